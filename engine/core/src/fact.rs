@@ -1,0 +1,224 @@
+//! What is now true: the journal's words. Folding them through `apply` gives the state.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::{Dataset, TaskResult};
+use crate::failure::Failure;
+use crate::ids::{Generation, RunId, StageId, Timestamp, WorkerId};
+use crate::input::{Capacity, Energy};
+use crate::order::Lease;
+use crate::plan::{RunSpec, Tasks};
+
+/// One thing that is now true. Ranges and arrays, never a fact a task where tasks come in numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Fact {
+    /// A run exists.
+    Submitted {
+        /// Which.
+        run: RunId,
+        /// When.
+        at: Timestamp,
+        /// What.
+        spec: Arc<RunSpec>,
+    },
+    /// An unfinished run goes on under a spec of the same meaning; what was leased is lost.
+    Resumed {
+        /// Which.
+        run: RunId,
+        /// When.
+        at: Timestamp,
+        /// What it is now.
+        spec: Arc<RunSpec>,
+    },
+    /// What failed, was skipped or cancelled in a finished run waits again.
+    Reopened {
+        /// Which.
+        run: RunId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A stage's inputs are bound and its tasks known.
+    Resolved {
+        /// Run.
+        run: RunId,
+        /// Stage.
+        stage: StageId,
+        /// By port, in the stage's order.
+        inputs: Vec<Dataset>,
+        /// Its tasks.
+        tasks: Tasks,
+    },
+    /// A stage cannot start: its inputs could not be resolved, or its condition not be evaluated.
+    Unresolvable {
+        /// Run.
+        run: RunId,
+        /// Stage.
+        stage: StageId,
+        /// Why.
+        failure: Failure,
+    },
+    /// These tasks were looked up; the hits need not run, the others are ready.
+    LookedUp {
+        /// Run.
+        run: RunId,
+        /// Stage.
+        stage: StageId,
+        /// First task.
+        first: u32,
+        /// How many.
+        count: u32,
+        /// Results that were known.
+        hits: Vec<(u32, TaskResult)>,
+    },
+    /// Tasks whose key equals that of a task that succeeded in this run take its result.
+    Shared {
+        /// Run.
+        run: RunId,
+        /// Stage.
+        stage: StageId,
+        /// Each with its result.
+        hits: Vec<(u32, TaskResult)>,
+    },
+    /// A worker may try these tasks.
+    Leased {
+        /// Who.
+        worker: WorkerId,
+        /// What.
+        lease: Lease,
+        /// When.
+        at: Timestamp,
+    },
+    /// Attempts succeeded; their results are committed by this very fact.
+    Finished {
+        /// Run.
+        run: RunId,
+        /// Stage.
+        stage: StageId,
+        /// Each task with its result.
+        successes: Vec<Success>,
+    },
+    /// An attempt failed.
+    Failed {
+        /// Run.
+        run: RunId,
+        /// Stage.
+        stage: StageId,
+        /// Task.
+        index: u32,
+        /// Under which lease.
+        generation: Generation,
+        /// When it began, milliseconds since the epoch.
+        started_ms: u64,
+        /// How long it took, in microseconds.
+        wall_us: u64,
+        /// Processor time, in microseconds.
+        cpu_us: u64,
+        /// What it used all the same.
+        energy: Energy,
+        /// Why.
+        failure: Failure,
+        /// Tried again, not before this moment; or never.
+        retry_at: Option<Timestamp>,
+    },
+    /// Leases that ended without an outcome (their worker was lost, or they were taken back): the
+    /// tasks are ready again, uncharged.
+    Lost {
+        /// Run.
+        run: RunId,
+        /// Stage.
+        stage: StageId,
+        /// Which tasks.
+        indices: Vec<u32>,
+    },
+    /// A stage will not run.
+    Skipped {
+        /// Run.
+        run: RunId,
+        /// Stage.
+        stage: StageId,
+        /// Why.
+        reason: SkipReason,
+    },
+    /// A user wants the run to stop.
+    CancelRequested {
+        /// Which.
+        run: RunId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A run ended, or stopped resumably.
+    RunEnded {
+        /// Which.
+        run: RunId,
+        /// How.
+        status: RunStatus,
+        /// When.
+        at: Timestamp,
+    },
+    /// A worker is there.
+    WorkerJoined {
+        /// Who.
+        worker: WorkerId,
+        /// What it can run.
+        capacity: Capacity,
+    },
+    /// A worker is gone.
+    WorkerLost {
+        /// Who.
+        worker: WorkerId,
+    },
+}
+
+/// One attempt that succeeded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Success {
+    /// Task.
+    pub index: u32,
+    /// Under which lease.
+    pub generation: Generation,
+    /// When it began, milliseconds since the epoch.
+    pub started_ms: u64,
+    /// How long it took, in microseconds.
+    pub wall_us: u64,
+    /// Processor time, in microseconds.
+    pub cpu_us: u64,
+    /// What it used.
+    pub energy: Energy,
+    /// What it gave.
+    pub result: TaskResult,
+}
+
+/// Why a stage will not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SkipReason {
+    /// Its `if:` is false.
+    Condition,
+    /// A stage it waits for failed.
+    UpstreamFailed(StageId),
+    /// A stage it waits for was skipped.
+    UpstreamSkipped(StageId),
+    /// `--until` or `--only` left it out.
+    NotSelected,
+    /// The run was cancelled.
+    Cancelled,
+}
+
+/// How a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    /// Going on.
+    Running,
+    /// All selected stages succeeded or were skipped by their condition.
+    Succeeded,
+    /// A stage failed.
+    Failed,
+    /// A user stopped it for good.
+    Cancelled,
+    /// Over budget; resumable.
+    Held,
+    /// The engine stopped; resumable.
+    Interrupted,
+}

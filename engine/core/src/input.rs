@@ -1,0 +1,140 @@
+//! What arrives at the brain.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::{Dataset, TaskResult};
+use crate::failure::Failure;
+use crate::ids::{Generation, RunId, StageId, TaskId, WorkerId};
+use crate::plan::{RunSpec, Tasks};
+
+/// What arrives. The time at which it does is given beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A new run.
+    Submit {
+        /// Its id: one more than the newest known.
+        run: RunId,
+        /// What was submitted.
+        spec: Arc<RunSpec>,
+    },
+    /// An unfinished run is taken up again, with the newest placing, budget, resources and retries.
+    Resume {
+        /// Which.
+        run: RunId,
+        /// The same meaning, with what may change adopted.
+        spec: Arc<RunSpec>,
+    },
+    /// Run again what failed or was skipped in a finished run.
+    Retry {
+        /// Which.
+        run: RunId,
+    },
+    /// A user wants it to stop.
+    Cancel {
+        /// Which.
+        run: RunId,
+    },
+    /// The engine is stopping: nothing new is leased, what runs is revoked, the run stays resumable.
+    Interrupt,
+    /// A worker is there (again), holding nothing.
+    WorkerJoined {
+        /// Which.
+        worker: WorkerId,
+        /// What it can run at once.
+        capacity: Capacity,
+    },
+    /// A worker is gone; whatever it held is lost.
+    WorkerLost {
+        /// Which.
+        worker: WorkerId,
+    },
+    /// Attempts that ended.
+    Ended {
+        /// By whom.
+        worker: WorkerId,
+        /// Each with its outcome.
+        ends: Vec<TaskEnd>,
+    },
+    /// The answer to [`crate::Order::Resolve`].
+    Resolved {
+        /// Run.
+        run: RunId,
+        /// Stage.
+        stage: StageId,
+        /// Its inputs by port in the stage's order, and its tasks; or why it cannot be.
+        answer: Result<(Vec<Dataset>, Tasks), Failure>,
+    },
+    /// The answer to [`crate::Order::Lookup`].
+    LookedUp {
+        /// Run.
+        run: RunId,
+        /// Stage.
+        stage: StageId,
+        /// First task asked about.
+        first: u32,
+        /// How many.
+        count: u32,
+        /// Those that were found.
+        hits: Vec<(u32, TaskResult)>,
+    },
+    /// Time has passed: see `next_wakeup`.
+    Tick,
+}
+
+/// What a worker can run at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capacity {
+    /// Cores.
+    pub cpus: u32,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+    /// Devices.
+    pub gpus: u32,
+}
+
+/// One attempt that ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskEnd {
+    /// The task.
+    pub task: TaskId,
+    /// Under which lease.
+    pub generation: Generation,
+    /// When its execution began, milliseconds since the epoch.
+    pub started_ms: u64,
+    /// How long it took, in microseconds of wall time.
+    pub wall_us: u64,
+    /// Processor time it used, in microseconds.
+    pub cpu_us: u64,
+    /// Energy in millijoules, and where the figure comes from.
+    pub energy: Energy,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// Energy of one attempt, in integers so that sums agree to the last unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Energy {
+    /// Read from a meter while the device was the attempt's alone.
+    Measured {
+        /// Millijoules.
+        millijoules: u64,
+    },
+    /// From processor time and a device table.
+    Modelled {
+        /// Millijoules.
+        millijoules: u64,
+    },
+    /// Not known.
+    Missing,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// With a result, whose parts are durable.
+    Succeeded(TaskResult),
+    /// Without.
+    Failed(Failure),
+}

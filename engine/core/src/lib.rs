@@ -1,0 +1,28 @@
+//! The brain: what is true of every run, and what is to be done next. Pure and deterministic.
+//!
+//! No async, clock, file, network, randomness or hash order is in it: `now` comes in with each
+//! [`Input`], ids come from counters, maps are ordered. So a journal replays to the same state, and
+//! the simulator and the live loop decide alike.
+//!
+//! The way through: a checked workflow becomes a [`Plan`]; [`Input`]s arrive; `decide` answers each
+//! with a [`Step`] of [`Fact`]s (what is now true) and [`Order`]s (what is to be done); `apply` is
+//! the only thing that changes the state. Recovery folds facts through `apply` and never decides
+//! again. Read [`fact`] first.
+
+pub mod dataset;
+pub mod digest;
+pub mod fact;
+pub mod failure;
+pub mod ids;
+pub mod input;
+pub mod order;
+pub mod plan;
+
+pub use dataset::{Dataset, DatasetKind, PartRef, TaskResult};
+pub use digest::{Digest, Hasher};
+pub use fact::{Fact, RunStatus, SkipReason, Success};
+pub use failure::{Failure, FailureKind};
+pub use ids::{AttemptId, Generation, RunId, StageId, TaskId, Timestamp, WorkerId};
+pub use input::{Capacity, Energy, Input, Outcome, TaskEnd};
+pub use order::{Lease, Order, Step};
+pub use plan::{Plan, PlannedStage, RunSpec, Tasks};

@@ -1,0 +1,79 @@
+//! The expanded graph: what a submission means, with nothing left to choose.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sunward_workflows::{Stage, Value, Workflow};
+
+use crate::digest::Digest;
+use crate::ids::StageId;
+
+/// Everything a run needs to know of what was submitted; journalled whole, once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunSpec {
+    /// Absolute path of the workflow's file.
+    pub path: String,
+    /// The file's text, for reports.
+    pub source: String,
+    /// The checked workflow.
+    pub workflow: Workflow,
+    /// Every param's value; paths are absolute.
+    pub params: BTreeMap<String, Value>,
+    /// The expanded graph.
+    pub plan: Plan,
+}
+
+/// Stages in topological order (ties in the order written): a stage's upstream comes before it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// By [`StageId`].
+    pub stages: Vec<PlannedStage>,
+}
+
+/// One stage of the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedStage {
+    /// As checked.
+    pub stage: Stage,
+    /// Stages that must end first, ascending: those it reads from and those it needs.
+    pub upstream: Vec<StageId>,
+    /// What the stage means, as far as task keys go: kernel and version or command template, shell,
+    /// env, secret names, lock, staged files, port formats and schemas, params it uses; no inputs,
+    /// no item.
+    pub meaning: Digest,
+    /// False when `--until` or `--only` left it out: it is skipped without a word.
+    pub selected: bool,
+    /// `--force`: its cache is not looked up.
+    pub force: bool,
+    /// Its tasks, when that is known before anything ran.
+    pub tasks: Option<Tasks>,
+}
+
+/// How a stage is cut into tasks: an array or a range, never an object a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Tasks {
+    /// One task, no `item`.
+    One,
+    /// `item` is the index, for so many tasks.
+    Range(u32),
+    /// `item` is one of these. Rows scattered one by one are maps from column to value.
+    Items(Vec<Value>),
+    /// `matrix` is the cross product, first name slowest.
+    Matrix(Vec<(String, Vec<Value>)>),
+    /// Slices of `rows_per_task` rows of the input `port`, the last one shorter.
+    Rows {
+        /// The input that is cut.
+        port: String,
+        /// Rows of one slice.
+        rows_per_task: u64,
+        /// Rows in all.
+        rows: u64,
+    },
+    /// One part of the input `port` a task.
+    Parts {
+        /// The input that is cut.
+        port: String,
+        /// How many.
+        count: u32,
+    },
+}

@@ -1,0 +1,34 @@
+//! What the language must know of the files that a workflow names. Plain data.
+
+use std::collections::BTreeMap;
+
+use crate::column::ColumnSpec;
+
+/// Files by the path as [`crate::Reference::Path`] holds it (absolute, or as the caller resolved it).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// What is known of each path that was looked at. A path that is missing here was not looked at.
+    pub files: BTreeMap<String, FileFact>,
+    /// Names in the workflow's own folder: `./word` in a `run` is staged when it is one of these.
+    pub beside: Vec<String>,
+}
+
+/// What is known of one path.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FileFact {
+    /// Nothing is there.
+    Missing,
+    /// A folder.
+    Folder,
+    /// A file whose content was not understood as a table (or was not meant to be).
+    File,
+    /// A table.
+    Table {
+        /// Its columns.
+        columns: Vec<ColumnSpec>,
+        /// Its rows, where that is known without reading all of it.
+        rows: Option<u64>,
+    },
+    /// Something is there, but it cannot be read: why.
+    Unreadable(String),
+}

@@ -1,0 +1,27 @@
+//! The language: YAML text -> a checked [`Workflow`] whose every value knows where it stands.
+//!
+//! Pure: no file, clock, network or randomness. What [`check`] must know of the world comes in as
+//! plain data: a [`Catalog`] (kernels, their ports and parameters) and [`Facts`] (which files exist,
+//! and their schemas). Every mistake in a file is reported at once, as [`Diagnostic`]s.
+//!
+//! Read [`Workflow`] first (what a pipeline means), then [`check`] (how text becomes one).
+
+pub mod catalog;
+pub mod column;
+pub mod diagnostic;
+pub mod facts;
+pub mod model;
+pub mod source;
+pub mod value;
+
+pub use catalog::{Catalog, KernelEntry, ParamSpec, PortSpec};
+pub use column::{ColumnSpec, ColumnType};
+pub use diagnostic::{Code, Diagnostic, Severity};
+pub use facts::{Facts, FileFact};
+pub use model::{
+    Action, Budget, Cache, Command, Expect, Form, Gpus, Input, Output, OutputFormat, Param,
+    ParamType, Place, Python, Reference, Resources, Retry, RetryOn, Scatter, Slicing, Stage,
+    Template, Workflow,
+};
+pub use source::Span;
+pub use value::Value;

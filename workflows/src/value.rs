@@ -1,0 +1,61 @@
+//! A value that a user wrote: YAML's scalars, lists and maps, in a form that can be journalled.
+
+use serde::{Deserialize, Serialize};
+
+/// A plain value. Unlike a JSON value it survives encodings that do not describe themselves, which
+/// is what the journal uses; [`Value::to_json`] and [`Value::from_json`] convert.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Value {
+    /// `null`.
+    #[default]
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Any other number.
+    Float(f64),
+    /// Text.
+    String(String),
+    /// A list.
+    List(Vec<Value>),
+    /// A map, in the order written.
+    Map(Vec<(String, Value)>),
+}
+
+impl Value {
+    /// The same value as JSON. A float that JSON cannot hold (NaN, infinity) becomes `null`.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as J;
+        match self {
+            Self::Null => J::Null,
+            Self::Bool(b) => J::Bool(*b),
+            Self::Int(i) => J::from(*i),
+            Self::Float(f) => serde_json::Number::from_f64(*f).map_or(J::Null, J::Number),
+            Self::String(s) => J::String(s.clone()),
+            Self::List(l) => J::Array(l.iter().map(Self::to_json).collect()),
+            Self::Map(m) => J::Object(m.iter().map(|(k, v)| (k.clone(), v.to_json())).collect()),
+        }
+    }
+
+    /// The value that a piece of JSON means. Whole numbers beyond `i64` become floats.
+    #[must_use]
+    pub fn from_json(json: &serde_json::Value) -> Self {
+        use serde_json::Value as J;
+        match json {
+            J::Null => Self::Null,
+            J::Bool(b) => Self::Bool(*b),
+            J::Number(n) => n
+                .as_i64()
+                .map_or_else(|| Self::Float(n.as_f64().unwrap_or(f64::NAN)), Self::Int),
+            J::String(s) => Self::String(s.clone()),
+            J::Array(a) => Self::List(a.iter().map(Self::from_json).collect()),
+            J::Object(o) => Self::Map(
+                o.iter()
+                    .map(|(k, v)| (k.clone(), Self::from_json(v)))
+                    .collect(),
+            ),
+        }
+    }
+}
