@@ -1,2 +1,46 @@
-//! Being built.
-fn main() {}
+//! The project's own chores: `cargo xtask test`, `bench`, `tidy`.
+//!
+//! They run the tools that the project is built and checked with, in the order in which they fail
+//! fastest, and print what they run. Nothing of Sunward itself is in here.
+
+mod bench;
+mod floors;
+mod shell;
+mod suite;
+mod tidy;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask CHORE
+
+  test [--quick]        formatting, lints, tidiness, tests, documentation, dependencies, examples
+                        (--quick: formatting, tidiness and tests only)
+  bench [NAME] [--json] figures beside those of other tools, as ratios, in one run
+  tidy                  doors, sizes and floors of the house
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["test", rest @ ..] => suite::test(rest.contains(&"--quick")),
+        ["bench", rest @ ..] => {
+            let json = rest.contains(&"--json");
+            let name = rest.iter().copied().find(|word| !word.starts_with("--"));
+            bench::run(name, json)
+        }
+        ["tidy"] => tidy::run(),
+        _ => {
+            shell::say(HELP);
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            shell::say(&format!("xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! `cargo xtask bench`: Sunward's figures beside other tools', both sides in one run, as ratios.
+//!
+//! Each figure is the median of several alternating runs. Nothing here passes or fails: a machine's
+//! mood must not break a build. Figures with no rival at hand are told as they are.
+
+mod dispatch;
+mod engine;
+mod figure;
+mod handoff;
+mod kernel;
+mod resume;
+mod scatter;
+
+use anyhow::{Result, bail};
+
+use crate::shell;
+use figure::Figure;
+
+type Bench = fn() -> Result<Vec<Figure>>;
+
+const BENCHES: &[(&str, Bench)] = &[
+    ("dispatch", dispatch::rate),
+    ("shapes", dispatch::shapes),
+    ("first-task", dispatch::first_task),
+    ("scatter", scatter::noop),
+    ("rerun", resume::rerun),
+    ("handoff", handoff::table),
+    ("kernels", kernel::all),
+];
+
+/// Runs one benchmark, or all of them, and prints a table or JSON.
+pub(crate) fn run(name: Option<&str>, json: bool) -> Result<()> {
+    let chosen: Vec<_> = BENCHES
+        .iter()
+        .filter(|(known, _)| name.is_none_or(|name| name == *known))
+        .collect();
+    if chosen.is_empty() {
+        let names: Vec<&str> = BENCHES.iter().map(|(name, _)| *name).collect();
+        bail!("no benchmark of that name; there are: {}", names.join(", "));
+    }
+    shell::run("cargo", &["build", "--release", "--quiet"], &[])?;
+    let mut figures = Vec::new();
+    for (name, bench) in chosen {
+        shell::say(&format!("bench {name} …"));
+        figures.extend(bench()?);
+    }
+    if json {
+        shell::answer(&serde_json::to_string_pretty(&figures)?);
+    } else {
+        figures
+            .iter()
+            .for_each(|figure| shell::answer(&figure.line()));
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! `cargo xtask test`: everything that must hold before a change lands.
+
+use anyhow::Result;
+
+use crate::shell::{has, run, say};
+use crate::tidy;
+
+/// Runs every check, the quickest first, and stops at the first that fails.
+///
+/// Tests and the README's command share the release profile, so that one build serves both.
+pub(crate) fn test(quick: bool) -> Result<()> {
+    run("cargo", &["fmt", "--all", "--check"], &[])?;
+    tidy::run()?;
+    if !quick {
+        run(
+            "cargo",
+            &[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--quiet",
+                "--",
+                "-D",
+                "warnings",
+            ],
+            &[],
+        )?;
+        run(
+            "cargo",
+            &["doc", "--workspace", "--no-deps", "--quiet"],
+            &[("RUSTDOCFLAGS", "-D warnings")],
+        )?;
+        dependencies()?;
+    }
+    run("cargo", &["build", "--release"], &[])?;
+    tests()
+}
+
+/// Licences, bans and sources, where `cargo deny` is at hand or can be installed.
+fn dependencies() -> Result<()> {
+    if !has("cargo", &["deny", "--version"]) {
+        say("cargo-deny is not here: installing it (some minutes, once)");
+        run(
+            "cargo",
+            &["install", "--locked", "--quiet", "cargo-deny"],
+            &[],
+        )?;
+    }
+    run(
+        "cargo",
+        &["deny", "--offline", "check", "bans", "licenses", "sources"],
+        &[],
+    )
+}
+
+/// All tests, by nextest where it is at hand; its closing lines are the last thing printed.
+fn tests() -> Result<()> {
+    if has("cargo", &["nextest", "--version"]) {
+        run(
+            "cargo",
+            &[
+                "nextest",
+                "run",
+                "--release",
+                "--workspace",
+                "--no-fail-fast",
+                "--final-status-level",
+                "slow",
+            ],
+            &[],
+        )
+    } else {
+        say("cargo-nextest is not here: cargo test does the same, slower");
+        run(
+            "cargo",
+            &["test", "--release", "--workspace", "--no-fail-fast"],
+            &[],
+        )
+    }
+}

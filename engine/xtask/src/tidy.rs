@@ -1,0 +1,133 @@
+//! Doors and sizes: each file says what it is, and none grows into a hall.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::{floors, shell};
+
+/// The most lines a file may have outside its tests.
+const FILE_LINES: usize = 600;
+/// Names that say nothing.
+const EMPTY_NAMES: &[&str] = &["utils.rs", "util.rs", "misc.rs", "common.rs", "helpers.rs"];
+/// Folders that hold the project's Rust.
+const ROOMS: &[&str] = &["workflows", "engine", "worker", "kernels"];
+
+/// Prints every fault; an error when there is one.
+pub(crate) fn run() -> Result<()> {
+    let root = shell::root();
+    let mut faults = floors::faults(&root)?;
+    faults.extend(self::faults(&root)?);
+    if !faults.is_empty() {
+        bail!("the house is not tidy:\n  {}", faults.join("\n  "));
+    }
+    shell::say("tidy: doors, sizes and floors are as they should be");
+    Ok(())
+}
+
+/// Everything untidy under the root.
+pub(crate) fn faults(root: &Path) -> Result<Vec<String>> {
+    let mut faults = Vec::new();
+    for room in ROOMS {
+        for file in rust_files(&root.join(room))? {
+            let text = std::fs::read_to_string(&file)?;
+            let shown = file
+                .strip_prefix(root)
+                .unwrap_or(&file)
+                .display()
+                .to_string();
+            faults.extend(file_faults(&shown, &text));
+        }
+    }
+    faults.extend(architecture_faults(root)?);
+    Ok(faults)
+}
+
+fn file_faults(shown: &str, text: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    let first = text
+        .lines()
+        .find(|line| !line.trim().is_empty() && !line.starts_with("#!["));
+    if !first.is_some_and(|line| line.starts_with("//!")) {
+        faults.push(format!(
+            "{shown}: has no door; its first line should say in one sentence what it is (//! …)"
+        ));
+    }
+    let lines = text
+        .lines()
+        .take_while(|line| !line.starts_with("#[cfg(test)]"))
+        .count();
+    if lines > FILE_LINES {
+        faults.push(format!(
+            "{shown}: {lines} lines; past {FILE_LINES} it is two rooms, split it by noun"
+        ));
+    }
+    if EMPTY_NAMES
+        .iter()
+        .any(|name| shown.ends_with(&format!("/{name}")))
+    {
+        faults.push(format!(
+            "{shown}: a name that says nothing; name it by the one idea it holds"
+        ));
+    }
+    faults
+}
+
+/// Folders named in ARCHITECTURE.md as `path/` must exist.
+fn architecture_faults(root: &Path) -> Result<Vec<String>> {
+    let path = root.join("ARCHITECTURE.md");
+    if !path.exists() {
+        return Ok(vec!["ARCHITECTURE.md is missing".into()]);
+    }
+    let text = std::fs::read_to_string(path)?;
+    let named = text.split('`').skip(1).step_by(2);
+    Ok(named
+        .filter(|word| {
+            word.ends_with('/') && !word.contains([' ', '<', '$', '~']) && !word.starts_with('.')
+        })
+        .filter(|word| !root.join(word).is_dir())
+        .map(|word| format!("ARCHITECTURE.md names the folder `{word}`, which does not exist"))
+        .collect())
+}
+
+/// Every `.rs` file under a folder, in order; none when the folder is absent.
+pub(crate) fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(folder) = open.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() {
+                if !path.ends_with("target") {
+                    open.push(path);
+                }
+            } else if path.extension().is_some_and(|ext| ext == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_door_and_one_that_is_a_hall_are_named() {
+        assert!(file_faults("a/b.rs", "fn f() {}\n")[0].contains("no door"));
+        let hall = format!("//! Hall.\n{}", "fn f() {}\n".repeat(700));
+        assert!(file_faults("a/b.rs", &hall)[0].contains("701 lines"));
+        assert!(file_faults("a/utils.rs", "//! Things.\n")[0].contains("says nothing"));
+        assert!(file_faults("a/b.rs", "//! Good.\n").is_empty());
+    }
+
+    #[test]
+    fn this_house_is_tidy() {
+        assert_eq!(faults(&shell::root()).unwrap(), Vec::<String>::new());
+    }
+}
