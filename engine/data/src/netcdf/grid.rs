@@ -1,0 +1,94 @@
+//! What a gridded table's schema metadata says of its grid.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The key of the schema's metadata under which [`Grid`] stands, as JSON.
+pub const GRID_KEY: &str = "sunward.grid";
+
+/// A variable's grid: what does not fit into rows. Absent fields are left out of the JSON.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Grid {
+    /// The variable's name in the file.
+    pub variable: String,
+    /// The unit of `value`, as the file spells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub units: Option<String>,
+    /// What it is, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub long_name: Option<String>,
+    /// What it is, by CF's list of names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standard_name: Option<String>,
+    /// The tensor's dimensions, in order.
+    pub dims: Vec<String>,
+    /// Latitudes in degrees north, in the tensor's order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lat: Option<Vec<f64>>,
+    /// Longitudes in degrees east, in the tensor's order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lon: Option<Vec<f64>>,
+    /// The n + 1 edges of the latitudes, where the file gives bounds that touch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lat_bounds: Option<Vec<f64>>,
+    /// The n + 1 edges of the longitudes, where the file gives bounds that touch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lon_bounds: Option<Vec<f64>>,
+    /// The time axis.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<TimeAxis>,
+    /// Further coordinates by name: other dimensions' values, and coordinates that are no dimension.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub coordinates: BTreeMap<String, Coordinate>,
+    /// Dimensions of length one that were taken away.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub squeezed: BTreeMap<String, Squeezed>,
+    /// What others added; carried along untouched.
+    #[serde(flatten)]
+    pub other: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A time axis as CF describes it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TimeAxis {
+    /// The coordinate's name in the file.
+    pub name: String,
+    /// Such as `days since 1850-01-01`.
+    pub units: String,
+    /// Such as `standard` or `noleap`.
+    pub calendar: String,
+    /// The times in `units`; only where a row is a cell.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<f64>,
+}
+
+/// A coordinate that is neither `lat`, `lon` nor time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Coordinate {
+    /// The dimensions it runs over.
+    pub dims: Vec<String>,
+    /// Its values; the last dimension runs fastest. A missing one is null.
+    pub values: Vec<Option<f64>>,
+    /// Its unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub units: Option<String>,
+    /// What it is, by CF's list of names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standard_name: Option<String>,
+}
+
+/// A dimension of length one that was taken away.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Squeezed {
+    /// Its one value, where it has a coordinate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// The value's unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub units: Option<String>,
+}

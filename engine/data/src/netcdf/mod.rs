@@ -1,0 +1,47 @@
+//! NetCDF classic (CDF-1 and CDF-2) as gridded tables, in and out. Own code; never trusts a byte.
+//!
+//! Read [`read`] first: a variable of a file becomes rows by the convention below. [`write`] is its
+//! inverse. [`probe`] says columns and rows without reading data.
+//!
+//! # The convention for gridded tables
+//!
+//! One row per independent index, everything else in one `arrow.fixed_shape_tensor`. NaN is missing
+//! inside a tensor; there are no Arrow nulls. Dimensions of length one are squeezed away and noted.
+//! Which dimension is which follows CF: `axis`, `standard_name`, `units`, then usual names. Latitude
+//! and longitude are always the last two dimensions, under the names `lat` and `lon`.
+//!
+//! - **`rows: time`**: `time`, `year` (int32), `value` (tensor over space, as `tensor<float64>[lat, lon]`).
+//!   `time` is `timestamp[ms]` (UTC) in the calendars `standard`, `gregorian` and
+//!   `proleptic_gregorian`; in others (`noleap`, `360_day` …) it is `int32`, days since the moment
+//!   that its units name (`float64` where days are not whole). Where units cannot be
+//!   decoded, `time` keeps the file's numbers as `float64` and there is no `year`. A field without
+//!   time is one row of `value` alone.
+//! - **`rows: cell`**: `cell_id` (int32, latitude-major), `lat`, `lon` (float32), `value` (tensor over time).
+//!
+//! `value` is float32 or float64: floats as stored, packed integers as CF says, int8 and int16 as
+//! float32, int32 as float64. A variable without further dimensions gives a plain number per row.
+//!
+//! The field `time` carries CF `units` and `calendar` as metadata, `value` carries `units`,
+//! `long_name` and `standard_name`. Everything else is in the schema's metadata under the key
+//! [`GRID_KEY`] (`sunward.grid`), as JSON (see [`Grid`]; absent fields are left out):
+//!
+//! ```json
+//! { "variable": "z", "units": "gpm", "long_name": "…", "standard_name": "geopotential_height",
+//!   "dims": ["lat", "lon"],
+//!   "lat": [20.0, 22.5], "lon": [-80.0, -77.5],
+//!   "lat_bounds": [18.75, 21.25, 23.75], "lon_bounds": [-81.25, -78.75, -76.25],
+//!   "time": { "name": "time", "units": "hours since 1-1-1", "calendar": "standard", "values": [] },
+//!   "coordinates": { "depth": { "dims": ["depth"], "values": [0, 10], "units": "m" } },
+//!   "squeezed": { "pressure": { "value": 500.0, "units": "hPa" } } }
+//! ```
+//!
+//! `dims` names the tensor's dimensions in order (`["time"]` for `rows: cell`, where `time.values`
+//! holds the times in `units`). Bounds are given when the file has them and cells touch: n + 1 edges.
+//! A kernel that changes the grid writes the changed object; other keys it carries on.
+//!
+//! A tensor's storage is a `FixedSizeList` whose child is called `item` and nullable, as other Arrow
+//! implementations write it; the child never holds a null.
+
+mod grid;
+
+pub use grid::{Coordinate, GRID_KEY, Grid, Squeezed, TimeAxis};
