@@ -1,1 +1,32 @@
-//! Being built.
+//! The science kernels: what a `kernel:` stage runs, and the catalogue that describes it.
+//!
+//! A [`Kernel`] maps named tables and checked parameters to named tables. It reads no file, knows
+//! no clock and no network, and gives the same answer for any number of threads and any cut of its
+//! input into record batches. [`library`] holds all of them; read [`Kernel`] first.
+//!
+//! This is the one room where `unsafe` is allowed, for SIMD chosen at run time; each such function
+//! has a scalar twin with identical results.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::allow_attributes,
+        reason = "a test that cannot go on should say so and stop"
+    )
+)]
+
+mod entry;
+mod error;
+mod kernel;
+mod library;
+mod noop;
+mod params;
+mod table;
+
+pub use error::KernelError;
+pub use kernel::{Context, Kernel};
+pub use library::{Library, library};
+pub use params::Params;
+pub use table::{Inputs, Outputs, Table};

@@ -1,0 +1,55 @@
+//! All kernels by name.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use sunward_workflows::catalog::Catalog;
+
+use crate::Kernel;
+use crate::noop::Noop;
+
+/// The kernels of this build.
+pub struct Library {
+    kernels: BTreeMap<String, Box<dyn Kernel>>,
+}
+
+static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
+    let all: Vec<Box<dyn Kernel>> = vec![Box::new(Noop::new())];
+    Library {
+        kernels: all
+            .into_iter()
+            .map(|kernel| (kernel.entry().name.clone(), kernel))
+            .collect(),
+    }
+});
+
+/// The library. It is built once and never changes.
+#[must_use]
+pub fn library() -> &'static Library {
+    &LIBRARY
+}
+
+impl Library {
+    /// The kernel of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&dyn Kernel> {
+        self.kernels.get(name).map(|kernel| &**kernel)
+    }
+
+    /// All kernels in name order.
+    pub fn iter(&self) -> impl Iterator<Item = &dyn Kernel> {
+        self.kernels.values().map(|kernel| &**kernel)
+    }
+
+    /// Every entry, for `check` and for `sunward kernels`.
+    #[must_use]
+    pub fn catalog(&self) -> Catalog {
+        Catalog {
+            kernels: self
+                .kernels
+                .iter()
+                .map(|(name, kernel)| (name.clone(), kernel.entry().clone()))
+                .collect(),
+        }
+    }
+}

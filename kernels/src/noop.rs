@@ -1,0 +1,82 @@
+//! `noop`: does nothing, to measure what everything around a kernel costs.
+
+use sunward_workflows::catalog::KernelEntry;
+
+use crate::entry::optional_port;
+use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params};
+
+/// The kernel that does nothing.
+pub(crate) struct Noop {
+    entry: KernelEntry,
+}
+
+impl Noop {
+    pub(crate) fn new() -> Self {
+        Self { entry: entry() }
+    }
+}
+
+impl Kernel for Noop {
+    fn entry(&self) -> &KernelEntry {
+        &self.entry
+    }
+
+    fn run(&self, inputs: &Inputs, _: &Params, _: &Context) -> Result<Outputs, KernelError> {
+        inputs.check(&self.entry)?;
+        Ok(Outputs::new())
+    }
+
+    fn is_trivial(&self) -> bool {
+        true
+    }
+}
+
+fn entry() -> KernelEntry {
+    KernelEntry {
+        name: "noop".to_owned(),
+        version: 1,
+        summary: "Does nothing: measures the engine around it.".to_owned(),
+        description: "\
+Reads nothing, computes nothing and gives nothing. A scatter of `noop` tasks costs exactly what the
+engine costs: planning, journalling, dispatch and bookkeeping. Connect a table to `in` to scatter
+over it or to make a stage wait for data; its rows are not read.
+
+Because it is deterministic and without outputs, its tasks are cached like any other. Set
+`cache: false` where each task must really be dispatched, as in a benchmark."
+            .to_owned(),
+        inputs: vec![optional_port(
+            "in",
+            "Any table. It is not read.",
+            Vec::new(),
+        )],
+        outputs: Vec::new(),
+        params: Vec::new(),
+        exact: true,
+        tolerance: "none: there is no result".to_owned(),
+        reference: "none".to_owned(),
+        example: "\
+tick:
+  kernel: noop
+  scatter: { over: { range: 1000 } }
+  cache: false
+"
+        .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::library;
+
+    #[test]
+    fn noop_gives_nothing_and_says_that_it_is_trivial() {
+        let kernel = library().get("noop").unwrap();
+        let with = Params::resolve(kernel.entry(), Vec::<(String, _)>::new()).unwrap();
+        let outputs = kernel
+            .run(&Inputs::new(), &with, &Context::default())
+            .unwrap();
+        assert!(kernel.is_trivial());
+        assert_eq!(outputs.iter().count(), 0);
+    }
+}

@@ -1,0 +1,166 @@
+//! Tables as kernels see them: a schema and its record batches, by port.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow_schema::{Schema, SchemaRef};
+use sunward_workflows::catalog::KernelEntry;
+
+use crate::KernelError;
+
+/// A table: record batches of one schema, in row order. Cutting the same rows into other batches
+/// never changes what a kernel answers. Batches may alias a memory-mapped file; nothing copies them.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// The columns and the table's metadata; valid also when there is no batch.
+    pub schema: SchemaRef,
+    /// The rows.
+    pub batches: Vec<RecordBatch>,
+}
+
+impl Table {
+    /// A table of these batches, which must have this schema.
+    #[must_use]
+    pub fn new(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
+        Self { schema, batches }
+    }
+
+    /// A table of one batch.
+    ///
+    /// # Errors
+    /// When the columns do not fit the schema.
+    pub fn from_columns(schema: Schema, columns: Vec<ArrayRef>) -> Result<Self, KernelError> {
+        let schema = Arc::new(schema);
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns)?;
+        Ok(Self::new(schema, vec![batch]))
+    }
+
+    /// Rows in all batches.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// The place of a column, or an error that lists those there are.
+    pub(crate) fn column(
+        &self,
+        port: &str,
+        name: &str,
+        wanted: &str,
+    ) -> Result<usize, KernelError> {
+        self.schema
+            .index_of(name)
+            .map_err(|_| KernelError::MissingColumn {
+                port: port.to_owned(),
+                column: name.to_owned(),
+                wanted: wanted.to_owned(),
+                found: listed(self.schema.fields().iter().map(|f| f.name().as_str())),
+            })
+    }
+}
+
+/// The inputs of a task, by port.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    tables: BTreeMap<String, Table>,
+}
+
+impl Inputs {
+    /// No inputs yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same with one more table.
+    #[must_use]
+    pub fn with(mut self, port: impl Into<String>, table: Table) -> Self {
+        self.tables.insert(port.into(), table);
+        self
+    }
+
+    /// Adds a table.
+    pub fn insert(&mut self, port: impl Into<String>, table: Table) {
+        self.tables.insert(port.into(), table);
+    }
+
+    /// The table of a port, if one is connected.
+    #[must_use]
+    pub fn get(&self, port: &str) -> Option<&Table> {
+        self.tables.get(port)
+    }
+
+    /// The table of a port that the kernel needs.
+    pub(crate) fn need(&self, entry: &KernelEntry, port: &str) -> Result<&Table, KernelError> {
+        self.get(port).ok_or_else(|| KernelError::MissingInput {
+            kernel: entry.name.clone(),
+            port: port.to_owned(),
+        })
+    }
+
+    /// Refuses ports that the kernel does not have.
+    pub(crate) fn check(&self, entry: &KernelEntry) -> Result<(), KernelError> {
+        match self
+            .tables
+            .keys()
+            .find(|port| !entry.inputs.iter().any(|spec| spec.name == **port))
+        {
+            None => Ok(()),
+            Some(port) => Err(KernelError::UnknownInput {
+                kernel: entry.name.clone(),
+                port: port.clone(),
+                known: listed(entry.inputs.iter().map(|spec| spec.name.as_str())),
+            }),
+        }
+    }
+}
+
+/// What a task gave, by port: exactly the outputs of the kernel's entry.
+#[derive(Clone, Debug, Default)]
+pub struct Outputs {
+    tables: BTreeMap<String, Table>,
+}
+
+impl Outputs {
+    /// No outputs.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same with one more table.
+    #[must_use]
+    pub fn with(mut self, port: impl Into<String>, table: Table) -> Self {
+        self.tables.insert(port.into(), table);
+        self
+    }
+
+    /// The table of a port.
+    #[must_use]
+    pub fn get(&self, port: &str) -> Option<&Table> {
+        self.tables.get(port)
+    }
+
+    /// Takes a port's table out.
+    pub fn take(&mut self, port: &str) -> Option<Table> {
+        self.tables.remove(port)
+    }
+
+    /// All ports in name order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Table)> {
+        self.tables
+            .iter()
+            .map(|(port, table)| (port.as_str(), table))
+    }
+}
+
+/// Names for a message: `a, b, c`, or `none`.
+pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
