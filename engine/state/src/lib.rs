@@ -1,1 +1,36 @@
-//! Being built.
+//! The journal, and what is derived from it.
+//!
+//! A run is what its facts say. Facts are appended in groups; a group is durable as a whole when
+//! [`Journal::append`] returns, and folding all groups through `core` gives the state again. In the
+//! same transaction a group changes what is derived from it: the listing of runs, the results by
+//! task key, what is remembered of files. Derived rows only ever save work; the facts decide.
+//!
+//! This room must never decide anything, know of datasets' bytes, or read the clock.
+//!
+//! Read [`Journal`] and [`Reader`] first, then [`sqlite`].
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::allow_attributes,
+        reason = "tests may panic"
+    )
+)]
+
+pub mod blob;
+pub mod derive;
+pub mod error;
+pub mod group;
+pub mod journal;
+pub mod lock;
+pub mod sqlite;
+
+pub use derive::digest_params;
+pub use error::StateError;
+pub use group::{DerivedRecord, FileRecord, FileStamp, Group, Position};
+pub use journal::{CancelRequest, Journal, Reader, RunRow, Scope};
+pub use lock::EngineLock;
+pub use sqlite::{Sqlite, SqliteReader};

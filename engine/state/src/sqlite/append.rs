@@ -1,0 +1,259 @@
+//! Writing one group: facts, and all that they change, in one transaction.
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use sunward_core::{Fact, RunStatus};
+
+use super::Sqlite;
+use crate::blob::{self, BlobWriter};
+use crate::derive::{RunChange, digest_params, run_change, run_of};
+use crate::error::StateError;
+use crate::group::{Group, Position};
+
+/// Bytes of facts in one row of the journal; a longer group takes several rows of one transaction.
+/// Far below SQLite's limit for one value, and little enough to decode in one go.
+const ROW_BYTES: usize = 16 << 20;
+
+/// A result's time of use is refreshed when it is older than this: a day, in milliseconds. Looking at
+/// results must not cost a write each time.
+const USE_GRAIN_MS: i64 = 24 * 60 * 60 * 1000;
+
+impl Sqlite {
+    pub(super) fn append_group(&mut self, group: &Group) -> Result<Position, StateError> {
+        // Encoding comes first: the transaction is short, and what cannot be encoded writes nothing.
+        let rows = encode_rows(&group.facts)?;
+        let runs = encode_runs(&group.facts)?;
+        let results = encode_results(group)?;
+        let memory = encode_memory(group)?;
+        let position = self.write("append to the journal", |transaction| {
+            for (run, blob) in &rows {
+                transaction
+                    .prepare_cached("INSERT INTO journal(run, blob) VALUES (?1, ?2)")?
+                    .execute(params![run, blob])?;
+            }
+            let position = transaction.last_insert_rowid();
+            for change in &runs {
+                change.write(transaction)?;
+            }
+            write_results(transaction, group, &results)?;
+            write_memory(transaction, group, &memory)?;
+            Ok(position)
+        })?;
+        if rows.is_empty() {
+            return self.eye.read_newest_position();
+        }
+        Ok(Position(position.cast_unsigned()))
+    }
+
+    /// Runs `work` in one transaction and commits it.
+    pub(super) fn write<T>(
+        &mut self,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StateError> {
+        let fault = |source| StateError::sql(doing, &self.eye.path, source);
+        let transaction = self
+            .eye
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(fault)?;
+        let value = work(&transaction).map_err(fault)?;
+        transaction.commit().map_err(fault)?;
+        Ok(value)
+    }
+}
+
+/// The facts as rows: one for each stretch of facts of the same run, so that a run's rows can be read
+/// and pruned alone while the order of all facts is kept.
+fn encode_rows(facts: &[Fact]) -> Result<Vec<(i64, Vec<u8>)>, StateError> {
+    let mut rows = Vec::new();
+    let mut writer = BlobWriter::default();
+    let mut current = 0;
+    for fact in facts {
+        let run = run_of(fact).map_or(0, |run| run.0.cast_signed());
+        if !writer.is_empty() && (run != current || writer.len() >= ROW_BYTES) {
+            rows.push((current, writer.finish()));
+        }
+        current = run;
+        writer.push(fact)?;
+    }
+    if !writer.is_empty() {
+        rows.push((current, writer.finish()));
+    }
+    Ok(rows)
+}
+
+/// A change of the listing, encoded.
+struct RunWrite<'a> {
+    change: RunChange<'a>,
+    params: [u8; 32],
+}
+
+fn encode_runs(facts: &[Fact]) -> Result<Vec<RunWrite<'_>>, StateError> {
+    facts
+        .iter()
+        .filter_map(run_change)
+        .map(|change| {
+            let params = match &change {
+                RunChange::Added { spec, .. }
+                | RunChange::Continued {
+                    spec: Some(spec), ..
+                } => digest_params(&spec.params)?.0,
+                RunChange::Continued { spec: None, .. } | RunChange::Ended { .. } => [0; 32],
+            };
+            Ok(RunWrite { change, params })
+        })
+        .collect()
+}
+
+impl RunWrite<'_> {
+    fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+        match &self.change {
+            RunChange::Added { run, at, spec } => connection
+                .prepare_cached(
+                    "INSERT INTO runs(id, path, workflow, params, status, submitted_ms, ended_ms) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL)",
+                )?
+                .execute(params![
+                    run.0.cast_signed(),
+                    spec.path,
+                    spec.workflow.name,
+                    self.params,
+                    word_of(RunStatus::Running),
+                    at.0.cast_signed()
+                ])?,
+            RunChange::Continued { run, spec: None } => connection
+                .prepare_cached("UPDATE runs SET status = ?2, ended_ms = NULL WHERE id = ?1")?
+                .execute(params![run.0.cast_signed(), word_of(RunStatus::Running)])?,
+            RunChange::Continued {
+                run,
+                spec: Some(spec),
+            } => connection
+                .prepare_cached(
+                    "UPDATE runs SET status = ?2, ended_ms = NULL, path = ?3, workflow = ?4, \
+                     params = ?5 WHERE id = ?1",
+                )?
+                .execute(params![
+                    run.0.cast_signed(),
+                    word_of(RunStatus::Running),
+                    spec.path,
+                    spec.workflow.name,
+                    self.params
+                ])?,
+            RunChange::Ended { run, status, at } => connection
+                .prepare_cached("UPDATE runs SET status = ?2, ended_ms = ?3 WHERE id = ?1")?
+                .execute(params![
+                    run.0.cast_signed(),
+                    word_of(*status),
+                    at.0.cast_signed()
+                ])?,
+        };
+        Ok(())
+    }
+}
+
+/// Results in the order of their keys (neighbours share pages), encoded into one buffer.
+struct Results {
+    bytes: Vec<u8>,
+    /// Index into the group's results, and where its bytes end.
+    ends: Vec<(usize, usize)>,
+}
+
+fn encode_results(group: &Group) -> Result<Results, StateError> {
+    let mut order: Vec<usize> = (0..group.results.len()).collect();
+    order.sort_unstable_by_key(|&index| group.results[index].0);
+    let mut results = Results {
+        bytes: Vec::new(),
+        ends: Vec::with_capacity(order.len()),
+    };
+    for index in order {
+        let bytes = std::mem::take(&mut results.bytes);
+        results.bytes = postcard::to_extend(&group.results[index].1, bytes).map_err(|error| {
+            StateError::Encode {
+                what: "a result",
+                why: error.to_string(),
+            }
+        })?;
+        results.ends.push((index, results.bytes.len()));
+    }
+    Ok(results)
+}
+
+fn write_results(
+    connection: &Connection,
+    group: &Group,
+    results: &Results,
+) -> rusqlite::Result<()> {
+    let now_ms = group.at.0.cast_signed();
+    let mut insert = connection.prepare_cached(
+        "INSERT OR REPLACE INTO results(key, manifest, used_ms) VALUES (?1, ?2, ?3)",
+    )?;
+    let mut start = 0;
+    for &(index, end) in &results.ends {
+        let key = &group.results[index].0.0;
+        insert.execute(params![key, &results.bytes[start..end], now_ms])?;
+        start = end;
+    }
+    let mut touch = connection
+        .prepare_cached("UPDATE results SET used_ms = ?2 WHERE key = ?1 AND used_ms < ?3")?;
+    for key in &group.used {
+        touch.execute(params![key.0, now_ms, now_ms.saturating_sub(USE_GRAIN_MS)])?;
+    }
+    Ok(())
+}
+
+/// The datasets that a group remembers, encoded: those of files, then derived ones.
+struct Memory {
+    files: Vec<Vec<u8>>,
+    derived: Vec<Vec<u8>>,
+}
+
+fn encode_memory(group: &Group) -> Result<Memory, StateError> {
+    let files = group.files.iter().map(|record| &record.dataset);
+    let derived = group.derived.iter().map(|record| &record.dataset);
+    Ok(Memory {
+        files: files
+            .map(|dataset| blob::encode("a dataset", dataset))
+            .collect::<Result<_, _>>()?,
+        derived: derived
+            .map(|dataset| blob::encode("a dataset", dataset))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn write_memory(connection: &Connection, group: &Group, memory: &Memory) -> rusqlite::Result<()> {
+    for (record, dataset) in group.files.iter().zip(&memory.files) {
+        let stamp = record.stamp;
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO files(device, inode, reading, size, mtime_ns, ctime_ns, \
+                 dataset) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![
+                stamp.device.cast_signed(),
+                stamp.inode.cast_signed(),
+                record.reading.0,
+                stamp.size.cast_signed(),
+                stamp.mtime_ns,
+                stamp.ctime_ns,
+                dataset
+            ])?;
+    }
+    for (record, dataset) in group.derived.iter().zip(&memory.derived) {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO derived(key, dataset) VALUES (?1, ?2)")?
+            .execute(params![record.key.0, dataset])?;
+    }
+    Ok(())
+}
+
+/// A status as it stands in the listing.
+pub(super) const fn word_of(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Running => "running",
+        RunStatus::Succeeded => "succeeded",
+        RunStatus::Failed => "failed",
+        RunStatus::Cancelled => "cancelled",
+        RunStatus::Held => "held",
+        RunStatus::Interrupted => "interrupted",
+    }
+}

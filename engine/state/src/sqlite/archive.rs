@@ -1,0 +1,90 @@
+//! Finished runs leave the live journal.
+
+use rusqlite::{Connection, params};
+use sunward_core::RunId;
+
+use super::Sqlite;
+use crate::blob::{self, BlobWriter};
+use crate::error::StateError;
+
+/// Bytes of one row of the archive: many small groups become few rows, and no row grows without end.
+const CHUNK_BYTES: usize = 4 << 20;
+
+const ROWS: &str = "SELECT position, blob FROM journal WHERE run = ?1 ORDER BY position";
+
+impl Sqlite {
+    /// Chunk by chunk, never all of a run in memory; in one transaction, so that a reader finds the
+    /// run in one place or the other.
+    pub(super) fn archive_run(&mut self, run: RunId) -> Result<(), StateError> {
+        let Some(row) = crate::journal::Reader::run(&self.eye, run)? else {
+            return Err(StateError::NoRun {
+                run,
+                path: self.eye.path.clone(),
+            });
+        };
+        let damaged = first_damaged(&self.eye.connection, row.run)
+            .map_err(|source| StateError::sql("archive a run", &self.eye.path, source))?;
+        if let Some((position, why)) = damaged {
+            return Err(self
+                .eye
+                .damaged(format!("row {position} of the journal"), why));
+        }
+        self.write("archive a run", |transaction| {
+            move_rows(transaction, row.run)?;
+            prune(transaction, row.run)
+        })
+    }
+}
+
+/// The first of a run's rows that is not as it was written: then nothing is moved.
+fn first_damaged(connection: &Connection, run: RunId) -> rusqlite::Result<Option<(i64, String)>> {
+    let mut statement = connection.prepare_cached(ROWS)?;
+    let mut rows = statement.query([run.0.cast_signed()])?;
+    while let Some(row) = rows.next()? {
+        if let Err(why) = blob::body(row.get_ref(1)?.as_blob().unwrap_or_default()) {
+            return Ok(Some((row.get(0)?, why.into_owned())));
+        }
+    }
+    Ok(None)
+}
+
+/// Copies a run's rows into its archive.
+fn move_rows(connection: &Connection, run: RunId) -> rusqlite::Result<()> {
+    let id = run.0.cast_signed();
+    let mut chunk: i64 = connection.query_row(
+        "SELECT coalesce(max(chunk), 0) FROM archive WHERE run = ?1",
+        [id],
+        |row| row.get(0),
+    )?;
+    let mut insert =
+        connection.prepare_cached("INSERT INTO archive(run, chunk, blob) VALUES (?1, ?2, ?3)")?;
+    let mut statement = connection.prepare_cached(ROWS)?;
+    let mut rows = statement.query([id])?;
+    let mut writer = BlobWriter::default();
+    while let Some(row) = rows.next()? {
+        let bytes = row.get_ref(1)?.as_blob().unwrap_or_default();
+        writer.push_body(blob::body(bytes).unwrap_or_default());
+        if writer.len() >= CHUNK_BYTES {
+            chunk += 1;
+            insert.execute(params![id, chunk, writer.finish()])?;
+        }
+    }
+    if !writer.is_empty() {
+        chunk += 1;
+        insert.execute(params![id, chunk, writer.finish()])?;
+    }
+    Ok(())
+}
+
+/// Removes the run from the live journal. Facts about workers go once no run is left that they could
+/// concern: workers say hello again to every engine that starts.
+fn prune(connection: &Connection, run: RunId) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM journal WHERE run = ?1", [run.0.cast_signed()])?;
+    connection.execute(
+        "DELETE FROM journal WHERE NOT EXISTS (SELECT 1 FROM journal WHERE run <> 0)",
+        [],
+    )?;
+    // It holds the run as it was; the fold would disagree with the journal.
+    connection.execute("DELETE FROM snapshots", [])?;
+    Ok(())
+}

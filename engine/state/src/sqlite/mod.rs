@@ -1,0 +1,260 @@
+//! The journal in one SQLite file: write-ahead log, every commit synced, one writer.
+
+mod append;
+mod archive;
+mod memory;
+mod read;
+mod requests;
+mod schema;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+use sunward_core::{Dataset, Digest, Fact, RunId, TaskResult, Timestamp};
+
+use crate::error::StateError;
+use crate::group::{FileStamp, Group, Position};
+use crate::journal::{CancelRequest, Journal, Reader, RunRow, Scope};
+use crate::lock::EngineLock;
+
+pub use requests::request_cancel;
+
+/// The database's name in the state's folder.
+pub const DATABASE: &str = "state.db";
+
+/// The engine's journal: holds the state's lock while it lives.
+#[derive(Debug)]
+pub struct Sqlite {
+    eye: SqliteReader,
+    _lock: EngineLock,
+}
+
+/// Looks at a state without the right to change it.
+#[derive(Debug)]
+pub struct SqliteReader {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Sqlite {
+    /// Opens the state in this folder as its engine, creating it where there is none.
+    ///
+    /// # Errors
+    /// [`StateError::Engaged`] when another engine is at work; else when it cannot be opened.
+    pub fn open(home: &Path) -> Result<Self, StateError> {
+        let lock = EngineLock::acquire(home)?;
+        let path = home.join(DATABASE);
+        let connection = Connection::open_with_flags(
+            &path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+                | OpenFlags::SQLITE_OPEN_CREATE
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )
+        .map_err(|source| StateError::sql("open the database", &path, source))?;
+        schema::prepare_writer(&connection, &path)?;
+        Ok(Self {
+            eye: SqliteReader { connection, path },
+            _lock: lock,
+        })
+    }
+}
+
+impl SqliteReader {
+    /// Opens an existing state for looking at it, whether an engine is at work or not.
+    ///
+    /// # Errors
+    /// [`StateError::Absent`] when there is no state; else when it cannot be opened.
+    pub fn open(home: &Path) -> Result<Self, StateError> {
+        Self::at(&home.join(DATABASE))
+    }
+
+    fn at(path: &Path) -> Result<Self, StateError> {
+        if !path.exists() {
+            return Err(StateError::Absent {
+                path: path.to_path_buf(),
+            });
+        }
+        // Readers of a write-ahead log take part in its index, so the file is opened for writing
+        // where the user may; `query_only` keeps them from writing.
+        let open = |mode| Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX);
+        let connection = open(OpenFlags::SQLITE_OPEN_READ_WRITE)
+            .or_else(|_| open(OpenFlags::SQLITE_OPEN_READ_ONLY))
+            .map_err(|source| StateError::sql("open the database", path, source))?;
+        schema::prepare_reader(&connection, path)?;
+        Ok(Self {
+            connection,
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// An error of this database.
+    fn fault(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StateError + '_ {
+        move |source| StateError::sql(doing, &self.path, source)
+    }
+
+    /// Something in this database that is not as it was written.
+    fn damaged(&self, place: String, why: impl Into<String>) -> StateError {
+        StateError::Damaged {
+            path: self.path.clone(),
+            place,
+            why: why.into(),
+        }
+    }
+}
+
+impl Reader for SqliteReader {
+    fn place(&self) -> &Path {
+        &self.path
+    }
+
+    fn replay(&self, scope: Scope, each: &mut dyn FnMut(Fact)) -> Result<(), StateError> {
+        self.replay_facts(scope, each)
+    }
+
+    fn newest_position(&self) -> Result<Position, StateError> {
+        self.read_newest_position()
+    }
+
+    fn runs(&self) -> Result<Vec<RunRow>, StateError> {
+        self.read_runs("SELECT * FROM runs ORDER BY id", [])
+    }
+
+    fn run(&self, run: RunId) -> Result<Option<RunRow>, StateError> {
+        let rows = self.read_runs("SELECT * FROM runs WHERE id = ?1", [run.0.cast_signed()])?;
+        Ok(rows.into_iter().next())
+    }
+
+    fn newest_run(&self) -> Result<Option<RunRow>, StateError> {
+        let rows = self.read_runs("SELECT * FROM runs ORDER BY id DESC LIMIT 1", [])?;
+        Ok(rows.into_iter().next())
+    }
+
+    fn unfinished(&self, path: &str, params: Digest) -> Result<Vec<RunRow>, StateError> {
+        self.read_runs(
+            "SELECT * FROM runs WHERE path = ?1 AND params = ?2 \
+             AND status IN ('running', 'interrupted', 'held') ORDER BY id DESC",
+            rusqlite::params![path, params.0],
+        )
+    }
+
+    fn next_run_id(&self) -> Result<RunId, StateError> {
+        let newest = self.newest_run()?;
+        Ok(RunId(newest.map_or(1, |row| row.run.0 + 1)))
+    }
+
+    fn lookup_results(&self, keys: &[Digest]) -> Result<Vec<Option<TaskResult>>, StateError> {
+        self.read_results(keys)
+    }
+
+    fn each_result(
+        &self,
+        each: &mut dyn FnMut(Digest, TaskResult, Timestamp),
+    ) -> Result<(), StateError> {
+        self.read_each_result(each)
+    }
+
+    fn recall_file(
+        &self,
+        stamp: &FileStamp,
+        reading: Digest,
+    ) -> Result<Option<Dataset>, StateError> {
+        self.read_file(stamp, reading)
+    }
+
+    fn recall_derived(&self, key: Digest) -> Result<Option<Dataset>, StateError> {
+        self.read_derived(key)
+    }
+
+    fn cancel_requests(&self) -> Result<Vec<CancelRequest>, StateError> {
+        self.read_cancel_requests()
+    }
+}
+
+impl Reader for Sqlite {
+    fn place(&self) -> &Path {
+        self.eye.place()
+    }
+
+    fn replay(&self, scope: Scope, each: &mut dyn FnMut(Fact)) -> Result<(), StateError> {
+        self.eye.replay(scope, each)
+    }
+
+    fn newest_position(&self) -> Result<Position, StateError> {
+        self.eye.newest_position()
+    }
+
+    fn runs(&self) -> Result<Vec<RunRow>, StateError> {
+        self.eye.runs()
+    }
+
+    fn run(&self, run: RunId) -> Result<Option<RunRow>, StateError> {
+        self.eye.run(run)
+    }
+
+    fn newest_run(&self) -> Result<Option<RunRow>, StateError> {
+        self.eye.newest_run()
+    }
+
+    fn unfinished(&self, path: &str, params: Digest) -> Result<Vec<RunRow>, StateError> {
+        self.eye.unfinished(path, params)
+    }
+
+    fn next_run_id(&self) -> Result<RunId, StateError> {
+        self.eye.next_run_id()
+    }
+
+    fn lookup_results(&self, keys: &[Digest]) -> Result<Vec<Option<TaskResult>>, StateError> {
+        self.eye.lookup_results(keys)
+    }
+
+    fn each_result(
+        &self,
+        each: &mut dyn FnMut(Digest, TaskResult, Timestamp),
+    ) -> Result<(), StateError> {
+        self.eye.each_result(each)
+    }
+
+    fn recall_file(
+        &self,
+        stamp: &FileStamp,
+        reading: Digest,
+    ) -> Result<Option<Dataset>, StateError> {
+        self.eye.recall_file(stamp, reading)
+    }
+
+    fn recall_derived(&self, key: Digest) -> Result<Option<Dataset>, StateError> {
+        self.eye.recall_derived(key)
+    }
+
+    fn cancel_requests(&self) -> Result<Vec<CancelRequest>, StateError> {
+        self.eye.cancel_requests()
+    }
+}
+
+impl Journal for Sqlite {
+    fn append(&mut self, group: &Group) -> Result<Position, StateError> {
+        self.append_group(group)
+    }
+
+    fn reader(&self) -> Result<Box<dyn Reader>, StateError> {
+        Ok(Box::new(SqliteReader::at(&self.eye.path)?))
+    }
+
+    fn archive(&mut self, run: RunId) -> Result<(), StateError> {
+        self.archive_run(run)
+    }
+
+    fn forget_results(&mut self, keys: &[Digest]) -> Result<(), StateError> {
+        self.delete_results(keys)
+    }
+
+    fn forget_memory(&mut self) -> Result<(), StateError> {
+        self.write("forget what was remembered of files", |transaction| {
+            transaction.execute_batch("DELETE FROM files; DELETE FROM derived;")
+        })
+    }
+
+    fn take_cancel_requests(&mut self) -> Result<Vec<CancelRequest>, StateError> {
+        self.remove_cancel_requests()
+    }
+}

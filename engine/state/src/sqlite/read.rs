@@ -1,0 +1,127 @@
+//! Facts and the listing of runs, read.
+
+use rusqlite::{Params, Row, Statement};
+use sunward_core::{Digest, Fact, RunId, RunStatus, Timestamp};
+
+use super::SqliteReader;
+use super::append::word_of;
+use crate::blob;
+use crate::error::StateError;
+use crate::group::Position;
+use crate::journal::{RunRow, Scope};
+
+impl SqliteReader {
+    /// Archive and journal are read in one transaction, so that a run which is being archived is
+    /// seen once, not twice and not never.
+    pub(super) fn replay_facts(
+        &self,
+        scope: Scope,
+        each: &mut dyn FnMut(Fact),
+    ) -> Result<(), StateError> {
+        let fault = self.fault("read the journal");
+        let transaction = self.connection.unchecked_transaction().map_err(&fault)?;
+        match scope {
+            Scope::Live => {
+                let mut rows = transaction
+                    .prepare_cached("SELECT position, blob FROM journal ORDER BY position")
+                    .map_err(&fault)?;
+                self.replay_rows("journal", &mut rows, [], each)?;
+            }
+            Scope::Run(run) => {
+                let id = [run.0.cast_signed()];
+                let mut archived = transaction
+                    .prepare_cached("SELECT chunk, blob FROM archive WHERE run = ?1 ORDER BY chunk")
+                    .map_err(&fault)?;
+                self.replay_rows("archive", &mut archived, id, each)?;
+                let mut rows = transaction
+                    .prepare_cached(
+                        "SELECT position, blob FROM journal WHERE run = ?1 ORDER BY position",
+                    )
+                    .map_err(&fault)?;
+                self.replay_rows("journal", &mut rows, id, each)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn replay_rows(
+        &self,
+        table: &'static str,
+        statement: &mut Statement<'_>,
+        params: impl Params,
+        each: &mut dyn FnMut(Fact),
+    ) -> Result<(), StateError> {
+        let fault = self.fault("read the journal");
+        let mut rows = statement.query(params).map_err(&fault)?;
+        while let Some(row) = rows.next().map_err(&fault)? {
+            let place: i64 = row.get(0).map_err(&fault)?;
+            let bytes = row.get_ref(1).map_err(&fault)?;
+            let bytes = bytes.as_blob().map_err(|error| {
+                self.damaged(format!("row {place} of the {table}"), error.to_string())
+            })?;
+            blob::each_fact(bytes, &mut *each)
+                .map_err(|why| self.damaged(format!("row {place} of the {table}"), why))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn read_newest_position(&self) -> Result<Position, StateError> {
+        let newest: i64 = self
+            .connection
+            .prepare_cached(
+                "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'journal'), 0)",
+            )
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+            .map_err(self.fault("read the journal's position"))?;
+        Ok(Position(newest.cast_unsigned()))
+    }
+
+    pub(super) fn read_runs(
+        &self,
+        sql: &str,
+        params: impl Params,
+    ) -> Result<Vec<RunRow>, StateError> {
+        let fault = self.fault("read the listing of runs");
+        let mut statement = self.connection.prepare_cached(sql).map_err(&fault)?;
+        let mut rows = statement.query(params).map_err(&fault)?;
+        let mut listing = Vec::new();
+        while let Some(row) = rows.next().map_err(&fault)? {
+            let status: String = row.get("status").map_err(&fault)?;
+            let run = RunId(row.get::<_, i64>("id").map_err(&fault)?.cast_unsigned());
+            let status = status_of(&status).ok_or_else(|| {
+                self.damaged(
+                    format!("the listing of run {run}"),
+                    format!("'{status}' is no status"),
+                )
+            })?;
+            listing.push(run_row(row, run, status).map_err(&fault)?);
+        }
+        Ok(listing)
+    }
+}
+
+fn run_row(row: &Row<'_>, run: RunId, status: RunStatus) -> rusqlite::Result<RunRow> {
+    let ended: Option<i64> = row.get("ended_ms")?;
+    Ok(RunRow {
+        run,
+        path: row.get("path")?,
+        workflow: row.get("workflow")?,
+        params: Digest(row.get("params")?),
+        status,
+        submitted: Timestamp(row.get::<_, i64>("submitted_ms")?.cast_unsigned()),
+        ended: ended.map(|ms| Timestamp(ms.cast_unsigned())),
+    })
+}
+
+fn status_of(word: &str) -> Option<RunStatus> {
+    [
+        RunStatus::Running,
+        RunStatus::Succeeded,
+        RunStatus::Failed,
+        RunStatus::Cancelled,
+        RunStatus::Held,
+        RunStatus::Interrupted,
+    ]
+    .into_iter()
+    .find(|status| word_of(*status) == word)
+}
