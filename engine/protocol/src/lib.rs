@@ -75,6 +75,8 @@ pub struct Envelope {
 pub struct Job {
     /// Run.
     pub run: RunId,
+    /// The workflow's name: `run.name` in expressions.
+    pub workflow: String,
     /// Stage.
     pub stage_id: StageId,
     /// The stage as checked: action, ports, templates, limits.
