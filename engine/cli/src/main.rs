@@ -1,2 +1,18 @@
-//! Being built.
-fn main() {}
+//! The `sunward` binary: arguments -> request -> value -> rendering. It is the composition root: it
+//! reads the user's environment once, opens what the other rooms need and ties them together.
+//!
+//! It never decides anything about a run (that is `sunward-core`'s) and never prints outside
+//! [`render`]. Read [`args`] for what can be asked and `verbs/` for how each question is answered.
+
+mod args;
+mod context;
+mod doctor;
+mod exit;
+mod render;
+mod verbs;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    verbs::main()
+}

@@ -1,0 +1,46 @@
+//! What can be asked: the verbs and the options that all of them take.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::verbs;
+
+/// Runs science pipelines: YAML in, Arrow results out, resumable at any moment.
+#[derive(Parser)]
+#[command(
+    name = "sunward",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "Example:\n  sunward init first\n  sunward run first/workflow.yaml\n  sunward show integral.pi --home first/.sunward\n\n\
+        Exit codes: 0 done, 1 the run failed, 2 the input is wrong, 3 infrastructure or held, 130 interrupted."
+)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+    /// What every verb takes.
+    #[command(flatten)]
+    pub(crate) everywhere: Everywhere,
+}
+
+/// What every verb takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Everywhere {
+    /// Where runs are kept [default: $SUNWARD_HOME, else .sunward beside the workflow, or the nearest upward]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// Answer with JSON, for machines
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// One verb, one file.
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    Kernels(verbs::kernels::Kernels),
+    Init(verbs::init::Init),
+    Doctor(verbs::doctor::Doctor),
+    Completions(verbs::completions::Completions),
+}

@@ -1,0 +1,143 @@
+//! Cores, memory, disk, clock and devices.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::Finding;
+use crate::render::units::bytes;
+
+/// Below this a run of any size will soon stop.
+const DISK_WANTED_BYTES: u64 = 1 << 30;
+/// Below this the engine itself is cramped.
+const MEMORY_WANTED_BYTES: u64 = 256 << 20;
+/// Sunward did not exist before: 2025-01-01T00:00Z in seconds.
+const EARLIEST_CLOCK_SECS: u64 = 1_735_689_600;
+/// How far a file's time may lie from our clock before caches that trust it go wrong.
+const CLOCK_SKEW: Duration = Duration::from_secs(5);
+
+/// Cores that may be used.
+pub(crate) fn cores() -> Finding {
+    match std::thread::available_parallelism() {
+        Ok(cores) => Finding::good("cores", format!("{cores} to use")),
+        Err(error) => Finding::note(
+            "cores",
+            format!("their number cannot be found ({error})"),
+            "say it yourself: sunward run -j N",
+        ),
+    }
+}
+
+/// Memory, as the kernel and the container's limit give it.
+pub(crate) fn memory() -> Finding {
+    let Some(total) = memory_bytes() else {
+        return Finding::note(
+            "memory",
+            "its size cannot be found (no /proc/meminfo)",
+            "give stages that need much of it `resources: { memory: … }` and run fewer at once with -j",
+        );
+    };
+    let found = format!("{} to use", bytes(total));
+    if total < MEMORY_WANTED_BYTES {
+        return Finding::problem("memory", found, "give the machine or container more");
+    }
+    Finding::good("memory", found)
+}
+
+/// The machine's memory, or the container's share of it.
+fn memory_bytes() -> Option<u64> {
+    let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
+    let kib: u64 = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?
+        .trim()
+        .trim_end_matches("kB")
+        .trim()
+        .parse()
+        .ok()?;
+    let total = kib.saturating_mul(1024);
+    let limit = [
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    ]
+    .into_iter()
+    .find_map(|path| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok());
+    Some(limit.map_or(total, |limit| limit.min(total)))
+}
+
+/// Space where runs are kept.
+pub(crate) fn disk(folder: &Path) -> Finding {
+    match rustix::fs::statvfs(folder) {
+        Err(error) => Finding::problem(
+            "disk",
+            format!("{} cannot be examined ({error})", folder.display()),
+            "choose another place with --home or $SUNWARD_HOME",
+        ),
+        Ok(stat) => {
+            let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+            let found = format!("{} free at {}", bytes(free), folder.display());
+            if free < DISK_WANTED_BYTES {
+                return Finding::problem(
+                    "disk",
+                    found,
+                    "make room (sunward cache prune --older 30d), or choose another place with --home",
+                );
+            }
+            Finding::good("disk", found)
+        }
+    }
+}
+
+/// Whether the clock is believable, and agrees with the file system's.
+pub(crate) fn clock(folder: &Path) -> Finding {
+    let now = SystemTime::now();
+    let mend = "set the clock (timedatectl set-ntp true): runs and caches tell old from new by it";
+    if now
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+        < EARLIEST_CLOCK_SECS
+    {
+        return Finding::problem("clock", "it stands before 2025", mend);
+    }
+    let written = tempfile::NamedTempFile::new_in(folder)
+        .and_then(|file| file.as_file().metadata())
+        .and_then(|meta| meta.modified());
+    match written {
+        Err(error) => Finding::note(
+            "clock",
+            format!("a file to compare with cannot be written ({error})"),
+            "choose another place with --home",
+        ),
+        Ok(written) => {
+            let apart = written
+                .duration_since(now)
+                .unwrap_or_else(|error| error.duration());
+            if apart > CLOCK_SKEW {
+                return Finding::problem(
+                    "clock",
+                    format!(
+                        "files here get times {} s away from the clock",
+                        apart.as_secs()
+                    ),
+                    mend,
+                );
+            }
+            Finding::good("clock", "sane, and files agree with it")
+        }
+    }
+}
+
+/// A driver, without which kernels run their CPU twins.
+pub(crate) fn gpu() -> Finding {
+    let version = fs::read_to_string("/proc/driver/nvidia/version")
+        .ok()
+        .and_then(|text| text.lines().next().map(str::to_owned));
+    match version {
+        Some(version) => Finding::good("gpu", version),
+        None => Finding::note(
+            "gpu",
+            "no NVIDIA driver: kernels run their CPU twins, with the same results within their tolerance",
+            "nothing to mend unless this machine has a GPU; then install its driver",
+        ),
+    }
+}

@@ -1,0 +1,66 @@
+//! Programs that some pipelines need: a shell, Python with pip and venv.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::Finding;
+
+/// The shell that `run: |` scripts go to.
+pub(crate) fn shell() -> Finding {
+    if Path::new("/bin/sh").exists() {
+        return Finding::good("shell", "/bin/sh");
+    }
+    Finding::problem(
+        "shell",
+        "there is no /bin/sh: a `run` that is text cannot start",
+        "install a POSIX shell, or write `run` as a list of words",
+    )
+}
+
+/// Python, for stages with `python:`.
+pub(crate) fn python(search_path: Option<&OsStr>) -> Finding {
+    let Some(version) = first_line(search_path, &["python3", "--version"]) else {
+        return Finding::note(
+            "python",
+            "no python3 on the PATH: stages with `python:` cannot run",
+            "install it where needed: apt install python3 python3-venv python3-pip",
+        );
+    };
+    let probes = [("pip", "import pip"), ("venv", "import venv, ensurepip")];
+    let missing: Vec<_> = probes
+        .into_iter()
+        .filter(|(_, code)| first_line(search_path, &["python3", "-c", code]).is_none())
+        .map(|(name, _)| name)
+        .collect();
+    if missing.is_empty() {
+        return Finding::good("python", format!("{version}, with pip and venv"));
+    }
+    Finding::note(
+        "python",
+        format!(
+            "{version}, without {}: stages with `python:` cannot build their environment",
+            missing.join(" and ")
+        ),
+        "apt install python3-venv python3-pip",
+    )
+}
+
+/// What a program says first, or nothing when it cannot be run or fails.
+fn first_line(search_path: Option<&OsStr>, argv: &[&str]) -> Option<String> {
+    let (program, rest) = argv.split_first()?;
+    let mut command = Command::new(program);
+    command
+        .args(rest)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    if let Some(path) = search_path {
+        command.env("PATH", path);
+    }
+    let output = command.output().ok()?;
+    if !output.status.success() {
+        return None;
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    Some(text.lines().next().unwrap_or_default().to_owned())
+}

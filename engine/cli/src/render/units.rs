@@ -1,0 +1,100 @@
+//! Quantities as people read them; machines get plain numbers whose names end in the unit.
+
+/// `1.5 MiB`.
+pub(crate) fn bytes(count: u64) -> String {
+    const STEPS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    if count < 1024 {
+        return format!("{count} B");
+    }
+    let mut value = float(count);
+    let mut step = 0;
+    while value >= 1024.0 && step + 1 < STEPS.len() {
+        value /= 1024.0;
+        step += 1;
+    }
+    format!("{value:.1} {}", STEPS.get(step).copied().unwrap_or("B"))
+}
+
+/// `0.004 s`, `12.3 s`, `3 min 20 s`, `2 h 5 min`.
+pub(crate) fn seconds(seconds: f64) -> String {
+    if !seconds.is_finite() {
+        return "-".to_owned();
+    }
+    if seconds < 0.1 {
+        return format!("{seconds:.3} s");
+    }
+    if seconds < 10.0 {
+        return format!("{seconds:.2} s");
+    }
+    if seconds < 60.0 {
+        return format!("{seconds:.1} s");
+    }
+    let (minutes, rest) = ((seconds / 60.0).floor(), seconds % 60.0);
+    if minutes < 60.0 {
+        return format!("{minutes:.0} min {:.0} s", rest.floor());
+    }
+    format!(
+        "{:.0} h {:.0} min",
+        (minutes / 60.0).floor(),
+        (minutes % 60.0).floor()
+    )
+}
+
+/// `0.42 J`, `1.3 kJ`, `2.5 kWh`.
+pub(crate) fn joules(joules: f64) -> String {
+    const JOULES_A_KWH: f64 = 3.6e6;
+    if joules >= JOULES_A_KWH / 10.0 {
+        format!("{:.2} kWh", joules / JOULES_A_KWH)
+    } else if joules >= 1000.0 {
+        format!("{:.1} kJ", joules / 1000.0)
+    } else if joules >= 10.0 {
+        format!("{joules:.0} J")
+    } else {
+        format!("{joules:.2} J")
+    }
+}
+
+/// `12 345`, digits in groups of three.
+pub(crate) fn count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) && digits.len() > 4 {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 task`, `12 tasks`.
+pub(crate) fn plural(number: u64, one: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {one}{ending}", count(number))
+}
+
+/// A count as a float, for display only: beyond 2^53 the last digits are not shown anyway.
+pub(crate) fn float(count: u64) -> f64 {
+    let high = u32::try_from(count >> 32).unwrap_or(u32::MAX);
+    let low = u32::try_from(count & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+    f64::from(high) * 4_294_967_296.0 + f64::from(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bytes, count, joules, seconds};
+
+    #[test]
+    fn quantities_read_well() {
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1536), "1.5 KiB");
+        assert_eq!(bytes(512 << 20), "512.0 MiB");
+        assert_eq!(seconds(0.0123), "0.012 s");
+        assert_eq!(seconds(61.5), "1 min 1 s");
+        assert_eq!(seconds(7500.0), "2 h 5 min");
+        assert_eq!(joules(4.2e6), "1.17 kWh");
+        assert_eq!(joules(0.5), "0.50 J");
+        assert_eq!(count(1234), "1234");
+        assert_eq!(count(1_234_567), "1 234 567");
+    }
+}

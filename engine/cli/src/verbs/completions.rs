@@ -1,0 +1,47 @@
+//! `sunward completions SHELL`: what a shell needs to complete our words.
+
+use clap::{Args, CommandFactory, ValueEnum};
+use clap_complete::Shell;
+use serde::Serialize;
+
+use crate::args::Cli;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::render::{self, Page, View};
+
+/// Print what a shell needs to complete sunward's words
+#[derive(Args)]
+#[command(after_help = "Example:\n  sunward completions bash")]
+pub(crate) struct Completions {
+    /// For which shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+/// A script for one shell.
+#[derive(Serialize)]
+struct Script {
+    shell: String,
+    script: String,
+}
+
+impl View for Script {
+    fn page(&self, page: &mut Page) {
+        page.line(self.script.trim_end());
+    }
+}
+
+impl Completions {
+    /// Prints the script.
+    pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "sunward", &mut script);
+        let shell = self
+            .shell
+            .to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().to_owned());
+        let script = String::from_utf8_lossy(&script).into_owned();
+        render::answer(context, &Script { shell, script })?;
+        Ok(Exit::Done)
+    }
+}

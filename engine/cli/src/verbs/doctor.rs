@@ -1,0 +1,64 @@
+//! `sunward doctor`: what is wrong with this machine, and how to mend it.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::context::{Context, HOME_NAME};
+use crate::doctor::{Diagnosis, Finding, Grade, machine, processes, state, tools};
+use crate::exit::Exit;
+use crate::render;
+
+/// Say what is wrong with this machine and how to mend it
+#[derive(Args)]
+#[command(after_help = "Example:\n  sunward doctor")]
+pub(crate) struct Doctor {
+    /// Also try this store, as s3://bucket/prefix
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+}
+
+impl Doctor {
+    /// Looks at everything, then answers.
+    pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+        let home = context
+            .home_named
+            .clone()
+            .or_else(|| context.home_nearest().ok())
+            .unwrap_or_else(|| context.folder.join(HOME_NAME));
+        let findings = examine(context, &home);
+        let healthy = findings
+            .iter()
+            .all(|finding| finding.grade != Grade::Problem);
+        render::answer(context, &Diagnosis { healthy, findings })?;
+        Ok(if healthy {
+            Exit::Done
+        } else {
+            Exit::Infrastructure
+        })
+    }
+}
+
+fn examine(context: &Context, home: &Path) -> Vec<Finding> {
+    let folder = existing(home);
+    vec![
+        machine::cores(),
+        machine::memory(),
+        machine::disk(&folder),
+        state::file_system(&folder),
+        machine::clock(&folder),
+        tools::shell(),
+        tools::python(context.search_path.as_deref()),
+        machine::gpu(),
+        processes::leftover(home, false),
+    ]
+}
+
+/// The folder itself, or the nearest one above it that exists: nothing is made just to look.
+fn existing(folder: &Path) -> PathBuf {
+    folder
+        .ancestors()
+        .find(|ancestor| ancestor.is_dir())
+        .unwrap_or_else(|| Path::new("/"))
+        .to_path_buf()
+}

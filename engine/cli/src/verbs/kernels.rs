@@ -1,0 +1,139 @@
+//! `sunward kernels [NAME]`: the library, as a list or a page a kernel.
+
+use clap::Args;
+use serde::Serialize;
+use sunward_workflows::{KernelEntry, ParamSpec, PortSpec};
+
+use crate::context::Context;
+use crate::exit::{Exit, wrong_input};
+use crate::render::table::{Table, Tone};
+use crate::render::{self, Page, View};
+
+/// List the kernels, or show one's page: ports, parameters, units, tolerance, reference
+#[derive(Args)]
+#[command(after_help = "Example:\n  sunward kernels\n  sunward kernels eof")]
+pub(crate) struct Kernels {
+    /// Which one
+    name: Option<String>,
+}
+
+/// The library.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Library<'a>(Vec<&'a KernelEntry>);
+
+impl View for Library<'_> {
+    fn page(&self, page: &mut Page) {
+        let mut table = Table::new(&["kernel", ">version", "what it does"]);
+        for entry in &self.0 {
+            table.row([&entry.name, &entry.version.to_string(), &entry.summary]);
+        }
+        page.table(&table);
+        page.gap();
+        page.line("A page each: sunward kernels NAME");
+    }
+}
+
+/// One kernel.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct KernelPage<'a>(&'a KernelEntry);
+
+impl View for KernelPage<'_> {
+    fn page(&self, page: &mut Page) {
+        let entry = self.0;
+        let title = format!("{}, version {}", entry.name, entry.version);
+        page.line(page.style.strong(&title));
+        page.line(&entry.summary);
+        page.gap();
+        page.line(entry.description.trim_end());
+        page.heading("Inputs");
+        entry.inputs.iter().for_each(|port| port_lines(page, port));
+        page.heading("Outputs");
+        entry.outputs.iter().for_each(|port| port_lines(page, port));
+        if !entry.params.is_empty() {
+            page.heading("Parameters (with:)");
+            let mut table =
+                Table::new(&["name", "type", "default", "bounds", "unit", "meaning"]).indented(2);
+            for param in &entry.params {
+                table.row(param_cells(param));
+            }
+            page.table(&table);
+        }
+        page.heading("Agreement between devices");
+        let exact = if entry.exact {
+            "Exact: equal bit for bit on every device and for every partitioning."
+        } else {
+            "Within a tolerance."
+        };
+        page.indented(2, exact);
+        page.indented(2, entry.tolerance.trim_end());
+        page.heading("Reference");
+        page.indented(2, entry.reference.trim_end());
+        page.heading("Example");
+        page.indented(2, entry.example.trim_end());
+    }
+}
+
+fn port_lines(page: &mut Page, port: &PortSpec) {
+    let optional = if port.optional { " (optional)" } else { "" };
+    page.line(format!(
+        "  {}{optional}: {}",
+        page.style.strong(&port.name),
+        port.doc
+    ));
+    let mut table = Table::new(&["", "", ""]).indented(4);
+    for column in &port.columns {
+        table.toned([
+            (column.name.as_str(), Tone::Plain),
+            (column.column_type.0.as_str(), Tone::Plain),
+            (column.doc.as_str(), Tone::Faint),
+        ]);
+    }
+    page.table(&table);
+    if let Some(like) = &port.like {
+        page.line(format!("    and whatever else {like} carries"));
+    }
+}
+
+fn param_cells(param: &ParamSpec) -> [String; 6] {
+    let default = param.default.as_ref().map_or_else(
+        || "required".to_owned(),
+        |value| value.to_json().to_string(),
+    );
+    let bounds = match (param.min, param.max) {
+        _ if !param.choices.is_empty() => param.choices.join(" | "),
+        (None, None) => String::new(),
+        (Some(min), None) => format!(">= {min}"),
+        (None, Some(max)) => format!("<= {max}"),
+        (Some(min), Some(max)) => format!("{min} to {max}"),
+    };
+    [
+        param.name.clone(),
+        format!("{:?}", param.kind).to_lowercase(),
+        default,
+        bounds,
+        param.unit.clone(),
+        param.doc.clone(),
+    ]
+}
+
+impl Kernels {
+    /// Lists or shows.
+    pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+        let catalog = sunward_kernels::library().catalog();
+        let Some(name) = &self.name else {
+            render::answer(context, &Library(catalog.kernels.values().collect()))?;
+            return Ok(Exit::Done);
+        };
+        let Some(entry) = catalog.kernels.get(name) else {
+            let known: Vec<_> = catalog.kernels.keys().map(String::as_str).collect();
+            return Err(wrong_input(format!(
+                "there is no kernel '{name}'; there are {}",
+                known.join(", ")
+            )));
+        };
+        render::answer(context, &KernelPage(entry))?;
+        Ok(Exit::Done)
+    }
+}

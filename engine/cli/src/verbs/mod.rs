@@ -1,0 +1,65 @@
+//! One file a verb: each takes its arguments, builds a value and answers with it.
+
+pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod init;
+pub(crate) mod kernels;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Verb};
+use crate::context::Context;
+use crate::exit::{self, Exit};
+use crate::render::{self, Style};
+
+/// The whole program: reads arguments and environment, performs the verb, says what went wrong.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers and go to stdout; mistakes go to stderr. Nobody listening is no failure.
+            drop(error.print());
+            return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+    };
+    let mut style = Style::new(false);
+    let result = Context::read(&cli.everywhere).and_then(|context| {
+        style = context.err_style;
+        trace(&context);
+        perform(&cli.verb, &context)
+    });
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            let (exit, to_say) = exit::of_error(&error);
+            if to_say {
+                render::complain(style, &error);
+            }
+            exit.into()
+        }
+    }
+}
+
+fn perform(verb: &Verb, context: &Context) -> anyhow::Result<Exit> {
+    match verb {
+        Verb::Kernels(verb) => verb.perform(context),
+        Verb::Init(verb) => verb.perform(context),
+        Verb::Doctor(verb) => verb.perform(context),
+        Verb::Completions(verb) => verb.perform(context),
+    }
+}
+
+/// Traces to stderr when `$SUNWARD_LOG` asks for it, as `SUNWARD_LOG=sunward_drive=debug`.
+fn trace(context: &Context) {
+    let Some(wanted) = &context.trace else {
+        return;
+    };
+    let filter = tracing_subscriber::EnvFilter::new(wanted);
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(context.err_style.is_coloured())
+        .init();
+}
