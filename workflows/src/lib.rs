@@ -4,19 +4,43 @@
 //! plain data: a [`Catalog`] (kernels, their ports and parameters) and [`Facts`] (which files exist,
 //! and their schemas). Every mistake in a file is reported at once, as [`Diagnostic`]s.
 //!
+//! Templates ([`Template`], [`CompiledTemplate`]) render against a [`Scope`]; [`bind`] gives
+//! parameters their values.
+//!
 //! Read [`Workflow`] first (what a pipeline means), then [`check`] (how text becomes one).
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::allow_attributes,
+        reason = "tests fail by panicking"
+    )
+)]
+
+pub mod bind;
 pub mod catalog;
 pub mod column;
 pub mod diagnostic;
+pub mod expr;
 pub mod facts;
 pub mod model;
+pub mod names;
 pub mod source;
+pub mod units;
 pub mod value;
+mod yaml;
 
+pub use bind::{BindError, Given, bind};
 pub use catalog::{Catalog, KernelEntry, ParamSpec, PortSpec};
 pub use column::{ColumnSpec, ColumnType};
 pub use diagnostic::{Code, Diagnostic, Severity};
+pub use expr::{
+    CompiledTemplate, InputValue, RUN_FIELDS, RenderError, Scope, Uses, render_value, shell_word,
+    value_uses,
+};
 pub use facts::{Facts, FileFact};
 pub use model::{
     Action, Budget, Cache, Command, Expect, Form, Gpus, Input, Output, OutputFormat, Param,

@@ -326,7 +326,7 @@ pub enum Gpus {
     /// So many of one model, as `H100:2`.
     Model(String, u32),
     /// The first of these that is to be had.
-    AnyOf(Vec<Gpus>),
+    AnyOf(Vec<Self>),
 }
 
 /// What is tried again, how often and when.

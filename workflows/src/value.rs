@@ -18,9 +18,9 @@ pub enum Value {
     /// Text.
     String(String),
     /// A list.
-    List(Vec<Value>),
+    List(Vec<Self>),
     /// A map, in the order written.
-    Map(Vec<(String, Value)>),
+    Map(Vec<(String, Self)>),
 }
 
 impl Value {
@@ -56,6 +56,35 @@ impl Value {
                     .map(|(k, v)| (k.clone(), Self::from_json(v)))
                     .collect(),
             ),
+        }
+    }
+
+    /// As text in a command line: a list's values are separated by spaces, a map is JSON, `null` is
+    /// empty.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Null => String::new(),
+            Self::Bool(b) => b.to_string(),
+            Self::Int(i) => i.to_string(),
+            Self::Float(f) => format!("{f:?}"),
+            Self::String(s) => s.clone(),
+            Self::List(l) => l.iter().map(Self::to_text).collect::<Vec<_>>().join(" "),
+            Self::Map(_) => self.to_json().to_string(),
+        }
+    }
+
+    /// What kind of value it is, in a user's words.
+    #[must_use]
+    pub fn kind_name(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Bool(_) => "true or false",
+            Self::Int(_) => "a whole number",
+            Self::Float(_) => "a number",
+            Self::String(_) => "text",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a map",
         }
     }
 }

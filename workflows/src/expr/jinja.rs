@@ -1,0 +1,282 @@
+//! The expression engine: minijinja, for single expressions only, with its limits and our filters.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use minijinja::value::{Object, ObjectRepr, ValueKind};
+use minijinja::{Environment, Expression, UndefinedBehavior, Value as Dynamic};
+
+use super::scope::{InputValue, Scope};
+use crate::value::Value;
+
+/// Lists longer than this are refused: they come from a mistake such as `range(9) * 1000000`.
+const LIST_LIMIT: usize = 1_000_000;
+
+/// How deep values and expressions may nest.
+const DEPTH_LIMIT: usize = 64;
+
+/// Functions that an expression may call.
+pub(crate) const FUNCTIONS: &[&str] = &["range", "dict"];
+
+/// Filters that an expression may use.
+pub(crate) const FILTERS: &[&str] = &[
+    "abs",
+    "attr",
+    "batch",
+    "bool",
+    "capitalize",
+    "chain",
+    "count",
+    "d",
+    "default",
+    "dictsort",
+    "first",
+    "float",
+    "format",
+    "groupby",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "raw",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "slice",
+    "sort",
+    "split",
+    "string",
+    "sum",
+    "title",
+    "tojson",
+    "trim",
+    "unique",
+    "upper",
+    "zip",
+];
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    environment.set_recursion_limit(DEPTH_LIMIT);
+    // `safe` and `escape` mark text for HTML, which has no meaning here; `debug` and `namespace`
+    // show or change the engine's own state.
+    for name in ["safe", "escape", "e", "pprint"] {
+        environment.remove_filter(name);
+    }
+    for name in ["debug", "namespace"] {
+        environment.remove_global(name);
+    }
+    environment.add_filter("raw", |value: Dynamic| Dynamic::from_object(Raw(value)));
+    environment
+});
+
+/// What `| raw` gives: a value that is put into a shell's script as it is.
+#[derive(Debug)]
+pub(crate) struct Raw(Dynamic);
+
+impl Object for Raw {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// `inputs.x` where an expression also reads its parts: renders as the path.
+#[derive(Debug)]
+struct InputObject(InputValue);
+
+impl Object for InputObject {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Dynamic) -> Option<Dynamic> {
+        match key.as_str()? {
+            "path" => Some(Dynamic::from(self.0.path.clone())),
+            "parts" => Some(Dynamic::from(self.0.parts.clone())),
+            _ => None,
+        }
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.path)
+    }
+}
+
+/// An expression that was parsed once.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    expression: Expression<'static, 'static>,
+    /// Every name it reads, dotted as far as it is constant: `params.k`, `item.id`, `range`.
+    pub(crate) names: BTreeSet<String>,
+}
+
+/// What an expression gave.
+pub(crate) struct Outcome {
+    /// The value.
+    pub(crate) value: Value,
+    /// True when it went through `| raw`.
+    pub(crate) raw: bool,
+}
+
+impl Parsed {
+    /// Parses one expression.
+    pub(crate) fn new(source: &str) -> Result<Self, String> {
+        let expression = ENVIRONMENT
+            .compile_expression_owned(source.to_owned())
+            .map_err(|error| explain(&error))?;
+        let names = expression.undeclared_variables(true).into_iter().collect();
+        Ok(Self { expression, names })
+    }
+
+    /// Evaluates it.
+    pub(crate) fn evaluate(&self, scope: &Scope) -> Result<Outcome, String> {
+        let context = context(&self.names, scope);
+        let result = self
+            .expression
+            .eval(context)
+            .map_err(|error| explain(&error))?;
+        if let Some(raw) = result.downcast_object_ref::<Raw>() {
+            let value = from_dynamic(&raw.0, 0)?;
+            return Ok(Outcome { value, raw: true });
+        }
+        let value = from_dynamic(&result, 0)?;
+        Ok(Outcome { value, raw: false })
+    }
+}
+
+/// Only what the expression reads is converted, so that a large parameter costs nothing to others.
+fn context(names: &BTreeSet<String>, scope: &Scope) -> Dynamic {
+    let mut roots: BTreeMap<&str, BTreeMap<&str, bool>> = BTreeMap::new();
+    for name in names {
+        let mut words = name.split('.');
+        let members = roots.entry(words.next().unwrap_or_default()).or_default();
+        if let Some(member) = words.next() {
+            let deeper = members.entry(member).or_default();
+            *deeper |= words.next().is_some();
+        }
+    }
+    let mut map: BTreeMap<String, Dynamic> = BTreeMap::new();
+    for (root, members) in roots {
+        let value = match root {
+            "params" => pick(&members, |name| scope.params.get(name).map(to_dynamic)),
+            "outputs" => pick(&members, |n| {
+                scope.outputs.get(n).map(|p| p.as_str().into())
+            }),
+            "run" => pick(&members, |name| scope.run.get(name).map(to_dynamic)),
+            "inputs" => members
+                .iter()
+                .filter_map(|(name, deeper)| {
+                    let input = scope.inputs.get(*name)?;
+                    let value = if *deeper {
+                        Dynamic::from_object(InputObject(input.clone()))
+                    } else {
+                        Dynamic::from(input.path.clone())
+                    };
+                    Some(((*name).to_owned(), value))
+                })
+                .collect(),
+            "stages" => pick(&members, |name| {
+                let status = scope.stages.get(name)?;
+                Some([("status", status.as_str())].into_iter().collect())
+            }),
+            "matrix" => to_dynamic(&scope.matrix_value()),
+            "item" => match &scope.item {
+                Some(item) => to_dynamic(item),
+                None => continue,
+            },
+            "attempt" => match scope.attempt {
+                Some(attempt) => attempt.into(),
+                None => continue,
+            },
+            _ => continue,
+        };
+        map.insert(root.to_owned(), value);
+    }
+    map.into_iter().collect()
+}
+
+fn pick(members: &BTreeMap<&str, bool>, get: impl Fn(&str) -> Option<Dynamic>) -> Dynamic {
+    members
+        .keys()
+        .filter_map(|name| get(name).map(|value| ((*name).to_owned(), value)))
+        .collect()
+}
+
+fn to_dynamic(value: &Value) -> Dynamic {
+    match value {
+        Value::Null => Dynamic::from(()),
+        Value::Bool(b) => (*b).into(),
+        Value::Int(i) => (*i).into(),
+        Value::Float(f) => (*f).into(),
+        Value::String(s) => s.as_str().into(),
+        Value::List(list) => list.iter().map(to_dynamic).collect::<Vec<_>>().into(),
+        Value::Map(map) => map
+            .iter()
+            .map(|(key, value)| (key.clone(), to_dynamic(value)))
+            .collect(),
+    }
+}
+
+fn from_dynamic(value: &Dynamic, depth: usize) -> Result<Value, String> {
+    if depth > DEPTH_LIMIT {
+        return Err(format!("the value nests deeper than {DEPTH_LIMIT} levels"));
+    }
+    Ok(match value.kind() {
+        ValueKind::Undefined => return Err("it reads a name that has no value".to_owned()),
+        ValueKind::None => Value::Null,
+        ValueKind::Bool => Value::Bool(value.is_true()),
+        ValueKind::Number => match value.as_i64() {
+            Some(whole) if value.is_integer() => Value::Int(whole),
+            _ => Value::Float(f64::try_from(value.clone()).map_err(|e| explain(&e))?),
+        },
+        ValueKind::Seq | ValueKind::Iterable => {
+            let mut list = Vec::new();
+            for item in value.try_iter().map_err(|error| explain(&error))? {
+                if list.len() >= LIST_LIMIT {
+                    return Err(format!("the list has more than {LIST_LIMIT} values"));
+                }
+                list.push(from_dynamic(&item, depth + 1)?);
+            }
+            Value::List(list)
+        }
+        ValueKind::Map => {
+            let mut map = Vec::new();
+            for key in value.try_iter().map_err(|error| explain(&error))? {
+                let item = value.get_item(&key).map_err(|error| explain(&error))?;
+                map.push((key.to_string(), from_dynamic(&item, depth + 1)?));
+            }
+            Value::Map(map)
+        }
+        _ => Value::String(
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned),
+        ),
+    })
+}
+
+fn explain(error: &minijinja::Error) -> String {
+    match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    }
+}

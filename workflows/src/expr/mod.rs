@@ -1,0 +1,345 @@
+//! Expressions: `${{ … }}` in text, parsed once and rendered for every task.
+//!
+//! Only single expressions are Jinja's; there are no blocks or comments, so that `${#x}`, `{%` and
+//! `{{` in a command mean what they always meant.
+
+mod jinja;
+mod scope;
+mod segment;
+mod shell;
+mod uses;
+
+use std::sync::Arc;
+
+pub(crate) use jinja::{FILTERS, FUNCTIONS};
+use jinja::{Outcome, Parsed};
+pub use scope::{InputValue, RUN_FIELDS, Scope};
+use segment::Segment;
+pub(crate) use segment::has_expression;
+pub(crate) use shell::Quoting;
+pub use shell::word as shell_word;
+pub use uses::{Uses, value_uses};
+
+use crate::model::Template;
+use crate::value::Value;
+
+/// Why a template could not be parsed or rendered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{expression}`: {message}")]
+pub struct RenderError {
+    /// The expression, without its braces.
+    pub expression: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// A template that was parsed once; rendering it many times is cheap, and free without expressions.
+#[derive(Clone, Debug)]
+pub struct CompiledTemplate {
+    source: String,
+    pieces: Vec<Piece>,
+}
+
+#[derive(Clone, Debug)]
+enum Piece {
+    Text(String),
+    Expression(Arc<Compiled>),
+}
+
+/// One expression of a template.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    /// What stands between the braces.
+    pub(crate) source: String,
+    /// How it has to be quoted in a shell's script.
+    pub(crate) quoting: Quoting,
+    way: Way,
+}
+
+#[derive(Debug)]
+enum Way {
+    /// A dotted name: looked up, no engine needed.
+    Name(Vec<String>),
+    Parsed(Parsed),
+}
+
+impl Compiled {
+    fn new(source: &str, quoting: Quoting) -> Result<Self, RenderError> {
+        let way = match dotted(source) {
+            Some(path) => Way::Name(path),
+            None => Way::Parsed(Parsed::new(source).map_err(|m| failed(source, m))?),
+        };
+        let source = source.to_owned();
+        Ok(Self {
+            source,
+            quoting,
+            way,
+        })
+    }
+
+    /// Every name it reads, as dotted words.
+    pub(crate) fn names(&self) -> Vec<Vec<String>> {
+        match &self.way {
+            Way::Name(path) => vec![path.clone()],
+            Way::Parsed(parsed) => parsed
+                .names
+                .iter()
+                .map(|name| name.split('.').map(str::to_owned).collect())
+                .collect(),
+        }
+    }
+
+    /// True when it is one dotted name.
+    pub(crate) fn as_name(&self) -> Option<&[String]> {
+        match &self.way {
+            Way::Name(path) => Some(path),
+            Way::Parsed(_) => None,
+        }
+    }
+
+    fn evaluate(&self, scope: &Scope) -> Result<Outcome, RenderError> {
+        match &self.way {
+            Way::Name(path) => scope
+                .lookup(path)
+                .map(|value| Outcome { value, raw: false }),
+            Way::Parsed(parsed) => parsed.evaluate(scope),
+        }
+        .map_err(|message| failed(&self.source, message))
+    }
+}
+
+impl CompiledTemplate {
+    /// Parses text.
+    ///
+    /// # Errors
+    /// When an expression is no expression, or a `${{` never ends.
+    pub fn new(source: &str) -> Result<Self, RenderError> {
+        let mut pieces = Vec::new();
+        if !has_expression(source) {
+            pieces.push(Piece::Text(source.to_owned()));
+        } else {
+            let segments = segment::split(source).map_err(|open| {
+                failed(&source[open.0..], "`${{` is never closed by `}}`".into())
+            })?;
+            let mut follower = shell::Follower::new();
+            for segment in segments {
+                pieces.push(match segment {
+                    Segment::Text(text) => {
+                        follower.text(&text);
+                        Piece::Text(text)
+                    }
+                    Segment::Expression { source, .. } => {
+                        let compiled = Compiled::new(&source, follower.expression())?;
+                        Piece::Expression(Arc::new(compiled))
+                    }
+                });
+            }
+        }
+        let source = source.to_owned();
+        Ok(Self { source, pieces })
+    }
+
+    /// The text it was parsed from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// True when it holds no expression: every rendering gives its own text.
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        self.pieces.iter().all(|p| matches!(p, Piece::Text(_)))
+    }
+
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = &Compiled> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Expression(compiled) => Some(compiled.as_ref()),
+            Piece::Text(_) => None,
+        })
+    }
+
+    /// The expression, when the template is exactly one.
+    pub(crate) fn single(&self) -> Option<&Compiled> {
+        match self.pieces.as_slice() {
+            [Piece::Expression(compiled)] => Some(compiled),
+            _ => None,
+        }
+    }
+
+    /// Its value; a template that is exactly one expression keeps the expression's type.
+    ///
+    /// # Errors
+    /// When an expression fails, or reads what has no value.
+    pub fn render(&self, scope: &Scope) -> Result<Value, RenderError> {
+        match self.single() {
+            Some(only) => Ok(only.evaluate(scope)?.value),
+            None => self.render_text(scope).map(Value::String),
+        }
+    }
+
+    /// Its value as text.
+    ///
+    /// # Errors
+    /// As [`Self::render`].
+    pub fn render_text(&self, scope: &Scope) -> Result<String, RenderError> {
+        let mut text = String::with_capacity(self.source.len());
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(literal) => text.push_str(literal),
+                Piece::Expression(one) => text.push_str(&one.evaluate(scope)?.value.to_text()),
+            }
+        }
+        Ok(text)
+    }
+
+    /// A script for a POSIX shell: every value is quoted as its place needs it, a list word by
+    /// word; `| raw` opts out.
+    ///
+    /// # Errors
+    /// As [`Self::render`], and where no quoting is safe.
+    pub fn render_shell(&self, scope: &Scope) -> Result<String, RenderError> {
+        let mut script = String::with_capacity(self.source.len());
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(literal) => script.push_str(literal),
+                Piece::Expression(one) => {
+                    let Outcome { value, raw } = one.evaluate(scope)?;
+                    if raw {
+                        script.push_str(&value.to_text());
+                    } else {
+                        let quoted = shell::quote(&value, one.quoting)
+                            .map_err(|message| failed(&one.source, message))?;
+                        script.push_str(&quoted);
+                    }
+                }
+            }
+        }
+        Ok(script)
+    }
+
+    /// Whether a condition holds: `false`, `null`, `0`, and what is empty do not.
+    ///
+    /// # Errors
+    /// As [`Self::render`].
+    pub fn condition(&self, scope: &Scope) -> Result<bool, RenderError> {
+        Ok(match self.render(scope)? {
+            Value::Null => false,
+            Value::Bool(held) => held,
+            Value::Int(number) => number != 0,
+            Value::Float(number) => number != 0.0,
+            Value::String(text) => !(text.is_empty() || text == "false"),
+            Value::List(list) => !list.is_empty(),
+            Value::Map(map) => !map.is_empty(),
+        })
+    }
+
+    /// What it reads.
+    #[must_use]
+    pub fn uses(&self) -> Uses {
+        let mut uses = Uses::default();
+        for expression in self.expressions() {
+            uses.add(&expression.names());
+        }
+        uses
+    }
+}
+
+impl Template {
+    /// A template that stands nowhere in particular.
+    #[must_use]
+    pub fn new(source: impl Into<String>) -> Self {
+        let source = source.into();
+        let span = crate::source::Span::default();
+        Self { source, span }
+    }
+
+    /// Parses it, to be rendered many times.
+    ///
+    /// # Errors
+    /// As [`CompiledTemplate::new`].
+    pub fn compile(&self) -> Result<CompiledTemplate, RenderError> {
+        CompiledTemplate::new(&self.source)
+    }
+
+    /// [`CompiledTemplate::render`], once.
+    ///
+    /// # Errors
+    /// As [`CompiledTemplate::new`] and [`CompiledTemplate::render`].
+    pub fn render(&self, scope: &Scope) -> Result<Value, RenderError> {
+        self.compile()?.render(scope)
+    }
+
+    /// [`CompiledTemplate::render_text`], once.
+    ///
+    /// # Errors
+    /// As [`CompiledTemplate::new`] and [`CompiledTemplate::render`].
+    pub fn render_text(&self, scope: &Scope) -> Result<String, RenderError> {
+        self.compile()?.render_text(scope)
+    }
+
+    /// [`CompiledTemplate::render_shell`], once.
+    ///
+    /// # Errors
+    /// As [`CompiledTemplate::new`] and [`CompiledTemplate::render_shell`].
+    pub fn render_shell(&self, scope: &Scope) -> Result<String, RenderError> {
+        self.compile()?.render_shell(scope)
+    }
+
+    /// [`CompiledTemplate::condition`], once.
+    ///
+    /// # Errors
+    /// As [`CompiledTemplate::new`] and [`CompiledTemplate::render`].
+    pub fn condition(&self, scope: &Scope) -> Result<bool, RenderError> {
+        self.compile()?.condition(scope)
+    }
+
+    /// What it reads; nothing when it does not parse, which `check` reports.
+    #[must_use]
+    pub fn uses(&self) -> Uses {
+        self.compile().map(|t| t.uses()).unwrap_or_default()
+    }
+}
+
+/// Renders every string within a value, as in `with:`.
+///
+/// # Errors
+/// As [`CompiledTemplate::new`] and [`CompiledTemplate::render`].
+pub fn render_value(value: &Value, scope: &Scope) -> Result<Value, RenderError> {
+    Ok(match value {
+        Value::String(text) if has_expression(text) => {
+            CompiledTemplate::new(text)?.render(scope)?
+        }
+        Value::List(list) => Value::List(
+            list.iter()
+                .map(|item| render_value(item, scope))
+                .collect::<Result<_, _>>()?,
+        ),
+        Value::Map(map) => Value::Map(
+            map.iter()
+                .map(|(key, item)| Ok((key.clone(), render_value(item, scope)?)))
+                .collect::<Result<_, RenderError>>()?,
+        ),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {
+            value.clone()
+        }
+    })
+}
+
+fn failed(expression: &str, message: String) -> RenderError {
+    let expression = expression.to_owned();
+    RenderError {
+        expression,
+        message,
+    }
+}
+
+/// `params.k` as its words; `None` for anything that needs the engine.
+fn dotted(source: &str) -> Option<Vec<String>> {
+    const WORDS: &[&str] = &["true", "false", "none", "True", "False", "None", "not"];
+    let words: Vec<String> = source.split('.').map(str::to_owned).collect();
+    let plain = |word: &String| {
+        word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    (words.iter().all(plain) && !WORDS.contains(&source)).then_some(words)
+}

@@ -1,0 +1,94 @@
+//! What a template reads: the ingredients that a task's key must name.
+
+use std::collections::BTreeSet;
+
+use super::{CompiledTemplate, has_expression};
+use crate::value::Value;
+
+/// The names that a template, or a tree of values, reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// Parameters by name.
+    pub params: BTreeSet<String>,
+    /// Reads `item`.
+    pub item: bool,
+    /// Reads `matrix`.
+    pub matrix: bool,
+    /// Reads `run.*`: the result belongs to its run.
+    pub run: bool,
+    /// Reads `attempt`: the result belongs to its run.
+    pub attempt: bool,
+    /// Stages whose status is read.
+    pub statuses: BTreeSet<String>,
+    /// Input ports.
+    pub inputs: BTreeSet<String>,
+    /// Output ports.
+    pub outputs: BTreeSet<String>,
+}
+
+impl Uses {
+    /// Takes in what another template reads.
+    pub fn merge(&mut self, other: Self) {
+        self.params.extend(other.params);
+        self.statuses.extend(other.statuses);
+        self.inputs.extend(other.inputs);
+        self.outputs.extend(other.outputs);
+        self.item |= other.item;
+        self.matrix |= other.matrix;
+        self.run |= other.run;
+        self.attempt |= other.attempt;
+    }
+
+    pub(super) fn add(&mut self, names: &[Vec<String>]) {
+        for name in names {
+            let Some((root, rest)) = name.split_first() else {
+                continue;
+            };
+            let set = match root.as_str() {
+                "params" => &mut self.params,
+                "inputs" => &mut self.inputs,
+                "outputs" => &mut self.outputs,
+                "stages" => &mut self.statuses,
+                "item" => {
+                    self.item = true;
+                    continue;
+                }
+                "matrix" => {
+                    self.matrix = true;
+                    continue;
+                }
+                "run" => {
+                    self.run = true;
+                    continue;
+                }
+                "attempt" => {
+                    self.attempt = true;
+                    continue;
+                }
+                _ => continue,
+            };
+            set.extend(rest.first().cloned());
+        }
+    }
+}
+
+/// What the strings within a value read.
+#[must_use]
+pub fn value_uses(value: &Value) -> Uses {
+    let mut uses = Uses::default();
+    collect(value, &mut uses);
+    uses
+}
+
+fn collect(value: &Value, uses: &mut Uses) {
+    match value {
+        Value::String(text) if has_expression(text) => {
+            if let Ok(template) = CompiledTemplate::new(text) {
+                uses.merge(template.uses());
+            }
+        }
+        Value::List(list) => list.iter().for_each(|item| collect(item, uses)),
+        Value::Map(map) => map.iter().for_each(|(_, item)| collect(item, uses)),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
+    }
+}

@@ -1,0 +1,164 @@
+//! Durations, sizes, percent and power as users write them: `90s`, `4GiB`, `5%`, `350W`.
+
+/// Milliseconds of a duration such as `90s`, `15m`, `2h`, `1d`, `500ms` or `1h30m`.
+///
+/// # Errors
+/// Says what was expected when the text is no duration.
+pub fn parse_duration(text: &str) -> Result<u64, String> {
+    const UNITS: &[(&str, u64)] = &[
+        ("ms", 1),
+        ("s", 1_000),
+        ("m", 60_000),
+        ("h", 3_600_000),
+        ("d", 86_400_000),
+    ];
+    let expected = || "a duration such as 90s, 15m, 2h or 1d".to_owned();
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return Err(expected());
+    }
+    let mut total = 0_u64;
+    while !rest.is_empty() {
+        let (number, after) = split_number(rest).ok_or_else(expected)?;
+        let end = after
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(after.len());
+        let (unit, tail) = after.split_at(end);
+        let factor = lookup(UNITS, unit).ok_or_else(expected)?;
+        let part = scale(number, factor).ok_or_else(expected)?;
+        total = total.checked_add(part).ok_or_else(expected)?;
+        rest = tail;
+    }
+    Ok(total)
+}
+
+/// Bytes of a size such as `512MiB`, `4GiB` or `10GB`.
+///
+/// # Errors
+/// Says what was expected when the text is no size.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    const UNITS: &[(&str, u64)] = &[
+        ("B", 1),
+        ("kB", 1_000),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000),
+        ("PB", 1_000_000_000_000_000),
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
+        ("PiB", 1 << 50),
+    ];
+    with_unit(text, UNITS).ok_or_else(|| "a size such as 512MiB, 4GiB or 10GB".to_owned())
+}
+
+/// Watts of a power such as `350W` or `1.2kW`.
+///
+/// # Errors
+/// Says what was expected when the text is no power.
+pub fn parse_power(text: &str) -> Result<f64, String> {
+    let expected = || "a power such as 350W or 1.2kW".to_owned();
+    let (number, unit) = split_number(text.trim()).ok_or_else(expected)?;
+    let value: f64 = number.parse().map_err(|_| expected())?;
+    match unit.trim_start() {
+        "W" => Ok(value),
+        "kW" => Ok(value * 1_000.0),
+        "MW" => Ok(value * 1_000_000.0),
+        _ => Err(expected()),
+    }
+}
+
+/// The fraction that a percentage such as `5%` means (0.05).
+///
+/// # Errors
+/// Says what was expected when the text is no percentage.
+pub fn parse_percent(text: &str) -> Result<f64, String> {
+    let expected = || "a percentage such as 5%".to_owned();
+    let (number, unit) = split_number(text.trim()).ok_or_else(expected)?;
+    let value: f64 = number.parse().map_err(|_| expected())?;
+    if unit.trim_start() == "%" {
+        Ok(value / 100.0)
+    } else {
+        Err(expected())
+    }
+}
+
+fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let (number, unit) = split_number(text.trim())?;
+    scale(number, lookup(units, unit.trim_start())?)
+}
+
+fn lookup(units: &[(&str, u64)], unit: &str) -> Option<u64> {
+    units.iter().find(|(name, _)| *name == unit).map(|u| u.1)
+}
+
+/// Splits `1.5GiB` into `1.5` and `GiB`; `None` when it does not begin with a number.
+fn split_number(text: &str) -> Option<(&str, &str)> {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let digits = number.bytes().filter(u8::is_ascii_digit).count();
+    let dots = number.len() - digits;
+    (number.starts_with(|c: char| c.is_ascii_digit()) && dots <= 1 && !number.ends_with('.'))
+        .then_some((number, unit))
+}
+
+/// A decimal times a factor, exactly, rounded down.
+fn scale(number: &str, factor: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let whole: u64 = whole.parse().ok()?;
+    let mut total = whole.checked_mul(factor)?;
+    if !fraction.is_empty() {
+        let digits = u32::try_from(fraction.len()).ok()?;
+        let divisor = 10_u128.checked_pow(digits)?;
+        let part = fraction.parse::<u128>().ok()?.checked_mul(factor.into())? / divisor;
+        total = total.checked_add(u64::try_from(part).ok()?)?;
+    }
+    Some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_mean_milliseconds() {
+        assert_eq!(parse_duration("90s"), Ok(90_000));
+        assert_eq!(parse_duration("1h30m"), Ok(5_400_000));
+        assert_eq!(parse_duration("1.5h"), Ok(5_400_000));
+        assert_eq!(parse_duration("500ms"), Ok(500));
+        for bad in [
+            "",
+            "90",
+            "s",
+            "-1s",
+            "1 year",
+            "1..5h",
+            "999999999999999999d",
+        ] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_mean_bytes_in_both_families() {
+        assert_eq!(parse_size("4GiB"), Ok(4 << 30));
+        assert_eq!(parse_size("10GB"), Ok(10_000_000_000));
+        assert_eq!(parse_size("0.5 MiB"), Ok(1 << 19));
+        for bad in ["4", "4G", "GiB", "1.GiB", "4gib"] {
+            assert!(parse_size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn power_and_percent_carry_their_unit() {
+        assert_eq!(parse_power("350W"), Ok(350.0));
+        assert_eq!(parse_power("1.2kW"), Ok(1200.0));
+        assert!(parse_power("350").is_err());
+        assert_eq!(parse_percent("5%"), Ok(0.05));
+        assert!(parse_percent("5").is_err());
+    }
+}
