@@ -1,1 +1,37 @@
-//! Being built.
+//! The one live loop: the journal, the brain, and a transport to workers.
+//!
+//! Messages come in through the [`Inbox`]; the brain decides what each means; facts go to the journal
+//! in groups, as soon as its writer is free; orders leave once the group that holds their facts is
+//! durable. Deciding goes on meanwhile. The laptop's `run` and the server are this same loop.
+//!
+//! This room must not decide anything itself, execute tasks, or print. It never changes the state but
+//! by applying facts.
+//!
+//! Read [`Setup`] first, then `engine` (the loop) and `hands` (slow questions).
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::allow_attributes,
+        reason = "tests may panic"
+    )
+)]
+
+pub mod clock;
+pub mod error;
+pub mod event;
+pub mod hands;
+pub mod inbox;
+pub mod setup;
+pub mod transport;
+
+pub use clock::{Clock, SystemClock};
+pub use error::DriveError;
+pub use event::Event;
+pub use hands::{Hands, Resolution, ResolveRequest};
+pub use inbox::{Control, Inbox, Line, inbox};
+pub use setup::{Ended, Limits, Setup, Start};
+pub use transport::Transport;

@@ -1,0 +1,40 @@
+//! Why a run could not be driven on.
+
+use sunward_core::RunId;
+use sunward_state::StateError;
+
+/// Why a run could not be driven on. What was acknowledged is durable; the run can be resumed.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The journal cannot be written or read.
+    #[error("{0}")]
+    State(#[from] StateError),
+    /// A thread could not be started.
+    #[error(
+        "cannot start a thread {purpose}: {source}. Close other programs or raise the limit of processes (`ulimit -u`)"
+    )]
+    Thread {
+        /// What it was for.
+        purpose: &'static str,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A thread of the loop ended before its time.
+    #[error(
+        "the {what} stopped unexpectedly. This is a mistake in sunward; please report it. Running the same command again goes on where it stopped"
+    )]
+    Broken {
+        /// Which.
+        what: &'static str,
+    },
+    /// The brain refused one of its own facts.
+    #[error(
+        "run {run} has come into a state that cannot be: {why}. This is a mistake in sunward; please report it. `--fresh` starts a new run"
+    )]
+    Illegal {
+        /// Run.
+        run: RunId,
+        /// What does not follow.
+        why: String,
+    },
+}

@@ -1,0 +1,65 @@
+//! Slow questions: what a stage's inputs are, and into how many tasks it falls.
+
+use std::sync::Arc;
+
+use sunward_core::{Dataset, Failure, RunId, RunSpec, StageId, TaskResult, Tasks};
+use sunward_state::{DerivedRecord, FileRecord, Reader, StateError};
+
+/// What is to be found out about one stage.
+#[derive(Clone, Debug)]
+pub struct ResolveRequest {
+    /// Run.
+    pub run: RunId,
+    /// Stage.
+    pub stage: StageId,
+    /// What the run is.
+    pub spec: Arc<RunSpec>,
+    /// For each input port in the stage's order, for each of its sources: the datasets of an upstream
+    /// port in task order, or `None` for a source outside the run.
+    pub upstream: Vec<Vec<Option<Vec<Dataset>>>>,
+}
+
+/// What was found out, and what is worth remembering of it.
+#[derive(Debug)]
+pub struct Resolution {
+    /// Inputs by port and tasks, or why the stage cannot start.
+    pub answer: Result<(Vec<Dataset>, Tasks), Failure>,
+    /// What local files were found to hold.
+    pub files: Vec<FileRecord>,
+    /// Datasets that were made from others.
+    pub derived: Vec<DerivedRecord>,
+}
+
+/// Reads, converts and counts. Called from several threads at once.
+pub trait Hands: Send + Sync {
+    /// Answers at once, if that takes no reading of data: from plan, upstream and memory alone.
+    ///
+    /// # Errors
+    /// When the memory cannot be read.
+    fn glance(
+        &self,
+        request: &ResolveRequest,
+        memory: &dyn Reader,
+    ) -> Result<Option<Resolution>, StateError>;
+
+    /// Answers, however long it takes.
+    ///
+    /// # Errors
+    /// When the memory cannot be read.
+    fn resolve(
+        &self,
+        request: &ResolveRequest,
+        memory: &dyn Reader,
+    ) -> Result<Resolution, StateError>;
+
+    /// Whether a known result can still be had: its parts are in the store.
+    fn holds(&self, result: &TaskResult) -> bool;
+}
+
+/// The answer to one request, on its way to the loop.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) run: RunId,
+    pub(crate) stage: StageId,
+    pub(crate) resolution: Result<Resolution, StateError>,
+}

@@ -1,0 +1,17 @@
+//! How messages reach workers.
+
+use sunward_core::WorkerId;
+use sunward_protocol::ToWorker;
+
+/// Carries messages to workers. What workers say comes in through the [`crate::Inbox`].
+pub trait Transport: Send {
+    /// Sends one message. It must not block for long; a worker that cannot be reached is reported
+    /// through the inbox as gone, not here.
+    fn send(&mut self, to: WorkerId, message: ToWorker);
+}
+
+impl<F: FnMut(WorkerId, ToWorker) + Send> Transport for F {
+    fn send(&mut self, to: WorkerId, message: ToWorker) {
+        self(to, message);
+    }
+}
