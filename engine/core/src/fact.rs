@@ -14,6 +14,12 @@ use crate::plan::{RunSpec, Tasks};
 /// One thing that is now true. Ranges and arrays, never a fact a task where tasks come in numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Fact {
+    /// An engine took the state up: no worker of the last one is there, whatever was leased is lost,
+    /// and runs that were going on are interrupted until they are resumed.
+    EngineStarted {
+        /// When.
+        at: Timestamp,
+    },
     /// A run exists.
     Submitted {
         /// Which.
@@ -39,6 +45,13 @@ pub enum Fact {
         /// When.
         at: Timestamp,
     },
+    /// A stage's inputs are being found; kept so that they are not asked for twice.
+    ResolveRequested {
+        /// Run.
+        run: RunId,
+        /// Stage.
+        stage: StageId,
+    },
     /// A stage's inputs are bound and its tasks known.
     Resolved {
         /// Run.
@@ -58,6 +71,17 @@ pub enum Fact {
         stage: StageId,
         /// Why.
         failure: Failure,
+    },
+    /// These tasks are being looked up; kept so that they are not asked about twice.
+    LookupRequested {
+        /// Run.
+        run: RunId,
+        /// Stage.
+        stage: StageId,
+        /// First task.
+        first: u32,
+        /// How many.
+        count: u32,
     },
     /// These tasks were looked up; the hits need not run, the others are ready.
     LookedUp {
@@ -80,6 +104,15 @@ pub enum Fact {
         stage: StageId,
         /// Each with its result.
         hits: Vec<(u32, TaskResult)>,
+    },
+    /// Tasks whose wait for another try is over are ready again.
+    Readied {
+        /// Run.
+        run: RunId,
+        /// Stage.
+        stage: StageId,
+        /// Which tasks.
+        indices: Vec<u32>,
     },
     /// A worker may try these tasks.
     Leased {
@@ -143,6 +176,13 @@ pub enum Fact {
     },
     /// A user wants the run to stop.
     CancelRequested {
+        /// Which.
+        run: RunId,
+        /// When.
+        at: Timestamp,
+    },
+    /// The engine is stopping: nothing of this run is leased any more until it is resumed.
+    InterruptRequested {
         /// Which.
         run: RunId,
         /// When.

@@ -62,6 +62,28 @@ impl Timestamp {
     }
 }
 
+impl StageId {
+    /// Its place in lists of the plan's stages.
+    #[must_use]
+    pub const fn place(self) -> usize {
+        place(self.0)
+    }
+}
+
+/// An index into a list. Indices are `u32` to keep millions of tasks small; every platform that
+/// this runs on has at least 32-bit addresses, so nothing is cut.
+#[must_use]
+pub const fn place(index: u32) -> usize {
+    index as usize
+}
+
+/// The length of a list as an index. Lists of tasks and stages are bounded far below `u32::MAX`
+/// when planned, so the limit is never met.
+#[must_use]
+pub fn index_of(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "r{}", self.0)

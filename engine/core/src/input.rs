@@ -12,6 +12,9 @@ use crate::plan::{RunSpec, Tasks};
 /// What arrives. The time at which it does is given beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
+    /// An engine takes the state up, before anything else: no worker of the last one is there. Runs
+    /// that were going on count as interrupted until they are resumed.
+    Start,
     /// A new run.
     Submit {
         /// Its id: one more than the newest known.

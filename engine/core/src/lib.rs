@@ -8,6 +8,15 @@
 //! with a [`Step`] of [`Fact`]s (what is now true) and [`Order`]s (what is to be done); `apply` is
 //! the only thing that changes the state. Recovery folds facts through `apply` and never decides
 //! again. Read [`fact`] first.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a test that meets the unexpected should stop there"
+    )
+)]
 
 pub mod dataset;
 pub mod digest;
@@ -17,6 +26,7 @@ pub mod ids;
 pub mod input;
 pub mod order;
 pub mod plan;
+mod tasks;
 
 pub use dataset::{Dataset, DatasetKind, PartRef, TaskResult};
 pub use digest::{Digest, Hasher};

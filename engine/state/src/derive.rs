@@ -59,16 +59,21 @@ pub fn run_change(fact: &Fact) -> Option<RunChange<'_>> {
             status: *status,
             at: *at,
         }),
-        Fact::Resolved { .. }
+        Fact::EngineStarted { .. }
+        | Fact::ResolveRequested { .. }
+        | Fact::Resolved { .. }
         | Fact::Unresolvable { .. }
+        | Fact::LookupRequested { .. }
         | Fact::LookedUp { .. }
         | Fact::Shared { .. }
+        | Fact::Readied { .. }
         | Fact::Leased { .. }
         | Fact::Finished { .. }
         | Fact::Failed { .. }
         | Fact::Lost { .. }
         | Fact::Skipped { .. }
         | Fact::CancelRequested { .. }
+        | Fact::InterruptRequested { .. }
         | Fact::WorkerJoined { .. }
         | Fact::WorkerLost { .. } => None,
     }
@@ -81,18 +86,22 @@ pub const fn run_of(fact: &Fact) -> Option<RunId> {
         Fact::Submitted { run, .. }
         | Fact::Resumed { run, .. }
         | Fact::Reopened { run, .. }
+        | Fact::ResolveRequested { run, .. }
         | Fact::Resolved { run, .. }
         | Fact::Unresolvable { run, .. }
+        | Fact::LookupRequested { run, .. }
         | Fact::LookedUp { run, .. }
         | Fact::Shared { run, .. }
+        | Fact::Readied { run, .. }
         | Fact::Finished { run, .. }
         | Fact::Failed { run, .. }
         | Fact::Lost { run, .. }
         | Fact::Skipped { run, .. }
         | Fact::CancelRequested { run, .. }
+        | Fact::InterruptRequested { run, .. }
         | Fact::RunEnded { run, .. } => Some(*run),
         Fact::Leased { lease, .. } => Some(lease.run),
-        Fact::WorkerJoined { .. } | Fact::WorkerLost { .. } => None,
+        Fact::EngineStarted { .. } | Fact::WorkerJoined { .. } | Fact::WorkerLost { .. } => None,
     }
 }
 
