@@ -1,3 +1,26 @@
-//! Being built.
+//! The hand-off: datasets as Arrow IPC parts in a store that is addressed by content.
+//!
+//! Here bytes become tables and tables become bytes: writing with both digests in one pass, reading
+//! by memory map without a copy, conversions from and to what users bring, joining for commands,
+//! parts to and from an object store, and keeping all of it within a size. This room decides
+//! nothing: what is to be read or written, and when, is said by those above.
+//!
+//! The API is synchronous and may be called from any plain thread, but not from inside an async
+//! runtime: a store with a remote waits on a runtime of its own. Read [`Store`] first.
 
+pub mod content;
+pub mod error;
+mod incoming;
 pub mod netcdf;
+pub mod part;
+pub mod reader;
+mod remote;
+pub mod store;
+pub mod writer;
+
+pub use content::{ContentHasher, content_digest};
+pub use error::DataError;
+pub use part::Part;
+pub use reader::{Batches, TableReader};
+pub use store::Store;
+pub use writer::TableWriter;

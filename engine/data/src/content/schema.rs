@@ -1,0 +1,210 @@
+//! Schemas by meaning: the digest of one, whether two agree, and bringing a batch to the other form.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::cast;
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use sunward_core::{Digest, Hasher};
+
+use crate::error::DataError;
+
+/// Metadata by which libraries talk to themselves; it says nothing about the data.
+const CHATTER: [&str; 3] = ["pandas", "ARROW:schema", "PARQUET:field_id"];
+
+/// The logical type: one for all encodings of the same values.
+pub(crate) fn logical(data_type: &DataType) -> DataType {
+    let item = |field: &Arc<Field>| {
+        Arc::new(Field::new("item", logical(field.data_type()), true).with_metadata(field.metadata().clone()))
+    };
+    match data_type {
+        DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
+        DataType::LargeBinary | DataType::BinaryView => DataType::Binary,
+        DataType::Dictionary(_, value) => logical(value),
+        DataType::RunEndEncoded(_, value) => logical(value.data_type()),
+        DataType::List(field)
+        | DataType::LargeList(field)
+        | DataType::ListView(field)
+        | DataType::LargeListView(field) => DataType::List(item(field)),
+        DataType::FixedSizeList(field, size) => DataType::FixedSizeList(item(field), *size),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(logical_field).collect()),
+        DataType::Map(field, sorted) => DataType::Map(Arc::new(logical_field(field)), *sorted),
+        plain => plain.clone(),
+    }
+}
+
+fn logical_field(field: &Arc<Field>) -> Field {
+    Field::new(field.name(), logical(field.data_type()), true)
+        .with_metadata(field.metadata().clone())
+}
+
+/// Digest of a schema's meaning.
+#[must_use]
+pub fn digest(schema: &Schema) -> Digest {
+    let mut hasher = Hasher::new("schema");
+    for field in schema.fields() {
+        describe(field.name(), field, &mut hasher);
+    }
+    for (key, value) in sorted(schema.metadata()) {
+        hasher.field(&format!("metadata {key}"), value.as_bytes());
+    }
+    hasher.finish()
+}
+
+fn describe(name: &str, field: &Field, hasher: &mut Hasher) {
+    hasher.field("name", name.as_bytes());
+    for (key, value) in sorted(field.metadata()) {
+        hasher.field(&format!("metadata {key}"), value.as_bytes());
+    }
+    match logical(field.data_type()) {
+        DataType::List(item) => {
+            hasher.field("type", b"list");
+            describe("item", &item, hasher);
+        }
+        DataType::FixedSizeList(item, size) => {
+            hasher.field("type", format!("fixed_size_list {size}").as_bytes());
+            describe("item", &item, hasher);
+        }
+        DataType::Struct(fields) => {
+            hasher.field("type", format!("struct {}", fields.len()).as_bytes());
+            for child in &fields {
+                describe(child.name(), child, hasher);
+            }
+        }
+        DataType::Map(entries, _) => {
+            hasher.field("type", b"map");
+            describe("entries", &entries, hasher);
+        }
+        plain => {
+            hasher.field("type", plain.to_string().as_bytes());
+        }
+    }
+}
+
+fn sorted<'a, M>(metadata: M) -> Vec<(&'a String, &'a String)>
+where
+    M: IntoIterator<Item = (&'a String, &'a String)>,
+{
+    let mut pairs: Vec<_> = metadata
+        .into_iter()
+        .filter(|(key, _)| !CHATTER.contains(&key.as_str()))
+        .collect();
+    pairs.sort();
+    pairs
+}
+
+/// How two tables' columns differ, in the first column that does; nullability and encoding aside.
+pub(crate) fn difference(found: &Schema, expected: &Schema) -> Option<(String, String, String)> {
+    for field in expected.fields() {
+        match found.column_with_name(field.name()) {
+            None => {
+                let names: Vec<&str> = found.fields().iter().map(|f| f.name().as_str()).collect();
+                return Some((
+                    field.name().clone(),
+                    format!("is missing (there are: {})", names.join(", ")),
+                    field.data_type().to_string(),
+                ));
+            }
+            Some((_, other)) if !same_type(field, other) => {
+                return Some((
+                    field.name().clone(),
+                    format!("is {}", type_text(other)),
+                    type_text(field),
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    let extra = found
+        .fields()
+        .iter()
+        .find(|field| expected.column_with_name(field.name()).is_none());
+    if let Some(extra) = extra {
+        return Some((
+            extra.name().clone(),
+            format!("is {}", type_text(extra)),
+            "no such column".into(),
+        ));
+    }
+    let (found, expected) = (names(found), names(expected));
+    (found != expected).then(|| {
+        let at = found.iter().zip(&expected).position(|(a, b)| a != b);
+        let column = at.and_then(|i| expected.get(i)).cloned().unwrap_or_default();
+        (
+            column,
+            format!("is out of order (found: {})", found.join(", ")),
+            format!("the order {}", expected.join(", ")),
+        )
+    })
+}
+
+fn names(schema: &Schema) -> Vec<String> {
+    schema.fields().iter().map(|f| f.name().clone()).collect()
+}
+
+/// Whether two fields hold the same logical values: type and extension type.
+pub(crate) fn same_type(a: &Field, b: &Field) -> bool {
+    let bare = |field: &Field| {
+        let mut hasher = Hasher::new("type");
+        let extension = field
+            .metadata()
+            .iter()
+            .filter(|(key, _)| key.starts_with("ARROW:extension:"))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect::<std::collections::HashMap<_, _>>();
+        let plain =
+            Field::new("", field.data_type().clone(), true).with_metadata(extension);
+        describe("", &plain, &mut hasher);
+        hasher.finish()
+    };
+    bare(a) == bare(b)
+}
+
+/// A field's type as a user should read it.
+pub(crate) fn type_text(field: &Field) -> String {
+    match field.extension_type_name() {
+        Some(name) => format!("{} ({name})", field.data_type()),
+        None => field.data_type().to_string(),
+    }
+}
+
+/// A batch in the encoding of `schema`, with which it must agree logically.
+pub(crate) fn conform(
+    batch: RecordBatch,
+    schema: &SchemaRef,
+    place: impl FnOnce() -> String,
+) -> Result<RecordBatch, DataError> {
+    if Arc::ptr_eq(batch.schema_ref(), schema) || batch.schema_ref() == schema {
+        return Ok(batch);
+    }
+    if let Some((column, found, expected)) = difference(batch.schema_ref(), schema) {
+        return Err(DataError::Schema {
+            place: place(),
+            column,
+            found,
+            expected,
+            hint: "make every task write the same columns, and declare them with `schema:`".into(),
+        });
+    }
+    let columns: Vec<ArrayRef> = batch
+        .columns()
+        .iter()
+        .zip(schema.fields())
+        .map(|(array, field)| encode_as(array, field))
+        .collect::<Result<_, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema.clone(), columns, &options)
+        .map_err(DataError::arrow("cannot bring a batch to its table's schema"))
+}
+
+/// An array in a field's encoding; the values stay.
+pub(crate) fn encode_as(array: &ArrayRef, field: &Field) -> Result<ArrayRef, DataError> {
+    if array.data_type() == field.data_type() {
+        return Ok(array.clone());
+    }
+    cast(array, field.data_type()).map_err(DataError::arrow(format!(
+        "cannot read column '{}' as {}",
+        field.name(),
+        field.data_type()
+    )))
+}

@@ -1,0 +1,147 @@
+//! Files on their way into the store: written under a name nobody reads, then renamed.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use crate::error::DataError;
+
+/// Leftovers younger than this may belong to somebody who is still writing.
+const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
+
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// A path below `folder` that nobody else uses: `<pid>-<counter>`, so that a sweep can tell whose it is.
+pub(crate) fn fresh_path(folder: &Path, suffix: &str) -> PathBuf {
+    let count = NEXT.fetch_add(1, Ordering::Relaxed);
+    let nanos = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |d| d.subsec_nanos());
+    folder.join(format!("{}-{count}-{nanos:x}{suffix}", std::process::id()))
+}
+
+/// A file that disappears unless it is renamed to its place.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    path: PathBuf,
+    file: Option<File>,
+    kept: bool,
+}
+
+impl Incoming {
+    /// A new, empty file in `folder`.
+    pub(crate) fn create(folder: &Path) -> Result<Self, DataError> {
+        let path = fresh_path(folder, "");
+        let open = || {
+            fs::OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .open(&path)
+        };
+        let file = match open() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                fs::create_dir_all(folder).map_err(DataError::io("create folder", folder))?;
+                open()
+            }
+            other => other,
+        }
+        .map_err(DataError::io("create", &path))?;
+        Ok(Self {
+            path,
+            file: Some(file),
+            kept: false,
+        })
+    }
+
+    /// A file that somebody else wrote; it is ours from now on.
+    pub(crate) fn take_over(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            file: None,
+            kept: false,
+        }
+    }
+
+    /// Where it is now.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A second handle on the file, for writing through.
+    pub(crate) fn handle(&self) -> Result<File, DataError> {
+        match &self.file {
+            Some(file) => file.try_clone(),
+            None => File::open(&self.path),
+        }
+        .map_err(DataError::io("open", &self.path))
+    }
+
+    /// Makes its bytes durable.
+    pub(crate) fn sync(&self) -> Result<(), DataError> {
+        let sync = |file: &File| file.sync_all();
+        match &self.file {
+            Some(file) => sync(file),
+            None => File::open(&self.path).and_then(|file| sync(&file)),
+        }
+        .map_err(DataError::io("sync", &self.path))
+    }
+
+    /// Renames it to `target`, whose folder must exist. A target that is there already stays: names
+    /// in the store say what the bytes are.
+    pub(crate) fn rename(mut self, target: &Path) -> Result<(), DataError> {
+        fs::rename(&self.path, target).map_err(DataError::io("rename", &self.path))?;
+        self.kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        if !self.kept {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Makes the names in a folder durable.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), DataError> {
+    File::open(folder)
+        .and_then(|file| file.sync_all())
+        .map_err(DataError::io("sync folder", folder))
+}
+
+/// Removes files that a process which is gone left behind more than an hour ago.
+pub(crate) fn sweep(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let old = entry
+            .metadata()
+            .and_then(|m| m.modified())
+            .ok()
+            .and_then(|at| at.elapsed().ok())
+            .is_some_and(|age| age > LEFTOVER_AGE);
+        if old && !writer_lives(&entry.file_name().to_string_lossy()) {
+            tracing::debug!(path = %entry.path().display(), "sweeping a leftover");
+            let _ = fs::remove_file(entry.path()).or_else(|_| fs::remove_dir_all(entry.path()));
+        }
+    }
+}
+
+fn writer_lives(name: &str) -> bool {
+    let pid = name
+        .split('-')
+        .next()
+        .and_then(|digits| digits.parse().ok())
+        .and_then(rustix::process::Pid::from_raw);
+    match pid {
+        Some(pid) => !matches!(
+            rustix::process::test_kill_process(pid),
+            Err(rustix::io::Errno::SRCH)
+        ),
+        None => false,
+    }
+}

@@ -1,0 +1,267 @@
+//! One part as it lies on disk: mapped into memory, its batches decoded without a copy.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::buffer::Buffer;
+use arrow::error::ArrowError;
+use arrow::ipc::convert::try_fb_to_schema;
+use arrow::ipc::reader::{FileDecoder, read_footer_length};
+use arrow::ipc::{Block, root_as_footer, root_as_message};
+use arrow_schema::SchemaRef;
+use bytes::Bytes;
+
+use crate::error::DataError;
+
+/// Magic, footer length and magic again: a smaller file is no Arrow file.
+const SMALLEST: usize = 8 + 10;
+/// Files below this are read; a map costs more than it saves.
+const MAP_FROM: u64 = 64 * 1024;
+
+/// An Arrow IPC file, opened: its footer is read and every block lies inside the file. Batches are
+/// decoded one by one, on demand, each checked as Arrow data, so that bytes nobody vouches for give
+/// an error and never a wrong access.
+#[derive(Debug)]
+pub struct Part {
+    path: PathBuf,
+    buffer: Buffer,
+    decoder: FileDecoder,
+    schema: SchemaRef,
+    blocks: Vec<Block>,
+    /// Row at which each batch begins, and one past the last row.
+    starts: Vec<u64>,
+    compressed: bool,
+}
+
+/// What could be wrong with the bytes of an Arrow file.
+type Fault = String;
+
+impl Part {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// When it cannot be read or is no whole Arrow IPC file.
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        let buffer = map(path)?;
+        Self::parse(path, buffer).map_err(|why| DataError::Damaged {
+            path: path.to_owned(),
+            why,
+        })
+    }
+
+    /// The same for a file that a user's command wrote: what is wrong with it is its author's.
+    pub(crate) fn open_foreign(path: &Path) -> Result<Self, DataError> {
+        let buffer = map(path)?;
+        let bytes = buffer.len();
+        Self::parse(path, buffer).map_err(|why| DataError::Format {
+            path: path.to_owned(),
+            expected: "Arrow IPC file",
+            found: format!("{bytes} bytes, {why}"),
+            hint: "close the writer before the command ends (pyarrow: `with pa.ipc.new_file(path, schema) as w:`, pandas: `to_feather`, polars: `write_ipc`), or say which `format:` the output has".into(),
+        })
+    }
+
+    fn parse(path: &Path, buffer: Buffer) -> Result<Self, Fault> {
+        guarded(|| Self::parse_unguarded(path, buffer))?
+    }
+
+    fn parse_unguarded(path: &Path, buffer: Buffer) -> Result<Self, Fault> {
+        if buffer.len() < SMALLEST {
+            return Err("too short to be one".into());
+        }
+        if !buffer.starts_with(b"ARROW1") {
+            return Err("it does not begin with the magic bytes ARROW1".into());
+        }
+        let trailer_at = buffer.len() - 10;
+        let mut trailer = [0; 10];
+        trailer.copy_from_slice(&buffer[trailer_at..]);
+        let length = read_footer_length(trailer)
+            .map_err(|_| "its end is missing: it was cut off while being written".to_string())?;
+        let footer_at = trailer_at
+            .checked_sub(length)
+            .ok_or("its footer does not fit in it")?;
+        let footer = root_as_footer(&buffer[footer_at..trailer_at])
+            .map_err(|error| format!("its footer is garbage ({error})"))?;
+        let schema = footer.schema().ok_or("its footer has no schema")?;
+        if !schema.endianness().equals_to_target_endianness() {
+            return Err("it was written with the other byte order".into());
+        }
+        let schema: SchemaRef =
+            Arc::new(try_fb_to_schema(schema).map_err(|e| format!("its schema is garbage ({e})"))?);
+        let mut decoder = FileDecoder::new(schema.clone(), footer.version());
+        for block in footer.dictionaries().iter().flatten() {
+            let bytes = block_bytes(&buffer, block)?;
+            decoder
+                .read_dictionary(block, &bytes)
+                .map_err(|e| format!("a dictionary of it is garbage ({e})"))?;
+        }
+        let blocks: Vec<Block> = footer
+            .recordBatches()
+            .map(|blocks| blocks.iter().copied().collect())
+            .unwrap_or_default();
+        let mut starts = Vec::with_capacity(blocks.len() + 1);
+        let (mut row, mut compressed) = (0_u64, false);
+        for block in &blocks {
+            starts.push(row);
+            let (rows, packed) = batch_header(&buffer, block)?;
+            row = row.checked_add(rows).ok_or("it claims too many rows")?;
+            compressed |= packed;
+        }
+        starts.push(row);
+        Ok(Self {
+            path: path.to_owned(),
+            buffer,
+            decoder,
+            schema,
+            blocks,
+            starts,
+            compressed,
+        })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its schema, as written.
+    #[must_use]
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Its rows.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.starts.last().copied().unwrap_or(0)
+    }
+
+    /// Its size in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        u64::try_from(self.buffer.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Its bytes.
+    pub(crate) fn buffer(&self) -> &Buffer {
+        &self.buffer
+    }
+
+    /// How many batches it has.
+    #[must_use]
+    pub fn batches(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Whether its buffers are compressed, so that reading copies.
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.compressed
+    }
+
+    /// The rows at which batch `index` begins and ends.
+    pub(crate) fn bounds(&self, index: usize) -> (u64, u64) {
+        (self.starts[index], self.starts[index + 1])
+    }
+
+    /// The first batch that holds `row` or a later one.
+    pub(crate) fn batch_at(&self, row: u64) -> usize {
+        self.starts[1..].partition_point(|end| *end <= row)
+    }
+
+    /// One batch; its buffers are the mapped file's wherever that is uncompressed and aligned.
+    ///
+    /// # Errors
+    /// When its bytes are no valid Arrow data.
+    pub fn batch(&self, index: usize) -> Result<RecordBatch, DataError> {
+        self.decode(index).map_err(|why| DataError::Damaged {
+            path: self.path.clone(),
+            why: format!("batch {index}: {why}"),
+        })
+    }
+
+    fn decode(&self, index: usize) -> Result<RecordBatch, Fault> {
+        let block = self.blocks.get(index).ok_or("there is no such batch")?;
+        let bytes = block_bytes(&self.buffer, block)?;
+        let batch = guarded(|| self.decoder.read_record_batch(block, &bytes))?
+            .map_err(|e| arrow_fault(&e))?
+            .ok_or("it is empty")?;
+        let (start, end) = self.bounds(index);
+        if u64::try_from(batch.num_rows()).ok() != Some(end - start) {
+            return Err("its columns have another length than it says".into());
+        }
+        Ok(batch)
+    }
+}
+
+fn arrow_fault(error: &ArrowError) -> Fault {
+    format!("no valid Arrow data ({error})")
+}
+
+/// Arrow's decoder checks what it reads, but a crafted length may still make it slice out of bounds
+/// and panic; from bytes that anybody may have written that must be an error.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| "its lengths contradict each other".into())
+}
+
+fn block_bytes(buffer: &Buffer, block: &Block) -> Result<Buffer, Fault> {
+    let fault = || "a block of it lies outside the file".to_string();
+    let offset = usize::try_from(block.offset()).map_err(|_| fault())?;
+    let meta = usize::try_from(block.metaDataLength()).map_err(|_| fault())?;
+    let body = usize::try_from(block.bodyLength()).map_err(|_| fault())?;
+    let length = meta.checked_add(body).ok_or_else(fault)?;
+    let end = offset.checked_add(length).ok_or_else(fault)?;
+    if end > buffer.len() || meta < 8 {
+        return Err(fault());
+    }
+    Ok(buffer.slice_with_length(offset, length))
+}
+
+/// Rows of a batch and whether it is compressed, from its header alone.
+fn batch_header(buffer: &Buffer, block: &Block) -> Result<(u64, bool), Fault> {
+    let bytes = block_bytes(buffer, block)?;
+    // A message is preceded by a continuation marker (absent in files older than 0.15) and a length.
+    let skip = if bytes.starts_with(&[0xff; 4]) { 8 } else { 4 };
+    let meta = usize::try_from(block.metaDataLength()).unwrap_or(0);
+    let message = root_as_message(&bytes[skip..meta])
+        .map_err(|error| format!("a batch's header is garbage ({error})"))?;
+    let header = message
+        .header_as_record_batch()
+        .ok_or("a batch's header is of another kind")?;
+    let rows = u64::try_from(header.length()).map_err(|_| "a batch has a negative length")?;
+    Ok((rows, header.compression().is_some()))
+}
+
+/// The bytes of a file, mapped unless it is small.
+pub(crate) fn map(path: &Path) -> Result<Buffer, DataError> {
+    let mut file = File::open(path).map_err(DataError::io("open", path))?;
+    let length = file
+        .metadata()
+        .map_err(DataError::io("read", path))?
+        .len();
+    if length < MAP_FROM {
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+        file.read_to_end(&mut bytes)
+            .map_err(DataError::io("read", path))?;
+        return Ok(Buffer::from(Bytes::from(bytes)));
+    }
+    map_file(&file).map_err(DataError::io("map", path))
+}
+
+#[expect(
+    unsafe_code,
+    reason = "mapping a file is unsafe because others may change it; parts are written once"
+)]
+fn map_file(file: &File) -> std::io::Result<Buffer> {
+    // SAFETY: what is mapped lies in the store, where files are complete before they get their name,
+    // are never written again and are read-only; or is an output that its command has finished with
+    // and that is about to be renamed there, or a user's source file while it is converted. The map
+    // keeps the file alive when `prune` unlinks it. A user who truncates a source file during its
+    // conversion ends the process by a signal; no memory is corrupted.
+    let map = unsafe { memmap2::Mmap::map(file)? };
+    Ok(Buffer::from(Bytes::from_owner(map)))
+}

@@ -1,0 +1,204 @@
+//! Reading a dataset as a table: parts in order, opened as they are reached.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::RecordBatch;
+use arrow_schema::SchemaRef;
+use sunward_core::{Dataset, DatasetKind, PartRef};
+
+use crate::content::schema::conform;
+use crate::error::DataError;
+use crate::part::Part;
+use crate::store::Store;
+
+/// A table, open for reading. Opening reads the first part's footer only; a clone shares what is open.
+#[derive(Clone, Debug)]
+pub struct TableReader {
+    inner: Arc<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    store: Store,
+    schema: SchemaRef,
+    refs: Vec<PartRef>,
+    parts: Vec<OnceLock<Arc<Part>>>,
+    /// Row at which each part begins, and one past the last row.
+    starts: Vec<u64>,
+}
+
+impl TableReader {
+    pub(crate) fn open(store: &Store, dataset: &Dataset) -> Result<Self, DataError> {
+        if dataset.kind != DatasetKind::Table {
+            return Err(DataError::Unsupported(format!(
+                "a {:?} is no table; give a stage that needs a table the output of one with `format: arrow`, `parquet` or `csv`",
+                dataset.kind
+            )));
+        }
+        let Some(first) = dataset.parts.first() else {
+            return Err(DataError::NoSuch(
+                "a table without any part has no schema; it was not written by this engine".into(),
+            ));
+        };
+        let mut starts = vec![0];
+        let mut row = 0;
+        for part in &dataset.parts {
+            row += part.rows;
+            starts.push(row);
+        }
+        let opened = open_part(store, first)?;
+        let parts: Vec<OnceLock<Arc<Part>>> =
+            dataset.parts.iter().map(|_| OnceLock::new()).collect();
+        let schema = opened.schema().clone();
+        let _ = parts[0].set(opened);
+        Ok(Self {
+            inner: Arc::new(Open {
+                store: store.clone(),
+                schema,
+                refs: dataset.parts.clone(),
+                parts,
+                starts,
+            }),
+        })
+    }
+
+    /// The schema: the first part's, to which the others conform.
+    #[must_use]
+    pub fn schema(&self) -> &SchemaRef {
+        &self.inner.schema
+    }
+
+    /// Rows in all.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.inner.starts.last().copied().unwrap_or(0)
+    }
+
+    /// The rows of one part: `parts: true` gives each task one of these.
+    ///
+    /// # Errors
+    /// When there is no such part.
+    pub fn part_rows(&self, index: usize) -> Result<Range<u64>, DataError> {
+        match self.inner.starts.get(index..index + 2) {
+            Some([start, end]) => Ok(*start..*end),
+            _ => Err(DataError::NoSuch(format!(
+                "there is no part {index}; the dataset has {}",
+                self.inner.parts.len()
+            ))),
+        }
+    }
+
+    /// Batches in row order, of all rows or of a range of them; none is empty, so an empty table
+    /// gives none. They alias the mapped files: nothing is copied.
+    #[must_use]
+    pub fn batches(&self, range: Option<Range<u64>>) -> Batches {
+        let rows = self.rows();
+        let range = range.unwrap_or(0..rows);
+        let end = range.end.min(rows);
+        let next = range.start.min(end);
+        Batches {
+            part: self.inner.starts[1..].partition_point(|e| *e <= next),
+            table: self.clone(),
+            next,
+            end,
+        }
+    }
+
+    /// All rows, or a range of them, as one batch: a copy where they lie in several.
+    ///
+    /// # Errors
+    /// When a part is missing or damaged.
+    pub fn read(&self, range: Option<Range<u64>>) -> Result<RecordBatch, DataError> {
+        let batches: Vec<RecordBatch> = self.batches(range).collect::<Result<_, _>>()?;
+        match batches.as_slice() {
+            [one] => Ok(one.clone()),
+            _ => arrow::compute::concat_batches(self.schema(), &batches)
+                .map_err(DataError::arrow("cannot join batches")),
+        }
+    }
+
+    /// One part, opened.
+    ///
+    /// # Errors
+    /// When it is missing or damaged.
+    pub(crate) fn part(&self, index: usize) -> Result<&Arc<Part>, DataError> {
+        let cell = &self.inner.parts[index];
+        if let Some(part) = cell.get() {
+            return Ok(part);
+        }
+        let part = open_part(&self.inner.store, &self.inner.refs[index])?;
+        Ok(cell.get_or_init(|| part))
+    }
+}
+
+fn open_part(store: &Store, part: &PartRef) -> Result<Arc<Part>, DataError> {
+    store.fetch_part(part)?;
+    let opened = Part::open(&store.part_path(&part.digest))?;
+    if opened.rows() != part.rows {
+        return Err(DataError::Damaged {
+            path: opened.path().to_owned(),
+            why: format!("it has {} rows, expected {}", opened.rows(), part.rows),
+        });
+    }
+    Ok(Arc::new(opened))
+}
+
+/// The batches of a range of rows.
+#[derive(Debug)]
+pub struct Batches {
+    table: TableReader,
+    part: usize,
+    next: u64,
+    end: u64,
+}
+
+impl Batches {
+    fn step(&mut self) -> Result<RecordBatch, DataError> {
+        let part = self.table.part(self.part)?.clone();
+        let part_start = self.table.inner.starts[self.part];
+        let index = part.batch_at(self.next - part_start);
+        let (start, end) = part.bounds(index);
+        let batch = part.batch(index)?;
+        let from = self.next - (part_start + start);
+        let until = end.min(self.end - part_start) - start;
+        let rows = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        let sliced = if from == 0 && until == end - start {
+            batch
+        } else {
+            batch.slice(rows(from), rows(until - from))
+        };
+        self.next = part_start + start + until;
+        if self.next == self.table.inner.starts[self.part + 1] {
+            self.part += 1;
+        }
+        conform(sliced, self.table.schema(), || {
+            format!("part {}", part.path().display())
+        })
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<RecordBatch, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // Parts without rows are passed over.
+        while self
+            .table
+            .inner
+            .starts
+            .get(self.part + 1)
+            .is_some_and(|end| *end <= self.next)
+        {
+            self.part += 1;
+        }
+        if self.next >= self.end {
+            return None;
+        }
+        let step = self.step();
+        if step.is_err() {
+            self.next = self.end;
+        }
+        Some(step)
+    }
+}

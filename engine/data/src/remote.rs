@@ -1,0 +1,235 @@
+//! The bucket behind the store: parts as objects, one PUT each, fetched by ranges in parallel.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path as FilePath;
+use std::sync::{Arc, Once};
+
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _};
+use object_store::aws::AmazonS3Builder;
+use object_store::path::Path;
+use object_store::{
+    Error as StoreError, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
+    RetryConfig,
+};
+use sunward_core::{Digest, PartRef};
+use tokio::runtime::Runtime;
+
+use crate::error::DataError;
+use crate::part::map;
+
+/// Bytes of one ranged read.
+const RANGE_BYTES: u64 = 8 << 20;
+/// Ranged reads of one part at a time.
+const PARALLEL: usize = 8;
+/// What one PUT may hold (S3's own limit); parts stay far below it, blobs may come near.
+const PUT_BYTES: usize = 5 << 30;
+/// How long a request is tried again before the remote counts as away.
+const RETRY: std::time::Duration = std::time::Duration::from_secs(30);
+
+static PROVIDER: Once = Once::new();
+
+/// One bucket and prefix.
+#[derive(Debug)]
+pub(crate) struct Remote {
+    store: Arc<dyn ObjectStore>,
+    prefix: Path,
+    place: String,
+    runtime: Runtime,
+}
+
+impl Remote {
+    /// Connects, and asks for one object that need not exist.
+    pub(crate) fn open(url: &str, project: &str) -> Result<Self, DataError> {
+        let address = url.strip_prefix("s3://").ok_or_else(|| {
+            DataError::Unsupported(format!(
+                "'{url}' is no store that can be used; write s3://bucket/prefix"
+            ))
+        })?;
+        let (bucket, prefix) = address.split_once('/').unwrap_or((address, ""));
+        if bucket.is_empty() {
+            return Err(DataError::Unsupported(format!(
+                "'{url}' names no bucket; write s3://bucket/prefix"
+            )));
+        }
+        PROVIDER.call_once(|| {
+            // Somebody may have installed one before; theirs serves as well.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        });
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("sunward-store")
+            .enable_all()
+            .build()
+            .map_err(DataError::io("start threads for", FilePath::new(url)))?;
+        let store = AmazonS3Builder::from_env()
+            .with_bucket_name(bucket)
+            .with_retry(RetryConfig {
+                max_retries: 5,
+                retry_timeout: RETRY,
+                ..RetryConfig::default()
+            })
+            .build()
+            .map_err(|error| remote_error("use the store", url, &error))?;
+        let prefix = Path::from(format!("{}/{project}", prefix.trim_matches('/')));
+        let remote = Self::over(Arc::new(store), prefix, url.to_owned(), runtime);
+        remote.probe()?;
+        Ok(remote)
+    }
+
+    /// Over any object store.
+    pub(crate) fn over(
+        store: Arc<dyn ObjectStore>,
+        prefix: Path,
+        place: String,
+        runtime: Runtime,
+    ) -> Self {
+        Self {
+            store,
+            prefix,
+            place,
+            runtime,
+        }
+    }
+
+    fn probe(&self) -> Result<(), DataError> {
+        let probe = self.prefix.clone().join("cas").join("00");
+        let mut listing = self.store.list(Some(&probe));
+        match self.runtime.block_on(listing.next()) {
+            Some(Err(error)) => Err(remote_error("look into the store", &self.place, &error)),
+            Some(Ok(_)) | None => Ok(()),
+        }
+    }
+
+    fn key(&self, digest: &Digest) -> Path {
+        let hex = digest.to_hex();
+        let shard = hex[..2].to_owned();
+        self.prefix.clone().join("cas").join(shard).join(hex)
+    }
+
+    pub(crate) fn has(&self, digest: &Digest) -> Result<bool, DataError> {
+        match self.runtime.block_on(self.store.head(&self.key(digest))) {
+            Ok(_) => Ok(true),
+            Err(StoreError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(remote_error("look for a part", &self.place, &error)),
+        }
+    }
+
+    /// Puts a part that lies in a file. One that is there already is the same.
+    pub(crate) fn put(&self, digest: &Digest, path: &FilePath) -> Result<(), DataError> {
+        let bytes = map(path)?.into_bytes();
+        if bytes.len() > PUT_BYTES {
+            return Err(DataError::Unsupported(format!(
+                "{} has {} GiB, but one object holds at most 5; write it as several files or a folder",
+                path.display(),
+                bytes.len() >> 30
+            )));
+        }
+        let options = PutOptions::from(PutMode::Create);
+        let put = self
+            .store
+            .put_opts(&self.key(digest), PutPayload::from_bytes(bytes), options);
+        match self.runtime.block_on(put) {
+            Ok(_) | Err(StoreError::AlreadyExists { .. }) => Ok(()),
+            Err(error) => Err(remote_error("put a part", &self.place, &error)),
+        }
+    }
+
+    /// Brings a part into a file and checks that it is what its name says.
+    pub(crate) fn fetch(
+        &self,
+        part: &PartRef,
+        file: &File,
+        path: &FilePath,
+    ) -> Result<(), DataError> {
+        let key = self.key(&part.digest);
+        let reads = futures::stream::iter(ranges(part.bytes)).map(|range| {
+            let (store, key) = (&self.store, &key);
+            async move {
+                let bytes = store.get_range(key, range.clone()).await?;
+                Ok::<(u64, Bytes), StoreError>((range.start, bytes))
+            }
+        });
+        let write = |error: io::Error| StoreError::Generic {
+            store: "local",
+            source: Box::new(error),
+        };
+        let fetched = self.runtime.block_on(
+            reads
+                .buffer_unordered(PARALLEL)
+                .try_for_each(|(at, bytes)| async move {
+                    file.write_all_at(&bytes, at).map_err(write)
+                }),
+        );
+        match fetched {
+            Ok(()) => {}
+            Err(StoreError::NotFound { .. }) => {
+                return Err(DataError::MissingPart {
+                    digest: part.digest,
+                    store: self.place.clone().into(),
+                });
+            }
+            Err(error) => return Err(remote_error("fetch a part", &self.place, &error)),
+        }
+        file.sync_all().map_err(DataError::io("sync", path))?;
+        let found = map(path)?;
+        if Digest::of(&found) != part.digest {
+            return Err(DataError::Damaged {
+                path: format!("{}/{key}", self.place).into(),
+                why: "its bytes do not have the digest that it is named by".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+fn ranges(bytes: u64) -> impl Iterator<Item = Range<u64>> {
+    (0..bytes.div_ceil(RANGE_BYTES))
+        .map(move |i| i * RANGE_BYTES..((i + 1) * RANGE_BYTES).min(bytes))
+}
+
+fn remote_error(what: &'static str, place: &str, error: &StoreError) -> DataError {
+    let why = chain(error);
+    let refused = ["403", "401", "SignatureDoesNotMatch", "InvalidAccessKeyId", "AccessDenied"];
+    let hint = if why.contains("NoSuchBucket") {
+        "there is no such bucket: create it, or check the name and AWS_ENDPOINT_URL"
+    } else if refused.iter().any(|mark| why.contains(mark)) {
+        "access was refused: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they may do in this bucket"
+    } else {
+        match error {
+            StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => {
+                "access was refused: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they may do in this bucket"
+            }
+            StoreError::NotFound { .. } => {
+                "there is no such bucket or object: check the name and AWS_ENDPOINT_URL"
+            }
+            _ => {
+                "check the network and AWS_ENDPOINT_URL (and AWS_ALLOW_HTTP=true for a plain http endpoint)"
+            }
+        }
+    };
+    DataError::Remote {
+        what,
+        place: place.to_owned(),
+        why,
+        hint,
+    }
+}
+
+/// An error with its causes, each once, on one line.
+fn chain(error: &StoreError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        let line = next.to_string();
+        if !text.contains(&line) {
+            text.push_str(": ");
+            text.push_str(&line);
+        }
+        cause = next.source();
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,214 @@
+//! The store: parts by the digest of their bytes, on this host and, when asked for, in a bucket.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow_schema::SchemaRef;
+use sunward_core::{Dataset, Digest, PartRef};
+
+use crate::error::DataError;
+use crate::incoming::{self, Incoming};
+use crate::reader::TableReader;
+use crate::remote::Remote;
+use crate::writer::TableWriter;
+
+/// The project whose parts these are, until projects are told apart.
+const PROJECT: &str = "default";
+
+/// Parts by content. A clone is the same store; any thread may use it.
+///
+/// On disk: `<home>/store/<project>/cas/<2 hex>/<blake3 of the file>`, each written under another
+/// name, made durable, then renamed; so a name is there only when all of its bytes are. `joined/`
+/// beside it holds files made for commands and `derived/` remembers conversions; both can be
+/// deleted at any time.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    root: PathBuf,
+    remote: Option<Remote>,
+}
+
+impl Store {
+    /// Opens, and creates where absent, the store below `home`; with `remote` (`s3://bucket/prefix`)
+    /// every part is also put there before it counts as written, and fetched from there when missing.
+    ///
+    /// Credentials and endpoint of the remote come from the environment (`AWS_ACCESS_KEY_ID`,
+    /// `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_ALLOW_HTTP`, …). It is
+    /// contacted once here, so that a wrong name or key is found before anything runs.
+    ///
+    /// # Errors
+    /// When the folder cannot be made, or the remote cannot be used.
+    pub fn open(home: &Path, remote: Option<&str>) -> Result<Self, DataError> {
+        let root = home.join("store").join(PROJECT);
+        for folder in ["cas", "tmp", "joined", "derived"] {
+            let folder = root.join(folder);
+            fs::create_dir_all(&folder).map_err(DataError::io("create folder", &folder))?;
+        }
+        incoming::sweep(&root.join("tmp"));
+        let remote = remote.map(|url| Remote::open(url, PROJECT)).transpose()?;
+        Ok(Self {
+            inner: Arc::new(Inner { root, remote }),
+        })
+    }
+
+    /// The folder of this project's store.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.inner.root
+    }
+
+    /// Where a part lies, or would lie, on this host.
+    #[must_use]
+    pub fn part_path(&self, digest: &Digest) -> PathBuf {
+        let hex = digest.to_hex();
+        self.inner.root.join("cas").join(&hex[..2]).join(hex)
+    }
+
+    /// A folder for files on their way in, on the store's own file system, so that renaming works.
+    #[must_use]
+    pub fn incoming_folder(&self) -> PathBuf {
+        self.inner.root.join("tmp")
+    }
+
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        self.inner.root.join(name)
+    }
+
+    pub(crate) fn remote(&self) -> Option<&Remote> {
+        self.inner.remote.as_ref()
+    }
+
+    /// Whether every part of a dataset is on this host (the remote is not asked).
+    #[must_use]
+    pub fn is_local(&self, dataset: &Dataset) -> bool {
+        dataset.parts.iter().all(|part| self.has_part(part))
+    }
+
+    pub(crate) fn has_part(&self, part: &PartRef) -> bool {
+        fs::metadata(self.part_path(&part.digest)).is_ok_and(|m| m.len() == part.bytes)
+    }
+
+    /// Whether every part of a dataset can be had: from this host, else from the remote.
+    ///
+    /// # Errors
+    /// When the remote does not answer.
+    pub fn is_available(&self, dataset: &Dataset) -> Result<bool, DataError> {
+        for part in &dataset.parts {
+            if self.has_part(part) {
+                continue;
+            }
+            match self.remote() {
+                Some(remote) if remote.has(&part.digest)? => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Brings to this host whatever is missing of a dataset.
+    ///
+    /// # Errors
+    /// When a part is nowhere, or arrives damaged.
+    pub fn fetch(&self, dataset: &Dataset) -> Result<(), DataError> {
+        for part in &dataset.parts {
+            self.fetch_part(part)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn fetch_part(&self, part: &PartRef) -> Result<(), DataError> {
+        if self.has_part(part) {
+            return Ok(());
+        }
+        let Some(remote) = self.remote() else {
+            let path = self.part_path(&part.digest);
+            return Err(match fs::metadata(&path) {
+                Ok(found) => DataError::Damaged {
+                    path,
+                    why: format!("it has {} bytes, expected {}", found.len(), part.bytes),
+                },
+                Err(_) => DataError::MissingPart {
+                    digest: part.digest,
+                    store: self.inner.root.clone(),
+                },
+            });
+        };
+        let incoming = Incoming::create(&self.incoming_folder())?;
+        remote.fetch(part, &incoming.handle()?, incoming.path())?;
+        self.settle(incoming, &part.digest)
+    }
+
+    /// Makes a written file durable under its digest, here and in the remote.
+    pub(crate) fn commit(&self, incoming: Incoming, digest: &Digest) -> Result<(), DataError> {
+        incoming.sync()?;
+        self.commit_synced(incoming, digest)
+    }
+
+    /// The same for a file whose bytes are durable already.
+    pub(crate) fn commit_synced(
+        &self,
+        incoming: Incoming,
+        digest: &Digest,
+    ) -> Result<(), DataError> {
+        self.settle(incoming, digest)?;
+        match self.remote() {
+            Some(remote) => remote.put(digest, &self.part_path(digest)),
+            None => Ok(()),
+        }
+    }
+
+    fn settle(&self, incoming: Incoming, digest: &Digest) -> Result<(), DataError> {
+        let target = self.part_path(digest);
+        let folder = target.parent().unwrap_or(&self.inner.root);
+        if !folder.exists() {
+            fs::create_dir_all(folder).map_err(DataError::io("create folder", folder))?;
+            incoming::sync_folder(&self.inner.root.join("cas"))?;
+        }
+        let mut permissions = fs::metadata(incoming.path())
+            .map_err(DataError::io("read", incoming.path()))?
+            .permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(incoming.path(), permissions)
+            .map_err(DataError::io("protect", incoming.path()))?;
+        incoming.rename(&target)?;
+        incoming::sync_folder(folder)
+    }
+
+    /// Begins a new table.
+    ///
+    /// # Errors
+    /// When no file can be made, or the schema has a type that cannot be handed over.
+    pub fn writer(&self, schema: SchemaRef) -> Result<TableWriter, DataError> {
+        TableWriter::create(self, schema)
+    }
+
+    /// Writes a whole table at once.
+    ///
+    /// # Errors
+    /// As [`TableWriter::push`] and [`TableWriter::finish`].
+    pub fn write_table(
+        &self,
+        schema: SchemaRef,
+        batches: &[RecordBatch],
+    ) -> Result<Dataset, DataError> {
+        let mut writer = self.writer(schema)?;
+        for batch in batches {
+            writer.push(batch)?;
+        }
+        writer.finish()
+    }
+
+    /// Opens a table for reading; parts that are missing here are fetched first.
+    ///
+    /// # Errors
+    /// When the dataset is no table, or a part is missing or damaged.
+    pub fn table(&self, dataset: &Dataset) -> Result<TableReader, DataError> {
+        TableReader::open(self, dataset)
+    }
+}
