@@ -238,16 +238,18 @@ fn batch_header(buffer: &Buffer, block: &Block) -> Result<(u64, bool), Fault> {
 
 /// The bytes of a file, mapped unless it is small.
 pub(crate) fn map(path: &Path) -> Result<Buffer, DataError> {
+    map_bytes(path).map(Buffer::from)
+}
+
+/// The same, to be sent elsewhere.
+pub(crate) fn map_bytes(path: &Path) -> Result<Bytes, DataError> {
     let mut file = File::open(path).map_err(DataError::io("open", path))?;
-    let length = file
-        .metadata()
-        .map_err(DataError::io("read", path))?
-        .len();
+    let length = file.metadata().map_err(DataError::io("read", path))?.len();
     if length < MAP_FROM {
         let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
         file.read_to_end(&mut bytes)
             .map_err(DataError::io("read", path))?;
-        return Ok(Buffer::from(Bytes::from(bytes)));
+        return Ok(Bytes::from(bytes));
     }
     map_file(&file).map_err(DataError::io("map", path))
 }
@@ -256,12 +258,12 @@ pub(crate) fn map(path: &Path) -> Result<Buffer, DataError> {
     unsafe_code,
     reason = "mapping a file is unsafe because others may change it; parts are written once"
 )]
-fn map_file(file: &File) -> std::io::Result<Buffer> {
+fn map_file(file: &File) -> std::io::Result<Bytes> {
     // SAFETY: what is mapped lies in the store, where files are complete before they get their name,
     // are never written again and are read-only; or is an output that its command has finished with
     // and that is about to be renamed there, or a user's source file while it is converted. The map
     // keeps the file alive when `prune` unlinks it. A user who truncates a source file during its
     // conversion ends the process by a signal; no memory is corrupted.
     let map = unsafe { memmap2::Mmap::map(file)? };
-    Ok(Buffer::from(Bytes::from_owner(map)))
+    Ok(Bytes::from_owner(map))
 }

@@ -19,7 +19,7 @@ use sunward_core::{Digest, PartRef};
 use tokio::runtime::Runtime;
 
 use crate::error::DataError;
-use crate::part::map;
+use crate::part::{map, map_bytes};
 
 /// Bytes of one ranged read.
 const RANGE_BYTES: u64 = 8 << 20;
@@ -120,7 +120,7 @@ impl Remote {
 
     /// Puts a part that lies in a file. One that is there already is the same.
     pub(crate) fn put(&self, digest: &Digest, path: &FilePath) -> Result<(), DataError> {
-        let bytes = map(path)?.into_bytes();
+        let bytes = map_bytes(path)?;
         if bytes.len() > PUT_BYTES {
             return Err(DataError::Unsupported(format!(
                 "{} has {} GiB, but one object holds at most 5; write it as several files or a folder",
@@ -129,9 +129,8 @@ impl Remote {
             )));
         }
         let options = PutOptions::from(PutMode::Create);
-        let put = self
-            .store
-            .put_opts(&self.key(digest), PutPayload::from_bytes(bytes), options);
+        let key = self.key(digest);
+        let put = self.store.put_opts(&key, PutPayload::from(bytes), options);
         match self.runtime.block_on(put) {
             Ok(_) | Err(StoreError::AlreadyExists { .. }) => Ok(()),
             Err(error) => Err(remote_error("put a part", &self.place, &error)),
@@ -157,13 +156,11 @@ impl Remote {
             store: "local",
             source: Box::new(error),
         };
-        let fetched = self.runtime.block_on(
-            reads
-                .buffer_unordered(PARALLEL)
-                .try_for_each(|(at, bytes)| async move {
-                    file.write_all_at(&bytes, at).map_err(write)
-                }),
-        );
+        let fetched =
+            self.runtime
+                .block_on(reads.buffer_unordered(PARALLEL).try_for_each(
+                    |(at, bytes)| async move { file.write_all_at(&bytes, at).map_err(write) },
+                ));
         match fetched {
             Ok(()) => {}
             Err(StoreError::NotFound { .. }) => {
@@ -193,7 +190,13 @@ fn ranges(bytes: u64) -> impl Iterator<Item = Range<u64>> {
 
 fn remote_error(what: &'static str, place: &str, error: &StoreError) -> DataError {
     let why = chain(error);
-    let refused = ["403", "401", "SignatureDoesNotMatch", "InvalidAccessKeyId", "AccessDenied"];
+    let refused = [
+        "403",
+        "401",
+        "SignatureDoesNotMatch",
+        "InvalidAccessKeyId",
+        "AccessDenied",
+    ];
     let hint = if why.contains("NoSuchBucket") {
         "there is no such bucket: create it, or check the name and AWS_ENDPOINT_URL"
     } else if refused.iter().any(|mark| why.contains(mark)) {

@@ -36,7 +36,6 @@ const BESIDE_FROM: usize = 4 << 20;
 const WAITING: usize = 8;
 
 /// Writes one table. Dropped without [`TableWriter::finish`], it leaves nothing behind.
-#[derive(Debug)]
 pub struct TableWriter {
     store: Store,
     schema: SchemaRef,
@@ -49,7 +48,6 @@ pub struct TableWriter {
 }
 
 /// The part that is being written: its file, and beside it the same bytes into a hash.
-#[derive(Debug)]
 struct OpenPart {
     incoming: Incoming,
     path: PathBuf,
@@ -89,7 +87,7 @@ impl TableWriter {
             return Ok(());
         }
         let batch = conform(batch.clone(), &self.schema, || "a batch".into())?;
-        let bytes = encoded_bytes(&batch);
+        let bytes = row_bytes(&batch);
         self.pending_bytes += bytes;
         self.pending_rows += batch.num_rows();
         self.pending.push(batch);
@@ -106,7 +104,7 @@ impl TableWriter {
         // Only small ones are worth joining; a large one goes as it is, without a copy.
         let mut small: Vec<RecordBatch> = Vec::new();
         for batch in pending {
-            if encoded_bytes(&batch) < PENDING_BYTES {
+            if row_bytes(&batch) < PENDING_BYTES {
                 small.push(batch);
                 continue;
             }
@@ -132,7 +130,7 @@ impl TableWriter {
 
     /// Writes a batch in pieces that fit.
     fn write_cut(&mut self, batch: &RecordBatch) -> Result<(), DataError> {
-        let (bytes, rows) = (encoded_bytes(batch), batch.num_rows());
+        let (bytes, rows) = (row_bytes(batch), batch.num_rows());
         if bytes <= PIECE_BYTES || rows == 1 {
             return self.write_piece(batch, bytes);
         }
@@ -141,7 +139,7 @@ impl TableWriter {
         let step = rows.div_ceil(pieces);
         for start in (0..rows).step_by(step) {
             let piece = batch.slice(start, step.min(rows - start));
-            let bytes = encoded_bytes(&piece);
+            let bytes = row_bytes(&piece);
             if bytes > 2 * PIECE_BYTES {
                 self.write_cut(&piece)?;
             } else {
@@ -152,6 +150,7 @@ impl TableWriter {
     }
 
     fn write_piece(&mut self, piece: &RecordBatch, bytes: usize) -> Result<(), DataError> {
+        let bytes = bytes + overhead_bytes(piece);
         if bytes > PART_BYTES - PART_SLACK {
             return Err(DataError::Unsupported(format!(
                 "one row has {} MiB, but a part holds at most {}; make rows smaller, as one row a cell or a time instead of the whole field",
@@ -231,9 +230,7 @@ impl OpenPart {
     }
 
     fn finish(mut self, store: &Store) -> Result<PartRef, DataError> {
-        self.file
-            .finish()
-            .map_err(DataError::writing(&self.path))?;
+        self.file.finish().map_err(DataError::writing(&self.path))?;
         self.incoming.sync()?;
         let mut hash = self.digest.finish()?;
         hash.finish().map_err(DataError::writing(&self.path))?;
@@ -253,8 +250,8 @@ pub(crate) fn options() -> Result<IpcWriteOptions, DataError> {
         .map_err(DataError::arrow("cannot write Arrow"))
 }
 
-/// About what a batch takes in a file: the bytes its rows reach, with room for padding.
-fn encoded_bytes(batch: &RecordBatch) -> usize {
+/// The bytes that a batch's rows reach.
+fn row_bytes(batch: &RecordBatch) -> usize {
     let columns: usize = batch
         .columns()
         .iter()
@@ -265,7 +262,12 @@ fn encoded_bytes(batch: &RecordBatch) -> usize {
                 .unwrap_or_else(|_| column.get_array_memory_size())
         })
         .sum();
-    columns + 256 * batch.num_columns() + 256
+    columns
+}
+
+/// What a batch takes beside its rows: headers, and padding of each buffer.
+fn overhead_bytes(batch: &RecordBatch) -> usize {
+    256 * batch.num_columns() + 256
 }
 
 /// Hashes what is written to it.
@@ -294,7 +296,7 @@ impl Write for HashSink {
 }
 
 /// Something that takes batches one after the other.
-trait Takes: std::fmt::Debug + Send + 'static {
+trait Takes: Send + 'static {
     fn take(&mut self, batch: &RecordBatch) -> Result<(), DataError>;
 }
 
@@ -313,13 +315,11 @@ impl Takes for FileWriter<HashSink> {
 
 /// Work on batches that is done in place while there is little of it, and beside the writing on a
 /// thread of its own once there is more.
-#[derive(Debug)]
 struct Lane<T> {
     state: LaneState<T>,
     seen_bytes: usize,
 }
 
-#[derive(Debug)]
 enum LaneState<T> {
     Here(Box<T>),
     Beside {
@@ -375,7 +375,8 @@ impl<T: Takes> Lane<T> {
     }
 
     fn end(&mut self) -> Result<Box<T>, DataError> {
-        let lost = || DataError::Unsupported("hashing a table ended early; see the error above".into());
+        let lost =
+            || DataError::Unsupported("hashing a table ended early; see the error above".into());
         match std::mem::replace(&mut self.state, LaneState::Ended) {
             LaneState::Here(worker) => Ok(worker),
             LaneState::Beside { send, thread } => {

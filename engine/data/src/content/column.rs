@@ -76,9 +76,12 @@ impl Column {
                 size: usize::try_from(*size).unwrap_or(0),
                 item: Box::new(Self::new(item)?),
             },
-            DataType::Struct(fields) => {
-                Values::Struct(fields.iter().map(|f| Self::new(f)).collect::<Result<_, _>>()?)
-            }
+            DataType::Struct(fields) => Values::Struct(
+                fields
+                    .iter()
+                    .map(|f| Self::new(f))
+                    .collect::<Result<_, _>>()?,
+            ),
             other => Values::Fixed {
                 width: width(other).ok_or_else(|| unsupported(field))?,
                 float: match other {
@@ -116,7 +119,9 @@ impl Column {
                 hasher,
             } => push_fixed(hasher, *width, *float, array, nulls.as_ref()),
             Values::Bytes { lengths, data } => match array.data_type() {
-                DataType::Utf8 => push_bytes(lengths, data, array.as_string::<i32>(), nulls.as_ref()),
+                DataType::Utf8 => {
+                    push_bytes(lengths, data, array.as_string::<i32>(), nulls.as_ref())
+                }
                 DataType::LargeUtf8 => {
                     push_bytes(lengths, data, array.as_string::<i64>(), nulls.as_ref());
                 }
@@ -133,11 +138,23 @@ impl Column {
                 }
                 DataType::LargeList(_) => {
                     let list: &GenericListArray<i64> = array.as_list();
-                    push_list(lengths, item, list.value_offsets(), list.values(), nulls.as_ref())?;
+                    push_list(
+                        lengths,
+                        item,
+                        list.value_offsets(),
+                        list.values(),
+                        nulls.as_ref(),
+                    )?;
                 }
                 _ => {
                     let list: &GenericListArray<i32> = array.as_list();
-                    push_list(lengths, item, list.value_offsets(), list.values(), nulls.as_ref())?;
+                    push_list(
+                        lengths,
+                        item,
+                        list.value_offsets(),
+                        list.values(),
+                        nulls.as_ref(),
+                    )?;
                 }
             },
             Values::FixedList { size, item } => {
@@ -399,7 +416,9 @@ fn push_bytes<T: ByteArrayType>(
     };
     match nulls {
         None => push(0, array.len()),
-        Some(nulls) => nulls.valid_slices().for_each(|(from, until)| push(from, until)),
+        Some(nulls) => nulls
+            .valid_slices()
+            .for_each(|(from, until)| push(from, until)),
     }
 }
 

@@ -15,7 +15,10 @@ const CHATTER: [&str; 3] = ["pandas", "ARROW:schema", "PARQUET:field_id"];
 /// The logical type: one for all encodings of the same values.
 pub(crate) fn logical(data_type: &DataType) -> DataType {
     let item = |field: &Arc<Field>| {
-        Arc::new(Field::new("item", logical(field.data_type()), true).with_metadata(field.metadata().clone()))
+        Arc::new(
+            Field::new("item", logical(field.data_type()), true)
+                .with_metadata(field.metadata().clone()),
+        )
     };
     match data_type {
         DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
@@ -129,7 +132,10 @@ pub(crate) fn difference(found: &Schema, expected: &Schema) -> Option<(String, S
     let (found, expected) = (names(found), names(expected));
     (found != expected).then(|| {
         let at = found.iter().zip(&expected).position(|(a, b)| a != b);
-        let column = at.and_then(|i| expected.get(i)).cloned().unwrap_or_default();
+        let column = at
+            .and_then(|i| expected.get(i))
+            .cloned()
+            .unwrap_or_default();
         (
             column,
             format!("is out of order (found: {})", found.join(", ")),
@@ -152,8 +158,7 @@ pub(crate) fn same_type(a: &Field, b: &Field) -> bool {
             .filter(|(key, _)| key.starts_with("ARROW:extension:"))
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect::<std::collections::HashMap<_, _>>();
-        let plain =
-            Field::new("", field.data_type().clone(), true).with_metadata(extension);
+        let plain = Field::new("", field.data_type().clone(), true).with_metadata(extension);
         describe("", &plain, &mut hasher);
         hasher.finish()
     };
@@ -193,8 +198,9 @@ pub(crate) fn conform(
         .map(|(array, field)| encode_as(array, field))
         .collect::<Result<_, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(schema.clone(), columns, &options)
-        .map_err(DataError::arrow("cannot bring a batch to its table's schema"))
+    RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(DataError::arrow(
+        "cannot bring a batch to its table's schema",
+    ))
 }
 
 /// An array in a field's encoding; the values stay.
