@@ -32,5 +32,5 @@ pub use derive::digest_params;
 pub use error::StateError;
 pub use group::{DerivedRecord, FileRecord, FileStamp, Group, Position};
 pub use journal::{CancelRequest, Journal, Reader, RunRow, Scope};
-pub use lock::EngineLock;
+pub use lock::{EngineLock, is_engaged};
 pub use sqlite::{Sqlite, SqliteReader};
