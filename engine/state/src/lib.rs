@@ -7,7 +7,8 @@
 //!
 //! This room must never decide anything, know of datasets' bytes, or read the clock.
 //!
-//! Read [`Journal`] and [`Reader`] first, then [`sqlite`].
+//! Read [`Journal`] and [`Reader`] first, then [`sqlite`]. [`conformance`] holds the stories that
+//! every journal must pass.
 
 #![cfg_attr(
     test,
@@ -21,6 +22,7 @@
 )]
 
 pub mod blob;
+pub mod conformance;
 pub mod derive;
 pub mod error;
 pub mod group;
