@@ -35,9 +35,16 @@ pub fn the_listing_follows_the_facts(site: &dyn Site) -> Result<(), StateError> 
         Some(RunStatus::Running)
     );
     assert_eq!(again.and_then(|row| row.ended), None);
+    engine.append(&group(vec![
+        Fact::EngineStarted { at: Timestamp(30) },
+        submitted(3),
+    ]))?;
+    let statuses: Vec<RunStatus> = engine.runs()?.iter().map(|row| row.status).collect();
+    let (stopped, going) = (RunStatus::Interrupted, RunStatus::Running);
+    assert_eq!(statuses, [stopped, stopped, going], "an engine starts anew");
     let all: Vec<RunId> = engine.runs()?.iter().map(|row| row.run).collect();
-    assert_eq!(all, [RunId(1), RunId(2)]);
-    assert_eq!(engine.newest_run()?.map(|row| row.run), Some(RunId(2)));
+    assert_eq!(all, [RunId(1), RunId(2), RunId(3)]);
+    assert_eq!(engine.newest_run()?.map(|row| row.run), Some(RunId(3)));
     Ok(())
 }
 
