@@ -60,29 +60,6 @@ impl EngineLock {
         write_pid(&mut file).map_err(fault("write", &path))?;
         Ok(Self { _file: file })
     }
-
-    /// The process that is this state's engine, if one is at work.
-    #[must_use]
-    pub fn holder(home: &Path) -> Option<u32> {
-        let mut file = File::open(home.join("engine.lock")).ok()?;
-        match flock(&file, FlockOperation::NonBlockingLockShared) {
-            Err(Errno::WOULDBLOCK) => read_pid(&mut file),
-            Ok(()) | Err(_) => None,
-        }
-    }
-}
-
-/// Tries a few times: who merely looks whether an engine is at work holds the lock for an instant.
-fn lock_patiently(file: &File) -> Result<(), Errno> {
-    const TRIES: u32 = 3;
-    const BETWEEN: Duration = Duration::from_millis(5);
-    for _ in 1..TRIES {
-        match flock(file, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK) => std::thread::sleep(BETWEEN),
-            done => return done,
-        }
-    }
-    flock(file, FlockOperation::NonBlockingLockExclusive)
 }
 
 /// Whether an engine is at work on the state in this folder right now. Nothing is created to find out.
