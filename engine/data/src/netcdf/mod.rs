@@ -42,6 +42,77 @@
 //! A tensor's storage is a `FixedSizeList` whose child is called `item` and nullable, as other Arrow
 //! implementations write it; the child never holds a null.
 
+mod axes;
+mod calendar;
+mod columns;
+mod encode;
+mod error;
 mod grid;
+mod header;
+mod hyperslab;
+mod layout;
+mod packing;
+mod reader;
+mod tensor;
+mod time;
+mod writer;
 
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow_schema::SchemaRef;
+use sunward_workflows::model::GridRows;
+
+pub use error::NetcdfError;
 pub use grid::{Coordinate, GRID_KEY, Grid, Squeezed, TimeAxis};
+pub use reader::GridReader;
+
+/// Opens a variable of a NetCDF classic file as a gridded table: its schema, and its batches as they
+/// are read, a few megabytes each. Without a name the file must have one variable only.
+pub fn read(
+    path: &Path,
+    variable: Option<&str>,
+    rows: GridRows,
+) -> Result<(SchemaRef, GridReader<File>), NetcdfError> {
+    let name = path.display().to_string();
+    let file = File::open(path).map_err(|source| NetcdfError::Io {
+        path: name.clone(),
+        doing: "opening it",
+        source,
+    })?;
+    let reader = GridReader::new(file, &name, variable, rows)?;
+    Ok((reader.schema(), reader))
+}
+
+/// The schema and the number of rows that [`read`] would give; reads the header and coordinates only.
+pub fn probe(
+    path: &Path,
+    variable: Option<&str>,
+    rows: GridRows,
+) -> Result<(SchemaRef, u64), NetcdfError> {
+    let (schema, reader) = read(path, variable, rows)?;
+    Ok((schema, reader.rows()))
+}
+
+/// Writes a table of numbers as NetCDF (CDF-2) with CF metadata, and gives the number of rows. A
+/// gridded table becomes the variable it came from; in other tables rows are the unlimited dimension.
+///
+/// The file at `path` is replaced and is whole only when this returns: write beside and rename.
+pub fn write<E>(
+    path: &Path,
+    schema: &SchemaRef,
+    batches: impl IntoIterator<Item = Result<RecordBatch, E>>,
+) -> Result<u64, NetcdfError>
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let name = path.display().to_string();
+    let file = File::create(path).map_err(|source| NetcdfError::Io {
+        path: name.clone(),
+        doing: "creating it",
+        source,
+    })?;
+    writer::write_to(BufWriter::new(file), &name, schema, batches)
+}

@@ -1,0 +1,315 @@
+//! CF calendars: from a number and its units to a moment and its year, and back.
+
+/// Milliseconds of a day.
+pub(super) const DAY_MS: i64 = 86_400_000;
+
+/// The first day of the Gregorian calendar, 1582-10-15, in days since 1970-01-01.
+const GREGORIAN_START: i64 = -141_427;
+
+/// How days are counted into years.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Calendar {
+    /// Julian until 1582-10-04, Gregorian from 1582-10-15.
+    Standard,
+    ProlepticGregorian,
+    Julian,
+    NoLeap,
+    AllLeap,
+    Days360,
+}
+
+impl Calendar {
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Some(match name.trim().to_ascii_lowercase().as_str() {
+            "" | "standard" | "gregorian" => Self::Standard,
+            "proleptic_gregorian" => Self::ProlepticGregorian,
+            "julian" => Self::Julian,
+            "noleap" | "365_day" => Self::NoLeap,
+            "all_leap" | "366_day" => Self::AllLeap,
+            "360_day" => Self::Days360,
+            _ => return None,
+        })
+    }
+
+    /// Whether its days are those that Arrow's timestamps count.
+    pub(super) fn fits_timestamps(self) -> bool {
+        matches!(self, Self::Standard | Self::ProlepticGregorian)
+    }
+
+    /// Days from the calendar's own zero (1970-01-01 for those with real days, else year 0).
+    fn days(self, date: Date) -> Option<i64> {
+        if date.month == 0 || date.month > 12 || date.day == 0 || date.day > 31 {
+            return None;
+        }
+        if date.year.abs() > 1_000_000 {
+            return None;
+        }
+        let (m, d) = (date.month, date.day);
+        Some(match self {
+            Self::ProlepticGregorian => gregorian_days(date),
+            Self::Julian => julian_days(date),
+            Self::Standard if (date.year, m, d) >= (1582, 10, 15) => gregorian_days(date),
+            Self::Standard => julian_days(date),
+            Self::NoLeap => date.year * 365 + month_start(m, 28) + d - 1,
+            Self::AllLeap => date.year * 366 + month_start(m, 29) + d - 1,
+            Self::Days360 => date.year * 360 + (m - 1) * 30 + d - 1,
+        })
+    }
+
+    /// The year in which a day lies.
+    fn year(self, day: i64) -> i64 {
+        match self {
+            Self::NoLeap => day.div_euclid(365),
+            Self::AllLeap => day.div_euclid(366),
+            Self::Days360 => day.div_euclid(360),
+            Self::Julian => year_by_search(day, |year| julian_days(Date::new_year(year))),
+            Self::Standard if day < GREGORIAN_START => {
+                year_by_search(day, |year| julian_days(Date::new_year(year)))
+            }
+            Self::Standard | Self::ProlepticGregorian => {
+                year_by_search(day, |year| gregorian_days(Date::new_year(year)))
+            }
+        }
+    }
+}
+
+/// The last year whose first day is not after `day`.
+fn year_by_search(day: i64, first_day: impl Fn(i64) -> i64) -> i64 {
+    let mut year = 1970 + day.saturating_mul(4).div_euclid(1461);
+    while first_day(year) > day {
+        year -= 1;
+    }
+    while first_day(year + 1) <= day {
+        year += 1;
+    }
+    year
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Date {
+    year: i64,
+    month: i64,
+    day: i64,
+}
+
+impl Date {
+    fn new_year(year: i64) -> Self {
+        Self {
+            year,
+            month: 1,
+            day: 1,
+        }
+    }
+}
+
+/// Days before a month in a year whose February has so many.
+fn month_start(month: i64, february: i64) -> i64 {
+    let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let before = usize::try_from(month - 1).unwrap_or(0).min(12);
+    lengths.iter().take(before).sum()
+}
+
+/// Days since 1970-01-01 of a Gregorian date: years are counted from March, so that leap days end them.
+fn gregorian_days(date: Date) -> i64 {
+    let year = if date.month <= 2 {
+        date.year - 1
+    } else {
+        date.year
+    };
+    let leaps = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    year * 365 + leaps + from_march(date) - 719_468
+}
+
+/// Days since (Gregorian) 1970-01-01 of a Julian date.
+fn julian_days(date: Date) -> i64 {
+    let year = if date.month <= 2 {
+        date.year - 1
+    } else {
+        date.year
+    };
+    year * 365 + year.div_euclid(4) + from_march(date) - 719_470
+}
+
+fn from_march(date: Date) -> i64 {
+    let month = (date.month + 9) % 12;
+    (153 * month + 2) / 5 + date.day - 1
+}
+
+/// The units of a time axis: so many milliseconds (or months) from a moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct TimeUnits {
+    calendar: Calendar,
+    /// The moment that is zero, in milliseconds from the calendar's own zero.
+    origin_ms: i64,
+    date: Date,
+    step: Step,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Milliseconds(i64),
+    /// Calendar months; only whole ones mean a moment.
+    Months(i64),
+}
+
+impl TimeUnits {
+    /// Understands `hours since 1900-01-01 00:00:0.0` and its like; none when it is something else.
+    pub(super) fn parse(units: &str, calendar: &str) -> Option<Self> {
+        let calendar = Calendar::from_name(calendar)?;
+        let (step, since) = units.split_once(" since ")?;
+        let step = match step.trim().to_ascii_lowercase().as_str() {
+            "milliseconds" | "millisecond" | "millisec" | "msec" | "msecs" | "ms" => {
+                Step::Milliseconds(1)
+            }
+            "seconds" | "second" | "sec" | "secs" | "s" => Step::Milliseconds(1_000),
+            "minutes" | "minute" | "min" | "mins" => Step::Milliseconds(60_000),
+            "hours" | "hour" | "hr" | "hrs" | "h" => Step::Milliseconds(3_600_000),
+            "days" | "day" | "d" => Step::Milliseconds(DAY_MS),
+            "months" | "month" => Step::Months(1),
+            "years" | "year" | "yr" | "yrs" => Step::Months(12),
+            _ => return None,
+        };
+        let (date, ms) = parse_moment(since)?;
+        let origin_ms = calendar.days(date)?.checked_mul(DAY_MS)?.checked_add(ms)?;
+        Some(Self {
+            calendar,
+            origin_ms,
+            date,
+            step,
+        })
+    }
+
+    pub(super) fn calendar(&self) -> Calendar {
+        self.calendar
+    }
+
+    /// Milliseconds from the calendar's own zero (1970-01-01 where timestamps fit).
+    pub(super) fn moment_ms(&self, value: f64) -> Option<i64> {
+        match self.step {
+            Step::Milliseconds(ms) => self.origin_ms.checked_add(whole(value * millis(ms))?),
+            Step::Months(months) => {
+                let count = whole(value).filter(|n| (millis(*n) - value).abs() < 1e-9)?;
+                let month = self.date.month - 1 + count.checked_mul(months)?;
+                let date = Date {
+                    year: self.date.year + month.div_euclid(12),
+                    month: month.rem_euclid(12) + 1,
+                    day: self.date.day,
+                };
+                let time_of_day = self.origin_ms - self.calendar.days(self.date)? * DAY_MS;
+                self.calendar
+                    .days(date)?
+                    .checked_mul(DAY_MS)?
+                    .checked_add(time_of_day)
+            }
+        }
+    }
+
+    /// The number that means a moment; none for units of months.
+    pub(super) fn value(&self, moment_ms: i64) -> Option<f64> {
+        match self.step {
+            Step::Milliseconds(ms) => {
+                Some(millis(moment_ms.checked_sub(self.origin_ms)?) / millis(ms))
+            }
+            Step::Months(_) => None,
+        }
+    }
+
+    /// The calendar year of a moment.
+    pub(super) fn year(&self, moment_ms: i64) -> Option<i32> {
+        i32::try_from(self.calendar.year(moment_ms.div_euclid(DAY_MS))).ok()
+    }
+
+    /// The moment that is zero, in milliseconds from the calendar's own zero.
+    pub(super) fn origin_ms(&self) -> i64 {
+        self.origin_ms
+    }
+
+    /// `days since …`, so that zero lies so many milliseconds after this axis's own day begins.
+    pub(super) fn in_days(&self, time_of_day_ms: i64) -> String {
+        let Date { year, month, day } = self.date;
+        let (s, ms) = (time_of_day_ms / 1000, time_of_day_ms % 1000);
+        let (h, m, s) = (s / 3600, s / 60 % 60, s % 60);
+        let fraction = if ms == 0 {
+            String::new()
+        } else {
+            format!(".{ms:03}")
+        };
+        format!("days since {year:04}-{month:02}-{day:02} {h:02}:{m:02}:{s:02}{fraction}")
+    }
+
+    /// The moment that the day named in the units begins.
+    pub(super) fn origin_day_ms(&self) -> Option<i64> {
+        self.calendar.days(self.date)?.checked_mul(DAY_MS)
+    }
+}
+
+fn millis(value: i64) -> f64 {
+    value as f64
+}
+
+/// The nearest whole number, within what milliseconds of a million years need.
+fn whole(value: f64) -> Option<i64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "rounded and bounded just before"
+    )]
+    (value.abs() < 9.0e15).then(|| value.round() as i64)
+}
+
+/// A date, a time of day (or none) and a zone (or none): milliseconds into the day, in UTC.
+fn parse_moment(text: &str) -> Option<(Date, i64)> {
+    let text = text.trim();
+    let (date, rest) = text
+        .split_once(|c: char| c == 'T' || c == 't' || c.is_whitespace())
+        .unwrap_or((text, ""));
+    let (sign, digits) = date.strip_prefix('-').map_or((1, date), |d| (-1, d));
+    let mut fields = digits.splitn(3, '-');
+    let mut field = || -> Option<i64> {
+        let text = fields.next()?;
+        (text.len() <= 6 && text.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| text.parse().ok())
+            .flatten()
+    };
+    let date = Date {
+        year: sign * field()?,
+        month: field()?,
+        day: field()?,
+    };
+    Some((date, parse_time_of_day(rest.trim())?))
+}
+
+fn parse_time_of_day(text: &str) -> Option<i64> {
+    if text.is_empty() {
+        return Some(0);
+    }
+    let text = text.strip_suffix("UTC").unwrap_or(text).trim_end();
+    let text = text.strip_suffix(['Z', 'z']).unwrap_or(text).trim_end();
+    let zone_at = text.find(['+', '-']).unwrap_or(text.len());
+    let (clock, zone) = text.split_at_checked(zone_at)?;
+    let zone_ms = match zone.chars().next() {
+        None => 0,
+        Some('-') => -clock_ms(&zone[1..])?,
+        Some(_) => clock_ms(&zone[1..])?,
+    };
+    Some(clock_ms(clock.trim())? - zone_ms)
+}
+
+/// `h`, `h:m`, `h:m:s.f` or `hhmm`.
+fn clock_ms(text: &str) -> Option<i64> {
+    if text.is_empty() {
+        return Some(0);
+    }
+    if text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit()) {
+        let number: i64 = text.parse().ok()?;
+        return Some((number / 100 * 60 + number % 100) * 60_000);
+    }
+    let mut ms = 0.0;
+    let mut unit = 3_600_000.0;
+    for field in text.splitn(3, ':') {
+        let plain = field.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        let value: f64 = field.parse().ok().filter(|_| plain)?;
+        ms += value * unit;
+        unit /= 60.0;
+    }
+    whole(ms).filter(|ms| *ms <= DAY_MS)
+}

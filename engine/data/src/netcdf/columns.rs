@@ -1,0 +1,262 @@
+//! Columns of a table as variables of a NetCDF file: their type, dimensions, attributes and values.
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{Float64Type, Int64Type};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+
+use super::calendar::TimeUnits;
+use super::error::NetcdfError;
+use super::grid::Grid;
+use super::header::{Attribute, Attributes, Kind};
+use super::reader::VALUE;
+use super::tensor::Tensor;
+use super::time::{TIME, YEAR};
+use super::writer::attributes;
+
+/// Units for moments whose table does not say which to use.
+const DEFAULT_UNITS: &str = "seconds since 1970-01-01 00:00:00";
+
+/// What stands for a missing whole number; what libraries use by default.
+const MISSING_WHOLE: f64 = -2_147_483_647.0;
+
+/// A column that becomes a variable.
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    /// Its name in the table.
+    pub(super) name: String,
+    /// Its name in the file.
+    pub(super) file_name: String,
+    pub(super) kind: Kind,
+    /// Dimensions of its tensor; none for a plain number.
+    pub(super) dims: Vec<(String, usize)>,
+    /// Values in one row.
+    pub(super) row_length: usize,
+    pub(super) attributes: Attributes,
+    /// For moments: the units they are written in.
+    units: Option<TimeUnits>,
+}
+
+/// All columns of a table that are written. `year` follows from `time`, so it is not.
+pub(super) fn columns(
+    schema: &Schema,
+    grid: &Grid,
+    path: &str,
+) -> Result<Vec<Column>, NetcdfError> {
+    let has_time = schema.field_with_name(TIME).is_ok();
+    let mut columns: Vec<Column> = Vec::new();
+    for field in schema.fields() {
+        if has_time && field.name() == YEAR {
+            continue;
+        }
+        let mut column = Column::of(field, grid, path)?;
+        while columns.iter().any(|c| c.file_name == column.file_name) {
+            column.file_name.push('_');
+        }
+        columns.push(column);
+    }
+    if columns.is_empty() {
+        return Err(NetcdfError::Table {
+            path: path.to_owned(),
+            what: "it has no columns".to_owned(),
+        });
+    }
+    Ok(columns)
+}
+
+impl Column {
+    fn of(field: &Field, grid: &Grid, path: &str) -> Result<Self, NetcdfError> {
+        let refuse = |what: &str| NetcdfError::Column {
+            path: path.to_owned(),
+            column: field.name().clone(),
+            what: what.to_owned(),
+        };
+        let (number, dims) = match field.data_type() {
+            DataType::FixedSizeList(item, length) => {
+                let length = usize::try_from(*length).unwrap_or(0);
+                (item.data_type(), tensor_dims(field, length, grid))
+            }
+            other => (other, Vec::new()),
+        };
+        if dims.iter().any(|(_, length)| *length == 0) {
+            return Err(refuse(
+                "its tensor is empty; NetCDF would take that for an unlimited dimension",
+            ));
+        }
+        let kind = match number {
+            DataType::Boolean
+            | DataType::Int8
+            | DataType::UInt8
+            | DataType::Int16
+            | DataType::UInt16
+            | DataType::Int32 => Kind::Int,
+            DataType::Float16 | DataType::Float32 => Kind::Float,
+            DataType::UInt32 | DataType::Int64 | DataType::UInt64 | DataType::Float64 => {
+                Kind::Double
+            }
+            DataType::Timestamp(..) | DataType::Date32 if dims.is_empty() => Kind::Double,
+            other => {
+                return Err(refuse(&format!(
+                    "its type {other} is no number; leave it out with `columns:`, or write Arrow, Parquet or CSV"
+                )));
+            }
+        };
+        let mut column = Self {
+            name: field.name().clone(),
+            file_name: file_name(field.name(), grid),
+            kind,
+            row_length: dims.iter().map(|(_, length)| *length).product(),
+            dims,
+            attributes: Attributes::default(),
+            units: None,
+        };
+        column.describe(field, grid, number);
+        Ok(column)
+    }
+
+    fn describe(&mut self, field: &Field, grid: &Grid, number: &DataType) {
+        let metadata = field.metadata();
+        let mut texts: Vec<(&str, String)> = ["standard_name", "long_name"]
+            .into_iter()
+            .filter_map(|key| metadata.get(key).map(|text| (key, text.clone())))
+            .collect();
+        let is_moment = matches!(number, DataType::Timestamp(..) | DataType::Date32);
+        let from_grid = grid.time.as_ref().filter(|_| self.name == TIME);
+        let mut units = metadata
+            .get("units")
+            .cloned()
+            .or_else(|| from_grid.map(|t| t.units.clone()));
+        let mut calendar = metadata
+            .get("calendar")
+            .cloned()
+            .or_else(|| from_grid.map(|t| t.calendar.clone()));
+        if is_moment {
+            let known = units
+                .as_deref()
+                .and_then(|u| TimeUnits::parse(u, calendar.as_deref().unwrap_or_default()));
+            let usable = known.filter(|u| u.calendar().fits_timestamps() && u.value(0).is_some());
+            if usable.is_none() {
+                units = Some(DEFAULT_UNITS.to_owned());
+                calendar = Some("standard".to_owned());
+            }
+            self.units = usable.or_else(|| TimeUnits::parse(DEFAULT_UNITS, "standard"));
+        }
+        texts.extend(units.filter(|u| !u.is_empty()).map(|u| ("units", u)));
+        texts.extend(calendar.filter(|c| !c.is_empty()).map(|c| ("calendar", c)));
+        if self.name == TIME {
+            texts.retain(|(key, _)| *key != "standard_name");
+            texts.extend([
+                ("standard_name", "time".to_owned()),
+                ("axis", "T".to_owned()),
+            ]);
+        }
+        if matches!(self.name.as_str(), "lat" | "lon") && self.dims.is_empty() {
+            let (name, unit) = if self.name == "lat" {
+                ("latitude", "degrees_north")
+            } else {
+                ("longitude", "degrees_east")
+            };
+            texts.retain(|(key, _)| !matches!(*key, "standard_name" | "units"));
+            texts.extend([
+                ("standard_name", name.to_owned()),
+                ("units", unit.to_owned()),
+            ]);
+        }
+        let texts: Vec<(&str, &str)> = texts.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        self.attributes = attributes(&texts);
+        let missing = match self.kind {
+            Kind::Int => MISSING_WHOLE,
+            _ => f64::NAN,
+        };
+        // CF wants coordinates without gaps, so they announce none.
+        if self.name != TIME {
+            self.attributes.0.push((
+                "_FillValue".to_owned(),
+                Attribute::Numbers(self.kind, vec![missing]),
+            ));
+        }
+    }
+
+    /// A batch's values, row after row; what is null becomes missing.
+    pub(super) fn values(&self, batch: &RecordBatch, path: &str) -> Result<Vec<f64>, NetcdfError> {
+        let refuse = |what: String| NetcdfError::Column {
+            path: path.to_owned(),
+            column: self.name.clone(),
+            what,
+        };
+        let array = batch
+            .column_by_name(&self.name)
+            .ok_or_else(|| refuse("a batch lacks it".to_owned()))?;
+        let flat: ArrayRef = match array.as_fixed_size_list_opt() {
+            None => ArrayRef::clone(array),
+            Some(list) if list.null_count() == 0 => {
+                list.values().slice(0, list.len() * self.row_length)
+            }
+            Some(_) => {
+                return Err(refuse(
+                    "a row has no tensor (null); NaN is what stands for missing".to_owned(),
+                ));
+            }
+        };
+        if let Some(units) = &self.units {
+            return moments(&flat, units).map_err(|e| refuse(e.to_string()));
+        }
+        let missing = if self.kind == Kind::Int {
+            MISSING_WHOLE
+        } else {
+            f64::NAN
+        };
+        let numbers = cast(&flat, &DataType::Float64).map_err(|e| refuse(e.to_string()))?;
+        let numbers = numbers.as_primitive::<Float64Type>();
+        Ok(numbers.iter().map(|v| v.unwrap_or(missing)).collect())
+    }
+}
+
+fn moments(array: &ArrayRef, units: &TimeUnits) -> Result<Vec<f64>, arrow_schema::ArrowError> {
+    let millis = cast(array, &DataType::Timestamp(TimeUnit::Millisecond, None))?;
+    let millis = cast(&millis, &DataType::Int64)?;
+    let millis = millis.as_primitive::<Int64Type>();
+    Ok(millis
+        .iter()
+        .map(|ms| ms.and_then(|ms| units.value(ms)).unwrap_or(f64::NAN))
+        .collect())
+}
+
+/// Names and lengths of a tensor's dimensions: its own, else the grid's, else numbered ones.
+fn tensor_dims(field: &Field, length: usize, grid: &Grid) -> Vec<(String, usize)> {
+    let tensor = Tensor::of(field);
+    let shape = tensor
+        .as_ref()
+        .map_or_else(|| vec![length], |t| t.shape.clone());
+    let own = tensor.and_then(|t| t.dim_names);
+    let from_grid =
+        Some(grid.dims.clone()).filter(|dims| field.name() == VALUE && dims.len() == shape.len());
+    let names = own.or(from_grid).unwrap_or_else(|| {
+        (0..shape.len())
+            .map(|i| format!("{}_{i}", field.name()))
+            .collect()
+    });
+    names.into_iter().map(|n| clean(&n)).zip(shape).collect()
+}
+
+/// The variable's name in the file: `value` gets its own name back.
+fn file_name(column: &str, grid: &Grid) -> String {
+    if column == VALUE && !grid.variable.is_empty() {
+        return clean(&grid.variable);
+    }
+    clean(column)
+}
+
+/// A name that the format allows: no `/`, no control characters, no blanks at the end.
+fn clean(name: &str) -> String {
+    let name: String = name
+        .chars()
+        .map(|c| if c == '/' || c.is_control() { '_' } else { c })
+        .collect();
+    let name = name.trim();
+    if name.is_empty() {
+        "_".to_owned()
+    } else {
+        name.to_owned()
+    }
+}

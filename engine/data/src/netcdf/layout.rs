@@ -1,0 +1,413 @@
+//! How a variable becomes a table: which dimensions make rows, which the tensor, and what its
+//! coordinates are.
+
+use std::io::{Read, Seek};
+
+use sunward_workflows::model::GridRows;
+
+use super::axes::{Axis, Role, axes, role_of};
+use super::error::NetcdfError;
+use super::grid::{Coordinate, Grid, Squeezed, TimeAxis};
+use super::header::{Header, Kind, Variable};
+use super::hyperslab::{Slab, read_slab, to_u64};
+use super::packing::Packing;
+use super::time::Times;
+
+/// Coordinates longer than this are left out of the metadata, which every part repeats.
+const COORDINATE_LIMIT: u64 = 65_536;
+
+/// A variable's plan: everything but its data.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    pub(super) variable: Variable,
+    pub(super) packing: Packing,
+    /// Dimensions that make rows, slowest first. Empty for a single row.
+    pub(super) row_axes: Vec<Axis>,
+    /// Dimensions of the tensor, slowest first.
+    pub(super) tensor_axes: Vec<Axis>,
+    pub(super) times: Option<Times>,
+    pub(super) grid: Grid,
+    /// Latitude and longitude of every cell, for rows that are cells.
+    pub(super) cells: Option<Cells>,
+}
+
+/// Where cells are; empty lists when the file does not say.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cells {
+    pub(super) lat: Vec<f64>,
+    pub(super) lon: Vec<f64>,
+}
+
+/// A file being laid out.
+pub(super) struct File<'a, R> {
+    pub(super) source: &'a mut R,
+    pub(super) header: &'a Header,
+    pub(super) path: &'a str,
+}
+
+impl<R: Read + Seek> File<'_, R> {
+    /// Plans the table of one variable.
+    pub(super) fn layout(&mut self, index: usize, rows: GridRows) -> Result<Layout, NetcdfError> {
+        let variable = &self.header.variables[index];
+        let unsuitable = |what: String| NetcdfError::Unsuitable {
+            path: self.path.to_owned(),
+            variable: variable.name.clone(),
+            what,
+        };
+        if variable.kind == Kind::Char {
+            return Err(unsuitable(
+                "holds text, expected numbers; name another variable".to_owned(),
+            ));
+        }
+        let repeated = |d: &usize| variable.dims.iter().filter(|other| *other == d).count() > 1;
+        if let Some(dim) = variable.dims.iter().find(|d| repeated(d)) {
+            let name = &self.header.dimensions[*dim].name;
+            return Err(unsuitable(format!(
+                "has dimension `{name}` twice, expected a grid; name another variable"
+            )));
+        }
+        self.header.require_inside(variable, self.path)?;
+        let all = axes(self.header, variable);
+        let (row_axes, tensor_axes, squeezed) = split(&all, rows);
+        if let Some(axis) = tensor_axes.iter().find(|a| a.length == 0) {
+            return Err(unsuitable(format!(
+                "has nothing along dimension `{}` (its length is 0)",
+                axis.name
+            )));
+        }
+        let rows_in_all = row_axes.iter().map(|a| a.length).product::<u64>();
+        let cells = tensor_axes.iter().map(|a| a.length).product::<u64>();
+        for (count, what) in [(rows_in_all, "rows"), (cells, "values in a row")] {
+            if i32::try_from(count).is_err() {
+                return Err(unsuitable(format!(
+                    "would have {count} {what}, more than a table can hold; cut the file first"
+                )));
+            }
+        }
+        let times = match all.iter().find(|a| a.role == Role::Time) {
+            Some(axis) => Some(self.times(axis)?),
+            None => None,
+        };
+        let cells = match rows {
+            GridRows::Time => None,
+            GridRows::Cell => Some(Cells {
+                lat: self.cell_coordinate(variable, &row_axes, Role::Lat)?,
+                lon: self.cell_coordinate(variable, &row_axes, Role::Lon)?,
+            }),
+        };
+        let mut grid = self.grid(variable, &all)?;
+        grid.dims = tensor_axes.iter().map(|a| a.name.clone()).collect();
+        grid.time = times.as_ref().map(|times| TimeAxis {
+            values: match rows {
+                GridRows::Time => Vec::new(),
+                GridRows::Cell => times.values.clone(),
+            },
+            ..times.axis.clone()
+        });
+        for axis in &squeezed {
+            let value = match axis.coordinate {
+                Some(v) => self.values(v)?.first().copied().filter(|v| v.is_finite()),
+                None => None,
+            };
+            let units = axis.coordinate.and_then(|v| self.text(v, "units"));
+            grid.squeezed
+                .insert(axis.name.clone(), Squeezed { value, units });
+        }
+        Ok(Layout {
+            variable: variable.clone(),
+            packing: Packing::of(variable),
+            row_axes,
+            tensor_axes,
+            times,
+            grid,
+            cells,
+        })
+    }
+
+    fn times(&mut self, axis: &Axis) -> Result<Times, NetcdfError> {
+        let name = self.header.dimensions[axis.dim].name.clone();
+        let Some(index) = axis.coordinate else {
+            let values = (0..axis.length).map(|t| t as f64).collect();
+            let axis = TimeAxis {
+                name,
+                ..TimeAxis::default()
+            };
+            return Ok(Times::decode(axis, values));
+        };
+        let calendar = self
+            .text(index, "calendar")
+            .unwrap_or_else(|| "standard".to_owned());
+        let axis = TimeAxis {
+            name,
+            units: self.text(index, "units").unwrap_or_default(),
+            // `gregorian` is the old name of the same calendar.
+            calendar: if calendar == "gregorian" {
+                "standard".to_owned()
+            } else {
+                calendar
+            },
+            values: Vec::new(),
+        };
+        Ok(Times::decode(axis, self.values(index)?))
+    }
+
+    fn grid(&mut self, variable: &Variable, all: &[Axis]) -> Result<Grid, NetcdfError> {
+        let text = |name: &str| variable.attributes.text(name).map(str::to_owned);
+        let mut grid = Grid {
+            variable: variable.name.clone(),
+            units: text("units"),
+            long_name: text("long_name"),
+            standard_name: text("standard_name"),
+            ..Grid::default()
+        };
+        for axis in all {
+            let Some(index) = axis.coordinate else {
+                continue;
+            };
+            match axis.role {
+                Role::Lat => {
+                    grid.lat_bounds = self.edges(index)?;
+                    grid.lat = Some(self.values(index)?);
+                }
+                Role::Lon => {
+                    grid.lon_bounds = self.edges(index)?;
+                    grid.lon = Some(self.values(index)?);
+                }
+                Role::Other if axis.length > 1 => self.add_coordinate(&mut grid, index, all)?,
+                Role::Other | Role::Time => {}
+            }
+        }
+        let auxiliary = variable.attributes.text("coordinates").unwrap_or_default();
+        for name in auxiliary.split_whitespace() {
+            if let Some(index) = self.header.find(name) {
+                self.add_coordinate(&mut grid, index, all)?;
+            }
+        }
+        Ok(grid)
+    }
+
+    /// Notes a coordinate that is neither the variable's `lat`, `lon` nor time; a coordinate without
+    /// dimensions is one that was squeezed away before.
+    fn add_coordinate(
+        &mut self,
+        grid: &mut Grid,
+        index: usize,
+        all: &[Axis],
+    ) -> Result<(), NetcdfError> {
+        let variable = &self.header.variables[index];
+        let size: u64 = self
+            .header
+            .shape(variable)
+            .iter()
+            .fold(1, |n, d| n.saturating_mul(*d));
+        let dims: Option<Vec<String>> = variable
+            .dims
+            .iter()
+            .map(|d| all.iter().find(|a| a.dim == *d).map(|a| a.name.clone()))
+            .collect();
+        let Some(dims) = dims.filter(|_| variable.kind != Kind::Char && size <= COORDINATE_LIMIT)
+        else {
+            return Ok(());
+        };
+        let values = self.values(index)?;
+        let units = self.text(index, "units");
+        let name = variable.name.clone();
+        if dims.is_empty() {
+            let value = values.first().copied().filter(|v| v.is_finite());
+            grid.squeezed.insert(name, Squeezed { value, units });
+            return Ok(());
+        }
+        let coordinate = Coordinate {
+            dims,
+            values: values
+                .into_iter()
+                .map(|v| v.is_finite().then_some(v))
+                .collect(),
+            units,
+            standard_name: self.text(index, "standard_name"),
+        };
+        grid.coordinates.insert(name, coordinate);
+        Ok(())
+    }
+
+    /// The n + 1 edges of an axis whose bounds touch.
+    fn edges(&mut self, index: usize) -> Result<Option<Vec<f64>>, NetcdfError> {
+        let coordinate = &self.header.variables[index];
+        let bounds = coordinate
+            .attributes
+            .text("bounds")
+            .and_then(|name| self.header.find(name));
+        let Some(bounds) = bounds else {
+            return Ok(None);
+        };
+        let shape = self.header.shape(&self.header.variables[bounds]);
+        let is_pairs = shape.len() == 2
+            && shape.last() == Some(&2)
+            && self.header.variables[bounds].dims.first() == coordinate.dims.first()
+            && self.header.variables[bounds].kind != Kind::Char;
+        if !is_pairs {
+            return Ok(None);
+        }
+        let centres = self.values(index)?;
+        let pairs = self.values(bounds)?;
+        let falls = centres.first() > centres.last();
+        let mut edges: Vec<f64> = Vec::with_capacity(centres.len() + 1);
+        for pair in pairs.as_chunks::<2>().0 {
+            let (low, high) = (pair[0].min(pair[1]), pair[0].max(pair[1]));
+            let (from, to) = if falls { (high, low) } else { (low, high) };
+            match edges.last() {
+                Some(edge) if (edge - from).abs() > 1e-6 * from.abs().max(1.0) => return Ok(None),
+                Some(_) => {}
+                None => edges.push(from),
+            }
+            edges.push(to);
+        }
+        let is_finite = edges.iter().all(|e| e.is_finite());
+        Ok(Some(edges).filter(|e| is_finite && e.len() == centres.len() + 1))
+    }
+
+    /// A coordinate of every cell: from an axis, or from an auxiliary variable over the row axes.
+    fn cell_coordinate(
+        &mut self,
+        variable: &Variable,
+        row_axes: &[Axis],
+        role: Role,
+    ) -> Result<Vec<f64>, NetcdfError> {
+        let axis = row_axes
+            .iter()
+            .find(|a| a.role == role)
+            .and_then(|a| a.coordinate);
+        let named = variable.attributes.text("coordinates").unwrap_or_default();
+        let over_rows = |v: &Variable| {
+            !v.dims.is_empty()
+                && v.kind != Kind::Char
+                && v.dims.iter().all(|d| row_axes.iter().any(|a| a.dim == *d))
+        };
+        let listed = named
+            .split_whitespace()
+            .filter_map(|name| self.header.find(name))
+            .find(|v| {
+                over_rows(&self.header.variables[*v]) && role_of(&self.header.variables[*v]) == role
+            });
+        let unlisted = || {
+            (0..self.header.variables.len()).find(|v| {
+                over_rows(&self.header.variables[*v]) && role_of(&self.header.variables[*v]) == role
+            })
+        };
+        let Some(index) = axis.or(listed).or_else(unlisted) else {
+            return Ok(Vec::new());
+        };
+        let values = self.values(index)?;
+        Ok(spread(&values, &self.header.variables[index], row_axes))
+    }
+
+    /// All values of a small variable, unpacked.
+    fn values(&mut self, index: usize) -> Result<Vec<f64>, NetcdfError> {
+        let variable = &self.header.variables[index];
+        self.header.require_inside(variable, self.path)?;
+        let shape = self.header.shape(variable);
+        let slab = Slab {
+            start: vec![0; shape.len()],
+            count: shape,
+        };
+        let mut values = read_slab(self.source, self.header, variable, &slab, self.path)?;
+        Packing::of(variable).unpack(&mut values);
+        Ok(values)
+    }
+
+    fn text(&self, index: usize, attribute: &str) -> Option<String> {
+        self.header.variables[index]
+            .attributes
+            .text(attribute)
+            .map(str::to_owned)
+    }
+}
+
+/// Row axes, tensor axes, and what is squeezed away: other dimensions of length one.
+fn split(all: &[Axis], rows: GridRows) -> (Vec<Axis>, Vec<Axis>, Vec<Axis>) {
+    let with = |role: Role| all.iter().filter(move |a| a.role == role).cloned();
+    let (squeezed, others): (Vec<_>, Vec<_>) = with(Role::Other).partition(|a| a.length == 1);
+    let time: Vec<_> = with(Role::Time).collect();
+    let place: Vec<_> = with(Role::Lat).chain(with(Role::Lon)).collect();
+    match rows {
+        GridRows::Time => (time, [others, place].concat(), squeezed),
+        // A file of stations has no latitude axis: its other dimensions are its cells.
+        GridRows::Cell if place.is_empty() => (others, time, squeezed),
+        GridRows::Cell => (place, [time, others].concat(), squeezed),
+    }
+}
+
+/// Values over some of the row axes, for every row.
+fn spread(values: &[f64], variable: &Variable, row_axes: &[Axis]) -> Vec<f64> {
+    let lengths: Vec<u64> = row_axes.iter().map(|a| a.length).collect();
+    let total: u64 = lengths.iter().product();
+    let length_of = |dim: usize| {
+        row_axes
+            .iter()
+            .find(|a| a.dim == dim)
+            .map_or(1, |a| a.length)
+    };
+    (0..total)
+        .map(|cell| {
+            let mut at = 0;
+            for dim in &variable.dims {
+                let place = row_axes.iter().position(|a| a.dim == *dim).unwrap_or(0);
+                let after: u64 = lengths.iter().skip(place + 1).product();
+                at = at * length_of(*dim) + cell / after % length_of(*dim);
+            }
+            values
+                .get(super::hyperslab::to_usize(at))
+                .copied()
+                .unwrap_or(f64::NAN)
+        })
+        .collect()
+}
+
+impl Layout {
+    /// Values in one row.
+    pub(super) fn tensor_length(&self) -> u64 {
+        self.tensor_axes.iter().map(|a| a.length).product()
+    }
+
+    /// Rows in all.
+    pub(super) fn rows(&self) -> u64 {
+        self.row_axes.iter().map(|a| a.length).product()
+    }
+
+    /// The tensor's shape.
+    pub(super) fn shape(&self) -> Vec<usize> {
+        self.tensor_axes
+            .iter()
+            .map(|a| super::hyperslab::to_usize(a.length))
+            .collect()
+    }
+
+    /// The places of the row axes and then of the tensor's, among the variable's dimensions.
+    pub(super) fn order(&self) -> Vec<usize> {
+        self.row_axes
+            .iter()
+            .chain(&self.tensor_axes)
+            .map(|a| a.position)
+            .collect()
+    }
+
+    /// The box of `count` steps from `start` along row axis `axis`, at `fixed` along those before it,
+    /// whole along all others.
+    pub(super) fn slab(&self, header: &Header, fixed: &[u64], start: u64, count: u64) -> Slab {
+        let shape = header.shape(&self.variable);
+        let mut slab = Slab {
+            start: vec![0; shape.len()],
+            count: shape,
+        };
+        for (axis, index) in self.row_axes.iter().zip(fixed) {
+            slab.start[axis.position] = *index;
+            slab.count[axis.position] = 1;
+        }
+        if let Some(axis) = self.row_axes.get(fixed.len()) {
+            slab.start[axis.position] = start;
+            slab.count[axis.position] = count;
+        }
+        debug_assert_eq!(to_u64(slab.count.len()), to_u64(slab.start.len()));
+        slab
+    }
+}

@@ -1,0 +1,146 @@
+//! From the numbers in a file to the values they mean: missing values, ranges, scale and offset.
+
+use super::header::{Attribute, Attributes, Kind, Variable};
+
+/// How one variable's stored numbers become values.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Packing {
+    missing: Vec<f64>,
+    valid: (f64, f64),
+    scale: f64,
+    offset: f64,
+    /// What to add to a negative number whose type is meant unsigned.
+    wrap: f64,
+    /// Whether values fit float32.
+    pub(super) is_single: bool,
+}
+
+impl Packing {
+    pub(super) fn of(variable: &Variable) -> Self {
+        let attributes = &variable.attributes;
+        let kind = variable.kind;
+        let wrap = wrap_of(kind, attributes);
+        let as_stored = |value: f64| match kind {
+            // A fill value given in double precision for a float variable was rounded when it was written.
+            Kind::Float => f64::from(single(value)),
+            _ if value < 0.0 => value + wrap,
+            _ => value,
+        };
+        let mut missing = attributes.numbers("_FillValue");
+        if missing.is_empty() {
+            missing.extend(default_fill(kind).filter(|_| wrap == 0.0));
+        }
+        missing.extend(attributes.numbers("missing_value"));
+        for value in &mut missing {
+            *value = as_stored(*value);
+        }
+        let (low, high) = match attributes.numbers("valid_range").as_slice() {
+            [low, high, ..] => (Some(*low), Some(*high)),
+            _ => (
+                attributes.number("valid_min"),
+                attributes.number("valid_max"),
+            ),
+        };
+        Self {
+            missing,
+            valid: (
+                low.map_or(f64::NEG_INFINITY, as_stored),
+                high.map_or(f64::INFINITY, as_stored),
+            ),
+            scale: attributes.number("scale_factor").unwrap_or(1.0),
+            offset: attributes.number("add_offset").unwrap_or(0.0),
+            wrap,
+            is_single: is_single(kind, attributes),
+        }
+    }
+
+    /// Turns stored numbers into values in place; what is missing becomes NaN.
+    pub(super) fn unpack(&self, values: &mut [f64]) {
+        for value in values {
+            if *value < 0.0 {
+                *value += self.wrap;
+            }
+            let is_valid = *value >= self.valid.0 && *value <= self.valid.1;
+            *value = if is_valid && !self.missing.contains(value) {
+                *value * self.scale + self.offset
+            } else {
+                f64::NAN
+            };
+        }
+    }
+}
+
+/// A packed variable has the type of its scale and offset (CF 8.1); an unpacked one its own, or the
+/// smallest float that holds it.
+fn is_single(kind: Kind, attributes: &Attributes) -> bool {
+    let packed: Vec<Kind> = ["scale_factor", "add_offset"]
+        .into_iter()
+        .filter_map(|name| match attributes.get(name) {
+            Some(Attribute::Numbers(kind, _)) => Some(*kind),
+            _ => None,
+        })
+        .collect();
+    if packed.is_empty() {
+        return !matches!(kind, Kind::Int | Kind::Double);
+    }
+    !packed.iter().any(|k| matches!(k, Kind::Int | Kind::Double)) && kind != Kind::Double
+}
+
+/// The value that libraries write where nobody wrote one. Bytes have none: every byte is in use.
+fn default_fill(kind: Kind) -> Option<f64> {
+    match kind {
+        Kind::Byte | Kind::Char => None,
+        Kind::Short => Some(-32_767.0),
+        Kind::Int => Some(-2_147_483_647.0),
+        Kind::Float => Some(f64::from(9.969_21e36_f32)),
+        Kind::Double => Some(9.969_209_968_386_869e36),
+    }
+}
+
+fn wrap_of(kind: Kind, attributes: &Attributes) -> f64 {
+    if attributes.text("_Unsigned") != Some("true") {
+        return 0.0;
+    }
+    match kind {
+        Kind::Byte => 256.0,
+        Kind::Short => 65_536.0,
+        Kind::Int => 4_294_967_296.0,
+        Kind::Char | Kind::Float | Kind::Double => 0.0,
+    }
+}
+
+/// The nearest float32.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "rounding to single precision is what is asked for"
+)]
+pub(super) fn single(value: f64) -> f32 {
+    value as f32
+}
+
+/// The nearest int32, at its bounds beyond them.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "saturates, as the format has no wider integer"
+)]
+pub(super) fn whole_i32(value: f64) -> i32 {
+    value.round() as i32
+}
+
+/// The nearest int16, at its bounds beyond them.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "saturates; only attributes come this way"
+)]
+pub(super) fn whole_i16(value: f64) -> i16 {
+    value.round() as i16
+}
+
+/// The nearest int8, at its bounds beyond them.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "saturates; only attributes come this way"
+)]
+pub(super) fn whole_i8(value: f64) -> i8 {
+    value.round() as i8
+}

@@ -1,0 +1,150 @@
+//! A time axis as columns: moments, years, and the units that give the file's numbers back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int32Array, TimestampMillisecondArray};
+use arrow_schema::{DataType, Field, TimeUnit};
+
+use super::calendar::{DAY_MS, TimeUnits};
+use super::grid::TimeAxis;
+
+/// The name of the column of moments.
+pub(super) const TIME: &str = "time";
+/// The name of the column of calendar years.
+pub(super) const YEAR: &str = "year";
+
+/// All times of a variable, decoded.
+#[derive(Clone, Debug)]
+pub(super) struct Times {
+    pub(super) axis: TimeAxis,
+    /// The file's numbers.
+    pub(super) values: Vec<f64>,
+    moments: Moments,
+    years: Vec<i32>,
+}
+
+#[derive(Clone, Debug)]
+enum Moments {
+    /// Milliseconds since 1970-01-01 UTC.
+    Timestamps(Vec<i64>),
+    /// Whole days in the units of the axis.
+    WholeDays(Vec<i32>),
+    /// Days in the units of the axis.
+    Days(Vec<f64>),
+    /// What the file says, not understood.
+    Raw,
+}
+
+impl Times {
+    /// Decodes the numbers of an axis; what cannot be decoded is kept as it is.
+    pub(super) fn decode(mut axis: TimeAxis, values: Vec<f64>) -> Self {
+        let units = TimeUnits::parse(&axis.units, &axis.calendar);
+        let decoded = units.and_then(|units| {
+            let moments: Option<Vec<i64>> = values.iter().map(|v| units.moment_ms(*v)).collect();
+            let moments = moments?;
+            let years: Option<Vec<i32>> = moments.iter().map(|m| units.year(*m)).collect();
+            Some((units, moments, years?))
+        });
+        let Some((units, moments, years)) = decoded else {
+            return Self {
+                axis,
+                values,
+                moments: Moments::Raw,
+                years: Vec::new(),
+            };
+        };
+        let moments = if units.calendar().fits_timestamps() {
+            Moments::Timestamps(moments)
+        } else {
+            let (text, days) = in_days(units, &moments);
+            axis.units = text;
+            days
+        };
+        Self {
+            axis,
+            values,
+            moments,
+            years,
+        }
+    }
+
+    /// The fields `time` and, where times were understood, `year`.
+    pub(super) fn fields(&self) -> Vec<Field> {
+        let data_type = match &self.moments {
+            Moments::Timestamps(_) => DataType::Timestamp(TimeUnit::Millisecond, None),
+            Moments::WholeDays(_) => DataType::Int32,
+            Moments::Days(_) | Moments::Raw => DataType::Float64,
+        };
+        let metadata: HashMap<String, String> = [
+            ("units".to_owned(), self.axis.units.clone()),
+            ("calendar".to_owned(), self.axis.calendar.clone()),
+        ]
+        .into();
+        let mut fields = vec![Field::new(TIME, data_type, true).with_metadata(metadata)];
+        if !matches!(self.moments, Moments::Raw) {
+            fields.push(Field::new(YEAR, DataType::Int32, true));
+        }
+        fields
+    }
+
+    /// The columns for `fields`, from row `start`.
+    pub(super) fn columns(&self, start: usize, rows: usize) -> Vec<ArrayRef> {
+        let end = start + rows;
+        let time: ArrayRef = match &self.moments {
+            Moments::Timestamps(all) => Arc::new(TimestampMillisecondArray::from_iter_values(
+                slice(all, start, end).iter().copied(),
+            )),
+            Moments::WholeDays(all) => Arc::new(Int32Array::from_iter_values(
+                slice(all, start, end).iter().copied(),
+            )),
+            Moments::Days(all) => Arc::new(Float64Array::from_iter_values(
+                slice(all, start, end).iter().copied(),
+            )),
+            Moments::Raw => Arc::new(Float64Array::from_iter_values(
+                slice(&self.values, start, end).iter().copied(),
+            )),
+        };
+        let mut columns = vec![time];
+        if !matches!(self.moments, Moments::Raw) {
+            columns.push(Arc::new(Int32Array::from_iter_values(
+                slice(&self.years, start, end).iter().copied(),
+            )));
+        }
+        columns
+    }
+}
+
+fn slice<T>(all: &[T], start: usize, end: usize) -> &[T] {
+    all.get(start..end).unwrap_or_default()
+}
+
+/// Days for a calendar that timestamps cannot hold. Where all times stand at one time of day (daily
+/// means at noon), zero is moved there, so that days stay whole.
+fn in_days(units: TimeUnits, moments: &[i64]) -> (String, Moments) {
+    let day_start = units.origin_day_ms().unwrap_or_else(|| units.origin_ms());
+    let shift = moments
+        .first()
+        .map_or(0, |m| (m - day_start).rem_euclid(DAY_MS));
+    let whole: Option<Vec<i32>> = moments
+        .iter()
+        .map(|m| {
+            let since = m - day_start - shift;
+            (since.rem_euclid(DAY_MS) == 0)
+                .then(|| i32::try_from(since / DAY_MS).ok())
+                .flatten()
+        })
+        .collect();
+    match whole {
+        Some(days) => (units.in_days(shift), Moments::WholeDays(days)),
+        None => (
+            units.in_days(0),
+            Moments::Days(
+                moments
+                    .iter()
+                    .map(|m| (m - day_start) as f64 / DAY_MS as f64)
+                    .collect(),
+            ),
+        ),
+    }
+}
