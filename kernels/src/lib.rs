@@ -24,9 +24,12 @@ mod library;
 mod noop;
 mod params;
 mod table;
+mod tanimoto_topk;
+mod topk_merge;
 
 pub use error::KernelError;
 pub use kernel::{Context, Kernel};
 pub use library::{Library, library};
 pub use params::Params;
 pub use table::{Inputs, Outputs, Table};
+pub use tanimoto_topk::{FingerprintIndex, Neighbour};

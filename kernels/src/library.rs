@@ -7,6 +7,8 @@ use sunward_workflows::catalog::Catalog;
 
 use crate::Kernel;
 use crate::noop::Noop;
+use crate::tanimoto_topk::TanimotoTopk;
+use crate::topk_merge::TopkMerge;
 
 /// The kernels of this build.
 pub struct Library {
@@ -14,7 +16,11 @@ pub struct Library {
 }
 
 static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
-    let all: Vec<Box<dyn Kernel>> = vec![Box::new(Noop::new())];
+    let all: Vec<Box<dyn Kernel>> = vec![
+        Box::new(Noop::new()),
+        Box::new(TanimotoTopk::new()),
+        Box::new(TopkMerge::new()),
+    ];
     Library {
         kernels: all
             .into_iter()

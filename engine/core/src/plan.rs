@@ -7,6 +7,7 @@ use sunward_workflows::{Stage, Value, Workflow};
 
 use crate::digest::Digest;
 use crate::ids::StageId;
+use crate::ingredient::Ingredient;
 
 /// Everything a run needs to know of what was submitted; journalled whole, once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,12 +42,27 @@ pub struct PlannedStage {
     /// env, secret names, lock, staged files, port formats and schemas, params it uses; no inputs,
     /// no item.
     pub meaning: Digest,
+    /// What `meaning` is the digest of, one by one, so that a change can be named.
+    pub ingredients: Vec<Ingredient>,
+    /// Which changing things its templates read.
+    pub reads: Reads,
     /// False when `--until` or `--only` left it out: it is skipped without a word.
     pub selected: bool,
     /// `--force`: its cache is not looked up.
     pub force: bool,
     /// Its tasks, when that is known before anything ran.
     pub tasks: Option<Tasks>,
+}
+
+/// Which changing things the templates of a stage read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reads {
+    /// `item`: part of the task key.
+    pub item: bool,
+    /// `matrix`: part of the task key.
+    pub matrix: bool,
+    /// `run.*`, `attempt` or another stage's status: its results belong to its run.
+    pub run: bool,
 }
 
 /// How a stage is cut into tasks: an array or a range, never an object a task.

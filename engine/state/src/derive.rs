@@ -10,6 +10,8 @@ use crate::error::StateError;
 /// A change of one row of the listing of runs.
 #[derive(Debug, PartialEq)]
 pub enum RunChange<'a> {
+    /// An engine took the state up: what goes on by name was interrupted.
+    AllInterrupted,
     /// A row more.
     Added {
         /// Run.
@@ -59,8 +61,8 @@ pub fn run_change(fact: &Fact) -> Option<RunChange<'_>> {
             status: *status,
             at: *at,
         }),
-        Fact::EngineStarted { .. }
-        | Fact::ResolveRequested { .. }
+        Fact::EngineStarted { .. } => Some(RunChange::AllInterrupted),
+        Fact::ResolveRequested { .. }
         | Fact::Resolved { .. }
         | Fact::Unresolvable { .. }
         | Fact::LookupRequested { .. }

@@ -7,7 +7,8 @@
 //!
 //! This room must never decide anything, know of datasets' bytes, or read the clock.
 //!
-//! Read [`Journal`] and [`Reader`] first, then [`sqlite`].
+//! Read [`Journal`] and [`Reader`] first, then [`sqlite`]. [`conformance`] holds the stories that
+//! every journal must pass.
 
 #![cfg_attr(
     test,
@@ -21,6 +22,7 @@
 )]
 
 pub mod blob;
+pub mod conformance;
 pub mod derive;
 pub mod error;
 pub mod group;
@@ -32,5 +34,5 @@ pub use derive::digest_params;
 pub use error::StateError;
 pub use group::{DerivedRecord, FileRecord, FileStamp, Group, Position};
 pub use journal::{CancelRequest, Journal, Reader, RunRow, Scope};
-pub use lock::EngineLock;
+pub use lock::{EngineLock, is_engaged};
 pub use sqlite::{Sqlite, SqliteReader};

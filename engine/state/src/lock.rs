@@ -3,11 +3,19 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::error::StateError;
+
+/// The locked file's name in the state's folder.
+const LOCK: &str = "engine.lock";
+/// How long somebody who only looks may hold the lock: a system call or two.
+const LOOK: Duration = Duration::from_millis(3);
+/// So many looks are waited for before the lock counts as an engine's.
+const LOOKERS_WAITED_FOR: u32 = 4;
 
 /// The right to be the engine of a state. The kernel gives it back when the process ends, however it
 /// ends. Readers never need it.
@@ -31,7 +39,7 @@ impl EngineLock {
             }
         };
         std::fs::create_dir_all(home).map_err(fault("create the state's folder", home))?;
-        let path = home.join("engine.lock");
+        let path = home.join(LOCK);
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -39,7 +47,7 @@ impl EngineLock {
             .truncate(false)
             .open(&path)
             .map_err(fault("open", &path))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match lock_patiently(&file) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
                 return Err(StateError::Engaged {
@@ -54,6 +62,26 @@ impl EngineLock {
     }
 }
 
+/// Whether an engine is at work on the state in this folder right now. Nothing is created to find out.
+#[must_use]
+pub fn is_engaged(home: &Path) -> bool {
+    // The shared lock is given back at once; an engine that starts just then tries again.
+    File::open(home.join(LOCK)).is_ok_and(|file| {
+        flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+    })
+}
+
+/// Takes the lock, and tries again for a moment: somebody may just be looking whether it is held.
+fn lock_patiently(file: &File) -> Result<(), Errno> {
+    for _ in 0..LOOKERS_WAITED_FOR {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(LOOK),
+            other => return other,
+        }
+    }
+    flock(file, FlockOperation::NonBlockingLockExclusive)
+}
+
 fn read_pid(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
@@ -64,4 +92,20 @@ fn write_pid(file: &mut File) -> std::io::Result<()> {
     file.set_len(0)?;
     file.seek(SeekFrom::Start(0))?;
     writeln!(file, "{}", std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EngineLock, is_engaged};
+
+    #[test]
+    fn a_state_is_engaged_as_long_as_its_lock_lives() {
+        let home = tempfile::tempdir().unwrap();
+        assert!(!is_engaged(home.path()));
+        assert!(std::fs::read_dir(home.path()).unwrap().next().is_none());
+        let lock = EngineLock::acquire(home.path()).unwrap();
+        assert!(is_engaged(home.path()));
+        drop(lock);
+        assert!(!is_engaged(home.path()));
+    }
 }

@@ -4,6 +4,7 @@
 //! fastest, and print what they run. Nothing of Sunward itself is in here.
 
 mod bench;
+mod bucket;
 mod floors;
 mod shell;
 mod suite;
@@ -18,6 +19,7 @@ cargo xtask CHORE
                         (--quick: formatting, tidiness and tests only)
   bench [NAME] [--json] figures beside those of other tools, as ratios, in one run
   tidy                  doors, sizes and floors of the house
+  s3 -- COMMAND …       runs a command beside a throw-away S3 server, AWS_* and SUNWARD_TEST_S3 set
 ";
 
 fn main() -> ExitCode {
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
             bench::run(name, json)
         }
         ["tidy"] => tidy::run(),
+        ["s3", "--", program, rest @ ..] => beside_s3(program, rest),
         _ => {
             shell::say(HELP);
             return ExitCode::from(2);
@@ -43,4 +46,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn beside_s3(program: &str, args: &[&str]) -> anyhow::Result<()> {
+    let bucket = bucket::Bucket::start()?;
+    let environment = bucket.environment();
+    let env: Vec<(&str, &str)> = environment.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    shell::run(program, args, &env)
 }

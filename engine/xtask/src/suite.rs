@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::bucket::Bucket;
 use crate::shell::{has, run, say};
 use crate::tidy;
 
@@ -55,6 +56,11 @@ fn dependencies() -> Result<()> {
 
 /// All tests, by nextest where it is at hand; its closing lines are the last thing printed.
 fn tests() -> Result<()> {
+    let bucket = Bucket::start()
+        .inspect_err(|error| say(&format!("NOT RUN: tests against S3: {error:#}")))
+        .ok();
+    let environment = bucket.as_ref().map(Bucket::environment).unwrap_or_default();
+    let env: Vec<(&str, &str)> = environment.iter().map(|(k, v)| (*k, v.as_str())).collect();
     if has("cargo", &["nextest", "--version"]) {
         run(
             "cargo",
@@ -67,7 +73,7 @@ fn tests() -> Result<()> {
                 "--final-status-level",
                 "slow",
             ],
-            &[],
+            &env,
         )
     } else {
         say("cargo-nextest is not here: cargo test does the same, slower");

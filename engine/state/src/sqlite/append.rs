@@ -98,7 +98,9 @@ fn encode_runs(facts: &[Fact]) -> Result<Vec<RunWrite<'_>>, StateError> {
                 | RunChange::Continued {
                     spec: Some(spec), ..
                 } => digest_params(&spec.params)?.0,
-                RunChange::Continued { spec: None, .. } | RunChange::Ended { .. } => [0; 32],
+                RunChange::AllInterrupted
+                | RunChange::Continued { spec: None, .. }
+                | RunChange::Ended { .. } => [0; 32],
             };
             Ok(RunWrite { change, params })
         })
@@ -108,6 +110,12 @@ fn encode_runs(facts: &[Fact]) -> Result<Vec<RunWrite<'_>>, StateError> {
 impl RunWrite<'_> {
     fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
         match &self.change {
+            RunChange::AllInterrupted => connection
+                .prepare_cached("UPDATE runs SET status = ?1 WHERE status = ?2")?
+                .execute(params![
+                    word_of(RunStatus::Interrupted),
+                    word_of(RunStatus::Running)
+                ])?,
             RunChange::Added { run, at, spec } => connection
                 .prepare_cached(
                     "INSERT INTO runs(id, path, workflow, params, status, submitted_ms, ended_ms) \

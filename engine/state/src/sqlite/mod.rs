@@ -57,6 +57,17 @@ impl Sqlite {
             _lock: lock,
         })
     }
+
+    /// Lets the database grow to so many pages of 4 KiB and no further, as a full disk would.
+    ///
+    /// # Errors
+    /// When the limit cannot be set.
+    pub fn limit_pages(&mut self, pages: u32) -> Result<(), StateError> {
+        self.eye
+            .connection
+            .pragma_update(None, "max_page_count", pages)
+            .map_err(self.eye.fault("limit the database"))
+    }
 }
 
 impl SqliteReader {

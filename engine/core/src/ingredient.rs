@@ -1,0 +1,176 @@
+//! What a task key is made of, one by one, so that a user can be told what changed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::Dataset;
+use crate::digest::Digest;
+use crate::key::TaskKeys;
+use crate::plan::{PlannedStage, Tasks};
+
+/// Text longer than this is told by its digest.
+const TEXT_LIMIT: usize = 256;
+
+/// One thing that counts in a task key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ingredient {
+    /// What it is, as a user would say: `command`, `param k`, `input library`.
+    pub name: String,
+    /// What it was.
+    pub value: IngredientValue,
+}
+
+/// What an ingredient was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IngredientValue {
+    /// Short enough to be told.
+    Text(String),
+    /// The digest of something larger.
+    Digest(Digest),
+}
+
+impl Ingredient {
+    /// One that is told as text, or by its digest where it is long.
+    #[must_use]
+    pub fn text(name: impl Into<String>, text: impl Into<String>) -> Self {
+        let text = text.into();
+        let value = if text.len() > TEXT_LIMIT {
+            IngredientValue::Digest(Digest::of(text.as_bytes()))
+        } else {
+            IngredientValue::Text(text)
+        };
+        Self {
+            name: name.into(),
+            value,
+        }
+    }
+
+    /// One that is told by a digest.
+    #[must_use]
+    pub fn digest(name: impl Into<String>, digest: Digest) -> Self {
+        Self {
+            name: name.into(),
+            value: IngredientValue::Digest(digest),
+        }
+    }
+
+    /// What it counts as in a digest.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match &self.value {
+            IngredientValue::Text(text) => text.as_bytes(),
+            IngredientValue::Digest(digest) => &digest.0,
+        }
+    }
+}
+
+impl fmt::Display for IngredientValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Digest(digest) => write!(f, "{}", &digest.to_hex()[..16]),
+        }
+    }
+}
+
+/// Everything that counts in the key of one task, in the order in which it is hashed. Without tasks
+/// or an index: what counts for the whole stage.
+#[must_use]
+pub fn ingredients(
+    stage: &PlannedStage,
+    inputs: &[Dataset],
+    tasks: Option<&Tasks>,
+    index: Option<u32>,
+) -> Vec<Ingredient> {
+    let mut list = stage.ingredients.clone();
+    list.extend(
+        stage
+            .stage
+            .inputs
+            .keys()
+            .zip(inputs)
+            .map(|(port, dataset)| Ingredient::digest(format!("input {port}"), dataset.content)),
+    );
+    if let (Some(tasks), Some(index)) = (tasks, index) {
+        list.extend(TaskKeys::new(stage, inputs, tasks).ingredient(index));
+    }
+    list
+}
+
+/// What differs between two lists of ingredients, a line each: `input library changed`,
+/// `param k: 10 -> 20`. Empty when nothing does.
+#[must_use]
+pub fn diff_ingredients(old: &[Ingredient], new: &[Ingredient]) -> Vec<String> {
+    let before: BTreeMap<&str, &IngredientValue> = old
+        .iter()
+        .map(|one| (one.name.as_str(), &one.value))
+        .collect();
+    let after: BTreeMap<&str, &IngredientValue> = new
+        .iter()
+        .map(|one| (one.name.as_str(), &one.value))
+        .collect();
+    let mut lines = Vec::new();
+    for one in new {
+        match before.get(one.name.as_str()) {
+            None => lines.push(format!("{} is new", one.name)),
+            Some(was) if **was != one.value => lines.push(changed(&one.name, was, &one.value)),
+            Some(_) => {}
+        }
+    }
+    for one in old {
+        if !after.contains_key(one.name.as_str()) {
+            lines.push(format!("{} is gone", one.name));
+        }
+    }
+    lines
+}
+
+fn changed(name: &str, was: &IngredientValue, is: &IngredientValue) -> String {
+    /// Values up to this length are shown in a line.
+    const SHOWN: usize = 40;
+    match (was, is) {
+        (IngredientValue::Text(was), IngredientValue::Text(is))
+            if was.len() <= SHOWN && is.len() <= SHOWN && !name.starts_with("command") =>
+        {
+            format!("{name}: {was} -> {is}")
+        }
+        (
+            IngredientValue::Text(_) | IngredientValue::Digest(_),
+            IngredientValue::Text(_) | IngredientValue::Digest(_),
+        ) => format!("{name} changed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ingredient, diff_ingredients};
+    use crate::digest::Digest;
+
+    #[test]
+    fn a_difference_is_told_in_a_users_words() {
+        let old = [
+            Ingredient::text("command", "python3 a.py"),
+            Ingredient::text("param k", "10"),
+            Ingredient::digest("input library", Digest::of(b"one")),
+            Ingredient::text("cache version", "1"),
+        ];
+        let new = [
+            Ingredient::text("command", "python3 b.py"),
+            Ingredient::text("param k", "20"),
+            Ingredient::digest("input library", Digest::of(b"two")),
+            Ingredient::digest("file b.py", Digest::of(b"b")),
+        ];
+        assert_eq!(
+            diff_ingredients(&old, &new),
+            [
+                "command changed",
+                "param k: 10 -> 20",
+                "input library changed",
+                "file b.py is new",
+                "cache version is gone",
+            ]
+        );
+        assert!(diff_ingredients(&new, &new).is_empty());
+    }
+}

@@ -1,0 +1,253 @@
+//! Task keys: equal keys mean equal results, whoever ran them, where and when.
+
+use std::collections::BTreeSet;
+
+use sunward_workflows::Value;
+
+use crate::dataset::{Dataset, DatasetKind};
+use crate::digest::{Digest, Hasher};
+use crate::ids::place;
+use crate::ingredient::Ingredient;
+use crate::plan::{PlannedStage, Reads, Tasks};
+
+/// Grows whenever the way keys are made changes; old results are then not found any more.
+pub const KEY_VERSION: u32 = 1;
+
+/// What sets one task apart from the others of its stage.
+#[derive(Clone, Copy)]
+enum Mark {
+    Nothing,
+    Item,
+    Matrix,
+    Rows,
+    Blob,
+}
+
+impl Mark {
+    /// The byte that stands for it in the key: never changed, never used again for another.
+    const fn byte(self) -> u8 {
+        match self {
+            Self::Nothing => 0,
+            Self::Item => 1,
+            Self::Matrix => 2,
+            Self::Rows => 3,
+            Self::Blob => 4,
+        }
+    }
+}
+
+/// The keys of one stage's tasks; what they share is hashed once.
+#[derive(Debug)]
+pub struct TaskKeys<'a> {
+    prefix: Digest,
+    reads: Reads,
+    tasks: &'a Tasks,
+    /// Where each part of the cut input begins, in rows; for blobs its digest is in `blobs`.
+    offsets: Vec<u64>,
+    /// The cut input's parts, where they have no rows.
+    blobs: Option<&'a Dataset>,
+}
+
+impl<'a> TaskKeys<'a> {
+    /// For a stage whose inputs, in the order of its ports, and tasks are known.
+    #[must_use]
+    pub fn new(stage: &'a PlannedStage, inputs: &'a [Dataset], tasks: &'a Tasks) -> Self {
+        let mut hasher = Hasher::new("sunward task key");
+        hasher.field("meaning", &stage.meaning.0);
+        for (port, dataset) in stage.stage.inputs.keys().zip(inputs) {
+            hasher.field(port, &dataset.content.0);
+        }
+        let cut = match tasks {
+            Tasks::Parts { port, .. } => stage
+                .stage
+                .inputs
+                .get_index_of(port)
+                .and_then(|at| inputs.get(at)),
+            Tasks::One
+            | Tasks::Range(_)
+            | Tasks::Items(_)
+            | Tasks::Matrix(_)
+            | Tasks::Rows { .. } => None,
+        };
+        let (offsets, blobs) = match cut {
+            Some(dataset) if dataset.kind == DatasetKind::Table => (row_offsets(dataset), None),
+            other => (Vec::new(), other),
+        };
+        Self {
+            prefix: hasher.finish(),
+            reads: stage.reads,
+            tasks,
+            offsets,
+            blobs,
+        }
+    }
+
+    /// The key of one task.
+    #[must_use]
+    pub fn key(&self, index: u32) -> Digest {
+        let mut bytes = Vec::with_capacity(64);
+        bytes.extend_from_slice(&self.prefix.0);
+        let mark = self.apart(index, &mut bytes);
+        bytes.push(mark.byte());
+        Digest::of(&bytes)
+    }
+
+    /// The keys of `first..first + count`.
+    #[must_use]
+    pub fn range(&self, first: u32, count: u32) -> Vec<Digest> {
+        (first..first.saturating_add(count))
+            .map(|index| self.key(index))
+            .collect()
+    }
+
+    /// Appends what sets a task apart, and says what kind of thing that is.
+    fn apart(&self, index: u32, bytes: &mut Vec<u8>) -> Mark {
+        match self.tasks {
+            Tasks::One => Mark::Nothing,
+            Tasks::Range(_) | Tasks::Items(_) => match self.item(index) {
+                Some(item) => {
+                    encode(&item, bytes);
+                    Mark::Item
+                }
+                None => Mark::Nothing,
+            },
+            Tasks::Matrix(_) if self.reads.matrix => {
+                encode(&Value::Map(self.tasks.matrix(index)), bytes);
+                Mark::Matrix
+            }
+            Tasks::Matrix(_) => Mark::Nothing,
+            Tasks::Rows { .. } | Tasks::Parts { .. } => {
+                if let Some(part) = self.blob(index) {
+                    bytes.extend_from_slice(&part.0);
+                    return Mark::Blob;
+                }
+                let (first, end) = self.slice(index);
+                bytes.extend_from_slice(&first.to_le_bytes());
+                bytes.extend_from_slice(&end.to_le_bytes());
+                Mark::Rows
+            }
+        }
+    }
+
+    /// The same, for a reader.
+    pub(crate) fn ingredient(&self, index: u32) -> Option<Ingredient> {
+        match self.tasks {
+            Tasks::One => None,
+            Tasks::Range(_) | Tasks::Items(_) => self
+                .item(index)
+                .map(|item| Ingredient::text("item", item.to_json().to_string())),
+            Tasks::Matrix(_) => self.reads.matrix.then(|| {
+                let cell = Value::Map(self.tasks.matrix(index));
+                Ingredient::text("matrix", cell.to_json().to_string())
+            }),
+            Tasks::Rows { port, .. } | Tasks::Parts { port, .. } => Some(match self.blob(index) {
+                Some(part) => Ingredient::digest(format!("part of {port}"), part),
+                None => {
+                    let (first, end) = self.slice(index);
+                    Ingredient::text(format!("rows of {port}"), format!("{first}..{end}"))
+                }
+            }),
+        }
+    }
+
+    fn item(&self, index: u32) -> Option<Value> {
+        self.reads.item.then(|| self.tasks.item(index)).flatten()
+    }
+
+    fn blob(&self, index: u32) -> Option<Digest> {
+        let part = self.blobs?.parts.get(place(index))?;
+        Some(part.digest)
+    }
+
+    fn slice(&self, index: u32) -> (u64, u64) {
+        if let Some(rows) = self.tasks.rows(index) {
+            return (rows.start, rows.end);
+        }
+        let at = |index: usize| self.offsets.get(index).copied().unwrap_or_default();
+        (at(place(index)), at(place(index) + 1))
+    }
+}
+
+/// The key of one task; for many, make a [`TaskKeys`] once.
+#[must_use]
+pub fn task_key(stage: &PlannedStage, inputs: &[Dataset], tasks: &Tasks, index: u32) -> Digest {
+    TaskKeys::new(stage, inputs, tasks).key(index)
+}
+
+/// True when no two tasks of the stage can have the same key, so that none waits for another.
+pub(crate) fn distinct(reads: Reads, tasks: &Tasks) -> bool {
+    match tasks {
+        Tasks::One | Tasks::Rows { .. } | Tasks::Parts { .. } => true,
+        Tasks::Range(count) => reads.item || *count <= 1,
+        Tasks::Items(items) => items.len() <= 1 || (reads.item && all_differ(items)),
+        Tasks::Matrix(axes) => {
+            tasks.count() <= 1
+                || (reads.matrix && axes.iter().all(|(_, values)| all_differ(values)))
+        }
+    }
+}
+
+/// Whether no value stands there twice. Rising numbers, the usual case, cost nothing to see.
+fn all_differ(values: &[Value]) -> bool {
+    let rising = values.windows(2).all(|pair| match pair {
+        [Value::Int(a), Value::Int(b)] => a < b,
+        _ => false,
+    });
+    if rising {
+        return true;
+    }
+    let mut seen = BTreeSet::new();
+    values.iter().all(|value| {
+        let mut bytes = Vec::new();
+        encode(value, &mut bytes);
+        seen.insert(bytes)
+    })
+}
+
+/// A value as bytes that differ for different values.
+fn encode(value: &Value, bytes: &mut Vec<u8>) {
+    let sized = |bytes: &mut Vec<u8>, length: usize| {
+        bytes.extend_from_slice(&(length as u64).to_le_bytes());
+    };
+    match value {
+        Value::Null => bytes.push(0),
+        Value::Bool(held) => bytes.extend_from_slice(&[1, u8::from(*held)]),
+        Value::Int(number) => {
+            bytes.push(2);
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
+        Value::Float(number) => {
+            bytes.push(3);
+            bytes.extend_from_slice(&number.to_bits().to_le_bytes());
+        }
+        Value::String(text) => {
+            bytes.push(4);
+            sized(bytes, text.len());
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        Value::List(list) => {
+            bytes.push(5);
+            sized(bytes, list.len());
+            list.iter().for_each(|item| encode(item, bytes));
+        }
+        Value::Map(map) => {
+            bytes.push(6);
+            sized(bytes, map.len());
+            for (name, item) in map {
+                sized(bytes, name.len());
+                bytes.extend_from_slice(name.as_bytes());
+                encode(item, bytes);
+            }
+        }
+    }
+}
+
+fn row_offsets(dataset: &Dataset) -> Vec<u64> {
+    let mut offset = 0_u64;
+    let mut offsets = vec![0];
+    for part in &dataset.parts {
+        offset = offset.saturating_add(part.rows);
+        offsets.push(offset);
+    }
+    offsets
+}

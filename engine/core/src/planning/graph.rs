@@ -1,0 +1,140 @@
+//! The graph of stages and its order: upstream first, ties in the order written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use petgraph::Direction;
+use petgraph::graph::{DiGraph, NodeIndex};
+use sunward_workflows::{Reference, Workflow};
+
+use super::PlanError;
+use crate::ids::index_of;
+
+/// Who waits for whom. Nodes are stages by their place in the file.
+pub(super) struct Graph {
+    graph: DiGraph<(), ()>,
+    /// Places in the file, in topological order.
+    pub(super) order: Vec<usize>,
+    /// Place in the file -> place in `order`.
+    rank: Vec<u32>,
+}
+
+impl Graph {
+    /// Of a workflow.
+    pub(super) fn of(workflow: &Workflow) -> Result<Self, PlanError> {
+        let mut graph = DiGraph::with_capacity(workflow.stages.len(), workflow.stages.len());
+        for _ in &workflow.stages {
+            graph.add_node(());
+        }
+        for (at, stage) in workflow.stages.values().enumerate() {
+            let reads = stage.inputs.values().flat_map(|input| &input.from);
+            let names: BTreeSet<&str> = reads
+                .filter_map(|reference| match reference {
+                    Reference::Port { stage, .. } => Some(stage.as_str()),
+                    Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
+                })
+                .chain(stage.needs.iter().map(String::as_str))
+                .collect();
+            for name in names {
+                let from =
+                    workflow
+                        .stages
+                        .get_index_of(name)
+                        .ok_or_else(|| PlanError::NoUpstream {
+                            stage: stage.name.clone(),
+                            upstream: name.to_owned(),
+                        })?;
+                graph.add_edge(NodeIndex::new(from), NodeIndex::new(at), ());
+            }
+        }
+        let order = sort(&graph);
+        if order.len() < workflow.stages.len() {
+            return Err(cycle(workflow, &graph, &order));
+        }
+        let mut rank = vec![0; order.len()];
+        for (place, &written) in order.iter().enumerate() {
+            rank[written] = index_of(place);
+        }
+        Ok(Self { graph, order, rank })
+    }
+
+    /// Ranks of the stages that one waits for, ascending.
+    pub(super) fn upstream(&self, written: usize) -> impl Iterator<Item = u32> + use<> {
+        let ranks: BTreeSet<u32> = self
+            .graph
+            .neighbors_directed(NodeIndex::new(written), Direction::Incoming)
+            .map(|node| self.rank[node.index()])
+            .collect();
+        ranks.into_iter()
+    }
+
+    /// These stages and all that they wait for, by place in the file.
+    pub(super) fn with_ancestors(&self, from: impl Iterator<Item = usize>) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        let mut open: Vec<usize> = from.collect();
+        while let Some(written) = open.pop() {
+            if found.insert(written) {
+                open.extend(
+                    self.graph
+                        .neighbors_directed(NodeIndex::new(written), Direction::Incoming)
+                        .map(NodeIndex::index),
+                );
+            }
+        }
+        found
+    }
+}
+
+/// Takes, again and again, the first stage in the file that waits for nothing more. Stages in a
+/// cycle are left out.
+fn sort(graph: &DiGraph<(), ()>) -> Vec<usize> {
+    let mut waits: Vec<usize> = graph
+        .node_indices()
+        .map(|node| graph.neighbors_directed(node, Direction::Incoming).count())
+        .collect();
+    let mut free: BTreeSet<usize> = waits
+        .iter()
+        .enumerate()
+        .filter_map(|(at, &count)| (count == 0).then_some(at))
+        .collect();
+    let mut order = Vec::with_capacity(waits.len());
+    while let Some(at) = free.pop_first() {
+        order.push(at);
+        for next in graph.neighbors_directed(NodeIndex::new(at), Direction::Outgoing) {
+            waits[next.index()] -= 1;
+            if waits[next.index()] == 0 {
+                free.insert(next.index());
+            }
+        }
+    }
+    order
+}
+
+/// Names one cycle, in the order in which its stages wait.
+fn cycle(workflow: &Workflow, graph: &DiGraph<(), ()>, sorted: &[usize]) -> PlanError {
+    let sorted: BTreeSet<usize> = sorted.iter().copied().collect();
+    let mut at = (0..workflow.stages.len()).find(|at| !sorted.contains(at));
+    let mut path: Vec<usize> = Vec::new();
+    let mut seen: BTreeMap<usize, usize> = BTreeMap::new();
+    while let Some(now) = at {
+        if let Some(&start) = seen.get(&now) {
+            path.drain(..start);
+            path.push(now);
+            break;
+        }
+        seen.insert(now, path.len());
+        path.push(now);
+        at = graph
+            .neighbors_directed(NodeIndex::new(now), Direction::Incoming)
+            .map(NodeIndex::index)
+            .find(|before| !sorted.contains(before));
+    }
+    let name = |at: &usize| {
+        workflow
+            .stages
+            .get_index(*at)
+            .map_or_else(String::new, |(name, _)| name.clone())
+    };
+    PlanError::Cycle {
+        stages: path.iter().map(name).collect(),
+    }
+}

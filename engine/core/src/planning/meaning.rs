@@ -1,0 +1,198 @@
+//! What a stage means as far as task keys go: not its name, comments, resources, retries or place.
+
+use std::collections::BTreeSet;
+
+use sunward_workflows::{
+    Action, Command, Input, Output, Scatter, Scope, Slicing, Stage, Template, Uses, Value,
+    render_value, value_uses,
+};
+
+use super::{PlanError, Surroundings};
+use crate::digest::{Digest, Hasher};
+use crate::ingredient::Ingredient;
+use crate::key::KEY_VERSION;
+use crate::plan::Reads;
+
+/// The digest of a stage's ingredients.
+pub(super) fn digest(ingredients: &[Ingredient]) -> Digest {
+    let mut hasher = Hasher::new("sunward stage meaning");
+    for one in ingredients {
+        hasher.field(&one.name, one.bytes());
+    }
+    hasher.finish()
+}
+
+/// What a stage is made of, and what its templates read.
+pub(super) fn ingredients(
+    stage: &Stage,
+    scope: &Scope,
+    around: &Surroundings,
+) -> Result<(Vec<Ingredient>, Reads), PlanError> {
+    let mut list = vec![Ingredient::text("key version", KEY_VERSION.to_string())];
+    let mut uses = Uses::default();
+    action(stage, &mut list, &mut uses);
+    with(stage, scope, &mut list, &mut uses)?;
+    for (name, template) in &stage.env {
+        uses.merge(template.uses());
+        list.push(Ingredient::text(
+            format!("env {name}"),
+            template.source.clone(),
+        ));
+    }
+    let secrets: BTreeSet<&String> = stage.secrets.iter().collect();
+    list.extend(
+        secrets
+            .into_iter()
+            .map(|name| Ingredient::text(format!("secret {name}"), "by name")),
+    );
+    environment(stage, around, &mut list)?;
+    for (port, one) in &stage.inputs {
+        list.push(Ingredient::text(format!("form of {port}"), form(one)));
+    }
+    for (port, output) in &stage.outputs {
+        list.push(Ingredient::text(format!("output {port}"), format(output)));
+    }
+    if let Some(version) = &stage.cache.version {
+        list.push(Ingredient::text("cache version", version.clone()));
+    }
+    for name in &uses.params {
+        let value = scope.params.get(name).unwrap_or(&Value::Null);
+        list.push(Ingredient::text(
+            format!("param {name}"),
+            value.to_json().to_string(),
+        ));
+    }
+    let row = matches!(
+        stage.scatter,
+        Scatter::Input {
+            slicing: Slicing::Row,
+            ..
+        }
+    );
+    let reads = Reads {
+        item: uses.item || row,
+        matrix: uses.matrix,
+        run: uses.run || uses.attempt || !uses.statuses.is_empty(),
+    };
+    Ok((list, reads))
+}
+
+fn action(stage: &Stage, list: &mut Vec<Ingredient>, uses: &mut Uses) {
+    match &stage.action {
+        Action::Kernel { name, version } => {
+            list.push(Ingredient::text(
+                "kernel",
+                format!("{name} version {version}"),
+            ));
+        }
+        Action::Run(Command::Shell { shell, script }) => {
+            uses.merge(script.uses());
+            list.push(Ingredient::text("shell", words(shell.iter())));
+            list.push(Ingredient::text("command", script.source.clone()));
+        }
+        Action::Run(Command::Argv(argv)) => {
+            for word in argv {
+                uses.merge(word.uses());
+            }
+            let sources = argv.iter().map(|word: &Template| &word.source);
+            list.push(Ingredient::text("command words", words(sources)));
+        }
+    }
+}
+
+/// A value that reads nothing but params counts as what it renders to, any other as it is written.
+fn with(
+    stage: &Stage,
+    scope: &Scope,
+    list: &mut Vec<Ingredient>,
+    uses: &mut Uses,
+) -> Result<(), PlanError> {
+    for (name, value) in &stage.with {
+        let reads = value_uses(value);
+        let only_params = Uses {
+            params: reads.params.clone(),
+            ..Uses::default()
+        };
+        let counts = if reads == only_params {
+            render_value(value, scope).map_err(|error| PlanError::With {
+                stage: stage.name.clone(),
+                name: name.clone(),
+                message: error.to_string(),
+            })?
+        } else {
+            uses.merge(reads);
+            value.clone()
+        };
+        list.push(Ingredient::text(
+            format!("with {name}"),
+            counts.to_json().to_string(),
+        ));
+    }
+    Ok(())
+}
+
+/// Staged files and the Python environment.
+fn environment(
+    stage: &Stage,
+    around: &Surroundings,
+    list: &mut Vec<Ingredient>,
+) -> Result<(), PlanError> {
+    let files: BTreeSet<&String> = stage.files.iter().collect();
+    for file in files {
+        let digest = around
+            .file_digests
+            .get(file)
+            .ok_or_else(|| PlanError::Unstaged {
+                stage: stage.name.clone(),
+                file: file.clone(),
+            })?;
+        list.push(Ingredient::digest(format!("file {file}"), *digest));
+    }
+    let lock = around.locks.get(&stage.name);
+    match (&stage.python, lock) {
+        (None, _) => {}
+        (Some(_), Some(digest)) => list.push(Ingredient::digest("python lock", *digest)),
+        (Some(python), None) => {
+            let version = python.version.as_deref().unwrap_or("any");
+            list.push(Ingredient::text("python version", version));
+            let packages = words(python.packages.iter());
+            list.push(Ingredient::text("python packages", packages));
+        }
+    }
+    Ok(())
+}
+
+/// How the command or kernel gets an input.
+fn form(input: &Input) -> String {
+    let columns = words(input.columns.iter());
+    let variable = input.variable.as_deref().unwrap_or("-");
+    format!(
+        "{:?}, columns {columns}, variable {variable}, a row a {:?}",
+        input.form, input.rows
+    )
+}
+
+/// What it must give.
+fn format(output: &Output) -> String {
+    let schema = output.schema.as_ref().map_or_else(
+        || "any".to_owned(),
+        |columns| {
+            words(
+                columns
+                    .iter()
+                    .map(|column| format!("{}: {}", column.name, column.column_type.0)),
+            )
+        },
+    );
+    let ext = output.ext.as_deref().unwrap_or("-");
+    format!("{:?}, schema {schema}, ext {ext}", output.format)
+}
+
+/// Words in a form that no other list of words has.
+fn words<S: Into<String>>(list: impl Iterator<Item = S>) -> String {
+    serde_json::Value::Array(
+        list.map(|word| serde_json::Value::String(word.into()))
+            .collect(),
+    )
+    .to_string()
+}

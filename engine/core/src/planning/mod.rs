@@ -1,0 +1,151 @@
+//! From a checked workflow to a plan: the graph in order, tasks where they are known, meanings.
+
+mod error;
+mod graph;
+mod meaning;
+mod resources;
+mod same;
+mod scatter;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sunward_workflows::{Scope, Stage, Value, Workflow};
+
+pub use error::PlanError;
+use graph::Graph;
+
+use crate::digest::Digest;
+use crate::ids::{StageId, index_of};
+use crate::plan::{Plan, PlannedStage};
+
+/// What a plan must know of the world: plain data, filled in by the caller.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Surroundings {
+    /// Digests of staged files, by the name that the stage's `files` holds.
+    pub file_digests: BTreeMap<String, Digest>,
+    /// Digests of environment locks, by stage.
+    pub locks: BTreeMap<String, Digest>,
+    /// Cores of the pool.
+    pub cpus: u32,
+    /// Memory of the pool, in bytes.
+    pub memory_bytes: u64,
+    /// Devices of the pool.
+    pub gpus: u32,
+}
+
+/// What the caller chose from the workflow. Stages by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// These and all they wait for.
+    pub until: Vec<String>,
+    /// These alone; what they read must be in the cache.
+    pub only: Vec<String>,
+    /// These run although their results are known.
+    pub force: Vec<String>,
+}
+
+/// Expands a checked workflow. Costs time in proportion to its stages and their edges; a scatter of
+/// any size counts as one.
+///
+/// # Errors
+/// When a stage cannot run on this pool, a scatter cannot be expanded, or the selection names what
+/// is not there.
+pub fn plan(
+    workflow: &Workflow,
+    params: &BTreeMap<String, Value>,
+    around: &Surroundings,
+    selection: &Selection,
+) -> Result<Plan, PlanError> {
+    let graph = Graph::of(workflow)?;
+    let (selected, forced) = select(workflow, &graph, selection)?;
+    let scope = Scope {
+        params: Arc::new(params.clone()),
+        ..Scope::default()
+    };
+    let mut stages = Vec::with_capacity(graph.order.len());
+    for &written in &graph.order {
+        let Some((_, stage)) = workflow.stages.get_index(written) else {
+            continue;
+        };
+        let chosen = selected.contains(stage.name.as_str());
+        if chosen {
+            resources::fits(stage, around)?;
+        }
+        let upstream = graph.upstream(written).map(StageId).collect();
+        let force = forced.contains(stage.name.as_str());
+        let mut planned = expand(stage, &scope, around)?;
+        planned.upstream = upstream;
+        planned.selected = chosen;
+        planned.force = force;
+        stages.push(planned);
+    }
+    Ok(Plan { stages })
+}
+
+fn expand(stage: &Stage, scope: &Scope, around: &Surroundings) -> Result<PlannedStage, PlanError> {
+    let (ingredients, reads) = meaning::ingredients(stage, scope, around)?;
+    Ok(PlannedStage {
+        stage: stage.clone(),
+        upstream: Vec::new(),
+        meaning: meaning::digest(&ingredients),
+        ingredients,
+        reads,
+        selected: true,
+        force: false,
+        tasks: scatter::tasks(stage, scope)?,
+    })
+}
+
+/// Which stages are selected, and which forced.
+fn select<'a>(
+    workflow: &'a Workflow,
+    graph: &Graph,
+    selection: &'a Selection,
+) -> Result<(BTreeSet<&'a str>, BTreeSet<&'a str>), PlanError> {
+    for (flag, names) in [
+        ("--until", &selection.until),
+        ("--only", &selection.only),
+        ("--force", &selection.force),
+    ] {
+        if let Some(name) = names.iter().find(|n| !workflow.stages.contains_key(*n)) {
+            return Err(PlanError::NoSuchStage {
+                flag,
+                name: name.clone(),
+                stages: workflow.stages.keys().cloned().collect(),
+            });
+        }
+    }
+    let forced = selection.force.iter().map(String::as_str).collect();
+    if selection.until.is_empty() && selection.only.is_empty() {
+        return Ok((workflow.stages.keys().map(String::as_str).collect(), forced));
+    }
+    let mut selected: BTreeSet<&str> = selection.only.iter().map(String::as_str).collect();
+    let until = selection
+        .until
+        .iter()
+        .filter_map(|name| workflow.stages.get_index_of(name));
+    for written in graph.with_ancestors(until) {
+        if let Some((name, _)) = workflow.stages.get_index(written) {
+            selected.insert(name);
+        }
+    }
+    Ok((selected, forced))
+}
+
+impl Plan {
+    /// The stage of this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<StageId> {
+        self.stages
+            .iter()
+            .position(|planned| planned.stage.name == name)
+            .map(|at| StageId(index_of(at)))
+    }
+
+    /// One stage.
+    #[must_use]
+    pub fn stage(&self, id: StageId) -> Option<&PlannedStage> {
+        self.stages.get(id.place())
+    }
+}

@@ -1,0 +1,66 @@
+//! Whether an unfinished run may go on under a plan made anew.
+
+use sunward_workflows::{
+    Action, Command, Expect, Place, Resources, Retry, Span, Stage, Template, Value,
+};
+
+use crate::plan::{Plan, PlannedStage};
+
+impl Plan {
+    /// True when `newer` means the same: graph, stages, params that matter, selection. Place,
+    /// budget, expect, resources and retry may differ, and places in the file. A stage that
+    /// `newer` forces must have been forced here.
+    #[must_use]
+    pub fn same_meaning(&self, newer: &Self) -> bool {
+        self.stages.len() == newer.stages.len()
+            && self
+                .stages
+                .iter()
+                .zip(&newer.stages)
+                .all(|(old, new)| same_stage(old, new))
+    }
+}
+
+fn same_stage(old: &PlannedStage, new: &PlannedStage) -> bool {
+    old.meaning == new.meaning
+        && old.upstream == new.upstream
+        && old.selected == new.selected
+        && old.reads == new.reads
+        && old.tasks == new.tasks
+        && (old.force || !new.force)
+        && bare(&old.stage) == bare(&new.stage)
+}
+
+/// A stage without what may change and without its places in the file. What `meaning` and `tasks`
+/// hold rendered is left out too: it may be written in another way.
+fn bare(stage: &Stage) -> Stage {
+    let mut stage = stage.clone();
+    stage.place = Place::default();
+    stage.expect = Expect::default();
+    stage.resources = Resources::default();
+    stage.retry = Retry::default();
+    stage.span = Span::default();
+    stage
+        .with
+        .values_mut()
+        .for_each(|value| *value = Value::Null);
+    for input in stage.inputs.values_mut() {
+        input.span = Span::default();
+    }
+    for output in stage.outputs.values_mut() {
+        output.span = Span::default();
+    }
+    for template in stage.env.values_mut().chain(stage.condition.as_mut()) {
+        template.span = Span::default();
+    }
+    match &mut stage.action {
+        Action::Run(Command::Shell { script, .. }) => {
+            script.span = Span::default();
+        }
+        Action::Run(Command::Argv(argv)) => argv
+            .iter_mut()
+            .for_each(|word: &mut Template| word.span = Span::default()),
+        Action::Kernel { .. } => {}
+    }
+    stage
+}

@@ -1,0 +1,78 @@
+//! Scatters that are known before anything ran: lists, ranges, matrices.
+
+use sunward_workflows::{Scatter, Scope, Stage, Value, render_value};
+
+use super::PlanError;
+use crate::plan::Tasks;
+
+/// Tasks that one stage may have. Each takes up to about 100 bytes while the run goes on, so this
+/// is where a mistyped number should stop, long before memory does.
+pub(crate) const TASK_LIMIT: u32 = 100_000_000;
+
+/// The tasks of a stage, or `None` where they depend on data.
+pub(super) fn tasks(stage: &Stage, scope: &Scope) -> Result<Option<Tasks>, PlanError> {
+    let wrong = |message: String| PlanError::Scatter {
+        stage: stage.name.clone(),
+        message,
+    };
+    let rendered =
+        |value: &Value| render_value(value, scope).map_err(|error| wrong(error.to_string()));
+    let tasks = match &stage.scatter {
+        Scatter::One => Tasks::One,
+        Scatter::Input { .. } => return Ok(None),
+        Scatter::Items(value) => Tasks::Items(list(rendered(value)?).map_err(wrong)?),
+        Scatter::Range(value) => Tasks::Range(count(&rendered(value)?).map_err(wrong)?),
+        Scatter::Matrix(axes) => {
+            let mut rendered_axes = Vec::with_capacity(axes.len());
+            for (name, value) in axes {
+                let values = list(rendered(value)?)
+                    .map_err(|message| wrong(format!("matrix.{name}: {message}")))?;
+                rendered_axes.push((name.clone(), values));
+            }
+            Tasks::Matrix(rendered_axes)
+        }
+    };
+    if tasks.count() > TASK_LIMIT {
+        return Err(wrong(too_many(u64::from(tasks.count()))));
+    }
+    Ok(Some(tasks))
+}
+
+fn list(value: Value) -> Result<Vec<Value>, String> {
+    match value {
+        Value::List(list) => Ok(list),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::String(_)
+        | Value::Map(_) => Err(format!(
+            "a list was expected, {} was found",
+            value.to_json()
+        )),
+    }
+}
+
+fn count(value: &Value) -> Result<u32, String> {
+    match value {
+        Value::Int(number) => match u32::try_from(*number) {
+            Ok(count) if count <= TASK_LIMIT => Ok(count),
+            Ok(count) => Err(too_many(u64::from(count))),
+            Err(_) if *number < 0 => Err(format!("a range cannot be {number}: less than 0")),
+            Err(_) => Err(too_many(number.unsigned_abs())),
+        },
+        Value::Null
+        | Value::Bool(_)
+        | Value::Float(_)
+        | Value::String(_)
+        | Value::List(_)
+        | Value::Map(_) => Err(format!(
+            "a whole number was expected, {} was found",
+            value.to_json()
+        )),
+    }
+}
+
+fn too_many(count: u64) -> String {
+    format!("{count} tasks are more than the {TASK_LIMIT} that one stage may have")
+}

@@ -1,0 +1,121 @@
+//! Stories of facts: order, atomicity, durability.
+
+use sunward_core::RunId;
+
+use super::Site;
+use super::sample::{facts, finished, group, joined, leased, submitted};
+use crate::error::StateError;
+use crate::journal::Scope;
+
+/// What is read is what was appended, oldest first, and positions only grow.
+///
+/// # Errors
+/// When the journal refuses.
+pub fn groups_fold_in_the_order_they_were_appended(site: &dyn Site) -> Result<(), StateError> {
+    let mut engine = site.engine()?;
+    let groups = [
+        vec![joined(1), submitted(1)],
+        vec![leased(1, 0, 4)],
+        vec![finished(1, 0, 2), finished(1, 2, 2)],
+    ];
+    let mut newest = engine.newest_position()?;
+    for facts in &groups {
+        let position = engine.append(&group(facts.clone()))?;
+        assert!(position > newest, "positions grow");
+        assert_eq!(engine.newest_position()?, position);
+        newest = position;
+    }
+    assert_eq!(facts(&*engine, Scope::Live)?, groups.concat());
+    Ok(())
+}
+
+/// Facts of several runs and of workers in one group are folded in the order in which they became
+/// true, not run by run.
+///
+/// # Errors
+/// When the journal refuses.
+pub fn many_runs_in_one_group_keep_their_order(site: &dyn Site) -> Result<(), StateError> {
+    let mut engine = site.engine()?;
+    let mixed = vec![
+        submitted(1),
+        submitted(2),
+        joined(1),
+        leased(2, 0, 1),
+        leased(1, 0, 1),
+        finished(2, 0, 1),
+        finished(1, 0, 1),
+    ];
+    engine.append(&group(mixed.clone()))?;
+    assert_eq!(facts(&*engine, Scope::Live)?, mixed);
+    Ok(())
+}
+
+/// A run can be folded without the others.
+///
+/// # Errors
+/// When the journal refuses.
+pub fn facts_of_one_run_are_found_alone(site: &dyn Site) -> Result<(), StateError> {
+    let mut engine = site.engine()?;
+    engine.append(&group(vec![
+        submitted(1),
+        joined(1),
+        submitted(2),
+        leased(1, 0, 1),
+    ]))?;
+    engine.append(&group(vec![finished(1, 0, 1), leased(2, 0, 1)]))?;
+    let mine = facts(&*engine, Scope::Run(RunId(1)))?;
+    assert_eq!(mine, [submitted(1), leased(1, 0, 1), finished(1, 0, 1)]);
+    assert!(facts(&*engine, Scope::Run(RunId(3)))?.is_empty());
+    Ok(())
+}
+
+/// What was acknowledged is there when the state is opened again.
+///
+/// # Errors
+/// When the journal refuses.
+pub fn an_acknowledged_group_outlives_its_writer(site: &dyn Site) -> Result<(), StateError> {
+    let mut engine = site.engine()?;
+    engine.append(&group(vec![submitted(1)]))?;
+    let position = engine.append(&group(vec![leased(1, 0, 1)]))?;
+    drop(engine);
+    let mut engine = site.engine()?;
+    assert_eq!(engine.newest_position()?, position);
+    assert_eq!(
+        facts(&*engine, Scope::Live)?,
+        [submitted(1), leased(1, 0, 1)]
+    );
+    let later = engine.append(&group(vec![finished(1, 0, 1)]))?;
+    assert!(later > position, "positions go on growing");
+    Ok(())
+}
+
+/// A group of which one fact cannot be taken leaves nothing: no fact, no row, no result.
+///
+/// # Errors
+/// When the journal refuses what it should take.
+pub fn a_group_comes_whole_or_not_at_all(site: &dyn Site) -> Result<(), StateError> {
+    let mut engine = site.engine()?;
+    engine.append(&group(vec![submitted(1)]))?;
+    let mut twice = group(vec![submitted(2), finished(2, 0, 1), submitted(1)]);
+    twice
+        .results
+        .push((super::sample::key(7), super::sample::result(7)));
+    assert!(engine.append(&twice).is_err(), "run 1 exists already");
+    assert_eq!(facts(&*engine, Scope::Live)?, [submitted(1)]);
+    assert!(engine.run(RunId(2))?.is_none());
+    assert_eq!(engine.lookup_results(&[super::sample::key(7)])?, [None]);
+    engine.append(&group(vec![submitted(2)]))?;
+    Ok(())
+}
+
+/// Nothing to write is nothing written.
+///
+/// # Errors
+/// When the journal refuses.
+pub fn an_empty_group_changes_nothing(site: &dyn Site) -> Result<(), StateError> {
+    let mut engine = site.engine()?;
+    let before = engine.append(&group(vec![submitted(1)]))?;
+    assert_eq!(engine.append(&group(Vec::new()))?, before);
+    assert_eq!(facts(&*engine, Scope::Live)?, [submitted(1)]);
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! Small facts to tell stories with.
+
+use std::sync::Arc;
+
+use sunward_core::{
+    Capacity, Dataset, Digest, Energy, Fact, Generation, Lease, PartRef, Plan, RunId, RunSpec,
+    RunStatus, StageId, Success, TaskResult, Timestamp, WorkerId,
+};
+use sunward_workflows::{Value, Workflow};
+
+use crate::error::StateError;
+use crate::group::Group;
+use crate::journal::{Reader, Scope};
+
+/// A group of these facts.
+#[must_use]
+pub fn group(facts: Vec<Fact>) -> Group {
+    Group {
+        at: Timestamp(1_000),
+        facts,
+        ..Group::default()
+    }
+}
+
+/// What a run of this file runs, with one param.
+#[must_use]
+pub fn spec(path: &str, param: i64) -> Arc<RunSpec> {
+    Arc::new(RunSpec {
+        path: path.to_owned(),
+        source: "name: sample".to_owned(),
+        workflow: Workflow {
+            name: "sample".to_owned(),
+            ..Workflow::default()
+        },
+        params: [("k".to_owned(), Value::Int(param))].into(),
+        plan: Plan::default(),
+    })
+}
+
+/// A run was submitted.
+#[must_use]
+pub fn submitted(run: u64) -> Fact {
+    Fact::Submitted {
+        run: RunId(run),
+        at: Timestamp(run * 10),
+        spec: spec("/a/workflow.yaml", 1),
+    }
+}
+
+/// A run ended.
+#[must_use]
+pub fn ended(run: u64, status: RunStatus) -> Fact {
+    Fact::RunEnded {
+        run: RunId(run),
+        status,
+        at: Timestamp(run * 10 + 5),
+    }
+}
+
+/// A worker joined.
+#[must_use]
+pub fn joined(worker: u32) -> Fact {
+    Fact::WorkerJoined {
+        worker: WorkerId(worker),
+        capacity: Capacity {
+            cpus: 2,
+            memory_bytes: 1 << 30,
+            gpus: 0,
+        },
+    }
+}
+
+/// Tasks were leased.
+#[must_use]
+pub fn leased(run: u64, first: u32, count: u32) -> Fact {
+    Fact::Leased {
+        worker: WorkerId(1),
+        lease: Lease {
+            run: RunId(run),
+            stage: StageId(0),
+            first,
+            count,
+            generation: Generation(1),
+            attempt: 1,
+        },
+        at: Timestamp(run * 10 + 1),
+    }
+}
+
+/// Tasks succeeded.
+#[must_use]
+pub fn finished(run: u64, first: u32, count: u32) -> Fact {
+    Fact::Finished {
+        run: RunId(run),
+        stage: StageId(0),
+        successes: (first..first + count)
+            .map(|index| Success {
+                index,
+                generation: Generation(1),
+                started_ms: 1_700_000_000_000,
+                wall_us: 900,
+                cpu_us: 800,
+                energy: Energy::Modelled { millijoules: 10 },
+                result: result(u64::from(index)),
+            })
+            .collect(),
+    }
+}
+
+/// A result, told apart by a number.
+#[must_use]
+pub fn result(number: u64) -> TaskResult {
+    TaskResult {
+        ports: vec![dataset(number)],
+    }
+}
+
+/// A dataset, told apart by a number.
+#[must_use]
+pub fn dataset(number: u64) -> Dataset {
+    Dataset {
+        content: key(number),
+        rows: number,
+        parts: vec![PartRef {
+            digest: key(number + 1),
+            bytes: 4096,
+            rows: number,
+        }],
+        ..Dataset::default()
+    }
+}
+
+/// A digest, told apart by a number.
+#[must_use]
+pub fn key(number: u64) -> Digest {
+    Digest::of(&number.to_le_bytes())
+}
+
+/// All facts of a scope, in order.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn facts(reader: &dyn Reader, scope: Scope) -> Result<Vec<Fact>, StateError> {
+    let mut facts = Vec::new();
+    reader.replay(scope, &mut |fact| facts.push(fact))?;
+    Ok(facts)
+}

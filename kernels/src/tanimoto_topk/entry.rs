@@ -1,0 +1,142 @@
+//! The catalogue's page of `tanimoto_topk`.
+
+use sunward_workflows::catalog::{KernelEntry, ParamSpec, PortSpec};
+use sunward_workflows::model::ParamType;
+use sunward_workflows::value::Value;
+
+use crate::entry::{choice, column, param, port};
+
+pub(super) fn entry() -> KernelEntry {
+    KernelEntry {
+        name: "tanimoto_topk".to_owned(),
+        version: 1,
+        summary: "The k most similar fingerprints of a library for each query.".to_owned(),
+        description: DESCRIPTION.to_owned(),
+        inputs: inputs(),
+        outputs: vec![port(
+            "hits",
+            "The best rows, best first; queries in the order of `queries`.",
+            vec![
+                column(
+                    "query",
+                    "any",
+                    "`id` of the query; with `fuse: max`, of the query that is most similar to this row",
+                ),
+                column("id", "any", "`id` of the library row"),
+                column("sim", "float32", "Tanimoto similarity, 0 to 1"),
+                column(
+                    "rank",
+                    "int32",
+                    "1 for the best hit of its query (of all, with `fuse: max`)",
+                ),
+            ],
+        )],
+        params: params(),
+        exact: true,
+        tolerance: "none: ids and ranks follow from integers; `sim` is the nearest float32"
+            .to_owned(),
+        reference: "Tanimoto similarity as in RDKit's DataStructs.TanimotoSimilarity and FPSim2; \
+                    bounds by bit counts: Swamidass & Baldi, J. Chem. Inf. Model. 47 (2007) 302"
+            .to_owned(),
+        example: "\
+search:
+  kernel: tanimoto_topk
+  scatter: { over: library, rows: 100000 }
+  inputs: { library: ./data/library.parquet, queries: ./data/actives.parquet }
+  with: { k: 100, fuse: max }
+"
+        .to_owned(),
+    }
+}
+
+const DESCRIPTION: &str = "\
+Compares every query with every fingerprint of the library and keeps the k best.
+
+    sim(A, B) = c / (a + b - c)
+
+where a and b count the bits of A and B, and c those they share. Two fingerprints without any bit
+have similarity 0.
+
+A fingerprint is one `fixed_size_binary` value: bits packed eight to a byte, of any width that is a
+multiple of 8 bytes (2048 bits are `fixed_size_binary[256]`). The order of bits does not matter, as
+long as library and queries agree; RDKit's `BitVectToBinaryText` is right as it is. A fingerprint
+that is null is an error: drop such rows beforehand. Ids may be of any type, and null.
+
+Ranking is exact. c1/u1 and c2/u2 are compared as the integers c1*u2 and c2*u1, never as rounded
+numbers; among equals the lowest library row comes first. A query with fewer than k rows to find
+gets as many as there are. Rows with similarity 0 are hits like any other, unless `threshold` is
+above 0; it is compared with c/u in double precision.
+
+With `fuse: max` all queries together give one list: each library row counts once, with the highest
+similarity that any query has to it, and `query` names that query (the first of equals). Without,
+each query has its own list.
+
+Scatter over `library` and merge with `topk_merge`: the result equals that of one task, however the
+library is cut. What the merge needs beyond the four columns travels along where it is needed, and
+`topk_merge` removes it: `query_row` (int32, the query's row) when parts may lack a query or ids do
+not tell queries apart, that is with `threshold` above 0, with `exclude`, or when query ids repeat;
+`common` and `union` (int32, c and u) for fingerprints of more than 4096 bits, whose ratios float32
+cannot always tell apart. Whether lists are fused stands in the schema's metadata (`sunward.topk`).
+
+Memory beyond the mapped inputs: k hits a query and a thread.";
+
+fn inputs() -> Vec<PortSpec> {
+    let bits = |doc| column("bits", "any", doc);
+    vec![
+        port(
+            "library",
+            "The fingerprints to search.",
+            vec![
+                column("id", "any", "names the row"),
+                bits("packed fingerprint: fixed_size_binary, a multiple of 8 bytes wide"),
+            ],
+        ),
+        port(
+            "queries",
+            "The fingerprints to look for, as wide as the library's.",
+            vec![
+                column("id", "any", "names the query"),
+                bits("packed fingerprint, as wide as the library's"),
+            ],
+        ),
+    ]
+}
+
+fn params() -> Vec<ParamSpec> {
+    vec![
+        ParamSpec {
+            min: Some(1.0),
+            max: Some(10_000_000.0),
+            ..param(
+                "k",
+                ParamType::Int,
+                Value::Int(10),
+                "How many hits to keep for each list.",
+            )
+        },
+        ParamSpec {
+            min: Some(0.0),
+            max: Some(1.0),
+            unit: "1".to_owned(),
+            ..param(
+                "threshold",
+                ParamType::Float,
+                Value::Float(0.0),
+                "Only rows at least this similar are hits.",
+            )
+        },
+        choice(
+            "fuse",
+            &["none", "max"],
+            "none",
+            "`none`: a list for each query. `max`: one list, each row by its most similar query.",
+        ),
+        choice(
+            "exclude",
+            &["none", "self", "queries"],
+            "none",
+            "`self`: a query does not find rows of its own id. `queries`: rows whose id is that of \
+             any query are not hits at all. Both need ids of one type.",
+        ),
+    ]
+}

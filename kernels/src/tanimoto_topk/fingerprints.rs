@@ -1,0 +1,120 @@
+//! Fingerprints as a table gives them: one buffer of equal rows a batch, never copied.
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::interleave;
+use arrow_schema::DataType;
+use sunward_workflows::catalog::KernelEntry;
+
+use crate::table::wide;
+use crate::{Inputs, KernelError, Table};
+
+/// The fingerprints of one port.
+pub(super) struct Fingerprints<'a> {
+    /// Bytes of a fingerprint.
+    pub(super) width: usize,
+    /// Rows in all.
+    pub(super) rows: u64,
+    /// The non-empty batches.
+    pub(super) batches: Vec<Batch<'a>>,
+    /// The type of the ids.
+    pub(super) id_type: DataType,
+}
+
+/// One batch: bits and ids side by side.
+pub(super) struct Batch<'a> {
+    /// The row that its first row is, over all batches.
+    pub(super) start: u64,
+    /// `rows * width` bytes.
+    pub(super) bits: &'a [u8],
+    /// One a row.
+    pub(super) ids: &'a ArrayRef,
+}
+
+impl<'a> Fingerprints<'a> {
+    /// The `id` and `bits` of a port.
+    pub(super) fn read(
+        inputs: &'a Inputs,
+        entry: &KernelEntry,
+        port: &str,
+    ) -> Result<Self, KernelError> {
+        let table = inputs.need(entry, port)?;
+        let id = table.column(port, "id", "what names a row, of any type")?;
+        let bits = table.column(
+            port,
+            "bits",
+            "fixed_size_binary, a packed fingerprint a row",
+        )?;
+        let width = width(table, port, bits)?;
+        let mut batches = Vec::with_capacity(table.batches.len());
+        let mut start = 0;
+        for batch in table.batches.iter().filter(|batch| batch.num_rows() > 0) {
+            let array = batch.column(bits).as_fixed_size_binary();
+            if let Some(row) = (array.null_count() > 0)
+                .then(|| (0..array.len()).find(|&row| array.is_null(row)))
+                .flatten()
+            {
+                return Err(KernelError::Null {
+                    port: port.to_owned(),
+                    column: "bits".to_owned(),
+                    row: start + wide(row),
+                    advice: "drop rows without a fingerprint before this stage".to_owned(),
+                });
+            }
+            batches.push(Batch {
+                start,
+                bits: &array.value_data()[..array.len() * width],
+                ids: batch.column(id),
+            });
+            start += wide(array.len());
+        }
+        Ok(Self {
+            width,
+            rows: start,
+            batches,
+            id_type: table.schema.field(id).data_type().clone(),
+        })
+    }
+
+    /// The batch of a row, and the row's place in it.
+    pub(super) fn locate(&self, row: u64) -> (usize, usize) {
+        let batch = self.batches.partition_point(|batch| batch.start <= row) - 1;
+        let place = usize::try_from(row - self.batches[batch].start).unwrap_or(usize::MAX);
+        (batch, place)
+    }
+
+    /// The bits of a row.
+    pub(super) fn bits(&self, row: u64) -> &'a [u8] {
+        let (batch, place) = self.locate(row);
+        &self.batches[batch].bits[place * self.width..(place + 1) * self.width]
+    }
+
+    /// The ids of these rows, in this order.
+    pub(super) fn ids(&self, rows: impl Iterator<Item = u64>) -> Result<ArrayRef, KernelError> {
+        if self.batches.is_empty() {
+            return Ok(arrow::array::new_empty_array(&self.id_type));
+        }
+        let places: Vec<(usize, usize)> = rows.map(|row| self.locate(row)).collect();
+        let ids: Vec<&dyn Array> = self.batches.iter().map(|batch| &**batch.ids).collect();
+        Ok(interleave(&ids, &places)?)
+    }
+}
+
+/// Bytes of a fingerprint in this column.
+fn width(table: &Table, port: &str, column: usize) -> Result<usize, KernelError> {
+    let field = table.schema.field(column);
+    if let DataType::FixedSizeBinary(width) = field.data_type()
+        && let Ok(width) = usize::try_from(*width)
+        && width > 0
+        && width.is_multiple_of(8)
+    {
+        return Ok(width);
+    }
+    Err(KernelError::ColumnType {
+        port: port.to_owned(),
+        column: "bits".to_owned(),
+        expected: "fixed_size_binary[N] with N a multiple of 8 bytes (2048 bits are \
+                   fixed_size_binary[256]; pad shorter fingerprints with zeros)"
+            .to_owned(),
+        found: field.data_type().to_string(),
+    })
+}

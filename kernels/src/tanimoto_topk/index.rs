@@ -1,0 +1,238 @@
+//! A library prepared for many searches: rows ordered by bit count, with folded fingerprints.
+
+use std::cmp::Ordering;
+
+use super::fingerprints::Fingerprints;
+use super::popcount::{FOLD_BYTES, Fold, Popcount};
+use super::ranking::{Best, Hit, cmp_ratio};
+use super::scan::Query;
+use crate::{Context, Inputs, Kernel, KernelError};
+
+/// Rows looked at between two tightenings of the bound.
+const STEP_ROWS: usize = 1024;
+/// Rows digested at a time while building.
+const BUILD_ROWS: usize = 4096;
+
+/// A library of fingerprints, prepared once and searched often. It borrows the table and adds 76
+/// bytes a row. Its answers are those of the kernel `tanimoto_topk`.
+pub struct FingerprintIndex<'a> {
+    library: Fingerprints<'a>,
+    popcount: Popcount,
+    /// By place: rows ordered by bit count, then by row.
+    rows: Vec<u64>,
+    own: Vec<u32>,
+    folds: Vec<Fold>,
+    /// By bit count: its first place; one more entry ends the last.
+    starts: Vec<usize>,
+}
+
+/// A row that a search found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Neighbour {
+    /// The library row, over all batches.
+    pub row: u64,
+    /// Its similarity.
+    pub similarity: f32,
+}
+
+impl<'a> FingerprintIndex<'a> {
+    /// Prepares the columns `id` and `bits` of the input `library`.
+    ///
+    /// # Errors
+    /// When the table is not what the kernel takes as `library`.
+    pub fn build(inputs: &'a Inputs, context: &Context) -> Result<Self, KernelError> {
+        let kernel = super::TanimotoTopk::new();
+        let library = Fingerprints::read(inputs, kernel.entry(), "library")?;
+        let popcount = Popcount::detect();
+        let (own, folds) = digest(&library, popcount, context)?;
+        Ok(Self::sorted(library, popcount, &own, &folds))
+    }
+
+    /// Orders rows by bit count (a counting sort, hence stable).
+    fn sorted(library: Fingerprints<'a>, popcount: Popcount, own: &[u32], folds: &[Fold]) -> Self {
+        let bucket = |bits: u32| usize::try_from(bits).unwrap_or(usize::MAX);
+        let mut starts = vec![0; library.width * 8 + 2];
+        for &bits in own {
+            starts[bucket(bits) + 1] += 1;
+        }
+        for i in 1..starts.len() {
+            starts[i] += starts[i - 1];
+        }
+        let mut next = starts.clone();
+        let mut index = Self {
+            rows: vec![0; own.len()],
+            own: vec![0; own.len()],
+            folds: vec![[0; 8]; own.len()],
+            library,
+            popcount,
+            starts,
+        };
+        for (row, (&bits, fold)) in (0..).zip(own.iter().zip(folds)) {
+            let place = &mut next[bucket(bits)];
+            index.rows[*place] = row;
+            index.own[*place] = bits;
+            index.folds[*place] = *fold;
+            *place += 1;
+        }
+        index
+    }
+
+    /// The best k rows that are at least as similar as the threshold, best first, ties by row.
+    ///
+    /// # Errors
+    /// When the query is not as wide as the library's fingerprints.
+    pub fn search(
+        &self,
+        query: &[u8],
+        k: usize,
+        threshold: f64,
+    ) -> Result<Vec<Neighbour>, KernelError> {
+        if query.len() != self.library.width {
+            return Err(KernelError::Input {
+                port: "queries".to_owned(),
+                problem: format!("a fingerprint is {} bytes wide", query.len()),
+                expected: format!("{} bytes as in the library", self.library.width),
+            });
+        }
+        let query = Query::new(query, self.popcount);
+        let mut best = Best::new(k, threshold);
+        let mut scratch = Scratch::default();
+        for bits in Outward::new(query.own(), self.library.width * 8) {
+            let bound = Hit {
+                common: bits.min(query.own()),
+                union: bits.max(query.own()),
+                row: 0,
+                query: 0,
+            };
+            if !best.admits(&bound) {
+                // Bit counts come in order of falling bounds: none of the others can be better.
+                break;
+            }
+            self.search_bucket(bits, &query, &mut best, &mut scratch);
+        }
+        Ok(best
+            .into_sorted()
+            .iter()
+            .map(|hit| Neighbour {
+                row: hit.row,
+                similarity: hit.similarity(),
+            })
+            .collect())
+    }
+
+    /// Looks at all rows of one bit count.
+    fn search_bucket(&self, bits: u32, query: &Query<'_>, best: &mut Best, scratch: &mut Scratch) {
+        let bucket = usize::try_from(bits).unwrap_or(usize::MAX);
+        let slack = if self.library.width <= FOLD_BYTES {
+            0
+        } else {
+            query.slack()
+        };
+        let (mut from, end) = (self.starts[bucket], self.starts[bucket + 1]);
+        while from < end {
+            let to = end.min(from + STEP_ROWS);
+            let own = &self.own[from..to];
+            scratch.common.resize(to - from, 0);
+            self.popcount
+                .folded(query.fold(), &self.folds[from..to], &mut scratch.common);
+            match query.reach(best, slack) {
+                Some(test) => {
+                    self.popcount
+                        .select(&test, &scratch.common, own, &mut scratch.places);
+                }
+                None => {
+                    scratch.places.clear();
+                    scratch.places.extend(0..own.len());
+                }
+            }
+            for &place in &scratch.places {
+                let row = self.rows[from + place];
+                let (common, union) = query.bound(scratch.common[place], bits, slack);
+                let mut hit = Hit {
+                    common,
+                    union,
+                    row,
+                    query: 0,
+                };
+                if best.admits(&hit) {
+                    (hit.common, hit.union) =
+                        query.exact(self.popcount, self.library.bits(row), bits);
+                    best.offer(hit);
+                }
+            }
+            from = to;
+        }
+    }
+}
+
+/// Buffers of a search.
+#[derive(Default)]
+struct Scratch {
+    common: Vec<u32>,
+    places: Vec<usize>,
+}
+
+/// Bit counts in order of the best similarity that a row with so many bits can have to the query,
+/// `min/max`: from the query's own count outwards.
+struct Outward {
+    query: u32,
+    below: Option<u32>,
+    above: Option<u32>,
+    most: u32,
+}
+
+impl Outward {
+    fn new(query: u32, width_bits: usize) -> Self {
+        Self {
+            query,
+            below: Some(query),
+            above: query.checked_add(1),
+            most: u32::try_from(width_bits).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+impl Iterator for Outward {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        self.above = self.above.filter(|&above| above <= self.most);
+        let bound = |bits: u32| (bits.min(self.query), bits.max(self.query));
+        let take_below = match (self.below, self.above) {
+            (None, None) => return None,
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (Some(below), Some(above)) => cmp_ratio(bound(below), bound(above)) != Ordering::Less,
+        };
+        if take_below {
+            let bits = self.below?;
+            self.below = bits.checked_sub(1);
+            Some(bits)
+        } else {
+            let bits = self.above?;
+            self.above = bits.checked_add(1);
+            Some(bits)
+        }
+    }
+}
+
+/// Bit counts and folds of all rows, in row order.
+fn digest(
+    library: &Fingerprints<'_>,
+    popcount: Popcount,
+    context: &Context,
+) -> Result<(Vec<u32>, Vec<Fold>), KernelError> {
+    let blocks: Vec<&[u8]> = library
+        .batches
+        .iter()
+        .flat_map(|batch| batch.bits.chunks(BUILD_ROWS * library.width))
+        .collect();
+    let parts = context.map(blocks.len(), |i| {
+        let rows = blocks[i].len() / library.width;
+        let (mut own, mut folds) = (vec![0; rows], vec![[0; 8]; rows]);
+        popcount.digest(blocks[i], library.width, &mut own, &mut folds);
+        Ok((own, folds))
+    })?;
+    let (own, folds): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+    Ok((own.concat(), folds.concat()))
+}

@@ -1,0 +1,284 @@
+//! Counting bits of fingerprints: one scalar definition and SIMD twins chosen at run time.
+
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
+
+/// 512 bits that stand for a fingerprint: its 64-byte blocks joined by OR.
+pub(super) type Fold = [u64; 8];
+
+/// Bytes of a fold.
+pub(super) const FOLD_BYTES: usize = 64;
+
+/// Which instructions count. All give the same numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Popcount {
+    /// Plain Rust.
+    Scalar,
+    /// AVX2: nibble tables.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// AVX-512 with VPOPCNTDQ.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Popcount {
+    /// The fastest that this machine has.
+    pub(super) fn detect() -> Self {
+        Self::available().last().copied().unwrap_or(Self::Scalar)
+    }
+
+    /// All that this machine has, slowest first.
+    pub(super) fn available() -> Vec<Self> {
+        let mut all = vec![Self::Scalar];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") {
+                all.push(Self::Avx2);
+            }
+            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vpopcntdq") {
+                all.push(Self::Avx512);
+            }
+        }
+        all
+    }
+
+    /// Bits common to two fingerprints of one width.
+    pub(super) fn common(self, a: &[u8], b: &[u8]) -> u32 {
+        debug_assert_eq!(a.len(), b.len());
+        match self {
+            Self::Scalar => common(a, b),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => avx2::common(a, b),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => avx512::common(a, b),
+        }
+    }
+
+    /// For each row: its bits in common with the query, and its own bits.
+    pub(super) fn scan(self, query: &[u8], rows: &[u8], common: &mut [u32], own: &mut [u32]) {
+        debug_assert_eq!(rows.len(), query.len() * common.len());
+        debug_assert_eq!(common.len(), own.len());
+        match self {
+            Self::Scalar => scan(query, rows, common, own),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => avx2::scan(query, rows, common, own),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => avx512::scan(query, rows, common, own),
+        }
+    }
+
+    /// For each row of `width` bytes: its own bits and its fold.
+    pub(super) fn digest(self, rows: &[u8], width: usize, own: &mut [u32], folds: &mut [Fold]) {
+        debug_assert_eq!(rows.len(), width * own.len());
+        debug_assert_eq!(folds.len(), own.len());
+        match self {
+            Self::Scalar => digest(rows, width, own, folds),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => avx2::digest(rows, width, own, folds),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => avx512::digest(rows, width, own, folds),
+        }
+    }
+
+    /// The places of all rows that may reach a ratio.
+    pub(super) fn select(self, test: &Reach, common: &[u32], own: &[u32], out: &mut Vec<usize>) {
+        debug_assert_eq!(common.len(), own.len());
+        match self {
+            Self::Scalar => test.select(common, own, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => avx2::select(test, common, own, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => avx512::select(test, common, own, out),
+        }
+    }
+
+    /// For each fold: its bits in common with the query's fold.
+    pub(super) fn folded(self, query: &Fold, folds: &[Fold], common: &mut [u32]) {
+        debug_assert_eq!(folds.len(), common.len());
+        match self {
+            Self::Scalar => folded(query, folds, common),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => avx2::folded(query, folds, common),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => avx512::folded(query, folds, common),
+        }
+    }
+}
+
+/// A similarity that rows must at least reach, as a test on integers that never refuses a row by
+/// mistake: `(common + slack) · scale >= weight · (query bits + own bits)`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reach {
+    /// How many common bits a fold may have missed.
+    slack: u32,
+    /// c + u of the ratio c/u.
+    scale: u32,
+    /// c of the ratio.
+    weight: u32,
+    /// Bits of the query.
+    query: u32,
+}
+
+impl Reach {
+    /// The widest fingerprint, in bytes, whose products fit 32 bits.
+    pub(super) const MAX_WIDTH: usize = 4096;
+
+    /// The test for the ratio `c / u`, for a query of so many bits.
+    pub(super) fn new((c, u): (u32, u32), query: u32, slack: u32) -> Self {
+        Self {
+            slack,
+            scale: c + u,
+            weight: c,
+            query,
+        }
+    }
+
+    /// Writes the places of all rows that may reach the ratio.
+    #[inline(always)]
+    pub(super) fn select(&self, common: &[u32], own: &[u32], out: &mut Vec<usize>) {
+        out.clear();
+        let passes =
+            |c: u32, b: u32| (c + self.slack) * self.scale >= self.weight * (self.query + b);
+        let (commons, common_rest) = common.as_chunks::<16>();
+        let (owns, own_rest) = own.as_chunks::<16>();
+        for (i, (c, b)) in commons.iter().zip(owns).enumerate() {
+            // Without a branch inside, sixteen tests are a few vector instructions.
+            let any = c
+                .iter()
+                .zip(b)
+                .fold(false, |any, (&c, &b)| any | passes(c, b));
+            if any {
+                out.extend((0..16).filter(|&j| passes(c[j], b[j])).map(|j| i * 16 + j));
+            }
+        }
+        let done = commons.len() * 16;
+        let rest = common_rest.iter().zip(own_rest).enumerate();
+        out.extend(
+            rest.filter(|(_, (c, b))| passes(**c, **b))
+                .map(|(j, _)| done + j),
+        );
+    }
+}
+
+/// The 64-bit words of a fingerprint, whose width is a multiple of 8 bytes.
+pub(super) fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    let (words, _) = bytes.as_chunks::<8>();
+    words.iter().map(|word| u64::from_le_bytes(*word))
+}
+
+/// Bits of a fold.
+pub(super) fn fold_bits(fold: &Fold) -> u32 {
+    fold.iter().map(|word| word.count_ones()).sum()
+}
+
+fn common(a: &[u8], b: &[u8]) -> u32 {
+    words(a)
+        .zip(words(b))
+        .map(|(x, y)| (x & y).count_ones())
+        .sum()
+}
+
+fn scan(query: &[u8], rows: &[u8], shared: &mut [u32], own: &mut [u32]) {
+    let rows = rows.chunks_exact(query.len());
+    for ((row, shared), own) in rows.zip(shared).zip(own) {
+        *shared = common(query, row);
+        *own = words(row).map(u64::count_ones).sum();
+    }
+}
+
+fn digest(rows: &[u8], width: usize, own: &mut [u32], folds: &mut [Fold]) {
+    for ((row, own), fold) in rows.chunks_exact(width).zip(own).zip(folds) {
+        *own = 0;
+        *fold = [0; 8];
+        for (i, word) in words(row).enumerate() {
+            *own += word.count_ones();
+            fold[i % 8] |= word;
+        }
+    }
+}
+
+fn folded(query: &Fold, folds: &[Fold], shared: &mut [u32]) {
+    for (fold, shared) in folds.iter().zip(shared) {
+        *shared = query
+            .iter()
+            .zip(fold)
+            .map(|(q, f)| (q & f).count_ones())
+            .sum();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn every_instruction_set_counts_the_same_bits(
+            words_per_row in 1_usize..40,
+            rows in 0_usize..40,
+            seed in any::<u64>(),
+        ) {
+            let width = words_per_row * 8;
+            let mut state = seed;
+            let mut byte = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (state >> 56).to_le_bytes()[0]
+            };
+            let query: Vec<u8> = (0..width).map(|_| byte()).collect();
+            // One byte too many at the front, so that no row is aligned.
+            let data: Vec<u8> = (0..=width * rows).map(|_| byte()).collect();
+            let data = &data[1..];
+            let expected = everything(Popcount::Scalar, &query, data, rows);
+            for level in Popcount::available() {
+                prop_assert_eq!(&everything(level, &query, data, rows), &expected, "{:?}", level);
+            }
+        }
+    }
+
+    type Counts = (
+        Vec<u32>,
+        Vec<u32>,
+        Vec<u32>,
+        Vec<Fold>,
+        Vec<u32>,
+        Vec<u32>,
+        Vec<usize>,
+    );
+
+    fn everything(level: Popcount, query: &[u8], data: &[u8], rows: usize) -> Counts {
+        let zeros = vec![0; rows];
+        let (mut shared, mut own) = (zeros.clone(), zeros.clone());
+        level.scan(query, data, &mut shared, &mut own);
+        let (mut bits, mut folds) = (zeros.clone(), vec![[0; 8]; rows]);
+        level.digest(data, query.len(), &mut bits, &mut folds);
+        let (mut one, mut fold) = ([0], [[0; 8]]);
+        level.digest(query, query.len(), &mut one, &mut fold);
+        let mut folded = zeros;
+        level.folded(&fold[0], &folds, &mut folded);
+        let each = data
+            .chunks_exact(query.len())
+            .map(|row| level.common(query, row))
+            .collect();
+        let mut places = Vec::new();
+        let test = Reach::new((1, 3), one[0], one[0] - fold_bits(&fold[0]));
+        level.select(&test, &folded, &bits, &mut places);
+        (shared, own, bits, folds, folded, each, places)
+    }
+
+    #[test]
+    fn counts_are_right_on_known_bits() {
+        let full = [0xff_u8; 16];
+        let mut half = [0_u8; 16];
+        half[..8].fill(0xff);
+        for level in Popcount::available() {
+            assert_eq!(level.common(&full, &half), 64, "{level:?}");
+            let (mut own, mut folds) = ([0], [[0; 8]]);
+            level.digest(&half, 16, &mut own, &mut folds);
+            assert_eq!((own[0], fold_bits(&folds[0])), (64, 64), "{level:?}");
+        }
+    }
+}
