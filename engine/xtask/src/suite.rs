@@ -49,7 +49,7 @@ fn dependencies() -> Result<()> {
     }
     run(
         "cargo",
-        &["deny", "--offline", "check", "bans", "licenses", "sources"],
+        &["deny", "check", "bans", "licenses", "sources"],
         &[],
     )
 }
