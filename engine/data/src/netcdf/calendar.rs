@@ -313,3 +313,112 @@ fn clock_ms(text: &str) -> Option<i64> {
     }
     whole(ms).filter(|ms| *ms <= DAY_MS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Moments by cftime 1.6.
+    #[test]
+    fn moments_are_those_of_cftime() {
+        let cases = [
+            (
+                "hours since 1-1-1 00:00:0.0",
+                "gregorian",
+                17_067_420.0,
+                -693_057_600_000,
+                1948,
+            ),
+            (
+                "days since 1850-01-01",
+                "standard",
+                0.0,
+                -3_786_825_600_000,
+                1850,
+            ),
+            (
+                "days since 1582-10-04",
+                "standard",
+                1.0,
+                -12_219_292_800_000,
+                1582,
+            ),
+            (
+                "days since 0001-01-01",
+                "proleptic_gregorian",
+                0.0,
+                -62_135_596_800_000,
+                1,
+            ),
+            (
+                "seconds since 1970-01-01T00:00:00Z",
+                "standard",
+                1.5,
+                1_500,
+                1970,
+            ),
+            (
+                "minutes since 1970-01-01 02:00 +02:00",
+                "",
+                -1.0,
+                -60_000,
+                1969,
+            ),
+            (
+                "months since 1999-12-15",
+                "standard",
+                2.0,
+                950_572_800_000,
+                2000,
+            ),
+            (
+                "years since 2000-02-01 06:00:00",
+                "standard",
+                1.0,
+                981_007_200_000,
+                2001,
+            ),
+        ];
+        for (units, calendar, value, moment, year) in cases {
+            let units_parsed = TimeUnits::parse(units, calendar).unwrap();
+            let found = units_parsed.moment_ms(value).unwrap();
+            assert_eq!(found, moment, "{units}");
+            assert_eq!(units_parsed.year(found), Some(year), "{units}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_unit_of_time_is_not_guessed() {
+        for units in [
+            "months since jan 1899",
+            "days",
+            "days since 2000-13-01",
+            "furlongs since 2000-01-01",
+            "days since 2000-01-01 25:00",
+        ] {
+            assert_eq!(TimeUnits::parse(units, "standard"), None, "{units}");
+        }
+        assert_eq!(TimeUnits::parse("days since 2000-01-01", "lunar"), None);
+        let months = TimeUnits::parse("months since 2000-01-01", "standard").unwrap();
+        assert_eq!(months.moment_ms(0.5), None);
+        assert_eq!(months.moment_ms(f64::NAN), None);
+    }
+
+    #[test]
+    fn every_day_of_a_few_centuries_has_the_year_that_holds_it() {
+        for calendar in [
+            Calendar::Standard,
+            Calendar::ProlepticGregorian,
+            Calendar::Julian,
+            Calendar::NoLeap,
+            Calendar::AllLeap,
+            Calendar::Days360,
+        ] {
+            for year in 1400..2100 {
+                let first = calendar.days(Date::new_year(year)).unwrap();
+                assert_eq!(calendar.year(first), year, "{calendar:?}");
+                assert_eq!(calendar.year(first - 1), year - 1, "{calendar:?}");
+            }
+        }
+    }
+}

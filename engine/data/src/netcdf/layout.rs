@@ -100,7 +100,7 @@ impl<R: Read + Seek> File<'_, R> {
         grid.time = times.as_ref().map(|times| TimeAxis {
             values: match rows {
                 GridRows::Time => Vec::new(),
-                GridRows::Cell => times.values.clone(),
+                GridRows::Cell => times.numbers(),
             },
             ..times.axis.clone()
         });
@@ -205,8 +205,12 @@ impl<R: Read + Seek> File<'_, R> {
             .iter()
             .map(|d| all.iter().find(|a| a.dim == *d).map(|a| a.name.clone()))
             .collect();
-        let Some(dims) = dims.filter(|_| variable.kind != Kind::Char && size <= COORDINATE_LIMIT)
-        else {
+        // What runs along time would have to be cut with the rows.
+        let along_time = |d: &usize| all.iter().any(|a| a.dim == *d && a.role == Role::Time);
+        let is_kept = variable.kind != Kind::Char
+            && size <= COORDINATE_LIMIT
+            && !variable.dims.iter().any(along_time);
+        let Some(dims) = dims.filter(|_| is_kept) else {
             return Ok(());
         };
         let values = self.values(index)?;
@@ -262,8 +266,15 @@ impl<R: Read + Seek> File<'_, R> {
             }
             edges.push(to);
         }
-        let is_finite = edges.iter().all(|e| e.is_finite());
-        Ok(Some(edges).filter(|e| is_finite && e.len() == centres.len() + 1))
+        // Some files carry bounds that nobody wrote: each centre must lie in its cell.
+        let encloses = |(edges, centre): (&[f64], &f64)| {
+            (edges[0] < *centre && *centre <= edges[1])
+                || (edges[0] > *centre && *centre >= edges[1])
+                || edges[0] == *centre && edges[1] != *centre
+        };
+        let is_sound =
+            edges.len() == centres.len() + 1 && edges.windows(2).zip(&centres).all(encloses);
+        Ok(Some(edges).filter(|_| is_sound))
     }
 
     /// A coordinate of every cell: from an axis, or from an auxiliary variable over the row axes.

@@ -19,7 +19,7 @@ pub(super) const YEAR: &str = "year";
 pub(super) struct Times {
     pub(super) axis: TimeAxis,
     /// The file's numbers.
-    pub(super) values: Vec<f64>,
+    values: Vec<f64>,
     moments: Moments,
     years: Vec<i32>,
 }
@@ -66,6 +66,15 @@ impl Times {
             values,
             moments,
             years,
+        }
+    }
+
+    /// The times as numbers in the units of the axis, which are not the file's where zero was moved.
+    pub(super) fn numbers(&self) -> Vec<f64> {
+        match &self.moments {
+            Moments::Timestamps(_) | Moments::Raw => self.values.clone(),
+            Moments::WholeDays(days) => days.iter().copied().map(f64::from).collect(),
+            Moments::Days(days) => days.clone(),
         }
     }
 

@@ -505,6 +505,7 @@ impl Drafting<'_> {
             .chain(self.grid.coordinates.keys())
             .map(String::as_str)
             .filter(|name| self.plan.variables.iter().any(|v| v.name == *name))
+            .filter(|name| !self.plan.dimensions.iter().any(|(d, _)| d == name))
             .collect();
         if !names.is_empty() {
             attributes
