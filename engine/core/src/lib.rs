@@ -18,27 +18,45 @@
     )
 )]
 
+pub mod advance;
+pub mod apply;
+pub mod attempt;
 pub mod dataset;
+pub mod decide;
 pub mod digest;
 pub mod fact;
 pub mod failure;
 pub mod ids;
+pub mod illegal;
 pub mod ingredient;
 pub mod input;
 pub mod key;
+pub mod ledger;
 pub mod order;
 pub mod plan;
 pub mod planning;
+mod ranges;
+mod results;
+pub mod state;
+pub mod task;
 mod tasks;
 
+pub use advance::advance;
+pub use apply::apply;
+pub use attempt::AttemptStatus;
 pub use dataset::{Dataset, DatasetKind, PartRef, TaskResult};
+pub use decide::decide;
 pub use digest::{Digest, Hasher};
 pub use fact::{Fact, RunStatus, SkipReason, Success};
 pub use failure::{Failure, FailureKind};
 pub use ids::{AttemptId, Generation, RunId, StageId, TaskId, Timestamp, WorkerId};
+pub use illegal::Illegal;
 pub use ingredient::{Ingredient, IngredientValue, diff_ingredients, ingredients};
 pub use input::{Capacity, Energy, Input, Outcome, TaskEnd};
 pub use key::{TaskKeys, task_key};
+pub use ledger::{AttemptRecord, Ledger};
 pub use order::{Lease, Order, Step};
 pub use plan::{Plan, PlannedStage, Reads, RunSpec, Tasks};
 pub use planning::{PlanError, Selection, Surroundings, plan};
+pub use state::{RunState, StageEnd, StageView, State, TaskFailure, next_wakeup};
+pub use task::{Counts, TaskStatus};

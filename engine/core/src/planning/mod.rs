@@ -14,6 +14,7 @@ use sunward_workflows::{Scope, Stage, Value, Workflow};
 
 pub use error::PlanError;
 use graph::Graph;
+pub(crate) use resources::gpus;
 
 use crate::digest::Digest;
 use crate::ids::{StageId, index_of};

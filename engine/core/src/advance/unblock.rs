@@ -1,0 +1,165 @@
+//! Stages whose upstream ended: they start, are skipped, or cannot start.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use sunward_workflows::{Reference, Scope, Value};
+
+use crate::decide::left_out;
+use crate::fact::{Fact, SkipReason};
+use crate::failure::{Failure, FailureKind};
+use crate::ids::StageId;
+use crate::order::{Order, Step};
+use crate::plan::PlannedStage;
+use crate::state::RunState;
+use crate::state::stage::{Phase, StageEnd, looks_up};
+
+/// Stages taken up in one step.
+const BATCH: usize = 1024;
+
+/// Takes up stages that wait for nothing more.
+pub(super) fn unblock(run: &RunState, step: &mut Step) {
+    for &id in run.unblocked.iter().take(BATCH) {
+        take_up(run, id, step);
+    }
+}
+
+fn take_up(run: &RunState, id: StageId, step: &mut Step) {
+    let Some((planned, stage)) = run.get(id) else {
+        return;
+    };
+    let skip = |reason| Fact::Skipped {
+        run: run.id,
+        stage: id,
+        reason,
+    };
+    let cannot = |failure| Fact::Unresolvable {
+        run: run.id,
+        stage: id,
+        failure,
+    };
+    if !planned.selected && !stage.from_cache {
+        step.facts.push(skip(SkipReason::NotSelected));
+        return;
+    }
+    let asks = condition_reads(planned);
+    if let Some(reason) = barred(run, planned, &asks) {
+        step.facts.push(skip(reason));
+        return;
+    }
+    match holds(run, planned, &asks) {
+        Ok(true) => {}
+        Ok(false) => {
+            step.facts.push(skip(SkipReason::Condition));
+            return;
+        }
+        Err(failure) => {
+            step.facts.push(cannot(failure));
+            return;
+        }
+    }
+    if stage.from_cache && !looks_up(planned) {
+        step.facts.push(cannot(left_out(&planned.stage.name)));
+        return;
+    }
+    match &planned.tasks {
+        Some(tasks) if planned.stage.inputs.is_empty() => step.facts.push(Fact::Resolved {
+            run: run.id,
+            stage: id,
+            inputs: Vec::new(),
+            tasks: tasks.clone(),
+        }),
+        Some(_) | None => {
+            step.facts.push(Fact::ResolveRequested {
+                run: run.id,
+                stage: id,
+            });
+            step.orders.push(Order::Resolve {
+                run: run.id,
+                stage: id,
+            });
+        }
+    }
+}
+
+/// Stages whose status the condition reads.
+fn condition_reads(planned: &PlannedStage) -> BTreeSet<String> {
+    planned
+        .stage
+        .condition
+        .as_ref()
+        .map(|condition| condition.uses().statuses)
+        .unwrap_or_default()
+}
+
+/// Why a stage is skipped because of one that it waits for. One that it only `needs`, and whose
+/// status its own condition asks for, does not bar it: the condition decides.
+fn barred(run: &RunState, planned: &PlannedStage, asks: &BTreeSet<String>) -> Option<SkipReason> {
+    let mut skipped = None;
+    for &id in &planned.upstream {
+        let (upstream, state) = run.get(id)?;
+        let reason = match &state.phase {
+            Phase::Ended(StageEnd::Succeeded) | Phase::Waiting | Phase::Resolving | Phase::Open => {
+                continue;
+            }
+            Phase::Ended(StageEnd::Failed | StageEnd::Cancelled) => SkipReason::UpstreamFailed(id),
+            Phase::Ended(StageEnd::Skipped(_)) => SkipReason::UpstreamSkipped(id),
+        };
+        if asks.contains(&upstream.stage.name) && !reads(planned, &upstream.stage.name) {
+            continue;
+        }
+        match reason {
+            SkipReason::UpstreamFailed(_) => return Some(reason),
+            SkipReason::UpstreamSkipped(_)
+            | SkipReason::Condition
+            | SkipReason::NotSelected
+            | SkipReason::Cancelled => {
+                skipped.get_or_insert(reason);
+            }
+        }
+    }
+    skipped
+}
+
+/// Whether a stage reads data from another.
+fn reads(planned: &PlannedStage, other: &str) -> bool {
+    planned
+        .stage
+        .inputs
+        .values()
+        .flat_map(|input| &input.from)
+        .any(|reference| match reference {
+            Reference::Port { stage, .. } => stage == other,
+            Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => false,
+        })
+}
+
+/// Whether the stage's condition holds; one without holds always.
+fn holds(run: &RunState, planned: &PlannedStage, asks: &BTreeSet<String>) -> Result<bool, Failure> {
+    let Some(condition) = &planned.stage.condition else {
+        return Ok(true);
+    };
+    let stages = asks
+        .iter()
+        .filter_map(|name| Some((name.clone(), run.find(name)?.status_word().to_owned())))
+        .collect();
+    let scope = Scope {
+        params: Arc::new(run.spec.params.clone()),
+        stages,
+        run: [
+            ("id", run.id.to_string()),
+            ("name", run.spec.workflow.name.clone()),
+        ]
+        .map(|(name, text)| (name.to_owned(), Value::String(text)))
+        .into(),
+        ..Scope::default()
+    };
+    condition.condition(&scope).map_err(|error| Failure {
+        kind: FailureKind::Input,
+        message: format!(
+            "stage {}: its condition cannot be evaluated: {error}",
+            planned.stage.name
+        ),
+        log_tail: String::new(),
+    })
+}

@@ -1,0 +1,82 @@
+//! Facts become state. The only thing that changes it, in a live engine and in recovery alike.
+
+mod runs;
+mod stages;
+mod tasks;
+mod workers;
+
+use crate::fact::Fact;
+use crate::ids::RunId;
+use crate::illegal::Illegal;
+use crate::state::{RunState, State};
+
+/// Makes a fact true. Costs time in proportion to the fact, not to the run; only what concerns a
+/// whole run (cancel, resume, retry) or a whole stage (its tasks become known) costs as much.
+///
+/// # Errors
+/// When the fact cannot be true after those before it. The state is then of no use any more: an
+/// engine stops, a recovery refuses the journal.
+pub fn apply(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
+    match fact {
+        Fact::EngineStarted { .. } => workers::engine_started(state),
+        Fact::Submitted { run, at, spec } => runs::submitted(state, *run, *at, spec),
+        Fact::Resumed { run, spec, .. } => runs::resumed(state, *run, spec),
+        Fact::Reopened { run, .. } => runs::reopened(state, *run),
+        Fact::CancelRequested { run, .. } => runs::cancel_requested(state, *run),
+        Fact::InterruptRequested { run, .. } => runs::interrupt_requested(state, *run),
+        Fact::RunEnded { run, status, at } => runs::ended(state, *run, *status, *at),
+        Fact::ResolveRequested { run, stage } => {
+            stages::resolve_requested(get(state, *run)?, *stage)
+        }
+        Fact::Resolved {
+            run,
+            stage,
+            inputs,
+            tasks,
+        } => stages::resolved(get(state, *run)?, *stage, inputs, tasks),
+        Fact::Unresolvable {
+            run,
+            stage,
+            failure,
+        } => stages::unresolvable(get(state, *run)?, *stage, failure),
+        Fact::LookupRequested {
+            run,
+            stage,
+            first,
+            count,
+        } => stages::lookup_requested(get(state, *run)?, *stage, *first, *count),
+        Fact::LookedUp {
+            run,
+            stage,
+            first,
+            count,
+            hits,
+        } => stages::looked_up(get(state, *run)?, *stage, *first, *count, hits),
+        Fact::Shared { run, stage, hits } => stages::shared(get(state, *run)?, *stage, hits),
+        Fact::Skipped { run, stage, reason } => stages::skipped(get(state, *run)?, *stage, reason),
+        Fact::Readied {
+            run,
+            stage,
+            indices,
+        } => tasks::readied(get(state, *run)?, *stage, indices),
+        Fact::Leased { worker, lease, .. } => tasks::leased(state, *worker, lease),
+        Fact::Finished {
+            run,
+            stage,
+            successes,
+        } => tasks::finished(state, *run, *stage, successes),
+        Fact::Failed { .. } => tasks::failed(state, fact),
+        Fact::Lost {
+            run,
+            stage,
+            indices,
+        } => tasks::lost(state, *run, *stage, indices),
+        Fact::WorkerJoined { worker, capacity } => workers::joined(state, *worker, *capacity),
+        Fact::WorkerLost { worker } => workers::lost(state, *worker),
+    }
+}
+
+/// A run that is known.
+fn get(state: &mut State, run: RunId) -> Result<&mut RunState, Illegal> {
+    state.runs.get_mut(&run).ok_or(Illegal::NoSuchRun(run))
+}

@@ -1,0 +1,266 @@
+//! Facts about a whole run.
+
+use std::sync::Arc;
+
+use super::get;
+use crate::fact::{RunStatus, SkipReason};
+use crate::ids::{RunId, StageId, Timestamp, place};
+use crate::illegal::Illegal;
+use crate::plan::RunSpec;
+use crate::ranges::Ranges;
+use crate::state::run::Stopping;
+use crate::state::stage::{Phase, StageEnd};
+use crate::state::{RunState, State};
+use crate::task::{TaskEvent, TaskStatus};
+
+/// A run exists.
+pub(super) fn submitted(
+    state: &mut State,
+    run: RunId,
+    at: Timestamp,
+    spec: &Arc<RunSpec>,
+) -> Result<(), Illegal> {
+    if let Some(newest) = state.newest
+        && run <= newest
+    {
+        return Err(Illegal::TakenRun(run, newest));
+    }
+    state.newest = Some(run);
+    state.active.insert(run);
+    state
+        .runs
+        .insert(run, RunState::new(run, at, Arc::clone(spec)));
+    Ok(())
+}
+
+/// A run goes on under a spec of the same meaning.
+pub(super) fn resumed(state: &mut State, run: RunId, spec: &Arc<RunSpec>) -> Result<(), Illegal> {
+    let one = get(state, run)?;
+    let (held, known) = (one.stages.len(), spec.plan.stages.len());
+    if !one.is_unfinished() || held != known {
+        return Err(Illegal::Run {
+            run,
+            status: one.status,
+            what: "resumed under this plan",
+        });
+    }
+    one.spec = Arc::clone(spec);
+    one.status = RunStatus::Running;
+    one.ended_at = None;
+    one.stopping = None;
+    forget_flights(one)?;
+    for worker in state.workers.values_mut() {
+        worker.held.retain(|(held, _), _| *held != run);
+    }
+    state.active.insert(run);
+    Ok(())
+}
+
+/// What was in flight is not any more: leases, look-ups, inputs being found.
+pub(super) fn forget_flights(run: &mut RunState) -> Result<(), Illegal> {
+    let cancelled = run.stopping == Some(Stopping::Cancel);
+    for id in run.ids() {
+        let stage = run.stage_mut(id)?;
+        match stage.phase {
+            Phase::Resolving => {
+                stage.phase = Phase::Waiting;
+                run.unblocked.insert(id);
+                continue;
+            }
+            Phase::Open => {}
+            Phase::Waiting | Phase::Ended(_) => continue,
+        }
+        let asked = std::mem::take(&mut stage.asked);
+        for (first, end) in asked.spans() {
+            stage.unasked.insert(first, end);
+        }
+        if stage.counts.of(TaskStatus::Active) > 0 {
+            for index in indices(run, id, TaskStatus::Active) {
+                release(run, id, index, cancelled)?;
+            }
+        }
+        run.settle(id);
+    }
+    Ok(())
+}
+
+/// A lease of a task ended without an outcome.
+pub(super) fn release(
+    run: &mut RunState,
+    id: StageId,
+    index: u32,
+    cancelled: bool,
+) -> Result<(), Illegal> {
+    if cancelled {
+        run.shift(id, index, TaskEvent::Cancel)?;
+    } else {
+        run.shift(id, index, TaskEvent::Lose)?;
+        run.stage_mut(id)?.ready.insert(index, index + 1);
+    }
+    Ok(())
+}
+
+/// Tasks of a stage that stand so. Costs time in proportion to the stage.
+fn indices(run: &RunState, id: StageId, status: TaskStatus) -> Vec<u32> {
+    run.get(id).map_or_else(Vec::new, |(_, stage)| {
+        (0..stage.count())
+            .filter(|index| stage.status.get(place(*index)) == Some(&status))
+            .collect()
+    })
+}
+
+/// What failed, was skipped or cancelled in a finished run waits again.
+pub(super) fn reopened(state: &mut State, run: RunId) -> Result<(), Illegal> {
+    let one = get(state, run)?;
+    match one.status {
+        RunStatus::Failed | RunStatus::Cancelled => {}
+        RunStatus::Running | RunStatus::Succeeded | RunStatus::Held | RunStatus::Interrupted => {
+            return Err(Illegal::Run {
+                run,
+                status: one.status,
+                what: "run again",
+            });
+        }
+    }
+    one.status = RunStatus::Running;
+    one.ended_at = None;
+    one.stopping = None;
+    one.sharing.stop();
+    let mut again = Vec::new();
+    for id in one.ids() {
+        let stage = one.stage_mut(id)?;
+        match &stage.phase {
+            Phase::Ended(StageEnd::Failed | StageEnd::Cancelled) if stage.count() > 0 => {
+                stage.phase = Phase::Open;
+                stage.unresolvable = None;
+                stage.tries.clear();
+                stage.failures.clear();
+                again.push(id);
+            }
+            Phase::Ended(StageEnd::Skipped(SkipReason::NotSelected) | StageEnd::Succeeded) => {}
+            Phase::Ended(StageEnd::Failed | StageEnd::Cancelled | StageEnd::Skipped(_))
+            | Phase::Waiting
+            | Phase::Resolving
+            | Phase::Open => {
+                stage.phase = Phase::Waiting;
+                stage.unresolvable = None;
+            }
+        }
+    }
+    one.recount();
+    for id in again {
+        let mut waiting = Ranges::default();
+        for status in [
+            TaskStatus::Failed,
+            TaskStatus::Cancelled,
+            TaskStatus::Skipped,
+        ] {
+            for index in indices(one, id, status) {
+                one.shift(id, index, TaskEvent::Reopen)?;
+                waiting.insert(index, index + 1);
+            }
+        }
+        for (first, end) in waiting.spans() {
+            one.queue(id, first, end)?;
+        }
+        one.settle(id);
+    }
+    state.active.insert(run);
+    Ok(())
+}
+
+/// A user wants the run to stop: what does not run now never will.
+pub(super) fn cancel_requested(state: &mut State, run: RunId) -> Result<(), Illegal> {
+    let one = get(state, run)?;
+    if !one.is_unfinished() {
+        return Err(Illegal::Run {
+            run,
+            status: one.status,
+            what: "cancelled",
+        });
+    }
+    one.status = RunStatus::Running;
+    one.ended_at = None;
+    one.stopping = Some(Stopping::Cancel);
+    one.sharing.stop();
+    one.backoffs.clear();
+    for id in one.ids() {
+        let (_, stage) = one.at(id)?;
+        match stage.phase {
+            Phase::Ended(_) => {}
+            Phase::Waiting | Phase::Resolving => {
+                one.end_stage(id, StageEnd::Skipped(SkipReason::Cancelled));
+            }
+            Phase::Open => {
+                stop_waiting(one, id, TaskEvent::Cancel)?;
+                one.settle(id);
+            }
+        }
+    }
+    one.unblocked.clear();
+    state.active.insert(run);
+    Ok(())
+}
+
+/// Tasks of a stage that have not begun never will.
+pub(super) fn stop_waiting(
+    run: &mut RunState,
+    id: StageId,
+    event: TaskEvent,
+) -> Result<(), Illegal> {
+    let stage = run.stage_mut(id)?;
+    stage.ready.clear();
+    stage.unasked.clear();
+    stage.asked.clear();
+    for status in [
+        TaskStatus::Waiting,
+        TaskStatus::Ready,
+        TaskStatus::Deferred,
+        TaskStatus::Held,
+    ] {
+        if run.at(id)?.1.counts.of(status) > 0 {
+            for index in indices(run, id, status) {
+                run.shift(id, index, event)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The engine is stopping.
+pub(super) fn interrupt_requested(state: &mut State, run: RunId) -> Result<(), Illegal> {
+    let one = get(state, run)?;
+    if one.status != RunStatus::Running {
+        return Err(Illegal::Run {
+            run,
+            status: one.status,
+            what: "interrupted",
+        });
+    }
+    if one.stopping.is_none() {
+        one.stopping = Some(Stopping::Interrupt);
+    }
+    Ok(())
+}
+
+/// A run ended, or stopped resumably.
+pub(super) fn ended(
+    state: &mut State,
+    run: RunId,
+    status: RunStatus,
+    at: Timestamp,
+) -> Result<(), Illegal> {
+    let one = get(state, run)?;
+    if one.status != RunStatus::Running || status == RunStatus::Running || one.active_tasks > 0 {
+        return Err(Illegal::Run {
+            run,
+            status: one.status,
+            what: "ended",
+        });
+    }
+    one.status = status;
+    one.ended_at = Some(at);
+    one.stopping = None;
+    state.active.remove(&run);
+    Ok(())
+}

@@ -1,0 +1,288 @@
+//! Facts about leases and how they ended.
+
+use std::collections::BTreeMap;
+
+use super::get;
+use super::runs::release;
+use crate::attempt::{AttemptEvent, AttemptStatus};
+use crate::fact::{Fact, Success};
+use crate::failure::FailureKind;
+use crate::ids::{Generation, RunId, StageId, TaskId, WorkerId, place};
+use crate::illegal::Illegal;
+use crate::ledger::{AttemptRecord, Spent};
+use crate::order::Lease;
+use crate::state::run::Stopping;
+use crate::state::stage::TaskFailure;
+use crate::state::{RunState, State};
+use crate::task::TaskEvent;
+
+/// Attempts of one run whose times are kept one by one; beyond, they count in sums only.
+const TIMED_ATTEMPTS: u32 = 100_000;
+
+/// A worker may try these tasks.
+pub(super) fn leased(state: &mut State, worker: WorkerId, lease: &Lease) -> Result<(), Illegal> {
+    let Lease {
+        run: id,
+        stage,
+        first,
+        count,
+        generation,
+        ..
+    } = *lease;
+    let holder = state
+        .workers
+        .get_mut(&worker)
+        .ok_or(Illegal::NoSuchWorker(worker))?;
+    *holder.held.entry((id, stage)).or_default() += count;
+    let run = get(state, id)?;
+    let end = first.saturating_add(count);
+    for index in first..end {
+        run.shift(stage, index, TaskEvent::Lease)?;
+        let state = run.stage_mut(stage)?;
+        let current = &mut state.generation[place(index)];
+        if generation.0 <= *current {
+            return Err(Illegal::Generation {
+                task: TaskId {
+                    run: id,
+                    stage,
+                    index,
+                },
+                got: generation,
+                current: Generation(*current),
+            });
+        }
+        *current = generation.0;
+        state.holder[place(index)] = worker.0;
+    }
+    run.stage_mut(stage)?.ready.remove(first, end);
+    run.settle(stage);
+    Ok(())
+}
+
+/// The lease is the task's current one; gives its holder.
+fn current(
+    run: &RunState,
+    stage: StageId,
+    index: u32,
+    generation: Generation,
+) -> Result<u32, Illegal> {
+    let task = TaskId {
+        run: run.id,
+        stage,
+        index,
+    };
+    let state = run.at(stage)?.1;
+    let held = state
+        .generation
+        .get(place(index))
+        .copied()
+        .ok_or(Illegal::NoSuchTask(task))?;
+    if held != generation.0 {
+        return Err(Illegal::Generation {
+            task,
+            got: generation,
+            current: Generation(held),
+        });
+    }
+    Ok(state.holder.get(place(index)).copied().unwrap_or_default())
+}
+
+/// Leases that ended, by who had them.
+#[derive(Default)]
+struct Freed(BTreeMap<u32, u32>);
+
+impl Freed {
+    fn one(&mut self, holder: u32) {
+        *self.0.entry(holder).or_default() += 1;
+    }
+
+    fn give_back(self, state: &mut State, run: RunId, stage: StageId) {
+        for (holder, count) in self.0 {
+            if let Some(worker) = state.workers.get_mut(&WorkerId(holder)) {
+                worker.release(run, stage, count);
+            }
+        }
+    }
+}
+
+/// Keeps the times of an attempt, while there is room.
+fn record(run: &mut RunState, stage: StageId, record: AttemptRecord) -> Result<(), Illegal> {
+    if run.timed_attempts < TIMED_ATTEMPTS {
+        run.timed_attempts += 1;
+        run.stage_mut(stage)?.attempts.push(record);
+    }
+    Ok(())
+}
+
+/// Attempts succeeded.
+pub(super) fn finished(
+    state: &mut State,
+    id: RunId,
+    stage: StageId,
+    successes: &[Success],
+) -> Result<(), Illegal> {
+    let mut freed = Freed::default();
+    let run = get(state, id)?;
+    let shares = run.at(stage)?.1.shares;
+    for success in successes {
+        let index = success.index;
+        freed.one(current(run, stage, index, success.generation)?);
+        run.shift(stage, index, TaskEvent::Succeed)?;
+        let one = run.stage_mut(stage)?;
+        one.results.put(index, &success.result);
+        one.ledger.add(Spent {
+            started_ms: success.started_ms,
+            wall_us: success.wall_us,
+            cpu_us: success.cpu_us,
+            energy: success.energy,
+        });
+        let status = AttemptStatus::ended(true, AttemptEvent::Succeed).unwrap_or_default();
+        record(
+            run,
+            stage,
+            AttemptRecord {
+                index,
+                generation: success.generation.0,
+                status,
+                started_ms: success.started_ms,
+                wall_us: success.wall_us,
+            },
+        )?;
+        if shares {
+            run.sharing.succeeded((stage, index));
+        }
+    }
+    run.settle(stage);
+    freed.give_back(state, id, stage);
+    Ok(())
+}
+
+/// An attempt failed.
+pub(super) fn failed(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
+    let Fact::Failed {
+        run: id,
+        stage,
+        index,
+        generation,
+        started_ms,
+        wall_us,
+        cpu_us,
+        energy,
+        failure,
+        retry_at,
+    } = fact
+    else {
+        return Ok(());
+    };
+    let (stage, index) = (*stage, *index);
+    let mut freed = Freed::default();
+    let run = get(state, *id)?;
+    freed.one(current(run, stage, index, *generation)?);
+    let stopped = failure.kind == FailureKind::Cancelled;
+    let event = match retry_at {
+        Some(_) => TaskEvent::Defer,
+        None if stopped && run.stopping == Some(Stopping::Cancel) => TaskEvent::Cancel,
+        None => TaskEvent::Fail,
+    };
+    run.shift(stage, index, event)?;
+    let one = run.stage_mut(stage)?;
+    one.ledger.add(Spent {
+        started_ms: *started_ms,
+        wall_us: *wall_us,
+        cpu_us: *cpu_us,
+        energy: *energy,
+    });
+    if !stopped {
+        one.ledger.failed_attempts += 1;
+        let attempt = one.attempt(index);
+        one.remember(TaskFailure {
+            index,
+            attempt,
+            last: retry_at.is_none(),
+            failure: failure.clone(),
+        });
+    }
+    if let Some(due) = retry_at {
+        let tries = one.tries.entry(index).or_default();
+        match failure.kind {
+            FailureKind::Infrastructure => tries.uncharged += 1,
+            FailureKind::Cancelled => {}
+            FailureKind::Exit(_)
+            | FailureKind::Signal(_)
+            | FailureKind::Timeout
+            | FailureKind::Memory
+            | FailureKind::Output
+            | FailureKind::Input => tries.charged += 1,
+        }
+        tries.due = Some(*due);
+        run.backoffs.insert((*due, stage, index));
+    } else {
+        run.free_followers(stage, index)?;
+    }
+    let how = if stopped {
+        AttemptEvent::Cancel
+    } else {
+        AttemptEvent::Fail
+    };
+    let status = AttemptStatus::ended(true, how).unwrap_or_default();
+    record(
+        run,
+        stage,
+        AttemptRecord {
+            index,
+            generation: generation.0,
+            status,
+            started_ms: *started_ms,
+            wall_us: *wall_us,
+        },
+    )?;
+    run.settle(stage);
+    freed.give_back(state, *id, stage);
+    Ok(())
+}
+
+/// Leases ended without an outcome.
+pub(super) fn lost(
+    state: &mut State,
+    id: RunId,
+    stage: StageId,
+    indices: &[u32],
+) -> Result<(), Illegal> {
+    let mut freed = Freed::default();
+    let run = get(state, id)?;
+    let cancelled = run.stopping == Some(Stopping::Cancel);
+    let charged = run.stopping.is_none();
+    for &index in indices {
+        let generation = run.at(stage)?.1.generation.get(place(index)).copied();
+        freed.one(current(
+            run,
+            stage,
+            index,
+            Generation(generation.unwrap_or_default()),
+        )?);
+        release(run, stage, index, cancelled)?;
+        let one = run.stage_mut(stage)?;
+        one.ledger.lost_attempts += 1;
+        if charged {
+            one.tries.entry(index).or_default().uncharged += 1;
+        }
+    }
+    run.settle(stage);
+    freed.give_back(state, id, stage);
+    Ok(())
+}
+
+/// Tasks whose wait is over are ready.
+pub(super) fn readied(run: &mut RunState, stage: StageId, indices: &[u32]) -> Result<(), Illegal> {
+    for &index in indices {
+        run.shift(stage, index, TaskEvent::Open)?;
+        let one = run.stage_mut(stage)?;
+        one.ready.insert(index, index + 1);
+        let due = one.tries.get_mut(&index).and_then(|tries| tries.due.take());
+        if let Some(due) = due {
+            run.backoffs.remove(&(due, stage, index));
+        }
+    }
+    run.settle(stage);
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! Facts about workers, and about the engine itself.
+
+use std::collections::BTreeMap;
+
+use super::runs::forget_flights;
+use crate::ids::WorkerId;
+use crate::illegal::Illegal;
+use crate::input::Capacity;
+use crate::state::{State, Worker};
+
+/// An engine took the state up: nobody works on anything.
+pub(super) fn engine_started(state: &mut State) -> Result<(), Illegal> {
+    state.workers.clear();
+    for id in &state.active {
+        if let Some(run) = state.runs.get_mut(id) {
+            forget_flights(run)?;
+        }
+    }
+    Ok(())
+}
+
+/// A worker is there. What it held in an earlier life was given up by facts before this one.
+pub(super) fn joined(
+    state: &mut State,
+    worker: WorkerId,
+    capacity: Capacity,
+) -> Result<(), Illegal> {
+    let held = BTreeMap::new();
+    state.workers.insert(worker, Worker { capacity, held });
+    Ok(())
+}
+
+/// A worker is gone. What it held was given up by facts before this one.
+pub(super) fn lost(state: &mut State, worker: WorkerId) -> Result<(), Illegal> {
+    state
+        .workers
+        .remove(&worker)
+        .map(|_| ())
+        .ok_or(Illegal::NoSuchWorker(worker))
+}

@@ -1,0 +1,119 @@
+//! How an attempt stands, and every way from one standing to another.
+
+use serde::{Deserialize, Serialize};
+
+/// How an attempt stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AttemptStatus {
+    /// A worker was chosen for it.
+    #[default]
+    Offered,
+    /// The worker has it.
+    Leased,
+    /// It runs.
+    Running,
+    /// It gave a result.
+    Succeeded,
+    /// It failed.
+    Failed,
+    /// Nothing was heard of it again.
+    Lost,
+    /// The pool's owner took the machine back.
+    Preempted,
+    /// It was stopped.
+    Cancelled,
+}
+
+/// What happens to an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptEvent {
+    /// The worker took it.
+    Accept,
+    /// Its execution began.
+    Start,
+    /// It gave a result.
+    Succeed,
+    /// It failed.
+    Fail,
+    /// Its worker is gone, or dropped it.
+    Lose,
+    /// The pool's owner took the machine back.
+    Preempt,
+    /// It was stopped.
+    Cancel,
+}
+
+impl AttemptStatus {
+    /// Where an event leads from here; `None` when it cannot happen here. A lost or preempted
+    /// attempt sends its task back to `Ready`.
+    #[must_use]
+    pub const fn next(self, event: AttemptEvent) -> Option<Self> {
+        use AttemptEvent as E;
+        match self {
+            Self::Offered => match event {
+                E::Accept => Some(Self::Leased),
+                E::Lose => Some(Self::Lost),
+                E::Preempt => Some(Self::Preempted),
+                E::Cancel => Some(Self::Cancelled),
+                E::Start | E::Succeed | E::Fail => None,
+            },
+            Self::Leased => match event {
+                E::Start => Some(Self::Running),
+                E::Fail => Some(Self::Failed),
+                E::Lose => Some(Self::Lost),
+                E::Preempt => Some(Self::Preempted),
+                E::Cancel => Some(Self::Cancelled),
+                E::Accept | E::Succeed => None,
+            },
+            Self::Running => match event {
+                E::Succeed => Some(Self::Succeeded),
+                E::Fail => Some(Self::Failed),
+                E::Lose => Some(Self::Lost),
+                E::Preempt => Some(Self::Preempted),
+                E::Cancel => Some(Self::Cancelled),
+                E::Accept | E::Start => None,
+            },
+            Self::Succeeded | Self::Failed | Self::Lost | Self::Preempted | Self::Cancelled => {
+                match event {
+                    E::Accept
+                    | E::Start
+                    | E::Succeed
+                    | E::Fail
+                    | E::Lose
+                    | E::Preempt
+                    | E::Cancel => None,
+                }
+            }
+        }
+    }
+
+    /// How an attempt stands that was leased and, if `ran`, executed, after it ended so.
+    pub(crate) fn ended(ran: bool, event: AttemptEvent) -> Option<Self> {
+        let leased = Self::Offered.next(AttemptEvent::Accept)?;
+        let at = if ran {
+            leased.next(AttemptEvent::Start)?
+        } else {
+            leased
+        };
+        at.next(event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AttemptEvent, AttemptStatus};
+
+    #[test]
+    fn an_attempt_succeeds_only_after_it_ran() {
+        assert_eq!(
+            AttemptStatus::ended(true, AttemptEvent::Succeed),
+            Some(AttemptStatus::Succeeded)
+        );
+        assert_eq!(AttemptStatus::ended(false, AttemptEvent::Succeed), None);
+        assert_eq!(
+            AttemptStatus::ended(false, AttemptEvent::Lose),
+            Some(AttemptStatus::Lost)
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! Answers to orders: inputs found, results looked up.
+
+use crate::dataset::{Dataset, TaskResult};
+use crate::fact::Fact;
+use crate::failure::{Failure, FailureKind};
+use crate::ids::{RunId, StageId, index_of};
+use crate::order::Step;
+use crate::plan::Tasks;
+use crate::state::State;
+use crate::state::stage::Phase;
+
+/// A stage's inputs and tasks were found, or not.
+pub(super) fn resolved(
+    state: &State,
+    run: RunId,
+    id: StageId,
+    answer: Result<(Vec<Dataset>, Tasks), Failure>,
+) -> Step {
+    let Some((planned, stage)) = state.runs.get(&run).and_then(|one| one.get(id)) else {
+        return Step::default();
+    };
+    if stage.phase != Phase::Resolving {
+        return Step::default();
+    }
+    let ports = planned.stage.inputs.len();
+    let fact = match answer {
+        Ok((inputs, tasks)) if inputs.len() == ports => Fact::Resolved {
+            run,
+            stage: id,
+            inputs,
+            tasks,
+        },
+        Ok((inputs, _)) => Fact::Unresolvable {
+            run,
+            stage: id,
+            failure: Failure {
+                kind: FailureKind::Infrastructure,
+                message: format!(
+                    "stage {} has {ports} inputs, {} were found; this is a fault of the engine, \
+                     please report it",
+                    planned.stage.name,
+                    inputs.len()
+                ),
+                log_tail: String::new(),
+            },
+        },
+        Err(failure) => Fact::Unresolvable {
+            run,
+            stage: id,
+            failure,
+        },
+    };
+    Step {
+        facts: vec![fact],
+        orders: Vec::new(),
+    }
+}
+
+/// Keys were looked up.
+pub(super) fn looked_up(
+    state: &State,
+    run: RunId,
+    id: StageId,
+    first: u32,
+    count: u32,
+    mut hits: Vec<(u32, TaskResult)>,
+) -> Step {
+    let Some((planned, stage)) = state.runs.get(&run).and_then(|one| one.get(id)) else {
+        return Step::default();
+    };
+    let end = first.saturating_add(count);
+    if !stage.asked.contains(first, end) {
+        return Step::default();
+    }
+    hits.retain(|(index, _)| (first..end).contains(index));
+    hits.sort_by_key(|(index, _)| *index);
+    hits.dedup_by_key(|(index, _)| *index);
+    let fact = if stage.from_cache && index_of(hits.len()) < count {
+        Fact::Unresolvable {
+            run,
+            stage: id,
+            failure: left_out(&planned.stage.name),
+        }
+    } else {
+        Fact::LookedUp {
+            run,
+            stage: id,
+            first,
+            count,
+            hits,
+        }
+    };
+    Step {
+        facts: vec![fact],
+        orders: Vec::new(),
+    }
+}
+
+/// Why a stage that `--only` left out, but whose results are needed, cannot give them.
+pub(crate) fn left_out(stage: &str) -> Failure {
+    Failure {
+        kind: FailureKind::Input,
+        message: format!(
+            "--only left out stage {stage}, and its results are not all in the cache; run it once, \
+             with --until {stage} or without --only"
+        ),
+        log_tail: String::new(),
+    }
+}

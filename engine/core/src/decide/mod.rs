@@ -1,0 +1,40 @@
+//! What arrives becomes facts and orders. Nothing is changed here.
+
+mod answers;
+mod ended;
+mod retrying;
+mod runs;
+mod workers;
+
+pub(crate) use answers::left_out;
+
+use crate::ids::Timestamp;
+use crate::input::Input;
+use crate::order::Step;
+use crate::state::State;
+
+/// What follows from an input at once. What follows from that in turn, [`crate::advance`] says.
+/// An input that is about nothing that is there, or that comes too late, gives an empty step.
+#[must_use]
+pub fn decide(state: &State, now: Timestamp, input: Input) -> Step {
+    match input {
+        Input::Start => runs::start(state, now),
+        Input::Submit { run, spec } => runs::submit(state, now, run, spec),
+        Input::Resume { run, spec } => runs::resume(state, now, run, spec),
+        Input::Retry { run } => runs::retry(state, now, run),
+        Input::Cancel { run } => runs::cancel(state, now, run),
+        Input::Interrupt => runs::interrupt(state, now),
+        Input::WorkerJoined { worker, capacity } => workers::joined(state, worker, capacity),
+        Input::WorkerLost { worker } => workers::lost(state, worker),
+        Input::Ended { worker: _, ends } => ended::ended(state, now, ends),
+        Input::Resolved { run, stage, answer } => answers::resolved(state, run, stage, answer),
+        Input::LookedUp {
+            run,
+            stage,
+            first,
+            count,
+            hits,
+        } => answers::looked_up(state, run, stage, first, count, hits),
+        Input::Tick => Step::default(),
+    }
+}

@@ -1,0 +1,112 @@
+//! Inputs about whole runs: what users and the engine's own life bring.
+
+use std::sync::Arc;
+
+use crate::fact::{Fact, RunStatus};
+use crate::ids::{RunId, Timestamp};
+use crate::order::{Order, Step};
+use crate::plan::RunSpec;
+use crate::state::State;
+use crate::state::run::Stopping;
+
+/// An engine takes the state up. Runs that were being cancelled go on being cancelled.
+pub(super) fn start(state: &State, now: Timestamp) -> Step {
+    let mut facts = vec![Fact::EngineStarted { at: now }];
+    for id in &state.active {
+        let cancelled = state
+            .runs
+            .get(id)
+            .is_some_and(|run| run.stopping == Some(Stopping::Cancel));
+        if !cancelled {
+            facts.push(Fact::RunEnded {
+                run: *id,
+                status: RunStatus::Interrupted,
+                at: now,
+            });
+        }
+    }
+    Step {
+        facts,
+        orders: Vec::new(),
+    }
+}
+
+/// A new run.
+pub(super) fn submit(state: &State, now: Timestamp, run: RunId, spec: Arc<RunSpec>) -> Step {
+    if state.newest.is_some_and(|newest| run <= newest) {
+        return Step::default();
+    }
+    Step {
+        facts: vec![Fact::Submitted { run, at: now, spec }],
+        orders: Vec::new(),
+    }
+}
+
+/// An unfinished run is taken up again, under a plan of the same shape.
+pub(super) fn resume(state: &State, now: Timestamp, run: RunId, spec: Arc<RunSpec>) -> Step {
+    let fits = state.runs.get(&run).is_some_and(|one| {
+        one.is_unfinished() && one.spec.plan.stages.len() == spec.plan.stages.len()
+    });
+    if !fits {
+        return Step::default();
+    }
+    Step {
+        facts: vec![Fact::Resumed { run, at: now, spec }],
+        orders: Vec::new(),
+    }
+}
+
+/// What failed or was skipped in a finished run is run again.
+pub(super) fn retry(state: &State, now: Timestamp, run: RunId) -> Step {
+    match state.runs.get(&run).map(|one| one.status) {
+        Some(RunStatus::Failed | RunStatus::Cancelled) => Step {
+            facts: vec![Fact::Reopened { run, at: now }],
+            orders: Vec::new(),
+        },
+        Some(
+            RunStatus::Running | RunStatus::Succeeded | RunStatus::Held | RunStatus::Interrupted,
+        )
+        | None => Step::default(),
+    }
+}
+
+/// A user wants a run to stop.
+pub(super) fn cancel(state: &State, now: Timestamp, run: RunId) -> Step {
+    let wanted = state
+        .runs
+        .get(&run)
+        .is_some_and(|one| one.is_unfinished() && one.stopping != Some(Stopping::Cancel));
+    if !wanted {
+        return Step::default();
+    }
+    Step {
+        facts: vec![Fact::CancelRequested { run, at: now }],
+        orders: revoke(state, run),
+    }
+}
+
+/// The engine stops: every run that goes on stops resumably.
+pub(super) fn interrupt(state: &State, now: Timestamp) -> Step {
+    let mut step = Step::default();
+    for &run in &state.active {
+        if state
+            .runs
+            .get(&run)
+            .is_some_and(|one| one.stopping.is_none())
+        {
+            step.facts.push(Fact::InterruptRequested { run, at: now });
+            step.orders.extend(revoke(state, run));
+        }
+    }
+    step
+}
+
+/// Takes back what workers hold of a run.
+fn revoke(state: &State, run: RunId) -> Vec<Order> {
+    state
+        .workers
+        .iter()
+        .filter(|(_, worker)| worker.held.keys().any(|(held, _)| *held == run))
+        .map(|(id, _)| Order::Revoke { worker: *id, run })
+        .collect()
+}

@@ -1,0 +1,209 @@
+//! What the tasks of one stage gave, packed: most tasks give one part at one port, and a scatter may
+//! have a million of them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::{Dataset, DatasetKind, PartRef, TaskResult};
+use crate::digest::Digest;
+use crate::ids::place;
+
+/// Tasks whose packed results lie in one block; blocks come into being with their first result.
+const CHUNK: u32 = 256;
+
+/// Marks a place in a block where no packed result is.
+const VACANT: u64 = u64::MAX;
+
+/// Results by task index. Whether a task has one is the task's status, not known here.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Results {
+    /// Tasks of the stage.
+    count: u32,
+    /// Blocks of packed results; empty until needed.
+    chunks: Vec<Option<Chunk>>,
+    /// Whatever does not pack: several ports or several parts.
+    wide: BTreeMap<u32, TaskResult>,
+}
+
+/// Packed results of neighbours, all of one kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Chunk {
+    kind: DatasetKind,
+    entries: Vec<Packed>,
+}
+
+/// One dataset of one part at the only port: 80 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Packed {
+    content: Digest,
+    part: Digest,
+    bytes: u64,
+    rows: u64,
+}
+
+impl Packed {
+    const NONE: Self = Self {
+        content: Digest([0; 32]),
+        part: Digest([0; 32]),
+        bytes: VACANT,
+        rows: 0,
+    };
+
+    /// Packs a result, where it fits.
+    fn of(result: &TaskResult) -> Option<(DatasetKind, Self)> {
+        let [dataset] = result.ports.as_slice() else {
+            return None;
+        };
+        let [part] = dataset.parts.as_slice() else {
+            return None;
+        };
+        (dataset.rows == part.rows && part.bytes != VACANT).then_some((
+            dataset.kind,
+            Self {
+                content: dataset.content,
+                part: part.digest,
+                bytes: part.bytes,
+                rows: part.rows,
+            },
+        ))
+    }
+
+    fn dataset(&self, kind: DatasetKind) -> Dataset {
+        Dataset {
+            kind,
+            content: self.content,
+            rows: self.rows,
+            parts: vec![PartRef {
+                digest: self.part,
+                bytes: self.bytes,
+                rows: self.rows,
+            }],
+        }
+    }
+}
+
+impl Results {
+    /// Room for so many tasks; takes no memory yet.
+    pub(crate) fn of(count: u32) -> Self {
+        Self {
+            count,
+            ..Self::default()
+        }
+    }
+
+    /// Keeps a task's result. One without ports takes no room.
+    pub(crate) fn put(&mut self, index: u32, result: &TaskResult) {
+        if result.ports.is_empty() {
+            return;
+        }
+        let Some((kind, packed)) = Packed::of(result) else {
+            self.wide.insert(index, result.clone());
+            return;
+        };
+        let block = index / CHUNK;
+        if self.chunks.is_empty() {
+            self.chunks = vec![None; place(self.count.div_ceil(CHUNK))];
+        }
+        let size = CHUNK.min(self.count.saturating_sub(block * CHUNK));
+        let Some(slot) = self.chunks.get_mut(place(block)) else {
+            self.wide.insert(index, result.clone());
+            return;
+        };
+        let chunk = slot.get_or_insert_with(|| Chunk {
+            kind,
+            entries: vec![Packed::NONE; place(size)],
+        });
+        match chunk.entries.get_mut(place(index % CHUNK)) {
+            Some(entry) if chunk.kind == kind => *entry = packed,
+            Some(_) | None => {
+                self.wide.insert(index, result.clone());
+            }
+        }
+    }
+
+    /// A task's result, given that it has one.
+    pub(crate) fn get(&self, index: u32) -> TaskResult {
+        if let Some(result) = self.wide.get(&index) {
+            return result.clone();
+        }
+        TaskResult {
+            ports: self.packed(index).into_iter().collect(),
+        }
+    }
+
+    /// What a task gave at one port, given that it has a result.
+    pub(crate) fn port(&self, index: u32, port: usize) -> Option<Dataset> {
+        if let Some(result) = self.wide.get(&index) {
+            return result.ports.get(port).cloned();
+        }
+        (port == 0).then(|| self.packed(index)).flatten()
+    }
+
+    fn packed(&self, index: u32) -> Option<Dataset> {
+        let chunk = self.chunks.get(place(index / CHUNK))?.as_ref()?;
+        let entry = chunk.entries.get(place(index % CHUNK))?;
+        (entry.bytes != VACANT).then(|| entry.dataset(chunk.kind))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Results;
+    use crate::dataset::{Dataset, DatasetKind, PartRef, TaskResult};
+    use crate::digest::Digest;
+
+    fn table(seed: u8, parts: u64) -> Dataset {
+        Dataset {
+            kind: DatasetKind::Table,
+            content: Digest::of(&[seed]),
+            rows: parts * 3,
+            parts: (0..parts)
+                .map(|part| PartRef {
+                    digest: Digest::of(&[seed, u8::try_from(part).unwrap_or(0)]),
+                    bytes: 10 + part,
+                    rows: 3,
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn every_shape_of_result_comes_back_as_it_was_put() {
+        let file = Dataset {
+            kind: DatasetKind::File,
+            ..table(9, 1)
+        };
+        let shapes = [
+            TaskResult::default(),
+            TaskResult {
+                ports: vec![table(1, 1)],
+            },
+            TaskResult { ports: vec![file] },
+            TaskResult {
+                ports: vec![table(2, 4)],
+            },
+            TaskResult {
+                ports: vec![table(3, 0)],
+            },
+            TaskResult {
+                ports: vec![table(4, 1), table(5, 2)],
+            },
+        ];
+        let mut results = Results::of(1000);
+        for index in 0..1000_u32 {
+            results.put(index, &shapes[index as usize % shapes.len()]);
+        }
+        for index in 0..1000_u32 {
+            let expected = &shapes[index as usize % shapes.len()];
+            assert_eq!(&results.get(index), expected);
+            assert_eq!(results.port(index, 1).as_ref(), expected.ports.get(1));
+            assert_eq!(results.port(index, 0).as_ref(), expected.ports.first());
+        }
+    }
+
+    #[test]
+    fn a_packed_result_takes_eighty_bytes() {
+        assert_eq!(size_of::<super::Packed>(), 80);
+    }
+}

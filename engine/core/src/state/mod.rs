@@ -1,0 +1,120 @@
+//! What is true now: runs, their stages and tasks, and the workers. Only `apply` changes it.
+
+pub(crate) mod run;
+pub(crate) mod sharing;
+pub(crate) mod stage;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+pub use run::RunState;
+pub use stage::{StageEnd, TaskFailure};
+pub use view::StageView;
+
+use crate::fact::RunStatus;
+use crate::ids::{RunId, StageId, Timestamp, WorkerId};
+use crate::input::Capacity;
+
+/// What is true now. It can be written whole as a snapshot; facts after it go on from there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    pub(crate) runs: BTreeMap<RunId, RunState>,
+    /// The newest id ever taken, archived runs included.
+    pub(crate) newest: Option<RunId>,
+    /// Runs that go on.
+    pub(crate) active: BTreeSet<RunId>,
+    pub(crate) workers: BTreeMap<WorkerId, Worker>,
+}
+
+/// A worker that is there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Worker {
+    pub(crate) capacity: Capacity,
+    /// How many tasks of which stage it has leases of.
+    pub(crate) held: BTreeMap<(RunId, StageId), u32>,
+}
+
+impl Worker {
+    /// It has so many leases less.
+    pub(crate) fn release(&mut self, run: RunId, stage: StageId, count: u32) {
+        if let Some(held) = self.held.get_mut(&(run, stage)) {
+            *held = held.saturating_sub(count);
+            if *held == 0 {
+                self.held.remove(&(run, stage));
+            }
+        }
+    }
+}
+
+impl State {
+    /// One run.
+    #[must_use]
+    pub fn run(&self, run: RunId) -> Option<&RunState> {
+        self.runs.get(&run)
+    }
+
+    /// All runs that are kept, oldest first.
+    pub fn runs(&self) -> impl DoubleEndedIterator<Item = (RunId, &RunState)> {
+        self.runs.iter().map(|(id, run)| (*id, run))
+    }
+
+    /// The newest run.
+    #[must_use]
+    pub fn newest(&self) -> Option<RunId> {
+        self.runs.keys().next_back().copied()
+    }
+
+    /// The id that the next run gets.
+    #[must_use]
+    pub fn next_run(&self) -> RunId {
+        RunId(self.newest.map_or(1, |newest| newest.0 + 1))
+    }
+
+    /// Runs that go on now.
+    pub fn going_on(&self) -> impl Iterator<Item = RunId> + '_ {
+        self.active.iter().copied()
+    }
+
+    /// The workers that are there.
+    pub fn workers(&self) -> impl Iterator<Item = (WorkerId, Capacity)> + '_ {
+        self.workers
+            .iter()
+            .map(|(id, worker)| (*id, worker.capacity))
+    }
+
+    /// Takes a finished run out, once it is archived; `None` when it is not there or goes on.
+    pub fn archive(&mut self, run: RunId) -> Option<RunState> {
+        match self.runs.get(&run)?.status {
+            RunStatus::Succeeded | RunStatus::Failed | RunStatus::Cancelled => {
+                self.runs.remove(&run)
+            }
+            RunStatus::Running | RunStatus::Held | RunStatus::Interrupted => None,
+        }
+    }
+
+    /// Puts an archived run back, so that it can be read or retried.
+    pub fn restore(&mut self, run: RunState) {
+        self.newest = self.newest.max(Some(run.id));
+        self.runs.entry(run.id).or_insert(run);
+    }
+
+    /// When something is to be decided although nothing arrived: give [`crate::Input::Tick`] then.
+    /// Any fact may change the answer.
+    #[must_use]
+    pub fn next_wakeup(&self) -> Option<Timestamp> {
+        self.active
+            .iter()
+            .filter_map(|id| self.runs.get(id))
+            .filter(|run| run.stopping.is_none())
+            .filter_map(|run| run.backoffs.first().map(|(due, _, _)| *due))
+            .min()
+    }
+}
+
+/// When something is to be decided although nothing arrived; see [`State::next_wakeup`].
+#[must_use]
+pub fn next_wakeup(state: &State) -> Option<Timestamp> {
+    state.next_wakeup()
+}
