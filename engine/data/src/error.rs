@@ -73,6 +73,9 @@ pub enum DataError {
     /// Something asked for does not exist in the data: a column, a row range, a variable.
     #[error("{0}")]
     NoSuch(String),
+    /// A NetCDF file could not be read or written.
+    #[error(transparent)]
+    Netcdf(#[from] crate::netcdf::NetcdfError),
     /// Arrow refused values.
     #[error("{what}: {source}")]
     Arrow {
@@ -148,6 +151,7 @@ impl DataError {
             | Self::Schema { .. }
             | Self::Unsupported(_)
             | Self::NoSuch(_)
+            | Self::Netcdf(_)
             | Self::Arrow { .. } => false,
         }
     }

@@ -32,7 +32,15 @@ pub(crate) struct Incoming {
 impl Incoming {
     /// A new, empty file in `folder`.
     pub(crate) fn create(folder: &Path) -> Result<Self, DataError> {
-        let path = fresh_path(folder, "");
+        Self::create_at(fresh_path(folder, ""), folder)
+    }
+
+    /// The same in a user's folder, under a name that says whose it is.
+    pub(crate) fn create_hidden(folder: &Path) -> Result<Self, DataError> {
+        Self::create_at(fresh_path(folder, ".sunward-tmp"), folder)
+    }
+
+    fn create_at(path: PathBuf, folder: &Path) -> Result<Self, DataError> {
         let open = || {
             fs::OpenOptions::new()
                 .read(true)

@@ -8,19 +8,33 @@
 //! The API is synchronous and may be called from any plain thread, but not from inside an async
 //! runtime: a store with a remote waits on a runtime of its own. Read [`Store`] first.
 
+mod adopt;
+mod blob;
 pub mod content;
+mod derived;
+mod encode;
 pub mod error;
+mod export;
+mod gather;
 mod incoming;
+mod items;
+pub mod materialise;
+pub mod memory;
 pub mod netcdf;
 pub mod part;
 pub mod reader;
 mod remote;
+pub mod source;
 pub mod store;
 pub mod writer;
 
 pub use content::{ContentHasher, content_digest};
 pub use error::DataError;
+pub use materialise::Wanted;
+pub use memory::{FileMemory, FileStamp, NoMemory};
 pub use part::Part;
 pub use reader::{Batches, TableReader};
+pub use source::probe::probe;
+pub use source::{SourceFormat, SourceOptions};
 pub use store::Store;
 pub use writer::TableWriter;

@@ -1,0 +1,220 @@
+//! What a command wrote becomes a dataset: checked, then moved into the store, or converted.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow_schema::{Field, Schema, SchemaRef};
+use sunward_core::{Dataset, DatasetKind, Digest, PartRef};
+use sunward_workflows::{ColumnSpec, OutputFormat, from_arrow, to_arrow_field};
+
+use crate::blob::is_ours_alone;
+use crate::content::content_digest;
+use crate::content::schema::{conform, same_type, type_text};
+use crate::error::DataError;
+use crate::incoming::Incoming;
+use crate::part::Part;
+use crate::source::{Opened, open_arrow, open_csv, open_parquet};
+use crate::store::Store;
+use crate::writer::PART_BYTES;
+
+impl Store {
+    /// Takes over what a command left at `path` as the output it was to write. An uncompressed
+    /// Arrow file becomes a part by being renamed; anything else is converted. `declared` columns
+    /// must be there with their types (further columns may be); encodings of the same values, as
+    /// `large_utf8` or a dictionary for `utf8`, are brought to the declared one.
+    ///
+    /// # Errors
+    /// When nothing is there, or not what was promised: which file, which column, what was found
+    /// and what was expected.
+    pub fn adopt(
+        &self,
+        path: &Path,
+        format: OutputFormat,
+        declared: Option<&[ColumnSpec]>,
+    ) -> Result<Dataset, DataError> {
+        if let Err(error) = fs::symlink_metadata(path) {
+            return Err(match error.kind() {
+                io::ErrorKind::NotFound => DataError::Format {
+                    path: path.to_owned(),
+                    expected: format_name(format),
+                    found: "nothing is there".into(),
+                    hint: "the command must create it before it exits 0; its path is `${{ outputs.NAME }}` and $SUNWARD_OUTPUT_NAME".into(),
+                },
+                _ => DataError::io("read", path)(error),
+            });
+        }
+        if format != OutputFormat::Dir && path.is_dir() {
+            return Err(DataError::Format {
+                path: path.to_owned(),
+                expected: format_name(format),
+                found: "it is a folder".into(),
+                hint: "write one file, or say `format: dir`".into(),
+            });
+        }
+        match format {
+            OutputFormat::Arrow => self.adopt_arrow(path, declared),
+            OutputFormat::Parquet => {
+                self.store_rows(as_declared(path, open_parquet(path)?, declared)?)
+            }
+            OutputFormat::Csv => {
+                let fields = declared.map(concrete_fields);
+                let opened = open_csv(path, fields.as_deref())?;
+                self.store_rows(as_declared(path, opened, declared)?)
+            }
+            OutputFormat::File => self.adopt_file(path),
+            OutputFormat::Dir => self.adopt_folder(path),
+        }
+    }
+
+    fn adopt_arrow(
+        &self,
+        path: &Path,
+        declared: Option<&[ColumnSpec]>,
+    ) -> Result<Dataset, DataError> {
+        if !self.can_rename(path)? {
+            return self.store_rows(as_declared(path, open_arrow(path)?, declared)?);
+        }
+        let part = match Part::open_foreign(path) {
+            Ok(part) => part,
+            // Perhaps a stream, which is as good.
+            Err(error) => match open_arrow(path) {
+                Ok(opened) => return self.store_rows(as_declared(path, opened, declared)?),
+                Err(_) => return Err(error),
+            },
+        };
+        let schema = declared_schema(path, part.schema(), declared)?;
+        let too_large = part.bytes() > u64::try_from(PART_BYTES).unwrap_or(u64::MAX);
+        let cut = too_large && self.remote().is_some();
+        if part.is_compressed() || cut || schema.as_ref() != part.schema().as_ref() {
+            return self.store_rows(as_declared(path, open_arrow(path)?, declared)?);
+        }
+        let (content, digest) = digests(path, &part)?;
+        let part_ref = PartRef {
+            digest,
+            bytes: part.bytes(),
+            rows: part.rows(),
+        };
+        self.commit(Incoming::take_over(path), &digest)?;
+        Ok(Dataset {
+            kind: DatasetKind::Table,
+            content,
+            rows: part_ref.rows,
+            parts: vec![part_ref],
+        })
+    }
+
+    /// Whether renaming is safe: a file of its own, with no other name, on the store's disk.
+    fn can_rename(&self, path: &Path) -> Result<bool, DataError> {
+        Ok(is_ours_alone(path)? && self.is_on_our_disk(path))
+    }
+}
+
+fn format_name(format: OutputFormat) -> &'static str {
+    match format {
+        OutputFormat::Arrow => "Arrow IPC file",
+        OutputFormat::Parquet => "Parquet file",
+        OutputFormat::Csv => "CSV file",
+        OutputFormat::File => "file",
+        OutputFormat::Dir => "folder",
+    }
+}
+
+/// Content and part digest of a file, side by side; reading every batch checks them all.
+fn digests(path: &Path, part: &Part) -> Result<(Digest, Digest), DataError> {
+    std::thread::scope(|scope| {
+        let bytes = scope.spawn(|| Digest::of(part.buffer()));
+        let rows = (0..part.batches()).map(|index| readable(path, part.batch(index)));
+        let content = content_digest(part.schema(), rows)?;
+        let digest = bytes.join().map_err(|_| {
+            DataError::Unsupported(format!("hashing {} ended early", path.display()))
+        })?;
+        Ok((content, digest))
+    })
+}
+
+/// In a command's output, bad bytes are the command's mistake, not damage to the store.
+fn readable(path: &Path, batch: Result<RecordBatch, DataError>) -> Result<RecordBatch, DataError> {
+    batch.map_err(|error| match error {
+        DataError::Damaged { why, .. } => DataError::Format {
+            path: path.to_owned(),
+            expected: "Arrow IPC file",
+            found: why,
+            hint: "write it with an Arrow library and close the writer".into(),
+        },
+        other => other,
+    })
+}
+
+/// Declared columns as Arrow fields, as far as their types are definite.
+fn concrete_fields(declared: &[ColumnSpec]) -> Vec<Field> {
+    declared
+        .iter()
+        .filter_map(|column| to_arrow_field(column).ok())
+        .collect()
+}
+
+/// The schema that a file's rows are to have: its own, with declared columns as they were declared.
+fn declared_schema(
+    path: &Path,
+    found: &SchemaRef,
+    declared: Option<&[ColumnSpec]>,
+) -> Result<SchemaRef, DataError> {
+    let Some(declared) = declared else {
+        return Ok(found.clone());
+    };
+    let mut fields: Vec<Field> = found.fields().iter().map(|f| f.as_ref().clone()).collect();
+    for column in declared {
+        let mismatch = |text: String| DataError::Schema {
+            place: path.display().to_string(),
+            column: column.name.clone(),
+            found: text,
+            expected: column.column_type.0.clone(),
+            hint: "change what the command writes, or the output's `schema:`".into(),
+        };
+        let Some(field) = fields.iter_mut().find(|f| *f.name() == column.name) else {
+            let names: Vec<&str> = found.fields().iter().map(|f| f.name().as_str()).collect();
+            return Err(mismatch(format!(
+                "is missing (there are: {})",
+                names.join(", ")
+            )));
+        };
+        let actual = from_arrow(field);
+        if column.column_type.accepts(&actual.column_type) {
+            if !matches!(field.data_type(), arrow_schema::DataType::Dictionary(..)) {
+                continue;
+            }
+        }
+        match to_arrow_field(column) {
+            Ok(wanted) if same_type(&wanted, field) => {
+                let metadata = field.metadata().clone();
+                *field = wanted.with_metadata(metadata);
+            }
+            _ => {
+                return Err(mismatch(format!(
+                    "is {} ({})",
+                    actual.column_type.0,
+                    type_text(field)
+                )));
+            }
+        }
+    }
+    Ok(Schema::new_with_metadata(fields, found.metadata().clone()).into())
+}
+
+fn as_declared(
+    path: &Path,
+    opened: Opened,
+    declared: Option<&[ColumnSpec]>,
+) -> Result<Opened, DataError> {
+    let schema = declared_schema(path, &opened.schema, declared)?;
+    let (place, target) = (path.to_owned(), schema.clone());
+    let rows = opened
+        .rows
+        .map(move |batch| conform(batch?, &target, || place.display().to_string()));
+    Ok(Opened {
+        schema,
+        rows: Box::new(rows),
+    })
+}

@@ -1,0 +1,178 @@
+//! A table as one file in a form that others read: Arrow, Parquet or CSV.
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow::csv::WriterBuilder;
+use arrow::ipc::writer::FileWriter;
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use sunward_workflows::Form;
+
+use crate::error::DataError;
+use crate::items::value_at;
+use crate::reader::Batches;
+use crate::writer::options;
+
+/// Rows of one Parquet row group at most.
+const GROUP_ROWS: usize = 1 << 20;
+
+/// The usual suffix of a form's files.
+pub(crate) fn suffix(form: Form) -> &'static str {
+    match form {
+        Form::Arrow | Form::File => "arrow",
+        Form::Parquet => "parquet",
+        Form::Csv => "csv",
+    }
+}
+
+/// Writes a table to a file that is open at its beginning, and makes it durable.
+pub(crate) fn write(
+    form: Form,
+    schema: &SchemaRef,
+    batches: Batches,
+    file: File,
+    path: &Path,
+) -> Result<(), DataError> {
+    let file = match form {
+        Form::Arrow | Form::File => write_arrow(schema, batches, file, path)?,
+        Form::Parquet => write_parquet(schema, batches, file, path)?,
+        Form::Csv => write_csv(schema, batches, file, path)?,
+    };
+    file.sync_data().map_err(DataError::io("sync", path))
+}
+
+fn write_arrow(
+    schema: &SchemaRef,
+    batches: Batches,
+    file: File,
+    path: &Path,
+) -> Result<File, DataError> {
+    let sink = BufWriter::new(file);
+    let mut writer = FileWriter::try_new_with_options(sink, schema, options()?)
+        .map_err(DataError::writing(path))?;
+    for batch in batches {
+        writer.write(&batch?).map_err(DataError::writing(path))?;
+    }
+    let sink = writer.into_inner().map_err(DataError::writing(path))?;
+    unbuffer(sink, path)
+}
+
+fn write_parquet(
+    schema: &SchemaRef,
+    batches: Batches,
+    file: File,
+    path: &Path,
+) -> Result<File, DataError> {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .build();
+    let fault = |error: ParquetError| match error {
+        ParquetError::External(source) if source.is::<std::io::Error>() => DataError::Io {
+            what: "write",
+            path: path.to_owned(),
+            source: source
+                .downcast::<std::io::Error>()
+                .map_or_else(|_| std::io::Error::other("unknown"), |e| *e),
+        },
+        other => DataError::Unsupported(format!(
+            "cannot write {} as Parquet: {other}; `as: arrow` holds every table",
+            path.display()
+        )),
+    };
+    let sink = BufWriter::new(file);
+    let mut writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties)).map_err(fault)?;
+    for batch in batches {
+        writer.write(&batch?).map_err(fault)?;
+    }
+    unbuffer(writer.into_inner().map_err(fault)?, path)
+}
+
+fn write_csv(
+    schema: &SchemaRef,
+    batches: Batches,
+    file: File,
+    path: &Path,
+) -> Result<File, DataError> {
+    let flat = Arc::new(flat_schema(schema));
+    let mut writer = WriterBuilder::new()
+        .with_header(true)
+        .build(BufWriter::new(file));
+    let mut any = false;
+    for batch in batches {
+        let batch = flatten(&batch?, &flat)?;
+        any = true;
+        writer.write(&batch).map_err(DataError::writing(path))?;
+    }
+    if !any {
+        // The header is written with the first batch, so a table without rows needs an empty one.
+        let empty = RecordBatch::new_empty(flat);
+        writer.write(&empty).map_err(DataError::writing(path))?;
+    }
+    unbuffer(writer.into_inner(), path)
+}
+
+fn unbuffer(sink: BufWriter<File>, path: &Path) -> Result<File, DataError> {
+    let mut sink = sink;
+    sink.flush().map_err(DataError::io("write", path))?;
+    sink.into_inner()
+        .map_err(|error| DataError::io("write", path)(error.into_error()))
+}
+
+/// Whether CSV has no way to write a type: such columns become JSON text.
+fn is_nested(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, value) => is_nested(value),
+        other => other.is_nested() && !matches!(other, DataType::RunEndEncoded(..)),
+    }
+}
+
+fn flat_schema(schema: &Schema) -> Schema {
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|field| {
+            if is_nested(field.data_type()) {
+                Field::new(field.name(), DataType::Utf8, true)
+            } else {
+                field.as_ref().clone()
+            }
+        })
+        .collect();
+    Schema::new(fields)
+}
+
+fn flatten(batch: &RecordBatch, flat: &SchemaRef) -> Result<RecordBatch, DataError> {
+    let columns: Vec<ArrayRef> = batch
+        .columns()
+        .iter()
+        .map(|array| {
+            if is_nested(array.data_type()) {
+                json_texts(array)
+            } else {
+                Ok(array.clone())
+            }
+        })
+        .collect::<Result<_, _>>()?;
+    RecordBatch::try_new(flat.clone(), columns)
+        .map_err(DataError::arrow("cannot write rows as CSV"))
+}
+
+fn json_texts(array: &ArrayRef) -> Result<ArrayRef, DataError> {
+    let texts: Vec<Option<String>> = (0..array.len())
+        .map(|row| {
+            if array.is_null(row) {
+                return Ok(None);
+            }
+            value_at(array, row).map(|value| Some(value.to_json().to_string()))
+        })
+        .collect::<Result<_, DataError>>()?;
+    Ok(Arc::new(StringArray::from(texts)))
+}

@@ -1,0 +1,99 @@
+//! Results out of the store, to where a user wants them.
+
+use std::fs;
+use std::path::Path;
+
+use sunward_core::{Dataset, DatasetKind, PartRef};
+use sunward_workflows::Form;
+
+use crate::blob;
+use crate::encode;
+use crate::error::DataError;
+use crate::incoming::{Incoming, fresh_path, sync_folder};
+use crate::store::Store;
+
+impl Store {
+    /// Writes a dataset to `path`: a table as one file in the form, a file as it is, a folder (or
+    /// several files, as `000000` … in task order) as a folder. The path appears when it is
+    /// complete; one that was there before is replaced.
+    ///
+    /// In CSV, lists, tensors and structs are written as JSON text and nulls as nothing.
+    ///
+    /// # Errors
+    /// When a part is missing or damaged, or the place cannot be written.
+    pub fn export(&self, dataset: &Dataset, path: &Path, form: Form) -> Result<(), DataError> {
+        self.fetch(dataset)?;
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        fs::create_dir_all(folder).map_err(DataError::io("create folder", folder))?;
+        match (dataset.kind, dataset.parts.as_slice()) {
+            (DatasetKind::Table, _) => self.export_table(dataset, path, folder, form)?,
+            (DatasetKind::File, [only]) => {
+                let incoming = Incoming::create_hidden(folder)?;
+                self.copy_out(only, incoming.path())?;
+                incoming.sync()?;
+                incoming.rename(path)?;
+            }
+            (DatasetKind::File, several) => replace_folder(path, folder, |target| {
+                for (index, part) in several.iter().enumerate() {
+                    self.copy_out(part, &target.join(format!("{index:06}")))?;
+                }
+                Ok(())
+            })?,
+            (DatasetKind::Dir, [only]) => {
+                replace_folder(path, folder, |target| blob::unpack_copy(self, only, target))?;
+            }
+            (DatasetKind::Dir, several) => replace_folder(path, folder, |target| {
+                for (index, part) in several.iter().enumerate() {
+                    blob::unpack_copy(self, part, &target.join(format!("{index:06}")))?;
+                }
+                Ok(())
+            })?,
+        }
+        sync_folder(folder)
+    }
+
+    fn export_table(
+        &self,
+        dataset: &Dataset,
+        path: &Path,
+        folder: &Path,
+        form: Form,
+    ) -> Result<(), DataError> {
+        let table = self.table(dataset)?;
+        let incoming = Incoming::create_hidden(folder)?;
+        let name = incoming.path().to_owned();
+        let batches = table.batches(None);
+        encode::write(form, table.schema(), batches, incoming.handle()?, &name)?;
+        incoming.rename(path)
+    }
+
+    fn copy_out(&self, part: &PartRef, target: &Path) -> Result<(), DataError> {
+        blob::copy_writable(&self.part_path(&part.digest), target, false)
+    }
+}
+
+fn replace_folder(
+    path: &Path,
+    folder: &Path,
+    fill: impl FnOnce(&Path) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let temporary = fresh_path(folder, ".sunward-tmp");
+    let filled = fs::create_dir_all(&temporary)
+        .map_err(DataError::io("create folder", &temporary))
+        .and_then(|()| fill(&temporary))
+        .and_then(|()| {
+            if path.exists() {
+                let old = fresh_path(folder, ".sunward-old");
+                fs::rename(path, &old).map_err(DataError::io("replace", path))?;
+                let _ = fs::remove_dir_all(&old).or_else(|_| fs::remove_file(&old));
+            }
+            fs::rename(&temporary, path).map_err(DataError::io("rename", &temporary))
+        });
+    if filled.is_err() {
+        let _ = fs::remove_dir_all(&temporary);
+    }
+    filled
+}

@@ -1,0 +1,184 @@
+//! Datasets out of datasets: several after one another, some of the columns, none of the rows.
+
+use arrow_schema::{Schema, SchemaRef};
+use sunward_core::{Dataset, DatasetKind, Digest, Hasher};
+
+use crate::content::content_digest;
+use crate::content::schema::difference;
+use crate::error::DataError;
+use crate::store::Store;
+
+impl Store {
+    /// Datasets one after the other, as one: the list of their parts, nothing is copied. What is
+    /// gathered from tasks comes in task order.
+    ///
+    /// Tables must agree in their columns; encodings may differ, readers bring them together. The
+    /// metadata is that of the first table with rows. Tables without rows leave no part. The rows
+    /// are read once for the content digest, unless that is remembered.
+    ///
+    /// # Errors
+    /// When there is none, kinds or columns differ, or a part is missing or damaged.
+    pub fn concat(&self, datasets: &[Dataset]) -> Result<Dataset, DataError> {
+        let Some(first) = datasets.first() else {
+            return Err(DataError::NoSuch(
+                "nothing to gather, and no schema is declared; declare the output's columns with `schema:`".into(),
+            ));
+        };
+        if let Some(at) = datasets.iter().position(|d| d.kind != first.kind) {
+            return Err(DataError::Schema {
+                place: format!("dataset {at} of {}", datasets.len()),
+                column: "*".into(),
+                found: format!("is a {:?}", datasets[at].kind),
+                expected: format!("a {:?} as the first one", first.kind),
+                hint: "give tables and files separate ports".into(),
+            });
+        }
+        match first.kind {
+            DatasetKind::Table => self.concat_tables(datasets),
+            DatasetKind::File | DatasetKind::Dir => Ok(concat_blobs(datasets)),
+        }
+    }
+
+    fn concat_tables(&self, datasets: &[Dataset]) -> Result<Dataset, DataError> {
+        let with_rows: Vec<(usize, &Dataset)> = datasets
+            .iter()
+            .enumerate()
+            .filter(|(_, dataset)| dataset.rows > 0)
+            .collect();
+        match with_rows.as_slice() {
+            [] => return Ok(datasets[0].clone()),
+            [(_, only)] => return Ok((*only).clone()),
+            _ => {}
+        }
+        let mut hasher = Hasher::new("concat");
+        for (_, dataset) in &with_rows {
+            hasher.field("content", &dataset.content.0);
+        }
+        let mut joined = Dataset {
+            kind: DatasetKind::Table,
+            content: Digest::default(),
+            rows: with_rows.iter().map(|(_, d)| d.rows).sum(),
+            parts: with_rows
+                .iter()
+                .flat_map(|(_, d)| d.parts.iter().copied())
+                .filter(|part| part.rows > 0)
+                .collect(),
+        };
+        // Equal contents have equal schemas, so what was joined once agrees.
+        let key = hasher.finish();
+        if let Some(known) = self.recall(&key)
+            && known.rows == joined.rows
+        {
+            joined.content = known.content;
+            return Ok(joined);
+        }
+        let schema = self.agreed_schema(&with_rows, datasets.len())?;
+        let batches = self.table(&joined)?.batches(None);
+        joined.content = content_digest(&schema, batches)?;
+        self.remember(&key, &joined);
+        Ok(joined)
+    }
+
+    fn agreed_schema(
+        &self,
+        datasets: &[(usize, &Dataset)],
+        of: usize,
+    ) -> Result<SchemaRef, DataError> {
+        let schema = self.table(datasets[0].1)?.schema().clone();
+        for (index, dataset) in &datasets[1..] {
+            let other = self.table(dataset)?.schema().clone();
+            if let Some((column, found, expected)) = difference(&other, &schema) {
+                return Err(DataError::Schema {
+                    place: format!("dataset {index} (counted from 0) of the {of} to be gathered"),
+                    column,
+                    found,
+                    expected: format!("{expected} as in dataset {}", datasets[0].0),
+                    hint: "make every task write the same columns, and declare them with `schema:`"
+                        .into(),
+                });
+            }
+        }
+        Ok(schema)
+    }
+
+    /// A table without rows: what an empty scatter gives.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn empty(&self, schema: SchemaRef) -> Result<Dataset, DataError> {
+        self.write_table(schema, &[])
+    }
+
+    /// A table with only these columns, in this order. Its content digest is that of the selection,
+    /// so tasks that read it do not care about other columns. The columns are copied once and the
+    /// copy is remembered; selecting all columns as they are gives the same dataset.
+    ///
+    /// # Errors
+    /// When a column does not exist, or the dataset is no table.
+    pub fn select(&self, dataset: &Dataset, columns: &[String]) -> Result<Dataset, DataError> {
+        let table = self.table(dataset)?;
+        let indices = column_indices(table.schema(), columns)?;
+        if indices.iter().copied().eq(0..table.schema().fields().len()) {
+            return Ok(dataset.clone());
+        }
+        let mut hasher = Hasher::new("select");
+        for part in &dataset.parts {
+            hasher.field("part", &part.digest.0);
+        }
+        for column in columns {
+            hasher.field("column", column.as_bytes());
+        }
+        let key = hasher.finish();
+        if let Some(known) = self.recall(&key) {
+            return Ok(known);
+        }
+        let project = DataError::arrow("cannot select columns");
+        let schema = table.schema().project(&indices).map_err(project)?;
+        let mut writer = self.writer(schema.into())?;
+        for batch in table.batches(None) {
+            let selected = batch?
+                .project(&indices)
+                .map_err(DataError::arrow("cannot select columns"))?;
+            writer.push(&selected)?;
+        }
+        let selected = writer.finish()?;
+        self.remember(&key, &selected);
+        Ok(selected)
+    }
+}
+
+fn concat_blobs(datasets: &[Dataset]) -> Dataset {
+    if let [only] = datasets {
+        return only.clone();
+    }
+    let mut hasher = Hasher::new("blobs");
+    let parts: Vec<_> = datasets
+        .iter()
+        .flat_map(|d| d.parts.iter().copied())
+        .collect();
+    for part in &parts {
+        hasher.field("part", &part.digest.0);
+    }
+    Dataset {
+        kind: datasets[0].kind,
+        content: hasher.finish(),
+        rows: 0,
+        parts,
+    }
+}
+
+/// Where columns stand, in the order asked for.
+pub(crate) fn column_indices(schema: &Schema, columns: &[String]) -> Result<Vec<usize>, DataError> {
+    columns
+        .iter()
+        .map(|name| {
+            schema.index_of(name).map_err(|_| {
+                let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+                DataError::NoSuch(format!(
+                    "there is no column '{name}'; the columns are: {}",
+                    names.join(", ")
+                ))
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,119 @@
+//! Rows as plain values: what a task of a one-row-a-task scatter gets as its `item`.
+
+use arrow::array::{Array, ArrayRef, AsArray as _};
+use arrow::compute::cast;
+use arrow::datatypes::{
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
+};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow_schema::DataType;
+use sunward_core::Dataset;
+use sunward_workflows::Value;
+
+use crate::error::DataError;
+use crate::store::Store;
+
+impl Store {
+    /// Every row as a map from column to value.
+    ///
+    /// Binary columns become lower-case hex; dates, times and decimals become text; whole numbers
+    /// beyond `int64` become floats.
+    ///
+    /// # Errors
+    /// When there are more rows than `limit`, or a part is missing or damaged.
+    pub fn items(&self, dataset: &Dataset, limit: u64) -> Result<Vec<Value>, DataError> {
+        if dataset.rows > limit {
+            return Err(DataError::Unsupported(format!(
+                "the table has {} rows, too many for one task a row (at most {limit}); say how many rows a task takes: `scatter: {{ over: …, rows: 1000 }}`",
+                dataset.rows
+            )));
+        }
+        let table = self.table(dataset)?;
+        let names: Vec<String> = table
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect();
+        let mut items = Vec::with_capacity(usize::try_from(table.rows()).unwrap_or(0));
+        for batch in table.batches(None) {
+            let batch = batch?;
+            for row in 0..batch.num_rows() {
+                let fields = names
+                    .iter()
+                    .zip(batch.columns())
+                    .map(|(name, column)| Ok((name.clone(), value_at(column, row)?)))
+                    .collect::<Result<_, DataError>>()?;
+                items.push(Value::Map(fields));
+            }
+        }
+        Ok(items)
+    }
+}
+
+/// One cell as a plain value.
+pub(crate) fn value_at(array: &ArrayRef, row: usize) -> Result<Value, DataError> {
+    if array.is_null(row) {
+        return Ok(Value::Null);
+    }
+    let list = |values: ArrayRef| {
+        (0..values.len())
+            .map(|i| value_at(&values, i))
+            .collect::<Result<_, _>>()
+            .map(Value::List)
+    };
+    Ok(match array.data_type() {
+        DataType::Null => Value::Null,
+        DataType::Boolean => Value::Bool(array.as_boolean().value(row)),
+        DataType::Int8 => Value::Int(array.as_primitive::<Int8Type>().value(row).into()),
+        DataType::Int16 => Value::Int(array.as_primitive::<Int16Type>().value(row).into()),
+        DataType::Int32 => Value::Int(array.as_primitive::<Int32Type>().value(row).into()),
+        DataType::Int64 => Value::Int(array.as_primitive::<Int64Type>().value(row)),
+        DataType::UInt8 => Value::Int(array.as_primitive::<UInt8Type>().value(row).into()),
+        DataType::UInt16 => Value::Int(array.as_primitive::<UInt16Type>().value(row).into()),
+        DataType::UInt32 => Value::Int(array.as_primitive::<UInt32Type>().value(row).into()),
+        DataType::UInt64 => unsigned(array.as_primitive::<UInt64Type>().value(row)),
+        DataType::Float32 => Value::Float(array.as_primitive::<Float32Type>().value(row).into()),
+        DataType::Float64 => Value::Float(array.as_primitive::<Float64Type>().value(row)),
+        DataType::Utf8 => Value::String(array.as_string::<i32>().value(row).to_owned()),
+        DataType::LargeUtf8 => Value::String(array.as_string::<i64>().value(row).to_owned()),
+        DataType::Utf8View => Value::String(array.as_string_view().value(row).to_owned()),
+        DataType::List(_) => list(array.as_list::<i32>().value(row))?,
+        DataType::LargeList(_) => list(array.as_list::<i64>().value(row))?,
+        DataType::FixedSizeList(..) => list(array.as_fixed_size_list().value(row))?,
+        DataType::Struct(fields) => {
+            let columns = array.as_struct().columns();
+            let pairs = fields.iter().zip(columns);
+            Value::Map(
+                pairs
+                    .map(|(field, column)| Ok((field.name().clone(), value_at(column, row)?)))
+                    .collect::<Result<_, DataError>>()?,
+            )
+        }
+        DataType::Dictionary(_, plain) => {
+            let one = cast(&array.slice(row, 1), plain)
+                .map_err(DataError::arrow("cannot decode a value"))?;
+            value_at(&one, 0)?
+        }
+        _ => Value::String(text_at(array, row)?),
+    })
+}
+
+fn unsigned(number: u64) -> Value {
+    i64::try_from(number).map_or_else(
+        // The nearest float is what such a number becomes in JSON too.
+        |_| Value::Float(number.to_string().parse().unwrap_or(f64::INFINITY)),
+        Value::Int,
+    )
+}
+
+fn text_at(array: &ArrayRef, row: usize) -> Result<String, DataError> {
+    let options = FormatOptions::default();
+    let formatter = ArrayFormatter::try_new(array.as_ref(), &options)
+        .map_err(DataError::arrow("cannot write a value as text"))?;
+    formatter
+        .value(row)
+        .try_to_string()
+        .map_err(DataError::arrow("cannot write a value as text"))
+}

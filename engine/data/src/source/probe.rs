@@ -1,0 +1,113 @@
+//! What a file holds, found without converting it: for `check`, which runs nothing.
+
+use std::fs::{self, File};
+use std::io::{BufReader, ErrorKind};
+use std::path::Path;
+
+use arrow::ipc::reader::StreamReader;
+use arrow_schema::Schema;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use sunward_workflows::{FileFact, from_arrow};
+
+use super::{SourceFormat, SourceOptions, csv, format_of, local_path, smiles};
+use crate::error::DataError;
+use crate::gather::column_indices;
+use crate::netcdf::GridReader;
+use crate::part::Part;
+
+/// Text files up to this size are read whole, so that types and rows are right; of larger ones the
+/// first rows only, whose types later rows may widen.
+const WHOLE_BYTES: u64 = 8 << 20;
+/// Rows looked at of larger ones.
+const HEAD_ROWS: usize = 10_000;
+
+/// What is known of a path or a `file://` URL: columns from a footer, a header or the first rows.
+#[must_use]
+pub fn probe(source: &str, options: &SourceOptions) -> FileFact {
+    let path = match local_path(source) {
+        Ok(path) => path,
+        Err(error) => return FileFact::Unreadable(error.to_string()),
+    };
+    let found = match fs::metadata(&path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == ErrorKind::NotFound => return FileFact::Missing,
+        Err(error) => return FileFact::Unreadable(DataError::io("read", &path)(error).to_string()),
+    };
+    if found.is_dir() {
+        return FileFact::Folder;
+    }
+    match table(&path, found.len(), options) {
+        Ok(Some((schema, rows))) => FileFact::Table {
+            columns: schema.fields().iter().map(|f| from_arrow(f)).collect(),
+            rows,
+        },
+        Ok(None) => FileFact::File,
+        Err(error) => FileFact::Unreadable(error.to_string()),
+    }
+}
+
+type Found = Option<(Schema, Option<u64>)>;
+
+fn table(path: &Path, bytes: u64, options: &SourceOptions) -> Result<Found, DataError> {
+    let format = match options.format {
+        Some(format) => format,
+        None => match format_of(path)? {
+            Some(format) => format,
+            None => return Ok(None),
+        },
+    };
+    let (schema, rows) = match format {
+        SourceFormat::Arrow => arrow(path)?,
+        SourceFormat::Parquet => parquet(path)?,
+        SourceFormat::Csv => text(path, b',', bytes)?,
+        SourceFormat::Tsv => text(path, b'\t', bytes)?,
+        SourceFormat::Smiles => (smiles::schema().as_ref().clone(), None),
+        SourceFormat::Netcdf => netcdf(path, options)?,
+    };
+    if options.columns.is_empty() {
+        return Ok(Some((schema, rows)));
+    }
+    let indices = column_indices(&schema, &options.columns)?;
+    let schema = schema
+        .project(&indices)
+        .map_err(DataError::arrow("cannot select columns"))?;
+    Ok(Some((schema, rows)))
+}
+
+fn arrow(path: &Path) -> Result<(Schema, Option<u64>), DataError> {
+    let file = File::open(path).map_err(DataError::io("open", path))?;
+    if let Ok(stream) = StreamReader::try_new_buffered(file, None) {
+        return Ok((stream.schema().as_ref().clone(), None));
+    }
+    let part = Part::open_foreign(path)?;
+    Ok((part.schema().as_ref().clone(), Some(part.rows())))
+}
+
+fn parquet(path: &Path) -> Result<(Schema, Option<u64>), DataError> {
+    let file = File::open(path).map_err(DataError::io("open", path))?;
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| DataError::Format {
+            path: path.to_owned(),
+            expected: "Parquet file",
+            found: error.to_string(),
+            hint: "write it again, and close the writer before the program ends".into(),
+        })?;
+    let rows = builder.metadata().file_metadata().num_rows();
+    Ok((builder.schema().as_ref().clone(), u64::try_from(rows).ok()))
+}
+
+fn text(path: &Path, delimiter: u8, bytes: u64) -> Result<(Schema, Option<u64>), DataError> {
+    if bytes > WHOLE_BYTES {
+        return Ok((csv::infer(path, delimiter, Some(HEAD_ROWS))?.0, None));
+    }
+    let (schema, rows) = csv::infer(path, delimiter, None)?;
+    Ok((schema, u64::try_from(rows).ok()))
+}
+
+fn netcdf(path: &Path, options: &SourceOptions) -> Result<(Schema, Option<u64>), DataError> {
+    let file = File::open(path).map_err(DataError::io("open", path))?;
+    let name = path.display().to_string();
+    let variable = options.variable.as_deref();
+    let reader = GridReader::new(BufReader::new(file), &name, variable, options.rows)?;
+    Ok((reader.schema().as_ref().clone(), Some(reader.rows())))
+}
