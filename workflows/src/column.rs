@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::column_kind::Kind;
+
 /// A column type as written in YAML: `int64`, `utf8`, `timestamp[us, UTC]`,
-/// `fixed_size_binary[256]`, `list<float64>`, `tensor<float32>[lat, lon]` …
+/// `fixed_size_binary[256]`, `list<float64>`, `tensor<float32>[24, 14]` …
 ///
-/// It is kept as its canonical text, so that it can be journalled and compared; the parser and the
-/// conversion to and from Arrow's types live beside it.
+/// It is kept as its canonical text, so that it can be journalled and compared. A *pattern* stands
+/// for several types: `any`, `fixed_size_binary`, `tensor<float32>` (any dimensions) and
+/// `tensor<float32>[lat, lon]` (any two).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ColumnType(pub String);
 
@@ -19,4 +22,60 @@ pub struct ColumnSpec {
     pub column_type: ColumnType,
     /// What it holds, with its unit; empty where a user declared it.
     pub doc: String,
+}
+
+impl ColumnType {
+    /// Reads a type and brings it to its canonical text.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text, and what was meant where that can be guessed.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Kind::parse(text).map(|kind| Self(kind.to_string()))
+    }
+
+    /// Whether data of the other type may stand where this one is asked for; a pattern accepts all
+    /// that it stands for.
+    #[must_use]
+    pub fn accepts(&self, actual: &Self) -> bool {
+        if self == actual {
+            return true;
+        }
+        match (Kind::parse(&self.0), Kind::parse(&actual.0)) {
+            (Ok(wanted), Ok(actual)) => wanted.accepts(&actual),
+            (Ok(Kind::Any), Err(_)) => true,
+            _ => false,
+        }
+    }
+}
+
+impl ColumnSpec {
+    /// A column without a description.
+    #[must_use]
+    pub fn new(name: impl Into<String>, column_type: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            column_type: ColumnType(column_type.into()),
+            doc: String::new(),
+        }
+    }
+
+    /// Whether a column of that name and type may stand where this one is asked for.
+    ///
+    /// # Errors
+    /// Says how the two differ.
+    pub fn accepts(&self, actual: &Self) -> Result<(), String> {
+        if self.name != actual.name {
+            return Err(format!(
+                "expected a column `{}`, found `{}`",
+                self.name, actual.name
+            ));
+        }
+        if self.column_type.accepts(&actual.column_type) {
+            return Ok(());
+        }
+        Err(format!(
+            "column `{}` must be {}, and is {}",
+            self.name, self.column_type.0, actual.column_type.0
+        ))
+    }
 }

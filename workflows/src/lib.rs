@@ -23,6 +23,8 @@
 pub mod bind;
 pub mod catalog;
 pub mod column;
+mod column_arrow;
+mod column_kind;
 pub mod diagnostic;
 pub mod expr;
 pub mod facts;
@@ -36,6 +38,7 @@ mod yaml;
 pub use bind::{BindError, Given, bind};
 pub use catalog::{Catalog, KernelEntry, ParamSpec, PortSpec};
 pub use column::{ColumnSpec, ColumnType};
+pub use column_arrow::{NoArrowType, from_arrow, to_arrow_field};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use expr::{
     CompiledTemplate, InputValue, RUN_FIELDS, RenderError, Scope, Uses, render_value, shell_word,
