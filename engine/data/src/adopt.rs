@@ -181,10 +181,9 @@ fn declared_schema(
             )));
         };
         let actual = from_arrow(field);
-        if column.column_type.accepts(&actual.column_type) {
-            if !matches!(field.data_type(), arrow_schema::DataType::Dictionary(..)) {
-                continue;
-            }
+        let is_plain = !matches!(field.data_type(), arrow_schema::DataType::Dictionary(..));
+        if is_plain && column.column_type.accepts(&actual.column_type) {
+            continue;
         }
         match to_arrow_field(column) {
             Ok(wanted) if same_type(&wanted, field) => {

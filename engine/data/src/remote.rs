@@ -118,6 +118,41 @@ impl Remote {
         }
     }
 
+    fn result_key(&self, key: &Digest) -> Path {
+        self.prefix.clone().join("results").join(key.to_hex())
+    }
+
+    /// What the shared index holds for these keys.
+    pub(crate) fn results(&self, keys: &[Digest]) -> Result<Vec<Option<Bytes>>, DataError> {
+        let reads = futures::stream::iter(keys.iter().map(|key| self.result_key(key)))
+            .map(|key| async move {
+                match self.store.get(&key).await {
+                    Ok(found) => found.bytes().await.map(Some),
+                    Err(StoreError::NotFound { .. }) => Ok(None),
+                    Err(error) => Err(error),
+                }
+            })
+            .buffered(PARALLEL)
+            .try_collect();
+        self.runtime
+            .block_on(reads)
+            .map_err(|error| remote_error("look up results", &self.place, &error))
+    }
+
+    /// Writes into the shared index.
+    pub(crate) fn put_results(&self, results: Vec<(Digest, Vec<u8>)>) -> Result<(), DataError> {
+        let writes = futures::stream::iter(results)
+            .map(|(key, text)| async move {
+                let key = self.result_key(&key);
+                self.store.put(&key, PutPayload::from(text)).await
+            })
+            .buffer_unordered(PARALLEL)
+            .try_for_each(|_| async { Ok(()) });
+        self.runtime
+            .block_on(writes)
+            .map_err(|error| remote_error("note results", &self.place, &error))
+    }
+
     /// Puts a part that lies in a file. One that is there already is the same.
     pub(crate) fn put(&self, digest: &Digest, path: &FilePath) -> Result<(), DataError> {
         let bytes = map_bytes(path)?;

@@ -1,0 +1,256 @@
+//! Keeping the store: what is in it, whether it is whole, and making room.
+
+use std::collections::BTreeSet;
+use std::fs::{self, Metadata};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use sunward_core::{Digest, PartRef};
+
+use crate::blob::{self, MANIFEST};
+use crate::error::DataError;
+use crate::part::map;
+use crate::store::Store;
+
+/// Files younger than this are never deleted: their fact may not be in the journal yet.
+pub const GRACE: Duration = Duration::from_secs(3600);
+
+/// One part or blob in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPart {
+    /// Its name.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// When it was written or last given as a result.
+    pub modified: SystemTime,
+}
+
+/// What the store holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Parts and blobs.
+    pub parts: u64,
+    /// Their bytes.
+    pub part_bytes: u64,
+    /// Files joined for commands, which can be made again.
+    pub joined: u64,
+    /// Their bytes, where they are not links to parts.
+    pub joined_bytes: u64,
+}
+
+/// A part whose bytes are not what its name says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamagedPart {
+    /// The name.
+    pub digest: Digest,
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// What may go.
+#[derive(Clone, Debug, Default)]
+pub struct PruneOptions {
+    /// Only what was not written or used for this long.
+    pub older: Option<Duration>,
+    /// Only as much as is needed to get below this many bytes, oldest first.
+    pub max_bytes: Option<u64>,
+    /// Parts that must stay, as those of unfinished runs.
+    pub keep: BTreeSet<Digest>,
+    /// How young a file must be to stay whatever else is asked for; [`GRACE`] when absent.
+    pub grace: Option<Duration>,
+}
+
+/// What went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Parts and blobs.
+    pub parts: u64,
+    /// Joined files and folders.
+    pub joined: u64,
+    /// Bytes in all.
+    pub bytes: u64,
+}
+
+impl Store {
+    /// Every part and blob on this host, by digest.
+    ///
+    /// # Errors
+    /// When a folder cannot be listed.
+    pub fn parts(&self) -> Result<Vec<StoredPart>, DataError> {
+        let mut parts = Vec::new();
+        for shard in children(&self.folder("cas"))? {
+            for (path, found) in with_metadata(&shard)? {
+                let name = path.file_name().map(|name| name.to_string_lossy());
+                if let Some(digest) = name.and_then(|name| Digest::from_hex(&name)) {
+                    parts.push(StoredPart {
+                        digest,
+                        bytes: found.len(),
+                        modified: found.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+                    });
+                }
+            }
+        }
+        parts.sort_by_key(|part| part.digest);
+        Ok(parts)
+    }
+
+    /// How much there is.
+    ///
+    /// # Errors
+    /// When a folder cannot be listed.
+    pub fn usage(&self) -> Result<Usage, DataError> {
+        let mut usage = Usage::default();
+        for part in self.parts()? {
+            usage.parts += 1;
+            usage.part_bytes += part.bytes;
+        }
+        for (path, found) in with_metadata(&self.folder("joined"))? {
+            usage.joined += 1;
+            usage.joined_bytes += own_bytes(&path, &found);
+        }
+        Ok(usage)
+    }
+
+    /// Reads every part and blob and names those whose bytes do not have their digest.
+    ///
+    /// # Errors
+    /// When a folder cannot be listed.
+    pub fn verify(&self) -> Result<Vec<DamagedPart>, DataError> {
+        let mut damaged = Vec::new();
+        for part in self.parts()? {
+            let path = self.part_path(&part.digest);
+            let why = match map(&path) {
+                Ok(bytes) if Digest::of(&bytes) == part.digest => continue,
+                Ok(_) => "its bytes have changed since it was written".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            damaged.push(DamagedPart {
+                digest: part.digest,
+                path,
+                why,
+            });
+        }
+        Ok(damaged)
+    }
+
+    /// Removes a part, so that it is fetched or made again. Readers that have it open keep it.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove(&self, digest: &Digest) -> Result<(), DataError> {
+        let path = self.part_path(digest);
+        fs::remove_file(&path).map_err(DataError::io("delete", &path))
+    }
+
+    /// Deletes what may go, oldest first: joined files before parts, since they cost least to make
+    /// again. With neither an age nor a size, everything that is not kept goes.
+    ///
+    /// # Errors
+    /// When something cannot be listed or deleted.
+    pub fn prune(&self, options: &PruneOptions) -> Result<Pruned, DataError> {
+        let now = SystemTime::now();
+        let grace = options.grace.unwrap_or(GRACE);
+        let age = |at: SystemTime| now.duration_since(at).unwrap_or_default();
+        let may_go =
+            |at: SystemTime| age(at) >= grace && options.older.is_none_or(|older| age(at) >= older);
+        let usage = self.usage()?;
+        let mut left = usage.part_bytes + usage.joined_bytes;
+        let enough = |left: u64| options.max_bytes.is_some_and(|most| left <= most);
+        let mut pruned = Pruned::default();
+
+        let mut joined = with_metadata(&self.folder("joined"))?;
+        joined.sort_by_key(|(_, found)| used(found));
+        for (path, found) in joined {
+            if enough(left) || !may_go(used(&found)) {
+                continue;
+            }
+            let bytes = own_bytes(&path, &found);
+            let gone = if found.is_dir() {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
+            gone.map_err(DataError::io("delete", &path))?;
+            left = left.saturating_sub(bytes);
+            pruned.joined += 1;
+            pruned.bytes += bytes;
+        }
+
+        let keep = self.with_members(&options.keep);
+        let mut parts = self.parts()?;
+        parts.sort_by_key(|part| (part.modified, part.digest));
+        for part in parts {
+            if enough(left) || keep.contains(&part.digest) || !may_go(part.modified) {
+                continue;
+            }
+            self.remove(&part.digest)?;
+            left = left.saturating_sub(part.bytes);
+            pruned.parts += 1;
+            pruned.bytes += part.bytes;
+        }
+        Ok(pruned)
+    }
+
+    /// Folders keep their files.
+    fn with_members(&self, keep: &BTreeSet<Digest>) -> BTreeSet<Digest> {
+        let mut all = keep.clone();
+        for digest in keep {
+            let path = self.part_path(digest);
+            let mut head = vec![0; MANIFEST.len()];
+            let read = fs::File::open(&path).and_then(|mut file| file.read_exact(&mut head));
+            if read.is_err() || head != MANIFEST {
+                continue;
+            }
+            let manifest = PartRef {
+                digest: *digest,
+                bytes: fs::metadata(&path).map_or(0, |found| found.len()),
+                rows: 0,
+            };
+            if let Ok(members) = blob::members(self, &manifest) {
+                all.extend(members.iter().map(|part| part.digest));
+            }
+        }
+        all
+    }
+}
+
+fn used(found: &Metadata) -> SystemTime {
+    found.modified().unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// Bytes that deleting a joined file gives back: a link to a part gives none.
+fn own_bytes(path: &Path, found: &Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    if found.is_dir() {
+        let inside = with_metadata(path).unwrap_or_default();
+        return inside
+            .iter()
+            .map(|(path, found)| own_bytes(path, found))
+            .sum();
+    }
+    if found.is_file() && found.nlink() == 1 {
+        found.len()
+    } else {
+        0
+    }
+}
+
+fn children(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| entry.map(|e| e.path())).collect())
+        .map_err(DataError::io("list", folder))?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The files of a folder that are still there when they are looked at.
+fn with_metadata(folder: &Path) -> Result<Vec<(PathBuf, Metadata)>, DataError> {
+    let paths = children(folder)?.into_iter();
+    Ok(paths
+        .filter_map(|path| fs::symlink_metadata(&path).ok().map(|found| (path, found)))
+        .collect())
+}

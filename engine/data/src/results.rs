@@ -1,0 +1,121 @@
+//! Results by task key in the remote store: a hint by which runs and sites that share a bucket share
+//! work. The commit is the journal's; what is lost here costs time only.
+
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use sunward_core::{Digest, TaskResult};
+
+use crate::error::DataError;
+use crate::store::Store;
+
+/// Results that may wait to be written; more are dropped, since this is a hint.
+const WAITING: usize = 65_536;
+
+/// The shared index of a store's remote. Without a remote it knows nothing and takes nothing.
+#[derive(Debug)]
+pub struct ResultIndex {
+    store: Store,
+    writer: Option<Writer>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    send: SyncSender<(Digest, TaskResult)>,
+    thread: JoinHandle<()>,
+}
+
+impl ResultIndex {
+    /// Opens the index of a store.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn open(store: &Store) -> Result<Self, DataError> {
+        let writer = match store.remote() {
+            None => None,
+            Some(_) => Some(Writer::start(store.clone())?),
+        };
+        Ok(Self {
+            store: store.clone(),
+            writer,
+        })
+    }
+
+    /// The results that are known for these keys. A result whose parts cannot be had any more does
+    /// not count.
+    ///
+    /// # Errors
+    /// When the remote does not answer.
+    pub fn get(&self, keys: &[Digest]) -> Result<Vec<Option<TaskResult>>, DataError> {
+        let Some(remote) = self.store.remote() else {
+            return Ok(vec![None; keys.len()]);
+        };
+        let texts = remote.results(keys)?;
+        texts
+            .into_iter()
+            .map(|text| {
+                let known = text.and_then(|text| serde_json::from_slice::<TaskResult>(&text).ok());
+                match known {
+                    Some(result) if self.is_whole(&result)? => Ok(Some(result)),
+                    _ => Ok(None),
+                }
+            })
+            .collect()
+    }
+
+    fn is_whole(&self, result: &TaskResult) -> Result<bool, DataError> {
+        for port in &result.ports {
+            if !self.store.is_available(port)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Notes a result; it is written behind the caller's back.
+    pub fn put(&self, key: Digest, result: &TaskResult) {
+        if let Some(writer) = &self.writer
+            && let Err(TrySendError::Full(_)) = writer.send.try_send((key, result.clone()))
+        {
+            tracing::debug!(%key, "the shared index is behind; a result is not noted in it");
+        }
+    }
+
+    /// Waits until all that was noted is written.
+    pub fn flush(self) {
+        if let Some(writer) = self.writer {
+            drop(writer.send);
+            let _ = writer.thread.join();
+        }
+    }
+}
+
+impl Writer {
+    fn start(store: Store) -> Result<Self, DataError> {
+        let (send, receive) = sync_channel::<(Digest, TaskResult)>(WAITING);
+        let thread = std::thread::Builder::new()
+            .name("sunward-results".into())
+            .spawn(move || {
+                let Some(remote) = store.remote() else {
+                    return;
+                };
+                while let Ok(first) = receive.recv() {
+                    // Whatever came meanwhile goes together.
+                    let batch = std::iter::once(first)
+                        .chain(receive.try_iter())
+                        .filter_map(|(key, result)| {
+                            serde_json::to_vec(&result).ok().map(|text| (key, text))
+                        })
+                        .collect();
+                    if let Err(error) = remote.put_results(batch) {
+                        tracing::warn!(%error, "results are not shared");
+                    }
+                }
+            })
+            .map_err(DataError::io(
+                "start a thread for",
+                "the shared index".as_ref(),
+            ))?;
+        Ok(Self { send, thread })
+    }
+}

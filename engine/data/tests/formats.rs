@@ -1,0 +1,631 @@
+//! What users bring becomes tables, and tables become what users want; what cannot be read says why.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::allow_attributes,
+    reason = "tests say what they expect by panicking"
+)]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, FixedSizeListArray, Float32Array, Float64Array, Int64Array, ListArray, RecordBatch,
+    StringArray,
+};
+use arrow::datatypes::Int32Type;
+use arrow_schema::{DataType, Field, Schema};
+use sunward_core::{Dataset, DatasetKind};
+use sunward_data::{
+    DataError, FileMemory, FileStamp, NoMemory, SourceOptions, Store, Wanted, probe,
+};
+use sunward_workflows::{FileFact, Form, Value};
+
+struct Bench {
+    home: tempfile::TempDir,
+    store: Store,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path(), None).unwrap();
+        Self { home, store }
+    }
+
+    fn file(&self, name: &str, text: impl AsRef<[u8]>) -> String {
+        let path = self.home.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    fn read(&self, source: &str) -> Result<Dataset, DataError> {
+        self.store
+            .read_source(source, &SourceOptions::default(), &NoMemory)
+    }
+
+    fn rows(&self, dataset: &Dataset) -> RecordBatch {
+        self.store.table(dataset).unwrap().read(None).unwrap()
+    }
+
+    fn table(&self, batch: &RecordBatch) -> Dataset {
+        self.store
+            .write_table(batch.schema(), std::slice::from_ref(batch))
+            .unwrap()
+    }
+}
+
+fn mixed() -> RecordBatch {
+    let list = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), None]), None]);
+    let tensor = FixedSizeListArray::new(
+        Arc::new(Field::new("item", DataType::Float32, true)),
+        2,
+        Arc::new(Float32Array::from(vec![1.5, f32::NAN, 3.0, 4.0])),
+        None,
+    );
+    RecordBatch::try_from_iter_with_nullable([
+        (
+            "id",
+            Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef,
+            true,
+        ),
+        (
+            "name",
+            Arc::new(StringArray::from(vec![Some("a \"b\", c"), None])),
+            true,
+        ),
+        ("list", Arc::new(list), true),
+        ("t", Arc::new(tensor), true),
+    ])
+    .unwrap()
+}
+
+fn types(batch: &RecordBatch) -> Vec<String> {
+    let fields = batch.schema();
+    fields
+        .fields()
+        .iter()
+        .map(|f| f.data_type().to_string())
+        .collect()
+}
+
+#[test]
+fn csv_types_come_from_all_rows() {
+    let bench = Bench::new();
+    let mut text = String::from("\u{feff}n,x,flag,day,at,word,none\r\n");
+    for i in 0..20_000 {
+        text.push_str(&format!(
+            "{i},{i},true,2020-01-02,2020-01-02T03:04:05,w{i},\r\n"
+        ));
+    }
+    text.push_str("7,2.5,false,2021-01-01,2020-01-02T03:04:05,\"a,\nb\",\r\n");
+    let source = bench.file("table.csv", text);
+    let dataset = bench.read(&source).unwrap();
+    assert_eq!(dataset.rows, 20_001);
+    let rows = bench.rows(&dataset);
+    assert_eq!(
+        types(&rows),
+        [
+            "Int64",
+            "Float64",
+            "Boolean",
+            "Date32",
+            "Timestamp(s)",
+            "Utf8",
+            "Utf8"
+        ]
+    );
+    assert_eq!(
+        rows.schema().field(0).name(),
+        "n",
+        "the byte-order mark is no part of the name"
+    );
+    assert_eq!(rows.column(6).null_count(), 20_001);
+}
+
+#[test]
+fn tsv_and_smiles_are_read_too() {
+    let bench = Bench::new();
+    let tsv = bench.read(&bench.file("a.tsv", "a\tb\n1\tx y\n")).unwrap();
+    assert_eq!(types(&bench.rows(&tsv)), ["Int64", "Utf8"]);
+    let smi = bench.file(
+        "m.smi",
+        "# a note\nCCO\tethanol absolute\n\nC1=CC=CC=C1 2\nN\n",
+    );
+    let smi = bench.read(&smi).unwrap();
+    let expected = RecordBatch::try_from_iter_with_nullable([
+        (
+            "smiles",
+            Arc::new(StringArray::from(vec!["CCO", "C1=CC=CC=C1", "N"])) as ArrayRef,
+            true,
+        ),
+        (
+            "id",
+            Arc::new(StringArray::from(vec![
+                Some("ethanol absolute"),
+                Some("2"),
+                None,
+            ])),
+            true,
+        ),
+    ])
+    .unwrap();
+    assert_eq!(bench.rows(&smi), expected);
+}
+
+#[test]
+fn every_form_comes_back_with_the_same_content() {
+    let bench = Bench::new();
+    let dataset = bench.table(&mixed());
+    for (form, name) in [(Form::Arrow, "out.arrow"), (Form::Parquet, "out.parquet")] {
+        let path = bench.path(name);
+        bench.store.export(&dataset, &path, form).unwrap();
+        let back = bench.read(&path.display().to_string()).unwrap();
+        assert_eq!(back.content, dataset.content, "{name}");
+    }
+}
+
+#[test]
+fn csv_holds_lists_and_tensors_as_json_text() {
+    let bench = Bench::new();
+    let path = bench.path("out/deep/out.csv");
+    bench
+        .store
+        .export(&bench.table(&mixed()), &path, Form::Csv)
+        .unwrap();
+    let text = fs::read_to_string(path).unwrap();
+    assert_eq!(
+        text,
+        "id,name,list,t\n1,\"a \"\"b\"\", c\",\"[1,null]\",\"[1.5,null]\"\n2,,,\"[3.0,4.0]\"\n"
+    );
+}
+
+#[test]
+fn a_table_without_rows_exports_its_header() {
+    let bench = Bench::new();
+    let dataset = bench.store.empty(mixed().schema()).unwrap();
+    let path = bench.path("out.csv");
+    bench.store.export(&dataset, &path, Form::Csv).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "id,name,list,t\n");
+    for (form, name) in [(Form::Arrow, "e.arrow"), (Form::Parquet, "e.parquet")] {
+        let path = bench.path(name);
+        bench.store.export(&dataset, &path, form).unwrap();
+        assert_eq!(
+            bench.read(&path.display().to_string()).unwrap().content,
+            dataset.content
+        );
+    }
+}
+
+#[test]
+fn export_replaces_and_leaves_nothing_beside() {
+    let bench = Bench::new();
+    let folder = bench.path("out");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("hits.csv"), "old").unwrap();
+    bench
+        .store
+        .export(&bench.table(&mixed()), &folder.join("hits.csv"), Form::Csv)
+        .unwrap();
+    let names: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["hits.csv"]);
+}
+
+#[test]
+fn columns_are_selected_and_the_digest_follows() {
+    let bench = Bench::new();
+    let whole = bench.table(&mixed());
+    let columns = vec!["name".to_owned(), "id".to_owned()];
+    let selected = bench.store.select(&whole, &columns).unwrap();
+    assert_ne!(selected.content, whole.content);
+    assert_eq!(bench.rows(&selected), mixed().project(&[1, 0]).unwrap());
+    assert_eq!(bench.store.select(&whole, &columns).unwrap(), selected);
+    let all: Vec<String> = ["id", "name", "list", "t"].map(String::from).to_vec();
+    assert_eq!(bench.store.select(&whole, &all).unwrap(), whole);
+    let path = bench.path("a.parquet");
+    bench.store.export(&whole, &path, Form::Parquet).unwrap();
+    let options = SourceOptions {
+        columns,
+        ..SourceOptions::default()
+    };
+    let read = bench
+        .store
+        .read_source(&path.display().to_string(), &options, &NoMemory)
+        .unwrap();
+    assert_eq!(read.content, selected.content);
+    let error = bench
+        .store
+        .select(&whole, &["nmae".to_owned()])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("'nmae'") && error.contains("id, name, list, t"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_is_no_table_says_so() {
+    let bench = Bench::new();
+    let cases = [
+        ("a.bin", "whatever", "suffix"),
+        ("a.csv", "", "empty"),
+        ("b.csv", "a,b\n1\n", "CSV"),
+        ("c.csv", "a,a\n1,2\n", "two columns are called 'a'"),
+        ("d.csv", "a\n\u{0}\n", ""),
+        ("a.parquet", "PAR1 but not really PAR1", "Parquet"),
+        ("a.arrow", "ARROW1 but not really", "Arrow"),
+        ("b.feather", "nothing of the kind", "Arrow"),
+        ("a.nc", "nothing of the kind", "a.nc"),
+    ];
+    for (name, text, says) in cases {
+        let source = bench.file(name, text);
+        match bench.read(&source) {
+            Err(error) => {
+                let error = error.to_string();
+                assert!(
+                    error.contains(says) && error.contains(name),
+                    "{name}: {error}"
+                );
+            }
+            Ok(_) => assert!(says.is_empty(), "{name} was read"),
+        }
+        let fact = probe(&source, &SourceOptions::default());
+        match name {
+            "a.bin" => assert_eq!(fact, FileFact::File),
+            _ if says.is_empty() => {}
+            _ => assert!(
+                matches!(fact, FileFact::Unreadable(_) | FileFact::Table { .. }),
+                "{fact:?}"
+            ),
+        }
+    }
+    let error = bench
+        .read("https://example.org/a.csv")
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("download it first"), "{error}");
+    assert!(
+        bench
+            .read("/no/such/file.csv")
+            .unwrap_err()
+            .to_string()
+            .contains("check the path")
+    );
+}
+
+#[test]
+fn probing_gives_what_reading_will() {
+    let bench = Bench::new();
+    let dataset = bench.table(&mixed());
+    for (form, name) in [
+        (Form::Arrow, "p.arrow"),
+        (Form::Parquet, "p.parquet"),
+        (Form::Csv, "p.csv"),
+    ] {
+        let path = bench.path(name);
+        bench.store.export(&dataset, &path, form).unwrap();
+        let FileFact::Table { columns, rows } = probe(
+            &format!("file://{}", path.display()),
+            &SourceOptions::default(),
+        ) else {
+            panic!("{name} is a table");
+        };
+        assert_eq!(rows, Some(2), "{name}");
+        let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(names, ["id", "name", "list", "t"]);
+        assert_eq!(columns[0].column_type.0, "int64");
+    }
+    let missing = probe("/no/such/file.csv", &SourceOptions::default());
+    assert_eq!(missing, FileFact::Missing);
+    let folder = probe(
+        &bench.home.path().display().to_string(),
+        &SourceOptions::default(),
+    );
+    assert_eq!(folder, FileFact::Folder);
+}
+
+#[derive(Default)]
+struct Noted(RefCell<BTreeMap<FileStamp, Dataset>>, RefCell<u32>);
+
+impl FileMemory for Noted {
+    fn get(&self, stamp: &FileStamp) -> Option<Dataset> {
+        let found = self.0.borrow().get(stamp).cloned();
+        *self.1.borrow_mut() += u32::from(found.is_some());
+        found
+    }
+
+    fn put(&self, stamp: &FileStamp, dataset: &Dataset) {
+        self.0.borrow_mut().insert(*stamp, dataset.clone());
+    }
+}
+
+fn age(path: &str, seconds: u64) {
+    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(seconds);
+    fs::File::options()
+        .write(true)
+        .open(path)
+        .unwrap()
+        .set_modified(then)
+        .unwrap();
+}
+
+#[test]
+fn a_file_that_just_changed_is_not_trusted_to_be_settled() {
+    let bench = Bench::new();
+    let memory = Noted::default();
+    let source = bench.file("a.csv", "x\n1\n");
+    let options = SourceOptions::default();
+    bench.store.read_source(&source, &options, &memory).unwrap();
+    assert!(memory.0.borrow().is_empty());
+}
+
+#[test]
+fn a_remembered_file_is_not_read_again_until_it_changes() {
+    let bench = Bench::new();
+    let memory = Noted::default();
+    let source = bench.file("a.csv", "x\n1\n");
+    age(&source, 3600);
+    let options = SourceOptions::default();
+    let first = bench
+        .store
+        .read_source(&source, &options, &NoMemory)
+        .unwrap();
+    // As if it had been read long after its last change: its times cannot be set back wholly.
+    let stamps = Noted::default();
+    let probe = ProbeStamp(&stamps);
+    bench.store.read_source(&source, &options, &probe).unwrap();
+    let stamp = *stamps.0.borrow().keys().next().unwrap();
+    memory.put(&stamp, &first);
+    assert_eq!(
+        bench.store.read_source(&source, &options, &memory).unwrap(),
+        first
+    );
+    assert_eq!(*memory.1.borrow(), 1);
+    fs::write(&source, "x\n2\n").unwrap();
+    let changed = bench.store.read_source(&source, &options, &memory).unwrap();
+    assert_ne!(changed.content, first.content);
+    assert_eq!(*memory.1.borrow(), 1);
+    // A remembered dataset whose parts were pruned is read again.
+    fs::remove_file(bench.store.part_path(&changed.parts[0].digest)).unwrap();
+    let again = bench.store.read_source(&source, &options, &memory).unwrap();
+    assert_eq!(again, changed);
+}
+
+/// Notes which stamp is asked for.
+struct ProbeStamp<'a>(&'a Noted);
+
+impl FileMemory for ProbeStamp<'_> {
+    fn get(&self, stamp: &FileStamp) -> Option<Dataset> {
+        self.0.put(stamp, &Dataset::default());
+        None
+    }
+
+    fn put(&self, _: &FileStamp, _: &Dataset) {}
+}
+
+#[test]
+fn rows_become_items_with_their_columns() {
+    let bench = Bench::new();
+    let dataset = bench.table(&mixed());
+    let items = bench.store.items(&dataset, 10).unwrap();
+    let Value::Map(first) = &items[0] else {
+        panic!("an item is a map");
+    };
+    assert_eq!(first[0], ("id".into(), Value::Int(1)));
+    assert_eq!(
+        first[1],
+        ("name".into(), Value::String("a \"b\", c".into()))
+    );
+    assert_eq!(
+        first[2],
+        ("list".into(), Value::List(vec![Value::Int(1), Value::Null]))
+    );
+    let error = bench.store.items(&dataset, 1).unwrap_err().to_string();
+    assert!(
+        error.contains("2 rows") && error.contains("rows: 1000"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_one_part_table_is_its_own_arrow_file() {
+    let bench = Bench::new();
+    let dataset = bench.table(&mixed());
+    let path = bench
+        .store
+        .materialise(&dataset, &Wanted::default())
+        .unwrap();
+    assert_eq!(path.extension().unwrap(), "arrow");
+    assert_eq!(
+        inode(&path),
+        inode(&bench.store.part_path(&dataset.parts[0].digest))
+    );
+    assert_eq!(
+        bench
+            .store
+            .materialise(&dataset, &Wanted::default())
+            .unwrap(),
+        path
+    );
+    assert_eq!(bench.store.part_files(&dataset, None).unwrap(), [path]);
+}
+
+fn inode(path: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata(path).unwrap().ino()
+}
+
+fn numbers(range: std::ops::Range<i64>) -> RecordBatch {
+    let x = range.clone().map(|i| i as f64);
+    RecordBatch::try_from_iter([
+        (
+            "i",
+            Arc::new(Int64Array::from_iter_values(range)) as ArrayRef,
+        ),
+        ("x", Arc::new(Float64Array::from_iter_values(x))),
+    ])
+    .unwrap()
+}
+
+#[test]
+fn gathered_tables_read_as_one_whatever_the_cut() {
+    let bench = Bench::new();
+    let whole = bench.table(&numbers(0..100));
+    let empty = bench.store.empty(numbers(0..0).schema()).unwrap();
+    let pieces: Vec<Dataset> = [0..10, 10..11, 11..100]
+        .map(|r| bench.table(&numbers(r)))
+        .to_vec();
+    let mut with_empty = pieces.clone();
+    with_empty.insert(1, empty.clone());
+    let joined = bench.store.concat(&with_empty).unwrap();
+    assert_eq!(joined.content, whole.content);
+    assert_eq!((joined.rows, joined.parts.len()), (100, 3));
+    assert_eq!(bench.store.concat(&pieces).unwrap(), joined);
+    assert_eq!(
+        bench
+            .store
+            .concat(&[empty.clone(), pieces[0].clone()])
+            .unwrap(),
+        pieces[0]
+    );
+    assert_eq!(
+        bench.store.concat(&[empty.clone(), empty.clone()]).unwrap(),
+        empty
+    );
+    let csv = Wanted {
+        form: Form::Csv,
+        rows: Some(9..12),
+        ..Wanted::default()
+    };
+    let path = bench.store.materialise(&joined, &csv).unwrap();
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        "i,x\n9,9.0\n10,10.0\n11,11.0\n"
+    );
+    let arrow = bench
+        .store
+        .materialise(&joined, &Wanted::default())
+        .unwrap();
+    assert_eq!(
+        bench.read(&arrow.display().to_string()).unwrap().content,
+        whole.content
+    );
+    assert_eq!(bench.store.part_files(&joined, None).unwrap().len(), 3);
+    assert!(bench.store.concat(&[]).is_err());
+}
+
+#[test]
+fn gathering_tables_of_different_columns_names_the_culprit() {
+    let bench = Bench::new();
+    let other = RecordBatch::try_from_iter([
+        ("i", Arc::new(Int64Array::from(vec![1])) as ArrayRef),
+        ("x", Arc::new(StringArray::from(vec!["1"]))),
+    ])
+    .unwrap();
+    let tables = [
+        bench.table(&numbers(0..1)),
+        bench.table(&numbers(1..2)),
+        bench.table(&other),
+    ];
+    let error = bench.store.concat(&tables).unwrap_err().to_string();
+    assert!(
+        error.contains("dataset 2") && error.contains("column 'x' is Utf8"),
+        "{error}"
+    );
+    let schema = Schema::new(vec![Field::new("i", DataType::Int64, true)]);
+    let narrow = numbers(0..1).project(&[0]).unwrap();
+    assert_eq!(narrow.schema().fields().len(), schema.fields().len());
+    let tables = [bench.table(&numbers(0..1)), bench.table(&narrow)];
+    let error = bench.store.concat(&tables).unwrap_err().to_string();
+    assert!(error.contains("column 'x' is missing"), "{error}");
+}
+
+#[test]
+fn encodings_may_differ_between_gathered_tables() {
+    let bench = Bench::new();
+    let words: Vec<&str> = vec!["one", "two"];
+    let plain: ArrayRef = Arc::new(StringArray::from(words.clone()));
+    let large: ArrayRef = Arc::new(arrow::array::LargeStringArray::from(words.clone()));
+    let table =
+        |a: &ArrayRef| bench.table(&RecordBatch::try_from_iter([("w", a.clone())]).unwrap());
+    let joined = bench.store.concat(&[table(&plain), table(&large)]).unwrap();
+    let twice: ArrayRef = Arc::new(StringArray::from([words.clone(), words].concat()));
+    assert_eq!(joined.content, table(&twice).content);
+    let rows = bench.rows(&joined);
+    assert_eq!(rows.num_rows(), 4);
+    assert_eq!(rows.column(0).data_type(), &DataType::Utf8);
+}
+
+#[test]
+fn files_and_folders_travel_as_they_are() {
+    let bench = Bench::new();
+    let folder = bench.path("model");
+    fs::create_dir_all(folder.join("sub/empty")).unwrap();
+    fs::write(folder.join("b.txt"), "b").unwrap();
+    fs::write(folder.join("sub/a b.txt"), "a").unwrap();
+    let dir = bench
+        .store
+        .read_blob(&folder.display().to_string(), &NoMemory)
+        .unwrap();
+    assert_eq!(dir.kind, DatasetKind::Dir);
+    let path = bench.store.materialise(&dir, &Wanted::default()).unwrap();
+    assert_eq!(fs::read_to_string(path.join("sub/a b.txt")).unwrap(), "a");
+    assert!(path.join("sub/empty").is_dir());
+    let out = bench.path("exported");
+    bench.store.export(&dir, &out, Form::File).unwrap();
+    fs::write(out.join("b.txt"), "exported files may be changed").unwrap();
+    assert_eq!(fs::read_to_string(folder.join("b.txt")).unwrap(), "b");
+    let again = bench
+        .store
+        .read_blob(&folder.display().to_string(), &NoMemory)
+        .unwrap();
+    assert_eq!(again, dir);
+
+    let a = bench
+        .store
+        .read_blob(&bench.file("a.png", "AAA"), &NoMemory)
+        .unwrap();
+    let b = bench
+        .store
+        .read_blob(&bench.file("b.png", "BBB"), &NoMemory)
+        .unwrap();
+    let png = Wanted {
+        ext: Some("png".into()),
+        ..Wanted::default()
+    };
+    let one = bench.store.materialise(&a, &png).unwrap();
+    assert_eq!(
+        (one.extension().unwrap().to_str(), fs::read(&one).unwrap()),
+        (Some("png"), b"AAA".to_vec())
+    );
+    let gathered = bench.store.concat(&[b, a]).unwrap();
+    let path = bench.store.materialise(&gathered, &png).unwrap();
+    assert_eq!(fs::read_to_string(path.join("000000.png")).unwrap(), "BBB");
+    assert_eq!(fs::read_to_string(path.join("000001.png")).unwrap(), "AAA");
+}
+
+#[test]
+fn a_folder_with_a_link_is_refused() {
+    let bench = Bench::new();
+    let folder = bench.path("f");
+    fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", folder.join("innocent")).unwrap();
+    let error = bench
+        .store
+        .read_blob(&folder.display().to_string(), &NoMemory)
+        .unwrap_err();
+    assert!(error.to_string().contains("symbolic link"), "{error}");
+}
