@@ -15,12 +15,12 @@ pub(crate) enum Kind {
     Plain(DataType),
     /// `fixed_size_binary` of any width.
     AnyBinary,
-    List(Box<Kind>),
-    LargeList(Box<Kind>),
-    FixedList(Box<Kind>, i32),
-    Struct(Vec<(String, Kind)>),
+    List(Box<Self>),
+    LargeList(Box<Self>),
+    FixedList(Box<Self>, i32),
+    Struct(Vec<(String, Self)>),
     /// A tensor; without dimensions it is a pattern.
-    Tensor(Box<Kind>, Option<Vec<Dimension>>),
+    Tensor(Box<Self>, Option<Vec<Dimension>>),
 }
 
 /// One dimension of a tensor.
@@ -156,7 +156,7 @@ impl<'a> Reader<'a> {
         self.skip_space();
         let end = self
             .rest
-            .find(|c: char| matches!(c, '<' | '>' | '[' | ']' | '(' | ')' | ',' | ':'))
+            .find(['<', '>', '[', ']', '(', ')', ',', ':'])
             .unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;

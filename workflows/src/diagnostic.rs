@@ -34,3 +34,41 @@ pub struct Diagnostic {
     /// The nearest right word, or another way out.
     pub suggestion: Option<String>,
 }
+
+impl Diagnostic {
+    /// A mistake that stops everything.
+    #[must_use]
+    pub fn error(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            span,
+            message: message.into(),
+            expected: None,
+            suggestion: None,
+        }
+    }
+
+    /// The same, saying what was expected.
+    #[must_use]
+    pub fn expecting(mut self, expected: impl Into<String>) -> Self {
+        self.expected = Some(expected.into());
+        self
+    }
+
+    /// The same, saying what to do.
+    #[must_use]
+    pub fn suggesting(mut self, suggestion: impl Into<String>) -> Self {
+        self.suggestion = Some(suggestion.into());
+        self
+    }
+
+    /// The same, suggesting the nearest right word when there is one.
+    #[must_use]
+    pub fn nearest<'a>(self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        match crate::names::nearest(word, known) {
+            Some(near) => self.suggesting(format!("did you mean `{near}`?")),
+            None => self,
+        }
+    }
+}

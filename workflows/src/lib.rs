@@ -22,33 +22,45 @@
 
 pub mod bind;
 pub mod catalog;
+mod check;
+pub mod codes;
 pub mod column;
 mod column_arrow;
 mod column_kind;
 pub mod diagnostic;
+pub mod emit;
 pub mod expr;
 pub mod facts;
+pub mod mentioned;
 pub mod model;
 pub mod names;
+pub mod render;
 pub mod source;
+mod syntax;
 pub mod units;
 pub mod value;
 mod yaml;
 
 pub use bind::{BindError, Given, bind};
 pub use catalog::{Catalog, KernelEntry, ParamSpec, PortSpec};
+pub use check::{Checked, check, check_bytes};
+pub use codes::explain_code;
 pub use column::{ColumnSpec, ColumnType};
 pub use column_arrow::{NoArrowType, from_arrow, to_arrow_field};
 pub use diagnostic::{Code, Diagnostic, Severity};
+pub use emit::emit;
 pub use expr::{
     CompiledTemplate, InputValue, RUN_FIELDS, RenderError, Scope, Uses, render_value, shell_word,
     value_uses,
 };
 pub use facts::{Facts, FileFact};
+pub use mentioned::{Mentioned, mentioned};
 pub use model::{
     Action, Budget, Cache, Command, Expect, Form, Gpus, Input, Output, OutputFormat, Param,
     ParamType, Place, Python, Reference, Resources, Retry, RetryOn, Scatter, Slicing, Stage,
     Template, Workflow,
 };
+pub use render::{JsonDiagnostic, render_human, to_json};
 pub use source::Span;
+pub use syntax::schema;
 pub use value::Value;

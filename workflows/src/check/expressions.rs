@@ -1,0 +1,340 @@
+//! `${{ … }}`: it parses, and every name in it exists at its place.
+
+use super::Context;
+use super::draft::{Draft, DraftStage};
+use super::stage::is_scattered;
+use crate::codes;
+use crate::diagnostic::Diagnostic;
+use crate::expr::{
+    Compiled, CompiledTemplate, FILTERS, FUNCTIONS, Quoting, RUN_FIELDS, has_expression,
+};
+use crate::model::{Action, Command, Scatter};
+use crate::names::{nearest, one_of};
+use crate::source::Span;
+use crate::yaml::{Data, Node};
+
+/// Shells whose quoting is POSIX's.
+const POSIX: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh", "busybox"];
+
+/// Where an expression stands, and so what it may read.
+#[derive(Clone, Copy)]
+struct Place {
+    roots: &'static [&'static str],
+    what: &'static str,
+}
+
+const COMMAND: Place = Place {
+    roots: &[
+        "params", "inputs", "outputs", "item", "matrix", "stages", "attempt", "run",
+    ],
+    what: "a command",
+};
+const WITH: Place = Place {
+    roots: &["params", "item", "matrix", "attempt", "run"],
+    what: "a kernel's parameters",
+};
+const CONDITION: Place = Place {
+    roots: &["params", "stages", "run"],
+    what: "a condition, which holds for a whole stage",
+};
+const SCATTER: Place = Place {
+    roots: &["params"],
+    what: "a scatter, which is planned before anything runs",
+};
+
+/// Checks every expression of every stage.
+pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
+    for stage in draft.stages.values() {
+        let node = &stage.node;
+        let checker = Checker { draft, stage };
+        if let Some(condition) = node.get("if") {
+            checker.condition(condition, context);
+        }
+        if let Some(run) = node.get("run") {
+            checker.command(run, context);
+        }
+        for (key, place) in [
+            ("env", COMMAND),
+            ("with", WITH),
+            ("scatter", SCATTER),
+            ("matrix", SCATTER),
+        ] {
+            if let Some(value) = node.get(key) {
+                checker.tree(value, place, context);
+            }
+        }
+    }
+}
+
+struct Checker<'d, 'n> {
+    draft: &'d Draft<'n>,
+    stage: &'d DraftStage<'n>,
+}
+
+impl Checker<'_, '_> {
+    fn condition(&self, node: &Node, context: &mut Context<'_>) {
+        let Some(text) = node.text() else { return };
+        let template = self.template(node, text, CONDITION, context);
+        if template.is_some_and(|template| template.single().is_none()) {
+            let message = format!("`{text}` is not one expression");
+            context.report(
+                Diagnostic::error(codes::NOT_ONE_EXPRESSION, node.span, message)
+                    .expecting("true, false, or `${{ … }}`")
+                    .suggesting(format!("write `if: ${{{{ {} }}}}`", text.trim())),
+            );
+        }
+    }
+
+    fn command(&self, run: &Node, context: &mut Context<'_>) {
+        let Some(text) = run.text() else {
+            self.tree(run, COMMAND, context);
+            return;
+        };
+        let Some(template) = self.template(run, text, COMMAND, context) else {
+            return;
+        };
+        let Action::Run(Command::Shell { shell, .. }) = &self.stage.stage.action else {
+            return;
+        };
+        let program = shell.first().map(String::as_str).unwrap_or_default();
+        let name = program.rsplit('/').next().unwrap_or_default();
+        // `env` and the like start a shell that cannot be told from here.
+        let posix = POSIX.contains(&name);
+        for expression in template.expressions() {
+            if is_raw(&expression.source) {
+                continue;
+            }
+            let why = match expression.quoting {
+                _ if !posix => format!("in a script for `{name}`, whose quoting is not a shell's"),
+                Quoting::Refused(why) => why.to_owned(),
+                _ => continue,
+            };
+            let span = locate(context.text, run, &expression.source);
+            let message = format!("a value cannot be quoted safely {why}");
+            context.report(
+                Diagnostic::error(codes::UNSAFE_QUOTING, span, message)
+                    .expecting("a place where a quoted value cannot become code")
+                    .suggesting("put the value into `env:` and read the variable, or add `| raw`"),
+            );
+        }
+    }
+
+    /// Every string within a value.
+    fn tree(&self, node: &Node, place: Place, context: &mut Context<'_>) {
+        match &node.data {
+            Data::Scalar(_) => {
+                if let Some(text) = node.text() {
+                    self.template(node, text, place, context);
+                }
+            }
+            Data::List(items) => items
+                .iter()
+                .for_each(|item| self.tree(item, place, context)),
+            Data::Map(entries) => {
+                for entry in entries {
+                    self.tree(&entry.value, place, context);
+                }
+            }
+        }
+    }
+
+    fn template(
+        &self,
+        node: &Node,
+        text: &str,
+        place: Place,
+        context: &mut Context<'_>,
+    ) -> Option<CompiledTemplate> {
+        if !has_expression(text) {
+            return CompiledTemplate::new(text).ok();
+        }
+        let template = match CompiledTemplate::new(text) {
+            Ok(template) => template,
+            Err(error) => {
+                let span = locate(context.text, node, &error.expression);
+                context.report(
+                    Diagnostic::error(
+                        codes::BAD_EXPRESSION,
+                        span,
+                        format!("no expression: {error}"),
+                    )
+                    .expecting("an expression, as `${{ params.k + 1 }}`"),
+                );
+                return None;
+            }
+        };
+        for expression in template.expressions() {
+            let span = locate(context.text, node, &expression.source);
+            self.names(expression, span, place, context);
+            filters(&expression.source, span, context);
+        }
+        Some(template)
+    }
+
+    fn names(&self, expression: &Compiled, span: Span, place: Place, context: &mut Context<'_>) {
+        for name in expression.names() {
+            let words: Vec<&str> = name.iter().map(String::as_str).collect();
+            let Some((root, rest)) = words.split_first() else {
+                continue;
+            };
+            if FUNCTIONS.contains(root) && rest.is_empty() && expression.as_name().is_none() {
+                continue;
+            }
+            if !COMMAND.roots.contains(root) {
+                let known = || place.roots.iter().chain(FUNCTIONS).copied();
+                context.report(
+                    unknown(span, format!("`{root}` is no name"))
+                        .expecting(one_of(place.roots.iter().copied()))
+                        .nearest(root, known()),
+                );
+            } else if !place.roots.contains(root) {
+                let message = format!("`{root}` cannot be read in {}", place.what);
+                let here = one_of(place.roots.iter().copied());
+                context.report(unknown(span, message).expecting(here));
+            } else if let Some(diagnostic) = self.name(root, rest, span) {
+                context.report(diagnostic);
+            }
+        }
+    }
+
+    /// What is wrong with a dotted name whose root may be read here.
+    fn name(&self, root: &str, rest: &[&str], span: Span) -> Option<Diagnostic> {
+        let stage = &self.stage.stage;
+        let keys = |keys: Vec<&str>| Some(member(root, rest, &keys, span));
+        match root {
+            "params" => keys(
+                self.draft
+                    .workflow
+                    .params
+                    .keys()
+                    .map(String::as_str)
+                    .collect(),
+            )?,
+            "inputs" => {
+                let known: Vec<&str> = stage.inputs.keys().map(String::as_str).collect();
+                member(root, rest, &known, span).or_else(|| match rest {
+                    [_] | [_, "parts" | "path"] => None,
+                    _ => {
+                        let message = format!("`inputs.{}` has no such member", rest.join("."));
+                        Some(unknown(span, message).expecting("`parts`, or nothing"))
+                    }
+                })
+            }
+            "outputs" => keys(stage.outputs.keys().map(String::as_str).collect())?,
+            "run" => keys(RUN_FIELDS.to_vec())?,
+            "stages" => {
+                let known: Vec<&str> = self.draft.stages.keys().map(String::as_str).collect();
+                member(root, rest, &known, span).or_else(|| {
+                    (rest.len() != 2 || rest[1] != "status").then(|| {
+                        unknown(span, "a stage has nothing but its status")
+                            .expecting("`stages.NAME.status`")
+                    })
+                })
+            }
+            "item" if !is_scattered(stage) || self.stage.node.get("scatter").is_none() => {
+                Some(no_item(span, "item", "scatter"))
+            }
+            "matrix" => match &stage.scatter {
+                Scatter::Matrix(axes) if rest.is_empty() => {
+                    let _ = axes;
+                    None
+                }
+                Scatter::Matrix(axes) => keys(axes.keys().map(String::as_str).collect())?,
+                Scatter::One | Scatter::Items(_) | Scatter::Range(_) | Scatter::Input { .. } => {
+                    Some(no_item(span, "matrix", "matrix"))
+                }
+            },
+            _ => None,
+        }
+    }
+}
+
+fn no_item(span: Span, name: &str, key: &str) -> Diagnostic {
+    let message = format!("`{name}` exists only in a stage with `{key}:`");
+    Diagnostic::error(codes::NO_ITEM, span, message)
+        .expecting(format!("a stage with `{key}:`, or another name"))
+}
+
+/// The first word after a root must be one that is known.
+fn member(root: &str, rest: &[&str], known: &[&str], span: Span) -> Option<Diagnostic> {
+    let Some(name) = rest.first() else {
+        let example = known.first().unwrap_or(&"NAME");
+        let message = format!("`{root}` as a whole cannot be read, so that what is read is known");
+        return Some(unknown(span, message).expecting(format!("`{root}.{example}`")));
+    };
+    if known.contains(name) {
+        return None;
+    }
+    let diagnostic = unknown(span, format!("`{root}.{name}` does not exist"));
+    let diagnostic = diagnostic.expecting(one_of(known.iter().copied()));
+    Some(match nearest(name, known.iter().copied()) {
+        Some(near) => diagnostic.suggesting(format!("did you mean `{root}.{near}`?")),
+        None => diagnostic,
+    })
+}
+
+fn unknown(span: Span, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::error(codes::UNKNOWN_NAME, span, message)
+}
+
+fn is_raw(source: &str) -> bool {
+    source
+        .trim_end()
+        .strip_suffix("raw")
+        .is_some_and(|rest| rest.trim_end().ends_with('|'))
+}
+
+/// Filters are looked up only when they run, so their names are checked here.
+fn filters(source: &str, span: Span, context: &mut Context<'_>) {
+    let mut quote = None;
+    let mut rest = source;
+    while let Some(c) = rest.chars().next() {
+        rest = &rest[c.len_utf8()..];
+        match (quote, c) {
+            (Some(_), '\\') => {
+                let mut after = rest.chars();
+                after.next();
+                rest = after.as_str();
+            }
+            (Some(open), _) if open == c => quote = None,
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '|') => {
+                let word = rest.trim_start();
+                let end = word
+                    .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                    .unwrap_or(word.len());
+                let name = &word[..end];
+                if !name.is_empty() && !FILTERS.contains(&name) {
+                    context.report(
+                        Diagnostic::error(
+                            codes::UNKNOWN_FILTER,
+                            span,
+                            format!("there is no filter `{name}`"),
+                        )
+                        .nearest(name, FILTERS.iter().copied()),
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The expression's own place within a node where it can be found, else the node's.
+fn locate(text: &str, node: &Node, expression: &str) -> Span {
+    let bounds = |at: u32| usize::try_from(at).unwrap_or(usize::MAX).min(text.len());
+    let (start, end) = (bounds(node.span.start), bounds(node.end));
+    let within = text.get(start..end.max(start)).unwrap_or_default();
+    let first = expression.lines().next().unwrap_or_default();
+    match within.find(first) {
+        Some(at) if !first.is_empty() => {
+            let start = u32::try_from(start + at).unwrap_or(node.span.start);
+            let length = u32::try_from(first.len()).unwrap_or_default();
+            Span {
+                start,
+                end: start.saturating_add(length),
+            }
+        }
+        _ => node.span,
+    }
+}

@@ -1,0 +1,238 @@
+//! References between stages: they exist, and nobody waits for himself.
+
+use std::collections::HashMap;
+
+use super::Context;
+use super::draft::{Draft, DraftStage};
+use crate::codes;
+use crate::diagnostic::Diagnostic;
+use crate::expr::{CompiledTemplate, Uses};
+use crate::model::{Action, Command, Param, ParamType, Reference, Stage, Template};
+use crate::source::Span;
+
+/// Checks all references; gives the stages in an order in which producers come first, when there
+/// is one.
+pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) -> Option<Vec<usize>> {
+    statuses_are_waited_for(draft);
+    for stage in draft.stages.values() {
+        for source in &stage.sources {
+            match &source.reference {
+                Reference::Port { stage, port } => {
+                    port_exists(stage, port, source.span, draft, context)
+                }
+                Reference::Param(name) => param_exists(name, source.span, draft, context),
+                Reference::Path(_) | Reference::Url(_) => {}
+            }
+        }
+        for (name, span) in &stage.waits {
+            if !is_stage(draft, name) {
+                context.report(unknown_stage(name, *span, draft));
+            }
+        }
+    }
+    for (stage, port, span) in &draft.outputs {
+        port_exists(stage, port, *span, draft, context);
+    }
+    order(draft, context)
+}
+
+/// Reading a stage's status means waiting for it.
+fn statuses_are_waited_for(draft: &mut Draft<'_>) {
+    let names: Vec<String> = draft.stages.keys().cloned().collect();
+    for stage in draft.stages.values_mut() {
+        let mut read = Vec::new();
+        for template in templates(&stage.stage) {
+            let uses = CompiledTemplate::new(&template.source).map(|t| t.uses());
+            let Uses { statuses, .. } = uses.unwrap_or_default();
+            read.extend(statuses.into_iter().map(|name| (name, template.span)));
+        }
+        for (name, span) in read {
+            if names.contains(&name) && !stage.stage.needs.contains(&name) {
+                stage.stage.needs.push(name.clone());
+                stage.waits.push((name, span));
+            }
+        }
+    }
+}
+
+/// Every template of a stage that holds an expression, `with` and `scatter` apart.
+fn templates(stage: &Stage) -> Vec<Template> {
+    let mut all: Vec<&Template> = stage.condition.iter().chain(stage.env.values()).collect();
+    match &stage.action {
+        Action::Run(Command::Shell { script, .. }) => all.push(script),
+        Action::Run(Command::Argv(words)) => all.extend(words),
+        Action::Kernel { .. } => {}
+    }
+    all.retain(|template| template.source.contains("stages"));
+    all.into_iter().cloned().collect()
+}
+
+fn is_stage(draft: &Draft<'_>, name: &str) -> bool {
+    draft.stages.contains_key(name) || draft.broken.iter().any(|broken| broken == name)
+}
+
+fn unknown_stage(name: &str, span: Span, draft: &Draft<'_>) -> Diagnostic {
+    let known = || draft.stages.keys().map(String::as_str);
+    Diagnostic::error(
+        codes::UNKNOWN_STAGE,
+        span,
+        format!("there is no stage `{name}`"),
+    )
+    .expecting(crate::names::one_of(known()))
+    .nearest(name, known())
+}
+
+fn port_exists(name: &str, port: &str, span: Span, draft: &Draft<'_>, context: &mut Context<'_>) {
+    let Some(stage) = draft.stages.get(name) else {
+        if !is_stage(draft, name) {
+            context.report(unknown_stage(name, span, draft));
+        }
+        return;
+    };
+    if !stage.known || stage.stage.outputs.contains_key(port) {
+        return;
+    }
+    let known = || stage.stage.outputs.keys().map(String::as_str);
+    let message = format!("the stage `{name}` has no output `{port}`");
+    let diagnostic = Diagnostic::error(codes::UNKNOWN_PORT, span, message);
+    context.report(if stage.stage.outputs.is_empty() {
+        let hint = match &stage.stage.action {
+            Action::Run(_) => format!("declare it: `outputs: {{ {port}: {{}} }}` in `{name}`"),
+            Action::Kernel { name, .. } => format!("the kernel `{name}` gives no outputs"),
+        };
+        diagnostic.suggesting(hint)
+    } else {
+        diagnostic
+            .expecting(crate::names::one_of(known()))
+            .nearest(port, known())
+    });
+}
+
+fn param_exists(name: &str, span: Span, draft: &Draft<'_>, context: &mut Context<'_>) {
+    let params = &draft.workflow.params;
+    match params.get(name) {
+        None => {
+            let known = || params.keys().map(String::as_str);
+            context.report(
+                Diagnostic::error(
+                    codes::UNKNOWN_PARAM,
+                    span,
+                    format!("there is no parameter `{name}`"),
+                )
+                .expecting(crate::names::one_of(known()))
+                .nearest(name, known()),
+            );
+        }
+        Some(Param {
+            kind: ParamType::Path | ParamType::Table | ParamType::List,
+            ..
+        }) => {}
+        Some(param) => {
+            let message = format!("`params.{name}` is a {}, no data", param.kind.name());
+            context.report(
+                Diagnostic::error(codes::NOT_A_DATA_PARAM, span, message)
+                    .expecting("a parameter of type path, table or list"),
+            );
+        }
+    }
+}
+
+/// Stages that this one waits for, with the place that says so.
+fn edges(stage: &DraftStage<'_>, index: &HashMap<&str, usize>) -> Vec<(usize, Span)> {
+    let sources = stage
+        .sources
+        .iter()
+        .filter_map(|source| match &source.reference {
+            Reference::Port { stage, .. } => Some((*index.get(stage.as_str())?, source.span)),
+            Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
+        });
+    let waits = stage
+        .waits
+        .iter()
+        .filter_map(|(name, span)| Some((*index.get(name.as_str())?, *span)));
+    sources.chain(waits).collect()
+}
+
+/// Kahn's algorithm; what remains holds a cycle, which is named and cut until none is left.
+fn order(draft: &Draft<'_>, context: &mut Context<'_>) -> Option<Vec<usize>> {
+    let names: Vec<&str> = draft.stages.keys().map(String::as_str).collect();
+    let index: HashMap<&str, usize> = names.iter().enumerate().map(|(i, n)| (*n, i)).collect();
+    let needs: Vec<Vec<(usize, Span)>> = draft
+        .stages
+        .values()
+        .map(|stage| edges(stage, &index))
+        .collect();
+    let mut dependants: Vec<Vec<usize>> = vec![Vec::new(); names.len()];
+    let mut missing: Vec<usize> = vec![0; names.len()];
+    for (stage, edges) in needs.iter().enumerate() {
+        missing[stage] = edges.len();
+        for (needed, _) in edges {
+            dependants[*needed].push(stage);
+        }
+    }
+    let mut order: Vec<usize> = (0..names.len()).filter(|i| missing[*i] == 0).collect();
+    let mut done: Vec<bool> = missing.iter().map(|count| *count == 0).collect();
+    let mut cyclic = false;
+    let mut next = 0;
+    loop {
+        while let Some(stage) = order.get(next).copied() {
+            next += 1;
+            for dependant in &dependants[stage] {
+                missing[*dependant] = missing[*dependant].saturating_sub(1);
+                if missing[*dependant] == 0 && !done[*dependant] {
+                    done[*dependant] = true;
+                    order.push(*dependant);
+                }
+            }
+        }
+        let Some(stuck) = done.iter().position(|done| !done) else {
+            return (!cyclic).then_some(order);
+        };
+        cyclic = true;
+        let cycle = find_cycle(stuck, &needs, &done);
+        context.report(describe(&cycle, &names, &needs));
+        for stage in cycle {
+            done[stage] = true;
+            order.push(stage);
+        }
+    }
+}
+
+/// Follows what each stage waits for until one comes again.
+fn find_cycle(start: usize, needs: &[Vec<(usize, Span)>], done: &[bool]) -> Vec<usize> {
+    let mut path = vec![start];
+    let mut position = HashMap::from([(start, 0_usize)]);
+    let mut at = start;
+    while let Some((next, _)) = needs[at].iter().find(|(needed, _)| !done[*needed]) {
+        if let Some(first) = position.get(next) {
+            return path.split_off(*first);
+        }
+        position.insert(*next, path.len());
+        path.push(*next);
+        at = *next;
+    }
+    path
+}
+
+fn describe(cycle: &[usize], names: &[&str], needs: &[Vec<(usize, Span)>]) -> Diagnostic {
+    let first = cycle.first().copied().unwrap_or_default();
+    let second = cycle.get(1).copied().unwrap_or(first);
+    let span = needs[first]
+        .iter()
+        .find(|(needed, _)| *needed == second)
+        .map(|(_, span)| *span)
+        .unwrap_or_default();
+    let mut words: Vec<String> = cycle.iter().map(|i| format!("`{}`", names[*i])).collect();
+    words.push(format!("`{}`", names[first]));
+    let message = if cycle.len() < 2 {
+        format!("the stage {} waits for itself", words[0])
+    } else {
+        format!(
+            "these stages wait for each other: {}",
+            words.join(" needs ")
+        )
+    };
+    Diagnostic::error(codes::CYCLE, span, message)
+        .expecting("stages in an order in which each can start")
+        .suggesting("take one of these references away")
+}

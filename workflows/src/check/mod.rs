@@ -1,0 +1,142 @@
+//! Text -> a checked workflow, or every mistake in it.
+//!
+//! In this order: YAML to a tree, the tree against the table of keys, the tree lowered to a draft,
+//! then the draft's references, expressions, kernels, files and schemas.
+
+mod defaults;
+mod draft;
+mod expressions;
+mod files;
+mod graph;
+mod kernel;
+mod params;
+mod place;
+mod reference;
+mod scatter;
+mod schemas;
+mod settings;
+mod stage;
+
+pub(crate) use files::local_words;
+pub(crate) use reference::is_path;
+
+use indexmap::IndexMap;
+
+use crate::catalog::Catalog;
+use crate::codes;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::facts::Facts;
+use crate::model::Workflow;
+use crate::source::Span;
+use crate::syntax::{conform, workflow_kind};
+use crate::yaml;
+
+/// What came of checking a file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Checked {
+    /// The workflow; none when there is an error.
+    pub workflow: Option<Workflow>,
+    /// Every mistake, in the order of their places.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// What all checks share.
+struct Context<'a> {
+    text: &'a str,
+    catalog: &'a Catalog,
+    facts: &'a Facts,
+    found: Vec<Diagnostic>,
+}
+
+impl Context<'_> {
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.found.push(diagnostic);
+    }
+}
+
+/// Checks a workflow's text.
+///
+/// # Examples
+/// ```
+/// use sunward_workflows::{Catalog, Facts, check};
+///
+/// let text = "name: hello\nstages: { greet: { run: echo hello } }\n";
+/// let checked = check(text, &Catalog::default(), &Facts::default());
+/// assert!(checked.workflow.is_some());
+///
+/// let checked = check("nmae: hello", &Catalog::default(), &Facts::default());
+/// assert_eq!(checked.diagnostics[0].suggestion.as_deref(), Some("did you mean `name`?"));
+/// ```
+#[must_use]
+pub fn check(text: &str, catalog: &Catalog, facts: &Facts) -> Checked {
+    let mut context = Context {
+        text,
+        catalog,
+        facts,
+        found: Vec::new(),
+    };
+    let workflow = yaml::read(text, &mut context.found).and_then(|root| {
+        conform(&root, &workflow_kind(), "the workflow", &mut context.found);
+        build(&root, &mut context)
+    });
+    let mut diagnostics = context.found;
+    diagnostics.sort_by(|a, b| {
+        let key = |d: &Diagnostic| (d.span.start, d.span.end, d.code);
+        key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
+    });
+    diagnostics.dedup();
+    let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
+    let workflow = workflow.filter(|_| !failed);
+    Checked {
+        workflow,
+        diagnostics,
+    }
+}
+
+/// Checks a file's bytes, which may not be text at all.
+#[must_use]
+pub fn check_bytes(bytes: &[u8], catalog: &Catalog, facts: &Facts) -> Checked {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => check(text, catalog, facts),
+        Err(error) => {
+            let start = u32::try_from(error.valid_up_to()).unwrap_or_default();
+            let span = Span {
+                start,
+                end: start.saturating_add(1),
+            };
+            let byte = bytes.get(error.valid_up_to()).copied().unwrap_or_default();
+            let message = format!("byte {} ({byte:#04x}) is no UTF-8", error.valid_up_to());
+            let diagnostic = Diagnostic::error(codes::NOT_UTF8, span, message)
+                .expecting("a text file in UTF-8")
+                .suggesting("convert it, as with iconv -f latin1 -t utf-8");
+            Checked {
+                workflow: None,
+                diagnostics: vec![diagnostic],
+            }
+        }
+    }
+}
+
+fn build(root: &yaml::Node, context: &mut Context<'_>) -> Option<Workflow> {
+    if !matches!(root.data, yaml::Data::Map(_)) {
+        return None;
+    }
+    let mut draft = draft::lower(root, context);
+    let order = graph::check(&mut draft, context);
+    expressions::check(&mut draft, context);
+    scatter::check(&draft, context);
+    kernel::check(&draft, context);
+    files::check(&mut draft, context);
+    if let Some(order) = order {
+        schemas::check(&draft, &order, context);
+    }
+    let stages: IndexMap<_, _> = draft
+        .stages
+        .into_iter()
+        .map(|(name, draft)| (name, draft.stage))
+        .collect();
+    Some(Workflow {
+        stages,
+        ..draft.workflow
+    })
+}

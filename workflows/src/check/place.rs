@@ -1,0 +1,42 @@
+//! `place:` and `budget:`: where, when and for how much.
+
+use crate::model::{Budget, Place};
+use crate::units::parse_duration;
+use crate::yaml::Node;
+
+/// Where and when.
+pub(super) fn lower(node: &Node) -> Place {
+    Place {
+        prefer: words(node, "prefer"),
+        deadline_ms: duration(node, "deadline"),
+        max_delay_ms: duration(node, "max_delay"),
+        home: node.get("home").and_then(Node::text).map(str::to_owned),
+        regions: words(node, "regions"),
+        data_regions: words(node, "data_regions"),
+    }
+}
+
+/// What the run may cost.
+pub(super) fn lower_budget(node: &Node) -> Budget {
+    Budget {
+        gco2e: node.get("gco2e").and_then(Node::number),
+        kwh: node.get("kwh").and_then(Node::number),
+    }
+}
+
+/// A duration under a key, in milliseconds.
+pub(super) fn duration(node: &Node, key: &str) -> Option<u64> {
+    node.get(key)
+        .and_then(Node::text)
+        .and_then(|text| parse_duration(text).ok())
+}
+
+/// Words under a key: one, or a list.
+pub(super) fn words(node: &Node, key: &str) -> Vec<String> {
+    let items = node.get(key).map(Node::items).unwrap_or_default();
+    items
+        .iter()
+        .filter_map(Node::text)
+        .map(str::to_owned)
+        .collect()
+}

@@ -1,0 +1,81 @@
+//! Where data comes from, as text: `stage.port`, `params.name`, a path, a URL.
+
+use crate::model::Reference;
+use crate::names::is_name;
+
+/// True for text that is a path by itself.
+pub(crate) fn is_path(text: &str) -> bool {
+    text.starts_with("./") || text.starts_with('/')
+}
+
+/// Reads a source; says what to write instead when it is none.
+pub(crate) fn parse_reference(text: &str) -> Result<Reference, String> {
+    if text.contains("${{") {
+        let inner = text.trim_start_matches("${{").trim_end_matches("}}").trim();
+        return Err(match inner.strip_prefix("params.") {
+            Some(name) if is_name(name) => format!("write it without braces: `params.{name}`"),
+            _ => "sources are not computed; use a parameter of type path".to_owned(),
+        });
+    }
+    if is_path(text) {
+        return Ok(Reference::Path(text.to_owned()));
+    }
+    if text.starts_with("../") {
+        return Err(format!("write `./{text}`"));
+    }
+    if let Some((scheme, rest)) = text.split_once("://") {
+        let letters = scheme
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+        if !scheme.is_empty() && letters && !rest.is_empty() {
+            return Ok(Reference::Url(text.to_owned()));
+        }
+    }
+    match text.split_once('.') {
+        Some(("params", name)) if is_name(name) => Ok(Reference::Param(name.to_owned())),
+        Some((stage, port)) if is_name(stage) && is_name(port) => Ok(Reference::Port {
+            stage: stage.to_owned(),
+            port: port.to_owned(),
+        }),
+        _ if is_name(text) => Err(format!("name the port: `{text}.PORT`")),
+        _ if text.is_empty() => Err("write where the data comes from".to_owned()),
+        _ => Err(format!("if it is a path, write `./{text}`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_told_by_its_look() {
+        let port = Reference::Port {
+            stage: "a".into(),
+            port: "b".into(),
+        };
+        assert_eq!(parse_reference("a.b"), Ok(port));
+        assert_eq!(
+            parse_reference("params.x"),
+            Ok(Reference::Param("x".into()))
+        );
+        assert_eq!(
+            parse_reference("./t.csv"),
+            Ok(Reference::Path("./t.csv".into()))
+        );
+        assert_eq!(
+            parse_reference("s3://b/k"),
+            Ok(Reference::Url("s3://b/k".into()))
+        );
+        for (bad, says) in [
+            ("t-1.csv", "`./t-1.csv`"),
+            ("../t.csv", "`./../t.csv`"),
+            ("a", "a.PORT"),
+            ("", "where"),
+            ("${{ params.x }}", "without braces"),
+            ("a.b.c", "./a.b.c"),
+        ] {
+            let error = parse_reference(bad).unwrap_err();
+            assert!(error.contains(says), "{bad}: {error}");
+        }
+    }
+}

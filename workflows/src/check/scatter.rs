@@ -1,0 +1,232 @@
+//! How a stage becomes tasks: lowered, and checked for what cannot be scattered.
+
+use indexmap::IndexMap;
+
+use super::Context;
+use super::draft::{Draft, DraftStage};
+use crate::codes;
+use crate::diagnostic::Diagnostic;
+use crate::expr::{CompiledTemplate, has_expression};
+use crate::facts::FileFact;
+use crate::model::{Form, OutputFormat, ParamType, Reference, Scatter, Slicing};
+use crate::source::Span;
+use crate::value::Value;
+use crate::yaml::{Data, Node};
+
+/// Lowers `scatter:` or `matrix:`; what does not fit is found by [`check`].
+pub(super) fn lower(node: &Node) -> Scatter {
+    if let Some(matrix) = node.get("matrix") {
+        let axes = matrix.entries().iter();
+        let axes: IndexMap<_, _> = axes.map(|e| (e.key.clone(), e.value.value())).collect();
+        return Scatter::Matrix(axes);
+    }
+    let Some(scatter) = node.get("scatter") else {
+        return Scatter::One;
+    };
+    if let Some(range) = scatter.get("range") {
+        return Scatter::Range(range.value());
+    }
+    let over = scatter.get("over").unwrap_or(scatter);
+    if let Some(range) = over.get("range") {
+        return Scatter::Range(range.value());
+    }
+    match (&over.data, over.text()) {
+        (Data::List(_), _) => Scatter::Items(over.value()),
+        (_, Some(text)) if has_expression(text) => Scatter::Items(over.value()),
+        (_, Some(port)) => Scatter::Input {
+            port: port.to_owned(),
+            slicing: slicing(scatter),
+        },
+        _ => Scatter::One,
+    }
+}
+
+fn slicing(scatter: &Node) -> Slicing {
+    let rows = scatter.get("rows").and_then(Node::whole);
+    match rows.and_then(|rows| u64::try_from(rows).ok()) {
+        Some(rows) => Slicing::Rows(rows),
+        None if scatter.get("parts").and_then(Node::flag) == Some(true) => Slicing::Parts,
+        None => Slicing::Row,
+    }
+}
+
+/// Checks every stage's scatter.
+pub(super) fn check(draft: &Draft<'_>, context: &mut Context<'_>) {
+    for stage in draft.stages.values() {
+        let node = &stage.node;
+        if let (Some(scatter), Some(_)) = (node.entry("scatter"), node.entry("matrix")) {
+            let message = "`scatter` and `matrix` cannot stand together";
+            context.report(
+                Diagnostic::error(codes::SCATTER_AND_MATRIX, scatter.key_span, message)
+                    .expecting("one of them")
+                    .suggesting("make the scatter one more axis of the matrix"),
+            );
+        }
+        if let Some(matrix) = node.get("matrix") {
+            check_matrix(matrix, draft, context);
+        }
+        if let Some(scatter) = node.get("scatter") {
+            check_scatter(scatter, stage, draft, context);
+        }
+    }
+}
+
+fn check_matrix(matrix: &Node, draft: &Draft<'_>, context: &mut Context<'_>) {
+    if matrix.entries().is_empty() && matches!(matrix.data, Data::Map(_)) {
+        let diagnostic = Diagnostic::error(codes::BAD_SCATTER, matrix.span, "an empty matrix");
+        context.report(diagnostic.expecting("at least one axis, as `a: [1, 2]`"));
+    }
+    for axis in matrix.entries() {
+        computed(&axis.value, ParamType::List, draft, context);
+    }
+}
+
+fn check_scatter(
+    scatter: &Node,
+    stage: &DraftStage<'_>,
+    draft: &Draft<'_>,
+    context: &mut Context<'_>,
+) {
+    let is_map = matches!(scatter.data, Data::Map(_));
+    let over = if is_map {
+        scatter.get("over")
+    } else {
+        Some(scatter)
+    };
+    let range = scatter
+        .get("range")
+        .or_else(|| over.and_then(|over| over.get("range")));
+    if is_map && over.is_none() && range.is_none() {
+        context.report(unscattered(
+            scatter.span,
+            "`scatter` says nothing to scatter over",
+        ));
+        return;
+    }
+    if let (true, Some(over), Some(_)) = (is_map, over, scatter.get("range")) {
+        context.report(unscattered(
+            over.span,
+            "`over` and `range` cannot stand together",
+        ));
+    }
+    if let Some(range) = range {
+        computed(range, ParamType::Int, draft, context);
+    }
+    let port = over
+        .and_then(Node::text)
+        .filter(|text| !has_expression(text));
+    slices(scatter, port.is_some(), context);
+    match (over, port) {
+        (Some(over), Some(port)) => check_port(over, port, stage, draft, context),
+        (Some(over), None) if over.text().is_some() => {
+            computed(over, ParamType::List, draft, context);
+        }
+        _ => {}
+    }
+}
+
+/// `rows` and `parts` cut an input, and only one of them.
+fn slices(scatter: &Node, cuts_input: bool, context: &mut Context<'_>) {
+    let rows = scatter.entry("rows");
+    let parts = scatter.entry("parts");
+    if let (Some(_), Some(parts)) = (rows, parts) {
+        let message = "`rows` and `parts` cannot stand together";
+        context.report(
+            Diagnostic::error(codes::BAD_SLICING, parts.key_span, message).expecting("one of them"),
+        );
+    }
+    for entry in [rows, parts].into_iter().flatten() {
+        if !cuts_input {
+            let message = format!("`{}` cuts an input, not a list or a range", entry.key);
+            context.report(
+                Diagnostic::error(codes::BAD_SLICING, entry.key_span, message)
+                    .expecting("the name of one of the stage's inputs under `over`"),
+            );
+        }
+    }
+}
+
+fn check_port(
+    over: &Node,
+    port: &str,
+    stage: &DraftStage<'_>,
+    draft: &Draft<'_>,
+    context: &mut Context<'_>,
+) {
+    let Some(input) = stage.stage.inputs.get(port) else {
+        let known = || stage.stage.inputs.keys().map(String::as_str);
+        let message = format!("`{port}` is none of the stage's inputs");
+        let diagnostic = unscattered(over.span, message);
+        context.report(match port.strip_prefix("params.") {
+            Some(name) if draft.workflow.params.contains_key(name) => {
+                diagnostic.suggesting(format!("write `${{{{ params.{name} }}}}`"))
+            }
+            _ => diagnostic.nearest(port, known()),
+        });
+        return;
+    };
+    if input.form == Form::File {
+        let message = format!("the input `{port}` is read as a file, which has no rows");
+        context.report(unscattered(over.span, message));
+    }
+    for source in stage.sources.iter().filter(|source| source.port == port) {
+        if let Some(why) = no_table(&source.reference, draft, context) {
+            let message = format!("the input `{port}` cannot be scattered: {why}");
+            context.report(unscattered(over.span, message));
+        }
+    }
+}
+
+/// Why a source has no rows, where that is known.
+fn no_table(reference: &Reference, draft: &Draft<'_>, context: &Context<'_>) -> Option<String> {
+    match reference {
+        Reference::Port { stage, port } => {
+            let output = draft.stages.get(stage)?.stage.outputs.get(port)?;
+            matches!(output.format, OutputFormat::File | OutputFormat::Dir)
+                .then(|| format!("`{stage}.{port}` is no table"))
+        }
+        Reference::Path(path) => match context.facts.files.get(path)? {
+            FileFact::File => Some(format!("{path} is no table")),
+            FileFact::Folder => Some(format!("{path} is a folder")),
+            FileFact::Missing | FileFact::Table { .. } | FileFact::Unreadable(_) => None,
+        },
+        Reference::Param(_) | Reference::Url(_) => None,
+    }
+}
+
+/// A value that may be computed: exactly one expression, of a fitting type where that is known.
+fn computed(node: &Node, wanted: ParamType, draft: &Draft<'_>, context: &mut Context<'_>) {
+    let Some(text) = node.text() else { return };
+    let expected = wanted.expected();
+    let Ok(template) = CompiledTemplate::new(text) else {
+        return;
+    };
+    let Some(only) = template.single() else {
+        let message = format!("`{text}` is not {expected}, nor one expression that gives it");
+        context.report(
+            Diagnostic::error(codes::NOT_ONE_EXPRESSION, node.span, message)
+                .expecting(format!("{expected}, or `${{{{ … }}}}`")),
+        );
+        return;
+    };
+    let Some([root, name]) = only.as_name() else {
+        return;
+    };
+    let Some(param) = draft.workflow.params.get(name).filter(|_| root == "params") else {
+        return;
+    };
+    if param.kind != wanted {
+        let message = format!("`params.{name}` is a {}", param.kind.name());
+        context.report(unscattered(node.span, message).expecting(expected));
+    } else if let Some(Value::Int(number)) = &param.default
+        && *number < 0
+    {
+        let message = format!("`params.{name}` is {number}, which is below 0");
+        context.report(unscattered(node.span, message).expecting("0 or more"));
+    }
+}
+
+fn unscattered(span: Span, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::error(codes::BAD_SCATTER, span, message)
+        .expecting("a list, { range: N }, or the name of an input that is a table")
+}

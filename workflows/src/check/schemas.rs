@@ -1,0 +1,234 @@
+//! Columns along the edges: what a producer gives must be what its reader needs.
+
+use std::collections::HashMap;
+
+use super::Context;
+use super::draft::{Draft, DraftStage, Source};
+use crate::catalog::PortSpec;
+use crate::codes;
+use crate::column::ColumnSpec;
+use crate::diagnostic::Diagnostic;
+use crate::facts::FileFact;
+use crate::model::{Action, GridRows, Input, Reference};
+use crate::names::one_of;
+use crate::value::Value;
+use crate::yaml::Node;
+
+/// What is known of a table's columns.
+#[derive(Clone, Debug)]
+struct Known {
+    columns: Vec<ColumnSpec>,
+    /// There may be more.
+    open: bool,
+}
+
+impl Known {
+    fn find(&self, name: &str) -> Option<&ColumnSpec> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+/// Columns by stage and port.
+type Ports = HashMap<(String, String), Known>;
+
+/// Follows the columns through the graph, producers first.
+pub(super) fn check(draft: &Draft<'_>, order: &[usize], context: &mut Context<'_>) {
+    let mut ports = Ports::new();
+    for index in order {
+        let Some((name, stage)) = draft.stages.get_index(*index) else {
+            continue;
+        };
+        let mut inputs: HashMap<&str, Known> = HashMap::new();
+        for source in &stage.sources {
+            let Some(input) = stage.stage.inputs.get(&source.port) else {
+                continue;
+            };
+            let Some(known) = source_columns(source, draft, &ports, context) else {
+                continue;
+            };
+            let Some(known) = read(known, source, input, stage, context) else {
+                continue;
+            };
+            if let Some(spec) = kernel_port(stage, &source.port, context) {
+                needs(spec, &known, source, context);
+            }
+            inputs.entry(&source.port).or_insert(known);
+        }
+        outputs(name, stage, &inputs, &mut ports, context);
+    }
+}
+
+fn kernel_port<'c>(
+    stage: &DraftStage<'_>,
+    port: &str,
+    context: &Context<'c>,
+) -> Option<&'c PortSpec> {
+    let Action::Kernel { name, .. } = &stage.stage.action else {
+        return None;
+    };
+    let kernel = context.catalog.kernels.get(name)?;
+    kernel.inputs.iter().find(|spec| spec.name == port)
+}
+
+fn source_columns(
+    source: &Source,
+    draft: &Draft<'_>,
+    ports: &Ports,
+    context: &Context<'_>,
+) -> Option<Known> {
+    let path = match &source.reference {
+        Reference::Port { stage, port } => {
+            return ports.get(&(stage.clone(), port.clone())).cloned();
+        }
+        Reference::Path(path) => path,
+        Reference::Param(name) => match &draft.workflow.params.get(name)?.default {
+            Some(Value::String(path)) => path,
+            _ => return None,
+        },
+        Reference::Url(_) => return None,
+    };
+    match context.facts.files.get(path)? {
+        FileFact::Table { columns, .. } => Some(Known {
+            columns: columns.clone(),
+            open: false,
+        }),
+        FileFact::Missing | FileFact::Folder | FileFact::File | FileFact::Unreadable(_) => None,
+    }
+}
+
+/// What is left after `columns:`; nothing is known of another variable or cut of gridded data.
+fn read(
+    known: Known,
+    source: &Source,
+    input: &Input,
+    stage: &DraftStage<'_>,
+    context: &mut Context<'_>,
+) -> Option<Known> {
+    if input.variable.is_some() || input.rows == GridRows::Cell {
+        return None;
+    }
+    if input.columns.is_empty() {
+        return Some(known);
+    }
+    let node = stage
+        .node
+        .get("inputs")
+        .and_then(|inputs| inputs.get(&source.port));
+    let places = node.and_then(|node| node.get("columns")).map(Node::items);
+    let mut columns = Vec::new();
+    for (index, name) in input.columns.iter().enumerate() {
+        match known.find(name) {
+            Some(column) => columns.push(column.clone()),
+            None if known.open => {}
+            None => {
+                let place = places.and_then(|places| places.get(index));
+                let span = place.map_or(source.span, |node| node.span);
+                let names = || known.columns.iter().map(|column| column.name.as_str());
+                context.report(
+                    Diagnostic::error(
+                        codes::UNKNOWN_COLUMN,
+                        span,
+                        format!("the source has no column `{name}`"),
+                    )
+                    .expecting(one_of(names()))
+                    .nearest(name, names()),
+                );
+            }
+        }
+    }
+    Some(Known {
+        columns,
+        open: known.open,
+    })
+}
+
+/// Whether a kernel finds the columns it needs.
+fn needs(spec: &PortSpec, known: &Known, source: &Source, context: &mut Context<'_>) {
+    let mut problems = Vec::new();
+    for wanted in &spec.columns {
+        match known.find(&wanted.name) {
+            Some(found) => {
+                let either = wanted.column_type.accepts(&found.column_type)
+                    || found.column_type.accepts(&wanted.column_type);
+                if !either {
+                    problems.push(format!(
+                        "column `{}` is {}, not {}",
+                        wanted.name, found.column_type.0, wanted.column_type.0
+                    ));
+                }
+            }
+            None if known.open => {}
+            None => problems.push(format!("column `{}` is missing", wanted.name)),
+        }
+    }
+    if problems.is_empty() {
+        return;
+    }
+    let wanted: Vec<String> = spec
+        .columns
+        .iter()
+        .map(|column| format!("{}: {}", column.name, column.column_type.0))
+        .collect();
+    let message = format!(
+        "this does not fit the input `{}`: {}",
+        spec.name,
+        problems.join("; ")
+    );
+    let found = one_of(known.columns.iter().map(|column| column.name.as_str()));
+    context.report(
+        Diagnostic::error(codes::SCHEMA_MISMATCH, source.span, message)
+            .expecting(wanted.join(", "))
+            .suggesting(format!("the data has {found}")),
+    );
+}
+
+/// Remembers what a stage gives.
+fn outputs(
+    name: &str,
+    stage: &DraftStage<'_>,
+    inputs: &HashMap<&str, Known>,
+    ports: &mut Ports,
+    context: &Context<'_>,
+) {
+    match &stage.stage.action {
+        Action::Run(_) => {
+            for (port, output) in &stage.stage.outputs {
+                if let Some(schema) = &output.schema {
+                    let known = Known {
+                        columns: schema.clone(),
+                        open: false,
+                    };
+                    ports.insert((name.to_owned(), port.clone()), known);
+                }
+            }
+        }
+        Action::Kernel { name: kernel, .. } => {
+            let Some(kernel) = context.catalog.kernels.get(kernel) else {
+                return;
+            };
+            for port in &kernel.outputs {
+                if port.columns.is_empty() && port.like.is_none() {
+                    continue;
+                }
+                let mut known = Known {
+                    columns: port.columns.clone(),
+                    open: false,
+                };
+                if let Some(like) = &port.like {
+                    match inputs.get(like.as_str()) {
+                        Some(input) => {
+                            known.open = input.open;
+                            for column in &input.columns {
+                                if known.find(&column.name).is_none() {
+                                    known.columns.push(column.clone());
+                                }
+                            }
+                        }
+                        None => known.open = true,
+                    }
+                }
+                ports.insert((name.to_owned(), port.name.clone()), known);
+            }
+        }
+    }
+}

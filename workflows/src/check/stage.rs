@@ -1,0 +1,374 @@
+//! One stage, lowered to the model.
+
+use std::borrow::Cow;
+
+use indexmap::IndexMap;
+
+use super::draft::{DraftStage, Source};
+use super::reference::parse_reference;
+use super::{Context, place, scatter, settings};
+use crate::codes;
+use crate::column::{ColumnSpec, ColumnType};
+use crate::diagnostic::Diagnostic;
+use crate::model::{
+    Action, Command, Form, GridRows, Input, Output, OutputFormat, Scatter, Stage, Template,
+};
+use crate::names::is_name;
+use crate::source::Span;
+use crate::syntax::STAGE;
+use crate::yaml::{Data, Entry, Node};
+
+/// Keys that only commands have.
+const OF_COMMANDS: &[&str] = &["shell", "outputs", "env", "secrets", "files", "python"];
+
+/// Lowers one stage.
+pub(super) fn lower<'n>(
+    name: &str,
+    span: Span,
+    node: Cow<'n, Node>,
+    context: &mut Context<'_>,
+) -> DraftStage<'n> {
+    let (action, known) = action(&node, span, context);
+    out_of_place(&node, &action, context);
+    let (inputs, sources) = inputs(&node, context);
+    let outputs = match &action {
+        Action::Run(_) => outputs(&node),
+        Action::Kernel { name, .. } => kernel_outputs(name, span, context),
+    };
+    clashes(node.get("inputs"), context);
+    clashes(node.get("outputs"), context);
+    let waits = waits(&node);
+    let text = context.text;
+    let templates = |key: &str| {
+        let entries = node.get(key).map(Node::entries).unwrap_or_default();
+        entries
+            .iter()
+            .filter_map(|entry| Some((entry.key.clone(), template(&entry.value, text)?)))
+            .collect()
+    };
+    let resources = node
+        .get("resources")
+        .map(|node| settings::resources(node, context));
+    let with = node.get("with").map(Node::entries).unwrap_or_default();
+    let stage = Stage {
+        name: name.to_owned(),
+        scatter: scatter::lower(&node),
+        inputs,
+        outputs,
+        with: with
+            .iter()
+            .map(|e| (e.key.clone(), e.value.value()))
+            .collect(),
+        needs: waits.iter().map(|(stage, _)| stage.clone()).collect(),
+        condition: condition(&node),
+        env: templates("env"),
+        secrets: place::words(&node, "secrets"),
+        files: place::words(&node, "files"),
+        python: node
+            .get("python")
+            .map(|python| settings::python(python, text)),
+        resources: resources.unwrap_or_default(),
+        retry: node.get("retry").map(settings::retry).unwrap_or_default(),
+        timeout_ms: place::duration(&node, "timeout"),
+        tolerate: settings::count(&node, "tolerate").unwrap_or(0),
+        max_parallel: settings::count(&node, "max_parallel"),
+        cache: node
+            .get("cache")
+            .map(|cache| settings::cache(cache, text))
+            .unwrap_or_default(),
+        place: node.get("place").map(place::lower).unwrap_or_default(),
+        expect: node.get("expect").map(settings::expect).unwrap_or_default(),
+        action,
+        span,
+    };
+    DraftStage {
+        stage,
+        node,
+        known,
+        sources,
+        waits,
+    }
+}
+
+/// What it does, and whether that is known.
+fn action(node: &Node, span: Span, context: &mut Context<'_>) -> (Action, bool) {
+    let present: Vec<&Entry> = node
+        .entries()
+        .iter()
+        .filter(|entry| STAGE.exactly_one.contains(&entry.key.as_str()))
+        .collect();
+    match present.as_slice() {
+        [] => context.report(
+            Diagnostic::error(codes::NOT_ONE_ACTION, span, "the stage does nothing")
+                .expecting("exactly one of `run` and `kernel`"),
+        ),
+        [_] => {}
+        [first, rest @ ..] => {
+            for entry in rest {
+                let message = format!("the stage has `{}` and `{}`", first.key, entry.key);
+                context.report(
+                    Diagnostic::error(codes::NOT_ONE_ACTION, entry.key_span, message)
+                        .expecting("exactly one of `run` and `kernel`"),
+                );
+            }
+        }
+    }
+    if let Some(name) = node.get("kernel").and_then(Node::text) {
+        let version = context
+            .catalog
+            .kernels
+            .get(name)
+            .map(|kernel| kernel.version);
+        let name = name.to_owned();
+        let known = version.is_some() && present.len() == 1;
+        return (
+            Action::Kernel {
+                name,
+                version: version.unwrap_or(0),
+            },
+            known,
+        );
+    }
+    let command = node.get("run").and_then(|run| command(node, run, context));
+    let known = command.is_some();
+    (
+        Action::Run(command.unwrap_or(Command::Argv(Vec::new()))),
+        known,
+    )
+}
+
+fn command(node: &Node, run: &Node, context: &mut Context<'_>) -> Option<Command> {
+    let empty = match &run.data {
+        Data::Scalar(_) => run.text().is_some_and(|text| text.trim().is_empty()),
+        Data::List(items) => items.is_empty(),
+        Data::Map(_) => false,
+    };
+    if empty {
+        let diagnostic = Diagnostic::error(codes::WRONG_TYPE, run.span, "`run` is empty");
+        context.report(diagnostic.expecting("a command"));
+        return None;
+    }
+    let text = context.text;
+    match &run.data {
+        Data::Scalar(_) => Some(Command::Shell {
+            shell: shell(&place::words(node, "shell")),
+            script: Template {
+                source: run.text()?.to_owned(),
+                span: run.span,
+            },
+        }),
+        Data::List(items) => {
+            let words = items.iter().filter_map(|item| template(item, text));
+            Some(Command::Argv(words.collect()))
+        }
+        Data::Map(_) => None,
+    }
+}
+
+/// The shell's own argv: one word gets the flag that takes a script.
+fn shell(words: &[String]) -> Vec<String> {
+    match words {
+        [] => vec!["/bin/sh".to_owned(), "-c".to_owned()],
+        [line] => {
+            let mut argv: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            if let [program] = argv.as_slice() {
+                let flag = match program.rsplit('/').next() {
+                    Some("Rscript" | "perl" | "ruby" | "node" | "julia") => "-e",
+                    _ => "-c",
+                };
+                argv.push(flag.to_owned());
+            }
+            argv
+        }
+        argv => argv.to_vec(),
+    }
+}
+
+fn out_of_place(node: &Node, action: &Action, context: &mut Context<'_>) {
+    let (what, keys): (&str, &[&str]) = match action {
+        Action::Kernel { .. } => ("a kernel", OF_COMMANDS),
+        Action::Run(Command::Argv(_)) if node.get("run").is_some() => {
+            ("a command without a shell", &["shell", "with"])
+        }
+        Action::Run(_) => ("a command", &["with"]),
+    };
+    for key in keys {
+        if let Some(entry) = node.entry(key) {
+            let message = format!("`{key}` has no meaning for {what}");
+            let diagnostic = Diagnostic::error(codes::OUT_OF_PLACE, entry.key_span, message);
+            context.report(match *key {
+                "outputs" => diagnostic.expecting("the kernel's own outputs"),
+                "with" => diagnostic.expecting("`env`, or the value in `run` itself"),
+                _ => diagnostic,
+            });
+        }
+    }
+}
+
+fn inputs(node: &Node, context: &mut Context<'_>) -> (IndexMap<String, Input>, Vec<Source>) {
+    let mut inputs = IndexMap::new();
+    let mut sources = Vec::new();
+    for entry in node.get("inputs").map(Node::entries).unwrap_or_default() {
+        let long = matches!(entry.value.data, Data::Map(_));
+        let from = if long {
+            entry.value.get("from")
+        } else {
+            Some(&entry.value)
+        };
+        let mut references = Vec::new();
+        let items = from.map(Node::items).unwrap_or_default();
+        if items.is_empty() && from.is_some() {
+            let message = format!("the input `{}` comes from nowhere", entry.key);
+            context.report(no_source(entry.value.span, message));
+        }
+        for item in items {
+            let Some(text) = item.text() else { continue };
+            match parse_reference(text) {
+                Ok(reference) => {
+                    references.push(reference.clone());
+                    let port = entry.key.clone();
+                    sources.push(Source {
+                        port,
+                        reference,
+                        span: item.span,
+                    });
+                }
+                Err(hint) => {
+                    let message = format!("`{text}` is no source of data");
+                    context.report(no_source(item.span, message).suggesting(hint));
+                }
+            }
+        }
+        let word = |key: &str| entry.value.get(key).and_then(Node::text);
+        let input = Input {
+            from: references,
+            form: match word("as") {
+                Some("parquet") => Form::Parquet,
+                Some("csv") => Form::Csv,
+                Some("file") => Form::File,
+                _ => Form::Arrow,
+            },
+            columns: place::words(&entry.value, "columns"),
+            variable: word("variable").map(str::to_owned),
+            rows: match word("rows") {
+                Some("cell") => GridRows::Cell,
+                _ => GridRows::Time,
+            },
+            span: entry.key_span,
+        };
+        inputs.insert(entry.key.clone(), input);
+    }
+    (inputs, sources)
+}
+
+fn no_source(span: Span, message: String) -> Diagnostic {
+    Diagnostic::error(codes::BAD_SOURCE, span, message)
+        .expecting("stage.port, params.name, a path that begins with ./ or /, or a URL")
+}
+
+fn outputs(node: &Node) -> IndexMap<String, Output> {
+    let entries = node.get("outputs").map(Node::entries).unwrap_or_default();
+    let output = |entry: &Entry| {
+        let word = |key: &str| entry.value.get(key).and_then(Node::text);
+        let schema = entry.value.get("schema").map(|schema| {
+            let columns = schema.entries().iter();
+            columns.filter_map(column).collect::<Vec<_>>()
+        });
+        Output {
+            format: match word("format") {
+                Some("parquet") => OutputFormat::Parquet,
+                Some("csv") => OutputFormat::Csv,
+                Some("file") => OutputFormat::File,
+                Some("dir") => OutputFormat::Dir,
+                _ => OutputFormat::Arrow,
+            },
+            schema,
+            ext: word("ext").map(|ext| ext.trim_start_matches('.').to_owned()),
+            span: entry.key_span,
+        }
+    };
+    entries
+        .iter()
+        .map(|entry| (entry.key.clone(), output(entry)))
+        .collect()
+}
+
+fn column(entry: &Entry) -> Option<ColumnSpec> {
+    let column_type = ColumnType::parse(entry.value.text()?).ok()?;
+    Some(ColumnSpec::new(entry.key.clone(), column_type.0))
+}
+
+/// A kernel's outputs are those of its catalogue.
+fn kernel_outputs(name: &str, span: Span, context: &Context<'_>) -> IndexMap<String, Output> {
+    let kernel = context.catalog.kernels.get(name);
+    let ports = kernel
+        .map(|kernel| kernel.outputs.as_slice())
+        .unwrap_or_default();
+    let output = |columns: &[ColumnSpec]| Output {
+        format: OutputFormat::Arrow,
+        schema: (!columns.is_empty()).then(|| columns.to_vec()),
+        ext: None,
+        span,
+    };
+    ports
+        .iter()
+        .map(|port| (port.name.clone(), output(&port.columns)))
+        .collect()
+}
+
+/// Ports become variables in upper case, so two may not differ in case alone.
+fn clashes(ports: Option<&Node>, context: &mut Context<'_>) {
+    let entries = ports.map(Node::entries).unwrap_or_default();
+    for (index, entry) in entries.iter().enumerate() {
+        let earlier = entries[..index]
+            .iter()
+            .find(|other| other.key.eq_ignore_ascii_case(&entry.key));
+        if let Some(other) = earlier {
+            let message = format!(
+                "the ports `{}` and `{}` differ only in case",
+                other.key, entry.key
+            );
+            context.report(
+                Diagnostic::error(codes::PORTS_CLASH, entry.key_span, message)
+                    .expecting("ports that stay distinct in upper case"),
+            );
+        }
+    }
+}
+
+fn waits(node: &Node) -> Vec<(String, Span)> {
+    let needs = node.get("needs").or_else(|| node.get("depends_on"));
+    let items = needs.map(Node::items).unwrap_or_default();
+    items
+        .iter()
+        .filter_map(|item| Some((item.text()?, item.span)))
+        .filter(|(name, _)| is_name(name))
+        .map(|(name, span)| (name.to_owned(), span))
+        .collect()
+}
+
+fn condition(node: &Node) -> Option<Template> {
+    let condition = node.get("if")?;
+    let source = match condition.flag() {
+        Some(true) => return None,
+        Some(false) => "${{ false }}".to_owned(),
+        None => condition.text()?.to_owned(),
+    };
+    Some(Template {
+        source,
+        span: condition.span,
+    })
+}
+
+fn template(node: &Node, text: &str) -> Option<Template> {
+    let source = node.written(text)?;
+    Some(Template {
+        source,
+        span: node.span,
+    })
+}
+
+/// True when the stage is scattered in any way.
+pub(super) fn is_scattered(stage: &Stage) -> bool {
+    !matches!(stage.scatter, Scatter::One)
+}

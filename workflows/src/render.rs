@@ -1,0 +1,133 @@
+//! Diagnostics for people: code, place, the source line marked, what was expected, what to do.
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use serde::{Deserialize, Serialize};
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::source::line_column;
+
+/// A diagnostic as `check --json` prints it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JsonDiagnostic {
+    /// Its code.
+    pub code: String,
+    /// `error` or `warning`.
+    pub severity: Severity,
+    /// The file.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+    /// The line of the first character after the place.
+    pub end_line: usize,
+    /// The column of the first character after the place.
+    pub end_column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What was expected.
+    pub expected: Option<String>,
+    /// The nearest right word, or another way out.
+    pub suggestion: Option<String>,
+}
+
+/// The diagnostics as data.
+#[must_use]
+pub fn to_json(file: &str, text: &str, diagnostics: &[Diagnostic]) -> Vec<JsonDiagnostic> {
+    diagnostics
+        .iter()
+        .map(|diagnostic| {
+            let (line, column) = line_column(text, diagnostic.span.start);
+            let (end_line, end_column) = line_column(text, diagnostic.span.end);
+            JsonDiagnostic {
+                code: diagnostic.code.0.to_owned(),
+                severity: diagnostic.severity,
+                file: file.to_owned(),
+                line,
+                column,
+                end_line,
+                end_column,
+                message: diagnostic.message.clone(),
+                expected: diagnostic.expected.clone(),
+                suggestion: diagnostic.suggestion.clone(),
+            }
+        })
+        .collect()
+}
+
+/// The diagnostics as text, each with the line it is about.
+#[must_use]
+pub fn render_human(file: &str, text: &str, diagnostics: &[Diagnostic], colour: bool) -> String {
+    let renderer = if colour {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    let renderer = renderer.decor_style(DecorStyle::Ascii);
+    let mut out = String::new();
+    for diagnostic in diagnostics {
+        out.push_str(&one(file, text, diagnostic, &renderer));
+        out.push_str("\n\n");
+    }
+    out
+}
+
+fn one(file: &str, text: &str, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let (start, end, line) = window(text, diagnostic);
+    let (from, _) = line;
+    let source = printable(text.get(from..line.1).unwrap_or_default());
+    let number = line_column(text, diagnostic.span.start).0;
+    let label = diagnostic
+        .expected
+        .as_deref()
+        .map(|expected| format!("expected {expected}"));
+    let annotation = AnnotationKind::Primary.span(start - from..end - from);
+    let snippet = Snippet::source(source)
+        .line_start(number)
+        .path(file)
+        .annotation(match &label {
+            Some(label) => annotation.label(label.as_str()),
+            None => annotation,
+        });
+    let title = level
+        .primary_title(diagnostic.message.as_str())
+        .id(diagnostic.code.0);
+    let mut group: Group<'_> = title.element(snippet);
+    if let Some(suggestion) = &diagnostic.suggestion {
+        group = group.element(Level::HELP.message(suggestion.as_str()));
+    }
+    renderer.render(&[group])
+}
+
+/// The marked bytes, and the line they are on; only that line is handed on, so that a large file
+/// with many mistakes costs no more than its mistakes.
+fn window(text: &str, diagnostic: &Diagnostic) -> (usize, usize, (usize, usize)) {
+    let clamp = |at: u32| usize::try_from(at).map_or(text.len(), |at| at.min(text.len()));
+    let mut start = clamp(diagnostic.span.start);
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+    let mut end = clamp(diagnostic.span.end).clamp(start, line_end.max(start));
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    (start, end, (line_start, line_end))
+}
+
+/// Control characters, which could reach the terminal as commands, become blanks of their length.
+fn printable(line: &str) -> String {
+    line.chars()
+        .map(|c| match c {
+            '\t' => c.to_string(),
+            c if c.is_control() => " ".repeat(c.len_utf8()),
+            c => c.to_string(),
+        })
+        .collect()
+}

@@ -1,0 +1,170 @@
+//! What may stand at a place of the file.
+
+/// A map with known keys.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    /// Its name in the JSON Schema.
+    pub(crate) name: &'static str,
+    /// What it describes.
+    pub(crate) doc: &'static str,
+    /// Its keys.
+    pub(crate) keys: &'static [Key],
+    /// Keys of which exactly one must be there.
+    pub(crate) exactly_one: &'static [&'static str],
+    /// Keys that begin like this are free for the author's anchors.
+    pub(crate) free_prefix: Option<&'static str>,
+}
+
+/// One key of a [`Shape`].
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    /// Another name for the same.
+    pub(crate) alias: Option<&'static str>,
+    pub(crate) kind: Kind,
+    pub(crate) doc: &'static str,
+    pub(crate) required: bool,
+    /// Known, but refused by name.
+    pub(crate) not_yet: bool,
+}
+
+/// What a value may be.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// Text.
+    Text,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// `[A-Za-z_][A-Za-z0-9_]{0,63}`.
+    Name,
+    /// A name that may also hold `-` and `.`.
+    LooseName,
+    /// Any scalar, taken as it is written.
+    Scalar,
+    /// A whole number within bounds.
+    Whole(i64, i64),
+    /// A number not below this.
+    Number(f64),
+    /// Any number.
+    AnyNumber,
+    /// `true` or `false`.
+    Bool,
+    /// `90s`, `15m`, `2h`, `1d`.
+    Duration,
+    /// `512MiB`, `10GB`.
+    Size,
+    /// `350W`.
+    Power,
+    /// An Arrow type.
+    ColumnType,
+    /// Anything.
+    Any,
+    /// Nothing, as in `port:`.
+    Nothing,
+    /// A list.
+    List(&'static Self),
+    /// A value, or a list of them.
+    OneOrMany(&'static Self),
+    /// A map whose keys the author names.
+    Map(KeyRule, &'static Self),
+    /// A map with known keys.
+    Node(&'static Shape),
+    /// The first of these that fits.
+    OneOf(&'static [Self]),
+}
+
+/// What a map's own keys may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyRule {
+    /// Names of stages, ports, parameters.
+    Name,
+    /// Anything, as the names of columns.
+    Any,
+}
+
+impl Key {
+    pub(crate) const fn new(name: &'static str, kind: Kind, doc: &'static str) -> Self {
+        Self {
+            name,
+            alias: None,
+            kind,
+            doc,
+            required: false,
+            not_yet: false,
+        }
+    }
+
+    pub(crate) const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    pub(crate) const fn not_yet(mut self) -> Self {
+        self.not_yet = true;
+        self
+    }
+
+    pub(crate) const fn alias(mut self, alias: &'static str) -> Self {
+        self.alias = Some(alias);
+        self
+    }
+}
+
+impl Shape {
+    pub(crate) const fn new(name: &'static str, doc: &'static str, keys: &'static [Key]) -> Self {
+        Self {
+            name,
+            doc,
+            keys,
+            exactly_one: &[],
+            free_prefix: None,
+        }
+    }
+
+    /// The key of that name or alias.
+    pub(crate) fn key(&self, name: &str) -> Option<&Key> {
+        self.keys
+            .iter()
+            .find(|key| key.name == name || key.alias == Some(name))
+    }
+}
+
+impl Kind {
+    /// What a message says was expected.
+    pub(crate) fn expected(&self) -> String {
+        match self {
+            Self::Text => "text".to_owned(),
+            Self::Word(words) => crate::names::one_of(words.iter().copied()),
+            Self::Name => "a name of letters, digits and _".to_owned(),
+            Self::LooseName => "a name of letters, digits, _, - and .".to_owned(),
+            Self::Scalar => "text or a number".to_owned(),
+            Self::Whole(min, max) if *max >= i64::from(i32::MAX) => {
+                format!("a whole number, {min} or more")
+            }
+            Self::Whole(min, max) => format!("a whole number from {min} to {max}"),
+            Self::Number(min) => format!("a number, {min} or more"),
+            Self::AnyNumber => "a number".to_owned(),
+            Self::Bool => "true or false".to_owned(),
+            Self::Duration => "a duration such as 90s, 15m, 2h or 1d".to_owned(),
+            Self::Size => "a size such as 512MiB, 4GiB or 10GB".to_owned(),
+            Self::Power => "a power such as 350W or 1.2kW".to_owned(),
+            Self::ColumnType => "a column type such as int64, utf8 or list<float64>".to_owned(),
+            Self::Any => "anything".to_owned(),
+            Self::Nothing => "nothing".to_owned(),
+            Self::List(kind) => format!("a list of {}", kind.expected()),
+            Self::OneOrMany(kind) => format!("{}, or a list of it", kind.expected()),
+            Self::Map(..) => "a map".to_owned(),
+            Self::Node(shape) => {
+                let keys = shape.keys.iter().filter(|key| !key.not_yet);
+                format!(
+                    "a map of {}",
+                    crate::names::one_of(keys.map(|key| key.name))
+                )
+            }
+            Self::OneOf(kinds) => {
+                let words: Vec<String> = kinds.iter().map(Self::expected).collect();
+                words.join(", or ")
+            }
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The table: a stage and what belongs to it.
+
+use super::kind::{Key, KeyRule, Kind, Shape};
+use super::table::PLACE;
+
+const COUNT: Kind = Kind::Whole(0, u32::MAX as i64);
+const POSITIVE: Kind = Kind::Whole(1, u32::MAX as i64);
+
+/// A node of the graph.
+pub(crate) static STAGE: Shape = Shape {
+    exactly_one: &["run", "kernel", "cuda", "uses"],
+    ..Shape::new(
+        "Stage",
+        "A node of the graph; exactly one of run and kernel.",
+        &[
+            Key::new(
+                "run",
+                Kind::OneOf(&[Kind::Text, Kind::List(&Kind::Scalar)]),
+                "A command: text for a shell, or a list of words without one.",
+            ),
+            Key::new("kernel", Kind::Text, "A kernel of the library."),
+            Key::new("cuda", Kind::Any, "The user's own kernel.").not_yet(),
+            Key::new("uses", Kind::Any, "Another workflow file.").not_yet(),
+            Key::new("container", Kind::Any, "An image to run in.").not_yet(),
+            Key::new(
+                "shell",
+                Kind::OneOrMany(&Kind::Text),
+                "The shell of a text `run`; /bin/sh -c when absent.",
+            ),
+            Key::new(
+                "scatter",
+                Kind::OneOf(&[Kind::Node(&SCATTER), Kind::List(&Kind::Any), Kind::Text]),
+                "One task a value, a slice or a row.",
+            ),
+            Key::new(
+                "matrix",
+                Kind::Map(
+                    KeyRule::Name,
+                    &Kind::OneOf(&[Kind::List(&Kind::Any), Kind::Text]),
+                ),
+                "One task a combination of values.",
+            ),
+            Key::new(
+                "inputs",
+                Kind::Map(
+                    KeyRule::Name,
+                    &Kind::OneOf(&[Kind::Text, Kind::List(&Kind::Text), Kind::Node(&INPUT)]),
+                ),
+                "What it reads, by port: stage.port, params.name, ./path, a URL, or a list of these.",
+            ),
+            Key::new(
+                "outputs",
+                Kind::Map(
+                    KeyRule::Name,
+                    &Kind::OneOf(&[Kind::Node(&OUTPUT), Kind::Nothing]),
+                ),
+                "What a command gives, by port.",
+            ),
+            Key::new(
+                "with",
+                Kind::Map(KeyRule::Name, &Kind::Any),
+                "Parameters of a kernel.",
+            ),
+            Key::new(
+                "needs",
+                Kind::OneOrMany(&Kind::Name),
+                "Stages that must be done first, beyond those it reads from.",
+            )
+            .alias("depends_on"),
+            Key::new(
+                "if",
+                Kind::OneOf(&[Kind::Bool, Kind::Text]),
+                "`${{ … }}`; when false it is skipped, its dependants too.",
+            ),
+            Key::new(
+                "env",
+                Kind::Map(KeyRule::Name, &Kind::Scalar),
+                "Environment of the command.",
+            ),
+            Key::new(
+                "secrets",
+                Kind::List(&Kind::Name),
+                "Names of secrets that the command's environment holds.",
+            ),
+            Key::new(
+                "files",
+                Kind::OneOrMany(&Kind::Text),
+                "Files staged read-only into the working folder.",
+            ),
+            Key::new(
+                "python",
+                Kind::Node(&PYTHON),
+                "The Python environment it runs in.",
+            ),
+            Key::new("resources", Kind::Node(&RESOURCES), "What one task needs."),
+            Key::new("retry", Kind::Node(&RETRY), "What is tried again."),
+            Key::new(
+                "timeout",
+                Kind::Duration,
+                "After how long one attempt is ended.",
+            ),
+            Key::new("tolerate", COUNT, "How many failed tasks the stage bears."),
+            Key::new(
+                "max_parallel",
+                POSITIVE,
+                "How many of its tasks may run at once.",
+            ),
+            Key::new(
+                "cache",
+                Kind::OneOf(&[Kind::Bool, Kind::Node(&CACHE)]),
+                "Whether results are shared.",
+            ),
+            Key::new(
+                "place",
+                Kind::Node(&PLACE),
+                "Where and when, for this stage.",
+            ),
+            Key::new(
+                "expect",
+                Kind::Node(&EXPECT),
+                "What one task is expected to take.",
+            ),
+        ],
+    )
+};
+
+static SCATTER: Shape = Shape::new(
+    "Scatter",
+    "How a stage becomes tasks.",
+    &[
+        Key::new(
+            "over",
+            Kind::OneOf(&[Kind::List(&Kind::Any), Kind::Node(&RANGE), Kind::Text]),
+            "A list, a range, or the name of one of the stage's own inputs.",
+        ),
+        Key::new(
+            "range",
+            Kind::OneOf(&[Kind::Whole(0, i64::MAX), Kind::Text]),
+            "One task a number from 0.",
+        ),
+        Key::new(
+            "rows",
+            Kind::Whole(1, i64::MAX),
+            "So many rows of the input a task.",
+        ),
+        Key::new("parts", Kind::Bool, "One part of the input a task."),
+    ],
+);
+
+static RANGE: Shape = Shape::new(
+    "Range",
+    "Numbers from 0.",
+    &[Key::new(
+        "range",
+        Kind::OneOf(&[Kind::Whole(0, i64::MAX), Kind::Text]),
+        "How many.",
+    )
+    .required()],
+);
+
+static INPUT: Shape = Shape::new(
+    "Input",
+    "One input port.",
+    &[
+        Key::new(
+            "from",
+            Kind::OneOrMany(&Kind::Text),
+            "Where the data comes from.",
+        )
+        .required(),
+        Key::new(
+            "as",
+            Kind::Word(&["arrow", "parquet", "csv", "file"]),
+            "How the command gets it.",
+        ),
+        Key::new(
+            "columns",
+            Kind::List(&Kind::Text),
+            "Only these columns, in this order.",
+        ),
+        Key::new("variable", Kind::Text, "Which variable of a gridded file."),
+        Key::new(
+            "rows",
+            Kind::Word(&["time", "cell"]),
+            "Whether a row of gridded data is a time or a cell.",
+        ),
+    ],
+);
+
+static OUTPUT: Shape = Shape::new(
+    "Output",
+    "One output port of a command.",
+    &[
+        Key::new(
+            "format",
+            Kind::Word(&["arrow", "parquet", "csv", "file", "dir"]),
+            "What the command writes; arrow when absent.",
+        ),
+        Key::new(
+            "schema",
+            Kind::Map(KeyRule::Any, &Kind::ColumnType),
+            "The columns it must have: name -> type.",
+        ),
+        Key::new(
+            "ext",
+            Kind::Text,
+            "The file's suffix without the dot, for format file.",
+        ),
+    ],
+);
+
+/// A Python environment.
+pub(crate) static PYTHON: Shape = Shape::new(
+    "Python",
+    "A Python environment, resolved once into a lock file.",
+    &[
+        Key::new("version", Kind::Scalar, "The version, as 3.11."),
+        Key::new(
+            "packages",
+            Kind::List(&Kind::Text),
+            "Requirements, as pip takes them.",
+        ),
+        Key::new("lock", Kind::Text, "The lock file, when not sunward.lock."),
+    ],
+);
+
+/// What one task needs.
+pub(crate) static RESOURCES: Shape = Shape::new(
+    "Resources",
+    "What one task needs.",
+    &[
+        Key::new("cpus", POSITIVE, "Cores."),
+        Key::new("memory", Kind::Size, "Memory."),
+        Key::new(
+            "gpus",
+            Kind::OneOf(&[Kind::Whole(0, 1024), Kind::Text, Kind::Node(&ANY_OF)]),
+            "Devices: a number, a model as H100:2, or any_of several.",
+        ),
+        Key::new("gpu_memory", Kind::Size, "Memory of each device."),
+        Key::new("disk", Kind::Size, "Scratch space."),
+        Key::new(
+            "optional",
+            Kind::Bool,
+            "Runs without the device when none is there.",
+        ),
+    ],
+);
+
+static ANY_OF: Shape = Shape::new(
+    "AnyOf",
+    "The first of these that is to be had.",
+    &[Key::new(
+        "any_of",
+        Kind::List(&Kind::OneOf(&[Kind::Whole(1, 1024), Kind::Text])),
+        "Numbers or models.",
+    )
+    .required()],
+);
+
+/// What is tried again.
+pub(crate) static RETRY: Shape = Shape::new(
+    "Retry",
+    "What is tried again, how often and when.",
+    &[
+        Key::new(
+            "max_attempts",
+            Kind::Whole(1, 1000),
+            "Attempts in all, the first included.",
+        ),
+        Key::new(
+            "backoff",
+            Kind::Duration,
+            "Wait before the second attempt, doubled each time.",
+        ),
+        Key::new(
+            "on",
+            Kind::OneOrMany(&Kind::OneOf(&[
+                Kind::Word(&["infrastructure", "timeout", "memory", "any"]),
+                Kind::Node(&EXIT),
+            ])),
+            "What is worth another try.",
+        ),
+        Key::new("scale", Kind::Node(&SCALE), "What grows with each attempt."),
+    ],
+);
+
+static EXIT: Shape = Shape::new(
+    "Exit",
+    "Exit codes.",
+    &[Key::new("exit", Kind::OneOrMany(&Kind::Whole(0, 255)), "The codes.").required()],
+);
+
+static SCALE: Shape = Shape::new(
+    "Scale",
+    "What grows with each attempt.",
+    &[Key::new("memory", Kind::Number(1.0), "The factor.").required()],
+);
+
+/// How results are shared.
+pub(crate) static CACHE: Shape = Shape::new(
+    "Cache",
+    "How results are shared.",
+    &[Key::new(
+        "version",
+        Kind::Scalar,
+        "Changes the key, to invalidate by hand.",
+    )
+    .required()],
+);
+
+static EXPECT: Shape = Shape::new(
+    "Expect",
+    "What one task is expected to take.",
+    &[
+        Key::new("time", Kind::Duration, "How long."),
+        Key::new("power", Kind::Power, "How hungry, its devices together."),
+    ],
+);

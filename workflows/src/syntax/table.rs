@@ -1,0 +1,154 @@
+//! The table: the workflow itself, its parameters, place and budget.
+
+use super::kind::{Key, KeyRule, Kind, Shape};
+use super::stage::{CACHE, PYTHON, RESOURCES, RETRY, STAGE};
+
+const PREFERENCES: &Kind = &Kind::Word(&["carbon", "surplus", "idle", "time", "cost"]);
+
+/// The whole file.
+pub(crate) static WORKFLOW: Shape = Shape {
+    free_prefix: Some("x-"),
+    ..Shape::new(
+        "Workflow",
+        "A Sunward pipeline.",
+        &[
+            Key::new("name", Kind::LooseName, "The workflow's name.").required(),
+            Key::new("description", Kind::Text, "One line for listings."),
+            Key::new(
+                "params",
+                Kind::Map(KeyRule::Name, &Kind::Node(&PARAM)),
+                "What the caller may set.",
+            ),
+            Key::new("place", Kind::Node(&PLACE), "Where and when the run goes."),
+            Key::new("budget", Kind::Node(&BUDGET), "What the run may cost."),
+            Key::new(
+                "defaults",
+                Kind::Node(&DEFAULTS),
+                "Settings of every stage that does not set them itself.",
+            ),
+            Key::new(
+                "stages",
+                Kind::Map(KeyRule::Name, &Kind::Node(&STAGE)),
+                "The nodes of the graph.",
+            )
+            .required(),
+            Key::new(
+                "outputs",
+                Kind::Map(KeyRule::Name, &Kind::Text),
+                "What the run gives: name -> stage.port.",
+            ),
+        ],
+    )
+};
+
+static PARAM: Shape = Shape::new(
+    "Param",
+    "A parameter of the workflow.",
+    &[
+        Key::new(
+            "type",
+            Kind::Word(&[
+                "string", "int", "float", "bool", "path", "table", "list", "choice",
+            ]),
+            "Its type.",
+        )
+        .required(),
+        Key::new(
+            "default",
+            Kind::Any,
+            "Its value when the caller gives none; without one the caller must.",
+        ),
+        Key::new("min", Kind::AnyNumber, "The smallest number allowed."),
+        Key::new("max", Kind::AnyNumber, "The largest number allowed."),
+        Key::new(
+            "choices",
+            Kind::List(&Kind::Scalar),
+            "For a choice: what may stand there.",
+        ),
+        Key::new("description", Kind::Text, "What it does."),
+    ],
+);
+
+/// Where and when, of a run or a stage.
+pub(crate) static PLACE: Shape = Shape::new(
+    "Place",
+    "Where and when.",
+    &[
+        Key::new(
+            "prefer",
+            Kind::OneOrMany(PREFERENCES),
+            "What matters; a list is lexicographic within 5 %.",
+        ),
+        Key::new(
+            "deadline",
+            Kind::Duration,
+            "From submission to the end of the run.",
+        ),
+        Key::new(
+            "max_delay",
+            Kind::Duration,
+            "The longest that a stage may wait for power.",
+        ),
+        Key::new("home", Kind::LooseName, "The zone where it would have run."),
+        Key::new("regions", Kind::List(&Kind::LooseName), "Regions allowed."),
+        Key::new(
+            "data_regions",
+            Kind::List(&Kind::LooseName),
+            "Regions where parts may rest.",
+        ),
+    ],
+);
+
+static BUDGET: Shape = Shape::new(
+    "Budget",
+    "What a run may cost.",
+    &[
+        Key::new("gco2e", Kind::Number(0.0), "Grams of CO2 equivalent."),
+        Key::new("kwh", Kind::Number(0.0), "Kilowatt hours."),
+    ],
+);
+
+static DEFAULTS: Shape = Shape::new(
+    "Defaults",
+    "Settings of every stage that does not set them itself; maps are merged key by key.",
+    &[
+        Key::new(
+            "shell",
+            Kind::OneOrMany(&Kind::Text),
+            "The shell of `run` stages.",
+        ),
+        Key::new(
+            "env",
+            Kind::Map(KeyRule::Name, &Kind::Scalar),
+            "Environment of `run` stages.",
+        ),
+        Key::new(
+            "python",
+            Kind::Node(&PYTHON),
+            "Python environment of `run` stages.",
+        ),
+        Key::new("resources", Kind::Node(&RESOURCES), "What one task needs."),
+        Key::new("retry", Kind::Node(&RETRY), "What is tried again."),
+        Key::new(
+            "timeout",
+            Kind::Duration,
+            "After how long one attempt is ended.",
+        ),
+        Key::new(
+            "tolerate",
+            Kind::Whole(0, u32::MAX as i64),
+            "How many failed tasks a stage bears.",
+        ),
+        Key::new(
+            "max_parallel",
+            Kind::Whole(1, u32::MAX as i64),
+            "How many tasks of a stage may run at once.",
+        ),
+        Key::new(
+            "cache",
+            Kind::OneOf(&[Kind::Bool, Kind::Node(&CACHE)]),
+            "Whether results are shared.",
+        ),
+        Key::new("place", Kind::Node(&PLACE), "Where and when."),
+    ],
+);

@@ -1,0 +1,134 @@
+//! The tree: what a YAML file says, with the place of every word.
+
+use crate::source::Span;
+use crate::value::Value;
+
+/// A value and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Node {
+    /// What to mark: its first line at most.
+    pub(crate) span: Span,
+    /// Where it really ends.
+    pub(crate) end: u32,
+    /// What it is.
+    pub(crate) data: Data,
+}
+
+/// What stands at a node.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Data {
+    /// A scalar: never a list or map.
+    Scalar(Value),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+}
+
+/// A key with its value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_span: Span,
+    pub(crate) value: Node,
+}
+
+impl Node {
+    /// The value under a key, when this is a map that has it.
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+        self.entry(key).map(|entry| &entry.value)
+    }
+
+    /// The entry under a key.
+    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries().iter().find(|entry| entry.key == key)
+    }
+
+    /// A map's entries; none for anything else.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        match &self.data {
+            Data::Map(entries) => entries,
+            Data::Scalar(_) | Data::List(_) => &[],
+        }
+    }
+
+    /// A list's values, or the one value that stands where a list may.
+    pub(crate) fn items(&self) -> &[Self] {
+        match &self.data {
+            Data::List(items) => items,
+            Data::Scalar(Value::Null) => &[],
+            Data::Scalar(_) | Data::Map(_) => std::slice::from_ref(self),
+        }
+    }
+
+    /// Text, when it is text.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match &self.data {
+            Data::Scalar(Value::String(text)) => Some(text),
+            Data::Scalar(_) | Data::List(_) | Data::Map(_) => None,
+        }
+    }
+
+    /// A scalar's value.
+    pub(crate) fn scalar(&self) -> Option<&Value> {
+        match &self.data {
+            Data::Scalar(value) => Some(value),
+            Data::List(_) | Data::Map(_) => None,
+        }
+    }
+
+    /// A whole number.
+    pub(crate) fn whole(&self) -> Option<i64> {
+        match self.scalar() {
+            Some(Value::Int(whole)) => Some(*whole),
+            _ => None,
+        }
+    }
+
+    /// A number.
+    pub(crate) fn number(&self) -> Option<f64> {
+        match self.scalar() {
+            Some(Value::Int(whole)) => Some(crate::bind::widen(*whole)),
+            Some(Value::Float(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// True or false.
+    pub(crate) fn flag(&self) -> Option<bool> {
+        match self.scalar() {
+            Some(Value::Bool(flag)) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    /// Nothing at all.
+    pub(crate) fn is_null(&self) -> bool {
+        self.scalar() == Some(&Value::Null)
+    }
+
+    /// The plain value, places forgotten.
+    pub(crate) fn value(&self) -> Value {
+        match &self.data {
+            Data::Scalar(value) => value.clone(),
+            Data::List(items) => Value::List(items.iter().map(Self::value).collect()),
+            Data::Map(entries) => Value::Map(
+                entries
+                    .iter()
+                    .map(|entry| (entry.key.clone(), entry.value.value()))
+                    .collect(),
+            ),
+        }
+    }
+
+    /// A scalar as its author wrote it, so that `3.10` stays `3.10`; nothing for lists and maps.
+    pub(crate) fn written(&self, source: &str) -> Option<String> {
+        match self.scalar()? {
+            Value::String(text) => Some(text.clone()),
+            Value::Null => Some(String::new()),
+            _ => {
+                let start = usize::try_from(self.span.start).ok()?;
+                let end = usize::try_from(self.span.end).ok()?;
+                source.get(start..end).map(str::to_owned)
+            }
+        }
+    }
+}

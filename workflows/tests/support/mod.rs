@@ -1,0 +1,145 @@
+//! A small catalogue and small facts, as the command line would fill them in.
+
+use sunward_workflows::{
+    Catalog, ColumnSpec, Facts, FileFact, KernelEntry, ParamSpec, ParamType, PortSpec, Value,
+};
+
+fn port(name: &str, columns: &[(&str, &str)]) -> PortSpec {
+    PortSpec {
+        name: name.to_owned(),
+        columns: columns
+            .iter()
+            .map(|(n, t)| ColumnSpec::new(*n, *t))
+            .collect(),
+        doc: format!("the {name}"),
+        ..PortSpec::default()
+    }
+}
+
+fn param(name: &str, kind: ParamType, default: Option<Value>) -> ParamSpec {
+    ParamSpec {
+        name: name.to_owned(),
+        kind,
+        default,
+        min: None,
+        max: None,
+        choices: Vec::new(),
+        unit: String::new(),
+        doc: String::new(),
+    }
+}
+
+/// `tanimoto_topk`, `topk_merge`, `anomaly` and `noop`, as far as the language looks at them.
+pub(crate) fn catalog() -> Catalog {
+    let bits = [("id", "utf8"), ("bits", "fixed_size_binary[256]")];
+    let hits = [
+        ("query", "utf8"),
+        ("id", "utf8"),
+        ("sim", "float32"),
+        ("rank", "uint32"),
+    ];
+    let k = ParamSpec {
+        min: Some(1.0),
+        max: Some(1e6),
+        ..param("k", ParamType::Int, None)
+    };
+    let fuse = ParamSpec {
+        choices: vec!["none".into(), "max".into()],
+        ..param(
+            "fuse",
+            ParamType::Choice,
+            Some(Value::String("none".into())),
+        )
+    };
+    let field = [("time", "timestamp[us]"), ("value", "tensor<float32>")];
+    let kernels = [
+        KernelEntry {
+            name: "tanimoto_topk".into(),
+            version: 1,
+            inputs: vec![port("library", &bits), port("queries", &bits)],
+            outputs: vec![port("hits", &hits), port("rejects", &[("reason", "utf8")])],
+            params: vec![
+                k.clone(),
+                fuse,
+                param("thr", ParamType::Float, Some(Value::Float(0.0))),
+            ],
+            ..KernelEntry::default()
+        },
+        KernelEntry {
+            name: "topk_merge".into(),
+            version: 2,
+            inputs: vec![port("hits", &hits)],
+            outputs: vec![port("hits", &hits)],
+            params: vec![k],
+            ..KernelEntry::default()
+        },
+        KernelEntry {
+            name: "anomaly".into(),
+            version: 1,
+            inputs: vec![port("field", &field)],
+            outputs: vec![PortSpec {
+                like: Some("field".into()),
+                ..port("field", &field)
+            }],
+            ..KernelEntry::default()
+        },
+        KernelEntry {
+            name: "noop".into(),
+            version: 1,
+            inputs: vec![PortSpec {
+                optional: true,
+                ..port("in", &[])
+            }],
+            ..KernelEntry::default()
+        },
+    ];
+    Catalog {
+        kernels: kernels.into_iter().map(|k| (k.name.clone(), k)).collect(),
+    }
+}
+
+fn table(columns: &[(&str, &str)]) -> FileFact {
+    FileFact::Table {
+        columns: columns
+            .iter()
+            .map(|(n, t)| ColumnSpec::new(*n, *t))
+            .collect(),
+        rows: Some(10),
+    }
+}
+
+/// Which files exist.
+pub(crate) fn facts() -> Facts {
+    let bits = [
+        ("id", "utf8"),
+        ("bits", "fixed_size_binary[256]"),
+        ("smiles", "utf8"),
+    ];
+    let files = [
+        ("./data/nci.parquet", table(&bits)),
+        ("./data/actives.parquet", table(&bits)),
+        ("./t.csv", table(&[("id", "int64"), ("name", "utf8")])),
+        (
+            "./field.nc",
+            table(&[
+                ("time", "timestamp[us]"),
+                ("value", "tensor<float32>[24, 14]"),
+            ]),
+        ),
+        ("./notes.txt", FileFact::File),
+        ("./folder", FileFact::Folder),
+        (
+            "./broken.parquet",
+            FileFact::Unreadable("the footer is cut off".into()),
+        ),
+        ("./missing.csv", FileFact::Missing),
+        ("./missing.py", FileFact::Missing),
+    ];
+    Facts {
+        files: files
+            .into_iter()
+            .map(|(path, fact)| (path.to_owned(), fact))
+            .collect(),
+        beside: vec!["plot.py".into(), "tool.sh".into(), "missing.cvs".into()],
+    }
+}
