@@ -1,0 +1,323 @@
+//! Why a stage or a task stands as it does, as data: for `explain`, reports and `--json`.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::digest::Digest;
+use crate::fact::SkipReason;
+use crate::failure::Failure;
+use crate::ids::{RunId, StageId, Timestamp, place};
+use crate::ingredient::{Ingredient, diff_ingredients, ingredients};
+use crate::key::task_key;
+use crate::ledger::AttemptRecord;
+use crate::plan::PlannedStage;
+use crate::state::stage::{looks_up, shareable};
+use crate::state::{RunState, StageEnd, StageView, State, TaskFailure};
+use crate::task::TaskStatus;
+
+/// Why a stage or a task stands as it does.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explanation {
+    /// Run.
+    pub run: RunId,
+    /// Stage.
+    pub stage: String,
+    /// Task; `None` for the stage as a whole.
+    pub index: Option<u32>,
+    /// How it stands, in a word.
+    pub status: String,
+    /// Why.
+    pub reason: Reason,
+    /// Its key, once its inputs are known; of a task only.
+    pub key: Option<Digest>,
+    /// What its key is made of, as far as that is known.
+    pub ingredients: Vec<Ingredient>,
+    /// The newest earlier run of the same file that had this stage, if there is one.
+    pub compared_with: Option<RunId>,
+    /// What of the key is different from that run; empty when nothing is.
+    pub changes: Vec<String>,
+    /// Its failed attempts, those that are kept.
+    pub failures: Vec<TaskFailure>,
+    /// Its attempts, those that are kept.
+    pub attempts: Vec<AttemptRecord>,
+}
+
+/// Why a stage or a task stands as it does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// These stages have not ended.
+    WaitsFor(Vec<String>),
+    /// Its inputs are being found.
+    FindingInputs,
+    /// Its key is to be looked up.
+    LookingUp,
+    /// It waits for a worker with room.
+    WaitsForRoom,
+    /// It waits for another try until this moment.
+    WaitsForRetry(Timestamp),
+    /// Another task of the run has its key and is not done.
+    WaitsForTwin(String, u32),
+    /// It runs.
+    Running {
+        /// On this worker.
+        worker: u32,
+        /// The number of the try.
+        attempt: u32,
+    },
+    /// Its tasks run.
+    TasksRun,
+    /// It ran.
+    Ran(WhyRan),
+    /// Its result was in the cache.
+    FromCache,
+    /// It took the result of another task of the run that has its key.
+    FromTwin(String, u32),
+    /// It failed.
+    Failed,
+    /// It could not start.
+    CouldNotStart(Failure),
+    /// Its condition was false.
+    ConditionFalse,
+    /// A stage that it waits for failed.
+    UpstreamFailed(String),
+    /// A stage that it waits for was skipped.
+    UpstreamSkipped(String),
+    /// `--until` or `--only` left it out.
+    LeftOut,
+    /// A user cancelled the run.
+    Cancelled,
+    /// It is kept back, over budget.
+    Held,
+}
+
+/// Why something ran rather than coming from the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhyRan {
+    /// Its stage says `cache: false`.
+    CacheOff,
+    /// It reads `run.*`, `attempt` or another stage's status, so its result belongs to its run.
+    OwnRun,
+    /// `--force`.
+    Forced,
+    /// No result is known under its key.
+    NotInCache,
+}
+
+impl fmt::Display for WhyRan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CacheOff => "its stage says `cache: false`",
+            Self::OwnRun => {
+                "it reads run.*, attempt or a stage's status, so its result is its run's alone"
+            }
+            Self::Forced => "--force",
+            Self::NotInCache => "no result was known under its key",
+        })
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WaitsFor(stages) => write!(f, "it waits for {}", stages.join(", ")),
+            Self::FindingInputs => f.write_str("its inputs are being found"),
+            Self::LookingUp => f.write_str("its key is being looked up in the cache"),
+            Self::WaitsForRoom => f.write_str("it waits for a worker with room"),
+            Self::WaitsForRetry(_) => f.write_str("it failed and waits for another try"),
+            Self::WaitsForTwin(stage, index) => {
+                write!(f, "{stage}/{index} has the same key and is not done yet")
+            }
+            Self::Running { worker, attempt } => {
+                write!(f, "it runs on worker {worker}, attempt {attempt}")
+            }
+            Self::TasksRun => f.write_str("its tasks run"),
+            Self::Ran(why) => write!(f, "it ran: {why}"),
+            Self::FromCache => f.write_str("its result was in the cache"),
+            Self::FromTwin(stage, index) => {
+                write!(
+                    f,
+                    "it took the result of {stage}/{index}, which has the same key"
+                )
+            }
+            Self::Failed => f.write_str("it failed"),
+            Self::CouldNotStart(failure) => write!(f, "it could not start: {}", failure.message),
+            Self::ConditionFalse => f.write_str("its condition was false"),
+            Self::UpstreamFailed(stage) => write!(f, "{stage}, which it waits for, failed"),
+            Self::UpstreamSkipped(stage) => write!(f, "{stage}, which it waits for, was skipped"),
+            Self::LeftOut => f.write_str("--until or --only left it out"),
+            Self::Cancelled => f.write_str("the run was cancelled"),
+            Self::Held => f.write_str("it is kept back, over budget"),
+        }
+    }
+}
+
+/// Why a stage, or one task of it, stands as it does. `None` when there is no such thing. A stage
+/// of one task is explained as that task.
+#[must_use]
+pub fn explain(state: &State, run: RunId, id: StageId, index: Option<u32>) -> Option<Explanation> {
+    let one = state.run(run)?;
+    let stage = one.stage(id)?;
+    let known = !stage.statuses().is_empty();
+    let index = index.or_else(|| (known && stage.task_count() == Some(1)).then_some(0));
+    let status = index.and_then(|index| stage.status(index));
+    if index.is_some() && known && status.is_none() {
+        return None;
+    }
+    let (word, reason) = match (index, status) {
+        (Some(index), Some(status)) => (
+            format!("{status:?}").to_lowercase(),
+            of_task(one, stage, index, status),
+        ),
+        (_, _) => (stage.status_word().to_owned(), of_stage(one, stage)),
+    };
+    let tasks = stage.tasks().filter(|_| known);
+    let list = ingredients(stage.planned, stage.inputs(), tasks, index);
+    let earlier = earlier(state, one, stage.name());
+    let changes = earlier.map_or_else(Vec::new, |(_, before)| {
+        let tasks = before.tasks();
+        let old = ingredients(before.planned, before.inputs(), tasks, index);
+        diff_ingredients(&old, &list)
+    });
+    Some(Explanation {
+        run,
+        stage: stage.name().to_owned(),
+        index,
+        status: word,
+        reason,
+        key: tasks
+            .zip(index)
+            .map(|(tasks, index)| task_key(stage.planned, stage.inputs(), tasks, index)),
+        ingredients: list,
+        compared_with: earlier.map(|(run, _)| run),
+        changes,
+        failures: of_index(stage.failures(), index, |failure| failure.index),
+        attempts: of_index(stage.attempts(), index, |attempt| attempt.index),
+    })
+}
+
+fn of_index<T: Clone>(list: &[T], index: Option<u32>, place: impl Fn(&T) -> u32) -> Vec<T> {
+    list.iter()
+        .filter(|one| index.is_none_or(|index| place(one) == index))
+        .cloned()
+        .collect()
+}
+
+/// The stage of this name in the newest earlier run of the same file that got as far as its inputs.
+pub(crate) fn earlier<'a>(
+    state: &'a State,
+    run: &RunState,
+    name: &str,
+) -> Option<(RunId, StageView<'a>)> {
+    latest(state, &run.spec.path, name, Some(run.id))
+}
+
+/// The same, of any file and before any run.
+pub(crate) fn latest<'a>(
+    state: &'a State,
+    path: &str,
+    name: &str,
+    before: Option<RunId>,
+) -> Option<(RunId, StageView<'a>)> {
+    state
+        .runs()
+        .rev()
+        .filter(|(id, other)| before.is_none_or(|before| *id < before) && other.spec.path == path)
+        .find_map(|(id, other)| {
+            let stage = other.find(name)?;
+            (!stage.statuses().is_empty()).then_some((id, stage))
+        })
+}
+
+fn of_stage(run: &RunState, stage: StageView<'_>) -> Reason {
+    match stage.end() {
+        Some(StageEnd::Skipped(reason)) => skipped(run, reason),
+        Some(StageEnd::Failed) => match stage.unresolvable() {
+            Some(failure) => Reason::CouldNotStart(failure.clone()),
+            None => Reason::Failed,
+        },
+        Some(StageEnd::Cancelled) => Reason::Cancelled,
+        Some(StageEnd::Succeeded) if stage.ran_tasks() == 0 => Reason::FromCache,
+        Some(StageEnd::Succeeded) => Reason::Ran(why_ran(stage.planned)),
+        None if stage.is_resolving() => Reason::FindingInputs,
+        None if !stage.statuses().is_empty() => Reason::TasksRun,
+        None => Reason::WaitsFor(names(run, &stage.waits_for())),
+    }
+}
+
+fn of_task(run: &RunState, stage: StageView<'_>, index: u32, status: TaskStatus) -> Reason {
+    match status {
+        TaskStatus::Waiting => Reason::LookingUp,
+        TaskStatus::Ready => Reason::WaitsForRoom,
+        TaskStatus::Deferred => match (due(run, stage.id, index), twin(run, stage, index)) {
+            (Some(due), _) => Reason::WaitsForRetry(due),
+            (None, Some((stage, index))) => Reason::WaitsForTwin(stage, index),
+            (None, None) => Reason::WaitsForRoom,
+        },
+        TaskStatus::Active => Reason::Running {
+            worker: run
+                .get(stage.id)
+                .and_then(|(_, state)| state.holder.get(place(index)).copied())
+                .unwrap_or_default(),
+            attempt: stage.attempt(index),
+        },
+        TaskStatus::Succeeded => Reason::Ran(why_ran(stage.planned)),
+        TaskStatus::Cached => match twin(run, stage, index) {
+            Some((stage, index)) => Reason::FromTwin(stage, index),
+            None => Reason::FromCache,
+        },
+        TaskStatus::Failed => Reason::Failed,
+        TaskStatus::Skipped => of_stage(run, stage),
+        TaskStatus::Cancelled => Reason::Cancelled,
+        TaskStatus::Held => Reason::Held,
+    }
+}
+
+fn due(run: &RunState, id: StageId, index: u32) -> Option<Timestamp> {
+    run.get(id)?.1.tries.get(&index)?.due
+}
+
+/// The task of the run that has the same key and runs, or ran, for this one.
+fn twin(run: &RunState, stage: StageView<'_>, index: u32) -> Option<(String, u32)> {
+    let key = task_key(stage.planned, stage.inputs(), stage.tasks()?, index);
+    let (id, other) = *run.sharing.leaders.get(&key)?;
+    ((id, other) != (stage.id, index))
+        .then(|| Some((run.stage(id)?.name().to_owned(), other)))
+        .flatten()
+}
+
+fn skipped(run: &RunState, reason: &SkipReason) -> Reason {
+    let name = |id: &StageId| {
+        run.stage(*id)
+            .map_or_else(String::new, |stage| stage.name().to_owned())
+    };
+    match reason {
+        SkipReason::Condition => Reason::ConditionFalse,
+        SkipReason::UpstreamFailed(id) => Reason::UpstreamFailed(name(id)),
+        SkipReason::UpstreamSkipped(id) => Reason::UpstreamSkipped(name(id)),
+        SkipReason::NotSelected => Reason::LeftOut,
+        SkipReason::Cancelled => Reason::Cancelled,
+    }
+}
+
+fn names(run: &RunState, ids: &[StageId]) -> Vec<String> {
+    ids.iter()
+        .filter_map(|id| run.stage(*id))
+        .map(|stage| stage.name().to_owned())
+        .collect()
+}
+
+/// Why a stage's tasks run when they do.
+pub(crate) fn why_ran(planned: &PlannedStage) -> WhyRan {
+    if !planned.stage.cache.enabled {
+        WhyRan::CacheOff
+    } else if !shareable(planned) {
+        WhyRan::OwnRun
+    } else if !looks_up(planned) {
+        WhyRan::Forced
+    } else {
+        WhyRan::NotInCache
+    }
+}

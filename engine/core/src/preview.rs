@@ -1,0 +1,220 @@
+//! What a run would do, before there is one: which stages would run, and which come from the cache.
+//!
+//! Pure: what must be read or looked up, the caller does, through [`Known`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use sunward_workflows::Scope;
+
+use crate::dataset::{Dataset, TaskResult};
+use crate::digest::Digest;
+use crate::explain::{WhyRan, latest, why_ran};
+use crate::ids::{StageId, index_of};
+use crate::ingredient::{Ingredient, diff_ingredients, ingredients};
+use crate::key::TaskKeys;
+use crate::plan::{PlannedStage, RunSpec, Tasks};
+use crate::state::State;
+use crate::state::stage::looks_up;
+
+/// Keys asked about at once.
+const CHUNK: u32 = 4096;
+
+/// What upstream stages would give, by stage and port, in task order.
+pub type Gathered = BTreeMap<(String, String), Vec<Dataset>>;
+
+/// What the caller can find out.
+pub trait Known {
+    /// A stage's inputs by port and its tasks, from its files and from what its upstream gives;
+    /// `None` when that cannot be known yet.
+    fn inputs(
+        &mut self,
+        stage: &PlannedStage,
+        upstream: &Gathered,
+    ) -> Option<(Vec<Dataset>, Tasks)>;
+
+    /// Results known under these keys, in the same order.
+    fn results(&mut self, keys: &[Digest]) -> Vec<Option<TaskResult>>;
+}
+
+/// What would become of one stage.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StagePreview {
+    /// Its name.
+    pub stage: String,
+    /// How many tasks it has, where that is known.
+    pub tasks: Option<u32>,
+    /// How many of them come from the cache.
+    pub cached: u32,
+    /// What would become of it.
+    pub outlook: Outlook,
+    /// What its keys are made of, as far as that is known.
+    pub ingredients: Vec<Ingredient>,
+    /// What of that is different from the newest run of the same file; empty when it came from
+    /// nothing or nothing is.
+    pub changes: Vec<String>,
+}
+
+/// What would become of a stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outlook {
+    /// All its tasks come from the cache.
+    Cached,
+    /// Its tasks run, or those that are not in the cache.
+    Runs(WhyRan),
+    /// It depends on what this stage gives, which runs.
+    After(String),
+    /// It depends on inputs that cannot be read now.
+    Unknown,
+    /// Its condition is false.
+    ConditionFalse,
+    /// A stage that it waits for would be skipped.
+    UpstreamSkipped(String),
+    /// `--until` or `--only` left it out.
+    LeftOut,
+}
+
+impl fmt::Display for Outlook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cached => f.write_str("from the cache"),
+            Self::Runs(why) => write!(f, "runs: {why}"),
+            Self::After(stage) => write!(f, "runs if {stage} gives something new"),
+            Self::Unknown => f.write_str("runs, unless its result is known once its inputs are"),
+            Self::ConditionFalse => f.write_str("skipped: its condition is false"),
+            Self::UpstreamSkipped(stage) => write!(f, "skipped: {stage} is"),
+            Self::LeftOut => f.write_str("left out by --until or --only"),
+        }
+    }
+}
+
+/// What a run of this spec would do. `history` holds earlier runs, to say what changed.
+pub fn preview(
+    spec: &RunSpec,
+    known: &mut dyn Known,
+    history: Option<&State>,
+) -> Vec<StagePreview> {
+    let mut gathered = Gathered::new();
+    let mut previews: Vec<StagePreview> = Vec::with_capacity(spec.plan.stages.len());
+    for planned in &spec.plan.stages {
+        let mut one = StagePreview {
+            stage: planned.stage.name.clone(),
+            tasks: planned.tasks.as_ref().map(Tasks::count),
+            cached: 0,
+            outlook: Outlook::Unknown,
+            ingredients: ingredients(planned, &[], None, None),
+            changes: Vec::new(),
+        };
+        match early(spec, planned, &previews) {
+            Some(outlook) => one.outlook = outlook,
+            None => look(planned, known, &mut gathered, &mut one),
+        }
+        let before = history.and_then(|state| latest(state, &spec.path, &one.stage, None));
+        if let Some((_, before)) = before {
+            let known = one.ingredients.len();
+            let old = ingredients(before.planned, before.inputs(), None, None);
+            let fixed = planned.ingredients.len();
+            let comparable = if known > fixed {
+                old
+            } else {
+                before.planned.ingredients.clone()
+            };
+            one.changes = diff_ingredients(&comparable, &one.ingredients);
+        }
+        previews.push(one);
+    }
+    previews
+}
+
+/// What can be said of a stage from its upstream, its condition and the selection alone.
+fn early(spec: &RunSpec, planned: &PlannedStage, done: &[StagePreview]) -> Option<Outlook> {
+    if !planned.selected {
+        return Some(Outlook::LeftOut);
+    }
+    let upstream = |id: &StageId| done.get(id.place());
+    for before in planned.upstream.iter().filter_map(upstream) {
+        match before.outlook {
+            Outlook::ConditionFalse | Outlook::UpstreamSkipped(_) => {
+                return Some(Outlook::UpstreamSkipped(before.stage.clone()));
+            }
+            Outlook::Cached
+            | Outlook::Runs(_)
+            | Outlook::After(_)
+            | Outlook::Unknown
+            | Outlook::LeftOut => {}
+        }
+    }
+    if let Some(condition) = &planned.stage.condition
+        && condition.uses().statuses.is_empty()
+    {
+        let scope = Scope {
+            params: Arc::new(spec.params.clone()),
+            ..Scope::default()
+        };
+        if matches!(condition.condition(&scope), Ok(false)) {
+            return Some(Outlook::ConditionFalse);
+        }
+    }
+    let reads = |name: &str| {
+        planned
+            .stage
+            .inputs
+            .values()
+            .flat_map(|input| &input.from)
+            .any(|reference| match reference {
+                sunward_workflows::Reference::Port { stage, .. } => stage == name,
+                sunward_workflows::Reference::Param(_)
+                | sunward_workflows::Reference::Path(_)
+                | sunward_workflows::Reference::Url(_) => false,
+            })
+    };
+    planned
+        .upstream
+        .iter()
+        .filter_map(upstream)
+        .find(|before| before.outlook != Outlook::Cached && reads(&before.stage))
+        .map(|before| Outlook::After(before.stage.clone()))
+}
+
+/// Looks a stage's keys up.
+fn look(
+    planned: &PlannedStage,
+    known: &mut dyn Known,
+    gathered: &mut Gathered,
+    one: &mut StagePreview,
+) {
+    let Some((inputs, tasks)) = known.inputs(planned, gathered) else {
+        return;
+    };
+    let count = tasks.count();
+    one.tasks = Some(count);
+    one.ingredients = ingredients(planned, &inputs, None, None);
+    if !looks_up(planned) {
+        one.outlook = Outlook::Runs(why_ran(planned));
+        return;
+    }
+    let keys = TaskKeys::new(planned, &inputs, &tasks);
+    let mut ports: Vec<Vec<Dataset>> = vec![Vec::new(); planned.stage.outputs.len()];
+    let mut first = 0;
+    while first < count {
+        let chunk = keys.range(first, CHUNK.min(count - first));
+        first += index_of(chunk.len());
+        for result in known.results(&chunk).into_iter().flatten() {
+            one.cached += 1;
+            for (port, dataset) in ports.iter_mut().zip(result.ports) {
+                port.push(dataset);
+            }
+        }
+    }
+    if one.cached < count {
+        one.outlook = Outlook::Runs(WhyRan::NotInCache);
+        return;
+    }
+    one.outlook = Outlook::Cached;
+    for (name, datasets) in planned.stage.outputs.keys().zip(ports) {
+        gathered.insert((one.stage.clone(), name.clone()), datasets);
+    }
+}

@@ -1,0 +1,205 @@
+//! Workflows in a few words.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use sunward_core::{RunSpec, Selection, Surroundings, plan};
+use sunward_workflows::{
+    Action, Cache, Command, Expect, Form, Input, Output, Place, Reference, Resources, Retry,
+    RetryOn, Scatter, Slicing, Span, Stage, Template, Value, Workflow,
+};
+
+/// A stage under construction.
+pub struct Flow {
+    pub workflow: Workflow,
+    pub params: BTreeMap<String, Value>,
+    pub around: Surroundings,
+    pub selection: Selection,
+}
+
+/// An empty workflow.
+pub fn flow() -> Flow {
+    Flow {
+        workflow: Workflow {
+            name: "test".into(),
+            ..Workflow::default()
+        },
+        params: BTreeMap::new(),
+        around: Surroundings {
+            cpus: 4,
+            memory_bytes: 1 << 30,
+            ..Surroundings::default()
+        },
+        selection: Selection::default(),
+    }
+}
+
+/// A command stage with one output, `out`.
+pub fn command(name: &str, script: &str) -> Stage {
+    Stage {
+        name: name.into(),
+        action: Action::Run(Command::Shell {
+            shell: vec!["/bin/sh".into(), "-c".into()],
+            script: Template::new(script),
+        }),
+        scatter: Scatter::One,
+        inputs: IndexMap::new(),
+        outputs: [("out".to_owned(), output())].into_iter().collect(),
+        with: IndexMap::new(),
+        needs: Vec::new(),
+        condition: None,
+        env: IndexMap::new(),
+        secrets: Vec::new(),
+        files: Vec::new(),
+        python: None,
+        resources: Resources::default(),
+        retry: Retry::default(),
+        timeout_ms: None,
+        tolerate: 0,
+        max_parallel: None,
+        cache: Cache::default(),
+        place: Place::default(),
+        expect: Expect::default(),
+        span: Span::default(),
+    }
+}
+
+/// A stage whose script is its name: different stages mean different things.
+pub fn stage(name: &str) -> Stage {
+    command(name, name)
+}
+
+pub fn output() -> Output {
+    Output {
+        format: sunward_workflows::OutputFormat::Arrow,
+        schema: None,
+        ext: None,
+        span: Span::default(),
+    }
+}
+
+pub fn reads(from: Reference) -> Input {
+    Input {
+        from: vec![from],
+        form: Form::Arrow,
+        columns: Vec::new(),
+        variable: None,
+        rows: Default::default(),
+        span: Span::default(),
+    }
+}
+
+/// Short ways to shape a stage.
+pub trait Shape: Sized {
+    fn edit(self, edit: impl FnOnce(&mut Stage)) -> Self;
+
+    /// So many tasks, each reading its `item`.
+    fn range(self, count: u32) -> Self {
+        self.edit(|stage| {
+            stage.scatter = Scatter::Range(Value::Int(count.into()));
+            stage
+                .env
+                .insert("ITEM".into(), Template::new("${{ item }}"));
+        })
+    }
+
+    fn items(self, items: &[i64]) -> Self {
+        let items = items.iter().copied().map(Value::Int).collect();
+        self.edit(|stage| {
+            stage.scatter = Scatter::Items(Value::List(items));
+            stage
+                .env
+                .insert("ITEM".into(), Template::new("${{ item }}"));
+        })
+    }
+
+    fn scatter(self, scatter: Scatter) -> Self {
+        self.edit(|stage| stage.scatter = scatter)
+    }
+
+    /// An input port that reads another stage's `out`.
+    fn from(self, port: &str, other: &str) -> Self {
+        self.edit(|stage| {
+            let reference = Reference::Port {
+                stage: other.into(),
+                port: "out".into(),
+            };
+            stage.inputs.insert(port.into(), reads(reference));
+        })
+    }
+
+    fn file(self, port: &str, path: &str) -> Self {
+        self.edit(|stage| {
+            let reference = Reference::Path(path.into());
+            stage.inputs.insert(port.into(), reads(reference));
+        })
+    }
+
+    fn sliced(self, port: &str, slicing: Slicing) -> Self {
+        self.scatter(Scatter::Input {
+            port: port.into(),
+            slicing,
+        })
+    }
+
+    fn needs(self, other: &str) -> Self {
+        self.edit(|stage| stage.needs.push(other.into()))
+    }
+
+    fn when(self, condition: &str) -> Self {
+        self.edit(|stage| stage.condition = Some(Template::new(condition)))
+    }
+
+    fn uncached(self) -> Self {
+        self.edit(|stage| stage.cache.enabled = false)
+    }
+
+    fn retries(self, max_attempts: u32, backoff_ms: u64, on: RetryOn) -> Self {
+        self.edit(|stage| {
+            stage.retry = Retry {
+                max_attempts,
+                backoff_ms,
+                on: vec![on],
+                scale_memory: None,
+            };
+        })
+    }
+}
+
+impl Shape for Stage {
+    fn edit(mut self, edit: impl FnOnce(&mut Self)) -> Self {
+        edit(&mut self);
+        self
+    }
+}
+
+impl Flow {
+    pub fn stage(mut self, stage: Stage) -> Self {
+        self.workflow.stages.insert(stage.name.clone(), stage);
+        self
+    }
+
+    pub fn param(mut self, name: &str, value: Value) -> Self {
+        self.params.insert(name.into(), value);
+        self
+    }
+
+    pub fn select(mut self, selection: Selection) -> Self {
+        self.selection = selection;
+        self
+    }
+
+    pub fn try_spec(&self) -> Result<RunSpec, sunward_core::PlanError> {
+        Ok(RunSpec {
+            path: "/w/workflow.yaml".into(),
+            source: String::new(),
+            plan: plan(&self.workflow, &self.params, &self.around, &self.selection)?,
+            workflow: self.workflow.clone(),
+            params: self.params.clone(),
+        })
+    }
+
+    pub fn spec(&self) -> RunSpec {
+        self.try_spec().unwrap()
+    }
+}
