@@ -1,1 +1,49 @@
-//! Being built.
+//! The worker: leases in, attempts executed, ends out.
+//!
+//! It takes leases, finds their inputs, runs processes and kernels within its cores and memory,
+//! keeps a log of every attempt, makes outputs durable in the store and meters what it all cost. It
+//! speaks `sunward_protocol` with whoever coordinates it and knows nothing of journals, plans or
+//! placement; it never decides what runs, nor whether something is tried again.
+//!
+//! Read [`Worker`] first, then `queue` (what may start), `seat` (the one thread that runs an
+//! attempt) and `process::watch` (what happens while a command runs).
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::allow_attributes,
+        reason = "a test that cannot go on should say so and stop"
+    )
+)]
+
+mod batch;
+mod ends;
+mod executor;
+mod fault;
+mod host;
+mod inputs;
+mod job;
+mod kernels;
+mod live;
+mod log;
+mod meter;
+mod options;
+mod outputs;
+mod post;
+mod process;
+mod python;
+mod queue;
+mod render;
+mod room;
+mod seat;
+mod secrets;
+mod slices;
+mod staged;
+mod tail;
+mod worker;
+
+pub use host::Host;
+pub use options::Options;
+pub use worker::{Worker, WorkerError};

@@ -1,0 +1,53 @@
+//! How an attempt's end is put together.
+
+use sunward_core::{Failure, FailureKind, Generation, Lease, Outcome, TaskEnd, TaskId};
+
+use crate::batch::Batch;
+use crate::meter::Reading;
+
+/// The end of one attempt.
+pub(crate) fn end(batch: &Batch, index: u32, reading: Reading, outcome: Outcome) -> TaskEnd {
+    TaskEnd {
+        task: batch.task(index),
+        generation: batch.generation,
+        started_ms: reading.started_ms,
+        wall_us: reading.wall_us,
+        cpu_us: reading.cpu_us,
+        energy: reading.energy,
+        outcome,
+    }
+}
+
+/// The ends of a lease's tasks that never began.
+pub(crate) fn unbegun(lease: &Lease, kind: FailureKind, message: &str) -> Vec<TaskEnd> {
+    (0..lease.count)
+        .map(|offset| unbegun_task(lease, lease.first + offset, lease.generation, kind, message))
+        .collect()
+}
+
+fn unbegun_task(
+    lease: &Lease,
+    index: u32,
+    generation: Generation,
+    kind: FailureKind,
+    message: &str,
+) -> TaskEnd {
+    let reading = Reading::default();
+    TaskEnd {
+        task: TaskId {
+            run: lease.run,
+            stage: lease.stage,
+            index,
+        },
+        generation,
+        started_ms: reading.started_ms,
+        wall_us: 0,
+        cpu_us: 0,
+        energy: reading.energy,
+        outcome: Outcome::Failed(Failure {
+            kind,
+            message: message.to_owned(),
+            log_tail: String::new(),
+        }),
+    }
+}

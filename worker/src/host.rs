@@ -1,0 +1,61 @@
+//! The environment of the worker's own process: read once, handed on sparingly.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// A snapshot of environment variables.
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    variables: BTreeMap<OsString, OsString>,
+}
+
+impl Host {
+    /// That of this process, now.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        std::env::vars_os().collect()
+    }
+
+    /// One variable.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.variables
+            .get(OsStr::new(name))
+            .map(OsString::as_os_str)
+    }
+
+    /// The search path for programs.
+    pub(crate) fn path(&self) -> &OsStr {
+        self.get("PATH")
+            .unwrap_or_else(|| OsStr::new("/usr/local/bin:/usr/bin:/bin"))
+    }
+}
+
+impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Host {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        Self {
+            variables: variables
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        }
+    }
+}
+
+/// The file that a program's name means: the name itself when it has a slash (a relative one is
+/// found in the folder the command starts in), else the first executable file on `path`.
+pub(crate) fn find_program(program: &OsStr, path: &OsStr) -> Option<PathBuf> {
+    if program.as_encoded_bytes().contains(&b'/') {
+        return Some(PathBuf::from(program));
+    }
+    std::env::split_paths(path)
+        .map(|folder| folder.join(program))
+        .find(|file| is_executable(file))
+}
+
+fn is_executable(file: &Path) -> bool {
+    file.metadata()
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}

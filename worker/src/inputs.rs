@@ -1,0 +1,261 @@
+//! Inputs of tasks: as paths for commands, as tables for kernels.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use sunward_core::Dataset;
+use sunward_data::{DataError, Store, Wanted};
+use sunward_kernels::{Inputs, Table};
+use sunward_protocol::Job;
+use sunward_workflows::expr::InputValue;
+use sunward_workflows::{Action, Command, Input};
+
+use crate::fault::Fault;
+use crate::slices::{Cut, Share, Slice, sliced_port};
+
+/// What a command stage's tasks read.
+pub(crate) struct CommandInputs {
+    /// Inputs that every task gets whole.
+    whole: BTreeMap<String, InputValue>,
+    /// What the tasks cut, with how the command wants it.
+    cut: Option<CutInput>,
+    /// Whether any template may ask for `inputs.x.parts`.
+    lists_parts: bool,
+}
+
+/// An input of which each task gets a slice.
+pub(crate) struct CutInput {
+    port: String,
+    dataset: Dataset,
+    wanted: Wanted,
+}
+
+impl CommandInputs {
+    /// Makes paths of the inputs that all tasks share.
+    pub(crate) fn prepare(store: &Store, job: &Job) -> Result<Self, Fault> {
+        let lists_parts = asks_for_parts(job);
+        let sliced = sliced_port(&job.tasks);
+        let mut whole = BTreeMap::new();
+        let mut cut = None;
+        for (port, dataset) in &job.inputs {
+            let wanted = wanted(store, port, job.stage.inputs.get(port), dataset)?;
+            if sliced == Some(port.as_str()) {
+                cut = Some(CutInput {
+                    port: port.clone(),
+                    dataset: dataset.clone(),
+                    wanted,
+                });
+            } else {
+                let value = as_paths(store, port, dataset, &wanted, lists_parts)?;
+                whole.insert(port.clone(), value);
+            }
+        }
+        Ok(Self {
+            whole,
+            cut,
+            lists_parts,
+        })
+    }
+
+    /// What one task sees under `inputs`.
+    pub(crate) fn of_task(
+        &self,
+        store: &Store,
+        share: &Share,
+    ) -> Result<BTreeMap<String, InputValue>, Fault> {
+        let mut inputs = self.whole.clone();
+        if let (Some(input), Some(cut)) = (&self.cut, &share.cut) {
+            let (dataset, wanted) = input.slice(cut)?;
+            let value = as_paths(store, &input.port, &dataset, &wanted, self.lists_parts)?;
+            inputs.insert(input.port.clone(), value);
+        }
+        Ok(inputs)
+    }
+}
+
+impl CutInput {
+    /// The slice as a dataset and what is wanted of it.
+    fn slice(&self, cut: &Cut) -> Result<(Dataset, Wanted), Fault> {
+        match &cut.slice {
+            Slice::Rows(rows) => {
+                let mut wanted = self.wanted.clone();
+                wanted.rows = Some(rows.clone());
+                Ok((self.dataset.clone(), wanted))
+            }
+            Slice::Part(index) => {
+                let part = self.dataset.parts.get(*index).ok_or_else(|| {
+                    Fault::infrastructure(format!(
+                        "input {} has no part {index}; this is a fault of the engine, please report it",
+                        self.port
+                    ))
+                })?;
+                let dataset = Dataset {
+                    kind: self.dataset.kind,
+                    content: part.digest,
+                    rows: part.rows,
+                    parts: vec![*part],
+                };
+                Ok((dataset, self.wanted.clone()))
+            }
+        }
+    }
+
+    /// The kernel's inputs of one task: its slice beside what all tasks share.
+    pub(crate) fn of_task(
+        &self,
+        store: &Store,
+        job: &Job,
+        index: u32,
+        whole: &Inputs,
+    ) -> Result<Inputs, Fault> {
+        let share = Share::of(job, index)?;
+        let mut inputs = whole.clone();
+        if let Some(cut) = &share.cut {
+            let (dataset, wanted) = self.slice(cut)?;
+            inputs.insert(&*self.port, as_table(store, &self.port, &dataset, &wanted)?);
+        }
+        Ok(inputs)
+    }
+}
+
+/// What a kernel stage's tasks read.
+pub(crate) struct KernelInputs {
+    whole: Inputs,
+    cut: Option<CutInput>,
+}
+
+impl KernelInputs {
+    /// Opens the tables that all tasks share.
+    pub(crate) fn prepare(store: &Store, job: &Job) -> Result<Self, Fault> {
+        let sliced = sliced_port(&job.tasks);
+        let mut whole = Inputs::new();
+        let mut cut = None;
+        for (port, dataset) in &job.inputs {
+            let wanted = wanted(store, port, job.stage.inputs.get(port), dataset)?;
+            if sliced == Some(port.as_str()) {
+                cut = Some(CutInput {
+                    port: port.clone(),
+                    dataset: dataset.clone(),
+                    wanted,
+                });
+            } else {
+                whole.insert(port, as_table(store, port, dataset, &wanted)?);
+            }
+        }
+        Ok(Self { whole, cut })
+    }
+
+    /// The tables that all tasks share.
+    pub(crate) fn whole(&self) -> &Inputs {
+        &self.whole
+    }
+
+    /// The input that is cut, if one is.
+    pub(crate) fn cut(&self) -> Option<&CutInput> {
+        self.cut.as_ref()
+    }
+}
+
+/// What is wanted of an input. Columns that the dataset has been reduced to already are not asked
+/// for again, since that would copy it.
+fn wanted(
+    store: &Store,
+    port: &str,
+    input: Option<&Input>,
+    dataset: &Dataset,
+) -> Result<Wanted, Fault> {
+    let Some(input) = input else {
+        return Ok(Wanted::default());
+    };
+    let mut columns = input.columns.clone();
+    if !columns.is_empty() {
+        let table = store
+            .table(dataset)
+            .map_err(|error| unusable(port, &error))?;
+        let fields = table.schema().fields();
+        if fields.iter().map(|field| field.name()).eq(columns.iter()) {
+            columns.clear();
+        }
+    }
+    Ok(Wanted {
+        form: input.form,
+        columns,
+        ..Wanted::default()
+    })
+}
+
+fn as_paths(
+    store: &Store,
+    port: &str,
+    dataset: &Dataset,
+    wanted: &Wanted,
+    lists_parts: bool,
+) -> Result<InputValue, Fault> {
+    let path = store
+        .materialise(dataset, wanted)
+        .map_err(|error| unusable(port, &error))?;
+    let mut parts = Vec::new();
+    if lists_parts {
+        let files = store
+            .part_files(dataset, wanted.ext.as_deref())
+            .map_err(|error| unusable(port, &error))?;
+        for file in files {
+            parts.push(text(&file)?);
+        }
+    }
+    Ok(InputValue {
+        path: text(&path)?,
+        parts,
+    })
+}
+
+fn as_table(store: &Store, port: &str, dataset: &Dataset, wanted: &Wanted) -> Result<Table, Fault> {
+    let open = || -> Result<Table, DataError> {
+        let selected;
+        let dataset = if wanted.columns.is_empty() {
+            dataset
+        } else {
+            selected = store.select(dataset, &wanted.columns)?;
+            &selected
+        };
+        let reader = store.table(dataset)?;
+        let batches = reader
+            .batches(wanted.rows.clone())
+            .collect::<Result<_, _>>()?;
+        Ok(Table::new(reader.schema().clone(), batches))
+    };
+    open().map_err(|error| unusable(port, &error))
+}
+
+/// That an input cannot be had.
+fn unusable(port: &str, error: &DataError) -> Fault {
+    let message = format!("input {port} cannot be used: {error}");
+    if error.is_infrastructure() {
+        Fault::infrastructure(message)
+    } else {
+        Fault::input(message)
+    }
+}
+
+/// Whether the stage's templates may list parts: it is looked for as a word, since listing is cheap
+/// enough to do in vain now and then, and too costly to do for every task of every stage.
+fn asks_for_parts(job: &Job) -> bool {
+    let Action::Run(command) = &job.stage.action else {
+        return false;
+    };
+    let mut sources = match command {
+        Command::Shell { script, .. } => vec![script.source.as_str()],
+        Command::Argv(words) => words.iter().map(|word| word.source.as_str()).collect(),
+    };
+    sources.extend(job.stage.env.values().map(|value| value.source.as_str()));
+    sources.iter().any(|source| source.contains("parts"))
+}
+
+fn text(path: &Path) -> Result<String, Fault> {
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        Fault::infrastructure(format!(
+            "the state folder's path {} is not UTF-8; choose another with --home",
+            path.display()
+        ))
+    })
+}

@@ -1,0 +1,171 @@
+//! Executing kernels: their CPU twins, in this process, on the seat's own thread.
+//!
+//! A kernel task may be shorter than a look at the clock. So short ones run in groups that share
+//! two clock readings, and their ends travel together; long ones are timed one by one.
+
+mod prepared;
+mod stopwatch;
+mod watchdog;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use sunward_core::{FailureKind, Outcome, TaskResult};
+use sunward_kernels::{Context, KernelError, Outputs};
+use sunward_protocol::FromWorker;
+
+use crate::batch::Batch;
+use crate::ends::end;
+use crate::executor::Executor;
+use crate::fault::Fault;
+use crate::meter::Reading;
+use crate::outputs;
+use crate::post::Post;
+use crate::worker::House;
+
+pub(crate) use prepared::PreparedKernel;
+use stopwatch::Stopwatch;
+pub(crate) use watchdog::Watchdog;
+
+/// Tasks shorter than this are timed together.
+const SHORT_NANOS: u64 = 20_000;
+
+/// How many short tasks share a timing: few enough to notice soon that they became long.
+const GROUP: u32 = 256;
+
+/// After tasks as long as this, ends do not wait for company: the next task is as long again.
+const LONG: Duration = Duration::from_millis(1);
+
+/// Tasks that last took longer than this are worth telling of when they begin.
+const WORTH_TELLING_NANOS: u64 = 50_000_000;
+
+/// Runs kernels.
+pub(crate) struct KernelExecutor {
+    house: Arc<House>,
+}
+
+impl KernelExecutor {
+    pub(crate) fn new(house: Arc<House>) -> Self {
+        Self { house }
+    }
+
+    fn run_all(&self, batch: &Batch, prepared: &PreparedKernel, post: &mut Post) {
+        let mut index = batch.first;
+        let beyond = batch.first + batch.count;
+        let mut outcomes = Vec::new();
+        while index < beyond {
+            if batch.stopped() {
+                return fail_rest(batch, index, &Fault::cancelled(), post);
+            }
+            let pace = batch.job.pace_nanos();
+            let group = if pace > 0 && pace < SHORT_NANOS {
+                GROUP.min(beyond - index)
+            } else {
+                1
+            };
+            if !prepared.is_trivial() && (pace == 0 || pace > WORTH_TELLING_NANOS) {
+                let tasks = vec![batch.task(index)];
+                (self.house.outbox)(FromWorker::Started { tasks });
+            }
+            let watch = Stopwatch::start(batch.need.cpus);
+            outcomes.extend((index..index + group).map(|i| self.outcome(batch, i, prepared)));
+            let took = watch.stop(batch, index, &mut outcomes, post, &self.house);
+            batch.job.note_pace(group, took);
+            index += group;
+            if took >= LONG {
+                post.send(&*self.house.outbox);
+            }
+        }
+    }
+
+    fn outcome(&self, batch: &Batch, index: u32, prepared: &PreparedKernel) -> Outcome {
+        match self.attempt(batch, index, prepared) {
+            Ok(result) => Outcome::Succeeded(result),
+            Err(fault) => Outcome::Failed(fault.into_failure(batch, index, String::new())),
+        }
+    }
+
+    fn attempt(
+        &self,
+        batch: &Batch,
+        index: u32,
+        prepared: &PreparedKernel,
+    ) -> Result<TaskResult, Fault> {
+        let store = &self.house.options.store;
+        let task = prepared.task(store, batch, index)?;
+        let timeout = batch.job.job.stage.timeout_ms;
+        let guard = timeout.filter(|_| !prepared.is_trivial()).map(|ms| {
+            let until = Instant::now() + Duration::from_millis(ms);
+            self.house.watchdog.guard(until, &batch.stop)
+        });
+        let stop = guard.as_ref().map_or(&batch.stop, watchdog::Guard::stop);
+        let outputs = run(prepared, &task, batch, stop)?;
+        outputs::store_tables(store, &batch.job.job.stage, outputs)
+    }
+}
+
+/// Ends the tasks from `from` on, which were not begun.
+fn fail_rest(batch: &Batch, from: u32, fault: &Fault, post: &mut Post) {
+    let now = Instant::now();
+    for index in from..batch.first + batch.count {
+        let failure = fault.clone().into_failure(batch, index, String::new());
+        let ended = end(batch, index, Reading::default(), Outcome::Failed(failure));
+        post.push(ended, now);
+    }
+}
+
+impl Executor for KernelExecutor {
+    fn execute(&mut self, batch: &Batch, post: &mut Post) {
+        let job = &batch.job;
+        let prepared = job
+            .kernel
+            .get_or_make(|| PreparedKernel::new(&self.house, &job.job));
+        match prepared {
+            Ok(prepared) => self.run_all(batch, &prepared, post),
+            Err(fault) => fail_rest(batch, batch.first, &fault, post),
+        }
+    }
+}
+
+/// Runs the kernel; a panic in it ends the task and not the worker.
+fn run(
+    prepared: &PreparedKernel,
+    task: &prepared::Task<'_>,
+    batch: &Batch,
+    stop: &Arc<AtomicBool>,
+) -> Result<Outputs, Fault> {
+    let threads = usize::try_from(batch.need.cpus).unwrap_or(1);
+    let context = Context::new(threads).with_stop(Arc::clone(stop));
+    let run = || {
+        prepared
+            .kernel()
+            .run(task.inputs(), task.params(), &context)
+    };
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(outputs)) => Ok(outputs),
+        Ok(Err(KernelError::Stopped)) if batch.stopped() => Err(Fault::cancelled()),
+        Ok(Err(KernelError::Stopped)) => Err(Fault::new(
+            FailureKind::Timeout,
+            "it took longer than its `timeout` and was ended; raise `timeout`, or cut the work into smaller tasks",
+        )),
+        Ok(Err(error @ KernelError::Threads { .. })) => {
+            Err(Fault::infrastructure(error.to_string()))
+        }
+        Ok(Err(error)) => Err(Fault::input(error.to_string())),
+        Err(panic) => Err(panicked(prepared, &*panic)),
+    }
+}
+
+fn panicked(prepared: &PreparedKernel, panic: &(dyn std::any::Any + Send)) -> Fault {
+    let said = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no reason given");
+    let name = prepared.kernel().entry().name.as_str();
+    Fault::input(format!(
+        "kernel {name} panicked: {said}; this is a mistake in the kernel, please report it with the input"
+    ))
+}

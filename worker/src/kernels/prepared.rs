@@ -1,0 +1,135 @@
+//! What is the same for all tasks of a kernel stage, worked out once; and one task's inputs from it.
+
+use std::borrow::Cow;
+
+use sunward_data::Store;
+use sunward_kernels::{Inputs, Kernel, Params};
+use sunward_protocol::Job;
+use sunward_workflows::expr::{Scope, render_value, value_uses};
+use sunward_workflows::{Action, Gpus, Value};
+
+use crate::batch::Batch;
+use crate::fault::Fault;
+use crate::inputs::KernelInputs;
+use crate::render::{Surroundings, failed};
+use crate::slices::Share;
+use crate::worker::House;
+
+/// A kernel stage, ready for its tasks.
+pub(crate) struct PreparedKernel {
+    kernel: &'static dyn Kernel,
+    inputs: KernelInputs,
+    params: Parameters,
+    trivial: bool,
+}
+
+enum Parameters {
+    /// The same for every task.
+    Fixed(Params),
+    /// Rendered for each.
+    Rendered {
+        with: Vec<(String, Value)>,
+        surroundings: Surroundings,
+    },
+}
+
+/// What one task is run with.
+pub(crate) struct Task<'a> {
+    inputs: Cow<'a, Inputs>,
+    params: Cow<'a, Params>,
+}
+
+impl Task<'_> {
+    pub(crate) fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    pub(crate) fn params(&self) -> &Params {
+        &self.params
+    }
+}
+
+impl PreparedKernel {
+    pub(crate) fn new(house: &House, job: &Job) -> Result<Self, Fault> {
+        let stage = &job.stage;
+        let Action::Kernel { name, version } = &stage.action else {
+            return Err(Fault::infrastructure("the stage is no kernel"));
+        };
+        let kernel = house.options.kernels.get(name).ok_or_else(|| {
+            Fault::infrastructure(format!(
+                "this worker has no kernel `{name}`; run `sunward kernels` to see those it has"
+            ))
+        })?;
+        let ours = kernel.entry().version;
+        if ours != *version {
+            return Err(Fault::infrastructure(format!(
+                "kernel `{name}` is version {ours} here, but the run was planned with version {version}; start it anew with --fresh"
+            )));
+        }
+        if stage.resources.gpus != Gpus::None {
+            house.notice(format!("no GPU here: {name} runs its CPU twin"));
+        }
+        Ok(Self {
+            inputs: KernelInputs::prepare(&house.options.store, job)?,
+            params: Parameters::new(kernel, job)?,
+            trivial: kernel.is_trivial(),
+            kernel,
+        })
+    }
+
+    pub(crate) fn kernel(&self) -> &'static dyn Kernel {
+        self.kernel
+    }
+
+    /// True when a task costs less than handing it on.
+    pub(crate) fn is_trivial(&self) -> bool {
+        self.trivial
+    }
+
+    /// What one task is run with; nothing is allocated where all tasks get the same.
+    pub(crate) fn task(&self, store: &Store, batch: &Batch, index: u32) -> Result<Task<'_>, Fault> {
+        let job = &batch.job.job;
+        let params = match &self.params {
+            Parameters::Fixed(params) => Cow::Borrowed(params),
+            Parameters::Rendered { with, surroundings } => {
+                let share = Share::of(job, index)?;
+                let scope = surroundings.scope(batch, &share);
+                Cow::Owned(resolve(self.kernel, with, &scope)?)
+            }
+        };
+        let inputs = match self.inputs.cut() {
+            None => Cow::Borrowed(self.inputs.whole()),
+            Some(cut) => Cow::Owned(cut.of_task(store, job, index, self.inputs.whole())?),
+        };
+        Ok(Task { inputs, params })
+    }
+}
+
+impl Parameters {
+    fn new(kernel: &dyn Kernel, job: &Job) -> Result<Self, Fault> {
+        let with: Vec<(String, Value)> = job
+            .stage
+            .with
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let surroundings = Surroundings::new(job);
+        let varies = with.iter().any(|(_, value)| {
+            let uses = value_uses(value);
+            uses.item || uses.matrix || uses.attempt
+        });
+        if varies {
+            return Ok(Self::Rendered { with, surroundings });
+        }
+        resolve(kernel, &with, &surroundings.shared()).map(Self::Fixed)
+    }
+}
+
+fn resolve(kernel: &dyn Kernel, with: &[(String, Value)], scope: &Scope) -> Result<Params, Fault> {
+    let rendered = with
+        .iter()
+        .map(|(name, value)| Ok((name.clone(), render_value(value, scope)?)))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| failed("with", &error))?;
+    Params::resolve(kernel.entry(), rendered).map_err(|error| Fault::input(error.to_string()))
+}

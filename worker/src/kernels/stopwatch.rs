@@ -1,0 +1,102 @@
+//! Times a group of kernel tasks at once and shares what it took among their ends.
+
+use std::time::{Duration, Instant};
+
+use sunward_core::Outcome;
+
+use crate::batch::Batch;
+use crate::ends::end;
+use crate::meter::{Reading, Started, micros, modelled, process_cpu_us, thread_cpu_us};
+use crate::post::Post;
+use crate::worker::House;
+
+/// Clock readings before a group of tasks.
+pub(crate) struct Stopwatch {
+    started: Started,
+    cpus: u32,
+    cpu_us: u64,
+}
+
+impl Stopwatch {
+    /// For tasks that each run on so many cores.
+    pub(crate) fn start(cpus: u32) -> Self {
+        Self {
+            started: Started::now(),
+            cpus,
+            cpu_us: read_cpu_us(cpus),
+        }
+    }
+
+    /// Posts the ends of the group, each with its even share of what all took; the shares add up.
+    pub(crate) fn stop(
+        self,
+        batch: &Batch,
+        first: u32,
+        outcomes: &mut Vec<Outcome>,
+        post: &mut Post,
+        house: &House,
+    ) -> Duration {
+        let now = Instant::now();
+        let took = now.saturating_duration_since(self.started.at);
+        // More than all cores could give was used by others in this process.
+        let at_most = micros(took).saturating_mul(self.cpus.into());
+        let used = read_cpu_us(self.cpus).saturating_sub(self.cpu_us);
+        let wall = Shares::new(micros(took), outcomes.len());
+        let cpu = Shares::new(used.min(at_most), outcomes.len());
+        for (offset, outcome) in (0_u32..).zip(outcomes.drain(..)) {
+            let cpu_us = cpu.of(offset);
+            let reading = Reading {
+                started_ms: self.started.ms,
+                wall_us: wall.of(offset),
+                cpu_us,
+                energy: modelled(cpu_us, house.milliwatts_per_core),
+            };
+            post.push(end(batch, first + offset, reading, outcome), now);
+        }
+        took
+    }
+}
+
+/// This thread's processor time; where the kernel has threads of its own the whole process's, which
+/// is exact unless others run beside it.
+fn read_cpu_us(cpus: u32) -> u64 {
+    if cpus <= 1 {
+        thread_cpu_us()
+    } else {
+        process_cpu_us()
+    }
+}
+
+/// A whole number in even shares, the first ones larger by one where it does not divide.
+struct Shares {
+    each: u64,
+    larger: u64,
+}
+
+impl Shares {
+    fn new(whole: u64, count: usize) -> Self {
+        let count = u64::try_from(count).unwrap_or(u64::MAX).max(1);
+        Self {
+            each: whole / count,
+            larger: whole % count,
+        }
+    }
+
+    fn of(&self, place: u32) -> u64 {
+        self.each + u64::from(u64::from(place) < self.larger)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_add_up_to_the_whole() {
+        for (whole, count) in [(10, 3), (2, 5), (0, 4), (7, 7)] {
+            let shares = Shares::new(whole, count);
+            let sum: u64 = (0_u32..).take(count).map(|place| shares.of(place)).sum();
+            assert_eq!(sum, whole);
+        }
+    }
+}

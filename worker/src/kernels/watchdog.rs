@@ -1,0 +1,136 @@
+//! Ends kernels whose time is up: they run on the seats' own threads, which cannot look at a clock
+//! meanwhile. One thread for all of them, started with the first kernel that has a timeout.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::batch::Stop;
+
+/// Those who run against time.
+#[derive(Default)]
+pub(crate) struct Watchdog {
+    kennel: Arc<Kennel>,
+}
+
+#[derive(Default)]
+struct Kennel {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    guarded: BTreeMap<u64, Guarded>,
+    next: u64,
+    awake: bool,
+    closing: bool,
+}
+
+struct Guarded {
+    until: Instant,
+    run: Stop,
+    stop: Arc<AtomicBool>,
+}
+
+/// One task under guard; dropping it ends the guard.
+pub(crate) struct Guard {
+    kennel: Arc<Kennel>,
+    number: u64,
+    stop: Arc<AtomicBool>,
+}
+
+impl Guard {
+    /// Set when the time is up or the run is stopped.
+    pub(crate) fn stop(&self) -> &Arc<AtomicBool> {
+        &self.stop
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.kennel.state().guarded.remove(&self.number);
+    }
+}
+
+impl Watchdog {
+    /// Guards a task until `until`. If no thread can be had, it runs without a limit.
+    pub(crate) fn guard(&self, until: Instant, run: &Stop) -> Guard {
+        let mut state = self.kennel.state();
+        // Read under the lock that `pass_on` takes, so that a stop is seen by one of the two.
+        let stop = Arc::new(AtomicBool::new(run.load(Ordering::Relaxed)));
+        let number = state.next;
+        state.next += 1;
+        let guarded = Guarded {
+            until,
+            run: Arc::clone(run),
+            stop: Arc::clone(&stop),
+        };
+        state.guarded.insert(number, guarded);
+        if !state.awake {
+            let kennel = Arc::clone(&self.kennel);
+            let thread = std::thread::Builder::new().name("watchdog".into());
+            match thread.spawn(move || kennel.watch()) {
+                Ok(_) => state.awake = true,
+                Err(error) => tracing::warn!("no thread for kernels' timeouts: {error}"),
+            }
+        }
+        drop(state);
+        self.kennel.changed.notify_one();
+        Guard {
+            kennel: Arc::clone(&self.kennel),
+            number,
+            stop,
+        }
+    }
+
+    /// A run was stopped: passes that on to its tasks.
+    pub(crate) fn pass_on(&self) {
+        for guarded in self.kennel.state().guarded.values() {
+            if guarded.run.load(Ordering::Relaxed) {
+                guarded.stop.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.kennel.state().closing = true;
+        self.kennel.changed.notify_all();
+    }
+}
+
+impl Kennel {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watch(&self) {
+        let mut state = self.state();
+        while !state.closing {
+            let now = Instant::now();
+            let mut next: Option<Instant> = None;
+            let running = |guarded: &&Guarded| !guarded.stop.load(Ordering::Relaxed);
+            for guarded in state.guarded.values().filter(running) {
+                if guarded.until <= now {
+                    guarded.stop.store(true, Ordering::Relaxed);
+                } else {
+                    next = Some(next.map_or(guarded.until, |n| n.min(guarded.until)));
+                }
+            }
+            state = match next {
+                None => self
+                    .changed
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(at) => {
+                    let wait = at.saturating_duration_since(now);
+                    let woken = self.changed.wait_timeout(state, wait);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+}

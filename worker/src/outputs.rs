@@ -1,0 +1,127 @@
+//! Outputs of tasks: where commands write them, and how they become datasets.
+//!
+//! A command writes into its own room; only after it has ended well is each output read, checked
+//! and moved into the store, where it appears whole or not at all.
+
+use std::path::{Path, PathBuf};
+
+use sunward_core::{Dataset, TaskResult};
+use sunward_data::{DataError, Store};
+use sunward_kernels::Outputs;
+use sunward_workflows::{Output, OutputFormat, Stage};
+
+use crate::fault::Fault;
+
+/// Outputs by port, in the stage's order.
+pub(crate) type OutputPaths = Vec<(String, PathBuf)>;
+
+/// Where each output goes, in the stage's order.
+pub(crate) fn paths(stage: &Stage, folder: &Path) -> OutputPaths {
+    stage
+        .outputs
+        .iter()
+        .map(|(port, output)| (port.clone(), folder.join(file_name(port, output))))
+        .collect()
+}
+
+fn file_name(port: &str, output: &Output) -> String {
+    match (output.format, &output.ext) {
+        (OutputFormat::Arrow, _) => format!("{port}.arrow"),
+        (OutputFormat::Parquet, _) => format!("{port}.parquet"),
+        (OutputFormat::Csv, _) => format!("{port}.csv"),
+        (OutputFormat::File, Some(ext)) => format!("{port}.{ext}"),
+        (OutputFormat::File, None) | (OutputFormat::Dir, _) => port.to_owned(),
+    }
+}
+
+/// Checks what a command wrote and moves it into the store.
+pub(crate) fn adopt(
+    store: &Store,
+    stage: &Stage,
+    paths: &OutputPaths,
+) -> Result<TaskResult, Fault> {
+    let mut ports = Vec::with_capacity(paths.len());
+    for ((port, path), output) in paths.iter().zip(stage.outputs.values()) {
+        ports.push(adopt_one(store, port, path, output)?);
+    }
+    Ok(TaskResult { ports })
+}
+
+fn adopt_one(store: &Store, port: &str, path: &Path, output: &Output) -> Result<Dataset, Fault> {
+    if path.symlink_metadata().is_err() {
+        return Err(Fault::output(format!(
+            "the command exited with code 0 but did not create its output {port}, {}; it must write there before it exits: use ${{{{ outputs.{port} }}}} or $SUNWARD_OUTPUT_{}{}",
+            expected(output),
+            port.to_uppercase(),
+            neighbours(path),
+        )));
+    }
+    store
+        .adopt(path, output.format, output.schema.as_deref())
+        .map_err(|error| refused(port, output, &error))
+}
+
+/// What else lies beside a missing output, which is often the same file under another name.
+fn neighbours(path: &Path) -> String {
+    let names: Vec<String> = path
+        .parent()
+        .and_then(|folder| folder.read_dir().ok())
+        .into_iter()
+        .flatten()
+        .flatten()
+        .take(5)
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(" (it created {} there)", names.join(", "))
+    }
+}
+
+fn expected(output: &Output) -> &'static str {
+    match output.format {
+        OutputFormat::Arrow => "an Arrow IPC file",
+        OutputFormat::Parquet => "a Parquet file",
+        OutputFormat::Csv => "a CSV file with a header",
+        OutputFormat::File => "a file",
+        OutputFormat::Dir => "a folder",
+    }
+}
+
+fn refused(port: &str, output: &Output, error: &DataError) -> Fault {
+    if error.is_infrastructure() {
+        return Fault::infrastructure(format!("output {port} could not be kept: {error}"));
+    }
+    Fault::output(format!(
+        "output {port} is not {} as declared: {error}",
+        expected(output)
+    ))
+}
+
+/// Stores what a kernel gave, in the stage's order of ports.
+pub(crate) fn store_tables(
+    store: &Store,
+    stage: &Stage,
+    mut outputs: Outputs,
+) -> Result<TaskResult, Fault> {
+    let mut ports = Vec::with_capacity(stage.outputs.len());
+    for port in stage.outputs.keys() {
+        let table = outputs.take(port).ok_or_else(|| {
+            Fault::output(format!(
+                "the kernel gave no output {port}; this is a mistake in the kernel, please report it"
+            ))
+        })?;
+        let dataset =
+            store
+                .write_table(table.schema, &table.batches)
+                .map_err(|error| match error.is_infrastructure() {
+                    true => {
+                        Fault::infrastructure(format!("output {port} could not be kept: {error}"))
+                    }
+                    false => Fault::output(format!("output {port} is no table: {error}")),
+                })?;
+        ports.push(dataset);
+    }
+    Ok(TaskResult { ports })
+}

@@ -1,0 +1,61 @@
+//! The environment of a command: exactly what is promised, and nothing else.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use crate::host::Host;
+
+/// Variables in the order in which they are set; a later one wins.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment {
+    variables: Vec<(OsString, OsString)>,
+}
+
+impl Environment {
+    /// What every command gets from the host: PATH, HOME, LANG and, where the engine itself is
+    /// traced, TRACEPARENT. A Python environment comes first in PATH.
+    pub(crate) fn of_host(host: &Host, python: Option<&Path>) -> Self {
+        let mut environment = Self::default();
+        let mut path = OsString::new();
+        if let Some(python) = python {
+            path.push(python.join("bin"));
+            path.push(":");
+            environment.set("VIRTUAL_ENV", python);
+        }
+        path.push(host.path());
+        environment.set("PATH", path);
+        environment.set("HOME", host.get("HOME").unwrap_or_else(|| OsStr::new("/")));
+        environment.set(
+            "LANG",
+            host.get("LANG").unwrap_or_else(|| OsStr::new("C.UTF-8")),
+        );
+        if let Some(parent) = host.get("TRACEPARENT") {
+            environment.set("TRACEPARENT", parent);
+        }
+        environment
+    }
+
+    /// Sets one variable.
+    pub(crate) fn set(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
+        self.variables.push((name.into(), value.into()));
+    }
+
+    /// The value that the command will see.
+    pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
+        let mut found = self.variables.iter().rev();
+        found
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_os_str())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.variables
+            .iter()
+            .map(|(n, v)| (n.as_os_str(), v.as_os_str()))
+    }
+}
+
+/// `SUNWARD_INPUT_LIBRARY` for the input `library`.
+pub(crate) fn port_variable(direction: &str, port: &str) -> String {
+    format!("SUNWARD_{direction}_{}", port.to_uppercase())
+}

@@ -1,0 +1,221 @@
+//! Executing commands: from a lease's task to a process, and from its end to the task's.
+
+mod environment;
+mod prepared;
+mod spawn;
+pub(crate) mod table;
+mod verdict;
+mod watch;
+
+use std::fs::File;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sunward_core::{Failure, Outcome, TaskEnd, TaskResult};
+use sunward_protocol::FromWorker;
+
+use crate::batch::Batch;
+use crate::ends::end;
+use crate::executor::Executor;
+use crate::fault::Fault;
+use crate::log::AttemptLog;
+use crate::meter::{Reading, Started};
+use crate::outputs;
+use crate::post::Post;
+use crate::room::{Room, Rooms};
+use crate::worker::House;
+
+pub(crate) use prepared::PreparedCommand;
+use spawn::Order;
+use watch::{Departure, Limits, Watch};
+
+/// Bytes read at once from a command's output: what a pipe holds.
+const READ_BYTES: usize = 64 << 10;
+
+/// Runs commands, one at a time.
+pub(crate) struct ProcessExecutor {
+    house: Arc<House>,
+    place: usize,
+    rooms: Rooms,
+    buffer: Vec<u8>,
+    /// `/dev/null`, opened once for the standard input of every command.
+    null: Option<File>,
+}
+
+/// A command that runs for longer is worth telling of.
+const TELL_AFTER: Duration = Duration::from_millis(2);
+
+/// What was spent on an attempt that may have ended anywhere on its way.
+#[derive(Clone, Copy, Default)]
+struct Spent {
+    cpu_us: u64,
+}
+
+impl ProcessExecutor {
+    pub(crate) fn new(house: Arc<House>, place: usize) -> Self {
+        Self {
+            rooms: Rooms::new(house.scratch.folder().join(format!("seat{place}"))),
+            house,
+            place,
+            buffer: vec![0; READ_BYTES],
+            null: None,
+        }
+    }
+
+    fn attempt(&mut self, batch: &Batch, index: u32, post: &mut Post) -> TaskEnd {
+        let started = Started::now();
+        let mut spent = Spent::default();
+        let outcome = match self.prepare(batch) {
+            Err(fault) => Outcome::Failed(fault.into_failure(batch, index, String::new())),
+            Ok(prepared) => {
+                let mut log = AttemptLog::new(
+                    self.house.log_path(batch, index),
+                    self.house.options.log_cap_bytes,
+                    prepared.redactor(),
+                );
+                let result = self.run(batch, index, &prepared, &mut log, &mut spent, post);
+                log.finish();
+                self.mention_lost_log(batch, &log);
+                match result {
+                    Ok(result) => Outcome::Succeeded(result),
+                    Err(fault) => Outcome::Failed(failure(fault, batch, index, &prepared, &log)),
+                }
+            }
+        };
+        let reading = Reading::modelled(
+            started,
+            Instant::now(),
+            spent.cpu_us,
+            self.house.milliwatts_per_core,
+        );
+        end(batch, index, reading, outcome)
+    }
+
+    fn prepare(&self, batch: &Batch) -> Result<Arc<PreparedCommand>, Fault> {
+        if batch.stopped() {
+            return Err(Fault::cancelled());
+        }
+        let job = &batch.job;
+        job.command
+            .get_or_make(|| PreparedCommand::new(&self.house, &job.job, &batch.stop))
+    }
+
+    fn run(
+        &mut self,
+        batch: &Batch,
+        index: u32,
+        prepared: &PreparedCommand,
+        log: &mut AttemptLog,
+        spent: &mut Spent,
+        post: &mut Post,
+    ) -> Result<TaskResult, Fault> {
+        let room = self.rooms.enter()?;
+        let mut abandoned = false;
+        let result = self.run_in(&room, batch, index, prepared, log, post, |departure| {
+            spent.cpu_us = departure.cpu_us;
+            abandoned = departure.left_somebody;
+        });
+        self.rooms.leave(room, abandoned);
+        result
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one attempt in its order; a struct for it would only be taken apart again"
+    )]
+    fn run_in(
+        &mut self,
+        room: &Room,
+        batch: &Batch,
+        index: u32,
+        prepared: &PreparedCommand,
+        log: &mut AttemptLog,
+        post: &mut Post,
+        departed: impl FnOnce(&Departure),
+    ) -> Result<TaskResult, Fault> {
+        let order = prepared.order(&self.house, room, batch, index)?;
+        let departure = self.watch(room, &order, batch, log, post)?;
+        departed(&departure);
+        verdict::judge(&departure, batch, log.path())?;
+        outputs::adopt(
+            &self.house.options.store,
+            &batch.job.job.stage,
+            &order.outputs,
+        )
+    }
+
+    fn watch(
+        &mut self,
+        room: &Room,
+        order: &Order,
+        batch: &Batch,
+        log: &mut AttemptLog,
+        post: &mut Post,
+    ) -> Result<Departure, Fault> {
+        let null = match &self.null {
+            Some(null) => null,
+            None => self.null.insert(spawn::open_null()?),
+        };
+        let house = &*self.house;
+        let running = spawn::spawn(order, room, null, |pid, before, after| {
+            house.scratch.note(self.place, pid, before, after);
+        })?;
+        let started = Instant::now();
+        let timeout = batch.job.job.stage.timeout_ms;
+        let mut told = false;
+        Watch {
+            running,
+            house,
+            place: self.place,
+            stop: &batch.stop,
+            limits: Limits {
+                until: timeout.map(|ms| started + Duration::from_millis(ms)),
+                memory_bytes: batch.memory_limit(),
+            },
+            log,
+            buffer: &mut self.buffer,
+        }
+        .until_it_leaves(TELL_AFTER, |now| {
+            post.send_due(now, &*house.outbox);
+            if !told {
+                told = true;
+                let tasks = vec![batch.task(order.index)];
+                (house.outbox)(FromWorker::Started { tasks });
+            }
+            post.patience(now)
+        })
+    }
+
+    /// A log that cannot be written is no reason to fail a task, but the user should know.
+    fn mention_lost_log(&self, batch: &Batch, log: &AttemptLog) {
+        if let Some(problem) = log.problem()
+            && batch.job.first_notice()
+        {
+            let path = log.path().display();
+            self.house
+                .notice(format!("the log {path} is not complete: {problem}"));
+        }
+    }
+}
+
+/// The failure as the user reads it; no secret is in it, whatever the message quotes.
+fn failure(
+    fault: Fault,
+    batch: &Batch,
+    index: u32,
+    prepared: &PreparedCommand,
+    log: &AttemptLog,
+) -> Failure {
+    let mut failure = fault.into_failure(batch, index, log.quote());
+    failure.message = prepared.redactor().text(&failure.message);
+    failure
+}
+
+impl Executor for ProcessExecutor {
+    fn execute(&mut self, batch: &Batch, post: &mut Post) {
+        for offset in 0..batch.count {
+            let end = self.attempt(batch, batch.first + offset, post);
+            post.push(end, Instant::now());
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! From how a command ended to whether it succeeded, in words.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+
+use sunward_core::FailureKind;
+
+use super::watch::{Cause, Departure};
+use crate::batch::Batch;
+use crate::fault::Fault;
+
+/// Succeeds for exit code 0 of a command that was left alone.
+pub(crate) fn judge(departure: &Departure, batch: &Batch, log: &Path) -> Result<(), Fault> {
+    let limit = batch.memory_limit();
+    match departure.cause {
+        Cause::Cancelled => Err(Fault::cancelled()),
+        Cause::Timeout => {
+            let limit = batch.job.job.stage.timeout_ms.unwrap_or(0);
+            Err(Fault::new(
+                FailureKind::Timeout,
+                format!(
+                    "it took longer than its `timeout` of {} and was ended; raise `timeout`, or make the task smaller",
+                    spelled(limit)
+                ),
+            ))
+        }
+        Cause::Memory(used) => Err(out_of_memory(used, limit)),
+        Cause::Itself => match (departure.status.code(), departure.status.signal()) {
+            (Some(0), _) => Ok(()),
+            (Some(code), _) => Err(exited(code, departure, limit, log)),
+            (None, signal) => Err(signalled(signal.unwrap_or(0), departure, limit, log)),
+        },
+    }
+}
+
+fn exited(code: i32, departure: &Departure, limit: Option<u64>, log: &Path) -> Fault {
+    // A shell says 128 + n for a program that signal n ended.
+    if code == 137 && is_near(departure.peak_bytes, limit) {
+        return out_of_memory(departure.peak_bytes, limit);
+    }
+    let hint = match code {
+        126 => " (the shell found the program but may not execute it)",
+        127 => " (the shell did not find a program that it names)",
+        137 => " (a program in it was killed, perhaps by the system for lack of memory)",
+        _ => "",
+    };
+    Fault::new(
+        FailureKind::Exit(code),
+        format!("the command exited with code {code}{hint}{}", see(log)),
+    )
+}
+
+fn signalled(signal: i32, departure: &Departure, limit: Option<u64>, log: &Path) -> Fault {
+    if signal == 9 && is_near(departure.peak_bytes, limit) {
+        return out_of_memory(departure.peak_bytes, limit);
+    }
+    let name = match signal {
+        1 => " (SIGHUP)",
+        2 => " (SIGINT)",
+        4 => " (SIGILL)",
+        6 => " (SIGABRT)",
+        7 => " (SIGBUS)",
+        8 => " (SIGFPE)",
+        9 => " (SIGKILL: by hand, or by the system for lack of memory)",
+        11 => " (SIGSEGV)",
+        13 => " (SIGPIPE)",
+        15 => " (SIGTERM)",
+        _ => "",
+    };
+    Fault::new(
+        FailureKind::Signal(signal),
+        format!("the command was ended by signal {signal}{name}{}", see(log)),
+    )
+}
+
+fn see(log: &Path) -> String {
+    if log.exists() {
+        format!("; its whole log is {}", log.display())
+    } else {
+        "; it wrote nothing to its log".to_owned()
+    }
+}
+
+/// Whether a killed command had come within a tenth of what it declared.
+fn is_near(peak: u64, limit: Option<u64>) -> bool {
+    limit.is_some_and(|limit| peak >= limit - limit / 10)
+}
+
+fn out_of_memory(used: u64, limit: Option<u64>) -> Fault {
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    Fault::new(
+        FailureKind::Memory,
+        format!(
+            "it used {} MiB of memory, more than the {} MiB of `resources: memory`, and was ended; raise it, or let retries do so with `retry: {{ on: [memory], scale: {{ memory: 2 }} }}`",
+            mib(used),
+            limit.map_or(0, mib)
+        ),
+    )
+}
+
+/// Milliseconds as a user writes them.
+fn spelled(ms: u64) -> String {
+    match ms {
+        ms if ms > 0 && ms % 3_600_000 == 0 => format!("{}h", ms / 3_600_000),
+        ms if ms > 0 && ms % 60_000 == 0 => format!("{}m", ms / 60_000),
+        ms if ms % 1000 == 0 => format!("{}s", ms / 1000),
+        ms => format!("{ms}ms"),
+    }
+}

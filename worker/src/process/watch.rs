@@ -1,0 +1,300 @@
+//! What happens while a command runs: its output is read, its limits are kept, its end is seen.
+//!
+//! The end of a command is the end of its process, seen through a pidfd; not the end of its output,
+//! which a child left in the background may hold open for ever. Whatever is left of its group is
+//! then killed before the process is reaped, since until then its number belongs to nobody else.
+
+use std::os::fd::AsFd;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
+use wait4::Wait4;
+
+use super::spawn::Running;
+use super::table;
+use crate::batch::Stop;
+use crate::fault::Fault;
+use crate::log::AttemptLog;
+use crate::worker::House;
+
+/// How often the memory of a task that declared some is looked at. Each look reads all of `/proc`.
+const MEMORY_EVERY: Duration = Duration::from_millis(100);
+
+/// How much is still read of a command's output once it has ended: a pipe holds 64 KiB unless its
+/// user made it larger, and a survivor could go on writing for ever.
+const AFTERWARDS_AT_MOST: usize = 1 << 20;
+
+/// What a command must keep to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Limits {
+    pub(crate) until: Option<Instant>,
+    pub(crate) memory_bytes: Option<u64>,
+}
+
+/// Why a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// By itself, or by somebody else.
+    Itself,
+    /// Its time was up.
+    Timeout,
+    /// It used this much memory.
+    Memory(u64),
+    /// Its run was revoked.
+    Cancelled,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Departure {
+    pub(crate) status: ExitStatus,
+    pub(crate) cause: Cause,
+    pub(crate) cpu_us: u64,
+    /// The most memory that one of its processes had in use, in bytes.
+    pub(crate) peak_bytes: u64,
+    /// Something of it may still be running, outside its group or not dead yet.
+    pub(crate) left_somebody: bool,
+}
+
+/// One command under watch.
+pub(crate) struct Watch<'a> {
+    pub(crate) running: Running,
+    pub(crate) house: &'a House,
+    pub(crate) place: usize,
+    pub(crate) stop: &'a Stop,
+    pub(crate) limits: Limits,
+    pub(crate) log: &'a mut AttemptLog,
+    pub(crate) buffer: &'a mut [u8],
+}
+
+/// What is known so far.
+struct Progress {
+    cause: Cause,
+    /// When it will be killed, after it was asked to leave.
+    kill_at: Option<Instant>,
+    look_at_memory: Option<Instant>,
+    output_open: bool,
+}
+
+/// What woke the watch.
+#[derive(Default)]
+struct Woken {
+    output: bool,
+    ended: bool,
+    bell: bool,
+}
+
+impl Watch<'_> {
+    /// Watches until the command has ended. `idle` is called after `first` and says when it wants to
+    /// be called again.
+    pub(crate) fn until_it_leaves(
+        mut self,
+        first: Duration,
+        mut idle: impl FnMut(Instant) -> Option<Duration>,
+    ) -> Result<Departure, Fault> {
+        let mut now = Instant::now();
+        let mut idle_at = Some(now + first);
+        let mut progress = Progress {
+            cause: Cause::Itself,
+            kill_at: None,
+            look_at_memory: self.limits.memory_bytes.map(|_| now + MEMORY_EVERY),
+            output_open: true,
+        };
+        loop {
+            let woken = self.wait(&progress, idle_at, now)?;
+            if woken.output {
+                progress.output_open = self.read();
+            }
+            if woken.ended {
+                return self.finish(&progress);
+            }
+            if woken.bell {
+                self.answer_bell(&mut progress);
+            }
+            now = Instant::now();
+            self.keep_limits(&mut progress, now);
+            if idle_at.is_some_and(|at| at <= now) {
+                idle_at = idle(now).map(|wait| now + wait);
+            }
+        }
+    }
+
+    fn wait(
+        &self,
+        progress: &Progress,
+        idle_at: Option<Instant>,
+        now: Instant,
+    ) -> Result<Woken, Fault> {
+        let until = match progress.cause {
+            Cause::Itself => self.limits.until,
+            _ => progress.kill_at,
+        };
+        let next = [until, idle_at, progress.look_at_memory];
+        let timeout = next
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|at| timespec(at.saturating_duration_since(now)));
+        let mut fds = vec![PollFd::new(&self.running.pidfd, PollFlags::IN)];
+        let bell = self.house.bell(self.place);
+        fds.extend(bell.map(|bell| PollFd::new(bell, PollFlags::IN)));
+        if progress.output_open {
+            fds.push(PollFd::new(&self.running.output, PollFlags::IN));
+        }
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => {
+                let error = std::io::Error::from(error);
+                end_group(self.running.pid, Signal::KILL);
+                return Err(Fault::infrastructure(format!(
+                    "could not watch the command: {error}"
+                )));
+            }
+        }
+        let ready = |at: usize| fds.get(at).is_some_and(|fd| !fd.revents().is_empty());
+        let after_bell = 1 + usize::from(bell.is_some());
+        Ok(Woken {
+            ended: ready(0),
+            bell: bell.is_some() && ready(1),
+            output: ready(after_bell),
+        })
+    }
+
+    /// Reads once; false when there will never be more.
+    fn read(&mut self) -> bool {
+        match rustix::io::read(&self.running.output, &mut *self.buffer) {
+            Ok(0) => false,
+            Ok(count) => {
+                self.log.add(&self.buffer[..count]);
+                true
+            }
+            Err(Errno::INTR | Errno::AGAIN) => true,
+            Err(_) => false,
+        }
+    }
+
+    fn answer_bell(&self, progress: &mut Progress) {
+        if let Some(bell) = self.house.bell(self.place) {
+            rustix::io::read(bell, &mut [0; 8]).ok();
+        }
+        if !self.stop.load(std::sync::atomic::Ordering::Relaxed) {
+            return;
+        }
+        let now = Instant::now();
+        if self.house.queue().leaving() {
+            self.ask_to_leave(progress, Cause::Cancelled, now, Duration::ZERO);
+        } else {
+            self.ask_to_leave(progress, Cause::Cancelled, now, self.house.options.grace);
+        }
+    }
+
+    fn keep_limits(&self, progress: &mut Progress, now: Instant) {
+        if progress.kill_at.is_some_and(|at| at <= now) {
+            progress.kill_at = None;
+            end_tree(self.running.pid, Signal::KILL);
+        }
+        if self.limits.until.is_some_and(|until| until <= now) {
+            self.ask_to_leave(progress, Cause::Timeout, now, self.house.options.grace);
+        }
+        let Some(limit) = self.limits.memory_bytes else {
+            return;
+        };
+        if progress.look_at_memory.is_some_and(|at| at <= now) {
+            let used = table::group_memory(self.running.pid);
+            if used > limit {
+                // There is no time for a polite farewell: the machine may be next.
+                self.ask_to_leave(progress, Cause::Memory(used), now, Duration::ZERO);
+            }
+            let took = now.elapsed();
+            progress.look_at_memory = (progress.cause == Cause::Itself)
+                .then(|| Instant::now() + MEMORY_EVERY.max(took * 50));
+        }
+    }
+
+    /// Asks the command to leave and kills it after `grace`; the first cause counts. A later one
+    /// may still shorten the grace.
+    fn ask_to_leave(&self, progress: &mut Progress, cause: Cause, now: Instant, grace: Duration) {
+        if progress.cause == Cause::Itself {
+            progress.cause = cause;
+            progress.kill_at = Some(now + grace);
+            if !grace.is_zero() {
+                end_tree(self.running.pid, Signal::TERM);
+            }
+        }
+        if grace.is_zero() {
+            progress.kill_at = None;
+            end_tree(self.running.pid, Signal::KILL);
+        }
+    }
+
+    /// The process has ended but still holds its number: ends what is left of its group, reads what
+    /// is left of its output, and reaps it.
+    fn finish(mut self, progress: &Progress) -> Result<Departure, Fault> {
+        end_group(self.running.pid, Signal::KILL);
+        let mut left_somebody = progress.output_open && self.drain();
+        let pid = self.running.pid;
+        let reaped = self.running.child.wait4().map_err(|error| {
+            Fault::infrastructure(format!("could not learn how the command ended: {error}"))
+        })?;
+        // A group that outlives its leader's reaping has members that are still dying.
+        left_somebody |= test_kill_process_group(pid).is_ok();
+        Ok(Departure {
+            status: reaped.status,
+            cause: progress.cause,
+            cpu_us: crate::meter::micros(reaped.rusage.utime + reaped.rusage.stime),
+            peak_bytes: reaped.rusage.maxrss,
+            left_somebody,
+        })
+    }
+
+    /// Reads what is there; true when somebody still holds the other end.
+    fn drain(&mut self) -> bool {
+        let none = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let mut left = AFTERWARDS_AT_MOST;
+        loop {
+            let mut fds = [PollFd::from_borrowed_fd(
+                self.running.output.as_fd(),
+                PollFlags::IN,
+            )];
+            match poll(&mut fds, Some(&none)) {
+                Ok(0) => return true,
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(_) => return false,
+            }
+            if !self.read() {
+                return false;
+            }
+            left = left.saturating_sub(self.buffer.len());
+            if left == 0 {
+                return true;
+            }
+        }
+    }
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
+}
+
+/// Signals the group. It fails only when nobody is left.
+fn end_group(group: Pid, signal: Signal) {
+    kill_process_group(group, signal).ok();
+}
+
+/// Signals the group, and descendants that left it.
+fn end_tree(leader: Pid, signal: Signal) {
+    let strays = table::descendants(leader);
+    end_group(leader, signal);
+    for stray in strays {
+        kill_process(stray, signal).ok();
+    }
+}

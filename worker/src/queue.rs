@@ -1,0 +1,182 @@
+//! What waits and what may start: admission by cores and memory, first come first served.
+//!
+//! A task that does not fit yet may be overtaken by smaller ones behind it, but only
+//! [`OVERTAKEN_AT_MOST`] times: then nothing starts before it does.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sunward_core::{Lease, RunId, StageId};
+
+use crate::batch::{Batch, Need, Stop};
+use crate::job::JobState;
+
+/// How many batches may start before an older one that does not fit yet. High enough to keep cores
+/// busy beside a large task that waits, low enough that it waits for a handful of small ones only.
+const OVERTAKEN_AT_MOST: u32 = 16;
+
+/// The worker's whole state of admission. No thread or clock in it.
+pub(crate) struct Queue {
+    total: Need,
+    free: Need,
+    jobs: BTreeMap<(RunId, StageId), Arc<JobState>>,
+    stops: BTreeMap<RunId, Stop>,
+    waiting: VecDeque<Waiting>,
+    leaving: bool,
+}
+
+struct Waiting {
+    job: Arc<JobState>,
+    stop: Stop,
+    lease: Lease,
+    need: Need,
+    overtaken: u32,
+}
+
+/// What a seat should do.
+pub(crate) enum Next {
+    Work(Batch),
+    Wait,
+    Leave,
+}
+
+/// Why a lease cannot be queued.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct UnknownStage;
+
+impl Queue {
+    pub(crate) fn new(total: Need) -> Self {
+        Self {
+            total,
+            free: total,
+            jobs: BTreeMap::new(),
+            stops: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            leaving: false,
+        }
+    }
+
+    pub(crate) fn add_job(&mut self, job: JobState) {
+        let key = (job.job.run, job.job.stage_id);
+        self.jobs.insert(key, Arc::new(job));
+    }
+
+    /// Queues a lease. A task that asks for more than there is takes all of it.
+    pub(crate) fn add_lease(&mut self, lease: Lease) -> Result<(), UnknownStage> {
+        let job = self
+            .jobs
+            .get(&(lease.run, lease.stage))
+            .cloned()
+            .ok_or(UnknownStage)?;
+        let need = Need {
+            cpus: job.job.stage.resources.cpus.clamp(1, self.total.cpus),
+            memory_bytes: job
+                .declared_memory(lease.attempt)
+                .unwrap_or(0)
+                .min(self.total.memory_bytes),
+        };
+        let stop = self.stops.entry(lease.run).or_default().clone();
+        if lease.count > 0 && !self.leaving {
+            self.waiting.push_back(Waiting {
+                job,
+                stop,
+                lease,
+                need,
+                overtaken: 0,
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes what a seat should do next, and its cores and memory with it.
+    pub(crate) fn next(&mut self) -> Next {
+        if self.leaving {
+            return Next::Leave;
+        }
+        let Some(place) = self.first_that_fits() else {
+            return Next::Wait;
+        };
+        for older in self.waiting.iter_mut().take(place) {
+            older.overtaken += 1;
+        }
+        let Some(entry) = self.waiting.get_mut(place) else {
+            return Next::Wait;
+        };
+        let count = entry.job.chunk(entry.lease.count, self.total.cpus);
+        let batch = Batch {
+            job: Arc::clone(&entry.job),
+            first: entry.lease.first,
+            count,
+            generation: entry.lease.generation,
+            attempt: entry.lease.attempt,
+            need: entry.need,
+            stop: Arc::clone(&entry.stop),
+        };
+        entry.lease.first += count;
+        entry.lease.count -= count;
+        if entry.lease.count == 0 {
+            self.waiting.remove(place);
+        }
+        self.free.cpus -= batch.need.cpus;
+        self.free.memory_bytes -= batch.need.memory_bytes;
+        Next::Work(batch)
+    }
+
+    fn first_that_fits(&self) -> Option<usize> {
+        for (place, entry) in self.waiting.iter().enumerate() {
+            let fits = entry.need.cpus <= self.free.cpus
+                && entry.need.memory_bytes <= self.free.memory_bytes;
+            if fits {
+                return Some(place);
+            }
+            if entry.overtaken >= OVERTAKEN_AT_MOST {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// Gives back what a batch took.
+    pub(crate) fn release(&mut self, need: Need) {
+        self.free.cpus += need.cpus;
+        self.free.memory_bytes += need.memory_bytes;
+    }
+
+    /// Whether a seat that comes now would find work: if so, another seat is worth waking.
+    pub(crate) fn has_work(&self) -> bool {
+        self.leaving || self.first_that_fits().is_some()
+    }
+
+    /// Drops what waits of a run and tells what runs to end. Gives the dropped leases.
+    pub(crate) fn revoke(&mut self, run: RunId) -> Vec<Lease> {
+        if let Some(stop) = self.stops.remove(&run) {
+            stop.store(true, Ordering::Relaxed);
+        }
+        let (dropped, kept) = self
+            .waiting
+            .drain(..)
+            .partition::<Vec<_>, _>(|entry| entry.lease.run == run);
+        self.waiting = kept.into();
+        dropped.into_iter().map(|entry| entry.lease).collect()
+    }
+
+    /// Forgets a run's stages.
+    pub(crate) fn forget(&mut self, run: RunId) {
+        self.jobs.retain(|(of, _), _| *of != run);
+        self.stops.remove(&run);
+    }
+
+    /// Ends everything: nothing starts any more.
+    pub(crate) fn leave(&mut self) {
+        self.leaving = true;
+        self.waiting.clear();
+        for stop in std::mem::take(&mut self.stops).into_values() {
+            AtomicBool::store(&stop, true, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn leaving(&self) -> bool {
+        self.leaving
+    }
+}

@@ -1,0 +1,72 @@
+//! A seat: the thread that runs one batch after another.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use sunward_workflows::Action;
+
+use crate::batch::Batch;
+use crate::executor::Executor;
+use crate::kernels::KernelExecutor;
+use crate::post::Post;
+use crate::process::ProcessExecutor;
+use crate::queue::Next;
+use crate::worker::House;
+
+/// One thread's place: what it keeps from task to task.
+pub(crate) struct Seat {
+    house: Arc<House>,
+    post: Post,
+    processes: ProcessExecutor,
+    kernels: KernelExecutor,
+}
+
+impl Seat {
+    pub(crate) fn new(house: Arc<House>, place: usize) -> Self {
+        Self {
+            processes: ProcessExecutor::new(Arc::clone(&house), place),
+            kernels: KernelExecutor::new(Arc::clone(&house)),
+            post: Post::default(),
+            house,
+        }
+    }
+
+    /// Works until the worker leaves.
+    pub(crate) fn work(mut self) {
+        while let Some(batch) = self.next() {
+            match &batch.job.job.stage.action {
+                Action::Run(_) => self.processes.execute(&batch, &mut self.post),
+                Action::Kernel { .. } => self.kernels.execute(&batch, &mut self.post),
+            }
+            self.house.queue().release(batch.need);
+            self.post.send_due(Instant::now(), &*self.house.outbox);
+        }
+        self.post.send(&*self.house.outbox);
+        drop((self.processes, self.kernels));
+        self.house.seat_leaves();
+    }
+
+    /// The next batch; nothing when the worker leaves. Ends are sent before it waits, so that none
+    /// is held while nothing happens.
+    fn next(&mut self) -> Option<Batch> {
+        let house = Arc::clone(&self.house);
+        let mut queue = house.queue();
+        loop {
+            match queue.next() {
+                Next::Leave => return None,
+                Next::Work(batch) => {
+                    if queue.has_work() {
+                        house.wake_one();
+                    }
+                    return Some(batch);
+                }
+                Next::Wait if self.post.is_empty() => queue = house.wait(queue),
+                Next::Wait => {
+                    drop(queue);
+                    self.post.send(&*house.outbox);
+                    queue = house.queue();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Secrets: found when a command starts, and kept out of its log.
+
+use std::fs;
+use std::path::Path;
+
+use crate::fault::Fault;
+use crate::host::Host;
+
+/// What stands in a log where a secret was.
+const MASK: &[u8] = b"***";
+
+/// The value of one secret: the environment variable of that name, else the file
+/// `$SUNWARD_SECRETS_DIR/NAME` (one line end at its end does not count).
+pub(crate) fn find(host: &Host, name: &str) -> Result<String, Fault> {
+    if let Some(value) = host.get(name) {
+        return value.to_str().map(str::to_owned).ok_or_else(|| {
+            Fault::input(format!(
+                "secret {name}: the environment variable is not UTF-8"
+            ))
+        });
+    }
+    let Some(folder) = host.get("SUNWARD_SECRETS_DIR") else {
+        return Err(Fault::input(format!(
+            "secret {name} is not set: export {name}, or set SUNWARD_SECRETS_DIR to a folder with a file {name}"
+        )));
+    };
+    let path = Path::new(folder).join(name);
+    let text = fs::read_to_string(&path).map_err(|error| {
+        Fault::input(format!(
+            "secret {name} is neither an environment variable nor readable as {}: {error}",
+            path.display()
+        ))
+    })?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+}
+
+/// Replaces secrets in a stream of bytes, also where they are cut between two reads.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Redactor {
+    /// Longest first, so that a secret which begins like a shorter one goes whole.
+    secrets: Vec<Vec<u8>>,
+    held: Vec<u8>,
+}
+
+impl Redactor {
+    pub(crate) fn new<'a>(values: impl Iterator<Item = &'a str>) -> Self {
+        let mut secrets: Vec<Vec<u8>> = values
+            .filter(|value| !value.is_empty())
+            .map(|value| value.as_bytes().to_vec())
+            .collect();
+        secrets.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+        secrets.dedup();
+        Self {
+            secrets,
+            held: Vec::new(),
+        }
+    }
+
+    /// True when there is nothing to hide.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.secrets.is_empty()
+    }
+
+    /// What may be shown of everything passed so far and not yet shown.
+    pub(crate) fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.held.extend_from_slice(bytes);
+        let held = std::mem::take(&mut self.held);
+        let (clean, used) = self.clean(&held);
+        self.held = held[used..].to_vec();
+        clean
+    }
+
+    /// What was held back because it might have been the beginning of a secret.
+    pub(crate) fn finish(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.held)
+    }
+
+    /// Text that is complete.
+    pub(crate) fn text(&self, text: &str) -> String {
+        let mut whole = Self {
+            secrets: self.secrets.clone(),
+            held: Vec::new(),
+        };
+        let mut bytes = whole.pass(text.as_bytes());
+        bytes.extend(whole.finish());
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The bytes with secrets masked, and how many were used up: the rest might begin a secret.
+    fn clean(&self, bytes: &[u8]) -> (Vec<u8>, usize) {
+        let mut out = Vec::with_capacity(bytes.len());
+        let mut at = 0;
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            if self
+                .secrets
+                .iter()
+                .any(|s| s.len() > rest.len() && s.starts_with(rest))
+            {
+                break;
+            }
+            match self.secrets.iter().find(|s| rest.starts_with(s)) {
+                Some(secret) => {
+                    out.extend_from_slice(MASK);
+                    at += secret.len();
+                }
+                None => {
+                    out.push(bytes[at]);
+                    at += 1;
+                }
+            }
+        }
+        (out, at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_secret_is_masked_also_where_reads_cut_it() {
+        let mut redactor = Redactor::new(["hunter2", "hunter22"].into_iter());
+        let mut out = redactor.pass(b"password is hun");
+        out.extend(redactor.pass(b"ter22, not hunter"));
+        out.extend(redactor.finish());
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "password is ***, not hunter"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn where_a_stream_is_cut_makes_no_difference(
+            text in "[ab]{0,40}", cuts in proptest::collection::vec(0_usize..40, 0..4)
+        ) {
+            let secrets = ["aab", "abab", "bb"];
+            let whole = Redactor::new(secrets.into_iter()).text(&text);
+            let mut cuts: Vec<usize> = cuts.into_iter().filter(|c| *c <= text.len()).collect();
+            cuts.sort_unstable();
+            let mut redactor = Redactor::new(secrets.into_iter());
+            let mut out = Vec::new();
+            let mut from = 0;
+            for cut in cuts {
+                out.extend(redactor.pass(&text.as_bytes()[from..cut]));
+                from = cut;
+            }
+            out.extend(redactor.pass(&text.as_bytes()[from..]));
+            out.extend(redactor.finish());
+            prop_assert_eq!(String::from_utf8(out).unwrap(), whole.clone());
+            prop_assert!(secrets.iter().all(|s| !whole.contains(s)) || whole.contains("***"));
+        }
+    }
+
+    #[test]
+    fn a_secret_comes_from_the_environment_or_from_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("TOKEN"), "from file\n").unwrap();
+        let host: Host = [
+            ("KEY", "from env"),
+            ("SUNWARD_SECRETS_DIR", folder.path().to_str().unwrap()),
+        ]
+        .into_iter()
+        .collect();
+        assert_eq!(find(&host, "KEY").unwrap(), "from env");
+        assert_eq!(find(&host, "TOKEN").unwrap(), "from file");
+        assert!(find(&host, "NONE").unwrap_err().message.contains("NONE"));
+    }
+}

@@ -1,0 +1,66 @@
+//! What one task of a scatter gets: its item, its place in the matrix, its slice of an input.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use sunward_core::Tasks;
+use sunward_protocol::Job;
+use sunward_workflows::Value;
+
+use crate::fault::Fault;
+
+/// One task's share.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Share {
+    pub(crate) item: Option<Value>,
+    pub(crate) matrix: BTreeMap<String, Value>,
+    pub(crate) cut: Option<Cut>,
+}
+
+/// A slice of one input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cut {
+    pub(crate) port: String,
+    pub(crate) slice: Slice,
+}
+
+/// Which slice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Slice {
+    Rows(Range<u64>),
+    Part(usize),
+}
+
+/// The port that a job's tasks take slices of, if they do.
+pub(crate) fn sliced_port(tasks: &Tasks) -> Option<&str> {
+    match tasks {
+        Tasks::Rows { port, .. } | Tasks::Parts { port, .. } => Some(port),
+        Tasks::One | Tasks::Range(_) | Tasks::Items(_) | Tasks::Matrix(_) => None,
+    }
+}
+
+impl Share {
+    /// Of the task `index`.
+    pub(crate) fn of(job: &Job, index: u32) -> Result<Self, Fault> {
+        if index >= job.tasks.count() {
+            return Err(Fault::infrastructure(format!(
+                "the lease names a task beyond the stage's {}; this is a fault of the engine, please report it",
+                job.tasks.count()
+            )));
+        }
+        let slice = match &job.tasks {
+            Tasks::Rows { .. } => job.tasks.rows(index).map(Slice::Rows),
+            Tasks::Parts { .. } => Some(Slice::Part(sunward_core::ids::place(index))),
+            Tasks::One | Tasks::Range(_) | Tasks::Items(_) | Tasks::Matrix(_) => None,
+        };
+        let cut = sliced_port(&job.tasks).zip(slice).map(|(port, slice)| Cut {
+            port: port.to_owned(),
+            slice,
+        });
+        Ok(Self {
+            item: job.tasks.item(index),
+            matrix: job.tasks.matrix(index).into_iter().collect(),
+            cut,
+        })
+    }
+}

@@ -1,0 +1,247 @@
+//! [`Worker`]: its threads, and what it is told.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use rustix::event::{EventfdFlags, eventfd};
+use sunward_core::{Capacity, FailureKind, Lease, RunId};
+use sunward_protocol::{FromWorker, ToWorker};
+
+use crate::batch::{Batch, Need};
+use crate::ends;
+use crate::job::JobState;
+use crate::kernels::Watchdog;
+use crate::live::Scratch;
+use crate::options::Options;
+use crate::post::Outbox;
+use crate::queue::Queue;
+use crate::seat::Seat;
+
+/// Why a worker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// A folder of its own could not be made.
+    #[error(
+        "could not set up the worker's scratch folder below {path}: {source}; see who may write there and whether the disk is full"
+    )]
+    Scratch {
+        /// Where.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Its threads could not be started.
+    #[error("could not start a thread for each of {cpus} cores: {source}; lower `-j`")]
+    Threads {
+        /// How many were asked for.
+        cpus: u32,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// A worker in this process: one thread for each task that may run at once, and no other.
+///
+/// It says `Hello` at once and `Goodbye` when its last thread leaves. Dropping it stops it.
+pub struct Worker {
+    house: Arc<House>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What the seats share.
+pub(crate) struct House {
+    pub(crate) options: Options,
+    pub(crate) outbox: Box<Outbox>,
+    pub(crate) scratch: Scratch,
+    pub(crate) watchdog: Watchdog,
+    pub(crate) milliwatts_per_core: u64,
+    queue: Mutex<Queue>,
+    work: Condvar,
+    bells: Vec<OwnedFd>,
+    seats_left: AtomicUsize,
+}
+
+impl Worker {
+    /// Starts a worker. `outbox` takes its messages, from any of its threads and from within
+    /// [`Worker::tell`]; it must not block for long.
+    ///
+    /// # Errors
+    /// When its scratch folder or its threads cannot be made.
+    pub fn start(
+        options: Options,
+        outbox: impl Fn(FromWorker) + Send + Sync + 'static,
+    ) -> Result<Self, WorkerError> {
+        let total = Need {
+            cpus: options.cpus.max(1),
+            memory_bytes: options.memory_bytes,
+        };
+        let scratch = Scratch::claim(&options.home).map_err(|source| WorkerError::Scratch {
+            path: options.home.display().to_string(),
+            source,
+        })?;
+        let threads_error = |source| WorkerError::Threads {
+            cpus: total.cpus,
+            source,
+        };
+        let bells = (0..total.cpus)
+            .map(|_| eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| threads_error(error.into()))?;
+        outbox(FromWorker::Hello {
+            capacity: Capacity {
+                cpus: total.cpus,
+                memory_bytes: total.memory_bytes,
+                gpus: 0,
+            },
+        });
+        let house = Arc::new(House {
+            milliwatts_per_core: crate::meter::milliwatts(options.watts_per_core),
+            seats_left: AtomicUsize::new(bells.len()),
+            outbox: Box::new(outbox),
+            scratch,
+            watchdog: Watchdog::default(),
+            queue: Mutex::new(Queue::new(total)),
+            work: Condvar::new(),
+            bells,
+            options,
+        });
+        let mut worker = Self {
+            house,
+            threads: Vec::new(),
+        };
+        for place in 0..worker.house.bells.len() {
+            let house = Arc::clone(&worker.house);
+            let thread = std::thread::Builder::new()
+                .name(format!("seat {place}"))
+                .spawn(move || Seat::new(house, place).work())
+                .map_err(threads_error)?;
+            worker.threads.push(thread);
+        }
+        Ok(worker)
+    }
+
+    /// Tells it something. Never blocks on what runs.
+    pub fn tell(&self, message: ToWorker) {
+        match message {
+            ToWorker::Job(job) => self.house.queue().add_job(JobState::new(job)),
+            ToWorker::Lease(lease) => self.house.lease(lease),
+            ToWorker::Revoke { run } => self.house.revoke(run),
+            ToWorker::Forget { run } => self.house.queue().forget(run),
+            ToWorker::Stop => self.house.leave(),
+        }
+    }
+
+    /// Waits until it has left; tell it [`ToWorker::Stop`] first, or this waits for ever.
+    pub fn join(mut self) {
+        self.join_threads();
+    }
+
+    fn join_threads(&mut self) {
+        for thread in self.threads.drain(..) {
+            // A seat that panicked has nothing to hand over; the others still leave.
+            drop(thread.join());
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.house.leave();
+        self.join_threads();
+    }
+}
+
+impl House {
+    /// The queue. A seat never panics while it holds it, so a poisoned lock is still sound.
+    pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until there may be work.
+    pub(crate) fn wait<'a>(&self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        self.work
+            .wait(queue)
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes one seat that waits.
+    pub(crate) fn wake_one(&self) {
+        self.work.notify_one();
+    }
+
+    /// The bell of one seat: readable when it should look whether its task must stop.
+    pub(crate) fn bell(&self, place: usize) -> Option<&OwnedFd> {
+        self.bells.get(place)
+    }
+
+    /// Where the log of one attempt goes.
+    pub(crate) fn log_path(&self, batch: &Batch, index: u32) -> PathBuf {
+        let job = &batch.job.job;
+        let mut path = self.options.home.join("runs");
+        path.push(job.run.to_string());
+        path.push("logs");
+        path.push(&job.stage.name);
+        path.push(format!("{index}.{}.log", batch.attempt));
+        path
+    }
+
+    /// A line for the user.
+    pub(crate) fn notice(&self, line: String) {
+        (self.outbox)(FromWorker::Notice { line });
+    }
+
+    /// Called by each seat as it leaves; the last one says goodbye.
+    pub(crate) fn seat_leaves(&self) {
+        if self.seats_left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            (self.outbox)(FromWorker::Goodbye);
+        }
+    }
+
+    fn lease(&self, lease: Lease) {
+        let added = self.queue().add_lease(lease);
+        match added {
+            Ok(()) => self.wake_one(),
+            Err(_) => self.answer(
+                &lease,
+                FailureKind::Infrastructure,
+                "the worker was given a lease of a stage it was never told of; this is a fault of the engine, please report it",
+            ),
+        }
+    }
+
+    fn revoke(&self, run: RunId) {
+        let dropped = self.queue().revoke(run);
+        self.ring();
+        for lease in dropped {
+            self.answer(
+                &lease,
+                FailureKind::Cancelled,
+                "it was cancelled before it began",
+            );
+        }
+    }
+
+    fn leave(&self) {
+        self.queue().leave();
+        self.ring();
+        self.work.notify_all();
+    }
+
+    fn answer(&self, lease: &Lease, kind: FailureKind, message: &str) {
+        let ends = ends::unbegun(lease, kind, message);
+        (self.outbox)(FromWorker::Ended { ends });
+    }
+
+    /// Makes every seat look whether its task must stop.
+    fn ring(&self) {
+        self.watchdog.pass_on();
+        for bell in &self.bells {
+            // Fails only when it already rings.
+            rustix::io::write(bell, &1_u64.to_ne_bytes()).ok();
+        }
+    }
+}
