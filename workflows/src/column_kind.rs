@@ -147,7 +147,12 @@ impl<'a> Reader<'a> {
         if self.eat(c) {
             Ok(())
         } else {
-            Err(format!("expected `{c}` before `{}`", self.rest))
+            let place = if self.rest.is_empty() {
+                "at the end".to_owned()
+            } else {
+                format!("before `{}`", self.rest)
+            };
+            Err(format!("expected `{c}` {place}"))
         }
     }
 
@@ -248,7 +253,7 @@ impl<'a> Reader<'a> {
         match word {
             _ if !allowed.contains(&word) => Err(format!(
                 "expected the unit {}, found `{word}`",
-                allowed.join(", ")
+                crate::names::one_of(allowed.iter().copied())
             )),
             "s" => Ok(TimeUnit::Second),
             "ms" => Ok(TimeUnit::Millisecond),

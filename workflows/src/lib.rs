@@ -56,8 +56,8 @@ pub use expr::{
 pub use facts::{Facts, FileFact};
 pub use mentioned::{Mentioned, mentioned};
 pub use model::{
-    Action, Budget, Cache, Command, Expect, Form, Gpus, Input, Output, OutputFormat, Param,
-    ParamType, Place, Python, Reference, Resources, Retry, RetryOn, Scatter, Slicing, Stage,
+    Action, Budget, Cache, Command, Expect, Form, Gpus, GridRows, Input, Output, OutputFormat,
+    Param, ParamType, Place, Python, Reference, Resources, Retry, RetryOn, Scatter, Slicing, Stage,
     Template, Workflow,
 };
 pub use render::{JsonDiagnostic, render_human, to_json};

@@ -11,8 +11,8 @@
 mod support;
 
 use sunward_workflows::{
-    Action, Cache, Command, Gpus, Reference, RetryOn, Scatter, Slicing, Value, Workflow, check,
-    render_human,
+    Action, Cache, Command, Form, Gpus, Reference, RetryOn, Scatter, Slicing, Value, Workflow,
+    check, render_human,
 };
 
 fn model(text: &str) -> Workflow {
@@ -198,4 +198,22 @@ fn twenty_thousand_stages_are_read() {
         ));
     }
     assert_eq!(model(&text).stages.len(), 20_000);
+}
+
+#[test]
+fn a_command_gets_what_is_no_table_as_it_is() {
+    let workflow = model(
+        "name: blobs
+stages:
+  plot: { run: x, outputs: { figure: { format: file }, table: {} } }
+  show:
+    run: x
+    inputs: { figure: plot.figure, table: plot.table, notes: ./notes.txt, t: ./t.csv }
+",
+    );
+    let form = |port: &str| workflow.stages["show"].inputs[port].form;
+    assert_eq!(form("figure"), Form::File);
+    assert_eq!(form("notes"), Form::File);
+    assert_eq!(form("table"), Form::Arrow);
+    assert_eq!(form("t"), Form::Arrow);
 }

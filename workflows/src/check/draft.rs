@@ -1,6 +1,7 @@
 //! The draft: the tree lowered to the model, with what later checks need of the text.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
@@ -19,6 +20,8 @@ pub(super) struct Draft<'n> {
     pub(super) stages: IndexMap<String, DraftStage<'n>>,
     /// Names that are stages, although they could not be lowered.
     pub(super) broken: Vec<String>,
+    /// Where the defaults of parameters stand.
+    pub(super) defaults: BTreeMap<String, Span>,
     /// The workflow's outputs with their places.
     pub(super) outputs: Vec<(String, String, Span)>,
 }
@@ -88,11 +91,17 @@ pub(super) fn lower<'n>(root: &'n Node, context: &mut Context<'_>) -> Draft<'n> 
                 .expecting("at least one stage"),
         );
     }
+    let params = root.get("params").map(Node::entries).unwrap_or_default();
+    let defaults = params
+        .iter()
+        .filter_map(|entry| Some((entry.key.clone(), entry.value.get("default")?.span)))
+        .collect();
     let outputs = lower_outputs(root.get("outputs"), &mut workflow, context);
     Draft {
         workflow,
         stages,
         broken,
+        defaults,
         outputs,
     }
 }

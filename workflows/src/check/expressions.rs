@@ -235,10 +235,7 @@ impl Checker<'_, '_> {
                 Some(no_item(span, "item", "scatter"))
             }
             "matrix" => match &stage.scatter {
-                Scatter::Matrix(axes) if rest.is_empty() => {
-                    let _ = axes;
-                    None
-                }
+                Scatter::Matrix(_) if rest.is_empty() => None,
                 Scatter::Matrix(axes) => keys(axes.keys().map(String::as_str).collect())?,
                 Scatter::One | Scatter::Items(_) | Scatter::Range(_) | Scatter::Input { .. } => {
                     Some(no_item(span, "matrix", "matrix"))
@@ -264,6 +261,10 @@ fn member(root: &str, rest: &[&str], known: &[&str], span: Span) -> Option<Diagn
     };
     if known.contains(name) {
         return None;
+    }
+    if known.is_empty() {
+        let message = format!("`{root}.{name}` does not exist: there are no {root} here");
+        return Some(unknown(span, message).suggesting(format!("declare it under `{root}:`")));
     }
     let diagnostic = unknown(span, format!("`{root}.{name}` does not exist"));
     let diagnostic = diagnostic.expecting(one_of(known.iter().copied()));
@@ -326,7 +327,14 @@ fn locate(text: &str, node: &Node, expression: &str) -> Span {
     let (start, end) = (bounds(node.span.start), bounds(node.end));
     let within = text.get(start..end.max(start)).unwrap_or_default();
     let first = expression.lines().next().unwrap_or_default();
-    match within.find(first) {
+    let whole = |at: &usize| {
+        let before = within[..*at].trim_end();
+        let after = within[at + first.len()..].trim_start();
+        before.ends_with("${{") && (after.starts_with("}}") || first.len() < expression.len())
+    };
+    let mut places = within.match_indices(first).map(|(at, _)| at);
+    let exact = places.clone().find(whole);
+    match exact.or_else(|| places.next()) {
         Some(at) if !first.is_empty() => {
             let start = u32::try_from(start + at).unwrap_or(node.span.start);
             let length = u32::try_from(first.len()).unwrap_or_default();

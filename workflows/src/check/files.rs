@@ -8,7 +8,7 @@ use super::reference::is_path;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::facts::FileFact;
-use crate::model::{Action, Command, Form, Param, ParamType, Reference};
+use crate::model::{Action, Command, Form, Output, OutputFormat, Param, ParamType, Reference};
 use crate::source::Span;
 use crate::value::Value;
 use crate::yaml::Node;
@@ -34,10 +34,7 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
                         .stages
                         .get(producer)
                         .and_then(|p| p.stage.outputs.get(port));
-                    let blob = produced.is_some_and(|output| {
-                        use crate::model::OutputFormat::{Dir, File};
-                        matches!(output.format, File | Dir)
-                    });
+                    let blob = produced.is_some_and(is_blob);
                     if blob && needs_table(stage, &source.port) {
                         let message = format!("`{producer}.{port}` is no table");
                         context.report(
@@ -52,10 +49,57 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
         staged_files(stage, context);
     }
     for (name, param) in &draft.workflow.params {
-        default_exists(param, used.contains(name.as_str()), context);
+        let span = draft.defaults.get(name).copied().unwrap_or(param.span);
+        default_exists(param, span, used.contains(name.as_str()), context);
     }
+    let blobs: BTreeSet<(String, String)> = draft
+        .stages
+        .iter()
+        .flat_map(|(name, stage)| {
+            let outputs = stage.stage.outputs.iter();
+            let blobs = outputs.filter(|(_, output)| is_blob(output));
+            blobs.map(move |(port, _)| (name.clone(), port.clone()))
+        })
+        .collect();
     for stage in draft.stages.values_mut() {
         stage_local_words(stage, context);
+        blobs_stay_blobs(stage, &blobs, context);
+    }
+}
+
+fn is_blob(output: &Output) -> bool {
+    matches!(output.format, OutputFormat::File | OutputFormat::Dir)
+}
+
+/// A command that does not say how it wants an input gets a file that is no table as it is.
+fn blobs_stay_blobs(
+    stage: &mut DraftStage<'_>,
+    blobs: &BTreeSet<(String, String)>,
+    context: &Context<'_>,
+) {
+    if matches!(stage.stage.action, Action::Kernel { .. }) {
+        return;
+    }
+    let ports = stage
+        .node
+        .get("inputs")
+        .map(Node::entries)
+        .unwrap_or_default();
+    for entry in ports.iter().filter(|entry| entry.value.get("as").is_none()) {
+        let Some(input) = stage.stage.inputs.get_mut(&entry.key) else {
+            continue;
+        };
+        let blob = |reference: &Reference| match reference {
+            Reference::Port { stage, port } => blobs.contains(&(stage.clone(), port.clone())),
+            Reference::Path(path) => matches!(
+                context.facts.files.get(path),
+                Some(FileFact::File | FileFact::Folder)
+            ),
+            Reference::Param(_) | Reference::Url(_) => false,
+        };
+        if !input.from.is_empty() && input.from.iter().all(blob) {
+            input.form = Form::File;
+        }
     }
 }
 
@@ -101,7 +145,7 @@ fn no_table(span: Span, message: String) -> Diagnostic {
 }
 
 /// A default that is data must be there: a table always, a path where an input reads it.
-fn default_exists(param: &Param, used: bool, context: &mut Context<'_>) {
+fn default_exists(param: &Param, span: Span, used: bool, context: &mut Context<'_>) {
     let table = param.kind == ParamType::Table;
     if !(table || used) {
         return;
@@ -118,7 +162,7 @@ fn default_exists(param: &Param, used: bool, context: &mut Context<'_>) {
         _ => return,
     };
     for path in paths {
-        look(path, param.span, table, context);
+        look(path, span, table, context);
     }
 }
 

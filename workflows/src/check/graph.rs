@@ -85,7 +85,12 @@ fn unknown_stage(name: &str, span: Span, draft: &Draft<'_>) -> Diagnostic {
 fn port_exists(name: &str, port: &str, span: Span, draft: &Draft<'_>, context: &mut Context<'_>) {
     let Some(stage) = draft.stages.get(name) else {
         if !is_stage(draft, name) {
-            context.report(unknown_stage(name, span, draft));
+            let mut diagnostic = unknown_stage(name, span, draft);
+            if diagnostic.suggestion.is_none() {
+                diagnostic =
+                    diagnostic.suggesting(format!("if it is a file, write `./{name}.{port}`"));
+            }
+            context.report(diagnostic);
         }
         return;
     };
@@ -128,7 +133,10 @@ fn param_exists(name: &str, span: Span, draft: &Draft<'_>, context: &mut Context
             ..
         }) => {}
         Some(param) => {
-            let message = format!("`params.{name}` is a {}, no data", param.kind.name());
+            let message = format!(
+                "`params.{name}` holds no data: its type is {}",
+                param.kind.name()
+            );
             context.report(
                 Diagnostic::error(codes::NOT_A_DATA_PARAM, span, message)
                     .expecting("a parameter of type path, table or list"),

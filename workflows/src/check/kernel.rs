@@ -178,7 +178,10 @@ fn value_fits(entry: &Entry, spec: &ParamSpec, draft: &Draft<'_>) -> Result<(), 
         return Ok(());
     };
     if !convertible(param.kind, spec.kind) {
-        return Err(format!("`params.{name}` is a {}", param.kind.name()));
+        return Err(format!(
+            "the type of `params.{name}` is {}",
+            param.kind.name()
+        ));
     }
     match &param.default {
         Some(default) => {

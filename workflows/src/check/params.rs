@@ -55,7 +55,8 @@ fn param(entry: &Entry, context: &mut Context<'_>) -> Option<Param> {
         return Some(param);
     }
     bounds(entry, &param, context);
-    if let Some(default) = node.get("default") {
+    let nothing_to_choose = param.kind == ParamType::Choice && param.choices.is_empty();
+    if let Some(default) = node.get("default").filter(|_| !nothing_to_choose) {
         match param.fit(&default.value()) {
             Ok(value) => param.default = Some(value),
             Err(why) => {
@@ -78,7 +79,7 @@ fn bounds(entry: &Entry, param: &Param, context: &mut Context<'_>) {
     };
     for key in ["min", "max"] {
         if let Some(bound) = node.entry(key).filter(|_| !numeric) {
-            let message = format!("a {} has no `{key}`", param.kind.name());
+            let message = format!("`{key}` has no meaning for the type {}", param.kind.name());
             report(bound.key_span, message, "bounds for int and float only");
         }
     }
@@ -102,7 +103,7 @@ fn bounds(entry: &Entry, param: &Param, context: &mut Context<'_>) {
             report(choices.value.span, message, "at least one choice");
         }
         (Some(choices), kind) if kind != ParamType::Choice => {
-            let message = format!("a {} has no choices", kind.name());
+            let message = format!("`choices` has no meaning for the type {}", kind.name());
             report(choices.key_span, message, "`type: choice`");
         }
         _ => {}

@@ -185,12 +185,20 @@ fn no_table(reference: &Reference, draft: &Draft<'_>, context: &Context<'_>) -> 
             matches!(output.format, OutputFormat::File | OutputFormat::Dir)
                 .then(|| format!("`{stage}.{port}` is no table"))
         }
-        Reference::Path(path) => match context.facts.files.get(path)? {
-            FileFact::File => Some(format!("{path} is no table")),
-            FileFact::Folder => Some(format!("{path} is a folder")),
-            FileFact::Missing | FileFact::Table { .. } | FileFact::Unreadable(_) => None,
+        Reference::Path(path) => no_rows(path, context),
+        Reference::Param(name) => match &draft.workflow.params.get(name)?.default {
+            Some(Value::String(path)) => no_rows(path, context),
+            _ => None,
         },
-        Reference::Param(_) | Reference::Url(_) => None,
+        Reference::Url(_) => None,
+    }
+}
+
+fn no_rows(path: &str, context: &Context<'_>) -> Option<String> {
+    match context.facts.files.get(path)? {
+        FileFact::File => Some(format!("{path} is no table")),
+        FileFact::Folder => Some(format!("{path} is a folder")),
+        FileFact::Missing | FileFact::Table { .. } | FileFact::Unreadable(_) => None,
     }
 }
 
@@ -216,7 +224,7 @@ fn computed(node: &Node, wanted: ParamType, draft: &Draft<'_>, context: &mut Con
         return;
     };
     if param.kind != wanted {
-        let message = format!("`params.{name}` is a {}", param.kind.name());
+        let message = format!("the type of `params.{name}` is {}", param.kind.name());
         context.report(unscattered(node.span, message).expecting(expected));
     } else if let Some(Value::Int(number)) = &param.default
         && *number < 0

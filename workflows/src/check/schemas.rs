@@ -116,11 +116,14 @@ fn read(
         .and_then(|inputs| inputs.get(&source.port));
     let places = node.and_then(|node| node.get("columns")).map(Node::items);
     let mut columns = Vec::new();
+    let mut open = known.open;
     for (index, name) in input.columns.iter().enumerate() {
         match known.find(name) {
             Some(column) => columns.push(column.clone()),
             None if known.open => {}
             None => {
+                // Reported here; that it is then missing is no second mistake.
+                open = true;
                 let place = places.and_then(|places| places.get(index));
                 let span = place.map_or(source.span, |node| node.span);
                 let names = || known.columns.iter().map(|column| column.name.as_str());
@@ -136,10 +139,7 @@ fn read(
             }
         }
     }
-    Some(Known {
-        columns,
-        open: known.open,
-    })
+    Some(Known { columns, open })
 }
 
 /// Whether a kernel finds the columns it needs.
@@ -174,11 +174,15 @@ fn needs(spec: &PortSpec, known: &Known, source: &Source, context: &mut Context<
         spec.name,
         problems.join("; ")
     );
-    let found = one_of(known.columns.iter().map(|column| column.name.as_str()));
+    let found: Vec<&str> = known
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
     context.report(
         Diagnostic::error(codes::SCHEMA_MISMATCH, source.span, message)
             .expecting(wanted.join(", "))
-            .suggesting(format!("the data has {found}")),
+            .suggesting(format!("the data has the columns {}", found.join(", "))),
     );
 }
 

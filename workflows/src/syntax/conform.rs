@@ -4,7 +4,7 @@ use super::kind::{Key, KeyRule, Kind, Shape};
 use crate::codes;
 use crate::column::ColumnType;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::names::{is_loose_name, is_name};
+use crate::names::{is_loose_name, is_name, nearest};
 use crate::source::Span;
 use crate::units::{parse_duration, parse_power, parse_size};
 use crate::value::Value;
@@ -90,7 +90,7 @@ fn keys(node: &Node, entries: &[Entry], shape: &Shape, label: &str, found: &mut 
                     .expecting("one of them"),
             );
         }
-        if key.required && node.get(key.name).is_none() {
+        if key.required && node.get(key.name).is_none() && !misspelt(key.name, entries, shape) {
             let message = format!("`{label}` has no `{}`", key.name);
             found.push(
                 Diagnostic::error(codes::MISSING_KEY, node.span, message).expecting(format!(
@@ -101,6 +101,14 @@ fn keys(node: &Node, entries: &[Entry], shape: &Shape, label: &str, found: &mut 
             );
         }
     }
+}
+
+/// Whether an unknown key was probably meant to be this one, which is reported already.
+fn misspelt(key: &str, entries: &[Entry], shape: &Shape) -> bool {
+    entries.iter().any(|entry| {
+        let known = shape.keys.iter().map(|key| key.name);
+        shape.key(&entry.key).is_none() && nearest(&entry.key, known) == Some(key)
+    })
 }
 
 fn unknown_key(shape: &Shape, entry: &Entry) -> Diagnostic {
@@ -150,7 +158,7 @@ fn wrong_type(node: &Node, kind: &Kind, label: &str) -> Diagnostic {
         format!("`{label}` cannot be {what}"),
     )
     .expecting(kind.expected());
-    let wants_text = matches!(kind, Kind::Text | Kind::Name | Kind::LooseName);
+    let wants_text = matches!(kind, Kind::Text | Kind::LooseName);
     match node.scalar() {
         Some(Value::Bool(_) | Value::Int(_) | Value::Float(_)) if wants_text => {
             diagnostic.suggesting("put it into quotes to make it text")

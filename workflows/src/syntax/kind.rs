@@ -151,8 +151,9 @@ impl Kind {
             Self::ColumnType => "a column type such as int64, utf8 or list<float64>".to_owned(),
             Self::Any => "anything".to_owned(),
             Self::Nothing => "nothing".to_owned(),
-            Self::List(kind) => format!("a list of {}", kind.expected()),
-            Self::OneOrMany(kind) => format!("{}, or a list of it", kind.expected()),
+            Self::List(Self::Any) => "a list".to_owned(),
+            Self::List(kind) => format!("a list, each {}", kind.expected()),
+            Self::OneOrMany(kind) => format!("{}, or a list of such", kind.expected()),
             Self::Map(..) => "a map".to_owned(),
             Self::Node(shape) => {
                 let keys = shape.keys.iter().filter(|key| !key.not_yet);
