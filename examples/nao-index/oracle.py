@@ -6,6 +6,7 @@
     venv/bin/python oracle.py
 """
 import csv
+import json
 import pathlib
 import subprocess
 import tempfile
@@ -39,14 +40,19 @@ def main():
     weights = np.sqrt(np.cos(np.deg2rad(lat)))[:, None]
     solver = Eof(z - z.mean(0), weights=weights)
     index = solver.pcs(npcs=1, pcscaling=1)[:, 0]
-    pattern = solver.eofsAsCovariance(neofs=1)[0]
-    # The index is positive when pressure is low near Iceland: at the cell nearest 65N 20W.
+    patterns = solver.eofsAsCovariance(neofs=MODES)
+    # The index is positive when pressure is low near Iceland: at the cell nearest 65N 20W. Other
+    # patterns are turned so that their largest value is positive.
     iceland = np.abs(lat - 65).argmin(), np.abs(lon + 20).argmin()
-    index = -np.sign(pattern[iceland]) * index
+    turn = -np.sign(patterns[0][iceland])
+    signs = [turn] + [np.sign(p.flat[np.abs(p).argmax()]) for p in patterns[1:]]
 
-    write("index.csv", ("year", "index"), [(y, f"{v:.9f}") for y, v in zip(years, index)])
-    shares = solver.varianceFraction(neigs=MODES)
-    write("variance.csv", ("mode", "fraction"), [(i + 1, f"{v:.9f}") for i, v in enumerate(shares)])
+    write("index.csv", ("year", "index"), [(y, f"{turn * v:.9f}") for y, v in zip(years, index)])
+    variance = zip(solver.varianceFraction(neigs=MODES), solver.eigenvalues(neigs=MODES))
+    rows = [(i + 1, f"{share:.9f}", f"{value:.4f}") for i, (share, value) in enumerate(variance)]
+    write("variance.csv", ("mode", "fraction", "eigenvalue"), rows)
+    rounded = [[round(float(sign * v), 6) for v in p.flat] for sign, p in zip(signs, patterns)]
+    write("patterns.csv", ("mode", "value"), [(i + 1, json.dumps(p)) for i, p in enumerate(rounded)])
 
 
 def write(name, header, rows):
