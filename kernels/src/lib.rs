@@ -17,12 +17,16 @@
     )
 )]
 
+mod anomaly;
 mod entry;
+mod eof;
 mod error;
+mod grid;
 mod kernel;
 mod library;
 mod noop;
 mod params;
+mod regrid;
 mod table;
 mod tanimoto_topk;
 mod topk_merge;

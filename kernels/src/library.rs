@@ -6,7 +6,10 @@ use std::sync::LazyLock;
 use sunward_workflows::catalog::Catalog;
 
 use crate::Kernel;
+use crate::anomaly::Anomaly;
+use crate::eof::Eof;
 use crate::noop::Noop;
+use crate::regrid::{RegridApply, RegridWeights};
 use crate::tanimoto_topk::TanimotoTopk;
 use crate::topk_merge::TopkMerge;
 
@@ -17,7 +20,11 @@ pub struct Library {
 
 static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
     let all: Vec<Box<dyn Kernel>> = vec![
+        Box::new(Anomaly::new()),
+        Box::new(Eof::new()),
         Box::new(Noop::new()),
+        Box::new(RegridApply::new()),
+        Box::new(RegridWeights::new()),
         Box::new(TanimotoTopk::new()),
         Box::new(TopkMerge::new()),
     ];

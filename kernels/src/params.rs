@@ -99,14 +99,6 @@ impl Params {
         }
     }
 
-    /// `true` or `false`.
-    pub(crate) fn flag(&self, name: &str) -> Result<bool, KernelError> {
-        match self.values.get(name) {
-            Some(Value::Bool(b)) => Ok(*b),
-            _ => Err(self.wrong(name, "true or false")),
-        }
-    }
-
     /// Text or a choice.
     pub(crate) fn text(&self, name: &str) -> Result<&str, KernelError> {
         self.optional_text(name)?
@@ -120,6 +112,13 @@ impl Params {
             Some(Value::Null) => Ok(None),
             _ => Err(self.wrong(name, "text")),
         }
+    }
+
+    /// Whether a parameter has a value.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.values
+            .get(name)
+            .is_some_and(|value| *value != Value::Null)
     }
 
     /// That a parameter's value cannot be used, for reasons its entry cannot state.

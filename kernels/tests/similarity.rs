@@ -150,6 +150,9 @@ fn counts(a: &[u8], b: &[u8]) -> (u64, u64) {
     (u64::from(c), u64::from(u).max(1))
 }
 
+/// A ratio, a library row, a query.
+type Pair = ((u64, u64), usize, usize);
+
 fn descending(a: (u64, u64), b: (u64, u64)) -> Ordering {
     (b.0 * a.1).cmp(&(a.0 * b.1))
 }
@@ -167,7 +170,7 @@ fn naive(lib: &Set, queries: &Set, wanted: &Wanted) -> Vec<Row> {
             .filter(|((c, u), ..)| *c as f64 / *u as f64 >= wanted.threshold)
     };
     let lists: Vec<Vec<_>> = if wanted.fuse {
-        let mut best: Vec<Option<((u64, u64), usize, usize)>> = vec![None; lib.ids.len()];
+        let mut best: Vec<Option<Pair>> = vec![None; lib.ids.len()];
         for pair in (0..queries.ids.len()).flat_map(pairs) {
             let slot = &mut best[pair.1];
             if slot.is_none_or(|old| descending(pair.0, old.0).is_lt()) {

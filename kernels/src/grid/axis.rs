@@ -1,0 +1,147 @@
+//! One axis of a grid: coordinates and the edges of cells.
+
+/// Coordinates in degrees, in order, with n + 1 edges.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Axis {
+    centres: Vec<f64>,
+    edges: Vec<f64>,
+}
+
+/// How far two angles may differ and still be one, in degrees.
+const SAME_DEGREES: f64 = 1e-6;
+
+/// A last edge that is derived and comes closer to a pole than this lies on the pole, as in CDO: the
+/// last cell of a Gaussian grid reaches it, although the spacing does not say so.
+const POLAR_EDGE: f64 = 88.0;
+
+impl Axis {
+    /// An axis with edges as given, or half way between coordinates. Says what is wrong.
+    pub(crate) fn new(
+        centres: Vec<f64>,
+        edges: Option<Vec<f64>>,
+        latitude: bool,
+    ) -> Result<Self, String> {
+        if centres.len() < 2 {
+            return Err(format!(
+                "has {} values where at least 2 are needed",
+                centres.len()
+            ));
+        }
+        if centres.iter().any(|x| !x.is_finite()) {
+            return Err("has a value that is not finite".to_owned());
+        }
+        if latitude && centres.iter().any(|x| x.abs() > 90.0 + SAME_DEGREES) {
+            return Err("is beyond a pole".to_owned());
+        }
+        if !in_order(&centres) {
+            return Err("is not strictly rising or falling".to_owned());
+        }
+        if !latitude && (centres[0] - centres[centres.len() - 1]).abs() > 360.0 - SAME_DEGREES {
+            return Err("goes more than once around the globe".to_owned());
+        }
+        let edges = match edges {
+            Some(edges) => {
+                let rises = edges.len() > 1 && (edges[1] > edges[0]) == (centres[1] > centres[0]);
+                if edges.len() != centres.len() + 1 || !in_order(&edges) || !rises {
+                    return Err(format!(
+                        "has bounds that are no {} edges in its own order",
+                        centres.len() + 1
+                    ));
+                }
+                edges
+            }
+            None => midpoints(&centres, latitude),
+        };
+        let limit = |x: f64| if latitude { x.clamp(-90.0, 90.0) } else { x };
+        Ok(Self {
+            edges: edges.into_iter().map(limit).collect(),
+            centres,
+        })
+    }
+
+    /// Evenly spaced coordinates.
+    pub(crate) fn regular(
+        first: f64,
+        step: f64,
+        count: usize,
+        latitude: bool,
+    ) -> Result<Self, String> {
+        let mut at = first;
+        let mut index = 0.0;
+        let mut centres = Vec::with_capacity(count);
+        for _ in 0..count {
+            centres.push(at);
+            index += 1.0;
+            at = first + index * step;
+        }
+        Self::new(centres, None, latitude)
+    }
+
+    /// Cells.
+    pub(crate) fn len(&self) -> usize {
+        self.centres.len()
+    }
+
+    /// The coordinates.
+    pub(crate) fn centres(&self) -> &[f64] {
+        &self.centres
+    }
+
+    /// The n + 1 edges.
+    pub(crate) fn edges(&self) -> &[f64] {
+        &self.edges
+    }
+
+    /// The two edges of a cell, lower first.
+    pub(crate) fn cell(&self, index: usize) -> (f64, f64) {
+        let (a, b) = (self.edges[index], self.edges[index + 1]);
+        (a.min(b), a.max(b))
+    }
+
+    /// Whether longitudes go once around, so that the last is the first one's neighbour.
+    pub(crate) fn is_global(&self) -> bool {
+        let span = (self.edges[self.edges.len() - 1] - self.edges[0]).abs();
+        // Edges that someone rounded, as to float32, must not open the globe.
+        (span - 360.0).abs() < 1e-3
+    }
+
+    /// The place of the coordinate nearest to this one, modulo a full circle where asked; the first
+    /// of equals.
+    pub(crate) fn nearest(&self, degrees: f64, circle: bool) -> usize {
+        let distance = |x: f64| {
+            let d = (x - degrees).abs();
+            if circle {
+                (d % 360.0).min(360.0 - d % 360.0)
+            } else {
+                d
+            }
+        };
+        let mut best = 0;
+        for i in 1..self.centres.len() {
+            if distance(self.centres[i]) < distance(self.centres[best]) {
+                best = i;
+            }
+        }
+        best
+    }
+}
+
+fn in_order(values: &[f64]) -> bool {
+    values.iter().all(|x| x.is_finite())
+        && (values.windows(2).all(|w| w[0] < w[1]) || values.windows(2).all(|w| w[0] > w[1]))
+}
+
+/// Edges half way between coordinates; the outermost mirror their neighbours, or lie on the pole.
+fn midpoints(centres: &[f64], latitude: bool) -> Vec<f64> {
+    let n = centres.len();
+    let outermost = |centre: f64, neighbour: f64| {
+        let edge = centre + (centre - neighbour) / 2.0;
+        let polar = latitude && edge.abs() > POLAR_EDGE;
+        if polar { 90.0_f64.copysign(edge) } else { edge }
+    };
+    let mut edges = Vec::with_capacity(n + 1);
+    edges.push(outermost(centres[0], centres[1]));
+    edges.extend(centres.windows(2).map(|w| f64::midpoint(w[0], w[1])));
+    edges.push(outermost(centres[n - 1], centres[n - 2]));
+    edges
+}

@@ -1,0 +1,151 @@
+//! Grids of gridded tables: coordinates and cell edges of latitude and longitude.
+//!
+//! A gridded table has one row a time and a column `value`, an `arrow.fixed_shape_tensor` of
+//! `[lat, lon]`. Its schema's metadata holds the grid under [`GRID_KEY`] as JSON:
+//!
+//! ```json
+//! { "dims": ["lat", "lon"], "lat": [20.0, 22.5], "lon": [-80.0, -77.5],
+//!   "lat_bounds": [18.75, 21.25, 23.75], "lon_bounds": [-81.25, -78.75, -76.25] }
+//! ```
+//!
+//! Bounds are n + 1 edges and may be left out: edges then lie half way between the coordinates, and
+//! no latitude is beyond a pole. All other keys (`variable`, `units`, `time` …) are carried along.
+
+mod axis;
+mod field;
+mod target;
+
+use serde_json::{Map, Value as Json, json};
+
+pub(crate) use axis::Axis;
+pub(crate) use field::{Field, FloatKind, Values, with_values};
+pub(crate) use target::{params as target_params, target};
+
+use crate::{KernelError, Table};
+
+/// The key of the schema's metadata under which the grid stands.
+pub(crate) const GRID_KEY: &str = "sunward.grid";
+
+/// Latitudes by longitudes, and whatever else the table says of its grid.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Grid {
+    pub(crate) lat: Axis,
+    pub(crate) lon: Axis,
+    /// The object as it stands in the metadata.
+    object: Map<String, Json>,
+}
+
+impl Grid {
+    /// A grid that no table has described yet.
+    pub(crate) fn new(lat: Axis, lon: Axis) -> Self {
+        let mut grid = Self {
+            lat,
+            lon,
+            object: Map::new(),
+        };
+        grid.describe();
+        grid
+    }
+
+    /// Cells.
+    pub(crate) fn cells(&self) -> usize {
+        self.lat.len() * self.lon.len()
+    }
+
+    /// The grid of an input, which must be `[lat, lon]`.
+    pub(crate) fn read(table: &Table, port: &str) -> Result<Self, KernelError> {
+        let object = object(table, port)?;
+        let wrong = |problem: String| KernelError::Input {
+            port: port.to_owned(),
+            problem: format!("its grid (schema metadata `{GRID_KEY}`) {problem}"),
+            expected: r#"{"dims":["lat","lon"],"lat":[…],"lon":[…]} with numbers in order"#
+                .to_owned(),
+        };
+        if object.get("dims") != Some(&json!(["lat", "lon"])) {
+            let dims = object.get("dims").unwrap_or(&Json::Null);
+            return Err(wrong(format!("has dims {dims}")));
+        }
+        let numbers = |key: &str| match object.get(key) {
+            None | Some(Json::Null) => Ok(None),
+            Some(Json::Array(list)) => list
+                .iter()
+                .map(|x| {
+                    x.as_f64()
+                        .ok_or_else(|| wrong(format!("has {x} in `{key}`")))
+                })
+                .collect::<Result<Vec<f64>, _>>()
+                .map(Some),
+            Some(_) => Err(wrong(format!("has a `{key}` that is no list"))),
+        };
+        let axis = |key: &str, edges: &str, latitude: bool| {
+            let centres = numbers(key)?.ok_or_else(|| wrong(format!("has no `{key}`")))?;
+            Axis::new(centres, numbers(edges)?, latitude)
+                .map_err(|problem| wrong(format!("has a `{key}` that {problem}")))
+        };
+        Ok(Self {
+            lat: axis("lat", "lat_bounds", true)?,
+            lon: axis("lon", "lon_bounds", false)?,
+            object,
+        })
+    }
+
+    /// The same description of other coordinates. What belonged to the old cells is left out.
+    pub(crate) fn moved_to(&self, other: &Self) -> Self {
+        let mut object = self.object.clone();
+        if let Some(Json::Object(coordinates)) = object.get_mut("coordinates") {
+            let stays = |dim: &Json| !(dim == "lat" || dim == "lon");
+            coordinates.retain(|_, c| {
+                c.get("dims")
+                    .and_then(Json::as_array)
+                    .is_none_or(|dims| dims.iter().all(stays))
+            });
+        }
+        let mut grid = Self {
+            lat: other.lat.clone(),
+            lon: other.lon.clone(),
+            object,
+        };
+        grid.describe();
+        grid
+    }
+
+    /// Brings the object in line with the axes.
+    fn describe(&mut self) {
+        let mut set = |key: &str, value: Json| self.object.insert(key.to_owned(), value);
+        set("dims", json!(["lat", "lon"]));
+        set("lat", json!(self.lat.centres()));
+        set("lon", json!(self.lon.centres()));
+        set("lat_bounds", json!(self.lat.edges()));
+        set("lon_bounds", json!(self.lon.edges()));
+    }
+
+    /// Adds a remark that travels with the grid.
+    pub(crate) fn note(&mut self, key: &str, value: Json) {
+        self.object.insert(key.to_owned(), value);
+    }
+
+    /// The JSON for the schema's metadata.
+    pub(crate) fn to_json(&self) -> String {
+        Json::Object(self.object.clone()).to_string()
+    }
+}
+
+/// What the metadata says of the grid, whatever its dimensions.
+pub(crate) fn object(table: &Table, port: &str) -> Result<Map<String, Json>, KernelError> {
+    let wrong = |problem: &str| KernelError::Input {
+        port: port.to_owned(),
+        problem: problem.to_owned(),
+        expected: format!(
+            "schema metadata `{GRID_KEY}` with the grid's coordinates as JSON, as reading NetCDF gives"
+        ),
+    };
+    let text = table
+        .schema
+        .metadata()
+        .get(GRID_KEY)
+        .ok_or_else(|| wrong("it does not say its grid"))?;
+    match serde_json::from_str(text) {
+        Ok(Json::Object(object)) => Ok(object),
+        _ => Err(wrong("its grid is not a JSON object")),
+    }
+}

@@ -1,0 +1,15 @@
+//! Regridding: weights from one rectilinear grid to another, and their application.
+
+mod apply;
+mod bilinear;
+mod block;
+mod conservative;
+mod entry;
+mod matrix;
+mod weights;
+
+pub(crate) use apply::RegridApply;
+pub(crate) use weights::RegridWeights;
+
+/// Key of the schema's metadata that says how weights were made, and from which grid.
+const WEIGHTS_KEY: &str = "sunward.weights";
