@@ -21,6 +21,7 @@ use arrow::datatypes::{Float32Type, Float64Type, Int32Type, TimestampMillisecond
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use proptest::prelude::*;
 use sunward_data::netcdf::{self, GRID_KEY, Grid, GridReader, NetcdfError};
+use sunward_data::{NoMemory, SourceOptions, Store};
 use sunward_workflows::model::GridRows;
 
 /// A file among the shared reference data, or a loud line and nothing.
@@ -216,6 +217,28 @@ fn what_was_read_and_written_is_read_again_the_same() {
     }
 }
 
+#[test]
+fn a_dataset_goes_to_netcdf_and_back_with_the_same_digest() {
+    let Some(path) = shared("hgt_djf.nc") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path().join("store").as_path(), None).unwrap();
+    let read = |path: &Path| {
+        store
+            .read_source(
+                &path.display().to_string(),
+                &SourceOptions::default(),
+                &NoMemory,
+            )
+            .unwrap()
+    };
+    let dataset = read(&path);
+    let copy = folder.path().join("copy.nc");
+    store.export_netcdf(&dataset, &copy).unwrap();
+    assert_eq!(read(&copy).content, dataset.content);
+}
+
 /// A gridded table as a kernel would make it: `rows` times of 2 x 3 values.
 fn table(rows: i32, calendar: &str, units: &str) -> (SchemaRef, RecordBatch) {
     let grid = serde_json::json!({
@@ -367,7 +390,7 @@ fn a_file_that_was_cut_short_says_how_much_is_missing() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     /// Whatever the bytes say, reading ends, without a panic and without taking more memory than the
     /// file's own length explains.
@@ -400,6 +423,11 @@ proptest! {
             }
         }
     }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     /// A table of any shape of batches comes back as it went.
     #[test]

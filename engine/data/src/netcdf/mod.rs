@@ -114,5 +114,18 @@ where
         doing: "creating it",
         source,
     })?;
-    writer::write_to(BufWriter::new(file), &name, schema, batches)
+    write_to(file, &name, schema, batches)
+}
+
+/// As [`write`], to a file that is open; `name` is what messages call it.
+pub(crate) fn write_to<E>(
+    file: File,
+    name: &str,
+    schema: &SchemaRef,
+    batches: impl IntoIterator<Item = Result<RecordBatch, E>>,
+) -> Result<u64, NetcdfError>
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    writer::write_to(BufWriter::new(file), name, schema, batches)
 }
