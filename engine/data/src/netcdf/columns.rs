@@ -6,13 +6,13 @@ use arrow::datatypes::{Float64Type, Int64Type};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 use super::calendar::TimeUnits;
+use super::draft::attributes;
 use super::error::NetcdfError;
 use super::grid::Grid;
 use super::header::{Attribute, Attributes, Kind};
 use super::reader::VALUE;
 use super::tensor::Tensor;
 use super::time::{TIME, YEAR};
-use super::writer::attributes;
 
 /// Units for moments whose table does not say which to use.
 const DEFAULT_UNITS: &str = "seconds since 1970-01-01 00:00:00";

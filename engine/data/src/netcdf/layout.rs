@@ -49,41 +49,10 @@ impl<R: Read + Seek> File<'_, R> {
     /// Plans the table of one variable.
     pub(super) fn layout(&mut self, index: usize, rows: GridRows) -> Result<Layout, NetcdfError> {
         let variable = &self.header.variables[index];
-        let unsuitable = |what: String| NetcdfError::Unsuitable {
-            path: self.path.to_owned(),
-            variable: variable.name.clone(),
-            what,
-        };
-        if variable.kind == Kind::Char {
-            return Err(unsuitable(
-                "holds text, expected numbers; name another variable".to_owned(),
-            ));
-        }
-        let repeated = |d: &usize| variable.dims.iter().filter(|other| *other == d).count() > 1;
-        if let Some(dim) = variable.dims.iter().find(|d| repeated(d)) {
-            let name = &self.header.dimensions[*dim].name;
-            return Err(unsuitable(format!(
-                "has dimension `{name}` twice, expected a grid; name another variable"
-            )));
-        }
-        self.header.require_inside(variable, self.path)?;
+        self.refuse_what_is_no_grid(variable)?;
         let all = axes(self.header, variable);
         let (row_axes, tensor_axes, squeezed) = split(&all, rows);
-        if let Some(axis) = tensor_axes.iter().find(|a| a.length == 0) {
-            return Err(unsuitable(format!(
-                "has nothing along dimension `{}` (its length is 0)",
-                axis.name
-            )));
-        }
-        let rows_in_all = row_axes.iter().map(|a| a.length).product::<u64>();
-        let cells = tensor_axes.iter().map(|a| a.length).product::<u64>();
-        for (count, what) in [(rows_in_all, "rows"), (cells, "values in a row")] {
-            if i32::try_from(count).is_err() {
-                return Err(unsuitable(format!(
-                    "would have {count} {what}, more than a table can hold; cut the file first"
-                )));
-            }
-        }
+        self.refuse_what_fits_no_table(variable, &row_axes, &tensor_axes)?;
         let times = match all.iter().find(|a| a.role == Role::Time) {
             Some(axis) => Some(self.times(axis)?),
             None => None,
@@ -122,6 +91,54 @@ impl<R: Read + Seek> File<'_, R> {
             grid,
             cells,
         })
+    }
+
+    fn unsuitable(&self, variable: &Variable, what: String) -> NetcdfError {
+        NetcdfError::Unsuitable {
+            path: self.path.to_owned(),
+            variable: variable.name.clone(),
+            what,
+        }
+    }
+
+    fn refuse_what_is_no_grid(&self, variable: &Variable) -> Result<(), NetcdfError> {
+        if variable.kind == Kind::Char {
+            let what = "holds text, expected numbers; name another variable".to_owned();
+            return Err(self.unsuitable(variable, what));
+        }
+        let repeated = |d: &usize| variable.dims.iter().filter(|other| *other == d).count() > 1;
+        if let Some(dim) = variable.dims.iter().find(|d| repeated(d)) {
+            let name = &self.header.dimensions[*dim].name;
+            let what =
+                format!("has dimension `{name}` twice, expected a grid; name another variable");
+            return Err(self.unsuitable(variable, what));
+        }
+        self.header.require_inside(variable, self.path)
+    }
+
+    fn refuse_what_fits_no_table(
+        &self,
+        variable: &Variable,
+        row_axes: &[Axis],
+        tensor_axes: &[Axis],
+    ) -> Result<(), NetcdfError> {
+        if let Some(axis) = tensor_axes.iter().find(|a| a.length == 0) {
+            let what = format!(
+                "has nothing along dimension `{}` (its length is 0)",
+                axis.name
+            );
+            return Err(self.unsuitable(variable, what));
+        }
+        for (axes, what) in [(row_axes, "rows"), (tensor_axes, "values in a row")] {
+            let count = axes.iter().map(|a| a.length).fold(1, u64::saturating_mul);
+            if i32::try_from(count).is_err() {
+                let what = format!(
+                    "would have {count} {what}, more than a table can hold; cut the file first"
+                );
+                return Err(self.unsuitable(variable, what));
+            }
+        }
+        Ok(())
     }
 
     fn times(&mut self, axis: &Axis) -> Result<Times, NetcdfError> {

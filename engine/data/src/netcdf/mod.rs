@@ -45,6 +45,7 @@
 mod axes;
 mod calendar;
 mod columns;
+mod draft;
 mod encode;
 mod error;
 mod grid;

@@ -1,0 +1,274 @@
+//! Which dimensions and variables a table becomes in a file, with CF's attributes.
+
+use super::columns::Column;
+use super::encode::{Draft, Plan};
+use super::grid::Grid;
+use super::header::{Attribute, Attributes, Kind};
+use super::hyperslab::to_u64;
+use super::reader::VALUE;
+use super::time::TIME;
+
+/// A file's plan as it grows, with the values of variables that do not depend on rows.
+pub(super) struct Drafting<'a> {
+    pub(super) plan: Plan,
+    pub(super) constants: Vec<(usize, Vec<f64>)>,
+    pub(super) grid: &'a Grid,
+}
+
+impl Drafting<'_> {
+    /// Lays out dimensions and variables. For cells on a grid, gives their number.
+    pub(super) fn lay_out(&mut self, columns: &[Column]) -> Option<u64> {
+        self.plan.attributes = attributes(&[("Conventions", "CF-1.8"), ("source", "Sunward")]);
+        if let Some(cells) = self.cells_on_grid(columns) {
+            return Some(cells);
+        }
+        let is_cells = columns.first().is_some_and(|c| c.name == "cell_id");
+        let row = columns
+            .iter()
+            .find(|c| c.row_length == 1 && (c.name == TIME || c.name == "cell_id"));
+        let row = row.map_or("row", |c| c.name.as_str()).to_owned();
+        self.plan.dimensions.push((row, 0));
+        let names: Vec<Vec<usize>> = columns
+            .iter()
+            .map(|c| {
+                c.dims
+                    .iter()
+                    .map(|(name, length)| self.dimension(name, *length))
+                    .collect()
+            })
+            .collect();
+        self.coordinates(is_cells);
+        for (column, dims) in columns.iter().zip(names) {
+            let mut attributes = column.attributes.clone();
+            if column.name == VALUE {
+                self.name_squeezed(&mut attributes);
+            }
+            if is_cells && !dims.is_empty() {
+                attributes.0.push((
+                    "coordinates".to_owned(),
+                    Attribute::Text("lat lon".to_owned()),
+                ));
+            }
+            self.plan.variables.push(Draft {
+                name: column.file_name.clone(),
+                dims: [vec![0], dims].concat(),
+                attributes,
+                kind: column.kind,
+            });
+        }
+        None
+    }
+
+    /// `variable(time, lat, lon)`, when the columns are exactly the cells of a grid.
+    fn cells_on_grid(&mut self, columns: &[Column]) -> Option<u64> {
+        let (lat, lon) = (self.grid.lat.as_ref()?, self.grid.lon.as_ref()?);
+        let [id, _, _, value] = columns else {
+            return None;
+        };
+        let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+        if names != ["cell_id", "lat", "lon", VALUE] || id.row_length != 1 {
+            return None;
+        }
+        let [(time, length)] = value.dims.as_slice() else {
+            return None;
+        };
+        let time = self.dimension(time, *length);
+        let place = [
+            self.dimension("lat", lat.len()),
+            self.dimension("lon", lon.len()),
+        ];
+        self.coordinates(false);
+        let mut attributes = value.attributes.clone();
+        self.name_squeezed(&mut attributes);
+        self.plan.variables.push(Draft {
+            name: value.file_name.clone(),
+            dims: vec![time, place[0], place[1]],
+            attributes,
+            kind: value.kind,
+        });
+        Some(to_u64(lat.len()).saturating_mul(to_u64(lon.len())))
+    }
+
+    /// The dimension of this name and length; another name when the name is taken by another length.
+    fn dimension(&mut self, name: &str, length: usize) -> usize {
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        let wanted = [name.to_owned(), format!("{name}_{length}")];
+        for name in wanted {
+            match self.plan.dimensions.iter().position(|(n, _)| *n == name) {
+                Some(at) if self.plan.dimensions[at].1 == length => return at,
+                Some(_) => {}
+                None => {
+                    self.plan.dimensions.push((name, length));
+                    return self.plan.dimensions.len() - 1;
+                }
+            }
+        }
+        // Both names are taken by other lengths: a name with the place in it cannot be.
+        self.plan
+            .dimensions
+            .push((format!("{name}_{}", self.plan.dimensions.len()), length));
+        self.plan.dimensions.len() - 1
+    }
+
+    /// Writes the grid's coordinates, those whose dimensions the file has.
+    fn coordinates(&mut self, rows_are_cells: bool) {
+        let grid = self.grid;
+        if !rows_are_cells {
+            self.axis(
+                "lat",
+                grid.lat.as_deref(),
+                grid.lat_bounds.as_deref(),
+                ("latitude", "degrees_north", "Y"),
+            );
+            self.axis(
+                "lon",
+                grid.lon.as_deref(),
+                grid.lon_bounds.as_deref(),
+                ("longitude", "degrees_east", "X"),
+            );
+        }
+        if let Some(time) = grid.time.as_ref().filter(|t| !t.values.is_empty()) {
+            let attributes = attributes(&[
+                ("standard_name", "time"),
+                ("units", &time.units),
+                ("calendar", &time.calendar),
+                ("axis", "T"),
+            ]);
+            let name = grid.dims.first().map_or(TIME, String::as_str);
+            self.constant(
+                name,
+                &[(name, time.values.len())],
+                attributes,
+                time.values.clone(),
+            );
+        }
+        for (name, coordinate) in &grid.coordinates {
+            let lengths: Option<Vec<(&str, usize)>> = coordinate
+                .dims
+                .iter()
+                .map(|dim| {
+                    let at = self.plan.dimensions.iter().find(|(n, _)| n == dim)?;
+                    Some((dim.as_str(), usize::try_from(at.1).ok()?))
+                })
+                .collect();
+            let Some(lengths) = lengths else { continue };
+            let mut texts = Vec::new();
+            texts.extend(
+                coordinate
+                    .standard_name
+                    .as_deref()
+                    .map(|t| ("standard_name", t)),
+            );
+            texts.extend(coordinate.units.as_deref().map(|t| ("units", t)));
+            let values = coordinate
+                .values
+                .iter()
+                .map(|v| v.unwrap_or(f64::NAN))
+                .collect();
+            self.constant(name, &lengths, attributes(&texts), values);
+        }
+        for (name, squeezed) in &grid.squeezed {
+            if let Some(value) = squeezed.value {
+                let texts: Vec<_> = squeezed
+                    .units
+                    .as_deref()
+                    .map(|t| ("units", t))
+                    .into_iter()
+                    .collect();
+                self.constant(name, &[], attributes(&texts), vec![value]);
+            }
+        }
+    }
+
+    fn axis(
+        &mut self,
+        name: &str,
+        values: Option<&[f64]>,
+        edges: Option<&[f64]>,
+        cf: (&str, &str, &str),
+    ) {
+        let Some(values) = values else { return };
+        let has_dimension = self
+            .plan
+            .dimensions
+            .iter()
+            .any(|(n, length)| n == name && usize::try_from(*length) == Ok(values.len()));
+        if !has_dimension {
+            return;
+        }
+        let bounds = format!("{name}_bnds");
+        let mut texts = vec![("standard_name", cf.0), ("units", cf.1), ("axis", cf.2)];
+        let edges = edges.filter(|e| e.len() == values.len() + 1);
+        if edges.is_some() {
+            texts.push(("bounds", &bounds));
+        }
+        self.constant(
+            name,
+            &[(name, values.len())],
+            attributes(&texts),
+            values.to_vec(),
+        );
+        if let Some(edges) = edges {
+            let pairs = edges.windows(2).flatten().copied().collect();
+            self.constant(
+                &bounds,
+                &[(name, values.len()), ("bnds", 2)],
+                Attributes::default(),
+                pairs,
+            );
+        }
+    }
+
+    /// A variable that does not depend on rows.
+    fn constant(
+        &mut self,
+        name: &str,
+        dims: &[(&str, usize)],
+        attributes: Attributes,
+        values: Vec<f64>,
+    ) {
+        let size: usize = dims.iter().map(|(_, length)| *length).product();
+        if size != values.len() || self.plan.variables.iter().any(|v| v.name == name) {
+            return;
+        }
+        let dims = dims
+            .iter()
+            .map(|(name, length)| self.dimension(name, *length))
+            .collect();
+        self.constants.push((self.plan.variables.len(), values));
+        self.plan.variables.push(Draft {
+            name: name.to_owned(),
+            dims,
+            attributes,
+            kind: Kind::Double,
+        });
+    }
+
+    /// Scalars and further coordinates belong to the data by CF's `coordinates` attribute.
+    fn name_squeezed(&self, attributes: &mut Attributes) {
+        let names: Vec<&str> = self
+            .grid
+            .squeezed
+            .keys()
+            .chain(self.grid.coordinates.keys())
+            .map(String::as_str)
+            .filter(|name| self.plan.variables.iter().any(|v| v.name == *name))
+            .filter(|name| !self.plan.dimensions.iter().any(|(d, _)| d == name))
+            .collect();
+        if !names.is_empty() {
+            attributes
+                .0
+                .push(("coordinates".to_owned(), Attribute::Text(names.join(" "))));
+        }
+    }
+}
+
+/// Attributes that are all text.
+pub(super) fn attributes(texts: &[(&str, &str)]) -> Attributes {
+    Attributes(
+        texts
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), Attribute::Text((*text).to_owned())))
+            .collect(),
+    )
+}
