@@ -1,0 +1,259 @@
+//! Plans: order, selection, what a stage means, when a run may go on.
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that meets the unexpected should stop there"
+)]
+
+mod world;
+
+use std::collections::BTreeMap;
+
+use sunward_core::{Digest, PlanError, Selection, Tasks, task_key};
+use sunward_workflows::{Gpus, Resources, Retry, Scatter, Span, Value};
+use world::flow::{Flow, Shape, command, flow, stage};
+
+fn names(flow: &Flow) -> Vec<String> {
+    let plan = flow.spec().plan;
+    plan.stages.into_iter().map(|one| one.stage.name).collect()
+}
+
+#[test]
+fn upstream_comes_first_and_ties_stay_in_the_order_written() {
+    let flow = flow()
+        .stage(stage("d").needs("b").needs("c"))
+        .stage(stage("c").needs("a"))
+        .stage(stage("z"))
+        .stage(stage("b").needs("a"))
+        .stage(stage("a"));
+    assert_eq!(names(&flow), ["z", "a", "c", "b", "d"]);
+    let plan = flow.spec().plan;
+    let d = plan.find("d").unwrap();
+    let upstream: Vec<u32> = plan
+        .stage(d)
+        .unwrap()
+        .upstream
+        .iter()
+        .map(|id| id.0)
+        .collect();
+    assert_eq!(upstream, [2, 3]);
+}
+
+#[test]
+fn a_cycle_is_named_in_order() {
+    let flow = flow()
+        .stage(stage("start"))
+        .stage(stage("a").needs("c").needs("start"))
+        .stage(stage("b").needs("a"))
+        .stage(stage("c").needs("b"));
+    let error = flow.try_spec().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "these stages wait for each other: a -> c -> b -> a; remove one of these links"
+    );
+    assert!(!error.is_infrastructure());
+}
+
+#[test]
+fn scatters_over_params_are_expanded() {
+    let flow = flow()
+        .param("n", Value::Int(5))
+        .param("list", Value::List(vec![Value::Int(3), Value::Int(1)]))
+        .stage(stage("a").scatter(Scatter::Range(Value::String("${{ params.n }}".into()))))
+        .stage(stage("b").scatter(Scatter::Items(Value::String("${{ params.list }}".into()))));
+    let plan = flow.spec().plan;
+    assert_eq!(plan.stages[0].tasks, Some(Tasks::Range(5)));
+    assert_eq!(
+        plan.stages[1].tasks,
+        Some(Tasks::Items(vec![Value::Int(3), Value::Int(1)]))
+    );
+}
+
+#[test]
+fn what_cannot_be_scattered_is_refused_with_what_was_found() {
+    for (scatter, message) in [
+        (
+            Scatter::Range(Value::Int(-1)),
+            "a range cannot be -1: less than 0",
+        ),
+        (
+            Scatter::Items(Value::String("abc".into())),
+            "a list was expected, \"abc\" was found",
+        ),
+        (
+            Scatter::Range(Value::Float(1.5)),
+            "a whole number was expected, 1.5 was found",
+        ),
+        (
+            Scatter::Range(Value::Int(1 << 40)),
+            "1099511627776 tasks are more than the 100000000 that one stage may have",
+        ),
+    ] {
+        let error = flow()
+            .stage(stage("a").scatter(scatter))
+            .try_spec()
+            .unwrap_err();
+        assert!(error.to_string().contains(message), "{error}");
+    }
+}
+
+#[test]
+fn a_stage_that_never_fits_the_machine_is_refused_with_both_numbers() {
+    let large = stage("big").edit(|stage| stage.resources.memory_bytes = Some(1 << 40));
+    let error = flow().stage(large).try_spec().unwrap_err();
+    assert!(error.to_string().contains("1099511627776 bytes"));
+    assert!(error.to_string().contains("1073741824"));
+    assert!(error.is_infrastructure());
+
+    let gpu = stage("gpu").edit(|stage| stage.resources.gpus = Gpus::Count(1));
+    let error = flow().stage(gpu.clone()).try_spec().unwrap_err();
+    assert!(matches!(error, PlanError::Gpu { .. }) && error.to_string().contains("optional: true"));
+    flow()
+        .stage(gpu.edit(|stage| stage.resources.optional = true))
+        .spec();
+}
+
+#[test]
+fn a_selection_of_what_is_not_there_names_what_is() {
+    let selection = Selection {
+        until: vec!["mapp".into()],
+        ..Selection::default()
+    };
+    let error = flow()
+        .stage(stage("map"))
+        .select(selection)
+        .try_spec()
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "--until mapp: the workflow has no stage of that name; it has map"
+    );
+}
+
+#[test]
+fn meaning_changes_with_what_counts_and_with_nothing_else() {
+    let meaning = |flow: Flow| flow.spec().plan.stages[0].meaning;
+    let base = || {
+        flow()
+            .param("k", Value::Int(1))
+            .param("other", Value::Int(1))
+            .stage(command("a", "work ${{ params.k }}"))
+    };
+    let before = meaning(base());
+    assert_eq!(before, meaning(base().param("other", Value::Int(2))));
+    assert_ne!(before, meaning(base().param("k", Value::Int(2))));
+    let changed = |edit: fn(&mut sunward_workflows::Stage)| {
+        let mut flow = base();
+        edit(flow.workflow.stages.get_mut("a").unwrap());
+        meaning(flow)
+    };
+    assert_eq!(before, changed(|stage| stage.name = "renamed".into()));
+    assert_eq!(before, changed(|stage| stage.resources.cpus = 3));
+    assert_eq!(before, changed(|stage| stage.retry.max_attempts = 9));
+    assert_eq!(
+        before,
+        changed(|stage| stage.span = Span { start: 4, end: 9 })
+    );
+    assert_ne!(
+        before,
+        changed(|stage| stage.cache.version = Some("2".into()))
+    );
+    assert_ne!(before, changed(|stage| stage.secrets.push("TOKEN".into())));
+    assert_ne!(
+        before,
+        changed(|stage| stage.outputs["out"].ext = Some("png".into()))
+    );
+    let staged = |content: &[u8]| {
+        let mut flow = base();
+        flow.workflow.stages["a"].files.push("./x.py".into());
+        flow.around.file_digests = BTreeMap::from([("./x.py".to_owned(), Digest::of(content))]);
+        meaning(flow)
+    };
+    assert_ne!(staged(b"1"), staged(b"2"));
+}
+
+#[test]
+fn a_kernels_parameter_counts_as_what_it_renders_to() {
+    let with = |value: Value| {
+        let kernel = stage("k").edit(|stage| {
+            stage.action = sunward_workflows::Action::Kernel {
+                name: "noop".into(),
+                version: 1,
+            };
+            stage.with.insert("k".into(), value);
+        });
+        let flow = flow().param("top", Value::Int(10)).stage(kernel);
+        flow.spec().plan.stages[0].meaning
+    };
+    let rendered = with(Value::String("${{ params.top }}".into()));
+    assert_eq!(rendered, with(Value::Int(10)));
+    assert_ne!(rendered, with(Value::Int(11)));
+}
+
+#[test]
+fn keys_differ_by_item_only_where_the_item_is_read() {
+    let keys = |one| {
+        let planned = flow().stage(one).spec().plan.stages.remove(0);
+        let tasks = planned.tasks.clone().unwrap();
+        let keys = |index| task_key(&planned, &[], &tasks, index);
+        (keys(0), keys(1))
+    };
+    let (first, second) = keys(stage("a").range(2));
+    assert_ne!(first, second);
+    let (first, second) = keys(stage("a").scatter(Scatter::Range(Value::Int(2))));
+    assert_eq!(first, second);
+}
+
+#[test]
+fn a_run_goes_on_under_other_resources_but_not_under_another_command() {
+    let base = || {
+        flow()
+            .stage(stage("a"))
+            .stage(stage("b").from("x", "a").range(4))
+    };
+    let old = base().spec().plan;
+    let same = |edit: fn(&mut sunward_workflows::Workflow)| {
+        let mut flow = base();
+        edit(&mut flow.workflow);
+        old.same_meaning(&flow.spec().plan)
+    };
+    assert!(same(|_| {}));
+    assert!(same(|workflow| {
+        let b = &mut workflow.stages["b"];
+        b.resources = Resources {
+            cpus: 2,
+            ..Resources::default()
+        };
+        b.retry = Retry {
+            max_attempts: 5,
+            ..Retry::default()
+        };
+        b.expect.time_ms = Some(1);
+        b.place.prefer = vec!["carbon".into()];
+        b.span = Span { start: 9, end: 99 };
+        workflow.description = "new words".into();
+    }));
+    assert!(!same(|workflow| {
+        workflow.stages["b"].scatter = Scatter::Range(Value::Int(5));
+    }));
+    assert!(!same(|workflow| {
+        workflow.stages["a"].action = command("a", "else").action;
+    }));
+    assert!(!same(|workflow| {
+        workflow.stages.shift_remove("b");
+    }));
+    assert!(!same(|workflow| {
+        let _ = workflow.stages["b"]
+            .condition
+            .insert(sunward_workflows::Template::new("${{ true }}"));
+    }));
+}
+
+#[test]
+fn a_million_tasks_are_planned_at_once_and_take_little_room() {
+    let plan = flow().stage(stage("a").range(1_000_000)).spec().plan;
+    assert_eq!(plan.stages[0].tasks, Some(Tasks::Range(1_000_000)));
+    assert!(postcard::to_allocvec(&plan).unwrap().len() < 2000);
+}

@@ -1,0 +1,294 @@
+//! Random graphs under random outcomes: what must always hold.
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that meets the unexpected should stop there"
+)]
+
+mod world;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use sunward_core::{Fact, FailureKind, Input, Outcome, RunId, RunStatus, WorkerId};
+use sunward_workflows::{RetryOn, Scatter, Stage, Value};
+use world::flow::{Shape, flow, stage};
+use world::{World, fails, gives};
+
+/// One stage of a random graph.
+#[derive(Clone, Debug)]
+struct Node {
+    /// Bits: which of the stages before it is upstream.
+    upstream: u8,
+    reads: bool,
+    tasks: u32,
+    shape: u8,
+    tolerate: u32,
+    max_parallel: Option<u32>,
+    attempts: u32,
+}
+
+fn node() -> impl Strategy<Value = Node> {
+    (
+        any::<u8>(),
+        any::<bool>(),
+        0_u32..6,
+        0_u8..6,
+        0_u32..3,
+        prop::option::of(1_u32..4),
+        1_u32..4,
+    )
+        .prop_map(
+            |(upstream, reads, tasks, shape, tolerate, max_parallel, attempts)| Node {
+                upstream,
+                reads,
+                tasks,
+                shape,
+                tolerate,
+                max_parallel,
+                attempts,
+            },
+        )
+}
+
+/// What happens while the run goes on.
+#[derive(Clone, Debug)]
+enum Event {
+    Answer,
+    Land,
+    Sleep,
+    LoseWorker,
+    Join,
+    Interrupt,
+    Crash,
+    Duplicate,
+    Cancel,
+    Retry,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        12 => Just(Event::Answer),
+        12 => Just(Event::Land),
+        2 => Just(Event::Sleep),
+        1 => Just(Event::LoseWorker),
+        1 => Just(Event::Join),
+        1 => Just(Event::Interrupt),
+        1 => Just(Event::Crash),
+        1 => Just(Event::Duplicate),
+        1 => Just(Event::Retry),
+    ]
+}
+
+fn shape(name: &str, node: &Node) -> Stage {
+    let items: Vec<i64> = (0..node.tasks).map(|index| i64::from(index / 2)).collect();
+    let one = match node.shape {
+        0 | 1 => stage(name).range(node.tasks),
+        2 => stage(name).items(&items),
+        3 => stage(name).scatter(Scatter::Range(Value::Int(node.tasks.into()))),
+        4 => stage(name).range(node.tasks).uncached(),
+        _ => world::flow::command(name, "the same for all"),
+    };
+    one.retries(node.attempts, 50, RetryOn::Timeout)
+        .edit(|stage| {
+            stage.tolerate = node.tolerate;
+            stage.max_parallel = node.max_parallel;
+            stage.retry.on.push(RetryOn::Infrastructure);
+        })
+}
+
+fn build(nodes: &[Node]) -> sunward_core::RunSpec {
+    let mut built = flow();
+    for (at, node) in nodes.iter().enumerate() {
+        let mut one = shape(&format!("s{at}"), node);
+        for before in 0..at.min(8) {
+            if node.upstream & (1 << before) != 0 {
+                let name = format!("s{before}");
+                one = if node.reads {
+                    one.from(&name, &name)
+                } else {
+                    one.needs(&name)
+                };
+            }
+        }
+        built = built.stage(one);
+    }
+    built.spec()
+}
+
+fn play(world: &mut World, run: RunId, spec: &Arc<sunward_core::RunSpec>, event: &Event) {
+    match event {
+        Event::Answer => {
+            world.answer_one();
+        }
+        Event::Land => {
+            world.land_one();
+        }
+        Event::Sleep => {
+            world.sleep();
+        }
+        Event::LoseWorker => {
+            let lost = world.state.workers().next().map(|(id, _)| id);
+            if let Some(worker) = lost {
+                world.give(Input::WorkerLost { worker });
+                world.flights.retain(|flight| flight.worker != worker);
+                world.orders.retain(|order| {
+                    !matches!(order, sunward_core::Order::Dispatch { worker: to, .. }
+                        | sunward_core::Order::Revoke { worker: to, .. } if *to == worker)
+                });
+            }
+        }
+        Event::Join => {
+            let id = world.state.workers().last().map_or(1, |(id, _)| id.0 + 1);
+            world.join(id, 2);
+        }
+        Event::Interrupt => {
+            world.give(Input::Interrupt);
+            world.settle();
+            resume(world, run, spec);
+        }
+        Event::Crash => {
+            world.crash();
+            world.join(1, 2);
+            resume(world, run, spec);
+        }
+        Event::Duplicate => {
+            if let Some(flight) = world.flights.first().cloned() {
+                let end = |generation: u32| sunward_core::TaskEnd {
+                    task: flight.task,
+                    generation: sunward_core::Generation(generation),
+                    started_ms: 1,
+                    wall_us: 1,
+                    cpu_us: 1,
+                    energy: sunward_core::Energy::Missing,
+                    outcome: fails(FailureKind::Exit(9)),
+                };
+                let now = flight.generation.0;
+                world.give(Input::Ended {
+                    worker: WorkerId(77),
+                    ends: vec![end(now - 1), end(now + 1)],
+                });
+            }
+        }
+        Event::Cancel => world.give(Input::Cancel { run }),
+        Event::Retry => world.give(Input::Retry { run }),
+    }
+}
+
+fn resume(world: &mut World, run: RunId, spec: &Arc<sunward_core::RunSpec>) {
+    let spec = Arc::clone(spec);
+    world.give(Input::Resume { run, spec });
+}
+
+/// No task has two results.
+fn assert_single_results(journal: &[Fact]) {
+    let mut seen = BTreeSet::new();
+    for fact in journal {
+        let (stage, indices): (_, Vec<u32>) = match fact {
+            Fact::Finished {
+                stage, successes, ..
+            } => (stage, successes.iter().map(|one| one.index).collect()),
+            Fact::LookedUp { stage, hits, .. } | Fact::Shared { stage, hits, .. } => {
+                (stage, hits.iter().map(|(index, _)| *index).collect())
+            }
+            _ => continue,
+        };
+        for index in indices {
+            assert!(seen.insert((*stage, index)), "{stage:?}/{index} twice");
+        }
+    }
+}
+
+fn story(
+    nodes: &[Node],
+    events: &[Event],
+    luck: Vec<u8>,
+    picks: Vec<usize>,
+    cancel: bool,
+) -> World {
+    let mut world = World::default();
+    let mut luck = luck.into_iter().cycle();
+    world.fate = Box::new(move |stage, index, _| match luck.next().unwrap_or(9) {
+        0 => fails(FailureKind::Exit(1)),
+        1 => fails(FailureKind::Timeout),
+        2 => fails(FailureKind::Infrastructure),
+        _ => Outcome::Succeeded(gives(stage, index, 1)),
+    });
+    let mut picks = picks.into_iter().cycle();
+    world.picks = Box::new(move |_| picks.next().unwrap_or(0));
+    world.join(1, 2);
+    let spec = Arc::new(build(nodes));
+    let run = world.submit(spec.as_ref().clone());
+    for event in events {
+        play(&mut world, run, &spec, event);
+    }
+    if cancel {
+        play(&mut world, run, &spec, &Event::Cancel);
+    }
+    if world.state.workers().next().is_none() {
+        world.join(90, 3);
+    }
+    world.settle();
+    world
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn every_run_ends_replays_and_gives_each_result_once(
+        nodes in prop::collection::vec(node(), 1..7),
+        events in prop::collection::vec(event(), 0..60),
+        luck in prop::collection::vec(0_u8..12, 1..20),
+        picks in prop::collection::vec(0_usize..50, 1..20),
+        cancel in prop::bool::weighted(0.15),
+    ) {
+        let world = story(&nodes, &events, luck, picks, cancel);
+        let run = world.state.newest().unwrap();
+        let one = world.state.run(run).unwrap();
+        prop_assert!(
+            matches!(
+                one.status,
+                RunStatus::Succeeded | RunStatus::Failed | RunStatus::Cancelled
+            ),
+            "it stands at {:?}: {:?}",
+            one.status,
+            world.statuses(run)
+        );
+        for stage in one.stages() {
+            prop_assert!(stage.end().is_some());
+            for status in stage.statuses() {
+                prop_assert!(status.is_final(), "{}: {status:?}", stage.name());
+            }
+            let counts = stage.counts();
+            prop_assert_eq!(counts.ended(), counts.total());
+        }
+        assert_single_results(&world.journal);
+        world.assert_replays();
+    }
+
+    #[test]
+    fn without_failures_everything_succeeds_whatever_breaks_around_it(
+        nodes in prop::collection::vec(node(), 1..7),
+        events in prop::collection::vec(event(), 0..60),
+        picks in prop::collection::vec(0_usize..50, 1..20),
+    ) {
+        let world = story(&nodes, &events, vec![9], picks, false);
+        let run = world.state.newest().unwrap();
+        prop_assert_eq!(world.status(run), RunStatus::Succeeded);
+        let calm = story(&nodes, &[], vec![9], vec![0], false);
+        let results = |world: &World| -> Vec<_> {
+            let one = world.state.run(run).unwrap();
+            one.stages()
+                .map(|stage| one.gathered(stage.id, "out"))
+                .collect()
+        };
+        // Tasks with equal keys may take each other's results, which are then told by another name.
+        if nodes.iter().all(|node| matches!(node.shape, 0 | 1 | 4)) {
+            prop_assert_eq!(results(&world), results(&calm));
+        }
+    }
+}
