@@ -271,3 +271,91 @@ fn chain(error: &StoreError) -> String {
     }
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    fn remote() -> Remote {
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        let store = Arc::new(InMemory::new());
+        Remote::over(store, Path::from("p/default"), "memory".into(), runtime)
+    }
+
+    fn part(bytes: &[u8]) -> PartRef {
+        PartRef {
+            digest: Digest::of(bytes),
+            bytes: u64::try_from(bytes.len()).unwrap(),
+            rows: 0,
+        }
+    }
+
+    fn put(remote: &Remote, part: &PartRef, bytes: &'static [u8]) {
+        let key = remote.key(&part.digest);
+        let put = remote.store.put(&key, PutPayload::from_static(bytes));
+        remote.runtime.block_on(put).unwrap();
+    }
+
+    fn fetched(remote: &Remote, part: &PartRef) -> Result<Vec<u8>, DataError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("part");
+        remote.fetch(part, &File::create_new(&path).unwrap(), &path)?;
+        Ok(std::fs::read(path).unwrap())
+    }
+
+    #[test]
+    fn a_part_comes_back_in_ranges_as_it_was() {
+        let remote = remote();
+        let bytes: Vec<u8> = (0..20_000_000_u32).map(|i| i.to_le_bytes()[1]).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("part");
+        std::fs::write(&path, &bytes).unwrap();
+        let part = part(&bytes);
+        assert!(!remote.has(&part.digest).unwrap());
+        remote.put(&part.digest, &path).unwrap();
+        remote.put(&part.digest, &path).unwrap();
+        assert!(remote.has(&part.digest).unwrap());
+        assert!(fetched(&remote, &part).unwrap() == bytes);
+    }
+
+    #[test]
+    fn a_part_that_was_changed_on_its_way_is_refused() {
+        let remote = remote();
+        let part = part(b"what it should be");
+        put(&remote, &part, b"what it should b3");
+        let error = fetched(&remote, &part).unwrap_err();
+        assert!(matches!(error, DataError::Damaged { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_part_that_is_cut_short_or_absent_is_refused() {
+        let remote = remote();
+        let part = part(b"whole");
+        let error = fetched(&remote, &part).unwrap_err();
+        assert!(matches!(error, DataError::MissingPart { .. }), "{error}");
+        put(&remote, &part, b"who");
+        assert!(fetched(&remote, &part).is_err());
+    }
+
+    #[test]
+    fn ranges_cover_every_byte_once() {
+        for bytes in [
+            0,
+            1,
+            RANGE_BYTES - 1,
+            RANGE_BYTES,
+            RANGE_BYTES + 1,
+            3 * RANGE_BYTES,
+        ] {
+            let mut next = 0;
+            for range in ranges(bytes) {
+                assert_eq!(range.start, next);
+                assert!(range.end > range.start && range.end - range.start <= RANGE_BYTES);
+                next = range.end;
+            }
+            assert_eq!(next, bytes);
+        }
+    }
+}
