@@ -8,14 +8,6 @@
 //! The API is synchronous and may be called from any plain thread, but not from inside an async
 //! runtime: a store with a remote waits on a runtime of its own. Read [`Store`] first.
 
-#![cfg_attr(
-    test,
-    expect(
-        clippy::unwrap_used,
-        reason = "tests say what they expect by panicking"
-    )
-)]
-
 mod adopt;
 mod blob;
 pub mod content;

@@ -172,10 +172,16 @@ fn parquet_and_csv_outputs_become_parts() {
     assert!(error.contains("format: arrow"), "{error}");
 }
 
+/// Declared columns, and words of the refusal.
+type Case = (
+    &'static [(&'static str, &'static str)],
+    &'static [&'static str],
+);
+
 #[test]
 fn another_schema_is_refused_naming_column_found_and_expected() {
     let bench = Bench::new();
-    let cases: [(&[(&str, &str)], &[&str]); 3] = [
+    let cases: [Case; 3] = [
         (
             &[("sim", "float32")],
             &["'sim'", "float64", "float32", "`schema:`"],
