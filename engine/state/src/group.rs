@@ -19,8 +19,6 @@ pub struct Group {
     pub used: Vec<Digest>,
     /// What local files were found to hold.
     pub files: Vec<FileRecord>,
-    /// Datasets that were computed from others.
-    pub derived: Vec<DerivedRecord>,
 }
 
 impl Group {
@@ -31,7 +29,6 @@ impl Group {
             && self.results.is_empty()
             && self.used.is_empty()
             && self.files.is_empty()
-            && self.derived.is_empty()
     }
 }
 
@@ -58,14 +55,5 @@ pub struct FileRecord {
     /// How it was read: format, variable, columns. One file may be read in several ways.
     pub reading: Digest,
     /// What it holds.
-    pub dataset: Dataset,
-}
-
-/// A dataset that follows from others (gathered, converted), by what it follows from.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DerivedRecord {
-    /// Digest of what it follows from, and how.
-    pub key: Digest,
-    /// The dataset.
     pub dataset: Dataset,
 }

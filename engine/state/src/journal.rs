@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use sunward_core::{Dataset, Digest, Fact, RunId, RunStatus, TaskResult, Timestamp};
+use sunward_core::{Dataset, Digest, Fact, RunId, RunStatus, State, TaskResult, Timestamp};
 
 use crate::error::StateError;
+use crate::fold::Folding;
 use crate::group::{FileStamp, Group, Position};
 
 /// Which facts.
@@ -12,7 +13,7 @@ use crate::group::{FileStamp, Group, Position};
 pub enum Scope {
     /// Those of all runs that are not archived, and of the workers.
     Live,
-    /// Those of one run, archived or not.
+    /// Those of one run, archived or not, and those of engines and workers in between.
     Run(RunId),
 }
 
@@ -54,6 +55,24 @@ pub trait Reader: Send {
     /// # Errors
     /// When the journal cannot be read or is damaged.
     fn replay(&self, scope: Scope, each: &mut dyn FnMut(Fact)) -> Result<(), StateError>;
+
+    /// All that is true of runs that are not archived and of workers: the newest snapshot, and the
+    /// groups after it.
+    ///
+    /// # Errors
+    /// When the journal cannot be read, is damaged, or its facts do not follow from one another.
+    fn fold(&self) -> Result<State, StateError>;
+
+    /// All that is true of one run, archived or not; empty when there is no such run. Of workers it
+    /// tells only that they were there.
+    ///
+    /// # Errors
+    /// When the journal cannot be read, is damaged, or its facts do not follow from one another.
+    fn load_run(&self, run: RunId) -> Result<State, StateError> {
+        let mut folded = Folding::default();
+        self.replay(Scope::Run(run), &mut |fact| folded.apply_alone(&fact))?;
+        folded.finish(self.place())
+    }
 
     /// The position of the newest group.
     ///
@@ -117,18 +136,15 @@ pub trait Reader: Send {
         reading: Digest,
     ) -> Result<Option<Dataset>, StateError>;
 
-    /// A dataset that follows from others.
-    ///
-    /// # Errors
-    /// When the memory cannot be read.
-    fn recall_derived(&self, key: Digest) -> Result<Option<Dataset>, StateError>;
-
     /// Requests to cancel that no engine has taken yet.
     ///
     /// # Errors
     /// When the requests cannot be read.
     fn cancel_requests(&self) -> Result<Vec<CancelRequest>, StateError>;
 }
+
+/// Opens one more eye on a state.
+pub type OpenReader = dyn Fn() -> Result<Box<dyn Reader>, StateError> + Send + Sync;
 
 /// Writes a state. There is one writer at a time.
 pub trait Journal: Reader {
@@ -145,6 +161,15 @@ pub trait Journal: Reader {
     /// When the state cannot be opened once more.
     fn reader(&self) -> Result<Box<dyn Reader>, StateError>;
 
+    /// Opens eyes on the same state wherever it is taken.
+    fn opener(&self) -> Box<OpenReader>;
+
+    /// Writes the state as it was after the newest group, so that folding begins there.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn snapshot(&mut self, state: &State) -> Result<(), StateError>;
+
     /// Moves a finished run's facts out of the live journal into compact form. `Scope::Run` finds
     /// them there; `Scope::Live` sees them no more.
     ///
@@ -158,7 +183,7 @@ pub trait Journal: Reader {
     /// When it cannot be written.
     fn forget_results(&mut self, keys: &[Digest]) -> Result<(), StateError>;
 
-    /// Forgets what was remembered of files and derived datasets.
+    /// Forgets what was remembered of files.
     ///
     /// # Errors
     /// When it cannot be written.

@@ -25,6 +25,7 @@ pub mod blob;
 pub mod conformance;
 pub mod derive;
 pub mod error;
+mod fold;
 pub mod group;
 pub mod journal;
 pub mod lock;
@@ -32,7 +33,7 @@ pub mod sqlite;
 
 pub use derive::digest_params;
 pub use error::StateError;
-pub use group::{DerivedRecord, FileRecord, FileStamp, Group, Position};
-pub use journal::{CancelRequest, Journal, Reader, RunRow, Scope};
+pub use group::{FileRecord, FileStamp, Group, Position};
+pub use journal::{CancelRequest, Journal, OpenReader, Reader, RunRow, Scope};
 pub use lock::{EngineLock, is_engaged};
 pub use sqlite::{Sqlite, SqliteReader};

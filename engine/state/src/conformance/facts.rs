@@ -1,9 +1,9 @@
 //! Stories of facts: order, atomicity, durability.
 
-use sunward_core::RunId;
+use sunward_core::{RunId, RunStatus, State, apply};
 
 use super::Site;
-use super::sample::{facts, finished, group, joined, leased, submitted};
+use super::sample::{ended, facts, finished, group, joined, leased, resolved, submitted, tasks};
 use crate::error::StateError;
 use crate::journal::Scope;
 
@@ -50,7 +50,7 @@ pub fn many_runs_in_one_group_keep_their_order(site: &dyn Site) -> Result<(), St
     Ok(())
 }
 
-/// A run can be folded without the others.
+/// A run can be folded without the others: its own facts, and those of engines and workers in between.
 ///
 /// # Errors
 /// When the journal refuses.
@@ -64,7 +64,8 @@ pub fn facts_of_one_run_are_found_alone(site: &dyn Site) -> Result<(), StateErro
     ]))?;
     engine.append(&group(vec![finished(1, 0, 1), leased(2, 0, 1)]))?;
     let mine = facts(&*engine, Scope::Run(RunId(1)))?;
-    assert_eq!(mine, [submitted(1), leased(1, 0, 1), finished(1, 0, 1)]);
+    let expected = [submitted(1), joined(1), leased(1, 0, 1), finished(1, 0, 1)];
+    assert_eq!(mine, expected, "with the worker that came in between");
     assert!(facts(&*engine, Scope::Run(RunId(3)))?.is_empty());
     Ok(())
 }
@@ -117,5 +118,49 @@ pub fn an_empty_group_changes_nothing(site: &dyn Site) -> Result<(), StateError>
     let before = engine.append(&group(vec![submitted(1)]))?;
     assert_eq!(engine.append(&group(Vec::new()))?, before);
     assert_eq!(facts(&*engine, Scope::Live)?, [submitted(1)]);
+    Ok(())
+}
+
+/// A snapshot and what came after it fold to the same as all facts, also after a reopening, and also
+/// when a run that the snapshot knew was archived.
+///
+/// # Errors
+/// When the journal refuses.
+pub fn a_snapshot_and_its_tail_fold_to_the_same(site: &dyn Site) -> Result<(), StateError> {
+    let mut engine = site.engine()?;
+    let (first, second) = (tasks(1), tasks(2));
+    engine.append(&group(vec![
+        joined(1),
+        first,
+        second,
+        resolved(1),
+        resolved(2),
+    ]))?;
+    engine.append(&group(vec![leased(1, 0, 2), leased(2, 0, 4)]))?;
+    let before = engine.fold()?;
+    engine.snapshot(&before)?;
+    assert_eq!(engine.fold()?, before);
+    let tail = vec![finished(1, 0, 2), finished(2, 0, 3)];
+    engine.append(&group(tail.clone()))?;
+    let mut whole = State::default();
+    for fact in facts(&*engine, Scope::Live)? {
+        assert_eq!(apply(&mut whole, &fact), Ok(()));
+    }
+    assert_eq!(engine.fold()?, whole);
+    drop(engine);
+    let mut engine = site.engine()?;
+    assert_eq!(engine.fold()?, whole);
+    let alone = engine.load_run(RunId(2))?;
+    assert_eq!(alone.run(RunId(2)), whole.run(RunId(2)));
+    engine.append(&group(vec![leased(1, 2, 2), finished(1, 2, 2)]))?;
+    engine.append(&group(vec![ended(1, RunStatus::Succeeded)]))?;
+    let finished = engine.fold()?;
+    engine.snapshot(&finished)?;
+    engine.archive(RunId(1))?;
+    let left = engine.fold()?;
+    assert!(left.run(RunId(1)).is_none());
+    assert_eq!(left.run(RunId(2)), whole.run(RunId(2)));
+    let archived = engine.load_run(RunId(1))?;
+    assert_eq!(archived.run(RunId(1)), finished.run(RunId(1)));
     Ok(())
 }

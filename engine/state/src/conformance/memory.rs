@@ -5,7 +5,7 @@ use sunward_core::{TaskResult, Timestamp};
 use super::Site;
 use super::sample::{dataset, group, key, result};
 use crate::error::StateError;
-use crate::group::{DerivedRecord, FileRecord, FileStamp, Group};
+use crate::group::{FileRecord, FileStamp, Group};
 
 /// Each key gets its own answer, the newest one.
 ///
@@ -115,23 +115,5 @@ pub fn a_changed_file_is_not_recalled(site: &dyn Site) -> Result<(), StateError>
     assert_eq!(engine.recall_file(&rewritten, key(1))?, Some(dataset(2)));
     engine.forget_memory()?;
     assert_eq!(engine.recall_file(&rewritten, key(1))?, None);
-    Ok(())
-}
-
-/// What was made from others need not be made again.
-///
-/// # Errors
-/// When the journal refuses.
-pub fn derived_datasets_are_recalled(site: &dyn Site) -> Result<(), StateError> {
-    let mut engine = site.engine()?;
-    engine.append(&Group {
-        derived: vec![DerivedRecord {
-            key: key(1),
-            dataset: dataset(5),
-        }],
-        ..Group::default()
-    })?;
-    assert_eq!(engine.recall_derived(key(1))?, Some(dataset(5)));
-    assert_eq!(engine.recall_derived(key(2))?, None);
     Ok(())
 }

@@ -11,9 +11,10 @@ pub mod sample;
 use sunward_core::{RunId, Timestamp};
 
 pub use facts::{
-    a_group_comes_whole_or_not_at_all, an_acknowledged_group_outlives_its_writer,
-    an_empty_group_changes_nothing, facts_of_one_run_are_found_alone,
-    groups_fold_in_the_order_they_were_appended, many_runs_in_one_group_keep_their_order,
+    a_group_comes_whole_or_not_at_all, a_snapshot_and_its_tail_fold_to_the_same,
+    an_acknowledged_group_outlives_its_writer, an_empty_group_changes_nothing,
+    facts_of_one_run_are_found_alone, groups_fold_in_the_order_they_were_appended,
+    many_runs_in_one_group_keep_their_order,
 };
 pub use listing::{
     a_reader_sees_what_the_engine_wrote, a_request_to_cancel_reaches_the_engine_once,
@@ -22,8 +23,7 @@ pub use listing::{
     unfinished_runs_are_found_by_path_and_params,
 };
 pub use memory::{
-    a_changed_file_is_not_recalled, derived_datasets_are_recalled,
-    results_are_found_by_key_and_replaced, results_can_be_forgotten,
+    a_changed_file_is_not_recalled, results_are_found_by_key_and_replaced, results_can_be_forgotten,
 };
 
 use crate::error::StateError;

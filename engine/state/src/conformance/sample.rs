@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use sunward_core::{
-    Capacity, Dataset, Digest, Energy, Fact, Generation, Lease, PartRef, Plan, RunId, RunSpec,
-    RunStatus, StageId, Success, TaskResult, Timestamp, WorkerId,
+    Capacity, Dataset, Digest, Energy, Fact, Generation, Lease, PartRef, Plan, PlannedStage, Reads,
+    RunId, RunSpec, RunStatus, StageId, Success, TaskResult, Tasks, Timestamp, WorkerId,
 };
-use sunward_workflows::{Value, Workflow};
+use sunward_workflows::{
+    Action, Cache, Command, Expect, Place, Resources, Retry, Scatter, Span, Stage, Value, Workflow,
+};
 
 use crate::error::StateError;
 use crate::group::Group;
@@ -44,6 +46,69 @@ pub fn submitted(run: u64) -> Fact {
         run: RunId(run),
         at: Timestamp(run * 10),
         spec: spec("/a/workflow.yaml", 1),
+    }
+}
+
+/// A run of one stage with four tasks was submitted.
+#[must_use]
+pub fn tasks(run: u64) -> Fact {
+    let planned = PlannedStage {
+        stage: stage("work"),
+        upstream: Vec::new(),
+        meaning: key(1),
+        ingredients: Vec::new(),
+        reads: Reads::default(),
+        selected: true,
+        force: false,
+        tasks: Some(Tasks::Range(4)),
+    };
+    let mut spec = spec("/a/workflow.yaml", 1);
+    Arc::make_mut(&mut spec).plan.stages.push(planned);
+    Fact::Submitted {
+        run: RunId(run),
+        at: Timestamp(run * 10),
+        spec,
+    }
+}
+
+/// That stage's tasks may run.
+#[must_use]
+pub fn resolved(run: u64) -> Fact {
+    Fact::Resolved {
+        run: RunId(run),
+        stage: StageId(0),
+        inputs: Vec::new(),
+        tasks: Tasks::Range(4),
+    }
+}
+
+/// A stage without inputs and outputs, whose results belong to its run.
+fn stage(name: &str) -> Stage {
+    Stage {
+        name: name.to_owned(),
+        action: Action::Run(Command::Argv(Vec::new())),
+        scatter: Scatter::Range(Value::Int(4)),
+        inputs: [].into_iter().collect(),
+        outputs: [].into_iter().collect(),
+        with: [].into_iter().collect(),
+        needs: Vec::new(),
+        condition: None,
+        env: [].into_iter().collect(),
+        secrets: Vec::new(),
+        files: Vec::new(),
+        python: None,
+        resources: Resources::default(),
+        retry: Retry::default(),
+        timeout_ms: None,
+        tolerate: 0,
+        max_parallel: None,
+        cache: Cache {
+            enabled: false,
+            version: None,
+        },
+        place: Place::default(),
+        expect: Expect::default(),
+        span: Span::default(),
     }
 }
 

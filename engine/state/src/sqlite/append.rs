@@ -23,7 +23,7 @@ impl Sqlite {
         let rows = encode_rows(&group.facts)?;
         let runs = encode_runs(&group.facts)?;
         let results = encode_results(group)?;
-        let memory = encode_memory(group)?;
+        let files = encode_files(group)?;
         let position = self.write("append to the journal", |transaction| {
             for (run, blob) in &rows {
                 transaction
@@ -35,7 +35,7 @@ impl Sqlite {
                 change.write(transaction)?;
             }
             write_results(transaction, group, &results)?;
-            write_memory(transaction, group, &memory)?;
+            write_files(transaction, group, &files)?;
             Ok(position)
         })?;
         if rows.is_empty() {
@@ -209,27 +209,20 @@ fn write_results(
     Ok(())
 }
 
-/// The datasets that a group remembers, encoded: those of files, then derived ones.
-struct Memory {
-    files: Vec<Vec<u8>>,
-    derived: Vec<Vec<u8>>,
+/// The datasets that a group remembers of files, encoded.
+fn encode_files(group: &Group) -> Result<Vec<Vec<u8>>, StateError> {
+    let datasets = group.files.iter().map(|record| &record.dataset);
+    datasets
+        .map(|dataset| blob::encode("a dataset", dataset))
+        .collect()
 }
 
-fn encode_memory(group: &Group) -> Result<Memory, StateError> {
-    let files = group.files.iter().map(|record| &record.dataset);
-    let derived = group.derived.iter().map(|record| &record.dataset);
-    Ok(Memory {
-        files: files
-            .map(|dataset| blob::encode("a dataset", dataset))
-            .collect::<Result<_, _>>()?,
-        derived: derived
-            .map(|dataset| blob::encode("a dataset", dataset))
-            .collect::<Result<_, _>>()?,
-    })
-}
-
-fn write_memory(connection: &Connection, group: &Group, memory: &Memory) -> rusqlite::Result<()> {
-    for (record, dataset) in group.files.iter().zip(&memory.files) {
+fn write_files(
+    connection: &Connection,
+    group: &Group,
+    datasets: &[Vec<u8>],
+) -> rusqlite::Result<()> {
+    for (record, dataset) in group.files.iter().zip(datasets) {
         let stamp = record.stamp;
         connection
             .prepare_cached(
@@ -245,11 +238,6 @@ fn write_memory(connection: &Connection, group: &Group, memory: &Memory) -> rusq
                 stamp.ctime_ns,
                 dataset
             ])?;
-    }
-    for (record, dataset) in group.derived.iter().zip(&memory.derived) {
-        connection
-            .prepare_cached("INSERT OR REPLACE INTO derived(key, dataset) VALUES (?1, ?2)")?
-            .execute(params![record.key.0, dataset])?;
     }
     Ok(())
 }

@@ -4,13 +4,14 @@ use rusqlite::{Connection, params};
 use sunward_core::RunId;
 
 use super::Sqlite;
+use super::read::positions_of;
 use crate::blob::{self, BlobWriter};
 use crate::error::StateError;
 
 /// Bytes of one row of the archive: many small groups become few rows, and no row grows without end.
 const CHUNK_BYTES: usize = 4 << 20;
 
-const ROWS: &str = "SELECT position, blob FROM journal WHERE run = ?1 ORDER BY position";
+const ROW: &str = "SELECT blob FROM journal WHERE position = ?1";
 
 impl Sqlite {
     /// Chunk by chunk, never all of a run in memory; in one transaction, so that a reader finds the
@@ -38,11 +39,14 @@ impl Sqlite {
 
 /// The first of a run's rows that is not as it was written: then nothing is moved.
 fn first_damaged(connection: &Connection, run: RunId) -> rusqlite::Result<Option<(i64, String)>> {
-    let mut statement = connection.prepare_cached(ROWS)?;
-    let mut rows = statement.query([run.0.cast_signed()])?;
-    while let Some(row) = rows.next()? {
-        if let Err(why) = blob::body(row.get_ref(1)?.as_blob().unwrap_or_default()) {
-            return Ok(Some((row.get(0)?, why.into_owned())));
+    let mut select = connection.prepare_cached(ROW)?;
+    for position in positions_of(connection, run)? {
+        let found = select.query_row([position], |row| {
+            let damage = blob::body(row.get_ref(0)?.as_blob().unwrap_or_default()).err();
+            Ok(damage.map(|why| (position, why.into_owned())))
+        })?;
+        if found.is_some() {
+            return Ok(found);
         }
     }
     Ok(None)
@@ -58,12 +62,14 @@ fn move_rows(connection: &Connection, run: RunId) -> rusqlite::Result<()> {
     )?;
     let mut insert =
         connection.prepare_cached("INSERT INTO archive(run, chunk, blob) VALUES (?1, ?2, ?3)")?;
-    let mut statement = connection.prepare_cached(ROWS)?;
-    let mut rows = statement.query([id])?;
+    let mut select = connection.prepare_cached(ROW)?;
     let mut writer = BlobWriter::default();
-    while let Some(row) = rows.next()? {
-        let bytes = row.get_ref(1)?.as_blob().unwrap_or_default();
-        writer.push_body(blob::body(bytes).unwrap_or_default());
+    for position in positions_of(connection, run)? {
+        select.query_row([position], |row| {
+            let bytes = row.get_ref(0)?.as_blob().unwrap_or_default();
+            writer.push_body(blob::body(bytes).unwrap_or_default());
+            Ok(())
+        })?;
         if writer.len() >= CHUNK_BYTES {
             chunk += 1;
             insert.execute(params![id, chunk, writer.finish()])?;

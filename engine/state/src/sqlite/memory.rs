@@ -78,10 +78,6 @@ impl SqliteReader {
         )
     }
 
-    pub(super) fn read_derived(&self, key: Digest) -> Result<Option<Dataset>, StateError> {
-        self.read_dataset("SELECT dataset FROM derived WHERE key = ?1", [key.0])
-    }
-
     fn read_dataset(&self, sql: &str, params: impl Params) -> Result<Option<Dataset>, StateError> {
         let bytes: Option<Vec<u8>> = self
             .connection

@@ -6,15 +6,16 @@ mod memory;
 mod read;
 mod requests;
 mod schema;
+mod snapshot;
 
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
-use sunward_core::{Dataset, Digest, Fact, RunId, TaskResult, Timestamp};
+use sunward_core::{Dataset, Digest, Fact, RunId, State, TaskResult, Timestamp};
 
 use crate::error::StateError;
 use crate::group::{FileStamp, Group, Position};
-use crate::journal::{CancelRequest, Journal, Reader, RunRow, Scope};
+use crate::journal::{CancelRequest, Journal, OpenReader, Reader, RunRow, Scope};
 use crate::lock::EngineLock;
 
 pub use requests::request_cancel;
@@ -122,6 +123,10 @@ impl Reader for SqliteReader {
         self.replay_facts(scope, each)
     }
 
+    fn fold(&self) -> Result<State, StateError> {
+        self.fold_live()
+    }
+
     fn newest_position(&self) -> Result<Position, StateError> {
         self.read_newest_position()
     }
@@ -172,10 +177,6 @@ impl Reader for SqliteReader {
         self.read_file(stamp, reading)
     }
 
-    fn recall_derived(&self, key: Digest) -> Result<Option<Dataset>, StateError> {
-        self.read_derived(key)
-    }
-
     fn cancel_requests(&self) -> Result<Vec<CancelRequest>, StateError> {
         self.read_cancel_requests()
     }
@@ -188,6 +189,10 @@ impl Reader for Sqlite {
 
     fn replay(&self, scope: Scope, each: &mut dyn FnMut(Fact)) -> Result<(), StateError> {
         self.eye.replay(scope, each)
+    }
+
+    fn fold(&self) -> Result<State, StateError> {
+        self.eye.fold()
     }
 
     fn newest_position(&self) -> Result<Position, StateError> {
@@ -233,10 +238,6 @@ impl Reader for Sqlite {
         self.eye.recall_file(stamp, reading)
     }
 
-    fn recall_derived(&self, key: Digest) -> Result<Option<Dataset>, StateError> {
-        self.eye.recall_derived(key)
-    }
-
     fn cancel_requests(&self) -> Result<Vec<CancelRequest>, StateError> {
         self.eye.cancel_requests()
     }
@@ -251,6 +252,15 @@ impl Journal for Sqlite {
         Ok(Box::new(SqliteReader::at(&self.eye.path)?))
     }
 
+    fn opener(&self) -> Box<OpenReader> {
+        let path = self.eye.path.clone();
+        Box::new(move || Ok(Box::new(SqliteReader::at(&path)?)))
+    }
+
+    fn snapshot(&mut self, state: &State) -> Result<(), StateError> {
+        self.write_snapshot(state)
+    }
+
     fn archive(&mut self, run: RunId) -> Result<(), StateError> {
         self.archive_run(run)
     }
@@ -261,7 +271,7 @@ impl Journal for Sqlite {
 
     fn forget_memory(&mut self) -> Result<(), StateError> {
         self.write("forget what was remembered of files", |transaction| {
-            transaction.execute_batch("DELETE FROM files; DELETE FROM derived;")
+            transaction.execute_batch("DELETE FROM files;")
         })
     }
 

@@ -1,6 +1,6 @@
 //! Facts and the listing of runs, read.
 
-use rusqlite::{Params, Row, Statement};
+use rusqlite::{Connection, Params, Row, Statement};
 use sunward_core::{Digest, Fact, RunId, RunStatus, Timestamp};
 
 use super::SqliteReader;
@@ -28,23 +28,22 @@ impl SqliteReader {
                 self.replay_rows("journal", &mut rows, [], each)?;
             }
             Scope::Run(run) => {
-                let id = [run.0.cast_signed()];
                 let mut archived = transaction
                     .prepare_cached("SELECT chunk, blob FROM archive WHERE run = ?1 ORDER BY chunk")
                     .map_err(&fault)?;
-                self.replay_rows("archive", &mut archived, id, each)?;
-                let mut rows = transaction
-                    .prepare_cached(
-                        "SELECT position, blob FROM journal WHERE run = ?1 ORDER BY position",
-                    )
+                self.replay_rows("archive", &mut archived, [run.0.cast_signed()], each)?;
+                let mut row = transaction
+                    .prepare_cached("SELECT position, blob FROM journal WHERE position = ?1")
                     .map_err(&fault)?;
-                self.replay_rows("journal", &mut rows, id, each)?;
+                for position in positions_of(&transaction, run).map_err(&fault)? {
+                    self.replay_rows("journal", &mut row, [position], each)?;
+                }
             }
         }
         Ok(())
     }
 
-    fn replay_rows(
+    pub(super) fn replay_rows(
         &self,
         table: &'static str,
         statement: &mut Statement<'_>,
@@ -98,6 +97,28 @@ impl SqliteReader {
         }
         Ok(listing)
     }
+}
+
+/// Where a run's rows are in the live journal, with those of engines and workers in between: an engine
+/// that started in the middle of a run took away what was leased.
+pub(super) fn positions_of(connection: &Connection, run: RunId) -> rusqlite::Result<Vec<i64>> {
+    let mut of_run = connection
+        .prepare_cached("SELECT position FROM journal WHERE run = ?1 ORDER BY position")?;
+    let mut positions: Vec<i64> = of_run
+        .query_map([run.0.cast_signed()], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let (Some(first), Some(last)) = (positions.first(), positions.last()) else {
+        return Ok(positions);
+    };
+    let mut between = connection.prepare_cached(
+        "SELECT position FROM journal WHERE run = 0 AND position BETWEEN ?1 AND ?2",
+    )?;
+    let between: Vec<i64> = between
+        .query_map([first, last], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    positions.extend(between);
+    positions.sort_unstable();
+    Ok(positions)
 }
 
 fn run_row(row: &Row<'_>, run: RunId, status: RunStatus) -> rusqlite::Result<RunRow> {

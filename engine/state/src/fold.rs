@@ -1,0 +1,67 @@
+//! Facts folded into what is true.
+
+use std::path::Path;
+
+use sunward_core::{Capacity, Fact, State, WorkerId, apply};
+
+use crate::error::StateError;
+
+/// A state that is being folded; the first fact that does not follow stops it.
+#[derive(Debug, Default)]
+pub(crate) struct Folding {
+    state: State,
+    refused: Option<String>,
+}
+
+impl Folding {
+    /// From what was true before.
+    pub(crate) const fn onto(state: State) -> Self {
+        Self {
+            state,
+            refused: None,
+        }
+    }
+
+    /// Applies a fact of a run that is folded alone. Workers that came before the run did are not told
+    /// of: who holds a lease is taken to have come, with nothing to offer; who leaves unknown is of no
+    /// concern.
+    pub(crate) fn apply_alone(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Leased { worker, .. } if !self.knows(*worker) => {
+                self.apply(&Fact::WorkerJoined {
+                    worker: *worker,
+                    capacity: Capacity {
+                        cpus: 0,
+                        memory_bytes: 0,
+                        gpus: 0,
+                    },
+                });
+                self.apply(fact);
+            }
+            Fact::WorkerLost { worker } if !self.knows(*worker) => {}
+            _ => self.apply(fact),
+        }
+    }
+
+    fn knows(&self, worker: WorkerId) -> bool {
+        self.state.workers().any(|(known, _)| known == worker)
+    }
+
+    pub(crate) fn apply(&mut self, fact: &Fact) {
+        if self.refused.is_none()
+            && let Err(why) = apply(&mut self.state, fact)
+        {
+            self.refused = Some(why.to_string());
+        }
+    }
+
+    pub(crate) fn finish(self, path: &Path) -> Result<State, StateError> {
+        match self.refused {
+            None => Ok(self.state),
+            Some(why) => Err(StateError::Inconsistent {
+                path: path.to_path_buf(),
+                why,
+            }),
+        }
+    }
+}
