@@ -19,6 +19,11 @@ pub enum DriveError {
         /// Why not.
         source: std::io::Error,
     },
+    /// All workers are gone.
+    #[error(
+        "the worker stopped, so nothing can run any more. Finished tasks are kept: running the same command again goes on where it stopped"
+    )]
+    NoWorker,
     /// A thread of the loop ended before its time.
     #[error(
         "the {what} stopped unexpectedly. This is a mistake in sunward; please report it. Running the same command again goes on where it stopped"

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sunward_core::{Dataset, Failure, RunId, RunSpec, StageId, TaskResult, Tasks};
-use sunward_state::{DerivedRecord, FileRecord, Reader, StateError};
+use sunward_state::{FileRecord, Reader, StateError};
 
 /// What is to be found out about one stage.
 #[derive(Clone, Debug)]
@@ -26,8 +26,26 @@ pub struct Resolution {
     pub answer: Result<(Vec<Dataset>, Tasks), Failure>,
     /// What local files were found to hold.
     pub files: Vec<FileRecord>,
-    /// Datasets that were made from others.
-    pub derived: Vec<DerivedRecord>,
+}
+
+impl Resolution {
+    /// The stage cannot start.
+    #[must_use]
+    pub const fn failed(failure: Failure) -> Self {
+        Self {
+            answer: Err(failure),
+            files: Vec::new(),
+        }
+    }
+
+    /// These inputs and tasks, and nothing to remember.
+    #[must_use]
+    pub const fn known(inputs: Vec<Dataset>, tasks: Tasks) -> Self {
+        Self {
+            answer: Ok((inputs, tasks)),
+            files: Vec::new(),
+        }
+    }
 }
 
 /// Reads, converts and counts. Called from several threads at once.

@@ -1,10 +1,10 @@
 //! Everything that arrives at the loop comes through one door, in order.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use sunward_protocol::Envelope;
-use sunward_state::{Position, StateError};
+use sunward_state::StateError;
 
 use crate::hands::Answer;
 
@@ -29,7 +29,9 @@ pub(crate) enum Arrival {
     /// A slow question was answered.
     Answered(Box<Answer>),
     /// The journal's writer has done what it was given.
-    Written(Result<Position, StateError>),
+    Written(Result<(), StateError>),
+    /// The journal's writer will never do anything again.
+    WriterGone,
 }
 
 /// The receiving end; the loop's own. It is unbounded, but what may be under way is not: a worker
@@ -78,9 +80,6 @@ impl Inbox {
 
     /// Waits for the next arrival, at most so long.
     pub(crate) fn next_within(&self, patience: Duration) -> Option<Arrival> {
-        match self.receiver.recv_timeout(patience) {
-            Ok(arrival) => Some(arrival),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.receiver.recv_timeout(patience).ok()
     }
 }

@@ -7,7 +7,7 @@
 //! This room must not decide anything itself, execute tasks, or print. It never changes the state but
 //! by applying facts.
 //!
-//! Read [`Setup`] first, then `engine` (the loop) and `hands` (slow questions).
+//! Read [`Setup`] and [`run`] first, then `engine` (the loop) and `hands` (slow questions).
 
 #![cfg_attr(
     test,
@@ -21,17 +21,28 @@
 )]
 
 pub mod clock;
+mod crew;
+mod engine;
 pub mod error;
 pub mod event;
 pub mod hands;
 pub mod inbox;
+mod local;
+mod onlooker;
+mod pending;
+mod questions;
 pub mod setup;
 pub mod transport;
+mod view;
+mod writer;
 
 pub use clock::{Clock, SystemClock};
+pub use engine::run;
 pub use error::DriveError;
 pub use event::Event;
 pub use hands::{Hands, Resolution, ResolveRequest};
 pub use inbox::{Control, Inbox, Line, inbox};
+pub use local::LocalHands;
+pub use onlooker::Observer;
 pub use setup::{Ended, Limits, Setup, Start};
 pub use transport::Transport;

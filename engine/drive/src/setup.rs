@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sunward_core::{RunId, RunSpec, RunStatus};
+use sunward_core::{RunId, RunSpec, RunStatus, State};
 use sunward_state::Journal;
 
 use crate::clock::Clock;
@@ -79,4 +79,6 @@ pub struct Ended {
     pub run: RunId,
     /// How it stands.
     pub status: RunStatus,
+    /// All that is true of it.
+    pub state: State,
 }

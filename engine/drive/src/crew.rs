@@ -1,0 +1,95 @@
+//! The workers that are there, and which jobs each was told of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sunward_core::{Lease, RunId, StageId, State, WorkerId};
+use sunward_protocol::{Job, ToWorker};
+
+use crate::transport::Transport;
+use crate::view;
+
+/// The workers that are there.
+pub(crate) struct Crew {
+    transport: Box<dyn Transport>,
+    /// For each worker, the stages it was told of.
+    told: BTreeMap<WorkerId, BTreeSet<(RunId, StageId)>>,
+    /// Jobs by stage: many workers get the same one.
+    jobs: BTreeMap<(RunId, StageId), Arc<Job>>,
+    /// Somebody was here once.
+    manned: bool,
+}
+
+impl Crew {
+    pub(crate) fn new(transport: Box<dyn Transport>) -> Self {
+        Self {
+            transport,
+            told: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            manned: false,
+        }
+    }
+
+    /// A worker is there, knowing nothing.
+    pub(crate) fn joined(&mut self, worker: WorkerId) {
+        self.manned = true;
+        self.told.insert(worker, BTreeSet::new());
+    }
+
+    /// A worker is gone.
+    pub(crate) fn left(&mut self, worker: WorkerId) {
+        self.told.remove(&worker);
+    }
+
+    /// True when workers were here and all have left.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.manned && self.told.is_empty()
+    }
+
+    /// Sends one message.
+    pub(crate) fn send(&mut self, worker: WorkerId, message: ToWorker) {
+        if self.told.contains_key(&worker) {
+            self.transport.send(worker, message);
+        }
+    }
+
+    /// Gives a worker a lease, with the job if it has not heard of it.
+    pub(crate) fn dispatch(&mut self, state: &State, worker: WorkerId, lease: Lease) {
+        let stage = (lease.run, lease.stage);
+        let Some(told) = self.told.get_mut(&worker) else {
+            // It left after the lease was decided; the brain has heard, or will.
+            return;
+        };
+        if told.insert(stage) {
+            let job = match self.jobs.get(&stage) {
+                Some(job) => Arc::clone(job),
+                None => {
+                    let Some(job) = view::job(state, lease.run, lease.stage) else {
+                        return;
+                    };
+                    let job = Arc::new(job);
+                    self.jobs.insert(stage, Arc::clone(&job));
+                    job
+                }
+            };
+            self.transport.send(worker, ToWorker::Job(job));
+        }
+        self.transport.send(worker, ToWorker::Lease(lease));
+    }
+
+    /// Nothing more of a run will come.
+    pub(crate) fn forget(&mut self, run: RunId) {
+        self.jobs.retain(|(of, _), _| *of != run);
+        for (worker, told) in &mut self.told {
+            told.retain(|(of, _)| *of != run);
+            self.transport.send(*worker, ToWorker::Forget { run });
+        }
+    }
+
+    /// All are to leave.
+    pub(crate) fn stop_all(&mut self) {
+        for worker in self.told.keys() {
+            self.transport.send(*worker, ToWorker::Stop);
+        }
+    }
+}

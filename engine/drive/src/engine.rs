@@ -1,0 +1,470 @@
+//! The loop: take in what arrived, decide, apply, hand the group to the journal, release its orders.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sunward_core::{
+    Digest, Input, Order, RunId, RunStatus, StageId, State, Step, TaskResult, advance, apply,
+    decide, next_wakeup,
+};
+use sunward_protocol::{Envelope, FromWorker, ToWorker};
+use sunward_state::Reader;
+
+use crate::clock::Clock;
+use crate::crew::Crew;
+use crate::error::DriveError;
+use crate::event::Event;
+use crate::hands::{Answer, Resolution};
+use crate::inbox::{Arrival, Control, Inbox};
+use crate::onlooker::{Observer, Onlooker};
+use crate::pending::Pending;
+use crate::questions::Questions;
+use crate::setup::{Ended, Limits, Setup, Start};
+use crate::view;
+use crate::writer::Writer;
+
+/// Keys looked up in one go: between two goes, what arrived is taken in.
+const LOOKUP_KEYS: usize = 4096;
+
+/// Facts (by weight) after which a free writer gets its group even while more is arriving.
+const EARLY_WEIGHT: usize = 8192;
+
+/// How long the loop sleeps when nothing at all is due: only a guard against a lost wake-up.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Drives one run to its end, or until it is interrupted.
+///
+/// It returns once the last group is durable and workers were told to stop. `observer` is called from
+/// this thread, between two decisions: it must be quick.
+///
+/// # Errors
+/// When the journal fails, or no worker is left. What was acknowledged is durable all the same, and
+/// the run can be resumed.
+pub fn run(setup: Setup, start: Start, observer: &mut Observer<'_>) -> Result<Ended, DriveError> {
+    let (mut engine, begin) = Engine::open(setup, start, observer)?;
+    let outcome = engine.drive(begin);
+    engine.crew.stop_all();
+    outcome.map(|status| Ended {
+        run: engine.run,
+        status,
+        state: engine.state,
+    })
+}
+
+/// A question that the brain put and nobody has answered yet.
+enum Question {
+    Resolve {
+        run: RunId,
+        stage: StageId,
+    },
+    Lookup {
+        run: RunId,
+        stage: StageId,
+        first: u32,
+        keys: VecDeque<Digest>,
+    },
+}
+
+/// Whether the loop goes on.
+enum Course {
+    On,
+    Over(RunStatus),
+}
+
+struct Engine<'a, 'o> {
+    run: RunId,
+    state: State,
+    clock: Box<dyn Clock>,
+    inbox: Inbox,
+    limits: Limits,
+    crew: Crew,
+    eye: Box<dyn Reader>,
+    writer: Writer,
+    questions: Questions,
+    /// What comes before everything that arrives: answers that were found at once.
+    asked: VecDeque<Question>,
+    pending: Pending,
+    /// Orders of the group that is being written.
+    released: Vec<Order>,
+    onlooker: Onlooker<'a, 'o>,
+    requests_looked_at: Instant,
+    take_requests: bool,
+    interrupted: bool,
+    /// The run has ended, and all that is left is to put it away.
+    closing: Option<RunStatus>,
+}
+
+impl<'a, 'o> Engine<'a, 'o> {
+    fn open(
+        setup: Setup,
+        start: Start,
+        observer: &'a mut Observer<'o>,
+    ) -> Result<(Self, Input), DriveError> {
+        let journal = setup.journal;
+        let (run, state, begin) = view::beginning(&*journal, start)?;
+        let eye = journal.reader()?;
+        let opener = journal.opener();
+        let line = setup.inbox.line();
+        let engine = Self {
+            run,
+            state,
+            clock: setup.clock,
+            limits: setup.limits,
+            crew: Crew::new(setup.transport),
+            eye,
+            writer: Writer::start(journal, line.clone())?,
+            questions: Questions::new(
+                setup.hands,
+                Arc::from(opener),
+                line,
+                setup.limits.questions.get(),
+            ),
+            inbox: setup.inbox,
+            asked: VecDeque::new(),
+            pending: Pending::default(),
+            released: Vec::new(),
+            onlooker: Onlooker::new(run, observer, setup.limits.progress_every),
+            requests_looked_at: Instant::now(),
+            take_requests: false,
+            interrupted: false,
+            closing: None,
+        };
+        Ok((engine, begin))
+    }
+
+    fn drive(&mut self, begin: Input) -> Result<RunStatus, DriveError> {
+        let span = view::run_span(&self.state, self.run, &begin);
+        let _entered = span.enter();
+        self.decide(Input::Start)?;
+        self.decide(begin)?;
+        self.onlooker.began(&self.state);
+        loop {
+            if let Course::Over(status) = self.turn()? {
+                return Ok(status);
+            }
+            if let Some(arrival) = self.wait()
+                && let Course::Over(status) = self.take_in(arrival)?
+            {
+                return Ok(status);
+            }
+        }
+    }
+
+    /// Does all that can be done without waiting.
+    fn turn(&mut self) -> Result<Course, DriveError> {
+        loop {
+            self.hand_over()?;
+            if self.is_full() {
+                return Ok(Course::On);
+            }
+            if let Some(arrival) = self.inbox.try_next() {
+                if let Course::Over(status) = self.take_in(arrival)? {
+                    return Ok(Course::Over(status));
+                }
+            } else if !self.answer_one()? && !self.advance()? {
+                break;
+            }
+        }
+        self.look_for_requests()?;
+        self.wake_brain()?;
+        self.onlooker.progress(&self.state);
+        self.hand_over()?;
+        Ok(Course::On)
+    }
+
+    /// Waits for the next arrival or until something is due.
+    fn wait(&mut self) -> Option<Arrival> {
+        let mut patience = IDLE;
+        if let Some(at) = next_wakeup(&self.state) {
+            patience = patience.min(Duration::from_millis(at.since_ms(self.clock.now())));
+        }
+        if let Some(due) = self.onlooker.due_in() {
+            patience = patience.min(due);
+        }
+        let looked = self.requests_looked_at.elapsed();
+        patience = patience.min(self.limits.requests_every.saturating_sub(looked));
+        // A moment that has not quite come yet would be waited for in circles.
+        self.inbox
+            .next_within(patience.max(Duration::from_millis(1)))
+    }
+
+    /// True when so much waits for the journal that nothing more is taken in.
+    fn is_full(&self) -> bool {
+        self.writer.is_busy() && self.pending.weight() >= self.limits.waiting_facts
+    }
+
+    fn take_in(&mut self, arrival: Arrival) -> Result<Course, DriveError> {
+        match arrival {
+            Arrival::Worker(envelope) => self.hear(envelope)?,
+            Arrival::Control(control) => return self.obey(control),
+            Arrival::Answered(answer) => self.take_answer(*answer)?,
+            Arrival::Written(Ok(())) => return self.release(),
+            Arrival::Written(Err(error)) => return Err(error.into()),
+            Arrival::WriterGone => {
+                return Err(DriveError::Broken {
+                    what: "journal's writer",
+                });
+            }
+        }
+        Ok(Course::On)
+    }
+
+    fn hear(&mut self, envelope: Envelope) -> Result<(), DriveError> {
+        let worker = envelope.worker;
+        match envelope.message {
+            FromWorker::Hello { capacity } => {
+                self.crew.joined(worker);
+                self.decide(Input::WorkerJoined { worker, capacity })
+            }
+            FromWorker::Started { tasks } => {
+                self.onlooker
+                    .tell(&Event::Executing { tasks: &tasks }, &self.state);
+                Ok(())
+            }
+            FromWorker::Ended { ends } => self.decide(Input::Ended { worker, ends }),
+            FromWorker::Notice { line } => {
+                self.onlooker
+                    .tell(&Event::Notice { line: &line }, &self.state);
+                Ok(())
+            }
+            FromWorker::Goodbye => {
+                self.crew.left(worker);
+                self.decide(Input::WorkerLost { worker })?;
+                if self.crew.is_deserted() && self.closing.is_none() && !self.interrupted {
+                    return Err(DriveError::NoWorker);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn obey(&mut self, control: Control) -> Result<Course, DriveError> {
+        match control {
+            Control::Interrupt if !self.interrupted => {
+                self.interrupted = true;
+                self.decide(Input::Interrupt)?;
+            }
+            Control::Interrupt | Control::Stop => return Ok(Course::Over(RunStatus::Interrupted)),
+            Control::Cancel => self.decide(Input::Cancel { run: self.run })?,
+        }
+        Ok(Course::On)
+    }
+
+    fn take_answer(&mut self, answer: Answer) -> Result<(), DriveError> {
+        let resolution = answer.resolution?;
+        self.resolved(answer.run, answer.stage, resolution)
+    }
+
+    fn resolved(
+        &mut self,
+        run: RunId,
+        stage: StageId,
+        resolution: Resolution,
+    ) -> Result<(), DriveError> {
+        self.pending.group.files.extend(resolution.files);
+        self.decide(Input::Resolved {
+            run,
+            stage,
+            answer: resolution.answer,
+        })
+    }
+
+    /// Decides what an input means, and makes it so in memory.
+    fn decide(&mut self, input: Input) -> Result<(), DriveError> {
+        let step = decide(&self.state, self.clock.now(), input);
+        self.take(step)
+    }
+
+    /// Lets the brain go one step further by itself; false when it has nothing to do.
+    fn advance(&mut self) -> Result<bool, DriveError> {
+        let step = advance(&self.state, self.clock.now());
+        let moved = !step.facts.is_empty() || !step.orders.is_empty();
+        self.take(step)?;
+        Ok(moved)
+    }
+
+    fn take(&mut self, step: Step) -> Result<(), DriveError> {
+        for fact in step.facts {
+            apply(&mut self.state, &fact).map_err(|why| DriveError::Illegal {
+                run: self.run,
+                why: why.to_string(),
+            })?;
+            view::remember_results(&self.state, &fact, &mut self.pending.group);
+            self.onlooker.note(&fact, &self.state);
+            self.pending.push(fact);
+        }
+        for order in step.orders {
+            self.sort(order);
+        }
+        Ok(())
+    }
+
+    /// Questions change nothing outside, so they need not wait for the journal; their answers become
+    /// facts after those that made them be asked. Everything else waits.
+    fn sort(&mut self, order: Order) {
+        match order {
+            Order::Resolve { run, stage } => {
+                self.asked.push_back(Question::Resolve { run, stage });
+            }
+            Order::Lookup {
+                run,
+                stage,
+                first,
+                keys,
+            } => self.asked.push_back(Question::Lookup {
+                run,
+                stage,
+                first,
+                keys: keys.into(),
+            }),
+            Order::Dispatch { .. } | Order::Revoke { .. } | Order::Close { .. } => {
+                self.pending.orders.push(order);
+            }
+        }
+    }
+
+    /// Answers one question, or a slice of it; false when there is none.
+    fn answer_one(&mut self) -> Result<bool, DriveError> {
+        let Some(question) = self.asked.pop_front() else {
+            return Ok(false);
+        };
+        match question {
+            Question::Resolve { run, stage } => self.resolve(run, stage)?,
+            Question::Lookup {
+                run,
+                stage,
+                first,
+                keys,
+            } => self.look_up(run, stage, first, keys)?,
+        }
+        Ok(true)
+    }
+
+    fn resolve(&mut self, run: RunId, stage: StageId) -> Result<(), DriveError> {
+        let Some(request) = view::resolve_request(&self.state, run, stage) else {
+            return Ok(());
+        };
+        match self.questions.hands().glance(&request, &*self.eye)? {
+            Some(resolution) => self.resolved(run, stage, resolution),
+            None => self.questions.ask(request),
+        }
+    }
+
+    fn look_up(
+        &mut self,
+        run: RunId,
+        stage: StageId,
+        first: u32,
+        mut keys: VecDeque<Digest>,
+    ) -> Result<(), DriveError> {
+        let slice: Vec<Digest> = keys.drain(..keys.len().min(LOOKUP_KEYS)).collect();
+        let count = u32::try_from(slice.len()).unwrap_or(u32::MAX);
+        let found = self.eye.lookup_results(&slice)?;
+        let mut hits: Vec<(u32, TaskResult)> = Vec::new();
+        for ((index, key), result) in (first..).zip(&slice).zip(found) {
+            if let Some(result) = result
+                && self.questions.hands().holds(&result)
+            {
+                self.pending.group.used.push(*key);
+                hits.push((index, result));
+            }
+        }
+        if !keys.is_empty() {
+            self.asked.push_back(Question::Lookup {
+                run,
+                stage,
+                first: first.saturating_add(count),
+                keys,
+            });
+        }
+        self.decide(Input::LookedUp {
+            run,
+            stage,
+            first,
+            count,
+            hits,
+        })
+    }
+
+    /// Gives the writer what waits, when it is free and there is something to write.
+    fn hand_over(&mut self) -> Result<(), DriveError> {
+        let more_to_come = !self.asked.is_empty() && self.pending.weight() < EARLY_WEIGHT;
+        if self.writer.is_busy() || self.pending.is_empty() || more_to_come {
+            return Ok(());
+        }
+        while self.advance()? && self.pending.weight() < self.limits.waiting_facts {}
+        let (group, orders) = self.pending.take(self.clock.now());
+        self.released = orders;
+        self.writer
+            .append(group, std::mem::take(&mut self.take_requests))
+    }
+
+    /// The group is durable: its orders leave.
+    fn release(&mut self) -> Result<Course, DriveError> {
+        self.writer.answered();
+        if let Some(status) = self.closing {
+            return Ok(Course::Over(status));
+        }
+        for order in std::mem::take(&mut self.released) {
+            match order {
+                Order::Dispatch { worker, lease } => {
+                    self.crew.dispatch(&self.state, worker, lease);
+                    self.onlooker
+                        .tell(&Event::Leased { lease: &lease }, &self.state);
+                }
+                Order::Revoke { worker, run } => {
+                    self.crew.send(worker, ToWorker::Revoke { run });
+                }
+                Order::Close { run, status } => return self.close(run, status),
+                Order::Resolve { .. } | Order::Lookup { .. } => {}
+            }
+        }
+        Ok(Course::On)
+    }
+
+    /// The run has ended, and that is durable.
+    fn close(&mut self, run: RunId, status: RunStatus) -> Result<Course, DriveError> {
+        self.crew.forget(run);
+        self.onlooker.ended(status, &self.state);
+        match status {
+            RunStatus::Succeeded | RunStatus::Failed | RunStatus::Cancelled => {
+                self.closing = Some(status);
+                self.writer.archive(run)?;
+                Ok(Course::On)
+            }
+            RunStatus::Running | RunStatus::Held | RunStatus::Interrupted => {
+                Ok(Course::Over(status))
+            }
+        }
+    }
+
+    /// Sees whether another process wants the run cancelled.
+    fn look_for_requests(&mut self) -> Result<(), DriveError> {
+        if self.requests_looked_at.elapsed() < self.limits.requests_every {
+            return Ok(());
+        }
+        self.requests_looked_at = Instant::now();
+        let requests = self.eye.cancel_requests()?;
+        if requests.is_empty() {
+            return Ok(());
+        }
+        // The rows go with the group that holds the fact, so that none is lost in between.
+        self.take_requests = true;
+        if requests.iter().any(|request| request.run == self.run) {
+            let run = self.run;
+            self.onlooker
+                .tell(&Event::CancelRequested { run }, &self.state);
+            self.decide(Input::Cancel { run })?;
+        }
+        Ok(())
+    }
+
+    /// Tells the brain that a moment it waited for has come.
+    fn wake_brain(&mut self) -> Result<(), DriveError> {
+        match next_wakeup(&self.state) {
+            Some(at) if at <= self.clock.now() => self.decide(Input::Tick),
+            Some(_) | None => Ok(()),
+        }
+    }
+}

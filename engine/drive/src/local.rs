@@ -1,0 +1,347 @@
+//! Hands on one machine: files beside the workflow, and the store.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_schema::{Schema, SchemaRef};
+use sunward_core::{
+    Dataset, DatasetKind, Failure, FailureKind, PlannedStage, RunSpec, TaskResult, Tasks,
+};
+use sunward_data::{DataError, FileMemory, SourceOptions, Store};
+use sunward_state::{FileRecord, FileStamp, Reader, StateError};
+use sunward_workflows::{Form, Input, Reference, Scatter, Slicing, Value, to_arrow_field};
+
+use crate::hands::{Hands, Resolution, ResolveRequest};
+use crate::view::folder;
+
+/// Rows that a table scattered one task a row may have: each becomes a value in the journal and in
+/// memory. Larger ones are cut with `rows: N`.
+const ROW_TASKS: u64 = 100_000;
+
+/// Reads local files into the store, gathers what tasks gave, counts rows and parts.
+#[derive(Clone, Debug)]
+pub struct LocalHands {
+    store: Store,
+}
+
+impl LocalHands {
+    /// On this store.
+    #[must_use]
+    pub const fn new(store: Store) -> Self {
+        Self { store }
+    }
+}
+
+impl Hands for LocalHands {
+    fn glance(
+        &self,
+        request: &ResolveRequest,
+        _memory: &dyn Reader,
+    ) -> Result<Option<Resolution>, StateError> {
+        Ok(plain(request).map(|(inputs, tasks)| Resolution::known(inputs, tasks)))
+    }
+
+    fn resolve(
+        &self,
+        request: &ResolveRequest,
+        memory: &dyn Reader,
+    ) -> Result<Resolution, StateError> {
+        let recall = Recall {
+            memory,
+            found: RefCell::new(Vec::new()),
+            fault: RefCell::new(None),
+        };
+        let answer = self.find(request, &recall);
+        if let Some(fault) = recall.fault.into_inner() {
+            return Err(fault);
+        }
+        Ok(Resolution {
+            answer,
+            files: recall.found.into_inner(),
+        })
+    }
+
+    fn holds(&self, result: &TaskResult) -> bool {
+        // A store that cannot be asked holds nothing: the task runs, and meets the store's error.
+        result
+            .ports
+            .iter()
+            .all(|dataset| self.store.is_available(dataset).unwrap_or(false))
+    }
+}
+
+/// Inputs and tasks that are plain to see: every input is one dataset as it was given, and the tasks
+/// do not depend on rows that would have to be read.
+fn plain(request: &ResolveRequest) -> Option<(Vec<Dataset>, Tasks)> {
+    let planned = request.spec.plan.stage(request.stage)?;
+    let mut inputs = Vec::with_capacity(planned.stage.inputs.len());
+    for (input, sources) in planned.stage.inputs.values().zip(&request.upstream) {
+        let [Some(datasets)] = sources.as_slice() else {
+            return None;
+        };
+        let [dataset] = datasets.as_slice() else {
+            return None;
+        };
+        if !input.columns.is_empty() {
+            return None;
+        }
+        inputs.push(dataset.clone());
+    }
+    let tasks = counted(planned, &inputs)?;
+    Some((inputs, tasks))
+}
+
+/// A stage's tasks, where counting is enough.
+fn counted(planned: &PlannedStage, inputs: &[Dataset]) -> Option<Tasks> {
+    if let Some(tasks) = &planned.tasks {
+        return Some(tasks.clone());
+    }
+    let Scatter::Input { port, slicing } = &planned.stage.scatter else {
+        return None;
+    };
+    let dataset = inputs.get(planned.stage.inputs.get_index_of(port)?)?;
+    match slicing {
+        Slicing::Rows(rows_per_task) if dataset.kind == DatasetKind::Table => Some(Tasks::Rows {
+            port: port.clone(),
+            rows_per_task: *rows_per_task,
+            rows: dataset.rows,
+        }),
+        Slicing::Parts => Some(Tasks::Parts {
+            port: port.clone(),
+            count: u32::try_from(filled_parts(dataset)).ok()?,
+        }),
+        Slicing::Rows(_) | Slicing::Row => None,
+    }
+}
+
+/// A table without rows has one part all the same, which holds its schema and is nobody's task.
+fn filled_parts(dataset: &Dataset) -> usize {
+    if dataset.kind == DatasetKind::Table && dataset.rows == 0 {
+        return 0;
+    }
+    dataset.parts.len()
+}
+
+impl LocalHands {
+    fn find(
+        &self,
+        request: &ResolveRequest,
+        memory: &Recall<'_>,
+    ) -> Result<(Vec<Dataset>, Tasks), Failure> {
+        let Some(planned) = request.spec.plan.stage(request.stage) else {
+            return Err(refusal("the stage is not in the run's plan".to_owned()));
+        };
+        let mut inputs = Vec::with_capacity(planned.stage.inputs.len());
+        for ((port, input), upstream) in planned.stage.inputs.iter().zip(&request.upstream) {
+            let dataset = self
+                .input(&request.spec, input, upstream, memory)
+                .map_err(|error| failure(&format!("input '{port}'"), &error))?;
+            inputs.push(dataset);
+        }
+        let tasks = self.tasks(planned, &inputs)?;
+        Ok((inputs, tasks))
+    }
+
+    /// One input: what its sources hold, one after the other.
+    fn input(
+        &self,
+        spec: &RunSpec,
+        input: &Input,
+        upstream: &[Option<Vec<Dataset>>],
+        memory: &Recall<'_>,
+    ) -> Result<Dataset, DataError> {
+        // Columns of a file are picked while it is read; those of a dataset afterwards.
+        let all_files = upstream.iter().all(Option::is_none);
+        let options = SourceOptions {
+            format: None,
+            variable: input.variable.clone(),
+            rows: input.rows,
+            columns: if all_files {
+                input.columns.clone()
+            } else {
+                Vec::new()
+            },
+        };
+        let mut datasets = Vec::new();
+        for (source, upstream) in input.from.iter().zip(upstream) {
+            match upstream {
+                Some(gathered) if gathered.is_empty() => {
+                    datasets.push(self.nothing(spec, source)?);
+                }
+                Some(gathered) => datasets.extend_from_slice(gathered),
+                None => {
+                    for path in paths(spec, source)? {
+                        datasets.push(self.file(&path, input.form, &options, memory)?);
+                    }
+                }
+            }
+        }
+        let joined = self.store.concat(&datasets)?;
+        if input.columns.is_empty() || all_files || joined.kind != DatasetKind::Table {
+            return Ok(joined);
+        }
+        self.store.select(&joined, &input.columns)
+    }
+
+    fn file(
+        &self,
+        path: &str,
+        form: Form,
+        options: &SourceOptions,
+        memory: &Recall<'_>,
+    ) -> Result<Dataset, DataError> {
+        match form {
+            Form::File => self.store.read_blob(path, memory),
+            Form::Arrow | Form::Parquet | Form::Csv => {
+                self.store.read_source(path, options, memory)
+            }
+        }
+    }
+
+    /// What a port gives when no task gave anything: no rows of its declared columns.
+    fn nothing(&self, spec: &RunSpec, source: &Reference) -> Result<Dataset, DataError> {
+        let declared = match source {
+            Reference::Port { stage, port } => spec
+                .workflow
+                .stages
+                .get(stage)
+                .and_then(|stage| stage.outputs.get(port))
+                .and_then(|output| output.schema.as_ref()),
+            Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
+        };
+        let fields = declared
+            .and_then(|columns| {
+                let fields = columns.iter().map(to_arrow_field);
+                fields.collect::<Result<Vec<_>, _>>().ok()
+            })
+            .ok_or_else(|| {
+                DataError::NoSuch(
+                    "no task gave anything, and no schema is declared; declare the output's \
+                     columns with `schema:`"
+                        .to_owned(),
+                )
+            })?;
+        let schema: SchemaRef = Arc::new(Schema::new(fields));
+        self.store.empty(schema)
+    }
+
+    fn tasks(&self, planned: &PlannedStage, inputs: &[Dataset]) -> Result<Tasks, Failure> {
+        if let Some(tasks) = counted(planned, inputs) {
+            return Ok(tasks);
+        }
+        let Scatter::Input { port, .. } = &planned.stage.scatter else {
+            return Err(refusal("how the stage scatters is not known".to_owned()));
+        };
+        let dataset = planned
+            .stage
+            .inputs
+            .get_index_of(port)
+            .and_then(|at| inputs.get(at))
+            .ok_or_else(|| refusal(format!("it scatters over '{port}', which it has not")))?;
+        if dataset.kind != DatasetKind::Table {
+            return Err(refusal(format!(
+                "it scatters over rows of '{port}', which is no table; `parts: true` scatters over \
+                 files"
+            )));
+        }
+        self.store
+            .items(dataset, ROW_TASKS)
+            .map(Tasks::Items)
+            .map_err(|error| failure(&format!("scatter over '{port}'"), &error))
+    }
+}
+
+/// The files that a source means: absolute, or relative to the workflow's file.
+fn paths(spec: &RunSpec, source: &Reference) -> Result<Vec<String>, DataError> {
+    let absolute = |path: &str| {
+        if path.contains("://") {
+            return path.to_owned();
+        }
+        let path: PathBuf = Path::new(&folder(&spec.path)).join(path);
+        path.display().to_string()
+    };
+    match source {
+        Reference::Path(path) => Ok(vec![absolute(path)]),
+        Reference::Url(url) => Ok(vec![url.clone()]),
+        Reference::Param(name) => {
+            let texts = match spec.params.get(name) {
+                Some(Value::String(path)) => Some(vec![absolute(path)]),
+                Some(Value::List(list)) => list
+                    .iter()
+                    .map(|value| match value {
+                        Value::String(path) => Some(absolute(path)),
+                        _ => None,
+                    })
+                    .collect(),
+                _ => None,
+            };
+            texts.ok_or_else(|| {
+                DataError::NoSuch(format!(
+                    "param '{name}' holds no path; give it one with `-p {name}=PATH`"
+                ))
+            })
+        }
+        Reference::Port { stage, port } => Err(DataError::NoSuch(format!(
+            "{stage}.{port} is nobody's output"
+        ))),
+    }
+}
+
+fn failure(place: &str, error: &DataError) -> Failure {
+    Failure {
+        kind: if error.is_infrastructure() {
+            FailureKind::Infrastructure
+        } else {
+            FailureKind::Input
+        },
+        message: format!("{place}: {error}"),
+        log_tail: String::new(),
+    }
+}
+
+const fn refusal(message: String) -> Failure {
+    Failure {
+        kind: FailureKind::Input,
+        message,
+        log_tail: String::new(),
+    }
+}
+
+/// The state's memory of files, as the store asks for it.
+struct Recall<'a> {
+    memory: &'a dyn Reader,
+    found: RefCell<Vec<FileRecord>>,
+    /// The first time the memory could not be read.
+    fault: RefCell<Option<StateError>>,
+}
+
+impl FileMemory for Recall<'_> {
+    fn get(&self, stamp: &sunward_data::FileStamp) -> Option<Dataset> {
+        match self.memory.recall_file(&stamp_of(stamp), stamp.reading) {
+            Ok(known) => known,
+            Err(fault) => {
+                self.fault.borrow_mut().get_or_insert(fault);
+                None
+            }
+        }
+    }
+
+    fn put(&self, stamp: &sunward_data::FileStamp, dataset: &Dataset) {
+        self.found.borrow_mut().push(FileRecord {
+            stamp: stamp_of(stamp),
+            reading: stamp.reading,
+            dataset: dataset.clone(),
+        });
+    }
+}
+
+const fn stamp_of(stamp: &sunward_data::FileStamp) -> FileStamp {
+    FileStamp {
+        device: stamp.device,
+        inode: stamp.inode,
+        size: stamp.size,
+        mtime_ns: stamp.mtime_ns,
+        ctime_ns: stamp.ctime_ns,
+    }
+}

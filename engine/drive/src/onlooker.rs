@@ -1,0 +1,118 @@
+//! Tells an onlooker what happens, not more often than it can be read.
+
+use std::time::{Duration, Instant};
+
+use sunward_core::{Fact, RunId, RunStatus, State, TaskId};
+
+use crate::event::Event;
+
+/// Called with what happened and the state as it now is.
+pub type Observer<'o> = dyn FnMut(&Event<'_>, &State) + 'o;
+
+/// The observer, and when it was told of progress last.
+pub(crate) struct Onlooker<'a, 'o> {
+    run: RunId,
+    observer: &'a mut Observer<'o>,
+    every: Duration,
+    told: Option<Instant>,
+    changed: bool,
+}
+
+impl<'a, 'o> Onlooker<'a, 'o> {
+    pub(crate) const fn new(run: RunId, observer: &'a mut Observer<'o>, every: Duration) -> Self {
+        Self {
+            run,
+            observer,
+            every,
+            told: None,
+            changed: false,
+        }
+    }
+
+    /// Tells of one thing at once.
+    pub(crate) fn tell(&mut self, event: &Event<'_>, state: &State) {
+        (self.observer)(event, state);
+    }
+
+    /// The run has begun, or goes on.
+    pub(crate) fn began(&mut self, state: &State) {
+        let run = self.run;
+        self.tell(&Event::Began { run }, state);
+    }
+
+    /// The run is over; what changed since the last time is told first.
+    pub(crate) fn ended(&mut self, status: RunStatus, state: &State) {
+        let run = self.run;
+        tracing::info!(%run, ?status, "run ended");
+        self.tell(&Event::Progress, state);
+        self.tell(&Event::Ended { run, status }, state);
+        self.changed = false;
+    }
+
+    /// A fact became true: failures are told at once, all else counts as progress.
+    pub(crate) fn note(&mut self, fact: &Fact, state: &State) {
+        self.changed = true;
+        match fact {
+            Fact::Failed {
+                run,
+                stage,
+                index,
+                failure,
+                retry_at,
+                ..
+            } => {
+                let task = TaskId {
+                    run: *run,
+                    stage: *stage,
+                    index: *index,
+                };
+                tracing::warn!(%run, stage = stage.0, index, kind = ?failure.kind, "attempt failed");
+                let retry_at = *retry_at;
+                self.tell(
+                    &Event::Failed {
+                        task,
+                        failure,
+                        retry_at,
+                    },
+                    state,
+                );
+            }
+            Fact::Unresolvable {
+                run,
+                stage,
+                failure,
+            } => {
+                tracing::warn!(%run, stage = stage.0, "stage cannot start");
+                let (run, stage) = (*run, *stage);
+                self.tell(
+                    &Event::Unresolvable {
+                        run,
+                        stage,
+                        failure,
+                    },
+                    state,
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells of progress, if there was any and it is time.
+    pub(crate) fn progress(&mut self, state: &State) {
+        if self.due_in() == Some(Duration::ZERO) {
+            self.changed = false;
+            self.told = Some(Instant::now());
+            self.tell(&Event::Progress, state);
+        }
+    }
+
+    /// When progress is to be told, if there was any.
+    pub(crate) fn due_in(&self) -> Option<Duration> {
+        if !self.changed {
+            return None;
+        }
+        Some(self.told.map_or(Duration::ZERO, |told| {
+            self.every.saturating_sub(told.elapsed())
+        }))
+    }
+}

@@ -1,0 +1,62 @@
+//! What waits for the journal's writer: a group, and the orders that leave with it.
+
+use sunward_core::{Fact, Order, Timestamp};
+use sunward_state::Group;
+
+/// Facts that are true in memory and not yet durable, with the orders that depend on them.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    pub(crate) group: Group,
+    pub(crate) orders: Vec<Order>,
+    weight: usize,
+}
+
+impl Pending {
+    /// Adds a fact that was applied.
+    pub(crate) fn push(&mut self, fact: Fact) {
+        self.weight += weight_of(&fact);
+        self.group.facts.push(fact);
+    }
+
+    /// About how many tasks its facts speak of.
+    pub(crate) const fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// True when there is nothing to write and nothing to do.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.group.is_empty() && self.orders.is_empty()
+    }
+
+    /// All of it, as formed now; a new one begins.
+    pub(crate) fn take(&mut self, now: Timestamp) -> (Group, Vec<Order>) {
+        let mut taken = std::mem::take(self);
+        taken.group.at = now;
+        (taken.group, taken.orders)
+    }
+}
+
+fn weight_of(fact: &Fact) -> usize {
+    match fact {
+        Fact::Finished { successes, .. } => successes.len(),
+        Fact::LookedUp { hits, .. } | Fact::Shared { hits, .. } => hits.len(),
+        Fact::Lost { indices, .. } | Fact::Readied { indices, .. } => indices.len(),
+        Fact::EngineStarted { .. }
+        | Fact::Submitted { .. }
+        | Fact::Resumed { .. }
+        | Fact::Reopened { .. }
+        | Fact::ResolveRequested { .. }
+        | Fact::Resolved { .. }
+        | Fact::Unresolvable { .. }
+        | Fact::LookupRequested { .. }
+        | Fact::Leased { .. }
+        | Fact::Failed { .. }
+        | Fact::Skipped { .. }
+        | Fact::CancelRequested { .. }
+        | Fact::InterruptRequested { .. }
+        | Fact::RunEnded { .. }
+        | Fact::WorkerJoined { .. }
+        | Fact::WorkerLost { .. } => 1,
+    }
+    .max(1)
+}

@@ -1,0 +1,157 @@
+//! What the loop reads out of the state: where to begin, jobs, requests, keys of results.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use sunward_core::{Fact, Input, PlannedStage, RunId, RunState, StageId, State, TaskKeys};
+use sunward_protocol::Job;
+use sunward_state::{Group, Reader, StateError};
+use sunward_workflows::Reference;
+use tracing::Span;
+
+use crate::hands::ResolveRequest;
+use crate::setup::Start;
+
+/// The run that is driven, the state it begins with, and what to tell the brain. Other runs are not
+/// folded: they cannot change what this one does.
+pub(crate) fn beginning(
+    journal: &dyn Reader,
+    start: Start,
+) -> Result<(RunId, State, Input), StateError> {
+    match start {
+        Start::Submit(spec) => {
+            let run = journal.next_run_id()?;
+            Ok((run, State::default(), Input::Submit { run, spec }))
+        }
+        Start::Resume { run, spec } => {
+            let state = load(journal, run)?;
+            Ok((run, state, Input::Resume { run, spec }))
+        }
+        Start::Retry { run } => Ok((run, load(journal, run)?, Input::Retry { run })),
+    }
+}
+
+fn load(journal: &dyn Reader, run: RunId) -> Result<State, StateError> {
+    let state = journal.load_run(run)?;
+    if state.run(run).is_none() {
+        return Err(StateError::NoRun {
+            run,
+            path: journal.place().to_path_buf(),
+        });
+    }
+    Ok(state)
+}
+
+/// The span of a run.
+pub(crate) fn run_span(state: &State, run: RunId, begin: &Input) -> Span {
+    let spec = match begin {
+        Input::Submit { spec, .. } | Input::Resume { spec, .. } => Some(spec),
+        _ => state.run(run).map(|run| &run.spec),
+    };
+    let workflow = spec.map_or("", |spec| spec.workflow.name.as_str());
+    tracing::info_span!("run", %run, workflow)
+}
+
+/// Puts the results that a fact holds among those that other runs may use.
+pub(crate) fn remember_results(state: &State, fact: &Fact, group: &mut Group) {
+    let Fact::Finished {
+        run,
+        stage,
+        successes,
+    } = fact
+    else {
+        return;
+    };
+    let Some(stage) = state.run(*run).and_then(|run| run.stage(*stage)) else {
+        return;
+    };
+    let Some(tasks) = stage.tasks().filter(|_| is_shared(stage.planned)) else {
+        return;
+    };
+    let keys = TaskKeys::new(stage.planned, stage.inputs(), tasks);
+    group.results.extend(
+        successes
+            .iter()
+            .map(|success| (keys.key(success.index), success.result.clone())),
+    );
+}
+
+/// Whether other runs may use a stage's results.
+fn is_shared(stage: &PlannedStage) -> bool {
+    stage.stage.cache.enabled && !stage.reads.run
+}
+
+/// What is to be found out about a stage; `None` when there is no such stage.
+pub(crate) fn resolve_request(
+    state: &State,
+    run_id: RunId,
+    stage_id: StageId,
+) -> Option<ResolveRequest> {
+    let run = state.run(run_id)?;
+    let stage = run.stage(stage_id)?;
+    let upstream = stage.planned.stage.inputs.values().map(|input| {
+        let sources = input.from.iter().map(|source| match source {
+            Reference::Port { stage, port } => {
+                let from = run.spec.plan.find(stage)?;
+                run.gathered(from, port)
+            }
+            Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
+        });
+        sources.collect()
+    });
+    Some(ResolveRequest {
+        run: run_id,
+        stage: stage_id,
+        upstream: upstream.collect(),
+        spec: std::sync::Arc::clone(&run.spec),
+    })
+}
+
+/// What a worker must know of a stage; `None` when it is not resolved.
+pub(crate) fn job(state: &State, run_id: RunId, stage_id: StageId) -> Option<Job> {
+    let run = state.run(run_id)?;
+    let view = run.stage(stage_id)?;
+    let stage = &view.planned.stage;
+    Some(Job {
+        run: run_id,
+        workflow: run.spec.workflow.name.clone(),
+        stage_id,
+        params: run.spec.params.clone(),
+        inputs: stage
+            .inputs
+            .keys()
+            .cloned()
+            .zip(view.inputs().iter().cloned())
+            .collect(),
+        tasks: view.tasks()?.clone(),
+        statuses: before(run, stage_id)
+            .into_iter()
+            .filter_map(|id| run.stage(id))
+            .map(|stage| (stage.name().to_owned(), stage.status_word().to_owned()))
+            .collect(),
+        folder: folder(&run.spec.path),
+        stage: stage.clone(),
+    })
+}
+
+/// All stages upstream of one, near and far.
+fn before(run: &RunState, stage: StageId) -> BTreeSet<StageId> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![stage];
+    while let Some(next) = open.pop() {
+        let upstream = run.stage(next).map(|stage| &stage.planned.upstream);
+        for id in upstream.into_iter().flatten() {
+            if found.insert(*id) {
+                open.push(*id);
+            }
+        }
+    }
+    found
+}
+
+/// The folder of a workflow's file.
+pub(crate) fn folder(path: &str) -> String {
+    Path::new(path)
+        .parent()
+        .map_or_else(|| ".".to_owned(), |folder| folder.display().to_string())
+}

@@ -1,0 +1,120 @@
+//! The thread that owns the journal: it writes one group after the other.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use sunward_core::RunId;
+use sunward_state::{Group, Journal, StateError};
+
+use crate::error::DriveError;
+use crate::inbox::{Arrival, Line};
+
+/// What the writer is given.
+enum Work {
+    /// Write this; take other processes' requests away with it.
+    Append { group: Group, take_requests: bool },
+    /// Move a finished run out of the way.
+    Archive(RunId),
+}
+
+/// The journal's writer. At most one piece of work is under way, so that all that comes up meanwhile
+/// becomes one group.
+pub(crate) struct Writer {
+    work: Option<Sender<Work>>,
+    thread: Option<JoinHandle<()>>,
+    busy: bool,
+}
+
+impl Writer {
+    /// Starts the thread; its answers arrive as [`Arrival::Written`].
+    pub(crate) fn start(journal: Box<dyn Journal>, line: Line) -> Result<Self, DriveError> {
+        let (sender, receiver) = channel();
+        let thread = std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || serve(journal, &receiver, &line))
+            .map_err(|source| DriveError::Thread {
+                purpose: "for the journal",
+                source,
+            })?;
+        Ok(Self {
+            work: Some(sender),
+            thread: Some(thread),
+            busy: false,
+        })
+    }
+
+    /// True while something is being written.
+    pub(crate) const fn is_busy(&self) -> bool {
+        self.busy
+    }
+
+    /// The writer has answered.
+    pub(crate) const fn answered(&mut self) {
+        self.busy = false;
+    }
+
+    /// Gives it a group. Only when it is not busy.
+    pub(crate) fn append(&mut self, group: Group, take_requests: bool) -> Result<(), DriveError> {
+        self.give(Work::Append {
+            group,
+            take_requests,
+        })
+    }
+
+    /// Gives it a run to archive. Only when it is not busy.
+    pub(crate) fn archive(&mut self, run: RunId) -> Result<(), DriveError> {
+        self.give(Work::Archive(run))
+    }
+
+    fn give(&mut self, work: Work) -> Result<(), DriveError> {
+        debug_assert!(!self.busy, "the writer is given one thing at a time");
+        self.busy = true;
+        self.work
+            .as_ref()
+            .and_then(|sender| sender.send(work).ok())
+            .ok_or(DriveError::Broken {
+                what: "journal's writer",
+            })
+    }
+}
+
+impl Drop for Writer {
+    /// Waits until what it was given is written and the journal is closed.
+    fn drop(&mut self) {
+        self.work = None;
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+fn serve(mut journal: Box<dyn Journal>, work: &Receiver<Work>, line: &Line) {
+    let _farewell = Farewell(line.clone());
+    while let Ok(work) = work.recv() {
+        let answer = match work {
+            Work::Append {
+                group,
+                take_requests,
+            } => append(journal.as_mut(), &group, take_requests),
+            Work::Archive(run) => journal.archive(run),
+        };
+        drop(line.0.send(Arrival::Written(answer)));
+    }
+}
+
+fn append(journal: &mut dyn Journal, group: &Group, take_requests: bool) -> Result<(), StateError> {
+    journal.append(group)?;
+    if take_requests {
+        journal.take_cancel_requests()?;
+    }
+    Ok(())
+}
+
+/// Tells the loop that the thread is gone, also when it panicked: the loop must not wait for ever.
+struct Farewell(Line);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        drop(self.0.0.send(Arrival::WriterGone));
+    }
+}
