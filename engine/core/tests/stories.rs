@@ -706,3 +706,55 @@ fn a_stage_never_has_more_leases_than_max_parallel() {
     assert_eq!(world.status(run), RunStatus::Succeeded);
     assert_eq!(world.most_flights, 3);
 }
+
+#[test]
+fn a_stage_that_takes_all_memory_leaves_cores_to_others() {
+    let mut world = World::with_cores(8);
+    world.submit(
+        flow()
+            .stage(
+                stage("greedy")
+                    .range(50)
+                    .uncached()
+                    .edit(|stage| stage.resources.memory_bytes = Some(1 << 30)),
+            )
+            .stage(stage("light").range(50).uncached())
+            .spec(),
+    );
+    while world.answer_one() {}
+    let names: Vec<String> = world
+        .flights
+        .iter()
+        .map(|flight| world.stage_name(flight.task))
+        .collect();
+    assert_eq!(names.iter().filter(|name| *name == "greedy").count(), 2);
+    assert_eq!(names.iter().filter(|name| *name == "light").count(), 14);
+}
+
+#[test]
+fn a_worker_that_drops_everything_does_not_keep_a_task_for_ever() {
+    for wall_us in [0, 10] {
+        let mut world = World::with_cores(1);
+        world.wall_us = wall_us;
+        world.fate = Box::new(|_, _, _| fails(FailureKind::Cancelled));
+        let run = world.submit(flow().stage(stage("a").uncached()).spec());
+        world.settle();
+        assert_eq!(world.status(run), RunStatus::Failed);
+        assert_eq!(world.ran("a"), 20);
+    }
+}
+
+#[test]
+fn a_run_that_stands_still_can_be_cancelled() {
+    let mut world = World::with_cores(1);
+    let run = world.submit(flow().stage(stage("map").range(9).uncached()).spec());
+    while world.answer_one() {}
+    world.land_one();
+    world.crash();
+    assert_eq!(world.status(run), RunStatus::Interrupted);
+    world.give(Input::Cancel { run });
+    world.settle();
+    assert_eq!(world.status(run), RunStatus::Cancelled);
+    assert_eq!(world.count(run, "map", TaskStatus::Cancelled), 8);
+    world.assert_replays();
+}

@@ -1,7 +1,5 @@
 //! Ready tasks go to workers with room: ahead of what they run, so that none idles between tasks.
 
-use std::collections::BTreeMap;
-
 use crate::fact::Fact;
 use crate::ids::{Generation, RunId, StageId, Timestamp, WorkerId, place};
 use crate::input::Capacity;
@@ -70,14 +68,18 @@ pub(super) fn lease(state: &State, now: Timestamp, step: &mut Step) {
 
 /// Gives one worker of one stage's tasks what it has room for.
 fn give(room: &mut Room<'_>, source: &mut Source<'_>, now: Timestamp, step: &mut Step) {
-    let target = target(source.planned, source.stage, room.worker.capacity);
-    let each = FULL.div_ceil(u64::from(target));
-    while room.load < FULL {
+    let capacity = room.worker.capacity;
+    let each = share(source.planned, source.stage, capacity);
+    let slots = cores(source.planned, capacity).min(devices(source.planned, capacity));
+    let held = room.worker.held.get(&(source.run, source.id)).copied();
+    let mut left = target(source.stage, slots).saturating_sub(held.unwrap_or(0));
+    while room.load < FULL && left > 0 {
         let wanted = (FULL - room.load).div_ceil(each);
         let wanted = u32::try_from(wanted).unwrap_or(LEASE_LIMIT);
-        let Some(lease) = source.next(wanted.min(LEASE_LIMIT)) else {
+        let Some(lease) = source.next(wanted.min(left).min(LEASE_LIMIT)) else {
             return;
         };
+        left -= lease.count;
         room.load += each * u64::from(lease.count);
         step.facts.push(Fact::Leased {
             worker: room.id,
@@ -91,23 +93,27 @@ fn give(room: &mut Room<'_>, source: &mut Source<'_>, now: Timestamp, step: &mut
     }
 }
 
-/// How much of what it should hold a worker holds, in millionths. A worker that holds half of what
-/// it should of each of two stages is full.
+/// How much of what its cores can do ahead a worker holds, in millionths. A worker that holds half
+/// of what it should of each of two stages is full.
 fn load(state: &State, worker: &Worker) -> u64 {
-    let stages: &BTreeMap<(RunId, StageId), u32> = &worker.held;
-    stages
+    worker
+        .held
         .iter()
         .filter_map(|((run, id), held)| {
             let (planned, stage) = state.runs.get(run)?.get(*id)?;
-            let target = target(planned, stage, worker.capacity);
-            Some(FULL.div_ceil(u64::from(target)) * u64::from(*held))
+            Some(share(planned, stage, worker.capacity) * u64::from(*held))
         })
         .sum()
 }
 
-/// How many tasks of a stage a worker should hold that holds nothing else.
-fn target(planned: &PlannedStage, stage: &StageState, capacity: Capacity) -> u32 {
-    let slots = slots(planned, capacity);
+/// What one task of a stage adds to a worker's load. Only cores count here, so that a stage that
+/// takes all memory with one task does not keep cores from others.
+fn share(planned: &PlannedStage, stage: &StageState, capacity: Capacity) -> u64 {
+    FULL.div_ceil(u64::from(target(stage, cores(planned, capacity))))
+}
+
+/// How many tasks of a stage a worker should hold that can run `slots` of them at once.
+fn target(stage: &StageState, slots: u32) -> u32 {
     let Some(mean_us) = stage.ledger.mean_us() else {
         return slots.saturating_mul(2);
     };
@@ -117,18 +123,23 @@ fn target(planned: &PlannedStage, stage: &StageState, capacity: Capacity) -> u32
         .clamp(slots, LEASE_LIMIT.max(slots))
 }
 
-/// How many tasks of a stage a worker can run at once, roughly: it admits exactly. A task that asks
-/// for more cores than there are gets all of them.
-fn slots(planned: &PlannedStage, capacity: Capacity) -> u32 {
-    let resources = &planned.stage.resources;
+/// For how many tasks of a stage a worker has cores, at least one: a task that asks for more cores
+/// than there are gets all of them.
+fn cores(planned: &PlannedStage, capacity: Capacity) -> u32 {
     let cores = capacity.cpus.max(1);
-    let mut slots = cores / resources.cpus.clamp(1, cores);
+    cores / planned.stage.resources.cpus.clamp(1, cores)
+}
+
+/// For how many tasks of a stage a worker has memory and devices, roughly: it admits exactly.
+fn devices(planned: &PlannedStage, capacity: Capacity) -> u32 {
+    let resources = &planned.stage.resources;
+    let mut slots = u32::MAX;
     if let Some(memory) = resources.memory_bytes.filter(|memory| *memory > 0) {
         let fit = capacity.memory_bytes / memory;
-        slots = slots.min(u32::try_from(fit).unwrap_or(u32::MAX));
+        slots = u32::try_from(fit).unwrap_or(u32::MAX);
     }
-    let devices = gpus(&resources.gpus);
-    if let Some(fit) = capacity.gpus.checked_div(devices)
+    // Without any device, what asks for one runs on the cores.
+    if let Some(fit) = capacity.gpus.checked_div(gpus(&resources.gpus))
         && capacity.gpus > 0
     {
         slots = slots.min(fit);

@@ -178,7 +178,8 @@ pub(super) fn failed(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
     let mut freed = Freed::default();
     let run = get(state, *id)?;
     freed.one(current(run, stage, index, *generation)?);
-    let stopped = failure.kind == FailureKind::Cancelled;
+    let stopping = run.stopping.is_some();
+    let stopped = failure.kind == FailureKind::Cancelled && (stopping || retry_at.is_some());
     let event = match retry_at {
         Some(_) => TaskEvent::Defer,
         None if stopped && run.stopping == Some(Stopping::Cancel) => TaskEvent::Cancel,
@@ -206,7 +207,8 @@ pub(super) fn failed(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
         let tries = one.tries.entry(index).or_default();
         match failure.kind {
             FailureKind::Infrastructure => tries.uncharged += 1,
-            FailureKind::Cancelled => {}
+            FailureKind::Cancelled if stopping => {}
+            FailureKind::Cancelled => tries.uncharged += 1,
             FailureKind::Exit(_)
             | FailureKind::Signal(_)
             | FailureKind::Timeout

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::retrying::retry_at;
+use super::workers::is_hopeless;
 use crate::fact::{Fact, Success};
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{RunId, StageId, TaskId, Timestamp, place};
@@ -38,7 +39,10 @@ pub(super) fn ended(state: &State, now: Timestamp, ends: Vec<TaskEnd>) -> Step {
                 },
             ),
             Outcome::Failed(ref failure) => {
-                if failure.kind == FailureKind::Cancelled && end.wall_us == 0 {
+                if failure.kind == FailureKind::Cancelled
+                    && end.wall_us == 0
+                    && !is_hopeless(state, end.task)
+                {
                     facts.dropped(end.task);
                 } else if let Some(fact) = failed(state, now, &end, failure) {
                     facts.other.push(fact);
@@ -128,7 +132,8 @@ fn failed(state: &State, now: Timestamp, end: &TaskEnd, failure: &Failure) -> Op
     let retry_at = match (run.stopping, failure.kind) {
         (Some(Stopping::Cancel), _) => None,
         // Stopped by the engine, or by a worker that leaves: it goes on as if it had not begun.
-        (Some(Stopping::Interrupt) | None, FailureKind::Cancelled) => Some(now),
+        (Some(Stopping::Interrupt), FailureKind::Cancelled) => Some(now),
+        (None, FailureKind::Cancelled) => (!is_hopeless(state, end.task)).then_some(now),
         (
             Some(Stopping::Interrupt) | None,
             FailureKind::Exit(_)

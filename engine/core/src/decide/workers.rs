@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::retrying::UNCHARGED_LIMIT;
 use crate::fact::Fact;
 use crate::failure::{Failure, FailureKind};
-use crate::ids::{Generation, RunId, StageId, WorkerId, place};
+use crate::ids::{Generation, RunId, StageId, TaskId, WorkerId, place};
 use crate::input::{Capacity, Energy};
 use crate::order::Step;
 use crate::state::{RunState, State};
@@ -55,7 +55,7 @@ fn dropped(state: &State, worker: WorkerId) -> Vec<Fact> {
         };
         let (given_up, again): (Vec<u32>, Vec<u32>) = indices
             .into_iter()
-            .partition(|index| one.stopping.is_none() && is_hopeless(one, stage, *index));
+            .partition(|&index| is_hopeless(state, TaskId { run, stage, index }));
         facts.extend(
             given_up
                 .into_iter()
@@ -72,11 +72,15 @@ fn dropped(state: &State, worker: WorkerId) -> Vec<Fact> {
     facts
 }
 
-/// Whether a task was lost as often as it may be.
-fn is_hopeless(run: &RunState, id: StageId, index: u32) -> bool {
-    run.get(id)
-        .and_then(|(_, stage)| stage.tries.get(&index))
-        .is_some_and(|tries| tries.uncharged + 1 >= UNCHARGED_LIMIT)
+/// Whether a task was lost as often as it may be. While its run is being stopped nothing is.
+pub(super) fn is_hopeless(state: &State, task: TaskId) -> bool {
+    state.runs.get(&task.run).is_some_and(|run| {
+        run.stopping.is_none()
+            && run
+                .get(task.stage)
+                .and_then(|(_, stage)| stage.tries.get(&task.index))
+                .is_some_and(|tries| tries.uncharged + 1 >= UNCHARGED_LIMIT)
+    })
 }
 
 fn give_up(run: &RunState, id: StageId, index: u32) -> Option<Fact> {
