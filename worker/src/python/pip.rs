@@ -123,13 +123,17 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// An interpreter with pip, made for the tools alone: the host's may have none, or refuse to be
-    /// used for installing.
+    /// An interpreter with pip: the one asked for if it has a recent one, which is then only used
+    /// to ask and to fetch; else one made for the tools alone.
     pub(super) fn pip(&self, python: &Python) -> Result<PathBuf, PythonError> {
         let interpreter = self.interpreter(python)?;
+        let words = ["-m", "pip", "--version"].map(OsStr::new);
+        let said = self.run(&interpreter, &words)?;
+        if said.succeeded && is_recent(&said.stdout) {
+            return Ok(interpreter);
+        }
         let digest = name_of("python tools", &[&interpreter.display().to_string()]).to_hex();
         let folder = self.home.join(format!("tools-{}", &digest[..16]));
-        let inner = folder.join("bin/python");
         let _lock = self.lock("tools")?;
         let done = folder.join("complete");
         if !done.exists() {
@@ -140,7 +144,7 @@ impl<'a> Tools<'a> {
             )?;
             fs::write(&done, "").map_err(PythonError::io("write", &done))?;
         }
-        Ok(inner)
+        Ok(folder.join("bin/python"))
     }
 
     /// Holds a lock on some name below the home, against other processes and threads.
@@ -194,6 +198,17 @@ impl<'a> Tools<'a> {
             stderr: read_back(&mut stderr).map_err(failed)?,
         })
     }
+}
+
+/// Whether this pip, as `pip 23.2.1 from …`, can report and can work on another interpreter.
+fn is_recent(version: &str) -> bool {
+    let mut numbers = version
+        .split_whitespace()
+        .nth(1)
+        .unwrap_or_default()
+        .split('.')
+        .map(|number| number.parse::<u32>().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(22), Some(3))
 }
 
 fn read_back(file: &mut File) -> std::io::Result<String> {
@@ -250,5 +265,16 @@ impl Outcome {
         } else {
             errors.join("; ")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_recent;
+
+    #[test]
+    fn an_old_pip_is_told_from_a_recent_one() {
+        assert!(is_recent("pip 23.2.1 from /usr/lib (python 3.11)") && is_recent("pip 22.3"));
+        assert!(!is_recent("pip 22.2.9 from x") && !is_recent("pip 9.0") && !is_recent(""));
     }
 }
