@@ -246,6 +246,43 @@ impl Checker<'_, '_> {
     }
 }
 
+/// Every `item.column` that a stage reads, with its place.
+pub(super) fn item_columns(stage: &DraftStage<'_>, text: &str) -> Vec<(String, Span)> {
+    let mut columns = Vec::new();
+    for key in ["run", "env", "with"] {
+        if let Some(node) = stage.node.get(key) {
+            collect_item_columns(node, text, &mut columns);
+        }
+    }
+    columns
+}
+
+fn collect_item_columns(node: &Node, text: &str, columns: &mut Vec<(String, Span)>) {
+    match &node.data {
+        Data::Scalar(_) => {
+            let source = node.text().filter(|text| has_expression(text));
+            let template = source.and_then(|source| CompiledTemplate::new(source).ok());
+            for expression in template.iter().flat_map(CompiledTemplate::expressions) {
+                for name in expression.names() {
+                    if let [root, column, ..] = name.as_slice()
+                        && root == "item"
+                    {
+                        columns.push((column.clone(), locate(text, node, &expression.source)));
+                    }
+                }
+            }
+        }
+        Data::List(items) => items
+            .iter()
+            .for_each(|n| collect_item_columns(n, text, columns)),
+        Data::Map(entries) => {
+            for entry in entries {
+                collect_item_columns(&entry.value, text, columns);
+            }
+        }
+    }
+}
+
 fn no_item(span: Span, name: &str, key: &str) -> Diagnostic {
     let message = format!("`{name}` exists only in a stage with `{key}:`");
     Diagnostic::error(codes::NO_ITEM, span, message)

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use super::Context;
 use super::draft::{Draft, DraftStage, Source};
+use super::expressions::item_columns;
 use crate::catalog::PortSpec;
 use crate::codes;
 use crate::column::ColumnSpec;
 use crate::diagnostic::Diagnostic;
 use crate::facts::FileFact;
-use crate::model::{Action, GridRows, Input, Reference};
+use crate::model::{Action, GridRows, Input, Reference, Scatter, Slicing};
 use crate::names::one_of;
 use crate::value::Value;
 use crate::yaml::Node;
@@ -54,7 +55,36 @@ pub(super) fn check(draft: &Draft<'_>, order: &[usize], context: &mut Context<'_
             }
             inputs.entry(&source.port).or_insert(known);
         }
+        row_columns(stage, &inputs, context);
         outputs(name, stage, &inputs, &mut ports, context);
+    }
+}
+
+/// Where each task gets one row, `item.column` must be one of its columns.
+fn row_columns(stage: &DraftStage<'_>, inputs: &HashMap<&str, Known>, context: &mut Context<'_>) {
+    let Scatter::Input {
+        port,
+        slicing: Slicing::Row,
+    } = &stage.stage.scatter
+    else {
+        return;
+    };
+    let Some(known) = inputs.get(port.as_str()).filter(|known| !known.open) else {
+        return;
+    };
+    let names = || known.columns.iter().map(|column| column.name.as_str());
+    for (column, span) in item_columns(stage, context.text) {
+        if known.find(&column).is_none() {
+            context.report(
+                Diagnostic::error(
+                    codes::UNKNOWN_COLUMN,
+                    span,
+                    format!("a row of the input `{port}` has no column `{column}`"),
+                )
+                .expecting(one_of(names()))
+                .nearest(&column, names()),
+            );
+        }
     }
 }
 
