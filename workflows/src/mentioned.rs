@@ -4,7 +4,7 @@ use crate::check::{is_path, local_words};
 use crate::yaml::{self, Node};
 
 /// Paths and words of a file, as written and each once; whatever else is wrong with the file is
-/// [`crate::check`]'s to say.
+/// [`crate::check()`]'s to say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mentioned {
     /// Paths in inputs, and defaults of parameters of type path and table, for

@@ -238,3 +238,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn long_and_deep_expressions_are_refused_or_read_but_never_exhaust_the_stack() {
+    for (piece, times) in [
+        ("1+", 1000),
+        ("1+", 100_000),
+        ("not ", 500),
+        ("(", 1000),
+        ("[", 1000),
+        ("-", 2000),
+    ] {
+        let source = format!("${{{{ {}1 }}}}", piece.repeat(times));
+        let template = Template::new(source);
+        let _ = template.render(&scope());
+        let _ = template.uses();
+    }
+    let filters = format!("${{{{ 'a'{} }}}}", "|upper".repeat(330));
+    assert_eq!(value(&filters), Value::String("A".into()));
+    let indexed = format!("${{{{ params{} }}}}", "['a']".repeat(400));
+    assert!(Template::new(indexed).render(&scope()).is_err());
+    let names = format!("${{{{ item{} }}}}", ".a".repeat(100_000));
+    assert!(Template::new(names).render(&scope()).is_err());
+}

@@ -13,6 +13,10 @@ use crate::value::Value;
 /// Lists longer than this are refused: they come from a mistake such as `range(9) * 1000000`.
 const LIST_LIMIT: usize = 1_000_000;
 
+/// Bytes of one expression: chains of operators are walked recursively, and this many cannot
+/// exhaust a thread's stack.
+const LENGTH_LIMIT: usize = 2048;
+
 /// How deep values and expressions may nest.
 const DEPTH_LIMIT: usize = 64;
 
@@ -140,6 +144,9 @@ pub(crate) struct Outcome {
 impl Parsed {
     /// Parses one expression.
     pub(crate) fn new(source: &str) -> Result<Self, String> {
+        if source.len() > LENGTH_LIMIT {
+            return Err(format!("it is longer than {LENGTH_LIMIT} bytes"));
+        }
         let expression = ENVIRONMENT
             .compile_expression_owned(source.to_owned())
             .map_err(|error| explain(&error))?;
