@@ -33,7 +33,7 @@ mod options;
 mod outputs;
 mod post;
 mod process;
-pub mod python;
+mod python;
 mod queue;
 mod render;
 mod room;

@@ -13,7 +13,7 @@ use crate::verbs;
     version,
     max_term_width = 100,
     disable_help_subcommand = true,
-    after_help = "Example:\n  sunward init first\n  sunward run first/workflow.yaml\n  sunward show integral.pi --home first/.sunward\n\n\
+    after_help = "Example:\n  sunward init first\n  sunward run first/workflow.yaml\n  sunward show sum.pi --home first/.sunward\n\n\
         Exit codes: 0 done, 1 the run failed, 2 the input is wrong, 3 infrastructure or held, 130 interrupted."
 )]
 pub(crate) struct Cli {
@@ -39,7 +39,20 @@ pub(crate) struct Everywhere {
 /// One verb, one file.
 #[derive(Subcommand)]
 pub(crate) enum Verb {
+    Run(Box<verbs::run::Run>),
+    Check(verbs::check::Check),
+    Plan(verbs::plan::Plan),
+    Graph(verbs::graph::Graph),
+    Status(verbs::status::Status),
+    Logs(verbs::logs::Logs),
+    Show(verbs::show::Show),
+    Explain(verbs::explain::Explain),
+    Report(verbs::report::Report),
+    Retry(verbs::retry::Retry),
+    Cancel(verbs::cancel::Cancel),
+    Cache(verbs::cache::Cache),
     Kernels(verbs::kernels::Kernels),
+    Schema(verbs::schema::Schema),
     Init(verbs::init::Init),
     Doctor(verbs::doctor::Doctor),
     Completions(verbs::completions::Completions),

@@ -98,14 +98,4 @@ impl Context {
                 ))
             })
     }
-
-    /// A path as the user sees it: relative to where they stand if it lies below.
-    pub(crate) fn shown(&self, path: &Path) -> String {
-        path.strip_prefix(&self.folder)
-            .ok()
-            .filter(|rest| !rest.as_os_str().is_empty())
-            .unwrap_or(path)
-            .display()
-            .to_string()
-    }
 }

@@ -5,11 +5,25 @@
 //! [`render`]. Read [`args`] for what can be asked and `verbs/` for how each question is answered.
 
 mod args;
+mod attempts;
+mod conduct;
 mod context;
 mod doctor;
 mod exit;
+mod foresight;
+mod graph;
+mod machine;
+mod params;
+mod prepare;
+mod recorded;
 mod render;
+mod report;
+mod signals;
+mod staged;
 mod verbs;
+mod view;
+mod which;
+mod workflow_file;
 
 use std::process::ExitCode;
 

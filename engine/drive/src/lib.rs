@@ -20,6 +20,7 @@
     )
 )]
 
+mod cancel;
 pub mod clock;
 mod crew;
 mod engine;
@@ -36,6 +37,7 @@ pub mod transport;
 mod view;
 mod writer;
 
+pub use cancel::cancel;
 pub use clock::{Clock, SystemClock};
 pub use engine::run;
 pub use error::DriveError;

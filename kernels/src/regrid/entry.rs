@@ -21,7 +21,7 @@ fn method() -> ParamSpec {
 }
 
 fn field_columns(doc: &str) -> Vec<ColumnSpec> {
-    vec![column("value", "tensor<any>[lat, lon]", doc)]
+    vec![column("value", "any", doc)]
 }
 
 fn weight_columns() -> Vec<ColumnSpec> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Finding;
+use crate::machine::memory_bytes;
 use crate::render::units::bytes;
 
 /// Below this a run of any size will soon stop.
@@ -42,27 +43,6 @@ pub(crate) fn memory() -> Finding {
         return Finding::problem("memory", found, "give the machine or container more");
     }
     Finding::good("memory", found)
-}
-
-/// The machine's memory, or the container's share of it.
-fn memory_bytes() -> Option<u64> {
-    let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
-    let kib: u64 = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?
-        .trim()
-        .trim_end_matches("kB")
-        .trim()
-        .parse()
-        .ok()?;
-    let total = kib.saturating_mul(1024);
-    let limit = [
-        "/sys/fs/cgroup/memory.max",
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-    ]
-    .into_iter()
-    .find_map(|path| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok());
-    Some(limit.map_or(total, |limit| limit.min(total)))
 }
 
 /// Space where runs are kept.

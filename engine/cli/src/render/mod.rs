@@ -1,6 +1,7 @@
 //! The only room that prints. stdout answers, stderr talks; a human and a machine see one value.
 
 pub(crate) mod page;
+pub(crate) mod progress;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod units;
@@ -25,15 +26,21 @@ pub(crate) trait View: Serialize {
 /// # Errors
 /// When stdout cannot be written; a closed pipe ends the process quietly at the top.
 pub(crate) fn answer(context: &Context, view: &impl View) -> anyhow::Result<()> {
-    let text = if context.json {
-        let mut text = serde_json::to_string(view)?;
-        text.push('\n');
-        text
-    } else {
-        let mut page = Page::new(context.out_style);
-        view.page(&mut page);
-        page.finish()
-    };
+    if context.json {
+        return machine(view);
+    }
+    let mut page = Page::new(context.out_style);
+    view.page(&mut page);
+    raw(page.finish().as_bytes())
+}
+
+/// Answers a machine on stdout: one line of JSON.
+///
+/// # Errors
+/// When stdout cannot be written.
+pub(crate) fn machine(value: &impl Serialize) -> anyhow::Result<()> {
+    let mut text = serde_json::to_string(value)?;
+    text.push('\n');
     raw(text.as_bytes())
 }
 

@@ -1,9 +1,22 @@
 //! One file a verb: each takes its arguments, builds a value and answers with it.
 
+pub(crate) mod cache;
+pub(crate) mod cancel;
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod explain;
+pub(crate) mod graph;
 pub(crate) mod init;
 pub(crate) mod kernels;
+pub(crate) mod logs;
+pub(crate) mod plan;
+pub(crate) mod report;
+pub(crate) mod retry;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod show;
+pub(crate) mod status;
 
 use std::process::ExitCode;
 
@@ -44,7 +57,20 @@ pub(crate) fn main() -> ExitCode {
 
 fn perform(verb: &Verb, context: &Context) -> anyhow::Result<Exit> {
     match verb {
+        Verb::Run(verb) => verb.perform(context),
+        Verb::Check(verb) => verb.perform(context),
+        Verb::Plan(verb) => verb.perform(context),
+        Verb::Graph(verb) => verb.perform(context),
+        Verb::Status(verb) => verb.perform(context),
+        Verb::Logs(verb) => verb.perform(context),
+        Verb::Show(verb) => verb.perform(context),
+        Verb::Explain(verb) => verb.perform(context),
+        Verb::Report(verb) => verb.perform(context),
+        Verb::Retry(verb) => verb.perform(context),
+        Verb::Cancel(verb) => verb.perform(context),
+        Verb::Cache(verb) => verb.perform(context),
         Verb::Kernels(verb) => verb.perform(context),
+        Verb::Schema(verb) => verb.perform(context),
         Verb::Init(verb) => verb.perform(context),
         Verb::Doctor(verb) => verb.perform(context),
         Verb::Completions(verb) => verb.perform(context),

@@ -9,7 +9,8 @@
 )]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// A temporary folder, gone when dropped.
 pub(crate) struct Scene {
@@ -79,11 +80,60 @@ impl Scene {
         Told::of(&self.command(args).output().expect("starting sunward"))
     }
 
+    /// Starts `sunward` with arguments and lets it run.
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
+        let child = self
+            .command(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("starting sunward");
+        Running {
+            child,
+            folder: self.path().to_owned(),
+        }
+    }
+
     /// Runs `sunward run workflow.yaml --json` with further arguments.
     pub(crate) fn run(&self, args: &[&str]) -> Told {
         let mut all = vec!["run", "workflow.yaml", "--json"];
         all.extend(args);
         self.sunward(&all)
+    }
+}
+
+/// A `sunward` that runs.
+pub(crate) struct Running {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Running {
+    /// Waits until a file is there that one of its tasks makes.
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, name: &str) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.folder.join(name).exists() {
+            assert!(Instant::now() < deadline, "{name} never appeared");
+            if let Some(status) = self.child.try_wait().expect("waiting") {
+                panic!("sunward ended ({status}) before {name} appeared");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Sends it a signal by name.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status()
+            .expect("kill");
+        assert!(status.success(), "kill -{name}");
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(self) -> Told {
+        Told::of(&self.child.wait_with_output().expect("waiting for sunward"))
     }
 }
 

@@ -1,0 +1,231 @@
+//! Conducts one run: journal, brain and an in-process worker, tied by channels, with progress on
+//! stderr and the answer on stdout.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use sunward_core::{RunId, RunState, RunStatus, State, WorkerId};
+use sunward_data::Store;
+use sunward_drive::{Event, Limits, LocalHands, Setup, Start, SystemClock};
+use sunward_protocol::Envelope;
+use sunward_state::Sqlite;
+use sunward_worker::{Host, Options, Worker};
+use sunward_workflows::Form;
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::machine::Machine;
+use crate::render::progress::{Mode, Progress};
+use crate::render::{self, style::harmless};
+use crate::signals;
+use crate::view::{of_state, outputs};
+
+/// With what a run is conducted: options that `run` and `retry` share.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Means {
+    /// Use so many cores [default: all]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) jobs: Option<u32>,
+    /// Write each output of the workflow to DIR as one file
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// As what the tables in DIR are written
+    #[arg(long, value_enum, requires = "out", default_value_t = Format::Arrow)]
+    pub(crate) format: Format,
+    /// Also keep all parts in this store, as s3://bucket/prefix
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
+}
+
+/// Forms of a table in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Arrow IPC.
+    Arrow,
+    /// Parquet.
+    Parquet,
+    /// CSV with a header.
+    Csv,
+}
+
+impl From<Format> for Form {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Arrow => Self::Arrow,
+            Format::Parquet => Self::Parquet,
+            Format::Csv => Self::Csv,
+        }
+    }
+}
+
+/// The one worker of this process.
+const WORKER: WorkerId = WorkerId(1);
+
+/// Drives the run to its end, shows it on the way, and answers.
+///
+/// # Errors
+/// When the machine fails; a failed run is no error but an exit code.
+pub(crate) fn conduct(
+    context: &Context,
+    home: &Path,
+    means: &Means,
+    journal: Sqlite,
+    start: Start,
+) -> anyhow::Result<Exit> {
+    let begun = Instant::now();
+    let machine = Machine::find(means.jobs);
+    if means.store.is_some() {
+        // Failing means that a provider is installed already.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    }
+    let store = Store::open(home, means.store.as_deref())?;
+    let (inbox, line) = sunward_drive::inbox();
+    signals::listen(line.clone())?;
+    let options = Options::new(
+        machine.cpus,
+        machine.memory_bytes,
+        home.to_path_buf(),
+        store.clone(),
+        sunward_kernels::library(),
+        Host::of_this_process(),
+    );
+    let worker = Worker::start(options, move |message| {
+        line.worker(Envelope {
+            worker: WORKER,
+            message,
+        });
+    })?;
+    let setup = Setup {
+        journal: Box::new(journal),
+        clock: Box::new(SystemClock),
+        transport: Box::new(move |_: WorkerId, message| worker.tell(message)),
+        hands: Arc::new(LocalHands::new(store.clone())),
+        inbox,
+        limits: Limits::default(),
+    };
+    let mut onlooker = Onlooker::new(context);
+    let ended = sunward_drive::run(setup, start, &mut |event, state| {
+        onlooker.told(event, state)
+    })?;
+    onlooker.finish();
+    let Some(run) = ended.state.run(ended.run) else {
+        anyhow::bail!("run {} ended without a state", ended.run);
+    };
+    let folder = means.out.as_ref().map(|folder| context.folder.join(folder));
+    let destination = folder.as_deref().map(|folder| outputs::Destination {
+        folder,
+        form: means.format.into(),
+    });
+    conclude(context, run, &store, destination, begun)
+}
+
+/// Answers with how it ended and what it gave.
+fn conclude(
+    context: &Context,
+    run: &RunState,
+    store: &Store,
+    destination: Option<outputs::Destination<'_>>,
+    begun: Instant,
+) -> anyhow::Result<Exit> {
+    let outputs = outputs::of_run(run, store, destination)?;
+    let answer = of_state::answer(run, outputs, begun.elapsed().as_secs_f64());
+    render::answer(context, &answer)?;
+    Ok(match run.status {
+        RunStatus::Succeeded => Exit::Done,
+        RunStatus::Failed | RunStatus::Cancelled => Exit::RunFailed,
+        RunStatus::Held => Exit::Infrastructure,
+        RunStatus::Running | RunStatus::Interrupted => {
+            render::say(&format!(
+                "{} is resumable: the same command goes on where it stopped",
+                run.id
+            ));
+            Exit::Interrupted
+        }
+    })
+}
+
+/// Shows on stderr what happens.
+struct Onlooker<'a> {
+    context: &'a Context,
+    progress: Option<Progress>,
+}
+
+impl<'a> Onlooker<'a> {
+    const fn new(context: &'a Context) -> Self {
+        Self {
+            context,
+            progress: None,
+        }
+    }
+
+    fn told(&mut self, event: &Event<'_>, state: &State) {
+        match event {
+            Event::Began { run } => {
+                if let Some(run) = state.run(*run) {
+                    self.begin(run);
+                }
+            }
+            Event::Progress => {
+                let run = state.going_on().next().or_else(|| state.newest());
+                self.show(state, run);
+            }
+            Event::Failed {
+                task,
+                failure,
+                retry_at,
+            } => {
+                self.show(state, Some(task.run));
+                if let Some(progress) = &mut self.progress {
+                    progress.failure(task.stage, Some(task.index), failure, retry_at.is_some());
+                }
+            }
+            Event::Unresolvable { stage, failure, .. } => {
+                if let Some(progress) = &mut self.progress {
+                    progress.failure(*stage, None, failure, false);
+                }
+            }
+            Event::Notice { line } => self.say(&harmless(line)),
+            Event::CancelRequested { run } => self.say(&format!("{run} is being cancelled")),
+            Event::Ended { run, .. } => {
+                self.show(state, Some(*run));
+                self.finish();
+            }
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, run: &RunState) {
+        let names = run.stages().map(|stage| stage.name().to_owned()).collect();
+        let mode = if self.context.live {
+            Mode::Live
+        } else {
+            Mode::Plain
+        };
+        let mut progress = Progress::new(names, mode, self.context.err_style);
+        // What had ended before is not told again.
+        progress.know(&of_state::moments(run));
+        self.progress = Some(progress);
+    }
+
+    fn show(&mut self, state: &State, run: Option<RunId>) {
+        let run = run.and_then(|run| state.run(run));
+        if let (Some(progress), Some(run)) = (&mut self.progress, run) {
+            progress.show(&of_state::moments(run));
+        }
+    }
+
+    fn say(&self, line: &str) {
+        match &self.progress {
+            Some(progress) => progress.line(line),
+            None => render::say(line),
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some(progress) = &mut self.progress {
+            progress.finish();
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What can be known of a run before there is one: its inputs, and results that are known already.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sunward_core::{
+    Dataset, Digest, Gathered, Known, PlannedStage, RunId, RunSpec, TaskResult, Tasks,
+};
+use sunward_data::Store;
+use sunward_drive::{Hands, LocalHands, ResolveRequest};
+use sunward_state::{Reader, Sqlite, SqliteReader, sqlite::DATABASE};
+use sunward_workflows::Reference;
+
+/// Looks things up in the state, or in an empty one in a temporary folder when nothing has run yet.
+pub(crate) struct Foresight {
+    spec: Arc<RunSpec>,
+    reader: SqliteReader,
+    hands: LocalHands,
+    /// What went wrong while looking.
+    fault: Option<anyhow::Error>,
+    /// There was no state: this one goes when we do.
+    scratch: Option<tempfile::TempDir>,
+}
+
+impl Foresight {
+    /// Of a state's folder, which need not exist and is not made.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub(crate) fn open(home: &Path, spec: Arc<RunSpec>) -> anyhow::Result<Self> {
+        let scratch = if home.join(DATABASE).is_file() {
+            None
+        } else {
+            let scratch = tempfile::tempdir()?;
+            drop(Sqlite::open(scratch.path())?);
+            Some(scratch)
+        };
+        let home = scratch.as_ref().map_or(home, tempfile::TempDir::path);
+        let reader = SqliteReader::open(home)?;
+        let store = Store::open(home, None)?;
+        Ok(Self {
+            spec,
+            reader,
+            hands: LocalHands::new(store),
+            fault: None,
+            scratch,
+        })
+    }
+
+    /// Looks at the state, if there is one.
+    pub(crate) const fn reader(&self) -> Option<&SqliteReader> {
+        match self.scratch {
+            None => Some(&self.reader),
+            Some(_) => None,
+        }
+    }
+
+    /// What went wrong while looking, if anything.
+    ///
+    /// # Errors
+    /// That.
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
+        self.fault.take().map_or(Ok(()), Err)
+    }
+
+    fn find(
+        &self,
+        stage: &PlannedStage,
+        upstream: &Gathered,
+    ) -> anyhow::Result<Option<(Vec<Dataset>, Tasks)>> {
+        let Some(id) = self.spec.plan.find(&stage.stage.name) else {
+            return Ok(None);
+        };
+        let mut sources = Vec::new();
+        for input in stage.stage.inputs.values() {
+            let mut given = Vec::new();
+            for source in &input.from {
+                given.push(match source {
+                    Reference::Port { stage, port } => {
+                        let Some(known) = upstream.get(&(stage.clone(), port.clone())) else {
+                            return Ok(None);
+                        };
+                        Some(known.clone())
+                    }
+                    Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
+                });
+            }
+            sources.push(given);
+        }
+        let request = ResolveRequest {
+            run: RunId(0),
+            stage: id,
+            spec: Arc::clone(&self.spec),
+            upstream: sources,
+        };
+        let resolution = self.hands.resolve(&request, &self.reader)?;
+        resolution
+            .answer
+            .map(Some)
+            .map_err(|failure| anyhow::anyhow!("stage {}: {}", stage.stage.name, failure.message))
+    }
+}
+
+impl Known for Foresight {
+    fn inputs(
+        &mut self,
+        stage: &PlannedStage,
+        upstream: &Gathered,
+    ) -> Option<(Vec<Dataset>, Tasks)> {
+        match self.find(stage, upstream) {
+            Ok(found) => found,
+            Err(fault) => {
+                self.fault.get_or_insert(fault);
+                None
+            }
+        }
+    }
+
+    fn results(&mut self, keys: &[Digest]) -> Vec<Option<TaskResult>> {
+        match self.reader.lookup_results(keys) {
+            // A result whose parts are gone is none: its task runs again.
+            Ok(found) => found
+                .into_iter()
+                .map(|result| result.filter(|result| self.hands.holds(result)))
+                .collect(),
+            Err(fault) => {
+                self.fault.get_or_insert(fault.into());
+                vec![None; keys.len()]
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The graph of a checked workflow.
+
+use std::collections::BTreeMap;
+
+use sunward_workflows::{Action, Command, Reference, Scatter, Slicing, Stage, Value, Workflow};
+
+use super::{Edge, GraphView, Node};
+use crate::render::units::{count, plural};
+
+impl GraphView {
+    /// Its stages in the order written, with what flows between them.
+    pub(crate) fn of(workflow: &Workflow) -> Self {
+        Self {
+            name: workflow.name.clone(),
+            nodes: workflow.stages.values().map(node).collect(),
+            edges: workflow.stages.values().flat_map(edges).collect(),
+        }
+    }
+}
+
+fn node(stage: &Stage) -> Node {
+    Node {
+        name: stage.name.clone(),
+        action: action(stage),
+        tasks: tasks(&stage.scatter),
+        status: None,
+    }
+}
+
+/// What a stage does, in a word or two.
+pub(crate) fn action(stage: &Stage) -> String {
+    match &stage.action {
+        Action::Kernel { name, .. } => format!("kernel {name}"),
+        Action::Run(Command::Shell { .. }) => "run".to_owned(),
+        Action::Run(Command::Argv(words)) => words.first().map_or_else(
+            || "run".to_owned(),
+            |program| {
+                let name = program.source.rsplit('/').next().unwrap_or_default();
+                format!("run {name}")
+            },
+        ),
+    }
+}
+
+/// How many tasks a scatter makes, as far as its text says.
+pub(crate) fn tasks(scatter: &Scatter) -> String {
+    match scatter {
+        Scatter::One => "1 task".to_owned(),
+        Scatter::Items(Value::List(items)) => plural(length(items.len()), "task"),
+        Scatter::Range(Value::Int(n)) => plural(u64::try_from(*n).unwrap_or(0), "task"),
+        Scatter::Items(_) => "a task for each item".to_owned(),
+        Scatter::Range(_) => "a task for each number".to_owned(),
+        Scatter::Matrix(axes) => {
+            let names: Vec<&str> = axes.keys().map(String::as_str).collect();
+            format!("a task for each {}", names.join(" x "))
+        }
+        Scatter::Input { port, slicing } => match slicing {
+            Slicing::Rows(rows) => format!("a task for {} rows of {port}", count(*rows)),
+            Slicing::Parts => format!("a task for each part of {port}"),
+            Slicing::Row => format!("a task for each row of {port}"),
+        },
+    }
+}
+
+fn edges(stage: &Stage) -> Vec<Edge> {
+    let mut flows: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for input in stage.inputs.values() {
+        for source in &input.from {
+            if let Reference::Port { stage: from, port } = source {
+                let ports = flows.entry(from).or_default();
+                if !ports.contains(port) {
+                    ports.push(port.clone());
+                }
+            }
+        }
+    }
+    for before in &stage.needs {
+        flows.entry(before).or_default();
+    }
+    flows
+        .into_iter()
+        .map(|(from, ports)| Edge {
+            from: from.to_owned(),
+            to: stage.name.clone(),
+            ports,
+        })
+        .collect()
+}
+
+fn length(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}

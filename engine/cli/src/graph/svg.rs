@@ -1,0 +1,255 @@
+//! The graph as one SVG that needs nothing else: no font, no script, no style sheet.
+
+use std::fmt::Write;
+
+use super::layout::{Layout, Spot, layered};
+use super::{GraphView, Node};
+use crate::render::units::float;
+
+/// Space between boxes of one layer.
+const GAP_ACROSS: f64 = 28.0;
+/// Space between layers.
+const GAP_DOWN: f64 = 54.0;
+/// A box's height: three lines.
+const BOX_HEIGHT: f64 = 58.0;
+/// About what a character of the widest line takes.
+const CHAR_WIDTH: f64 = 7.4;
+/// What a bend takes of a layer.
+const BEND_WIDTH: f64 = 18.0;
+/// Around everything.
+const MARGIN: f64 = 16.0;
+
+const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#1f2933}\
+.n{font-weight:600;font-size:13px}.d{fill:#52606d}.p{font-size:11px;fill:#52606d}\
+rect{fill:#f5f7fa;stroke:#7b8794;stroke-width:1.2}path{fill:none;stroke:#7b8794;stroke-width:1.3}\
+.o{stroke-dasharray:4 3}.succeeded rect,.cached rect{fill:#e3f9e5;stroke:#2f8132}\
+.failed rect{fill:#ffe3e3;stroke:#ba2525}.skipped rect,.cancelled rect{fill:#f0f0f0;stroke:#9aa5b1}\
+.running rect{fill:#e6f6ff;stroke:#0967d2}";
+
+/// Where a spot's middle is, and how wide it may be.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    x: f64,
+    width: f64,
+}
+
+/// As an SVG document.
+pub(crate) fn render(graph: &GraphView) -> String {
+    let edges = graph.indexed_edges();
+    let layout = layered(graph.nodes.len(), &edges);
+    let (places, width) = measure(graph, &layout);
+    let layers = float_of(layout.layers.len());
+    let height = 2.0 * MARGIN + layers * BOX_HEIGHT + (layers - 1.0).max(0.0) * GAP_DOWN;
+    let mut text = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\">\n<title>{}</title>\n<style>{STYLE}</style>\n",
+        escaped(&graph.name)
+    );
+    text.push_str("<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" style=\"fill:#7b8794;stroke:none\"/></marker></defs>\n");
+    for ((edge, (from, to)), bends) in graph.edges.iter().zip(&edges).zip(&layout.bends) {
+        draw_edge(
+            &mut text,
+            &layout,
+            &places,
+            (*from, *to),
+            bends,
+            &edge.ports,
+        );
+    }
+    for (node, spot) in graph.nodes.iter().zip(&layout.nodes) {
+        draw_node(&mut text, node, at(&places, *spot), top(spot.layer));
+    }
+    text.push_str("</svg>\n");
+    text
+}
+
+/// The middle of every spot, each layer centred, and the drawing's width.
+fn measure(graph: &GraphView, layout: &Layout) -> (Vec<Vec<Place>>, f64) {
+    let mut places: Vec<Vec<Place>> = layout
+        .layers
+        .iter()
+        .map(|count| {
+            vec![
+                Place {
+                    x: 0.0,
+                    width: BEND_WIDTH
+                };
+                *count
+            ]
+        })
+        .collect();
+    for (node, spot) in graph.nodes.iter().zip(&layout.nodes) {
+        let longest = [&node.name, &node.action, &node.tasks]
+            .into_iter()
+            .map(|line| line.chars().count())
+            .max()
+            .unwrap_or(0);
+        if let Some(place) = places
+            .get_mut(spot.layer)
+            .and_then(|row| row.get_mut(spot.place))
+        {
+            place.width = (float_of(longest) * CHAR_WIDTH + 24.0).max(90.0);
+        }
+    }
+    let row_width = |row: &Vec<Place>| -> f64 {
+        row.iter().map(|place| place.width).sum::<f64>()
+            + GAP_ACROSS * float_of(row.len().saturating_sub(1))
+    };
+    let widest = places.iter().map(row_width).fold(0.0, f64::max);
+    for row in &mut places {
+        let mut x = MARGIN + (widest - row_width(row)) / 2.0;
+        for place in row {
+            place.x = x + place.width / 2.0;
+            x += place.width + GAP_ACROSS;
+        }
+    }
+    (places, widest + 2.0 * MARGIN)
+}
+
+fn draw_node(text: &mut String, node: &Node, place: Place, top: f64) {
+    let class = node.status.as_deref().unwrap_or("plain");
+    let third = node.status.as_ref().map_or_else(
+        || node.tasks.clone(),
+        |status| format!("{}, {status}", node.tasks),
+    );
+    let (x, left) = (place.x, place.x - place.width / 2.0);
+    // Writing to a string does not fail.
+    _ = writeln!(
+        text,
+        "<g class=\"{}\"><rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{BOX_HEIGHT}\" rx=\"7\"/>\
+<text class=\"n\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\
+<text class=\"d\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\
+<text class=\"d\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text></g>",
+        escaped(class),
+        place.width,
+        top + 19.0,
+        escaped(&node.name),
+        top + 35.0,
+        escaped(&node.action),
+        top + 50.0,
+        escaped(&third),
+    );
+}
+
+fn draw_edge(
+    text: &mut String,
+    layout: &Layout,
+    places: &[Vec<Place>],
+    (from, to): (usize, usize),
+    bends: &[Spot],
+    ports: &[String],
+) {
+    let (Some(start), Some(end)) = (layout.nodes.get(from), layout.nodes.get(to)) else {
+        return;
+    };
+    let mut stops = vec![(at(places, *start).x, top(start.layer) + BOX_HEIGHT)];
+    for bend in bends {
+        let x = at(places, *bend).x;
+        stops.push((x, top(bend.layer)));
+        stops.push((x, top(bend.layer) + BOX_HEIGHT));
+    }
+    stops.push((at(places, *end).x, top(end.layer)));
+    let mut path = String::new();
+    for (n, (x, y)) in stops.iter().enumerate() {
+        match n.checked_sub(1).and_then(|before| stops.get(before)) {
+            None => _ = write!(path, "M{x:.1} {y:.1}"),
+            // Between layers it swings; past a layer it goes straight down.
+            Some((px, py)) if n % 2 == 1 => {
+                let middle = (py + y) / 2.0;
+                _ = write!(
+                    path,
+                    "C{px:.1} {middle:.1} {x:.1} {middle:.1} {x:.1} {y:.1}"
+                );
+            }
+            Some(_) => _ = write!(path, "L{x:.1} {y:.1}"),
+        }
+    }
+    let class = if ports.is_empty() { "o" } else { "f" };
+    _ = writeln!(
+        text,
+        "<path class=\"{class}\" d=\"{path}\" marker-end=\"url(#tip)\"><title>{}</title></path>",
+        escaped(&ports.join(", "))
+    );
+    if let (Some((x0, y0)), Some((x1, y1))) = (stops.first(), stops.get(1))
+        && !ports.is_empty()
+    {
+        _ = writeln!(
+            text,
+            "<text class=\"p\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+            (x0 + x1) / 2.0 + 5.0,
+            (y0 + y1) / 2.0 + 4.0,
+            escaped(&ports.join(", "))
+        );
+    }
+}
+
+fn at(places: &[Vec<Place>], spot: Spot) -> Place {
+    places
+        .get(spot.layer)
+        .and_then(|row| row.get(spot.place))
+        .copied()
+        .unwrap_or_default()
+}
+
+fn top(layer: usize) -> f64 {
+    MARGIN + float_of(layer) * (BOX_HEIGHT + GAP_DOWN)
+}
+
+fn float_of(count: usize) -> f64 {
+    float(u64::try_from(count).unwrap_or(u64::MAX))
+}
+
+/// Text that XML takes for text.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            // XML 1.0 has no way to write most control characters.
+            c if c.is_control() && c != '\n' && c != '\t' => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Edge, GraphView, Node};
+    use super::{escaped, render};
+
+    #[test]
+    fn a_name_with_markup_does_not_become_markup() {
+        assert_eq!(escaped("<a&\"\u{1b}"), "&lt;a&amp;&quot;\u{fffd}");
+    }
+
+    #[test]
+    fn every_stage_and_every_port_is_in_the_drawing() {
+        let node = |name: &str| Node {
+            name: name.to_owned(),
+            action: "run".to_owned(),
+            tasks: "1 task".to_owned(),
+            status: None,
+        };
+        let graph = GraphView {
+            name: "g".to_owned(),
+            nodes: vec![node("first"), node("second"), node("third")],
+            edges: vec![
+                Edge {
+                    from: "first".to_owned(),
+                    to: "second".to_owned(),
+                    ports: vec!["rows".to_owned()],
+                },
+                Edge {
+                    from: "first".to_owned(),
+                    to: "third".to_owned(),
+                    ports: Vec::new(),
+                },
+            ],
+        };
+        insta::assert_snapshot!(render(&graph));
+    }
+}

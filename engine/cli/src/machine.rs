@@ -1,0 +1,83 @@
+//! What this machine has: cores and memory, as far as this process may use them.
+
+use std::fs;
+
+use sunward_core::Timestamp;
+
+/// When memory cannot be found out, so much is assumed: enough for small tasks, and the system's own
+/// limits still hold.
+const MEMORY_ASSUMED_BYTES: u64 = 1 << 30;
+
+/// What tasks may use together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Machine {
+    /// Cores.
+    pub(crate) cpus: u32,
+    /// Memory in bytes.
+    pub(crate) memory_bytes: u64,
+    /// Devices; 0 until kernels run on them.
+    pub(crate) gpus: u32,
+}
+
+impl Machine {
+    /// This machine, or `-j` of its cores.
+    pub(crate) fn find(jobs: Option<u32>) -> Self {
+        Self {
+            cpus: jobs.unwrap_or_else(cores),
+            memory_bytes: memory_bytes().unwrap_or(MEMORY_ASSUMED_BYTES),
+            gpus: 0,
+        }
+    }
+}
+
+/// Cores that this process may use.
+pub(crate) fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1))
+}
+
+/// The machine's memory, or the container's share of it.
+pub(crate) fn memory_bytes() -> Option<u64> {
+    let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
+    let kib: u64 = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?
+        .trim()
+        .trim_end_matches("kB")
+        .trim()
+        .parse()
+        .ok()?;
+    let total = kib.saturating_mul(1024);
+    let limit = [
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    ]
+    .into_iter()
+    .find_map(|path| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok());
+    Some(limit.map_or(total, |limit| limit.min(total)))
+}
+
+/// Now.
+pub(crate) fn now() -> Timestamp {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// `2026-11-24T03:01:08Z`.
+pub(crate) fn shown(at: Timestamp) -> String {
+    i64::try_from(at.0)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .map_or_else(|| format!("{} ms", at.0), |time| format!("{time:.0}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Timestamp, shown};
+
+    #[test]
+    fn a_moment_is_shown_in_utc_to_the_second() {
+        assert_eq!(shown(Timestamp(1_795_489_268_999)), "2026-11-24T03:01:08Z");
+    }
+}

@@ -1,0 +1,178 @@
+//! Values for a workflow's parameters: `-p name=value`, `--params FILE`, and paths made absolute.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use sunward_data::{SourceOptions, probe};
+use sunward_workflows::{FileFact, Given, Input, ParamType, Reference, Value, Workflow, bind};
+
+use crate::context::Context;
+use crate::exit::wrong_input;
+
+/// How parameters are given.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct ParamArgs {
+    /// A parameter's value; paths are relative to the current folder
+    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE")]
+    pairs: Vec<String>,
+    /// Parameters from a YAML or JSON file; paths are relative to that file; -p wins
+    #[arg(long, value_name = "FILE")]
+    params: Option<PathBuf>,
+}
+
+/// One value as given, and the folder that its paths are relative to.
+struct Known {
+    given: Given,
+    folder: PathBuf,
+}
+
+impl ParamArgs {
+    /// Every parameter's value, checked; paths are absolute and exist.
+    ///
+    /// # Errors
+    /// Every value that is unknown, missing or does not fit, all at once.
+    pub(crate) fn bind(
+        &self,
+        context: &Context,
+        workflow: &Workflow,
+        file: &Path,
+    ) -> anyhow::Result<BTreeMap<String, Value>> {
+        let given = self.read(context)?;
+        let list: Vec<(String, Given)> = given
+            .iter()
+            .map(|(name, known)| (name.clone(), known.given.clone()))
+            .collect();
+        let mut values = bind(workflow, &list).map_err(|errors| {
+            let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            wrong_input(lines.join("\nerror: "))
+        })?;
+        let beside = file.parent().unwrap_or_else(|| Path::new("/"));
+        let mut missing = Vec::new();
+        for (name, param) in &workflow.params {
+            let Some(value) = values.get_mut(name) else {
+                continue;
+            };
+            let folder = given
+                .get(name)
+                .map_or(beside, |known| known.folder.as_path());
+            let is_path = matches!(param.kind, ParamType::Path | ParamType::Table)
+                || (param.kind == ParamType::List && is_source(workflow, name));
+            if is_path {
+                make_absolute(value, folder);
+                look(name, value, param.kind == ParamType::Table, &mut missing);
+            }
+        }
+        if missing.is_empty() {
+            Ok(values)
+        } else {
+            Err(wrong_input(missing.join("\nerror: ")))
+        }
+    }
+
+    fn read(&self, context: &Context) -> anyhow::Result<BTreeMap<String, Known>> {
+        let mut known = BTreeMap::new();
+        if let Some(file) = &self.params {
+            let path = context.folder.join(file);
+            let folder = path
+                .parent()
+                .unwrap_or_else(|| Path::new("/"))
+                .to_path_buf();
+            for (name, value) in read_file(file, &path)? {
+                let given = Given::Value(value);
+                let folder = folder.clone();
+                known.insert(name, Known { given, folder });
+            }
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        for pair in &self.pairs {
+            let Some((name, value)) = pair.split_once('=') else {
+                return Err(wrong_input(format!(
+                    "-p {pair}: expected NAME=VALUE, as in -p top_k=10"
+                )));
+            };
+            if !seen.insert(name) {
+                return Err(wrong_input(format!(
+                    "-p {name} is given more than once; give it once"
+                )));
+            }
+            let given = Given::Text(value.to_owned());
+            let folder = context.folder.clone();
+            known.insert(name.to_owned(), Known { given, folder });
+        }
+        Ok(known)
+    }
+}
+
+/// A map from names to values.
+fn read_file(shown: &Path, path: &Path) -> anyhow::Result<Vec<(String, Value)>> {
+    let shown = shown.display();
+    let text = fs::read_to_string(path)
+        .map_err(|error| wrong_input(format!("--params {shown} cannot be read: {error}")))?;
+    let json: serde_json::Value = serde_yaml::from_str(&text).map_err(|error| {
+        wrong_input(format!(
+            "--params {shown} is neither YAML nor JSON: {error}"
+        ))
+    })?;
+    match json {
+        serde_json::Value::Object(map) => Ok(map
+            .iter()
+            .map(|(name, value)| (name.clone(), Value::from_json(value)))
+            .collect()),
+        serde_json::Value::Null => Ok(Vec::new()),
+        _ => Err(wrong_input(format!(
+            "--params {shown}: expected a map from names to values, as in `top_k: 10`"
+        ))),
+    }
+}
+
+/// Whether some input reads from this parameter.
+fn is_source(workflow: &Workflow, name: &str) -> bool {
+    let reads = |input: &Input| {
+        input
+            .from
+            .iter()
+            .any(|source| matches!(source, Reference::Param(param) if param == name))
+    };
+    workflow
+        .stages
+        .values()
+        .any(|stage| stage.inputs.values().any(reads))
+}
+
+fn make_absolute(value: &mut Value, folder: &Path) {
+    match value {
+        Value::String(path) if !path.contains("://") => {
+            let path_given = folder.join(&*path);
+            // Two ways to name one file should mean one thing.
+            let full = fs::canonicalize(&path_given).unwrap_or(path_given);
+            *path = full.to_string_lossy().into_owned();
+        }
+        Value::List(list) => list.iter_mut().for_each(|one| make_absolute(one, folder)),
+        _ => {}
+    }
+}
+
+fn look(name: &str, value: &Value, as_table: bool, missing: &mut Vec<String>) {
+    match value {
+        Value::String(path) if !path.contains("://") => {
+            match probe(path, &SourceOptions::default()) {
+                FileFact::Missing => missing.push(format!(
+                    "parameter `{name}`: {path} is not there; give a file that exists"
+                )),
+                FileFact::Unreadable(why) if as_table => {
+                    missing.push(format!("parameter `{name}`: {path} cannot be read: {why}"));
+                }
+                FileFact::File | FileFact::Folder if as_table => missing.push(format!(
+                    "parameter `{name}`: {path} is no table; expected Arrow, Parquet, CSV, TSV, SMILES or NetCDF"
+                )),
+                _ => {}
+            }
+        }
+        Value::List(list) => list
+            .iter()
+            .for_each(|one| look(name, one, as_table, missing)),
+        _ => {}
+    }
+}

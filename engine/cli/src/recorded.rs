@@ -1,0 +1,100 @@
+//! A run as the journal records it, folded for looking at.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sunward_core::{Fact, RunId, RunSpec, RunState, RunStatus, State};
+use sunward_state::{Reader, Scope, is_engaged};
+
+use crate::attempts::{self, Attempt};
+use crate::exit::wrong_input;
+
+/// One run, folded from its facts.
+pub(crate) struct Recorded {
+    state: State,
+    id: RunId,
+    /// How it stands: a run that goes on by name though no engine is at work was interrupted.
+    pub(crate) status: RunStatus,
+}
+
+impl Recorded {
+    /// Folds it.
+    ///
+    /// # Errors
+    /// When the journal cannot be read, or its facts do not follow from one another.
+    pub(crate) fn read(reader: &dyn Reader, home: &Path, id: RunId) -> anyhow::Result<Self> {
+        let state = reader.load_run(id)?;
+        let Some(run) = state.run(id) else {
+            return Err(no_run(id));
+        };
+        let status = match run.status {
+            RunStatus::Running if !is_engaged(home) => RunStatus::Interrupted,
+            status => status,
+        };
+        Ok(Self { state, id, status })
+    }
+
+    /// Its state.
+    ///
+    /// # Errors
+    /// Never: it was there when this was read.
+    pub(crate) fn run(&self) -> anyhow::Result<&RunState> {
+        self.state.run(self.id).ok_or_else(|| no_run(self.id))
+    }
+}
+
+fn no_run(id: RunId) -> anyhow::Error {
+    wrong_input(format!(
+        "there is no run {id}; sunward status lists the runs"
+    ))
+}
+
+/// The newest runs of one file, at most `most`, older than `before` where that is given; as one state.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn earlier(
+    reader: &dyn Reader,
+    path: &str,
+    before: Option<RunId>,
+    most: usize,
+) -> anyhow::Result<State> {
+    let mut state = State::default();
+    let rows = reader.runs()?;
+    let wanted = rows
+        .iter()
+        .rev()
+        .filter(|row| row.path == path && before.is_none_or(|before| row.run < before))
+        .take(most);
+    for row in wanted {
+        if let Some(run) = reader.load_run(row.run)?.run(row.run) {
+            state.restore(run.clone());
+        }
+    }
+    Ok(state)
+}
+
+/// Every attempt of a run that ended.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn attempts(reader: &dyn Reader, id: RunId) -> anyhow::Result<Vec<Attempt>> {
+    let mut attempts = Vec::new();
+    reader.replay(Scope::Run(id), &mut |fact| {
+        attempts::collect(id, &fact, &mut attempts);
+    })?;
+    Ok(attempts)
+}
+
+/// What was submitted, as adopted last.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn spec(reader: &dyn Reader, id: RunId) -> anyhow::Result<Arc<RunSpec>> {
+    let mut found = None;
+    reader.replay(Scope::Run(id), &mut |fact| match fact {
+        Fact::Submitted { spec, .. } | Fact::Resumed { spec, .. } => found = Some(spec),
+        _ => {}
+    })?;
+    found.ok_or_else(|| no_run(id))
+}

@@ -1,0 +1,278 @@
+//! A run's progress on stderr: one live line a stage on a terminal, plain lines elsewhere.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sunward_core::{Failure, StageId};
+
+use super::style::{Style, harmless};
+use super::units::{plural, seconds};
+
+/// More failures of one stage are counted, not shown: a scatter of a million may fail a million times.
+const FAILURES_SHOWN: u64 = 10;
+/// How much of a failed attempt's log is shown.
+const LOG_LINES_SHOWN: usize = 20;
+/// How often live lines are drawn anew.
+const REDRAW: Duration = Duration::from_millis(100);
+
+/// Where progress goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Live lines: a person watches.
+    Live,
+    /// Plain lines.
+    Plain,
+}
+
+/// How a stage stands at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// Its tasks, once known.
+    pub(crate) total: Option<u64>,
+    /// Those that took a known result.
+    pub(crate) cached: u64,
+    /// Those that ran to success.
+    pub(crate) ran: u64,
+    /// Those that failed for good.
+    pub(crate) failed: u64,
+    /// Those being executed.
+    pub(crate) running: u64,
+    /// How it ended, once it has: `done`, `failed`, `skipped, …`.
+    pub(crate) over: Option<Over>,
+}
+
+/// How a stage ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// Well.
+    Done,
+    /// Badly.
+    Failed,
+    /// It did not run, and why, if that is worth a line.
+    Skipped(Option<String>),
+    /// It was cancelled.
+    Cancelled,
+}
+
+/// One stage as it was shown last.
+struct StageLine {
+    name: String,
+    since: Option<Instant>,
+    bar: Option<ProgressBar>,
+    failures_shown: u64,
+    over: bool,
+}
+
+/// A run's progress.
+pub(crate) struct Progress {
+    style: Style,
+    bars: Option<MultiProgress>,
+    lines: Vec<StageLine>,
+}
+
+impl Progress {
+    /// Of a run whose stages have these names, by [`StageId`].
+    pub(crate) fn new(names: Vec<String>, mode: Mode, style: Style) -> Self {
+        let bars = (mode == Mode::Live)
+            .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+        let lines = names
+            .into_iter()
+            .map(|name| StageLine {
+                name,
+                since: None,
+                bar: None,
+                failures_shown: 0,
+                over: false,
+            })
+            .collect();
+        Self { style, bars, lines }
+    }
+
+    /// A line that stays.
+    pub(crate) fn line(&self, line: &str) {
+        match &self.bars {
+            // A closed terminal must not end the run.
+            Some(bars) => drop(bars.println(line)),
+            None => super::say(line),
+        }
+    }
+
+    /// Takes note of what had ended before anybody looked.
+    pub(crate) fn know(&mut self, moments: &[Moment]) {
+        for (line, moment) in self.lines.iter_mut().zip(moments) {
+            line.over = moment.over.is_some();
+        }
+    }
+
+    /// Shows how the stages stand, by [`StageId`].
+    pub(crate) fn show(&mut self, moments: &[Moment]) {
+        for (at, moment) in moments.iter().enumerate() {
+            let Some(line) = self.lines.get(at) else {
+                continue;
+            };
+            if line.over {
+                continue;
+            }
+            if line.since.is_none() && moment.total.is_some() {
+                self.begin(at, moment);
+            }
+            self.update(at, moment);
+            if let Some(over) = &moment.over {
+                self.end(at, moment, over);
+            }
+        }
+    }
+
+    /// A stage's tasks are known.
+    fn begin(&mut self, at: usize, moment: &Moment) {
+        let total = moment.total.unwrap_or(0);
+        let Some(line) = self.lines.get_mut(at) else {
+            return;
+        };
+        line.since = Some(Instant::now());
+        // What is over as it begins gets its last line only.
+        if moment.over.is_some() {
+            return;
+        }
+        line.bar = self.bars.as_ref().map(|bars| {
+            let bar = bars.add(ProgressBar::new(total));
+            if let Ok(look) =
+                ProgressStyle::with_template("{prefix:16} [{bar:24}] {pos}/{len} {elapsed} {msg}")
+            {
+                bar.set_style(look.progress_chars("=> "));
+            }
+            bar.set_prefix(line.name.clone());
+            bar.enable_steady_tick(REDRAW);
+            bar
+        });
+        if line.bar.is_none() {
+            let text = format!("{}: {}", line.name, plural(total, "task"));
+            self.line(&text);
+        }
+    }
+
+    fn update(&self, at: usize, moment: &Moment) {
+        if let Some(bar) = self.lines.get(at).and_then(|line| line.bar.as_ref()) {
+            bar.set_position(moment.cached + moment.ran + moment.failed);
+            let mut message = moment.counts();
+            if moment.running > 0 {
+                message = format!("{} running  {message}", moment.running);
+            }
+            bar.set_message(message);
+        }
+    }
+
+    fn end(&mut self, at: usize, moment: &Moment, over: &Over) {
+        let Some(line) = self.lines.get_mut(at) else {
+            return;
+        };
+        line.over = true;
+        if let Some(bar) = line.bar.take() {
+            bar.finish_and_clear();
+        }
+        let word = match over {
+            Over::Done => self.style.good("done"),
+            Over::Failed => self.style.bad("failed"),
+            Over::Cancelled => self.style.warn("cancelled"),
+            Over::Skipped(None) => return,
+            Over::Skipped(Some(why)) => format!("{}, {why}", self.style.warn("skipped")),
+        };
+        let mut text = format!("{}: {word}", line.name);
+        let counts = moment.counts();
+        if !counts.is_empty() {
+            text.push_str(", ");
+            text.push_str(&counts);
+        }
+        if let Some(since) = line.since.filter(|_| moment.ran + moment.failed > 0) {
+            text.push_str(", ");
+            text.push_str(&seconds(since.elapsed().as_secs_f64()));
+        }
+        self.line(&text);
+    }
+
+    /// An attempt failed, or a stage could not start (then there is no task).
+    pub(crate) fn failure(
+        &mut self,
+        stage: StageId,
+        task: Option<u32>,
+        failure: &Failure,
+        again: bool,
+    ) {
+        let at = usize::try_from(stage.0).unwrap_or(usize::MAX);
+        let Some(line) = self.lines.get_mut(at) else {
+            return;
+        };
+        line.failures_shown += 1;
+        let (name, shown) = (line.name.clone(), line.failures_shown);
+        if shown > FAILURES_SHOWN {
+            if shown == FAILURES_SHOWN + 1 {
+                self.line(&format!(
+                    "{name}: more attempts failed than are shown here; sunward explain {name} lists them"
+                ));
+            }
+            return;
+        }
+        let who = task.map_or_else(|| name.clone(), |index| format!("{name}/{index}"));
+        let then = if again { " (it is tried again)" } else { "" };
+        let mut text = format!(
+            "{}{who}: {}{then}",
+            self.style.bad("failed: "),
+            harmless(&failure.message)
+        );
+        let log = end_of(&failure.log_tail, LOG_LINES_SHOWN);
+        if !log.is_empty() {
+            text.push_str("\n  the end of its log:");
+            for line in log.lines() {
+                text.push_str("\n  | ");
+                text.push_str(&harmless(line));
+            }
+        }
+        self.line(&text);
+    }
+
+    /// Takes the live lines away; what was said stays.
+    pub(crate) fn finish(&mut self) {
+        for line in &mut self.lines {
+            if let Some(bar) = line.bar.take() {
+                bar.finish_and_clear();
+            }
+        }
+    }
+}
+
+impl Moment {
+    /// `988 ran, 12 from cache, 1 failed`.
+    fn counts(&self) -> String {
+        [
+            (self.ran, "ran"),
+            (self.cached, "from cache"),
+            (self.failed, "failed"),
+        ]
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| format!("{} {word}", super::units::count(number)))
+        .collect::<Vec<_>>()
+        .join(", ")
+    }
+}
+
+/// The last lines of a text.
+pub(crate) fn end_of(text: &str, lines: usize) -> &str {
+    let text = text.trim_end();
+    match text.rmatch_indices('\n').nth(lines.saturating_sub(1)) {
+        Some((at, _)) => &text[at + 1..],
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::end_of;
+
+    #[test]
+    fn the_end_of_a_log_is_its_last_lines() {
+        assert_eq!(end_of("a\nb\nc\n", 2), "b\nc");
+        assert_eq!(end_of("a\n", 2), "a");
+        assert_eq!(end_of("", 2), "");
+    }
+}

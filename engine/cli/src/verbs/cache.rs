@@ -1,0 +1,273 @@
+//! `sunward cache list|prune|verify`: what the store holds, making room, whether it is whole.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use sunward_core::{Digest, RunStatus};
+use sunward_data::{PruneOptions, Store};
+use sunward_state::{Journal, Reader, Sqlite, SqliteReader};
+use sunward_workflows::units::{parse_duration, parse_size};
+
+use crate::context::Context;
+use crate::exit::{Exit, wrong_input};
+use crate::render::units::{bytes, count, plural};
+use crate::render::{self, Page, View};
+use crate::which::open;
+
+/// Show, prune or verify what the store holds
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sunward cache list\n  sunward cache prune --older 30d --max-size 10GB\n  sunward cache verify"
+)]
+pub(crate) struct Cache {
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// What to do with it.
+#[derive(Subcommand)]
+enum Action {
+    /// How much there is
+    List,
+    /// Delete what may go, oldest first; what unfinished runs need stays
+    #[command(after_help = "Example:\n  sunward cache prune --older 30d --max-size 10GB")]
+    Prune {
+        /// Only what was not used for so long, as 90s 15m 2h 30d
+        #[arg(long, value_name = "TIME", required_unless_present = "max_size")]
+        older: Option<String>,
+        /// Only until so much is left, as 512MiB 10GB
+        #[arg(long, value_name = "SIZE")]
+        max_size: Option<String>,
+    },
+    /// Read everything and compare it with its digest
+    Verify,
+}
+
+/// How much there is.
+#[derive(Serialize)]
+struct Listed {
+    results: u64,
+    parts: u64,
+    part_bytes: u64,
+    joined: u64,
+    joined_bytes: u64,
+    path: String,
+}
+
+impl View for Listed {
+    fn page(&self, page: &mut Page) {
+        page.line(format!(
+            "{} known, {} in {} of {}",
+            plural(self.results, "result"),
+            bytes(self.part_bytes),
+            plural(self.parts, "part"),
+            self.path
+        ));
+        if self.joined > 0 {
+            page.line(format!(
+                "{} joined for commands, {}; these can be made again",
+                plural(self.joined, "file"),
+                bytes(self.joined_bytes)
+            ));
+        }
+    }
+}
+
+/// What went.
+#[derive(Serialize)]
+struct PrunedView {
+    parts: u64,
+    joined: u64,
+    bytes: u64,
+    results_forgotten: u64,
+}
+
+impl View for PrunedView {
+    fn page(&self, page: &mut Page) {
+        page.line(format!(
+            "deleted {} and {} joined for commands, {} in all; {} will run again when asked for",
+            plural(self.parts, "part"),
+            plural(self.joined, "file"),
+            bytes(self.bytes),
+            plural(self.results_forgotten, "result")
+        ));
+    }
+}
+
+/// What is damaged.
+#[derive(Serialize)]
+struct Verified {
+    parts: u64,
+    damaged: Vec<DamagedView>,
+}
+
+/// One damaged part.
+#[derive(Serialize)]
+struct DamagedView {
+    digest: String,
+    path: String,
+    why: String,
+}
+
+impl View for Verified {
+    fn page(&self, page: &mut Page) {
+        for part in &self.damaged {
+            page.line(format!(
+                "{}: {}: {}",
+                page.style.bad("damaged"),
+                part.path,
+                part.why
+            ));
+        }
+        let verdict = if self.damaged.is_empty() {
+            "all are whole".to_owned()
+        } else {
+            format!(
+                "{} damaged; delete them, and what needs them runs again",
+                count(u64::try_from(self.damaged.len()).unwrap_or(0))
+            )
+        };
+        page.line(format!("{} read: {verdict}", plural(self.parts, "part")));
+    }
+}
+
+impl Cache {
+    /// Does it.
+    pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+        let home = context.home_nearest()?;
+        match &self.action {
+            Action::List => list(context, &home),
+            Action::Prune { older, max_size } => {
+                prune(context, &home, older.as_deref(), max_size.as_deref())
+            }
+            Action::Verify => verify(context, &home),
+        }
+    }
+}
+
+fn list(context: &Context, home: &Path) -> anyhow::Result<Exit> {
+    let reader = open(home)?;
+    let mut results = 0;
+    reader.each_result(&mut |_, _, _| results += 1)?;
+    let store = Store::open(home, None)?;
+    let usage = store.usage()?;
+    let view = Listed {
+        results,
+        parts: usage.parts,
+        part_bytes: usage.part_bytes,
+        joined: usage.joined,
+        joined_bytes: usage.joined_bytes,
+        path: store.root().display().to_string(),
+    };
+    render::answer(context, &view)?;
+    Ok(Exit::Done)
+}
+
+fn prune(
+    context: &Context,
+    home: &Path,
+    older: Option<&str>,
+    max_size: Option<&str>,
+) -> anyhow::Result<Exit> {
+    let older = older
+        .map(|text| {
+            parse_duration(text)
+                .map(Duration::from_millis)
+                .map_err(|why| wrong_input(format!("--older {text}: {why}")))
+        })
+        .transpose()?;
+    let max_bytes = max_size
+        .map(|text| {
+            parse_size(text).map_err(|why| wrong_input(format!("--max-size {text}: {why}")))
+        })
+        .transpose()?;
+    open(home)?;
+    // As the engine: a run that is going on must not lose what it is about to read.
+    let mut journal = Sqlite::open(home)?;
+    let store = Store::open(home, None)?;
+    let keep = kept(&journal)?;
+    let pruned = store.prune(&PruneOptions {
+        older,
+        max_bytes,
+        keep,
+        // No engine is at work, so nothing is on its way into the journal.
+        grace: Some(Duration::ZERO),
+    })?;
+    let mut gone: Vec<Digest> = Vec::new();
+    let mut fault = None;
+    journal.each_result(&mut |key, result, _| {
+        let whole = result.ports.iter().try_fold(true, |whole, dataset| {
+            store.is_available(dataset).map(|there| whole && there)
+        });
+        match whole {
+            Ok(true) => {}
+            Ok(false) => gone.push(key),
+            Err(error) => fault = Some(error),
+        }
+    })?;
+    if let Some(error) = fault {
+        return Err(error.into());
+    }
+    journal.forget_results(&gone)?;
+    if pruned.parts > 0 {
+        journal.forget_memory()?;
+    }
+    let view = PrunedView {
+        parts: pruned.parts,
+        joined: pruned.joined,
+        bytes: pruned.bytes,
+        results_forgotten: u64::try_from(gone.len()).unwrap_or(0),
+    };
+    render::answer(context, &view)?;
+    Ok(Exit::Done)
+}
+
+/// Parts that unfinished runs have or read.
+fn kept(journal: &Sqlite) -> anyhow::Result<BTreeSet<Digest>> {
+    let mut keep = BTreeSet::new();
+    for row in journal.runs()? {
+        match row.status {
+            RunStatus::Succeeded | RunStatus::Failed | RunStatus::Cancelled => continue,
+            RunStatus::Running | RunStatus::Held | RunStatus::Interrupted => {}
+        }
+        let state = journal.load_run(row.run)?;
+        let Some(run) = state.run(row.run) else {
+            continue;
+        };
+        for stage in run.stages() {
+            let count = stage.task_count().unwrap_or(0);
+            let results = (0..count).filter_map(|index| stage.result(index));
+            let datasets = results.flat_map(|result| result.ports);
+            for dataset in datasets.chain(stage.inputs().iter().cloned()) {
+                keep.extend(dataset.parts.iter().map(|part| part.digest));
+            }
+        }
+    }
+    Ok(keep)
+}
+
+fn verify(context: &Context, home: &Path) -> anyhow::Result<Exit> {
+    let _: SqliteReader = open(home)?;
+    let store = Store::open(home, None)?;
+    let damaged = store.verify()?;
+    let view = Verified {
+        parts: store.usage()?.parts,
+        damaged: damaged
+            .iter()
+            .map(|part| DamagedView {
+                digest: part.digest.to_hex(),
+                path: part.path.display().to_string(),
+                why: part.why.clone(),
+            })
+            .collect(),
+    };
+    render::answer(context, &view)?;
+    Ok(if view.damaged.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Infrastructure
+    })
+}

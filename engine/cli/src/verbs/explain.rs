@@ -1,0 +1,280 @@
+//! `sunward explain [RUN] [STAGE[/INDEX]]`: why it ran, came from the cache, waits or failed.
+
+use clap::Args;
+use serde::Serialize;
+use sunward_core::{
+    Explanation, Ingredient, IngredientValue, Reason, RunState, StageId, State, explain,
+};
+use sunward_state::Reader;
+
+use crate::context::Context;
+use crate::exit::{Exit, wrong_input};
+use crate::machine::shown;
+use crate::recorded::earlier;
+use crate::render::style::harmless;
+use crate::render::table::{Table, Tone};
+use crate::render::units::{float, seconds};
+use crate::render::{self, Page, View};
+use crate::view::run::tone;
+use crate::which::{self, Found, Which};
+
+/// Earlier runs of the same file that are looked at, to say what changed since.
+const EARLIER_RUNS: usize = 3;
+/// Failed tasks of a stage that are listed to people.
+const FAILED_LISTED: usize = 20;
+
+/// Say why a stage or task ran, came from the cache, waits or failed
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sunward explain\n  sunward explain sum\n  sunward explain r1 integrate/2"
+)]
+pub(crate) struct Explain {
+    /// Which: [RUN] [STAGE[/INDEX]]; the newest run, stage by stage, when not named
+    #[arg(value_name = "RUN STAGE[/INDEX]", num_args = 0..=2)]
+    which: Vec<String>,
+}
+
+/// One stage or task.
+#[derive(Serialize)]
+struct Why {
+    /// `STAGE` or `STAGE/INDEX`.
+    what: String,
+    status: String,
+    reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    ingredients: Vec<Part>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compared_with: Option<String>,
+    changes: Vec<String>,
+    failures: Vec<FailedTry>,
+    attempts: Vec<Try>,
+}
+
+/// One ingredient of a key.
+#[derive(Serialize)]
+struct Part {
+    name: String,
+    value: String,
+}
+
+/// One failed attempt.
+#[derive(Serialize)]
+struct FailedTry {
+    task: u32,
+    attempt: u32,
+    tried_again: bool,
+    message: String,
+    log: String,
+}
+
+/// One attempt.
+#[derive(Serialize)]
+struct Try {
+    task: u32,
+    lease: u32,
+    status: String,
+    seconds: f64,
+}
+
+/// The answer.
+#[derive(Serialize)]
+struct Explained {
+    run: String,
+    /// One stage or task with everything, or all stages.
+    explanations: Vec<Why>,
+    #[serde(skip)]
+    in_detail: bool,
+}
+
+impl View for Explained {
+    fn page(&self, page: &mut Page) {
+        for why in &self.explanations {
+            let title = format!("{} of {}", why.what, self.run);
+            let status = match tone(&why.status) {
+                Tone::Good => page.style.good(&why.status),
+                Tone::Bad => page.style.bad(&why.status),
+                Tone::Warn => page.style.warn(&why.status),
+                Tone::Plain | Tone::Faint => why.status.clone(),
+            };
+            page.line(format!(
+                "{}: {status}: {}",
+                page.style.strong(&title),
+                harmless(&why.reason)
+            ));
+            changes(page, why);
+            if self.in_detail {
+                detail(page, why);
+            }
+        }
+    }
+}
+
+fn changes(page: &mut Page, why: &Why) {
+    if let (Some(before), false) = (&why.compared_with, why.changes.is_empty()) {
+        page.line(format!("  since {before}:"));
+        for change in &why.changes {
+            page.line(format!("    {}", harmless(change)));
+        }
+    }
+}
+
+fn detail(page: &mut Page, why: &Why) {
+    if !why.ingredients.is_empty() {
+        page.heading("Its key is made of");
+        let mut table = Table::new(&["", ""]).indented(2);
+        for part in &why.ingredients {
+            table.row([&part.name, &part.value]);
+        }
+        page.table(&table);
+    }
+    if let Some(key) = &why.key {
+        page.line(format!("  key {key}"));
+    }
+    if !why.failures.is_empty() {
+        page.heading("Failures");
+        for failed in why.failures.iter().take(FAILED_LISTED) {
+            let then = if failed.tried_again {
+                " (tried again)"
+            } else {
+                ""
+            };
+            page.line(format!(
+                "  task {}, attempt {}{then}: {}",
+                failed.task,
+                failed.attempt,
+                harmless(&failed.message)
+            ));
+            for line in failed.log.lines() {
+                page.line(format!("    | {}", harmless(line)));
+            }
+        }
+        if why.failures.len() > FAILED_LISTED {
+            let rest = why.failures.len() - FAILED_LISTED;
+            page.line(format!("  and {rest} more; --json lists them"));
+        }
+    }
+    if why.attempts.len() == 1 {
+        page.heading("Attempts");
+    }
+    for one in why.attempts.iter().filter(|_| why.attempts.len() == 1) {
+        page.line(format!(
+            "  lease {} {} in {}",
+            one.lease,
+            one.status,
+            seconds(one.seconds)
+        ));
+    }
+}
+
+impl Explain {
+    /// Explains.
+    pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+        let which = Which::parse(&self.which)?;
+        let found = which::find(context, which.run)?;
+        let id = found.row.run;
+        let state = state_with_earlier(&found)?;
+        let run = state
+            .run(id)
+            .ok_or_else(|| wrong_input(format!("there is no run {id}")))?;
+        let explanations = match &which.stage {
+            None => run
+                .stages()
+                .filter_map(|stage| explain(&state, id, stage.id, None))
+                .map(|one| Why::of(&one))
+                .collect(),
+            Some(name) => {
+                let stage = which::stage(&run.spec, name)?;
+                vec![one(&state, run, stage, which.index)?]
+            }
+        };
+        let view = Explained {
+            run: id.to_string(),
+            explanations,
+            in_detail: which.stage.is_some(),
+        };
+        render::answer(context, &view)?;
+        Ok(Exit::Done)
+    }
+}
+
+fn one(state: &State, run: &RunState, stage: StageId, index: Option<u32>) -> anyhow::Result<Why> {
+    explain(state, run.id, stage, index)
+        .map(|explanation| Why::of(&explanation))
+        .ok_or_else(|| {
+            let view = run.stage(stage);
+            let name = view.map_or("", |view| view.name());
+            let count = view.and_then(|view| view.task_count()).unwrap_or(0);
+            wrong_input(format!(
+                "{} has no task {name}/{}; its tasks are 0 to {}",
+                run.id,
+                index.unwrap_or_default(),
+                count.saturating_sub(1)
+            ))
+        })
+}
+
+/// The run, and the newest earlier ones of the same file.
+fn state_with_earlier(found: &Found) -> anyhow::Result<State> {
+    let (id, path) = (found.row.run, &found.row.path);
+    let mut state = earlier(&found.reader, path, Some(id), EARLIER_RUNS)?;
+    if let Some(run) = found.reader.load_run(id)?.run(id) {
+        state.restore(run.clone());
+    }
+    Ok(state)
+}
+
+impl Why {
+    fn of(one: &Explanation) -> Self {
+        Self {
+            what: match one.index {
+                Some(index) => format!("{}/{index}", one.stage),
+                None => one.stage.clone(),
+            },
+            status: one.status.clone(),
+            reason: reason(&one.reason),
+            key: one.key.map(|key| key.to_hex()),
+            ingredients: one.ingredients.iter().map(part).collect(),
+            compared_with: one.compared_with.map(|run| run.to_string()),
+            changes: one.changes.clone(),
+            failures: one
+                .failures
+                .iter()
+                .map(|failed| FailedTry {
+                    task: failed.index,
+                    attempt: failed.attempt,
+                    tried_again: !failed.last,
+                    message: failed.failure.message.clone(),
+                    log: failed.failure.log_tail.clone(),
+                })
+                .collect(),
+            attempts: one
+                .attempts
+                .iter()
+                .map(|attempt| Try {
+                    task: attempt.index,
+                    lease: attempt.generation,
+                    status: format!("{:?}", attempt.status).to_lowercase(),
+                    seconds: float(attempt.wall_us) / 1e6,
+                })
+                .collect(),
+        }
+    }
+}
+
+fn reason(reason: &Reason) -> String {
+    match reason {
+        Reason::WaitsForRetry(at) => format!("{reason} at {}", shown(*at)),
+        other => other.to_string(),
+    }
+}
+
+fn part(ingredient: &Ingredient) -> Part {
+    Part {
+        name: ingredient.name.clone(),
+        value: match &ingredient.value {
+            IngredientValue::Text(text) => text.clone(),
+            IngredientValue::Digest(digest) => digest.to_hex(),
+        },
+    }
+}

@@ -1,0 +1,54 @@
+//! `sunward graph FILE`: the workflow's stages and what flows between them, to look at.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::graph::{GraphView, dot, mermaid, svg};
+use crate::render;
+use crate::workflow_file::Read;
+
+/// Draw a workflow's stages and what flows between them
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sunward graph workflow.yaml --format mermaid\n  sunward graph workflow.yaml --format svg"
+)]
+pub(crate) struct Graph {
+    /// The workflow
+    file: PathBuf,
+    /// As what; with --json the graph itself is given
+    #[arg(long, value_enum, default_value_t = Format::Svg)]
+    format: Format,
+}
+
+/// Ways to draw.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// A drawing for any browser.
+    Svg,
+    /// For Graphviz.
+    Dot,
+    /// For Markdown on many forges.
+    Mermaid,
+}
+
+impl Graph {
+    /// Draws.
+    pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+        let workflow = Read::file(context, &self.file)?.checked(context)?;
+        let graph = GraphView::of(&workflow);
+        if context.json {
+            render::machine(&graph)?;
+            return Ok(Exit::Done);
+        }
+        let text = match self.format {
+            Format::Svg => svg::render(&graph),
+            Format::Dot => dot::render(&graph),
+            Format::Mermaid => mermaid::render(&graph),
+        };
+        render::raw(text.as_bytes())?;
+        Ok(Exit::Done)
+    }
+}

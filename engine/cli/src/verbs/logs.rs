@@ -1,0 +1,239 @@
+//! `sunward logs [RUN] [STAGE[/INDEX]]`: what tasks said, also while they still speak.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde::Serialize;
+use sunward_core::{RunId, RunStatus};
+use sunward_state::{Reader, is_engaged};
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::render;
+use crate::render::style::harmless;
+use crate::which::{self, Found, Which};
+
+/// How often a log that is followed is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How much of a log is read at once.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// Show what tasks wrote to their output
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sunward logs\n  sunward logs r1 integrate/2\n\nControl characters are shown escaped. With --json each log's file is named; its text is given when one task is named."
+)]
+pub(crate) struct Logs {
+    /// Which: [RUN] [STAGE[/INDEX]]; the newest run, all of it, when not named
+    #[arg(value_name = "RUN STAGE[/INDEX]", num_args = 0..=2)]
+    which: Vec<String>,
+    /// Go on showing what is added, until the run ends
+    #[arg(long, short)]
+    follow: bool,
+    /// Only this attempt
+    #[arg(long, value_name = "N")]
+    attempt: Option<u32>,
+}
+
+/// One attempt's log.
+#[derive(Clone, Debug, Serialize)]
+struct LogFile {
+    task: String,
+    attempt: u32,
+    path: PathBuf,
+    bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(skip)]
+    key: (String, u32, u32),
+}
+
+impl Logs {
+    /// Shows them.
+    pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+        let which = Which::parse(&self.which)?;
+        let found = which::find(context, which.run)?;
+        let folder = logs_folder(&found.home, found.row.run);
+        if self.follow {
+            return self.follow(&which, &found, &folder);
+        }
+        let mut logs = self.list(&which, &folder)?;
+        if logs.is_empty() {
+            check_stage(&which, &found)?;
+            render::say("nothing was written to any log that was asked for");
+        }
+        if !context.json {
+            // One at a time: together they may be larger than memory.
+            let headed = logs.len() > 1;
+            for log in logs {
+                if headed {
+                    let title = format!("== {} attempt {} ==\n", log.task, log.attempt);
+                    render::raw(context.out_style.strong(&title).as_bytes())?;
+                }
+                copy(&log.path, 0, true)?;
+            }
+            return Ok(Exit::Done);
+        }
+        if which.index.is_some() {
+            for log in &mut logs {
+                let bytes = fs::read(&log.path)
+                    .with_context(|| format!("{} cannot be read", log.path.display()))?;
+                log.text = Some(String::from_utf8_lossy(&bytes).into_owned());
+            }
+        }
+        render::machine(&logs)?;
+        Ok(Exit::Done)
+    }
+
+    /// The logs there are now, in the order of stages' names, tasks and attempts.
+    fn list(&self, which: &Which, folder: &Path) -> anyhow::Result<Vec<LogFile>> {
+        let mut logs = Vec::new();
+        let Ok(stages) = fs::read_dir(folder) else {
+            return Ok(logs);
+        };
+        for stage in stages {
+            let stage = stage?;
+            let name = stage.file_name().to_string_lossy().into_owned();
+            if which.stage.as_ref().is_some_and(|wanted| *wanted != name) {
+                continue;
+            }
+            let Ok(files) = fs::read_dir(stage.path()) else {
+                continue;
+            };
+            for file in files {
+                let file = file?;
+                let Some((index, attempt)) = parts_of(&file.file_name().to_string_lossy()) else {
+                    continue;
+                };
+                if which.index.is_some_and(|wanted| wanted != index)
+                    || self.attempt.is_some_and(|wanted| wanted != attempt)
+                {
+                    continue;
+                }
+                logs.push(LogFile {
+                    task: format!("{name}/{index}"),
+                    attempt,
+                    bytes: file.metadata().map_or(0, |meta| meta.len()),
+                    path: file.path(),
+                    text: None,
+                    key: (name.clone(), index, attempt),
+                });
+            }
+        }
+        logs.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(logs)
+    }
+
+    fn follow(&self, which: &Which, found: &Found, folder: &Path) -> anyhow::Result<Exit> {
+        let mut shown: BTreeMap<(String, u32, u32), u64> = BTreeMap::new();
+        let mut last: Option<(String, u32, u32)> = None;
+        loop {
+            // Whether it goes on is asked first: what is written before the end is then still shown.
+            let goes_on = goes_on(found)?;
+            for log in self.list(which, folder)? {
+                let from = shown.get(&log.key).copied().unwrap_or(0);
+                if log.bytes <= from {
+                    continue;
+                }
+                if last.as_ref() != Some(&log.key) && which.index.is_none() {
+                    render::raw(
+                        format!("== {} attempt {} ==\n", log.task, log.attempt).as_bytes(),
+                    )?;
+                }
+                let to = copy(&log.path, from, !goes_on)?;
+                last = Some(log.key.clone());
+                shown.insert(log.key, to);
+            }
+            if !goes_on {
+                return Ok(Exit::Done);
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+}
+
+/// Whether the run may still write: it is not over, and an engine is at work.
+fn goes_on(found: &Found) -> anyhow::Result<bool> {
+    let status = found.reader.run(found.row.run)?.map(|row| row.status);
+    Ok(status == Some(RunStatus::Running) && is_engaged(&found.home))
+}
+
+/// A stage or task without a log may also not exist at all.
+fn check_stage(which: &Which, found: &Found) -> anyhow::Result<()> {
+    let Some(stage) = &which.stage else {
+        return Ok(());
+    };
+    let spec = crate::recorded::spec(&found.reader, found.row.run)?;
+    which::stage(&spec, stage).map(drop)
+}
+
+/// Where a run's logs are.
+fn logs_folder(home: &Path, run: RunId) -> PathBuf {
+    home.join("runs").join(run.to_string()).join("logs")
+}
+
+/// `3.2.log` is the log of task 3's attempt 2.
+fn parts_of(name: &str) -> Option<(u32, u32)> {
+    let (index, attempt) = name.strip_suffix(".log")?.split_once('.')?;
+    Some((index.parse().ok()?, attempt.parse().ok()?))
+}
+
+/// Copies a log from here to its end to stdout, made harmless; gives where it ended. Unless this is
+/// the last look, bytes of a character that is not yet whole are left for the next.
+fn copy(path: &Path, from: u64, last_look: bool) -> anyhow::Result<u64> {
+    let unreadable = || format!("{} cannot be read", path.display());
+    let mut file = File::open(path).with_context(unreadable)?;
+    file.seek(SeekFrom::Start(from)).with_context(unreadable)?;
+    let mut at = from;
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut rest: Vec<u8> = Vec::new();
+    loop {
+        let read = file.read(&mut chunk).with_context(unreadable)?;
+        rest.extend_from_slice(chunk.get(..read).unwrap_or_default());
+        let over = read == 0;
+        let whole = if over && last_look {
+            rest.len()
+        } else {
+            whole_characters(&rest)
+        };
+        let text = String::from_utf8_lossy(rest.get(..whole).unwrap_or_default()).into_owned();
+        rest.drain(..whole);
+        at += u64::try_from(whole).unwrap_or(0);
+        render::raw(harmless(&text).as_bytes())?;
+        if over {
+            return Ok(at);
+        }
+    }
+}
+
+/// How many bytes may be shown without cutting a character in two.
+fn whole_characters(bytes: &[u8]) -> usize {
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        Ok(_) | Err(_) => bytes.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{parts_of, whole_characters};
+
+    #[test]
+    fn a_log_is_named_by_its_task_and_attempt() {
+        assert_eq!(parts_of("12.3.log"), Some((12, 3)));
+        assert_eq!(parts_of("notes.txt"), None);
+    }
+
+    #[test]
+    fn a_character_is_not_cut_in_two() {
+        let euro = "a€".as_bytes();
+        assert_eq!(whole_characters(&euro[..2]), 1);
+        assert_eq!(whole_characters(euro), 4);
+        assert_eq!(whole_characters(b"a\xffb"), 3);
+    }
+}

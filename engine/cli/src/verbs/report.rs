@@ -1,0 +1,196 @@
+//! `sunward report [RUN] --out F`: a run on one page, for people or machines.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use sunward_core::Timestamp;
+use sunward_data::Store;
+
+use crate::attempts::Attempt;
+use crate::context::Context;
+use crate::exit::{Exit, wrong_input};
+use crate::graph::GraphView;
+use crate::machine::{now, shown};
+use crate::recorded::{self, Recorded};
+use crate::render::{self, Page, View};
+use crate::report::{
+    ATTEMPTS_LISTED, AttemptView, FAILURES_LISTED, FailureView, Report as Contents, html, timeline,
+};
+use crate::view::{of_state, outputs};
+use crate::which::{self, Which};
+
+/// Write a run on one page: graph, timeline, attempts, failures, ledger
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sunward report --out report.html\n  sunward report r1 --out report.json\n\nThe HTML file needs nothing else: no network, no script."
+)]
+pub(crate) struct Report {
+    /// Which run; the newest when not named
+    run: Option<String>,
+    /// Where to: JSON when the name ends in .json, else HTML
+    #[arg(long, value_name = "FILE", required_unless_present = "json")]
+    out: Option<PathBuf>,
+}
+
+/// Where the report is.
+#[derive(Serialize)]
+struct Written {
+    run: String,
+    path: String,
+}
+
+impl View for Written {
+    fn page(&self, page: &mut Page) {
+        page.line(format!("the report of {} is in {}", self.run, self.path));
+    }
+}
+
+impl Report {
+    /// Writes it.
+    pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+        let words: Vec<String> = self.run.iter().cloned().collect();
+        let which = Which::parse(&words)?;
+        if let Some(stage) = &which.stage {
+            return Err(wrong_input(format!(
+                "'{stage}' is no run; runs are written r1, r2, …"
+            )));
+        }
+        let found = which::find(context, which.run)?;
+        let recorded = Recorded::read(&found.reader, &found.home, found.row.run)?;
+        let store = Store::open(&found.home, None)?;
+        let attempts = recorded::attempts(&found.reader, found.row.run)?;
+        let contents = contents(&recorded, &attempts, &store)?;
+        let Some(out) = &self.out else {
+            render::machine(&contents)?;
+            return Ok(Exit::Done);
+        };
+        let path = context.folder.join(out);
+        let text = if out.extension().is_some_and(|ext| ext == "json") {
+            serde_json::to_string_pretty(&contents)?
+        } else {
+            html::render(&contents)
+        };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| {
+                wrong_input(format!("{} cannot be made: {error}", folder.display()))
+            })?;
+        }
+        fs::write(&path, text).map_err(|error| {
+            wrong_input(format!("{} cannot be written: {error}", out.display()))
+        })?;
+        let view = Written {
+            run: found.row.run.to_string(),
+            path: out.display().to_string(),
+        };
+        render::answer(context, &view)?;
+        Ok(Exit::Done)
+    }
+}
+
+fn contents(recorded: &Recorded, attempts: &[Attempt], store: &Store) -> anyhow::Result<Contents> {
+    let run = recorded.run()?;
+    let names: Vec<String> = run.stages().map(|stage| stage.name().to_owned()).collect();
+    let mut graph = GraphView::of(&run.spec.workflow);
+    for node in &mut graph.nodes {
+        node.status = run
+            .find(&node.name)
+            .map(|stage| stage.status_word().to_owned());
+        if let Some(count) = run.find(&node.name).and_then(|stage| stage.task_count()) {
+            node.tasks = render::units::plural(u64::from(count), "task");
+        }
+    }
+    let mut failures: Vec<FailureView> = attempts
+        .iter()
+        .rev()
+        .filter_map(|attempt| failure(attempt, &names))
+        .collect();
+    for stage in run.stages() {
+        if let Some(failure) = stage.unresolvable() {
+            failures.push(FailureView {
+                task: stage.name().to_owned(),
+                attempt: 0,
+                message: failure.message.clone(),
+                log: failure.log_tail.clone(),
+                tried_again: false,
+            });
+        }
+    }
+    let failures_total = failures.len();
+    failures.truncate(FAILURES_LISTED);
+    Ok(Contents {
+        version: 1,
+        run: of_state::view(run, recorded.status, outputs::known(run, store), now()),
+        graph,
+        timeline: timeline::of(attempts, &names),
+        attempts: slowest(attempts, &names),
+        attempts_total: attempts.len(),
+        failures,
+        failures_total,
+        source: run.spec.source.clone(),
+        environment: environment(),
+    })
+}
+
+fn slowest(attempts: &[Attempt], names: &[String]) -> Vec<AttemptView> {
+    let mut order: Vec<&Attempt> = attempts.iter().collect();
+    order.sort_by_key(|attempt| {
+        (
+            std::cmp::Reverse(attempt.wall_us),
+            attempt.stage,
+            attempt.index,
+            attempt.generation,
+        )
+    });
+    order.truncate(ATTEMPTS_LISTED);
+    order
+        .into_iter()
+        .map(|attempt| {
+            let (energy_joules, energy_source) = of_state::joules(attempt.energy);
+            AttemptView {
+                task: task(attempt, names),
+                attempt: attempt.generation,
+                started: shown(Timestamp(attempt.started_ms)),
+                wall_seconds: attempt.wall_seconds(),
+                cpu_seconds: attempt.cpu_seconds(),
+                energy_joules,
+                energy_source,
+                outcome: match &attempt.failure {
+                    None => "succeeded",
+                    Some((_, true)) => "tried again",
+                    Some((_, false)) => "failed",
+                },
+            }
+        })
+        .collect()
+}
+
+fn failure(attempt: &Attempt, names: &[String]) -> Option<FailureView> {
+    let (failure, tried_again) = attempt.failure.as_ref()?;
+    Some(FailureView {
+        task: task(attempt, names),
+        attempt: attempt.generation,
+        message: failure.message.clone(),
+        log: failure.log_tail.clone(),
+        tried_again: *tried_again,
+    })
+}
+
+fn task(attempt: &Attempt, names: &[String]) -> String {
+    let name = names.get(attempt.stage.place()).map_or("?", String::as_str);
+    format!("{name}/{}", attempt.index)
+}
+
+/// What wrote the page; what tasks ran on is in their logs.
+fn environment() -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        ("sunward", env!("CARGO_PKG_VERSION").to_owned()),
+        (
+            "system",
+            format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        ),
+        ("written", shown(now())),
+    ])
+}

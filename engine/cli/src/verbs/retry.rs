@@ -1,0 +1,59 @@
+//! `sunward retry [RUN]`: runs again what failed or was skipped.
+
+use clap::Args;
+use sunward_core::RunStatus;
+use sunward_drive::Start;
+use sunward_state::Sqlite;
+
+use crate::conduct::{Means, conduct};
+use crate::context::Context;
+use crate::exit::{Exit, wrong_input};
+use crate::which::{self, Which};
+
+/// Run again what failed, was skipped or was cancelled in a finished run
+#[derive(Args)]
+#[command(after_help = "Example:\n  sunward retry")]
+pub(crate) struct Retry {
+    /// Which run; the newest when not named
+    run: Option<String>,
+    #[command(flatten)]
+    means: Means,
+}
+
+impl Retry {
+    /// Runs it.
+    pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+        let words: Vec<String> = self.run.iter().cloned().collect();
+        let which = Which::parse(&words)?;
+        if let Some(stage) = &which.stage {
+            return Err(wrong_input(format!(
+                "'{stage}' is no run; runs are written r1, r2, …, and are retried whole"
+            )));
+        }
+        let found = which::find(context, which.run)?;
+        let run = found.row.run;
+        match found.row.status {
+            RunStatus::Failed | RunStatus::Cancelled => {}
+            RunStatus::Succeeded => {
+                return Err(wrong_input(format!(
+                    "{run} succeeded: nothing failed that could run again; sunward run FILE --fresh runs anew"
+                )));
+            }
+            RunStatus::Running | RunStatus::Held | RunStatus::Interrupted => {
+                return Err(wrong_input(format!(
+                    "{run} is not finished; sunward run {} goes on with it",
+                    found.row.path
+                )));
+            }
+        }
+        drop(found.reader);
+        let journal = Sqlite::open(&found.home)?;
+        conduct(
+            context,
+            &found.home,
+            &self.means,
+            journal,
+            Start::Retry { run },
+        )
+    }
+}

@@ -1,0 +1,93 @@
+//! `sunward run FILE`: goes on with an unfinished run, or starts a new one.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use sunward_core::{RunSpec, RunState, TaskStatus};
+use sunward_drive::Start;
+use sunward_state::{Reader, Sqlite, digest_params};
+
+use crate::conduct::{Means, conduct};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::machine::Machine;
+use crate::params::ParamArgs;
+use crate::prepare::{SelectionArgs, prepare};
+use crate::render;
+use crate::render::units::count;
+
+/// Run a workflow, or go on with a run of it that was interrupted
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sunward run workflow.yaml\n  sunward run workflow.yaml -p steps=500 --out results --format csv\n\n\
+        A run that was interrupted is gone on with, unless the workflow or its parameters changed; finished \
+        results come from the cache. Ctrl-C stops cleanly, a second one at once; both are resumable."
+)]
+pub(crate) struct Run {
+    /// The workflow
+    file: PathBuf,
+    #[command(flatten)]
+    params: ParamArgs,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    /// Start a new run even if there is one to go on with
+    #[arg(long)]
+    fresh: bool,
+    #[command(flatten)]
+    means: Means,
+}
+
+impl Run {
+    /// Runs it.
+    pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+        let machine = Machine::find(self.means.jobs);
+        let prepared = prepare(context, &self.file, &self.params, &self.selection, machine)?;
+        let home = context.home_beside(&prepared.path);
+        // From here on things are created.
+        let journal = Sqlite::open(&home)?;
+        let start = if self.fresh {
+            Start::Submit(prepared.spec)
+        } else {
+            choose(&journal, prepared.spec)?
+        };
+        conduct(context, &home, &self.means, journal, start)
+    }
+}
+
+/// The newest unfinished run of the same file, params and meaning; else a new one.
+fn choose(journal: &Sqlite, spec: Arc<RunSpec>) -> anyhow::Result<Start> {
+    let unfinished = journal.unfinished(&spec.path, digest_params(&spec.params)?)?;
+    let newest = unfinished.first().map(|row| row.run);
+    for row in unfinished {
+        let state = journal.load_run(row.run)?;
+        let Some(run) = state.run(row.run) else {
+            continue;
+        };
+        if run.spec.plan.same_meaning(&spec.plan) {
+            render::say(&format!("going on with {}: {}", row.run, done(run)));
+            return Ok(Start::Resume { run: row.run, spec });
+        }
+    }
+    if let Some(newest) = newest {
+        render::say(&format!(
+            "the workflow has changed since {newest} stopped: this is a new run, which may use its results"
+        ));
+    }
+    Ok(Start::Submit(spec))
+}
+
+/// `512 tasks are done, 2 of 3 stages`.
+fn done(run: &RunState) -> String {
+    let (mut tasks, mut stages, mut ended) = (0_u64, 0_u64, 0_u64);
+    for stage in run.stages() {
+        let counts = stage.counts();
+        tasks += u64::from(counts.of(TaskStatus::Succeeded) + counts.of(TaskStatus::Cached));
+        stages += 1;
+        ended += u64::from(stage.end().is_some());
+    }
+    format!(
+        "{} tasks and {ended} of {stages} stages are done",
+        count(tasks)
+    )
+}

@@ -1,0 +1,315 @@
+//! `sunward show [RUN] STAGE.PORT`: schema and rows of a result, or the files it is.
+
+use arrow::array::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use clap::Args;
+use serde::Serialize;
+use sunward_core::{Dataset, DatasetKind, RunId, RunState, StageEnd, StageId};
+use sunward_data::Store;
+use sunward_workflows::from_arrow;
+
+use crate::context::Context;
+use crate::exit::{Exit, wrong_input};
+use crate::recorded::Recorded;
+use crate::render::table::{Table, Tone};
+use crate::render::units::{bytes, count, plural};
+use crate::render::{self, Page, View};
+use crate::which;
+
+/// Cells are cut to so many characters for people; machines get all of them.
+const CELL_CHARS: usize = 40;
+
+/// Show what a stage gave: schema and first rows, or its files
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sunward show sum.pi\n  sunward show r1 integrate.areas --head 3 --json"
+)]
+pub(crate) struct Show {
+    /// What: [RUN] STAGE.PORT, or the name of an output of the workflow
+    #[arg(value_name = "RUN STAGE.PORT", num_args = 1..=2, required = true)]
+    what: Vec<String>,
+    /// So many rows
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    head: u64,
+}
+
+/// A result.
+#[derive(Serialize)]
+struct Shown {
+    run: String,
+    stage: String,
+    port: String,
+    /// `table`, `file` or `dir`.
+    kind: &'static str,
+    rows: Option<u64>,
+    bytes: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    schema: Vec<Column>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    files: Vec<ShownFile>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+    #[serde(skip)]
+    cells: Vec<Vec<String>>,
+}
+
+/// One column.
+#[derive(Serialize)]
+struct Column {
+    name: String,
+    r#type: String,
+}
+
+/// One file of a result that is no table.
+#[derive(Serialize)]
+struct ShownFile {
+    path: String,
+    bytes: u64,
+}
+
+impl View for Shown {
+    fn page(&self, page: &mut Page) {
+        let size = match self.rows {
+            Some(rows) => format!("{}, {}", plural(rows, "row"), bytes(self.bytes)),
+            None => format!(
+                "{}, {}",
+                plural(u64::try_from(self.files.len()).unwrap_or(0), self.kind),
+                bytes(self.bytes)
+            ),
+        };
+        let title = format!("{}.{}", self.stage, self.port);
+        page.line(format!(
+            "{} of {}: {size}",
+            page.style.strong(&title),
+            self.run
+        ));
+        if let Some(note) = &self.note {
+            page.line(page.style.warn(note));
+        }
+        let mut schema = Table::new(&["", ""]).indented(2);
+        for column in &self.schema {
+            schema.toned([(&column.name, Tone::Plain), (&column.r#type, Tone::Faint)]);
+        }
+        page.table(&schema);
+        if !self.cells.is_empty() {
+            page.gap();
+            let headings: Vec<&str> = self.schema.iter().map(|c| c.name.as_str()).collect();
+            let mut table = Table::new(&headings);
+            for row in &self.cells {
+                table.row(row.iter().map(|cell| cut(cell)));
+            }
+            page.table(&table);
+            let shown = u64::try_from(self.cells.len()).unwrap_or(0);
+            if let Some(rows) = self.rows.filter(|rows| *rows > shown) {
+                let rest = format!("({} more; --head N shows more)", count(rows - shown));
+                page.line(page.style.faint(&rest));
+            }
+        }
+        let mut files = Table::new(&["", ">"]).indented(2);
+        for file in &self.files {
+            files.row([file.path.clone(), bytes(file.bytes)]);
+        }
+        page.table(&files);
+    }
+}
+
+fn cut(cell: &str) -> String {
+    if cell.chars().count() <= CELL_CHARS {
+        return cell.to_owned();
+    }
+    let mut text: String = cell.chars().take(CELL_CHARS - 1).collect();
+    text.push('…');
+    text
+}
+
+impl Show {
+    /// Shows it.
+    pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+        let (run, what) = self.parse()?;
+        let found = which::find(context, run)?;
+        let recorded = Recorded::read(&found.reader, &found.home, found.row.run)?;
+        let run = recorded.run()?;
+        let (stage, port) = port_of(run, what)?;
+        let store = Store::open(&found.home, None)?;
+        let parts = run.gathered(stage, &port).unwrap_or_default();
+        let view = run
+            .stage(stage)
+            .ok_or_else(|| wrong_input(format!("{} has no such stage", run.id)))?;
+        let mut shown = Shown {
+            run: run.id.to_string(),
+            stage: view.name().to_owned(),
+            port,
+            kind: "table",
+            rows: None,
+            bytes: parts.iter().map(Dataset::bytes).sum(),
+            schema: Vec::new(),
+            head: None,
+            files: Vec::new(),
+            note: (view.end() != Some(&StageEnd::Succeeded)).then(|| {
+                format!(
+                    "the stage is {}: this is what {} gave so far",
+                    view.status_word(),
+                    plural(u64::try_from(parts.len()).unwrap_or(0), "task")
+                )
+            }),
+            cells: Vec::new(),
+        };
+        match parts.first().map(|part| part.kind) {
+            None => {
+                return Err(wrong_input(format!(
+                    "{}.{} of {} has nothing to show: the stage is {}",
+                    shown.stage,
+                    shown.port,
+                    run.id,
+                    view.status_word()
+                )));
+            }
+            Some(DatasetKind::Table) => self.table(&store, &parts, &mut shown)?,
+            Some(kind) => {
+                shown.kind = if kind == DatasetKind::Dir {
+                    "folder"
+                } else {
+                    "file"
+                };
+                let ext = crate::view::outputs::suffix(run, stage, &shown.port);
+                files(&store, &parts, ext.as_deref(), &mut shown)?;
+            }
+        }
+        render::answer(context, &shown)?;
+        Ok(Exit::Done)
+    }
+
+    fn parse(&self) -> anyhow::Result<(Option<RunId>, &str)> {
+        match self.what.as_slice() {
+            [what] => Ok((None, what)),
+            [run, what] => run
+                .parse()
+                .map(|run| (Some(run), what.as_str()))
+                .map_err(wrong_input),
+            _ => Err(wrong_input(
+                "expected [RUN] STAGE.PORT, as in r7 search.hits",
+            )),
+        }
+    }
+
+    fn table(&self, store: &Store, parts: &[Dataset], shown: &mut Shown) -> anyhow::Result<()> {
+        shown.rows = Some(parts.iter().map(|part| part.rows).sum());
+        let mut left = self.head;
+        let mut batches = Vec::new();
+        for (at, part) in parts.iter().enumerate() {
+            if at > 0 && left == 0 {
+                break;
+            }
+            let table = store.table(part)?;
+            if at == 0 {
+                shown.schema = table
+                    .schema()
+                    .fields()
+                    .iter()
+                    .map(|field| {
+                        let column = from_arrow(field);
+                        Column {
+                            name: column.name,
+                            r#type: column.column_type.0,
+                        }
+                    })
+                    .collect();
+            }
+            let rows = left.min(table.rows());
+            if rows > 0 {
+                batches.push(table.read(Some(0..rows))?);
+                left -= rows;
+            }
+        }
+        shown.head = Some(json_rows(&batches)?);
+        for batch in &batches {
+            shown.cells.extend(cells(batch)?);
+        }
+        Ok(())
+    }
+}
+
+/// `stage.port`, or the name of an output of the workflow.
+fn port_of(run: &RunState, what: &str) -> anyhow::Result<(StageId, String)> {
+    let Some((stage, port)) = what.split_once('.') else {
+        let named = run.outputs().find(|(name, _, _)| *name == what);
+        return named
+            .map(|(_, stage, port)| (stage, port.to_owned()))
+            .ok_or_else(|| {
+                let names: Vec<_> = run.outputs().map(|(name, _, _)| name).collect();
+                wrong_input(format!(
+                    "'{what}' is neither STAGE.PORT nor an output of the workflow ({})",
+                    names.join(", ")
+                ))
+            });
+    };
+    let id = which::stage(&run.spec, stage)?;
+    let outputs = run.stage(id).map(|view| &view.planned.stage.outputs);
+    if outputs.is_some_and(|outputs| outputs.contains_key(port)) {
+        return Ok((id, port.to_owned()));
+    }
+    let ports: Vec<&str> = outputs
+        .into_iter()
+        .flat_map(|outputs| outputs.keys().map(String::as_str))
+        .collect();
+    Err(wrong_input(if ports.is_empty() {
+        format!("stage {stage} has no output ports")
+    } else {
+        format!(
+            "stage {stage} has no port '{port}'; it has {}",
+            ports.join(", ")
+        )
+    }))
+}
+
+fn files(
+    store: &Store,
+    parts: &[Dataset],
+    ext: Option<&str>,
+    shown: &mut Shown,
+) -> anyhow::Result<()> {
+    for dataset in parts {
+        let paths = store.part_files(dataset, ext)?;
+        for (path, part) in paths.iter().zip(&dataset.parts) {
+            shown.files.push(ShownFile {
+                path: path.display().to_string(),
+                bytes: part.bytes,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn json_rows(batches: &[RecordBatch]) -> anyhow::Result<serde_json::Value> {
+    let mut writer = arrow::json::WriterBuilder::new()
+        .with_explicit_nulls(true)
+        .build::<_, arrow::json::writer::JsonArray>(Vec::new());
+    for batch in batches {
+        writer.write(batch)?;
+    }
+    writer.finish()?;
+    let text = writer.into_inner();
+    if text.is_empty() {
+        return Ok(serde_json::Value::Array(Vec::new()));
+    }
+    Ok(serde_json::from_slice(&text)?)
+}
+
+fn cells(batch: &RecordBatch) -> anyhow::Result<Vec<Vec<String>>> {
+    let options = FormatOptions::default().with_display_error(true);
+    let formatters = batch
+        .columns()
+        .iter()
+        .map(|column| ArrayFormatter::try_new(column.as_ref(), &options))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok((0..batch.num_rows())
+        .map(|row| {
+            formatters
+                .iter()
+                .map(|formatter| formatter.value(row).to_string())
+                .collect()
+        })
+        .collect())
+}

@@ -1,0 +1,131 @@
+//! `sunward status [RUN]`: how runs stand.
+
+use clap::Args;
+use serde::Serialize;
+use sunward_core::RunStatus;
+use sunward_data::Store;
+use sunward_state::{Reader, RunRow, is_engaged};
+
+use crate::context::Context;
+use crate::exit::{Exit, wrong_input};
+use crate::machine::{now, shown};
+use crate::recorded::Recorded;
+use crate::render::table::{Table, Tone};
+use crate::render::units::{float, seconds};
+use crate::render::{self, Page, View};
+use crate::view::run::tone;
+use crate::view::{RunView, of_state, outputs};
+use crate::which::{self, Which};
+
+/// So many runs are listed to people; machines get all.
+const RUNS_LISTED: usize = 15;
+
+/// Say how a run stands, stage by stage, and which other runs there are
+#[derive(Args)]
+#[command(after_help = "Example:\n  sunward status\n  sunward status r1 --json")]
+pub(crate) struct Status {
+    /// Which run; the newest when not named, with a list of all
+    run: Option<String>,
+}
+
+/// One line of the list.
+#[derive(Debug, Serialize)]
+struct RunLine {
+    run: String,
+    workflow: String,
+    path: String,
+    status: &'static str,
+    submitted: String,
+    ended: Option<String>,
+    seconds: f64,
+}
+
+/// The answer.
+#[derive(Serialize)]
+struct Standing {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runs: Option<Vec<RunLine>>,
+    run: RunView,
+}
+
+impl View for Standing {
+    fn page(&self, page: &mut Page) {
+        if let Some(runs) = self.runs.as_ref().filter(|runs| runs.len() > 1) {
+            let hidden = runs.len().saturating_sub(RUNS_LISTED);
+            let mut table = Table::new(&["run", "status", "workflow", "submitted", ">took"]);
+            for line in runs.iter().skip(hidden) {
+                table.toned([
+                    (line.run.clone(), Tone::Plain),
+                    (line.status.to_owned(), tone(line.status)),
+                    (line.workflow.clone(), Tone::Plain),
+                    (line.submitted.clone(), Tone::Plain),
+                    (seconds(line.seconds), Tone::Plain),
+                ]);
+            }
+            if hidden > 0 {
+                page.line(
+                    page.style
+                        .faint(&format!("({hidden} older runs are not listed)")),
+                );
+            }
+            page.table(&table);
+            page.gap();
+        }
+        self.run.page(page);
+    }
+}
+
+impl Status {
+    /// Looks and answers.
+    pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+        let words: Vec<String> = self.run.iter().cloned().collect();
+        let which = Which::parse(&words)?;
+        if let Some(stage) = &which.stage {
+            return Err(wrong_input(format!(
+                "'{stage}' is no run; runs are written r1, r2, … (sunward explain {stage} tells of a stage)"
+            )));
+        }
+        let found = which::find(context, which.run)?;
+        let recorded = Recorded::read(&found.reader, &found.home, found.row.run)?;
+        let store = Store::open(&found.home, None)?;
+        let run = recorded.run()?;
+        let view = of_state::view(run, recorded.status, outputs::known(run, &store), now());
+        let engaged = is_engaged(&found.home);
+        let runs = match which.run {
+            Some(_) => None,
+            None => Some(
+                found
+                    .reader
+                    .runs()?
+                    .iter()
+                    .map(|row| line(row, engaged))
+                    .collect(),
+            ),
+        };
+        render::answer(context, &Standing { runs, run: view })?;
+        Ok(Exit::Done)
+    }
+}
+
+fn line(row: &RunRow, engaged: bool) -> RunLine {
+    let status = match row.status {
+        RunStatus::Running if !engaged => RunStatus::Interrupted,
+        status => status,
+    };
+    let until = row.ended.unwrap_or_else(|| {
+        if status == RunStatus::Running {
+            now()
+        } else {
+            row.submitted
+        }
+    });
+    RunLine {
+        run: row.run.to_string(),
+        workflow: row.workflow.clone(),
+        path: row.path.clone(),
+        status: of_state::status_word(status),
+        submitted: shown(row.submitted),
+        ended: row.ended.map(shown),
+        seconds: float(until.since_ms(row.submitted)) / 1000.0,
+    }
+}

@@ -1,0 +1,7 @@
+//! Values that are answered with: made from the state, shown by `render`.
+
+pub(crate) mod of_state;
+pub(crate) mod outputs;
+pub(crate) mod run;
+
+pub(crate) use run::{LedgerView, Named, OutputView, RunAnswer, RunView, StageCounts, StageView};

@@ -1,0 +1,185 @@
+//! From the state to what is shown of it.
+
+use sunward_core::{
+    Energy, Ledger, RunState, RunStatus, SkipReason, StageEnd, StageId, StageView as Stage,
+    TaskStatus, Timestamp,
+};
+
+use super::{LedgerView, Named, OutputView, RunAnswer, RunView, StageCounts, StageView};
+use crate::machine;
+use crate::render::progress::{Moment, Over};
+use crate::render::units::float;
+
+/// The word for a run's status.
+pub(crate) const fn status_word(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Running => "running",
+        RunStatus::Succeeded => "succeeded",
+        RunStatus::Failed => "failed",
+        RunStatus::Cancelled => "cancelled",
+        RunStatus::Held => "held",
+        RunStatus::Interrupted => "interrupted",
+    }
+}
+
+/// How every stage stands, by its id.
+pub(crate) fn moments(run: &RunState) -> Vec<Moment> {
+    run.stages()
+        .map(|stage| {
+            let counts = stage.counts();
+            let of = |status| u64::from(counts.of(status));
+            Moment {
+                total: stage.task_count().map(u64::from),
+                cached: of(TaskStatus::Cached),
+                ran: of(TaskStatus::Succeeded),
+                failed: of(TaskStatus::Failed),
+                running: of(TaskStatus::Active),
+                over: stage.end().map(|end| match end {
+                    StageEnd::Succeeded => Over::Done,
+                    StageEnd::Failed => Over::Failed,
+                    StageEnd::Cancelled => Over::Cancelled,
+                    StageEnd::Skipped(reason) => Over::Skipped(skip_words(run, reason)),
+                }),
+            }
+        })
+        .collect()
+}
+
+/// Why a stage was skipped; nothing where the user said so on the command line.
+fn skip_words(run: &RunState, reason: &SkipReason) -> Option<String> {
+    let name = |stage: &StageId| {
+        run.stage(*stage).map_or_else(
+            || format!("stage {}", stage.0),
+            |stage| stage.name().to_owned(),
+        )
+    };
+    match reason {
+        SkipReason::Condition => Some("its `if` is false".to_owned()),
+        SkipReason::UpstreamFailed(before) => Some(format!("{} failed", name(before))),
+        SkipReason::UpstreamSkipped(before) => Some(format!("{} was skipped", name(before))),
+        SkipReason::Cancelled => Some("the run was cancelled".to_owned()),
+        SkipReason::NotSelected => None,
+    }
+}
+
+/// A stage in numbers.
+pub(crate) fn stage_counts(stage: &Stage<'_>) -> StageCounts {
+    let counts = stage.counts();
+    let of = |status| u64::from(counts.of(status));
+    StageCounts {
+        tasks: stage.task_count().map_or(0, u64::from),
+        cached: of(TaskStatus::Cached),
+        ran: of(TaskStatus::Succeeded),
+        failed: of(TaskStatus::Failed),
+        skipped: of(TaskStatus::Skipped) + of(TaskStatus::Cancelled),
+        seconds: stage.seconds(),
+    }
+}
+
+/// The ledger as it is shown.
+pub(crate) fn ledger(ledger: &Ledger) -> LedgerView {
+    let measured = float(ledger.measured_millijoules) / 1000.0;
+    let modelled = float(ledger.modelled_millijoules) / 1000.0;
+    let known = ledger.attempts.saturating_sub(ledger.missing_energy);
+    let energy_source = match (measured > 0.0, modelled > 0.0) {
+        _ if ledger.attempts == 0 => "none",
+        _ if known == 0 => "missing",
+        (true, true) => "measured and modelled",
+        (true, false) => "measured",
+        (false, _) => "modelled",
+    };
+    LedgerView {
+        energy_joules: measured + modelled,
+        energy_source,
+        measured_joules: measured,
+        modelled_joules: modelled,
+        attempts_missing: ledger.missing_energy,
+        gco2e: None,
+        gco2e_at_home_now: None,
+    }
+}
+
+/// The object of `run --json`.
+pub(crate) fn answer(run: &RunState, outputs: Named<OutputView>, seconds: f64) -> RunAnswer {
+    RunAnswer {
+        version: 1,
+        run: run.id.to_string(),
+        status: status_word(run.status).to_owned(),
+        outputs,
+        stages: Named(
+            run.stages()
+                .map(|stage| (stage.name().to_owned(), stage_counts(&stage)))
+                .collect(),
+        ),
+        ledger: ledger(&run.ledger()),
+        seconds,
+    }
+}
+
+/// A run with everything its own page shows.
+pub(crate) fn view(
+    run: &RunState,
+    status: RunStatus,
+    outputs: Named<OutputView>,
+    now: Timestamp,
+) -> RunView {
+    let spec = &run.spec;
+    let ended = run.ended_at.filter(|_| status != RunStatus::Running);
+    let until = ended.unwrap_or(match status {
+        RunStatus::Running => now,
+        // Its engine was killed: nobody noted when.
+        _ => Timestamp(run.ledger().last_ended_ms.max(run.submitted_at.0)),
+    });
+    RunView {
+        run: run.id.to_string(),
+        workflow: spec.workflow.name.clone(),
+        path: spec.path.clone(),
+        status: status_word(status).to_owned(),
+        submitted: machine::shown(run.submitted_at),
+        ended: ended.map(machine::shown),
+        seconds: float(until.since_ms(run.submitted_at)) / 1000.0,
+        params: spec
+            .params
+            .iter()
+            .map(|(name, value)| (name.clone(), value.to_json()))
+            .collect(),
+        stages: Named(
+            run.stages()
+                .map(|stage| (stage.name().to_owned(), stage_view(run, &stage)))
+                .collect(),
+        ),
+        outputs,
+        ledger: ledger(&run.ledger()),
+    }
+}
+
+fn stage_view(run: &RunState, stage: &Stage<'_>) -> StageView {
+    let waits: Vec<&str> = stage
+        .waits_for()
+        .into_iter()
+        .filter_map(|before| run.stage(before).map(|stage| stage.name()))
+        .collect();
+    let reason = match (stage.skip_reason(), stage.unresolvable()) {
+        (Some(reason), _) => skip_words(run, reason).or_else(|| Some("not selected".to_owned())),
+        (None, Some(failure)) => Some(failure.message.clone()),
+        (None, None) if stage.end().is_none() && !waits.is_empty() => {
+            Some(format!("waits for {}", waits.join(", ")))
+        }
+        (None, None) => None,
+    };
+    StageView {
+        status: stage.status_word().to_owned(),
+        reason,
+        counts: stage_counts(stage),
+        running: u64::from(stage.counts().of(TaskStatus::Active)),
+    }
+}
+
+/// An attempt's energy in joules, and where the figure comes from.
+pub(crate) fn joules(energy: Energy) -> (Option<f64>, &'static str) {
+    match energy {
+        Energy::Measured { millijoules } => (Some(float(millijoules) / 1000.0), "measured"),
+        Energy::Modelled { millijoules } => (Some(float(millijoules) / 1000.0), "modelled"),
+        Energy::Missing => (None, "missing"),
+    }
+}

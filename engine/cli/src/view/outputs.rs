@@ -1,0 +1,151 @@
+//! What a run gave: each output of the workflow as one path.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use sunward_core::{Dataset, DatasetKind, RunState, StageEnd, StageId};
+use sunward_data::{Store, Wanted};
+use sunward_workflows::{Form, OutputFormat};
+
+use super::{Named, OutputView};
+
+/// Where outputs are put besides the store.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Destination<'a> {
+    /// The folder.
+    pub(crate) folder: &'a Path,
+    /// As what tables are written.
+    pub(crate) form: Form,
+}
+
+/// The outputs that are there: those whose stage succeeded.
+///
+/// # Errors
+/// When a part is missing, or a file cannot be written.
+pub(crate) fn of_run(
+    run: &RunState,
+    store: &Store,
+    destination: Option<Destination<'_>>,
+) -> anyhow::Result<Named<OutputView>> {
+    let mut views = Vec::new();
+    for (name, stage, port) in run.outputs() {
+        let Some(dataset) = dataset(run, store, stage, port)? else {
+            continue;
+        };
+        let ext = suffix(run, stage, port);
+        let path = match destination {
+            Some(to) => {
+                let suffix = match (dataset.kind, to.form) {
+                    (DatasetKind::Table, Form::Parquet) => Some("parquet"),
+                    (DatasetKind::Table, Form::Csv) => Some("csv"),
+                    (DatasetKind::Table, Form::Arrow | Form::File) => Some("arrow"),
+                    (DatasetKind::File, _) => ext.as_deref(),
+                    (DatasetKind::Dir, _) => None,
+                };
+                let file =
+                    suffix.map_or_else(|| name.to_owned(), |suffix| format!("{name}.{suffix}"));
+                let path = to.folder.join(file);
+                store
+                    .export(&dataset, &path, to.form)
+                    .with_context(|| format!("output {name} cannot be written"))?;
+                path
+            }
+            None => {
+                let wanted = Wanted {
+                    ext,
+                    ..Wanted::default()
+                };
+                store
+                    .materialise(&dataset, &wanted)
+                    .with_context(|| format!("output {name} cannot be found in the store"))?
+            }
+        };
+        let bytes = std::fs::metadata(&path)
+            .ok()
+            .filter(std::fs::Metadata::is_file)
+            .map_or_else(|| dataset.bytes(), |meta| meta.len());
+        views.push((
+            name.to_owned(),
+            OutputView {
+                path: path.display().to_string(),
+                rows: (dataset.kind == DatasetKind::Table).then_some(dataset.rows),
+                bytes,
+                digest: dataset.content.to_hex(),
+            },
+        ));
+    }
+    Ok(Named(views))
+}
+
+/// The outputs that are there, without making any file: for looking at a run. An output in several
+/// parts has no one path yet; `sunward show` reads it all the same.
+pub(crate) fn known(run: &RunState, store: &Store) -> Named<OutputView> {
+    let mut views = Vec::new();
+    for (name, stage, port) in run.outputs() {
+        let succeeded = run
+            .stage(stage)
+            .is_some_and(|view| view.end() == Some(&StageEnd::Succeeded));
+        let Some(parts) = run.gathered(stage, port).filter(|_| succeeded) else {
+            continue;
+        };
+        let sum = |of: fn(&Dataset) -> u64| parts.iter().map(of).sum();
+        let only = match parts.as_slice() {
+            [one] => Some(one),
+            _ => None,
+        };
+        let path = only
+            .and_then(|dataset| dataset.parts.first().filter(|_| dataset.parts.len() == 1))
+            .map_or_else(
+                || store.root().to_path_buf(),
+                |part| store.part_path(&part.digest),
+            );
+        let is_table = parts.iter().all(|part| part.kind == DatasetKind::Table);
+        views.push((
+            name.to_owned(),
+            OutputView {
+                path: path.display().to_string(),
+                rows: is_table.then(|| sum(|dataset| dataset.rows)),
+                bytes: sum(Dataset::bytes),
+                digest: only.map_or_else(String::new, |dataset| dataset.content.to_hex()),
+            },
+        ));
+    }
+    Named(views)
+}
+
+/// What a stage gave at a port, as one dataset; nothing unless the stage succeeded.
+pub(crate) fn dataset(
+    run: &RunState,
+    store: &Store,
+    stage: StageId,
+    port: &str,
+) -> anyhow::Result<Option<Dataset>> {
+    let Some(view) = run.stage(stage) else {
+        return Ok(None);
+    };
+    if view.end() != Some(&StageEnd::Succeeded) {
+        return Ok(None);
+    }
+    let Some(parts) = run.gathered(stage, port) else {
+        return Ok(None);
+    };
+    Ok(match parts.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        many => Some(
+            store
+                .concat(many)
+                .with_context(|| format!("what {}.{port} gave cannot be gathered", view.name()))?,
+        ),
+    })
+}
+
+/// The suffix of a port's files, where they are no tables.
+pub(crate) fn suffix(run: &RunState, stage: StageId, port: &str) -> Option<String> {
+    let view = run.stage(stage)?;
+    let output = view.planned.stage.outputs.get(port)?;
+    match output.format {
+        OutputFormat::File => output.ext.clone(),
+        OutputFormat::Arrow | OutputFormat::Parquet | OutputFormat::Csv | OutputFormat::Dir => None,
+    }
+}

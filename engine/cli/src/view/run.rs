@@ -1,0 +1,278 @@
+//! A run as every face shows it: the object of `run --json`, and what `status` and `report` add.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use crate::render::table::{Table, Tone};
+use crate::render::units::{bytes, count, joules, plural, seconds};
+use crate::render::{Page, View};
+
+/// Things by name, in an order that means something; a JSON object.
+#[derive(Clone, Debug)]
+pub(crate) struct Named<T>(pub(crate) Vec<(String, T)>);
+
+impl<T: Serialize> Serialize for Named<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+/// What `run --json` prints: one object.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RunAnswer {
+    /// Of this shape.
+    pub(crate) version: u32,
+    /// `r7`.
+    pub(crate) run: String,
+    /// `succeeded`, `failed`, `cancelled`, `held`, `interrupted`; `running` while it goes on.
+    pub(crate) status: String,
+    /// What it gave.
+    pub(crate) outputs: Named<OutputView>,
+    /// Stage by stage.
+    pub(crate) stages: Named<StageCounts>,
+    /// What it used.
+    pub(crate) ledger: LedgerView,
+    /// How long this call took; for people.
+    #[serde(skip)]
+    pub(crate) seconds: f64,
+}
+
+/// One output of the workflow.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct OutputView {
+    /// Where it is.
+    pub(crate) path: String,
+    /// Its rows; none for files and folders.
+    pub(crate) rows: Option<u64>,
+    /// Its size there.
+    pub(crate) bytes: u64,
+    /// Its content's digest: equal for equal rows, however they are cut and written.
+    pub(crate) digest: String,
+}
+
+/// One stage, in numbers.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct StageCounts {
+    /// Its tasks; 0 while that is not known.
+    pub(crate) tasks: u64,
+    /// Those that took a known result.
+    pub(crate) cached: u64,
+    /// Those that ran to success.
+    pub(crate) ran: u64,
+    /// Those that failed for good.
+    pub(crate) failed: u64,
+    /// Those that were not to run.
+    pub(crate) skipped: u64,
+    /// From its first attempt's start to its last attempt's end.
+    pub(crate) seconds: f64,
+}
+
+/// What a run used.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct LedgerView {
+    /// All attempts together, failed ones too; where nothing is known of some, at least this.
+    pub(crate) energy_joules: f64,
+    /// `measured`, `modelled`, `measured and modelled`, `missing`, or `none` when nothing ran.
+    pub(crate) energy_source: &'static str,
+    /// The part that a meter gave.
+    pub(crate) measured_joules: f64,
+    /// The part that a model gave.
+    pub(crate) modelled_joules: f64,
+    /// Attempts of which nothing is known.
+    pub(crate) attempts_missing: u64,
+    /// Unknown until a grid is given.
+    pub(crate) gco2e: Option<f64>,
+    /// Unknown until a grid is given.
+    pub(crate) gco2e_at_home_now: Option<f64>,
+}
+
+/// One run with everything a page of its own shows.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RunView {
+    /// `r7`.
+    pub(crate) run: String,
+    /// The workflow's name.
+    pub(crate) workflow: String,
+    /// The workflow's file.
+    pub(crate) path: String,
+    /// `running`, `succeeded`, `failed`, `cancelled`, `held`, `interrupted`.
+    pub(crate) status: String,
+    /// When it was submitted.
+    pub(crate) submitted: String,
+    /// When it ended or stopped last.
+    pub(crate) ended: Option<String>,
+    /// From submission to its end, or to now.
+    pub(crate) seconds: f64,
+    /// Every param's value.
+    pub(crate) params: serde_json::Map<String, serde_json::Value>,
+    /// Stage by stage.
+    pub(crate) stages: Named<StageView>,
+    /// What it gave.
+    pub(crate) outputs: Named<OutputView>,
+    /// What it used.
+    pub(crate) ledger: LedgerView,
+}
+
+/// One stage of a run.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct StageView {
+    /// How it stands.
+    pub(crate) status: String,
+    /// Why, where that is worth a word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// In numbers.
+    #[serde(flatten)]
+    pub(crate) counts: StageCounts,
+    /// Tasks being executed.
+    pub(crate) running: u64,
+}
+
+/// How a status looks.
+pub(crate) fn tone(status: &str) -> Tone {
+    match status {
+        "succeeded" | "cached" => Tone::Good,
+        "failed" => Tone::Bad,
+        "cancelled" | "held" | "interrupted" | "skipped" => Tone::Warn,
+        _ => Tone::Plain,
+    }
+}
+
+/// A number, or nothing where it is zero: zeros only hide what matters.
+fn some(number: u64) -> String {
+    if number == 0 {
+        String::new()
+    } else {
+        count(number)
+    }
+}
+
+impl LedgerView {
+    /// `12.3 J (modelled)`.
+    pub(crate) fn text(&self) -> String {
+        match self.energy_source {
+            "none" => "none used: nothing ran".to_owned(),
+            "missing" => "not known".to_owned(),
+            source => {
+                let least = if self.attempts_missing > 0 {
+                    format!(
+                        ", and not known for {}",
+                        plural(self.attempts_missing, "attempt")
+                    )
+                } else {
+                    String::new()
+                };
+                format!("{} ({source}{least})", joules(self.energy_joules))
+            }
+        }
+    }
+}
+
+/// The outputs, each with its place.
+pub(crate) fn outputs_table(page: &mut Page, outputs: &Named<OutputView>) {
+    if outputs.0.is_empty() {
+        return;
+    }
+    page.heading("Outputs");
+    let mut table = Table::new(&["name", ">rows", ">size", "where"]).indented(2);
+    for (name, output) in &outputs.0 {
+        table.row([
+            name.clone(),
+            output.rows.map_or_else(|| "-".to_owned(), count),
+            bytes(output.bytes),
+            output.path.clone(),
+        ]);
+    }
+    page.table(&table);
+}
+
+impl View for RunAnswer {
+    fn page(&self, page: &mut Page) {
+        let sum = |of: fn(&StageCounts) -> u64| self.stages.0.iter().map(|(_, s)| of(s)).sum();
+        let (ran, cached): (u64, u64) = (sum(|s| s.ran), sum(|s| s.cached));
+        let (failed, skipped): (u64, u64) = (sum(|s| s.failed), sum(|s| s.skipped));
+        let status = match tone(&self.status) {
+            Tone::Good => page.style.good(&self.status),
+            Tone::Bad => page.style.bad(&self.status),
+            Tone::Warn => page.style.warn(&self.status),
+            Tone::Plain | Tone::Faint => self.status.clone(),
+        };
+        page.line(format!(
+            "run {}: {status} in {}",
+            page.style.strong(&self.run),
+            seconds(self.seconds)
+        ));
+        let mut line = format!(
+            "  {} ran, {} from cache",
+            plural(ran, "task"),
+            count(cached)
+        );
+        for (number, word) in [(failed, "failed"), (skipped, "skipped")] {
+            if number > 0 {
+                line.push_str(&format!(", {} {word}", count(number)));
+            }
+        }
+        page.line(line);
+        page.line(format!("  energy: {}", self.ledger.text()));
+        outputs_table(page, &self.outputs);
+    }
+}
+
+impl View for RunView {
+    fn page(&self, page: &mut Page) {
+        let title = format!("{}: {}", self.run, self.workflow);
+        page.line(page.style.strong(&title));
+        let mut facts = Table::new(&["", ""]).indented(2);
+        facts.toned([
+            ("status", Tone::Plain),
+            (self.status.as_str(), tone(&self.status)),
+        ]);
+        facts.row(["file", &self.path]);
+        facts.row(["submitted", &self.submitted]);
+        if let Some(ended) = &self.ended {
+            facts.row(["ended", ended]);
+        }
+        facts.row(["took", &seconds(self.seconds)]);
+        facts.row(["energy", &self.ledger.text()]);
+        for (name, value) in &self.params {
+            facts.row([&format!("-p {name}"), &value.to_string()]);
+        }
+        page.table(&facts);
+        page.heading("Stages");
+        page.table(&stages_table(&self.stages));
+        outputs_table(page, &self.outputs);
+    }
+}
+
+fn stages_table(stages: &Named<StageView>) -> Table {
+    let mut table = Table::new(&[
+        "stage", "status", ">tasks", ">ran", ">cached", ">failed", ">skipped", ">running", ">took",
+        "",
+    ])
+    .indented(2);
+    for (name, stage) in &stages.0 {
+        let counts = &stage.counts;
+        let took = if counts.seconds > 0.0 {
+            seconds(counts.seconds)
+        } else {
+            String::new()
+        };
+        table.toned([
+            (name.clone(), Tone::Plain),
+            (stage.status.clone(), tone(&stage.status)),
+            (some(counts.tasks), Tone::Plain),
+            (some(counts.ran), Tone::Plain),
+            (some(counts.cached), Tone::Plain),
+            (some(counts.failed), Tone::Bad),
+            (some(counts.skipped), Tone::Plain),
+            (some(stage.running), Tone::Plain),
+            (took, Tone::Plain),
+            (stage.reason.clone().unwrap_or_default(), Tone::Faint),
+        ]);
+    }
+    table
+}

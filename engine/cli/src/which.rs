@@ -1,0 +1,173 @@
+//! Which run, stage or task is meant: `[RUN] [STAGE[/INDEX]]`.
+
+use std::path::{Path, PathBuf};
+
+use sunward_core::{RunId, RunSpec, StageId};
+use sunward_state::{Reader, RunRow, SqliteReader};
+
+use crate::context::Context;
+use crate::exit::wrong_input;
+
+/// What was named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Which {
+    /// `r7`; the newest run when not named.
+    pub(crate) run: Option<RunId>,
+    /// The stage.
+    pub(crate) stage: Option<String>,
+    /// The task in it.
+    pub(crate) index: Option<u32>,
+}
+
+impl Which {
+    /// From up to two words. A word such as `r7` is a run; a stage of that name needs the run before it.
+    ///
+    /// # Errors
+    /// When the words are not of this form.
+    pub(crate) fn parse(words: &[String]) -> anyhow::Result<Self> {
+        let (run, rest) = match words.split_first() {
+            Some((first, rest)) => match first.parse::<RunId>() {
+                Ok(run) => (Some(run), rest),
+                Err(_) => (None, words),
+            },
+            None => (None, words),
+        };
+        let (stage, index) = match rest {
+            [] => (None, None),
+            [task] => task_of(task)?,
+            [first, ..] => {
+                return Err(wrong_input(format!(
+                    "'{first}' is no run; expected [RUN] [STAGE[/INDEX]], as in r7 search/3"
+                )));
+            }
+        };
+        Ok(Self { run, stage, index })
+    }
+}
+
+fn task_of(word: &str) -> anyhow::Result<(Option<String>, Option<u32>)> {
+    match word.split_once('/') {
+        None => Ok((Some(word.to_owned()), None)),
+        Some((stage, index)) => index
+            .parse()
+            .map(|index| (Some(stage.to_owned()), Some(index)))
+            .map_err(|_| {
+                wrong_input(format!(
+                    "'{word}' is no task; expected STAGE/INDEX with a whole number from 0, as in search/3"
+                ))
+            }),
+    }
+}
+
+/// One run of a state that was opened for looking.
+pub(crate) struct Found {
+    /// The state's folder.
+    pub(crate) home: PathBuf,
+    /// Looks at it.
+    pub(crate) reader: SqliteReader,
+    /// The run's line in the listing.
+    pub(crate) row: RunRow,
+}
+
+/// Opens the nearest state and finds the run, or the newest.
+///
+/// # Errors
+/// When there is no state or no such run.
+pub(crate) fn find(context: &Context, run: Option<RunId>) -> anyhow::Result<Found> {
+    let home = context.home_nearest()?;
+    let reader = open(&home)?;
+    let row = match run {
+        Some(run) => reader.run(run)?.ok_or_else(|| {
+            wrong_input(format!(
+                "there is no run {run} in {}; sunward status lists the runs",
+                home.display()
+            ))
+        })?,
+        None => reader.newest_run()?.ok_or_else(|| {
+            wrong_input(format!(
+                "nothing has run in {} yet; start with sunward run FILE",
+                home.display()
+            ))
+        })?,
+    };
+    Ok(Found { home, reader, row })
+}
+
+/// Opens a state for looking.
+///
+/// # Errors
+/// When there is none (the user's to mend), or it cannot be read.
+pub(crate) fn open(home: &Path) -> anyhow::Result<SqliteReader> {
+    SqliteReader::open(home).map_err(|error| {
+        if error.is_infrastructure() {
+            anyhow::Error::new(error)
+        } else {
+            wrong_input(error.to_string())
+        }
+    })
+}
+
+/// The stage of this name in a run.
+///
+/// # Errors
+/// When there is none; the stages that are there are named.
+pub(crate) fn stage(spec: &RunSpec, name: &str) -> anyhow::Result<StageId> {
+    spec.plan.find(name).ok_or_else(|| {
+        let stages: Vec<_> = spec
+            .plan
+            .stages
+            .iter()
+            .map(|planned| planned.stage.name.as_str())
+            .collect();
+        wrong_input(format!(
+            "the run has no stage '{name}'; it has {}",
+            stages.join(", ")
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RunId, Which};
+
+    fn parse(words: &[&str]) -> Result<Which, String> {
+        let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+        Which::parse(&words).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_run_a_stage_and_a_task_may_be_named_or_left_out() {
+        assert_eq!(parse(&[]), Ok(Which::default()));
+        let run = Some(RunId(7));
+        assert_eq!(
+            parse(&["r7"]),
+            Ok(Which {
+                run,
+                ..Which::default()
+            })
+        );
+        let stage = Some("search".to_owned());
+        assert_eq!(
+            parse(&["search/3"]),
+            Ok(Which {
+                run: None,
+                stage: stage.clone(),
+                index: Some(3)
+            })
+        );
+        assert_eq!(
+            parse(&["r7", "search"]),
+            Ok(Which {
+                run,
+                stage,
+                index: None
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_neither_is_refused_with_what_was_expected() {
+        assert!(parse(&["search/x"]).unwrap_err().contains("STAGE/INDEX"));
+        assert!(parse(&["search", "3"]).unwrap_err().contains("no run"));
+    }
+}

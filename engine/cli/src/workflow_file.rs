@@ -1,0 +1,144 @@
+//! A workflow's file: read, its surroundings looked at, checked. Nothing is created.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sunward_data::{SourceOptions, probe};
+use sunward_workflows::{
+    Catalog, Checked, Facts, FileFact, Severity, Workflow, check_bytes, mentioned, render_human,
+};
+
+use crate::context::Context;
+use crate::exit::{Exit, SaidAlready, wrong_input};
+use crate::render;
+
+/// Files larger than this are no pipelines; reading one by mistake should not fill the memory.
+const LARGEST_BYTES: u64 = 64 << 20;
+
+/// A file and what came of checking it.
+pub(crate) struct Read {
+    /// Its absolute path.
+    pub(crate) path: PathBuf,
+    /// As the user sees it.
+    pub(crate) shown: String,
+    /// Its text; what is no UTF-8 was replaced.
+    pub(crate) text: String,
+    /// What came of checking it.
+    pub(crate) checked: Checked,
+}
+
+impl Read {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// When there is no such file, or it cannot be read: the user's to mend.
+    pub(crate) fn file(context: &Context, file: &Path) -> anyhow::Result<Self> {
+        let shown = file.display().to_string();
+        let path = absolute(context, file)?;
+        let unreadable =
+            |error: std::io::Error| wrong_input(format!("{shown} cannot be read: {error}"));
+        let meta = fs::metadata(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => wrong_input(format!(
+                "{shown} is not there; expected a workflow's YAML file (sunward init writes one to start from)"
+            )),
+            _ => unreadable(error),
+        })?;
+        if meta.is_dir() {
+            return Err(wrong_input(format!(
+                "{shown} is a folder; expected a workflow's YAML file, as {shown}/workflow.yaml"
+            )));
+        }
+        if meta.len() > LARGEST_BYTES {
+            return Err(wrong_input(format!(
+                "{shown} has {} bytes, more than a workflow may have ({LARGEST_BYTES}); is it the right file?",
+                meta.len()
+            )));
+        }
+        let bytes = fs::read(&path).map_err(unreadable)?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let checked = check_bytes(&bytes, &catalog(), &facts(&path, &text));
+        Ok(Self {
+            path,
+            shown,
+            text,
+            checked,
+        })
+    }
+
+    /// The workflow; mistakes and warnings are said on stderr.
+    ///
+    /// # Errors
+    /// When there is a mistake: all of them were said.
+    pub(crate) fn checked(&self, context: &Context) -> anyhow::Result<Workflow> {
+        if !self.checked.diagnostics.is_empty() {
+            let colour = context.err_style.is_coloured();
+            render::say(&render_human(
+                &self.shown,
+                &self.text,
+                &self.checked.diagnostics,
+                colour,
+            ));
+        }
+        self.checked
+            .workflow
+            .clone()
+            .ok_or_else(|| anyhow::Error::new(SaidAlready(Exit::WrongInput)))
+    }
+
+    /// Whether nothing in it stops a run.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.checked
+            .diagnostics
+            .iter()
+            .all(|diagnostic| diagnostic.severity != Severity::Error)
+    }
+}
+
+/// The kernels that stages may name.
+pub(crate) fn catalog() -> Catalog {
+    sunward_kernels::library().catalog()
+}
+
+/// The file's absolute path, the same however it is named; a link to a file stands for itself, so
+/// that what lies beside it is found.
+fn absolute(context: &Context, file: &Path) -> anyhow::Result<PathBuf> {
+    let path = context.folder.join(file);
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(wrong_input(format!(
+            "{} names no file; expected a workflow's YAML file",
+            file.display()
+        )));
+    };
+    Ok(fs::canonicalize(folder)
+        .unwrap_or_else(|_| folder.to_path_buf())
+        .join(name))
+}
+
+/// Looks at every file that the text mentions.
+fn facts(path: &Path, text: &str) -> Facts {
+    let folder = path.parent().unwrap_or_else(|| Path::new("/"));
+    let named = mentioned(text);
+    let mut facts = Facts::default();
+    for data in named.data_paths {
+        let found = probe(
+            &folder.join(&data).to_string_lossy(),
+            &SourceOptions::default(),
+        );
+        facts.files.insert(data, found);
+    }
+    for file in named.files {
+        let found = match fs::metadata(folder.join(&file)) {
+            Ok(meta) if meta.is_dir() => FileFact::Folder,
+            Ok(_) => FileFact::File,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => FileFact::Missing,
+            Err(error) => FileFact::Unreadable(error.to_string()),
+        };
+        facts.files.entry(file).or_insert(found);
+    }
+    facts.beside = named
+        .run_words
+        .into_iter()
+        .filter(|word| folder.join(word).exists())
+        .collect();
+    facts
+}

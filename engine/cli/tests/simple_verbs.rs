@@ -1,0 +1,124 @@
+//! The verbs that need no run: init, kernels, schema, completions, doctor.
+mod scene;
+
+use scene::Scene;
+
+#[test]
+fn init_writes_a_pipeline_and_never_over_something() {
+    let scene = Scene::new();
+    let told = scene.sunward(&["init", "first"]).expect(0);
+    assert_eq!(
+        told.out,
+        "wrote first/workflow.yaml\nnext: sunward run first/workflow.yaml\n"
+    );
+    let before = scene.text("first/workflow.yaml");
+    scene
+        .sunward(&["init", "first"])
+        .expect(2)
+        .says(&["first/workflow.yaml is there already"]);
+    assert_eq!(scene.text("first/workflow.yaml"), before);
+}
+
+#[test]
+fn init_as_json_names_the_file() {
+    let scene = Scene::new();
+    let told = scene.sunward(&["init", "--json"]).expect(0);
+    assert_eq!(told.json()["path"], "workflow.yaml");
+}
+
+#[test]
+fn every_kernel_of_the_list_has_a_page_with_ports_and_reference() {
+    let scene = Scene::new();
+    let list = scene.sunward(&["kernels", "--json"]).expect(0).json();
+    let list = list.as_array().unwrap();
+    assert!(!list.is_empty());
+    for entry in list {
+        let name = entry["name"].as_str().unwrap();
+        let page = scene.sunward(&["kernels", name]).expect(0).out;
+        for heading in ["Inputs", "Outputs", "Reference", "Example"] {
+            assert!(page.contains(heading), "{name}: no {heading} in {page}");
+        }
+        let data = scene.sunward(&["kernels", name, "--json"]).expect(0).json();
+        assert_eq!(&data, entry);
+    }
+}
+
+#[test]
+fn a_kernel_that_is_not_there_is_the_users_mistake() {
+    let told = Scene::new().sunward(&["kernels", "nope"]).expect(2);
+    assert!(told.out.is_empty());
+    told.says(&["there is no kernel 'nope'", "noop"]);
+}
+
+#[test]
+fn completions_know_every_shell_and_every_verb() {
+    let scene = Scene::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = scene.sunward(&["completions", shell]).expect(0).out;
+        assert!(script.contains("doctor"), "{shell}");
+    }
+    let told = scene.sunward(&["completions", "bash", "--json"]).expect(0);
+    assert_eq!(told.json()["shell"], "bash");
+    scene.sunward(&["completions", "cmd"]).expect(2);
+}
+
+#[test]
+fn doctor_grades_this_machine_and_makes_nothing() {
+    let scene = Scene::new();
+    let told = scene.sunward(&["doctor", "--json"]);
+    let diagnosis = told.json();
+    assert_eq!(told.code, if diagnosis["healthy"] == true { 0 } else { 3 });
+    let checks: Vec<_> = diagnosis["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["check"].as_str().unwrap())
+        .collect();
+    for check in [
+        "cores",
+        "memory",
+        "disk",
+        "file system",
+        "state",
+        "clock",
+        "python",
+        "gpu",
+    ] {
+        assert!(checks.contains(&check), "no check of {check} in {checks:?}");
+    }
+    for finding in diagnosis["findings"].as_array().unwrap() {
+        let needs_mending = finding["grade"] != "good";
+        assert_eq!(needs_mending, finding["mend"].is_string(), "{finding}");
+    }
+    assert_eq!(std::fs::read_dir(scene.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn without_a_terminal_nothing_is_coloured() {
+    let scene = Scene::new();
+    for args in [
+        &["doctor"][..],
+        &["kernels"],
+        &["kernels", "noop"],
+        &["--help"],
+    ] {
+        let told = scene.sunward(args);
+        assert!(!told.out.contains('\u{1b}') && !told.err.contains('\u{1b}'));
+    }
+}
+
+#[test]
+fn a_reader_that_has_heard_enough_is_no_failure() {
+    use std::process::Stdio;
+    let scene = Scene::new();
+    let mut command = scene.command(&["completions", "bash"]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty());
+}
