@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sunward_core::{Dataset, DatasetKind, Digest, PartRef};
+use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef};
 
 use crate::error::DataError;
 use crate::incoming::Incoming;
@@ -118,40 +118,7 @@ impl Store {
         folder: &Path,
         take: &dyn Fn(&Path) -> Result<PartRef, DataError>,
     ) -> Result<Dataset, DataError> {
-        let found = fs::symlink_metadata(folder).map_err(DataError::io("read", folder))?;
-        if !found.is_dir() {
-            return Err(DataError::Format {
-                path: folder.to_owned(),
-                expected: "folder",
-                found: "it is none".into(),
-                hint: "create it with `mkdir`, or say `format: file`".into(),
-            });
-        }
-        let mut entries = Vec::new();
-        walk(folder, folder, 0, &mut |path, relative, executable| {
-            let (digest, bytes) = match executable {
-                Some(_) => {
-                    let part = take(path)?;
-                    (Some(part.digest), part.bytes)
-                }
-                None => (None, 0),
-            };
-            entries.push(Entry {
-                path: relative,
-                digest,
-                bytes,
-                executable: executable.unwrap_or(false),
-            });
-            Ok(())
-        })?;
-        entries.sort_by(|a, b| a.path.cmp(&b.path));
-        let mut text = MANIFEST.to_vec();
-        for entry in &entries {
-            serde_json::to_writer(&mut text, entry)
-                .map_err(|error| DataError::Unsupported(error.to_string()))?;
-            text.push(b'\n');
-        }
-        let manifest = self.put_bytes(&text)?;
+        let manifest = self.put_bytes(&manifest(folder, take)?)?;
         Ok(Dataset {
             kind: DatasetKind::Dir,
             content: manifest.digest,
@@ -205,6 +172,75 @@ fn no_file(path: &Path) -> DataError {
         found: "it is a folder or a device".into(),
         hint: "give a file, or say `format: dir` for an output".into(),
     }
+}
+
+/// The digest of a file's bytes, or of a folder's files with their names, whether it is stored or
+/// not; whether a file may be executed counts.
+///
+/// # Errors
+/// When something cannot be read, or is neither file nor folder.
+pub fn path_digest(path: &Path) -> Result<Digest, DataError> {
+    let hash = |path: &Path| {
+        let bytes = map(path)?;
+        Ok(PartRef {
+            digest: Digest::of(&bytes),
+            bytes: u64::try_from(bytes.len()).unwrap_or(0),
+            rows: 0,
+        })
+    };
+    let found = fs::metadata(path).map_err(DataError::io("read", path))?;
+    if found.is_dir() {
+        return manifest(path, &hash).map(|text| Digest::of(&text));
+    }
+    if !found.is_file() {
+        return Err(no_file(path));
+    }
+    let executable = u8::from(found.permissions().mode() & 0o111 != 0);
+    Ok(Hasher::new("file")
+        .field("digest", &hash(path)?.digest.0)
+        .field("executable", &[executable])
+        .finish())
+}
+
+/// The list of a folder's files, each as `take` gives it.
+fn manifest(
+    folder: &Path,
+    take: &dyn Fn(&Path) -> Result<PartRef, DataError>,
+) -> Result<Vec<u8>, DataError> {
+    let found = fs::symlink_metadata(folder).map_err(DataError::io("read", folder))?;
+    if !found.is_dir() {
+        return Err(DataError::Format {
+            path: folder.to_owned(),
+            expected: "folder",
+            found: "it is none".into(),
+            hint: "create it with `mkdir`, or say `format: file`".into(),
+        });
+    }
+    let mut entries = Vec::new();
+    walk(folder, folder, 0, &mut |path, relative, executable| {
+        let (digest, bytes) = match executable {
+            Some(_) => {
+                let part = take(path)?;
+                (Some(part.digest), part.bytes)
+            }
+            None => (None, 0),
+        };
+        entries.push(Entry {
+            path: relative,
+            digest,
+            bytes,
+            executable: executable.unwrap_or(false),
+        });
+        Ok(())
+    })?;
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut text = MANIFEST.to_vec();
+    for entry in &entries {
+        serde_json::to_writer(&mut text, entry)
+            .map_err(|error| DataError::Unsupported(error.to_string()))?;
+        text.push(b'\n');
+    }
+    Ok(text)
 }
 
 type Visit<'a> = dyn FnMut(&Path, String, Option<bool>) -> Result<(), DataError> + 'a;

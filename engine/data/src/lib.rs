@@ -30,6 +30,7 @@ pub mod source;
 pub mod store;
 pub mod writer;
 
+pub use blob::path_digest;
 pub use content::{ContentHasher, content_digest};
 pub use error::DataError;
 pub use maintain::{DamagedPart, PruneOptions, Pruned, StoredPart, Usage};

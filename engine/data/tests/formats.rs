@@ -22,7 +22,7 @@ use arrow::datatypes::Int32Type;
 use arrow_schema::{DataType, Field, Schema};
 use sunward_core::{Dataset, DatasetKind};
 use sunward_data::{
-    DataError, FileMemory, FileStamp, NoMemory, SourceOptions, Store, Wanted, probe,
+    DataError, FileMemory, FileStamp, NoMemory, SourceOptions, Store, Wanted, path_digest, probe,
 };
 use sunward_workflows::{FileFact, Form, Value};
 
@@ -628,4 +628,26 @@ fn a_folder_with_a_link_is_refused() {
         .read_blob(&folder.display().to_string(), &NoMemory)
         .unwrap_err();
     assert!(error.to_string().contains("symbolic link"), "{error}");
+}
+
+#[test]
+fn a_paths_digest_follows_bytes_names_and_the_right_to_execute() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bench = Bench::new();
+    let script = PathBuf::from(bench.file("plot.py", "print()"));
+    let digest = |path: &Path| path_digest(path).unwrap();
+    let before = digest(&script);
+    assert_eq!(
+        digest(Path::new(&bench.file("other.py", "print()"))),
+        before
+    );
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    assert_ne!(digest(&script), before);
+    let folder = bench.path("folder");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("a"), "1").unwrap();
+    let whole = digest(&folder);
+    fs::rename(folder.join("a"), folder.join("b")).unwrap();
+    assert_ne!(digest(&folder), whole);
+    assert!(path_digest(Path::new("/no/such")).is_err());
 }
