@@ -1,7 +1,7 @@
 //! Writing one group: facts, and all that they change, in one transaction.
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
-use sunward_core::{Fact, RunStatus};
+use sunward_core::{Digest, Fact, RunStatus};
 
 use super::Sqlite;
 use crate::blob::{self, BlobWriter};
@@ -159,6 +159,16 @@ impl RunWrite<'_> {
     }
 }
 
+/// Removes the result of a key.
+pub(super) const FORGET_RESULT: &str = "DELETE FROM results WHERE head = ?1 AND key = ?2";
+
+/// The first eight bytes of a key, by which results are indexed.
+pub(super) fn head_of(key: &Digest) -> i64 {
+    let mut head = [0; 8];
+    head.copy_from_slice(&key.0[..8]);
+    i64::from_be_bytes(head)
+}
+
 /// Results in the order of their keys (neighbours share pages), encoded into one buffer.
 struct Results {
     bytes: Vec<u8>,
@@ -192,19 +202,24 @@ fn write_results(
     results: &Results,
 ) -> rusqlite::Result<()> {
     let now_ms = group.at.0.cast_signed();
+    let mut forget = connection.prepare_cached(FORGET_RESULT)?;
     let mut insert = connection.prepare_cached(
-        "INSERT OR REPLACE INTO results(key, manifest, used_ms) VALUES (?1, ?2, ?3)",
+        "INSERT INTO results(head, key, manifest, used_ms) VALUES (?1, ?2, ?3, ?4)",
     )?;
     let mut start = 0;
     for &(index, end) in &results.ends {
-        let key = &group.results[index].0.0;
-        insert.execute(params![key, &results.bytes[start..end], now_ms])?;
+        let key = &group.results[index].0;
+        let head = head_of(key);
+        forget.execute(params![head, key.0])?;
+        insert.execute(params![head, key.0, &results.bytes[start..end], now_ms])?;
         start = end;
     }
-    let mut touch = connection
-        .prepare_cached("UPDATE results SET used_ms = ?2 WHERE key = ?1 AND used_ms < ?3")?;
+    let mut touch = connection.prepare_cached(
+        "UPDATE results SET used_ms = ?3 WHERE head = ?1 AND key = ?2 AND used_ms < ?4",
+    )?;
     for key in &group.used {
-        touch.execute(params![key.0, now_ms, now_ms.saturating_sub(USE_GRAIN_MS)])?;
+        let stale_ms = now_ms.saturating_sub(USE_GRAIN_MS);
+        touch.execute(params![head_of(key), key.0, now_ms, stale_ms])?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Params, params};
 use sunward_core::{Dataset, Digest, TaskResult, Timestamp};
 
+use super::append::{FORGET_RESULT, head_of};
 use super::{Sqlite, SqliteReader};
 use crate::blob;
 use crate::error::StateError;
@@ -17,11 +18,13 @@ impl SqliteReader {
         let fault = self.fault("look up results");
         let transaction = self.connection.unchecked_transaction().map_err(&fault)?;
         let mut statement = transaction
-            .prepare_cached("SELECT manifest FROM results WHERE key = ?1")
+            .prepare_cached("SELECT manifest FROM results WHERE head = ?1 AND key = ?2")
             .map_err(&fault)?;
         let mut found = Vec::with_capacity(keys.len());
         for key in keys {
-            let mut rows = statement.query([key.0]).map_err(&fault)?;
+            let mut rows = statement
+                .query(params![head_of(key), key.0])
+                .map_err(&fault)?;
             found.push(match rows.next().map_err(&fault)? {
                 Some(row) => Some(self.result_of(*key, row)?),
                 None => None,
@@ -94,9 +97,9 @@ impl SqliteReader {
 impl Sqlite {
     pub(super) fn delete_results(&mut self, keys: &[Digest]) -> Result<(), StateError> {
         self.write("forget results", |transaction| {
-            let mut delete = transaction.prepare_cached("DELETE FROM results WHERE key = ?1")?;
+            let mut forget = transaction.prepare_cached(FORGET_RESULT)?;
             for key in keys {
-                delete.execute([key.0])?;
+                forget.execute(params![head_of(key), key.0])?;
             }
             Ok(())
         })

@@ -17,8 +17,14 @@ const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// burst of groups pays for one copy.
 const CHECKPOINT_PAGES: u32 = 4096;
 
+/// Pages that the writer keeps in memory at most: the inner pages of its indexes.
+const CACHE_KIB: u32 = 16 << 10;
+
 /// Facts are in `journal` (live) and `archive` (finished runs); all else is derived or remembered.
 /// `journal.run` is 0 for facts about workers. Positions are never used twice.
+///
+/// Results are appended and found by the first eight bytes of their key (`head`): keys are random, so
+/// an index of whole keys would dirty a page for nearly every result.
 const TABLES: &str = "
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -33,7 +39,9 @@ CREATE TABLE IF NOT EXISTS runs(
   status TEXT NOT NULL, submitted_ms INTEGER NOT NULL, ended_ms INTEGER);
 CREATE INDEX IF NOT EXISTS runs_path ON runs(path, id);
 CREATE TABLE IF NOT EXISTS results(
-  key BLOB PRIMARY KEY, manifest BLOB NOT NULL, used_ms INTEGER NOT NULL) WITHOUT ROWID;
+  id INTEGER PRIMARY KEY, key BLOB NOT NULL, manifest BLOB NOT NULL, used_ms INTEGER NOT NULL,
+  head INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS results_head ON results(head);
 CREATE TABLE IF NOT EXISTS files(
   device INTEGER NOT NULL, inode INTEGER NOT NULL, reading BLOB NOT NULL, size INTEGER NOT NULL,
   mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, dataset BLOB NOT NULL,
@@ -50,7 +58,7 @@ pub(crate) fn prepare_writer(connection: &Connection, path: &Path) -> Result<(),
     connection
         .execute_batch(&format!(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-             PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
+             PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA cache_size = -{CACHE_KIB};"
         ))
         .map_err(fault)?;
     if format_of(connection, path)?.is_none() {
