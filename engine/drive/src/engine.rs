@@ -138,6 +138,13 @@ impl<'a, 'o> Engine<'a, 'o> {
         let _entered = span.enter();
         self.decide(Input::Start)?;
         self.decide(begin)?;
+        let status = self.state.run(self.run).map(|run| run.status);
+        if status != Some(RunStatus::Running) {
+            return Err(DriveError::NotBegun {
+                run: self.run,
+                status,
+            });
+        }
         self.onlooker.began(&self.state);
         loop {
             if let Course::Over(status) = self.turn()? {

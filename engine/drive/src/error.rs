@@ -1,6 +1,6 @@
 //! Why a run could not be driven on.
 
-use sunward_core::RunId;
+use sunward_core::{RunId, RunStatus};
 use sunward_state::StateError;
 
 /// Why a run could not be driven on. What was acknowledged is durable; the run can be resumed.
@@ -18,6 +18,14 @@ pub enum DriveError {
         purpose: &'static str,
         /// Why not.
         source: std::io::Error,
+    },
+    /// The run is not one that can go on.
+    #[error("run {run} cannot go on: it {}. `sunward run` continues unfinished runs or starts a new one, `sunward retry` runs again what failed", .status.map_or_else(|| "is not known".to_owned(), |status| format!("is {}", format!("{status:?}").to_lowercase())))]
+    NotBegun {
+        /// Which.
+        run: RunId,
+        /// How it stands.
+        status: Option<RunStatus>,
     },
     /// All workers are gone.
     #[error(

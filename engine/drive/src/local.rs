@@ -191,6 +191,12 @@ impl LocalHands {
         options: &SourceOptions,
         memory: &Recall<'_>,
     ) -> Result<Dataset, DataError> {
+        if !path.contains("://") && !Path::new(path).exists() {
+            return Err(DataError::NoSuch(format!(
+                "there is no file {path}; put it there, or name another in the workflow or with \
+                 `-p NAME=PATH`"
+            )));
+        }
         match form {
             Form::File => self.store.read_blob(path, memory),
             Form::Arrow | Form::Parquet | Form::Csv => {

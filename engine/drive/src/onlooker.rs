@@ -1,8 +1,10 @@
 //! Tells an onlooker what happens, not more often than it can be read.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use sunward_core::{Fact, RunId, RunStatus, State, TaskId};
+use sunward_core::{Fact, RunId, RunStatus, StageId, State, TaskId};
+use tracing::Span;
 
 use crate::event::Event;
 
@@ -16,6 +18,8 @@ pub(crate) struct Onlooker<'a, 'o> {
     every: Duration,
     told: Option<Instant>,
     changed: bool,
+    /// Of the stages whose tasks are known and that have not ended.
+    spans: BTreeMap<StageId, Span>,
 }
 
 impl<'a, 'o> Onlooker<'a, 'o> {
@@ -26,6 +30,7 @@ impl<'a, 'o> Onlooker<'a, 'o> {
             every,
             told: None,
             changed: false,
+            spans: BTreeMap::new(),
         }
     }
 
@@ -53,6 +58,8 @@ impl<'a, 'o> Onlooker<'a, 'o> {
     pub(crate) fn note(&mut self, fact: &Fact, state: &State) {
         self.changed = true;
         match fact {
+            Fact::Resolved { stage, .. } => self.open(*stage, state),
+            Fact::RunEnded { .. } => self.spans.clear(),
             Fact::Failed {
                 run,
                 stage,
@@ -66,7 +73,8 @@ impl<'a, 'o> Onlooker<'a, 'o> {
                     stage: *stage,
                     index: *index,
                 };
-                tracing::warn!(%run, stage = stage.0, index, kind = ?failure.kind, "attempt failed");
+                let span = self.spans.get(stage).cloned().unwrap_or(Span::none());
+                tracing::warn!(parent: &span, %run, index, kind = ?failure.kind, "attempt failed");
                 let retry_at = *retry_at;
                 self.tell(
                     &Event::Failed {
@@ -97,11 +105,31 @@ impl<'a, 'o> Onlooker<'a, 'o> {
         }
     }
 
+    /// A stage begins: its span lasts until it ends.
+    fn open(&mut self, stage: StageId, state: &State) {
+        let view = state.run(self.run).and_then(|run| run.stage(stage));
+        if let Some(view) = view {
+            let tasks = view.task_count().unwrap_or_default();
+            let span = tracing::info_span!("stage", name = view.name(), tasks);
+            self.spans.insert(stage, span);
+        }
+    }
+
+    /// Stages that have ended give up their spans.
+    fn close_ended(&mut self, state: &State) {
+        let Some(run) = state.run(self.run) else {
+            return;
+        };
+        self.spans
+            .retain(|stage, _| run.stage(*stage).is_some_and(|view| view.end().is_none()));
+    }
+
     /// Tells of progress, if there was any and it is time.
     pub(crate) fn progress(&mut self, state: &State) {
         if self.due_in() == Some(Duration::ZERO) {
             self.changed = false;
             self.told = Some(Instant::now());
+            self.close_ended(state);
             self.tell(&Event::Progress, state);
         }
     }

@@ -276,3 +276,38 @@ fn progress_is_told_at_the_end_even_of_a_short_run() {
     assert_eq!(told.last(), Some(&30), "1 + 20 + 8 + 1 tasks");
     assert!(told.is_sorted());
 }
+
+#[test]
+fn hands_that_panic_fail_the_stage_and_not_the_engine() {
+    let home = TempDir::new().unwrap();
+    let mut drive = Drive::new(home.path());
+    drive.clumsy_hands = true;
+    let mut told = Vec::new();
+    let ended = drive
+        .watch(Start::Submit(diamond()), &mut |event, _| {
+            if let Event::Unresolvable { failure, .. } = event {
+                told.push(failure.message.clone());
+            }
+        })
+        .unwrap();
+    assert_eq!(ended.status, RunStatus::Failed);
+    assert!(told[0].contains("report"), "{told:?}");
+    assert_replayed(home.path(), &ended);
+}
+
+#[test]
+fn a_finished_run_is_not_resumed_but_refused() {
+    let home = TempDir::new().unwrap();
+    let spec = spec(vec![stage("a")]);
+    let ended = Drive::new(home.path())
+        .run(Start::Submit(Arc::clone(&spec)))
+        .unwrap();
+    let run = ended.run;
+    for start in [Start::Resume { run, spec }, Start::Retry { run }] {
+        let refusal = Drive::new(home.path()).run(start).unwrap_err().to_string();
+        assert!(
+            refusal.contains("r1 cannot go on: it is succeeded"),
+            "{refusal}"
+        );
+    }
+}

@@ -148,6 +148,8 @@ pub fn spec(stages: Vec<Stage>) -> Arc<RunSpec> {
 pub struct Counting {
     /// Answers from a thread of its own, as if files had to be read.
     pub slow: bool,
+    /// Panics when asked.
+    pub clumsy: bool,
 }
 
 impl Counting {
@@ -196,10 +198,11 @@ impl Hands for Counting {
         request: &ResolveRequest,
         _: &dyn Reader,
     ) -> Result<Option<Resolution>, StateError> {
-        Ok((!self.slow).then(|| Self::answer(request)))
+        Ok((!self.slow && !self.clumsy).then(|| Self::answer(request)))
     }
 
     fn resolve(&self, request: &ResolveRequest, _: &dyn Reader) -> Result<Resolution, StateError> {
+        assert!(!self.clumsy, "clumsy hands");
         Ok(Self::answer(request))
     }
 
@@ -428,6 +431,7 @@ pub struct Drive<'a> {
     pub mood: Mood,
     pub begun: Begun,
     pub slow_hands: bool,
+    pub clumsy_hands: bool,
     pub groups_left: u32,
     pub clock: Box<dyn Clock>,
     pub inbox: (Inbox, Line),
@@ -440,6 +444,7 @@ impl<'a> Drive<'a> {
             mood: Mood::Eager,
             begun: Begun::default(),
             slow_hands: false,
+            clumsy_hands: false,
             groups_left: u32::MAX,
             clock: Box::new(SystemClock),
             inbox: inbox(),
@@ -469,6 +474,7 @@ impl<'a> Drive<'a> {
             transport: Box::new(Pretender::new(line, self.mood, self.begun)),
             hands: Arc::new(Counting {
                 slow: self.slow_hands,
+                clumsy: self.clumsy_hands,
             }),
             inbox,
             limits: Limits::default(),
