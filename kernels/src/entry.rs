@@ -22,6 +22,7 @@ pub(crate) fn port(name: &str, doc: &str, columns: Vec<ColumnSpec>) -> PortSpec 
         columns,
         doc: doc.to_owned(),
         like: None,
+        open: false,
     }
 }
 

@@ -57,6 +57,9 @@ pub struct PortSpec {
     pub doc: String,
     /// For an output: the input whose further columns and metadata it carries on, if any.
     pub like: Option<String>,
+    /// For an output: it has further columns that depend on data or parameters.
+    #[serde(default)]
+    pub open: bool,
 }
 
 /// One parameter of a kernel.

@@ -46,6 +46,16 @@ impl ColumnType {
             _ => false,
         }
     }
+
+    /// Whether data exists that both types describe: patterns on both sides may agree on it.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match (Kind::parse(&self.0), Kind::parse(&other.0)) {
+            (Ok(one), Ok(other)) => one.overlaps(&other),
+            (Ok(Kind::Any), Err(_)) | (Err(_), Ok(Kind::Any)) => true,
+            _ => self == other,
+        }
+    }
 }
 
 impl ColumnSpec {

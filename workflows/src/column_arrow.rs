@@ -215,6 +215,15 @@ mod tests {
         assert!(accepts("fixed_size_binary", "fixed_size_binary[256]"));
         assert!(accepts("tensor<float32>[24,14]", "tensor<float32>[24, 14]"));
         assert!(!accepts("int64", "int32"));
+        let overlap = |one: &str, other: &str| {
+            let types = [one, other].map(|text| ColumnType::parse(text).unwrap());
+            types[0].overlaps(&types[1]) && types[1].overlaps(&types[0])
+        };
+        assert!(overlap("tensor<float32>", "tensor<any>[lat, lon]"));
+        assert!(overlap("tensor<any>[24, lon]", "tensor<float32>[lat, 14]"));
+        assert!(!overlap("tensor<float32>[24]", "tensor<any>[lat, lon]"));
+        assert!(!overlap("tensor<float32>", "tensor<float64>"));
+        assert!(!overlap("list<int8>", "list<utf8>"));
         assert!(to_arrow_field(&ColumnSpec::new("x", "any")).is_err());
         assert!(to_arrow_field(&ColumnSpec::new("x", "tensor<float32>[lat]")).is_err());
     }

@@ -95,7 +95,33 @@ impl Kind {
         }
     }
 
-    /// True when it stands for one type only.
+    /// Whether one type exists that both stand for.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) | (_, Self::Any) => true,
+            (Self::List(a), Self::List(b)) | (Self::LargeList(a), Self::LargeList(b)) => {
+                a.overlaps(b)
+            }
+            (Self::FixedList(a, n), Self::FixedList(b, m)) => n == m && a.overlaps(b),
+            (Self::Struct(a), Self::Struct(b)) => {
+                a.len() == b.len()
+                    && a.iter()
+                        .zip(b)
+                        .all(|((x, a), (y, b))| x == y && a.overlaps(b))
+            }
+            (Self::Tensor(a, Some(n)), Self::Tensor(b, Some(m))) => {
+                let equal = |(x, y): (&Dimension, &Dimension)| match (x, y) {
+                    (Dimension::Size(x), Dimension::Size(y)) => x == y,
+                    _ => true,
+                };
+                n.len() == m.len() && a.overlaps(b) && n.iter().zip(m).all(equal)
+            }
+            (Self::Tensor(a, _), Self::Tensor(b, _)) => a.overlaps(b),
+            _ => self.accepts(other) || other.accepts(self),
+        }
+    }
+
+    /// Whether all that the other stands for may stand where this is asked for.
     pub(crate) fn accepts(&self, actual: &Self) -> bool {
         match (self, actual) {
             (Self::Any, _) => true,

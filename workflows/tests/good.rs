@@ -217,3 +217,16 @@ stages:
     assert_eq!(form("table"), Form::Arrow);
     assert_eq!(form("t"), Form::Arrow);
 }
+
+#[test]
+fn columns_that_depend_on_parameters_are_left_to_the_hand_off() {
+    let workflow = model(
+        "name: open
+stages:
+  less: { kernel: anomaly, inputs: { field: ./field.nc } }
+  modes: { kernel: eof, inputs: { field: less.field } }
+  read: { run: x, inputs: { pcs: { from: modes.pcs, columns: [time, pc1, pc2] } } }
+",
+    );
+    assert_eq!(workflow.stages["read"].inputs["pcs"].columns.len(), 3);
+}

@@ -1,6 +1,6 @@
 //! The catalogue's page of `eof`.
 
-use sunward_workflows::catalog::{KernelEntry, ParamSpec};
+use sunward_workflows::catalog::{KernelEntry, ParamSpec, PortSpec};
 use sunward_workflows::model::ParamType;
 use sunward_workflows::value::Value;
 
@@ -36,15 +36,18 @@ pub(super) fn entry() -> KernelEntry {
                     column("index", "float64", "PC 1 with variance 1"),
                 ],
             ),
-            port(
-                "pcs",
-                "One row a time: the input's other columns, then `pc1` to the last mode.",
-                vec![column(
-                    "pc1",
-                    "float64",
-                    "principal component of mode 1, with variance 1; pc2 … likewise",
-                )],
-            ),
+            PortSpec {
+                open: true,
+                ..port(
+                    "pcs",
+                    "One row a time: the input's other columns, then `pc1` to the last mode.",
+                    vec![column(
+                        "pc1",
+                        "float64",
+                        "principal component of mode 1, with variance 1; pc2 … likewise",
+                    )],
+                )
+            },
             port(
                 "patterns",
                 "One row a mode, on the input's grid.",

@@ -178,9 +178,7 @@ fn needs(spec: &PortSpec, known: &Known, source: &Source, context: &mut Context<
     for wanted in &spec.columns {
         match known.find(&wanted.name) {
             Some(found) => {
-                let either = wanted.column_type.accepts(&found.column_type)
-                    || found.column_type.accepts(&wanted.column_type);
-                if !either {
+                if !wanted.column_type.overlaps(&found.column_type) {
                     problems.push(format!(
                         "column `{}` is {}, not {}",
                         wanted.name, found.column_type.0, wanted.column_type.0
@@ -246,12 +244,12 @@ fn outputs(
                 }
                 let mut known = Known {
                     columns: port.columns.clone(),
-                    open: false,
+                    open: port.open,
                 };
                 if let Some(like) = &port.like {
                     match inputs.get(like.as_str()) {
                         Some(input) => {
-                            known.open = input.open;
+                            known.open |= input.open;
                             for column in &input.columns {
                                 if known.find(&column.name).is_none() {
                                     known.columns.push(column.clone());

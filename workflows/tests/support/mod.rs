@@ -84,6 +84,16 @@ pub(crate) fn catalog() -> Catalog {
             ..KernelEntry::default()
         },
         KernelEntry {
+            name: "eof".into(),
+            version: 1,
+            inputs: vec![port("field", &[("value", "tensor<any>[lat, lon]")])],
+            outputs: vec![PortSpec {
+                open: true,
+                ..port("pcs", &[("pc1", "float64")])
+            }],
+            ..KernelEntry::default()
+        },
+        KernelEntry {
             name: "noop".into(),
             version: 1,
             inputs: vec![PortSpec {
