@@ -12,7 +12,7 @@
     reason = "a measurement prints, and reads the clock and its own memory"
 )]
 
-#[path = "../tests/world/flow.rs"]
+#[path = "../tests/brain/world/flow.rs"]
 mod flow;
 
 use std::sync::Arc;

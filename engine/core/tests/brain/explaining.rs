@@ -1,21 +1,11 @@
 //! Why a task ran, waits, failed or came from the cache; and what a run would do.
-#![allow(
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that meets the unexpected should stop there"
-)]
-
-mod world;
-
+use crate::world::flow::{Flow, Shape, command, flow, stage};
+use crate::world::{World, fails};
 use sunward_core::{
     Dataset, Digest, FailureKind, Gathered, Known, Outlook, PlannedStage, Reason, RunId,
     TaskResult, Tasks, WhyRan, explain, preview,
 };
 use sunward_workflows::{RetryOn, Value};
-use world::flow::{Flow, Shape, command, flow, stage};
-use world::{World, fails};
 
 fn reason(world: &World, run: RunId, stage: &str, index: Option<u32>) -> Reason {
     let id = world.state.run(run).unwrap().find(stage).unwrap().id;
@@ -38,7 +28,7 @@ fn every_standing_has_its_reason() {
         } else if stage == "bad" {
             fails(FailureKind::Exit(3))
         } else {
-            sunward_core::Outcome::Succeeded(world::gives(stage, index, 1))
+            sunward_core::Outcome::Succeeded(crate::world::gives(stage, index, 1))
         }
     });
     let run = world.submit(

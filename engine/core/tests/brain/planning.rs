@@ -1,19 +1,9 @@
 //! Plans: order, selection, what a stage means, when a run may go on.
-#![allow(
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that meets the unexpected should stop there"
-)]
-
-mod world;
-
 use std::collections::BTreeMap;
 
+use crate::world::flow::{Flow, Shape, command, flow, stage};
 use sunward_core::{Digest, PlanError, Selection, Tasks, task_key};
 use sunward_workflows::{Gpus, Resources, Retry, Scatter, Span, Value};
-use world::flow::{Flow, Shape, command, flow, stage};
 
 fn names(flow: &Flow) -> Vec<String> {
     let plan = flow.spec().plan;

@@ -1,22 +1,12 @@
 //! Random graphs under random outcomes: what must always hold.
-#![allow(
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that meets the unexpected should stop there"
-)]
-
-mod world;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::world::flow::{Shape, flow, stage};
+use crate::world::{World, fails, gives};
 use proptest::prelude::*;
 use sunward_core::{Fact, FailureKind, Input, Outcome, RunId, RunStatus, WorkerId};
 use sunward_workflows::{RetryOn, Scatter, Stage, Value};
-use world::flow::{Shape, flow, stage};
-use world::{World, fails, gives};
 
 /// One stage of a random graph.
 #[derive(Clone, Debug)]
@@ -90,7 +80,7 @@ fn shape(name: &str, node: &Node) -> Stage {
         2 => stage(name).items(&items),
         3 => stage(name).scatter(Scatter::Range(Value::Int(node.tasks.into()))),
         4 => stage(name).range(node.tasks).uncached(),
-        _ => world::flow::command(name, "the same for all"),
+        _ => crate::world::flow::command(name, "the same for all"),
     };
     one.retries(node.attempts, 50, RetryOn::Timeout)
         .edit(|stage| {

@@ -1,15 +1,5 @@
 //! A tiny world around the brain: it keeps the journal, answers orders, runs leases on virtual
 //! workers, and checks after every fact what must always hold.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "shared by several tests, none of which uses all; a test that meets the unexpected stops"
-)]
-
 pub mod flow;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

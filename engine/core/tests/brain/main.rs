@@ -1,0 +1,16 @@
+//! The brain in a small world: stories of runs, plans and explanations, and what always holds.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that meets the unexpected should stop there; the world offers more than each test uses"
+)]
+
+mod explaining;
+mod planning;
+mod properties;
+mod stories;
+mod world;

@@ -1,0 +1,16 @@
+//! What a user sees happen, told run by run.
+
+mod failing;
+mod flowing;
+mod leasing;
+mod sharing;
+mod stopping;
+
+use sunward_core::Outcome;
+
+use crate::world::gives;
+
+/// An attempt that succeeds.
+fn ok(stage: &str, index: u32) -> Outcome {
+    Outcome::Succeeded(gives(stage, index, 1))
+}
