@@ -12,7 +12,7 @@ use crate::error::DataError;
 use crate::incoming::{self, Incoming};
 use crate::reader::TableReader;
 use crate::remote::Remote;
-use crate::writer::TableWriter;
+use crate::writer::{PART_BYTES, TableWriter};
 
 /// The project whose parts these are, until projects are told apart.
 const PROJECT: &str = "default";
@@ -26,6 +26,7 @@ const PROJECT: &str = "default";
 #[derive(Clone, Debug)]
 pub struct Store {
     inner: Arc<Inner>,
+    part_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -54,7 +55,22 @@ impl Store {
         let remote = remote.map(|url| Remote::open(url, PROJECT)).transpose()?;
         Ok(Self {
             inner: Arc::new(Inner { root, remote }),
+            part_bytes: PART_BYTES,
         })
+    }
+
+    /// The same store, writing parts of about this many bytes at most instead of 256 MiB (which stays
+    /// the limit). Content digests and results do not depend on it.
+    #[must_use]
+    pub fn with_part_bytes(&self, part_bytes: usize) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            part_bytes: part_bytes.clamp(1, PART_BYTES),
+        }
+    }
+
+    pub(crate) fn part_bytes(&self) -> usize {
+        self.part_bytes
     }
 
     /// The folder of this project's store.

@@ -131,16 +131,18 @@ impl TableWriter {
     /// Writes a batch in pieces that fit.
     fn write_cut(&mut self, batch: &RecordBatch) -> Result<(), DataError> {
         let (bytes, rows) = (row_bytes(batch), batch.num_rows());
-        if bytes <= PIECE_BYTES || rows == 1 {
+        // Several pieces a part, so that parts fill evenly.
+        let piece_bytes = PIECE_BYTES.min(self.store.part_bytes().div_ceil(4));
+        if bytes <= piece_bytes || rows == 1 {
             return self.write_piece(batch, bytes);
         }
         // Rows may differ in size, so a piece that is still too large is cut again.
-        let pieces = bytes.div_ceil(PIECE_BYTES).clamp(2, rows);
+        let pieces = bytes.div_ceil(piece_bytes).clamp(2, rows);
         let step = rows.div_ceil(pieces);
         for start in (0..rows).step_by(step) {
             let piece = batch.slice(start, step.min(rows - start));
             let bytes = row_bytes(&piece);
-            if bytes > 2 * PIECE_BYTES {
+            if bytes > 2 * piece_bytes {
                 self.write_cut(&piece)?;
             } else {
                 self.write_piece(&piece, bytes)?;
@@ -158,11 +160,9 @@ impl TableWriter {
                 PART_BYTES >> 20
             )));
         }
-        if self
-            .part
-            .as_ref()
-            .is_some_and(|part| part.bytes + bytes > PART_BYTES - PART_SLACK)
-        {
+        let limit = self.store.part_bytes().min(PART_BYTES - PART_SLACK);
+        let full = |part: &OpenPart| part.bytes > 0 && part.bytes + bytes > limit;
+        if self.part.as_ref().is_some_and(full) {
             self.close_part()?;
         }
         self.content.push(piece, bytes)?;

@@ -251,6 +251,45 @@ proptest! {
 }
 
 #[test]
+fn the_size_of_parts_changes_nothing_but_their_number() {
+    let (_home, store) = store();
+    let batches = [
+        numbered(0, 20_000),
+        numbered(20_000, 7),
+        numbered(20_007, 3_000),
+    ];
+    let whole = store.write_table(schema(), &batches).unwrap();
+    assert_eq!(whole.parts.len(), 1);
+    let rows = store.table(&whole).unwrap().read(None).unwrap();
+    for part_bytes in [1, 10_000, 100_000, 400_000] {
+        let small = store.with_part_bytes(part_bytes);
+        let batches = if part_bytes == 1 {
+            &batches[1..2]
+        } else {
+            &batches[..]
+        };
+        let dataset = small.write_table(schema(), batches).unwrap();
+        assert!(dataset.parts.len() > 1, "{part_bytes}");
+        assert_eq!(
+            dataset.parts.iter().map(|part| part.rows).sum::<u64>(),
+            dataset.rows
+        );
+        if part_bytes == 1 {
+            assert_eq!(dataset.parts.len(), 7, "one row a part");
+            continue;
+        }
+        assert_eq!(dataset.content, whole.content, "{part_bytes}");
+        assert_eq!(store.table(&dataset).unwrap().read(None).unwrap(), rows);
+        let largest = dataset.parts.iter().map(|part| part.bytes).max().unwrap();
+        // The footer and headers come on top.
+        assert!(
+            largest < part_bytes as u64 + 4_000,
+            "{part_bytes}: {largest}"
+        );
+    }
+}
+
+#[test]
 fn leftovers_of_the_dead_are_swept_and_the_living_left_alone() {
     let home = tempfile::tempdir().unwrap();
     let store = Store::open(home.path(), None).unwrap();

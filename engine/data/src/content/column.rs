@@ -118,18 +118,7 @@ impl Column {
                 float,
                 hasher,
             } => push_fixed(hasher, *width, *float, array, nulls.as_ref()),
-            Values::Bytes { lengths, data } => match array.data_type() {
-                DataType::Utf8 => {
-                    push_bytes(lengths, data, array.as_string::<i32>(), nulls.as_ref())
-                }
-                DataType::LargeUtf8 => {
-                    push_bytes(lengths, data, array.as_string::<i64>(), nulls.as_ref());
-                }
-                DataType::LargeBinary => {
-                    push_bytes(lengths, data, array.as_binary::<i64>(), nulls.as_ref());
-                }
-                _ => push_bytes(lengths, data, array.as_binary::<i32>(), nulls.as_ref()),
-            },
+            Values::Bytes { lengths, data } => push_texts(lengths, data, array, nulls.as_ref()),
             Values::List { lengths, item } => match array.data_type() {
                 DataType::Map(..) => {
                     let map = array.as_map();
@@ -400,6 +389,20 @@ fn push_canonical<const W: usize>(
         at += block.len();
     }
     hasher.update(&bytes[clean_from..]);
+}
+
+fn push_texts(
+    lengths: &mut blake3::Hasher,
+    data: &mut blake3::Hasher,
+    array: &ArrayRef,
+    nulls: Option<&NullBuffer>,
+) {
+    match array.data_type() {
+        DataType::Utf8 => push_bytes(lengths, data, array.as_string::<i32>(), nulls),
+        DataType::LargeUtf8 => push_bytes(lengths, data, array.as_string::<i64>(), nulls),
+        DataType::LargeBinary => push_bytes(lengths, data, array.as_binary::<i64>(), nulls),
+        _ => push_bytes(lengths, data, array.as_binary::<i32>(), nulls),
+    }
 }
 
 fn push_bytes<T: ByteArrayType>(
