@@ -1,7 +1,7 @@
 //! The trait that every kernel implements, and what it may use while it runs.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 use sunward_workflows::catalog::KernelEntry;
@@ -37,6 +37,9 @@ pub trait Kernel: Send + Sync {
 pub struct Context {
     threads: usize,
     stop: Arc<AtomicBool>,
+    /// Started when first needed. Its own for each task: tasks that run side by side must not wait
+    /// in one another's queues.
+    pool: Arc<OnceLock<rayon::ThreadPool>>,
 }
 
 impl Default for Context {
@@ -52,6 +55,7 @@ impl Context {
         Self {
             threads: threads.max(1),
             stop: Arc::new(AtomicBool::new(false)),
+            pool: Arc::default(),
         }
     }
 
@@ -119,14 +123,24 @@ impl Context {
             .install(|| values.par_chunks_mut(length).enumerate().try_for_each(step))
     }
 
-    /// A pool of its own: tasks that run side by side must not wait in one another's queues.
-    fn pool(&self) -> Result<rayon::ThreadPool, KernelError> {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads)
-            .build()
-            .map_err(|error| KernelError::Threads {
-                threads: self.threads,
-                reason: error.to_string(),
-            })
+    fn pool(&self) -> Result<&rayon::ThreadPool, KernelError> {
+        if self.pool.get().is_none() {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(self.threads)
+                .build()
+                .map_err(|error| self.no_threads(error.to_string()))?;
+            // Another thread may have been faster; either pool will do.
+            let _ = self.pool.set(pool);
+        }
+        self.pool
+            .get()
+            .ok_or_else(|| self.no_threads("the pool is gone".to_owned()))
+    }
+
+    fn no_threads(&self, reason: String) -> KernelError {
+        KernelError::Threads {
+            threads: self.threads,
+            reason,
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{DataType, Schema, SchemaRef};
 use sunward_workflows::catalog::KernelEntry;
 
 use crate::KernelError;
@@ -40,6 +40,22 @@ impl Table {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// Whether a batch has this table's columns. Metadata may differ.
+    fn holds(&self, batch: &RecordBatch) -> bool {
+        let types = |schema: &Schema| -> Vec<DataType> {
+            let fields = schema.fields().iter();
+            fields.map(|field| field.data_type().clone()).collect()
+        };
+        let schema = batch.schema_ref();
+        Arc::ptr_eq(schema, &self.schema)
+            || (types(schema) == types(&self.schema)
+                && schema
+                    .fields()
+                    .iter()
+                    .zip(self.schema.fields())
+                    .all(|(a, b)| a.name() == b.name()))
     }
 
     /// The place of a column, or an error that lists those there are.
@@ -99,20 +115,27 @@ impl Inputs {
         })
     }
 
-    /// Refuses ports that the kernel does not have.
+    /// Refuses ports that the kernel does not have, and batches that are not of their table's types.
     pub(crate) fn check(&self, entry: &KernelEntry) -> Result<(), KernelError> {
-        match self
-            .tables
-            .keys()
-            .find(|port| !entry.inputs.iter().any(|spec| spec.name == **port))
-        {
-            None => Ok(()),
-            Some(port) => Err(KernelError::UnknownInput {
-                kernel: entry.name.clone(),
-                port: port.clone(),
-                known: listed(entry.inputs.iter().map(|spec| spec.name.as_str())),
-            }),
+        for (port, table) in &self.tables {
+            if !entry.inputs.iter().any(|spec| spec.name == *port) {
+                return Err(KernelError::UnknownInput {
+                    kernel: entry.name.clone(),
+                    port: port.clone(),
+                    known: listed(entry.inputs.iter().map(|spec| spec.name.as_str())),
+                });
+            }
+            if let Some(number) = table.batches.iter().position(|batch| !table.holds(batch)) {
+                return Err(KernelError::Input {
+                    port: port.clone(),
+                    problem: format!(
+                        "record batch {number} has columns of other types than the table"
+                    ),
+                    expected: "parts of one schema".to_owned(),
+                });
+            }
         }
+        Ok(())
     }
 }
 

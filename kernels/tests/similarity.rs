@@ -508,3 +508,25 @@ fn a_stopped_search_ends_with_an_error() {
         .unwrap_err();
     assert!(matches!(error, KernelError::Stopped));
 }
+
+#[test]
+fn parts_of_different_types_are_refused_and_never_read() {
+    let wide = Set {
+        ids: vec!["x".into()],
+        bits: vec![vec![1; 16]],
+        width: 16,
+    };
+    let mixed = Table::new(
+        small().schema(),
+        vec![small().batch(0..3), wide.batch(0..1)],
+    );
+    let inputs = Inputs::new()
+        .with("library", mixed)
+        .with("queries", small().whole());
+    let error = run("tanimoto_topk", &inputs, &with("tanimoto_topk", &[]), 1).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "input `library`: record batch 1 has columns of other types than the table; expected parts \
+         of one schema"
+    );
+}
