@@ -1,0 +1,215 @@
+//! The shape of the language: the JSON Schema says what the check accepts, and two YAML readers
+//! agree on what the shipped pipelines are.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::allow_attributes,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
+
+use serde_json::Value as Json;
+use sunward_workflows::{Catalog, Facts, check, schema};
+
+/// Good pipelines: those of the tests, and every example that ships.
+fn pipelines() -> Vec<(String, String)> {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let mut paths = Vec::new();
+    for folder in [
+        format!("{root}/workflows/tests/good"),
+        format!("{root}/examples"),
+    ] {
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
+        for entry in entries {
+            let path = entry.unwrap().path();
+            paths.push(if path.is_dir() {
+                path.join("workflow.yaml")
+            } else {
+                path
+            });
+        }
+    }
+    paths.retain(|path| path.exists() && path.extension().is_some_and(|e| e == "yaml"));
+    paths.sort();
+    assert!(paths.len() >= 3, "{paths:?}");
+    paths
+        .into_iter()
+        .map(|path| {
+            (
+                path.display().to_string(),
+                std::fs::read_to_string(path).unwrap(),
+            )
+        })
+        .collect()
+}
+
+/// As much of JSON Schema as our schema uses.
+fn valid(schema: &Json, root: &Json, value: &Json, path: &str) -> Result<(), String> {
+    let Json::Object(rules) = schema else {
+        return Ok(());
+    };
+    for (rule, wanted) in rules {
+        let holds = match rule.as_str() {
+            "$ref" => {
+                let name = wanted.as_str().unwrap().trim_start_matches("#/$defs/");
+                valid(&root["$defs"][name], root, value, path)?;
+                true
+            }
+            "type" => match wanted {
+                Json::Array(types) => types.iter().any(|t| is(value, t.as_str().unwrap())),
+                one => is(value, one.as_str().unwrap()),
+            },
+            "enum" => wanted.as_array().unwrap().contains(value),
+            "anyOf" => wanted
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|one| valid(one, root, value, path).is_ok()),
+            "oneOf" => {
+                let fits = |one: &&Json| valid(one, root, value, path).is_ok();
+                wanted.as_array().unwrap().iter().filter(fits).count() == 1
+            }
+            "required" => wanted
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|key| value.get(key.as_str().unwrap()).is_some()),
+            "properties" => {
+                for (key, inner) in wanted.as_object().unwrap() {
+                    if let Some(value) = value.get(key) {
+                        valid(inner, root, value, &format!("{path}.{key}"))?;
+                    }
+                }
+                true
+            }
+            "additionalProperties" => additional(rules, wanted, root, value, path)?,
+            "items" => {
+                for item in value.as_array().unwrap_or(&Vec::new()) {
+                    valid(wanted, root, item, path)?;
+                }
+                true
+            }
+            "minimum" => value.as_f64().is_none_or(|v| v >= wanted.as_f64().unwrap()),
+            "maximum" => value.as_f64().is_none_or(|v| v <= wanted.as_f64().unwrap()),
+            "$schema" | "$defs" | "title" | "description" | "pattern" | "propertyNames"
+            | "patternProperties" => true,
+            other => panic!("the test does not know the rule {other}"),
+        };
+        if !holds {
+            return Err(format!("{path}: {rule} {wanted}: {value}"));
+        }
+    }
+    Ok(())
+}
+
+fn additional(
+    rules: &serde_json::Map<String, Json>,
+    wanted: &Json,
+    root: &Json,
+    value: &Json,
+    path: &str,
+) -> Result<bool, String> {
+    let Some(object) = value.as_object() else {
+        return Ok(true);
+    };
+    for (key, value) in object {
+        let known = rules
+            .get("properties")
+            .is_some_and(|known| known.get(key).is_some());
+        let free = rules.contains_key("patternProperties") && key.starts_with("x-");
+        if known || free {
+            continue;
+        }
+        if wanted == &Json::Bool(false) {
+            return Err(format!("{path}: `{key}` is not in the schema"));
+        }
+        valid(wanted, root, value, &format!("{path}.{key}"))?;
+    }
+    Ok(true)
+}
+
+fn is(value: &Json, kind: &str) -> bool {
+    match kind {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn every_good_pipeline_fits_the_schema() {
+    let schema = schema();
+    for (path, text) in pipelines() {
+        let document: Json = serde_saphyr::from_str(&text).unwrap();
+        if let Err(problem) = valid(&schema, &schema, &document, "") {
+            panic!("{path}{problem}");
+        }
+    }
+}
+
+#[test]
+fn what_the_schema_refuses_the_check_refuses_too() {
+    let schema = schema();
+    let good = "name: a\nstages:\n  one: { run: echo, timeout: 1h, tolerate: 1 }\n";
+    for (from, to) in [
+        ("run", "runs"),
+        ("1h", "1"),
+        ("tolerate: 1", "tolerate: -1"),
+        ("echo", "{}"),
+        ("name: a", "nmae: a"),
+        ("run: echo", "run: echo, kernel: noop"),
+        ("timeout: 1h", "retry: { on: sometimes }"),
+    ] {
+        let text = good.replace(from, to);
+        let document: Json = serde_saphyr::from_str(&text).unwrap();
+        let checked = check(&text, &Catalog::default(), &Facts::default());
+        assert!(!checked.diagnostics.is_empty(), "{text}");
+        let fits = valid(&schema, &schema, &document, "").is_ok();
+        // Units are patterns, which this test's validator does not read.
+        assert!(!fits || to == "1", "{text}");
+    }
+}
+
+#[test]
+fn the_schema_names_its_version_and_describes_every_key() {
+    let schema = schema();
+    assert_eq!(
+        schema["$schema"],
+        "https://json-schema.org/draft/2020-12/schema"
+    );
+    let mut undescribed = Vec::new();
+    let shapes = schema["$defs"]
+        .as_object()
+        .unwrap()
+        .values()
+        .chain([&schema]);
+    for shape in shapes {
+        for (key, property) in shape["properties"].as_object().unwrap() {
+            if property["description"].as_str().is_none_or(str::is_empty) {
+                undescribed.push(key.clone());
+            }
+        }
+    }
+    assert!(undescribed.is_empty(), "{undescribed:?}");
+    insta::assert_snapshot!("schema", serde_json::to_string_pretty(&schema).unwrap());
+}
+
+#[test]
+fn both_yaml_readers_see_the_same_pipelines() {
+    for (path, text) in pipelines() {
+        // yaml_serde knows no merge keys; they are resolved by its own method.
+        let mut generic: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+        generic.apply_merge().unwrap();
+        let one: Json = serde_json::to_value(generic).unwrap();
+        let other: Json = serde_saphyr::from_str(&text).unwrap();
+        assert_eq!(one, other, "{path}");
+    }
+}
