@@ -19,8 +19,8 @@ use crate::exit::Exit;
 use crate::machine::Machine;
 use crate::render::progress::{Mode, Progress};
 use crate::render::{self, style::harmless};
-use crate::signals;
 use crate::view::{of_state, outputs};
+use crate::{remote, signals};
 
 /// With what a run is conducted: options that `run` and `retry` share.
 #[derive(Args, Clone, Debug)]
@@ -77,8 +77,7 @@ pub(crate) fn conduct(
     let begun = Instant::now();
     let machine = Machine::find(means.jobs);
     if means.store.is_some() {
-        // Failing means that a provider is installed already.
-        drop(rustls::crypto::ring::default_provider().install_default());
+        remote::prepare();
     }
     let store = Store::open(home, means.store.as_deref())?;
     let (inbox, line) = sunward_drive::inbox();
@@ -176,14 +175,14 @@ impl<'a> Onlooker<'a> {
                 failure,
                 retry_at,
             } => {
-                self.show(state, Some(task.run));
-                if let Some(progress) = &mut self.progress {
-                    progress.failure(task.stage, Some(task.index), failure, retry_at.is_some());
+                if let (Some(progress), Some(run)) = (&mut self.progress, state.run(task.run)) {
+                    progress.announce(&of_state::moments(run));
+                    progress.failure(task.stage, failure, retry_at.is_some());
                 }
             }
             Event::Unresolvable { stage, failure, .. } => {
                 if let Some(progress) = &mut self.progress {
-                    progress.failure(*stage, None, failure, false);
+                    progress.failure(*stage, failure, false);
                 }
             }
             Event::Notice { line } => self.say(&harmless(line)),

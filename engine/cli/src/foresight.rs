@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sunward_core::{
-    Dataset, Digest, Gathered, Known, PlannedStage, RunId, RunSpec, TaskResult, Tasks,
+    Dataset, Digest, FailureKind, Gathered, Known, PlannedStage, RunId, RunSpec, TaskResult, Tasks,
 };
 use sunward_data::Store;
 use sunward_drive::{Hands, LocalHands, ResolveRequest};
 use sunward_state::{Reader, Sqlite, SqliteReader, sqlite::DATABASE};
 use sunward_workflows::Reference;
+
+use crate::exit::wrong_input;
 
 /// Looks things up in the state, or in an empty one in a temporary folder when nothing has run yet.
 pub(crate) struct Foresight {
@@ -94,10 +96,14 @@ impl Foresight {
             upstream: sources,
         };
         let resolution = self.hands.resolve(&request, &self.reader)?;
-        resolution
-            .answer
-            .map(Some)
-            .map_err(|failure| anyhow::anyhow!("stage {}: {}", stage.stage.name, failure.message))
+        resolution.answer.map(Some).map_err(|failure| {
+            let message = format!("stage {}: {}", stage.stage.name, failure.message);
+            if failure.kind == FailureKind::Input {
+                wrong_input(message)
+            } else {
+                anyhow::anyhow!(message)
+            }
+        })
     }
 }
 

@@ -16,6 +16,7 @@ mod machine;
 mod params;
 mod prepare;
 mod recorded;
+mod remote;
 mod render;
 mod report;
 mod signals;

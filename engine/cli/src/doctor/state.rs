@@ -2,7 +2,12 @@
 
 use std::path::Path;
 
+use sunward_core::{Fact, Timestamp};
+use sunward_data::Store;
+use sunward_state::{Group, Journal, Reader, Sqlite, SqliteReader};
+
 use super::Finding;
+use crate::machine::now;
 
 /// File systems that reach over a network, by the kernel's number for them, on which SQLite's
 /// write-ahead log cannot work: it needs memory shared by all processes that use the file.
@@ -32,7 +37,8 @@ pub(crate) fn file_system(folder: &Path) -> Finding {
             );
         }
     };
-    let kind = i64::from(stat.f_type) & 0xffff_ffff;
+    // Some kernels give the number as a signed one.
+    let kind = stat.f_type & 0xffff_ffff;
     match NETWORK.iter().find(|(number, _)| *number == kind) {
         None => Finding::good(
             "file system",
@@ -55,4 +61,57 @@ pub(crate) fn file_system(folder: &Path) -> Finding {
             "keep the state on a local disk: --home DIR or $SUNWARD_HOME",
         ),
     }
+}
+
+/// Whether a journal can be kept here: one is made in a folder that goes at once, written, and read
+/// by another eye while its engine is at work.
+pub(crate) fn journal(folder: &Path) -> Finding {
+    match try_journal(folder) {
+        Ok(()) => Finding::good("state", "a journal can be written and read here"),
+        Err(why) => Finding::problem(
+            "state",
+            format!("a journal cannot be kept in {}: {why}", folder.display()),
+            "keep the state on a local disk that you may write to: --home DIR or $SUNWARD_HOME",
+        ),
+    }
+}
+
+fn try_journal(folder: &Path) -> anyhow::Result<()> {
+    let scratch = tempfile::Builder::new()
+        .prefix(".sunward-doctor-")
+        .tempdir_in(folder)?;
+    let mut journal = Sqlite::open(scratch.path())?;
+    let before = journal.newest_position()?;
+    journal.append(&Group {
+        at: now(),
+        facts: vec![Fact::EngineStarted { at: Timestamp(0) }],
+        ..Group::default()
+    })?;
+    let after = SqliteReader::open(scratch.path())?.newest_position()?;
+    anyhow::ensure!(after > before, "what was written is not there");
+    Ok(())
+}
+
+/// Whether a store takes parts and gives them back: one small part is left in it.
+pub(crate) fn store(url: &str) -> Finding {
+    match try_store(url) {
+        Ok(()) => Finding::good("store", format!("{url} takes parts and gives them back")),
+        Err(why) => Finding::problem(
+            "store",
+            format!("{url} cannot be used: {why:#}"),
+            "check the address and the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL)",
+        ),
+    }
+}
+
+fn try_store(url: &str) -> anyhow::Result<()> {
+    let (here, there) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let file = here.path().join("probe");
+    std::fs::write(&file, "sunward doctor was here\n")?;
+    // Twice: the second time the part is there already, which must be no error.
+    let dataset = Store::open(here.path(), Some(url))?.blob(&file)?;
+    let other = tempfile::tempdir()?;
+    Store::open(other.path(), Some(url))?.blob(&file)?;
+    Store::open(there.path(), Some(url))?.fetch(&dataset)?;
+    Ok(())
 }

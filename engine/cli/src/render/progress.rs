@@ -1,6 +1,6 @@
 //! A run's progress on stderr: one live line a stage on a terminal, plain lines elsewhere.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sunward_core::{Failure, StageId};
@@ -25,7 +25,7 @@ pub(crate) enum Mode {
 }
 
 /// How a stage stands at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Moment {
     /// Its tasks, once known.
     pub(crate) total: Option<u64>,
@@ -37,6 +37,8 @@ pub(crate) struct Moment {
     pub(crate) failed: u64,
     /// Those being executed.
     pub(crate) running: u64,
+    /// From its first attempt's start to its last attempt's end.
+    pub(crate) seconds: f64,
     /// How it ended, once it has: `done`, `failed`, `skipped, …`.
     pub(crate) over: Option<Over>,
 }
@@ -57,7 +59,7 @@ pub(crate) enum Over {
 /// One stage as it was shown last.
 struct StageLine {
     name: String,
-    since: Option<Instant>,
+    begun: bool,
     bar: Option<ProgressBar>,
     failures_shown: u64,
     over: bool,
@@ -79,7 +81,7 @@ impl Progress {
             .into_iter()
             .map(|name| StageLine {
                 name,
-                since: None,
+                begun: false,
                 bar: None,
                 failures_shown: 0,
                 over: false,
@@ -106,19 +108,27 @@ impl Progress {
 
     /// Shows how the stages stand, by [`StageId`].
     pub(crate) fn show(&mut self, moments: &[Moment]) {
+        self.announce(moments);
         for (at, moment) in moments.iter().enumerate() {
-            let Some(line) = self.lines.get(at) else {
+            if self.lines.get(at).is_some_and(|line| line.over) {
                 continue;
-            };
-            if line.over {
-                continue;
-            }
-            if line.since.is_none() && moment.total.is_some() {
-                self.begin(at, moment);
             }
             self.update(at, moment);
             if let Some(over) = &moment.over {
                 self.end(at, moment, over);
+            }
+        }
+    }
+
+    /// Shows only which stages have begun: before something is said of one of them.
+    pub(crate) fn announce(&mut self, moments: &[Moment]) {
+        for (at, moment) in moments.iter().enumerate() {
+            let is_new = self
+                .lines
+                .get(at)
+                .is_some_and(|line| !line.over && !line.begun);
+            if is_new && moment.has_begun() {
+                self.begin(at, moment);
             }
         }
     }
@@ -129,7 +139,7 @@ impl Progress {
         let Some(line) = self.lines.get_mut(at) else {
             return;
         };
-        line.since = Some(Instant::now());
+        line.begun = true;
         // What is over as it begins gets its last line only.
         if moment.over.is_some() {
             return;
@@ -183,21 +193,15 @@ impl Progress {
             text.push_str(", ");
             text.push_str(&counts);
         }
-        if let Some(since) = line.since.filter(|_| moment.ran + moment.failed > 0) {
+        if moment.ran + moment.failed > 0 {
             text.push_str(", ");
-            text.push_str(&seconds(since.elapsed().as_secs_f64()));
+            text.push_str(&seconds(moment.seconds));
         }
         self.line(&text);
     }
 
-    /// An attempt failed, or a stage could not start (then there is no task).
-    pub(crate) fn failure(
-        &mut self,
-        stage: StageId,
-        task: Option<u32>,
-        failure: &Failure,
-        again: bool,
-    ) {
+    /// An attempt failed, or a stage could not start.
+    pub(crate) fn failure(&mut self, stage: StageId, failure: &Failure, again: bool) {
         let at = usize::try_from(stage.0).unwrap_or(usize::MAX);
         let Some(line) = self.lines.get_mut(at) else {
             return;
@@ -212,10 +216,15 @@ impl Progress {
             }
             return;
         }
-        let who = task.map_or_else(|| name.clone(), |index| format!("{name}/{index}"));
+        // A task's own message begins with its name.
+        let who = if failure.message.starts_with(&name) {
+            String::new()
+        } else {
+            format!("{name}: ")
+        };
         let then = if again { " (it is tried again)" } else { "" };
         let mut text = format!(
-            "{}{who}: {}{then}",
+            "{}{who}{}{then}",
             self.style.bad("failed: "),
             harmless(&failure.message)
         );
@@ -241,6 +250,11 @@ impl Progress {
 }
 
 impl Moment {
+    /// Whether there is anything to show of it: a number of tasks alone may be known long before.
+    const fn has_begun(&self) -> bool {
+        self.running + self.cached + self.ran + self.failed > 0
+    }
+
     /// `988 ran, 12 from cache, 1 failed`.
     fn counts(&self) -> String {
         [

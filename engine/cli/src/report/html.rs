@@ -117,7 +117,7 @@ fn outputs(report: &Report) -> Markup {
                     td { (name) }
                     td.n { (output.rows.map_or_else(|| "-".to_owned(), count)) }
                     td.n { (bytes(output.bytes)) }
-                    td { code { (output.path) } }
+                    td { @if let Some(path) = &output.path { code { (path) } } @else { "in several parts" } }
                     td { code { (output.digest.chars().take(16).collect::<String>()) "…" } }
                 }
             }

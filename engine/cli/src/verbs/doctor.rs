@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use sunward_state::is_engaged;
 
 use crate::context::{Context, HOME_NAME};
 use crate::doctor::{Diagnosis, Finding, Grade, machine, processes, state, tools};
 use crate::exit::Exit;
-use crate::render;
+use crate::{remote, render};
 
 /// Say what is wrong with this machine and how to mend it
 #[derive(Args)]
@@ -26,7 +27,11 @@ impl Doctor {
             .clone()
             .or_else(|| context.home_nearest().ok())
             .unwrap_or_else(|| context.folder.join(HOME_NAME));
-        let findings = examine(context, &home);
+        let mut findings = examine(context, &home);
+        if let Some(url) = &self.store {
+            remote::prepare();
+            findings.push(state::store(url));
+        }
         let healthy = findings
             .iter()
             .all(|finding| finding.grade != Grade::Problem);
@@ -46,11 +51,12 @@ fn examine(context: &Context, home: &Path) -> Vec<Finding> {
         machine::memory(),
         machine::disk(&folder),
         state::file_system(&folder),
+        state::journal(&folder),
         machine::clock(&folder),
         tools::shell(),
         tools::python(context.search_path.as_deref()),
         machine::gpu(),
-        processes::leftover(home, false),
+        processes::leftover(home, is_engaged(home)),
     ]
 }
 

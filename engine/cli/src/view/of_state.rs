@@ -34,6 +34,7 @@ pub(crate) fn moments(run: &RunState) -> Vec<Moment> {
                 ran: of(TaskStatus::Succeeded),
                 failed: of(TaskStatus::Failed),
                 running: of(TaskStatus::Active),
+                seconds: stage.seconds(),
                 over: stage.end().map(|end| match end {
                     StageEnd::Succeeded => Over::Done,
                     StageEnd::Failed => Over::Failed,

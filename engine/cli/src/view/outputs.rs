@@ -67,7 +67,7 @@ pub(crate) fn of_run(
         views.push((
             name.to_owned(),
             OutputView {
-                path: path.display().to_string(),
+                path: Some(path.display().to_string()),
                 rows: (dataset.kind == DatasetKind::Table).then_some(dataset.rows),
                 bytes,
                 digest: dataset.content.to_hex(),
@@ -95,15 +95,12 @@ pub(crate) fn known(run: &RunState, store: &Store) -> Named<OutputView> {
         };
         let path = only
             .and_then(|dataset| dataset.parts.first().filter(|_| dataset.parts.len() == 1))
-            .map_or_else(
-                || store.root().to_path_buf(),
-                |part| store.part_path(&part.digest),
-            );
+            .map(|part| store.part_path(&part.digest).display().to_string());
         let is_table = parts.iter().all(|part| part.kind == DatasetKind::Table);
         views.push((
             name.to_owned(),
             OutputView {
-                path: path.display().to_string(),
+                path,
                 rows: is_table.then(|| sum(|dataset| dataset.rows)),
                 bytes: sum(Dataset::bytes),
                 digest: only.map_or_else(String::new, |dataset| dataset.content.to_hex()),

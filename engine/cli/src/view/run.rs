@@ -44,8 +44,8 @@ pub(crate) struct RunAnswer {
 /// One output of the workflow.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct OutputView {
-    /// Where it is.
-    pub(crate) path: String,
+    /// Where it is; none while it has no one file, as when a run is only looked at.
+    pub(crate) path: Option<String>,
     /// Its rows; none for files and folders.
     pub(crate) rows: Option<u64>,
     /// Its size there.
@@ -184,7 +184,10 @@ pub(crate) fn outputs_table(page: &mut Page, outputs: &Named<OutputView>) {
             name.clone(),
             output.rows.map_or_else(|| "-".to_owned(), count),
             bytes(output.bytes),
-            output.path.clone(),
+            output
+                .path
+                .clone()
+                .unwrap_or_else(|| "in several parts; sunward show reads it".to_owned()),
         ]);
     }
     page.table(&table);
@@ -218,6 +221,9 @@ impl View for RunAnswer {
         }
         page.line(line);
         page.line(format!("  energy: {}", self.ledger.text()));
+        if failed > 0 {
+            page.line("  sunward explain says why, sunward retry runs again what failed");
+        }
         outputs_table(page, &self.outputs);
     }
 }

@@ -8,8 +8,11 @@
     reason = "shared by several test binaries, none of which uses all of it"
 )]
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// A temporary folder, gone when dropped.
@@ -88,10 +91,7 @@ impl Scene {
             .stderr(Stdio::piped())
             .spawn()
             .expect("starting sunward");
-        Running {
-            child,
-            folder: self.path().to_owned(),
-        }
+        Running::watch(child, self.path().to_owned())
     }
 
     /// Runs `sunward run workflow.yaml --json` with further arguments.
@@ -102,24 +102,73 @@ impl Scene {
     }
 }
 
-/// A `sunward` that runs.
+/// A `sunward` that runs; what it says is taken in meanwhile.
 pub(crate) struct Running {
     child: Child,
     folder: PathBuf,
+    out: JoinHandle<Vec<u8>>,
+    err: JoinHandle<()>,
+    heard: Arc<Mutex<Vec<u8>>>,
 }
 
+/// How long a test waits for something that should happen at once.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 impl Running {
-    /// Waits until a file is there that one of its tasks makes.
+    fn watch(mut child: Child, folder: PathBuf) -> Self {
+        let mut stdout = child.stdout.take().expect("stdout");
+        let mut stderr = child.stderr.take().expect("stderr");
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let hears = Arc::clone(&heard);
+        Self {
+            child,
+            folder,
+            heard,
+            out: std::thread::spawn(move || {
+                let mut all = Vec::new();
+                stdout.read_to_end(&mut all).expect("reading stdout");
+                all
+            }),
+            err: std::thread::spawn(move || {
+                let mut chunk = [0; 4096];
+                while let Ok(read @ 1..) = stderr.read(&mut chunk) {
+                    hears.lock().expect("no panic").extend(&chunk[..read]);
+                }
+            }),
+        }
+    }
+
+    fn heard(&self) -> String {
+        String::from_utf8_lossy(&self.heard.lock().expect("no panic")).into_owned()
+    }
+
+    /// Waits until something is so.
     #[track_caller]
-    pub(crate) fn wait_for(&mut self, name: &str) {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !self.folder.join(name).exists() {
-            assert!(Instant::now() < deadline, "{name} never appeared");
+    fn wait_until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_so(self) {
+            assert!(Instant::now() < deadline, "no {what}: {}", self.heard());
             if let Some(status) = self.child.try_wait().expect("waiting") {
-                panic!("sunward ended ({status}) before {name} appeared");
+                assert!(
+                    is_so(self),
+                    "ended ({status}) before {what}: {}",
+                    self.heard()
+                );
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Waits until a file is there that one of its tasks makes.
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, name: &str) {
+        self.wait_until(name, |running| running.folder.join(name).exists());
+    }
+
+    /// Waits until it has said a word on stderr.
+    #[track_caller]
+    pub(crate) fn wait_for_word(&mut self, word: &str) {
+        self.wait_until(word, |running| running.heard().contains(word));
     }
 
     /// Sends it a signal by name.
@@ -132,8 +181,16 @@ impl Running {
     }
 
     /// Waits for its end.
-    pub(crate) fn end(self) -> Told {
-        Told::of(&self.child.wait_with_output().expect("waiting for sunward"))
+    pub(crate) fn end(mut self) -> Told {
+        let status = self.child.wait().expect("waiting for sunward");
+        let out = self.out.join().expect("no panic");
+        self.err.join().expect("no panic");
+        let err = self.heard.lock().expect("no panic").clone();
+        Told::of(&Output {
+            status,
+            stdout: out,
+            stderr: err,
+        })
     }
 }
 

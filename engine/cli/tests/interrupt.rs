@@ -1,0 +1,196 @@
+//! Stopping and going on: Ctrl-C once and twice, SIGTERM, kill -9, cancel, a second engine.
+mod scene;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use scene::Scene;
+
+/// Forty tasks that each leave a line behind, and one that tells that half are done.
+const MANY: &str = "\
+name: many
+params: { trace: { type: string } }
+stages:
+  each:
+    cache: false
+    scatter: { over: { range: 40 } }
+    run: |
+      echo ${{ item }} >> ${{ params.trace }}
+      if [ ${{ item }} = 12 ]; then touch ${{ params.trace }}.half; fi
+      sleep 0.02
+";
+
+/// Says that it has begun, with its process, then takes its time; deaf to SIGTERM.
+const DEAF: &str = "\
+name: deaf
+params: { marker: { type: string } }
+stages:
+  wait:
+    run: |
+      trap '' TERM INT
+      echo $$ > ${{ params.marker }}.tmp; mv ${{ params.marker }}.tmp ${{ params.marker }}
+      while :; do sleep 1; done
+";
+
+fn param(scene: &Scene, name: &str, file: &str) -> String {
+    format!("{name}={}", scene.path().join(file).display())
+}
+
+#[track_caller]
+fn gone(process: &str) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while Path::new("/proc").join(process.trim()).exists() {
+        assert!(
+            Instant::now() < deadline,
+            "process {process} is still there"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn after_kill_9_the_same_command_finishes_the_rest() {
+    let scene = Scene::with(MANY);
+    let trace = param(&scene, "trace", "trace");
+    let mut run = scene.start(&["run", "workflow.yaml", "-j", "2", "-p", &trace]);
+    run.wait_for("trace.half");
+    run.signal("KILL");
+    assert_eq!(run.end().code, -1);
+    let status = scene.sunward(&["status", "--json"]).expect(0).json();
+    assert_eq!(status["run"]["status"], "interrupted");
+    let told = scene.run(&["-j", "2", "-p", &trace]).expect(0);
+    let answer = told.json();
+    assert_eq!(answer["run"], "r1");
+    assert_eq!(answer["stages"]["each"]["ran"], 40);
+    told.says(&["going on with r1"]);
+    let runs = scene.text("trace").lines().count();
+    // What was in flight, two tasks on two cores and what was leased ahead, may run again.
+    assert!((40..=60).contains(&runs), "{runs} runs of 40 tasks");
+}
+
+#[test]
+fn ctrl_c_stops_cleanly_and_the_run_goes_on_later() {
+    for signal in ["INT", "TERM"] {
+        let scene = Scene::with(MANY);
+        let trace = param(&scene, "trace", "trace");
+        let mut run = scene.start(&["run", "workflow.yaml", "--json", "-j", "2", "-p", &trace]);
+        run.wait_for("trace.half");
+        run.signal(signal);
+        let told = run.end().expect(130);
+        assert_eq!(told.json()["status"], "interrupted");
+        told.says(&["resumable"]);
+        let answer = scene.run(&["-p", &trace]).expect(0).json();
+        assert_eq!(
+            (&answer["run"], &answer["status"]),
+            (&"r1".into(), &"succeeded".into())
+        );
+    }
+}
+
+#[test]
+fn a_second_ctrl_c_stops_at_once_even_what_is_deaf() {
+    let scene = Scene::with(DEAF);
+    let marker = param(&scene, "marker", "marker");
+    let mut run = scene.start(&["run", "workflow.yaml", "-p", &marker]);
+    run.wait_for("marker");
+    run.signal("INT");
+    run.wait_for_word("stopping");
+    run.signal("INT");
+    run.end().expect(130);
+    gone(&scene.text("marker"));
+    let status = scene.sunward(&["status", "--json"]).expect(0).json();
+    assert_eq!(status["run"]["status"], "interrupted");
+}
+
+#[test]
+fn fresh_starts_anew() {
+    let (scene, trace) = interrupted();
+    let answer = scene.run(&["-p", &trace, "--fresh"]).expect(0).json();
+    assert_eq!(answer["run"], "r2");
+}
+
+#[test]
+fn a_changed_pipeline_is_a_new_run_and_that_is_said() {
+    let (scene, trace) = interrupted();
+    scene.file("workflow.yaml", MANY.replace("sleep 0.02", "sleep 0.01"));
+    let told = scene.run(&["-p", &trace]).expect(0);
+    assert_eq!(told.json()["run"], "r2");
+    told.says(&["the workflow has changed since r1 stopped"]);
+}
+
+#[test]
+fn changed_resources_and_retries_are_adopted_by_the_run_that_goes_on() {
+    let (scene, trace) = interrupted();
+    let changed = MANY.replace(
+        "    cache: false\n",
+        "    cache: false\n    resources: { cpus: 2 }\n    retry: { max_attempts: 3 }\n    expect: { time: 1m }\n",
+    );
+    scene.file("workflow.yaml", changed);
+    let answer = scene.run(&["-p", &trace]).expect(0).json();
+    assert_eq!(answer["run"], "r1");
+}
+
+/// A run that was interrupted half way.
+fn interrupted() -> (Scene, String) {
+    let scene = Scene::with(MANY);
+    let trace = param(&scene, "trace", "trace");
+    let mut run = scene.start(&["run", "workflow.yaml", "-j", "1", "-p", &trace]);
+    run.wait_for("trace.half");
+    run.signal("INT");
+    run.end().expect(130);
+    (scene, trace)
+}
+
+#[test]
+fn a_run_that_goes_on_is_cancelled_from_another_process() {
+    let scene = Scene::with(DEAF);
+    let marker = param(&scene, "marker", "marker");
+    let mut run = scene.start(&["run", "workflow.yaml", "--json", "-p", &marker]);
+    run.wait_for("marker");
+    // Readers look at a live state; a second engine is refused.
+    let status = scene.sunward(&["status", "--json"]).expect(0).json();
+    assert_eq!(status["run"]["status"], "running");
+    scene
+        .run(&["-p", &marker, "--fresh"])
+        .expect(3)
+        .says(&["another engine"]);
+    let told = scene.sunward(&["cancel", "--json"]).expect(0);
+    assert_eq!(told.json()["done"], "requested");
+    let told = run.end().expect(1);
+    assert_eq!(told.json()["status"], "cancelled");
+    gone(&scene.text("marker"));
+}
+
+#[test]
+fn a_run_that_nobody_drives_is_cancelled_at_once_and_then_finished() {
+    let scene = Scene::with(MANY);
+    let trace = param(&scene, "trace", "trace");
+    let mut run = scene.start(&["run", "workflow.yaml", "-j", "1", "-p", &trace]);
+    run.wait_for("trace.half");
+    run.signal("KILL");
+    run.end();
+    let told = scene.sunward(&["cancel"]).expect(0);
+    assert_eq!(told.out, "r1: cancelled\n");
+    let status = scene.sunward(&["status", "--json"]).expect(0).json();
+    assert_eq!(status["run"]["status"], "cancelled");
+    scene
+        .sunward(&["cancel"])
+        .expect(2)
+        .says(&["ended already"]);
+    let answer = scene.run(&["-p", &trace]).expect(0).json();
+    assert_eq!(answer["run"], "r2");
+}
+
+#[test]
+fn logs_are_followed_until_the_run_ends() {
+    let scene = Scene::with(
+        "name: talk\nparams: { go: { type: string } }\nstages:\n  talk:\n    run: |\n      echo first\n      touch ${{ params.go }}.said\n      while ! [ -e ${{ params.go }} ]; do sleep 0.01; done\n      echo last\n",
+    );
+    let go = param(&scene, "go", "go");
+    let mut run = scene.start(&["run", "workflow.yaml", "-p", &go]);
+    run.wait_for("go.said");
+    let follow = scene.start(&["logs", "talk/0", "--follow"]);
+    scene.file("go", "");
+    run.end().expect(0);
+    assert_eq!(follow.end().expect(0).out, "first\nlast\n");
+}
