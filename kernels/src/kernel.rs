@@ -73,8 +73,11 @@ impl Context {
         self.threads
     }
 
-    /// An error once the task should end.
-    pub(crate) fn check(&self) -> Result<(), KernelError> {
+    /// Says whether the task may go on; a kernel asks several times a second.
+    ///
+    /// # Errors
+    /// Once the task should end.
+    pub fn check(&self) -> Result<(), KernelError> {
         if self.stop.load(Ordering::Relaxed) {
             Err(KernelError::Stopped)
         } else {

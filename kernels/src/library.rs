@@ -42,6 +42,18 @@ pub fn library() -> &'static Library {
     &LIBRARY
 }
 
+impl FromIterator<Box<dyn Kernel>> for Library {
+    /// A library of other kernels than this build's, for tests of what runs them.
+    fn from_iter<I: IntoIterator<Item = Box<dyn Kernel>>>(kernels: I) -> Self {
+        Self {
+            kernels: kernels
+                .into_iter()
+                .map(|kernel| (kernel.entry().name.clone(), kernel))
+                .collect(),
+        }
+    }
+}
+
 impl Library {
     /// The kernel of this name.
     #[must_use]

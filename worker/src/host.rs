@@ -26,6 +26,12 @@ impl Host {
             .map(OsString::as_os_str)
     }
 
+    /// All variables.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        let all = self.variables.iter();
+        all.map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
     /// The search path for programs.
     pub(crate) fn path(&self) -> &OsStr {
         self.get("PATH")

@@ -33,7 +33,7 @@ mod options;
 mod outputs;
 mod post;
 mod process;
-mod python;
+pub mod python;
 mod queue;
 mod render;
 mod room;

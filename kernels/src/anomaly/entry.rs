@@ -24,7 +24,7 @@ pub(super) fn entry() -> KernelEntry {
             "One row a time. A base period needs the column `year`; weights need a [lat, lon] grid.",
             vec![column(
                 "value",
-                "any",
+                "tensor<any>",
                 "tensor<float32> or tensor<float64>; NaN is missing",
             )],
         )],
@@ -35,7 +35,7 @@ pub(super) fn entry() -> KernelEntry {
                 "The same rows; all other columns as they were.",
                 vec![column(
                     "value",
-                    "any",
+                    "tensor<any>",
                     "anomaly, in the input's type and unit",
                 )],
             )

@@ -19,7 +19,7 @@ pub(super) fn entry() -> KernelEntry {
             "One row a time: anomalies, weighted by `anomaly` where area should count.",
             vec![column(
                 "value",
-                "any",
+                "tensor<any>",
                 "tensor<float32> or tensor<float64>; NaN is missing",
             )],
         )],
@@ -55,7 +55,7 @@ pub(super) fn entry() -> KernelEntry {
                     column("mode", "int32", "1 for the leading mode"),
                     column(
                         "value",
-                        "any",
+                        "tensor<any>",
                         "tensor<float64>: the field's anomaly when the component is 1, in its unit",
                     ),
                 ],

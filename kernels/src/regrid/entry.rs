@@ -21,7 +21,7 @@ fn method() -> ParamSpec {
 }
 
 fn field_columns(doc: &str) -> Vec<ColumnSpec> {
-    vec![column("value", "any", doc)]
+    vec![column("value", "tensor<any>[lat, lon]", doc)]
 }
 
 fn weight_columns() -> Vec<ColumnSpec> {

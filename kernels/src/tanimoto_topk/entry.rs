@@ -81,7 +81,7 @@ cannot always tell apart. Whether lists are fused stands in the schema's metadat
 Memory beyond the mapped inputs: k hits a query and a thread.";
 
 fn inputs() -> Vec<PortSpec> {
-    let bits = |doc| column("bits", "any", doc);
+    let bits = |doc| column("bits", "fixed_size_binary", doc);
     vec![
         port(
             "library",

@@ -1,19 +1,146 @@
 //! Python environments: resolved once into a lock file, built once a host.
+//!
+//! [`resolve_lock`] asks the package index what a stage's requirements mean and writes that down;
+//! [`lock_digest`] is what a task's key uses; [`environment`] makes the folder that commands run
+//! with. pip does the work, out of an environment of its own, so that nothing is installed into
+//! the user's Python.
 
-use std::path::PathBuf;
+mod build;
+mod lock;
+mod pip;
+mod resolve;
 
+use std::path::{Path, PathBuf};
+
+use sunward_core::{Digest, FailureKind};
 use sunward_protocol::Job;
+use sunward_workflows::Python;
 
 use crate::batch::Stop;
 use crate::fault::Fault;
 use crate::worker::House;
 
-/// The environment of a stage, if it asks for one.
-pub(crate) fn for_stage(_: &House, job: &Job, _: &Stop) -> Result<Option<PathBuf>, Fault> {
-    match &job.stage.python {
-        None => Ok(None),
-        Some(_) => Err(Fault::infrastructure(
-            "this worker cannot build Python environments yet",
-        )),
+pub use build::environment;
+pub use lock::{Entry, LockFile, Package, lock_digest, lock_path};
+pub use pip::Tools;
+pub use resolve::resolve_lock;
+
+/// Why there is no Python environment.
+#[derive(Debug, thiserror::Error)]
+pub enum PythonError {
+    /// No interpreter, or not the one asked for.
+    #[error("{0}")]
+    NoPython(String),
+    /// The lock file cannot be read or written.
+    #[error("the lock file {path}: {problem}")]
+    Lock {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// The index does not have what is asked for.
+    #[error(
+        "pip cannot resolve {requirements}: {said}; correct `packages`, or see whether the index has them for this Python"
+    )]
+    Unresolvable {
+        /// What was asked for.
+        requirements: String,
+        /// The end of what pip said.
+        said: String,
+    },
+    /// The index cannot be reached.
+    #[error(
+        "the package index could not be reached while {what}: {said}; try again when the network is back"
+    )]
+    Registry {
+        /// During what.
+        what: String,
+        /// The end of what pip said.
+        said: String,
+    },
+    /// pip or venv failed in another way.
+    #[error("{what} failed: {said}")]
+    Tool {
+        /// What was run.
+        what: String,
+        /// The end of what it said.
+        said: String,
+    },
+    /// Files of the environment could not be handled.
+    #[error("could not {what} {path}: {source}")]
+    Io {
+        /// The attempt.
+        what: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The run was cancelled meanwhile.
+    #[error("it was cancelled")]
+    Cancelled,
+}
+
+impl PythonError {
+    fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { what, path, source }
     }
+
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::NoPython(_) | Self::Unresolvable { .. } | Self::Lock { .. } => FailureKind::Input,
+            Self::Registry { .. } | Self::Tool { .. } | Self::Io { .. } => {
+                FailureKind::Infrastructure
+            }
+            Self::Cancelled => FailureKind::Cancelled,
+        }
+    }
+}
+
+/// The environment of a stage, if it asks for one: built when it is not there yet. A stage that is
+/// not in the lock file, because that was edited or removed meanwhile, is resolved first.
+pub(crate) fn for_stage(house: &House, job: &Job, stop: &Stop) -> Result<Option<PathBuf>, Fault> {
+    let Some(python) = &job.stage.python else {
+        return Ok(None);
+    };
+    let tools = Tools::new(&house.options.home, &house.options.host).stopped_by(stop);
+    let folder = Path::new(&job.folder);
+    find_or_build(&tools, folder, python)
+        .map(Some)
+        .map_err(|error| Fault::new(error.kind(), format!("its Python environment: {error}")))
+}
+
+fn find_or_build(
+    tools: &Tools<'_>,
+    folder: &Path,
+    python: &Python,
+) -> Result<PathBuf, PythonError> {
+    let entry = match locked(tools, folder, python)? {
+        Some(entry) => entry,
+        None => {
+            resolve_lock(tools, folder, [python])?;
+            locked(tools, folder, python)?.ok_or_else(|| PythonError::Lock {
+                path: lock_path(folder, python),
+                problem: "it does not hold what was just written; see who else writes it".into(),
+            })?
+        }
+    };
+    environment(tools, &entry)
+}
+
+fn locked(tools: &Tools<'_>, folder: &Path, python: &Python) -> Result<Option<Entry>, PythonError> {
+    let platform = tools.platform(python)?;
+    let lock = LockFile::read(&lock_path(folder, python))?;
+    Ok(lock.find(python, &platform).cloned())
+}
+
+/// A digest of text for names of folders.
+fn name_of(purpose: &str, fields: &[&str]) -> Digest {
+    let mut hasher = sunward_core::Hasher::new(purpose);
+    for field in fields {
+        hasher.field("field", field.as_bytes());
+    }
+    hasher.finish()
 }

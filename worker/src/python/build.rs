@@ -1,0 +1,109 @@
+//! Building an environment from its lock entry: once a host, with every byte checked.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sunward_workflows::Python;
+
+use super::lock::Entry;
+use super::pip::Tools;
+use super::{PythonError, name_of};
+use crate::room::remove_tree;
+
+/// The folder of the environment that a lock entry describes; built when it is not there. Packages
+/// are kept beside it, so that another environment, or the same one after it was deleted, needs no
+/// network for them.
+///
+/// # Errors
+/// When a package cannot be fetched, is not what was locked, or cannot be installed.
+pub fn environment(tools: &Tools<'_>, entry: &Entry) -> Result<PathBuf, PythonError> {
+    let name = digest(entry);
+    let folder = tools.home().join(&name);
+    let done = folder.join("complete");
+    if done.exists() {
+        return Ok(folder);
+    }
+    let _lock = tools.lock(&name)?;
+    if done.exists() {
+        return Ok(folder);
+    }
+    // In place, since an environment knows its own path; half of one, left by a crash, goes first.
+    remove_tree(&folder);
+    let python = Python {
+        version: Some(entry.python.clone()).filter(|version| !version.is_empty()),
+        ..Python::default()
+    };
+    let interpreter = tools.interpreter(&python)?;
+    let words: Vec<&OsStr> = ["-m", "venv", "--without-pip"]
+        .into_iter()
+        .map(OsStr::new)
+        .chain([folder.as_os_str()])
+        .collect();
+    let made = tools.run(&interpreter, &words)?;
+    made.expect_success("making a Python environment (Debian: apt install python3-venv)")?;
+    if !entry.packages.is_empty() {
+        install(tools, &python, entry, &folder)?;
+    }
+    fs::write(&done, "").map_err(PythonError::io("write", &done))?;
+    Ok(folder)
+}
+
+fn install(
+    tools: &Tools<'_>,
+    python: &Python,
+    entry: &Entry,
+    folder: &Path,
+) -> Result<(), PythonError> {
+    let pip = tools.pip(python)?;
+    let inner = folder.join("bin/python");
+    let wheels = tools.home().join("wheels");
+    fs::create_dir_all(&wheels).map_err(PythonError::io("create", &wheels))?;
+    let list = folder.join("requirements.txt");
+    let lines: String = entry
+        .packages
+        .iter()
+        .map(|p| format!("{}=={} --hash=sha256:{}\n", p.name, p.version, p.sha256))
+        .collect();
+    fs::write(&list, lines).map_err(PythonError::io("write", &list))?;
+    let run = |command: &[&str], what: &str| {
+        let mut words: Vec<&OsStr> = vec!["-m".as_ref(), "pip".as_ref()];
+        words.extend(command.iter().map(OsStr::new));
+        words.extend(
+            [
+                "--quiet",
+                "--require-hashes",
+                "--no-deps",
+                "--prefer-binary",
+            ]
+            .map(OsStr::new),
+        );
+        words.extend([OsStr::new("--find-links"), wheels.as_os_str()]);
+        words.extend([OsStr::new("--requirement"), list.as_os_str()]);
+        tools.run(&pip, &words)?.expect_success(what)
+    };
+    let target = inner.display().to_string();
+    let kept = wheels.display().to_string();
+    let install = ["--python", &target, "install"];
+    let offline = [&install[..], &["--no-index"]].concat();
+    match run(&offline, "installing packages") {
+        Err(PythonError::Tool { .. } | PythonError::Registry { .. }) => {
+            run(&["download", "--dest", &kept], "fetching packages")?;
+            run(&install, "installing packages")?;
+            Ok(())
+        }
+        Err(error) => Err(error),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Names the environment: everything that its content depends on.
+fn digest(entry: &Entry) -> String {
+    let mut fields = vec![entry.platform.as_str(), entry.python.as_str()];
+    for package in &entry.packages {
+        fields.extend([package.name.as_str(), &package.version, &package.sha256]);
+    }
+    let hex = name_of("python environment", &fields).to_hex();
+    // Half of it keeps first lines of scripts within what kernels read of them.
+    hex[..32].to_owned()
+}

@@ -1,0 +1,243 @@
+//! The lock file: what each set of requirements means, to the last byte.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sunward_core::{Digest, Hasher};
+use sunward_workflows::Python;
+
+use super::PythonError;
+
+/// The name of the lock file, unless a stage names another.
+const NAME: &str = "sunward.lock";
+
+/// The version of the file's form.
+const VERSION: u32 = 1;
+
+/// A lock file. It is written as JSON, one package a line's worth of change, to be committed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockFile {
+    /// The version of its form.
+    pub version: u32,
+    /// One entry for each set of requirements and platform.
+    pub environments: Vec<Entry>,
+}
+
+/// What one set of requirements means on one platform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// `python:` as the stage asks for it; empty where it does not.
+    pub python: String,
+    /// The requirements, sorted.
+    pub requires: Vec<String>,
+    /// Interpreter and machine that this was resolved for, as `cpython-3.11-linux-x86_64`.
+    pub platform: String,
+    /// Every package, by name.
+    pub packages: Vec<Package>,
+}
+
+/// One package of an environment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of the file to install, in hex.
+    pub sha256: String,
+}
+
+impl Default for LockFile {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            environments: Vec::new(),
+        }
+    }
+}
+
+/// Where a stage's lock file is.
+#[must_use]
+pub fn lock_path(folder: &Path, python: &Python) -> PathBuf {
+    folder.join(python.lock.as_deref().unwrap_or(NAME))
+}
+
+/// What a task's key takes of a stage's environment: names and versions of all packages, whatever
+/// the platform; before anything is locked, the requirements themselves.
+///
+/// # Errors
+/// When there is a lock file that cannot be read.
+pub fn lock_digest(folder: &Path, python: &Python) -> Result<Digest, PythonError> {
+    let lock = LockFile::read(&lock_path(folder, python))?;
+    let entry = lock.environments.iter().find(|entry| entry.answers(python));
+    let mut hasher = Hasher::new("python environment");
+    hasher.field("python", python.version.as_deref().unwrap_or("").as_bytes());
+    match entry {
+        Some(entry) => {
+            for package in &entry.packages {
+                hasher.field("name", package.name.as_bytes());
+                hasher.field("version", package.version.as_bytes());
+            }
+        }
+        None => {
+            for requirement in requirements(python) {
+                hasher.field("unresolved", requirement.as_bytes());
+            }
+        }
+    }
+    Ok(hasher.finish())
+}
+
+/// A stage's requirements in an order that does not depend on how they were written.
+pub(super) fn requirements(python: &Python) -> Vec<String> {
+    let trimmed = python
+        .packages
+        .iter()
+        .map(|package| package.trim().to_owned());
+    let mut requires: Vec<String> = trimmed.collect();
+    requires.sort();
+    requires.dedup();
+    requires
+}
+
+impl Entry {
+    /// Whether this is what the stage asks for, on some platform.
+    pub(super) fn answers(&self, python: &Python) -> bool {
+        self.python == python.version.as_deref().unwrap_or("")
+            && self.requires == requirements(python)
+    }
+}
+
+impl LockFile {
+    /// Reads a lock file; one that is not there is empty.
+    ///
+    /// # Errors
+    /// When it is there and is no lock file.
+    pub fn read(path: &Path) -> Result<Self, PythonError> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(PythonError::io("read", path)(error)),
+        };
+        let broken = |problem: String| PythonError::Lock {
+            path: path.to_owned(),
+            problem,
+        };
+        let lock: Self = serde_json::from_str(&text).map_err(|error| {
+            broken(format!("it cannot be read: {error}; restore it from version control, or delete it to resolve anew"))
+        })?;
+        if lock.version == VERSION {
+            Ok(lock)
+        } else {
+            Err(broken(format!(
+                "it is of version {}, this sunward reads {VERSION}; use the sunward that wrote it, or delete it to resolve anew",
+                lock.version
+            )))
+        }
+    }
+
+    /// What a stage asks for, on a platform.
+    #[must_use]
+    pub fn find(&self, python: &Python, platform: &str) -> Option<&Entry> {
+        let mut entries = self.environments.iter();
+        entries.find(|entry| entry.platform == platform && entry.answers(python))
+    }
+
+    /// Adds an entry, in an order that keeps changes between versions small.
+    pub(super) fn add(&mut self, entry: Entry) {
+        let key = |e: &Entry| (e.python.clone(), e.requires.clone(), e.platform.clone());
+        let new = key(&entry);
+        self.environments.retain(|old| key(old) != new);
+        self.environments.push(entry);
+        self.environments.sort_by_key(key);
+    }
+
+    /// Writes it whole or not at all.
+    pub(super) fn write(&self, path: &Path) -> Result<(), PythonError> {
+        let io = |error| PythonError::io("write", path)(error);
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
+        let text = serde_json::to_string_pretty(self).map_err(|error| io(error.into()))?;
+        writeln!(file, "{text}").map_err(io)?;
+        file.as_file().sync_all().map_err(io)?;
+        // Temporary files are private; this one is the project's.
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        file.as_file().set_permissions(mode).map_err(io)?;
+        file.persist(path).map_err(|error| io(error.error))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn python(packages: &[&str]) -> Python {
+        Python {
+            packages: packages.iter().map(|p| (*p).to_owned()).collect(),
+            ..Python::default()
+        }
+    }
+
+    fn entry(platform: &str, version: &str) -> Entry {
+        Entry {
+            python: String::new(),
+            requires: vec!["a".into(), "b>1".into()],
+            platform: platform.into(),
+            packages: vec![Package {
+                name: "a".into(),
+                version: version.into(),
+                sha256: platform.into(),
+            }],
+        }
+    }
+
+    #[test]
+    fn the_order_of_requirements_does_not_matter_and_the_platform_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        let mut lock = LockFile::default();
+        lock.add(entry("linux", "1"));
+        lock.write(&path).unwrap();
+        let lock = LockFile::read(&path).unwrap();
+        assert!(lock.find(&python(&["b>1", " a"]), "linux").is_some());
+        assert!(lock.find(&python(&["b>1", "a"]), "mac").is_none());
+        assert!(lock.find(&python(&["a"]), "linux").is_none());
+    }
+
+    #[test]
+    fn the_key_sees_versions_and_not_platforms() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        let wanted = python(&["a", "b>1"]);
+        let unresolved = lock_digest(folder.path(), &wanted).unwrap();
+        let digest_of = |entry: Entry| {
+            let mut lock = LockFile::default();
+            lock.add(entry);
+            lock.write(&path).unwrap();
+            lock_digest(folder.path(), &wanted).unwrap()
+        };
+        let first = digest_of(entry("linux", "1"));
+        assert_eq!(first, digest_of(entry("mac", "1")));
+        assert_ne!(first, digest_of(entry("linux", "2")));
+        assert_ne!(first, unresolved);
+    }
+
+    #[test]
+    fn a_lock_file_that_is_none_is_refused_with_advice() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        for text in ["", "{", "[]", r#"{"version": 9, "environments": []}"#] {
+            fs::write(&path, text).unwrap();
+            let error = lock_digest(folder.path(), &python(&[]))
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains("delete it to resolve anew"), "{error}");
+        }
+    }
+}

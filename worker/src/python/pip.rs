@@ -1,0 +1,280 @@
+//! Running Python's own tools: interpreters, venv, pip.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, Signal, kill_process_group};
+use sunward_workflows::Python;
+
+use super::{PythonError, name_of};
+use crate::batch::Stop;
+use crate::host::{Host, find_program};
+use crate::tail;
+
+/// How often a tool that runs is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Variables of the host that would lead the tools to other packages than those asked for.
+const MISLEADING: &[&str] = &[
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PYTHONSTARTUP",
+    "VIRTUAL_ENV",
+    "PIP_REQUIRE_VIRTUALENV",
+    "PIP_TARGET",
+    "PIP_PREFIX",
+    "PIP_USER",
+];
+
+/// What the tools tell of a connection that failed, as opposed to a package that does not exist.
+const NETWORK: &[&str] = &[
+    "NewConnectionError",
+    "ConnectTimeout",
+    "ReadTimeout",
+    "Temporary failure in name resolution",
+    "Name or service not known",
+    "Connection refused",
+    "Connection reset",
+    "connection broken",
+    "Network is unreachable",
+    "ProxyError",
+    "SSLError",
+    "503 Server Error",
+    "502 Server Error",
+];
+
+/// Prints what an environment depends on: `cpython-3.11-linux-x86_64`.
+const PLATFORM: &str = "import sys, sysconfig; v = sys.version_info; \
+    print(f'{sys.implementation.name}-{v.major}.{v.minor}-{sysconfig.get_platform()}')";
+
+/// Python's tools on this host.
+pub struct Tools<'a> {
+    home: PathBuf,
+    host: &'a Host,
+    stop: Option<&'a Stop>,
+}
+
+impl<'a> Tools<'a> {
+    /// Environments and downloaded packages are kept below `home`.
+    #[must_use]
+    pub fn new(home: &Path, host: &'a Host) -> Self {
+        Self {
+            home: home.join("python"),
+            host,
+            stop: None,
+        }
+    }
+
+    /// The same, ended early once `stop` is set.
+    pub(crate) fn stopped_by(mut self, stop: &'a Stop) -> Self {
+        self.stop = Some(stop);
+        self
+    }
+
+    /// The folder of everything Python's.
+    pub(super) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// Interpreter and machine, as in [`super::Entry::platform`].
+    pub(super) fn platform(&self, python: &Python) -> Result<String, PythonError> {
+        let interpreter = self.interpreter(python)?;
+        let said = self.run(&interpreter, &["-c".as_ref(), PLATFORM.as_ref()])?;
+        let Outcome { stdout, .. } = said.expect_success("asking Python for its version")?;
+        Ok(stdout.trim().replace([' ', '/'], "-"))
+    }
+
+    /// The interpreter a stage asks for: `python3.11` for `version: 3.11`, else `python3`.
+    pub(super) fn interpreter(&self, python: &Python) -> Result<PathBuf, PythonError> {
+        let find = |name: &str| find_program(OsStr::new(name), self.host.path());
+        let Some(version) = &python.version else {
+            return find("python3").ok_or_else(|| {
+                PythonError::NoPython(
+                    "no python3 on the PATH; install it (Debian: apt install python3 python3-venv)"
+                        .into(),
+                )
+            });
+        };
+        let missing = || {
+            PythonError::NoPython(format!(
+                "no Python {version} here: neither python{version} nor a python3 of that version is on the PATH; install it, or change `python: version`"
+            ))
+        };
+        if !version.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+            return Err(missing());
+        }
+        if let Some(found) = find(&format!("python{version}")) {
+            return Ok(found);
+        }
+        let any = find("python3").ok_or_else(missing)?;
+        let ask = "import sys; print('.'.join(map(str, sys.version_info[:3])))";
+        let said = self.run(&any, &["-c".as_ref(), ask.as_ref()])?;
+        let Outcome { stdout, .. } = said.expect_success("asking Python for its version")?;
+        let ours = stdout.trim();
+        if ours == version || ours.starts_with(&format!("{version}.")) {
+            Ok(any)
+        } else {
+            Err(missing())
+        }
+    }
+
+    /// An interpreter with pip: the one asked for if it has a recent one, which is then only used
+    /// to ask and to fetch; else one made for the tools alone.
+    pub(super) fn pip(&self, python: &Python) -> Result<PathBuf, PythonError> {
+        let interpreter = self.interpreter(python)?;
+        let words = ["-m", "pip", "--version"].map(OsStr::new);
+        let said = self.run(&interpreter, &words)?;
+        if said.succeeded && is_recent(&said.stdout) {
+            return Ok(interpreter);
+        }
+        let digest = name_of("python tools", &[&interpreter.display().to_string()]).to_hex();
+        let folder = self.home.join(format!("tools-{}", &digest[..16]));
+        let _lock = self.lock("tools")?;
+        let done = folder.join("complete");
+        if !done.exists() {
+            crate::room::remove_tree(&folder);
+            let words: [&OsStr; 3] = ["-m".as_ref(), "venv".as_ref(), folder.as_ref()];
+            self.run(&interpreter, &words)?.expect_success(
+                "making an environment for pip (Debian: apt install python3-venv)",
+            )?;
+            fs::write(&done, "").map_err(PythonError::io("write", &done))?;
+        }
+        Ok(folder.join("bin/python"))
+    }
+
+    /// Holds a lock on some name below the home, against other processes and threads.
+    pub(super) fn lock(&self, name: &str) -> Result<File, PythonError> {
+        fs::create_dir_all(&self.home).map_err(PythonError::io("create", &self.home))?;
+        let path = self.home.join(format!("{name}.lock"));
+        let file = File::create(&path).map_err(PythonError::io("create", &path))?;
+        flock(&file, FlockOperation::LockExclusive)
+            .map_err(|error| PythonError::io("lock", &path)(error.into()))?;
+        Ok(file)
+    }
+
+    /// Runs a tool to its end, or until the run is stopped.
+    pub(super) fn run(&self, program: &Path, words: &[&OsStr]) -> Result<Outcome, PythonError> {
+        let failed = |error| PythonError::io("run", program)(error);
+        let mut stdout = tempfile::tempfile().map_err(failed)?;
+        let mut stderr = tempfile::tempfile().map_err(failed)?;
+        let mut command = Command::new(program);
+        command
+            .args(words)
+            .env_clear()
+            .envs(
+                self.host
+                    .variables()
+                    .filter(|(name, _)| !MISLEADING.iter().any(|m| name == m)),
+            )
+            .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
+            .env("PIP_NO_INPUT", "1")
+            .env("PYTHONNOUSERSITE", "1")
+            .stdin(Stdio::null())
+            .stdout(stdout.try_clone().map_err(failed)?)
+            .stderr(stderr.try_clone().map_err(failed)?);
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child = command.spawn().map_err(failed)?;
+        let status = loop {
+            if let Some(status) = child.try_wait().map_err(failed)? {
+                break status;
+            }
+            if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+                if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+                    kill_process_group(group, Signal::KILL).ok();
+                }
+                child.wait().map_err(failed)?;
+                return Err(PythonError::Cancelled);
+            }
+            std::thread::sleep(LOOK_EVERY);
+        };
+        Ok(Outcome {
+            succeeded: status.success(),
+            stdout: read_back(&mut stdout).map_err(failed)?,
+            stderr: read_back(&mut stderr).map_err(failed)?,
+        })
+    }
+}
+
+/// Whether this pip, as `pip 23.2.1 from …`, can report and can work on another interpreter.
+fn is_recent(version: &str) -> bool {
+    let mut numbers = version
+        .split_whitespace()
+        .nth(1)
+        .unwrap_or_default()
+        .split('.')
+        .map(|number| number.parse::<u32>().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(22), Some(3))
+}
+
+fn read_back(file: &mut File) -> std::io::Result<String> {
+    use std::io::{Read, Seek};
+    file.rewind()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// How a tool ended.
+pub(super) struct Outcome {
+    pub(super) succeeded: bool,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+impl Outcome {
+    /// Itself, or an error that tells a network that is away from anything else.
+    pub(super) fn expect_success(self, what: &str) -> Result<Self, PythonError> {
+        if self.succeeded {
+            return Ok(self);
+        }
+        let said = self.last_words();
+        Err(if self.blames_network() {
+            PythonError::Registry {
+                what: what.to_owned(),
+                said,
+            }
+        } else {
+            PythonError::Tool {
+                what: what.to_owned(),
+                said,
+            }
+        })
+    }
+
+    /// Whether a connection was what failed.
+    pub(super) fn blames_network(&self) -> bool {
+        NETWORK.iter().any(|sign| self.stderr.contains(sign))
+    }
+
+    /// The end of what it said.
+    pub(super) fn last_words(&self) -> String {
+        let said = if self.stderr.trim().is_empty() {
+            &self.stdout
+        } else {
+            &self.stderr
+        };
+        let lines = tail::last_lines(said.as_bytes());
+        let errors: Vec<&str> = lines.lines().filter(|l| l.starts_with("ERROR")).collect();
+        if errors.is_empty() {
+            lines
+        } else {
+            errors.join("; ")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_recent;
+
+    #[test]
+    fn an_old_pip_is_told_from_a_recent_one() {
+        assert!(is_recent("pip 23.2.1 from /usr/lib (python 3.11)") && is_recent("pip 22.3"));
+        assert!(!is_recent("pip 22.2.9 from x") && !is_recent("pip 9.0") && !is_recent(""));
+    }
+}

@@ -1,0 +1,203 @@
+//! Asking the index what requirements mean, and writing that down.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use serde::Deserialize;
+use sunward_workflows::Python;
+
+use super::PythonError;
+use super::lock::{Entry, LockFile, Package, lock_path, requirements};
+use super::pip::{Outcome, Tools};
+
+/// What pip reports of a dry run.
+#[derive(Deserialize)]
+struct Report {
+    install: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    download_info: Download,
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Download {
+    url: String,
+    archive_info: Option<Archive>,
+}
+
+#[derive(Deserialize)]
+struct Archive {
+    #[serde(default)]
+    hashes: std::collections::BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    name: String,
+    version: String,
+}
+
+/// Completes the lock files beside a workflow, so that they answer for all these stages on this
+/// platform. What is locked already stays as it is; the index is asked for the rest only. True when
+/// something was written.
+///
+/// # Errors
+/// When the index cannot be reached or does not have what is asked for, there is no such Python, or
+/// a lock file cannot be read or written.
+pub fn resolve_lock<'p>(
+    tools: &Tools<'_>,
+    folder: &Path,
+    stages: impl IntoIterator<Item = &'p Python>,
+) -> Result<bool, PythonError> {
+    let mut wrote = false;
+    for python in stages {
+        let path = lock_path(folder, python);
+        let platform = tools.platform(python)?;
+        let mut lock = LockFile::read(&path)?;
+        if lock.find(python, &platform).is_none() {
+            let elsewhere = lock.environments.iter().find(|entry| entry.answers(python));
+            let entry = resolve(tools, python, platform, elsewhere)?;
+            lock.add(entry);
+            lock.write(&path)?;
+            wrote = true;
+        }
+    }
+    Ok(wrote)
+}
+
+/// Resolves one set of requirements. Versions that another platform locked are kept to, so that the
+/// same file gives the same versions everywhere.
+fn resolve(
+    tools: &Tools<'_>,
+    python: &Python,
+    platform: String,
+    elsewhere: Option<&Entry>,
+) -> Result<Entry, PythonError> {
+    let requires = requirements(python);
+    let mut packages = Vec::new();
+    if !requires.is_empty() {
+        let constraints = constraints(tools, elsewhere)?;
+        let said = ask(
+            tools,
+            python,
+            &requires,
+            constraints.as_ref().map(|file| file.path()),
+        )?;
+        packages = parse(&said.stdout, &requires)?;
+    }
+    packages.sort();
+    Ok(Entry {
+        python: python.version.clone().unwrap_or_default(),
+        requires,
+        platform,
+        packages,
+    })
+}
+
+fn constraints(
+    tools: &Tools<'_>,
+    elsewhere: Option<&Entry>,
+) -> Result<Option<tempfile::NamedTempFile>, PythonError> {
+    use std::io::Write;
+    let Some(entry) = elsewhere else {
+        return Ok(None);
+    };
+    let io = |error| PythonError::io("write constraints in", tools.home())(error);
+    let mut file = tempfile::NamedTempFile::new().map_err(io)?;
+    for package in &entry.packages {
+        writeln!(file, "{}=={}", package.name, package.version).map_err(io)?;
+    }
+    Ok(Some(file))
+}
+
+fn ask(
+    tools: &Tools<'_>,
+    python: &Python,
+    requires: &[String],
+    constraints: Option<&Path>,
+) -> Result<Outcome, PythonError> {
+    let pip = tools.pip(python)?;
+    let mut words: Vec<&OsStr> = Vec::new();
+    let fixed = "-m pip install --dry-run --ignore-installed --quiet --prefer-binary --report -";
+    words.extend(fixed.split(' ').map(OsStr::new));
+    if let Some(file) = constraints {
+        words.extend([OsStr::new("--constraint"), file.as_os_str()]);
+    }
+    // After this pip takes nothing for an option, whatever a requirement begins with.
+    words.push(OsStr::new("--"));
+    words.extend(requires.iter().map(OsStr::new));
+    let said = tools.run(&pip, &words)?;
+    if said.succeeded {
+        return Ok(said);
+    }
+    let listed = requires.join(", ");
+    Err(if said.blames_network() {
+        PythonError::Registry {
+            what: format!("resolving {listed}"),
+            said: said.last_words(),
+        }
+    } else {
+        PythonError::Unresolvable {
+            requirements: listed,
+            said: said.last_words(),
+        }
+    })
+}
+
+fn parse(report: &str, requires: &[String]) -> Result<Vec<Package>, PythonError> {
+    let report: Report = serde_json::from_str(report).map_err(|error| PythonError::Tool {
+        what: format!("reading pip's report on {}", requires.join(", ")),
+        said: format!("{error}; pip 22.2 or newer is needed"),
+    })?;
+    let lock = |item: Item| {
+        let hashes = item
+            .download_info
+            .archive_info
+            .map(|archive| archive.hashes);
+        let sha256 = hashes.and_then(|mut hashes| hashes.remove("sha256"));
+        sha256
+            .map(|sha256| Package {
+                name: item.metadata.name.clone(),
+                version: item.metadata.version,
+                sha256,
+            })
+            .ok_or_else(|| PythonError::Unresolvable {
+                requirements: item.metadata.name,
+                said: format!(
+                    "{} has no SHA-256; only packages of an index or archives can be locked",
+                    item.download_info.url
+                ),
+            })
+    };
+    report.install.into_iter().map(lock).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_read_and_what_has_no_hash_is_refused() {
+        let item = |archive: &str| {
+            format!(
+                r#"{{"version":"1","install":[{{"download_info":{{"url":"https://x/six.whl"{archive}}},"metadata":{{"name":"six","version":"1.17.0"}}}}]}}"#
+            )
+        };
+        let good = item(r#","archive_info":{"hash":"sha256=ab","hashes":{"sha256":"ab"}}"#);
+        let package = &parse(&good, &[]).unwrap()[0];
+        assert_eq!(
+            (&*package.name, &*package.version, &*package.sha256),
+            ("six", "1.17.0", "ab")
+        );
+        let error = parse(&item(r#","vcs_info":{}"#), &[])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("https://x/six.whl has no SHA-256"),
+            "{error}"
+        );
+    }
+}

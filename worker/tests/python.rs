@@ -1,0 +1,141 @@
+//! Python environments, with a real package of a real index where one can be reached.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::allow_attributes,
+    unreachable_pub,
+    dead_code,
+    missing_docs,
+    reason = "tests stop where they cannot go on, say what did not run, and share one scene"
+)]
+
+mod support;
+
+use std::fs;
+
+use sunward_core::{FailureKind, Tasks};
+use sunward_worker::Host;
+use sunward_worker::python::{LockFile, PythonError, Tools, lock_digest, resolve_lock};
+use sunward_workflows::{Python, Stage};
+use support::{Scene, shell, succeeded};
+
+fn wants(package: &str) -> Python {
+    Python {
+        packages: vec![package.into()],
+        ..Python::default()
+    }
+}
+
+fn with_python(script: &str, python: Python) -> Stage {
+    let mut stage = shell(script);
+    stage.python = Some(python);
+    stage
+}
+
+/// A scene with this process's whole environment, which says how the index is reached.
+fn scene() -> Scene {
+    Scene::with(|options| options.host = Host::of_this_process())
+}
+
+#[test]
+fn an_environment_is_locked_checked_built_once_and_kept() {
+    let mut scene = scene();
+    let host = Host::of_this_process();
+    let python = wants("six==1.16.0");
+    let unresolved = lock_digest(scene.home.path(), &python).unwrap();
+    let tools = Tools::new(scene.home.path(), &host);
+    match resolve_lock(&tools, scene.home.path(), [&python]) {
+        Ok(wrote) => assert!(wrote),
+        Err(
+            error @ (PythonError::NoPython(_)
+            | PythonError::Registry { .. }
+            | PythonError::Tool { .. }),
+        ) => return eprintln!("NOT RUN: Python environments: {error}"),
+        Err(error) => panic!("{error}"),
+    }
+    assert!(!resolve_lock(&tools, scene.home.path(), [&python]).unwrap());
+    assert_ne!(lock_digest(scene.home.path(), &python).unwrap(), unresolved);
+    let path = scene.path("sunward.lock");
+    let honest = fs::read_to_string(&path).unwrap();
+    let lock = LockFile::read(&path).unwrap();
+    let package = &lock.environments[0].packages[0];
+    assert_eq!((&*package.name, &*package.version), ("six", "1.16.0"));
+
+    // A package that is not what was locked is not installed.
+    fs::write(&path, honest.replace(&package.sha256, &"0".repeat(64))).unwrap();
+    let forged = scene.failure(with_python("true", python.clone()));
+    assert!(
+        forged.message.contains("its Python environment"),
+        "{}",
+        forged.message
+    );
+
+    fs::write(&path, honest).unwrap();
+    let script =
+        "python -c 'import six, sys; print(six.__version__, sys.prefix)'; echo $VIRTUAL_ENV";
+    let job = scene.job(with_python(script, python), Tasks::Range(2));
+    let ends = scene.run(job);
+    assert!(ends.iter().all(succeeded), "{ends:?}");
+    let log = scene.log_text("work");
+    let words: Vec<&str> = log.split_whitespace().collect();
+    assert_eq!((words[0], words[1]), ("1.16.0", words[2]));
+    assert!(words[2].starts_with(scene.home.path().to_str().unwrap()));
+
+    // Built again without the index: the package was kept.
+    fs::remove_dir_all(words[2]).unwrap();
+    let host = without_index();
+    let tools = Tools::new(scene.home.path(), &host);
+    let again = sunward_worker::python::environment(&tools, &lock.environments[0]).unwrap();
+    assert!(again.join("bin/python").exists());
+
+    // What cannot be resolved is the user's to mend, and named.
+    let wrong = scene.failure(with_python("true", wants("six==99.99")));
+    assert_eq!(wrong.kind, FailureKind::Input, "{}", wrong.message);
+    assert!(wrong.message.contains("six==99.99"), "{}", wrong.message);
+}
+
+/// This process's environment, but with an index that nobody serves.
+fn without_index() -> Host {
+    std::env::vars_os()
+        .chain([
+            ("PIP_INDEX_URL".into(), "http://127.0.0.1:1/".into()),
+            ("PIP_RETRIES".into(), "1".into()),
+        ])
+        .collect()
+}
+
+#[test]
+fn an_index_that_is_away_is_the_infrastructure_s_fault() {
+    let mut scene = Scene::with(|options| options.host = without_index());
+    let failure = scene.failure(with_python("true", wants("six")));
+    if failure.message.contains("no python3") || failure.message.contains("venv") {
+        return eprintln!("NOT RUN: Python environments: {}", failure.message);
+    }
+    assert_eq!(
+        failure.kind,
+        FailureKind::Infrastructure,
+        "{}",
+        failure.message
+    );
+    assert!(
+        failure.message.contains("index could not be reached"),
+        "{}",
+        failure.message
+    );
+}
+
+#[test]
+fn a_python_that_is_not_there_is_named() {
+    let mut scene = scene();
+    let mut python = wants("six");
+    python.version = Some("2.4".into());
+    let failure = scene.failure(with_python("true", python));
+    assert_eq!(failure.kind, FailureKind::Input);
+    assert!(
+        failure.message.contains("no Python 2.4 here"),
+        "{}",
+        failure.message
+    );
+}
