@@ -1,0 +1,111 @@
+//! Every example gives the results that stand beside it, however many threads there are and however
+//! its data is cut.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::allow_attributes,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod expected;
+mod scene;
+
+use std::path::PathBuf;
+
+use expected::{Example, Variant, examples, table};
+use scene::Scene;
+
+/// The examples that have a test here.
+const TESTED: [&str; 3] = ["bring-your-own", "nao-index", "similarity-screen"];
+
+/// A finished run of an example.
+struct Finished {
+    scene: Scene,
+    json: serde_json::Value,
+}
+
+impl Finished {
+    fn out(&self) -> PathBuf {
+        self.scene.path().join("out")
+    }
+}
+
+/// Runs a variant in a folder of its own, with nothing in any cache.
+fn run(example: &Example, variant: &Variant, threads: &str) -> Finished {
+    let scene = Scene::new();
+    example.copy_to(scene.path(), variant);
+    let parameters = variant.arguments();
+    let mut arguments = vec![
+        "-j", threads, "--home", "home", "--out", "out", "--format", "csv",
+    ];
+    arguments.extend(parameters.iter().map(String::as_str));
+    let json = scene.run(&arguments).expect(0).json();
+    assert_eq!(json["status"], "succeeded", "{json}");
+    Finished { scene, json }
+}
+
+/// Runs an example in every way that its `expected.yaml` names, the first with 1, 2 and 8 threads.
+fn gives_what_is_expected(name: &str) {
+    let example = Example::named(name);
+    for (index, variant) in example.expected.runs.iter().enumerate() {
+        let threads: &[&str] = if index == 0 { &["1", "2", "8"] } else { &["4"] };
+        for threads in threads {
+            let finished = run(&example, variant, threads);
+            example.assert_outputs(&finished.out(), variant);
+        }
+    }
+}
+
+#[test]
+fn the_nao_index_is_the_same_with_1_2_and_8_threads() {
+    gives_what_is_expected("nao-index");
+}
+
+#[test]
+fn the_similarity_screen_is_the_same_however_the_library_is_cut() {
+    gives_what_is_expected("similarity-screen");
+}
+
+#[test]
+fn a_pipeline_of_plain_commands_gives_what_plain_python_gives() {
+    gives_what_is_expected("bring-your-own");
+}
+
+#[test]
+fn every_example_is_tested_here() {
+    let mut found: Vec<String> = std::fs::read_dir(examples())
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    found.sort();
+    assert_eq!(found, TESTED);
+}
+
+/// The North Atlantic Oscillation of the winters that everyone remembers, and the share of variance
+/// that each pattern explains, at 5 degrees.
+#[test]
+fn the_winters_of_1963_1989_and_2010_have_their_known_index() {
+    let example = Example::named("nao-index");
+    let finished = run(&example, &example.expected.runs[0], "2");
+    let read = |name: &str| table(&std::fs::read_to_string(finished.out().join(name)).unwrap());
+    let index = read("index.csv");
+    assert_eq!(index[0], ["year", "index"]);
+    assert_eq!(index.len(), 1 + 65);
+    for (year, expected) in [("1989", 2.3233), ("2010", -2.9822), ("1963", -1.4076)] {
+        let row = index.iter().find(|row| row[0] == year).unwrap();
+        let found: f64 = row[1].parse().unwrap();
+        assert!(
+            (found - expected).abs() < 5.1e-5,
+            "{year}: {found}, expected {expected}"
+        );
+    }
+    let variance = read("variance.csv");
+    let share = |row: usize| -> f64 { variance[row][1].parse().unwrap() };
+    assert!((share(1) - 0.412_246).abs() < 1e-6, "{variance:?}");
+    assert!((share(2) - 0.182_722).abs() < 1e-6, "{variance:?}");
+    assert_eq!(finished.json["outputs"]["index"]["rows"], 65);
+}
