@@ -251,7 +251,10 @@ fn asks_for_parts(job: &Job) -> bool {
     sources.iter().any(|source| source.contains("parts"))
 }
 
+/// A path as commands get it: absolute, since they start in another folder.
 fn text(path: &Path) -> Result<String, Fault> {
+    let path = std::path::absolute(path)
+        .map_err(|error| Fault::io("find the whole path of", path, &error))?;
     path.to_str().map(str::to_owned).ok_or_else(|| {
         Fault::infrastructure(format!(
             "the state folder's path {} is not UTF-8; choose another with --home",

@@ -72,17 +72,21 @@ impl Worker {
     /// # Errors
     /// When its scratch folder or its threads cannot be made.
     pub fn start(
-        options: Options,
+        mut options: Options,
         outbox: impl Fn(FromWorker) + Send + Sync + 'static,
     ) -> Result<Self, WorkerError> {
         let total = Need {
             cpus: options.cpus.max(1),
             memory_bytes: options.memory_bytes,
         };
-        let scratch = Scratch::claim(&options.home).map_err(|source| WorkerError::Scratch {
+        let scratch_error = |source| WorkerError::Scratch {
             path: options.home.display().to_string(),
             source,
-        })?;
+        };
+        // Commands start in folders of their own, where a relative path means something else.
+        let home = std::path::absolute(&options.home).map_err(scratch_error)?;
+        let scratch = Scratch::claim(&home).map_err(scratch_error)?;
+        options.home = home;
         let threads_error = |source| WorkerError::Threads {
             cpus: total.cpus,
             source,

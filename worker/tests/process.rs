@@ -459,6 +459,28 @@ fn no_more_tasks_run_at_once_than_there_are_cores() {
 }
 
 #[test]
+fn a_large_task_is_overtaken_by_a_few_small_ones_and_no_more() {
+    let mut scene = Scene::new();
+    let (go, marks) = (scene.path("go"), scene.path("marks"));
+    fs::create_dir(&marks).unwrap();
+    let blocker = format!("while [ ! -e {} ]; do sleep 0.01; done", go.display());
+    let job = scene.job(shell(&blocker), Tasks::One);
+    scene.start(job);
+    let mut wide = shell(&format!("ls {} | wc -l", marks.display()));
+    wide.name = "wide".into();
+    wide.resources.cpus = 2;
+    let job = scene.job(wide, Tasks::One);
+    scene.start(job);
+    let small = shell(&format!("touch {}/${{{{ item }}}}", marks.display()));
+    let job = scene.job(small, Tasks::Range(100));
+    scene.start(job);
+    assert!(scene.ends(16).iter().all(succeeded));
+    fs::write(go, "").unwrap();
+    assert!(scene.ends(86).iter().all(succeeded));
+    assert_eq!(scene.log_text("wide").trim(), "16");
+}
+
+#[test]
 fn a_lease_of_an_unknown_stage_is_answered() {
     let mut scene = Scene::new();
     let job = scene.job(shell("true"), Tasks::Range(3));
