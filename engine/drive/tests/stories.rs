@@ -311,3 +311,26 @@ fn a_finished_run_is_not_resumed_but_refused() {
         );
     }
 }
+
+#[test]
+fn a_task_that_may_be_tried_again_is_when_its_wait_is_over() {
+    let home = TempDir::new().unwrap();
+    let mut patient = stage("patient").range(3);
+    patient.retry.max_attempts = 2;
+    patient.retry.backoff_ms = 20;
+    patient.retry.on = vec![sunward_workflows::RetryOn::Any];
+    let mut drive = Drive::new(home.path());
+    drive.mood = Mood::FailingOnce;
+    let begun = Arc::clone(&drive.begun);
+    let mut waits = 0;
+    let ended = drive
+        .watch(Start::Submit(spec(vec![patient])), &mut |event, _| {
+            if let Event::Failed { retry_at, .. } = event {
+                waits += u32::from(retry_at.is_some());
+            }
+        })
+        .unwrap();
+    assert_eq!(ended.status, RunStatus::Succeeded);
+    assert_eq!((waits, total(&begun)), (3, 6));
+    assert_replayed(home.path(), &ended);
+}

@@ -220,6 +220,8 @@ pub enum Mood {
     Stuck,
     /// Fails it.
     Failing,
+    /// Fails it the first time.
+    FailingOnce,
     /// Leaves.
     Leaving,
 }
@@ -291,7 +293,12 @@ impl Pretender {
         match self.mood {
             Mood::Eager => self.end(lease, |index| Outcome::Succeeded(compute(job, index))),
             Mood::Stuck => self.held.push(lease),
-            Mood::Failing => self.end(lease, |_| Outcome::Failed(failure(FailureKind::Exit(3)))),
+            Mood::FailingOnce if lease.attempt > 1 => {
+                self.end(lease, |index| Outcome::Succeeded(compute(job, index)));
+            }
+            Mood::Failing | Mood::FailingOnce => {
+                self.end(lease, |_| Outcome::Failed(failure(FailureKind::Exit(3))))
+            }
             Mood::Leaving => say(&self.line, FromWorker::Goodbye),
         }
     }
