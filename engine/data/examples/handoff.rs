@@ -26,8 +26,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir_in(".")?;
     let batches: Vec<RecordBatch> = (0..BATCHES).map(batch).collect::<Result<_, _>>()?;
     let schema = batches[0].schema();
-    let (mut write, mut plain, mut open, mut read, mut digest) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut write, mut plain, mut open, mut read) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut digest, mut digest_in_memory) = (Vec::new(), Vec::new());
     let mut bytes = 0;
     for round in 0..ROUNDS {
         let home = folder.path().join(round.to_string());
@@ -55,6 +56,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             dataset.content
         );
         digest.push(start.elapsed().as_secs_f64());
+        let start = Instant::now();
+        let again = content_digest(&schema, batches.iter().cloned().map(Ok))?;
+        digest_in_memory.push(start.elapsed().as_secs_f64());
+        assert_eq!(again, dataset.content);
 
         let parts: Vec<Vec<u8>> = dataset
             .parts
@@ -76,11 +81,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (write, plain) = (median(write), median(plain));
     let digest = median(digest);
     println!(
-        "{{\"bytes\":{bytes},\"write_seconds\":{write:.6},\"plain_seconds\":{plain:.6},\"ratio\":{:.3},\"open_seconds\":{:.6},\"all_batches_seconds\":{:.6},\"digest_seconds\":{digest:.6},\"digest_gb_per_second\":{:.2}}}",
+        "{{\"bytes\":{bytes},\"write_seconds\":{write:.6},\"plain_seconds\":{plain:.6},\"ratio\":{:.3},\"open_seconds\":{:.6},\"all_batches_seconds\":{:.6},\"digest_seconds\":{digest:.6},\"digest_gb_per_second\":{:.2},\"digest_in_memory_gb_per_second\":{:.2}}}",
         plain / write,
         median(open),
         median(read),
         bytes as f64 / digest / 1e9,
+        bytes as f64 / median(digest_in_memory) / 1e9,
     );
     Ok(())
 }
