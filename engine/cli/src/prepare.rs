@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use sunward_core::{RunSpec, Selection, Surroundings, plan};
-use sunward_workflows::Workflow;
+use sunward_core::{Plan, RunSpec, Selection, Surroundings, plan};
+use sunward_worker::Host;
+use sunward_worker::python::{PythonError, Tools, lock_digest, resolve_lock};
+use sunward_workflows::{Python, Value, Workflow};
 
 use crate::context::Context;
 use crate::exit::wrong_input;
 use crate::machine::Machine;
 use crate::params::ParamArgs;
+use crate::render;
 use crate::workflow_file::Read;
 
 /// Which stages are meant.
@@ -35,6 +38,8 @@ pub(crate) struct Prepared {
     pub(crate) path: PathBuf,
     /// All a run needs to know.
     pub(crate) spec: Arc<RunSpec>,
+    selection: Selection,
+    machine: Machine,
 }
 
 /// Checks a file, binds its parameters and expands it.
@@ -51,19 +56,12 @@ pub(crate) fn prepare(
     let read = Read::file(context, file)?;
     let workflow = read.checked(context)?;
     let params = params.bind(context, &workflow, &read.path)?;
-    let around = surroundings(&workflow, &read.path, machine)?;
     let selection = Selection {
         until: selection.until.clone(),
         only: selection.only.clone(),
         force: selection.force.clone(),
     };
-    let plan = plan(&workflow, &params, &around, &selection).map_err(|error| {
-        if error.is_infrastructure() {
-            anyhow::Error::new(error)
-        } else {
-            wrong_input(error.to_string())
-        }
-    })?;
+    let plan = expand(&workflow, &params, &read.path, machine, &selection)?;
     let spec = RunSpec {
         path: read.path.to_string_lossy().into_owned(),
         source: read.text,
@@ -74,7 +72,75 @@ pub(crate) fn prepare(
     Ok(Prepared {
         path: read.path,
         spec: Arc::new(spec),
+        selection,
+        machine,
     })
+}
+
+impl Prepared {
+    /// Completes the lock files of stages with a Python environment, beside the workflow, and plans
+    /// anew when that changed something. Only for what is about to run: this creates files.
+    ///
+    /// # Errors
+    /// When there is no such Python, or its packages cannot be resolved.
+    pub(crate) fn lock(self, home: &Path, host: &Host) -> anyhow::Result<Self> {
+        let plan = &self.spec.plan;
+        let wanted: Vec<&Python> = plan
+            .stages
+            .iter()
+            .filter(|planned| planned.selected)
+            .filter_map(|planned| planned.stage.python.as_ref())
+            .collect();
+        if wanted.is_empty() {
+            return Ok(self);
+        }
+        let folder = self.path.parent().unwrap_or_else(|| Path::new("/"));
+        let tools = Tools::new(home, host);
+        if !resolve_lock(&tools, folder, wanted).map_err(python_error)? {
+            return Ok(self);
+        }
+        render::say(
+            "Python packages were resolved and written down in the lock file beside the workflow",
+        );
+        let mut spec = RunSpec::clone(&self.spec);
+        spec.plan = expand(
+            &spec.workflow,
+            &spec.params,
+            &self.path,
+            self.machine,
+            &self.selection,
+        )?;
+        Ok(Self {
+            spec: Arc::new(spec),
+            ..self
+        })
+    }
+}
+
+fn expand(
+    workflow: &Workflow,
+    params: &BTreeMap<String, Value>,
+    file: &Path,
+    machine: Machine,
+    selection: &Selection,
+) -> anyhow::Result<Plan> {
+    let around = surroundings(workflow, file, machine)?;
+    plan(workflow, params, &around, selection).map_err(|error| {
+        if error.is_infrastructure() {
+            anyhow::Error::new(error)
+        } else {
+            wrong_input(error.to_string())
+        }
+    })
+}
+
+fn python_error(error: PythonError) -> anyhow::Error {
+    match error {
+        PythonError::NoPython(_) | PythonError::Unresolvable { .. } | PythonError::Lock { .. } => {
+            wrong_input(error.to_string())
+        }
+        other => anyhow::Error::new(other),
+    }
 }
 
 /// What the plan must know of the world: digests of staged files and locks, and the machine.
@@ -85,6 +151,7 @@ fn surroundings(
 ) -> anyhow::Result<Surroundings> {
     let folder = file.parent().unwrap_or_else(|| Path::new("/"));
     let mut file_digests = BTreeMap::new();
+    let mut locks = BTreeMap::new();
     for stage in workflow.stages.values() {
         for name in &stage.files {
             if !file_digests.contains_key(name) {
@@ -98,10 +165,14 @@ fn surroundings(
                 file_digests.insert(name.clone(), digest);
             }
         }
+        if let Some(python) = &stage.python {
+            let lock = lock_digest(folder, python).map_err(python_error)?;
+            locks.insert(stage.name.clone(), lock);
+        }
     }
     Ok(Surroundings {
         file_digests,
-        locks: BTreeMap::new(),
+        locks,
         cpus: machine.cpus,
         memory_bytes: machine.memory_bytes,
         gpus: machine.gpus,

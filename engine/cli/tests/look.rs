@@ -1,4 +1,9 @@
 //! Looking without running: check, plan, graph, show, explain, status, report, cache.
+#![allow(
+    clippy::unwrap_used,
+    clippy::allow_attributes,
+    reason = "a test that cannot go on should say so and stop"
+)]
 mod scene;
 
 use scene::{Scene, Told};

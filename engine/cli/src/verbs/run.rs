@@ -7,6 +7,7 @@ use clap::Args;
 use sunward_core::{RunSpec, RunState, TaskStatus};
 use sunward_drive::Start;
 use sunward_state::{Reader, Sqlite, digest_params};
+use sunward_worker::Host;
 
 use crate::conduct::{Means, conduct};
 use crate::context::Context;
@@ -45,6 +46,7 @@ impl Run {
         let prepared = prepare(context, &self.file, &self.params, &self.selection, machine)?;
         let home = context.home_beside(&prepared.path);
         // From here on things are created.
+        let prepared = prepared.lock(&home, &Host::of_this_process())?;
         let journal = Sqlite::open(&home)?;
         let start = if self.fresh {
             Start::Submit(prepared.spec)
