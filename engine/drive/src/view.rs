@@ -1,9 +1,8 @@
 //! What the loop reads out of the state: where to begin, jobs, requests, keys of results.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use sunward_core::{Fact, Input, PlannedStage, RunId, RunState, StageId, State, TaskKeys};
+use sunward_core::{Fact, Input, PlannedStage, RunId, StageId, State, TaskKeys};
 use sunward_protocol::Job;
 use sunward_state::{Group, Reader, StateError};
 use sunward_workflows::Reference;
@@ -124,29 +123,17 @@ pub(crate) fn job(state: &State, run_id: RunId, stage_id: StageId) -> Option<Job
             .zip(view.inputs().iter().cloned())
             .collect(),
         tasks: view.tasks()?.clone(),
-        statuses: before(run, stage_id)
-            .into_iter()
-            .filter_map(|id| run.stage(id))
+        // Reading `stages.x.status` makes x upstream, so these are all that a template can read.
+        statuses: view
+            .planned
+            .upstream
+            .iter()
+            .filter_map(|id| run.stage(*id))
             .map(|stage| (stage.name().to_owned(), stage.status_word().to_owned()))
             .collect(),
         folder: folder(&run.spec.path),
         stage: stage.clone(),
     })
-}
-
-/// All stages upstream of one, near and far.
-fn before(run: &RunState, stage: StageId) -> BTreeSet<StageId> {
-    let mut found = BTreeSet::new();
-    let mut open = vec![stage];
-    while let Some(next) = open.pop() {
-        let upstream = run.stage(next).map(|stage| &stage.planned.upstream);
-        for id in upstream.into_iter().flatten() {
-            if found.insert(*id) {
-                open.push(*id);
-            }
-        }
-    }
-    found
 }
 
 /// The folder of a workflow's file.

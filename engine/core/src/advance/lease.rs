@@ -16,6 +16,9 @@ const AHEAD_US: u64 = 50_000;
 /// Tasks of one lease at most: what a lost worker gives back, and one message, stay bounded.
 const LEASE_LIMIT: u32 = 65_536;
 
+/// Tasks a core of a stage whose tasks nobody has seen end yet: enough to bridge a commit.
+const GUESS_LIMIT: u32 = 16;
+
 /// Leases of one step.
 const BATCH: usize = 1024;
 
@@ -57,7 +60,7 @@ pub(super) fn lease(state: &State, now: Timestamp, step: &mut Step) {
             let Some((planned, stage)) = run.get(id) else {
                 continue;
             };
-            let mut source = Source::new(run.id, id, planned, stage);
+            let mut source = Source::new(run, id, planned, stage);
             for room in &mut rooms {
                 give(room, &mut source, now, step);
             }
@@ -69,10 +72,10 @@ pub(super) fn lease(state: &State, now: Timestamp, step: &mut Step) {
 /// Gives one worker of one stage's tasks what it has room for.
 fn give(room: &mut Room<'_>, source: &mut Source<'_>, now: Timestamp, step: &mut Step) {
     let capacity = room.worker.capacity;
-    let each = share(source.planned, source.stage, capacity);
+    let each = share(source.owner, source.planned, source.stage, capacity);
     let slots = cores(source.planned, capacity).min(devices(source.planned, capacity));
     let held = room.worker.held.get(&(source.run, source.id)).copied();
-    let mut left = target(source.stage, slots).saturating_sub(held.unwrap_or(0));
+    let mut left = target(source.owner, source.stage, slots).saturating_sub(held.unwrap_or(0));
     while room.load < FULL && left > 0 {
         let wanted = (FULL - room.load).div_ceil(each);
         let wanted = u32::try_from(wanted).unwrap_or(LEASE_LIMIT);
@@ -100,27 +103,36 @@ fn load(state: &State, worker: &Worker) -> u64 {
         .held
         .iter()
         .filter_map(|((run, id), held)| {
-            let (planned, stage) = state.runs.get(run)?.get(*id)?;
-            Some(share(planned, stage, worker.capacity) * u64::from(*held))
+            let run = state.runs.get(run)?;
+            let (planned, stage) = run.get(*id)?;
+            Some(share(run, planned, stage, worker.capacity) * u64::from(*held))
         })
         .sum()
 }
 
 /// What one task of a stage adds to a worker's load. Only cores count here, so that a stage that
 /// takes all memory with one task does not keep cores from others.
-fn share(planned: &PlannedStage, stage: &StageState, capacity: Capacity) -> u64 {
-    FULL.div_ceil(u64::from(target(stage, cores(planned, capacity))))
+fn share(run: &RunState, planned: &PlannedStage, stage: &StageState, capacity: Capacity) -> u64 {
+    FULL.div_ceil(u64::from(target(run, stage, cores(planned, capacity))))
 }
 
 /// How many tasks of a stage a worker should hold that can run `slots` of them at once.
-fn target(stage: &StageState, slots: u32) -> u32 {
-    let Some(mean_us) = stage.ledger.mean_us() else {
-        return slots.saturating_mul(2);
+///
+/// Before any of a stage ended, the run's other stages are the guess, and little is staked on it.
+fn target(run: &RunState, stage: &StageState, slots: u32) -> u32 {
+    let (attempts, wall_us) = run.pace;
+    let (mean_us, least, limit) = match stage.ledger.mean_us() {
+        Some(mean_us) => (mean_us, slots, LEASE_LIMIT.max(slots)),
+        None => (
+            wall_us.checked_div(attempts).unwrap_or(u64::MAX),
+            slots.saturating_mul(2),
+            slots.saturating_mul(GUESS_LIMIT),
+        ),
     };
     let tasks = AHEAD_US.saturating_mul(u64::from(slots)) / mean_us.max(1);
     u32::try_from(tasks)
         .unwrap_or(LEASE_LIMIT)
-        .clamp(slots, LEASE_LIMIT.max(slots))
+        .clamp(least, limit)
 }
 
 /// For how many tasks of a stage a worker has cores, at least one: a task that asks for more cores
@@ -150,6 +162,7 @@ fn devices(planned: &PlannedStage, capacity: Capacity) -> u32 {
 /// Ready tasks of one stage, handed out in this step.
 struct Source<'a> {
     run: RunId,
+    owner: &'a RunState,
     id: StageId,
     planned: &'a PlannedStage,
     stage: &'a StageState,
@@ -160,9 +173,15 @@ struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn new(run: RunId, id: StageId, planned: &'a PlannedStage, stage: &'a StageState) -> Self {
+    fn new(
+        owner: &'a RunState,
+        id: StageId,
+        planned: &'a PlannedStage,
+        stage: &'a StageState,
+    ) -> Self {
         Self {
-            run,
+            run: owner.id,
+            owner,
             id,
             planned,
             stage,

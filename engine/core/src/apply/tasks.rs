@@ -128,6 +128,7 @@ pub(super) fn finished(
         let index = success.index;
         freed.one(current(run, stage, index, success.generation)?);
         run.shift(stage, index, TaskEvent::Succeed)?;
+        run.keep_pace(success.wall_us);
         let one = run.stage_mut(stage)?;
         one.results.put(index, &success.result);
         one.ledger.add(Spent {
@@ -186,6 +187,7 @@ pub(super) fn failed(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
         None => TaskEvent::Fail,
     };
     run.shift(stage, index, event)?;
+    run.keep_pace(*wall_us);
     let one = run.stage_mut(stage)?;
     one.ledger.add(Spent {
         started_ms: *started_ms,

@@ -48,6 +48,9 @@ pub struct RunState {
     pub(crate) active_tasks: u32,
     /// Attempts whose times are kept.
     pub(crate) timed_attempts: u32,
+    /// Attempts of all stages that ended, and their wall time in microseconds: the guess for a stage
+    /// that has none yet.
+    pub(crate) pace: (u64, u64),
     /// Stages whose upstream ended and that nobody took up.
     pub(crate) unblocked: BTreeSet<StageId>,
     /// Stages with keys to look up.
@@ -60,6 +63,12 @@ pub struct RunState {
 }
 
 impl RunState {
+    /// Takes into account that an attempt of any stage ended after so long.
+    pub(crate) fn keep_pace(&mut self, wall_us: u64) {
+        self.pace.0 += 1;
+        self.pace.1 = self.pace.1.saturating_add(wall_us);
+    }
+
     /// A run as it is submitted.
     pub(crate) fn new(id: RunId, at: Timestamp, spec: Arc<RunSpec>) -> Self {
         let plan = &spec.plan;
@@ -84,6 +93,7 @@ impl RunState {
             open_stages: 0,
             active_tasks: 0,
             timed_attempts: 0,
+            pace: (0, 0),
             unblocked: BTreeSet::new(),
             askable: BTreeSet::new(),
             leasable: BTreeSet::new(),
