@@ -1,6 +1,4 @@
 //! The README's pipeline runs as it stands there.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-
 mod scene;
 
 use std::path::Path;

@@ -367,7 +367,8 @@ impl<'a, 'o> Engine<'a, 'o> {
     ) -> Result<(), DriveError> {
         let slice: Vec<Digest> = keys.drain(..keys.len().min(LOOKUP_KEYS)).collect();
         let count = u32::try_from(slice.len()).unwrap_or(u32::MAX);
-        let found = self.eye.lookup_results(&slice)?;
+        let mut found = self.eye.lookup_results(&slice)?;
+        self.ask_other_sites(&slice, &mut found);
         let mut hits: Vec<(u32, TaskResult)> = Vec::new();
         for ((index, key), result) in (first..).zip(&slice).zip(found) {
             if let Some(result) = result
@@ -394,6 +395,16 @@ impl<'a, 'o> Engine<'a, 'o> {
         })
     }
 
+    /// Fills in what other sites know of the keys that this one does not.
+    fn ask_other_sites(&self, keys: &[Digest], found: &mut [Option<TaskResult>]) {
+        let unknown: Vec<usize> = (0..keys.len()).filter(|at| found[*at].is_none()).collect();
+        let asked: Vec<Digest> = unknown.iter().map(|at| keys[*at]).collect();
+        let known = self.questions.hands().shared(&asked);
+        for (at, result) in unknown.into_iter().zip(known) {
+            found[at] = result;
+        }
+    }
+
     /// Gives the writer what waits, when it is free and there is something to write.
     fn hand_over(&mut self) -> Result<(), DriveError> {
         let more_to_come = !self.asked.is_empty() && self.pending.weight() < EARLY_WEIGHT;
@@ -402,6 +413,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         }
         while self.advance()? && self.pending.weight() < self.limits.waiting_facts {}
         let (group, orders) = self.pending.take(self.clock.now());
+        self.questions.hands().share(&group.results);
         self.released = orders;
         self.writer
             .append(group, std::mem::take(&mut self.take_requests))

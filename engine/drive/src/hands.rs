@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sunward_core::{Dataset, Failure, RunId, RunSpec, StageId, TaskResult, Tasks};
+use sunward_core::{Dataset, Digest, Failure, RunId, RunSpec, StageId, TaskResult, Tasks};
 use sunward_state::{FileRecord, Reader, StateError};
 
 /// What is to be found out about one stage.
@@ -72,6 +72,15 @@ pub trait Hands: Send + Sync {
 
     /// Whether a known result can still be had: its parts are in the store.
     fn holds(&self, result: &TaskResult) -> bool;
+
+    /// Results with these keys that other sites noted in the store that all share, each in its key's
+    /// place. Nothing where no store is shared, or it does not answer: this is a hint.
+    fn shared(&self, keys: &[Digest]) -> Vec<Option<TaskResult>> {
+        vec![None; keys.len()]
+    }
+
+    /// Notes results for other sites, behind the caller's back.
+    fn share(&self, _results: &[(Digest, TaskResult)]) {}
 }
 
 /// The answer to one request, on its way to the loop.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
 use sunward_core::{
-    Dataset, DatasetKind, Failure, FailureKind, PlannedStage, RunSpec, TaskResult, Tasks,
+    Dataset, DatasetKind, Digest, Failure, FailureKind, PlannedStage, RunSpec, TaskResult, Tasks,
 };
-use sunward_data::{DataError, FileMemory, SourceOptions, Store};
+use sunward_data::{DataError, FileMemory, ResultIndex, SourceOptions, Store};
 use sunward_state::{FileRecord, FileStamp, Reader, StateError};
 use sunward_workflows::{Form, Input, Reference, Scatter, Slicing, Value, to_arrow_field};
 
@@ -20,20 +20,54 @@ use crate::view::folder;
 const ROW_TASKS: u64 = 100_000;
 
 /// Reads local files into the store, gathers what tasks gave, counts rows and parts.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct LocalHands {
     store: Store,
+    /// Results that sites share; `None` where the store is this host's alone.
+    index: Option<ResultIndex>,
 }
 
 impl LocalHands {
-    /// On this store.
+    /// On this store. When it has a remote, results are shared there by key.
     #[must_use]
-    pub const fn new(store: Store) -> Self {
-        Self { store }
+    pub fn new(store: Store) -> Self {
+        let index = ResultIndex::open(&store)
+            .inspect_err(|error| tracing::warn!(%error, "results are not shared"))
+            .ok();
+        Self { store, index }
+    }
+}
+
+impl Drop for LocalHands {
+    /// What was noted for other sites is written before the engine is gone.
+    fn drop(&mut self) {
+        if let Some(index) = self.index.take() {
+            index.flush();
+        }
     }
 }
 
 impl Hands for LocalHands {
+    fn shared(&self, keys: &[Digest]) -> Vec<Option<TaskResult>> {
+        let known = self.index.as_ref().map(|index| index.get(keys));
+        match known {
+            Some(Ok(known)) => known,
+            Some(Err(error)) => {
+                tracing::warn!(%error, "the shared results do not answer");
+                vec![None; keys.len()]
+            }
+            None => vec![None; keys.len()],
+        }
+    }
+
+    fn share(&self, results: &[(Digest, TaskResult)]) {
+        if let Some(index) = &self.index {
+            for (key, result) in results {
+                index.put(*key, result);
+            }
+        }
+    }
+
     fn glance(
         &self,
         request: &ResolveRequest,
