@@ -29,8 +29,8 @@ const FAILED_LISTED: usize = 20;
     after_help = "Example:\n  sunward explain\n  sunward explain sum\n  sunward explain r1 integrate/2"
 )]
 pub(crate) struct Explain {
-    /// Which: [RUN] [STAGE[/INDEX]]; the newest run, stage by stage, when not named
-    #[arg(value_name = "RUN STAGE[/INDEX]", num_args = 0..=2)]
+    // In `help`, since its brackets are no links.
+    #[arg(value_name = "RUN STAGE[/INDEX]", help = "Which: [RUN] [STAGE[/INDEX]]; the newest run, stage by stage, when not named", num_args = 0..=2)]
     which: Vec<String>,
 }
 

@@ -29,8 +29,8 @@ const CHUNK_BYTES: usize = 64 << 10;
     after_help = "Example:\n  sunward logs\n  sunward logs r1 integrate/2\n\nControl characters are shown escaped. With --json each log's file is named; its text is given when one task is named."
 )]
 pub(crate) struct Logs {
-    /// Which: [RUN] [STAGE[/INDEX]]; the newest run, all of it, when not named
-    #[arg(value_name = "RUN STAGE[/INDEX]", num_args = 0..=2)]
+    // In `help`, since its brackets are no links.
+    #[arg(value_name = "RUN STAGE[/INDEX]", help = "Which: [RUN] [STAGE[/INDEX]]; the newest run, all of it, when not named", num_args = 0..=2)]
     which: Vec<String>,
     /// Go on showing what is added, until the run ends
     #[arg(long, short)]

@@ -25,8 +25,8 @@ const CELL_CHARS: usize = 40;
     after_help = "Example:\n  sunward show sum.pi\n  sunward show r1 integrate.areas --head 3 --json"
 )]
 pub(crate) struct Show {
-    /// What: [RUN] STAGE.PORT, or the name of an output of the workflow
-    #[arg(value_name = "RUN STAGE.PORT", num_args = 1..=2, required = true)]
+    // In `help`, since its brackets are no links.
+    #[arg(value_name = "RUN STAGE.PORT", help = "What: [RUN] STAGE.PORT, or the name of an output of the workflow", num_args = 1..=2, required = true)]
     what: Vec<String>,
     /// So many rows
     #[arg(long, value_name = "N", default_value_t = 20)]

@@ -13,7 +13,7 @@ use crate::input::Input;
 use crate::order::Step;
 use crate::state::State;
 
-/// What follows from an input at once. What follows from that in turn, [`crate::advance`] says.
+/// What follows from an input at once. What follows from that in turn, [`crate::advance()`] says.
 /// An input that is about nothing that is there, or that comes too late, gives an empty step.
 #[must_use]
 pub fn decide(state: &State, now: Timestamp, input: Input) -> Step {

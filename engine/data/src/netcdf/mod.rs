@@ -1,6 +1,6 @@
 //! NetCDF classic (CDF-1 and CDF-2) as gridded tables, in and out. Own code; never trusts a byte.
 //!
-//! Read [`read`] first: a variable of a file becomes rows by the convention below. [`write`] is its
+//! Read [`read`] first: a variable of a file becomes rows by the convention below. [`write()`] is its
 //! inverse. [`probe`] says columns and rows without reading data.
 //!
 //! # The convention for gridded tables
