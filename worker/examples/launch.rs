@@ -1,5 +1,5 @@
 //! How many attempts a second a worker alone gets through, beside `xargs`: somebody feeds it leases
-//! and counts ends. `cargo run --release -p sunward-worker --example throughput`.
+//! and counts ends. `cargo run --release -p sunward-worker --example launch`.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
