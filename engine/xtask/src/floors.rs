@@ -13,9 +13,11 @@ const FLOORS: &[(&str, u8)] = &[
     ("sunward-core", 1),
     ("sunward-protocol", 2),
     ("sunward-data", 2),
+    ("sunward-grid", 2),
     ("sunward-kernels", 2),
     ("sunward-state", 2),
     ("sunward-drive", 3),
+    ("sunward-sim", 3),
     ("sunward-worker", 3),
     ("sunward", 4),
 ];
