@@ -1,0 +1,198 @@
+//! Runs made of numbers alone: what jobs, traces and generators say, as the brain takes it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use sunward_core::{PlanError, RunSpec, Selection, Surroundings, plan};
+use sunward_workflows::{
+    Action, Cache, Command, Expect, Form, Gpus, GridRows, Input, Output, OutputFormat, Place,
+    Reference, Resources, Retry, Scatter, Span, Stage, Template, Value, Workflow,
+};
+
+use crate::submission::DataSizes;
+
+/// A run in numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunDraft {
+    /// Its name.
+    pub name: String,
+    /// Where it would have run: a zone, region or pool.
+    pub home: Option<String>,
+    /// Where it may go; everywhere when empty.
+    pub allowed: Vec<String>,
+    /// From arrival to the end, in milliseconds; without one nothing waits.
+    pub deadline_ms: Option<u64>,
+    /// What to prefer; carbon when empty.
+    pub prefer: Vec<String>,
+    /// Who is charged; `default` when empty.
+    pub project: String,
+    /// Its stages, upstream first.
+    pub stages: Vec<StageDraft>,
+}
+
+/// A stage in numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StageDraft {
+    /// Its name.
+    pub name: String,
+    /// How many tasks.
+    pub tasks: u32,
+    /// How many at once at most.
+    pub width: Option<u32>,
+    /// How long each takes.
+    pub task_ms: u64,
+    /// IT power of each, devices and cores together.
+    pub milliwatts: u64,
+    /// Devices of each.
+    pub gpus: u32,
+    /// Cores of each.
+    pub cpus: u32,
+    /// Bytes it reads from outside the run.
+    pub input_bytes: u64,
+    /// Bytes that each of its tasks gives.
+    pub output_bytes: u64,
+    /// Names of stages that it reads from.
+    pub reads: Vec<String>,
+}
+
+/// What stands in for the command: nothing is executed in a simulation.
+const PORT: &str = "data";
+const OUTSIDE: &str = "outside";
+
+impl RunDraft {
+    /// The run as it would be submitted, and how large its data is.
+    ///
+    /// # Errors
+    /// When stages wait for one another, or for one that is not there.
+    pub fn spec(&self) -> Result<(Arc<RunSpec>, Arc<DataSizes>), PlanError> {
+        let mut bytes = DataSizes::default();
+        let mut workflow = Workflow {
+            name: self.name.clone(),
+            place: Place {
+                prefer: self.prefer.clone(),
+                deadline_ms: self.deadline_ms,
+                home: self.home.clone(),
+                regions: self.allowed.clone(),
+                ..Place::default()
+            },
+            ..Workflow::default()
+        };
+        for stage in &self.stages {
+            if stage.input_bytes > 0 {
+                let port = (stage.name.clone(), OUTSIDE.to_owned());
+                bytes.inputs.insert(port, stage.input_bytes);
+            }
+            bytes.outputs.insert(stage.name.clone(), stage.output_bytes);
+            let read = self
+                .stages
+                .iter()
+                .any(|one| one.reads.contains(&stage.name));
+            workflow
+                .stages
+                .insert(stage.name.clone(), stage.stage(read));
+        }
+        let around = Surroundings {
+            cpus: u32::MAX,
+            memory_bytes: u64::MAX,
+            gpus: u32::MAX,
+            ..Surroundings::default()
+        };
+        let params = BTreeMap::new();
+        let plan = plan(&workflow, &params, &around, &Selection::default())?;
+        let spec = RunSpec {
+            path: format!("/simulated/{}", self.name),
+            source: String::new(),
+            workflow,
+            params,
+            plan,
+        };
+        Ok((Arc::new(spec), Arc::new(bytes)))
+    }
+}
+
+impl StageDraft {
+    fn stage(&self, read: bool) -> Stage {
+        let mut inputs = IndexMap::new();
+        if self.input_bytes > 0 {
+            let from = Reference::Path("/simulated/input".to_owned());
+            inputs.insert(OUTSIDE.to_owned(), input(from));
+        }
+        for (at, stage) in self.reads.iter().enumerate() {
+            let from = Reference::Port {
+                stage: stage.clone(),
+                port: PORT.to_owned(),
+            };
+            inputs.insert(format!("from{at}"), input(from));
+        }
+        let outputs = read.then(|| (PORT.to_owned(), output()));
+        Stage {
+            name: self.name.clone(),
+            action: Action::Run(Command::Argv(vec![Template::new(&self.name)])),
+            scatter: match self.tasks {
+                1 => Scatter::One,
+                tasks => Scatter::Range(Value::Int(tasks.into())),
+            },
+            inputs,
+            outputs: outputs.into_iter().collect(),
+            with: IndexMap::new(),
+            needs: Vec::new(),
+            condition: None,
+            env: IndexMap::new(),
+            secrets: Vec::new(),
+            files: Vec::new(),
+            python: None,
+            resources: Resources {
+                cpus: self.cpus,
+                gpus: match self.gpus {
+                    0 => Gpus::None,
+                    gpus => Gpus::Count(gpus),
+                },
+                ..Resources::default()
+            },
+            retry: Retry::default(),
+            timeout_ms: None,
+            tolerate: 0,
+            max_parallel: self.width,
+            // Results of different runs are different: nothing is looked up.
+            cache: Cache {
+                enabled: false,
+                version: None,
+            },
+            place: Place::default(),
+            expect: Expect {
+                time_ms: Some(self.task_ms),
+                power_watts: Some(watts(self.milliwatts)),
+            },
+            span: Span::default(),
+        }
+    }
+}
+
+/// Watts; exact up to 4 MW.
+fn watts(milliwatts: u64) -> f64 {
+    u32::try_from(milliwatts).map_or_else(
+        |_| f64::from(u32::try_from(milliwatts / 1000).unwrap_or(u32::MAX)),
+        |milliwatts| f64::from(milliwatts) / 1000.0,
+    )
+}
+
+fn input(from: Reference) -> Input {
+    Input {
+        from: vec![from],
+        form: Form::Arrow,
+        columns: Vec::new(),
+        variable: None,
+        rows: GridRows::default(),
+        span: Span::default(),
+    }
+}
+
+fn output() -> Output {
+    Output {
+        format: OutputFormat::Arrow,
+        schema: None,
+        ext: None,
+        span: Span::default(),
+    }
+}

@@ -1,0 +1,283 @@
+//! What goes wrong in a world: a file of faults, each at its time.
+//!
+//! ```yaml
+//! runtime_error: 20%            # each task takes up to so much more or less than expected
+//! faults:
+//!   - { at: "2023-03-01T05:00Z", for: 6h, lost: uni-oslo }            # its worker is gone
+//!   - { at: "2023-03-02T09:00Z", for: 4h, owner_back: uni-oslo, gpus: 2, notice: 10m }
+//!   - { at: "2023-03-03T00:00Z", for: 12h, provider_down: DE }        # or `all`
+//!   - { at: "2023-03-04T00:00Z", for: 24h, forecast_error: 30%, zone: DE }
+//! ```
+
+use jiff::Timestamp as Instant;
+use serde::Deserialize;
+use sunward_core::{Fleet, PoolId, Timestamp};
+use sunward_workflows::units;
+
+/// The faults of a world.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scenario {
+    /// How much longer or shorter than expected a task may take at most, in thousandths.
+    pub runtime_error_permille: u32,
+    /// By time.
+    pub faults: Vec<Fault>,
+}
+
+/// One fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// From when.
+    pub from: Timestamp,
+    /// Until when.
+    pub to: Timestamp,
+    /// What.
+    pub kind: FaultKind,
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// A pool's worker is gone, with all it ran.
+    Lost(PoolId),
+    /// A pool's owner needs machines: so many devices and cores are left at most; what runs beyond
+    /// has so many milliseconds to leave.
+    OwnerBack {
+        /// Which.
+        pool: PoolId,
+        /// Devices left.
+        gpus: u32,
+        /// Cores left.
+        cpus: u32,
+        /// Notice in milliseconds.
+        notice_ms: u64,
+    },
+    /// Nothing new is heard of a zone, or of any: the outlook stays old, and is marked stale.
+    ProviderDown(Option<String>),
+    /// Forecasts of a zone, or of all, are off by so many thousandths.
+    ForecastError {
+        /// The zone; all when absent.
+        zone: Option<String>,
+        /// By how much.
+        permille: i32,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawScenario {
+    runtime_error: Option<String>,
+    #[serde(default)]
+    faults: Vec<RawFault>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFault {
+    at: String,
+    #[serde(rename = "for")]
+    length: String,
+    lost: Option<String>,
+    owner_back: Option<String>,
+    provider_down: Option<String>,
+    forecast_error: Option<String>,
+    gpus: Option<u32>,
+    cpus: Option<u32>,
+    notice: Option<String>,
+    zone: Option<String>,
+}
+
+/// Reads a scenario file. All mistakes are told, each with its place in the list.
+///
+/// # Errors
+/// What is wrong, and what was expected.
+pub fn read_scenario(text: &str, fleet: &Fleet) -> Result<Scenario, Vec<String>> {
+    let raw: RawScenario = serde_yaml::from_str(text).map_err(|error| {
+        vec![format!(
+            "{error}; expected `runtime_error: 20%` and a list of `faults`, each with `at`, `for` \
+             and one of `lost`, `owner_back`, `provider_down` or `forecast_error`"
+        )]
+    })?;
+    let mut mistakes = Vec::new();
+    let mut scenario = Scenario::default();
+    if let Some(text) = &raw.runtime_error {
+        match permille(text) {
+            Ok(error @ 0..=900) => scenario.runtime_error_permille = error.unsigned_abs(),
+            Ok(_) => mistakes.push(format!("runtime_error: {text} is not between 0% and 90%")),
+            Err(error) => mistakes.push(format!("runtime_error: {error}")),
+        }
+    }
+    for (at, raw) in raw.faults.iter().enumerate() {
+        match fault(raw, fleet) {
+            Ok(fault) => scenario.faults.push(fault),
+            Err(error) => mistakes.push(format!("faults[{at}]: {error}")),
+        }
+    }
+    scenario.faults.sort_by_key(|fault| fault.from);
+    if mistakes.is_empty() {
+        Ok(scenario)
+    } else {
+        Err(mistakes)
+    }
+}
+
+fn fault(raw: &RawFault, fleet: &Fleet) -> Result<Fault, String> {
+    let from = moment(&raw.at)?;
+    let to = from.after_ms(duration(&raw.length)?);
+    let kind = match (
+        &raw.lost,
+        &raw.owner_back,
+        &raw.provider_down,
+        &raw.forecast_error,
+    ) {
+        (Some(name), None, None, None) => FaultKind::Lost(pool(name, fleet)?),
+        (None, Some(name), None, None) => FaultKind::OwnerBack {
+            pool: pool(name, fleet)?,
+            gpus: raw.gpus.unwrap_or(0),
+            cpus: raw.cpus.unwrap_or(0),
+            notice_ms: raw.notice.as_deref().map_or(Ok(0), duration)?,
+        },
+        (None, None, Some(word), None) => {
+            FaultKind::ProviderDown((word != "all").then(|| zone(word, fleet)).transpose()?)
+        }
+        (None, None, None, Some(text)) => FaultKind::ForecastError {
+            zone: raw
+                .zone
+                .as_deref()
+                .map(|name| zone(name, fleet))
+                .transpose()?,
+            permille: permille(text)?,
+        },
+        _ => {
+            return Err(
+                "expected exactly one of `lost`, `owner_back`, `provider_down` or `forecast_error`"
+                    .to_owned(),
+            );
+        }
+    };
+    Ok(Fault { from, to, kind })
+}
+
+/// A moment as `2023-03-01T05:00Z`.
+pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
+    text.parse::<Instant>()
+        .ok()
+        .and_then(|instant| u64::try_from(instant.as_millisecond()).ok())
+        .map(Timestamp)
+        .ok_or_else(|| format!("'{text}' is no time; expected one as 2023-03-01T05:00Z"))
+}
+
+fn duration(text: &str) -> Result<u64, String> {
+    units::parse_duration(text)
+        .map_err(|_| format!("'{text}' is no duration; expected one as 90s, 15m or 6h"))
+}
+
+fn permille(text: &str) -> Result<i32, String> {
+    let wrong = || format!("'{text}' is no share; expected one as 20% or -5%");
+    let number: f64 = text
+        .strip_suffix('%')
+        .and_then(|number| number.trim().parse().ok())
+        .ok_or_else(wrong)?;
+    if number.abs() > 1000.0 {
+        return Err(wrong());
+    }
+    format!("{:.0}", number * 10.0).parse().map_err(|_| wrong())
+}
+
+fn pool(name: &str, fleet: &Fleet) -> Result<PoolId, String> {
+    fleet
+        .iter()
+        .find(|(_, pool)| pool.name == name)
+        .map(|(id, _)| id)
+        .ok_or_else(|| {
+            let names: Vec<&str> = fleet.iter().map(|(_, pool)| pool.name.as_str()).collect();
+            format!(
+                "no pool '{name}' in the fleet; there are: {}",
+                names.join(", ")
+            )
+        })
+}
+
+fn zone(name: &str, fleet: &Fleet) -> Result<String, String> {
+    if fleet.iter().any(|(_, pool)| pool.zone == name) {
+        return Ok(name.to_owned());
+    }
+    let mut zones: Vec<&str> = fleet.iter().map(|(_, pool)| pool.zone.as_str()).collect();
+    zones.sort_unstable();
+    zones.dedup();
+    Err(format!(
+        "no pool of the fleet lies in zone '{name}'; there are: {}",
+        zones.join(", ")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use sunward_core::{Fleet, Pool, PoolId};
+
+    use super::{FaultKind, read_scenario};
+
+    fn fleet() -> Fleet {
+        Fleet {
+            pools: vec![Pool {
+                name: "uni-oslo".into(),
+                zone: "NO".into(),
+                ..Pool::default()
+            }],
+        }
+    }
+
+    #[test]
+    fn every_kind_of_fault_is_read() {
+        let text = "\
+runtime_error: 20%
+faults:
+  - { at: '2023-03-02T09:00Z', for: 4h, owner_back: uni-oslo, gpus: 2, notice: 10m }
+  - { at: '2023-03-01T05:00Z', for: 6h, lost: uni-oslo }
+  - { at: '2023-03-03T00:00Z', for: 12h, provider_down: all }
+  - { at: '2023-03-04T00:00Z', for: 1d, forecast_error: -30%, zone: 'NO' }
+";
+        let scenario = read_scenario(text, &fleet()).unwrap();
+        assert_eq!(scenario.runtime_error_permille, 200);
+        let kinds: Vec<&FaultKind> = scenario.faults.iter().map(|fault| &fault.kind).collect();
+        let pool = PoolId(0);
+        assert_eq!(
+            kinds,
+            [
+                &FaultKind::Lost(pool),
+                &FaultKind::OwnerBack {
+                    pool,
+                    gpus: 2,
+                    cpus: 0,
+                    notice_ms: 600_000,
+                },
+                &FaultKind::ProviderDown(None),
+                &FaultKind::ForecastError {
+                    zone: Some("NO".into()),
+                    permille: -300,
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let text = "\
+runtime_error: 20
+faults:
+  - { at: yesterday, for: 6h, lost: uni-oslo }
+  - { at: '2023-03-01T05:00Z', for: soon, lost: uni-oslo }
+  - { at: '2023-03-01T05:00Z', for: 6h, lost: uni-bergen }
+  - { at: '2023-03-01T05:00Z', for: 6h }
+  - { at: '2023-03-01T05:00Z', for: 6h, provider_down: DE }
+";
+        let mistakes = read_scenario(text, &fleet()).unwrap_err();
+        insta::assert_snapshot!(mistakes.join("\n"), @r"
+        runtime_error: '20' is no share; expected one as 20% or -5%
+        faults[0]: 'yesterday' is no time; expected one as 2023-03-01T05:00Z
+        faults[1]: 'soon' is no duration; expected one as 90s, 15m or 6h
+        faults[2]: no pool 'uni-bergen' in the fleet; there are: uni-oslo
+        faults[3]: expected exactly one of `lost`, `owner_back`, `provider_down` or `forecast_error`
+        faults[4]: no pool of the fleet lies in zone 'DE'; there are: NO
+        ");
+    }
+}

@@ -1,0 +1,133 @@
+//! A run that will arrive, and what its stages really take: what the world needs and the brain is not told.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sunward_core::{PlannedStage, Pool, RunSpec, Tasks, Timestamp};
+use sunward_workflows::{Gpus, Scatter, Slicing};
+
+/// How long a task is taken to be when nobody said: as the brain takes it.
+const TASK_MS: u64 = 3_600_000;
+
+/// What a core draws under load when nobody said, in milliwatts: as the brain takes it.
+const CORE_MILLIWATTS: u64 = 12_000;
+
+/// A run that arrives at a moment.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub spec: Arc<RunSpec>,
+    /// How large its data is.
+    pub bytes: Arc<DataSizes>,
+}
+
+/// How large the data of a run is, in bytes; absent is nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DataSizes {
+    /// What a stage reads from outside the run, by stage and port.
+    pub inputs: BTreeMap<(String, String), u64>,
+    /// What one task of a stage gives at each of its ports, by stage.
+    pub outputs: BTreeMap<String, u64>,
+}
+
+impl DataSizes {
+    /// What one task of a stage gives at each port.
+    #[must_use]
+    pub fn output(&self, stage: &str) -> u64 {
+        self.outputs.get(stage).copied().unwrap_or(0)
+    }
+
+    /// What a stage reads at a port from outside the run.
+    #[must_use]
+    pub fn input(&self, stage: &str, port: &str) -> u64 {
+        let key = (stage.to_owned(), port.to_owned());
+        self.inputs.get(&key).copied().unwrap_or(0)
+    }
+}
+
+/// What one task of a stage takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    /// How long, in milliseconds.
+    pub(crate) task_ms: u64,
+    /// IT power, devices and cores together.
+    pub(crate) milliwatts: u64,
+    /// Devices.
+    pub(crate) gpus: u32,
+    /// Cores.
+    pub(crate) cpus: u32,
+}
+
+impl Needs {
+    /// What one task of a stage takes in a pool.
+    pub(crate) fn of(planned: &PlannedStage, pool: Option<&Pool>) -> Self {
+        let stage = &planned.stage;
+        let gpus = devices(&stage.resources.gpus);
+        let cpus = stage.resources.cpus;
+        let device = pool.map_or(0, |pool| pool.gpu_milliwatts);
+        let milliwatts = match stage.expect.power_watts {
+            Some(watts) => milliwatts(watts),
+            None if gpus > 0 && device > 0 => device.saturating_mul(gpus.into()),
+            None => CORE_MILLIWATTS.saturating_mul(cpus.into()),
+        };
+        Self {
+            task_ms: stage.expect.time_ms.unwrap_or(TASK_MS).max(1),
+            milliwatts,
+            gpus,
+            cpus,
+        }
+    }
+}
+
+/// Watts, as a workflow gives them, in milliwatts; what is no power is none.
+#[must_use]
+pub fn milliwatts(watts: f64) -> u64 {
+    // Through text: rounding that is the same everywhere, without a cast that could cut.
+    format!("{:.0}", (watts * 1000.0).clamp(0.0, 1e15))
+        .parse()
+        .unwrap_or(0)
+}
+
+/// Devices of one task, at least.
+fn devices(gpus: &Gpus) -> u32 {
+    match gpus {
+        Gpus::None => 0,
+        Gpus::Count(count) | Gpus::Model(_, count) => *count,
+        Gpus::AnyOf(choices) => choices.iter().map(devices).min().unwrap_or(0),
+    }
+}
+
+/// The tasks of a stage whose scatter depends on data that nobody has here: one slice a part of the
+/// port that is cut, and a part for each task upstream.
+pub(crate) fn guessed_tasks(planned: &PlannedStage, parts: u32) -> Tasks {
+    match &planned.stage.scatter {
+        Scatter::Input { port, slicing } => match slicing {
+            Slicing::Rows(rows) => Tasks::Rows {
+                port: port.clone(),
+                rows_per_task: *rows,
+                rows: rows.saturating_mul(parts.into()),
+            },
+            Slicing::Parts | Slicing::Row => Tasks::Parts {
+                port: port.clone(),
+                count: parts,
+            },
+        },
+        Scatter::Items(_) | Scatter::Range(_) | Scatter::Matrix(_) => Tasks::Range(parts),
+        Scatter::One => Tasks::One,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::milliwatts;
+
+    #[test]
+    fn powers_are_rounded_to_the_milliwatt_and_nonsense_is_none() {
+        assert_eq!(milliwatts(350.0), 350_000);
+        assert_eq!(milliwatts(0.0004), 0);
+        assert_eq!(milliwatts(f64::NAN), 0);
+        assert_eq!(milliwatts(-3.0), 0);
+    }
+}
