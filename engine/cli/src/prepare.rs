@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use sunward_core::{Plan, RunSpec, Selection, Surroundings, plan};
+use sunward_core::{Placing, Plan, RunSpec, Selection, Surroundings, plan};
 use sunward_worker::Host;
 use sunward_worker::python::{PythonError, Tools, lock_digest, resolve_lock};
 use sunward_workflows::{Python, Value, Workflow};
@@ -68,6 +68,7 @@ pub(crate) fn prepare(
         workflow,
         params,
         plan,
+        placing: Placing::default(),
     };
     Ok(Prepared {
         path: read.path,

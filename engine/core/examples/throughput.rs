@@ -20,9 +20,9 @@ use std::time::Instant;
 
 use flow::{Shape, flow, stage};
 use sunward_core::{
-    Capacity, Dataset, Digest, Energy, Fact, Input, Lease, Order, Outcome, PartRef, RunId, RunSpec,
-    RunStatus, State, Step, TaskEnd, TaskId, TaskResult, Tasks, Timestamp, WorkerId, advance,
-    apply, decide,
+    Capacity, Dataset, Digest, Energy, Fact, Input, Lease, Order, Outcome, PartRef, PoolId, RunId,
+    RunSpec, RunStatus, State, Step, TaskEnd, TaskId, TaskResult, Tasks, Timestamp, WorkerId,
+    advance, apply, decide,
 };
 
 /// Attempts told of in one message.
@@ -82,6 +82,7 @@ impl Bench {
                 memory_bytes: 1 << 34,
                 gpus: 0,
             },
+            pool: PoolId::default(),
         });
         bench.give(Input::Submit {
             run: RunId(1),
@@ -124,7 +125,7 @@ impl Bench {
                 count: u32::try_from(keys.len()).unwrap(),
                 hits: Vec::new(),
             }),
-            Order::Revoke { .. } | Order::Close { .. } => {}
+            Order::Revoke { .. } | Order::Close { .. } | Order::Solve { .. } => {}
         }
     }
 

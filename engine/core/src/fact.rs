@@ -9,7 +9,9 @@ use crate::failure::Failure;
 use crate::ids::{Generation, RunId, StageId, Timestamp, WorkerId};
 use crate::input::{Capacity, Energy};
 use crate::order::Lease;
+use crate::place::{AskId, Outlook, Placement, Taken};
 use crate::plan::{RunSpec, Tasks};
+use crate::pool::{Fleet, PoolId};
 
 /// One thing that is now true. Ranges and arrays, never a fact a task where tasks come in numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -203,11 +205,70 @@ pub enum Fact {
         worker: WorkerId,
         /// What it can run.
         capacity: Capacity,
+        /// Whose it is.
+        pool: PoolId,
     },
     /// A worker is gone.
     WorkerLost {
         /// Who.
         worker: WorkerId,
+    },
+    /// What a worker can run at once has changed.
+    WorkerCapacity {
+        /// Who.
+        worker: WorkerId,
+        /// What it can run now.
+        capacity: Capacity,
+    },
+    /// These pools there are.
+    FleetKnown {
+        /// All of them.
+        fleet: Arc<Fleet>,
+    },
+    /// This is known of grids and pools.
+    OutlookKnown {
+        /// All of it.
+        outlook: Arc<Outlook>,
+    },
+    /// Where and when these stages go is being found; kept so that it is not asked twice. Until the
+    /// answer comes nothing more of them is leased.
+    SolveRequested {
+        /// When.
+        at: Timestamp,
+        /// Which stages, ascending.
+        asks: Vec<AskId>,
+    },
+    /// A stage goes there and then: its tasks that have not begun.
+    Placed {
+        /// Run.
+        run: RunId,
+        /// Stage.
+        stage: StageId,
+        /// Where and when, and why.
+        placement: Placement,
+        /// What one of its tasks takes of a pool while it runs.
+        each: Taken,
+    },
+    /// What was asked last is answered; stages of it that are not placed anew stay where they were.
+    Solved,
+    /// The start of a placed stage's next segment has come, and it is ready: it is leased from now on.
+    StartCame {
+        /// Run.
+        run: RunId,
+        /// Stage.
+        stage: StageId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A stage is ready at another time than its placement was made for: it, and what of its run has
+    /// not begun, is to be placed again.
+    PlacementLapsed {
+        /// Run.
+        run: RunId,
+        /// Stage.
+        stage: StageId,
+        /// When.
+        at: Timestamp,
     },
 }
 

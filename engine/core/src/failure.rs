@@ -32,4 +32,6 @@ pub enum FailureKind {
     Infrastructure,
     /// It was cancelled.
     Cancelled,
+    /// The machine's owner took it back, or it leaves: the attempt is nobody's fault and not counted.
+    Preempted,
 }

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::{Dataset, TaskResult};
 use crate::failure::Failure;
 use crate::ids::{Generation, RunId, StageId, TaskId, WorkerId};
+use crate::place::{AskId, Outlook, Solution};
 use crate::plan::{RunSpec, Tasks};
+use crate::pool::{Fleet, PoolId};
 
 /// What arrives. The time at which it does is given beside it.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,11 +43,38 @@ pub enum Input {
     },
     /// The engine is stopping: nothing new is leased, what runs is revoked, the run stays resumable.
     Interrupt,
+    /// These pools there are. Their order is for ever: a [`PoolId`] is a place in it.
+    Fleet {
+        /// All of them.
+        fleet: Arc<Fleet>,
+    },
+    /// What is known now of grids and pools.
+    Outlook {
+        /// All of it.
+        outlook: Arc<Outlook>,
+    },
+    /// The answer to [`crate::Order::Solve`].
+    Solved {
+        /// The problem's asks.
+        asks: Vec<AskId>,
+        /// A placement for each, in their order.
+        solution: Solution,
+    },
     /// A worker is there (again), holding nothing.
     WorkerJoined {
         /// Which.
         worker: WorkerId,
         /// What it can run at once.
+        capacity: Capacity,
+        /// Whose it is.
+        pool: PoolId,
+    },
+    /// What a worker can run at once has changed: its owner is back, or gone. What it cannot go on
+    /// with it gives back itself, as ends with [`crate::FailureKind::Preempted`].
+    WorkerCapacity {
+        /// Which.
+        worker: WorkerId,
+        /// What it can run at once now.
         capacity: Capacity,
     },
     /// A worker is gone; whatever it held is lost.

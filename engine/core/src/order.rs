@@ -1,10 +1,13 @@
 //! What the brain wants done.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::fact::{Fact, RunStatus};
 use crate::ids::{Generation, RunId, StageId, WorkerId};
+use crate::place::Problem;
 
 /// The answer to one input: facts first; the orders leave once the facts are durable.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,6 +39,12 @@ pub enum Order {
         first: u32,
         /// Task keys.
         keys: Vec<Digest>,
+    },
+    /// Find where and when stages go; answered by [`crate::Input::Solved`]. One is asked at a time.
+    Solve {
+        /// All that it is decided on. Whoever answers drops it first: what is promised is changed
+        /// in place then, and copied otherwise.
+        problem: Arc<Problem>,
     },
     /// Give a lease to a worker.
     Dispatch {

@@ -22,6 +22,37 @@ pub struct RunSpec {
     pub params: BTreeMap<String, Value>,
     /// The expanded graph.
     pub plan: Plan,
+    /// For whom it runs, and what was said of place and time beside the file.
+    pub placing: Placing,
+}
+
+/// For whom a run is, and what was said of place and time when it was submitted rather than in its
+/// file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placing {
+    /// Who is charged.
+    pub project: String,
+    /// Within its project, higher first.
+    pub priority: i32,
+    /// `--now`: deadlines and delays of the file do not make anything wait.
+    pub at_once: bool,
+    /// Where it would have run, where the file names no home: a region, zone or pool.
+    pub home: Option<String>,
+    /// Energy of moving a gigabyte between regions, in milliwatt hours: 2000 is 0.002 kWh, the
+    /// allocational figure for networks of 2024 extrapolated from Aslan et al. 2018.
+    pub transfer_milliwatt_hours_per_gb: u64,
+}
+
+impl Default for Placing {
+    fn default() -> Self {
+        Self {
+            project: "default".to_owned(),
+            priority: 0,
+            at_once: false,
+            home: None,
+            transfer_milliwatt_hours_per_gb: 2000,
+        }
+    }
 }
 
 /// Stages in topological order (ties in the order written): a stage's upstream comes before it.

@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sunward_core::place::{Placer, Problem, Sunward};
 use sunward_core::{
-    Digest, Input, Order, RunId, RunStatus, StageId, State, Step, TaskResult, advance, apply,
-    decide, next_wakeup,
+    Digest, Input, Order, PoolId, RunId, RunStatus, StageId, State, Step, TaskResult, advance,
+    apply, decide, next_wakeup,
 };
 use sunward_protocol::{Envelope, FromWorker, ToWorker};
 use sunward_state::Reader;
@@ -64,6 +65,7 @@ enum Question {
         first: u32,
         keys: VecDeque<Digest>,
     },
+    Solve(Arc<Problem>),
 }
 
 /// Whether the loop goes on.
@@ -84,6 +86,7 @@ struct Engine<'a, 'o> {
     questions: Questions,
     /// What comes before everything that arrives: answers that were found at once.
     asked: VecDeque<Question>,
+    placer: Sunward,
     pending: Pending,
     /// Orders of the group that is being written.
     released: Vec<Order>,
@@ -122,6 +125,7 @@ impl<'a, 'o> Engine<'a, 'o> {
             ),
             inbox: setup.inbox,
             asked: VecDeque::new(),
+            placer: Sunward::default(),
             pending: Pending::default(),
             released: Vec::new(),
             onlooker: Onlooker::new(run, observer, setup.limits.progress_every),
@@ -222,7 +226,12 @@ impl<'a, 'o> Engine<'a, 'o> {
         match envelope.message {
             FromWorker::Hello { capacity } => {
                 self.crew.joined(worker);
-                self.decide(Input::WorkerJoined { worker, capacity })
+                let pool = PoolId::default();
+                self.decide(Input::WorkerJoined {
+                    worker,
+                    capacity,
+                    pool,
+                })
             }
             FromWorker::Started { tasks } => {
                 self.onlooker
@@ -325,6 +334,7 @@ impl<'a, 'o> Engine<'a, 'o> {
                 first,
                 keys: keys.into(),
             }),
+            Order::Solve { problem } => self.asked.push_back(Question::Solve(problem)),
             Order::Dispatch { .. } | Order::Revoke { .. } | Order::Close { .. } => {
                 self.pending.orders.push(order);
             }
@@ -344,8 +354,16 @@ impl<'a, 'o> Engine<'a, 'o> {
                 first,
                 keys,
             } => self.look_up(run, stage, first, keys)?,
+            Question::Solve(problem) => self.solve(problem)?,
         }
         Ok(true)
+    }
+
+    fn solve(&mut self, problem: Arc<Problem>) -> Result<(), DriveError> {
+        let solution = self.placer.solve(&problem);
+        let asks = problem.asks.iter().map(|ask| ask.id).collect();
+        drop(problem);
+        self.decide(Input::Solved { asks, solution })
     }
 
     fn resolve(&mut self, run: RunId, stage: StageId) -> Result<(), DriveError> {
@@ -436,7 +454,7 @@ impl<'a, 'o> Engine<'a, 'o> {
                     self.crew.send(worker, ToWorker::Revoke { run });
                 }
                 Order::Close { run, status } => return self.close(run, status),
-                Order::Resolve { .. } | Order::Lookup { .. } => {}
+                Order::Resolve { .. } | Order::Lookup { .. } | Order::Solve { .. } => {}
             }
         }
         Ok(Course::On)

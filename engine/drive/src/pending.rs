@@ -56,7 +56,15 @@ fn weight_of(fact: &Fact) -> usize {
         | Fact::InterruptRequested { .. }
         | Fact::RunEnded { .. }
         | Fact::WorkerJoined { .. }
-        | Fact::WorkerLost { .. } => 1,
+        | Fact::WorkerLost { .. }
+        | Fact::WorkerCapacity { .. }
+        | Fact::FleetKnown { .. }
+        | Fact::OutlookKnown { .. }
+        | Fact::SolveRequested { .. }
+        | Fact::Placed { .. }
+        | Fact::Solved
+        | Fact::StartCame { .. }
+        | Fact::PlacementLapsed { .. } => 1,
     }
     .max(1)
 }

@@ -12,7 +12,7 @@ use sunward_core::Fact;
 use crate::error::StateError;
 
 /// Grows when the encoding of facts changes.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Bytes of BLAKE3 kept as checksum: torn pages are to be found, not forgers.
 const CHECKSUM_BYTES: usize = 8;
@@ -124,7 +124,8 @@ pub fn body(blob: &[u8]) -> Result<&[u8], Cow<'static, str>> {
     };
     if header[0] != VERSION {
         return Err(Cow::Owned(format!(
-            "its version is {}, expected {VERSION}",
+            "it is written in format {}, and this sunward reads format {VERSION} alone: use the one \
+             that wrote it, or start anew with another --home",
             header[0]
         )));
     }

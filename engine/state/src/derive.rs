@@ -77,11 +77,19 @@ pub fn run_change(fact: &Fact) -> Option<RunChange<'_>> {
         | Fact::CancelRequested { .. }
         | Fact::InterruptRequested { .. }
         | Fact::WorkerJoined { .. }
-        | Fact::WorkerLost { .. } => None,
+        | Fact::WorkerLost { .. }
+        | Fact::WorkerCapacity { .. }
+        | Fact::FleetKnown { .. }
+        | Fact::OutlookKnown { .. }
+        | Fact::SolveRequested { .. }
+        | Fact::Placed { .. }
+        | Fact::Solved
+        | Fact::StartCame { .. }
+        | Fact::PlacementLapsed { .. } => None,
     }
 }
 
-/// The run that a fact is about; `None` for facts about workers.
+/// The run that a fact is about; `None` for facts about workers and about what is known of the world.
 #[must_use]
 pub const fn run_of(fact: &Fact) -> Option<RunId> {
     match fact {
@@ -101,9 +109,19 @@ pub const fn run_of(fact: &Fact) -> Option<RunId> {
         | Fact::Skipped { run, .. }
         | Fact::CancelRequested { run, .. }
         | Fact::InterruptRequested { run, .. }
-        | Fact::RunEnded { run, .. } => Some(*run),
+        | Fact::RunEnded { run, .. }
+        | Fact::Placed { run, .. }
+        | Fact::StartCame { run, .. }
+        | Fact::PlacementLapsed { run, .. } => Some(*run),
         Fact::Leased { lease, .. } => Some(lease.run),
-        Fact::EngineStarted { .. } | Fact::WorkerJoined { .. } | Fact::WorkerLost { .. } => None,
+        Fact::EngineStarted { .. }
+        | Fact::WorkerJoined { .. }
+        | Fact::WorkerLost { .. }
+        | Fact::WorkerCapacity { .. }
+        | Fact::FleetKnown { .. }
+        | Fact::OutlookKnown { .. }
+        | Fact::SolveRequested { .. }
+        | Fact::Solved => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sunward_core::{Capacity, Fact, State, WorkerId, apply};
+use sunward_core::{Capacity, Fact, PoolId, State, WorkerId, apply};
 
 use crate::error::StateError;
 
@@ -35,10 +35,12 @@ impl Folding {
                         memory_bytes: 0,
                         gpus: 0,
                     },
+                    pool: PoolId::default(),
                 });
                 self.apply(fact);
             }
-            Fact::WorkerLost { worker } if !self.knows(*worker) => {}
+            Fact::WorkerLost { worker } | Fact::WorkerCapacity { worker, .. }
+                if !self.knows(*worker) => {}
             _ => self.apply(fact),
         }
     }

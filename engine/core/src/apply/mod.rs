@@ -1,5 +1,6 @@
 //! Facts become state. The only thing that changes it, in a live engine and in recovery alike.
 
+mod place;
 mod runs;
 mod stages;
 mod tasks;
@@ -71,8 +72,25 @@ pub fn apply(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
             stage,
             indices,
         } => tasks::lost(state, *run, *stage, indices),
-        Fact::WorkerJoined { worker, capacity } => workers::joined(state, *worker, *capacity),
+        Fact::WorkerJoined {
+            worker,
+            capacity,
+            pool,
+        } => workers::joined(state, *worker, *capacity, *pool),
+        Fact::WorkerCapacity { worker, capacity } => workers::capacity(state, *worker, *capacity),
         Fact::WorkerLost { worker } => workers::lost(state, *worker),
+        Fact::FleetKnown { fleet } => place::fleet_known(state, fleet),
+        Fact::OutlookKnown { outlook } => place::outlook_known(state, outlook),
+        Fact::SolveRequested { asks, .. } => place::solve_requested(state, asks),
+        Fact::Placed {
+            run,
+            stage,
+            placement,
+            each,
+        } => place::placed(get(state, *run)?, *stage, placement, *each),
+        Fact::Solved => place::solved(state),
+        Fact::StartCame { run, stage, at } => place::start_came(get(state, *run)?, *stage, *at),
+        Fact::PlacementLapsed { run, stage, .. } => place::lapsed(get(state, *run)?, *stage),
     }
 }
 

@@ -180,6 +180,7 @@ pub(super) fn failed(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
     let run = get(state, *id)?;
     freed.one(current(run, stage, index, *generation)?);
     let stopping = run.stopping.is_some();
+    let preempted = failure.kind == FailureKind::Preempted;
     let stopped = failure.kind == FailureKind::Cancelled && (stopping || retry_at.is_some());
     let event = match retry_at {
         Some(_) => TaskEvent::Defer,
@@ -195,7 +196,9 @@ pub(super) fn failed(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
         cpu_us: *cpu_us,
         energy: *energy,
     });
-    if !stopped {
+    if preempted {
+        one.ledger.lost_attempts += 1;
+    } else if !stopped {
         one.ledger.failed_attempts += 1;
         let attempt = one.attempt(index);
         one.remember(TaskFailure {
@@ -209,6 +212,7 @@ pub(super) fn failed(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
         let tries = one.tries.entry(index).or_default();
         match failure.kind {
             FailureKind::Infrastructure => tries.uncharged += 1,
+            FailureKind::Preempted => {}
             FailureKind::Cancelled if stopping => {}
             FailureKind::Cancelled => tries.uncharged += 1,
             FailureKind::Exit(_)
@@ -225,6 +229,8 @@ pub(super) fn failed(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
     }
     let how = if stopped {
         AttemptEvent::Cancel
+    } else if preempted {
+        AttemptEvent::Preempt
     } else {
         AttemptEvent::Fail
     };

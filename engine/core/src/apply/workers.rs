@@ -6,6 +6,7 @@ use super::runs::forget_flights;
 use crate::ids::WorkerId;
 use crate::illegal::Illegal;
 use crate::input::Capacity;
+use crate::pool::PoolId;
 use crate::state::{State, Worker};
 
 /// An engine took the state up: nobody works on anything.
@@ -24,9 +25,30 @@ pub(super) fn joined(
     state: &mut State,
     worker: WorkerId,
     capacity: Capacity,
+    pool: PoolId,
 ) -> Result<(), Illegal> {
-    let held = BTreeMap::new();
-    state.workers.insert(worker, Worker { capacity, held });
+    let one = Worker {
+        pool,
+        capacity,
+        gpus_lent: capacity.gpus,
+        held: BTreeMap::new(),
+    };
+    state.workers.insert(worker, one);
+    Ok(())
+}
+
+/// What a worker can run has changed. What it cannot go on with it gives back by facts after this one.
+pub(super) fn capacity(
+    state: &mut State,
+    worker: WorkerId,
+    capacity: Capacity,
+) -> Result<(), Illegal> {
+    let one = state
+        .workers
+        .get_mut(&worker)
+        .ok_or(Illegal::NoSuchWorker(worker))?;
+    one.capacity = capacity;
+    one.gpus_lent = one.gpus_lent.max(capacity.gpus);
     Ok(())
 }
 

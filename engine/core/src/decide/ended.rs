@@ -39,10 +39,18 @@ pub(super) fn ended(state: &State, now: Timestamp, ends: Vec<TaskEnd>) -> Step {
                 },
             ),
             Outcome::Failed(ref failure) => {
-                if failure.kind == FailureKind::Cancelled
-                    && end.wall_us == 0
-                    && !is_hopeless(state, end.task)
-                {
+                let given_back = match failure.kind {
+                    FailureKind::Cancelled => !is_hopeless(state, end.task),
+                    FailureKind::Preempted => true,
+                    FailureKind::Exit(_)
+                    | FailureKind::Signal(_)
+                    | FailureKind::Timeout
+                    | FailureKind::Memory
+                    | FailureKind::Output
+                    | FailureKind::Input
+                    | FailureKind::Infrastructure => false,
+                };
+                if end.wall_us == 0 && given_back {
                     facts.dropped(end.task);
                 } else if let Some(fact) = failed(state, now, &end, failure) {
                     facts.other.push(fact);
@@ -132,7 +140,8 @@ fn failed(state: &State, now: Timestamp, end: &TaskEnd, failure: &Failure) -> Op
     let retry_at = match (run.stopping, failure.kind) {
         (Some(Stopping::Cancel), _) => None,
         // Stopped by the engine, or by a worker that leaves: it goes on as if it had not begun.
-        (Some(Stopping::Interrupt), FailureKind::Cancelled) => Some(now),
+        (Some(Stopping::Interrupt), FailureKind::Cancelled)
+        | (Some(Stopping::Interrupt) | None, FailureKind::Preempted) => Some(now),
         (None, FailureKind::Cancelled) => (!is_hopeless(state, end.task)).then_some(now),
         (
             Some(Stopping::Interrupt) | None,

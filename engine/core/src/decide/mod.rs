@@ -2,6 +2,7 @@
 
 mod answers;
 mod ended;
+mod place;
 mod retrying;
 mod runs;
 mod workers;
@@ -24,7 +25,15 @@ pub fn decide(state: &State, now: Timestamp, input: Input) -> Step {
         Input::Retry { run } => runs::retry(state, now, run),
         Input::Cancel { run } => runs::cancel(state, now, run),
         Input::Interrupt => runs::interrupt(state, now),
-        Input::WorkerJoined { worker, capacity } => workers::joined(state, worker, capacity),
+        Input::WorkerJoined {
+            worker,
+            capacity,
+            pool,
+        } => workers::joined(state, worker, capacity, pool),
+        Input::WorkerCapacity { worker, capacity } => workers::capacity(state, worker, capacity),
+        Input::Fleet { fleet } => place::fleet(state, fleet),
+        Input::Outlook { outlook } => place::outlook(state, outlook),
+        Input::Solved { asks, solution } => place::solved(state, now, &asks, solution),
         Input::WorkerLost { worker } => workers::lost(state, worker),
         Input::Ended { worker: _, ends } => ended::ended(state, now, ends),
         Input::Resolved { run, stage, answer } => answers::resolved(state, run, stage, answer),

@@ -44,7 +44,7 @@ pub(super) fn retry_at(
 /// Whether a kind of failure is one of those worth another try.
 fn covers(on: &RetryOn, kind: FailureKind) -> bool {
     match on {
-        RetryOn::Any => kind != FailureKind::Cancelled,
+        RetryOn::Any => !matches!(kind, FailureKind::Cancelled | FailureKind::Preempted),
         RetryOn::Infrastructure => kind == FailureKind::Infrastructure,
         RetryOn::Timeout => kind == FailureKind::Timeout,
         RetryOn::Memory => kind == FailureKind::Memory,
@@ -56,7 +56,8 @@ fn covers(on: &RetryOn, kind: FailureKind) -> bool {
             | FailureKind::Output
             | FailureKind::Input
             | FailureKind::Infrastructure
-            | FailureKind::Cancelled => false,
+            | FailureKind::Cancelled
+            | FailureKind::Preempted => false,
         },
     }
 }

@@ -8,13 +8,35 @@ use crate::failure::{Failure, FailureKind};
 use crate::ids::{Generation, RunId, StageId, TaskId, WorkerId, place};
 use crate::input::{Capacity, Energy};
 use crate::order::Step;
+use crate::pool::PoolId;
 use crate::state::{RunState, State};
 use crate::task::TaskStatus;
 
 /// A worker is there, holding nothing.
-pub(super) fn joined(state: &State, worker: WorkerId, capacity: Capacity) -> Step {
+pub(super) fn joined(state: &State, worker: WorkerId, capacity: Capacity, pool: PoolId) -> Step {
     let mut facts = dropped(state, worker);
-    facts.push(Fact::WorkerJoined { worker, capacity });
+    facts.push(Fact::WorkerJoined {
+        worker,
+        capacity,
+        pool,
+    });
+    Step {
+        facts,
+        orders: Vec::new(),
+    }
+}
+
+/// What a worker can run has changed.
+pub(super) fn capacity(state: &State, worker: WorkerId, capacity: Capacity) -> Step {
+    let changed = state
+        .workers
+        .get(&worker)
+        .is_some_and(|one| one.capacity != capacity);
+    let facts = if changed {
+        vec![Fact::WorkerCapacity { worker, capacity }]
+    } else {
+        Vec::new()
+    };
     Step {
         facts,
         orders: Vec::new(),

@@ -39,6 +39,9 @@ pub struct Segment {
     pub end: Timestamp,
     /// How many tasks.
     pub tasks: u32,
+    /// How many of them run at once at most: that is what the segment takes of its pool, from start
+    /// to end.
+    pub at_once: u32,
 }
 
 /// Why a stage goes where and when it goes.

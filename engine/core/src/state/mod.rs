@@ -1,5 +1,7 @@
 //! What is true now: runs, their stages and tasks, and the workers. Only `apply` changes it.
 
+pub(crate) mod agenda;
+pub(crate) mod placed;
 pub(crate) mod run;
 pub(crate) mod sharing;
 pub(crate) mod stage;
@@ -13,9 +15,13 @@ pub use run::RunState;
 pub use stage::{StageEnd, TaskFailure};
 pub use view::StageView;
 
+use agenda::Agenda;
+
 use crate::fact::RunStatus;
 use crate::ids::{RunId, StageId, Timestamp, WorkerId};
 use crate::input::Capacity;
+use crate::place::Outlook;
+use crate::pool::{Fleet, PoolId};
 
 /// What is true now. It can be written whole as a snapshot; facts after it go on from there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,12 +32,16 @@ pub struct State {
     /// Runs that go on.
     pub(crate) active: BTreeSet<RunId>,
     pub(crate) workers: BTreeMap<WorkerId, Worker>,
+    pub(crate) agenda: Agenda,
 }
 
 /// A worker that is there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Worker {
+    pub(crate) pool: PoolId,
     pub(crate) capacity: Capacity,
+    /// The most devices it ever had: with none left, what asks for one waits for its return.
+    pub(crate) gpus_lent: u32,
     /// How many tasks of which stage it has leases of.
     pub(crate) held: BTreeMap<(RunId, StageId), u32>,
 }
@@ -82,6 +92,24 @@ impl State {
         self.workers
             .iter()
             .map(|(id, worker)| (*id, worker.capacity))
+    }
+
+    /// The pools, once they are known.
+    #[must_use]
+    pub fn fleet(&self) -> Option<&Fleet> {
+        self.agenda.fleet.as_deref()
+    }
+
+    /// What is known of grids and pools, once it is.
+    #[must_use]
+    pub fn outlook(&self) -> Option<&Outlook> {
+        self.agenda.outlook.as_deref()
+    }
+
+    /// The pool of a worker that is there.
+    #[must_use]
+    pub fn pool_of(&self, worker: WorkerId) -> Option<PoolId> {
+        self.workers.get(&worker).map(|worker| worker.pool)
     }
 
     /// Takes a finished run out, once it is archived; `None` when it is not there or goes on.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::placed::Placed;
 use crate::dataset::Dataset;
 use crate::fact::SkipReason;
 use crate::failure::Failure;
@@ -118,6 +119,8 @@ pub(crate) struct StageState {
     pub(crate) attempts: Vec<AttemptRecord>,
     /// Why it could not start.
     pub(crate) unresolvable: Option<Failure>,
+    /// Where and when it goes, once that is decided.
+    pub(crate) placed: Option<Box<Placed>>,
 }
 
 impl StageState {

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use sunward_core::{
     Capacity, Dataset, Digest, Energy, Fact, Failure, FailureKind, Hasher, Lease, Outcome, PartRef,
-    RunId, RunSpec, RunStatus, Selection, State, Surroundings, TaskEnd, TaskId, TaskResult, Tasks,
-    Timestamp, WorkerId, plan,
+    Placing, RunId, RunSpec, RunStatus, Selection, State, Surroundings, TaskEnd, TaskId,
+    TaskResult, Tasks, Timestamp, WorkerId, plan,
 };
 use sunward_drive::{
     Clock, DriveError, Ended, Event, Hands, Inbox, Limits, Line, Resolution, ResolveRequest, Setup,
@@ -141,6 +141,7 @@ pub fn spec(stages: Vec<Stage>) -> Arc<RunSpec> {
         workflow,
         params,
         plan,
+        placing: Placing::default(),
     })
 }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use sunward_core::{
-    Capacity, Dataset, Digest, Energy, Fact, Generation, Lease, PartRef, Plan, PlannedStage, Reads,
-    RunId, RunSpec, RunStatus, StageId, Success, TaskResult, Tasks, Timestamp, WorkerId,
+    Capacity, Dataset, Digest, Energy, Fact, Generation, Lease, PartRef, Placing, Plan,
+    PlannedStage, PoolId, Reads, RunId, RunSpec, RunStatus, StageId, Success, TaskResult, Tasks,
+    Timestamp, WorkerId,
 };
 use sunward_workflows::{
     Action, Cache, Command, Expect, Place, Resources, Retry, Scatter, Span, Stage, Value, Workflow,
@@ -36,6 +37,7 @@ pub fn spec(path: &str, param: i64) -> Arc<RunSpec> {
         },
         params: [("k".to_owned(), Value::Int(param))].into(),
         plan: Plan::default(),
+        placing: Placing::default(),
     })
 }
 
@@ -132,6 +134,7 @@ pub fn joined(worker: u32) -> Fact {
             memory_bytes: 1 << 30,
             gpus: 0,
         },
+        pool: PoolId::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
-use sunward_core::{RunSpec, Selection, Surroundings, plan};
+use sunward_core::{Placing, RunSpec, Selection, Surroundings, plan};
 use sunward_workflows::{
     Action, Cache, Command, Expect, Form, Input, Output, Place, Reference, Resources, Retry,
     RetryOn, Scatter, Slicing, Span, Stage, Template, Value, Workflow,
@@ -15,6 +15,7 @@ pub struct Flow {
     pub params: BTreeMap<String, Value>,
     pub around: Surroundings,
     pub selection: Selection,
+    pub placing: Placing,
 }
 
 /// An empty workflow.
@@ -31,6 +32,7 @@ pub fn flow() -> Flow {
             ..Surroundings::default()
         },
         selection: Selection::default(),
+        placing: Placing::default(),
     }
 }
 
@@ -196,6 +198,7 @@ impl Flow {
             plan: plan(&self.workflow, &self.params, &self.around, &self.selection)?,
             workflow: self.workflow.clone(),
             params: self.params.clone(),
+            placing: self.placing.clone(),
         })
     }
 

@@ -5,10 +5,11 @@ pub mod flow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use sunward_core::place::{self, Placer, Problem, Solution};
 use sunward_core::{
     Capacity, Dataset, Digest, Energy, Fact, Failure, FailureKind, Generation, Input, Lease, Order,
-    Outcome, PartRef, RunId, RunSpec, RunStatus, StageId, State, Step, TaskEnd, TaskId, TaskResult,
-    TaskStatus, Tasks, Timestamp, WorkerId, advance, apply, decide,
+    Outcome, PartRef, PoolId, RunId, RunSpec, RunStatus, StageId, State, Step, TaskEnd, TaskId,
+    TaskResult, TaskStatus, Tasks, Timestamp, WorkerId, advance, apply, decide,
 };
 use sunward_workflows::{Reference, Scatter, Slicing, Value};
 
@@ -41,6 +42,8 @@ pub struct World {
     pub closed: Vec<(RunId, RunStatus)>,
     /// Which flight ends next, among those in the air.
     pub picks: Box<dyn FnMut(usize) -> usize>,
+    /// Answers where and when.
+    pub placer: Box<dyn FnMut(&Problem) -> Solution>,
     /// Wall time of one attempt in microseconds.
     pub wall_us: u64,
     /// The most leases that were out at once.
@@ -89,6 +92,7 @@ impl Default for World {
             looked_up: BTreeMap::new(),
             closed: Vec::new(),
             picks: Box::new(|_| 0),
+            placer: Box::new(|problem| place::Sunward::default().solve(problem)),
             wall_us: 10_000,
             most_flights: 0,
         }
@@ -111,6 +115,7 @@ impl World {
                 memory_bytes: 1 << 30,
                 gpus: 0,
             },
+            pool: PoolId::default(),
         });
     }
 
@@ -229,6 +234,12 @@ impl World {
                     count,
                     hits,
                 });
+            }
+            Order::Solve { problem } => {
+                let solution = (self.placer)(&problem);
+                let asks = problem.asks.iter().map(|ask| ask.id).collect();
+                drop(problem);
+                self.give(Input::Solved { asks, solution });
             }
             Order::Dispatch { worker, lease } => self.fly(worker, lease),
             Order::Revoke { worker, run } => {

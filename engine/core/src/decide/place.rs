@@ -1,0 +1,95 @@
+//! What is known of pools and grids, and answers about where and when.
+
+use std::sync::Arc;
+
+use crate::estimate;
+use crate::fact::Fact;
+use crate::ids::Timestamp;
+use crate::order::Step;
+use crate::place::{AskId, Outlook, Placement, Segment, Solution};
+use crate::pool::Fleet;
+use crate::state::State;
+use crate::state::stage::Phase;
+
+/// These pools there are.
+pub(super) fn fleet(state: &State, fleet: Arc<Fleet>) -> Step {
+    if state.agenda.fleet.as_ref() == Some(&fleet) {
+        return Step::default();
+    }
+    Step {
+        facts: vec![Fact::FleetKnown { fleet }],
+        orders: Vec::new(),
+    }
+}
+
+/// What is known now; the same twice is told once.
+pub(super) fn outlook(state: &State, outlook: Arc<Outlook>) -> Step {
+    if state.agenda.outlook.as_ref() == Some(&outlook) {
+        return Step::default();
+    }
+    Step {
+        facts: vec![Fact::OutlookKnown { outlook }],
+        orders: Vec::new(),
+    }
+}
+
+/// Where and when was found. An answer to another question than the last is dropped; of a stage that
+/// it leaves out, or that has ended meanwhile, nothing changes.
+pub(super) fn solved(state: &State, now: Timestamp, asks: &[AskId], solution: Solution) -> Step {
+    if asks.is_empty() || !asks.iter().eq(state.agenda.solving.keys()) {
+        return Step::default();
+    }
+    let mut answers = solution.placements.into_iter();
+    let mut facts = Vec::new();
+    for ask in asks {
+        facts.extend(placed(state, now, *ask, answers.next()));
+    }
+    facts.push(Fact::Solved);
+    Step {
+        facts,
+        orders: Vec::new(),
+    }
+}
+
+/// The new placement of a stage, where it is another than before.
+fn placed(state: &State, now: Timestamp, ask: AskId, answer: Option<Placement>) -> Option<Fact> {
+    let run = state.runs.get(&ask.run)?;
+    let (planned, stage) = run.get(ask.stage)?;
+    if matches!(stage.phase, Phase::Ended(_)) {
+        return None;
+    }
+    let asked = state.agenda.solving.get(&ask).copied().unwrap_or(1);
+    let before = stage.placed.as_deref();
+    let mut placement = match answer {
+        Some(answer) => answer,
+        None if before.is_some() => return None,
+        None => estimate::at_once(state, run, ask.stage, now, asked)?,
+    };
+    fit(&mut placement, asked);
+    let stands = before.is_some_and(|before| {
+        before.placement.segments == placement.segments && before.used.iter().all(|used| *used == 0)
+    });
+    (!stands).then(|| Fact::Placed {
+        run: ask.run,
+        stage: ask.stage,
+        each: estimate::each(state, planned),
+        placement,
+    })
+}
+
+/// Makes segments hold just the tasks that were asked for, so that none is left without a place and
+/// none is placed twice.
+fn fit(placement: &mut Placement, asked: u32) {
+    let mut left = asked;
+    for segment in &mut placement.segments {
+        segment.tasks = segment.tasks.min(left);
+        left -= segment.tasks;
+    }
+    if let Some(last) = placement.segments.last_mut() {
+        last.tasks += left;
+    }
+    placement.segments.retain(|segment| segment.tasks > 0);
+    placement
+        .segments
+        .sort_by_key(|segment: &Segment| (segment.start, segment.pool));
+}
