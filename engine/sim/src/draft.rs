@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use sunward_core::{PlanError, RunSpec, Selection, Surroundings, plan};
+use sunward_core::{Placing, PlanError, RunSpec, Selection, Surroundings, plan};
 use sunward_workflows::{
     Action, Cache, Command, Expect, Form, Gpus, GridRows, Input, Output, OutputFormat, Place,
     Reference, Resources, Retry, Scatter, Span, Stage, Template, Value, Workflow,
@@ -106,6 +106,7 @@ impl RunDraft {
             workflow,
             params,
             plan,
+            placing: Placing::default(),
         };
         Ok((Arc::new(spec), Arc::new(bytes)))
     }
