@@ -13,7 +13,7 @@ use sunward_workflows::{
 use crate::submission::DataSizes;
 
 /// A run in numbers.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RunDraft {
     /// Its name.
     pub name: String,
@@ -25,10 +25,28 @@ pub struct RunDraft {
     pub deadline_ms: Option<u64>,
     /// What to prefer; carbon when empty.
     pub prefer: Vec<String>,
-    /// Who is charged; `default` when empty.
+    /// Who is charged.
     pub project: String,
+    /// Energy of moving a gigabyte between regions, in milliwatt hours.
+    pub transfer_milliwatt_hours_per_gb: u64,
     /// Its stages, upstream first.
     pub stages: Vec<StageDraft>,
+}
+
+impl Default for RunDraft {
+    fn default() -> Self {
+        let placing = Placing::default();
+        Self {
+            name: String::new(),
+            home: None,
+            allowed: Vec::new(),
+            deadline_ms: None,
+            prefer: Vec::new(),
+            project: placing.project,
+            transfer_milliwatt_hours_per_gb: placing.transfer_milliwatt_hours_per_gb,
+            stages: Vec::new(),
+        }
+    }
 }
 
 /// A stage in numbers.
@@ -106,7 +124,12 @@ impl RunDraft {
             workflow,
             params,
             plan,
-            placing: Placing::default(),
+            placing: Placing {
+                project: self.project.clone(),
+                home: self.home.clone(),
+                transfer_milliwatt_hours_per_gb: self.transfer_milliwatt_hours_per_gb,
+                ..Placing::default()
+            },
         };
         Ok((Arc::new(spec), Arc::new(bytes)))
     }

@@ -1,7 +1,8 @@
 //! The other loop: the same brain on virtual time, in worlds of pools, grids and faults.
 //!
 //! This room must not have a clock, thread or network of its own, nor a scheduler: it answers the
-//! brain's orders as a world would, and counts what came of it.
+//! brain's orders as a world would, and counts what came of it. Read [`Setup`] first (what a
+//! simulation is made of), then [`simulate()`].
 #![cfg_attr(
     test,
     allow(
@@ -14,14 +15,30 @@
 )]
 
 pub mod at_home;
+pub mod clear;
 pub mod draft;
+mod faulty;
+pub mod generate;
 pub mod meter;
+mod queue;
 mod random;
+pub mod report;
 pub mod scenario;
+pub mod setup;
+pub mod simulate;
 pub mod submission;
+pub mod tally;
+mod world;
 
 pub use at_home::{AtHome, at_home};
+pub use clear::ClearSky;
 pub use draft::{RunDraft, StageDraft};
+pub use generate::{Generated, generate};
 pub use random::Random;
+pub use report::{Bound, BoundReport, PolicyReport, Report};
 pub use scenario::{Fault, FaultKind, Scenario, read_scenario};
+pub use setup::{Contender, Opening, Setup, SimError, Sky};
+pub use simulate::{Played, simulate};
 pub use submission::{DataSizes, Submission};
+pub use tally::Tally;
+pub use world::Open;

@@ -10,6 +10,7 @@ mod handoff;
 mod kernel;
 mod resume;
 mod scatter;
+mod sim;
 
 use anyhow::{Result, bail};
 
@@ -26,6 +27,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("rerun", resume::rerun),
     ("handoff", handoff::table),
     ("kernels", kernel::all),
+    ("sim", sim::year),
 ];
 
 /// Runs one benchmark, or all of them, and prints a table or JSON.

@@ -1,0 +1,105 @@
+//! A clear sky: the truth ahead, as only a simulation can know it.
+
+use std::sync::Arc;
+
+use sunward_core::place::{Outlook, PoolOutlook, SignalKind, ZoneOutlook};
+use sunward_core::{Fleet, Timestamp};
+
+use crate::meter::{Truth, ZoneTruth};
+use crate::setup::{Opening, Setup, Sky};
+use crate::world::Open;
+
+/// Knows the truth ahead.
+#[derive(Clone, Debug)]
+pub struct ClearSky {
+    truth: Arc<Truth>,
+    zones: Vec<String>,
+    /// By pool: what it has open from a moment on, by time.
+    openings: Vec<Vec<(Timestamp, Open)>>,
+    slot_ms: u64,
+    slots: u64,
+}
+
+impl ClearSky {
+    /// Over a setup, so many slots of this length ahead.
+    #[must_use]
+    pub fn new(setup: &Setup, slot_ms: u64, slots: u64) -> Self {
+        Self {
+            truth: Arc::clone(&setup.truth),
+            zones: zones_of(&setup.fleet),
+            openings: by_pool(&setup.fleet, &setup.openings),
+            slot_ms: slot_ms.max(1),
+            slots,
+        }
+    }
+
+    fn zone(
+        &self,
+        name: &str,
+        truth: &ZoneTruth,
+        starts: &[Timestamp],
+        now: Timestamp,
+    ) -> ZoneOutlook {
+        ZoneOutlook {
+            zone: name.to_owned(),
+            source: "the truth ahead".to_owned(),
+            observed_until: now,
+            stale: false,
+            kind: SignalKind::Average,
+            intensity_mg_per_kwh: starts.iter().map(|at| truth.at(*at)).collect(),
+            error_permille: vec![0; starts.len()],
+            marginal_mg_per_kwh: Vec::new(),
+            surplus: vec![false; starts.len()],
+        }
+    }
+}
+
+impl Sky for ClearSky {
+    fn look(&mut self, now: Timestamp) -> Result<Arc<Outlook>, String> {
+        let first_slot = now.0 / self.slot_ms;
+        let starts: Vec<Timestamp> = (first_slot..first_slot + self.slots)
+            .map(|slot| Timestamp(slot * self.slot_ms))
+            .collect();
+        let zones = self.zones.iter().filter_map(|name| {
+            let truth = self.truth.zones.get(name)?;
+            Some(self.zone(name, truth, &starts, now))
+        });
+        Ok(Arc::new(Outlook {
+            issued_at: now,
+            slot_ms: self.slot_ms,
+            first_slot,
+            zones: zones.collect(),
+            pools: self.openings.iter().map(|own| pool(own, &starts)).collect(),
+        }))
+    }
+}
+
+/// The zones of a fleet, ascending, each once.
+pub(crate) fn zones_of(fleet: &Fleet) -> Vec<String> {
+    let mut zones: Vec<String> = fleet.pools.iter().map(|pool| pool.zone.clone()).collect();
+    zones.sort_unstable();
+    zones.dedup();
+    zones
+}
+
+fn by_pool(fleet: &Fleet, openings: &[Opening]) -> Vec<Vec<(Timestamp, Open)>> {
+    fleet
+        .iter()
+        .map(|(id, _)| {
+            let own = openings.iter().filter(|one| one.pool == id);
+            own.map(|one| (one.at, one.open)).collect()
+        })
+        .collect()
+}
+
+fn pool(own: &[(Timestamp, Open)], starts: &[Timestamp]) -> PoolOutlook {
+    let mut outlook = PoolOutlook::default();
+    for start in starts {
+        let next = own.partition_point(|(at, _)| at <= start);
+        let open = next.checked_sub(1).and_then(|at| own.get(at));
+        let open = open.map(|(_, open)| *open).unwrap_or_default();
+        outlook.gpus.push(open.gpus);
+        outlook.cpus.push(open.cpus);
+    }
+    outlook
+}

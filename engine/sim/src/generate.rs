@@ -1,0 +1,90 @@
+//! A seeded year: runs that arrive day and night, each a scatter, for measuring and for trying out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sunward_core::{Fleet, PlanError, RunSpec, Timestamp};
+
+use crate::draft::{RunDraft, StageDraft};
+use crate::random::Random;
+use crate::submission::{DataSizes, Submission};
+
+/// What is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Generated {
+    /// How many runs.
+    pub runs: u32,
+    /// How many tasks each.
+    pub tasks: u32,
+    /// When the first may arrive.
+    pub begin: Timestamp,
+    /// No run arrives after that.
+    pub end: Timestamp,
+    /// Longest wait beyond their own length, in hours; runs have from none to that.
+    pub slack_h: u32,
+    /// Which year of all that could be.
+    pub seed: u64,
+}
+
+/// Lengths of tasks, in minutes: whole quarters of an hour, short ones more often.
+const LENGTHS_MIN: [u64; 8] = [15, 15, 30, 30, 45, 60, 120, 240];
+
+/// Milliseconds of a minute.
+const MINUTE_MS: u64 = 60_000;
+
+/// IT power of a task, which takes one device, in milliwatts.
+const TASK_MILLIWATTS: u64 = 500_000;
+
+/// Makes a year of runs: each a scatter over one device a task, homes in turn over the fleet's zones,
+/// lengths and slacks drawn by lot. Runs that mean the same share one specification.
+///
+/// # Errors
+/// When a run cannot be planned, which a run of one stage always can.
+pub fn generate(what: Generated, fleet: &Fleet) -> Result<Vec<Submission>, PlanError> {
+    let mut zones: Vec<&str> = fleet.iter().map(|(_, pool)| pool.zone.as_str()).collect();
+    zones.sort_unstable();
+    zones.dedup();
+    let span_min = what.end.since_ms(what.begin) / MINUTE_MS;
+    let mut made: BTreeMap<(usize, u64, u64), (Arc<RunSpec>, Arc<DataSizes>)> = BTreeMap::new();
+    let mut submissions = Vec::new();
+    for number in 0..what.runs {
+        let mut random = Random::of(what.seed, &[number.into()]);
+        let at = what.begin.after_ms(random.below(span_min) * MINUTE_MS);
+        let length = usize::try_from(random.below(8)).unwrap_or(0);
+        let minutes = LENGTHS_MIN.get(length).copied().unwrap_or(15);
+        let slack_h = random.below(u64::from(what.slack_h) + 1);
+        let turn = sunward_core::ids::place(number) % zones.len().max(1);
+        let key = (turn, minutes, slack_h);
+        let (spec, bytes) = match made.get(&key) {
+            Some(known) => known.clone(),
+            None => {
+                let home = zones.get(turn).copied().unwrap_or_default();
+                let new = draft(what, home, minutes, slack_h).spec()?;
+                made.insert(key, new.clone());
+                new
+            }
+        };
+        submissions.push(Submission { at, spec, bytes });
+    }
+    submissions.sort_by_key(|submission| submission.at);
+    Ok(submissions)
+}
+
+fn draft(what: Generated, home: &str, minutes: u64, slack_h: u64) -> RunDraft {
+    let task_ms = minutes * MINUTE_MS;
+    RunDraft {
+        name: format!("generated-{minutes}m"),
+        home: Some(home.to_owned()),
+        deadline_ms: (slack_h > 0).then_some(task_ms + slack_h * 60 * MINUTE_MS),
+        stages: vec![StageDraft {
+            name: "work".to_owned(),
+            tasks: what.tasks,
+            task_ms,
+            milliwatts: TASK_MILLIWATTS,
+            gpus: 1,
+            cpus: 1,
+            ..StageDraft::default()
+        }],
+        ..RunDraft::default()
+    }
+}

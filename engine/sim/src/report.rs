@@ -1,0 +1,226 @@
+//! The report: each policy beside the baseline and the bound, in floats that are only shown.
+
+use serde::Serialize;
+use sunward_core::Timestamp;
+
+use crate::at_home::at_home;
+use crate::meter::{Emissions, Used, grams, kilowatt_hours, ratio};
+use crate::setup::Setup;
+use crate::simulate::Played;
+use crate::tally::{BIN_MS, Tally};
+use crate::world::home_of;
+
+/// The baseline's name: every run at once at home, as many machines there as it wants.
+pub const NOW_HOME: &str = "now-home";
+
+/// Milliseconds of an hour.
+const HOUR_MS: f64 = 3_600_000.0;
+
+/// All policies of one simulation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// The baseline first.
+    pub policies: Vec<PolicyReport>,
+    /// What no policy can fall below.
+    pub bound: Option<BoundReport>,
+    /// How many runs arrived.
+    pub runs: u64,
+    /// When the first run arrived, milliseconds since the epoch.
+    pub begin_ms: u64,
+    /// When the grids' traces end, milliseconds since the epoch.
+    pub end_ms: u64,
+}
+
+/// One policy.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PolicyReport {
+    /// Its name.
+    pub name: String,
+    /// PUE times energy times average intensity, and transfer.
+    pub gco2e: f64,
+    /// The same by marginal intensity, without transfer; none unless the traces hold it throughout.
+    pub gco2e_marginal: Option<f64>,
+    /// Against the baseline, in percent of its gCO2e.
+    pub saved_percent: f64,
+    /// What was saved, of what the bound would save.
+    pub achievable_share: Option<f64>,
+    /// IT energy.
+    pub kwh: f64,
+    /// The transfer's part of `gco2e`.
+    pub transfer_gco2e: f64,
+    /// How much later than the baseline a run ended, in the mean.
+    pub delay_mean_h: Option<f64>,
+    /// 95 of 100 runs were not later than this.
+    pub delay_p95_h: Option<f64>,
+    /// Runs that had a deadline and did not meet it.
+    pub deadlines_missed: u64,
+    /// What was taken of the devices that were open (of the cores, in a fleet without devices); none
+    /// for the baseline, which has as many as it wants.
+    pub utilisation: Option<f64>,
+    /// From arrival to end, in the mean over runs that ended.
+    pub makespan_mean_h: Option<f64>,
+    /// Runs that ended well.
+    pub succeeded: u64,
+    /// Runs that failed, or had not ended when the traces did.
+    pub unfinished: u64,
+    /// Where the policy is from.
+    pub source: String,
+}
+
+/// What no policy can fall below: the clairvoyant placement of the same jobs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BoundReport {
+    /// Which bound: `st-cont`, `st-dp`, `lp-window`.
+    pub kind: String,
+    /// Its gCO2e.
+    pub gco2e: f64,
+    /// Against the baseline, in percent of its gCO2e.
+    pub saved_percent: f64,
+}
+
+/// A bound, as it was computed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// Which.
+    pub kind: String,
+    /// What it emits.
+    pub emissions: Emissions,
+}
+
+impl Report {
+    /// Puts what was played beside the baseline and the bound.
+    #[must_use]
+    pub fn of(setup: &Setup, played: &[Played], bound: Option<&Bound>) -> Self {
+        let base = now_home(setup);
+        let base_total = base.tally.used.total();
+        let bound_total = bound.map(|bound| bound.emissions);
+        let is_baseline = |one: &Played| one.name == NOW_HOME;
+        let policies = std::iter::once(&base)
+            .chain(played.iter().filter(|one| !is_baseline(one)))
+            .map(|one| policy(one, base_total, bound_total))
+            .collect();
+        Self {
+            policies,
+            bound: bound.map(|bound| BoundReport {
+                kind: bound.kind.clone(),
+                gco2e: rounded(grams(bound.emissions)),
+                saved_percent: rounded(saved(base_total, bound.emissions) * 100.0),
+            }),
+            runs: u64::try_from(setup.submissions.len()).unwrap_or(u64::MAX),
+            begin_ms: setup.submissions.first().map_or(0, |first| first.at.0),
+            end_ms: setup.end().0,
+        }
+    }
+
+    /// One policy.
+    #[must_use]
+    pub fn policy(&self, name: &str) -> Option<&PolicyReport> {
+        self.policies.iter().find(|policy| policy.name == name)
+    }
+}
+
+/// The baseline, in closed form.
+fn now_home(setup: &Setup) -> Played {
+    let mut tally = Tally::default();
+    for submission in setup.submissions.iter() {
+        let home = home_of(&submission.spec, &setup.fleet);
+        let at_home = at_home(submission, home, &setup.fleet, &setup.truth);
+        tally.used.add(&at_home.used);
+        tally.succeeded += 1;
+        tally.delays_ms.push(0);
+        tally.makespans_ms += u128::from(at_home.end.since_ms(submission.at));
+        let due = submission.spec.workflow.place.deadline_ms;
+        if due.is_some_and(|ms| submission.at.after_ms(ms) < at_home.end) {
+            tally.deadlines_missed += 1;
+        }
+    }
+    Played {
+        name: NOW_HOME.to_owned(),
+        source: "each run at once at home, on as many machines as it wants".to_owned(),
+        tally,
+    }
+}
+
+fn policy(played: &Played, base: Emissions, bound: Option<Emissions>) -> PolicyReport {
+    let tally = &played.tally;
+    let used: &Used = &tally.used;
+    let total = used.total();
+    let (open, taken) = match tally.open {
+        (0, cpus) => (cpus, tally.taken.1),
+        (gpus, _) => (gpus, tally.taken.0),
+    };
+    let has_marginal = used.marginal_unknown_microjoules == 0 && used.microjoules > 0;
+    PolicyReport {
+        name: played.name.clone(),
+        gco2e: rounded(grams(total)),
+        gco2e_marginal: has_marginal.then(|| rounded(grams(used.marginal))),
+        saved_percent: rounded(saved(base, total) * 100.0),
+        achievable_share: bound
+            .filter(|bound| *bound < base)
+            .map(|bound| rounded(saved(base, total) / saved(base, bound))),
+        kwh: rounded(kilowatt_hours(used.microjoules)),
+        transfer_gco2e: rounded(grams(used.transfer)),
+        delay_mean_h: mean(
+            tally.delays_ms.iter().map(|ms| u128::from(*ms)).sum(),
+            tally,
+        ),
+        delay_p95_h: percentile_95(&tally.delays_ms),
+        deadlines_missed: tally.deadlines_missed,
+        utilisation: (open > 0).then(|| rounded(ratio(taken, open))),
+        makespan_mean_h: mean(tally.makespans_ms, tally),
+        succeeded: tally.succeeded,
+        unfinished: tally.unfinished,
+        source: played.source.clone(),
+    }
+}
+
+/// The share of `base` that was saved; below 0 when more was emitted.
+fn saved(base: Emissions, total: Emissions) -> f64 {
+    if base == 0 {
+        return 0.0;
+    }
+    1.0 - ratio(total, base)
+}
+
+fn mean(sum_ms: u128, tally: &Tally) -> Option<f64> {
+    let runs = u32::try_from(tally.succeeded)
+        .ok()
+        .filter(|runs| *runs > 0)?;
+    let sum = u64::try_from(sum_ms).ok()?;
+    Some(rounded(hours(sum) / f64::from(runs)))
+}
+
+fn percentile_95(delays_ms: &[u64]) -> Option<f64> {
+    let mut sorted = delays_ms.to_vec();
+    sorted.sort_unstable();
+    let place = (sorted.len() * 95).div_ceil(100).checked_sub(1)?;
+    sorted.get(place).map(|ms| rounded(hours(*ms)))
+}
+
+fn hours(ms: u64) -> f64 {
+    std::time::Duration::from_millis(ms).as_secs_f64() * 1000.0 / HOUR_MS
+}
+
+/// Six decimals: more than any of it is good for, and the same text on every machine.
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
+/// What was taken of a fleet, hour by hour, as a share of what is open in the mean.
+#[must_use]
+pub fn hourly_utilisation(tally: &Tally) -> Vec<(Timestamp, f64)> {
+    let of_gpus = tally.open.0 > 0;
+    let open = if of_gpus { tally.open.0 } else { tally.open.1 };
+    let bins = u128::try_from(tally.hours.len()).unwrap_or(1).max(1);
+    let mean = (open / bins).max(1);
+    (0_u64..)
+        .zip(&tally.hours)
+        .map(|(hour, (gpus, cpus))| {
+            let taken = if of_gpus { *gpus } else { *cpus };
+            (
+                tally.begin.after_ms(hour * BIN_MS),
+                ratio(taken.into(), mean),
+            )
+        })
+        .collect()
+}

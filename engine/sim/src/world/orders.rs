@@ -1,0 +1,145 @@
+//! The brain's orders, answered at once, as a world without latencies would.
+
+use sunward_core::ids::index_of;
+use sunward_core::{
+    Dataset, Digest, FailureKind, Hasher, Input, Order, RunId, StageId, Tasks, WorkerId,
+};
+use sunward_workflows::{Reference, Scatter};
+
+use super::flights::dataset;
+use super::{World, pool_of, stopped};
+use crate::setup::SimError;
+use crate::submission::{Needs, guessed_tasks};
+
+impl World {
+    /// Answers all orders there are. Inputs are found before placements are solved, so that a
+    /// placement knows what it would move.
+    pub(super) fn answer_orders(&mut self) -> Result<(), SimError> {
+        let mut begin = std::collections::BTreeSet::new();
+        for order in std::mem::take(&mut self.orders) {
+            match order {
+                Order::Resolve { run, stage } => {
+                    if let Some((inputs, tasks)) = self.resolve(run, stage) {
+                        self.give(Input::Resolved {
+                            run,
+                            stage,
+                            answer: Ok((inputs, tasks)),
+                        })?;
+                    }
+                }
+                Order::Lookup {
+                    run,
+                    stage,
+                    first,
+                    keys,
+                } => self.give(Input::LookedUp {
+                    run,
+                    stage,
+                    first,
+                    count: u32::try_from(keys.len()).unwrap_or(u32::MAX),
+                    hits: Vec::new(),
+                })?,
+                Order::Solve { problem } => {
+                    let asks = problem.asks.iter().map(|ask| ask.id).collect();
+                    let solution = self.placer.solve(&problem);
+                    // What is promised is changed in place once nobody else looks at it.
+                    drop(problem);
+                    self.give(Input::Solved { asks, solution })?;
+                }
+                Order::Dispatch { worker, lease } => {
+                    let pool = pool_of(worker);
+                    let needs = self
+                        .state
+                        .run(lease.run)
+                        .and_then(|run| run.spec.plan.stage(lease.stage))
+                        .map(|planned| Needs::of(planned, self.setup.fleet.pools.get(pool)));
+                    if let Some(needs) = needs
+                        && let Some(worker) = self.workers.get_mut(pool)
+                    {
+                        worker.offer(lease, needs);
+                        begin.insert(pool);
+                    }
+                }
+                Order::Revoke { worker, run } => self.revoke(worker, run)?,
+                Order::Close { run, status } => {
+                    self.flights.end(run, status, self.now, &mut self.tally);
+                    self.state.archive(run);
+                }
+            }
+        }
+        for pool in begin {
+            self.start(pool);
+        }
+        Ok(())
+    }
+
+    fn revoke(&mut self, worker: WorkerId, run: RunId) -> Result<(), SimError> {
+        let pool = pool_of(worker);
+        let Some((groups, waiting)) = self.workers.get_mut(pool).map(|one| one.revoke(run)) else {
+            return Ok(());
+        };
+        let mut ends = Vec::new();
+        for group in groups {
+            self.meter(pool, &group);
+            self.report(&group, &mut ends, |_| {
+                stopped(FailureKind::Cancelled, "the run was stopped")
+            });
+        }
+        self.dropped(&waiting, &mut ends);
+        self.give(Input::Ended { worker, ends })
+    }
+
+    /// A stage's inputs, as the world knows them, and its tasks.
+    fn resolve(&self, run: RunId, id: StageId) -> Option<(Vec<Dataset>, Tasks)> {
+        let state = self.state.run(run)?;
+        let planned = state.spec.plan.stage(id)?;
+        let flight = self.flights.get(run)?;
+        let mut inputs = Vec::new();
+        for (at, (port, input)) in planned.stage.inputs.iter().enumerate() {
+            let mut whole = Dataset::default();
+            let mut outside = false;
+            for reference in &input.from {
+                match reference {
+                    Reference::Port { stage, port } => {
+                        let upstream = state.spec.plan.find(stage)?;
+                        let parts = state.gathered(upstream, port)?;
+                        whole
+                            .parts
+                            .extend(parts.into_iter().flat_map(|one| one.parts));
+                    }
+                    Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => outside = true,
+                }
+            }
+            if outside {
+                let bytes = flight.submission.bytes.input(&planned.stage.name, port);
+                let numbers = [u64::MAX, id.0.into(), index_of(at).into(), 0];
+                whole.parts.extend(dataset(&numbers, bytes).parts);
+            }
+            whole.rows = whole.parts.iter().map(|part| part.rows).sum();
+            whole.content = content(&whole);
+            inputs.push(whole);
+        }
+        let tasks = planned.tasks.clone().unwrap_or_else(|| {
+            let parts = match &planned.stage.scatter {
+                Scatter::Input { port, .. } => planned
+                    .stage
+                    .inputs
+                    .get_index_of(port)
+                    .and_then(|at| inputs.get(at))
+                    .map_or(1, |input| index_of(input.parts.len())),
+                Scatter::One | Scatter::Items(_) | Scatter::Range(_) | Scatter::Matrix(_) => 1,
+            };
+            guessed_tasks(planned, parts)
+        });
+        Some((inputs, tasks))
+    }
+}
+
+/// The digest of a dataset's parts, in order.
+fn content(dataset: &Dataset) -> Digest {
+    let mut hasher = Hasher::new("simulated dataset");
+    for part in &dataset.parts {
+        hasher.field("part", &part.digest.0);
+    }
+    hasher.finish()
+}

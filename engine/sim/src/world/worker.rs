@@ -1,0 +1,277 @@
+//! A pool's one worker: it runs what it was leased as far as its capacity goes, and queues the rest.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use sunward_core::{Lease, RunId, Timestamp};
+
+use crate::submission::Needs;
+
+/// What a pool has open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Open {
+    /// Devices.
+    pub gpus: u32,
+    /// Cores.
+    pub cpus: u32,
+}
+
+/// Tasks of one lease that began together and take equally long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Group {
+    pub(crate) lease: Lease,
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+    pub(crate) needs: Needs,
+    pub(crate) started: Timestamp,
+    pub(crate) ends: Timestamp,
+}
+
+/// Tasks that were leased and have not begun.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    lease: Lease,
+    needs: Needs,
+}
+
+/// One pool's worker.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Worker {
+    open: Open,
+    taken: Open,
+    waiting: VecDeque<Waiting>,
+    running: BTreeMap<u64, Group>,
+    begun: u64,
+}
+
+/// How long one task takes: run, stage, index, tries before; and what was expected.
+pub(crate) type Pace<'a> = &'a dyn Fn(&Lease, u32, u64) -> u64;
+
+impl Worker {
+    /// What it has open.
+    pub(crate) const fn open(&self) -> Open {
+        self.open
+    }
+
+    /// What is taken of it.
+    pub(crate) const fn taken(&self) -> Open {
+        self.taken
+    }
+
+    /// Its capacity changes; what runs goes on until [`Worker::evict`].
+    pub(crate) const fn set_open(&mut self, open: Open) {
+        self.open = open;
+    }
+
+    /// It gets a lease.
+    pub(crate) fn offer(&mut self, lease: Lease, needs: Needs) {
+        self.waiting.push_back(Waiting { lease, needs });
+    }
+
+    /// Begins what fits, in the order in which it came; what does not fit lets others pass. Gives
+    /// the numbers of the groups that began.
+    pub(crate) fn start(&mut self, now: Timestamp, pace: Pace<'_>) -> Vec<u64> {
+        let mut begun = Vec::new();
+        for mut one in std::mem::take(&mut self.waiting) {
+            let room = self.room(one.needs).min(one.lease.count);
+            if room > 0 {
+                self.begin(&one, room, now, pace, &mut begun);
+                one.lease.first += room;
+                one.lease.count -= room;
+            }
+            if one.lease.count > 0 {
+                self.waiting.push_back(one);
+            }
+        }
+        begun
+    }
+
+    /// How many tasks of this size fit now. A task never gets more than there is when the pool is
+    /// fully open, and a pool that is closed runs none.
+    fn room(&self, needs: Needs) -> u32 {
+        let cpus = self.open.cpus.saturating_sub(self.taken.cpus);
+        let gpus = self.open.gpus.saturating_sub(self.taken.gpus);
+        let by_cpus = cpus.checked_div(needs.cpus).unwrap_or(u32::MAX);
+        let by_gpus = gpus.checked_div(needs.gpus).unwrap_or(u32::MAX);
+        by_cpus.min(by_gpus)
+    }
+
+    fn begin(
+        &mut self,
+        one: &Waiting,
+        room: u32,
+        now: Timestamp,
+        pace: Pace<'_>,
+        begun: &mut Vec<u64>,
+    ) {
+        let (first, end) = (one.lease.first, one.lease.first + room);
+        let mut from = first;
+        while from < end {
+            let task_ms = pace(&one.lease, from, one.needs.task_ms);
+            let mut to = from + 1;
+            while to < end && pace(&one.lease, to, one.needs.task_ms) == task_ms {
+                to += 1;
+            }
+            self.running.insert(
+                self.begun,
+                Group {
+                    lease: one.lease,
+                    first: from,
+                    count: to - from,
+                    needs: one.needs,
+                    started: now,
+                    ends: now.after_ms(task_ms),
+                },
+            );
+            begun.push(self.begun);
+            self.begun += 1;
+            from = to;
+        }
+        self.taken.gpus += one.needs.gpus * room;
+        self.taken.cpus += one.needs.cpus * room;
+    }
+
+    /// A group that runs.
+    pub(crate) fn group(&self, number: u64) -> Option<&Group> {
+        self.running.get(&number)
+    }
+
+    /// A group's time is over; `None` when it was stopped before.
+    pub(crate) fn end(&mut self, number: u64) -> Option<Group> {
+        let group = self.running.remove(&number)?;
+        self.release(&group);
+        Some(group)
+    }
+
+    fn release(&mut self, group: &Group) {
+        self.taken.gpus -= group.needs.gpus * group.count;
+        self.taken.cpus -= group.needs.cpus * group.count;
+    }
+
+    /// Stops what is more than fits, what began last first.
+    pub(crate) fn evict(&mut self) -> Vec<Group> {
+        let mut stopped = Vec::new();
+        while self.taken.gpus > self.open.gpus || self.taken.cpus > self.open.cpus {
+            let Some(mut last) = self.running.last_entry() else {
+                return stopped;
+            };
+            let group = last.get_mut();
+            let gpus =
+                (self.taken.gpus.saturating_sub(self.open.gpus)).div_ceil(group.needs.gpus.max(1));
+            let cpus =
+                (self.taken.cpus.saturating_sub(self.open.cpus)).div_ceil(group.needs.cpus.max(1));
+            let out = gpus.max(cpus).clamp(1, group.count);
+            group.count -= out;
+            let mut gone = *group;
+            gone.first += gone.count;
+            gone.count = out;
+            if group.count == 0 {
+                last.remove();
+            }
+            self.release(&gone);
+            stopped.push(gone);
+        }
+        stopped
+    }
+
+    /// Gives everything up: what ran, as groups, is gone, and nothing waits any more.
+    pub(crate) fn lose(&mut self) -> Vec<Group> {
+        self.waiting.clear();
+        self.taken = Open::default();
+        std::mem::take(&mut self.running).into_values().collect()
+    }
+
+    /// Gives up what belongs to a run: groups that ran, and leases that waited.
+    pub(crate) fn revoke(&mut self, run: RunId) -> (Vec<Group>, Vec<Lease>) {
+        let numbers: Vec<u64> = self
+            .running
+            .iter()
+            .filter(|(_, group)| group.lease.run == run)
+            .map(|(number, _)| *number)
+            .collect();
+        let groups = numbers.into_iter().filter_map(|number| self.end(number));
+        let groups = groups.collect();
+        let (gone, kept) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(|one| one.lease.run == run);
+        self.waiting = kept;
+        (groups, gone.into_iter().map(|one| one.lease).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sunward_core::{Generation, Lease, RunId, StageId, Timestamp};
+
+    use super::{Needs, Open, Worker};
+
+    fn lease(run: u64, first: u32, count: u32) -> Lease {
+        Lease {
+            run: RunId(run),
+            stage: StageId(0),
+            first,
+            count,
+            generation: Generation(1),
+            attempt: 1,
+        }
+    }
+
+    const GPU: Needs = Needs {
+        task_ms: 1000,
+        milliwatts: 1,
+        gpus: 1,
+        cpus: 0,
+    };
+
+    fn as_expected(_: &Lease, _: u32, expected_ms: u64) -> u64 {
+        expected_ms
+    }
+
+    #[test]
+    fn what_fits_begins_and_the_rest_waits_its_turn() {
+        let mut worker = Worker::default();
+        worker.set_open(Open { gpus: 4, cpus: 0 });
+        worker.offer(lease(1, 0, 6), GPU);
+        let begun = worker.start(Timestamp(0), &as_expected);
+        assert_eq!(begun.len(), 1);
+        assert_eq!(worker.group(begun[0]).map(|group| group.count), Some(4));
+        assert!(worker.start(Timestamp(1), &as_expected).is_empty());
+        worker.end(begun[0]).unwrap();
+        let rest = worker.start(Timestamp(1000), &as_expected);
+        let rest = worker.group(rest[0]).unwrap();
+        assert_eq!((rest.first, rest.count), (4, 2));
+    }
+
+    #[test]
+    fn when_the_owner_is_back_what_began_last_leaves_first() {
+        let mut worker = Worker::default();
+        worker.set_open(Open { gpus: 4, cpus: 0 });
+        worker.offer(lease(1, 0, 2), GPU);
+        worker.start(Timestamp(0), &as_expected);
+        worker.offer(lease(2, 0, 2), GPU);
+        let late = worker.start(Timestamp(5), &as_expected);
+        worker.set_open(Open { gpus: 1, cpus: 0 });
+        let gone = worker.evict();
+        let gone: Vec<_> = gone
+            .iter()
+            .map(|one| (one.lease.run.0, one.count))
+            .collect();
+        assert_eq!(gone, [(2, 2), (1, 1)]);
+        assert!(worker.end(late[0]).is_none(), "it was stopped");
+        assert_eq!(worker.taken().gpus, 1);
+    }
+
+    #[test]
+    fn a_task_that_does_not_fit_lets_smaller_ones_pass() {
+        let mut worker = Worker::default();
+        worker.set_open(Open { gpus: 2, cpus: 0 });
+        worker.offer(lease(1, 0, 1), Needs { gpus: 3, ..GPU });
+        worker.offer(lease(2, 0, 1), GPU);
+        let begun = worker.start(Timestamp(0), &as_expected);
+        assert_eq!(
+            worker.group(begun[0]).map(|group| group.lease.run),
+            Some(RunId(2))
+        );
+        let (_, waiting) = worker.revoke(RunId(1));
+        assert_eq!(waiting, [lease(1, 0, 1)]);
+    }
+}

@@ -1,0 +1,14 @@
+//! Simulations of small worlds, told as stories.
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    unreachable_pub,
+    reason = "a test that meets the unexpected should stop there"
+)]
+
+mod same;
+mod world;
