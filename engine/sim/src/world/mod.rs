@@ -4,7 +4,7 @@ mod flights;
 mod orders;
 mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sunward_core::place::{Outlook, Placer};
@@ -83,6 +83,8 @@ pub(crate) struct World {
     flights: Flights,
     /// What the brain wants done.
     orders: Vec<Order>,
+    /// Pools in which something may begin now.
+    freed: BTreeSet<usize>,
     /// The newest outlook.
     outlook: Option<Arc<Outlook>>,
     /// Runs whose arrival was put into the queue.
@@ -110,6 +112,7 @@ impl World {
             caps: Vec::new(),
             flights: Flights::default(),
             orders: Vec::new(),
+            freed: BTreeSet::new(),
             outlook: None,
             arrived: 0,
             next_arrival: None,
@@ -322,6 +325,7 @@ impl World {
         }
         self.tally.open_until(at, worker.open(), self.now);
         worker.set_open(open);
+        self.freed.insert(at);
         let taken = worker.taken();
         if taken.gpus > open.gpus || taken.cpus > open.cpus {
             self.put(self.now.after_ms(notice_ms), Event::Evict { pool: at });
@@ -371,6 +375,9 @@ impl World {
     fn settle(&mut self) -> Result<(), SimError> {
         for _ in 0..ROUNDS {
             self.answer_orders()?;
+            for pool in std::mem::take(&mut self.freed) {
+                self.start(pool);
+            }
             let step = advance(&self.state, self.now);
             if step == Step::default() {
                 return Ok(());
@@ -419,6 +426,7 @@ impl World {
 
     /// A group's time is over: it succeeded.
     fn ended(&mut self, pool: usize, group: &Group, ends: &mut Vec<TaskEnd>) {
+        self.freed.insert(pool);
         self.meter(pool, group);
         let ports = self.flights.outputs(group, pool);
         self.report(group, ends, |index| {
@@ -430,6 +438,7 @@ impl World {
 
     /// Groups that had to leave before their time, and leases that wait here give way.
     fn evicted(&mut self, pool: usize, groups: Vec<Group>) -> Result<(), SimError> {
+        self.freed.insert(pool);
         let mut ends = Vec::new();
         for group in groups {
             self.meter(pool, &group);

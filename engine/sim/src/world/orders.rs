@@ -15,7 +15,6 @@ impl World {
     /// Answers all orders there are. Inputs are found before placements are solved, so that a
     /// placement knows what it would move.
     pub(super) fn answer_orders(&mut self) -> Result<(), SimError> {
-        let mut begin = std::collections::BTreeSet::new();
         for order in std::mem::take(&mut self.orders) {
             match order {
                 Order::Resolve { run, stage } => {
@@ -57,7 +56,7 @@ impl World {
                         && let Some(worker) = self.workers.get_mut(pool)
                     {
                         worker.offer(lease, needs);
-                        begin.insert(pool);
+                        self.freed.insert(pool);
                     }
                 }
                 Order::Revoke { worker, run } => self.revoke(worker, run)?,
@@ -67,9 +66,6 @@ impl World {
                 }
             }
         }
-        for pool in begin {
-            self.start(pool);
-        }
         Ok(())
     }
 
@@ -78,6 +74,7 @@ impl World {
         let Some((groups, waiting)) = self.workers.get_mut(pool).map(|one| one.revoke(run)) else {
             return Ok(());
         };
+        self.freed.insert(pool);
         let mut ends = Vec::new();
         for group in groups {
             self.meter(pool, &group);

@@ -1,9 +1,9 @@
 //! The same again gives the same, byte for byte; what is to come changes nothing that was.
 
 use sunward_sim::meter::{Truth, ZoneTruth};
-use sunward_sim::{Random, Report};
+use sunward_sim::{Random, Report, RunDraft};
 
-use crate::world::{BEGIN, Draft, HOUR_MS, hour, job, starts};
+use crate::world::{BEGIN, Draft, HOUR_MS, hour, job, stage, starts};
 
 /// Two zones with some weather, and a run every hour.
 fn busy(seed: u64, spoiled_after: Option<u64>) -> Draft {
@@ -96,4 +96,20 @@ fn the_account_is_the_sum_of_what_ran() {
         .sum();
     assert_eq!(played.tally.used.average, sum);
     assert!(BEGIN.0.is_multiple_of(HOUR_MS));
+}
+
+#[test]
+fn what_was_leased_begins_as_soon_as_there_is_room() {
+    let urgent = || RunDraft {
+        deadline_ms: None,
+        stages: vec![stage("work", 5, 1)],
+        ..job("DE", 1, 0)
+    };
+    let played = Draft::default()
+        .zone("DE", &[100], 2)
+        .run(0, urgent())
+        .run(0, urgent())
+        .play();
+    assert_eq!((played.tally.succeeded, played.tally.unfinished), (2, 0));
+    assert_eq!(played.tally.makespans_ms, u128::from((3 + 5) * HOUR_MS));
 }
