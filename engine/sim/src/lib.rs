@@ -28,6 +28,7 @@ pub mod setup;
 pub mod simulate;
 pub mod submission;
 pub mod tally;
+pub mod workload;
 mod world;
 
 pub use at_home::{AtHome, at_home};
@@ -41,4 +42,5 @@ pub use setup::{Contender, Opening, Setup, SimError, Sky};
 pub use simulate::{Played, simulate};
 pub use submission::{DataSizes, Submission};
 pub use tally::Tally;
+pub use workload::{Arrival, Mistakes, read_jobs, submissions};
 pub use world::Open;

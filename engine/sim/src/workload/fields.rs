@@ -1,0 +1,119 @@
+//! One record of a file, field by field; every mistake is kept with its place.
+
+use serde_json::{Map, Value};
+use sunward_core::Timestamp;
+
+use crate::scenario::moment;
+
+/// A record that is being read.
+pub(super) struct Fields<'a> {
+    /// Where it stands, for messages.
+    place: String,
+    map: &'a Map<String, Value>,
+    mistakes: &'a mut Vec<String>,
+}
+
+impl<'a> Fields<'a> {
+    /// Begins with a record; keys that nobody knows are mistakes.
+    pub(super) fn new(
+        place: String,
+        map: &'a Map<String, Value>,
+        known: &[&str],
+        mistakes: &'a mut Vec<String>,
+    ) -> Self {
+        for key in map.keys().filter(|key| !known.contains(&key.as_str())) {
+            mistakes.push(format!(
+                "{place}: unknown key '{key}'; known are {}",
+                known.join(", ")
+            ));
+        }
+        Self {
+            place,
+            map,
+            mistakes,
+        }
+    }
+
+    /// Tells a mistake in a field.
+    pub(super) fn wrong(&mut self, key: &str, what: &str) {
+        self.mistakes.push(format!("{}.{key}: {what}", self.place));
+    }
+
+    fn get(&self, key: &str) -> Option<&'a Value> {
+        self.map.get(key).filter(|value| !value.is_null())
+    }
+
+    /// A number from `least` on.
+    pub(super) fn number(&mut self, key: &str, (least, most): (f64, f64)) -> Option<f64> {
+        let value = self.get(key)?;
+        match value.as_f64() {
+            Some(number) if number >= least && number <= most => Some(number),
+            Some(_) | None => {
+                self.wrong(
+                    key,
+                    &format!("expected a number from {least} to {most}, not {value}"),
+                );
+                None
+            }
+        }
+    }
+
+    /// A whole number.
+    pub(super) fn whole(&mut self, key: &str) -> Option<u32> {
+        let value = self.get(key)?;
+        let whole = value.as_u64().and_then(|whole| u32::try_from(whole).ok());
+        if whole.is_none() {
+            self.wrong(key, &format!("expected a whole number, not {value}"));
+        }
+        whole
+    }
+
+    /// Yes or no; no when absent.
+    pub(super) fn flag(&mut self, key: &str) -> bool {
+        let Some(value) = self.get(key) else {
+            return false;
+        };
+        value.as_bool().unwrap_or_else(|| {
+            self.wrong(key, &format!("expected true or false, not {value}"));
+            false
+        })
+    }
+
+    /// Text.
+    pub(super) fn text(&mut self, key: &str) -> Option<&'a str> {
+        let value = self.get(key)?;
+        let text = value.as_str();
+        if text.is_none() {
+            self.wrong(key, &format!("expected text, not {value}"));
+        }
+        text
+    }
+
+    /// A list of texts; empty when absent.
+    pub(super) fn texts(&mut self, key: &str) -> Vec<&'a str> {
+        let Some(value) = self.get(key) else {
+            return Vec::new();
+        };
+        let texts: Option<Vec<&str>> = value
+            .as_array()
+            .and_then(|list| list.iter().map(Value::as_str).collect());
+        texts.unwrap_or_else(|| {
+            self.wrong(key, &format!("expected a list of texts, not {value}"));
+            Vec::new()
+        })
+    }
+
+    /// A moment.
+    pub(super) fn moment(&mut self, key: &str) -> Option<Timestamp> {
+        let text = self.text(key)?;
+        moment(text).map_err(|error| self.wrong(key, &error)).ok()
+    }
+
+    /// What must be there.
+    pub(super) fn needed<T>(&mut self, key: &str, value: Option<T>) -> Option<T> {
+        if value.is_none() && self.get(key).is_none() {
+            self.wrong(key, "is missing");
+        }
+        value
+    }
+}

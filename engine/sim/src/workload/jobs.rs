@@ -1,0 +1,209 @@
+//! `jobs.json`: a list of jobs, one stage each.
+//!
+//! ```json
+//! [{ "arrival": "2023-03-01T05:00:00Z", "length_h": 6, "power_kw": 3.2, "slack_h": 24, "home": "DE",
+//!    "allowed": ["DE", "NO"], "interruptible": true, "input_gb": 40, "gpus": 2 }]
+//! ```
+//! `power_kw` is IT power of the whole job; `home` and `allowed` (everywhere when absent) are zones;
+//! the job takes one device unless `gpus` says more, starts at arrival or later and ends within its
+//! length and slack; without `slack_h` it does not wait. An interruptible one may pause and move
+//! after each hour, or, where its length is no whole number of hours, after each of so many equal
+//! parts.
+
+use serde_json::Value;
+use sunward_core::Fleet;
+
+use super::fields::Fields;
+use super::{Arrival, Mistakes, zones_text};
+use crate::draft::{RunDraft, StageDraft};
+use crate::submission::milliwatts;
+
+/// Keys of a job.
+const KEYS: [&str; 9] = [
+    "arrival",
+    "length_h",
+    "power_kw",
+    "slack_h",
+    "home",
+    "allowed",
+    "interruptible",
+    "input_gb",
+    "gpus",
+];
+
+/// Milliseconds of an hour.
+const HOUR_MS: f64 = 3_600_000.0;
+
+/// Hours of ten years: no job is longer.
+const MOST_HOURS: f64 = 87_600.0;
+
+/// Reads a list of jobs for a fleet; its order does not matter.
+///
+/// # Errors
+/// All mistakes in it, with the place of each.
+pub fn read_jobs(text: &str, fleet: &Fleet, per_gb: u64) -> Result<Vec<Arrival>, Mistakes> {
+    let value: Value = serde_json::from_str(text)
+        .map_err(|error| Mistakes(vec![format!("no JSON: {error}; expected a list of jobs")]))?;
+    let Value::Array(list) = &value else {
+        let what = "expected a list of jobs, as [{ \"arrival\": …, \"length_h\": … }]";
+        return Err(Mistakes(vec![what.to_owned()]));
+    };
+    let mut mistakes = Vec::new();
+    let mut arrivals = Vec::new();
+    for (at, job) in list.iter().enumerate() {
+        let place = format!("jobs[{at}]");
+        let Value::Object(map) = job else {
+            mistakes.push(format!(
+                "{place}: expected a job, as {{ \"arrival\": … }}, not {job}"
+            ));
+            continue;
+        };
+        let fields = Fields::new(place, map, &KEYS, &mut mistakes);
+        arrivals.extend(read_job(fields, fleet, per_gb));
+    }
+    if list.is_empty() {
+        mistakes.push("the list of jobs is empty".to_owned());
+    }
+    Mistakes::check(mistakes)?;
+    arrivals.sort_by_key(|arrival: &Arrival| arrival.at);
+    Ok(arrivals)
+}
+
+fn read_job(mut fields: Fields<'_>, fleet: &Fleet, per_gb: u64) -> Option<Arrival> {
+    let at = fields.moment("arrival");
+    let length_h = fields.number("length_h", (0.001, MOST_HOURS));
+    let power_kw = fields.number("power_kw", (0.0, 1e6));
+    let slack_h = fields.number("slack_h", (0.0, MOST_HOURS));
+    let input_gb = fields.number("input_gb", (0.0, 1e9)).unwrap_or(0.0);
+    let gpus = fields.whole("gpus").unwrap_or(1);
+    let interruptible = fields.flag("interruptible");
+    let home = fields.text("home");
+    let allowed = fields.texts("allowed");
+    let zones = home.iter().map(|home| ("home", *home));
+    for (key, zone) in zones.chain(allowed.iter().map(|zone| ("allowed", *zone))) {
+        if !fleet.pools.iter().any(|pool| pool.zone == zone) {
+            let there = zones_text(fleet);
+            fields.wrong(
+                key,
+                &format!("no pool of the fleet lies in zone '{zone}'; there are {there}"),
+            );
+        }
+    }
+    let at = fields.needed("arrival", at);
+    let length_h = fields.needed("length_h", length_h);
+    let power_kw = fields.needed("power_kw", power_kw);
+    let home = fields.needed("home", home);
+    let (at, length_h, power_kw, home) = (at?, length_h?, power_kw?, home?);
+    let parts = if interruptible {
+        whole(length_h.ceil())
+    } else {
+        1
+    };
+    let parts = u32::try_from(parts).unwrap_or(1).max(1);
+    let task_ms = whole(length_h * HOUR_MS) / u64::from(parts);
+    let length_ms = task_ms * u64::from(parts);
+    let draft = RunDraft {
+        name: "job".to_owned(),
+        home: Some(home.to_owned()),
+        allowed: allowed.into_iter().map(str::to_owned).collect(),
+        deadline_ms: slack_h.map(|slack| length_ms + whole(slack * HOUR_MS)),
+        transfer_milliwatt_hours_per_gb: per_gb,
+        stages: vec![StageDraft {
+            name: "job".to_owned(),
+            tasks: parts,
+            width: (parts > 1).then_some(1),
+            task_ms,
+            milliwatts: milliwatts(power_kw * 1000.0),
+            gpus,
+            cpus: 1,
+            input_bytes: whole(input_gb * 1e9),
+            ..StageDraft::default()
+        }],
+        ..RunDraft::default()
+    };
+    Some(Arrival { at, draft })
+}
+
+/// The nearest whole number of something that is known to be within bounds.
+fn whole(value: f64) -> u64 {
+    format!("{value:.0}").parse().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use sunward_core::{Fleet, Pool};
+
+    use super::read_jobs;
+
+    fn fleet() -> Fleet {
+        let pool = |zone: &str| Pool {
+            zone: zone.into(),
+            ..Pool::default()
+        };
+        Fleet {
+            pools: vec![pool("DE"), pool("NO")],
+        }
+    }
+
+    #[test]
+    fn a_job_is_one_stage_and_an_interruptible_one_has_a_part_an_hour() {
+        let text = r#"[
+            {"arrival":"2023-03-01T06:00:00Z","length_h":6,"power_kw":3.2,"slack_h":24,"home":"DE",
+             "allowed":["DE","NO"],"interruptible":true,"input_gb":40},
+            {"arrival":"2023-03-01T05:00:00Z","length_h":1.5,"power_kw":0.7,"home":"NO","gpus":4}
+        ]"#;
+        let jobs = read_jobs(text, &fleet(), 2000).unwrap();
+        let [first, second] = jobs.as_slice() else {
+            panic!("two jobs, the earlier one first");
+        };
+        let stage = &first.draft.stages[0];
+        assert_eq!(
+            (stage.task_ms, stage.gpus, stage.milliwatts),
+            (5_400_000, 4, 700_000)
+        );
+        assert_eq!(first.draft.deadline_ms, None);
+        let stage = &second.draft.stages[0];
+        assert_eq!(
+            (stage.tasks, stage.width, stage.task_ms),
+            (6, Some(1), 3_600_000)
+        );
+        assert_eq!(stage.input_bytes, 40_000_000_000);
+        assert_eq!(second.draft.deadline_ms, Some(30 * 3_600_000));
+    }
+
+    #[test]
+    fn all_mistakes_are_told_with_their_places() {
+        let text = r#"[
+            {"arrival":"tomorrow","length_h":-1,"power_kw":"3","slack_h":24,"home":"SE","lenght_h":3},
+            {"length_h":2,"interruptible":"yes","allowed":"DE","gpus":1.5},
+            7
+        ]"#;
+        let mistakes = read_jobs(text, &fleet(), 2000).unwrap_err();
+        insta::assert_snapshot!(mistakes, @r#"
+        jobs[0]: unknown key 'lenght_h'; known are arrival, length_h, power_kw, slack_h, home, allowed, interruptible, input_gb, gpus
+        jobs[0].arrival: 'tomorrow' is no time; expected one as 2023-03-01T05:00Z
+        jobs[0].length_h: expected a number from 0.001 to 87600, not -1
+        jobs[0].power_kw: expected a number from 0 to 1000000, not "3"
+        jobs[0].home: no pool of the fleet lies in zone 'SE'; there are DE, NO
+        jobs[1].gpus: expected a whole number, not 1.5
+        jobs[1].interruptible: expected true or false, not "yes"
+        jobs[1].allowed: expected a list of texts, not "DE"
+        jobs[1].arrival: is missing
+        jobs[1].power_kw: is missing
+        jobs[1].home: is missing
+        jobs[2]: expected a job, as { "arrival": … }, not 7
+        "#);
+        assert!(
+            read_jobs("[]", &fleet(), 0)
+                .unwrap_err()
+                .to_string()
+                .contains("empty")
+        );
+        assert!(
+            read_jobs("{}", &fleet(), 0)
+                .unwrap_err()
+                .to_string()
+                .contains("a list of jobs")
+        );
+    }
+}
