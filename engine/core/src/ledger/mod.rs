@@ -1,12 +1,30 @@
-//! What a stage's attempts took, summed in integers.
+//! What attempts took, in integers: energy by place and time, and what it came to in carbon.
+//!
+//! Energy is metered once and never changes; intensities become surer with time. So a [`Ledger`]
+//! keeps energy alone, by pool and quarter of an hour, [`Intensities`] what is known of the grids, and
+//! an [`Account`] is derived from both whenever it is asked for: restating is asking again.
+
+mod account;
+mod carbon;
+mod intensities;
+mod quarters;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use account::Account;
+pub use carbon::Carbon;
+pub use intensities::{Actuals, Certainty, Intensities, Known};
+pub use quarters::{QUARTER_MS, Quarter, Quarters, split};
+
 use crate::attempt::AttemptStatus;
+use crate::ids::Timestamp;
 use crate::input::Energy;
+use crate::pool::PoolId;
 
 /// Sums over the attempts of a stage; failed and stopped ones count too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     /// Attempts that ended with an outcome.
     pub attempts: u64,
@@ -28,6 +46,31 @@ pub struct Ledger {
     pub first_started_ms: u64,
     /// When the last attempt ended, milliseconds since the epoch.
     pub last_ended_ms: u64,
+    /// Of the energy, what failed and stopped attempts used, in millijoules.
+    pub failed_millijoules: u64,
+    /// The energy by pool and quarter of an hour.
+    pub quarters: Quarters,
+    /// The counterfactual: the same energy at home, as early as it was ready.
+    pub at_home: Quarters,
+    /// Inputs that were moved between pools.
+    pub transfers: Vec<Transfer>,
+    /// Time that devices were held, summed over devices, in milliseconds by pool.
+    pub gpu_ms: BTreeMap<PoolId, u64>,
+}
+
+/// Inputs of a stage that were moved from one pool to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// From where.
+    pub from: PoolId,
+    /// To where.
+    pub to: PoolId,
+    /// When.
+    pub quarter: Quarter,
+    /// How much.
+    pub bytes: u64,
+    /// What that took, in millijoules.
+    pub millijoules: u64,
 }
 
 /// What one attempt took.
@@ -37,6 +80,17 @@ pub(crate) struct Spent {
     pub(crate) wall_us: u64,
     pub(crate) cpu_us: u64,
     pub(crate) energy: Energy,
+}
+
+/// Where attempts ran, and where they would have run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Whereabouts {
+    pub(crate) pool: PoolId,
+    pub(crate) home: PoolId,
+    /// How long they waited for power rather than for room.
+    pub(crate) deferred_ms: u64,
+    /// Devices of each.
+    pub(crate) gpus: u32,
 }
 
 /// One attempt that ended with an outcome, for timelines.
@@ -55,6 +109,34 @@ pub struct AttemptRecord {
 }
 
 impl Ledger {
+    /// All energy that is known, in millijoules.
+    #[must_use]
+    pub const fn millijoules(&self) -> u64 {
+        self.measured_millijoules
+            .saturating_add(self.modelled_millijoules)
+    }
+
+    /// Adds where and when the energy of so many equal attempts was used.
+    pub(crate) fn locate(&mut self, spent: Spent, count: u64, at: Whereabouts) {
+        let held_ms = (spent.wall_us / 1000)
+            .saturating_mul(u64::from(at.gpus))
+            .saturating_mul(count);
+        if held_ms > 0 {
+            let sum = self.gpu_ms.entry(at.pool).or_default();
+            *sum = sum.saturating_add(held_ms);
+        }
+        let millijoules = match spent.energy {
+            Energy::Measured { millijoules } | Energy::Modelled { millijoules } => millijoules,
+            Energy::Missing => return,
+        };
+        let began = Timestamp(spent.started_ms);
+        self.quarters
+            .add(at.pool, began, spent.wall_us, millijoules, count);
+        let ready = Timestamp(spent.started_ms.saturating_sub(at.deferred_ms));
+        self.at_home
+            .add(at.home, ready, spent.wall_us, millijoules, count);
+    }
+
     /// Adds one attempt.
     pub(crate) fn add(&mut self, spent: Spent) {
         self.attempts += 1;
@@ -92,6 +174,16 @@ impl Ledger {
             .modelled_millijoules
             .saturating_add(other.modelled_millijoules);
         self.missing_energy += other.missing_energy;
+        self.failed_millijoules = self
+            .failed_millijoules
+            .saturating_add(other.failed_millijoules);
+        self.quarters.merge(&other.quarters);
+        self.at_home.merge(&other.at_home);
+        self.transfers.extend_from_slice(&other.transfers);
+        for (pool, gpu_ms) in &other.gpu_ms {
+            let sum = self.gpu_ms.entry(*pool).or_default();
+            *sum = sum.saturating_add(*gpu_ms);
+        }
         if other.attempts > 0
             && (self.first_started_ms == 0 || other.first_started_ms < self.first_started_ms)
         {
