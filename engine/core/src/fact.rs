@@ -8,6 +8,7 @@ use crate::dataset::{Dataset, TaskResult};
 use crate::failure::Failure;
 use crate::ids::{Generation, RunId, StageId, Timestamp, WorkerId};
 use crate::input::{Capacity, Energy};
+use crate::ledger::{Actuals, Overrun};
 use crate::order::Lease;
 use crate::place::{AskId, Outlook, Placement, Taken};
 use crate::plan::{RunSpec, Tasks};
@@ -64,6 +65,8 @@ pub enum Fact {
         inputs: Vec<Dataset>,
         /// Its tasks.
         tasks: Tasks,
+        /// When: from now on it could run.
+        at: Timestamp,
     },
     /// A stage cannot start: its inputs could not be resolved, or its condition not be evaluated.
     Unresolvable {
@@ -259,6 +262,21 @@ pub enum Fact {
         stage: StageId,
         /// When.
         at: Timestamp,
+    },
+    /// This was measured of a grid: what was foreseen of it is restated.
+    ActualsKnown {
+        /// One zone's.
+        actuals: Actuals,
+    },
+    /// A run used more than its budget allows: what runs ends, nothing new begins, until it is
+    /// resumed with a larger one.
+    BudgetExceeded {
+        /// Which.
+        run: RunId,
+        /// When.
+        at: Timestamp,
+        /// By what.
+        overrun: Overrun,
     },
     /// A stage is ready at another time than its placement was made for: it, and what of its run has
     /// not begun, is to be placed again.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::{Dataset, TaskResult};
 use crate::failure::Failure;
 use crate::ids::{Generation, RunId, StageId, TaskId, WorkerId};
+use crate::ledger::Actuals;
 use crate::place::{AskId, Outlook, Solution};
 use crate::plan::{RunSpec, Tasks};
 use crate::pool::{Fleet, PoolId};
@@ -52,6 +53,11 @@ pub enum Input {
     Outlook {
         /// All of it.
         outlook: Arc<Outlook>,
+    },
+    /// What was measured of a grid, once it is published.
+    Actuals {
+        /// One zone's.
+        actuals: Actuals,
     },
     /// The answer to [`crate::Order::Solve`].
     Solved {

@@ -60,7 +60,10 @@ pub use illegal::Illegal;
 pub use ingredient::{Ingredient, IngredientValue, diff_ingredients, ingredients};
 pub use input::{Capacity, Energy, Input, Outcome, TaskEnd};
 pub use key::{TaskKeys, task_key};
-pub use ledger::{AttemptRecord, Ledger};
+pub use ledger::{
+    Account, Actuals, AttemptRecord, Budgeted, Carbon, Certainty, Intensities, Ledger, Overrun,
+    Quarter,
+};
 pub use order::{Lease, Order, Step};
 pub use plan::{Placing, Plan, PlannedStage, Reads, RunSpec, Tasks};
 pub use planning::{PlanError, Selection, Surroundings, plan};

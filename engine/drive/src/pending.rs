@@ -64,6 +64,8 @@ fn weight_of(fact: &Fact) -> usize {
         | Fact::Placed { .. }
         | Fact::Solved
         | Fact::StartCame { .. }
+        | Fact::ActualsKnown { .. }
+        | Fact::BudgetExceeded { .. }
         | Fact::PlacementLapsed { .. } => 1,
     }
     .max(1)

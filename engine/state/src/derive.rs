@@ -85,7 +85,9 @@ pub fn run_change(fact: &Fact) -> Option<RunChange<'_>> {
         | Fact::Placed { .. }
         | Fact::Solved
         | Fact::StartCame { .. }
-        | Fact::PlacementLapsed { .. } => None,
+        | Fact::PlacementLapsed { .. }
+        | Fact::ActualsKnown { .. }
+        | Fact::BudgetExceeded { .. } => None,
     }
 }
 
@@ -112,7 +114,8 @@ pub const fn run_of(fact: &Fact) -> Option<RunId> {
         | Fact::RunEnded { run, .. }
         | Fact::Placed { run, .. }
         | Fact::StartCame { run, .. }
-        | Fact::PlacementLapsed { run, .. } => Some(*run),
+        | Fact::PlacementLapsed { run, .. }
+        | Fact::BudgetExceeded { run, .. } => Some(*run),
         Fact::Leased { lease, .. } => Some(lease.run),
         Fact::EngineStarted { .. }
         | Fact::WorkerJoined { .. }
@@ -120,6 +123,7 @@ pub const fn run_of(fact: &Fact) -> Option<RunId> {
         | Fact::WorkerCapacity { .. }
         | Fact::FleetKnown { .. }
         | Fact::OutlookKnown { .. }
+        | Fact::ActualsKnown { .. }
         | Fact::SolveRequested { .. }
         | Fact::Solved => None,
     }

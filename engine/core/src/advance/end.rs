@@ -12,8 +12,10 @@ pub(super) fn end(run: &RunState, now: Timestamp, step: &mut Step) {
         Some(Stopping::Cancel) if run.active_tasks == 0 => RunStatus::Cancelled,
         Some(Stopping::Interrupt) if run.open_stages == 0 => run.outcome(),
         Some(Stopping::Interrupt) if run.active_tasks == 0 => RunStatus::Interrupted,
+        Some(Stopping::Hold) if run.open_stages == 0 => run.outcome(),
+        Some(Stopping::Hold) if run.active_tasks == 0 => RunStatus::Held,
         None if run.open_stages == 0 => run.outcome(),
-        Some(Stopping::Cancel | Stopping::Interrupt) | None => return,
+        Some(Stopping::Cancel | Stopping::Interrupt | Stopping::Hold) | None => return,
     };
     step.facts.push(Fact::RunEnded {
         run: run.id,

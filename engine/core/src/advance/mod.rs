@@ -2,6 +2,7 @@
 //! are leased, runs end.
 
 mod end;
+mod hold;
 mod lease;
 mod lookup;
 mod share;
@@ -20,8 +21,15 @@ use crate::state::{RunState, State};
 pub fn advance(state: &State, now: Timestamp) -> Step {
     let mut step = Step::default();
     for run in going_on(state) {
+        hold::hold(state, run, now, &mut step);
+    }
+    // Nothing more of a run that is to be held is leased in the same step.
+    if !step.facts.is_empty() {
+        return step;
+    }
+    for run in going_on(state) {
         wake::wake(run, now, &mut step);
-        unblock::unblock(run, &mut step);
+        unblock::unblock(run, now, &mut step);
         share::share(run, &mut step);
         lookup::look_up(run, &mut step);
     }

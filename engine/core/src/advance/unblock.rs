@@ -8,7 +8,7 @@ use sunward_workflows::{Reference, Scope, Value};
 use crate::decide::left_out;
 use crate::fact::{Fact, SkipReason};
 use crate::failure::{Failure, FailureKind};
-use crate::ids::StageId;
+use crate::ids::{StageId, Timestamp};
 use crate::order::{Order, Step};
 use crate::plan::PlannedStage;
 use crate::state::RunState;
@@ -18,13 +18,13 @@ use crate::state::stage::{Phase, StageEnd, looks_up};
 const BATCH: usize = 1024;
 
 /// Takes up stages that wait for nothing more.
-pub(super) fn unblock(run: &RunState, step: &mut Step) {
+pub(super) fn unblock(run: &RunState, now: Timestamp, step: &mut Step) {
     for &id in run.unblocked.iter().take(BATCH) {
-        take_up(run, id, step);
+        take_up(run, id, now, step);
     }
 }
 
-fn take_up(run: &RunState, id: StageId, step: &mut Step) {
+fn take_up(run: &RunState, id: StageId, now: Timestamp, step: &mut Step) {
     let Some((planned, stage)) = run.get(id) else {
         return;
     };
@@ -68,6 +68,7 @@ fn take_up(run: &RunState, id: StageId, step: &mut Step) {
             stage: id,
             inputs: Vec::new(),
             tasks: tasks.clone(),
+            at: now,
         }),
         Some(_) | None => {
             step.facts.push(Fact::ResolveRequested {

@@ -1,5 +1,6 @@
 //! Facts become state. The only thing that changes it, in a live engine and in recovery alike.
 
+mod energy;
 mod place;
 mod runs;
 mod stages;
@@ -34,7 +35,12 @@ pub fn apply(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
             stage,
             inputs,
             tasks,
-        } => stages::resolved(get(state, *run)?, *stage, inputs, tasks),
+            at,
+        } => {
+            let run = get(state, *run)?;
+            run.stage_mut(*stage)?.ready_at = *at;
+            stages::resolved(run, *stage, inputs, tasks)
+        }
         Fact::Unresolvable {
             run,
             stage,
@@ -80,7 +86,15 @@ pub fn apply(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
         Fact::WorkerCapacity { worker, capacity } => workers::capacity(state, *worker, *capacity),
         Fact::WorkerLost { worker } => workers::lost(state, *worker),
         Fact::FleetKnown { fleet } => place::fleet_known(state, fleet),
-        Fact::OutlookKnown { outlook } => place::outlook_known(state, outlook),
+        Fact::OutlookKnown { outlook } => {
+            energy::foreseen(state, outlook);
+            place::outlook_known(state, outlook)
+        }
+        Fact::ActualsKnown { actuals } => {
+            state.intensities.learn(actuals);
+            Ok(())
+        }
+        Fact::BudgetExceeded { run, overrun, .. } => runs::budget_exceeded(state, *run, *overrun),
         Fact::SolveRequested { asks, .. } => place::solve_requested(state, asks),
         Fact::Placed {
             run,

@@ -6,6 +6,7 @@ use super::get;
 use crate::fact::{RunStatus, SkipReason};
 use crate::ids::{RunId, StageId, Timestamp, place};
 use crate::illegal::Illegal;
+use crate::ledger::Overrun;
 use crate::plan::RunSpec;
 use crate::ranges::Ranges;
 use crate::state::run::Stopping;
@@ -45,6 +46,7 @@ pub(super) fn resumed(state: &mut State, run: RunId, spec: &Arc<RunSpec>) -> Res
         });
     }
     one.spec = Arc::clone(spec);
+    one.overrun = None;
     one.status = RunStatus::Running;
     one.ended_at = None;
     one.stopping = None;
@@ -237,8 +239,30 @@ pub(super) fn interrupt_requested(state: &mut State, run: RunId) -> Result<(), I
             what: "interrupted",
         });
     }
+    match one.stopping {
+        None | Some(Stopping::Hold) => one.stopping = Some(Stopping::Interrupt),
+        Some(Stopping::Cancel | Stopping::Interrupt) => {}
+    }
+    Ok(())
+}
+
+/// A run is over its budget.
+pub(super) fn budget_exceeded(
+    state: &mut State,
+    run: RunId,
+    overrun: Overrun,
+) -> Result<(), Illegal> {
+    let one = get(state, run)?;
+    if one.status != RunStatus::Running {
+        return Err(Illegal::Run {
+            run,
+            status: one.status,
+            what: "held",
+        });
+    }
+    one.overrun = Some(overrun);
     if one.stopping.is_none() {
-        one.stopping = Some(Stopping::Interrupt);
+        one.stopping = Some(Stopping::Hold);
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::energy::{self, Together};
 use super::get;
 use super::runs::release;
 use crate::attempt::{AttemptEvent, AttemptStatus};
@@ -124,19 +125,23 @@ pub(super) fn finished(
     let mut freed = Freed::default();
     let run = get(state, id)?;
     let shares = run.at(stage)?.1.shares;
+    let mut together: Vec<Together> = Vec::new();
     for success in successes {
         let index = success.index;
-        freed.one(current(run, stage, index, success.generation)?);
+        let holder = current(run, stage, index, success.generation)?;
+        freed.one(holder);
         run.shift(stage, index, TaskEvent::Succeed)?;
         run.keep_pace(success.wall_us);
         let one = run.stage_mut(stage)?;
         one.results.put(index, &success.result);
-        one.ledger.add(Spent {
+        let spent = Spent {
             started_ms: success.started_ms,
             wall_us: success.wall_us,
             cpu_us: success.cpu_us,
             energy: success.energy,
-        });
+        };
+        one.ledger.add(spent);
+        energy::join(&mut together, WorkerId(holder), spent);
         let status = AttemptStatus::ended(true, AttemptEvent::Succeed).unwrap_or_default();
         record(
             run,
@@ -154,6 +159,7 @@ pub(super) fn finished(
         }
     }
     run.settle(stage);
+    energy::locate(state, id, stage, &together);
     freed.give_back(state, id, stage);
     Ok(())
 }
@@ -178,7 +184,8 @@ pub(super) fn failed(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
     let (stage, index) = (*stage, *index);
     let mut freed = Freed::default();
     let run = get(state, *id)?;
-    freed.one(current(run, stage, index, *generation)?);
+    let holder = current(run, stage, index, *generation)?;
+    freed.one(holder);
     let stopping = run.stopping.is_some();
     let preempted = failure.kind == FailureKind::Preempted;
     let stopped = failure.kind == FailureKind::Cancelled && (stopping || retry_at.is_some());
@@ -190,12 +197,14 @@ pub(super) fn failed(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
     run.shift(stage, index, event)?;
     run.keep_pace(*wall_us);
     let one = run.stage_mut(stage)?;
-    one.ledger.add(Spent {
+    let spent = Spent {
         started_ms: *started_ms,
         wall_us: *wall_us,
         cpu_us: *cpu_us,
         energy: *energy,
-    });
+    };
+    one.ledger.add(spent);
+    one.ledger.waste(spent);
     if preempted {
         one.ledger.lost_attempts += 1;
     } else if !stopped {
@@ -247,6 +256,7 @@ pub(super) fn failed(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
         },
     )?;
     run.settle(stage);
+    energy::locate(state, *id, stage, &[(WorkerId(holder), spent, 1)]);
     freed.give_back(state, *id, stage);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::dataset::{Dataset, TaskResult};
 use crate::fact::Fact;
 use crate::failure::{Failure, FailureKind};
-use crate::ids::{RunId, StageId, index_of};
+use crate::ids::{RunId, StageId, Timestamp, index_of};
 use crate::order::Step;
 use crate::plan::Tasks;
 use crate::state::State;
@@ -12,6 +12,7 @@ use crate::state::stage::Phase;
 /// A stage's inputs and tasks were found, or not.
 pub(super) fn resolved(
     state: &State,
+    now: Timestamp,
     run: RunId,
     id: StageId,
     answer: Result<(Vec<Dataset>, Tasks), Failure>,
@@ -29,6 +30,7 @@ pub(super) fn resolved(
             stage: id,
             inputs,
             tasks,
+            at: now,
         },
         Ok((inputs, _)) => Fact::Unresolvable {
             run,

@@ -140,11 +140,11 @@ fn failed(state: &State, now: Timestamp, end: &TaskEnd, failure: &Failure) -> Op
     let retry_at = match (run.stopping, failure.kind) {
         (Some(Stopping::Cancel), _) => None,
         // Stopped by the engine, or by a worker that leaves: it goes on as if it had not begun.
-        (Some(Stopping::Interrupt), FailureKind::Cancelled)
-        | (Some(Stopping::Interrupt) | None, FailureKind::Preempted) => Some(now),
+        (Some(Stopping::Interrupt | Stopping::Hold), FailureKind::Cancelled)
+        | (Some(Stopping::Interrupt | Stopping::Hold) | None, FailureKind::Preempted) => Some(now),
         (None, FailureKind::Cancelled) => (!is_hopeless(state, end.task)).then_some(now),
         (
-            Some(Stopping::Interrupt) | None,
+            Some(Stopping::Interrupt | Stopping::Hold) | None,
             FailureKind::Exit(_)
             | FailureKind::Signal(_)
             | FailureKind::Timeout

@@ -9,6 +9,7 @@ mod workers;
 
 pub(crate) use answers::left_out;
 
+use crate::fact::Fact;
 use crate::ids::Timestamp;
 use crate::input::Input;
 use crate::order::Step;
@@ -33,10 +34,14 @@ pub fn decide(state: &State, now: Timestamp, input: Input) -> Step {
         Input::WorkerCapacity { worker, capacity } => workers::capacity(state, worker, capacity),
         Input::Fleet { fleet } => place::fleet(state, fleet),
         Input::Outlook { outlook } => place::outlook(state, outlook),
+        Input::Actuals { actuals } => Step {
+            facts: vec![Fact::ActualsKnown { actuals }],
+            orders: Vec::new(),
+        },
         Input::Solved { asks, solution } => place::solved(state, now, &asks, solution),
         Input::WorkerLost { worker } => workers::lost(state, worker),
         Input::Ended { worker: _, ends } => ended::ended(state, now, ends),
-        Input::Resolved { run, stage, answer } => answers::resolved(state, run, stage, answer),
+        Input::Resolved { run, stage, answer } => answers::resolved(state, now, run, stage, answer),
         Input::LookedUp {
             run,
             stage,

@@ -5,6 +5,7 @@
 //! an [`Account`] is derived from both whenever it is asked for: restating is asking again.
 
 mod account;
+mod budget;
 mod carbon;
 mod intensities;
 mod quarters;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use account::Account;
+pub use budget::{Budgeted, Overrun};
 pub use carbon::Carbon;
 pub use intensities::{Actuals, Certainty, Intensities, Known};
 pub use quarters::{QUARTER_MS, Quarter, Quarters, split};
@@ -135,6 +137,13 @@ impl Ledger {
         let ready = Timestamp(spent.started_ms.saturating_sub(at.deferred_ms));
         self.at_home
             .add(at.home, ready, spent.wall_us, millijoules, count);
+    }
+
+    /// The energy of an attempt was spent in vain.
+    pub(crate) const fn waste(&mut self, spent: Spent) {
+        if let Energy::Measured { millijoules } | Energy::Modelled { millijoules } = spent.energy {
+            self.failed_millijoules = self.failed_millijoules.saturating_add(millijoules);
+        }
     }
 
     /// Adds one attempt.

@@ -20,6 +20,7 @@ use agenda::Agenda;
 use crate::fact::RunStatus;
 use crate::ids::{RunId, StageId, Timestamp, WorkerId};
 use crate::input::Capacity;
+use crate::ledger::{Account, Intensities};
 use crate::place::Outlook;
 use crate::pool::{Fleet, PoolId};
 
@@ -33,6 +34,8 @@ pub struct State {
     pub(crate) active: BTreeSet<RunId>,
     pub(crate) workers: BTreeMap<WorkerId, Worker>,
     pub(crate) agenda: Agenda,
+    /// What is known of the grids since the oldest run that goes on was submitted.
+    pub(crate) intensities: Intensities,
 }
 
 /// A worker that is there.
@@ -104,6 +107,38 @@ impl State {
     #[must_use]
     pub fn outlook(&self) -> Option<&Outlook> {
         self.agenda.outlook.as_deref()
+    }
+
+    /// What is known of the grids in the time of the runs that go on.
+    #[must_use]
+    pub const fn intensities(&self) -> &Intensities {
+        &self.intensities
+    }
+
+    /// What a stage of a run came to in carbon, as far as the grids are known by now.
+    #[must_use]
+    pub fn stage_account(&self, run: RunId, stage: StageId) -> Account {
+        let ledger = self.runs.get(&run).and_then(|run| run.get(stage));
+        let nowhere = Fleet::default();
+        let fleet = self.fleet().unwrap_or(&nowhere);
+        ledger.map_or_else(Account::default, |(_, stage)| {
+            Account::of(&stage.ledger, fleet, &self.intensities)
+        })
+    }
+
+    /// What a run came to in carbon, as far as the grids are known by now.
+    #[must_use]
+    pub fn account(&self, run: RunId) -> Account {
+        let mut sum = Account::default();
+        for stage in self.runs.get(&run).into_iter().flat_map(RunState::ids) {
+            sum.merge(&self.stage_account(run, stage));
+        }
+        sum
+    }
+
+    /// What was measured of grids elsewhere restates what is known here; the facts stay as they are.
+    pub fn restate(&mut self, known: &Intensities) {
+        self.intensities.restate(known);
     }
 
     /// The pool of a worker that is there.

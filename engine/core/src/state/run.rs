@@ -11,6 +11,7 @@ use crate::fact::{RunStatus, SkipReason};
 use crate::ids::{RunId, StageId, TaskId, Timestamp, index_of, place};
 use crate::illegal::Illegal;
 use crate::key::TaskKeys;
+use crate::ledger::Overrun;
 use crate::plan::{Plan, PlannedStage, RunSpec};
 use crate::task::{TaskEvent, TaskStatus};
 
@@ -21,6 +22,8 @@ pub(crate) enum Stopping {
     Cancel,
     /// The engine stops.
     Interrupt,
+    /// It is over budget: what runs ends, nothing new begins.
+    Hold,
 }
 
 /// One run.
@@ -60,6 +63,8 @@ pub struct RunState {
     /// Tasks that wait for another try.
     pub(crate) backoffs: BTreeSet<(Timestamp, StageId, u32)>,
     pub(crate) sharing: Sharing,
+    /// By what it went over its budget last.
+    pub(crate) overrun: Option<Overrun>,
 }
 
 impl RunState {
@@ -99,6 +104,7 @@ impl RunState {
             leasable: BTreeSet::new(),
             backoffs: BTreeSet::new(),
             sharing: Sharing::default(),
+            overrun: None,
             spec,
         };
         for at in needed(&run.spec.plan) {

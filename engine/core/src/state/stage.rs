@@ -119,6 +119,8 @@ pub(crate) struct StageState {
     pub(crate) attempts: Vec<AttemptRecord>,
     /// Why it could not start.
     pub(crate) unresolvable: Option<Failure>,
+    /// Since when it could run.
+    pub(crate) ready_at: Timestamp,
     /// Where and when it goes, once that is decided.
     pub(crate) placed: Option<Box<Placed>>,
 }
@@ -152,6 +154,17 @@ impl StageState {
     /// How many tasks it has; 0 until they are known.
     pub(crate) fn count(&self) -> u32 {
         crate::ids::index_of(self.status.len())
+    }
+
+    /// How long an attempt that began then had waited for power rather than for room: until the
+    /// latest segment that had come, from when the stage was ready.
+    pub(crate) fn deferred_ms(&self, began: Timestamp) -> u64 {
+        let segments = self.placed.iter().flat_map(|one| &one.placement.segments);
+        let starts = segments.map(|segment| segment.start);
+        starts
+            .filter(|start| *start <= began)
+            .max()
+            .map_or(0, |start| start.since_ms(self.ready_at))
     }
 
     /// How a task stands.

@@ -8,7 +8,7 @@ use crate::dataset::{Dataset, TaskResult};
 use crate::fact::{RunStatus, SkipReason};
 use crate::failure::Failure;
 use crate::ids::{StageId, index_of};
-use crate::ledger::{AttemptRecord, Ledger};
+use crate::ledger::{AttemptRecord, Ledger, Overrun};
 use crate::plan::{PlannedStage, Tasks};
 use crate::task::{Counts, TaskStatus};
 
@@ -33,10 +33,13 @@ impl RunState {
         }
     }
 
-    /// Whether nothing more of it is leased, because a user or the engine stops it.
+    /// Whether nothing more of it is leased, because a user or the engine stops it, or its budget is used up.
     #[must_use]
     pub const fn is_stopping(&self) -> bool {
-        matches!(self.stopping, Some(Stopping::Cancel | Stopping::Interrupt))
+        matches!(
+            self.stopping,
+            Some(Stopping::Cancel | Stopping::Interrupt | Stopping::Hold)
+        )
     }
 
     /// One stage.
@@ -90,6 +93,12 @@ impl RunState {
                 | sunward_workflows::Reference::Path(_)
                 | sunward_workflows::Reference::Url(_) => None,
             })
+    }
+
+    /// By what it went over its budget, if it is held for that.
+    #[must_use]
+    pub const fn overrun(&self) -> Option<Overrun> {
+        self.overrun
     }
 
     /// What all its attempts took.

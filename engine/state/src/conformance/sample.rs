@@ -81,6 +81,7 @@ pub fn resolved(run: u64) -> Fact {
         stage: StageId(0),
         inputs: Vec::new(),
         tasks: Tasks::Range(4),
+        at: Timestamp(run * 10 + 1),
     }
 }
 

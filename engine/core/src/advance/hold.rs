@@ -1,0 +1,24 @@
+//! Runs that used more than their budget allows are held.
+
+use crate::fact::Fact;
+use crate::ids::Timestamp;
+use crate::ledger::Overrun;
+use crate::order::Step;
+use crate::state::{RunState, State};
+
+/// Holds a run that is over its budget. What runs of it goes on to its end: it is
+/// paid for either way, and its result is worth more than half of it.
+pub(super) fn hold(state: &State, run: &RunState, now: Timestamp, step: &mut Step) {
+    let budget = &run.spec.workflow.budget;
+    if (budget.gco2e.is_none() && budget.kwh.is_none()) || run.open_stages == 0 {
+        return;
+    }
+    let Some(overrun) = Overrun::of_account(budget, &state.account(run.id)) else {
+        return;
+    };
+    step.facts.push(Fact::BudgetExceeded {
+        run: run.id,
+        at: now,
+        overrun,
+    });
+}

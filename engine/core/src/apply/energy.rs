@@ -1,0 +1,69 @@
+//! Where and when energy was used, and what is known of the grids there.
+
+use crate::estimate;
+use crate::ids::{RunId, StageId, Timestamp, WorkerId};
+use crate::ledger::{Spent, Whereabouts};
+use crate::place::Outlook;
+use crate::pool::Fleet;
+use crate::state::State;
+
+/// How long what an outlook says may have to do for the ledger, in milliseconds: outlooks come each
+/// hour, and one that a provider fails to give is made up for within a working day.
+const STANDS_MS: u64 = 8 * 3_600_000;
+
+/// Equal attempts that ended together: how many, and by which worker.
+pub(super) type Together = (WorkerId, Spent, u64);
+
+/// Adds an attempt to those that ended together with it.
+pub(super) fn join(together: &mut Vec<Together>, worker: WorkerId, spent: Spent) {
+    match together.last_mut() {
+        Some((last, equal, count)) if *last == worker && *equal == spent => *count += 1,
+        Some(_) | None => together.push((worker, spent, 1)),
+    }
+}
+
+/// Writes down where and when attempts of a stage used their energy.
+pub(super) fn locate(state: &mut State, run: RunId, id: StageId, together: &[Together]) {
+    let State {
+        runs,
+        workers,
+        agenda,
+        ..
+    } = state;
+    let Some(run) = runs.get_mut(&run) else {
+        return;
+    };
+    let nowhere = Fleet::default();
+    let fleet = agenda.fleet.as_deref();
+    let spec = std::sync::Arc::clone(&run.spec);
+    let (Some(planned), Ok(stage)) = (spec.plan.stage(id), run.stage_mut(id)) else {
+        return;
+    };
+    let home = estimate::home(fleet.unwrap_or(&nowhere), &spec, planned);
+    let gpus = estimate::devices(fleet, planned);
+    for (worker, spent, count) in together {
+        let at = Whereabouts {
+            pool: workers.get(worker).map_or(home, |worker| worker.pool),
+            home,
+            deferred_ms: stage.deferred_ms(Timestamp(spent.started_ms)),
+            gpus,
+        };
+        stage.ledger.locate(*spent, *count, at);
+    }
+}
+
+/// What an outlook says is kept for the ledger; what is older than every run that goes on is not.
+pub(super) fn foreseen(state: &mut State, outlook: &Outlook) {
+    let oldest = state
+        .active
+        .iter()
+        .filter_map(|id| state.runs.get(id))
+        .map(|run| run.submitted_at)
+        .min();
+    if let Some(oldest) = oldest {
+        state.intensities.forget_before(oldest);
+    }
+    state
+        .intensities
+        .foresee(outlook, outlook.issued_at.after_ms(STANDS_MS));
+}
