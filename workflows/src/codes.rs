@@ -104,6 +104,16 @@ pub const BAD_SCATTER: Code = Code("SW0801");
 pub const SCATTER_AND_MATRIX: Code = Code("SW0802");
 /// A cut that does not fit.
 pub const BAD_SLICING: Code = Code("SW0803");
+/// A window that says no time.
+pub const BAD_WINDOW: Code = Code("SW0901");
+/// A window that never counts.
+pub const HIDDEN_WINDOW: Code = Code("SW0902");
+/// A pool or fleet that is never open.
+pub const NO_CAPACITY: Code = Code("SW0903");
+/// Two pools of one name.
+pub const POOL_TWICE: Code = Code("SW0904");
+/// No such time zone.
+pub const UNKNOWN_TIMEZONE: Code = Code("SW0905");
 
 /// All codes with their pages, in order.
 pub const PAGES: &[(Code, &str)] = &[
@@ -158,6 +168,11 @@ pub const PAGES: &[(Code, &str)] = &[
     (BAD_SCATTER, include_str!("../codes/SW0801.md")),
     (SCATTER_AND_MATRIX, include_str!("../codes/SW0802.md")),
     (BAD_SLICING, include_str!("../codes/SW0803.md")),
+    (BAD_WINDOW, include_str!("../codes/SW0901.md")),
+    (HIDDEN_WINDOW, include_str!("../codes/SW0902.md")),
+    (NO_CAPACITY, include_str!("../codes/SW0903.md")),
+    (POOL_TWICE, include_str!("../codes/SW0904.md")),
+    (UNKNOWN_TIMEZONE, include_str!("../codes/SW0905.md")),
 ];
 
 /// The page of a code: what it means, an example, how to mend it.

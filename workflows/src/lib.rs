@@ -31,6 +31,7 @@ pub mod diagnostic;
 pub mod emit;
 pub mod expr;
 pub mod facts;
+pub mod fleet;
 pub mod mentioned;
 pub mod model;
 pub mod names;
@@ -54,6 +55,7 @@ pub use expr::{
     value_uses,
 };
 pub use facts::{Facts, FileFact};
+pub use fleet::{CheckedFleet, PoolSpec, check_fleet};
 pub use mentioned::{Mentioned, mentioned};
 pub use model::{
     Action, Budget, Cache, Command, Expect, Form, Gpus, GridRows, Input, Output, OutputFormat,

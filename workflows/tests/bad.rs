@@ -82,6 +82,8 @@ fn every_code_but_those_of_bytes_and_bombs_is_shown_by_a_bad_file() {
     let unseen: Vec<&str> = sunward_workflows::codes::PAGES
         .iter()
         .map(|(code, _)| code.0)
+        // Codes of fleet files are shown beside these, in `fleet`.
+        .filter(|code| !code.starts_with("SW09"))
         .filter(|code| !seen.contains(code) && !elsewhere.contains(code))
         .collect();
     assert!(unseen.is_empty(), "{unseen:?}");

@@ -10,7 +10,7 @@ mod stage;
 mod table;
 
 pub(crate) use conform::conform;
-use kind::Kind;
+pub(crate) use kind::{Key, Kind, Shape};
 pub use schema::schema;
 pub(crate) use stage::STAGE;
 use table::WORKFLOW;

@@ -1,0 +1,153 @@
+//! Fleet and pool files: text -> pools as their hosts describe them, or every mistake.
+
+mod lower;
+mod model;
+mod table;
+mod when;
+
+use crate::codes;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::source::Span;
+use crate::syntax::conform;
+use crate::yaml::{self, Data};
+
+pub use model::{GpuSpec, PoolSpec, PriceSpec, Window};
+pub use when::{Days, When};
+
+/// What came of checking a fleet file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CheckedFleet {
+    /// Its pools, in the order written; none when there is an error.
+    pub pools: Option<Vec<PoolSpec>>,
+    /// Every mistake, in the order of their places.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Keys that are written and not acted on yet, as `limits.scratch`.
+    pub without_effect: Vec<String>,
+}
+
+/// Checks a fleet file (a list of pools, YAML or JSON) or a pool file (one of them).
+/// `knows_timezone` says whether there is a time zone of that name.
+#[must_use]
+pub fn check_fleet(text: &str, knows_timezone: &dyn Fn(&str) -> bool) -> CheckedFleet {
+    let mut found = Vec::new();
+    let mut checked = CheckedFleet::default();
+    if text.trim().is_empty() {
+        found.push(
+            Diagnostic::error(codes::EMPTY, Span::default(), "the file is empty")
+                .expecting("a list of pools, each with `pool`, `zone` and `capacity`"),
+        );
+    } else if let Some(root) = yaml::read(text, &mut found) {
+        let nodes = match &root.data {
+            Data::List(items) => items.as_slice(),
+            Data::Map(_) | Data::Scalar(_) => std::slice::from_ref(&root),
+        };
+        let mut pools = Vec::new();
+        for node in nodes {
+            let before = found.len();
+            conform(node, &table::POOL_KIND, "a pool", &mut found);
+            let sound = found.len() == before;
+            pools.push(lower::pool(node, sound, knows_timezone, &mut found));
+            lower::without_effect(node, &mut checked.without_effect);
+        }
+        lower::twice(&pools, &mut found);
+        if nodes.is_empty() {
+            found.push(
+                Diagnostic::error(codes::NO_CAPACITY, root.span, "the fleet has no pool")
+                    .expecting("a list of pools, each with `pool`, `zone` and `capacity`"),
+            );
+        }
+        checked.pools = Some(pools);
+    }
+    found.sort_by_key(|one| (one.span.start, one.span.end, one.code));
+    if found.iter().any(|one| one.severity == Severity::Error) {
+        checked.pools = None;
+    }
+    checked.diagnostics = found;
+    checked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CheckedFleet, When, check_fleet};
+
+    fn check(text: &str) -> CheckedFleet {
+        check_fleet(text, &|name| name.starts_with("Europe/"))
+    }
+
+    const OSLO: &str = r#"
+pool: uni-oslo
+region: eu-north
+zone: NO
+timezone: Europe/Oslo
+pue: 1.12
+gpu: { model: H100, count: 16, power_watts: 700, idle_watts: 70, embodied_kg: 318 }
+capacity:
+  - { when: "mon-fri 20:00-07:00", gpus: 8, cpus: 64 }
+  - { when: "sat,sun", gpus: 16, cpus: 128 }
+  - { when: otherwise, gpus: 0, notice: 10m }
+idle:  { gpu_below: 5%, for: 15m }
+limits: { power_watts: 6000, task_time: 12h }
+price: { gpu_hour: 1.10, currency: EUR }
+allow: { projects: [climate-*], images: [] }
+slurm: { partition: gpu, max_nodes: 4, time: 4h }
+"#;
+
+    #[test]
+    fn a_host_describes_its_pool() {
+        let checked = check(OSLO);
+        assert_eq!(checked.diagnostics, []);
+        let pools = checked.pools.unwrap();
+        let pool = &pools[0];
+        assert_eq!(
+            (pool.zone.as_str(), pool.region.as_str()),
+            ("NO", "eu-north")
+        );
+        assert_eq!(pool.windows.len(), 3);
+        assert_eq!(pool.windows[2].when, When::Otherwise);
+        assert_eq!(pool.windows[2].notice_ms, 600_000);
+        assert_eq!(pool.power_watts, Some(6000.0));
+        assert_eq!(pool.projects, ["climate-*"]);
+        assert_eq!(
+            checked.without_effect,
+            ["idle", "limits.task_time", "allow.images", "slurm"]
+        );
+    }
+
+    #[test]
+    fn three_keys_are_enough_and_json_is_yaml() {
+        let checked = check(
+            r#"[{"pool":"a","zone":"DE","capacity":4},{"pool":"b","zone":"GB","capacity":{"gpus":2,"cpus":8}}]"#,
+        );
+        let pools = checked.pools.unwrap();
+        assert_eq!(pools[0].region, "DE");
+        assert_eq!(pools[0].windows[0].gpus, 4);
+        assert_eq!(pools[1].windows[0].cpus, Some(8));
+        assert_eq!((pools[0].pue, pools[0].timezone.as_str()), (1.0, "UTC"));
+    }
+
+    #[test]
+    fn every_mistake_is_told() {
+        let checked = check(
+            "- { pool: a, zone: DE, capasity: 4 }\n\
+             - { pool: b, zone: DE, capacity: 4, pue: 0.9, timezone: Mars/Olympus }\n\
+             - { pool: b, zone: DE, capacity: [{ when: 'monday 8-20', gpus: 1 }] }\n\
+             - { pool: c, zone: DE, capacity: [{ when: otherwise, gpus: 1 }, { when: 'sat', gpus: 1 }] }\n\
+             - { pool: d, zone: DE, capacity: [{ when: otherwise, gpus: 0, cpus: 0 }] }\n",
+        );
+        assert!(checked.pools.is_none());
+        let told: Vec<String> = checked
+            .diagnostics
+            .iter()
+            .map(|one| format!("{} {}", one.code.0, one.message))
+            .collect();
+        insta::assert_snapshot!(told.join("\n"), @r"
+        SW0201 unknown key `capasity`
+        SW0205 `pue` cannot be 0.9
+        SW0905 there is no time zone `Mars/Olympus`
+        SW0904 two pools are called `b`
+        SW0901 `monday 8-20` says no time
+        SW0902 `sat` never counts: a window before it always fits first
+        SW0903 the pool is never open: no window has devices or cores
+        ");
+    }
+}

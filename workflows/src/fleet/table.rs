@@ -1,0 +1,149 @@
+//! The table of a pool's keys.
+
+use crate::syntax::{Key, Kind, Shape};
+
+/// A pool.
+pub(super) const POOL_KIND: Kind = Kind::Node(&POOL);
+
+/// The most devices or cores that one pool may have.
+const MOST: i64 = 10_000_000;
+
+static POOL: Shape = Shape::new(
+    "Pool",
+    "What one host lends in one place, and its rules.",
+    &[
+        Key::new("pool", Kind::LooseName, "Its name.").required(),
+        Key::new("region", Kind::LooseName, "The region it lies in; the zone when absent."),
+        Key::new("zone", Kind::Text, "Its grid area, as Electricity Maps names it.").required(),
+        Key::new("timezone", Kind::Text, "The IANA time zone of its windows; UTC when absent."),
+        Key::new("store", Kind::Text, "Where its region keeps parts."),
+        Key::new("pue", Kind::Number(1.0), "Power usage effectiveness; 1 when absent."),
+        Key::new("gpu", Kind::Node(&GPU), "Its devices."),
+        Key::new(
+            "capacity",
+            Kind::OneOf(&[
+                Kind::Whole(0, MOST),
+                Kind::List(&Kind::Node(&WINDOW)),
+                Kind::Node(&PLAIN),
+            ]),
+            "What is open: windows of which the first that fits counts, or so many devices at all times.",
+        )
+        .required(),
+        Key::new("idle", Kind::Node(&IDLE), "Also lend what stands idle right now."),
+        Key::new("limits", Kind::Node(&LIMITS), "What its tasks may take."),
+        Key::new("price", Kind::Node(&PRICE), "What its devices cost."),
+        Key::new("allow", Kind::Node(&ALLOW), "Who may use it."),
+        Key::new("trusted", Kind::Bool, "Whether commands run unconfined."),
+        Key::new("slurm", Kind::Node(&SLURM), "Nodes are asked of Slurm."),
+    ],
+);
+
+static GPU: Shape = Shape::new(
+    "PoolGpu",
+    "A pool's devices.",
+    &[
+        Key::new("model", Kind::Text, "Their model."),
+        Key::new("count", Kind::Whole(0, MOST), "How many there are."),
+        Key::new(
+            "power_watts",
+            Kind::Number(0.0),
+            "What one draws under load.",
+        ),
+        Key::new("idle_watts", Kind::Number(0.0), "What one draws idle."),
+        Key::new(
+            "embodied_kg",
+            Kind::Number(0.0),
+            "Emissions of making one, in kg CO2e.",
+        ),
+    ],
+);
+
+static WINDOW: Shape = Shape::new(
+    "PoolWindow",
+    "What is open at some time.",
+    &[
+        Key::new(
+            "when",
+            Kind::Text,
+            "As `mon-fri 20:00-07:00`, or `otherwise`.",
+        )
+        .required(),
+        Key::new("gpus", Kind::Whole(0, MOST), "Devices."),
+        Key::new("cpus", Kind::Whole(0, MOST), "Cores."),
+        Key::new(
+            "notice",
+            Kind::Duration,
+            "How long what runs may stay when it begins.",
+        ),
+    ],
+);
+
+static PLAIN: Shape = Shape::new(
+    "PoolCapacity",
+    "What is open at all times.",
+    &[
+        Key::new("gpus", Kind::Whole(0, MOST), "Devices."),
+        Key::new("cpus", Kind::Whole(0, MOST), "Cores."),
+    ],
+);
+
+static IDLE: Shape = Shape::new(
+    "PoolIdle",
+    "Also lend what stands idle right now.",
+    &[
+        Key::new(
+            "gpu_below",
+            Kind::Scalar,
+            "Devices used less than this are idle.",
+        ),
+        Key::new("for", Kind::Duration, "When for so long."),
+    ],
+);
+
+static LIMITS: Shape = Shape::new(
+    "PoolLimits",
+    "What its tasks may take.",
+    &[
+        Key::new(
+            "power_watts",
+            Kind::Number(0.0),
+            "What they may draw together.",
+        ),
+        Key::new("task_time", Kind::Duration, "How long one may take."),
+        Key::new("scratch", Kind::Text, "Where scratch space is."),
+        Key::new("scratch_size", Kind::Size, "How much of it."),
+        Key::new("egress", Kind::Text, "How much may leave."),
+    ],
+);
+
+static PRICE: Shape = Shape::new(
+    "PoolPrice",
+    "What its devices cost.",
+    &[
+        Key::new("gpu_hour", Kind::Number(0.0), "An hour of one device.").required(),
+        Key::new("currency", Kind::Text, "As EUR."),
+    ],
+);
+
+static ALLOW: Shape = Shape::new(
+    "PoolAllow",
+    "Who may use it.",
+    &[
+        Key::new(
+            "projects",
+            Kind::List(&Kind::Text),
+            "Projects, or patterns as climate-*.",
+        ),
+        Key::new("images", Kind::List(&Kind::Text), "Container images."),
+    ],
+);
+
+static SLURM: Shape = Shape::new(
+    "PoolSlurm",
+    "Nodes are asked of Slurm.",
+    &[
+        Key::new("partition", Kind::Text, "Of which partition."),
+        Key::new("max_nodes", Kind::Whole(1, MOST), "How many at most."),
+        Key::new("time", Kind::Duration, "For how long."),
+    ],
+);
