@@ -3,3 +3,21 @@
 //!
 //! This room must not decide where anything runs, and must not give out a figure that was published
 //! after the moment it is asked for.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::allow_attributes,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a test that meets the unexpected should stop there"
+    )
+)]
+
+pub mod almanac;
+pub mod calendar;
+pub mod trace;
+
+pub use almanac::{Almanac, Foresight};
+pub use calendar::{Calendar, Opened, knows_timezone, pool_of};
+pub use trace::{Grid, Step, Trace, TraceError, read_trace};

@@ -1,0 +1,278 @@
+//! What is known of grids at a moment: hours that have ended, and a forecast made from them.
+
+mod noise;
+mod rule;
+
+use std::sync::Arc;
+
+use sunward_core::Timestamp;
+use sunward_core::place::{Outlook, PoolOutlook, SignalKind, ZoneOutlook};
+
+use crate::trace::{Grid, Step, Trace};
+
+/// How the future is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foresight {
+    /// By a forecast from the past alone.
+    Past,
+    /// As it will be: in simulations only.
+    Perfect,
+    /// As it will be, off by as much as providers' forecasts are: in simulations only.
+    Noisy {
+        /// Which noise.
+        seed: u64,
+    },
+}
+
+/// A measurement older than this is stale (CARBON.md §2).
+const STALE_MS: u64 = 2 * 3_600_000;
+
+/// Expected error of a forecast by horizon in hours, in thousandths of the value: as providers' are.
+const ERRORS: [(u64, u64); 4] = [(0, 20), (1, 40), (24, 120), (72, 180)];
+
+/// Power that emits less at the margin, in mgCO2e/kWh, would otherwise be curtailed.
+const SURPLUS_MG_PER_KWH: u32 = 5_000;
+
+/// All that is known of some zones.
+#[derive(Clone, Debug)]
+pub struct Almanac {
+    grid: Arc<Grid>,
+    foresight: Foresight,
+    slot_ms: u64,
+}
+
+impl Almanac {
+    /// Over recorded grids, in slots of this length.
+    #[must_use]
+    pub const fn new(grid: Arc<Grid>, foresight: Foresight, slot_ms: u64) -> Self {
+        Self {
+            grid,
+            foresight,
+            slot_ms,
+        }
+    }
+
+    /// All that is known at a moment, for as many slots as `pools` have.
+    ///
+    /// # Errors
+    /// When nothing is known of a zone yet: it names the zone and when its trace begins.
+    pub fn outlook(&self, now: Timestamp, pools: Vec<PoolOutlook>) -> Result<Outlook, String> {
+        let slots = pools.iter().map(|pool| pool.gpus.len()).max().unwrap_or(0);
+        let first_slot = now.0 / self.slot_ms.max(1);
+        let mut zones = Vec::with_capacity(self.grid.zones.len());
+        for trace in self.grid.zones.values() {
+            zones.push(self.zone(trace, now, first_slot, slots)?);
+        }
+        Ok(Outlook {
+            issued_at: now,
+            slot_ms: self.slot_ms,
+            first_slot,
+            zones,
+            pools,
+        })
+    }
+
+    fn zone(
+        &self,
+        trace: &Trace,
+        now: Timestamp,
+        first_slot: u64,
+        slots: usize,
+    ) -> Result<ZoneOutlook, String> {
+        let known = trace.known_by(now);
+        let starts: Vec<u64> = (first_slot..)
+            .take(slots)
+            .map(|slot| (slot * self.slot_ms).saturating_sub(trace.first.0) / trace.step_ms.max(1))
+            .collect();
+        let last = starts.last().map_or(0, |last| index(*last));
+        let ahead = (last + 1).saturating_sub(known).max(1);
+        let values = self.ahead(trace, now, known, ahead)?;
+        let at = |step: u64| {
+            let step = index(step);
+            match step.checked_sub(known) {
+                Some(ahead) => values.get(ahead).copied().unwrap_or(0),
+                None => trace
+                    .steps
+                    .get(step)
+                    .map_or(0, |step| step.average_mg_per_kwh),
+            }
+        };
+        let day = 86_400_000 / trace.step_ms.max(1);
+        let surplus = |step: u64| {
+            let seen = match self.foresight {
+                Foresight::Perfect | Foresight::Noisy { .. } => index(step),
+                Foresight::Past => rule::same_time(index(step), known, index(day)),
+            };
+            trace.steps.get(seen).is_some_and(in_surplus)
+        };
+        let observed_until = match self.foresight {
+            Foresight::Past => trace
+                .first
+                .after_ms(trace.step_ms * u64::try_from(known).unwrap_or(0)),
+            Foresight::Perfect | Foresight::Noisy { .. } => now,
+        };
+        let first_step = now.since_ms(trace.first) / trace.step_ms.max(1);
+        Ok(ZoneOutlook {
+            zone: trace.zone.clone(),
+            source: self.source().to_owned(),
+            observed_until,
+            stale: now.since_ms(observed_until) > STALE_MS,
+            kind: SignalKind::Average,
+            intensity_mg_per_kwh: starts.iter().map(|step| at(*step)).collect(),
+            error_permille: starts
+                .iter()
+                .map(|step| self.error((step - first_step.min(*step)) * trace.step_ms / 3_600_000))
+                .collect(),
+            marginal_mg_per_kwh: Vec::new(),
+            surplus: starts.iter().map(|step| surplus(*step)).collect(),
+        })
+    }
+
+    const fn source(&self) -> &'static str {
+        match self.foresight {
+            Foresight::Past => "forecast from the trace's past",
+            Foresight::Perfect => "the trace itself, ahead of time",
+            Foresight::Noisy { .. } => "the trace, ahead of time and with noise",
+        }
+    }
+
+    /// Expected error so many hours ahead.
+    fn error(&self, hours: u64) -> u16 {
+        if self.foresight == Foresight::Perfect {
+            return 0;
+        }
+        u16::try_from(between(&ERRORS, hours)).unwrap_or(u16::MAX)
+    }
+
+    /// So many steps from the first that has not ended.
+    fn ahead(
+        &self,
+        trace: &Trace,
+        now: Timestamp,
+        known: usize,
+        ahead: usize,
+    ) -> Result<Vec<u32>, String> {
+        if self.foresight == Foresight::Past {
+            return rule::forecast(trace, known, ahead).ok_or_else(|| {
+                format!(
+                    "zone {}: nothing is known yet; its trace begins at {} ms since 1970, and a day of it is needed",
+                    trace.zone, trace.first.0
+                )
+            });
+        }
+        let last = trace.steps.last().map_or(0, |step| step.average_mg_per_kwh);
+        let truth = (known..known + ahead).map(|step| {
+            trace
+                .steps
+                .get(step)
+                .map_or(last, |step| step.average_mg_per_kwh)
+        });
+        Ok(match self.foresight {
+            Foresight::Noisy { seed } => noise::over(truth, seed, &trace.zone, now, trace.step_ms),
+            Foresight::Perfect | Foresight::Past => truth.collect(),
+        })
+    }
+}
+
+/// Whether power would be curtailed: nobody pays for it, or one more kilowatt hour emits nothing.
+fn in_surplus(step: &Step) -> bool {
+    step.price_milli_eur_per_mwh.is_some_and(|price| price < 0)
+        || step
+            .marginal_mg_per_kwh
+            .is_some_and(|marginal| marginal < SURPLUS_MG_PER_KWH)
+}
+
+/// A value between the known ones; the last holds beyond.
+pub(crate) fn between(points: &[(u64, u64)], at: u64) -> u64 {
+    for pair in points.windows(2) {
+        if let [(x0, y0), (x1, y1)] = pair
+            && (*x0..*x1).contains(&at)
+        {
+            return y0 + (y1 - y0) * (at - x0) / (x1 - x0);
+        }
+    }
+    points.last().map_or(0, |(_, y)| *y)
+}
+
+/// A step's number as an index.
+pub(crate) fn index(step: u64) -> usize {
+    usize::try_from(step).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use sunward_core::Timestamp;
+    use sunward_core::place::{PoolOutlook, ZoneOutlook};
+
+    use super::{Almanac, Foresight};
+    use crate::trace::{Grid, Step, Trace};
+
+    const HOUR_MS: u64 = 3_600_000;
+
+    fn look(values: &[u32], hour: u64, foresight: Foresight) -> ZoneOutlook {
+        let steps = values.iter().map(|value| Step {
+            average_mg_per_kwh: *value,
+            ..Step::default()
+        });
+        let trace = Trace {
+            zone: "DE".into(),
+            first: Timestamp(0),
+            step_ms: HOUR_MS,
+            steps: steps.collect(),
+        };
+        let mut grid = Grid::default();
+        grid.zones.insert("DE".into(), trace);
+        let almanac = Almanac::new(Arc::new(grid), foresight, HOUR_MS / 4);
+        let pool = PoolOutlook {
+            gpus: vec![1; 96],
+            cpus: vec![1; 96],
+        };
+        let outlook = almanac
+            .outlook(Timestamp(hour * HOUR_MS), vec![pool])
+            .unwrap();
+        outlook.zones[0].clone()
+    }
+
+    /// Ten days of the same day.
+    fn days() -> Vec<u32> {
+        (0..240).map(|hour| 100_000 + 1000 * (hour % 24)).collect()
+    }
+
+    #[test]
+    fn a_day_like_all_others_is_foretold_and_holds_for_its_hours() {
+        let zone = look(&days(), 200, Foresight::Past);
+        let expected: Vec<u32> = (200..224).flat_map(|hour| [days()[hour]; 4]).collect();
+        assert_eq!(zone.intensity_mg_per_kwh, expected);
+        assert_eq!(zone.observed_until, Timestamp(200 * HOUR_MS));
+        assert_eq!((zone.error_permille[0], zone.error_permille[4]), (20, 40));
+    }
+
+    #[test]
+    fn the_truth_ahead_is_exact_and_noise_is_the_same_for_the_same_seed() {
+        let truth = look(&days(), 30, Foresight::Perfect);
+        assert_eq!(truth.intensity_mg_per_kwh[4], days()[31]);
+        let noisy = |seed| look(&days(), 30, Foresight::Noisy { seed }).intensity_mg_per_kwh;
+        assert_eq!(noisy(1), noisy(1));
+        assert_ne!(noisy(1), noisy(2));
+        assert_ne!(noisy(1), truth.intensity_mg_per_kwh);
+    }
+
+    proptest! {
+        /// Garbage in a trace after T changes no outlook before T.
+        #[test]
+        fn nothing_is_seen_before_it_has_ended(
+            values in prop::collection::vec(1_u32..900_000, 240),
+            garbage in prop::collection::vec(0_u32..2_000_000, 240),
+            hour in 24_usize..239,
+        ) {
+            let mut spoiled = values.clone();
+            spoiled[hour..].copy_from_slice(&garbage[hour..]);
+            let now = u64::try_from(hour).unwrap();
+            let seen = look(&values, now, Foresight::Past);
+            prop_assert_eq!(seen, look(&spoiled, now, Foresight::Past));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Recorded grids: a folder of `<zone>.csv` files, each an unbroken series of hours (or finer).
+
+mod read;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use sunward_core::Timestamp;
+
+pub use read::read_trace;
+
+/// One step of a trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Average carbon intensity in mgCO2e/kWh.
+    pub average_mg_per_kwh: u32,
+    /// Marginal intensity in mgCO2e/kWh, where it is known.
+    pub marginal_mg_per_kwh: Option<u32>,
+    /// Renewable share in thousandths, where it is known.
+    pub renewable_permille: Option<u32>,
+    /// Price in thousandths of a euro a megawatt hour, where it is known.
+    pub price_milli_eur_per_mwh: Option<i64>,
+    /// Whether it was estimated: by the provider, or here, to fill a short gap.
+    pub estimated: bool,
+}
+
+/// A zone's record: steps of equal length without a gap.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// The zone.
+    pub zone: String,
+    /// When the first step begins.
+    pub first: Timestamp,
+    /// Length of a step in milliseconds.
+    pub step_ms: u64,
+    /// Step by step.
+    pub steps: Vec<Step>,
+}
+
+impl Trace {
+    /// When the last step ends.
+    #[must_use]
+    pub fn end(&self) -> Timestamp {
+        let steps = u64::try_from(self.steps.len()).unwrap_or(u64::MAX);
+        self.first.after_ms(steps.saturating_mul(self.step_ms))
+    }
+
+    /// How many steps have ended by then: a step is known once it has ended.
+    #[must_use]
+    pub fn known_by(&self, now: Timestamp) -> usize {
+        let steps = now.since_ms(self.first) / self.step_ms.max(1);
+        usize::try_from(steps)
+            .unwrap_or(usize::MAX)
+            .min(self.steps.len())
+    }
+}
+
+/// Why a recorded grid cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// A file or folder cannot be read.
+    #[error("{path} cannot be read: {source}")]
+    Io {
+        /// Which.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A folder without a trace.
+    #[error("{path} holds no trace; expected a file <zone>.csv for each zone, as DE.csv")]
+    Empty {
+        /// Which.
+        path: String,
+    },
+    /// What is wrong with a file, line by line.
+    #[error("{file}: {}", mistakes.join("\n"))]
+    Wrong {
+        /// The file.
+        file: String,
+        /// Each mistake with its line.
+        mistakes: Vec<String>,
+    },
+    /// A zone that no file is about.
+    #[error("no trace of zone {zone}; there are {}", known.join(", "))]
+    NoZone {
+        /// The zone.
+        zone: String,
+        /// Zones that there are.
+        known: Vec<String>,
+    },
+}
+
+/// The traces of a folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grid {
+    /// By zone.
+    pub zones: BTreeMap<String, Trace>,
+}
+
+impl Grid {
+    /// Reads the traces of these zones from a folder; of all that are there when `zones` is `None`.
+    ///
+    /// # Errors
+    /// When a file is missing, cannot be read or is no trace.
+    pub fn open(folder: &Path, zones: Option<&[String]>) -> Result<Self, TraceError> {
+        let path = folder.display().to_string();
+        let io = |source| TraceError::Io {
+            path: path.clone(),
+            source,
+        };
+        let mut there = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(io)? {
+            let name = entry.map_err(io)?.file_name();
+            let name = name.to_string_lossy();
+            if let Some(zone) = name.strip_suffix(".csv") {
+                there.push(zone.to_owned());
+            }
+        }
+        there.sort_unstable();
+        if there.is_empty() {
+            return Err(TraceError::Empty { path });
+        }
+        let wanted = zones.unwrap_or(&there);
+        let mut grid = Self::default();
+        for zone in wanted {
+            if !there.contains(zone) {
+                return Err(TraceError::NoZone {
+                    zone: zone.clone(),
+                    known: there,
+                });
+            }
+            let file = folder.join(format!("{zone}.csv"));
+            let bytes = std::fs::read(&file).map_err(|source| TraceError::Io {
+                path: file.display().to_string(),
+                source,
+            })?;
+            let trace = read_trace(zone, &file.display().to_string(), &bytes)?;
+            grid.zones.insert(zone.clone(), trace);
+        }
+        Ok(grid)
+    }
+}

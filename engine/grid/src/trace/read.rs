@@ -1,0 +1,288 @@
+//! One trace file: CSV with a header, of which only the time and the average intensity are needed.
+
+use csv::StringRecord;
+use jiff::Timestamp as Instant;
+use sunward_core::Timestamp;
+
+use super::{Step, Trace, TraceError};
+
+/// Steps that are filled in between their neighbours, flagged as estimated; a longer gap is a mistake.
+const GAP_LIMIT: u64 = 3;
+
+/// No grid emits more, in gCO2e/kWh: lignite alone is near 1300. Beyond, the unit is wrong.
+const MOST_GRAMS: f64 = 2000.0;
+
+/// An hour; no step is longer.
+const HOUR_MS: u64 = 3_600_000;
+
+/// Mistakes of one file that are told.
+const TOLD: usize = 10;
+
+const TIME: &str = "timestamp_utc";
+const AVERAGE: &str = "carbon_intensity_gco2e_per_kwh";
+
+/// Where each column is.
+struct Columns {
+    time: usize,
+    average: usize,
+    marginal: Option<usize>,
+    renewable: Option<usize>,
+    price: Option<usize>,
+    estimated: Option<usize>,
+}
+
+/// Reads a trace. Columns as in `timestamp_utc,carbon_intensity_gco2e_per_kwh,renewable_share,
+/// price_eur_per_mwh,marginal_gco2_per_kwh,estimated`; the first two are needed, others ignored, and
+/// an empty field is not known.
+///
+/// # Errors
+/// When it is no such file: each mistake with its line and what was expected.
+pub fn read_trace(zone: &str, file: &str, bytes: &[u8]) -> Result<Trace, TraceError> {
+    let wrong = |mistakes| TraceError::Wrong {
+        file: file.to_owned(),
+        mistakes,
+    };
+    let mut reader = csv::ReaderBuilder::new().from_reader(bytes);
+    let columns = columns(&mut reader).map_err(|mistake| wrong(vec![mistake]))?;
+    let mut rows = Rows::default();
+    for record in reader.records() {
+        match record {
+            Ok(record) => rows.row(&record, &columns),
+            Err(error) => rows.mistakes.push(format!("{error}")),
+        }
+        if rows.mistakes.len() >= TOLD {
+            rows.mistakes.push("and perhaps more".to_owned());
+            break;
+        }
+    }
+    let trace = rows.finish(zone);
+    trace.map_err(wrong)
+}
+
+fn columns(reader: &mut csv::Reader<&[u8]>) -> Result<Columns, String> {
+    let header = reader
+        .headers()
+        .map_err(|error| format!("line 1: {error}; expected a header with {TIME} and {AVERAGE}"))?
+        .clone();
+    let find = |name: &str| header.iter().position(|column| column.trim() == name);
+    let needed = |name: &str| {
+        find(name).ok_or_else(|| {
+            let there: Vec<&str> = header.iter().collect();
+            format!(
+                "line 1: no column {name}; there are {}. Name the column so; its unit is part of the name",
+                there.join(", ")
+            )
+        })
+    };
+    Ok(Columns {
+        time: needed(TIME)?,
+        average: needed(AVERAGE)?,
+        marginal: find("marginal_gco2_per_kwh"),
+        renewable: find("renewable_share"),
+        price: find("price_eur_per_mwh"),
+        estimated: find("estimated"),
+    })
+}
+
+/// Rows as they come.
+#[derive(Default)]
+struct Rows {
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    step_ms: Option<u64>,
+    steps: Vec<Step>,
+    /// Steps at the end that are not known yet.
+    missing: u64,
+    mistakes: Vec<String>,
+}
+
+impl Rows {
+    fn row(&mut self, record: &StringRecord, columns: &Columns) {
+        let line = record.position().map_or(0, csv::Position::line);
+        let field = |at: usize| record.get(at).unwrap_or("").trim();
+        let Some(at) = moment(field(columns.time)) else {
+            self.mistakes.push(format!(
+                "line {line}: '{}' is no time; expected one as 2023-03-01T05:00:00Z",
+                field(columns.time)
+            ));
+            return;
+        };
+        if let Err(mistake) = self.follow(at) {
+            self.mistakes.push(format!("line {line}: {mistake}"));
+            return;
+        }
+        let average = field(columns.average);
+        if average.is_empty() {
+            self.missing += 1;
+            return;
+        }
+        let Some(average) = milligrams(average) else {
+            self.mistakes.push(format!(
+                "line {line}: {AVERAGE} is '{average}'; expected grams from 0 to {MOST_GRAMS:.0}"
+            ));
+            return;
+        };
+        let optional = |at: Option<usize>| at.map(field).filter(|text| !text.is_empty());
+        let step = Step {
+            average_mg_per_kwh: average,
+            marginal_mg_per_kwh: optional(columns.marginal).and_then(milligrams),
+            renewable_permille: optional(columns.renewable)
+                .and_then(thousandths)
+                .and_then(|share| u32::try_from(share).ok())
+                .filter(|share| *share <= 1000),
+            price_milli_eur_per_mwh: optional(columns.price).and_then(thousandths),
+            estimated: optional(columns.estimated).is_some_and(|text| text != "0"),
+        };
+        self.put(line, step);
+    }
+
+    /// The next row's time: after the last one, by the file's own step.
+    fn follow(&mut self, at: Timestamp) -> Result<(), String> {
+        let Some(last) = self.last else {
+            self.first = Some(at);
+            self.last = Some(at);
+            return Ok(());
+        };
+        if at <= last {
+            return Err(
+                "its time is not after the one before; sort the rows and keep each once".to_owned(),
+            );
+        }
+        let passed = at.since_ms(last);
+        let step_ms = *self.step_ms.get_or_insert(passed);
+        if step_ms > HOUR_MS || !HOUR_MS.is_multiple_of(step_ms) {
+            return Err("expected rows an hour apart, or a whole part of an hour".to_owned());
+        }
+        if !passed.is_multiple_of(step_ms) {
+            return Err(format!(
+                "its time is not a multiple of {} min after the first",
+                step_ms / 60_000
+            ));
+        }
+        self.missing += passed / step_ms - 1;
+        self.last = Some(at);
+        Ok(())
+    }
+
+    /// Adds a step, after those that are missing before it.
+    fn put(&mut self, line: u64, step: Step) {
+        let missing = std::mem::take(&mut self.missing);
+        if missing > GAP_LIMIT {
+            self.mistakes.push(format!(
+                "line {line}: {missing} values are missing before it; up to {GAP_LIMIT} in a row are filled in"
+            ));
+        } else if missing > 0 {
+            let Some(before) = self.steps.last().copied() else {
+                self.mistakes
+                    .push(format!("line {line}: the first value is missing"));
+                return;
+            };
+            for at in 1..=missing {
+                let from = u64::from(before.average_mg_per_kwh) * (missing + 1 - at);
+                let to = u64::from(step.average_mg_per_kwh) * at;
+                let between = u32::try_from((from + to) / (missing + 1));
+                self.steps.push(Step {
+                    average_mg_per_kwh: between.unwrap_or(before.average_mg_per_kwh),
+                    estimated: true,
+                    ..Step::default()
+                });
+            }
+        }
+        self.steps.push(step);
+    }
+
+    fn finish(self, zone: &str) -> Result<Trace, Vec<String>> {
+        if !self.mistakes.is_empty() {
+            return Err(self.mistakes);
+        }
+        let (Some(first), Some(step_ms)) = (self.first, self.step_ms) else {
+            return Err(vec!["expected two rows or more".to_owned()]);
+        };
+        Ok(Trace {
+            zone: zone.to_owned(),
+            first,
+            step_ms,
+            steps: self.steps,
+        })
+    }
+}
+
+fn moment(text: &str) -> Option<Timestamp> {
+    let instant: Instant = text.parse().ok()?;
+    u64::try_from(instant.as_millisecond()).ok().map(Timestamp)
+}
+
+/// Grams as milligrams.
+fn milligrams(text: &str) -> Option<u32> {
+    let grams: f64 = text.parse().ok()?;
+    if !(0.0..=MOST_GRAMS).contains(&grams) {
+        return None;
+    }
+    format!("{:.0}", grams * 1000.0).parse().ok()
+}
+
+fn thousandths(text: &str) -> Option<i64> {
+    let value: f64 = text.parse().ok()?;
+    (value.abs() < 1e9).then(|| format!("{:.0}", value * 1000.0).parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Trace, read_trace};
+
+    fn read(rows: &str) -> Result<Trace, String> {
+        let text =
+            format!("timestamp_utc,carbon_intensity_gco2e_per_kwh,marginal_gco2_per_kwh\n{rows}");
+        read_trace("DE", "DE.csv", text.as_bytes()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn hours_become_milligrams_and_short_gaps_are_filled_and_flagged() {
+        let trace = read(
+            "2023-01-01T00:00:00Z,400.5,\n2023-01-01T01:00:00Z,300,250\n2023-01-01T04:00:00Z,600,\n",
+        )
+        .unwrap();
+        let values: Vec<(u32, bool)> = trace
+            .steps
+            .iter()
+            .map(|step| (step.average_mg_per_kwh, step.estimated))
+            .collect();
+        assert_eq!(
+            values,
+            [
+                (400_500, false),
+                (300_000, false),
+                (400_000, true),
+                (500_000, true),
+                (600_000, false)
+            ]
+        );
+        assert_eq!(trace.steps[1].marginal_mg_per_kwh, Some(250_000));
+        assert_eq!(trace.end().since_ms(trace.first), 5 * 3_600_000);
+        assert_eq!(trace.known_by(trace.first.after_ms(3_599_999)), 0);
+    }
+
+    #[test]
+    fn what_is_no_trace_is_told_with_its_line_and_what_to_do() {
+        let bad = |rows: &str| read(rows).unwrap_err();
+        assert!(
+            bad("2023-01-01T00:00:00Z,400,\n2023-01-01T00:00:00Z,400,\n")
+                .contains("line 3: its time is not after")
+        );
+        assert!(bad("2023-01-01T00:00:00Z,NaN,\n").contains("expected grams from 0 to 2000"));
+        assert!(bad("2023-01-01T00:00:00Z,-4,\n").contains("'-4'"));
+        assert!(bad("2023-01-01T00:00:00Z,400000,\n").contains("'400000'"));
+        assert!(bad("1.1.2023,400,\n").contains("no time"));
+        assert!(
+            bad("2023-01-01T00:00:00Z,400,\n2023-01-01T01:00:00Z,400,\n2023-01-01T09:00:00Z,1,\n")
+                .contains("7 values are missing")
+        );
+        assert!(bad("").contains("two rows"));
+        let units = read_trace("DE", "DE.csv", b"timestamp_utc,ci_lbs_per_mwh\n").unwrap_err();
+        assert!(
+            units
+                .to_string()
+                .contains("no column carbon_intensity_gco2e_per_kwh")
+        );
+    }
+}
