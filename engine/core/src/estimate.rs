@@ -1,10 +1,13 @@
 //! How long and how hungry a stage's tasks are, as far as anybody knows before they ran.
 
+use sunward_workflows::Gpus;
+
 use crate::ids::{StageId, Timestamp};
-use crate::place::{Placement, Segment, Taken, Why};
+use crate::place::{Outlook, Placement, Segment, Taken, Why};
 use crate::plan::{PlannedStage, RunSpec};
 use crate::planning::gpus;
 use crate::pool::{Fleet, Pool, PoolId};
+use crate::state::agenda::Agenda;
 use crate::state::stage::StageState;
 use crate::state::{RunState, State};
 
@@ -31,24 +34,22 @@ pub(crate) fn task_ms(state: &State, planned: &PlannedStage, stage: &StageState)
     })
 }
 
-/// What one task of a stage takes of a pool while it runs.
-pub(crate) fn each(state: &State, planned: &PlannedStage) -> Taken {
-    let fleet = state.agenda.fleet.as_deref();
-    let gpus = devices(fleet, planned);
+/// What one task of a stage takes of a pool while it runs. The power is that of the first pool it may
+/// go to that says what its devices draw.
+pub(crate) fn each(agenda: &Agenda, planned: &PlannedStage, allowed: &[PoolId]) -> Taken {
+    let fleet = agenda.fleet.as_deref();
+    let gpus = devices(agenda, planned, allowed);
     let cpus = planned.stage.resources.cpus.max(1);
+    let device = || {
+        let pools = allowed.iter().filter_map(|id| fleet?.get(*id));
+        pools.map(|pool| pool.gpu_milliwatts).find(|draw| *draw > 0)
+    };
     let milliwatts = match planned.stage.expect.power_watts {
         Some(watts) => milliwatts(watts),
-        None => {
-            let device = fleet
-                .into_iter()
-                .flat_map(|fleet| &fleet.pools)
-                .map(|pool| pool.gpu_milliwatts)
-                .find(|figure| *figure > 0);
-            match device {
-                Some(device) if gpus > 0 => device.saturating_mul(u64::from(gpus)),
-                Some(_) | None => CORE_MILLIWATTS.saturating_mul(u64::from(cpus)),
-            }
-        }
+        None => match device().filter(|_| gpus > 0) {
+            Some(draw) => draw.saturating_mul(u64::from(gpus)),
+            None => CORE_MILLIWATTS.saturating_mul(u64::from(cpus)),
+        },
     };
     Taken {
         gpus,
@@ -57,10 +58,22 @@ pub(crate) fn each(state: &State, planned: &PlannedStage) -> Taken {
     }
 }
 
-/// Devices of one task: none where no pool has any, since it runs on the cores there.
-pub(crate) fn devices(fleet: Option<&Fleet>, planned: &PlannedStage) -> u32 {
-    let _ = fleet;
-    gpus(&planned.stage.resources.gpus)
+/// Devices of one task where it may go: none where no pool has any, since it runs on cores there.
+pub(crate) fn devices(agenda: &Agenda, planned: &PlannedStage, pools: &[PoolId]) -> u32 {
+    let asked = gpus(&planned.stage.resources.gpus);
+    let equipped = || pools.iter().any(|pool| has_devices(agenda, *pool));
+    if asked > 0 && equipped() { asked } else { 0 }
+}
+
+/// Whether a pool has devices: it says which, or some are open in some slot.
+fn has_devices(agenda: &Agenda, id: PoolId) -> bool {
+    let pool = agenda.fleet.as_deref().and_then(|fleet| fleet.get(id));
+    let says = pool.is_some_and(|pool| pool.gpu_model.is_some() || pool.gpu_milliwatts > 0);
+    let open = |outlook: &Outlook| {
+        let pool = outlook.pool(id)?;
+        Some(pool.gpus.iter().any(|open| *open > 0))
+    };
+    says || agenda.outlook.as_deref().and_then(open) == Some(true)
 }
 
 /// Watts as they are written, in milliwatts; rounded down, and 0 for what is no power.
@@ -118,18 +131,39 @@ pub(crate) fn home(fleet: &Fleet, spec: &RunSpec, planned: &PlannedStage) -> Poo
 
 /// Where a stage may go, ascending: allowed regions, projects that the pool takes, devices that it
 /// has. A stage that asks for devices of which no pool has any may go where it could without.
-pub(crate) fn allowed(fleet: &Fleet, spec: &RunSpec, planned: &PlannedStage) -> Vec<PoolId> {
+pub(crate) fn allowed(agenda: &Agenda, spec: &RunSpec, planned: &PlannedStage) -> Vec<PoolId> {
     let regions = first_said(&planned.stage.place.regions, &spec.workflow.place.regions);
     let rests = first_said(
         &planned.stage.place.data_regions,
         &spec.workflow.place.data_regions,
     );
-    fleet
-        .iter()
+    let pools = agenda.fleet.as_deref().into_iter().flat_map(Fleet::iter);
+    let may: Vec<(PoolId, &Pool)> = pools
         .filter(|(_, pool)| is_named(pool, regions) && is_named(pool, rests))
         .filter(|(_, pool)| takes(pool, &spec.placing.project))
-        .map(|(id, _)| id)
-        .collect()
+        .collect();
+    let asked = &planned.stage.resources.gpus;
+    let ids = may.iter().map(|(id, _)| *id);
+    if gpus(asked) == 0 {
+        return ids.collect();
+    }
+    let fits = may
+        .iter()
+        .filter(|(id, pool)| has_devices(agenda, *id) && has_model(pool, asked));
+    let fits: Vec<PoolId> = fits.map(|(id, _)| *id).collect();
+    if fits.is_empty() { ids.collect() } else { fits }
+}
+
+/// Whether a pool's devices are of a model that is asked for; one that names none is taken to be.
+fn has_model(pool: &Pool, asked: &Gpus) -> bool {
+    match asked {
+        Gpus::None | Gpus::Count(_) => true,
+        Gpus::Model(model, _) => pool
+            .gpu_model
+            .as_ref()
+            .is_none_or(|has| has.eq_ignore_ascii_case(model)),
+        Gpus::AnyOf(choices) => choices.iter().any(|choice| has_model(pool, choice)),
+    }
 }
 
 fn first_said<'a>(stage: &'a [String], workflow: &'a [String]) -> &'a [String] {

@@ -290,6 +290,46 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// The run that it is about; `None` for facts about workers and about what is known of the world.
+    #[must_use]
+    pub const fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Submitted { run, .. }
+            | Self::Resumed { run, .. }
+            | Self::Reopened { run, .. }
+            | Self::ResolveRequested { run, .. }
+            | Self::Resolved { run, .. }
+            | Self::Unresolvable { run, .. }
+            | Self::LookupRequested { run, .. }
+            | Self::LookedUp { run, .. }
+            | Self::Shared { run, .. }
+            | Self::Readied { run, .. }
+            | Self::Finished { run, .. }
+            | Self::Failed { run, .. }
+            | Self::Lost { run, .. }
+            | Self::Skipped { run, .. }
+            | Self::CancelRequested { run, .. }
+            | Self::InterruptRequested { run, .. }
+            | Self::RunEnded { run, .. }
+            | Self::Placed { run, .. }
+            | Self::StartCame { run, .. }
+            | Self::PlacementLapsed { run, .. }
+            | Self::BudgetExceeded { run, .. } => Some(*run),
+            Self::Leased { lease, .. } => Some(lease.run),
+            Self::EngineStarted { .. }
+            | Self::WorkerJoined { .. }
+            | Self::WorkerLost { .. }
+            | Self::WorkerCapacity { .. }
+            | Self::FleetKnown { .. }
+            | Self::OutlookKnown { .. }
+            | Self::ActualsKnown { .. }
+            | Self::SolveRequested { .. }
+            | Self::Solved => None,
+        }
+    }
+}
+
 /// One attempt that succeeded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Success {

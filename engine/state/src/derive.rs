@@ -91,44 +91,6 @@ pub fn run_change(fact: &Fact) -> Option<RunChange<'_>> {
     }
 }
 
-/// The run that a fact is about; `None` for facts about workers and about what is known of the world.
-#[must_use]
-pub const fn run_of(fact: &Fact) -> Option<RunId> {
-    match fact {
-        Fact::Submitted { run, .. }
-        | Fact::Resumed { run, .. }
-        | Fact::Reopened { run, .. }
-        | Fact::ResolveRequested { run, .. }
-        | Fact::Resolved { run, .. }
-        | Fact::Unresolvable { run, .. }
-        | Fact::LookupRequested { run, .. }
-        | Fact::LookedUp { run, .. }
-        | Fact::Shared { run, .. }
-        | Fact::Readied { run, .. }
-        | Fact::Finished { run, .. }
-        | Fact::Failed { run, .. }
-        | Fact::Lost { run, .. }
-        | Fact::Skipped { run, .. }
-        | Fact::CancelRequested { run, .. }
-        | Fact::InterruptRequested { run, .. }
-        | Fact::RunEnded { run, .. }
-        | Fact::Placed { run, .. }
-        | Fact::StartCame { run, .. }
-        | Fact::PlacementLapsed { run, .. }
-        | Fact::BudgetExceeded { run, .. } => Some(*run),
-        Fact::Leased { lease, .. } => Some(lease.run),
-        Fact::EngineStarted { .. }
-        | Fact::WorkerJoined { .. }
-        | Fact::WorkerLost { .. }
-        | Fact::WorkerCapacity { .. }
-        | Fact::FleetKnown { .. }
-        | Fact::OutlookKnown { .. }
-        | Fact::ActualsKnown { .. }
-        | Fact::SolveRequested { .. }
-        | Fact::Solved => None,
-    }
-}
-
 /// Digest of all params' values, by which runs of one file are told apart.
 ///
 /// # Errors

@@ -6,9 +6,15 @@ use crate::ledger::Overrun;
 use crate::order::Step;
 use crate::state::{RunState, State};
 
-/// Holds a run that is over its budget. What runs of it goes on to its end: it is
+/// Holds runs that are over their budget. What runs of them goes on to its end: it is
 /// paid for either way, and its result is worth more than half of it.
-pub(super) fn hold(state: &State, run: &RunState, now: Timestamp, step: &mut Step) {
+pub(super) fn hold(state: &State, now: Timestamp, step: &mut Step) {
+    for run in state.budgeted.iter().filter_map(|id| state.runs.get(id)) {
+        hold_run(state, run, now, step);
+    }
+}
+
+fn hold_run(state: &State, run: &RunState, now: Timestamp, step: &mut Step) {
     let budget = &run.spec.workflow.budget;
     if (budget.gco2e.is_none() && budget.kwh.is_none()) || run.open_stages == 0 {
         return;

@@ -1,11 +1,15 @@
 //! Ready tasks go to workers with room: ahead of what they run, so that none idles between tasks.
 
+use std::collections::BTreeSet;
+
 use crate::fact::Fact;
 use crate::ids::{Generation, RunId, StageId, Timestamp, WorkerId, place};
 use crate::input::Capacity;
 use crate::order::{Lease, Order, Step};
 use crate::plan::PlannedStage;
 use crate::planning::gpus;
+use crate::pool::PoolId;
+use crate::state::listing::Lane;
 use crate::state::stage::StageState;
 use crate::state::{RunState, State, Worker};
 
@@ -29,61 +33,140 @@ const FULL: u64 = 1_000_000;
 struct Room<'a> {
     id: WorkerId,
     worker: &'a Worker,
-    /// How much of what it should hold it holds, in millionths.
+    /// How much of what its cores should hold they hold, in millionths.
     load: u64,
+    /// The same of its devices; a worker that never had any does their work on its cores.
+    device_load: u64,
 }
 
-/// Leases ready tasks, stages in order, to workers in order.
+impl Room<'_> {
+    /// Whether it takes tasks from a lane.
+    fn is_open(&self, lane: Lane) -> bool {
+        let here = lane.pool.is_none_or(|pool| pool == self.worker.pool);
+        here && self.load < FULL && (!lane.gpus || self.device_load < FULL)
+    }
+}
+
+/// Leases ready tasks, stages in order, to workers in order: first what is placed, each in its pool,
+/// then what may go anywhere.
 pub(super) fn lease(state: &State, now: Timestamp, step: &mut Step) {
-    let runs: Vec<&RunState> = super::going_on(state)
-        .filter(|run| !run.leasable.is_empty())
-        .collect();
-    if runs.is_empty() {
+    if state.lanes.is_empty() {
         return;
     }
     let mut rooms: Vec<Room<'_>> = state
         .workers
         .iter()
-        .map(|(id, worker)| Room {
-            id: *id,
-            worker,
-            load: load(state, worker),
-        })
-        .filter(|room| room.load < FULL)
+        .filter(|(_, worker)| worker.capacity.cpus > 0)
+        .map(|(id, worker)| room(state, *id, worker))
         .collect();
-    let before = step.facts.len();
-    for run in runs {
-        for &id in &run.leasable {
-            if rooms.is_empty() || step.facts.len() - before >= BATCH {
-                return;
+    let limit = step.facts.len() + BATCH;
+    // One that is offered in several pools is leased from once a step: what is ready is told from
+    // the state.
+    let mut taken = BTreeSet::new();
+    let placed = state.lanes.iter().rev();
+    for (lane, stages) in placed.filter(|(lane, _)| lane.pool.is_some()) {
+        for &(run, id) in stages {
+            if step.facts.len() >= limit || !rooms.iter().any(|room| room.is_open(*lane)) {
+                break;
             }
-            let Some((planned, stage)) = run.get(id) else {
-                continue;
-            };
-            let mut source = Source::new(run, id, planned, stage);
-            for room in &mut rooms {
-                give(room, &mut source, now, step);
+            if taken.insert((run, id)) {
+                offer(state, *lane, (run, id), &mut rooms, now, step);
             }
-            rooms.retain(|room| room.load < FULL);
         }
     }
+    let nobody = BTreeSet::new();
+    let [plain, devices] = [false, true].map(|gpus| Lane { pool: None, gpus });
+    let on_devices = state.lanes.get(&devices).unwrap_or(&nobody);
+    let on_cores = state.lanes.get(&plain).unwrap_or(&nobody);
+    for &stage in on_cores.union(on_devices) {
+        if step.facts.len() >= limit || !rooms.iter().any(|room| room.is_open(plain)) {
+            return;
+        }
+        let lane = if on_devices.contains(&stage) {
+            devices
+        } else {
+            plain
+        };
+        offer(state, lane, stage, &mut rooms, now, step);
+    }
+}
+
+/// Offers a stage's tasks to the workers that take such.
+fn offer(
+    state: &State,
+    lane: Lane,
+    (run, id): (RunId, StageId),
+    rooms: &mut [Room<'_>],
+    now: Timestamp,
+    step: &mut Step,
+) {
+    let Some(run) = state.runs.get(&run) else {
+        return;
+    };
+    let Some((planned, stage)) = run.get(id) else {
+        return;
+    };
+    let mut source = Source::new(run, id, planned, stage, lane.pool);
+    for room in rooms.iter_mut().filter(|room| room.is_open(lane)) {
+        give(room, &mut source, now, step);
+    }
+}
+
+/// How full a worker is.
+fn room<'a>(state: &State, id: WorkerId, worker: &'a Worker) -> Room<'a> {
+    let mut room = Room {
+        id,
+        worker,
+        load: 0,
+        device_load: if has_lost_devices(state, worker) {
+            FULL
+        } else {
+            0
+        },
+    };
+    for ((run, stage), held) in &worker.held {
+        let Some(run) = state.runs.get(run) else {
+            continue;
+        };
+        if let Some((planned, stage)) = run.get(*stage) {
+            let held = u64::from(*held);
+            room.load += held * share(run, planned, stage, worker.capacity);
+            room.device_load += held * device_share(run, planned, stage, worker.capacity);
+        }
+    }
+    room
+}
+
+/// Whether a worker has devices, but none of them now: what asks for one waits for their return, and
+/// is not done on its cores.
+fn has_lost_devices(state: &State, worker: &Worker) -> bool {
+    let pool = || state.agenda.fleet.as_deref()?.get(worker.pool);
+    worker.capacity.gpus == 0
+        && (worker.gpus_lent > 0
+            || pool().is_some_and(|pool| pool.gpu_model.is_some() || pool.gpu_milliwatts > 0))
 }
 
 /// Gives one worker of one stage's tasks what it has room for.
 fn give(room: &mut Room<'_>, source: &mut Source<'_>, now: Timestamp, step: &mut Step) {
     let capacity = room.worker.capacity;
     let each = share(source.owner, source.planned, source.stage, capacity);
+    let device_each = device_share(source.owner, source.planned, source.stage, capacity);
     let slots = cores(source.planned, capacity).min(devices(source.planned, capacity));
     let held = room.worker.held.get(&(source.run, source.id)).copied();
-    let mut left = target(source.owner, source.stage, slots).saturating_sub(held.unwrap_or(0));
-    while room.load < FULL && left > 0 {
-        let wanted = (FULL - room.load).div_ceil(each);
+    let target = target(source.owner, source.planned, source.stage, slots);
+    let mut left = target.saturating_sub(held.unwrap_or(0));
+    while room.load < FULL && (device_each == 0 || room.device_load < FULL) && left > 0 {
+        let on_devices = (FULL - room.device_load.min(FULL)).checked_div(device_each);
+        let wanted = (FULL - room.load)
+            .div_ceil(each)
+            .min(on_devices.unwrap_or(u64::MAX).max(1));
         let wanted = u32::try_from(wanted).unwrap_or(LEASE_LIMIT);
         let Some(lease) = source.next(wanted.min(left).min(LEASE_LIMIT)) else {
             return;
         };
         left -= lease.count;
         room.load += each * u64::from(lease.count);
+        room.device_load += device_each * u64::from(lease.count);
         step.facts.push(Fact::Leased {
             worker: room.id,
             lease,
@@ -96,32 +179,41 @@ fn give(room: &mut Room<'_>, source: &mut Source<'_>, now: Timestamp, step: &mut
     }
 }
 
-/// How much of what its cores can do ahead a worker holds, in millionths. A worker that holds half
-/// of what it should of each of two stages is full.
-fn load(state: &State, worker: &Worker) -> u64 {
-    worker
-        .held
-        .iter()
-        .filter_map(|((run, id), held)| {
-            let run = state.runs.get(run)?;
-            let (planned, stage) = run.get(*id)?;
-            Some(share(run, planned, stage, worker.capacity) * u64::from(*held))
-        })
-        .sum()
-}
-
 /// What one task of a stage adds to a worker's load. Only cores count here, so that a stage that
 /// takes all memory with one task does not keep cores from others.
 fn share(run: &RunState, planned: &PlannedStage, stage: &StageState, capacity: Capacity) -> u64 {
-    FULL.div_ceil(u64::from(target(run, stage, cores(planned, capacity))))
+    let target = target(run, planned, stage, cores(planned, capacity));
+    FULL.div_ceil(u64::from(target))
+}
+
+/// What one task of a stage adds to the load of a worker's devices.
+fn device_share(
+    run: &RunState,
+    planned: &PlannedStage,
+    stage: &StageState,
+    capacity: Capacity,
+) -> u64 {
+    let Some(slots) = capacity
+        .gpus
+        .checked_div(gpus(&planned.stage.resources.gpus))
+    else {
+        return 0;
+    };
+    if capacity.gpus == 0 {
+        return 0;
+    }
+    let target = target(run, planned, stage, slots.max(1));
+    FULL.div_ceil(u64::from(target))
 }
 
 /// How many tasks of a stage a worker should hold that can run `slots` of them at once.
 ///
-/// Before any of a stage ended, the run's other stages are the guess, and little is staked on it.
-fn target(run: &RunState, stage: &StageState, slots: u32) -> u32 {
+/// Before any of a stage ended, its file's word is the guess; without one the run's other stages are,
+/// and little is staked on it.
+fn target(run: &RunState, planned: &PlannedStage, stage: &StageState, slots: u32) -> u32 {
     let (attempts, wall_us) = run.pace;
-    let (mean_us, least, limit) = match stage.ledger.mean_us() {
+    let expected_us = || Some(planned.stage.expect.time_ms?.saturating_mul(1000));
+    let (mean_us, least, limit) = match stage.ledger.mean_us().or_else(expected_us) {
         Some(mean_us) => (mean_us, slots, LEASE_LIMIT.max(slots)),
         None => (
             wall_us.checked_div(attempts).unwrap_or(u64::MAX),
@@ -178,14 +270,17 @@ impl<'a> Source<'a> {
         id: StageId,
         planned: &'a PlannedStage,
         stage: &'a StageState,
+        pool: Option<PoolId>,
     ) -> Self {
+        let placed = stage.placed.as_deref();
+        let room = pool.map(|pool| placed.map_or(0, |placed| placed.room(pool)));
         Self {
             run: owner.id,
             owner,
             id,
             planned,
             stage,
-            slack: stage.slack(planned),
+            slack: stage.slack(planned).min(room.unwrap_or(u32::MAX)),
             cursor: 0,
         }
     }

@@ -5,13 +5,20 @@ use std::collections::BTreeMap;
 use crate::fact::Fact;
 use crate::ids::{StageId, Timestamp};
 use crate::order::Step;
-use crate::state::RunState;
+use crate::state::{RunState, State};
 
-/// Tasks woken in one step.
+/// Tasks of one run woken in one step.
 const BATCH: usize = 4096;
 
 /// Makes those ready whose moment has come.
-pub(super) fn wake(run: &RunState, now: Timestamp, step: &mut Step) {
+pub(super) fn wake(state: &State, now: Timestamp, step: &mut Step) {
+    let due = state.wakes.iter().take_while(|(due, _)| *due <= now);
+    for run in due.filter_map(|(_, id)| state.runs.get(id)) {
+        wake_run(run, now, step);
+    }
+}
+
+fn wake_run(run: &RunState, now: Timestamp, step: &mut Step) {
     let mut stages: BTreeMap<StageId, Vec<u32>> = BTreeMap::new();
     for &(_, stage, index) in run
         .backoffs

@@ -40,10 +40,11 @@ pub(super) fn locate(state: &mut State, run: RunId, id: StageId, together: &[Tog
         return;
     };
     let home = estimate::home(fleet.unwrap_or(&nowhere), &spec, planned);
-    let gpus = estimate::devices(fleet, planned);
     for (worker, spent, count) in together {
+        let pool = workers.get(worker).map_or(home, |worker| worker.pool);
+        let gpus = estimate::devices(agenda, planned, &[pool]);
         let at = Whereabouts {
-            pool: workers.get(worker).map_or(home, |worker| worker.pool),
+            pool,
             home,
             deferred_ms: stage.deferred_ms(Timestamp(spent.started_ms)),
             gpus,

@@ -19,6 +19,15 @@ use crate::state::{RunState, State};
 /// When the fact cannot be true after those before it. The state is then of no use any more: an
 /// engine stops, a recovery refuses the journal.
 pub fn apply(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
+    change(state, fact)?;
+    if let Some(run) = fact.run() {
+        state.relist(run);
+    }
+    Ok(())
+}
+
+/// Changes what a fact is about; lists across runs are brought up to date afterwards.
+fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
     match fact {
         Fact::EngineStarted { .. } => workers::engine_started(state),
         Fact::Submitted { run, at, spec } => runs::submitted(state, *run, *at, spec),
@@ -85,24 +94,34 @@ pub fn apply(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
         } => workers::joined(state, *worker, *capacity, *pool),
         Fact::WorkerCapacity { worker, capacity } => workers::capacity(state, *worker, *capacity),
         Fact::WorkerLost { worker } => workers::lost(state, *worker),
-        Fact::FleetKnown { fleet } => place::fleet_known(state, fleet),
-        Fact::OutlookKnown { outlook } => {
-            energy::foreseen(state, outlook);
-            place::outlook_known(state, outlook)
-        }
         Fact::ActualsKnown { actuals } => {
             state.intensities.learn(actuals);
             Ok(())
         }
         Fact::BudgetExceeded { run, overrun, .. } => runs::budget_exceeded(state, *run, *overrun),
-        Fact::SolveRequested { asks, .. } => place::solve_requested(state, asks),
+        Fact::FleetKnown { fleet } => {
+            place::fleet_known(state, fleet);
+            Ok(())
+        }
+        Fact::OutlookKnown { outlook } => {
+            energy::foreseen(state, outlook);
+            place::outlook_known(state, outlook);
+            Ok(())
+        }
+        Fact::SolveRequested { asks, .. } => {
+            place::solve_requested(state, asks);
+            Ok(())
+        }
         Fact::Placed {
             run,
             stage,
             placement,
             each,
         } => place::placed(get(state, *run)?, *stage, placement, *each),
-        Fact::Solved => place::solved(state),
+        Fact::Solved => {
+            place::solved(state);
+            Ok(())
+        }
         Fact::StartCame { run, stage, at } => place::start_came(get(state, *run)?, *stage, *at),
         Fact::PlacementLapsed { run, stage, .. } => place::lapsed(get(state, *run)?, *stage),
     }

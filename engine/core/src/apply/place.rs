@@ -1,31 +1,72 @@
 //! Facts about pools, grids and placements.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::ids::{StageId, Timestamp};
+use crate::ids::{RunId, StageId, Timestamp};
 use crate::illegal::Illegal;
 use crate::place::{AskId, Outlook, Placement, Taken};
 use crate::pool::Fleet;
-use crate::state::placed::Placed;
+use crate::state::placed::{Asking, Placed};
 use crate::state::stage::Phase;
 use crate::state::{RunState, State};
+use crate::task::TaskStatus;
 
 /// These pools there are.
-pub(super) fn fleet_known(state: &mut State, fleet: &Arc<Fleet>) -> Result<(), Illegal> {
+pub(super) fn fleet_known(state: &mut State, fleet: &Arc<Fleet>) {
     state.agenda.fleet = Some(Arc::clone(fleet));
-    Ok(())
+    state.relist_all();
 }
 
-/// This is known of grids and pools.
-pub(super) fn outlook_known(state: &mut State, outlook: &Arc<Outlook>) -> Result<(), Illegal> {
+/// This is known of grids and pools: what has not begun is asked about again.
+pub(super) fn outlook_known(state: &mut State, outlook: &Arc<Outlook>) {
+    let agenda = &mut state.agenda;
+    let before = agenda.outlook.as_ref().map(|before| before.slot_ms);
+    if before.is_some_and(|slot_ms| slot_ms != outlook.slot_ms) {
+        // Promises are counted in slots: all are counted anew.
+        agenda.outlook = None;
+        state.relist_all();
+        state.agenda.reserved = Arc::default();
+    }
+    let first = state.agenda.outlook.is_none();
     state.agenda.outlook = Some(Arc::clone(outlook));
-    Ok(())
+    state.agenda.trim(outlook.first_slot);
+    if first {
+        state.relist_all();
+        return;
+    }
+    let movable: Vec<AskId> = state.agenda.movable.iter().copied().collect();
+    for (run, stages) in by_run(&movable) {
+        if let Some(one) = state.runs.get_mut(&run) {
+            stages.into_iter().for_each(|stage| one.want(stage));
+        }
+        state.relist(run);
+    }
 }
 
-/// Where and when these stages go is being found.
-pub(super) fn solve_requested(state: &mut State, asks: &[AskId]) -> Result<(), Illegal> {
-    state.agenda.solving = asks.iter().map(|ask| (*ask, 0)).collect();
-    Ok(())
+/// Where and when these stages go is being found. Stages of runs that are not there any more are of
+/// no concern: their own facts were archived.
+pub(super) fn solve_requested(state: &mut State, asks: &[AskId]) {
+    let outlook = state.agenda.outlook.as_ref();
+    state.agenda.solving_on = outlook.map_or(Timestamp::default(), |outlook| outlook.issued_at);
+    state.agenda.solving.clear();
+    for (run, stages) in by_run(asks) {
+        let Some(one) = state.runs.get_mut(&run) else {
+            continue;
+        };
+        let spec = Arc::clone(&one.spec);
+        for id in stages {
+            let planned = spec.plan.stages.get(id.place());
+            if let (Some(planned), Some(stage)) = (planned, one.stages.get_mut(id.place())) {
+                stage.asking = Asking::Asked;
+                let ask = AskId { run, stage: id };
+                let tasks = stage.not_begun(planned);
+                state.agenda.solving.insert(ask, tasks);
+                one.touched.push(id);
+            }
+        }
+        state.relist(run);
+    }
 }
 
 /// A stage goes there and then.
@@ -35,16 +76,50 @@ pub(super) fn placed(
     placement: &Placement,
     each: Taken,
 ) -> Result<(), Illegal> {
-    let early = run.at(id)?.1.phase != Phase::Open;
-    let placed = Placed::new(placement.clone(), each, early);
-    run.stage_mut(id)?.placed = Some(Box::new(placed));
+    let stage = run.stage_mut(id)?;
+    let early = stage.phase != Phase::Open;
+    let mut placed = Placed::new(placement.clone(), each, early);
+    if let Some(before) = &stage.placed
+        && stage.counts.of(TaskStatus::Active) > 0
+    {
+        placed.carried = before.begun();
+    }
+    stage.placed = Some(Box::new(placed));
+    stage.asking = Asking::No;
+    run.touched.push(id);
+    run.settle(id);
     Ok(())
 }
 
-/// What was asked last is answered.
-pub(super) fn solved(state: &mut State) -> Result<(), Illegal> {
-    state.agenda.solving.clear();
-    Ok(())
+/// What was asked last is answered. Where the world has changed meanwhile, it is asked again.
+pub(super) fn solved(state: &mut State) {
+    let asks: Vec<AskId> = std::mem::take(&mut state.agenda.solving)
+        .into_keys()
+        .collect();
+    let outlook = state.agenda.outlook.as_ref();
+    let newer = outlook.is_some_and(|outlook| outlook.issued_at != state.agenda.solving_on);
+    for (run, stages) in by_run(&asks) {
+        let Some(one) = state.runs.get_mut(&run) else {
+            continue;
+        };
+        for id in stages {
+            let Some(stage) = one.stages.get_mut(id.place()) else {
+                continue;
+            };
+            if stage.asking == Asking::Asked {
+                stage.asking = Asking::No;
+                one.touched.push(id);
+                one.settle(id);
+            }
+            let movable = one
+                .get(id)
+                .is_some_and(|(_, stage)| stage.placed.as_deref().is_some_and(Placed::is_movable));
+            if newer && movable {
+                one.want(id);
+            }
+        }
+        state.relist(run);
+    }
 }
 
 /// The start of a stage's next segment has come.
@@ -52,10 +127,22 @@ pub(super) fn start_came(run: &mut RunState, id: StageId, at: Timestamp) -> Resu
     if let Some(placed) = &mut run.stage_mut(id)?.placed {
         placed.open(at);
     }
+    run.touched.push(id);
     Ok(())
 }
 
 /// A stage is ready at another time than its placement was made for.
 pub(super) fn lapsed(run: &mut RunState, id: StageId) -> Result<(), Illegal> {
-    run.at(id).map(|_| ())
+    run.at(id)?;
+    run.want(id);
+    run.want_rest();
+    Ok(())
+}
+
+fn by_run(asks: &[AskId]) -> BTreeMap<RunId, Vec<StageId>> {
+    let mut runs: BTreeMap<RunId, Vec<StageId>> = BTreeMap::new();
+    for ask in asks {
+        runs.entry(ask.run).or_default().push(ask.stage);
+    }
+    runs
 }

@@ -9,6 +9,7 @@ use crate::illegal::Illegal;
 use crate::ledger::Overrun;
 use crate::plan::RunSpec;
 use crate::ranges::Ranges;
+use crate::state::placed::Asking;
 use crate::state::run::Stopping;
 use crate::state::stage::{Phase, StageEnd};
 use crate::state::{RunState, State};
@@ -51,6 +52,7 @@ pub(super) fn resumed(state: &mut State, run: RunId, spec: &Arc<RunSpec>) -> Res
     one.ended_at = None;
     one.stopping = None;
     forget_flights(one)?;
+    one.touch_all();
     for worker in state.workers.values_mut() {
         worker.held.retain(|(held, _), _| *held != run);
     }
@@ -63,6 +65,11 @@ pub(super) fn forget_flights(run: &mut RunState) -> Result<(), Illegal> {
     let cancelled = run.stopping == Some(Stopping::Cancel);
     for id in run.ids() {
         let stage = run.stage_mut(id)?;
+        stage.asking = Asking::Wanted;
+        if let Some(placed) = &mut stage.placed {
+            placed.used.fill(0);
+            placed.carried.clear();
+        }
         match stage.phase {
             Phase::Resolving => {
                 stage.phase = Phase::Waiting;
@@ -134,6 +141,8 @@ pub(super) fn reopened(state: &mut State, run: RunId) -> Result<(), Illegal> {
         match &stage.phase {
             Phase::Ended(StageEnd::Failed | StageEnd::Cancelled) if stage.count() > 0 => {
                 stage.phase = Phase::Open;
+                stage.placed = None;
+                stage.asking = Asking::Wanted;
                 stage.unresolvable = None;
                 stage.tries.clear();
                 stage.failures.clear();
@@ -145,11 +154,14 @@ pub(super) fn reopened(state: &mut State, run: RunId) -> Result<(), Illegal> {
             | Phase::Resolving
             | Phase::Open => {
                 stage.phase = Phase::Waiting;
+                stage.placed = None;
+                stage.asking = Asking::Wanted;
                 stage.unresolvable = None;
             }
         }
     }
     one.recount();
+    one.touch_all();
     for id in again {
         let mut waiting = Ranges::default();
         for status in [
@@ -200,6 +212,7 @@ pub(super) fn cancel_requested(state: &mut State, run: RunId) -> Result<(), Ille
         }
     }
     one.unblocked.clear();
+    one.touch_all();
     state.active.insert(run);
     Ok(())
 }
@@ -243,6 +256,7 @@ pub(super) fn interrupt_requested(state: &mut State, run: RunId) -> Result<(), I
         None | Some(Stopping::Hold) => one.stopping = Some(Stopping::Interrupt),
         Some(Stopping::Cancel | Stopping::Interrupt) => {}
     }
+    one.touch_all();
     Ok(())
 }
 
@@ -264,6 +278,7 @@ pub(super) fn budget_exceeded(
     if one.stopping.is_none() {
         one.stopping = Some(Stopping::Hold);
     }
+    one.touch_all();
     Ok(())
 }
 
@@ -285,6 +300,7 @@ pub(super) fn ended(
     one.status = status;
     one.ended_at = Some(at);
     one.stopping = None;
+    one.touch_all();
     state.active.remove(&run);
     Ok(())
 }

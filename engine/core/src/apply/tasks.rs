@@ -12,6 +12,7 @@ use crate::ids::{Generation, RunId, StageId, TaskId, WorkerId, place};
 use crate::illegal::Illegal;
 use crate::ledger::{AttemptRecord, Spent};
 use crate::order::Lease;
+use crate::planning::gpus;
 use crate::state::run::Stopping;
 use crate::state::stage::TaskFailure;
 use crate::state::{RunState, State};
@@ -35,7 +36,11 @@ pub(super) fn leased(state: &mut State, worker: WorkerId, lease: &Lease) -> Resu
         .get_mut(&worker)
         .ok_or(Illegal::NoSuchWorker(worker))?;
     *holder.held.entry((id, stage)).or_default() += count;
+    let pool = holder.pool;
     let run = get(state, id)?;
+    if let Some(placed) = &mut run.stage_mut(stage)?.placed {
+        placed.take(pool, count);
+    }
     let end = first.saturating_add(count);
     for index in first..end {
         run.shift(stage, index, TaskEvent::Lease)?;
@@ -104,6 +109,20 @@ impl Freed {
             }
         }
     }
+
+    /// The tasks are to run again: where they were placed there is room for them again.
+    fn give_back_again(self, state: &mut State, run: RunId, stage: StageId) -> Result<(), Illegal> {
+        for (holder, count) in &self.0 {
+            let pool = state.workers.get(&WorkerId(*holder)).map(|one| one.pool);
+            if let Some(pool) = pool
+                && let Some(placed) = &mut get(state, run)?.stage_mut(stage)?.placed
+            {
+                placed.give_back(pool, *count);
+            }
+        }
+        self.give_back(state, run, stage);
+        Ok(())
+    }
 }
 
 /// Keeps the times of an attempt, while there is room.
@@ -161,6 +180,38 @@ pub(super) fn finished(
     run.settle(stage);
     energy::locate(state, id, stage, &together);
     freed.give_back(state, id, stage);
+    let wall_us = successes.iter().map(|success| success.wall_us);
+    let attempts = u64::try_from(successes.len()).unwrap_or(u64::MAX);
+    history(state, id, stage, (attempts, wall_us.sum()))
+}
+
+/// What attempts took counts for their project, and as the guess for stages of the same meaning.
+fn history(
+    state: &mut State,
+    id: RunId,
+    stage: StageId,
+    (attempts, wall_us): (u64, u64),
+) -> Result<(), Illegal> {
+    let State { runs, agenda, .. } = state;
+    let run = runs.get(&id).ok_or(Illegal::NoSuchRun(id))?;
+    if agenda.fleet.is_none() {
+        return Ok(());
+    }
+    let (planned, _) = run.at(stage)?;
+    let pace = agenda.paces.entry(planned.meaning).or_default();
+    pace.0 = pace.0.saturating_add(attempts);
+    pace.1 = pace.1.saturating_add(wall_us);
+    let gpus = u64::from(gpus(&planned.stage.resources.gpus));
+    let used_ms = gpus.saturating_mul(wall_us / 1000);
+    if used_ms > 0 {
+        let project = &run.spec.placing.project;
+        match agenda.used.get_mut(project) {
+            Some(used) => *used = used.saturating_add(used_ms),
+            None => {
+                agenda.used.insert(project.clone(), used_ms);
+            }
+        }
+    }
     Ok(())
 }
 
@@ -255,9 +306,18 @@ pub(super) fn failed(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
             wall_us: *wall_us,
         },
     )?;
-    run.settle(stage);
     energy::locate(state, *id, stage, &[(WorkerId(holder), spent, 1)]);
-    freed.give_back(state, *id, stage);
+    if retry_at.is_some() {
+        freed.give_back_again(state, *id, stage)?;
+    } else {
+        freed.give_back(state, *id, stage);
+    }
+    let run = get(state, *id)?;
+    if preempted {
+        // Its pool is not what it was taken for.
+        run.want(stage);
+    }
+    run.settle(stage);
     Ok(())
 }
 
@@ -287,8 +347,10 @@ pub(super) fn lost(
             one.tries.entry(index).or_default().uncharged += 1;
         }
     }
+    freed.give_back_again(state, id, stage)?;
+    let run = get(state, id)?;
+    run.want(stage);
     run.settle(stage);
-    freed.give_back(state, id, stage);
     Ok(())
 }
 

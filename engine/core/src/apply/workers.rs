@@ -1,6 +1,7 @@
 //! Facts about workers, and about the engine itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::runs::forget_flights;
 use crate::ids::WorkerId;
@@ -12,11 +13,15 @@ use crate::state::{State, Worker};
 /// An engine took the state up: nobody works on anything.
 pub(super) fn engine_started(state: &mut State) -> Result<(), Illegal> {
     state.workers.clear();
+    state.agenda.outlook = None;
+    state.agenda.solving.clear();
     for id in &state.active {
         if let Some(run) = state.runs.get_mut(id) {
             forget_flights(run)?;
         }
     }
+    state.relist_all();
+    state.agenda.reserved = Arc::default();
     Ok(())
 }
 

@@ -72,7 +72,11 @@ fn placed(state: &State, now: Timestamp, ask: AskId, answer: Option<Placement>) 
     (!stands).then(|| Fact::Placed {
         run: ask.run,
         stage: ask.stage,
-        each: estimate::each(state, planned),
+        each: estimate::each(
+            &state.agenda,
+            planned,
+            &estimate::allowed(&state.agenda, &run.spec, planned),
+        ),
         placement,
     })
 }

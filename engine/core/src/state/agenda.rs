@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::ids::Timestamp;
-use crate::place::{AskId, Outlook, Reserved};
+use crate::place::{AskId, Outlook, Reserved, Segment, Taken};
+use crate::plan::{PlannedStage, RunSpec};
 use crate::pool::Fleet;
 
 /// What placement works with. Everything in it follows from facts.
@@ -17,7 +18,7 @@ pub(crate) struct Agenda {
     pub(crate) fleet: Option<Arc<Fleet>>,
     /// What is known of grids; forgotten when an engine starts, since it may be told of none.
     pub(crate) outlook: Option<Arc<Outlook>>,
-    /// Stages that are to be asked about, before the next answer or with the next question.
+    /// Stages that are to be asked about with the next question.
     pub(crate) wanted: BTreeSet<AskId>,
     /// Stages that are being asked about, with how many tasks.
     pub(crate) solving: BTreeMap<AskId, u32>,
@@ -25,7 +26,8 @@ pub(crate) struct Agenda {
     pub(crate) solving_on: Timestamp,
     /// Stages that a new outlook may still move.
     pub(crate) movable: BTreeSet<AskId>,
-    /// Ready stages whose next segment has not come, by its start.
+    /// Ready stages whose next segment has not come, by when they are to be looked at: its start, or
+    /// 0 for one that need not wait for it.
     pub(crate) starts: BTreeSet<(Timestamp, AskId)>,
     /// Stages that hold reservations, by when they are expected to end.
     pub(crate) ends: BTreeSet<(Timestamp, AskId)>,
@@ -38,8 +40,89 @@ pub(crate) struct Agenda {
 }
 
 impl Agenda {
-    /// Whether anything is placed at all.
-    pub(crate) const fn knows(&self) -> bool {
-        self.fleet.is_some() && self.outlook.is_some()
+    /// Whether a stage of this kind is placed: pools and grids are known, and there is a choice of
+    /// where or of when.
+    pub(crate) fn governs(&self, spec: &RunSpec, planned: &PlannedStage) -> bool {
+        let (Some(fleet), Some(_)) = (&self.fleet, &self.outlook) else {
+            return false;
+        };
+        planned.selected && (fleet.pools.len() > 1 || waits(spec, planned))
     }
+
+    /// Promises a stage's segments, or takes the promise back.
+    pub(crate) fn promise(&mut self, segments: &[Segment], each: Taken, holds: bool) {
+        let slot_ms = match &self.outlook {
+            Some(outlook) if outlook.slot_ms > 0 => outlook.slot_ms,
+            Some(_) | None => return,
+        };
+        let first_kept = self
+            .outlook
+            .as_ref()
+            .map_or(0, |outlook| outlook.first_slot);
+        for segment in segments {
+            let at_once = segment.at_once.min(segment.tasks);
+            let slots = (segment.start.0 / slot_ms).max(first_kept)
+                ..segment.end.0.div_ceil(slot_ms).max(first_kept);
+            if at_once == 0 || slots.is_empty() {
+                continue;
+            }
+            let reserved = Arc::make_mut(&mut self.reserved);
+            let place = segment.pool.place();
+            if reserved.pools.len() <= place {
+                reserved.pools.resize(place + 1, BTreeMap::new());
+            }
+            let Some(pool) = reserved.pools.get_mut(place) else {
+                continue;
+            };
+            for slot in slots {
+                if holds {
+                    add(pool.entry(slot).or_default(), each, at_once);
+                } else if let Some(taken) = pool.get_mut(&slot) {
+                    subtract(taken, each, at_once);
+                    if *taken == Taken::default() {
+                        pool.remove(&slot);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Forgets what was promised before a slot.
+    pub(crate) fn trim(&mut self, first_slot: u64) {
+        let stale = |pool: &BTreeMap<u64, Taken>| {
+            pool.first_key_value()
+                .is_some_and(|(slot, _)| *slot < first_slot)
+        };
+        if self.reserved.pools.iter().any(stale) {
+            for pool in &mut Arc::make_mut(&mut self.reserved).pools {
+                *pool = pool.split_off(&first_slot);
+            }
+        }
+    }
+}
+
+/// Whether a stage may wait for a better hour: it has a deadline or a longest wait, and nobody said
+/// `--now`.
+pub(crate) const fn waits(spec: &RunSpec, planned: &PlannedStage) -> bool {
+    let (stage, workflow) = (&planned.stage.place, &spec.workflow.place);
+    !spec.placing.at_once
+        && (stage.deadline_ms.is_some()
+            || stage.max_delay_ms.is_some()
+            || workflow.deadline_ms.is_some()
+            || workflow.max_delay_ms.is_some())
+}
+
+/// So many tasks more.
+pub(crate) fn add(taken: &mut Taken, each: Taken, tasks: u32) {
+    taken.gpus = taken.gpus.saturating_add(each.gpus.saturating_mul(tasks));
+    taken.cpus = taken.cpus.saturating_add(each.cpus.saturating_mul(tasks));
+    let milliwatts = each.milliwatts.saturating_mul(u64::from(tasks));
+    taken.milliwatts = taken.milliwatts.saturating_add(milliwatts);
+}
+
+fn subtract(taken: &mut Taken, each: Taken, tasks: u32) {
+    taken.gpus = taken.gpus.saturating_sub(each.gpus.saturating_mul(tasks));
+    taken.cpus = taken.cpus.saturating_sub(each.cpus.saturating_mul(tasks));
+    let milliwatts = each.milliwatts.saturating_mul(u64::from(tasks));
+    taken.milliwatts = taken.milliwatts.saturating_sub(milliwatts);
 }

@@ -1,6 +1,7 @@
 //! What is true now: runs, their stages and tasks, and the workers. Only `apply` changes it.
 
 pub(crate) mod agenda;
+pub(crate) mod listing;
 pub(crate) mod placed;
 pub(crate) mod run;
 pub(crate) mod sharing;
@@ -16,6 +17,7 @@ pub use stage::{StageEnd, TaskFailure};
 pub use view::StageView;
 
 use agenda::Agenda;
+use listing::Lanes;
 
 use crate::fact::RunStatus;
 use crate::ids::{RunId, StageId, Timestamp, WorkerId};
@@ -23,6 +25,7 @@ use crate::input::Capacity;
 use crate::ledger::{Account, Intensities};
 use crate::place::Outlook;
 use crate::pool::{Fleet, PoolId};
+use crate::task::TaskStatus;
 
 /// What is true now. It can be written whole as a snapshot; facts after it go on from there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,6 +36,14 @@ pub struct State {
     /// Runs that go on.
     pub(crate) active: BTreeSet<RunId>,
     pub(crate) workers: BTreeMap<WorkerId, Worker>,
+    /// Runs from which something follows.
+    pub(crate) stirred: BTreeSet<RunId>,
+    /// Runs that go on and have a budget.
+    pub(crate) budgeted: BTreeSet<RunId>,
+    /// By when the first of their tasks may be tried again, runs.
+    pub(crate) wakes: BTreeSet<(Timestamp, RunId)>,
+    /// Tasks to lease.
+    pub(crate) lanes: Lanes,
     pub(crate) agenda: Agenda,
     /// What is known of the grids since the oldest run that goes on was submitted.
     pub(crate) intensities: Intensities,
@@ -167,12 +178,9 @@ impl State {
     /// Any fact may change the answer.
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Timestamp> {
-        self.active
-            .iter()
-            .filter_map(|id| self.runs.get(id))
-            .filter(|run| run.stopping.is_none())
-            .filter_map(|run| run.backoffs.first().map(|(due, _, _)| *due))
-            .min()
+        let wake = self.wakes.first().map(|(due, _)| *due);
+        let start = self.agenda.starts.first().map(|(start, _)| *start);
+        wake.into_iter().chain(start).min()
     }
 }
 

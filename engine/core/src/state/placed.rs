@@ -3,8 +3,20 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Timestamp;
-use crate::place::{Placement, Taken};
+use crate::place::{Placement, Segment, Taken};
 use crate::pool::PoolId;
+
+/// Whether a stage is to be placed, or placed again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Asking {
+    /// With the next question.
+    #[default]
+    Wanted,
+    /// The question is put.
+    Asked,
+    /// Its placement stands.
+    No,
+}
 
 /// A stage's placement, and how much of it has come true.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +32,8 @@ pub(crate) struct Placed {
     pub(crate) early: bool,
     /// Its tasks were compared with those that there are.
     pub(crate) counted: bool,
+    /// Segments of earlier placements whose tasks had begun when this one was made.
+    pub(crate) carried: Vec<Segment>,
 }
 
 impl Placed {
@@ -32,15 +46,14 @@ impl Placed {
             opened: 0,
             early,
             counted: false,
+            carried: Vec::new(),
         }
     }
 
     /// The start of the next segment that has not come.
     pub(crate) fn next_start(&self) -> Option<Timestamp> {
-        self.placement
-            .segments
-            .get(self.opened)
-            .map(|segment| segment.start)
+        let next = self.placement.segments.get(self.opened)?;
+        Some(next.start)
     }
 
     /// Segments whose start is not after `at` have come, the next one in any case.
@@ -50,32 +63,36 @@ impl Placed {
         self.opened = come.max(self.opened + 1).min(segments.len());
     }
 
-    /// All segments have come.
-    pub(crate) const fn open_all(&mut self) {
-        self.opened = self.placement.segments.len();
+    /// Whether a new outlook may still move some of it.
+    pub(crate) const fn is_movable(&self) -> bool {
+        let segments = self.placement.segments.len();
+        self.opened < segments || segments == 0
     }
 
-    /// Whether all segments have come.
-    pub(crate) const fn is_open(&self) -> bool {
-        self.opened >= self.placement.segments.len()
+    /// Segments that have come, with the tasks that may still be leased in each.
+    pub(crate) fn open_segments(&self) -> impl Iterator<Item = (PoolId, u32)> + '_ {
+        self.left_by_segment().take(self.opened)
     }
 
     /// Tasks that may still be leased in a pool now.
     pub(crate) fn room(&self, pool: PoolId) -> u32 {
-        let segments = self.placement.segments.iter().zip(&self.used);
-        segments
-            .take(self.opened)
-            .filter(|(segment, _)| segment.pool == pool)
-            .map(|(segment, used)| segment.tasks.saturating_sub(*used))
-            .fold(0, u32::saturating_add)
+        self.open_segments()
+            .filter(|(at, _)| *at == pool)
+            .fold(0, |sum, (_, left)| sum.saturating_add(left))
     }
 
     /// Tasks that are placed and were not leased yet.
     pub(crate) fn left(&self) -> u32 {
-        let segments = self.placement.segments.iter().zip(&self.used);
-        segments
-            .map(|(segment, used)| segment.tasks.saturating_sub(*used))
-            .fold(0, u32::saturating_add)
+        self.left_by_segment()
+            .fold(0, |sum, (_, left)| sum.saturating_add(left))
+    }
+
+    fn left_by_segment(&self) -> impl Iterator<Item = (PoolId, u32)> + '_ {
+        self.placement
+            .segments
+            .iter()
+            .zip(&self.used)
+            .map(|(segment, used)| (segment.pool, segment.tasks.saturating_sub(*used)))
     }
 
     /// Tasks were leased in a pool: the earliest segments there are used first.
@@ -99,5 +116,29 @@ impl Placed {
                 count -= some;
             }
         }
+    }
+
+    /// What of it goes on under the next placement: segments whose tasks have begun.
+    pub(crate) fn begun(&self) -> Vec<Segment> {
+        let begun = self.placement.segments.iter().zip(&self.used);
+        let begun = begun.filter(|(_, used)| **used > 0);
+        self.carried
+            .iter()
+            .copied()
+            .chain(begun.map(|(segment, used)| Segment {
+                tasks: *used,
+                at_once: segment.at_once.min(*used),
+                ..*segment
+            }))
+            .collect()
+    }
+
+    /// What it holds of its pools: all of it, or only what has begun.
+    pub(crate) fn held(&self, whole: bool) -> Vec<Segment> {
+        if !whole {
+            return self.begun();
+        }
+        let segments = self.placement.segments.iter();
+        self.carried.iter().chain(segments).copied().collect()
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::placed::{Asking, Placed};
 use super::sharing::Sharing;
 use super::stage::{Phase, StageEnd, StageState, looks_up};
 use crate::fact::{RunStatus, SkipReason};
@@ -65,6 +66,10 @@ pub struct RunState {
     pub(crate) sharing: Sharing,
     /// By what it went over its budget last.
     pub(crate) overrun: Option<Overrun>,
+    /// Stages whose places on lists across runs may have changed; empty between facts.
+    pub(crate) touched: Vec<StageId>,
+    /// When it is listed to be woken.
+    pub(crate) wake: Option<Timestamp>,
 }
 
 impl RunState {
@@ -105,13 +110,44 @@ impl RunState {
             backoffs: BTreeSet::new(),
             sharing: Sharing::default(),
             overrun: None,
+            touched: Vec::new(),
+            wake: None,
             spec,
         };
         for at in needed(&run.spec.plan) {
             run.stages[at].from_cache = true;
         }
         run.recount();
+        run.touch_all();
         run
+    }
+
+    /// All its stages may belong on other lists now.
+    pub(crate) fn touch_all(&mut self) {
+        self.touched = self.ids().collect();
+    }
+
+    /// A stage is to be placed again, unless it waits for that already.
+    pub(crate) fn want(&mut self, id: StageId) {
+        if let Some(stage) = self.stages.get_mut(id.place())
+            && stage.asking == Asking::No
+        {
+            stage.asking = Asking::Wanted;
+            self.touched.push(id);
+        }
+    }
+
+    /// So are all stages of it that have not begun.
+    pub(crate) fn want_rest(&mut self) {
+        for id in self.ids() {
+            let movable = self.get(id).is_some_and(|(_, stage)| {
+                let placed = stage.placed.as_deref();
+                !matches!(stage.phase, Phase::Ended(_)) && placed.is_none_or(Placed::is_movable)
+            });
+            if movable {
+                self.want(id);
+            }
+        }
     }
 
     /// A stage's plan and state.
@@ -264,6 +300,16 @@ impl RunState {
         });
         list(&mut self.askable, id, askable);
         list(&mut self.leasable, id, leasable);
+        self.touched.push(id);
+        if let (Some(stage), Some(planned)) = (
+            self.stages.get_mut(id.place()),
+            self.spec.plan.stages.get(id.place()),
+        ) && stage.asking == Asking::No
+            && stage.is_misplaced(planned)
+        {
+            self.want(id);
+            self.want_rest();
+        }
         if let Some(end) = end {
             self.end_stage(id, end);
         }
@@ -278,6 +324,7 @@ impl RunState {
         stage.ready.clear();
         stage.unasked.clear();
         stage.asked.clear();
+        self.touched.push(id);
         self.open_stages -= 1;
         for lists in [&mut self.unblocked, &mut self.askable, &mut self.leasable] {
             lists.remove(&id);

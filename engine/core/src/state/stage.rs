@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::placed::Placed;
+use super::listing::Listing;
+use super::placed::{Asking, Placed};
 use crate::dataset::Dataset;
 use crate::fact::SkipReason;
 use crate::failure::Failure;
@@ -123,6 +124,10 @@ pub(crate) struct StageState {
     pub(crate) ready_at: Timestamp,
     /// Where and when it goes, once that is decided.
     pub(crate) placed: Option<Box<Placed>>,
+    /// Whether it is to be placed, or placed again.
+    pub(crate) asking: Asking,
+    /// On which lists across runs it is.
+    pub(crate) listing: Listing,
 }
 
 impl StageState {
@@ -175,6 +180,39 @@ impl StageState {
     /// The number of the try that comes next, or goes on, from 1.
     pub(crate) fn attempt(&self, index: u32) -> u32 {
         self.tries.get(&index).map_or(0, |tries| tries.charged) + 1
+    }
+
+    /// Tasks that have not begun; as many as are planned, or one, until they are known.
+    pub(crate) fn not_begun(&self, planned: &PlannedStage) -> u32 {
+        match self.phase {
+            Phase::Waiting | Phase::Resolving => planned.tasks.as_ref().map_or(1, Tasks::count),
+            Phase::Open => [TaskStatus::Waiting, TaskStatus::Ready, TaskStatus::Deferred]
+                .into_iter()
+                .map(|status| self.counts.of(status))
+                .sum(),
+            Phase::Ended(_) => 0,
+        }
+    }
+
+    /// Whether all keys are looked up, so that it is known how many tasks will run.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.phase == Phase::Open && self.unasked.is_empty() && self.asked.is_empty()
+    }
+
+    /// Whether its placement is for fewer tasks than there are, or, the first time that their number
+    /// is known, for another number.
+    pub(crate) fn is_misplaced(&mut self, planned: &PlannedStage) -> bool {
+        if !self.is_counted() {
+            return false;
+        }
+        let tasks = self.not_begun(planned);
+        let Some(placed) = &mut self.placed else {
+            return false;
+        };
+        let left = placed.left();
+        let first = !std::mem::replace(&mut placed.counted, true);
+        // What has no place at all is asked about with the next outlook.
+        !placed.placement.segments.is_empty() && (left < tasks || first && left != tasks)
     }
 
     /// Tasks that may be leased besides those that are.

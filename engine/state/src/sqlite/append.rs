@@ -5,7 +5,7 @@ use sunward_core::{Digest, Fact, RunStatus};
 
 use super::Sqlite;
 use crate::blob::{self, BlobWriter};
-use crate::derive::{RunChange, digest_params, run_change, run_of};
+use crate::derive::{RunChange, digest_params, run_change};
 use crate::error::StateError;
 use crate::group::{Group, Position};
 
@@ -69,7 +69,7 @@ fn encode_rows(facts: &[Fact]) -> Result<Vec<(i64, Vec<u8>)>, StateError> {
     let mut writer = BlobWriter::default();
     let mut current = 0;
     for fact in facts {
-        let run = run_of(fact).map_or(0, |run| run.0.cast_signed());
+        let run = fact.run().map_or(0, |run| run.0.cast_signed());
         if !writer.is_empty() && (run != current || writer.len() >= ROW_BYTES) {
             rows.push((current, writer.finish()));
         }

@@ -1,0 +1,280 @@
+//! Where and when is asked for stages that are to be placed, all at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sunward_workflows::Reference;
+
+use super::course::{Course, limits};
+use crate::estimate;
+use crate::fact::Fact;
+use crate::failure::{Failure, FailureKind};
+use crate::ids::{StageId, Timestamp, index_of};
+use crate::order::{Order, Step};
+use crate::place::{Ask, AskId, Outlook, Placement, Prefer, Problem, Reserved};
+use crate::plan::PlannedStage;
+use crate::pool::{Fleet, PoolId};
+use crate::state::agenda::{Agenda, add};
+use crate::state::stage::StageState;
+use crate::state::{RunState, State};
+
+/// A project's weight when nobody gave it another, in thousandths.
+const WEIGHT: u32 = 1000;
+
+/// Slots for which a stage that is over its time is taken to go on: this one and the next.
+const OVERRUN_SLOTS: u64 = 2;
+
+/// Asks about all stages that are to be placed, in the order of their numbers, so that each comes
+/// after those of its run that it waits for; unless an answer is still to come, or more of them
+/// become known in this very step.
+pub(super) fn ask(state: &State, now: Timestamp, step: &mut Step) {
+    let agenda = &state.agenda;
+    let (Some(fleet), Some(outlook)) = (&agenda.fleet, &agenda.outlook) else {
+        return;
+    };
+    let more_to_come = || {
+        let lapsed = |fact: &Fact| matches!(fact, Fact::PlacementLapsed { .. });
+        step.facts.iter().any(lapsed)
+    };
+    if agenda.wanted.is_empty() || !agenda.solving.is_empty() || more_to_come() {
+        return;
+    }
+    let mut asking = Asking::new(state, fleet, outlook, now);
+    let mut run: Option<(&RunState, Course)> = None;
+    for ask in &agenda.wanted {
+        if run.as_ref().is_none_or(|(run, _)| run.id != ask.run) {
+            run = state
+                .runs
+                .get(&ask.run)
+                .map(|run| (run, Course::of(state, run, now)));
+        }
+        if let Some((run, course)) = &run {
+            asking.add(run, ask.stage, course);
+        }
+    }
+    asking.finish(step);
+}
+
+/// A problem as it is put together.
+struct Asking<'a> {
+    state: &'a State,
+    fleet: &'a Arc<Fleet>,
+    outlook: &'a Arc<Outlook>,
+    now: Timestamp,
+    asks: Vec<Ask>,
+    /// Where in `asks` a stage is.
+    places: BTreeMap<AskId, u32>,
+    /// Stages that may go nowhere.
+    nowhere: Vec<Fact>,
+    transfer: u64,
+}
+
+impl<'a> Asking<'a> {
+    const fn new(
+        state: &'a State,
+        fleet: &'a Arc<Fleet>,
+        outlook: &'a Arc<Outlook>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            state,
+            fleet,
+            outlook,
+            now,
+            asks: Vec::new(),
+            places: BTreeMap::new(),
+            nowhere: Vec::new(),
+            transfer: 0,
+        }
+    }
+
+    fn add(&mut self, run: &RunState, id: StageId, course: &Course) {
+        let Some((planned, stage)) = run.get(id) else {
+            return;
+        };
+        let allowed = estimate::allowed(&self.state.agenda, &run.spec, planned);
+        if allowed.is_empty() {
+            self.nowhere.push(Fact::Unresolvable {
+                run: run.id,
+                stage: id,
+                failure: nowhere(run, planned),
+            });
+            return;
+        }
+        let id = AskId {
+            run: run.id,
+            stage: id,
+        };
+        let home = estimate::home(self.fleet, &run.spec, planned);
+        let each = estimate::each(&self.state.agenda, planned, &allowed);
+        let tasks = stage.not_begun(planned);
+        let width = planned.stage.max_parallel.unwrap_or(tasks).clamp(1, tasks);
+        let ready_at = course.ready_at(run, planned, self.now);
+        let (start_by, finish_by) = limits(run, id.stage, planned, course, ready_at);
+        let upstream = planned.upstream.iter().map(|stage| AskId {
+            run: run.id,
+            stage: *stage,
+        });
+        let after = upstream
+            .filter_map(|id| self.places.get(&id).copied())
+            .collect();
+        self.transfer = self
+            .transfer
+            .max(run.spec.placing.transfer_milliwatt_hours_per_gb);
+        self.places.insert(id, index_of(self.asks.len()));
+        self.asks.push(Ask {
+            id,
+            after,
+            project: run.spec.placing.project.clone(),
+            priority: run.spec.placing.priority,
+            tasks,
+            width,
+            gpus: each.gpus,
+            cpus: each.cpus,
+            task_ms: course.task_ms.get(id.stage.place()).copied().unwrap_or(1),
+            task_milliwatts: each.milliwatts,
+            divisible: tasks > width,
+            ready_at,
+            finish_by,
+            start_by,
+            data: data(run, planned, stage, home),
+            allowed,
+            home,
+            prefer: prefer(run, planned),
+            previous: previous(stage),
+        });
+    }
+
+    fn finish(self, step: &mut Step) {
+        step.facts.extend(self.nowhere);
+        if self.asks.is_empty() {
+            return;
+        }
+        let agenda = &self.state.agenda;
+        step.facts.push(Fact::SolveRequested {
+            at: self.now,
+            asks: self.asks.iter().map(|ask| ask.id).collect(),
+        });
+        let problem = Problem {
+            now: self.now,
+            fleet: Arc::clone(self.fleet),
+            outlook: Arc::clone(self.outlook),
+            reserved: reserved(self.state, self.outlook, self.now),
+            shares: shares(agenda, &self.asks),
+            asks: self.asks,
+            transfer_milliwatt_hours_per_gb: self.transfer,
+        };
+        step.orders.push(Order::Solve {
+            problem: Arc::new(problem),
+        });
+    }
+}
+
+/// What is promised. Stages that run longer than they were expected to hold their pools for some more
+/// slots; only where there are such is anything copied.
+fn reserved(state: &State, outlook: &Outlook, now: Timestamp) -> Arc<Reserved> {
+    let agenda = &state.agenda;
+    let late = agenda.ends.iter().take_while(|(end, _)| *end <= now);
+    let mut reserved = Arc::clone(&agenda.reserved);
+    let first = now.0.checked_div(outlook.slot_ms).unwrap_or(0);
+    for (_, id) in late {
+        let stage = state.runs.get(&id.run).and_then(|run| run.get(id.stage));
+        let Some(placed) = stage.and_then(|(_, stage)| stage.placed.as_deref()) else {
+            continue;
+        };
+        for segment in placed.begun() {
+            let pools = &mut Arc::make_mut(&mut reserved).pools;
+            let place = segment.pool.place();
+            if pools.len() <= place {
+                pools.resize(place + 1, BTreeMap::new());
+            }
+            if let Some(pool) = pools.get_mut(place) {
+                for slot in first..first.saturating_add(OVERRUN_SLOTS) {
+                    add(pool.entry(slot).or_default(), placed.each, segment.at_once);
+                }
+            }
+        }
+    }
+    reserved
+}
+
+fn shares(agenda: &Agenda, asks: &[Ask]) -> BTreeMap<String, (u32, u64)> {
+    let mut shares = BTreeMap::new();
+    for ask in asks {
+        if !shares.contains_key(&ask.project) {
+            let used = agenda.used.get(&ask.project).copied().unwrap_or(0);
+            shares.insert(ask.project.clone(), (WEIGHT, used));
+        }
+    }
+    shares
+}
+
+/// Where it was to go, as long as none of it has begun.
+fn previous(stage: &StageState) -> Option<Placement> {
+    let placed = stage.placed.as_deref()?;
+    let untouched = placed.used.iter().all(|used| *used == 0);
+    untouched.then(|| placed.placement.clone())
+}
+
+/// What a stage reads, by where it rests: what another stage of the run gave in the pool of that
+/// stage's last segment, all else at home. Nothing is known before its inputs are bound.
+fn data(
+    run: &RunState,
+    planned: &PlannedStage,
+    stage: &StageState,
+    home: PoolId,
+) -> Vec<(PoolId, u64)> {
+    let mut bytes: BTreeMap<PoolId, u64> = BTreeMap::new();
+    for (input, dataset) in planned.stage.inputs.values().zip(&stage.inputs) {
+        let from = input.from.iter().find_map(|source| match source {
+            Reference::Port { stage, .. } => run.spec.plan.find(stage),
+            Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
+        });
+        let rests = from
+            .and_then(|id| run.get(id)?.1.placed.as_deref())
+            .and_then(|placed| placed.placement.segments.last())
+            .map_or(home, |segment| segment.pool);
+        let size: u64 = dataset.parts.iter().map(|part| part.bytes).sum();
+        if size > 0 {
+            let sum = bytes.entry(rests).or_default();
+            *sum = sum.saturating_add(size);
+        }
+    }
+    bytes.into_iter().collect()
+}
+
+fn prefer(run: &RunState, planned: &PlannedStage) -> Vec<Prefer> {
+    let said = [&planned.stage.place.prefer, &run.spec.workflow.place.prefer];
+    let words = said.into_iter().find(|words| !words.is_empty());
+    let known: Vec<Prefer> = words
+        .into_iter()
+        .flatten()
+        .filter_map(|word| match word.as_str() {
+            "carbon" => Some(Prefer::Carbon),
+            "surplus" => Some(Prefer::Surplus),
+            "idle" => Some(Prefer::Idle),
+            "time" => Some(Prefer::Time),
+            "cost" => Some(Prefer::Cost),
+            _ => None,
+        })
+        .collect();
+    if known.is_empty() {
+        vec![Prefer::Carbon]
+    } else {
+        known
+    }
+}
+
+/// Why a stage that no pool may take cannot start.
+fn nowhere(run: &RunState, planned: &PlannedStage) -> Failure {
+    let project = &run.spec.placing.project;
+    Failure {
+        kind: FailureKind::Input,
+        message: format!(
+            "no pool of the fleet may run stage {}: its regions and data_regions, and what the pools \
+             take of project {project}, leave none; allow another region, or another pool",
+            planned.stage.name
+        ),
+        log_tail: String::new(),
+    }
+}
