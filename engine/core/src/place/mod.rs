@@ -11,9 +11,15 @@
 //! times, deadlines, precedence and capacity, solved by lists and repair rather than exactly.
 
 mod ask;
+mod board;
+mod choice;
+mod divide;
+mod graph;
+mod outlay;
 mod outlook;
 mod placement;
 mod problem;
+mod single;
 mod solve;
 
 pub use ask::{Ask, AskId, Prefer};

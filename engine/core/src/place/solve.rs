@@ -1,6 +1,15 @@
-//! Our own answer.
+//! Our own answer: each run's stages jointly, runs one after the other by how much is at stake.
 
+use std::collections::BTreeMap;
+
+use super::ask::Ask;
+use super::board::{Board, at};
+use super::choice::{self, Span};
+use super::graph;
+use super::placement::Placement;
 use super::problem::{Problem, Solution};
+use super::single;
+use crate::ids::RunId;
 
 /// Answers problems. It may keep what it computed for one problem to answer the next sooner, never
 /// to answer it differently.
@@ -11,10 +20,256 @@ pub trait Placer {
 
 /// Our own placement.
 #[derive(Clone, Debug, Default)]
-pub struct Sunward {}
+pub struct Sunward {
+    board: Option<Board>,
+}
 
 impl Placer for Sunward {
-    fn solve(&mut self, _problem: &Problem) -> Solution {
-        Solution::default()
+    fn solve(&mut self, problem: &Problem) -> Solution {
+        let mut board = Board::of(problem, self.board.take());
+        let mut placements: Vec<Option<Placement>> = vec![None; problem.asks.len()];
+        for unit in order(problem, &board) {
+            for (index, placement) in place_unit(problem, &mut board, &unit) {
+                if let Some(slot) = placements.get_mut(index) {
+                    *slot = Some(placement);
+                }
+            }
+        }
+        let solution = Solution {
+            placements: placements.into_iter().flatten().collect(),
+        };
+        debug_assert_eq!(solution.placements.len(), problem.asks.len());
+        self.board = Some(board);
+        solution
     }
+}
+
+/// Asks that are placed together: one, or the stages of one run that wait for each other.
+struct Unit {
+    members: Vec<usize>,
+    project: String,
+    priority: i32,
+    /// It cannot wait.
+    urgent: bool,
+    since_ms: u64,
+    /// What is lost by going elsewhere than to its best place, for each device and hour.
+    regret: u64,
+    run: RunId,
+    gpu_ms: u64,
+}
+
+/// Places the members of a unit, each after those it waits for, and takes what they need.
+fn place_unit(problem: &Problem, board: &mut Board, unit: &Unit) -> Vec<(usize, Placement)> {
+    let asks: Vec<&Ask> = unit
+        .members
+        .iter()
+        .filter_map(|index| problem.asks.get(*index))
+        .collect();
+    let edges = edges(&unit.members, &asks);
+    let alone = edges.iter().all(Vec::is_empty);
+    let planned = if alone {
+        Vec::new()
+    } else {
+        graph::spans(board, &asks, &edges)
+    };
+    let mut ends: Vec<u64> = Vec::with_capacity(asks.len());
+    let mut placed = Vec::with_capacity(asks.len());
+    for (place, (ask, index)) in asks.iter().zip(&unit.members).enumerate() {
+        let before = edges[place].iter().filter_map(|one| ends.get(at(*one)));
+        let ready_ms = before
+            .copied()
+            .max()
+            .unwrap_or(0)
+            .max(ask.ready_at.0)
+            .max(problem.now.0);
+        let end_by_ms = end_by(ask);
+        let placement = match planned.get(place) {
+            Some((start, Some(end))) if *start >= ready_ms => {
+                // Where it is planned, unless that is taken by now.
+                let there = single::place(problem, board, ask, *start, Some(*end));
+                if there.end().is_some_and(|at| at.0 <= *end) {
+                    let home = choice::at_home(board, ask, ready_ms);
+                    Placement {
+                        at_home_now_micrograms: home,
+                        ..there
+                    }
+                } else {
+                    single::place(problem, board, ask, ready_ms, end_by_ms)
+                }
+            }
+            Some(_) | None => single::place(problem, board, ask, ready_ms, end_by_ms),
+        };
+        for segment in &placement.segments {
+            board.reserve(ask, segment);
+        }
+        ends.push(placement.end().map_or(ready_ms, |end| end.0));
+        placed.push((*index, placement));
+    }
+    placed
+}
+
+/// By when all of an ask must have ended, if it may wait at all.
+fn end_by(ask: &Ask) -> Option<u64> {
+    match (ask.finish_by, ask.start_by) {
+        (Some(by), _) => Some(by.0),
+        (None, Some(by)) => {
+            let rounds = ask.rounds(ask.width);
+            Some(by.0.saturating_add(ask.task_ms.saturating_mul(u64::from(rounds))))
+        }
+        (None, None) => None,
+    }
+}
+
+/// What each member waits for, as places among the members.
+fn edges(members: &[usize], asks: &[&Ask]) -> Vec<Vec<u32>> {
+    let places: BTreeMap<usize, u32> = members
+        .iter()
+        .zip(0_u32..)
+        .map(|(index, place)| (*index, place))
+        .collect();
+    asks.iter()
+        .map(|ask| {
+            let before = ask.after.iter();
+            before
+                .filter_map(|index| places.get(&at(*index)).copied())
+                .collect()
+        })
+        .collect()
+}
+
+/// Units in the order in which they choose: what cannot wait first, the longest waiting foremost;
+/// then projects in turn by weighted use, and within a project by priority and by what would be lost
+/// by choosing later.
+fn order(problem: &Problem, board: &Board) -> Vec<Unit> {
+    let mut units = units(problem);
+    let tight = is_tight(problem, board);
+    if tight {
+        for unit in &mut units {
+            unit.regret = regret(problem, board, unit);
+        }
+    }
+    units.sort_by_key(|unit| {
+        (
+            !unit.urgent,
+            std::cmp::Reverse(unit.priority),
+            if unit.urgent { unit.since_ms } else { 0 },
+            std::cmp::Reverse(unit.regret),
+            unit.run,
+        )
+    });
+    if tight {
+        in_turn(problem, units)
+    } else {
+        units
+    }
+}
+
+/// Weighted fair queueing between projects: the one with the least use for its weight chooses next.
+/// What each chooses in this round counts as used at once.
+fn in_turn(problem: &Problem, units: Vec<Unit>) -> Vec<Unit> {
+    let mut queues: BTreeMap<String, std::collections::VecDeque<Unit>> = BTreeMap::new();
+    for unit in units {
+        queues
+            .entry(unit.project.clone())
+            .or_default()
+            .push_back(unit);
+    }
+    if queues.len() < 2 {
+        return queues.into_values().flatten().collect();
+    }
+    let mut used: BTreeMap<String, u128> = BTreeMap::new();
+    let weight = |project: &str| {
+        let share = problem.shares.get(project);
+        u128::from(share.map_or(1000, |(weight, _)| *weight).max(1))
+    };
+    for project in queues.keys() {
+        let before = problem.shares.get(project).map_or(0, |(_, used)| *used);
+        used.insert(project.clone(), u128::from(before) * 1000 / weight(project));
+    }
+    let mut all = Vec::new();
+    while let Some(next) = queues
+        .iter()
+        .filter(|(_, queue)| !queue.is_empty())
+        .map(|(project, _)| (used.get(project).copied().unwrap_or(0), project.clone()))
+        .min()
+        .map(|(_, project)| project)
+    {
+        let Some(unit) = queues
+            .get_mut(&next)
+            .and_then(std::collections::VecDeque::pop_front)
+        else {
+            break;
+        };
+        let own = u128::from(unit.gpu_ms) * 1000 / weight(&next);
+        *used.entry(next).or_default() += own.max(1);
+        all.push(unit);
+    }
+    all
+}
+
+/// Asks by run, in topological order within it.
+fn units(problem: &Problem) -> Vec<Unit> {
+    let mut runs: BTreeMap<RunId, Vec<usize>> = BTreeMap::new();
+    for (index, ask) in problem.asks.iter().enumerate() {
+        runs.entry(ask.id.run).or_default().push(index);
+    }
+    let unit = |(run, members): (RunId, Vec<usize>)| {
+        let asks = || members.iter().filter_map(|index| problem.asks.get(*index));
+        Unit {
+            project: asks()
+                .next()
+                .map_or_else(String::new, |ask| ask.project.clone()),
+            priority: asks().map(|ask| ask.priority).max().unwrap_or(0),
+            urgent: asks().any(|ask| ask.finish_by.is_none() && ask.start_by.is_none()),
+            since_ms: asks().map(|ask| ask.ready_at.0).min().unwrap_or(0),
+            gpu_ms: asks().map(gpu_ms).fold(0, u64::saturating_add),
+            regret: 0,
+            run,
+            members,
+        }
+    };
+    runs.into_iter().map(unit).collect()
+}
+
+/// What an ask takes of pools: devices, or cores where it needs none, times time.
+fn gpu_ms(ask: &Ask) -> u64 {
+    let each = u64::from(ask.gpus.max(u32::from(ask.gpus == 0)));
+    each.saturating_mul(u64::from(ask.tasks))
+        .saturating_mul(ask.task_ms)
+}
+
+/// Whether asks may get into each other's way: together they need more than is free somewhere.
+fn is_tight(problem: &Problem, board: &Board) -> bool {
+    let (mut gpus, mut cpus) = (0_u64, 0_u64);
+    for ask in &problem.asks {
+        let at_once = u64::from(ask.width.min(ask.tasks));
+        gpus = gpus.saturating_add(u64::from(ask.gpus).saturating_mul(at_once));
+        if ask.gpus == 0 {
+            cpus = cpus.saturating_add(u64::from(ask.cpus).saturating_mul(at_once));
+        }
+    }
+    problem.asks.len() > 1 && board.is_short_of(gpus, cpus)
+}
+
+fn regret(problem: &Problem, board: &Board, unit: &Unit) -> u64 {
+    let asks = unit
+        .members
+        .iter()
+        .filter_map(|index| problem.asks.get(*index));
+    asks.map(|ask| {
+        let span = Span {
+            ready_ms: ask.ready_at.0.max(problem.now.0),
+            end_by_ms: end_by(ask),
+        };
+        let best = choice::best(board, ask, span);
+        let (Some(first), Some(other)) = (best.first, best.other) else {
+            // It has no other place: it chooses before all that have.
+            return u64::MAX / 4096;
+        };
+        let lost = other.micrograms.saturating_sub(first.micrograms);
+        let hours = u128::from(gpu_ms(ask).max(1));
+        u64::try_from(u128::from(lost) * 3_600_000 / hours).unwrap_or(u64::MAX / 4096)
+    })
+    .max()
+    .unwrap_or(0)
 }

@@ -1,0 +1,297 @@
+//! The best place and time for one ask as one block, and the road not taken.
+
+use super::ask::{Ask, Prefer};
+use super::board::{Board, segment};
+use super::placement::{Alternative, Placement, Why};
+use super::problem::Problem;
+use crate::ids::Timestamp;
+use crate::pool::PoolId;
+
+/// A block in one pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) pool: PoolId,
+    pub(crate) start_ms: u64,
+    pub(crate) length_ms: u64,
+    pub(crate) at_once: u32,
+    /// Emissions, transfer included, in micrograms.
+    pub(crate) micrograms: u64,
+    pub(crate) transfer: u64,
+}
+
+impl Block {
+    pub(crate) const fn end_ms(&self) -> u64 {
+        self.start_ms.saturating_add(self.length_ms)
+    }
+}
+
+/// Within which time a block begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    /// Not before.
+    pub(crate) ready_ms: u64,
+    /// It ends by then; `None` when it starts at once.
+    pub(crate) end_by_ms: Option<u64>,
+}
+
+/// What is known of the best so far, and of the best in another pool.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Best {
+    pub(crate) first: Option<Block>,
+    pub(crate) other: Option<Block>,
+}
+
+/// Two blocks are taken as equal in a preference when they are within a twentieth of each other.
+const WITHIN: u64 = 20;
+
+/// The share of the forecast's expected error that a move of data must gain beyond its own cost, in
+/// thousandths: half, since errors of neighbouring hours and zones partly cancel.
+const CAUTION_PERMILLE: u64 = 500;
+
+/// The best block for an ask within a span, with capacity; nothing when none fits.
+pub(crate) fn best(board: &Board, ask: &Ask, span: Span) -> Best {
+    let goals = if ask.prefer.is_empty() {
+        &[Prefer::Carbon][..]
+    } else {
+        &ask.prefer[..]
+    };
+    let mut best = Best::default();
+    for &pool in &ask.allowed {
+        if let Some(block) = in_pool(board, ask, pool, span, goals) {
+            best.take(block, |one, other| match span.end_by_ms {
+                Some(_) => beats(board, ask, one, other, goals),
+                // As soon as can be, and then as well as can be.
+                None if one.end_ms() == other.end_ms() => beats(board, ask, one, other, goals),
+                None => one.end_ms() < other.end_ms(),
+            });
+        }
+    }
+    best
+}
+
+impl Best {
+    fn take(&mut self, block: Block, beats: impl Fn(&Block, &Block) -> bool) {
+        match self.first {
+            Some(first) if !beats(&block, &first) => {
+                if self
+                    .other
+                    .is_none_or(|other| block.micrograms < other.micrograms)
+                {
+                    self.other = Some(block);
+                }
+            }
+            first => {
+                if let Some(first) = first {
+                    self.other = Some(first);
+                }
+                self.first = Some(block);
+            }
+        }
+    }
+}
+
+/// The best block in one pool.
+fn in_pool(board: &Board, ask: &Ask, pool: PoolId, span: Span, goals: &[Prefer]) -> Option<Block> {
+    let at_once = board.most(ask, pool);
+    if at_once == 0 {
+        return None;
+    }
+    let length_ms = ask.length_ms(at_once);
+    let latest = match span.end_by_ms {
+        Some(end_by) => {
+            let by_start = ask.start_by.map_or(u64::MAX, |by| by.0);
+            end_by.checked_sub(length_ms)?.min(by_start)
+        }
+        None => board.end_ms(),
+    };
+    if latest < span.ready_ms {
+        return None;
+    }
+    let power = ask.power(at_once);
+    let fits = |start_ms: u64| {
+        board.room(ask, pool, start_ms, start_ms.saturating_add(length_ms)) >= at_once
+    };
+    let block = |start_ms: u64, window: u64| {
+        let transfer = board.transfer(ask, pool, start_ms);
+        Block {
+            pool,
+            start_ms,
+            length_ms,
+            at_once,
+            micrograms: Board::micrograms(window, power).saturating_add(transfer),
+            transfer,
+        }
+    };
+    let windowed = |start_ms: u64| board.window(pool, start_ms, start_ms.saturating_add(length_ms));
+    let mut starts = starts(board, span.ready_ms, latest);
+    let soonest = span.end_by_ms.is_none() || goals.first() == Some(&Prefer::Time);
+    if soonest {
+        let start = starts.find(|start| fits(*start))?;
+        return Some(block(start, windowed(start)));
+    }
+    let in_surplus = goals.contains(&Prefer::Surplus);
+    if in_surplus || !ask.data.is_empty() {
+        // What moves is weighed at each start, and surplus has no running sum to compare.
+        let all = starts.filter(|start| fits(*start));
+        return all
+            .map(|start| block(start, windowed(start)))
+            .reduce(|best, next| {
+                if beats(board, ask, &next, &best, goals) {
+                    next
+                } else {
+                    best
+                }
+            });
+    }
+    let mut least: Option<(u64, u64)> = None;
+    for start in starts {
+        let window = windowed(start);
+        if least.is_none_or(|(least, _)| window < least) && fits(start) {
+            least = Some((window, start));
+        }
+    }
+    least.map(|(window, start)| block(start, window))
+}
+
+/// Moments at which a block may begin: as soon as it is ready, at each slot, and at the last.
+fn starts(board: &Board, ready_ms: u64, latest_ms: u64) -> impl Iterator<Item = u64> + '_ {
+    let first = (ready_ms / board.slot_ms + 1).saturating_mul(board.slot_ms);
+    let slots = (0_u64..)
+        .map(move |n| first.saturating_add(n.saturating_mul(board.slot_ms)))
+        .take_while(move |start| *start < latest_ms);
+    let last = (latest_ms > ready_ms && latest_ms < board.end_ms()).then_some(latest_ms);
+    std::iter::once(ready_ms).chain(slots).chain(last)
+}
+
+/// Whether one block is better than another by what is preferred, the first goal first, each within
+/// 5 %; equals go by emissions, then by start, then by pool.
+fn beats(board: &Board, ask: &Ask, one: &Block, other: &Block, goals: &[Prefer]) -> bool {
+    if let [Prefer::Carbon] = goals {
+        return by_carbon(board, ask, one, other);
+    }
+    for goal in goals {
+        let figure = |block: &Block| figure(board, ask, block, *goal);
+        let (a, b) = (figure(one), figure(other));
+        if a.abs_diff(b) > a.max(b) / WITHIN {
+            return a < b;
+        }
+    }
+    by_carbon(board, ask, one, other)
+}
+
+fn by_carbon(board: &Board, ask: &Ask, one: &Block, other: &Block) -> bool {
+    let cautious = |block: &Block, rival: &Block| {
+        if block.transfer <= rival.transfer || ask.data.is_empty() {
+            return block.micrograms;
+        }
+        let error = board.error_permille(block.pool, block.start_ms, block.end_ms());
+        let stake = rival.micrograms.max(block.micrograms);
+        let margin = u128::from(stake) * u128::from(error * CAUTION_PERMILLE) / 1_000_000;
+        block
+            .micrograms
+            .saturating_add(u64::try_from(margin).unwrap_or(u64::MAX))
+    };
+    let key = |block: &Block, rival: &Block| (cautious(block, rival), block.start_ms, block.pool);
+    key(one, other) < key(other, one)
+}
+
+/// How well a block serves a goal; less is better.
+fn figure(board: &Board, ask: &Ask, block: &Block, goal: Prefer) -> u64 {
+    match goal {
+        Prefer::Carbon | Prefer::Idle => block.micrograms,
+        Prefer::Surplus => {
+            let slots = block.length_ms.div_ceil(board.slot_ms).max(1);
+            let in_surplus = board.surplus(block.pool, block.start_ms, block.end_ms());
+            1000 - (u64::from(in_surplus) * 1000 / slots).min(1000)
+        }
+        Prefer::Time => block.end_ms(),
+        Prefer::Cost => {
+            let gpu_ms = u128::from(ask.task_ms)
+                * u128::from(ask.tasks)
+                * u128::from(ask.gpus)
+                * u128::from(board.price_micros(block.pool));
+            u64::try_from(gpu_ms / 3_600_000).unwrap_or(u64::MAX)
+        }
+    }
+}
+
+/// What the ask would emit at home, begun as soon as it is ready, whatever is free there.
+pub(crate) fn at_home(board: &Board, ask: &Ask, ready_ms: u64) -> u64 {
+    let at_once = ask.width.min(ask.tasks).max(1);
+    let end_ms = ready_ms.saturating_add(ask.length_ms(at_once));
+    let window = board.window(ask.home, ready_ms, end_ms);
+    Board::micrograms(window, ask.power(at_once))
+        .saturating_add(board.transfer(ask, ask.home, ready_ms))
+}
+
+/// The placement of one block.
+pub(crate) fn placement(
+    problem: &Problem,
+    board: &Board,
+    ask: &Ask,
+    ready_ms: u64,
+    best: Best,
+    late: bool,
+) -> Option<Placement> {
+    let block = best.first?;
+    let segments = vec![segment(
+        block.pool,
+        block.start_ms,
+        block.length_ms,
+        ask.tasks,
+        block.at_once,
+    )];
+    let alternative = best
+        .other
+        .or_else(|| at_another_time(board, ask, &block, ready_ms));
+    Some(Placement {
+        segments,
+        why: why(board, ask, &block, late),
+        expected_micrograms: block.micrograms,
+        transfer_micrograms: block.transfer,
+        at_home_now_micrograms: at_home(board, ask, ready_ms),
+        alternative: alternative.map(|other| Alternative {
+            pool: other.pool,
+            start: Timestamp(other.start_ms),
+            expected_micrograms: other.micrograms,
+        }),
+        decided_at: problem.now,
+        outlook_at: problem.outlook.issued_at,
+    })
+}
+
+/// The same pool as soon as it is ready, when that is not what was chosen.
+fn at_another_time(board: &Board, ask: &Ask, block: &Block, ready_ms: u64) -> Option<Block> {
+    if block.start_ms == ready_ms {
+        return None;
+    }
+    let end_ms = ready_ms.saturating_add(block.length_ms);
+    let window = board.window(block.pool, ready_ms, end_ms);
+    let transfer = board.transfer(ask, block.pool, ready_ms);
+    Some(Block {
+        start_ms: ready_ms,
+        micrograms: Board::micrograms(window, ask.power(block.at_once)).saturating_add(transfer),
+        transfer,
+        ..*block
+    })
+}
+
+fn why(board: &Board, ask: &Ask, block: &Block, late: bool) -> Why {
+    if late {
+        return Why::Late;
+    }
+    let Some(latest) = ask.latest_start(block.length_ms) else {
+        return Why::AtOnce;
+    };
+    let forced = block.start_ms >= latest && latest <= ask.ready_at.0.saturating_add(board.slot_ms);
+    match ask.prefer.first() {
+        _ if forced => Why::LastSafeStart,
+        Some(Prefer::Surplus) if board.surplus(block.pool, block.start_ms, block.end_ms()) > 0 => {
+            Why::Surplus
+        }
+        Some(Prefer::Idle) => Why::Idle,
+        Some(Prefer::Time) => Why::Earliest,
+        Some(Prefer::Cost) => Why::Cheapest,
+        Some(Prefer::Carbon | Prefer::Surplus) | None => Why::Cleanest,
+    }
+}

@@ -1,0 +1,71 @@
+//! What it costs to begin a stage then, with all that follows it: by dynamic programming from the
+//! last stages to the first. Exact for chains, and for graphs in which nothing has two successors;
+//! elsewhere what several stages wait for is shared between them.
+
+use super::board::Board;
+use super::graph::{Node, cost};
+
+/// By possible start, ascending: the least that a stage and what follows it emit when it begins then
+/// or later.
+type Outlay = Vec<(u64, u64, u64)>;
+
+/// Starts for all stages: each where it and what follows it cost least, after what it waits for.
+/// Costs `stages x slots x pools`.
+pub(crate) fn starts(board: &Board, nodes: &[Node<'_>]) -> Vec<u64> {
+    let mut outlays: Vec<Outlay> = vec![Vec::new(); nodes.len()];
+    for place in (0..nodes.len()).rev() {
+        outlays[place] = outlay(board, nodes, &outlays, place);
+    }
+    let mut starts: Vec<u64> = Vec::with_capacity(nodes.len());
+    for (node, outlay) in nodes.iter().zip(&outlays) {
+        let ends = node.before.iter().filter_map(|before| {
+            let start = starts.get(*before)?;
+            Some(start.saturating_add(nodes.get(*before)?.length_ms))
+        });
+        let early = ends.max().unwrap_or(0).max(node.ready_ms);
+        let from = outlay.partition_point(|(start, _, _)| *start < early);
+        let best = outlay[from..]
+            .iter()
+            .min_by_key(|(start, value, _)| (*value, *start))
+            .map_or(early, |(start, _, _)| *start);
+        starts.push(best.max(early));
+    }
+    starts
+}
+
+/// `(start, value, least value of this or any later start)`.
+fn outlay(board: &Board, nodes: &[Node<'_>], outlays: &[Outlay], place: usize) -> Outlay {
+    let node = &nodes[place];
+    let first = board.slot(node.start_ms) + 1;
+    let last = board.slot(node.latest_ms);
+    let grid = (first..=last).map(|slot| board.start_ms(slot));
+    let grid = grid.filter(|start| *start > node.start_ms && *start < node.latest_ms);
+    let mut starts: Vec<u64> = std::iter::once(node.start_ms).chain(grid).collect();
+    if node.latest_ms > node.start_ms {
+        starts.push(node.latest_ms);
+    }
+    let mut outlay: Outlay = starts
+        .into_iter()
+        .map(|start| {
+            let end = start.saturating_add(node.length_ms);
+            let behind = node.behind.iter().map(|next| {
+                let list = &outlays[*next];
+                let from = list.partition_point(|(start, _, _)| *start < end);
+                let least = list
+                    .get(from)
+                    .or(list.last())
+                    .map_or(0, |(_, _, least)| *least);
+                let shared = u64::try_from(nodes[*next].before.len().max(1)).unwrap_or(1);
+                least / shared
+            });
+            let own = cost(board, node, start);
+            (start, behind.fold(own, u64::saturating_add), 0)
+        })
+        .collect();
+    let mut least = u64::MAX;
+    for (_, value, then) in outlay.iter_mut().rev() {
+        least = least.min(*value);
+        *then = least;
+    }
+    outlay
+}

@@ -1,0 +1,15 @@
+//! The placement, as stories and as properties.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::allow_attributes,
+    clippy::cast_possible_truncation,
+    missing_docs,
+    reason = "a test that meets the unexpected should stop there"
+)]
+
+mod graphs;
+mod properties;
+mod stories;
+mod world;

@@ -1,0 +1,133 @@
+//! What must hold for any fleet, grid and list of asks.
+
+use proptest::prelude::*;
+use sunward_core::place::{Ask, Placement, Placer, Problem, Sunward};
+use sunward_core::{PoolId, Timestamp};
+
+use crate::world::{HOUR, ask, solve, taken, world};
+
+const HOURS: usize = 24;
+
+fn problems() -> impl Strategy<Value = Problem> {
+    let pool = (
+        prop::collection::vec(1_u32..900, HOURS),
+        prop::collection::vec(0_u32..5, HOURS),
+    );
+    let one = (
+        1_u64..5,
+        prop::option::of(2_u64..24),
+        1_u32..6,
+        1_u32..6,
+        0_u64..6,
+        0_u64..300,
+    );
+    (
+        prop::collection::vec(pool, 1..4),
+        prop::collection::vec(one, 1..8),
+    )
+        .prop_map(|(pools, asks)| {
+            let names = ["AA", "BB", "CC"];
+            let pools: Vec<(&str, &[u32], &[u32])> = pools
+                .iter()
+                .zip(names)
+                .map(|((grams, gpus), name)| (name, &grams[..], &gpus[..]))
+                .collect();
+            let mut problem = world(&pools);
+            let count = pools.len() as u32;
+            for (at, (hours, by, tasks, width, ready, gigabytes)) in asks.into_iter().enumerate() {
+                let mut one = ask(at as u64 + 1, hours, by, count);
+                one.ready_at = Timestamp(ready * HOUR);
+                one.finish_by = by.map(|by| Timestamp((by + ready) * HOUR));
+                (one.tasks, one.width) = (tasks, width.min(tasks));
+                one.divisible = tasks > 1;
+                one.data = vec![(PoolId(0), gigabytes * 1_000_000_000)];
+                problem.asks.push(one);
+            }
+            problem
+        })
+}
+
+/// Whether one whole block of an ask that nobody else bothers fits somewhere in time.
+fn fits_alone(problem: &Problem, ask: &Ask) -> bool {
+    let at_once = ask.width.min(ask.tasks);
+    let length = u64::from(ask.tasks.div_ceil(at_once)) * ask.task_ms / HOUR;
+    let (ready, by) = (ask.ready_at.0 / HOUR, ask.finish_by.unwrap().0 / HOUR);
+    problem.outlook.pools.iter().any(|pool| {
+        (ready..=by.saturating_sub(length)).any(|start| {
+            start + length <= by.min(HOURS as u64)
+                && (start..start + length).all(|hour| pool.gpus[hour as usize] >= at_once)
+        })
+    })
+}
+
+/// What an ask would emit begun when it is ready, in the best pool with room there.
+fn at_once(problem: &Problem, ask: &Ask) -> Option<u64> {
+    let mut alone = problem.clone();
+    alone.asks = vec![Ask {
+        finish_by: None,
+        ..ask.clone()
+    }];
+    let placed = solve(&alone).remove(0);
+    let ends = placed.end()? <= ask.finish_by?;
+    (placed.start()? == ask.ready_at && ends).then_some(placed.expected_micrograms)
+}
+
+fn tasks(placement: &Placement) -> u32 {
+    placement.segments.iter().map(|one| one.tasks).sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn no_capacity_is_exceeded_and_no_task_is_lost(problem in problems()) {
+        let placed = solve(&problem);
+        for ((pool, hour), gpus) in taken(&problem, &placed) {
+            // Beyond what is known the last figure stands.
+            let hour = (hour as usize).min(HOURS - 1);
+            let open = problem.outlook.pools[pool as usize].gpus.get(hour);
+            prop_assert!(gpus <= open.copied().unwrap_or(0), "pool {pool} hour {hour}: {gpus}");
+        }
+        for (ask, one) in problem.asks.iter().zip(&placed) {
+            prop_assert!(one.segments.is_empty() || tasks(one) == ask.tasks);
+            prop_assert!(one.segments.iter().all(|seg| ask.allowed.contains(&seg.pool)));
+            prop_assert!(one.start().is_none_or(|start| start >= ask.ready_at));
+        }
+    }
+
+    #[test]
+    fn a_deadline_that_can_be_met_is_met(problem in problems()) {
+        for ask in problem.asks.iter().filter(|ask| ask.finish_by.is_some()) {
+            let mut alone = problem.clone();
+            alone.asks = vec![ask.clone()];
+            let placed = solve(&alone).remove(0);
+            if fits_alone(&problem, ask) {
+                prop_assert!(placed.end() <= ask.finish_by, "{placed:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn never_worse_than_running_at_once_by_its_own_estimate(problem in problems()) {
+        for ask in problem.asks.iter().filter(|ask| ask.finish_by.is_some()) {
+            let mut alone = problem.clone();
+            alone.asks = vec![Ask { data: Vec::new(), ..ask.clone() }];
+            let placed = solve(&alone).remove(0);
+            if let Some(now) = at_once(&problem, &alone.asks[0]) {
+                prop_assert!(placed.expected_micrograms <= now, "{placed:?} against {now}");
+            }
+        }
+    }
+
+    #[test]
+    fn deciding_twice_changes_nothing(problem in problems()) {
+        let mut placer = Sunward::default();
+        let first = placer.solve(&problem);
+        let mut again = problem.clone();
+        for (ask, placement) in again.asks.iter_mut().zip(&first.placements) {
+            ask.previous = Some(placement.clone());
+        }
+        prop_assert_eq!(&placer.solve(&again), &first);
+        prop_assert_eq!(&Sunward::default().solve(&again), &first);
+    }
+}

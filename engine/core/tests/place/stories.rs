@@ -1,0 +1,189 @@
+//! What a scientist and a host would expect, told in small worlds.
+
+use sunward_core::place::{Prefer, Why};
+use sunward_core::{PoolId, Timestamp};
+
+use crate::world::{HOUR, ask, places, solve, taken, world};
+
+const MANY: [u32; 8] = [100; 8];
+
+#[test]
+fn without_a_deadline_nothing_waits_and_the_cleanest_pool_that_is_open_gets_it() {
+    let mut problem = world(&[
+        ("DE", &[400, 100, 100, 100], &[9, 9, 9, 9]),
+        ("NO", &[30, 20, 20, 20], &[0, 9, 9, 9]),
+        ("FR", &[80, 500, 500, 500], &[9, 9, 9, 9]),
+    ]);
+    problem.asks = vec![ask(1, 1, None, 3)];
+    let placed = &solve(&problem)[0];
+    assert_eq!(places(placed), [(2, 0, 1)]);
+    assert_eq!(placed.why, Why::AtOnce);
+    assert_eq!(placed.at_home_now_micrograms, 400_000_000);
+    assert_eq!(placed.expected_micrograms, 80_000_000);
+}
+
+#[test]
+fn with_a_deadline_it_goes_to_the_cleanest_window_that_ends_in_time() {
+    let grams = [400, 300, 100, 90, 80, 10, 10, 10];
+    let mut problem = world(&[("DE", &grams, &MANY)]);
+    problem.asks = vec![ask(1, 2, Some(5), 1)];
+    let placed = &solve(&problem)[0];
+    assert_eq!(places(placed), [(0, 3, 1)], "hours 5 to 7 end too late");
+    assert_eq!(placed.why, Why::Cleanest);
+    let other = placed.alternative.expect("running at once");
+    assert_eq!(
+        (other.start, other.expected_micrograms),
+        (Timestamp(0), 700_000_000)
+    );
+}
+
+#[test]
+fn the_last_safe_start_is_kept_however_dirty_and_a_lost_deadline_means_at_once() {
+    let mut problem = world(&[("DE", &[900, 10, 10, 10], &MANY[..4])]);
+    problem.asks = vec![ask(1, 2, Some(2), 1), ask(2, 3, Some(2), 1)];
+    let placed = solve(&problem);
+    assert_eq!(
+        (places(&placed[0]), placed[0].why),
+        (vec![(0, 0, 1)], Why::LastSafeStart)
+    );
+    assert_eq!(
+        (places(&placed[1]), placed[1].why),
+        (vec![(0, 0, 1)], Why::Late)
+    );
+}
+
+#[test]
+fn data_stays_unless_the_move_pays_for_itself_by_more_than_the_forecast_may_err() {
+    let mut problem = world(&[("DE", &[300; 4], &MANY[..4]), ("NO", &[290; 4], &MANY[..4])]);
+    let mut near = ask(1, 1, Some(4), 2);
+    near.data = vec![(PoolId(0), 1_000_000_000)];
+    problem.asks = vec![near.clone()];
+    assert_eq!(
+        places(&solve(&problem)[0])[0].0,
+        0,
+        "10 g of 300 are less than the error"
+    );
+    let mut far = world(&[("DE", &[300; 4], &MANY[..4]), ("NO", &[30; 4], &MANY[..4])]);
+    far.asks = vec![near.clone()];
+    let placed = &solve(&far)[0];
+    assert_eq!(places(placed)[0].0, 1);
+    assert_eq!(
+        placed.transfer_micrograms, 330_000,
+        "2 Wh at the mean of both ends"
+    );
+    near.data = vec![(PoolId(0), 1_000_000_000_000)];
+    far.asks = vec![near];
+    assert_eq!(
+        places(&solve(&far)[0])[0].0,
+        0,
+        "a terabyte costs more than it saves"
+    );
+}
+
+#[test]
+fn who_has_nowhere_else_to_go_chooses_first() {
+    let mut problem = world(&[("NO", &[20; 2], &[1, 1]), ("DE", &[400; 2], &[9, 9])]);
+    let mut bound = ask(2, 2, Some(2), 1);
+    bound.allowed = vec![PoolId(0)];
+    problem.asks = vec![ask(1, 2, Some(2), 2), bound];
+    let placed = solve(&problem);
+    assert_eq!(places(&placed[0])[0].0, 1);
+    assert_eq!(places(&placed[1])[0].0, 0);
+}
+
+#[test]
+fn an_array_is_decided_whole_and_split_only_when_room_is_short() {
+    let mut problem = world(&[
+        ("NO", &[20, 20, 20], &[4, 4, 4]),
+        ("DE", &[400; 3], &[9; 3]),
+    ]);
+    let mut array = ask(1, 1, Some(3), 2);
+    (array.tasks, array.width, array.divisible) = (4, 4, true);
+    problem.asks = vec![array.clone()];
+    assert_eq!(places(&solve(&problem)[0]), [(0, 0, 4)]);
+    (array.tasks, array.width) = (14, 14);
+    problem.asks = vec![array];
+    let placed = solve(&problem);
+    let tasks: u32 = placed[0].segments.iter().map(|one| one.tasks).sum();
+    assert_eq!(tasks, 14);
+    assert!(
+        taken(&problem, &placed)
+            .iter()
+            .all(|((pool, _), gpus)| *gpus <= [4, 9][*pool as usize])
+    );
+    let north = placed[0]
+        .segments
+        .iter()
+        .filter(|one| one.pool == PoolId(0));
+    assert_eq!(
+        north.map(|one| one.tasks).sum::<u32>(),
+        12,
+        "all that is clean"
+    );
+}
+
+#[test]
+fn rounds_pause_while_power_is_dirty() {
+    let grams = [100, 500, 500, 100, 500, 100, 500, 500];
+    let mut problem = world(&[("DE", &grams, &MANY)]);
+    let mut series = ask(1, 1, Some(8), 1);
+    (series.tasks, series.width, series.divisible) = (3, 1, true);
+    problem.asks = vec![series];
+    let placed = &solve(&problem)[0];
+    assert_eq!(places(placed), [(0, 0, 1), (0, 3, 1), (0, 5, 1)]);
+    assert_eq!(placed.expected_micrograms, 300_000_000);
+}
+
+#[test]
+fn surplus_and_time_are_preferences_too() {
+    let mut problem = world(&[("DE", &[100, 90, 200, 300], &MANY[..4])]);
+    let outlook = std::sync::Arc::make_mut(&mut problem.outlook);
+    outlook.zones[0].surplus = vec![false, false, true, false];
+    let mut surplus = ask(1, 1, Some(4), 1);
+    surplus.prefer = vec![Prefer::Surplus];
+    let mut time = ask(2, 1, Some(4), 1);
+    time.prefer = vec![Prefer::Time];
+    problem.asks = vec![surplus, time];
+    let placed = solve(&problem);
+    assert_eq!((places(&placed[0])[0].1, placed[0].why), (2, Why::Surplus));
+    assert_eq!((places(&placed[1])[0].1, placed[1].why), (0, Why::Earliest));
+}
+
+#[test]
+fn projects_share_what_is_scarce_by_weight_and_use() {
+    let mut problem = world(&[("NO", &[20; 4], &[2; 4]), ("DE", &[400; 4], &[9; 4])]);
+    problem.asks = (1..=4)
+        .map(|run| {
+            let mut one = ask(run, 4, Some(4), 2);
+            one.project = if run <= 3 { "greedy" } else { "modest" }.to_owned();
+            one
+        })
+        .collect();
+    problem.shares.insert("greedy".into(), (1000, 100 * HOUR));
+    let placed = solve(&problem);
+    assert_eq!(
+        places(&placed[3])[0].0,
+        0,
+        "who used nothing yet chooses first"
+    );
+    let north = placed.iter().filter(|one| places(one)[0].0 == 0).count();
+    assert_eq!(north, 2);
+}
+
+#[test]
+fn a_power_limit_is_a_capacity_like_any_other() {
+    let mut problem = world(&[("NO", &[20; 2], &[9; 2]), ("DE", &[400; 2], &[9; 2])]);
+    std::sync::Arc::make_mut(&mut problem.fleet).pools[0].power_limit_milliwatts = Some(1_500_000);
+    problem.asks = vec![ask(1, 2, Some(2), 2), ask(2, 2, Some(2), 2)];
+    let placed = solve(&problem);
+    let pools: Vec<u32> = placed.iter().map(|one| places(one)[0].0).collect();
+    assert_eq!(pools, [0, 1]);
+}
+
+#[test]
+fn where_nothing_is_open_nothing_is_promised() {
+    let mut problem = world(&[("NO", &[20; 2], &[0; 2])]);
+    problem.asks = vec![ask(1, 1, None, 1)];
+    let placed = &solve(&problem)[0];
+    assert_eq!((placed.why, placed.segments.len()), (Why::NoCapacity, 0));
+}
