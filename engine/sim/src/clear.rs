@@ -69,7 +69,11 @@ impl Sky for ClearSky {
             slot_ms: self.slot_ms,
             first_slot,
             zones: zones.collect(),
-            pools: self.openings.iter().map(|own| pool(own, &starts)).collect(),
+            pools: self
+                .openings
+                .iter()
+                .map(|own| pool_outlook(own, &starts))
+                .collect(),
         }))
     }
 }
@@ -82,7 +86,7 @@ pub(crate) fn zones_of(fleet: &Fleet) -> Vec<String> {
     zones
 }
 
-fn by_pool(fleet: &Fleet, openings: &[Opening]) -> Vec<Vec<(Timestamp, Open)>> {
+pub(crate) fn by_pool(fleet: &Fleet, openings: &[Opening]) -> Vec<Vec<(Timestamp, Open)>> {
     fleet
         .iter()
         .map(|(id, _)| {
@@ -92,7 +96,7 @@ fn by_pool(fleet: &Fleet, openings: &[Opening]) -> Vec<Vec<(Timestamp, Open)>> {
         .collect()
 }
 
-fn pool(own: &[(Timestamp, Open)], starts: &[Timestamp]) -> PoolOutlook {
+pub(crate) fn pool_outlook(own: &[(Timestamp, Open)], starts: &[Timestamp]) -> PoolOutlook {
     let mut outlook = PoolOutlook::default();
     for start in starts {
         let next = own.partition_point(|(at, _)| at <= start);

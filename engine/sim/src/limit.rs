@@ -1,0 +1,287 @@
+//! What no policy can fall below: each stage at its own best place and time, known ahead.
+//!
+//! For runs of one stage that goes in one round this is `st-cont`, the clairvoyant best region and
+//! start, transfer paid. For all others it is `st-free`: each stage by itself, anywhere between its
+//! earliest start and its latest end, several rounds in the cleanest time there, wherever that is, and no
+//! transfer between stages; no schedule of such runs can emit less. Capacity is not considered: with little of it no policy comes near.
+
+use sunward_core::{Fleet, PlannedStage, Pool, RunSpec, Timestamp};
+
+use crate::meter::{Emissions, Truth, Used, ZoneTruth};
+use crate::report::Bound;
+use crate::setup::Setup;
+use crate::submission::{Needs, Submission, guessed_tasks};
+use crate::tally::transfer_microjoules;
+use crate::world::home_of;
+
+/// A stage as the bound sees it.
+struct Block {
+    needs: Needs,
+    tasks: u32,
+    width: u32,
+    earliest: Timestamp,
+    latest_end: Timestamp,
+    input_bytes: u64,
+}
+
+impl Block {
+    fn rounds(&self) -> u64 {
+        u64::from(self.tasks.div_ceil(self.width.max(1)))
+    }
+
+    fn length_ms(&self) -> u64 {
+        self.needs.task_ms.saturating_mul(self.rounds())
+    }
+}
+
+/// The bound of a setup, with starts at this resolution.
+#[must_use]
+pub fn limit(setup: &Setup, slot_ms: u64) -> Bound {
+    let mut emissions = 0;
+    let mut is_plain = true;
+    for submission in setup.submissions.iter() {
+        let blocks = blocks(submission, setup);
+        is_plain &= blocks.len() == 1 && blocks.iter().all(|block| block.rounds() <= 1);
+        for block in &blocks {
+            emissions += best(block, submission, setup, slot_ms.max(1));
+        }
+    }
+    let kind = if is_plain { "st-cont" } else { "st-free" };
+    Bound {
+        kind: kind.to_owned(),
+        emissions,
+    }
+}
+
+/// The stages of a run, each with the span in which it must lie.
+fn blocks(submission: &Submission, setup: &Setup) -> Vec<Block> {
+    let plan = &submission.spec.plan;
+    let pool = setup.fleet.get(home_of(&submission.spec, &setup.fleet));
+    let mut blocks: Vec<Block> = Vec::with_capacity(plan.stages.len());
+    for planned in &plan.stages {
+        let before = planned
+            .upstream
+            .iter()
+            .filter_map(|id| blocks.get(id.place()));
+        let earliest = before
+            .clone()
+            .map(|one| one.earliest.after_ms(one.length_ms()));
+        let parts = before.map(|one| one.tasks).max().unwrap_or(1);
+        blocks.push(Block {
+            needs: Needs::of(planned, pool),
+            tasks: tasks(planned, parts),
+            width: planned.stage.max_parallel.unwrap_or(u32::MAX),
+            earliest: earliest.max().unwrap_or(submission.at),
+            latest_end: Timestamp(u64::MAX),
+            input_bytes: outside(planned, submission),
+        });
+    }
+    let ends = blocks
+        .iter()
+        .map(|one| one.earliest.after_ms(one.length_ms()));
+    let least = ends.max().unwrap_or(submission.at);
+    let due = submission.spec.workflow.place.deadline_ms;
+    // What has no deadline does not wait, and what cannot meet it ends as early as it can.
+    let due = due
+        .map_or(least, |ms| submission.at.after_ms(ms))
+        .max(least);
+    for (at, planned) in plan.stages.iter().enumerate().rev() {
+        let Some(block) = blocks.get_mut(at) else {
+            continue;
+        };
+        block.latest_end = block.latest_end.min(due);
+        let begin = Timestamp(block.latest_end.0.saturating_sub(block.length_ms()));
+        for id in &planned.upstream {
+            if let Some(upstream) = blocks.get_mut(id.place()) {
+                upstream.latest_end = upstream.latest_end.min(begin);
+            }
+        }
+    }
+    blocks
+}
+
+fn tasks(planned: &PlannedStage, parts: u32) -> u32 {
+    let tasks = planned.tasks.clone();
+    tasks
+        .unwrap_or_else(|| guessed_tasks(planned, parts))
+        .count()
+}
+
+/// Bytes that a stage reads from outside its run.
+fn outside(planned: &PlannedStage, submission: &Submission) -> u64 {
+    let name = &planned.stage.name;
+    let ports = planned.stage.inputs.keys();
+    ports.map(|port| submission.bytes.input(name, port)).sum()
+}
+
+/// The least that a stage can emit.
+fn best(block: &Block, submission: &Submission, setup: &Setup, slot_ms: u64) -> Emissions {
+    let home = setup.fleet.get(home_of(&submission.spec, &setup.fleet));
+    let places = places(&submission.spec, &setup.fleet, &setup.truth);
+    if block.rounds() > 1 {
+        return cleanest_time(block, &places, slot_ms);
+    }
+    let latest = block.latest_end.0.saturating_sub(block.needs.task_ms);
+    let mut costs: Vec<Emissions> = Vec::new();
+    for start in starts(block.earliest, Timestamp(latest), slot_ms) {
+        let end = start.after_ms(block.needs.task_ms);
+        let one = places.iter().map(|(pool, zone)| {
+            let mut used = Used::default();
+            let tasks = u128::from(block.tasks.min(block.width));
+            let milliwatts = u128::from(block.needs.milliwatts) * tasks;
+            used.run(zone, pool.pue_permille, milliwatts, (start, end));
+            if let Some(home) = home.filter(|home| home.region != pool.region)
+                && let Some(from) = setup.truth.zones.get(&home.zone)
+            {
+                let per_gb = submission.spec.placing.transfer_milliwatt_hours_per_gb;
+                let microjoules = transfer_microjoules(block.input_bytes, per_gb);
+                used.transfer(microjoules, from.at(start), zone.at(start));
+            }
+            used.total()
+        });
+        costs.extend(one.min());
+    }
+    costs.into_iter().min().unwrap_or(0)
+}
+
+/// The least that several rounds, one after the other, can emit: the cleanest time there is between
+/// the earliest start and the latest end, filled with as many tasks as may run at once.
+fn cleanest_time(block: &Block, places: &[(&Pool, &ZoneTruth)], slot_ms: u64) -> Emissions {
+    let mut pieces: Vec<(u128, u64)> = Vec::new();
+    let mut from = block.earliest;
+    while from < block.latest_end {
+        let next = Timestamp((from.0 / slot_ms + 1) * slot_ms).min(block.latest_end);
+        let weights = places.iter().map(|(pool, zone)| {
+            u128::from(zone.integral(from, next)) * u128::from(pool.pue_permille)
+        });
+        pieces.extend(weights.min().map(|weight| (weight, next.since_ms(from))));
+        from = next;
+    }
+    // Cleanest first: by weight a millisecond, compared without dividing.
+    pieces.sort_by(|(a, a_ms), (b, b_ms)| (a * u128::from(*b_ms)).cmp(&(b * u128::from(*a_ms))));
+    let width = u128::from(block.tasks.min(block.width).max(1));
+    let mut left = u128::from(block.tasks) * u128::from(block.needs.task_ms);
+    let mut sum = 0;
+    for (weight, ms) in pieces {
+        let room = width * u128::from(ms);
+        let taken = left.min(room);
+        sum += weight * taken / u128::from(ms.max(1));
+        left -= taken;
+    }
+    sum * u128::from(block.needs.milliwatts)
+}
+
+/// The earliest start, and every slot's begin from there to the latest.
+fn starts(earliest: Timestamp, latest: Timestamp, slot_ms: u64) -> impl Iterator<Item = Timestamp> {
+    let first = (earliest.0 / slot_ms + 1) * slot_ms;
+    let slots = (0..).map(move |slot| Timestamp(first + slot * slot_ms));
+    std::iter::once(earliest).chain(slots.take_while(move |at| *at <= latest))
+}
+
+/// Pools to which a run may go, with the truth of their zones.
+fn places<'a>(
+    spec: &RunSpec,
+    fleet: &'a Fleet,
+    truth: &'a Truth,
+) -> Vec<(&'a Pool, &'a ZoneTruth)> {
+    let allowed = &spec.workflow.place.regions;
+    let goes = |pool: &&Pool| {
+        allowed.is_empty()
+            || allowed
+                .iter()
+                .any(|word| [&pool.region, &pool.zone, &pool.name].contains(&word))
+    };
+    let pools = fleet.pools.iter().filter(goes);
+    pools
+        .filter_map(|pool| Some((pool, truth.zones.get(&pool.zone)?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sunward_core::{Fleet, Pool, Timestamp};
+
+    use super::limit;
+    use crate::draft::{RunDraft, StageDraft};
+    use crate::meter::{Truth, ZoneTruth, grams};
+    use crate::scenario::Scenario;
+    use crate::setup::Setup;
+    use crate::submission::Submission;
+
+    const HOUR_MS: u64 = 3_600_000;
+
+    /// A job of one kilowatt at home in DE, beside NO.
+    fn of(hours: u64, parts: u32, slack_h: u64, input_gb: u64) -> (String, f64) {
+        let zone = |grams: &[u32]| {
+            let steps: Vec<_> = grams.iter().map(|one| (one * 1000, None)).collect();
+            ZoneTruth::new(Timestamp(0), HOUR_MS, &steps)
+        };
+        let pool = |zone: &str| Pool {
+            zone: zone.into(),
+            region: zone.into(),
+            pue_permille: 1000,
+            ..Pool::default()
+        };
+        let draft = RunDraft {
+            home: Some("DE".into()),
+            deadline_ms: Some((hours + slack_h) * HOUR_MS),
+            transfer_milliwatt_hours_per_gb: 10_000,
+            stages: vec![StageDraft {
+                name: "job".into(),
+                tasks: parts,
+                width: Some(1),
+                task_ms: hours * HOUR_MS / u64::from(parts),
+                milliwatts: 1_000_000,
+                input_bytes: input_gb * 1_000_000_000,
+                ..StageDraft::default()
+            }],
+            ..RunDraft::default()
+        };
+        let (spec, bytes) = draft.spec().unwrap();
+        let mut truth = Truth::default();
+        truth
+            .zones
+            .insert("DE".into(), zone(&[400, 100, 400, 100, 400, 400]));
+        truth
+            .zones
+            .insert("NO".into(), zone(&[90, 300, 90, 300, 90, 90]));
+        let setup = Setup {
+            fleet: Arc::new(Fleet {
+                pools: vec![pool("DE"), pool("NO")],
+            }),
+            openings: Arc::default(),
+            truth: Arc::new(truth),
+            submissions: Arc::new(vec![Submission {
+                at: Timestamp(0),
+                spec,
+                bytes,
+            }]),
+            scenario: Scenario::default(),
+            seed: 0,
+            look_every_ms: HOUR_MS,
+            keep_starts: false,
+        };
+        let bound = limit(&setup, HOUR_MS / 4);
+        (bound.kind, grams(bound.emissions))
+    }
+
+    #[test]
+    fn one_round_has_its_best_place_and_start() {
+        assert_eq!(of(1, 1, 3, 0), ("st-cont".to_owned(), 90.0));
+        assert_eq!(of(2, 1, 4, 0), ("st-cont".to_owned(), 180.0));
+        assert_eq!(of(2, 1, 0, 0), ("st-cont".to_owned(), 390.0));
+    }
+
+    #[test]
+    fn moving_data_is_paid() {
+        // 100 GB at 0.01 kWh each is a kilowatt hour at the mean of both ends.
+        assert_eq!(of(1, 1, 3, 100), ("st-cont".to_owned(), 100.0));
+    }
+
+    #[test]
+    fn rounds_take_the_cleanest_hours_wherever_they_are() {
+        assert_eq!(of(4, 4, 0, 0), ("st-free".to_owned(), 380.0));
+    }
+}

@@ -1,0 +1,165 @@
+//! Recorded grids and described pools as the parts of a setup, and the sky over them.
+
+use std::sync::Arc;
+
+use sunward_core::place::Outlook;
+use sunward_core::{Fleet, PoolId, Timestamp};
+use sunward_grid::{Almanac, Calendar, Foresight, Grid, pool_of};
+use sunward_workflows::PoolSpec;
+
+use crate::at_home::at_home;
+use crate::clear::{by_pool, pool_outlook};
+use crate::meter::{Truth, ZoneTruth};
+use crate::setup::{Opening, Setup, Sky};
+use crate::workload::Mistakes;
+use crate::world::{Open, home_of};
+
+/// A day, in milliseconds: so much of a trace must have passed before a forecast can be made of it.
+const DAY_MS: u64 = 86_400_000;
+
+/// A fleet as the brain sees it.
+#[must_use]
+pub fn fleet_of(pools: &[PoolSpec]) -> Fleet {
+    Fleet {
+        pools: pools.iter().map(pool_of).collect(),
+    }
+}
+
+/// What the grids' power really emitted.
+#[must_use]
+pub fn truth_of(grid: &Grid) -> Truth {
+    let zone = |trace: &sunward_grid::Trace| {
+        let steps = trace.steps.iter();
+        let steps: Vec<_> = steps
+            .map(|step| (step.average_mg_per_kwh, step.marginal_mg_per_kwh))
+            .collect();
+        ZoneTruth::new(trace.first, trace.step_ms, &steps)
+    };
+    Truth {
+        zones: grid
+            .zones
+            .iter()
+            .map(|(name, trace)| (name.clone(), zone(trace)))
+            .collect(),
+    }
+}
+
+/// When what pools have open changes, slot by slot, from one moment to another.
+#[must_use]
+pub fn openings_of(
+    pools: &[PoolSpec],
+    (from, to): (Timestamp, Timestamp),
+    slot_ms: u64,
+) -> Vec<Opening> {
+    let slot_ms = slot_ms.max(1);
+    let mut openings = Vec::new();
+    for (number, spec) in (0_u32..).zip(pools) {
+        let calendar = Calendar::of(spec);
+        let mut last = None;
+        let mut at = Timestamp(from.0 - from.0 % slot_ms);
+        while at < to {
+            let now = calendar.at(at);
+            let open = Open {
+                gpus: now.gpus,
+                cpus: now.cpus,
+            };
+            if last != Some(open) {
+                last = Some(open);
+                openings.push(Opening {
+                    at,
+                    pool: PoolId(number),
+                    open,
+                    notice_ms: now.notice_ms,
+                });
+            }
+            at = at.after_ms(slot_ms);
+        }
+    }
+    openings.sort_by_key(|opening| (opening.at, opening.pool));
+    openings
+}
+
+/// The sky over recorded grids.
+#[derive(Clone, Debug)]
+pub struct RecordedSky {
+    almanac: Almanac,
+    openings: Vec<Vec<(Timestamp, Open)>>,
+    slot_ms: u64,
+    slots: u64,
+}
+
+impl RecordedSky {
+    /// Over a setup's pools, so many slots of this length ahead.
+    #[must_use]
+    pub fn new(
+        grid: Arc<Grid>,
+        setup: &Setup,
+        foresight: Foresight,
+        slot_ms: u64,
+        slots: u64,
+    ) -> Self {
+        Self {
+            almanac: Almanac::new(grid, foresight, slot_ms),
+            openings: by_pool(&setup.fleet, &setup.openings),
+            slot_ms: slot_ms.max(1),
+            slots,
+        }
+    }
+}
+
+impl Sky for RecordedSky {
+    fn look(&mut self, now: Timestamp) -> Result<Arc<Outlook>, String> {
+        let first = now.0 / self.slot_ms;
+        let starts: Vec<Timestamp> = (first..first + self.slots)
+            .map(|slot| Timestamp(slot * self.slot_ms))
+            .collect();
+        let pools = self.openings.iter();
+        let pools = pools.map(|own| pool_outlook(own, &starts)).collect();
+        self.almanac.outlook(now, pools).map(Arc::new)
+    }
+}
+
+/// Refuses runs that arrive before enough is known, or may end after the traces do.
+///
+/// # Errors
+/// Each of them, and the span that the traces cover.
+pub fn check_span(setup: &Setup, foresight: Foresight) -> Result<(), Mistakes> {
+    let zones = setup.fleet.pools.iter();
+    let zones = zones.filter_map(|pool| setup.truth.zones.get(&pool.zone));
+    let needed_ms = match foresight {
+        Foresight::Past => DAY_MS,
+        Foresight::Perfect | Foresight::Noisy { .. } => 0,
+    };
+    let begin = zones.map(ZoneTruth::begin).max().unwrap_or_default();
+    let (begin, end) = (begin.after_ms(needed_ms), setup.end());
+    let mut mistakes = Vec::new();
+    for (number, submission) in setup.submissions.iter().enumerate() {
+        let home = home_of(&submission.spec, &setup.fleet);
+        let least = at_home(submission, home, &setup.fleet, &setup.truth).end;
+        let deadline = submission.spec.workflow.place.deadline_ms;
+        let due = deadline.map_or(least, |ms| submission.at.after_ms(ms));
+        if submission.at < begin {
+            mistakes.push(format!(
+                "run {number} arrives at {}, before {} from which on the grids are known well enough",
+                text(submission.at),
+                text(begin)
+            ));
+        } else if due.max(least) > end {
+            mistakes.push(format!(
+                "run {number} arrives at {} and may end at {}, after the grids' traces do at {}",
+                text(submission.at),
+                text(due.max(least)),
+                text(end)
+            ));
+        }
+    }
+    Mistakes::check(mistakes)
+}
+
+/// `2023-03-01T05:00:00Z`.
+fn text(moment: Timestamp) -> String {
+    i64::try_from(moment.0)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .map_or_else(|| format!("{} ms", moment.0), |at| at.to_string())
+}
