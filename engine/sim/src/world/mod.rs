@@ -233,12 +233,35 @@ impl World {
                 self.evicted(pool, gone.unwrap_or_default())
             }
             Event::Fault { at, begins } => self.fault(at, begins),
-            Event::Look => match self.outlook.clone() {
-                Some(outlook) => self.give(Input::Outlook { outlook }),
-                None => Ok(()),
-            },
+            Event::Look => self.look(),
             Event::Arrival(at) => self.arrive(at),
         }
+    }
+
+    /// The brain hears what is known of the grids, and of the pools as their workers stand: of one
+    /// that is gone, or whose owner is back, nobody knows for how long.
+    fn look(&mut self) -> Result<(), SimError> {
+        let Some(mut outlook) = self.outlook.clone() else {
+            return Ok(());
+        };
+        let is_whole = self.caps.is_empty() && self.lost.iter().all(|lost| *lost == 0);
+        if !is_whole {
+            let seen = Arc::make_mut(&mut outlook);
+            for (at, pool) in seen.pools.iter_mut().enumerate() {
+                let gone = self.lost.get(at).is_some_and(|lost| *lost > 0);
+                let caps = self.caps.iter().filter(|(of, _)| of.place() == at);
+                let cap = caps.map(|(_, cap)| *cap).chain(gone.then(Open::default));
+                for cap in cap {
+                    pool.gpus
+                        .iter_mut()
+                        .for_each(|gpus| *gpus = cap.gpus.min(*gpus));
+                    pool.cpus
+                        .iter_mut()
+                        .for_each(|cpus| *cpus = cap.cpus.min(*cpus));
+                }
+            }
+        }
+        self.give(Input::Outlook { outlook })
     }
 
     fn fault(&mut self, at: usize, begins: bool) -> Result<(), SimError> {
@@ -246,7 +269,10 @@ impl World {
             return Ok(());
         };
         match fault.kind {
-            FaultKind::Lost(pool) => self.lose(pool.place(), begins),
+            FaultKind::Lost(pool) => {
+                self.lose(pool.place(), begins)?;
+                self.look()
+            }
             FaultKind::OwnerBack {
                 pool,
                 gpus,
@@ -259,7 +285,8 @@ impl World {
                 } else if let Some(at) = self.caps.iter().position(|one| *one == cap) {
                     self.caps.remove(at);
                 }
-                self.change(pool, notice_ms)
+                self.change(pool, notice_ms)?;
+                self.look()
             }
             // What is heard of grids is the sky's.
             FaultKind::ProviderDown(_) | FaultKind::ForecastError { .. } => Ok(()),
@@ -495,7 +522,11 @@ impl World {
 
     /// The world ends: what still runs counts up to now, and what is unfinished is told.
     pub(crate) fn finish(mut self, now: Timestamp) -> Played {
-        self.now = now;
+        // A world in which nothing goes on any more was over when the last thing happened.
+        if !self.flights.is_empty() {
+            self.now = now;
+        }
+        let now = self.now;
         for pool in 0..self.workers.len() {
             let Some(worker) = self.workers.get_mut(pool) else {
                 continue;

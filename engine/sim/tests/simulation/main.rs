@@ -11,4 +11,5 @@
 )]
 
 mod same;
+mod stories;
 mod world;
