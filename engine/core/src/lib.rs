@@ -52,7 +52,9 @@ pub use attempt::AttemptStatus;
 pub use dataset::{Dataset, DatasetKind, PartRef, TaskResult};
 pub use decide::decide;
 pub use digest::{Digest, Hasher};
-pub use explain::{Explanation, Reason, WhyRan, explain};
+pub use explain::{
+    Explanation, NamedPool, PlacedSegment, PlacedStage, Reason, RoadNotTaken, WhyRan, explain,
+};
 pub use fact::{Fact, RunStatus, SkipReason, Success};
 pub use failure::{Failure, FailureKind};
 pub use ids::{AttemptId, Generation, RunId, StageId, TaskId, Timestamp, WorkerId};

@@ -40,6 +40,11 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
+    /// Whether it is to be asked about.
+    pub(crate) const fn is_wanted(&self) -> bool {
+        self.wanted
+    }
+
     /// When what it holds is expected to be free again.
     fn end(&self) -> Option<Timestamp> {
         self.held.iter().map(|segment| segment.end).max()

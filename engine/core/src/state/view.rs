@@ -1,14 +1,16 @@
 //! Reading the state: what listings, reports and the live loop ask of it.
 
 use super::RunState;
+use super::placed::Asking;
 use super::run::Stopping;
 use super::sharing::TaskPlace;
 use super::stage::{Phase, StageEnd, StageState, TaskFailure};
 use crate::dataset::{Dataset, TaskResult};
 use crate::fact::{RunStatus, SkipReason};
 use crate::failure::Failure;
-use crate::ids::{StageId, index_of};
+use crate::ids::{StageId, Timestamp, index_of};
 use crate::ledger::{AttemptRecord, Ledger, Overrun};
+use crate::place::Placement;
 use crate::plan::{PlannedStage, Tasks};
 use crate::task::{Counts, TaskStatus};
 
@@ -211,6 +213,32 @@ impl<'a> StageView<'a> {
         };
         counts.shift(TaskStatus::Waiting, to, count);
         counts
+    }
+
+    /// Where and when it goes, as it was decided last.
+    #[must_use]
+    pub fn placement(&self) -> Option<&'a Placement> {
+        self.state.placed.as_deref().map(|placed| &placed.placement)
+    }
+
+    /// Until when its ready tasks wait for the start that its placement says.
+    #[must_use]
+    pub fn deferred_until(&self) -> Option<Timestamp> {
+        let placed = self.state.placed.as_deref()?;
+        let open = placed.open_segments().any(|(_, left)| left > 0);
+        let held = self.state.asking != Asking::No || open;
+        let start = placed.next_start().filter(|_| !held)?;
+        self.run.leasable.contains(&self.id).then_some(start)
+    }
+
+    /// Whether its ready tasks wait for an answer about where and when they go.
+    #[must_use]
+    pub fn is_being_placed(&self) -> bool {
+        match self.state.asking {
+            Asking::Asked => true,
+            Asking::Wanted => self.state.listing.is_wanted(),
+            Asking::No => false,
+        }
     }
 
     /// Its inputs by port, in the order of its ports; empty until they are known.

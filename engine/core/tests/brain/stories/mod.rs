@@ -3,6 +3,7 @@
 mod failing;
 mod flowing;
 mod leasing;
+mod placing;
 mod sharing;
 mod stopping;
 

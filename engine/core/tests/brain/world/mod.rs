@@ -1,6 +1,7 @@
 //! A tiny world around the brain: it keeps the journal, answers orders, runs leases on virtual
 //! workers, and checks after every fact what must always hold.
 pub mod flow;
+pub mod grids;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -166,6 +167,14 @@ impl World {
                 );
             }
             assert!(!run.is_stopping(), "leased while stopping");
+            if let (Some(placement), Fact::Leased { worker, .. }) = (stage.placement(), fact) {
+                let pool = self.state.pool_of(*worker);
+                assert!(
+                    placement.segments.iter().any(|one| Some(one.pool) == pool),
+                    "{} leased where it was not placed",
+                    stage.name()
+                );
+            }
         }
     }
 
@@ -285,7 +294,7 @@ impl World {
         self.most_flights = self.most_flights.max(self.flights.len());
     }
 
-    fn end_of(&self, flight: &Flight, outcome: Outcome, wall_us: u64) -> TaskEnd {
+    pub fn end_of(&self, flight: &Flight, outcome: Outcome, wall_us: u64) -> TaskEnd {
         TaskEnd {
             task: flight.task,
             generation: flight.generation,

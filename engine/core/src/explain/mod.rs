@@ -1,5 +1,7 @@
 //! Why a stage or a task stands as it does, as data: for `explain`, reports and `--json`.
 
+mod placement;
+
 use std::fmt;
 
 use serde::Serialize;
@@ -11,10 +13,13 @@ use crate::ids::{RunId, StageId, Timestamp, place};
 use crate::ingredient::{Ingredient, diff_ingredients, ingredients};
 use crate::key::task_key;
 use crate::ledger::AttemptRecord;
+use crate::place::{Placement, Why};
 use crate::plan::PlannedStage;
 use crate::state::stage::{looks_up, shareable};
 use crate::state::{RunState, StageEnd, StageView, State, TaskFailure};
 use crate::task::TaskStatus;
+
+pub use placement::{NamedPool, PlacedSegment, PlacedStage, RoadNotTaken};
 
 /// Why a stage or a task stands as it does.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -29,6 +34,8 @@ pub struct Explanation {
     pub status: String,
     /// Why.
     pub reason: Reason,
+    /// Where and when its stage goes, where that was decided.
+    pub placement: Option<PlacedStage>,
     /// Its key, once its inputs are known; of a task only.
     pub key: Option<Digest>,
     /// What its key is made of, as far as that is known.
@@ -55,6 +62,15 @@ pub enum Reason {
     LookingUp,
     /// It waits for a worker with room.
     WaitsForRoom,
+    /// Where and when it goes is being found.
+    BeingPlaced,
+    /// It waits for cleaner power, or for open machines, until its placement begins.
+    WaitsForPower {
+        /// Until when.
+        until: Timestamp,
+        /// The decision.
+        placement: Box<Placement>,
+    },
     /// It waits for another try until this moment.
     WaitsForRetry(Timestamp),
     /// Another task of the run has its key and is not done.
@@ -126,6 +142,8 @@ impl fmt::Display for Reason {
             Self::FindingInputs => f.write_str("its inputs are being found"),
             Self::LookingUp => f.write_str("its key is being looked up in the cache"),
             Self::WaitsForRoom => f.write_str("it waits for a worker with room"),
+            Self::BeingPlaced => f.write_str("where and when it goes is being found"),
+            Self::WaitsForPower { placement, .. } => f.write_str(waiting(placement.why)),
             Self::WaitsForRetry(_) => f.write_str("it failed and waits for another try"),
             Self::WaitsForTwin(stage, index) => {
                 write!(f, "{stage}/{index} has the same key and is not done yet")
@@ -167,11 +185,22 @@ pub fn explain(state: &State, run: RunId, id: StageId, index: Option<u32>) -> Op
         return None;
     }
     let (word, reason) = match (index, status) {
-        (Some(index), Some(status)) => (
-            format!("{status:?}").to_lowercase(),
-            of_task(one, stage, index, status),
-        ),
-        (_, _) => (stage.status_word().to_owned(), of_stage(one, stage)),
+        (Some(index), Some(status)) => {
+            let reason = of_task(one, stage, index, status);
+            let word = match reason {
+                Reason::WaitsForPower { .. } => TaskStatus::Deferred,
+                _ => status,
+            };
+            (format!("{word:?}").to_lowercase(), reason)
+        }
+        (_, _) => {
+            let reason = of_stage(one, stage);
+            let word = match reason {
+                Reason::WaitsForPower { .. } => "deferred",
+                _ => stage.status_word(),
+            };
+            (word.to_owned(), reason)
+        }
     };
     let tasks = stage.tasks().filter(|_| known);
     let list = ingredients(stage.planned, stage.inputs(), tasks, index);
@@ -187,6 +216,7 @@ pub fn explain(state: &State, run: RunId, id: StageId, index: Option<u32>) -> Op
         index,
         status: word,
         reason,
+        placement: PlacedStage::of(state, stage),
         key: tasks
             .zip(index)
             .map(|(tasks, index)| task_key(stage.planned, stage.inputs(), tasks, index)),
@@ -242,7 +272,7 @@ fn of_stage(run: &RunState, stage: StageView<'_>) -> Reason {
         Some(StageEnd::Succeeded) if stage.ran_tasks() == 0 => Reason::FromCache,
         Some(StageEnd::Succeeded) => Reason::Ran(why_ran(stage.planned)),
         None if stage.is_resolving() => Reason::FindingInputs,
-        None if !stage.statuses().is_empty() => Reason::TasksRun,
+        None if !stage.statuses().is_empty() => placing(stage).unwrap_or(Reason::TasksRun),
         None => Reason::WaitsFor(names(run, &stage.waits_for())),
     }
 }
@@ -250,7 +280,7 @@ fn of_stage(run: &RunState, stage: StageView<'_>) -> Reason {
 fn of_task(run: &RunState, stage: StageView<'_>, index: u32, status: TaskStatus) -> Reason {
     match status {
         TaskStatus::Waiting => Reason::LookingUp,
-        TaskStatus::Ready => Reason::WaitsForRoom,
+        TaskStatus::Ready => placing(stage).unwrap_or(Reason::WaitsForRoom),
         TaskStatus::Deferred => match (due(run, stage.id, index), twin(run, stage, index)) {
             (Some(due), _) => Reason::WaitsForRetry(due),
             (None, Some((stage, index))) => Reason::WaitsForTwin(stage, index),
@@ -272,6 +302,30 @@ fn of_task(run: &RunState, stage: StageView<'_>, index: u32, status: TaskStatus)
         TaskStatus::Skipped => of_stage(run, stage),
         TaskStatus::Cancelled => Reason::Cancelled,
         TaskStatus::Held => Reason::Held,
+    }
+}
+
+/// What keeps the ready tasks of a placed stage from being leased, if that is its placement.
+fn placing(stage: StageView<'_>) -> Option<Reason> {
+    if stage.is_being_placed() {
+        return Some(Reason::BeingPlaced);
+    }
+    let until = stage.deferred_until()?;
+    let placement = Box::new(stage.placement()?.clone());
+    Some(Reason::WaitsForPower { until, placement })
+}
+
+/// Why a stage waits, in words.
+const fn waiting(why: Why) -> &'static str {
+    match why {
+        Why::Cleanest | Why::Kept => "it waits for cleaner power, which its deadline allows",
+        Why::Surplus => "it waits for power in surplus",
+        Why::Idle => "it waits for machines that stand idle",
+        Why::Cheapest => "it waits for cheaper machines",
+        Why::AtOnce | Why::Earliest | Why::LastSafeStart | Why::Late => {
+            "it waits for machines that are open to it"
+        }
+        Why::NoCapacity => "no machines are open to it in the hours that are known",
     }
 }
 
