@@ -51,6 +51,7 @@ pub(crate) enum Verb {
     Retry(verbs::retry::Retry),
     Cancel(verbs::cancel::Cancel),
     Cache(verbs::cache::Cache),
+    Simulate(Box<verbs::simulate::Simulate>),
     Kernels(verbs::kernels::Kernels),
     Schema(verbs::schema::Schema),
     Init(verbs::init::Init),

@@ -20,6 +20,7 @@ mod remote;
 mod render;
 mod report;
 mod signals;
+mod simulation;
 mod staged;
 mod verbs;
 mod view;

@@ -16,6 +16,7 @@
 
 pub mod at_home;
 pub mod clear;
+pub mod contenders;
 pub mod draft;
 mod faulty;
 pub mod generate;
@@ -35,6 +36,7 @@ mod world;
 
 pub use at_home::{AtHome, at_home};
 pub use clear::ClearSky;
+pub use contenders::contender;
 pub use draft::{RunDraft, StageDraft};
 pub use generate::{Generated, generate};
 pub use limit::limit;

@@ -16,6 +16,7 @@ pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod show;
+pub(crate) mod simulate;
 pub(crate) mod status;
 
 use std::process::ExitCode;
@@ -69,6 +70,7 @@ fn perform(verb: &Verb, context: &Context) -> anyhow::Result<Exit> {
         Verb::Retry(verb) => verb.perform(context),
         Verb::Cancel(verb) => verb.perform(context),
         Verb::Cache(verb) => verb.perform(context),
+        Verb::Simulate(verb) => verb.perform(context),
         Verb::Kernels(verb) => verb.perform(context),
         Verb::Schema(verb) => verb.perform(context),
         Verb::Init(verb) => verb.perform(context),

@@ -1,0 +1,207 @@
+//! What a simulation reads: fleet, grids, runs and faults, as a setup.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sunward_core::{RunSpec, Timestamp};
+use sunward_grid::{Foresight, Grid, knows_timezone};
+use sunward_sim::setup::Setup;
+use sunward_sim::{
+    DataSizes, Scenario, Submission, check_span, fleet_of, openings_of, read_jobs, read_scenario,
+    submissions, truth_of,
+};
+use sunward_workflows::{PoolSpec, Reference, Value, check_fleet, render_human};
+
+use crate::context::Context;
+use crate::exit::{Exit, SaidAlready, wrong_input};
+use crate::machine::Machine;
+use crate::params::ParamArgs;
+use crate::prepare::{SelectionArgs, prepare};
+use crate::render;
+
+/// Length of a slot.
+pub(crate) const SLOT_MS: u64 = 900_000;
+
+/// How often there is a new outlook.
+const LOOK_MS: u64 = 3_600_000;
+
+/// Slots that are looked ahead at least, and at most: two days, and ten.
+const SLOTS: (u64, u64) = (192, 960);
+
+/// History before the first run when nobody says when it arrives: a forecast then has its week.
+const HISTORY_MS: u64 = 8 * 86_400_000;
+
+/// Where what a simulation reads is.
+pub(crate) struct Sources<'a> {
+    pub(crate) grid: &'a Path,
+    pub(crate) fleet: &'a Path,
+    pub(crate) jobs: Option<&'a Path>,
+    pub(crate) workflows: &'a [PathBuf],
+    pub(crate) params: &'a ParamArgs,
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) scenario: Option<&'a Path>,
+    pub(crate) seed: u64,
+    pub(crate) transfer_milliwatt_hours_per_gb: u64,
+    pub(crate) foresight: Foresight,
+}
+
+/// A setup, and what beside it is needed to play it.
+pub(crate) struct Loaded {
+    pub(crate) setup: Setup,
+    pub(crate) grid: Arc<Grid>,
+    /// How many slots an outlook has.
+    pub(crate) slots: u64,
+    /// What of the fleet is written and has no effect yet.
+    pub(crate) without_effect: Vec<String>,
+}
+
+impl Sources<'_> {
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// Whatever is wrong in any of it: the user's to mend.
+    pub(crate) fn load(&self, context: &Context) -> anyhow::Result<Loaded> {
+        let (pools, without_effect) = self.pools(context)?;
+        let mut zones: Vec<String> = pools.iter().map(|pool| pool.zone.clone()).collect();
+        zones.sort_unstable();
+        zones.dedup();
+        let grid = Grid::open(&context.folder.join(self.grid), Some(&zones))
+            .map_err(|error| wrong_input(error.to_string()))?;
+        let truth = truth_of(&grid);
+        let fleet = fleet_of(&pools);
+        let begin = grid.zones.values().map(|trace| trace.first).max();
+        let end = grid.zones.values().map(sunward_grid::Trace::end).min();
+        let (begin, end) = (begin.unwrap_or_default(), end.unwrap_or_default());
+        let runs = match self.jobs {
+            Some(path) => {
+                let text = read(context, path)?;
+                let per_gb = self.transfer_milliwatt_hours_per_gb;
+                let jobs = read_jobs(&text, &fleet, per_gb);
+                let jobs = jobs.map_err(|error| wrong(path, &error.to_string()))?;
+                submissions(jobs).map_err(|error| wrong(path, &error.to_string()))?
+            }
+            None => {
+                let at = self.at.unwrap_or_else(|| begin.after_ms(HISTORY_MS));
+                let files = self.workflows.iter();
+                files
+                    .map(|file| self.workflow(context, file, at))
+                    .collect::<anyhow::Result<_>>()?
+            }
+        };
+        let scenario = match self.scenario {
+            Some(path) => read_scenario(&read(context, path)?, &fleet)
+                .map_err(|mistakes| wrong(path, &mistakes.join("\n")))?,
+            None => Scenario::default(),
+        };
+        let slots = slots(&runs);
+        let setup = Setup {
+            openings: Arc::new(openings_of(
+                &pools,
+                (begin, end.after_ms(slots * SLOT_MS)),
+                SLOT_MS,
+            )),
+            fleet: Arc::new(fleet),
+            truth: Arc::new(truth),
+            submissions: Arc::new(runs),
+            scenario,
+            seed: self.seed,
+            look_every_ms: LOOK_MS,
+            keep_starts: false,
+        };
+        check_span(&setup, self.foresight).map_err(|error| wrong_input(error.to_string()))?;
+        Ok(Loaded {
+            setup,
+            grid: Arc::new(grid),
+            slots,
+            without_effect,
+        })
+    }
+
+    fn pools(&self, context: &Context) -> anyhow::Result<(Vec<PoolSpec>, Vec<String>)> {
+        let text = read(context, self.fleet)?;
+        let checked = check_fleet(&text, &knows_timezone);
+        if !checked.diagnostics.is_empty() {
+            let shown = self.fleet.display().to_string();
+            let colour = context.err_style.is_coloured();
+            render::say(&render_human(&shown, &text, &checked.diagnostics, colour));
+        }
+        let pools = checked
+            .pools
+            .ok_or_else(|| anyhow::Error::new(SaidAlready(Exit::WrongInput)))?;
+        let lines = checked.without_effect.iter();
+        let lines = lines.map(|key| format!("fleet: {key} is not acted on in a simulation"));
+        Ok((pools, lines.collect()))
+    }
+
+    /// A workflow as it would be submitted to a fleet in which every task fits.
+    fn workflow(
+        &self,
+        context: &Context,
+        file: &Path,
+        at: Timestamp,
+    ) -> anyhow::Result<Submission> {
+        let anything = Machine {
+            cpus: u32::MAX,
+            memory_bytes: u64::MAX,
+            gpus: u32::MAX,
+        };
+        let selection = SelectionArgs::default();
+        let prepared = prepare(context, file, self.params, &selection, anything)?;
+        let mut spec = RunSpec::clone(&prepared.spec);
+        spec.placing.transfer_milliwatt_hours_per_gb = self.transfer_milliwatt_hours_per_gb;
+        let folder = prepared.path.parent().unwrap_or_else(|| Path::new("/"));
+        Ok(Submission {
+            at,
+            bytes: Arc::new(sizes(&spec, folder)),
+            spec: Arc::new(spec),
+        })
+    }
+}
+
+/// How large the files are that a workflow reads; what its stages give nobody knows.
+fn sizes(spec: &RunSpec, folder: &Path) -> DataSizes {
+    let mut sizes = DataSizes::default();
+    let size = |path: &str| fs::metadata(folder.join(path)).map_or(0, |meta| meta.len());
+    for planned in &spec.plan.stages {
+        for (port, input) in &planned.stage.inputs {
+            let all: u64 = input
+                .from
+                .iter()
+                .map(|reference| match reference {
+                    Reference::Path(path) => size(path),
+                    Reference::Param(name) => match spec.params.get(name) {
+                        Some(Value::String(path)) => size(path),
+                        _ => 0,
+                    },
+                    Reference::Port { .. } | Reference::Url(_) => 0,
+                })
+                .sum();
+            if all > 0 {
+                let key = (planned.stage.name.clone(), port.clone());
+                sizes.inputs.insert(key, all);
+            }
+        }
+    }
+    sizes
+}
+
+/// Slots that reach as far as the run that may wait longest, within bounds.
+fn slots(runs: &[Submission]) -> u64 {
+    let longest = runs
+        .iter()
+        .filter_map(|run| run.spec.workflow.place.deadline_ms)
+        .max()
+        .unwrap_or(0);
+    (longest.div_ceil(SLOT_MS) + 4).clamp(SLOTS.0, SLOTS.1)
+}
+
+pub(crate) fn read(context: &Context, path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(context.folder.join(path))
+        .map_err(|error| wrong(path, &format!("cannot be read: {error}")))
+}
+
+/// Something is wrong with a file.
+pub(crate) fn wrong(path: &Path, what: &str) -> anyhow::Error {
+    wrong_input(format!("{}: {what}", path.display()))
+}

@@ -1,0 +1,177 @@
+//! A simulation's report, as a person reads it.
+
+use serde::Serialize;
+use sunward_core::Timestamp;
+use sunward_sim::report::{NOW_HOME, PolicyReport, Report};
+
+use crate::machine::shown;
+use crate::render::table::{Table, Tone};
+use crate::render::units::plural;
+use crate::render::{Page, View};
+
+/// Characters of the longest bar.
+const BAR: usize = 24;
+
+/// The report, and what was left to say beside it.
+#[derive(Serialize)]
+pub(crate) struct SimulationView {
+    /// The figures.
+    #[serde(flatten)]
+    pub(crate) report: Report,
+    /// What of the fleet is written and has no effect yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) without_effect: Vec<String>,
+}
+
+impl View for SimulationView {
+    fn page(&self, page: &mut Page) {
+        let report = &self.report;
+        page.line(format!(
+            "{}, from {} on",
+            page.style.strong(&plural(report.runs, "run")),
+            shown(Timestamp(report.begin_ms))
+        ));
+        page.gap();
+        page.table(&table(report));
+        if let Some(bound) = &report.bound {
+            page.gap();
+            page.line(format!(
+                "bound ({}): {}, saves {:.1} %; nothing can be below it",
+                bound.kind,
+                grams(bound.gco2e),
+                bound.saved_percent
+            ));
+        }
+        let late: Vec<&PolicyReport> = report
+            .policies
+            .iter()
+            .filter(|policy| policy.unfinished > 0)
+            .collect();
+        for policy in late {
+            let line = format!(
+                "{}: {} had not ended when the traces did, or failed; what they used counts",
+                policy.name,
+                plural(policy.unfinished, "run")
+            );
+            page.line(page.style.warn(&line));
+        }
+        if !self.without_effect.is_empty() {
+            page.heading("Without effect yet");
+        }
+        for line in &self.without_effect {
+            page.line(format!("  {line}"));
+        }
+    }
+}
+
+fn table(report: &Report) -> Table {
+    let mut table = Table::new(&[
+        "policy",
+        ">gCO2e",
+        ">saved",
+        ">of achievable",
+        ">marginal",
+        ">energy",
+        ">transfer",
+        ">delay",
+        ">p95",
+        ">missed",
+        ">used",
+        "",
+    ]);
+    let most = report.policies.iter().map(|one| one.gco2e);
+    let most = most.fold(f64::MIN_POSITIVE, f64::max);
+    let bound = report.bound.as_ref().map(|bound| bound.gco2e);
+    for policy in &report.policies {
+        let tone = match policy.name.as_str() {
+            "sunward" => Tone::Good,
+            NOW_HOME => Tone::Faint,
+            _ => Tone::Plain,
+        };
+        let missed = if policy.deadlines_missed > 0 {
+            Tone::Bad
+        } else {
+            Tone::Plain
+        };
+        table.toned([
+            (policy.name.clone(), tone),
+            (grams(policy.gco2e), tone),
+            (format!("{:.1} %", policy.saved_percent), tone),
+            (optional(policy.achievable_share, percent), tone),
+            (optional(policy.gco2e_marginal, grams), Tone::Plain),
+            (format!("{:.1} kWh", policy.kwh), Tone::Plain),
+            (grams(policy.transfer_gco2e), Tone::Plain),
+            (optional(policy.delay_mean_h, hours), Tone::Plain),
+            (optional(policy.delay_p95_h, hours), Tone::Plain),
+            (policy.deadlines_missed.to_string(), missed),
+            (optional(policy.utilisation, percent), Tone::Plain),
+            (
+                bar(policy.gco2e / most, bound.map(|one| one / most)),
+                Tone::Faint,
+            ),
+        ]);
+    }
+    table
+}
+
+/// A bar, and where the bound is.
+fn bar(share: f64, bound: Option<f64>) -> String {
+    let cells = cells(share);
+    let mark = bound.map(self::cells);
+    (0..BAR.max(cells))
+        .map(|at| match mark {
+            Some(mark) if at == mark => '|',
+            _ if at < cells => '=',
+            _ => ' ',
+        })
+        .collect::<String>()
+        .trim_end()
+        .to_owned()
+}
+
+/// How many characters a share of the longest bar takes.
+fn cells(share: f64) -> usize {
+    let wanted = format!("{:.0}", share.clamp(0.0, 1.0) * 24.0);
+    wanted.parse().unwrap_or(0)
+}
+
+fn optional(value: Option<f64>, show: impl Fn(f64) -> String) -> String {
+    value.map_or_else(|| "-".to_owned(), show)
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+fn hours(hours: f64) -> String {
+    format!("{hours:.1} h")
+}
+
+/// `812 g`, `1.24 kg`, `3.10 t`.
+pub(crate) fn grams(grams: f64) -> String {
+    match grams {
+        grams if grams.abs() >= 1e6 => format!("{:.2} t", grams / 1e6),
+        grams if grams.abs() >= 1e3 => format!("{:.2} kg", grams / 1e3),
+        grams if grams.abs() >= 10.0 => format!("{grams:.0} g"),
+        grams => format!("{grams:.2} g"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bar, grams};
+
+    #[test]
+    fn a_bar_shows_where_the_bound_is() {
+        assert_eq!(bar(1.0, Some(0.25)), "======|=================");
+        assert_eq!(bar(0.25, None), "======");
+        assert_eq!(bar(0.0, None), "");
+    }
+
+    #[test]
+    fn emissions_read_well() {
+        assert_eq!(grams(0.5), "0.50 g");
+        assert_eq!(grams(1240.0), "1.24 kg");
+        assert_eq!(grams(3.1e6), "3.10 t");
+    }
+}

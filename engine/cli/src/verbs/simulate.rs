@@ -1,0 +1,223 @@
+//! `sunward simulate`: a fleet against recorded grids on virtual time, policy by policy.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use sunward_core::Timestamp;
+use sunward_grid::Foresight;
+use sunward_sim::contenders::{contender, names};
+use sunward_sim::report::{NOW_HOME, Report, hourly_utilisation};
+use sunward_sim::setup::{Contender, Setup};
+use sunward_sim::{Played, RecordedSky, limit, simulate};
+
+use crate::context::Context;
+use crate::exit::{Exit, wrong_input};
+use crate::machine::shown;
+use crate::params::ParamArgs;
+use crate::render::{self, units};
+use crate::simulation::expectation::Expectation;
+use crate::simulation::inputs::{Loaded, SLOT_MS, Sources, read, wrong};
+use crate::simulation::picture::{self, Timeline};
+use crate::simulation::view::SimulationView;
+
+/// Play runs on a fleet against recorded grids, and compare what placement policies save
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sunward simulate --grid grid --fleet fleet.yaml --jobs jobs.json\n  sunward simulate --grid grid --fleet fleet.yaml --jobs jobs.json --policy all --picture saved.svg --json\n\n\
+        A job is { \"arrival\", \"length_h\", \"power_kw\", \"slack_h\", \"home\", \"allowed\", \"interruptible\", \"input_gb\", \"gpus\" };\n\
+        the last five are optional. --expect takes a former --json answer, or figures as { sunward: { max_gco2e: 1200 } }."
+)]
+pub(crate) struct Simulate {
+    /// Workflows to submit, all at once
+    #[arg(required_unless_present = "jobs", conflicts_with = "jobs")]
+    workflows: Vec<PathBuf>,
+    #[command(flatten)]
+    params: ParamArgs,
+    /// A folder with a trace <ZONE>.csv for each zone of the fleet
+    #[arg(long, value_name = "DIR")]
+    grid: PathBuf,
+    /// The pools: a list, as YAML or JSON
+    #[arg(long, value_name = "FILE")]
+    fleet: PathBuf,
+    /// Jobs, as a JSON list
+    #[arg(long, value_name = "FILE")]
+    jobs: Option<PathBuf>,
+    /// When the workflows are submitted [default: eight days into the traces]
+    #[arg(long, value_name = "TIME", conflicts_with = "jobs")]
+    as_of: Option<String>,
+    /// A policy by name, or all; may be given more than once
+    #[arg(long, value_name = "NAME", default_value = "sunward")]
+    policy: Vec<String>,
+    /// What is known of the future
+    #[arg(long, value_enum, default_value_t = ForecastArg::Past)]
+    forecast: ForecastArg,
+    /// For what is drawn by lot
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Energy of moving a gigabyte between regions, in kWh
+    #[arg(long, value_name = "X", default_value_t = 0.002)]
+    transfer_kwh_per_gb: f64,
+    /// What goes wrong, and when
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
+    /// Exit 1 when sunward (else the policy that is played) emits more
+    #[arg(long, value_name = "GRAMS")]
+    max_gco2e: Option<f64>,
+    /// Exit 1 when the figures are not as this file expects
+    #[arg(long, value_name = "FILE")]
+    expect: Option<PathBuf>,
+    /// Draw it, as SVG
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
+}
+
+/// How the future is known.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ForecastArg {
+    /// By a forecast from the hours that have ended, and nothing else
+    Past,
+    /// As it will be
+    Perfect,
+    /// As it will be, off by as much as providers' forecasts are
+    Noisy,
+}
+
+impl Simulate {
+    /// Simulates.
+    pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+        let foresight = match self.forecast {
+            ForecastArg::Past => Foresight::Past,
+            ForecastArg::Perfect => Foresight::Perfect,
+            ForecastArg::Noisy => Foresight::Noisy { seed: self.seed },
+        };
+        let contenders = self.contenders()?;
+        let expectation = self.expectation(context, &contenders)?;
+        let loaded = self.sources(foresight)?.load(context)?;
+        let Loaded {
+            setup, grid, slots, ..
+        } = &loaded;
+        let mut sky = RecordedSky::new(grid.clone(), setup, foresight, SLOT_MS, *slots);
+        let played = simulate(setup, &mut sky, contenders)?;
+        let bound = limit(setup, SLOT_MS);
+        let report = Report::of(setup, &played, Some(&bound));
+        if let Some(path) = &self.picture {
+            let picture = picture::render(&report, &timeline(setup, &played));
+            std::fs::write(context.folder.join(path), picture)
+                .map_err(|error| wrong(path, &format!("cannot be written: {error}")))?;
+        }
+        let missed = expectation.missed_by(&report).map_err(wrong_input)?;
+        let view = SimulationView {
+            report,
+            without_effect: loaded.without_effect.clone(),
+        };
+        render::answer(context, &view)?;
+        for line in &missed {
+            render::say(&context.err_style.bad(&format!("missed: {line}")));
+        }
+        Ok(if missed.is_empty() {
+            Exit::Done
+        } else {
+            Exit::RunFailed
+        })
+    }
+
+    fn sources(&self, foresight: Foresight) -> anyhow::Result<Sources<'_>> {
+        let at = self.as_of.as_ref().map(|text| {
+            let instant: Option<jiff::Timestamp> = text.parse().ok();
+            instant
+                .and_then(|at| u64::try_from(at.as_millisecond()).ok())
+                .map(Timestamp)
+                .ok_or_else(|| {
+                    wrong_input(format!(
+                        "--as-of {text} is no time; expected one as 2023-03-01T05:00Z"
+                    ))
+                })
+        });
+        if !(0.0..=1000.0).contains(&self.transfer_kwh_per_gb) {
+            return Err(wrong_input(
+                "--transfer-kwh-per-gb is out of bounds; expected kilowatt hours a gigabyte, as 0.002",
+            ));
+        }
+        let milliwatt_hours = format!("{:.0}", self.transfer_kwh_per_gb * 1e6);
+        Ok(Sources {
+            grid: &self.grid,
+            fleet: &self.fleet,
+            jobs: self.jobs.as_deref(),
+            workflows: &self.workflows,
+            params: &self.params,
+            at: at.transpose()?,
+            scenario: self.scenario.as_deref(),
+            seed: self.seed,
+            transfer_milliwatt_hours_per_gb: milliwatt_hours.parse()?,
+            foresight,
+        })
+    }
+
+    /// The policies to play; the baseline is always there.
+    fn contenders(&self) -> anyhow::Result<Vec<Contender>> {
+        let all = self.policy.iter().any(|name| name == "all");
+        let known = names();
+        if let Some(unknown) = self
+            .policy
+            .iter()
+            .find(|name| *name != "all" && !known.contains(&name.as_str()))
+        {
+            return Err(wrong_input(format!(
+                "no policy '{unknown}'; there are {} and all",
+                known.join(", ")
+            )));
+        }
+        let chosen = |name: &&&str| all || self.policy.iter().any(|one| one == **name);
+        Ok(known
+            .iter()
+            .filter(chosen)
+            .filter_map(|name| contender(name))
+            .collect())
+    }
+
+    fn expectation(
+        &self,
+        context: &Context,
+        contenders: &[Contender],
+    ) -> anyhow::Result<Expectation> {
+        let mut expectation = match &self.expect {
+            Some(path) => {
+                let text = read(context, path)?;
+                Expectation::read(&text).map_err(|error| wrong(path, &error))?
+            }
+            None => Expectation::default(),
+        };
+        if let Some(most) = self.max_gco2e {
+            let name = contenders.last().map_or(NOW_HOME, |one| one.name.as_str());
+            expectation.at_most(name, most);
+        }
+        Ok(expectation)
+    }
+}
+
+/// When the fleet was used under the last policy played, over the mean intensity of its zones.
+fn timeline(setup: &Setup, played: &[Played]) -> Timeline {
+    let Some(last) = played.last() else {
+        return Timeline::default();
+    };
+    let used = hourly_utilisation(&last.tally);
+    let zones: Vec<_> = setup.truth.zones.values().collect();
+    let number = units::float(u64::try_from(zones.len().max(1)).unwrap_or(1));
+    let mean = |at: &Timestamp| {
+        let sum: f64 = zones
+            .iter()
+            .map(|zone| f64::from(zone.at(*at)) / 1000.0)
+            .sum();
+        sum / number
+    };
+    let ends = (used.first(), used.last());
+    Timeline {
+        policy: last.name.clone(),
+        intensity_gco2e_per_kwh: used.iter().map(|(at, _)| mean(at)).collect(),
+        ends: (
+            ends.0.map_or_else(String::new, |(at, _)| shown(*at)),
+            ends.1.map_or_else(String::new, |(at, _)| shown(*at)),
+        ),
+        used: used.into_iter().map(|(_, share)| share).collect(),
+    }
+}
