@@ -101,6 +101,7 @@ pub(crate) fn conduct(
         clock: Box::new(SystemClock),
         transport: Box::new(move |_: WorkerId, message| worker.tell(message)),
         hands: Arc::new(LocalHands::new(store.clone())),
+        sky: None,
         inbox,
         limits: Limits::default(),
     };

@@ -1,6 +1,7 @@
 //! What time it is.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::num::NonZeroU32;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sunward_core::Timestamp;
 
@@ -8,6 +9,22 @@ use sunward_core::Timestamp;
 pub trait Clock: Send {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// How long one really waits until so many of its milliseconds have passed.
+    fn real(&self, virtual_ms: u64) -> Duration {
+        Duration::from_millis(virtual_ms)
+    }
+
+    /// What it showed when the machine's clock showed so many milliseconds since the epoch: workers
+    /// report in the machine's time.
+    fn at(&self, system_ms: u64) -> Timestamp {
+        Timestamp(system_ms)
+    }
+
+    /// How far it goes while so many microseconds really pass.
+    fn stretch_us(&self, real_us: u64) -> u64 {
+        real_us
+    }
 }
 
 /// The machine's clock.
@@ -16,9 +33,86 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        Timestamp(system_ms())
+    }
+}
+
+/// A clock that began at another time and goes faster, to live through a recorded grid.
+#[derive(Clone, Copy, Debug)]
+pub struct ScaledClock {
+    as_of: Timestamp,
+    scale: NonZeroU32,
+    /// What the machine's clock showed then, in milliseconds.
+    begun_ms: u64,
+}
+
+impl ScaledClock {
+    /// It shows `as_of` now and goes `scale` times as fast as the machine's.
+    #[must_use]
+    pub fn new(as_of: Timestamp, scale: NonZeroU32) -> Self {
+        Self {
+            as_of,
+            scale,
+            begun_ms: system_ms(),
+        }
+    }
+
+    /// How many times as fast as the machine's it goes.
+    #[must_use]
+    pub const fn scale(&self) -> NonZeroU32 {
+        self.scale
+    }
+}
+
+impl Clock for ScaledClock {
+    fn now(&self) -> Timestamp {
+        self.at(system_ms())
+    }
+
+    fn real(&self, virtual_ms: u64) -> Duration {
+        // Rounded up: to wake too early is to wake twice.
+        let us = virtual_ms
+            .saturating_mul(1000)
+            .div_ceil(u64::from(self.scale.get()));
+        Duration::from_micros(us)
+    }
+
+    fn at(&self, system_ms: u64) -> Timestamp {
+        let since = system_ms.saturating_sub(self.begun_ms);
+        let scaled = since.saturating_mul(u64::from(self.scale.get()));
+        self.as_of.after_ms(scaled)
+    }
+
+    fn stretch_us(&self, real_us: u64) -> u64 {
+        real_us.saturating_mul(u64::from(self.scale.get()))
+    }
+}
+
+fn system_ms() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scaled_clock_begins_when_it_is_told_and_waits_accordingly() {
+        let scale = NonZeroU32::new(3600).unwrap();
+        let clock = ScaledClock::new(Timestamp(1_000), scale);
+        assert_eq!(clock.at(clock.begun_ms), Timestamp(1_000));
+        assert_eq!(clock.at(clock.begun_ms + 1_000), Timestamp(3_601_000));
+        assert_eq!(
+            clock.at(clock.begun_ms - 5),
+            Timestamp(1_000),
+            "never before it began"
+        );
+        assert_eq!(clock.real(3_600_000), Duration::from_secs(1));
+        assert_eq!(clock.real(1), Duration::from_micros(1));
+        assert_eq!(clock.stretch_us(2), 7_200);
+        assert!(clock.now() >= Timestamp(1_000));
     }
 }

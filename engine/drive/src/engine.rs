@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sunward_core::place::{Placer, Problem, Sunward};
+use sunward_core::place::Problem;
 use sunward_core::{
     Digest, Input, Order, PoolId, RunId, RunStatus, StageId, State, Step, TaskResult, advance,
     apply, decide, next_wakeup,
@@ -22,6 +22,8 @@ use crate::onlooker::{Observer, Onlooker};
 use crate::pending::Pending;
 use crate::questions::Questions;
 use crate::setup::{Ended, Limits, Setup, Start};
+use crate::sky::{Seen, Watch};
+use crate::solver::Solver;
 use crate::view;
 use crate::writer::Writer;
 
@@ -86,7 +88,10 @@ struct Engine<'a, 'o> {
     questions: Questions,
     /// What comes before everything that arrives: answers that were found at once.
     asked: VecDeque<Question>,
-    placer: Sunward,
+    solver: Solver,
+    watch: Option<Watch>,
+    /// What arrived while the sky was looked at for the first time.
+    delayed: VecDeque<Arrival>,
     pending: Pending,
     /// Orders of the group that is being written.
     released: Vec<Order>,
@@ -109,6 +114,10 @@ impl<'a, 'o> Engine<'a, 'o> {
         let eye = journal.reader()?;
         let opener = journal.opener();
         let line = setup.inbox.line();
+        let watch = match setup.sky {
+            Some(sky) => Some(Watch::start(sky, setup.clock.now(), line.clone())?),
+            None => None,
+        };
         let engine = Self {
             run,
             state,
@@ -120,12 +129,14 @@ impl<'a, 'o> Engine<'a, 'o> {
             questions: Questions::new(
                 setup.hands,
                 Arc::from(opener),
-                line,
+                line.clone(),
                 setup.limits.questions.get(),
             ),
             inbox: setup.inbox,
             asked: VecDeque::new(),
-            placer: Sunward::default(),
+            solver: Solver::new(line),
+            watch,
+            delayed: VecDeque::new(),
             pending: Pending::default(),
             released: Vec::new(),
             onlooker: Onlooker::new(run, observer, setup.limits.progress_every),
@@ -150,6 +161,7 @@ impl<'a, 'o> Engine<'a, 'o> {
             });
         }
         self.onlooker.began(&self.state);
+        self.look_around()?;
         loop {
             if let Course::Over(status) = self.turn()? {
                 return Ok(status);
@@ -169,7 +181,8 @@ impl<'a, 'o> Engine<'a, 'o> {
             if self.is_full() {
                 return Ok(Course::On);
             }
-            if let Some(arrival) = self.inbox.try_next() {
+            let delayed = self.delayed.pop_front();
+            if let Some(arrival) = delayed.or_else(|| self.inbox.try_next()) {
                 if let Course::Over(status) = self.take_in(arrival)? {
                     return Ok(Course::Over(status));
                 }
@@ -179,6 +192,9 @@ impl<'a, 'o> Engine<'a, 'o> {
         }
         self.look_for_requests()?;
         self.wake_brain()?;
+        if let Some(watch) = &mut self.watch {
+            watch.look_if_due(self.clock.now());
+        }
         self.onlooker.progress(&self.state);
         self.hand_over()?;
         Ok(Course::On)
@@ -188,7 +204,11 @@ impl<'a, 'o> Engine<'a, 'o> {
     fn wait(&mut self) -> Option<Arrival> {
         let mut patience = IDLE;
         if let Some(at) = next_wakeup(&self.state) {
-            patience = patience.min(Duration::from_millis(at.since_ms(self.clock.now())));
+            patience = patience.min(self.clock.real(at.since_ms(self.clock.now())));
+        }
+        let look = self.watch.as_ref();
+        if let Some(due) = look.and_then(|watch| watch.due_in(&*self.clock)) {
+            patience = patience.min(due);
         }
         if let Some(due) = self.onlooker.due_in() {
             patience = patience.min(due);
@@ -210,6 +230,11 @@ impl<'a, 'o> Engine<'a, 'o> {
             Arrival::Worker(envelope) => self.hear(envelope)?,
             Arrival::Control(control) => return self.obey(control),
             Arrival::Answered(answer) => self.take_answer(*answer)?,
+            Arrival::Seen(seen) => self.see(*seen)?,
+            Arrival::Solved(solved) => self.decide(Input::Solved {
+                asks: solved.asks,
+                solution: solved.solution,
+            })?,
             Arrival::Written(Ok(())) => return self.release(),
             Arrival::Written(Err(error)) => return Err(error.into()),
             Arrival::WriterGone => {
@@ -238,7 +263,13 @@ impl<'a, 'o> Engine<'a, 'o> {
                     .tell(&Event::Executing { tasks: &tasks }, &self.state);
                 Ok(())
             }
-            FromWorker::Ended { ends } => self.decide(Input::Ended { worker, ends }),
+            FromWorker::Ended { mut ends } => {
+                for end in &mut ends {
+                    end.started_ms = self.clock.at(end.started_ms).0;
+                    end.wall_us = self.clock.stretch_us(end.wall_us);
+                }
+                self.decide(Input::Ended { worker, ends })
+            }
             FromWorker::Notice { line } => {
                 self.onlooker
                     .tell(&Event::Notice { line: &line }, &self.state);
@@ -354,16 +385,45 @@ impl<'a, 'o> Engine<'a, 'o> {
                 first,
                 keys,
             } => self.look_up(run, stage, first, keys)?,
-            Question::Solve(problem) => self.solve(problem)?,
+            Question::Solve(problem) => self.solver.ask(problem)?,
         }
         Ok(true)
     }
 
-    fn solve(&mut self, problem: Arc<Problem>) -> Result<(), DriveError> {
-        let solution = self.placer.solve(&problem);
-        let asks = problem.asks.iter().map(|ask| ask.id).collect();
-        drop(problem);
-        self.decide(Input::Solved { asks, solution })
+    /// Tells the brain of pools and grids before anything begins, and waits for the first look:
+    /// without it stages would begin that should wait. What arrives meanwhile is taken in afterwards.
+    fn look_around(&mut self) -> Result<(), DriveError> {
+        let Some(watch) = &self.watch else {
+            return Ok(());
+        };
+        let fleet = watch.fleet();
+        self.decide(Input::Fleet { fleet })?;
+        loop {
+            match self.inbox.next_within(IDLE) {
+                Some(Arrival::Seen(seen)) => return self.see(*seen),
+                Some(Arrival::Control(control)) => {
+                    self.delayed.push_back(Arrival::Control(control));
+                    return Ok(());
+                }
+                Some(arrival) => self.delayed.push_back(arrival),
+                None => {}
+            }
+        }
+    }
+
+    /// The sky was looked at.
+    fn see(&mut self, seen: Seen) -> Result<(), DriveError> {
+        let Some(watch) = &mut self.watch else {
+            return Ok(());
+        };
+        let news = watch.take(seen, self.state.outlook());
+        if let Some(line) = &news.notice {
+            self.onlooker.tell(&Event::Notice { line }, &self.state);
+        }
+        match news.outlook {
+            Some(outlook) => self.decide(Input::Outlook { outlook }),
+            None => Ok(()),
+        }
     }
 
     fn resolve(&mut self, run: RunId, stage: StageId) -> Result<(), DriveError> {

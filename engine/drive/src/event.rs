@@ -1,5 +1,6 @@
 //! What an onlooker is told while a run goes on.
 
+use sunward_core::place::Placement;
 use sunward_core::{Failure, Lease, RunId, RunStatus, StageId, TaskId, Timestamp};
 
 /// One thing to show. Counts are to be read from the state; they are told of at most a few times a
@@ -23,6 +24,15 @@ pub enum Event<'a> {
     Leased {
         /// Which.
         lease: &'a Lease,
+    },
+    /// A stage is ready and waits for the start that its placement says; told again when that moves.
+    Deferred {
+        /// Which.
+        stage: StageId,
+        /// Until when, in the clock's time.
+        until: Timestamp,
+        /// Where and when it goes, and why.
+        placement: &'a Placement,
     },
     /// An attempt failed.
     Failed {

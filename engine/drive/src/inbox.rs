@@ -7,6 +7,8 @@ use sunward_protocol::Envelope;
 use sunward_state::StateError;
 
 use crate::hands::Answer;
+use crate::sky::Seen;
+use crate::solver::Solved;
 
 /// What a user, or a signal, wants of the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,10 @@ pub(crate) enum Arrival {
     Control(Control),
     /// A slow question was answered.
     Answered(Box<Answer>),
+    /// A look at the sky is done.
+    Seen(Box<Seen>),
+    /// Where and when was found.
+    Solved(Box<Solved>),
     /// The journal's writer has done what it was given.
     Written(Result<(), StateError>),
     /// The journal's writer will never do anything again.

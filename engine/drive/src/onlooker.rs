@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use sunward_core::{Fact, RunId, RunStatus, StageId, State, TaskId};
+use sunward_core::{Fact, RunId, RunStatus, StageId, State, TaskId, Timestamp};
 use tracing::Span;
 
 use crate::event::Event;
@@ -20,6 +20,8 @@ pub(crate) struct Onlooker<'a, 'o> {
     changed: bool,
     /// Of the stages whose tasks are known and that have not ended.
     spans: BTreeMap<StageId, Span>,
+    /// By stage, until when it was told to wait.
+    deferred: BTreeMap<StageId, Timestamp>,
 }
 
 impl<'a, 'o> Onlooker<'a, 'o> {
@@ -31,6 +33,7 @@ impl<'a, 'o> Onlooker<'a, 'o> {
             told: None,
             changed: false,
             spans: BTreeMap::new(),
+            deferred: BTreeMap::new(),
         }
     }
 
@@ -58,7 +61,13 @@ impl<'a, 'o> Onlooker<'a, 'o> {
     pub(crate) fn note(&mut self, fact: &Fact, state: &State) {
         self.changed = true;
         match fact {
-            Fact::Resolved { stage, .. } => self.open(*stage, state),
+            Fact::Resolved { stage, .. } => {
+                self.open(*stage, state);
+                self.see_deferred(*stage, state);
+            }
+            Fact::LookedUp { stage, .. } | Fact::Placed { stage, .. } => {
+                self.see_deferred(*stage, state);
+            }
             Fact::RunEnded { .. } => self.spans.clear(),
             Fact::Failed {
                 run,
@@ -102,6 +111,28 @@ impl<'a, 'o> Onlooker<'a, 'o> {
                 );
             }
             _ => {}
+        }
+    }
+
+    /// Tells that a stage waits for its start, once for each start.
+    fn see_deferred(&mut self, id: StageId, state: &State) {
+        let Some(stage) = state.run(self.run).and_then(|run| run.stage(id)) else {
+            return;
+        };
+        let (Some(until), Some(placement)) = (stage.deferred_until(), stage.placement()) else {
+            return;
+        };
+        if self.deferred.insert(id, until) != Some(until) {
+            tracing::info!(stage = stage.name(), until = until.0, "deferred");
+            let stage = id;
+            self.tell(
+                &Event::Deferred {
+                    stage,
+                    until,
+                    placement,
+                },
+                state,
+            );
         }
     }
 

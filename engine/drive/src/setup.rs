@@ -10,6 +10,7 @@ use sunward_state::Journal;
 use crate::clock::Clock;
 use crate::hands::Hands;
 use crate::inbox::Inbox;
+use crate::sky::Sky;
 use crate::transport::Transport;
 
 /// What the loop works with.
@@ -22,6 +23,8 @@ pub struct Setup {
     pub transport: Box<dyn Transport>,
     /// Those who answer slow questions.
     pub hands: Arc<dyn Hands>,
+    /// Those who know of pools and grids; `None` where nobody does: then nothing waits for power.
+    pub sky: Option<Box<dyn Sky>>,
     /// Where all arrives.
     pub inbox: Inbox,
     /// How much of everything.

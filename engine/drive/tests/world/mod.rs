@@ -12,7 +12,7 @@ use sunward_core::{
 };
 use sunward_drive::{
     Clock, DriveError, Ended, Event, Hands, Inbox, Limits, Line, Resolution, ResolveRequest, Setup,
-    Start, SystemClock, Transport, inbox, run,
+    Sky, Start, SystemClock, Transport, inbox, run,
 };
 use sunward_protocol::{Envelope, FromWorker, Job, ToWorker};
 use sunward_state::{
@@ -442,6 +442,7 @@ pub struct Drive<'a> {
     pub clumsy_hands: bool,
     pub groups_left: u32,
     pub clock: Box<dyn Clock>,
+    pub sky: Option<Box<dyn Sky>>,
     pub inbox: (Inbox, Line),
 }
 
@@ -455,6 +456,7 @@ impl<'a> Drive<'a> {
             clumsy_hands: false,
             groups_left: u32::MAX,
             clock: Box::new(SystemClock),
+            sky: None,
             inbox: inbox(),
         }
     }
@@ -484,6 +486,7 @@ impl<'a> Drive<'a> {
                 slow: self.slow_hands,
                 clumsy: self.clumsy_hands,
             }),
+            sky: self.sky,
             inbox,
             limits: Limits::default(),
         };

@@ -1,6 +1,8 @@
 //! Stages that go where and when power is clean.
 
-use std::sync::{Arc, Mutex};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use sunward_core::place::Problem;
 use sunward_core::{
@@ -50,11 +52,11 @@ fn asked(world: &World) -> usize {
 }
 
 /// Remembers every problem that was put.
-fn watched(world: &mut World) -> Arc<Mutex<Vec<Problem>>> {
-    let problems = Arc::new(Mutex::new(Vec::new()));
-    let log = Arc::clone(&problems);
+fn watched(world: &mut World) -> Rc<RefCell<Vec<Problem>>> {
+    let problems = Rc::new(RefCell::new(Vec::new()));
+    let log = Rc::clone(&problems);
     world.placer = Box::new(move |problem| {
-        log.lock().unwrap().push(problem.clone());
+        log.borrow_mut().push(problem.clone());
         cleanest(problem)
     });
     problems
@@ -147,7 +149,7 @@ fn a_later_outlook_moves_only_what_has_not_begun() {
     world.now = hour(1);
     world.look(&[("DE", &[300, 200, 300, 50, 400, 400, 400])]);
     world.think();
-    let names: Vec<u32> = problems.lock().unwrap()[0]
+    let names: Vec<u32> = problems.borrow()[0]
         .asks
         .iter()
         .map(|ask| ask.id.stage.0)
@@ -220,7 +222,7 @@ fn more_tasks_than_were_planned_are_placed_anew() {
         .map(|problem| problem.asks.iter().map(|ask| ask.tasks).collect())
         .collect();
     assert_eq!(tasks, [vec![3, 1], vec![3]]);
-    let last = problems.lock().unwrap()[1].asks[0].clone();
+    let last = problems.borrow()[1].asks[0].clone();
     assert_eq!(last.data, [(PoolId(0), 300)], "its inputs are bound");
     world.assert_replays();
 }
@@ -237,7 +239,7 @@ fn a_lost_worker_s_stage_is_placed_again() {
     });
     world.flights.clear();
     world.think();
-    assert_eq!(problems.lock().unwrap()[0].asks[0].tasks, 4);
+    assert_eq!(problems.borrow()[0].asks[0].tasks, 4);
     world.join_pool(3, 0, 2);
     world.settle();
     assert_eq!(world.status(run), RunStatus::Succeeded);
@@ -288,7 +290,7 @@ fn a_cancelled_run_frees_what_it_was_promised() {
     world.submit(other());
     world.think();
     let taken = |at: usize| {
-        let problems = problems.lock().unwrap();
+        let problems = problems.borrow();
         let pools = &problems[at].reserved.pools;
         let slots = pools.iter().flat_map(|pool| pool.iter());
         slots

@@ -1,0 +1,77 @@
+//! The thread that finds where and when stages go, so that the loop never waits for it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use sunward_core::place::{AskId, Placer, Problem, Solution, Sunward};
+
+use crate::error::DriveError;
+use crate::inbox::{Arrival, Line};
+
+/// The answer to one problem.
+#[derive(Debug)]
+pub(crate) struct Solved {
+    pub(crate) asks: Vec<AskId>,
+    pub(crate) solution: Solution,
+}
+
+/// The thread, once something was asked.
+pub(crate) struct Solver {
+    line: Line,
+    problems: Option<Sender<Arc<Problem>>>,
+}
+
+impl Solver {
+    pub(crate) const fn new(line: Line) -> Self {
+        Self {
+            line,
+            problems: None,
+        }
+    }
+
+    /// Puts a problem; its answer arrives as [`Arrival::Solved`]. The brain asks one at a time.
+    pub(crate) fn ask(&mut self, problem: Arc<Problem>) -> Result<(), DriveError> {
+        let problems = match &self.problems {
+            Some(problems) => problems,
+            None => self.problems.insert(start(self.line.clone())?),
+        };
+        problems.send(problem).map_err(|_| DriveError::Broken {
+            what: "thread that places stages",
+        })
+    }
+}
+
+fn start(line: Line) -> Result<Sender<Arc<Problem>>, DriveError> {
+    let (sender, receiver) = channel();
+    std::thread::Builder::new()
+        .name("placer".to_owned())
+        .spawn(move || serve(&receiver, &line))
+        .map_err(|source| DriveError::Thread {
+            purpose: "that places stages",
+            source,
+        })?;
+    Ok(sender)
+}
+
+fn serve(problems: &Receiver<Arc<Problem>>, line: &Line) {
+    let mut placer = Sunward::default();
+    while let Ok(problem) = problems.recv() {
+        let asks = problem.asks.iter().map(|ask| ask.id).collect();
+        // A problem that cannot be solved must not keep the run: what has no answer starts at once.
+        let solution = catch_unwind(AssertUnwindSafe(|| placer.solve(&problem)));
+        let solution = solution.unwrap_or_else(|_| {
+            placer = Sunward::default();
+            tracing::error!("placing failed unexpectedly; stages start at once");
+            Solution::default()
+        });
+        drop(problem);
+        if line
+            .0
+            .send(Arrival::Solved(Box::new(Solved { asks, solution })))
+            .is_err()
+        {
+            return;
+        }
+    }
+}
