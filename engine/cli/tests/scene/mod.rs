@@ -59,6 +59,38 @@ impl Scene {
         path
     }
 
+    /// Twelve days of two grids that are the same each day, a fleet in them, and a few jobs.
+    pub(crate) fn recorded_world(&self) {
+        for (zone, noon, night) in [("DE", 200, 500), ("NO", 30, 60)] {
+            let mut text =
+                String::from("timestamp_utc,carbon_intensity_gco2e_per_kwh,renewable_share\n");
+            for hour in 0..288 {
+                let grams = if (10..15).contains(&(hour % 24)) {
+                    noon
+                } else {
+                    night
+                };
+                let (day, of_day) = (hour / 24 + 1, hour % 24);
+                text.push_str(&format!(
+                    "2023-01-{day:02}T{of_day:02}:00:00Z,{grams},0.5\n"
+                ));
+            }
+            self.file(&format!("grid/{zone}.csv"), text);
+        }
+        self.file(
+            "fleet.yaml",
+            "- { pool: mid, zone: DE, timezone: Europe/Berlin, pue: 1.2, capacity: 4 }\n\
+             - { pool: north, zone: NO, timezone: Europe/Oslo, capacity: [{ when: otherwise, gpus: 8, cpus: 16 }] }\n",
+        );
+        let job = |day: u32, hour: u32, length_h: u32| {
+            format!(
+                "{{ \"arrival\": \"2023-01-{day:02}T{hour:02}:00:00Z\", \"length_h\": {length_h}, \"power_kw\": 2, \"slack_h\": 12, \"home\": \"DE\" }}"
+            )
+        };
+        let jobs = [job(9, 3, 2), job(9, 20, 3), job(10, 6, 6), job(10, 13, 1)];
+        self.file("jobs.json", format!("[{}]", jobs.join(",\n ")));
+    }
+
     /// The text of a file.
     pub(crate) fn text(&self, name: &str) -> String {
         std::fs::read_to_string(self.path().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))

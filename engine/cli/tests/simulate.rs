@@ -1,0 +1,176 @@
+//! `sunward simulate` from outside: its figures, its words, and what a pipeline may expect of it.
+mod scene;
+
+use scene::Scene;
+use serde_json::Value;
+
+const ARGS: [&str; 7] = [
+    "simulate",
+    "--grid",
+    "grid",
+    "--fleet",
+    "fleet.yaml",
+    "--jobs",
+    "jobs.json",
+];
+
+fn simulated(scene: &Scene, more: &[&str]) -> scene::Told {
+    scene.sunward(&[&ARGS, more].concat())
+}
+
+fn world() -> Scene {
+    let scene = Scene::new();
+    scene.recorded_world();
+    scene
+}
+
+#[test]
+fn figures_are_told_for_machines_and_are_the_same_each_time() {
+    let scene = world();
+    let told = simulated(&scene, &["--policy", "all", "--json"])
+        .expect(0)
+        .out;
+    assert_eq!(
+        told,
+        simulated(&scene, &["--policy", "all", "--json"])
+            .expect(0)
+            .out
+    );
+    let report: Value = serde_json::from_str(&told).unwrap();
+    let policies = report["policies"].as_array().unwrap();
+    assert_eq!(policies[0]["name"], "now-home");
+    let ours = policies.last().unwrap();
+    assert_eq!(ours["name"], "sunward");
+    for figure in [
+        "gco2e",
+        "saved_percent",
+        "achievable_share",
+        "kwh",
+        "transfer_gco2e",
+        "delay_mean_h",
+        "delay_p95_h",
+        "deadlines_missed",
+        "utilisation",
+    ] {
+        assert!(ours[figure].is_number(), "{figure} in {ours}");
+    }
+    assert!(
+        ours["gco2e_marginal"].is_null(),
+        "the traces do not hold it"
+    );
+    assert_eq!(report["bound"]["kind"], "st-cont");
+    // Every day is like the one before, so the forecast is right and ours is the best there is.
+    assert_eq!(ours["achievable_share"], 1.0);
+    assert_eq!(ours["deadlines_missed"], 0);
+    let most = ours["gco2e"].as_f64().unwrap();
+    assert!(most < policies[0]["gco2e"].as_f64().unwrap() / 2.0);
+}
+
+#[test]
+fn a_terminal_shows_a_table_and_a_file_a_picture() {
+    let scene = world();
+    let told = simulated(&scene, &["--picture", "saved.svg"]).expect(0).out;
+    insta::assert_snapshot!(told);
+    let picture = std::fs::read_to_string(scene.path().join("saved.svg")).unwrap();
+    assert!(
+        picture.starts_with("<svg") && picture.contains("sunward") && picture.ends_with("</svg>\n")
+    );
+}
+
+#[test]
+fn a_pipeline_asserts_its_carbon() {
+    let scene = world();
+    simulated(&scene, &["--max-gco2e", "1000000"]).expect(0);
+    let missed = simulated(&scene, &["--max-gco2e", "1"]).expect(1).err;
+    assert!(missed.contains("missed: sunward: gco2e is"), "{missed}");
+    let former = simulated(&scene, &["--json"]).expect(0).out;
+    scene.file("former.json", &former);
+    simulated(&scene, &["--expect", "former.json"]).expect(0);
+    simulated(
+        &scene,
+        &[
+            "--expect",
+            "former.json",
+            "--forecast",
+            "noisy",
+            "--seed",
+            "3",
+        ],
+    )
+    .expect(1);
+    scene.file(
+        "expect.yaml",
+        "sunward: { min_saved_percent: 50, max_deadlines_missed: 0 }\n",
+    );
+    simulated(&scene, &["--expect", "expect.yaml"]).expect(0);
+}
+
+#[test]
+fn faults_of_a_scenario_cost_something_and_nothing_is_late() {
+    let scene = world();
+    scene.file(
+        "faults.yaml",
+        "faults:\n  - { at: '2023-01-10T12:30Z', for: 8h, lost: north }\n",
+    );
+    let figure = |more: &[&str]| {
+        let told = simulated(&scene, more).expect(0).out;
+        let report: Value = serde_json::from_str(&told).unwrap();
+        let ours = report["policies"]
+            .as_array()
+            .unwrap()
+            .last()
+            .unwrap()
+            .clone();
+        assert_eq!(ours["deadlines_missed"], 0, "{ours}");
+        ours["gco2e"].as_f64().unwrap()
+    };
+    assert!(figure(&["--json", "--scenario", "faults.yaml"]) > figure(&["--json"]));
+}
+
+#[test]
+fn wrong_input_is_told_and_nothing_is_simulated() {
+    let scene = world();
+    scene.file(
+        "bad.json",
+        r#"[{ "arrival": "soon", "length_h": 1, "power_kw": 1, "home": "DE" }]"#,
+    );
+    scene.file("late.json", r#"[{ "arrival": "2023-01-12T20:00Z", "length_h": 1, "power_kw": 1, "slack_h": 24, "home": "DE" }]"#);
+    scene.file("far.yaml", "- { pool: a, zone: MARS, capacity: 3 }\n");
+    let wrong = |flag: &str, file: &str| {
+        let mut args: Vec<&str> = ARGS.to_vec();
+        let at = args.iter().position(|word| *word == flag).unwrap();
+        args[at + 1] = file;
+        scene.sunward(&args).expect(2).err
+    };
+    assert!(wrong("--jobs", "bad.json").contains("'soon' is no time"));
+    assert!(wrong("--jobs", "late.json").contains("after the grids' traces do"));
+    assert!(wrong("--fleet", "far.yaml").contains("no trace of zone MARS; there are DE, NO"));
+    assert!(wrong("--grid", "nowhere").contains("cannot be read"));
+    let policy = simulated(&scene, &["--policy", "magic"]).expect(2).err;
+    assert!(policy.contains("no policy 'magic'"), "{policy}");
+}
+
+#[test]
+fn a_workflow_is_played_as_it_would_be_submitted() {
+    let scene = world();
+    scene.file(
+        "workflow.yaml",
+        "name: two\nplace: { deadline: 24h, home: DE }\nstages:\n  make:\n    run: make-it ${{ item }}\n    scatter: { range: 4 }\n    \
+         resources: { gpus: 1 }\n    expect: { time: 1h, power: 500W }\n  take:\n    run: take-it\n    needs: [make]\n    \
+         expect: { time: 30m, power: 100W }\n",
+    );
+    let args = [
+        "simulate",
+        "workflow.yaml",
+        "--grid",
+        "grid",
+        "--fleet",
+        "fleet.yaml",
+        "--json",
+    ];
+    let report: Value = serde_json::from_str(&scene.sunward(&args).expect(0).out).unwrap();
+    let ours = report["policies"].as_array().unwrap().last().unwrap();
+    assert_eq!(ours["succeeded"], 1);
+    assert_eq!(ours["kwh"], 2.05);
+    assert!(ours["saved_percent"].as_f64().unwrap() > 50.0, "{ours}");
+}
