@@ -83,7 +83,7 @@ fn setup(runs: u32, tasks: u32) -> Setup {
         scenario: Scenario::default(),
         seed: 7,
         look_every_ms: HOUR_MS,
-        keep_starts: false,
+        keep_details: false,
     }
 }
 

@@ -261,7 +261,7 @@ mod tests {
             scenario: Scenario::default(),
             seed: 0,
             look_every_ms: HOUR_MS,
-            keep_starts: false,
+            keep_details: false,
         };
         let bound = limit(&setup, HOUR_MS / 4);
         (bound.kind, grams(bound.emissions))

@@ -27,8 +27,8 @@ pub struct Setup {
     pub seed: u64,
     /// How often there is a new outlook, in milliseconds.
     pub look_every_ms: u64,
-    /// Whether every begin of tasks is kept, one by one.
-    pub keep_starts: bool,
+    /// Whether every begin of tasks is kept, one by one, and the brain's own ledger.
+    pub keep_details: bool,
 }
 
 impl Setup {

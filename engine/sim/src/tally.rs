@@ -1,6 +1,6 @@
 //! What a world under one policy came to, in integers.
 
-use sunward_core::{RunId, StageId, Timestamp};
+use sunward_core::{Ledger, RunId, StageId, Timestamp};
 
 use crate::meter::Used;
 use crate::setup::Setup;
@@ -53,6 +53,8 @@ pub struct Tally {
     pub hours: Vec<(u64, u64)>,
     /// Tasks that began together, in the order in which they did; empty unless kept.
     pub starts: Vec<Start>,
+    /// What the brain itself counted, over runs that ended; empty unless kept.
+    pub ledger: Ledger,
     /// When the world began.
     pub begin: Timestamp,
     /// Up to when what each pool had open is counted.

@@ -107,7 +107,7 @@ impl Sources<'_> {
             scenario,
             seed: self.seed,
             look_every_ms: LOOK_MS,
-            keep_starts: false,
+            keep_details: false,
         };
         check_span(&setup, self.foresight).map_err(|error| wrong_input(error.to_string()))?;
         Ok(Loaded {

@@ -87,7 +87,7 @@ impl Flights {
         let Some(flight) = self.runs.get_mut(&group.lease.run) else {
             return;
         };
-        if setup.keep_starts {
+        if setup.keep_details {
             tally.begins(pool, group);
         }
         flight.begun.get_or_insert(group.started);

@@ -62,7 +62,10 @@ impl World {
                 Order::Revoke { worker, run } => self.revoke(worker, run)?,
                 Order::Close { run, status } => {
                     self.flights.end(run, status, self.now, &mut self.tally);
-                    self.state.archive(run);
+                    let past = self.state.archive(run);
+                    if let Some(past) = past.filter(|_| self.setup.keep_details) {
+                        self.tally.ledger.merge(&past.ledger());
+                    }
                 }
             }
         }

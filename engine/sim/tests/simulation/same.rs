@@ -1,7 +1,10 @@
 //! The same again gives the same, byte for byte; what is to come changes nothing that was.
 
+use proptest::prelude::*;
+use sunward_core::PoolId;
+use sunward_core::ledger::{Account, Actuals, Intensities, QUARTER_MS, Quarter};
 use sunward_sim::meter::{Truth, ZoneTruth};
-use sunward_sim::{Random, Report, RunDraft};
+use sunward_sim::{Fault, FaultKind, Random, Report, RunDraft, StageDraft};
 
 use crate::world::{BEGIN, Draft, HOUR_MS, hour, job, stage, starts};
 
@@ -96,6 +99,63 @@ fn the_account_is_the_sum_of_what_ran() {
         .sum();
     assert_eq!(played.tally.used.average, sum);
     assert!(BEGIN.0.is_multiple_of(HOUR_MS));
+}
+
+/// What the world knows of its grids, as the brain is told of it afterwards.
+fn known(truth: &Truth) -> Intensities {
+    let mut known = Intensities::default();
+    for (zone, truth) in &truth.zones {
+        let quarters = (0..96 * 4).map(|quarter| {
+            let at = BEGIN.after_ms(quarter * QUARTER_MS);
+            (truth.at(at), None, false)
+        });
+        known.learn(&Actuals {
+            zone: zone.clone(),
+            source: "trace".into(),
+            first: Quarter::of(BEGIN),
+            values: quarters.collect(),
+        });
+    }
+    known
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// What the brain's ledger comes to is what the world counted by itself, to the last unit, with
+    /// tasks of any length and owners that come back while they run.
+    #[test]
+    fn the_ledger_agrees_with_the_world(
+        de in prop::collection::vec(20_u32..900, 48),
+        no in prop::collection::vec(20_u32..900, 48),
+        jobs in prop::collection::vec((0_u64..20, 1_u64..300, 0_u64..12, 1_u32..4), 1..12),
+        owner in 0_u64..30,
+    ) {
+        let mut world = Draft::default().zone("DE", &de, 4).zone("NO", &no, 4).fault(Fault {
+            from: hour(owner),
+            to: hour(owner + 5),
+            kind: FaultKind::OwnerBack { pool: PoolId(1), gpus: 1, cpus: 0, notice_ms: 600_000 },
+        });
+        let mut arrivals = jobs.clone();
+        arrivals.sort_unstable();
+        for (at, minutes, slack_h, tasks) in arrivals {
+            let draft = RunDraft {
+                deadline_ms: Some(minutes * 60_000 + slack_h * HOUR_MS),
+                stages: vec![StageDraft {
+                    task_ms: minutes * 60_000,
+                    ..stage("work", tasks, 0)
+                }],
+                ..job("DE", 1, 0)
+            };
+            world = world.run(at, draft);
+        }
+        let setup = world.setup();
+        let tally = world.play().tally;
+        prop_assert_eq!(tally.unfinished, 0);
+        let account = Account::of(&tally.ledger, &setup.fleet, &known(&setup.truth));
+        prop_assert_eq!(u128::from(account.millijoules) * 1000, tally.used.microjoules);
+        prop_assert_eq!(account.carbon.0 * 1000, tally.used.average);
+    }
 }
 
 #[test]

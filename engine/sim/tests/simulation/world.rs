@@ -95,7 +95,7 @@ impl Draft {
             scenario: self.scenario.clone(),
             seed: self.seed,
             look_every_ms: HOUR_MS,
-            keep_starts: true,
+            keep_details: true,
         }
     }
 
