@@ -216,8 +216,7 @@ fn more_tasks_than_were_planned_are_placed_anew() {
     world.settle();
     assert_eq!(world.status(run), RunStatus::Succeeded);
     let tasks: Vec<Vec<u32>> = problems
-        .lock()
-        .unwrap()
+        .borrow()
         .iter()
         .map(|problem| problem.asks.iter().map(|ask| ask.tasks).collect())
         .collect();
