@@ -152,6 +152,16 @@ impl State {
         self.intensities.restate(known);
     }
 
+    /// How many slots of pools are promised, and how many stages are listed for placing: nothing of
+    /// either is left once all runs have ended.
+    #[must_use]
+    pub fn promises(&self) -> (usize, usize) {
+        let agenda = &self.agenda;
+        let slots = agenda.reserved.pools.iter().map(BTreeMap::len).sum();
+        let listed = agenda.wanted.len() + agenda.movable.len() + agenda.ends.len();
+        (slots, listed + agenda.starts.len() + agenda.solving.len())
+    }
+
     /// The pool of a worker that is there.
     #[must_use]
     pub fn pool_of(&self, worker: WorkerId) -> Option<PoolId> {

@@ -10,6 +10,7 @@
 )]
 
 mod explaining;
+mod placed_properties;
 mod planning;
 mod properties;
 mod stories;
