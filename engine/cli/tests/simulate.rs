@@ -128,6 +128,34 @@ fn faults_of_a_scenario_cost_something_and_nothing_is_late() {
 }
 
 #[test]
+fn a_published_trace_is_played_as_it_is() {
+    let scene = world();
+    scene.file(
+        "trace.csv",
+        "name,cpu_milli,memory_mib,num_gpu,creation_time,deletion_time,scheduled_time\n\
+         a,12000,16384,1,0,7200,3600.0\nb,6000,1,1,5,9,\nc,6000,1,2,7200,18000,7200\n",
+    );
+    let args = [
+        "simulate",
+        "--grid",
+        "grid",
+        "--fleet",
+        "fleet.yaml",
+        "--workload",
+        "trace.csv",
+    ];
+    let told = scene.sunward(&args).expect(0).out;
+    assert!(told.contains("1 row that never ran left out"), "{told}");
+    let json = scene
+        .sunward(&[&args[..], &["--json"]].concat())
+        .expect(0)
+        .out;
+    let report: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(report["runs"], 2);
+    assert_eq!(report["policies"][0]["kwh"], 0.35 + 3.0 * 0.7);
+}
+
+#[test]
 fn wrong_input_is_told_and_nothing_is_simulated() {
     let scene = world();
     scene.file(

@@ -10,7 +10,7 @@ use sunward_workflows::{
     Reference, Resources, Retry, Scatter, Span, Stage, Template, Value, Workflow,
 };
 
-use crate::submission::DataSizes;
+use crate::submission::{DataSizes, Specified};
 
 /// A run in numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,7 +83,7 @@ impl RunDraft {
     ///
     /// # Errors
     /// When stages wait for one another, or for one that is not there.
-    pub fn spec(&self) -> Result<(Arc<RunSpec>, Arc<DataSizes>), PlanError> {
+    pub fn spec(&self) -> Result<Specified, PlanError> {
         let mut bytes = DataSizes::default();
         let mut workflow = Workflow {
             name: self.name.clone(),

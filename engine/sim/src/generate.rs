@@ -1,13 +1,12 @@
 //! A seeded year: runs that arrive day and night, each a scatter, for measuring and for trying out.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use sunward_core::{Fleet, PlanError, RunSpec, Timestamp};
+use sunward_core::{Fleet, PlanError, Timestamp};
 
 use crate::draft::{RunDraft, StageDraft};
 use crate::random::Random;
-use crate::submission::{DataSizes, Submission};
+use crate::submission::{Specified, Submission};
 
 /// What is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +44,7 @@ pub fn generate(what: Generated, fleet: &Fleet) -> Result<Vec<Submission>, PlanE
     zones.sort_unstable();
     zones.dedup();
     let span_min = what.end.since_ms(what.begin) / MINUTE_MS;
-    let mut made: BTreeMap<(usize, u64, u64), (Arc<RunSpec>, Arc<DataSizes>)> = BTreeMap::new();
+    let mut made: BTreeMap<(usize, u64, u64), Specified> = BTreeMap::new();
     let mut submissions = Vec::new();
     for number in 0..what.runs {
         let mut random = Random::of(what.seed, &[number.into()]);

@@ -48,5 +48,5 @@ pub use setup::{Contender, Opening, Setup, SimError, Sky};
 pub use simulate::{Played, simulate};
 pub use submission::{DataSizes, Submission};
 pub use tally::Tally;
-pub use workload::{Arrival, Mistakes, read_jobs, submissions};
+pub use workload::{Arrival, Mistakes, read_jobs, read_trace_of_jobs, submissions};
 pub use world::Open;

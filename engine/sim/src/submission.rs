@@ -23,6 +23,9 @@ pub struct Submission {
     pub bytes: Arc<DataSizes>,
 }
 
+/// A run without its arrival: what is submitted, and how large its data is.
+pub type Specified = (Arc<RunSpec>, Arc<DataSizes>);
+
 /// How large the data of a run is, in bytes; absent is nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DataSizes {

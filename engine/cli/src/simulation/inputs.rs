@@ -4,12 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sunward_core::{RunSpec, Timestamp};
+use sunward_core::{Fleet, RunSpec, Timestamp};
 use sunward_grid::{Foresight, Grid, knows_timezone};
 use sunward_sim::setup::Setup;
 use sunward_sim::{
     DataSizes, Scenario, Submission, check_span, fleet_of, openings_of, read_jobs, read_scenario,
-    submissions, truth_of,
+    read_trace_of_jobs, submissions, truth_of,
 };
 use sunward_workflows::{PoolSpec, Reference, Value, check_fleet, render_human};
 
@@ -19,6 +19,7 @@ use crate::machine::Machine;
 use crate::params::ParamArgs;
 use crate::prepare::{SelectionArgs, prepare};
 use crate::render;
+use crate::render::units::plural;
 
 /// Length of a slot.
 pub(crate) const SLOT_MS: u64 = 900_000;
@@ -37,6 +38,7 @@ pub(crate) struct Sources<'a> {
     pub(crate) grid: &'a Path,
     pub(crate) fleet: &'a Path,
     pub(crate) jobs: Option<&'a Path>,
+    pub(crate) workload: Option<&'a Path>,
     pub(crate) workflows: &'a [PathBuf],
     pub(crate) params: &'a ParamArgs,
     pub(crate) at: Option<Timestamp>,
@@ -52,8 +54,8 @@ pub(crate) struct Loaded {
     pub(crate) grid: Arc<Grid>,
     /// How many slots an outlook has.
     pub(crate) slots: u64,
-    /// What of the fleet is written and has no effect yet.
-    pub(crate) without_effect: Vec<String>,
+    /// What of the input has no effect.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Sources<'_> {
@@ -73,22 +75,9 @@ impl Sources<'_> {
         let begin = grid.zones.values().map(|trace| trace.first).max();
         let end = grid.zones.values().map(sunward_grid::Trace::end).min();
         let (begin, end) = (begin.unwrap_or_default(), end.unwrap_or_default());
-        let runs = match self.jobs {
-            Some(path) => {
-                let text = read(context, path)?;
-                let per_gb = self.transfer_milliwatt_hours_per_gb;
-                let jobs = read_jobs(&text, &fleet, per_gb);
-                let jobs = jobs.map_err(|error| wrong(path, &error.to_string()))?;
-                submissions(jobs).map_err(|error| wrong(path, &error.to_string()))?
-            }
-            None => {
-                let at = self.at.unwrap_or_else(|| begin.after_ms(HISTORY_MS));
-                let files = self.workflows.iter();
-                files
-                    .map(|file| self.workflow(context, file, at))
-                    .collect::<anyhow::Result<_>>()?
-            }
-        };
+        let arrivals = begin.after_ms(HISTORY_MS);
+        let mut notes = without_effect;
+        let runs = self.runs(context, &fleet, arrivals, &mut notes)?;
         let scenario = match self.scenario {
             Some(path) => read_scenario(&read(context, path)?, &fleet)
                 .map_err(|mistakes| wrong(path, &mistakes.join("\n")))?,
@@ -114,8 +103,38 @@ impl Sources<'_> {
             setup,
             grid: Arc::new(grid),
             slots,
-            without_effect,
+            notes,
         })
+    }
+
+    /// The runs that arrive; what has no time of its own does so from `begin` on.
+    fn runs(
+        &self,
+        context: &Context,
+        fleet: &Fleet,
+        begin: Timestamp,
+        notes: &mut Vec<String>,
+    ) -> anyhow::Result<Vec<Submission>> {
+        let per_gb = self.transfer_milliwatt_hours_per_gb;
+        if let Some(path) = self.jobs {
+            let jobs = read_jobs(&read(context, path)?, fleet, per_gb);
+            let jobs = jobs.map_err(|error| wrong(path, &error.to_string()))?;
+            return submissions(jobs).map_err(|error| wrong(path, &error.to_string()));
+        }
+        if let Some(path) = self.workload {
+            let trace = read_trace_of_jobs(&read(context, path)?, fleet, begin, per_gb);
+            let trace = trace.map_err(|error| wrong(path, &error.to_string()))?;
+            if trace.left_out > 0 {
+                notes.push(format!(
+                    "workload: {} that never ran left out",
+                    plural(u64::from(trace.left_out), "row")
+                ));
+            }
+            return submissions(trace.arrivals).map_err(|error| wrong(path, &error.to_string()));
+        }
+        let at = self.at.unwrap_or(begin);
+        let files = self.workflows.iter();
+        files.map(|file| self.workflow(context, file, at)).collect()
     }
 
     fn pools(&self, context: &Context) -> anyhow::Result<(Vec<PoolSpec>, Vec<String>)> {

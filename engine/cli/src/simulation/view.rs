@@ -18,9 +18,9 @@ pub(crate) struct SimulationView {
     /// The figures.
     #[serde(flatten)]
     pub(crate) report: Report,
-    /// What of the fleet is written and has no effect yet.
+    /// What of the input has no effect.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) without_effect: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl View for SimulationView {
@@ -55,10 +55,10 @@ impl View for SimulationView {
             );
             page.line(page.style.warn(&line));
         }
-        if !self.without_effect.is_empty() {
-            page.heading("Without effect yet");
+        if !self.notes.is_empty() {
+            page.heading("Without effect");
         }
-        for line in &self.without_effect {
+        for line in &self.notes {
             page.line(format!("  {line}"));
         }
     }

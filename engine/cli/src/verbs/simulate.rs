@@ -25,11 +25,12 @@ use crate::simulation::view::SimulationView;
 #[command(
     after_help = "Example:\n  sunward simulate --grid grid --fleet fleet.yaml --jobs jobs.json\n  sunward simulate --grid grid --fleet fleet.yaml --jobs jobs.json --policy all --picture saved.svg --json\n\n\
         A job is { \"arrival\", \"length_h\", \"power_kw\", \"slack_h\", \"home\", \"allowed\", \"interruptible\", \"input_gb\", \"gpus\" };\n\
-        the last five are optional. --expect takes a former --json answer, or figures as { sunward: { max_gco2e: 1200 } }."
+        the last five are optional. Of a trace's columns arrival (a time, or hours) and length_h are needed;\n\
+        GAIA's and Alibaba's (2023) columns are known too. --expect takes a former --json answer, or figures as { sunward: { max_gco2e: 1200 } }."
 )]
 pub(crate) struct Simulate {
     /// Workflows to submit, all at once
-    #[arg(required_unless_present = "jobs", conflicts_with = "jobs")]
+    #[arg(required_unless_present_any = ["jobs", "workload"], conflicts_with_all = ["jobs", "workload"])]
     workflows: Vec<PathBuf>,
     #[command(flatten)]
     params: ParamArgs,
@@ -42,6 +43,9 @@ pub(crate) struct Simulate {
     /// Jobs, as a JSON list
     #[arg(long, value_name = "FILE")]
     jobs: Option<PathBuf>,
+    /// A trace of jobs, as CSV: arrival, length_h, gpus, cpus, power_kw, slack_h, home
+    #[arg(long, value_name = "FILE", conflicts_with = "jobs")]
+    workload: Option<PathBuf>,
     /// When the workflows are submitted [default: eight days into the traces]
     #[arg(long, value_name = "TIME", conflicts_with = "jobs")]
     as_of: Option<String>,
@@ -108,7 +112,7 @@ impl Simulate {
         let missed = expectation.missed_by(&report).map_err(wrong_input)?;
         let view = SimulationView {
             report,
-            without_effect: loaded.without_effect.clone(),
+            notes: loaded.notes.clone(),
         };
         render::answer(context, &view)?;
         for line in &missed {
@@ -143,6 +147,7 @@ impl Simulate {
             grid: &self.grid,
             fleet: &self.fleet,
             jobs: self.jobs.as_deref(),
+            workload: self.workload.as_deref(),
             workflows: &self.workflows,
             params: &self.params,
             at: at.transpose()?,

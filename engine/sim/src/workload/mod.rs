@@ -2,15 +2,15 @@
 
 mod fields;
 mod jobs;
+mod trace;
 
-use std::sync::Arc;
-
-use sunward_core::{Fleet, PlanError, RunSpec, Timestamp};
+use sunward_core::{Fleet, PlanError, Timestamp};
 
 use crate::draft::RunDraft;
-use crate::submission::{DataSizes, Submission};
+use crate::submission::{Specified, Submission};
 
 pub use jobs::read_jobs;
+pub use trace::{TraceOfJobs, read_trace_of_jobs};
 
 /// Mistakes of one file that are told; more are counted.
 const TOLD: usize = 20;
@@ -50,7 +50,7 @@ impl Mistakes {
 /// # Errors
 /// When stages of a run wait for one another.
 pub fn submissions(arrivals: Vec<Arrival>) -> Result<Vec<Submission>, PlanError> {
-    let mut made: Vec<(RunDraft, (Arc<RunSpec>, Arc<DataSizes>))> = Vec::new();
+    let mut made: Vec<(RunDraft, Specified)> = Vec::new();
     let mut all = Vec::with_capacity(arrivals.len());
     for Arrival { at, draft } in arrivals {
         // What arrives in a row is often alike; what was made long ago is made again.
