@@ -22,6 +22,7 @@ mod faulty;
 pub mod generate;
 pub mod limit;
 pub mod meter;
+pub mod policies;
 mod queue;
 mod random;
 pub mod recorded;

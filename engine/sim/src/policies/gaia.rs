@@ -1,0 +1,81 @@
+//! GAIA (Hanafy et al., ASPLOS '24): at home, waiting no longer than allowed, for jobs whose length
+//! is known only as their queue's mean.
+//!
+//! Adapted: the queue is what is asked about together, its mean length that of those stages; the
+//! longest wait is what each one's deadline leaves. Its cost model (reserved and spot machines) has
+//! no counterpart here.
+
+use sunward_core::place::Ask;
+
+use super::ruled::{Rating, Rule, Turn};
+use super::view::{Spot, View};
+
+/// The mean length of a queue, in milliseconds.
+#[derive(Clone, Debug, Default)]
+struct Queue {
+    mean_ms: u64,
+}
+
+impl Queue {
+    fn of(asks: &[Ask]) -> Self {
+        let length = |ask: &Ask| {
+            let rounds = u64::from(ask.tasks.div_ceil(ask.width.max(1)).max(1));
+            ask.task_ms.max(1).saturating_mul(rounds)
+        };
+        let sum = asks.iter().map(length).fold(0, u64::saturating_add);
+        let count = u64::try_from(asks.len().max(1)).unwrap_or(1);
+        Self {
+            mean_ms: (sum / count).max(1),
+        }
+    }
+
+    /// The window that a job of mean length would have.
+    const fn window(&self, spot: Spot) -> Spot {
+        Spot {
+            end_ms: spot.start_ms.saturating_add(self.mean_ms),
+            ..spot
+        }
+    }
+}
+
+/// Lowest-Window: the start whose window of mean length is cleanest.
+#[derive(Clone, Debug, Default)]
+pub struct LowestWindow {
+    queue: Queue,
+}
+
+impl Rule for LowestWindow {
+    fn begin(&mut self, view: &View<'_>) {
+        self.queue = Queue::of(&view.problem.asks);
+    }
+
+    fn rate(&self, view: &View<'_>, _turn: Turn<'_>, spot: Spot) -> Option<Rating> {
+        Some((view.window(self.queue.window(spot)), spot.start_ms))
+    }
+}
+
+/// Carbon-Time: the start that saves most carbon for each moment until the end.
+#[derive(Clone, Debug, Default)]
+pub struct CarbonTime {
+    queue: Queue,
+}
+
+impl Rule for CarbonTime {
+    fn begin(&mut self, view: &View<'_>) {
+        self.queue = Queue::of(&view.problem.asks);
+    }
+
+    fn rate(&self, view: &View<'_>, turn: Turn<'_>, spot: Spot) -> Option<Rating> {
+        let window = |start_ms| {
+            let from = turn.spot(spot.pool, start_ms);
+            view.window(self.queue.window(from))
+        };
+        let saved = window(turn.ready_ms).saturating_sub(window(spot.start_ms));
+        let wait_ms = spot.start_ms.saturating_sub(turn.ready_ms);
+        let until_end_ms = wait_ms.saturating_add(self.queue.mean_ms).max(1);
+        // In thousandths, so that small savings can be told apart.
+        let rate = u128::from(saved) * 1000 / u128::from(until_end_ms);
+        let rate = u64::try_from(rate).unwrap_or(u64::MAX);
+        Some((u64::MAX - rate, spot.start_ms))
+    }
+}

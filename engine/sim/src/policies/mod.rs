@@ -1,0 +1,20 @@
+//! Policies to compare with, each as it was published, as far as our problem has what it needs.
+
+mod at_once;
+mod carbon_scaler;
+mod cucumber;
+mod gaia;
+mod pcaps;
+mod pieces;
+mod ruled;
+mod view;
+mod wait_awhile;
+
+pub use at_once::{NowBest, Spatial, StaticBest};
+pub use carbon_scaler::CarbonScaler;
+pub use cucumber::Cucumber;
+pub use gaia::{CarbonTime, LowestWindow};
+pub use pcaps::Pcaps;
+pub use ruled::{Rating, Rule, Ruled, Turn};
+pub use view::{Spot, View, segment};
+pub use wait_awhile::{WaitAwhile, WaitAwhileInterruptible};

@@ -1,0 +1,104 @@
+//! PCAPS (Lechowicz et al., arXiv 2502.09717): a stage runs once its grid is clean enough for how
+//! important it is; bottlenecks always run.
+//!
+//! A stage of relative importance `r` begins when the intensity is at most
+//! `gL + (1-g)U + (U - gL - (1-g)U) (e^(gr) - 1) / (e^g - 1)`, with `L` and `U` the least and most
+//! that is forecast for 48 hours and `g = 0.5`. Adapted: the importance is the longest path that
+//! waits behind a stage in parts of the longest of any stage that is asked about together (the
+//! published one is the preference of a carbon-agnostic scheduler); what is deferred is planned for
+//! the first slot whose forecast is clean enough, or its last safe start; one region, its home.
+
+use sunward_core::place::Ask;
+
+use super::ruled::{Rating, Rule, Turn};
+use super::view::{Spot, View};
+
+/// How far its bounds look ahead.
+const AHEAD_MS: u64 = 48 * 3_600_000;
+
+/// Steps of importance in the table.
+const STEPS: usize = 20;
+
+/// `1000 (e^(r/2) - 1) / (e^(1/2) - 1)` for `r` from 0 to 1 in twentieths: computed once and written
+/// down, since powers of e differ between machines.
+const CURVE_PERMILLE: [u64; STEPS + 1] = [
+    0, 39, 79, 120, 162, 205, 249, 295, 341, 389, 438, 488, 539, 592, 646, 701, 758, 816, 876, 937,
+    1000,
+];
+
+/// The policy.
+#[derive(Clone, Debug, Default)]
+pub struct Pcaps {
+    /// Of each ask, in twentieths.
+    importance: Vec<usize>,
+}
+
+impl Rule for Pcaps {
+    fn begin(&mut self, view: &View<'_>) {
+        let paths = paths(&view.problem.asks);
+        let longest = paths.iter().copied().max().unwrap_or(1).max(1);
+        let steps = u64::try_from(STEPS).unwrap_or(1);
+        let twentieths = paths.iter().map(|path| {
+            let exact = u128::from(*path) * u128::from(steps) / u128::from(longest);
+            usize::try_from(exact).unwrap_or(STEPS)
+        });
+        self.importance = twentieths.collect();
+    }
+
+    fn rate(&self, view: &View<'_>, turn: Turn<'_>, spot: Spot) -> Option<Rating> {
+        let now_ms = view.problem.now.0;
+        let (least, most) = view.range(spot.pool, now_ms, AHEAD_MS);
+        let importance = self.importance.get(turn.index).copied().unwrap_or(STEPS);
+        let clean = view.intensity(spot.pool, spot.start_ms) <= threshold(least, most, importance);
+        let is_last = spot.start_ms >= turn.latest_ms;
+        (clean || is_last).then_some((spot.start_ms, 0))
+    }
+}
+
+/// Up to which intensity a stage of such importance begins, between the least and most there will be.
+fn threshold(least: u64, most: u64, importance: usize) -> u64 {
+    let floor = u64::midpoint(least, most);
+    let curve = CURVE_PERMILLE.get(importance).copied().unwrap_or(1000);
+    floor + (most - floor) * curve / 1000
+}
+
+/// Of each ask, the longest path from its begin to the end of the last that waits for it.
+fn paths(asks: &[Ask]) -> Vec<u64> {
+    let mut behind = vec![0_u64; asks.len()];
+    let mut paths = vec![0_u64; asks.len()];
+    for (index, ask) in asks.iter().enumerate().rev() {
+        let rounds = u64::from(ask.tasks.div_ceil(ask.width.max(1)).max(1));
+        let own = ask.task_ms.max(1).saturating_mul(rounds);
+        let path = behind.get(index).copied().unwrap_or(0).saturating_add(own);
+        if let Some(known) = paths.get_mut(index) {
+            *known = path;
+        }
+        for before in &ask.after {
+            let place = usize::try_from(*before).unwrap_or(usize::MAX);
+            if let Some(behind) = behind.get_mut(place) {
+                *behind = (*behind).max(path);
+            }
+        }
+    }
+    paths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CURVE_PERMILLE, STEPS, threshold};
+
+    #[test]
+    fn the_written_curve_is_the_published_one() {
+        for (step, permille) in CURVE_PERMILLE.iter().enumerate() {
+            let r = step as f64 / STEPS as f64;
+            let exact = 1000.0 * ((0.5 * r).exp() - 1.0) / (0.5_f64.exp() - 1.0);
+            assert!((exact - *permille as f64).abs() < 1.0, "{step}: {exact}");
+        }
+    }
+
+    #[test]
+    fn a_bottleneck_runs_at_any_intensity_and_a_trifle_in_the_cleaner_half() {
+        assert_eq!(threshold(100, 500, STEPS), 500);
+        assert_eq!(threshold(100, 500, 0), 300);
+    }
+}

@@ -1,0 +1,253 @@
+//! A published rule as a placer: it rates places and times, stage by stage; the best-rated one with
+//! room is taken.
+//!
+//! What all rules share with ours: the same forecast, the same deadlines and capacity, and that they
+//! are asked again whenever the forecast changes, as long as a stage has not begun.
+
+use sunward_core::PoolId;
+use sunward_core::place::{Ask, Placement, Placer, Problem, Segment, Solution, Why};
+
+use super::view::{Spot, View, segment};
+
+/// A stage that is being decided.
+#[derive(Clone, Copy)]
+pub struct Turn<'a> {
+    /// Which.
+    pub ask: &'a Ask,
+    /// Its place in the problem.
+    pub index: usize,
+    /// From when it may begin, in milliseconds since the epoch.
+    pub ready_ms: u64,
+    /// By when it must have begun.
+    pub latest_ms: u64,
+    /// How long it takes, all its rounds one after the other.
+    pub length_ms: u64,
+}
+
+impl Turn<'_> {
+    /// A place for it from then on.
+    #[must_use]
+    pub const fn spot(&self, pool: PoolId, start_ms: u64) -> Spot {
+        Spot {
+            pool,
+            start_ms,
+            end_ms: start_ms.saturating_add(self.length_ms),
+        }
+    }
+}
+
+/// Lower is better; compared from the left.
+pub type Rating = (u64, u64);
+
+/// A policy that rates.
+pub trait Rule {
+    /// What is worked out once for a whole problem.
+    fn begin(&mut self, _view: &View<'_>) {}
+
+    /// Where it would let the stage go.
+    fn pools(&self, _view: &View<'_>, turn: Turn<'_>) -> Vec<PoolId> {
+        vec![turn.ask.home]
+    }
+
+    /// How good it holds a place and time to be; `None` for out of the question.
+    fn rate(&self, view: &View<'_>, turn: Turn<'_>, spot: Spot) -> Option<Rating>;
+
+    /// Several pieces of work with pauses between them, where it makes such; by start.
+    fn pieces(&self, _view: &View<'_>, _turn: Turn<'_>) -> Option<Vec<Segment>> {
+        None
+    }
+}
+
+/// A rule, answering problems.
+#[derive(Clone, Debug, Default)]
+pub struct Ruled<R>(pub R);
+
+impl<R: Rule> Placer for Ruled<R> {
+    fn solve(&mut self, problem: &Problem) -> Solution {
+        let mut view = View::of(problem);
+        self.0.begin(&view);
+        let mut placements: Vec<Option<Placement>> = vec![None; problem.asks.len()];
+        for index in order(problem) {
+            let Some(ask) = problem.asks.get(index) else {
+                continue;
+            };
+            let ends = ask.after.iter().filter_map(|before| {
+                let before = placements.get(usize::try_from(*before).ok()?)?.as_ref()?;
+                before.end()
+            });
+            let ready = ends.max().unwrap_or_default();
+            let turn = turn(
+                problem,
+                index,
+                ask,
+                ready.max(ask.ready_at).max(problem.now).0,
+            );
+            let segments = self.0.pieces(&view, turn);
+            let segments = segments.unwrap_or_else(|| whole(&self.0, &view, turn));
+            for one in &segments {
+                view.take(ask, one);
+            }
+            if let Some(slot) = placements.get_mut(index) {
+                *slot = Some(placement(&view, turn, segments));
+            }
+        }
+        Solution {
+            placements: placements.into_iter().flatten().collect(),
+        }
+    }
+}
+
+/// The earliest deadline first, each stage after those it waits for.
+fn order(problem: &Problem) -> Vec<usize> {
+    let mut order = Vec::with_capacity(problem.asks.len());
+    let mut ranks: Vec<u32> = Vec::with_capacity(problem.asks.len());
+    for (index, ask) in problem.asks.iter().enumerate() {
+        let before = ask.after.iter().filter_map(|one| {
+            let rank = ranks.get(usize::try_from(*one).ok()?)?;
+            Some(rank + 1)
+        });
+        ranks.push(before.max().unwrap_or(0));
+        order.push(index);
+    }
+    order.sort_by_key(|index| {
+        let by = problem.asks.get(*index).and_then(|ask| ask.finish_by);
+        (
+            ranks.get(*index).copied(),
+            by.map_or(u64::MAX, |by| by.0),
+            *index,
+        )
+    });
+    order
+}
+
+fn turn<'a>(problem: &Problem, index: usize, ask: &'a Ask, ready_ms: u64) -> Turn<'a> {
+    let rounds = u64::from(ask.tasks.div_ceil(ask.width.max(1)).max(1));
+    let length_ms = ask.task_ms.max(1).saturating_mul(rounds);
+    let by_end = ask.finish_by.map(|by| by.0.saturating_sub(length_ms));
+    let by_start = ask.start_by.map(|by| by.0);
+    let latest = [by_end, by_start].into_iter().flatten().min();
+    Turn {
+        ask,
+        index,
+        ready_ms: ready_ms.max(problem.now.0),
+        latest_ms: latest.unwrap_or(ready_ms).max(ready_ms),
+        length_ms,
+    }
+}
+
+/// All in one place, without a pause: where the rule holds it best, or else as soon as there is room.
+fn whole(rule: &impl Rule, view: &View<'_>, turn: Turn<'_>) -> Vec<Segment> {
+    let ask = turn.ask;
+    let at_once = ask.width.min(ask.tasks).max(1);
+    let starts = view.starts(turn.ready_ms, turn.latest_ms);
+    let mut rated: Vec<(Rating, u64, PoolId)> = Vec::new();
+    for pool in rule.pools(view, turn) {
+        for start in &starts {
+            let rating = rule.rate(view, turn, turn.spot(pool, *start));
+            rated.extend(rating.map(|rating| (rating, *start, pool)));
+        }
+    }
+    rated.sort_unstable();
+    let has_room = |spot: &Spot| view.room(ask, *spot) >= at_once;
+    let spots = rated.into_iter();
+    let mut spots = spots.map(|(_, start, pool)| turn.spot(pool, start));
+    let best = spots
+        .find(has_room)
+        .or_else(|| soonest(view, turn, at_once));
+    match best {
+        Some(spot) => vec![segment(spot, ask.tasks, at_once)],
+        None => crowded(view, turn),
+    }
+}
+
+/// The first moment at which there is room for all of it, at home first.
+fn soonest(view: &View<'_>, turn: Turn<'_>, at_once: u32) -> Option<Spot> {
+    let starts = view.starts(turn.ready_ms, view.end_ms());
+    let mut spots = starts
+        .iter()
+        .flat_map(|start| homeward(turn.ask).map(move |pool| turn.spot(pool, *start)));
+    spots.find(|spot| view.room(turn.ask, *spot) >= at_once)
+}
+
+/// With fewer at once, for longer: where it ends first. As if there were room for one where there is
+/// none, so that it is asked again when more is known.
+fn crowded(view: &View<'_>, turn: Turn<'_>) -> Vec<Segment> {
+    let ask = turn.ask;
+    let starts = view.starts(turn.ready_ms, view.end_ms());
+    let mut best: Option<(u64, Segment)> = None;
+    for pool in homeward(ask) {
+        for start in &starts {
+            let one = Spot {
+                pool,
+                start_ms: *start,
+                end_ms: start.saturating_add(ask.task_ms.max(1)),
+            };
+            let at_once = view.room(ask, one).min(ask.width).min(ask.tasks);
+            if at_once == 0 {
+                continue;
+            }
+            let rounds = u64::from(ask.tasks.div_ceil(at_once));
+            let spot = Spot {
+                end_ms: start.saturating_add(ask.task_ms.max(1).saturating_mul(rounds)),
+                ..one
+            };
+            let fits = view.room(ask, spot) >= at_once;
+            if fits && best.as_ref().is_none_or(|(end, _)| spot.end_ms < *end) {
+                best = Some((spot.end_ms, segment(spot, ask.tasks, at_once)));
+            }
+        }
+    }
+    let nowhere = || {
+        segment(
+            turn.spot(ask.home, view.end_ms().max(turn.ready_ms)),
+            ask.tasks,
+            1,
+        )
+    };
+    vec![best.map_or_else(nowhere, |(_, segment)| segment)]
+}
+
+/// Where a stage may go, its home first.
+fn homeward(ask: &Ask) -> impl Iterator<Item = PoolId> {
+    let home = ask.allowed.iter().filter(|pool| **pool == ask.home);
+    let others = ask.allowed.iter().filter(|pool| **pool != ask.home);
+    home.chain(others).copied()
+}
+
+fn placement(view: &View<'_>, turn: Turn<'_>, segments: Vec<Segment>) -> Placement {
+    let ask = turn.ask;
+    let emitted = segments.iter().map(|one| {
+        let part = Ask {
+            tasks: one.tasks,
+            data: Vec::new(),
+            ..ask.clone()
+        };
+        view.micrograms(
+            &part,
+            Spot {
+                pool: one.pool,
+                start_ms: one.start.0,
+                end_ms: one.end.0,
+            },
+        )
+    });
+    let emitted: u64 = emitted.fold(0, u64::saturating_add);
+    let transfer = segments
+        .first()
+        .map_or(0, |first| view.transfer(ask, first.pool, first.start.0));
+    let start_ms = segments.first().map_or(turn.ready_ms, |one| one.start.0);
+    Placement {
+        why: match start_ms {
+            start if start > turn.latest_ms => Why::Late,
+            start if start <= turn.ready_ms => Why::AtOnce,
+            _ => Why::Cleanest,
+        },
+        segments,
+        expected_micrograms: emitted.saturating_add(transfer),
+        transfer_micrograms: transfer,
+        at_home_now_micrograms: view.micrograms(ask, turn.spot(ask.home, turn.ready_ms)),
+        alternative: None,
+        decided_at: view.problem.now,
+        outlook_at: view.problem.outlook.issued_at,
+    }
+}

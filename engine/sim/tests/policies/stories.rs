@@ -1,0 +1,123 @@
+//! What each policy does where the others would do otherwise.
+
+use sunward_core::place::{Ask, Problem};
+use sunward_core::{PoolId, StageId};
+use sunward_sim::contender;
+
+use crate::small::{AWAY, HOME, HOUR_MS, ask, problem};
+
+/// Where and at which hour each stage begins.
+fn begins(policy: &str, problem: &Problem) -> Vec<(PoolId, u64)> {
+    let mut contender = contender(policy).expect("a known policy");
+    let solution = contender.placer.solve(problem);
+    let first = |placement: &sunward_core::place::Placement| {
+        let first = placement.segments.first().expect("a segment");
+        (first.pool, first.start.0 / HOUR_MS)
+    };
+    solution.placements.iter().map(first).collect()
+}
+
+/// Home is cleanest at hour 4; away is clean now, dirty later, and dirtier in the mean.
+const HOME_GRAMS: [u32; 8] = [300, 280, 260, 120, 100, 140, 300, 300];
+const AWAY_GRAMS: [u32; 8] = [90, 400, 700, 700, 700, 700, 700, 80];
+
+#[test]
+fn those_that_never_wait_differ_in_what_they_hold_to_be_clean() {
+    let two_hours = problem(&HOME_GRAMS, &AWAY_GRAMS, 4, vec![ask(1, 1, 1, 2, 8)]);
+    assert_eq!(begins("static-best", &two_hours), [(HOME, 0)]);
+    assert_eq!(begins("now-best", &two_hours), [(AWAY, 0)]);
+    assert_eq!(begins("spatial", &two_hours), [(AWAY, 0)]);
+    let three_hours = problem(&HOME_GRAMS, &AWAY_GRAMS, 4, vec![ask(1, 1, 1, 3, 8)]);
+    assert_eq!(begins("now-best", &three_hours), [(AWAY, 0)]);
+    assert_eq!(begins("spatial", &three_hours), [(HOME, 0)]);
+}
+
+#[test]
+fn moving_inputs_counts_for_the_spatial_one() {
+    let heavy = Ask {
+        data: vec![(HOME, 500_000_000_000)],
+        ..ask(1, 1, 1, 1, 8)
+    };
+    let problem = problem(&HOME_GRAMS, &AWAY_GRAMS, 4, vec![heavy]);
+    assert_eq!(begins("spatial", &problem), [(HOME, 0)]);
+    assert_eq!(begins("now-best", &problem), [(AWAY, 0)]);
+}
+
+#[test]
+fn those_that_wait_do_so_at_home() {
+    let one = problem(&HOME_GRAMS, &AWAY_GRAMS, 4, vec![ask(1, 1, 1, 2, 8)]);
+    for policy in ["temporal", "wait-awhile", "gaia-lowest-window"] {
+        assert_eq!(begins(policy, &one), [(HOME, 3)], "{policy}");
+    }
+    let soon = problem(&HOME_GRAMS, &AWAY_GRAMS, 4, vec![ask(1, 1, 1, 2, 4)]);
+    assert_eq!(begins("wait-awhile", &soon), [(HOME, 2)]);
+}
+
+#[test]
+fn gaia_knows_only_the_mean_length_of_what_is_asked_together() {
+    // Windows of one and three hours are cleanest at 4 and 3; of the mean, two hours, at 3.
+    let mixed = vec![ask(1, 1, 1, 1, 8), ask(2, 1, 1, 3, 8)];
+    let mixed = problem(&HOME_GRAMS, &AWAY_GRAMS, 4, mixed);
+    assert_eq!(begins("wait-awhile", &mixed), [(HOME, 4), (HOME, 3)]);
+    assert_eq!(begins("gaia-lowest-window", &mixed), [(HOME, 3), (HOME, 3)]);
+}
+
+#[test]
+fn carbon_time_does_not_wait_long_for_little() {
+    let home = [300, 150, 300, 300, 300, 300, 140, 300];
+    let one = problem(&home, &AWAY_GRAMS, 4, vec![ask(1, 1, 1, 1, 8)]);
+    assert_eq!(begins("wait-awhile", &one), [(HOME, 6)]);
+    assert_eq!(begins("gaia-carbon-time", &one), [(HOME, 1)]);
+}
+
+#[test]
+fn an_array_is_interrupted_or_scaled() {
+    let home = [300, 100, 300, 120, 300, 90, 300, 300];
+    let array = |width| problem(&home, &AWAY_GRAMS, 8, vec![ask(1, 4, width, 1, 8)]);
+    let hours = |policy: &str, width| {
+        let mut contender = contender(policy).unwrap();
+        let placements = contender.placer.solve(&array(width)).placements;
+        let segments = placements[0].segments.iter();
+        let told = segments.map(|one| (one.start.0 / HOUR_MS, one.tasks));
+        told.collect::<Vec<_>>()
+    };
+    // Three clean hours, and the first of the others.
+    assert_eq!(
+        hours("wait-awhile-interruptible", 1),
+        [(0, 2), (3, 1), (5, 1)]
+    );
+    assert_eq!(hours("carbonscaler", 2), [(1, 2), (5, 2)]);
+    assert_eq!(hours("carbonscaler", 4), [(5, 4)]);
+}
+
+#[test]
+fn pcaps_holds_back_what_little_waits_for() {
+    let critical = ask(1, 1, 1, 3, 20);
+    let trifle = Ask {
+        id: sunward_core::place::AskId {
+            stage: StageId(1),
+            ..critical.id
+        },
+        task_ms: HOUR_MS / 4,
+        ..critical.clone()
+    };
+    let home = problem(&HOME_GRAMS, &AWAY_GRAMS, 4, vec![critical, trifle]);
+    let begun = begins("pcaps", &home);
+    assert_eq!(begun[0], (HOME, 0), "a bottleneck runs whatever the grid");
+    assert_eq!(begun[1], (HOME, 3), "the first hour in the cleaner half");
+}
+
+#[test]
+fn cucumber_waits_for_surplus_and_for_nothing_else() {
+    let windy = [300, 280, 260, 40, 30, 200, 300, 300];
+    let admitted = problem(
+        &windy,
+        &AWAY_GRAMS,
+        1,
+        vec![ask(2, 1, 1, 2, 8), ask(1, 1, 1, 2, 7)],
+    );
+    // The earlier deadline takes the surplus; the other is as it would have been.
+    assert_eq!(begins("cucumber", &admitted), [(HOME, 0), (HOME, 3)]);
+    let calm = problem(&HOME_GRAMS, &AWAY_GRAMS, 1, vec![ask(1, 1, 1, 2, 8)]);
+    assert_eq!(begins("cucumber", &calm), [(HOME, 0)]);
+}
