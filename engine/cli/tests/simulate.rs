@@ -152,7 +152,7 @@ fn a_published_trace_is_played_as_it_is() {
         .out;
     let report: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(report["runs"], 2);
-    assert_eq!(report["policies"][0]["kwh"], 0.35 + 3.0 * 0.7);
+    assert_eq!(report["policies"][0]["kwh"], 2.45);
 }
 
 #[test]
