@@ -130,7 +130,8 @@ pub(crate) fn home(fleet: &Fleet, spec: &RunSpec, planned: &PlannedStage) -> Poo
 }
 
 /// Where a stage may go, ascending: allowed regions, projects that the pool takes, devices that it
-/// has. A stage that asks for devices of which no pool has any may go where it could without.
+/// has, workers that are not lost. A stage that asks for devices of which no pool has any may go where
+/// it could without.
 pub(crate) fn allowed(agenda: &Agenda, spec: &RunSpec, planned: &PlannedStage) -> Vec<PoolId> {
     let regions = first_said(&planned.stage.place.regions, &spec.workflow.place.regions);
     let rests = first_said(
@@ -142,6 +143,9 @@ pub(crate) fn allowed(agenda: &Agenda, spec: &RunSpec, planned: &PlannedStage) -
         .filter(|(_, pool)| is_named(pool, regions) && is_named(pool, rests))
         .filter(|(_, pool)| takes(pool, &spec.placing.project))
         .collect();
+    let manned = may.iter().filter(|(id, _)| !agenda.deserted.contains(id));
+    let manned: Vec<(PoolId, &Pool)> = manned.copied().collect();
+    let may = if manned.is_empty() { may } else { manned };
     let asked = &planned.stage.resources.gpus;
     let ids = may.iter().map(|(id, _)| *id);
     if gpus(asked) == 0 {

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::runs::forget_flights;
-use crate::ids::WorkerId;
+use crate::ids::{RunId, StageId, WorkerId};
 use crate::illegal::Illegal;
 use crate::input::Capacity;
 use crate::pool::PoolId;
+use crate::state::listing::Lane;
 use crate::state::{State, Worker};
 
 /// An engine took the state up: nobody works on anything.
 pub(super) fn engine_started(state: &mut State) -> Result<(), Illegal> {
     state.workers.clear();
+    state.agenda.deserted.clear();
     state.agenda.outlook = None;
     state.agenda.solving.clear();
     for id in &state.active {
@@ -39,6 +41,7 @@ pub(super) fn joined(
         held: BTreeMap::new(),
     };
     state.workers.insert(worker, one);
+    state.agenda.deserted.remove(&pool);
     Ok(())
 }
 
@@ -59,9 +62,29 @@ pub(super) fn capacity(
 
 /// A worker is gone. What it held was given up by facts before this one.
 pub(super) fn lost(state: &mut State, worker: WorkerId) -> Result<(), Illegal> {
-    state
+    let lost = state
         .workers
         .remove(&worker)
-        .map(|_| ())
-        .ok_or(Illegal::NoSuchWorker(worker))
+        .ok_or(Illegal::NoSuchWorker(worker))?;
+    if state.workers.values().any(|one| one.pool == lost.pool) {
+        return Ok(());
+    }
+    state.agenda.deserted.insert(lost.pool);
+    // What was offered there and not taken would wait for a worker that may never come.
+    let offered: Vec<(RunId, StageId)> = [false, true]
+        .into_iter()
+        .filter_map(|gpus| {
+            let pool = Some(lost.pool);
+            state.lanes.get(&Lane { pool, gpus })
+        })
+        .flatten()
+        .copied()
+        .collect();
+    for (run, stage) in offered {
+        if let Some(run) = state.runs.get_mut(&run) {
+            run.want(stage);
+        }
+        state.relist(run);
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@ use crate::order::Step;
 use crate::place::{AskId, Outlook, Placement, Segment, Solution};
 use crate::pool::Fleet;
 use crate::state::State;
+use crate::state::placed::Asking;
 use crate::state::stage::Phase;
 
 /// These pools there are.
@@ -55,7 +56,8 @@ pub(super) fn solved(state: &State, now: Timestamp, asks: &[AskId], solution: So
 fn placed(state: &State, now: Timestamp, ask: AskId, answer: Option<Placement>) -> Option<Fact> {
     let run = state.runs.get(&ask.run)?;
     let (planned, stage) = run.get(ask.stage)?;
-    if matches!(stage.phase, Phase::Ended(_)) {
+    // It has ended, or was taken up again under another spec: then it is asked about anew.
+    if stage.asking != Asking::Asked || matches!(stage.phase, Phase::Ended(_)) {
         return None;
     }
     let asked = state.agenda.solving.get(&ask).copied().unwrap_or(1);

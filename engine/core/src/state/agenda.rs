@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::ids::Timestamp;
 use crate::place::{AskId, Outlook, Reserved, Segment, Taken};
 use crate::plan::{PlannedStage, RunSpec};
-use crate::pool::Fleet;
+use crate::pool::{Fleet, PoolId};
 
 /// What placement works with. Everything in it follows from facts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub(crate) struct Agenda {
     pub(crate) fleet: Option<Arc<Fleet>>,
     /// What is known of grids; forgotten when an engine starts, since it may be told of none.
     pub(crate) outlook: Option<Arc<Outlook>>,
+    /// Pools that had workers and have none left: nothing is placed there until one is back, unless
+    /// there is no other choice.
+    pub(crate) deserted: BTreeSet<PoolId>,
     /// Stages that are to be asked about with the next question.
     pub(crate) wanted: BTreeSet<AskId>,
     /// Stages that are being asked about, with how many tasks.

@@ -63,10 +63,9 @@ impl Placed {
         self.opened = come.max(self.opened + 1).min(segments.len());
     }
 
-    /// Whether a new outlook may still move some of it.
-    pub(crate) const fn is_movable(&self) -> bool {
-        let segments = self.placement.segments.len();
-        self.opened < segments || segments == 0
+    /// Whether a new outlook may still move some of it: none of it has begun, or not all.
+    pub(crate) fn is_movable(&self) -> bool {
+        self.opened < self.placement.segments.len() || self.used.iter().all(|used| *used == 0)
     }
 
     /// Segments that have come, with the tasks that may still be leased in each.

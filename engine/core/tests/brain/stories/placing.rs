@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use sunward_core::place::Problem;
 use sunward_core::{
-    Capacity, Fact, FailureKind, Input, PoolId, Reason, RunSpec, RunStatus, TaskStatus, WorkerId,
-    explain,
+    Capacity, Fact, FailureKind, Input, Order, PoolId, Reason, RunSpec, RunStatus, TaskStatus,
+    WorkerId, explain,
 };
 use sunward_workflows::Stage;
 
@@ -238,8 +238,57 @@ fn a_lost_worker_s_stage_is_placed_again() {
     });
     world.flights.clear();
     world.think();
-    assert_eq!(problems.borrow()[0].asks[0].tasks, 4);
-    world.join_pool(3, 0, 2);
+    let ask = problems.borrow()[0].asks[0].clone();
+    assert_eq!(ask.tasks, 4);
+    assert_eq!(ask.allowed, [PoolId(1)], "nobody is left where it was");
+    let other = world.flights.iter().map(|flight| flight.worker);
+    assert!(other.into_iter().all(|worker| worker == WorkerId(2)));
+    assert_eq!(world.flights.len(), 2);
+    world.settle();
+    assert_eq!(world.status(run), RunStatus::Succeeded);
+    world.assert_replays();
+}
+
+#[test]
+fn what_waits_for_room_where_nobody_is_left_goes_elsewhere() {
+    let mut world = World::with_grids(&[("DE", &[100; 8]), ("NO", &[300; 8])], 1);
+    let first = world.submit(within(8, flow().stage(hour_long("first"))));
+    let second = world.submit(within(8, flow().stage(hour_long("second"))));
+    world.think();
+    assert_eq!(
+        world.flights.len(),
+        1,
+        "the second waits for the first's core"
+    );
+    world.give(Input::WorkerLost {
+        worker: WorkerId(1),
+    });
+    world.flights.clear();
+    world.settle();
+    for run in [first, second] {
+        assert_eq!(world.status(run), RunStatus::Succeeded);
+    }
+    world.assert_replays();
+}
+
+#[test]
+fn an_answer_that_comes_after_the_run_was_taken_up_anew_is_not_for_it() {
+    let mut world = World::with_grids(&[VALLEY], 4);
+    let run = world.submit(within(8, flow().stage(hour_long("train"))));
+    let place = |order: &Order| matches!(order, Order::Solve { .. });
+    while !world.orders.iter().any(place) {
+        assert!(world.answer_one(), "it is asked about");
+    }
+    let at = world.orders.iter().position(place).unwrap();
+    let late = world.orders.remove(at).unwrap();
+    world.give(Input::Interrupt);
+    world.think();
+    let spec = Arc::new(within(2, flow().stage(hour_long("train"))));
+    world.give(Input::Resume { run, spec });
+    world.think();
+    world.orders.push_back(late);
+    world.think();
+    assert_eq!(world.state.next_wakeup(), Some(hour(1)), "the new deadline");
     world.settle();
     assert_eq!(world.status(run), RunStatus::Succeeded);
     world.assert_replays();
