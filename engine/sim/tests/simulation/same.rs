@@ -1,10 +1,15 @@
 //! The same again gives the same, byte for byte; what is to come changes nothing that was.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use sunward_core::PoolId;
 use sunward_core::ledger::{Account, Actuals, Intensities, QUARTER_MS, Quarter};
+use sunward_grid::{Foresight, Grid, Step, Trace};
 use sunward_sim::meter::{Truth, ZoneTruth};
-use sunward_sim::{Fault, FaultKind, Random, Report, RunDraft, StageDraft};
+use sunward_sim::{
+    Fault, FaultKind, Random, RecordedSky, Report, RunDraft, StageDraft, contender, simulate,
+};
 
 use crate::world::{BEGIN, Draft, HOUR_MS, hour, job, stage, starts};
 
@@ -99,6 +104,56 @@ fn the_account_is_the_sum_of_what_ran() {
         .sum();
     assert_eq!(played.tally.used.average, sum);
     assert!(BEGIN.0.is_multiple_of(HOUR_MS));
+}
+
+/// Plays the busy world under a forecast from the past alone, and tells what began before an hour.
+/// The truth is the same; what the sky has recorded is spoiled from that hour on.
+fn begun_before(spoiled_from: u64, spoils: bool) -> Vec<String> {
+    let mut world = busy(1, None);
+    for (at, _) in world.runs.iter_mut() {
+        *at += 30;
+    }
+    let setup = world.setup();
+    let mut grid = Grid::default();
+    for (zone, truth) in &setup.truth.zones {
+        let step = |hour: u64| Step {
+            average_mg_per_kwh: match spoils && hour >= spoiled_from {
+                true => 1_999_000 - truth.at(self::hour(hour)),
+                false => truth.at(self::hour(hour)),
+            },
+            ..Step::default()
+        };
+        let trace = Trace {
+            zone: zone.clone(),
+            first: BEGIN,
+            step_ms: HOUR_MS,
+            steps: (0..96).map(step).collect(),
+        };
+        grid.zones.insert(zone.clone(), trace);
+    }
+    let mut sky = RecordedSky::new(Arc::new(grid), &setup, Foresight::Past, HOUR_MS / 4, 192);
+    let ours = contender("sunward").unwrap();
+    let played = simulate(&setup, &mut sky, vec![ours]).unwrap().remove(0);
+    let early = played
+        .tally
+        .starts
+        .iter()
+        .filter(|one| one.at < hour(spoiled_from));
+    let early = early.count();
+    starts(&played).into_iter().take(early).collect()
+}
+
+#[test]
+fn garbage_in_a_trace_after_a_moment_changes_no_decision_before_it() {
+    for moment in [36, 47, 60] {
+        let clean = begun_before(moment, false);
+        assert!(!clean.is_empty());
+        assert_eq!(
+            clean,
+            begun_before(moment, true),
+            "spoiled from hour {moment} on"
+        );
+    }
 }
 
 /// What the world knows of its grids, as the brain is told of it afterwards.

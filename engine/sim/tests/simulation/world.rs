@@ -26,7 +26,7 @@ pub struct Draft {
     fleet: Fleet,
     openings: Vec<Opening>,
     truth: Truth,
-    runs: Vec<(u64, RunDraft)>,
+    pub runs: Vec<(u64, RunDraft)>,
     pub scenario: Scenario,
     pub seed: u64,
 }
