@@ -128,7 +128,7 @@ fn mad(problem: &Problem, luck: &mut impl FnMut() -> u64) -> Solution {
             }
         })
         .collect();
-    if luck() % 4 == 0 {
+    if luck().is_multiple_of(4) {
         placements.pop();
     }
     Solution { placements }
