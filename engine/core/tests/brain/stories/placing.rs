@@ -421,3 +421,22 @@ fn a_placer_that_answers_nothing_delays_nothing() {
     assert_eq!(world.count(run, "map", TaskStatus::Succeeded), 9);
     world.assert_replays();
 }
+
+#[test]
+fn a_placer_that_cannot_count_leaves_no_task_without_a_place() {
+    for wrong in [1_u32, 20] {
+        let mut world = World::with_grids(&[VALLEY, ("NO", &[30; 8])], 4);
+        world.placer = Box::new(move |problem| {
+            let mut solution = cleanest(problem);
+            for placement in &mut solution.placements {
+                placement.segments[0].tasks = wrong;
+            }
+            solution
+        });
+        let run = world.submit(within(8, flow().stage(hour_long("map").range(9))));
+        world.settle();
+        assert_eq!(world.status(run), RunStatus::Succeeded);
+        assert_eq!(asked(&world), 1, "and nobody is asked twice");
+        world.assert_replays();
+    }
+}
