@@ -28,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) live: bool,
     /// `$SUNWARD_LOG`: what of the engine's own doings is traced to stderr.
     pub(crate) trace: Option<String>,
+    /// Where the user's settings are, if anywhere.
+    pub(crate) settings: Option<PathBuf>,
     /// `$PATH`, for `doctor`.
     pub(crate) search_path: Option<OsString>,
 }
@@ -58,6 +60,7 @@ impl Context {
             err_style: Style::new(!plain && live),
             live: live && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
             trace: std::env::var("SUNWARD_LOG").ok(),
+            settings: crate::settings::Settings::path(),
             search_path: std::env::var_os("PATH"),
             folder,
         })

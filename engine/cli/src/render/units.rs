@@ -54,6 +54,31 @@ pub(crate) fn joules(joules: f64) -> String {
     }
 }
 
+/// `0.42 g`, `310 g`, `2.5 kg`, `1.20 t`, of CO2 equivalent.
+pub(crate) fn gco2e(grams: f64) -> String {
+    let size = grams.abs();
+    if size >= 1e6 {
+        format!("{:.2} t", grams / 1e6)
+    } else if size >= 1e4 {
+        format!("{:.1} kg", grams / 1e3)
+    } else if size >= 1e3 {
+        format!("{:.2} kg", grams / 1e3)
+    } else if size >= 100.0 {
+        format!("{grams:.0} g")
+    } else if size >= 10.0 {
+        format!("{grams:.1} g")
+    } else if size >= 0.01 || size == 0.0 {
+        format!("{grams:.2} g")
+    } else {
+        format!("{:.2} mg", grams * 1e3)
+    }
+}
+
+/// The nearest whole number; what is none, or below zero, is 0.
+pub(crate) fn whole(value: f64) -> u64 {
+    format!("{:.0}", value.max(0.0)).parse().unwrap_or(0)
+}
+
 /// `12 345`, digits in groups of three.
 pub(crate) fn count(count: u64) -> String {
     let digits = count.to_string();
@@ -82,7 +107,7 @@ pub(crate) fn float(count: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, count, joules, seconds};
+    use super::{bytes, count, gco2e, joules, seconds};
 
     #[test]
     fn quantities_read_well() {
@@ -94,6 +119,9 @@ mod tests {
         assert_eq!(seconds(7500.0), "2 h 5 min");
         assert_eq!(joules(4.2e6), "1.17 kWh");
         assert_eq!(joules(0.5), "0.50 J");
+        assert_eq!(gco2e(0.0042), "4.20 mg");
+        assert_eq!(gco2e(310.4), "310 g");
+        assert_eq!(gco2e(2_500.0), "2.50 kg");
         assert_eq!(count(1234), "1234");
         assert_eq!(count(1_234_567), "1 234 567");
     }

@@ -1,25 +1,29 @@
 //! `sunward plan FILE`: what a run would do, and why; nothing runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
 use sunward_core::{Outlook, PlannedStage, RunId, RunSpec, StagePreview, State, WhyRan, preview};
 use sunward_state::{Reader, SqliteReader, digest_params};
-use sunward_workflows::{Budget, Expect, Gpus, Place};
+use sunward_workflows::{Gpus, Place};
 
 use crate::context::Context;
-use crate::exit::Exit;
+use crate::exit::{Exit, wrong_input};
 use crate::foresight::Foresight;
 use crate::graph::of_workflow::action;
+use crate::grid_args::{GridArgs, horizon_ms};
 use crate::machine::Machine;
 use crate::params::ParamArgs;
-use crate::prepare::{SelectionArgs, prepare};
+use crate::placing::{Placing, PlacingView};
+use crate::prepare::{Prepared, SelectionArgs, prepare};
 use crate::recorded::earlier;
 use crate::render::table::{Table, Tone};
 use crate::render::units::{bytes, count};
 use crate::render::{self, Page, View};
+use crate::settings::Settings;
+use crate::skyline;
 
 /// Earlier runs of the same file that are looked at, to say what changed since.
 const EARLIER_RUNS: usize = 3;
@@ -27,7 +31,9 @@ const EARLIER_RUNS: usize = 3;
 /// Say what a run would do and why, without running anything
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  sunward plan workflow.yaml\n  sunward plan workflow.yaml -p steps=500 --json"
+    after_help = "Example:\n  sunward plan workflow.yaml\n  sunward plan workflow.yaml -p steps=500 --json\n\n\
+        With a grid it says where and when each stage would go, what that would emit, and what it would at home and at \
+        once:\n  sunward plan workflow.yaml --grid DIR --fleet fleet.yaml --as-of 2023-03-01T08:00:00Z --picture plan.html"
 )]
 pub(crate) struct Plan {
     /// The workflow
@@ -39,6 +45,14 @@ pub(crate) struct Plan {
     /// As if so many cores were used [default: all]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
+    #[command(flatten)]
+    grid: GridArgs,
+    /// Plan over these pools instead of this machine [default: `fleet` of the user's settings]
+    #[arg(long, value_name = "FILE")]
+    fleet: Option<PathBuf>,
+    /// Draw where and when stages go, as SVG, or as a page when the name ends in .html
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
 }
 
 /// The plan.
@@ -52,6 +66,10 @@ struct PlanView {
     memory_bytes: u64,
     params: serde_json::Map<String, serde_json::Value>,
     stages: Vec<StagePlan>,
+    /// Where and when they go, once a grid is given.
+    placing: Option<PlacingView>,
+    /// What a budget would be exceeded by.
+    over_budget: Option<String>,
     /// What is written in the file and has no effect yet.
     without_effect: Vec<String>,
 }
@@ -133,6 +151,14 @@ impl View for PlanView {
                 page.line(format!("  stage {}: {change}", stage.stage));
             }
         }
+        if let Some(placing) = &self.placing {
+            placing.page(page);
+        }
+        if let Some(over) = &self.over_budget {
+            page.gap();
+            let line = page.style.bad(over);
+            page.line(line);
+        }
         if !self.without_effect.is_empty() {
             page.heading("Without effect yet");
         }
@@ -196,6 +222,17 @@ impl Plan {
         };
         let previews = preview(spec, &mut foresight, Some(&history));
         foresight.check()?;
+        let placing = self.placing(context, &prepared, &previews, machine)?;
+        let over_budget = placing.as_ref().and_then(|placing| {
+            let over = placing.overrun(&spec.workflow.budget)?;
+            Some(format!(
+                "over budget: {over}; `sunward run` would refuse it"
+            ))
+        });
+        let view = placing.as_ref().map(PlacingView::of);
+        if let (Some(file), Some(view)) = (&self.picture, &view) {
+            draw(context, file, &spec.workflow.name, view)?;
+        }
         let stages = spec
             .plan
             .stages
@@ -215,11 +252,67 @@ impl Plan {
                 .map(|(name, value)| (name.clone(), value.to_json()))
                 .collect(),
             stages,
-            without_effect: without_effect(spec),
+            without_effect: without_effect(spec, view.is_some()),
+            placing: view,
+            over_budget,
         };
         render::answer(context, &view)?;
         Ok(Exit::Done)
     }
+}
+
+impl Plan {
+    /// Where and when stages go, if a grid is known.
+    fn placing(
+        &self,
+        context: &Context,
+        prepared: &Prepared,
+        previews: &[StagePreview],
+        machine: Machine,
+    ) -> anyhow::Result<Option<Placing>> {
+        let settings = Settings::read(context.settings.as_deref())?;
+        let fleet = self.fleet.as_ref().or(settings.fleet.as_ref());
+        if !self.grid.is_given(&settings) {
+            if self.fleet.is_some() || self.picture.is_some() {
+                return Err(wrong_input(
+                    "where and when needs a grid: give --grid DIR, a folder of <zone>.csv files",
+                ));
+            }
+            return Ok(None);
+        }
+        let skies = match fleet {
+            Some(file) => self.grid.over_fleet(context, &settings, file)?,
+            None => self.grid.over_here(context, &settings, machine)?,
+        };
+        let spec = self.grid.placed(&settings, &prepared.spec, false)?;
+        let at = skies.moment();
+        let outlook = skies.outlook(at, horizon_ms(&spec)).map_err(wrong_input)?;
+        Placing::ahead(
+            &spec,
+            previews,
+            Arc::clone(&skies.fleet),
+            Arc::new(outlook),
+            at,
+        )
+        .map(Some)
+    }
+}
+
+/// Draws where and when stages go.
+fn draw(context: &Context, file: &Path, name: &str, view: &PlacingView) -> anyhow::Result<()> {
+    let text = if file.extension().is_some_and(|ext| ext == "html") {
+        skyline::html::render(
+            &format!("Where and when {name} goes"),
+            &view.skyline,
+            &PlacingView::HEADINGS,
+            &view.rows(),
+            &[view.summary()],
+        )
+    } else {
+        skyline::svg::render(&view.skyline)
+    };
+    std::fs::write(context.folder.join(file), text)
+        .map_err(|error| wrong_input(format!("{} cannot be written: {error}", file.display())))
 }
 
 fn stage_plan(planned: &PlannedStage, preview: &StagePreview, machine: Machine) -> StagePlan {
@@ -264,22 +357,19 @@ fn continued(reader: &SqliteReader, spec: &RunSpec) -> anyhow::Result<Option<Run
 }
 
 /// What the file asks for that nothing acts on yet.
-fn without_effect(spec: &RunSpec) -> Vec<String> {
+fn without_effect(spec: &RunSpec, placed: bool) -> Vec<String> {
     let mut lines = Vec::new();
     let workflow = &spec.workflow;
-    place_lines("the workflow", &workflow.place, &mut lines);
-    let Budget { gco2e, kwh } = &workflow.budget;
-    if gco2e.is_some() {
-        lines.push("budget.gco2e: no grid is known, so nothing is held back".to_owned());
-    }
-    if kwh.is_some() {
-        lines.push("budget.kwh: energy is accounted, and nothing is held back".to_owned());
+    if !placed {
+        place_lines("the workflow", &workflow.place, &mut lines);
+        if workflow.budget.gco2e.is_some() {
+            lines.push("budget.gco2e: no grid is known, so nothing is held back".to_owned());
+        }
     }
     for stage in workflow.stages.values() {
         let who = format!("stage {}", stage.name);
-        place_lines(&who, &stage.place, &mut lines);
-        if stage.expect != Expect::default() {
-            lines.push(format!("{who}: expect: nothing is placed by it yet"));
+        if !placed {
+            place_lines(&who, &stage.place, &mut lines);
         }
         if stage.resources.gpu_memory_bytes.is_some() {
             lines.push(format!("{who}: resources.gpu_memory: no GPU is used yet"));
@@ -307,7 +397,7 @@ fn place_lines(who: &str, place: &Place, lines: &mut Vec<String>) {
     ];
     for (name, _) in set.iter().filter(|(_, set)| *set) {
         lines.push(format!(
-            "{who}: place.{name}: everything runs here and at once"
+            "{who}: place.{name}: no grid is known, so everything runs here and at once; give --grid"
         ));
     }
 }

@@ -15,6 +15,8 @@ use super::outlay;
 #[derive(Clone, Debug)]
 pub(crate) struct Node<'a> {
     pub(crate) ask: &'a Ask,
+    /// How many tasks run at once.
+    at_once: u32,
     /// How long it takes.
     pub(crate) length_ms: u64,
     /// Not before, whatever it waits for.
@@ -54,9 +56,11 @@ fn nodes<'a>(board: &Board, asks: &[&'a Ask], edges: &[Vec<u32>]) -> Vec<Node<'a
         .zip(edges)
         .map(|(ask, before)| {
             let at_once = ask.allowed.iter().map(|pool| board.most(ask, *pool)).max();
-            let length_ms = ask.length_ms(at_once.unwrap_or(0).max(1));
+            let at_once = at_once.unwrap_or(0).max(1);
+            let length_ms = ask.length_ms(at_once);
             Node {
                 ask,
+                at_once,
                 length_ms,
                 ready_ms: ask.ready_at.0,
                 latest_ms: ask.latest_start(length_ms).unwrap_or(0),
@@ -193,20 +197,23 @@ fn move_alone(board: &Board, nodes: &mut [Node<'_>], place: usize) -> bool {
     true
 }
 
-/// What a stage emits that begins then, in the best pool, were everything free.
+/// More than anything emits: there is no room then.
+const NO_ROOM: u64 = u64::MAX / 4096;
+
+/// What a stage emits that begins then, in the best pool with room for it.
 pub(crate) fn cost(board: &Board, node: &Node<'_>, start_ms: u64) -> u64 {
-    let at_once = node.ask.width.min(node.ask.tasks).max(1);
-    let power = node.ask.power(at_once);
+    let power = node.ask.power(node.at_once);
     let end_ms = start_ms.saturating_add(node.length_ms);
     node.ask
         .allowed
         .iter()
+        .filter(|pool| board.room(node.ask, **pool, start_ms, end_ms) >= node.at_once)
         .map(|pool| {
             Board::micrograms(board.window(*pool, start_ms, end_ms), power)
                 .saturating_add(board.transfer(node.ask, *pool, start_ms))
         })
         .min()
-        .unwrap_or(u64::MAX)
+        .unwrap_or(NO_ROOM)
 }
 
 /// All that begins at or after a moment waits together, if that saves anything: first all of it,

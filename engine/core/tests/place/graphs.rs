@@ -60,6 +60,21 @@ fn slack_goes_where_it_saves_most() {
 }
 
 #[test]
+fn a_clean_pool_that_is_shut_draws_nothing_to_its_hours() {
+    let mut problem = world(&[
+        ("DE", &[300, 300, 100, 300, 300, 300], &[9; 6]),
+        ("NO", &[5; 6], &[0, 0, 0, 0, 0, 9]),
+    ]);
+    problem.asks = run(&[(1, &[]), (1, &[0])], 6);
+    for one in &mut problem.asks {
+        one.allowed.push(sunward_core::PoolId(1));
+    }
+    let placed = solve(&problem);
+    assert_eq!(places(&placed[0]), [(0, 2, 1)]);
+    assert_eq!(places(&placed[1]), [(1, 5, 1)]);
+}
+
+#[test]
 fn nothing_begins_before_what_it_waits_for_has_ended() {
     let mut problem = world(&[("DE", &[100; 12], &[1; 12])]);
     problem.asks = run(&[(2, &[]), (3, &[0]), (1, &[0]), (1, &[1, 2])], 12);

@@ -1,0 +1,241 @@
+//! A placing as people and machines read it.
+
+use serde::Serialize;
+use sunward_core::Timestamp;
+use sunward_core::place::{Placement, Why};
+
+use super::{PlacedStage, Placing, energy};
+use crate::machine::shown;
+use crate::render::Page;
+use crate::render::table::{Table, Tone};
+use crate::render::units::{float, gco2e, joules, seconds};
+use crate::skyline::{Skyline, clock, terminal};
+
+/// Where and when stages go, what that is expected to emit, and what the alternative would be.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct PlacingView {
+    /// When what is known of the grids was known.
+    pub(crate) outlook_at: String,
+    /// Stage by stage.
+    pub(crate) stages: Vec<StagePlacing>,
+    /// IT energy of all of them, in kWh.
+    pub(crate) energy_kwh: f64,
+    /// What all of them are expected to emit, transfer and PUE included.
+    pub(crate) gco2e: f64,
+    /// What they would at home and at once.
+    pub(crate) gco2e_at_home_now: f64,
+    /// How much less that is, in percent; none when nothing is emitted either way.
+    pub(crate) saved_percent: Option<f64>,
+    /// When the last of them is expected to end.
+    pub(crate) end: Option<String>,
+    /// The picture.
+    pub(crate) skyline: Skyline,
+}
+
+/// One stage.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct StagePlacing {
+    /// Its name.
+    pub(crate) stage: String,
+    /// The pools it goes to, in order.
+    pub(crate) pools: Vec<String>,
+    /// Their regions.
+    pub(crate) regions: Vec<String>,
+    /// When its first task begins.
+    pub(crate) start: Option<String>,
+    /// When its last is expected to end.
+    pub(crate) end: Option<String>,
+    /// How many tasks.
+    pub(crate) tasks: u32,
+    /// IT energy, in kWh.
+    pub(crate) energy_kwh: f64,
+    /// Expected emissions.
+    pub(crate) gco2e: f64,
+    /// Of them, the transfer of its inputs.
+    pub(crate) transfer_gco2e: f64,
+    /// At home and at once.
+    pub(crate) gco2e_at_home_now: f64,
+    /// Why there and then, in a word.
+    pub(crate) why: Why,
+    /// The same, for people.
+    pub(crate) reason: String,
+    /// The best that was not taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) alternative: Option<AlternativeView>,
+}
+
+/// A place and time.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct AlternativeView {
+    /// Where.
+    pub(crate) pool: String,
+    /// When.
+    pub(crate) start: String,
+    /// What it would emit.
+    pub(crate) gco2e: f64,
+}
+
+/// Micrograms as grams.
+pub(crate) fn grams(micrograms: u64) -> f64 {
+    float(micrograms) / 1e6
+}
+
+/// Why, for people.
+pub(crate) const fn reason(why: Why) -> &'static str {
+    match why {
+        Why::AtOnce => "no deadline, so at once",
+        Why::Cleanest => "the cleanest time that ends by the deadline",
+        Why::Surplus => "power is in surplus then",
+        Why::Idle => "the machines stand idle then",
+        Why::Earliest => "the earliest end",
+        Why::Cheapest => "the least money",
+        Why::LastSafeStart => "the deadline leaves no later start",
+        Why::Late => "the deadline cannot be met: as soon as can be",
+        Why::Kept => "a move would gain less than the forecast may err",
+        Why::NoCapacity => "nothing is open for it within the forecast",
+    }
+}
+
+impl PlacingView {
+    /// Of a placing.
+    pub(crate) fn of(placing: &Placing) -> Self {
+        let stages: Vec<StagePlacing> = placing
+            .stages
+            .iter()
+            .map(|one| StagePlacing::of(placing, one))
+            .collect();
+        let sum = |part: fn(&Placement) -> u64| -> u64 {
+            placing.stages.iter().map(|one| part(&one.placement)).sum()
+        };
+        let gco2e = grams(sum(|placement| placement.expected_micrograms));
+        let at_home = grams(sum(|placement| placement.at_home_now_micrograms));
+        Self {
+            outlook_at: shown(placing.outlook.issued_at),
+            energy_kwh: float(placing.millijoules()) / 3.6e9,
+            gco2e,
+            gco2e_at_home_now: at_home,
+            saved_percent: (at_home > 0.0).then(|| 100.0 * (1.0 - gco2e / at_home)),
+            end: placing
+                .stages
+                .iter()
+                .filter_map(|one| one.placement.end())
+                .max()
+                .map(shown),
+            skyline: Skyline::of(&placing.fleet, &placing.outlook, &placing.named()),
+            stages,
+        }
+    }
+
+    /// Headings of its table.
+    pub(crate) const HEADINGS: [&'static str; 8] = [
+        "stage",
+        "where",
+        "starts",
+        ">takes",
+        ">energy",
+        ">gCO2e",
+        ">at home now",
+        "why",
+    ];
+
+    /// Rows of its table.
+    pub(crate) fn rows(&self) -> Vec<Vec<String>> {
+        self.stages
+            .iter()
+            .map(|stage| stage.row(&self.skyline))
+            .collect()
+    }
+
+    /// Adds it to a page.
+    pub(crate) fn page(&self, page: &mut Page) {
+        page.heading("Where and when");
+        let mut table = Table::new(&Self::HEADINGS);
+        for row in self.rows() {
+            table.toned(row.into_iter().map(|cell| (cell, Tone::Plain)));
+        }
+        page.table(&table);
+        page.line(format!("  {}", self.summary()));
+        page.gap();
+        terminal::draw(page, &self.skyline);
+    }
+
+    /// `together 1.2 kWh, 310 gCO2e expected; at home and at once 840 g: 63 % saved`.
+    pub(crate) fn summary(&self) -> String {
+        let saved = match self.saved_percent {
+            Some(percent) if percent >= 0.0 => format!(": {percent:.0} % saved"),
+            Some(percent) => format!(": {:.0} % more", -percent),
+            None => String::new(),
+        };
+        format!(
+            "together {}, {} expected; at home and at once {}{saved}",
+            joules(self.energy_kwh * 3.6e6),
+            gco2e(self.gco2e),
+            gco2e(self.gco2e_at_home_now)
+        )
+    }
+}
+
+impl StagePlacing {
+    fn of(placing: &Placing, one: &PlacedStage) -> Self {
+        let placement = &one.placement;
+        let mut pools = Vec::new();
+        let mut regions = Vec::new();
+        for segment in &placement.segments {
+            if let Some(pool) = placing.fleet.get(segment.pool)
+                && pools.last() != Some(&pool.name)
+            {
+                pools.push(pool.name.clone());
+                regions.push(pool.region.clone());
+            }
+        }
+        Self {
+            stage: one.stage.clone(),
+            pools,
+            regions,
+            start: placement.start().map(shown),
+            end: placement.end().map(shown),
+            tasks: one.ask.tasks,
+            energy_kwh: float(energy(&one.ask)) / 3.6e9,
+            gco2e: grams(placement.expected_micrograms),
+            transfer_gco2e: grams(placement.transfer_micrograms),
+            gco2e_at_home_now: grams(placement.at_home_now_micrograms),
+            why: placement.why,
+            reason: reason(placement.why).to_owned(),
+            alternative: placement.alternative.map(|other| AlternativeView {
+                pool: placing
+                    .fleet
+                    .get(other.pool)
+                    .map_or_else(String::new, |pool| pool.name.clone()),
+                start: shown(other.start),
+                gco2e: grams(other.expected_micrograms),
+            }),
+        }
+    }
+
+    fn row(&self, skyline: &Skyline) -> Vec<String> {
+        let ms = |text: &Option<String>| {
+            text.as_ref()
+                .and_then(|text| text.parse::<jiff::Timestamp>().ok())
+                .and_then(|at| u64::try_from(at.as_millisecond()).ok())
+                .map(Timestamp)
+        };
+        let (start, end) = (ms(&self.start), ms(&self.end));
+        let takes = start.zip(end).map_or_else(String::new, |(start, end)| {
+            seconds(float(end.since_ms(start)) / 1000.0)
+        });
+        vec![
+            self.stage.clone(),
+            if self.pools.is_empty() {
+                "nowhere yet".to_owned()
+            } else {
+                self.pools.join(" then ")
+            },
+            start.map_or_else(|| "-".to_owned(), |at| clock(at.0, skyline.from_ms)),
+            takes,
+            joules(self.energy_kwh * 3.6e6),
+            gco2e(self.gco2e),
+            gco2e(self.gco2e_at_home_now),
+            self.reason.clone(),
+        ]
+    }
+}

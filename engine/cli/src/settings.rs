@@ -1,0 +1,116 @@
+//! The user's configuration file: what holds for every workflow of theirs.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::exit::wrong_input;
+
+/// What stands in `config.yaml`; everything is optional, and a word on the command line wins.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// The grid zone this machine is in, as Electricity Maps names it: `DE`.
+    pub(crate) zone: Option<String>,
+    /// Where runs would have run, if not in `zone`.
+    pub(crate) home: Option<String>,
+    /// A folder of recorded grids, or a provider's name.
+    pub(crate) grid: Option<String>,
+    /// A fleet file, for plans.
+    pub(crate) fleet: Option<PathBuf>,
+    /// Who is charged.
+    pub(crate) project: Option<String>,
+    /// Energy of moving a gigabyte between regions, in kWh.
+    pub(crate) transfer_kwh_per_gb: Option<f64>,
+    /// What this machine draws for each busy core, in watts; else 12.
+    pub(crate) watts_per_core: Option<f64>,
+    /// Power usage effectiveness of where this machine stands; else 1.
+    pub(crate) pue: Option<f64>,
+    /// Where a provider is asked, for one that is hosted by oneself.
+    pub(crate) grid_url: Option<String>,
+}
+
+impl Settings {
+    /// The file's place: `$SUNWARD_CONFIG`, else `sunward/config.yaml` in `$XDG_CONFIG_HOME` or
+    /// `~/.config`.
+    pub(crate) fn path() -> Option<PathBuf> {
+        let named = |name: &str| {
+            std::env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
+        named("SUNWARD_CONFIG").or_else(|| {
+            named("XDG_CONFIG_HOME")
+                .or_else(|| named("HOME").map(|home| home.join(".config")))
+                .map(|folder| folder.join("sunward").join("config.yaml"))
+        })
+    }
+
+    /// Reads it; nothing is set where there is no file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or says what nobody understands.
+    pub(crate) fn read(path: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(path) = path else {
+            return Ok(Self::default());
+        };
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
+            Err(error) => {
+                return Err(wrong_input(format!(
+                    "{} cannot be read: {error}",
+                    path.display()
+                )));
+            }
+        };
+        let mut settings =
+            Self::parse(&text).map_err(|why| wrong_input(format!("{}: {why}", path.display())))?;
+        if let (Some(fleet), Some(folder)) = (&settings.fleet, path.parent()) {
+            settings.fleet = Some(folder.join(fleet));
+        }
+        Ok(settings)
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        let settings: Self = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+        for (key, value, least) in [
+            ("transfer_kwh_per_gb", settings.transfer_kwh_per_gb, 0.0),
+            ("watts_per_core", settings.watts_per_core, 0.0),
+            ("pue", settings.pue, 1.0),
+        ] {
+            if value.is_some_and(|value| !value.is_finite() || value < least) {
+                return Err(format!("`{key}` must be a number of at least {least}"));
+            }
+        }
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+
+    #[test]
+    fn a_file_sets_what_it_names() {
+        let settings = Settings::parse("zone: DE\ngrid: ./grid\npue: 1.3\n").unwrap();
+        assert_eq!(settings.zone.as_deref(), Some("DE"));
+        assert_eq!(settings.pue, Some(1.3));
+        assert_eq!(Settings::parse("  \n").unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn what_nobody_understands_is_refused() {
+        assert!(Settings::parse("zoen: DE").unwrap_err().contains("zoen"));
+        assert!(
+            Settings::parse("pue: 0.9")
+                .unwrap_err()
+                .contains("at least 1")
+        );
+    }
+}

@@ -1,0 +1,222 @@
+//! The skyline in a terminal: a line of bars a pool, and its stages below.
+
+use super::{Block, PoolLine, Skyline, clock};
+use crate::render::Page;
+
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// Columns that the axis takes at most: with names before it, a line fits 100.
+const COLUMNS: usize = 72;
+
+/// Adds it to a page.
+pub(crate) fn draw(page: &mut Page, skyline: &Skyline) {
+    let steps = skyline.steps();
+    if steps == 0 {
+        return;
+    }
+    let columns = steps.min(COLUMNS);
+    let named = skyline
+        .pools
+        .iter()
+        .map(|line| label(line).chars().count())
+        .max()
+        .unwrap_or(0)
+        .min(24);
+    page.line(format!("{:named$}  {}", "", axis(skyline, columns)));
+    let range = skyline.range();
+    for line in &skyline.pools {
+        let bars = bars(line, columns, range);
+        let reach = reach(line);
+        page.line(format!("{:named$}  {bars}  {reach}", label(line)));
+        for lane in lanes(&line.blocks) {
+            let text = lane_text(skyline, &lane, columns);
+            let text = page.style.strong(&text);
+            page.line(format!("{:named$}  {text}", ""));
+        }
+    }
+    if skyline.others > 0 {
+        let note = format!("and {} more pools, not used", skyline.others);
+        let note = page.style.faint(&note);
+        page.line(format!("{:named$}  {note}", ""));
+    }
+    let note = "bars: forecast gCO2e/kWh of each pool's zone; · nothing is open; times are UTC";
+    let note = page.style.faint(note);
+    page.line(format!("{:named$}  {note}", ""));
+}
+
+fn label(line: &PoolLine) -> String {
+    if line.pool == line.zone {
+        line.zone.clone()
+    } else {
+        format!("{} ({})", line.pool, line.zone)
+    }
+}
+
+/// `95–410 g`.
+fn reach(line: &PoolLine) -> String {
+    let least = line
+        .intensity_gco2e_per_kwh
+        .iter()
+        .copied()
+        .fold(f64::INFINITY, f64::min);
+    let most = line
+        .intensity_gco2e_per_kwh
+        .iter()
+        .copied()
+        .fold(0.0, f64::max);
+    if least > most {
+        "not known".to_owned()
+    } else {
+        format!("{least:.0}–{most:.0}")
+    }
+}
+
+fn bars(line: &PoolLine, columns: usize, (least, most): (f64, f64)) -> String {
+    let values = &line.intensity_gco2e_per_kwh;
+    (0..columns)
+        .map(|column| {
+            let (first, end) = span(column, columns, values.len());
+            let part = values.get(first..end).unwrap_or(&[]);
+            if part.is_empty() {
+                return ' ';
+            }
+            let open = line
+                .open
+                .get(first..end)
+                .is_none_or(|open| open.iter().any(|open| *open));
+            if !open {
+                return '·';
+            }
+            let mean = part.iter().sum::<f64>() / count(part.len());
+            let share = (mean - least) / (most - least).max(1e-9);
+            let level = BARS
+                .iter()
+                .enumerate()
+                .rev()
+                .find(|(at, _)| share * 8.0 >= count(*at))
+                .map_or('▁', |(_, bar)| *bar);
+            level
+        })
+        .collect()
+}
+
+/// The steps that one column stands for.
+fn span(column: usize, columns: usize, steps: usize) -> (usize, usize) {
+    let first = column * steps / columns;
+    let end = ((column + 1) * steps / columns).max(first + 1);
+    (first, end.min(steps))
+}
+
+fn count(number: usize) -> f64 {
+    crate::render::units::float(u64::try_from(number).unwrap_or(u64::MAX))
+}
+
+/// Blocks that do not overlap share a lane.
+fn lanes(blocks: &[Block]) -> Vec<Vec<&Block>> {
+    let mut lanes: Vec<Vec<&Block>> = Vec::new();
+    for block in blocks {
+        let free = lanes
+            .iter_mut()
+            .find(|lane| lane.last().is_none_or(|last| last.end_ms <= block.start_ms));
+        match free {
+            Some(lane) => lane.push(block),
+            None => lanes.push(vec![block]),
+        }
+    }
+    lanes
+}
+
+/// `      ├search ×20───┤   ├merge┤`.
+fn lane_text(skyline: &Skyline, lane: &[&Block], columns: usize) -> String {
+    let mut text: Vec<char> = Vec::new();
+    for block in lane {
+        let from = column(skyline, block.start_ms, columns);
+        let to = column(skyline, block.end_ms, columns).max(from + 1);
+        text.resize(text.len().max(from), ' ');
+        let name = if block.tasks > 1 {
+            format!("{} ×{}", block.stage, block.tasks)
+        } else {
+            block.stage.clone()
+        };
+        let mut word: Vec<char> = std::iter::once('├').chain(name.chars()).collect();
+        while word.len() + 1 < to - from {
+            word.push('─');
+        }
+        word.push('┤');
+        // A name that is longer than its block runs on over free space.
+        text.truncate(from);
+        text.extend(word);
+    }
+    text.into_iter().collect()
+}
+
+fn column(skyline: &Skyline, at_ms: u64, columns: usize) -> usize {
+    let span = skyline.to_ms().saturating_sub(skyline.from_ms).max(1);
+    let columns_u64 = u64::try_from(columns).unwrap_or(1);
+    let at = at_ms.saturating_sub(skyline.from_ms).min(span) * columns_u64 / span;
+    usize::try_from(at).unwrap_or(columns)
+}
+
+/// A time every dozen columns.
+fn axis(skyline: &Skyline, columns: usize) -> String {
+    let span = skyline.to_ms().saturating_sub(skyline.from_ms);
+    let columns_u64 = u64::try_from(columns.max(1)).unwrap_or(1);
+    let mut text = String::new();
+    let mut at = 0_usize;
+    while at + 9 <= columns {
+        let ms = skyline.from_ms + span * u64::try_from(at).unwrap_or(0) / columns_u64;
+        let word = clock(ms, skyline.from_ms);
+        text.push_str(&format!("{word:<12}"));
+        at += 12;
+    }
+    text.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Block, PoolLine, Skyline};
+    use super::draw;
+    use crate::render::{Page, Style};
+
+    fn block(stage: &str, tasks: u32, from_h: u64, to_h: u64) -> Block {
+        Block {
+            stage: stage.to_owned(),
+            tasks,
+            start_ms: from_h * 3_600_000,
+            end_ms: to_h * 3_600_000,
+        }
+    }
+
+    #[test]
+    fn a_skyline_shows_where_each_stage_goes_and_how_clean_it_is_there() {
+        let day = |low: usize| -> Vec<f64> {
+            (0..24)
+                .map(|hour| if hour / 6 == low { 90.0 } else { 400.0 })
+                .collect()
+        };
+        let skyline = Skyline {
+            from_ms: 0,
+            step_ms: 3_600_000,
+            pools: vec![
+                PoolLine {
+                    pool: "uni-oslo".to_owned(),
+                    zone: "NO".to_owned(),
+                    intensity_gco2e_per_kwh: day(1),
+                    open: (0..24).map(|hour| hour < 18).collect(),
+                    blocks: vec![block("search", 20, 6, 10), block("merge", 1, 10, 11)],
+                },
+                PoolLine {
+                    pool: "DE".to_owned(),
+                    zone: "DE".to_owned(),
+                    intensity_gco2e_per_kwh: day(2),
+                    open: vec![true; 24],
+                    blocks: Vec::new(),
+                },
+            ],
+            others: 3,
+        };
+        let mut page = Page::new(Style::new(false));
+        draw(&mut page, &skyline);
+        insta::assert_snapshot!(page.finish());
+    }
+}
