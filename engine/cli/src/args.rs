@@ -43,6 +43,7 @@ pub(crate) enum Verb {
     Check(verbs::check::Check),
     Plan(verbs::plan::Plan),
     Graph(verbs::graph::Graph),
+    Grid(verbs::grid::GridVerb),
     Status(verbs::status::Status),
     Logs(verbs::logs::Logs),
     Show(verbs::show::Show),

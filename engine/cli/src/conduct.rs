@@ -1,14 +1,18 @@
 //! Conducts one run: journal, brain and an in-process worker, tied by channels, with progress on
 //! stderr and the answer on stdout.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use sunward_core::{RunId, RunState, RunStatus, State, WorkerId};
+use sunward_core::place::Placement;
+use sunward_core::{Account, RunId, RunState, RunStatus, StageId, State, Timestamp, WorkerId};
 use sunward_data::Store;
-use sunward_drive::{Event, Limits, LocalHands, Setup, Start, SystemClock};
+use sunward_drive::{
+    Clock, Event, Limits, LocalHands, ScaledClock, Setup, Sky, Start, SystemClock,
+};
 use sunward_protocol::Envelope;
 use sunward_state::Sqlite;
 use sunward_worker::{Host, Options, Worker};
@@ -16,8 +20,11 @@ use sunward_workflows::Form;
 
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::machine::Machine;
+use crate::grid_args::{GridArgs, Skies};
+use crate::machine::{Machine, shown};
+use crate::placing::{grams, reason};
 use crate::render::progress::{Mode, Progress};
+use crate::render::units::gco2e;
 use crate::render::{self, style::harmless};
 use crate::view::{of_state, outputs};
 use crate::{remote, signals};
@@ -37,6 +44,14 @@ pub(crate) struct Means {
     /// Also keep all parts in this store, as s3://bucket/prefix
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
+    #[command(flatten)]
+    pub(crate) grid: GridArgs,
+    /// Wait for nothing: run at once whatever the file's deadline allows
+    #[arg(long)]
+    pub(crate) now: bool,
+    /// With --as-of: how many times as fast as the machine's the clock goes from there on
+    #[arg(long, value_name = "N", requires = "as_of")]
+    pub(crate) clock_scale: Option<NonZeroU32>,
 }
 
 /// Forms of a table in a file.
@@ -73,6 +88,7 @@ pub(crate) fn conduct(
     means: &Means,
     journal: Sqlite,
     start: Start,
+    skies: Option<Skies>,
 ) -> anyhow::Result<Exit> {
     let begun = Instant::now();
     let machine = Machine::find(means.jobs);
@@ -98,10 +114,10 @@ pub(crate) fn conduct(
     })?;
     let setup = Setup {
         journal: Box::new(journal),
-        clock: Box::new(SystemClock),
+        clock: clock(means, skies.as_ref()),
         transport: Box::new(move |_: WorkerId, message| worker.tell(message)),
         hands: Arc::new(LocalHands::new(store.clone())),
-        sky: None,
+        sky: skies.map(|skies| Box::new(skies) as Box<dyn Sky>),
         inbox,
         limits: Limits::default(),
     };
@@ -118,19 +134,36 @@ pub(crate) fn conduct(
         folder,
         form: means.format.into(),
     });
-    conclude(context, run, &store, destination, begun)
+    let account = ended.state.account(ended.run);
+    conclude(context, run, &account, &store, destination, begun)
+}
+
+/// The machine's clock, or one that lives through a recorded grid.
+fn clock(means: &Means, skies: Option<&Skies>) -> Box<dyn Clock> {
+    match skies.and_then(|skies| skies.as_of) {
+        None => Box::new(SystemClock),
+        Some(as_of) => {
+            let scale = means.clock_scale.unwrap_or(NonZeroU32::MIN);
+            render::say(&format!(
+                "the clock begins at {} and goes {scale} times as fast: times and emissions are of that time",
+                shown(as_of)
+            ));
+            Box::new(ScaledClock::new(as_of, scale))
+        }
+    }
 }
 
 /// Answers with how it ended and what it gave.
 fn conclude(
     context: &Context,
     run: &RunState,
+    account: &Account,
     store: &Store,
     destination: Option<outputs::Destination<'_>>,
     begun: Instant,
 ) -> anyhow::Result<Exit> {
     let outputs = outputs::of_run(run, store, destination)?;
-    let answer = of_state::answer(run, outputs, begun.elapsed().as_secs_f64());
+    let answer = of_state::answer(run, account, outputs, begun.elapsed().as_secs_f64());
     render::answer(context, &answer)?;
     Ok(match run.status {
         RunStatus::Succeeded => Exit::Done,
@@ -186,6 +219,11 @@ impl<'a> Onlooker<'a> {
                     progress.failure(*stage, failure, false);
                 }
             }
+            Event::Deferred {
+                stage,
+                until,
+                placement,
+            } => self.deferred(state, *stage, *until, placement),
             Event::Notice { line } => self.say(&harmless(line)),
             Event::CancelRequested { run } => self.say(&format!("{run} is being cancelled")),
             Event::Ended { run, .. } => {
@@ -214,6 +252,29 @@ impl<'a> Onlooker<'a> {
         if let (Some(progress), Some(run)) = (&mut self.progress, run) {
             progress.show(&of_state::moments(run));
         }
+    }
+
+    /// Until when a stage waits, and why.
+    fn deferred(&self, state: &State, stage: StageId, until: Timestamp, placement: &Placement) {
+        let run = state.going_on().next().and_then(|run| state.run(run));
+        let Some(name) = run
+            .and_then(|run| run.stage(stage))
+            .map(|stage| stage.name())
+        else {
+            return;
+        };
+        let pool = placement
+            .segments
+            .first()
+            .and_then(|first| state.fleet()?.get(first.pool));
+        let place = pool.map_or_else(String::new, |pool| format!(" in {}", pool.zone));
+        self.say(&format!(
+            "{name}: waits until {}{place} ({}): {} expected, {} at once; --now would not wait",
+            shown(until),
+            reason(placement.why),
+            gco2e(grams(placement.expected_micrograms)),
+            gco2e(grams(placement.at_home_now_micrograms)),
+        ));
     }
 
     fn say(&self, line: &str) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use sunward_core::place::{Outlook, PoolOutlook};
 use sunward_core::{Fleet, Pool, RunSpec, Timestamp};
+use sunward_drive::Sky;
 use sunward_grid::{Almanac, Calendar, Foresight, Grid, Trace, knows_timezone, pool_of};
 use sunward_workflows::{PoolSpec, Severity, check_fleet, render_human};
 
@@ -53,6 +54,8 @@ pub(crate) struct Skies {
     almanac: Almanac,
     /// The moment that was asked for, where one was.
     pub(crate) as_of: Option<Timestamp>,
+    /// How far ahead a run that is driven under it has to look, in milliseconds.
+    pub(crate) ahead_ms: u64,
 }
 
 /// What of a pool is open.
@@ -198,6 +201,7 @@ impl GridArgs {
             open,
             almanac: Almanac::new(Arc::clone(&grid), Foresight::Past, SLOT_MS),
             grid,
+            ahead_ms: AHEAD_MS,
             as_of: self.as_of.as_deref().map(moment).transpose()?,
         };
         skies.check(self.as_of.as_deref())?;
@@ -249,6 +253,22 @@ impl Skies {
             });
         }
         self.almanac.outlook(at, pools)
+    }
+}
+
+impl Sky for Skies {
+    fn fleet(&self) -> Arc<Fleet> {
+        Arc::clone(&self.fleet)
+    }
+
+    fn look(&mut self, now: Timestamp) -> Result<Arc<Outlook>, String> {
+        self.outlook(now, self.ahead_ms).map(Arc::new)
+    }
+
+    /// When the next hour begins: then another one has ended and is known.
+    fn next_look(&self, now: Timestamp) -> Timestamp {
+        let hour_ms = 3_600_000;
+        Timestamp((now.0 / hour_ms + 1).saturating_mul(hour_ms))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sunward_core::{Fact, RunId, RunSpec, RunState, RunStatus, State};
+use sunward_core::{Account, Fact, RunId, RunSpec, RunState, RunStatus, State};
 use sunward_state::{Reader, Scope, is_engaged};
 
 use crate::attempts::{self, Attempt};
@@ -32,6 +32,11 @@ impl Recorded {
             status => status,
         };
         Ok(Self { state, id, status })
+    }
+
+    /// What it came to in carbon, as far as the grids are known.
+    pub(crate) fn account(&self) -> Account {
+        self.state.account(self.id)
     }
 
     /// Its state.

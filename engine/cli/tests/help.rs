@@ -78,7 +78,7 @@ fn prepared(verb: &str) -> Scene {
             run.signal("INT");
             run.end().expect(130);
         }
-        "simulate" => scene.recorded_world(),
+        "simulate" | "grid" => scene.recorded_world(),
         _ => {
             scene.sunward(&["init"]).expect(0);
             scene.sunward(&["run", "workflow.yaml"]).expect(0);

@@ -13,7 +13,7 @@ use sunward_core::{
 };
 use sunward_workflows::Budget;
 
-pub(crate) use view::PlacingView;
+pub(crate) use view::{PlacingView, grams, reason};
 
 /// The stages that would run, each with what it asks for and where it would go.
 pub(crate) struct Placing {

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::{ATTEMPTS_LISTED, Report, timeline};
 use crate::graph::svg;
 use crate::render::style::harmless;
-use crate::render::units::{bytes, count, joules, seconds};
+use crate::render::units::{bytes, count, gco2e, joules, seconds};
 
 const STYLE: &str = "
 :root{color-scheme:light;font:15px/1.45 system-ui,sans-serif;color:#1f2933;background:#fff}
@@ -179,6 +179,12 @@ fn ledger(report: &Report) -> Markup {
     html! {
         table {
             tr { td { "energy of all attempts, failed ones too" } td { (ledger.text()) } }
+            @if let Some(carbon) = ledger.carbon() {
+                tr { td { "emissions, location-based" } td { (carbon) } }
+            }
+            @if let Some(grams) = ledger.gco2e_embodied {
+                tr { td { "share of making the devices" } td { (gco2e(grams)) } }
+            }
             tr { td { "measured" } td { (joules(ledger.measured_joules)) } }
             tr { td { "modelled" } td { (joules(ledger.modelled_joules)) } }
             tr { td { "attempts of which nothing is known" } td { (ledger.attempts_missing) } }

@@ -70,31 +70,36 @@ fn reach(line: &PoolLine) -> String {
     }
 }
 
-fn bars(line: &PoolLine, columns: usize, (least, most): (f64, f64)) -> String {
+fn bars(line: &PoolLine, columns: usize, range: (f64, f64)) -> String {
     let values = &line.intensity_gco2e_per_kwh;
-    (0..columns)
-        .map(|column| {
+    let bars = sparks(values, columns, range);
+    bars.chars()
+        .enumerate()
+        .map(|(column, bar)| {
             let (first, end) = span(column, columns, values.len());
-            let part = values.get(first..end).unwrap_or(&[]);
-            if part.is_empty() {
-                return ' ';
-            }
             let open = line
                 .open
                 .get(first..end)
                 .is_none_or(|open| open.iter().any(|open| *open));
-            if !open {
-                return '·';
-            }
-            let mean = part.iter().sum::<f64>() / count(part.len());
+            if open { bar } else { '·' }
+        })
+        .collect()
+}
+
+/// Values as bars, so many columns wide, from the least to the most of a range.
+pub(crate) fn sparks(values: &[f64], columns: usize, (least, most): (f64, f64)) -> String {
+    let columns = columns.min(values.len()).max(1);
+    (0..columns)
+        .map(|column| {
+            let (first, end) = span(column, columns, values.len());
+            let part = values.get(first..end).unwrap_or(&[]);
+            let mean = part.iter().sum::<f64>() / count(part.len()).max(1.0);
             let share = (mean - least) / (most - least).max(1e-9);
-            let level = BARS
-                .iter()
+            BARS.iter()
                 .enumerate()
                 .rev()
                 .find(|(at, _)| share * 8.0 >= count(*at))
-                .map_or('▁', |(_, bar)| *bar);
-            level
+                .map_or('▁', |(_, bar)| *bar)
         })
         .collect()
 }

@@ -7,6 +7,7 @@ pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod graph;
+pub(crate) mod grid;
 pub(crate) mod init;
 pub(crate) mod kernels;
 pub(crate) mod logs;
@@ -62,6 +63,7 @@ fn perform(verb: &Verb, context: &Context) -> anyhow::Result<Exit> {
         Verb::Check(verb) => verb.perform(context),
         Verb::Plan(verb) => verb.perform(context),
         Verb::Graph(verb) => verb.perform(context),
+        Verb::Grid(verb) => verb.perform(context),
         Verb::Status(verb) => verb.perform(context),
         Verb::Logs(verb) => verb.perform(context),
         Verb::Show(verb) => verb.perform(context),

@@ -122,7 +122,13 @@ fn contents(recorded: &Recorded, attempts: &[Attempt], store: &Store) -> anyhow:
     failures.truncate(FAILURES_LISTED);
     Ok(Contents {
         version: 1,
-        run: of_state::view(run, recorded.status, outputs::known(run, store), now()),
+        run: of_state::view(
+            run,
+            &recorded.account(),
+            recorded.status,
+            outputs::known(run, store),
+            now(),
+        ),
         graph,
         timeline: timeline::of(attempts, &names),
         attempts: slowest(attempts, &names),

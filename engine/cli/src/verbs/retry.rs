@@ -8,6 +8,8 @@ use sunward_state::Sqlite;
 use crate::conduct::{Means, conduct};
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
+use crate::machine::Machine;
+use crate::settings::Settings;
 use crate::which::{self, Which};
 
 /// Run again what failed, was skipped or was cancelled in a finished run
@@ -48,12 +50,21 @@ impl Retry {
         }
         drop(found.reader);
         let journal = Sqlite::open(&found.home)?;
+        let settings = Settings::read(context.settings.as_deref())?;
+        let grid = &self.means.grid;
+        let skies = if grid.is_given(&settings) {
+            let machine = Machine::find(self.means.jobs);
+            Some(grid.over_here(context, &settings, machine)?)
+        } else {
+            None
+        };
         conduct(
             context,
             &found.home,
             &self.means,
             journal,
             Start::Retry { run },
+            skies,
         )
     }
 }

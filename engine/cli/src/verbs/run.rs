@@ -4,19 +4,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use sunward_core::{RunSpec, RunState, TaskStatus};
+use sunward_core::{RunSpec, RunState, TaskStatus, preview};
 use sunward_drive::Start;
 use sunward_state::{Reader, Sqlite, digest_params};
 use sunward_worker::Host;
 
 use crate::conduct::{Means, conduct};
 use crate::context::Context;
-use crate::exit::Exit;
+use crate::exit::{Exit, wrong_input};
+use crate::foresight::Foresight;
+use crate::grid_args::{Skies, horizon_ms};
 use crate::machine::Machine;
 use crate::params::ParamArgs;
-use crate::prepare::{SelectionArgs, prepare};
+use crate::placing::Placing;
+use crate::prepare::{Prepared, SelectionArgs, prepare};
 use crate::render;
 use crate::render::units::count;
+use crate::settings::Settings;
 
 /// Run a workflow, or go on with a run of it that was interrupted
 #[derive(Args)]
@@ -45,15 +49,59 @@ impl Run {
         let machine = Machine::find(self.means.jobs);
         let prepared = prepare(context, &self.file, &self.params, &self.selection, machine)?;
         let home = context.home_beside(&prepared.path);
+        let skies = self.skies(context, machine, &prepared)?;
         // From here on things are created.
-        let prepared = prepared.lock(&home, &Host::of_this_process())?;
+        let mut prepared = prepared.lock(&home, &Host::of_this_process())?;
+        let settings = Settings::read(context.settings.as_deref())?;
+        prepared.spec = self
+            .means
+            .grid
+            .placed(&settings, &prepared.spec, self.means.now)?;
         let journal = Sqlite::open(&home)?;
         let start = if self.fresh {
             Start::Submit(prepared.spec)
         } else {
             choose(&journal, prepared.spec)?
         };
-        conduct(context, &home, &self.means, journal, start)
+        conduct(context, &home, &self.means, journal, start, skies)
+    }
+
+    /// What is known of grids, if one is named. A budget that the plan would exceed is refused here,
+    /// before anything is created.
+    fn skies(
+        &self,
+        context: &Context,
+        machine: Machine,
+        prepared: &Prepared,
+    ) -> anyhow::Result<Option<Skies>> {
+        let settings = Settings::read(context.settings.as_deref())?;
+        if !self.means.grid.is_given(&settings) {
+            return Ok(None);
+        }
+        let mut skies = self.means.grid.over_here(context, &settings, machine)?;
+        let spec = self
+            .means
+            .grid
+            .placed(&settings, &prepared.spec, self.means.now)?;
+        skies.ahead_ms = horizon_ms(&spec);
+        let budget = &spec.workflow.budget;
+        if budget.gco2e.is_none() && budget.kwh.is_none() {
+            return Ok(Some(skies));
+        }
+        let at = skies.moment();
+        let outlook = skies.outlook(at, skies.ahead_ms).map_err(wrong_input)?;
+        let home = context.home_beside(&prepared.path);
+        let mut foresight = Foresight::open(&home, Arc::clone(&spec))?;
+        let previews = preview(&spec, &mut foresight, None);
+        foresight.check()?;
+        let fleet = Arc::clone(&skies.fleet);
+        let placing = Placing::ahead(&spec, &previews, fleet, Arc::new(outlook), at)?;
+        match placing.overrun(budget) {
+            None => Ok(Some(skies)),
+            Some(over) => Err(wrong_input(format!(
+                "the plan is over the file's budget: {over}; give it a larger `budget`, a later `deadline`, or less to do (sunward plan shows where it goes)"
+            ))),
+        }
     }
 }
 

@@ -89,7 +89,13 @@ impl Status {
         let recorded = Recorded::read(&found.reader, &found.home, found.row.run)?;
         let store = Store::open(&found.home, None)?;
         let run = recorded.run()?;
-        let view = of_state::view(run, recorded.status, outputs::known(run, &store), now());
+        let view = of_state::view(
+            run,
+            &recorded.account(),
+            recorded.status,
+            outputs::known(run, &store),
+            now(),
+        );
         let engaged = is_engaged(&found.home);
         let runs = match which.run {
             Some(_) => None,

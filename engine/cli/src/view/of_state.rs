@@ -1,8 +1,8 @@
 //! From the state to what is shown of it.
 
 use sunward_core::{
-    Energy, Ledger, RunState, RunStatus, SkipReason, StageEnd, StageId, StageView as Stage,
-    TaskStatus, Timestamp,
+    Account, Carbon, Energy, Ledger, RunState, RunStatus, SkipReason, StageEnd, StageId,
+    StageView as Stage, TaskStatus, Timestamp,
 };
 
 use super::{LedgerView, Named, OutputView, RunAnswer, RunView, StageCounts, StageView};
@@ -78,7 +78,7 @@ pub(crate) fn stage_counts(stage: &Stage<'_>) -> StageCounts {
 }
 
 /// The ledger as it is shown.
-pub(crate) fn ledger(ledger: &Ledger) -> LedgerView {
+pub(crate) fn ledger(ledger: &Ledger, account: &Account, tasks: u64) -> LedgerView {
     let measured = float(ledger.measured_millijoules) / 1000.0;
     let modelled = float(ledger.modelled_millijoules) / 1000.0;
     let known = ledger.attempts.saturating_sub(ledger.missing_energy);
@@ -95,13 +95,39 @@ pub(crate) fn ledger(ledger: &Ledger) -> LedgerView {
         measured_joules: measured,
         modelled_joules: modelled,
         attempts_missing: ledger.missing_energy,
-        gco2e: None,
-        gco2e_at_home_now: None,
+        failed_joules: float(ledger.failed_millijoules) / 1000.0,
+        gco2e: account.headline().map(grams),
+        gco2e_at_home_now: account.at_home().map(grams),
+        gco2e_marginal: account.marginal().map(grams),
+        gco2e_transfer: account.headline().map(|_| grams(account.transfer)),
+        gco2e_embodied: account
+            .headline()
+            .map(|_| float(account.embodied_micrograms) / 1e6),
+        sci_gco2e_per_task: account.sci_micrograms(tasks).map(|ug| float(ug) / 1e6),
+        intensity_certainty: account.certainty,
+        joules_without_intensity: float(account.uncovered_millijoules) / 1000.0,
     }
 }
 
+/// Exact carbon as grams, for display.
+fn grams(carbon: Carbon) -> f64 {
+    float(carbon.micrograms()) / 1e6
+}
+
+/// Tasks of a run that gave a result: what its emissions are shared between.
+fn results(run: &RunState) -> u64 {
+    run.stages()
+        .map(|stage| u64::from(stage.counts().of(TaskStatus::Succeeded)))
+        .sum()
+}
+
 /// The object of `run --json`.
-pub(crate) fn answer(run: &RunState, outputs: Named<OutputView>, seconds: f64) -> RunAnswer {
+pub(crate) fn answer(
+    run: &RunState,
+    account: &Account,
+    outputs: Named<OutputView>,
+    seconds: f64,
+) -> RunAnswer {
     RunAnswer {
         version: 1,
         run: run.id.to_string(),
@@ -112,7 +138,8 @@ pub(crate) fn answer(run: &RunState, outputs: Named<OutputView>, seconds: f64) -
                 .map(|stage| (stage.name().to_owned(), stage_counts(&stage)))
                 .collect(),
         ),
-        ledger: ledger(&run.ledger()),
+        ledger: ledger(&run.ledger(), account, results(run)),
+        over_budget: run.overrun().map(|over| over.to_string()),
         seconds,
     }
 }
@@ -120,6 +147,7 @@ pub(crate) fn answer(run: &RunState, outputs: Named<OutputView>, seconds: f64) -
 /// A run with everything its own page shows.
 pub(crate) fn view(
     run: &RunState,
+    account: &Account,
     status: RunStatus,
     outputs: Named<OutputView>,
     now: Timestamp,
@@ -150,7 +178,8 @@ pub(crate) fn view(
                 .collect(),
         ),
         outputs,
-        ledger: ledger(&run.ledger()),
+        ledger: ledger(&run.ledger(), account, results(run)),
+        over_budget: run.overrun().map(|over| over.to_string()),
     }
 }
 

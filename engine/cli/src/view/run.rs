@@ -2,9 +2,10 @@
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use sunward_core::Certainty;
 
 use crate::render::table::{Table, Tone};
-use crate::render::units::{bytes, count, joules, plural, seconds};
+use crate::render::units::{bytes, count, gco2e, joules, plural, seconds};
 use crate::render::{Page, View};
 
 /// Things by name, in an order that means something; a JSON object.
@@ -36,6 +37,9 @@ pub(crate) struct RunAnswer {
     pub(crate) stages: Named<StageCounts>,
     /// What it used.
     pub(crate) ledger: LedgerView,
+    /// By what it went over its budget, when it is held for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) over_budget: Option<String>,
     /// How long this call took; for people.
     #[serde(skip)]
     pub(crate) seconds: f64,
@@ -84,10 +88,24 @@ pub(crate) struct LedgerView {
     pub(crate) modelled_joules: f64,
     /// Attempts of which nothing is known.
     pub(crate) attempts_missing: u64,
-    /// Unknown until a grid is given.
+    /// The part that failed and stopped attempts used.
+    pub(crate) failed_joules: f64,
+    /// Location-based emissions, PUE and transfer included; unknown until a grid is given.
     pub(crate) gco2e: Option<f64>,
-    /// Unknown until a grid is given.
+    /// The same energy at home, as early as it was ready; unknown until a grid is given.
     pub(crate) gco2e_at_home_now: Option<f64>,
+    /// By marginal intensity, where it is known for all of the energy.
+    pub(crate) gco2e_marginal: Option<f64>,
+    /// The part of moving inputs between regions.
+    pub(crate) gco2e_transfer: Option<f64>,
+    /// The share of making the devices; in no other figure.
+    pub(crate) gco2e_embodied: Option<f64>,
+    /// Software carbon intensity (ISO/IEC 21031) for each task that gave a result.
+    pub(crate) sci_gco2e_per_task: Option<f64>,
+    /// The least sure of the intensities: `stale`, `forecast`, `estimated`, `actual`.
+    pub(crate) intensity_certainty: Option<Certainty>,
+    /// Energy for which no intensity is known: `gco2e` lacks it.
+    pub(crate) joules_without_intensity: f64,
 }
 
 /// One run with everything a page of its own shows.
@@ -115,6 +133,9 @@ pub(crate) struct RunView {
     pub(crate) outputs: Named<OutputView>,
     /// What it used.
     pub(crate) ledger: LedgerView,
+    /// By what it went over its budget, when it is held for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) over_budget: Option<String>,
 }
 
 /// One stage of a run.
@@ -172,6 +193,39 @@ impl LedgerView {
     }
 }
 
+impl LedgerView {
+    /// `12.3 g (forecast); at home and at once 45.6 g: 73 % saved`; nothing without a grid.
+    pub(crate) fn carbon(&self) -> Option<String> {
+        let grams = self.gco2e?;
+        let sure = match self.intensity_certainty {
+            Some(Certainty::Actual) => "",
+            Some(Certainty::Estimated) => " (by estimated intensities)",
+            Some(Certainty::Forecast) => " (by forecast intensities)",
+            Some(Certainty::Stale) => " (by stale intensities)",
+            None => " (transfer alone)",
+        };
+        let mut text = format!("{}{sure}", gco2e(grams));
+        if let Some(home) = self.gco2e_at_home_now {
+            text.push_str(&format!("; at home and at once {}", gco2e(home)));
+            if home > 0.0 {
+                let saved = 100.0 * (1.0 - grams / home);
+                text.push_str(&if saved >= 0.0 {
+                    format!(": {saved:.0} % saved")
+                } else {
+                    format!(": {:.0} % more", -saved)
+                });
+            }
+        }
+        if self.joules_without_intensity > 0.0 {
+            text.push_str(&format!(
+                "; nothing is known for {}",
+                joules(self.joules_without_intensity)
+            ));
+        }
+        Some(text)
+    }
+}
+
 /// The outputs, each with its place.
 pub(crate) fn outputs_table(page: &mut Page, outputs: &Named<OutputView>) {
     if outputs.0.is_empty() {
@@ -221,6 +275,14 @@ impl View for RunAnswer {
         }
         page.line(line);
         page.line(format!("  energy: {}", self.ledger.text()));
+        if let Some(carbon) = self.ledger.carbon() {
+            page.line(format!("  carbon: {carbon}"));
+        }
+        if let Some(over) = &self.over_budget {
+            page.line(format!(
+                "  over budget: {over}; give it a larger one in the file, and the same command goes on"
+            ));
+        }
         if failed > 0 {
             page.line("  sunward explain says why, sunward retry runs again what failed");
         }
@@ -244,6 +306,12 @@ impl View for RunView {
         }
         facts.row(["took", &seconds(self.seconds)]);
         facts.row(["energy", &self.ledger.text()]);
+        if let Some(carbon) = self.ledger.carbon() {
+            facts.row(["carbon", &carbon]);
+        }
+        if let Some(over) = &self.over_budget {
+            facts.row(["over budget", over]);
+        }
         for (name, value) in &self.params {
             facts.row([&format!("-p {name}"), &value.to_string()]);
         }

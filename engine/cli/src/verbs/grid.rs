@@ -1,0 +1,189 @@
+//! `sunward grid [ZONE…]`: what is known of grids, now and next.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+use serde::Serialize;
+use sunward_core::Timestamp;
+use sunward_core::place::{Outlook, ZoneOutlook};
+
+use crate::context::Context;
+use crate::exit::{Exit, wrong_input};
+use crate::grid_args::GridArgs;
+use crate::machine::shown;
+use crate::render::table::{Table, Tone};
+use crate::render::units::{float, seconds};
+use crate::render::{self, Page, View};
+use crate::settings::Settings;
+use crate::skyline::{clock, terminal::sparks};
+
+/// Say how clean the grids are, now and in the next two days
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sunward grid --grid grid --as-of 2023-01-09T06:00:00Z\n  sunward grid NO --grid grid --as-of 2023-01-09T06:00:00Z --json"
+)]
+pub(crate) struct GridVerb {
+    /// Zones; all that are known when none is named
+    #[arg(value_name = "ZONE")]
+    zones: Vec<String>,
+    #[command(flatten)]
+    grid: GridArgs,
+}
+
+/// What is known.
+#[derive(Serialize)]
+struct GridView {
+    /// At this moment.
+    as_of: String,
+    /// Zone by zone.
+    zones: Vec<ZoneView>,
+}
+
+/// One zone.
+#[derive(Serialize)]
+struct ZoneView {
+    zone: String,
+    /// Forecast for the time that goes on, in gCO2e/kWh.
+    now_gco2e_per_kwh: f64,
+    /// How far off that may be expected to be, in percent.
+    error_percent: f64,
+    /// The cleanest hour of the next day, and how clean it is.
+    cleanest_at: String,
+    cleanest_gco2e_per_kwh: f64,
+    /// Whether power is in surplus now.
+    surplus: bool,
+    /// Who says so.
+    source: String,
+    /// How old the newest measurement is.
+    age_seconds: f64,
+    /// It is older than it should be.
+    stale: bool,
+    /// Hour by hour from now, in gCO2e/kWh.
+    forecast_gco2e_per_kwh: Vec<f64>,
+}
+
+/// Slots of an hour.
+const SLOTS_AN_HOUR: usize = 4;
+
+/// Hours that the cleanest is looked for in.
+const DAY: usize = 24;
+
+/// Hours shown.
+const SHOWN: usize = 48;
+
+impl ZoneView {
+    fn of(zone: &ZoneOutlook, outlook: &Outlook) -> Self {
+        let grams: Vec<f64> = zone
+            .intensity_mg_per_kwh
+            .chunks(SLOTS_AN_HOUR)
+            .take(SHOWN)
+            .filter_map(|slots| slots.first())
+            .map(|mg| f64::from(*mg) / 1000.0)
+            .collect();
+        let cleanest = grams
+            .iter()
+            .take(DAY)
+            .enumerate()
+            .min_by(|one, other| one.1.total_cmp(other.1))
+            .map_or((0, 0.0), |(hour, grams)| (hour, *grams));
+        let slots = u64::try_from(cleanest.0 * SLOTS_AN_HOUR).unwrap_or(0);
+        let at = (outlook.first_slot + slots) * outlook.slot_ms;
+        Self {
+            zone: zone.zone.clone(),
+            now_gco2e_per_kwh: grams.first().copied().unwrap_or(0.0),
+            error_percent: zone
+                .error_permille
+                .first()
+                .map_or(0.0, |one| f64::from(*one) / 10.0),
+            cleanest_at: shown(Timestamp(at).max(outlook.issued_at)),
+            cleanest_gco2e_per_kwh: cleanest.1,
+            surplus: zone.surplus.first().copied().unwrap_or(false),
+            source: zone.source.clone(),
+            age_seconds: float(outlook.issued_at.since_ms(zone.observed_until)) / 1000.0,
+            stale: zone.stale,
+            forecast_gco2e_per_kwh: grams,
+        }
+    }
+}
+
+impl View for GridView {
+    fn page(&self, page: &mut Page) {
+        let title = format!("grids at {}", self.as_of);
+        page.line(page.style.strong(&title));
+        page.line("gCO2e/kWh, average; the bars are the next two days");
+        page.gap();
+        let mut table = Table::new(&[
+            "zone",
+            ">now",
+            ">+-",
+            ">best today",
+            "at",
+            "next 48 h",
+            "",
+            "source",
+            ">age",
+        ]);
+        for zone in &self.zones {
+            let values = &zone.forecast_gco2e_per_kwh;
+            let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+            let most = values.iter().copied().fold(0.0, f64::max);
+            let at = zone.cleanest_at.parse::<jiff::Timestamp>().ok();
+            let ms = |at: jiff::Timestamp| u64::try_from(at.as_millisecond()).unwrap_or(0);
+            let from = self.as_of.parse::<jiff::Timestamp>().map_or(0, ms);
+            let flag = match (zone.stale, zone.surplus) {
+                (true, _) => ("stale", Tone::Warn),
+                (false, true) => ("surplus", Tone::Good),
+                (false, false) => ("", Tone::Plain),
+            };
+            table.toned([
+                (zone.zone.clone(), Tone::Plain),
+                (format!("{:.0}", zone.now_gco2e_per_kwh), Tone::Plain),
+                (format!("{:.0} %", zone.error_percent), Tone::Faint),
+                (format!("{:.0}", zone.cleanest_gco2e_per_kwh), Tone::Good),
+                (
+                    at.map_or_else(String::new, |at| clock(ms(at), from)),
+                    Tone::Plain,
+                ),
+                (sparks(values, SHOWN, (least, most)), Tone::Plain),
+                (flag.0.to_owned(), flag.1),
+                (zone.source.clone(), Tone::Faint),
+                (seconds(zone.age_seconds), Tone::Faint),
+            ]);
+        }
+        page.table(&table);
+    }
+}
+
+impl GridVerb {
+    /// Says it.
+    pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+        let settings = Settings::read(context.settings.as_deref())?;
+        let skies = self.grid.over_all(context, &settings)?;
+        let known: BTreeSet<&str> = skies.grid.zones.keys().map(String::as_str).collect();
+        if let Some(zone) = self
+            .zones
+            .iter()
+            .find(|zone| !known.contains(zone.as_str()))
+        {
+            let all: Vec<&str> = known.into_iter().collect();
+            return Err(wrong_input(format!(
+                "nothing is known of zone {zone}; there are {}",
+                all.join(", ")
+            )));
+        }
+        let at = skies.moment();
+        let outlook = skies.outlook(at, 0).map_err(wrong_input)?;
+        let wanted = |zone: &&ZoneOutlook| self.zones.is_empty() || self.zones.contains(&zone.zone);
+        let view = GridView {
+            as_of: shown(at),
+            zones: outlook
+                .zones
+                .iter()
+                .filter(wanted)
+                .map(|zone| ZoneView::of(zone, &outlook))
+                .collect(),
+        };
+        render::answer(context, &view)?;
+        Ok(Exit::Done)
+    }
+}
