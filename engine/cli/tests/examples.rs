@@ -18,7 +18,12 @@ use expected::{Example, Variant, examples, table};
 use scene::Scene;
 
 /// The examples that have a test here.
-const TESTED: [&str; 3] = ["bring-your-own", "nao-index", "similarity-screen"];
+const TESTED: [&str; 4] = [
+    "bring-your-own",
+    "clean-hours",
+    "nao-index",
+    "similarity-screen",
+];
 
 /// A finished run of an example.
 struct Finished {
@@ -56,6 +61,11 @@ fn gives_what_is_expected(name: &str) {
             example.assert_outputs(&finished.out(), variant);
         }
     }
+}
+
+#[test]
+fn clean_hours_gives_the_expected_results() {
+    gives_what_is_expected("clean-hours");
 }
 
 #[test]

@@ -41,6 +41,7 @@ fn a_run_answers_with_one_object_of_the_promised_shape() {
     assert!(answer["ledger"]["energy_joules"].as_f64().unwrap() > 0.0);
     answer["ledger"]["energy_joules"] = json!(0);
     answer["ledger"]["modelled_joules"] = json!(0);
+    answer["ledger"]["joules_without_intensity"] = json!(0);
     assert_eq!(
         answer,
         json!({
@@ -51,7 +52,10 @@ fn a_run_answers_with_one_object_of_the_promised_shape() {
             },
             "ledger": {
                 "energy_joules": 0, "energy_source": "modelled", "measured_joules": 0.0,
-                "modelled_joules": 0, "attempts_missing": 0, "gco2e": null, "gco2e_at_home_now": null,
+                "modelled_joules": 0, "attempts_missing": 0, "failed_joules": 0.0,
+                "gco2e": null, "gco2e_at_home_now": null, "gco2e_marginal": null,
+                "gco2e_transfer": null, "gco2e_embodied": null, "sci_gco2e_per_task": null,
+                "intensity_certainty": null, "joules_without_intensity": 0,
             },
         })
     );

@@ -69,8 +69,10 @@ pub(crate) fn gco2e(grams: f64) -> String {
         format!("{grams:.1} g")
     } else if size >= 0.01 || size == 0.0 {
         format!("{grams:.2} g")
-    } else {
+    } else if size >= 1e-5 {
         format!("{:.2} mg", grams * 1e3)
+    } else {
+        format!("{:.2} ug", grams * 1e6)
     }
 }
 

@@ -3,17 +3,19 @@
 use clap::Args;
 use serde::Serialize;
 use sunward_core::{
-    Explanation, Ingredient, IngredientValue, Reason, RunState, StageId, State, explain,
+    Explanation, Ingredient, IngredientValue, PlacedStage, Reason, RunState, StageId, State,
+    explain,
 };
 use sunward_state::Reader;
 
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::machine::shown;
+use crate::placing::{grams, reason as why_words};
 use crate::recorded::earlier;
 use crate::render::style::harmless;
 use crate::render::table::{Table, Tone};
-use crate::render::units::{float, seconds};
+use crate::render::units::{float, gco2e, plural, seconds};
 use crate::render::{self, Page, View};
 use crate::view::run::tone;
 use crate::which::{self, Found, Which};
@@ -41,6 +43,9 @@ struct Why {
     what: String,
     status: String,
     reason: String,
+    /// Where and when it goes, why, and the road not taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    placement: Option<PlacedStage>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
     ingredients: Vec<Part>,
@@ -102,11 +107,49 @@ impl View for Explained {
                 page.style.strong(&title),
                 harmless(&why.reason)
             ));
+            if let Some(placed) = &why.placement {
+                placement(page, placed);
+            }
             changes(page, why);
             if self.in_detail {
                 detail(page, why);
             }
         }
+    }
+}
+
+/// Where and when, why, and what else there was.
+fn placement(page: &mut Page, placed: &PlacedStage) {
+    for segment in &placed.segments {
+        page.line(format!(
+            "  {} in {} ({}) from {} to {}",
+            plural(u64::from(segment.tasks), "task"),
+            segment.pool.pool,
+            segment.pool.zone,
+            shown(segment.start),
+            shown(segment.end)
+        ));
+    }
+    page.line(format!(
+        "  why: {}; {} expected, {} at home and at once",
+        why_words(placed.why),
+        gco2e(grams(placed.expected_micrograms)),
+        gco2e(grams(placed.at_home_now_micrograms))
+    ));
+    if let Some(other) = &placed.alternative {
+        page.line(format!(
+            "  the road not taken: {} ({}) from {}: {}",
+            other.pool.pool,
+            other.pool.zone,
+            shown(other.start),
+            gco2e(grams(other.expected_micrograms))
+        ));
+    }
+    if !placed.stale_zones.is_empty() {
+        page.line(format!(
+            "  nothing new was heard of {} for longer than should be",
+            placed.stale_zones.join(", ")
+        ));
     }
 }
 
@@ -217,8 +260,9 @@ fn one(state: &State, run: &RunState, stage: StageId, index: Option<u32>) -> any
 /// The run, and the newest earlier ones of the same file.
 fn state_with_earlier(found: &Found) -> anyhow::Result<State> {
     let (id, path) = (found.row.run, &found.row.path);
-    let mut state = earlier(&found.reader, path, Some(id), EARLIER_RUNS)?;
-    if let Some(run) = found.reader.load_run(id)?.run(id) {
+    // Its own state knows the pools and grids that it was placed by.
+    let mut state = found.reader.load_run(id)?;
+    for (_, run) in earlier(&found.reader, path, Some(id), EARLIER_RUNS)?.runs() {
         state.restore(run.clone());
     }
     Ok(state)
@@ -233,6 +277,7 @@ impl Why {
             },
             status: one.status.clone(),
             reason: reason(&one.reason),
+            placement: one.placement.clone(),
             key: one.key.map(|key| key.to_hex()),
             ingredients: one.ingredients.iter().map(part).collect(),
             compared_with: one.compared_with.map(|run| run.to_string()),
@@ -265,6 +310,7 @@ impl Why {
 fn reason(reason: &Reason) -> String {
     match reason {
         Reason::WaitsForRetry(at) => format!("{reason} at {}", shown(*at)),
+        Reason::WaitsForPower { until, .. } => format!("{reason}, until {}", shown(*until)),
         other => other.to_string(),
     }
 }

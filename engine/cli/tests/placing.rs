@@ -1,0 +1,243 @@
+//! Where and when, from outside: plans over fleets, a laptop that waits for cleaner hours, budgets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::allow_attributes,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod scene;
+
+use scene::Scene;
+
+/// A stage of two hours and one of half an hour after it, by tomorrow; `{budget}` and `{place}` are put in.
+const PATIENT: &str = "\
+name: patient
+place: { deadline: 24h }
+budget: { gco2e: 5000 }
+stages:
+  search:
+    run: printf 'n\\n1\\n' > ${{ outputs.out }}
+    outputs: { out: { format: csv, schema: { n: int64 } } }
+    expect: { time: 2h, power: 1000W }
+  merge:
+    inputs: { out: search.out }
+    run: cat ${{ inputs.out }} > ${{ outputs.all }}
+    outputs: { all: { format: arrow } }
+    expect: { time: 30m, power: 100W }
+outputs: { all: merge.all }
+";
+
+const EIGHT: &str = "2023-01-09T02:00:00Z";
+
+fn world() -> Scene {
+    let scene = Scene::with(PATIENT);
+    scene.recorded_world();
+    scene
+}
+
+#[test]
+fn a_plan_over_a_fleet_says_where_when_and_what_it_saves() {
+    let scene = world();
+    let mut words = vec![
+        "plan",
+        "workflow.yaml",
+        "--grid",
+        "grid",
+        "--fleet",
+        "fleet.yaml",
+    ];
+    words.extend(["--as-of", EIGHT]);
+    let told = scene.sunward(&words).expect(0);
+    let from = told.out.find("Where and when").expect("a part of its own");
+    insta::assert_snapshot!(&told.out[from..]);
+    words.push("--json");
+    let plan = scene.sunward(&words).expect(0).json();
+    let search = &plan["placing"]["stages"][0];
+    assert_eq!(search["pools"][0], "north");
+    assert_eq!(
+        search["start"], "2023-01-09T10:00:00Z",
+        "the clean hours begin"
+    );
+    assert_eq!(search["why"], "cleanest");
+    assert!(plan["placing"]["saved_percent"].as_f64().unwrap() > 80.0);
+    assert!(
+        !scene.path().join(".sunward").exists(),
+        "a plan creates nothing"
+    );
+}
+
+#[test]
+fn a_plan_is_drawn_as_a_picture_and_as_a_page() {
+    let scene = world();
+    for (name, begins) in [("plan.svg", "<svg"), ("plan.html", "<!DOCTYPE html>")] {
+        let words = [
+            "plan",
+            "workflow.yaml",
+            "--grid",
+            "grid",
+            "--fleet",
+            "fleet.yaml",
+            "--as-of",
+            EIGHT,
+            "--picture",
+            name,
+        ];
+        scene.sunward(&words).expect(0);
+        let text = scene.text(name);
+        assert!(text.starts_with(begins), "{text}");
+        assert!(text.contains("search") && text.contains("north"));
+        assert!(
+            !text.contains("http://") || !text.contains("src="),
+            "needs nothing else"
+        );
+    }
+}
+
+#[test]
+fn a_laptop_waits_for_the_clean_hours_runs_and_tells_what_that_saved() {
+    let scene = world();
+    let words = [
+        "run",
+        "workflow.yaml",
+        "--grid",
+        "grid",
+        "--zone",
+        "DE",
+        "--as-of",
+        EIGHT,
+        "--clock-scale",
+        "36000",
+        "--json",
+    ];
+    let told = scene.sunward(&words).expect(0);
+    assert!(
+        told.err
+            .contains("search: waits until 2023-01-09T10:00:00Z"),
+        "{}",
+        told.err
+    );
+    let answer = told.json();
+    assert_eq!(answer["status"], "succeeded");
+    let ledger = &answer["ledger"];
+    let (grams, home) = (&ledger["gco2e"], &ledger["gco2e_at_home_now"]);
+    assert!(grams.as_f64().unwrap() < home.as_f64().unwrap(), "{ledger}");
+    assert_eq!(ledger["intensity_certainty"], "forecast");
+    let why = scene.sunward(&["explain", "search"]).expect(0).out;
+    assert!(
+        why.contains("in here (DE) from 2023-01-09T10:00:00Z"),
+        "{why}"
+    );
+    assert!(
+        why.contains("the road not taken: here (DE) from 2023-01-09T02:00:00Z"),
+        "{why}"
+    );
+    let status = scene.sunward(&["status", "r1", "--json"]).expect(0).json();
+    assert_eq!(
+        status["ledger"]["gco2e"], *grams,
+        "the journal tells the same"
+    );
+}
+
+#[test]
+fn now_waits_for_nothing() {
+    let scene = world();
+    let words = [
+        "run",
+        "workflow.yaml",
+        "--grid",
+        "grid",
+        "--zone",
+        "DE",
+        "--as-of",
+        EIGHT,
+        "--now",
+    ];
+    let told = scene.sunward(&words).expect(0);
+    assert!(!told.err.contains("waits until"), "{}", told.err);
+}
+
+#[test]
+fn a_plan_over_budget_is_refused_with_the_numbers_and_nothing_is_created() {
+    let scene = world();
+    scene.file("workflow.yaml", PATIENT.replace("5000", "100"));
+    let words = [
+        "run",
+        "workflow.yaml",
+        "--grid",
+        "grid",
+        "--zone",
+        "DE",
+        "--as-of",
+        EIGHT,
+    ];
+    let told = scene.sunward(&words).expect(2);
+    assert!(
+        told.err.contains("gCO2e of 100.000 gCO2e allowed"),
+        "{}",
+        told.err
+    );
+    assert!(!scene.path().join(".sunward").exists());
+}
+
+#[test]
+fn a_budget_that_is_exceeded_under_way_holds_the_run_until_it_is_larger() {
+    let scene = Scene::new();
+    let workflow = |kwh: &str| {
+        format!(
+            "name: hungry\nbudget: {{ kwh: {kwh} }}\nstages:\n  \
+             burn:\n    run: i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done\n  \
+             rest:\n    needs: [burn]\n    run: 'true'\n"
+        )
+    };
+    scene.file("workflow.yaml", workflow("0.000000001"));
+    let told = scene.run(&[]).expect(3);
+    assert_eq!(told.json()["status"], "held");
+    assert_eq!(told.json()["stages"]["rest"]["ran"], 0);
+    scene.file("workflow.yaml", workflow("1"));
+    let on = scene.run(&[]).expect(0).json();
+    assert_eq!(
+        (&on["run"], &on["status"]),
+        (&"r1".into(), &"succeeded".into())
+    );
+    assert_eq!(on["stages"]["rest"]["ran"], 1);
+}
+
+#[test]
+fn what_cannot_be_is_refused_in_words() {
+    let scene = world();
+    for (words, expected) in [
+        (
+            vec!["--grid", "nowhere", "--zone", "DE"],
+            "there is no such folder",
+        ),
+        (vec!["--grid", "grid"], "in which grid zone is this machine"),
+        (
+            vec!["--grid", "grid", "--zone", "DK"],
+            "no trace of zone DK; there are DE, NO",
+        ),
+        (vec!["--grid", "grid", "--zone", "DE"], "give --as-of"),
+        (
+            vec![
+                "--grid",
+                "grid",
+                "--zone",
+                "DE",
+                "--as-of",
+                "2031-01-01T00:00:00Z",
+            ],
+            "spans 2023-01-01T00:00:00Z to 2023-01-13T00:00:00Z",
+        ),
+        (
+            vec!["--grid", "grid", "--zone", "DE", "--as-of", "noon"],
+            "is no moment",
+        ),
+    ] {
+        let mut all = vec!["plan", "workflow.yaml"];
+        all.extend(&words);
+        let told = scene.sunward(&all).expect(2);
+        assert!(told.err.contains(expected), "{words:?}: {}", told.err);
+    }
+}
