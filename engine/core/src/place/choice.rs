@@ -260,6 +260,31 @@ pub(crate) fn placement(
     })
 }
 
+/// The road not taken of a placement that was made for a later start than it could have had: the
+/// same pool at once.
+pub(crate) fn at_once_there(
+    board: &Board,
+    ask: &Ask,
+    placement: &Placement,
+    ready_ms: u64,
+) -> Option<Alternative> {
+    let first = placement.segments.first()?;
+    let block = Block {
+        pool: first.pool,
+        start_ms: first.start.0,
+        length_ms: first.end.since_ms(first.start),
+        at_once: first.at_once,
+        micrograms: placement.expected_micrograms,
+        transfer: placement.transfer_micrograms,
+    };
+    let other = at_another_time(board, ask, &block, ready_ms)?;
+    Some(Alternative {
+        pool: other.pool,
+        start: Timestamp(other.start_ms),
+        expected_micrograms: other.micrograms,
+    })
+}
+
 /// The same pool as soon as it is ready, when that is not what was chosen.
 fn at_another_time(board: &Board, ask: &Ask, block: &Block, ready_ms: u64) -> Option<Block> {
     if block.start_ms == ready_ms {

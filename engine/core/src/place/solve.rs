@@ -89,8 +89,10 @@ fn place_unit(problem: &Problem, board: &mut Board, unit: &Unit) -> Vec<(usize, 
                 let there = single::place(problem, board, ask, *start, Some(*end));
                 if there.end().is_some_and(|at| at.0 <= *end) {
                     let home = choice::at_home(board, ask, ready_ms);
+                    let other = choice::at_once_there(board, ask, &there, ready_ms);
                     Placement {
                         at_home_now_micrograms: home,
+                        alternative: there.alternative.or(other),
                         ..there
                     }
                 } else {
