@@ -136,7 +136,7 @@ fn a_laptop_waits_for_the_clean_hours_runs_and_tells_what_that_saved() {
     );
     let status = scene.sunward(&["status", "r1", "--json"]).expect(0).json();
     assert_eq!(
-        status["ledger"]["gco2e"], *grams,
+        status["run"]["ledger"]["gco2e"], *grams,
         "the journal tells the same"
     );
 }
