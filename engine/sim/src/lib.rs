@@ -15,6 +15,7 @@
 )]
 
 pub mod at_home;
+pub mod clairvoyant;
 pub mod clear;
 pub mod contenders;
 pub mod draft;

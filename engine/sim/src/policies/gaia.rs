@@ -54,7 +54,8 @@ impl Rule for LowestWindow {
     }
 }
 
-/// Carbon-Time: the start that saves most carbon for each moment until the end.
+/// Carbon-Time: the start that saves most carbon for each moment until the end. It decides once:
+/// asked again it would put off what comes due as long as any later start is cleaner.
 #[derive(Clone, Debug, Default)]
 pub struct CarbonTime {
     queue: Queue,
@@ -63,6 +64,10 @@ pub struct CarbonTime {
 impl Rule for CarbonTime {
     fn begin(&mut self, view: &View<'_>) {
         self.queue = Queue::of(&view.problem.asks);
+    }
+
+    fn keeps(&self) -> bool {
+        true
     }
 
     fn rate(&self, view: &View<'_>, turn: Turn<'_>, spot: Spot) -> Option<Rating> {

@@ -2,7 +2,8 @@
 //! room is taken.
 //!
 //! What all rules share with ours: the same forecast, the same deadlines and capacity, and that they
-//! are asked again whenever the forecast changes, as long as a stage has not begun.
+//! are asked again whenever the forecast changes, as long as a stage has not begun; most published
+//! ones decide once, and are the better for it.
 
 use sunward_core::PoolId;
 use sunward_core::place::{Ask, Placement, Placer, Problem, Segment, Solution, Why};
@@ -52,6 +53,11 @@ pub trait Rule {
     /// How good it holds a place and time to be; `None` for out of the question.
     fn rate(&self, view: &View<'_>, turn: Turn<'_>, spot: Spot) -> Option<Rating>;
 
+    /// Whether it decides once, when a stage is asked about first, and keeps to that.
+    fn keeps(&self) -> bool {
+        false
+    }
+
     /// Several pieces of work with pauses between them, where it makes such; by start.
     fn pieces(&self, _view: &View<'_>, _turn: Turn<'_>) -> Option<Vec<Segment>> {
         None
@@ -82,7 +88,8 @@ impl<R: Rule> Placer for Ruled<R> {
                 ask,
                 ready.max(ask.ready_at).max(problem.now).0,
             );
-            let segments = self.0.pieces(&view, turn);
+            let kept = self.0.keeps().then(|| kept(&view, turn)).flatten();
+            let segments = kept.or_else(|| self.0.pieces(&view, turn));
             let segments = segments.unwrap_or_else(|| whole(&self.0, &view, turn));
             for one in &segments {
                 view.take(ask, one);
@@ -135,25 +142,41 @@ fn turn<'a>(problem: &Problem, index: usize, ask: &'a Ask, ready_ms: u64) -> Tur
     }
 }
 
+/// What was decided before, where it still holds.
+fn kept(view: &View<'_>, turn: Turn<'_>) -> Option<Vec<Segment>> {
+    let segments = &turn.ask.previous.as_ref()?.segments;
+    let holds = |one: &Segment| {
+        let spot = Spot {
+            pool: one.pool,
+            start_ms: one.start.0,
+            end_ms: one.end.0,
+        };
+        one.start.0 >= turn.ready_ms && view.room(turn.ask, spot) >= one.at_once
+    };
+    let tasks: u32 = segments.iter().map(|one| one.tasks).sum();
+    (tasks == turn.ask.tasks && segments.iter().all(holds)).then(|| segments.clone())
+}
+
 /// All in one place, without a pause: where the rule holds it best, or else as soon as there is room.
 fn whole(rule: &impl Rule, view: &View<'_>, turn: Turn<'_>) -> Vec<Segment> {
     let ask = turn.ask;
     let at_once = ask.width.min(ask.tasks).max(1);
     let starts = view.starts(turn.ready_ms, turn.latest_ms);
-    let mut rated: Vec<(Rating, u64, PoolId)> = Vec::new();
+    let mut best: Option<(Rating, u64, PoolId)> = None;
     for pool in rule.pools(view, turn) {
         for start in &starts {
-            let rating = rule.rate(view, turn, turn.spot(pool, *start));
-            rated.extend(rating.map(|rating| (rating, *start, pool)));
+            let spot = turn.spot(pool, *start);
+            let Some(rating) = rule.rate(view, turn, spot) else {
+                continue;
+            };
+            let rated = (rating, *start, pool);
+            if best.is_none_or(|best| rated < best) && view.room(ask, spot) >= at_once {
+                best = Some(rated);
+            }
         }
     }
-    rated.sort_unstable();
-    let has_room = |spot: &Spot| view.room(ask, *spot) >= at_once;
-    let spots = rated.into_iter();
-    let mut spots = spots.map(|(_, start, pool)| turn.spot(pool, start));
-    let best = spots
-        .find(has_room)
-        .or_else(|| soonest(view, turn, at_once));
+    let best = best.map(|(_, start, pool)| turn.spot(pool, start));
+    let best = best.or_else(|| soonest(view, turn, at_once));
     match best {
         Some(spot) => vec![segment(spot, ask.tasks, at_once)],
         None => crowded(view, turn),

@@ -3,6 +3,7 @@
 mod fields;
 mod jobs;
 mod trace;
+mod wfcommons;
 
 use sunward_core::{Fleet, PlanError, Timestamp};
 
@@ -11,6 +12,7 @@ use crate::submission::{Specified, Submission};
 
 pub use jobs::read_jobs;
 pub use trace::{TraceOfJobs, read_trace_of_jobs};
+pub use wfcommons::{critical_path_ms, read_wfcommons};
 
 /// Mistakes of one file that are told; more are counted.
 const TOLD: usize = 20;

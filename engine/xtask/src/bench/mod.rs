@@ -3,6 +3,7 @@
 //! Each figure is the median of several alternating runs. Nothing here passes or fails: a machine's
 //! mood must not break a build. Figures with no rival at hand are told as they are.
 
+mod carbon;
 mod dispatch;
 mod engine;
 mod figure;
@@ -28,6 +29,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("handoff", handoff::table),
     ("kernels", kernel::all),
     ("sim", sim::year),
+    ("carbon", carbon::tables),
 ];
 
 /// Runs one benchmark, or all of them, and prints a table or JSON.

@@ -1,0 +1,168 @@
+//! The tables.
+
+use sunward_core::Timestamp;
+use sunward_sim::clairvoyant::{Crowd, Job as Crowded};
+use sunward_sim::workload::{Arrival, critical_path_ms, read_wfcommons};
+use sunward_sim::{Random, RunDraft, limit};
+
+use crate::world::{BEGIN, HOUR_MS, Job, Row, Study, ZONES, arrival};
+
+type Table = fn(&Study) -> Vec<Row>;
+
+pub(crate) const ALL: [(&str, Table); 5] = [
+    ("jobs", jobs),
+    ("pausable", pausable),
+    ("crowded", crowded),
+    ("data", data),
+    ("graphs", graphs),
+];
+
+/// As many machines as anybody wants.
+const PLENTY: u32 = 1_000_000;
+
+const PLAIN: Job = Job {
+    hours: 6,
+    slack_h: 24,
+    pausable: false,
+    input_gb: 0,
+    watts: 1000,
+};
+
+/// Jobs of 1, 6 and 24 hours from every home, with a day of slack.
+fn jobs(study: &Study) -> Vec<Row> {
+    let table = |hours| free(study, &format!("{hours} h"), Job { hours, ..PLAIN });
+    [1, 6, 24].into_iter().flat_map(table).collect()
+}
+
+/// The same, but they may pause after each hour.
+fn pausable(study: &Study) -> Vec<Row> {
+    let table = |hours| {
+        let job = Job {
+            hours,
+            pausable: true,
+            ..PLAIN
+        };
+        free(study, &format!("{hours} h, pausable"), job)
+    };
+    [6, 24].into_iter().flat_map(table).collect()
+}
+
+/// 100 GB to be moved at 0.01 kWh/GB.
+fn data(study: &Study) -> Vec<Row> {
+    let job = Job {
+        input_gb: 100,
+        watts: 700,
+        ..PLAIN
+    };
+    free(study, "6 h, 100 GB", job)
+}
+
+/// Every home equally, as many machines as wanted.
+fn free(study: &Study, name: &str, job: Job) -> Vec<Row> {
+    let moments = study.moments(None, job.hours + job.slack_h);
+    let arrivals = moments
+        .iter()
+        .flat_map(|at| ZONES.map(|home| arrival(*at, home, job)));
+    let setup = study.setup(arrivals.collect(), PLENTY);
+    let bound = limit(&setup, HOUR_MS);
+    study.rows(name, &setup, Some(&bound), &[])
+}
+
+/// Four days in each of four seasons, one job of six hours an hour; each region has 4, 2 and 1 devices.
+fn crowded(study: &Study) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (devices, load) in [(4, 15), (2, 30), (1, 60)] {
+        let mut random = Random::of(11, &[]);
+        let seasons = [18, 109, 200, 292].map(|day| BEGIN.after_ms(day * 24 * HOUR_MS));
+        let hour = |season: Timestamp| (0..96).map(move |hour| season.after_ms(hour * HOUR_MS));
+        let moments: Vec<Timestamp> = seasons.into_iter().flat_map(hour).collect();
+        let arrivals: Vec<Arrival> = moments
+            .iter()
+            .map(|at| {
+                let home = usize::try_from(random.between(0, 9)).expect("ten zones");
+                arrival(*at, ZONES[home], PLAIN)
+            })
+            .collect();
+        let setup = study.setup(arrivals, devices);
+        let jobs = moments.iter().map(|at| Crowded {
+            arrival_h: (at.0 - BEGIN.0) / HOUR_MS,
+            hours: PLAIN.hours,
+            slack_h: PLAIN.slack_h,
+            watts: PLAIN.watts,
+        });
+        let bound = Crowd::new(&setup, BEGIN, devices).bound(jobs.collect());
+        let name = format!("6 h, fleet load {load} %");
+        rows.extend(study.rows(&name, &setup, Some(&bound), &[]));
+    }
+    rows
+}
+
+/// Recorded workflows, their minutes taken for hours, from every home in turn; anywhere, and at home
+/// only; and ours once more with no more time than PCAPS took for each.
+fn graphs(study: &Study) -> Vec<Row> {
+    let drafts = instances(study);
+    let mut rows = Vec::new();
+    for tenths in [12, 20, 40] {
+        let factor = format!("{}.{}", tenths / 10, tenths % 10);
+        for at_home in [false, true] {
+            let arrivals = executed(study, &drafts, tenths, at_home);
+            let setup = study.setup(arrivals.clone(), PLENTY);
+            let bound = limit(&setup, HOUR_MS);
+            let place = if at_home { ", at home only" } else { "" };
+            let name = format!("graphs, deadline {factor}{place}");
+            rows.extend(study.rows(&name, &setup, Some(&bound), &[]));
+            let name = format!("graphs, as soon as PCAPS at {factor}{place}");
+            rows.extend(as_soon_as_pcaps(study, &name, arrivals));
+        }
+    }
+    rows
+}
+
+/// PCAPS's row, and ours with a deadline for each run that is what PCAPS took for it.
+fn as_soon_as_pcaps(study: &Study, name: &str, mut arrivals: Vec<Arrival>) -> Vec<Row> {
+    let setup = study.setup(arrivals.clone(), PLENTY);
+    let mut rows = study.rows(name, &setup, None, &["pcaps"]);
+    for arrival in &mut arrivals {
+        let alone = study.setup(vec![arrival.clone()], PLENTY);
+        arrival.draft.deadline_ms = Some(study.makespan_ms(&alone, "pcaps"));
+    }
+    let setup = study.setup(arrivals, PLENTY);
+    let ours = study.rows(name, &setup, None, &["sunward"]);
+    rows.extend(ours.into_iter().filter(|row| row.policy.name == "sunward"));
+    rows
+}
+
+fn instances(study: &Study) -> Vec<RunDraft> {
+    let mut files: Vec<_> = std::fs::read_dir(study.data.join("workflows/wfcommons"))
+        .expect("recorded workflows")
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        .collect();
+    files.sort();
+    let mut drafts = Vec::new();
+    for file in &files {
+        let text = std::fs::read_to_string(file).expect("a readable file");
+        drafts.push(read_wfcommons(&text, 60).unwrap_or_else(|error| panic!("{error}")));
+    }
+    drafts
+}
+
+/// Each workflow every two months, homes in turn, with a deadline in tenths of its critical path.
+fn executed(study: &Study, drafts: &[RunDraft], tenths: u64, at_home: bool) -> Vec<Arrival> {
+    let mut arrivals = Vec::new();
+    for (number, draft) in drafts.iter().enumerate() {
+        for (turn, at) in study.moments(Some(24 * 61), 24 * 30).iter().enumerate() {
+            let home = ZONES[(number + turn) % ZONES.len()].to_owned();
+            let mut draft = draft.clone();
+            draft.deadline_ms = Some(critical_path_ms(&draft) * tenths / 10);
+            if at_home {
+                draft.allowed = vec![home.clone()];
+            }
+            draft.home = Some(home);
+            let at = at.after_ms(u64::try_from(number).unwrap_or(0) * 5 * HOUR_MS);
+            arrivals.push(Arrival { at, draft });
+        }
+    }
+    arrivals.sort_by_key(|one| one.at);
+    arrivals
+}

@@ -1,0 +1,341 @@
+//! WfCommons instances (JSON, format 1.5): real executed workflows as runs, a stage for each task.
+//!
+//! What is executed is `workflow.execution.tasks`: `id` and `runtimeInSeconds`; who waits for whom,
+//! and which files are read, is `workflow.specification`: `tasks` with `id`, `parents`, `inputFiles`
+//! and `outputFiles`, and `files` with `id` and `sizeInBytes`. Instances say nothing about devices:
+//! tasks above the 90th percentile of run time stand for GPU stages of 350 W that take a tenth of
+//! the time; the others draw 10 W a core.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::Mistakes;
+use crate::draft::{RunDraft, StageDraft};
+
+/// Power of a device, in milliwatts.
+const GPU_MILLIWATTS: u64 = 350_000;
+
+/// Power of a core, in milliwatts.
+const CORE_MILLIWATTS: u64 = 10_000;
+
+/// A device does a task in one part of so many of the time.
+const GPU_SPEEDUP: u64 = 10;
+
+/// No task takes longer: ten years.
+const MOST_SECONDS: f64 = 3.2e8;
+
+/// A task as the two halves of an instance tell it.
+#[derive(Default)]
+struct Told {
+    run_ms: u64,
+    cores: u32,
+    parents: Vec<String>,
+    reads: Vec<String>,
+    gives: Vec<String>,
+}
+
+/// Reads an instance. Every run time is multiplied by `stretch`: instances take minutes, grids change
+/// by the hour. Home and deadline are the caller's to set.
+///
+/// # Errors
+/// All that is wrong with it, with the place of each.
+pub fn read_wfcommons(text: &str, stretch: u32) -> Result<RunDraft, Mistakes> {
+    let value: Value = serde_json::from_str(text).map_err(|error| {
+        Mistakes(vec![format!(
+            "no JSON: {error}; expected a WfCommons instance"
+        )])
+    })?;
+    let mut mistakes = Vec::new();
+    let version = value.get("schemaVersion").and_then(Value::as_str);
+    if version != Some("1.5") {
+        let found = version.map_or_else(|| "none".to_owned(), |version| format!("'{version}'"));
+        mistakes.push(format!(
+            "schemaVersion: expected \"1.5\", found {found}; convert it with wfcommons first"
+        ));
+    }
+    let tasks = tasks(&value, stretch, &mut mistakes);
+    let sizes = sizes(&value, &mut mistakes);
+    let order = order(&tasks, &mut mistakes);
+    Mistakes::check(mistakes)?;
+    let name = value.get("name").and_then(Value::as_str);
+    Ok(RunDraft {
+        name: name.unwrap_or("workflow").to_owned(),
+        stages: stages(&tasks, &sizes, &order),
+        ..RunDraft::default()
+    })
+}
+
+/// The longest path through a run's stages, in milliseconds.
+#[must_use]
+pub fn critical_path_ms(draft: &RunDraft) -> u64 {
+    let mut ends: BTreeMap<&str, u64> = BTreeMap::new();
+    for stage in &draft.stages {
+        let before = stage.reads.iter().filter_map(|one| ends.get(one.as_str()));
+        let end = before.max().copied().unwrap_or(0) + stage.task_ms;
+        ends.insert(&stage.name, end);
+    }
+    ends.into_values().max().unwrap_or(0)
+}
+
+fn list<'a>(value: &'a Value, path: &str, mistakes: &mut Vec<String>) -> &'a [Value] {
+    let pointer = format!("/{}", path.replace('.', "/"));
+    let found = value.pointer(&pointer).and_then(Value::as_array);
+    if found.is_none() {
+        mistakes.push(format!("{path}: expected a list; is this WfFormat 1.5?"));
+    }
+    found.map_or(&[], Vec::as_slice)
+}
+
+fn words(value: &Value, key: &str) -> Vec<String> {
+    let list = value.get(key).and_then(Value::as_array);
+    let words = list.into_iter().flatten().filter_map(Value::as_str);
+    words.map(str::to_owned).collect()
+}
+
+fn id(value: &Value, place: &str, mistakes: &mut Vec<String>) -> Option<String> {
+    let id = value.get("id").and_then(Value::as_str);
+    if id.is_none() {
+        mistakes.push(format!("{place}.id: expected text"));
+    }
+    id.map(str::to_owned)
+}
+
+fn tasks(value: &Value, stretch: u32, mistakes: &mut Vec<String>) -> BTreeMap<String, Told> {
+    let mut tasks: BTreeMap<String, Told> = BTreeMap::new();
+    let path = "workflow.specification.tasks";
+    for (at, task) in list(value, path, mistakes).iter().enumerate() {
+        let Some(id) = id(task, &format!("{path}[{at}]"), mistakes) else {
+            continue;
+        };
+        let told = Told {
+            parents: words(task, "parents"),
+            reads: words(task, "inputFiles"),
+            gives: words(task, "outputFiles"),
+            ..Told::default()
+        };
+        if tasks.insert(id.clone(), told).is_some() {
+            mistakes.push(format!("{path}[{at}]: there is another task '{id}'"));
+        }
+    }
+    let path = "workflow.execution.tasks";
+    let mut timed = BTreeSet::new();
+    for (at, task) in list(value, path, mistakes).iter().enumerate() {
+        let place = format!("{path}[{at}]");
+        let Some(id) = id(task, &place, mistakes) else {
+            continue;
+        };
+        let seconds = task.get("runtimeInSeconds").and_then(Value::as_f64);
+        let Some(seconds) = seconds.filter(|one| (0.0..=MOST_SECONDS).contains(one)) else {
+            mistakes.push(format!(
+                "{place}.runtimeInSeconds: expected a number of seconds, 0 or more"
+            ));
+            continue;
+        };
+        let Some(told) = tasks.get_mut(&id) else {
+            mistakes.push(format!("{place}: '{id}' is not in the specification"));
+            continue;
+        };
+        let milliseconds = format!("{:.0}", seconds * 1000.0 * f64::from(stretch));
+        told.run_ms = milliseconds.parse::<u64>().unwrap_or(0).max(1);
+        let cores = task.get("coreCount").and_then(Value::as_f64).unwrap_or(1.0);
+        let whole = format!("{:.0}", cores.ceil());
+        told.cores = whole.parse::<u32>().unwrap_or(1).max(1);
+        timed.insert(id);
+    }
+    for id in tasks.keys().filter(|id| !timed.contains(*id)) {
+        mistakes.push(format!("task '{id}' was specified and never executed"));
+    }
+    tasks
+}
+
+fn sizes(value: &Value, mistakes: &mut Vec<String>) -> BTreeMap<String, u64> {
+    let path = "workflow.specification.files";
+    let mut sizes = BTreeMap::new();
+    for (at, file) in list(value, path, mistakes).iter().enumerate() {
+        let place = format!("{path}[{at}]");
+        let size = file.get("sizeInBytes").and_then(Value::as_u64);
+        if size.is_none() {
+            mistakes.push(format!("{place}.sizeInBytes: expected a whole number"));
+        }
+        if let Some((id, size)) = id(file, &place, mistakes).zip(size) {
+            sizes.insert(id, size);
+        }
+    }
+    sizes
+}
+
+/// Tasks, each after its parents; mistakes where a parent is unknown or they wait for one another.
+fn order(tasks: &BTreeMap<String, Told>, mistakes: &mut Vec<String>) -> Vec<String> {
+    for (id, told) in tasks {
+        let unknown = told.parents.iter().filter(|one| !tasks.contains_key(*one));
+        mistakes.extend(unknown.map(|one| format!("task '{id}' waits for '{one}', which is none")));
+    }
+    let mut waiting: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut behind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (id, told) in tasks {
+        let parents: BTreeSet<&String> = told.parents.iter().collect();
+        let known = parents.into_iter().filter(|one| tasks.contains_key(*one));
+        let mut count = 0;
+        for parent in known {
+            behind.entry(parent).or_default().push(id);
+            count += 1;
+        }
+        waiting.insert(id, count);
+    }
+    let free = waiting.iter().filter(|(_, count)| **count == 0);
+    let mut ready: BTreeSet<&str> = free.map(|(id, _)| *id).collect();
+    let mut order = Vec::with_capacity(tasks.len());
+    while let Some(id) = ready.pop_first() {
+        order.push(id.to_owned());
+        for next in behind.get(id).into_iter().flatten() {
+            let count = waiting.entry(next).or_default();
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                ready.insert(next);
+            }
+        }
+    }
+    if order.len() < tasks.len() {
+        mistakes.push(format!(
+            "{} tasks wait for one another in a circle",
+            tasks.len() - order.len()
+        ));
+    }
+    order
+}
+
+fn stages(
+    tasks: &BTreeMap<String, Told>,
+    sizes: &BTreeMap<String, u64>,
+    order: &[String],
+) -> Vec<StageDraft> {
+    let mut times: Vec<u64> = tasks.values().map(|told| told.run_ms).collect();
+    times.sort_unstable();
+    let ninetieth = times.get((times.len() * 9 / 10).min(times.len().saturating_sub(1)));
+    let ninetieth = ninetieth.copied().unwrap_or(0);
+    let given: BTreeSet<&String> = tasks.values().flat_map(|told| &told.gives).collect();
+    let bytes = |file: &String| sizes.get(file).copied().unwrap_or(0);
+    let numbers: BTreeMap<&String, usize> = order.iter().zip(0..).collect();
+    // Names of tasks need not be names of stages.
+    let name = |id: &String| format!("task-{}", numbers.get(id).copied().unwrap_or(0));
+    let stage = |id: &String| {
+        let told = tasks.get(id)?;
+        let is_gpu = told.run_ms > ninetieth;
+        let outside = told.reads.iter().filter(|file| !given.contains(file));
+        Some(StageDraft {
+            name: name(id),
+            tasks: 1,
+            task_ms: if is_gpu {
+                (told.run_ms / GPU_SPEEDUP).max(1)
+            } else {
+                told.run_ms
+            },
+            milliwatts: if is_gpu {
+                GPU_MILLIWATTS
+            } else {
+                CORE_MILLIWATTS * u64::from(told.cores)
+            },
+            gpus: u32::from(is_gpu),
+            cpus: told.cores,
+            input_bytes: outside.map(bytes).sum(),
+            output_bytes: told.gives.iter().map(bytes).sum(),
+            reads: told.parents.iter().map(name).collect(),
+            ..StageDraft::default()
+        })
+    };
+    order.iter().filter_map(stage).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{critical_path_ms, read_wfcommons};
+
+    const SMALL: &str = r#"{ "name": "small", "schemaVersion": "1.5", "workflow": {
+        "specification": {
+            "tasks": [
+                { "id": "join", "parents": ["left", "right"], "inputFiles": ["l"], "outputFiles": [] },
+                { "id": "left", "parents": [], "inputFiles": ["in"], "outputFiles": ["l"] },
+                { "id": "right", "parents": [], "inputFiles": [], "outputFiles": [] }
+            ],
+            "files": [{ "id": "in", "sizeInBytes": 1000 }, { "id": "l", "sizeInBytes": 70 }]
+        },
+        "execution": { "tasks": [
+            { "id": "left", "runtimeInSeconds": 2.5, "coreCount": 2 },
+            { "id": "right", "runtimeInSeconds": 4 },
+            { "id": "join", "runtimeInSeconds": 1 }
+        ] } } }"#;
+
+    #[test]
+    fn tasks_are_stages_after_their_parents_with_the_bytes_they_read() {
+        let draft = read_wfcommons(SMALL, 60).unwrap();
+        let told: Vec<_> = draft
+            .stages
+            .iter()
+            .map(|one| {
+                (
+                    one.task_ms,
+                    one.milliwatts,
+                    one.input_bytes,
+                    one.reads.len(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (150_000, 20_000, 1000, 0),
+                (240_000, 10_000, 0, 0),
+                (60_000, 10_000, 0, 2)
+            ]
+        );
+        assert_eq!(draft.stages[0].output_bytes, 70);
+        assert_eq!(critical_path_ms(&draft), 300_000);
+        draft.spec().expect("a sound plan");
+    }
+
+    #[test]
+    fn the_longest_tenth_runs_on_devices() {
+        let task = |at: u32| format!(r#"{{ "id": "t{at}", "parents": [] }}"#);
+        let time = |at: u32| format!(r#"{{ "id": "t{at}", "runtimeInSeconds": {} }}"#, at + 1);
+        let all = |one: &dyn Fn(u32) -> String| (0..20).map(one).collect::<Vec<_>>().join(",");
+        let text = format!(
+            r#"{{ "schemaVersion": "1.5", "workflow": {{
+                "specification": {{ "tasks": [{}], "files": [] }},
+                "execution": {{ "tasks": [{}] }} }} }}"#,
+            all(&task),
+            all(&time)
+        );
+        let draft = read_wfcommons(&text, 1).unwrap();
+        let gpus = draft.stages.iter().filter(|one| one.gpus == 1);
+        let times: Vec<_> = gpus.map(|one| (one.task_ms, one.milliwatts)).collect();
+        assert_eq!(times, [(2000, 350_000)], "the twentieth of twenty seconds");
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let text = SMALL
+            .replace("\"1.5\"", "\"1.4\"")
+            .replace("\"left\", \"right\"", "\"left\", \"rihgt\"")
+            .replace("2.5", "-2.5")
+            .replace("70", "\"70\"");
+        let mistakes = read_wfcommons(&text, 1).unwrap_err();
+        insta::assert_snapshot!(mistakes, @r#"
+        schemaVersion: expected "1.5", found '1.4'; convert it with wfcommons first
+        workflow.execution.tasks[0].runtimeInSeconds: expected a number of seconds, 0 or more
+        task 'left' was specified and never executed
+        workflow.specification.files[1].sizeInBytes: expected a whole number
+        task 'join' waits for 'rihgt', which is none
+        "#);
+    }
+
+    #[test]
+    fn a_circle_is_no_workflow() {
+        let text = SMALL.replace(
+            "\"id\": \"left\", \"parents\": []",
+            "\"id\": \"left\", \"parents\": [\"join\"]",
+        );
+        let mistakes = read_wfcommons(&text, 1).unwrap_err().to_string();
+        assert_eq!(mistakes, "2 tasks wait for one another in a circle");
+    }
+}

@@ -1,0 +1,110 @@
+//! What placement saves on recorded grids, policy by policy, beside a clairvoyant.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use super::figure::Figure;
+use crate::shell;
+
+/// One policy in one table.
+#[derive(Deserialize)]
+struct Row {
+    table: String,
+    bound: Option<String>,
+    bound_saved_percent: Option<f64>,
+    runs: u64,
+    name: String,
+    gco2e: f64,
+    saved_percent: f64,
+    achievable_share: Option<f64>,
+    delay_mean_h: Option<f64>,
+    makespan_mean_h: Option<f64>,
+    deadlines_missed: u64,
+}
+
+/// Which share of the achievable each table asks for, in percent.
+const GOALS: [(&str, &str); 5] = [
+    ("1 h", ">= 97"),
+    ("6 h", ">= 97"),
+    ("24 h", ">= 95.5"),
+    ("24 h, pausable", ">= 95"),
+    ("6 h, 100 GB", ">= 92"),
+];
+
+/// Prints the tables; the figures are ours beside the best of the others.
+pub(crate) fn tables() -> Result<Vec<Figure>> {
+    let args = ["run", "--release", "--quiet", "--package", "sunward-sim"];
+    let output = Command::new("cargo")
+        .args(args)
+        .args(["--example", "carbon"])
+        .current_dir(shell::root())
+        .output()
+        .context("cannot start cargo")?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        bail!("the tables ended with {}: {told}", output.status);
+    }
+    let rows: Vec<Row> = serde_json::from_slice(&output.stdout).context("what the tables tell")?;
+    if rows.is_empty() {
+        shell::say(told.trim());
+    }
+    let mut figures = Vec::new();
+    for table in rows.chunk_by(|one, next| one.table == next.table) {
+        print(table);
+        figures.extend(figure(table));
+    }
+    Ok(figures)
+}
+
+fn print(table: &[Row]) {
+    let Some(first) = table.first() else { return };
+    let bound = first.bound.as_deref().unwrap_or("no bound");
+    let saved = first.bound_saved_percent.unwrap_or_default();
+    shell::say(&format!(
+        "\n{}: {} runs; {bound} saves {saved:.2} %\n{:<28} {:>8} {:>8} {:>12} {:>8} {:>10} {:>7}",
+        first.table,
+        first.runs,
+        "policy",
+        "saved %",
+        "share %",
+        "gCO2e",
+        "delay h",
+        "makespan h",
+        "missed"
+    ));
+    for row in table {
+        shell::say(&format!(
+            "{:<28} {:>8.2} {:>8.2} {:>12.0} {:>8.2} {:>10.2} {:>7}",
+            row.name,
+            row.saved_percent,
+            row.achievable_share.unwrap_or_default() * 100.0,
+            row.gco2e,
+            row.delay_mean_h.unwrap_or_default(),
+            row.makespan_mean_h.unwrap_or_default(),
+            row.deadlines_missed
+        ));
+    }
+}
+
+/// Our share of the achievable, beside the best of the others; where there is no bound, what is saved.
+fn figure(table: &[Row]) -> Option<Figure> {
+    let share = |row: &Row| {
+        row.achievable_share
+            .map_or(row.saved_percent, |share| share * 100.0)
+    };
+    let ours = table.iter().find(|row| row.name == "sunward")?;
+    let others = table.iter().filter(|row| row.name != "sunward");
+    let best = others.max_by(|one, other| share(one).total_cmp(&share(other)));
+    let goal = GOALS.iter().find(|(name, _)| *name == ours.table);
+    let crowded = ours.table.contains("load");
+    let goal = goal.map_or(if crowded { ">= 92" } else { "ahead" }, |(_, goal)| *goal);
+    Some(Figure::rate(
+        &ours.table,
+        "%",
+        share(ours),
+        best.map(|row| (row.name.as_str(), share(row))),
+        goal,
+    ))
+}
