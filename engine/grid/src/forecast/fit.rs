@@ -139,38 +139,29 @@ fn dot(a: &Coefficients, b: &Coefficients) -> f64 {
 /// Solves a symmetric positive definite system by Cholesky's decomposition.
 fn solve(mut a: [[f64; LAGS]; LAGS], mut b: [f64; LAGS]) -> Option<[f64; LAGS]> {
     for column in 0..LAGS {
-        let mut pivot = a[column][column];
-        for k in 0..column {
-            pivot -= a[column][k] * a[column][k];
-        }
+        let pivot = a[column][column] - product(&a[column][..column], &a[column][..column]);
         if pivot.is_nan() || pivot <= 0.0 {
             return None;
         }
         let root = pivot.sqrt();
         a[column][column] = root;
         for row in column + 1..LAGS {
-            let mut value = a[row][column];
-            for k in 0..column {
-                value -= a[row][k] * a[column][k];
-            }
-            a[row][column] = value / root;
+            let known = product(&a[row][..column], &a[column][..column]);
+            a[row][column] = (a[row][column] - known) / root;
         }
     }
     for row in 0..LAGS {
-        let mut value = b[row];
-        for k in 0..row {
-            value -= a[row][k] * b[k];
-        }
-        b[row] = value / a[row][row];
+        b[row] = (b[row] - product(&a[row][..row], &b[..row])) / a[row][row];
     }
     for row in (0..LAGS).rev() {
-        let mut value = b[row];
-        for k in row + 1..LAGS {
-            value -= a[k][row] * b[k];
-        }
-        b[row] = value / a[row][row];
+        let known: f64 = (row + 1..LAGS).map(|below| a[below][row] * b[below]).sum();
+        b[row] = (b[row] - known) / a[row][row];
     }
     Some(b)
+}
+
+fn product(one: &[f64], other: &[f64]) -> f64 {
+    one.iter().zip(other).map(|(a, b)| a * b).sum()
 }
 
 /// The nearest whole number; what is none is 0.

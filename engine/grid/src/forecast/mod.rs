@@ -57,8 +57,11 @@ pub struct Expected {
 /// Makes forecasts; it keeps what it fitted, by zone and week.
 #[derive(Clone, Debug, Default)]
 pub struct Forecaster {
-    models: Arc<Mutex<BTreeMap<(String, usize), Arc<Model>>>>,
+    models: Arc<Mutex<Models>>,
 }
+
+/// What was fitted, by zone and week.
+type Models = BTreeMap<(String, usize), Arc<Model>>;
 
 impl Forecaster {
     /// So many steps ahead of the `known` first steps of a trace; `None` when less than a day is known.
@@ -104,7 +107,7 @@ impl Forecaster {
 
     fn model(&self, trace: &Trace, week: usize, until: usize) -> Option<Arc<Model>> {
         let key = (trace.zone.clone(), week);
-        let kept = |models: &BTreeMap<_, Arc<Model>>| models.get(&key).map(Arc::clone);
+        let kept = |models: &Models| models.get(&key).map(Arc::clone);
         let lock = || self.models.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(model) = kept(&lock()) {
             return Some(model);
@@ -239,7 +242,7 @@ mod tests {
             let forecaster = Forecaster::default();
             let fresh = forecaster.expect(&trace(swinging()), known, 60);
             prop_assert_eq!(&fresh, &Forecaster::default().expect(&trace(spoiled), known, 60));
-            forecaster.expect(&trace(swinging()), known / 2, 5);
+            drop(forecaster.expect(&trace(swinging()), known / 2, 5));
             prop_assert_eq!(fresh, forecaster.expect(&trace(swinging()), known, 60));
         }
     }
