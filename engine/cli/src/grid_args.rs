@@ -29,7 +29,7 @@ const AHEAD_LIMIT_MS: u64 = 14 * 24 * 3_600_000;
 /// Where signals come from.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct GridArgs {
-    /// Grids: a folder of recorded ones, <zone>.csv each [default: `grid` of the user's settings]
+    /// Grids: a folder of recorded ones, ZONE.csv each [default: `grid` of the user's settings]
     #[arg(long, value_name = "DIR")]
     pub(crate) grid: Option<String>,
     /// The zone this machine is in, as Electricity Maps names it: DE [default: `zone` of the settings]

@@ -34,7 +34,7 @@ pub(crate) struct Simulate {
     workflows: Vec<PathBuf>,
     #[command(flatten)]
     params: ParamArgs,
-    /// A folder with a trace <ZONE>.csv for each zone of the fleet
+    /// A folder with a trace ZONE.csv for each zone of the fleet
     #[arg(long, value_name = "DIR")]
     grid: PathBuf,
     /// The pools: a list, as YAML or JSON
