@@ -32,7 +32,7 @@ pub struct Known {
     pub marginal_mg_per_kwh: Option<u32>,
     /// How sure.
     pub certainty: Certainty,
-    /// Which of [`Intensities::sources`] said so.
+    /// Who said so, by number: see [`Intensities::source`].
     pub source: u16,
 }
 
