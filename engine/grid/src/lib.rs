@@ -17,9 +17,10 @@
 pub mod almanac;
 pub mod calendar;
 pub mod forecast;
+pub mod provider;
 pub mod trace;
 
 pub use almanac::{Almanac, Foresight};
 pub use calendar::{Calendar, Opened, knows_timezone, pool_of};
 pub use forecast::{Expected, Forecaster, How};
-pub use trace::{Grid, Step, Trace, TraceError, read_trace};
+pub use trace::{Grid, Step, Trace, TraceError, merge_trace, read_trace};

@@ -1,16 +1,19 @@
 //! Recorded grids: a folder of `<zone>.csv` files, each an unbroken series of hours (or finer).
 
 mod read;
+mod write;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use sunward_core::Timestamp;
 
 pub use read::read_trace;
+pub use write::merge_trace;
 
 /// One step of a trace.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// Average carbon intensity in mgCO2e/kWh.
     pub average_mg_per_kwh: u32,
@@ -88,6 +91,14 @@ pub enum TraceError {
         /// Zones that there are.
         known: Vec<String>,
     },
+}
+
+/// A moment as traces write it: `2023-03-01T05:00:00Z`.
+pub(crate) fn moment_shown(at: Timestamp) -> String {
+    i64::try_from(at.0)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .map_or_else(|| format!("{} ms", at.0), |at| format!("{at:.0}"))
 }
 
 /// The traces of a folder.

@@ -18,8 +18,12 @@ const HOUR_MS: u64 = 3_600_000;
 /// Mistakes of one file that are told.
 const TOLD: usize = 10;
 
-const TIME: &str = "timestamp_utc";
-const AVERAGE: &str = "carbon_intensity_gco2e_per_kwh";
+pub(super) const TIME: &str = "timestamp_utc";
+pub(super) const AVERAGE: &str = "carbon_intensity_gco2e_per_kwh";
+pub(super) const MARGINAL: &str = "marginal_gco2_per_kwh";
+pub(super) const RENEWABLE: &str = "renewable_share";
+pub(super) const PRICE: &str = "price_eur_per_mwh";
+pub(super) const ESTIMATED: &str = "estimated";
 
 /// Where each column is.
 struct Columns {
@@ -77,10 +81,10 @@ fn columns(reader: &mut csv::Reader<&[u8]>) -> Result<Columns, String> {
     Ok(Columns {
         time: needed(TIME)?,
         average: needed(AVERAGE)?,
-        marginal: find("marginal_gco2_per_kwh"),
-        renewable: find("renewable_share"),
-        price: find("price_eur_per_mwh"),
-        estimated: find("estimated"),
+        marginal: find(MARGINAL),
+        renewable: find(RENEWABLE),
+        price: find(PRICE),
+        estimated: find(ESTIMATED),
     })
 }
 
@@ -207,7 +211,7 @@ impl Rows {
     }
 }
 
-fn moment(text: &str) -> Option<Timestamp> {
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
     let instant: Instant = text.parse().ok()?;
     u64::try_from(instant.as_millisecond()).ok().map(Timestamp)
 }

@@ -1,0 +1,227 @@
+//! How providers are reached: keys and addresses, read once from the environment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::client::Client;
+use super::secret::Secret;
+use super::{GridSignal, SignalError};
+use super::{carbon_aware, eia, electricity_maps, entsoe, uk, watttime};
+
+/// A provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Provider {
+    /// Electricity Maps, API version 3.
+    ElectricityMaps,
+    /// WattTime, API version 3: of the margin.
+    WattTime,
+    /// The Carbon Intensity API of Great Britain.
+    Uk,
+    /// A Carbon Aware SDK WebAPI of one's own.
+    CarbonAwareSdk,
+    /// The ENTSO-E Transparency Platform: generation by type, times factors.
+    EntsoE,
+    /// The United States' EIA, version 2: generation by fuel, times factors.
+    Eia,
+}
+
+impl Provider {
+    /// All that there are.
+    pub const ALL: [Self; 6] = [
+        Self::ElectricityMaps,
+        Self::WattTime,
+        Self::Uk,
+        Self::CarbonAwareSdk,
+        Self::EntsoE,
+        Self::Eia,
+    ];
+
+    /// The word that names it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ElectricityMaps => "electricity-maps",
+            Self::WattTime => "watttime",
+            Self::Uk => "uk",
+            Self::CarbonAwareSdk => "carbon-aware-sdk",
+            Self::EntsoE => "entsoe",
+            Self::Eia => "eia",
+        }
+    }
+
+    /// The provider that a word names.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.word() == word)
+    }
+
+    /// What the environment calls one thing of it: `SUNWARD_UK_URL`.
+    #[must_use]
+    pub fn variable(self, what: &str) -> String {
+        let word = self.word().to_uppercase().replace('-', "_");
+        format!("SUNWARD_{word}_{what}")
+    }
+
+    /// Where it is, unless the environment says otherwise; a Carbon Aware SDK is hosted by oneself.
+    const fn home(self) -> Option<&'static str> {
+        match self {
+            Self::ElectricityMaps => Some("https://api.electricitymaps.com"),
+            Self::WattTime => Some("https://api.watttime.org"),
+            Self::Uk => Some("https://api.carbonintensity.org.uk"),
+            Self::CarbonAwareSdk => None,
+            Self::EntsoE => Some("https://web-api.tp.entsoe.eu"),
+            Self::Eia => Some("https://api.eia.gov"),
+        }
+    }
+}
+
+/// Keys and addresses of providers.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    keys: BTreeMap<Provider, Secret>,
+    addresses: BTreeMap<Provider, String>,
+}
+
+impl Access {
+    /// Reads `SUNWARD_<PROVIDER>_KEY`, or the file that `SUNWARD_<PROVIDER>_KEY_FILE` names, and
+    /// `SUNWARD_<PROVIDER>_URL`. `WattTime`'s key is `user:password`.
+    ///
+    /// # Errors
+    /// When a key's file cannot be read.
+    pub fn of_environment() -> Result<Self, SignalError> {
+        Self::read(|name| std::env::var(name).ok())
+    }
+
+    /// The same from what `variable` says.
+    ///
+    /// # Errors
+    /// When a key's file cannot be read.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SignalError> {
+        let given = |name: &str| {
+            let value = variable(name)?;
+            let value = value.trim();
+            (!value.is_empty()).then(|| value.to_owned())
+        };
+        let mut access = Self::default();
+        for provider in Provider::ALL {
+            let file = provider.variable("KEY_FILE");
+            let key = match (given(&provider.variable("KEY")), given(&file)) {
+                (Some(key), _) => Some(key),
+                (None, Some(path)) => Some(read_key(&file, &path)?),
+                (None, None) => None,
+            };
+            if let Some(key) = key {
+                access.keys.insert(provider, Secret::new(key));
+            }
+            if let Some(address) = given(&provider.variable("URL")) {
+                access.addresses.insert(provider, address);
+            }
+        }
+        Ok(access)
+    }
+
+    /// The same, with an address for a provider that has been given none.
+    #[must_use]
+    pub fn or_at(mut self, provider: Provider, address: &str) -> Self {
+        self.addresses
+            .entry(provider)
+            .or_insert_with(|| address.to_owned());
+        self
+    }
+
+    /// Where a provider is asked.
+    ///
+    /// # Errors
+    /// When it has no address of its own and none was given.
+    pub fn address(&self, provider: Provider) -> Result<&str, SignalError> {
+        self.addresses
+            .get(&provider)
+            .map(String::as_str)
+            .or(provider.home())
+            .ok_or_else(|| SignalError::Access {
+                variable: provider.variable("URL"),
+                what: "is not set, and this provider is hosted by oneself; give its address, as http://localhost:5073"
+                    .to_owned(),
+            })
+    }
+
+    fn key(&self, provider: Provider) -> Result<Secret, SignalError> {
+        self.keys
+            .get(&provider)
+            .cloned()
+            .ok_or_else(|| SignalError::NoKey {
+                variable: provider.variable("KEY"),
+            })
+    }
+
+    /// The provider itself, asked through this client.
+    ///
+    /// # Errors
+    /// When its key or address is missing or cannot be used.
+    pub fn signal(
+        &self,
+        provider: Provider,
+        client: &Arc<Client>,
+    ) -> Result<Box<dyn GridSignal>, SignalError> {
+        let site = client.site(self.address(provider)?, &provider.variable("URL"))?;
+        Ok(match provider {
+            Provider::ElectricityMaps => Box::new(electricity_maps::ElectricityMaps::new(
+                site,
+                self.key(provider)?,
+            )),
+            Provider::WattTime => Box::new(watttime::WattTime::new(site, self.key(provider)?)),
+            Provider::Uk => Box::new(uk::Uk::new(site)),
+            Provider::CarbonAwareSdk => Box::new(carbon_aware::CarbonAware::new(site)),
+            Provider::EntsoE => Box::new(entsoe::EntsoE::new(site, self.key(provider)?)),
+            Provider::Eia => Box::new(eia::Eia::new(site, self.key(provider)?)),
+        })
+    }
+}
+
+fn read_key(variable: &str, path: &str) -> Result<String, SignalError> {
+    let wrong = |what: String| SignalError::Access {
+        variable: variable.to_owned(),
+        what,
+    };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| wrong(format!("{path} cannot be read: {error}")))?;
+    let key = text.trim();
+    if key.is_empty() {
+        return Err(wrong(format!("{path} is empty; put the key into it")));
+    }
+    Ok(key.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Access, Provider};
+
+    #[test]
+    fn words_name_providers_and_their_variables() {
+        for provider in Provider::ALL {
+            assert_eq!(Provider::named(provider.word()), Some(provider));
+        }
+        assert_eq!(
+            Provider::CarbonAwareSdk.variable("URL"),
+            "SUNWARD_CARBON_AWARE_SDK_URL"
+        );
+        assert_eq!(Provider::named("grid"), None);
+    }
+
+    #[test]
+    fn a_key_may_lie_in_a_file_and_is_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, "hush\n").unwrap();
+        let read = || {
+            Access::read(|name| {
+                (name == "SUNWARD_EIA_KEY_FILE").then(|| path.display().to_string())
+            })
+        };
+        let access = read().unwrap();
+        assert_eq!(access.key(Provider::Eia).unwrap().reveal(), "hush");
+        assert!(!format!("{access:?}").contains("hush"));
+        std::fs::write(&path, "\n").unwrap();
+        assert!(read().unwrap_err().to_string().contains("is empty"));
+    }
+}

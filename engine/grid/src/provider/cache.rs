@@ -1,0 +1,249 @@
+//! Answers kept on disk: one file a provider, zone and day, and one for the forecast.
+//!
+//! What is kept was parsed first. It serves while it is fresh, and, flagged as stale, when the provider
+//! is down. A file that cannot be read is as good as none.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use sunward_core::Timestamp;
+
+use super::series::HOUR_MS;
+use super::{GridSignal, Series, SignalError};
+
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// A day that has not ended is asked for again after so long; new figures come each half hour at best.
+const FRESH_MS: u64 = HOUR_MS / 4;
+
+/// Figures of a day may still be corrected for so long after it.
+const SETTLED_MS: u64 = 2 * DAY_MS;
+
+/// A day that has ended and is not settled is asked for again after so long.
+const UNSETTLED_MS: u64 = 6 * HOUR_MS;
+
+/// A provider whose answers are kept.
+#[derive(Debug)]
+pub struct Kept {
+    inner: Box<dyn GridSignal>,
+    folder: PathBuf,
+}
+
+impl Kept {
+    /// Keeps what `inner`, which is asked at `address`, tells in a folder below `folder`.
+    #[must_use]
+    pub fn new(inner: Box<dyn GridSignal>, address: &str, folder: &Path) -> Self {
+        // Two addresses may tell different things, as a test's server and the real one do.
+        let name = format!("{}@{}", inner.name(), as_name(address));
+        let folder = folder.join(name);
+        Self { inner, folder }
+    }
+
+    fn file(&self, zone: &str, what: &str) -> PathBuf {
+        self.folder.join(as_name(zone)).join(format!("{what}.json"))
+    }
+
+    fn day_file(&self, zone: &str, day: u64) -> PathBuf {
+        let name = super::document::written(Timestamp(day * DAY_MS), "%Y-%m-%d");
+        self.file(zone, &name)
+    }
+
+    fn read(&self, path: &Path, zone: &str) -> Option<Series> {
+        let series: Series = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+        let whole = series.step_ms > 0
+            && HOUR_MS.is_multiple_of(series.step_ms)
+            && series.first.0.is_multiple_of(series.step_ms);
+        (whole && !series.steps.is_empty() && series.zone == zone).then_some(series)
+    }
+
+    /// Writes each whole or begun day of it; that it cannot be written is no reason not to use it.
+    fn keep(&self, series: &Series, from: Timestamp) {
+        for day in series.first.0 / DAY_MS..=series.end().0.saturating_sub(1) / DAY_MS {
+            let begins = day * DAY_MS;
+            // A day that was asked for in part would pass for whole.
+            if begins < from.0 || series.first.0 > begins {
+                continue;
+            }
+            if let Some(part) = part(series, Timestamp(begins), Timestamp(begins + DAY_MS)) {
+                write(&self.day_file(&series.zone, day), &part);
+            }
+        }
+    }
+
+    /// What is kept, from the newest hole on, whatever its age.
+    fn all_kept(&self, zone: &str, from: Timestamp, until: Timestamp) -> Option<Series> {
+        let days = from.0 / DAY_MS..=until.0.saturating_sub(1) / DAY_MS;
+        let mut joined: Option<Series> = None;
+        for day in days {
+            if let Some(series) = self.read(&self.day_file(zone, day), zone) {
+                joined = Some(join(joined, series));
+            }
+        }
+        let mut series = part(&joined?, from, until)?;
+        series.stale = true;
+        Some(series)
+    }
+}
+
+impl GridSignal for Kept {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn history(
+        &self,
+        zone: &str,
+        from: Timestamp,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Series, SignalError> {
+        let until = until.min(now);
+        let mut known: Option<Series> = None;
+        // Whole days are asked for, so that they can be kept.
+        let mut missing = Timestamp(from.0 / DAY_MS * DAY_MS);
+        while missing < until {
+            let day = missing.0 / DAY_MS;
+            let Some(series) = self
+                .read(&self.day_file(zone, day), zone)
+                .filter(|series| is_fresh(series, day, now))
+            else {
+                break;
+            };
+            known = Some(join(known, series));
+            missing = Timestamp((day + 1) * DAY_MS);
+        }
+        if missing < until {
+            match self.inner.history(zone, missing, until, now) {
+                Ok(series) => {
+                    self.keep(&series, missing);
+                    known = Some(join(known, series));
+                }
+                Err(error) if error.is_passing() => {
+                    return self.all_kept(zone, from, until).ok_or(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        known
+            .and_then(|series| part(&series, from, until))
+            .ok_or(SignalError::Stale { newest: None })
+    }
+
+    fn forecast(&self, zone: &str, now: Timestamp) -> Result<Option<Series>, SignalError> {
+        let file = self.file(zone, "forecast");
+        let kept = || {
+            let series = self.read(&file, zone)?;
+            let from = Timestamp(now.0 / series.step_ms * series.step_ms);
+            // One that was made later tells what could not be known at this moment.
+            let known = series.fetched_at <= now;
+            known.then(|| part(&series, from, series.end()))?
+        };
+        if let Some(series) = kept()
+            && now.since_ms(series.fetched_at) < FRESH_MS
+        {
+            return Ok(Some(series));
+        }
+        match self.inner.forecast(zone, now) {
+            Ok(Some(series)) => {
+                write(&file, &series);
+                Ok(Some(series))
+            }
+            Ok(None) => Ok(None),
+            Err(error) if error.is_passing() => match kept() {
+                Some(series) => Ok(Some(Series {
+                    stale: true,
+                    ..series
+                })),
+                None => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether what was kept of a day need not be asked for again.
+fn is_fresh(series: &Series, day: u64, now: Timestamp) -> bool {
+    let end = (day + 1) * DAY_MS;
+    let (fetched, age) = (series.fetched_at.0, now.since_ms(series.fetched_at));
+    if fetched >= end + SETTLED_MS {
+        return series.end().0 >= end;
+    }
+    // It was fetched after the moment that is looked at: a recorded past is played again.
+    if fetched > now.0 {
+        return false;
+    }
+    let whole = series.end().0 >= end;
+    age < if whole { UNSETTLED_MS } else { FRESH_MS }
+}
+
+/// What of a series begins between two moments.
+fn part(series: &Series, from: Timestamp, until: Timestamp) -> Option<Series> {
+    let step = series.step_ms;
+    let skip = from.since_ms(series.first).div_ceil(step);
+    let first = series.first.after_ms(skip * step);
+    let take = until.since_ms(first).div_ceil(step);
+    let steps: Vec<_> = series
+        .steps
+        .iter()
+        .skip(usize::try_from(skip).ok()?)
+        .take(usize::try_from(take).ok()?)
+        .copied()
+        .collect();
+    (!steps.is_empty()).then(|| Series {
+        first,
+        steps,
+        ..series.clone()
+    })
+}
+
+/// One after the other; where they leave a hole or differ in kind, the later alone. The age of what is
+/// joined is that of the later.
+fn join(earlier: Option<Series>, later: Series) -> Series {
+    match earlier {
+        Some(mut earlier)
+            if earlier.end() == later.first
+                && earlier.step_ms == later.step_ms
+                && earlier.kind == later.kind =>
+        {
+            earlier.steps.extend(later.steps);
+            Series {
+                steps: earlier.steps,
+                first: earlier.first,
+                ..later
+            }
+        }
+        _ => later,
+    }
+}
+
+/// Text as a file's name.
+fn as_name(text: &str) -> String {
+    let text = text.trim_start_matches("https://").trim_end_matches('/');
+    text.chars()
+        .map(|letter| match letter {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '.' => letter,
+            _ => '_',
+        })
+        .collect()
+}
+
+fn write(path: &Path, series: &Series) {
+    if let Err(error) = try_write(path, series) {
+        tracing::warn!(path = %path.display(), %error, "an answer could not be kept");
+    }
+}
+
+/// Under another name first, so that nobody reads half of it.
+fn try_write(path: &Path, series: &Series) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let draft = folder.join(format!(
+        ".{}.{}",
+        std::process::id(),
+        path.file_name().unwrap_or_default().display()
+    ));
+    let mut file = std::fs::File::create(&draft)?;
+    file.write_all(&serde_json::to_vec(series)?)?;
+    drop(file);
+    std::fs::rename(&draft, path)
+}

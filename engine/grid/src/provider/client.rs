@@ -1,0 +1,462 @@
+//! Asking over HTTP: time-outs, a limit on what comes back, no proxies, no redirects, and patience.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode, Url, header, redirect};
+use sunward_core::Timestamp;
+use tokio::runtime::Runtime;
+
+use super::error::SignalError;
+use super::secret::Secret;
+
+/// Letters of a provider's own words that are repeated in an error.
+const SAID_LETTERS: usize = 160;
+
+/// How waiting is done between tries; tests put in one that notes it and returns.
+pub type Wait = Box<dyn Fn(Duration) + Send + Sync>;
+
+/// Waits as a clock does.
+#[must_use]
+pub fn really_wait() -> Wait {
+    Box::new(std::thread::sleep)
+}
+
+/// How long and how often one asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Until a connection stands.
+    pub connect: Duration,
+    /// Until the answer is there.
+    pub total: Duration,
+    /// Bytes of an answer: two months of five-minute figures are 2 MB.
+    pub body_bytes: u64,
+    /// Times that one request is made.
+    pub tries: u32,
+    /// The longest wait between two tries.
+    pub patience: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            total: Duration::from_secs(30),
+            body_bytes: 32 << 20,
+            tries: 3,
+            patience: Duration::from_secs(20),
+        }
+    }
+}
+
+/// A client for all providers.
+pub struct Client {
+    http: reqwest::Client,
+    runtime: Mutex<Runtime>,
+    limits: Limits,
+    wait: Wait,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Client")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client of its own runtime.
+    ///
+    /// # Errors
+    /// When this machine has no certificates to trust, or no threads left.
+    pub fn new(limits: Limits, wait: Wait) -> Result<Self, SignalError> {
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            // Failing means that somebody was faster; theirs serves as well.
+            drop(rustls::crypto::ring::default_provider().install_default());
+        }
+        let here = |why: String| SignalError::Down {
+            host: "the network".to_owned(),
+            why,
+        };
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .connect_timeout(limits.connect)
+            .timeout(limits.total)
+            .user_agent(concat!("sunward/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| here(chain(&error)))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| here(error.to_string()))?;
+        Ok(Self {
+            http,
+            runtime: Mutex::new(runtime),
+            limits,
+            wait,
+        })
+    }
+
+    /// A provider at an address; `variable` is what sets it, for errors.
+    pub(crate) fn site(
+        self: &Arc<Self>,
+        address: &str,
+        variable: &str,
+    ) -> Result<Site, SignalError> {
+        let wrong = |what: &str| SignalError::Access {
+            variable: variable.to_owned(),
+            what: format!(
+                "{what}; expected one as https://grid.example.org or http://localhost:5073"
+            ),
+        };
+        let base = Url::parse(address).map_err(|_| wrong("is no address"))?;
+        let host = base.host_str().ok_or_else(|| wrong("names no host"))?;
+        if !["http", "https"].contains(&base.scheme()) {
+            return Err(wrong("is no web address"));
+        }
+        if !base.username().is_empty() || base.password().is_some() || base.query().is_some() {
+            return Err(wrong(
+                "holds more than an address; keys have variables of their own",
+            ));
+        }
+        let host = base
+            .port()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        Ok(Site {
+            client: Arc::clone(self),
+            base,
+            host,
+        })
+    }
+}
+
+/// What a request shows to be let in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pass<'a> {
+    /// Nothing.
+    Open,
+    /// A header of this name.
+    Header(&'static str, &'a Secret),
+    /// A bearer token.
+    Bearer(&'a Secret),
+    /// `user:password`.
+    Basic(&'a Secret),
+    /// A parameter of this name.
+    Parameter(&'static str, &'a Secret),
+}
+
+impl Pass<'_> {
+    fn hide_in(&self, text: &str) -> String {
+        match self {
+            Self::Open => text.to_owned(),
+            Self::Header(_, secret)
+            | Self::Bearer(secret)
+            | Self::Basic(secret)
+            | Self::Parameter(_, secret) => secret.hide_in(text),
+        }
+    }
+}
+
+/// One question.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask<'a> {
+    /// Below the site's address, with a slash before it.
+    pub(crate) path: String,
+    /// Its parameters.
+    pub(crate) query: Vec<(&'static str, String)>,
+    /// What lets us in.
+    pub(crate) pass: Pass<'a>,
+    /// Now.
+    pub(crate) now: Timestamp,
+}
+
+/// A provider's place on the network.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    client: Arc<Client>,
+    base: Url,
+    /// Who is asked, for errors.
+    pub(crate) host: String,
+}
+
+/// What one try gave.
+enum Tried {
+    Answer(Vec<u8>),
+    /// Another try may do better, after so long where it was said.
+    Again(SignalError, Option<Duration>),
+    Never(SignalError),
+}
+
+impl Site {
+    /// The answer's bytes.
+    pub(crate) fn get(&self, ask: &Ask<'_>) -> Result<Vec<u8>, SignalError> {
+        let limits = &self.client.limits;
+        let mut pause = Duration::from_secs(1);
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            let (error, wanted) = match self.attempt(ask) {
+                Tried::Answer(bytes) => return Ok(bytes),
+                Tried::Never(error) => return Err(error),
+                Tried::Again(error, wanted) => (error, wanted),
+            };
+            let wait = wanted.unwrap_or(pause);
+            if tried >= limits.tries || wait > limits.patience {
+                return Err(error);
+            }
+            tracing::debug!(host = self.host, %error, "asking again");
+            (self.client.wait)(wait);
+            pause = pause.saturating_mul(3);
+        }
+    }
+
+    fn attempt(&self, ask: &Ask<'_>) -> Tried {
+        let request = match self.request(ask) {
+            Ok(request) => request,
+            Err(error) => return Tried::Never(error),
+        };
+        let runtime = self
+            .client
+            .runtime
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        runtime.block_on(self.exchange(request, ask))
+    }
+
+    fn request(&self, ask: &Ask<'_>) -> Result<reqwest::Request, SignalError> {
+        let mut url = self.base.clone();
+        let path = format!("{}{}", url.path().trim_end_matches('/'), ask.path);
+        url.set_path(&path);
+        let extra = match ask.pass {
+            Pass::Parameter(name, secret) => Some((name, secret.reveal())),
+            _ => None,
+        };
+        let pairs = ask
+            .query
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()));
+        let pairs: Vec<(&str, &str)> = pairs.chain(extra).collect();
+        if !pairs.is_empty() {
+            url.query_pairs_mut().extend_pairs(pairs);
+        }
+        let request = self.client.http.request(Method::GET, url);
+        let request = match ask.pass {
+            Pass::Open | Pass::Parameter(..) => request,
+            Pass::Header(name, secret) => request.header(name, sensitive(secret)?),
+            Pass::Bearer(secret) => request.bearer_auth(secret.reveal()),
+            Pass::Basic(secret) => {
+                let (user, password) = secret
+                    .reveal()
+                    .split_once(':')
+                    .unwrap_or((secret.reveal(), ""));
+                request.basic_auth(user, Some(password))
+            }
+        };
+        request.build().map_err(|error| self.down(error))
+    }
+
+    async fn exchange(&self, request: reqwest::Request, ask: &Ask<'_>) -> Tried {
+        let mut response = match self.client.http.execute(request).await {
+            Ok(response) => response,
+            Err(error) => return Tried::Again(self.failed(error), None),
+        };
+        let status = response.status();
+        if status.is_redirection() {
+            return Tried::Never(self.elsewhere(&response));
+        }
+        let asked_to_wait = retry_after(response.headers(), ask.now);
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(None) => break,
+                Err(error) => return Tried::Again(self.failed(error), None),
+                Ok(Some(chunk)) => {
+                    let size = u64::try_from(body.len() + chunk.len()).unwrap_or(u64::MAX);
+                    if size > self.client.limits.body_bytes {
+                        return Tried::Never(SignalError::TooLarge {
+                            host: self.host.clone(),
+                            limit_bytes: self.client.limits.body_bytes,
+                        });
+                    }
+                    body.extend_from_slice(&chunk);
+                }
+            }
+        }
+        self.judge(status, asked_to_wait, body, ask)
+    }
+
+    fn judge(
+        &self,
+        status: StatusCode,
+        asked_to_wait: Option<Duration>,
+        body: Vec<u8>,
+        ask: &Ask<'_>,
+    ) -> Tried {
+        if status.is_success() {
+            return Tried::Answer(body);
+        }
+        let said = said(&body, ask.pass);
+        let refused = SignalError::Refused {
+            host: self.host.clone(),
+            status: status.as_u16(),
+            said: said.clone(),
+        };
+        match status.as_u16() {
+            404 => Tried::Never(SignalError::NoZone {
+                zone: ask.path.clone(),
+                what: format!("{} does not know it{said}", self.host),
+            }),
+            429 => {
+                let ms = asked_to_wait.and_then(|wait| u64::try_from(wait.as_millis()).ok());
+                let error = SignalError::TooOften {
+                    host: self.host.clone(),
+                    retry_after_ms: ms,
+                };
+                Tried::Again(error, asked_to_wait)
+            }
+            // Not implemented stays so.
+            501 => Tried::Never(refused),
+            500.. => Tried::Again(refused, asked_to_wait),
+            _ => Tried::Never(refused),
+        }
+    }
+
+    fn failed(&self, error: reqwest::Error) -> SignalError {
+        if error.is_timeout() && !error.is_connect() {
+            let limit = self.client.limits.total.as_millis();
+            return SignalError::Slow {
+                host: self.host.clone(),
+                limit_ms: u64::try_from(limit).unwrap_or(u64::MAX),
+            };
+        }
+        self.down(error)
+    }
+
+    /// The address is left out of it, as a key may stand there.
+    fn down(&self, error: reqwest::Error) -> SignalError {
+        SignalError::Down {
+            host: self.host.clone(),
+            why: chain(&error.without_url()),
+        }
+    }
+
+    fn elsewhere(&self, response: &reqwest::Response) -> SignalError {
+        let target = response
+            .headers()
+            .get(header::LOCATION)
+            .and_then(|target| target.to_str().ok())
+            .and_then(|target| self.base.join(target).ok())
+            .and_then(|target| target.host_str().map(str::to_owned))
+            .unwrap_or_else(|| "nowhere that could be read".to_owned());
+        SignalError::Elsewhere {
+            host: self.host.clone(),
+            target,
+        }
+    }
+}
+
+fn sensitive(secret: &Secret) -> Result<header::HeaderValue, SignalError> {
+    let mut value =
+        header::HeaderValue::from_str(secret.reveal()).map_err(|_| SignalError::Access {
+            variable: "the key".to_owned(),
+            what: "holds letters that no key has; look for line breaks in it".to_owned(),
+        })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// How long the answer asks to wait: seconds, or a moment.
+fn retry_after(headers: &header::HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    let until = u64::try_from(until.as_millisecond()).ok().map(Timestamp)?;
+    Some(Duration::from_millis(until.since_ms(now)))
+}
+
+/// What a provider said about a refusal, short and on one line: `: no such zone`; or nothing.
+fn said(body: &[u8], pass: Pass<'_>) -> String {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim();
+    if text.is_empty() || text.starts_with("<!") || text.starts_with("<html") {
+        return String::new();
+    }
+    let told = serde_json::from_str::<serde_json::Value>(text)
+        .ok()
+        .and_then(|value| words(&value));
+    let line = told.as_deref().unwrap_or(text);
+    let line: String = line
+        .chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .collect();
+    // Hidden before it is cut, so that no half of a key is left over.
+    let line: String = pass.hide_in(&line).chars().take(SAID_LETTERS).collect();
+    format!(": {line}")
+}
+
+/// The words of an error, wherever a provider puts them.
+fn words(value: &serde_json::Value) -> Option<String> {
+    if let Some(text) = value.as_str() {
+        return Some(text.to_owned());
+    }
+    ["message", "error", "detail", "title"]
+        .iter()
+        .find_map(|key| value.get(key).and_then(words))
+}
+
+/// An error and what led to it, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        told = format!("{told}: {error}");
+        cause = error.source();
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+    use sunward_core::Timestamp;
+
+    use super::{Pass, retry_after, said};
+    use crate::provider::Secret;
+
+    #[test]
+    fn waiting_is_asked_for_in_seconds_or_until_a_moment() {
+        let ask = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
+            retry_after(&headers, Timestamp(784_111_777_000 - 5000))
+        };
+        assert_eq!(ask("17"), Some(Duration::from_secs(17)));
+        assert_eq!(
+            ask("Sun, 06 Nov 1994 08:49:37 GMT"),
+            Some(Duration::from_secs(5))
+        );
+        assert_eq!(ask("soon"), None);
+    }
+
+    #[test]
+    fn what_a_provider_says_is_short_and_keeps_no_key() {
+        let key = Secret::new("hush".into());
+        let pass = Pass::Parameter("api_key", &key);
+        assert_eq!(
+            said(
+                br#"{"error":{"code":"400","message":"bad key hush"}}"#,
+                pass
+            ),
+            ": bad key …"
+        );
+        assert_eq!(said(b"<!DOCTYPE html><p>login", pass), "");
+        assert!(said("x".repeat(9000).as_bytes(), pass).len() < 200);
+    }
+}

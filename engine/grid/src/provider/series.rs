@@ -1,0 +1,408 @@
+//! What a provider told: steps of equal length, and how far it can be relied on.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sunward_core::Timestamp;
+use sunward_core::place::SignalKind;
+
+use super::error::SignalError;
+use crate::trace::{Step, Trace};
+
+/// No grid emits more, in gCO2e/kWh, at the margin of the dirtiest plant. Beyond, the unit is wrong.
+const MOST_GRAMS: f64 = 3000.0;
+
+/// Steps in a row that are filled in between their neighbours, flagged as estimated.
+const GAP_LIMIT: u64 = 3;
+
+/// An hour; no step is longer.
+pub(crate) const HOUR_MS: u64 = 3_600_000;
+
+/// A forecast that was made longer ago is no forecast any more: the slowest providers make one a day.
+const FORECAST_OLD_MS: u64 = 26 * HOUR_MS;
+
+/// Intensities of one zone without a gap.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Series {
+    /// Who told it: the provider's word.
+    pub provider: String,
+    /// The zone, as it was asked for.
+    pub zone: String,
+    /// Whether the figures are averages or of the margin. Marginal figures stand in both fields of
+    /// their steps.
+    pub kind: SignalKind,
+    /// When the first step begins.
+    pub first: Timestamp,
+    /// Length of a step in milliseconds: a whole part of an hour.
+    pub step_ms: u64,
+    /// Step by step.
+    pub steps: Vec<Step>,
+    /// When the provider made it, where it says so; else when it was fetched.
+    pub issued_at: Timestamp,
+    /// When it was fetched.
+    pub fetched_at: Timestamp,
+    /// It was kept from earlier, and the provider could not be asked again.
+    pub stale: bool,
+}
+
+impl Series {
+    /// When the last step ends.
+    #[must_use]
+    pub fn end(&self) -> Timestamp {
+        let steps = u64::try_from(self.steps.len()).unwrap_or(u64::MAX);
+        self.first.after_ms(steps.saturating_mul(self.step_ms))
+    }
+
+    /// Whether any of it was estimated.
+    #[must_use]
+    pub fn is_estimated(&self) -> bool {
+        self.steps.iter().any(|step| step.estimated)
+    }
+
+    /// The step that a moment lies in.
+    #[must_use]
+    pub fn at(&self, moment: Timestamp) -> Option<&Step> {
+        if moment < self.first {
+            return None;
+        }
+        let step = moment.since_ms(self.first) / self.step_ms.max(1);
+        self.steps.get(usize::try_from(step).ok()?)
+    }
+
+    /// The same in whole hours: means of the steps of each hour that is there whole.
+    #[must_use]
+    pub fn hourly(&self) -> Self {
+        let in_hour = usize::try_from(HOUR_MS / self.step_ms.max(1)).unwrap_or(1);
+        let first = self.first.0.div_ceil(HOUR_MS) * HOUR_MS;
+        let skip = (first - self.first.0) / self.step_ms.max(1);
+        let steps = self
+            .steps
+            .get(usize::try_from(skip).unwrap_or(usize::MAX)..)
+            .unwrap_or_default();
+        Self {
+            first: Timestamp(first),
+            step_ms: HOUR_MS,
+            steps: steps.chunks_exact(in_hour.max(1)).map(mean).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// As a recorded trace, in whole hours.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        let hourly = self.hourly();
+        Trace {
+            zone: hourly.zone,
+            first: hourly.first,
+            step_ms: hourly.step_ms,
+            steps: hourly.steps,
+        }
+    }
+}
+
+/// The mean of some steps; what not all of them know is not known.
+fn mean(steps: &[Step]) -> Step {
+    fn of(values: impl Iterator<Item = Option<i64>>) -> Option<i64> {
+        let values: Option<Vec<i64>> = values.collect();
+        let values = values?;
+        let count = i64::try_from(values.len()).ok()?;
+        values.iter().sum::<i64>().checked_div(count)
+    }
+    let small = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
+    let average = of(steps
+        .iter()
+        .map(|step| Some(i64::from(step.average_mg_per_kwh))));
+    Step {
+        average_mg_per_kwh: small(average).unwrap_or(0),
+        marginal_mg_per_kwh: small(of(steps
+            .iter()
+            .map(|step| step.marginal_mg_per_kwh.map(i64::from)))),
+        renewable_permille: small(of(steps
+            .iter()
+            .map(|step| step.renewable_permille.map(i64::from)))),
+        price_milli_eur_per_mwh: of(steps.iter().map(|step| step.price_milli_eur_per_mwh)),
+        estimated: steps.iter().any(|step| step.estimated),
+    }
+}
+
+/// Figures as they are read, before they are known to be whole.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    provider: &'static str,
+    zone: String,
+    kind: SignalKind,
+    step_ms: u64,
+    steps: BTreeMap<u64, Step>,
+    issued_at: Option<Timestamp>,
+}
+
+impl Draft {
+    pub(crate) fn new(provider: &'static str, zone: &str, kind: SignalKind, step_ms: u64) -> Self {
+        Self {
+            provider,
+            zone: zone.to_owned(),
+            kind,
+            step_ms,
+            steps: BTreeMap::new(),
+            issued_at: None,
+        }
+    }
+
+    /// Says when the provider made it; the latest word counts.
+    pub(crate) fn issued(&mut self, at: Timestamp) {
+        self.issued_at = self.issued_at.max(Some(at));
+    }
+
+    /// Steps are this long.
+    pub(crate) const fn set_step_ms(&mut self, step_ms: u64) {
+        self.step_ms = step_ms;
+    }
+
+    /// Adds what was told of the step that begins then, in gCO2e/kWh; of `None` nothing is known.
+    ///
+    /// # Errors
+    /// When no grid has such a figure.
+    pub(crate) fn put(
+        &mut self,
+        begin: Timestamp,
+        grams: Option<f64>,
+        estimated: bool,
+    ) -> Result<(), SignalError> {
+        let Some(grams) = grams else {
+            return Ok(());
+        };
+        let milligrams = milligrams(grams).ok_or_else(|| SignalError::Absurd {
+            value: grams,
+            unit: "gCO2e/kWh",
+            place: format!(
+                "{}, zone {} at {}",
+                self.provider,
+                self.zone,
+                crate::trace::moment_shown(begin)
+            ),
+        })?;
+        let step = Step {
+            average_mg_per_kwh: milligrams,
+            marginal_mg_per_kwh: (self.kind == SignalKind::Marginal).then_some(milligrams),
+            estimated,
+            ..Step::default()
+        };
+        self.steps.insert(begin.0, step);
+        Ok(())
+    }
+
+    /// What was, between these moments. It is too old when it ends more than `late_ms` before what
+    /// could be known.
+    pub(crate) fn history(
+        mut self,
+        from: Timestamp,
+        until: Timestamp,
+        now: Timestamp,
+        late_ms: u64,
+    ) -> Result<Series, SignalError> {
+        let told = self.newest();
+        self.steps
+            .retain(|begin, _| (from.0..until.0).contains(begin));
+        let due = until.min(now).0.saturating_sub(late_ms);
+        let newest = self.newest().or(told);
+        if self.steps.is_empty() || newest.is_none_or(|at| at.0 < due) {
+            return Err(SignalError::Stale { newest });
+        }
+        self.finish(now)
+    }
+
+    /// What is to be, from the step that goes on.
+    pub(crate) fn forecast(mut self, now: Timestamp) -> Result<Series, SignalError> {
+        let newest = self.newest();
+        let step_ms = self.step_ms;
+        self.steps.retain(|begin, _| begin + step_ms > now.0);
+        let begins_late = |begin: &u64| *begin > now.0 + HOUR_MS.max(step_ms);
+        let is_old = self
+            .issued_at
+            .is_some_and(|at| now.since_ms(at) > FORECAST_OLD_MS);
+        if is_old || self.steps.keys().next().is_none_or(begins_late) {
+            return Err(SignalError::Stale { newest });
+        }
+        let mut whole = true;
+        let mut next = None;
+        // A hole ends it: beyond, our own forecast serves as well.
+        self.steps.retain(|begin, _| {
+            whole = whole && next.is_none_or(|next| *begin <= next + GAP_LIMIT * step_ms);
+            next = Some(begin + step_ms);
+            whole
+        });
+        self.finish(now)
+    }
+
+    /// When the newest figure ends.
+    fn newest(&self) -> Option<Timestamp> {
+        let last = self.steps.keys().next_back()?;
+        Some(Timestamp(last + self.step_ms))
+    }
+
+    fn finish(self, now: Timestamp) -> Result<Series, SignalError> {
+        let schema = |what: String| SignalError::Schema {
+            what,
+            place: format!("{}, zone {}", self.provider, self.zone),
+        };
+        let step_ms = self.step_ms;
+        if step_ms == 0 || step_ms > HOUR_MS || !HOUR_MS.is_multiple_of(step_ms) {
+            return Err(schema(format!(
+                "steps of {step_ms} ms, where an hour or a whole part of it was expected"
+            )));
+        }
+        let mut first = None;
+        let mut steps: Vec<Step> = Vec::with_capacity(self.steps.len());
+        let mut last = 0;
+        for (begin, step) in &self.steps {
+            if !begin.is_multiple_of(step_ms) {
+                return Err(schema(format!(
+                    "a figure for {}, which is no whole multiple of {} min",
+                    crate::trace::moment_shown(Timestamp(*begin)),
+                    step_ms / 60_000
+                )));
+            }
+            let missing = (begin - last) / step_ms;
+            match steps.last().copied() {
+                Some(before) if missing <= GAP_LIMIT + 1 => {
+                    fill(&mut steps, before, *step, missing)
+                }
+                _ => {
+                    steps.clear();
+                    first = Some(*begin);
+                }
+            }
+            steps.push(*step);
+            last = *begin;
+        }
+        Ok(Series {
+            provider: self.provider.to_owned(),
+            zone: self.zone,
+            kind: self.kind,
+            first: Timestamp(first.unwrap_or(0)),
+            step_ms,
+            steps,
+            issued_at: self.issued_at.unwrap_or(now),
+            fetched_at: now,
+            stale: false,
+        })
+    }
+}
+
+/// Adds the steps between two that lie `apart` from each other.
+fn fill(steps: &mut Vec<Step>, before: Step, after: Step, apart: u64) {
+    for at in 1..apart {
+        let between = |from: u32, to: u32| {
+            let sum = u64::from(from) * (apart - at) + u64::from(to) * at;
+            u32::try_from(sum / apart).unwrap_or(from)
+        };
+        let average = between(before.average_mg_per_kwh, after.average_mg_per_kwh);
+        steps.push(Step {
+            average_mg_per_kwh: average,
+            marginal_mg_per_kwh: before.marginal_mg_per_kwh.map(|_| average),
+            estimated: true,
+            ..Step::default()
+        });
+    }
+}
+
+/// Grams as milligrams, when a grid can have so many.
+fn milligrams(grams: f64) -> Option<u32> {
+    if !(0.0..=MOST_GRAMS).contains(&grams) {
+        return None;
+    }
+    format!("{:.0}", grams * 1000.0).parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use sunward_core::Timestamp;
+    use sunward_core::place::SignalKind;
+
+    use super::{Draft, HOUR_MS, SignalError};
+
+    const HALF_MS: u64 = HOUR_MS / 2;
+
+    fn draft(values: &[(u64, f64)]) -> Draft {
+        let mut draft = Draft::new("uk", "GB", SignalKind::Average, HALF_MS);
+        for (half, grams) in values {
+            draft
+                .put(Timestamp(half * HALF_MS), Some(*grams), false)
+                .unwrap();
+        }
+        draft
+    }
+
+    fn history(values: &[(u64, f64)]) -> Result<super::Series, SignalError> {
+        draft(values).history(
+            Timestamp(0),
+            Timestamp(100 * HALF_MS),
+            Timestamp(12 * HALF_MS),
+            HOUR_MS,
+        )
+    }
+
+    #[test]
+    fn short_gaps_are_filled_and_flagged_and_a_long_one_ends_the_past() {
+        let series = history(&[(1, 900.0), (8, 100.0), (10, 200.0), (11, 400.0)]).unwrap();
+        let values: Vec<(u32, bool)> = series
+            .steps
+            .iter()
+            .map(|step| (step.average_mg_per_kwh, step.estimated))
+            .collect();
+        assert_eq!(
+            values,
+            [
+                (100_000, false),
+                (150_000, true),
+                (200_000, false),
+                (400_000, false)
+            ]
+        );
+        assert_eq!(series.first, Timestamp(8 * HALF_MS));
+        assert_eq!(series.end(), Timestamp(12 * HALF_MS));
+    }
+
+    #[test]
+    fn hours_are_means_of_the_whole_ones() {
+        let series = history(&[(7, 1.0), (8, 100.0), (9, 200.0), (10, 300.0)]).unwrap();
+        let hourly = series.hourly();
+        assert_eq!(hourly.first, Timestamp(8 * HALF_MS));
+        assert_eq!(hourly.steps.len(), 1, "the last hour is not whole");
+        assert_eq!(hourly.steps[0].average_mg_per_kwh, 150_000);
+    }
+
+    #[test]
+    fn what_ends_too_early_is_stale_and_says_when_it_ended() {
+        let stale = SignalError::Stale {
+            newest: Some(Timestamp(9 * HALF_MS)),
+        };
+        assert_eq!(history(&[(7, 1.0), (8, 1.0)]).unwrap_err(), stale);
+        assert_eq!(
+            history(&[]).unwrap_err(),
+            SignalError::Stale { newest: None }
+        );
+    }
+
+    #[test]
+    fn a_forecast_begins_with_the_step_that_goes_on_and_ends_with_a_hole() {
+        let at = |half: u64| Timestamp(half * HALF_MS + 1);
+        let all = draft(&[(1, 1.0), (2, 2.0), (3, 3.0), (30, 4.0)]);
+        let series = all.forecast(at(2)).unwrap();
+        assert_eq!(
+            (series.first, series.steps.len()),
+            (Timestamp(2 * HALF_MS), 2)
+        );
+        assert!(draft(&[(1, 1.0)]).forecast(at(2)).is_err());
+        assert!(draft(&[(30, 1.0)]).forecast(at(2)).is_err());
+    }
+
+    #[test]
+    fn no_figure_beyond_reason_is_taken() {
+        for grams in [f64::NAN, f64::INFINITY, -0.1, 3000.1] {
+            let mut draft = draft(&[]);
+            let error = draft.put(Timestamp(0), Some(grams), false).unwrap_err();
+            assert!(matches!(error, SignalError::Absurd { .. }), "{grams}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Zones are named as Electricity Maps names them; what others call them.
+
+use super::SignalError;
+
+/// ENTSO-E's domain codes of bidding zones and countries.
+const DOMAINS: &[(&str, &str)] = &[
+    ("AT", "10YAT-APG------L"),
+    ("BE", "10YBE----------2"),
+    ("BG", "10YCA-BULGARIA-R"),
+    ("CH", "10YCH-SWISSGRIDZ"),
+    ("CZ", "10YCZ-CEPS-----N"),
+    ("DE", "10Y1001A1001A82H"),
+    ("DK-DK1", "10YDK-1--------W"),
+    ("DK-DK2", "10YDK-2--------M"),
+    ("EE", "10Y1001A1001A39I"),
+    ("ES", "10YES-REE------0"),
+    ("FI", "10YFI-1--------U"),
+    ("FR", "10YFR-RTE------C"),
+    ("GR", "10YGR-HTSO-----Y"),
+    ("HR", "10YHR-HEP------M"),
+    ("HU", "10YHU-MAVIR----U"),
+    ("IE", "10Y1001A1001A59C"),
+    ("IT", "10YIT-GRTN-----B"),
+    ("LT", "10YLT-1001A0008Q"),
+    ("LV", "10YLV-1001A00074"),
+    ("NL", "10YNL----------L"),
+    ("NO", "10YNO-0--------C"),
+    ("NO-NO1", "10YNO-1--------2"),
+    ("NO-NO2", "10YNO-2--------T"),
+    ("NO-NO3", "10YNO-3--------J"),
+    ("NO-NO4", "10YNO-4--------9"),
+    ("NO-NO5", "10Y1001A1001A48H"),
+    ("PL", "10YPL-AREA-----S"),
+    ("PT", "10YPT-REN------W"),
+    ("RO", "10YRO-TEL------P"),
+    ("RS", "10YCS-SERBIATSOV"),
+    ("SE", "10YSE-1--------K"),
+    ("SE-SE1", "10Y1001A1001A44P"),
+    ("SE-SE2", "10Y1001A1001A45N"),
+    ("SE-SE3", "10Y1001A1001A46L"),
+    ("SE-SE4", "10Y1001A1001A47J"),
+    ("SI", "10YSI-ELES-----O"),
+    ("SK", "10YSK-SEPS-----K"),
+];
+
+/// ENTSO-E's domain of a zone; a domain's own code is taken as it is.
+pub(crate) fn entsoe_domain(zone: &str) -> Result<&str, SignalError> {
+    if zone.len() == 16 && zone.starts_with("10Y") {
+        return Ok(zone);
+    }
+    let found = DOMAINS.iter().find(|(name, _)| *name == zone);
+    found.map(|(_, code)| *code).ok_or_else(|| {
+        let known: Vec<&str> = DOMAINS.iter().map(|(name, _)| *name).collect();
+        SignalError::NoZone {
+            zone: zone.to_owned(),
+            what: format!(
+                "entsoe knows {}, or a domain's own code as 10Y1001A1001A82H",
+                known.join(", ")
+            ),
+        }
+    })
+}
+
+/// EIA's respondent: the last word of `US-CAL-CISO`, or the word itself.
+pub(crate) fn eia_respondent(zone: &str) -> Result<&str, SignalError> {
+    let parts: Vec<&str> = zone.split('-').collect();
+    let code = match parts.as_slice() {
+        ["US", _, code] => Some(*code),
+        [code] if code.len() > 2 => Some(*code),
+        _ => None,
+    };
+    code.filter(|code| {
+        code.bytes()
+            .all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit())
+    })
+    .ok_or_else(|| SignalError::NoZone {
+        zone: zone.to_owned(),
+        what: "eia knows balancing authorities, as US-CAL-CISO, US-TEX-ERCO, or CISO".to_owned(),
+    })
+}
+
+/// `WattTime`'s region of a zone, where theirs is one; else the word itself, which may be their own.
+pub(crate) fn watttime_region(zone: &str) -> &str {
+    match zone {
+        "US-CAL-CISO" => "CAISO_NORTH",
+        "US-NW-PACW" => "PACW",
+        "GB" => "UK",
+        "AU-NSW" => "NEM_NSW",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DOMAINS, eia_respondent, entsoe_domain};
+
+    #[test]
+    fn zones_have_other_names_elsewhere() {
+        assert_eq!(eia_respondent("US-CAL-CISO").unwrap(), "CISO");
+        assert_eq!(eia_respondent("ERCO").unwrap(), "ERCO");
+        assert!(eia_respondent("DE").is_err());
+        assert_eq!(entsoe_domain("DE").unwrap(), "10Y1001A1001A82H");
+        assert!(entsoe_domain("US-CAL-CISO").is_err());
+        assert!(DOMAINS.iter().all(|(_, code)| code.len() == 16));
+    }
+}

@@ -1,0 +1,221 @@
+//! Adding to a trace file: what was fetched goes into its rows, and no row is lost.
+
+use std::collections::BTreeMap;
+
+use sunward_core::Timestamp;
+
+use super::read::{AVERAGE, ESTIMATED, MARGINAL, PRICE, RENEWABLE, TIME, read_trace};
+use super::{Step, Trace, TraceError, moment_shown};
+
+/// Columns of a new file: those of recorded traces that are read.
+const COLUMNS: [&str; 6] = [TIME, AVERAGE, RENEWABLE, PRICE, MARGINAL, ESTIMATED];
+
+/// A trace file with these steps in it: those rows of `old` that are not among them stay, as do its
+/// other columns, and what the steps do not know. With `marginal_only`, averages are left as they are,
+/// and only rows that have one are touched.
+///
+/// # Errors
+/// When the old file is no trace, or the two together are none: steps of another length, or a hole
+/// between them.
+pub fn merge_trace(
+    file: &str,
+    old: Option<&[u8]>,
+    new: &Trace,
+    marginal_only: bool,
+) -> Result<Vec<u8>, TraceError> {
+    let wrong = |mistake: String| TraceError::Wrong {
+        file: file.to_owned(),
+        mistakes: vec![mistake],
+    };
+    let mut sheet = match old {
+        Some(bytes) => {
+            read_trace(&new.zone, file, bytes)?;
+            Sheet::read(bytes).map_err(|error| wrong(error.to_string()))?
+        }
+        None => Sheet::empty(),
+    };
+    let mut at = new.first;
+    for step in &new.steps {
+        sheet.put(at, step, marginal_only);
+        at = at.after_ms(new.step_ms);
+    }
+    let bytes = sheet.bytes().map_err(|error| wrong(error.to_string()))?;
+    read_trace(&new.zone, file, &bytes).map_err(|error| match (error, old) {
+        (TraceError::Wrong { file, mut mistakes }, Some(_)) => {
+            mistakes.push(format!(
+                "the file as it is and what was fetched ({} to {}) make no whole; fetch what lies between too, or write elsewhere",
+                moment_shown(new.first),
+                moment_shown(new.end())
+            ));
+            TraceError::Wrong { file, mistakes }
+        }
+        (error, _) => error,
+    })?;
+    Ok(bytes)
+}
+
+/// A file's fields, row by row in order of time.
+struct Sheet {
+    header: Vec<String>,
+    rows: BTreeMap<Timestamp, Vec<String>>,
+}
+
+impl Sheet {
+    fn empty() -> Self {
+        Self {
+            header: COLUMNS.map(str::to_owned).to_vec(),
+            rows: BTreeMap::new(),
+        }
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, csv::Error> {
+        let mut reader = csv::Reader::from_reader(bytes);
+        let fields = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect();
+        let header: Vec<String> = fields(reader.headers()?);
+        let time = header.iter().position(|name| name.trim() == TIME);
+        let mut rows = BTreeMap::new();
+        for record in reader.records() {
+            let row: Vec<String> = fields(&record?);
+            let at = time
+                .and_then(|time| row.get(time))
+                .and_then(|text| super::read::moment(text.trim()));
+            if let Some(at) = at {
+                rows.insert(at, row);
+            }
+        }
+        Ok(Self { header, rows })
+    }
+
+    /// Where a column is; it is added when it is not there.
+    fn column(&mut self, name: &str) -> usize {
+        if let Some(at) = self.header.iter().position(|one| one.trim() == name) {
+            return at;
+        }
+        self.header.push(name.to_owned());
+        for row in self.rows.values_mut() {
+            row.push(String::new());
+        }
+        self.header.len() - 1
+    }
+
+    fn put(&mut self, at: Timestamp, step: &Step, marginal_only: bool) {
+        let mut fields = vec![(TIME, Some(moment_shown(at)))];
+        if !marginal_only {
+            let flag = if step.estimated { "1" } else { "0" };
+            fields.extend([
+                (AVERAGE, Some(thousandths(step.average_mg_per_kwh.into()))),
+                (ESTIMATED, Some(flag.to_owned())),
+                (
+                    RENEWABLE,
+                    step.renewable_permille
+                        .map(|share| thousandths(share.into())),
+                ),
+                (PRICE, step.price_milli_eur_per_mwh.map(thousandths)),
+            ]);
+        } else if !self.rows.contains_key(&at) {
+            return;
+        }
+        let marginal = step.marginal_mg_per_kwh;
+        fields.push((MARGINAL, marginal.map(|mg| thousandths(mg.into()))));
+        for (name, value) in fields {
+            let Some(value) = value else {
+                continue;
+            };
+            let column = self.column(name);
+            let width = self.header.len();
+            let row = self
+                .rows
+                .entry(at)
+                .or_insert_with(|| vec![String::new(); width]);
+            if let Some(field) = row.get_mut(column) {
+                *field = value;
+            }
+        }
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, csv::Error> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(&self.header)?;
+        for row in self.rows.values() {
+            writer.write_record(row)?;
+        }
+        writer
+            .into_inner()
+            .map_err(|error| error.into_error().into())
+    }
+}
+
+/// `213790` as `213.79`.
+fn thousandths(value: i64) -> String {
+    let sign = if value < 0 { "-" } else { "" };
+    let (whole, rest) = (value.unsigned_abs() / 1000, value.unsigned_abs() % 1000);
+    let text = format!("{sign}{whole}.{rest:03}");
+    let text = text.trim_end_matches('0');
+    text.trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use sunward_core::Timestamp;
+
+    use super::{Step, Trace, merge_trace, read_trace, thousandths};
+
+    const HOUR_MS: u64 = 3_600_000;
+    /// 2023-01-01T00:00:00Z.
+    const NEW_YEAR: u64 = 1_672_531_200_000;
+
+    fn trace(hour: u64, values: &[u32]) -> Trace {
+        let step = |mg: &u32| Step {
+            average_mg_per_kwh: *mg,
+            marginal_mg_per_kwh: Some(mg + 1),
+            ..Step::default()
+        };
+        Trace {
+            zone: "DE".into(),
+            first: Timestamp(NEW_YEAR + hour * HOUR_MS),
+            step_ms: HOUR_MS,
+            steps: values.iter().map(step).collect(),
+        }
+    }
+
+    fn text(bytes: Vec<u8>) -> String {
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let new = trace(0, &[213_790, 70_000, 5]);
+        let bytes = merge_trace("DE.csv", None, &new, false).unwrap();
+        assert_eq!(read_trace("DE", "DE.csv", &bytes).unwrap(), new);
+    }
+
+    #[test]
+    fn other_rows_and_columns_stay() {
+        let old = "wind,timestamp_utc,carbon_intensity_gco2e_per_kwh\n\
+            7,2023-01-01T00:00:00Z,400.5\n8,2023-01-01T01:00:00Z,300\n";
+        let merged = |new: &Trace, marginal_only| {
+            merge_trace("DE.csv", Some(old.as_bytes()), new, marginal_only).map(text)
+        };
+        assert_eq!(
+            merged(&trace(1, &[1000, 2000]), false).unwrap(),
+            "wind,timestamp_utc,carbon_intensity_gco2e_per_kwh,estimated,marginal_gco2_per_kwh\n\
+            7,2023-01-01T00:00:00Z,400.5,,\n\
+            8,2023-01-01T01:00:00Z,1,0,1.001\n\
+            ,2023-01-01T02:00:00Z,2,0,2.001\n"
+        );
+        assert_eq!(
+            merged(&trace(1, &[1000, 2000]), true).unwrap(),
+            "wind,timestamp_utc,carbon_intensity_gco2e_per_kwh,marginal_gco2_per_kwh\n\
+            7,2023-01-01T00:00:00Z,400.5,\n\
+            8,2023-01-01T01:00:00Z,300,1.001\n"
+        );
+        let far = merged(&trace(40, &[1000, 2000]), false).unwrap_err();
+        assert!(far.to_string().contains("make no whole"), "{far}");
+    }
+
+    #[test]
+    fn figures_are_written_without_needless_noughts() {
+        let all = [0, 5, 1000, 213_790, -1500].map(thousandths);
+        assert_eq!(all, ["0", "0.005", "1", "213.79", "-1.5"]);
+    }
+}

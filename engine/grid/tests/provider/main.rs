@@ -1,0 +1,16 @@
+//! Providers against a server of our own that answers as theirs are documented to, or as they fail.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::allow_attributes,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod conformance;
+mod kept;
+mod order;
+mod quirks;
+mod server;
+mod sites;
