@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeListArray, Float32Array, Float64Array, RecordBatch,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, FixedSizeListArray, Float32Array, Float64Array,
+    RecordBatch,
 };
 use arrow::datatypes::{Float32Type, Float64Type};
 use arrow_schema::extension::{
@@ -44,12 +45,9 @@ impl FloatKind {
                 clippy::cast_possible_truncation,
                 reason = "rounding to the field's own type is wanted"
             )]
-            Self::Single => Arc::new(
-                values
-                    .into_iter()
-                    .map(|x| Some(x as f32))
-                    .collect::<Float32Array>(),
-            ),
+            Self::Single => Arc::new(Float32Array::from_iter_values(
+                values.into_iter().map(|x| x as f32),
+            )),
             Self::Double => Arc::new(Float64Array::from(values)),
         }
     }
@@ -173,12 +171,16 @@ impl<'a> Field<'a> {
 
     /// The values of a batch.
     pub(crate) fn values(&self, batch: &'a RecordBatch) -> Values<'a> {
-        let lists = batch.column(self.column).as_fixed_size_list();
-        let children = lists.values();
         match self.kind {
-            FloatKind::Single => Values::Single(children.as_primitive::<Float32Type>().values()),
-            FloatKind::Double => Values::Double(children.as_primitive::<Float64Type>().values()),
+            FloatKind::Single => Values::Single(self.numbers::<Float32Type>(batch)),
+            FloatKind::Double => Values::Double(self.numbers::<Float64Type>(batch)),
         }
+    }
+
+    /// The values of a batch whose number type is known.
+    pub(crate) fn numbers<P: ArrowPrimitiveType>(&self, batch: &'a RecordBatch) -> &'a [P::Native] {
+        let lists = batch.column(self.column).as_fixed_size_list();
+        lists.values().as_primitive::<P>().values()
     }
 
     /// The schema with tensors of another shape or grid.

@@ -18,7 +18,7 @@ mod target;
 use serde_json::{Map, Value as Json, json};
 
 pub(crate) use axis::Axis;
-pub(crate) use field::{Field, FloatKind, Values, with_values};
+pub(crate) use field::{Field, FloatKind, with_values};
 pub(crate) use target::{params as target_params, target};
 
 use crate::{KernelError, Table};

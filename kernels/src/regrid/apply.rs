@@ -1,19 +1,23 @@
 //! `regrid_apply`: fields onto another grid, by weights given or made here.
 
-use arrow::array::RecordBatch;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBatch};
+use arrow::datatypes::{Float32Type, Float64Type};
 use sunward_workflows::catalog::KernelEntry;
 
-use super::block::{LANES, Lane, Sums, Vectors};
+use super::block::{Block, LANES, Lane, Number, Vectors, Weighing};
 use super::entry;
 use super::matrix::Matrix;
+use super::tile::{Tile, tiles};
 use super::weights::{links, made_for_another_grid, required_target};
-use crate::grid::{Field, GRID_KEY, Grid, Values, target};
+use crate::grid::{Field, FloatKind, GRID_KEY, Grid, target};
 use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params, Table};
 
-/// A sum of weights below this is no weight at all.
-const NO_WEIGHT: f64 = 1e-12;
-/// How much a sum of weights that should be whole may fall short by rounding.
-const ROUNDING: f64 = 1e-9;
+/// Packed sources of one tile: half of what a core's second cache usually holds.
+const TILE_BYTES: usize = 512 << 10;
+/// Blocks for each thread at least, so that all end at about the same time.
+const BLOCKS_A_THREAD: usize = 4;
 
 /// The kernel.
 pub(crate) struct RegridApply {
@@ -54,23 +58,22 @@ impl Kernel for RegridApply {
         let shape = [to.lat.len(), to.lon.len()];
         let dims = Some(vec!["lat".to_owned(), "lon".to_owned()]);
         let schema = field.schema(field.kind, &shape, dims, Some(&to))?;
-        let work = Work {
-            field: &field,
+        let weighing = Weighing {
             matrix: &matrix,
             min_valid: with.float("min_valid")?,
-            vectors: Vectors::detect(),
         };
-        let mut batches = Vec::with_capacity(field.table.batches.len());
-        for batch in field
-            .table
-            .batches
-            .iter()
+        let batches: Vec<&RecordBatch> = (field.table.batches.iter())
             .filter(|batch| batch.num_rows() > 0)
-        {
-            let values = field.kind.array(work.batch(batch, context)?);
-            batches.push(field.replaced(batch, &schema, values)?);
-        }
-        Ok(Outputs::new().with("field", Table::new(schema, batches)))
+            .collect();
+        let values = match field.kind {
+            FloatKind::Single => moved::<Float32Type>(&field, &batches, &weighing, context)?,
+            FloatKind::Double => moved::<Float64Type>(&field, &batches, &weighing, context)?,
+        };
+        let moved = batches.into_iter().zip(values);
+        let batches: Result<_, _> = moved
+            .map(|(batch, values)| field.replaced(batch, &schema, values))
+            .collect();
+        Ok(Outputs::new().with("field", Table::new(schema, batches?)))
     }
 }
 
@@ -109,67 +112,81 @@ fn given(weights: &Table, from: &Grid, with: &Params) -> Result<(Matrix, Grid), 
     Ok((matrix, to))
 }
 
-/// What one batch needs.
-struct Work<'a> {
-    field: &'a Field<'a>,
-    matrix: &'a Matrix,
-    min_valid: f64,
-    vectors: Vectors,
-}
-
-impl Work<'_> {
-    /// All target values of a batch, row after row.
-    fn batch(&self, batch: &RecordBatch, context: &Context) -> Result<Vec<f64>, KernelError> {
-        let rows = batch.num_rows();
-        let targets = self.matrix.targets();
-        let values = self.field.values(batch);
-        let mut out = vec![f64::NAN; rows * targets];
-        context.for_chunks(&mut out, LANES * targets, |block, out| {
-            self.block(values, block * LANES, out);
-            Ok(())
-        })?;
-        Ok(out)
-    }
-
-    /// Up to eight rows.
-    fn block(&self, values: Values<'_>, first: usize, out: &mut [f64]) {
-        let targets = self.matrix.targets();
-        let rows = out.len() / targets;
-        let (block, complete) = pack(values, self.field.size, first, rows);
-        let mut sums = vec![Sums::default(); targets];
-        self.vectors
-            .multiply(self.matrix, &block, complete, &mut sums);
-        for (row, out) in out.chunks_exact_mut(targets).enumerate() {
-            for (out, sums) in out.iter_mut().zip(&sums) {
-                let weight = sums.weights[row];
-                if weight > NO_WEIGHT && weight + ROUNDING >= self.min_valid {
-                    *out = sums.values[row] / weight;
-                }
-            }
+/// By batch, all target values, row after row.
+fn moved<P>(
+    field: &Field<'_>,
+    batches: &[&RecordBatch],
+    weighing: &Weighing<'_>,
+    context: &Context,
+) -> Result<Vec<ArrayRef>, KernelError>
+where
+    P: ArrowPrimitiveType,
+    P::Native: Number,
+{
+    let targets = weighing.matrix.targets();
+    let mut out: Vec<Vec<P::Native>> = (batches.iter())
+        .map(|batch| vec![P::Native::default(); batch.num_rows() * targets])
+        .collect();
+    let blocks = batches.iter().map(|b| b.num_rows().div_ceil(LANES)).sum();
+    let lane_bytes = size_of::<Lane<P::Native>>();
+    let tiles = tiles(
+        weighing.matrix,
+        wanted_tiles(field.size * lane_bytes, blocks, context.threads()),
+    );
+    let mut work = Vec::with_capacity(blocks * tiles.len());
+    for (batch, out) in batches.iter().zip(&mut out) {
+        let values = field.numbers::<P>(batch);
+        let rows = values.chunks(LANES * field.size);
+        for (rows, out) in rows.zip(out.chunks_mut(LANES * targets)) {
+            let rows: Vec<_> = rows.chunks(field.size).collect();
+            work.extend(blocks_of(&tiles, &rows, out.chunks_mut(targets)));
         }
     }
+    let vectors = Vectors::detect();
+    // Few enough to a step that threads end together, several so that they share what they pack into.
+    let step = (work.len() / (context.threads() * 16)).clamp(1, 16);
+    context.for_chunks(&mut work, step, |_, blocks| {
+        let mut packed = Vec::new();
+        for block in blocks {
+            vectors.apply(weighing, block, &mut packed);
+        }
+        Ok(())
+    })?;
+    drop(work);
+    let arrays = out.into_iter().map(|values| {
+        let array = PrimitiveArray::<P>::new(values.into(), None);
+        Arc::new(array) as ArrayRef
+    });
+    Ok(arrays.collect())
 }
 
-/// Rows side by side, cell after cell, and whether none of their values is missing.
-fn pack(values: Values<'_>, size: usize, first: usize, rows: usize) -> (Vec<Lane>, bool) {
-    let mut block = vec![[0.0; LANES]; size];
-    let mut complete = true;
-    for row in 0..rows {
-        let cells = (first + row) * size..(first + row + 1) * size;
-        match values {
-            Values::Single(values) => {
-                for (lane, &value) in block.iter_mut().zip(&values[cells]) {
-                    lane[row] = f64::from(value);
-                    complete &= !value.is_nan();
-                }
-            }
-            Values::Double(values) => {
-                for (lane, &value) in block.iter_mut().zip(&values[cells]) {
-                    lane[row] = value;
-                    complete &= !value.is_nan();
-                }
-            }
+/// So many tiles that the sources of one, packed, fit the cache, and that every thread has work
+/// where rows are few.
+fn wanted_tiles(packed_bytes: usize, blocks: usize, threads: usize) -> usize {
+    let for_cache = packed_bytes.div_ceil(TILE_BYTES);
+    let for_threads = match threads {
+        1 => 1,
+        threads => (threads * BLOCKS_A_THREAD).div_ceil(blocks.max(1)),
+    };
+    for_cache.max(for_threads)
+}
+
+/// Some rows and their targets, one block a tile.
+fn blocks_of<'a, T: Number>(
+    tiles: &'a [Tile],
+    rows: &[&'a [T]],
+    targets: impl Iterator<Item = &'a mut [T]>,
+) -> Vec<Block<'a, T>> {
+    let mut rest: Vec<&mut [T]> = targets.collect();
+    let block = |tile: &'a Tile| {
+        let split = rest
+            .iter_mut()
+            .map(|row| row.split_off_mut(..tile.targets.len()).unwrap_or_default());
+        Block {
+            tile,
+            targets: split.collect(),
+            sources: rows.iter().map(|row| &row[tile.sources.clone()]).collect(),
         }
-    }
-    (block, complete)
+    };
+    tiles.iter().map(block).collect()
 }

@@ -6,6 +6,7 @@ mod block;
 mod conservative;
 mod entry;
 mod matrix;
+mod tile;
 mod weights;
 
 pub(crate) use apply::RegridApply;
