@@ -1,4 +1,5 @@
 //! Measures the kernels beside the tools used today; prints one JSON object. See `bench/README.md`.
+//! With an argument, `similarity` or `regrid`, only those.
 #![expect(clippy::print_stdout, reason = "its only output is the answer")]
 
 mod classic;
@@ -17,8 +18,15 @@ use sunward_workflows::value::Value;
 type Any = Box<dyn Error>;
 
 fn main() -> Result<(), Any> {
-    let mut figures = similarity::figures()?;
-    figures.extend(regrid::figures()?);
+    let only = std::env::args().nth(1);
+    let wanted = |name: &str| only.as_ref().is_none_or(|only| only == name);
+    let mut figures = Vec::new();
+    if wanted("similarity") {
+        figures.extend(similarity::figures()?);
+    }
+    if wanted("regrid") {
+        figures.extend(regrid::figures()?);
+    }
     println!(
         "{}",
         serde_json::to_string_pretty(&json!({ "figures": figures }))?

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array};
-use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::FileWriter;
 use arrow_schema::{DataType, Field, Schema};
 use serde_json::{Value as Json, json};
+use sunward_data::Part;
 use sunward_kernels::{Inputs, Table};
 use sunward_workflows::value::Value;
 
@@ -82,10 +82,11 @@ pub(crate) fn figures() -> Result<Vec<Json>, Any> {
     ])
 }
 
+/// A file as workers open it: mapped, not copied.
 fn read(path: &Path) -> Result<Table, Any> {
-    let reader = FileReader::try_new(File::open(path)?, None)?;
-    let schema = reader.schema();
-    Ok(Table::new(schema, reader.collect::<Result<_, _>>()?))
+    let part = Part::open(path)?;
+    let batches: Result<_, _> = (0..part.batches()).map(|i| part.batch(i)).collect();
+    Ok(Table::new(Arc::clone(part.schema()), batches?))
 }
 
 fn write(path: &Path, table: &Table) -> Result<(), Any> {
