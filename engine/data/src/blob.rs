@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef};
 
+use crate::behind::WriteBehind;
 use crate::error::DataError;
 use crate::incoming::Incoming;
 use crate::materialise::link;
@@ -74,7 +75,7 @@ impl Store {
     fn copy_in(&self, path: &Path) -> Result<PartRef, DataError> {
         let mut source = File::open(path).map_err(DataError::io("open", path))?;
         let incoming = Incoming::create(&self.incoming_folder())?;
-        let mut file = incoming.handle()?;
+        let mut file = WriteBehind::new(incoming.handle()?);
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; COPY_BYTES];
         let mut bytes = 0;
@@ -90,8 +91,10 @@ impl Store {
                 .map_err(DataError::io("write", incoming.path()))?;
             bytes += u64::try_from(count).unwrap_or(0);
         }
+        file.sync()
+            .map_err(DataError::io("sync", incoming.path()))?;
         let digest = Digest(*hasher.finalize().as_bytes());
-        self.commit(incoming, &digest)?;
+        self.commit_synced(incoming, &digest)?;
         Ok(PartRef {
             digest,
             bytes,

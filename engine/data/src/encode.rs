@@ -15,6 +15,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use sunward_workflows::Form;
 
+use crate::behind::WriteBehind;
 use crate::error::DataError;
 use crate::items::value_at;
 use crate::reader::Batches;
@@ -40,20 +41,21 @@ pub(crate) fn write(
     file: File,
     path: &Path,
 ) -> Result<(), DataError> {
-    let file = match form {
+    let file = WriteBehind::new(file);
+    let mut file = match form {
         Form::Arrow | Form::File => write_arrow(schema, batches, file, path)?,
         Form::Parquet => write_parquet(schema, batches, file, path)?,
         Form::Csv => write_csv(schema, batches, file, path)?,
     };
-    file.sync_data().map_err(DataError::io("sync", path))
+    file.sync().map_err(DataError::io("sync", path))
 }
 
 fn write_arrow(
     schema: &SchemaRef,
     batches: Batches,
-    file: File,
+    file: WriteBehind,
     path: &Path,
-) -> Result<File, DataError> {
+) -> Result<WriteBehind, DataError> {
     let sink = BufWriter::new(file);
     let mut writer = FileWriter::try_new_with_options(sink, schema, options()?)
         .map_err(DataError::writing(path))?;
@@ -67,9 +69,9 @@ fn write_arrow(
 fn write_parquet(
     schema: &SchemaRef,
     batches: Batches,
-    file: File,
+    file: WriteBehind,
     path: &Path,
-) -> Result<File, DataError> {
+) -> Result<WriteBehind, DataError> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
@@ -98,9 +100,9 @@ fn write_parquet(
 fn write_csv(
     schema: &SchemaRef,
     batches: Batches,
-    file: File,
+    file: WriteBehind,
     path: &Path,
-) -> Result<File, DataError> {
+) -> Result<WriteBehind, DataError> {
     let flat = Arc::new(flat_schema(schema));
     let mut writer = WriterBuilder::new()
         .with_header(true)
@@ -119,7 +121,7 @@ fn write_csv(
     unbuffer(writer.into_inner(), path)
 }
 
-fn unbuffer(sink: BufWriter<File>, path: &Path) -> Result<File, DataError> {
+fn unbuffer(sink: BufWriter<WriteBehind>, path: &Path) -> Result<WriteBehind, DataError> {
     let mut sink = sink;
     sink.flush().map_err(DataError::io("write", path))?;
     sink.into_inner()

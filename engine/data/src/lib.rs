@@ -9,6 +9,7 @@
 //! runtime: a store with a remote waits on a runtime of its own. Read [`Store`] first.
 
 mod adopt;
+mod behind;
 mod blob;
 pub mod content;
 mod derived;

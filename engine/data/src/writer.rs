@@ -1,7 +1,6 @@
 //! Writing a table: parts of at most 256 MiB, with the digest of each part and of the content
 //! computed while the bytes go to disk.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -14,6 +13,7 @@ use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 use arrow_schema::SchemaRef;
 use sunward_core::{Dataset, DatasetKind, Digest, PartRef};
 
+use crate::behind::WriteBehind;
 use crate::content::ContentHasher;
 use crate::content::schema::conform;
 use crate::error::DataError;
@@ -51,7 +51,7 @@ pub struct TableWriter {
 struct OpenPart {
     incoming: Incoming,
     path: PathBuf,
-    file: FileWriter<BufWriter<File>>,
+    file: FileWriter<BufWriter<WriteBehind>>,
     digest: Lane<FileWriter<HashSink>>,
     bytes: usize,
     rows: u64,
@@ -204,7 +204,7 @@ impl OpenPart {
     fn create(store: &Store, schema: &SchemaRef) -> Result<Self, DataError> {
         let incoming = Incoming::create(&store.incoming_folder())?;
         let path = incoming.path().to_owned();
-        let sink = BufWriter::new(incoming.handle()?);
+        let sink = BufWriter::new(WriteBehind::new(incoming.handle()?));
         let file = FileWriter::try_new_with_options(sink, schema, options()?)
             .map_err(DataError::writing(&path))?;
         let hash = FileWriter::try_new_with_options(HashSink::default(), schema, options()?)
@@ -231,7 +231,8 @@ impl OpenPart {
 
     fn finish(mut self, store: &Store) -> Result<PartRef, DataError> {
         self.file.finish().map_err(DataError::writing(&self.path))?;
-        self.incoming.sync()?;
+        let sink = self.file.get_mut().get_mut();
+        sink.sync().map_err(DataError::io("sync", &self.path))?;
         let mut hash = self.digest.finish()?;
         hash.finish().map_err(DataError::writing(&self.path))?;
         let (digest, bytes) = hash.get_ref().result();
