@@ -6,10 +6,11 @@ use arrow::array::{ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBatch};
 use arrow::datatypes::{Float32Type, Float64Type};
 use sunward_workflows::catalog::KernelEntry;
 
-use super::block::{Block, LANES, Lane, Number, Vectors, Weighing};
+use super::block::{Block, LANES, Lane, Number, Weighing};
 use super::entry;
 use super::matrix::Matrix;
 use super::tile::{Tile, tiles};
+use super::vectors::Vectors;
 use super::weights::{links, made_for_another_grid, required_target};
 use crate::grid::{Field, FloatKind, GRID_KEY, Grid, target};
 use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params, Table};
@@ -142,22 +143,30 @@ where
             work.extend(blocks_of(&tiles, &rows, out.chunks_mut(targets)));
         }
     }
-    let vectors = Vectors::detect();
-    // Few enough to a step that threads end together, several so that they share what they pack into.
-    let step = (work.len() / (context.threads() * 16)).clamp(1, 16);
-    context.for_chunks(&mut work, step, |_, blocks| {
-        let mut packed = Vec::new();
-        for block in blocks {
-            vectors.apply(weighing, block, &mut packed);
-        }
-        Ok(())
-    })?;
-    drop(work);
+    fill(work, weighing, context)?;
     let arrays = out.into_iter().map(|values| {
         let array = PrimitiveArray::<P>::new(values.into(), None);
         Arc::new(array) as ArrayRef
     });
     Ok(arrays.collect())
+}
+
+/// Fills the targets of all blocks, on the allowed threads.
+fn fill<T: Number>(
+    mut blocks: Vec<Block<'_, T>>,
+    weighing: &Weighing<'_>,
+    context: &Context,
+) -> Result<(), KernelError> {
+    let vectors = Vectors::detect();
+    // Few enough to a step that threads end together, several so that they share what they pack into.
+    let step = (blocks.len() / (context.threads() * 16)).clamp(1, 16);
+    context.for_chunks(&mut blocks, step, |_, blocks| {
+        let mut packed = Vec::new();
+        for block in blocks {
+            vectors.apply(weighing, block, &mut packed);
+        }
+        Ok(())
+    })
 }
 
 /// So many tiles that the sources of one, packed, fit the cache, and that every thread has work

@@ -7,6 +7,7 @@ mod conservative;
 mod entry;
 mod matrix;
 mod tile;
+mod vectors;
 mod weights;
 
 pub(crate) use apply::RegridApply;
