@@ -133,7 +133,6 @@ impl<'a> Asking<'a> {
             cpus: each.cpus,
             task_ms: course.task_ms.get(id.stage.place()).copied().unwrap_or(1),
             task_milliwatts: each.milliwatts,
-            divisible: tasks > width,
             ready_at,
             finish_by,
             start_by,
@@ -161,6 +160,9 @@ impl<'a> Asking<'a> {
             outlook: Arc::clone(self.outlook),
             reserved: reserved(self.state, self.outlook, self.now),
             shares: shares(agenda, &self.asks),
+            demand: agenda
+                .arrivals
+                .demand(self.now, self.asks.iter().map(|ask| ask.id.run)),
             asks: self.asks,
             transfer_milliwatt_hours_per_gb: self.transfer,
         };

@@ -117,7 +117,7 @@ fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
             stage,
             placement,
             each,
-        } => place::placed(get(state, *run)?, *stage, placement, *each),
+        } => place::placed(state, *run, *stage, placement, *each),
         Fact::Solved => {
             place::solved(state);
             Ok(())

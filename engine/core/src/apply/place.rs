@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::ids::{RunId, StageId, Timestamp};
 use crate::illegal::Illegal;
-use crate::place::{AskId, Outlook, Placement, Taken};
+use crate::place::{AskId, Outlook, Placement, Segment, Taken, Work};
 use crate::pool::Fleet;
 use crate::state::placed::{Asking, Placed};
 use crate::state::stage::Phase;
@@ -71,12 +71,19 @@ pub(super) fn solve_requested(state: &mut State, asks: &[AskId]) {
 
 /// A stage goes there and then.
 pub(super) fn placed(
-    run: &mut RunState,
+    state: &mut State,
+    run: RunId,
     id: StageId,
     placement: &Placement,
     each: Taken,
 ) -> Result<(), Illegal> {
-    let stage = run.stage_mut(id)?;
+    let State { runs, agenda, .. } = state;
+    let one = runs.get_mut(&run).ok_or(Illegal::NoSuchRun(run))?;
+    let stage = one.stage_mut(id)?;
+    if stage.placed.is_none() {
+        let work = work(&placement.segments, each);
+        agenda.arrivals.add(placement.decided_at, run, work);
+    }
     let early = stage.phase != Phase::Open;
     let mut placed = Placed::new(placement.clone(), each, early);
     if let Some(before) = &stage.placed
@@ -86,9 +93,29 @@ pub(super) fn placed(
     }
     stage.placed = Some(Box::new(placed));
     stage.asking = Asking::No;
-    run.touched.push(id);
-    run.settle(id);
+    one.touched.push(id);
+    one.settle(id);
     Ok(())
+}
+
+/// What segments take of pools.
+fn work(segments: &[Segment], each: Taken) -> Work {
+    let taken = |count: u32| {
+        let held = |one: &Segment| u64::from(one.at_once) * one.end.since_ms(one.start);
+        let all = segments.iter().map(held).fold(0, u64::saturating_add);
+        all.saturating_mul(u64::from(count))
+    };
+    if each.gpus > 0 {
+        Work {
+            gpu_ms: taken(each.gpus),
+            cpu_ms: 0,
+        }
+    } else {
+        Work {
+            gpu_ms: 0,
+            cpu_ms: taken(each.cpus),
+        }
+    }
 }
 
 /// What was asked last is answered. Where the world has changed meanwhile, it is asked again.

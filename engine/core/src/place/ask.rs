@@ -43,7 +43,7 @@ pub struct Ask {
     pub project: String,
     /// Within its project, higher first.
     pub priority: i32,
-    /// How many tasks have not begun.
+    /// How many tasks have not begun. More than one may pause and move between rounds of `width`.
     pub tasks: u32,
     /// How many may run at once at most.
     pub width: u32,
@@ -55,9 +55,6 @@ pub struct Ask {
     pub task_ms: u64,
     /// IT power of one task, its devices together, in milliwatts.
     pub task_milliwatts: u64,
-    /// Whether work may pause and move after each round of tasks (`width` of them at once): an array
-    /// always may; one long task never.
-    pub divisible: bool,
     /// Not before.
     pub ready_at: Timestamp,
     /// All its tasks must have ended then, so that what follows can still meet the run's deadline.

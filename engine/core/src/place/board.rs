@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::ask::Ask;
+use super::demand::Work;
+use super::floor::{Cleanest, Floor};
 use super::outlook::Outlook;
 use super::placement::Segment;
 use super::problem::{Problem, Reserved, Taken};
-use crate::ids::{Timestamp, place};
+use crate::ids::Timestamp;
 use crate::pool::{Fleet, PoolId};
 
 /// One kilowatt hour times a thousandth of a microgram a milligram: what an energy in microjoules
@@ -45,6 +47,9 @@ pub(crate) struct Board {
     slots: usize,
     lanes: Vec<Lane>,
     transfer_milliwatt_hours_per_gb: u64,
+    /// No window counts as cleaner than this.
+    pub(crate) floor: Floor,
+    cleanest: Cleanest,
     outlook: Arc<Outlook>,
     fleet: Arc<Fleet>,
 }
@@ -99,11 +104,15 @@ impl Board {
             }
             lane
         });
+        let lanes: Vec<Lane> = lanes.collect();
+        let slot_ms = outlook.slot_ms.max(1);
         Self {
-            slot_ms: outlook.slot_ms.max(1),
+            floor: Floor::default(),
+            cleanest: Cleanest::of(lanes.iter().map(|lane| lane.weight.as_slice()), slot_ms),
+            slot_ms,
             first: outlook.first_slot,
             slots,
-            lanes: lanes.collect(),
+            lanes,
             transfer_milliwatt_hours_per_gb: 0,
             outlook: Arc::clone(outlook),
             fleet: Arc::clone(&problem.fleet),
@@ -185,6 +194,27 @@ impl Board {
             self.integral(lane, end_ms)
                 .saturating_sub(self.integral(lane, start_ms))
         })
+    }
+
+    /// A window as it is compared for an ask: no less than the floor.
+    pub(crate) fn compared(&self, ask: &Ask, pool: PoolId, start_ms: u64, end_ms: u64) -> u64 {
+        let weight = if ask.gpus > 0 {
+            self.floor.gpus
+        } else {
+            self.floor.cpus
+        };
+        let least = weight.saturating_mul(end_ms.saturating_sub(start_ms));
+        self.window(pool, start_ms, end_ms).max(least)
+    }
+
+    /// The floor that so much work of others in a day makes.
+    pub(crate) fn clearing(&self, work: Work) -> Floor {
+        let free = |pool: usize, slot: usize| {
+            let lane = self.lanes.get(pool);
+            let free = lane.and_then(|lane| lane.free.get(slot));
+            free.copied().unwrap_or_default()
+        };
+        self.cleanest.floor(work, self.slot_ms, free)
     }
 
     /// What so much power emits over such a window, in micrograms.
@@ -392,9 +422,4 @@ pub(crate) fn segment(
         tasks,
         at_once,
     }
-}
-
-/// An index as a place of asks.
-pub(crate) const fn at(index: u32) -> usize {
-    place(index)
 }

@@ -16,6 +16,8 @@ pub(crate) struct Block {
     pub(crate) at_once: u32,
     /// Emissions, transfer included, in micrograms.
     pub(crate) micrograms: u64,
+    /// The same as it is compared: no window counts as cleaner than the board's floor.
+    pub(crate) compared: u64,
     pub(crate) transfer: u64,
 }
 
@@ -39,6 +41,8 @@ pub(crate) struct Span {
 pub(crate) struct Best {
     pub(crate) first: Option<Block>,
     pub(crate) other: Option<Block>,
+    /// What the best would count for if nothing else ran.
+    pub(crate) unhindered: Option<u64>,
 }
 
 /// Two blocks are taken as equal in a preference when they are within a twentieth of each other.
@@ -57,7 +61,9 @@ pub(crate) fn best(board: &Board, ask: &Ask, span: Span) -> Best {
     };
     let mut best = Best::default();
     for &pool in &ask.allowed {
-        if let Some(block) = in_pool(board, ask, pool, span, goals) {
+        let (block, unhindered) = in_pool(board, ask, pool, span, goals);
+        best.unhindered = [best.unhindered, unhindered].into_iter().flatten().min();
+        if let Some(block) = block {
             best.take(block, |one, other| match span.end_by_ms {
                 Some(_) => beats(board, ask, one, other, goals),
                 // As soon as can be, and then as well as can be.
@@ -75,7 +81,7 @@ impl Best {
             Some(first) if !beats(&block, &first) => {
                 if self
                     .other
-                    .is_none_or(|other| block.micrograms < other.micrograms)
+                    .is_none_or(|other| block.compared < other.compared)
                 {
                     self.other = Some(block);
                 }
@@ -90,67 +96,119 @@ impl Best {
     }
 }
 
-/// The best block in one pool.
-fn in_pool(board: &Board, ask: &Ask, pool: PoolId, span: Span, goals: &[Prefer]) -> Option<Block> {
+/// The best block in one pool with room for it, and what the best would count for whatever else runs.
+fn in_pool(
+    board: &Board,
+    ask: &Ask,
+    pool: PoolId,
+    span: Span,
+    goals: &[Prefer],
+) -> (Option<Block>, Option<u64>) {
     let at_once = board.most(ask, pool);
-    if at_once == 0 {
-        return None;
-    }
     let length_ms = ask.length_ms(at_once);
     let latest = match span.end_by_ms {
+        _ if at_once == 0 => None,
         Some(end_by) => {
             let by_start = ask.start_by.map_or(u64::MAX, |by| by.0);
-            end_by.checked_sub(length_ms)?.min(by_start)
+            end_by.checked_sub(length_ms).map(|by| by.min(by_start))
         }
-        None => board.end_ms(),
+        None => Some(board.end_ms()),
     };
-    if latest < span.ready_ms {
-        return None;
+    let Some(latest) = latest.filter(|latest| *latest >= span.ready_ms) else {
+        return (None, None);
+    };
+    let lane = Lane {
+        board,
+        ask,
+        pool,
+        at_once,
+        length_ms,
+    };
+    let mut starts = starts(board, span.ready_ms, latest);
+    if span.end_by_ms.is_none() || goals.first() == Some(&Prefer::Time) {
+        let start = starts.find(|start| lane.fits(*start));
+        return (start.map(|start| lane.block(start)), None);
     }
-    let power = ask.power(at_once);
-    let fits = |start_ms: u64| {
-        board.room(ask, pool, start_ms, start_ms.saturating_add(length_ms)) >= at_once
-    };
-    let block = |start_ms: u64, window: u64| {
-        let transfer = board.transfer(ask, pool, start_ms);
+    if goals.contains(&Prefer::Surplus) || !ask.data.is_empty() {
+        // What moves is weighed at each start, and surplus has no running sum to compare.
+        let better = |one: &Block, other: &Block| beats(board, ask, one, other, goals);
+        return lane.best_of(starts, better);
+    }
+    lane.cleanest(starts)
+}
+
+/// One pool as an ask sees it that runs so many tasks at once there, for so long.
+#[derive(Clone, Copy)]
+struct Lane<'a> {
+    board: &'a Board,
+    ask: &'a Ask,
+    pool: PoolId,
+    at_once: u32,
+    length_ms: u64,
+}
+
+impl Lane<'_> {
+    fn fits(&self, start_ms: u64) -> bool {
+        let end_ms = start_ms.saturating_add(self.length_ms);
+        self.board.room(self.ask, self.pool, start_ms, end_ms) >= self.at_once
+    }
+
+    /// The window that begins then, as it is compared.
+    fn compared(&self, start_ms: u64) -> u64 {
+        let end_ms = start_ms.saturating_add(self.length_ms);
+        self.board.compared(self.ask, self.pool, start_ms, end_ms)
+    }
+
+    fn block(&self, start_ms: u64) -> Block {
+        let (pool, length_ms) = (self.pool, self.length_ms);
+        let end_ms = start_ms.saturating_add(length_ms);
+        let transfer = self.board.transfer(self.ask, pool, start_ms);
+        let power = self.ask.power(self.at_once);
+        let emits = |window| Board::micrograms(window, power).saturating_add(transfer);
         Block {
             pool,
             start_ms,
             length_ms,
-            at_once,
-            micrograms: Board::micrograms(window, power).saturating_add(transfer),
+            at_once: self.at_once,
+            micrograms: emits(self.board.window(pool, start_ms, end_ms)),
+            compared: emits(self.compared(start_ms)),
             transfer,
         }
-    };
-    let windowed = |start_ms: u64| board.window(pool, start_ms, start_ms.saturating_add(length_ms));
-    let mut starts = starts(board, span.ready_ms, latest);
-    let soonest = span.end_by_ms.is_none() || goals.first() == Some(&Prefer::Time);
-    if soonest {
-        let start = starts.find(|start| fits(*start))?;
-        return Some(block(start, windowed(start)));
     }
-    let in_surplus = goals.contains(&Prefer::Surplus);
-    if in_surplus || !ask.data.is_empty() {
-        // What moves is weighed at each start, and surplus has no running sum to compare.
-        let all = starts.filter(|start| fits(*start));
-        return all
-            .map(|start| block(start, windowed(start)))
-            .reduce(|best, next| {
-                if beats(board, ask, &next, &best, goals) {
-                    next
-                } else {
-                    best
-                }
-            });
-    }
-    let mut least: Option<(u64, u64)> = None;
-    for start in starts {
-        let window = windowed(start);
-        if least.is_none_or(|(least, _)| window < least) && fits(start) {
-            least = Some((window, start));
+
+    /// The best by a comparison of blocks.
+    fn best_of(
+        &self,
+        starts: impl Iterator<Item = u64>,
+        better: impl Fn(&Block, &Block) -> bool,
+    ) -> (Option<Block>, Option<u64>) {
+        let (mut best, mut unhindered): (Option<Block>, Option<Block>) = (None, None);
+        for start in starts {
+            let next = self.block(start);
+            if unhindered.is_none_or(|unhindered| better(&next, &unhindered)) {
+                unhindered = Some(next);
+            }
+            if best.is_none_or(|best| better(&next, &best)) && self.fits(start) {
+                best = Some(next);
+            }
         }
+        (best, unhindered.map(|block| block.compared))
     }
-    least.map(|(window, start)| block(start, window))
+
+    /// The best by emissions alone, of equals the earliest.
+    fn cleanest(&self, starts: impl Iterator<Item = u64>) -> (Option<Block>, Option<u64>) {
+        let mut best: Option<(u64, u64)> = None;
+        let mut unhindered = u64::MAX;
+        for start in starts {
+            let window = self.compared(start);
+            unhindered = unhindered.min(window);
+            if best.is_none_or(|(least, _)| window < least) && self.fits(start) {
+                best = Some((window, start));
+            }
+        }
+        let unhindered = Board::micrograms(unhindered, self.ask.power(self.at_once));
+        (best.map(|(_, start)| self.block(start)), Some(unhindered))
+    }
 }
 
 /// Moments at which a block may begin: as soon as it is ready, at each slot, and at the last.
@@ -164,7 +222,8 @@ fn starts(board: &Board, ready_ms: u64, latest_ms: u64) -> impl Iterator<Item = 
 }
 
 /// Whether one block is better than another by what is preferred, the first goal first, each within
-/// 5 %; equals go by emissions, then by start, then by pool.
+/// 5 %; equals go by emissions as they are compared, then by
+/// start, then by emissions, then by pool.
 fn beats(board: &Board, ask: &Ask, one: &Block, other: &Block, goals: &[Prefer]) -> bool {
     if let [Prefer::Carbon] = goals {
         return by_carbon(board, ask, one, other);
@@ -182,23 +241,26 @@ fn beats(board: &Board, ask: &Ask, one: &Block, other: &Block, goals: &[Prefer])
 fn by_carbon(board: &Board, ask: &Ask, one: &Block, other: &Block) -> bool {
     let cautious = |block: &Block, rival: &Block| {
         if block.transfer <= rival.transfer || ask.data.is_empty() {
-            return block.micrograms;
+            return block.compared;
         }
         let error = board.error_permille(block.pool, block.start_ms, block.end_ms());
         let stake = rival.micrograms.max(block.micrograms);
         let margin = u128::from(stake) * u128::from(error * CAUTION_PERMILLE) / 1_000_000;
         block
-            .micrograms
+            .compared
             .saturating_add(u64::try_from(margin).unwrap_or(u64::MAX))
     };
-    let key = |block: &Block, rival: &Block| (cautious(block, rival), block.start_ms, block.pool);
+    let key = |block: &Block, rival: &Block| {
+        let compared = cautious(block, rival);
+        (compared, block.start_ms, block.micrograms, block.pool)
+    };
     key(one, other) < key(other, one)
 }
 
 /// How well a block serves a goal; less is better.
 fn figure(board: &Board, ask: &Ask, block: &Block, goal: Prefer) -> u64 {
     match goal {
-        Prefer::Carbon | Prefer::Idle => block.micrograms,
+        Prefer::Carbon | Prefer::Idle => block.compared,
         Prefer::Surplus => {
             let slots = block.length_ms.div_ceil(board.slot_ms).max(1);
             let in_surplus = board.surplus(block.pool, block.start_ms, block.end_ms());
@@ -275,6 +337,7 @@ pub(crate) fn at_once_there(
         length_ms: first.end.since_ms(first.start),
         at_once: first.at_once,
         micrograms: placement.expected_micrograms,
+        compared: placement.expected_micrograms,
         transfer: placement.transfer_micrograms,
     };
     let other = at_another_time(board, ask, &block, ready_ms)?;
@@ -293,9 +356,11 @@ fn at_another_time(board: &Board, ask: &Ask, block: &Block, ready_ms: u64) -> Op
     let end_ms = ready_ms.saturating_add(block.length_ms);
     let window = board.window(block.pool, ready_ms, end_ms);
     let transfer = board.transfer(ask, block.pool, ready_ms);
+    let micrograms = Board::micrograms(window, ask.power(block.at_once)).saturating_add(transfer);
     Some(Block {
         start_ms: ready_ms,
-        micrograms: Board::micrograms(window, ask.power(block.at_once)).saturating_add(transfer),
+        micrograms,
+        compared: micrograms,
         transfer,
         ..*block
     })

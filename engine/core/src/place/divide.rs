@@ -11,6 +11,8 @@ use crate::pool::PoolId;
 pub(crate) struct Pieces {
     pub(crate) segments: Vec<Segment>,
     pub(crate) micrograms: u64,
+    /// The same as it is compared: no window counts as cleaner than the board's floor.
+    pub(crate) compared: u64,
     pub(crate) transfer: u64,
 }
 
@@ -34,12 +36,7 @@ pub(crate) fn paused(board: &Board, ask: &Ask, span: Span) -> Option<Pieces> {
                 end_by_ms,
             )
         })
-        .min_by_key(|pieces| {
-            (
-                pieces.micrograms,
-                pieces.segments.first().map(|one| one.pool),
-            )
-        })
+        .min_by_key(|pieces| (pieces.compared, pieces.segments.first().map(|one| one.pool)))
 }
 
 /// More rounds than this are taken together in groups: a pause after each costs more to decide than
@@ -49,7 +46,9 @@ const ROUNDS: u32 = 256;
 /// The cheapest window of one round by where it starts.
 struct Round {
     start_ms: u64,
+    /// Its window, no less than the board's floor.
     cost: u64,
+    window: u64,
     pool: PoolId,
 }
 
@@ -68,7 +67,7 @@ fn rounds(
     let picked = cheapest(&windows, count, length_ms)?;
     let mut left = ask.tasks;
     let mut segments: Vec<Segment> = Vec::new();
-    let mut micrograms = 0_u64;
+    let (mut micrograms, mut compared) = (0_u64, 0_u64);
     for round in picked {
         let tasks = left.min(at_once.saturating_mul(grouped));
         left -= tasks;
@@ -77,7 +76,8 @@ fn rounds(
             .saturating_mul(u64::from(tasks))
             .checked_div(u64::from(grouped))
             .unwrap_or(0);
-        micrograms = micrograms.saturating_add(Board::micrograms(round.cost, power));
+        micrograms = micrograms.saturating_add(Board::micrograms(round.window, power));
+        compared = compared.saturating_add(Board::micrograms(round.cost, power));
         push(
             &mut segments,
             segment(
@@ -95,6 +95,7 @@ fn rounds(
     Some(Pieces {
         segments,
         micrograms: micrograms.saturating_add(transfer),
+        compared: compared.saturating_add(transfer),
         transfer,
     })
 }
@@ -132,12 +133,16 @@ fn windows(
         let best = pools
             .iter()
             .filter(|pool| board.room(ask, **pool, start_ms, end_ms) >= at_once)
-            .map(|pool| (board.window(*pool, start_ms, end_ms), *pool))
+            .map(|pool| {
+                let window = board.window(*pool, start_ms, end_ms);
+                (board.compared(ask, *pool, start_ms, end_ms), window, *pool)
+            })
             .min();
-        if let Some((cost, pool)) = best {
+        if let Some((cost, window, pool)) = best {
             windows.push(Round {
                 start_ms,
                 cost,
+                window,
                 pool,
             });
         }
@@ -203,7 +208,7 @@ pub(crate) fn spread(board: &Board, ask: &Ask, span: Span) -> Option<Pieces> {
                 break;
             }
             let order = match span.end_by_ms {
-                Some(_) => board.window(pool, start_ms, end_ms),
+                Some(_) => board.compared(ask, pool, start_ms, end_ms),
                 None => start_ms,
             };
             windows.push((order, start_ms, pool));
@@ -216,6 +221,7 @@ pub(crate) fn spread(board: &Board, ask: &Ask, span: Span) -> Option<Pieces> {
     let mut pieces = Pieces {
         segments: Vec::new(),
         micrograms: 0,
+        compared: 0,
         transfer: 0,
     };
     for (_, start_ms, pool) in windows {
@@ -240,6 +246,11 @@ pub(crate) fn spread(board: &Board, ask: &Ask, span: Span) -> Option<Pieces> {
         pieces.micrograms = pieces
             .micrograms
             .saturating_add(Board::micrograms(window, power))
+            .saturating_add(transfer);
+        let compared = board.compared(ask, pool, start_ms, end_ms);
+        pieces.compared = pieces
+            .compared
+            .saturating_add(Board::micrograms(compared, power))
             .saturating_add(transfer);
         pieces.segments.push(piece);
         left -= tasks;

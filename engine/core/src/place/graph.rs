@@ -7,26 +7,11 @@
 //! moves. The best of these is taken.
 
 use super::ask::Ask;
-use super::board::{Board, at};
+use super::board::Board;
 use super::choice::{self, Span};
+use super::node::{Node, cost, emitted};
 use super::outlay;
-
-/// One stage of a graph: what it may and what it would.
-#[derive(Clone, Debug)]
-pub(crate) struct Node<'a> {
-    pub(crate) ask: &'a Ask,
-    /// How many tasks run at once.
-    at_once: u32,
-    /// How long it takes.
-    pub(crate) length_ms: u64,
-    /// Not before, whatever it waits for.
-    pub(crate) ready_ms: u64,
-    /// It begins by then.
-    pub(crate) latest_ms: u64,
-    pub(crate) before: Vec<usize>,
-    pub(crate) behind: Vec<usize>,
-    pub(crate) start_ms: u64,
-}
+use crate::ids;
 
 /// Rounds of moving each stage alone: most graphs stand still after three.
 const ROUNDS: usize = 6;
@@ -64,7 +49,7 @@ fn nodes<'a>(board: &Board, asks: &[&'a Ask], edges: &[Vec<u32>]) -> Vec<Node<'a
                 length_ms,
                 ready_ms: ask.ready_at.0,
                 latest_ms: ask.latest_start(length_ms).unwrap_or(0),
-                before: before.iter().map(|index| at(*index)).collect(),
+                before: before.iter().map(|index| ids::place(*index)).collect(),
                 behind: Vec::new(),
                 start_ms: ask.ready_at.0,
             }
@@ -148,10 +133,21 @@ fn settle(board: &Board, nodes: &mut [Node<'_>]) {
             best = Some((total, nodes.iter().map(|node| node.start_ms).collect()));
         }
     }
-    for (node, start) in nodes
-        .iter_mut()
-        .zip(best.iter().flat_map(|(_, starts)| starts))
-    {
+    let Some((_, best)) = best else {
+        return;
+    };
+    // Compared above the floor; yet never worse than at once.
+    let emitted = |starts: &[u64]| {
+        let each = nodes.iter().zip(starts);
+        each.map(|(node, start)| emitted(board, node, *start))
+            .fold(0, u64::saturating_add)
+    };
+    let taken = if emitted(&best) > emitted(&early) {
+        &early
+    } else {
+        &best
+    };
+    for (node, start) in nodes.iter_mut().zip(taken) {
         node.start_ms = *start;
     }
 }
@@ -190,30 +186,11 @@ fn move_alone(board: &Board, nodes: &mut [Node<'_>], place: usize) -> bool {
         return false;
     };
     let stay = cost(board, node, node.start_ms);
-    if block.start_ms == node.start_ms || block.micrograms >= stay {
+    if block.start_ms == node.start_ms || block.compared >= stay {
         return false;
     }
     nodes[place].start_ms = block.start_ms;
     true
-}
-
-/// More than anything emits: there is no room then.
-const NO_ROOM: u64 = u64::MAX / 4096;
-
-/// What a stage emits that begins then, in the best pool with room for it.
-pub(crate) fn cost(board: &Board, node: &Node<'_>, start_ms: u64) -> u64 {
-    let power = node.ask.power(node.at_once);
-    let end_ms = start_ms.saturating_add(node.length_ms);
-    node.ask
-        .allowed
-        .iter()
-        .filter(|pool| board.room(node.ask, **pool, start_ms, end_ms) >= node.at_once)
-        .map(|pool| {
-            Board::micrograms(board.window(*pool, start_ms, end_ms), power)
-                .saturating_add(board.transfer(node.ask, *pool, start_ms))
-        })
-        .min()
-        .unwrap_or(NO_ROOM)
 }
 
 /// All that begins at or after a moment waits together, if that saves anything: first all of it,

@@ -13,8 +13,11 @@
 mod ask;
 mod board;
 mod choice;
+mod demand;
 mod divide;
+mod floor;
 mod graph;
+mod node;
 mod outlay;
 mod outlook;
 mod placement;
@@ -22,7 +25,10 @@ mod problem;
 mod single;
 mod solve;
 
+pub(crate) use demand::Arrivals;
+
 pub use ask::{Ask, AskId, Prefer};
+pub use demand::{Demand, Work};
 pub use outlook::{Outlook, PoolOutlook, SignalKind, ZoneOutlook};
 pub use placement::{Alternative, Placement, Segment, Why};
 pub use problem::{Problem, Reserved, Solution, Taken};

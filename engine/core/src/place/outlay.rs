@@ -3,7 +3,7 @@
 //! elsewhere what several stages wait for is shared between them.
 
 use super::board::Board;
-use super::graph::{Node, cost};
+use super::node::{Node, cost};
 
 /// By possible start, ascending: the least that a stage and what follows it emit when it begins then
 /// or later.

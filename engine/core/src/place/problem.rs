@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ask::Ask;
+use super::demand::Demand;
 use super::outlook::Outlook;
 use super::placement::Placement;
 use crate::ids::Timestamp;
@@ -29,6 +30,8 @@ pub struct Problem {
     /// By project: weight in thousandths, and GPU-milliseconds used so far; absent is weight 1000
     /// and nothing used.
     pub shares: BTreeMap<String, (u32, u64)>,
+    /// What others bring: it makes the clean hours dear where machines are scarce.
+    pub demand: Demand,
 }
 
 /// What is promised, by pool and absolute slot (milliseconds since the epoch / slot length).

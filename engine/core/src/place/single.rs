@@ -4,6 +4,7 @@ use super::ask::Ask;
 use super::board::Board;
 use super::choice::{self, Best, Span};
 use super::divide::{self, Pieces};
+use super::floor::Floor;
 use super::placement::{Placement, Why};
 use super::problem::Problem;
 use crate::ids::Timestamp;
@@ -23,29 +24,44 @@ pub(crate) fn place(
     let best = choice::best(board, ask, span);
     let whole = choice::placement(problem, board, ask, ready_ms, best, false);
     let pieces = in_pieces(board, ask, span, best);
-    if let Some(placement) = better(problem, board, ask, ready_ms, whole, pieces) {
-        return placement;
+    let Some(placement) = better(problem, board, ask, ready_ms, (whole, best), pieces) else {
+        // The time there is does not do.
+        return soonest(problem, board, ask, ready_ms, end_by_ms.is_some());
+    };
+    if let Some(end_by_ms) = end_by_ms
+        && ask.tasks > 1
+        && board.floor != Floor::default()
+    {
+        // Pieces are compared above the floor, each for itself; all in all never worse than at once.
+        let soon = soonest(problem, board, ask, ready_ms, false);
+        let in_time = soon.end().is_some_and(|end| end.0 <= end_by_ms)
+            && soon.start() == Some(Timestamp(ready_ms));
+        if in_time && soon.expected_micrograms < placement.expected_micrograms {
+            return soon;
+        }
     }
-    // The time there is does not do: as soon as can be.
+    placement
+}
+
+/// As soon as can be.
+fn soonest(problem: &Problem, board: &Board, ask: &Ask, ready_ms: u64, late: bool) -> Placement {
     let soon = Span {
         ready_ms,
         end_by_ms: None,
     };
     let best = choice::best(board, ask, soon);
-    let late = end_by_ms.is_some();
     let whole = choice::placement(problem, board, ask, ready_ms, best, late);
     let pieces = if ask.tasks > 1 {
         divide::spread(board, ask, soon)
     } else {
         None
     };
-    let by_end = |placement: &Placement| placement.end();
     let spread = pieces.map(|pieces| {
         let why = if late { Why::Late } else { Why::AtOnce };
         of_pieces(problem, board, ask, ready_ms, pieces, why, best)
     });
     match (whole, spread) {
-        (Some(whole), Some(spread)) if by_end(&spread) < by_end(&whole) => spread,
+        (Some(whole), Some(spread)) if spread.end() < whole.end() => spread,
         (Some(whole), _) => whole,
         (None, Some(spread)) => spread,
         (None, None) => nowhere(problem, board, ask, ready_ms),
@@ -55,7 +71,7 @@ pub(crate) fn place(
 /// Pieces, where they may be of use: rounds that may pause, or tasks for which there is no room
 /// together.
 fn in_pieces(board: &Board, ask: &Ask, span: Span, best: Best) -> Option<Pieces> {
-    if ask.tasks < 2 || !ask.divisible {
+    if ask.tasks < 2 {
         return None;
     }
     let paused = if ask.rounds(ask.width) > 1 {
@@ -64,25 +80,37 @@ fn in_pieces(board: &Board, ask: &Ask, span: Span, best: Best) -> Option<Pieces>
         None
     };
     let wide = ask.width.min(ask.tasks);
-    let crowded = best.first.is_none_or(|block| block.at_once < wide);
+    let crowded = best.first.is_none_or(|block| {
+        let hindered = best
+            .unhindered
+            .is_some_and(|least| gains(block.compared, least));
+        block.at_once < wide || hindered
+    });
     if !crowded || span.end_by_ms.is_none() {
         return paused;
     }
     let spread = divide::spread(board, ask, span);
+    let key = |pieces: &Pieces| (pieces.compared, pieces.micrograms);
     match (paused, spread) {
-        (Some(paused), Some(spread)) if spread.micrograms < paused.micrograms => Some(spread),
+        (Some(paused), Some(spread)) if key(&spread) < key(&paused) => Some(spread),
         (Some(paused), _) => Some(paused),
         (None, spread) => spread,
     }
 }
 
-/// The cleaner of the two. Pieces must gain a twentieth of a percent to be worth their trouble.
+/// Whether one is cleaner than another by a twentieth of a percent: less is not worth the trouble of
+/// pieces.
+const fn gains(from: u64, to: u64) -> bool {
+    from > to.saturating_add(to / 2000)
+}
+
+/// The cleaner of the two.
 fn better(
     problem: &Problem,
     board: &Board,
     ask: &Ask,
     ready_ms: u64,
-    whole: Option<Placement>,
+    (whole, best): (Option<Placement>, Best),
     pieces: Option<Pieces>,
 ) -> Option<Placement> {
     let Some(pieces) = pieces else {
@@ -90,7 +118,10 @@ fn better(
     };
     match whole {
         Some(whole)
-            if whole.expected_micrograms <= pieces.micrograms + pieces.micrograms / 2000 =>
+            if !gains(
+                best.first.map_or(u64::MAX, |block| block.compared),
+                pieces.compared,
+            ) =>
         {
             Some(whole)
         }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::ask::Ask;
-use super::board::{Board, at};
+use super::board::Board;
 use super::choice::{self, Span};
+use super::floor::Floor;
 use super::graph;
 use super::placement::Placement;
 use super::problem::{Problem, Solution};
 use super::single;
-use crate::ids::RunId;
+use crate::ids::{self, RunId};
 
 /// Answers problems. It may keep what it computed for one problem to answer the next sooner, never
 /// to answer it differently.
@@ -28,7 +29,7 @@ impl Placer for Sunward {
     fn solve(&mut self, problem: &Problem) -> Solution {
         let mut board = Board::of(problem, self.board.take());
         let mut placements: Vec<Option<Placement>> = vec![None; problem.asks.len()];
-        for unit in order(problem, &board) {
+        for unit in order(problem, &mut board) {
             for (index, placement) in place_unit(problem, &mut board, &unit) {
                 if let Some(slot) = placements.get_mut(index) {
                     *slot = Some(placement);
@@ -56,10 +57,13 @@ struct Unit {
     regret: u64,
     run: RunId,
     gpu_ms: u64,
+    /// What its blocks are not compared below.
+    floor: Floor,
 }
 
 /// Places the members of a unit, each after those it waits for, and takes what they need.
 fn place_unit(problem: &Problem, board: &mut Board, unit: &Unit) -> Vec<(usize, Placement)> {
+    board.floor = unit.floor;
     let asks: Vec<&Ask> = unit
         .members
         .iter()
@@ -75,7 +79,9 @@ fn place_unit(problem: &Problem, board: &mut Board, unit: &Unit) -> Vec<(usize, 
     let mut ends: Vec<u64> = Vec::with_capacity(asks.len());
     let mut placed = Vec::with_capacity(asks.len());
     for (place, (ask, index)) in asks.iter().zip(&unit.members).enumerate() {
-        let before = edges[place].iter().filter_map(|one| ends.get(at(*one)));
+        let before = edges[place]
+            .iter()
+            .filter_map(|one| ends.get(ids::place(*one)));
         let ready_ms = before
             .copied()
             .max()
@@ -133,7 +139,7 @@ fn edges(members: &[usize], asks: &[&Ask]) -> Vec<Vec<u32>> {
         .map(|ask| {
             let before = ask.after.iter();
             before
-                .filter_map(|index| places.get(&at(*index)).copied())
+                .filter_map(|index| places.get(&ids::place(*index)).copied())
                 .collect()
         })
         .collect()
@@ -142,11 +148,12 @@ fn edges(members: &[usize], asks: &[&Ask]) -> Vec<Vec<u32>> {
 /// Units in the order in which they choose: what cannot wait first, the longest waiting foremost;
 /// then projects in turn by weighted use, and within a project by priority and by what would be lost
 /// by choosing later.
-fn order(problem: &Problem, board: &Board) -> Vec<Unit> {
-    let mut units = units(problem);
+fn order(problem: &Problem, board: &mut Board) -> Vec<Unit> {
+    let mut units = units(problem, board);
     let tight = is_tight(problem, board);
     if tight {
         for unit in &mut units {
+            board.floor = unit.floor;
             unit.regret = regret(problem, board, unit);
         }
     }
@@ -210,7 +217,7 @@ fn in_turn(problem: &Problem, units: Vec<Unit>) -> Vec<Unit> {
 }
 
 /// Asks by run, in topological order within it.
-fn units(problem: &Problem) -> Vec<Unit> {
+fn units(problem: &Problem, board: &Board) -> Vec<Unit> {
     let mut runs: BTreeMap<RunId, Vec<usize>> = BTreeMap::new();
     for (index, ask) in problem.asks.iter().enumerate() {
         runs.entry(ask.id.run).or_default().push(index);
@@ -226,6 +233,7 @@ fn units(problem: &Problem) -> Vec<Unit> {
             since_ms: asks().map(|ask| ask.ready_at.0).min().unwrap_or(0),
             gpu_ms: asks().map(gpu_ms).fold(0, u64::saturating_add),
             regret: 0,
+            floor: board.clearing(problem.demand.beside(run)),
             run,
             members,
         }
@@ -268,7 +276,7 @@ fn regret(problem: &Problem, board: &Board, unit: &Unit) -> u64 {
             // It has no other place: it chooses before all that have.
             return u64::MAX / 4096;
         };
-        let lost = other.micrograms.saturating_sub(first.micrograms);
+        let lost = other.compared.saturating_sub(first.compared);
         let hours = u128::from(gpu_ms(ask).max(1));
         u64::try_from(u128::from(lost) * 3_600_000 / hours).unwrap_or(u64::MAX / 4096)
     })

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::ids::Timestamp;
-use crate::place::{AskId, Outlook, Reserved, Segment, Taken};
+use crate::place::{Arrivals, AskId, Outlook, Reserved, Segment, Taken};
 use crate::plan::{PlannedStage, RunSpec};
 use crate::pool::{Fleet, PoolId};
 
@@ -36,6 +36,8 @@ pub(crate) struct Agenda {
     pub(crate) ends: BTreeSet<(Timestamp, AskId)>,
     /// What is promised.
     pub(crate) reserved: Arc<Reserved>,
+    /// What arrived within the last day.
+    pub(crate) arrivals: Arrivals,
     /// GPU-milliseconds used, by project.
     pub(crate) used: BTreeMap<String, u64>,
     /// Attempts of stages of one meaning, and their wall time in microseconds: the guess for the next.

@@ -24,8 +24,9 @@ fn problems() -> impl Strategy<Value = Problem> {
     (
         prop::collection::vec(pool, 1..4),
         prop::collection::vec(one, 1..8),
+        prop::option::of(0_u64..100),
     )
-        .prop_map(|(pools, asks)| {
+        .prop_map(|(pools, asks, others_h)| {
             let names = ["AA", "BB", "CC"];
             let pools: Vec<(&str, &[u32], &[u32])> = pools
                 .iter()
@@ -39,10 +40,10 @@ fn problems() -> impl Strategy<Value = Problem> {
                 one.ready_at = Timestamp(ready * HOUR);
                 one.finish_by = by.map(|by| Timestamp((by + ready) * HOUR));
                 (one.tasks, one.width) = (tasks, width.min(tasks));
-                one.divisible = tasks > 1;
                 one.data = vec![(PoolId(0), gigabytes * 1_000_000_000)];
                 problem.asks.push(one);
             }
+            problem.demand.all.gpu_ms = others_h.unwrap_or(0) * HOUR;
             problem
         })
 }

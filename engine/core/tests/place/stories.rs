@@ -1,7 +1,7 @@
 //! What a scientist and a host would expect, told in small worlds.
 
-use sunward_core::place::{Prefer, Why};
-use sunward_core::{PoolId, Timestamp};
+use sunward_core::place::{Prefer, Problem, Why};
+use sunward_core::{PoolId, RunId, Timestamp};
 
 use crate::world::{HOUR, ask, places, solve, taken, world};
 
@@ -98,7 +98,7 @@ fn an_array_is_decided_whole_and_split_only_when_room_is_short() {
         ("DE", &[400; 3], &[9; 3]),
     ]);
     let mut array = ask(1, 1, Some(3), 2);
-    (array.tasks, array.width, array.divisible) = (4, 4, true);
+    (array.tasks, array.width) = (4, 4);
     problem.asks = vec![array.clone()];
     assert_eq!(places(&solve(&problem)[0]), [(0, 0, 4)]);
     (array.tasks, array.width) = (14, 14);
@@ -123,11 +123,37 @@ fn an_array_is_decided_whole_and_split_only_when_room_is_short() {
 }
 
 #[test]
+fn tasks_spread_over_clean_hours_though_all_would_fit_into_a_dirty_one() {
+    let mut problem = world(&[("DE", &[500, 100, 500, 100], &[4, 2, 4, 2])]);
+    let mut array = ask(1, 1, Some(4), 1);
+    (array.tasks, array.width) = (4, 4);
+    problem.asks = vec![array];
+    assert_eq!(places(&solve(&problem)[0]), [(0, 1, 2), (0, 3, 2)]);
+}
+
+#[test]
+fn where_others_will_need_the_clean_hours_the_earliest_of_them_is_as_good_as_any() {
+    let grams = [200, 300, 300, 100, 300, 300, 300, 300, 300, 400, 400, 400];
+    let mut problem = world(&[("DE", &grams, &[1; 12])]);
+    problem.asks = vec![ask(7, 1, Some(10), 1)];
+    let start = |problem: &Problem| places(&solve(problem)[0])[0].1;
+    assert_eq!(start(&problem), 3, "the cleanest, when nobody else comes");
+    problem.demand.all.gpu_ms = 10 * HOUR;
+    assert_eq!(
+        start(&problem),
+        0,
+        "it is cleaner than the day's seventh hour"
+    );
+    problem.demand.own.insert(RunId(7), problem.demand.all);
+    assert_eq!(start(&problem), 3, "nobody competes with itself");
+}
+
+#[test]
 fn rounds_pause_while_power_is_dirty() {
     let grams = [100, 500, 500, 100, 500, 100, 500, 500];
     let mut problem = world(&[("DE", &grams, &MANY)]);
     let mut series = ask(1, 1, Some(8), 1);
-    (series.tasks, series.width, series.divisible) = (3, 1, true);
+    (series.tasks, series.width) = (3, 1);
     problem.asks = vec![series];
     let placed = &solve(&problem)[0];
     assert_eq!(places(placed), [(0, 0, 1), (0, 3, 1), (0, 5, 1)]);

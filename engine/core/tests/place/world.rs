@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sunward_core::place::{
-    Ask, AskId, Outlook, Placement, Placer, PoolOutlook, Prefer, Problem, Reserved, Sunward,
-    ZoneOutlook,
+    Ask, AskId, Demand, Outlook, Placement, Placer, PoolOutlook, Prefer, Problem, Reserved,
+    Sunward, ZoneOutlook,
 };
 use sunward_core::{Fleet, Pool, PoolId, RunId, StageId, Timestamp};
 
@@ -57,6 +57,7 @@ pub(crate) fn world(pools: &[(&str, &[u32], &[u32])]) -> Problem {
         asks: Vec::new(),
         transfer_milliwatt_hours_per_gb: 2000,
         shares: BTreeMap::new(),
+        demand: Demand::default(),
     }
 }
 
@@ -77,7 +78,6 @@ pub(crate) fn ask(run: u64, hours: u64, by: Option<u64>, pools: u32) -> Ask {
         cpus: 1,
         task_ms: hours * HOUR,
         task_milliwatts: 1_000_000,
-        divisible: false,
         ready_at: Timestamp(0),
         finish_by: by.map(|by| Timestamp(by * HOUR)),
         start_by: None,

@@ -9,7 +9,7 @@ use super::view::{Spot, View, segment};
 /// cannot pause or the rounds before its deadline do not hold it.
 pub(super) fn cheapest(view: &View<'_>, turn: Turn<'_>, least: u32) -> Option<Vec<Segment>> {
     let ask = turn.ask;
-    if !ask.divisible || ask.tasks < 2 {
+    if ask.tasks < 2 {
         return None;
     }
     let task_ms = ask.task_ms.max(1);

@@ -2,7 +2,7 @@
 //! deadline, as one block or in pieces.
 //!
 //! Adapted: deadlines are those of the runs, not the next working day or the next of two a week; only
-//! what is `divisible` is interrupted, between its rounds of tasks.
+//! an array is interrupted, between its rounds of tasks.
 
 use sunward_core::place::Segment;
 

@@ -47,6 +47,7 @@ pub(crate) fn problem(home: &[u32], away: &[u32], gpus: u32, asks: Vec<Ask>) -> 
         asks,
         transfer_milliwatt_hours_per_gb: 10_000,
         shares: std::collections::BTreeMap::default(),
+        demand: sunward_core::place::Demand::default(),
     }
 }
 
@@ -66,7 +67,6 @@ pub(crate) fn ask(run: u32, tasks: u32, width: u32, hours: u64, by_h: u64) -> As
         cpus: 1,
         task_ms: hours * HOUR_MS,
         task_milliwatts: 1_000_000,
-        divisible: tasks > 1,
         ready_at: Timestamp(0),
         finish_by: Some(Timestamp(by_h * HOUR_MS)),
         start_by: None,
