@@ -117,6 +117,8 @@ fn in_pool(
     let Some(latest) = latest.filter(|latest| *latest >= span.ready_ms) else {
         return (None, None);
     };
+    // Beyond what is known all hours are alike.
+    let latest = latest.min(board.end_ms().max(span.ready_ms));
     let lane = Lane {
         board,
         ask,

@@ -64,7 +64,8 @@ fn rounds(
     let length_ms = ask.task_ms.max(1).saturating_mul(u64::from(grouped));
     let count = usize::try_from(ask.rounds(at_once).div_ceil(grouped)).ok()?;
     let windows = windows(board, ask, pools, (ready_ms, end_by_ms), length_ms, at_once);
-    let picked = cheapest(&windows, count, length_ms)?;
+    let begin_by_ms = ask.start_by.map_or(u64::MAX, |by| by.0);
+    let picked = cheapest(&windows, count, length_ms, begin_by_ms)?;
     let mut left = ask.tasks;
     let mut segments: Vec<Segment> = Vec::new();
     let (mut micrograms, mut compared) = (0_u64, 0_u64);
@@ -150,8 +151,14 @@ fn windows(
     windows
 }
 
-/// The cheapest `count` windows that do not overlap, in time order.
-fn cheapest(windows: &[Round], count: usize, length_ms: u64) -> Option<Vec<&Round>> {
+/// The cheapest `count` windows that do not overlap, in time order, the first of which begins by a
+/// moment.
+fn cheapest(
+    windows: &[Round],
+    count: usize,
+    length_ms: u64,
+    begin_by_ms: u64,
+) -> Option<Vec<&Round>> {
     if windows.len() < count || count == 0 {
         return None;
     }
@@ -170,7 +177,9 @@ fn cheapest(windows: &[Round], count: usize, length_ms: u64) -> Option<Vec<&Roun
         for at in (0..windows.len()).rev() {
             let rest = least[after[at]];
             let taken = windows[at].cost.saturating_add(rest);
-            let take = rest != u64::MAX && taken <= next[at + 1];
+            let first = round + 1 == count;
+            let in_time = !first || windows[at].start_ms <= begin_by_ms;
+            let take = in_time && rest != u64::MAX && taken <= next[at + 1];
             takes[round * stride + at] = take;
             next[at] = if take { taken } else { next[at + 1] };
         }

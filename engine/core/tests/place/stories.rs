@@ -161,6 +161,17 @@ fn rounds_pause_while_power_is_dirty() {
 }
 
 #[test]
+fn rounds_that_pause_begin_by_when_they_must() {
+    let grams = [500, 500, 500, 100, 500, 100, 500, 500];
+    let mut problem = world(&[("DE", &grams, &MANY)]);
+    let mut series = ask(1, 1, Some(8), 1);
+    (series.tasks, series.width) = (2, 1);
+    series.start_by = Some(Timestamp(HOUR));
+    problem.asks = vec![series];
+    assert_eq!(places(&solve(&problem)[0]), [(0, 0, 1), (0, 3, 1)]);
+}
+
+#[test]
 fn surplus_and_time_are_preferences_too() {
     let mut problem = world(&[("DE", &[100, 90, 200, 300], &MANY[..4])]);
     let outlook = std::sync::Arc::make_mut(&mut problem.outlook);
