@@ -35,6 +35,8 @@ struct Lane {
     /// The least that is free in any slot: what needs less fits anywhere.
     least: Taken,
     price_micros: Option<u64>,
+    /// Another number whenever any of the above but what is free has changed.
+    version: u64,
 }
 
 /// The board.
@@ -50,6 +52,8 @@ pub(crate) struct Board {
     /// No window counts as cleaner than this.
     pub(crate) floor: Floor,
     cleanest: Cleanest,
+    /// The greatest version given so far.
+    versions: u64,
     outlook: Arc<Outlook>,
     fleet: Arc<Fleet>,
 }
@@ -64,20 +68,36 @@ impl Board {
             {
                 last
             }
-            Some(_) | None => Self::empty(problem),
+            Some(last) if Arc::ptr_eq(&last.fleet, &problem.fleet) => Self::after(problem, &last),
+            Some(_) | None => Self::empty(problem, 1),
         };
         board.transfer_milliwatt_hours_per_gb = problem.transfer_milliwatt_hours_per_gb;
         board.open(&problem.reserved);
         board
     }
 
-    fn empty(problem: &Problem) -> Self {
+    /// The board of a problem on another outlook: what is known of a pool and did not change keeps its
+    /// version.
+    fn after(problem: &Problem, last: &Self) -> Self {
+        let mut board = Self::empty(problem, last.versions + 1);
+        if (board.slot_ms, board.first, board.slots) == (last.slot_ms, last.first, last.slots) {
+            for (lane, before) in board.lanes.iter_mut().zip(&last.lanes) {
+                if lane.is_known_as(before) {
+                    lane.version = before.version;
+                }
+            }
+        }
+        board
+    }
+
+    fn empty(problem: &Problem, version: u64) -> Self {
         let outlook = &problem.outlook;
         let slots = outlook.slots();
         let lanes = problem.fleet.iter().map(|(_, pool)| {
             let zone = outlook.zone(&pool.zone);
             let mut lane = Lane {
                 price_micros: pool.price_micros_per_gpu_hour,
+                version,
                 sum: vec![0],
                 surplus: vec![0],
                 ..Lane::default()
@@ -107,6 +127,7 @@ impl Board {
         let lanes: Vec<Lane> = lanes.collect();
         let slot_ms = outlook.slot_ms.max(1);
         Self {
+            versions: version,
             floor: Floor::default(),
             cleanest: Cleanest::of(lanes.iter().map(|lane| lane.weight.as_slice()), slot_ms),
             slot_ms,
@@ -295,8 +316,25 @@ impl Board {
         if all >= wanted {
             return wanted;
         }
-        let most = lane.free.iter().map(|free| ask.fit(*free)).max();
-        most.unwrap_or(0).min(wanted)
+        let mut most = 0;
+        for free in &lane.free {
+            most = most.max(ask.fit(*free));
+            if most >= wanted {
+                return wanted;
+            }
+        }
+        most
+    }
+
+    /// Whether a pool has room for all that an ask runs at once, whenever it begins.
+    pub(crate) fn has_room_at_any_time(&self, ask: &Ask, pool: PoolId) -> bool {
+        let lane = self.lanes.get(pool.place());
+        lane.is_some_and(|lane| ask.fit(lane.least) >= ask.width.min(ask.tasks))
+    }
+
+    /// The version of what is known of a pool: as long as it is the same, that is.
+    pub(crate) fn version(&self, pool: PoolId) -> u64 {
+        self.lanes.get(pool.place()).map_or(0, |lane| lane.version)
     }
 
     /// Whether some pool has less free, at some time, than this.
@@ -334,6 +372,15 @@ impl Board {
 const UNKNOWN_MG_PER_KWH: u32 = 2_000_000;
 
 impl Lane {
+    /// Whether another lane tells the same, whatever is free.
+    fn is_known_as(&self, other: &Self) -> bool {
+        self.weight == other.weight
+            && self.surplus == other.surplus
+            && self.intensity == other.intensity
+            && self.error == other.error
+            && self.price_micros == other.price_micros
+    }
+
     fn count(&mut self) {
         let most = Taken {
             gpus: u32::MAX,

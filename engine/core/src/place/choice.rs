@@ -28,7 +28,7 @@ impl Block {
 }
 
 /// Within which time a block begins.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     /// Not before.
     pub(crate) ready_ms: u64,
@@ -52,8 +52,24 @@ const WITHIN: u64 = 20;
 /// thousandths: half, since errors of neighbouring hours and zones partly cancel.
 const CAUTION_PERMILLE: u64 = 500;
 
+/// What is found in one pool: the best block with room for it, and what the best would count for
+/// whatever else runs.
+pub(crate) type Found = (Option<Block>, Option<u64>);
+
 /// The best block for an ask within a span, with capacity; nothing when none fits.
 pub(crate) fn best(board: &Board, ask: &Ask, span: Span) -> Best {
+    best_of(board, ask, span, |pool, goals| {
+        in_pool(board, ask, pool, span, goals)
+    })
+}
+
+/// The best of what is found in each pool, in the order in which they are allowed.
+pub(crate) fn best_of(
+    board: &Board,
+    ask: &Ask,
+    span: Span,
+    mut in_pool: impl FnMut(PoolId, &[Prefer]) -> Found,
+) -> Best {
     let goals = if ask.prefer.is_empty() {
         &[Prefer::Carbon][..]
     } else {
@@ -61,7 +77,7 @@ pub(crate) fn best(board: &Board, ask: &Ask, span: Span) -> Best {
     };
     let mut best = Best::default();
     for &pool in &ask.allowed {
-        let (block, unhindered) = in_pool(board, ask, pool, span, goals);
+        let (block, unhindered) = in_pool(pool, goals);
         best.unhindered = [best.unhindered, unhindered].into_iter().flatten().min();
         if let Some(block) = block {
             best.take(block, |one, other| match span.end_by_ms {
@@ -96,14 +112,14 @@ impl Best {
     }
 }
 
-/// The best block in one pool with room for it, and what the best would count for whatever else runs.
-fn in_pool(
+/// The best block in one pool.
+pub(crate) fn in_pool(
     board: &Board,
     ask: &Ask,
     pool: PoolId,
     span: Span,
     goals: &[Prefer],
-) -> (Option<Block>, Option<u64>) {
+) -> Found {
     let at_once = board.most(ask, pool);
     let length_ms = ask.length_ms(at_once);
     let latest = match span.end_by_ms {
@@ -183,7 +199,7 @@ impl Lane<'_> {
         &self,
         starts: impl Iterator<Item = u64>,
         better: impl Fn(&Block, &Block) -> bool,
-    ) -> (Option<Block>, Option<u64>) {
+    ) -> Found {
         let (mut best, mut unhindered): (Option<Block>, Option<Block>) = (None, None);
         for start in starts {
             let next = self.block(start);
@@ -198,7 +214,7 @@ impl Lane<'_> {
     }
 
     /// The best by emissions alone, of equals the earliest.
-    fn cleanest(&self, starts: impl Iterator<Item = u64>) -> (Option<Block>, Option<u64>) {
+    fn cleanest(&self, starts: impl Iterator<Item = u64>) -> Found {
         let mut best: Option<(u64, u64)> = None;
         let mut unhindered = u64::MAX;
         for start in starts {

@@ -17,6 +17,7 @@ mod demand;
 mod divide;
 mod floor;
 mod graph;
+mod memory;
 mod node;
 mod outlay;
 mod outlook;

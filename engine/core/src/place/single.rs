@@ -22,6 +22,21 @@ pub(crate) fn place(
         end_by_ms,
     };
     let best = choice::best(board, ask, span);
+    place_best(problem, board, ask, span, best)
+}
+
+/// The same, when its best block is known.
+pub(crate) fn place_best(
+    problem: &Problem,
+    board: &Board,
+    ask: &Ask,
+    span: Span,
+    best: Best,
+) -> Placement {
+    let Span {
+        ready_ms,
+        end_by_ms,
+    } = span;
     let whole = choice::placement(problem, board, ask, ready_ms, best, false);
     let pieces = in_pieces(board, ask, span, best);
     let Some(placement) = better(problem, board, ask, ready_ms, (whole, best), pieces) else {

@@ -7,6 +7,7 @@ use super::board::Board;
 use super::choice::{self, Span};
 use super::floor::Floor;
 use super::graph;
+use super::memory::Memory;
 use super::placement::Placement;
 use super::problem::{Problem, Solution};
 use super::single;
@@ -23,14 +24,16 @@ pub trait Placer {
 #[derive(Clone, Debug, Default)]
 pub struct Sunward {
     board: Option<Board>,
+    memory: Memory,
 }
 
 impl Placer for Sunward {
     fn solve(&mut self, problem: &Problem) -> Solution {
         let mut board = Board::of(problem, self.board.take());
         let mut placements: Vec<Option<Placement>> = vec![None; problem.asks.len()];
-        for unit in order(problem, &mut board) {
-            for (index, placement) in place_unit(problem, &mut board, &unit) {
+        self.memory.begin();
+        for unit in order(problem, &mut board, &mut self.memory) {
+            for (index, placement) in place_unit(problem, &mut board, &mut self.memory, &unit) {
                 if let Some(slot) = placements.get_mut(index) {
                     *slot = Some(placement);
                 }
@@ -62,7 +65,12 @@ struct Unit {
 }
 
 /// Places the members of a unit, each after those it waits for, and takes what they need.
-fn place_unit(problem: &Problem, board: &mut Board, unit: &Unit) -> Vec<(usize, Placement)> {
+fn place_unit(
+    problem: &Problem,
+    board: &mut Board,
+    memory: &mut Memory,
+    unit: &Unit,
+) -> Vec<(usize, Placement)> {
     board.floor = unit.floor;
     let asks: Vec<&Ask> = unit
         .members
@@ -105,7 +113,15 @@ fn place_unit(problem: &Problem, board: &mut Board, unit: &Unit) -> Vec<(usize, 
                     single::place(problem, board, ask, ready_ms, end_by_ms)
                 }
             }
-            Some(_) | None => single::place(problem, board, ask, ready_ms, end_by_ms),
+            Some(_) => single::place(problem, board, ask, ready_ms, end_by_ms),
+            None => {
+                let span = Span {
+                    ready_ms,
+                    end_by_ms,
+                };
+                let best = memory.best(board, ask, span);
+                single::place_best(problem, board, ask, span, best)
+            }
         };
         for segment in &placement.segments {
             board.reserve(ask, segment);
@@ -148,13 +164,13 @@ fn edges(members: &[usize], asks: &[&Ask]) -> Vec<Vec<u32>> {
 /// Units in the order in which they choose: what cannot wait first, the longest waiting foremost;
 /// then projects in turn by weighted use, and within a project by priority and by what would be lost
 /// by choosing later.
-fn order(problem: &Problem, board: &mut Board) -> Vec<Unit> {
+fn order(problem: &Problem, board: &mut Board, memory: &mut Memory) -> Vec<Unit> {
     let mut units = units(problem, board);
     let tight = is_tight(problem, board);
     if tight {
         for unit in &mut units {
             board.floor = unit.floor;
-            unit.regret = regret(problem, board, unit);
+            unit.regret = regret(problem, board, memory, unit);
         }
     }
     units.sort_by_key(|unit| {
@@ -261,7 +277,7 @@ fn is_tight(problem: &Problem, board: &Board) -> bool {
     problem.asks.len() > 1 && board.is_short_of(gpus, cpus)
 }
 
-fn regret(problem: &Problem, board: &Board, unit: &Unit) -> u64 {
+fn regret(problem: &Problem, board: &Board, memory: &mut Memory, unit: &Unit) -> u64 {
     let asks = unit
         .members
         .iter()
@@ -271,7 +287,7 @@ fn regret(problem: &Problem, board: &Board, unit: &Unit) -> u64 {
             ready_ms: ask.ready_at.0.max(problem.now.0),
             end_by_ms: end_by(ask),
         };
-        let best = choice::best(board, ask, span);
+        let best = memory.best(board, ask, span);
         let (Some(first), Some(other)) = (best.first, best.other) else {
             // It has no other place: it chooses before all that have.
             return u64::MAX / 4096;

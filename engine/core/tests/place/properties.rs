@@ -121,6 +121,26 @@ proptest! {
     }
 
     #[test]
+    fn what_it_remembers_changes_no_answer(
+        problem in problems(),
+        zone in 0_usize..3,
+        grams in prop::collection::vec(1_u32..900, HOURS),
+        others_h in 0_u64..100,
+    ) {
+        let mut placer = Sunward::default();
+        placer.solve(&problem);
+        let mut next = problem.clone();
+        let outlook = std::sync::Arc::make_mut(&mut next.outlook);
+        let changed = zone % outlook.zones.len();
+        outlook.zones[changed].intensity_mg_per_kwh = grams.iter().map(|grams| grams * 1000).collect();
+        prop_assert_eq!(placer.solve(&next), Sunward::default().solve(&next));
+        next.demand.all.gpu_ms = others_h * HOUR;
+        next.asks.pop();
+        prop_assert_eq!(placer.solve(&next), Sunward::default().solve(&next));
+        prop_assert_eq!(placer.solve(&problem), Sunward::default().solve(&problem));
+    }
+
+    #[test]
     fn deciding_twice_changes_nothing(problem in problems()) {
         let mut placer = Sunward::default();
         let first = placer.solve(&problem);

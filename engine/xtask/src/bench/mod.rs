@@ -9,6 +9,7 @@ mod engine;
 mod figure;
 mod handoff;
 mod kernel;
+mod placing;
 mod resume;
 mod scatter;
 mod sim;
@@ -28,6 +29,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("rerun", resume::rerun),
     ("handoff", handoff::table),
     ("kernels", kernel::all),
+    ("placing", placing::times),
     ("sim", sim::year),
     ("carbon", carbon::tables),
 ];

@@ -1,0 +1,48 @@
+//! How long it takes to decide where and when.
+
+use anyhow::{Context, Result};
+
+use super::figure::Figure;
+
+/// Deciding anew, again after one forecast changed, and for one array.
+pub(crate) fn times() -> Result<Vec<Figure>> {
+    let told = super::handoff::example("sunward-core", "placing")?;
+    let lines = [
+        (
+            "1 000 stages x 20 pools x 192 slots anew",
+            "replan_ms",
+            "ms",
+            "< 100",
+        ),
+        (
+            "the same after one zone's forecast changed",
+            "replan_one_zone_changed_ms",
+            "ms",
+            "< 10",
+        ),
+        (
+            "anew where machines are scarce",
+            "replan_scarce_ms",
+            "ms",
+            "< 100",
+        ),
+        (
+            "that after one zone's forecast changed",
+            "replan_scarce_one_zone_changed_ms",
+            "ms",
+            "-",
+        ),
+        (
+            "one array of 100 that has become ready",
+            "one_array_us",
+            "us",
+            "< 50",
+        ),
+    ];
+    let figure = |(what, key, unit, goal): (&str, &str, &'static str, &'static str)| {
+        let ours = told.get(key).and_then(serde_json::Value::as_f64);
+        let ours = ours.with_context(|| format!("the example tells no {key}"))?;
+        Ok(Figure::cost(what, unit, ours, None, goal))
+    };
+    lines.into_iter().map(figure).collect()
+}
