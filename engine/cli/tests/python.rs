@@ -1,0 +1,133 @@
+//! A stage with a Python environment of its own, through the binary: resolved, locked, built, run,
+//! and from the cache the second time. Its package is a wheel made here, so no index is asked.
+
+mod scene;
+
+use std::process::Command;
+
+use scene::{Scene, Told};
+
+/// Makes `sunward_test_squares` 1.0: a module with one function, as a wheel in the folder named.
+const MAKE_WHEEL: &str = "\
+import sys, zipfile
+name, info = 'sunward_test_squares', 'sunward_test_squares-1.0.dist-info'
+files = {
+    f'{name}.py': 'def square(number):\\n    return number * number\\n',
+    f'{info}/METADATA': 'Metadata-Version: 2.1\\nName: sunward-test-squares\\nVersion: 1.0\\n',
+    f'{info}/WHEEL': 'Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n',
+}
+record = f'{info}/RECORD'
+files[record] = ''.join(f'{path},,\\n' for path in [*files, record])
+with zipfile.ZipFile(f'{sys.argv[1]}/{name}-1.0-py3-none-any.whl', 'w') as wheel:
+    for path, text in files.items():
+        wheel.writestr(path, text)
+";
+
+/// What this test needs beside `python3`: what every environment is made with.
+const TOOLS: &str = "import ensurepip, venv";
+
+/// Reads numbers, writes squares with the package's function, and says in which Python.
+const SQUARE: &str = "\
+import csv, sys
+from sunward_test_squares import square
+
+print('python', sys.prefix)
+with open(sys.argv[1], newline='') as source, open(sys.argv[2], 'w', newline='') as target:
+    rows = csv.writer(target)
+    rows.writerow(['n', 'square'])
+    for row in csv.DictReader(source):
+        rows.writerow([row['n'], square(int(row['n']))])
+";
+
+const WORKFLOW: &str = "\
+name: snakes
+stages:
+  number:
+    run: printf 'n\\n3\\n4\\n5\\n' > ${{ outputs.rows }}
+    outputs: { rows: { format: csv, schema: { n: int64 } } }
+  square:
+    run: python square.py ${{ inputs.rows }} ${{ outputs.rows }}
+    files: [./square.py]
+    python: { packages: [sunward-test-squares] }
+    inputs: { rows: { from: number.rows, as: csv } }
+    outputs: { rows: { format: csv, schema: { n: int64, square: int64 } } }
+outputs: { squares: square.rows }
+";
+
+/// Runs the workflow with only the wheels of `wheels` to take packages from.
+#[expect(clippy::expect_used, reason = "a test stops at the first surprise")]
+fn run(scene: &Scene, wheels: &str) -> Told {
+    let mut command = scene.command(&["run", "workflow.yaml", "--json"]);
+    command
+        .env("PIP_CONFIG_FILE", "/dev/null")
+        .env("PIP_NO_INDEX", "1")
+        .env("PIP_FIND_LINKS", scene.path().join(wheels));
+    Told::of(&command.output().expect("starting sunward"))
+}
+
+#[test]
+fn a_stage_runs_in_its_locked_environment_once_and_then_comes_from_the_cache() {
+    let tools = Command::new("python3").args(["-c", TOOLS]).output();
+    if !tools.is_ok_and(|tools| tools.status.success()) {
+        return eprintln!("NOT RUN: a python: stage; there is no python3 with venv and ensurepip");
+    }
+    let scene = Scene::with(WORKFLOW);
+    scene.file("square.py", SQUARE);
+    scene.file("wheels/empty", "");
+    scene.file("none/empty", "");
+    let made = Command::new("python3")
+        .args(["-c", MAKE_WHEEL])
+        .arg(scene.path().join("wheels"))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+
+    // A package that is nowhere is the user's to mend, named, and leaves no lock behind.
+    run(&scene, "none")
+        .expect(2)
+        .says(&["sunward-test-squares", "correct `packages`"]);
+    assert!(!scene.path().join("sunward.lock").exists());
+
+    let first = run(&scene, "wheels").expect(0).says(&["lock file"]).json();
+    assert_eq!(first["stages"]["square"]["ran"], 1, "{first}");
+    assert_eq!(first["outputs"]["squares"]["rows"], 3, "{first}");
+    let lock: serde_json::Value = serde_json::from_str(&scene.text("sunward.lock")).unwrap();
+    let package = &lock["environments"][0]["packages"][0];
+    assert_eq!(package["name"], "sunward-test-squares", "{lock}");
+    assert_eq!(package["version"], "1.0", "{lock}");
+    let log = scene.sunward(&["logs", "square/0"]).expect(0).out;
+    let inside = scene.path().canonicalize().unwrap().join(".sunward/python");
+    let prefix = log.trim().strip_prefix("python ").unwrap();
+    assert!(
+        std::path::Path::new(prefix).starts_with(&inside),
+        "it ran in {prefix}, not below {}",
+        inside.display()
+    );
+
+    // The second run needs neither the index nor the script's run.
+    let second = run(&scene, "none").expect(0).json();
+    assert_eq!(second["stages"]["square"]["cached"], 1, "{second}");
+    assert_eq!(second["stages"]["square"]["ran"], 0, "{second}");
+    assert_eq!(second["outputs"], first["outputs"]);
+
+    let shown = scene.sunward(&["show", "squares", "--json"]).expect(0);
+    let shown = shown.json();
+    assert_eq!(shown["rows"], 3, "{shown}");
+    let table = scene.sunward(&["show", "square.rows"]).expect(0).out;
+    for cells in [["3", "9"], ["4", "16"], ["5", "25"]] {
+        let is_there = |line: &str| {
+            let words: Vec<&str> = line.split(|c: char| !c.is_ascii_digit()).collect();
+            cells.iter().all(|cell| words.contains(cell))
+        };
+        assert!(table.lines().any(is_there), "no {cells:?} in {table}");
+    }
+
+    // Another script is another task; its environment is there already, and needs no wheel.
+    scene.file(
+        "square.py",
+        SQUARE.replace("square(int(", "1 + square(int("),
+    );
+    let third = run(&scene, "none").expect(0).json();
+    assert_eq!(third["stages"]["square"]["ran"], 1, "{third}");
+    assert_ne!(third["outputs"], first["outputs"]);
+}
