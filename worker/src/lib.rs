@@ -40,10 +40,12 @@ mod room;
 mod seat;
 mod secrets;
 mod slices;
+mod space;
 mod staged;
 mod tail;
 mod worker;
 
 pub use host::Host;
 pub use options::Options;
+pub use space::Space;
 pub use worker::{Worker, WorkerError};

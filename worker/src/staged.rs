@@ -32,11 +32,14 @@ impl Staged {
             let source = workflow_folder.join(&name);
             let target = folder.join(&name);
             if !target.exists() {
-                copy_tree(&source, &target).map_err(|error| {
-                    Fault::input(format!(
+                copy_tree(&source, &target).map_err(|error| match error.kind() {
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                        Fault::io("stage the file", &target, &error)
+                    }
+                    _ => Fault::input(format!(
                         "`files` names {file}, but {} could not be copied: {error}; see that it is there and readable",
                         source.display()
-                    ))
+                    )),
                 })?;
             }
             names.push(name);

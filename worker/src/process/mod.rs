@@ -1,6 +1,7 @@
 //! Executing commands: from a lease's task to a process, and from its end to the task's.
 
 mod environment;
+mod full;
 mod prepared;
 mod spawn;
 pub(crate) mod table;
@@ -136,7 +137,8 @@ impl ProcessExecutor {
         let order = prepared.order(&self.house, room, batch, index)?;
         let departure = self.watch(room, &order, batch, log, post)?;
         departed(&departure);
-        verdict::judge(&departure, batch, log.path())?;
+        let judged = verdict::judge(&departure, batch, log.path());
+        full::reconsider(judged, room, batch, log)?;
         outputs::adopt(
             &self.house.options.store,
             &batch.job.job.stage,

@@ -1,0 +1,185 @@
+//! Disks without space, through the binary: the task that meets one is named with what to do,
+//! siblings finish, nothing half-written is read, and a later run with space finishes the rest.
+//!
+//! The small disks are mounted in a namespace of the command's own, so that they are gone with it.
+#![allow(
+    clippy::allow_attributes,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test says when it does not run, and stops at the first surprise"
+)]
+
+mod scene;
+
+use std::process::{Command, Output};
+
+use scene::{Scene, Told};
+
+/// Runs a shell script in the scene's folder, in a mount namespace of its own; `$SUNWARD` is the
+/// binary.
+fn in_namespace(scene: &Scene, script: &str) -> Output {
+    let built = scene.command(&[]);
+    let mut command = Command::new("unshare");
+    command
+        .args([
+            "--user",
+            "--map-root-user",
+            "--mount",
+            "/bin/sh",
+            "-ec",
+            script,
+        ])
+        .current_dir(scene.path())
+        .env_clear()
+        .envs(
+            built
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .env("SUNWARD", built.get_program());
+    command.output().unwrap_or_else(|error| Output {
+        status: std::os::unix::process::ExitStatusExt::from_raw(-1),
+        stdout: Vec::new(),
+        stderr: format!("unshare: {error}").into_bytes(),
+    })
+}
+
+/// Whether small disks can be had here; says loudly when not.
+fn can_mount() -> bool {
+    let scene = Scene::new();
+    scene.file("disk/.keep", "");
+    let tried = in_namespace(&scene, "mount -t tmpfs -o size=1m none disk");
+    if !tried.status.success() {
+        eprintln!(
+            "NOT RUN: full disks; no tmpfs may be mounted here, not even in a namespace: {}",
+            String::from_utf8_lossy(&tried.stderr).trim()
+        );
+    }
+    tried.status.success()
+}
+
+/// Runs the workflow with a disk of this size (as `mount` takes it) at a folder of the state.
+fn run_with_disk(scene: &Scene, folder: &str, size: &str, args: &str) -> Told {
+    std::fs::create_dir_all(scene.path().join(folder)).unwrap();
+    Told::of(&in_namespace(
+        scene,
+        &format!(
+            "mount -t tmpfs -o size={size} none {folder}\nexec \"$SUNWARD\" run workflow.yaml --json {args}"
+        ),
+    ))
+}
+
+/// Six tasks, of which the one in the middle writes more than the disk holds, in the way given, and
+/// one that reads what all wrote.
+fn workflow(write: &str) -> String {
+    format!(
+        "name: w\nstages:\n  write:\n    scatter: {{ range: 6 }}\n    retry: {{ max_attempts: 2, backoff: 0s, on: [{{ exit: [1] }}] }}\n    run: |\n      echo n > ${{{{ outputs.rows }}}}\n      echo ${{{{ item }}}} >> ${{{{ outputs.rows }}}}\n      if [ ${{{{ item }}}} = 2 ]; then {write}; fi\n    outputs: {{ rows: {{ format: csv, schema: {{ n: int64 }} }} }}\n  count:\n    inputs: {{ rows: {{ from: write.rows, as: csv }} }}\n    run: wc -l < ${{{{ inputs.rows }}}} > ${{{{ outputs.lines }}}}\n    outputs: {{ lines: {{ format: file, ext: txt }} }}\noutputs: {{ lines: count.lines }}\n"
+    )
+}
+
+/// Two million rows: 4 MB.
+const ROWS: &str = "yes 7 | head -n 2000000 >> ${{ outputs.rows }}";
+
+/// A run whose scratch is too small for the one task, then the same with space.
+fn scratch_is_full(write: &str, words: &[&str]) {
+    let scene = Scene::with(&workflow(write));
+    // One at a time, or siblings may meet the full disk too.
+    let told = run_with_disk(&scene, ".sunward/scratch", "1m", "-j 1").expect(1);
+    let stages = told.json()["stages"].clone();
+    assert_eq!(stages["write"]["ran"], 5, "{stages}");
+    assert_eq!(stages["write"]["failed"], 1, "{stages}");
+    assert_eq!(stages["count"]["skipped"], 1, "{stages}");
+    told.says(&["no space left", "free some space"]).says(words);
+
+    let answer = scene.run(&["--out", "out"]).expect(0).json();
+    let stages = &answer["stages"];
+    assert_eq!(stages["write"]["cached"], 5, "{stages}");
+    assert_eq!(stages["write"]["ran"], 1, "{stages}");
+    let lines = 1 + 6 + 2_000_000;
+    assert_eq!(scene.text("out/lines.txt").trim(), lines.to_string());
+}
+
+#[test]
+fn a_task_that_fills_the_disk_is_named_with_what_to_do_and_later_finishes() {
+    if can_mount() {
+        scratch_is_full(
+            &format!("{ROWS} || exit 1"),
+            &["write/2, attempt 2", "code 1"],
+        );
+    }
+}
+
+#[test]
+fn what_a_command_wrote_that_did_not_see_the_disk_full_is_not_read() {
+    if can_mount() {
+        scratch_is_full(
+            &format!("{ROWS} || true"),
+            &["write/2, attempt 1", "code 0", "cut short"],
+        );
+    }
+}
+
+#[test]
+fn a_store_without_space_keeps_what_it_has_and_takes_the_rest_later() {
+    if !can_mount() {
+        return;
+    }
+    let scene = Scene::with(&workflow(ROWS));
+    let script = "\
+mount -t tmpfs -o size=2m none .sunward/store
+\"$SUNWARD\" run workflow.yaml --json -j 1 > first.json 2> first.err && exit 9
+find .sunward/store -path '*/tmp/*' -type f > litter
+mount -o remount,size=64m .sunward/store
+exec \"$SUNWARD\" run workflow.yaml --json --out out";
+    scene.file(".sunward/store/.keep", "");
+    let told = Told::of(&in_namespace(&scene, script)).expect(0);
+    let first: serde_json::Value = serde_json::from_str(&scene.text("first.json")).unwrap();
+    let stages = &first["stages"];
+    assert_eq!(stages["write"]["ran"], 5, "{stages}");
+    assert_eq!(stages["write"]["failed"], 1, "{stages}");
+    let said = scene.text("first.err");
+    for word in [
+        "write/2, attempt",
+        "output rows",
+        "No space left",
+        "free some space",
+    ] {
+        assert!(said.contains(word), "no '{word}' in: {said}");
+    }
+    assert_eq!(scene.text("litter"), "", "half-written files were left");
+    let stages = told.json()["stages"].clone();
+    assert_eq!(stages["write"]["cached"], 5, "{stages}");
+    assert_eq!(stages["write"]["ran"], 1, "{stages}");
+    let lines = 1 + 6 + 2_000_000;
+    assert_eq!(scene.text("out/lines.txt").trim(), lines.to_string());
+}
+
+#[test]
+fn a_state_on_a_full_disk_says_so_and_the_run_goes_on_later() {
+    if !can_mount() {
+        return;
+    }
+    let scene = Scene::with(
+        "name: w\nstages:\n  write:\n    scatter: { range: 40 }\n    run: head -c $((100000 + ${{ item }})) /dev/urandom > ${{ outputs.o }}\n    outputs: { o: { format: file } }\n",
+    );
+    let script = "\
+mount -t tmpfs -o size=3m none home
+\"$SUNWARD\" run workflow.yaml --json -j 1 --home home > first.json 2> first.err && exit 9
+mount -o remount,size=64m home
+\"$SUNWARD\" run workflow.yaml --json --home home > second.json 2> second.err || true
+exec \"$SUNWARD\" run workflow.yaml --json --home home";
+    scene.file("home/.keep", "");
+    let told = Told::of(&in_namespace(&scene, script)).expect(0);
+    let said = scene.text("first.err");
+    assert!(
+        said.contains("full") || said.contains("no space left"),
+        "{said}"
+    );
+    assert!(said.contains("free some space"), "{said}");
+    // Whether a task or the journal met the full disk last, the run ended or can go on: the same
+    // command, given twice, does what is left in either case.
+    let stages = told.json()["stages"].clone();
+    let counts = ["ran", "cached"].map(|name| stages["write"][name].as_u64().unwrap());
+    assert_eq!(counts[0] + counts[1], 40, "{stages}");
+    assert!(counts[1] > 5, "finished work was kept: {stages}");
+}

@@ -1,0 +1,63 @@
+//! What a full disk has to do with how a command ended.
+
+use sunward_core::FailureKind;
+
+use crate::batch::Batch;
+use crate::fault::Fault;
+use crate::log::AttemptLog;
+use crate::room::Room;
+use crate::space::{Space, shown};
+
+/// How programs tell of a full disk: the C library's words, in the language that commands get
+/// unless the host sets another.
+const NO_SPACE: &str = "No space left on device";
+
+/// What to do about it.
+const MAKE_ROOM: &str = "free some space (`sunward cache prune` removes old results), or keep the state on a larger disk with `--home`, and run again";
+
+/// The judgement on a command, with a word on the disk where that was full. One that succeeded on a
+/// full disk has not when it was to write outputs: not every program looks whether its writes
+/// succeed, and half a table may read well.
+///
+/// To be asked while the command's room is still as the command left it.
+pub(crate) fn reconsider(
+    judged: Result<(), Fault>,
+    room: &Room,
+    batch: &Batch,
+    log: &AttemptLog,
+) -> Result<(), Fault> {
+    match judged {
+        Ok(()) if batch.job.job.stage.outputs.is_empty() => Ok(()),
+        Ok(()) => full(room).map_or(Ok(()), |full| {
+            Err(Fault::infrastructure(format!(
+                "the command exited with code 0, but {full}, so that what it wrote may be cut short; {MAKE_ROOM}"
+            )))
+        }),
+        Err(mut fault) => {
+            if let FailureKind::Exit(_) | FailureKind::Signal(_) = fault.kind {
+                let full = full(room).or_else(|| told(log));
+                if let Some(full) = full {
+                    fault.message = format!("{}; {full}: {MAKE_ROOM}", fault.message);
+                }
+            }
+            Err(fault)
+        }
+    }
+}
+
+fn full(room: &Room) -> Option<String> {
+    let space = Space::at(room.work()).filter(|space| space.is_full())?;
+    Some(format!(
+        "there was no space left on the disk of its folder, {} ({} free of {})",
+        room.work().display(),
+        shown(space.free_bytes),
+        shown(space.total_bytes)
+    ))
+}
+
+/// What its own log says, of any disk.
+fn told(log: &AttemptLog) -> Option<String> {
+    log.quote()
+        .contains(NO_SPACE)
+        .then(|| "its log tells of a disk with no space left".to_owned())
+}
