@@ -12,6 +12,8 @@ use crate::job::JobState;
 pub(crate) struct Need {
     pub(crate) cpus: u32,
     pub(crate) memory_bytes: u64,
+    /// Space on the disk of its folder, free when it starts.
+    pub(crate) disk_bytes: u64,
 }
 
 /// Set once to end everything that runs under it.

@@ -25,6 +25,7 @@ pub(crate) struct JobState {
     /// Nanoseconds that a task took lately; 0 when none was run yet.
     pace_nanos: AtomicU64,
     noticed: AtomicBool,
+    told_of_space: AtomicBool,
 }
 
 impl JobState {
@@ -35,6 +36,7 @@ impl JobState {
             kernel: Slot::default(),
             pace_nanos: AtomicU64::new(0),
             noticed: AtomicBool::new(false),
+            told_of_space: AtomicBool::new(false),
         }
     }
 
@@ -85,6 +87,11 @@ impl JobState {
     /// True the first time it is asked.
     pub(crate) fn first_notice(&self) -> bool {
         !self.noticed.swap(true, Ordering::Relaxed)
+    }
+
+    /// True the first time that a task of it is found to wait for space on the disk.
+    pub(crate) fn first_wait_for_space(&self) -> bool {
+        !self.told_of_space.swap(true, Ordering::Relaxed)
     }
 }
 

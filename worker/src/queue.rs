@@ -1,7 +1,13 @@
-//! What waits and what may start: admission by cores and memory, first come first served.
+//! What waits and what may start: admission by cores, memory and space on the disk, first come
+//! first served.
 //!
 //! A task that does not fit yet may be overtaken by smaller ones behind it, but only
 //! [`OVERTAKEN_AT_MOST`] times: then nothing starts before it does.
+//!
+//! Space is not ours alone as cores are: it is measured whenever a task that declared some might
+//! start, and what running tasks declared is taken off, though they may have written part of it
+//! already. That errs to the safe side until they end. A task that waits for space which no running
+//! task holds waits for somebody outside, and bars nobody meanwhile.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -11,15 +17,21 @@ use sunward_core::{Lease, RunId, StageId};
 
 use crate::batch::{Batch, Need, Stop};
 use crate::job::JobState;
+use crate::space::Space;
 
 /// How many batches may start before an older one that does not fit yet. High enough to keep cores
 /// busy beside a large task that waits, low enough that it waits for a handful of small ones only.
 const OVERTAKEN_AT_MOST: u32 = 16;
 
+/// Measures the space where tasks work; nothing where it cannot be known.
+pub(crate) type Measure = Box<dyn Fn() -> Option<Space> + Send>;
+
 /// The worker's whole state of admission. No thread or clock in it.
 pub(crate) struct Queue {
     total: Need,
-    free: Need,
+    /// Cores and memory that are free, and what running tasks declared of the disk.
+    free: Free,
+    measure: Measure,
     jobs: BTreeMap<(RunId, StageId), Arc<JobState>>,
     stops: BTreeMap<RunId, Stop>,
     waiting: VecDeque<Waiting>,
@@ -34,6 +46,29 @@ struct Waiting {
     overtaken: u32,
 }
 
+/// What is left to give.
+struct Free {
+    cpus: u32,
+    memory_bytes: u64,
+    promised_disk_bytes: u64,
+}
+
+/// A task that could start if the disk had the space that it declared.
+pub(crate) struct Shortage {
+    pub(crate) job: Arc<JobState>,
+    pub(crate) need_bytes: u64,
+    pub(crate) space: Space,
+}
+
+/// How a task stands to what is free.
+enum Fit {
+    Fits,
+    /// Tasks that run hold what it needs.
+    Later,
+    /// The disk is too full, and nothing that runs here promised to leave it.
+    Outside(Space),
+}
+
 /// What a seat should do.
 pub(crate) enum Next {
     Work(Batch),
@@ -46,10 +81,15 @@ pub(crate) enum Next {
 pub(crate) struct UnknownStage;
 
 impl Queue {
-    pub(crate) fn new(total: Need) -> Self {
+    pub(crate) fn new(total: Need, measure: Measure) -> Self {
         Self {
             total,
-            free: total,
+            free: Free {
+                cpus: total.cpus,
+                memory_bytes: total.memory_bytes,
+                promised_disk_bytes: 0,
+            },
+            measure,
             jobs: BTreeMap::new(),
             stops: BTreeMap::new(),
             waiting: VecDeque::new(),
@@ -62,7 +102,7 @@ impl Queue {
         self.jobs.insert(key, Arc::new(job));
     }
 
-    /// Queues a lease. A task that asks for more than there is takes all of it.
+    /// Queues a lease. A task that asks for more cores or memory than there are takes all of them.
     pub(crate) fn add_lease(&mut self, lease: Lease) -> Result<(), UnknownStage> {
         let job = self
             .jobs
@@ -75,6 +115,7 @@ impl Queue {
                 .declared_memory(lease.attempt)
                 .unwrap_or(0)
                 .min(self.total.memory_bytes),
+            disk_bytes: job.job.stage.resources.disk_bytes.unwrap_or(0),
         };
         let stop = self.stops.entry(lease.run).or_default().clone();
         if lease.count > 0 && !self.leaving {
@@ -120,27 +161,59 @@ impl Queue {
         }
         self.free.cpus -= batch.need.cpus;
         self.free.memory_bytes -= batch.need.memory_bytes;
+        self.free.promised_disk_bytes += batch.need.disk_bytes;
         Next::Work(batch)
     }
 
     fn first_that_fits(&self) -> Option<usize> {
         for (place, entry) in self.waiting.iter().enumerate() {
-            let fits = entry.need.cpus <= self.free.cpus
-                && entry.need.memory_bytes <= self.free.memory_bytes;
-            if fits {
-                return Some(place);
-            }
-            if entry.overtaken >= OVERTAKEN_AT_MOST {
-                return None;
+            match self.fit(entry.need) {
+                Fit::Fits => return Some(place),
+                Fit::Later if entry.overtaken >= OVERTAKEN_AT_MOST => return None,
+                Fit::Later | Fit::Outside(_) => {}
             }
         }
         None
+    }
+
+    fn fit(&self, need: Need) -> Fit {
+        if need.cpus > self.free.cpus || need.memory_bytes > self.free.memory_bytes {
+            return Fit::Later;
+        }
+        if need.disk_bytes == 0 {
+            return Fit::Fits;
+        }
+        let Some(space) = (self.measure)() else {
+            return Fit::Fits;
+        };
+        let promised = self.free.promised_disk_bytes;
+        match need.disk_bytes <= space.free_bytes.saturating_sub(promised) {
+            true => Fit::Fits,
+            false if promised > 0 => Fit::Later,
+            false => Fit::Outside(space),
+        }
+    }
+
+    /// The first that waits for space which somebody outside holds. Nobody tells when there is more,
+    /// so it is to be asked again.
+    pub(crate) fn shortage(&self) -> Option<Shortage> {
+        self.waiting
+            .iter()
+            .find_map(|entry| match self.fit(entry.need) {
+                Fit::Fits | Fit::Later => None,
+                Fit::Outside(space) => Some(Shortage {
+                    job: Arc::clone(&entry.job),
+                    need_bytes: entry.need.disk_bytes,
+                    space,
+                }),
+            })
     }
 
     /// Gives back what a batch took.
     pub(crate) fn release(&mut self, need: Need) {
         self.free.cpus += need.cpus;
         self.free.memory_bytes += need.memory_bytes;
+        self.free.promised_disk_bytes -= need.disk_bytes;
     }
 
     /// Whether a seat that comes now would find work: if so, another seat is worth waking.
@@ -180,3 +253,6 @@ impl Queue {
         self.leaving
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,6 +74,11 @@ impl Room {
         })
     }
 
+    /// The folder of them all.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Where the command starts.
     pub(crate) fn work(&self) -> &Path {
         &self.work.path

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 use sunward_core::{Capacity, FailureKind, Lease, RunId};
@@ -18,8 +19,12 @@ use crate::kernels::Watchdog;
 use crate::live::Scratch;
 use crate::options::Options;
 use crate::post::Outbox;
-use crate::queue::Queue;
+use crate::queue::{Queue, Shortage};
 use crate::seat::Seat;
+use crate::space::{Space, shown};
+
+/// How often a disk is looked at for whose space a task waits.
+const LOOK_FOR_SPACE_EVERY: Duration = Duration::from_secs(1);
 
 /// Why a worker did not start.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +83,7 @@ impl Worker {
         let total = Need {
             cpus: options.cpus.max(1),
             memory_bytes: options.memory_bytes,
+            disk_bytes: 0,
         };
         let scratch_error = |source| WorkerError::Scratch {
             path: options.home.display().to_string(),
@@ -102,13 +108,15 @@ impl Worker {
                 gpus: 0,
             },
         });
+        let folder = scratch.folder().to_owned();
+        let measure = Box::new(move || Space::at(&folder));
         let house = Arc::new(House {
             milliwatts_per_core: crate::meter::milliwatts(options.watts_per_core),
             seats_left: AtomicUsize::new(bells.len()),
             outbox: Box::new(outbox),
             scratch,
             watchdog: Watchdog::default(),
-            queue: Mutex::new(Queue::new(total)),
+            queue: Mutex::new(Queue::new(total, measure)),
             work: Condvar::new(),
             bells,
             options,
@@ -166,10 +174,45 @@ impl House {
     }
 
     /// Waits until there may be work.
-    pub(crate) fn wait<'a>(&self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
-        self.work
-            .wait(queue)
-            .unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn wait<'a>(&'a self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        let Some(shortage) = queue.shortage() else {
+            return self
+                .work
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
+        };
+        if shortage.job.first_wait_for_space() {
+            drop(queue);
+            self.tell_of(&shortage);
+            return self.queue();
+        }
+        let (queue, _) = self
+            .work
+            .wait_timeout(queue, LOOK_FOR_SPACE_EVERY)
+            .unwrap_or_else(PoisonError::into_inner);
+        queue
+    }
+
+    /// Says that a stage waits for space on the disk.
+    fn tell_of(&self, shortage: &Shortage) {
+        let Shortage {
+            job,
+            need_bytes,
+            space,
+        } = shortage;
+        let advice = if *need_bytes > space.total_bytes {
+            "it is too small for that: lower `resources: disk`, or keep the state on a larger disk with `--home`"
+        } else {
+            "it goes on by itself once there is: free some space, or lower `resources: disk`"
+        };
+        self.notice(format!(
+            "stage {} waits for space: a task of it asks for {}, the disk of {} has {} free of {}; {advice}",
+            job.job.stage.name,
+            shown(*need_bytes),
+            self.scratch.folder().display(),
+            shown(space.free_bytes),
+            shown(space.total_bytes),
+        ));
     }
 
     /// Wakes one seat that waits.

@@ -17,6 +17,8 @@ pub(crate) struct Machine {
     pub(crate) memory_bytes: u64,
     /// Devices; 0 until kernels run on them.
     pub(crate) gpus: u32,
+    /// Whether tasks work on a disk of this machine, and must fit on it.
+    pub(crate) has_disk: bool,
 }
 
 impl Machine {
@@ -26,6 +28,7 @@ impl Machine {
             cpus: jobs.unwrap_or_else(cores),
             memory_bytes: memory_bytes().unwrap_or(MEMORY_ASSUMED_BYTES),
             gpus: 0,
+            has_disk: true,
         }
     }
 }

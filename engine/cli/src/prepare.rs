@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use sunward_core::{Placing, Plan, RunSpec, Selection, Surroundings, plan};
-use sunward_worker::Host;
 use sunward_worker::python::{PythonError, Tools, lock_digest, resolve_lock};
+use sunward_worker::{Host, Space};
 use sunward_workflows::{Python, Value, Workflow};
 
 use crate::context::Context;
@@ -61,7 +61,9 @@ pub(crate) fn prepare(
         only: selection.only.clone(),
         force: selection.force.clone(),
     };
-    let plan = expand(&workflow, &params, &read.path, machine, &selection)?;
+    let home = context.home_beside(&read.path);
+    let around = surroundings(&workflow, &read.path, &home, machine)?;
+    let plan = expand(&workflow, &params, &around, &selection)?;
     let spec = RunSpec {
         path: read.path.to_string_lossy().into_owned(),
         source: read.text,
@@ -104,13 +106,8 @@ impl Prepared {
             "Python packages were resolved and written down in the lock file beside the workflow",
         );
         let mut spec = RunSpec::clone(&self.spec);
-        spec.plan = expand(
-            &spec.workflow,
-            &spec.params,
-            &self.path,
-            self.machine,
-            &self.selection,
-        )?;
+        let around = surroundings(&spec.workflow, &self.path, home, self.machine)?;
+        spec.plan = expand(&spec.workflow, &spec.params, &around, &self.selection)?;
         Ok(Self {
             spec: Arc::new(spec),
             ..self
@@ -121,12 +118,10 @@ impl Prepared {
 fn expand(
     workflow: &Workflow,
     params: &BTreeMap<String, Value>,
-    file: &Path,
-    machine: Machine,
+    around: &Surroundings,
     selection: &Selection,
 ) -> anyhow::Result<Plan> {
-    let around = surroundings(workflow, file, machine)?;
-    plan(workflow, params, &around, selection).map_err(|error| {
+    plan(workflow, params, around, selection).map_err(|error| {
         if error.is_infrastructure() {
             anyhow::Error::new(error)
         } else {
@@ -144,10 +139,12 @@ fn python_error(error: PythonError) -> anyhow::Error {
     }
 }
 
-/// What the plan must know of the world: digests of staged files and locks, and the machine.
+/// What the plan must know of the world: digests of staged files and locks, the machine, and the
+/// disk that holds (or would hold) `home`.
 fn surroundings(
     workflow: &Workflow,
     file: &Path,
+    home: &Path,
     machine: Machine,
 ) -> anyhow::Result<Surroundings> {
     let folder = file.parent().unwrap_or_else(|| Path::new("/"));
@@ -176,6 +173,9 @@ fn surroundings(
         locks,
         cpus: machine.cpus,
         memory_bytes: machine.memory_bytes,
+        disk_bytes: Space::at(home)
+            .filter(|_| machine.has_disk)
+            .map(|space| space.total_bytes),
         gpus: machine.gpus,
     })
 }

@@ -183,3 +183,59 @@ exec \"$SUNWARD\" run workflow.yaml --json --home home";
     assert_eq!(counts[0] + counts[1], 40, "{stages}");
     assert!(counts[1] > 5, "finished work was kept: {stages}");
 }
+
+#[test]
+fn a_demand_beyond_the_whole_disk_is_refused_with_the_numbers() {
+    let scene =
+        Scene::with("name: w\nstages:\n  wide: { run: 'true', resources: { disk: 1000000TB } }\n");
+    let words = [
+        "stage wide",
+        "1000000000000000000",
+        "resources.disk",
+        "--home",
+    ];
+    scene
+        .sunward(&["plan", "workflow.yaml"])
+        .expect(3)
+        .says(&words);
+    scene.run(&[]).expect(3).says(&words);
+    assert!(!scene.path().join(".sunward").exists());
+    let shown = scene
+        .file(
+            "workflow.yaml",
+            "name: w\nstages:\n  wide: { run: 'true', resources: { disk: 3MiB } }\n",
+        )
+        .display()
+        .to_string();
+    let plan = scene.sunward(&["plan", &shown, "--json"]).expect(0).json();
+    assert_eq!(plan["stages"][0]["resources"]["disk_bytes"], 3 << 20);
+}
+
+#[test]
+fn a_task_waits_until_somebody_makes_room_and_then_goes_on_by_itself() {
+    if !can_mount() {
+        return;
+    }
+    let scene = Scene::with(
+        "name: w\nstages:\n  wide: { run: head -c 3000000 /dev/zero > big, resources: { disk: 4MiB } }\n  slim: { run: 'true' }\n",
+    );
+    let script = "\
+mount -t tmpfs -o size=8m none .sunward/scratch
+head -c 6000000 /dev/zero > .sunward/scratch/ballast
+\"$SUNWARD\" run workflow.yaml --json 2> said &
+until grep -q 'stage wide waits for space' said; do
+  kill -0 $! || exit 9
+  sleep 0.05
+done
+rm .sunward/scratch/ballast
+wait $!";
+    scene.file(".sunward/scratch/.keep", "");
+    let answer = Told::of(&in_namespace(&scene, script)).expect(0).json();
+    for stage in ["wide", "slim"] {
+        assert_eq!(answer["stages"][stage]["ran"], 1, "{answer}");
+    }
+    let said = scene.text("said");
+    for word in ["asks for 4.0 MiB", "free of 8.0 MiB", "goes on by itself"] {
+        assert!(said.contains(word), "no '{word}' in: {said}");
+    }
+}

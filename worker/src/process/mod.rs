@@ -1,6 +1,7 @@
 //! Executing commands: from a lease's task to a process, and from its end to the task's.
 
 mod environment;
+mod footprint;
 mod full;
 mod prepared;
 mod spawn;
@@ -167,12 +168,14 @@ impl ProcessExecutor {
         let mut told = false;
         Watch {
             running,
+            room,
             house,
             place: self.place,
             stop: &batch.stop,
             limits: Limits {
                 until: timeout.map(|ms| started + Duration::from_millis(ms)),
                 memory_bytes: batch.memory_limit(),
+                disk_bytes: batch.job.job.stage.resources.disk_bytes,
             },
             log,
             buffer: &mut self.buffer,

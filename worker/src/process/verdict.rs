@@ -8,6 +8,7 @@ use sunward_core::FailureKind;
 use super::watch::{Cause, Departure};
 use crate::batch::Batch;
 use crate::fault::Fault;
+use crate::space::shown;
 
 /// Succeeds for exit code 0 of a command that was left alone.
 pub(crate) fn judge(departure: &Departure, batch: &Batch, log: &Path) -> Result<(), Fault> {
@@ -25,6 +26,14 @@ pub(crate) fn judge(departure: &Departure, batch: &Batch, log: &Path) -> Result<
             ))
         }
         Cause::Memory(used) => Err(out_of_memory(used, limit)),
+        Cause::Disk(used) => {
+            let limit = batch.job.job.stage.resources.disk_bytes.unwrap_or(0);
+            Err(Fault::output(format!(
+                "it wrote {} into its own folders, more than the {} of `resources: disk`, and was ended; raise it, or write less (what it no longer needs may be deleted as it goes)",
+                shown(used),
+                shown(limit)
+            )))
+        }
         Cause::Itself => match (departure.status.code(), departure.status.signal()) {
             (Some(0), _) => Ok(()),
             (Some(code), _) => Err(exited(code, departure, limit, log)),

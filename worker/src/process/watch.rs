@@ -13,15 +13,23 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 use wait4::Wait4;
 
+use super::footprint;
 use super::spawn::Running;
 use super::table;
 use crate::batch::Stop;
 use crate::fault::Fault;
 use crate::log::AttemptLog;
+use crate::room::Room;
 use crate::worker::House;
 
 /// How often the memory of a task that declared some is looked at. Each look reads all of `/proc`.
 const MEMORY_EVERY: Duration = Duration::from_millis(100);
+
+/// How often the folders of a task that declared `disk` are looked at. Each look walks them whole.
+const DISK_EVERY: Duration = Duration::from_millis(500);
+
+/// A look that took long is not soon taken again: it may cost this share of the time at most.
+const LOOKS_AT_MOST: u32 = 50;
 
 /// How much is still read of a command's output once it has ended: a pipe holds 64 KiB unless its
 /// user made it larger, and a survivor could go on writing for ever.
@@ -32,6 +40,8 @@ const AFTERWARDS_AT_MOST: usize = 1 << 20;
 pub(crate) struct Limits {
     pub(crate) until: Option<Instant>,
     pub(crate) memory_bytes: Option<u64>,
+    /// What it may keep in its folders.
+    pub(crate) disk_bytes: Option<u64>,
 }
 
 /// Why a command ended.
@@ -43,6 +53,8 @@ pub(crate) enum Cause {
     Timeout,
     /// It used this much memory.
     Memory(u64),
+    /// It kept this much in its folders.
+    Disk(u64),
     /// Its run was revoked.
     Cancelled,
 }
@@ -62,6 +74,7 @@ pub(crate) struct Departure {
 /// One command under watch.
 pub(crate) struct Watch<'a> {
     pub(crate) running: Running,
+    pub(crate) room: &'a Room,
     pub(crate) house: &'a House,
     pub(crate) place: usize,
     pub(crate) stop: &'a Stop,
@@ -76,7 +89,18 @@ struct Progress {
     /// When it will be killed, after it was asked to leave.
     kill_at: Option<Instant>,
     look_at_memory: Option<Instant>,
+    look_at_disk: Option<Instant>,
     output_open: bool,
+}
+
+impl Progress {
+    /// When something is looked at again after a look that began at a moment; never once the command
+    /// was asked to leave.
+    fn next_look(&self, every: Duration, began: Instant) -> Option<Instant> {
+        let now = Instant::now();
+        let took = now.saturating_duration_since(began);
+        (self.cause == Cause::Itself).then(|| now + every.max(took * LOOKS_AT_MOST))
+    }
 }
 
 /// What woke the watch.
@@ -101,6 +125,7 @@ impl Watch<'_> {
             cause: Cause::Itself,
             kill_at: None,
             look_at_memory: self.limits.memory_bytes.map(|_| now + MEMORY_EVERY),
+            look_at_disk: self.limits.disk_bytes.map(|_| now + DISK_EVERY),
             output_open: true,
         };
         loop {
@@ -132,7 +157,12 @@ impl Watch<'_> {
             Cause::Itself => self.limits.until,
             _ => progress.kill_at,
         };
-        let next = [until, idle_at, progress.look_at_memory];
+        let next = [
+            until,
+            idle_at,
+            progress.look_at_memory,
+            progress.look_at_disk,
+        ];
         let timeout = next
             .into_iter()
             .flatten()
@@ -199,18 +229,26 @@ impl Watch<'_> {
         if self.limits.until.is_some_and(|until| until <= now) {
             self.ask_to_leave(progress, Cause::Timeout, now, self.house.options.grace);
         }
-        let Some(limit) = self.limits.memory_bytes else {
-            return;
-        };
-        if progress.look_at_memory.is_some_and(|at| at <= now) {
+        // There is no time for a polite farewell where one is over a limit: the machine may be next.
+        if let Some(limit) = self.limits.memory_bytes
+            && progress.look_at_memory.is_some_and(|at| at <= now)
+        {
+            let began = Instant::now();
             let used = table::group_memory(self.running.pid);
             if used > limit {
-                // There is no time for a polite farewell: the machine may be next.
                 self.ask_to_leave(progress, Cause::Memory(used), now, Duration::ZERO);
             }
-            let took = now.elapsed();
-            progress.look_at_memory = (progress.cause == Cause::Itself)
-                .then(|| Instant::now() + MEMORY_EVERY.max(took * 50));
+            progress.look_at_memory = progress.next_look(MEMORY_EVERY, began);
+        }
+        if let Some(limit) = self.limits.disk_bytes
+            && progress.look_at_disk.is_some_and(|at| at <= now)
+        {
+            let began = Instant::now();
+            let used = footprint::bytes_below(self.room.path());
+            if used > limit {
+                self.ask_to_leave(progress, Cause::Disk(used), now, Duration::ZERO);
+            }
+            progress.look_at_disk = progress.next_look(DISK_EVERY, began);
         }
     }
 

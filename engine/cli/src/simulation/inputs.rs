@@ -164,6 +164,7 @@ impl Sources<'_> {
             cpus: u32::MAX,
             memory_bytes: u64::MAX,
             gpus: u32::MAX,
+            has_disk: false,
         };
         let selection = SelectionArgs::default();
         let prepared = prepare(context, file, self.params, &selection, anything)?;

@@ -99,6 +99,8 @@ struct ResourcesView {
     #[serde(skip_serializing_if = "Option::is_none")]
     cpus_asked: Option<u32>,
     memory_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk_bytes: Option<u64>,
     /// Devices asked for; the CPU does their work here.
     gpus: Option<String>,
 }
@@ -175,6 +177,7 @@ impl ResourcesView {
             cpus: asked.cpus.min(machine.cpus),
             cpus_asked: (asked.cpus > machine.cpus).then_some(asked.cpus),
             memory_bytes: asked.memory_bytes,
+            disk_bytes: asked.disk_bytes,
             gpus: (asked.gpus != Gpus::None).then(|| gpus_text(&asked.gpus)),
         }
     }
@@ -187,6 +190,9 @@ impl ResourcesView {
         }];
         if let Some(memory) = self.memory_bytes {
             words.push(bytes(memory));
+        }
+        if let Some(disk) = self.disk_bytes {
+            words.push(format!("{} of disk", bytes(disk)));
         }
         if let Some(gpus) = &self.gpus {
             words.push(format!("the CPU for {gpus} gpu"));

@@ -68,6 +68,19 @@ pub enum PlanError {
         /// What there is.
         machine_bytes: u64,
     },
+    /// A task asks for more space than the disk has in all.
+    #[error(
+        "stage {stage} asks for {asked_bytes} bytes of disk a task, the disk that it would work on \
+         has {disk_bytes} in all; lower resources.disk or keep the state on a larger disk (--home)"
+    )]
+    Disk {
+        /// The stage.
+        stage: String,
+        /// What it asks for.
+        asked_bytes: u64,
+        /// What there is, used or free.
+        disk_bytes: u64,
+    },
     /// A command asks for a device that is not there.
     #[error(
         "stage {stage} asks for a GPU and this machine has {}; \
@@ -87,7 +100,7 @@ impl PlanError {
     #[must_use]
     pub const fn is_infrastructure(&self) -> bool {
         match self {
-            Self::Memory { .. } | Self::Gpu { .. } => true,
+            Self::Memory { .. } | Self::Disk { .. } | Self::Gpu { .. } => true,
             Self::NoSuchStage { .. }
             | Self::NoUpstream { .. }
             | Self::Cycle { .. }

@@ -31,6 +31,8 @@ pub struct Surroundings {
     pub cpus: u32,
     /// Memory of the pool, in bytes.
     pub memory_bytes: u64,
+    /// Size of the disk that tasks work on, in bytes; `None` where nobody knows.
+    pub disk_bytes: Option<u64>,
     /// Devices of the pool.
     pub gpus: u32,
 }

@@ -15,6 +15,15 @@ pub(super) fn fits(stage: &Stage, around: &Surroundings) -> Result<(), PlanError
             machine_bytes: around.memory_bytes,
         });
     }
+    if let (Some(asked_bytes), Some(disk_bytes)) = (stage.resources.disk_bytes, around.disk_bytes)
+        && asked_bytes > disk_bytes
+    {
+        return Err(PlanError::Disk {
+            stage: stage.name.clone(),
+            asked_bytes,
+            disk_bytes,
+        });
+    }
     // A kernel has a twin on the CPU and says so when it takes it.
     let falls_back = match stage.action {
         Action::Kernel { .. } => true,

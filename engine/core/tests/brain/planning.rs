@@ -97,6 +97,18 @@ fn a_stage_that_never_fits_the_machine_is_refused_with_both_numbers() {
     assert!(error.to_string().contains("1073741824"));
     assert!(error.is_infrastructure());
 
+    let wide = stage("wide").edit(|stage| stage.resources.disk_bytes = Some(1 << 41));
+    let mut on_a_disk = flow().stage(wide.clone());
+    on_a_disk.around.disk_bytes = Some(1 << 39);
+    let error = on_a_disk.try_spec().unwrap_err();
+    let message = error.to_string();
+    for word in ["stage wide", "2199023255552", "549755813888", "--home"] {
+        assert!(message.contains(word), "{message}");
+    }
+    assert!(error.is_infrastructure());
+    // Where nobody knows the disk, nothing is refused for it.
+    flow().stage(wide).spec();
+
     let gpu = stage("gpu").edit(|stage| stage.resources.gpus = Gpus::Count(1));
     let error = flow().stage(gpu.clone()).try_spec().unwrap_err();
     assert!(matches!(error, PlanError::Gpu { .. }) && error.to_string().contains("optional: true"));

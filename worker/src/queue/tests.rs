@@ -1,0 +1,122 @@
+//! Admission by space on the disk.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+
+use sunward_core::{Generation, Tasks};
+use sunward_protocol::Job;
+use sunward_workflows::{Catalog, Facts, check};
+
+use super::*;
+
+const GIB: u64 = 1 << 30;
+
+/// A queue of four cores over a disk of 100 GiB, of which as much is free as the number says, and
+/// with stage 0 asking for 6 GiB a task, stage 1 for nothing.
+fn queue(free_bytes: &Arc<AtomicU64>) -> Queue {
+    let free = Arc::clone(free_bytes);
+    let total = Need {
+        cpus: 4,
+        memory_bytes: GIB,
+        disk_bytes: 0,
+    };
+    let mut queue = Queue::new(
+        total,
+        Box::new(move || {
+            Some(Space {
+                total_bytes: 100 * GIB,
+                free_bytes: free.load(Ordering::Relaxed),
+            })
+        }),
+    );
+    let text = "name: w\nstages:\n  large: { run: 'true', resources: { disk: 6GiB } }\n  small: { run: 'true' }\n";
+    let checked = check(text, &Catalog::default(), &Facts::default());
+    let workflow = checked.workflow.unwrap();
+    for (id, stage) in workflow.stages.values().enumerate() {
+        queue.add_job(JobState::new(Arc::new(Job {
+            run: RunId(1),
+            workflow: "w".into(),
+            stage_id: StageId(u32::try_from(id).unwrap()),
+            stage: stage.clone(),
+            params: BTreeMap::new(),
+            inputs: BTreeMap::new(),
+            tasks: Tasks::Range(100),
+            statuses: BTreeMap::new(),
+            folder: "/".into(),
+        })));
+    }
+    queue
+}
+
+fn lease(queue: &mut Queue, stage: u32, count: u32) {
+    let lease = Lease {
+        run: RunId(1),
+        stage: StageId(stage),
+        first: 0,
+        count,
+        generation: Generation(1),
+        attempt: 1,
+    };
+    queue.add_lease(lease).unwrap();
+}
+
+/// The stage of the task that starts now; nothing when none may.
+fn start(queue: &mut Queue) -> Option<(u32, Need)> {
+    match queue.next() {
+        Next::Work(batch) => Some((batch.job.job.stage_id.0, batch.need)),
+        Next::Wait | Next::Leave => None,
+    }
+}
+
+#[test]
+fn a_task_starts_only_with_its_space_free_beyond_what_running_ones_declared() {
+    let free = Arc::new(AtomicU64::new(13 * GIB));
+    let mut queue = queue(&free);
+    lease(&mut queue, 0, 3);
+    let (_, need) = start(&mut queue).unwrap();
+    assert_eq!(need.disk_bytes, 6 * GIB);
+    assert!(start(&mut queue).is_some());
+    assert!(start(&mut queue).is_none(), "13 GiB are not three times 6");
+    assert!(!queue.has_work());
+    // Running tasks hold it: it will come, and there is nothing to tell.
+    assert!(queue.shortage().is_none());
+    queue.release(need);
+    assert!(start(&mut queue).is_some());
+}
+
+#[test]
+fn a_task_that_waits_for_running_ones_is_overtaken_only_so_often() {
+    let free = Arc::new(AtomicU64::new(7 * GIB));
+    let mut queue = queue(&free);
+    lease(&mut queue, 0, 2);
+    let (_, large) = start(&mut queue).unwrap();
+    lease(&mut queue, 1, 100);
+    for _ in 0..OVERTAKEN_AT_MOST {
+        let (stage, need) = start(&mut queue).unwrap();
+        assert_eq!(stage, 1);
+        queue.release(need);
+    }
+    assert!(start(&mut queue).is_none(), "the large one's turn");
+    queue.release(large);
+    assert_eq!(start(&mut queue).unwrap().0, 0);
+}
+
+#[test]
+fn a_task_that_waits_for_space_which_nobody_here_holds_bars_nobody() {
+    let free = Arc::new(AtomicU64::new(5 * GIB));
+    let mut queue = queue(&free);
+    lease(&mut queue, 0, 1);
+    lease(&mut queue, 1, 100);
+    for _ in 0..100 {
+        let (stage, need) = start(&mut queue).unwrap();
+        assert_eq!(stage, 1);
+        queue.release(need);
+    }
+    assert!(start(&mut queue).is_none());
+    let shortage = queue.shortage().unwrap();
+    assert_eq!(shortage.need_bytes, 6 * GIB);
+    assert_eq!(shortage.space.free_bytes, 5 * GIB);
+    free.store(6 * GIB, Ordering::Relaxed);
+    assert!(queue.has_work() && queue.shortage().is_none());
+    assert_eq!(start(&mut queue).unwrap().0, 0);
+}
