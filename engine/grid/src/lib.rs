@@ -20,7 +20,7 @@ pub mod forecast;
 pub mod provider;
 pub mod trace;
 
-pub use almanac::{Almanac, Foresight};
+pub use almanac::{Almanac, Foresight, Told};
 pub use calendar::{Calendar, Opened, knows_timezone, pool_of};
 pub use forecast::{Expected, Forecaster, How};
 pub use trace::{Grid, Step, Trace, TraceError, merge_trace, read_trace};

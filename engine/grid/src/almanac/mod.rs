@@ -1,7 +1,9 @@
 //! What is known of grids at a moment: hours that have ended, and a forecast made from them.
 
 mod noise;
+mod told;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sunward_core::Timestamp;
@@ -9,6 +11,8 @@ use sunward_core::place::{Outlook, PoolOutlook, SignalKind, ZoneOutlook};
 
 use crate::forecast::{Expected, Forecaster, How, same_time};
 use crate::trace::{Grid, Step, Trace};
+
+pub use told::Told;
 
 /// How the future is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +44,7 @@ pub struct Almanac {
     foresight: Foresight,
     slot_ms: u64,
     forecaster: Forecaster,
+    told: BTreeMap<String, Told>,
 }
 
 impl Almanac {
@@ -51,7 +56,16 @@ impl Almanac {
             foresight,
             slot_ms,
             forecaster: Forecaster::default(),
+            told: BTreeMap::new(),
         }
+    }
+
+    /// The same with what providers told of zones beside their past: for the hours that a forecast of
+    /// theirs covers, it counts instead of ours.
+    #[must_use]
+    pub fn with_told(mut self, told: BTreeMap<String, Told>) -> Self {
+        self.told = told;
+        self
     }
 
     /// All that is known at a moment, for as many slots as `pools` have.
@@ -114,7 +128,7 @@ impl Almanac {
                 .after_ms(trace.step_ms * u64::try_from(known).unwrap_or(0)),
             Foresight::Perfect | Foresight::Noisy { .. } => now,
         };
-        Ok(ZoneOutlook {
+        let mut outlook = ZoneOutlook {
             zone: trace.zone.clone(),
             source: self.source(expected.how).to_owned(),
             observed_until,
@@ -130,7 +144,12 @@ impl Almanac {
                 .collect(),
             marginal_mg_per_kwh: Vec::new(),
             surplus: starts.iter().map(|step| surplus(*step)).collect(),
-        })
+        };
+        if let Some(told) = self.told.get(&trace.zone) {
+            let slots = (first_slot..).map(|slot| Timestamp(slot * self.slot_ms));
+            told.tell(&mut outlook, slots, now, expected.how);
+        }
+        Ok(outlook)
     }
 
     const fn source(&self, how: How) -> &'static str {
@@ -182,7 +201,7 @@ impl Almanac {
 }
 
 /// Expected error of a provider's forecast so many hours ahead, in thousandths.
-fn error(hours: u64) -> u16 {
+pub(super) fn error(hours: u64) -> u16 {
     u16::try_from(between(&ERRORS, hours)).unwrap_or(u16::MAX)
 }
 
