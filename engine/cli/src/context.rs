@@ -30,6 +30,8 @@ pub(crate) struct Context {
     pub(crate) trace: Option<String>,
     /// Where the user's settings are, if anywhere.
     pub(crate) settings: Option<PathBuf>,
+    /// Where what can be asked for again is kept: `$XDG_CACHE_HOME/sunward`, else `~/.cache/sunward`.
+    pub(crate) cache: Option<PathBuf>,
     /// `$PATH`, for `doctor`.
     pub(crate) search_path: Option<OsString>,
 }
@@ -61,6 +63,7 @@ impl Context {
             live: live && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
             trace: std::env::var("SUNWARD_LOG").ok(),
             settings: crate::settings::Settings::path(),
+            cache: cache_folder(),
             search_path: std::env::var_os("PATH"),
             folder,
         })
@@ -101,4 +104,12 @@ impl Context {
                 ))
             })
     }
+}
+
+fn cache_folder() -> Option<PathBuf> {
+    let named = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    named("XDG_CACHE_HOME")
+        .filter(|path| path.is_absolute())
+        .or_else(|| named("HOME").map(|home| home.join(".cache")))
+        .map(|folder| folder.join("sunward"))
 }

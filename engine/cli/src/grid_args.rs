@@ -8,12 +8,14 @@ use clap::Args;
 use sunward_core::place::{Outlook, PoolOutlook};
 use sunward_core::{Fleet, Pool, RunSpec, Timestamp};
 use sunward_drive::Sky;
+use sunward_grid::provider::ChainError;
 use sunward_grid::{Almanac, Calendar, Foresight, Grid, Trace, knows_timezone, pool_of};
 use sunward_workflows::{PoolSpec, Severity, check_fleet, render_human};
 
 use crate::context::Context;
 use crate::exit::{Exit, SaidAlready, wrong_input};
 use crate::machine::{Machine, now, shown};
+use crate::providers::{Providers, nobody_tells};
 use crate::render;
 use crate::settings::Settings;
 
@@ -29,8 +31,10 @@ const AHEAD_LIMIT_MS: u64 = 14 * 24 * 3_600_000;
 /// Where signals come from.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct GridArgs {
-    /// Grids: a folder of recorded ones, ZONE.csv each [default: `grid` of the user's settings]
-    #[arg(long, value_name = "DIR")]
+    /// Grids: a folder of recorded ones, ZONE.csv each; or providers, several by comma:
+    /// electricity-maps, watttime, uk, carbon-aware-sdk, entsoe, eia [default: `grid` of the user's
+    /// settings]
+    #[arg(long, value_name = "DIR|PROVIDER")]
     pub(crate) grid: Option<String>,
     /// The zone this machine is in, as Electricity Maps names it: DE [default: `zone` of the settings]
     #[arg(long, value_name = "ZONE")]
@@ -52,10 +56,19 @@ pub(crate) struct Skies {
     /// The zones' records.
     pub(crate) grid: Arc<Grid>,
     almanac: Almanac,
+    /// Who is asked anew at each look; `None` when the grid is a recorded one.
+    live: Option<Live>,
     /// The moment that was asked for, where one was.
     pub(crate) as_of: Option<Timestamp>,
     /// How far ahead a run that is driven under it has to look, in milliseconds.
     pub(crate) ahead_ms: u64,
+}
+
+/// Providers and the zones that they are asked about.
+#[derive(Clone, Debug)]
+struct Live {
+    providers: Arc<Providers>,
+    zones: Vec<String>,
 }
 
 /// What of a pool is open.
@@ -165,12 +178,34 @@ impl GridArgs {
         )
     }
 
-    /// Every zone that there is, without any pool.
+    /// Every zone that there is, without any pool; of a provider, those that are named, or this
+    /// machine's.
     ///
     /// # Errors
     /// When no grid is named, or it cannot be read.
-    pub(crate) fn over_all(&self, context: &Context, settings: &Settings) -> anyhow::Result<Skies> {
-        self.skies(context, settings, Vec::new(), Vec::new(), &[])
+    pub(crate) fn over_all(
+        &self,
+        context: &Context,
+        settings: &Settings,
+        named: &[String],
+    ) -> anyhow::Result<Skies> {
+        let recorded = self
+            .word(settings)
+            .is_ok_and(|word| context.folder.join(word).is_dir());
+        let zones = match (recorded, named) {
+            (true, _) => Vec::new(),
+            (false, []) => self.zone(settings).into_iter().collect(),
+            (false, named) => named.to_vec(),
+        };
+        self.skies(context, settings, Vec::new(), Vec::new(), &zones)
+    }
+
+    /// What names the grid.
+    fn word<'a>(&'a self, settings: &'a Settings) -> anyhow::Result<&'a str> {
+        let word = self.grid.as_deref().or(settings.grid.as_deref());
+        word.ok_or_else(|| {
+            wrong_input("no grid is known: give --grid DIR, a folder of <zone>.csv files, or a provider as --grid uk, or `grid:` in the user's settings")
+        })
     }
 
     fn skies(
@@ -181,29 +216,41 @@ impl GridArgs {
         open: Vec<Open>,
         zones: &[String],
     ) -> anyhow::Result<Skies> {
-        let word = self.grid.as_ref().or(settings.grid.as_ref()).ok_or_else(|| {
-            wrong_input("no grid is known: give --grid DIR, a folder of <zone>.csv files, or `grid:` in the user's settings")
-        })?;
+        let word = self.word(settings)?;
         let folder = context.folder.join(word);
-        if !folder.is_dir() {
-            return Err(wrong_input(format!(
-                "--grid {word}: there is no such folder; expected one with a <zone>.csv file for each zone"
-            )));
-        }
         let mut wanted = zones.to_vec();
         wanted.sort();
         wanted.dedup();
-        let grid = Grid::open(&folder, (!wanted.is_empty()).then_some(wanted.as_slice()))
-            .map_err(|error| wrong_input(error.to_string()))?;
-        let grid = Arc::new(grid);
-        let skies = Skies {
+        let as_of = self.as_of.as_deref().map(moment).transpose()?;
+        let mut skies = Skies {
             fleet: Arc::new(Fleet { pools }),
             open,
-            almanac: Almanac::new(Arc::clone(&grid), Foresight::Past, SLOT_MS),
-            grid,
+            almanac: Almanac::new(Arc::default(), Foresight::Past, SLOT_MS),
+            grid: Arc::default(),
+            live: None,
             ahead_ms: AHEAD_MS,
-            as_of: self.as_of.as_deref().map(moment).transpose()?,
+            as_of,
         };
+        if folder.is_dir() {
+            let grid = Grid::open(&folder, (!wanted.is_empty()).then_some(wanted.as_slice()))
+                .map_err(|error| wrong_input(error.to_string()))?;
+            skies.grid = Arc::new(grid);
+            skies.almanac = Almanac::new(Arc::clone(&skies.grid), Foresight::Past, SLOT_MS);
+        } else {
+            let providers = Providers::named(context, settings, word, true)?;
+            if wanted.is_empty() {
+                return Err(wrong_input(format!(
+                    "of which zone is {word} to tell? Name it, as GB or DE, or give --zone"
+                )));
+            }
+            skies.live = Some(Live {
+                providers: Arc::new(providers),
+                zones: wanted,
+            });
+            let at = skies.moment();
+            skies.ask(at).map_err(|error| nobody_tells(None, &error))?;
+            return Ok(skies);
+        }
         skies.check(self.as_of.as_deref())?;
         Ok(skies)
     }
@@ -213,6 +260,18 @@ impl Skies {
     /// The moment to look at: the one asked for, else now.
     pub(crate) fn moment(&self) -> Timestamp {
         self.as_of.unwrap_or_else(now)
+    }
+
+    /// Asks providers for what is known at a moment; of recorded grids everything is known already.
+    fn ask(&mut self, at: Timestamp) -> Result<(), ChainError> {
+        let Some(live) = &self.live else {
+            return Ok(());
+        };
+        let known = live.providers.known(&live.zones, at)?;
+        self.grid = Arc::new(known.grid);
+        let almanac = Almanac::new(Arc::clone(&self.grid), Foresight::Past, SLOT_MS);
+        self.almanac = almanac.with_told(known.told);
+        Ok(())
     }
 
     /// A moment that no trace reaches is refused, with the time that they span.
@@ -262,6 +321,7 @@ impl Sky for Skies {
     }
 
     fn look(&mut self, now: Timestamp) -> Result<Arc<Outlook>, String> {
+        self.ask(now).map_err(|error| error.to_string())?;
         self.outlook(now, self.ahead_ms).map(Arc::new)
     }
 

@@ -17,6 +17,7 @@ mod machine;
 mod params;
 mod placing;
 mod prepare;
+mod providers;
 mod recorded;
 mod remote;
 mod render;

@@ -34,6 +34,8 @@ fn the_help_of_every_verb_reads_as_it_should() {
         all.push_str(&format!("\n──── sunward {verb} --help ────\n"));
         all.push_str(&scene.sunward(&[&verb, "--help"]).expect(0).out);
     }
+    all.push_str("\n──── sunward grid fetch --help ────\n");
+    all.push_str(&scene.sunward(&["grid", "fetch", "--help"]).expect(0).out);
     insta::assert_snapshot!(all);
 }
 

@@ -1,8 +1,10 @@
 //! `sunward grid [ZONE…]`: what is known of grids, now and next.
 
+mod fetch;
+
 use std::collections::BTreeSet;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 use sunward_core::Timestamp;
 use sunward_core::place::{Outlook, ZoneOutlook};
@@ -20,14 +22,23 @@ use crate::skyline::{clock, terminal::sparks};
 /// Say how clean the grids are, now and in the next two days
 #[derive(Args)]
 #[command(
+    args_conflicts_with_subcommands = true,
     after_help = "Example:\n  sunward grid --grid grid --as-of 2023-01-09T06:00:00Z\n  sunward grid NO --grid grid --as-of 2023-01-09T06:00:00Z --json"
 )]
 pub(crate) struct GridVerb {
+    #[command(subcommand)]
+    more: Option<More>,
     /// Zones; all that are known when none is named
     #[arg(value_name = "ZONE")]
     zones: Vec<String>,
     #[command(flatten)]
     grid: GridArgs,
+}
+
+/// What else can be done with grids.
+#[derive(Subcommand)]
+enum More {
+    Fetch(fetch::Fetch),
 }
 
 /// What is known.
@@ -157,8 +168,11 @@ impl View for GridView {
 impl GridVerb {
     /// Says it.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+        if let Some(More::Fetch(fetch)) = &self.more {
+            return fetch.perform(context);
+        }
         let settings = Settings::read(context.settings.as_deref())?;
-        let skies = self.grid.over_all(context, &settings)?;
+        let skies = self.grid.over_all(context, &settings, &self.zones)?;
         let known: BTreeSet<&str> = skies.grid.zones.keys().map(String::as_str).collect();
         if let Some(zone) = self
             .zones

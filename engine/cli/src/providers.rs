@@ -1,0 +1,143 @@
+//! Grids that providers tell of: `--grid uk`, or several words by comma.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sunward_core::Timestamp;
+use sunward_grid::provider::{
+    Access, Answer, Chain, ChainError, Client, Kept, Limits, Provider, SignalError, really_wait,
+};
+use sunward_grid::{Grid, Told};
+
+use crate::context::Context;
+use crate::exit::wrong_input;
+use crate::render;
+use crate::settings::Settings;
+
+/// Days of the past that are asked for: a month, which a forecast is fitted on, and the week that has
+/// passed since it was.
+const PAST_MS: u64 = 38 * 24 * 3_600_000;
+
+/// Providers, the preferred one first.
+#[derive(Debug)]
+pub(crate) struct Providers {
+    chain: Chain,
+}
+
+/// What is known of some zones.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// Their past.
+    pub(crate) grid: Grid,
+    /// What else was told.
+    pub(crate) told: BTreeMap<String, Told>,
+}
+
+impl Providers {
+    /// Those that `word` names; answers are kept from one call to the next when `keep`.
+    ///
+    /// # Errors
+    /// When it names none, or a key is missing.
+    pub(crate) fn named(
+        context: &Context,
+        settings: &Settings,
+        word: &str,
+        keep: bool,
+    ) -> anyhow::Result<Self> {
+        let providers: Vec<Provider> = word
+            .split(',')
+            .map(|one| Provider::named(one.trim()).ok_or_else(|| nobody(word, one)))
+            .collect::<anyhow::Result<_>>()?;
+        let wrong = |error: SignalError| wrong_input(format!("--grid {word}: {error}"));
+        let mut access = Access::of_environment().map_err(wrong)?;
+        if let ([provider], Some(address)) = (providers.as_slice(), &settings.grid_url) {
+            access = access.or_at(*provider, address);
+        }
+        let client = Client::new(Limits::default(), really_wait())?;
+        let client = Arc::new(client);
+        let mut members = Vec::with_capacity(providers.len());
+        for provider in providers {
+            let signal = access.signal(provider, &client).map_err(wrong)?;
+            let address = access.address(provider).map_err(wrong)?;
+            members.push(match context.cache.as_deref().filter(|_| keep) {
+                Some(folder) => Box::new(Kept::new(signal, address, &folder.join("grid"))),
+                None => signal,
+            });
+        }
+        Ok(Self {
+            chain: Chain::new(members),
+        })
+    }
+
+    /// What was in a zone between two moments.
+    ///
+    /// # Errors
+    /// When nobody tells it.
+    pub(crate) fn history(
+        &self,
+        zone: &str,
+        from: Timestamp,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Answer, ChainError> {
+        self.chain.history(zone, from, until, now)
+    }
+
+    /// What is known of zones now; who did not answer is said to the user.
+    ///
+    /// # Errors
+    /// When nobody tells of a zone.
+    pub(crate) fn known(&self, zones: &[String], now: Timestamp) -> Result<Known, ChainError> {
+        let mut known = Known::default();
+        let from = Timestamp(now.0.saturating_sub(PAST_MS));
+        for zone in zones {
+            let answer = self.chain.outlook(zone, from, now)?;
+            tell_failed(zone, &answer);
+            let history = &answer.history;
+            let told = Told {
+                source: history.provider.clone(),
+                kind: history.kind,
+                stale: history.stale,
+                estimated: history.steps.last().is_some_and(|step| step.estimated),
+                forecast: answer.forecast,
+            };
+            known.grid.zones.insert(zone.clone(), history.trace());
+            known.told.insert(zone.clone(), told);
+        }
+        Ok(known)
+    }
+}
+
+/// Says who did not answer before somebody did.
+pub(crate) fn tell_failed(zone: &str, answer: &Answer) {
+    for (name, error) in &answer.failed {
+        render::say(&format!("zone {zone}: {name}: {error}"));
+    }
+    if answer.history.stale {
+        render::say(&format!(
+            "zone {zone}: {} does not answer; what it told at {} is used",
+            answer.history.provider,
+            crate::machine::shown(answer.history.fetched_at)
+        ));
+    }
+}
+
+/// Nobody answered: the user's to mend, or the network's.
+pub(crate) fn nobody_tells(zone: Option<&str>, error: &ChainError) -> anyhow::Error {
+    let text = match zone {
+        Some(zone) => format!("nothing could be learnt of zone {zone}:\n{error}"),
+        None => format!("nothing could be learnt of the grid:\n{error}"),
+    };
+    if error.failed.iter().any(|(_, error)| error.is_passing()) {
+        return anyhow::anyhow!(text);
+    }
+    wrong_input(text)
+}
+
+fn nobody(word: &str, one: &str) -> anyhow::Error {
+    let all: Vec<&str> = Provider::ALL.into_iter().map(Provider::word).collect();
+    wrong_input(format!(
+        "--grid {word}: there is no such folder, and no provider is called '{one}'; expected a folder with a <zone>.csv file for each zone, or providers of {}",
+        all.join(", ")
+    ))
+}

@@ -1,0 +1,189 @@
+//! `sunward grid fetch`: what a provider tells of the past becomes a recorded grid.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use sunward_core::place::SignalKind;
+use sunward_grid::merge_trace;
+use sunward_grid::provider::Series;
+
+use crate::context::Context;
+use crate::exit::{Exit, wrong_input};
+use crate::grid_args::moment;
+use crate::machine::{now, shown};
+use crate::providers::{Providers, nobody_tells, tell_failed};
+use crate::render::table::Table;
+use crate::render::{self, Page, View};
+use crate::settings::Settings;
+
+/// Ask a provider for the past, hour by hour, and keep it as a recorded grid
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sunward grid fetch --grid uk --zone GB --from 2026-11-01T00:00:00Z --out grid\n\n\
+        Keys come from the environment: SUNWARD_<PROVIDER>_KEY, or a file that \
+        SUNWARD_<PROVIDER>_KEY_FILE names, as SUNWARD_ELECTRICITY_MAPS_KEY; WattTime's is \
+        user:password. SUNWARD_<PROVIDER>_URL sets another address."
+)]
+pub(crate) struct Fetch {
+    /// Providers, several by comma; the first that answers is used
+    #[arg(long, value_name = "PROVIDER")]
+    grid: String,
+    /// Zones, as Electricity Maps names them: DE
+    #[arg(long, value_name = "ZONE", required = true, num_args = 1..)]
+    zone: Vec<String>,
+    /// From this hour on
+    #[arg(long, value_name = "TIME")]
+    from: String,
+    /// Up to this moment [default: now]
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// The folder of ZONE.csv files; rows that are there already are kept
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+/// What was fetched.
+#[derive(Serialize)]
+struct FetchView {
+    zones: Vec<Fetched>,
+}
+
+/// One zone.
+#[derive(Serialize)]
+struct Fetched {
+    zone: String,
+    /// The provider that answered.
+    source: String,
+    /// `average` or `marginal`.
+    kind: &'static str,
+    file: String,
+    hours: usize,
+    /// Of them, those that were estimated or filled in.
+    estimated: usize,
+    from: String,
+    until: String,
+}
+
+impl View for FetchView {
+    fn page(&self, page: &mut Page) {
+        let mut table = Table::new(&[
+            "zone",
+            "source",
+            "kind",
+            ">hours",
+            ">estimated",
+            "from",
+            "until",
+            "file",
+        ]);
+        for one in &self.zones {
+            table.row([
+                one.zone.clone(),
+                one.source.clone(),
+                one.kind.to_owned(),
+                one.hours.to_string(),
+                one.estimated.to_string(),
+                one.from.clone(),
+                one.until.clone(),
+                one.file.clone(),
+            ]);
+        }
+        page.table(&table);
+    }
+}
+
+impl Fetch {
+    /// Does it, zone by zone.
+    pub(super) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+        let settings = Settings::read(context.settings.as_deref())?;
+        let now = now();
+        let from = moment(&self.from)?;
+        let until = self.until.as_deref().map_or(Ok(now), moment)?.min(now);
+        if from >= until {
+            return Err(wrong_input(format!(
+                "--from {} is not before {}; expected a time in the past, and --until after it",
+                self.from,
+                shown(until)
+            )));
+        }
+        if let Some(zone) = self.zone.iter().find(|zone| !is_name(zone)) {
+            return Err(wrong_input(format!(
+                "'{zone}' is no zone; expected letters, digits and dashes, as US-CAL-CISO"
+            )));
+        }
+        let providers = Providers::named(context, &settings, &self.grid, false)?;
+        let folder = context.folder.join(&self.out);
+        let mut view = FetchView { zones: Vec::new() };
+        for zone in &self.zone {
+            let answer = providers
+                .history(zone, from, until, now)
+                .map_err(|error| nobody_tells(Some(zone), &error))?;
+            tell_failed(zone, &answer);
+            let series = answer.history.hourly();
+            if series.first.since_ms(from) >= 2 * series.step_ms {
+                render::say(&format!(
+                    "zone {zone}: before {} nothing is told, or with a hole",
+                    shown(series.first)
+                ));
+            }
+            keep(&folder, &series)?;
+            view.zones.push(Fetched::of(&series, &self.out));
+        }
+        render::answer(context, &view)?;
+        Ok(Exit::Done)
+    }
+}
+
+impl Fetched {
+    fn of(series: &Series, out: &Path) -> Self {
+        Self {
+            zone: series.zone.clone(),
+            source: series.provider.clone(),
+            kind: match series.kind {
+                SignalKind::Average => "average",
+                SignalKind::Marginal => "marginal",
+            },
+            file: out.join(file_name(series)).display().to_string(),
+            hours: series.steps.len(),
+            estimated: series.steps.iter().filter(|step| step.estimated).count(),
+            from: shown(series.first),
+            until: shown(series.end()),
+        }
+    }
+}
+
+/// Letters that a file's name may have anywhere.
+fn is_name(zone: &str) -> bool {
+    let plain = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'-' || letter == b'_';
+    !zone.is_empty() && zone.bytes().all(plain)
+}
+
+fn file_name(series: &Series) -> String {
+    format!("{}.csv", series.zone)
+}
+
+/// Puts it into its file; nobody ever sees half of it.
+fn keep(folder: &Path, series: &Series) -> anyhow::Result<()> {
+    let path = folder.join(file_name(series));
+    let shown = path.display().to_string();
+    let old = match std::fs::read(&path) {
+        Ok(bytes) => Some(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(wrong_input(format!("{shown} cannot be read: {error}"))),
+    };
+    let is_marginal = series.kind == SignalKind::Marginal;
+    if is_marginal && old.is_none() {
+        return Err(wrong_input(format!(
+            "{} tells marginal intensities alone, and there is no {shown} with averages to put them beside; fetch averages from another provider first",
+            series.provider
+        )));
+    }
+    let bytes = merge_trace(&shown, old.as_deref(), &series.trace(), is_marginal)
+        .map_err(|error| wrong_input(error.to_string()))?;
+    let draft = folder.join(format!(".{}.{}", file_name(series), std::process::id()));
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(&draft, bytes))
+        .and_then(|()| std::fs::rename(&draft, &path))
+        .map_err(|error| wrong_input(format!("{shown} cannot be written: {error}")))
+}

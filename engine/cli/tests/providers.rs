@@ -1,0 +1,235 @@
+//! Grids that a provider tells of, from outside: the built binary against a server on the loopback.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::allow_attributes,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod scene;
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use jiff::{SignedDuration, Timestamp};
+use scene::{Scene, Told};
+
+const HALF: SignedDuration = SignedDuration::from_mins(30);
+
+/// A stage of two hours by tomorrow.
+const PATIENT: &str = "\
+name: patient
+place: { deadline: 24h }
+stages:
+  search:
+    run: printf 'n\\n1\\n' > ${{ outputs.out }}
+    outputs: { out: { format: csv, schema: { n: int64 } } }
+    expect: { time: 2h, power: 1000W }
+outputs: { out: search.out }
+";
+
+/// Great Britain's API: always 300 g, but what is foretold is clean from five to nine hours ahead.
+struct Britain {
+    address: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Britain {
+    /// It lives as long as the test's process does.
+    fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                // Whoever goes away in the middle has heard enough.
+                let _ = stream.and_then(|stream| serve(&stream, &noted));
+            }
+        });
+        Self { address, asked }
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    fn sunward(&self, scene: &Scene, words: &[&str]) -> Told {
+        let mut command = scene.command(words);
+        command.env("SUNWARD_UK_URL", &self.address);
+        command.env("XDG_CACHE_HOME", scene.path().join("cache"));
+        Told::of(&command.output().unwrap())
+    }
+}
+
+fn serve(mut stream: &TcpStream, noted: &Mutex<Vec<String>>) -> std::io::Result<()> {
+    let mut lines = BufReader::new(stream).lines();
+    let first = lines.next().transpose()?.unwrap_or_default();
+    let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
+    while lines
+        .next()
+        .transpose()?
+        .is_some_and(|line| !line.is_empty())
+    {}
+    noted.lock().unwrap().push(path.clone());
+    let body = answer(&path);
+    stream.write_all(
+        format!(
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .as_bytes(),
+    )
+}
+
+fn answer(path: &str) -> String {
+    let parts: Vec<&str> = path.trim_start_matches("/intensity/").split('/').collect();
+    let from: Timestamp = parts[0].parse().unwrap();
+    let ms = from.as_millisecond() / 1_800_000 * 1_800_000;
+    let from = Timestamp::from_millisecond(ms).unwrap();
+    let is_ahead = parts[1] == "fw48h";
+    let until = if is_ahead {
+        from + SignedDuration::from_hours(48)
+    } else {
+        parts[1].parse().unwrap()
+    };
+    let shown = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%MZ").to_string();
+    let mut rows = Vec::new();
+    let mut at = from;
+    while at < until {
+        let hours = at.duration_since(from).as_hours();
+        let grams = if is_ahead && (5..9).contains(&hours) {
+            20
+        } else {
+            300
+        };
+        let actual = if is_ahead {
+            "null".to_owned()
+        } else {
+            grams.to_string()
+        };
+        rows.push(format!(
+            r#"{{"from":"{}","to":"{}","intensity":{{"forecast":{grams},"actual":{actual},"index":"low"}}}}"#,
+            shown(at),
+            shown(at + HALF)
+        ));
+        at += HALF;
+    }
+    format!(r#"{{"data":[{}]}}"#, rows.join(","))
+}
+
+#[test]
+fn what_is_fetched_is_a_recorded_grid_that_grows() {
+    let (scene, britain) = (Scene::new(), Britain::start());
+    let fetch = |from: &str, until: &str| {
+        let words = [
+            "grid", "fetch", "--grid", "uk", "--zone", "GB", "--out", "grid", "--json",
+        ];
+        let words = [&words[..], &["--from", from, "--until", until]].concat();
+        britain.sunward(&scene, &words)
+    };
+    let told = fetch("2024-03-01T00:00:00Z", "2024-03-02T00:00:00Z");
+    let told = told.expect(0).json();
+    let zone = &told["zones"][0];
+    assert_eq!(
+        (&zone["hours"], &zone["source"]),
+        (&24.into(), &"uk".into())
+    );
+    assert_eq!(zone["file"], "grid/GB.csv");
+    assert_eq!(
+        britain.asked(),
+        ["/intensity/2024-03-01T00:00Z/2024-03-02T00:00Z"]
+    );
+    fetch("2024-03-01T12:00:00Z", "2024-03-03T00:00:00Z").expect(0);
+    let text = scene.text("grid/GB.csv");
+    assert_eq!(text.lines().count(), 1 + 48);
+    assert!(text.contains("\n2024-03-01T00:00:00Z,300,,,,0\n"), "{text}");
+    let grid = [
+        "grid",
+        "--grid",
+        "grid",
+        "--as-of",
+        "2024-03-02T12:00:00Z",
+        "--json",
+    ];
+    let seen = scene.sunward(&grid).expect(0).json();
+    assert_eq!(seen["zones"][0]["now_gco2e_per_kwh"], 300.0);
+
+    // What would leave a hole is refused, and nothing is lost.
+    let refused = fetch("2024-03-05T00:00:00Z", "2024-03-06T00:00:00Z").expect(2);
+    assert!(refused.err.contains("make no whole"), "{}", refused.err);
+    assert_eq!(scene.text("grid/GB.csv"), text);
+    assert_eq!(
+        std::fs::read_dir(scene.path().join("grid"))
+            .unwrap()
+            .count(),
+        1,
+        "no draft is left over"
+    );
+}
+
+#[test]
+fn a_plan_waits_for_the_hours_that_the_provider_foretells() {
+    let (scene, britain) = (Scene::with(PATIENT), Britain::start());
+    let words = [
+        "plan",
+        "workflow.yaml",
+        "--grid",
+        "uk",
+        "--zone",
+        "GB",
+        "--json",
+    ];
+    let plan = britain.sunward(&scene, &words).expect(0).json();
+    let search = &plan["placing"]["stages"][0];
+    let start: Timestamp = search["start"].as_str().unwrap().parse().unwrap();
+    let hours = start.duration_since(Timestamp::now()).as_secs_f64() / 3600.0;
+    assert!((3.9..7.1).contains(&hours), "it starts in {hours} h");
+    assert_eq!(search["why"], "cleanest");
+    let asked = britain.asked().len();
+    assert_eq!(asked, 4, "the past in three parts, and the forecast");
+
+    // What was told is kept: nobody is asked again.
+    let words = ["grid", "--grid", "uk", "GB", "--json"];
+    let grid = britain.sunward(&scene, &words).expect(0).json();
+    assert_eq!(grid["zones"][0]["source"], "uk: its own forecast");
+    assert!(grid["zones"][0]["age_seconds"].as_f64().unwrap() < 7200.0);
+    assert_eq!(britain.asked().len(), asked);
+}
+
+#[test]
+fn what_is_missing_is_said_with_what_to_do() {
+    let scene = Scene::with(PATIENT);
+    let refused = |grid: &str, zone: &[&str]| {
+        let words = [&["grid", "--grid", grid], zone].concat();
+        scene.sunward(&words).expect(2).err
+    };
+    assert!(refused("eia", &["US-CAL-CISO"]).contains("$SUNWARD_EIA_KEY is not set"));
+    assert!(refused("uk", &["DE"]).contains("uk knows GB alone"));
+    assert!(refused("uk", &[]).contains("of which zone is uk to tell"));
+    let error = refused("nowhere", &["DE"]);
+    assert!(
+        error.contains("no such folder") && error.contains("entsoe"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_folder_goes_before_a_provider_of_its_name() {
+    let scene = Scene::new();
+    scene.recorded_world();
+    std::fs::rename(scene.path().join("grid"), scene.path().join("uk")).unwrap();
+    let words = [
+        "grid",
+        "--grid",
+        "uk",
+        "--as-of",
+        "2023-01-09T06:00:00Z",
+        "--json",
+    ];
+    let grid = scene.sunward(&words).expect(0).json();
+    assert_eq!(grid["zones"].as_array().unwrap().len(), 2);
+}
