@@ -5,26 +5,21 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
-/// After so many bytes the disk takes what there is. Smaller files have no thread.
+/// After so many bytes the disk begins with what there is. Smaller files have no thread.
 const STEP_BYTES: usize = 32 << 20;
 
-/// A file, and beside it a thread that makes durable what is there.
+/// A file, and beside it a thread that hands the disk what is there. That alone makes nothing
+/// durable and reports nothing: [`WriteBehind::sync`] does.
 #[derive(Debug)]
 pub(crate) struct WriteBehind {
     file: File,
     step_bytes: usize,
-    /// Written since the disk was last asked.
+    /// Written since the disk was last given something.
     fresh_bytes: usize,
-    syncer: Option<Syncer>,
-}
-
-#[derive(Debug)]
-struct Syncer {
-    ask: SyncSender<()>,
-    thread: JoinHandle<io::Result<()>>,
+    /// Wakes the thread, which ends when this is dropped.
+    wake: Option<SyncSender<()>>,
 }
 
 impl WriteBehind {
@@ -37,51 +32,52 @@ impl WriteBehind {
             file,
             step_bytes,
             fresh_bytes: 0,
-            syncer: None,
+            wake: None,
         }
     }
 
-    /// Makes all that was written durable. An error of an earlier attempt is told here at the
-    /// latest: a system tells it once, so the last attempt alone could not vouch for it.
+    /// Makes all that was written durable.
     ///
     /// # Errors
-    /// When the disk did not take it.
-    pub(crate) fn sync(&mut self) -> io::Result<()> {
-        self.end()?;
+    /// When the disk did not take it, now or while it was written.
+    pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
     }
 
-    fn ask(&mut self) -> io::Result<()> {
-        let syncer = match &self.syncer {
-            Some(syncer) => syncer,
-            None => self.syncer.insert(Syncer::start(self.file.try_clone()?)?),
+    fn begin(&mut self) -> io::Result<()> {
+        let wake = match &self.wake {
+            Some(wake) => wake,
+            None => self.wake.insert(start(self.file.try_clone()?)?),
         };
-        match syncer.ask.try_send(()) {
-            // One that waits already will see these bytes too.
-            Ok(()) | Err(TrySendError::Full(())) => Ok(()),
-            Err(TrySendError::Disconnected(())) => self.end(),
-        }
-    }
-
-    fn end(&mut self) -> io::Result<()> {
-        let Some(Syncer { ask, thread }) = self.syncer.take() else {
-            return Ok(());
-        };
-        drop(ask);
-        let lost = |_| Err(io::Error::other("the thread that syncs it ended early"));
-        thread.join().unwrap_or_else(lost)
+        // One waiting message is enough: it will find these bytes too.
+        let _ = wake.try_send(());
+        Ok(())
     }
 }
 
-impl Syncer {
-    fn start(file: File) -> io::Result<Self> {
-        let (ask, asked) = sync_channel(1);
-        let thread = std::thread::Builder::new()
-            .name("sunward-sync".into())
-            .spawn(move || asked.iter().try_for_each(|()| file.sync_data()))?;
-        Ok(Self { ask, thread })
-    }
+/// Starts the thread.
+fn start(file: File) -> io::Result<SyncSender<()>> {
+    let (wake, woken) = sync_channel(1);
+    std::thread::Builder::new()
+        .name("sunward-disk".into())
+        .spawn(move || woken.iter().for_each(|()| start_write(&file)))?;
+    Ok(wake)
 }
+
+/// Has the disk begin with all that it was not given yet, without waiting for it. A hint: where it
+/// cannot be followed, `sync` has more to do.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "a system call that has no safe wrapper")]
+fn start_write(file: &File) {
+    use std::os::fd::AsRawFd as _;
+    // SAFETY: the descriptor is open as long as `file` lives; no memory is passed. Errors of the disk
+    // stay with the file until it is synced.
+    unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE) };
+}
+
+/// Other systems have no such call.
+#[cfg(not(target_os = "linux"))]
+fn start_write(_: &File) {}
 
 impl Write for WriteBehind {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -89,7 +85,7 @@ impl Write for WriteBehind {
         self.fresh_bytes += written;
         if self.fresh_bytes >= self.step_bytes {
             self.fresh_bytes = 0;
-            self.ask()?;
+            self.begin()?;
         }
         Ok(written)
     }
@@ -111,7 +107,7 @@ mod tests {
         for piece in bytes.chunks(300) {
             behind.write_all(piece).unwrap();
         }
-        assert!(behind.syncer.is_some());
+        assert!(behind.wake.is_some());
         behind.sync().unwrap();
         assert_eq!(std::fs::read(file.path()).unwrap(), bytes);
     }
@@ -120,17 +116,16 @@ mod tests {
     fn a_small_file_needs_no_thread() {
         let mut behind = WriteBehind::with_step(tempfile::tempfile().unwrap(), 1000);
         behind.write_all(&[7; 999]).unwrap();
-        assert!(behind.syncer.is_none());
+        assert!(behind.wake.is_none());
         behind.sync().unwrap();
     }
 
     #[test]
-    fn what_the_disk_refused_earlier_is_told() {
+    fn what_the_disk_cannot_make_durable_is_told() {
         // A device that takes every byte and cannot be synced.
         let null = File::options().write(true).open("/dev/null").unwrap();
         let mut behind = WriteBehind::with_step(null, 1000);
         behind.write_all(&[7; 1000]).unwrap();
-        let error = behind.end().unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert!(behind.sync().is_err());
     }
 }

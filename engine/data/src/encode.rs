@@ -42,7 +42,7 @@ pub(crate) fn write(
     path: &Path,
 ) -> Result<(), DataError> {
     let file = WriteBehind::new(file);
-    let mut file = match form {
+    let file = match form {
         Form::Arrow | Form::File => write_arrow(schema, batches, file, path)?,
         Form::Parquet => write_parquet(schema, batches, file, path)?,
         Form::Csv => write_csv(schema, batches, file, path)?,

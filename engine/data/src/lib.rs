@@ -10,6 +10,7 @@
 
 mod adopt;
 mod behind;
+mod beside;
 mod blob;
 pub mod content;
 mod derived;

@@ -14,6 +14,7 @@ use arrow_schema::SchemaRef;
 use sunward_core::{Dataset, DatasetKind, Digest, PartRef};
 
 use crate::behind::WriteBehind;
+use crate::beside::Beside;
 use crate::content::ContentHasher;
 use crate::content::schema::conform;
 use crate::error::DataError;
@@ -44,6 +45,8 @@ pub struct TableWriter {
     pending_rows: usize,
     content: Lane<ContentHasher>,
     part: Option<OpenPart>,
+    /// The part before, which becomes durable while this one is written.
+    closing: Option<Beside<PartRef>>,
     parts: Vec<PartRef>,
 }
 
@@ -68,6 +71,7 @@ impl TableWriter {
             pending_rows: 0,
             content,
             part: None,
+            closing: None,
             parts: Vec::new(),
         })
     }
@@ -174,8 +178,18 @@ impl TableWriter {
     }
 
     fn close_part(&mut self) -> Result<(), DataError> {
+        self.end_closing()?;
         if let Some(part) = self.part.take() {
-            self.parts.push(part.finish(&self.store)?);
+            let store = self.store.clone();
+            let close = move || part.finish(&store);
+            self.closing = Some(Beside::start("closing a part", close)?);
+        }
+        Ok(())
+    }
+
+    fn end_closing(&mut self) -> Result<(), DataError> {
+        if let Some(closing) = self.closing.take() {
+            self.parts.push(closing.finish()?);
         }
         Ok(())
     }
@@ -186,10 +200,14 @@ impl TableWriter {
     /// When the disk or the remote refuses.
     pub fn finish(mut self) -> Result<Dataset, DataError> {
         self.flush()?;
-        if self.part.is_none() && self.parts.is_empty() {
-            self.part = Some(OpenPart::create(&self.store, &self.schema)?);
-        }
-        self.close_part()?;
+        let last = match self.part.take() {
+            // A part is only ever closed for a next one, so this is the first.
+            None => OpenPart::create(&self.store, &self.schema)?,
+            Some(part) => part,
+        };
+        let last = last.finish(&self.store)?;
+        self.end_closing()?;
+        self.parts.push(last);
         let content = self.content.finish()?;
         Ok(Dataset {
             kind: DatasetKind::Table,
@@ -231,7 +249,7 @@ impl OpenPart {
 
     fn finish(mut self, store: &Store) -> Result<PartRef, DataError> {
         self.file.finish().map_err(DataError::writing(&self.path))?;
-        let sink = self.file.get_mut().get_mut();
+        let sink = self.file.get_ref().get_ref();
         sink.sync().map_err(DataError::io("sync", &self.path))?;
         let mut hash = self.digest.finish()?;
         hash.finish().map_err(DataError::writing(&self.path))?;

@@ -1,0 +1,50 @@
+//! One piece of work on a thread of its own.
+
+use std::thread::JoinHandle;
+
+use crate::error::DataError;
+
+/// Work under way. Dropped, it is waited for: nothing goes on behind its owner's back.
+#[derive(Debug)]
+pub(crate) struct Beside<T> {
+    thread: Option<JoinHandle<Result<T, DataError>>>,
+}
+
+impl<T: Send + 'static> Beside<T> {
+    /// Starts it; `what` it is ends the sentence "cannot start a thread for …".
+    ///
+    /// # Errors
+    /// When the system has no more threads.
+    pub(crate) fn start(
+        what: &str,
+        work: impl FnOnce() -> Result<T, DataError> + Send + 'static,
+    ) -> Result<Self, DataError> {
+        let thread = std::thread::Builder::new()
+            .name("sunward-beside".into())
+            .spawn(work)
+            .map_err(DataError::io("start a thread for", what.as_ref()))?;
+        Ok(Self {
+            thread: Some(thread),
+        })
+    }
+
+    /// Waits for its result.
+    ///
+    /// # Errors
+    /// Those of the work.
+    pub(crate) fn finish(mut self) -> Result<T, DataError> {
+        let lost = || DataError::Unsupported("a thread ended early; see the error above".into());
+        match self.thread.take() {
+            Some(thread) => thread.join().unwrap_or_else(|_| Err(lost())),
+            None => Err(lost()),
+        }
+    }
+}
+
+impl<T> Drop for Beside<T> {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
