@@ -113,6 +113,14 @@ impl GridSignal for Kept {
             missing = Timestamp((day + 1) * DAY_MS);
         }
         if missing < until {
+            // Days that are not settled are asked for with it: what is told of today alone may be
+            // nothing yet, as providers are late.
+            let unsettled = Timestamp(until.0.saturating_sub(SETTLED_MS) / DAY_MS * DAY_MS);
+            let begin = Timestamp(from.0 / DAY_MS * DAY_MS);
+            if unsettled < missing {
+                missing = unsettled.max(begin);
+                known = known.and_then(|series| part(&series, begin, missing));
+            }
             match self.inner.history(zone, missing, until, now) {
                 Ok(series) => {
                     self.keep(&series, missing);

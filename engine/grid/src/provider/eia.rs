@@ -20,6 +20,9 @@ const PATH: &str = "/v2/electricity/rto/fuel-type-data/data/";
 /// Rows that one answer holds at most; ten days of a dozen fuels are fewer.
 const ROWS: u64 = 5000;
 
+/// Pages that one span may have, whatever is said of its total.
+const PAGES: u64 = 20;
+
 const SPAN_MS: u64 = 10 * 24 * HOUR_MS;
 
 /// How long after an hour's end its figure may still be missing: fuels are told a day later.
@@ -190,8 +193,8 @@ impl GridSignal for Eia {
         let respondent = eia_respondent(zone)?;
         let mut mix = Mix::default();
         for span in spans(from, until.min(now), SPAN_MS) {
-            let mut read = 0;
-            loop {
+            let mut read: u64 = 0;
+            for _ in 0..PAGES {
                 let rows = self
                     .rows(respondent, span, read, now)
                     .map_err(|error| named(error, zone))?;

@@ -200,6 +200,7 @@ impl Draft {
         now: Timestamp,
         late_ms: u64,
     ) -> Result<Series, SignalError> {
+        self.check_step()?;
         let told = self.newest();
         self.steps
             .retain(|begin, _| (from.0..until.0).contains(begin));
@@ -213,6 +214,7 @@ impl Draft {
 
     /// What is to be, from the step that goes on.
     pub(crate) fn forecast(mut self, now: Timestamp) -> Result<Series, SignalError> {
+        self.check_step()?;
         let newest = self.newest();
         let step_ms = self.step_ms;
         self.steps.retain(|begin, _| begin + step_ms > now.0);
@@ -234,6 +236,24 @@ impl Draft {
         self.finish(now)
     }
 
+    fn wrong(&self, what: String) -> SignalError {
+        SignalError::Schema {
+            what,
+            place: format!("{}, zone {}", self.provider, self.zone),
+        }
+    }
+
+    /// Its length is looked at before anything is reckoned with it.
+    fn check_step(&self) -> Result<(), SignalError> {
+        let step_ms = self.step_ms;
+        if step_ms > 0 && step_ms <= HOUR_MS && HOUR_MS.is_multiple_of(step_ms) {
+            return Ok(());
+        }
+        Err(self.wrong(format!(
+            "steps of {step_ms} ms, where an hour or a whole part of it was expected"
+        )))
+    }
+
     /// When the newest figure ends.
     fn newest(&self) -> Option<Timestamp> {
         let last = self.steps.keys().next_back()?;
@@ -241,22 +261,13 @@ impl Draft {
     }
 
     fn finish(self, now: Timestamp) -> Result<Series, SignalError> {
-        let schema = |what: String| SignalError::Schema {
-            what,
-            place: format!("{}, zone {}", self.provider, self.zone),
-        };
         let step_ms = self.step_ms;
-        if step_ms == 0 || step_ms > HOUR_MS || !HOUR_MS.is_multiple_of(step_ms) {
-            return Err(schema(format!(
-                "steps of {step_ms} ms, where an hour or a whole part of it was expected"
-            )));
-        }
         let mut first = None;
         let mut steps: Vec<Step> = Vec::with_capacity(self.steps.len());
         let mut last = 0;
         for (begin, step) in &self.steps {
             if !begin.is_multiple_of(step_ms) {
-                return Err(schema(format!(
+                return Err(self.wrong(format!(
                     "a figure for {}, which is no whole multiple of {} min",
                     crate::trace::moment_shown(Timestamp(*begin)),
                     step_ms / 60_000
@@ -395,6 +406,16 @@ mod tests {
         );
         assert!(draft(&[(1, 1.0)]).forecast(at(2)).is_err());
         assert!(draft(&[(30, 1.0)]).forecast(at(2)).is_err());
+    }
+
+    #[test]
+    fn steps_that_are_no_part_of_an_hour_are_refused() {
+        for step_ms in [0, 7 * 60_000, 2 * HOUR_MS, u64::MAX] {
+            let mut draft = draft(&[(1, 1.0)]);
+            draft.set_step_ms(step_ms);
+            let error = draft.forecast(Timestamp(0)).unwrap_err();
+            assert!(matches!(error, SignalError::Schema { .. }), "{step_ms}");
+        }
     }
 
     #[test]

@@ -94,12 +94,12 @@ fn days_are_kept_and_serve_while_nobody_answers() {
     assert_eq!(kept.history("GB", from, NOW, NOW).unwrap(), whole);
     assert_eq!(server.requests().len(), 1);
 
-    // An hour later only what is not settled is asked for.
+    // An hour later what is not settled is asked for.
     let later = NOW.after_ms(HOUR_MS);
     let series = kept.history("GB", from, later, later).unwrap();
     assert_eq!(series.end(), later);
     let last = server.requests().pop().unwrap().target;
-    assert!(last.starts_with("/intensity/2024-03-02T00:00Z/"), "{last}");
+    assert!(last.starts_with("/intensity/2024-02-29T00:00Z/"), "{last}");
 
     // Down: what is kept serves, and says that it is old.
     down.store(true, Ordering::SeqCst);
@@ -117,6 +117,33 @@ fn days_are_kept_and_serve_while_nobody_answers() {
         std::fs::remove_file(folder_of_zone.join(name)).unwrap();
     }
     assert!(kept.history("GB", from, much_later, much_later).is_err());
+}
+
+#[test]
+fn a_day_of_which_nothing_is_told_yet_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    // Two hours late, whatever is asked.
+    let server = Server::start(|request| {
+        let (head, until) = request.target.rsplit_once('/').unwrap();
+        let until: jiff::Timestamp = until.parse().unwrap();
+        let known = until - jiff::SignedDuration::from_hours(2);
+        let mut asked = request.clone();
+        asked.target = format!("{head}/{}", known.strftime("%Y-%m-%dT%H:%MZ"));
+        days(&asked)
+    });
+    let kept = Kept::new(UK.ask(&server).signal, "https://here", folder.path());
+    let midnight = Timestamp(NOW.0 + 12 * HOUR_MS);
+    let from = Timestamp(midnight.0 - 5 * 24 * HOUR_MS);
+    // Yesterday is known to its end and kept; of today there is nothing.
+    for minutes in [120, 140] {
+        let now = midnight.after_ms(minutes * 60_000);
+        let series = kept.history("GB", from, now, now).unwrap();
+        assert!(!series.stale, "{minutes} min after midnight");
+        assert_eq!(
+            (series.first, series.end().0 / HOUR_MS),
+            (from, midnight.0 / HOUR_MS)
+        );
+    }
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! What one provider alone does.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use sunward_core::Timestamp;
-use sunward_grid::provider::{Provider, SignalError};
+use sunward_grid::provider::{Access, Client, Limits, Provider, SignalError};
 
 use crate::server::{Reply, Server};
 use crate::sites::{FROM, HOUR_MS, NOW, SITES, Site, Twist};
@@ -160,6 +163,48 @@ fn entsoe_says_that_there_is_nothing_or_why_not() {
         error.to_string().contains("The period is too long"),
         "{error}"
     );
+}
+
+#[test]
+fn who_is_silent_is_not_waited_for_without_end() {
+    let site = site(Provider::Uk);
+    // The system takes calls for it; nobody ever answers them.
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    let limits = Limits {
+        total: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let client = Arc::new(Client::new(limits, Box::new(|_| {})).unwrap());
+    let access = Access::default().or_at(Provider::Uk, &address);
+    let signal = access.signal(Provider::Uk, &client).unwrap();
+    let error = signal.history(site.zone, FROM, NOW, NOW).unwrap_err();
+    assert!(
+        matches!(error, SignalError::Slow { limit_ms: 50, .. }),
+        "{error:?}"
+    );
+    assert!(error.is_passing());
+}
+
+#[test]
+fn an_address_that_is_none_is_refused_with_its_variable() {
+    let client = Arc::new(Client::new(Limits::default(), Box::new(|_| {})).unwrap());
+    for address in [
+        "here",
+        "ftp://here",
+        "https://me:hush@here",
+        "https://here?key=hush",
+    ] {
+        let access = Access::default().or_at(Provider::Uk, address);
+        let error = access
+            .signal(Provider::Uk, &client)
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with("$SUNWARD_UK_URL: "), "{error}");
+        assert!(!error.contains("hush"), "{error}");
+    }
+    let error = Access::default().signal(Provider::CarbonAwareSdk, &client);
+    assert!(error.unwrap_err().to_string().contains("hosted by oneself"));
 }
 
 #[test]
