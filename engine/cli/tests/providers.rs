@@ -201,6 +201,30 @@ fn a_plan_waits_for_the_hours_that_the_provider_foretells() {
 }
 
 #[test]
+fn a_run_asks_the_provider_and_its_ledger_knows_how_clean_it_was() {
+    let (scene, britain) = (Scene::with(PATIENT), Britain::start());
+    let words = [
+        "run",
+        "workflow.yaml",
+        "--grid",
+        "uk",
+        "--zone",
+        "GB",
+        "--now",
+        "--json",
+    ];
+    britain.sunward(&scene, &words).expect(0);
+    assert_eq!(
+        britain.asked().len(),
+        4,
+        "the past in three parts, and the forecast"
+    );
+    let report = scene.sunward(&["report", "--json"]).expect(0).json();
+    assert_eq!(report["ledger"]["intensity_certainty"], "forecast");
+    assert_eq!(report["ledger"]["joules_without_intensity"], 0.0);
+}
+
+#[test]
 fn what_is_missing_is_said_with_what_to_do() {
     let scene = Scene::with(PATIENT);
     let refused = |grid: &str, zone: &[&str]| {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use sunward_core::Timestamp;
-use sunward_core::place::{Outlook, ZoneOutlook};
+use sunward_core::place::{Outlook, SignalKind, ZoneOutlook};
 
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
@@ -54,6 +54,8 @@ struct GridView {
 #[derive(Serialize)]
 struct ZoneView {
     zone: String,
+    /// What kind of figures they are: `average` or `marginal`.
+    kind: SignalKind,
     /// Forecast for the time that goes on, in gCO2e/kWh.
     now_gco2e_per_kwh: f64,
     /// How far off that may be expected to be, in percent.
@@ -101,6 +103,7 @@ impl ZoneView {
         let at = (outlook.first_slot + slots) * outlook.slot_ms;
         Self {
             zone: zone.zone.clone(),
+            kind: zone.kind,
             now_gco2e_per_kwh: grams.first().copied().unwrap_or(0.0),
             error_percent: zone
                 .error_permille
@@ -117,11 +120,34 @@ impl ZoneView {
     }
 }
 
+impl ZoneView {
+    /// Who says so; of figures that are no averages, what they are.
+    fn told_by(&self) -> String {
+        match self.kind {
+            SignalKind::Average => self.source.clone(),
+            SignalKind::Marginal => format!("{} (marginal)", self.source),
+        }
+    }
+}
+
+/// `average`.
+const fn kind_word(kind: SignalKind) -> &'static str {
+    match kind {
+        SignalKind::Average => "average",
+        SignalKind::Marginal => "marginal",
+    }
+}
+
 impl View for GridView {
     fn page(&self, page: &mut Page) {
         let title = format!("grids at {}", self.as_of);
         page.line(page.style.strong(&title));
-        page.line("gCO2e/kWh, average; the bars are the next two days");
+        let kinds: BTreeSet<SignalKind> = self.zones.iter().map(|zone| zone.kind).collect();
+        let kinds: Vec<&str> = kinds.into_iter().map(kind_word).collect();
+        page.line(format!(
+            "gCO2e/kWh, {}; the bars are the next two days",
+            kinds.join(" and ")
+        ));
         page.gap();
         let mut table = Table::new(&[
             "zone",
@@ -157,7 +183,7 @@ impl View for GridView {
                 ),
                 (sparks(values, SHOWN, (least, most)), Tone::Plain),
                 (flag.0.to_owned(), flag.1),
-                (zone.source.clone(), Tone::Faint),
+                (zone.told_by(), Tone::Faint),
                 (seconds(zone.age_seconds), Tone::Faint),
             ]);
         }

@@ -8,6 +8,7 @@ use sunward_core::place::SignalKind;
 use sunward_grid::merge_trace;
 use sunward_grid::provider::Series;
 
+use super::kind_word;
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::grid_args::moment;
@@ -140,10 +141,7 @@ impl Fetched {
         Self {
             zone: series.zone.clone(),
             source: series.provider.clone(),
-            kind: match series.kind {
-                SignalKind::Average => "average",
-                SignalKind::Marginal => "marginal",
-            },
+            kind: kind_word(series.kind),
             file: out.join(file_name(series)).display().to_string(),
             hours: series.steps.len(),
             estimated: series.steps.iter().filter(|step| step.estimated).count(),
