@@ -9,7 +9,7 @@ const DOMAINS: &[(&str, &str)] = &[
     ("BG", "10YCA-BULGARIA-R"),
     ("CH", "10YCH-SWISSGRIDZ"),
     ("CZ", "10YCZ-CEPS-----N"),
-    ("DE", "10Y1001A1001A82H"),
+    ("DE", "10Y1001A1001A83F"),
     ("DK-DK1", "10YDK-1--------W"),
     ("DK-DK2", "10YDK-2--------M"),
     ("EE", "10Y1001A1001A39I"),
@@ -19,7 +19,7 @@ const DOMAINS: &[(&str, &str)] = &[
     ("GR", "10YGR-HTSO-----Y"),
     ("HR", "10YHR-HEP------M"),
     ("HU", "10YHU-MAVIR----U"),
-    ("IE", "10Y1001A1001A59C"),
+    ("IE", "10YIE-1001A00010"),
     ("IT", "10YIT-GRTN-----B"),
     ("LT", "10YLT-1001A0008Q"),
     ("LV", "10YLV-1001A00074"),
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(eia_respondent("US-CAL-CISO").unwrap(), "CISO");
         assert_eq!(eia_respondent("ERCO").unwrap(), "ERCO");
         assert!(eia_respondent("DE").is_err());
-        assert_eq!(entsoe_domain("DE").unwrap(), "10Y1001A1001A82H");
+        assert_eq!(entsoe_domain("DE").unwrap(), "10Y1001A1001A83F");
         assert!(entsoe_domain("US-CAL-CISO").is_err());
         assert!(DOMAINS.iter().all(|(_, code)| code.len() == 16));
     }
