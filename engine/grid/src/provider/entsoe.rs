@@ -28,6 +28,9 @@ const LATE_MS: u64 = 12 * HOUR_MS;
 /// Points that a period may have: a month of quarters of an hour, and some.
 const MOST_POINTS: u64 = 4000;
 
+/// Periods that one kind of power may have in an answer: a few a day.
+const MOST_PERIODS: usize = 500;
+
 /// The provider.
 #[derive(Debug)]
 pub(crate) struct EntsoE {
@@ -191,6 +194,9 @@ impl EntsoE {
                 "quantity_Measure_Unit is {}, where MAW was expected",
                 series.unit
             )));
+        }
+        if series.periods.len() > MOST_PERIODS {
+            return Err(self.wrong(format!("{} periods of {code}", series.periods.len())));
         }
         let repeats = series.curve.as_deref() == Some("A03");
         for period in &series.periods {

@@ -187,6 +187,29 @@ fn who_is_silent_is_not_waited_for_without_end() {
 }
 
 #[test]
+fn who_speaks_no_tls_is_refused_and_nothing_panics() {
+    let server = Server::start(|_| Reply::ok("{}"));
+    let address = server.address().replace("http:", "https:");
+    let client = Arc::new(Client::new(Limits::default(), Box::new(|_| {})).unwrap());
+    let access = Access::default().or_at(Provider::Uk, &address);
+    let signal = access.signal(Provider::Uk, &client).unwrap();
+    let error = signal.history("GB", FROM, NOW, NOW).unwrap_err();
+    assert!(matches!(error, SignalError::Down { .. }), "{error:?}");
+}
+
+#[test]
+fn periods_without_end_are_refused() {
+    let site = site(Provider::EntsoE);
+    let server = Server::start(|_| {
+        let text = entsoe("A03", &[(1, 10)]);
+        Reply::ok(text.replace("<start>2024", "<start>1984"))
+    });
+    let asked = site.ask(&server);
+    let error = asked.signal.history("DE", FROM, NOW, NOW).unwrap_err();
+    assert!(error.to_string().contains("points"), "{error}");
+}
+
+#[test]
 fn an_address_that_is_none_is_refused_with_its_variable() {
     let client = Arc::new(Client::new(Limits::default(), Box::new(|_| {})).unwrap());
     for address in [
