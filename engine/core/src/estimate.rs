@@ -1,6 +1,8 @@
 //! How long and how hungry a stage's tasks are, as far as anybody knows before they ran.
 
-use sunward_workflows::Gpus;
+use std::collections::BTreeMap;
+
+use sunward_workflows::{Gpus, Reference};
 
 use crate::ids::{StageId, Timestamp};
 use crate::place::{Outlook, Placement, Segment, Taken, Why};
@@ -193,4 +195,31 @@ fn takes(pool: &Pool, project: &str) -> bool {
                 Some(start) => project.starts_with(start),
                 None => word == project,
             })
+}
+
+/// What a stage reads, by where it rests: what another stage of the run gave in the pool of that
+/// stage's last segment, all else at home. Nothing is known before its inputs are bound.
+pub(crate) fn inputs(
+    run: &RunState,
+    planned: &PlannedStage,
+    stage: &StageState,
+    home: PoolId,
+) -> Vec<(PoolId, u64)> {
+    let mut bytes: BTreeMap<PoolId, u64> = BTreeMap::new();
+    for (input, dataset) in planned.stage.inputs.values().zip(&stage.inputs) {
+        let from = input.from.iter().find_map(|source| match source {
+            Reference::Port { stage, .. } => run.spec.plan.find(stage),
+            Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
+        });
+        let rests = from
+            .and_then(|id| run.get(id)?.1.placed.as_deref())
+            .and_then(|placed| placed.placement.segments.last())
+            .map_or(home, |segment| segment.pool);
+        let size: u64 = dataset.parts.iter().map(|part| part.bytes).sum();
+        if size > 0 {
+            let sum = bytes.entry(rests).or_default();
+            *sum = sum.saturating_add(size);
+        }
+    }
+    bytes.into_iter().collect()
 }

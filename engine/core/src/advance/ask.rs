@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sunward_workflows::Reference;
-
 use super::course::{Course, limits};
 use crate::estimate;
 use crate::fact::Fact;
@@ -13,7 +11,7 @@ use crate::ids::{StageId, Timestamp, index_of};
 use crate::order::{Order, Step};
 use crate::place::{Ask, AskId, Outlook, Placement, Prefer, Problem, Reserved};
 use crate::plan::PlannedStage;
-use crate::pool::{Fleet, PoolId};
+use crate::pool::Fleet;
 use crate::state::agenda::{Agenda, add};
 use crate::state::stage::StageState;
 use crate::state::{RunState, State};
@@ -136,7 +134,7 @@ impl<'a> Asking<'a> {
             ready_at,
             finish_by,
             start_by,
-            data: data(run, planned, stage, home),
+            data: estimate::inputs(run, planned, stage, home),
             allowed,
             home,
             prefer: prefer(run, planned),
@@ -216,33 +214,6 @@ fn previous(stage: &StageState) -> Option<Placement> {
     let placed = stage.placed.as_deref()?;
     let untouched = placed.used.iter().all(|used| *used == 0);
     untouched.then(|| placed.placement.clone())
-}
-
-/// What a stage reads, by where it rests: what another stage of the run gave in the pool of that
-/// stage's last segment, all else at home. Nothing is known before its inputs are bound.
-fn data(
-    run: &RunState,
-    planned: &PlannedStage,
-    stage: &StageState,
-    home: PoolId,
-) -> Vec<(PoolId, u64)> {
-    let mut bytes: BTreeMap<PoolId, u64> = BTreeMap::new();
-    for (input, dataset) in planned.stage.inputs.values().zip(&stage.inputs) {
-        let from = input.from.iter().find_map(|source| match source {
-            Reference::Port { stage, .. } => run.spec.plan.find(stage),
-            Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
-        });
-        let rests = from
-            .and_then(|id| run.get(id)?.1.placed.as_deref())
-            .and_then(|placed| placed.placement.segments.last())
-            .map_or(home, |segment| segment.pool);
-        let size: u64 = dataset.parts.iter().map(|part| part.bytes).sum();
-        if size > 0 {
-            let sum = bytes.entry(rests).or_default();
-            *sum = sum.saturating_add(size);
-        }
-    }
-    bytes.into_iter().collect()
 }
 
 fn prefer(run: &RunState, planned: &PlannedStage) -> Vec<Prefer> {

@@ -2,7 +2,8 @@
 
 use crate::estimate;
 use crate::ids::{RunId, StageId, Timestamp, WorkerId};
-use crate::ledger::{Spent, Whereabouts};
+use crate::ledger::{Quarter, Spent, Transfer, Whereabouts};
+use crate::order::Lease;
 use crate::place::Outlook;
 use crate::pool::Fleet;
 use crate::state::State;
@@ -51,6 +52,48 @@ pub(super) fn locate(state: &mut State, run: RunId, id: StageId, together: &[Tog
         };
         stage.ledger.locate(*spent, *count, at);
     }
+}
+
+/// Writes down what a placed stage reads from other pools, once for each pool that takes tasks of it.
+pub(super) fn moved(state: &mut State, lease: &Lease, worker: WorkerId, at: Timestamp) {
+    let (Some(fleet), Some(to)) = (state.agenda.fleet.as_deref(), state.pool_of(worker)) else {
+        return;
+    };
+    let run = state.runs.get(&lease.run);
+    let Some((run, (planned, stage))) = run.and_then(|run| Some((run, run.get(lease.stage)?)))
+    else {
+        return;
+    };
+    let known = || stage.ledger.transfers.iter().any(|one| one.to == to);
+    if stage.placed.is_none() || known() {
+        return;
+    }
+    let home = estimate::home(fleet, &run.spec, planned);
+    let milliwatt_hours = run.spec.placing.transfer_milliwatt_hours_per_gb;
+    let transfers: Vec<Transfer> = estimate::inputs(run, planned, stage, home)
+        .into_iter()
+        .filter(|(from, _)| *from != to)
+        .map(|(from, bytes)| Transfer {
+            from,
+            to,
+            quarter: Quarter::of(at),
+            bytes,
+            millijoules: millijoules(milliwatt_hours, bytes),
+        })
+        .collect();
+    if transfers.is_empty() {
+        return;
+    }
+    let run = state.runs.get_mut(&lease.run);
+    if let Some(Ok(stage)) = run.map(|run| run.stage_mut(lease.stage)) {
+        stage.ledger.transfers.extend(transfers);
+    }
+}
+
+/// Energy of moving so many bytes at so many milliwatt hours a gigabyte (3600 mJ/mWh).
+fn millijoules(milliwatt_hours_per_gb: u64, bytes: u64) -> u64 {
+    let exact = u128::from(milliwatt_hours_per_gb) * u128::from(bytes) * 3600 / 1_000_000_000;
+    u64::try_from(exact).unwrap_or(u64::MAX)
 }
 
 /// What an outlook says is kept for the ledger; what is older than every run that goes on is not.

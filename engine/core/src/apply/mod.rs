@@ -75,7 +75,11 @@ fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
             stage,
             indices,
         } => tasks::readied(get(state, *run)?, *stage, indices),
-        Fact::Leased { worker, lease, .. } => tasks::leased(state, *worker, lease),
+        Fact::Leased { worker, lease, at } => {
+            tasks::leased(state, *worker, lease)?;
+            energy::moved(state, lease, *worker, *at);
+            Ok(())
+        }
         Fact::Finished {
             run,
             stage,

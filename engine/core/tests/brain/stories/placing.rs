@@ -135,6 +135,30 @@ fn without_a_deadline_the_cleanest_pool_is_taken_at_once() {
 }
 
 #[test]
+fn what_moves_between_pools_is_written_down_once_for_each_pool() {
+    let mut world = World::with_grids(&[("DE", &[400; 8]), ("NO", &[20; 8])], 2);
+    let bound = |name: &str, region: &str| {
+        hour_long(name).edit(|stage| stage.place.regions = vec![region.to_owned()])
+    };
+    let shape = flow()
+        .stage(bound("prepare", "DE"))
+        .stage(bound("train", "NO").from("data", "prepare"));
+    let mut spec = within(8, shape);
+    // A kilowatt hour for each of its hundred bytes: 1e9 bytes a gigabyte, 1e6 mWh/kWh.
+    spec.placing.transfer_milliwatt_hours_per_gb = 1_000_000_000_000_000;
+    let run = world.submit(spec);
+    world.settle();
+    assert_eq!(world.status(run), RunStatus::Succeeded);
+    let view = world.state.run(run).unwrap();
+    let transfers = &view.find("train").unwrap().ledger().transfers;
+    assert_eq!(transfers.len(), 1);
+    assert_eq!((transfers[0].from, transfers[0].to), (PoolId(0), PoolId(1)));
+    assert_eq!(transfers[0].bytes, 100);
+    assert_eq!(transfers[0].millijoules, 100 * 3_600_000_000);
+    world.assert_replays();
+}
+
+#[test]
 fn a_later_outlook_moves_only_what_has_not_begun() {
     let mut world = World::with_grids(&[VALLEY], 4);
     let run = world.submit(within(
