@@ -9,7 +9,7 @@ use sunward_core::place::{Outlook, PoolOutlook};
 use sunward_core::{Fleet, Pool, RunSpec, Timestamp};
 use sunward_drive::Sky;
 use sunward_grid::provider::ChainError;
-use sunward_grid::{Almanac, Calendar, Foresight, Grid, Trace, knows_timezone, pool_of};
+use sunward_grid::{Almanac, Calendar, Foresight, Grid, Trace, knows_timezone, pool_of, whole};
 use sunward_workflows::{PoolSpec, Severity, check_fleet, render_human};
 
 use crate::context::Context;
@@ -98,9 +98,7 @@ impl GridArgs {
     pub(crate) fn transfer_milliwatt_hours(&self, settings: &Settings) -> anyhow::Result<u64> {
         match self.transfer_kwh_per_gb.or(settings.transfer_kwh_per_gb) {
             None => Ok(2000),
-            Some(kwh) if kwh.is_finite() && (0.0..1000.0).contains(&kwh) => {
-                Ok(crate::render::units::whole(kwh * 1e6))
-            }
+            Some(kwh) if kwh.is_finite() && (0.0..1000.0).contains(&kwh) => Ok(whole(kwh * 1e6)),
             Some(kwh) => Err(wrong_input(format!(
                 "--transfer-kwh-per-gb {kwh}: expected a number from 0 to 1000, as 0.002"
             ))),
@@ -391,7 +389,7 @@ pub(crate) fn moment(text: &str) -> anyhow::Result<Timestamp> {
 }
 
 fn thousandths(value: f64) -> u32 {
-    u32::try_from(crate::render::units::whole(value * 1000.0)).unwrap_or(u32::MAX)
+    u32::try_from(whole(value * 1000.0)).unwrap_or(u32::MAX)
 }
 
 /// Reads a fleet file; every mistake in it is said.

@@ -6,6 +6,8 @@ use sunward_core::{Pool, Timestamp};
 use sunward_workflows::PoolSpec;
 use sunward_workflows::fleet::{When, Window};
 
+use crate::whole::whole;
+
 /// Cores that come with a device when a window says nothing of cores: about what servers with
 /// eight devices have for each.
 const CORES_A_GPU: u32 = 16;
@@ -118,11 +120,6 @@ pub fn pool_of(spec: &PoolSpec) -> Pool {
         projects: spec.projects.clone(),
         store: spec.store.clone(),
     }
-}
-
-/// The nearest whole number; what is none is 0.
-fn whole(value: f64) -> u64 {
-    format!("{:.0}", value.max(0.0)).parse().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -18,9 +18,12 @@ pub mod almanac;
 pub mod calendar;
 pub mod forecast;
 pub mod provider;
+mod published;
 pub mod trace;
+mod whole;
 
 pub use almanac::{Almanac, Foresight, Told};
 pub use calendar::{Calendar, Opened, knows_timezone, pool_of};
 pub use forecast::{Expected, Forecaster, How};
 pub use trace::{Grid, Step, Trace, TraceError, merge_trace, read_trace};
+pub use whole::whole;

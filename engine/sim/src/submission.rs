@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sunward_core::{PlannedStage, Pool, RunSpec, Tasks, Timestamp};
+use sunward_grid::whole;
 use sunward_workflows::{Gpus, Scatter, Slicing};
 
 /// How long a task is taken to be when nobody said: as the brain takes it.
@@ -87,10 +88,7 @@ impl Needs {
 /// Watts, as a workflow gives them, in milliwatts; what is no power is none.
 #[must_use]
 pub fn milliwatts(watts: f64) -> u64 {
-    // Through text: rounding that is the same everywhere, without a cast that could cut.
-    format!("{:.0}", (watts * 1000.0).clamp(0.0, 1e15))
-        .parse()
-        .unwrap_or(0)
+    whole((watts * 1000.0).clamp(0.0, 1e15))
 }
 
 /// Devices of one task, at least.

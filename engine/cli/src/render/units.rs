@@ -76,11 +76,6 @@ pub(crate) fn gco2e(grams: f64) -> String {
     }
 }
 
-/// The nearest whole number; what is none, or below zero, is 0.
-pub(crate) fn whole(value: f64) -> u64 {
-    format!("{:.0}", value.max(0.0)).parse().unwrap_or(0)
-}
-
 /// `12 345`, digits in groups of three.
 pub(crate) fn count(count: u64) -> String {
     let digits = count.to_string();

@@ -10,6 +10,7 @@ use sunward_core::Timestamp;
 use sunward_core::place::{Outlook, PoolOutlook, SignalKind, ZoneOutlook};
 
 use crate::forecast::{Expected, Forecaster, How, same_time};
+use crate::published::error_permille;
 use crate::trace::{Grid, Step, Trace};
 
 pub use told::Told;
@@ -30,9 +31,6 @@ pub enum Foresight {
 
 /// A measurement older than this is stale (CARBON.md §2).
 const STALE_MS: u64 = 2 * 3_600_000;
-
-/// Expected error of a forecast by horizon in hours, in thousandths of the value: as providers' are.
-const ERRORS: [(u64, u64); 4] = [(0, 20), (1, 40), (24, 120), (72, 180)];
 
 /// Power that emits less at the margin, in mgCO2e/kWh, would otherwise be curtailed.
 const SURPLUS_MG_PER_KWH: u32 = 5_000;
@@ -188,7 +186,7 @@ impl Almanac {
         Ok(match self.foresight {
             Foresight::Noisy { seed } => Expected {
                 mg_per_kwh: noise::over(truth, seed, &trace.zone, now, trace.step_ms),
-                error_permille: (0..ahead).map(|step| error(hours(step))).collect(),
+                error_permille: (0..ahead).map(|step| error_permille(hours(step))).collect(),
                 how: How::Fitted,
             },
             Foresight::Perfect | Foresight::Past => Expected {
@@ -200,29 +198,12 @@ impl Almanac {
     }
 }
 
-/// Expected error of a provider's forecast so many hours ahead, in thousandths.
-pub(super) fn error(hours: u64) -> u16 {
-    u16::try_from(between(&ERRORS, hours)).unwrap_or(u16::MAX)
-}
-
 /// Whether power would be curtailed: nobody pays for it, or one more kilowatt hour emits nothing.
 fn in_surplus(step: &Step) -> bool {
     step.price_milli_eur_per_mwh.is_some_and(|price| price < 0)
         || step
             .marginal_mg_per_kwh
             .is_some_and(|marginal| marginal < SURPLUS_MG_PER_KWH)
-}
-
-/// A value between the known ones; the last holds beyond.
-pub(crate) fn between(points: &[(u64, u64)], at: u64) -> u64 {
-    for pair in points.windows(2) {
-        if let [(x0, y0), (x1, y1)] = pair
-            && (*x0..*x1).contains(&at)
-        {
-            return y0 + (y1 - y0) * (at - x0) / (x1 - x0);
-        }
-    }
-    points.last().map_or(0, |(_, y)| *y)
 }
 
 /// A step's number as an index.

@@ -2,8 +2,8 @@
 
 use sunward_core::Timestamp;
 
-/// Mean absolute error by horizon in hours, in thousandths: 4 % at an hour, 12 % at a day, 18 % at three.
-const MAPE: [(u64, u64); 4] = [(0, 20), (1, 40), (24, 120), (72, 180)];
+use crate::published::error_permille;
+use crate::whole::whole;
 
 /// How much of an hour's error the next has.
 const KEPT: f64 = 0.9;
@@ -35,10 +35,10 @@ pub(super) fn over(
             if step % per_hour == 0 {
                 error = KEPT * error + FRESH * normal(&mut state);
             }
-            let mape = u32::try_from(super::between(&MAPE, step / per_hour)).unwrap_or(0);
+            let mape = error_permille(step / per_hour);
             let factor = 1.0 + error * f64::from(mape) / 1000.0 * DEVIATION;
             let off = f64::from(value) * factor.max(0.0);
-            format!("{off:.0}").parse().unwrap_or(value)
+            u32::try_from(whole(off)).unwrap_or(value)
         })
         .collect()
 }

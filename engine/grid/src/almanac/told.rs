@@ -3,9 +3,9 @@
 use sunward_core::Timestamp;
 use sunward_core::place::{SignalKind, ZoneOutlook};
 
-use super::error;
 use crate::forecast::How;
 use crate::provider::Series;
+use crate::published::error_permille;
 
 /// What a provider told of a zone beside its past.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Told {
             let step = forecast.and_then(|series| series.at(slot));
             if let Some(step) = step.filter(|_| slot >= observed) {
                 *value = step.average_mg_per_kwh;
-                *off = error(slot.since_ms(now) / 3_600_000);
+                *off = error_permille(slot.since_ms(now) / 3_600_000);
                 covers = true;
             }
         }

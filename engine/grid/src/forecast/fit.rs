@@ -3,6 +3,7 @@
 
 use super::lags::{History, LAGS, count};
 use crate::trace::Trace;
+use crate::whole::whole;
 
 /// Horizons, in hours, that are fitted; between two of the same day coefficients are interpolated,
 /// and the last holds beyond.
@@ -63,7 +64,7 @@ impl Model {
         let value = ((estimate + 1.0) * history.week).max(1.0);
         let permille = error * history.week / value * 1000.0;
         Some((
-            whole(value),
+            u32::try_from(whole(value)).unwrap_or(u32::MAX),
             u16::try_from(whole(permille)).unwrap_or(u16::MAX).min(1000),
         ))
     }
@@ -162,9 +163,4 @@ fn solve(mut a: [[f64; LAGS]; LAGS], mut b: [f64; LAGS]) -> Option<[f64; LAGS]> 
 
 fn product(one: &[f64], other: &[f64]) -> f64 {
     one.iter().zip(other).map(|(a, b)| a * b).sum()
-}
-
-/// The nearest whole number; what is none is 0.
-fn whole(value: f64) -> u32 {
-    format!("{:.0}", value.max(0.0)).parse().unwrap_or(0)
 }

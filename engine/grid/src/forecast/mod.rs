@@ -18,6 +18,7 @@ use fit::Model;
 pub(crate) use lags::History;
 pub(crate) use rule::same_time;
 
+use crate::published::error_of_step;
 use crate::trace::Trace;
 
 /// Hours of the past that are fitted on.
@@ -77,7 +78,7 @@ impl Forecaster {
         Some(Expected {
             mg_per_kwh: rule::forecast(trace, known, ahead)?,
             error_permille: (0..ahead)
-                .map(|step| rule::error_permille(step, trace.step_ms))
+                .map(|step| error_of_step(step, trace.step_ms))
                 .collect(),
             how: How::Rule,
         })

@@ -58,14 +58,6 @@ pub(super) fn forecast(trace: &Trace, known: usize, ahead: usize) -> Option<Vec<
     Some(values)
 }
 
-/// Expected error of the rule so many steps ahead, in thousandths: about as large as providers' by
-/// horizon in hours.
-pub(super) fn error_permille(step: usize, step_ms: u64) -> u16 {
-    const ERRORS: [(u64, u64); 4] = [(0, 20), (1, 40), (24, 120), (72, 180)];
-    let hours = u64::try_from(step).unwrap_or(0).saturating_mul(step_ms) / 3_600_000;
-    u16::try_from(crate::almanac::between(&ERRORS, hours)).unwrap_or(u16::MAX)
-}
-
 /// The newest step that is known of the same time of the day.
 pub(crate) const fn same_time(target: usize, known: usize, day: usize) -> usize {
     if target < known {

@@ -8,6 +8,7 @@ use sunward_core::place::SignalKind;
 
 use super::error::SignalError;
 use crate::trace::{Step, Trace};
+use crate::whole::whole;
 
 /// No grid emits more, in gCO2e/kWh, at the margin of the dirtiest plant. Beyond, the unit is wrong.
 const MOST_GRAMS: f64 = 3000.0;
@@ -322,7 +323,7 @@ fn milligrams(grams: f64) -> Option<u32> {
     if !(0.0..=MOST_GRAMS).contains(&grams) {
         return None;
     }
-    format!("{:.0}", grams * 1000.0).parse().ok()
+    u32::try_from(whole(grams * 1000.0)).ok()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use jiff::Timestamp as Instant;
 use sunward_core::Timestamp;
 
 use super::{Step, Trace, TraceError};
+use crate::whole::whole;
 
 /// Steps that are filled in between their neighbours, flagged as estimated; a longer gap is a mistake.
 const GAP_LIMIT: u64 = 3;
@@ -222,7 +223,7 @@ fn milligrams(text: &str) -> Option<u32> {
     if !(0.0..=MOST_GRAMS).contains(&grams) {
         return None;
     }
-    format!("{:.0}", grams * 1000.0).parse().ok()
+    u32::try_from(whole(grams * 1000.0)).ok()
 }
 
 fn thousandths(text: &str) -> Option<i64> {

@@ -12,6 +12,7 @@
 
 use serde_json::Value;
 use sunward_core::Fleet;
+use sunward_grid::whole;
 
 use super::fields::Fields;
 use super::{Arrival, Mistakes, zones_text};
@@ -122,11 +123,6 @@ fn read_job(mut fields: Fields<'_>, fleet: &Fleet, per_gb: u64) -> Option<Arriva
         ..RunDraft::default()
     };
     Some(Arrival { at, draft })
-}
-
-/// The nearest whole number of something that is known to be within bounds.
-fn whole(value: f64) -> u64 {
-    format!("{value:.0}").parse().unwrap_or(0)
 }
 
 #[cfg(test)]

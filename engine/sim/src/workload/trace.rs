@@ -17,6 +17,7 @@
 
 use csv::StringRecord;
 use sunward_core::{Fleet, Timestamp};
+use sunward_grid::whole;
 
 use super::{Arrival, Mistakes, zones_text};
 use crate::draft::{RunDraft, StageDraft};
@@ -239,11 +240,6 @@ fn row(
         ..RunDraft::default()
     };
     Ok(Some((at, draft)))
-}
-
-/// The nearest whole number of something that is known to be within bounds.
-fn whole(value: f64) -> u64 {
-    format!("{value:.0}").parse().unwrap_or(0)
 }
 
 fn small(value: f64) -> u32 {

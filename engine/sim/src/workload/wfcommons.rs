@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use sunward_grid::whole;
 
 use super::Mistakes;
 use crate::draft::{RunDraft, StageDraft};
@@ -136,11 +137,9 @@ fn tasks(value: &Value, stretch: u32, mistakes: &mut Vec<String>) -> BTreeMap<St
             mistakes.push(format!("{place}: '{id}' is not in the specification"));
             continue;
         };
-        let milliseconds = format!("{:.0}", seconds * 1000.0 * f64::from(stretch));
-        told.run_ms = milliseconds.parse::<u64>().unwrap_or(0).max(1);
+        told.run_ms = whole(seconds * 1000.0 * f64::from(stretch)).max(1);
         let cores = task.get("coreCount").and_then(Value::as_f64).unwrap_or(1.0);
-        let whole = format!("{:.0}", cores.ceil());
-        told.cores = whole.parse::<u32>().unwrap_or(1).max(1);
+        told.cores = u32::try_from(whole(cores.ceil())).unwrap_or(1).max(1);
         timed.insert(id);
     }
     for id in tasks.keys().filter(|id| !timed.contains(*id)) {
