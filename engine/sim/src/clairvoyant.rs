@@ -6,6 +6,7 @@
 
 use sunward_core::Timestamp;
 
+use crate::flow::Network;
 use crate::meter::Emissions;
 use crate::report::Bound;
 use crate::setup::Setup;
@@ -93,6 +94,42 @@ impl Crowd {
             kind: "clairvoyant".to_owned(),
             emissions,
         }
+    }
+
+    /// What jobs of one power emit at least when each may pause and move every hour at no cost: the
+    /// linear programme of all hours of all jobs, at most one device a job and as many as there are in
+    /// a region (CARBON.md §0), whose optimum is whole and found as a cheapest flow from jobs over hours.
+    /// `None` when powers differ, or not all find room.
+    #[must_use]
+    pub fn preemptive_bound(&self, jobs: &[Job]) -> Option<Bound> {
+        let watts = jobs.first()?.watts;
+        if jobs.iter().any(|job| job.watts != watts) {
+            return None;
+        }
+        let span = self.running.first()?.len();
+        let (source, sink) = (jobs.len() + span, jobs.len() + span + 1);
+        let mut network = Network::new(sink + 1);
+        let devices = u64::try_from(self.devices).ok()?;
+        for hour in 0..span {
+            for sums in &self.sums {
+                let weight = sums[hour + 1] - sums[hour];
+                network.connect(jobs.len() + hour, sink, devices, weight);
+            }
+        }
+        let mut units = 0;
+        for (index, job) in jobs.iter().enumerate() {
+            network.connect(source, index, job.hours, 0);
+            units += job.hours;
+            let end = job.arrival_h + job.slack_h + job.hours;
+            for hour in hours(job.arrival_h)..hours(end).min(span) {
+                network.connect(index, jobs.len() + hour, 1, 0);
+            }
+        }
+        let weight = network.cheapest(source, sink, units)?;
+        Some(Bound {
+            kind: "lp-window".to_owned(),
+            emissions: weight * u128::from(watts) * 3_600_000_000,
+        })
     }
 
     fn weight(&self, job: &Job, (region, start): Place) -> u64 {
@@ -304,12 +341,57 @@ mod tests {
             };
             let slices: Vec<&[u32]> = zones.iter().map(Vec::as_slice).collect();
             let crowd = Crowd::new(&setup(&slices), Timestamp(0), 1);
+            let paused = crowd.preemptive_bound(&jobs).unwrap();
+            assert!(
+                grams_told(&paused) <= best as f64 + 1e-6,
+                "a bound is no more"
+            );
             let found = grams_of(crowd, jobs);
             assert!(found + 1e-6 >= best as f64, "no schedule is below the best");
             ours += found;
             theirs += best as f64;
         }
         assert!(ours <= theirs * 1.05, "{ours} against {theirs}");
+    }
+
+    #[test]
+    fn hours_that_cannot_be_divided_reach_their_bound() {
+        for seed in 0..40 {
+            let mut random = Random::of(seed, &[]);
+            let mut grams = || {
+                (0..8)
+                    .map(|_| u32::try_from(random.between(50, 600)).unwrap())
+                    .collect()
+            };
+            let zones: Vec<Vec<u32>> = vec![grams(), grams()];
+            let jobs: Vec<Job> = (0..5).map(|at| job(at / 2, 1, 3)).collect();
+            let best = least(&zones, &jobs, &mut vec![vec![false; 8]; 2]).unwrap();
+            let slices: Vec<&[u32]> = zones.iter().map(Vec::as_slice).collect();
+            let crowd = Crowd::new(&setup(&slices), Timestamp(0), 1);
+            let bound = crowd.preemptive_bound(&jobs).unwrap();
+            assert!((grams_told(&bound) - best as f64).abs() < 1e-6);
+        }
+    }
+
+    fn grams_told(bound: &super::Bound) -> f64 {
+        grams(bound.emissions)
+    }
+
+    #[test]
+    fn a_pause_is_worth_what_it_saves_and_room_is_kept() {
+        let setup = setup(&[&[100, 900, 100, 900]]);
+        let crowd = Crowd::new(&setup, Timestamp(0), 1);
+        let bound = crowd.preemptive_bound(&[job(0, 2, 2)]).unwrap();
+        assert!((grams_told(&bound) - 200.0).abs() < 1e-9);
+        let both = crowd
+            .preemptive_bound(&[job(0, 2, 2), job(0, 2, 2)])
+            .unwrap();
+        assert!((grams_told(&both) - 2000.0).abs() < 1e-9);
+        assert!(
+            crowd
+                .preemptive_bound(&[job(0, 3, 1), job(0, 2, 2)])
+                .is_none()
+        );
     }
 
     fn grams_of(crowd: Crowd, jobs: Vec<Job>) -> f64 {

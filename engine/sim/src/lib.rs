@@ -20,6 +20,7 @@ pub mod clear;
 pub mod contenders;
 pub mod draft;
 mod faulty;
+mod flow;
 pub mod generate;
 pub mod limit;
 pub mod meter;

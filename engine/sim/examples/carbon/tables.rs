@@ -2,6 +2,7 @@
 
 use sunward_core::Timestamp;
 use sunward_sim::clairvoyant::{Crowd, Job as Crowded};
+use sunward_sim::report::Report;
 use sunward_sim::workload::{Arrival, critical_path_ms, read_wfcommons};
 use sunward_sim::{Random, RunDraft, limit};
 
@@ -90,9 +91,17 @@ fn crowded(study: &Study) -> Vec<Row> {
             slack_h: PLAIN.slack_h,
             watts: PLAIN.watts,
         });
-        let bound = Crowd::new(&setup, BEGIN, devices).bound(jobs.collect());
+        let jobs: Vec<Crowded> = jobs.collect();
+        let crowd = Crowd::new(&setup, BEGIN, devices);
+        let paused = crowd.preemptive_bound(&jobs).expect("room for all");
+        let paused = Report::of(&setup, &[], Some(&paused)).bound;
+        let bound = crowd.bound(jobs);
         let name = format!("6 h, fleet load {load} %");
-        rows.extend(study.rows(&name, &setup, Some(&bound), &[]));
+        let mut table = study.rows(&name, &setup, Some(&bound), &[]);
+        for row in &mut table {
+            row.preemptive_saved_percent = paused.as_ref().map(|bound| bound.saved_percent);
+        }
+        rows.extend(table);
     }
     rows
 }

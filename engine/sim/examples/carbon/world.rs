@@ -41,6 +41,8 @@ pub(crate) struct Row {
     pub(crate) table: String,
     pub(crate) bound: Option<String>,
     pub(crate) bound_saved_percent: Option<f64>,
+    /// What the same jobs would save if they might pause and move every hour, for nothing.
+    pub(crate) preemptive_saved_percent: Option<f64>,
     pub(crate) runs: u64,
     #[serde(flatten)]
     pub(crate) policy: PolicyReport,
@@ -125,6 +127,7 @@ impl Study {
             table: table.to_owned(),
             bound: told.as_ref().map(|bound| bound.kind.clone()),
             bound_saved_percent: told.as_ref().map(|bound| bound.saved_percent),
+            preemptive_saved_percent: None,
             runs,
             policy,
         };

@@ -14,6 +14,7 @@ struct Row {
     table: String,
     bound: Option<String>,
     bound_saved_percent: Option<f64>,
+    preemptive_saved_percent: Option<f64>,
     runs: u64,
     name: String,
     gco2e: f64,
@@ -62,8 +63,13 @@ fn print(table: &[Row]) {
     let Some(first) = table.first() else { return };
     let bound = first.bound.as_deref().unwrap_or("no bound");
     let saved = first.bound_saved_percent.unwrap_or_default();
+    let paused = first
+        .preemptive_saved_percent
+        .map_or_else(String::new, |saved| {
+            format!("; lp-window (pauses and moves for nothing) {saved:.2} %")
+        });
     shell::say(&format!(
-        "\n{}: {} runs; {bound} saves {saved:.2} %\n{:<28} {:>8} {:>8} {:>12} {:>8} {:>10} {:>7}",
+        "\n{}: {} runs; {bound} saves {saved:.2} %{paused}\n{:<28} {:>8} {:>8} {:>12} {:>8} {:>10} {:>7}",
         first.table,
         first.runs,
         "policy",
