@@ -116,6 +116,7 @@ impl Rows {
             self.mistakes.push(format!("line {line}: {mistake}"));
             return;
         }
+        let beside = self.beside(record, columns, line);
         let average = field(columns.average);
         if average.is_empty() {
             self.missing += 1;
@@ -127,18 +128,50 @@ impl Rows {
             ));
             return;
         };
-        let optional = |at: Option<usize>| at.map(field).filter(|text| !text.is_empty());
         let step = Step {
             average_mg_per_kwh: average,
-            marginal_mg_per_kwh: optional(columns.marginal).and_then(milligrams),
-            renewable_permille: optional(columns.renewable)
-                .and_then(thousandths)
-                .and_then(|share| u32::try_from(share).ok())
-                .filter(|share| *share <= 1000),
-            price_milli_eur_per_mwh: optional(columns.price).and_then(thousandths),
-            estimated: optional(columns.estimated).is_some_and(|text| text != "0"),
+            ..beside
         };
         self.put(line, step);
+    }
+
+    /// What a row tells beside the average: an empty field is not known, and one that cannot be read is
+    /// a mistake.
+    fn beside(&mut self, record: &StringRecord, columns: &Columns, line: u64) -> Step {
+        let mut field = Fields {
+            record,
+            line,
+            mistakes: &mut self.mistakes,
+        };
+        let grams = format!("grams from 0 to {MOST_GRAMS:.0}, or nothing");
+        let share = |text: &str| {
+            let share = u32::try_from(thousandths(text)?).ok()?;
+            (share <= 1000).then_some(share)
+        };
+        let flag = |text: &str| match text.to_ascii_lowercase().as_str() {
+            "0" | "false" => Some(false),
+            "1" | "true" => Some(true),
+            _ => None,
+        };
+        Step {
+            average_mg_per_kwh: 0,
+            marginal_mg_per_kwh: field.read(columns.marginal, MARGINAL, milligrams, &grams),
+            renewable_permille: field.read(
+                columns.renewable,
+                RENEWABLE,
+                share,
+                "a share from 0 to 1, or nothing",
+            ),
+            price_milli_eur_per_mwh: field.read(
+                columns.price,
+                PRICE,
+                thousandths,
+                "a number of euros, or nothing",
+            ),
+            estimated: field
+                .read(columns.estimated, ESTIMATED, flag, "0 or 1, or nothing")
+                .unwrap_or(false),
+        }
     }
 
     /// The next row's time: after the last one, by the file's own step.
@@ -203,12 +236,47 @@ impl Rows {
         let (Some(first), Some(step_ms)) = (self.first, self.step_ms) else {
             return Err(vec!["expected two rows or more".to_owned()]);
         };
+        if self.steps.is_empty() {
+            return Err(vec![format!(
+                "{AVERAGE} is empty in every row; expected grams in it, as 385.2. If they are in another column, name that one so"
+            )]);
+        }
         Ok(Trace {
             zone: zone.to_owned(),
             first,
             step_ms,
             steps: self.steps,
         })
+    }
+}
+
+/// The fields of one row that may be empty.
+struct Fields<'a> {
+    record: &'a StringRecord,
+    line: u64,
+    mistakes: &'a mut Vec<String>,
+}
+
+impl Fields<'_> {
+    fn read<T>(
+        &mut self,
+        at: Option<usize>,
+        name: &str,
+        read: impl Fn(&str) -> Option<T>,
+        expected: &str,
+    ) -> Option<T> {
+        let text = self.record.get(at?)?.trim();
+        if text.is_empty() {
+            return None;
+        }
+        let value = read(text);
+        if value.is_none() {
+            let line = self.line;
+            self.mistakes.push(format!(
+                "line {line}: {name} is '{text}'; expected {expected}"
+            ));
+        }
+        value
     }
 }
 
@@ -233,7 +301,7 @@ fn thousandths(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Trace, read_trace};
+    use super::{Step, Trace, read_trace};
 
     fn read(rows: &str) -> Result<Trace, String> {
         let text =
@@ -265,6 +333,48 @@ mod tests {
         assert_eq!(trace.steps[1].marginal_mg_per_kwh, Some(250_000));
         assert_eq!(trace.end().since_ms(trace.first), 5 * 3_600_000);
         assert_eq!(trace.known_by(trace.first.after_ms(3_599_999)), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_read_in_any_column_is_a_mistake_and_empty_is_not_known() {
+        let read = |fields: &str| {
+            let text = format!(
+                "timestamp_utc,carbon_intensity_gco2e_per_kwh,marginal_gco2_per_kwh,renewable_share,price_eur_per_mwh,estimated\n2023-01-01T00:00:00Z,400,,,,\n2023-01-01T01:00:00Z,400,{fields}\n"
+            );
+            read_trace("DE", "DE.csv", text.as_bytes()).map_err(|error| error.to_string())
+        };
+        let known = read("250,0.5,-3.5,true").unwrap().steps;
+        let expected = Step {
+            average_mg_per_kwh: 400_000,
+            ..Step::default()
+        };
+        assert_eq!(known[0], expected);
+        let expected = Step {
+            marginal_mg_per_kwh: Some(250_000),
+            renewable_permille: Some(500),
+            price_milli_eur_per_mwh: Some(-3_500),
+            estimated: true,
+            ..expected
+        };
+        assert_eq!(known[1], expected);
+        let wrong = read("n/a,54,cheap,perhaps").unwrap_err();
+        for mistake in [
+            "line 3: marginal_gco2_per_kwh is 'n/a'; expected grams from 0 to 2000",
+            "line 3: renewable_share is '54'; expected a share from 0 to 1",
+            "line 3: price_eur_per_mwh is 'cheap'; expected a number",
+            "line 3: estimated is 'perhaps'; expected 0 or 1",
+        ] {
+            assert!(wrong.contains(mistake), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_trace_without_any_average_is_none() {
+        let empty = read("2023-01-01T00:00:00Z,,250\n2023-01-01T01:00:00Z,,250\n").unwrap_err();
+        assert!(
+            empty.contains("carbon_intensity_gco2e_per_kwh is empty in every row"),
+            "{empty}"
+        );
     }
 
     #[test]
