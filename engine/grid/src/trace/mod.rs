@@ -84,13 +84,29 @@ pub enum TraceError {
         mistakes: Vec<String>,
     },
     /// A zone that no file is about.
-    #[error("no trace of zone {zone}; there are {}", known.join(", "))]
+    #[error("no trace of zone {zone}; there are {}{}", known.join(", "), nearest(zone, known))]
     NoZone {
         /// The zone.
         zone: String,
         /// Zones that there are.
         known: Vec<String>,
     },
+}
+
+/// Words this like each other, from 0 to 1, may have been meant for each other.
+const LIKE: f64 = 0.75;
+
+/// A question for the zone that may have been meant, or nothing.
+fn nearest(wanted: &str, known: &[String]) -> String {
+    let like = |zone: &String| {
+        strsim::jaro_winkler(&wanted.to_ascii_uppercase(), &zone.to_ascii_uppercase())
+    };
+    known
+        .iter()
+        .map(|zone| (like(zone), zone))
+        .filter(|(likeness, _)| *likeness >= LIKE)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map_or_else(String::new, |(_, zone)| format!("; did you mean {zone}?"))
 }
 
 /// A moment as traces write it: `2023-03-01T05:00:00Z`.
@@ -149,5 +165,26 @@ impl Grid {
             grid.zones.insert(zone.clone(), trace);
         }
         Ok(grid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TraceError;
+
+    #[test]
+    fn a_zone_that_is_not_there_names_the_nearest_that_is() {
+        let told = |zone: &str| {
+            TraceError::NoZone {
+                zone: zone.into(),
+                known: vec!["DE".into(), "US-CAL-CISO".into(), "US-TEX-ERCO".into()],
+            }
+            .to_string()
+        };
+        assert_eq!(
+            told("us-tex-erc"),
+            "no trace of zone us-tex-erc; there are DE, US-CAL-CISO, US-TEX-ERCO; did you mean US-TEX-ERCO?"
+        );
+        assert!(!told("MARS").contains("did you mean"));
     }
 }
