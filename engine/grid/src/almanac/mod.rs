@@ -1,5 +1,6 @@
 //! What is known of grids at a moment: hours that have ended, and a forecast made from them.
 
+mod beside;
 mod noise;
 mod told;
 
@@ -9,10 +10,11 @@ use std::sync::Arc;
 use sunward_core::Timestamp;
 use sunward_core::place::{Outlook, PoolOutlook, SignalKind, ZoneOutlook};
 
-use crate::forecast::{Expected, Forecaster, How, same_time};
+use crate::forecast::{Expected, Forecaster, How};
 use crate::published::error_permille;
-use crate::trace::{Grid, Step, Trace};
+use crate::trace::{Grid, Trace};
 
+use beside::Beside;
 pub use told::Told;
 
 /// How the future is known.
@@ -31,9 +33,6 @@ pub enum Foresight {
 
 /// A measurement older than this is stale (CARBON.md §2).
 const STALE_MS: u64 = 2 * 3_600_000;
-
-/// Power that emits less at the margin, in mgCO2e/kWh, would otherwise be curtailed.
-const SURPLUS_MG_PER_KWH: u32 = 5_000;
 
 /// All that is known of some zones.
 #[derive(Clone, Debug)]
@@ -112,14 +111,8 @@ impl Almanac {
                     .map_or(0, |step| step.average_mg_per_kwh),
             }
         };
-        let day = 86_400_000 / trace.step_ms.max(1);
-        let surplus = |step: u64| {
-            let seen = match self.foresight {
-                Foresight::Perfect | Foresight::Noisy { .. } => index(step),
-                Foresight::Past => same_time(index(step), known, index(day)),
-            };
-            trace.steps.get(seen).is_some_and(in_surplus)
-        };
+        let beside = Beside::new(trace, self.foresight, known, ahead);
+        let doubt = beside.doubt(&starts);
         let observed_until = match self.foresight {
             Foresight::Past => trace
                 .first
@@ -128,7 +121,7 @@ impl Almanac {
         };
         let mut outlook = ZoneOutlook {
             zone: trace.zone.clone(),
-            source: self.source(expected.how).to_owned(),
+            source: format!("{}{doubt}", self.source(expected.how)),
             observed_until,
             stale: now.since_ms(observed_until) > STALE_MS,
             kind: SignalKind::Average,
@@ -140,12 +133,12 @@ impl Almanac {
                     None => 0,
                 })
                 .collect(),
-            marginal_mg_per_kwh: Vec::new(),
-            surplus: starts.iter().map(|step| surplus(*step)).collect(),
+            marginal_mg_per_kwh: beside.marginal(&starts),
+            surplus: starts.iter().map(|step| beside.surplus(*step)).collect(),
         };
         if let Some(told) = self.told.get(&trace.zone) {
             let slots = (first_slot..).map(|slot| Timestamp(slot * self.slot_ms));
-            told.tell(&mut outlook, slots, now, expected.how);
+            told.tell(&mut outlook, slots, now, (expected.how, doubt));
         }
         Ok(outlook)
     }
@@ -196,14 +189,6 @@ impl Almanac {
             },
         })
     }
-}
-
-/// Whether power would be curtailed: nobody pays for it, or one more kilowatt hour emits nothing.
-fn in_surplus(step: &Step) -> bool {
-    step.price_milli_eur_per_mwh.is_some_and(|price| price < 0)
-        || step
-            .marginal_mg_per_kwh
-            .is_some_and(|marginal| marginal < SURPLUS_MG_PER_KWH)
 }
 
 /// A step's number as an index.

@@ -24,13 +24,14 @@ pub struct Told {
 
 impl Told {
     /// Puts it into an outlook whose slots begin at these moments. What was measured stays, and so does
-    /// our own forecast where the provider's does not reach.
+    /// our own forecast where the provider's does not reach; `how` it was made, and in words how much of
+    /// what it was made from is estimated.
     pub(super) fn tell(
         &self,
         outlook: &mut ZoneOutlook,
         slots: impl Iterator<Item = Timestamp>,
         now: Timestamp,
-        how: How,
+        (how, doubt): (How, &str),
     ) {
         let observed = outlook.observed_until;
         // One that was made later could not be known at this moment.
@@ -53,7 +54,7 @@ impl Told {
             (false, How::Fitted) => "forecast from its past",
             (false, How::Rule) => "forecast by rule from its short past",
         };
-        let estimated = if self.estimated { ", estimated" } else { "" };
+        let estimated = if self.estimated { ", estimated" } else { doubt };
         outlook.source = format!("{}: {how}{estimated}", self.source);
         outlook.kind = self.kind;
         outlook.stale |= self.stale || (covers && forecast.is_some_and(|series| series.stale));

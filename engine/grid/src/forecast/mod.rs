@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fit::Model;
 pub(crate) use lags::History;
-pub(crate) use rule::same_time;
+pub(crate) use rule::{carried, same_time};
 
 use crate::published::error_of_step;
 use crate::trace::Trace;
