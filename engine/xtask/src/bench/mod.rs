@@ -7,6 +7,7 @@ mod carbon;
 mod dispatch;
 mod engine;
 mod figure;
+mod forecast;
 mod handoff;
 mod kernel;
 mod placing;
@@ -32,6 +33,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("placing", placing::times),
     ("sim", sim::year),
     ("carbon", carbon::tables),
+    ("forecast", forecast::table),
 ];
 
 /// Runs one benchmark, or all of them, and prints a table or JSON.
