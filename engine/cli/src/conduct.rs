@@ -20,12 +20,13 @@ use sunward_workflows::Form;
 
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::grid_args::{GridArgs, Skies};
+use crate::grid_args::GridArgs;
 use crate::machine::{Machine, shown};
 use crate::placing::{grams, reason};
 use crate::render::progress::{Mode, Progress};
 use crate::render::units::gco2e;
 use crate::render::{self, style::harmless};
+use crate::skies::Skies;
 use crate::view::{of_state, outputs};
 use crate::{remote, signals};
 
@@ -38,7 +39,7 @@ pub(crate) struct Means {
     /// Write each output of the workflow to DIR as one file
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// As what the tables in DIR are written
+    /// How tables in DIR are written
     #[arg(long, value_enum, requires = "out", default_value_t = Format::Arrow)]
     pub(crate) format: Format,
     /// Also keep all parts in this store, as s3://bucket/prefix
@@ -49,7 +50,7 @@ pub(crate) struct Means {
     /// Wait for nothing: run at once whatever the file's deadline allows
     #[arg(long)]
     pub(crate) now: bool,
-    /// With --as-of: how many times as fast as the machine's the clock goes from there on
+    /// With --as-of: how many times as fast as this machine's the clock goes from that moment on [default: 1]
     #[arg(long, value_name = "N", requires = "as_of")]
     pub(crate) clock_scale: Option<NonZeroU32>,
 }
@@ -269,7 +270,7 @@ impl<'a> Onlooker<'a> {
             .and_then(|first| state.fleet()?.get(first.pool));
         let place = pool.map_or_else(String::new, |pool| format!(" in {}", pool.zone));
         self.say(&format!(
-            "{name}: waits until {}{place} ({}): {} expected, {} at once; --now would not wait",
+            "{name}: waits until {}{place} ({}): {} expected, {} at home and at once; --now would not wait",
             shown(until),
             reason(placement.why),
             gco2e(grams(placement.expected_micrograms)),

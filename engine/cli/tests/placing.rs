@@ -70,6 +70,35 @@ fn a_plan_over_a_fleet_says_where_when_and_what_it_saves() {
 }
 
 #[test]
+fn a_plan_says_what_of_the_fleet_file_has_no_effect_as_a_simulation_does() {
+    let scene = world();
+    let fleet = scene.text("fleet.yaml");
+    let idle = "capacity: 4, idle: { gpu_below: 5%, for: 15m }, limits: { task_time: 4h } }";
+    scene.file("fleet.yaml", fleet.replace("capacity: 4 }", idle));
+    let over = ["--grid", "grid", "--fleet", "fleet.yaml"];
+    let at = ["--as-of", EIGHT];
+    let plan = [&["plan", "workflow.yaml"][..], &over, &at].concat();
+    let told = scene.sunward(&plan).expect(0).out;
+    let from = told.find("Without effect yet").expect("a part of its own");
+    insta::assert_snapshot!(&told[from..]);
+    let json = |words: &[&str]| {
+        scene
+            .sunward(&[words, &["--json"]].concat())
+            .expect(0)
+            .json()
+    };
+    let simulated = json(&[&["simulate", "--jobs", "jobs.json"][..], &over].concat());
+    assert_eq!(json(&plan)["without_effect"], simulated["notes"]);
+    let here = ["plan", "workflow.yaml", "--grid", "grid", "--zone", "DE"];
+    let here = json(&[&here[..], &at].concat());
+    assert_eq!(
+        here["without_effect"].as_array().map(Vec::len),
+        Some(0),
+        "no fleet is asked"
+    );
+}
+
+#[test]
 fn a_plan_is_drawn_as_a_picture_and_as_a_page() {
     let scene = world();
     for (name, begins) in [("plan.svg", "<svg"), ("plan.html", "<!DOCTYPE html>")] {

@@ -5,24 +5,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sunward_core::{Fleet, RunSpec, Timestamp};
-use sunward_grid::{Foresight, Grid, knows_timezone};
+use sunward_grid::{Foresight, Grid};
 use sunward_sim::setup::Setup;
 use sunward_sim::{
     DataSizes, Scenario, Submission, check_span, fleet_of, openings_of, read_jobs, read_scenario,
     read_trace_of_jobs, submissions, truth_of,
 };
-use sunward_workflows::{PoolSpec, Reference, Value, check_fleet, render_human};
+use sunward_workflows::{Reference, Value};
 
 use crate::context::Context;
-use crate::exit::{Exit, SaidAlready, wrong_input};
+use crate::exit::wrong_input;
+use crate::fleet_file::FleetFile;
 use crate::machine::Machine;
 use crate::params::ParamArgs;
 use crate::prepare::{SelectionArgs, prepare};
-use crate::render;
 use crate::render::units::plural;
-
-/// Length of a slot.
-pub(crate) const SLOT_MS: u64 = 900_000;
+use crate::skies::SLOT_MS;
 
 /// How often there is a new outlook.
 const LOOK_MS: u64 = 3_600_000;
@@ -64,7 +62,10 @@ impl Sources<'_> {
     /// # Errors
     /// Whatever is wrong in any of it: the user's to mend.
     pub(crate) fn load(&self, context: &Context) -> anyhow::Result<Loaded> {
-        let (pools, without_effect) = self.pools(context)?;
+        let FleetFile {
+            pools,
+            without_effect,
+        } = FleetFile::read(context, self.fleet)?;
         let mut zones: Vec<String> = pools.iter().map(|pool| pool.zone.clone()).collect();
         zones.sort_unstable();
         zones.dedup();
@@ -135,22 +136,6 @@ impl Sources<'_> {
         let at = self.at.unwrap_or(begin);
         let files = self.workflows.iter();
         files.map(|file| self.workflow(context, file, at)).collect()
-    }
-
-    fn pools(&self, context: &Context) -> anyhow::Result<(Vec<PoolSpec>, Vec<String>)> {
-        let text = read(context, self.fleet)?;
-        let checked = check_fleet(&text, &knows_timezone);
-        if !checked.diagnostics.is_empty() {
-            let shown = self.fleet.display().to_string();
-            let colour = context.err_style.is_coloured();
-            render::say(&render_human(&shown, &text, &checked.diagnostics, colour));
-        }
-        let pools = checked
-            .pools
-            .ok_or_else(|| anyhow::Error::new(SaidAlready(Exit::WrongInput)))?;
-        let lines = checked.without_effect.iter();
-        let lines = lines.map(|key| format!("fleet: {key} is not acted on in a simulation"));
-        Ok((pools, lines.collect()))
     }
 
     /// A workflow as it would be submitted to a fleet in which every task fits.

@@ -19,7 +19,7 @@ use crate::render::{self, Page, View};
 use crate::settings::Settings;
 use crate::skyline::{clock, terminal::sparks};
 
-/// Say how clean the grids are, now and in the next two days
+/// Say how clean grids are, now and in the next two days
 #[derive(Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -28,7 +28,7 @@ use crate::skyline::{clock, terminal::sparks};
 pub(crate) struct GridVerb {
     #[command(subcommand)]
     more: Option<More>,
-    /// Zones; all that are known when none is named
+    /// Zones to tell of [default: all of a recorded grid; of a provider, --zone]
     #[arg(value_name = "ZONE")]
     zones: Vec<String>,
     #[command(flatten)]
@@ -145,15 +145,15 @@ impl View for GridView {
         let kinds: BTreeSet<SignalKind> = self.zones.iter().map(|zone| zone.kind).collect();
         let kinds: Vec<&str> = kinds.into_iter().map(kind_word).collect();
         page.line(format!(
-            "gCO2e/kWh, {}; the bars are the next two days",
+            "gCO2e/kWh, {}; cleanest: of the next 24 hours; error: as may be expected of the forecast",
             kinds.join(" and ")
         ));
         page.gap();
         let mut table = Table::new(&[
             "zone",
             ">now",
-            ">+-",
-            ">best today",
+            ">error",
+            ">cleanest",
             "at",
             "next 48 h",
             "",
@@ -212,7 +212,7 @@ impl GridVerb {
             )));
         }
         let at = skies.moment();
-        let outlook = skies.outlook(at, 0).map_err(wrong_input)?;
+        let outlook = skies.outlook(at).map_err(wrong_input)?;
         let wanted = |zone: &&ZoneOutlook| self.zones.is_empty() || self.zones.contains(&zone.zone);
         let view = GridView {
             as_of: shown(at),

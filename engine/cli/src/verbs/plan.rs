@@ -11,13 +11,14 @@ use sunward_workflows::{Gpus, Place};
 
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
+use crate::fleet_file::FleetFile;
 use crate::foresight::Foresight;
 use crate::graph::of_workflow::action;
-use crate::grid_args::{GridArgs, horizon_ms};
+use crate::grid_args::{GridArgs, Over};
 use crate::machine::Machine;
 use crate::params::ParamArgs;
 use crate::placing::{Placing, PlacingView};
-use crate::prepare::{Prepared, SelectionArgs, prepare};
+use crate::prepare::{SelectionArgs, prepare};
 use crate::recorded::earlier;
 use crate::render::table::{Table, Tone};
 use crate::render::units::{bytes, count};
@@ -32,8 +33,8 @@ const EARLIER_RUNS: usize = 3;
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sunward plan workflow.yaml\n  sunward plan workflow.yaml -p steps=500 --json\n\n\
-        With a grid it says where and when each stage would go, what that would emit, and what it would at home and at \
-        once:\n  sunward plan workflow.yaml --grid DIR --fleet fleet.yaml --as-of 2023-03-01T08:00:00Z --picture plan.html"
+        With a grid it also says where and when each stage would go, what that would emit, and what it would emit at \
+        home and at once:\n  sunward plan workflow.yaml --grid DIR --fleet fleet.yaml --as-of 2023-03-01T08:00:00Z --picture plan.html"
 )]
 pub(crate) struct Plan {
     /// The workflow
@@ -42,7 +43,7 @@ pub(crate) struct Plan {
     params: ParamArgs,
     #[command(flatten)]
     selection: SelectionArgs,
-    /// As if so many cores were used [default: all]
+    /// Plan as if so many cores were used [default: all]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
     #[command(flatten)]
@@ -50,7 +51,7 @@ pub(crate) struct Plan {
     /// Plan over these pools instead of this machine [default: `fleet` of the user's settings]
     #[arg(long, value_name = "FILE")]
     fleet: Option<PathBuf>,
-    /// Draw where and when stages go, as SVG, or as a page when the name ends in .html
+    /// Draw where and when stages go: a page where FILE ends in .html, else SVG
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
 }
@@ -70,7 +71,7 @@ struct PlanView {
     placing: Option<PlacingView>,
     /// What a budget would be exceeded by.
     over_budget: Option<String>,
-    /// What is written in the file and has no effect yet.
+    /// What is written in the workflow or the fleet and has no effect yet.
     without_effect: Vec<String>,
 }
 
@@ -228,7 +229,13 @@ impl Plan {
         };
         let previews = preview(spec, &mut foresight, Some(&history));
         foresight.check()?;
-        let placing = self.placing(context, &prepared, &previews, machine)?;
+        let settings = Settings::read(context.settings.as_deref())?;
+        let fleet = self.fleet(context, &settings)?;
+        let over = match &fleet {
+            Some(fleet) => Over::Pools(&fleet.pools),
+            None => Over::Here(machine),
+        };
+        let placing = self.placing(context, &settings, over, spec, &previews)?;
         let over_budget = placing.as_ref().and_then(|placing| {
             let over = placing.overrun(&spec.workflow.budget)?;
             Some(format!(
@@ -258,7 +265,7 @@ impl Plan {
                 .map(|(name, value)| (name.clone(), value.to_json()))
                 .collect(),
             stages,
-            without_effect: without_effect(spec, view.is_some()),
+            without_effect: without_effect(spec, view.is_some(), fleet.as_ref()),
             placing: view,
             over_budget,
         };
@@ -268,39 +275,36 @@ impl Plan {
 }
 
 impl Plan {
-    /// Where and when stages go, if a grid is known.
-    fn placing(
-        &self,
-        context: &Context,
-        prepared: &Prepared,
-        previews: &[StagePreview],
-        machine: Machine,
-    ) -> anyhow::Result<Option<Placing>> {
-        let settings = Settings::read(context.settings.as_deref())?;
-        let fleet = self.fleet.as_ref().or(settings.fleet.as_ref());
-        if !self.grid.is_given(&settings) {
+    /// The fleet that is planned over, if one is named and a grid is known.
+    fn fleet(&self, context: &Context, settings: &Settings) -> anyhow::Result<Option<FleetFile>> {
+        if !self.grid.is_given(settings) {
             if self.fleet.is_some() || self.picture.is_some() {
                 return Err(wrong_input(
-                    "where and when needs a grid: give --grid DIR, a folder of <zone>.csv files",
+                    "where and when needs a grid: give --grid DIR, a folder of ZONE.csv files, or a provider as --grid uk",
                 ));
             }
             return Ok(None);
         }
-        let skies = match fleet {
-            Some(file) => self.grid.over_fleet(context, &settings, file)?,
-            None => self.grid.over_here(context, &settings, machine)?,
+        let file = self.fleet.as_ref().or(settings.fleet.as_ref());
+        file.map(|file| FleetFile::read(context, file)).transpose()
+    }
+
+    /// Where and when stages go, if a grid is known.
+    fn placing(
+        &self,
+        context: &Context,
+        settings: &Settings,
+        over: Over<'_>,
+        spec: &RunSpec,
+        previews: &[StagePreview],
+    ) -> anyhow::Result<Option<Placing>> {
+        let spec = Arc::new(self.grid.placed(settings, spec, false)?);
+        let Some(skies) = self.grid.skies_of(context, settings, over, &spec)? else {
+            return Ok(None);
         };
-        let spec = self.grid.placed(&settings, &prepared.spec, false)?;
         let at = skies.moment();
-        let outlook = skies.outlook(at, horizon_ms(&spec)).map_err(wrong_input)?;
-        Placing::ahead(
-            &spec,
-            previews,
-            Arc::clone(&skies.fleet),
-            Arc::new(outlook),
-            at,
-        )
-        .map(Some)
+        let outlook = Arc::new(skies.outlook(at).map_err(wrong_input)?);
+        Placing::ahead(&spec, previews, skies.fleet, outlook, at).map(Some)
     }
 }
 
@@ -362,8 +366,8 @@ fn continued(reader: &SqliteReader, spec: &RunSpec) -> anyhow::Result<Option<Run
     Ok(None)
 }
 
-/// What the file asks for that nothing acts on yet.
-fn without_effect(spec: &RunSpec, placed: bool) -> Vec<String> {
+/// What the workflow and the fleet ask for that nothing acts on yet.
+fn without_effect(spec: &RunSpec, placed: bool, fleet: Option<&FleetFile>) -> Vec<String> {
     let mut lines = Vec::new();
     let workflow = &spec.workflow;
     if !placed {
@@ -381,6 +385,11 @@ fn without_effect(spec: &RunSpec, placed: bool) -> Vec<String> {
             lines.push(format!("{who}: resources.gpu_memory: no GPU is used yet"));
         }
     }
+    lines.extend(
+        fleet
+            .into_iter()
+            .flat_map(|fleet| fleet.without_effect.iter().cloned()),
+    );
     lines
 }
 

@@ -3,11 +3,12 @@
 use clap::Args;
 use sunward_core::RunStatus;
 use sunward_drive::Start;
-use sunward_state::Sqlite;
+use sunward_state::{Reader, Sqlite};
 
 use crate::conduct::{Means, conduct};
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
+use crate::grid_args::Over;
 use crate::machine::Machine;
 use crate::settings::Settings;
 use crate::which::{self, Which};
@@ -48,16 +49,16 @@ impl Retry {
                 )));
             }
         }
+        let state = found.reader.load_run(run)?;
         drop(found.reader);
-        let journal = Sqlite::open(&found.home)?;
+        let retried = state
+            .run(run)
+            .ok_or_else(|| wrong_input(format!("there is no run {run}")))?;
         let settings = Settings::read(context.settings.as_deref())?;
+        let over = Over::Here(Machine::find(self.means.jobs));
         let grid = &self.means.grid;
-        let skies = if grid.is_given(&settings) {
-            let machine = Machine::find(self.means.jobs);
-            Some(grid.over_here(context, &settings, machine)?)
-        } else {
-            None
-        };
+        let skies = grid.skies_of(context, &settings, over, &retried.spec)?;
+        let journal = Sqlite::open(&found.home)?;
         conduct(
             context,
             &found.home,

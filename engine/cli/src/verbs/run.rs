@@ -1,6 +1,6 @@
 //! `sunward run FILE`: goes on with an unfinished run, or starts a new one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -13,14 +13,15 @@ use crate::conduct::{Means, conduct};
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::foresight::Foresight;
-use crate::grid_args::{Skies, horizon_ms};
+use crate::grid_args::Over;
 use crate::machine::Machine;
 use crate::params::ParamArgs;
 use crate::placing::Placing;
-use crate::prepare::{Prepared, SelectionArgs, prepare};
+use crate::prepare::{SelectionArgs, prepare};
 use crate::render;
 use crate::render::units::count;
 use crate::settings::Settings;
+use crate::skies::Skies;
 
 /// Run a workflow, or go on with a run of it that was interrupted
 #[derive(Args)]
@@ -47,16 +48,18 @@ impl Run {
     /// Runs it.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let machine = Machine::find(self.means.jobs);
-        let prepared = prepare(context, &self.file, &self.params, &self.selection, machine)?;
+        let mut prepared = prepare(context, &self.file, &self.params, &self.selection, machine)?;
         let home = context.home_beside(&prepared.path);
-        let skies = self.skies(context, machine, &prepared)?;
-        // From here on things are created.
-        let mut prepared = prepared.lock(&home, &Host::of_this_process())?;
         let settings = Settings::read(context.settings.as_deref())?;
-        prepared.spec = self
-            .means
-            .grid
-            .placed(&settings, &prepared.spec, self.means.now)?;
+        let (grid, now) = (&self.means.grid, self.means.now);
+        prepared.spec = Arc::new(grid.placed(&settings, &prepared.spec, now)?);
+        let over = Over::Here(machine);
+        let skies = grid.skies_of(context, &settings, over, &prepared.spec)?;
+        if let Some(skies) = &skies {
+            keep_budget(skies, &home, &prepared.spec)?;
+        }
+        // From here on things are created.
+        let prepared = prepared.lock(&home, &Host::of_this_process())?;
         let journal = Sqlite::open(&home)?;
         let start = if self.fresh {
             Start::Submit(prepared.spec)
@@ -65,43 +68,26 @@ impl Run {
         };
         conduct(context, &home, &self.means, journal, start, skies)
     }
+}
 
-    /// What is known of grids, if one is named. A budget that the plan would exceed is refused here,
-    /// before anything is created.
-    fn skies(
-        &self,
-        context: &Context,
-        machine: Machine,
-        prepared: &Prepared,
-    ) -> anyhow::Result<Option<Skies>> {
-        let settings = Settings::read(context.settings.as_deref())?;
-        if !self.means.grid.is_given(&settings) {
-            return Ok(None);
-        }
-        let mut skies = self.means.grid.over_here(context, &settings, machine)?;
-        let spec = self
-            .means
-            .grid
-            .placed(&settings, &prepared.spec, self.means.now)?;
-        skies.ahead_ms = horizon_ms(&spec);
-        let budget = &spec.workflow.budget;
-        if budget.gco2e.is_none() && budget.kwh.is_none() {
-            return Ok(Some(skies));
-        }
-        let at = skies.moment();
-        let outlook = skies.outlook(at, skies.ahead_ms).map_err(wrong_input)?;
-        let home = context.home_beside(&prepared.path);
-        let mut foresight = Foresight::open(&home, Arc::clone(&spec))?;
-        let previews = preview(&spec, &mut foresight, None);
-        foresight.check()?;
-        let fleet = Arc::clone(&skies.fleet);
-        let placing = Placing::ahead(&spec, &previews, fleet, Arc::new(outlook), at)?;
-        match placing.overrun(budget) {
-            None => Ok(Some(skies)),
-            Some(over) => Err(wrong_input(format!(
-                "the plan is over the file's budget: {over}; give it a larger `budget`, a later `deadline`, or less to do (sunward plan shows where it goes)"
-            ))),
-        }
+/// A budget that the plan would exceed is refused, before anything is created.
+fn keep_budget(skies: &Skies, home: &Path, spec: &Arc<RunSpec>) -> anyhow::Result<()> {
+    let budget = &spec.workflow.budget;
+    if budget.gco2e.is_none() && budget.kwh.is_none() {
+        return Ok(());
+    }
+    let at = skies.moment();
+    let outlook = skies.outlook(at).map_err(wrong_input)?;
+    let mut foresight = Foresight::open(home, Arc::clone(spec))?;
+    let previews = preview(spec, &mut foresight, None);
+    foresight.check()?;
+    let fleet = Arc::clone(&skies.fleet);
+    let placing = Placing::ahead(spec, &previews, fleet, Arc::new(outlook), at)?;
+    match placing.overrun(budget) {
+        None => Ok(()),
+        Some(over) => Err(wrong_input(format!(
+            "the plan is over the file's budget: {over}; give it a larger `budget`, a later `deadline`, or less to do (sunward plan shows where it goes)"
+        ))),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use sunward_core::Timestamp;
+use sunward_core::{Placing, Timestamp};
 use sunward_grid::Foresight;
 use sunward_sim::contenders::{contender, names};
 use sunward_sim::report::{NOW_HOME, Report, hourly_utilisation};
@@ -12,21 +12,24 @@ use sunward_sim::{Played, RecordedSky, limit, simulate};
 
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
+use crate::grid_args::{moment, transfer_milliwatt_hours};
 use crate::machine::shown;
 use crate::params::ParamArgs;
 use crate::render::{self, units};
 use crate::simulation::expectation::Expectation;
-use crate::simulation::inputs::{Loaded, SLOT_MS, Sources, read, wrong};
+use crate::simulation::inputs::{Loaded, Sources, read, wrong};
 use crate::simulation::picture::{self, Timeline};
 use crate::simulation::view::SimulationView;
+use crate::skies::SLOT_MS;
 
 /// Play runs on a fleet against recorded grids, and compare what placement policies save
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sunward simulate --grid grid --fleet fleet.yaml --jobs jobs.json\n  sunward simulate --grid grid --fleet fleet.yaml --jobs jobs.json --policy all --picture saved.svg --json\n\n\
-        A job is { \"arrival\", \"length_h\", \"power_kw\", \"slack_h\", \"home\", \"allowed\", \"interruptible\", \"input_gb\", \"gpus\" };\n\
-        the last five are optional. Of a trace's columns arrival (a time, or hours) and length_h are needed;\n\
-        GAIA's and Alibaba's (2023) columns are known too. --expect takes a former --json answer, or figures as { sunward: { max_gco2e: 1200 } }."
+        Of a job in --jobs \"arrival\", \"length_h\", \"power_kw\" and \"home\" are needed; \"slack_h\", \"allowed\", \
+        \"interruptible\", \"input_gb\" and \"gpus\" are optional. Of a trace's columns arrival (a time, or hours) and \
+        length_h are needed; GAIA's and Alibaba's (2023) columns are known too.\n\n\
+        --expect takes a former --json answer, or figures as { sunward: { max_gco2e: 1200 } }."
 )]
 pub(crate) struct Simulate {
     /// Workflows to submit, all at once
@@ -34,10 +37,10 @@ pub(crate) struct Simulate {
     workflows: Vec<PathBuf>,
     #[command(flatten)]
     params: ParamArgs,
-    /// A folder with a trace ZONE.csv for each zone of the fleet
+    /// A folder with a recorded grid ZONE.csv for each zone of the fleet
     #[arg(long, value_name = "DIR")]
     grid: PathBuf,
-    /// The pools: a list, as YAML or JSON
+    /// The fleet: a list of pools, as YAML or JSON
     #[arg(long, value_name = "FILE")]
     fleet: PathBuf,
     /// Jobs, as a JSON list
@@ -55,22 +58,22 @@ pub(crate) struct Simulate {
     /// What is known of the future
     #[arg(long, value_enum, default_value_t = ForecastArg::Past)]
     forecast: ForecastArg,
-    /// For what is drawn by lot
+    /// Seed of what is drawn by lot: the errors of noisy forecasts and of task times
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Energy of moving a gigabyte between regions, in kWh
-    #[arg(long, value_name = "X", default_value_t = 0.002)]
-    transfer_kwh_per_gb: f64,
-    /// What goes wrong, and when
+    /// Energy of moving a gigabyte between regions, in kWh [default: 0.002]
+    #[arg(long, value_name = "KWH")]
+    transfer_kwh_per_gb: Option<f64>,
+    /// What goes wrong, and when: a YAML file with a list of `faults`
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
-    /// Exit 1 when sunward (else the policy that is played) emits more
+    /// Exit 1 when sunward (or, where it is not played, the last policy) emits more
     #[arg(long, value_name = "GRAMS")]
     max_gco2e: Option<f64>,
-    /// Exit 1 when the figures are not as this file expects
+    /// Exit 1 when the figures are not as this file expects: a former --json answer, or figures
     #[arg(long, value_name = "FILE")]
     expect: Option<PathBuf>,
-    /// Draw it, as SVG
+    /// Draw what each policy emits and when the fleet is used, as SVG
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
 }
@@ -126,23 +129,10 @@ impl Simulate {
     }
 
     fn sources(&self, foresight: Foresight) -> anyhow::Result<Sources<'_>> {
-        let at = self.as_of.as_ref().map(|text| {
-            let instant: Option<jiff::Timestamp> = text.parse().ok();
-            instant
-                .and_then(|at| u64::try_from(at.as_millisecond()).ok())
-                .map(Timestamp)
-                .ok_or_else(|| {
-                    wrong_input(format!(
-                        "--as-of {text} is no time; expected one as 2023-03-01T05:00Z"
-                    ))
-                })
-        });
-        if !(0.0..=1000.0).contains(&self.transfer_kwh_per_gb) {
-            return Err(wrong_input(
-                "--transfer-kwh-per-gb is out of bounds; expected kilowatt hours a gigabyte, as 0.002",
-            ));
-        }
-        let milliwatt_hours = format!("{:.0}", self.transfer_kwh_per_gb * 1e6);
+        let per_gb = match self.transfer_kwh_per_gb {
+            Some(kwh) => transfer_milliwatt_hours(kwh)?,
+            None => Placing::default().transfer_milliwatt_hours_per_gb,
+        };
         Ok(Sources {
             grid: &self.grid,
             fleet: &self.fleet,
@@ -150,10 +140,10 @@ impl Simulate {
             workload: self.workload.as_deref(),
             workflows: &self.workflows,
             params: &self.params,
-            at: at.transpose()?,
+            at: self.as_of.as_deref().map(moment).transpose()?,
             scenario: self.scenario.as_deref(),
             seed: self.seed,
-            transfer_milliwatt_hours_per_gb: milliwatt_hours.parse()?,
+            transfer_milliwatt_hours_per_gb: per_gb,
             foresight,
         })
     }

@@ -1,0 +1,232 @@
+//! What is known of grids and pools: recorded traces or providers over a fleet, as a run looks at it.
+
+use std::sync::Arc;
+
+use sunward_core::place::{Outlook, PoolOutlook};
+use sunward_core::{Fleet, Pool, RunSpec, Timestamp};
+use sunward_drive::Sky;
+use sunward_grid::provider::ChainError;
+use sunward_grid::{Almanac, Calendar, Foresight, Grid, Trace};
+
+use crate::exit::wrong_input;
+use crate::machine::{now, shown};
+use crate::providers::{Providers, nobody_tells};
+
+/// Length of a slot, in milliseconds: quarters of an hour, as markets settle.
+pub(crate) const SLOT_MS: u64 = 900_000;
+
+/// How far ahead one looks at least, in milliseconds: two days, as providers' forecasts reach.
+const AHEAD_MS: u64 = 48 * 3_600_000;
+
+/// How far ahead one looks at most: two weeks, beyond which a forecast is a season's mean.
+const AHEAD_LIMIT_MS: u64 = 14 * 24 * 3_600_000;
+
+/// What is known of grids and pools.
+#[derive(Clone, Debug)]
+pub(crate) struct Skies {
+    /// The pools.
+    pub(crate) fleet: Arc<Fleet>,
+    open: Vec<Open>,
+    /// The zones' records.
+    pub(crate) grid: Arc<Grid>,
+    almanac: Almanac,
+    /// Who is asked anew at each look; `None` when the grid is a recorded one.
+    live: Option<Live>,
+    /// The moment that was asked for, where one was.
+    pub(crate) as_of: Option<Timestamp>,
+    /// How far ahead one looks, in milliseconds.
+    ahead_ms: u64,
+}
+
+/// Providers and the zones that they are asked about.
+#[derive(Clone, Debug)]
+struct Live {
+    providers: Arc<Providers>,
+    zones: Vec<String>,
+}
+
+/// What of a pool is open.
+#[derive(Clone, Debug)]
+pub(crate) enum Open {
+    /// The same at any time: this machine.
+    Always { gpus: u32, cpus: u32 },
+    /// By a host's windows.
+    Windows(Calendar),
+}
+
+impl Skies {
+    /// Over pools, under a recorded grid.
+    ///
+    /// # Errors
+    /// When its traces do not reach the moment.
+    pub(crate) fn recorded(
+        grid: Grid,
+        pools: Vec<(Pool, Open)>,
+        as_of: Option<Timestamp>,
+    ) -> anyhow::Result<Self> {
+        let skies = Self::over(pools, grid, as_of);
+        skies.check()?;
+        Ok(skies)
+    }
+
+    /// Over pools, as providers tell of zones.
+    ///
+    /// # Errors
+    /// When nobody tells of one.
+    pub(crate) fn told(
+        providers: Providers,
+        zones: Vec<String>,
+        pools: Vec<(Pool, Open)>,
+        as_of: Option<Timestamp>,
+    ) -> anyhow::Result<Self> {
+        let mut skies = Self::over(pools, Grid::default(), as_of);
+        skies.live = Some(Live {
+            providers: Arc::new(providers),
+            zones,
+        });
+        let at = skies.moment();
+        skies.ask(at).map_err(|error| nobody_tells(None, &error))?;
+        Ok(skies)
+    }
+
+    fn over(pools: Vec<(Pool, Open)>, grid: Grid, as_of: Option<Timestamp>) -> Self {
+        let (pools, open) = pools.into_iter().unzip();
+        let grid = Arc::new(grid);
+        Self {
+            fleet: Arc::new(Fleet { pools }),
+            open,
+            almanac: Almanac::new(Arc::clone(&grid), Foresight::Past, SLOT_MS),
+            grid,
+            live: None,
+            as_of,
+            ahead_ms: AHEAD_MS,
+        }
+    }
+
+    /// The same, looking as far ahead as a run needs.
+    pub(crate) fn ahead_of(self, spec: &RunSpec) -> Self {
+        Self {
+            ahead_ms: horizon_ms(spec).clamp(AHEAD_MS, AHEAD_LIMIT_MS),
+            ..self
+        }
+    }
+
+    /// The moment to look at: the one asked for, else now.
+    pub(crate) fn moment(&self) -> Timestamp {
+        self.as_of.unwrap_or_else(now)
+    }
+
+    /// Asks providers for what is known at a moment; of recorded grids everything is known already.
+    fn ask(&mut self, at: Timestamp) -> Result<(), ChainError> {
+        let Some(live) = &self.live else {
+            return Ok(());
+        };
+        let known = live.providers.known(&live.zones, at)?;
+        self.grid = Arc::new(known.grid);
+        let almanac = Almanac::new(Arc::clone(&self.grid), Foresight::Past, SLOT_MS);
+        self.almanac = almanac.with_told(known.told);
+        Ok(())
+    }
+
+    /// A moment that no trace reaches is refused, with the time that they span.
+    fn check(&self) -> anyhow::Result<()> {
+        let at = self.moment();
+        let is_asked = self.as_of.is_some();
+        for trace in self.grid.zones.values() {
+            let day_ms = 24 * 3_600_000;
+            let late_ms = if is_asked { 0 } else { 7 * day_ms };
+            if at < trace.first.after_ms(day_ms) || at > trace.end().after_ms(late_ms) {
+                return Err(wrong_input(outside(trace, at, is_asked)));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is known at a moment.
+    ///
+    /// # Errors
+    /// When nothing is known of a zone then.
+    pub(crate) fn outlook(&self, at: Timestamp) -> Result<Outlook, String> {
+        let slots = self.ahead_ms.div_ceil(SLOT_MS) + 1;
+        let first = at.0 / SLOT_MS;
+        let moments = || (first..first + slots).map(|slot| Timestamp(slot * SLOT_MS));
+        let mut pools: Vec<PoolOutlook> = self
+            .open
+            .iter()
+            .map(|open| {
+                let (gpus, cpus) = moments().map(|moment| open.at(moment)).unzip();
+                PoolOutlook { gpus, cpus }
+            })
+            .collect();
+        if pools.is_empty() {
+            let nothing: Vec<u32> = moments().map(|_| 0).collect();
+            pools.push(PoolOutlook {
+                cpus: nothing.clone(),
+                gpus: nothing,
+            });
+        }
+        self.almanac.outlook(at, pools)
+    }
+}
+
+impl Sky for Skies {
+    fn fleet(&self) -> Arc<Fleet> {
+        Arc::clone(&self.fleet)
+    }
+
+    fn look(&mut self, now: Timestamp) -> Result<Arc<Outlook>, String> {
+        self.ask(now).map_err(|error| error.to_string())?;
+        self.outlook(now).map(Arc::new)
+    }
+
+    /// When the next hour begins: then another one has ended and is known.
+    fn next_look(&self, now: Timestamp) -> Timestamp {
+        let hour_ms = 3_600_000;
+        Timestamp((now.0 / hour_ms + 1).saturating_mul(hour_ms))
+    }
+}
+
+impl Open {
+    fn at(&self, moment: Timestamp) -> (u32, u32) {
+        match self {
+            Self::Always { gpus, cpus } => (*gpus, *cpus),
+            Self::Windows(calendar) => {
+                let open = calendar.at(moment);
+                (open.gpus, open.cpus)
+            }
+        }
+    }
+}
+
+fn outside(trace: &Trace, at: Timestamp, is_asked: bool) -> String {
+    let span = format!(
+        "the trace of {} spans {} to {}",
+        trace.zone,
+        shown(trace.first),
+        shown(trace.end())
+    );
+    let at = shown(at);
+    if is_asked {
+        let earliest = shown(trace.first.after_ms(24 * 3_600_000));
+        format!(
+            "--as-of {at}: {span}, and a forecast needs a day of it; name a moment from {earliest} on, within it"
+        )
+    } else {
+        format!("{span}, which tells nothing of {at}; give --as-of with a moment within it")
+    }
+}
+
+/// How far ahead a run has to look: to its deadline, and as far beyond as its longest task may take.
+fn horizon_ms(spec: &RunSpec) -> u64 {
+    let workflow = &spec.workflow;
+    let own = [workflow.place.deadline_ms, workflow.place.max_delay_ms];
+    let stages = workflow.stages.values().flat_map(|stage| {
+        [
+            stage.place.deadline_ms,
+            stage.place.max_delay_ms,
+            stage.expect.time_ms,
+        ]
+    });
+    let longest = own.into_iter().chain(stages).flatten().max();
+    longest.unwrap_or(0).saturating_add(AHEAD_MS / 2)
+}
