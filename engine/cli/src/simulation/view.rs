@@ -33,8 +33,9 @@ impl View for SimulationView {
         ));
         page.gap();
         page.table(&table(report));
+        page.gap();
+        page.line("delay: mean and 95th percentile; missed: deadlines; used: the fleet's share in use; |: the bound");
         if let Some(bound) = &report.bound {
-            page.gap();
             page.line(format!(
                 "bound ({}): {}, saves {:.1} %; nothing can be below it",
                 bound.kind,
