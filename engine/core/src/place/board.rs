@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::ask::Ask;
-use super::demand::Work;
-use super::floor::{Cleanest, Floor};
+use super::floor::{Cleanest, Floor, Room};
 use super::outlook::Outlook;
 use super::placement::Segment;
 use super::problem::{Problem, Reserved, Taken};
@@ -228,14 +227,14 @@ impl Board {
         self.window(pool, start_ms, end_ms).max(least)
     }
 
-    /// The floor that so much work of others in a day makes.
-    pub(crate) fn clearing(&self, work: Work) -> Floor {
+    /// What is free in the cleanest slots of the first day.
+    pub(crate) fn room_by_weight(&self) -> Room {
         let free = |pool: usize, slot: usize| {
             let lane = self.lanes.get(pool);
             let free = lane.and_then(|lane| lane.free.get(slot));
             free.copied().unwrap_or_default()
         };
-        self.cleanest.floor(work, self.slot_ms, free)
+        self.cleanest.room(self.slot_ms, free)
     }
 
     /// What so much power emits over such a window, in micrograms.

@@ -52,6 +52,12 @@ struct Round {
     pool: PoolId,
 }
 
+/// How many tasks a round takes: as many as may run at once and some pool could ever hold.
+pub(crate) fn at_once(board: &Board, ask: &Ask, pools: &[PoolId]) -> u32 {
+    let most = pools.iter().map(|pool| board.most(ask, *pool)).max();
+    most.unwrap_or(0).max(1)
+}
+
 fn rounds(
     board: &Board,
     ask: &Ask,
@@ -59,7 +65,7 @@ fn rounds(
     ready_ms: u64,
     end_by_ms: u64,
 ) -> Option<Pieces> {
-    let at_once = ask.width.min(ask.tasks).max(1);
+    let at_once = at_once(board, ask, pools);
     let grouped = ask.rounds(at_once).div_ceil(ROUNDS).max(1);
     let length_ms = ask.task_ms.max(1).saturating_mul(u64::from(grouped));
     let count = usize::try_from(ask.rounds(at_once).div_ceil(grouped)).ok()?;

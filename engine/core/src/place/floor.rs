@@ -29,32 +29,48 @@ impl Cleanest {
         Self(slots)
     }
 
-    /// The floor that so much work in a day makes: the weight of the dirtiest of the cleanest free
-    /// slots that it takes to do it; `free` tells what is free of a pool in a slot.
-    pub(crate) fn floor(
-        &self,
-        work: Work,
-        slot_ms: u64,
-        free: impl Fn(usize, usize) -> Taken,
-    ) -> Floor {
-        let dirtiest = |work_ms: u64, count: fn(Taken) -> u32| {
-            let mut left_ms = work_ms / 1000 * COMPETING_PERMILLE;
-            let mut weight = 0;
-            for (of_slot, pool, slot) in &self.0 {
-                if left_ms == 0 {
-                    break;
-                }
-                let free = u64::from(count(free(*pool, *slot)));
-                if free > 0 {
-                    weight = *of_slot;
-                    left_ms = left_ms.saturating_sub(free.saturating_mul(slot_ms));
-                }
+    /// What is free of them, summed up; `free` tells what is free of a pool in a slot.
+    pub(crate) fn room(&self, slot_ms: u64, free: impl Fn(usize, usize) -> Taken) -> Room {
+        let mut room = Room::default();
+        let (mut gpu_ms, mut cpu_ms) = (0_u64, 0_u64);
+        for (weight, pool, slot) in &self.0 {
+            let free = free(*pool, *slot);
+            if free.gpus > 0 {
+                gpu_ms = gpu_ms.saturating_add(u64::from(free.gpus).saturating_mul(slot_ms));
+                room.gpus.push((gpu_ms, *weight));
             }
-            weight
+            if free.cpus > 0 {
+                cpu_ms = cpu_ms.saturating_add(u64::from(free.cpus).saturating_mul(slot_ms));
+                room.cpus.push((cpu_ms, *weight));
+            }
+        }
+        room
+    }
+}
+
+/// How much is free in slots of a weight and less: `(ms, weight)`, ascending.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Room {
+    gpus: Vec<(u64, u64)>,
+    cpus: Vec<(u64, u64)>,
+}
+
+impl Room {
+    /// The floor that so much work in a day makes: the weight of the dirtiest of the cleanest free
+    /// slots that it takes to do it, or of all where they do not do.
+    pub(crate) fn floor(&self, work: Work) -> Floor {
+        let dirtiest = |work_ms: u64, room: &[(u64, u64)]| {
+            let needed_ms = work_ms / 1000 * COMPETING_PERMILLE;
+            if needed_ms == 0 {
+                return 0;
+            }
+            let enough = room.partition_point(|(ms, _)| *ms < needed_ms);
+            let slot = room.get(enough).or(room.last());
+            slot.map_or(0, |(_, weight)| *weight)
         };
         Floor {
-            gpus: dirtiest(work.gpu_ms, |free| free.gpus),
-            cpus: dirtiest(work.cpu_ms, |free| free.cpus),
+            gpus: dirtiest(work.gpu_ms, &self.gpus),
+            cpus: dirtiest(work.cpu_ms, &self.cpus),
         }
     }
 }

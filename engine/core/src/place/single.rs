@@ -45,9 +45,10 @@ pub(crate) fn place_best(
     };
     if let Some(end_by_ms) = end_by_ms
         && ask.tasks > 1
-        && board.floor != Floor::default()
+        && (placement.segments.len() > 1 || board.floor != Floor::default())
     {
-        // Pieces are compared above the floor, each for itself; all in all never worse than at once.
+        // Pieces are chosen one by one, and compared above the floor; all in all never worse than at
+        // once.
         let soon = soonest(problem, board, ask, ready_ms, false);
         let in_time = soon.end().is_some_and(|end| end.0 <= end_by_ms)
             && soon.start() == Some(Timestamp(ready_ms));
@@ -89,7 +90,7 @@ fn in_pieces(board: &Board, ask: &Ask, span: Span, best: Best) -> Option<Pieces>
     if ask.tasks < 2 {
         return None;
     }
-    let paused = if ask.rounds(ask.width) > 1 {
+    let paused = if ask.rounds(divide::at_once(board, ask, &ask.allowed)) > 1 {
         divide::paused(board, ask, span)
     } else {
         None

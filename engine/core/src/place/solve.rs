@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::ask::Ask;
 use super::board::Board;
 use super::choice::{self, Span};
-use super::floor::Floor;
+use super::demand::Work;
+use super::floor::{Floor, Room};
 use super::graph;
 use super::memory::Memory;
 use super::placement::Placement;
@@ -238,6 +239,12 @@ fn units(problem: &Problem, board: &Board) -> Vec<Unit> {
     for (index, ask) in problem.asks.iter().enumerate() {
         runs.entry(ask.id.run).or_default().push(index);
     }
+    // Looked at only where anybody else brings work.
+    let room = if problem.demand.all == Work::default() {
+        Room::default()
+    } else {
+        board.room_by_weight()
+    };
     let unit = |(run, members): (RunId, Vec<usize>)| {
         let asks = || members.iter().filter_map(|index| problem.asks.get(*index));
         Unit {
@@ -249,7 +256,7 @@ fn units(problem: &Problem, board: &Board) -> Vec<Unit> {
             since_ms: asks().map(|ask| ask.ready_at.0).min().unwrap_or(0),
             gpu_ms: asks().map(gpu_ms).fold(0, u64::saturating_add),
             regret: 0,
-            floor: board.clearing(problem.demand.beside(run)),
+            floor: room.floor(problem.demand.beside(run)),
             run,
             members,
         }
