@@ -1,7 +1,5 @@
 //! Sixteen rows at a time through the matrix: one read of a weight serves sixteen times.
 
-use std::array::from_fn;
-
 use super::matrix::Matrix;
 use super::tile::Tile;
 
@@ -85,17 +83,23 @@ fn pack<T: Number>(rows: &[&[T]], packed: &mut Vec<Lane<T>>) -> bool {
         return true;
     };
     // Where there are fewer rows than lanes, the last is there several times.
-    let rows: [&[T]; LANES] = from_fn(|i| rows.get(i).copied().unwrap_or(last));
-    let squares: [&[Lane<T>]; LANES] = rows.map(|row| row.as_chunks().0);
-    let rests: [&[T]; LANES] = rows.map(|row| row.as_chunks::<LANES>().1);
+    let mut all = [last; LANES];
+    all[..rows.len()].copy_from_slice(rows);
     let mut complete = true;
-    for at in 0..squares[0].len() {
-        let square = squares.map(|row| row[at]);
-        complete &= square.iter().all(is_complete);
+    let (squares, rest) = (last.len() / LANES, last.len() % LANES);
+    for at in 0..squares {
+        let mut square = [[T::default(); LANES]; LANES];
+        for (line, row) in square.iter_mut().zip(&all) {
+            line.copy_from_slice(&row[at * LANES..][..LANES]);
+            complete &= is_complete(line);
+        }
         packed.extend_from_slice(&transposed(&square));
     }
-    for at in 0..rests[0].len() {
-        let lane = rests.map(|row| row[at]);
+    for at in last.len() - rest..last.len() {
+        let mut lane = [T::default(); LANES];
+        for (value, row) in lane.iter_mut().zip(&all) {
+            *value = row[at];
+        }
         complete &= is_complete(&lane);
         packed.push(lane);
     }
@@ -111,7 +115,15 @@ fn is_complete<T: Number>(lane: &Lane<T>) -> bool {
 
 #[inline(always)]
 fn transposed<T: Number>(square: &[Lane<T>; LANES]) -> [Lane<T>; LANES] {
-    from_fn(|i| from_fn(|j| square[j][i]))
+    // Plain loops: the closures of `array::from_fn` are not always inlined to where the wider
+    // instructions are, and halve the speed when they are not.
+    let mut turned = [[T::default(); LANES]; LANES];
+    for (at, line) in turned.iter_mut().enumerate() {
+        for (value, row) in line.iter_mut().zip(square) {
+            *value = row[at];
+        }
+    }
+    turned
 }
 
 impl Weighing<'_> {
@@ -149,13 +161,11 @@ impl Weighing<'_> {
                 }
             }
         }
-        from_fn(|row| {
-            let enough = known[row] > NO_WEIGHT && known[row] + ROUNDING >= self.min_valid;
-            T::nearest(if enough {
-                sums[row] / known[row]
-            } else {
-                f64::NAN
-            })
-        })
+        let mut means = [T::default(); LANES];
+        for (mean, (sum, known)) in means.iter_mut().zip(sums.iter().zip(&known)) {
+            let enough = *known > NO_WEIGHT && known + ROUNDING >= self.min_valid;
+            *mean = T::nearest(if enough { sum / known } else { f64::NAN });
+        }
+        means
     }
 }
