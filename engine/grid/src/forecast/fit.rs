@@ -1,4 +1,6 @@
 //! The regression: by horizon, coefficients that are fitted on a window and drawn towards a rule.
+//! Hours weigh by one over their value: forecasts are judged by errors relative to it, and without
+//! weights a windy grid's few dirty days outweigh its many clean ones.
 //! Plain sums in a fixed order, so that it is the same on every machine.
 
 use super::lags::{History, LAGS, count};
@@ -9,11 +11,20 @@ use crate::whole::whole;
 /// and the last holds beyond.
 const ANCHORS: [usize; 17] = [0, 1, 2, 3, 4, 6, 8, 11, 14, 18, 23, 24, 27, 30, 36, 42, 47];
 
-/// How strongly coefficients are drawn to the rule's, against lags told as multiples of a mean.
-const RIDGE: f64 = 1.0;
+/// How strongly coefficients are drawn to the rule's, as a share of what lags vary by (so that it is
+/// the same in a zone that hardly varies): for the hour that goes on, and from a day ahead on, where
+/// there is less to learn.
+const RIDGE: (f64, f64) = (0.005, 0.1);
+
+/// The first horizon, in hours, of the stronger draw.
+const DAY_AHEAD: usize = 23;
 
 /// What is left after an hour of what the last hours were off by: e^(-1/12).
 const FADING: f64 = 0.920_044_414_629_323_1;
+
+/// Hours below this share of the week's mean weigh no more: one that is nearly nothing would outweigh
+/// all others.
+const LEAST_SHARE: f64 = 0.05;
 
 /// Rows that a fit needs at least.
 const ROWS: usize = 200;
@@ -93,10 +104,12 @@ fn anchor(
     let mut seen = 0;
     for (lags, target) in rows() {
         let off = target - dot(&rule, &lags);
+        let weight = 1.0 / (target + 1.0).max(LEAST_SHARE);
         for (row, (lag, sum)) in gram.iter_mut().zip(lags.iter().zip(&mut right)) {
-            *sum += lag * off;
+            let weighed = weight * lag;
+            *sum += weighed * off;
             for (cell, other) in row.iter_mut().zip(&lags) {
-                *cell += lag * other;
+                *cell += weighed * other;
             }
         }
         seen += 1;
@@ -104,8 +117,10 @@ fn anchor(
     if seen < ROWS {
         return None;
     }
+    let varies: f64 = gram.iter().enumerate().map(|(at, row)| row[at]).sum();
+    let ridge = ridge(ahead) * varies / count(LAGS);
     for (at, row) in gram.iter_mut().enumerate() {
-        row[at] += RIDGE;
+        row[at] += ridge;
     }
     let mut coefficients = solve(gram, right)?;
     for (own, rule) in coefficients.iter_mut().zip(rule) {
@@ -115,6 +130,12 @@ fn anchor(
         .map(|(lags, target)| (target - dot(&coefficients, &lags)).abs())
         .sum();
     Some((coefficients, errors / count(seen)))
+}
+
+/// How strongly coefficients are drawn to the rule's so many hours ahead.
+fn ridge(ahead: usize) -> f64 {
+    let (now, day) = RIDGE;
+    now + (day - now) * count(ahead.min(DAY_AHEAD)) / count(DAY_AHEAD)
 }
 
 /// The rule towards which all is drawn: half yesterday, half the week's mean of that hour, and what
