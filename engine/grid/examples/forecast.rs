@@ -1,6 +1,6 @@
 //! How far forecasts are off on recorded grids, by zone and horizon, beside the same hour of the day
 //! before: `cargo run --release -p sunward-grid --example forecast [YEAR] [--every HOURS]` (2023, and
-//! each hour). Grids are read from `$SUNWARD_SHARED/data/grid` (default `../shared`). It prints a JSON
+//! each hour; a zone whose record ends before is judged on the year before it). Grids are read from `$SUNWARD_SHARED/data/grid` (default `../shared`). It prints a JSON
 //! list of rows. Each forecast is made from what had ended by then.
 #![allow(
     clippy::allow_attributes,
@@ -53,8 +53,10 @@ fn main() {
     println!("{}", serde_json::to_string(&rows).expect("plain rows"));
 }
 
-/// One row for each horizon; none of a trace that knows nothing of the year.
+/// One row for each horizon; none of a trace that knows nothing of the year or the one before.
 fn errors(trace: &Trace, year: i16, every: usize) -> Vec<Value> {
+    let ended = trace.end() <= begin(year);
+    let year = if ended { year - 1 } else { year };
     let from = trace.known_by(begin(year));
     let until = trace.known_by(begin(year + 1));
     let longest = HORIZONS[HORIZONS.len() - 1];

@@ -34,17 +34,17 @@ pub(crate) fn table() -> Result<Vec<Figure>> {
 }
 
 fn print(rows: &[Row], horizons: &BTreeMap<u32, Vec<&Row>>) {
-    let Some(first) = rows.first() else {
+    if rows.is_empty() {
         shell::say("no recorded grids; set SUNWARD_SHARED");
         return;
-    };
+    }
     let head: String = horizons
         .keys()
         .map(|horizon| format!(" {:>15}", format!("{horizon} h")))
         .collect();
     shell::say(&format!(
-        "\nmean absolute error in % of the hour's value, {}: ours / same hour of the day before\n{:<14}{head}",
-        first.year, "zone"
+        "\nmean absolute error in % of the hour's value: ours / same hour of the day before\n{:<19}{head}",
+        "zone and year"
     ));
     for zone in rows.chunk_by(|one, next| one.zone == next.zone) {
         let cells: String = zone
@@ -55,10 +55,10 @@ fn print(rows: &[Row], horizons: &BTreeMap<u32, Vec<&Row>>) {
                 format!(" {:>14}{worse}", format!("{ours:.2} / {theirs:.2}"))
             })
             .collect();
-        shell::say(&format!(
-            "{:<14}{cells}",
-            zone.first().map_or("", |row| &row.zone)
-        ));
+        let name = zone
+            .first()
+            .map_or_else(String::new, |row| format!("{} {}", row.zone, row.year));
+        shell::say(&format!("{name:<19}{cells}"));
     }
 }
 
