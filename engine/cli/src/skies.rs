@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use sunward_core::place::{Outlook, PoolOutlook};
-use sunward_core::{Fleet, Pool, RunSpec, Timestamp};
+use sunward_core::place::{Outlook, PoolOutlook, SignalKind};
+use sunward_core::{Actuals, Fleet, Pool, RunSpec, Timestamp};
 use sunward_drive::Sky;
 use sunward_grid::provider::ChainError;
 use sunward_grid::{Almanac, Calendar, Foresight, Grid, Trace};
@@ -32,6 +32,8 @@ pub(crate) struct Skies {
     almanac: Almanac,
     /// Who is asked anew at each look; `None` when the grid is a recorded one.
     live: Option<Live>,
+    /// Zones whose figures, at the last look, are averages: those of the margin restate no ledger.
+    averages: Vec<String>,
     /// The moment that was asked for, where one was.
     pub(crate) as_of: Option<Timestamp>,
     /// How far ahead one looks, in milliseconds.
@@ -98,6 +100,7 @@ impl Skies {
             almanac: Almanac::new(Arc::clone(&grid), Foresight::Past, SLOT_MS),
             grid,
             live: None,
+            averages: Vec::new(),
             as_of,
             ahead_ms: AHEAD_MS,
         }
@@ -176,7 +179,19 @@ impl Sky for Skies {
 
     fn look(&mut self, now: Timestamp) -> Result<Arc<Outlook>, String> {
         self.ask(now).map_err(|error| error.to_string())?;
-        self.outlook(now).map(Arc::new)
+        let outlook = self.outlook(now)?;
+        let averages = outlook.zones.iter();
+        let averages = averages.filter(|zone| zone.kind == SignalKind::Average);
+        self.averages = averages.map(|zone| zone.zone.clone()).collect();
+        Ok(Arc::new(outlook))
+    }
+
+    fn measured(&self, since: Timestamp, now: Timestamp) -> Vec<Actuals> {
+        let traces = self.averages.iter();
+        let traces = traces.filter_map(|zone| self.grid.zones.get(zone));
+        traces
+            .filter_map(|trace| trace.measured(since, now))
+            .collect()
     }
 
     /// When the next hour begins: then another one has ended and is known.

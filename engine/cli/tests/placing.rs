@@ -153,7 +153,9 @@ fn a_laptop_waits_for_the_clean_hours_runs_and_tells_what_that_saved() {
     let ledger = &answer["ledger"];
     let (grams, home) = (&ledger["gco2e"], &ledger["gco2e_at_home_now"]);
     assert!(grams.as_f64().unwrap() < home.as_f64().unwrap(), "{ledger}");
-    assert_eq!(ledger["intensity_certainty"], "forecast");
+    // An hour that ended before the run did is measured by now, in what the grid recorded.
+    let certainty = ledger["intensity_certainty"].as_str().unwrap();
+    assert!(["forecast", "actual"].contains(&certainty), "{ledger}");
     let why = scene.sunward(&["explain", "search"]).expect(0).out;
     assert!(
         why.contains("in here (DE) from 2023-01-09T10:00:00Z"),

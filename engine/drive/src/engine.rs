@@ -412,13 +412,17 @@ impl<'a, 'o> Engine<'a, 'o> {
     }
 
     /// The sky was looked at.
-    fn see(&mut self, seen: Seen) -> Result<(), DriveError> {
+    fn see(&mut self, mut seen: Seen) -> Result<(), DriveError> {
         let Some(watch) = &mut self.watch else {
             return Ok(());
         };
+        let measured = std::mem::take(&mut seen.measured);
         let news = watch.take(seen, self.state.outlook());
         if let Some(line) = &news.notice {
             self.onlooker.tell(&Event::Notice { line }, &self.state);
+        }
+        for actuals in measured {
+            self.decide(Input::Actuals { actuals })?;
         }
         match news.outlook {
             Some(outlook) => self.decide(Input::Outlook { outlook }),

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use sunward_core::place::Outlook;
-use sunward_core::{Fleet, Timestamp};
+use sunward_core::{Actuals, Fleet, Timestamp};
 
 use crate::clock::Clock;
 use crate::error::DriveError;
@@ -23,6 +23,13 @@ pub trait Sky: Send {
     /// A sentence for the user: who did not answer, and what to do.
     fn look(&mut self, now: Timestamp) -> Result<Arc<Outlook>, String>;
 
+    /// What was measured in the zones of its pools from a moment on, as far as is known now; asked after
+    /// each look. In the ledger it replaces what was foreseen. A sky that knows none says nothing.
+    fn measured(&self, since: Timestamp, now: Timestamp) -> Vec<Actuals> {
+        let _ = (since, now);
+        Vec::new()
+    }
+
     /// When to look again.
     fn next_look(&self, now: Timestamp) -> Timestamp;
 }
@@ -30,11 +37,20 @@ pub trait Sky: Send {
 /// How long until a thread that is gone is tried again, in milliseconds: as good as never.
 const LOST_MS: u64 = 365 * 24 * 3_600_000;
 
+/// How far back what was measured is asked for at the first look, in milliseconds: a day, so that what
+/// ran before an interruption is restated too.
+const FIRST_MS: u64 = 24 * 3_600_000;
+
+/// How late figures may be published or corrected, in milliseconds: those hours are asked for again.
+const LATE_MS: u64 = 6 * 3_600_000;
+
 /// What a look at the sky gave.
 #[derive(Debug)]
 pub(crate) struct Seen {
     /// All that is known, or why it is not.
     pub(crate) outlook: Result<Arc<Outlook>, String>,
+    /// What was measured meanwhile.
+    pub(crate) measured: Vec<Actuals>,
     /// When to look again.
     pub(crate) next: Timestamp,
 }
@@ -142,13 +158,27 @@ fn flagged(known: &Outlook) -> Outlook {
 }
 
 fn serve(mut sky: Box<dyn Sky>, looks: &Receiver<Timestamp>, line: &Line) {
+    let mut last: Option<Timestamp> = None;
     while let Ok(now) = looks.recv() {
         let outlook = catch_unwind(AssertUnwindSafe(|| sky.look(now))).unwrap_or_else(|_| {
             Err("asking for them failed unexpectedly; this is a mistake in sunward, please report it"
                 .to_owned())
         });
+        let before_ms = last.map_or(0, |last| last.0);
+        let since = Timestamp(before_ms.max(now.0.saturating_sub(FIRST_MS)));
+        let since = Timestamp(since.0.saturating_sub(LATE_MS));
+        let measured = match &outlook {
+            Ok(_) => {
+                catch_unwind(AssertUnwindSafe(|| sky.measured(since, now))).unwrap_or_default()
+            }
+            Err(_) => Vec::new(),
+        };
+        if outlook.is_ok() {
+            last = Some(now);
+        }
         let seen = Seen {
             outlook,
+            measured,
             // A sky that says "at once" would be asked without end.
             next: sky.next_look(now).max(now.after_ms(1)),
         };

@@ -15,6 +15,7 @@ mod world;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 
+use sunward_core::ledger::{Actuals, Certainty, Quarter};
 use sunward_core::place::{Outlook, PoolOutlook, ZoneOutlook};
 use sunward_core::{Fact, Fleet, Pool, RunSpec, RunStatus, Timestamp};
 use sunward_drive::{Control, Ended, Event, ScaledClock, Sky, Start};
@@ -32,6 +33,8 @@ struct Recorded {
     grams: Vec<u32>,
     /// By look, whether it fails.
     fails: Vec<bool>,
+    /// What turns out to have been in the first hour.
+    measured: Option<u32>,
     looks: Arc<Mutex<Vec<Timestamp>>>,
 }
 
@@ -40,6 +43,7 @@ impl Recorded {
         Self {
             grams: grams.to_vec(),
             fails: Vec::new(),
+            measured: None,
             looks: Arc::default(),
         }
     }
@@ -86,6 +90,17 @@ impl Sky for Recorded {
                 cpus: vec![8; slots],
             }],
         }))
+    }
+
+    fn measured(&self, _since: Timestamp, _now: Timestamp) -> Vec<Actuals> {
+        let dawn = Timestamp(DAWN);
+        let measured = self.measured.map(|grams| Actuals {
+            zone: "DE".to_owned(),
+            source: "meter".to_owned(),
+            first: Quarter::of(dawn),
+            values: vec![(grams * 1000, None, false); 4],
+        });
+        measured.into_iter().collect()
     }
 
     fn next_look(&self, now: Timestamp) -> Timestamp {
@@ -156,6 +171,25 @@ fn a_run_with_a_deadline_waits_says_until_when_and_starts_then() {
     assert_eq!(ended.status, RunStatus::Succeeded);
     assert_eq!(told, [2], "told once, until the third hour");
     assert_eq!(started_in(&home, &ended), 2);
+    assert_replayed(home.path(), &ended);
+}
+
+#[test]
+fn what_was_measured_takes_the_place_of_what_was_foreseen() {
+    let home = TempDir::new().unwrap();
+    let mut drive = Drive::new(home.path());
+    drive.clock = quickly();
+    let mut sky = Recorded::new(&[400, 300, 100, 300, 400, 400]);
+    sky.measured = Some(777);
+    drive.sky = Some(Box::new(sky));
+    let ended = drive.run(Start::Submit(patient(6))).unwrap();
+    let known = |hour: u64| {
+        let quarter = Quarter::of(Timestamp(DAWN + hour * HOUR_MS));
+        let known = ended.state.intensities().get("DE", quarter).unwrap();
+        (known.average_mg_per_kwh, known.certainty)
+    };
+    assert_eq!(known(0), (Some(777_000), Certainty::Actual));
+    assert_eq!(known(2), (Some(100_000), Certainty::Forecast));
     assert_replayed(home.path(), &ended);
 }
 

@@ -1,5 +1,6 @@
 //! Recorded grids: a folder of `<zone>.csv` files, each an unbroken series of hours (or finer).
 
+mod measured;
 mod read;
 mod write;
 
