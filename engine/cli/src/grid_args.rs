@@ -200,15 +200,11 @@ pub(crate) fn transfer_milliwatt_hours(kwh: f64) -> anyhow::Result<u64> {
 /// # Errors
 /// When it is none.
 pub(crate) fn moment(text: &str) -> anyhow::Result<Timestamp> {
-    text.parse::<jiff::Timestamp>()
-        .ok()
-        .and_then(|at| u64::try_from(at.as_millisecond()).ok())
-        .map(Timestamp)
-        .ok_or_else(|| {
-            wrong_input(format!(
-                "'{text}' is no moment; expected one as 2023-03-01T08:00:00Z"
-            ))
-        })
+    sunward_grid::moment(text).ok_or_else(|| {
+        wrong_input(format!(
+            "'{text}' is no moment; expected one as 2023-03-01T08:00:00Z"
+        ))
+    })
 }
 
 fn thousandths(value: f64) -> u32 {

@@ -69,10 +69,7 @@ pub(crate) fn now() -> Timestamp {
 
 /// `2026-11-24T03:01:08Z`.
 pub(crate) fn shown(at: Timestamp) -> String {
-    i64::try_from(at.0)
-        .ok()
-        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
-        .map_or_else(|| format!("{} ms", at.0), |time| format!("{time:.0}"))
+    sunward_grid::moment_shown(at)
 }
 
 #[cfg(test)]

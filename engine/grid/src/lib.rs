@@ -17,6 +17,7 @@
 pub mod almanac;
 pub mod calendar;
 pub mod forecast;
+mod moment;
 pub mod provider;
 mod published;
 pub mod trace;
@@ -25,5 +26,6 @@ mod whole;
 pub use almanac::{Almanac, Foresight, Told};
 pub use calendar::{Calendar, Opened, knows_timezone, pool_of};
 pub use forecast::{Expected, Forecaster, How};
+pub use moment::{moment, moment_shown};
 pub use trace::{Grid, Step, Trace, TraceError, merge_trace, read_trace};
 pub use whole::whole;

@@ -9,7 +9,6 @@
 //!   - { at: "2023-03-04T00:00Z", for: 24h, forecast_error: 30%, zone: DE }
 //! ```
 
-use jiff::Timestamp as Instant;
 use serde::Deserialize;
 use sunward_core::{Fleet, PoolId, Timestamp};
 use sunward_workflows::units;
@@ -159,10 +158,7 @@ fn fault(raw: &RawFault, fleet: &Fleet) -> Result<Fault, String> {
 
 /// A moment as `2023-03-01T05:00Z`.
 pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
-    text.parse::<Instant>()
-        .ok()
-        .and_then(|instant| u64::try_from(instant.as_millisecond()).ok())
-        .map(Timestamp)
+    sunward_grid::moment(text)
         .ok_or_else(|| format!("'{text}' is no time; expected one as 2023-03-01T05:00Z"))
 }
 

@@ -1,7 +1,6 @@
 //! A placing as people and machines read it.
 
 use serde::Serialize;
-use sunward_core::Timestamp;
 use sunward_core::place::{Placement, Why};
 
 use super::{PlacedStage, Placing, energy};
@@ -213,13 +212,8 @@ impl StagePlacing {
     }
 
     fn row(&self, skyline: &Skyline) -> Vec<String> {
-        let ms = |text: &Option<String>| {
-            text.as_ref()
-                .and_then(|text| text.parse::<jiff::Timestamp>().ok())
-                .and_then(|at| u64::try_from(at.as_millisecond()).ok())
-                .map(Timestamp)
-        };
-        let (start, end) = (ms(&self.start), ms(&self.end));
+        let at = |text: &Option<String>| text.as_deref().and_then(sunward_grid::moment);
+        let (start, end) = (at(&self.start), at(&self.end));
         let takes = start.zip(end).map_or_else(String::new, |(start, end)| {
             seconds(float(end.since_ms(start)) / 1000.0)
         });

@@ -5,8 +5,7 @@ use sunward_core::Timestamp;
 use sunward_core::place::SignalKind;
 
 use super::client::{Ask, Pass, Site};
-use super::document::{Moment, json, nullable, spans, written};
-use super::electricity_maps::named;
+use super::document::{Moment, TO_SECONDS, json, nullable, spans, written};
 use super::series::{Draft, HOUR_MS};
 use super::{GridSignal, Provider, Series, SignalError};
 
@@ -17,8 +16,6 @@ const SPAN_MS: u64 = 10 * 24 * HOUR_MS;
 
 /// How long after a step's end its figure may still be missing.
 const LATE_MS: u64 = 6 * HOUR_MS;
-
-const SECONDS: &str = "%Y-%m-%dT%H:%M:%SZ";
 
 /// The provider. Whether its figures are averages depends on the source behind it; they are taken for
 /// averages.
@@ -108,12 +105,12 @@ impl GridSignal for CarbonAware {
         for (begin, end) in spans(from, until.min(now), SPAN_MS) {
             let query = vec![
                 ("location", zone.to_owned()),
-                ("time", written(begin, SECONDS)),
-                ("toTime", written(end, SECONDS)),
+                ("time", written(begin, TO_SECONDS)),
+                ("toTime", written(end, TO_SECONDS)),
             ];
             let bytes = self
                 .ask(path, query, now)
-                .map_err(|error| named(error, zone))?;
+                .map_err(|error| error.about(zone))?;
             // Nothing known is an answer without a body.
             if !bytes.is_empty() {
                 all.extend(json::<Vec<Emission>>(&self.site.host, path, &bytes)?);
@@ -143,7 +140,7 @@ impl GridSignal for CarbonAware {
             Ok(bytes) => bytes,
             // Not every source behind it makes forecasts.
             Err(SignalError::Refused { status: 501, .. }) => return Ok(None),
-            Err(error) => return Err(named(error, zone)),
+            Err(error) => return Err(error.about(zone)),
         };
         let all: Vec<Forecast> = json(&self.site.host, path, &bytes)?;
         let Some(told) = all.first() else {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer};
 use sunward_core::Timestamp;
 
 use super::error::SignalError;
+use crate::moment::moment;
 
 /// Letters of a strange answer that are shown.
 const SHOWN_LETTERS: usize = 40;
@@ -78,18 +79,15 @@ impl<'de> Deserialize<'de> for Moment {
     }
 }
 
-/// The moment that a text names.
-pub(crate) fn moment(text: &str) -> Option<Timestamp> {
-    let at: jiff::Timestamp = text.parse().ok()?;
-    u64::try_from(at.as_millisecond()).ok().map(Timestamp)
-}
-
 /// A moment in a provider's own pattern, in UTC.
 pub(crate) fn written(at: Timestamp, pattern: &str) -> String {
     let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
     jiff::Timestamp::from_millisecond(ms)
         .map_or_else(|_| String::new(), |at| at.strftime(pattern).to_string())
 }
+
+/// `2024-03-01T05:00:00Z`.
+pub(crate) const TO_SECONDS: &str = "%Y-%m-%dT%H:%M:%SZ";
 
 /// `2024-03-01T05:00Z`.
 pub(crate) const TO_MINUTES: &str = "%Y-%m-%dT%H:%MZ";

@@ -2,16 +2,15 @@
 
 use serde::{Deserialize, Deserializer};
 use sunward_core::Timestamp;
-use sunward_core::place::SignalKind;
 
 use super::client::{Ask, Pass, Site};
-use super::document::{json, moment, spans, written};
-use super::electricity_maps::named;
+use super::document::{json, spans, written};
 use super::factors::Fuel;
 use super::mix::Mix;
-use super::series::{Draft, HOUR_MS};
+use super::series::HOUR_MS;
 use super::zones::eia_respondent;
 use super::{GridSignal, Provider, Secret, Series, SignalError};
+use crate::moment::moment;
 
 const NAME: &str = Provider::Eia.word();
 
@@ -197,7 +196,7 @@ impl GridSignal for Eia {
             for _ in 0..PAGES {
                 let rows = self
                     .rows(respondent, span, read, now)
-                    .map_err(|error| named(error, zone))?;
+                    .map_err(|error| error.about(zone))?;
                 for row in &rows.data {
                     self.put(&mut mix, row, respondent)?;
                 }
@@ -208,9 +207,8 @@ impl GridSignal for Eia {
                 }
             }
         }
-        let mut draft = Draft::new(NAME, zone, SignalKind::Average, HOUR_MS);
-        mix.intensities(&mut draft, &self.site.host)?;
-        draft.history(from, until, now, LATE_MS)
+        mix.intensities(NAME, zone, &self.site.host)?
+            .history(from, until, now, LATE_MS)
     }
 
     /// It makes none.

@@ -5,7 +5,7 @@ use sunward_core::Timestamp;
 use sunward_core::place::SignalKind;
 
 use super::client::{Ask, Pass, Site};
-use super::document::{Moment, json, nullable, spans, written};
+use super::document::{Moment, TO_SECONDS, json, nullable, spans, written};
 use super::series::{Draft, HOUR_MS};
 use super::{GridSignal, Provider, Secret, Series, SignalError};
 
@@ -19,8 +19,6 @@ const LATE_MS: u64 = 6 * HOUR_MS;
 
 /// Hours of a forecast that are asked for.
 const HORIZON_HOURS: &str = "72";
-
-const SECONDS: &str = "%Y-%m-%dT%H:%M:%SZ";
 
 /// The provider.
 #[derive(Debug)]
@@ -156,8 +154,8 @@ impl GridSignal for ElectricityMaps {
         let mut draft = Draft::new(NAME, zone, SignalKind::Average, HOUR_MS);
         for (begin, end) in spans(from, until, SPAN_MS) {
             let more = vec![
-                ("start", written(begin, SECONDS)),
-                ("end", written(end, SECONDS)),
+                ("start", written(begin, TO_SECONDS)),
+                ("end", written(end, TO_SECONDS)),
                 ("emissionFactorType", "lifecycle".to_owned()),
                 ("temporalGranularity", "hourly".to_owned()),
             ];
@@ -170,7 +168,7 @@ impl GridSignal for ElectricityMaps {
                     self.past(&mut draft, "history", zone, Vec::new(), now)?;
                     break;
                 }
-                Err(error) => return Err(named(error, zone)),
+                Err(error) => return Err(error.about(zone)),
             }
         }
         draft.history(from, until, now, LATE_MS)
@@ -186,7 +184,7 @@ impl GridSignal for ElectricityMaps {
             Ok(bytes) => bytes,
             // Not every key's plan has forecasts; ours serve then.
             Err(SignalError::Refused { status: 403, .. }) => return Ok(None),
-            Err(error) => return Err(named(error, zone)),
+            Err(error) => return Err(error.about(zone)),
         };
         let ahead: Ahead = json(&self.site.host, &path(what), &bytes)?;
         self.check(what, zone, &ahead.zone)?;
@@ -196,16 +194,5 @@ impl GridSignal for ElectricityMaps {
             self.put(&mut draft, what, hour)?;
         }
         draft.forecast(now).map(Some)
-    }
-}
-
-/// The error with the zone in it, where it is about the zone.
-pub(crate) fn named(error: SignalError, zone: &str) -> SignalError {
-    match error {
-        SignalError::NoZone { what, .. } => SignalError::NoZone {
-            zone: zone.to_owned(),
-            what,
-        },
-        other => other,
     }
 }

@@ -4,16 +4,15 @@ use quick_xml::DeError;
 use quick_xml::de::from_str;
 use serde::Deserialize;
 use sunward_core::Timestamp;
-use sunward_core::place::SignalKind;
 
 use super::client::{Ask, Pass, Site};
-use super::document::{foreign, moment, spans, written};
-use super::electricity_maps::named;
+use super::document::{foreign, spans, written};
 use super::factors::Fuel;
 use super::mix::Mix;
-use super::series::{Draft, HOUR_MS};
+use super::series::HOUR_MS;
 use super::zones::entsoe_domain;
 use super::{GridSignal, Provider, Secret, Series, SignalError};
+use crate::moment::moment;
 
 const NAME: &str = Provider::EntsoE.word();
 
@@ -270,14 +269,13 @@ impl GridSignal for EntsoE {
         for span in spans(from, until.min(now), SPAN_MS) {
             let all = self
                 .ask(domain, span, now)
-                .map_err(|error| named(error, zone))?;
+                .map_err(|error| error.about(zone))?;
             for series in &all {
                 self.put(&mut mix, series)?;
             }
         }
-        let mut draft = Draft::new(NAME, zone, SignalKind::Average, HOUR_MS);
-        mix.intensities(&mut draft, &self.site.host)?;
-        draft.history(from, until, now, LATE_MS)
+        mix.intensities(NAME, zone, &self.site.host)?
+            .history(from, until, now, LATE_MS)
     }
 
     /// Its forecasts are of wind, sun and load alone, which do not make an intensity.

@@ -2,7 +2,7 @@
 
 use sunward_core::Timestamp;
 
-use crate::trace::moment_shown;
+use crate::moment::moment_shown;
 
 /// Why there is no answer that can be used.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -132,6 +132,18 @@ pub enum SignalError {
 }
 
 impl SignalError {
+    /// The same with the zone's own name in it, where it is about the zone.
+    #[must_use]
+    pub(crate) fn about(self, zone: &str) -> Self {
+        match self {
+            Self::NoZone { what, .. } => Self::NoZone {
+                zone: zone.to_owned(),
+                what,
+            },
+            other => other,
+        }
+    }
+
     /// Whether it may pass by itself, so that what was kept from earlier serves meanwhile.
     #[must_use]
     pub const fn is_passing(&self) -> bool {

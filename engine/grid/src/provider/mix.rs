@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sunward_core::Timestamp;
+use sunward_core::place::SignalKind;
 
 use super::SignalError;
 use super::factors::Fuel;
@@ -66,9 +67,16 @@ impl Mix {
         Ok(())
     }
 
-    /// The intensities. An hour that lacks a code which most others have is not known: without its
-    /// coal, a grid looks clean. An hour with power of unnamed kinds is flagged as estimated.
-    pub(crate) fn intensities(&self, draft: &mut Draft, place: &str) -> Result<(), SignalError> {
+    /// The intensities of a zone, as a provider's. An hour that lacks a code which most others have is
+    /// not known: without its coal, a grid looks clean. An hour with power of unnamed kinds is flagged
+    /// as estimated.
+    pub(crate) fn intensities(
+        &self,
+        provider: &'static str,
+        zone: &str,
+        place: &str,
+    ) -> Result<Draft, SignalError> {
+        let mut draft = Draft::new(provider, zone, SignalKind::Average, HOUR_MS);
         let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
         for hour in self.hours.values() {
             for code in hour.keys() {
@@ -87,7 +95,7 @@ impl Mix {
                 draft.put(begin, grams, estimated)?;
             }
         }
-        Ok(())
+        Ok(draft)
     }
 
     fn intensity(
@@ -130,9 +138,8 @@ fn hours(length_ms: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use sunward_core::Timestamp;
-    use sunward_core::place::SignalKind;
 
-    use super::super::series::{Draft, HOUR_MS};
+    use super::super::series::HOUR_MS;
     use super::{Fuel, Mix};
 
     fn put(mix: &mut Mix, hour: u64, code: &str, fuel: Option<Fuel>, megawatts: f64) {
@@ -157,9 +164,9 @@ mod tests {
             }
         }
         put(&mut mix, 3, "XYZ", None, 10.0);
-        let mut draft = Draft::new("eia", "X", SignalKind::Average, HOUR_MS);
-        mix.intensities(&mut draft, "x").unwrap();
-        let series = draft
+        let series = mix
+            .intensities("eia", "X", "x")
+            .unwrap()
             .history(
                 Timestamp(0),
                 Timestamp(4 * HOUR_MS),
@@ -178,8 +185,7 @@ mod tests {
             let mut mix = Mix::default();
             put(&mut mix, 0, "SUN", Some(Fuel::Solar), sun);
             put(&mut mix, 0, "NUC", Some(Fuel::Nuclear), 100.0);
-            let mut draft = Draft::new("eia", "X", SignalKind::Average, HOUR_MS);
-            mix.intensities(&mut draft, "x")
+            mix.intensities("eia", "X", "x")
         };
         assert!(told(-2.0).is_ok());
         assert!(told(-20.0).unwrap_err().to_string().contains("-20 MW"));

@@ -7,6 +7,7 @@ use sunward_core::Timestamp;
 use sunward_core::place::SignalKind;
 
 use super::error::SignalError;
+use crate::moment::moment_shown;
 use crate::trace::{Step, Trace};
 use crate::whole::whole;
 
@@ -83,7 +84,7 @@ impl Series {
         Self {
             first: Timestamp(first),
             step_ms: HOUR_MS,
-            steps: steps.chunks_exact(in_hour.max(1)).map(mean).collect(),
+            steps: steps.chunks_exact(in_hour.max(1)).map(Step::mean).collect(),
             ..self.clone()
         }
     }
@@ -98,31 +99,6 @@ impl Series {
             step_ms: hourly.step_ms,
             steps: hourly.steps,
         }
-    }
-}
-
-/// The mean of some steps; what not all of them know is not known.
-fn mean(steps: &[Step]) -> Step {
-    fn of(values: impl Iterator<Item = Option<i64>>) -> Option<i64> {
-        let values: Option<Vec<i64>> = values.collect();
-        let values = values?;
-        let count = i64::try_from(values.len()).ok()?;
-        values.iter().sum::<i64>().checked_div(count)
-    }
-    let small = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
-    let average = of(steps
-        .iter()
-        .map(|step| Some(i64::from(step.average_mg_per_kwh))));
-    Step {
-        average_mg_per_kwh: small(average).unwrap_or(0),
-        marginal_mg_per_kwh: small(of(steps
-            .iter()
-            .map(|step| step.marginal_mg_per_kwh.map(i64::from)))),
-        renewable_permille: small(of(steps
-            .iter()
-            .map(|step| step.renewable_permille.map(i64::from)))),
-        price_milli_eur_per_mwh: of(steps.iter().map(|step| step.price_milli_eur_per_mwh)),
-        estimated: steps.iter().any(|step| step.estimated),
     }
 }
 
@@ -179,7 +155,7 @@ impl Draft {
                 "{}, zone {} at {}",
                 self.provider,
                 self.zone,
-                crate::trace::moment_shown(begin)
+                moment_shown(begin)
             ),
         })?;
         let step = Step {
@@ -270,7 +246,7 @@ impl Draft {
             if !begin.is_multiple_of(step_ms) {
                 return Err(self.wrong(format!(
                     "a figure for {}, which is no whole multiple of {} min",
-                    crate::trace::moment_shown(Timestamp(*begin)),
+                    moment_shown(Timestamp(*begin)),
                     step_ms / 60_000
                 )));
             }

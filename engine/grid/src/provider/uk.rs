@@ -60,7 +60,7 @@ impl Uk {
             pass: Pass::Open,
             now,
         });
-        let bytes = bytes.map_err(|error| super::electricity_maps::named(error, ZONE))?;
+        let bytes = bytes.map_err(|error| error.about(ZONE))?;
         let answer: Answer = json(&self.site.host, &path, &bytes)?;
         if let Some(other) = answer
             .data

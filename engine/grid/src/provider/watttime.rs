@@ -7,8 +7,7 @@ use sunward_core::Timestamp;
 use sunward_core::place::SignalKind;
 
 use super::client::{Ask, Pass, Site};
-use super::document::{Moment, json, nullable, spans, written};
-use super::electricity_maps::named;
+use super::document::{Moment, TO_SECONDS, json, nullable, spans, written};
 use super::series::{Draft, HOUR_MS};
 use super::zones::watttime_region;
 use super::{GridSignal, Provider, Secret, Series, SignalError};
@@ -35,8 +34,6 @@ const TOKEN_MS: u64 = 25 * 60_000;
 
 /// Hours of a forecast that are asked for; 72 is the most.
 const HORIZON_HOURS: &str = "72";
-
-const SECONDS: &str = "%Y-%m-%dT%H:%M:%SZ";
 
 /// The provider.
 #[derive(Debug)]
@@ -136,7 +133,7 @@ impl WattTime {
         let answer: Answer = json(
             &self.site.host,
             path,
-            &bytes.map_err(|error| named(error, zone))?,
+            &bytes.map_err(|error| error.about(zone))?,
         )?;
         let meta = &answer.meta;
         for (what, told, asked) in [
@@ -182,8 +179,8 @@ impl GridSignal for WattTime {
         let mut draft = Draft::new(NAME, zone, SignalKind::Marginal, HOUR_MS / 12);
         for (begin, end) in spans(from, until.min(now), SPAN_MS) {
             let span = [
-                ("start", written(begin, SECONDS)),
-                ("end", written(end, SECONDS)),
+                ("start", written(begin, TO_SECONDS)),
+                ("end", written(end, TO_SECONDS)),
             ];
             Self::put(&mut draft, &self.ask("/v3/historical", zone, &span, now)?)?;
         }

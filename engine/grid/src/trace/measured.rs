@@ -20,7 +20,12 @@ impl Trace {
                 let from = into_ms / self.step_ms;
                 let until = (into_ms + QUARTER_MS).div_ceil(self.step_ms);
                 let steps = usize::try_from(from).ok()?..usize::try_from(until).ok()?;
-                mean(known.get(steps)?)
+                let mean = Step::mean(known.get(steps)?);
+                Some((
+                    mean.average_mg_per_kwh,
+                    mean.marginal_mg_per_kwh,
+                    mean.estimated,
+                ))
             })
             .collect();
         (!values.is_empty()).then(|| Actuals {
@@ -30,18 +35,6 @@ impl Trace {
             values,
         })
     }
-}
-
-/// Of some steps, average and marginal intensity, and whether any is estimated.
-fn mean(steps: &[Step]) -> Option<(u32, Option<u32>, bool)> {
-    let count = u64::try_from(steps.len()).ok().filter(|count| *count > 0)?;
-    let of = |value: fn(&Step) -> Option<u32>| {
-        let sum: Option<u64> = steps.iter().map(|step| value(step).map(u64::from)).sum();
-        sum.and_then(|sum| u32::try_from(sum / count).ok())
-    };
-    let average = of(|step| Some(step.average_mg_per_kwh))?;
-    let is_estimated = steps.iter().any(|step| step.estimated);
-    Some((average, of(|step| step.marginal_mg_per_kwh), is_estimated))
 }
 
 #[cfg(test)]

@@ -28,6 +28,33 @@ pub struct Step {
     pub estimated: bool,
 }
 
+impl Step {
+    /// The mean of some steps; what not all of them know is not known.
+    pub(crate) fn mean(steps: &[Self]) -> Self {
+        fn of(values: impl Iterator<Item = Option<i64>>) -> Option<i64> {
+            let values: Option<Vec<i64>> = values.collect();
+            let values = values?;
+            let count = i64::try_from(values.len()).ok()?;
+            values.iter().sum::<i64>().checked_div(count)
+        }
+        let small = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
+        let average = of(steps
+            .iter()
+            .map(|step| Some(i64::from(step.average_mg_per_kwh))));
+        Self {
+            average_mg_per_kwh: small(average).unwrap_or(0),
+            marginal_mg_per_kwh: small(of(steps
+                .iter()
+                .map(|step| step.marginal_mg_per_kwh.map(i64::from)))),
+            renewable_permille: small(of(steps
+                .iter()
+                .map(|step| step.renewable_permille.map(i64::from)))),
+            price_milli_eur_per_mwh: of(steps.iter().map(|step| step.price_milli_eur_per_mwh)),
+            estimated: steps.iter().any(|step| step.estimated),
+        }
+    }
+}
+
 /// A zone's record: steps of equal length without a gap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
@@ -108,14 +135,6 @@ fn nearest(wanted: &str, known: &[String]) -> String {
         .filter(|(likeness, _)| *likeness >= LIKE)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map_or_else(String::new, |(_, zone)| format!("; did you mean {zone}?"))
-}
-
-/// A moment as traces write it: `2023-03-01T05:00:00Z`.
-pub(crate) fn moment_shown(at: Timestamp) -> String {
-    i64::try_from(at.0)
-        .ok()
-        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
-        .map_or_else(|| format!("{} ms", at.0), |at| format!("{at:.0}"))
 }
 
 /// The traces of a folder.

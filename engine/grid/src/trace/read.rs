@@ -1,10 +1,10 @@
 //! One trace file: CSV with a header, of which only the time and the average intensity are needed.
 
 use csv::StringRecord;
-use jiff::Timestamp as Instant;
 use sunward_core::Timestamp;
 
 use super::{Step, Trace, TraceError};
+use crate::moment::moment;
 use crate::whole::whole;
 
 /// Steps that are filled in between their neighbours, flagged as estimated; a longer gap is a mistake.
@@ -278,11 +278,6 @@ impl Fields<'_> {
         }
         value
     }
-}
-
-pub(super) fn moment(text: &str) -> Option<Timestamp> {
-    let instant: Instant = text.parse().ok()?;
-    u64::try_from(instant.as_millisecond()).ok().map(Timestamp)
 }
 
 /// Grams as milligrams.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use sunward_core::Timestamp;
 
 use super::read::{AVERAGE, ESTIMATED, MARGINAL, PRICE, RENEWABLE, TIME, read_trace};
-use super::{Step, Trace, TraceError, moment_shown};
+use super::{Step, Trace, TraceError};
+use crate::moment::{moment, moment_shown};
 
 /// Columns of a new file: those of recorded traces that are read.
 const COLUMNS: [&str; 6] = [TIME, AVERAGE, RENEWABLE, PRICE, MARGINAL, ESTIMATED];
@@ -78,7 +79,7 @@ impl Sheet {
             let row: Vec<String> = fields(&record?);
             let at = time
                 .and_then(|time| row.get(time))
-                .and_then(|text| super::read::moment(text.trim()));
+                .and_then(|text| moment(text.trim()));
             if let Some(at) = at {
                 rows.insert(at, row);
             }
