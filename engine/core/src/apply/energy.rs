@@ -7,6 +7,7 @@ use crate::order::Lease;
 use crate::place::Outlook;
 use crate::pool::Fleet;
 use crate::state::State;
+use crate::state::placed::Placed;
 
 /// How long what an outlook says may have to do for the ledger, in milliseconds: outlooks come each
 /// hour, and one that a provider fails to give is made up for within a working day.
@@ -65,7 +66,9 @@ pub(super) fn moved(state: &mut State, lease: &Lease, worker: WorkerId, at: Time
         return;
     };
     let known = || stage.ledger.transfers.iter().any(|one| one.to == to);
-    if stage.placed.is_none() || known() {
+    // Leases are many and inputs may have many parts: looked at with the first lease in a pool alone.
+    let is_first = |placed: &Placed| placed.used_in(to) <= lease.count;
+    if !stage.placed.as_deref().is_some_and(is_first) || known() {
         return;
     }
     let home = estimate::home(fleet, &run.spec, planned);

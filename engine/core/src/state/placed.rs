@@ -105,6 +105,14 @@ impl Placed {
         }
     }
 
+    /// How many of its tasks were leased in a pool.
+    pub(crate) fn used_in(&self, pool: PoolId) -> u32 {
+        let segments = self.placement.segments.iter().zip(&self.used);
+        segments
+            .filter(|(segment, _)| segment.pool == pool)
+            .fold(0, |sum, (_, used)| sum.saturating_add(*used))
+    }
+
     /// Leases in a pool came to nothing: their tasks may be leased there again.
     pub(crate) fn give_back(&mut self, pool: PoolId, mut count: u32) {
         let segments = self.placement.segments.iter().zip(&mut self.used);
