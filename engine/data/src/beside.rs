@@ -7,16 +7,17 @@ use crate::error::DataError;
 /// Work under way. Dropped, it is waited for: nothing goes on behind its owner's back.
 #[derive(Debug)]
 pub(crate) struct Beside<T> {
+    what: &'static str,
     thread: Option<JoinHandle<Result<T, DataError>>>,
 }
 
 impl<T: Send + 'static> Beside<T> {
-    /// Starts it; `what` it is ends the sentence "cannot start a thread for …".
+    /// Starts it; `what` it is begins or ends the sentence that tells of an error.
     ///
     /// # Errors
     /// When the system has no more threads.
     pub(crate) fn start(
-        what: &str,
+        what: &'static str,
         work: impl FnOnce() -> Result<T, DataError> + Send + 'static,
     ) -> Result<Self, DataError> {
         let thread = std::thread::Builder::new()
@@ -24,6 +25,7 @@ impl<T: Send + 'static> Beside<T> {
             .spawn(work)
             .map_err(DataError::io("start a thread for", what.as_ref()))?;
         Ok(Self {
+            what,
             thread: Some(thread),
         })
     }
@@ -33,12 +35,17 @@ impl<T: Send + 'static> Beside<T> {
     /// # Errors
     /// Those of the work.
     pub(crate) fn finish(mut self) -> Result<T, DataError> {
-        let lost = || DataError::Unsupported("a thread ended early; see the error above".into());
+        let lost = || ended_early(self.what);
         match self.thread.take() {
             Some(thread) => thread.join().unwrap_or_else(|_| Err(lost())),
             None => Err(lost()),
         }
     }
+}
+
+/// Work whose thread is gone.
+pub(crate) fn ended_early(what: &str) -> DataError {
+    DataError::Unsupported(format!("{what} ended early; see the error above"))
 }
 
 impl<T> Drop for Beside<T> {

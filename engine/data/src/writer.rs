@@ -4,7 +4,6 @@
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread::JoinHandle;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -14,7 +13,7 @@ use arrow_schema::SchemaRef;
 use sunward_core::{Dataset, DatasetKind, Digest, PartRef};
 
 use crate::behind::WriteBehind;
-use crate::beside::Beside;
+use crate::beside::{Beside, ended_early};
 use crate::content::ContentHasher;
 use crate::content::schema::conform;
 use crate::error::DataError;
@@ -332,6 +331,9 @@ impl Takes for FileWriter<HashSink> {
     }
 }
 
+/// What lanes do, in errors.
+const HASHING: &str = "hashing a table";
+
 /// Work on batches that is done in place while there is little of it, and beside the writing on a
 /// thread of its own once there is more.
 struct Lane<T> {
@@ -343,7 +345,7 @@ enum LaneState<T> {
     Here(Box<T>),
     Beside {
         send: SyncSender<RecordBatch>,
-        thread: JoinHandle<Result<Box<T>, DataError>>,
+        thread: Beside<Box<T>>,
     },
     /// Its thread has ended with an error that was reported.
     Ended,
@@ -373,15 +375,12 @@ impl<T: Takes> Lane<T> {
         match std::mem::replace(&mut self.state, LaneState::Ended) {
             LaneState::Here(mut worker) => {
                 let (send, receive) = sync_channel::<RecordBatch>(WAITING);
-                let thread = std::thread::Builder::new()
-                    .name("sunward-hash".into())
-                    .spawn(move || {
-                        while let Ok(batch) = receive.recv() {
-                            worker.take(&batch)?;
-                        }
-                        Ok(worker)
-                    })
-                    .map_err(DataError::io("start a thread for", "hashing".as_ref()))?;
+                let thread = Beside::start(HASHING, move || {
+                    while let Ok(batch) = receive.recv() {
+                        worker.take(&batch)?;
+                    }
+                    Ok(worker)
+                })?;
                 self.state = LaneState::Beside { send, thread };
             }
             other => self.state = other,
@@ -394,15 +393,13 @@ impl<T: Takes> Lane<T> {
     }
 
     fn end(&mut self) -> Result<Box<T>, DataError> {
-        let lost =
-            || DataError::Unsupported("hashing a table ended early; see the error above".into());
         match std::mem::replace(&mut self.state, LaneState::Ended) {
             LaneState::Here(worker) => Ok(worker),
             LaneState::Beside { send, thread } => {
                 drop(send);
-                thread.join().unwrap_or_else(|_| Err(lost()))
+                thread.finish()
             }
-            LaneState::Ended => Err(lost()),
+            LaneState::Ended => Err(ended_early(HASHING)),
         }
     }
 }
