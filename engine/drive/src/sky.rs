@@ -158,23 +158,19 @@ fn flagged(known: &Outlook) -> Outlook {
 }
 
 fn serve(mut sky: Box<dyn Sky>, looks: &Receiver<Timestamp>, line: &Line) {
-    let mut last: Option<Timestamp> = None;
+    let mut last = Timestamp::default();
     while let Ok(now) = looks.recv() {
         let outlook = catch_unwind(AssertUnwindSafe(|| sky.look(now))).unwrap_or_else(|_| {
             Err("asking for them failed unexpectedly; this is a mistake in sunward, please report it"
                 .to_owned())
         });
-        let before_ms = last.map_or(0, |last| last.0);
-        let since = Timestamp(before_ms.max(now.0.saturating_sub(FIRST_MS)));
-        let since = Timestamp(since.0.saturating_sub(LATE_MS));
-        let measured = match &outlook {
-            Ok(_) => {
-                catch_unwind(AssertUnwindSafe(|| sky.measured(since, now))).unwrap_or_default()
-            }
-            Err(_) => Vec::new(),
-        };
+        let mut measured = Vec::new();
         if outlook.is_ok() {
-            last = Some(now);
+            let since = last.max(Timestamp(now.0.saturating_sub(FIRST_MS)));
+            let since = Timestamp(since.0.saturating_sub(LATE_MS));
+            measured =
+                catch_unwind(AssertUnwindSafe(|| sky.measured(since, now))).unwrap_or_default();
+            last = now;
         }
         let seen = Seen {
             outlook,

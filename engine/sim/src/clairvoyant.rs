@@ -323,17 +323,18 @@ mod tests {
         best
     }
 
+    /// A zone's intensities, in g, for so many hours.
+    fn hourly(random: &mut Random, hours: usize) -> Vec<u32> {
+        let grams = |_| u32::try_from(random.between(50, 600)).unwrap();
+        (0..hours).map(grams).collect()
+    }
+
     #[test]
     fn where_lengths_differ_and_all_is_taken_it_comes_within_a_twentieth_of_the_best() {
         let (mut ours, mut theirs) = (0.0, 0.0);
         for seed in 0..40 {
             let mut random = Random::of(seed, &[]);
-            let mut grams = || {
-                (0..10)
-                    .map(|_| u32::try_from(random.between(50, 600)).unwrap())
-                    .collect()
-            };
-            let zones: Vec<Vec<u32>> = vec![grams(), grams()];
+            let zones = [(); 2].map(|()| hourly(&mut random, 10));
             let jobs: Vec<Job> = (0..4).map(|at| job(at, 1 + at % 3, 3)).collect();
             let mut taken = vec![vec![false; 10]; 2];
             let Some(best) = least(&zones, &jobs, &mut taken) else {
@@ -358,12 +359,7 @@ mod tests {
     fn hours_that_cannot_be_divided_reach_their_bound() {
         for seed in 0..40 {
             let mut random = Random::of(seed, &[]);
-            let mut grams = || {
-                (0..8)
-                    .map(|_| u32::try_from(random.between(50, 600)).unwrap())
-                    .collect()
-            };
-            let zones: Vec<Vec<u32>> = vec![grams(), grams()];
+            let zones = [(); 2].map(|()| hourly(&mut random, 8));
             let jobs: Vec<Job> = (0..5).map(|at| job(at / 2, 1, 3)).collect();
             let best = least(&zones, &jobs, &mut vec![vec![false; 8]; 2]).unwrap();
             let slices: Vec<&[u32]> = zones.iter().map(Vec::as_slice).collect();
@@ -395,6 +391,6 @@ mod tests {
     }
 
     fn grams_of(crowd: Crowd, jobs: Vec<Job>) -> f64 {
-        grams(crowd.bound(jobs).emissions)
+        grams_told(&crowd.bound(jobs))
     }
 }

@@ -45,14 +45,10 @@ impl Network {
         let (mut left, mut sum) = (units, 0_u128);
         while left > 0 {
             let paths = self.shortest(from, &potentials);
-            paths[to]?;
+            let (farthest, _) = paths[to]?;
             for (potential, path) in potentials.iter_mut().zip(&paths) {
                 // What is not reached now is not nearer than what was reached last.
-                let reached = path.map_or_else(
-                    || paths[to].map_or(0, |(length, _)| length),
-                    |(length, _)| length,
-                );
-                *potential += reached;
+                *potential += path.map_or(farthest, |(length, _)| length);
             }
             let mut way = Vec::new();
             let mut node = to;
