@@ -8,18 +8,22 @@
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::cast_possible_truncation,
+    dead_code,
     reason = "a measurement prints, and reads the clock"
 )]
+
+#[path = "../tests/place/world.rs"]
+mod world;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use sunward_core::place::{
-    Ask, AskId, Demand, Outlook, Placer, PoolOutlook, Prefer, Problem, Reserved, Sunward,
-    ZoneOutlook,
+    Ask, Demand, Outlook, Placer, PoolOutlook, Problem, Reserved, Sunward, ZoneOutlook,
 };
-use sunward_core::{Fleet, Pool, PoolId, RunId, StageId, Timestamp};
+use sunward_core::{Fleet, Pool, PoolId, RunId, Timestamp};
+use world::ask;
 
 const POOLS: u32 = 20;
 const SLOTS: u64 = 192;
@@ -70,31 +74,13 @@ fn outlook(gpus: u32, random: &mut Random) -> Outlook {
 }
 
 /// A stage of 1 to 6 hours that may wait for a day.
-fn ask(run: u64, random: &mut Random) -> Ask {
-    let task_ms = (1 + random.below(6)) * 4 * SLOT_MS;
-    Ask {
-        id: AskId {
-            run: RunId(run),
-            stage: StageId(0),
-        },
-        after: Vec::new(),
-        project: "default".to_owned(),
-        priority: 0,
-        tasks: 1,
-        width: 1,
-        gpus: 1,
-        cpus: 1,
-        task_ms,
-        task_milliwatts: 500_000,
-        ready_at: Timestamp(random.below(SLOT_MS)),
-        finish_by: Some(Timestamp(task_ms + 24 * 4 * SLOT_MS)),
-        start_by: None,
-        allowed: (0..POOLS).map(PoolId).collect(),
-        home: PoolId(random.below(u64::from(POOLS)) as u32),
-        data: Vec::new(),
-        prefer: vec![Prefer::Carbon],
-        previous: None,
-    }
+fn stage(run: u64, random: &mut Random) -> Ask {
+    let hours = 1 + random.below(6);
+    let mut stage = ask(run, hours, Some(hours + 24), POOLS);
+    stage.task_milliwatts = 500_000;
+    stage.ready_at = Timestamp(random.below(SLOT_MS));
+    stage.home = PoolId(random.below(u64::from(POOLS)) as u32);
+    stage
 }
 
 fn problem(gpus: u32, stages: u64) -> Problem {
@@ -112,7 +98,7 @@ fn problem(gpus: u32, stages: u64) -> Problem {
         }),
         outlook: Arc::new(outlook(gpus, &mut random)),
         reserved: Arc::new(Reserved::default()),
-        asks: (1..=stages).map(|run| ask(run, &mut random)).collect(),
+        asks: (1..=stages).map(|run| stage(run, &mut random)).collect(),
         transfer_milliwatt_hours_per_gb: 2000,
         shares: BTreeMap::new(),
         demand: Demand::default(),

@@ -1,8 +1,6 @@
 //! What placement saves on recorded grids, policy by policy, beside a clairvoyant.
 
-use std::process::Command;
-
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use serde::Deserialize;
 
 use super::figure::Figure;
@@ -36,21 +34,7 @@ const GOALS: [(&str, &str); 5] = [
 
 /// Prints the tables; the figures are ours beside the best of the others.
 pub(crate) fn tables() -> Result<Vec<Figure>> {
-    let args = ["run", "--release", "--quiet", "--package", "sunward-sim"];
-    let output = Command::new("cargo")
-        .args(args)
-        .args(["--example", "carbon"])
-        .current_dir(shell::root())
-        .output()
-        .context("cannot start cargo")?;
-    let told = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() {
-        bail!("the tables ended with {}: {told}", output.status);
-    }
-    let rows: Vec<Row> = serde_json::from_slice(&output.stdout).context("what the tables tell")?;
-    if rows.is_empty() {
-        shell::say(told.trim());
-    }
+    let rows: Vec<Row> = super::example::run("sunward-sim", "carbon")?;
     let mut figures = Vec::new();
     for table in rows.chunk_by(|one, next| one.table == next.table) {
         print(table);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Deserialize;
 
 use super::figure::Figure;
@@ -20,8 +20,7 @@ struct Row {
 
 /// Prints the table; the figures are zones on which ours is better, and the mean over zones.
 pub(crate) fn table() -> Result<Vec<Figure>> {
-    let told = super::handoff::example("sunward-grid", "forecast")?;
-    let rows: Vec<Row> = serde_json::from_value(told).context("what the example tells")?;
+    let rows: Vec<Row> = super::example::run("sunward-grid", "forecast")?;
     let mut horizons: BTreeMap<u32, Vec<&Row>> = BTreeMap::new();
     for row in &rows {
         horizons.entry(row.horizon_h).or_default().push(row);

@@ -6,7 +6,7 @@ use super::figure::Figure;
 
 /// Every kernel's own benchmark.
 pub(crate) fn all() -> Result<Vec<Figure>> {
-    let measured = super::handoff::example("sunward-kernels", "bench")?;
+    let measured: serde_json::Value = super::example::run("sunward-kernels", "bench")?;
     let rows = measured["figures"].as_array().cloned().unwrap_or_default();
     Ok(rows
         .iter()

@@ -6,6 +6,7 @@
 mod carbon;
 mod dispatch;
 mod engine;
+mod example;
 mod figure;
 mod forecast;
 mod handoff;

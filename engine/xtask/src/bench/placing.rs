@@ -6,7 +6,7 @@ use super::figure::Figure;
 
 /// Deciding anew, again after one forecast changed, and for one array.
 pub(crate) fn times() -> Result<Vec<Figure>> {
-    let told = super::handoff::example("sunward-core", "placing")?;
+    let told: serde_json::Value = super::example::run("sunward-core", "placing")?;
     let lines = [
         (
             "1 000 stages x 20 pools x 192 slots anew",

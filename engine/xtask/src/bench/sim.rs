@@ -1,12 +1,9 @@
 //! A year in the simulator: how long it takes and how much memory.
 
-use std::process::Command;
-
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use serde::Deserialize;
 
 use super::figure::Figure;
-use crate::shell;
 
 /// What the example tells of a year.
 #[derive(Deserialize)]
@@ -25,28 +22,7 @@ struct Policy {
 
 /// A year of 20 pools with 10 000 devices and 100 000 runs, each a scatter of 100.
 pub(crate) fn year() -> Result<Vec<Figure>> {
-    let args = [
-        "run",
-        "--release",
-        "--quiet",
-        "--package",
-        "sunward-sim",
-        "--example",
-        "year",
-    ];
-    let output = Command::new("cargo")
-        .args(args)
-        .current_dir(shell::root())
-        .output()
-        .context("cannot start cargo")?;
-    if !output.status.success() {
-        bail!(
-            "the simulated year ended with {}: {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-    let year: Year = serde_json::from_slice(&output.stdout).context("what the year tells")?;
+    let year: Year = super::example::run("sunward-sim", "year")?;
     Ok(vec![
         Figure::cost(
             "a year, 20 pools, 100 000 runs of 100 tasks",
