@@ -21,6 +21,7 @@ mod anomaly;
 mod entry;
 mod eof;
 mod error;
+mod gaussian_shape;
 mod grid;
 mod kernel;
 mod library;
@@ -30,6 +31,7 @@ mod regrid;
 mod table;
 mod tanimoto_topk;
 mod topk_merge;
+mod vectors;
 
 pub use error::KernelError;
 pub use kernel::{Context, Kernel};

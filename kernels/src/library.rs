@@ -8,6 +8,7 @@ use sunward_workflows::catalog::Catalog;
 use crate::Kernel;
 use crate::anomaly::Anomaly;
 use crate::eof::Eof;
+use crate::gaussian_shape::GaussianShape;
 use crate::noop::Noop;
 use crate::regrid::{RegridApply, RegridWeights};
 use crate::tanimoto_topk::TanimotoTopk;
@@ -22,6 +23,7 @@ static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
     let all: Vec<Box<dyn Kernel>> = vec![
         Box::new(Anomaly::new()),
         Box::new(Eof::new()),
+        Box::new(GaussianShape::new()),
         Box::new(Noop::new()),
         Box::new(RegridApply::new()),
         Box::new(RegridWeights::new()),

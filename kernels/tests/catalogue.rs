@@ -22,6 +22,7 @@ fn every_kernel_is_there_under_its_own_name() {
     let expected = [
         "anomaly",
         "eof",
+        "gaussian_shape",
         "noop",
         "regrid_apply",
         "regrid_weights",

@@ -1,10 +1,11 @@
 //! Measures the kernels beside the tools used today; prints one JSON object. See `bench/README.md`.
-//! With an argument, `similarity` or `regrid`, only those.
+//! With an argument, `similarity`, `shape` or `regrid`, only those.
 #![expect(clippy::print_stdout, reason = "its only output is the answer")]
 
 mod classic;
 mod regrid;
 mod rival;
+mod shape;
 mod similarity;
 
 use std::error::Error;
@@ -23,6 +24,9 @@ fn main() -> Result<(), Any> {
     let mut figures = Vec::new();
     if wanted("similarity") {
         figures.extend(similarity::figures()?);
+    }
+    if wanted("shape") {
+        figures.extend(shape::figures()?);
     }
     if wanted("regrid") {
         figures.extend(regrid::figures()?);

@@ -1,5 +1,6 @@
 //! Other tools, where they are installed.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
@@ -8,9 +9,8 @@ use serde_json::Value as Json;
 /// What FPSim2 takes for one search of these fingerprints, and the similarities it found; nothing
 /// where no Python with FPSim2 is at hand.
 pub(crate) fn fpsim2(bits: &Path, width: usize, queries: &[usize]) -> Option<Json> {
-    let python = std::env::var_os("SUNWARD_BENCH_PYTHON").unwrap_or_else(|| "python3".into());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/fpsim2.py");
-    let output = Command::new(python)
+    let output = Command::new(python())
         .arg(script)
         .arg(bits)
         .arg(width.to_string())
@@ -19,6 +19,22 @@ pub(crate) fn fpsim2(bits: &Path, width: usize, queries: &[usize]) -> Option<Jso
         .output()
         .ok()?;
     serde_json::from_slice(&output.stdout).ok()
+}
+
+/// What rdGaussianShape takes to lay each of these molecules over each, and its mean score; nothing
+/// where no Python with RDKit is at hand.
+pub(crate) fn rdkit_shape(molecules: &Path) -> Option<Json> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/rdkit_shape.py");
+    let output = Command::new(python())
+        .arg(script)
+        .arg(molecules)
+        .output()
+        .ok()?;
+    serde_json::from_slice(&output.stdout).ok()
+}
+
+fn python() -> OsString {
+    std::env::var_os("SUNWARD_BENCH_PYTHON").unwrap_or_else(|| "python3".into())
 }
 
 /// Runs CDO; false where it is not installed or fails.

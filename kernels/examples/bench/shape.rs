@@ -1,0 +1,65 @@
+//! Each of 47 ligands laid over each.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Float32Builder, ListBuilder, RecordBatch, StringArray};
+use arrow::compute::sum;
+use arrow::datatypes::Float32Type;
+use serde_json::Value as Json;
+use sunward_kernels::{Inputs, Table};
+
+use crate::{Any, figure, median, rival, run};
+
+pub(crate) fn figures() -> Result<Vec<Json>, Any> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shape/cdk2.json");
+    let molecules = table(&serde_json::from_str(&std::fs::read_to_string(&file)?)?)?;
+    let inputs = Inputs::new()
+        .with("references", molecules.clone())
+        .with("fits", molecules);
+    let task = |threads| run("gaussian_shape", &inputs, &[], threads);
+    let seconds = median(3, |_| task(1))?;
+    let both = median(3, |_| task(2))?;
+
+    let overlays = task(2)?;
+    let rows = &overlays.get("overlays").ok_or("no overlays")?.batches[0];
+    let st = rows.column_by_name("st").ok_or("no st")?;
+    #[expect(clippy::cast_precision_loss, reason = "a few thousand rows")]
+    let pairs = rows.num_rows() as f64;
+    let ours = f64::from(sum(st.as_primitive::<Float32Type>()).unwrap_or(0.0)) / pairs;
+
+    let theirs = rival::rdkit_shape(&file);
+    let of = |key: &str| theirs.as_ref().and_then(|theirs| theirs[key].as_f64());
+    if of("mean_st").is_some_and(|theirs| ours < theirs - 0.005) {
+        return Err(format!(
+            "our overlays are the worse ones: {ours} {:?}",
+            of("mean_st")
+        )
+        .into());
+    }
+    let beside = of("seconds").map(|s| ("rdGaussianShape, 1 core", s / pairs));
+    Ok(vec![
+        figure(
+            "gaussian_shape, an overlay, 1 core",
+            seconds / pairs,
+            beside,
+        ),
+        figure("gaussian_shape, an overlay, 2 threads", both / pairs, None),
+    ])
+}
+
+fn table(oracle: &Json) -> Result<Table, Any> {
+    let (mut ids, mut xyz) = (Vec::new(), ListBuilder::new(Float32Builder::new()));
+    for molecule in oracle["molecules"].as_array().ok_or("no molecules")? {
+        ids.push(molecule["id"].as_str());
+        for x in molecule["xyz"].as_array().ok_or("no xyz")? {
+            #[expect(clippy::cast_possible_truncation, reason = "the column's type")]
+            xyz.values().append_option(x.as_f64().map(|x| x as f32));
+        }
+        xyz.append(true);
+    }
+    let ids: ArrayRef = Arc::new(StringArray::from(ids));
+    let xyz: ArrayRef = Arc::new(xyz.finish());
+    let batch = RecordBatch::try_from_iter([("id", ids), ("xyz", xyz)])?;
+    Ok(Table::new(batch.schema(), vec![batch]))
+}

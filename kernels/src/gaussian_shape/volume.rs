@@ -1,0 +1,271 @@
+//! The overlap of two molecules: exactly in double precision, and with its slope in single precision
+//! for climbing.
+
+use nalgebra::{Isometry3, Vector3, Vector6};
+use std::f32::consts::LN_2;
+use std::f64::consts::{LOG2_E, PI};
+
+use super::molecules::Molecule;
+use crate::vectors::{Vectors, Work};
+
+/// Height of an atom's Gaussian at its centre (Grant & Pickup 1995).
+const HEIGHT: f64 = 2.7;
+/// Atoms of a reference that are handled at once.
+const LANES: usize = 16;
+/// One value for each of them.
+type Lane = [f32; LANES];
+
+/// The exponent a of an atom of this radius (angstrom), so that its Gaussian has its volume;
+/// 1/angstrom².
+pub(super) fn exponent(radius: f64) -> f64 {
+    PI * (3.0 * HEIGHT / (4.0 * PI * radius.powi(3))).powf(2.0 / 3.0)
+}
+
+/// V(A, B) in cubic angstrom, atoms of B placed by `place`, in double precision.
+pub(super) fn overlap(
+    a: &Molecule,
+    b: &Molecule,
+    place: impl Fn(&Vector3<f64>) -> Vector3<f64>,
+) -> f64 {
+    let mut volume = 0.0;
+    for (y, &of_b) in b.atoms.iter().zip(&b.exponents) {
+        let y = place(y);
+        for (x, &of_a) in a.atoms.iter().zip(&a.exponents) {
+            let (height, decay) = pair(of_a, of_b);
+            volume += height * (-decay * (x - y).norm_squared()).exp();
+        }
+    }
+    volume
+}
+
+/// How much two coinciding atoms overlap, and how fast that decays with d² (1/angstrom²).
+fn pair(a: f64, b: f64) -> (f64, f64) {
+    let width = PI / (a + b);
+    (HEIGHT * HEIGHT * width * width.sqrt(), a * b / (a + b))
+}
+
+/// What is constant while one molecule moves over another: their pairs of atoms, with the reference's
+/// atoms side by side in lanes. Lanes beyond the last atom have height 0.
+pub(super) struct Pairs {
+    blocks: Vec<Block>,
+    /// Atoms of the fit around its centre, angstrom.
+    fit: Vec<[f32; 3]>,
+}
+
+/// Up to 16 atoms of the reference, with what each atom of the fit has to do with them.
+struct Block {
+    x: Lane,
+    y: Lane,
+    z: Lane,
+    /// One an atom of the fit.
+    terms: Vec<Term>,
+}
+
+/// Pairs of one atom of the fit with the lanes' atoms.
+#[derive(Clone, Copy)]
+struct Term {
+    height: Lane,
+    /// Minus the decay times log2(e): 2^x is what processors are good at.
+    decay: Lane,
+    /// Twice the decay: the slope's factor.
+    pull: Lane,
+}
+
+impl Pairs {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "single precision is what the climb needs"
+    )]
+    pub(super) fn new(reference: &Molecule, fit: &Molecule) -> Self {
+        let atoms = reference.atoms.chunks(LANES);
+        let blocks = atoms.zip(reference.exponents.chunks(LANES));
+        let narrow = |atom: &Vector3<f64>| [atom.x as f32, atom.y as f32, atom.z as f32];
+        let block = |(atoms, exponents): (&[Vector3<f64>], &[f64])| {
+            let lane = |axis: usize| {
+                let mut lane = [0.0; LANES];
+                for (to, atom) in lane.iter_mut().zip(atoms) {
+                    *to = atom[axis] as f32;
+                }
+                lane
+            };
+            Block {
+                x: lane(0),
+                y: lane(1),
+                z: lane(2),
+                terms: terms(exponents, &fit.exponents),
+            }
+        };
+        Self {
+            blocks: blocks.map(block).collect(),
+            fit: fit.atoms.iter().map(narrow).collect(),
+        }
+    }
+
+    /// V and its slope at a pose of the fit's centred atoms: along a shift (angstrom²), then along a
+    /// turn about the fit's centre (cubic angstrom a radian).
+    pub(super) fn climb(&self, pose: &Isometry3<f64>, vectors: Vectors) -> (f64, Vector6<f64>) {
+        let turn = pose.rotation.to_rotation_matrix();
+        let sums = vectors.run(Sweep {
+            pairs: self,
+            turn: turn.matrix().cast::<f32>().into(),
+            shift: pose.translation.vector.cast::<f32>().into(),
+        });
+        let [volume, pull, moment] = sums;
+        let torque = moment - pose.translation.vector.cross(&pull);
+        (
+            volume.x,
+            Vector6::new(pull.x, pull.y, pull.z, torque.x, torque.y, torque.z),
+        )
+    }
+}
+
+/// The terms of one block, one an atom of the fit. Most molecules have few kinds of atoms, so that a
+/// row is computed once for each.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "single precision is what the climb needs"
+)]
+fn terms(reference: &[f64], fit: &[f64]) -> Vec<Term> {
+    let mut kinds: Vec<(f64, Term)> = Vec::new();
+    fit.iter()
+        .map(|&of_fit| {
+            if let Some((_, term)) = kinds.iter().find(|(kind, _)| *kind == of_fit) {
+                return *term;
+            }
+            let mut term = Term {
+                height: [0.0; LANES],
+                decay: [0.0; LANES],
+                pull: [0.0; LANES],
+            };
+            for (lane, &of_reference) in reference.iter().enumerate() {
+                let (height, decay) = pair(of_reference, of_fit);
+                term.height[lane] = height as f32;
+                term.decay[lane] = (-decay * LOG2_E) as f32;
+                term.pull[lane] = (2.0 * decay) as f32;
+            }
+            kinds.push((of_fit, term));
+            term
+        })
+        .collect()
+}
+
+/// One sweep over all pairs.
+struct Sweep<'a> {
+    pairs: &'a Pairs,
+    /// Columns of the rotation.
+    turn: [[f32; 3]; 3],
+    shift: [f32; 3],
+}
+
+/// Sums over the fit's atoms for each lane.
+struct Sums {
+    volume: Lane,
+    /// Slope weights w of the pairs.
+    weight: Lane,
+    /// Sums of w times the fit atom's place.
+    x: Lane,
+    y: Lane,
+    z: Lane,
+}
+
+impl Work for Sweep<'_> {
+    /// The volume (in x), the force on the fit, and its moment about the origin.
+    type Output = [Vector3<f64>; 3];
+
+    #[inline(always)]
+    fn work(self) -> Self::Output {
+        let (mut volume, mut pull, mut moment) = (0.0, Vector3::zeros(), Vector3::zeros());
+        let placed: Vec<[f32; 3]> = self.pairs.fit.iter().map(|atom| self.place(atom)).collect();
+        for block in &self.pairs.blocks {
+            let sums = block.sweep(&placed);
+            for lane in 0..LANES {
+                let place = |x: &Lane, y: &Lane, z: &Lane| {
+                    Vector3::new(x[lane].into(), y[lane].into(), z[lane].into())
+                };
+                let atom: Vector3<f64> = place(&block.x, &block.y, &block.z);
+                let pulled: Vector3<f64> = place(&sums.x, &sums.y, &sums.z);
+                volume += f64::from(sums.volume[lane]);
+                pull += atom * f64::from(sums.weight[lane]) - pulled;
+                moment += pulled.cross(&atom);
+            }
+        }
+        [Vector3::new(volume, 0.0, 0.0), pull, moment]
+    }
+}
+
+impl Sweep<'_> {
+    #[inline(always)]
+    fn place(&self, [x, y, z]: &[f32; 3]) -> [f32; 3] {
+        let [a, b, c] = self.turn;
+        let along = |i: usize| a[i] * x + b[i] * y + c[i] * z + self.shift[i];
+        [along(0), along(1), along(2)]
+    }
+}
+
+impl Block {
+    /// Plain loops over lanes, which the compiler turns into vector instructions. Nothing is fused,
+    /// so that every width gives the same bits.
+    #[inline(always)]
+    fn sweep(&self, placed: &[[f32; 3]]) -> Sums {
+        let mut sums = Sums {
+            volume: [0.0; LANES],
+            weight: [0.0; LANES],
+            x: [0.0; LANES],
+            y: [0.0; LANES],
+            z: [0.0; LANES],
+        };
+        for ([x, y, z], term) in placed.iter().zip(&self.terms) {
+            for lane in 0..LANES {
+                let (dx, dy, dz) = (self.x[lane] - x, self.y[lane] - y, self.z[lane] - z);
+                let square = dx * dx + dy * dy + dz * dz;
+                let volume = term.height[lane] * exp2(term.decay[lane] * square);
+                let weight = term.pull[lane] * volume;
+                sums.volume[lane] += volume;
+                sums.weight[lane] += weight;
+                sums.x[lane] += weight * x;
+                sums.y[lane] += weight * y;
+                sums.z[lane] += weight * z;
+            }
+        }
+        sums
+    }
+}
+
+/// 2^x for x not above 0, to 2e-7 relative: the whole part goes into the exponent's bits, the rest
+/// into a polynomial (minimax on [-0.5, 0.5]).
+#[inline(always)]
+fn exp2(x: f32) -> f32 {
+    /// Adding it leaves the nearest whole number in the low bits.
+    const ROUND: f32 = 12_582_912.0;
+    /// Far below anything that counts, and far above the smallest normal number.
+    const LOWEST: f32 = -100.0;
+    let x = if x < LOWEST { LOWEST } else { x };
+    let rounded = x + ROUND;
+    let rest = x - (rounded - ROUND);
+    let polynomial = 1.0
+        + rest
+            * (LN_2
+                + rest
+                    * (0.240_222_83
+                        + rest * (0.055_505_585 + rest * (0.009_669_692 + rest * 0.001_330_061))));
+    f32::from_bits((rounded.to_bits() << 23).wrapping_add(0x3f80_0000)) * polynomial
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_to_the_x_is_right_to_single_precision() {
+        for i in 0..=110_000_u32 {
+            let x = -f32::from_bits(0x3f80_0000 + i * 500);
+            let found = f64::from(exp2(x));
+            let expected = f64::from(x).exp2();
+            assert!(
+                (found / expected - 1.0).abs() < 3e-7,
+                "2^{x}: {found} {expected}"
+            );
+        }
+        assert!(exp2(-1e6) < 1e-30 && exp2(0.0) == 1.0);
+    }
+}
