@@ -79,6 +79,18 @@ const PORT: &str = "data";
 const OUTSIDE: &str = "outside";
 
 impl RunDraft {
+    /// The longest path through its stages, in milliseconds, each stage as wide as it may be.
+    #[must_use]
+    pub fn critical_path_ms(&self) -> u64 {
+        let mut ends: BTreeMap<&str, u64> = BTreeMap::new();
+        for stage in &self.stages {
+            let before = stage.reads.iter().filter_map(|one| ends.get(one.as_str()));
+            let begin = before.max().copied().unwrap_or(0);
+            ends.insert(&stage.name, begin.saturating_add(stage.length_ms()));
+        }
+        ends.into_values().max().unwrap_or(0)
+    }
+
     /// The run as it would be submitted, and how large its data is.
     ///
     /// # Errors
@@ -136,6 +148,13 @@ impl RunDraft {
 }
 
 impl StageDraft {
+    /// How long all its rounds take one after the other, in milliseconds.
+    fn length_ms(&self) -> u64 {
+        let width = self.width.unwrap_or(u32::MAX).max(1);
+        let rounds = u64::from(self.tasks.div_ceil(width));
+        self.task_ms.saturating_mul(rounds)
+    }
+
     fn stage(&self, read: bool) -> Stage {
         let mut inputs = IndexMap::new();
         if self.input_bytes > 0 {

@@ -20,6 +20,7 @@ use crate::machine::Machine;
 use crate::params::ParamArgs;
 use crate::prepare::{SelectionArgs, prepare};
 use crate::render::units::plural;
+use crate::simulation::instances::{Instances, is_instance};
 use crate::skies::SLOT_MS;
 
 /// How often there is a new outlook.
@@ -39,6 +40,7 @@ pub(crate) struct Sources<'a> {
     pub(crate) workload: Option<&'a Path>,
     pub(crate) workflows: &'a [PathBuf],
     pub(crate) params: &'a ParamArgs,
+    pub(crate) instances: &'a Instances,
     pub(crate) at: Option<Timestamp>,
     pub(crate) scenario: Option<&'a Path>,
     pub(crate) seed: u64,
@@ -134,8 +136,24 @@ impl Sources<'_> {
             return submissions(trace.arrivals).map_err(|error| wrong(path, &error.to_string()));
         }
         let at = self.at.unwrap_or(begin);
-        let files = self.workflows.iter();
-        files.map(|file| self.workflow(context, file, at)).collect()
+        let (instances, workflows): (Vec<_>, Vec<_>) =
+            self.workflows.iter().partition(|file| is_instance(file));
+        self.instances.check(fleet, instances.len())?;
+        let mut runs = Vec::with_capacity(self.workflows.len());
+        for file in workflows {
+            runs.push(self.workflow(context, file, at)?);
+        }
+        let terms = self.instances.terms(fleet, per_gb);
+        for (number, file) in instances.into_iter().enumerate() {
+            let draft = self.instances.read(&read(context, file)?);
+            let draft = draft.map_err(|error| wrong(file, &error.to_string()))?;
+            let draft = terms.apply(number, &draft);
+            let (spec, bytes) = draft
+                .spec()
+                .map_err(|error| wrong(file, &error.to_string()))?;
+            runs.push(Submission { at, spec, bytes });
+        }
+        Ok(runs)
     }
 
     /// A workflow as it would be submitted to a fleet in which every task fits.

@@ -2,5 +2,6 @@
 
 pub(crate) mod expectation;
 pub(crate) mod inputs;
+pub(crate) mod instances;
 pub(crate) mod picture;
 pub(crate) mod view;

@@ -16,8 +16,10 @@ use crate::grid_args::{moment, transfer_milliwatt_hours};
 use crate::machine::shown;
 use crate::params::ParamArgs;
 use crate::render::{self, units};
+use crate::settings::Settings;
 use crate::simulation::expectation::Expectation;
 use crate::simulation::inputs::{Loaded, Sources, read, wrong};
+use crate::simulation::instances::Instances;
 use crate::simulation::picture::{self, Timeline};
 use crate::simulation::view::SimulationView;
 use crate::skies::SLOT_MS;
@@ -25,18 +27,22 @@ use crate::skies::SLOT_MS;
 /// Play runs on a fleet against recorded grids, and compare what placement policies save
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  sunward simulate --grid grid --fleet fleet.yaml --jobs jobs.json\n  sunward simulate --grid grid --fleet fleet.yaml --jobs jobs.json --policy all --picture saved.svg --json\n\n\
+    after_help = "Example:\n  sunward simulate --grid grid --fleet fleet.yaml --jobs jobs.json\n  sunward simulate --grid grid --fleet fleet.yaml --jobs jobs.json --policy all --picture saved.svg --json\n  sunward simulate --grid grid --fleet fleet.yaml --deadline-factor 4 instance.json\n\n\
         Of a job in --jobs \"arrival\", \"length_h\", \"power_kw\" and \"home\" are needed; \"slack_h\", \"allowed\", \
         \"interruptible\", \"input_gb\" and \"gpus\" are optional. Of a trace's columns arrival (a time, or hours) and \
         length_h are needed; GAIA's and Alibaba's (2023) columns are known too.\n\n\
+        A WfCommons instance is a workflow with a stage a task: tasks above the 90th percentile of run time \
+        stand for GPU stages of 350 W that take a tenth of the time, the others draw 10 W a core.\n\n\
         --expect takes a former --json answer, or figures as { sunward: { max_gco2e: 1200 } }."
 )]
 pub(crate) struct Simulate {
-    /// Workflows to submit, all at once
+    /// Workflows to submit, all at once: pipelines (YAML), or WfCommons instances (.json, WfFormat 1.5)
     #[arg(required_unless_present_any = ["jobs", "workload"], conflicts_with_all = ["jobs", "workload"])]
     workflows: Vec<PathBuf>,
     #[command(flatten)]
     params: ParamArgs,
+    #[command(flatten)]
+    instances: Instances,
     /// A folder with a recorded grid ZONE.csv for each zone of the fleet
     #[arg(long, value_name = "DIR")]
     grid: PathBuf,
@@ -50,7 +56,7 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "FILE", conflicts_with = "jobs")]
     workload: Option<PathBuf>,
     /// When the workflows are submitted [default: eight days into the traces]
-    #[arg(long, value_name = "TIME", conflicts_with = "jobs")]
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["jobs", "workload"])]
     as_of: Option<String>,
     /// A policy by name, or all; may be given more than once
     #[arg(long, value_name = "NAME", default_value = "sunward")]
@@ -61,7 +67,8 @@ pub(crate) struct Simulate {
     /// Seed of what is drawn by lot: the errors of noisy forecasts and of task times
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Energy of moving a gigabyte between regions, in kWh [default: 0.002]
+    /// Energy of moving a gigabyte between regions, in kWh [default: `transfer_kwh_per_gb` of the
+    /// user's settings, else 0.002]
     #[arg(long, value_name = "KWH")]
     transfer_kwh_per_gb: Option<f64>,
     /// What goes wrong, and when: a YAML file with a list of `faults`
@@ -99,7 +106,8 @@ impl Simulate {
         };
         let contenders = self.contenders()?;
         let expectation = self.expectation(context, &contenders)?;
-        let loaded = self.sources(foresight)?.load(context)?;
+        let settings = Settings::read(context.settings.as_deref())?;
+        let loaded = self.sources(&settings, foresight)?.load(context)?;
         let Loaded {
             setup, grid, slots, ..
         } = &loaded;
@@ -128,8 +136,8 @@ impl Simulate {
         })
     }
 
-    fn sources(&self, foresight: Foresight) -> anyhow::Result<Sources<'_>> {
-        let per_gb = match self.transfer_kwh_per_gb {
+    fn sources(&self, settings: &Settings, foresight: Foresight) -> anyhow::Result<Sources<'_>> {
+        let per_gb = match self.transfer_kwh_per_gb.or(settings.transfer_kwh_per_gb) {
             Some(kwh) => transfer_milliwatt_hours(kwh)?,
             None => Placing::default().transfer_milliwatt_hours_per_gb,
         };
@@ -140,6 +148,7 @@ impl Simulate {
             workload: self.workload.as_deref(),
             workflows: &self.workflows,
             params: &self.params,
+            instances: &self.instances,
             at: self.as_of.as_deref().map(moment).transpose()?,
             scenario: self.scenario.as_deref(),
             seed: self.seed,

@@ -89,6 +89,7 @@ impl Scene {
         };
         let jobs = [job(9, 3, 2), job(9, 20, 3), job(10, 6, 6), job(10, 13, 1)];
         self.file("jobs.json", format!("[{}]", jobs.join(",\n ")));
+        self.file("instance.json", include_str!("instance.json"));
     }
 
     /// The text of a file.

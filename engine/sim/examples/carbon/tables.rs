@@ -3,7 +3,7 @@
 use sunward_core::Timestamp;
 use sunward_sim::clairvoyant::{Crowd, Job as Crowded};
 use sunward_sim::report::Report;
-use sunward_sim::workload::{Arrival, critical_path_ms, read_wfcommons};
+use sunward_sim::workload::{Arrival, Terms, read_wfcommons};
 use sunward_sim::{Random, RunDraft, limit};
 
 use crate::world::{BEGIN, HOUR_MS, Job, Row, Study, ZONES, arrival};
@@ -158,16 +158,18 @@ fn instances(study: &Study) -> Vec<RunDraft> {
 
 /// Each workflow every two months, homes in turn, with a deadline in tenths of its critical path.
 fn executed(study: &Study, drafts: &[RunDraft], tenths: u64, at_home: bool) -> Vec<Arrival> {
+    let terms = Terms {
+        homes: ZONES.map(str::to_owned).to_vec(),
+        deadline_permille: tenths * 100,
+        transfer_milliwatt_hours_per_gb: RunDraft::default().transfer_milliwatt_hours_per_gb,
+    };
     let mut arrivals = Vec::new();
     for (number, draft) in drafts.iter().enumerate() {
         for (turn, at) in study.moments(Some(24 * 61), 24 * 30).iter().enumerate() {
-            let home = ZONES[(number + turn) % ZONES.len()].to_owned();
-            let mut draft = draft.clone();
-            draft.deadline_ms = Some(critical_path_ms(&draft) * tenths / 10);
+            let mut draft = terms.apply(number + turn, draft);
             if at_home {
-                draft.allowed = vec![home.clone()];
+                draft.allowed = draft.home.iter().cloned().collect();
             }
-            draft.home = Some(home);
             let at = at.after_ms(u64::try_from(number).unwrap_or(0) * 5 * HOUR_MS);
             arrivals.push(Arrival { at, draft });
         }

@@ -2,6 +2,7 @@
 
 mod fields;
 mod jobs;
+mod terms;
 mod trace;
 mod wfcommons;
 
@@ -11,8 +12,9 @@ use crate::draft::RunDraft;
 use crate::submission::{Specified, Submission};
 
 pub use jobs::read_jobs;
+pub use terms::Terms;
 pub use trace::{TraceOfJobs, read_trace_of_jobs};
-pub use wfcommons::{critical_path_ms, read_wfcommons};
+pub use wfcommons::read_wfcommons;
 
 /// Mistakes of one file that are told; more are counted.
 const TOLD: usize = 20;

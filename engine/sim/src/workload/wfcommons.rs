@@ -67,18 +67,6 @@ pub fn read_wfcommons(text: &str, stretch: u32) -> Result<RunDraft, Mistakes> {
     })
 }
 
-/// The longest path through a run's stages, in milliseconds.
-#[must_use]
-pub fn critical_path_ms(draft: &RunDraft) -> u64 {
-    let mut ends: BTreeMap<&str, u64> = BTreeMap::new();
-    for stage in &draft.stages {
-        let before = stage.reads.iter().filter_map(|one| ends.get(one.as_str()));
-        let end = before.max().copied().unwrap_or(0) + stage.task_ms;
-        ends.insert(&stage.name, end);
-    }
-    ends.into_values().max().unwrap_or(0)
-}
-
 fn list<'a>(value: &'a Value, path: &str, mistakes: &mut Vec<String>) -> &'a [Value] {
     let pointer = format!("/{}", path.replace('.', "/"));
     let found = value.pointer(&pointer).and_then(Value::as_array);
@@ -88,10 +76,19 @@ fn list<'a>(value: &'a Value, path: &str, mistakes: &mut Vec<String>) -> &'a [Va
     found.map_or(&[], Vec::as_slice)
 }
 
-fn words(value: &Value, key: &str) -> Vec<String> {
-    let list = value.get(key).and_then(Value::as_array);
-    let words = list.into_iter().flatten().filter_map(Value::as_str);
-    words.map(str::to_owned).collect()
+/// A list of texts; none where the key is absent.
+fn words(value: &Value, place: &str, key: &str, mistakes: &mut Vec<String>) -> Vec<String> {
+    let Some(found) = value.get(key) else {
+        return Vec::new();
+    };
+    let texts = found.as_array().map(|list| {
+        let texts = list.iter().map(|one| one.as_str().map(str::to_owned));
+        texts.collect::<Option<Vec<String>>>()
+    });
+    texts.flatten().unwrap_or_else(|| {
+        mistakes.push(format!("{place}.{key}: expected a list of texts"));
+        Vec::new()
+    })
 }
 
 fn id(value: &Value, place: &str, mistakes: &mut Vec<String>) -> Option<String> {
@@ -106,19 +103,34 @@ fn tasks(value: &Value, stretch: u32, mistakes: &mut Vec<String>) -> BTreeMap<St
     let mut tasks: BTreeMap<String, Told> = BTreeMap::new();
     let path = "workflow.specification.tasks";
     for (at, task) in list(value, path, mistakes).iter().enumerate() {
-        let Some(id) = id(task, &format!("{path}[{at}]"), mistakes) else {
+        let place = format!("{path}[{at}]");
+        let Some(id) = id(task, &place, mistakes) else {
             continue;
         };
         let told = Told {
-            parents: words(task, "parents"),
-            reads: words(task, "inputFiles"),
-            gives: words(task, "outputFiles"),
+            parents: words(task, &place, "parents", mistakes),
+            reads: words(task, &place, "inputFiles", mistakes),
+            gives: words(task, &place, "outputFiles", mistakes),
             ..Told::default()
         };
         if tasks.insert(id.clone(), told).is_some() {
-            mistakes.push(format!("{path}[{at}]: there is another task '{id}'"));
+            mistakes.push(format!("{place}: there is another task '{id}'"));
         }
     }
+    if tasks.is_empty() && mistakes.is_empty() {
+        mistakes.push(format!("{path}: the instance has no tasks"));
+    }
+    time(value, stretch, &mut tasks, mistakes);
+    tasks
+}
+
+/// How long each task took.
+fn time(
+    value: &Value,
+    stretch: u32,
+    tasks: &mut BTreeMap<String, Told>,
+    mistakes: &mut Vec<String>,
+) {
     let path = "workflow.execution.tasks";
     let mut timed = BTreeSet::new();
     for (at, task) in list(value, path, mistakes).iter().enumerate() {
@@ -129,8 +141,9 @@ fn tasks(value: &Value, stretch: u32, mistakes: &mut Vec<String>) -> BTreeMap<St
         let seconds = task.get("runtimeInSeconds").and_then(Value::as_f64);
         let Some(seconds) = seconds.filter(|one| (0.0..=MOST_SECONDS).contains(one)) else {
             mistakes.push(format!(
-                "{place}.runtimeInSeconds: expected a number of seconds, 0 or more"
+                "{place}.runtimeInSeconds: how long '{id}' took is needed, a number of seconds, 0 or more"
             ));
+            timed.insert(id);
             continue;
         };
         let Some(told) = tasks.get_mut(&id) else {
@@ -145,7 +158,6 @@ fn tasks(value: &Value, stretch: u32, mistakes: &mut Vec<String>) -> BTreeMap<St
     for id in tasks.keys().filter(|id| !timed.contains(*id)) {
         mistakes.push(format!("task '{id}' was specified and never executed"));
     }
-    tasks
 }
 
 fn sizes(value: &Value, mistakes: &mut Vec<String>) -> BTreeMap<String, u64> {
@@ -195,9 +207,10 @@ fn order(tasks: &BTreeMap<String, Told>, mistakes: &mut Vec<String>) -> Vec<Stri
             }
         }
     }
-    if order.len() < tasks.len() {
+    let stuck = waiting.iter().find(|(_, count)| **count > 0);
+    if let Some((id, _)) = stuck {
         mistakes.push(format!(
-            "{} tasks wait for one another in a circle",
+            "{} tasks wait for one another in a circle, or behind one; '{id}' is one of them",
             tasks.len() - order.len()
         ));
     }
@@ -211,8 +224,9 @@ fn stages(
 ) -> Vec<StageDraft> {
     let mut times: Vec<u64> = tasks.values().map(|told| told.run_ms).collect();
     times.sort_unstable();
-    let ninetieth = times.get((times.len() * 9 / 10).min(times.len().saturating_sub(1)));
-    let ninetieth = ninetieth.copied().unwrap_or(0);
+    // The nearest rank: at least nine of ten tasks take no longer.
+    let rank = (times.len() * 9).div_ceil(10).saturating_sub(1);
+    let ninetieth = times.get(rank).copied().unwrap_or(0);
     let given: BTreeSet<&String> = tasks.values().flat_map(|told| &told.gives).collect();
     let bytes = |file: &String| sizes.get(file).copied().unwrap_or(0);
     let numbers: BTreeMap<&String, usize> = order.iter().zip(0..).collect();
@@ -248,7 +262,7 @@ fn stages(
 
 #[cfg(test)]
 mod tests {
-    use super::{critical_path_ms, read_wfcommons};
+    use super::read_wfcommons;
 
     const SMALL: &str = r#"{ "name": "small", "schemaVersion": "1.5", "workflow": {
         "specification": {
@@ -289,7 +303,7 @@ mod tests {
             ]
         );
         assert_eq!(draft.stages[0].output_bytes, 70);
-        assert_eq!(critical_path_ms(&draft), 300_000);
+        assert_eq!(draft.critical_path_ms(), 300_000);
         draft.spec().expect("a sound plan");
     }
 
@@ -308,7 +322,7 @@ mod tests {
         let draft = read_wfcommons(&text, 1).unwrap();
         let gpus = draft.stages.iter().filter(|one| one.gpus == 1);
         let times: Vec<_> = gpus.map(|one| (one.task_ms, one.milliwatts)).collect();
-        assert_eq!(times, [(2000, 350_000)], "the twentieth of twenty seconds");
+        assert_eq!(times, [(1900, 350_000), (2000, 350_000)], "two of twenty");
     }
 
     #[test]
@@ -321,11 +335,21 @@ mod tests {
         let mistakes = read_wfcommons(&text, 1).unwrap_err();
         insta::assert_snapshot!(mistakes, @r#"
         schemaVersion: expected "1.5", found '1.4'; convert it with wfcommons first
-        workflow.execution.tasks[0].runtimeInSeconds: expected a number of seconds, 0 or more
-        task 'left' was specified and never executed
+        workflow.execution.tasks[0].runtimeInSeconds: how long 'left' took is needed, a number of seconds, 0 or more
         workflow.specification.files[1].sizeInBytes: expected a whole number
         task 'join' waits for 'rihgt', which is none
         "#);
+    }
+
+    #[test]
+    fn what_has_no_tasks_is_no_workflow() {
+        let empty = r#"{ "schemaVersion": "1.5", "workflow": {
+            "specification": { "tasks": [], "files": [] }, "execution": { "tasks": [] } } }"#;
+        let told = |text: &str| read_wfcommons(text, 1).unwrap_err().to_string();
+        assert!(told(empty).contains("the instance has no tasks"));
+        assert!(told("{").contains("no JSON"), "{}", told("{"));
+        let odd = SMALL.replace("[\"left\", \"right\"]", "\"left\"");
+        assert!(told(&odd).contains("tasks[0].parents: expected a list of texts"));
     }
 
     #[test]
@@ -335,6 +359,9 @@ mod tests {
             "\"id\": \"left\", \"parents\": [\"join\"]",
         );
         let mistakes = read_wfcommons(&text, 1).unwrap_err().to_string();
-        assert_eq!(mistakes, "2 tasks wait for one another in a circle");
+        assert_eq!(
+            mistakes,
+            "2 tasks wait for one another in a circle, or behind one; 'join' is one of them"
+        );
     }
 }
