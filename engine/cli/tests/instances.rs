@@ -31,7 +31,17 @@ fn an_instance_is_played_as_a_workflow() {
     let scene = world();
     let told = simulated(
         &scene,
-        &["instance.json", "--stretch", "4", "--deadline-factor", "5", "--home-zone", "DE", "--policy", "all"],
+        &[
+            "instance.json",
+            "--stretch",
+            "4",
+            "--deadline-factor",
+            "5",
+            "--home-zone",
+            "DE",
+            "--policy",
+            "all",
+        ],
     );
     insta::assert_snapshot!(told.expect(0).out);
     // 7.56 core hours of 10 W in nine tasks, and an hour of 350 W that were ten on cores.

@@ -1,9 +1,9 @@
 //! What no policy can fall below: each stage at its own best place and time, known ahead.
 //!
-//! For runs of one stage that goes in one round this is `st-cont`, the clairvoyant best region and
-//! start, transfer paid. For all others it is `st-free`: each stage by itself, anywhere between its
-//! earliest start and its latest end, several rounds in the cleanest time there, wherever that is, and no
-//! transfer between stages; no schedule of such runs can emit less. Capacity is not considered: with little of it no policy comes near.
+//! Capacity is not considered: with little of it no policy comes near. Which bound it is, [`KINDS`]
+//! says.
+
+mod paused;
 
 use sunward_core::{Fleet, PlannedStage, Pool, RunSpec, Timestamp};
 
@@ -13,6 +13,24 @@ use crate::setup::Setup;
 use crate::submission::{Needs, Submission, guessed_tasks};
 use crate::tally::transfer_microjoules;
 use crate::world::home_of;
+
+use paused::Rounds;
+
+/// Which bounds there are, each in a line.
+pub const KINDS: [(&str, &str); 3] = [
+    (
+        "st-cont",
+        "runs of one stage, all its tasks at once: its best region and start, transfer paid",
+    ),
+    (
+        "st-dp",
+        "runs of one stage, some in rounds: these may pause and move after each, transfer paid",
+    ),
+    (
+        "st-free",
+        "all others: each stage by itself in the cleanest time and place, no transfer between stages",
+    ),
+];
 
 /// A stage as the bound sees it.
 struct Block {
@@ -37,20 +55,61 @@ impl Block {
 /// The bound of a setup, with starts at this resolution.
 #[must_use]
 pub fn limit(setup: &Setup, slot_ms: u64) -> Bound {
+    let slot_ms = slot_ms.max(1);
     let mut emissions = 0;
-    let mut is_plain = true;
+    let (mut pauses, mut is_exact) = (false, true);
     for submission in setup.submissions.iter() {
         let blocks = blocks(submission, setup);
-        is_plain &= blocks.len() == 1 && blocks.iter().all(|block| block.rounds() <= 1);
+        let is_alone = blocks.len() == 1;
+        is_exact &= is_alone;
         for block in &blocks {
-            emissions += best(block, submission, setup, slot_ms.max(1));
+            if block.rounds() <= 1 {
+                emissions += best(block, submission, setup, slot_ms);
+                continue;
+            }
+            pauses = true;
+            let least = is_alone.then(|| least_paused(block, submission, setup, slot_ms));
+            emissions += least.flatten().unwrap_or_else(|| {
+                is_exact = false;
+                let places = places(&submission.spec, &setup.fleet, &setup.truth);
+                cleanest_time(block, &places, slot_ms)
+            });
         }
     }
-    let kind = if is_plain { "st-cont" } else { "st-free" };
+    let kind = match (is_exact, pauses) {
+        (true, false) => "st-cont",
+        (true, true) => "st-dp",
+        (false, _) => "st-free",
+    };
     Bound {
         kind: kind.to_owned(),
         emissions,
     }
+}
+
+/// The least that a stage in rounds can emit, which may pause and move after each; `None` when there
+/// are too many ways.
+fn least_paused(
+    block: &Block,
+    submission: &Submission,
+    setup: &Setup,
+    slot_ms: u64,
+) -> Option<Emissions> {
+    let home = setup.fleet.get(home_of(&submission.spec, &setup.fleet));
+    let places = places(&submission.spec, &setup.fleet, &setup.truth);
+    let per_gb = submission.spec.placing.transfer_milliwatt_hours_per_gb;
+    let rounds = Rounds {
+        places: &places,
+        tasks: block.tasks,
+        width: block.width,
+        task_ms: block.needs.task_ms,
+        milliwatts: block.needs.milliwatts,
+        earliest: block.earliest,
+        latest_end: block.latest_end,
+        home: home.and_then(|pool| Some((pool, setup.truth.zones.get(&pool.zone)?))),
+        moving_microjoules: transfer_microjoules(block.input_bytes, per_gb),
+    };
+    rounds.least(slot_ms)
 }
 
 /// The stages of a run, each with the span in which it must lie.
@@ -118,9 +177,6 @@ fn outside(planned: &PlannedStage, submission: &Submission) -> u64 {
 fn best(block: &Block, submission: &Submission, setup: &Setup, slot_ms: u64) -> Emissions {
     let home = setup.fleet.get(home_of(&submission.spec, &setup.fleet));
     let places = places(&submission.spec, &setup.fleet, &setup.truth);
-    if block.rounds() > 1 {
-        return cleanest_time(block, &places, slot_ms);
-    }
     let latest = block.latest_end.0.saturating_sub(block.needs.task_ms);
     let mut costs: Vec<Emissions> = Vec::new();
     for start in starts(block.earliest, Timestamp(latest), slot_ms) {
@@ -282,6 +338,8 @@ mod tests {
 
     #[test]
     fn rounds_take_the_cleanest_hours_wherever_they_are() {
-        assert_eq!(of(4, 4, 0, 0), ("st-free".to_owned(), 380.0));
+        assert_eq!(of(4, 4, 0, 0), ("st-dp".to_owned(), 380.0));
+        // 100 GB in NO are 245 g; what hours 0, 2 and 4 save there, and 5, is more.
+        assert_eq!(of(4, 4, 2, 100), ("st-dp".to_owned(), 605.0));
     }
 }
