@@ -202,3 +202,59 @@ fn a_workflow_is_played_as_it_would_be_submitted() {
     assert_eq!(ours["kwh"], 2.05);
     assert!(ours["saved_percent"].as_f64().unwrap() > 50.0, "{ours}");
 }
+
+#[test]
+fn what_the_users_settings_say_of_moving_data_counts_unless_it_is_given() {
+    let scene = world();
+    scene.file(
+        "heavy.json",
+        r#"[{ "arrival": "2023-01-09T03:00:00Z", "length_h": 2, "power_kw": 2, "slack_h": 12, "home": "DE", "input_gb": 10 }]"#,
+    );
+    scene.file("settings.yaml", "transfer_kwh_per_gb: 0.01\n");
+    let transfer = |settings: &str, more: &[&str]| {
+        let args = [
+            "simulate",
+            "--grid",
+            "grid",
+            "--fleet",
+            "fleet.yaml",
+            "--jobs",
+            "heavy.json",
+            "--json",
+        ];
+        let mut command = scene.command(&[&args[..], more].concat());
+        command.env("SUNWARD_CONFIG", scene.path().join(settings));
+        let told = scene::Told::of(&command.output().unwrap()).expect(0).out;
+        let report: Value = serde_json::from_str(&told).unwrap();
+        let ours = report["policies"].as_array().unwrap().last().unwrap();
+        ours["transfer_gco2e"].as_f64().unwrap()
+    };
+    // 10 GB at the mean of 200 and 30 g/kWh.
+    assert_eq!(transfer("settings.yaml", &[]), 11.5);
+    let given = ["--transfer-kwh-per-gb", "0.02"];
+    assert_eq!(transfer("settings.yaml", &given), 23.0);
+    assert_eq!(transfer("none.yaml", &[]), 2.3);
+}
+
+#[test]
+fn jobs_that_may_pause_are_held_against_the_best_pauses() {
+    let scene = world();
+    let job = |interruptible: bool| {
+        format!(
+            r#"[{{ "arrival": "2023-01-09T03:00:00Z", "length_h": 8, "power_kw": 1, "slack_h": 26, "home": "DE", "allowed": ["DE"], "interruptible": {interruptible} }}]"#
+        )
+    };
+    let bound = |interruptible| {
+        scene.file("jobs.json", job(interruptible));
+        let told = simulated(&scene, &["--json"]).expect(0).out;
+        let report: Value = serde_json::from_str(&told).unwrap();
+        let bound = &report["bound"];
+        (
+            bound["kind"].as_str().unwrap().to_owned(),
+            bound["gco2e"].as_f64().unwrap(),
+        )
+    };
+    // Five hours of 200 g a day, the others 500 g; PUE 1.2.
+    assert_eq!(bound(false), ("st-cont".to_owned(), 3000.0));
+    assert_eq!(bound(true), ("st-dp".to_owned(), 1920.0));
+}

@@ -9,77 +9,117 @@ use crate::policies::{
 use crate::report::NOW_HOME;
 use crate::setup::Contender;
 
-/// A policy's name, its source, and how it is made.
-type Row = (&'static str, &'static str, fn() -> Box<dyn Placer>);
+/// A policy that is played.
+struct Played {
+    name: &'static str,
+    does: &'static str,
+    source: &'static str,
+    placer: fn() -> Box<dyn Placer>,
+}
 
 /// All that are played, ours last. `temporal` does the same as `wait-awhile`, which is the name of what
 /// was published: the cleanest window at home.
-const PLAYED: [Row; 12] = [
-    (
-        "static-best",
-        "at once in the region of the lowest mean intensity",
-        || Box::new(Ruled(StaticBest)),
-    ),
-    (
-        "now-best",
-        "at once in the region that is cleanest at that moment",
-        || Box::new(Ruled(NowBest)),
-    ),
-    (
-        "spatial",
-        "at once in the region with the cleanest window, transfer paid",
-        || Box::new(Ruled(Spatial)),
-    ),
-    (
-        "wait-awhile",
-        "Let's Wait Awhile, Middleware '21, non-interruptible",
-        || Box::new(Ruled(WaitAwhile)),
-    ),
-    (
-        "wait-awhile-interruptible",
-        "Let's Wait Awhile, Middleware '21, interruptible",
-        || Box::new(Ruled(WaitAwhileInterruptible)),
-    ),
-    (
-        "gaia-lowest-window",
-        "GAIA, ASPLOS '24, Lowest-Window",
-        || Box::new(Ruled(LowestWindow::default())),
-    ),
-    ("gaia-carbon-time", "GAIA, ASPLOS '24, Carbon-Time", || {
-        Box::new(Ruled(CarbonTime::default()))
-    }),
-    ("carbonscaler", "CarbonScaler, SIGMETRICS '24", || {
-        Box::new(Ruled(CarbonScaler))
-    }),
-    ("pcaps", "PCAPS, arXiv 2502.09717, at home", || {
-        Box::new(Ruled(Pcaps::default()))
-    }),
-    ("cucumber", "Cucumber, Euro-Par '22", || {
-        Box::new(Ruled(Cucumber))
-    }),
-    ("temporal", "the cleanest window at home", || {
-        Box::new(Ruled(WaitAwhile))
-    }),
-    ("sunward", "sunward_core::place::Sunward", || {
-        Box::new(Sunward::default())
-    }),
+const PLAYED: [Played; 12] = [
+    Played {
+        name: "static-best",
+        does: "at once, in the region that is cleanest in the mean of its forecast",
+        source: "the region of the lowest mean intensity, at once",
+        placer: || Box::new(Ruled(StaticBest)),
+    },
+    Played {
+        name: "now-best",
+        does: "at once, in the region that is cleanest at that moment",
+        source: "the region that is cleanest at that moment, at once",
+        placer: || Box::new(Ruled(NowBest)),
+    },
+    Played {
+        name: "spatial",
+        does: "at once, in the region with the cleanest window, transfer paid",
+        source: "the region with the cleanest window, at once, transfer paid",
+        placer: || Box::new(Ruled(Spatial)),
+    },
+    Played {
+        name: "wait-awhile",
+        does: "at home, as one block in the cleanest window before the deadline",
+        source: "Let's Wait Awhile, Middleware '21, non-interruptible",
+        placer: || Box::new(Ruled(WaitAwhile)),
+    },
+    Played {
+        name: "wait-awhile-interruptible",
+        does: "at home, in the cleanest slots before the deadline, pausing between",
+        source: "Let's Wait Awhile, Middleware '21, interruptible",
+        placer: || Box::new(Ruled(WaitAwhileInterruptible)),
+    },
+    Played {
+        name: "gaia-lowest-window",
+        does: "at home, in the cleanest window of the queue's mean length",
+        source: "GAIA, ASPLOS '24, Lowest-Window",
+        placer: || Box::new(Ruled(LowestWindow::default())),
+    },
+    Played {
+        name: "gaia-carbon-time",
+        does: "at home, where most is saved for each hour until the end",
+        source: "GAIA, ASPLOS '24, Carbon-Time",
+        placer: || Box::new(Ruled(CarbonTime::default())),
+    },
+    Played {
+        name: "carbonscaler",
+        does: "at home, more servers in cleaner slots",
+        source: "CarbonScaler, SIGMETRICS '24",
+        placer: || Box::new(Ruled(CarbonScaler)),
+    },
+    Played {
+        name: "pcaps",
+        does: "at home, a stage once its grid is clean enough for its importance",
+        source: "PCAPS, arXiv 2502.09717, at home",
+        placer: || Box::new(Ruled(Pcaps::default())),
+    },
+    Played {
+        name: "cucumber",
+        does: "at home, in a surplus of power before the deadline, else at once",
+        source: "Cucumber, Euro-Par '22",
+        placer: || Box::new(Ruled(Cucumber)),
+    },
+    Played {
+        name: "temporal",
+        does: "the same as wait-awhile, by its plain name",
+        source: "the cleanest window at home",
+        placer: || Box::new(Ruled(WaitAwhile)),
+    },
+    Played {
+        name: "sunward",
+        does: "ours: where and when it emits least before its deadline",
+        source: "sunward_core::place::Sunward",
+        placer: || Box::new(Sunward::default()),
+    },
 ];
+
+/// What the baseline does.
+const NOW_HOME_DOES: &str = "the baseline: at once at home, on as many machines as it wants";
 
 /// Names of all policies, the baseline first and ours last. The baseline is not played: it is not
 /// limited by capacity and has a closed form.
 #[must_use]
 pub fn names() -> Vec<&'static str> {
-    let played = PLAYED.iter().map(|(name, _, _)| *name);
-    std::iter::once(NOW_HOME).chain(played).collect()
+    told().into_iter().map(|(name, _)| name).collect()
+}
+
+/// Names of all policies, in the same order, each with what it does, in a line.
+#[must_use]
+pub fn told() -> Vec<(&'static str, &'static str)> {
+    let played = PLAYED.iter().map(|one| (one.name, one.does));
+    std::iter::once((NOW_HOME, NOW_HOME_DOES))
+        .chain(played)
+        .collect()
 }
 
 /// A policy by its name; `None` when there is none of that name that is played.
 #[must_use]
 pub fn contender(name: &str) -> Option<Contender> {
-    let (name, source, placer) = PLAYED.iter().find(|(known, _, _)| *known == name)?;
+    let one = PLAYED.iter().find(|one| one.name == name)?;
     Some(Contender {
-        name: (*name).to_owned(),
-        source: (*source).to_owned(),
-        placer: placer(),
+        name: one.name.to_owned(),
+        source: one.source.to_owned(),
+        placer: (one.placer)(),
     })
 }

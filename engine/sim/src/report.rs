@@ -70,7 +70,8 @@ pub struct PolicyReport {
 /// What no policy can fall below: the clairvoyant placement of the same jobs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BoundReport {
-    /// Which bound: `st-cont`, `st-dp`, `lp-window`.
+    /// Which bound: one of [`crate::limit::KINDS`], or `clairvoyant` and `lp-window` of
+    /// [`crate::clairvoyant`].
     pub kind: String,
     /// Its gCO2e.
     pub gco2e: f64,

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use sunward_core::{Placing, Timestamp};
 use sunward_grid::Foresight;
-use sunward_sim::contenders::{contender, names};
+use sunward_sim::contenders::{contender, names, told};
+use sunward_sim::limit::KINDS;
+use sunward_sim::limit::limit;
 use sunward_sim::report::{NOW_HOME, Report, hourly_utilisation};
 use sunward_sim::setup::{Contender, Setup};
-use sunward_sim::{Played, RecordedSky, limit, simulate};
+use sunward_sim::{Played, RecordedSky, simulate};
 
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
@@ -24,17 +26,37 @@ use crate::simulation::picture::{self, Timeline};
 use crate::simulation::view::SimulationView;
 use crate::skies::SLOT_MS;
 
+/// What stands below the options.
+fn help() -> String {
+    let lines = |rows: &[(&str, &str)]| {
+        let row = |(name, does): &(&str, &str)| format!("  {name:<26} {does}\n");
+        rows.iter().map(row).collect::<String>()
+    };
+    format!(
+        "{EXAMPLES}\n\nPolicies:\n{}  {:<26} all of these\n\n\
+        Bounds, what no policy can fall below (bringing inputs is paid, capacity is not considered):\n{}\n{INPUTS}",
+        lines(&told()),
+        "all",
+        lines(&KINDS)
+    )
+}
+
+const EXAMPLES: &str = "Example:
+  sunward simulate --grid grid --fleet fleet.yaml --jobs jobs.json
+  sunward simulate --grid grid --fleet fleet.yaml --jobs jobs.json --policy all --picture saved.svg --json
+  sunward simulate --grid grid --fleet fleet.yaml --deadline-factor 4 instance.json";
+
+const INPUTS: &str = "\
+    Of a job in --jobs \"arrival\", \"length_h\", \"power_kw\" and \"home\" are needed; \"slack_h\", \"allowed\", \
+    \"interruptible\", \"input_gb\" and \"gpus\" are optional. Of a trace's columns arrival (a time, or hours) and \
+    length_h are needed; GAIA's and Alibaba's (2023) columns are known too.\n\n\
+    A WfCommons instance is a workflow with a stage a task: tasks above the 90th percentile of run time \
+    stand for GPU stages of 350 W that take a tenth of the time, the others draw 10 W a core.\n\n\
+    --expect takes a former --json answer, or figures as { sunward: { max_gco2e: 1200 } }.";
+
 /// Play runs on a fleet against recorded grids, and compare what placement policies save
 #[derive(Args)]
-#[command(
-    after_help = "Example:\n  sunward simulate --grid grid --fleet fleet.yaml --jobs jobs.json\n  sunward simulate --grid grid --fleet fleet.yaml --jobs jobs.json --policy all --picture saved.svg --json\n  sunward simulate --grid grid --fleet fleet.yaml --deadline-factor 4 instance.json\n\n\
-        Of a job in --jobs \"arrival\", \"length_h\", \"power_kw\" and \"home\" are needed; \"slack_h\", \"allowed\", \
-        \"interruptible\", \"input_gb\" and \"gpus\" are optional. Of a trace's columns arrival (a time, or hours) and \
-        length_h are needed; GAIA's and Alibaba's (2023) columns are known too.\n\n\
-        A WfCommons instance is a workflow with a stage a task: tasks above the 90th percentile of run time \
-        stand for GPU stages of 350 W that take a tenth of the time, the others draw 10 W a core.\n\n\
-        --expect takes a former --json answer, or figures as { sunward: { max_gco2e: 1200 } }."
-)]
+#[command(after_help = help())]
 pub(crate) struct Simulate {
     /// Workflows to submit, all at once: pipelines (YAML), or WfCommons instances (.json, WfFormat 1.5)
     #[arg(required_unless_present_any = ["jobs", "workload"], conflicts_with_all = ["jobs", "workload"])]

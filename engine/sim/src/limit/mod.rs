@@ -20,15 +20,15 @@ use paused::Rounds;
 pub const KINDS: [(&str, &str); 3] = [
     (
         "st-cont",
-        "runs of one stage, all its tasks at once: its best region and start, transfer paid",
+        "runs of one stage in one block: the best region and start",
     ),
     (
         "st-dp",
-        "runs of one stage, some in rounds: these may pause and move after each, transfer paid",
+        "the same, but what goes in rounds pauses and moves after each",
     ),
     (
         "st-free",
-        "all others: each stage by itself in the cleanest time and place, no transfer between stages",
+        "graphs: each stage by itself, moving between stages free",
     ),
 ];
 

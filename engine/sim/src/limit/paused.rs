@@ -226,7 +226,7 @@ impl Costs {
             *begin = Some(0);
         }
         for at in 0..self.next.len() {
-            for set in 0..sets.len() {
+            for (set, steps) in steps.iter().enumerate() {
                 for done in 0..=rounds {
                     let cell = set * (rounds + 1) + done;
                     let Some(cost) = best[at * row + cell] else {
@@ -238,7 +238,7 @@ impl Costs {
                     let Some(next) = self.next[at].filter(|_| done < rounds) else {
                         continue;
                     };
-                    for (to, step) in &steps[set] {
+                    for (to, step) in steps {
                         if let Some(own) = step.cost(self, at) {
                             let cell = next * row + to * (rounds + 1) + done + 1;
                             lower(&mut best[cell], cost + own);
