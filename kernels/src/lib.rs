@@ -32,6 +32,7 @@ mod table;
 mod tanimoto_topk;
 mod topk_merge;
 mod vectors;
+mod vina_score;
 
 pub use error::KernelError;
 pub use kernel::{Context, Kernel};

@@ -13,6 +13,7 @@ use crate::noop::Noop;
 use crate::regrid::{RegridApply, RegridWeights};
 use crate::tanimoto_topk::TanimotoTopk;
 use crate::topk_merge::TopkMerge;
+use crate::vina_score::VinaScore;
 
 /// The kernels of this build.
 pub struct Library {
@@ -29,6 +30,7 @@ static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
         Box::new(RegridWeights::new()),
         Box::new(TanimotoTopk::new()),
         Box::new(TopkMerge::new()),
+        Box::new(VinaScore::new()),
     ];
     Library {
         kernels: all

@@ -28,6 +28,7 @@ fn every_kernel_is_there_under_its_own_name() {
         "regrid_weights",
         "tanimoto_topk",
         "topk_merge",
+        "vina_score",
     ];
     assert_eq!(names, expected);
     assert!(
@@ -137,7 +138,19 @@ fn all_examples_together_are_a_workflow_without_mistakes() {
         columns: columns.clone(),
         rows: Some(65),
     };
+    let molecule = vec![
+        column("pose_id", "int32"),
+        column("xyz", "list<float64>"),
+        column("xs_type", "list<utf8>"),
+    ];
+    let poses = vec![
+        column("pose_id", "int32"),
+        column("xyz", "tensor<float32>[41, 3]"),
+    ];
     let files = [
+        ("./data/receptor.pdbqt", table(&molecule)),
+        ("./data/ligand.pdbqt", table(&molecule)),
+        ("./data/poses.parquet", table(&poses)),
         ("./data/library.parquet", table(&bits)),
         ("./data/actives.parquet", table(&bits)),
         ("./data/hgt_djf.nc", table(&field)),

@@ -1,0 +1,52 @@
+//! What Vina's scoring function knows of an atom: its XS type.
+
+/// An atom's radius and what it can do, as Vina's `xs_radius`, `xs_is_hydrophobic`, `xs_is_donor` and
+/// `xs_is_acceptor` have them. Flags are 1 or 0, so that a pair's flag is a product.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Atom {
+    /// Å.
+    pub(super) radius: f32,
+    /// Whether contacts with its like are rewarded.
+    pub(super) hydrophobic: f32,
+    /// Whether it gives hydrogen bonds; metals count as donors.
+    pub(super) donor: f32,
+    /// Whether it takes hydrogen bonds.
+    pub(super) acceptor: f32,
+}
+
+/// The types there are, for messages.
+pub(super) const KNOWN: &str = "C_H, C_P, N_P, N_D, N_A, N_DA, O_P, O_D, O_A, O_DA, S_P, P_P, F_H, \
+                                Cl_H, Br_H, I_H, Si, Met_D, H";
+
+/// The atom of an XS type: `Some(None)` for hydrogens, which do not count; `None` if there is no
+/// such type.
+pub(super) fn typed(name: &str) -> Option<Option<Atom>> {
+    let (radius, hydrophobic, donor, acceptor) = match name {
+        "H" => return Some(None),
+        "C_H" => (1.9, 1.0, 0.0, 0.0),
+        "C_P" => (1.9, 0.0, 0.0, 0.0),
+        "N_P" => (1.8, 0.0, 0.0, 0.0),
+        "N_D" => (1.8, 0.0, 1.0, 0.0),
+        "N_A" => (1.8, 0.0, 0.0, 1.0),
+        "N_DA" => (1.8, 0.0, 1.0, 1.0),
+        "O_P" => (1.7, 0.0, 0.0, 0.0),
+        "O_D" => (1.7, 0.0, 1.0, 0.0),
+        "O_A" => (1.7, 0.0, 0.0, 1.0),
+        "O_DA" => (1.7, 0.0, 1.0, 1.0),
+        "S_P" => (2.0, 0.0, 0.0, 0.0),
+        "P_P" => (2.1, 0.0, 0.0, 0.0),
+        "F_H" => (1.5, 1.0, 0.0, 0.0),
+        "Cl_H" => (1.8, 1.0, 0.0, 0.0),
+        "Br_H" => (2.0, 1.0, 0.0, 0.0),
+        "I_H" => (2.2, 1.0, 0.0, 0.0),
+        "Si" => (2.2, 0.0, 0.0, 0.0),
+        "Met_D" => (1.2, 0.0, 1.0, 0.0),
+        _ => return None,
+    };
+    Some(Some(Atom {
+        radius,
+        hydrophobic,
+        donor,
+        acceptor,
+    }))
+}

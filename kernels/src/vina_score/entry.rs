@@ -1,0 +1,174 @@
+//! The catalogue's page of `vina_score`.
+
+use sunward_workflows::catalog::{KernelEntry, ParamSpec, PortSpec};
+use sunward_workflows::column::ColumnSpec;
+use sunward_workflows::model::ParamType;
+use sunward_workflows::value::Value;
+
+use super::scorer::Score;
+use crate::entry::{column, param, port};
+
+/// Reads a column's value.
+type Value32 = fn(&Score) -> f64;
+
+/// The numbers of the output `scores`, in the order of its columns.
+pub(super) const VALUES: [(&str, Value32); 8] = [
+    ("gauss1", |s| s.terms[0]),
+    ("gauss2", |s| s.terms[1]),
+    ("repulsion", |s| s.terms[2]),
+    ("hydrophobic", |s| s.terms[3]),
+    ("hydrogen", |s| s.terms[4]),
+    ("inter", |s| s.inter),
+    ("score", |s| s.score),
+    ("rmsd", |s| s.rmsd),
+];
+
+pub(super) fn entry() -> KernelEntry {
+    KernelEntry {
+        name: "vina_score".to_owned(),
+        version: 1,
+        summary: "AutoDock Vina's score of many poses of a ligand in a receptor.".to_owned(),
+        description: DESCRIPTION.to_owned(),
+        inputs: inputs(),
+        outputs: vec![
+            port("scores", "One row a pose, in the order of `poses`.", scores()),
+            port(
+                "rejects",
+                "Poses that cannot be scored, in the order of `poses`.",
+                vec![
+                    column("pose_id", "any", "`pose_id` of the pose"),
+                    column("reason", "utf8", "what is wrong with it"),
+                ],
+            ),
+        ],
+        params: params(),
+        exact: false,
+        tolerance: "terms: 1e-4 relative to double precision, the same bits for any number of \
+                    threads and any processor; AutoDock Vina 1.2.7, which interpolates in tables: \
+                    0.01 kcal/mol for scores below 0, 2 % on clashes"
+            .to_owned(),
+        reference: "O. Trott & A. J. Olson, J. Comput. Chem. 31 (2010) 455; constants, atom types \
+                    and N as in AutoDock Vina 1.2"
+            .to_owned(),
+        example: "\
+rescore:
+  kernel: vina_score
+  scatter: { over: poses, rows: 10000 }
+  inputs: { receptor: ./data/receptor.pdbqt, ligand: ./data/ligand.pdbqt, poses: ./data/poses.parquet }
+"
+        .to_owned(),
+    }
+}
+
+const DESCRIPTION: &str = "\
+Scores each pose by the intermolecular part of AutoDock Vina's function, summed over all pairs of a
+ligand atom i and a receptor atom j that are nearer than `cutoff`; hydrogens do not count. With the
+distance r and d = r - (R_i + R_j), both in Å:
+
+    gauss1      = exp(-(d / 0.5)^2)
+    gauss2      = exp(-((d - 3) / 2)^2)
+    repulsion   = d^2 if d < 0, else 0
+    hydrophobic = 1 for d <= 0.5, 0 for d >= 1.5, linear between; both atoms hydrophobic
+    hydrogen    = 1 for d <= -0.7, 0 for d >= 0, linear between; one a donor, one an acceptor
+
+    inter = -0.035579 gauss1 - 0.005156 gauss2 + 0.840245 repulsion - 0.035069 hydrophobic
+            - 0.587439 hydrogen                                       (kcal/mol, terms summed)
+    score = inter / (1 + 0.05846 N)                                   (kcal/mol)
+
+The energy within the ligand is left out: Vina subtracts that of the unbound ligand, which is the
+same for a single pose. What it adds to the ranking of several docked poses is not in `score`.
+
+N counts bonds that can be turned, and is not TORSDOF: each BRANCH bond adds 0.5 for each of its two
+atoms that has more than one heavy neighbour, so that a hydroxyl counts 0.5. A PDBQT file gives it as
+`rotors`.
+
+A molecule is one row: `xyz` and, for receptor and ligand, `xs_type`, lists over its atoms. PDBQT
+files are read so, one row a MODEL. Types are Vina's XS types: C_H and C_P (carbon without and with a
+bond to another element than C and H), N and O with _P, _D, _A or _DA (neither, donor, acceptor,
+both), S_P, P_P, F_H, Cl_H, Br_H, I_H, Si, Met_D (metals) and H (skipped). Radii R: C 1.9, N 1.8,
+O 1.7, S 2.0, P 2.1, F 1.5, Cl 1.8, Br 2.0, I 2.2, Si 2.2, metals 1.2 Å. C_H, F, Cl, Br and I are
+hydrophobic; metals are donors. Of a receptor or ligand with several rows the first is taken.
+
+A pose has the ligand's atoms in the ligand's order, hydrogens among them: 3n numbers in `xyz`, as
+list, fixed_size_list or a tensor of shape [n, 3]. A pose goes to `rejects` with the reason if `xyz`
+is null or of another length, if a coordinate is null, NaN or infinite, if the pose spans less than a
+fifth of the ligand (then it is probably in nm), or if it has a column `ad_type` that differs from the
+ligand's. `rmsd` compares heavy atoms with `ligand` as given, atom by atom: nothing is superposed, and
+symmetry is not considered.
+
+Poses are independent: scatter over `poses`, and any cut gives the same numbers. `topk_merge` with
+`{ by: none, score: score, order: ascending }` ranks them. Distances are squared in double precision,
+terms are made and added in single precision, lane by lane in one order.";
+
+fn inputs() -> Vec<PortSpec> {
+    let xyz = || {
+        column(
+            "xyz",
+            "any",
+            "x, y, z of each atom in turn, Å: a list of float32 or float64",
+        )
+    };
+    let types = || column("xs_type", "any", "XS type of each atom: a list of utf8");
+    vec![
+        port(
+            "receptor",
+            "The receptor: one row, as of a PDBQT file.",
+            vec![xyz(), types()],
+        ),
+        port(
+            "ligand",
+            "The ligand: one row, as of a PDBQT file. `rotors` (a number, N) may be left out if the \
+             parameter is given.",
+            vec![xyz(), types()],
+        ),
+        port(
+            "poses",
+            "The poses: Parquet or Arrow, or a PDBQT file with several models.",
+            vec![column("pose_id", "any", "names the pose"), xyz()],
+        ),
+    ]
+}
+
+fn scores() -> Vec<ColumnSpec> {
+    let mut columns = vec![column("pose_id", "any", "`pose_id` of the pose")];
+    let docs = [
+        "first Gaussian, summed over pairs, without weight",
+        "second Gaussian, the same",
+        "repulsion, Å^2, the same",
+        "hydrophobic contacts, the same",
+        "hydrogen bonds, the same",
+        "weighted sum of the five, kcal/mol",
+        "inter / (1 + 0.05846 N), kcal/mol; lower is better",
+        "heavy-atom root-mean-square distance from `ligand`, Å",
+    ];
+    let values = VALUES.iter().zip(docs);
+    columns.extend(values.map(|((name, _), doc)| column(name, "float32", doc)));
+    columns
+}
+
+fn params() -> Vec<ParamSpec> {
+    vec![
+        ParamSpec {
+            min: Some(1.0),
+            max: Some(24.0),
+            unit: "Å".to_owned(),
+            ..param(
+                "cutoff",
+                ParamType::Float,
+                Value::Float(8.0),
+                "Pairs at this distance or further do not count; Vina's is 8.",
+            )
+        },
+        ParamSpec {
+            min: Some(0.0),
+            max: Some(1000.0),
+            unit: "1".to_owned(),
+            ..param(
+                "rotors",
+                ParamType::Float,
+                Value::Null,
+                "N; left out, the column `rotors` of `ligand`.",
+            )
+        },
+    ]
+}

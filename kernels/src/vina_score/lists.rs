@@ -1,0 +1,136 @@
+//! Columns whose values are lists of numbers or of words, however they are nested.
+
+use std::ops::Range;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{Float32Type, Float64Type};
+use arrow_schema::DataType;
+
+use crate::KernelError;
+
+/// A column of lists, flat: all values, and which of them each row has.
+pub(super) struct Lists {
+    values: ArrayRef,
+    /// Nothing for a row that is null.
+    rows: Vec<Option<Range<usize>>>,
+}
+
+impl Lists {
+    /// Coordinates: `list`, `fixed_size_list` or tensor of float32 or float64, also as lists of
+    /// triples.
+    pub(super) fn numbers(port: &str, name: &str, array: &ArrayRef) -> Result<Self, KernelError> {
+        let wanted = |kind: &DataType| matches!(kind, DataType::Float32 | DataType::Float64);
+        Self::read(array, 0)
+            .filter(|lists| wanted(lists.values.data_type()))
+            .ok_or_else(|| KernelError::ColumnType {
+                port: port.to_owned(),
+                column: name.to_owned(),
+                expected: "a list of float32 or float64 in each row, x, y and z of each atom in \
+                           turn (list, fixed_size_list or a tensor of shape [atoms, 3])"
+                    .to_owned(),
+                found: array.data_type().to_string(),
+            })
+    }
+
+    /// Words, one an atom.
+    pub(super) fn words(port: &str, name: &str, array: &ArrayRef) -> Result<Self, KernelError> {
+        let wrong = || KernelError::ColumnType {
+            port: port.to_owned(),
+            column: name.to_owned(),
+            expected: "a list of utf8 in each row, one word an atom".to_owned(),
+            found: array.data_type().to_string(),
+        };
+        let lists = Self::read(array, 0).ok_or_else(wrong)?;
+        if !matches!(
+            lists.values.data_type(),
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..)
+        ) {
+            return Err(wrong());
+        }
+        Ok(Self {
+            values: cast(&lists.values, &DataType::Utf8)?,
+            rows: lists.rows,
+        })
+    }
+
+    /// One or two levels of lists; nothing if it is none.
+    fn read(array: &ArrayRef, depth: usize) -> Option<Self> {
+        let whole = |i: usize, range: Range<usize>| array.is_valid(i).then_some(range);
+        let (values, rows): (ArrayRef, Vec<_>) = match array.data_type() {
+            DataType::List(_) => {
+                let lists = array.as_list::<i32>();
+                let places = lists.value_offsets().windows(2).enumerate();
+                let place = |offset: i32| usize::try_from(offset).unwrap_or(0);
+                let rows = places.map(|(i, pair)| whole(i, place(pair[0])..place(pair[1])));
+                (ArrayRef::clone(lists.values()), rows.collect())
+            }
+            DataType::LargeList(_) => {
+                let lists = array.as_list::<i64>();
+                let places = lists.value_offsets().windows(2).enumerate();
+                let place = |offset: i64| usize::try_from(offset).unwrap_or(0);
+                let rows = places.map(|(i, pair)| whole(i, place(pair[0])..place(pair[1])));
+                (ArrayRef::clone(lists.values()), rows.collect())
+            }
+            DataType::FixedSizeList(_, size) => {
+                let lists = array.as_fixed_size_list();
+                let size = usize::try_from(*size).unwrap_or(0);
+                let rows = (0..lists.len()).map(|i| whole(i, i * size..(i + 1) * size));
+                (ArrayRef::clone(lists.values()), rows.collect())
+            }
+            _ => return None,
+        };
+        if depth == 0
+            && let Some(inner) = Self::read(&values, 1)
+        {
+            return Some(inner.under(rows));
+        }
+        Some(Self { values, rows })
+    }
+
+    /// Lists of these lists. An inner list that is null makes the whole row null.
+    fn under(self, outer: Vec<Option<Range<usize>>>) -> Self {
+        let join = |range: Range<usize>| {
+            let inner: Option<Vec<&Range<usize>>> =
+                self.rows[range].iter().map(Option::as_ref).collect();
+            let inner = inner?;
+            match (inner.first(), inner.last()) {
+                (Some(first), Some(last)) => Some(first.start..last.end),
+                _ => Some(0..0),
+            }
+        };
+        Self {
+            rows: outer.into_iter().map(|row| row.and_then(join)).collect(),
+            values: self.values,
+        }
+    }
+
+    /// A row's numbers; those that are null are NaN. Nothing for a row that is null.
+    pub(super) fn row_of_numbers(&self, row: usize) -> Option<Vec<f64>> {
+        let range = self.rows[row].clone()?;
+        let valid = |i: usize, x: f64| if self.values.is_valid(i) { x } else { f64::NAN };
+        Some(match self.values.data_type() {
+            DataType::Float32 => {
+                let values = self.values.as_primitive::<Float32Type>().values();
+                range.map(|i| valid(i, values[i].into())).collect()
+            }
+            _ => {
+                let values = self.values.as_primitive::<Float64Type>().values();
+                range.map(|i| valid(i, values[i])).collect()
+            }
+        })
+    }
+
+    /// A row's words; those that are null are empty. Nothing for a row that is null.
+    pub(super) fn row_of_words(&self, row: usize) -> Option<Vec<&str>> {
+        let words = self.values.as_string::<i32>();
+        let word = |i: usize| {
+            if words.is_valid(i) {
+                words.value(i)
+            } else {
+                ""
+            }
+        };
+        Some(self.rows[row].clone()?.map(word).collect())
+    }
+}

@@ -1,0 +1,209 @@
+//! `vina_score`: AutoDock Vina's score of many poses of a ligand in a receptor.
+
+mod atom;
+mod entry;
+mod lists;
+mod molecule;
+mod neighbourhood;
+mod scorer;
+mod terms;
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Float32Array, RecordBatch, StringArray};
+use arrow::compute::interleave;
+use arrow_schema::{DataType, Field, Schema};
+use sunward_workflows::catalog::KernelEntry;
+
+use self::lists::Lists;
+use self::molecule::Molecule;
+use self::neighbourhood::Neighbourhood;
+use self::scorer::{Score, Scorer};
+use self::terms::Simd;
+use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params, Table};
+
+/// Poses that a thread takes at a time.
+const CHUNK: usize = 64;
+
+/// The kernel.
+pub(crate) struct VinaScore {
+    entry: KernelEntry,
+}
+
+impl VinaScore {
+    pub(crate) fn new() -> Self {
+        Self {
+            entry: entry::entry(),
+        }
+    }
+}
+
+impl Kernel for VinaScore {
+    fn entry(&self) -> &KernelEntry {
+        &self.entry
+    }
+
+    fn run(
+        &self,
+        inputs: &Inputs,
+        with: &Params,
+        context: &Context,
+    ) -> Result<Outputs, KernelError> {
+        inputs.check(&self.entry)?;
+        let receptor = Molecule::read(inputs, &self.entry, "receptor")?;
+        let ligand = Molecule::read(inputs, &self.entry, "ligand")?;
+        let poses = Poses::read(inputs, &self.entry)?;
+        let cutoff = with.float("cutoff")?;
+        let scorer = Scorer {
+            around: Neighbourhood::new(receptor.heavy(), cutoff),
+            rotors: rotors(&ligand, with)?,
+            ligand,
+            cutoff: cutoff * cutoff,
+            simd: Simd::detect(),
+        };
+        let scored = poses.score(&scorer, context)?;
+        let mut scores: Vec<(Place, Score)> = Vec::with_capacity(scored.len());
+        let mut rejects: Vec<(Place, String)> = Vec::new();
+        for (place, result) in scored {
+            match result {
+                Ok(score) => scores.push((place, score)),
+                Err(reason) => rejects.push((place, reason)),
+            }
+        }
+        Ok(Outputs::new()
+            .with("scores", poses.scores(&scores)?)
+            .with("rejects", poses.rejects(&rejects)?))
+    }
+}
+
+/// N: the parameter, else the ligand's column.
+fn rotors(ligand: &Molecule, with: &Params) -> Result<f64, KernelError> {
+    with.optional_float("rotors")?
+        .or(ligand.rotors)
+        .ok_or_else(|| KernelError::Input {
+            port: "ligand".to_owned(),
+            problem: "it does not say how many bonds can be turned".to_owned(),
+            expected:
+                "a number in the column `rotors` (a PDBQT file gives it), or `with: { rotors: N }`"
+                    .to_owned(),
+        })
+}
+
+/// A pose by where it is: batch and row.
+type Place = (usize, usize);
+
+/// A pose's score, or why it has none.
+type Scored = (Place, Result<Score, String>);
+
+/// The poses, batch by batch.
+struct Poses {
+    batches: Vec<Batch>,
+    id_type: DataType,
+}
+
+struct Batch {
+    ids: ArrayRef,
+    xyz: Lists,
+    kinds: Option<Lists>,
+}
+
+impl Poses {
+    fn read(inputs: &Inputs, entry: &KernelEntry) -> Result<Self, KernelError> {
+        let table = inputs.need(entry, "poses")?;
+        let id = table.column("poses", "pose_id", "what names a pose, of any type")?;
+        let xyz = table.column(
+            "poses",
+            "xyz",
+            "x, y, z of each atom in turn, a list of float, Å",
+        )?;
+        let kinds = table.schema.index_of("ad_type").ok();
+        let empty;
+        let batches = if table.batches.is_empty() {
+            // So that a column of a wrong type is refused even without rows.
+            empty = [RecordBatch::new_empty(Arc::clone(&table.schema))];
+            &empty[..]
+        } else {
+            &table.batches[..]
+        };
+        let read = |batch: &RecordBatch| {
+            Ok(Batch {
+                ids: Arc::clone(batch.column(id)),
+                xyz: Lists::numbers("poses", "xyz", batch.column(xyz))?,
+                kinds: kinds
+                    .map(|kinds| Lists::words("poses", "ad_type", batch.column(kinds)))
+                    .transpose()?,
+            })
+        };
+        Ok(Self {
+            batches: batches
+                .iter()
+                .map(read)
+                .collect::<Result<_, KernelError>>()?,
+            id_type: table.schema.field(id).data_type().clone(),
+        })
+    }
+
+    /// Each pose in order: where it is, and its score or why it has none.
+    fn score(&self, scorer: &Scorer, context: &Context) -> Result<Vec<Scored>, KernelError> {
+        let batches = self.batches.iter().enumerate();
+        let places: Vec<Place> = batches
+            .flat_map(|(b, batch)| (0..batch.ids.len()).map(move |row| (b, row)))
+            .collect();
+        let chunks: Vec<&[Place]> = places.chunks(CHUNK).collect();
+        let results = context.map(chunks.len(), |i| {
+            let one = |&place: &Place| (place, self.one(place, scorer));
+            Ok(chunks[i].iter().map(one).collect::<Vec<_>>())
+        })?;
+        Ok(results.into_iter().flatten().collect())
+    }
+
+    fn one(&self, (b, row): Place, scorer: &Scorer) -> Result<Score, String> {
+        let batch = &self.batches[b];
+        let xyz = batch
+            .xyz
+            .row_of_numbers(row)
+            .ok_or_else(|| "`xyz` is null".to_owned())?;
+        let kinds = batch
+            .kinds
+            .as_ref()
+            .and_then(|kinds| kinds.row_of_words(row));
+        scorer.score(&xyz, kinds.as_deref())
+    }
+
+    fn ids(&self, places: Vec<Place>) -> Result<ArrayRef, KernelError> {
+        let ids: Vec<&dyn Array> = self.batches.iter().map(|batch| &*batch.ids).collect();
+        Ok(interleave(&ids, &places)?)
+    }
+
+    fn scores(&self, scores: &[(Place, Score)]) -> Result<Table, KernelError> {
+        let mut fields = vec![Field::new("pose_id", self.id_type.clone(), true)];
+        let mut columns = vec![self.ids(scores.iter().map(|(place, _)| *place).collect())?];
+        for (name, value) in entry::VALUES {
+            fields.push(Field::new(name, DataType::Float32, true));
+            let values = scores.iter().map(|(_, score)| float32(value(score)));
+            columns.push(Arc::new(values.map(Some).collect::<Float32Array>()));
+        }
+        Table::from_columns(Schema::new(fields), columns)
+    }
+
+    fn rejects(&self, rejects: &[(Place, String)]) -> Result<Table, KernelError> {
+        let ids = self.ids(rejects.iter().map(|(place, _)| *place).collect())?;
+        let reasons = rejects.iter().map(|(_, reason)| Some(reason.as_str()));
+        let schema = Schema::new(vec![
+            Field::new("pose_id", self.id_type.clone(), true),
+            Field::new("reason", DataType::Utf8, true),
+        ]);
+        Table::from_columns(
+            schema,
+            vec![ids, Arc::new(reasons.collect::<StringArray>())],
+        )
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the result's columns are float32"
+)]
+fn float32(x: f64) -> f32 {
+    x as f32
+}

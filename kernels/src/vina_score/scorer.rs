@@ -1,0 +1,116 @@
+//! Scores of poses of one ligand in one receptor.
+
+use super::atom::Atom;
+use super::molecule::{Molecule, span};
+use super::neighbourhood::Neighbourhood;
+use super::terms::{LANES, Simd, TERMS};
+
+/// Weights of the five terms, kcal/mol (Trott & Olson 2010, Table 1, with the digits of Vina 1.2).
+const WEIGHTS: [f64; TERMS] = [-0.035_579, -0.005_156, 0.840_245, -0.035_069, -0.587_439];
+/// Weight of a rotatable bond (the same, `w_rot`).
+const ROTOR_WEIGHT: f64 = 0.058_46;
+/// A pose that spans less than this share of its ligand is in another unit.
+const SHRUNK: f64 = 0.2;
+
+/// What a pose gets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Score {
+    /// Sums of the terms over all pairs, without weights.
+    pub(super) terms: [f64; TERMS],
+    /// Their weighted sum, kcal/mol.
+    pub(super) inter: f64,
+    /// kcal/mol.
+    pub(super) score: f64,
+    /// From the ligand as it was given, Å.
+    pub(super) rmsd: f64,
+}
+
+/// A receptor and a ligand.
+pub(super) struct Scorer {
+    pub(super) around: Neighbourhood,
+    pub(super) ligand: Molecule,
+    pub(super) rotors: f64,
+    /// Square of the cutoff, Å².
+    pub(super) cutoff: f64,
+    pub(super) simd: Simd,
+}
+
+impl Scorer {
+    /// The score of a pose, or why there is none. `kinds` are AutoDock's types of its atoms, where
+    /// they are known.
+    pub(super) fn score(&self, xyz: &[f64], kinds: Option<&[&str]>) -> Result<Score, String> {
+        let (places, _) = xyz.as_chunks::<3>();
+        self.check(xyz, places)?;
+        if let (Some(kinds), Some(own)) = (kinds, &self.ligand.kinds) {
+            same_kinds(kinds, own)?;
+        }
+        let mut sums = [[0.0; LANES]; TERMS];
+        let mut square = 0.0;
+        let mut heavy = 0.0;
+        for ((atom, home), place) in self.atoms().zip(places) {
+            let Some(atom) = atom else { continue };
+            self.simd.add(
+                self.around.near(*place),
+                atom,
+                *place,
+                self.cutoff,
+                &mut sums,
+            );
+            square += (0..3)
+                .map(|axis| (place[axis] - home[axis]).powi(2))
+                .sum::<f64>();
+            heavy += 1.0;
+        }
+        let terms = sums.map(|lanes| lanes.iter().copied().map(f64::from).sum());
+        let inter = WEIGHTS.iter().zip(&terms).map(|(w, t)| w * t).sum();
+        Ok(Score {
+            terms,
+            inter,
+            score: inter / (1.0 + ROTOR_WEIGHT * self.rotors),
+            rmsd: (square / f64::max(heavy, 1.0)).sqrt(),
+        })
+    }
+
+    fn atoms(&self) -> impl Iterator<Item = (&Option<Atom>, &[f64; 3])> {
+        self.ligand.atoms.iter().zip(&self.ligand.places)
+    }
+
+    fn check(&self, xyz: &[f64], places: &[[f64; 3]]) -> Result<(), String> {
+        let atoms = self.ligand.len();
+        if xyz.len() != 3 * atoms {
+            return Err(format!(
+                "`xyz` has {} numbers; expected {}, three for each of the ligand's {atoms} atoms",
+                xyz.len(),
+                3 * atoms
+            ));
+        }
+        if let Some(i) = xyz.iter().position(|x| !x.is_finite()) {
+            let kind = if xyz[i].is_nan() {
+                "NaN or null"
+            } else {
+                "infinite"
+            };
+            let axis = ["x", "y", "z"][i % 3];
+            return Err(format!("{axis} of atom {} (from 0) is {kind}", i / 3));
+        }
+        let (own, found) = (span(&self.ligand.places), span(places));
+        if found < SHRUNK * own {
+            return Err(format!(
+                "it spans {found:.3} and the ligand {own:.3} Å: coordinates in nm? multiply them by 10"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A pose lists the ligand's atoms in the ligand's order.
+fn same_kinds(found: &[&str], own: &[String]) -> Result<(), String> {
+    let differs = found.iter().zip(own).position(|(found, own)| found != own);
+    match differs {
+        None => Ok(()),
+        Some(i) => Err(format!(
+            "atom {i} (from 0) is {} and the ligand's is {}: another molecule, or its atoms in another order",
+            found[i], own[i]
+        )),
+    }
+}

@@ -1,0 +1,262 @@
+//! The five terms of one ligand atom with the receptor atoms around it: one definition, compiled for
+//! several vector widths, chosen at run time.
+//!
+//! The code is loops over arrays of [`LANES`] numbers without branches. Rust never joins a product
+//! and a sum into one rounding, and each lane has a sum of its own, so every width gives the same
+//! bits.
+
+use super::atom::Atom;
+
+/// Receptor atoms that are looked at together.
+pub(super) const LANES: usize = 16;
+/// Terms of the score.
+pub(super) const TERMS: usize = 5;
+
+/// Sums of each term, lane by lane.
+pub(super) type Sums = [[f32; LANES]; TERMS];
+
+/// Receptor atoms side by side. Places that no atom fills are far away.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    /// Å, by axis.
+    pub(super) place: [[f64; LANES]; 3],
+    /// Å.
+    pub(super) radius: [f32; LANES],
+    pub(super) hydrophobic: [f32; LANES],
+    pub(super) donor: [f32; LANES],
+    pub(super) acceptor: [f32; LANES],
+}
+
+impl Block {
+    /// No atom yet.
+    pub(super) const EMPTY: Self = Self {
+        place: [[1e12; LANES]; 3],
+        radius: [0.0; LANES],
+        hydrophobic: [0.0; LANES],
+        donor: [0.0; LANES],
+        acceptor: [0.0; LANES],
+    };
+}
+
+/// Which instructions add. All give the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Simd {
+    /// What every processor of this family has.
+    Plain,
+    /// Eight numbers at once.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// Sixteen numbers at once.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Simd {
+    /// The widest that this machine has.
+    pub(super) fn detect() -> Self {
+        Self::available().last().copied().unwrap_or(Self::Plain)
+    }
+
+    /// All that this machine has, narrowest first.
+    pub(super) fn available() -> Vec<Self> {
+        let mut all = vec![Self::Plain];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") {
+                all.push(Self::Avx2);
+            }
+            if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512dq")
+            {
+                all.push(Self::Avx512);
+            }
+        }
+        all
+    }
+
+    /// Adds the terms of `atom` at `place` (Å) with all atoms of `blocks` that are nearer than the
+    /// cutoff, whose square (Å²) is given.
+    #[cfg_attr(
+        target_arch = "x86_64",
+        expect(unsafe_code, reason = "feature-gated calls; see SAFETY at each")
+    )]
+    pub(super) fn add(
+        self,
+        blocks: &[Block],
+        atom: &Atom,
+        place: [f64; 3],
+        cutoff: f64,
+        sums: &mut Sums,
+    ) {
+        match self {
+            Self::Plain => add(blocks, atom, place, cutoff, sums),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Simd::Avx2` only exists where avx2 was detected.
+            Self::Avx2 => unsafe { add_256(blocks, atom, place, cutoff, sums) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Simd::Avx512` only exists where these features were detected.
+            Self::Avx512 => unsafe { add_512(blocks, atom, place, cutoff, sums) },
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn add_256(blocks: &[Block], atom: &Atom, place: [f64; 3], cutoff: f64, sums: &mut Sums) {
+    add(blocks, atom, place, cutoff, sums);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,avx512f,avx512vl,avx512dq")]
+fn add_512(blocks: &[Block], atom: &Atom, place: [f64; 3], cutoff: f64, sums: &mut Sums) {
+    add(blocks, atom, place, cutoff, sums);
+}
+
+#[inline(always)]
+fn add(blocks: &[Block], atom: &Atom, place: [f64; 3], cutoff: f64, sums: &mut Sums) {
+    let mut total = *sums;
+    for block in blocks {
+        let (beyond, distance) = distances(block, place, cutoff);
+        let terms = pairs(block, atom, &distance);
+        for (total, term) in total.iter_mut().zip(&terms) {
+            for lane in 0..LANES {
+                total[lane] += if beyond[lane] < 0.0 { term[lane] } else { 0.0 };
+            }
+        }
+    }
+    *sums = total;
+}
+
+/// How far each square of a distance lies beyond that of the cutoff (below 0: within), and the
+/// distances, Å. Squares are made in double precision, so that a pair on the edge counts exactly
+/// when it does there: one more or less is 3e-4 of a whole pose's `gauss2`.
+#[inline(always)]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "rounding to float32 keeps signs, and distances need no more"
+)]
+fn distances(block: &Block, place: [f64; 3], cutoff: f64) -> ([f32; LANES], [f32; LANES]) {
+    let mut beyond = [0.0; LANES];
+    let mut distance = [0.0; LANES];
+    for lane in 0..LANES {
+        let x = block.place[0][lane] - place[0];
+        let y = block.place[1][lane] - place[1];
+        let z = block.place[2][lane] - place[2];
+        let square = x * x + y * y + z * z;
+        beyond[lane] = (square - cutoff) as f32;
+        distance[lane] = (square as f32).sqrt();
+    }
+    (beyond, distance)
+}
+
+/// The terms of each pair, as if all were within the cutoff.
+#[inline(always)]
+fn pairs(block: &Block, atom: &Atom, distance: &[f32; LANES]) -> [[f32; LANES]; TERMS] {
+    let mut terms = [[0.0; LANES]; TERMS];
+    for lane in 0..LANES {
+        let surface = distance[lane] - (atom.radius + block.radius[lane]);
+        let narrow = surface * 2.0;
+        let wide = (surface - 3.0) * 0.5;
+        terms[0][lane] = exp(-(narrow * narrow));
+        terms[1][lane] = exp(-(wide * wide));
+        let overlap = if surface < 0.0 { surface } else { 0.0 };
+        terms[2][lane] = overlap * overlap;
+        let hydrophobic = atom.hydrophobic * block.hydrophobic[lane];
+        terms[3][lane] = hydrophobic * unit(1.5 - surface);
+        let given = atom.donor * block.acceptor[lane];
+        let taken = atom.acceptor * block.donor[lane];
+        let bond = if given > taken { given } else { taken };
+        terms[4][lane] = bond * unit(surface * (-1.0 / 0.7));
+    }
+    terms
+}
+
+/// `x` brought into 0 to 1.
+#[inline(always)]
+fn unit(x: f32) -> f32 {
+    let low = if x > 0.0 { x } else { 0.0 };
+    if low < 1.0 { low } else { 1.0 }
+}
+
+/// e^x for x <= 0, within 2 units in the last place; below -87 it is that of -87 (1.6e-38). The
+/// argument is reduced by ln 2 in two pieces, and the rest by a polynomial of degree 6, as in Moshier's
+/// Cephes library.
+#[inline(always)]
+#[expect(
+    clippy::excessive_precision,
+    reason = "the coefficients as published; the nearest float32 is taken"
+)]
+fn exp(x: f32) -> f32 {
+    /// 1.5 * 2^23: a sum with it has its whole part in the lowest bits.
+    const ROUND: f32 = 12_582_912.0;
+    let x = if x > -87.0 { x } else { -87.0 };
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let power = shifted - ROUND;
+    let rest = x - power * 0.693_359_375;
+    let rest = rest - power * -2.121_944_40e-4;
+    let mut sum = 1.987_569_15e-4;
+    for coefficient in [
+        1.398_199_950_7e-3,
+        8.333_451_907_3e-3,
+        4.166_579_589_4e-2,
+        1.666_666_545_9e-1,
+        5.000_000_120_1e-1,
+    ] {
+        sum = sum * rest + coefficient;
+    }
+    let scale = f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3f80_0000));
+    (sum * (rest * rest) + rest + 1.0) * scale
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::vina_score::atom::typed;
+
+    proptest! {
+        #[test]
+        fn exp_is_that_of_double_precision(x in -87.0_f32..=0.0) {
+            let exact = f64::from(x).exp();
+            prop_assert!((f64::from(exp(x)) / exact - 1.0).abs() < 2.5e-7, "{x}");
+        }
+
+        #[test]
+        fn every_width_gives_the_same_bits(
+            places in proptest::collection::vec((-9.0..9.0, -9.0..9.0, -9.0..9.0), 48),
+        ) {
+            let kinds = ["C_H", "N_D", "O_A", "O_DA", "Met_D", "S_P", "Cl_H"];
+            let mut blocks = vec![Block::EMPTY; 3];
+            for (i, &(x, y, z)) in places.iter().enumerate() {
+                let atom = typed(kinds[i % kinds.len()]).unwrap().unwrap();
+                let block = &mut blocks[i / LANES];
+                for (axis, value) in [x, y, z].into_iter().enumerate() {
+                    block.place[axis][i % LANES] = value;
+                }
+                block.radius[i % LANES] = atom.radius;
+                block.hydrophobic[i % LANES] = atom.hydrophobic;
+                block.donor[i % LANES] = atom.donor;
+                block.acceptor[i % LANES] = atom.acceptor;
+            }
+            let atom = typed("N_DA").unwrap().unwrap();
+            let sums = |simd: Simd| {
+                let mut sums = [[0.0; LANES]; TERMS];
+                simd.add(&blocks, &atom, [0.1, 0.2, 0.3], 64.0, &mut sums);
+                sums.map(|lanes| lanes.map(f32::to_bits))
+            };
+            let plain = sums(Simd::Plain);
+            prop_assert!(plain.iter().flatten().any(|&bits| bits != 0));
+            for simd in Simd::available() {
+                prop_assert_eq!(sums(simd), plain, "{:?}", simd);
+            }
+        }
+    }
+
+    #[test]
+    fn exp_has_its_limits() {
+        assert_eq!(exp(0.0).to_bits(), 1.0_f32.to_bits());
+        assert!(exp(-1e30) < 2e-38 && exp(f32::NEG_INFINITY) < 2e-38);
+    }
+}
