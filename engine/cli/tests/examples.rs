@@ -18,10 +18,11 @@ use expected::{Example, Variant, examples, table};
 use scene::Scene;
 
 /// The examples that have a test here.
-const TESTED: [&str; 4] = [
+const TESTED: [&str; 5] = [
     "bring-your-own",
     "clean-hours",
     "nao-index",
+    "pose-rescoring",
     "similarity-screen",
 ];
 
@@ -118,4 +119,85 @@ fn the_winters_of_1963_1989_and_2010_have_their_known_index() {
     assert!((share(1) - 0.412_246).abs() < 1e-6, "{variance:?}");
     assert!((share(2) - 0.182_722).abs() < 1e-6, "{variance:?}");
     assert_eq!(finished.json["outputs"]["index"]["rows"], 65);
+}
+
+/// The score of an example's run, by its row.
+fn scores(finished: &Finished) -> Vec<(f64, f64)> {
+    let rows = table(&std::fs::read_to_string(finished.out().join("scores.csv")).unwrap());
+    let column = |name: &str| rows[0].iter().position(|column| column == name).unwrap();
+    let (score, rmsd) = (column("score"), column("rmsd"));
+    rows[1..]
+        .iter()
+        .map(|row| (row[score].parse().unwrap(), row[rmsd].parse().unwrap()))
+        .collect()
+}
+
+#[track_caller]
+fn assert_scores(found: &[(f64, f64)], expected: &[(f64, f64)]) {
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for ((score, rmsd), (wanted, away)) in found.iter().zip(expected) {
+        let fits = (score - wanted).abs() < 1e-3 && (rmsd - away).abs() < 1e-4;
+        assert!(fits, "{found:?}, expected {expected:?}");
+    }
+}
+
+#[test]
+fn poses_have_the_same_scores_however_they_are_cut() {
+    gives_what_is_expected("pose-rescoring");
+}
+
+/// Poses as Vina wrote them: the first is nearly the crystal's, the others lie elsewhere.
+#[test]
+fn docked_models_are_rescored_from_their_own_file() {
+    let example = Example::named("pose-rescoring");
+    let poses = example.folder.join("data/1iep_redocked.pdbqt");
+    let finished = rescored(&example, &[("poses", &poses)], "rows: 2");
+    let expected = [
+        (-13.223_71, 0.899_10),
+        (-10.925_24, 12.311_93),
+        (-11.227_90, 12.149_49),
+    ];
+    assert_scores(&scores(&finished), &expected);
+}
+
+/// Farnesyltransferase with its zinc.
+#[test]
+fn a_receptor_with_a_metal_gives_its_known_score() {
+    let shared = std::env::var_os("SUNWARD_SHARED").unwrap_or_else(|| "../shared".into());
+    let file = |name: &str| PathBuf::from(&shared).join("data/science/chem").join(name);
+    let (receptor, ligand) = (file("1s63_receptor.pdbqt"), file("1s63_ligand.pdbqt"));
+    if !receptor.exists() {
+        eprintln!(
+            "NOT RUN: {} is not there; set SUNWARD_SHARED",
+            receptor.display()
+        );
+        return;
+    }
+    let example = Example::named("pose-rescoring");
+    let params = [
+        ("receptor", &receptor),
+        ("ligand", &ligand),
+        ("poses", &ligand),
+    ];
+    assert_scores(
+        &scores(&rescored(&example, &params, "rows: 667")),
+        &[(-8.272_17, 0.0)],
+    );
+}
+
+/// Runs pose-rescoring with other files.
+fn rescored(example: &Example, params: &[(&str, &PathBuf)], rows: &str) -> Finished {
+    let scene = Scene::new();
+    let mut variant = Variant::default();
+    variant.replace.insert("rows: 667".into(), rows.into());
+    example.copy_to(scene.path(), &variant);
+    let params: Vec<String> = params
+        .iter()
+        .map(|(name, path)| format!("{name}={}", path.display()))
+        .collect();
+    let mut arguments = vec!["--home", "home", "--out", "out", "--format", "csv"];
+    arguments.extend(params.iter().flat_map(|param| ["-p", param.as_str()]));
+    let json = scene.run(&arguments).expect(0).json();
+    assert_eq!(json["status"], "succeeded", "{json}");
+    Finished { scene, json }
 }

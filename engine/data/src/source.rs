@@ -1,6 +1,7 @@
 //! Users' files as datasets: which format a file has, and its rows into parts, a batch at a time.
 
 mod csv;
+mod pdbqt;
 pub(crate) mod probe;
 mod smiles;
 
@@ -46,6 +47,8 @@ pub enum SourceFormat {
     Smiles,
     /// NetCDF classic.
     Netcdf,
+    /// PDBQT: a row a molecule, lists over its atoms.
+    Pdbqt,
 }
 
 /// How a source is to be read.
@@ -221,6 +224,7 @@ pub(crate) fn format_of(path: &Path) -> Result<Option<SourceFormat>, DataError> 
         Some("csv") => Some(SourceFormat::Csv),
         Some("tsv" | "tab") => Some(SourceFormat::Tsv),
         Some("smi" | "smiles") => Some(SourceFormat::Smiles),
+        Some("pdbqt") => Some(SourceFormat::Pdbqt),
         Some("nc" | "nc3" | "nc4" | "cdf") => Some(SourceFormat::Netcdf),
         _ => None,
     })
@@ -233,7 +237,7 @@ fn open(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
             path: path.to_owned(),
             expected: "table",
             found: "neither its first bytes nor its suffix are known".into(),
-            hint: "tables are .arrow, .feather, .parquet, .csv, .tsv, .smi or .nc; a file of another kind goes to a command as it is with `as: file`".into(),
+            hint: "tables are .arrow, .feather, .parquet, .csv, .tsv, .smi, .pdbqt or .nc; a file of another kind goes to a command as it is with `as: file`".into(),
         })?,
     };
     match format {
@@ -243,6 +247,7 @@ fn open(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
         SourceFormat::Tsv => csv::open(path, b'\t', None),
         SourceFormat::Smiles => smiles::open(path),
         SourceFormat::Netcdf => open_netcdf(path, options),
+        SourceFormat::Pdbqt => pdbqt::open(path),
     }
 }
 

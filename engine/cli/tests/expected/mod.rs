@@ -63,14 +63,14 @@ pub(crate) struct Tolerance {
 }
 
 /// One way to run an example.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Variant {
     pub(crate) name: String,
     #[serde(default)]
     params: BTreeMap<String, serde_yaml::Value>,
     #[serde(default)]
-    replace: BTreeMap<String, String>,
+    pub(crate) replace: BTreeMap<String, String>,
     #[serde(default)]
     pub(crate) skipped: Vec<String>,
 }

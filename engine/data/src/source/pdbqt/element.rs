@@ -1,0 +1,73 @@
+//! AutoDock's atom types.
+
+/// What stands behind an atom type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Element {
+    /// Polar or not.
+    Hydrogen,
+    Carbon,
+    Nitrogen,
+    Oxygen,
+    Sulfur,
+    Phosphorus,
+    Fluorine,
+    Chlorine,
+    Bromine,
+    Iodine,
+    Silicon,
+    Metal,
+}
+
+/// An atom type.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kind {
+    pub(super) element: Element,
+    /// Å.
+    pub(super) covalent_radius: f64,
+    /// Takes hydrogen bonds (NA, OA).
+    pub(super) accepts: bool,
+    /// Can be given in a hydrogen bond (HD).
+    pub(super) polar: bool,
+}
+
+/// The types there are, for messages.
+pub(super) const KNOWN: &str =
+    "C A N NA NS O OA OS S SA P H HD HS F Cl Br I Si Se Mg Mn Zn Ca Fe Cu Na K Hg Co U Cd Ni";
+
+/// The type of this name, with the covalent radii of Vina's `atom_constants.h`.
+pub(super) fn kind(name: &str) -> Option<Kind> {
+    use Element::{
+        Bromine, Carbon, Chlorine, Fluorine, Hydrogen, Iodine, Metal, Nitrogen, Oxygen, Phosphorus,
+        Silicon, Sulfur,
+    };
+    let (element, covalent_radius) = match name {
+        "H" | "HD" | "HS" => (Hydrogen, 0.37),
+        "C" | "A" => (Carbon, 0.77),
+        "N" | "NA" | "NS" => (Nitrogen, 0.75),
+        "O" | "OA" | "OS" => (Oxygen, 0.73),
+        "S" | "SA" => (Sulfur, 1.02),
+        // Vina takes selenium for sulfur.
+        "Se" | "SE" => (Sulfur, 1.02),
+        "P" => (Phosphorus, 1.06),
+        "F" => (Fluorine, 0.71),
+        "Cl" | "CL" => (Chlorine, 0.99),
+        "Br" | "BR" => (Bromine, 1.14),
+        "I" => (Iodine, 1.33),
+        "Si" | "SI" => (Silicon, 1.11),
+        "Mg" | "MG" => (Metal, 1.30),
+        "Mn" | "MN" => (Metal, 1.39),
+        "Zn" | "ZN" => (Metal, 1.31),
+        "Ca" | "CA" => (Metal, 1.74),
+        "Fe" | "FE" => (Metal, 1.25),
+        "Cu" | "CU" | "Na" | "K" | "Hg" | "HG" | "Co" | "CO" | "U" | "Cd" | "CD" | "Ni" | "NI" => {
+            (Metal, 1.75)
+        }
+        _ => return None,
+    };
+    Some(Kind {
+        element,
+        covalent_radius,
+        accepts: matches!(name, "NA" | "OA"),
+        polar: name == "HD",
+    })
+}

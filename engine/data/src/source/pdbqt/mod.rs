@@ -1,0 +1,200 @@
+//! PDBQT files, as AutoDock Vina reads and writes them: one row a molecule, that is a MODEL, or the
+//! whole file where it has none.
+//!
+//! The columns hold lists over the molecule's atoms, so that a row is what a kernel works on, and
+//! rows can be cut as one likes. `xs_type` and `rotors` are not in the file; they are what Vina
+//! derives from it (see [`bonds`]).
+
+mod bonds;
+mod columns;
+mod element;
+mod molecule;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+
+use self::columns::Columns;
+pub(super) use self::columns::schema;
+use self::molecule::{Atom, Molecule};
+use super::Opened;
+use crate::error::DataError;
+
+/// Atoms of one batch, about.
+const BATCH_ATOMS: usize = 1 << 18;
+
+/// Opens a file. Records other than ATOM, HETATM, BRANCH, MODEL and ENDMDL are passed over.
+pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
+    let file = File::open(path).map_err(DataError::io("open", path))?;
+    Ok(Opened {
+        schema: schema(),
+        rows: Box::new(Batches {
+            lines: Lines {
+                path: path.to_owned(),
+                source: BufReader::new(file),
+                number: 0,
+                text: String::new(),
+            },
+            models: 0,
+            done: false,
+        }),
+    })
+}
+
+/// The file's lines, one at a time.
+struct Lines {
+    path: PathBuf,
+    source: BufReader<File>,
+    number: u64,
+    text: String,
+}
+
+impl Lines {
+    /// Goes to the next line; false at the end.
+    fn next(&mut self) -> Result<bool, DataError> {
+        let mut bytes = Vec::new();
+        self.source
+            .read_until(b'\n', &mut bytes)
+            .map_err(DataError::io("read", &self.path))?;
+        self.number += 1;
+        self.text.clear();
+        // Columns are counted in bytes, so what is not ASCII could shift them.
+        if !bytes.is_ascii() {
+            return Err(self.broken("it holds bytes that are not ASCII", "plain ASCII text"));
+        }
+        self.text
+            .push_str(String::from_utf8_lossy(&bytes).trim_end());
+        Ok(!bytes.is_empty())
+    }
+
+    fn broken(&self, found: &str, wanted: &str) -> DataError {
+        DataError::Format {
+            path: self.path.clone(),
+            expected: "PDBQT file",
+            found: format!("line {}: {found}", self.number),
+            hint: format!("expected {wanted}"),
+        }
+    }
+}
+
+struct Batches {
+    lines: Lines,
+    /// How many molecules there were.
+    models: i32,
+    done: bool,
+}
+
+impl Batches {
+    fn batch(&mut self) -> Result<Option<RecordBatch>, DataError> {
+        let mut columns = Columns::default();
+        while columns.atoms() < BATCH_ATOMS && !self.done {
+            if let Some(molecule) = self.molecule()? {
+                columns.push(&molecule);
+            }
+        }
+        columns.finish()
+    }
+
+    /// The next molecule, unless the file ends before one begins.
+    fn molecule(&mut self) -> Result<Option<Molecule>, DataError> {
+        let mut molecule = Molecule::default();
+        let mut model = None;
+        let mut first = 0;
+        while self.lines.next()? {
+            let line = &self.lines;
+            match line.text.split_ascii_whitespace().next().unwrap_or("") {
+                "MODEL" if model.is_some() => {
+                    return Err(line.broken(
+                        &format!("a MODEL begins within that of line {first}"),
+                        "ENDMDL before the next MODEL",
+                    ));
+                }
+                "MODEL" if !molecule.atoms.is_empty() => {
+                    return Err(line.broken(
+                        "a MODEL begins after atoms that belong to none",
+                        "all atoms between MODEL and ENDMDL, or no MODEL at all",
+                    ));
+                }
+                "MODEL" => {
+                    model = Some(number(line)?);
+                    first = line.number;
+                }
+                "ENDMDL" => {
+                    let Some(model) = model else {
+                        return Err(
+                            line.broken("ENDMDL without a MODEL", "MODEL and a number before")
+                        );
+                    };
+                    return self.finish(molecule, model).map(Some);
+                }
+                "BRANCH" => {
+                    let branch = branch(line)?;
+                    molecule.branches.push(branch);
+                }
+                _ if line.text.starts_with("ATOM") || line.text.starts_with("HETATM") => {
+                    if model.is_none() && self.models > 0 {
+                        return Err(line.broken(
+                            "an atom after ENDMDL that belongs to no MODEL",
+                            "all atoms between MODEL and ENDMDL",
+                        ));
+                    }
+                    molecule.atoms.push(Atom::read(line)?);
+                }
+                _ => {}
+            }
+        }
+        self.done = true;
+        if model.is_some() {
+            return Err(self.lines.broken(
+                &format!("the file ends within the MODEL of line {first}"),
+                "ENDMDL; perhaps the file is cut off",
+            ));
+        }
+        if molecule.atoms.is_empty() && (self.models > 0 || molecule.branches.is_empty()) {
+            return Ok(None);
+        }
+        self.finish(molecule, 1).map(Some)
+    }
+
+    fn finish(&mut self, mut molecule: Molecule, model: i32) -> Result<Molecule, DataError> {
+        molecule.model = model;
+        molecule.complete(&self.lines)?;
+        self.models += 1;
+        Ok(molecule)
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<RecordBatch, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let batch = self.batch();
+        self.done |= batch.is_err();
+        batch.transpose()
+    }
+}
+
+/// The number of a MODEL.
+fn number(line: &Lines) -> Result<i32, DataError> {
+    let word = line.text.split_ascii_whitespace().nth(1);
+    word.and_then(|word| word.parse().ok())
+        .ok_or_else(|| line.broken("a MODEL without a whole number", "as in 'MODEL 1'"))
+}
+
+/// The serials of the two atoms of a BRANCH, and its line.
+fn branch(line: &Lines) -> Result<(u64, i32, i32), DataError> {
+    let mut words = line.text.split_ascii_whitespace().skip(1);
+    let mut serial = || words.next().and_then(|word| word.parse().ok());
+    match (serial(), serial()) {
+        (Some(from), Some(to)) => Ok((line.number, from, to)),
+        _ => Err(line.broken(
+            "a BRANCH without two whole numbers",
+            "the serials of its two atoms, as in 'BRANCH   1   8'",
+        )),
+    }
+}
