@@ -1,5 +1,5 @@
 //! Measures the kernels beside the tools used today; prints one JSON object. See `bench/README.md`.
-//! With an argument, `similarity`, `shape` or `regrid`, only those.
+//! With an argument, `similarity`, `shape`, `vina` or `regrid`, only those.
 #![expect(clippy::print_stdout, reason = "its only output is the answer")]
 
 mod classic;
@@ -7,6 +7,7 @@ mod regrid;
 mod rival;
 mod shape;
 mod similarity;
+mod vina;
 
 use std::error::Error;
 use std::time::Instant;
@@ -27,6 +28,9 @@ fn main() -> Result<(), Any> {
     }
     if wanted("shape") {
         figures.extend(shape::figures()?);
+    }
+    if wanted("vina") {
+        figures.extend(vina::figures()?);
     }
     if wanted("regrid") {
         figures.extend(regrid::figures()?);

@@ -33,6 +33,19 @@ pub(crate) fn rdkit_shape(molecules: &Path) -> Option<Json> {
     serde_json::from_slice(&output.stdout).ok()
 }
 
+/// What NumPy takes for a pose of the example in this folder, and the best score it found; nothing
+/// where no Python with NumPy and PyArrow is at hand.
+pub(crate) fn numpy_vina(example: &Path) -> Option<Json> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/numpy_vina.py");
+    let output = Command::new(python())
+        .arg(script)
+        .arg(example)
+        .env("OMP_NUM_THREADS", "1")
+        .output()
+        .ok()?;
+    serde_json::from_slice(&output.stdout).ok()
+}
+
 fn python() -> OsString {
     std::env::var_os("SUNWARD_BENCH_PYTHON").unwrap_or_else(|| "python3".into())
 }

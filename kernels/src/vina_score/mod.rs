@@ -19,7 +19,7 @@ use self::lists::Lists;
 use self::molecule::Molecule;
 use self::neighbourhood::Neighbourhood;
 use self::scorer::{Score, Scorer};
-use self::terms::Simd;
+use crate::vectors::Vectors;
 use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params, Table};
 
 /// Poses that a thread takes at a time.
@@ -59,7 +59,7 @@ impl Kernel for VinaScore {
             rotors: rotors(&ligand, with)?,
             ligand,
             cutoff: cutoff * cutoff,
-            simd: Simd::detect(),
+            vectors: Vectors::detect(),
         };
         let scored = poses.score(&scorer, context)?;
         let mut scores: Vec<(Place, Score)> = Vec::with_capacity(scored.len());

@@ -3,7 +3,8 @@
 use super::atom::Atom;
 use super::molecule::{Molecule, span};
 use super::neighbourhood::Neighbourhood;
-use super::terms::{LANES, Simd, TERMS};
+use super::terms::{Add, LANES, TERMS};
+use crate::vectors::Vectors;
 
 /// Weights of the five terms, kcal/mol (Trott & Olson 2010, Table 1, with the digits of Vina 1.2).
 const WEIGHTS: [f64; TERMS] = [-0.035_579, -0.005_156, 0.840_245, -0.035_069, -0.587_439];
@@ -32,7 +33,7 @@ pub(super) struct Scorer {
     pub(super) rotors: f64,
     /// Square of the cutoff, Å².
     pub(super) cutoff: f64,
-    pub(super) simd: Simd,
+    pub(super) vectors: Vectors,
 }
 
 impl Scorer {
@@ -49,13 +50,13 @@ impl Scorer {
         let mut heavy = 0.0;
         for ((atom, home), place) in self.atoms().zip(places) {
             let Some(atom) = atom else { continue };
-            self.simd.add(
-                self.around.near(*place),
+            self.vectors.run(Add {
+                blocks: self.around.near(*place),
                 atom,
-                *place,
-                self.cutoff,
-                &mut sums,
-            );
+                place: *place,
+                cutoff: self.cutoff,
+                sums: &mut sums,
+            });
             square += (0..3)
                 .map(|axis| (place[axis] - home[axis]).powi(2))
                 .sum::<f64>();

@@ -1,11 +1,11 @@
-//! The five terms of one ligand atom with the receptor atoms around it: one definition, compiled for
-//! several vector widths, chosen at run time.
+//! The five terms of one ligand atom with the receptor atoms around it.
 //!
-//! The code is loops over arrays of [`LANES`] numbers without branches. Rust never joins a product
-//! and a sum into one rounding, and each lane has a sum of its own, so every width gives the same
+//! Loops over arrays of [`LANES`] numbers without branches, which [`Vectors`](crate::vectors::Vectors)
+//! makes as wide as the machine allows. Each lane has a sum of its own, so every width gives the same
 //! bits.
 
 use super::atom::Atom;
+use crate::vectors::Work;
 
 /// Receptor atoms that are looked at together.
 pub(super) const LANES: usize = 16;
@@ -38,94 +38,35 @@ impl Block {
     };
 }
 
-/// Which instructions add. All give the same bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Simd {
-    /// What every processor of this family has.
-    Plain,
-    /// Eight numbers at once.
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    /// Sixteen numbers at once.
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
+/// One ligand atom among receptor atoms.
+pub(super) struct Add<'a> {
+    pub(super) blocks: &'a [Block],
+    pub(super) atom: &'a Atom,
+    /// Where the atom is, Å.
+    pub(super) place: [f64; 3],
+    /// Only pairs nearer than its square root count, Å².
+    pub(super) cutoff: f64,
+    /// What is added to.
+    pub(super) sums: &'a mut Sums,
 }
 
-impl Simd {
-    /// The widest that this machine has.
-    pub(super) fn detect() -> Self {
-        Self::available().last().copied().unwrap_or(Self::Plain)
-    }
+impl Work for Add<'_> {
+    type Output = ();
 
-    /// All that this machine has, narrowest first.
-    pub(super) fn available() -> Vec<Self> {
-        let mut all = vec![Self::Plain];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx2") {
-                all.push(Self::Avx2);
-            }
-            if is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512vl")
-                && is_x86_feature_detected!("avx512dq")
-            {
-                all.push(Self::Avx512);
+    #[inline(always)]
+    fn work(self) {
+        let mut total = *self.sums;
+        for block in self.blocks {
+            let (beyond, distance) = distances(block, self.place, self.cutoff);
+            let terms = pairs(block, self.atom, &distance);
+            for (total, term) in total.iter_mut().zip(&terms) {
+                for lane in 0..LANES {
+                    total[lane] += if beyond[lane] < 0.0 { term[lane] } else { 0.0 };
+                }
             }
         }
-        all
+        *self.sums = total;
     }
-
-    /// Adds the terms of `atom` at `place` (Å) with all atoms of `blocks` that are nearer than the
-    /// cutoff, whose square (Å²) is given.
-    #[cfg_attr(
-        target_arch = "x86_64",
-        expect(unsafe_code, reason = "feature-gated calls; see SAFETY at each")
-    )]
-    pub(super) fn add(
-        self,
-        blocks: &[Block],
-        atom: &Atom,
-        place: [f64; 3],
-        cutoff: f64,
-        sums: &mut Sums,
-    ) {
-        match self {
-            Self::Plain => add(blocks, atom, place, cutoff, sums),
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: `Simd::Avx2` only exists where avx2 was detected.
-            Self::Avx2 => unsafe { add_256(blocks, atom, place, cutoff, sums) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: `Simd::Avx512` only exists where these features were detected.
-            Self::Avx512 => unsafe { add_512(blocks, atom, place, cutoff, sums) },
-        }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn add_256(blocks: &[Block], atom: &Atom, place: [f64; 3], cutoff: f64, sums: &mut Sums) {
-    add(blocks, atom, place, cutoff, sums);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,avx512f,avx512vl,avx512dq")]
-fn add_512(blocks: &[Block], atom: &Atom, place: [f64; 3], cutoff: f64, sums: &mut Sums) {
-    add(blocks, atom, place, cutoff, sums);
-}
-
-#[inline(always)]
-fn add(blocks: &[Block], atom: &Atom, place: [f64; 3], cutoff: f64, sums: &mut Sums) {
-    let mut total = *sums;
-    for block in blocks {
-        let (beyond, distance) = distances(block, place, cutoff);
-        let terms = pairs(block, atom, &distance);
-        for (total, term) in total.iter_mut().zip(&terms) {
-            for lane in 0..LANES {
-                total[lane] += if beyond[lane] < 0.0 { term[lane] } else { 0.0 };
-            }
-        }
-    }
-    *sums = total;
 }
 
 /// How far each square of a distance lies beyond that of the cutoff (below 0: within), and the
@@ -214,6 +155,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::vectors::Vectors;
     use crate::vina_score::atom::typed;
 
     proptest! {
@@ -241,15 +183,21 @@ mod tests {
                 block.acceptor[i % LANES] = atom.acceptor;
             }
             let atom = typed("N_DA").unwrap().unwrap();
-            let sums = |simd: Simd| {
+            let sums = |vectors: Vectors| {
                 let mut sums = [[0.0; LANES]; TERMS];
-                simd.add(&blocks, &atom, [0.1, 0.2, 0.3], 64.0, &mut sums);
+                vectors.run(Add {
+                    blocks: &blocks,
+                    atom: &atom,
+                    place: [0.1, 0.2, 0.3],
+                    cutoff: 64.0,
+                    sums: &mut sums,
+                });
                 sums.map(|lanes| lanes.map(f32::to_bits))
             };
-            let plain = sums(Simd::Plain);
+            let plain = sums(Vectors::Baseline);
             prop_assert!(plain.iter().flatten().any(|&bits| bits != 0));
-            for simd in Simd::available() {
-                prop_assert_eq!(sums(simd), plain, "{:?}", simd);
+            for vectors in Vectors::available() {
+                prop_assert_eq!(sums(vectors), plain, "{:?}", vectors);
             }
         }
     }

@@ -1,0 +1,50 @@
+//! Scores of 2 000 poses of imatinib in its kinase.
+
+use std::path::{Path, PathBuf};
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Float32Type;
+use serde_json::Value as Json;
+use sunward_data::{NoMemory, SourceOptions, Store};
+use sunward_kernels::{Inputs, Table};
+
+use crate::{Any, figure, median, rival, run};
+
+pub(crate) fn figures() -> Result<Vec<Json>, Any> {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/pose-rescoring");
+    let folder = tempfile::tempdir()?;
+    let store = Store::open(folder.path(), None)?;
+    let read = |name: &str| -> Result<Table, Any> {
+        let path: PathBuf = example.join("data").join(name);
+        let source = path.display().to_string();
+        let dataset = store.read_source(&source, &SourceOptions::default(), &NoMemory)?;
+        let batch: RecordBatch = store.table(&dataset)?.read(None)?;
+        Ok(Table::new(batch.schema(), vec![batch]))
+    };
+    let inputs = Inputs::new()
+        .with("receptor", read("1iep_receptor.pdbqt")?)
+        .with("ligand", read("1iep_ligand.pdbqt")?)
+        .with("poses", read("1iep_poses.parquet")?);
+    let task = |threads| run("vina_score", &inputs, &[], threads);
+    let single = median(5, |_| task(1))?;
+    let both = median(5, |_| task(2))?;
+
+    let outputs = task(1)?;
+    let rows = &outputs.get("scores").ok_or("no scores")?.batches[0];
+    let scores = rows.column_by_name("score").ok_or("no score")?;
+    let scores = scores.as_primitive::<Float32Type>().values();
+    #[expect(clippy::cast_precision_loss, reason = "two thousand")]
+    let poses = rows.num_rows() as f64;
+
+    let theirs = rival::numpy_vina(&example);
+    let of = |key: &str| theirs.as_ref().and_then(|theirs| theirs[key].as_f64());
+    let best = scores.iter().copied().fold(f32::INFINITY, f32::min);
+    if of("best").is_some_and(|theirs| (f64::from(best) - theirs).abs() > 1e-3) {
+        return Err(format!("our best score is {best}, theirs {:?}", of("best")).into());
+    }
+    let beside = of("seconds").map(|seconds| ("NumPy, 1 core", seconds));
+    Ok(vec![
+        figure("vina_score 1IEP, a pose, 1 core", single / poses, beside),
+        figure("vina_score 1IEP, a pose, 2 threads", both / poses, beside),
+    ])
+}
