@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::allow_attributes,
+    dead_code,
     reason = "tests say what they expect by panicking"
 )]
 
