@@ -163,8 +163,11 @@ fn docked_models_are_rescored_from_their_own_file() {
 /// Farnesyltransferase with its zinc.
 #[test]
 fn a_receptor_with_a_metal_gives_its_known_score() {
-    let shared = std::env::var_os("SUNWARD_SHARED").unwrap_or_else(|| "../shared".into());
-    let file = |name: &str| PathBuf::from(&shared).join("data/science/chem").join(name);
+    let shared = std::env::var_os("SUNWARD_SHARED").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
+        PathBuf::from,
+    );
+    let file = |name: &str| shared.join("data/science/chem").join(name);
     let (receptor, ligand) = (file("1s63_receptor.pdbqt"), file("1s63_ligand.pdbqt"));
     if !receptor.exists() {
         eprintln!(
