@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::cast_possible_truncation,
     missing_docs,
     reason = "tests"
 )]
@@ -445,7 +446,7 @@ fn one_atom_far_from_the_rest_of_a_receptor_costs_no_memory() {
         None,
     );
     let (near, ligand, good) = pair();
-    let expected = run(near, ligand.clone(), poses(&[good.clone()])).unwrap();
+    let expected = run(near, ligand.clone(), poses(std::slice::from_ref(&good))).unwrap();
     let found = run(receptor, ligand, poses(&[good])).unwrap();
     assert_eq!(numbers(&found, "score"), numbers(&expected, "score"));
 }
