@@ -18,6 +18,8 @@
 )]
 
 mod anomaly;
+mod bits;
+mod butina;
 mod entry;
 mod eof;
 mod error;

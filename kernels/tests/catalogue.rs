@@ -21,6 +21,7 @@ fn every_kernel_is_there_under_its_own_name() {
     let names: Vec<String> = catalog().kernels.into_keys().collect();
     let expected = [
         "anomaly",
+        "butina",
         "eof",
         "gaussian_shape",
         "noop",

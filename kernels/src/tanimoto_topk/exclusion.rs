@@ -6,9 +6,9 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef};
 use arrow::row::{RowConverter, SortField};
 
-use super::fingerprints::Fingerprints;
 use super::scan::Excluded;
 use crate::KernelError;
+use crate::bits::Fingerprints;
 use crate::table::wide;
 
 /// Queries by id, as bytes that compare as the ids do. A null id is nobody's.

@@ -2,16 +2,14 @@
 
 use std::cmp::Ordering;
 
-use super::fingerprints::Fingerprints;
-use super::popcount::{FOLD_BYTES, Fold, Popcount};
 use super::ranking::{Best, Hit, cmp_ratio};
 use super::scan::Query;
+use crate::bits::Fingerprints;
+use crate::bits::{FOLD_BYTES, Fold, Popcount};
 use crate::{Context, Inputs, Kernel, KernelError};
 
 /// Rows looked at between two tightenings of the bound.
 const STEP_ROWS: usize = 1024;
-/// Rows digested at a time while building.
-const BUILD_ROWS: usize = 4096;
 
 /// A library of fingerprints, prepared once and searched often. It borrows the table and adds 76
 /// bytes a row. Its answers are those of the kernel `tanimoto_topk`.
@@ -44,7 +42,7 @@ impl<'a> FingerprintIndex<'a> {
         let kernel = super::TanimotoTopk::new();
         let library = Fingerprints::read(inputs, kernel.entry(), "library")?;
         let popcount = Popcount::detect();
-        let (own, folds) = digest(&library, popcount, context)?;
+        let (own, folds) = library.digest(popcount, context)?;
         Ok(Self::sorted(library, popcount, &own, &folds))
     }
 
@@ -214,25 +212,4 @@ impl Iterator for Outward {
             Some(bits)
         }
     }
-}
-
-/// Bit counts and folds of all rows, in row order.
-fn digest(
-    library: &Fingerprints<'_>,
-    popcount: Popcount,
-    context: &Context,
-) -> Result<(Vec<u32>, Vec<Fold>), KernelError> {
-    let blocks: Vec<&[u8]> = library
-        .batches
-        .iter()
-        .flat_map(|batch| batch.bits.chunks(BUILD_ROWS * library.width))
-        .collect();
-    let parts = context.map(blocks.len(), |i| {
-        let rows = blocks[i].len() / library.width;
-        let (mut own, mut folds) = (vec![0; rows], vec![[0; 8]; rows]);
-        popcount.digest(blocks[i], library.width, &mut own, &mut folds);
-        Ok((own, folds))
-    })?;
-    let (own, folds): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-    Ok((own.concat(), folds.concat()))
 }

@@ -1,14 +1,8 @@
 //! `tanimoto_topk`: the k most similar fingerprints of a library, exactly ranked.
 
-#[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
 mod entry;
 mod exclusion;
-mod fingerprints;
 mod index;
-mod popcount;
 mod ranking;
 mod scan;
 
@@ -22,10 +16,9 @@ use sunward_workflows::catalog::KernelEntry;
 pub use index::{FingerprintIndex, Neighbour};
 
 use self::exclusion::QueryIds;
-use self::fingerprints::Fingerprints;
-use self::popcount::Popcount;
 use self::ranking::Hit;
 use self::scan::{Excluded, Query, Search};
+use crate::bits::{Fingerprints, Popcount};
 use crate::table::wide;
 use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params, Table};
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::fingerprints::Fingerprints;
-use super::popcount::{FOLD_BYTES, Fold, Popcount, Reach, fold_bits};
 use super::ranking::{Best, Hit, cmp_ratio};
+use crate::bits::Fingerprints;
+use crate::bits::{FOLD_BYTES, Fold, Popcount, Reach, fold_bits};
 use crate::table::wide;
 use crate::{Context, KernelError};
 

@@ -4,14 +4,14 @@
 use super::{avx2, avx512};
 
 /// 512 bits that stand for a fingerprint: its 64-byte blocks joined by OR.
-pub(super) type Fold = [u64; 8];
+pub(crate) type Fold = [u64; 8];
 
 /// Bytes of a fold.
-pub(super) const FOLD_BYTES: usize = 64;
+pub(crate) const FOLD_BYTES: usize = 64;
 
 /// Which instructions count. All give the same numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Popcount {
+pub(crate) enum Popcount {
     /// Plain Rust.
     Scalar,
     /// AVX2: nibble tables.
@@ -24,12 +24,12 @@ pub(super) enum Popcount {
 
 impl Popcount {
     /// The fastest that this machine has.
-    pub(super) fn detect() -> Self {
+    pub(crate) fn detect() -> Self {
         Self::available().last().copied().unwrap_or(Self::Scalar)
     }
 
     /// All that this machine has, slowest first.
-    pub(super) fn available() -> Vec<Self> {
+    pub(crate) fn available() -> Vec<Self> {
         let mut all = vec![Self::Scalar];
         #[cfg(target_arch = "x86_64")]
         {
@@ -44,7 +44,7 @@ impl Popcount {
     }
 
     /// Bits common to two fingerprints of one width.
-    pub(super) fn common(self, a: &[u8], b: &[u8]) -> u32 {
+    pub(crate) fn common(self, a: &[u8], b: &[u8]) -> u32 {
         debug_assert_eq!(a.len(), b.len());
         match self {
             Self::Scalar => common(a, b),
@@ -56,7 +56,7 @@ impl Popcount {
     }
 
     /// For each row: its bits in common with the query, and its own bits.
-    pub(super) fn scan(self, query: &[u8], rows: &[u8], common: &mut [u32], own: &mut [u32]) {
+    pub(crate) fn scan(self, query: &[u8], rows: &[u8], common: &mut [u32], own: &mut [u32]) {
         debug_assert_eq!(rows.len(), query.len() * common.len());
         debug_assert_eq!(common.len(), own.len());
         match self {
@@ -69,7 +69,7 @@ impl Popcount {
     }
 
     /// For each row of `width` bytes: its own bits and its fold.
-    pub(super) fn digest(self, rows: &[u8], width: usize, own: &mut [u32], folds: &mut [Fold]) {
+    pub(crate) fn digest(self, rows: &[u8], width: usize, own: &mut [u32], folds: &mut [Fold]) {
         debug_assert_eq!(rows.len(), width * own.len());
         debug_assert_eq!(folds.len(), own.len());
         match self {
@@ -82,7 +82,7 @@ impl Popcount {
     }
 
     /// The places of all rows that may reach a ratio.
-    pub(super) fn select(self, test: &Reach, common: &[u32], own: &[u32], out: &mut Vec<usize>) {
+    pub(crate) fn select(self, test: &Reach, common: &[u32], own: &[u32], out: &mut Vec<usize>) {
         debug_assert_eq!(common.len(), own.len());
         match self {
             Self::Scalar => test.select(common, own, out),
@@ -94,7 +94,7 @@ impl Popcount {
     }
 
     /// For each fold: its bits in common with the query's fold.
-    pub(super) fn folded(self, query: &Fold, folds: &[Fold], common: &mut [u32]) {
+    pub(crate) fn folded(self, query: &Fold, folds: &[Fold], common: &mut [u32]) {
         debug_assert_eq!(folds.len(), common.len());
         match self {
             Self::Scalar => folded(query, folds, common),
@@ -109,7 +109,7 @@ impl Popcount {
 /// A similarity that rows must at least reach, as a test on integers that never refuses a row by
 /// mistake: `(common + slack) · scale >= weight · (query bits + own bits)`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reach {
+pub(crate) struct Reach {
     /// How many common bits a fold may have missed.
     slack: u32,
     /// c + u of the ratio c/u.
@@ -122,10 +122,10 @@ pub(super) struct Reach {
 
 impl Reach {
     /// The widest fingerprint, in bytes, whose products fit 32 bits.
-    pub(super) const MAX_WIDTH: usize = 4096;
+    pub(crate) const MAX_WIDTH: usize = 4096;
 
     /// The test for the ratio `c / u`, for a query of so many bits.
-    pub(super) fn new((c, u): (u32, u32), query: u32, slack: u32) -> Self {
+    pub(crate) fn new((c, u): (u32, u32), query: u32, slack: u32) -> Self {
         Self {
             slack,
             scale: c + u,
@@ -136,7 +136,7 @@ impl Reach {
 
     /// Writes the places of all rows that may reach the ratio.
     #[inline(always)]
-    pub(super) fn select(&self, common: &[u32], own: &[u32], out: &mut Vec<usize>) {
+    pub(crate) fn select(&self, common: &[u32], own: &[u32], out: &mut Vec<usize>) {
         out.clear();
         let passes =
             |c: u32, b: u32| (c + self.slack) * self.scale >= self.weight * (self.query + b);
@@ -162,13 +162,13 @@ impl Reach {
 }
 
 /// The 64-bit words of a fingerprint, whose width is a multiple of 8 bytes.
-pub(super) fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
+pub(crate) fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
     let (words, _) = bytes.as_chunks::<8>();
     words.iter().map(|word| u64::from_le_bytes(*word))
 }
 
 /// Bits of a fold.
-pub(super) fn fold_bits(fold: &Fold) -> u32 {
+pub(crate) fn fold_bits(fold: &Fold) -> u32 {
     fold.iter().map(|word| word.count_ones()).sum()
 }
 

@@ -5,34 +5,38 @@ use arrow::compute::interleave;
 use arrow_schema::DataType;
 use sunward_workflows::catalog::KernelEntry;
 
+use super::popcount::{Fold, Popcount};
 use crate::table::wide;
-use crate::{Inputs, KernelError, Table};
+use crate::{Context, Inputs, KernelError, Table};
+
+/// Rows digested at a time.
+const DIGEST_ROWS: usize = 4096;
 
 /// The fingerprints of one port.
-pub(super) struct Fingerprints<'a> {
+pub(crate) struct Fingerprints<'a> {
     /// Bytes of a fingerprint.
-    pub(super) width: usize,
+    pub(crate) width: usize,
     /// Rows in all.
-    pub(super) rows: u64,
+    pub(crate) rows: u64,
     /// The non-empty batches.
-    pub(super) batches: Vec<Batch<'a>>,
+    pub(crate) batches: Vec<Batch<'a>>,
     /// The type of the ids.
-    pub(super) id_type: DataType,
+    pub(crate) id_type: DataType,
 }
 
 /// One batch: bits and ids side by side.
-pub(super) struct Batch<'a> {
+pub(crate) struct Batch<'a> {
     /// The row that its first row is, over all batches.
-    pub(super) start: u64,
+    pub(crate) start: u64,
     /// `rows * width` bytes.
-    pub(super) bits: &'a [u8],
+    pub(crate) bits: &'a [u8],
     /// One a row.
-    pub(super) ids: &'a ArrayRef,
+    pub(crate) ids: &'a ArrayRef,
 }
 
 impl<'a> Fingerprints<'a> {
     /// The `id` and `bits` of a port.
-    pub(super) fn read(
+    pub(crate) fn read(
         inputs: &'a Inputs,
         entry: &KernelEntry,
         port: &str,
@@ -76,20 +80,41 @@ impl<'a> Fingerprints<'a> {
     }
 
     /// The batch of a row, and the row's place in it.
-    pub(super) fn locate(&self, row: u64) -> (usize, usize) {
+    pub(crate) fn locate(&self, row: u64) -> (usize, usize) {
         let batch = self.batches.partition_point(|batch| batch.start <= row) - 1;
         let place = usize::try_from(row - self.batches[batch].start).unwrap_or(usize::MAX);
         (batch, place)
     }
 
     /// The bits of a row.
-    pub(super) fn bits(&self, row: u64) -> &'a [u8] {
+    pub(crate) fn bits(&self, row: u64) -> &'a [u8] {
         let (batch, place) = self.locate(row);
         &self.batches[batch].bits[place * self.width..(place + 1) * self.width]
     }
 
+    /// Bit counts and folds of all rows, in row order.
+    pub(crate) fn digest(
+        &self,
+        popcount: Popcount,
+        context: &Context,
+    ) -> Result<(Vec<u32>, Vec<Fold>), KernelError> {
+        let blocks: Vec<&[u8]> = self
+            .batches
+            .iter()
+            .flat_map(|batch| batch.bits.chunks(DIGEST_ROWS * self.width))
+            .collect();
+        let parts = context.map(blocks.len(), |i| {
+            let rows = blocks[i].len() / self.width;
+            let (mut own, mut folds) = (vec![0; rows], vec![[0; 8]; rows]);
+            popcount.digest(blocks[i], self.width, &mut own, &mut folds);
+            Ok((own, folds))
+        })?;
+        let (own, folds): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        Ok((own.concat(), folds.concat()))
+    }
+
     /// The ids of these rows, in this order.
-    pub(super) fn ids(&self, rows: impl Iterator<Item = u64>) -> Result<ArrayRef, KernelError> {
+    pub(crate) fn ids(&self, rows: impl Iterator<Item = u64>) -> Result<ArrayRef, KernelError> {
         if self.batches.is_empty() {
             return Ok(arrow::array::new_empty_array(&self.id_type));
         }

@@ -1,0 +1,93 @@
+//! The catalogue's page of `butina`.
+
+use sunward_workflows::catalog::{KernelEntry, ParamSpec};
+use sunward_workflows::model::ParamType;
+use sunward_workflows::value::Value;
+
+use crate::entry::{column, param, port};
+
+pub(super) fn entry() -> KernelEntry {
+    KernelEntry {
+        name: "butina".to_owned(),
+        version: 1,
+        summary: "Clusters of similar fingerprints, each around a centroid.".to_owned(),
+        description: DESCRIPTION.to_owned(),
+        inputs: vec![port(
+            "library",
+            "The fingerprints to cluster.",
+            vec![
+                column("id", "any", "names the row"),
+                column(
+                    "bits",
+                    "fixed_size_binary",
+                    "packed fingerprint: fixed_size_binary, a multiple of 8 bytes wide",
+                ),
+            ],
+        )],
+        outputs: vec![port(
+            "clusters",
+            "One row for each row of `library`, in its order.",
+            vec![
+                column("id", "any", "`id` of the library row"),
+                column(
+                    "cluster",
+                    "int32",
+                    "number of its cluster, from 0 in the order in which clusters were made",
+                ),
+                column(
+                    "is_centroid",
+                    "bool",
+                    "whether the cluster was made around this row",
+                ),
+            ],
+        )],
+        params: vec![ParamSpec {
+            min: Some(0.0),
+            max: Some(1.0),
+            unit: "1".to_owned(),
+            ..param(
+                "distance",
+                ParamType::Float,
+                Value::Float(0.4),
+                "Rows at most this far apart, as 1 - similarity, are neighbours.",
+            )
+        }],
+        exact: true,
+        tolerance: "none: clusters follow from integers and one comparison in double precision"
+            .to_owned(),
+        reference: "Butina, J. Chem. Inf. Comput. Sci. 39 (1999) 747; order as in RDKit's \
+                    ML.Cluster.Butina.ClusterData with reordering=False"
+            .to_owned(),
+        example: "\
+diverse:
+  kernel: butina
+  inputs: { library: ./data/library.parquet }
+  with: { distance: 0.6 }
+"
+        .to_owned(),
+    }
+}
+
+const DESCRIPTION: &str = "\
+Groups fingerprints so that every member of a cluster is a neighbour of its centroid. Two rows are
+neighbours when
+
+    1 - c / (a + b - c) <= distance
+
+in double precision, where a and b count the bits of each and c those they share. Two fingerprints
+without any bit have similarity 0, as in `tanimoto_topk` (RDKit's functions call it 1), so that rows
+without bits are clusters of their own unless `distance` is 1.
+
+Rows are visited by their number of neighbours among all rows, most first; among equals the highest
+row comes first. A row that is in no cluster yet becomes the centroid of a new one, which takes all its
+neighbours that are in none. Numbers of neighbours are not updated while clusters are made, so sizes
+do not fall steadily: RDKit calls this `reordering=False`. A row whose neighbours were all taken is a
+cluster of its own, like a row without neighbours.
+
+The answer depends on all rows at once: do not scatter this stage. It does not depend on the number
+of threads or on how the input is cut into batches.
+
+Time: every pair once (those that their bit counts or folded fingerprints cannot make neighbours are
+never counted in full), then the rows that are left once for each centroid that has neighbours.
+Memory beyond the mapped input: about 100 bytes a row and never more than a few neighbours a row,
+however many pairs are neighbours; no matrix of distances and no list of all pairs is kept.";

@@ -1,0 +1,179 @@
+//! Which rows are neighbours: a bound by bit counts, a test on folded fingerprints, an exact count.
+
+use crate::bits::{FOLD_BYTES, Fingerprints, Fold, Popcount, Reach, fold_bits};
+
+/// Places of a tile: 512 folds are 32 KiB, which first-level caches hold.
+const TILE: usize = 512;
+
+/// The test for neighbours: `1 - c / (a + b - c) <= distance`, and 0/0 := 0.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Near {
+    distance: f64,
+}
+
+impl Near {
+    pub(super) fn new(distance: f64) -> Self {
+        Self { distance }
+    }
+
+    /// Whether fingerprints of `a` and `b` bits that share `common` are neighbours. Monotone in
+    /// `common`.
+    pub(super) fn holds(self, common: u32, a: u32, b: u32) -> bool {
+        let either = (a + b - common).max(1);
+        1.0 - f64::from(common) / f64::from(either) <= self.distance
+    }
+
+    /// Whether fingerprints of so many bits could be neighbours at all.
+    fn possible(self, a: u32, b: u32) -> bool {
+        self.holds(a.min(b), a, b)
+    }
+
+    /// A ratio that every pair of neighbours reaches; nothing where all do.
+    fn floor(self) -> Option<(u32, u32)> {
+        /// Fine enough to refuse nearly all that are no neighbours, small enough for products.
+        const PARTS: u32 = 8192;
+        /// Far more than a ratio in double precision is rounded by.
+        const SAFE: f64 = 1e-6;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a distance is in 0..=1, so that this is in 0..=8192; rounding down is wanted"
+        )]
+        let part = ((1.0 - self.distance) * f64::from(PARTS) - SAFE).max(0.0) as u32;
+        (part > 0).then_some((part, PARTS))
+    }
+}
+
+/// Rows ordered by their bit counts, with folds side by side.
+pub(super) struct Index {
+    /// By place: the row.
+    pub(super) rows: Vec<u32>,
+    own: Vec<u32>,
+    folds: Vec<Fold>,
+}
+
+/// A row whose neighbours are wanted among the places of an index.
+pub(super) struct Probe<'a> {
+    bits: &'a [u8],
+    own: u32,
+    fold: Fold,
+    /// Common bits that a fold may have missed.
+    slack: u32,
+    /// Where to look.
+    pub(super) places: std::ops::Range<usize>,
+}
+
+/// What finds neighbours.
+pub(super) struct Finder<'a> {
+    pub(super) library: &'a Fingerprints<'a>,
+    pub(super) near: Near,
+    pub(super) popcount: Popcount,
+}
+
+impl Index {
+    /// All rows; `own` and `folds` are in row order.
+    pub(super) fn new(own: &[u32], folds: &[Fold]) -> Self {
+        let mut rows: Vec<u32> = (0..).take(own.len()).collect();
+        rows.sort_by_key(|&row| own[place(row)]);
+        Self {
+            own: rows.iter().map(|&row| own[place(row)]).collect(),
+            folds: rows.iter().map(|&row| folds[place(row)]).collect(),
+            rows,
+        }
+    }
+
+    /// Leaves out rows.
+    pub(super) fn retain(&mut self, keep: impl Fn(u32) -> bool) {
+        let mut kept = 0;
+        for at in 0..self.rows.len() {
+            if keep(self.rows[at]) {
+                self.rows[kept] = self.rows[at];
+                self.own[kept] = self.own[at];
+                self.folds[kept] = self.folds[at];
+                kept += 1;
+            }
+        }
+        self.rows.truncate(kept);
+        self.own.truncate(kept);
+        self.folds.truncate(kept);
+    }
+}
+
+impl<'a> Finder<'a> {
+    /// The row, to be compared with all places whose bit counts allow it.
+    pub(super) fn probe(&self, row: u32, own: u32, index: &Index) -> Probe<'a> {
+        let bits = self.library.bits(row.into());
+        let (mut count, mut fold) = ([0], [[0; 8]]);
+        self.popcount
+            .digest(bits, self.library.width, &mut count, &mut fold);
+        let allowed = |&other: &u32| self.near.possible(own, other);
+        let from = index
+            .own
+            .partition_point(|other| *other < own && !allowed(other));
+        let to = index
+            .own
+            .partition_point(|other| *other <= own || allowed(other));
+        let exact = self.library.width <= FOLD_BYTES;
+        Probe {
+            bits,
+            own,
+            slack: if exact { 0 } else { own - fold_bits(&fold[0]) },
+            fold: fold[0],
+            places: from..to,
+        }
+    }
+
+    /// Calls `found(probe, place)` for each neighbour, tile by tile so that folds are read from cache.
+    pub(super) fn search(
+        &self,
+        index: &Index,
+        probes: &[Probe<'_>],
+        mut found: impl FnMut(usize, usize),
+    ) {
+        let start = probes.iter().map(|probe| probe.places.start).min();
+        let end = probes.iter().map(|probe| probe.places.end).max();
+        let mut common = [0; TILE];
+        let mut hits = Vec::with_capacity(TILE);
+        for from in (start.unwrap_or(0)..end.unwrap_or(0)).step_by(TILE) {
+            for (number, probe) in probes.iter().enumerate() {
+                let from_here = from.max(probe.places.start);
+                let to_here = (from + TILE).min(probe.places.end);
+                if from_here >= to_here {
+                    continue;
+                }
+                let own = &index.own[from_here..to_here];
+                let common = &mut common[..own.len()];
+                self.popcount
+                    .folded(&probe.fold, &index.folds[from_here..to_here], common);
+                self.select(probe, common, own, &mut hits);
+                for &hit in &hits {
+                    let at = from_here + hit;
+                    let row = self.library.bits(index.rows[at].into());
+                    let common = self.popcount.common(probe.bits, row);
+                    if self.near.holds(common, probe.own, own[hit]) {
+                        found(number, at);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The rows of a tile that may be neighbours.
+    fn select(&self, probe: &Probe<'_>, common: &[u32], own: &[u32], hits: &mut Vec<usize>) {
+        match self.near.floor() {
+            Some(floor) if self.library.width <= Reach::MAX_WIDTH => {
+                let test = Reach::new(floor, probe.own, probe.slack);
+                self.popcount.select(&test, common, own, hits);
+            }
+            _ => {
+                hits.clear();
+                hits.extend(0..own.len());
+            }
+        }
+    }
+}
+
+/// A row as an index.
+pub(super) fn place(row: u32) -> usize {
+    usize::try_from(row).unwrap_or(usize::MAX)
+}
