@@ -25,8 +25,10 @@ def main():
     prints = []
     with rdBase.BlockLogs(), open(smiles) as file:
         for line in file:
-            molecule = Chem.MolFromSmiles(line.split()[0]) if line.strip() else None
-            if molecule and len(prints) < first:
+            molecule = Chem.MolFromSmiles(line.split()[0], sanitize=False)
+            # As in the example: a molecule with any problem is left out, not mended.
+            if molecule and not Chem.DetectChemistryProblems(molecule) and len(prints) < first:
+                Chem.SanitizeMol(molecule)
                 prints.append(generator.GetFingerprint(molecule))
     distances = []
     for i in range(1, len(prints)):
