@@ -57,60 +57,60 @@ impl Work for Add<'_> {
     fn work(self) {
         let mut total = *self.sums;
         for block in self.blocks {
-            let (beyond, distance) = distances(block, self.place, self.cutoff);
-            let terms = pairs(block, self.atom, &distance);
-            for (total, term) in total.iter_mut().zip(&terms) {
-                for lane in 0..LANES {
-                    total[lane] += if beyond[lane] < 0.0 { term[lane] } else { 0.0 };
-                }
-            }
+            let (inside, distance) = distances(block, self.place, self.cutoff);
+            add(block, self.atom, &inside, &distance, &mut total);
         }
         *self.sums = total;
     }
 }
 
-/// How far each square of a distance lies beyond that of the cutoff (below 0: within), and the
-/// distances, Å. Squares are made in double precision, so that a pair on the edge counts exactly
-/// when it does there: one more or less is 3e-4 of a whole pose's `gauss2`.
+/// 1 for each pair nearer than the cutoff, whose square is given, else 0; and distances, Å. Squares are
+/// made and compared in double precision, so that a pair on the edge counts exactly when it does
+/// there: one more or less is 3e-4 of a whole pose's `gauss2`.
 #[inline(always)]
 #[expect(
     clippy::cast_possible_truncation,
     reason = "rounding to float32 keeps signs, and distances need no more"
 )]
 fn distances(block: &Block, place: [f64; 3], cutoff: f64) -> ([f32; LANES], [f32; LANES]) {
-    let mut beyond = [0.0; LANES];
+    let mut inside = [0.0; LANES];
     let mut distance = [0.0; LANES];
     for lane in 0..LANES {
         let x = block.place[0][lane] - place[0];
         let y = block.place[1][lane] - place[1];
         let z = block.place[2][lane] - place[2];
         let square = x * x + y * y + z * z;
-        beyond[lane] = (square - cutoff) as f32;
+        let beyond = (square - cutoff) as f32;
+        inside[lane] = if beyond < 0.0 { 1.0 } else { 0.0 };
         distance[lane] = (square as f32).sqrt();
     }
-    (beyond, distance)
+    (inside, distance)
 }
 
-/// The terms of each pair, as if all were within the cutoff.
+/// Adds the terms of each pair that is inside. Each product with 0 is 0, for all of them are finite.
 #[inline(always)]
-fn pairs(block: &Block, atom: &Atom, distance: &[f32; LANES]) -> [[f32; LANES]; TERMS] {
-    let mut terms = [[0.0; LANES]; TERMS];
+fn add(
+    block: &Block,
+    atom: &Atom,
+    inside: &[f32; LANES],
+    distance: &[f32; LANES],
+    total: &mut Sums,
+) {
     for lane in 0..LANES {
         let surface = distance[lane] - (atom.radius + block.radius[lane]);
         let narrow = surface * 2.0;
         let wide = (surface - 3.0) * 0.5;
-        terms[0][lane] = exp(-(narrow * narrow));
-        terms[1][lane] = exp(-(wide * wide));
         let overlap = if surface < 0.0 { surface } else { 0.0 };
-        terms[2][lane] = overlap * overlap;
         let hydrophobic = atom.hydrophobic * block.hydrophobic[lane];
-        terms[3][lane] = hydrophobic * unit(1.5 - surface);
         let given = atom.donor * block.acceptor[lane];
         let taken = atom.acceptor * block.donor[lane];
         let bond = if given > taken { given } else { taken };
-        terms[4][lane] = bond * unit(surface * (-1.0 / 0.7));
+        total[0][lane] += inside[lane] * exp(-(narrow * narrow));
+        total[1][lane] += inside[lane] * exp(-(wide * wide));
+        total[2][lane] += inside[lane] * (overlap * overlap);
+        total[3][lane] += inside[lane] * (hydrophobic * unit(1.5 - surface));
+        total[4][lane] += inside[lane] * (bond * unit(surface * (-1.0 / 0.7)));
     }
-    terms
 }
 
 /// `x` brought into 0 to 1.
