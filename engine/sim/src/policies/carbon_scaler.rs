@@ -3,7 +3,9 @@
 //!
 //! Adapted: the tasks of an array are independent, so throughput grows in proportion to servers and
 //! the order of pairs is that of the slots' intensities; a slot is a round of tasks. At home, as
-//! published. What cannot scale waits as one block.
+//! published. What cannot scale waits as one block: a job of one task, as `wait-awhile` does; and rounds
+//! of one task at a time are the cleanest slots of `wait-awhile-interruptible`, since with one server
+//! at most the published algorithm is suspend and resume.
 
 use sunward_core::place::Segment;
 

@@ -1,38 +1,52 @@
 //! GAIA (Hanafy et al., ASPLOS '24): at home, waiting no longer than allowed, for jobs whose length
 //! is known only as their queue's mean.
 //!
-//! Adapted: the queue is what is asked about together, its mean length that of those stages; the
-//! longest wait is what each one's deadline leaves. Its cost model (reserved and spot machines) has
-//! no counterpart here.
+//! Adapted: there is one queue, and its mean is that of all stages it was ever asked about, as the
+//! published one is measured on past jobs; the longest wait is what each one's deadline leaves. Its
+//! cost model (reserved and spot machines) has no counterpart here.
+//!
+//! Jobs that are all equally long have their queue's mean, so Lowest-Window then decides as
+//! `wait-awhile` does: what GAIA loses by not knowing lengths shows only where they differ.
 
-use sunward_core::place::Ask;
+use std::collections::BTreeSet;
+
+use sunward_core::place::{Ask, AskId};
 
 use super::ruled::{Rating, Rule, Turn};
 use super::view::{Spot, View};
 
-/// The mean length of a queue, in milliseconds.
+/// A queue, of which only the mean length is known.
 #[derive(Clone, Debug, Default)]
 struct Queue {
-    mean_ms: u64,
+    /// What was counted already.
+    known: BTreeSet<AskId>,
+    sum_ms: u128,
 }
 
 impl Queue {
-    fn of(asks: &[Ask]) -> Self {
-        let length = |ask: &Ask| {
-            let rounds = u64::from(ask.tasks.div_ceil(ask.width.max(1)).max(1));
-            ask.task_ms.max(1).saturating_mul(rounds)
-        };
-        let sum = asks.iter().map(length).fold(0, u64::saturating_add);
-        let count = u64::try_from(asks.len().max(1)).unwrap_or(1);
-        Self {
-            mean_ms: (sum / count).max(1),
+    /// Counts those that came.
+    fn join(&mut self, asks: &[Ask]) {
+        for ask in asks {
+            if self.known.insert(ask.id) {
+                let rounds = u64::from(ask.tasks.div_ceil(ask.width.max(1)).max(1));
+                let length_ms = ask.task_ms.max(1).saturating_mul(rounds);
+                self.sum_ms += u128::from(length_ms);
+            }
         }
     }
 
+    /// The mean length, in milliseconds.
+    fn mean_ms(&self) -> u64 {
+        let count = u128::try_from(self.known.len().max(1)).unwrap_or(1);
+        u64::try_from(self.sum_ms / count)
+            .unwrap_or(u64::MAX)
+            .max(1)
+    }
+
     /// The window that a job of mean length would have.
-    const fn window(&self, spot: Spot) -> Spot {
+    fn window(&self, spot: Spot) -> Spot {
         Spot {
-            end_ms: spot.start_ms.saturating_add(self.mean_ms),
+            end_ms: spot.start_ms.saturating_add(self.mean_ms()),
             ..spot
         }
     }
@@ -46,7 +60,7 @@ pub struct LowestWindow {
 
 impl Rule for LowestWindow {
     fn begin(&mut self, view: &View<'_>) {
-        self.queue = Queue::of(&view.problem.asks);
+        self.queue.join(&view.problem.asks);
     }
 
     fn rate(&self, view: &View<'_>, _turn: Turn<'_>, spot: Spot) -> Option<Rating> {
@@ -63,7 +77,7 @@ pub struct CarbonTime {
 
 impl Rule for CarbonTime {
     fn begin(&mut self, view: &View<'_>) {
-        self.queue = Queue::of(&view.problem.asks);
+        self.queue.join(&view.problem.asks);
     }
 
     fn keeps(&self) -> bool {
@@ -77,7 +91,7 @@ impl Rule for CarbonTime {
         };
         let saved = window(turn.ready_ms).saturating_sub(window(spot.start_ms));
         let wait_ms = spot.start_ms.saturating_sub(turn.ready_ms);
-        let until_end_ms = wait_ms.saturating_add(self.queue.mean_ms).max(1);
+        let until_end_ms = wait_ms.saturating_add(self.queue.mean_ms()).max(1);
         // In thousandths, so that small savings can be told apart.
         let rate = u128::from(saved) * 1000 / u128::from(until_end_ms);
         let rate = u64::try_from(rate).unwrap_or(u64::MAX);

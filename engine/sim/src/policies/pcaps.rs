@@ -4,9 +4,15 @@
 //! A stage of relative importance `r` begins when the intensity is at most
 //! `gL + (1-g)U + (U - gL - (1-g)U) (e^(gr) - 1) / (e^g - 1)`, with `L` and `U` the least and most
 //! that is forecast for 48 hours and `g = 0.5`. Adapted: the importance is the longest path that
-//! waits behind a stage in parts of the longest of any stage that is asked about together (the
-//! published one is the preference of a carbon-agnostic scheduler); what is deferred is planned for
-//! the first slot whose forecast is clean enough, or its last safe start; one region, its home.
+//! waits behind a stage in parts of the longest of any stage that may begin at that moment (the
+//! published one is the preference of a carbon-agnostic scheduler, in parts of the most preferred of
+//! those that are ready); what is deferred is planned for the first slot whose forecast is clean
+//! enough, or its last safe start; one region, its home.
+//!
+//! So it saves nothing on jobs of one stage that are equally long: whatever is ready, alone or among
+//! its equals, is the most important there is, `r = 1` and the threshold is `U`. That is what was
+//! published: it defers what others are waiting less for, and only while something else is waited
+//! for more.
 
 use sunward_core::place::Ask;
 
@@ -36,11 +42,17 @@ pub struct Pcaps {
 impl Rule for Pcaps {
     fn begin(&mut self, view: &View<'_>) {
         let paths = paths(&view.problem.asks);
-        let longest = paths.iter().copied().max().unwrap_or(1).max(1);
+        let asks = &view.problem.asks;
+        let is_ready = |ask: &Ask| ask.after.is_empty() && ask.ready_at <= view.problem.now;
+        let ready = asks.iter().zip(&paths).filter(|(ask, _)| is_ready(ask));
+        // What is planned before anything is ready is measured against all.
+        let longest = ready.map(|(_, path)| *path).max();
+        let longest = longest.or_else(|| paths.iter().copied().max());
+        let longest = longest.unwrap_or(1).max(1);
         let steps = u64::try_from(STEPS).unwrap_or(1);
         let twentieths = paths.iter().map(|path| {
             let exact = u128::from(*path) * u128::from(steps) / u128::from(longest);
-            usize::try_from(exact).unwrap_or(STEPS)
+            usize::try_from(exact).unwrap_or(STEPS).min(STEPS)
         });
         self.importance = twentieths.collect();
     }

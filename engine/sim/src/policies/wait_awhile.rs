@@ -2,7 +2,8 @@
 //! deadline, as one block or in pieces.
 //!
 //! Adapted: deadlines are those of the runs, not the next working day or the next of two a week; only
-//! an array is interrupted, between its rounds of tasks.
+//! an array is interrupted, between its rounds of tasks. A job of one task cannot pause here, so both
+//! do the same for it.
 
 use sunward_core::place::Segment;
 

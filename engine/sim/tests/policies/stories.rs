@@ -63,6 +63,52 @@ fn gaia_knows_only_the_mean_length_of_what_is_asked_together() {
 }
 
 #[test]
+fn gaia_goes_by_the_mean_of_what_came_before() {
+    let alone = |run, hours| problem(&HOME_GRAMS, &AWAY_GRAMS, 4, vec![ask(run, 1, 1, hours, 8)]);
+    let mut gaia = contender("gaia-lowest-window").unwrap();
+    let mut begin = |problem: &Problem| {
+        let placements = gaia.placer.solve(problem).placements;
+        placements[0].segments[0].start.0 / HOUR_MS
+    };
+    assert_eq!(begin(&alone(1, 1)), 4, "all there is to know");
+    assert_eq!(begin(&alone(1, 1)), 4, "asked again it is no other");
+    assert_eq!(begin(&alone(2, 3)), 3, "two hours in the mean");
+    assert_eq!(begin(&alone(3, 1)), 3, "an hour and 40 minutes");
+}
+
+#[test]
+fn equal_jobs_of_one_stage_are_all_the_same_to_those_that_look_at_lengths_or_importance() {
+    let jobs = (1..4).map(|run| ask(run, 1, 1, 2, 8)).collect();
+    let equal = problem(&HOME_GRAMS, &AWAY_GRAMS, 4, jobs);
+    let published = [
+        "wait-awhile",
+        "wait-awhile-interruptible",
+        "gaia-lowest-window",
+        "carbonscaler",
+    ];
+    for policy in published {
+        assert_eq!(begins(policy, &equal), [(HOME, 3); 3], "{policy}");
+    }
+    assert_eq!(
+        begins("pcaps", &equal),
+        [(HOME, 0); 3],
+        "each is a bottleneck"
+    );
+}
+
+#[test]
+fn pcaps_compares_with_what_may_begin_and_not_with_what_must_wait() {
+    let short = ask(1, 1, 1, 1, 20);
+    // Waits for something that runs until noon.
+    let long = Ask {
+        ready_at: sunward_core::Timestamp(12 * HOUR_MS),
+        ..ask(2, 1, 1, 6, 40)
+    };
+    let home = problem(&HOME_GRAMS, &AWAY_GRAMS, 4, vec![short, long]);
+    assert_eq!(begins("pcaps", &home)[0], (HOME, 0));
+}
+
+#[test]
 fn carbon_time_does_not_wait_long_for_little() {
     let home = [300, 150, 300, 300, 300, 300, 140, 300];
     let one = problem(&home, &AWAY_GRAMS, 4, vec![ask(1, 1, 1, 1, 8)]);
