@@ -1,4 +1,7 @@
 //! The board that placements are played on: by pool and slot, how dirty it is and what is free.
+//!
+//! Sums stop at the greatest number there is: figures that no grid or machine has make a place as dirty
+//! as can be, and never clean.
 
 use std::sync::Arc;
 
@@ -115,7 +118,7 @@ impl Board {
                 });
                 let surplus = zone.and_then(|zone| zone.surplus.get(slot)).copied();
                 lane.weight.push(weight);
-                lane.sum.push(lane.sum[slot] + weight);
+                lane.sum.push(lane.sum[slot].saturating_add(weight));
                 lane.surplus
                     .push(lane.surplus[slot] + u32::from(surplus.unwrap_or(false)));
                 lane.intensity.push(intensity);
@@ -173,7 +176,9 @@ impl Board {
     /// The end of what is known.
     pub(crate) fn end_ms(&self) -> u64 {
         let slots = u64::try_from(self.slots).unwrap_or(0);
-        (self.first + slots).saturating_mul(self.slot_ms)
+        self.first
+            .saturating_add(slots)
+            .saturating_mul(self.slot_ms)
     }
 
     /// The slot of a moment, the last one for what lies beyond.
@@ -186,7 +191,8 @@ impl Board {
 
     /// When a slot begins.
     pub(crate) fn start_ms(&self, slot: usize) -> u64 {
-        (self.first + u64::try_from(slot).unwrap_or(0)).saturating_mul(self.slot_ms)
+        let slot = u64::try_from(slot).unwrap_or(0);
+        self.first.saturating_add(slot).saturating_mul(self.slot_ms)
     }
 
     /// `ms x PUE x intensity` from the board's beginning to a moment.
@@ -205,7 +211,10 @@ impl Board {
             let beyond = at_ms.saturating_sub(self.end_ms());
             return known.saturating_add(beyond.saturating_mul(last));
         }
-        lane.sum[whole] * self.slot_ms + (into_ms % self.slot_ms) * lane.weight[whole]
+        let into = (into_ms % self.slot_ms).saturating_mul(lane.weight[whole]);
+        lane.sum[whole]
+            .saturating_mul(self.slot_ms)
+            .saturating_add(into)
     }
 
     /// `ms x PUE x intensity` of a window: proportional to what a constant power emits in it.
@@ -278,7 +287,8 @@ impl Board {
             let both = both.map_or(0, |(from, to)| u128::from(from) + u128::from(to));
             // mWh/GB x bytes x mg/kWh: to micrograms by 1e-6 kWh/mWh, 1e-9 GB/byte, 1e3 ug/mg, half.
             let milliwatt_hours = u128::from(self.transfer_milliwatt_hours_per_gb);
-            sum += milliwatt_hours * u128::from(*bytes) * both / (BYTES_PER_GB * 2000);
+            let moved = (milliwatt_hours * u128::from(*bytes)).saturating_mul(both);
+            sum = sum.saturating_add(moved / (BYTES_PER_GB * 2000));
         }
         u64::try_from(sum).unwrap_or(u64::MAX)
     }

@@ -229,12 +229,16 @@ impl Lane<'_> {
     }
 }
 
-/// Moments at which a block may begin: as soon as it is ready, at each slot, and at the last.
+/// Moments at which a block may begin: as soon as it is ready, at each slot that is known, and at the
+/// last.
 fn starts(board: &Board, ready_ms: u64, latest_ms: u64) -> impl Iterator<Item = u64> + '_ {
-    let first = (ready_ms / board.slot_ms + 1).saturating_mul(board.slot_ms);
+    let first = (ready_ms / board.slot_ms)
+        .saturating_add(1)
+        .saturating_mul(board.slot_ms);
+    let end_ms = latest_ms.min(board.end_ms());
     let slots = (0_u64..)
         .map(move |n| first.saturating_add(n.saturating_mul(board.slot_ms)))
-        .take_while(move |start| *start < latest_ms);
+        .take_while(move |start| *start < end_ms);
     let last = (latest_ms > ready_ms && latest_ms < board.end_ms()).then_some(latest_ms);
     std::iter::once(ready_ms).chain(slots).chain(last)
 }

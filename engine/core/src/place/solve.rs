@@ -1,6 +1,6 @@
 //! Our own answer: each run's stages jointly, runs one after the other by how much is at stake.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ask::Ask;
 use super::board::Board;
@@ -12,7 +12,7 @@ use super::memory::Memory;
 use super::placement::Placement;
 use super::problem::{Problem, Solution};
 use super::single;
-use crate::ids::{self, RunId};
+use crate::ids::{self, RunId, Timestamp};
 
 /// Answers problems. It may keep what it computed for one problem to answer the next sooner, never
 /// to answer it differently.
@@ -31,14 +31,22 @@ pub struct Sunward {
 impl Placer for Sunward {
     fn solve(&mut self, problem: &Problem) -> Solution {
         let mut board = Board::of(problem, self.board.take());
-        let mut placements: Vec<Option<Placement>> = vec![None; problem.asks.len()];
         self.memory.begin();
-        for unit in order(problem, &mut board, &mut self.memory) {
-            for (index, placement) in place_unit(problem, &mut board, &mut self.memory, &unit) {
-                if let Some(slot) = placements.get_mut(index) {
-                    *slot = Some(placement);
-                }
+        let mut units = order(problem, &mut board, &mut self.memory);
+        let mut placements = place_all(problem, &mut board, &mut self.memory, &units);
+        // Regret says nothing of deadlines: where some are missed, those choose before all that wait.
+        for _ in 0..REPAIRS {
+            let late = late_runs(problem, &placements);
+            if late.is_empty() {
+                break;
             }
+            units.sort_by_key(|unit| (!unit.urgent, !late.contains(&unit.run)));
+            board = Board::of(problem, Some(board));
+            let again = place_all(problem, &mut board, &mut self.memory, &units);
+            if late_runs(problem, &again).len() >= late.len() {
+                break;
+            }
+            placements = again;
         }
         let solution = Solution {
             placements: placements.into_iter().flatten().collect(),
@@ -47,6 +55,42 @@ impl Placer for Sunward {
         self.board = Some(board);
         solution
     }
+}
+
+/// How often others give way to what would be late.
+const REPAIRS: usize = 4;
+
+/// Places all units, in their order, on a board on which nothing is placed yet.
+fn place_all(
+    problem: &Problem,
+    board: &mut Board,
+    memory: &mut Memory,
+    units: &[Unit],
+) -> Vec<Option<Placement>> {
+    let mut placements: Vec<Option<Placement>> = vec![None; problem.asks.len()];
+    for unit in units {
+        for (index, placement) in place_unit(problem, board, memory, unit) {
+            if let Some(slot) = placements.get_mut(index) {
+                *slot = Some(placement);
+            }
+        }
+    }
+    placements
+}
+
+/// Runs that begin or end later than they must, as they are placed.
+fn late_runs(problem: &Problem, placements: &[Option<Placement>]) -> BTreeSet<RunId> {
+    let is_late = |ask: &Ask, placement: &Placement| {
+        let after = |at: Option<Timestamp>, by: Option<Timestamp>| {
+            by.is_some_and(|by| at.is_none_or(|at| at > by))
+        };
+        after(placement.end(), ask.finish_by) || after(placement.start(), ask.start_by)
+    };
+    let placed = problem.asks.iter().zip(placements);
+    placed
+        .filter(|(ask, placement)| placement.as_ref().is_some_and(|one| is_late(ask, one)))
+        .map(|(ask, _)| ask.id.run)
+        .collect()
 }
 
 /// Asks that are placed together: one, or the stages of one run that wait for each other.

@@ -9,6 +9,7 @@
     reason = "a test that meets the unexpected should stop there"
 )]
 
+mod absurd;
 mod graphs;
 mod properties;
 mod stories;

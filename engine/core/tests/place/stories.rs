@@ -224,3 +224,14 @@ fn where_nothing_is_open_nothing_is_promised() {
     let placed = &solve(&problem)[0];
     assert_eq!((placed.why, placed.segments.len()), (Why::NoCapacity, 0));
 }
+
+#[test]
+fn what_would_be_late_chooses_before_what_can_wait() {
+    // One device, open in two nights. The first has most to lose by not having the first night's
+    // clean hour, and time for the second; the second has this night alone.
+    let mut problem = world(&[("A", &[500, 10, 500, 500, 60, 60], &[0, 1, 0, 0, 1, 1])]);
+    problem.asks = vec![ask(1, 1, Some(6), 1), ask(2, 1, Some(2), 1)];
+    let placements = solve(&problem);
+    assert_eq!(places(&placements[0])[0].1, 4);
+    assert_eq!(places(&placements[1])[0].1, 1);
+}

@@ -97,8 +97,8 @@ impl<'a> View<'a> {
     pub fn micrograms(&self, ask: &Ask, spot: Spot) -> u64 {
         let ms = u128::from(spot.end_ms.saturating_sub(spot.start_ms).max(1));
         let work = u128::from(ask.task_milliwatts) * u128::from(ask.tasks);
-        let work = work * u128::from(ask.task_ms);
-        let exact = work * u128::from(self.window(spot)) / ms / PER_MICROGRAM;
+        let work = work.saturating_mul(u128::from(ask.task_ms));
+        let exact = work.saturating_mul(u128::from(self.window(spot))) / ms / PER_MICROGRAM;
         let run = u64::try_from(exact).unwrap_or(u64::MAX);
         run.saturating_add(self.transfer(ask, spot.pool, spot.start_ms))
     }
@@ -111,9 +111,11 @@ impl<'a> View<'a> {
         let each = moved.map(|(from, bytes)| {
             let both = self.intensity(*from, at_ms) + self.intensity(to, at_ms);
             // 1e-6 kWh/mWh, 1e-9 GB/byte, 1e3 ug/mg, and half of both.
-            milliwatt_hours * u128::from(*bytes) * u128::from(both) / 2_000_000_000_000
+            let moved = milliwatt_hours * u128::from(*bytes);
+            moved.saturating_mul(u128::from(both)) / 2_000_000_000_000
         });
-        u64::try_from(each.sum::<u128>()).unwrap_or(u64::MAX)
+        let sum = each.fold(0_u128, u128::saturating_add);
+        u64::try_from(sum).unwrap_or(u64::MAX)
     }
 
     /// Intensity of a pool's grid at a moment, in mg/kWh; the nearest known beyond what is known.
@@ -195,9 +197,12 @@ impl<'a> View<'a> {
             let sum = lane.sums.last().copied().unwrap_or(0);
             let last = lane.weights.last().copied().unwrap_or(0);
             let beyond = at_ms.saturating_sub(self.end_ms());
-            return sum.saturating_mul(self.slot_ms) + beyond.saturating_mul(last);
+            return sum
+                .saturating_mul(self.slot_ms)
+                .saturating_add(beyond.saturating_mul(last));
         };
-        sum * self.slot_ms + within % self.slot_ms * weight
+        let into = (within % self.slot_ms).saturating_mul(*weight);
+        sum.saturating_mul(self.slot_ms).saturating_add(into)
     }
 }
 
@@ -232,7 +237,7 @@ fn lane(problem: &Problem, id: PoolId, slots: usize) -> Lane {
         });
         let intensity = known.unwrap_or(UNKNOWN_MG_PER_KWH);
         let weight = u64::from(intensity) * pue_permille;
-        sum += weight;
+        sum = weight.saturating_add(sum);
         lane.weights.push(weight);
         lane.sums.push(sum);
         lane.intensities_mg_per_kwh.push(intensity);
