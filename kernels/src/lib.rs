@@ -20,6 +20,7 @@
 mod anomaly;
 mod bits;
 mod butina;
+mod enrichment;
 mod entry;
 mod eof;
 mod error;

@@ -8,6 +8,7 @@ use sunward_workflows::catalog::Catalog;
 use crate::Kernel;
 use crate::anomaly::Anomaly;
 use crate::butina::Butina;
+use crate::enrichment::Enrichment;
 use crate::eof::Eof;
 use crate::gaussian_shape::GaussianShape;
 use crate::noop::Noop;
@@ -25,6 +26,7 @@ static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
     let all: Vec<Box<dyn Kernel>> = vec![
         Box::new(Anomaly::new()),
         Box::new(Butina::new()),
+        Box::new(Enrichment::new()),
         Box::new(Eof::new()),
         Box::new(GaussianShape::new()),
         Box::new(Noop::new()),

@@ -22,6 +22,7 @@ fn every_kernel_is_there_under_its_own_name() {
     let expected = [
         "anomaly",
         "butina",
+        "enrichment",
         "eof",
         "gaussian_shape",
         "noop",
@@ -148,7 +149,9 @@ fn all_examples_together_are_a_workflow_without_mistakes() {
         column("pose_id", "int32"),
         column("xyz", "tensor<float32>[41, 3]"),
     ];
+    let ranking = vec![column("sim", "float32"), column("active", "bool")];
     let files = [
+        ("./data/ranking.parquet", table(&ranking)),
         ("./data/receptor.pdbqt", table(&molecule)),
         ("./data/ligand.pdbqt", table(&molecule)),
         ("./data/poses.parquet", table(&poses)),
