@@ -1,8 +1,9 @@
 //! Measures the kernels beside the tools used today; prints one JSON object. See `bench/README.md`.
-//! With an argument, `similarity`, `shape`, `vina` or `regrid`, only those.
+//! With an argument, `similarity`, `clusters`, `shape`, `vina` or `regrid`, only those.
 #![expect(clippy::print_stdout, reason = "its only output is the answer")]
 
 mod classic;
+mod clusters;
 mod regrid;
 mod rival;
 mod shape;
@@ -25,6 +26,9 @@ fn main() -> Result<(), Any> {
     let mut figures = Vec::new();
     if wanted("similarity") {
         figures.extend(similarity::figures()?);
+    }
+    if wanted("clusters") {
+        figures.extend(clusters::figures()?);
     }
     if wanted("shape") {
         figures.extend(shape::figures()?);

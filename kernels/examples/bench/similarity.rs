@@ -20,7 +20,7 @@ const QUERIES: [usize; 9] = [
 ];
 
 pub(crate) fn figures() -> Result<Vec<Json>, Any> {
-    let bits = fingerprints();
+    let bits = fingerprints(ROWS);
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("bits");
     std::fs::write(&file, &bits)?;
@@ -86,7 +86,7 @@ fn same(ours: &[Vec<f32>], theirs: &Json) -> Result<(), Any> {
 
 /// Families of fingerprints: members keep most bits of a founder and add some of their own; some
 /// bits are common everywhere, as in real ones.
-fn fingerprints() -> Vec<u8> {
+pub(crate) fn fingerprints(rows: usize) -> Vec<u8> {
     let mut state = 1_u64;
     let mut random = move || {
         state ^= state << 13;
@@ -102,7 +102,7 @@ fn fingerprints() -> Vec<u8> {
             (0..bits).map(|_| place(random())).collect()
         })
         .collect();
-    let mut bits = vec![0_u8; ROWS * WIDTH];
+    let mut bits = vec![0_u8; rows * WIDTH];
     for row in bits.chunks_exact_mut(WIDTH) {
         let founder = &founders[usize::try_from(random() % 4000).unwrap_or(0)];
         let kept: Vec<usize> = founder
@@ -118,7 +118,7 @@ fn fingerprints() -> Vec<u8> {
     bits
 }
 
-fn table(bits: Vec<u8>) -> Result<Table, Any> {
+pub(crate) fn table(bits: Vec<u8>) -> Result<Table, Any> {
     let rows = bits.len() / WIDTH;
     let ids: ArrayRef = Arc::new(Int64Array::from_iter_values((0..).take(rows)));
     let bits = FixedSizeBinaryArray::try_new(i32::try_from(WIDTH)?, Buffer::from_vec(bits), None)?;
