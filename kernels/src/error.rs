@@ -3,6 +3,8 @@
 use arrow_schema::ArrowError;
 use thiserror::Error;
 
+use crate::device::DeviceError;
+
 /// Why a kernel gave no result.
 #[derive(Debug, Error)]
 pub enum KernelError {
@@ -143,6 +145,9 @@ pub enum KernelError {
         /// What the system says.
         reason: String,
     },
+    /// A device could not do its part.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// Arrow refused to build or to read a table.
     #[error("Arrow could not build or read a table in a kernel: {0}")]
     Arrow(#[from] ArrowError),

@@ -4,8 +4,8 @@
 //! no clock and no network, and gives the same answer for any number of threads and any cut of its
 //! input into record batches. [`library`] holds all of them; read [`Kernel`] first.
 //!
-//! This is the one room where `unsafe` is allowed, for SIMD chosen at run time; each such function
-//! has a scalar twin with identical results.
+//! This is the one room where `unsafe` is allowed: for SIMD chosen at run time, where each such
+//! function has a scalar twin with identical results, and in [`device`] for what runs on GPUs.
 #![cfg_attr(
     test,
     allow(
@@ -20,6 +20,7 @@
 mod anomaly;
 mod bits;
 mod butina;
+pub mod device;
 mod enrichment;
 mod entry;
 mod eof;

@@ -1,0 +1,8 @@
+//! NVIDIA's GPUs, by their driver, which is loaded only when a GPU is asked for.
+
+mod gpu;
+mod nvrtc;
+
+pub(super) use gpu::Gpu;
+pub use gpu::{Gpus, gpus};
+pub use nvrtc::Nvrtc;

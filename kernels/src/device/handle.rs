@@ -1,0 +1,202 @@
+//! A device, and what lives on it: memory and compiled kernels.
+#![expect(
+    unsafe_code,
+    reason = "raw addresses are freed here, and plain numbers seen as bytes; see SAFETY at each"
+)]
+
+use std::sync::Arc;
+
+use super::backend::{Address, Backend, Loaded};
+use super::host::Host;
+use super::{Cache, DeviceError, Source, Stream};
+
+/// Something that runs CUDA kernels. Clones are the same device.
+#[derive(Clone, Debug)]
+pub struct Device {
+    pub(super) backend: Arc<dyn Backend>,
+}
+
+/// What a device says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// As its maker calls it.
+    pub name: String,
+    /// What code must be made for: `sm_90`, or `host`.
+    pub architecture: String,
+    /// Bytes of memory.
+    pub memory_bytes: u64,
+    /// The driver's version, or the compiler that stands in for one.
+    pub driver: String,
+    /// What names this very device: a GPU's UUID, `host` otherwise.
+    pub uuid: String,
+    /// Whether kernels run on a GPU, rather than on the processor in its stead.
+    pub is_gpu: bool,
+}
+
+impl Device {
+    /// The GPU of this number among those that `CUDA_VISIBLE_DEVICES` leaves visible.
+    ///
+    /// # Errors
+    /// Without a driver, without such a GPU, or when it cannot be opened.
+    pub fn gpu(ordinal: usize, cache: Cache) -> Result<Self, DeviceError> {
+        let backend = super::cuda::Gpu::open(ordinal, cache)?;
+        Ok(Self {
+            backend: Arc::new(backend),
+        })
+    }
+
+    /// The processor in a GPU's stead, with this much memory (bytes) to give away.
+    ///
+    /// # Errors
+    /// Where no C++ compiler is found.
+    pub fn host(memory_bytes: u64, cache: Cache) -> Result<Self, DeviceError> {
+        Ok(Self {
+            backend: Arc::new(Host::new(memory_bytes, cache)?),
+        })
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn about(&self) -> &About {
+        self.backend.about()
+    }
+
+    /// Bytes of memory that can still be allocated.
+    ///
+    /// # Errors
+    /// When the driver does not say.
+    pub fn free_memory(&self) -> Result<u64, DeviceError> {
+        self.backend.free_memory()
+    }
+
+    /// Compiles a source for this device, or takes what was compiled before, and loads it.
+    ///
+    /// # Errors
+    /// A [`CompileError`](super::CompileError) at the source's line; without a compiler.
+    pub fn module(&self, source: &Source) -> Result<Module, DeviceError> {
+        if let Some(name) = source.bad_name() {
+            return Err(DeviceError::NoFunction {
+                file: source.file().to_owned(),
+                kernel: name.to_owned(),
+            });
+        }
+        Ok(Module {
+            file: source.file().to_owned(),
+            loaded: self.backend.module(source)?,
+        })
+    }
+
+    /// Memory of any content.
+    ///
+    /// # Errors
+    /// [`DeviceError::OutOfMemory`] with the numbers.
+    pub fn alloc(&self, bytes: usize) -> Result<Buffer, DeviceError> {
+        let address = self.backend.alloc(bytes.max(1))?;
+        Ok(Buffer(Arc::new(Memory {
+            backend: Arc::clone(&self.backend),
+            address,
+            bytes,
+        })))
+    }
+
+    /// Memory for `length` values of a type.
+    ///
+    /// # Errors
+    /// [`DeviceError::OutOfMemory`] with the numbers.
+    pub fn alloc_for<T: Plain>(&self, length: usize) -> Result<Buffer, DeviceError> {
+        self.alloc(length.saturating_mul(size_of::<T>()))
+    }
+
+    /// A queue of copies and launches, each after the one before.
+    ///
+    /// # Errors
+    /// When the driver refuses.
+    pub fn stream(&self) -> Result<Stream, DeviceError> {
+        Stream::new(&self.backend)
+    }
+}
+
+/// Memory on a device, given back when its last clone is gone and no stream uses it any more.
+#[derive(Clone, Debug)]
+pub struct Buffer(pub(super) Arc<Memory>);
+
+impl Buffer {
+    /// How many bytes it has.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.bytes
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Memory {
+    backend: Arc<dyn Backend>,
+    pub(super) address: Address,
+    pub(super) bytes: usize,
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: it came from `alloc`; streams hold a clone of what they still use.
+        unsafe { self.backend.free(self.address) }
+    }
+}
+
+/// A compiled source on its device.
+#[derive(Clone, Debug)]
+pub struct Module {
+    file: String,
+    loaded: Arc<dyn Loaded>,
+}
+
+impl Module {
+    /// One of its kernels.
+    ///
+    /// # Errors
+    /// When the source defines none of this name.
+    pub fn function(&self, kernel: &str) -> Result<Function, DeviceError> {
+        if !self.loaded.has(kernel) {
+            return Err(DeviceError::NoFunction {
+                file: self.file.clone(),
+                kernel: kernel.to_owned(),
+            });
+        }
+        Ok(Function {
+            loaded: Arc::clone(&self.loaded),
+            kernel: kernel.to_owned(),
+        })
+    }
+}
+
+/// A kernel that can be launched.
+#[derive(Clone, Debug)]
+pub struct Function {
+    pub(super) loaded: Arc<dyn Loaded>,
+    pub(super) kernel: String,
+}
+
+/// Numbers that are nothing but their bytes.
+///
+/// # Safety
+/// Every pattern of bits is a value, and no byte is padding.
+pub unsafe trait Plain: Copy + Send + Sync + 'static {}
+
+macro_rules! plain {
+    ($($kind:ty),*) => { $(
+        // SAFETY: a number of the machine's own.
+        unsafe impl Plain for $kind {}
+    )* };
+}
+plain!(u8, i8, u16, i16, u32, i32, u64, i64, f32, f64);
+
+/// Values as bytes.
+pub(super) fn bytes_of<T: Plain>(values: &[T]) -> &[u8] {
+    // SAFETY: `Plain` has no padding, and bytes need no alignment.
+    unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
+}
+
+/// Values as bytes that may be written.
+pub(super) fn bytes_of_mut<T: Plain>(values: &mut [T]) -> &mut [u8] {
+    // SAFETY: `Plain` has no padding and takes all bits, and bytes need no alignment.
+    unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values)) }
+}

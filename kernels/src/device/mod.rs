@@ -1,0 +1,22 @@
+//! Devices that run CUDA C++: NVIDIA's GPUs, and the processor in their stead.
+//!
+//! A [`Device`] compiles a [`Source`], holds memory, and runs kernels on streams. [`Device::gpu`]
+//! opens a GPU through its driver, which is loaded only then; [`Device::host`] compiles the same
+//! source with the system's C++ compiler and runs it here, slowly and with checks, for tests.
+//! Where there is neither, a kernel runs its CPU twin, which needs nothing of this room.
+
+mod backend;
+mod cache;
+mod cuda;
+mod error;
+mod handle;
+mod host;
+mod source;
+mod stream;
+
+pub use cache::Cache;
+pub use cuda::{Gpus, Nvrtc, gpus};
+pub use error::DeviceError;
+pub use handle::{About, Buffer, Device, Function, Module, Plain};
+pub use source::{CompileError, Source};
+pub use stream::{Arg, Grid, Pinned, Stream};

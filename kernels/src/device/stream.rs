@@ -1,0 +1,369 @@
+//! Streams: copies and launches in order, and the host's memory that copies reach directly.
+#![expect(
+    unsafe_code,
+    reason = "raw copies and launches; a stream keeps alive what they use, see SAFETY at each"
+)]
+
+use std::ffi::c_void;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::backend::{Backend, StreamId};
+use super::handle::{Memory, bytes_of, bytes_of_mut};
+use super::{Buffer, DeviceError, Function, Plain};
+
+/// How many threads run a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grid {
+    /// Blocks along x, y, z.
+    pub blocks: [u32; 3],
+    /// Threads of a block along x, y, z; 1024 at most in all.
+    pub threads: [u32; 3],
+    /// Bytes of `extern __shared__` memory a block.
+    pub shared_bytes: u32,
+}
+
+impl Grid {
+    /// Blocks and threads in a row.
+    #[must_use]
+    pub fn new(blocks: u32, threads: u32) -> Self {
+        Self {
+            blocks: [blocks, 1, 1],
+            threads: [threads, 1, 1],
+            shared_bytes: 0,
+        }
+    }
+
+    /// The same with this much shared memory.
+    #[must_use]
+    pub fn shared(self, bytes: u32) -> Self {
+        Self {
+            shared_bytes: bytes,
+            ..self
+        }
+    }
+
+    /// What no device can do.
+    pub(super) fn fault(&self) -> Option<String> {
+        let threads: u64 = self.threads.iter().map(|&n| u64::from(n)).product();
+        let empty = self.blocks.iter().chain(&self.threads).any(|&n| n == 0);
+        let [_, y, z] = self.blocks;
+        (empty || threads > 1024 || y > 65_535 || z > 65_535)
+            .then(|| format!("{:?} blocks of {:?} threads", self.blocks, self.threads))
+    }
+}
+
+/// An argument of a kernel, as its parameter's type is.
+#[derive(Clone, Copy, Debug)]
+pub enum Arg<'a> {
+    /// A pointer to a buffer's begin.
+    Buffer(&'a Buffer),
+    /// `int`.
+    I32(i32),
+    /// `unsigned`.
+    U32(u32),
+    /// `long long`.
+    I64(i64),
+    /// `unsigned long long`.
+    U64(u64),
+    /// `float`.
+    F32(f32),
+    /// `double`.
+    F64(f64),
+}
+
+impl Arg<'_> {
+    /// Its bytes, in the low end, and how many they are.
+    fn bits(&self) -> (u64, usize) {
+        match *self {
+            Self::Buffer(buffer) => (buffer.0.address, 8),
+            Self::I32(value) => (u64::from(value.cast_unsigned()), 4),
+            Self::U32(value) => (value.into(), 4),
+            Self::I64(value) => (value.cast_unsigned(), 8),
+            Self::U64(value) => (value, 8),
+            Self::F32(value) => (value.to_bits().into(), 4),
+            Self::F64(value) => (value.to_bits(), 8),
+        }
+    }
+}
+
+/// A queue of copies and launches. What it uses stays alive until it was synchronised.
+#[derive(Debug)]
+pub struct Stream {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    backend: Arc<dyn Backend>,
+    id: StreamId,
+    used: Mutex<Vec<Used>>,
+}
+
+/// What a stream still uses.
+#[derive(Debug)]
+#[expect(dead_code, reason = "held only so that it lives")]
+enum Used {
+    Device(Arc<Memory>),
+    Host(Arc<Page>),
+    Code(Function),
+}
+
+impl Stream {
+    pub(super) fn new(backend: &Arc<dyn Backend>) -> Result<Self, DeviceError> {
+        Ok(Self {
+            inner: Arc::new(Inner {
+                backend: Arc::clone(backend),
+                id: backend.stream()?,
+                used: Mutex::new(Vec::new()),
+            }),
+        })
+    }
+
+    /// Waits for all that was put on it.
+    ///
+    /// # Errors
+    /// What went wrong in any of it.
+    pub fn synchronise(&self) -> Result<(), DeviceError> {
+        self.inner.synchronise()
+    }
+
+    /// Host memory for copies on this stream.
+    ///
+    /// # Errors
+    /// When the system has none left that can be pinned.
+    pub fn pinned(&self, bytes: usize) -> Result<Pinned, DeviceError> {
+        let at = self.inner.backend.pin(bytes.max(1))?;
+        Ok(Pinned {
+            page: Arc::new(Page {
+                backend: Arc::clone(&self.inner.backend),
+                at,
+                bytes,
+            }),
+            stream: Arc::clone(&self.inner),
+        })
+    }
+
+    /// Copies the first `bytes` bytes of `from` to `to` from its byte `at` on, later.
+    ///
+    /// # Errors
+    /// When they do not fit, or the driver refuses.
+    pub fn upload(
+        &self,
+        from: &Pinned,
+        bytes: usize,
+        to: &Buffer,
+        at: usize,
+    ) -> Result<(), DeviceError> {
+        fits(0, bytes, from.page.bytes)?;
+        fits(at, bytes, to.bytes())?;
+        self.hold(Used::Host(Arc::clone(&from.page)));
+        self.hold(Used::Device(Arc::clone(&to.0)));
+        // SAFETY: both ranges fit and are held; `Pinned` waits for its stream before it lets
+        // anybody write. A page of another stream is waited for here.
+        unsafe {
+            self.own(from)?;
+            self.inner
+                .backend
+                .upload(self.inner.id, from.page.at, to.0.address + at as u64, bytes)
+        }
+    }
+
+    /// Copies `bytes` bytes of `from`, from its byte `at` on, to the begin of `to`, later.
+    ///
+    /// # Errors
+    /// When they do not fit, or the driver refuses.
+    pub fn download(
+        &self,
+        from: &Buffer,
+        at: usize,
+        bytes: usize,
+        to: &Pinned,
+    ) -> Result<(), DeviceError> {
+        fits(at, bytes, from.bytes())?;
+        fits(0, bytes, to.page.bytes)?;
+        self.hold(Used::Host(Arc::clone(&to.page)));
+        self.hold(Used::Device(Arc::clone(&from.0)));
+        // SAFETY: as in `upload`.
+        unsafe {
+            self.own(to)?;
+            self.inner.backend.download(
+                self.inner.id,
+                from.0.address + at as u64,
+                to.page.at,
+                bytes,
+            )
+        }
+    }
+
+    /// Sets all bytes of a buffer, later.
+    ///
+    /// # Errors
+    /// When the driver refuses.
+    pub fn fill(&self, buffer: &Buffer, value: u8) -> Result<(), DeviceError> {
+        self.hold(Used::Device(Arc::clone(&buffer.0)));
+        // SAFETY: the range is the buffer's own and held.
+        unsafe {
+            self.inner
+                .backend
+                .fill(self.inner.id, buffer.0.address, buffer.bytes(), value)
+        }
+    }
+
+    /// Copies values to a buffer's begin and waits for it: for what is small.
+    ///
+    /// # Errors
+    /// When they do not fit, or the driver refuses.
+    pub fn send<T: Plain>(&self, values: &[T], to: &Buffer) -> Result<(), DeviceError> {
+        let bytes = bytes_of(values);
+        fits(0, bytes.len(), to.bytes())?;
+        // SAFETY: both ranges fit, and nobody touches them before the stream was synchronised.
+        unsafe {
+            let id = self.inner.id;
+            (self.inner.backend).upload(id, bytes.as_ptr(), to.0.address, bytes.len())
+        }?;
+        self.synchronise()
+    }
+
+    /// Copies a buffer's begin to values and waits for it.
+    ///
+    /// # Errors
+    /// When there are not so many, or the driver refuses.
+    pub fn fetch<T: Plain>(&self, from: &Buffer, values: &mut [T]) -> Result<(), DeviceError> {
+        let bytes = bytes_of_mut(values);
+        fits(0, bytes.len(), from.bytes())?;
+        // SAFETY: as in `send`.
+        unsafe {
+            let id = self.inner.id;
+            (self.inner.backend).download(id, from.0.address, bytes.as_mut_ptr(), bytes.len())
+        }?;
+        self.synchronise()
+    }
+
+    /// Runs a kernel, later.
+    ///
+    /// # Errors
+    /// When arguments or sizes do not fit it; the processor in a GPU's stead also tells at once what
+    /// the kernel did wrong, which a GPU tells, if at all, when the stream is synchronised.
+    pub fn launch(
+        &self,
+        function: &Function,
+        grid: Grid,
+        args: &[Arg<'_>],
+    ) -> Result<(), DeviceError> {
+        if let Some(problem) = grid.fault() {
+            return Err(DeviceError::Launch {
+                kernel: function.kernel.clone(),
+                problem,
+                expected: "at least one of each, 1024 threads a block, 65535 blocks along y and z"
+                    .to_owned(),
+            });
+        }
+        let mut values: Vec<(u64, usize)> = args.iter().map(Arg::bits).collect();
+        let sizes: Vec<usize> = values.iter().map(|value| value.1).collect();
+        // The machine is little-endian, as all that have GPUs are: the low bytes come first.
+        let mut pointers: Vec<*mut c_void> = values
+            .iter_mut()
+            .map(|value| std::ptr::from_mut(&mut value.0).cast())
+            .collect();
+        for arg in args {
+            if let Arg::Buffer(buffer) = arg {
+                self.hold(Used::Device(Arc::clone(&buffer.0)));
+            }
+        }
+        self.hold(Used::Code(function.clone()));
+        // SAFETY: buffers are held until the stream was synchronised; one value an argument.
+        unsafe {
+            let id = self.inner.id;
+            (function.loaded).launch(&function.kernel, id, &grid, &mut pointers, &sizes)
+        }
+    }
+
+    fn hold(&self, used: Used) {
+        self.inner
+            .used
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(used);
+    }
+
+    /// Waits for the stream of a page that is not this one's.
+    fn own(&self, pinned: &Pinned) -> Result<(), DeviceError> {
+        if Arc::ptr_eq(&self.inner, &pinned.stream) {
+            Ok(())
+        } else {
+            Err(DeviceError::Launch {
+                kernel: "copy".to_owned(),
+                problem: "the pinned memory belongs to another stream".to_owned(),
+                expected: "memory from this stream's `pinned`".to_owned(),
+            })
+        }
+    }
+}
+
+impl Inner {
+    fn synchronise(&self) -> Result<(), DeviceError> {
+        let done = self.backend.synchronise(self.id);
+        let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
+        if done.is_err() {
+            // The device may still write there: better lost than used by somebody else.
+            std::mem::forget(used);
+        }
+        done
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.synchronise().is_ok() {
+            // SAFETY: nothing is under way on it.
+            unsafe { self.backend.end_stream(self.id) }
+        }
+    }
+}
+
+fn fits(at: usize, bytes: usize, room: usize) -> Result<(), DeviceError> {
+    if at.checked_add(bytes).is_some_and(|end| end <= room) {
+        Ok(())
+    } else {
+        Err(DeviceError::Range { at, bytes, room })
+    }
+}
+
+/// Host memory that the copies of one stream reach without a detour.
+#[derive(Debug)]
+pub struct Pinned {
+    page: Arc<Page>,
+    stream: Arc<Inner>,
+}
+
+impl Pinned {
+    /// Its bytes, once the stream is done with all that was put on it.
+    ///
+    /// # Errors
+    /// What went wrong on the stream.
+    pub fn bytes(&mut self) -> Result<&mut [u8], DeviceError> {
+        self.stream.synchronise()?;
+        // SAFETY: the page is ours alone (`Pinned` is not cloned, copies are done), and its bytes
+        // were set when it was made.
+        Ok(unsafe { std::slice::from_raw_parts_mut(self.page.at, self.page.bytes) })
+    }
+}
+
+#[derive(Debug)]
+struct Page {
+    backend: Arc<dyn Backend>,
+    at: *mut u8,
+    bytes: usize,
+}
+
+// SAFETY: the pointer is the page's own; who may touch it is decided by `Pinned` and `Stream`.
+unsafe impl Send for Page {}
+// SAFETY: as above.
+unsafe impl Sync for Page {}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        // SAFETY: it came from `pin` with as many bytes; streams hold a clone of what they use.
+        unsafe { self.backend.unpin(self.at, self.bytes.max(1)) }
+    }
+}
