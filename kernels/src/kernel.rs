@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use rayon::prelude::*;
 use sunward_workflows::catalog::KernelEntry;
 
+use crate::device::{Device, Source};
 use crate::{Inputs, KernelError, Outputs, Params};
 
 /// A function from tables and parameters to tables.
@@ -30,6 +31,12 @@ pub trait Kernel: Send + Sync {
     fn is_trivial(&self) -> bool {
         false
     }
+
+    /// Its CUDA sources. With any, it runs on the context's device where it has one; without, on the
+    /// CPU alone.
+    fn sources(&self) -> Vec<Source> {
+        Vec::new()
+    }
 }
 
 /// What a running kernel may use.
@@ -40,6 +47,7 @@ pub struct Context {
     /// Started when first needed. Its own for each task: tasks that run side by side must not wait
     /// in one another's queues.
     pool: Arc<OnceLock<rayon::ThreadPool>>,
+    device: Option<Device>,
 }
 
 impl Default for Context {
@@ -56,6 +64,7 @@ impl Context {
             threads: threads.max(1),
             stop: Arc::new(AtomicBool::new(false)),
             pool: Arc::default(),
+            device: None,
         }
     }
 
@@ -65,6 +74,19 @@ impl Context {
     pub fn with_stop(mut self, stop: Arc<AtomicBool>) -> Self {
         self.stop = stop;
         self
+    }
+
+    /// The same, on this device where the kernel has CUDA source; its CPU twin otherwise.
+    #[must_use]
+    pub fn with_device(mut self, device: Device) -> Self {
+        self.device = Some(device);
+        self
+    }
+
+    /// The device that it may use.
+    #[must_use]
+    pub fn device(&self) -> Option<&Device> {
+        self.device.as_ref()
     }
 
     /// How many threads it may use.

@@ -6,6 +6,7 @@
 mod bench;
 mod bucket;
 mod floors;
+mod nvrtc;
 mod shell;
 mod suite;
 mod tidy;

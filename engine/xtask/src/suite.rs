@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::bucket::Bucket;
 use crate::shell::{has, run, say};
-use crate::tidy;
+use crate::{nvrtc, tidy};
 
 /// Runs every check, the quickest first, and stops at the first that fails.
 ///
@@ -60,6 +60,10 @@ fn tests() -> Result<()> {
         .inspect_err(|error| say(&format!("NOT RUN: tests against S3: {error:#}")))
         .ok();
     let environment = bucket.as_ref().map(Bucket::environment).unwrap_or_default();
+    let nvrtc = nvrtc::environment()
+        .inspect_err(|error| say(&format!("NOT RUN: CUDA sources through NVRTC: {error:#}")))
+        .ok();
+    let environment: Vec<_> = environment.into_iter().chain(nvrtc).collect();
     let env: Vec<(&str, &str)> = environment.iter().map(|(k, v)| (*k, v.as_str())).collect();
     if has("cargo", &["nextest", "--version"]) {
         run(
@@ -80,7 +84,7 @@ fn tests() -> Result<()> {
         run(
             "cargo",
             &["test", "--release", "--workspace", "--no-fail-fast"],
-            &[],
+            &env,
         )
     }
 }

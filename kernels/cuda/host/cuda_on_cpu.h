@@ -68,8 +68,23 @@ struct Fibre {
     int votes, voters;       // what a barrier gives back
 };
 
-static thread_local Fibre* fibres;        // MOST_THREADS of them, kept between launches
-static thread_local char* stacks;
+// Fibres and their stacks, kept between launches until the calling thread ends.
+struct Room {
+    Fibre* fibres = nullptr;
+    char* stacks = nullptr;
+    bool open() {
+        if (!fibres) fibres = static_cast<Fibre*>(calloc(MOST_THREADS, sizeof(Fibre)));
+        if (!stacks) stacks = static_cast<char*>(malloc(MOST_THREADS * STACK_BYTES));
+        return fibres && stacks;
+    }
+    ~Room() {
+        free(fibres);
+        free(stacks);
+    }
+};
+
+static thread_local Room room;
+static thread_local Fibre* fibres;
 static thread_local unsigned threads, current;
 static thread_local ucontext_t scheduler;
 static thread_local unsigned char* dynamic_bytes;
@@ -100,7 +115,7 @@ inline void enter() {
 inline void start(unsigned thread) {
     Fibre& fibre = fibres[thread];
     getcontext(&fibre.context);
-    fibre.context.uc_stack.ss_sp = stacks + thread * STACK_BYTES;
+    fibre.context.uc_stack.ss_sp = room.stacks + thread * STACK_BYTES;
     fibre.context.uc_stack.ss_size = STACK_BYTES;
     fibre.context.uc_link = &scheduler;
     makecontext(&fibre.context, enter, 0);
@@ -176,16 +191,13 @@ inline void run_block() {
 
 inline int launch(void (*kernel)(void**), const unsigned* grid, const unsigned* block,
                   unsigned char* shared, void** args, char* message, size_t message_bytes) {
-    if (!fibres) {
-        fibres = static_cast<Fibre*>(calloc(MOST_THREADS, sizeof(Fibre)));
-        stacks = static_cast<char*>(malloc(MOST_THREADS * STACK_BYTES));
-    }
+    failed = !room.open();
+    fibres = room.fibres;
     body = kernel;
     arguments = args;
     dynamic_bytes = shared;
     complaint = message;
     complaint_bytes = message_bytes;
-    failed = !fibres || !stacks;
     gridDim = {grid[0], grid[1], grid[2]};
     blockDim = {block[0], block[1], block[2]};
     threads = block[0] * block[1] * block[2];

@@ -113,6 +113,19 @@ impl<'a> Fingerprints<'a> {
         Ok((own.concat(), folds.concat()))
     }
 
+    /// Copies the bits of rows from `first` on; as many as fill `into`, which must be there.
+    pub(crate) fn copy(&self, first: u64, mut into: &mut [u8]) {
+        let mut row = first;
+        while !into.is_empty() {
+            let (batch, place) = self.locate(row);
+            let bits = &self.batches[batch].bits[place * self.width..];
+            let (now, rest) = into.split_at_mut(bits.len().min(into.len()));
+            now.copy_from_slice(&bits[..now.len()]);
+            row += wide(now.len() / self.width);
+            into = rest;
+        }
+    }
+
     /// The ids of these rows, in this order.
     pub(crate) fn ids(&self, rows: impl Iterator<Item = u64>) -> Result<ArrayRef, KernelError> {
         if self.batches.is_empty() {

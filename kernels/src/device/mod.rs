@@ -13,6 +13,7 @@ mod handle;
 mod host;
 mod source;
 mod stream;
+pub(crate) mod tiles;
 
 pub use cache::Cache;
 pub use cuda::{Gpus, Nvrtc, gpus};

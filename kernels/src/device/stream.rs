@@ -347,6 +347,28 @@ impl Pinned {
         // were set when it was made.
         Ok(unsafe { std::slice::from_raw_parts_mut(self.page.at, self.page.bytes) })
     }
+
+    /// Sets its first bytes to values, once the stream is done.
+    ///
+    /// # Errors
+    /// When they do not fit; what went wrong on the stream.
+    pub fn write<T: Plain>(&mut self, values: &[T]) -> Result<(), DeviceError> {
+        let bytes = bytes_of(values);
+        fits(0, bytes.len(), self.page.bytes)?;
+        self.bytes()?[..bytes.len()].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Reads values from its first bytes, once the stream is done.
+    ///
+    /// # Errors
+    /// When there are not so many; what went wrong on the stream.
+    pub fn read<T: Plain>(&mut self, values: &mut [T]) -> Result<(), DeviceError> {
+        let bytes = bytes_of_mut(values);
+        fits(0, bytes.len(), self.page.bytes)?;
+        bytes.copy_from_slice(&self.bytes()?[..bytes.len()]);
+        Ok(())
+    }
 }
 
 #[derive(Debug)]

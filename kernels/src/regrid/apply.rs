@@ -12,6 +12,7 @@ use super::matrix::Matrix;
 use super::tile::{Tile, tiles};
 use super::vectors::Vectors;
 use super::weights::{links, made_for_another_grid, required_target};
+use crate::device::{Plain, Source};
 use crate::grid::{Field, FloatKind, GRID_KEY, Grid, target};
 use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params, Table};
 
@@ -36,6 +37,10 @@ impl RegridApply {
 impl Kernel for RegridApply {
     fn entry(&self) -> &KernelEntry {
         &self.entry
+    }
+
+    fn sources(&self) -> Vec<Source> {
+        vec![super::device::source()]
     }
 
     fn run(
@@ -122,12 +127,17 @@ fn moved<P>(
 ) -> Result<Vec<ArrayRef>, KernelError>
 where
     P: ArrowPrimitiveType,
-    P::Native: Number,
+    P::Native: Number + Plain,
 {
     let targets = weighing.matrix.targets();
     let mut out: Vec<Vec<P::Native>> = (batches.iter())
         .map(|batch| vec![P::Native::default(); batch.num_rows() * targets])
         .collect();
+    if let Some(device) = context.device() {
+        let rows = (batches.iter()).map(|batch| field.numbers::<P>(batch));
+        super::device::fill(device, weighing, field.size, rows, &mut out, context)?;
+        return Ok(arrays::<P>(out));
+    }
     let blocks = batches.iter().map(|b| b.num_rows().div_ceil(LANES)).sum();
     let lane_bytes = size_of::<Lane<P::Native>>();
     let tiles = tiles(
@@ -144,11 +154,15 @@ where
         }
     }
     fill(work, weighing, context)?;
-    let arrays = out.into_iter().map(|values| {
+    Ok(arrays::<P>(out))
+}
+
+fn arrays<P: ArrowPrimitiveType>(values: Vec<Vec<P::Native>>) -> Vec<ArrayRef> {
+    let arrays = values.into_iter().map(|values| {
         let array = PrimitiveArray::<P>::new(values.into(), None);
         Arc::new(array) as ArrayRef
     });
-    Ok(arrays.collect())
+    arrays.collect()
 }
 
 /// Fills the targets of all blocks, on the allowed threads.

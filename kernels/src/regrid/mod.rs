@@ -4,6 +4,7 @@ mod apply;
 mod bilinear;
 mod block;
 mod conservative;
+mod device;
 mod entry;
 mod matrix;
 mod tile;

@@ -1,5 +1,6 @@
 //! `tanimoto_topk`: the k most similar fingerprints of a library, exactly ranked.
 
+mod device;
 mod entry;
 mod exclusion;
 mod index;
@@ -19,6 +20,7 @@ use self::exclusion::QueryIds;
 use self::ranking::Hit;
 use self::scan::{Excluded, Query, Search};
 use crate::bits::{Fingerprints, Popcount};
+use crate::device::Source;
 use crate::table::wide;
 use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params, Table};
 
@@ -48,6 +50,10 @@ impl TanimotoTopk {
 impl Kernel for TanimotoTopk {
     fn entry(&self) -> &KernelEntry {
         &self.entry
+    }
+
+    fn sources(&self) -> Vec<Source> {
+        vec![device::source()]
     }
 
     fn run(

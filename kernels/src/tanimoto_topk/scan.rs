@@ -36,6 +36,10 @@ impl<'a> Query<'a> {
         }
     }
 
+    pub(super) fn bits(&self) -> &'a [u8] {
+        self.bits
+    }
+
     pub(super) fn own(&self) -> u32 {
         self.own
     }
@@ -107,6 +111,9 @@ impl Search<'_> {
         library: &Fingerprints<'_>,
         context: &Context,
     ) -> Result<Vec<Best>, KernelError> {
+        if let Some(device) = context.device() {
+            return self.run_on(device, library, context);
+        }
         let mut lists = vec![Best::new(self.k, self.threshold); self.lists()];
         let tiles = tiles(library);
         if tiles.is_empty() || self.queries.is_empty() {
@@ -125,7 +132,7 @@ impl Search<'_> {
         Ok(lists)
     }
 
-    fn lists(&self) -> usize {
+    pub(super) fn lists(&self) -> usize {
         if self.fuse { 1 } else { self.queries.len() }
     }
 
@@ -217,7 +224,7 @@ impl Search<'_> {
         kept
     }
 
-    fn is_excluded(&self, row: u64, query: usize) -> bool {
+    pub(super) fn is_excluded(&self, row: u64, query: usize) -> bool {
         !self.excluded.is_empty()
             && self
                 .excluded

@@ -82,14 +82,14 @@ impl Memory {
             };
             let hurt = |zone: &[u8]| zone.iter().position(|&byte| byte != ZONE_BYTE);
             let last = before.iter().rposition(|&byte| byte != ZONE_BYTE);
-            let what = match (last, hurt(behind)) {
-                (_, Some(at)) => format!("wrote {at} bytes beyond the end"),
-                (Some(at), None) => format!("wrote {} bytes before the begin", ZONE - at),
+            let at = match (last, hurt(behind)) {
+                (_, Some(at)) => format!("at byte {}", bytes + at),
+                (Some(at), None) => format!("{} bytes before the begin", ZONE - at),
                 (None, None) => return None,
             };
             before.fill(ZONE_BYTE);
             behind.fill(ZONE_BYTE);
-            Some(format!("it {what} of an allocation of {bytes} bytes"))
+            Some(format!("it wrote {at} of an allocation of {bytes} bytes"))
         })
     }
 
