@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, FixedSizeBinaryBuilder, FixedSizeListArray, Float32Array, Float64Array, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, FixedSizeBinaryBuilder, FixedSizeListArray, Float32Array, Float64Array, RecordBatch,
+    StringArray,
+};
 use arrow::datatypes::DataType;
 use arrow_schema::{Field, Schema};
 use proptest::prelude::*;
@@ -18,7 +21,10 @@ struct Random(u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         self.0 >> 33
     }
 }
@@ -42,11 +48,15 @@ fn agree(kernel: &str, inputs: &Inputs, with: &Params, device: &Device) {
     let found = kernel.run(inputs, with, &context).unwrap();
     for ((port, twin), (_, found)) in twin.iter().zip(found.iter()) {
         assert_eq!(twin.schema, found.schema, "{port}");
-        let whole = |table: &Table| arrow::compute::concat_batches(&table.schema, &table.batches).unwrap();
+        let whole =
+            |table: &Table| arrow::compute::concat_batches(&table.schema, &table.batches).unwrap();
         let (twin, found) = (whole(twin), whole(found));
         for (twin, found) in twin.columns().iter().zip(found.columns()) {
             // Bits, so that NaN equals NaN.
-            assert!(twin.to_data() == found.to_data() || same_bits(twin, found), "{port}: {twin:?} {found:?}");
+            assert!(
+                twin.to_data() == found.to_data() || same_bits(twin, found),
+                "{port}: {twin:?} {found:?}"
+            );
         }
     }
 }
@@ -54,7 +64,11 @@ fn agree(kernel: &str, inputs: &Inputs, with: &Params, device: &Device) {
 fn same_bits(a: &ArrayRef, b: &ArrayRef) -> bool {
     fn bytes(array: &ArrayRef) -> Vec<Vec<u8>> {
         fn all(data: &arrow::array::ArrayData, into: &mut Vec<Vec<u8>>) {
-            into.extend(data.buffers().iter().map(|buffer| buffer.as_slice().to_vec()));
+            into.extend(
+                data.buffers()
+                    .iter()
+                    .map(|buffer| buffer.as_slice().to_vec()),
+            );
             data.child_data().iter().for_each(|child| all(child, into));
         }
         let mut into = Vec::new();
@@ -73,7 +87,10 @@ fn fingerprints(random: &mut Random, rows: usize, width: usize, empty: u64, part
     let mut batches = Vec::new();
     for part in 0..parts {
         let here = rows * part / parts..rows * (part + 1) / parts;
-        let ids: StringArray = here.clone().map(|row| Some(format!("m{}", row % 97))).collect();
+        let ids: StringArray = here
+            .clone()
+            .map(|row| Some(format!("m{}", row % 97)))
+            .collect();
         let mut bits = FixedSizeBinaryBuilder::new(width as i32);
         for _ in here {
             let mut row = vec![0_u8; width];
@@ -90,13 +107,28 @@ fn fingerprints(random: &mut Random, rows: usize, width: usize, empty: u64, part
     Table::new(schema, batches)
 }
 
-fn search(device: &Device, seed: u64, sizes: [usize; 3], width: usize, parts: usize, with: &[(&str, Value)]) {
+fn search(
+    device: &Device,
+    seed: u64,
+    sizes: [usize; 3],
+    width: usize,
+    parts: usize,
+    with: &[(&str, Value)],
+) {
     let mut random = Random(seed);
     let [rows, queries, empty] = sizes;
     let inputs = Inputs::new()
-        .with("library", fingerprints(&mut random, rows, width, empty as u64, parts))
+        .with(
+            "library",
+            fingerprints(&mut random, rows, width, empty as u64, parts),
+        )
         .with("queries", fingerprints(&mut random, queries, width, 1, 1));
-    agree("tanimoto_topk", &inputs, &params("tanimoto_topk", with), device);
+    agree(
+        "tanimoto_topk",
+        &inputs,
+        &params("tanimoto_topk", with),
+        device,
+    );
 }
 
 #[test]
@@ -104,7 +136,14 @@ fn similarity_is_the_twins_to_the_last_bit() {
     on_each(|device| {
         let k = |k: i64| ("k", Value::Int(k));
         search(device, 1, [3000, 1, 1], 256, 3, &[k(10)]);
-        search(device, 2, [700, 9, 2], 64, 17, &[k(25), ("fuse", text("max"))]);
+        search(
+            device,
+            2,
+            [700, 9, 2],
+            64,
+            17,
+            &[k(25), ("fuse", text("max"))],
+        );
         search(device, 3, [100, 70, 8], 24, 1, &[k(200)]);
         search(device, 4, [0, 3, 0], 8, 1, &[k(3)]);
         search(device, 5, [50, 0, 0], 8, 1, &[k(3)]);
@@ -164,16 +203,27 @@ proptest! {
 
 /// Fields of 8 latitudes and 10 longitudes; `gaps` of eight values are missing.
 fn field(random: &mut Random, rows: usize, parts: usize, gaps: u64, single: bool) -> Table {
-    let kind = if single { DataType::Float32 } else { DataType::Float64 };
+    let kind = if single {
+        DataType::Float32
+    } else {
+        DataType::Float64
+    };
     let item = Arc::new(Field::new("item", kind, true));
     let tensor = HashMap::from([
-        ("ARROW:extension:name".to_owned(), "arrow.fixed_shape_tensor".to_owned()),
+        (
+            "ARROW:extension:name".to_owned(),
+            "arrow.fixed_shape_tensor".to_owned(),
+        ),
         (
             "ARROW:extension:metadata".to_owned(),
             r#"{"shape":[8,10],"dim_names":["lat","lon"]}"#.to_owned(),
         ),
     ]);
-    let value = Field::new("value", DataType::FixedSizeList(Arc::clone(&item), 80), true);
+    let value = Field::new(
+        "value",
+        DataType::FixedSizeList(Arc::clone(&item), 80),
+        true,
+    );
     let lat: Vec<f64> = (0..8).map(|i| 78.75 - 22.5 * f64::from(i)).collect();
     let lon: Vec<f64> = (0..10).map(|i| -170.0 + 36.0 * f64::from(i)).collect();
     let grid = format!(r#"{{"variable":"z","dims":["lat","lon"],"lat":{lat:?},"lon":{lon:?}}}"#);
@@ -237,7 +287,12 @@ fn a_device_too_small_for_one_row_says_how_much_it_would_take() {
     let context = Context::new(1).with_device(device);
     let error = kernel.run(&inputs, &with, &context).unwrap_err();
     assert!(matches!(error, KernelError::Device(_)));
-    assert!(error.to_string().contains("has 1000 bytes of memory free of 1000, and"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("has 1000 bytes of memory free of 1000, and"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@
     reason = "tests"
 )]
 
+mod kernels;
 mod nvrtc;
 
 use std::sync::{Arc, LazyLock};
