@@ -276,6 +276,70 @@ fn inputs_larger_than_the_device_stream_through_it() {
 }
 
 #[test]
+fn more_good_rows_than_a_tile_can_send_back_are_all_seen() {
+    // Each row is better than the one before, after so many empty ones that tiles have grown.
+    let Some(device) = small(24_000) else { return };
+    let full = |bits: usize| -> Vec<u8> {
+        let byte = |i: usize| match bits.saturating_sub(8 * i) {
+            0 => 0,
+            some => 0xFF >> (8 - some.min(8)),
+        };
+        (0..32).map(byte).collect()
+    };
+    let rows: Vec<Vec<u8>> = (0..356_usize)
+        .map(|i| full(i.saturating_sub(100)))
+        .collect();
+    let inputs = Inputs::new()
+        .with("library", table_of(&rows))
+        .with("queries", table_of(&vec![full(256); 5]));
+    for (k, fuse) in [(1, "none"), (3, "none"), (300, "none"), (2, "max")] {
+        let with = [("k", Value::Int(k)), ("fuse", text(fuse))];
+        agree(
+            "tanimoto_topk",
+            &inputs,
+            &params("tanimoto_topk", &with),
+            &device,
+        );
+    }
+}
+
+fn table_of(rows: &[Vec<u8>]) -> Table {
+    let ids: StringArray = (0..rows.len()).map(|row| Some(format!("r{row}"))).collect();
+    let mut bits = FixedSizeBinaryBuilder::new(rows[0].len() as i32);
+    for row in rows {
+        bits.append_value(row).unwrap();
+    }
+    let schema = Schema::new(vec![
+        Field::new("id", DataType::Utf8, true),
+        Field::new(
+            "bits",
+            DataType::FixedSizeBinary(rows[0].len() as i32),
+            true,
+        ),
+    ]);
+    Table::from_columns(schema, vec![Arc::new(ids), Arc::new(bits.finish())]).unwrap()
+}
+
+#[test]
+fn a_cell_that_is_whole_but_for_rounding_counts_as_whole_on_a_device_too() {
+    on_each(|device| {
+        for (gaps, min_valid) in [(0, 1.0), (2, 1.0), (2, 0.0), (8, 0.0)] {
+            let inputs = Inputs::new().with("field", field(&mut Random(11), 9, 1, gaps, false));
+            let with = [
+                ("grid", text("r7x6")),
+                ("min_valid", Value::Float(min_valid)),
+            ];
+            agree(
+                "regrid_apply",
+                &inputs,
+                &params("regrid_apply", &with),
+                device,
+            );
+        }
+    });
+}
+
+#[test]
 fn a_device_too_small_for_one_row_says_how_much_it_would_take() {
     let Some(device) = small(1000) else { return };
     let mut random = Random(9);

@@ -108,7 +108,7 @@ fn compile(source: &Source, text: &str, options: &[String]) -> Result<Vec<u8>, D
     let (text, name) = (whole(text)?, whole(source.file())?);
     let program = result::create_program(&text, Some(&name)).map_err(failed)?;
     // SAFETY: the program was just made; `text` and `name` outlive it.
-    let code = unsafe {
+    unsafe {
         let compiled = result::compile_program(program, options);
         let code = match compiled {
             Ok(()) => cubin(program).map_err(failed),
@@ -117,8 +117,7 @@ fn compile(source: &Source, text: &str, options: &[String]) -> Result<Vec<u8>, D
         // Nothing follows from a program that cannot be given back.
         let _ = result::destroy_program(program);
         code
-    };
-    code
+    }
 }
 
 /// # Safety
