@@ -14,6 +14,7 @@ use std::error::Error;
 use std::time::Instant;
 
 use serde_json::{Value as Json, json};
+use sunward_kernels::device::{Cache, Device, Gpus, gpus};
 use sunward_kernels::{Context, Inputs, Outputs, Params, library};
 use sunward_workflows::value::Value;
 
@@ -77,10 +78,31 @@ fn run(
     with: &[(&str, Value)],
     threads: usize,
 ) -> Result<Outputs, Any> {
+    run_in(&Context::new(threads), kernel, inputs, with)
+}
+
+/// What a kernel uses on the first GPU; nothing without one.
+fn gpu() -> Result<Option<Context>, Any> {
+    match gpus() {
+        Gpus::Count(_) => {
+            let device = Device::gpu(0, Cache::of_user())?;
+            Ok(Some(Context::new(1).with_device(device)))
+        }
+        Gpus::None(_) => Ok(None),
+    }
+}
+
+/// Runs a kernel with what a context gives it.
+fn run_in(
+    context: &Context,
+    kernel: &str,
+    inputs: &Inputs,
+    with: &[(&str, Value)],
+) -> Result<Outputs, Any> {
     let kernel = library().get(kernel).ok_or("no such kernel")?;
     let with = with
         .iter()
         .map(|(name, value)| ((*name).to_owned(), value.clone()));
     let with = Params::resolve(kernel.entry(), with)?;
-    Ok(kernel.run(inputs, &with, &Context::new(threads))?)
+    Ok(kernel.run(inputs, &with, context)?)
 }

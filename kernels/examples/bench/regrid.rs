@@ -13,7 +13,7 @@ use sunward_data::Part;
 use sunward_kernels::{Inputs, Table};
 use sunward_workflows::value::Value;
 
-use crate::{Any, classic, figure, median, rival, run};
+use crate::{Any, classic, figure, gpu, median, rival, run, run_in};
 
 const LATS: u32 = 64;
 const LONS: u32 = 128;
@@ -67,7 +67,7 @@ pub(crate) fn figures() -> Result<Vec<Json>, Any> {
             })
         })
         .transpose()?;
-    Ok(vec![
+    let mut figures = vec![
         figure(
             &format!("regrid_apply 95 MB file to file, {threads} threads"),
             ours,
@@ -79,7 +79,12 @@ pub(crate) fn figures() -> Result<Vec<Json>, Any> {
             None,
         ),
         figure("regrid_apply 95 MB in memory, 1 core", single, None),
-    ])
+    ];
+    if let Some(gpu) = gpu()? {
+        let there = median(5, |_| run_in(&gpu, "regrid_apply", &inputs, &[]))?;
+        figures.push(figure("regrid_apply 95 MB in memory, GPU", there, None));
+    }
+    Ok(figures)
 }
 
 /// A file as workers open it: mapped, not copied.

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use sunward_kernels::{Context, FingerprintIndex, Inputs, Table};
 use sunward_workflows::value::Value;
 
-use crate::{Any, figure, median, rival, run};
+use crate::{Any, figure, gpu, median, rival, run, run_in};
 
 const ROWS: usize = 1_000_000;
 const WIDTH: usize = 256;
@@ -46,13 +46,26 @@ pub(crate) fn figures() -> Result<Vec<Json>, Any> {
     let hundred: Vec<u8> = (0..100).flat_map(|i| row(i * 9973)).collect();
     let many = median(1, |_| task(hundred.clone()))? / 100.0;
 
+    let mut on_gpu = Vec::new();
+    if let Some(gpu) = gpu()? {
+        let task = |queries: Vec<u8>| {
+            let inputs = inputs.clone().with("queries", table(queries)?);
+            run_in(&gpu, "tanimoto_topk", &inputs, &[("k", Value::Int(10))])
+        };
+        let one = median(QUERIES.len(), |i| task(row(QUERIES[i % QUERIES.len()])))?;
+        let many = median(3, |_| task(hundred.clone()))? / 100.0;
+        let what = "tanimoto_topk 1 M x 2048";
+        on_gpu.push(figure(&format!("{what}, whole task, GPU"), one, None));
+        on_gpu.push(figure(&format!("{what}, of 100 queries, GPU"), many, None));
+    }
+
     let theirs = rival::fpsim2(&file, WIDTH, &QUERIES);
     if let Some(theirs) = &theirs {
         same(&tops, &theirs["tops"])?;
     }
     let seconds = theirs.as_ref().and_then(|t| t["seconds"].as_f64());
     let beside = seconds.map(|s| ("FPSim2, prepared, 1 core", s));
-    Ok(vec![
+    let mut figures = vec![
         figure(
             "tanimoto_topk 1 M x 2048, prepared, 1 core",
             prepared,
@@ -69,7 +82,9 @@ pub(crate) fn figures() -> Result<Vec<Json>, Any> {
             beside,
         ),
         figure("FingerprintIndex of 1 M x 2048, 1 core", build, None),
-    ])
+    ];
+    figures.extend(on_gpu);
+    Ok(figures)
 }
 
 /// Both must have found the same similarities.
