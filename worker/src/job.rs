@@ -44,7 +44,7 @@ impl JobState {
     /// where they are short, and never so many that other seats would have none.
     pub(crate) fn chunk(&self, remaining: u32, seats: u32) -> u32 {
         let pace = self.pace_nanos.load(Ordering::Relaxed);
-        if pace == 0 || matches!(self.job.stage.action, Action::Run(_)) {
+        if pace == 0 || !matches!(self.job.stage.action, Action::Kernel { .. }) {
             return remaining.min(1);
         }
         let by_time = u32::try_from(BATCH_NANOS / pace).unwrap_or(BATCH_TASKS);

@@ -35,7 +35,7 @@ impl Seat {
     pub(crate) fn work(mut self) {
         while let Some(batch) = self.next() {
             match &batch.job.job.stage.action {
-                Action::Run(_) => self.processes.execute(&batch, &mut self.post),
+                Action::Run(_) | Action::Cuda(_) => self.processes.execute(&batch, &mut self.post),
                 Action::Kernel { .. } => self.kernels.execute(&batch, &mut self.post),
             }
             self.house.queue().release(batch.need);

@@ -33,6 +33,12 @@ impl ColumnType {
         Kind::parse(text).map(|kind| Self(kind.to_string()))
     }
 
+    /// How many bytes a row takes, for types where that is the same for all rows; bits do not count.
+    #[must_use]
+    pub fn row_bytes(&self) -> Option<u64> {
+        Kind::parse(&self.0).ok()?.row_bytes()
+    }
+
     /// Whether data of the other type may stand where this one is asked for; a pattern accepts all
     /// that it stands for.
     #[must_use]

@@ -10,7 +10,7 @@ pub struct Mentioned {
     /// Paths in inputs, and defaults of parameters of type path and table, for
     /// [`crate::Facts::files`].
     pub data_paths: Vec<String>,
-    /// Paths under `files:`, for [`crate::Facts::files`] too.
+    /// Paths under `files:` and sources of `cuda:`, for [`crate::Facts::files`] too.
     pub files: Vec<String>,
     /// `./word`s in commands; those that exist belong into [`crate::Facts::beside`].
     pub run_words: Vec<String>,
@@ -56,6 +56,10 @@ pub fn mentioned(text: &str) -> Mentioned {
         for file in files.iter().filter_map(Node::text) {
             add(&mut mentioned.files, file);
         }
+        let cuda = stage.value.get("cuda").and_then(|cuda| cuda.get("source"));
+        if let Some(source) = cuda.and_then(Node::text) {
+            add(&mut mentioned.files, source);
+        }
         let run = stage.value.get("run").map(Node::items).unwrap_or_default();
         for word in run.iter().filter_map(Node::text).flat_map(local_words) {
             add(&mut mentioned.run_words, &word);
@@ -86,13 +90,14 @@ stages:
     inputs: { t: [./t.csv, b.c, /abs.arrow], u: { from: ./u.nc }, v: params.lib }
     files: [./plot.py, data/x.json]
   b: { run: [./tool, a] }
+  c: { cuda: { source: ./my.cu } }
 ";
         let found = mentioned(text);
         assert_eq!(
             found.data_paths,
             ["./lib.csv", "./t.csv", "/abs.arrow", "./u.nc"]
         );
-        assert_eq!(found.files, ["./plot.py", "data/x.json"]);
+        assert_eq!(found.files, ["./plot.py", "data/x.json", "./my.cu"]);
         assert_eq!(found.run_words, ["./plot.py", "./lib/x.sh", "./tool"]);
         assert_eq!(mentioned("[unclosed"), Mentioned::default());
     }

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::column::ColumnSpec;
+use crate::column::{ColumnSpec, ColumnType};
 use crate::source::Span;
 use crate::value::Value;
 
@@ -134,6 +134,64 @@ pub enum Action {
         name: String,
         /// Its version there, when the workflow was checked.
         version: u32,
+    },
+    /// The user's own kernel.
+    Cuda(Cuda),
+}
+
+/// A kernel in the user's own CUDA C++, launched with a thread a row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cuda {
+    /// The `.cu` file as written, relative to the workflow's file.
+    pub source: String,
+    /// The kernel in it: `extern "C" __global__ void ENTRY(…)`.
+    pub entry: String,
+    /// What its arguments are, in order.
+    pub args: Vec<CudaArg>,
+    /// Threads of a block.
+    pub block: u32,
+}
+
+impl Cuda {
+    /// The templates among its arguments.
+    pub fn values(&self) -> impl Iterator<Item = &Template> {
+        self.args.iter().filter_map(|arg| match arg {
+            CudaArg::Value { value, .. } => Some(value),
+            CudaArg::In { .. } | CudaArg::Out { .. } | CudaArg::Rows { .. } => None,
+        })
+    }
+}
+
+/// One argument of a kernel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum CudaArg {
+    /// A pointer to a column of an input, its rows side by side.
+    In {
+        /// The input.
+        port: String,
+        /// Its column.
+        column: String,
+    },
+    /// A pointer to a column of an output, with room for as many rows, zeroed.
+    Out {
+        /// The output.
+        port: String,
+        /// Its column.
+        column: String,
+        /// Its type, which has a fixed number of bytes a row.
+        column_type: ColumnType,
+    },
+    /// A number.
+    Value {
+        /// As written.
+        value: Template,
+        /// Its type.
+        column_type: ColumnType,
+    },
+    /// The number of rows.
+    Rows {
+        /// Its type.
+        column_type: ColumnType,
     },
 }
 

@@ -33,6 +33,10 @@ const WITH: Place = Place {
     roots: &["params", "item", "matrix", "attempt", "run"],
     what: "a kernel's parameters",
 };
+const CUDA: Place = Place {
+    what: "an argument of a kernel",
+    ..WITH
+};
 const CONDITION: Place = Place {
     roots: &["params", "stages", "run"],
     what: "a condition, which holds for a whole stage",
@@ -56,6 +60,7 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
         for (key, place) in [
             ("env", COMMAND),
             ("with", WITH),
+            ("cuda", CUDA),
             ("scatter", SCATTER),
             ("matrix", SCATTER),
         ] {

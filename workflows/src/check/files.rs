@@ -77,7 +77,7 @@ fn blobs_stay_blobs(
     blobs: &BTreeSet<(String, String)>,
     context: &Context<'_>,
 ) {
-    if matches!(stage.stage.action, Action::Kernel { .. }) {
+    if !matches!(stage.stage.action, Action::Run(_)) {
         return;
     }
     let ports = stage
@@ -105,7 +105,7 @@ fn blobs_stay_blobs(
 
 /// Whether an input must be a table: a kernel's always, a command's unless it reads bytes.
 fn needs_table(stage: &DraftStage<'_>, port: &str) -> bool {
-    let kernel = matches!(stage.stage.action, Action::Kernel { .. });
+    let kernel = !matches!(stage.stage.action, Action::Run(_));
     let form = stage.stage.inputs.get(port).map(|input| input.form);
     // A command that says nothing is given a blob as it is; only a named table form asks for rows.
     kernel || matches!(form, Some(Form::Parquet | Form::Csv))
@@ -168,6 +168,13 @@ fn default_exists(param: &Param, span: Span, used: bool, context: &mut Context<'
 
 /// `files:` lie below the workflow's folder, since they keep their path in the working folder.
 fn staged_files(stage: &DraftStage<'_>, context: &mut Context<'_>) {
+    if let Some(source) = stage.node.get("cuda").and_then(|cuda| cuda.get("source"))
+        && let Some(path) = source.text()
+        && context.facts.files.get(path) == Some(&FileFact::Missing)
+    {
+        let diagnostic = missing(path, source.span, context);
+        context.report(diagnostic);
+    }
     let files = stage.node.get("files").map(Node::items).unwrap_or_default();
     for node in files {
         let Some(path) = node.text() else { continue };

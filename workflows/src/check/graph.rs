@@ -62,6 +62,7 @@ fn templates(stage: &Stage) -> Vec<Template> {
         Action::Run(Command::Shell { script, .. }) => all.push(script),
         Action::Run(Command::Argv(words)) => all.extend(words),
         Action::Kernel { .. } => {}
+        Action::Cuda(cuda) => all.extend(cuda.values()),
     }
     all.retain(|template| template.source.contains("stages"));
     all.into_iter().cloned().collect()
@@ -104,6 +105,9 @@ fn port_exists(name: &str, port: &str, span: Span, draft: &Draft<'_>, context: &
         let hint = match &stage.stage.action {
             Action::Run(_) => format!("declare it: `outputs: {{ {port}: {{}} }}` in `{name}`"),
             Action::Kernel { name, .. } => format!("the kernel `{name}` gives no outputs"),
+            Action::Cuda(_) => {
+                format!("let an argument make it: `{{ out: {port}.column, type: … }}` in `{name}`")
+            }
         };
         diagnostic.suggesting(hint)
     } else {

@@ -3,6 +3,7 @@
 //! In this order: YAML to a tree, the tree against the table of keys, the tree lowered to a draft,
 //! then the draft's references, expressions, kernels, files and schemas.
 
+mod cuda;
 mod defaults;
 mod draft;
 mod expressions;
@@ -126,6 +127,9 @@ fn build(root: &yaml::Node, context: &mut Context<'_>) -> Option<Workflow> {
     expressions::check(&mut draft, context);
     scatter::check(&draft, context);
     kernel::check(&draft, context);
+    for stage in draft.stages.values() {
+        cuda::check(stage, context);
+    }
     files::check(&mut draft, context);
     if let Some(order) = order {
         schemas::check(&draft, &order, context);

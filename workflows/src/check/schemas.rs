@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::Context;
+use super::cuda;
 use super::draft::{Draft, DraftStage, Source};
 use super::expressions::item_columns;
 use crate::catalog::PortSpec;
@@ -17,14 +18,14 @@ use crate::yaml::Node;
 
 /// What is known of a table's columns.
 #[derive(Clone, Debug)]
-struct Known {
-    columns: Vec<ColumnSpec>,
+pub(super) struct Known {
+    pub(super) columns: Vec<ColumnSpec>,
     /// There may be more.
-    open: bool,
+    pub(super) open: bool,
 }
 
 impl Known {
-    fn find(&self, name: &str) -> Option<&ColumnSpec> {
+    pub(super) fn find(&self, name: &str) -> Option<&ColumnSpec> {
         self.columns.iter().find(|column| column.name == name)
     }
 }
@@ -52,6 +53,9 @@ pub(super) fn check(draft: &Draft<'_>, order: &[usize], context: &mut Context<'_
             };
             if let Some(spec) = kernel_port(stage, &source.port, context) {
                 needs(spec, &known, source, context);
+            }
+            if matches!(stage.stage.action, Action::Cuda(_)) {
+                cuda::columns(stage, &source.port, &known, context);
             }
             inputs.entry(&source.port).or_insert(known);
         }
@@ -223,7 +227,7 @@ fn outputs(
     context: &Context<'_>,
 ) {
     match &stage.stage.action {
-        Action::Run(_) => {
+        Action::Run(_) | Action::Cuda(_) => {
             for (port, output) in &stage.stage.outputs {
                 if let Some(schema) = &output.schema {
                     let known = Known {

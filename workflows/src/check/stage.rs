@@ -6,12 +6,12 @@ use indexmap::IndexMap;
 
 use super::draft::{DraftStage, Source};
 use super::reference::parse_reference;
-use super::{Context, place, scatter, settings};
+use super::{Context, cuda, place, scatter, settings};
 use crate::codes;
 use crate::column::{ColumnSpec, ColumnType};
 use crate::diagnostic::Diagnostic;
 use crate::model::{
-    Action, Command, Form, GridRows, Input, Output, OutputFormat, Scatter, Stage, Template,
+    Action, Command, Form, Gpus, GridRows, Input, Output, OutputFormat, Scatter, Stage, Template,
 };
 use crate::names::is_name;
 use crate::source::Span;
@@ -20,6 +20,11 @@ use crate::yaml::{Data, Entry, Node};
 
 /// Keys that only commands have.
 const OF_COMMANDS: &[&str] = &["shell", "outputs", "env", "secrets", "files", "python"];
+
+/// Keys that have no meaning for the user's own kernel.
+const OF_CUDA: &[&str] = &[
+    "shell", "outputs", "env", "secrets", "files", "python", "with",
+];
 
 /// Lowers one stage.
 pub(super) fn lower<'n>(
@@ -34,6 +39,7 @@ pub(super) fn lower<'n>(
     let outputs = match &action {
         Action::Run(_) => outputs(&node),
         Action::Kernel { name, .. } => kernel_outputs(name, span, context),
+        Action::Cuda(cuda) => cuda::outputs(cuda, span),
     };
     clashes(node.get("inputs"), context);
     clashes(node.get("outputs"), context);
@@ -49,6 +55,19 @@ pub(super) fn lower<'n>(
     let resources = node
         .get("resources")
         .map(|node| settings::resources(node, context));
+    let mut resources = resources.unwrap_or_default();
+    let mut files = place::words(&node, "files");
+    if let Action::Cuda(cuda) = &action {
+        // It is what it is for; `gpus: 0` is not said by leaving it out.
+        if node
+            .get("resources")
+            .and_then(|node| node.get("gpus"))
+            .is_none()
+        {
+            resources.gpus = Gpus::Count(1);
+        }
+        files.push(cuda.source.clone());
+    }
     let with = node.get("with").map(Node::entries).unwrap_or_default();
     let stage = Stage {
         name: name.to_owned(),
@@ -63,11 +82,11 @@ pub(super) fn lower<'n>(
         condition: condition(&node),
         env: templates("env"),
         secrets: place::words(&node, "secrets"),
-        files: place::words(&node, "files"),
+        files,
         python: node
             .get("python")
             .map(|python| settings::python(python, text)),
-        resources: resources.unwrap_or_default(),
+        resources,
         retry: node.get("retry").map(settings::retry).unwrap_or_default(),
         timeout_ms: place::duration(&node, "timeout"),
         tolerate: settings::count(&node, "tolerate").unwrap_or(0),
@@ -100,7 +119,7 @@ fn action(node: &Node, span: Span, context: &mut Context<'_>) -> (Action, bool) 
     match present.as_slice() {
         [] => context.report(
             Diagnostic::error(codes::NOT_ONE_ACTION, span, "the stage does nothing")
-                .expecting("exactly one of `run` and `kernel`"),
+                .expecting("exactly one of `run`, `kernel` and `cuda`"),
         ),
         [_] => {}
         [first, rest @ ..] => {
@@ -108,7 +127,7 @@ fn action(node: &Node, span: Span, context: &mut Context<'_>) -> (Action, bool) 
                 let message = format!("the stage has `{}` and `{}`", first.key, entry.key);
                 context.report(
                     Diagnostic::error(codes::NOT_ONE_ACTION, entry.key_span, message)
-                        .expecting("exactly one of `run` and `kernel`"),
+                        .expecting("exactly one of `run`, `kernel` and `cuda`"),
                 );
             }
         }
@@ -128,6 +147,10 @@ fn action(node: &Node, span: Span, context: &mut Context<'_>) -> (Action, bool) 
             },
             known,
         );
+    }
+    if let Some(own) = node.get("cuda") {
+        let known = present.len() == 1;
+        return (Action::Cuda(cuda::lower(own, context)), known);
     }
     let command = node.get("run").and_then(|run| command(node, run, context));
     let known = command.is_some();
@@ -187,6 +210,7 @@ fn shell(words: &[String]) -> Vec<String> {
 fn out_of_place(node: &Node, action: &Action, context: &mut Context<'_>) {
     let (what, keys): (&str, &[&str]) = match action {
         Action::Kernel { .. } => ("a kernel", OF_COMMANDS),
+        Action::Cuda(_) => ("a CUDA kernel", OF_CUDA),
         Action::Run(Command::Argv(_)) if node.get("run").is_some() => {
             ("a command without a shell", &["shell", "with"])
         }
@@ -198,6 +222,9 @@ fn out_of_place(node: &Node, action: &Action, context: &mut Context<'_>) {
             let diagnostic = Diagnostic::error(codes::OUT_OF_PLACE, entry.key_span, message);
             context.report(match *key {
                 "outputs" => diagnostic.expecting("the kernel's own outputs"),
+                "with" if matches!(action, Action::Cuda(_)) => {
+                    diagnostic.expecting("`{ value: …, type: … }` among `args`")
+                }
                 "with" => diagnostic.expecting("`env`, or the value in `run` itself"),
                 _ => diagnostic,
             });

@@ -11,7 +11,7 @@ pub(crate) static STAGE: Shape = Shape {
     exactly_one: &["run", "kernel", "cuda", "uses"],
     ..Shape::new(
         "Stage",
-        "A node of the graph; exactly one of run and kernel.",
+        "A node of the graph; exactly one of run, kernel and cuda.",
         &[
             Key::new(
                 "run",
@@ -19,7 +19,11 @@ pub(crate) static STAGE: Shape = Shape {
                 "A command: text for a shell, or a list of words without one.",
             ),
             Key::new("kernel", Kind::Text, "A kernel of the library."),
-            Key::new("cuda", Kind::Any, "The user's own kernel.").not_yet(),
+            Key::new(
+                "cuda",
+                Kind::Node(&CUDA),
+                "The user's own kernel, in CUDA C++.",
+            ),
             Key::new("uses", Kind::Any, "Another workflow file.").not_yet(),
             Key::new("container", Kind::Any, "An image to run in.").not_yet(),
             Key::new(
@@ -223,6 +227,63 @@ pub(crate) static PYTHON: Shape = Shape::new(
         Key::new("lock", Kind::Text, "The lock file, when not sunward.lock."),
     ],
 );
+
+static CUDA: Shape = Shape::new(
+    "Cuda",
+    "The user's own kernel, launched with a thread a row.",
+    &[
+        Key::new(
+            "source",
+            Kind::Text,
+            "The .cu file, relative to the workflow's.",
+        )
+        .required(),
+        Key::new(
+            "entry",
+            Kind::Text,
+            "The kernel: extern \"C\" __global__ void ENTRY(...).",
+        )
+        .required(),
+        Key::new(
+            "args",
+            Kind::List(&Kind::Node(&CUDA_ARG)),
+            "What its arguments are, in order.",
+        )
+        .required(),
+        Key::new(
+            "block",
+            Kind::Whole(1, 1024),
+            "Threads of a block; 256 when absent.",
+        ),
+    ],
+);
+
+static CUDA_ARG: Shape = Shape {
+    exactly_one: &["in", "out", "value", "rows"],
+    ..Shape::new(
+        "CudaArg",
+        "One argument: exactly one of in, out, value and rows.",
+        &[
+            Key::new(
+                "in",
+                Kind::Text,
+                "A pointer to a column of an input, as x.value.",
+            ),
+            Key::new(
+                "out",
+                Kind::Text,
+                "A pointer to a column of an output, as y.value; with type.",
+            ),
+            Key::new("value", Kind::Scalar, "A number; with type."),
+            Key::new(
+                "rows",
+                Kind::ColumnType,
+                "The number of rows, of this type.",
+            ),
+            Key::new("type", Kind::ColumnType, "The type of an out or a value."),
+        ],
+    )
+};
 
 /// What one task needs.
 pub(crate) static RESOURCES: Shape = Shape::new(

@@ -144,6 +144,7 @@ pub(crate) fn facts() -> Facts {
         ),
         ("./missing.csv", FileFact::Missing),
         ("./missing.py", FileFact::Missing),
+        ("./missing.cu", FileFact::Missing),
     ];
     Facts {
         files: files

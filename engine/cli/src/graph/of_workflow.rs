@@ -31,6 +31,7 @@ fn node(stage: &Stage) -> Node {
 pub(crate) fn action(stage: &Stage) -> String {
     match &stage.action {
         Action::Kernel { name, .. } => format!("kernel {name}"),
+        Action::Cuda(cuda) => format!("cuda {}", cuda.entry),
         Action::Run(Command::Shell { .. }) => "run".to_owned(),
         Action::Run(Command::Argv(words)) => words.first().map_or_else(
             || "run".to_owned(),

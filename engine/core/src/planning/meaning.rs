@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use sunward_workflows::{
-    Action, Command, Input, Output, Scatter, Scope, Slicing, Stage, Template, Uses, Value,
-    render_value, value_uses,
+    Action, Command, Cuda, CudaArg, Input, Output, Scatter, Scope, Slicing, Stage, Template, Uses,
+    Value, render_value, value_uses,
 };
 
 use super::{PlanError, Surroundings};
@@ -85,6 +85,14 @@ fn action(stage: &Stage, list: &mut Vec<Ingredient>, uses: &mut Uses) {
                 format!("{name} version {version}"),
             ));
         }
+        Action::Cuda(cuda) => {
+            for value in cuda.values() {
+                uses.merge(value.uses());
+            }
+            list.push(Ingredient::text("cuda kernel", cuda.entry.clone()));
+            list.push(Ingredient::text("cuda block", cuda.block.to_string()));
+            list.push(Ingredient::text("cuda arguments", arguments(cuda)));
+        }
         Action::Run(Command::Shell { shell, script }) => {
             uses.merge(script.uses());
             list.push(Ingredient::text("shell", words(shell.iter())));
@@ -98,6 +106,22 @@ fn action(stage: &Stage, list: &mut Vec<Ingredient>, uses: &mut Uses) {
             list.push(Ingredient::text("command words", words(sources)));
         }
     }
+}
+
+/// The arguments of a kernel, in order.
+fn arguments(cuda: &Cuda) -> String {
+    words(cuda.args.iter().map(|arg| match arg {
+        CudaArg::In { port, column } => format!("in {port}.{column}"),
+        CudaArg::Out {
+            port,
+            column,
+            column_type,
+        } => format!("out {port}.{column}: {}", column_type.0),
+        CudaArg::Value { value, column_type } => {
+            format!("value {}: {}", value.source, column_type.0)
+        }
+        CudaArg::Rows { column_type } => format!("rows: {}", column_type.0),
+    }))
 }
 
 /// A value that reads nothing but params counts as what it renders to, any other as it is written.

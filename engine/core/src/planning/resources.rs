@@ -27,7 +27,7 @@ pub(super) fn fits(stage: &Stage, around: &Surroundings) -> Result<(), PlanError
     // A kernel has a twin on the CPU and says so when it takes it.
     let falls_back = match stage.action {
         Action::Kernel { .. } => true,
-        Action::Run(_) => stage.resources.optional,
+        Action::Run(_) | Action::Cuda(_) => stage.resources.optional,
     };
     if gpus(&stage.resources.gpus) > around.gpus && !falls_back {
         return Err(PlanError::Gpu {

@@ -1,7 +1,7 @@
 //! Whether an unfinished run may go on under a plan made anew.
 
 use sunward_workflows::{
-    Action, Command, Expect, Place, Resources, Retry, Span, Stage, Template, Value,
+    Action, Command, CudaArg, Expect, Place, Resources, Retry, Span, Stage, Template, Value,
 };
 
 use crate::plan::{Plan, PlannedStage};
@@ -61,6 +61,13 @@ fn bare(stage: &Stage) -> Stage {
             .iter_mut()
             .for_each(|word: &mut Template| word.span = Span::default()),
         Action::Kernel { .. } => {}
+        Action::Cuda(cuda) => {
+            for arg in &mut cuda.args {
+                if let CudaArg::Value { value, .. } = arg {
+                    value.span = Span::default();
+                }
+            }
+        }
     }
     stage
 }
