@@ -19,6 +19,8 @@
 )]
 
 mod batch;
+pub mod cuda;
+mod devices;
 mod ends;
 mod executor;
 mod fault;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sunward_data::Store;
 use sunward_kernels::Library;
+use sunward_kernels::device::Card;
 
 use crate::host::Host;
 
@@ -26,6 +27,8 @@ pub struct Options {
     pub store: Store,
     /// The kernels.
     pub kernels: &'static Library,
+    /// The GPUs that tasks may be given.
+    pub cards: Vec<Card>,
     /// How much of one attempt's log is kept, head and end together, in bytes.
     pub log_cap_bytes: u64,
     /// How long a process may take to leave after SIGTERM before it is killed.
@@ -37,7 +40,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Usual limits: 64 MiB of log, five seconds' grace.
+    /// Usual limits: no GPU, 64 MiB of log, five seconds' grace.
     #[must_use]
     pub fn new(
         cpus: u32,
@@ -53,6 +56,7 @@ impl Options {
             home,
             store,
             kernels,
+            cards: Vec::new(),
             log_cap_bytes: 64 << 20,
             grace: Duration::from_secs(5),
             watts_per_core: WATTS_PER_BUSY_CORE,

@@ -13,6 +13,7 @@ use sunward_core::{Capacity, FailureKind, Lease, RunId};
 use sunward_protocol::{FromWorker, ToWorker};
 
 use crate::batch::{Batch, Need};
+use crate::devices::Devices;
 use crate::ends;
 use crate::job::JobState;
 use crate::kernels::Watchdog;
@@ -63,6 +64,7 @@ pub(crate) struct House {
     pub(crate) outbox: Box<Outbox>,
     pub(crate) scratch: Scratch,
     pub(crate) watchdog: Watchdog,
+    pub(crate) devices: Devices,
     pub(crate) milliwatts_per_core: u64,
     queue: Mutex<Queue>,
     work: Condvar,
@@ -101,11 +103,12 @@ impl Worker {
             .map(|_| eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| threads_error(error.into()))?;
+        let devices = Devices::new(std::mem::take(&mut options.cards));
         outbox(FromWorker::Hello {
             capacity: Capacity {
                 cpus: total.cpus,
                 memory_bytes: total.memory_bytes,
-                gpus: 0,
+                gpus: devices.count(),
             },
         });
         let folder = scratch.folder().to_owned();
@@ -116,6 +119,7 @@ impl Worker {
             outbox: Box::new(outbox),
             scratch,
             watchdog: Watchdog::default(),
+            devices,
             queue: Mutex::new(Queue::new(total, measure)),
             work: Condvar::new(),
             bells,

@@ -58,4 +58,6 @@ pub(crate) enum Verb {
     Init(verbs::init::Init),
     Doctor(verbs::doctor::Doctor),
     Completions(verbs::completions::Completions),
+    #[command(hide = true)]
+    CudaTask(verbs::cuda_task::CudaTaskVerb),
 }

@@ -21,7 +21,7 @@ use sunward_workflows::Form;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::grid_args::GridArgs;
-use crate::machine::{Machine, shown};
+use crate::machine::{self, Machine, shown};
 use crate::placing::{grams, reason};
 use crate::render::progress::{Mode, Progress};
 use crate::render::units::gco2e;
@@ -99,7 +99,7 @@ pub(crate) fn conduct(
     let store = Store::open(home, means.store.as_deref())?;
     let (inbox, line) = sunward_drive::inbox();
     signals::listen(line.clone())?;
-    let options = Options::new(
+    let mut options = Options::new(
         machine.cpus,
         machine.memory_bytes,
         home.to_path_buf(),
@@ -107,6 +107,7 @@ pub(crate) fn conduct(
         sunward_kernels::library(),
         Host::of_this_process(),
     );
+    options.cards = machine::cards().to_vec();
     let worker = Worker::start(options, move |message| {
         line.worker(Envelope {
             worker: WORKER,

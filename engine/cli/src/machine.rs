@@ -1,8 +1,10 @@
 //! What this machine has: cores and memory, as far as this process may use them.
 
 use std::fs;
+use std::sync::LazyLock;
 
 use sunward_core::Timestamp;
+use sunward_kernels::device::Card;
 
 /// When memory cannot be found out, so much is assumed: enough for small tasks, and the system's own
 /// limits still hold.
@@ -15,7 +17,7 @@ pub(crate) struct Machine {
     pub(crate) cpus: u32,
     /// Memory in bytes.
     pub(crate) memory_bytes: u64,
-    /// Devices; 0 until kernels run on them.
+    /// GPUs.
     pub(crate) gpus: u32,
     /// Whether tasks work on a disk of this machine, and must fit on it.
     pub(crate) has_disk: bool,
@@ -27,10 +29,16 @@ impl Machine {
         Self {
             cpus: jobs.unwrap_or_else(cores),
             memory_bytes: memory_bytes().unwrap_or(MEMORY_ASSUMED_BYTES),
-            gpus: 0,
+            gpus: u32::try_from(cards().len()).unwrap_or(u32::MAX),
             has_disk: true,
         }
     }
+}
+
+/// The GPUs that this process may use, looked for once.
+pub(crate) fn cards() -> &'static [Card] {
+    static CARDS: LazyLock<Vec<Card>> = LazyLock::new(sunward_kernels::device::cards);
+    &CARDS
 }
 
 /// Cores that this process may use.

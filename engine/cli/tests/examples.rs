@@ -18,10 +18,11 @@ use expected::{Example, Variant, examples, table};
 use scene::Scene;
 
 /// The examples that have a test here.
-const TESTED: [&str; 5] = [
+const TESTED: [&str; 6] = [
     "bring-your-own",
     "clean-hours",
     "nao-index",
+    "own-cuda",
     "pose-rescoring",
     "similarity-screen",
 ];
@@ -82,6 +83,11 @@ fn the_similarity_screen_is_the_same_however_the_library_is_cut() {
 #[test]
 fn a_pipeline_of_plain_commands_gives_what_plain_python_gives() {
     gives_what_is_expected("bring-your-own");
+}
+
+#[test]
+fn kernels_of_ones_own_give_what_numpy_gives() {
+    gives_what_is_expected("own-cuda");
 }
 
 #[test]

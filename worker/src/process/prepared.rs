@@ -1,15 +1,17 @@
 //! What is the same for all tasks of a command stage, worked out once; and one task's order from it.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sunward_protocol::Job;
 use sunward_workflows::expr::{CompiledTemplate, Scope};
-use sunward_workflows::{Action, Gpus};
+use sunward_workflows::{Action, Command, Cuda, Gpus};
 
 use super::environment::{Environment, port_variable};
 use super::spawn::Order;
 use crate::batch::{Batch, Stop};
+use crate::cuda;
 use crate::fault::Fault;
 use crate::inputs::CommandInputs;
 use crate::outputs;
@@ -39,10 +41,14 @@ pub(crate) struct PreparedCommand {
 impl PreparedCommand {
     pub(crate) fn new(house: &House, job: &Job, stop: &Stop) -> Result<Self, Fault> {
         let stage = &job.stage;
-        let Action::Run(command) = &stage.action else {
-            return Err(Fault::infrastructure("the stage is no command"));
+        let command = match &stage.action {
+            Action::Run(command) => Cow::Borrowed(command),
+            Action::Cuda(cuda) => Cow::Owned(own_kernel(cuda, job)?),
+            Action::Kernel { .. } => {
+                return Err(Fault::infrastructure("the stage is no command"));
+            }
         };
-        if stage.resources.gpus != Gpus::None {
+        if stage.resources.gpus != Gpus::None && house.devices.count() == 0 {
             house.notice(format!(
                 "no GPU here: stage {} runs without one, as `optional: true` allows",
                 stage.name
@@ -60,7 +66,7 @@ impl PreparedCommand {
             .collect::<Result<Vec<_>, Fault>>()?;
         let venv = python::for_stage(house, job, stop)?;
         Ok(Self {
-            command: CompiledCommand::new(command)?,
+            command: CompiledCommand::new(&command)?,
             environment: Environment::of_host(&house.options.host, venv.as_deref()),
             env,
             redactor: Redactor::new(secrets.iter().map(|(_, value)| value.as_str())),
@@ -99,11 +105,19 @@ impl PreparedCommand {
         for (port, path) in &outputs {
             scope.outputs.insert(port.clone(), text(path)?);
         }
+        let words = self.command.words(&scope)?;
+        let mut environment = self.environment(&scope, room)?;
+        // Taken last: nothing that can fail should keep a GPU waiting.
+        let gpus = house.devices.take(&job.stage.resources, &batch.stop)?;
+        if job.stage.resources.gpus != Gpus::None {
+            environment.set("CUDA_VISIBLE_DEVICES", gpus.visible());
+        }
         Ok(Order {
             index,
-            words: self.command.words(&scope)?,
-            environment: self.environment(&scope, room)?,
+            words,
+            environment,
             outputs,
+            _gpus: gpus,
         })
     }
 
@@ -130,6 +144,16 @@ impl PreparedCommand {
         }
         Ok(environment)
     }
+}
+
+/// The command that runs the user's own kernel: this program again.
+fn own_kernel(kernel: &Cuda, job: &Job) -> Result<Command, Fault> {
+    let program = std::env::current_exe().map_err(|error| {
+        Fault::infrastructure(format!("this program's own file cannot be found: {error}"))
+    })?;
+    let inputs: Vec<&str> = job.inputs.keys().map(String::as_str).collect();
+    let outputs: Vec<&str> = job.stage.outputs.keys().map(String::as_str).collect();
+    Ok(cuda::command(&program, kernel, &inputs, &outputs))
 }
 
 fn stage_files(house: &House, job: &Job) -> Result<Option<Staged>, Fault> {

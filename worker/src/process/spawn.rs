@@ -17,6 +17,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use sunward_core::FailureKind;
 
 use super::environment::Environment;
+use crate::devices::Held;
 use crate::fault::Fault;
 use crate::host::find_program;
 use crate::live::Ticks;
@@ -30,6 +31,8 @@ pub(crate) struct Order {
     pub(crate) words: Vec<OsString>,
     pub(crate) environment: Environment,
     pub(crate) outputs: OutputPaths,
+    /// Held until the order is dropped.
+    pub(crate) _gpus: Held,
 }
 
 /// A process that was started.

@@ -47,6 +47,14 @@ pub(super) fn lower(node: &Node, context: &mut Context<'_>) -> Cuda {
 }
 
 fn argument(node: &Node, context: &mut Context<'_>) -> Option<CudaArg> {
+    let kinds = ["in", "out", "value", "rows"];
+    if kinds.iter().filter(|key| node.get(key).is_some()).count() != 1 {
+        context.report(
+            Diagnostic::error(codes::WRONG_TYPE, node.span, "it does not say what it is")
+                .expecting("exactly one of `in`, `out`, `value` and `rows`"),
+        );
+        return None;
+    }
     let kind = |key: &str| node.get(key).and_then(Node::text);
     let parsed = |text: &str| ColumnType::parse(text).ok();
     if let Some(port) = node.get("in") {
@@ -164,6 +172,9 @@ pub(super) fn check(stage: &DraftStage<'_>, context: &mut Context<'_>) {
             Diagnostic::error(codes::WRONG_TYPE, place("entry"), message)
                 .expecting("the kernel's name, as in `extern \"C\" __global__ void name(…)`"),
         );
+    }
+    if node.get("args").is_none() {
+        return;
     }
     if !cuda
         .args

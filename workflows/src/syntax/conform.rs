@@ -125,7 +125,8 @@ fn unknown_key(shape: &Shape, entry: &Entry) -> Diagnostic {
 
 fn not_yet(key: &Key, entry: &Entry) -> Diagnostic {
     let message = format!("`{}` is not yet supported", key.name);
-    Diagnostic::error(codes::NOT_YET, entry.key_span, message).expecting("`run` or `kernel`")
+    Diagnostic::error(codes::NOT_YET, entry.key_span, message)
+        .expecting("`run`, `kernel` or `cuda`")
 }
 
 fn bad_name(name: &str, span: Span, loose: bool) -> Diagnostic {

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use sunward_kernels::device::{Gpus, gpus};
+
 use super::Finding;
 use crate::machine::memory_bytes;
 use crate::render::units::bytes;
@@ -107,17 +109,23 @@ pub(crate) fn clock(folder: &Path) -> Finding {
     }
 }
 
-/// A driver, without which kernels run their CPU twins.
+/// GPUs, without which kernels run their CPU twins.
 pub(crate) fn gpu() -> Finding {
-    let version = fs::read_to_string("/proc/driver/nvidia/version")
-        .ok()
-        .and_then(|text| text.lines().next().map(str::to_owned));
-    match version {
-        Some(version) => Finding::good("gpu", version),
-        None => Finding::note(
-            "gpu",
-            "no NVIDIA driver: kernels run their CPU twins, with the same results within their tolerance",
-            "nothing to mend unless this machine has a GPU; then install its driver",
-        ),
+    let cards = crate::machine::cards();
+    if !cards.is_empty() {
+        let cards = cards.iter();
+        let cards: Vec<String> = cards
+            .map(|card| format!("{} ({} GiB)", card.name, card.memory_bytes >> 30))
+            .collect();
+        return Finding::good("gpu", cards.join(", "));
     }
+    let why = match gpus() {
+        Gpus::None(why) => why,
+        Gpus::Count(_) => "the driver does not say what its GPUs are".to_owned(),
+    };
+    Finding::note(
+        "gpu",
+        format!("{why}: kernels run their CPU twins, with the same results within their tolerance"),
+        "nothing to mend unless this machine has a GPU; then install its driver",
+    )
 }

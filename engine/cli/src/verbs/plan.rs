@@ -381,9 +381,6 @@ fn without_effect(spec: &RunSpec, placed: bool, fleet: Option<&FleetFile>) -> Ve
         if !placed {
             place_lines(&who, &stage.place, &mut lines);
         }
-        if stage.resources.gpu_memory_bytes.is_some() {
-            lines.push(format!("{who}: resources.gpu_memory: no GPU is used yet"));
-        }
     }
     lines.extend(
         fleet

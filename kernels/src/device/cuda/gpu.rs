@@ -153,7 +153,7 @@ fn about(device: sys::CUdevice, driver: (i32, i32)) -> Result<About, DeviceError
 }
 
 /// `GPU-8-4-4-4-12`, as the driver's tools write it.
-fn shown(bytes: [u8; 16]) -> String {
+pub(super) fn shown(bytes: [u8; 16]) -> String {
     let mut text = String::from("GPU");
     for (i, byte) in bytes.iter().enumerate() {
         if [0, 4, 6, 8, 10].contains(&i) {

@@ -1,0 +1,36 @@
+//! `cuda` stages: the user's own kernel, in a process of its own.
+//!
+//! A task is a command like any other, only that the program is this one ([`CudaTask`] is what it
+//! does then): so it has a log, a time limit and a memory limit, a kernel that hangs is killed, and a
+//! device's context that it spoils dies with it.
+
+mod columns;
+mod task;
+
+use std::path::Path;
+
+use sunward_workflows::{Command, Cuda, CudaArg, Template};
+
+pub use task::{CudaTask, CudaTaskError, device};
+
+/// The verb under which the program does a task.
+pub const VERB: &str = "cuda-task";
+
+/// A stage's kernel as the command that runs it; paths and values are rendered like any command's.
+pub(crate) fn command(program: &Path, cuda: &Cuda, inputs: &[&str], outputs: &[&str]) -> Command {
+    let mut words = vec![program.display().to_string(), VERB.to_owned()];
+    let mut bare = cuda.clone();
+    for arg in &mut bare.args {
+        if let CudaArg::Value { value, .. } = arg {
+            words.push(format!("--value={}", value.source));
+            *value = Template::default();
+        }
+    }
+    // JSON of plain data cannot fail; an empty text would be refused by the program.
+    let kernel = serde_json::to_string(&bare).unwrap_or_default();
+    words.push(format!("--kernel={kernel}"));
+    let port = |kind: &str, port: &str| format!("--{kind}={port}=${{{{ {kind}s.{port} }}}}");
+    words.extend(inputs.iter().map(|name| port("input", name)));
+    words.extend(outputs.iter().map(|name| port("output", name)));
+    Command::Argv(words.iter().map(Template::new).collect())
+}

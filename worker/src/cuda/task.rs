@@ -1,0 +1,329 @@
+//! One task of a `cuda` stage: columns go to a device, the kernel runs with a thread a row, columns
+//! come back.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, make_array};
+use arrow::buffer::Buffer as Bytes;
+use arrow::datatypes::{Field, Schema};
+use arrow::ipc::writer::FileWriter;
+use sunward_kernels::device::{
+    Arg, Buffer, Cache, Device, DeviceError, Grid, Source as Code, Stream,
+};
+use sunward_workflows::{ColumnSpec, ColumnType, Cuda, CudaArg, to_arrow_field};
+
+use super::columns::{self, Source};
+
+/// What one task is given: the kernel, its values in the order of the arguments, and files by port.
+#[derive(Debug)]
+pub struct CudaTask {
+    /// The kernel, bound to columns.
+    pub kernel: Cuda,
+    /// A text for each `value` among its arguments.
+    pub values: Vec<String>,
+    /// Arrow IPC files to read.
+    pub inputs: BTreeMap<String, PathBuf>,
+    /// Arrow IPC files to write.
+    pub outputs: BTreeMap<String, PathBuf>,
+}
+
+/// Why a task gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum CudaTaskError {
+    /// The source's file cannot be read.
+    #[error("{path} cannot be read: {reason}; see `source` of the stage")]
+    Unreadable {
+        /// The file as written.
+        path: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// An input is not what the kernel is bound to.
+    #[error("input `{port}`: {problem}")]
+    Input {
+        /// The port.
+        port: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// A value that is not of its type.
+    #[error("argument {number} is `{found}`, but must be {expected}")]
+    Value {
+        /// Which argument, from 1.
+        number: usize,
+        /// As rendered.
+        found: String,
+        /// Its type.
+        expected: String,
+    },
+    /// The rows do not fit a launch.
+    #[error(
+        "{rows} rows in blocks of {block} are more than one launch can have; cut them with `scatter:`"
+    )]
+    TooManyRows {
+        /// How many.
+        rows: usize,
+        /// Threads of a block.
+        block: u32,
+    },
+    /// An output cannot be written.
+    #[error("an output cannot be written: {0}")]
+    Output(String),
+    /// The device, its compiler or the kernel.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+}
+
+/// An output column on the device.
+struct Made {
+    port: String,
+    field: Field,
+    buffer: Buffer,
+    bytes: usize,
+}
+
+impl CudaTask {
+    /// Does it on this device.
+    ///
+    /// # Errors
+    /// When the source does not compile, an input does not fit, or the device fails. No output is
+    /// then written.
+    pub fn run(&self, device: &Device) -> Result<(), CudaTaskError> {
+        let code = self.code()?;
+        let module = device.module(&code)?;
+        let function = module.function(&self.kernel.entry)?;
+        let sources = self
+            .inputs
+            .iter()
+            .map(|(port, path)| Ok((port.as_str(), Source::open(port, path)?)))
+            .collect::<Result<BTreeMap<&str, Source>, CudaTaskError>>()?;
+        let rows = self.rows(&sources)?;
+        let stream = device.stream()?;
+        let bound = self.bind(device, &stream, &sources, rows)?;
+        if let Some(grid) = self.grid(rows)? {
+            stream.launch(&function, grid, &bound.args())?;
+            stream.synchronise()?;
+        }
+        self.write(&stream, &bound.made, rows)
+    }
+
+    fn code(&self) -> Result<Code, CudaTaskError> {
+        let path = &self.kernel.source;
+        let text = std::fs::read_to_string(path).map_err(|error| CudaTaskError::Unreadable {
+            path: path.clone(),
+            reason: error.to_string(),
+        })?;
+        Ok(Code::new(path, &text, &[&self.kernel.entry]))
+    }
+
+    /// How many rows the bound columns have, all alike.
+    fn rows(&self, sources: &BTreeMap<&str, Source>) -> Result<usize, CudaTaskError> {
+        let mut first: Option<(&str, usize)> = None;
+        for arg in &self.kernel.args {
+            let CudaArg::In { port, .. } = arg else {
+                continue;
+            };
+            let rows = source(sources, port)?.rows();
+            match first {
+                None => first = Some((port, rows)),
+                Some((other, expected)) if expected != rows => {
+                    return Err(CudaTaskError::Input {
+                        port: port.clone(),
+                        problem: format!(
+                            "it has {rows} rows, and input `{other}` has {expected}; a thread gets \
+                             one row of each, so both must have as many"
+                        ),
+                    });
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(first.map_or(0, |(_, rows)| rows))
+    }
+
+    /// The launch; none without rows.
+    fn grid(&self, rows: usize) -> Result<Option<Grid>, CudaTaskError> {
+        let block = self.kernel.block;
+        if rows == 0 {
+            return Ok(None);
+        }
+        let blocks = u64::try_from(rows)
+            .unwrap_or(u64::MAX)
+            .div_ceil(block.into());
+        let blocks =
+            i32::try_from(blocks).map_err(|_| CudaTaskError::TooManyRows { rows, block })?;
+        Ok(Some(Grid::new(blocks.unsigned_abs(), block)))
+    }
+
+    fn bind(
+        &self,
+        device: &Device,
+        stream: &Stream,
+        sources: &BTreeMap<&str, Source>,
+        rows: usize,
+    ) -> Result<Bound, CudaTaskError> {
+        let mut bound = Bound::default();
+        let mut values = self.values.iter();
+        for (index, arg) in self.kernel.args.iter().enumerate() {
+            let number = index + 1;
+            let slot = match arg {
+                CudaArg::In { port, column } => {
+                    let bytes = source(sources, port)?.bytes(column)?;
+                    let buffer = device.alloc(bytes.len())?;
+                    stream.send(&bytes, &buffer)?;
+                    bound.read.push(buffer);
+                    Slot::Read(bound.read.len() - 1)
+                }
+                CudaArg::Out {
+                    port,
+                    column,
+                    column_type,
+                } => {
+                    let spec = ColumnSpec::new(column.clone(), column_type.0.clone());
+                    let field = to_arrow_field(&spec)
+                        .map_err(|error| CudaTaskError::Output(error.to_string()))?;
+                    let width = columns::row_bytes(field.data_type()).unwrap_or(0);
+                    let bytes = rows.saturating_mul(width);
+                    let buffer = device.alloc(bytes)?;
+                    stream.fill(&buffer, 0)?;
+                    bound.made.push(Made {
+                        port: port.clone(),
+                        field,
+                        buffer,
+                        bytes,
+                    });
+                    Slot::Made(bound.made.len() - 1)
+                }
+                CudaArg::Value { column_type, .. } => {
+                    let text = values.next().map_or("", String::as_str);
+                    Slot::Number(number_of(number, column_type, text)?)
+                }
+                CudaArg::Rows { column_type } => {
+                    Slot::Number(number_of(number, column_type, &rows.to_string())?)
+                }
+            };
+            bound.slots.push(slot);
+        }
+        Ok(bound)
+    }
+
+    /// Writes every output whole, or none.
+    fn write(&self, stream: &Stream, made: &[Made], rows: usize) -> Result<(), CudaTaskError> {
+        let failed = |error: arrow::error::ArrowError| CudaTaskError::Output(error.to_string());
+        let mut tables = Vec::new();
+        for (port, path) in &self.outputs {
+            let (mut fields, mut arrays) = (Vec::new(), Vec::new());
+            for column in made.iter().filter(|column| column.port == *port) {
+                let mut bytes = vec![0_u8; column.bytes];
+                stream.fetch(&column.buffer, &mut bytes)?;
+                let bytes = Bytes::from_vec(bytes);
+                let data = columns::array(column.field.data_type(), rows, bytes)?;
+                arrays.push(make_array(data));
+                fields.push(column.field.clone());
+            }
+            let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays);
+            tables.push((path, batch.map_err(failed)?));
+        }
+        for (path, batch) in tables {
+            let file =
+                File::create(path).map_err(|error| CudaTaskError::Output(error.to_string()))?;
+            let mut writer = FileWriter::try_new(file, batch.schema_ref()).map_err(failed)?;
+            writer.write(&batch).map_err(failed)?;
+            writer.finish().map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+fn source<'s>(
+    sources: &'s BTreeMap<&str, Source>,
+    port: &str,
+) -> Result<&'s Source, CudaTaskError> {
+    sources.get(port).ok_or_else(|| CudaTaskError::Input {
+        port: port.to_owned(),
+        problem: "it is not connected; add it under `inputs:`".to_owned(),
+    })
+}
+
+/// Arguments in order, and the memory that they point to.
+#[derive(Default)]
+struct Bound {
+    slots: Vec<Slot>,
+    read: Vec<Buffer>,
+    made: Vec<Made>,
+}
+
+enum Slot {
+    Read(usize),
+    Made(usize),
+    Number(Number),
+}
+
+impl Bound {
+    fn args(&self) -> Vec<Arg<'_>> {
+        let arg = |slot: &Slot| match *slot {
+            Slot::Read(index) => Arg::Buffer(&self.read[index]),
+            Slot::Made(index) => Arg::Buffer(&self.made[index].buffer),
+            Slot::Number(number) => number.arg(),
+        };
+        self.slots.iter().map(arg).collect()
+    }
+}
+
+/// A number as a kernel gets it.
+#[derive(Clone, Copy)]
+enum Number {
+    I32(i32),
+    U32(u32),
+    I64(i64),
+    U64(u64),
+    F32(f32),
+    F64(f64),
+}
+
+impl Number {
+    fn arg(self) -> Arg<'static> {
+        match self {
+            Self::I32(value) => Arg::I32(value),
+            Self::U32(value) => Arg::U32(value),
+            Self::I64(value) => Arg::I64(value),
+            Self::U64(value) => Arg::U64(value),
+            Self::F32(value) => Arg::F32(value),
+            Self::F64(value) => Arg::F64(value),
+        }
+    }
+}
+
+/// A text as a number of a type.
+fn number_of(number: usize, kind: &ColumnType, text: &str) -> Result<Number, CudaTaskError> {
+    let found = match kind.0.as_str() {
+        "int32" => text.parse().ok().map(Number::I32),
+        "uint32" => text.parse().ok().map(Number::U32),
+        "int64" => text.parse().ok().map(Number::I64),
+        "uint64" => text.parse().ok().map(Number::U64),
+        "float32" => text.parse().ok().map(Number::F32),
+        "float64" => text.parse().ok().map(Number::F64),
+        _ => None,
+    };
+    found.ok_or_else(|| CudaTaskError::Value {
+        number,
+        found: text.to_owned(),
+        expected: kind.0.clone(),
+    })
+}
+
+/// The device that a task may use: the first GPU that was left visible to it, or, where none was,
+/// the processor in a GPU's stead.
+///
+/// # Errors
+/// When a GPU was promised and cannot be opened, or nothing compiles for the processor.
+pub fn device(promised: bool, memory_bytes: u64) -> Result<Device, DeviceError> {
+    if promised {
+        Device::gpu(0, Cache::of_user())
+    } else {
+        Device::host(memory_bytes, Cache::of_user())
+    }
+}

@@ -1,0 +1,304 @@
+//! GPUs, handed out one task at a time.
+//!
+//! A task that asks for GPUs holds a lock on each of them while it runs: a file named by the device's
+//! UUID, which all engines of this machine lock alike, so that no two tasks share a GPU whoever
+//! started them. The system drops the lock with the process, however that ends.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+use sunward_kernels::device::Card;
+use sunward_workflows::{Gpus, Resources};
+
+use crate::batch::Stop;
+use crate::fault::Fault;
+
+/// How often a task that waits for a GPU looks again.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// The GPUs of this machine.
+#[derive(Debug)]
+pub(crate) struct Devices {
+    cards: Vec<Card>,
+    /// Where the locks are.
+    folder: PathBuf,
+}
+
+/// GPUs that one task holds.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    uuids: Vec<String>,
+    /// Closing a file gives its lock back.
+    _locks: Vec<File>,
+}
+
+impl Held {
+    /// The value of `CUDA_VISIBLE_DEVICES`: no device but these can be seen.
+    pub(crate) fn visible(&self) -> String {
+        self.uuids.join(",")
+    }
+}
+
+impl Devices {
+    /// These GPUs, with locks in the folder that all users of the machine share.
+    pub(crate) fn new(cards: Vec<Card>) -> Self {
+        Self::locked_in(cards, Path::new("/tmp"))
+    }
+
+    fn locked_in(cards: Vec<Card>, folder: &Path) -> Self {
+        Self {
+            cards,
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> u32 {
+        u32::try_from(self.cards.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The GPUs that a task asks for, once they are free; none where it asks for none, and where
+    /// this machine never has them and the task can do without.
+    pub(crate) fn take(&self, asked: &Resources, stop: &Stop) -> Result<Held, Fault> {
+        let options = options(&asked.gpus);
+        let possible: Vec<&Wanted<'_>> = options
+            .iter()
+            .filter(|wanted| wanted.count <= self.matching(wanted, asked).count())
+            .collect();
+        if possible.is_empty() {
+            return if options.is_empty() || asked.optional {
+                Ok(Held::default())
+            } else {
+                Err(self.never(asked))
+            };
+        }
+        loop {
+            for wanted in &possible {
+                if let Some(held) = self.try_take(wanted, asked)? {
+                    return Ok(held);
+                }
+            }
+            if stop.load(std::sync::atomic::Ordering::Relaxed) {
+                return Err(Fault::cancelled());
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// The GPUs that would do.
+    fn matching<'d>(
+        &'d self,
+        wanted: &Wanted<'d>,
+        asked: &Resources,
+    ) -> impl Iterator<Item = &'d Card> {
+        let memory_bytes = asked.gpu_memory_bytes.unwrap_or(0);
+        let model = wanted.model.map(str::to_lowercase);
+        self.cards.iter().filter(move |card| {
+            let named = |model: &String| card.name.to_lowercase().contains(model);
+            card.memory_bytes >= memory_bytes && model.as_ref().is_none_or(named)
+        })
+    }
+
+    /// As many as are wanted, or nothing if too few are free.
+    fn try_take(&self, wanted: &Wanted<'_>, asked: &Resources) -> Result<Option<Held>, Fault> {
+        let mut held = Held::default();
+        for card in self.matching(wanted, asked) {
+            if held.uuids.len() == wanted.count {
+                break;
+            }
+            if let Some(lock) = self.lock(&card.uuid)? {
+                held.uuids.push(card.uuid.clone());
+                held._locks.push(lock);
+            }
+        }
+        Ok((held.uuids.len() == wanted.count).then_some(held))
+    }
+
+    /// The lock of a GPU, if nobody has it.
+    fn lock(&self, uuid: &str) -> Result<Option<File>, Fault> {
+        let path = self.folder.join(format!("sunward-{uuid}.lock"));
+        let failed = |error: rustix::io::Errno| Fault::io("lock a GPU by", &path, &error.into());
+        // Another user's lock can be read, and that is enough to lock it.
+        let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let file = open(&path, flags, Mode::from_raw_mode(0o444)).map_err(failed)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(file.into())),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn never(&self, asked: &Resources) -> Fault {
+        let have: Vec<String> = self
+            .cards
+            .iter()
+            .map(|card| format!("{} ({} GiB)", card.name, card.memory_bytes >> 30))
+            .collect();
+        let have = if have.is_empty() {
+            "no GPU".to_owned()
+        } else {
+            have.join(", ")
+        };
+        let memory = asked.gpu_memory_bytes.map_or_else(String::new, |bytes| {
+            format!(" with {bytes} bytes of memory each")
+        });
+        Fault::input(format!(
+            "this machine has {have}, and the task needs {}{memory}; lower `resources: gpus`, or add \
+             `optional: true` to run without",
+            shown(&asked.gpus)
+        ))
+    }
+}
+
+/// So many GPUs of some model.
+struct Wanted<'a> {
+    model: Option<&'a str>,
+    count: usize,
+}
+
+/// What would do, in the order of preference; nothing for a task without GPUs.
+fn options(gpus: &Gpus) -> Vec<Wanted<'_>> {
+    let some = |model, count: u32| {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        vec![Wanted { model, count }]
+    };
+    match gpus {
+        Gpus::None | Gpus::Count(0) => Vec::new(),
+        Gpus::Count(count) => some(None, *count),
+        Gpus::Model(model, count) => some(Some(model.as_str()), *count),
+        Gpus::AnyOf(choices) => choices.iter().flat_map(options).collect(),
+    }
+}
+
+fn shown(gpus: &Gpus) -> String {
+    match gpus {
+        Gpus::None => "none".to_owned(),
+        Gpus::Count(count) => count.to_string(),
+        Gpus::Model(model, count) => format!("{count} {model}"),
+        Gpus::AnyOf(some) => some.iter().map(shown).collect::<Vec<_>>().join(" or "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    fn machine(folder: &Path) -> Devices {
+        let card = |name: &str, uuid: &str, gib: u64| Card {
+            name: name.to_owned(),
+            uuid: uuid.to_owned(),
+            memory_bytes: gib << 30,
+        };
+        let cards = vec![
+            card("NVIDIA A100-SXM4-40GB", "GPU-a", 40),
+            card("NVIDIA H100 80GB HBM3", "GPU-b", 80),
+            card("NVIDIA H100 80GB HBM3", "GPU-c", 80),
+        ];
+        Devices::locked_in(cards, folder)
+    }
+
+    fn asked(gpus: Gpus) -> Resources {
+        Resources {
+            gpus,
+            ..Resources::default()
+        }
+    }
+
+    fn stop(set: bool) -> Stop {
+        Arc::new(AtomicBool::new(set))
+    }
+
+    #[test]
+    fn two_tasks_never_hold_one_gpu_and_a_model_is_found_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        // Another engine on the same machine.
+        let [ours, theirs] = [machine(folder.path()), machine(folder.path())];
+        let h100 = asked(Gpus::Model("h100".to_owned(), 1));
+        let first = ours.take(&h100, &stop(false)).unwrap();
+        assert_eq!(first.visible(), "GPU-b");
+        let second = theirs.take(&h100, &stop(false)).unwrap();
+        assert_eq!(second.visible(), "GPU-c");
+        let any = theirs.take(&asked(Gpus::Count(1)), &stop(false)).unwrap();
+        assert_eq!(any.visible(), "GPU-a");
+        // All are taken: a task that is stopped while it waits gives up.
+        let waits = ours.take(&h100, &stop(true));
+        assert_eq!(
+            waits.unwrap_err().kind,
+            sunward_core::FailureKind::Cancelled
+        );
+        drop(first);
+        assert_eq!(ours.take(&h100, &stop(false)).unwrap().visible(), "GPU-b");
+    }
+
+    #[test]
+    fn too_few_free_ones_are_given_back_until_there_are_enough() {
+        let folder = tempfile::tempdir().unwrap();
+        let devices = Arc::new(machine(folder.path()));
+        let one = devices
+            .take(&asked(Gpus::Model("A100".to_owned(), 1)), &stop(false))
+            .unwrap();
+        let all = asked(Gpus::Count(3));
+        assert!(devices.take(&all, &stop(true)).is_err());
+        // What the vain try had locked is free again.
+        let two = asked(Gpus::Model("H100".to_owned(), 2));
+        drop(devices.take(&two, &stop(false)).unwrap());
+        let (waiting, signal) = (Arc::clone(&devices), stop(false));
+        let task = std::thread::spawn(move || waiting.take(&all, &signal).map(|h| h.visible()));
+        drop(one);
+        assert_eq!(task.join().unwrap().unwrap(), "GPU-a,GPU-b,GPU-c");
+    }
+
+    #[test]
+    fn the_first_choice_that_is_free_is_taken_and_memory_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let devices = machine(folder.path());
+        let choice = |model: &str| Gpus::Model(model.to_owned(), 1);
+        let any_of = asked(Gpus::AnyOf(vec![
+            choice("B200"),
+            choice("A100"),
+            choice("H100"),
+        ]));
+        let first = devices.take(&any_of, &stop(false)).unwrap();
+        assert_eq!(first.visible(), "GPU-a");
+        assert_eq!(
+            devices.take(&any_of, &stop(false)).unwrap().visible(),
+            "GPU-b"
+        );
+        let large = Resources {
+            gpu_memory_bytes: Some(60 << 30),
+            ..asked(Gpus::Count(1))
+        };
+        drop(first);
+        assert_eq!(
+            devices.take(&large, &stop(false)).unwrap().visible(),
+            "GPU-b"
+        );
+    }
+
+    #[test]
+    fn what_this_machine_never_has_is_refused_or_done_without() {
+        let folder = tempfile::tempdir().unwrap();
+        let devices = machine(folder.path());
+        let mut four = asked(Gpus::Count(4));
+        let error = devices.take(&four, &stop(false)).unwrap_err();
+        assert!(
+            error.message.contains("needs 4; lower `resources: gpus`"),
+            "{error}"
+        );
+        four.optional = true;
+        assert_eq!(devices.take(&four, &stop(false)).unwrap().visible(), "");
+        let none = Devices::locked_in(Vec::new(), folder.path());
+        assert_eq!(
+            none.take(&asked(Gpus::None), &stop(false))
+                .unwrap()
+                .visible(),
+            ""
+        );
+        assert!(!stop(false).load(Ordering::Relaxed));
+    }
+}
