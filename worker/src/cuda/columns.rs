@@ -127,7 +127,9 @@ pub(super) fn array(
         }
         _ => ArrayData::builder(kind.clone()).len(rows).add_buffer(bytes),
     };
-    data.build()
+    // Bytes may lie anywhere; values of several bytes may not.
+    data.align_buffers(true)
+        .build()
         .map_err(|error| CudaTaskError::Output(format!("no array can be made of it: {error}")))
 }
 
