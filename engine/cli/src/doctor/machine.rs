@@ -1,6 +1,5 @@
 //! Cores, memory, disk, clock and devices.
 
-use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
