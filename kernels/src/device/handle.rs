@@ -130,7 +130,7 @@ impl Buffer {
 
 #[derive(Debug)]
 pub(super) struct Memory {
-    backend: Arc<dyn Backend>,
+    pub(super) backend: Arc<dyn Backend>,
     pub(super) address: Address,
     pub(super) bytes: usize,
 }

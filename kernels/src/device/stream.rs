@@ -156,12 +156,13 @@ impl Stream {
     ) -> Result<(), DeviceError> {
         fits(0, bytes, from.page.bytes)?;
         fits(at, bytes, to.bytes())?;
+        self.at_home(to)?;
         self.hold(Used::Host(Arc::clone(&from.page)));
         self.hold(Used::Device(Arc::clone(&to.0)));
-        // SAFETY: both ranges fit and are held; `Pinned` waits for its stream before it lets
-        // anybody write. A page of another stream is waited for here.
+        self.own(from)?;
+        // SAFETY: both ranges fit and are held; `Pinned` waits for its stream, this one, before it
+        // lets anybody write.
         unsafe {
-            self.own(from)?;
             self.inner
                 .backend
                 .upload(self.inner.id, from.page.at, to.0.address + at as u64, bytes)
@@ -181,11 +182,12 @@ impl Stream {
     ) -> Result<(), DeviceError> {
         fits(at, bytes, from.bytes())?;
         fits(0, bytes, to.page.bytes)?;
+        self.at_home(from)?;
         self.hold(Used::Host(Arc::clone(&to.page)));
         self.hold(Used::Device(Arc::clone(&from.0)));
+        self.own(to)?;
         // SAFETY: as in `upload`.
         unsafe {
-            self.own(to)?;
             self.inner.backend.download(
                 self.inner.id,
                 from.0.address + at as u64,
@@ -200,6 +202,7 @@ impl Stream {
     /// # Errors
     /// When the driver refuses.
     pub fn fill(&self, buffer: &Buffer, value: u8) -> Result<(), DeviceError> {
+        self.at_home(buffer)?;
         self.hold(Used::Device(Arc::clone(&buffer.0)));
         // SAFETY: the range is the buffer's own and held.
         unsafe {
@@ -216,6 +219,7 @@ impl Stream {
     pub fn send<T: Plain>(&self, values: &[T], to: &Buffer) -> Result<(), DeviceError> {
         let bytes = bytes_of(values);
         fits(0, bytes.len(), to.bytes())?;
+        self.at_home(to)?;
         // SAFETY: both ranges fit, and nobody touches them before the stream was synchronised.
         unsafe {
             let id = self.inner.id;
@@ -231,6 +235,7 @@ impl Stream {
     pub fn fetch<T: Plain>(&self, from: &Buffer, values: &mut [T]) -> Result<(), DeviceError> {
         let bytes = bytes_of_mut(values);
         fits(0, bytes.len(), from.bytes())?;
+        self.at_home(from)?;
         // SAFETY: as in `send`.
         unsafe {
             let id = self.inner.id;
@@ -267,6 +272,7 @@ impl Stream {
             .collect();
         for arg in args {
             if let Arg::Buffer(buffer) = arg {
+                self.at_home(buffer)?;
                 self.hold(Used::Device(Arc::clone(&buffer.0)));
             }
         }
@@ -286,7 +292,19 @@ impl Stream {
             .push(used);
     }
 
-    /// Waits for the stream of a page that is not this one's.
+    /// Refuses memory of other devices: its addresses mean nothing here.
+    fn at_home(&self, buffer: &Buffer) -> Result<(), DeviceError> {
+        if Arc::ptr_eq(&self.inner.backend, &buffer.0.backend) {
+            return Ok(());
+        }
+        Err(DeviceError::Launch {
+            kernel: "copy or argument".to_owned(),
+            problem: "a buffer belongs to another device".to_owned(),
+            expected: "memory of the stream's own device".to_owned(),
+        })
+    }
+
+    /// Refuses pages of other streams: nobody would wait for this one before writing there.
     fn own(&self, pinned: &Pinned) -> Result<(), DeviceError> {
         if Arc::ptr_eq(&self.inner, &pinned.stream) {
             Ok(())

@@ -309,6 +309,14 @@ fn copies_beyond_a_buffer_and_pages_of_another_stream_are_refused() {
         a.download(&buffer, 4, 4, &page).unwrap();
         assert_eq!(page.bytes().unwrap()[..5], [9, 9, 9, 9, 0]);
         assert!(a.fetch(&buffer, &mut [0_u8; 9]).is_err());
+        if let Ok(other) = Device::host(100, cache()) {
+            let foreign = other.alloc(8).unwrap();
+            let error = a.send(&[0_u8; 8], &foreign).unwrap_err().to_string();
+            assert!(
+                error.contains("a buffer belongs to another device"),
+                "{error}"
+            );
+        }
     });
 }
 

@@ -18,6 +18,8 @@ use super::nvrtc::no_compiler;
 
 /// Dynamic shared memory beyond this must be asked for kernel by kernel.
 const PLAIN_SHARED_BYTES: u32 = 48 << 10;
+/// The first driver that tells a kernel's parameters, without which no launch is safe.
+const OLDEST_DRIVER: (i32, i32) = (12, 4);
 
 /// What GPUs this machine has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +104,14 @@ impl Gpu {
         let context = Arc::new(Context { device, handle });
         context.enter()?;
         let driver = driver_version()?;
+        if driver < OLDEST_DRIVER {
+            return Err(DeviceError::NoGpu {
+                reason: format!(
+                    "its driver knows CUDA up to {}.{}, expected 12.4 or newer; install a newer driver",
+                    driver.0, driver.1
+                ),
+            });
+        }
         Ok(Self {
             about: about(device, driver)?,
             driver,
@@ -344,7 +354,7 @@ impl Loaded for Program {
         id: StreamId,
         grid: &Grid,
         args: &mut [*mut c_void],
-        _sizes: &[usize],
+        sizes: &[usize],
     ) -> Result<(), DeviceError> {
         self.context.enter()?;
         let function = self.functions.get(kernel).copied();
@@ -358,6 +368,7 @@ impl Loaded for Program {
             expected: "arguments as its parameters are, and a size that the device can run"
                 .to_owned(),
         };
+        check_sizes(kernel, function, sizes)?;
         if grid.shared_bytes > PLAIN_SHARED_BYTES {
             use sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES as MOST;
             let bytes = c_int::try_from(grid.shared_bytes).unwrap_or(c_int::MAX);
@@ -379,4 +390,30 @@ impl Loaded for Program {
         }
         .map_err(refused)
     }
+}
+
+/// Arguments must be as many and as long as the parameters: the driver reads as many as those are.
+fn check_sizes(
+    kernel: &str,
+    function: sys::CUfunction,
+    sizes: &[usize],
+) -> Result<(), DeviceError> {
+    let parameter = |i: usize| {
+        let (mut at, mut bytes) = (0, 0);
+        // SAFETY: the function is a loaded module's, both numbers are ours, and drivers that do not
+        // know the call are refused when the GPU is opened.
+        unsafe { sys::cuFuncGetParamInfo(function, i, &raw mut at, &raw mut bytes) }
+            .result()
+            .ok()
+            .map(|()| bytes)
+    };
+    let wanted: Vec<usize> = (0..).map_while(parameter).collect();
+    if wanted == sizes {
+        return Ok(());
+    }
+    Err(DeviceError::Launch {
+        kernel: kernel.to_owned(),
+        problem: format!("its arguments are {sizes:?} bytes long"),
+        expected: format!("{wanted:?}"),
+    })
 }
