@@ -10,10 +10,11 @@ use super::block::{Block, LANES, Lane, Number, Weighing};
 use super::entry;
 use super::matrix::Matrix;
 use super::tile::{Tile, tiles};
-use super::vectors::Vectors;
+use super::vectors::fill_block;
 use super::weights::{links, made_for_another_grid, required_target};
 use crate::device::{Plain, Source};
 use crate::grid::{Field, FloatKind, GRID_KEY, Grid, target};
+use crate::vectors::Vectors;
 use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params, Table};
 
 /// Packed sources of one tile: half of what a core's second cache usually holds.
@@ -177,7 +178,7 @@ fn fill<T: Number>(
     context.for_chunks(&mut blocks, step, |_, blocks| {
         let mut packed = Vec::new();
         for block in blocks {
-            vectors.apply(weighing, block, &mut packed);
+            fill_block(vectors, weighing, block, &mut packed);
         }
         Ok(())
     })

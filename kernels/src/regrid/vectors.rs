@@ -1,99 +1,36 @@
 //! One block's work in the widest instructions that a machine has.
 
 use super::block::{Block, Lane, Number, Weighing, apply};
+use crate::vectors::{Vectors, Work};
 
-/// Which instructions multiply. All do the same operations in the same order (never fused), hence
-/// give the same bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Vectors {
-    /// Whatever the compiler may assume everywhere.
-    Baseline,
-    /// 256 bits.
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    /// 512 bits.
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
+/// Fills a block's targets.
+struct Filling<'f, 'b, 'w, T> {
+    weighing: &'f Weighing<'w>,
+    block: &'f mut Block<'b, T>,
+    packed: &'f mut Vec<Lane<T>>,
 }
 
-impl Vectors {
-    /// The widest that this machine has.
-    pub(super) fn detect() -> Self {
-        Self::available().last().copied().unwrap_or(Self::Baseline)
-    }
+impl<T: Number> Work for Filling<'_, '_, '_, T> {
+    type Output = ();
 
-    /// All that this machine has, narrowest first.
-    pub(super) fn available() -> Vec<Self> {
-        let mut all = vec![Self::Baseline];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx2") {
-                all.push(Self::Avx2);
-            }
-            if is_x86_feature_detected!("avx512f") {
-                all.push(Self::Avx512);
-            }
-        }
-        all
-    }
-
-    /// Fills a block's targets. `packed` is room that is used again and again.
-    pub(super) fn apply<T: Number>(
-        self,
-        weighing: &Weighing<'_>,
-        block: &mut Block<'_, T>,
-        packed: &mut Vec<Lane<T>>,
-    ) {
-        match self {
-            Self::Baseline => apply(weighing, block, packed),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => wide::avx2(weighing, block, packed),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => wide::avx512(weighing, block, packed),
-        }
+    #[inline(always)]
+    fn work(self) {
+        apply(self.weighing, self.block, self.packed);
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "feature-gated calls; see SAFETY at each")]
-mod wide {
-    use super::{Block, Lane, Number, Weighing, apply};
-
-    pub(super) fn avx2<T: Number>(
-        weighing: &Weighing<'_>,
-        block: &mut Block<'_, T>,
-        packed: &mut Vec<Lane<T>>,
-    ) {
-        // SAFETY: `Vectors::Avx2` only exists where avx2 was detected.
-        unsafe { with_avx2(weighing, block, packed) }
-    }
-
-    pub(super) fn avx512<T: Number>(
-        weighing: &Weighing<'_>,
-        block: &mut Block<'_, T>,
-        packed: &mut Vec<Lane<T>>,
-    ) {
-        // SAFETY: `Vectors::Avx512` only exists where avx512f was detected.
-        unsafe { with_avx512(weighing, block, packed) }
-    }
-
-    #[target_feature(enable = "avx2")]
-    fn with_avx2<T: Number>(
-        weighing: &Weighing<'_>,
-        block: &mut Block<'_, T>,
-        packed: &mut Vec<Lane<T>>,
-    ) {
-        apply(weighing, block, packed);
-    }
-
-    #[target_feature(enable = "avx512f")]
-    fn with_avx512<T: Number>(
-        weighing: &Weighing<'_>,
-        block: &mut Block<'_, T>,
-        packed: &mut Vec<Lane<T>>,
-    ) {
-        apply(weighing, block, packed);
-    }
+/// Fills a block's targets with these instructions. `packed` is room that is used again and again.
+pub(super) fn fill_block<T: Number>(
+    vectors: Vectors,
+    weighing: &Weighing<'_>,
+    block: &mut Block<'_, T>,
+    packed: &mut Vec<Lane<T>>,
+) {
+    vectors.run(Filling {
+        weighing,
+        block,
+        packed,
+    });
 }
 
 #[cfg(test)]
@@ -151,7 +88,7 @@ mod tests {
                         sources: sources.collect(),
                         targets: targets.collect(),
                     };
-                    vectors.apply(&weighing, &mut block, &mut Vec::new());
+                    fill_block(vectors, &weighing, &mut block, &mut Vec::new());
                 }
                 for (found, expected) in found.iter().zip(&expected) {
                     assert_eq!(bits(found), bits(expected), "{vectors:?}, {wanted} tiles");
