@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, RecordBatch, new_empty_array};
+use arrow::compute::interleave;
 use arrow_schema::{DataType, Schema, SchemaRef};
 use sunward_workflows::catalog::KernelEntry;
 
@@ -40,6 +41,29 @@ impl Table {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// Every row in order, as its batch and its place there.
+    pub(crate) fn places(&self) -> Vec<(usize, usize)> {
+        let batches = self.batches.iter().enumerate();
+        batches
+            .flat_map(|(batch, rows)| (0..rows.num_rows()).map(move |row| (batch, row)))
+            .collect()
+    }
+
+    /// One column of the rows at these places, in this order.
+    pub(crate) fn gather(
+        &self,
+        column: usize,
+        places: &[(usize, usize)],
+    ) -> Result<ArrayRef, KernelError> {
+        if self.batches.is_empty() {
+            let kind = self.schema.field(column).data_type();
+            return Ok(new_empty_array(kind));
+        }
+        let batches = self.batches.iter();
+        let arrays: Vec<&dyn Array> = batches.map(|batch| &**batch.column(column)).collect();
+        Ok(interleave(&arrays, places)?)
     }
 
     /// Whether a batch has this table's columns. Metadata may differ.

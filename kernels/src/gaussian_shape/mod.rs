@@ -9,8 +9,7 @@ mod volume;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Float32Array, StringArray, new_empty_array};
-use arrow::compute::interleave;
+use arrow::array::{Array, ArrayRef, Float32Array, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use sunward_workflows::catalog::KernelEntry;
 
@@ -107,8 +106,8 @@ fn overlays(
         all.extend(overlays);
     }
     let mut columns = vec![
-        ("reference", gathered(references, &of_queries)?),
-        ("id", gathered(fits, &of_fits)?),
+        ("reference", references.ids(&of_queries)?),
+        ("id", fits.ids(&of_fits)?),
     ];
     for (i, name) in overlay::COLUMNS.into_iter().enumerate() {
         let values = all.iter().map(|overlay| overlay.values()[i]);
@@ -130,19 +129,7 @@ fn rejects(fits: &Molecules<'_>, outcomes: &[Outcome]) -> Result<Table, KernelEr
     };
     let ids: Vec<(usize, usize)> = bad().map(|(place, _)| place).collect();
     let reasons: StringArray = bad().map(|(_, reason)| Some(reason)).collect();
-    table(vec![
-        ("id", gathered(fits, &ids)?),
-        ("reason", Arc::new(reasons)),
-    ])
-}
-
-/// The ids at these places.
-fn gathered(molecules: &Molecules<'_>, places: &[(usize, usize)]) -> Result<ArrayRef, KernelError> {
-    let ids: Vec<&dyn Array> = molecules.ids().into_iter().map(|ids| &**ids).collect();
-    if ids.is_empty() {
-        return Ok(new_empty_array(molecules.id_type()));
-    }
-    Ok(interleave(&ids, places)?)
+    table(vec![("id", fits.ids(&ids)?), ("reason", Arc::new(reasons))])
 }
 
 fn table(columns: Vec<(&str, ArrayRef)>) -> Result<Table, KernelError> {

@@ -109,23 +109,14 @@ impl<'a> Molecules<'a> {
         }
     }
 
-    /// The type of the ids.
-    pub(super) fn id_type(&self) -> &DataType {
-        self.table.schema.field(self.id).data_type()
-    }
-
-    /// The ids of each batch.
-    pub(super) fn ids(&self) -> Vec<&'a ArrayRef> {
-        let batches = self.table.batches.iter();
-        batches.map(|batch| batch.column(self.id)).collect()
+    /// The ids of the rows at these places.
+    pub(super) fn ids(&self, places: &[(usize, usize)]) -> Result<ArrayRef, KernelError> {
+        self.table.gather(self.id, places)
     }
 
     /// Every row as (batch, row in it).
     pub(super) fn places(&self) -> Vec<(usize, usize)> {
-        let batches = self.table.batches.iter().enumerate();
-        batches
-            .flat_map(|(batch, rows)| (0..rows.num_rows()).map(move |row| (batch, row)))
-            .collect()
+        self.table.places()
     }
 
     /// The molecule at a place.

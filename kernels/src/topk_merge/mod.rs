@@ -7,8 +7,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int32Array, RecordBatch};
-use arrow::compute::interleave;
+use arrow::array::{ArrayRef, Int32Array, RecordBatch};
 use arrow::row::{RowConverter, SortField};
 use arrow_schema::{DataType, Field, Schema};
 use sunward_workflows::catalog::KernelEntry;
@@ -166,7 +165,7 @@ impl Plan {
                 columns.push(Arc::clone(&ranks));
             } else if !(self.strip && SERVING.contains(&field.name().as_str())) {
                 fields.push(Arc::clone(field));
-                columns.push(gather(hits, i, &places)?);
+                columns.push(hits.gather(i, &places)?);
             }
         }
         if hits.schema.index_of("rank").is_err() {
@@ -178,16 +177,6 @@ impl Plan {
         let batch = RecordBatch::try_new(Arc::clone(&schema), columns)?;
         Ok(Table::new(schema, vec![batch]))
     }
-}
-
-/// One column of the chosen rows.
-fn gather(hits: &Table, column: usize, places: &[Place]) -> Result<ArrayRef, KernelError> {
-    if hits.batches.is_empty() {
-        let kind = hits.schema.field(column).data_type();
-        return Ok(arrow::array::new_empty_array(kind));
-    }
-    let arrays: Vec<&dyn Array> = hits.batches.iter().map(|b| &**b.column(column)).collect();
-    Ok(interleave(&arrays, places)?)
 }
 
 /// The columns that `by` names.

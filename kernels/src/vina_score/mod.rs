@@ -10,8 +10,7 @@ mod terms;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Float32Array, RecordBatch, StringArray};
-use arrow::compute::interleave;
+use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use sunward_workflows::catalog::KernelEntry;
 
@@ -96,19 +95,19 @@ type Place = (usize, usize);
 type Scored = (Place, Result<Score, String>);
 
 /// The poses, batch by batch.
-struct Poses {
+struct Poses<'a> {
+    table: &'a Table,
+    id: usize,
     batches: Vec<Batch>,
-    id_type: DataType,
 }
 
 struct Batch {
-    ids: ArrayRef,
     xyz: Lists,
     kinds: Option<Lists>,
 }
 
-impl Poses {
-    fn read(inputs: &Inputs, entry: &KernelEntry) -> Result<Self, KernelError> {
+impl<'a> Poses<'a> {
+    fn read(inputs: &'a Inputs, entry: &KernelEntry) -> Result<Self, KernelError> {
         let table = inputs.need(entry, "poses")?;
         let id = table.column("poses", "pose_id", "what names a pose, of any type")?;
         let xyz = table.column(
@@ -127,7 +126,6 @@ impl Poses {
         };
         let read = |batch: &RecordBatch| {
             Ok(Batch {
-                ids: Arc::clone(batch.column(id)),
                 xyz: Lists::numbers("poses", "xyz", batch.column(xyz))?,
                 kinds: kinds
                     .map(|kinds| Lists::words("poses", "ad_type", batch.column(kinds)))
@@ -135,20 +133,18 @@ impl Poses {
             })
         };
         Ok(Self {
+            table,
+            id,
             batches: batches
                 .iter()
                 .map(read)
                 .collect::<Result<_, KernelError>>()?,
-            id_type: table.schema.field(id).data_type().clone(),
         })
     }
 
     /// Each pose in order: where it is, and its score or why it has none.
     fn score(&self, scorer: &Scorer, context: &Context) -> Result<Vec<Scored>, KernelError> {
-        let batches = self.batches.iter().enumerate();
-        let places: Vec<Place> = batches
-            .flat_map(|(b, batch)| (0..batch.ids.len()).map(move |row| (b, row)))
-            .collect();
+        let places = self.table.places();
         let chunks: Vec<&[Place]> = places.chunks(CHUNK).collect();
         let results = context.map(chunks.len(), |i| {
             let one = |&place: &Place| (place, self.one(place, scorer));
@@ -170,13 +166,17 @@ impl Poses {
         scorer.score(&xyz, kinds.as_deref())
     }
 
+    fn id_field(&self) -> Field {
+        let kind = self.table.schema.field(self.id).data_type();
+        Field::new("pose_id", kind.clone(), true)
+    }
+
     fn ids(&self, places: Vec<Place>) -> Result<ArrayRef, KernelError> {
-        let ids: Vec<&dyn Array> = self.batches.iter().map(|batch| &*batch.ids).collect();
-        Ok(interleave(&ids, &places)?)
+        self.table.gather(self.id, &places)
     }
 
     fn scores(&self, scores: &[(Place, Score)]) -> Result<Table, KernelError> {
-        let mut fields = vec![Field::new("pose_id", self.id_type.clone(), true)];
+        let mut fields = vec![self.id_field()];
         let mut columns = vec![self.ids(scores.iter().map(|(place, _)| *place).collect())?];
         for (name, value) in entry::VALUES {
             fields.push(Field::new(name, DataType::Float32, true));
@@ -190,7 +190,7 @@ impl Poses {
         let ids = self.ids(rejects.iter().map(|(place, _)| *place).collect())?;
         let reasons = rejects.iter().map(|(_, reason)| Some(reason.as_str()));
         let schema = Schema::new(vec![
-            Field::new("pose_id", self.id_type.clone(), true),
+            self.id_field(),
             Field::new("reason", DataType::Utf8, true),
         ]);
         Table::from_columns(
