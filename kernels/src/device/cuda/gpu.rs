@@ -6,15 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, c_int, c_void};
-use std::fmt::Write;
 use std::sync::Arc;
 
 use cudarc::driver::{result, sys};
 
 use super::super::backend::{Address, Backend, Loaded, StreamId};
 use super::super::{About, Cache, DeviceError, Grid, Source};
-use super::Nvrtc;
 use super::nvrtc::no_compiler;
+use super::{Card, Nvrtc};
 
 /// Dynamic shared memory beyond this must be asked for kernel by kernel.
 const PLAIN_SHARED_BYTES: u32 = 48 << 10;
@@ -149,30 +148,15 @@ fn about(device: sys::CUdevice, driver: (i32, i32)) -> Result<About, DeviceError
     };
     let major = attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
     let minor = attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
-    // SAFETY: as above.
-    let memory = unsafe { result::device::total_mem(device) }.map_err(&asking)?;
-    let uuid = result::device::get_uuid(device).map_err(&asking)?;
+    let card = Card::of(device).map_err(&asking)?;
     Ok(About {
-        name: result::device::get_name(device).map_err(&asking)?,
+        name: card.name,
         architecture: format!("sm_{major}{minor}"),
-        memory_bytes: memory as u64,
+        memory_bytes: card.memory_bytes,
         driver: format!("CUDA {}.{}", driver.0, driver.1),
-        uuid: shown(uuid.bytes.map(|byte| byte.cast_unsigned())),
+        uuid: card.uuid,
         is_gpu: true,
     })
-}
-
-/// `GPU-8-4-4-4-12`, as the driver's tools write it.
-pub(super) fn shown(bytes: [u8; 16]) -> String {
-    let mut text = String::from("GPU");
-    for (i, byte) in bytes.iter().enumerate() {
-        if [0, 4, 6, 8, 10].contains(&i) {
-            text.push('-');
-        }
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 fn stream(id: StreamId) -> sys::CUstream {

@@ -4,9 +4,11 @@
     reason = "calls of a library loaded at run time; see SAFETY at each"
 )]
 
-use cudarc::driver::result;
+use std::fmt::Write;
 
-use super::gpu::{Gpus, gpus, shown};
+use cudarc::driver::{result, sys};
+
+use super::gpu::{Gpus, gpus};
 
 /// A GPU as somebody who hands it out must know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,17 +29,34 @@ pub fn cards() -> Vec<Card> {
         return Vec::new();
     };
     let ordinals = (0..count).filter_map(|ordinal| i32::try_from(ordinal).ok());
-    ordinals.filter_map(card).collect()
+    ordinals
+        .filter_map(|ordinal| Card::of(result::device::get(ordinal).ok()?).ok())
+        .collect()
 }
 
-fn card(ordinal: i32) -> Option<Card> {
-    let device = result::device::get(ordinal).ok()?;
-    // SAFETY: the device comes from the driver.
-    let memory = unsafe { result::device::total_mem(device) }.ok()?;
-    let uuid = result::device::get_uuid(device).ok()?;
-    Some(Card {
-        name: result::device::get_name(device).ok()?,
-        uuid: shown(uuid.bytes.map(|byte| byte.cast_unsigned())),
-        memory_bytes: u64::try_from(memory).unwrap_or(u64::MAX),
-    })
+impl Card {
+    /// What the driver says of a device of its own.
+    pub(super) fn of(device: sys::CUdevice) -> Result<Self, result::DriverError> {
+        // SAFETY: the device comes from the driver.
+        let memory = unsafe { result::device::total_mem(device) }?;
+        let uuid = result::device::get_uuid(device)?;
+        Ok(Self {
+            name: result::device::get_name(device)?,
+            uuid: shown(uuid.bytes.map(|byte| byte.cast_unsigned())),
+            memory_bytes: memory as u64,
+        })
+    }
+}
+
+/// `GPU-8-4-4-4-12`, as the driver's tools write it.
+fn shown(bytes: [u8; 16]) -> String {
+    let mut text = String::from("GPU");
+    for (i, byte) in bytes.iter().enumerate() {
+        if [0, 4, 6, 8, 10].contains(&i) {
+            text.push('-');
+        }
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
