@@ -147,7 +147,7 @@ impl Devices {
         Fault::input(format!(
             "this machine has {have}, and the task needs {}{memory}; lower `resources: gpus`, or add \
              `optional: true` to run without",
-            shown(&asked.gpus)
+            asked.gpus
         ))
     }
 }
@@ -169,15 +169,6 @@ fn options(gpus: &Gpus) -> Vec<Wanted<'_>> {
         Gpus::Count(count) => some(None, *count),
         Gpus::Model(model, count) => some(Some(model.as_str()), *count),
         Gpus::AnyOf(choices) => choices.iter().flat_map(options).collect(),
-    }
-}
-
-fn shown(gpus: &Gpus) -> String {
-    match gpus {
-        Gpus::None => "none".to_owned(),
-        Gpus::Count(count) => count.to_string(),
-        Gpus::Model(model, count) => format!("{count} {model}"),
-        Gpus::AnyOf(some) => some.iter().map(shown).collect::<Vec<_>>().join(" or "),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::column_arrow::{row_bytes, to_arrow_field};
 use crate::column_kind::Kind;
 
 /// A column type as written in YAML: `int64`, `utf8`, `timestamp[us, UTC]`,
@@ -36,7 +37,8 @@ impl ColumnType {
     /// How many bytes a row takes, for types where that is the same for all rows; bits do not count.
     #[must_use]
     pub fn row_bytes(&self) -> Option<u64> {
-        Kind::parse(&self.0).ok()?.row_bytes()
+        let field = to_arrow_field(&ColumnSpec::new("", self.0.clone())).ok()?;
+        u64::try_from(row_bytes(field.data_type())?).ok()
     }
 
     /// Whether data of the other type may stand where this one is asked for; a pattern accepts all

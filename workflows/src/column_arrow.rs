@@ -37,6 +37,18 @@ pub fn to_arrow_field(column: &ColumnSpec) -> Result<Field, NoArrowType> {
     field(&column.name, &kind).map_err(failed)
 }
 
+/// Bytes of a row of a type, where all rows have as many; bits do not count.
+#[must_use]
+pub fn row_bytes(data_type: &DataType) -> Option<usize> {
+    match data_type {
+        DataType::FixedSizeBinary(width) => usize::try_from(*width).ok(),
+        DataType::FixedSizeList(item, size) => {
+            row_bytes(item.data_type())?.checked_mul(usize::try_from(*size).ok()?)
+        }
+        plain => plain.primitive_width(),
+    }
+}
+
 fn field(name: &str, kind: &Kind) -> Result<Field, String> {
     let Kind::Tensor(element, dimensions) = kind else {
         return Ok(Field::new(name, data_type(kind)?, true));

@@ -347,34 +347,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl Kind {
-    /// Bytes of one value, where all have as many.
-    pub(crate) fn row_bytes(&self) -> Option<u64> {
-        match self {
-            Self::Plain(DataType::FixedSizeBinary(width)) => u64::try_from(*width).ok(),
-            Self::Plain(plain) => u64::try_from(plain.primitive_width()?).ok(),
-            Self::FixedList(element, size) => {
-                element.row_bytes()?.checked_mul(u64::try_from(*size).ok()?)
-            }
-            Self::Tensor(element, Some(dimensions)) => {
-                let sizes = dimensions.iter().map(|dimension| match dimension {
-                    Dimension::Size(size) => u64::try_from(*size).ok(),
-                    Dimension::Named(_) => None,
-                });
-                sizes
-                    .into_iter()
-                    .try_fold(element.row_bytes()?, |bytes, size| bytes.checked_mul(size?))
-            }
-            Self::Any
-            | Self::AnyBinary
-            | Self::List(_)
-            | Self::LargeList(_)
-            | Self::Struct(_)
-            | Self::Tensor(_, None) => None,
-        }
-    }
-}
-
 fn unknown(word: &str) -> String {
     let known = WORDS.iter().map(|(name, _)| *name);
     match nearest(word, known.chain(FAMILIES.iter().copied())) {

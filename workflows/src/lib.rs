@@ -47,7 +47,7 @@ pub use catalog::{Catalog, KernelEntry, ParamSpec, PortSpec};
 pub use check::{Checked, check, check_bytes};
 pub use codes::explain_code;
 pub use column::{ColumnSpec, ColumnType};
-pub use column_arrow::{NoArrowType, from_arrow, to_arrow_field};
+pub use column_arrow::{NoArrowType, from_arrow, row_bytes, to_arrow_field};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use emit::emit;
 pub use expr::{

@@ -1,5 +1,7 @@
 //! What a pipeline means, once checked: the types every other room works with.
 
+use std::fmt;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -385,6 +387,24 @@ pub enum Gpus {
     Model(String, u32),
     /// The first of these that is to be had.
     AnyOf(Vec<Self>),
+}
+
+impl fmt::Display for Gpus {
+    /// `2`, `2 H100`, `1 H100 or 2 A100`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("no"),
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Model(model, count) => write!(f, "{count} {model}"),
+            Self::AnyOf(choices) => {
+                for (i, choice) in choices.iter().enumerate() {
+                    let between = if i == 0 { "" } else { " or " };
+                    write!(f, "{between}{choice}")?;
+                }
+                Ok(())
+            }
+        }
+    }
 }
 
 /// What is tried again, how often and when.

@@ -8,6 +8,8 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Schema};
 use arrow::ipc::reader::FileReader;
 
+use sunward_workflows::row_bytes;
+
 use super::CudaTaskError;
 
 /// A table that a task reads.
@@ -99,17 +101,6 @@ fn append(data: &ArrayData, from: usize, rows: usize, to: &mut Vec<u8>) -> Resul
         to.extend_from_slice(&values[from * width..(from + rows) * width]);
     }
     Ok(())
-}
-
-/// Bytes of a row of a type, where all rows have as many.
-pub(super) fn row_bytes(kind: &DataType) -> Option<usize> {
-    match kind {
-        DataType::FixedSizeBinary(width) => usize::try_from(*width).ok(),
-        DataType::FixedSizeList(item, size) => {
-            row_bytes(item.data_type())?.checked_mul(usize::try_from(*size).ok()?)
-        }
-        plain => plain.primitive_width(),
-    }
 }
 
 /// An array of these bytes.

@@ -13,7 +13,7 @@ use arrow::ipc::writer::FileWriter;
 use sunward_kernels::device::{
     Arg, Buffer, Cache, Device, DeviceError, Grid, Source as Code, Stream,
 };
-use sunward_workflows::{ColumnSpec, ColumnType, Cuda, CudaArg, to_arrow_field};
+use sunward_workflows::{ColumnSpec, ColumnType, Cuda, CudaArg, row_bytes, to_arrow_field};
 
 use super::columns::{self, Source};
 
@@ -185,7 +185,7 @@ impl CudaTask {
                     let spec = ColumnSpec::new(column.clone(), column_type.0.clone());
                     let field = to_arrow_field(&spec)
                         .map_err(|error| CudaTaskError::Output(error.to_string()))?;
-                    let width = columns::row_bytes(field.data_type()).unwrap_or(0);
+                    let width = row_bytes(field.data_type()).unwrap_or(0);
                     let bytes = rows.saturating_mul(width);
                     let buffer = device.alloc(bytes)?;
                     stream.fill(&buffer, 0)?;

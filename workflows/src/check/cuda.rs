@@ -21,20 +21,10 @@ const SCALARS: &[&str] = &["int32", "uint32", "int64", "uint64", "float32", "flo
 /// Lowers the value of `cuda`.
 pub(super) fn lower(node: &Node, context: &mut Context<'_>) -> Cuda {
     let word = |key: &str| node.get(key).and_then(Node::text).unwrap_or_default();
-    let source = word("source");
-    if let Some(place) = node.get("source")
-        && (source.starts_with('/') || source.split('/').any(|step| step == ".."))
-    {
-        let message = format!("`{source}` does not lie below the workflow's folder");
-        context.report(
-            Diagnostic::error(codes::LEAVES_FOLDER, place.span, message)
-                .expecting("a file beside the workflow or below, as ./my.cu"),
-        );
-    }
     let args = node.get("args").map(Node::items).unwrap_or_default();
     let block = node.get("block").and_then(Node::whole);
     Cuda {
-        source: source.to_owned(),
+        source: word("source").to_owned(),
         entry: word("entry").to_owned(),
         args: args
             .iter()

@@ -166,24 +166,20 @@ fn default_exists(param: &Param, span: Span, used: bool, context: &mut Context<'
     }
 }
 
-/// `files:` lie below the workflow's folder, since they keep their path in the working folder.
+/// `files:` and the source of `cuda:` lie below the workflow's folder, since they keep their path in
+/// the working folder.
 fn staged_files(stage: &DraftStage<'_>, context: &mut Context<'_>) {
-    if let Some(source) = stage.node.get("cuda").and_then(|cuda| cuda.get("source"))
-        && let Some(path) = source.text()
-        && context.facts.files.get(path) == Some(&FileFact::Missing)
-    {
-        let diagnostic = missing(path, source.span, context);
-        context.report(diagnostic);
-    }
     let files = stage.node.get("files").map(Node::items).unwrap_or_default();
-    for node in files {
+    let source = stage.node.get("cuda").and_then(|cuda| cuda.get("source"));
+    let files = files.iter().map(|node| (node, "./plot.py"));
+    for (node, example) in files.chain(source.map(|node| (node, "./my.cu"))) {
         let Some(path) = node.text() else { continue };
         let leaves = path.split('/').any(|step| step == "..");
         if path.starts_with('/') || leaves || path.is_empty() {
             let message = format!("`{path}` does not lie below the workflow's folder");
             context.report(
                 Diagnostic::error(codes::LEAVES_FOLDER, node.span, message)
-                    .expecting("a file beside the workflow or below, as ./plot.py"),
+                    .expecting(format!("a file beside the workflow or below, as {example}")),
             );
         } else if context.facts.files.get(path) == Some(&FileFact::Missing) {
             let diagnostic = missing(path, node.span, context);
