@@ -87,12 +87,12 @@ pub(crate) fn conduct(
     context: &Context,
     home: &Path,
     means: &Means,
+    machine: Machine,
     journal: Sqlite,
     start: Start,
     skies: Option<Skies>,
 ) -> anyhow::Result<Exit> {
     let begun = Instant::now();
-    let machine = Machine::find(means.jobs);
     if means.store.is_some() {
         remote::prepare();
     }
@@ -107,7 +107,9 @@ pub(crate) fn conduct(
         sunward_kernels::library(),
         Host::of_this_process(),
     );
-    options.cards = machine::cards().to_vec();
+    if machine.gpus.is_some() {
+        options.cards = machine::cards().to_vec();
+    }
     let worker = Worker::start(options, move |message| {
         line.worker(Envelope {
             worker: WORKER,

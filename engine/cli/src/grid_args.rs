@@ -117,7 +117,7 @@ impl GridArgs {
             ..Pool::default()
         };
         let open = Open::Always {
-            gpus: machine.gpus,
+            gpus: machine.gpus.unwrap_or(0),
             cpus: machine.cpus,
         };
         Ok((pool, open))

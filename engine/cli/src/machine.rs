@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use sunward_core::Timestamp;
 use sunward_kernels::device::Card;
+use sunward_workflows::{Gpus, Workflow};
 
 /// When memory cannot be found out, so much is assumed: enough for small tasks, and the system's own
 /// limits still hold.
@@ -17,8 +18,8 @@ pub(crate) struct Machine {
     pub(crate) cpus: u32,
     /// Memory in bytes.
     pub(crate) memory_bytes: u64,
-    /// GPUs.
-    pub(crate) gpus: u32,
+    /// GPUs; nothing until they were looked for.
+    pub(crate) gpus: Option<u32>,
     /// Whether tasks work on a disk of this machine, and must fit on it.
     pub(crate) has_disk: bool,
 }
@@ -29,8 +30,21 @@ impl Machine {
         Self {
             cpus: jobs.unwrap_or_else(cores),
             memory_bytes: memory_bytes().unwrap_or(MEMORY_ASSUMED_BYTES),
-            gpus: u32::try_from(cards().len()).unwrap_or(u32::MAX),
+            gpus: None,
             has_disk: true,
+        }
+    }
+
+    /// The same with its GPUs looked for, if a stage asks for any: the driver is slow to wake, and everybody
+    /// else should not wait for it.
+    pub(crate) fn with_gpus_for(self, workflow: &Workflow) -> Self {
+        let mut stages = workflow.stages.values();
+        if self.gpus.is_some() || stages.all(|stage| stage.resources.gpus == Gpus::None) {
+            return self;
+        }
+        Self {
+            gpus: Some(u32::try_from(cards().len()).unwrap_or(u32::MAX)),
+            ..self
         }
     }
 }

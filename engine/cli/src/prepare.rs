@@ -39,7 +39,8 @@ pub(crate) struct Prepared {
     /// All a run needs to know.
     pub(crate) spec: Arc<RunSpec>,
     selection: Selection,
-    machine: Machine,
+    /// What tasks may use, with GPUs if a stage asks for any.
+    pub(crate) machine: Machine,
 }
 
 /// Checks a file, binds its parameters and expands it.
@@ -55,6 +56,7 @@ pub(crate) fn prepare(
 ) -> anyhow::Result<Prepared> {
     let read = Read::file(context, file)?;
     let workflow = read.checked(context)?;
+    let machine = machine.with_gpus_for(&workflow);
     let params = params.bind(context, &workflow, &read.path)?;
     let selection = Selection {
         until: selection.until.clone(),
@@ -176,6 +178,6 @@ fn surroundings(
         disk_bytes: Space::at(home)
             .filter(|_| machine.has_disk)
             .map(|space| space.total_bytes),
-        gpus: machine.gpus,
+        gpus: machine.gpus.unwrap_or(0),
     })
 }

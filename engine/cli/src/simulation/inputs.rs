@@ -166,7 +166,7 @@ impl Sources<'_> {
         let anything = Machine {
             cpus: u32::MAX,
             memory_bytes: u64::MAX,
-            gpus: u32::MAX,
+            gpus: Some(u32::MAX),
             has_disk: false,
         };
         let selection = SelectionArgs::default();

@@ -179,7 +179,7 @@ impl ResourcesView {
             cpus_asked: (asked.cpus > machine.cpus).then_some(asked.cpus),
             memory_bytes: asked.memory_bytes,
             disk_bytes: asked.disk_bytes,
-            gpus: (asked.gpus != Gpus::None).then(|| gpus_text(&asked.gpus)),
+            gpus: (asked.gpus != Gpus::None).then(|| asked.gpus.to_string()),
         }
     }
 
@@ -199,15 +199,6 @@ impl ResourcesView {
             words.push(format!("the CPU for {gpus} gpu"));
         }
         words.join(", ")
-    }
-}
-
-fn gpus_text(gpus: &Gpus) -> String {
-    match gpus {
-        Gpus::None => "no".to_owned(),
-        Gpus::Count(number) => number.to_string(),
-        Gpus::Model(model, number) => format!("{number} {model}"),
-        Gpus::AnyOf(some) => some.iter().map(gpus_text).collect::<Vec<_>>().join(" or "),
     }
 }
 
@@ -233,7 +224,7 @@ impl Plan {
         let fleet = self.fleet(context, &settings)?;
         let over = match &fleet {
             Some(fleet) => Over::Pools(&fleet.pools),
-            None => Over::Here(machine),
+            None => Over::Here(prepared.machine),
         };
         let placing = self.placing(context, &settings, over, spec, &previews)?;
         let over_budget = placing.as_ref().and_then(|placing| {

@@ -55,7 +55,8 @@ impl Retry {
             .run(run)
             .ok_or_else(|| wrong_input(format!("there is no run {run}")))?;
         let settings = Settings::read(context.settings.as_deref())?;
-        let over = Over::Here(Machine::find(self.means.jobs));
+        let machine = Machine::find(self.means.jobs).with_gpus_for(&retried.spec.workflow);
+        let over = Over::Here(machine);
         let grid = &self.means.grid;
         let skies = grid.skies_of(context, &settings, over, &retried.spec)?;
         let journal = Sqlite::open(&found.home)?;
@@ -63,6 +64,7 @@ impl Retry {
             context,
             &found.home,
             &self.means,
+            machine,
             journal,
             Start::Retry { run },
             skies,

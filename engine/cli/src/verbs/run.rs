@@ -53,6 +53,7 @@ impl Run {
         let settings = Settings::read(context.settings.as_deref())?;
         let (grid, now) = (&self.means.grid, self.means.now);
         prepared.spec = Arc::new(grid.placed(&settings, &prepared.spec, now)?);
+        let machine = prepared.machine;
         let over = Over::Here(machine);
         let skies = grid.skies_of(context, &settings, over, &prepared.spec)?;
         if let Some(skies) = &skies {
@@ -66,7 +67,7 @@ impl Run {
         } else {
             choose(&journal, prepared.spec)?
         };
-        conduct(context, &home, &self.means, journal, start, skies)
+        conduct(context, &home, &self.means, machine, journal, start, skies)
     }
 }
 
