@@ -65,7 +65,9 @@ impl GridArgs {
     ) -> anyhow::Result<RunSpec> {
         let mut spec = spec.clone();
         spec.placing.at_once = at_once;
-        spec.placing.home = settings.home.clone().or_else(|| self.zone(settings));
+        let home = settings.home.clone().or_else(|| self.zone(settings));
+        // A run that is retried keeps what was said of it before.
+        spec.placing.home = home.or(spec.placing.home);
         if let Some(kwh) = self.transfer_kwh_per_gb.or(settings.transfer_kwh_per_gb) {
             spec.placing.transfer_milliwatt_hours_per_gb = transfer_milliwatt_hours(kwh)?;
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sunward_core::place::{Outlook, PoolOutlook, SignalKind};
-use sunward_core::{Actuals, Fleet, Pool, RunSpec, Timestamp};
+use sunward_core::{Actuals, Fleet, Pool, RunSpec, RunState, Timestamp};
 use sunward_drive::Sky;
 use sunward_grid::provider::ChainError;
 use sunward_grid::{Almanac, Calendar, Foresight, Grid, Trace};
@@ -143,6 +143,30 @@ impl Skies {
             }
         }
         Ok(())
+    }
+
+    /// For a run that goes on: the clock of a moment that was asked for begins no earlier than the run
+    /// last stood, so that its times never run backwards.
+    ///
+    /// # Errors
+    /// When the run lived by a clock that the traces do not reach.
+    pub(crate) fn not_before(self, run: &RunState) -> anyhow::Result<Self> {
+        let last = run.ended_at.unwrap_or(run.submitted_at);
+        let Some(as_of) = self.as_of.filter(|as_of| *as_of < last) else {
+            return Ok(self);
+        };
+        if self.grid.zones.values().any(|trace| last > trace.end()) {
+            let id = run.id;
+            return Err(wrong_input(format!(
+                "--as-of {} is before {}, when {id} last stood, and the grid's record does not reach that far: its times would run backwards; leave --as-of out, or start anew with sunward run FILE --fresh",
+                shown(as_of),
+                shown(last)
+            )));
+        }
+        Ok(Self {
+            as_of: Some(last),
+            ..self
+        })
     }
 
     /// What is known at a moment.

@@ -272,3 +272,57 @@ fn what_cannot_be_is_refused_in_words() {
         assert!(told.err.contains(expected), "{words:?}: {}", told.err);
     }
 }
+
+/// Fails until a file is there.
+const FALTERING: &str = "\
+name: faltering
+place: { deadline: 24h }
+stages:
+  one:
+    run: test -e ${{ params.mark }}
+    expect: { time: 2h, power: 1000W }
+params: { mark: { type: path } }
+";
+
+#[test]
+fn a_retry_heeds_now_and_transfer_and_its_clock_never_runs_backwards() {
+    let scene = world();
+    scene.file("workflow.yaml", FALTERING);
+    let grid = ["--grid", "grid", "--zone", "DE", "--as-of", EIGHT];
+    let mark = ["-p", "mark=mark"];
+    let run = [
+        &["run", "workflow.yaml", "--now"][..],
+        &mark,
+        &grid,
+        &["--clock-scale", "1000"],
+    ]
+    .concat();
+    scene.sunward(&run).expect(1);
+    let ended = || {
+        let status = scene.sunward(&["status", "r1", "--json"]).expect(0).json();
+        status["run"]["ended"].as_str().unwrap().to_owned()
+    };
+    let first = ended();
+    let retry = |more: &[&str]| scene.sunward(&[&["retry"][..], &grid, more].concat());
+    let told = retry(&["--transfer-kwh-per-gb", "-1"]).expect(2);
+    assert!(told.err.contains("transfer-kwh-per-gb"), "{}", told.err);
+    scene.file("mark", "");
+    let told = retry(&["--now"]).expect(0);
+    assert!(!told.err.contains("waits until"), "{}", told.err);
+    assert!(ended() >= first, "{} after {first}", ended());
+}
+
+#[test]
+fn a_retry_of_a_run_of_today_under_a_record_of_long_ago_is_refused() {
+    let scene = world();
+    scene.file("workflow.yaml", FALTERING);
+    scene
+        .sunward(&["run", "workflow.yaml", "-p", "mark=mark"])
+        .expect(1);
+    let told = scene
+        .sunward(&[
+            "retry", "--grid", "grid", "--zone", "DE", "--as-of", EIGHT,
+        ])
+        .expect(2);
+    assert!(told.err.contains("run backwards"), "{}", told.err);
+}

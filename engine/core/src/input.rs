@@ -36,6 +36,8 @@ pub enum Input {
     Retry {
         /// Which.
         run: RunId,
+        /// The same meaning, with what may change adopted as when it is resumed; `None` leaves all of it.
+        spec: Option<Arc<RunSpec>>,
     },
     /// A user wants it to stop.
     Cancel {

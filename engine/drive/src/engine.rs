@@ -332,13 +332,14 @@ impl<'a, 'o> Engine<'a, 'o> {
     }
 
     fn take(&mut self, step: Step) -> Result<(), DriveError> {
+        let now = self.clock.now();
         for fact in step.facts {
             apply(&mut self.state, &fact).map_err(|why| DriveError::Illegal {
                 run: self.run,
                 why: why.to_string(),
             })?;
             view::remember_results(&self.state, &fact, &mut self.pending.group);
-            self.onlooker.note(&fact, &self.state);
+            self.onlooker.note(&fact, &self.state, now);
             self.pending.push(fact);
         }
         for order in step.orders {

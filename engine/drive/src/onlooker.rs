@@ -58,15 +58,15 @@ impl<'a, 'o> Onlooker<'a, 'o> {
     }
 
     /// A fact became true: failures are told at once, all else counts as progress.
-    pub(crate) fn note(&mut self, fact: &Fact, state: &State) {
+    pub(crate) fn note(&mut self, fact: &Fact, state: &State, now: Timestamp) {
         self.changed = true;
         match fact {
             Fact::Resolved { stage, .. } => {
                 self.open(*stage, state);
-                self.see_deferred(*stage, state);
+                self.see_deferred(*stage, state, now);
             }
             Fact::LookedUp { stage, .. } | Fact::Placed { stage, .. } => {
-                self.see_deferred(*stage, state);
+                self.see_deferred(*stage, state, now);
             }
             Fact::RunEnded { .. } => self.spans.clear(),
             Fact::Failed {
@@ -114,15 +114,17 @@ impl<'a, 'o> Onlooker<'a, 'o> {
         }
     }
 
-    /// Tells that a stage waits for its start, once for each start.
-    fn see_deferred(&mut self, id: StageId, state: &State) {
+    /// Tells that a stage waits for its start: once, and again when that has really moved.
+    fn see_deferred(&mut self, id: StageId, state: &State, now: Timestamp) {
         let Some(stage) = state.run(self.run).and_then(|run| run.stage(id)) else {
             return;
         };
         let (Some(until), Some(placement)) = (stage.deferred_until(), stage.placement()) else {
             return;
         };
-        if self.deferred.insert(id, until) != Some(until) {
+        let slot_ms = state.outlook().map_or(0, |outlook| outlook.slot_ms);
+        if is_news(self.deferred.get(&id).copied(), until, now, slot_ms) {
+            self.deferred.insert(id, until);
             tracing::info!(stage = stage.name(), until = until.0, "deferred");
             let stage = id;
             self.tell(
@@ -173,5 +175,43 @@ impl<'a, 'o> Onlooker<'a, 'o> {
         Some(self.told.map_or(Duration::ZERO, |told| {
             self.every.saturating_sub(told.elapsed())
         }))
+    }
+}
+
+/// What part of a slot one waits at least for it to be called waiting.
+const WAIT_FRACTION: u64 = 10;
+
+/// Whether it is worth telling that a stage waits until then: more than a moment, and at least a slot
+/// away from what was told of it last.
+fn is_news(told: Option<Timestamp>, until: Timestamp, now: Timestamp, slot_ms: u64) -> bool {
+    let waits = until.since_ms(now) > slot_ms / WAIT_FRACTION;
+    waits && told.is_none_or(|told| told.0.abs_diff(until.0) >= slot_ms.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Timestamp, is_news};
+
+    const SLOT_MS: u64 = 900_000;
+
+    #[test]
+    fn a_wait_is_told_once_and_again_when_it_moves_by_a_slot() {
+        let (now, until) = (Timestamp(SLOT_MS * 100), Timestamp(SLOT_MS * 110));
+        assert!(is_news(None, until, now, SLOT_MS));
+        assert!(!is_news(Some(until), until, now, SLOT_MS), "the same again");
+        let almost = Timestamp(until.0 + SLOT_MS - 1);
+        assert!(!is_news(Some(until), almost, now, SLOT_MS));
+        let earlier = Timestamp(until.0 - SLOT_MS);
+        assert!(is_news(Some(until), earlier, now, SLOT_MS));
+        assert!(is_news(Some(until), until.after_ms(SLOT_MS), now, SLOT_MS));
+    }
+
+    #[test]
+    fn what_begins_at_once_does_not_wait() {
+        let now = Timestamp(SLOT_MS * 100 + 7_000);
+        assert!(!is_news(None, now, now, SLOT_MS));
+        assert!(!is_news(None, now.after_ms(400), now, SLOT_MS));
+        assert!(!is_news(None, Timestamp(now.0 - 1), now, SLOT_MS));
+        assert!(is_news(None, now.after_ms(SLOT_MS / 2), now, SLOT_MS));
     }
 }

@@ -72,6 +72,8 @@ pub enum Start {
     Retry {
         /// Which.
         run: RunId,
+        /// What of it is now said otherwise, in a spec of the same meaning.
+        spec: Option<Arc<RunSpec>>,
     },
 }
 

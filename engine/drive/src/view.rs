@@ -26,7 +26,10 @@ pub(crate) fn beginning(
             let state = load(journal, run)?;
             Ok((run, state, Input::Resume { run, spec }))
         }
-        Start::Retry { run } => Ok((run, load(journal, run)?, Input::Retry { run })),
+        Start::Retry { run, spec } => {
+            let state = load(journal, run)?;
+            Ok((run, state, Input::Retry { run, spec }))
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! `sunward retry [RUN]`: runs again what failed or was skipped.
 
+use std::sync::Arc;
+
 use clap::Args;
 use sunward_core::RunStatus;
 use sunward_drive::Start;
@@ -58,7 +60,9 @@ impl Retry {
         let machine = Machine::find(self.means.jobs).with_gpus_for(&retried.spec.workflow);
         let over = Over::Here(machine);
         let grid = &self.means.grid;
-        let skies = grid.skies_of(context, &settings, over, &retried.spec)?;
+        let spec = Arc::new(grid.placed(&settings, &retried.spec, self.means.now)?);
+        let skies = grid.skies_of(context, &settings, over, &spec)?;
+        let skies = skies.map(|skies| skies.not_before(retried)).transpose()?;
         let journal = Sqlite::open(&found.home)?;
         conduct(
             context,
@@ -66,7 +70,10 @@ impl Retry {
             &self.means,
             machine,
             journal,
-            Start::Retry { run },
+            Start::Retry {
+                run,
+                spec: Some(spec),
+            },
             skies,
         )
     }

@@ -62,10 +62,10 @@ impl Run {
         // From here on things are created.
         let prepared = prepared.lock(&home, &Host::of_this_process())?;
         let journal = Sqlite::open(&home)?;
-        let start = if self.fresh {
-            Start::Submit(prepared.spec)
+        let (start, skies) = if self.fresh {
+            (Start::Submit(prepared.spec), skies)
         } else {
-            choose(&journal, prepared.spec)?
+            choose(&journal, prepared.spec, skies)?
         };
         conduct(context, &home, &self.means, machine, journal, start, skies)
     }
@@ -93,7 +93,11 @@ fn keep_budget(skies: &Skies, home: &Path, spec: &Arc<RunSpec>) -> anyhow::Resul
 }
 
 /// The newest unfinished run of the same file, params and meaning; else a new one.
-fn choose(journal: &Sqlite, spec: Arc<RunSpec>) -> anyhow::Result<Start> {
+fn choose(
+    journal: &Sqlite,
+    spec: Arc<RunSpec>,
+    skies: Option<Skies>,
+) -> anyhow::Result<(Start, Option<Skies>)> {
     let unfinished = journal.unfinished(&spec.path, digest_params(&spec.params)?)?;
     let newest = unfinished.first().map(|row| row.run);
     for row in unfinished {
@@ -103,7 +107,8 @@ fn choose(journal: &Sqlite, spec: Arc<RunSpec>) -> anyhow::Result<Start> {
         };
         if run.spec.plan.same_meaning(&spec.plan) {
             render::say(&format!("going on with {}: {}", row.run, done(run)));
-            return Ok(Start::Resume { run: row.run, spec });
+            let skies = skies.map(|skies| skies.not_before(run)).transpose()?;
+            return Ok((Start::Resume { run: row.run, spec }, skies));
         }
     }
     if let Some(newest) = newest {
@@ -111,7 +116,7 @@ fn choose(journal: &Sqlite, spec: Arc<RunSpec>) -> anyhow::Result<Start> {
             "the workflow has changed since {newest} stopped: this is a new run, which may use its results"
         ));
     }
-    Ok(Start::Submit(spec))
+    Ok((Start::Submit(spec), skies))
 }
 
 /// `512 tasks are done, 2 of 3 stages`.

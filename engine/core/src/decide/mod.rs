@@ -23,7 +23,7 @@ pub fn decide(state: &State, now: Timestamp, input: Input) -> Step {
         Input::Start => runs::start(state, now),
         Input::Submit { run, spec } => runs::submit(state, now, run, spec),
         Input::Resume { run, spec } => runs::resume(state, now, run, spec),
-        Input::Retry { run } => runs::retry(state, now, run),
+        Input::Retry { run, spec } => runs::retry(state, now, run, spec),
         Input::Cancel { run } => runs::cancel(state, now, run),
         Input::Interrupt => runs::interrupt(state, now),
         Input::WorkerJoined {

@@ -56,17 +56,26 @@ pub(super) fn resume(state: &State, now: Timestamp, run: RunId, spec: Arc<RunSpe
     }
 }
 
-/// What failed or was skipped in a finished run is run again.
-pub(super) fn retry(state: &State, now: Timestamp, run: RunId) -> Step {
-    match state.runs.get(&run).map(|one| one.status) {
-        Some(RunStatus::Failed | RunStatus::Cancelled) => Step {
-            facts: vec![Fact::Reopened { run, at: now }],
-            orders: Vec::new(),
-        },
-        Some(
-            RunStatus::Running | RunStatus::Succeeded | RunStatus::Held | RunStatus::Interrupted,
-        )
-        | None => Step::default(),
+/// What failed or was skipped in a finished run is run again, under a plan of the same shape.
+pub(super) fn retry(
+    state: &State,
+    now: Timestamp,
+    run: RunId,
+    spec: Option<Arc<RunSpec>>,
+) -> Step {
+    let Some(one) = state.runs.get(&run) else {
+        return Step::default();
+    };
+    let is_over = matches!(one.status, RunStatus::Failed | RunStatus::Cancelled);
+    let fits = |spec: &Arc<RunSpec>| one.spec.plan.stages.len() == spec.plan.stages.len();
+    if !is_over || !spec.as_ref().is_none_or(fits) {
+        return Step::default();
+    }
+    let mut facts = vec![Fact::Reopened { run, at: now }];
+    facts.extend(spec.map(|spec| Fact::Resumed { run, at: now, spec }));
+    Step {
+        facts,
+        orders: Vec::new(),
     }
 }
 

@@ -164,7 +164,7 @@ fn play(world: &mut World, run: RunId, spec: &Arc<sunward_core::RunSpec>, event:
             }
         }
         Event::Cancel => world.give(Input::Cancel { run }),
-        Event::Retry => world.give(Input::Retry { run }),
+        Event::Retry => world.give(Input::Retry { run, spec: None }),
     }
 }
 

@@ -149,11 +149,40 @@ fn retry_runs_again_what_failed_and_what_was_skipped() {
     world.settle();
     assert_eq!(world.status(run), RunStatus::Failed);
     world.fate = Box::new(|stage, index, _| ok(stage, index));
-    world.give(Input::Retry { run });
+    world.give(Input::Retry { run, spec: None });
     world.settle();
     assert_eq!(world.status(run), RunStatus::Succeeded);
     assert_eq!(world.ran("map"), 10, "the two that failed");
-    world.give(Input::Retry { run });
+    world.give(Input::Retry { run, spec: None });
     assert_eq!(world.status(run), RunStatus::Succeeded, "nothing to retry");
+    world.assert_replays();
+}
+
+#[test]
+fn a_retry_adopts_what_is_now_said_of_it_and_keeps_what_is_done() {
+    let mut world = World::with_cores(2);
+    world.fate = Box::new(|stage, index, _| {
+        if index == 3 {
+            fails(FailureKind::Exit(1))
+        } else {
+            ok(stage, index)
+        }
+    });
+    let spec = flow().stage(stage("map").range(8)).spec();
+    let run = world.submit(spec.clone());
+    world.settle();
+    world.fate = Box::new(|stage, index, _| ok(stage, index));
+    let mut said = sunward_core::RunSpec::clone(&spec);
+    said.placing.at_once = true;
+    said.placing.transfer_milliwatt_hours_per_gb = 7;
+    world.give(Input::Retry {
+        run,
+        spec: Some(std::sync::Arc::new(said.clone())),
+    });
+    world.settle();
+    assert_eq!(world.status(run), RunStatus::Succeeded);
+    assert_eq!(world.ran("map"), 9, "the one that failed");
+    let known = world.state.run(run).unwrap();
+    assert_eq!(known.spec.placing, said.placing);
     world.assert_replays();
 }

@@ -32,7 +32,7 @@ fn a_cancelled_run_takes_back_its_leases_and_ends() {
     assert_eq!(world.closed, [(run, RunStatus::Cancelled)]);
     world.assert_replays();
 
-    world.give(Input::Retry { run });
+    world.give(Input::Retry { run, spec: None });
     world.settle();
     assert_eq!(world.status(run), RunStatus::Succeeded);
     assert_eq!(world.ran("map"), 100, "what was done is kept");
