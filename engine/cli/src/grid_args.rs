@@ -14,7 +14,7 @@ use crate::skies::{Open, Skies};
 
 /// Where signals come from.
 #[derive(Args, Clone, Debug, Default)]
-pub(crate) struct GridArgs {
+pub(crate) struct SignalArgs {
     /// What tells how clean power is: a folder with a recorded grid ZONE.csv for each zone; or a
     /// provider, or several by comma, the preferred one first: electricity-maps, watttime, uk,
     /// carbon-aware-sdk, entsoe, eia [default: `grid` of the user's settings]
@@ -27,6 +27,13 @@ pub(crate) struct GridArgs {
     /// Take a recorded grid as it was known at this moment: 2023-03-01T08:00:00Z [default: now]
     #[arg(long, value_name = "TIME")]
     pub(crate) as_of: Option<String>,
+}
+
+/// The same, and what else a run is placed by.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct GridArgs {
+    #[command(flatten)]
+    signals: SignalArgs,
     /// Energy of moving a gigabyte between regions, in kWh [default: `transfer_kwh_per_gb` of the
     /// user's settings, else 0.002]
     #[arg(long, value_name = "KWH")]
@@ -45,12 +52,7 @@ pub(crate) enum Over<'a> {
 impl GridArgs {
     /// Whether anybody named a grid.
     pub(crate) fn is_given(&self, settings: &Settings) -> bool {
-        self.grid.is_some() || settings.grid.is_some()
-    }
-
-    /// The zone of this machine.
-    fn zone(&self, settings: &Settings) -> Option<String> {
-        self.zone.clone().or_else(|| settings.zone.clone())
+        self.signals.grid.is_some() || settings.grid.is_some()
     }
 
     /// The spec as this caller wants it placed.
@@ -65,7 +67,10 @@ impl GridArgs {
     ) -> anyhow::Result<RunSpec> {
         let mut spec = spec.clone();
         spec.placing.at_once = at_once;
-        let home = settings.home.clone().or_else(|| self.zone(settings));
+        let home = settings
+            .home
+            .clone()
+            .or_else(|| self.signals.zone(settings));
         // A run that is retried keeps what was said of it before.
         spec.placing.home = home.or(spec.placing.home);
         if let Some(kwh) = self.transfer_kwh_per_gb.or(settings.transfer_kwh_per_gb) {
@@ -93,15 +98,22 @@ impl GridArgs {
             return Ok(None);
         }
         let pools = match over {
-            Over::Here(machine) => vec![self.here(settings, machine)?],
+            Over::Here(machine) => vec![self.signals.here(settings, machine)?],
             Over::Pools(pools) => pools
                 .iter()
                 .map(|spec| (pool_of(spec), Open::Windows(Calendar::of(spec))))
                 .collect(),
         };
         let zones = pools.iter().map(|(pool, _)| pool.zone.clone()).collect();
-        let skies = self.skies(context, settings, pools, zones)?;
+        let skies = self.signals.skies(context, settings, pools, zones)?;
         Ok(Some(skies.ahead_of(spec)))
+    }
+}
+
+impl SignalArgs {
+    /// The zone of this machine.
+    fn zone(&self, settings: &Settings) -> Option<String> {
+        self.zone.clone().or_else(|| settings.zone.clone())
     }
 
     /// This machine as a pool.

@@ -23,6 +23,7 @@ mod recorded;
 mod remote;
 mod render;
 mod report;
+mod saved;
 mod settings;
 mod signals;
 mod simulation;

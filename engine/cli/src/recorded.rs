@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sunward_core::{Account, Fact, RunId, RunSpec, RunState, RunStatus, State};
+use sunward_core::{
+    Account, Carbon, Fact, PoolId, RunId, RunSpec, RunState, RunStatus, State, Timestamp,
+};
 use sunward_state::{Reader, Scope, is_engaged};
 
 use crate::attempts::{self, Attempt};
@@ -37,6 +39,13 @@ impl Recorded {
     /// What it came to in carbon, as far as the grids are known.
     pub(crate) fn account(&self) -> Account {
         self.state.account(self.id)
+    }
+
+    /// What an attempt of it in a pool emitted, as far as the grids are known; `None` while they are not.
+    pub(crate) fn carbon_of(&self, pool: PoolId, attempt: &Attempt) -> Option<Carbon> {
+        let began = Timestamp(attempt.started_ms);
+        self.state
+            .carbon_of(pool, began, attempt.wall_us, attempt.energy)
     }
 
     /// Its state.

@@ -320,9 +320,7 @@ fn a_retry_of_a_run_of_today_under_a_record_of_long_ago_is_refused() {
         .sunward(&["run", "workflow.yaml", "-p", "mark=mark"])
         .expect(1);
     let told = scene
-        .sunward(&[
-            "retry", "--grid", "grid", "--zone", "DE", "--as-of", EIGHT,
-        ])
+        .sunward(&["retry", "--grid", "grid", "--zone", "DE", "--as-of", EIGHT])
         .expect(2);
     assert!(told.err.contains("run backwards"), "{}", told.err);
 }

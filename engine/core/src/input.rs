@@ -170,6 +170,17 @@ pub enum Energy {
     Missing,
 }
 
+impl Energy {
+    /// In millijoules, where it is known.
+    #[must_use]
+    pub const fn millijoules(self) -> Option<u64> {
+        match self {
+            Self::Measured { millijoules } | Self::Modelled { millijoules } => Some(millijoules),
+            Self::Missing => None,
+        }
+    }
+}
+
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Outcome {

@@ -242,7 +242,9 @@ fn a_failure_is_told_with_its_message_and_the_run_can_be_retried() {
     assert_eq!(told, ["it pretended"]);
     assert_replayed(home.path(), &ended);
     let run = ended.run;
-    let retried = Drive::new(home.path()).run(Start::Retry { run, spec: None }).unwrap();
+    let retried = Drive::new(home.path())
+        .run(Start::Retry { run, spec: None })
+        .unwrap();
     assert_eq!(retried.status, RunStatus::Succeeded);
     assert_eq!(retried.run, run);
     assert_replayed(home.path(), &retried);
@@ -303,7 +305,10 @@ fn a_finished_run_is_not_resumed_but_refused() {
         .run(Start::Submit(Arc::clone(&spec)))
         .unwrap();
     let run = ended.run;
-    for start in [Start::Resume { run, spec }, Start::Retry { run, spec: None }] {
+    for start in [
+        Start::Resume { run, spec },
+        Start::Retry { run, spec: None },
+    ] {
         let refusal = Drive::new(home.path()).run(start).unwrap_err().to_string();
         assert!(
             refusal.contains("r1 cannot go on: it is succeeded"),

@@ -90,7 +90,6 @@ pub(crate) const fn reason(why: Why) -> &'static str {
         Why::Cheapest => "the least money",
         Why::LastSafeStart => "the deadline leaves no later start",
         Why::Late => "the deadline cannot be met: as soon as can be",
-        Why::Kept => "a move would gain less than the forecast may err",
         Why::NoCapacity => "nothing is open for it within the forecast",
     }
 }

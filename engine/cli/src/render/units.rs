@@ -40,6 +40,15 @@ pub(crate) fn seconds(seconds: f64) -> String {
     )
 }
 
+/// How long ago something was: `< 1 min`, `3 min 20 s`, `2 h 5 min`. Grids are told by the hour, so
+/// that nothing is gained by seconds.
+pub(crate) fn age(seconds_ago: f64) -> String {
+    if (0.0..60.0).contains(&seconds_ago) {
+        return "< 1 min".to_owned();
+    }
+    seconds(seconds_ago)
+}
+
 /// `0.42 J`, `1.3 kJ`, `2.5 kWh`.
 pub(crate) fn joules(joules: f64) -> String {
     const JOULES_A_KWH: f64 = 3.6e6;
@@ -104,7 +113,7 @@ pub(crate) fn float(count: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, count, gco2e, joules, seconds};
+    use super::{age, bytes, count, gco2e, joules, seconds};
 
     #[test]
     fn quantities_read_well() {
@@ -114,6 +123,8 @@ mod tests {
         assert_eq!(seconds(0.0123), "0.012 s");
         assert_eq!(seconds(61.5), "1 min 1 s");
         assert_eq!(seconds(7500.0), "2 h 5 min");
+        assert_eq!(age(0.0), "< 1 min");
+        assert_eq!(age(7500.0), "2 h 5 min");
         assert_eq!(joules(4.2e6), "1.17 kWh");
         assert_eq!(joules(0.5), "0.50 J");
         assert_eq!(gco2e(0.0042), "4.20 mg");

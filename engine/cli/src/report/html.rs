@@ -188,7 +188,12 @@ fn ledger(report: &Report) -> Markup {
             tr { td { "measured" } td { (joules(ledger.measured_joules)) } }
             tr { td { "modelled" } td { (joules(ledger.modelled_joules)) } }
             tr { td { "attempts of which nothing is known" } td { (ledger.attempts_missing) } }
-            tr { td { "carbon" } td { "not known: no grid was given" } }
+            @if ledger.gco2e.is_none() {
+                tr { td { "carbon" } td { "not known: no grid was given" } }
+            }
+            @if let Some(saved) = &ledger.cache_saved {
+                tr { td { "saved by the cache, in no other figure" } td { (saved.text()) } }
+            }
         }
     }
 }

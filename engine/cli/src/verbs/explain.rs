@@ -248,11 +248,15 @@ fn one(state: &State, run: &RunState, stage: StageId, index: Option<u32>) -> any
             let view = run.stage(stage);
             let name = view.map_or("", |view| view.name());
             let count = view.and_then(|view| view.task_count()).unwrap_or(0);
+            let there_are = match count {
+                0 => "it has none".to_owned(),
+                1 => format!("it has one, {name}/0: sunward explain {name}/0"),
+                _ => format!("it has {name}/0 to {name}/{}", count - 1),
+            };
             wrong_input(format!(
-                "{} has no task {name}/{}; its tasks are 0 to {}",
+                "stage {name} of {} has no task {}; {there_are}",
                 run.id,
                 index.unwrap_or_default(),
-                count.saturating_sub(1)
             ))
         })
 }

@@ -11,10 +11,10 @@ use sunward_core::place::{Outlook, SignalKind, ZoneOutlook};
 
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
-use crate::grid_args::GridArgs;
+use crate::grid_args::SignalArgs;
 use crate::machine::shown;
 use crate::render::table::{Table, Tone};
-use crate::render::units::{float, seconds};
+use crate::render::units::{age, float};
 use crate::render::{self, Page, View};
 use crate::settings::Settings;
 use crate::skyline::{clock, terminal::sparks};
@@ -32,7 +32,7 @@ pub(crate) struct GridVerb {
     #[arg(value_name = "ZONE")]
     zones: Vec<String>,
     #[command(flatten)]
-    grid: GridArgs,
+    grid: SignalArgs,
 }
 
 /// What else can be done with grids.
@@ -184,7 +184,7 @@ impl View for GridView {
                 (sparks(values, SHOWN, (least, most)), Tone::Plain),
                 (flag.0.to_owned(), flag.1),
                 (zone.told_by(), Tone::Faint),
-                (seconds(zone.age_seconds), Tone::Faint),
+                (age(zone.age_seconds), Tone::Faint),
             ]);
         }
         page.table(&table);

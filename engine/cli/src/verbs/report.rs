@@ -19,6 +19,7 @@ use crate::render::{self, Page, View};
 use crate::report::{
     ATTEMPTS_LISTED, AttemptView, FAILURES_LISTED, FailureView, Report as Contents, html, timeline,
 };
+use crate::saved::CacheSaved;
 use crate::view::{of_state, outputs};
 use crate::which::{self, Which};
 
@@ -62,7 +63,8 @@ impl Report {
         let recorded = Recorded::read(&found.reader, &found.home, found.row.run)?;
         let store = Store::open(&found.home, None)?;
         let attempts = recorded::attempts(&found.reader, found.row.run)?;
-        let contents = contents(&recorded, &attempts, &store)?;
+        let mut contents = contents(&recorded, &attempts, &store)?;
+        contents.run.ledger.cache_saved = CacheSaved::of(&found.reader, &found.home, &recorded)?;
         let Some(out) = &self.out else {
             render::machine(&contents)?;
             return Ok(Exit::Done);

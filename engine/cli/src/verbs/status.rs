@@ -13,6 +13,7 @@ use crate::recorded::Recorded;
 use crate::render::table::{Table, Tone};
 use crate::render::units::{float, seconds};
 use crate::render::{self, Page, View};
+use crate::saved::CacheSaved;
 use crate::view::run::tone;
 use crate::view::{RunView, of_state, outputs};
 use crate::which::{self, Which};
@@ -89,13 +90,14 @@ impl Status {
         let recorded = Recorded::read(&found.reader, &found.home, found.row.run)?;
         let store = Store::open(&found.home, None)?;
         let run = recorded.run()?;
-        let view = of_state::view(
+        let mut view = of_state::view(
             run,
             &recorded.account(),
             recorded.status,
             outputs::known(run, &store),
             now(),
         );
+        view.ledger.cache_saved = CacheSaved::of(&found.reader, &found.home, &recorded)?;
         let engaged = is_engaged(&found.home);
         let runs = match which.run {
             Some(_) => None,

@@ -7,6 +7,7 @@ use sunward_core::Certainty;
 use crate::render::table::{Table, Tone};
 use crate::render::units::{bytes, count, gco2e, joules, plural, seconds};
 use crate::render::{Page, View};
+use crate::saved::CacheSaved;
 
 /// Things by name, in an order that means something; a JSON object.
 #[derive(Clone, Debug)]
@@ -106,6 +107,9 @@ pub(crate) struct LedgerView {
     pub(crate) intensity_certainty: Option<Certainty>,
     /// Energy for which no intensity is known: `gco2e` lacks it.
     pub(crate) joules_without_intensity: f64,
+    /// What results from the cache saved; in no other figure. Looked for by `status` and `report` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cache_saved: Option<CacheSaved>,
 }
 
 /// One run with everything a page of its own shows.
@@ -308,6 +312,9 @@ impl View for RunView {
         facts.row(["energy", &self.ledger.text()]);
         if let Some(carbon) = self.ledger.carbon() {
             facts.row(["carbon", &carbon]);
+        }
+        if let Some(saved) = &self.ledger.cache_saved {
+            facts.row(["saved", &saved.text()]);
         }
         if let Some(over) = &self.over_budget {
             facts.row(["over budget", over]);

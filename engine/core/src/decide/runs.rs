@@ -57,12 +57,7 @@ pub(super) fn resume(state: &State, now: Timestamp, run: RunId, spec: Arc<RunSpe
 }
 
 /// What failed or was skipped in a finished run is run again, under a plan of the same shape.
-pub(super) fn retry(
-    state: &State,
-    now: Timestamp,
-    run: RunId,
-    spec: Option<Arc<RunSpec>>,
-) -> Step {
+pub(super) fn retry(state: &State, now: Timestamp, run: RunId, spec: Option<Arc<RunSpec>>) -> Step {
     let Some(one) = state.runs.get(&run) else {
         return Step::default();
     };

@@ -118,7 +118,7 @@ pub enum WhyRan {
     OwnRun,
     /// `--force`.
     Forced,
-    /// No result is known under its key.
+    /// No result is known under its key: nothing was made of the same before.
     NotInCache,
 }
 
@@ -130,7 +130,7 @@ impl fmt::Display for WhyRan {
                 "it reads run.*, attempt or a stage's status, so its result is its run's alone"
             }
             Self::Forced => "--force",
-            Self::NotInCache => "no result was known under its key",
+            Self::NotInCache => "no earlier result was made of the same inputs and settings",
         })
     }
 }
@@ -140,7 +140,7 @@ impl fmt::Display for Reason {
         match self {
             Self::WaitsFor(stages) => write!(f, "it waits for {}", stages.join(", ")),
             Self::FindingInputs => f.write_str("its inputs are being found"),
-            Self::LookingUp => f.write_str("its key is being looked up in the cache"),
+            Self::LookingUp => f.write_str("it is being looked up in the cache"),
             Self::WaitsForRoom => f.write_str("it waits for a worker with room"),
             Self::BeingPlaced => f.write_str("where and when it goes is being found"),
             Self::WaitsForPower { placement, .. } => f.write_str(waiting(placement.why)),
@@ -318,7 +318,7 @@ fn placing(stage: StageView<'_>) -> Option<Reason> {
 /// Why a stage waits, in words.
 const fn waiting(why: Why) -> &'static str {
     match why {
-        Why::Cleanest | Why::Kept => "it waits for cleaner power, which its deadline allows",
+        Why::Cleanest => "it waits for cleaner power, which its deadline allows",
         Why::Surplus => "it waits for power in surplus",
         Why::Idle => "it waits for machines that stand idle",
         Why::Cheapest => "it waits for cheaper machines",

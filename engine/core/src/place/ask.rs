@@ -70,6 +70,8 @@ pub struct Ask {
     pub data: Vec<(PoolId, u64)>,
     /// What to prefer, most important first; a list is lexicographic within 5 %.
     pub prefer: Vec<Prefer>,
-    /// Where it was to go before; moved only when that gains more than the forecast's error.
+    /// Where it was to go before, as long as none of it has begun: then a move costs nothing, and the
+    /// newest forecast is the best there is, so ours holds on to nothing. Policies that stay where they
+    /// were read it.
     pub previous: Option<Placement>,
 }

@@ -64,8 +64,6 @@ pub enum Why {
     LastSafeStart,
     /// The deadline cannot be met any more: as soon as can be.
     Late,
-    /// What would be gained by moving is less than the forecast's own error.
-    Kept,
     /// Nothing is open for it within what is known: asked again when more is.
     NoCapacity,
 }

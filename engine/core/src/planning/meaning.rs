@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use sunward_workflows::{
-    Action, Command, Cuda, CudaArg, Input, Output, Scatter, Scope, Slicing, Stage, Template, Uses,
-    Value, render_value, value_uses,
+    Action, Command, Cuda, CudaArg, Form, GridRows, Input, Output, OutputFormat, Scatter, Scope,
+    Slicing, Stage, Template, Uses, Value, render_value, value_uses,
 };
 
 use super::{PlanError, Surroundings};
@@ -186,30 +186,66 @@ fn environment(
     Ok(())
 }
 
-/// How the command or kernel gets an input.
+/// How the command or kernel gets an input: `arrow`, `csv with columns a, b`.
 fn form(input: &Input) -> String {
-    let columns = words(input.columns.iter());
-    let variable = input.variable.as_deref().unwrap_or("-");
-    format!(
-        "{:?}, columns {columns}, variable {variable}, a row a {:?}",
-        input.form, input.rows
-    )
+    let mut text = match input.form {
+        Form::Arrow => "arrow",
+        Form::Parquet => "parquet",
+        Form::Csv => "csv",
+        Form::File => "file",
+    }
+    .to_owned();
+    if let Some(variable) = &input.variable {
+        text.push_str(&format!(", variable {}", plain(variable)));
+        text.push_str(match input.rows {
+            GridRows::Time => ", a row a time",
+            GridRows::Cell => ", a row a cell",
+        });
+    } else if input.rows == GridRows::Cell {
+        text.push_str(", a row a cell");
+    }
+    if !input.columns.is_empty() {
+        let columns: Vec<String> = input.columns.iter().map(|name| plain(name)).collect();
+        text.push_str(&format!(" with columns {}", columns.join(", ")));
+    }
+    text
 }
 
-/// What it must give.
+/// What it must give: `csv with n: int64, square: int64`.
 fn format(output: &Output) -> String {
-    let schema = output.schema.as_ref().map_or_else(
-        || "any".to_owned(),
-        |columns| {
-            words(
-                columns
-                    .iter()
-                    .map(|column| format!("{}: {}", column.name, column.column_type.0)),
-            )
-        },
-    );
-    let ext = output.ext.as_deref().unwrap_or("-");
-    format!("{:?}, schema {schema}, ext {ext}", output.format)
+    let mut text = match output.format {
+        OutputFormat::Arrow => "arrow",
+        OutputFormat::Parquet => "parquet",
+        OutputFormat::Csv => "csv",
+        OutputFormat::File => "file",
+        OutputFormat::Dir => "dir",
+    }
+    .to_owned();
+    if let Some(ext) = &output.ext {
+        text.push_str(&format!(" .{}", plain(ext)));
+    }
+    match output.schema.as_deref() {
+        None => {}
+        Some([]) => text.push_str(" without columns"),
+        Some(columns) => {
+            let columns: Vec<String> = columns
+                .iter()
+                .map(|column| format!("{}: {}", plain(&column.name), column.column_type.0))
+                .collect();
+            text.push_str(&format!(" with {}", columns.join(", ")));
+        }
+    }
+    text
+}
+
+/// A word as it is where nothing in it could be taken for something else, quoted where it could: no two
+/// words look the same.
+fn plain(word: &str) -> String {
+    let harmless = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
+    if !word.is_empty() && word.chars().all(harmless) {
+        return word.to_owned();
+    }
+    serde_json::Value::String(word.to_owned()).to_string()
 }
 
 /// Words in a form that no other list of words has.
@@ -219,4 +255,17 @@ fn words<S: Into<String>>(list: impl Iterator<Item = S>) -> String {
             .collect(),
     )
     .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn words_are_quoted_only_where_they_could_be_mistaken() {
+        assert_eq!(plain("square_2"), "square_2");
+        assert_eq!(plain("a, b"), "\"a, b\"");
+        assert_eq!(plain("\"a\""), "\"\\\"a\\\"\"");
+        assert_eq!(plain(""), "\"\"");
+    }
 }

@@ -21,8 +21,8 @@ use listing::Lanes;
 
 use crate::fact::RunStatus;
 use crate::ids::{RunId, StageId, Timestamp, WorkerId};
-use crate::input::Capacity;
-use crate::ledger::{Account, Intensities};
+use crate::input::{Capacity, Energy};
+use crate::ledger::{Account, Carbon, Intensities, split};
 use crate::place::Outlook;
 use crate::pool::{Fleet, PoolId};
 use crate::task::TaskStatus;
@@ -145,6 +145,26 @@ impl State {
             sum.merge(&self.stage_account(run, stage));
         }
         sum
+    }
+
+    /// What one attempt in a pool emitted; `None` unless an intensity is known for all of it.
+    #[must_use]
+    pub fn carbon_of(
+        &self,
+        pool: PoolId,
+        began: Timestamp,
+        wall_us: u64,
+        energy: Energy,
+    ) -> Option<Carbon> {
+        let pool = self.fleet()?.get(pool)?;
+        let millijoules = energy.millijoules()?;
+        split(began, wall_us, millijoules)
+            .map(|(quarter, millijoules)| {
+                let known = self.intensities.get(&pool.zone, quarter)?;
+                let mg = known.average_mg_per_kwh?;
+                Some(Carbon::of(millijoules, pool.pue_permille, mg))
+            })
+            .sum()
     }
 
     /// What was measured of grids elsewhere restates what is known here; the facts stay as they are.

@@ -1,0 +1,168 @@
+//! What results from the cache saved: what their attempts used when they ran first. Never part of what
+//! the run itself used.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::Serialize;
+use sunward_core::{Carbon, Digest, PoolId, RunId, RunState, StageId, TaskKeys, TaskStatus};
+use sunward_state::Reader;
+
+use crate::attempts::Attempt;
+use crate::recorded::{Recorded, attempts};
+use crate::render::units::{float, gco2e, joules, plural};
+use crate::view::of_state;
+
+/// Earlier runs that are looked through for those that made the results: each is folded whole.
+const EARLIER_RUNS: usize = 50;
+
+/// What results from the cache used when they were made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct CacheSaved {
+    /// Tasks that came from the cache and whose first run is known here.
+    pub(crate) tasks: u64,
+    /// Those whose first run is not known here, as when another site made them.
+    pub(crate) tasks_unknown: u64,
+    /// Energy of the attempts that made the results.
+    pub(crate) joules: f64,
+    /// What that emitted then, where a grid was known for all of it.
+    pub(crate) gco2e: Option<f64>,
+    /// The runs that made them.
+    pub(crate) runs: Vec<String>,
+}
+
+/// Tasks of a run whose results are looked for, by key.
+type Wanted = BTreeMap<Digest, u64>;
+
+impl CacheSaved {
+    /// Of a run; `None` when nothing came from the cache.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(crate) fn of(
+        reader: &dyn Reader,
+        home: &Path,
+        recorded: &Recorded,
+    ) -> anyhow::Result<Option<Self>> {
+        let run = recorded.run()?;
+        let mut wanted: Wanted = BTreeMap::new();
+        for (_, key) in keys(run, TaskStatus::Cached) {
+            *wanted.entry(key).or_default() += 1;
+        }
+        if wanted.is_empty() {
+            return Ok(None);
+        }
+        let mut sum = Sum::default();
+        // Its own tasks with equal keys are among them: the first ran, the others took its result.
+        sum.add(reader, recorded, &mut wanted)?;
+        let rows = reader.runs()?;
+        let earlier = rows.iter().rev().filter(|row| row.run < run.id);
+        for row in earlier.take(EARLIER_RUNS) {
+            if wanted.is_empty() {
+                break;
+            }
+            sum.add(reader, &Recorded::read(reader, home, row.run)?, &mut wanted)?;
+        }
+        Ok(Some(sum.finish(&wanted)))
+    }
+
+    /// `1.2 kJ and 0.31 g, as 3 tasks of r1 used`.
+    pub(crate) fn text(&self) -> String {
+        if self.tasks == 0 {
+            let tasks = plural(self.tasks_unknown, "task");
+            return format!("not known: {tasks} from the cache, made by no run that is kept here");
+        }
+        let grams = self
+            .gco2e
+            .map_or_else(String::new, |grams| format!(" and {}", gco2e(grams)));
+        let unknown = match self.tasks_unknown {
+            0 => String::new(),
+            number => format!(", and not known for {}", plural(number, "task")),
+        };
+        format!(
+            "{}{grams}, what {} from the cache used when {} made them{unknown}",
+            joules(self.joules),
+            plural(self.tasks, "task"),
+            self.runs.join(", ")
+        )
+    }
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Sum {
+    tasks: u64,
+    joules: f64,
+    carbon: Carbon,
+    /// Some of the energy has no known intensity.
+    uncovered: bool,
+    runs: BTreeSet<RunId>,
+}
+
+impl Sum {
+    /// Adds what one run made of what is wanted.
+    fn add(
+        &mut self,
+        reader: &dyn Reader,
+        recorded: &Recorded,
+        wanted: &mut Wanted,
+    ) -> anyhow::Result<()> {
+        let run = recorded.run()?;
+        let made: BTreeMap<(StageId, u32), Digest> = keys(run, TaskStatus::Succeeded)
+            .filter(|(_, key)| wanted.contains_key(key))
+            .collect();
+        if made.is_empty() {
+            return Ok(());
+        }
+        for attempt in attempts(reader, run.id)? {
+            let key = made.get(&(attempt.stage, attempt.index));
+            let is_it = attempt.failure.is_none();
+            if let Some(times) = key.filter(|_| is_it).and_then(|key| wanted.remove(key)) {
+                self.runs.insert(run.id);
+                self.count(recorded, &attempt, times);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds an attempt that so many tasks were spared.
+    fn count(&mut self, recorded: &Recorded, attempt: &Attempt, times: u64) {
+        self.tasks += times;
+        let Some(energy) = of_state::joules(attempt.energy).0 else {
+            self.uncovered = true;
+            return;
+        };
+        self.joules += energy * float(times);
+        // The workers of a machine's own engine are all of its first pool.
+        let carbon = recorded.carbon_of(PoolId::default(), attempt);
+        match carbon {
+            Some(carbon) => (0..times).for_each(|_| self.carbon += carbon),
+            None => self.uncovered = true,
+        }
+    }
+
+    fn finish(self, left: &Wanted) -> CacheSaved {
+        let grams = float(self.carbon.micrograms()) / 1e6;
+        CacheSaved {
+            tasks: self.tasks,
+            tasks_unknown: left.values().sum(),
+            joules: self.joules,
+            gco2e: (!self.uncovered && self.tasks > 0).then_some(grams),
+            runs: self.runs.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// The keys of a run's tasks that stand so.
+fn keys(run: &RunState, status: TaskStatus) -> impl Iterator<Item = ((StageId, u32), Digest)> + '_ {
+    run.stages().flat_map(move |stage| {
+        let keys = stage
+            .tasks()
+            .filter(|_| stage.counts().of(status) > 0)
+            .map(|tasks| TaskKeys::new(stage.planned, stage.inputs(), tasks));
+        let count = stage.task_count().filter(|_| keys.is_some()).unwrap_or(0);
+        (0..count)
+            .filter(move |index| stage.status(*index) == Some(status))
+            .filter_map(move |index| Some(((stage.id, index), keys.as_ref()?.key(index))))
+    })
+}
