@@ -44,18 +44,6 @@ impl Space {
     }
 }
 
-/// Bytes as a user reads them: `1.5 GiB`.
-pub(crate) fn shown(bytes: u64) -> String {
-    let (unit, name) = match bytes {
-        0..0x400 => return format!("{bytes} bytes"),
-        0x400..0x10_0000 => (1_u64 << 10, "KiB"),
-        0x10_0000..0x4000_0000 => (1 << 20, "MiB"),
-        _ => (1 << 30, "GiB"),
-    };
-    let tenths = u128::from(bytes) * 10 / u128::from(unit);
-    format!("{}.{} {name}", tenths / 10, tenths % 10)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,14 +57,5 @@ mod tests {
             Space::at(folder.path()).unwrap().total_bytes
         );
         assert!(space.free_bytes <= space.total_bytes);
-    }
-
-    #[test]
-    fn sizes_read_well() {
-        let all = [0, 1023, 1024, 1_500_000, 10_000_000_000].map(shown);
-        assert_eq!(
-            all,
-            ["0 bytes", "1023 bytes", "1.0 KiB", "1.4 MiB", "9.3 GiB"]
-        );
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::event::{EventfdFlags, eventfd};
 use sunward_core::{Capacity, FailureKind, Lease, RunId};
 use sunward_protocol::{FromWorker, ToWorker};
+use sunward_workflows::units::size_text as shown;
 
 use crate::batch::{Batch, Need};
 use crate::devices::Devices;
@@ -22,7 +23,7 @@ use crate::options::Options;
 use crate::post::Outbox;
 use crate::queue::{Queue, Shortage};
 use crate::seat::Seat;
-use crate::space::{Space, shown};
+use crate::space::Space;
 
 /// How often a disk is looked at for whose space a task waits.
 const LOOK_FOR_SPACE_EVERY: Duration = Duration::from_secs(1);

@@ -54,6 +54,22 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     with_unit(text, UNITS).ok_or_else(|| "a size such as 512MiB, 4GiB or 10GB".to_owned())
 }
 
+/// A size as people read it: `1023 B`, `1.5 KiB`, `9.3 GiB`.
+#[must_use]
+pub fn size_text(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    let unit = |step: usize| 1_u64 << (10 * (step + 1));
+    let last = UNITS.len() - 1;
+    let step = (0..last)
+        .find(|step| bytes < unit(step + 1))
+        .unwrap_or(last);
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let tenths = (u128::from(bytes) * 10 + u128::from(unit(step) / 2)) / u128::from(unit(step));
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[step])
+}
+
 /// Watts of a power such as `350W` or `1.2kW`.
 ///
 /// # Errors
@@ -151,6 +167,23 @@ mod tests {
         for bad in ["4", "4G", "GiB", "1.GiB", "4gib"] {
             assert!(parse_size(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn sizes_read_well() {
+        let all = [0, 1023, 1024, 1536, 512 << 20, 10_000_000_000, u64::MAX].map(size_text);
+        assert_eq!(
+            all,
+            [
+                "0 B",
+                "1023 B",
+                "1.0 KiB",
+                "1.5 KiB",
+                "512.0 MiB",
+                "9.3 GiB",
+                "16384.0 PiB"
+            ]
+        );
     }
 
     #[test]

@@ -62,8 +62,8 @@ impl Context {
             err_style: Style::new(!plain && live),
             live: live && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
             trace: std::env::var("SUNWARD_LOG").ok(),
-            settings: crate::settings::Settings::path(),
-            cache: cache_folder(),
+            settings: settings_file(),
+            cache: xdg_folder("XDG_CACHE_HOME", ".cache"),
             search_path: std::env::var_os("PATH"),
             folder,
         })
@@ -106,10 +106,21 @@ impl Context {
     }
 }
 
-fn cache_folder() -> Option<PathBuf> {
+/// The user's folder of one kind as the XDG base directory specification has it: what the variable
+/// names, unless that is relative, else the usual one in their home; of it, ours.
+fn xdg_folder(variable: &str, usual: &str) -> Option<PathBuf> {
     let named = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    named("XDG_CACHE_HOME")
+    named(variable)
         .filter(|path| path.is_absolute())
-        .or_else(|| named("HOME").map(|home| home.join(".cache")))
+        .or_else(|| named("HOME").map(|home| home.join(usual)))
         .map(|folder| folder.join("sunward"))
+}
+
+/// The user's settings: `$SUNWARD_CONFIG`, else `sunward/config.yaml` in `$XDG_CONFIG_HOME` or
+/// `~/.config`.
+fn settings_file() -> Option<PathBuf> {
+    std::env::var_os("SUNWARD_CONFIG")
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| Some(xdg_folder("XDG_CONFIG_HOME", ".config")?.join("config.yaml")))
 }

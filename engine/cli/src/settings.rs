@@ -31,21 +31,6 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// The file's place: `$SUNWARD_CONFIG`, else `sunward/config.yaml` in `$XDG_CONFIG_HOME` or
-    /// `~/.config`.
-    pub(crate) fn path() -> Option<PathBuf> {
-        let named = |name: &str| {
-            std::env::var_os(name)
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from)
-        };
-        named("SUNWARD_CONFIG").or_else(|| {
-            named("XDG_CONFIG_HOME")
-                .or_else(|| named("HOME").map(|home| home.join(".config")))
-                .map(|folder| folder.join("sunward").join("config.yaml"))
-        })
-    }
-
     /// Reads it; nothing is set where there is no file.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! What flows through a port: parts with one schema, or a file, or a folder.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -25,6 +27,16 @@ pub enum DatasetKind {
     File,
     /// One folder, kept as a blob that lists its files; several when gathered.
     Dir,
+}
+
+impl fmt::Display for DatasetKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Table => "table",
+            Self::File => "file",
+            Self::Dir => "folder",
+        })
+    }
 }
 
 /// A dataset by reference. The order of parts is the order of rows.

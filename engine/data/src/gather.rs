@@ -28,8 +28,8 @@ impl Store {
             return Err(DataError::Schema {
                 place: format!("dataset {at} of {}", datasets.len()),
                 column: "*".into(),
-                found: format!("is a {:?}", datasets[at].kind),
-                expected: format!("a {:?} as the first one", first.kind),
+                found: format!("is a {}", datasets[at].kind),
+                expected: format!("a {} as the first one", first.kind),
                 hint: "give tables and files separate ports".into(),
             });
         }

@@ -1,4 +1,8 @@
-//! How far providers' forecasts are off, as they publish it.
+//! What is published of grids: how far providers' forecasts are off, and how dirty power can be.
+
+/// No grid emits more, in gCO2e/kWh, at the margin of the dirtiest plant; lignite alone is near 1300.
+/// Beyond, the unit is wrong.
+pub(crate) const MOST_GRAMS: f64 = 3000.0;
 
 /// Mean absolute error by horizon in hours, in thousandths: 4 % at an hour, 12 % at a day, 18 % at
 /// three (CARBON.md §0).

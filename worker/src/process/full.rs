@@ -1,12 +1,13 @@
 //! What a full disk has to do with how a command ended.
 
 use sunward_core::FailureKind;
+use sunward_workflows::units::size_text as shown;
 
 use crate::batch::Batch;
 use crate::fault::Fault;
 use crate::log::AttemptLog;
 use crate::room::Room;
-use crate::space::{Space, shown};
+use crate::space::Space;
 
 /// How programs tell of a full disk: the C library's words, in the language that commands get
 /// unless the host sets another.

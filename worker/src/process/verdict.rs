@@ -4,11 +4,11 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
 use sunward_core::FailureKind;
+use sunward_workflows::units::size_text as shown;
 
 use super::watch::{Cause, Departure};
 use crate::batch::Batch;
 use crate::fault::Fault;
-use crate::space::shown;
 
 /// Succeeds for exit code 0 of a command that was left alone.
 pub(crate) fn judge(departure: &Departure, batch: &Batch, log: &Path) -> Result<(), Fault> {

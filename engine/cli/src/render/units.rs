@@ -1,19 +1,6 @@
 //! Quantities as people read them; machines get plain numbers whose names end in the unit.
 
-/// `1.5 MiB`.
-pub(crate) fn bytes(count: u64) -> String {
-    const STEPS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-    if count < 1024 {
-        return format!("{count} B");
-    }
-    let mut value = float(count);
-    let mut step = 0;
-    while value >= 1024.0 && step + 1 < STEPS.len() {
-        value /= 1024.0;
-        step += 1;
-    }
-    format!("{value:.1} {}", STEPS.get(step).copied().unwrap_or("B"))
-}
+pub(crate) use sunward_workflows::units::size_text as bytes;
 
 /// `0.004 s`, `12.3 s`, `3 min 20 s`, `2 h 5 min`.
 pub(crate) fn seconds(seconds: f64) -> String {
@@ -113,13 +100,10 @@ pub(crate) fn float(count: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{age, bytes, count, gco2e, joules, seconds};
+    use super::{age, count, gco2e, joules, seconds};
 
     #[test]
     fn quantities_read_well() {
-        assert_eq!(bytes(1023), "1023 B");
-        assert_eq!(bytes(1536), "1.5 KiB");
-        assert_eq!(bytes(512 << 20), "512.0 MiB");
         assert_eq!(seconds(0.0123), "0.012 s");
         assert_eq!(seconds(61.5), "1 min 1 s");
         assert_eq!(seconds(7500.0), "2 h 5 min");

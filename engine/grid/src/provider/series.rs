@@ -8,11 +8,9 @@ use sunward_core::place::SignalKind;
 
 use super::error::SignalError;
 use crate::moment::moment_shown;
+use crate::published::MOST_GRAMS;
 use crate::trace::{Step, Trace};
 use crate::whole::whole;
-
-/// No grid emits more, in gCO2e/kWh, at the margin of the dirtiest plant. Beyond, the unit is wrong.
-const MOST_GRAMS: f64 = 3000.0;
 
 /// Steps in a row that are filled in between their neighbours, flagged as estimated.
 const GAP_LIMIT: u64 = 3;

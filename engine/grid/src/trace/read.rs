@@ -5,13 +5,11 @@ use sunward_core::Timestamp;
 
 use super::{Step, Trace, TraceError};
 use crate::moment::moment;
+use crate::published::MOST_GRAMS;
 use crate::whole::whole;
 
 /// Steps that are filled in between their neighbours, flagged as estimated; a longer gap is a mistake.
 const GAP_LIMIT: u64 = 3;
-
-/// No grid emits more, in gCO2e/kWh: lignite alone is near 1300. Beyond, the unit is wrong.
-const MOST_GRAMS: f64 = 2000.0;
 
 /// An hour; no step is longer.
 const HOUR_MS: u64 = 3_600_000;
@@ -354,7 +352,7 @@ mod tests {
         assert_eq!(known[1], expected);
         let wrong = read("n/a,54,cheap,perhaps").unwrap_err();
         for mistake in [
-            "line 3: marginal_gco2_per_kwh is 'n/a'; expected grams from 0 to 2000",
+            "line 3: marginal_gco2_per_kwh is 'n/a'; expected grams from 0 to 3000",
             "line 3: renewable_share is '54'; expected a share from 0 to 1",
             "line 3: price_eur_per_mwh is 'cheap'; expected a number",
             "line 3: estimated is 'perhaps'; expected 0 or 1",
@@ -379,7 +377,7 @@ mod tests {
             bad("2023-01-01T00:00:00Z,400,\n2023-01-01T00:00:00Z,400,\n")
                 .contains("line 3: its time is not after")
         );
-        assert!(bad("2023-01-01T00:00:00Z,NaN,\n").contains("expected grams from 0 to 2000"));
+        assert!(bad("2023-01-01T00:00:00Z,NaN,\n").contains("expected grams from 0 to 3000"));
         assert!(bad("2023-01-01T00:00:00Z,-4,\n").contains("'-4'"));
         assert!(bad("2023-01-01T00:00:00Z,400000,\n").contains("'400000'"));
         assert!(bad("1.1.2023,400,\n").contains("no time"));

@@ -1,0 +1,188 @@
+//! A plan as it is shown: what each stage does, how much of it is known, and why.
+
+use serde::Serialize;
+use sunward_core::{Outlook, PlannedStage, StagePreview, WhyRan};
+use sunward_workflows::Gpus;
+
+use crate::graph::of_workflow::action;
+use crate::machine::Machine;
+use crate::placing::PlacingView;
+use crate::render::table::{Table, Tone};
+use crate::render::units::{bytes, count};
+use crate::render::{Page, View};
+
+/// The plan.
+#[derive(Serialize)]
+pub(super) struct PlanView {
+    pub(super) workflow: String,
+    pub(super) path: String,
+    /// The unfinished run that `sunward run` would go on with.
+    pub(super) continues: Option<String>,
+    pub(super) cpus: u32,
+    pub(super) memory_bytes: u64,
+    pub(super) params: serde_json::Map<String, serde_json::Value>,
+    pub(super) stages: Vec<StagePlan>,
+    /// Where and when they go, once a grid is given.
+    pub(super) placing: Option<PlacingView>,
+    /// What a budget would be exceeded by.
+    pub(super) over_budget: Option<String>,
+    /// What is written in the workflow or the fleet and has no effect yet.
+    pub(super) without_effect: Vec<String>,
+}
+
+/// One stage of it.
+#[derive(Serialize)]
+pub(super) struct StagePlan {
+    pub(super) stage: String,
+    pub(super) action: String,
+    /// How many tasks, where that is known before anything ran.
+    pub(super) tasks: Option<u32>,
+    /// How many of them come from the cache, as far as that is known.
+    pub(super) from_cache: u32,
+    /// `cached`, `runs`, `depends`, `skipped`, `left out`.
+    pub(super) outlook: &'static str,
+    /// Why.
+    pub(super) reason: String,
+    /// What changed since the newest run of the same file.
+    pub(super) changes: Vec<String>,
+    pub(super) resources: ResourcesView,
+}
+
+/// What one task of a stage gets.
+#[derive(Serialize)]
+pub(super) struct ResourcesView {
+    pub(super) cpus: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cpus_asked: Option<u32>,
+    pub(super) memory_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) disk_bytes: Option<u64>,
+    /// Devices asked for; the CPU does their work here.
+    pub(super) gpus: Option<String>,
+}
+
+impl View for PlanView {
+    fn page(&self, page: &mut Page) {
+        let title = format!("plan of {}", self.workflow);
+        page.line(format!(
+            "{} on {} cores, {}",
+            page.style.strong(&title),
+            self.cpus,
+            bytes(self.memory_bytes)
+        ));
+        if let Some(run) = &self.continues {
+            page.line(format!("  sunward run goes on with {run}"));
+        }
+        page.gap();
+        let mut table = Table::new(&["stage", "does", ">tasks", ">cached", "a task gets", "then"]);
+        for stage in &self.stages {
+            let tone = match stage.outlook {
+                "cached" => Tone::Good,
+                "skipped" | "left out" => Tone::Faint,
+                _ => Tone::Plain,
+            };
+            table.toned([
+                (stage.stage.clone(), Tone::Plain),
+                (stage.action.clone(), Tone::Plain),
+                (
+                    stage
+                        .tasks
+                        .map_or_else(|| "?".to_owned(), |tasks| count(u64::from(tasks))),
+                    Tone::Plain,
+                ),
+                (count(u64::from(stage.from_cache)), Tone::Plain),
+                (stage.resources.text(), Tone::Plain),
+                (stage.reason.clone(), tone),
+            ]);
+        }
+        page.table(&table);
+        let changed: Vec<_> = self
+            .stages
+            .iter()
+            .filter(|stage| stage.outlook != "cached" && !stage.changes.is_empty())
+            .collect();
+        if !changed.is_empty() {
+            page.heading("Changed since the last run");
+        }
+        for stage in changed {
+            for change in &stage.changes {
+                page.line(format!("  stage {}: {change}", stage.stage));
+            }
+        }
+        if let Some(placing) = &self.placing {
+            placing.page(page);
+        }
+        if let Some(over) = &self.over_budget {
+            page.gap();
+            let line = page.style.bad(over);
+            page.line(line);
+        }
+        if !self.without_effect.is_empty() {
+            page.heading("Without effect yet");
+        }
+        for line in &self.without_effect {
+            page.line(format!("  {line}"));
+        }
+    }
+}
+
+impl ResourcesView {
+    fn of(planned: &PlannedStage, machine: Machine) -> Self {
+        let asked = &planned.stage.resources;
+        Self {
+            cpus: asked.cpus.min(machine.cpus),
+            cpus_asked: (asked.cpus > machine.cpus).then_some(asked.cpus),
+            memory_bytes: asked.memory_bytes,
+            disk_bytes: asked.disk_bytes,
+            gpus: (asked.gpus != Gpus::None).then(|| asked.gpus.to_string()),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut words = vec![match self.cpus_asked {
+            Some(asked) => format!("{} of {asked} cpus", self.cpus),
+            None if self.cpus == 1 => "1 cpu".to_owned(),
+            None => format!("{} cpus", self.cpus),
+        }];
+        if let Some(memory) = self.memory_bytes {
+            words.push(bytes(memory));
+        }
+        if let Some(disk) = self.disk_bytes {
+            words.push(format!("{} of disk", bytes(disk)));
+        }
+        if let Some(gpus) = &self.gpus {
+            words.push(format!("the CPU for {gpus} gpu"));
+        }
+        words.join(", ")
+    }
+}
+
+impl StagePlan {
+    /// Of one stage.
+    pub(super) fn of(planned: &PlannedStage, preview: &StagePreview, machine: Machine) -> Self {
+        let outlook = match &preview.outlook {
+            Outlook::Cached => "cached",
+            Outlook::Runs(_) | Outlook::Unknown => "runs",
+            Outlook::After(_) => "depends",
+            Outlook::ConditionFalse | Outlook::UpstreamSkipped(_) => "skipped",
+            Outlook::LeftOut => "left out",
+        };
+        let reason = match (&preview.outlook, preview.changes.as_slice()) {
+            (Outlook::Runs(WhyRan::NotInCache), [change, ..]) => format!("runs: {change}"),
+            (Outlook::Runs(WhyRan::NotInCache), []) if preview.cached > 0 => {
+                "the others are in the cache".to_owned()
+            }
+            (outlook, _) => outlook.to_string(),
+        };
+        Self {
+            stage: preview.stage.clone(),
+            action: action(&planned.stage),
+            tasks: preview.tasks,
+            from_cache: preview.cached,
+            outlook,
+            reason,
+            changes: preview.changes.clone(),
+            resources: ResourcesView::of(planned, machine),
+        }
+    }
+}

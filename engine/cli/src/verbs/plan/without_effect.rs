@@ -1,0 +1,54 @@
+//! What the workflow and the fleet ask for and nothing acts on yet.
+
+use sunward_core::RunSpec;
+use sunward_workflows::Place;
+
+use crate::fleet_file::FleetFile;
+
+/// What the workflow and the fleet ask for that nothing acts on yet.
+pub(super) fn lines(spec: &RunSpec, placed: bool, fleet: Option<&FleetFile>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let workflow = &spec.workflow;
+    if !placed {
+        place_lines("the workflow", &workflow.place, &mut lines);
+        if workflow.budget.gco2e.is_some() {
+            lines.push("budget.gco2e: no grid is known, so nothing is held back".to_owned());
+        }
+    }
+    for stage in workflow.stages.values() {
+        let who = format!("stage {}", stage.name);
+        if !placed {
+            place_lines(&who, &stage.place, &mut lines);
+        }
+    }
+    lines.extend(
+        fleet
+            .into_iter()
+            .flat_map(|fleet| fleet.without_effect.iter().cloned()),
+    );
+    lines
+}
+
+fn place_lines(who: &str, place: &Place, lines: &mut Vec<String>) {
+    let Place {
+        prefer,
+        deadline_ms,
+        max_delay_ms,
+        home,
+        regions,
+        data_regions,
+    } = place;
+    let set = [
+        ("prefer", !prefer.is_empty()),
+        ("deadline", deadline_ms.is_some()),
+        ("max_delay", max_delay_ms.is_some()),
+        ("home", home.is_some()),
+        ("regions", !regions.is_empty()),
+        ("data_regions", !data_regions.is_empty()),
+    ];
+    for (name, _) in set.iter().filter(|(_, set)| *set) {
+        lines.push(format!(
+            "{who}: place.{name}: no grid is known, so everything runs here and at once; give --grid"
+        ));
+    }
+}
