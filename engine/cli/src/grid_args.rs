@@ -61,6 +61,7 @@ impl GridArgs {
     /// When a figure is wrong.
     pub(crate) fn placed(
         &self,
+        context: &Context,
         settings: &Settings,
         spec: &RunSpec,
         at_once: bool,
@@ -73,6 +74,14 @@ impl GridArgs {
             .or_else(|| self.signals.zone(settings));
         // A run that is retried keeps what was said of it before.
         spec.placing.home = home.or(spec.placing.home);
+        if self.is_given(settings) {
+            let word = self.signals.word(settings)?;
+            let folder = context.folder.join(word);
+            let path = folder
+                .is_dir()
+                .then(|| folder.to_string_lossy().into_owned());
+            spec.placing.grid = Some(path.unwrap_or_else(|| word.to_owned()));
+        }
         if let Some(kwh) = self.transfer_kwh_per_gb.or(settings.transfer_kwh_per_gb) {
             spec.placing.transfer_milliwatt_hours_per_gb = transfer_milliwatt_hours(kwh)?;
         }

@@ -23,6 +23,7 @@ mod recorded;
 mod remote;
 mod render;
 mod report;
+mod restated;
 mod saved;
 mod settings;
 mod signals;

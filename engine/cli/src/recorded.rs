@@ -1,10 +1,12 @@
 //! A run as the journal records it, folded for looking at.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use sunward_core::{
-    Account, Carbon, Fact, PoolId, RunId, RunSpec, RunState, RunStatus, State, Timestamp,
+    Account, Carbon, Fact, Intensities, PoolId, RunId, RunSpec, RunState, RunStatus, State,
+    Timestamp,
 };
 use sunward_state::{Reader, Scope, is_engaged};
 
@@ -17,6 +19,8 @@ pub(crate) struct Recorded {
     id: RunId,
     /// How it stands: a run that goes on by name though no engine is at work was interrupted.
     pub(crate) status: RunStatus,
+    /// What was measured since has changed its account.
+    pub(crate) restated: bool,
 }
 
 impl Recorded {
@@ -33,12 +37,32 @@ impl Recorded {
             RunStatus::Running if !is_engaged(home) => RunStatus::Interrupted,
             status => status,
         };
-        Ok(Self { state, id, status })
+        Ok(Self {
+            state,
+            id,
+            status,
+            restated: false,
+        })
     }
 
     /// What it came to in carbon, as far as the grids are known.
     pub(crate) fn account(&self) -> Account {
         self.state.account(self.id)
+    }
+
+    /// The grid zones that it was placed in, each once.
+    pub(crate) fn zones(&self) -> Vec<String> {
+        let fleet = self.state.fleet();
+        let pools = fleet.into_iter().flat_map(|fleet| &fleet.pools);
+        let zones: BTreeSet<String> = pools.map(|pool| pool.zone.clone()).collect();
+        zones.into_iter().collect()
+    }
+
+    /// What is known better now replaces what it was told with.
+    pub(crate) fn restate(&mut self, known: &Intensities) {
+        let before = self.account();
+        self.state.restate(known);
+        self.restated = self.account() != before;
     }
 
     /// What an attempt of it in a pool emitted, as far as the grids are known; `None` while they are not.

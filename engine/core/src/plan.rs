@@ -38,6 +38,8 @@ pub struct Placing {
     pub at_once: bool,
     /// Where it would have run, where the file names no home: a region, zone or pool.
     pub home: Option<String>,
+    /// What told of grids, so that it can be asked again: a folder's path, or providers' words.
+    pub grid: Option<String>,
     /// Energy of moving a gigabyte between regions, in milliwatt hours: 2000 is 0.002 kWh, the
     /// allocational figure for networks of 2024 extrapolated from Aslan et al. 2018.
     pub transfer_milliwatt_hours_per_gb: u64,
@@ -50,6 +52,7 @@ impl Default for Placing {
             priority: 0,
             at_once: false,
             home: None,
+            grid: None,
             transfer_milliwatt_hours_per_gb: 2000,
         }
     }

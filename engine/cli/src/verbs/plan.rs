@@ -121,7 +121,7 @@ impl Plan {
         spec: &RunSpec,
         previews: &[StagePreview],
     ) -> anyhow::Result<Option<Placing>> {
-        let spec = Arc::new(self.grid.placed(settings, spec, false)?);
+        let spec = Arc::new(self.grid.placed(context, settings, spec, false)?);
         let Some(skies) = self.grid.skies_of(context, settings, over, &spec)? else {
             return Ok(None);
         };

@@ -19,6 +19,7 @@ use crate::render::{self, Page, View};
 use crate::report::{
     ATTEMPTS_LISTED, AttemptView, FAILURES_LISTED, FailureView, Report as Contents, html, timeline,
 };
+use crate::restated::restate;
 use crate::saved::CacheSaved;
 use crate::view::{of_state, outputs};
 use crate::which::{self, Which};
@@ -60,10 +61,12 @@ impl Report {
             )));
         }
         let found = which::find(context, which.run)?;
-        let recorded = Recorded::read(&found.reader, &found.home, found.row.run)?;
+        let mut recorded = Recorded::read(&found.reader, &found.home, found.row.run)?;
+        restate(context, &mut recorded)?;
         let store = Store::open(&found.home, None)?;
         let attempts = recorded::attempts(&found.reader, found.row.run)?;
         let mut contents = contents(&recorded, &attempts, &store)?;
+        contents.run.ledger.restated = recorded.restated;
         contents.run.ledger.cache_saved = CacheSaved::of(&found.reader, &found.home, &recorded)?;
         let Some(out) = &self.out else {
             render::machine(&contents)?;

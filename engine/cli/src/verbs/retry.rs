@@ -60,7 +60,7 @@ impl Retry {
         let machine = Machine::find(self.means.jobs).with_gpus_for(&retried.spec.workflow);
         let over = Over::Here(machine);
         let grid = &self.means.grid;
-        let spec = Arc::new(grid.placed(&settings, &retried.spec, self.means.now)?);
+        let spec = Arc::new(grid.placed(context, &settings, &retried.spec, self.means.now)?);
         let skies = grid.skies_of(context, &settings, over, &spec)?;
         let skies = skies.map(|skies| skies.not_before(retried)).transpose()?;
         let journal = Sqlite::open(&found.home)?;

@@ -52,7 +52,7 @@ impl Run {
         let home = context.home_beside(&prepared.path);
         let settings = Settings::read(context.settings.as_deref())?;
         let (grid, now) = (&self.means.grid, self.means.now);
-        prepared.spec = Arc::new(grid.placed(&settings, &prepared.spec, now)?);
+        prepared.spec = Arc::new(grid.placed(context, &settings, &prepared.spec, now)?);
         let machine = prepared.machine;
         let over = Over::Here(machine);
         let skies = grid.skies_of(context, &settings, over, &prepared.spec)?;

@@ -13,6 +13,7 @@ use crate::recorded::Recorded;
 use crate::render::table::{Table, Tone};
 use crate::render::units::{float, seconds};
 use crate::render::{self, Page, View};
+use crate::restated::restate;
 use crate::saved::CacheSaved;
 use crate::view::run::tone;
 use crate::view::{RunView, of_state, outputs};
@@ -87,7 +88,11 @@ impl Status {
             )));
         }
         let found = which::find(context, which.run)?;
-        let recorded = Recorded::read(&found.reader, &found.home, found.row.run)?;
+        let mut recorded = Recorded::read(&found.reader, &found.home, found.row.run)?;
+        // Without a run's name one wants to see how things stand, and not to wait for a provider.
+        if which.run.is_some() {
+            restate(context, &mut recorded)?;
+        }
         let store = Store::open(&found.home, None)?;
         let run = recorded.run()?;
         let mut view = of_state::view(
@@ -97,6 +102,7 @@ impl Status {
             outputs::known(run, &store),
             now(),
         );
+        view.ledger.restated = recorded.restated;
         view.ledger.cache_saved = CacheSaved::of(&found.reader, &found.home, &recorded)?;
         let engaged = is_engaged(&found.home);
         let runs = match which.run {

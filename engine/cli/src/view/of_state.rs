@@ -106,6 +106,7 @@ pub(crate) fn ledger(ledger: &Ledger, account: &Account, tasks: u64) -> LedgerVi
         sci_gco2e_per_task: account.sci_micrograms(tasks).map(|ug| float(ug) / 1e6),
         intensity_certainty: account.certainty,
         joules_without_intensity: float(account.uncovered_millijoules) / 1000.0,
+        restated: false,
         cache_saved: None,
     }
 }

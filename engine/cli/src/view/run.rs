@@ -107,6 +107,8 @@ pub(crate) struct LedgerView {
     pub(crate) intensity_certainty: Option<Certainty>,
     /// Energy for which no intensity is known: `gco2e` lacks it.
     pub(crate) joules_without_intensity: f64,
+    /// What was measured after the run ended has replaced what was foreseen.
+    pub(crate) restated: bool,
     /// What results from the cache saved; in no other figure. Looked for by `status` and `report` alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cache_saved: Option<CacheSaved>,
@@ -202,7 +204,9 @@ impl LedgerView {
     pub(crate) fn carbon(&self) -> Option<String> {
         let grams = self.gco2e?;
         let sure = match self.intensity_certainty {
+            Some(Certainty::Actual) if self.restated => " (restated by what was measured since)",
             Some(Certainty::Actual) => "",
+            Some(_) if self.restated => " (in part restated by what was measured since)",
             Some(Certainty::Estimated) => " (by estimated intensities)",
             Some(Certainty::Forecast) => " (by forecast intensities)",
             Some(Certainty::Stale) => " (by stale intensities)",
