@@ -253,7 +253,7 @@ fn explain_tells_each_ingredient_and_what_changed() {
     scene
         .sunward(&["explain", "square/9"])
         .expect(2)
-        .says(&["0 to 2"]);
+        .says(&["square/0 to square/2"]);
     scene
         .sunward(&["explain", "r1", "nope"])
         .expect(2)

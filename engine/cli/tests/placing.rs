@@ -281,9 +281,9 @@ name: faltering
 place: { deadline: 24h }
 stages:
   one:
-    run: test -e ${{ params.mark }}
+    run: test -e '${{ params.mark }}'
     expect: { time: 2h, power: 1000W }
-params: { mark: { type: path } }
+params: { mark: { type: string } }
 ";
 
 #[test]
@@ -291,7 +291,8 @@ fn a_retry_heeds_now_and_transfer_and_its_clock_never_runs_backwards() {
     let scene = world();
     scene.file("workflow.yaml", FALTERING);
     let grid = ["--grid", "grid", "--zone", "DE", "--as-of", EIGHT];
-    let mark = ["-p", "mark=mark"];
+    let mark = format!("mark={}", scene.path().join("mark").display());
+    let mark = ["-p", &mark];
     let run = [
         &["run", "workflow.yaml", "--now"][..],
         &mark,
@@ -306,7 +307,7 @@ fn a_retry_heeds_now_and_transfer_and_its_clock_never_runs_backwards() {
     };
     let first = ended();
     let retry = |more: &[&str]| scene.sunward(&[&["retry"][..], &grid, more].concat());
-    let told = retry(&["--transfer-kwh-per-gb", "-1"]).expect(2);
+    let told = retry(&["--transfer-kwh-per-gb=-1"]).expect(2);
     assert!(told.err.contains("transfer-kwh-per-gb"), "{}", told.err);
     scene.file("mark", "");
     let told = retry(&["--now"]).expect(0);
@@ -319,7 +320,7 @@ fn a_retry_of_a_run_of_today_under_a_record_of_long_ago_is_refused() {
     let scene = world();
     scene.file("workflow.yaml", FALTERING);
     scene
-        .sunward(&["run", "workflow.yaml", "-p", "mark=mark"])
+        .sunward(&["run", "workflow.yaml", "-p", "mark=/nowhere"])
         .expect(1);
     let told = scene
         .sunward(&["retry", "--grid", "grid", "--zone", "DE", "--as-of", EIGHT])

@@ -56,6 +56,7 @@ fn a_run_answers_with_one_object_of_the_promised_shape() {
                 "gco2e": null, "gco2e_at_home_now": null, "gco2e_marginal": null,
                 "gco2e_transfer": null, "gco2e_embodied": null, "sci_gco2e_per_task": null,
                 "intensity_certainty": null, "joules_without_intensity": 0,
+                "restated": false,
             },
         })
     );

@@ -11,7 +11,7 @@ use crate::ingredient::Ingredient;
 use crate::plan::{PlannedStage, Reads, Tasks};
 
 /// Grows whenever the way keys are made changes; old results are then not found any more.
-pub const KEY_VERSION: u32 = 1;
+pub const KEY_VERSION: u32 = 2;
 
 /// What sets one task apart from the others of its stage.
 #[derive(Clone, Copy)]

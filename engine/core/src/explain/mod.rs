@@ -130,7 +130,7 @@ impl fmt::Display for WhyRan {
                 "it reads run.*, attempt or a stage's status, so its result is its run's alone"
             }
             Self::Forced => "--force",
-            Self::NotInCache => "no earlier result was made of the same inputs and settings",
+            Self::NotInCache => "no earlier result has the same inputs and settings",
         })
     }
 }
