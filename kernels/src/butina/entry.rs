@@ -90,4 +90,7 @@ of threads or on how the input is cut into batches.
 Time: every pair once (those that their bit counts or folded fingerprints cannot make neighbours are
 never counted in full), then the rows that are left once for each centroid that has neighbours.
 Memory beyond the mapped input: about 100 bytes a row and never more than a few neighbours a row,
-however many pairs are neighbours; no matrix of distances and no list of all pairs is kept.";
+however many pairs are neighbours; no matrix of distances and no list of all pairs is kept.
+
+On a GPU neighbours are counted and listed there, in integers, for the clusters that a CPU makes; rows
+that do not fit its memory stream through it.";

@@ -1,8 +1,10 @@
 //! `butina`: clusters of similar fingerprints around those with the most neighbours.
 
+mod device;
 mod entry;
 mod greedy;
 mod near;
+mod threads;
 
 use std::sync::Arc;
 
@@ -10,9 +12,12 @@ use arrow::array::{BooleanArray, Int32Array};
 use arrow_schema::{DataType, Field, Schema};
 use sunward_workflows::catalog::KernelEntry;
 
+use self::device::OnDevice;
 use self::greedy::Clusters;
 use self::near::{Finder, Index, Near};
+use self::threads::Threads;
 use crate::bits::{Fingerprints, Popcount};
+use crate::device::Source;
 use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params, Table};
 
 /// The kernel.
@@ -33,6 +38,10 @@ impl Kernel for Butina {
         &self.entry
     }
 
+    fn sources(&self) -> Vec<Source> {
+        vec![device::source()]
+    }
+
     fn run(
         &self,
         inputs: &Inputs,
@@ -48,16 +57,30 @@ impl Kernel for Butina {
                 limit: i32::MAX.unsigned_abs().into(),
             });
         }
-        let finder = Finder {
-            library: &library,
-            near: Near::new(with.float("distance")?),
-            popcount: Popcount::detect(),
+        let near = Near::new(with.float("distance")?);
+        let popcount = Popcount::detect();
+        let (own, folds) = library.digest(popcount, context)?;
+        let clusters = match context.device() {
+            Some(device) if !own.is_empty() => {
+                drop(folds);
+                let mut finder = OnDevice::new(device, &library, near, own, context)?;
+                greedy::clusters(&mut finder)?
+            }
+            _ => {
+                let index = Index::new(&own, &folds);
+                drop(folds);
+                greedy::clusters(&mut Threads {
+                    finder: Finder {
+                        library: &library,
+                        near,
+                        popcount,
+                    },
+                    index,
+                    own,
+                    context,
+                })?
+            }
         };
-        let (own, folds) = library.digest(finder.popcount, context)?;
-        let index = Index::new(&own, &folds);
-        drop(folds);
-        let counts = greedy::neighbour_counts(&finder, &index, &own, context)?;
-        let clusters = greedy::clusters(&finder, index, &own, &counts, context)?;
         Ok(Outputs::new().with("clusters", table(&library, clusters)?))
     }
 }

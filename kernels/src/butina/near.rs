@@ -28,6 +28,20 @@ impl Near {
         self.holds(a.min(b), a, b)
     }
 
+    /// By the sum of both rows' bits, up to twice `most`: the fewest common bits that make neighbours;
+    /// more than half the sum where none do.
+    pub(super) fn table(self, most: u32) -> Vec<u32> {
+        let mut need = 0;
+        // What is too little for a sum is too little for a greater one.
+        let entry = |sum: u32| {
+            while need <= sum / 2 && !self.holds(need, sum - sum / 2, sum / 2) {
+                need += 1;
+            }
+            need
+        };
+        (0..=2 * most).map(entry).collect()
+    }
+
     /// A ratio that every pair of neighbours reaches; nothing where all do.
     fn floor(self) -> Option<(u32, u32)> {
         /// Fine enough to refuse nearly all that are no neighbours, small enough for products.
@@ -176,4 +190,27 @@ impl<'a> Finder<'a> {
 /// A row as an index.
 pub(super) fn place(row: u32) -> usize {
     usize::try_from(row).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_decides_as_the_test_does() {
+        for distance in [0.0, 1.0 / 3.0, 0.35, 0.4, 0.6, 0.999, 1.0] {
+            let near = Near::new(distance);
+            let table = near.table(70);
+            for (a, b) in (0..=70).flat_map(|a| (0..=70).map(move |b| (a, b))) {
+                for common in 0..=a.min(b) {
+                    let told = common >= table[place(a + b)];
+                    assert_eq!(
+                        told,
+                        near.holds(common, a, b),
+                        "{distance} {common} {a} {b}"
+                    );
+                }
+            }
+        }
+    }
 }

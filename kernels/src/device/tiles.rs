@@ -98,3 +98,16 @@ impl Budget {
         Ok(usize::try_from(rows).unwrap_or(usize::MAX))
     }
 }
+
+#[cfg(test)]
+impl Budget {
+    /// Of a device that has this much free.
+    pub(crate) fn for_tests(free: u64) -> Self {
+        Self {
+            device: "a device".to_owned(),
+            total: free,
+            free,
+            left: free / 10 * TENTHS,
+        }
+    }
+}

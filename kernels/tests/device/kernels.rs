@@ -17,10 +17,10 @@ use sunward_workflows::value::Value;
 use crate::{cache, on_each};
 
 /// A sequence of numbers that looks random.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -29,7 +29,7 @@ impl Random {
     }
 }
 
-fn params(kernel: &str, pairs: &[(&str, Value)]) -> Params {
+pub(crate) fn params(kernel: &str, pairs: &[(&str, Value)]) -> Params {
     let kernel = library().get(kernel).unwrap();
     let pairs = pairs.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
     Params::resolve(kernel.entry(), pairs).unwrap()
@@ -40,7 +40,7 @@ fn text(s: &str) -> Value {
 }
 
 /// The same answer with and without a device.
-fn agree(kernel: &str, inputs: &Inputs, with: &Params, device: &Device) {
+pub(crate) fn agree(kernel: &str, inputs: &Inputs, with: &Params, device: &Device) {
     let kernel = library().get(kernel).unwrap();
     assert!(!kernel.sources().is_empty());
     let twin = kernel.run(inputs, with, &Context::new(1)).unwrap();
@@ -79,7 +79,13 @@ fn same_bits(a: &ArrayRef, b: &ArrayRef) -> bool {
 }
 
 /// Fingerprints of so few bits that ties abound; `empty` of eight rows have no bit at all.
-fn fingerprints(random: &mut Random, rows: usize, width: usize, empty: u64, parts: usize) -> Table {
+pub(crate) fn fingerprints(
+    random: &mut Random,
+    rows: usize,
+    width: usize,
+    empty: u64,
+    parts: usize,
+) -> Table {
     let schema = Arc::new(Schema::new(vec![
         Field::new("id", DataType::Utf8, true),
         Field::new("bits", DataType::FixedSizeBinary(width as i32), true),
@@ -254,7 +260,7 @@ fn field(random: &mut Random, rows: usize, parts: usize, gaps: u64, single: bool
 }
 
 /// A device of this much memory; nothing, said loudly, without a C++ compiler.
-fn small(bytes: u64) -> Option<Device> {
+pub(crate) fn small(bytes: u64) -> Option<Device> {
     Device::host(bytes, cache())
         .inspect_err(|error| eprintln!("NOT RUN on the host: {error}"))
         .ok()
@@ -303,7 +309,7 @@ fn more_good_rows_than_a_tile_can_send_back_are_all_seen() {
     }
 }
 
-fn table_of(rows: &[Vec<u8>]) -> Table {
+pub(crate) fn table_of(rows: &[Vec<u8>]) -> Table {
     let ids: StringArray = (0..rows.len()).map(|row| Some(format!("r{row}"))).collect();
     let mut bits = FixedSizeBinaryBuilder::new(rows[0].len() as i32);
     for row in rows {

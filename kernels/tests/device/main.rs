@@ -10,6 +10,7 @@
     reason = "tests"
 )]
 
+mod butina;
 mod kernels;
 mod nvrtc;
 

@@ -1,0 +1,220 @@
+//! Neighbours on a device: counted for all rows, listed for the next in line.
+//!
+//! Rows stay in the order of their bit counts. Where they do not all fit, they stream in tiles beside
+//! the rows whose neighbours are sought. All that decides is integers, so that the clusters are the
+//! processor's.
+
+mod counting;
+mod lane;
+mod listing;
+mod plan;
+
+use self::counting::Counting;
+use self::lane::{Block, Lane, Origin, count, number};
+use self::listing::Listing;
+use self::plan::{COUNT_BYTES, Plan};
+use super::greedy::{Clusters, Neighbours, Rounds};
+use super::near::{Near, place};
+use crate::bits::{FOLD_BYTES, Fingerprints};
+use crate::device::tiles::{self, Budget, LANES};
+use crate::device::{Arg, Buffer, Device, Function, Grid, Source};
+use crate::{Context, KernelError};
+
+/// Rows of a tile's side, and threads; the source says the same.
+const SIDE: usize = 64;
+const THREADS: u32 = 256;
+/// Tiles along a block's way: its own side is read once for them.
+const TILES_A_BLOCK: usize = 16;
+
+pub(super) fn source() -> Source {
+    let text = include_str!("../../../cuda/butina.cu");
+    let kernels = ["butina_folds", "butina_counts", "butina_lists"];
+    Source::new("kernels/cuda/butina.cu", text, &kernels)
+}
+
+/// A device, and what it looks at.
+pub(super) struct OnDevice<'a> {
+    device: &'a Device,
+    /// By row: its bits.
+    own: Vec<u32>,
+    /// By row: its neighbours.
+    counts: Vec<u32>,
+    there: There<'a>,
+    lanes: Vec<Lane>,
+}
+
+/// What all launches share.
+struct There<'a> {
+    origin: Origin<'a>,
+    plan: Plan,
+    /// Rows by their bits.
+    order: Vec<u32>,
+    counter: Function,
+    lister: Function,
+    /// Common bits that make neighbours, by the sum of both rows' bits.
+    need: Buffer,
+    /// All rows, where they fit.
+    all: Option<Block>,
+    /// Candidates; strips, where not all rows fit.
+    some: Block,
+}
+
+impl<'a> OnDevice<'a> {
+    /// `own` are the rows' bits; there is at least one row.
+    pub(super) fn new(
+        device: &'a Device,
+        library: &'a Fingerprints<'a>,
+        near: Near,
+        own: Vec<u32>,
+        context: &'a Context,
+    ) -> Result<Self, KernelError> {
+        let module = device.module(&source())?;
+        let table = near.table(own.iter().copied().max().unwrap_or(0));
+        let budget = Budget::of(device)?;
+        let plan = Plan::new(budget, library.width, own.len(), size_of_val(&table[..]))?;
+        let need = device.alloc_for::<u32>(table.len())?;
+        device.stream()?.send(&table, &need)?;
+        let mut order: Vec<u32> = (0..).take(own.len()).collect();
+        order.sort_by_key(|&row| own[place(row)]);
+        let lanes: Result<_, _> = (0..LANES).map(|_| Lane::new(device, &plan)).collect();
+        let there = There {
+            origin: Origin {
+                library,
+                context,
+                folds: module.function("butina_folds")?,
+            },
+            counter: module.function("butina_counts")?,
+            lister: module.function("butina_lists")?,
+            need,
+            all: plan
+                .is_resident
+                .then(|| Block::new(device, own.len(), plan.width))
+                .transpose()?,
+            some: Block::new(device, plan.block, plan.width)?,
+            order,
+            plan,
+        };
+        let mut new = Self {
+            device,
+            own,
+            counts: Vec::new(),
+            there,
+            lanes: lanes?,
+        };
+        new.load_all()?;
+        Ok(new)
+    }
+
+    /// Puts all rows there, where they fit.
+    fn load_all(&mut self) -> Result<(), KernelError> {
+        if let Some(all) = &self.there.all {
+            let stage = &mut self.lanes[0].stage;
+            stage.load(&self.there.origin, &self.there.order, all)?;
+            stage.stream.synchronise()?;
+        }
+        Ok(())
+    }
+}
+
+impl Neighbours for OnDevice<'_> {
+    fn rounds(&self) -> Rounds {
+        let most = self.there.plan.candidates;
+        Rounds {
+            least: SIDE.min(most),
+            first: (4 * SIDE).min(most),
+            most,
+            // A row also finds itself.
+            neighbours: self.there.plan.room / 2,
+        }
+    }
+
+    fn counts(&mut self) -> Result<Vec<u32>, KernelError> {
+        let (there, rows) = (&self.there, self.there.order.len());
+        let buffer = self.device.alloc(rows * COUNT_BYTES)?;
+        let stream = self.device.stream()?;
+        stream.fill(&buffer, 0)?;
+        stream.synchronise()?;
+        for start in (0..rows).step_by(there.plan.strip) {
+            let strip = start..rows.min(start + there.plan.strip);
+            if there.all.is_none() {
+                let stage = &mut self.lanes[0].stage;
+                stage.load(&there.origin, &there.order[strip.clone()], &there.some)?;
+                stage.stream.synchronise()?;
+            }
+            let mut work = Counting::new(there, strip, &buffer);
+            tiles::run(&mut work, &mut self.lanes)?;
+        }
+        let mut by_place = vec![0; rows];
+        stream.fetch(&buffer, &mut by_place)?;
+        self.counts = vec![0; rows];
+        for (&row, count) in there.order.iter().zip(by_place) {
+            self.counts[place(row)] = count;
+        }
+        Ok(self.counts.clone())
+    }
+
+    fn lists(&mut self, candidates: &[u32], made: &Clusters) -> Result<Vec<Vec<u32>>, KernelError> {
+        // Rows of about as many bits lie together, so that whole tiles are out of their reach.
+        let mut turns: Vec<usize> = (0..candidates.len()).collect();
+        turns.sort_by_key(|&turn| self.own[place(candidates[turn])]);
+        let rows: Vec<u32> = turns.iter().map(|&turn| candidates[turn]).collect();
+        let stage = &mut self.lanes[0].stage;
+        stage.load(&self.there.origin, &rows, &self.there.some)?;
+        stage.stream.synchronise()?;
+        // Each row finds itself too.
+        let most = rows.iter().map(|&row| place(self.counts[place(row)]) + 1);
+        let mut work = Listing::new(&self.there, &rows, most.sum(), made);
+        tiles::run(&mut work, &mut self.lanes)?;
+        let mut lists = vec![Vec::new(); candidates.len()];
+        for (turn, list) in turns.into_iter().zip(work.lists) {
+            lists[turn] = list;
+        }
+        Ok(lists)
+    }
+
+    fn rows(&self) -> usize {
+        self.there.order.len()
+    }
+
+    fn leave_out(&mut self, made: &Clusters) -> Result<(), KernelError> {
+        self.there.order.retain(|&row| made.is_free(row));
+        self.load_all()
+    }
+}
+
+impl There<'_> {
+    /// Where a tile's rows are, and the first of them there; streams them to a lane where needed.
+    fn tile<'b>(
+        &'b self,
+        stage: &mut lane::Stage,
+        block: Option<&'b Block>,
+        tile: &std::ops::Range<usize>,
+    ) -> Result<(&'b Block, usize), KernelError> {
+        match (&self.all, block) {
+            (None, Some(block)) => {
+                stage.load(&self.origin, &self.order[tile.clone()], block)?;
+                Ok((block, 0))
+            }
+            (all, _) => Ok((all.as_ref().unwrap_or(&self.some), tile.start)),
+        }
+    }
+
+    /// The arguments that both kernels have behind their sides.
+    fn shared_args(&self) -> [Arg<'_>; 3] {
+        let width = self.plan.width;
+        [
+            number(width / 4),
+            Arg::Buffer(&self.need),
+            Arg::U32(u32::from(width <= FOLD_BYTES)),
+        ]
+    }
+}
+
+/// Blocks for so many rows by so many.
+fn grid(a: usize, b: usize) -> Grid {
+    let down = b.div_ceil(SIDE * TILES_A_BLOCK).clamp(1, 65_535);
+    Grid {
+        blocks: [count(a.div_ceil(SIDE)), count(down), 1],
+        ..Grid::new(1, THREADS)
+    }
+}

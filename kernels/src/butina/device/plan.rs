@@ -1,0 +1,126 @@
+//! How much of everything fits the device.
+
+use crate::device::DeviceError;
+use crate::device::tiles::{Budget, LANES};
+use crate::table::wide;
+
+/// Bytes of a fold, of a row's two counts, of a count of neighbours, of a pair that came back.
+const FOLD_BYTES: usize = 64;
+pub(super) const ROW_BYTES: usize = 8;
+pub(super) const COUNT_BYTES: usize = 4;
+pub(super) const PAIR_BYTES: usize = 8;
+/// Pairs that a tile can send back: this many where rows are few, and at most.
+const FEW_PAIRS: usize = 1 << 16;
+const MOST_PAIRS: usize = 1 << 24;
+/// Candidates of a round at most.
+const MOST_CANDIDATES: usize = 8192;
+/// Rows by rows of a launch at most: some tenths of a second, so that a stopped task ends soon.
+const STRIP: usize = 1 << 14;
+const LONG_TILE: usize = 1 << 22;
+const SQUARE_TILE: usize = 1 << 18;
+/// Bytes copied at a time at most: enough to keep the link busy, little enough to pin.
+const STAGE_BYTES: usize = 128 << 20;
+
+/// Sizes.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// Bytes of a fingerprint.
+    pub(super) width: usize,
+    /// Whether all rows are on the device together; else they stream.
+    pub(super) is_resident: bool,
+    /// Rows whose neighbours one launch counts.
+    pub(super) strip: usize,
+    /// Rows among which one launch seeks.
+    pub(super) tile: usize,
+    /// Rows of the block that is beside the tiles: candidates, and strips where all streams.
+    pub(super) block: usize,
+    /// Candidates of a round at most.
+    pub(super) candidates: usize,
+    /// Pairs that a tile can send back.
+    pub(super) room: usize,
+    /// Rows copied at a time.
+    pub(super) stage: usize,
+}
+
+impl Plan {
+    /// Sizes for so many rows, and a table of `need` bytes beside them.
+    pub(super) fn new(
+        mut budget: Budget,
+        width: usize,
+        rows: usize,
+        need: usize,
+    ) -> Result<Self, DeviceError> {
+        let row = width + FOLD_BYTES + ROW_BYTES;
+        budget.take(wide(need))?;
+        budget.take(wide(rows * COUNT_BYTES))?;
+        let wanted = rows.saturating_mul(4).clamp(FEW_PAIRS, MOST_PAIRS);
+        let most = usize::try_from(budget.lane() / 4 / wide(PAIR_BYTES)).unwrap_or(usize::MAX);
+        // One candidate and its count must have room.
+        let room = most.min(wanted).max(2);
+        budget.take(wide(room * PAIR_BYTES * LANES))?;
+        let room = room - 1;
+        let candidates = MOST_CANDIDATES.min(rows).min(room.div_ceil(2));
+        let stage = (STAGE_BYTES / width).max(1);
+        let mut beside = budget.clone();
+        if beside.take(wide((rows + candidates) * row)).is_ok() {
+            return Ok(Self {
+                width,
+                is_resident: true,
+                strip: STRIP,
+                tile: LONG_TILE,
+                block: candidates,
+                candidates,
+                room,
+                stage: stage.min(rows),
+            });
+        }
+        // A block beside one for each lane.
+        let a_row = wide(row * (LANES + 1)).div_ceil(LANES as u64);
+        let most = SQUARE_TILE.min(stage);
+        let block = budget.rows(a_row, wide(most))?;
+        Ok(Self {
+            width,
+            is_resident: false,
+            strip: block,
+            tile: block,
+            block,
+            candidates: candidates.min(block),
+            room,
+            stage: block,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_planned_fits_and_sends_back_a_row_at_least() {
+        for free in [600, 1000, 5000, 100_000, 1 << 20, 80 << 30] {
+            for (width, rows) in [
+                (8, 1),
+                (256, 3),
+                (256, 700),
+                (2048, 100_000),
+                (256, 4_000_000),
+            ] {
+                let budget = Budget::for_tests(free);
+                let Ok(plan) = Plan::new(budget, width, rows, 100) else {
+                    assert!(free < 100_000 || rows >= 100_000);
+                    continue;
+                };
+                let row = width + FOLD_BYTES + ROW_BYTES;
+                let rows_there = match plan.is_resident {
+                    true => rows + plan.block,
+                    false => plan.block + LANES * plan.tile,
+                };
+                let pairs = (plan.room + 1) * PAIR_BYTES * LANES;
+                let all = 100 + rows * COUNT_BYTES + pairs + rows_there * row;
+                assert!(wide(all) <= free / 10 * 9, "{free} {width} {rows} {plan:?}");
+                assert!((1..=plan.room).contains(&plan.candidates), "{plan:?}");
+                assert!(plan.candidates <= plan.block && plan.stage > 0);
+            }
+        }
+    }
+}
