@@ -33,7 +33,7 @@ fn families(
         .collect();
     let row = |_| {
         let mut row = founders[(random.next() % kinds) as usize].clone();
-        if random.next() % 17 == 0 {
+        if random.next().is_multiple_of(17) {
             row.fill(0);
         }
         for _ in 0..random.next() % (noise + 1) {
@@ -85,7 +85,7 @@ proptest! {
     #[test]
     fn random_libraries_are_clustered_as_by_the_twin(
         seed in any::<u64>(),
-        rows in 0_usize..200,
+        rows in 0_usize..150,
         words in prop_oneof![1_usize..12, Just(32), Just(37)],
         kinds in 1_u64..30,
         noise in 0_u64..60,
@@ -101,7 +101,7 @@ proptest! {
 /// Rows, lists of neighbours and candidates in many pieces each.
 #[test]
 fn libraries_larger_than_the_device_stream_through_it() {
-    for (memory, width, rows) in [(5_000, 32, 130), (12_000, 72, 200), (4_000, 8, 150)] {
+    for (memory, width, rows) in [(5_000, 32, 110), (12_000, 72, 130), (4_000, 8, 100)] {
         let Some(device) = small(memory) else { return };
         for (kinds, noise, distance) in [(9, 30, 0.4), (2, 3, 0.7), (3, 9, 1.0)] {
             let bits = families(&mut Random(memory), rows, width, kinds, noise);
