@@ -9,6 +9,7 @@
 )]
 
 use sunward_kernels::{Inputs, Params, library};
+use sunward_workflows::model::ParamType;
 use sunward_workflows::value::Value;
 use sunward_workflows::{Catalog, ColumnSpec, ColumnType, Facts, FileFact, check};
 
@@ -91,6 +92,29 @@ fn every_default_is_a_value_that_its_parameter_can_have() {
         let implicit = Params::resolve(&entry, Vec::<(String, Value)>::new());
         assert_eq!(explicit.unwrap(), implicit.unwrap(), "{name}");
     }
+}
+
+#[test]
+fn every_number_beyond_its_bounds_is_refused_before_any_work() {
+    let mut refused = 0;
+    for (name, entry) in catalog().kernels {
+        for spec in &entry.params {
+            let none = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY].map(Value::Float);
+            let below = spec.min.map(|min| Value::Float(min - 1.0));
+            let above = spec.max.map(|max| Value::Float(max + 1.0));
+            if !matches!(spec.kind, ParamType::Int | ParamType::Float) {
+                continue;
+            }
+            for value in none.into_iter().chain(below).chain(above) {
+                let error = Params::resolve(&entry, [(spec.name.clone(), value.clone())]);
+                let error = error.expect_err(&format!("{name}: {} is {value:?}", spec.name));
+                let wanted = format!("parameter `{}` of kernel `{name}` is", spec.name);
+                assert!(error.to_string().starts_with(&wanted), "{error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 50, "{refused}");
 }
 
 #[test]

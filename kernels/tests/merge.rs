@@ -135,3 +135,37 @@ fn columns_that_are_not_there_or_no_numbers_are_named() {
         "{error}"
     );
 }
+
+/// One score a row, all in one group.
+fn scored(scores: &[f64]) -> Table {
+    let column: ArrayRef = Arc::new(Float64Array::from(scores.to_vec()));
+    let pose: ArrayRef = Arc::new(Int64Array::from_iter_values(0..scores.len() as i64));
+    let schema = Schema::new(vec![
+        Field::new("pose", DataType::Int64, true),
+        Field::new("sim", DataType::Float64, true),
+    ]);
+    Table::from_columns(schema, vec![pose, column]).unwrap()
+}
+
+#[test]
+fn ties_at_the_last_place_go_to_the_first_rows_and_infinities_are_scores() {
+    let infinite = f64::INFINITY;
+    let table = scored(&[1.0, -infinite, f64::NAN, 2.0, 1.0, infinite, 1.0]);
+    let best = |k: i64, order: &str| {
+        let with = [
+            ("k", Value::Int(k)),
+            ("by", text("none")),
+            ("order", text(order)),
+        ];
+        chosen(&merge(table.clone(), &with).unwrap()).0
+    };
+    assert_eq!(best(3, "descending"), [5, 3, 0]);
+    assert_eq!(best(4, "descending"), [5, 3, 0, 4]);
+    assert_eq!(best(3, "ascending"), [1, 0, 4]);
+    // More are wanted than there are; what is no number is last.
+    assert_eq!(best(100, "descending"), [5, 3, 0, 4, 6, 1, 2]);
+    let one = merge(scored(&[f64::NAN]), &[("by", text("none"))]).unwrap();
+    assert_eq!(chosen(&one), (vec![0], vec![1]));
+    let none = merge(scored(&[]), &[("by", text("none"))]).unwrap();
+    assert_eq!(none.rows(), 0);
+}

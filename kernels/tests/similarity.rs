@@ -360,6 +360,39 @@ fn more_hits_wanted_than_rows_gives_all_rows() {
 }
 
 #[test]
+fn ties_at_the_last_place_go_to_the_lowest_rows_for_any_partition() {
+    let row = |i: usize| vec![if i == 17 { 0b111 } else { 0b101 }; 8];
+    let lib = Set {
+        ids: (0..20).map(|i| format!("m{i}")).collect(),
+        bits: (0..20).map(row).collect(),
+        width: 8,
+    };
+    let queries = Set {
+        ids: vec!["q".into()],
+        bits: vec![vec![0b111; 8]],
+        width: 8,
+    };
+    let wanted = Wanted {
+        k: 3,
+        threshold: 0.0,
+        fuse: false,
+        exclude: "none",
+    };
+    let ids = |table: &Table| -> Vec<String> { rows(table).into_iter().map(|r| r.id).collect() };
+    let expected = ["m17", "m0", "m1"];
+    assert_eq!(ids(&direct(&lib, &queries, &wanted, 2)), expected);
+    for sizes in [&[][..], &[7, 7], &[1; 16]] {
+        assert_eq!(ids(&scattered(&lib, &queries, &wanted, sizes)), expected);
+    }
+    let lone = Set {
+        ids: vec!["only".into()],
+        bits: vec![vec![1; 8]],
+        width: 8,
+    };
+    assert_eq!(ids(&direct(&lone, &queries, &wanted, 1)), ["only"]);
+}
+
+#[test]
 fn an_empty_fingerprint_has_similarity_zero_even_to_itself() {
     let wanted = Wanted {
         k: 3,

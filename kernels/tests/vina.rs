@@ -496,6 +496,27 @@ fn what_cannot_be_scored_at_all_is_refused_before_any_work() {
         &molecule(&[[0.0; 3]], &["C_H"], Some(-1.0)),
         "`rotors` is -1",
     );
+    let infinite = [f64::NEG_INFINITY, 0.0, 0.0];
+    refused(
+        &receptor,
+        &molecule(&[infinite], &["C_H"], Some(1.0)),
+        "input `ligand`: a coordinate of atom 0 (from 0) is NaN or infinite",
+    );
+    refused(
+        &receptor,
+        &molecule(&[[0.0; 3]], &["ZZ"], Some(1.0)),
+        "has the unknown type 'ZZ'; expected XS types",
+    );
+    refused(
+        &receptor,
+        &molecule(&[], &[], Some(1.0)),
+        "input `ligand`: there are no atoms to score",
+    );
+    refused(
+        &receptor,
+        &molecule(&[[0.0; 3]], &["C_H"], Some(f64::NAN)),
+        "`rotors` is NaN",
+    );
     let crowd: Vec<Place> = (0..64)
         .map(|i| [i % 4, i / 4 % 4, i / 16].map(|n| f64::from(n) * 0.15))
         .collect();

@@ -10,16 +10,27 @@ use crate::device::{
 use crate::table::wide;
 use crate::{Context, KernelError};
 
-/// Threads of a block.
-const THREADS: u32 = 256;
-/// Rows that a thread does at a time; the source says the same.
+/// Threads of a block where targets have few links.
+const THREADS: usize = 256;
+/// Rows that such a thread does at a time; the source says the same of this and the next two.
 const TIMES: usize = 8;
+/// Threads of a block where targets have many links, and rows that it does at a time.
+const TALL: usize = 128;
+/// Targets that such a block does one after the other.
+const GROUP: usize = 4;
+/// Links of a target, in the mean, from which on they are many: half of what a warp reads together.
+const MANY_LINKS: usize = 16;
 /// Bytes of a tile at most: enough to keep the link busy, little enough to pin.
 const TILE_BYTES: usize = 256 << 20;
 
 pub(super) fn source() -> Source {
     let text = include_str!("../../cuda/regrid_apply.cu");
-    let kernels = ["regrid_single", "regrid_double"];
+    let kernels = [
+        "regrid_short_single",
+        "regrid_short_double",
+        "regrid_long_single",
+        "regrid_long_double",
+    ];
     // Sums are compared with the processor's, bit by bit.
     Source::new("kernels/cuda/regrid_apply.cu", text, &kernels).exact()
 }
@@ -67,6 +78,8 @@ pub(super) fn fill<'a, T: Number + Plain>(
 /// The matrix on the device.
 struct Weights {
     function: Function,
+    /// Whether targets have many links.
+    are_long: bool,
     starts: Buffer,
     links: Buffer,
     weights: Buffer,
@@ -81,10 +94,12 @@ impl Weights {
         most: usize,
     ) -> Result<(Self, usize), KernelError> {
         let matrix = weighing.matrix;
-        let name = if size_of::<T>() == 4 {
-            "regrid_single"
-        } else {
-            "regrid_double"
+        let are_long = matrix.weights.len() >= MANY_LINKS * matrix.targets();
+        let name = match (are_long, size_of::<T>() == 4) {
+            (false, true) => "regrid_short_single",
+            (false, false) => "regrid_short_double",
+            (true, true) => "regrid_long_single",
+            (true, false) => "regrid_long_double",
         };
         let starts = narrow(&matrix.starts, "the weights")?;
         let links = narrow(&matrix.sources, "a grid")?;
@@ -98,6 +113,7 @@ impl Weights {
         let stream = device.stream()?;
         let there = Self {
             function: device.module(&source())?.function(name)?,
+            are_long,
             starts: device.alloc_for::<u32>(starts.len())?,
             links: device.alloc_for::<u32>(links.len())?,
             weights: device.alloc_for::<f64>(matrix.weights.len())?,
@@ -190,13 +206,15 @@ impl<T: Number + Plain> Tiled for Work<'_, T> {
             Arg::F64(NO_WEIGHT),
             Arg::F64(ROUNDING),
         ];
-        let across = u32::try_from(self.targets)
-            .unwrap_or(u32::MAX)
-            .div_ceil(THREADS);
-        let down = u32::try_from(rows.len().div_ceil(TIMES).min(65_535)).unwrap_or(1);
-        let grid = Grid {
-            blocks: [across, down, 1],
-            ..Grid::new(1, THREADS)
+        let grid = if self.weights.are_long {
+            grid(
+                self.targets.div_ceil(GROUP),
+                rows.len().div_ceil(TALL),
+                TALL,
+            )
+        } else {
+            let across = self.targets.div_ceil(THREADS);
+            grid(across, rows.len().div_ceil(TIMES), THREADS)
         };
         lane.stream.launch(&self.weights.function, grid, &args)?;
         let means = rows.len() * self.targets * size_of::<T>();
@@ -211,5 +229,13 @@ impl<T: Number + Plain> Tiled for Work<'_, T> {
             lane.out_here.read(out)?;
         }
         Ok(())
+    }
+}
+
+fn grid(across: usize, down: usize, threads: usize) -> Grid {
+    let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Grid {
+        blocks: [narrow(across), narrow(down.clamp(1, 65_535)), 1],
+        ..Grid::new(1, narrow(threads))
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn params(kernel: &str, pairs: &[(&str, Value)]) -> Params {
     Params::resolve(kernel.entry(), pairs).unwrap()
 }
 
-fn text(s: &str) -> Value {
+pub(crate) fn text(s: &str) -> Value {
     Value::String(s.to_owned())
 }
 
@@ -208,7 +208,26 @@ proptest! {
 }
 
 /// Fields of 8 latitudes and 10 longitudes; `gaps` of eight values are missing.
-fn field(random: &mut Random, rows: usize, parts: usize, gaps: u64, single: bool) -> Table {
+pub(crate) fn field(
+    random: &mut Random,
+    rows: usize,
+    parts: usize,
+    gaps: u64,
+    single: bool,
+) -> Table {
+    field_on(random, [8, 10], rows, parts, gaps, single)
+}
+
+/// The same of so many latitudes and longitudes.
+pub(crate) fn field_on(
+    random: &mut Random,
+    [lats, lons]: [u32; 2],
+    rows: usize,
+    parts: usize,
+    gaps: u64,
+    single: bool,
+) -> Table {
+    let cells = (lats * lons) as usize;
     let kind = if single {
         DataType::Float32
     } else {
@@ -222,16 +241,20 @@ fn field(random: &mut Random, rows: usize, parts: usize, gaps: u64, single: bool
         ),
         (
             "ARROW:extension:metadata".to_owned(),
-            r#"{"shape":[8,10],"dim_names":["lat","lon"]}"#.to_owned(),
+            format!(r#"{{"shape":[{lats},{lons}],"dim_names":["lat","lon"]}}"#),
         ),
     ]);
     let value = Field::new(
         "value",
-        DataType::FixedSizeList(Arc::clone(&item), 80),
+        DataType::FixedSizeList(Arc::clone(&item), cells as i32),
         true,
     );
-    let lat: Vec<f64> = (0..8).map(|i| 78.75 - 22.5 * f64::from(i)).collect();
-    let lon: Vec<f64> = (0..10).map(|i| -170.0 + 36.0 * f64::from(i)).collect();
+    let high = 180.0 / f64::from(lats);
+    let lat: Vec<f64> = (0..lats)
+        .map(|i| 90.0 - high * (f64::from(i) + 0.5))
+        .collect();
+    let wide = 360.0 / f64::from(lons);
+    let lon: Vec<f64> = (0..lons).map(|i| -170.0 + wide * f64::from(i)).collect();
     let grid = format!(r#"{{"variable":"z","dims":["lat","lon"],"lat":{lat:?},"lon":{lon:?}}}"#);
     let schema = Arc::new(Schema::new_with_metadata(
         vec![value.with_metadata(tensor)],
@@ -241,7 +264,7 @@ fn field(random: &mut Random, rows: usize, parts: usize, gaps: u64, single: bool
     for part in 0..parts {
         let here = (rows * part / parts..rows * (part + 1) / parts).len();
         let missing = |random: &mut Random| random.next() % 8 < gaps;
-        let values: Vec<f64> = (0..here * 80)
+        let values: Vec<f64> = (0..here * cells)
             .map(|_| {
                 let value = random.next() as f64 / 1024.0;
                 if missing(random) { f64::NAN } else { value }
@@ -253,7 +276,8 @@ fn field(random: &mut Random, rows: usize, parts: usize, gaps: u64, single: bool
         } else {
             Arc::new(Float64Array::from(values))
         };
-        let list = FixedSizeListArray::try_new(Arc::clone(&item), 80, values, None).unwrap();
+        let list =
+            FixedSizeListArray::try_new(Arc::clone(&item), cells as i32, values, None).unwrap();
         batches.push(RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(list)]).unwrap());
     }
     Table::new(schema, batches)

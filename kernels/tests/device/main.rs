@@ -11,6 +11,7 @@
 )]
 
 mod butina;
+mod edges;
 mod kernels;
 mod nvrtc;
 

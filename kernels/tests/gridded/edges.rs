@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow_schema::Schema;
+use arrow::array::{
+    ArrayRef, FixedSizeListArray, Float64Array, Int32Array, RecordBatch, StringArray,
+};
+use arrow_schema::{DataType, Schema};
 use sunward_kernels::{Inputs, Table};
 use sunward_workflows::value::Value;
 
@@ -102,6 +105,83 @@ fn weights_of_another_grid_or_beyond_the_grids_are_refused() {
     assert!(run_on("regrid_apply", &inputs, &with, 1).is_ok());
     let error = run_on("regrid_apply", &inputs, &[("grid", text("r2x2"))], 1).unwrap_err();
     assert!(error.to_string().contains("dst from 0 to 3"), "{error}");
+}
+
+#[test]
+fn weights_that_are_no_numbers_or_not_there_are_refused() {
+    let table = small(vec![1.0; 4]);
+    let say = |columns: Vec<(&str, ArrayRef)>| {
+        let batch = RecordBatch::try_from_iter_with_nullable(
+            columns.into_iter().map(|(name, array)| (name, array, true)),
+        )
+        .unwrap();
+        let inputs = Inputs::new()
+            .with("field", table.clone())
+            .with("weights", Table::new(batch.schema(), vec![batch]));
+        let error = run_on("regrid_apply", &inputs, &[("grid", text("r2x2"))], 1);
+        error.unwrap_err().to_string()
+    };
+    let cells = || -> ArrayRef { Arc::new(Int32Array::from(vec![0, 1])) };
+    let weights = |w: Vec<Option<f64>>| -> ArrayRef { Arc::new(Float64Array::from(w)) };
+    for wrong in [Some(f64::NAN), Some(f64::INFINITY), None] {
+        let w = weights(vec![Some(1.0), wrong]);
+        let error = say(vec![("src", cells()), ("dst", cells()), ("w", w)]);
+        assert!(
+            error.contains("row 1 links src 1 to dst 1") && error.contains("w a finite number"),
+            "{error}"
+        );
+    }
+    let far: ArrayRef = Arc::new(Int32Array::from(vec![0, -1]));
+    let w = || weights(vec![Some(1.0); 2]);
+    let error = say(vec![("src", far), ("dst", cells()), ("w", w())]);
+    assert!(error.contains("src from 0 to 3"), "{error}");
+    let error = say(vec![("src", cells()), ("w", w())]);
+    assert!(error.contains("has no column `dst`"), "{error}");
+    let words: ArrayRef = Arc::new(StringArray::from(vec!["a", "b"]));
+    let error = say(vec![("src", cells()), ("dst", words), ("w", w())]);
+    assert!(
+        error.contains("`dst` of input `weights` is Utf8"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_value_that_is_no_tensor_or_null_is_refused_and_infinities_are_values() {
+    let table = small(vec![1.0; 4]);
+    let with = [("grid", text("r2x2"))];
+    let schema = Schema::new_with_metadata(
+        vec![arrow_schema::Field::new("value", DataType::Int32, true)],
+        table.schema.metadata().clone(),
+    );
+    let numbers: ArrayRef = Arc::new(Int32Array::from(vec![1]));
+    let flat = Table::from_columns(schema, vec![numbers]).unwrap();
+    let error = message("regrid_apply", &flat, &with);
+    assert!(
+        error.contains("`value` of input `field` is Int32, but must be tensor<"),
+        "{error}"
+    );
+    let field = table.schema.field(1).clone();
+    let DataType::FixedSizeList(item, size) = field.data_type().clone() else {
+        panic!("a tensor");
+    };
+    let holes = Float64Array::from(vec![Some(1.0), None, Some(1.0), Some(1.0)]);
+    let lists: ArrayRef = Arc::new(FixedSizeListArray::new(item, size, Arc::new(holes), None));
+    let schema = Schema::new_with_metadata(vec![field], table.schema.metadata().clone());
+    let holed = Table::from_columns(schema, vec![lists]).unwrap();
+    let error = message("regrid_apply", &holed, &with);
+    assert!(
+        error.contains("null in row 0; write missing values as NaN"),
+        "{error}"
+    );
+    // All cells missing: no target has a value; one infinite cell makes its targets infinite.
+    let with = [("grid", text("r2x2")), ("min_valid", Value::Int(0))];
+    let none = values(&run("regrid_apply", &small(vec![f64::NAN; 4]), &with).unwrap());
+    assert!(none.iter().all(|x| x.is_nan()), "{none:?}");
+    let most = small(vec![f64::INFINITY, 1.0, f64::NAN, 1.0]);
+    let found = values(&run("regrid_apply", &most, &with).unwrap());
+    // Targets of the other half of the globe have no source.
+    assert_eq!([found[0], found[2]], [f64::INFINITY; 2]);
+    assert!(found[1].is_nan() && found[3].is_nan(), "{found:?}");
 }
 
 #[test]
