@@ -59,6 +59,13 @@ impl Devices {
         u32::try_from(self.cards.len()).unwrap_or(u32::MAX)
     }
 
+    /// Whether this machine ever has the GPUs that a task asks for.
+    pub(crate) fn can_serve(&self, asked: &Resources) -> bool {
+        let options = options(&asked.gpus);
+        let possible = |wanted: &Wanted<'_>| wanted.count <= self.matching(wanted, asked).count();
+        options.iter().any(possible)
+    }
+
     /// The GPUs that a task asks for, once they are free; none where it asks for none, and where
     /// this machine never has them and the task can do without.
     pub(crate) fn take(&self, asked: &Resources, stop: &Stop) -> Result<Held, Fault> {

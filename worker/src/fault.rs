@@ -3,12 +3,13 @@
 use std::io;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use sunward_core::{Failure, FailureKind};
 
 use crate::batch::Batch;
 
 /// A failure without its task's name and log.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Fault {
     pub(crate) kind: FailureKind,

@@ -156,6 +156,25 @@ impl KernelInputs {
     }
 }
 
+/// The same job with inputs that can be read from this host's store alone: fetched, and reduced to the
+/// columns that are wanted. For a process that has no other store.
+pub(crate) fn at_hand(store: &Store, job: &Job) -> Result<Job, Fault> {
+    let mut job = job.clone();
+    for (port, dataset) in &mut job.inputs {
+        if let Some(input) = job.stage.inputs.get_mut(port) {
+            let columns = std::mem::take(&mut input.columns);
+            if !columns.is_empty() {
+                let reduced = store.select(dataset, &columns);
+                *dataset = reduced.map_err(|error| unusable(port, &error))?;
+            }
+        }
+        store
+            .fetch(dataset)
+            .map_err(|error| unusable(port, &error))?;
+    }
+    Ok(job)
+}
+
 /// What is wanted of an input. Columns that the dataset has been reduced to already are not asked
 /// for again, since that would copy it.
 fn wanted(

@@ -1,18 +1,24 @@
 //! A stage as this worker knows it: what it was told, and what it worked out once for all tasks.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use sunward_protocol::Job;
 use sunward_workflows::Action;
 
+use crate::device::Venue;
 use crate::fault::Fault;
 use crate::kernels::PreparedKernel;
 use crate::process::PreparedCommand;
+use crate::worker::House;
 
 /// How long one batch of kernel tasks should take: long beside the cost of fetching a batch, short
 /// beside what a user or another stage would notice.
 const BATCH_NANOS: u64 = 2_000_000;
+
+/// The same for tasks on devices: long beside the start of a process and of its device's context, up
+/// to a second, and short beside what others would wait for the device.
+const DEVICE_BATCH_NANOS: u64 = 10_000_000_000;
 
 /// Tasks of one batch at most.
 const BATCH_TASKS: u32 = 4096;
@@ -22,6 +28,7 @@ pub(crate) struct JobState {
     pub(crate) job: Arc<Job>,
     pub(crate) command: Slot<PreparedCommand>,
     pub(crate) kernel: Slot<PreparedKernel>,
+    venue: OnceLock<Venue>,
     /// Nanoseconds that a task took lately; 0 when none was run yet.
     pace_nanos: AtomicU64,
     noticed: AtomicBool,
@@ -34,10 +41,16 @@ impl JobState {
             job,
             command: Slot::default(),
             kernel: Slot::default(),
+            venue: OnceLock::new(),
             pace_nanos: AtomicU64::new(0),
             noticed: AtomicBool::new(false),
             told_of_space: AtomicBool::new(false),
         }
+    }
+
+    /// Where its kernel runs; the first time, what a user should know of it is said.
+    pub(crate) fn venue(&self, house: &House) -> Venue {
+        *self.venue.get_or_init(|| Venue::of(house, &self.job.stage))
     }
 
     /// How many of `remaining` tasks a seat should take at once: one where tasks are long, many
@@ -47,7 +60,11 @@ impl JobState {
         if pace == 0 || !matches!(self.job.stage.action, Action::Kernel { .. }) {
             return remaining.min(1);
         }
-        let by_time = u32::try_from(BATCH_NANOS / pace).unwrap_or(BATCH_TASKS);
+        let batch_nanos = match self.venue.get() {
+            Some(Venue::Gpu | Venue::Host) => DEVICE_BATCH_NANOS,
+            Some(Venue::Twin) | None => BATCH_NANOS,
+        };
+        let by_time = u32::try_from(batch_nanos / pace).unwrap_or(BATCH_TASKS);
         let share = remaining.div_ceil(seats.max(1));
         by_time
             .min(BATCH_TASKS)

@@ -19,7 +19,7 @@
 )]
 
 mod batch;
-pub mod cuda;
+pub mod device;
 mod devices;
 mod ends;
 mod executor;

@@ -7,6 +7,7 @@ use sunward_data::Store;
 use sunward_kernels::Library;
 use sunward_kernels::device::Card;
 
+use crate::device::Choice;
 use crate::host::Host;
 
 /// What one busy core is taken to draw where no meter can say: the figure per core that the Green
@@ -29,6 +30,8 @@ pub struct Options {
     pub kernels: &'static Library,
     /// The GPUs that tasks may be given.
     pub cards: Vec<Card>,
+    /// Where the library's kernels run.
+    pub device: Choice,
     /// How much of one attempt's log is kept, head and end together, in bytes.
     pub log_cap_bytes: u64,
     /// How long a process may take to leave after SIGTERM before it is killed.
@@ -57,6 +60,7 @@ impl Options {
             store,
             kernels,
             cards: Vec::new(),
+            device: Choice::Auto,
             log_cap_bytes: 64 << 20,
             grace: Duration::from_secs(5),
             watts_per_core: WATTS_PER_BUSY_CORE,

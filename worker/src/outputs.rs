@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sunward_core::{Dataset, TaskResult};
 use sunward_data::{DataError, Store};
-use sunward_kernels::Outputs;
+use sunward_kernels::{Outputs, Table};
 use sunward_workflows::{Output, OutputFormat, Stage};
 
 use crate::fault::Fault;
@@ -99,12 +99,8 @@ fn refused(port: &str, output: &Output, error: &DataError) -> Fault {
     ))
 }
 
-/// Stores what a kernel gave, in the stage's order of ports.
-pub(crate) fn store_tables(
-    store: &Store,
-    stage: &Stage,
-    mut outputs: Outputs,
-) -> Result<TaskResult, Fault> {
+/// What a kernel gave, in the stage's order of ports.
+pub(crate) fn in_order(stage: &Stage, mut outputs: Outputs) -> Result<Vec<(&str, Table)>, Fault> {
     let mut ports = Vec::with_capacity(stage.outputs.len());
     for port in stage.outputs.keys() {
         let table = outputs.take(port).ok_or_else(|| {
@@ -112,16 +108,47 @@ pub(crate) fn store_tables(
                 "the kernel gave no output {port}; this is a mistake in the kernel, please report it"
             ))
         })?;
-        let dataset =
-            store
-                .write_table(table.schema, &table.batches)
-                .map_err(|error| match error.is_infrastructure() {
-                    true => {
-                        Fault::infrastructure(format!("output {port} could not be kept: {error}"))
-                    }
-                    false => Fault::output(format!("output {port} is no table: {error}")),
-                })?;
-        ports.push(dataset);
+        ports.push((port.as_str(), table));
+    }
+    Ok(ports)
+}
+
+/// Stores what a kernel gave.
+pub(crate) fn store_tables(
+    store: &Store,
+    stage: &Stage,
+    outputs: Outputs,
+) -> Result<TaskResult, Fault> {
+    let mut ports = Vec::with_capacity(stage.outputs.len());
+    for (port, table) in in_order(stage, outputs)? {
+        let dataset = store.write_table(table.schema, &table.batches);
+        ports.push(dataset.map_err(|error| no_table(port, &error))?);
     }
     Ok(TaskResult { ports })
+}
+
+/// Stores what a kernel gave in another process, as the files `PORT.arrow` of a folder.
+pub(crate) fn adopt_tables(
+    store: &Store,
+    stage: &Stage,
+    folder: &Path,
+) -> Result<TaskResult, Fault> {
+    let mut ports = Vec::with_capacity(stage.outputs.len());
+    for port in stage.outputs.keys() {
+        let dataset = store.adopt(&table_file(folder, port), OutputFormat::Arrow, None);
+        ports.push(dataset.map_err(|error| no_table(port, &error))?);
+    }
+    Ok(TaskResult { ports })
+}
+
+/// Where another process leaves the table of a port.
+pub(crate) fn table_file(folder: &Path, port: &str) -> PathBuf {
+    folder.join(format!("{port}.arrow"))
+}
+
+fn no_table(port: &str, error: &DataError) -> Fault {
+    match error.is_infrastructure() {
+        true => Fault::infrastructure(format!("output {port} could not be kept: {error}")),
+        false => Fault::output(format!("output {port} is no table: {error}")),
+    }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use sunward_workflows::Action;
 
 use crate::batch::Batch;
+use crate::device::{DeviceExecutor, Venue};
 use crate::executor::Executor;
 use crate::kernels::KernelExecutor;
 use crate::post::Post;
@@ -19,6 +20,7 @@ pub(crate) struct Seat {
     post: Post,
     processes: ProcessExecutor,
     kernels: KernelExecutor,
+    devices: DeviceExecutor,
 }
 
 impl Seat {
@@ -26,6 +28,7 @@ impl Seat {
         Self {
             processes: ProcessExecutor::new(Arc::clone(&house), place),
             kernels: KernelExecutor::new(Arc::clone(&house)),
+            devices: DeviceExecutor::new(Arc::clone(&house), place),
             post: Post::default(),
             house,
         }
@@ -36,13 +39,16 @@ impl Seat {
         while let Some(batch) = self.next() {
             match &batch.job.job.stage.action {
                 Action::Run(_) | Action::Cuda(_) => self.processes.execute(&batch, &mut self.post),
-                Action::Kernel { .. } => self.kernels.execute(&batch, &mut self.post),
+                Action::Kernel { .. } => match batch.job.venue(&self.house) {
+                    Venue::Twin => self.kernels.execute(&batch, &mut self.post),
+                    Venue::Gpu | Venue::Host => self.devices.execute(&batch, &mut self.post),
+                },
             }
             self.house.queue().release(batch.need);
             self.post.send_due(Instant::now(), &*self.house.outbox);
         }
         self.post.send(&*self.house.outbox);
-        drop((self.processes, self.kernels));
+        drop((self.processes, self.kernels, self.devices));
         self.house.seat_leaves();
     }
 

@@ -59,5 +59,5 @@ pub(crate) enum Verb {
     Doctor(verbs::doctor::Doctor),
     Completions(verbs::completions::Completions),
     #[command(hide = true)]
-    CudaTask(verbs::cuda_task::CudaTaskVerb),
+    DeviceTask(verbs::device_task::DeviceTask),
 }

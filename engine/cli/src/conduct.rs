@@ -19,6 +19,7 @@ use sunward_worker::{Host, Options, Worker};
 use sunward_workflows::Form;
 
 use crate::context::Context;
+use crate::device::Device;
 use crate::exit::Exit;
 use crate::grid_args::GridArgs;
 use crate::machine::{self, Machine, shown};
@@ -36,6 +37,9 @@ pub(crate) struct Means {
     /// Use so many cores [default: all]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) jobs: Option<u32>,
+    /// Where the library's kernels run
+    #[arg(long, value_enum, default_value_t = Device::Auto)]
+    pub(crate) device: Device,
     /// Write each output of the workflow to DIR as one file
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -93,6 +97,7 @@ pub(crate) fn conduct(
     skies: Option<Skies>,
 ) -> anyhow::Result<Exit> {
     let begun = Instant::now();
+    let choice = means.device.choice()?;
     if means.store.is_some() {
         remote::prepare();
     }
@@ -107,6 +112,7 @@ pub(crate) fn conduct(
         sunward_kernels::library(),
         Host::of_this_process(),
     );
+    options.device = choice;
     if machine.gpus.is_some() {
         options.cards = machine::cards().to_vec();
     }

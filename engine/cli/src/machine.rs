@@ -7,6 +7,8 @@ use sunward_core::Timestamp;
 use sunward_kernels::device::Card;
 use sunward_workflows::{Gpus, Workflow};
 
+use crate::device::Device;
+
 /// When memory cannot be found out, so much is assumed: enough for small tasks, and the system's own
 /// limits still hold.
 const MEMORY_ASSUMED_BYTES: u64 = 1 << 30;
@@ -35,11 +37,14 @@ impl Machine {
         }
     }
 
-    /// The same with its GPUs looked for, if a stage asks for any: the driver is slow to wake, and everybody
+    /// The same with its GPUs looked for, if a stage asks for any and may be given it: the driver is slow to wake, and everybody
     /// else should not wait for it.
-    pub(crate) fn with_gpus_for(self, workflow: &Workflow) -> Self {
+    pub(crate) fn with_gpus_for(self, workflow: &Workflow, device: Device) -> Self {
         let mut stages = workflow.stages.values();
-        if self.gpus.is_some() || stages.all(|stage| stage.resources.gpus == Gpus::None) {
+        if self.gpus.is_some()
+            || !device.may_be_gpu()
+            || stages.all(|stage| stage.resources.gpus == Gpus::None)
+        {
             return self;
         }
         Self {

@@ -12,6 +12,7 @@ use sunward_worker::{Host, Space};
 use sunward_workflows::{Python, Value, Workflow};
 
 use crate::context::Context;
+use crate::device::Device;
 use crate::exit::wrong_input;
 use crate::machine::Machine;
 use crate::params::ParamArgs;
@@ -53,10 +54,11 @@ pub(crate) fn prepare(
     params: &ParamArgs,
     selection: &SelectionArgs,
     machine: Machine,
+    device: Device,
 ) -> anyhow::Result<Prepared> {
     let read = Read::file(context, file)?;
     let workflow = read.checked(context)?;
-    let machine = machine.with_gpus_for(&workflow);
+    let machine = machine.with_gpus_for(&workflow, device);
     let params = params.bind(context, &workflow, &read.path)?;
     let selection = Selection {
         until: selection.until.clone(),

@@ -1,4 +1,5 @@
-//! Executing kernels: their CPU twins, in this process, on the seat's own thread.
+//! Executing kernels: their CPU twins, in this process, on the seat's own thread. (On devices they run
+//! in children: `device`.)
 //!
 //! A kernel task may be shorter than a look at the clock. So short ones run in groups that share
 //! two clock readings, and their ends travel together; long ones are timed one by one.
@@ -9,10 +10,10 @@ mod watchdog;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use sunward_core::{FailureKind, Outcome, TaskResult};
+use sunward_kernels::device::DeviceError;
 use sunward_kernels::{Context, KernelError, Outputs};
 use sunward_protocol::FromWorker;
 
@@ -101,13 +102,15 @@ impl KernelExecutor {
             self.house.watchdog.guard(until, &batch.stop)
         });
         let stop = guard.as_ref().map_or(&batch.stop, watchdog::Guard::stop);
-        let outputs = run(prepared, &task, batch, stop)?;
+        let threads = usize::try_from(batch.need.cpus).unwrap_or(1);
+        let context = Context::new(threads).with_stop(Arc::clone(stop));
+        let outputs = run(prepared, &task, batch, &context)?;
         outputs::store_tables(store, &batch.job.job.stage, outputs)
     }
 }
 
 /// Ends the tasks from `from` on, which were not begun.
-fn fail_rest(batch: &Batch, from: u32, fault: &Fault, post: &mut Post) {
+pub(crate) fn fail_rest(batch: &Batch, from: u32, fault: &Fault, post: &mut Post) {
     let now = Instant::now();
     for index in from..batch.first + batch.count {
         let failure = fault.clone().into_failure(batch, index, String::new());
@@ -119,9 +122,10 @@ fn fail_rest(batch: &Batch, from: u32, fault: &Fault, post: &mut Post) {
 impl Executor for KernelExecutor {
     fn execute(&mut self, batch: &Batch, post: &mut Post) {
         let job = &batch.job;
-        let prepared = job
-            .kernel
-            .get_or_make(|| PreparedKernel::new(&self.house, &job.job));
+        let prepared = job.kernel.get_or_make(|| {
+            let options = &self.house.options;
+            PreparedKernel::new(options.kernels, &options.store, &job.job)
+        });
         match prepared {
             Ok(prepared) => self.run_all(batch, &prepared, post),
             Err(fault) => fail_rest(batch, batch.first, &fault, post),
@@ -130,31 +134,46 @@ impl Executor for KernelExecutor {
 }
 
 /// Runs the kernel; a panic in it ends the task and not the worker.
-fn run(
+pub(crate) fn run(
     prepared: &PreparedKernel,
     task: &prepared::Task<'_>,
     batch: &Batch,
-    stop: &Arc<AtomicBool>,
+    context: &Context,
 ) -> Result<Outputs, Fault> {
-    let threads = usize::try_from(batch.need.cpus).unwrap_or(1);
-    let context = Context::new(threads).with_stop(Arc::clone(stop));
-    let run = || {
-        prepared
-            .kernel()
-            .run(task.inputs(), task.params(), &context)
-    };
+    let run = || prepared.kernel().run(task.inputs(), task.params(), context);
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(outputs)) => Ok(outputs),
         Ok(Err(KernelError::Stopped)) if batch.stopped() => Err(Fault::cancelled()),
-        Ok(Err(KernelError::Stopped)) => Err(Fault::new(
-            FailureKind::Timeout,
-            "it took longer than its `timeout` and was ended; raise `timeout`, or cut the work into smaller tasks",
-        )),
-        Ok(Err(error @ KernelError::Threads { .. })) => {
-            Err(Fault::infrastructure(error.to_string()))
-        }
-        Ok(Err(error)) => Err(Fault::input(error.to_string())),
+        Ok(Err(error)) => Err(fault_of(&error)),
         Err(panic) => Err(panicked(prepared, &*panic)),
+    }
+}
+
+/// What kind of failure a kernel's error is.
+fn fault_of(error: &KernelError) -> Fault {
+    let kind = match error {
+        KernelError::Stopped => {
+            return Fault::new(
+                FailureKind::Timeout,
+                "it took longer than its `timeout` and was ended; raise `timeout`, or cut the work into smaller tasks",
+            );
+        }
+        KernelError::Device(error) => kind_of(error),
+        KernelError::Threads { .. } => FailureKind::Infrastructure,
+        _ => FailureKind::Input,
+    };
+    Fault::new(kind, error.to_string())
+}
+
+/// Whose fault an error of a device is.
+pub(crate) fn kind_of(error: &DeviceError) -> FailureKind {
+    match error {
+        DeviceError::OutOfMemory { .. } => FailureKind::Memory,
+        DeviceError::NoGpu { .. }
+        | DeviceError::Driver { .. }
+        | DeviceError::NoCompiler { .. }
+        | DeviceError::Cache { .. } => FailureKind::Infrastructure,
+        _ => FailureKind::Input,
     }
 }
 
@@ -168,4 +187,29 @@ fn panicked(prepared: &PreparedKernel, panic: &(dyn std::any::Any + Send)) -> Fa
     Fault::input(format!(
         "kernel {name} panicked: {said}; this is a mistake in the kernel, please report it with the input"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_device_is_told_with_its_numbers_and_a_lost_one_is_the_machines_fault() {
+        let full = DeviceError::OutOfMemory {
+            device: "GPU-a".to_owned(),
+            wanted: 1 << 40,
+            free: 17,
+            total: 80 << 30,
+        };
+        let fault = fault_of(&full.into());
+        assert_eq!(fault.kind, FailureKind::Memory);
+        for number in ["17", "1099511627776", "85899345920"] {
+            assert!(fault.message.contains(number), "{}", fault.message);
+        }
+        let lost = DeviceError::Driver {
+            doing: "waiting for a kernel".to_owned(),
+            reason: "an illegal memory access was encountered".to_owned(),
+        };
+        assert_eq!(fault_of(&lost.into()).kind, FailureKind::Infrastructure);
+    }
 }

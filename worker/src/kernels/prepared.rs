@@ -3,17 +3,16 @@
 use std::borrow::Cow;
 
 use sunward_data::Store;
-use sunward_kernels::{Inputs, Kernel, Params};
+use sunward_kernels::{Inputs, Kernel, Library, Params};
 use sunward_protocol::Job;
 use sunward_workflows::expr::{Scope, render_value, value_uses};
-use sunward_workflows::{Action, Gpus, Value};
+use sunward_workflows::{Action, Value};
 
 use crate::batch::Batch;
 use crate::fault::Fault;
 use crate::inputs::KernelInputs;
 use crate::render::{Surroundings, failed};
 use crate::slices::Share;
-use crate::worker::House;
 
 /// A kernel stage, ready for its tasks.
 pub(crate) struct PreparedKernel {
@@ -50,12 +49,12 @@ impl Task<'_> {
 }
 
 impl PreparedKernel {
-    pub(crate) fn new(house: &House, job: &Job) -> Result<Self, Fault> {
+    pub(crate) fn new(kernels: &'static Library, store: &Store, job: &Job) -> Result<Self, Fault> {
         let stage = &job.stage;
         let Action::Kernel { name, version } = &stage.action else {
             return Err(Fault::infrastructure("the stage is no kernel"));
         };
-        let kernel = house.options.kernels.get(name).ok_or_else(|| {
+        let kernel = kernels.get(name).ok_or_else(|| {
             Fault::infrastructure(format!(
                 "this worker has no kernel `{name}`; run `sunward kernels` to see those it has"
             ))
@@ -66,11 +65,8 @@ impl PreparedKernel {
                 "kernel `{name}` is version {ours} here, but the run was planned with version {version}; start it anew with --fresh"
             )));
         }
-        if stage.resources.gpus != Gpus::None {
-            house.notice(format!("no GPU here: {name} runs its CPU twin"));
-        }
         Ok(Self {
-            inputs: KernelInputs::prepare(&house.options.store, job)?,
+            inputs: KernelInputs::prepare(store, job)?,
             params: Parameters::new(kernel, job)?,
             trivial: kernel.is_trivial(),
             kernel,

@@ -35,6 +35,18 @@ impl Environment {
         environment
     }
 
+    /// The same for this program itself at work on a device: also what names compilers, libraries and
+    /// the folder of compiled kernels.
+    pub(crate) fn of_our_own(host: &Host) -> Self {
+        let mut environment = Self::of_host(host, None);
+        for name in ["CXX", "LD_LIBRARY_PATH", "XDG_CACHE_HOME"] {
+            if let Some(value) = host.get(name) {
+                environment.set(name, value);
+            }
+        }
+        environment
+    }
+
     /// Sets one variable.
     pub(crate) fn set(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
         self.variables.push((name.into(), value.into()));

@@ -1,13 +1,13 @@
 //! Executing commands: from a lease's task to a process, and from its end to the task's.
 
-mod environment;
+pub(crate) mod environment;
 mod footprint;
 mod full;
 mod prepared;
-mod spawn;
+pub(crate) mod spawn;
 pub(crate) mod table;
-mod verdict;
-mod watch;
+pub(crate) mod verdict;
+pub(crate) mod watch;
 
 use std::fs::File;
 use std::sync::Arc;
@@ -28,11 +28,11 @@ use crate::room::{Room, Rooms};
 use crate::worker::House;
 
 pub(crate) use prepared::PreparedCommand;
-use spawn::Order;
+use prepared::TaskOrder;
 use watch::{Departure, Limits, Watch};
 
 /// Bytes read at once from a command's output: what a pipe holds.
-const READ_BYTES: usize = 64 << 10;
+pub(crate) const READ_BYTES: usize = 64 << 10;
 
 /// Runs commands, one at a time.
 pub(crate) struct ProcessExecutor {
@@ -45,7 +45,7 @@ pub(crate) struct ProcessExecutor {
 }
 
 /// A command that runs for longer is worth telling of.
-const TELL_AFTER: Duration = Duration::from_millis(2);
+pub(crate) const TELL_AFTER: Duration = Duration::from_millis(2);
 
 /// What was spent on an attempt that may have ended anywhere on its way.
 #[derive(Clone, Copy, Default)]
@@ -150,7 +150,7 @@ impl ProcessExecutor {
     fn watch(
         &mut self,
         room: &Room,
-        order: &Order,
+        task: &TaskOrder,
         batch: &Batch,
         log: &mut AttemptLog,
         post: &mut Post,
@@ -160,7 +160,8 @@ impl ProcessExecutor {
             None => self.null.insert(spawn::open_null()?),
         };
         let house = &*self.house;
-        let running = spawn::spawn(order, room, null, |pid, before, after| {
+        let stdin = null.try_clone().map_err(|e| spawn::no_handles(&e))?;
+        let running = spawn::spawn(&task.order, room, stdin, |pid, before, after| {
             house.scratch.note(self.place, pid, before, after);
         })?;
         let started = Instant::now();
@@ -179,12 +180,13 @@ impl ProcessExecutor {
             },
             log,
             buffer: &mut self.buffer,
+            answers: None,
         }
         .until_it_leaves(TELL_AFTER, |now| {
             post.send_due(now, &*house.outbox);
             if !told {
                 told = true;
-                let tasks = vec![batch.task(order.index)];
+                let tasks = vec![batch.task(task.index)];
                 (house.outbox)(FromWorker::Started { tasks });
             }
             post.patience(now)

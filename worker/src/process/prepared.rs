@@ -11,10 +11,11 @@ use sunward_workflows::{Action, Command, Cuda, Gpus};
 use super::environment::{Environment, port_variable};
 use super::spawn::Order;
 use crate::batch::{Batch, Stop};
-use crate::cuda;
+use crate::device::{self, VISIBLE, cuda};
+use crate::devices::Held;
 use crate::fault::Fault;
 use crate::inputs::CommandInputs;
-use crate::outputs;
+use crate::outputs::{self, OutputPaths};
 use crate::python;
 use crate::render::{CompiledCommand, Surroundings, compile, failed};
 use crate::room::Room;
@@ -36,6 +37,15 @@ pub(crate) struct PreparedCommand {
     surroundings: Surroundings,
     inputs: CommandInputs,
     staged: Option<Staged>,
+}
+
+/// One task's command, and where its outputs go.
+pub(crate) struct TaskOrder {
+    pub(crate) index: u32,
+    pub(crate) order: Order,
+    pub(crate) outputs: OutputPaths,
+    /// Held until this is dropped.
+    _gpus: Held,
 }
 
 impl PreparedCommand {
@@ -67,7 +77,10 @@ impl PreparedCommand {
         let venv = python::for_stage(house, job, stop)?;
         Ok(Self {
             command: CompiledCommand::new(&command)?,
-            environment: Environment::of_host(&house.options.host, venv.as_deref()),
+            environment: match &stage.action {
+                Action::Cuda(_) => Environment::of_our_own(&house.options.host),
+                _ => Environment::of_host(&house.options.host, venv.as_deref()),
+            },
             env,
             redactor: Redactor::new(secrets.iter().map(|(_, value)| value.as_str())),
             secrets,
@@ -89,7 +102,7 @@ impl PreparedCommand {
         room: &Room,
         batch: &Batch,
         index: u32,
-    ) -> Result<Order, Fault> {
+    ) -> Result<TaskOrder, Fault> {
         let job = &batch.job.job;
         let share = Share::of(job, index)?;
         if let Some(staged) = &self.staged {
@@ -110,12 +123,11 @@ impl PreparedCommand {
         // Taken last: nothing that can fail should keep a GPU waiting.
         let gpus = house.devices.take(&job.stage.resources, &batch.stop)?;
         if job.stage.resources.gpus != Gpus::None {
-            environment.set("CUDA_VISIBLE_DEVICES", gpus.visible());
+            environment.set(VISIBLE, gpus.visible());
         }
-        Ok(Order {
+        Ok(TaskOrder {
             index,
-            words,
-            environment,
+            order: Order { words, environment },
             outputs,
             _gpus: gpus,
         })
@@ -148,9 +160,7 @@ impl PreparedCommand {
 
 /// The command that runs the user's own kernel: this program again.
 fn own_kernel(kernel: &Cuda, job: &Job) -> Result<Command, Fault> {
-    let program = std::env::current_exe().map_err(|error| {
-        Fault::infrastructure(format!("this program's own file cannot be found: {error}"))
-    })?;
+    let program = device::program()?;
     let inputs: Vec<&str> = job.inputs.keys().map(String::as_str).collect();
     let outputs: Vec<&str> = job.stage.outputs.keys().map(String::as_str).collect();
     Ok(cuda::command(&program, kernel, &inputs, &outputs))

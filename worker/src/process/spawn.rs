@@ -17,22 +17,15 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use sunward_core::FailureKind;
 
 use super::environment::Environment;
-use crate::devices::Held;
 use crate::fault::Fault;
 use crate::host::find_program;
 use crate::live::Ticks;
-use crate::outputs::OutputPaths;
 use crate::room::Room;
 
 /// What is to be started.
 pub(crate) struct Order {
-    /// For which task.
-    pub(crate) index: u32,
     pub(crate) words: Vec<OsString>,
     pub(crate) environment: Environment,
-    pub(crate) outputs: OutputPaths,
-    /// Held until the order is dropped.
-    pub(crate) _gpus: Held,
 }
 
 /// A process that was started.
@@ -51,11 +44,11 @@ pub(crate) fn open_null() -> Result<File, Fault> {
     File::open(path).map_err(|error| Fault::io("open", path, &error))
 }
 
-/// Starts it; `note` is told its group and the moments between which it started.
+/// Starts it with this standard input; `note` is told its group and the moments between which it started.
 pub(crate) fn spawn(
     order: &Order,
     room: &Room,
-    null: &File,
+    stdin: impl Into<Stdio>,
     note: impl FnOnce(u32, Ticks, Ticks),
 ) -> Result<Running, Fault> {
     let path = order.environment.get("PATH").unwrap_or_default();
@@ -67,7 +60,6 @@ pub(crate) fn spawn(
     let file = find_program(program, path).ok_or_else(|| not_found(program, path))?;
     let (output, write) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| no_handles(&e.into()))?;
     let also_write = write.try_clone().map_err(|e| no_handles(&e))?;
-    let null = null.try_clone().map_err(|e| no_handles(&e))?;
     let mut command = Command::new(&file);
     command
         .arg0(program)
@@ -76,7 +68,7 @@ pub(crate) fn spawn(
         .envs(order.environment.iter())
         .current_dir(room.work())
         .process_group(0)
-        .stdin(Stdio::from(null))
+        .stdin(stdin.into())
         .stdout(Stdio::from(write))
         .stderr(Stdio::from(also_write));
     let before = Ticks::now();
@@ -107,7 +99,7 @@ fn give_up(child: &mut Child, error: &io::Error) -> Fault {
     no_handles(error)
 }
 
-fn no_handles(error: &io::Error) -> Fault {
+pub(crate) fn no_handles(error: &io::Error) -> Fault {
     Fault::infrastructure(format!(
         "could not get a pipe or handle for the command: {error}; raise the limit of open files (`ulimit -n`) or lower `-j`"
     ))

@@ -4,7 +4,7 @@
 //! which a child left in the background may hold open for ever. Whatever is left of its group is
 //! then killed before the process is reaped, since until then its number belongs to nobody else.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -71,6 +71,14 @@ pub(crate) struct Departure {
     pub(crate) left_somebody: bool,
 }
 
+/// What there was to see of a command that does several tasks.
+pub(crate) enum Seen {
+    /// It says something, and goes on.
+    Answers(Running),
+    /// It is gone.
+    Left(Departure),
+}
+
 /// One command under watch.
 pub(crate) struct Watch<'a> {
     pub(crate) running: Running,
@@ -81,6 +89,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) limits: Limits,
     pub(crate) log: &'a mut AttemptLog,
     pub(crate) buffer: &'a mut [u8],
+    /// Where it says that a task is done, if it does several.
+    pub(crate) answers: Option<BorrowedFd<'a>>,
 }
 
 /// What is known so far.
@@ -91,9 +101,24 @@ struct Progress {
     look_at_memory: Option<Instant>,
     look_at_disk: Option<Instant>,
     output_open: bool,
+    idle_at: Option<Instant>,
+    now: Instant,
 }
 
 impl Progress {
+    fn begin(limits: &Limits, first: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            cause: Cause::Itself,
+            kill_at: None,
+            look_at_memory: limits.memory_bytes.map(|_| now + MEMORY_EVERY),
+            look_at_disk: limits.disk_bytes.map(|_| now + DISK_EVERY),
+            output_open: true,
+            idle_at: Some(now + first),
+            now,
+        }
+    }
+
     /// When something is looked at again after a look that began at a moment; never once the command
     /// was asked to leave.
     fn next_look(&self, every: Duration, began: Instant) -> Option<Instant> {
@@ -109,6 +134,7 @@ struct Woken {
     output: bool,
     ended: bool,
     bell: bool,
+    answered: bool,
 }
 
 impl Watch<'_> {
@@ -119,32 +145,57 @@ impl Watch<'_> {
         first: Duration,
         mut idle: impl FnMut(Instant) -> Option<Duration>,
     ) -> Result<Departure, Fault> {
-        let mut now = Instant::now();
-        let mut idle_at = Some(now + first);
-        let mut progress = Progress {
-            cause: Cause::Itself,
-            kill_at: None,
-            look_at_memory: self.limits.memory_bytes.map(|_| now + MEMORY_EVERY),
-            look_at_disk: self.limits.disk_bytes.map(|_| now + DISK_EVERY),
-            output_open: true,
-        };
+        let mut progress = Progress::begin(&self.limits, first);
         loop {
-            let woken = self.wait(&progress, idle_at, now)?;
-            if woken.output {
-                progress.output_open = self.read();
-            }
-            if woken.ended {
+            if self.step(&mut progress, &mut idle)?.ended {
                 return self.finish(&progress);
             }
-            if woken.bell {
-                self.answer_bell(&mut progress);
+        }
+    }
+
+    /// The same, or until there is something to read from `answers`: then all that was written to its
+    /// outputs before is in the log.
+    pub(crate) fn until_it_answers(
+        mut self,
+        first: Duration,
+        mut idle: impl FnMut(Instant) -> Option<Duration>,
+    ) -> Result<Seen, Fault> {
+        let mut progress = Progress::begin(&self.limits, first);
+        loop {
+            let woken = self.step(&mut progress, &mut idle)?;
+            if woken.ended {
+                return self.finish(&progress).map(Seen::Left);
             }
-            now = Instant::now();
-            self.keep_limits(&mut progress, now);
-            if idle_at.is_some_and(|at| at <= now) {
-                idle_at = idle(now).map(|wait| now + wait);
+            if woken.answered {
+                self.drain();
+                return Ok(Seen::Answers(self.running));
             }
         }
+    }
+
+    /// Waits for whatever comes first, and sees to it.
+    fn step(
+        &mut self,
+        progress: &mut Progress,
+        idle: &mut impl FnMut(Instant) -> Option<Duration>,
+    ) -> Result<Woken, Fault> {
+        let woken = self.wait(progress, progress.idle_at, progress.now)?;
+        if woken.output {
+            progress.output_open = self.read();
+        }
+        if woken.ended {
+            return Ok(woken);
+        }
+        if woken.bell {
+            self.answer_bell(progress);
+        }
+        let now = Instant::now();
+        progress.now = now;
+        self.keep_limits(progress, now);
+        if progress.idle_at.is_some_and(|at| at <= now) {
+            progress.idle_at = idle(now).map(|wait| now + wait);
+        }
+        Ok(woken)
     }
 
     fn wait(
@@ -171,9 +222,14 @@ impl Watch<'_> {
         let mut fds = vec![PollFd::new(&self.running.pidfd, PollFlags::IN)];
         let bell = self.house.bell(self.place);
         fds.extend(bell.map(|bell| PollFd::new(bell, PollFlags::IN)));
+        let output = progress.output_open.then_some(fds.len());
         if progress.output_open {
             fds.push(PollFd::new(&self.running.output, PollFlags::IN));
         }
+        // What it says once it was asked to leave comes too late.
+        let heard = self.answers.filter(|_| progress.cause == Cause::Itself);
+        let answers = heard.map(|_| fds.len());
+        fds.extend(heard.map(|answers| PollFd::from_borrowed_fd(answers, PollFlags::IN)));
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => {
@@ -185,11 +241,11 @@ impl Watch<'_> {
             }
         }
         let ready = |at: usize| fds.get(at).is_some_and(|fd| !fd.revents().is_empty());
-        let after_bell = 1 + usize::from(bell.is_some());
         Ok(Woken {
             ended: ready(0),
             bell: bell.is_some() && ready(1),
-            output: ready(after_bell),
+            output: output.is_some_and(ready),
+            answered: answers.is_some_and(ready),
         })
     }
 

@@ -14,6 +14,7 @@ use sunward_sim::{
 use sunward_workflows::{Reference, Value};
 
 use crate::context::Context;
+use crate::device::Device;
 use crate::exit::wrong_input;
 use crate::fleet_file::FleetFile;
 use crate::machine::Machine;
@@ -170,7 +171,14 @@ impl Sources<'_> {
             has_disk: false,
         };
         let selection = SelectionArgs::default();
-        let prepared = prepare(context, file, self.params, &selection, anything)?;
+        let prepared = prepare(
+            context,
+            file,
+            self.params,
+            &selection,
+            anything,
+            Device::Auto,
+        )?;
         let mut spec = RunSpec::clone(&prepared.spec);
         spec.placing.transfer_milliwatt_hours_per_gb = self.transfer_milliwatt_hours_per_gb;
         let folder = prepared.path.parent().unwrap_or_else(|| Path::new("/"));

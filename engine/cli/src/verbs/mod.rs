@@ -4,7 +4,7 @@ pub(crate) mod cache;
 pub(crate) mod cancel;
 pub(crate) mod check;
 pub(crate) mod completions;
-pub(crate) mod cuda_task;
+pub(crate) mod device_task;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod graph;
@@ -79,7 +79,7 @@ fn perform(verb: &Verb, context: &Context) -> anyhow::Result<Exit> {
         Verb::Init(verb) => verb.perform(context),
         Verb::Doctor(verb) => verb.perform(context),
         Verb::Completions(verb) => verb.perform(context),
-        Verb::CudaTask(verb) => verb.perform(),
+        Verb::DeviceTask(verb) => verb.perform(),
     }
 }
 

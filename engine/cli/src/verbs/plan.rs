@@ -11,6 +11,7 @@ use sunward_core::{RunId, RunSpec, StagePreview, State, preview};
 use sunward_state::{Reader, SqliteReader, digest_params};
 
 use crate::context::Context;
+use crate::device::Device;
 use crate::exit::{Exit, wrong_input};
 use crate::fleet_file::FleetFile;
 use crate::foresight::Foresight;
@@ -59,7 +60,14 @@ impl Plan {
     /// Plans.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let machine = Machine::find(self.jobs);
-        let prepared = prepare(context, &self.file, &self.params, &self.selection, machine)?;
+        let prepared = prepare(
+            context,
+            &self.file,
+            &self.params,
+            &self.selection,
+            machine,
+            Device::Auto,
+        )?;
         let home = context.home_beside(&prepared.path);
         let spec = &prepared.spec;
         let (previews, continues) = known(&home, spec)?;

@@ -48,7 +48,15 @@ impl Run {
     /// Runs it.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let machine = Machine::find(self.means.jobs);
-        let mut prepared = prepare(context, &self.file, &self.params, &self.selection, machine)?;
+        let (params, device) = (&self.params, self.means.device);
+        let mut prepared = prepare(
+            context,
+            &self.file,
+            params,
+            &self.selection,
+            machine,
+            device,
+        )?;
         let home = context.home_beside(&prepared.path);
         let settings = Settings::read(context.settings.as_deref())?;
         let (grid, now) = (&self.means.grid, self.means.now);

@@ -2,19 +2,16 @@
 //! come back.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, make_array};
 use arrow::buffer::Buffer as Bytes;
 use arrow::datatypes::{Field, Schema};
-use arrow::ipc::writer::FileWriter;
-use sunward_kernels::device::{
-    Arg, Buffer, Cache, Device, DeviceError, Grid, Source as Code, Stream,
-};
+use sunward_kernels::device::{Arg, Buffer, Device, DeviceError, Grid, Source as Code, Stream};
 use sunward_workflows::{ColumnSpec, ColumnType, Cuda, CudaArg, row_bytes, to_arrow_field};
 
+use super::super::table::write_table;
 use super::columns::{self, Source};
 
 /// What one task is given: the kernel, its values in the order of the arguments, and files by port.
@@ -228,11 +225,7 @@ impl CudaTask {
             tables.push((path, batch.map_err(failed)?));
         }
         for (path, batch) in tables {
-            let file =
-                File::create(path).map_err(|error| CudaTaskError::Output(error.to_string()))?;
-            let mut writer = FileWriter::try_new(file, batch.schema_ref()).map_err(failed)?;
-            writer.write(&batch).map_err(failed)?;
-            writer.finish().map_err(failed)?;
+            write_table(path, batch.schema_ref(), std::slice::from_ref(&batch)).map_err(failed)?;
         }
         Ok(())
     }
@@ -313,17 +306,4 @@ fn number_of(number: usize, kind: &ColumnType, text: &str) -> Result<Number, Cud
         found: text.to_owned(),
         expected: kind.0.clone(),
     })
-}
-
-/// The device that a task may use: the first GPU that was left visible to it, or, where none was,
-/// the processor in a GPU's stead.
-///
-/// # Errors
-/// When a GPU was promised and cannot be opened, or nothing compiles for the processor.
-pub fn device(promised: bool, memory_bytes: u64) -> Result<Device, DeviceError> {
-    if promised {
-        Device::gpu(0, Cache::of_user())
-    } else {
-        Device::host(memory_bytes, Cache::of_user())
-    }
 }

@@ -1,19 +1,37 @@
-//! `sunward cuda-task`: one task of a `cuda` stage, in a process of its own. Workers start it; it is
-//! not in the help.
+//! `sunward device-task`: work on a device, in a process of its own. Workers start it; it is not in
+//! the help.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::Args;
-use sunward_worker::cuda::{self, CudaTask};
+use clap::{Args, Subcommand};
+use sunward_worker::device::cuda::CudaTask;
+use sunward_worker::device::{open, serve};
 
 use crate::exit::Exit;
 use crate::machine::Machine;
 
-/// Run one task of a `cuda` stage (workers do)
+/// Work on a device (workers do)
 #[derive(Args)]
-pub(crate) struct CudaTaskVerb {
+pub(crate) struct DeviceTask {
+    #[command(subcommand)]
+    work: Work,
+}
+
+#[derive(Subcommand)]
+enum Work {
+    /// One task of a `cuda` stage
+    Cuda(CudaArgs),
+    /// A kernel's tasks, as standard input asks for them
+    Kernel {
+        /// The file that says of which stage
+        errand: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct CudaArgs {
     /// The kernel and what it is bound to, as JSON
     #[arg(long)]
     kernel: String,
@@ -37,18 +55,25 @@ fn port(text: &str) -> Result<(String, PathBuf), String> {
         .ok_or_else(|| "expected PORT=FILE".to_owned())
 }
 
-impl CudaTaskVerb {
-    /// Does the task.
+impl DeviceTask {
+    /// Does the work.
     pub(crate) fn perform(&self) -> anyhow::Result<Exit> {
-        let task = CudaTask {
+        let device = open(Machine::find(None).memory_bytes);
+        match &self.work {
+            Work::Cuda(args) => args.task()?.run(&device?)?,
+            Work::Kernel { errand } => serve(errand, sunward_kernels::library(), device)?,
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl CudaArgs {
+    fn task(&self) -> anyhow::Result<CudaTask> {
+        Ok(CudaTask {
             kernel: serde_json::from_str(&self.kernel).context("--kernel is no kernel's JSON")?,
             values: self.value.clone(),
             inputs: self.input.iter().cloned().collect::<BTreeMap<_, _>>(),
             outputs: self.output.iter().cloned().collect::<BTreeMap<_, _>>(),
-        };
-        let promised = std::env::var_os("CUDA_VISIBLE_DEVICES").is_some_and(|all| !all.is_empty());
-        let device = cuda::device(promised, Machine::find(None).memory_bytes)?;
-        task.run(&device)?;
-        Ok(Exit::Done)
+        })
     }
 }

@@ -11,14 +11,15 @@ use std::path::Path;
 
 use sunward_workflows::{Command, Cuda, CudaArg, Template};
 
-pub use task::{CudaTask, CudaTaskError, device};
-
-/// The verb under which the program does a task.
-pub const VERB: &str = "cuda-task";
+pub use task::{CudaTask, CudaTaskError};
 
 /// A stage's kernel as the command that runs it; paths and values are rendered like any command's.
 pub(crate) fn command(program: &Path, cuda: &Cuda, inputs: &[&str], outputs: &[&str]) -> Command {
-    let mut words = vec![program.display().to_string(), VERB.to_owned()];
+    let mut words = vec![
+        program.display().to_string(),
+        super::VERB.to_owned(),
+        "cuda".to_owned(),
+    ];
     let mut bare = cuda.clone();
     for arg in &mut bare.args {
         if let CudaArg::Value { value, .. } = arg {

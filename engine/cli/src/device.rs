@@ -1,0 +1,43 @@
+//! `--device`: where the library's kernels run.
+
+use clap::ValueEnum;
+use sunward_kernels::device::{Cache, Device as Opened};
+use sunward_worker::device::Choice;
+
+use crate::exit::wrong_input;
+
+/// Where kernels run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Device {
+    /// On a GPU where a stage asks for one and it is here, else as CPU twins
+    #[default]
+    Auto,
+    /// As CPU twins, always
+    Cpu,
+    /// From their CUDA sources, compiled for this processor: slow, for tests
+    Host,
+}
+
+impl Device {
+    /// Whether stages may be given GPUs.
+    pub(crate) fn may_be_gpu(self) -> bool {
+        self == Self::Auto
+    }
+
+    /// What the worker is told.
+    ///
+    /// # Errors
+    /// For `host` where no C++ compiler answers.
+    pub(crate) fn choice(self) -> anyhow::Result<Choice> {
+        match self {
+            Self::Auto => Ok(Choice::Auto),
+            Self::Cpu => Ok(Choice::Cpu),
+            Self::Host => match Opened::host(0, Cache::of_user()) {
+                Ok(_) => Ok(Choice::Host),
+                Err(error) => Err(wrong_input(format!(
+                    "--device host cannot be had: {error}; --device cpu needs no compiler"
+                ))),
+            },
+        }
+    }
+}

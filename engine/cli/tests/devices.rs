@@ -1,0 +1,101 @@
+//! The library's kernels on a device from outside: from their CUDA sources, on the processor in a
+//! GPU's stead, in processes of their own.
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+mod expected;
+mod scene;
+
+use expected::{Example, Variant};
+use scene::{Scene, Told};
+
+/// Runs an example from its kernels' CUDA sources, cut in every way that `expected.yaml` names, and
+/// compares what it gives.
+fn gives_what_is_expected(name: &str) {
+    let example = Example::named(name);
+    for variant in &example.expected.runs {
+        let scene = Scene::new();
+        example.copy_to(scene.path(), variant);
+        let told = scene.run(&["--device", "host", "--out", "out", "--format", "csv"]);
+        told.expect(0);
+        example.assert_outputs(&scene.path().join("out"), variant);
+    }
+}
+
+#[test]
+fn the_similarity_screen_is_the_same_from_cuda_source_however_it_is_cut() {
+    gives_what_is_expected("similarity-screen");
+}
+
+#[test]
+fn the_nao_index_is_the_same_from_cuda_source_however_it_is_cut() {
+    gives_what_is_expected("nao-index");
+}
+
+/// An example with changes to its text.
+fn changed(name: &str, changes: &[(&str, &str)]) -> Scene {
+    let scene = Scene::new();
+    let mut variant = Variant::default();
+    for (old, new) in changes {
+        variant.replace.insert((*old).to_owned(), (*new).to_owned());
+    }
+    Example::named(name).copy_to(scene.path(), &variant);
+    scene
+}
+
+/// The similarity screen as one task.
+const ONE_TASK: (&str, &str) = ("rows: 1000", "rows: 100000");
+
+#[test]
+fn what_has_no_cuda_source_runs_its_twin_and_says_so_and_cpu_says_nothing() {
+    let scene = changed("similarity-screen", &[ONE_TASK]);
+    let cpu = scene.run(&["--device", "cpu"]).expect(0);
+    assert!(!cpu.err.contains("twin"), "{}", cpu.err);
+    let anew = ["--fresh", "--force", "search", "--force", "merge"];
+    let host = scene.run(&[&["--device", "host"], &anew[..]].concat());
+    let host = host
+        .expect(0)
+        .says(&["no CUDA source: topk_merge runs its CPU twin"]);
+    assert!(!host.err.contains("tanimoto_topk"), "{}", host.err);
+}
+
+#[test]
+fn a_kernel_that_fails_in_a_child_says_what_it_says_in_this_process() {
+    let scene = changed("nao-index", &[("rows: 13", "rows: 1000")]);
+    let fails = |device: &str| {
+        let told = scene.run(&["--fresh", "--device", device, "-p", "yfirst=80"]);
+        let said = told.expect(1).err;
+        let failed = said.lines().find(|line| line.starts_with("failed: "));
+        failed.unwrap_or(&said).to_owned()
+    };
+    let (cpu, host) = (fails("cpu"), fails("host"));
+    assert!(cpu.contains("regrid/0, attempt 1: parameter"), "{cpu}");
+    assert_eq!(cpu, host);
+}
+
+#[test]
+fn a_child_is_ended_at_the_stages_timeout() {
+    // All pairs of the library: hours on the processor in a GPU's stead.
+    let endless = "queries: params.library }\n    timeout: 1s";
+    let scene = changed(
+        "similarity-screen",
+        &[ONE_TASK, ("queries: params.queries }", endless)],
+    );
+    let told = scene.run(&["--device", "host", "--until", "search"]);
+    told.expect(1).says(&["search/0", "`timeout` of 1s"]);
+}
+
+#[test]
+fn without_a_compiler_it_is_said_what_to_do() {
+    let scene = changed("similarity-screen", &[ONE_TASK]);
+    let mut command = scene.command(&["run", "workflow.yaml", "--device", "host"]);
+    command.env("PATH", scene.path());
+    let told = Told::of(&command.output().unwrap());
+    told.expect(2)
+        .says(&["--device host", "set CXX", "--device cpu"]);
+}

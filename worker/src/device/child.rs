@@ -1,0 +1,240 @@
+//! A child that serves tasks of one kernel stage: its process, its room and its GPUs.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::talk::{Answer, Ask, Errand, hear, say};
+use super::{VERB, VISIBLE, Venue, program};
+use crate::batch::Batch;
+use crate::devices::Held;
+use crate::fault::Fault;
+use crate::inputs;
+use crate::log::AttemptLog;
+use crate::process::environment::Environment;
+use crate::process::spawn::{self, Order, Running};
+use crate::process::watch::{self, Departure, Limits, Watch};
+use crate::room::{Room, Rooms};
+use crate::worker::House;
+
+/// How long a message may take that has begun to arrive.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A process that has its device until it leaves.
+pub(super) struct Child {
+    /// Nothing once it has left.
+    running: Option<Running>,
+    line: UnixStream,
+    room: Room,
+    /// Processor time that it told of.
+    told_us: u64,
+    /// Whether it may have left somebody behind.
+    abandoned: bool,
+    /// Given back once the process is gone.
+    _gpus: Held,
+}
+
+/// What there was to see of a child at a task.
+pub(super) enum Seen {
+    /// It answered and waits for more.
+    Answered(Answer),
+    /// It is gone.
+    Left(Departure),
+}
+
+/// Through what a seat watches its child.
+pub(super) struct Eye<'a> {
+    pub(super) house: &'a House,
+    pub(super) place: usize,
+    pub(super) batch: &'a Batch,
+    pub(super) log: &'a mut AttemptLog,
+    pub(super) buffer: &'a mut [u8],
+}
+
+impl Eye<'_> {
+    fn on<'w>(
+        &'w mut self,
+        running: Running,
+        room: &'w Room,
+        limits: Limits,
+        line: Option<&'w UnixStream>,
+    ) -> Watch<'w> {
+        Watch {
+            running,
+            room,
+            house: self.house,
+            place: self.place,
+            stop: &self.batch.stop,
+            limits,
+            log: self.log,
+            buffer: self.buffer,
+            answers: line.map(AsFd::as_fd),
+        }
+    }
+}
+
+impl Child {
+    /// Starts one for the tasks of a batch, on GPUs of its own once they are free.
+    pub(super) fn start(
+        house: &House,
+        place: usize,
+        batch: &Batch,
+        rooms: &mut Rooms,
+    ) -> Result<Self, Fault> {
+        let room = rooms.enter()?;
+        match Self::process(house, place, batch, &room) {
+            Ok((running, line, gpus)) => Ok(Self {
+                running: Some(running),
+                line,
+                room,
+                told_us: 0,
+                abandoned: false,
+                _gpus: gpus,
+            }),
+            Err(fault) => {
+                rooms.leave(room, false);
+                Err(fault)
+            }
+        }
+    }
+
+    fn process(
+        house: &House,
+        place: usize,
+        batch: &Batch,
+        room: &Room,
+    ) -> Result<(Running, UnixStream, Held), Fault> {
+        let errand = write_errand(house, batch, room)?;
+        let (ours, theirs) = UnixStream::pair().map_err(|error| spawn::no_handles(&error))?;
+        ours.set_read_timeout(Some(PATIENCE))
+            .map_err(|error| spawn::no_handles(&error))?;
+        let mut environment = Environment::of_our_own(&house.options.host);
+        environment.set("TMPDIR", room.temporary());
+        // Taken last: nothing that can fail should keep a GPU waiting.
+        let gpus = match batch.job.venue(house) {
+            Venue::Gpu => house
+                .devices
+                .take(&batch.job.job.stage.resources, &batch.stop)?,
+            Venue::Host | Venue::Twin => Held::default(),
+        };
+        environment.set(VISIBLE, gpus.visible());
+        let words = [
+            program()?.into_os_string(),
+            VERB.into(),
+            "kernel".into(),
+            errand.into(),
+        ];
+        let order = Order {
+            words: words.into(),
+            environment,
+        };
+        let running = spawn::spawn(&order, room, OwnedFd::from(theirs), |pid, before, after| {
+            house.scratch.note(place, pid, before, after)
+        })?;
+        Ok((running, ours, gpus))
+    }
+
+    /// An empty folder for a task's outputs.
+    pub(super) fn outputs(&self, index: u32) -> Result<PathBuf, Fault> {
+        let folder = self.room.outputs()?.join(index.to_string());
+        match fs::create_dir(&folder) {
+            Ok(()) => Ok(folder),
+            Err(error) => Err(Fault::io("make the scratch folder", &folder, &error)),
+        }
+    }
+
+    /// Asks for a task and watches until it is done, or until the child has left. `idle` is called
+    /// after `first` and says when it wants to be called again.
+    pub(super) fn ask(
+        &mut self,
+        ask: &Ask,
+        mut eye: Eye<'_>,
+        first: Duration,
+        mut idle: impl FnMut(Instant) -> Option<Duration>,
+    ) -> Result<Seen, Fault> {
+        // One that is gone is seen to be by the watch.
+        drop(say(&mut self.line, ask));
+        let stage = &eye.batch.job.job.stage;
+        let limits = Limits {
+            until: stage
+                .timeout_ms
+                .map(|ms| Instant::now() + Duration::from_millis(ms)),
+            memory_bytes: eye.batch.memory_limit(),
+            disk_bytes: stage.resources.disk_bytes,
+        };
+        let line = Some(&self.line);
+        let running = self.running.take().ok_or_else(left_already)?;
+        // Until it is seen again.
+        self.abandoned = true;
+        let watch = eye.on(running, &self.room, limits, line);
+        match watch.until_it_answers(first, &mut idle)? {
+            watch::Seen::Left(departure) => return Ok(self.departed(departure)),
+            watch::Seen::Answers(running) => self.running = Some(running),
+        }
+        if let Some(answer) = hear::<Answer>(&mut self.line).map_err(|error| unheard(&error))? {
+            self.told_us = self.told_us.saturating_add(answer.cpu_us);
+            return Ok(Seen::Answered(answer));
+        }
+        // It hung up, and is about to leave.
+        let running = self.running.take().ok_or_else(left_already)?;
+        let watch = eye.on(running, &self.room, limits, None);
+        let departure = watch.until_it_leaves(first, &mut idle)?;
+        Ok(self.departed(departure))
+    }
+
+    fn departed(&mut self, departure: Departure) -> Seen {
+        self.abandoned = departure.left_somebody;
+        Seen::Left(Departure {
+            cpu_us: departure.cpu_us.saturating_sub(self.told_us),
+            ..departure
+        })
+    }
+
+    /// Lets it leave, sees to it that it does, and gives its room back, with whether somebody may
+    /// still be in it.
+    pub(super) fn leave(self, mut eye: Eye<'_>) -> (Room, bool) {
+        drop(self.line);
+        let Some(running) = self.running else {
+            return (self.room, self.abandoned);
+        };
+        let limits = Limits {
+            until: Some(Instant::now() + eye.house.options.grace),
+            ..Limits::default()
+        };
+        let watch = eye.on(running, &self.room, limits, None);
+        let departure = watch.until_it_leaves(Duration::ZERO, |_| None);
+        let abandoned = departure.map_or(true, |departure| departure.left_somebody);
+        (self.room, abandoned)
+    }
+}
+
+/// Writes what the child is for, and where it finds that.
+fn write_errand(house: &House, batch: &Batch, room: &Room) -> Result<PathBuf, Fault> {
+    let options = &house.options;
+    let errand = Errand {
+        home: options.home.clone(),
+        job: inputs::at_hand(&options.store, &batch.job.job)?,
+        threads: batch.need.cpus,
+    };
+    let path = room.work().join("errand");
+    let bytes = postcard::to_stdvec(&errand).map_err(|error| {
+        Fault::infrastructure(format!(
+            "the stage cannot be told to another process: {error}"
+        ))
+    })?;
+    fs::write(&path, bytes).map_err(|error| Fault::io("write", &path, &error))?;
+    Ok(path)
+}
+
+fn left_already() -> Fault {
+    Fault::infrastructure("the process that runs the kernel has left already; run again")
+}
+
+fn unheard(error: &io::Error) -> Fault {
+    Fault::infrastructure(format!(
+        "the process that runs the kernel cannot be understood: {error}; run again"
+    ))
+}

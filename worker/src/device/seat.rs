@@ -1,0 +1,162 @@
+//! Executing kernels on devices: a batch's tasks, one after the other, by a child that keeps its
+//! device meanwhile. After a task that failed the next has a new one: what a kernel spoiled on the
+//! device ends with the old.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sunward_core::{Outcome, TaskEnd, TaskResult};
+use sunward_protocol::FromWorker;
+
+use super::child::{Child, Eye, Seen};
+use super::talk::Ask;
+use crate::batch::Batch;
+use crate::ends::end;
+use crate::executor::Executor;
+use crate::fault::Fault;
+use crate::kernels::fail_rest;
+use crate::log::AttemptLog;
+use crate::meter::{Reading, Started};
+use crate::outputs;
+use crate::post::Post;
+use crate::process::{READ_BYTES, TELL_AFTER, verdict};
+use crate::room::{Rooms, remove_tree};
+use crate::secrets::Redactor;
+use crate::worker::House;
+
+/// Runs kernels on devices.
+pub(crate) struct DeviceExecutor {
+    house: Arc<House>,
+    place: usize,
+    rooms: Rooms,
+    buffer: Vec<u8>,
+    child: Option<Child>,
+}
+
+impl DeviceExecutor {
+    pub(crate) fn new(house: Arc<House>, place: usize) -> Self {
+        Self {
+            rooms: Rooms::new(house.scratch.folder().join(format!("device{place}"))),
+            house,
+            place,
+            buffer: Vec::new(),
+            child: None,
+        }
+    }
+
+    fn attempt(&mut self, batch: &Batch, index: u32, post: &mut Post) -> TaskEnd {
+        let started = Started::now();
+        let mut log = self.log(self.house.log_path(batch, index));
+        let mut cpu_us = 0;
+        let result = self.task(batch, index, &mut log, &mut cpu_us, post);
+        let now = Instant::now();
+        log.finish();
+        batch
+            .job
+            .note_pace(1, now.saturating_duration_since(started.at));
+        let outcome = match result {
+            Ok(result) => Outcome::Succeeded(result),
+            Err(fault) => {
+                self.dismiss(batch);
+                Outcome::Failed(fault.into_failure(batch, index, log.quote()))
+            }
+        };
+        let reading = Reading::modelled(started, now, cpu_us, self.house.milliwatts_per_core);
+        end(batch, index, reading, outcome)
+    }
+
+    fn log(&self, path: PathBuf) -> AttemptLog {
+        let no_secrets = Redactor::new(std::iter::empty());
+        AttemptLog::new(path, self.house.options.log_cap_bytes, no_secrets)
+    }
+
+    fn task(
+        &mut self,
+        batch: &Batch,
+        index: u32,
+        log: &mut AttemptLog,
+        cpu_us: &mut u64,
+        post: &mut Post,
+    ) -> Result<TaskResult, Fault> {
+        self.buffer.resize(READ_BYTES, 0);
+        let house = &*self.house;
+        let child = match &mut self.child {
+            Some(child) => child,
+            none => none.insert(Child::start(house, self.place, batch, &mut self.rooms)?),
+        };
+        let ask = Ask {
+            index,
+            attempt: batch.attempt,
+            outputs: child.outputs(index)?,
+        };
+        let eye = Eye {
+            house,
+            place: self.place,
+            batch,
+            log,
+            buffer: &mut self.buffer,
+        };
+        let (mut told, asked) = (false, Instant::now());
+        let seen = child.ask(&ask, eye, TELL_AFTER, |now| {
+            post.send_due(now, &*house.outbox);
+            if !told {
+                told = true;
+                let tasks = vec![batch.task(index)];
+                (house.outbox)(FromWorker::Started { tasks });
+            }
+            post.patience(now)
+        })?;
+        match seen {
+            Seen::Answered(answer) => {
+                // Without what a free device was waited for: the next batch should be no shorter.
+                batch.job.note_pace(1, asked.elapsed());
+                *cpu_us = answer.cpu_us;
+                answer.result?;
+                let stage = &batch.job.job.stage;
+                let adopted = outputs::adopt_tables(&house.options.store, stage, &ask.outputs);
+                remove_tree(&ask.outputs);
+                adopted
+            }
+            Seen::Left(departure) => {
+                *cpu_us = departure.cpu_us;
+                verdict::judge(&departure, batch, log.path())?;
+                Err(Fault::infrastructure(
+                    "the process that runs the kernel left without an answer; run again, and report it if it does so again",
+                ))
+            }
+        }
+    }
+
+    /// Lets the child leave, if there is one.
+    fn dismiss(&mut self, batch: &Batch) {
+        let Some(child) = self.child.take() else {
+            return;
+        };
+        // What it says after its last task is about none.
+        let mut log = self.log(PathBuf::from("/dev/null"));
+        let (room, abandoned) = child.leave(Eye {
+            house: &self.house,
+            place: self.place,
+            batch,
+            log: &mut log,
+            buffer: &mut self.buffer,
+        });
+        self.rooms.leave(room, abandoned);
+    }
+}
+
+impl Executor for DeviceExecutor {
+    fn execute(&mut self, batch: &Batch, post: &mut Post) {
+        for index in batch.first..batch.first + batch.count {
+            if batch.stopped() {
+                fail_rest(batch, index, &Fault::cancelled(), post);
+                break;
+            }
+            let end = self.attempt(batch, index, post);
+            post.push(end, Instant::now());
+        }
+        post.send(&*self.house.outbox);
+        self.dismiss(batch);
+    }
+}

@@ -1,0 +1,128 @@
+//! What a child does: tasks of one kernel stage, one after the other, on the device that it keeps.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use sunward_core::Generation;
+use sunward_data::Store;
+use sunward_kernels::device::{Device, DeviceError};
+use sunward_kernels::{Context, Library};
+
+use super::table::write_table;
+use super::talk::{Answer, Ask, Errand, hear, say};
+use crate::batch::{Batch, Need, Stop};
+use crate::fault::Fault;
+use crate::job::JobState;
+use crate::kernels::{self, PreparedKernel};
+use crate::meter::process_cpu_us;
+use crate::outputs;
+
+/// Why a child could not serve at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// What it is for cannot be read.
+    #[error("the errand {path} cannot be read: {reason}; only a worker starts this")]
+    Errand {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The worker cannot be heard or answered.
+    #[error("the worker cannot be talked to: {0}; only a worker starts this")]
+    Line(#[from] io::Error),
+}
+
+/// Does the tasks that a worker asks for over standard input, until that ends. A task that fails is
+/// an answer and no error.
+///
+/// # Errors
+/// When nobody asks in the right words.
+pub fn serve(
+    errand: &Path,
+    kernels: &'static Library,
+    device: Result<Device, DeviceError>,
+) -> Result<(), ServeError> {
+    let unreadable = |reason: String| ServeError::Errand {
+        path: errand.display().to_string(),
+        reason,
+    };
+    let bytes = std::fs::read(errand).map_err(|error| unreadable(error.to_string()))?;
+    let errand: Errand =
+        postcard::from_bytes(&bytes).map_err(|error| unreadable(error.to_string()))?;
+    let mut line = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let server = Server::new(errand, kernels, device);
+    let mut accounted_us = 0;
+    while let Some(ask) = hear::<Ask>(&mut line)? {
+        let result = match &server {
+            Ok(server) => server.answer(&ask),
+            Err(fault) => Err(fault.clone()),
+        };
+        let used_us = process_cpu_us();
+        let cpu_us = used_us - accounted_us;
+        accounted_us = used_us;
+        say(&mut line, &Answer { result, cpu_us })?;
+    }
+    Ok(())
+}
+
+/// A stage, ready for its tasks.
+struct Server {
+    store: Store,
+    prepared: PreparedKernel,
+    batch: Batch,
+    context: Context,
+}
+
+impl Server {
+    fn new(
+        errand: Errand,
+        kernels: &'static Library,
+        device: Result<Device, DeviceError>,
+    ) -> Result<Self, Fault> {
+        let device =
+            device.map_err(|error| Fault::new(kernels::kind_of(&error), error.to_string()))?;
+        let store = Store::open(&errand.home, None)
+            .map_err(|error| Fault::infrastructure(error.to_string()))?;
+        let prepared = PreparedKernel::new(kernels, &store, &errand.job)?;
+        let threads = usize::try_from(errand.threads).unwrap_or(1);
+        let batch = Batch {
+            job: JobState::new(errand.job.into()).into(),
+            first: 0,
+            count: 1,
+            generation: Generation(0),
+            attempt: 1,
+            need: Need::default(),
+            stop: Stop::default(),
+        };
+        Ok(Self {
+            store,
+            prepared,
+            batch,
+            context: Context::new(threads).with_device(device),
+        })
+    }
+
+    /// Does one task and leaves its outputs as files.
+    fn answer(&self, ask: &Ask) -> Result<(), Fault> {
+        let batch = Batch {
+            first: ask.index,
+            attempt: ask.attempt,
+            ..self.batch.clone()
+        };
+        let task = self.prepared.task(&self.store, &batch, ask.index)?;
+        let tables = kernels::run(&self.prepared, &task, &batch, &self.context)?;
+        for (port, table) in outputs::in_order(&batch.job.job.stage, tables)? {
+            let path = outputs::table_file(&ask.outputs, port);
+            write_table(&path, &table.schema, &table.batches).map_err(|error| {
+                Fault::infrastructure(format!(
+                    "output {port} could not be written to {}: {error}",
+                    path.display()
+                ))
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! What a worker and a child that serves it say to each other.
+//!
+//! The errand is a file, for it may be long; asks and answers are a few bytes, over a pair of sockets
+//! of which the child has one as its standard input. So its outputs are free for what a kernel says,
+//! and it leaves by itself when its worker is gone.
+
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sunward_protocol::Job;
+
+use crate::fault::Fault;
+
+/// What a child is for: one stage's tasks.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Errand {
+    /// The state folder: the store is below it, and holds all inputs.
+    pub(super) home: PathBuf,
+    pub(super) job: Job,
+    /// Threads that a kernel may use beside the device.
+    pub(super) threads: u32,
+}
+
+/// One task to be done.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Ask {
+    pub(super) index: u32,
+    pub(super) attempt: u32,
+    /// An empty folder for its outputs: `PORT.arrow` each.
+    pub(super) outputs: PathBuf,
+}
+
+/// How it went.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Answer {
+    pub(super) result: Result<(), Fault>,
+    /// Processor time that the child used since its last answer, or since it began.
+    pub(super) cpu_us: u64,
+}
+
+/// The longest message: a fault with a compiler's whole log is far below.
+const LONGEST: u32 = 16 << 20;
+
+/// Says something.
+pub(super) fn say<T: Serialize>(to: &mut impl Write, message: &T) -> io::Result<()> {
+    let body = postcard::to_stdvec(message).map_err(io::Error::other)?;
+    let length = u32::try_from(body.len()).map_err(io::Error::other)?;
+    to.write_all(&[length.to_le_bytes().as_slice(), &body].concat())
+}
+
+/// Hears something; nothing when the other is gone.
+pub(super) fn hear<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<T>> {
+    let mut length = [0; 4];
+    match from.read_exact(&mut length) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(error),
+        Ok(()) => {}
+    }
+    let length = u32::from_le_bytes(length);
+    if length > LONGEST {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut body = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+    from.read_exact(&mut body)?;
+    postcard::from_bytes(&body)
+        .map(Some)
+        .map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use sunward_core::FailureKind;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_heard_and_what_is_cut_short_is_not() {
+        let answer = |cpu_us| Answer {
+            result: Err(Fault::new(FailureKind::Memory, "17 bytes")),
+            cpu_us,
+        };
+        let mut line = Vec::new();
+        say(&mut line, &answer(1)).unwrap();
+        say(&mut line, &answer(u64::MAX)).unwrap();
+        let mut from = line.as_slice();
+        let mut next = || hear::<Answer>(&mut from).unwrap().map(|a| a.cpu_us);
+        assert_eq!([next(), next(), next()], [Some(1), Some(u64::MAX), None]);
+        assert!(hear::<Answer>(&mut &line[..9]).is_err());
+        assert!(hear::<Answer>(&mut [255_u8; 9].as_slice()).is_err());
+    }
+}
