@@ -98,6 +98,8 @@ pub const BAD_KERNEL_PARAM: Code = Code("SW0704");
 pub const UNKNOWN_KERNEL_PORT: Code = Code("SW0705");
 /// A kernel's input is missing.
 pub const MISSING_KERNEL_PORT: Code = Code("SW0706");
+/// CUDA source that does not compile.
+pub const BAD_CUDA_SOURCE: Code = Code("SW0707");
 /// Nothing to scatter over.
 pub const BAD_SCATTER: Code = Code("SW0801");
 /// Both scatter and matrix.
@@ -165,6 +167,7 @@ pub const PAGES: &[(Code, &str)] = &[
     (BAD_KERNEL_PARAM, include_str!("../codes/SW0704.md")),
     (UNKNOWN_KERNEL_PORT, include_str!("../codes/SW0705.md")),
     (MISSING_KERNEL_PORT, include_str!("../codes/SW0706.md")),
+    (BAD_CUDA_SOURCE, include_str!("../codes/SW0707.md")),
     (BAD_SCATTER, include_str!("../codes/SW0801.md")),
     (SCATTER_AND_MATRIX, include_str!("../codes/SW0802.md")),
     (BAD_SLICING, include_str!("../codes/SW0803.md")),

@@ -8,6 +8,7 @@ mod args;
 mod attempts;
 mod conduct;
 mod context;
+mod cuda_sources;
 mod device;
 mod doctor;
 mod exit;

@@ -16,7 +16,7 @@ mod stream;
 pub(crate) mod tiles;
 
 pub use cache::Cache;
-pub use cuda::{Card, Gpus, Nvrtc, cards, gpus};
+pub use cuda::{Card, Gpus, Nvrtc, cards, defines, gpus};
 pub use error::DeviceError;
 pub use handle::{About, Buffer, Device, Function, Module, Plain};
 pub use source::{CompileError, Source};

@@ -6,6 +6,7 @@ use clap::Args;
 use sunward_workflows::{JsonDiagnostic, render_human, to_json};
 
 use crate::context::Context;
+use crate::cuda_sources::{self, BadSource};
 use crate::exit::{Exit, of_error};
 use crate::render;
 use crate::workflow_file::Read;
@@ -28,19 +29,7 @@ impl Check {
         let mut found: Vec<JsonDiagnostic> = Vec::new();
         for file in &self.files {
             match Read::file(context, file) {
-                Ok(read) => {
-                    sound &= read.is_sound();
-                    let diagnostics = &read.checked.diagnostics;
-                    if context.json {
-                        found.extend(to_json(&read.shown, &read.text, diagnostics));
-                    } else if diagnostics.is_empty() {
-                        render::raw(format!("{}: no mistakes\n", read.shown).as_bytes())?;
-                    } else {
-                        let colour = context.out_style.is_coloured();
-                        let text = render_human(&read.shown, &read.text, diagnostics, colour);
-                        render::raw(text.as_bytes())?;
-                    }
-                }
+                Ok(read) => sound &= told(context, &read, &mut found)?,
                 // The other files are still checked: CI wants to hear of all at once.
                 Err(error) => {
                     sound = false;
@@ -57,4 +46,34 @@ impl Check {
         }
         Ok(if sound { Exit::Done } else { Exit::WrongInput })
     }
+}
+
+/// Tells of one file, or adds to what machines are told at the end; true where nothing is wrong.
+fn told(context: &Context, read: &Read, found: &mut Vec<JsonDiagnostic>) -> anyhow::Result<bool> {
+    let sources = match &read.checked.workflow {
+        Some(workflow) => cuda_sources::compile_all(workflow, &read.path, &read.shown),
+        None => Vec::new(),
+    };
+    let diagnostics = &read.checked.diagnostics;
+    let files = [(&read.shown, &read.text, diagnostics.as_slice())];
+    let sources_told = sources.iter().map(|bad| {
+        let BadSource {
+            shown,
+            text,
+            diagnostic,
+        } = bad;
+        (shown, text, std::slice::from_ref(diagnostic))
+    });
+    for (shown, text, diagnostics) in files.into_iter().chain(sources_told) {
+        if context.json {
+            found.extend(to_json(shown, text, diagnostics));
+        } else {
+            let colour = context.out_style.is_coloured();
+            render::raw(render_human(shown, text, diagnostics, colour).as_bytes())?;
+        }
+    }
+    if !context.json && diagnostics.is_empty() && sources.is_empty() {
+        render::raw(format!("{}: no mistakes\n", read.shown).as_bytes())?;
+    }
+    Ok(read.is_sound() && sources.is_empty())
 }

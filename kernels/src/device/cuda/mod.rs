@@ -7,4 +7,4 @@ mod nvrtc;
 pub(super) use gpu::Gpu;
 pub use gpu::{Gpus, gpus};
 pub use inventory::{Card, cards};
-pub use nvrtc::Nvrtc;
+pub use nvrtc::{Nvrtc, defines};

@@ -76,6 +76,15 @@ impl Nvrtc {
     }
 }
 
+/// Whether machine code has a kernel of this name: its instructions are the section `.text.NAME`.
+#[must_use]
+pub fn defines(cubin: &[u8], kernel: &str) -> bool {
+    let section = format!("\0.text.{kernel}\0");
+    cubin
+        .windows(section.len())
+        .any(|window| window == section.as_bytes())
+}
+
 fn options(source: &Source, architecture: &str) -> Vec<String> {
     let mut options = vec![
         format!("--gpu-architecture={architecture}"),

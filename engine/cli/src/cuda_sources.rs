@@ -1,0 +1,117 @@
+//! The `.cu` files of a workflow, compiled where NVIDIA's run-time compiler is at hand: no GPU is
+//! needed, and what is wrong with them is known before anything runs.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use sunward_kernels::device::{Cache, CompileError, DeviceError, Nvrtc, Source, defines};
+use sunward_workflows::{Action, Cuda, Diagnostic, Span, Workflow, codes};
+
+/// What code is made for: the oldest GPUs that kernels are written for.
+const ARCHITECTURE: &str = "sm_80";
+
+/// A source that is not right: the file as the user sees it, its text, and what is wrong.
+pub(crate) struct BadSource {
+    pub(crate) shown: String,
+    pub(crate) text: String,
+    pub(crate) diagnostic: Diagnostic,
+}
+
+/// Compiles the sources of all `cuda` stages. Without the compiler, nothing is looked at.
+pub(crate) fn compile_all(workflow: &Workflow, path: &Path, shown: &str) -> Vec<BadSource> {
+    let kernels: BTreeSet<(&str, &str)> = workflow
+        .stages
+        .values()
+        .filter_map(|stage| match &stage.action {
+            Action::Cuda(Cuda { source, entry, .. }) => Some((source.as_str(), entry.as_str())),
+            Action::Run(_) | Action::Kernel { .. } => None,
+        })
+        .collect();
+    if kernels.is_empty() {
+        return Vec::new();
+    }
+    let Ok(compiler) = Nvrtc::find() else {
+        return Vec::new();
+    };
+    kernels
+        .into_iter()
+        .filter_map(|(source, entry)| compile(compiler, path, shown, source, entry))
+        .collect()
+}
+
+/// One source, if it is not right.
+fn compile(
+    compiler: Nvrtc,
+    workflow: &Path,
+    shown: &str,
+    source: &str,
+    entry: &str,
+) -> Option<BadSource> {
+    // That it cannot be read was said of the workflow.
+    let text = std::fs::read_to_string(workflow.with_file_name("").join(source)).ok()?;
+    let bare = source.strip_prefix("./").unwrap_or(source);
+    let shown = Path::new(shown).with_file_name("").join(bare);
+    let code = Source::new(source, &text, &[entry]);
+    let diagnostic = match compiler.cubin(&code, ARCHITECTURE, &Cache::of_user()) {
+        Ok(cubin) if defines(&cubin, entry) => return None,
+        Ok(_) => absent(&text, entry),
+        Err(DeviceError::Compile(error)) => complaint(&text, error),
+        // The compiler or its cache fails: a reason to look no further, and none to refuse the file.
+        Err(_) => return None,
+    };
+    Some(BadSource {
+        shown: shown.display().to_string(),
+        text,
+        diagnostic,
+    })
+}
+
+fn complaint(text: &str, error: CompileError) -> Diagnostic {
+    let line = error.line.unwrap_or(1);
+    Diagnostic::error(codes::BAD_CUDA_SOURCE, line_span(text, line), error.message)
+}
+
+fn absent(text: &str, entry: &str) -> Diagnostic {
+    let message = format!("it defines no kernel `{entry}`, which `entry` of the stage names");
+    Diagnostic::error(codes::BAD_CUDA_SOURCE, line_span(text, 1), message).expecting(format!(
+        "`extern \"C\" __global__ void {entry}(…)` in this file"
+    ))
+}
+
+/// A line without the blanks around it.
+fn line_span(text: &str, line: u32) -> Span {
+    let index = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+    let mut start = 0;
+    for (number, whole) in text.split_inclusive('\n').enumerate() {
+        if number == index {
+            let code = whole.trim();
+            let from = start + whole.len() - whole.trim_start().len();
+            return span(from, from + code.len());
+        }
+        start += whole.len();
+    }
+    span(text.len(), text.len())
+}
+
+fn span(start: usize, end: usize) -> Span {
+    let at = |byte: usize| u32::try_from(byte).unwrap_or(u32::MAX);
+    Span {
+        start: at(start),
+        end: at(end),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_found_without_its_blanks_and_one_beyond_the_end_is_the_end() {
+        let text = "a\n  b c \n\nd";
+        let shown = |line| {
+            let Span { start, end } = line_span(text, line);
+            &text[usize::try_from(start).unwrap()..usize::try_from(end).unwrap()]
+        };
+        assert_eq!([1, 2, 3, 4, 5].map(shown), ["a", "b c", "", "d", ""]);
+    }
+}
