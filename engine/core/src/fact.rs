@@ -253,7 +253,11 @@ pub enum Fact {
         each: Taken,
     },
     /// What was asked last is answered; stages of it that are not placed anew stay where they were.
-    Solved,
+    Solved {
+        /// All that has not begun is to be asked about: some of it is late, and stages that were not
+        /// asked about may give way to it.
+        again: bool,
+    },
     /// The start of a placed stage's next segment has come, and it is ready: it is leased from now on.
     StartCame {
         /// Run.
@@ -325,7 +329,7 @@ impl Fact {
             | Self::OutlookKnown { .. }
             | Self::ActualsKnown { .. }
             | Self::SolveRequested { .. }
-            | Self::Solved => None,
+            | Self::Solved { .. } => None,
         }
     }
 }

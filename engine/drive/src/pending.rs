@@ -62,7 +62,7 @@ fn weight_of(fact: &Fact) -> usize {
         | Fact::OutlookKnown { .. }
         | Fact::SolveRequested { .. }
         | Fact::Placed { .. }
-        | Fact::Solved
+        | Fact::Solved { .. }
         | Fact::StartCame { .. }
         | Fact::ActualsKnown { .. }
         | Fact::BudgetExceeded { .. }

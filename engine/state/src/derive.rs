@@ -83,7 +83,7 @@ pub fn run_change(fact: &Fact) -> Option<RunChange<'_>> {
         | Fact::OutlookKnown { .. }
         | Fact::SolveRequested { .. }
         | Fact::Placed { .. }
-        | Fact::Solved
+        | Fact::Solved { .. }
         | Fact::StartCame { .. }
         | Fact::PlacementLapsed { .. }
         | Fact::ActualsKnown { .. }

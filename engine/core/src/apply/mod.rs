@@ -122,8 +122,8 @@ fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
             placement,
             each,
         } => place::placed(state, *run, *stage, placement, *each),
-        Fact::Solved => {
-            place::solved(state);
+        Fact::Solved { again } => {
+            place::solved(state, *again);
             Ok(())
         }
         Fact::StartCame { run, stage, at } => place::start_came(get(state, *run)?, *stage, *at),

@@ -35,6 +35,11 @@ pub(super) fn outlook_known(state: &mut State, outlook: &Arc<Outlook>) {
         state.relist_all();
         return;
     }
+    want_movable(state);
+}
+
+/// All that has not begun is asked about with the next question.
+fn want_movable(state: &mut State) {
     let movable: Vec<AskId> = state.agenda.movable.iter().copied().collect();
     for (run, stages) in by_run(&movable) {
         if let Some(one) = state.runs.get_mut(&run) {
@@ -118,8 +123,9 @@ fn work(segments: &[Segment], each: Taken) -> Work {
     }
 }
 
-/// What was asked last is answered. Where the world has changed meanwhile, it is asked again.
-pub(super) fn solved(state: &mut State) {
+/// What was asked last is answered. Where the world has changed meanwhile, it is asked again; so is
+/// all that has not begun, where others are to give way.
+pub(super) fn solved(state: &mut State, again: bool) {
     let asks: Vec<AskId> = std::mem::take(&mut state.agenda.solving)
         .into_keys()
         .collect();
@@ -146,6 +152,9 @@ pub(super) fn solved(state: &mut State) {
             }
         }
         state.relist(run);
+    }
+    if again {
+        want_movable(state);
     }
 }
 

@@ -40,16 +40,32 @@ pub(super) fn solved(state: &State, now: Timestamp, asks: &[AskId], solution: So
     if asks.is_empty() || !asks.iter().eq(state.agenda.solving.keys()) {
         return Step::default();
     }
+    let late = solution.late;
     let mut answers = solution.placements.into_iter();
     let mut facts = Vec::new();
     for ask in asks {
         facts.extend(placed(state, now, *ask, answers.next()));
     }
-    facts.push(Fact::Solved);
+    facts.push(Fact::Solved {
+        again: late && may_give_way(state),
+    });
     Step {
         facts,
         orders: Vec::new(),
     }
+}
+
+/// Whether stages that were not asked about hold places that they have not begun. Once all are asked
+/// about there are none, so that what stays late is not asked about for ever.
+fn may_give_way(state: &State) -> bool {
+    let others = state.agenda.movable.iter();
+    let mut others = others.filter(|ask| !state.agenda.solving.contains_key(ask));
+    others.any(|ask| {
+        let stage = state.runs.get(&ask.run).and_then(|run| run.get(ask.stage));
+        stage.is_some_and(|(planned, stage)| {
+            stage.placed.is_some() && stage.asking == Asking::No && stage.not_begun(planned) > 0
+        })
+    })
 }
 
 /// The new placement of a stage, where it is another than before.

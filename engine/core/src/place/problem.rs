@@ -57,4 +57,7 @@ pub struct Taken {
 pub struct Solution {
     /// In the order of the problem's asks.
     pub placements: Vec<Placement>,
+    /// Some of them end, or begin, after they must. Where others hold promises that have not begun,
+    /// all are asked about together.
+    pub late: bool,
 }

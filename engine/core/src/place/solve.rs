@@ -49,6 +49,7 @@ impl Placer for Sunward {
             placements = again;
         }
         let solution = Solution {
+            late: !late_runs(problem, &placements).is_empty(),
             placements: placements.into_iter().flatten().collect(),
         };
         debug_assert_eq!(solution.placements.len(), problem.asks.len());

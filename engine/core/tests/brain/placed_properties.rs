@@ -131,7 +131,10 @@ fn mad(problem: &Problem, luck: &mut impl FnMut() -> u64) -> Solution {
     if luck().is_multiple_of(4) {
         placements.pop();
     }
-    Solution { placements }
+    Solution {
+        placements,
+        late: false,
+    }
 }
 
 /// How placing goes.

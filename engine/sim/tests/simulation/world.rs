@@ -173,7 +173,10 @@ impl Placer for Cleanest {
                 .max(problem.now);
             placements.push(place(problem, ask, ready));
         }
-        Solution { placements }
+        Solution {
+            placements,
+            late: false,
+        }
     }
 }
 

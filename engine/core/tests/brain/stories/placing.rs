@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sunward_core::place::Problem;
+use sunward_core::place::{Placer, Problem, Solution, Sunward};
 use sunward_core::{
     Capacity, Fact, FailureKind, Input, Order, PoolId, Reason, RunSpec, RunStatus, TaskStatus,
     WorkerId, explain,
@@ -188,6 +188,63 @@ fn a_later_outlook_moves_only_what_has_not_begun() {
         leases(&world),
         [("early".to_owned(), 0, 0), ("late".to_owned(), 0, 4)]
     );
+    world.assert_replays();
+}
+
+#[test]
+fn who_can_wait_gives_way_to_a_newcomer_who_cannot() {
+    let mut world = World::with_grids(&[VALLEY], 1);
+    let mut placer = Sunward::default();
+    let problems = Rc::new(RefCell::new(Vec::new()));
+    let log = Rc::clone(&problems);
+    world.placer = Box::new(move |problem| {
+        // There is room for one at a time.
+        let mut problem = problem.clone();
+        let mut outlook = (*problem.outlook).clone();
+        outlook.pools[0].cpus.fill(1);
+        problem.outlook = Arc::new(outlook);
+        log.borrow_mut().push(problem.asks.len());
+        placer.solve(&problem)
+    });
+    let patient = world.submit(within(8, flow().stage(hour_long("patient"))));
+    world.pass(hour(2));
+    assert!(world.flights.is_empty(), "it waits for the fourth hour");
+
+    // Two hours long, and to be done within two: just where the other one was to go.
+    let long = stage("hurried")
+        .uncached()
+        .edit(|stage| stage.expect.time_ms = Some(2 * HOUR_MS));
+    let hurried = world.submit(within(2, flow().stage(long)));
+    world.think();
+    assert_eq!(*problems.borrow(), [1, 1, 2], "it alone, then both");
+    assert_eq!(world.flights.len(), 1, "it runs at once");
+    world.settle();
+    assert_eq!(world.status(hurried), RunStatus::Succeeded);
+    assert_eq!(world.status(patient), RunStatus::Succeeded);
+    assert_eq!(
+        leases(&world),
+        [("hurried".to_owned(), 0, 2), ("patient".to_owned(), 0, 4)]
+    );
+    world.assert_replays();
+}
+
+#[test]
+fn what_is_late_whoever_gives_way_is_asked_about_no_more_than_twice() {
+    let mut world = World::with_grids(&[VALLEY], 4);
+    world.placer = Box::new(|problem| Solution {
+        late: true,
+        ..cleanest(problem)
+    });
+    let patient = world.submit(within(8, flow().stage(hour_long("patient"))));
+    world.think();
+    assert_eq!(asked(&world), 1, "nobody else could give way");
+    let hurried = world.submit(within(1, flow().stage(hour_long("hurried"))));
+    world.think();
+    assert_eq!(asked(&world), 3);
+    world.settle();
+    assert_eq!(asked(&world), 3);
+    assert_eq!(world.status(hurried), RunStatus::Succeeded);
+    assert_eq!(world.status(patient), RunStatus::Succeeded);
     world.assert_replays();
 }
 
@@ -438,7 +495,7 @@ fn a_stage_that_no_pool_may_run_fails_and_says_why() {
 #[test]
 fn a_placer_that_answers_nothing_delays_nothing() {
     let mut world = World::with_grids(&[VALLEY, ("NO", &[30; 8])], 4);
-    world.placer = Box::new(|_| sunward_core::place::Solution::default());
+    world.placer = Box::new(|_| Solution::default());
     let run = world.submit(within(8, flow().stage(hour_long("map").range(9))));
     world.settle();
     assert_eq!(world.status(run), RunStatus::Succeeded);

@@ -134,7 +134,10 @@ pub fn cleanest(problem: &Problem) -> Solution {
             placement
         })
         .collect();
-    Solution { placements }
+    Solution {
+        placements,
+        late: false,
+    }
 }
 
 fn best(problem: &Problem, ask: &Ask, ready: Timestamp) -> Placement {
