@@ -30,36 +30,63 @@ pub struct Sunward {
 
 impl Placer for Sunward {
     fn solve(&mut self, problem: &Problem) -> Solution {
-        let mut board = Board::of(problem, self.board.take());
         self.memory.begin();
+        let mut board = Board::of(problem, self.board.take());
         let mut units = order(problem, &mut board, &mut self.memory);
-        let mut placements = place_all(problem, &mut board, &mut self.memory, &units);
-        // Regret says nothing of deadlines: where some are missed, those choose before all that wait.
+        let mut draft = self.draft(problem, board, &units);
+        // Regret says nothing of deadlines: where some are missed, those choose before all that can
+        // wait, and at last all by how long they can.
         for _ in 0..REPAIRS {
-            let late = late_runs(problem, &placements);
-            if late.is_empty() {
+            units.sort_by_key(|unit| (!unit.urgent, !draft.late.contains(&unit.run)));
+            if !self.improve(problem, &units, &mut draft) {
                 break;
             }
-            units.sort_by_key(|unit| (!unit.urgent, !late.contains(&unit.run)));
-            board = Board::of(problem, Some(board));
-            let again = place_all(problem, &mut board, &mut self.memory, &units);
-            if late_runs(problem, &again).len() >= late.len() {
-                break;
-            }
-            placements = again;
         }
+        units.sort_by_key(|unit| (!unit.urgent, unit.start_by_ms));
+        self.improve(problem, &units, &mut draft);
         let solution = Solution {
-            late: !late_runs(problem, &placements).is_empty(),
-            placements: placements.into_iter().flatten().collect(),
+            placements: draft.placements.into_iter().flatten().collect(),
+            late: !draft.late.is_empty(),
         };
         debug_assert_eq!(solution.placements.len(), problem.asks.len());
-        self.board = Some(board);
         solution
     }
 }
 
 /// How often others give way to what would be late.
 const REPAIRS: usize = 4;
+
+/// An answer, until a better one is found.
+struct Draft {
+    placements: Vec<Option<Placement>>,
+    late: BTreeSet<RunId>,
+}
+
+impl Sunward {
+    /// All units, placed in their order on a board on which nothing is placed yet.
+    fn draft(&mut self, problem: &Problem, mut board: Board, units: &[Unit]) -> Draft {
+        let placements = place_all(problem, &mut board, &mut self.memory, units);
+        self.board = Some(board);
+        Draft {
+            late: late_runs(problem, &placements),
+            placements,
+        }
+    }
+
+    /// Replaces a draft in which some are late by one in this order, if fewer are late then.
+    fn improve(&mut self, problem: &Problem, units: &[Unit], draft: &mut Draft) -> bool {
+        if draft.late.is_empty() {
+            return false;
+        }
+        let board = Board::of(problem, self.board.take());
+        let other = self.draft(problem, board, units);
+        let is_better = other.late.len() < draft.late.len();
+        if is_better {
+            *draft = other;
+        }
+        is_better
+    }
+}
 
 /// Places all units, in their order, on a board on which nothing is placed yet.
 fn place_all(
@@ -102,6 +129,8 @@ struct Unit {
     /// It cannot wait.
     urgent: bool,
     since_ms: u64,
+    /// By when the first of it that may not wait for ever must begin, as if it waited for nothing else.
+    start_by_ms: Option<u64>,
     /// What is lost by going elsewhere than to its best place, for each device and hour.
     regret: u64,
     run: RunId,
@@ -188,6 +217,12 @@ fn end_by(ask: &Ask) -> Option<u64> {
         }
         (None, None) => None,
     }
+}
+
+/// By when an ask must begin to end in time.
+fn start_by(ask: &Ask) -> Option<u64> {
+    let rounds = u64::from(ask.rounds(ask.width));
+    Some(end_by(ask)?.saturating_sub(ask.task_ms.saturating_mul(rounds)))
 }
 
 /// What each member waits for, as places among the members.
@@ -299,6 +334,7 @@ fn units(problem: &Problem, board: &Board) -> Vec<Unit> {
             priority: asks().map(|ask| ask.priority).max().unwrap_or(0),
             urgent: asks().any(|ask| ask.finish_by.is_none() && ask.start_by.is_none()),
             since_ms: asks().map(|ask| ask.ready_at.0).min().unwrap_or(0),
+            start_by_ms: asks().filter_map(start_by).min(),
             gpu_ms: asks().map(gpu_ms).fold(0, u64::saturating_add),
             regret: 0,
             floor: room.floor(problem.demand.beside(run)),

@@ -235,3 +235,19 @@ fn what_would_be_late_chooses_before_what_can_wait() {
     assert_eq!(places(&placements[0])[0].1, 4);
     assert_eq!(places(&placements[1])[0].1, 1);
 }
+
+#[test]
+fn where_that_only_makes_others_late_who_must_begin_first_chooses_first() {
+    // One device, four hours. By what they lose, one and two take the best hours that three and four
+    // need; with four let in before them, two takes the other hour that three needs.
+    let mut problem = world(&[("A", &[25, 10, 20, 30], &[1, 1, 1, 1])]);
+    problem.asks = vec![
+        ask(1, 1, Some(3), 1),
+        ask(2, 1, Some(4), 1),
+        ask(3, 1, Some(2), 1),
+        ask(4, 1, Some(2), 1),
+    ];
+    let placements = solve(&problem);
+    let starts: Vec<u64> = placements.iter().map(|one| places(one)[0].1).collect();
+    assert_eq!(starts, [2, 3, 0, 1]);
+}
