@@ -8,7 +8,10 @@ use serde_json::Value as Json;
 use sunward_data::{NoMemory, SourceOptions, Store};
 use sunward_kernels::{Inputs, Table};
 
-use crate::{Any, figure, median, rival, run};
+use crate::{Any, figure, gpu, median, rival, run, run_in};
+
+/// How often the GPU gets the poses: 100 000, as a part of a screen.
+const TIMES: usize = 50;
 
 pub(crate) fn figures() -> Result<Vec<Json>, Any> {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/pose-rescoring");
@@ -43,8 +46,22 @@ pub(crate) fn figures() -> Result<Vec<Json>, Any> {
         return Err(format!("our best score is {best}, theirs {:?}", of("best")).into());
     }
     let beside = of("seconds").map(|seconds| ("NumPy, 1 core", seconds));
-    Ok(vec![
+    let mut figures = vec![
         figure("vina_score 1IEP, a pose, 1 core", single / poses, beside),
         figure("vina_score 1IEP, a pose, 2 threads", both / poses, beside),
-    ])
+    ];
+    if let Some(gpu) = gpu()? {
+        let table = read("1iep_poses.parquet")?;
+        let batches = vec![table.batches[0].clone(); TIMES];
+        let inputs = inputs.with("poses", Table::new(table.schema, batches));
+        let all = median(5, |_| run_in(&gpu, "vina_score", &inputs, &[]))?;
+        #[expect(clippy::cast_precision_loss, reason = "fifty")]
+        let pose = all / (poses * TIMES as f64);
+        figures.push(figure(
+            "vina_score 1IEP, a pose of 100 000, GPU",
+            pose,
+            None,
+        ));
+    }
+    Ok(figures)
 }

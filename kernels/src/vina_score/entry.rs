@@ -44,8 +44,8 @@ pub(super) fn entry() -> KernelEntry {
         params: params(),
         exact: false,
         tolerance: "terms: 1e-4 relative to double precision, the same bits for any number of \
-                    threads and any processor; AutoDock Vina 1.2.7, which interpolates in tables: \
-                    0.01 kcal/mol for scores below 0, 2 % on clashes"
+                    threads and any processor, and for any cut on a device; AutoDock Vina 1.2.7, \
+                    which interpolates in tables: 0.01 kcal/mol for scores below 0, 2 % on clashes"
             .to_owned(),
         reference: "O. Trott & A. J. Olson, J. Comput. Chem. 31 (2010) 455; constants, atom types \
                     and N as in AutoDock Vina 1.2"
@@ -98,7 +98,13 @@ symmetry is not considered.
 
 Poses are independent: scatter over `poses`, and any cut gives the same numbers. `topk_merge` with
 `{ by: none, score: score, order: ascending }` ranks them. Distances are squared in double precision,
-terms are made and added in single precision, lane by lane in one order.";
+terms are made and added in single precision, lane by lane in one order.
+
+It has a CUDA side: a warp a pose; poses stream through the device in tiles. Terms there keep the same
+tolerance but are not the CPU's to the last bit; which pairs are inside `cutoff`, and `rejects`, are the
+same. Where a device's free memory is too small for the receptor's lists (3 kB an atom at 8 Å), they
+are made for larger cells, which round otherwise. A receptor that fits no box of 2^20 cells of 24 Å is
+scored on the CPU.";
 
 fn inputs() -> Vec<PortSpec> {
     let xyz = || {

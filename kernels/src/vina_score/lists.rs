@@ -121,6 +121,41 @@ impl Lists {
         })
     }
 
+    /// Whether the numbers are float32.
+    pub(super) fn are_single(&self) -> bool {
+        *self.values.data_type() == DataType::Float32
+    }
+
+    /// How many values a row has; nothing for a row that is null.
+    pub(super) fn length(&self, row: usize) -> Option<usize> {
+        self.rows[row].as_ref().map(Range::len)
+    }
+
+    /// Copies a row's numbers, float32 if `single`, else float64; those that are null are NaN. `into` has
+    /// room for just these.
+    pub(super) fn write(&self, row: usize, single: bool, into: &mut [u8]) {
+        let size = if single { 4 } else { 8 };
+        if self.values.null_count() == 0 && single == self.are_single() {
+            let bytes = if single {
+                self.values.as_primitive::<Float32Type>().values().inner()
+            } else {
+                self.values.as_primitive::<Float64Type>().values().inner()
+            };
+            if let Some(range) = &self.rows[row] {
+                into.copy_from_slice(&bytes[range.start * size..range.end * size]);
+            }
+            return;
+        }
+        let numbers = self.row_of_numbers(row).unwrap_or_default();
+        for (bytes, number) in into.chunks_exact_mut(size).zip(numbers) {
+            if single {
+                bytes.copy_from_slice(&narrow(number).to_le_bytes());
+            } else {
+                bytes.copy_from_slice(&number.to_le_bytes());
+            }
+        }
+    }
+
     /// A row's words; those that are null are empty. Nothing for a row that is null.
     pub(super) fn row_of_words(&self, row: usize) -> Option<Vec<&str>> {
         let words = self.values.as_string::<i32>();
@@ -133,4 +168,9 @@ impl Lists {
         };
         Some(self.rows[row].clone()?.map(word).collect())
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "it was a float32")]
+fn narrow(x: f64) -> f32 {
+    x as f32
 }

@@ -1,6 +1,8 @@
 //! `vina_score`: AutoDock Vina's score of many poses of a ligand in a receptor.
 
 mod atom;
+mod cells;
+mod device;
 mod entry;
 mod lists;
 mod molecule;
@@ -18,6 +20,7 @@ use self::lists::Lists;
 use self::molecule::Molecule;
 use self::neighbourhood::Neighbourhood;
 use self::scorer::{Score, Scorer};
+use crate::device::Source;
 use crate::vectors::Vectors;
 use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params, Table};
 
@@ -42,6 +45,10 @@ impl Kernel for VinaScore {
         &self.entry
     }
 
+    fn sources(&self) -> Vec<Source> {
+        vec![device::source()]
+    }
+
     fn run(
         &self,
         inputs: &Inputs,
@@ -55,6 +62,7 @@ impl Kernel for VinaScore {
         let cutoff = with.float("cutoff")?;
         let scorer = Scorer {
             around: Neighbourhood::new(receptor.heavy(), cutoff),
+            heavy: heavy(&ligand),
             rotors: rotors(&ligand, with)?,
             ligand,
             cutoff: cutoff * cutoff,
@@ -73,6 +81,12 @@ impl Kernel for VinaScore {
             .with("scores", poses.scores(&scores)?)
             .with("rejects", poses.rejects(&rejects)?))
     }
+}
+
+/// How many atoms of a ligand are no hydrogens.
+#[expect(clippy::cast_precision_loss, reason = "a count of atoms")]
+fn heavy(ligand: &Molecule) -> f64 {
+    ligand.heavy().len() as f64
 }
 
 /// N: the parameter, else the ligand's column.
@@ -144,6 +158,11 @@ impl<'a> Poses<'a> {
 
     /// Each pose in order: where it is, and its score or why it has none.
     fn score(&self, scorer: &Scorer, context: &Context) -> Result<Vec<Scored>, KernelError> {
+        if let Some(device) = context.device()
+            && let Some(scored) = device::score(device, scorer, self, context)?
+        {
+            return Ok(scored);
+        }
         let places = self.table.places();
         let chunks: Vec<&[Place]> = places.chunks(CHUNK).collect();
         let results = context.map(chunks.len(), |i| {
@@ -153,17 +172,23 @@ impl<'a> Poses<'a> {
         Ok(results.into_iter().flatten().collect())
     }
 
-    fn one(&self, (b, row): Place, scorer: &Scorer) -> Result<Score, String> {
-        let batch = &self.batches[b];
-        let xyz = batch
-            .xyz
-            .row_of_numbers(row)
-            .ok_or_else(|| "`xyz` is null".to_owned())?;
-        let kinds = batch
-            .kinds
-            .as_ref()
-            .and_then(|kinds| kinds.row_of_words(row));
-        scorer.score(&xyz, kinds.as_deref())
+    fn one(&self, place: Place, scorer: &Scorer) -> Result<Score, String> {
+        scorer.score(&self.xyz(place)?, self.kinds(place).as_deref())
+    }
+
+    /// Why a pose cannot be scored, if so.
+    fn judge(&self, place: Place, scorer: &Scorer) -> Result<(), String> {
+        scorer.check(&self.xyz(place)?, self.kinds(place).as_deref())
+    }
+
+    fn xyz(&self, (b, row): Place) -> Result<Vec<f64>, String> {
+        let xyz = self.batches[b].xyz.row_of_numbers(row);
+        xyz.ok_or_else(|| "`xyz` is null".to_owned())
+    }
+
+    /// AutoDock's types of a pose's atoms, where the table has them.
+    fn kinds(&self, (b, row): Place) -> Option<Vec<&str>> {
+        self.batches[b].kinds.as_ref()?.row_of_words(row)
     }
 
     fn id_field(&self) -> Field {

@@ -7,11 +7,11 @@ use super::atom::Atom;
 use super::terms::{Block, LANES};
 
 /// Edge of a cell, Å, unless the receptor is so large that there would be too many.
-const EDGE: f64 = 3.0;
+pub(super) const EDGE: f64 = 3.0;
 /// Most cells.
-const CELLS: usize = 1 << 20;
+pub(super) const CELLS: usize = 1 << 20;
 /// Lists are this much too wide, Å, so that rounding at a cell's wall never loses an atom.
-const SLACK: f64 = 1e-3;
+pub(super) const SLACK: f64 = 1e-3;
 
 /// A heavy atom and its place, Å.
 pub(super) type Placed = (Atom, [f64; 3]);
@@ -59,6 +59,11 @@ impl Neighbourhood {
                 .map(|_| OnceLock::new())
                 .collect(),
         }
+    }
+
+    /// The receptor's heavy atoms.
+    pub(super) fn atoms(&self) -> &[Placed] {
+        &self.atoms
     }
 
     /// All atoms nearer than the cutoff, and some others.
@@ -110,7 +115,7 @@ impl Neighbourhood {
 }
 
 /// How many cells of this edge there are between two corners.
-fn cells(low: [f64; 3], high: [f64; 3], edge: f64) -> [usize; 3] {
+pub(super) fn cells(low: [f64; 3], high: [f64; 3], edge: f64) -> [usize; 3] {
     [0, 1, 2].map(|axis| whole((high[axis] - low[axis]) / edge).map_or(1, |n| n.saturating_add(1)))
 }
 
@@ -120,11 +125,11 @@ fn cells(low: [f64; 3], high: [f64; 3], edge: f64) -> [usize; 3] {
     clippy::cast_sign_loss,
     reason = "it is 0 or more; what is too large becomes the largest"
 )]
-fn whole(x: f64) -> Option<usize> {
+pub(super) fn whole(x: f64) -> Option<usize> {
     (x >= 0.0).then_some(x as usize)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "there are at most 2^20 cells")]
-fn number(n: usize) -> f64 {
+pub(super) fn number(n: usize) -> f64 {
     n as f64
 }

@@ -11,7 +11,7 @@ const WEIGHTS: [f64; TERMS] = [-0.035_579, -0.005_156, 0.840_245, -0.035_069, -0
 /// Weight of a rotatable bond (the same, `w_rot`).
 const ROTOR_WEIGHT: f64 = 0.058_46;
 /// A pose that spans less than this share of its ligand is in another unit.
-const SHRUNK: f64 = 0.2;
+pub(super) const SHRUNK: f64 = 0.2;
 
 /// What a pose gets.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,6 +30,8 @@ pub(super) struct Score {
 pub(super) struct Scorer {
     pub(super) around: Neighbourhood,
     pub(super) ligand: Molecule,
+    /// Atoms of the ligand but hydrogens.
+    pub(super) heavy: f64,
     pub(super) rotors: f64,
     /// Square of the cutoff, Å².
     pub(super) cutoff: f64,
@@ -40,14 +42,10 @@ impl Scorer {
     /// The score of a pose, or why there is none. `kinds` are AutoDock's types of its atoms, where
     /// they are known.
     pub(super) fn score(&self, xyz: &[f64], kinds: Option<&[&str]>) -> Result<Score, String> {
+        self.check(xyz, kinds)?;
         let (places, _) = xyz.as_chunks::<3>();
-        self.check(xyz, places)?;
-        if let (Some(kinds), Some(own)) = (kinds, &self.ligand.kinds) {
-            same_kinds(kinds, own)?;
-        }
         let mut sums = [[0.0; LANES]; TERMS];
         let mut square = 0.0;
-        let mut heavy = 0.0;
         for ((atom, home), place) in self.atoms().zip(places) {
             let Some(atom) = atom else { continue };
             self.vectors.run(Add {
@@ -60,23 +58,29 @@ impl Scorer {
             square += (0..3)
                 .map(|axis| (place[axis] - home[axis]).powi(2))
                 .sum::<f64>();
-            heavy += 1.0;
         }
         let terms = sums.map(|lanes| lanes.iter().copied().map(f64::from).sum());
+        Ok(self.scored(terms, square))
+    }
+
+    /// The score with these terms, of a pose whose heavy atoms' squared ways from the ligand sum to
+    /// `square`, Å².
+    pub(super) fn scored(&self, terms: [f64; TERMS], square: f64) -> Score {
         let inter = WEIGHTS.iter().zip(&terms).map(|(w, t)| w * t).sum();
-        Ok(Score {
+        Score {
             terms,
             inter,
             score: inter / (1.0 + ROTOR_WEIGHT * self.rotors),
-            rmsd: (square / f64::max(heavy, 1.0)).sqrt(),
-        })
+            rmsd: (square / self.heavy.max(1.0)).sqrt(),
+        }
     }
 
     fn atoms(&self) -> impl Iterator<Item = (&Option<Atom>, &[f64; 3])> {
         self.ligand.atoms.iter().zip(&self.ligand.places)
     }
 
-    fn check(&self, xyz: &[f64], places: &[[f64; 3]]) -> Result<(), String> {
+    /// Why a pose cannot be scored, if so.
+    pub(super) fn check(&self, xyz: &[f64], kinds: Option<&[&str]>) -> Result<(), String> {
         let atoms = self.ligand.len();
         if xyz.len() != 3 * atoms {
             return Err(format!(
@@ -94,17 +98,25 @@ impl Scorer {
             let axis = ["x", "y", "z"][i % 3];
             return Err(format!("{axis} of atom {} (from 0) is {kind}", i / 3));
         }
+        let (places, _) = xyz.as_chunks::<3>();
         let (own, found) = (span(&self.ligand.places), span(places));
         if found < SHRUNK * own {
             return Err(format!(
                 "it spans {found:.3} and the ligand {own:.3} Å: coordinates in nm? multiply them by 10"
             ));
         }
-        Ok(())
+        self.check_kinds(kinds)
+    }
+
+    /// A pose lists the ligand's atoms in the ligand's order.
+    pub(super) fn check_kinds(&self, kinds: Option<&[&str]>) -> Result<(), String> {
+        match (kinds, &self.ligand.kinds) {
+            (Some(kinds), Some(own)) => same_kinds(kinds, own),
+            _ => Ok(()),
+        }
     }
 }
 
-/// A pose lists the ligand's atoms in the ligand's order.
 fn same_kinds(found: &[&str], own: &[String]) -> Result<(), String> {
     let differs = found.iter().zip(own).position(|(found, own)| found != own);
     match differs {

@@ -1,0 +1,321 @@
+//! Poses scored on a device: the receptor goes there once, poses stream through in tiles.
+//!
+//! The device also says which poses look odd (not numbers, shrunk); why a pose cannot be scored is for
+//! the host to tell, in the same words as ever.
+
+use std::ops::Range;
+
+use super::cells::{Cells, wanted};
+use super::scorer::{SHRUNK, Score, Scorer};
+use super::terms::TERMS;
+use super::{Place, Poses, Scored, molecule};
+use crate::device::tiles::{self, Budget, LANES, Tiled};
+use crate::device::{Arg, Buffer, Device, DeviceError, Function, Grid, Pinned, Source, Stream};
+use crate::table::wide;
+use crate::{Context, KernelError};
+
+/// Threads of a block, and poses: a warp each.
+const THREADS: u32 = 256;
+const WARPS: usize = 8;
+/// Numbers that come back for each pose: terms, the sum of squared ways, whether it looks odd, nothing.
+const NUMBERS: usize = 8;
+const SQUARE: usize = 5;
+const ODD: usize = 6;
+/// Bytes of a tile's poses at most: a small part of a long table, so that copies run beside scoring.
+const TILE_BYTES: usize = 16 << 20;
+/// Bytes of a ligand's atom on the device.
+const ATOM_BYTES: usize = 32;
+/// That an atom is no hydrogen, beside the flags it wants.
+const HEAVY: u32 = 8;
+/// So much the host's limit is raised: it has the last word.
+const RAISED: f64 = 1.0 + 1e-9;
+
+pub(super) fn source() -> Source {
+    let text = include_str!("../../cuda/vina_score.cu");
+    let kernels = ["vina_single", "vina_double"];
+    Source::new("kernels/cuda/vina_score.cu", text, &kernels)
+}
+
+/// What [`Poses::score`] gives; nothing for a receptor too wide for the device's cells.
+pub(super) fn score(
+    device: &Device,
+    scorer: &Scorer,
+    poses: &Poses<'_>,
+    context: &Context,
+) -> Result<Option<Vec<Scored>>, KernelError> {
+    let places = poses.table.places();
+    if places.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
+    let single = poses.batches.iter().all(|batch| batch.xyz.are_single());
+    let number = if single { 4 } else { 8 };
+    let Some((there, rows)) = There::new(device, scorer, number, places.len())? else {
+        return Ok(None);
+    };
+    let mut lanes = Vec::new();
+    for _ in 0..LANES {
+        lanes.push(Lane::new(device, rows, there.pose_bytes)?);
+    }
+    let mut work = Work {
+        scored: Vec::with_capacity(places.len()),
+        next: 0,
+        places,
+        rows,
+        single,
+        there,
+        poses,
+        scorer,
+        context,
+    };
+    tiles::run(&mut work, &mut lanes)?;
+    Ok(Some(work.scored))
+}
+
+/// What is on the device all along.
+struct There {
+    function: Function,
+    ligand: Buffer,
+    space: Buffer,
+    starts: Buffer,
+    near: Buffer,
+    which: Buffer,
+    receptor: Buffer,
+    unsure: f32,
+    /// Bytes of a pose's coordinates.
+    pose_bytes: usize,
+}
+
+impl There {
+    /// All of it, and how many poses a tile can have beside it.
+    fn new(
+        device: &Device,
+        scorer: &Scorer,
+        number: usize,
+        poses: usize,
+    ) -> Result<Option<(Self, usize)>, KernelError> {
+        let heavy = scorer.around.atoms();
+        let receptor: Vec<f64> = heavy.iter().flat_map(|(_, place)| *place).collect();
+        let ligand = ligand(scorer);
+        let mut budget = Budget::of(device)?;
+        budget.take(wide(size_of_val(&receptor[..]) + ligand.len()))?;
+        let Some(cells) = Cells::new(heavy, scorer.cutoff.sqrt(), budget.lane()) else {
+            return Ok(None);
+        };
+        budget.take(cells.bytes())?;
+        let space = space(&cells, scorer);
+        let pose_bytes = 3 * scorer.ligand.len() * number;
+        budget.take(wide(size_of_val(&space[..])))?;
+        let row = pose_bytes + NUMBERS * 8;
+        let most = poses.min((TILE_BYTES / row).max(1));
+        let rows = budget.rows(wide(row), wide(most))?;
+        let name = if number == 4 {
+            "vina_single"
+        } else {
+            "vina_double"
+        };
+        let there = Self {
+            function: device.module(&source())?.function(name)?,
+            ligand: device.alloc(ligand.len())?,
+            space: device.alloc_for::<f64>(space.len())?,
+            starts: device.alloc_for::<u32>(cells.starts.len())?,
+            near: device.alloc_for::<f32>(cells.near.len())?,
+            which: device.alloc_for::<u32>(cells.which.len())?,
+            receptor: device.alloc_for::<f64>(receptor.len())?,
+            unsure: single(cells.unsure()),
+            pose_bytes,
+        };
+        let stream = device.stream()?;
+        stream.send(&ligand, &there.ligand)?;
+        stream.send(&space, &there.space)?;
+        stream.send(&cells.starts, &there.starts)?;
+        stream.send(&cells.near, &there.near)?;
+        stream.send(&cells.which, &there.which)?;
+        stream.send(&receptor, &there.receptor)?;
+        Ok(Some((there, rows)))
+    }
+}
+
+/// The ligand's atoms as the source's `Own`.
+fn ligand(scorer: &Scorer) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(scorer.ligand.len() * ATOM_BYTES);
+    for (atom, place) in scorer.ligand.atoms.iter().zip(&scorer.ligand.places) {
+        for x in place {
+            bytes.extend_from_slice(&x.to_le_bytes());
+        }
+        let (radius, wants) = atom.as_ref().map_or((0.0, 0), |atom| {
+            let wants = wanted(atom.hydrophobic, atom.donor, atom.acceptor);
+            (atom.radius, wants | HEAVY)
+        });
+        bytes.extend_from_slice(&radius.to_le_bytes());
+        bytes.extend_from_slice(&wants.to_le_bytes());
+    }
+    bytes
+}
+
+/// The source's `Space`.
+fn space(cells: &Cells, scorer: &Scorer) -> Vec<f64> {
+    let least = SHRUNK * molecule::span(&scorer.ligand.places);
+    let mut space = cells.space().to_vec();
+    space.push(least * least * RAISED);
+    space
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "what float32 makes of it")]
+fn single(x: f64) -> f32 {
+    x as f32
+}
+
+/// What a tile needs while it is under way.
+struct Lane {
+    stream: Stream,
+    poses: Buffer,
+    out: Buffer,
+    poses_here: Pinned,
+    out_here: Pinned,
+    tile: Option<Tile>,
+}
+
+/// Poses under way, and which of them the device has: the others cannot be scored, for this reason.
+struct Tile {
+    places: Range<usize>,
+    refused: Vec<Option<String>>,
+}
+
+impl Lane {
+    fn new(device: &Device, rows: usize, pose_bytes: usize) -> Result<Self, DeviceError> {
+        let stream = device.stream()?;
+        let (poses, out) = (rows * pose_bytes, rows * NUMBERS * 8);
+        Ok(Self {
+            poses: device.alloc(poses)?,
+            out: device.alloc(out)?,
+            poses_here: stream.pinned(poses)?,
+            out_here: stream.pinned(out)?,
+            stream,
+            tile: None,
+        })
+    }
+}
+
+struct Work<'a> {
+    places: Vec<Place>,
+    /// The first pose that is in no tile yet.
+    next: usize,
+    /// Poses of a tile.
+    rows: usize,
+    single: bool,
+    there: There,
+    poses: &'a Poses<'a>,
+    scorer: &'a Scorer,
+    context: &'a Context,
+    scored: Vec<Scored>,
+}
+
+impl Tiled for Work<'_> {
+    type Lane = Lane;
+    type Tile = Range<usize>;
+    type Error = KernelError;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        let tile = self.next..self.places.len().min(self.next + self.rows);
+        self.next = tile.end;
+        (!tile.is_empty()).then_some(tile)
+    }
+
+    fn start(&mut self, lane: &mut Lane, places: Range<usize>) -> Result<(), KernelError> {
+        self.context.check()?;
+        let bytes = self.there.pose_bytes;
+        let mut slots = lane.poses_here.bytes()?.chunks_exact_mut(bytes);
+        let mut refused = Vec::with_capacity(places.len());
+        let mut count = 0;
+        for &place in &self.places[places.clone()] {
+            let reason = self.unfit(place);
+            if reason.is_none()
+                && let Some(slot) = slots.next()
+            {
+                let (batch, row) = place;
+                self.poses.batches[batch].xyz.write(row, self.single, slot);
+                count += 1;
+            }
+            refused.push(reason);
+        }
+        lane.tile = Some(Tile { places, refused });
+        if count > 0 {
+            self.launch(lane, count)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, lane: &mut Lane) -> Result<(), KernelError> {
+        let Some(tile) = lane.tile.take() else {
+            return Ok(());
+        };
+        let mut numbers = lane.out_here.bytes()?.as_chunks::<8>().0.iter();
+        for (&place, reason) in self.places[tile.places].iter().zip(tile.refused) {
+            if let Some(reason) = reason {
+                self.scored.push((place, Err(reason)));
+                continue;
+            }
+            let mut all = [0.0; NUMBERS];
+            for (into, number) in all.iter_mut().zip(&mut numbers) {
+                *into = f64::from_le_bytes(*number);
+            }
+            let odd = all[ODD] > 0.0;
+            let judged = if odd {
+                self.poses.judge(place, self.scorer)
+            } else {
+                Ok(())
+            };
+            self.scored
+                .push((place, judged.map(|()| self.scored_as(&all))));
+        }
+        Ok(())
+    }
+}
+
+impl Work<'_> {
+    /// Why a pose cannot even go to the device.
+    fn unfit(&self, place: Place) -> Option<String> {
+        let (batch, row) = place;
+        let found = self.poses.batches[batch].xyz.length(row);
+        let fits = found == Some(3 * self.scorer.ligand.len());
+        let kinds = self.poses.kinds(place);
+        if fits && self.scorer.check_kinds(kinds.as_deref()).is_ok() {
+            return None;
+        }
+        self.poses.judge(place, self.scorer).err()
+    }
+
+    fn launch(&self, lane: &Lane, count: usize) -> Result<(), DeviceError> {
+        let there = &self.there;
+        let bytes = count * there.pose_bytes;
+        lane.stream
+            .upload(&lane.poses_here, bytes, &lane.poses, 0)?;
+        let number = |n: usize| Arg::U32(u32::try_from(n).unwrap_or(u32::MAX));
+        let args = [
+            Arg::Buffer(&lane.poses),
+            number(count),
+            number(self.scorer.ligand.len()),
+            Arg::Buffer(&there.ligand),
+            Arg::Buffer(&there.space),
+            Arg::Buffer(&there.starts),
+            Arg::Buffer(&there.near),
+            Arg::Buffer(&there.which),
+            Arg::Buffer(&there.receptor),
+            Arg::F64(self.scorer.cutoff),
+            Arg::F32(single(self.scorer.cutoff)),
+            Arg::F32(there.unsure),
+            Arg::Buffer(&lane.out),
+        ];
+        let blocks = u32::try_from(count.div_ceil(WARPS)).unwrap_or(u32::MAX);
+        lane.stream
+            .launch(&there.function, Grid::new(blocks, THREADS), &args)?;
+        lane.stream
+            .download(&lane.out, 0, count * NUMBERS * 8, &lane.out_here)
+    }
+
+    fn scored_as(&self, numbers: &[f64; NUMBERS]) -> Score {
+        let mut terms = [0.0; TERMS];
+        terms.copy_from_slice(&numbers[..TERMS]);
+        self.scorer.scored(terms, numbers[SQUARE])
+    }
+}
