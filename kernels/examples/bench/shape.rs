@@ -9,7 +9,7 @@ use arrow::datatypes::Float32Type;
 use serde_json::Value as Json;
 use sunward_kernels::{Inputs, Table};
 
-use crate::{Any, figure, median, rival, run};
+use crate::{Any, figure, gpu, median, rival, run, run_in};
 
 pub(crate) fn figures() -> Result<Vec<Json>, Any> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shape/cdk2.json");
@@ -38,14 +38,19 @@ pub(crate) fn figures() -> Result<Vec<Json>, Any> {
         .into());
     }
     let beside = of("seconds").map(|s| ("rdGaussianShape, 1 core", s / pairs));
-    Ok(vec![
+    let mut figures = vec![
         figure(
             "gaussian_shape, an overlay, 1 core",
             seconds / pairs,
             beside,
         ),
         figure("gaussian_shape, an overlay, 2 threads", both / pairs, None),
-    ])
+    ];
+    if let Some(gpu) = gpu()? {
+        let all = median(5, |_| run_in(&gpu, "gaussian_shape", &inputs, &[]))?;
+        figures.push(figure("gaussian_shape, an overlay, GPU", all / pairs, None));
+    }
+    Ok(figures)
 }
 
 fn table(oracle: &Json) -> Result<Table, Any> {

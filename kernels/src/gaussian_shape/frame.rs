@@ -21,7 +21,7 @@ pub(super) fn starts(reference: &Molecule, fit: &Molecule, count: usize) -> Vec<
 
 /// The principal axes as columns, longest extent first, right-handed. Their signs are arbitrary,
 /// which the half turns among the starts make up for.
-fn axes(molecule: &Molecule) -> Matrix3<f64> {
+pub(super) fn axes(molecule: &Molecule) -> Matrix3<f64> {
     let spread: Matrix3<f64> = molecule.atoms.iter().map(|x| x * x.transpose()).sum();
     let eigen = spread.symmetric_eigen();
     let mut order = [0, 1, 2];
@@ -33,7 +33,7 @@ fn axes(molecule: &Molecule) -> Matrix3<f64> {
 
 /// The 24 rotations of a cube: the identity and the half turns about the axes first, then those
 /// that also permute the axes.
-fn cube() -> Vec<Matrix3<f64>> {
+pub(super) fn cube() -> Vec<Matrix3<f64>> {
     const PERMUTATIONS: [[usize; 3]; 6] = [
         [0, 1, 2],
         [1, 0, 2],

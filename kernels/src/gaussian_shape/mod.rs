@@ -1,6 +1,7 @@
 //! `gaussian_shape`: how alike molecules are in shape, laid over each other as well as they can be.
 
 mod ascent;
+mod device;
 mod entry;
 mod frame;
 mod molecules;
@@ -15,6 +16,7 @@ use sunward_workflows::catalog::KernelEntry;
 
 use self::molecules::{Molecule, Molecules};
 use self::overlay::{Overlay, Overlayer};
+use crate::device::Source;
 use crate::vectors::Vectors;
 use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params, Table};
 
@@ -42,6 +44,10 @@ impl Kernel for GaussianShape {
         &self.entry
     }
 
+    fn sources(&self) -> Vec<Source> {
+        vec![device::source()]
+    }
+
     fn run(
         &self,
         inputs: &Inputs,
@@ -58,20 +64,32 @@ impl Kernel for GaussianShape {
             vectors: Vectors::detect(),
         };
         let queries = references.all()?;
-        let places = fits.places();
-        let chunks: Vec<&[(usize, usize)]> = places.chunks(CHUNK).collect();
-        let outcomes = context.map(chunks.len(), |chunk| {
-            let work = |&place| one(&overlayer, &queries, &fits, place);
-            chunks[chunk]
-                .iter()
-                .map(work)
-                .collect::<Result<Vec<Outcome>, _>>()
-        })?;
-        let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
+        let outcomes = match context.device() {
+            Some(device) if !queries.is_empty() => {
+                device::run(device, &overlayer, &queries, &fits, context)?
+            }
+            _ => in_chunks(context, &fits.places(), |place| {
+                one(&overlayer, &queries, &fits, place)
+            })?,
+        };
         Ok(Outputs::new()
             .with("overlays", overlays(&references, &fits, &outcomes)?)
             .with("rejects", rejects(&fits, &outcomes)?))
     }
+}
+
+/// `work` for each place on the allowed threads; results in order.
+fn in_chunks<T: Send>(
+    context: &Context,
+    places: &[(usize, usize)],
+    work: impl Fn((usize, usize)) -> Result<T, KernelError> + Send + Sync,
+) -> Result<Vec<T>, KernelError> {
+    let chunks: Vec<&[(usize, usize)]> = places.chunks(CHUNK).collect();
+    let results = context.map(chunks.len(), |chunk| {
+        let results = chunks[chunk].iter().map(|&place| work(place));
+        results.collect::<Result<Vec<T>, _>>()
+    })?;
+    Ok(results.into_iter().flatten().collect())
 }
 
 /// One fit over all references.

@@ -119,6 +119,12 @@ impl<'a> Molecules<'a> {
         self.table.places()
     }
 
+    /// A bound on the atoms of the molecule at a place, without reading it.
+    pub(super) fn most_atoms(&self, (batch, row): (usize, usize)) -> usize {
+        let numbers = length(self.table.batches[batch].column(self.xyz), row);
+        (numbers / 3).min(MOST_ATOMS)
+    }
+
     /// The molecule at a place.
     ///
     /// # Errors
@@ -194,6 +200,19 @@ fn list(column: &ArrayRef, row: usize) -> Option<ArrayRef> {
         DataType::LargeList(_) => Some(column.as_list::<i64>().value(row)),
         _ => Some(column.as_fixed_size_list().value(row)),
     }
+}
+
+/// How many values a row of any kind of list has; none where it is null.
+fn length(column: &ArrayRef, row: usize) -> usize {
+    if column.is_null(row) {
+        return 0;
+    }
+    match column.data_type() {
+        DataType::List(_) => usize::try_from(column.as_list::<i32>().value_length(row)),
+        DataType::LargeList(_) => usize::try_from(column.as_list::<i64>().value_length(row)),
+        _ => usize::try_from(column.as_fixed_size_list().value_length()),
+    }
+    .unwrap_or(0)
 }
 
 /// A molecule of these atoms, or why there is none.

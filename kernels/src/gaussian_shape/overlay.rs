@@ -39,13 +39,7 @@ impl Overlayer {
         let volume = overlap(reference, fit, |atom| {
             pose.rotation * atom + pose.translation.vector
         });
-        // From the centred frames back to those of the tables.
-        let shift = reference.centre + pose.translation.vector - pose.rotation * fit.centre;
-        Overlay {
-            st: volume / (reference.volume + fit.volume - volume),
-            volume,
-            pose: Isometry3::from_parts(shift.into(), pose.rotation),
-        }
+        Overlay::new(reference, fit, volume, &pose)
     }
 
     /// The best pose in the centred frames.
@@ -71,7 +65,7 @@ impl Overlayer {
 }
 
 /// Root mean square distance of atoms from their centre, at least that of a bond; angstrom.
-fn arm(molecule: &Molecule) -> f64 {
+pub(super) fn arm(molecule: &Molecule) -> f64 {
     let square: f64 = molecule.atoms.iter().map(Vector3::norm_squared).sum();
     #[expect(clippy::cast_precision_loss, reason = "at most a few thousand atoms")]
     let mean = square / molecule.atoms.len() as f64;
@@ -79,6 +73,22 @@ fn arm(molecule: &Molecule) -> f64 {
 }
 
 impl Overlay {
+    /// With this volume, at a pose in the centred frames.
+    pub(super) fn new(
+        reference: &Molecule,
+        fit: &Molecule,
+        volume: f64,
+        pose: &Isometry3<f64>,
+    ) -> Self {
+        // Back to the frames of the tables.
+        let shift = reference.centre + pose.translation.vector - pose.rotation * fit.centre;
+        Self {
+            st: volume / (reference.volume + fit.volume - volume),
+            volume,
+            pose: Isometry3::from_parts(shift.into(), pose.rotation),
+        }
+    }
+
     /// Its values by [`COLUMNS`]; of a rotation's two quaternions the one whose real part is not
     /// negative.
     #[expect(clippy::cast_possible_truncation, reason = "the columns are float32")]

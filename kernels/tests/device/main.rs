@@ -14,6 +14,7 @@ mod butina;
 mod edges;
 mod kernels;
 mod nvrtc;
+mod shape;
 mod vina;
 
 use std::sync::{Arc, LazyLock};
