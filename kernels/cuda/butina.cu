@@ -7,12 +7,13 @@
 // w AND and w POPC (16 a clock and multiprocessor: for 1 M x 2048 bits 3.2e13, 8.7 s of an H100 at
 // peak). So pairs are first counted on folds (16 words: the row's blocks of 64 bytes joined by OR),
 // which bound c from above: c <= common bits of the folds + bits that one of the rows lost in its fold.
-// Words go eight at a time through an adder of whole words (x ^ y ^ z, majority), which makes 4 POPC
-// of 8 at the price of 8 LOP3. A pair's fold then costs 8 POPC and some 50 other instructions, 64 and
-// 100 clocks for the 32 of a warp: 3e11 pairs/s of an H100 at best, 1.7 s for the 5e11 of a million
-// rows. Counts in full would take five times as long at POPC's peak. Pairs that pass, of chemical
-// fingerprints below one in a hundred, are counted in full by a warp each. Were all to pass, that
-// would be 512 bytes a pair out of the first cache, about 6 clocks, 13 s. Expected, not measured.
+// Words go eight at a time through an adder of whole words, which makes 4 POPC of 8 at the price of 8
+// LOP3: with the 8 AND, both pipes then take 32 clocks for a warp's 32 pairs, 64 for a fold, and about
+// 85 with the test. That is 1.5 pairs a clock and multiprocessor, 3.5e11 a second of an H100 at best,
+// 1.4 s for the 5e11 of a million rows; counts in full would take six times as long at POPC's peak.
+// Pairs that pass, of chemical fingerprints below one in a hundred, are counted in full by a warp each.
+// Were all to pass, that would be 512 bytes a pair out of the first cache, about 6 clocks, 13 s. (From
+// machine code for sm_90 and the guide's table of throughputs; not measured.)
 //
 // Bytes: a block holds 64 folds (4 KiB) and reads 64 more for each 4096 pairs, 1 byte a pair, out of the
 // second cache, in which the folds of some hundred thousand rows stay: memory is no limit.
@@ -62,21 +63,6 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     if (word == 0) rows[row] = {own, own - kept};
 }
 
-// The bits of eight words: three sums of three words each leave their ones, twos and fours.
-static __device__ unsigned ones_of(const unsigned (&v)[8]) {
-    const unsigned a = v[0] ^ v[1] ^ v[2], b = v[3] ^ v[4] ^ v[5], c = a ^ b ^ v[6];
-    const unsigned p = (v[0] & v[1]) | (v[2] & (v[0] | v[1]));
-    const unsigned q = (v[3] & v[4]) | (v[5] & (v[3] | v[4]));
-    const unsigned r = (a & b) | (v[6] & (a | b));
-    const unsigned twos = p ^ q ^ r, fours = (p & q) | (r & (p | q));
-    return __popc(c) + __popc(v[7]) + 2 * __popc(twos) + 4 * __popc(fours);
-}
-
-static __device__ void unpack(unsigned (&words)[8], const uint4& low, const uint4& high) {
-    words[0] = low.x, words[1] = low.y, words[2] = low.z, words[3] = low.w;
-    words[4] = high.x, words[5] = high.y, words[6] = high.z, words[7] = high.w;
-}
-
 // Folds of 64 rows as quads side by side: neighbouring threads read neighbouring banks.
 struct Side {
     uint4 quads[QUADS][SIDE + 1];
@@ -108,12 +94,7 @@ static __device__ void common_of(unsigned (&common)[MINE][MINE], const Side& a, 
             unsigned other[8];
             unpack(other, b.quads[half][x + 16 * j], b.quads[half + 1][x + 16 * j]);
 #pragma unroll
-            for (unsigned i = 0; i < MINE; i++) {
-                unsigned both[8];
-#pragma unroll
-                for (unsigned w = 0; w < 8; w++) both[w] = mine[i][w] & other[w];
-                common[i][j] += ones_of(both);
-            }
+            for (unsigned i = 0; i < MINE; i++) common[i][j] += common_ones(mine[i], other);
         }
     }
 }

@@ -10,3 +10,12 @@ mod popcount;
 
 pub(crate) use fingerprints::Fingerprints;
 pub(crate) use popcount::{FOLD_BYTES, Fold, Popcount, Reach, fold_bits};
+
+use crate::device::Source;
+
+/// CUDA source of a kernel that compares fingerprints, behind what all of these share.
+pub(crate) fn cuda(file: &str, text: &str, kernels: &[&str]) -> Source {
+    let shared = include_str!("../../cuda/bits.cuh");
+    let text = format!("#line 1 \"kernels/cuda/bits.cuh\"\n{shared}#line 1 \"{file}\"\n{text}");
+    Source::new(file, &text, kernels)
+}

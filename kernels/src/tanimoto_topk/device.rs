@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::ranking::{Best, Hit};
 use super::scan::Search;
-use crate::bits::Fingerprints;
+use crate::bits::{self, Fingerprints};
 use crate::device::tiles::{self, Budget, LANES, Tiled};
 use crate::device::{Arg, Buffer, Device, DeviceError, Function, Grid, Pinned, Source, Stream};
 use crate::table::wide;
@@ -32,7 +32,7 @@ const GROWTH: usize = 4;
 pub(super) fn source() -> Source {
     let text = include_str!("../../cuda/tanimoto_topk.cu");
     let kernels = ["tanimoto_rows", "tanimoto_pairs"];
-    Source::new("kernels/cuda/tanimoto_topk.cu", text, &kernels)
+    bits::cuda("kernels/cuda/tanimoto_topk.cu", text, &kernels)
 }
 
 impl Search<'_> {

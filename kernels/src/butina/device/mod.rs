@@ -15,7 +15,7 @@ use self::listing::Listing;
 use self::plan::{COUNT_BYTES, Plan};
 use super::greedy::{Clusters, Neighbours, Rounds};
 use super::near::{Near, place};
-use crate::bits::{FOLD_BYTES, Fingerprints};
+use crate::bits::{self, FOLD_BYTES, Fingerprints};
 use crate::device::tiles::{self, Budget, LANES};
 use crate::device::{Arg, Buffer, Device, Function, Grid, Source};
 use crate::{Context, KernelError};
@@ -29,7 +29,7 @@ const TILES_A_BLOCK: usize = 16;
 pub(super) fn source() -> Source {
     let text = include_str!("../../../cuda/butina.cu");
     let kernels = ["butina_folds", "butina_counts", "butina_lists"];
-    Source::new("kernels/cuda/butina.cu", text, &kernels)
+    bits::cuda("kernels/cuda/butina.cu", text, &kernels)
 }
 
 /// A device, and what it looks at.
