@@ -29,7 +29,7 @@ pub(crate) struct Devices {
 /// GPUs that one task holds.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    uuids: Vec<String>,
+    cards: Vec<Card>,
     /// Closing a file gives its lock back.
     _locks: Vec<File>,
 }
@@ -37,7 +37,13 @@ pub(crate) struct Held {
 impl Held {
     /// The value of `CUDA_VISIBLE_DEVICES`: no device but these can be seen.
     pub(crate) fn visible(&self) -> String {
-        self.uuids.join(",")
+        let uuids: Vec<&str> = self.cards.iter().map(|card| card.uuid.as_str()).collect();
+        uuids.join(",")
+    }
+
+    /// What they are.
+    pub(crate) fn cards(&self) -> &[Card] {
+        &self.cards
     }
 }
 
@@ -112,15 +118,15 @@ impl Devices {
     fn try_take(&self, wanted: &Wanted<'_>, asked: &Resources) -> Result<Option<Held>, Fault> {
         let mut held = Held::default();
         for card in self.matching(wanted, asked) {
-            if held.uuids.len() == wanted.count {
+            if held.cards.len() == wanted.count {
                 break;
             }
             if let Some(lock) = self.lock(&card.uuid)? {
-                held.uuids.push(card.uuid.clone());
+                held.cards.push(card.clone());
                 held._locks.push(lock);
             }
         }
-        Ok((held.uuids.len() == wanted.count).then_some(held))
+        Ok((held.cards.len() == wanted.count).then_some(held))
     }
 
     /// The lock of a GPU, if nobody has it.

@@ -9,6 +9,7 @@ use sunward_kernels::device::Card;
 
 use crate::device::Choice;
 use crate::host::Host;
+use crate::meter::MeterFiles;
 
 /// What one busy core is taken to draw where no meter can say: the figure per core that the Green
 /// Algorithms calculator uses for a processor it does not know (Lannelongue et al. 2021,
@@ -38,6 +39,8 @@ pub struct Options {
     pub grace: Duration,
     /// What a busy core is taken to draw, where nothing measures it.
     pub watts_per_core: f64,
+    /// Where meters are found.
+    pub meters: MeterFiles,
     /// The environment of this process, which commands see little of.
     pub host: Host,
 }
@@ -64,6 +67,7 @@ impl Options {
             log_cap_bytes: 64 << 20,
             grace: Duration::from_secs(5),
             watts_per_core: WATTS_PER_BUSY_CORE,
+            meters: MeterFiles::default(),
             host,
         }
     }

@@ -37,6 +37,7 @@ impl Seat {
     /// Works until the worker leaves.
     pub(crate) fn work(mut self) {
         while let Some(batch) = self.next() {
+            let present = self.house.meters.enter();
             match &batch.job.job.stage.action {
                 Action::Run(_) | Action::Cuda(_) => self.processes.execute(&batch, &mut self.post),
                 Action::Kernel { .. } => match batch.job.venue(&self.house) {
@@ -44,6 +45,7 @@ impl Seat {
                     Venue::Gpu | Venue::Host => self.devices.execute(&batch, &mut self.post),
                 },
             }
+            drop(present);
             self.house.queue().release(batch.need);
             self.post.send_due(Instant::now(), &*self.house.outbox);
         }

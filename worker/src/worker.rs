@@ -19,6 +19,7 @@ use crate::ends;
 use crate::job::JobState;
 use crate::kernels::Watchdog;
 use crate::live::Scratch;
+use crate::meter::Meters;
 use crate::options::Options;
 use crate::post::Outbox;
 use crate::queue::{Queue, Shortage};
@@ -66,7 +67,7 @@ pub(crate) struct House {
     pub(crate) scratch: Scratch,
     pub(crate) watchdog: Watchdog,
     pub(crate) devices: Devices,
-    pub(crate) milliwatts_per_core: u64,
+    pub(crate) meters: Meters,
     queue: Mutex<Queue>,
     work: Condvar,
     bells: Vec<OwnedFd>,
@@ -115,7 +116,7 @@ impl Worker {
         let folder = scratch.folder().to_owned();
         let measure = Box::new(move || Space::at(&folder));
         let house = Arc::new(House {
-            milliwatts_per_core: crate::meter::milliwatts(options.watts_per_core),
+            meters: Meters::new(options.meters.clone(), options.watts_per_core),
             seats_left: AtomicUsize::new(bells.len()),
             outbox: Box::new(outbox),
             scratch,

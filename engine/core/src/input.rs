@@ -166,17 +166,62 @@ pub enum Energy {
         /// Millijoules.
         millijoules: u64,
     },
-    /// Not known.
+    /// Not known, or that of a part is not.
     Missing,
+    /// Some of its devices by a meter, the others by the model.
+    Both {
+        /// Millijoules by the meter.
+        measured_millijoules: u64,
+        /// Millijoules by the model.
+        modelled_millijoules: u64,
+    },
 }
 
 impl Energy {
+    /// Of devices together; unknown where that of one is.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        let (Some((measured, modelled)), Some((also_measured, also_modelled))) =
+            (self.by_source(), other.by_source())
+        else {
+            return Self::Missing;
+        };
+        let measured_millijoules = measured.saturating_add(also_measured);
+        let modelled_millijoules = modelled.saturating_add(also_modelled);
+        match (self, other) {
+            (Self::Measured { .. }, Self::Measured { .. }) => Self::Measured {
+                millijoules: measured_millijoules,
+            },
+            (Self::Modelled { .. }, Self::Modelled { .. }) => Self::Modelled {
+                millijoules: modelled_millijoules,
+            },
+            _ => Self::Both {
+                measured_millijoules,
+                modelled_millijoules,
+            },
+        }
+    }
+
+    /// Measured and modelled millijoules, where they are known.
+    #[must_use]
+    pub const fn by_source(self) -> Option<(u64, u64)> {
+        match self {
+            Self::Measured { millijoules } => Some((millijoules, 0)),
+            Self::Modelled { millijoules } => Some((0, millijoules)),
+            Self::Both {
+                measured_millijoules,
+                modelled_millijoules,
+            } => Some((measured_millijoules, modelled_millijoules)),
+            Self::Missing => None,
+        }
+    }
+
     /// In millijoules, where it is known.
     #[must_use]
     pub const fn millijoules(self) -> Option<u64> {
-        match self {
-            Self::Measured { millijoules } | Self::Modelled { millijoules } => Some(millijoules),
-            Self::Missing => None,
+        match self.by_source() {
+            Some((measured, modelled)) => Some(measured.saturating_add(modelled)),
+            None => None,
         }
     }
 }
@@ -188,4 +233,41 @@ pub enum Outcome {
     Succeeded(TaskResult),
     /// Without.
     Failed(Failure),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Energy;
+
+    #[test]
+    fn what_is_measured_and_what_is_modelled_is_added_apart_and_missing_stays_so() {
+        let measured = |millijoules| Energy::Measured { millijoules };
+        let modelled = |millijoules| Energy::Modelled { millijoules };
+        let both = |measured_millijoules, modelled_millijoules| Energy::Both {
+            measured_millijoules,
+            modelled_millijoules,
+        };
+        assert_eq!(measured(1).plus(measured(2)), measured(3));
+        assert_eq!(modelled(1).plus(modelled(2)), modelled(3));
+        assert_eq!(measured(1).plus(modelled(2)), both(1, 2));
+        assert_eq!(
+            both(1, 2).plus(measured(10)).plus(modelled(20)),
+            both(11, 22)
+        );
+        assert_eq!(both(11, 22).millijoules(), Some(33));
+        assert_eq!(Energy::Missing.plus(measured(1)), Energy::Missing);
+        assert_eq!(modelled(1).plus(Energy::Missing).millijoules(), None);
+    }
+
+    #[test]
+    fn journals_from_before_there_was_both_are_read() {
+        let old: [(&[u8], Energy); 3] = [
+            (&[0, 5], Energy::Measured { millijoules: 5 }),
+            (&[1, 5], Energy::Modelled { millijoules: 5 }),
+            (&[2], Energy::Missing),
+        ];
+        for (bytes, energy) in old {
+            assert_eq!(postcard::from_bytes::<Energy>(bytes).unwrap(), energy);
+        }
+    }
 }

@@ -34,7 +34,7 @@ pub(super) struct Child {
     /// Whether it may have left somebody behind.
     abandoned: bool,
     /// Given back once the process is gone.
-    _gpus: Held,
+    gpus: Held,
 }
 
 /// What there was to see of a child at a task.
@@ -92,7 +92,7 @@ impl Child {
                 room,
                 told_us: 0,
                 abandoned: false,
-                _gpus: gpus,
+                gpus,
             }),
             Err(fault) => {
                 rooms.leave(room, false);
@@ -135,6 +135,11 @@ impl Child {
             house.scratch.note(place, pid, before, after)
         })?;
         Ok((running, ours, gpus))
+    }
+
+    /// The GPUs that it has for itself.
+    pub(super) fn gpus(&self) -> &Held {
+        &self.gpus
     }
 
     /// An empty folder for a task's outputs.

@@ -17,10 +17,9 @@ use crate::executor::Executor;
 use crate::fault::Fault;
 use crate::kernels::fail_rest;
 use crate::log::AttemptLog;
-use crate::meter::{Reading, Started};
 use crate::outputs;
 use crate::post::Post;
-use crate::process::{READ_BYTES, TELL_AFTER, verdict};
+use crate::process::{READ_BYTES, Spent, TELL_AFTER, verdict};
 use crate::room::{Rooms, remove_tree};
 use crate::secrets::Redactor;
 use crate::worker::House;
@@ -46,15 +45,13 @@ impl DeviceExecutor {
     }
 
     fn attempt(&mut self, batch: &Batch, index: u32, post: &mut Post) -> TaskEnd {
-        let started = Started::now();
+        let house = Arc::clone(&self.house);
+        let span = house.meters.begin();
         let mut log = self.log(self.house.log_path(batch, index));
-        let mut cpu_us = 0;
-        let result = self.task(batch, index, &mut log, &mut cpu_us, post);
+        let mut spent = Spent::default();
+        let result = self.task(batch, index, &mut log, &mut spent, post);
         let now = Instant::now();
         log.finish();
-        batch
-            .job
-            .note_pace(1, now.saturating_duration_since(started.at));
         let outcome = match result {
             Ok(result) => Outcome::Succeeded(result),
             Err(fault) => {
@@ -62,7 +59,7 @@ impl DeviceExecutor {
                 Outcome::Failed(fault.into_failure(batch, index, log.quote()))
             }
         };
-        let reading = Reading::modelled(started, now, cpu_us, self.house.milliwatts_per_core);
+        let reading = span.reading(now, spent.cpu_us, spent.gpus);
         end(batch, index, reading, outcome)
     }
 
@@ -76,7 +73,7 @@ impl DeviceExecutor {
         batch: &Batch,
         index: u32,
         log: &mut AttemptLog,
-        cpu_us: &mut u64,
+        spent: &mut Spent,
         post: &mut Post,
     ) -> Result<TaskResult, Fault> {
         self.buffer.resize(READ_BYTES, 0);
@@ -98,6 +95,7 @@ impl DeviceExecutor {
             buffer: &mut self.buffer,
         };
         let (mut told, asked) = (false, Instant::now());
+        let gpus = house.meters.begin_gpus(child.gpus());
         let seen = child.ask(&ask, eye, TELL_AFTER, |now| {
             post.send_due(now, &*house.outbox);
             if !told {
@@ -106,12 +104,13 @@ impl DeviceExecutor {
                 (house.outbox)(FromWorker::Started { tasks });
             }
             post.patience(now)
-        })?;
-        match seen {
+        });
+        spent.gpus = house.meters.end_gpus(gpus);
+        match seen? {
             Seen::Answered(answer) => {
                 // Without what a free device was waited for: the next batch should be no shorter.
                 batch.job.note_pace(1, asked.elapsed());
-                *cpu_us = answer.cpu_us;
+                spent.cpu_us = answer.cpu_us;
                 answer.result?;
                 let stage = &batch.job.job.stage;
                 let adopted = outputs::adopt_tables(&house.options.store, stage, &ask.outputs);
@@ -119,7 +118,7 @@ impl DeviceExecutor {
                 adopted
             }
             Seen::Left(departure) => {
-                *cpu_us = departure.cpu_us;
+                spent.cpu_us = departure.cpu_us;
                 verdict::judge(&departure, batch, log.path())?;
                 Err(Fault::infrastructure(
                     "the process that runs the kernel left without an answer; run again, and report it if it does so again",

@@ -66,13 +66,18 @@ impl KernelExecutor {
             } else {
                 1
             };
-            if !prepared.is_trivial() && (pace == 0 || pace > WORTH_TELLING_NANOS) {
+            let is_long = !prepared.is_trivial() && (pace == 0 || pace > WORTH_TELLING_NANOS);
+            if is_long {
                 let tasks = vec![batch.task(index)];
                 (self.house.outbox)(FromWorker::Started { tasks });
             }
-            let watch = Stopwatch::start(batch.need.cpus);
+            let span = match is_long {
+                true => self.house.meters.begin(),
+                false => self.house.meters.begin_short(),
+            };
+            let watch = Stopwatch::start(span, batch.need.cpus);
             outcomes.extend((index..index + group).map(|i| self.outcome(batch, i, prepared)));
-            let took = watch.stop(batch, index, &mut outcomes, post, &self.house);
+            let took = watch.stop(batch, index, &mut outcomes, post);
             batch.job.note_pace(group, took);
             index += group;
             if took >= LONG {

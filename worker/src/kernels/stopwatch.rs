@@ -6,22 +6,21 @@ use sunward_core::Outcome;
 
 use crate::batch::Batch;
 use crate::ends::end;
-use crate::meter::{Reading, Started, micros, modelled, process_cpu_us, thread_cpu_us};
+use crate::meter::{Reading, Span, micros, process_cpu_us, thread_cpu_us};
 use crate::post::Post;
-use crate::worker::House;
 
 /// Clock readings before a group of tasks.
-pub(crate) struct Stopwatch {
-    started: Started,
+pub(crate) struct Stopwatch<'m> {
+    span: Span<'m>,
     cpus: u32,
     cpu_us: u64,
 }
 
-impl Stopwatch {
+impl<'m> Stopwatch<'m> {
     /// For tasks that each run on so many cores.
-    pub(crate) fn start(cpus: u32) -> Self {
+    pub(crate) fn start(span: Span<'m>, cpus: u32) -> Self {
         Self {
-            started: Started::now(),
+            span,
             cpus,
             cpu_us: read_cpu_us(cpus),
         }
@@ -34,22 +33,25 @@ impl Stopwatch {
         first: u32,
         outcomes: &mut Vec<Outcome>,
         post: &mut Post,
-        house: &House,
     ) -> Duration {
         let now = Instant::now();
-        let took = now.saturating_duration_since(self.started.at);
+        let took = now.saturating_duration_since(self.span.started.at);
         // More than all cores could give was used by others in this process.
         let at_most = micros(took).saturating_mul(self.cpus.into());
         let used = read_cpu_us(self.cpus).saturating_sub(self.cpu_us);
         let wall = Shares::new(micros(took), outcomes.len());
         let cpu = Shares::new(used.min(at_most), outcomes.len());
+        let alone = outcomes.len() == 1;
         for (offset, outcome) in (0_u32..).zip(outcomes.drain(..)) {
             let cpu_us = cpu.of(offset);
             let reading = Reading {
-                started_ms: self.started.ms,
+                started_ms: self.span.started.ms,
                 wall_us: wall.of(offset),
                 cpu_us,
-                energy: modelled(cpu_us, house.milliwatts_per_core),
+                energy: match alone {
+                    true => self.span.energy(now, cpu_us),
+                    false => self.span.modelled(cpu_us),
+                },
             };
             post.push(end(batch, first + offset, reading, outcome), now);
         }

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sunward_core::{Failure, Outcome, TaskEnd, TaskResult};
+use sunward_core::{Energy, Failure, Outcome, TaskEnd, TaskResult};
 use sunward_protocol::FromWorker;
 
 use crate::batch::Batch;
@@ -21,7 +21,6 @@ use crate::ends::end;
 use crate::executor::Executor;
 use crate::fault::Fault;
 use crate::log::AttemptLog;
-use crate::meter::{Reading, Started};
 use crate::outputs;
 use crate::post::Post;
 use crate::room::{Room, Rooms};
@@ -49,8 +48,10 @@ pub(crate) const TELL_AFTER: Duration = Duration::from_millis(2);
 
 /// What was spent on an attempt that may have ended anywhere on its way.
 #[derive(Clone, Copy, Default)]
-struct Spent {
-    cpu_us: u64,
+pub(crate) struct Spent {
+    pub(crate) cpu_us: u64,
+    /// What its GPUs took, if it had any.
+    pub(crate) gpus: Option<Energy>,
 }
 
 impl ProcessExecutor {
@@ -65,7 +66,8 @@ impl ProcessExecutor {
     }
 
     fn attempt(&mut self, batch: &Batch, index: u32, post: &mut Post) -> TaskEnd {
-        let started = Started::now();
+        let house = Arc::clone(&self.house);
+        let span = house.meters.begin();
         let mut spent = Spent::default();
         let outcome = match self.prepare(batch) {
             Err(fault) => Outcome::Failed(fault.into_failure(batch, index, String::new())),
@@ -84,12 +86,7 @@ impl ProcessExecutor {
                 }
             }
         };
-        let reading = Reading::modelled(
-            started,
-            Instant::now(),
-            spent.cpu_us,
-            self.house.milliwatts_per_core,
-        );
+        let reading = span.reading(Instant::now(), spent.cpu_us, spent.gpus);
         end(batch, index, reading, outcome)
     }
 
@@ -113,10 +110,19 @@ impl ProcessExecutor {
     ) -> Result<TaskResult, Fault> {
         let room = self.rooms.enter()?;
         let mut abandoned = false;
-        let result = self.run_in(&room, batch, index, prepared, log, post, |departure| {
-            spent.cpu_us = departure.cpu_us;
-            abandoned = departure.left_somebody;
-        });
+        let result = self.run_in(
+            &room,
+            batch,
+            index,
+            prepared,
+            log,
+            post,
+            |departure, gpus| {
+                spent.cpu_us = departure.cpu_us;
+                spent.gpus = gpus;
+                abandoned = departure.left_somebody;
+            },
+        );
         self.rooms.leave(room, abandoned);
         result
     }
@@ -133,11 +139,13 @@ impl ProcessExecutor {
         prepared: &PreparedCommand,
         log: &mut AttemptLog,
         post: &mut Post,
-        departed: impl FnOnce(&Departure),
+        departed: impl FnOnce(&Departure, Option<Energy>),
     ) -> Result<TaskResult, Fault> {
         let order = prepared.order(&self.house, room, batch, index)?;
+        let meters = &Arc::clone(&self.house).meters;
+        let gpus = meters.begin_gpus(order.gpus());
         let departure = self.watch(room, &order, batch, log, post)?;
-        departed(&departure);
+        departed(&departure, meters.end_gpus(gpus));
         let judged = verdict::judge(&departure, batch, log.path());
         full::reconsider(judged, room, batch, log)?;
         outputs::adopt(

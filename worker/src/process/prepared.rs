@@ -45,7 +45,14 @@ pub(crate) struct TaskOrder {
     pub(crate) order: Order,
     pub(crate) outputs: OutputPaths,
     /// Held until this is dropped.
-    _gpus: Held,
+    gpus: Held,
+}
+
+impl TaskOrder {
+    /// The GPUs that it has for itself.
+    pub(crate) fn gpus(&self) -> &Held {
+        &self.gpus
+    }
 }
 
 impl PreparedCommand {
@@ -129,7 +136,7 @@ impl PreparedCommand {
             index,
             order: Order { words, environment },
             outputs,
-            _gpus: gpus,
+            gpus,
         })
     }
 

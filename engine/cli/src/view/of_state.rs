@@ -209,9 +209,11 @@ fn stage_view(run: &RunState, stage: &Stage<'_>) -> StageView {
 
 /// An attempt's energy in joules, and where the figure comes from.
 pub(crate) fn joules(energy: Energy) -> (Option<f64>, &'static str) {
-    match energy {
-        Energy::Measured { millijoules } => (Some(float(millijoules) / 1000.0), "measured"),
-        Energy::Modelled { millijoules } => (Some(float(millijoules) / 1000.0), "modelled"),
-        Energy::Missing => (None, "missing"),
-    }
+    let source = match energy {
+        Energy::Measured { .. } => "measured",
+        Energy::Modelled { .. } => "modelled",
+        Energy::Both { .. } => "measured and modelled",
+        Energy::Missing => "missing",
+    };
+    (energy.millijoules().map(|mj| float(mj) / 1000.0), source)
 }

@@ -127,9 +127,8 @@ impl Ledger {
             let sum = self.gpu_ms.entry(at.pool).or_default();
             *sum = sum.saturating_add(held_ms);
         }
-        let millijoules = match spent.energy {
-            Energy::Measured { millijoules } | Energy::Modelled { millijoules } => millijoules,
-            Energy::Missing => return,
+        let Some(millijoules) = spent.energy.millijoules() else {
+            return;
         };
         let began = Timestamp(spent.started_ms);
         self.quarters
@@ -141,7 +140,7 @@ impl Ledger {
 
     /// The energy of an attempt was spent in vain.
     pub(crate) const fn waste(&mut self, spent: Spent) {
-        if let Energy::Measured { millijoules } | Energy::Modelled { millijoules } = spent.energy {
+        if let Some(millijoules) = spent.energy.millijoules() {
             self.failed_millijoules = self.failed_millijoules.saturating_add(millijoules);
         }
     }
@@ -151,14 +150,12 @@ impl Ledger {
         self.attempts += 1;
         self.wall_us = self.wall_us.saturating_add(spent.wall_us);
         self.cpu_us = self.cpu_us.saturating_add(spent.cpu_us);
-        match spent.energy {
-            Energy::Measured { millijoules } => {
-                self.measured_millijoules = self.measured_millijoules.saturating_add(millijoules);
+        match spent.energy.by_source() {
+            Some((measured, modelled)) => {
+                self.measured_millijoules = self.measured_millijoules.saturating_add(measured);
+                self.modelled_millijoules = self.modelled_millijoules.saturating_add(modelled);
             }
-            Energy::Modelled { millijoules } => {
-                self.modelled_millijoules = self.modelled_millijoules.saturating_add(millijoules);
-            }
-            Energy::Missing => self.missing_energy += 1,
+            None => self.missing_energy += 1,
         }
         if self.first_started_ms == 0 || spent.started_ms < self.first_started_ms {
             self.first_started_ms = spent.started_ms;

@@ -1,0 +1,80 @@
+//! NVML: the GPUs' own counters of energy, through NVIDIA's management library, which is loaded with
+//! the first GPU that is handed out.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use nvml_wrapper::Nvml;
+use sunward_core::Energy;
+use sunward_kernels::device::Card;
+
+use super::{micros, rated};
+use crate::devices::Held;
+
+/// The management library, once it was wanted.
+pub(super) struct Management {
+    library: PathBuf,
+    loaded: OnceLock<Option<Nvml>>,
+}
+
+impl Management {
+    pub(super) fn at(library: PathBuf) -> Self {
+        Self {
+            library,
+            loaded: OnceLock::new(),
+        }
+    }
+
+    /// Where a GPU's counter stands, in millijoules since the driver was loaded; nothing without the
+    /// library, and for GPUs without a counter (older than Volta).
+    fn millijoules(&self, card: &Card) -> Option<u64> {
+        let load = || {
+            let nvml = Nvml::builder().lib_path(self.library.as_os_str()).init();
+            nvml.inspect_err(|error| tracing::info!("no meter of GPUs: {error}"))
+                .ok()
+        };
+        let nvml = self.loaded.get_or_init(load).as_ref()?;
+        let counter = nvml
+            .device_by_uuid(card.uuid.as_str())
+            .and_then(|device| device.total_energy_consumption());
+        counter
+            .inspect_err(|error| tracing::info!("{} tells no energy: {error}", card.uuid))
+            .ok()
+    }
+}
+
+/// GPUs in use by an attempt that has them for itself.
+pub(crate) struct GpuSpan {
+    began: Instant,
+    /// Each with where its counter stood.
+    cards: Vec<(Card, Option<u64>)>,
+}
+
+impl GpuSpan {
+    pub(super) fn begin(meter: &Management, held: &Held) -> Self {
+        let cards = held.cards().iter();
+        Self {
+            began: Instant::now(),
+            cards: cards
+                .map(|card| (card.clone(), meter.millijoules(card)))
+                .collect(),
+        }
+    }
+
+    /// What they took, each by its counter or else by its rated power; missing where one has neither.
+    pub(super) fn end(self, meter: &Management) -> Option<Energy> {
+        let took_us = micros(self.began.elapsed());
+        let each = self.cards.into_iter().map(|(card, before)| {
+            let measured = || meter.millijoules(&card)?.checked_sub(before?);
+            match (measured(), rated::watts(&card.name)) {
+                (Some(millijoules), _) => Energy::Measured { millijoules },
+                (None, Some(watts)) => Energy::Modelled {
+                    millijoules: took_us.saturating_mul(watts).div_ceil(1000),
+                },
+                (None, None) => Energy::Missing,
+            }
+        });
+        each.reduce(Energy::plus)
+    }
+}

@@ -1,0 +1,177 @@
+//! What an attempt cost: wall time, processor time, energy.
+//!
+//! Energy is read from meters where a device was the attempt's alone: the processors by RAPL
+//! (`package`), GPUs by NVML (`gpu`). Where it was not, or there is no meter, it is modelled: busy cores
+//! by what one is taken to draw, GPUs by their rated power (`rated`). Where neither can be, it is
+//! missing.
+
+mod gpu;
+mod package;
+mod presence;
+mod rated;
+mod span;
+
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
+use sunward_core::Energy;
+
+pub(crate) use gpu::GpuSpan;
+use gpu::Management;
+use package::Packages;
+use presence::Presence;
+pub(crate) use presence::Present;
+pub(crate) use span::Span;
+
+use crate::devices::Held;
+
+/// Where meters are found.
+#[derive(Clone, Debug)]
+pub struct MeterFiles {
+    /// The system's power capping zones.
+    pub powercap: PathBuf,
+    /// Processor time of the whole machine.
+    pub stat: PathBuf,
+    /// NVIDIA's management library.
+    pub nvml: PathBuf,
+}
+
+impl Default for MeterFiles {
+    /// Where Linux has them.
+    fn default() -> Self {
+        Self {
+            powercap: "/sys/class/powercap".into(),
+            stat: "/proc/stat".into(),
+            nvml: "libnvidia-ml.so.1".into(),
+        }
+    }
+}
+
+/// The meters of this machine.
+pub(crate) struct Meters {
+    packages: Option<Packages>,
+    gpus: Management,
+    presence: Presence,
+    stat: PathBuf,
+    milliwatts_per_core: u64,
+}
+
+impl Meters {
+    /// Those that can be read, with what a busy core is taken to draw.
+    pub(crate) fn new(files: MeterFiles, watts_per_core: f64) -> Self {
+        Self {
+            packages: Packages::find(&files.powercap),
+            gpus: Management::at(files.nvml),
+            presence: Presence::default(),
+            stat: files.stat,
+            milliwatts_per_core: milliwatts(watts_per_core),
+        }
+    }
+
+    /// Notes that a seat works, until what is given is dropped.
+    pub(crate) fn enter(&self) -> Present<'_> {
+        self.presence.enter()
+    }
+
+    /// Begins an attempt, or so many that are metered together.
+    pub(crate) fn begin(&self) -> Span<'_> {
+        Span::begin(self)
+    }
+
+    /// The same for one that is too short for meters.
+    pub(crate) fn begin_short(&self) -> Span<'_> {
+        Span::begin_short(self)
+    }
+
+    /// Begins the use of GPUs.
+    pub(crate) fn begin_gpus(&self, held: &Held) -> GpuSpan {
+        GpuSpan::begin(&self.gpus, held)
+    }
+
+    /// Ends it: what the GPUs took meanwhile, if there are any.
+    pub(crate) fn end_gpus(&self, span: GpuSpan) -> Option<Energy> {
+        span.end(&self.gpus)
+    }
+}
+
+/// What was read of one attempt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    pub(crate) started_ms: u64,
+    pub(crate) wall_us: u64,
+    pub(crate) cpu_us: u64,
+    pub(crate) energy: Energy,
+}
+
+impl Default for Reading {
+    /// Of an attempt that never began, now.
+    fn default() -> Self {
+        Self {
+            started_ms: now_ms(),
+            wall_us: 0,
+            cpu_us: 0,
+            energy: Energy::Missing,
+        }
+    }
+}
+
+/// Processor time times what a busy core draws. Idle draw is nobody's attempt's and left out.
+fn modelled(cpu_us: u64, milliwatts_per_core: u64) -> Energy {
+    Energy::Modelled {
+        millijoules: cpu_us
+            .saturating_mul(milliwatts_per_core)
+            .div_ceil(1_000_000),
+    }
+}
+
+/// When an attempt began, on both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Started {
+    pub(crate) at: Instant,
+    pub(crate) ms: u64,
+}
+
+impl Started {
+    pub(crate) fn now() -> Self {
+        Self {
+            at: Instant::now(),
+            ms: now_ms(),
+        }
+    }
+}
+
+/// Milliseconds since the epoch.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Microseconds of a duration.
+pub(crate) fn micros(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Processor time of the calling thread so far, in microseconds.
+pub(crate) fn thread_cpu_us() -> u64 {
+    timespec_us(clock_gettime(ClockId::ThreadCPUTime))
+}
+
+/// Processor time of this whole process so far, in microseconds.
+pub(crate) fn process_cpu_us() -> u64 {
+    timespec_us(clock_gettime(ClockId::ProcessCPUTime))
+}
+
+/// A point in time as microseconds.
+pub(crate) fn timespec_us(time: rustix::time::Timespec) -> u64 {
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
+    seconds * 1_000_000 + nanos / 1_000
+}
+
+/// Watts as whole milliwatts.
+fn milliwatts(watts: f64) -> u64 {
+    let rounded = (watts * 1000.0).round().clamp(0.0, 1e9);
+    // Through text, because a float has no checked conversion to an integer.
+    format!("{rounded:.0}").parse().unwrap_or(0)
+}

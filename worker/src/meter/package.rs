@@ -1,0 +1,193 @@
+//! RAPL: the processors' own counters of energy, a file for each package (socket).
+//!
+//! A counter begins again at zero after some hundred kilojoules, ten minutes of a busy server. So
+//! it is looked at now and then also when nobody asks, and what it gained is summed here.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How often counters are looked at when nobody asks: several times before one can begin again, which
+/// takes 262 144 J at 1 kW four minutes.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// The packages of this machine.
+pub(super) struct Packages {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    zones: Vec<Zone>,
+    sum: Mutex<Sum>,
+    closing: Condvar,
+}
+
+/// One package.
+struct Zone {
+    energy: PathBuf,
+    /// The largest value of its counter, in microjoules.
+    range_uj: u64,
+}
+
+/// What the counters gained, and where they stood last; nothing once one could not be read.
+struct Sum {
+    last_uj: Option<Vec<u64>>,
+    gained_uj: u64,
+    closed: bool,
+}
+
+impl Packages {
+    /// All packages below the folder of power capping zones; nothing where there is none, or one
+    /// cannot be read (which many systems keep to the administrator).
+    pub(super) fn find(powercap: &Path) -> Option<Self> {
+        let mut zones = Vec::new();
+        for entry in fs::read_dir(powercap).ok()?.flatten() {
+            let folder = entry.path();
+            if is_package(&folder) {
+                zones.push(Zone {
+                    range_uj: number(&folder.join("max_energy_range_uj"))?,
+                    energy: folder.join("energy_uj"),
+                });
+            }
+        }
+        let last_uj = read(&zones)?;
+        let inner = Arc::new(Inner {
+            zones,
+            sum: Mutex::new(Sum {
+                last_uj: Some(last_uj),
+                gained_uj: 0,
+                closed: false,
+            }),
+            closing: Condvar::new(),
+        });
+        let looked_at = Arc::clone(&inner);
+        let thread = std::thread::Builder::new().name("meter".into());
+        // Without the look a long attempt could miss a counter's new beginning.
+        thread.spawn(move || looked_at.look()).ok()?;
+        Some(Self { inner })
+    }
+
+    /// What all packages took since some moment in the past, in microjoules; nothing once a counter
+    /// could not be read.
+    pub(super) fn microjoules(&self) -> Option<u64> {
+        self.inner.advance(&mut self.inner.sum())
+    }
+}
+
+impl Drop for Packages {
+    fn drop(&mut self) {
+        self.inner.sum().closed = true;
+        self.inner.closing.notify_all();
+    }
+}
+
+impl Inner {
+    fn sum(&self) -> MutexGuard<'_, Sum> {
+        self.sum.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn advance(&self, sum: &mut Sum) -> Option<u64> {
+        let last = sum.last_uj.take()?;
+        let now = read(&self.zones)?;
+        for ((zone, last), now) in self.zones.iter().zip(last).zip(&now) {
+            sum.gained_uj = sum
+                .gained_uj
+                .saturating_add(gained(last, *now, zone.range_uj));
+        }
+        sum.last_uj = Some(now);
+        Some(sum.gained_uj)
+    }
+
+    fn look(&self) {
+        let mut sum = self.sum();
+        while !sum.closed {
+            let woken = self.closing.wait_timeout(sum, LOOK_EVERY);
+            sum = woken.unwrap_or_else(PoisonError::into_inner).0;
+            // Once it fails it does so for whoever asks.
+            self.advance(&mut sum);
+        }
+    }
+}
+
+/// `intel-rapl:0`, and no zone within it; the same packages appear as `intel-rapl-mmio:0` too.
+fn is_package(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(|name| name.to_str());
+    let number = name.and_then(|name| name.strip_prefix("intel-rapl:"));
+    let is_outer = number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    let is_called = |name: String| name.trim().starts_with("package");
+    is_outer && fs::read_to_string(folder.join("name")).is_ok_and(is_called)
+}
+
+/// Where the counters stand; nothing where there is none, or one cannot be read.
+fn read(zones: &[Zone]) -> Option<Vec<u64>> {
+    let all: Option<Vec<u64>> = zones.iter().map(|zone| number(&zone.energy)).collect();
+    all.filter(|all| !all.is_empty())
+}
+
+fn number(file: &Path) -> Option<u64> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+/// What a counter gained, which began again at most once.
+fn gained(before: u64, now: u64, range: u64) -> u64 {
+    match now.checked_sub(before) {
+        Some(gained) => gained,
+        None => range.saturating_sub(before).saturating_add(now),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zone(root: &Path, folder: &str, name: &str, energy: &str) {
+        let folder = root.join(folder);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("name"), format!("{name}\n")).unwrap();
+        fs::write(folder.join("max_energy_range_uj"), "1000\n").unwrap();
+        fs::write(folder.join("energy_uj"), energy).unwrap();
+    }
+
+    #[test]
+    fn packages_count_once_each_and_parts_of_them_and_the_platform_not_at_all() {
+        let root = tempfile::tempdir().unwrap();
+        let all = [
+            ("intel-rapl:0", "package-0"),
+            ("intel-rapl:1", "package-1"),
+            ("intel-rapl:2", "psys"),
+            ("intel-rapl:0:0", "core"),
+            ("intel-rapl-mmio:0", "package-0"),
+        ];
+        for (folder, name) in all {
+            zone(root.path(), folder, name, "10");
+        }
+        let packages = Packages::find(root.path()).unwrap();
+        assert_eq!(packages.microjoules(), Some(0));
+        for (folder, name) in all {
+            zone(root.path(), folder, name, "45");
+        }
+        assert_eq!(packages.microjoules(), Some(70));
+        // One begins again, the other goes on.
+        zone(root.path(), "intel-rapl:0", "package-0", "5");
+        zone(root.path(), "intel-rapl:1", "package-1", "46");
+        assert_eq!(packages.microjoules(), Some(70 + (1000 - 45 + 5) + 1));
+    }
+
+    #[test]
+    fn a_counter_that_cannot_be_read_is_no_meter_then_or_later() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(Packages::find(&root.path().join("nowhere")).is_none());
+        assert!(Packages::find(root.path()).is_none());
+        zone(root.path(), "intel-rapl:0", "package-0", "10");
+        zone(root.path(), "intel-rapl:1", "package-1", "not a number");
+        assert!(Packages::find(root.path()).is_none());
+        zone(root.path(), "intel-rapl:1", "package-1", "10");
+        let packages = Packages::find(root.path()).unwrap();
+        fs::remove_file(root.path().join("intel-rapl:1/energy_uj")).unwrap();
+        assert_eq!(packages.microjoules(), None);
+        // What was gained meanwhile is lost, so it stays unknown.
+        zone(root.path(), "intel-rapl:1", "package-1", "20");
+        assert_eq!(packages.microjoules(), None);
+    }
+}

@@ -1,0 +1,145 @@
+//! From the beginning of an attempt to its end: what it took meanwhile.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use sunward_core::Energy;
+
+use super::presence::Alone;
+use super::{Meters, Reading, Started, micros, modelled};
+
+/// Attempts shorter than this are not metered: processor time, by which one sees whether it had the
+/// machine for itself, is told in hundredths of a second.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// The share of the machine's busy time that must be an attempt's own for the packages' energy to be
+/// counted as its own, in percent: an idle system's services stay below the rest.
+const OWN_PERCENT: u64 = 90;
+
+/// Microseconds of one tick of the system's processor times, which Linux tells in hundredths of a
+/// second whatever its clock does (`USER_HZ`).
+const TICK_US: u64 = 10_000;
+
+/// An attempt that goes on.
+pub(crate) struct Span<'m> {
+    meters: &'m Meters,
+    pub(crate) started: Started,
+    before: Option<Before>,
+}
+
+/// Where things stood at the beginning, for one who is alone.
+struct Before {
+    alone: Alone,
+    package_uj: u64,
+    busy_us: u64,
+}
+
+impl<'m> Span<'m> {
+    pub(super) fn begin(meters: &'m Meters) -> Self {
+        Self {
+            before: before(meters),
+            ..Self::begin_short(meters)
+        }
+    }
+
+    pub(super) fn begin_short(meters: &'m Meters) -> Self {
+        Self {
+            meters,
+            started: Started::now(),
+            before: None,
+        }
+    }
+
+    /// What the processors took until `now` for one who used so much of their time.
+    pub(crate) fn energy(&self, now: Instant, cpu_us: u64) -> Energy {
+        let took = now.saturating_duration_since(self.started.at);
+        match self.measured(took, cpu_us) {
+            Some(millijoules) => Energy::Measured { millijoules },
+            None => self.modelled(cpu_us),
+        }
+    }
+
+    /// The same by the model.
+    pub(crate) fn modelled(&self, cpu_us: u64) -> Energy {
+        modelled(cpu_us, self.meters.milliwatts_per_core)
+    }
+
+    /// The end of the attempt, with what its GPUs took.
+    pub(crate) fn reading(&self, now: Instant, cpu_us: u64, gpus: Option<Energy>) -> Reading {
+        let energy = self.energy(now, cpu_us);
+        Reading {
+            started_ms: self.started.ms,
+            wall_us: micros(now.saturating_duration_since(self.started.at)),
+            cpu_us,
+            energy: gpus.map_or(energy, |gpus| energy.plus(gpus)),
+        }
+    }
+
+    fn measured(&self, took: Duration, cpu_us: u64) -> Option<u64> {
+        let before = self.before.as_ref()?;
+        if took < SHORTEST || !self.meters.presence.still(before.alone) {
+            return None;
+        }
+        let packages = self.meters.packages.as_ref()?;
+        let took_uj = packages.microjoules()?.checked_sub(before.package_uj)?;
+        let busy_us = busy_us(&self.meters.stat)?.checked_sub(before.busy_us)?;
+        is_own(cpu_us, busy_us).then_some(took_uj.div_ceil(1000))
+    }
+}
+
+fn before(meters: &Meters) -> Option<Before> {
+    let packages = meters.packages.as_ref()?;
+    Some(Before {
+        alone: meters.presence.alone()?,
+        package_uj: packages.microjoules()?,
+        busy_us: busy_us(&meters.stat)?,
+    })
+}
+
+/// Whether so much processor time is nearly all of the machine's.
+fn is_own(cpu_us: u64, busy_us: u64) -> bool {
+    cpu_us > 0 && cpu_us.saturating_mul(100) >= busy_us.saturating_mul(OWN_PERCENT)
+}
+
+/// Processor time of all cores since boot: `cpu user nice system idle iowait irq softirq steal …` in
+/// ticks (proc(5)); what guests used is within `user`.
+fn busy_us(stat: &Path) -> Option<u64> {
+    let text = fs::read_to_string(stat).ok()?;
+    let mut words = text.lines().next()?.split_ascii_whitespace();
+    if words.next() != Some("cpu") {
+        return None;
+    }
+    let ticks: Vec<u64> = words.map_while(|word| word.parse().ok()).collect();
+    let [user, nice, system, _idle, _iowait, irq, softirq, ..] = ticks[..] else {
+        return None;
+    };
+    Some((user + nice + system + irq + softirq).saturating_mul(TICK_US))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn busy_time_is_all_but_idling_and_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let stat = folder.path().join("stat");
+        fs::write(
+            &stat,
+            "cpu  1 20 300 4000 50000 6 70 8 9 10\ncpu0 1 1 1 1\n",
+        )
+        .unwrap();
+        assert_eq!(busy_us(&stat), Some((1 + 20 + 300 + 6 + 70) * 10_000));
+        fs::write(&stat, "intr 1 2 3 4 5 6 7 8\n").unwrap();
+        assert_eq!(busy_us(&stat), None);
+        fs::write(&stat, "cpu 1 2 3\n").unwrap();
+        assert_eq!(busy_us(&stat), None);
+    }
+
+    #[test]
+    fn what_others_used_makes_it_nobodys_own() {
+        assert!(is_own(1000, 1000) && is_own(900, 1000) && is_own(1100, 1000));
+        assert!(!is_own(899, 1000) && !is_own(0, 0));
+    }
+}
