@@ -74,7 +74,7 @@ fn decide(
         return Err("no CUDA source".to_owned());
     }
     if venue == Venue::Gpu && !devices.can_serve(asked) {
-        return Err(format!("no GPU here is the one asked for ({})", asked.gpus));
+        return Err(format!("no GPU here as asked for ({})", asked.gpus));
     }
     Ok(venue)
 }
@@ -114,7 +114,7 @@ mod tests {
         let other = Gpus::Model("H100".to_owned(), 1);
         assert_eq!(
             auto(2, "tanimoto_topk", other),
-            Err("no GPU here is the one asked for (H100:1)".to_owned())
+            Err("no GPU here as asked for (1 H100)".to_owned())
         );
         assert!(auto(2, "tanimoto_topk", Gpus::Count(3)).is_err());
     }
