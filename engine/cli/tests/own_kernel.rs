@@ -82,13 +82,59 @@ fn an_endless_kernel_is_ended_at_the_stages_timeout() {
 #[test]
 fn nulls_and_other_columns_than_bound_are_refused_before_any_work() {
     let scene = own("    if (i < rows) out[i] = x[i];", "");
-    scene.file("rows.csv", "x,y\n1,2\n,3\n");
+    scene.file("rows.csv", "x,y\n1.5,2\n,3\n");
     scene
         .run(&[])
         .expect(1)
         .says(&["own/0", "column `x`", "null"]);
     scene.file("rows.csv", "x,name\n1,a\n");
     scene.run(&[]).expect(2).says(&["has no column `y`"]);
+}
+
+#[test]
+fn columns_and_values_of_other_types_than_declared_are_refused_before_any_work() {
+    let scene = own("    if (i < rows) out[i] = x[i];", "");
+    let text = scene.text("own.cu");
+    let said = |from: &str, to: &str, words: &[&str]| {
+        scene.file("own.cu", text.replace(from, to));
+        scene.run(&[]).expect(1).says(words);
+    };
+    said(
+        "const double *x",
+        "const float *x",
+        &[
+            "argument 1",
+            "`const float *x`",
+            "column `x` of input `t`",
+            "Float64",
+        ],
+    );
+    said(
+        "const long long *y",
+        "const int *y",
+        &["argument 2", "`const int *y`", "Int64"],
+    );
+    said("double *out", "float *out", &["argument 3", "column `z`"]);
+    said("unsigned rows", "float rows", &["argument 4", "UInt32"]);
+    let pointer = text.replace("unsigned rows", "unsigned *rows");
+    scene.file("own.cu", pointer.replace("i < rows", "i < *rows"));
+    let told = scene.run(&[]).expect(1);
+    told.says(&[
+        "argument 4",
+        "`unsigned *rows`",
+        "the number of rows as UInt32",
+    ]);
+}
+
+#[test]
+fn one_row_is_an_answer_and_what_is_no_number_comes_back_as_it_is() {
+    let scene = own("    if (i < rows) out[i] = x[i] / 0.0;", "");
+    scene.file("rows.csv", "x,y\n-1.5,10\n");
+    scene.run(&["--out", "out", "--format", "csv"]).expect(0);
+    assert_eq!(scene.text("out/z.csv"), "z\n-inf\n");
+    scene.file("rows.csv", "x,y\n1.5,1\n0.0,2\n");
+    scene.run(&["--out", "more", "--format", "csv"]).expect(0);
+    assert_eq!(scene.text("more/z.csv"), "z\ninf\nNaN\n");
 }
 
 #[test]

@@ -51,6 +51,11 @@ impl Source {
         &self.file
     }
 
+    /// What was given.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The names of its kernels.
     #[must_use]
     pub fn kernels(&self) -> &[String] {

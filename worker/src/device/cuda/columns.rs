@@ -37,6 +37,12 @@ impl Source {
         })
     }
 
+    /// The type of a column, if there is one of this name.
+    pub(super) fn kind(&self, column: &str) -> Option<&DataType> {
+        let field = self.schema.field_with_name(column).ok()?;
+        Some(field.data_type())
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }

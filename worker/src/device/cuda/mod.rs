@@ -5,6 +5,7 @@
 //! device's context that it spoils dies with it.
 
 mod columns;
+mod declared;
 mod task;
 
 use std::path::Path;

@@ -13,6 +13,7 @@ use sunward_workflows::{ColumnSpec, ColumnType, Cuda, CudaArg, row_bytes, to_arr
 
 use super::super::table::write_table;
 use super::columns::{self, Source};
+use super::declared;
 
 /// What one task is given: the kernel, its values in the order of the arguments, and files by port.
 #[derive(Debug)]
@@ -45,6 +46,19 @@ pub enum CudaTaskError {
         port: String,
         /// What is wrong, and what to do.
         problem: String,
+    },
+    /// An argument is declared as something else than it is bound to.
+    #[error(
+        "argument {number} of the kernel is declared `{declared}`, but is bound to {bound}; \
+         declare what it is bound to, or cast that before this stage"
+    )]
+    Declared {
+        /// Which argument, from 1.
+        number: usize,
+        /// As the source says.
+        declared: String,
+        /// What it is bound to, and its type.
+        bound: String,
     },
     /// A value that is not of its type.
     #[error("argument {number} is `{found}`, but must be {expected}")]
@@ -98,6 +112,7 @@ impl CudaTask {
             .map(|(port, path)| Ok((port.as_str(), Source::open(port, path)?)))
             .collect::<Result<BTreeMap<&str, Source>, CudaTaskError>>()?;
         let rows = self.rows(&sources)?;
+        declared::check(&code, &self.kernel, &sources)?;
         let stream = device.stream()?;
         let bound = self.bind(device, &stream, &sources, rows)?;
         if let Some(grid) = self.grid(rows)? {
