@@ -36,6 +36,14 @@ struct Grid {
     reach: f64,
 }
 
+/// A cell along one axis.
+struct Along {
+    cell: usize,
+    /// A place from its centre, Å, and the square of how far it is outside, Å².
+    rest: f64,
+    gap: f64,
+}
+
 impl Cells {
     /// The smallest cells whose lists take no more than `bytes`, or else the largest there are; nothing
     /// for a receptor too wide for them.
@@ -119,32 +127,36 @@ impl Grid {
     /// Calls `visit` with each cell from which an atom can be reached: its number, and the atom from its
     /// centre.
     fn reached(&self, place: &[f64; 3], mut visit: impl FnMut(usize, [f64; 3])) {
-        let range = [0, 1, 2].map(|axis| {
-            let way = place[axis] - self.origin[axis];
-            let cell = |at: f64| {
-                whole(at / self.edge)
-                    .unwrap_or(0)
-                    .min(self.counts[axis] - 1)
-            };
-            cell(way - self.reach)..=cell(way + self.reach)
-        });
-        let rest = |axis: usize, cell: usize| {
-            place[axis] - self.origin[axis] - (number(cell) + 0.5) * self.edge
-        };
-        let gap = |rest: f64| (rest.abs() - 0.5 * self.edge).max(0.0).powi(2);
-        for x in range[0].clone() {
-            let dx = rest(0, x);
-            for y in range[1].clone() {
-                let dy = rest(1, y);
-                for z in range[2].clone() {
-                    let dz = rest(2, z);
-                    if gap(dx) + gap(dy) + gap(dz) < self.reach * self.reach {
-                        let number = (x * self.counts[1] + y) * self.counts[2] + z;
-                        visit(number, [dx, dy, dz]);
-                    }
+        let [xs, ys, zs] = [0, 1, 2].map(|axis| self.along(axis, place[axis]));
+        let reach = self.reach * self.reach;
+        for x in &xs {
+            for y in &ys {
+                let line = (x.cell * self.counts[1] + y.cell) * self.counts[2];
+                let left = reach - x.gap - y.gap;
+                for z in zs.iter().filter(|z| z.gap < left) {
+                    visit(line + z.cell, [x.rest, y.rest, z.rest]);
                 }
             }
         }
+    }
+
+    /// The cells along an axis from which a place there might be reached.
+    fn along(&self, axis: usize, place: f64) -> Vec<Along> {
+        let way = place - self.origin[axis];
+        let cell = |at: f64| {
+            let cell = whole(at / self.edge).unwrap_or(0);
+            cell.min(self.counts[axis] - 1)
+        };
+        let one = |cell: usize| {
+            let rest = way - (number(cell) + 0.5) * self.edge;
+            Along {
+                cell,
+                rest,
+                gap: (rest.abs() - 0.5 * self.edge).max(0.0).powi(2),
+            }
+        };
+        let cells = cell(way - self.reach)..=cell(way + self.reach);
+        cells.map(one).collect()
     }
 
     /// Where each cell's list begins; nothing if they are too many to be counted.

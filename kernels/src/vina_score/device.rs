@@ -22,7 +22,9 @@ const NUMBERS: usize = 8;
 const SQUARE: usize = 5;
 const ODD: usize = 6;
 /// Bytes of a tile's poses at most: a small part of a long table, so that copies run beside scoring.
-const TILE_BYTES: usize = 16 << 20;
+const TILE_BYTES: usize = 8 << 20;
+/// Poses that a thread copies at a time.
+const CHUNK: usize = 1024;
 /// Bytes of a ligand's atom on the device.
 const ATOM_BYTES: usize = 32;
 /// That an atom is no hydrogen, beside the flags it wants.
@@ -53,7 +55,7 @@ pub(super) fn score(
         return Ok(None);
     };
     let mut lanes = Vec::new();
-    for _ in 0..LANES {
+    for _ in 0..LANES.min(places.len().div_ceil(rows)) {
         lanes.push(Lane::new(device, rows, there.pose_bytes)?);
     }
     let mut work = Work {
@@ -223,21 +225,21 @@ impl Tiled for Work<'_> {
 
     fn start(&mut self, lane: &mut Lane, places: Range<usize>) -> Result<(), KernelError> {
         self.context.check()?;
-        let bytes = self.there.pose_bytes;
-        let mut slots = lane.poses_here.bytes()?.chunks_exact_mut(bytes);
-        let mut refused = Vec::with_capacity(places.len());
-        let mut count = 0;
-        for &place in &self.places[places.clone()] {
-            let reason = self.unfit(place);
-            if reason.is_none()
-                && let Some(slot) = slots.next()
-            {
-                let (batch, row) = place;
-                self.poses.batches[batch].xyz.write(row, self.single, slot);
-                count += 1;
-            }
-            refused.push(reason);
-        }
+        let tile = &self.places[places.clone()];
+        let refused: Vec<Option<String>> = tile.iter().map(|&place| self.unfit(place)).collect();
+        let fit: Vec<Place> = (tile.iter().zip(&refused))
+            .filter_map(|(&place, reason)| reason.is_none().then_some(place))
+            .collect();
+        let (count, bytes) = (fit.len(), self.there.pose_bytes);
+        let into = &mut lane.poses_here.bytes()?[..count * bytes];
+        self.context
+            .for_chunks(into, CHUNK * bytes, |chunk, into| {
+                let poses = into.chunks_exact_mut(bytes).zip(&fit[chunk * CHUNK..]);
+                for (slot, &(batch, row)) in poses {
+                    self.poses.batches[batch].xyz.write(row, self.single, slot);
+                }
+                Ok(())
+            })?;
         lane.tile = Some(Tile { places, refused });
         if count > 0 {
             self.launch(lane, count)?;
