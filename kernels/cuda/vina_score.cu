@@ -6,16 +6,18 @@
 // receptor atoms of its list at a time, side by side: every load is 512 bytes in a row, all that belongs
 // to the ligand atom is the same for the whole warp, and nothing depends on other poses, so that any
 // tiling gives the same bits. The lists stand in for receptor tiles in shared memory: a pocket's lists
-// (600 cells of 27 A^3, some 200 atoms of 16 bytes, 2 MB) live in the L2 cache, and a whole kinase's are
-// 6 MB; tiles would bring 2200 atoms to each ligand atom, of which 130 count.
+// (600 cells of 27 A^3, some 175 atoms of 16 bytes, 2 MB) live in the L2 cache, and a whole kinase's are
+// 6 MB; tiles would bring 2200 atoms to each ligand atom, of which 80 count.
 //
-// Costs of a pose of imatinib (37 heavy atoms of 40) in its kinase: 37 x 200 = 7400 pairs are looked at,
-// of which every other is inside the cutoff; 20 instructions a pair and 35 more inside, three of them of
-// the special function units (reciprocal root, two exponentials): 15 000 issued a pose, with 700 for checks
-// and sums. In: 480 bytes, out: 64. An H100's 528 schedulers at 1.75 GHz could do 60 M poses a second; ten
-// million, the goal, are 1.2 TB/s of lists from the caches and 5 GB/s over the host link. 48 registers leave
-// room for 40 warps an SM. Double precision, which is slow on many GPUs, is met once an atom, not once a
-// pair.
+// Costs of a pose of imatinib (37 heavy atoms of 41) in its kinase, counted: 6500 pairs are looked at in
+// 220 rounds of the warp, 3000 of them inside the cutoff; 20 instructions a round and 35 more where any is
+// inside, three of them of the special function units (reciprocal root, two exponentials): 12 000 issued a
+// pose, with 700 for checks and sums. In: 492 bytes, out: 64. An H100's 528 schedulers at 1.75 GHz could
+// do 70 M poses a second at most; ten million, the goal, are 1 TB/s of lists from the caches and 6 GB/s
+// over the host link. A pose needs some 150 000 floating-point operations, so that the goal's 15 % of the
+// peak (67 TFLOP/s) would be 65 M poses a second: not to be expected, for half of the pairs only tell that
+// they are too far apart. 48 registers leave room for 40 warps an SM. Double precision, which is slow on
+// many GPUs, is met once an atom, not once a pair.
 //
 // Accuracy: places are relative to their cell's centre, so that float32 keeps them to 5e-7 A. Whether a pair
 // is inside the cutoff decides on up to 0.7 of `gauss2`, so that what float32 leaves unsure (a pair or so in
