@@ -73,7 +73,7 @@ fn run(
     with: &[(&str, Value)],
     device: Option<&Device>,
 ) -> Result<Outputs, KernelError> {
-    let context = Context::new(1);
+    let context = Context::new(2);
     let context = match device {
         Some(device) => context.with_device(device.clone()),
         None => context,

@@ -124,7 +124,7 @@ fn moved(random: &mut Random, ligand: &[f64], count: usize, half: f64) -> Vec<Ve
 }
 
 fn run(inputs: &Inputs, cutoff: f64, device: Option<&Device>) -> Result<Outputs, KernelError> {
-    let context = Context::new(1);
+    let context = Context::new(2);
     let context = match device {
         Some(device) => context.with_device(device.clone()),
         None => context,
