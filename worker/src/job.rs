@@ -16,10 +16,6 @@ use crate::worker::House;
 /// beside what a user or another stage would notice.
 const BATCH_NANOS: u64 = 2_000_000;
 
-/// The same for tasks on devices: long beside the start of a process and of its device's context, up
-/// to a second, and short beside what others would wait for the device.
-const DEVICE_BATCH_NANOS: u64 = 10_000_000_000;
-
 /// Tasks of one batch at most.
 const BATCH_TASKS: u32 = 4096;
 
@@ -60,11 +56,7 @@ impl JobState {
         if pace == 0 || !matches!(self.job.stage.action, Action::Kernel { .. }) {
             return remaining.min(1);
         }
-        let batch_nanos = match self.venue.get() {
-            Some(Venue::Gpu | Venue::Host) => DEVICE_BATCH_NANOS,
-            Some(Venue::Twin) | None => BATCH_NANOS,
-        };
-        let by_time = u32::try_from(batch_nanos / pace).unwrap_or(BATCH_TASKS);
+        let by_time = u32::try_from(BATCH_NANOS / pace).unwrap_or(BATCH_TASKS);
         let share = remaining.div_ceil(seats.max(1));
         by_time
             .min(BATCH_TASKS)

@@ -36,22 +36,34 @@ impl Seat {
 
     /// Works until the worker leaves.
     pub(crate) fn work(mut self) {
+        let house = Arc::clone(&self.house);
         while let Some(batch) = self.next() {
-            let present = self.house.meters.enter();
-            match &batch.job.job.stage.action {
-                Action::Run(_) | Action::Cuda(_) => self.processes.execute(&batch, &mut self.post),
-                Action::Kernel { .. } => match batch.job.venue(&self.house) {
-                    Venue::Twin => self.kernels.execute(&batch, &mut self.post),
-                    Venue::Gpu | Venue::Host => self.devices.execute(&batch, &mut self.post),
-                },
-            }
+            let present = house.meters.enter();
+            self.execute(&batch);
             drop(present);
             self.house.queue().release(batch.need);
             self.post.send_due(Instant::now(), &*self.house.outbox);
         }
         self.post.send(&*self.house.outbox);
+        self.devices.dismiss();
         drop((self.processes, self.kernels, self.devices));
         self.house.seat_leaves();
+    }
+
+    /// Executes a batch. No device is kept from others meanwhile that the batch has no use for.
+    fn execute(&mut self, batch: &Batch) {
+        let venue = match &batch.job.job.stage.action {
+            Action::Run(_) | Action::Cuda(_) => None,
+            Action::Kernel { .. } => Some(batch.job.venue(&self.house)),
+        };
+        if let None | Some(Venue::Twin) = venue {
+            self.devices.dismiss();
+        }
+        match venue {
+            None => self.processes.execute(batch, &mut self.post),
+            Some(Venue::Twin) => self.kernels.execute(batch, &mut self.post),
+            Some(Venue::Gpu | Venue::Host) => self.devices.execute(batch, &mut self.post),
+        }
     }
 
     /// The next batch; nothing when the worker leaves. Ends are sent before it waits, so that none
@@ -68,9 +80,14 @@ impl Seat {
                     }
                     return Some(batch);
                 }
-                Next::Wait if self.post.is_empty() => queue = house.wait(queue),
+                Next::Wait if self.post.is_empty() && !self.devices.has_child() => {
+                    queue = house.wait(queue);
+                }
                 Next::Wait => {
                     drop(queue);
+                    if self.post.is_empty() {
+                        self.devices.dismiss();
+                    }
                     self.post.send(&*house.outbox);
                     queue = house.queue();
                 }

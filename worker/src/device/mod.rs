@@ -3,7 +3,7 @@
 //!
 //! Two kinds of stages come here, and the program that does their work is this one again, under a
 //! verb that is not in its help. A `cuda` stage is a command like any other ([`cuda`]). The library's
-//! kernels are served by a child that keeps its device for a batch of tasks: `seat` tells it what to
+//! kernels are served by a child that keeps its device from task to task: `seat` tells it what to
 //! do, `child` is its process, [`serve`] is what it does, and `talk` is what the two say. Starting,
 //! watching and ending such a process is `process`, as for any command.
 

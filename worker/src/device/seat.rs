@@ -1,10 +1,11 @@
-//! Executing kernels on devices: a batch's tasks, one after the other, by a child that keeps its
-//! device meanwhile. After a task that failed the next has a new one: what a kernel spoiled on the
-//! device ends with the old.
+//! Executing kernels on devices: a stage's tasks, one after the other, by a child that keeps its
+//! device meanwhile. It leaves when the seat has something else to do or nothing, after a while, so
+//! that others come to the device, and after a task that failed: what a kernel spoiled on the device
+//! ends with it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sunward_core::{Outcome, TaskEnd, TaskResult};
 use sunward_protocol::FromWorker;
@@ -24,13 +25,25 @@ use crate::room::{Rooms, remove_tree};
 use crate::secrets::Redactor;
 use crate::worker::House;
 
+/// How long a child goes on taking tasks: long beside the start of a process and of its device's
+/// context, up to a second, and short beside what others would wait for the device.
+const SERVES_FOR: Duration = Duration::from_secs(10);
+
 /// Runs kernels on devices.
 pub(crate) struct DeviceExecutor {
     house: Arc<House>,
     place: usize,
     rooms: Rooms,
     buffer: Vec<u8>,
-    child: Option<Child>,
+    serving: Option<Serving>,
+}
+
+/// A child at work.
+struct Serving {
+    child: Child,
+    /// The latest of its batches.
+    batch: Batch,
+    since: Instant,
 }
 
 impl DeviceExecutor {
@@ -40,7 +53,7 @@ impl DeviceExecutor {
             house,
             place,
             buffer: Vec::new(),
-            child: None,
+            serving: None,
         }
     }
 
@@ -55,7 +68,7 @@ impl DeviceExecutor {
         let outcome = match result {
             Ok(result) => Outcome::Succeeded(result),
             Err(fault) => {
-                self.dismiss(batch);
+                self.dismiss();
                 Outcome::Failed(fault.into_failure(batch, index, log.quote()))
             }
         };
@@ -78,10 +91,15 @@ impl DeviceExecutor {
     ) -> Result<TaskResult, Fault> {
         self.buffer.resize(READ_BYTES, 0);
         let house = &*self.house;
-        let child = match &mut self.child {
-            Some(child) => child,
-            none => none.insert(Child::start(house, self.place, batch, &mut self.rooms)?),
+        let serving = match &mut self.serving {
+            Some(serving) => serving,
+            none => none.insert(Serving {
+                child: Child::start(house, self.place, batch, &mut self.rooms)?,
+                batch: batch.clone(),
+                since: Instant::now(),
+            }),
         };
+        let child = &mut serving.child;
         let ask = Ask {
             index,
             attempt: batch.attempt,
@@ -108,7 +126,7 @@ impl DeviceExecutor {
         spent.gpus = house.meters.end_gpus(gpus);
         match seen? {
             Seen::Answered(answer) => {
-                // Without what a free device was waited for: the next batch should be no shorter.
+                // Without what a free device was waited for.
                 batch.job.note_pace(1, asked.elapsed());
                 spent.cpu_us = answer.cpu_us;
                 answer.result?;
@@ -127,9 +145,14 @@ impl DeviceExecutor {
         }
     }
 
+    /// Whether a child is kept for more tasks.
+    pub(crate) fn has_child(&self) -> bool {
+        self.serving.is_some()
+    }
+
     /// Lets the child leave, if there is one.
-    fn dismiss(&mut self, batch: &Batch) {
-        let Some(child) = self.child.take() else {
+    pub(crate) fn dismiss(&mut self) {
+        let Some(Serving { child, batch, .. }) = self.serving.take() else {
             return;
         };
         // What it says after its last task is about none.
@@ -137,7 +160,7 @@ impl DeviceExecutor {
         let (room, abandoned) = child.leave(Eye {
             house: &self.house,
             place: self.place,
-            batch,
+            batch: &batch,
             log: &mut log,
             buffer: &mut self.buffer,
         });
@@ -147,6 +170,12 @@ impl DeviceExecutor {
 
 impl Executor for DeviceExecutor {
     fn execute(&mut self, batch: &Batch, post: &mut Post) {
+        match &mut self.serving {
+            Some(serving) if Arc::ptr_eq(&serving.batch.job, &batch.job) => {
+                serving.batch = batch.clone();
+            }
+            _ => self.dismiss(),
+        }
         for index in batch.first..batch.first + batch.count {
             if batch.stopped() {
                 fail_rest(batch, index, &Fault::cancelled(), post);
@@ -155,7 +184,10 @@ impl Executor for DeviceExecutor {
             let end = self.attempt(batch, index, post);
             post.push(end, Instant::now());
         }
-        post.send(&*self.house.outbox);
-        self.dismiss(batch);
+        let served = self.serving.as_ref().map(|serving| serving.since.elapsed());
+        if batch.stopped() || served.is_some_and(|served| served >= SERVES_FOR) {
+            post.send(&*self.house.outbox);
+            self.dismiss();
+        }
     }
 }
