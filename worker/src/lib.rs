@@ -48,7 +48,7 @@ mod tail;
 mod worker;
 
 pub use host::Host;
-pub use meter::MeterFiles;
+pub use meter::{MeterFiles, NoMeter};
 pub use options::Options;
 pub use space::Space;
 pub use worker::{Worker, WorkerError};

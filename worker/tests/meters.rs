@@ -134,7 +134,6 @@ fn with_gpu(nvml: &Path, name: &str, kind: &str) -> TaskEnd {
     let mut scene = Scene::with(|options| {
         options.cards = vec![card];
         options.meters.nvml = nvml.to_owned();
-        options.meters.powercap = "nowhere".into();
     });
     let mut stage = shell("true");
     stage.resources.gpus = Gpus::Count(1);

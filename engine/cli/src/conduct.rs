@@ -113,6 +113,9 @@ pub(crate) fn conduct(
         Host::of_this_process(),
     );
     options.device = choice;
+    if let Some(watts) = machine.watts_per_core {
+        options.watts_per_core = watts;
+    }
     if machine.gpus.is_some() {
         options.cards = machine::cards().to_vec();
     }

@@ -8,6 +8,7 @@ use sunward_kernels::device::Card;
 use sunward_workflows::{Gpus, Workflow};
 
 use crate::device::Device;
+use crate::settings::Settings;
 
 /// When memory cannot be found out, so much is assumed: enough for small tasks, and the system's own
 /// limits still hold.
@@ -22,6 +23,8 @@ pub(crate) struct Machine {
     pub(crate) memory_bytes: u64,
     /// GPUs; nothing until they were looked for.
     pub(crate) gpus: Option<u32>,
+    /// What a busy core draws in watts, if a user says so.
+    pub(crate) watts_per_core: Option<f64>,
     /// Whether tasks work on a disk of this machine, and must fit on it.
     pub(crate) has_disk: bool,
 }
@@ -33,7 +36,16 @@ impl Machine {
             cpus: jobs.unwrap_or_else(cores),
             memory_bytes: memory_bytes().unwrap_or(MEMORY_ASSUMED_BYTES),
             gpus: None,
+            watts_per_core: None,
             has_disk: true,
+        }
+    }
+
+    /// The same, with what its owner knows of it.
+    pub(crate) fn drawing(self, settings: &Settings) -> Self {
+        Self {
+            watts_per_core: settings.watts_per_core,
+            ..self
         }
     }
 

@@ -41,6 +41,11 @@ fn a_run_answers_with_one_object_of_the_promised_shape() {
     assert!(answer["ledger"]["energy_joules"].as_f64().unwrap() > 0.0);
     answer["ledger"]["energy_joules"] = json!(0);
     answer["ledger"]["modelled_joules"] = json!(0);
+    // A machine may have a meter, and be slow enough for it.
+    let source = answer["ledger"]["energy_source"].as_str().unwrap();
+    assert!(["modelled", "measured", "measured and modelled"].contains(&source));
+    answer["ledger"]["energy_source"] = json!("modelled");
+    answer["ledger"]["measured_joules"] = json!(0.0);
     answer["ledger"]["joules_without_intensity"] = json!(0);
     assert_eq!(
         answer,
@@ -60,6 +65,19 @@ fn a_run_answers_with_one_object_of_the_promised_shape() {
             },
         })
     );
+}
+
+#[test]
+fn a_core_draws_what_the_users_settings_say() {
+    let scene = Scene::with(SQUARES);
+    scene.file("settings.yaml", "watts_per_core: 0\n");
+    let mut command = scene.command(&["run", "workflow.yaml", "--json"]);
+    command.env("SUNWARD_CONFIG", scene.path().join("settings.yaml"));
+    let told = scene::Told::of(&command.output().unwrap()).expect(0);
+    assert_eq!(told.json()["ledger"]["modelled_joules"], 0.0);
+    let usual = scene.run(&["--fresh", "--force", "square"]).expect(0);
+    let ledger = &usual.json()["ledger"];
+    assert!(ledger["energy_joules"].as_f64().unwrap() > 0.0);
 }
 
 #[test]

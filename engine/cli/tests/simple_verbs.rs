@@ -83,6 +83,7 @@ fn doctor_grades_this_machine_and_makes_nothing() {
         "clock",
         "python",
         "gpu",
+        "energy",
     ] {
         assert!(checks.contains(&check), "no check of {check} in {checks:?}");
     }

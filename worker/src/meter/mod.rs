@@ -19,6 +19,7 @@ use sunward_core::Energy;
 
 pub(crate) use gpu::GpuSpan;
 use gpu::Management;
+pub use package::NoMeter;
 use package::Packages;
 use presence::Presence;
 pub(crate) use presence::Present;
@@ -48,6 +49,16 @@ impl Default for MeterFiles {
     }
 }
 
+impl MeterFiles {
+    /// How many packages (sockets) of processors tell their energy.
+    ///
+    /// # Errors
+    /// Where one does not, or there is none.
+    pub fn packages(&self) -> Result<usize, NoMeter> {
+        package::count(&self.powercap)
+    }
+}
+
 /// The meters of this machine.
 pub(crate) struct Meters {
     packages: Option<Packages>,
@@ -61,7 +72,9 @@ impl Meters {
     /// Those that can be read, with what a busy core is taken to draw.
     pub(crate) fn new(files: MeterFiles, watts_per_core: f64) -> Self {
         Self {
-            packages: Packages::find(&files.powercap),
+            packages: Packages::find(&files.powercap)
+                .inspect_err(|why| tracing::info!("no meter of processors: {why}"))
+                .ok(),
             gpus: Management::at(files.nvml),
             presence: Presence::default(),
             stat: files.stat,

@@ -12,6 +12,20 @@ use std::time::Duration;
 /// takes 262 144 J at 1 kW four minutes.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
+/// Why the processors' energy cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoMeter {
+    /// There is no counter: another processor, or a virtual machine.
+    #[error("no counter of a processor's energy below {}", .0.display())]
+    Absent(PathBuf),
+    /// Many systems keep it to the administrator.
+    #[error("{} cannot be read", .0.display())]
+    Unreadable(PathBuf),
+    /// Counters must be looked at now and then.
+    #[error("no thread for it could be started: {0}")]
+    NoThread(String),
+}
+
 /// The packages of this machine.
 pub(super) struct Packages {
     inner: Arc<Inner>,
@@ -38,24 +52,14 @@ struct Sum {
 }
 
 impl Packages {
-    /// All packages below the folder of power capping zones; nothing where there is none, or one
-    /// cannot be read (which many systems keep to the administrator).
-    pub(super) fn find(powercap: &Path) -> Option<Self> {
-        let mut zones = Vec::new();
-        for entry in fs::read_dir(powercap).ok()?.flatten() {
-            let folder = entry.path();
-            if is_package(&folder) {
-                zones.push(Zone {
-                    range_uj: number(&folder.join("max_energy_range_uj"))?,
-                    energy: folder.join("energy_uj"),
-                });
-            }
-        }
-        let last_uj = read(&zones)?;
+    /// All packages below the folder of power capping zones.
+    pub(super) fn find(powercap: &Path) -> Result<Self, NoMeter> {
+        let zones = zones(powercap)?;
+        let last_uj = read(&zones);
         let inner = Arc::new(Inner {
             zones,
             sum: Mutex::new(Sum {
-                last_uj: Some(last_uj),
+                last_uj,
                 gained_uj: 0,
                 closed: false,
             }),
@@ -64,8 +68,10 @@ impl Packages {
         let looked_at = Arc::clone(&inner);
         let thread = std::thread::Builder::new().name("meter".into());
         // Without the look a long attempt could miss a counter's new beginning.
-        thread.spawn(move || looked_at.look()).ok()?;
-        Some(Self { inner })
+        match thread.spawn(move || looked_at.look()) {
+            Ok(_) => Ok(Self { inner }),
+            Err(error) => Err(NoMeter::NoThread(error.to_string())),
+        }
     }
 
     /// What all packages took since some moment in the past, in microjoules; nothing once a counter
@@ -110,6 +116,31 @@ impl Inner {
     }
 }
 
+/// All packages, each of which can be read now.
+fn zones(powercap: &Path) -> Result<Vec<Zone>, NoMeter> {
+    let mut zones = Vec::new();
+    for entry in fs::read_dir(powercap).into_iter().flatten().flatten() {
+        let folder = entry.path();
+        if !is_package(&folder) {
+            continue;
+        }
+        let [range, energy] = ["max_energy_range_uj", "energy_uj"].map(|file| folder.join(file));
+        let readable = |file: &Path| number(file).ok_or_else(|| NoMeter::Unreadable(file.into()));
+        let range_uj = readable(&range)?;
+        readable(&energy)?;
+        zones.push(Zone { energy, range_uj });
+    }
+    match zones.is_empty() {
+        true => Err(NoMeter::Absent(powercap.into())),
+        false => Ok(zones),
+    }
+}
+
+/// How many packages can be metered.
+pub(super) fn count(powercap: &Path) -> Result<usize, NoMeter> {
+    zones(powercap).map(|zones| zones.len())
+}
+
 /// `intel-rapl:0`, and no zone within it; the same packages appear as `intel-rapl-mmio:0` too.
 fn is_package(folder: &Path) -> bool {
     let name = folder.file_name().and_then(|name| name.to_str());
@@ -119,10 +150,9 @@ fn is_package(folder: &Path) -> bool {
     is_outer && fs::read_to_string(folder.join("name")).is_ok_and(is_called)
 }
 
-/// Where the counters stand; nothing where there is none, or one cannot be read.
+/// Where the counters stand; nothing where one cannot be read.
 fn read(zones: &[Zone]) -> Option<Vec<u64>> {
-    let all: Option<Vec<u64>> = zones.iter().map(|zone| number(&zone.energy)).collect();
-    all.filter(|all| !all.is_empty())
+    zones.iter().map(|zone| number(&zone.energy)).collect()
 }
 
 fn number(file: &Path) -> Option<u64> {
@@ -177,14 +207,17 @@ mod tests {
     #[test]
     fn a_counter_that_cannot_be_read_is_no_meter_then_or_later() {
         let root = tempfile::tempdir().unwrap();
-        assert!(Packages::find(&root.path().join("nowhere")).is_none());
-        assert!(Packages::find(root.path()).is_none());
+        let error = |powercap: &Path| Packages::find(powercap).err().unwrap();
+        let nowhere = root.path().join("nowhere");
+        assert_eq!(error(&nowhere), NoMeter::Absent(nowhere));
+        assert_eq!(error(root.path()), NoMeter::Absent(root.path().into()));
         zone(root.path(), "intel-rapl:0", "package-0", "10");
         zone(root.path(), "intel-rapl:1", "package-1", "not a number");
-        assert!(Packages::find(root.path()).is_none());
+        let unreadable = root.path().join("intel-rapl:1/energy_uj");
+        assert_eq!(error(root.path()), NoMeter::Unreadable(unreadable.clone()));
         zone(root.path(), "intel-rapl:1", "package-1", "10");
         let packages = Packages::find(root.path()).unwrap();
-        fs::remove_file(root.path().join("intel-rapl:1/energy_uj")).unwrap();
+        fs::remove_file(unreadable).unwrap();
         assert_eq!(packages.microjoules(), None);
         // What was gained meanwhile is lost, so it stays unknown.
         zone(root.path(), "intel-rapl:1", "package-1", "20");

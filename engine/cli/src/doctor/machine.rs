@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sunward_kernels::device::{Gpus, gpus};
+use sunward_worker::{MeterFiles, NoMeter};
 
 use super::Finding;
 use crate::machine::memory_bytes;
@@ -105,6 +106,25 @@ pub(crate) fn clock(folder: &Path) -> Finding {
             }
             Finding::good("clock", "sane, and files agree with it")
         }
+    }
+}
+
+/// The processors' meters, without which energy is modelled.
+pub(crate) fn energy() -> Finding {
+    let modelled = "processors' energy is modelled by what a busy core is taken to draw";
+    match MeterFiles::default().packages() {
+        Ok(1) => Finding::good("energy", "one package of processors is metered"),
+        Ok(packages) => Finding::good("energy", format!("{packages} packages are metered")),
+        Err(why @ NoMeter::Unreadable(_)) => Finding::note(
+            "energy",
+            format!("{why}: {modelled}"),
+            "an administrator may let it be read: chmod a+r on that file, anew after each start of the system",
+        ),
+        Err(why) => Finding::note(
+            "energy",
+            format!("{why}: {modelled}"),
+            "nothing to mend; `watts_per_core` in the user's settings says what a core draws here",
+        ),
     }
 }
 

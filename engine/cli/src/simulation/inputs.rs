@@ -168,6 +168,7 @@ impl Sources<'_> {
             cpus: u32::MAX,
             memory_bytes: u64::MAX,
             gpus: Some(u32::MAX),
+            watts_per_core: None,
             has_disk: false,
         };
         let selection = SelectionArgs::default();

@@ -56,6 +56,7 @@ fn examine(context: &Context, home: &Path) -> Vec<Finding> {
         tools::shell(),
         tools::python(context.search_path.as_deref()),
         machine::gpu(),
+        machine::energy(),
         processes::leftover(home, is_engaged(home)),
     ]
 }

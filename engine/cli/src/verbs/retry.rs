@@ -57,8 +57,9 @@ impl Retry {
             .run(run)
             .ok_or_else(|| wrong_input(format!("there is no run {run}")))?;
         let settings = Settings::read(context.settings.as_deref())?;
-        let machine =
-            Machine::find(self.means.jobs).with_gpus_for(&retried.spec.workflow, self.means.device);
+        let machine = Machine::find(self.means.jobs)
+            .with_gpus_for(&retried.spec.workflow, self.means.device)
+            .drawing(&settings);
         let over = Over::Here(machine);
         let grid = &self.means.grid;
         let spec = Arc::new(grid.placed(context, &settings, &retried.spec, self.means.now)?);

@@ -61,7 +61,7 @@ impl Run {
         let settings = Settings::read(context.settings.as_deref())?;
         let (grid, now) = (&self.means.grid, self.means.now);
         prepared.spec = Arc::new(grid.placed(context, &settings, &prepared.spec, now)?);
-        let machine = prepared.machine;
+        let machine = prepared.machine.drawing(&settings);
         let over = Over::Here(machine);
         let skies = grid.skies_of(context, &settings, over, &prepared.spec)?;
         if let Some(skies) = &skies {
