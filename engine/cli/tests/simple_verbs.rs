@@ -35,12 +35,20 @@ fn every_kernel_of_the_list_has_a_page_with_ports_and_reference() {
     for entry in list {
         let name = entry["name"].as_str().unwrap();
         let page = scene.sunward(&["kernels", name]).expect(0).out;
-        for heading in ["Inputs", "Outputs", "Reference", "Example"] {
+        for heading in ["Inputs", "Outputs", "Devices", "Reference", "Example"] {
             assert!(page.contains(heading), "{name}: no {heading} in {page}");
         }
         let data = scene.sunward(&["kernels", name, "--json"]).expect(0).json();
         assert_eq!(&data, entry);
+        let on_a_gpu = entry["devices"] == serde_json::json!(["cpu", "gpu"]);
+        assert_eq!(page.contains("A GPU, for stages with"), on_a_gpu, "{page}");
     }
+    let devices = |name: &str| {
+        let found = list.iter().find(|entry| entry["name"] == name);
+        found.unwrap()["devices"].clone()
+    };
+    assert_eq!(devices("noop"), serde_json::json!(["cpu"]));
+    assert_eq!(devices("tanimoto_topk"), serde_json::json!(["cpu", "gpu"]));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde::Serialize;
+use sunward_kernels::Kernel;
 use sunward_workflows::{KernelEntry, ParamSpec, PortSpec};
 
 use crate::context::Context;
@@ -17,16 +18,37 @@ pub(crate) struct Kernels {
     name: Option<String>,
 }
 
+/// A kernel, and what it can run on.
+#[derive(Serialize)]
+struct Described<'a> {
+    #[serde(flatten)]
+    entry: &'a KernelEntry,
+    devices: &'static [&'static str],
+}
+
+impl<'a> Described<'a> {
+    fn of(kernel: &'a dyn Kernel) -> Self {
+        Self {
+            entry: kernel.entry(),
+            devices: match kernel.sources().is_empty() {
+                true => &["cpu"],
+                false => &["cpu", "gpu"],
+            },
+        }
+    }
+}
+
 /// The library.
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Library<'a>(Vec<&'a KernelEntry>);
+struct Library<'a>(Vec<Described<'a>>);
 
 impl View for Library<'_> {
     fn page(&self, page: &mut Page) {
-        let mut table = Table::new(&["kernel", ">version", "what it does"]);
-        for entry in &self.0 {
-            table.row([&entry.name, &entry.version.to_string(), &entry.summary]);
+        let mut table = Table::new(&["kernel", ">version", "runs on", "what it does"]);
+        for Described { entry, devices } in &self.0 {
+            let version = entry.version.to_string();
+            table.row([&entry.name, &version, &devices.join(", "), &entry.summary]);
         }
         page.table(&table);
         page.gap();
@@ -37,11 +59,11 @@ impl View for Library<'_> {
 /// One kernel.
 #[derive(Serialize)]
 #[serde(transparent)]
-struct KernelPage<'a>(&'a KernelEntry);
+struct KernelPage<'a>(Described<'a>);
 
 impl View for KernelPage<'_> {
     fn page(&self, page: &mut Page) {
-        let entry = self.0;
+        let Described { entry, devices } = &self.0;
         let title = format!("{}, version {}", entry.name, entry.version);
         page.line(page.style.strong(&title));
         page.line(&entry.summary);
@@ -59,6 +81,15 @@ impl View for KernelPage<'_> {
                 table.row(param_cells(param));
             }
             page.table(&table);
+        }
+        page.heading("Devices");
+        if devices.contains(&"gpu") {
+            page.indented(
+                2,
+                "A GPU, for stages with `resources: { gpus: 1 }`; else the CPU.",
+            );
+        } else {
+            page.indented(2, "The CPU.");
         }
         page.heading("Agreement between devices");
         let exact = if entry.exact {
@@ -121,19 +152,23 @@ fn param_cells(param: &ParamSpec) -> [String; 6] {
 impl Kernels {
     /// Lists or shows.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
-        let catalog = sunward_kernels::library().catalog();
+        let library = sunward_kernels::library();
         let Some(name) = &self.name else {
-            render::answer(context, &Library(catalog.kernels.values().collect()))?;
+            let all = library.iter().map(Described::of);
+            render::answer(context, &Library(all.collect()))?;
             return Ok(Exit::Done);
         };
-        let Some(entry) = catalog.kernels.get(name) else {
-            let known: Vec<_> = catalog.kernels.keys().map(String::as_str).collect();
+        let Some(kernel) = library.get(name) else {
+            let known: Vec<_> = library
+                .iter()
+                .map(|kernel| kernel.entry().name.as_str())
+                .collect();
             return Err(wrong_input(format!(
                 "there is no kernel '{name}'; there are {}",
                 known.join(", ")
             )));
         };
-        render::answer(context, &KernelPage(entry))?;
+        render::answer(context, &KernelPage(Described::of(kernel)))?;
         Ok(Exit::Done)
     }
 }
