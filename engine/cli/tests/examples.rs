@@ -18,9 +18,10 @@ use expected::{Example, Variant, examples, table};
 use scene::Scene;
 
 /// The examples that have a test here.
-const TESTED: [&str; 6] = [
+const TESTED: [&str; 7] = [
     "bring-your-own",
     "clean-hours",
+    "ligand-screen",
     "nao-index",
     "own-cuda",
     "pose-rescoring",

@@ -1,0 +1,211 @@
+//! The example `ligand-screen`, whose tasks need RDKit: a few molecules that stand beside it, and
+//! two targets of DUD where their files are at hand. However many tasks there are, the results are
+//! the same.
+//!
+//! The Python environment is built once and kept in the target folder, as it takes a while.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::allow_attributes,
+    missing_docs,
+    reason = "tests stop at the first surprise, and say what did not run"
+)]
+
+mod expected;
+mod scene;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use expected::{Example, Variant, table};
+use scene::{Scene, Told};
+
+/// What every Python environment is made with.
+const TOOLS: &str = "import ensurepip, venv";
+
+/// Runs the screen in a folder of its own with nothing in any cache; what it wrote is in `out`.
+/// Nothing, said loudly, where RDKit cannot be had.
+fn screened(example: &Example, variant: &Variant) -> Option<Scene> {
+    let tools = Command::new("python3").args(["-c", TOOLS]).output();
+    if !tools.is_ok_and(|tools| tools.status.success()) {
+        eprintln!("NOT RUN: ligand-screen; there is no python3 with venv and ensurepip");
+        return None;
+    }
+    let scene = Scene::new();
+    example.copy_to(scene.path(), variant);
+    keep_environments(&scene.path().join("home"));
+    let parameters = variant.arguments();
+    let mut arguments = vec!["run", "workflow.yaml", "--json", "--home", "home"];
+    arguments.extend(["--out", "out", "--format", "csv"]);
+    arguments.extend(parameters.iter().map(String::as_str));
+    let mut command = scene.command(&arguments);
+    // How the package index is reached is the caller's to say.
+    command.envs(std::env::vars_os().filter(|(name, _)| {
+        let name = name.to_string_lossy();
+        !name.starts_with("SUNWARD")
+    }));
+    let told = Told::of(&command.output().unwrap());
+    if told.code != 0 && told.err.contains("package index could not be reached") {
+        eprintln!("NOT RUN: ligand-screen; {}", told.err);
+        return None;
+    }
+    let json = told.expect(0).json();
+    assert_eq!(json["status"], "succeeded", "{json}");
+    Some(scene)
+}
+
+/// Lets environments rest in the target folder, so that only the first test builds one.
+fn keep_environments(home: &Path) {
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ligand-screen-python");
+    std::fs::create_dir_all(&kept).unwrap();
+    std::fs::create_dir_all(home).unwrap();
+    std::os::unix::fs::symlink(kept, home.join("python")).unwrap();
+}
+
+#[test]
+fn a_screen_is_the_same_however_it_is_cut_and_broken_molecules_do_not_stop_it() {
+    let example = Example::named("ligand-screen");
+    for variant in &example.expected.runs {
+        let Some(scene) = screened(&example, variant) else {
+            return;
+        };
+        example.assert_outputs(&scene.path().join("out"), variant);
+    }
+}
+
+/// What a screen of a target of DUD gives.
+struct Target {
+    name: &'static str,
+    /// `ef1_percent, ef5_percent, auc, bedroc20`, to half of the last digit that is given.
+    metrics: [(f64, f64); 4],
+    ranked: usize,
+    /// Actives among the first 100 and the first 500.
+    found: [usize; 2],
+    /// Clusters of the first 500, those of one molecule, and the size of the largest.
+    clusters: [usize; 3],
+    best: (&'static str, f64),
+    rejected: usize,
+}
+
+/// Of `oracle.py`, which is RDKit's similarities, scoring and clusters.
+const CDK2: Target = Target {
+    name: "cdk2",
+    metrics: [
+        (9.3614, 5.0e-5),
+        (2.4287, 5.0e-5),
+        (0.546_22, 5.0e-6),
+        (0.178_12, 5.0e-6),
+    ],
+    ranked: 2111,
+    found: [5, 15],
+    clusters: [178, 93, 29],
+    best: ("ZINC03814462", 0.62),
+    rejected: 1,
+};
+
+const EGFR: Target = Target {
+    name: "egfr",
+    metrics: [
+        (42.2875, 5.0e-5),
+        (12.0556, 5.0e-5),
+        (0.752_64, 5.0e-6),
+        (0.660_49, 5.0e-6),
+    ],
+    ranked: 15_920,
+    found: [98, 203],
+    clusters: [76, 35, 148],
+    best: ("ZINC03815361", 0.761_905),
+    rejected: 0,
+};
+
+/// The files of a target; nothing, said loudly, where they are not.
+fn files(target: &Target) -> Option<[PathBuf; 2]> {
+    let shared = std::env::var_os("SUNWARD_SHARED").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
+        PathBuf::from,
+    );
+    let folder = shared.join("data/science/chem").canonicalize();
+    let name = |kind: &str| format!("DUD_{}_{kind}.dat.gz", target.name);
+    let files = ["actives", "decoys"].map(|kind| {
+        let path = folder.as_ref().ok()?.join(name(kind));
+        path.exists().then_some(path)
+    });
+    let [Some(actives), Some(decoys)] = files else {
+        eprintln!(
+            "NOT RUN: ligand-screen of {}; {} is not there; set SUNWARD_SHARED",
+            target.name,
+            name("actives")
+        );
+        return None;
+    };
+    Some([actives, decoys])
+}
+
+/// Screens a target in this many tasks; the texts of its outputs, by their order in the workflow.
+fn screen_of(target: &Target, parts: usize) -> Option<[String; 4]> {
+    let [actives, decoys] = files(target)?;
+    let yaml = format!(
+        "name: {}\nparams: {{ actives: {}, decoys: {}, parts: {parts} }}",
+        target.name,
+        actives.display(),
+        decoys.display()
+    );
+    let variant: Variant = serde_yaml::from_str(&yaml).unwrap();
+    let scene = screened(&Example::named("ligand-screen"), &variant)?;
+    let names = ["metrics", "ranking", "clusters", "rejects"];
+    Some(names.map(|name| scene.text(&format!("out/{name}.csv"))))
+}
+
+#[track_caller]
+fn assert_screen(target: &Target, outputs: &[String; 4]) {
+    let [metrics, ranking, clusters, rejects] = outputs.each_ref().map(|text| table(text));
+    let names = ["ef1_percent", "ef5_percent", "auc", "bedroc20", "ranked"];
+    assert_eq!(metrics[0], names);
+    for (found, (wanted, within)) in metrics[1].iter().zip(target.metrics) {
+        let found: f64 = found.parse().unwrap();
+        assert!((found - wanted).abs() <= within, "{metrics:?}");
+    }
+    assert_eq!(metrics[1][4], target.ranked.to_string());
+    assert_eq!(ranking.len(), 1 + target.ranked);
+    assert_eq!(rejects.len(), 1 + target.rejected, "{rejects:?}");
+
+    let column = |name: &str| ranking[0].iter().position(|column| column == name).unwrap();
+    let (active, name, sim) = (column("active"), column("name"), column("sim"));
+    let actives = |count: usize| {
+        let first = ranking[1..].iter().take(count);
+        first.filter(|row| row[active] == "true").count()
+    };
+    assert_eq!([actives(100), actives(500)], target.found);
+    assert_eq!(ranking[1][name], target.best.0);
+    let best: f64 = ranking[1][sim].parse().unwrap();
+    assert!((best - target.best.1).abs() < 1e-6, "{best}");
+
+    let mut sizes = std::collections::BTreeMap::<&str, usize>::new();
+    for row in &clusters[1..] {
+        *sizes.entry(&row[1]).or_default() += 1;
+    }
+    let alone = sizes.values().filter(|&&size| size == 1).count();
+    let largest = *sizes.values().max().unwrap();
+    assert_eq!([sizes.len(), alone, largest], target.clusters);
+}
+
+#[test]
+fn cdk2_has_its_known_figures_in_1_3_and_17_tasks() {
+    let Some(whole) = screen_of(&CDK2, 1) else {
+        return;
+    };
+    assert_screen(&CDK2, &whole);
+    for parts in [3, 17] {
+        let cut = screen_of(&CDK2, parts).unwrap();
+        assert!(cut == whole, "{parts} tasks give something else than one");
+    }
+}
+
+#[test]
+fn egfr_has_its_known_figures() {
+    if let Some(outputs) = screen_of(&EGFR, 3) {
+        assert_screen(&EGFR, &outputs);
+    }
+}
