@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use expected::{Example, Variant, examples, table};
 use scene::Scene;
 
-/// The examples that have a test here.
+/// The examples that have a test, here or (`ligand-screen`) in a file of their own.
 const TESTED: [&str; 7] = [
     "bring-your-own",
     "clean-hours",
