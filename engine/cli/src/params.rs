@@ -165,7 +165,7 @@ fn look(name: &str, value: &Value, as_table: bool, missing: &mut Vec<String>) {
                     missing.push(format!("parameter `{name}`: {path} cannot be read: {why}"));
                 }
                 FileFact::File | FileFact::Folder if as_table => missing.push(format!(
-                    "parameter `{name}`: {path} is no table; expected Arrow, Parquet, CSV, TSV, SMILES, PDBQT or NetCDF"
+                    "parameter `{name}`: {path} is no table; expected Arrow, Parquet, CSV, TSV, SMILES, PDBQT, SDF or NetCDF"
                 )),
                 _ => {}
             }

@@ -3,6 +3,7 @@
 mod csv;
 mod pdbqt;
 pub(crate) mod probe;
+mod sdf;
 mod smiles;
 
 use std::fs::File;
@@ -49,6 +50,8 @@ pub enum SourceFormat {
     Netcdf,
     /// PDBQT: a row a molecule, lists over its atoms.
     Pdbqt,
+    /// SDF and MOL: a row a record, lists over its atoms, data items as text.
+    Sdf,
 }
 
 /// How a source is to be read.
@@ -225,6 +228,7 @@ pub(crate) fn format_of(path: &Path) -> Result<Option<SourceFormat>, DataError> 
         Some("tsv" | "tab") => Some(SourceFormat::Tsv),
         Some("smi" | "smiles") => Some(SourceFormat::Smiles),
         Some("pdbqt") => Some(SourceFormat::Pdbqt),
+        Some("sdf" | "sd" | "mol") => Some(SourceFormat::Sdf),
         Some("nc" | "nc3" | "nc4" | "cdf") => Some(SourceFormat::Netcdf),
         _ => None,
     })
@@ -237,7 +241,7 @@ fn open(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
             path: path.to_owned(),
             expected: "table",
             found: "neither its first bytes nor its suffix are known".into(),
-            hint: "tables are .arrow, .feather, .parquet, .csv, .tsv, .smi, .pdbqt or .nc; a file of another kind goes to a command as it is with `as: file`".into(),
+            hint: "tables are .arrow, .feather, .parquet, .csv, .tsv, .smi, .pdbqt, .sdf or .nc; a file of another kind goes to a command as it is with `as: file`".into(),
         })?,
     };
     match format {
@@ -248,6 +252,7 @@ fn open(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
         SourceFormat::Smiles => smiles::open(path),
         SourceFormat::Netcdf => open_netcdf(path, options),
         SourceFormat::Pdbqt => pdbqt::open(path),
+        SourceFormat::Sdf => sdf::open(path),
     }
 }
 

@@ -141,7 +141,7 @@ fn missing(path: &str, span: Span, context: &Context<'_>) -> Diagnostic {
 
 fn no_table(span: Span, message: String) -> Diagnostic {
     Diagnostic::error(codes::NOT_A_TABLE, span, message)
-        .expecting("a table: Arrow, Parquet, CSV, NetCDF, .smi or .pdbqt")
+        .expecting("a table: Arrow, Parquet, CSV, NetCDF, .smi, .pdbqt or .sdf")
 }
 
 /// A default that is data must be there: a table always, a path where an input reads it.

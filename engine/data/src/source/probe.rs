@@ -9,7 +9,7 @@ use arrow_schema::Schema;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sunward_workflows::{FileFact, from_arrow};
 
-use super::{SourceFormat, SourceOptions, csv, format_of, local_path, pdbqt, smiles};
+use super::{SourceFormat, SourceOptions, csv, format_of, local_path, pdbqt, sdf, smiles};
 use crate::error::DataError;
 use crate::gather::column_indices;
 use crate::netcdf::GridReader;
@@ -64,6 +64,7 @@ fn table(path: &Path, bytes: u64, options: &SourceOptions) -> Result<Found, Data
         SourceFormat::Smiles => (smiles::schema().as_ref().clone(), None),
         SourceFormat::Netcdf => netcdf(path, options)?,
         SourceFormat::Pdbqt => (pdbqt::schema().as_ref().clone(), None),
+        SourceFormat::Sdf => (sdf::schema(path)?.as_ref().clone(), None),
     };
     if options.columns.is_empty() {
         return Ok(Some((schema, rows)));

@@ -1,0 +1,172 @@
+//! Records as columns.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, Float64Builder, Int32Builder, ListBuilder, RecordBatch, StringBuilder,
+};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+
+use super::lines::Lines;
+use super::record::Record;
+use crate::error::DataError;
+
+/// Names of data items that a file may have; more are a sign of values in the place of names.
+const MOST_NAMES: usize = 1000;
+/// How many bytes of text count as much as an atom.
+const ATOM_BYTES: usize = 32;
+
+/// Which columns a file has, and which of them each data item goes to.
+pub(super) struct Layout {
+    schema: SchemaRef,
+    /// By the item's name, counted from the first item.
+    places: BTreeMap<String, usize>,
+    names: Vec<String>,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self {
+            schema: Arc::new(Schema::new(own())),
+            places: BTreeMap::new(),
+            names: Vec::new(),
+        }
+    }
+}
+
+/// What every record has.
+fn own() -> Vec<Field> {
+    let list = |name: &str, kind: DataType| {
+        Field::new(
+            name,
+            DataType::List(Arc::new(Field::new("item", kind, true))),
+            true,
+        )
+    };
+    vec![
+        Field::new("id", DataType::Utf8, true),
+        list("xyz", DataType::Float64),
+        list("elements", DataType::Utf8),
+        list("formal_charges", DataType::Int32),
+    ]
+}
+
+impl Layout {
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Sees the name of an item.
+    pub(super) fn add(&mut self, lines: &Lines, name: &str) -> Result<(), DataError> {
+        if self.places.contains_key(name) {
+            return Ok(());
+        }
+        if self.names.len() == MOST_NAMES {
+            return Err(lines.broken(
+                &format!("'{name}' is one more name of a data item than {MOST_NAMES}"),
+                "names that records share, not values in their place",
+            ));
+        }
+        self.places.insert(name.to_owned(), self.names.len());
+        self.names.push(name.to_owned());
+        Ok(())
+    }
+
+    /// Names the columns, once all items were seen. An item that is called as a column of every
+    /// record goes to `property_NAME`.
+    pub(super) fn finish(&mut self) {
+        let mut fields = own();
+        for name in &self.names {
+            let mut column = name.clone();
+            // Neither a record's own column nor another item.
+            while own().iter().any(|field| *field.name() == column)
+                || (column != *name && self.places.contains_key(&column))
+            {
+                column = format!("property_{column}");
+            }
+            fields.push(Field::new(column, DataType::Utf8, true));
+        }
+        self.schema = Arc::new(Schema::new(fields));
+    }
+}
+
+/// Columns that grow.
+pub(super) struct Columns<'l> {
+    layout: &'l Layout,
+    weight: usize,
+    id: StringBuilder,
+    xyz: ListBuilder<Float64Builder>,
+    elements: ListBuilder<StringBuilder>,
+    formal_charges: ListBuilder<Int32Builder>,
+    items: Vec<StringBuilder>,
+}
+
+impl<'l> Columns<'l> {
+    pub(super) fn new(layout: &'l Layout) -> Self {
+        Self {
+            layout,
+            weight: 0,
+            id: StringBuilder::new(),
+            xyz: ListBuilder::default(),
+            elements: ListBuilder::default(),
+            formal_charges: ListBuilder::default(),
+            items: layout.names.iter().map(|_| StringBuilder::new()).collect(),
+        }
+    }
+
+    /// Atoms so far, and text as if it were atoms.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// Adds a row. Of items of one name the last counts.
+    pub(super) fn push(&mut self, record: &Record, lines: &Lines) -> Result<(), DataError> {
+        let mut values: Vec<Option<&str>> = vec![None; self.items.len()];
+        let mut bytes = record.id.len();
+        for (name, value) in &record.items {
+            let place = self.layout.places.get(name);
+            let found = place.and_then(|&place| values.get_mut(place));
+            let found = found.ok_or_else(|| {
+                lines.broken(
+                    &format!("data item '{name}', which was not there before"),
+                    "a file that does not change while it is read",
+                )
+            })?;
+            *found = Some(value);
+            bytes += value.len();
+        }
+        self.weight += 1 + record.atoms.count() + bytes / ATOM_BYTES;
+        self.id.append_value(&record.id);
+        self.xyz.values().append_slice(&record.atoms.xyz);
+        self.xyz.append(true);
+        let charges = &record.atoms.formal_charges;
+        self.formal_charges.values().append_slice(charges);
+        self.formal_charges.append(true);
+        self.elements
+            .append_value(record.atoms.elements.iter().map(Some));
+        for (builder, value) in self.items.iter_mut().zip(values) {
+            builder.append_option(value);
+        }
+        Ok(())
+    }
+
+    /// The batch; nothing if it has no rows.
+    pub(super) fn finish(mut self) -> Result<Option<RecordBatch>, DataError> {
+        if self.weight == 0 {
+            return Ok(None);
+        }
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(self.id.finish()),
+            Arc::new(self.xyz.finish()),
+            Arc::new(self.elements.finish()),
+            Arc::new(self.formal_charges.finish()),
+        ];
+        for mut item in self.items {
+            columns.push(Arc::new(item.finish()));
+        }
+        RecordBatch::try_new(self.layout.schema.clone(), columns)
+            .map(Some)
+            .map_err(DataError::arrow("cannot read molecules"))
+    }
+}

@@ -1,0 +1,135 @@
+//! A file's lines, with the number of the record that they belong to.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use crate::error::DataError;
+
+/// What ends a record.
+const END: &str = "$$$$";
+
+/// The lines, one at a time.
+pub(super) struct Lines {
+    path: PathBuf,
+    source: BufReader<File>,
+    /// Of the line that was read last, from 1.
+    number: u64,
+    /// Of the record that is being read, from 1.
+    record: u64,
+    text: String,
+}
+
+impl Lines {
+    pub(super) fn open(path: &Path) -> Result<Self, DataError> {
+        let file = File::open(path).map_err(DataError::io("open", path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            source: BufReader::with_capacity(1 << 16, file),
+            number: 0,
+            record: 0,
+            text: String::new(),
+        })
+    }
+
+    /// The line that was read last, without its end.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The number of the record that is being read, from 1.
+    pub(super) fn record(&self) -> u64 {
+        self.record
+    }
+
+    pub(super) fn begin_record(&mut self) {
+        self.record += 1;
+    }
+
+    /// Goes to the next line; false at the end of the file.
+    pub(super) fn next(&mut self) -> Result<bool, DataError> {
+        let mut bytes = std::mem::take(&mut self.text).into_bytes();
+        bytes.clear();
+        let count = self
+            .source
+            .read_until(b'\n', &mut bytes)
+            .map_err(DataError::io("read", &self.path))?;
+        if count == 0 {
+            return Ok(false);
+        }
+        self.number += 1;
+        for end in *b"\n\r" {
+            if bytes.last() == Some(&end) {
+                bytes.pop();
+            }
+        }
+        self.text = String::from_utf8(bytes).map_err(|_| {
+            self.broken(
+                "it is not UTF-8",
+                "text in UTF-8, as of 'iconv -f latin1 -t utf-8'",
+            )
+        })?;
+        Ok(true)
+    }
+
+    /// Goes to the next line, which the record must have.
+    pub(super) fn need(&mut self, part: &str) -> Result<(), DataError> {
+        if !self.next()? {
+            return Err(self.broken(
+                &format!("the file ends within {part}"),
+                "whole records; perhaps the file is cut off",
+            ));
+        }
+        if self.ends_record() {
+            return Err(self.broken(
+                &format!("the record ends within {part}"),
+                "'M  END' and data items before '$$$$'",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether the line ends a record.
+    pub(super) fn ends_record(&self) -> bool {
+        self.text.starts_with(END)
+    }
+
+    /// Whether nothing but white space is on the line.
+    pub(super) fn is_blank(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+
+    /// What stands from one column to another, counted in bytes from 0; nothing beyond the line's
+    /// end or between the bytes of a letter.
+    pub(super) fn field(&self, from: usize, to: usize) -> &str {
+        let end = to.min(self.text.len());
+        self.text.get(from.min(end)..end).unwrap_or("").trim()
+    }
+
+    /// The number that stands from one column to another.
+    pub(super) fn number<T: FromStr>(
+        &self,
+        what: &str,
+        from: usize,
+        to: usize,
+    ) -> Result<T, DataError> {
+        let found = self.field(from, to);
+        found.parse().map_err(|_| {
+            self.broken(
+                &format!("{what} is '{found}'"),
+                &format!("a number in columns {} to {to}", from + 1),
+            )
+        })
+    }
+
+    /// What is wrong with the line that was read last.
+    pub(super) fn broken(&self, found: &str, wanted: &str) -> DataError {
+        DataError::Format {
+            path: self.path.clone(),
+            expected: "SDF file",
+            found: format!("line {}, record {}: {found}", self.number, self.record),
+            hint: format!("expected {wanted}"),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! One record: its name, its atoms and its data items.
+
+use super::lines::Lines;
+use super::{items, v2000, v3000};
+use crate::error::DataError;
+
+/// A record.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// Its title; its number where that is empty.
+    pub(super) id: String,
+    pub(super) atoms: Atoms,
+    /// Names and texts, in the file's order.
+    pub(super) items: Vec<(String, String)>,
+}
+
+/// Atoms, in the file's order.
+#[derive(Debug, Default)]
+pub(super) struct Atoms {
+    /// x, y and z of each atom in turn, Å.
+    pub(super) xyz: Vec<f64>,
+    /// Symbols, as the file has them.
+    pub(super) elements: Vec<String>,
+    /// In elementary charges.
+    pub(super) formal_charges: Vec<i32>,
+}
+
+impl Atoms {
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.elements.len()
+    }
+
+    /// Adds one.
+    pub(super) fn push(&mut self, place: [f64; 3], element: &str, formal_charge: i32) {
+        self.xyz.extend(place);
+        self.elements.push(element.to_owned());
+        self.formal_charges.push(formal_charge);
+    }
+}
+
+impl Record {
+    /// Reads a record; nothing where only blank lines are left.
+    pub(super) fn read(lines: &mut Lines) -> Result<Option<Self>, DataError> {
+        let Some(title) = head(lines)? else {
+            return Ok(None);
+        };
+        let atoms = match lines.field(33, 39) {
+            "V2000" | "" => v2000::read(lines)?,
+            "V3000" => v3000::read(lines)?,
+            other => {
+                return Err(lines.broken(
+                    &format!("a connection table of version '{other}'"),
+                    "V2000 or V3000 in columns 35 to 39 of a record's fourth line",
+                ));
+            }
+        };
+        let mut items = Vec::new();
+        items::each(lines, |_, name, value| {
+            items.push((name.to_owned(), value));
+            Ok(())
+        })?;
+        let id = if title.is_empty() {
+            lines.record().to_string()
+        } else {
+            title
+        };
+        Ok(Some(Self { id, atoms, items }))
+    }
+}
+
+/// Goes to the fourth line of the next record and gives its title; nothing where only blank lines
+/// are left.
+fn head(lines: &mut Lines) -> Result<Option<String>, DataError> {
+    lines.begin_record();
+    let mut title = String::new();
+    let mut is_blank = true;
+    for place in 0..4 {
+        if is_blank && !lines.next()? {
+            return Ok(None);
+        } else if !is_blank {
+            lines.need("its first four lines")?;
+        }
+        is_blank &= lines.is_blank();
+        if place == 0 {
+            lines.text().trim().clone_into(&mut title);
+        }
+    }
+    while is_blank {
+        if !lines.next()? {
+            return Ok(None);
+        }
+        if !lines.is_blank() {
+            return Err(lines.broken(
+                "a record begins with four blank lines",
+                "a title, two lines more, and numbers of atoms and bonds",
+            ));
+        }
+    }
+    Ok(Some(title))
+}
+
+/// Goes to the end of the next record's atoms and bonds without reading them, or to the record's
+/// own end where they have none; false at the end of the file.
+pub(super) fn skip_to_items(lines: &mut Lines) -> Result<bool, DataError> {
+    lines.begin_record();
+    let mut place = 0;
+    while lines.next()? {
+        place += 1;
+        if place > 4 && lines.text().starts_with("M  END") {
+            return Ok(true);
+        }
+        if lines.ends_record() {
+            lines.begin_record();
+            place = 0;
+        }
+    }
+    Ok(false)
+}
