@@ -173,12 +173,20 @@ fn all_examples_together_are_a_workflow_without_mistakes() {
         column("pose_id", "int32"),
         column("xyz", "tensor<float32>[41, 3]"),
     ];
+    let record = vec![
+        column("id", "utf8"),
+        column("xyz", "list<float64>"),
+        column("elements", "list<utf8>"),
+        column("formal_charges", "list<int32>"),
+    ];
     let ranking = vec![column("sim", "float32"), column("active", "bool")];
     let files = [
         ("./data/ranking.parquet", table(&ranking)),
         ("./data/receptor.pdbqt", table(&molecule)),
         ("./data/ligand.pdbqt", table(&molecule)),
         ("./data/poses.parquet", table(&poses)),
+        ("./data/crystal.sdf", table(&record)),
+        ("./data/conformers.sdf", table(&record)),
         ("./data/library.parquet", table(&bits)),
         ("./data/actives.parquet", table(&bits)),
         ("./data/hgt_djf.nc", table(&field)),

@@ -30,7 +30,7 @@ pub(super) fn entry() -> KernelEntry {
 shapes:
   kernel: gaussian_shape
   scatter: { over: fits, rows: 2000 }
-  inputs: { references: ./data/crystal.parquet, fits: ./data/conformers.parquet }
+  inputs: { references: ./data/crystal.sdf, fits: ./data/conformers.sdf }
   with: { starts: 4 }
 "
         .to_owned(),
@@ -55,10 +55,10 @@ With `starts: 0` molecules stay where they are.
 The pose maps a fit's atoms onto the reference: x' = R x + t, with R given as a unit quaternion
 (qw, qx, qy, qz), qw not negative, and t in angstrom.
 
-Coordinates are `xyz`, a list of float32 or float64 per molecule: x, y, z of its first atom, then of the
-next. Radii are `radius` for all atoms, unless a column `radii` (a list, one an atom, in angstrom) is
-there. Where a column `elements` (a list of symbols) is there, hydrogens are left out, as is usual for
-shape. Other columns are ignored.
+An SDF or MOL file is such a table as it is. In any other, coordinates are `xyz`, a list of float32 or
+float64 per molecule: x, y, z of its first atom, then of the next. Radii are `radius` for all atoms,
+unless a column `radii` (a list, one an atom, in angstrom) is there. Where a column `elements` (a list of
+symbols) is there, hydrogens are left out, as is usual for shape. Other columns are ignored.
 
 A fit that cannot be used goes to `rejects` with the reason: coordinates that are missing, not finite,
 not three an atom, or plainly in nanometres; radii that do not fit; no atom left. A reference that

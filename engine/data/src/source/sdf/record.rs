@@ -86,10 +86,10 @@ fn head(lines: &mut Lines) -> Result<Option<String>, DataError> {
             lines.text().trim().clone_into(&mut title);
         }
     }
-    while is_blank {
-        if !lines.next()? {
-            return Ok(None);
-        }
+    if !is_blank {
+        return Ok(Some(title));
+    }
+    while lines.next()? {
         if !lines.is_blank() {
             return Err(lines.broken(
                 "a record begins with four blank lines",
@@ -97,7 +97,7 @@ fn head(lines: &mut Lines) -> Result<Option<String>, DataError> {
             ));
         }
     }
-    Ok(Some(title))
+    Ok(None)
 }
 
 /// Goes to the end of the next record's atoms and bonds without reading them, or to the record's
