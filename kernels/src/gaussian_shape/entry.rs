@@ -57,8 +57,8 @@ The pose maps a fit's atoms onto the reference: x' = R x + t, with R given as a 
 
 An SDF or MOL file is such a table as it is. In any other, coordinates are `xyz`, a list of float32 or
 float64 per molecule: x, y, z of its first atom, then of the next. Radii are `radius` for all atoms,
-unless a column `radii` (a list, one an atom, in angstrom) is there. Where a column `elements` (a list of
-symbols) is there, hydrogens are left out, as is usual for shape. Other columns are ignored.
+unless a column `radii` (a list, one an atom, in angstrom) is there. Where a column `elements` (a list
+of symbols) is there, hydrogens are left out, as is usual for shape. Other columns are ignored.
 
 A fit that cannot be used goes to `rejects` with the reason: coordinates that are missing, not finite,
 not three an atom, or plainly in nanometres; radii that do not fit; no atom left. A reference that
