@@ -67,10 +67,7 @@ impl Tiled for Listing<'_> {
     type Error = KernelError;
 
     fn next(&mut self) -> Option<Range<usize>> {
-        let end = (self.there.order.len()).min(self.next + self.there.plan.tile);
-        let tile = self.next..end;
-        self.next = end;
-        (!tile.is_empty()).then_some(tile)
+        self.there.next_tile(&mut self.next)
     }
 
     fn start(&mut self, lane: &mut Lane, tile: Range<usize>) -> Result<(), KernelError> {

@@ -183,6 +183,14 @@ impl Neighbours for OnDevice<'_> {
 }
 
 impl There<'_> {
+    /// The tile that begins at `next`, which moves behind it; none where no row is left.
+    fn next_tile(&self, next: &mut usize) -> Option<std::ops::Range<usize>> {
+        let end = self.order.len().min(*next + self.plan.tile);
+        let tile = *next..end;
+        *next = end;
+        (!tile.is_empty()).then_some(tile)
+    }
+
     /// Where a tile's rows are, and the first of them there; streams them to a lane where needed.
     fn tile<'b>(
         &'b self,
