@@ -90,6 +90,16 @@ pub(crate) struct Opened {
     pub(crate) rows: Rows,
 }
 
+/// Rows of a file that is read a batch at a time, until there is none or the first fault.
+fn batches(mut next: impl FnMut() -> Result<Option<RecordBatch>, DataError> + 'static) -> Rows {
+    let mut goes_on = true;
+    Box::new(std::iter::from_fn(move || {
+        let batch = goes_on.then(&mut next)?;
+        goes_on = matches!(batch, Ok(Some(_)));
+        batch.transpose()
+    }))
+}
+
 impl Store {
     /// Reads a path or a `file://` URL as a table into the store; an unchanged file that `memory`
     /// knows is not read again. Memory stays bounded however large the file is.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, StringBuilder};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
-use super::Opened;
+use super::{Opened, batches};
 use crate::error::DataError;
 
 /// Lines of one batch.
@@ -26,14 +26,14 @@ pub(super) fn schema() -> SchemaRef {
 /// that says `smiles`. A name is all that follows the first white space.
 pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
     let file = File::open(path).map_err(DataError::io("open", path))?;
+    let mut lines = Lines {
+        path: path.to_owned(),
+        source: BufReader::new(file),
+        line: 0,
+    };
     Ok(Opened {
         schema: schema(),
-        rows: Box::new(Lines {
-            path: path.to_owned(),
-            source: BufReader::new(file),
-            line: 0,
-            done: false,
-        }),
+        rows: batches(move || lines.batch()),
     })
 }
 
@@ -41,7 +41,6 @@ struct Lines {
     path: PathBuf,
     source: BufReader<File>,
     line: u64,
-    done: bool,
 }
 
 impl Lines {
@@ -57,7 +56,6 @@ impl Lines {
                 .read_until(b'\n', &mut bytes)
                 .map_err(DataError::io("read", &self.path))?;
             if count == 0 {
-                self.done = true;
                 break;
             }
             self.line += 1;
@@ -86,18 +84,5 @@ impl Lines {
         RecordBatch::try_new(schema(), columns)
             .map(Some)
             .map_err(DataError::arrow("cannot read molecules"))
-    }
-}
-
-impl Iterator for Lines {
-    type Item = Result<RecordBatch, DataError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let batch = self.batch();
-        self.done |= batch.is_err();
-        batch.transpose()
     }
 }

@@ -19,7 +19,7 @@ use arrow::array::RecordBatch;
 use self::columns::Columns;
 pub(super) use self::columns::schema;
 use self::molecule::{Atom, Molecule};
-use super::Opened;
+use super::{Opened, batches};
 use crate::error::DataError;
 
 /// Atoms of one batch, about.
@@ -28,18 +28,18 @@ const BATCH_ATOMS: usize = 1 << 18;
 /// Opens a file. Records other than ATOM, HETATM, BRANCH, MODEL and ENDMDL are passed over.
 pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
     let file = File::open(path).map_err(DataError::io("open", path))?;
+    let mut models = Batches {
+        lines: Lines {
+            path: path.to_owned(),
+            source: BufReader::new(file),
+            number: 0,
+            text: String::new(),
+        },
+        models: 0,
+    };
     Ok(Opened {
         schema: schema(),
-        rows: Box::new(Batches {
-            lines: Lines {
-                path: path.to_owned(),
-                source: BufReader::new(file),
-                number: 0,
-                text: String::new(),
-            },
-            models: 0,
-            done: false,
-        }),
+        rows: batches(move || models.batch()),
     })
 }
 
@@ -83,16 +83,16 @@ struct Batches {
     lines: Lines,
     /// How many molecules there were.
     models: i32,
-    done: bool,
 }
 
 impl Batches {
     fn batch(&mut self) -> Result<Option<RecordBatch>, DataError> {
         let mut columns = Columns::default();
-        while columns.atoms() < BATCH_ATOMS && !self.done {
-            if let Some(molecule) = self.molecule()? {
-                columns.push(&molecule);
-            }
+        while columns.atoms() < BATCH_ATOMS {
+            let Some(molecule) = self.molecule()? else {
+                break;
+            };
+            columns.push(&molecule);
         }
         columns.finish()
     }
@@ -145,7 +145,6 @@ impl Batches {
                 _ => {}
             }
         }
-        self.done = true;
         if model.is_some() {
             return Err(self.lines.broken(
                 &format!("the file ends within the MODEL of line {first}"),
@@ -163,19 +162,6 @@ impl Batches {
         molecule.complete(&self.lines)?;
         self.models += 1;
         Ok(molecule)
-    }
-}
-
-impl Iterator for Batches {
-    type Item = Result<RecordBatch, DataError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let batch = self.batch();
-        self.done |= batch.is_err();
-        batch.transpose()
     }
 }
 

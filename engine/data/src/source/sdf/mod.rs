@@ -19,7 +19,7 @@ use arrow_schema::SchemaRef;
 use self::columns::{Columns, Layout};
 use self::lines::Lines;
 use self::record::Record;
-use super::Opened;
+use super::{Opened, batches};
 use crate::error::DataError;
 
 /// How much of a batch is read, about: atoms, and 32 bytes of text count as one.
@@ -33,13 +33,10 @@ pub(super) fn schema(path: &Path) -> Result<SchemaRef, DataError> {
 /// Opens a file. A record that is not as it should be is an error that names it and its line.
 pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
     let layout = layout(path)?;
+    let mut lines = Lines::open(path)?;
     Ok(Opened {
         schema: layout.schema().clone(),
-        rows: Box::new(Batches {
-            lines: Lines::open(path)?,
-            layout,
-            done: false,
-        }),
+        rows: batches(move || batch(&mut lines, &layout)),
     })
 }
 
@@ -54,35 +51,14 @@ fn layout(path: &Path) -> Result<Layout, DataError> {
     Ok(layout)
 }
 
-struct Batches {
-    lines: Lines,
-    layout: Layout,
-    done: bool,
-}
-
-impl Batches {
-    fn batch(&mut self) -> Result<Option<RecordBatch>, DataError> {
-        let mut columns = Columns::new(&self.layout);
-        while columns.weight() < BATCH_WEIGHT {
-            let Some(record) = Record::read(&mut self.lines)? else {
-                self.done = true;
-                break;
-            };
-            columns.push(&record, &self.lines)?;
-        }
-        columns.finish()
+/// The next records, as one batch; none at the end of the file.
+fn batch(lines: &mut Lines, layout: &Layout) -> Result<Option<RecordBatch>, DataError> {
+    let mut columns = Columns::new(layout);
+    while columns.weight() < BATCH_WEIGHT {
+        let Some(record) = Record::read(lines)? else {
+            break;
+        };
+        columns.push(&record, lines)?;
     }
-}
-
-impl Iterator for Batches {
-    type Item = Result<RecordBatch, DataError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let batch = self.batch();
-        self.done |= batch.is_err();
-        batch.transpose()
-    }
+    columns.finish()
 }
