@@ -32,6 +32,18 @@ outputs: { all: merge.all }
 
 const EIGHT: &str = "2023-01-09T02:00:00Z";
 
+/// The workflow of a scene, run on its grid as of then.
+const AT_EIGHT: [&str; 8] = [
+    "run",
+    "workflow.yaml",
+    "--grid",
+    "grid",
+    "--zone",
+    "DE",
+    "--as-of",
+    EIGHT,
+];
+
 fn world() -> Scene {
     let scene = Scene::with(PATIENT);
     scene.recorded_world();
@@ -128,19 +140,7 @@ fn a_plan_is_drawn_as_a_picture_and_as_a_page() {
 #[test]
 fn a_laptop_waits_for_the_clean_hours_runs_and_tells_what_that_saved() {
     let scene = world();
-    let words = [
-        "run",
-        "workflow.yaml",
-        "--grid",
-        "grid",
-        "--zone",
-        "DE",
-        "--as-of",
-        EIGHT,
-        "--clock-scale",
-        "7200",
-        "--json",
-    ];
+    let words = [&AT_EIGHT[..], &["--clock-scale", "7200", "--json"]].concat();
     let told = scene.sunward(&words).expect(0);
     assert!(
         told.err
@@ -177,17 +177,7 @@ fn a_laptop_waits_for_the_clean_hours_runs_and_tells_what_that_saved() {
 #[test]
 fn now_waits_for_nothing() {
     let scene = world();
-    let words = [
-        "run",
-        "workflow.yaml",
-        "--grid",
-        "grid",
-        "--zone",
-        "DE",
-        "--as-of",
-        EIGHT,
-        "--now",
-    ];
+    let words = [&AT_EIGHT[..], &["--now"]].concat();
     let told = scene.sunward(&words).expect(0);
     assert!(!told.err.contains("waits until"), "{}", told.err);
 }
@@ -196,17 +186,7 @@ fn now_waits_for_nothing() {
 fn a_plan_over_budget_is_refused_with_the_numbers_and_nothing_is_created() {
     let scene = world();
     scene.file("workflow.yaml", PATIENT.replace("5000", "100"));
-    let words = [
-        "run",
-        "workflow.yaml",
-        "--grid",
-        "grid",
-        "--zone",
-        "DE",
-        "--as-of",
-        EIGHT,
-    ];
-    let told = scene.sunward(&words).expect(2);
+    let told = scene.sunward(&AT_EIGHT).expect(2);
     assert!(
         told.err.contains("gCO2e of 100.000 gCO2e allowed"),
         "{}",
@@ -331,18 +311,7 @@ fn a_retry_of_a_run_of_today_under_a_record_of_long_ago_is_refused() {
 #[test]
 fn what_was_measured_after_the_end_restates_the_ledger() {
     let scene = world();
-    let words = [
-        "run",
-        "workflow.yaml",
-        "--grid",
-        "grid",
-        "--zone",
-        "DE",
-        "--as-of",
-        EIGHT,
-        "--now",
-        "--json",
-    ];
+    let words = [&AT_EIGHT[..], &["--now", "--json"]].concat();
     let first = scene.sunward(&words).expect(0).json();
     let certainty = |ledger: &serde_json::Value| ledger["intensity_certainty"].clone();
     assert_eq!(certainty(&first["ledger"]), "forecast");
@@ -376,18 +345,7 @@ fn what_was_measured_after_the_end_restates_the_ledger() {
 #[test]
 fn what_the_cache_saved_stands_on_a_line_of_its_own() {
     let scene = world();
-    let words = [
-        "run",
-        "workflow.yaml",
-        "--grid",
-        "grid",
-        "--zone",
-        "DE",
-        "--as-of",
-        EIGHT,
-        "--now",
-        "--json",
-    ];
+    let words = [&AT_EIGHT[..], &["--now", "--json"]].concat();
     let first = scene.sunward(&words).expect(0).json()["ledger"].clone();
     scene
         .sunward(&[&words[..], &["--fresh"]].concat())
