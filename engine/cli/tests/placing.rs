@@ -10,7 +10,7 @@
 
 mod scene;
 
-use scene::Scene;
+use scene::{Scene, Told};
 
 /// A stage of two hours and one of half an hour after it, by tomorrow; `{budget}` and `{place}` are put in.
 const PATIENT: &str = "\
@@ -311,8 +311,13 @@ fn a_retry_of_a_run_of_today_under_a_record_of_long_ago_is_refused() {
 #[test]
 fn what_was_measured_after_the_end_restates_the_ledger() {
     let scene = world();
+    // So much that what rounding to whole micrograms does is nothing beside it.
+    scene.file("settings.yaml", "watts_per_core: 1000000\n");
     let words = [&AT_EIGHT[..], &["--now", "--json"]].concat();
-    let first = scene.sunward(&words).expect(0).json();
+    let mut run = scene.command(&words);
+    run.env("SUNWARD_CONFIG", scene.path().join("settings.yaml"));
+    let told = Told::of(&run.output().unwrap()).expect(0);
+    let first = told.json();
     let certainty = |ledger: &serde_json::Value| ledger["intensity_certainty"].clone();
     assert_eq!(certainty(&first["ledger"]), "forecast");
     // Had the hour been twice as dirty, the same energy would have emitted twice as much.
