@@ -88,6 +88,9 @@ impl GridArgs {
         if let Some(project) = &settings.project {
             spec.placing.project.clone_from(project);
         }
+        if let Some(weight) = settings.weight_permille(&spec.placing.project) {
+            spec.placing.weight_permille = weight;
+        }
         Ok(spec)
     }
 

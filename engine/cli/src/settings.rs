@@ -1,5 +1,6 @@
 //! The user's configuration file: what holds for every workflow of theirs.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -20,6 +21,9 @@ pub(crate) struct Settings {
     pub(crate) fleet: Option<PathBuf>,
     /// Who is charged.
     pub(crate) project: Option<String>,
+    /// By project, its share of what is scarce: one of 2 gets twice as much as one that is not named.
+    #[serde(default)]
+    pub(crate) project_weights: BTreeMap<String, f64>,
     /// Energy of moving a gigabyte between regions, in kWh.
     pub(crate) transfer_kwh_per_gb: Option<f64>,
     /// What this machine draws for each busy core, in watts; else 12.
@@ -73,8 +77,24 @@ impl Settings {
                 return Err(format!("`{key}` must be a number of at least {least}"));
             }
         }
+        let weights = settings.project_weights.iter();
+        for (project, weight) in weights.filter(|(_, weight)| !is_weight(**weight)) {
+            return Err(format!(
+                "`project_weights`: {project}: {weight} is no weight; expected a number from 0.001 to 1000, as 2"
+            ));
+        }
         Ok(settings)
     }
+
+    /// A project's weight in thousandths, where one was given.
+    pub(crate) fn weight_permille(&self, project: &str) -> Option<u32> {
+        let weight = self.project_weights.get(project)?;
+        u32::try_from(sunward_grid::whole(weight * 1000.0)).ok()
+    }
+}
+
+fn is_weight(weight: f64) -> bool {
+    (0.001..=1000.0).contains(&weight)
 }
 
 #[cfg(test)]
@@ -90,12 +110,24 @@ mod tests {
     }
 
     #[test]
+    fn projects_have_the_weights_that_are_given() {
+        let settings = Settings::parse("project_weights: { climate: 2.5 }").unwrap();
+        assert_eq!(settings.weight_permille("climate"), Some(2500));
+        assert_eq!(settings.weight_permille("other"), None);
+    }
+
+    #[test]
     fn what_nobody_understands_is_refused() {
         assert!(Settings::parse("zoen: DE").unwrap_err().contains("zoen"));
         assert!(
             Settings::parse("pue: 0.9")
                 .unwrap_err()
                 .contains("at least 1")
+        );
+        assert!(
+            Settings::parse("project_weights: { sea: 0 }")
+                .unwrap_err()
+                .contains("sea: 0 is no weight")
         );
     }
 }

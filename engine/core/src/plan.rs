@@ -32,6 +32,8 @@ pub struct RunSpec {
 pub struct Placing {
     /// Who is charged.
     pub project: String,
+    /// The project's share of what is scarce, in thousandths of an ordinary project's.
+    pub weight_permille: u32,
     /// Within its project, higher first.
     pub priority: i32,
     /// `--now`: deadlines and delays of the file do not make anything wait.
@@ -49,6 +51,7 @@ impl Default for Placing {
     fn default() -> Self {
         Self {
             project: "default".to_owned(),
+            weight_permille: 1000,
             priority: 0,
             at_once: false,
             home: None,

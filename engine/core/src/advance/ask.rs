@@ -12,12 +12,9 @@ use crate::order::{Order, Step};
 use crate::place::{Ask, AskId, Outlook, Placement, Prefer, Problem, Reserved};
 use crate::plan::PlannedStage;
 use crate::pool::Fleet;
-use crate::state::agenda::{Agenda, add};
+use crate::state::agenda::add;
 use crate::state::stage::StageState;
 use crate::state::{RunState, State};
-
-/// A project's weight when nobody gave it another, in thousandths.
-const WEIGHT: u32 = 1000;
 
 /// Slots for which a stage that is over its time is taken to go on: this one and the next.
 const OVERRUN_SLOTS: u64 = 2;
@@ -125,6 +122,7 @@ impl<'a> Asking<'a> {
             after,
             project: run.spec.placing.project.clone(),
             priority: run.spec.placing.priority,
+            since: run.submitted_at,
             tasks,
             width,
             gpus: each.gpus,
@@ -157,7 +155,7 @@ impl<'a> Asking<'a> {
             fleet: Arc::clone(self.fleet),
             outlook: Arc::clone(self.outlook),
             reserved: reserved(self.state, self.outlook, self.now),
-            shares: shares(agenda, &self.asks),
+            shares: shares(self.state, &self.asks),
             demand: agenda
                 .arrivals
                 .demand(self.now, self.asks.iter().map(|ask| ask.id.run)),
@@ -198,12 +196,19 @@ fn reserved(state: &State, outlook: &Outlook, now: Timestamp) -> Arc<Reserved> {
     reserved
 }
 
-fn shares(agenda: &Agenda, asks: &[Ask]) -> BTreeMap<String, (u32, u64)> {
-    let mut shares = BTreeMap::new();
+/// By project, its weight as its newest run says, and what it has used.
+fn shares(state: &State, asks: &[Ask]) -> BTreeMap<String, (u32, u64)> {
+    let agenda = &state.agenda;
+    let mut shares: BTreeMap<String, (u32, u64)> = BTreeMap::new();
+    // Asks come by run, ascending: the newest has the last word.
     for ask in asks {
-        if !shares.contains_key(&ask.project) {
+        let run = state.runs.get(&ask.id.run);
+        let weight = run.map_or(1000, |run| run.spec.placing.weight_permille);
+        if let Some(share) = shares.get_mut(&ask.project) {
+            share.0 = weight;
+        } else {
             let used = agenda.used.get(&ask.project).copied().unwrap_or(0);
-            shares.insert(ask.project.clone(), (WEIGHT, used));
+            shares.insert(ask.project.clone(), (weight, used));
         }
     }
     shares

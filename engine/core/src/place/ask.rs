@@ -41,8 +41,10 @@ pub struct Ask {
     pub after: Vec<u32>,
     /// Who is charged; fair share is between projects.
     pub project: String,
-    /// Within its project, higher first.
+    /// Within its project, higher first; it grows with the time since `since`.
     pub priority: i32,
+    /// When its run was submitted: the longer ago, the sooner it chooses.
+    pub since: Timestamp,
     /// How many tasks have not begun. More than one may pause and move between rounds of `width`.
     pub tasks: u32,
     /// How many may run at once at most.

@@ -1,6 +1,6 @@
 //! Our own answer: each run's stages jointly, runs one after the other by how much is at stake.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::ask::Ask;
 use super::board::Board;
@@ -21,6 +21,11 @@ pub trait Placer {
     fn solve(&mut self, problem: &Problem) -> Solution;
 }
 
+/// Waiting that counts as much as one level of priority among what cannot wait, in milliseconds: a day
+/// makes up for four levels. However low its priority, a run thus comes to choose before any that came
+/// long after it.
+const AGEING_MS: u64 = 6 * 3_600_000;
+
 /// Our own placement.
 #[derive(Clone, Debug, Default)]
 pub struct Sunward {
@@ -37,12 +42,18 @@ impl Placer for Sunward {
         // Regret says nothing of deadlines: where some are missed, those choose before all that can
         // wait, and at last all by how long they can.
         for _ in 0..REPAIRS {
-            units.sort_by_key(|unit| (!unit.urgent, !draft.late.contains(&unit.run)));
+            // Those that cannot wait stay in the order of their precedence, late or not.
+            units.sort_by_key(|unit| {
+                (
+                    !unit.urgent,
+                    !unit.urgent && !draft.late.contains(&unit.run),
+                )
+            });
             if !self.improve(problem, &units, &mut draft) {
                 break;
             }
         }
-        units.sort_by_key(|unit| (!unit.urgent, unit.start_by_ms));
+        units.sort_by_key(|unit| (!unit.urgent, unit.start_by_ms.filter(|_| !unit.urgent)));
         self.improve(problem, &units, &mut draft);
         let solution = Solution {
             placements: draft.placements.into_iter().flatten().collect(),
@@ -125,10 +136,11 @@ fn late_runs(problem: &Problem, placements: &[Option<Placement>]) -> BTreeSet<Ru
 struct Unit {
     members: Vec<usize>,
     project: String,
-    priority: i32,
-    /// It cannot wait.
+    /// Its priority; where it cannot wait, on one scale with the time that it has waited, in
+    /// milliseconds.
+    precedence: i128,
+    /// It cannot wait: it never could, or its last safe start has come.
     urgent: bool,
-    since_ms: u64,
     /// By when the first of it that may not wait for ever must begin, as if it waited for nothing else.
     start_by_ms: Option<u64>,
     /// What is lost by going elsewhere than to its best place, for each device and hour.
@@ -242,9 +254,10 @@ fn edges(members: &[usize], asks: &[&Ask]) -> Vec<Vec<u32>> {
         .collect()
 }
 
-/// Units in the order in which they choose: what cannot wait first, the longest waiting foremost;
-/// then projects in turn by weighted use, and within a project by priority and by what would be lost
-/// by choosing later.
+/// Units in the order in which they choose: what cannot wait first, then the rest; in each, projects in
+/// turn by weighted use. Within a project, what cannot wait goes by priority, which grows with waiting,
+/// so that nothing starves; the rest by priority and by what would be lost by choosing later, as each of
+/// it comes to be what cannot wait.
 fn order(problem: &Problem, board: &mut Board, memory: &mut Memory) -> Vec<Unit> {
     let mut units = units(problem, board);
     let tight = is_tight(problem, board);
@@ -257,8 +270,7 @@ fn order(problem: &Problem, board: &mut Board, memory: &mut Memory) -> Vec<Unit>
     units.sort_by_key(|unit| {
         (
             !unit.urgent,
-            std::cmp::Reverse(unit.priority),
-            if unit.urgent { unit.since_ms } else { 0 },
+            std::cmp::Reverse(unit.precedence),
             std::cmp::Reverse(unit.regret),
             unit.run,
         )
@@ -271,26 +283,41 @@ fn order(problem: &Problem, board: &mut Board, memory: &mut Memory) -> Vec<Unit>
 }
 
 /// Weighted fair queueing between projects: the one with the least use for its weight chooses next.
-/// What each chooses in this round counts as used at once.
+/// What each chooses in this round counts as used at once. What cannot wait comes before all that can,
+/// whoever it is for.
 fn in_turn(problem: &Problem, units: Vec<Unit>) -> Vec<Unit> {
-    let mut queues: BTreeMap<String, std::collections::VecDeque<Unit>> = BTreeMap::new();
+    let mut used: BTreeMap<String, u128> = BTreeMap::new();
+    for unit in &units {
+        if !used.contains_key(&unit.project) {
+            let before = problem.shares.get(&unit.project);
+            let before = u128::from(before.map_or(0, |(_, used)| *used));
+            let share = before * 1000 / weight(problem, &unit.project);
+            used.insert(unit.project.clone(), share);
+        }
+    }
+    if used.len() < 2 {
+        return units;
+    }
+    let (urgent, others): (Vec<Unit>, Vec<Unit>) = units.into_iter().partition(|unit| unit.urgent);
+    let mut all = take_turns(problem, urgent, &mut used);
+    all.extend(take_turns(problem, others, &mut used));
+    all
+}
+
+/// A project's weight, in thousandths.
+fn weight(problem: &Problem, project: &str) -> u128 {
+    let share = problem.shares.get(project);
+    u128::from(share.map_or(1000, |(weight, _)| *weight).max(1))
+}
+
+/// One unit of a project after the other; `used` is what each has used for its weight.
+fn take_turns(problem: &Problem, units: Vec<Unit>, used: &mut BTreeMap<String, u128>) -> Vec<Unit> {
+    let mut queues: BTreeMap<String, VecDeque<Unit>> = BTreeMap::new();
     for unit in units {
         queues
             .entry(unit.project.clone())
             .or_default()
             .push_back(unit);
-    }
-    if queues.len() < 2 {
-        return queues.into_values().flatten().collect();
-    }
-    let mut used: BTreeMap<String, u128> = BTreeMap::new();
-    let weight = |project: &str| {
-        let share = problem.shares.get(project);
-        u128::from(share.map_or(1000, |(weight, _)| *weight).max(1))
-    };
-    for project in queues.keys() {
-        let before = problem.shares.get(project).map_or(0, |(_, used)| *used);
-        used.insert(project.clone(), u128::from(before) * 1000 / weight(project));
     }
     let mut all = Vec::new();
     while let Some(next) = queues
@@ -300,13 +327,10 @@ fn in_turn(problem: &Problem, units: Vec<Unit>) -> Vec<Unit> {
         .min()
         .map(|(_, project)| project)
     {
-        let Some(unit) = queues
-            .get_mut(&next)
-            .and_then(std::collections::VecDeque::pop_front)
-        else {
+        let Some(unit) = queues.get_mut(&next).and_then(VecDeque::pop_front) else {
             break;
         };
-        let own = u128::from(unit.gpu_ms) * 1000 / weight(&next);
+        let own = u128::from(unit.gpu_ms) * 1000 / weight(problem, &next);
         *used.entry(next).or_default() += own.max(1);
         all.push(unit);
     }
@@ -327,13 +351,16 @@ fn units(problem: &Problem, board: &Board) -> Vec<Unit> {
     };
     let unit = |(run, members): (RunId, Vec<usize>)| {
         let asks = || members.iter().filter_map(|index| problem.asks.get(*index));
+        let urgent = asks().any(|ask| is_urgent(ask, problem.now));
         Unit {
             project: asks()
                 .next()
                 .map_or_else(String::new, |ask| ask.project.clone()),
-            priority: asks().map(|ask| ask.priority).max().unwrap_or(0),
-            urgent: asks().any(|ask| ask.finish_by.is_none() && ask.start_by.is_none()),
-            since_ms: asks().map(|ask| ask.ready_at.0).min().unwrap_or(0),
+            precedence: asks()
+                .map(|ask| precedence(ask, urgent, problem.now))
+                .max()
+                .unwrap_or(0),
+            urgent,
             start_by_ms: asks().filter_map(start_by).min(),
             gpu_ms: asks().map(gpu_ms).fold(0, u64::saturating_add),
             regret: 0,
@@ -343,6 +370,23 @@ fn units(problem: &Problem, board: &Board) -> Vec<Unit> {
         }
     };
     runs.into_iter().map(unit).collect()
+}
+
+/// An ask's priority; of what cannot wait, on one scale with its age: in milliseconds of waiting.
+fn precedence(ask: &Ask, urgent: bool, now: Timestamp) -> i128 {
+    let levels = i128::from(ask.priority);
+    if urgent {
+        levels * i128::from(AGEING_MS) + i128::from(now.since_ms(ask.since))
+    } else {
+        levels
+    }
+}
+
+/// Whether an ask cannot wait: it never could, or its last safe start has come.
+fn is_urgent(ask: &Ask, now: Timestamp) -> bool {
+    let at_once = ask.width.min(ask.tasks).max(1);
+    ask.latest_start(ask.length_ms(at_once))
+        .is_none_or(|latest| latest <= now.0)
 }
 
 /// What an ask takes of pools: devices, or cores where it needs none, times time.

@@ -152,3 +152,67 @@ proptest! {
         prop_assert_eq!(&Sunward::default().solve(&again), &first);
     }
 }
+
+/// Arrivals each hour, with their priorities; all of an hour's length.
+fn arrivals() -> impl Strategy<Value = Vec<Vec<i32>>> {
+    proptest::collection::vec(proptest::collection::vec(-2_i32..6, 1..4), 150)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn an_old_run_of_low_priority_is_placed_however_many_urgent_ones_come(
+        arrivals in arrivals(),
+        own_project in proptest::bool::ANY,
+    ) {
+        const OLD: u64 = 1;
+        let mut old = ask(OLD, 1, Some(12), 1);
+        old.priority = -2;
+        if own_project {
+            old.project = "poor".to_owned();
+        }
+        let mut waiting = vec![old];
+        // Its project has had its share for a day.
+        let mut used = std::collections::BTreeMap::from([("poor".to_owned(), 24 * HOUR)]);
+        let mut placed_at = None;
+        for (hour, urgent) in (0_u64..).zip(&arrivals) {
+            let now = Timestamp(hour * HOUR);
+            for priority in urgent {
+                let id = 1000 * (hour + 1) + u64::try_from(waiting.len()).unwrap();
+                let mut one = ask(id, 1, None, 1);
+                (one.priority, one.since) = (*priority, now);
+                waiting.push(one);
+            }
+            // One device, so that up to three times as much arrives as fits.
+            let mut problem = world(&[("DE", &[300; 200], &[1; 200])]);
+            problem.now = now;
+            for one in &mut waiting {
+                one.ready_at = now;
+            }
+            problem.asks.clone_from(&waiting);
+            for (project, used) in &used {
+                problem.shares.insert(project.clone(), (1000, *used));
+            }
+            let begins: Vec<bool> = solve(&problem)
+                .iter()
+                .map(|one| one.start() == Some(now))
+                .collect();
+            let mut begin = begins.iter();
+            waiting.retain(|one| {
+                let begins = *begin.next().unwrap();
+                if begins {
+                    *used.entry(one.project.clone()).or_default() += HOUR;
+                }
+                if begins && one.id.run.0 == OLD {
+                    placed_at = Some(hour);
+                }
+                !begins
+            });
+            if placed_at.is_some() {
+                break;
+            }
+        }
+        // Those that came within seven levels of six hours of it, three an hour, may go before it.
+        prop_assert!(placed_at.is_some(), "it starved");
+    }
+}

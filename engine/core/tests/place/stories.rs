@@ -1,6 +1,6 @@
 //! What a scientist and a host would expect, told in small worlds.
 
-use sunward_core::place::{Prefer, Problem, Why};
+use sunward_core::place::{Placement, Prefer, Problem, Why};
 use sunward_core::{PoolId, RunId, Timestamp};
 
 use crate::world::{HOUR, ask, places, solve, taken, world};
@@ -205,6 +205,91 @@ fn projects_share_what_is_scarce_by_weight_and_use() {
     );
     let north = placed.iter().filter(|one| places(one)[0].0 == 0).count();
     assert_eq!(north, 2);
+}
+
+#[test]
+fn a_project_of_twice_the_weight_gets_twice_as_much_of_what_is_scarce() {
+    let mut problem = world(&[("NO", &[20; 4], &[3; 4]), ("DE", &[400; 4], &[9; 4])]);
+    problem.asks = (1..=8)
+        .map(|run| {
+            let mut one = ask(run, 4, Some(4), 2);
+            one.finish_by = Some(Timestamp(5 * HOUR));
+            one.project = if run <= 4 { "heavy" } else { "light" }.to_owned();
+            one
+        })
+        .collect();
+    problem.shares.insert("heavy".into(), (2000, 0));
+    problem.shares.insert("light".into(), (1000, 0));
+    let placed = solve(&problem);
+    let north = |runs: std::ops::Range<usize>| {
+        let some = placed[runs].iter();
+        some.filter(|one| places(one)[0].0 == 0).count()
+    };
+    assert_eq!((north(0..4), north(4..8)), (2, 1));
+}
+
+#[test]
+fn what_cannot_wait_chooses_before_a_project_that_is_owed_more() {
+    let mut problem = world(&[("NO", &[20; 4], &[1; 4]), ("DE", &[400; 4], &[9; 4])]);
+    let mut urgent = ask(1, 2, None, 2);
+    urgent.project = "greedy".to_owned();
+    let mut patient = ask(2, 4, Some(4), 2);
+    patient.finish_by = Some(Timestamp(5 * HOUR));
+    patient.project = "modest".to_owned();
+    problem.asks = vec![urgent, patient];
+    problem.shares.insert("greedy".into(), (1000, 100 * HOUR));
+    let placed = solve(&problem);
+    assert_eq!(places(&placed[0])[0], (0, 0, 1), "the clean place, at once");
+    assert_eq!(places(&placed[1])[0].0, 1);
+}
+
+/// One device, and two runs of an hour that cannot wait: which of them has the first hour.
+fn first_of(one: (i32, u64), other: (i32, u64)) -> u64 {
+    let mut problem = world(&[("DE", &[300; 200], &[1; 200])]);
+    problem.now = Timestamp(100 * HOUR);
+    problem.asks = [(1, one), (2, other)]
+        .map(|(run, (priority, hours))| {
+            let mut ask = ask(run, 1, None, 1);
+            ask.priority = priority;
+            ask.since = Timestamp((100 - hours) * HOUR);
+            ask.ready_at = problem.now;
+            ask
+        })
+        .to_vec();
+    let placed = solve(&problem);
+    let begins = |one: &Placement| one.start() == Some(problem.now);
+    let first = placed.iter().position(begins).unwrap();
+    problem.asks[first].id.run.0
+}
+
+#[test]
+fn a_day_of_waiting_makes_up_for_four_levels_of_priority() {
+    assert_eq!(first_of((0, 0), (1, 0)), 2, "the higher priority");
+    assert_eq!(first_of((0, 23), (4, 0)), 2, "not yet");
+    assert_eq!(
+        first_of((0, 25), (4, 0)),
+        1,
+        "it has waited for long enough"
+    );
+}
+
+#[test]
+fn of_what_can_wait_age_takes_nothing_from_who_has_most_to_lose() {
+    // Both may go to the one clean device; the newer has nothing else that is nearly as clean.
+    let mut problem = world(&[("NO", &[20; 8], &[1; 8]), ("DE", &[400; 8], &[9; 8])]);
+    problem.now = Timestamp(2 * HOUR);
+    let mut old = ask(1, 4, Some(8), 2);
+    (old.since, old.task_milliwatts) = (Timestamp(0), 100_000);
+    let mut new = ask(2, 4, Some(8), 2);
+    (new.since, new.task_milliwatts) = (problem.now, 900_000);
+    for one in [&mut old, &mut new] {
+        one.ready_at = problem.now;
+        one.finish_by = Some(Timestamp(7 * HOUR));
+    }
+    problem.asks = vec![old, new];
+    let placed = solve(&problem);
+    assert_eq!(places(&placed[1])[0].0, 0, "the clean place");
+    assert_eq!(places(&placed[0])[0].0, 1);
 }
 
 #[test]

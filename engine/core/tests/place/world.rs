@@ -72,6 +72,7 @@ pub(crate) fn ask(run: u64, hours: u64, by: Option<u64>, pools: u32) -> Ask {
         after: Vec::new(),
         project: "default".to_owned(),
         priority: 0,
+        since: Timestamp(0),
         tasks: 1,
         width: 1,
         gpus: 1,

@@ -61,6 +61,7 @@ pub(crate) fn ask(run: u32, tasks: u32, width: u32, hours: u64, by_h: u64) -> As
         after: Vec::new(),
         project: "default".into(),
         priority: 0,
+        since: Timestamp(0),
         tasks,
         width,
         gpus: 1,
