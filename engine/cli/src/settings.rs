@@ -77,8 +77,8 @@ impl Settings {
                 return Err(format!("`{key}` must be a number of at least {least}"));
             }
         }
-        let weights = settings.project_weights.iter();
-        for (project, weight) in weights.filter(|(_, weight)| !is_weight(**weight)) {
+        let mut weights = settings.project_weights.iter();
+        if let Some((project, weight)) = weights.find(|(_, weight)| !is_weight(**weight)) {
             return Err(format!(
                 "`project_weights`: {project}: {weight} is no weight; expected a number from 0.001 to 1000, as 2"
             ));
