@@ -117,6 +117,15 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_shows_settings_that_hold() {
+        let readme = include_str!("../../../README.md");
+        let shown = readme.split("```yaml\n").nth(2).unwrap();
+        let settings = Settings::parse(shown.split("```").next().unwrap()).unwrap();
+        assert_eq!(settings.weight_permille("climate"), Some(2000));
+        assert_eq!(settings.transfer_kwh_per_gb, Some(0.002));
+    }
+
+    #[test]
     fn what_nobody_understands_is_refused() {
         assert!(Settings::parse("zoen: DE").unwrap_err().contains("zoen"));
         assert!(
