@@ -14,6 +14,8 @@ pub(crate) struct Need {
     pub(crate) memory_bytes: u64,
     /// Space on the disk of its folder, free when it starts.
     pub(crate) disk_bytes: u64,
+    /// GPUs that it holds at least.
+    pub(crate) gpus: u32,
 }
 
 /// Set once to end everything that runs under it.

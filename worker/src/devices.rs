@@ -72,6 +72,15 @@ impl Devices {
         options.iter().any(possible)
     }
 
+    /// How many GPUs a task holds at least while it runs here: none where this machine never has what
+    /// it asks for.
+    pub(crate) fn least(&self, asked: &Resources) -> u32 {
+        let options = options(&asked.gpus);
+        let possible = |wanted: &&Wanted<'_>| wanted.count <= self.matching(wanted, asked).count();
+        let counts = options.iter().filter(possible).map(|wanted| wanted.count);
+        u32::try_from(counts.min().unwrap_or(0)).unwrap_or(u32::MAX)
+    }
+
     /// The GPUs that a task asks for, once they are free; none where it asks for none, and where
     /// this machine never has them and the task can do without.
     pub(crate) fn take(&self, asked: &Resources, stop: &Stop) -> Result<Held, Fault> {
@@ -281,6 +290,25 @@ mod tests {
         assert_eq!(
             devices.take(&large, &stop(false)).unwrap().visible(),
             "GPU-b"
+        );
+    }
+
+    #[test]
+    fn the_least_that_a_task_can_hold_is_known_before_it_starts() {
+        let folder = tempfile::tempdir().unwrap();
+        let devices = machine(folder.path());
+        let model = |name: &str, count| Gpus::Model(name.to_owned(), count);
+        let any_of = Gpus::AnyOf(vec![model("B200", 1), model("H100", 2), model("A100", 3)]);
+        // There is no B200, and one A100.
+        let least = |gpus| devices.least(&asked(gpus));
+        assert_eq!(least(any_of), 2);
+        assert_eq!(
+            [
+                least(Gpus::None),
+                least(Gpus::Count(3)),
+                least(Gpus::Count(4))
+            ],
+            [0, 3, 0]
         );
     }
 

@@ -1,7 +1,7 @@
 //! A stage as this worker knows it: what it was told, and what it worked out once for all tasks.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sunward_protocol::Job;
 use sunward_workflows::Action;
@@ -24,7 +24,10 @@ pub(crate) struct JobState {
     pub(crate) job: Arc<Job>,
     pub(crate) command: Slot<PreparedCommand>,
     pub(crate) kernel: Slot<PreparedKernel>,
-    venue: OnceLock<Venue>,
+    /// Where its kernel runs.
+    pub(crate) venue: Venue,
+    /// GPUs that a task of it holds at least.
+    pub(crate) gpus: u32,
     /// Nanoseconds that a task took lately; 0 when none was run yet.
     pace_nanos: AtomicU64,
     noticed: AtomicBool,
@@ -32,21 +35,32 @@ pub(crate) struct JobState {
 }
 
 impl JobState {
-    pub(crate) fn new(job: Arc<Job>) -> Self {
+    /// A stage as it is done in this house; what a user should know of where it runs is said.
+    pub(crate) fn here(house: &House, job: Arc<Job>) -> Self {
+        let venue = Venue::of(house, &job.stage);
+        let on_devices = match job.stage.action {
+            Action::Run(_) | Action::Cuda(_) => true,
+            Action::Kernel { .. } => venue == Venue::Gpu,
+        };
+        let gpus = if on_devices {
+            house.devices.least(&job.stage.resources)
+        } else {
+            0
+        };
+        Self::new(job, venue, gpus)
+    }
+
+    pub(crate) fn new(job: Arc<Job>, venue: Venue, gpus: u32) -> Self {
         Self {
+            venue,
+            gpus,
             job,
             command: Slot::default(),
             kernel: Slot::default(),
-            venue: OnceLock::new(),
             pace_nanos: AtomicU64::new(0),
             noticed: AtomicBool::new(false),
             told_of_space: AtomicBool::new(false),
         }
-    }
-
-    /// Where its kernel runs; the first time, what a user should know of it is said.
-    pub(crate) fn venue(&self, house: &House) -> Venue {
-        *self.venue.get_or_init(|| Venue::of(house, &self.job.stage))
     }
 
     /// How many of `remaining` tasks a seat should take at once: one where tasks are long, many

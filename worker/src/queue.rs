@@ -1,8 +1,12 @@
-//! What waits and what may start: admission by cores, memory and space on the disk, first come
+//! What waits and what may start: admission by cores, memory, GPUs and space on the disk, first come
 //! first served.
 //!
 //! A task that does not fit yet may be overtaken by smaller ones behind it, but only
-//! [`OVERTAKEN_AT_MOST`] times: then nothing starts before it does.
+//! [`OVERTAKEN_AT_MOST`] times: then nothing starts before it does. While only GPUs keep it waiting,
+//! that bars none but those that take GPUs too: cores are not left idle for it.
+//!
+//! GPUs are counted here, so that no seat is taken by a task which could only wait for one; which they
+//! are is told by [`crate::devices`], where other engines of the machine may still be in the way.
 //!
 //! Space is not ours alone as cores are: it is measured whenever a task that declared some might
 //! start, and what running tasks declared is taken off, though they may have written part of it
@@ -29,7 +33,7 @@ pub(crate) type Measure = Box<dyn Fn() -> Option<Space> + Send>;
 /// The worker's whole state of admission. No thread or clock in it.
 pub(crate) struct Queue {
     total: Need,
-    /// Cores and memory that are free, and what running tasks declared of the disk.
+    /// Cores, memory and GPUs that are free, and what running tasks declared of the disk.
     free: Free,
     measure: Measure,
     jobs: BTreeMap<(RunId, StageId), Arc<JobState>>,
@@ -50,6 +54,7 @@ struct Waiting {
 struct Free {
     cpus: u32,
     memory_bytes: u64,
+    gpus: u32,
     promised_disk_bytes: u64,
 }
 
@@ -65,6 +70,8 @@ enum Fit {
     Fits,
     /// Tasks that run hold what it needs.
     Later,
+    /// Tasks that run hold the GPUs it needs; of all else there is enough.
+    LaterOnGpus,
     /// The disk is too full, and nothing that runs here promised to leave it.
     Outside(Space),
 }
@@ -87,6 +94,7 @@ impl Queue {
             free: Free {
                 cpus: total.cpus,
                 memory_bytes: total.memory_bytes,
+                gpus: total.gpus,
                 promised_disk_bytes: 0,
             },
             measure,
@@ -116,6 +124,7 @@ impl Queue {
                 .unwrap_or(0)
                 .min(self.total.memory_bytes),
             disk_bytes: job.job.stage.resources.disk_bytes.unwrap_or(0),
+            gpus: job.gpus.min(self.total.gpus),
         };
         let stop = self.stops.entry(lease.run).or_default().clone();
         if lease.count > 0 && !self.leaving {
@@ -130,7 +139,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes what a seat should do next, and its cores and memory with it.
+    /// Takes what a seat should do next, and its cores, memory and GPUs with it.
     pub(crate) fn next(&mut self) -> Next {
         if self.leaving {
             return Next::Leave;
@@ -161,16 +170,21 @@ impl Queue {
         }
         self.free.cpus -= batch.need.cpus;
         self.free.memory_bytes -= batch.need.memory_bytes;
+        self.free.gpus -= batch.need.gpus;
         self.free.promised_disk_bytes += batch.need.disk_bytes;
         Next::Work(batch)
     }
 
     fn first_that_fits(&self) -> Option<usize> {
+        let mut gpus_are_barred = false;
         for (place, entry) in self.waiting.iter().enumerate() {
+            let is_barred = gpus_are_barred && entry.need.gpus > 0;
+            let its_turn = entry.overtaken >= OVERTAKEN_AT_MOST;
             match self.fit(entry.need) {
-                Fit::Fits => return Some(place),
-                Fit::Later if entry.overtaken >= OVERTAKEN_AT_MOST => return None,
-                Fit::Later | Fit::Outside(_) => {}
+                Fit::Fits if !is_barred => return Some(place),
+                Fit::Later if its_turn && !is_barred => return None,
+                Fit::LaterOnGpus if its_turn => gpus_are_barred = true,
+                Fit::Fits | Fit::Later | Fit::LaterOnGpus | Fit::Outside(_) => {}
             }
         }
         None
@@ -179,6 +193,9 @@ impl Queue {
     fn fit(&self, need: Need) -> Fit {
         if need.cpus > self.free.cpus || need.memory_bytes > self.free.memory_bytes {
             return Fit::Later;
+        }
+        if need.gpus > self.free.gpus {
+            return Fit::LaterOnGpus;
         }
         if need.disk_bytes == 0 {
             return Fit::Fits;
@@ -200,7 +217,7 @@ impl Queue {
         self.waiting
             .iter()
             .find_map(|entry| match self.fit(entry.need) {
-                Fit::Fits | Fit::Later => None,
+                Fit::Fits | Fit::Later | Fit::LaterOnGpus => None,
                 Fit::Outside(space) => Some(Shortage {
                     job: Arc::clone(&entry.job),
                     need_bytes: entry.need.disk_bytes,
@@ -213,6 +230,7 @@ impl Queue {
     pub(crate) fn release(&mut self, need: Need) {
         self.free.cpus += need.cpus;
         self.free.memory_bytes += need.memory_bytes;
+        self.free.gpus += need.gpus;
         self.free.promised_disk_bytes -= need.disk_bytes;
     }
 

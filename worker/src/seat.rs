@@ -54,7 +54,7 @@ impl Seat {
     fn execute(&mut self, batch: &Batch) {
         let venue = match &batch.job.job.stage.action {
             Action::Run(_) | Action::Cuda(_) => None,
-            Action::Kernel { .. } => Some(batch.job.venue(&self.house)),
+            Action::Kernel { .. } => Some(batch.job.venue),
         };
         if let None | Some(Venue::Twin) = venue {
             self.devices.dismiss();

@@ -88,6 +88,7 @@ impl Worker {
             cpus: options.cpus.max(1),
             memory_bytes: options.memory_bytes,
             disk_bytes: 0,
+            gpus: u32::try_from(options.cards.len()).unwrap_or(u32::MAX),
         };
         let scratch_error = |source| WorkerError::Scratch {
             path: options.home.display().to_string(),
@@ -110,7 +111,7 @@ impl Worker {
             capacity: Capacity {
                 cpus: total.cpus,
                 memory_bytes: total.memory_bytes,
-                gpus: devices.count(),
+                gpus: total.gpus,
             },
         });
         let folder = scratch.folder().to_owned();
@@ -145,7 +146,10 @@ impl Worker {
     /// Tells it something. Never blocks on what runs.
     pub fn tell(&self, message: ToWorker) {
         match message {
-            ToWorker::Job(job) => self.house.queue().add_job(JobState::new(job)),
+            ToWorker::Job(job) => {
+                let job = JobState::here(&self.house, job);
+                self.house.queue().add_job(job);
+            }
             ToWorker::Lease(lease) => self.house.lease(lease),
             ToWorker::Revoke { run } => self.house.revoke(run),
             ToWorker::Forget { run } => self.house.queue().forget(run),

@@ -114,7 +114,7 @@ impl Child {
         let mut environment = Environment::of_our_own(&house.options.host);
         environment.set("TMPDIR", room.temporary());
         // Taken last: nothing that can fail should keep a GPU waiting.
-        let gpus = match batch.job.venue(house) {
+        let gpus = match batch.job.venue {
             Venue::Gpu => house
                 .devices
                 .take(&batch.job.job.stage.resources, &batch.stop)?,

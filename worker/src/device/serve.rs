@@ -10,6 +10,7 @@ use sunward_data::Store;
 use sunward_kernels::device::{Device, DeviceError};
 use sunward_kernels::{Context, Library};
 
+use super::choice::Venue;
 use super::table::write_table;
 use super::talk::{Answer, Ask, Errand, hear, say};
 use crate::batch::{Batch, Need, Stop};
@@ -89,7 +90,8 @@ impl Server {
         let prepared = PreparedKernel::new(kernels, &store, &errand.job)?;
         let threads = usize::try_from(errand.threads).unwrap_or(1);
         let batch = Batch {
-            job: JobState::new(errand.job.into()).into(),
+            // Where and on what the task runs was settled by who started this process.
+            job: JobState::new(errand.job.into(), Venue::Twin, 0).into(),
             first: 0,
             count: 1,
             generation: Generation(0),

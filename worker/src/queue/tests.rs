@@ -1,4 +1,4 @@
-//! Admission by space on the disk.
+//! Admission by space on the disk, and by GPUs.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
@@ -8,17 +8,19 @@ use sunward_protocol::Job;
 use sunward_workflows::{Catalog, Facts, check};
 
 use super::*;
+use crate::device::Venue;
 
 const GIB: u64 = 1 << 30;
 
 /// A queue of four cores over a disk of 100 GiB, of which as much is free as the number says, and
-/// with stage 0 asking for 6 GiB a task, stage 1 for nothing.
+/// with stage 0 asking for 6 GiB a task, stage 1 for nothing, stage 2 for one of the two GPUs.
 fn queue(free_bytes: &Arc<AtomicU64>) -> Queue {
     let free = Arc::clone(free_bytes);
     let total = Need {
         cpus: 4,
         memory_bytes: GIB,
         disk_bytes: 0,
+        gpus: 2,
     };
     let mut queue = Queue::new(
         total,
@@ -29,11 +31,12 @@ fn queue(free_bytes: &Arc<AtomicU64>) -> Queue {
             })
         }),
     );
-    let text = "name: w\nstages:\n  large: { run: 'true', resources: { disk: 6GiB } }\n  small: { run: 'true' }\n";
+    let text = "name: w\nstages:\n  large: { run: 'true', resources: { disk: 6GiB } }\n  small: { run: 'true' }\n  gpu: { run: 'true', resources: { gpus: 1 } }\n";
     let checked = check(text, &Catalog::default(), &Facts::default());
     let workflow = checked.workflow.unwrap();
     for (id, stage) in workflow.stages.values().enumerate() {
-        queue.add_job(JobState::new(Arc::new(Job {
+        let gpus = u32::from(stage.resources.gpus != sunward_workflows::Gpus::None);
+        let job = Arc::new(Job {
             run: RunId(1),
             workflow: "w".into(),
             stage_id: StageId(u32::try_from(id).unwrap()),
@@ -43,7 +46,8 @@ fn queue(free_bytes: &Arc<AtomicU64>) -> Queue {
             tasks: Tasks::Range(100),
             statuses: BTreeMap::new(),
             folder: "/".into(),
-        })));
+        });
+        queue.add_job(JobState::new(job, Venue::Twin, gpus));
     }
     queue
 }
@@ -119,4 +123,45 @@ fn a_task_that_waits_for_space_which_nobody_here_holds_bars_nobody() {
     free.store(6 * GIB, Ordering::Relaxed);
     assert!(queue.has_work() && queue.shortage().is_none());
     assert_eq!(start(&mut queue).unwrap().0, 0);
+}
+
+#[test]
+fn tasks_that_wait_for_gpus_take_no_seat_and_leave_cores_to_others_for_as_long_as_it_takes() {
+    let mut queue = queue(&Arc::new(AtomicU64::new(0)));
+    lease(&mut queue, 2, 4);
+    let [first, second] = [start(&mut queue).unwrap(), start(&mut queue).unwrap()];
+    assert_eq!((first.0, first.1.gpus, second.0), (2, 1, 2));
+    assert!(start(&mut queue).is_none(), "both GPUs are taken");
+    lease(&mut queue, 1, 100);
+    for _ in 0..2 * OVERTAKEN_AT_MOST {
+        let (stage, need) = start(&mut queue).unwrap();
+        assert_eq!((stage, need.gpus), (1, 0));
+        queue.release(need);
+    }
+    queue.release(first.1);
+    assert_eq!(
+        start(&mut queue).unwrap().0,
+        2,
+        "the oldest, as soon as a GPU is free"
+    );
+}
+
+#[test]
+fn a_task_for_many_gpus_is_not_overtaken_for_ever_by_those_for_few() {
+    let mut queue = queue(&Arc::new(AtomicU64::new(0)));
+    lease(&mut queue, 2, 1);
+    let (_, one) = start(&mut queue).unwrap();
+    let all = queue.jobs.get(&(RunId(1), StageId(1))).unwrap().job.clone();
+    queue.add_job(JobState::new(all, Venue::Twin, 2));
+    lease(&mut queue, 1, 1);
+    lease(&mut queue, 2, 100);
+    for _ in 0..OVERTAKEN_AT_MOST {
+        let (stage, need) = start(&mut queue).unwrap();
+        assert_eq!(stage, 2);
+        queue.release(need);
+    }
+    assert!(start(&mut queue).is_none(), "its turn");
+    queue.release(one);
+    let (stage, need) = start(&mut queue).unwrap();
+    assert_eq!((stage, need.gpus), (1, 2));
 }
