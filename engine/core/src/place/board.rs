@@ -10,6 +10,7 @@ use super::floor::{Cleanest, Floor, Room};
 use super::outlook::Outlook;
 use super::placement::Segment;
 use super::problem::{Problem, Reserved, Taken};
+use super::sweep::{Need, Sweep};
 use crate::ids::Timestamp;
 use crate::pool::{Fleet, PoolId};
 
@@ -34,11 +35,28 @@ struct Lane {
     /// Expected error by slot, in thousandths.
     error: Vec<u16>,
     free: Vec<Taken>,
+    /// What was free before anything of this problem was placed.
+    opened: Vec<Taken>,
+    /// Another number whenever `opened` has changed.
+    opening: u64,
+    /// Something of this problem is placed here.
+    is_taken: bool,
     /// The least that is free in any slot: what needs less fits anywhere.
     least: Taken,
     price_micros: Option<u64>,
     /// Another number whenever any of the above but what is free has changed.
     version: u64,
+}
+
+/// Which state a pool is in: what was found in it then stands as long as it is in the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The same as long as all is that is known of it, but for what is free.
+    pub(crate) version: u64,
+    /// The same as long as that is which was free before anything of this problem was placed.
+    pub(crate) opening: u64,
+    /// Nothing of this problem is placed in it.
+    pub(crate) is_open: bool,
 }
 
 /// The board.
@@ -56,6 +74,8 @@ pub(crate) struct Board {
     cleanest: Cleanest,
     /// The greatest version given so far.
     versions: u64,
+    /// The greatest number of an opening given so far.
+    openings: u64,
     outlook: Arc<Outlook>,
     fleet: Arc<Fleet>,
 }
@@ -71,7 +91,9 @@ impl Board {
                 last
             }
             Some(last) if Arc::ptr_eq(&last.fleet, &problem.fleet) => Self::after(problem, &last),
-            Some(_) | None => Self::empty(problem, 1),
+            // Versions go on, so that nothing that was found in other pools is taken for these.
+            Some(last) => Self::empty(problem, last.versions + 1),
+            None => Self::empty(problem, 1),
         };
         board.transfer_milliwatt_hours_per_gb = problem.transfer_milliwatt_hours_per_gb;
         board.open(&problem.reserved);
@@ -82,11 +104,14 @@ impl Board {
     /// version.
     fn after(problem: &Problem, last: &Self) -> Self {
         let mut board = Self::empty(problem, last.versions + 1);
+        board.openings = last.openings;
         if (board.slot_ms, board.first, board.slots) == (last.slot_ms, last.first, last.slots) {
             for (lane, before) in board.lanes.iter_mut().zip(&last.lanes) {
                 if lane.is_known_as(before) {
                     lane.version = before.version;
                 }
+                lane.opened.clone_from(&before.opened);
+                lane.opening = before.opening;
             }
         }
         board
@@ -130,6 +155,7 @@ impl Board {
         let slot_ms = outlook.slot_ms.max(1);
         Self {
             versions: version,
+            openings: 0,
             floor: Floor::default(),
             cleanest: Cleanest::of(lanes.iter().map(|lane| lane.weight.as_slice()), slot_ms),
             slot_ms,
@@ -169,6 +195,12 @@ impl Board {
                     free.less(*taken);
                 }
             }
+            if lane.opening == 0 || lane.opened != lane.free {
+                self.openings += 1;
+                lane.opening = self.openings;
+                lane.opened.clone_from(&lane.free);
+            }
+            lane.is_taken = false;
             lane.count();
         }
     }
@@ -227,13 +259,18 @@ impl Board {
 
     /// A window as it is compared for an ask: no less than the floor.
     pub(crate) fn compared(&self, ask: &Ask, pool: PoolId, start_ms: u64, end_ms: u64) -> u64 {
+        let least = self.least_window(ask, end_ms.saturating_sub(start_ms));
+        self.window(pool, start_ms, end_ms).max(least)
+    }
+
+    /// What a window of so long counts as for an ask at least.
+    pub(crate) fn least_window(&self, ask: &Ask, length_ms: u64) -> u64 {
         let weight = if ask.gpus > 0 {
             self.floor.gpus
         } else {
             self.floor.cpus
         };
-        let least = weight.saturating_mul(end_ms.saturating_sub(start_ms));
-        self.window(pool, start_ms, end_ms).max(least)
+        weight.saturating_mul(length_ms)
     }
 
     /// What is free in the cleanest slots of the first day.
@@ -341,9 +378,26 @@ impl Board {
         lane.is_some_and(|lane| ask.fit(lane.least) >= ask.width.min(ask.tasks))
     }
 
-    /// The version of what is known of a pool: as long as it is the same, that is.
-    pub(crate) fn version(&self, pool: PoolId) -> u64 {
-        self.lanes.get(pool.place()).map_or(0, |lane| lane.version)
+    /// The state that a pool is in.
+    pub(crate) fn standing(&self, pool: PoolId) -> Standing {
+        let lane = self.lanes.get(pool.place());
+        lane.map_or_else(Standing::default, |lane| Standing {
+            version: lane.version,
+            opening: lane.opening,
+            is_open: !lane.is_taken,
+        })
+    }
+
+    /// A pool, to be swept for blocks that need so much.
+    pub(crate) fn sweep(&self, pool: PoolId, need: Need) -> Option<Sweep<'_>> {
+        let lane = self.lanes.get(pool.place())?;
+        Some(Sweep {
+            slot_ms: self.slot_ms,
+            begin_ms: self.first.saturating_mul(self.slot_ms),
+            weight: &lane.weight,
+            sum: &lane.sum,
+            free: (!need.fits(lane.least)).then_some(&lane.free),
+        })
     }
 
     /// Whether some pool has less free, at some time, than this.
@@ -374,6 +428,7 @@ impl Board {
                 lane.least = lane.least.least(*free);
             }
         }
+        lane.is_taken = true;
     }
 }
 

@@ -4,6 +4,7 @@ use super::ask::{Ask, Prefer};
 use super::board::{Board, segment};
 use super::placement::{Alternative, Placement, Why};
 use super::problem::Problem;
+use super::sweep::{Need, Shape, Sweep, Swept};
 use crate::ids::Timestamp;
 use crate::pool::PoolId;
 
@@ -25,6 +26,11 @@ impl Block {
     pub(crate) const fn end_ms(&self) -> u64 {
         self.start_ms.saturating_add(self.length_ms)
     }
+
+    /// Whether there is room for it now.
+    pub(crate) fn fits(&self, board: &Board, ask: &Ask) -> bool {
+        board.room(ask, self.pool, self.start_ms, self.end_ms()) >= self.at_once
+    }
 }
 
 /// Within which time a block begins.
@@ -37,7 +43,7 @@ pub(crate) struct Span {
 }
 
 /// What is known of the best so far, and of the best in another pool.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Best {
     pub(crate) first: Option<Block>,
     pub(crate) other: Option<Block>,
@@ -70,11 +76,7 @@ pub(crate) fn best_of(
     span: Span,
     mut in_pool: impl FnMut(PoolId, &[Prefer]) -> Found,
 ) -> Best {
-    let goals = if ask.prefer.is_empty() {
-        &[Prefer::Carbon][..]
-    } else {
-        &ask.prefer[..]
-    };
+    let goals = goals(ask);
     let mut best = Best::default();
     for &pool in &ask.allowed {
         let (block, unhindered) = in_pool(pool, goals);
@@ -89,6 +91,15 @@ pub(crate) fn best_of(
         }
     }
     best
+}
+
+/// What an ask prefers, most important first.
+pub(crate) fn goals(ask: &Ask) -> &[Prefer] {
+    if ask.prefer.is_empty() {
+        &[Prefer::Carbon]
+    } else {
+        &ask.prefer
+    }
 }
 
 impl Best {
@@ -142,17 +153,39 @@ pub(crate) fn in_pool(
         at_once,
         length_ms,
     };
-    let mut starts = starts(board, span.ready_ms, latest);
-    if span.end_by_ms.is_none() || goals.first() == Some(&Prefer::Time) {
-        let start = starts.find(|start| lane.fits(*start));
-        return (start.map(|start| lane.block(start)), None);
+    match Aim::of(ask, span, goals) {
+        Aim::Earliest => (lane.earliest(span.ready_ms, latest), None),
+        Aim::Cleanest => lane.cleanest(span.ready_ms, latest),
+        Aim::Best => {
+            let better = |one: &Block, other: &Block| beats(board, ask, one, other, goals);
+            lane.best_of(starts(board, span.ready_ms, latest), better)
+        }
     }
-    if goals.contains(&Prefer::Surplus) || !ask.data.is_empty() {
-        // What moves is weighed at each start, and surplus has no running sum to compare.
-        let better = |one: &Block, other: &Block| beats(board, ask, one, other, goals);
-        return lane.best_of(starts, better);
+}
+
+/// What the best block in one pool is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// That which begins first.
+    Earliest,
+    /// That which emits least, of equals the earliest.
+    Cleanest,
+    /// That which no other beats: what moves is weighed at each start, and surplus has no running sum to
+    /// compare.
+    Best,
+}
+
+impl Aim {
+    /// The aim of an ask.
+    pub(crate) fn of(ask: &Ask, span: Span, goals: &[Prefer]) -> Self {
+        if span.end_by_ms.is_none() || goals.first() == Some(&Prefer::Time) {
+            Self::Earliest
+        } else if goals.contains(&Prefer::Surplus) || !ask.data.is_empty() {
+            Self::Best
+        } else {
+            Self::Cleanest
+        }
     }
-    lane.cleanest(starts)
 }
 
 /// One pool as an ask sees it that runs so many tasks at once there, for so long.
@@ -169,6 +202,29 @@ impl Lane<'_> {
     fn fits(&self, start_ms: u64) -> bool {
         let end_ms = start_ms.saturating_add(self.length_ms);
         self.board.room(self.ask, self.pool, start_ms, end_ms) >= self.at_once
+    }
+
+    /// The pool to sweep, and the shape of a block in it.
+    fn sweep(&self, ready_ms: u64, latest_ms: u64) -> Option<(Sweep<'_>, Shape)> {
+        let need = Need::of(self.ask, self.at_once)?;
+        let shape = Shape {
+            ready_ms,
+            latest_ms,
+            length_ms: self.length_ms,
+            need,
+            least_window: self.board.least_window(self.ask, self.length_ms),
+        };
+        Some((self.board.sweep(self.pool, need)?, shape))
+    }
+
+    /// The first that fits.
+    fn earliest(&self, ready_ms: u64, latest_ms: u64) -> Option<Block> {
+        let swept = self.sweep(ready_ms, latest_ms);
+        let start = match swept.and_then(|(pool, shape)| pool.earliest(&shape)) {
+            Some(start) => start,
+            None => starts(self.board, ready_ms, latest_ms).find(|start| self.fits(*start)),
+        };
+        start.map(|start| self.block(start))
     }
 
     /// The window that begins then, as it is compared.
@@ -214,18 +270,30 @@ impl Lane<'_> {
     }
 
     /// The best by emissions alone, of equals the earliest.
-    fn cleanest(&self, starts: impl Iterator<Item = u64>) -> Found {
-        let mut best: Option<(u64, u64)> = None;
-        let mut unhindered = u64::MAX;
+    fn cleanest(&self, ready_ms: u64, latest_ms: u64) -> Found {
+        let swept = self.sweep(ready_ms, latest_ms);
+        let swept = swept
+            .and_then(|(pool, shape)| pool.cleanest(&shape))
+            .unwrap_or_else(|| self.cleanest_of(starts(self.board, ready_ms, latest_ms)));
+        let unhindered = Board::micrograms(swept.unhindered, self.ask.power(self.at_once));
+        let best = swept.best.map(|(_, start)| self.block(start));
+        (best, Some(unhindered))
+    }
+
+    /// The same, looking at each start alone.
+    fn cleanest_of(&self, starts: impl Iterator<Item = u64>) -> Swept {
+        let mut swept = Swept {
+            best: None,
+            unhindered: u64::MAX,
+        };
         for start in starts {
             let window = self.compared(start);
-            unhindered = unhindered.min(window);
-            if best.is_none_or(|(least, _)| window < least) && self.fits(start) {
-                best = Some((window, start));
+            swept.unhindered = swept.unhindered.min(window);
+            if swept.best.is_none_or(|(least, _)| window < least) && self.fits(start) {
+                swept.best = Some((window, start));
             }
         }
-        let unhindered = Board::micrograms(unhindered, self.ask.power(self.at_once));
-        (best.map(|(_, start)| self.block(start)), Some(unhindered))
+        swept
     }
 }
 

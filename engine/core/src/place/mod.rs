@@ -25,6 +25,7 @@ mod placement;
 mod problem;
 mod single;
 mod solve;
+mod sweep;
 
 pub(crate) use demand::Arrivals;
 

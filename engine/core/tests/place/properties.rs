@@ -1,7 +1,10 @@
 //! What must hold for any fleet, grid and list of asks.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use proptest::prelude::*;
-use sunward_core::place::{Ask, Placement, Placer, Problem, Sunward};
+use sunward_core::place::{Ask, Placement, Placer, Prefer, Problem, Sunward, Taken};
 use sunward_core::{PoolId, Timestamp};
 
 use crate::world::{HOUR, ask, solve, taken, world};
@@ -46,6 +49,116 @@ fn problems() -> impl Strategy<Value = Problem> {
             problem.demand.all.gpu_ms = others_h.unwrap_or(0) * HOUR;
             problem
         })
+}
+
+/// More work than machines, of single tasks and arrays, some of which may wait; as like to each other
+/// as the grids' few levels are, so that many blocks are equal.
+fn scarce() -> impl Strategy<Value = Problem> {
+    let grid = (
+        prop::collection::vec(1_u32..6, HOURS),
+        prop::collection::vec(0_u32..3, HOURS),
+    );
+    let one = (
+        1_u64..5,
+        prop::option::weighted(0.8, 4_u64..24),
+        prop_oneof![4 => Just((1_u32, 1_u32)), 1 => (1_u32..5, 1_u32..4)],
+        0_u64..4 * 60,
+        0..PREFERENCES.len(),
+    );
+    (
+        prop::collection::vec(grid, 2..4),
+        prop::collection::vec(one, 8..24),
+        0_u64..60,
+    )
+        .prop_map(|(pools, asks, others_h)| {
+            let pools: Vec<(&str, &[u32], &[u32])> = pools
+                .iter()
+                .zip(["AA", "BB", "CC"])
+                .map(|((grams, gpus), name)| (name, &grams[..], &gpus[..]))
+                .collect();
+            let mut problem = world(&pools);
+            for (run, (hours, by, (tasks, width), minutes, prefer)) in (1..).zip(asks) {
+                let mut one = ask(run, hours, by, pools.len() as u32);
+                one.ready_at = Timestamp(minutes * HOUR / 60);
+                (one.tasks, one.width) = (tasks, width.min(tasks));
+                one.prefer = PREFERENCES[prefer].to_vec();
+                problem.asks.push(one);
+            }
+            problem.demand.all.gpu_ms = others_h * HOUR;
+            problem
+        })
+}
+
+const PREFERENCES: [&[Prefer]; 6] = [
+    &[],
+    &[Prefer::Carbon],
+    &[Prefer::Carbon],
+    &[Prefer::Time],
+    &[Prefer::Surplus, Prefer::Carbon],
+    &[Prefer::Cost, Prefer::Carbon],
+];
+
+/// What may change between one problem and the next.
+#[derive(Clone, Debug)]
+enum Change {
+    Forecast(usize, Vec<u32>),
+    Reserved(usize, u64, u32),
+    Pue(usize, u32),
+    Gone(usize),
+    Come(u64, u64),
+    Later(u64),
+    Others(u64),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        3 => (0_usize..3, prop::collection::vec(1_u32..6, HOURS))
+            .prop_map(|(zone, grams)| Change::Forecast(zone, grams)),
+        2 => (0_usize..3, 0_u64..24, 0_u32..3)
+            .prop_map(|(pool, hour, gpus)| Change::Reserved(pool, hour, gpus)),
+        1 => (0_usize..3, 1000_u32..1500).prop_map(|(pool, pue)| Change::Pue(pool, pue)),
+        1 => (0_usize..8).prop_map(Change::Gone),
+        1 => (1_u64..5, 6_u64..20).prop_map(|(hours, by)| Change::Come(hours, by)),
+        1 => (1_u64..120).prop_map(Change::Later),
+        1 => (0_u64..60).prop_map(Change::Others),
+    ]
+}
+
+fn apply(change: &Change, problem: &mut Problem) {
+    let pools = problem.fleet.pools.len();
+    match change {
+        Change::Forecast(zone, grams) => {
+            let outlook = Arc::make_mut(&mut problem.outlook);
+            outlook.zones[zone % pools].intensity_mg_per_kwh =
+                grams.iter().map(|grams| grams * 1000).collect();
+            outlook.zones[zone % pools].surplus = grams.iter().map(|grams| *grams < 3).collect();
+        }
+        Change::Reserved(pool, hour, gpus) => {
+            let reserved = Arc::make_mut(&mut problem.reserved);
+            reserved.pools.resize(pools, BTreeMap::new());
+            let taken = Taken {
+                gpus: *gpus,
+                ..Taken::default()
+            };
+            reserved.pools[pool % pools].insert(*hour, taken);
+        }
+        Change::Pue(pool, pue) => {
+            Arc::make_mut(&mut problem.fleet).pools[pool % pools].pue_permille = *pue;
+        }
+        Change::Gone(place) => {
+            problem.asks.remove(place % problem.asks.len());
+        }
+        Change::Come(hours, by) => {
+            let run = 100 + problem.asks.len() as u64;
+            problem.asks.push(ask(run, *hours, Some(*by), pools as u32));
+        }
+        Change::Later(minutes) => {
+            problem.now = Timestamp(problem.now.0 + minutes * HOUR / 60);
+            let outlook = Arc::make_mut(&mut problem.outlook);
+            outlook.issued_at = problem.now;
+        }
+        Change::Others(hours) => problem.demand.all.gpu_ms = hours * HOUR,
+    }
 }
 
 /// Whether one whole block of an ask that nobody else bothers fits somewhere in time.
@@ -130,7 +243,7 @@ proptest! {
         let mut placer = Sunward::default();
         placer.solve(&problem);
         let mut next = problem.clone();
-        let outlook = std::sync::Arc::make_mut(&mut next.outlook);
+        let outlook = Arc::make_mut(&mut next.outlook);
         let changed = zone % outlook.zones.len();
         outlook.zones[changed].intensity_mg_per_kwh = grams.iter().map(|grams| grams * 1000).collect();
         prop_assert_eq!(placer.solve(&next), Sunward::default().solve(&next));
@@ -138,6 +251,20 @@ proptest! {
         next.asks.pop();
         prop_assert_eq!(placer.solve(&next), Sunward::default().solve(&next));
         prop_assert_eq!(placer.solve(&problem), Sunward::default().solve(&problem));
+    }
+
+    #[test]
+    fn what_it_remembers_changes_no_answer_where_machines_are_scarce(
+        problem in scarce(),
+        changes in prop::collection::vec(change(), 1..6),
+    ) {
+        let mut placer = Sunward::default();
+        prop_assert_eq!(placer.solve(&problem), Sunward::default().solve(&problem));
+        let mut next = problem;
+        for change in changes {
+            apply(&change, &mut next);
+            prop_assert_eq!(placer.solve(&next), Sunward::default().solve(&next), "{:?}", change);
+        }
     }
 
     #[test]
@@ -173,7 +300,7 @@ proptest! {
         }
         let mut waiting = vec![old];
         // Its project has had its share for a day.
-        let mut used = std::collections::BTreeMap::from([("poor".to_owned(), 24 * HOUR)]);
+        let mut used = BTreeMap::from([("poor".to_owned(), 24 * HOUR)]);
         let mut placed_at = None;
         for (hour, urgent) in (0_u64..).zip(&arrivals) {
             let now = Timestamp(hour * HOUR);

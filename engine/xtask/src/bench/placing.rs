@@ -30,7 +30,7 @@ pub(crate) fn times() -> Result<Vec<Figure>> {
             "that after one zone's forecast changed",
             "replan_scarce_one_zone_changed_ms",
             "ms",
-            "-",
+            "< 10",
         ),
         (
             "one array of 100 that has become ready",

@@ -1,0 +1,371 @@
+//! One pool, swept start by start in one pass: where a block of one shape is cleanest, and where it
+//! first fits.
+//!
+//! It answers what looking at each start alone would ([`super::choice`]), without a division or a look at
+//! all its slots for each: windows are differences of running sums, and of slots without room only the
+//! next one counts. Where figures are so great that sums would have to stop, or a stage is ready
+//! outside of what is known, it answers nothing.
+
+use super::ask::Ask;
+use super::problem::Taken;
+
+/// What is known of one pool, and what is free there now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sweep<'a> {
+    /// Length of a slot in milliseconds.
+    pub(crate) slot_ms: u64,
+    /// When the first slot begins, in milliseconds since the epoch.
+    pub(crate) begin_ms: u64,
+    /// `PUE x intensity` by slot, in mg/kWh x permille.
+    pub(crate) weight: &'a [u64],
+    /// Running sum of it: one more than there are slots.
+    pub(crate) sum: &'a [u64],
+    /// By slot; nothing where there is room at any time.
+    pub(crate) free: Option<&'a [Taken]>,
+}
+
+/// A block that is looked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    /// Not before.
+    pub(crate) ready_ms: u64,
+    /// Not after.
+    pub(crate) latest_ms: u64,
+    pub(crate) length_ms: u64,
+    /// What it needs in each slot.
+    pub(crate) need: Need,
+    /// No window counts as less.
+    pub(crate) least_window: u64,
+}
+
+/// What some tasks need at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Need {
+    gpus: u64,
+    cpus: u64,
+    milliwatts: u64,
+}
+
+/// Where a block is cleanest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Swept {
+    /// The least window with room for it and when it begins, of equals the earliest.
+    pub(crate) best: Option<(u64, u64)>,
+    /// The least window, whatever else runs.
+    pub(crate) unhindered: u64,
+}
+
+impl Need {
+    /// What so many tasks of an ask need; nothing where that is more than can be counted.
+    pub(crate) fn of(ask: &Ask, at_once: u32) -> Option<Self> {
+        let count = u64::from(at_once);
+        let cpus = if ask.gpus > 0 { 0 } else { ask.cpus };
+        Some(Self {
+            gpus: u64::from(ask.gpus) * count,
+            cpus: u64::from(cpus) * count,
+            milliwatts: ask.task_milliwatts.checked_mul(count)?,
+        })
+    }
+
+    pub(crate) const fn fits(self, free: Taken) -> bool {
+        free.gpus as u64 >= self.gpus
+            && free.cpus as u64 >= self.cpus
+            && free.milliwatts >= self.milliwatts
+    }
+}
+
+/// The starts of a shape, as slots counted from the first that is known.
+struct Starts {
+    /// In which it is ready.
+    ready: usize,
+    /// Up to which slot, exclusive, it may begin with a slot.
+    aligned: usize,
+    /// In which its last start lies, where that is none of those above.
+    last: Option<usize>,
+}
+
+/// The nearest slot without room, going back in time.
+struct Blocked<'a> {
+    free: Option<&'a [Taken]>,
+    need: Need,
+    /// From here on is looked.
+    from: usize,
+    /// The nearest blocked slot from there on.
+    next: usize,
+}
+
+impl Blocked<'_> {
+    /// Whether there is room from one slot to another, both inclusive.
+    fn has_room(&mut self, first: usize, last: usize) -> bool {
+        let Some(free) = self.free else {
+            return true;
+        };
+        while self.from > first {
+            self.from -= 1;
+            if free
+                .get(self.from)
+                .is_some_and(|free| !self.need.fits(*free))
+            {
+                self.next = self.from;
+            }
+        }
+        self.next > last
+    }
+}
+
+impl Sweep<'_> {
+    /// Where a block is cleanest.
+    pub(crate) fn cleanest(&self, shape: &Shape) -> Option<Swept> {
+        self.counts_all(shape)?;
+        let starts = self.starts(shape)?;
+        let mut blocked = Blocked {
+            free: self.free,
+            need: shape.need,
+            from: self.last_slot(shape.latest_ms.max(shape.ready_ms), shape) + 1,
+            next: usize::MAX,
+        };
+        let mut swept = Swept {
+            best: None,
+            unhindered: u64::MAX,
+        };
+        // Going back, so that of equals the earliest stands at last.
+        let mut see = |window: u64, start_ms: u64, first: usize, last: usize| {
+            let window = window.max(shape.least_window);
+            swept.unhindered = swept.unhindered.min(window);
+            if swept.best.is_none_or(|(least, _)| window <= least) && blocked.has_room(first, last)
+            {
+                swept.best = Some((window, start_ms));
+            }
+        };
+        if let Some(slot) = starts.last {
+            let start_ms = shape.latest_ms;
+            let last = self.last_slot(start_ms, shape);
+            see(self.window(start_ms, shape.length_ms), start_ms, slot, last);
+        }
+        let whole = usize::try_from(shape.length_ms / self.slot_ms).ok()?;
+        let rest_ms = shape.length_ms % self.slot_ms;
+        let reach = usize::try_from((shape.length_ms - 1) / self.slot_ms).ok()?;
+        let end = self.weight.len();
+        for slot in (starts.ready + 1..starts.aligned).rev() {
+            let until = match (self.sum.get(slot + whole), self.weight.get(slot + whole)) {
+                (Some(sum), Some(weight)) => sum * self.slot_ms + weight * rest_ms,
+                _ => self.beyond(slot + whole - end, rest_ms),
+            };
+            let window = until - self.sum[slot] * self.slot_ms;
+            see(
+                window,
+                self.start_ms(slot),
+                slot,
+                (slot + reach).min(end - 1),
+            );
+        }
+        let last = self.last_slot(shape.ready_ms, shape);
+        let window = self.window(shape.ready_ms, shape.length_ms);
+        see(window, shape.ready_ms, starts.ready, last);
+        Some(swept)
+    }
+
+    /// When a block first fits.
+    pub(crate) fn earliest(&self, shape: &Shape) -> Option<Option<u64>> {
+        let starts = self.starts(shape)?;
+        let Some(free) = self.free else {
+            return Some(Some(shape.ready_ms));
+        };
+        let blocked = |first: usize, last: usize| {
+            let slots = free.get(first..=last).unwrap_or(&[]);
+            let at = slots.iter().rposition(|free| !shape.need.fits(*free));
+            at.map(|at| first + at)
+        };
+        let reach = usize::try_from((shape.length_ms - 1) / self.slot_ms).ok()?;
+        let (mut first, mut start_ms) = (starts.ready, shape.ready_ms);
+        let mut last = self.last_slot(start_ms, shape);
+        let mut from = first;
+        // What is blocked is blocked for all that begin before its end.
+        while let Some(slot) = blocked(from, last) {
+            first = slot + 1;
+            if first >= starts.aligned {
+                let last_slot = self.last_slot(shape.latest_ms, shape);
+                let fits = |slot: &usize| blocked(*slot, last_slot).is_none();
+                return Some(starts.last.filter(fits).map(|_| shape.latest_ms));
+            }
+            start_ms = self.start_ms(first);
+            from = last + 1;
+            last = (first + reach).min(self.weight.len() - 1);
+        }
+        Some(Some(start_ms))
+    }
+
+    fn starts(&self, shape: &Shape) -> Option<Starts> {
+        let ready_ms = shape.ready_ms.checked_sub(self.begin_ms)?;
+        let ready = usize::try_from(ready_ms / self.slot_ms).ok()?;
+        if ready >= self.weight.len() || shape.length_ms == 0 || shape.latest_ms < shape.ready_ms {
+            return None;
+        }
+        let end_ms = self.start_ms(self.weight.len());
+        let latest_ms = shape.latest_ms.min(end_ms) - self.begin_ms;
+        let aligned = usize::try_from(latest_ms.div_ceil(self.slot_ms)).ok()?;
+        let is_last = shape.latest_ms > shape.ready_ms && shape.latest_ms < end_ms;
+        let last = usize::try_from(latest_ms / self.slot_ms).ok()?;
+        Some(Starts {
+            ready,
+            aligned,
+            last: is_last.then_some(last),
+        })
+    }
+
+    /// Nothing where a window may be more than can be counted.
+    fn counts_all(&self, shape: &Shape) -> Option<()> {
+        let known = self.sum.last()?.checked_mul(self.slot_ms)?;
+        let last = *self.weight.last()?;
+        let beyond_ms = shape.length_ms.checked_add(self.slot_ms)?;
+        known.checked_add(last.checked_mul(beyond_ms)?)?;
+        shape.latest_ms.checked_add(beyond_ms).map(|_| ())
+    }
+
+    fn start_ms(&self, slot: usize) -> u64 {
+        let slot = u64::try_from(slot).unwrap_or(u64::MAX);
+        self.begin_ms
+            .saturating_add(slot.saturating_mul(self.slot_ms))
+    }
+
+    /// The last slot that a block takes which begins then, the last one for what lies beyond.
+    fn last_slot(&self, start_ms: u64, shape: &Shape) -> usize {
+        let last_ms = start_ms.saturating_add(shape.length_ms - 1) - self.begin_ms;
+        let slot = usize::try_from(last_ms / self.slot_ms).unwrap_or(usize::MAX);
+        slot.min(self.weight.len() - 1)
+    }
+
+    /// `ms x PUE x intensity` of a window.
+    fn window(&self, start_ms: u64, length_ms: u64) -> u64 {
+        let into_ms = start_ms - self.begin_ms;
+        self.integral(into_ms + length_ms) - self.integral(into_ms)
+    }
+
+    fn integral(&self, into_ms: u64) -> u64 {
+        let slot = usize::try_from(into_ms / self.slot_ms).unwrap_or(usize::MAX);
+        let rest_ms = into_ms % self.slot_ms;
+        match (self.sum.get(slot), self.weight.get(slot)) {
+            (Some(sum), Some(weight)) => sum * self.slot_ms + weight * rest_ms,
+            _ => self.beyond(slot - self.weight.len(), rest_ms),
+        }
+    }
+
+    /// The integral so many slots, and a rest, after the end of what is known, where the last figure
+    /// stands.
+    fn beyond(&self, slots: usize, rest_ms: u64) -> u64 {
+        let known = self.sum.last().copied().unwrap_or(0) * self.slot_ms;
+        let last = self.weight.last().copied().unwrap_or(0);
+        let slots = u64::try_from(slots).unwrap_or(u64::MAX);
+        known + (slots * self.slot_ms + rest_ms) * last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SLOT_MS: u64 = 60;
+    const BEGIN_MS: u64 = 600;
+
+    /// Ready, latest and length, in milliseconds, and how many devices are needed.
+    fn shape() -> impl Strategy<Value = Shape> {
+        let at = BEGIN_MS..BEGIN_MS + 12 * SLOT_MS;
+        let aligned = (10_u64..22).prop_map(|slot| slot * SLOT_MS);
+        let latest = prop_oneof![at.clone(), aligned.clone()];
+        let length = prop_oneof![1_u64..400, (1_u64..6).prop_map(|slots| slots * SLOT_MS)];
+        (prop_oneof![at, aligned], latest, length, 1_u64..3, 0_u64..3).prop_map(
+            |(ready_ms, latest_ms, length_ms, gpus, least)| Shape {
+                ready_ms,
+                latest_ms: latest_ms.max(ready_ms),
+                length_ms,
+                need: Need {
+                    gpus,
+                    cpus: 0,
+                    milliwatts: 0,
+                },
+                least_window: least * length_ms,
+            },
+        )
+    }
+
+    /// All starts of a shape, in order.
+    fn starts(shape: &Shape, end_ms: u64) -> Vec<u64> {
+        let slots = (BEGIN_MS..shape.latest_ms.min(end_ms)).filter(|at| at % SLOT_MS == 0);
+        let last = Some(shape.latest_ms).filter(|at| *at < end_ms);
+        let mut starts = vec![shape.ready_ms];
+        starts.extend(slots.chain(last).filter(|at| *at > shape.ready_ms));
+        starts.dedup();
+        starts
+    }
+
+    proptest! {
+        #[test]
+        fn it_finds_what_looking_at_each_millisecond_finds(
+            lane in prop::collection::vec((0_u64..5, 0_u32..4), 10..14),
+            shape in shape(),
+        ) {
+            let weight: Vec<u64> = lane.iter().map(|(weight, _)| *weight).collect();
+            let mut sum = vec![0];
+            for weight in &weight {
+                sum.push(sum[sum.len() - 1] + weight);
+            }
+            let free: Vec<Taken> = lane
+                .iter()
+                .map(|(_, gpus)| Taken { gpus: *gpus, ..Taken::default() })
+                .collect();
+            let end_ms = BEGIN_MS + SLOT_MS * lane.len() as u64;
+            prop_assume!(shape.ready_ms < end_ms);
+            let slot = |at: u64| (((at - BEGIN_MS) / SLOT_MS) as usize).min(lane.len() - 1);
+            let window = |start: u64| {
+                let during = start..start + shape.length_ms;
+                during.map(|at| weight[slot(at)]).sum::<u64>().max(shape.least_window)
+            };
+            let fits = |start: &u64| {
+                let mut during = *start..start + shape.length_ms;
+                during.all(|at| u64::from(free[slot(at)].gpus) >= shape.need.gpus)
+            };
+            let starts = starts(&shape, end_ms);
+            let pool = Sweep {
+                slot_ms: SLOT_MS,
+                begin_ms: BEGIN_MS,
+                weight: &weight,
+                sum: &sum,
+                free: Some(&free),
+            };
+            let fitting = || starts.iter().copied().filter(fits);
+            let best = fitting().map(|start| (window(start), start)).min();
+            let unhindered = starts.iter().map(|start| window(*start)).min().unwrap();
+            prop_assert_eq!(pool.cleanest(&shape), Some(Swept { best, unhindered }));
+            prop_assert_eq!(pool.earliest(&shape), Some(fitting().next()));
+            let roomy = Sweep { free: None, ..pool };
+            prop_assert_eq!(roomy.earliest(&shape), Some(Some(shape.ready_ms)));
+            prop_assert_eq!(roomy.cleanest(&shape).map(|swept| swept.unhindered), Some(unhindered));
+        }
+    }
+
+    #[test]
+    fn where_sums_would_stop_it_finds_nothing() {
+        let free = [Taken::default()];
+        let pool = Sweep {
+            slot_ms: SLOT_MS,
+            begin_ms: BEGIN_MS,
+            weight: &[u64::MAX],
+            sum: &[0, u64::MAX],
+            free: Some(&free),
+        };
+        let shape = Shape {
+            ready_ms: BEGIN_MS,
+            latest_ms: BEGIN_MS,
+            length_ms: 1,
+            need: Need {
+                gpus: 0,
+                cpus: 0,
+                milliwatts: 0,
+            },
+            least_window: 0,
+        };
+        assert_eq!(pool.cleanest(&shape), None);
+    }
+}
