@@ -157,8 +157,12 @@ fn clock(means: &Means, skies: Option<&Skies>) -> Box<dyn Clock> {
         None => Box::new(SystemClock),
         Some(as_of) => {
             let scale = means.clock_scale.unwrap_or(NonZeroU32::MIN);
+            let pace = match scale.get() {
+                1 => String::new(),
+                scale => format!(" and goes {scale} times as fast"),
+            };
             render::say(&format!(
-                "the clock begins at {} and goes {scale} times as fast: times and emissions are of that time",
+                "the clock begins at {}{pace}: times and emissions are of that time",
                 shown(as_of)
             ));
             Box::new(ScaledClock::new(as_of, scale))

@@ -1,5 +1,7 @@
 //! What a verb is asked about grids: arguments and the user's settings, and the skies they lead to.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use sunward_core::{Pool, RunSpec, Timestamp};
 use sunward_grid::{Calendar, Grid, pool_of, whole};
@@ -149,26 +151,29 @@ impl SignalArgs {
         Ok((pool, open))
     }
 
-    /// Every zone that there is, without any pool; of a provider, those that are named, or this
-    /// machine's.
+    /// The zones that are named, without any pool. When none is: of a recorded grid all that tell of
+    /// the moment, and why the others do not; of a provider, this machine's.
     ///
     /// # Errors
-    /// When no grid is named, or it cannot be read.
-    pub(crate) fn over_all(
+    /// When no grid is named, it cannot be read, or a named zone is not told of.
+    pub(crate) fn over_zones(
         &self,
         context: &Context,
         settings: &Settings,
         named: &[String],
-    ) -> anyhow::Result<Skies> {
-        let recorded = self
-            .word(settings)
-            .is_ok_and(|word| context.folder.join(word).is_dir());
-        let zones = match (recorded, named) {
-            (true, _) => Vec::new(),
-            (false, []) => self.zone(settings).into_iter().collect(),
-            (false, named) => named.to_vec(),
+    ) -> anyhow::Result<(Skies, BTreeMap<String, String>)> {
+        let folder = context.folder.join(self.word(settings)?);
+        if named.is_empty() && folder.is_dir() {
+            let as_of = self.as_of.as_deref().map(moment).transpose()?;
+            let grid = Grid::open(&folder, None).map_err(|error| wrong_input(error.to_string()))?;
+            return Skies::recorded_where_known(grid, as_of);
+        }
+        let zones = match named {
+            [] => self.zone(settings).into_iter().collect(),
+            named => named.to_vec(),
         };
-        self.skies(context, settings, Vec::new(), zones)
+        let skies = self.skies(context, settings, Vec::new(), zones)?;
+        Ok((skies, BTreeMap::new()))
     }
 
     /// What names the grid.
@@ -179,7 +184,7 @@ impl SignalArgs {
         })
     }
 
-    /// Over pools, in zones; all that are recorded when none is named.
+    /// Over pools, in zones.
     fn skies(
         &self,
         context: &Context,
@@ -193,9 +198,8 @@ impl SignalArgs {
         zones.dedup();
         let as_of = self.as_of.as_deref().map(moment).transpose()?;
         if folder.is_dir() {
-            let wanted = (!zones.is_empty()).then_some(zones.as_slice());
-            let grid =
-                Grid::open(&folder, wanted).map_err(|error| wrong_input(error.to_string()))?;
+            let grid = Grid::open(&folder, Some(&zones))
+                .map_err(|error| wrong_input(error.to_string()))?;
             return Skies::recorded(grid, pools, as_of);
         }
         let providers = Providers::named(context, settings, word, true)?;

@@ -1,5 +1,6 @@
 //! What is known of grids and pools: recorded traces or providers over a fleet, as a run looks at it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sunward_core::place::{Outlook, PoolOutlook, SignalKind};
@@ -67,8 +68,29 @@ impl Skies {
         as_of: Option<Timestamp>,
     ) -> anyhow::Result<Self> {
         let skies = Self::over(pools, grid, as_of);
-        skies.check()?;
+        skies.refuse(skies.silent().next())?;
         Ok(skies)
+    }
+
+    /// Over no pools, under those zones of a recorded grid that tell of the moment; beside it why the
+    /// others do not.
+    ///
+    /// # Errors
+    /// When none does.
+    pub(crate) fn recorded_where_known(
+        mut grid: Grid,
+        as_of: Option<Timestamp>,
+    ) -> anyhow::Result<(Self, BTreeMap<String, String>)> {
+        let all = Self::over(Vec::new(), grid.clone(), as_of);
+        let silent: BTreeMap<String, String> = all
+            .silent()
+            .map(|trace| (trace.zone.clone(), span(trace)))
+            .collect();
+        grid.zones.retain(|zone, _| !silent.contains_key(zone));
+        if grid.zones.is_empty() {
+            all.refuse(all.silent().next())?;
+        }
+        Ok((Self::over(Vec::new(), grid, as_of), silent))
     }
 
     /// Over pools, as providers tell of zones.
@@ -131,18 +153,22 @@ impl Skies {
         Ok(())
     }
 
-    /// A moment that no trace reaches is refused, with the time that they span.
-    fn check(&self) -> anyhow::Result<()> {
+    /// Traces that do not reach the moment.
+    fn silent(&self) -> impl Iterator<Item = &Trace> {
         let at = self.moment();
-        let is_asked = self.as_of.is_some();
-        for trace in self.grid.zones.values() {
-            let day_ms = 24 * 3_600_000;
-            let late_ms = if is_asked { 0 } else { 7 * day_ms };
-            if at < trace.first.after_ms(day_ms) || at > trace.end().after_ms(late_ms) {
-                return Err(wrong_input(outside(trace, at, is_asked)));
-            }
-        }
-        Ok(())
+        let day_ms = 24 * 3_600_000;
+        let late_ms = if self.as_of.is_some() { 0 } else { 7 * day_ms };
+        self.grid.zones.values().filter(move |trace| {
+            at < trace.first.after_ms(day_ms) || at > trace.end().after_ms(late_ms)
+        })
+    }
+
+    /// Refuses a moment that a trace does not reach.
+    fn refuse(&self, silent: Option<&Trace>) -> anyhow::Result<()> {
+        silent.map_or(Ok(()), |trace| {
+            let told = outside(trace, self.moment(), self.as_of.is_some());
+            Err(wrong_input(told))
+        })
     }
 
     /// For a run that goes on: the clock of a moment that was asked for begins no earlier than the run
@@ -237,13 +263,18 @@ impl Open {
     }
 }
 
-fn outside(trace: &Trace, at: Timestamp, is_asked: bool) -> String {
-    let span = format!(
+/// The time that a trace tells of.
+fn span(trace: &Trace) -> String {
+    format!(
         "the trace of {} spans {} to {}",
         trace.zone,
         shown(trace.first),
         shown(trace.end())
-    );
+    )
+}
+
+fn outside(trace: &Trace, at: Timestamp, is_asked: bool) -> String {
+    let span = span(trace);
     let at = shown(at);
     if is_asked {
         let earliest = shown(trace.first.after_ms(24 * 3_600_000));

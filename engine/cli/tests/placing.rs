@@ -180,6 +180,8 @@ fn now_waits_for_nothing() {
     let words = [&AT_EIGHT[..], &["--now"]].concat();
     let told = scene.sunward(&words).expect(0);
     assert!(!told.err.contains("waits until"), "{}", told.err);
+    let clock = format!("the clock begins at {EIGHT}: times");
+    assert!(told.err.contains(&clock), "at its own pace: {}", told.err);
 }
 
 #[test]
@@ -253,6 +255,33 @@ fn what_cannot_be_is_refused_in_words() {
         let told = scene.sunward(&all).expect(2);
         assert!(told.err.contains(expected), "{words:?}: {}", told.err);
     }
+}
+
+#[test]
+fn grids_are_told_of_for_themselves_whatever_others_there_are() {
+    let scene = world();
+    // Long before the others begin.
+    let old: Vec<String> = (0..48)
+        .map(|hour| format!("2019-01-{:02}T{:02}:00:00Z,100", hour / 24 + 1, hour % 24))
+        .collect();
+    let header = "timestamp_utc,carbon_intensity_gco2e_per_kwh";
+    scene.file("grid/FR.csv", format!("{header}\n{}\n", old.join("\n")));
+    let told = |zones: &[&str], exit| {
+        let mut all = vec!["grid"];
+        all.extend(zones);
+        all.extend(["--grid", "grid", "--as-of", "2023-01-09T06:00:00Z"]);
+        scene.sunward(&all).expect(exit)
+    };
+    let one = told(&["DE", "--json"], 0).json();
+    assert_eq!(one["zones"].as_array().unwrap().len(), 1);
+    assert!(one.get("silent").is_none());
+    let span = "the trace of FR spans 2019-01-01T00:00:00Z to 2019-01-03T00:00:00Z";
+    let all = told(&["--json"], 0).json();
+    assert_eq!(all["zones"].as_array().unwrap().len(), 2);
+    assert_eq!(all["silent"]["FR"], span);
+    assert!(told(&[], 0).out.contains(&format!("left out: {span}")));
+    assert!(told(&["DE", "FR"], 2).err.contains(span));
+    assert!(told(&["ED"], 2).err.contains("no trace of zone ED"));
 }
 
 /// Fails until a file is there.

@@ -2,7 +2,7 @@
 
 mod fetch;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -48,6 +48,9 @@ struct GridView {
     as_of: String,
     /// Zone by zone.
     zones: Vec<ZoneView>,
+    /// Zones of the grid that tell nothing of this moment, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    silent: BTreeMap<String, String>,
 }
 
 /// One zone.
@@ -188,6 +191,13 @@ impl View for GridView {
             ]);
         }
         page.table(&table);
+        if !self.silent.is_empty() {
+            page.gap();
+        }
+        for why in self.silent.values() {
+            let line = format!("left out: {why}");
+            page.line(page.style.faint(&line));
+        }
     }
 }
 
@@ -198,30 +208,17 @@ impl GridVerb {
             return fetch.perform(context);
         }
         let settings = Settings::read(context.settings.as_deref())?;
-        let skies = self.grid.over_all(context, &settings, &self.zones)?;
-        let known: BTreeSet<&str> = skies.grid.zones.keys().map(String::as_str).collect();
-        if let Some(zone) = self
-            .zones
-            .iter()
-            .find(|zone| !known.contains(zone.as_str()))
-        {
-            let all: Vec<&str> = known.into_iter().collect();
-            return Err(wrong_input(format!(
-                "nothing is known of zone {zone}; there are {}",
-                all.join(", ")
-            )));
-        }
+        let (skies, silent) = self.grid.over_zones(context, &settings, &self.zones)?;
         let at = skies.moment();
         let outlook = skies.outlook(at).map_err(wrong_input)?;
-        let wanted = |zone: &&ZoneOutlook| self.zones.is_empty() || self.zones.contains(&zone.zone);
         let view = GridView {
             as_of: shown(at),
             zones: outlook
                 .zones
                 .iter()
-                .filter(wanted)
                 .map(|zone| ZoneView::of(zone, &outlook))
                 .collect(),
+            silent,
         };
         render::answer(context, &view)?;
         Ok(Exit::Done)
