@@ -11,8 +11,8 @@ use sunward_core::Fact;
 
 use crate::error::StateError;
 
-/// Grows when the encoding of facts changes.
-const VERSION: u8 = 4;
+/// Grows when the encoding of facts or the tables that hold them change.
+pub(crate) const VERSION: u8 = 4;
 
 /// Bytes of BLAKE3 kept as checksum: torn pages are to be found, not forgers.
 const CHECKSUM_BYTES: usize = 8;
@@ -124,8 +124,7 @@ pub fn body(blob: &[u8]) -> Result<&[u8], Cow<'static, str>> {
     };
     if header[0] != VERSION {
         return Err(Cow::Owned(format!(
-            "it is written in format {}, and this sunward reads format {VERSION} alone: use the one \
-             that wrote it, or start anew with another --home",
+            "it is of format {}, in a state of format {VERSION}",
             header[0]
         )));
     }

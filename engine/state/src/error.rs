@@ -31,14 +31,14 @@ pub enum StateError {
         /// Where one was looked for.
         path: PathBuf,
     },
-    /// A newer program wrote it.
-    #[error("{} has format {found}, and this program knows formats up to {known}. Use the newer sunward that wrote it, or another --home", path.display())]
-    Newer {
+    /// Another version of sunward wrote it.
+    #[error("{} was written by another version of sunward: it has format {found}, and this one reads format {known} alone. It is left as it is. Use the sunward that wrote it, or start anew: give another --home, or move the folder away (results are then computed again)", path.display())]
+    OtherFormat {
         /// The database.
         path: PathBuf,
         /// Its format.
         found: String,
-        /// The newest known.
+        /// The one that is known.
         known: u32,
     },
     /// The disk is full.

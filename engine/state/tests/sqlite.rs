@@ -110,18 +110,26 @@ fn a_file_that_is_no_database_is_told_as_damage() {
 }
 
 #[test]
-fn a_state_of_a_newer_program_is_left_alone() {
-    let folder = Folder::new();
-    drop(folder.engine().unwrap());
-    folder
-        .database()
-        .execute("UPDATE meta SET value = '99' WHERE name = 'format'", [])
-        .unwrap();
-    for error in [
-        Sqlite::open(folder.0.path()).map(drop).unwrap_err(),
-        SqliteReader::open(folder.0.path()).map(drop).unwrap_err(),
-    ] {
-        assert!(error.to_string().contains("format 99"), "{error}");
+fn a_state_of_another_version_is_no_damage_and_is_left_alone() {
+    for format in ["1", "99"] {
+        let folder = Folder::new();
+        drop(folder.engine().unwrap());
+        folder
+            .database()
+            .execute("UPDATE meta SET value = ?1 WHERE name = 'format'", [format])
+            .unwrap();
+        let bytes = || std::fs::read(folder.0.path().join(DATABASE)).unwrap();
+        let before = bytes();
+        for error in [
+            Sqlite::open(folder.0.path()).map(drop).unwrap_err(),
+            SqliteReader::open(folder.0.path()).map(drop).unwrap_err(),
+        ] {
+            let told = error.to_string();
+            assert!(told.contains(&format!("it has format {format}")), "{told}");
+            assert!(told.contains("give another --home"), "{told}");
+            assert!(error.is_infrastructure());
+        }
+        assert!(before == bytes());
     }
 }
 

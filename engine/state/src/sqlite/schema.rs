@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::blob;
 use crate::error::StateError;
 
-/// Grows when the tables change.
-pub(crate) const FORMAT: u32 = 1;
+/// The format of a state: of the tables and of what is written into them.
+pub(crate) const FORMAT: u32 = blob::VERSION as u32;
 
 /// How long a writer waits for another process that writes a request or reads a recovering log.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
@@ -47,22 +48,27 @@ CREATE TABLE IF NOT EXISTS files(
   mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, dataset BLOB NOT NULL,
   PRIMARY KEY(device, inode, reading)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS requests(run INTEGER NOT NULL, at_ms INTEGER NOT NULL);
-INSERT OR IGNORE INTO meta(name, value) VALUES ('format', '1');
-COMMIT;
 ";
 
 /// Sets up the writer's connection: write-ahead log, every commit synced.
 pub(crate) fn prepare_writer(connection: &Connection, path: &Path) -> Result<(), StateError> {
     let fault = |source| StateError::sql("set up the database", path, source);
     connection.busy_timeout(BUSY_WAIT).map_err(fault)?;
+    // Before anything is written: a state of another format stays as it is.
+    let is_new = format_of(connection, path)?.is_none();
     connection
         .execute_batch(&format!(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
              PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA cache_size = -{CACHE_KIB};"
         ))
         .map_err(fault)?;
-    if format_of(connection, path)?.is_none() {
-        connection.execute_batch(TABLES).map_err(fault)?;
+    if is_new {
+        let format = format!(
+            "INSERT OR IGNORE INTO meta(name, value) VALUES ('format', '{FORMAT}'); COMMIT;"
+        );
+        connection
+            .execute_batch(&[TABLES, &format].concat())
+            .map_err(fault)?;
     }
     cache_statements(connection);
     Ok(())
@@ -112,7 +118,7 @@ fn format_of(connection: &Connection, path: &Path) -> Result<Option<u32>, StateE
         .map_err(fault)?;
     match found {
         Some(text) if text.parse() == Ok(FORMAT) => Ok(Some(FORMAT)),
-        found => Err(StateError::Newer {
+        found => Err(StateError::OtherFormat {
             path: path.to_path_buf(),
             found: found.unwrap_or_else(|| "unknown".to_owned()),
             known: FORMAT,
