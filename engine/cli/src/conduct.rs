@@ -1,14 +1,15 @@
 //! Conducts one run: journal, brain and an in-process worker, tied by channels, with progress on
 //! stderr and the answer on stdout.
 
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use sunward_core::place::Placement;
-use sunward_core::{Account, RunId, RunState, RunStatus, StageId, State, Timestamp, WorkerId};
+use sunward_core::{
+    Account, RunClock, RunId, RunState, RunStatus, StageId, State, Timestamp, WorkerId,
+};
 use sunward_data::Store;
 use sunward_drive::{
     Clock, Event, Limits, LocalHands, ScaledClock, Setup, Sky, Start, SystemClock,
@@ -21,7 +22,7 @@ use sunward_workflows::Form;
 use crate::context::Context;
 use crate::device::Device;
 use crate::exit::Exit;
-use crate::grid_args::GridArgs;
+use crate::grid_args::{GridArgs, Wishes};
 use crate::machine::{self, Machine, shown};
 use crate::placing::{grams, reason};
 use crate::render::progress::{Mode, Progress};
@@ -51,12 +52,8 @@ pub(crate) struct Means {
     pub(crate) store: Option<String>,
     #[command(flatten)]
     pub(crate) grid: GridArgs,
-    /// Wait for nothing: run at once whatever the file's deadline allows
-    #[arg(long)]
-    pub(crate) now: bool,
-    /// With --as-of: how many times as fast as this machine's the clock goes from that moment on [default: 1]
-    #[arg(long, value_name = "N", requires = "as_of")]
-    pub(crate) clock_scale: Option<NonZeroU32>,
+    #[command(flatten)]
+    pub(crate) wishes: Wishes,
 }
 
 /// Forms of a table in a file.
@@ -127,7 +124,7 @@ pub(crate) fn conduct(
     })?;
     let setup = Setup {
         journal: Box::new(journal),
-        clock: clock(means, skies.as_ref()),
+        clock: clock(&start),
         transport: Box::new(move |_: WorkerId, message| worker.tell(message)),
         hands: Arc::new(LocalHands::new(store.clone())),
         sky: skies.map(|skies| Box::new(skies) as Box<dyn Sky>),
@@ -151,12 +148,15 @@ pub(crate) fn conduct(
     conclude(context, run, &account, &store, destination, begun)
 }
 
-/// The machine's clock, or one that lives through a recorded grid.
-fn clock(means: &Means, skies: Option<&Skies>) -> Box<dyn Clock> {
-    match skies.and_then(|skies| skies.as_of) {
+/// The machine's clock, or the one that the run lives through recorded time by.
+fn clock(start: &Start) -> Box<dyn Clock> {
+    let spec = match start {
+        Start::Submit(spec) | Start::Resume { spec, .. } => Some(spec),
+        Start::Retry { spec, .. } => spec.as_ref(),
+    };
+    match spec.and_then(|spec| spec.placing.clock) {
         None => Box::new(SystemClock),
-        Some(as_of) => {
-            let scale = means.clock_scale.unwrap_or(NonZeroU32::MIN);
+        Some(RunClock { as_of, scale }) => {
             let pace = match scale.get() {
                 1 => String::new(),
                 scale => format!(" and goes {scale} times as fast"),

@@ -1,9 +1,10 @@
 //! What a verb is asked about grids: arguments and the user's settings, and the skies they lead to.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use clap::Args;
-use sunward_core::{Pool, RunSpec, Timestamp};
+use sunward_core::{Pool, RunClock, RunSpec, RunState, Timestamp};
 use sunward_grid::{Calendar, Grid, pool_of, whole};
 use sunward_workflows::PoolSpec;
 
@@ -42,6 +43,17 @@ pub(crate) struct GridArgs {
     pub(crate) transfer_kwh_per_gb: Option<f64>,
 }
 
+/// What one call says of a run's place and time, beside its file: options that `run` and `retry` share.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct Wishes {
+    /// Wait for nothing: run at once whatever the file's deadline allows
+    #[arg(long)]
+    now: bool,
+    /// With --as-of: how many times as fast as this machine's the clock goes from that moment on [default: 1]
+    #[arg(long, value_name = "N", requires = "as_of")]
+    clock_scale: Option<NonZeroU32>,
+}
+
 /// What a run may be placed on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Over<'a> {
@@ -66,10 +78,10 @@ impl GridArgs {
         context: &Context,
         settings: &Settings,
         spec: &RunSpec,
-        at_once: bool,
+        wishes: Wishes,
     ) -> anyhow::Result<RunSpec> {
         let mut spec = spec.clone();
-        spec.placing.at_once = at_once;
+        spec.placing.at_once = wishes.now;
         let home = settings
             .home
             .clone()
@@ -83,6 +95,10 @@ impl GridArgs {
                 .is_dir()
                 .then(|| folder.to_string_lossy().into_owned());
             spec.placing.grid = Some(path.unwrap_or_else(|| word.to_owned()));
+            if let Some(as_of) = self.signals.moment()? {
+                let scale = wishes.clock_scale.unwrap_or(NonZeroU32::MIN);
+                spec.placing.clock = Some(RunClock { as_of, scale });
+            }
         }
         if let Some(kwh) = self.transfer_kwh_per_gb.or(settings.transfer_kwh_per_gb) {
             spec.placing.transfer_milliwatt_hours_per_gb = transfer_milliwatt_hours(kwh)?;
@@ -124,10 +140,24 @@ impl GridArgs {
     }
 }
 
+/// A run that goes on keeps the clock that it lives by, and that goes on from where the run last stood.
+pub(crate) fn go_on(spec: &mut RunSpec, run: &RunState) {
+    let clock = spec.placing.clock.or(run.spec.placing.clock);
+    spec.placing.clock = clock.map(|clock| RunClock {
+        as_of: clock.as_of.max(run.last_stood_at()),
+        ..clock
+    });
+}
+
 impl SignalArgs {
     /// The zone of this machine.
     fn zone(&self, settings: &Settings) -> Option<String> {
         self.zone.clone().or_else(|| settings.zone.clone())
+    }
+
+    /// The moment that is asked for.
+    fn moment(&self) -> anyhow::Result<Option<Timestamp>> {
+        self.as_of.as_deref().map(moment).transpose()
     }
 
     /// This machine as a pool.
@@ -164,7 +194,7 @@ impl SignalArgs {
     ) -> anyhow::Result<(Skies, BTreeMap<String, String>)> {
         let folder = context.folder.join(self.word(settings)?);
         if named.is_empty() && folder.is_dir() {
-            let as_of = self.as_of.as_deref().map(moment).transpose()?;
+            let as_of = self.moment()?;
             let grid = Grid::open(&folder, None).map_err(|error| wrong_input(error.to_string()))?;
             return Skies::recorded_where_known(grid, as_of);
         }
@@ -196,7 +226,7 @@ impl SignalArgs {
         let folder = context.folder.join(word);
         zones.sort();
         zones.dedup();
-        let as_of = self.as_of.as_deref().map(moment).transpose()?;
+        let as_of = self.moment()?;
         if folder.is_dir() {
             let grid = Grid::open(&folder, Some(&zones))
                 .map_err(|error| wrong_input(error.to_string()))?;

@@ -177,12 +177,17 @@ impl Skies {
     /// # Errors
     /// When the run lived by a clock that the traces do not reach.
     pub(crate) fn not_before(self, run: &RunState) -> anyhow::Result<Self> {
-        let last = run.ended_at.unwrap_or(run.submitted_at);
+        let (id, last) = (run.id, run.last_stood_at());
+        if self.as_of.is_none() && run.spec.placing.clock.is_some() {
+            return Err(wrong_input(format!(
+                "{id} lives through recorded time and last stood at {}: give --as-of with a moment of the record, or leave --grid out",
+                shown(last)
+            )));
+        }
         let Some(as_of) = self.as_of.filter(|as_of| *as_of < last) else {
             return Ok(self);
         };
         if self.grid.zones.values().any(|trace| last > trace.end()) {
-            let id = run.id;
             return Err(wrong_input(format!(
                 "--as-of {} is before {}, when {id} last stood, and the grid's record does not reach that far: its times would run backwards; leave --as-of out, or start anew with sunward run FILE --fresh",
                 shown(as_of),

@@ -325,6 +325,41 @@ fn a_retry_heeds_now_and_transfer_and_its_clock_never_runs_backwards() {
 }
 
 #[test]
+fn a_run_of_recorded_time_says_so_and_is_retried_in_it() {
+    let scene = world();
+    scene.file("workflow.yaml", FALTERING);
+    let mark = format!("mark={}", scene.path().join("mark").display());
+    let run = [
+        &["run", "workflow.yaml", "--now", "--json", "-p", &mark][..],
+        &["--grid", "grid", "--zone", "DE", "--as-of", EIGHT],
+        &["--clock-scale", "1000"],
+    ]
+    .concat();
+    let told = scene.sunward(&run).expect(1).json();
+    let replayed = serde_json::json!({ "as_of": EIGHT, "clock_scale": 1000 });
+    assert_eq!(told["ledger"]["replayed"], replayed);
+    scene.file("mark", "");
+    let anew = ["retry", "--grid", "grid", "--zone", "DE"];
+    scene.sunward(&anew).expect(2).says(&["give --as-of"]);
+    let told = scene.sunward(&["retry"]).expect(0);
+    assert!(
+        told.err.contains("and goes 1000 times as fast"),
+        "{}",
+        told.err
+    );
+    let status = scene.sunward(&["status", "r1", "--json"]).expect(0).json();
+    let run = &status["run"];
+    assert!(
+        run["ended"].as_str().unwrap().starts_with("2023-01-0"),
+        "{run}"
+    );
+    assert!(run["seconds"].as_f64().unwrap() < 86_400.0, "{run}");
+    let page = scene.sunward(&["status", "r1"]).expect(0).out;
+    assert!(page.contains("recorded time, from 2023-01-0"), "{page}");
+    assert!(page.contains("1000 times as fast"), "{page}");
+}
+
+#[test]
 fn a_retry_of_a_run_of_today_under_a_record_of_long_ago_is_refused() {
     let scene = world();
     scene.file("workflow.yaml", FALTERING);

@@ -67,7 +67,7 @@ pub use ledger::{
     Quarter,
 };
 pub use order::{Lease, Order, Step};
-pub use plan::{Placing, Plan, PlannedStage, Reads, RunSpec, Tasks};
+pub use plan::{Placing, Plan, PlannedStage, Reads, RunClock, RunSpec, Tasks};
 pub use planning::{PlanError, Selection, Surroundings, plan};
 pub use pool::{Fleet, Pool, PoolId};
 pub use preview::{Gathered, Known, Outlook, StagePreview, preview};

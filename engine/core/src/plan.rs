@@ -1,12 +1,13 @@
 //! The expanded graph: what a submission means, with nothing left to choose.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 use sunward_workflows::{Stage, Value, Workflow};
 
 use crate::digest::Digest;
-use crate::ids::StageId;
+use crate::ids::{StageId, Timestamp};
 use crate::ingredient::Ingredient;
 
 /// Everything a run needs to know of what was submitted; journalled whole, once.
@@ -42,9 +43,20 @@ pub struct Placing {
     pub home: Option<String>,
     /// What told of grids, so that it can be asked again: a folder's path, or providers' words.
     pub grid: Option<String>,
+    /// The recorded time that it lives through, where its clock is not the machine's.
+    pub clock: Option<RunClock>,
     /// Energy of moving a gigabyte between regions, in milliwatt hours: 2000 is 0.002 kWh, the
     /// allocational figure for networks of 2024 extrapolated from Aslan et al. 2018.
     pub transfer_milliwatt_hours_per_gb: u64,
+}
+
+/// A clock that shows another time than the machine's: a run under it is a replay, and its ledger says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunClock {
+    /// What it shows first.
+    pub as_of: Timestamp,
+    /// How many times as fast as the machine's it goes.
+    pub scale: NonZeroU32,
 }
 
 impl Default for Placing {
@@ -56,6 +68,7 @@ impl Default for Placing {
             at_once: false,
             home: None,
             grid: None,
+            clock: None,
             transfer_milliwatt_hours_per_gb: 2000,
         }
     }

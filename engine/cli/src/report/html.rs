@@ -191,6 +191,9 @@ fn ledger(report: &Report) -> Markup {
             @if ledger.gco2e.is_none() {
                 tr { td { "carbon" } td { "not known: no grid was given" } }
             }
+            @if let Some(replayed) = &ledger.replayed {
+                tr { td { "clock" } td { (replayed.text()) } }
+            }
             @if let Some(saved) = &ledger.cache_saved {
                 tr { td { "saved by the cache, in no other figure" } td { (saved.text()) } }
             }

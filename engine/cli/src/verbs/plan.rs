@@ -15,7 +15,7 @@ use crate::device::Device;
 use crate::exit::{Exit, wrong_input};
 use crate::fleet_file::FleetFile;
 use crate::foresight::Foresight;
-use crate::grid_args::{GridArgs, Over};
+use crate::grid_args::{GridArgs, Over, Wishes};
 use crate::machine::Machine;
 use crate::params::ParamArgs;
 use crate::placing::{Placing, PlacingView};
@@ -129,7 +129,10 @@ impl Plan {
         spec: &RunSpec,
         previews: &[StagePreview],
     ) -> anyhow::Result<Option<Placing>> {
-        let spec = Arc::new(self.grid.placed(context, settings, spec, false)?);
+        let spec = Arc::new(
+            self.grid
+                .placed(context, settings, spec, Wishes::default())?,
+        );
         let Some(skies) = self.grid.skies_of(context, settings, over, &spec)? else {
             return Ok(None);
         };

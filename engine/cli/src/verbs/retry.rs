@@ -10,7 +10,7 @@ use sunward_state::{Reader, Sqlite};
 use crate::conduct::{Means, conduct};
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
-use crate::grid_args::Over;
+use crate::grid_args::{Over, go_on};
 use crate::machine::Machine;
 use crate::settings::Settings;
 use crate::which::{self, Which};
@@ -62,9 +62,11 @@ impl Retry {
             .drawing(&settings);
         let over = Over::Here(machine);
         let grid = &self.means.grid;
-        let spec = Arc::new(grid.placed(context, &settings, &retried.spec, self.means.now)?);
+        let mut spec = grid.placed(context, &settings, &retried.spec, self.means.wishes)?;
         let skies = grid.skies_of(context, &settings, over, &spec)?;
         let skies = skies.map(|skies| skies.not_before(retried)).transpose()?;
+        go_on(&mut spec, retried);
+        let spec = Arc::new(spec);
         let journal = Sqlite::open(&found.home)?;
         conduct(
             context,

@@ -13,7 +13,7 @@ use crate::conduct::{Means, conduct};
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::foresight::Foresight;
-use crate::grid_args::Over;
+use crate::grid_args::{Over, go_on};
 use crate::machine::Machine;
 use crate::params::ParamArgs;
 use crate::placing::Placing;
@@ -59,8 +59,8 @@ impl Run {
         )?;
         let home = context.home_beside(&prepared.path);
         let settings = Settings::read(context.settings.as_deref())?;
-        let (grid, now) = (&self.means.grid, self.means.now);
-        prepared.spec = Arc::new(grid.placed(context, &settings, &prepared.spec, now)?);
+        let (grid, wishes) = (&self.means.grid, self.means.wishes);
+        prepared.spec = Arc::new(grid.placed(context, &settings, &prepared.spec, wishes)?);
         let machine = prepared.machine.drawing(&settings);
         let over = Over::Here(machine);
         let skies = grid.skies_of(context, &settings, over, &prepared.spec)?;
@@ -103,7 +103,7 @@ fn keep_budget(skies: &Skies, home: &Path, spec: &Arc<RunSpec>) -> anyhow::Resul
 /// The newest unfinished run of the same file, params and meaning; else a new one.
 fn choose(
     journal: &Sqlite,
-    spec: Arc<RunSpec>,
+    mut spec: Arc<RunSpec>,
     skies: Option<Skies>,
 ) -> anyhow::Result<(Start, Option<Skies>)> {
     let unfinished = journal.unfinished(&spec.path, digest_params(&spec.params)?)?;
@@ -116,6 +116,7 @@ fn choose(
         if run.spec.plan.same_meaning(&spec.plan) {
             render::say(&format!("going on with {}: {}", row.run, done(run)));
             let skies = skies.map(|skies| skies.not_before(run)).transpose()?;
+            go_on(Arc::make_mut(&mut spec), run);
             return Ok((Start::Resume { run: row.run, spec }, skies));
         }
     }

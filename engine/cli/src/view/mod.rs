@@ -4,4 +4,6 @@ pub(crate) mod of_state;
 pub(crate) mod outputs;
 pub(crate) mod run;
 
-pub(crate) use run::{LedgerView, Named, OutputView, RunAnswer, RunView, StageCounts, StageView};
+pub(crate) use run::{
+    LedgerView, Named, OutputView, ReplayView, RunAnswer, RunView, StageCounts, StageView,
+};

@@ -1,11 +1,13 @@
 //! From the state to what is shown of it.
 
 use sunward_core::{
-    Account, Carbon, Energy, Ledger, RunState, RunStatus, SkipReason, StageEnd, StageId,
+    Account, Carbon, Energy, RunState, RunStatus, SkipReason, StageEnd, StageId,
     StageView as Stage, TaskStatus, Timestamp,
 };
 
-use super::{LedgerView, Named, OutputView, RunAnswer, RunView, StageCounts, StageView};
+use super::{
+    LedgerView, Named, OutputView, ReplayView, RunAnswer, RunView, StageCounts, StageView,
+};
 use crate::machine;
 use crate::render::progress::{Moment, Over};
 use crate::render::units::float;
@@ -78,7 +80,8 @@ pub(crate) fn stage_counts(stage: &Stage<'_>) -> StageCounts {
 }
 
 /// The ledger as it is shown.
-pub(crate) fn ledger(ledger: &Ledger, account: &Account, tasks: u64) -> LedgerView {
+pub(crate) fn ledger(run: &RunState, account: &Account) -> LedgerView {
+    let (ledger, tasks) = (run.ledger(), results(run));
     let measured = float(ledger.measured_millijoules) / 1000.0;
     let modelled = float(ledger.modelled_millijoules) / 1000.0;
     let known = ledger.attempts.saturating_sub(ledger.missing_energy);
@@ -107,6 +110,7 @@ pub(crate) fn ledger(ledger: &Ledger, account: &Account, tasks: u64) -> LedgerVi
         intensity_certainty: account.certainty,
         joules_without_intensity: float(account.uncovered_millijoules) / 1000.0,
         restated: false,
+        replayed: run.spec.placing.clock.map(ReplayView::of),
         cache_saved: None,
     }
 }
@@ -140,7 +144,7 @@ pub(crate) fn answer(
                 .map(|stage| (stage.name().to_owned(), stage_counts(&stage)))
                 .collect(),
         ),
-        ledger: ledger(&run.ledger(), account, results(run)),
+        ledger: ledger(run, account),
         over_budget: run.overrun().map(|over| over.to_string()),
         seconds,
     }
@@ -159,7 +163,7 @@ pub(crate) fn view(
     let until = ended.unwrap_or(match status {
         RunStatus::Running => now,
         // Its engine was killed: nobody noted when.
-        _ => Timestamp(run.ledger().last_ended_ms.max(run.submitted_at.0)),
+        _ => run.last_stood_at(),
     });
     RunView {
         run: run.id.to_string(),
@@ -180,7 +184,7 @@ pub(crate) fn view(
                 .collect(),
         ),
         outputs,
-        ledger: ledger(&run.ledger(), account, results(run)),
+        ledger: ledger(run, account),
         over_budget: run.overrun().map(|over| over.to_string()),
     }
 }

@@ -2,8 +2,9 @@
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use sunward_core::Certainty;
+use sunward_core::{Certainty, RunClock};
 
+use crate::machine;
 use crate::render::table::{Table, Tone};
 use crate::render::units::{bytes, count, gco2e, joules, plural, seconds};
 use crate::render::{Page, View};
@@ -109,9 +110,39 @@ pub(crate) struct LedgerView {
     pub(crate) joules_without_intensity: f64,
     /// What was measured after the run ended has replaced what was foreseen.
     pub(crate) restated: bool,
+    /// It did not live by the machine's clock: times and intensities are of a record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) replayed: Option<ReplayView>,
     /// What results from the cache saved; in no other figure. Looked for by `status` and `report` alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cache_saved: Option<CacheSaved>,
+}
+
+/// The recorded time that a run lived through.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ReplayView {
+    /// What its clock showed first, when it was last taken up.
+    pub(crate) as_of: String,
+    /// How many times as fast as the machine's it went.
+    pub(crate) clock_scale: u32,
+}
+
+impl ReplayView {
+    pub(crate) fn of(clock: RunClock) -> Self {
+        Self {
+            as_of: machine::shown(clock.as_of),
+            clock_scale: clock.scale.get(),
+        }
+    }
+
+    /// `recorded time, from 2023-01-09T08:00:00Z on, 7200 times as fast`.
+    pub(crate) fn text(&self) -> String {
+        let pace = match self.clock_scale {
+            1 => String::new(),
+            scale => format!(", {} times as fast", count(u64::from(scale))),
+        };
+        format!("recorded time, from {} on{pace}", self.as_of)
+    }
 }
 
 /// One run with everything a page of its own shows.
@@ -286,6 +317,9 @@ impl View for RunAnswer {
         if let Some(carbon) = self.ledger.carbon() {
             page.line(format!("  carbon: {carbon}"));
         }
+        if let Some(replayed) = &self.ledger.replayed {
+            page.line(format!("  clock: {}", replayed.text()));
+        }
         if let Some(over) = &self.over_budget {
             page.line(format!(
                 "  over budget: {over}; give it a larger one in the file, and the same command goes on"
@@ -316,6 +350,9 @@ impl View for RunView {
         facts.row(["energy", &self.ledger.text()]);
         if let Some(carbon) = self.ledger.carbon() {
             facts.row(["carbon", &carbon]);
+        }
+        if let Some(replayed) = &self.ledger.replayed {
+            facts.row(["clock", &replayed.text()]);
         }
         if let Some(saved) = &self.ledger.cache_saved {
             facts.row(["saved", &saved.text()]);

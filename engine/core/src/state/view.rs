@@ -103,6 +103,14 @@ impl RunState {
         self.overrun
     }
 
+    /// When it last stood still, as far as it is known: its end, else its last attempt's, else its
+    /// submission.
+    #[must_use]
+    pub fn last_stood_at(&self) -> Timestamp {
+        let last = Timestamp(self.ledger().last_ended_ms.max(self.submitted_at.0));
+        self.ended_at.unwrap_or(last)
+    }
+
     /// What all its attempts took.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
