@@ -1,12 +1,22 @@
 //! How an attempt's end is put together.
 
-use sunward_core::{Failure, FailureKind, Generation, Lease, Outcome, TaskEnd, TaskId};
+use sunward_core::{Failure, FailureKind, Generation, Lease, Outcome, RanOn, TaskEnd, TaskId};
 
 use crate::batch::Batch;
 use crate::meter::Reading;
 
-/// The end of one attempt.
-pub(crate) fn end(batch: &Batch, index: u32, reading: Reading, outcome: Outcome) -> TaskEnd {
+/// The end of one attempt, which ran on this if it came so far.
+pub(crate) fn end(
+    batch: &Batch,
+    index: u32,
+    reading: Reading,
+    ran_on: Option<RanOn>,
+    outcome: Outcome,
+) -> TaskEnd {
+    let outcome = match ran_on {
+        Some(ran_on) => outcome.on(ran_on),
+        None => outcome,
+    };
     TaskEnd {
         task: batch.task(index),
         generation: batch.generation,
@@ -48,6 +58,7 @@ fn unbegun_task(
             kind,
             message: message.to_owned(),
             log_tail: String::new(),
+            ran_on: None,
         }),
     }
 }

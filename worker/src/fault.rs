@@ -61,6 +61,7 @@ impl Fault {
             kind: self.kind,
             message: format!("{}: {}", batch.title(index), self.message),
             log_tail,
+            ran_on: None,
         }
     }
 }

@@ -44,7 +44,7 @@ pub(crate) fn adopt(
     for ((port, path), output) in paths.iter().zip(stage.outputs.values()) {
         ports.push(adopt_one(store, port, path, output)?);
     }
-    Ok(TaskResult { ports })
+    Ok(TaskResult::of_cpu(ports))
 }
 
 fn adopt_one(store: &Store, port: &str, path: &Path, output: &Output) -> Result<Dataset, Fault> {
@@ -124,7 +124,7 @@ pub(crate) fn store_tables(
         let dataset = store.write_table(table.schema, &table.batches);
         ports.push(dataset.map_err(|error| no_table(port, &error))?);
     }
-    Ok(TaskResult { ports })
+    Ok(TaskResult::of_cpu(ports))
 }
 
 /// Stores what a kernel gave in another process, as the files `PORT.arrow` of a folder.
@@ -138,7 +138,7 @@ pub(crate) fn adopt_tables(
         let dataset = store.adopt(&table_file(folder, port), OutputFormat::Arrow, None);
         ports.push(dataset.map_err(|error| no_table(port, &error))?);
     }
-    Ok(TaskResult { ports })
+    Ok(TaskResult::of_cpu(ports))
 }
 
 /// Where another process leaves the table of a port.

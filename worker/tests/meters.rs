@@ -17,11 +17,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sunward_core::{Energy, TaskEnd};
+use sunward_core::{Energy, RanOn, TaskEnd};
 use sunward_kernels::device::Card;
 use sunward_worker::MeterFiles;
 use sunward_workflows::Gpus;
-use support::{Scene, shell, succeeded};
+use support::{Scene, result, shell, succeeded};
 
 /// A package that can be read, on a machine where nobody is busy.
 fn package(root: &Path) -> MeterFiles {
@@ -89,6 +89,10 @@ static unsigned long long counter = 1000;
 int nvmlInit_v2(void) { return INIT; }
 int nvmlShutdown(void) { return 0; }
 const char *nvmlErrorString(int error) { return "no"; }
+int nvmlSystemGetDriverVersion(char *version, unsigned length) {
+    strncpy(version, "570.86.15", length);
+    return 0;
+}
 int nvmlDeviceGetHandleByUUID(const char *uuid, void **device) {
     *device = strstr(uuid, "-counts") ? (void *)1 : (void *)2;
     return strstr(uuid, "-stranger") ? 6 : 0;
@@ -158,6 +162,12 @@ fn a_gpu_is_charged_by_its_counter_and_the_cores_beside_it_by_the_model() {
         panic!("{:?}", end.energy);
     };
     assert!(modelled_millijoules > 0);
+    let gpu = RanOn::Gpu {
+        name: "NVIDIA H100 80GB HBM3".into(),
+        count: 1,
+        driver: Some("570.86.15".into()),
+    };
+    assert_eq!(result(end).ran_on, gpu);
 }
 
 /// That a T4 is charged by its rated power, and a GPU of an unknown name is missing.
@@ -171,6 +181,8 @@ fn is_left_to_the_model(nvml: &Path, kind: &str) {
     assert!(millijoules <= (end.wall_us * 70).div_ceil(1000) + (end.cpu_us * 12).div_ceil(1000));
     let unknown = with_gpu(nvml, "Abacus 3000", kind);
     assert_eq!(unknown.energy, Energy::Missing);
+    let ran_on = result(unknown).ran_on.to_string();
+    assert!(ran_on.starts_with("Abacus 3000"), "{ran_on}");
 }
 
 #[test]

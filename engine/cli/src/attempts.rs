@@ -1,6 +1,6 @@
 //! Every attempt of a run, gathered from its facts: when, how long, at what cost, with what end.
 
-use sunward_core::{Energy, Fact, Failure, RunId, StageId};
+use sunward_core::{Energy, Fact, Failure, RanOn, RunId, StageId};
 
 /// One attempt that ended.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Attempt {
     pub(crate) cpu_us: u64,
     /// What it used.
     pub(crate) energy: Energy,
+    /// On what it ran; nothing where it did not come so far.
+    pub(crate) ran_on: Option<RanOn>,
     /// Why it failed, if it did, and whether it was tried again.
     pub(crate) failure: Option<(Failure, bool)>,
 }
@@ -55,6 +57,7 @@ pub(crate) fn collect(run: RunId, fact: &Fact, attempts: &mut Vec<Attempt>) {
             wall_us: success.wall_us,
             cpu_us: success.cpu_us,
             energy: success.energy,
+            ran_on: Some(success.result.ran_on.clone()),
             failure: None,
         })),
         Fact::Failed {
@@ -76,6 +79,7 @@ pub(crate) fn collect(run: RunId, fact: &Fact, attempts: &mut Vec<Attempt>) {
             wall_us: *wall_us,
             cpu_us: *cpu_us,
             energy: *energy,
+            ran_on: failure.ran_on.clone(),
             failure: Some((failure.clone(), retry_at.is_some())),
         }),
         _ => {}

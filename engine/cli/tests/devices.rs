@@ -104,3 +104,36 @@ fn without_a_compiler_it_is_said_what_to_do() {
     told.expect(2)
         .says(&["--device host", "set CXX", "--device cpu"]);
 }
+
+/// What the stage `search` of a run was made on, as `status --json` tells.
+fn made_on(scene: &Scene, run: &str) -> serde_json::Value {
+    let told = scene.sunward(&["status", run, "--json"]).expect(0);
+    told.json()["run"]["stages"]["search"]["ran_on"].clone()
+}
+
+#[test]
+fn every_result_says_what_kind_of_device_made_it_and_keeps_that_in_the_cache() {
+    let scene = changed("similarity-screen", &[ONE_TASK]);
+    scene.run(&["--device", "host"]).expect(0);
+    let host = serde_json::json!([{ "on": "cuda-on-cpu", "results": 1 }]);
+    assert_eq!(made_on(&scene, "r1"), host);
+    let status = scene.sunward(&["status", "r1"]).expect(0).out;
+    assert!(status.contains("CUDA on cpu"), "{status}");
+    let why = scene.sunward(&["explain", "r1", "search/0"]).expect(0).out;
+    assert!(why.contains("made on CUDA on cpu"), "{why}");
+    let report = scene.sunward(&["report", "r1", "--json"]).expect(0).json();
+    let attempts = report["attempts"].as_array().unwrap();
+    let ran_on = |task: &str| {
+        let found = attempts.iter().find(|attempt| attempt["task"] == task);
+        found.unwrap()["ran_on"].clone()
+    };
+    assert_eq!(ran_on("search/0"), "cuda-on-cpu");
+    assert_eq!(ran_on("merge/0"), "cpu");
+    // From the cache, though nothing would be made that way now.
+    scene.run(&["--fresh", "--device", "cpu"]).expect(0);
+    assert_eq!(made_on(&scene, "r2"), host);
+    let anew = ["--fresh", "--device", "cpu", "--force", "search"];
+    scene.run(&anew).expect(0);
+    let cpu = serde_json::json!([{ "on": "cpu", "results": 1 }]);
+    assert_eq!(made_on(&scene, "r3"), cpu);
+}

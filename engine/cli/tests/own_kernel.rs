@@ -64,8 +64,15 @@ fn a_kernel_that_is_not_there_is_named() {
 
 #[test]
 fn a_write_beyond_a_column_is_found_and_gives_no_answer() {
-    let told = fails("    out[i] = x[i < rows ? i : 0];").says(&["own/0", "leaves undefined"]);
+    let scene = own("    out[i] = x[i < rows ? i : 0];", "");
+    let told = scene
+        .run(&[])
+        .expect(1)
+        .says(&["own/0", "leaves undefined"]);
     assert_eq!(told.json()["status"], "failed");
+    // A failed attempt says what it failed on.
+    let report = scene.sunward(&["report", "--json"]).expect(0).json();
+    assert_eq!(report["attempts"][0]["ran_on"], "cuda-on-cpu", "{report}");
 }
 
 #[test]

@@ -168,9 +168,11 @@ fn end(lease: Lease, index: u32, results: bool, wall_us: u64) -> TaskEnd {
         wall_us,
         cpu_us: wall_us,
         energy: Energy::Modelled { millijoules: 3 },
-        outcome: Outcome::Succeeded(TaskResult {
-            ports: if results { vec![port] } else { Vec::new() },
-        }),
+        outcome: Outcome::Succeeded(TaskResult::of_cpu(if results {
+            vec![port]
+        } else {
+            Vec::new()
+        })),
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::ran_on::RanOn;
 
 /// One Arrow IPC file (or one blob) in the store, written once under the digest of its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -61,9 +62,23 @@ impl Dataset {
     }
 }
 
-/// What one task gave: a dataset for each output port, in the order of the stage's outputs.
+/// What one task gave, its manifest: a dataset for each output port, in the order of the stage's
+/// outputs, and on what it was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskResult {
     /// One for each output port.
     pub ports: Vec<Dataset>,
+    /// What computed it; a result from the cache keeps it.
+    pub ran_on: RanOn,
+}
+
+impl TaskResult {
+    /// What the processor gave.
+    #[must_use]
+    pub const fn of_cpu(ports: Vec<Dataset>) -> Self {
+        Self {
+            ports,
+            ran_on: RanOn::Cpu,
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ran_on::RanOn;
+
 /// Why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -11,6 +13,8 @@ pub struct Failure {
     pub message: String,
     /// The end of the attempt's log, escapes and control characters removed; may be empty.
     pub log_tail: String,
+    /// On what it ran; nothing where it did not come so far.
+    pub ran_on: Option<RanOn>,
 }
 
 /// Kinds of failure.

@@ -11,6 +11,7 @@ use crate::ledger::Actuals;
 use crate::place::{AskId, Outlook, Solution};
 use crate::plan::{RunSpec, Tasks};
 use crate::pool::{Fleet, PoolId};
+use crate::ran_on::RanOn;
 
 /// What arrives. The time at which it does is given beside it.
 #[derive(Clone, Debug, PartialEq)]
@@ -233,6 +234,18 @@ pub enum Outcome {
     Succeeded(TaskResult),
     /// Without.
     Failed(Failure),
+}
+
+impl Outcome {
+    /// The same, made on this.
+    #[must_use]
+    pub fn on(mut self, ran_on: RanOn) -> Self {
+        match &mut self {
+            Self::Succeeded(result) => result.ran_on = ran_on,
+            Self::Failed(failure) => failure.ran_on = Some(ran_on),
+        }
+        self
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::{Dataset, DatasetKind, PartRef, TaskResult};
 use crate::digest::Digest;
 use crate::ids::place;
+use crate::ran_on::RanOn;
 
 /// Tasks whose packed results lie in one block; blocks come into being with their first result.
 const CHUNK: u32 = 256;
@@ -24,12 +25,15 @@ pub(crate) struct Results {
     chunks: Vec<Option<Chunk>>,
     /// Whatever does not pack: several ports or several parts.
     wide: BTreeMap<u32, TaskResult>,
+    /// What made them, and how many of them.
+    ran_on: BTreeMap<RanOn, u32>,
 }
 
-/// Packed results of neighbours, all of one kind.
+/// Packed results of neighbours, all of one kind and made on one kind of device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Chunk {
     kind: DatasetKind,
+    ran_on: RanOn,
     entries: Vec<Packed>,
 }
 
@@ -92,9 +96,15 @@ impl Results {
         }
     }
 
-    /// Keeps a task's result. One without ports takes no room.
+    /// Keeps a task's result. One of the processor without ports takes no room.
     pub(crate) fn put(&mut self, index: u32, result: &TaskResult) {
-        if result.ports.is_empty() {
+        match self.ran_on.get_mut(&result.ran_on) {
+            Some(count) => *count += 1,
+            None => {
+                self.ran_on.insert(result.ran_on.clone(), 1);
+            }
+        }
+        if result.ports.is_empty() && result.ran_on == RanOn::Cpu {
             return;
         }
         let Some((kind, packed)) = Packed::of(result) else {
@@ -112,10 +122,11 @@ impl Results {
         };
         let chunk = slot.get_or_insert_with(|| Chunk {
             kind,
+            ran_on: result.ran_on.clone(),
             entries: vec![Packed::NONE; place(size)],
         });
         match chunk.entries.get_mut(place(index % CHUNK)) {
-            Some(entry) if chunk.kind == kind => *entry = packed,
+            Some(entry) if chunk.kind == kind && chunk.ran_on == result.ran_on => *entry = packed,
             Some(_) | None => {
                 self.wide.insert(index, result.clone());
             }
@@ -127,9 +138,18 @@ impl Results {
         if let Some(result) = self.wide.get(&index) {
             return result.clone();
         }
-        TaskResult {
-            ports: self.packed(index).into_iter().collect(),
+        match self.packed(index) {
+            Some((dataset, ran_on)) => TaskResult {
+                ports: vec![dataset],
+                ran_on: ran_on.clone(),
+            },
+            None => TaskResult::default(),
         }
+    }
+
+    /// What made the results, and how many of them.
+    pub(crate) const fn ran_on(&self) -> &BTreeMap<RanOn, u32> {
+        &self.ran_on
     }
 
     /// What a task gave at one port, given that it has a result.
@@ -137,13 +157,14 @@ impl Results {
         if let Some(result) = self.wide.get(&index) {
             return result.ports.get(port).cloned();
         }
-        (port == 0).then(|| self.packed(index)).flatten()
+        let (dataset, _) = (port == 0).then(|| self.packed(index)).flatten()?;
+        Some(dataset)
     }
 
-    fn packed(&self, index: u32) -> Option<Dataset> {
+    fn packed(&self, index: u32) -> Option<(Dataset, &RanOn)> {
         let chunk = self.chunks.get(place(index / CHUNK))?.as_ref()?;
         let entry = chunk.entries.get(place(index % CHUNK))?;
-        (entry.bytes != VACANT).then(|| entry.dataset(chunk.kind))
+        (entry.bytes != VACANT).then(|| (entry.dataset(chunk.kind), &chunk.ran_on))
     }
 }
 
@@ -152,6 +173,7 @@ mod tests {
     use super::Results;
     use crate::dataset::{Dataset, DatasetKind, PartRef, TaskResult};
     use crate::digest::Digest;
+    use crate::ran_on::RanOn;
 
     fn table(seed: u8, parts: u64) -> Dataset {
         Dataset {
@@ -176,18 +198,18 @@ mod tests {
         };
         let shapes = [
             TaskResult::default(),
+            TaskResult::of_cpu(vec![table(1, 1)]),
+            TaskResult::of_cpu(vec![file]),
+            TaskResult::of_cpu(vec![table(2, 4)]),
+            TaskResult::of_cpu(vec![table(3, 0)]),
+            TaskResult::of_cpu(vec![table(4, 1), table(5, 2)]),
             TaskResult {
-                ports: vec![table(1, 1)],
+                ports: vec![table(6, 1)],
+                ran_on: RanOn::CudaOnCpu,
             },
-            TaskResult { ports: vec![file] },
             TaskResult {
-                ports: vec![table(2, 4)],
-            },
-            TaskResult {
-                ports: vec![table(3, 0)],
-            },
-            TaskResult {
-                ports: vec![table(4, 1), table(5, 2)],
+                ports: Vec::new(),
+                ran_on: RanOn::CudaOnCpu,
             },
         ];
         let mut results = Results::of(1000);
@@ -200,6 +222,8 @@ mod tests {
             assert_eq!(results.port(index, 1).as_ref(), expected.ports.get(1));
             assert_eq!(results.port(index, 0).as_ref(), expected.ports.first());
         }
+        let counted: Vec<u32> = results.ran_on().values().copied().collect();
+        assert_eq!(counted, [750, 250]);
     }
 
     #[test]

@@ -201,9 +201,7 @@ fn parts_written_here_are_read_there() {
 fn results_are_shared_once_their_parts_are_there() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (a, b) = (open(here.path(), "results"), open(there.path(), "results"));
-    let whole = TaskResult {
-        ports: vec![write(&a, 0..10)],
-    };
+    let whole = TaskResult::of_cpu(vec![write(&a, 0..10)]);
     let mut lost = whole.clone();
     lost.ports[0].parts[0].digest = Digest::of(b"lost");
     let index = ResultIndex::open(&a).unwrap();

@@ -337,6 +337,7 @@ fn failure(place: &str, error: &DataError) -> Failure {
         },
         message: format!("{place}: {error}"),
         log_tail: String::new(),
+        ran_on: None,
     }
 }
 
@@ -345,6 +346,7 @@ const fn refusal(message: String) -> Failure {
         kind: FailureKind::Input,
         message,
         log_tail: String::new(),
+        ran_on: None,
     }
 }
 

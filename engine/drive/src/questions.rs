@@ -160,6 +160,7 @@ impl Drop for Unanswered<'_> {
                           sunward, please report it with the file that the stage reads"
                     .to_owned(),
                 log_tail: String::new(),
+                ran_on: None,
             })));
         }
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sunward_core::{Outcome, TaskEnd, TaskResult};
+use sunward_core::{Outcome, RanOn, TaskEnd, TaskResult};
 use sunward_protocol::FromWorker;
 
 use super::child::{Child, Eye, Seen};
@@ -73,7 +73,7 @@ impl DeviceExecutor {
             }
         };
         let reading = span.reading(now, spent.cpu_us, spent.gpus);
-        end(batch, index, reading, outcome)
+        end(batch, index, reading, spent.ran_on, outcome)
     }
 
     fn log(&self, path: PathBuf) -> AttemptLog {
@@ -100,6 +100,10 @@ impl DeviceExecutor {
             }),
         };
         let child = &mut serving.child;
+        spent.ran_on = Some(match child.gpus().cards() {
+            [] => RanOn::CudaOnCpu,
+            _ => house.meters.ran_on(child.gpus()),
+        });
         let ask = Ask {
             index,
             attempt: batch.attempt,

@@ -119,7 +119,13 @@ pub(crate) fn fail_rest(batch: &Batch, from: u32, fault: &Fault, post: &mut Post
     let now = Instant::now();
     for index in from..batch.first + batch.count {
         let failure = fault.clone().into_failure(batch, index, String::new());
-        let ended = end(batch, index, Reading::default(), Outcome::Failed(failure));
+        let ended = end(
+            batch,
+            index,
+            Reading::default(),
+            None,
+            Outcome::Failed(failure),
+        );
         post.push(ended, now);
     }
 }

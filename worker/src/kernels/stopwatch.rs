@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sunward_core::Outcome;
+use sunward_core::{Outcome, RanOn};
 
 use crate::batch::Batch;
 use crate::ends::end;
@@ -53,7 +53,8 @@ impl<'m> Stopwatch<'m> {
                     false => self.span.modelled(cpu_us),
                 },
             };
-            post.push(end(batch, first + offset, reading, outcome), now);
+            let ran_on = Some(RanOn::Cpu);
+            post.push(end(batch, first + offset, reading, ran_on, outcome), now);
         }
         took
     }

@@ -2,7 +2,7 @@
 //! the first GPU that is handed out.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use nvml_wrapper::Nvml;
@@ -16,6 +16,7 @@ use crate::devices::Held;
 pub(super) struct Management {
     library: PathBuf,
     loaded: OnceLock<Option<Nvml>>,
+    driver: OnceLock<Option<Arc<str>>>,
 }
 
 impl Management {
@@ -23,18 +24,34 @@ impl Management {
         Self {
             library,
             loaded: OnceLock::new(),
+            driver: OnceLock::new(),
         }
     }
 
-    /// Where a GPU's counter stands, in millijoules since the driver was loaded; nothing without the
-    /// library, and for GPUs without a counter (older than Volta).
-    fn millijoules(&self, card: &Card) -> Option<u64> {
+    /// The library, if it is there and can be begun with.
+    fn library(&self) -> Option<&Nvml> {
         let load = || {
             let nvml = Nvml::builder().lib_path(self.library.as_os_str()).init();
             nvml.inspect_err(|error| tracing::info!("no meter of GPUs: {error}"))
                 .ok()
         };
-        let nvml = self.loaded.get_or_init(load).as_ref()?;
+        self.loaded.get_or_init(load).as_ref()
+    }
+
+    /// The version of the driver, as it tells it; nothing without the library.
+    pub(super) fn driver(&self) -> Option<Arc<str>> {
+        let ask = || {
+            let version = self.library()?.sys_driver_version();
+            let version = version.inspect_err(|error| tracing::info!("no driver version: {error}"));
+            version.ok().map(Into::into)
+        };
+        self.driver.get_or_init(ask).clone()
+    }
+
+    /// Where a GPU's counter stands, in millijoules since the driver was loaded; nothing without the
+    /// library, and for GPUs without a counter (older than Volta).
+    fn millijoules(&self, card: &Card) -> Option<u64> {
+        let nvml = self.library()?;
         let counter = nvml
             .device_by_uuid(card.uuid.as_str())
             .and_then(|device| device.total_energy_consumption());

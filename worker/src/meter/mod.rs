@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
-use sunward_core::Energy;
+use sunward_core::{Energy, RanOn};
 
 pub(crate) use gpu::GpuSpan;
 use gpu::Management;
@@ -95,6 +95,18 @@ impl Meters {
     /// The same for one that is too short for meters.
     pub(crate) fn begin_short(&self) -> Span<'_> {
         Span::begin_short(self)
+    }
+
+    /// What these GPUs are, and what driver serves them.
+    pub(crate) fn ran_on(&self, held: &Held) -> RanOn {
+        let mut names: Vec<&str> = held.cards().iter().map(|card| card.name.as_str()).collect();
+        let count = u32::try_from(names.len()).unwrap_or(u32::MAX);
+        names.dedup();
+        RanOn::Gpu {
+            name: names.join(" and ").into(),
+            count,
+            driver: self.gpus.driver(),
+        }
     }
 
     /// Begins the use of GPUs.

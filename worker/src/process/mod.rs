@@ -13,8 +13,9 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sunward_core::{Energy, Failure, Outcome, TaskEnd, TaskResult};
+use sunward_core::{Energy, Failure, Outcome, RanOn, TaskEnd, TaskResult};
 use sunward_protocol::FromWorker;
+use sunward_workflows::Action;
 
 use crate::batch::Batch;
 use crate::ends::end;
@@ -47,9 +48,11 @@ pub(crate) struct ProcessExecutor {
 pub(crate) const TELL_AFTER: Duration = Duration::from_millis(2);
 
 /// What was spent on an attempt that may have ended anywhere on its way.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Spent {
     pub(crate) cpu_us: u64,
+    /// On what it ran, once it did.
+    pub(crate) ran_on: Option<RanOn>,
     /// What its GPUs took, if it had any.
     pub(crate) gpus: Option<Energy>,
 }
@@ -87,7 +90,7 @@ impl ProcessExecutor {
             }
         };
         let reading = span.reading(Instant::now(), spent.cpu_us, spent.gpus);
-        end(batch, index, reading, outcome)
+        end(batch, index, reading, spent.ran_on, outcome)
     }
 
     fn prepare(&self, batch: &Batch) -> Result<Arc<PreparedCommand>, Fault> {
@@ -117,9 +120,12 @@ impl ProcessExecutor {
             prepared,
             log,
             post,
-            |departure, gpus| {
-                spent.cpu_us = departure.cpu_us;
-                spent.gpus = gpus;
+            |departure, ran_on, gpus| {
+                *spent = Spent {
+                    cpu_us: departure.cpu_us,
+                    ran_on: Some(ran_on),
+                    gpus,
+                };
                 abandoned = departure.left_somebody;
             },
         );
@@ -139,13 +145,19 @@ impl ProcessExecutor {
         prepared: &PreparedCommand,
         log: &mut AttemptLog,
         post: &mut Post,
-        departed: impl FnOnce(&Departure, Option<Energy>),
+        departed: impl FnOnce(&Departure, RanOn, Option<Energy>),
     ) -> Result<TaskResult, Fault> {
         let order = prepared.order(&self.house, room, batch, index)?;
         let meters = &Arc::clone(&self.house).meters;
         let gpus = meters.begin_gpus(order.gpus());
         let departure = self.watch(room, &order, batch, log, post)?;
-        departed(&departure, meters.end_gpus(gpus));
+        let is_cuda = matches!(batch.job.job.stage.action, Action::Cuda(_));
+        let ran_on = match order.gpus().cards() {
+            [] if is_cuda => RanOn::CudaOnCpu,
+            [] => RanOn::Cpu,
+            _ => meters.ran_on(order.gpus()),
+        };
+        departed(&departure, ran_on, meters.end_gpus(gpus));
         let judged = verdict::judge(&departure, batch, log.path());
         full::reconsider(judged, room, batch, log)?;
         outputs::adopt(

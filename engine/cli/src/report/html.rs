@@ -6,6 +6,7 @@ use super::{ATTEMPTS_LISTED, Report, timeline};
 use crate::graph::svg;
 use crate::render::style::harmless;
 use crate::render::units::{bytes, count, gco2e, joules, seconds};
+use crate::view::made::made_on;
 
 const STYLE: &str = "
 :root{color-scheme:light;font:15px/1.45 system-ui,sans-serif;color:#1f2933;background:#fff}
@@ -89,6 +90,7 @@ fn stages(report: &Report) -> Markup {
                 @for heading in ["tasks", "ran", "from cache", "failed", "skipped", "took"] {
                     th.n { (heading) }
                 }
+                th { "made on" }
             }
             @for (name, stage) in &report.run.stages.0 {
                 tr {
@@ -102,6 +104,7 @@ fn stages(report: &Report) -> Markup {
                         td.n { (count(number)) }
                     }
                     td.n { (seconds(counts.seconds)) }
+                    td { (made_on(&stage.ran_on).unwrap_or_default()) }
                 }
             }
         }
@@ -157,7 +160,7 @@ fn attempts(report: &Report) -> Markup {
         table {
             tr {
                 th { "task" } th.n { "attempt" } th { "started" } th.n { "took" }
-                th.n { "processor" } th.n { "energy" } th { "outcome" }
+                th.n { "processor" } th.n { "energy" } th { "on" } th { "outcome" }
             }
             @for attempt in &report.attempts {
                 tr {
@@ -167,6 +170,7 @@ fn attempts(report: &Report) -> Markup {
                     td.n { (seconds(attempt.wall_seconds)) }
                     td.n { (seconds(attempt.cpu_seconds)) }
                     td.n { (attempt.energy_joules.map_or_else(|| "-".to_owned(), joules)) }
+                    td { (attempt.ran_on.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)) }
                     td { span class=(attempt.outcome) { (attempt.outcome) } }
                 }
             }

@@ -6,6 +6,7 @@ pub(crate) mod timeline;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use sunward_core::RanOn;
 
 use crate::graph::GraphView;
 use crate::view::RunView;
@@ -59,6 +60,8 @@ pub(crate) struct AttemptView {
     pub(crate) energy_joules: Option<f64>,
     /// Where the figure comes from.
     pub(crate) energy_source: &'static str,
+    /// On what it ran; none where it did not come so far.
+    pub(crate) ran_on: Option<RanOn>,
     /// `succeeded`, `failed`, `tried again`.
     pub(crate) outcome: &'static str,
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 use sunward_core::{
-    Explanation, Ingredient, IngredientValue, PlacedStage, Reason, RunState, StageId, State,
+    Explanation, Ingredient, IngredientValue, PlacedStage, RanOn, Reason, RunState, StageId, State,
     explain,
 };
 use sunward_state::Reader;
@@ -17,6 +17,7 @@ use crate::render::style::harmless;
 use crate::render::table::{Table, Tone};
 use crate::render::units::{float, gco2e, plural, seconds};
 use crate::render::{self, Page, View};
+use crate::view::made::{Made, made_on};
 use crate::view::run::tone;
 use crate::which::{self, Found, Which};
 
@@ -52,6 +53,8 @@ struct Why {
     #[serde(skip_serializing_if = "Option::is_none")]
     compared_with: Option<String>,
     changes: Vec<String>,
+    /// What made the results, cached ones too.
+    ran_on: Vec<Made>,
     failures: Vec<FailedTry>,
     attempts: Vec<Try>,
 }
@@ -80,6 +83,7 @@ struct Try {
     lease: u32,
     status: String,
     seconds: f64,
+    ran_on: Option<RanOn>,
 }
 
 /// The answer.
@@ -163,6 +167,9 @@ fn changes(page: &mut Page, why: &Why) {
 }
 
 fn detail(page: &mut Page, why: &Why) {
+    if let Some(made) = made_on(&why.ran_on) {
+        page.line(format!("  made on {made}"));
+    }
     if !why.ingredients.is_empty() {
         page.heading("Its key is made of");
         let mut table = Table::new(&["", ""]).indented(2);
@@ -202,10 +209,14 @@ fn detail(page: &mut Page, why: &Why) {
     }
     for one in why.attempts.iter().filter(|_| why.attempts.len() == 1) {
         page.line(format!(
-            "  lease {} {} in {}",
+            "  lease {} {} in {}{}",
             one.lease,
             one.status,
-            seconds(one.seconds)
+            seconds(one.seconds),
+            match &one.ran_on {
+                Some(ran_on) => format!(" on {ran_on}"),
+                None => String::new(),
+            }
         ));
     }
 }
@@ -286,6 +297,7 @@ impl Why {
             ingredients: one.ingredients.iter().map(part).collect(),
             compared_with: one.compared_with.map(|run| run.to_string()),
             changes: one.changes.clone(),
+            ran_on: Made::all(&one.ran_on),
             failures: one
                 .failures
                 .iter()
@@ -305,6 +317,7 @@ impl Why {
                     lease: attempt.generation,
                     status: format!("{:?}", attempt.status).to_lowercase(),
                     seconds: float(attempt.wall_us) / 1e6,
+                    ran_on: attempt.ran_on.clone(),
                 })
                 .collect(),
         }

@@ -168,6 +168,7 @@ fn slowest(attempts: &[Attempt], names: &[String]) -> Vec<AttemptView> {
                 cpu_seconds: attempt.cpu_seconds(),
                 energy_joules,
                 energy_source,
+                ran_on: attempt.ran_on.clone(),
                 outcome: match &attempt.failure {
                     None => "succeeded",
                     Some((_, true)) => "tried again",

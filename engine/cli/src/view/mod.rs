@@ -1,5 +1,6 @@
 //! Values that are answered with: made from the state, shown by `render`.
 
+pub(crate) mod made;
 pub(crate) mod of_state;
 pub(crate) mod outputs;
 pub(crate) mod run;

@@ -5,6 +5,7 @@ use sunward_core::{
     StageView as Stage, TaskStatus, Timestamp,
 };
 
+use super::made::Made;
 use super::{
     LedgerView, Named, OutputView, ReplayView, RunAnswer, RunView, StageCounts, StageView,
 };
@@ -208,6 +209,7 @@ fn stage_view(run: &RunState, stage: &Stage<'_>) -> StageView {
         reason,
         counts: stage_counts(stage),
         running: u64::from(stage.counts().of(TaskStatus::Active)),
+        ran_on: Made::all(stage.ran_on()),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use sunward_core::{Certainty, RunClock};
+use sunward_core::{Certainty, RanOn, RunClock};
 
 use crate::machine;
 use crate::render::table::{Table, Tone};
 use crate::render::units::{bytes, count, gco2e, joules, plural, seconds};
 use crate::render::{Page, View};
 use crate::saved::CacheSaved;
+use crate::view::made::{Made, made_on};
 
 /// Things by name, in an order that means something; a JSON object.
 #[derive(Clone, Debug)]
@@ -188,6 +189,8 @@ pub(crate) struct StageView {
     pub(crate) counts: StageCounts,
     /// Tasks being executed.
     pub(crate) running: u64,
+    /// What made its results, those from the cache too.
+    pub(crate) ran_on: Vec<Made>,
 }
 
 /// How a status looks.
@@ -371,11 +374,17 @@ impl View for RunView {
 }
 
 fn stages_table(stages: &Named<StageView>) -> Table {
-    let mut table = Table::new(&[
+    let mut heads = vec![
         "stage", "status", ">tasks", ">ran", ">cached", ">failed", ">skipped", ">running", ">took",
-        "",
-    ])
-    .indented(2);
+    ];
+    // That all was made on the processor is worth no column.
+    let by_cpu = |made: &Made| made.on == RanOn::Cpu;
+    let says_where = !stages.0.iter().all(|(_, s)| s.ran_on.iter().all(by_cpu));
+    if says_where {
+        heads.push("on");
+    }
+    heads.push("");
+    let mut table = Table::new(&heads).indented(2);
     for (name, stage) in &stages.0 {
         let counts = &stage.counts;
         let took = if counts.seconds > 0.0 {
@@ -383,7 +392,7 @@ fn stages_table(stages: &Named<StageView>) -> Table {
         } else {
             String::new()
         };
-        table.toned([
+        let mut row = vec![
             (name.clone(), Tone::Plain),
             (stage.status.clone(), tone(&stage.status)),
             (some(counts.tasks), Tone::Plain),
@@ -393,8 +402,12 @@ fn stages_table(stages: &Named<StageView>) -> Table {
             (some(counts.skipped), Tone::Plain),
             (some(stage.running), Tone::Plain),
             (took, Tone::Plain),
-            (stage.reason.clone().unwrap_or_default(), Tone::Faint),
-        ]);
+        ];
+        if says_where {
+            row.push((made_on(&stage.ran_on).unwrap_or_default(), Tone::Plain));
+        }
+        row.push((stage.reason.clone().unwrap_or_default(), Tone::Faint));
+        table.toned(row);
     }
     table
 }

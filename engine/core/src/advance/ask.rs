@@ -254,5 +254,6 @@ fn nowhere(run: &RunState, planned: &PlannedStage) -> Failure {
             planned.stage.name
         ),
         log_tail: String::new(),
+        ran_on: None,
     }
 }

@@ -162,5 +162,6 @@ fn holds(run: &RunState, planned: &PlannedStage, asks: &BTreeSet<String>) -> Res
             planned.stage.name
         ),
         log_tail: String::new(),
+        ran_on: None,
     })
 }

@@ -171,6 +171,7 @@ pub(super) fn finished(
                 status,
                 started_ms: success.started_ms,
                 wall_us: success.wall_us,
+                ran_on: Some(success.result.ran_on.clone()),
             },
         )?;
         if shares {
@@ -304,6 +305,7 @@ pub(super) fn failed(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
             status,
             started_ms: *started_ms,
             wall_us: *wall_us,
+            ran_on: failure.ran_on.clone(),
         },
     )?;
     energy::locate(state, *id, stage, &[(WorkerId(holder), spent, 1)]);

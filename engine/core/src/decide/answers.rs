@@ -44,6 +44,7 @@ pub(super) fn resolved(
                     inputs.len()
                 ),
                 log_tail: String::new(),
+                ran_on: None,
             },
         },
         Err(failure) => Fact::Unresolvable {
@@ -107,5 +108,6 @@ pub(crate) fn left_out(stage: &str) -> Failure {
              with --until {stage} or without --only"
         ),
         log_tail: String::new(),
+        ran_on: None,
     }
 }

@@ -123,6 +123,7 @@ fn give_up(run: &RunState, id: StageId, index: u32) -> Option<Fact> {
                  brings its machine down, for one by taking all memory"
             ),
             log_tail: String::new(),
+            ran_on: None,
         },
         retry_at: None,
     })

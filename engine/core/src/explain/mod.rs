@@ -2,6 +2,7 @@
 
 mod placement;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -15,6 +16,7 @@ use crate::key::task_key;
 use crate::ledger::AttemptRecord;
 use crate::place::{Placement, Why};
 use crate::plan::PlannedStage;
+use crate::ran_on::RanOn;
 use crate::state::stage::{looks_up, shareable};
 use crate::state::{RunState, StageEnd, StageView, State, TaskFailure};
 use crate::task::TaskStatus;
@@ -44,6 +46,9 @@ pub struct Explanation {
     pub compared_with: Option<RunId>,
     /// What of the key is different from that run; empty when nothing is.
     pub changes: Vec<String>,
+    /// What made the results, cached ones too, each with how many of them; of one task one at most.
+    #[serde(skip)]
+    pub ran_on: BTreeMap<RanOn, u32>,
     /// Its failed attempts, those that are kept.
     pub failures: Vec<TaskFailure>,
     /// Its attempts, those that are kept.
@@ -223,9 +228,21 @@ pub fn explain(state: &State, run: RunId, id: StageId, index: Option<u32>) -> Op
         ingredients: list,
         compared_with: earlier.map(|(run, _)| run),
         changes,
+        ran_on: ran_on(stage, index),
         failures: of_index(stage.failures(), index, |failure| failure.index),
         attempts: of_index(stage.attempts(), index, |attempt| attempt.index),
     })
+}
+
+fn ran_on(stage: StageView<'_>, index: Option<u32>) -> BTreeMap<RanOn, u32> {
+    let Some(index) = index else {
+        return stage.ran_on().clone();
+    };
+    let result = stage.result(index);
+    result
+        .map(|result| (result.ran_on, 1))
+        .into_iter()
+        .collect()
 }
 
 fn of_index<T: Clone>(list: &[T], index: Option<u32>, place: impl Fn(&T) -> u32) -> Vec<T> {

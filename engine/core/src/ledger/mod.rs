@@ -24,6 +24,7 @@ use crate::attempt::AttemptStatus;
 use crate::ids::Timestamp;
 use crate::input::Energy;
 use crate::pool::PoolId;
+use crate::ran_on::RanOn;
 
 /// Sums over the attempts of a stage; failed and stopped ones count too.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +97,7 @@ pub(crate) struct Whereabouts {
 }
 
 /// One attempt that ended with an outcome, for timelines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptRecord {
     /// The task.
     pub index: u32,
@@ -108,6 +109,8 @@ pub struct AttemptRecord {
     pub started_ms: u64,
     /// How long it took, in microseconds.
     pub wall_us: u64,
+    /// On what it ran; nothing where it did not come so far.
+    pub ran_on: Option<RanOn>,
 }
 
 impl Ledger {

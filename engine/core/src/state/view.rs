@@ -1,5 +1,7 @@
 //! Reading the state: what listings, reports and the live loop ask of it.
 
+use std::collections::BTreeMap;
+
 use super::RunState;
 use super::placed::Asking;
 use super::run::Stopping;
@@ -12,6 +14,7 @@ use crate::ids::{StageId, Timestamp, index_of};
 use crate::ledger::{AttemptRecord, Ledger, Overrun};
 use crate::place::Placement;
 use crate::plan::{PlannedStage, Tasks};
+use crate::ran_on::RanOn;
 use crate::task::{Counts, TaskStatus};
 
 /// One stage of a run, to be read.
@@ -280,6 +283,12 @@ impl<'a> StageView<'a> {
             .status_of(index)?
             .has_result()
             .then(|| self.state.results.get(index))
+    }
+
+    /// What made its results, cached ones too, and how many of them.
+    #[must_use]
+    pub const fn ran_on(&self) -> &'a BTreeMap<RanOn, u32> {
+        self.state.results.ran_on()
     }
 
     /// What its attempts took.

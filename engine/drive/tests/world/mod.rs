@@ -317,6 +317,7 @@ fn failure(kind: FailureKind) -> Failure {
         kind,
         message: "it pretended".to_owned(),
         log_tail: String::new(),
+        ran_on: None,
     }
 }
 
@@ -329,18 +330,16 @@ fn compute(job: &Job, index: u32) -> TaskResult {
         hasher.field("input", &input.content.0);
     }
     let content = hasher.finish();
-    TaskResult {
-        ports: vec![Dataset {
-            content,
+    TaskResult::of_cpu(vec![Dataset {
+        content,
+        rows: 10,
+        parts: vec![PartRef {
+            digest: content,
+            bytes: 100,
             rows: 10,
-            parts: vec![PartRef {
-                digest: content,
-                bytes: 100,
-                rows: 10,
-            }],
-            ..Dataset::default()
         }],
-    }
+        ..Dataset::default()
+    }])
 }
 
 impl Transport for Pretender {

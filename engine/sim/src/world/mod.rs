@@ -457,9 +457,7 @@ impl World {
         self.meter(pool, group);
         let ports = self.flights.outputs(group, pool);
         self.report(group, ends, |index| {
-            Outcome::Succeeded(TaskResult {
-                ports: ports(index),
-            })
+            Outcome::Succeeded(TaskResult::of_cpu(ports(index)))
         });
     }
 
@@ -551,6 +549,7 @@ fn stopped(kind: FailureKind, why: &str) -> Outcome {
         kind,
         message: why.to_owned(),
         log_tail: String::new(),
+        ran_on: None,
     })
 }
 

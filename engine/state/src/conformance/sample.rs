@@ -179,9 +179,7 @@ pub fn finished(run: u64, first: u32, count: u32) -> Fact {
 /// A result, told apart by a number.
 #[must_use]
 pub fn result(number: u64) -> TaskResult {
-    TaskResult {
-        ports: vec![dataset(number)],
-    }
+    TaskResult::of_cpu(vec![dataset(number)])
 }
 
 /// A dataset, told apart by a number.

@@ -66,9 +66,7 @@ pub fn gives(stage: &str, index: u32, ports: usize) -> TaskResult {
             ..Dataset::default()
         }
     };
-    TaskResult {
-        ports: (0..ports).map(port).collect(),
-    }
+    TaskResult::of_cpu((0..ports).map(port).collect())
 }
 
 pub fn fails(kind: FailureKind) -> Outcome {
@@ -76,6 +74,7 @@ pub fn fails(kind: FailureKind) -> Outcome {
         kind,
         message: "as the test wants it".into(),
         log_tail: String::new(),
+        ran_on: None,
     })
 }
 
