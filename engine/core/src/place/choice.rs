@@ -4,7 +4,7 @@ use super::ask::{Ask, Prefer};
 use super::board::{Board, segment};
 use super::placement::{Alternative, Placement, Why};
 use super::problem::Problem;
-use super::sweep::{Need, Shape, Sweep, Swept};
+use super::sweep::{Cleanest, Need, Shape, Sweep};
 use crate::ids::Timestamp;
 use crate::pool::PoolId;
 
@@ -47,7 +47,7 @@ pub(crate) struct Span {
 pub(crate) struct Best {
     pub(crate) first: Option<Block>,
     pub(crate) other: Option<Block>,
-    /// What the best would count for if nothing else ran.
+    /// What the best of an array would count for if nothing else ran.
     pub(crate) unhindered: Option<u64>,
 }
 
@@ -58,8 +58,8 @@ const WITHIN: u64 = 20;
 /// thousandths: half, since errors of neighbouring hours and zones partly cancel.
 const CAUTION_PERMILLE: u64 = 500;
 
-/// What is found in one pool: the best block with room for it, and what the best would count for
-/// whatever else runs.
+/// What is found in one pool: the best block with room for it, and what the best of an array would count
+/// for whatever else runs.
 pub(crate) type Found = (Option<Block>, Option<u64>);
 
 /// The best block for an ask within a span, with capacity; nothing when none fits.
@@ -269,31 +269,29 @@ impl Lane<'_> {
         (best, unhindered.map(|block| block.compared))
     }
 
-    /// The best by emissions alone, of equals the earliest.
+    /// The best by emissions alone, of equals the earliest; and, for arrays, what it would count for
+    /// whatever else runs.
     fn cleanest(&self, ready_ms: u64, latest_ms: u64) -> Found {
+        let starts = || starts(self.board, ready_ms, latest_ms);
         let swept = self.sweep(ready_ms, latest_ms);
-        let swept = swept
-            .and_then(|(pool, shape)| pool.cleanest(&shape))
-            .unwrap_or_else(|| self.cleanest_of(starts(self.board, ready_ms, latest_ms)));
-        let unhindered = Board::micrograms(swept.unhindered, self.ask.power(self.at_once));
-        let best = swept.best.map(|(_, start)| self.block(start));
-        (best, Some(unhindered))
+        let best = swept
+            .as_ref()
+            .and_then(|(pool, shape)| pool.cleanest(shape))
+            .unwrap_or_else(|| self.cleanest_of(starts().filter(|start| self.fits(*start))));
+        let unhindered = (self.ask.tasks > 1).then(|| {
+            let anywhere = swept.and_then(|(pool, shape)| pool.when_empty().cleanest(&shape));
+            let least = anywhere.unwrap_or_else(|| self.cleanest_of(starts()));
+            let window = least.map_or(u64::MAX, |(window, _)| window);
+            Board::micrograms(window, self.ask.power(self.at_once))
+        });
+        (best.map(|(_, start)| self.block(start)), unhindered)
     }
 
     /// The same, looking at each start alone.
-    fn cleanest_of(&self, starts: impl Iterator<Item = u64>) -> Swept {
-        let mut swept = Swept {
-            best: None,
-            unhindered: u64::MAX,
-        };
-        for start in starts {
-            let window = self.compared(start);
-            swept.unhindered = swept.unhindered.min(window);
-            if swept.best.is_none_or(|(least, _)| window < least) && self.fits(start) {
-                swept.best = Some((window, start));
-            }
-        }
-        swept
+    fn cleanest_of(&self, starts: impl Iterator<Item = u64>) -> Cleanest {
+        starts
+            .map(|start| (self.compared(start), start))
+            .min_by_key(|(window, _)| *window)
     }
 }
 

@@ -2,9 +2,11 @@
 //! first fits.
 //!
 //! It answers what looking at each start alone would ([`super::choice`]), without a division or a look at
-//! all its slots for each: windows are differences of running sums, and of slots without room only the
-//! next one counts. Where figures are so great that sums would have to stop, or a stage is ready
-//! outside of what is known, it answers nothing.
+//! all its slots for each: windows are differences of running sums, and where it may begin follows from
+//! where there is room without a break. Where figures are so great that sums would have to stop, or a
+//! stage is ready outside of what is known, it answers nothing.
+
+use std::ops::Range;
 
 use super::ask::Ask;
 use super::problem::Taken;
@@ -46,14 +48,8 @@ pub(crate) struct Need {
     milliwatts: u64,
 }
 
-/// Where a block is cleanest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Swept {
-    /// The least window with room for it and when it begins, of equals the earliest.
-    pub(crate) best: Option<(u64, u64)>,
-    /// The least window, whatever else runs.
-    pub(crate) unhindered: u64,
-}
+/// The least window with room for a block and when it begins, of equals the earliest.
+pub(crate) type Cleanest = Option<(u64, u64)>;
 
 impl Need {
     /// What so many tasks of an ask need; nothing where that is more than can be counted.
@@ -78,91 +74,110 @@ impl Need {
 struct Starts {
     /// In which it is ready.
     ready: usize,
-    /// Up to which slot, exclusive, it may begin with a slot.
-    aligned: usize,
+    /// Those with which it may begin.
+    aligned: Range<usize>,
     /// In which its last start lies, where that is none of those above.
     last: Option<usize>,
 }
 
-/// The nearest slot without room, going back in time.
-struct Blocked<'a> {
-    free: Option<&'a [Taken]>,
-    need: Need,
-    /// From here on is looked.
-    from: usize,
-    /// The nearest blocked slot from there on.
-    next: usize,
-}
-
-impl Blocked<'_> {
-    /// Whether there is room from one slot to another, both inclusive.
-    fn has_room(&mut self, first: usize, last: usize) -> bool {
-        let Some(free) = self.free else {
-            return true;
-        };
-        while self.from > first {
-            self.from -= 1;
-            if free
-                .get(self.from)
-                .is_some_and(|free| !self.need.fits(*free))
-            {
-                self.next = self.from;
-            }
-        }
-        self.next > last
-    }
-}
-
 impl Sweep<'_> {
     /// Where a block is cleanest.
-    pub(crate) fn cleanest(&self, shape: &Shape) -> Option<Swept> {
+    pub(crate) fn cleanest(&self, shape: &Shape) -> Option<Cleanest> {
         self.counts_all(shape)?;
         let starts = self.starts(shape)?;
-        let mut blocked = Blocked {
-            free: self.free,
-            need: shape.need,
-            from: self.last_slot(shape.latest_ms.max(shape.ready_ms), shape) + 1,
-            next: usize::MAX,
-        };
-        let mut swept = Swept {
-            best: None,
-            unhindered: u64::MAX,
-        };
-        // Going back, so that of equals the earliest stands at last.
-        let mut see = |window: u64, start_ms: u64, first: usize, last: usize| {
+        let mut best: Cleanest = None;
+        let mut see = |window: u64, start_ms: u64| {
             let window = window.max(shape.least_window);
-            swept.unhindered = swept.unhindered.min(window);
-            if swept.best.is_none_or(|(least, _)| window <= least) && blocked.has_room(first, last)
-            {
-                swept.best = Some((window, start_ms));
+            if best.is_none_or(|(least, _)| window < least) {
+                best = Some((window, start_ms));
             }
         };
-        if let Some(slot) = starts.last {
-            let start_ms = shape.latest_ms;
-            let last = self.last_slot(start_ms, shape);
-            see(self.window(start_ms, shape.length_ms), start_ms, slot, last);
+        if self.has_room(starts.ready, self.last_slot(shape.ready_ms, shape), shape) {
+            see(self.window(shape.ready_ms, shape.length_ms), shape.ready_ms);
         }
+        self.each_run(&starts, shape, |run| {
+            if let Some((window, slot)) = self.cleanest_of(run, shape) {
+                see(window, self.start_ms(slot));
+            }
+        });
+        if let Some(slot) = starts.last
+            && self.has_room(slot, self.last_slot(shape.latest_ms, shape), shape)
+        {
+            let window = self.window(shape.latest_ms, shape.length_ms);
+            see(window, shape.latest_ms);
+        }
+        Some(best)
+    }
+
+    /// The same pool if nothing else ran in it.
+    pub(crate) const fn when_empty(self) -> Self {
+        Self { free: None, ..self }
+    }
+
+    /// Whether there is room from one slot to another, both inclusive.
+    fn has_room(&self, first: usize, last: usize, shape: &Shape) -> bool {
+        let slots = self.free.and_then(|free| free.get(first..=last));
+        slots.is_none_or(|slots| slots.iter().all(|free| shape.need.fits(*free)))
+    }
+
+    /// Slots without a gap with which a block may begin, as there is room for it, in the order of time.
+    fn each_run(&self, starts: &Starts, shape: &Shape, mut each: impl FnMut(Range<usize>)) {
+        let Range { start, end } = starts.aligned;
+        let (Some(free), Some(reach)) = (self.free, self.reach(shape)) else {
+            each(start..end);
+            return;
+        };
+        let until = end.saturating_add(reach).min(free.len());
+        let mut clear = start;
+        while clear < end {
+            let slots = free.get(clear..until).unwrap_or(&[]);
+            let room = slots.iter().position(|free| !shape.need.fits(*free));
+            let blocked = room.map_or(until, |room| clear + room);
+            // What lies beyond the last slot is as that is.
+            let last = if blocked == free.len() {
+                end
+            } else {
+                blocked.saturating_sub(reach).min(end)
+            };
+            if clear < last {
+                each(clear..last);
+            }
+            clear = blocked + 1;
+        }
+    }
+
+    /// The slot among some, one after the other, with which the least window begins.
+    fn cleanest_of(&self, slots: Range<usize>, shape: &Shape) -> Option<(u64, usize)> {
         let whole = usize::try_from(shape.length_ms / self.slot_ms).ok()?;
         let rest_ms = shape.length_ms % self.slot_ms;
-        let reach = usize::try_from((shape.length_ms - 1) / self.slot_ms).ok()?;
-        let end = self.weight.len();
-        for slot in (starts.ready + 1..starts.aligned).rev() {
-            let until = match (self.sum.get(slot + whole), self.weight.get(slot + whole)) {
-                (Some(sum), Some(weight)) => sum * self.slot_ms + weight * rest_ms,
-                _ => self.beyond(slot + whole - end, rest_ms),
-            };
-            let window = until - self.sum[slot] * self.slot_ms;
-            see(
-                window,
-                self.start_ms(slot),
-                slot,
-                (slot + reach).min(end - 1),
-            );
+        let inside = slots.start..slots.end.min(self.weight.len().saturating_sub(whole));
+        let mut best: Option<(u64, usize)> = None;
+        let mut see = |window: u64, slot: usize| {
+            let window = window.max(shape.least_window);
+            if best.is_none_or(|(least, _)| window < least) {
+                best = Some((window, slot));
+            }
+        };
+        if !inside.is_empty() {
+            let ends = inside.start + whole..inside.end + whole;
+            let begun = self.sum.get(inside.clone())?;
+            let ended = self
+                .sum
+                .get(ends.clone())?
+                .iter()
+                .zip(self.weight.get(ends)?);
+            for ((begun, (ended, weight)), slot) in begun.iter().zip(ended).zip(inside.clone()) {
+                // Nothing wraps: it was seen that all can be counted.
+                let window = ended.wrapping_sub(*begun).wrapping_mul(self.slot_ms);
+                see(window.wrapping_add(weight.wrapping_mul(rest_ms)), slot);
+            }
         }
-        let last = self.last_slot(shape.ready_ms, shape);
-        let window = self.window(shape.ready_ms, shape.length_ms);
-        see(window, shape.ready_ms, starts.ready, last);
-        Some(swept)
+        for slot in inside.end.max(slots.start)..slots.end {
+            let begun = self.sum.get(slot)?.checked_mul(self.slot_ms)?;
+            let beyond = slot + whole - self.weight.len();
+            see(self.beyond(beyond, rest_ms) - begun, slot);
+        }
+        best
     }
 
     /// When a block first fits.
@@ -176,23 +191,29 @@ impl Sweep<'_> {
             let at = slots.iter().rposition(|free| !shape.need.fits(*free));
             at.map(|at| first + at)
         };
-        let reach = usize::try_from((shape.length_ms - 1) / self.slot_ms).ok()?;
-        let (mut first, mut start_ms) = (starts.ready, shape.ready_ms);
+        let reach = self.reach(shape)?;
+        let (mut from, mut start_ms) = (starts.ready, shape.ready_ms);
         let mut last = self.last_slot(start_ms, shape);
-        let mut from = first;
         // What is blocked is blocked for all that begin before its end.
         while let Some(slot) = blocked(from, last) {
-            first = slot + 1;
-            if first >= starts.aligned {
-                let last_slot = self.last_slot(shape.latest_ms, shape);
-                let fits = |slot: &usize| blocked(*slot, last_slot).is_none();
-                return Some(starts.last.filter(fits).map(|_| shape.latest_ms));
+            let first = slot + 1;
+            if !starts.aligned.contains(&first) {
+                let at_last = starts.last.filter(|first| {
+                    let last = self.last_slot(shape.latest_ms, shape);
+                    self.has_room(*first, last, shape)
+                });
+                return Some(at_last.map(|_| shape.latest_ms));
             }
             start_ms = self.start_ms(first);
             from = last + 1;
             last = (first + reach).min(self.weight.len() - 1);
         }
         Some(Some(start_ms))
+    }
+
+    /// How many slots after its first a block takes that begins with a slot.
+    fn reach(&self, shape: &Shape) -> Option<usize> {
+        usize::try_from((shape.length_ms - 1) / self.slot_ms).ok()
     }
 
     fn starts(&self, shape: &Shape) -> Option<Starts> {
@@ -208,7 +229,7 @@ impl Sweep<'_> {
         let last = usize::try_from(latest_ms / self.slot_ms).ok()?;
         Some(Starts {
             ready,
-            aligned,
+            aligned: ready + 1..aligned.max(ready + 1),
             last: is_last.then_some(last),
         })
     }
@@ -336,12 +357,12 @@ mod tests {
             };
             let fitting = || starts.iter().copied().filter(fits);
             let best = fitting().map(|start| (window(start), start)).min();
-            let unhindered = starts.iter().map(|start| window(*start)).min().unwrap();
-            prop_assert_eq!(pool.cleanest(&shape), Some(Swept { best, unhindered }));
+            let unhindered = starts.iter().map(|start| (window(*start), *start)).min();
+            prop_assert_eq!(pool.cleanest(&shape), Some(best));
             prop_assert_eq!(pool.earliest(&shape), Some(fitting().next()));
             let roomy = Sweep { free: None, ..pool };
             prop_assert_eq!(roomy.earliest(&shape), Some(Some(shape.ready_ms)));
-            prop_assert_eq!(roomy.cleanest(&shape).map(|swept| swept.unhindered), Some(unhindered));
+            prop_assert_eq!(roomy.cleanest(&shape), Some(unhindered));
         }
     }
 
