@@ -464,25 +464,6 @@ fn fingerprints_of_two_widths_are_refused() {
 }
 
 #[test]
-fn a_null_fingerprint_is_named_by_its_row() {
-    let mut bits = FixedSizeBinaryBuilder::new(8);
-    bits.append_value([1; 8]).unwrap();
-    bits.append_null();
-    let ids: ArrayRef = Arc::new(StringArray::from(vec!["a", "b"]));
-    let batch = RecordBatch::try_new(small().schema(), vec![ids, Arc::new(bits.finish())]).unwrap();
-    let table = Table::new(small().schema(), vec![small().batch(0..3), batch]);
-    let inputs = Inputs::new()
-        .with("library", table)
-        .with("queries", small().whole());
-    let error = run("tanimoto_topk", &inputs, &with("tanimoto_topk", &[]), 1).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "column `bits` of input `library` is null in row 4; drop rows without a fingerprint before \
-         this stage"
-    );
-}
-
-#[test]
 fn missing_inputs_columns_and_wrong_types_are_named() {
     let kernel = |inputs: &Inputs| {
         run("tanimoto_topk", inputs, &with("tanimoto_topk", &[]), 1)

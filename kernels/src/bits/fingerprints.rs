@@ -1,6 +1,7 @@
-//! Fingerprints as a table gives them: one buffer of equal rows a batch, never copied.
+//! Fingerprints as a table gives them: buffers of equal rows, never copied. Rows without one are set
+//! aside; what counts rows here counts those that have one.
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch};
 use arrow::compute::interleave;
 use arrow_schema::DataType;
 use sunward_workflows::catalog::KernelEntry;
@@ -18,20 +19,24 @@ pub(crate) struct Fingerprints<'a> {
     pub(crate) width: usize,
     /// Rows in all.
     pub(crate) rows: u64,
-    /// The non-empty batches.
+    /// The non-empty batches; one that is cut by rows without a fingerprint is several here.
     pub(crate) batches: Vec<Batch<'a>>,
     /// The type of the ids.
     pub(crate) id_type: DataType,
+    /// Rows that have none, as batch and place in the table.
+    without: Vec<(usize, usize)>,
+    table: &'a Table,
+    id: usize,
 }
 
-/// One batch: bits and ids side by side.
+/// Rows that follow each other in a batch: bits and ids side by side.
 pub(crate) struct Batch<'a> {
     /// The row that its first row is, over all batches.
     pub(crate) start: u64,
     /// `rows * width` bytes.
     pub(crate) bits: &'a [u8],
     /// One a row.
-    pub(crate) ids: &'a ArrayRef,
+    pub(crate) ids: ArrayRef,
 }
 
 impl<'a> Fingerprints<'a> {
@@ -50,33 +55,46 @@ impl<'a> Fingerprints<'a> {
         )?;
         let width = width(table, port, bits)?;
         let mut batches = Vec::with_capacity(table.batches.len());
+        let mut without = Vec::new();
         let mut start = 0;
-        for batch in table.batches.iter().filter(|batch| batch.num_rows() > 0) {
+        for (number, batch) in table.batches.iter().enumerate() {
             let array = batch.column(bits).as_fixed_size_binary();
-            if let Some(row) = (array.null_count() > 0)
-                .then(|| (0..array.len()).find(|&row| array.is_null(row)))
-                .flatten()
-            {
-                return Err(KernelError::Null {
-                    port: port.to_owned(),
-                    column: "bits".to_owned(),
-                    row: start + wide(row),
-                    advice: "drop rows without a fingerprint before this stage".to_owned(),
+            let ids = batch.column(id);
+            for (from, to) in runs(array) {
+                batches.push(Batch {
+                    start,
+                    bits: &array.value_data()[from * width..to * width],
+                    ids: ids.slice(from, to - from),
                 });
+                start += wide(to - from);
             }
-            batches.push(Batch {
-                start,
-                bits: &array.value_data()[..array.len() * width],
-                ids: batch.column(id),
-            });
-            start += wide(array.len());
+            if array.null_count() > 0 {
+                let nulls = (0..array.len()).filter(|&row| array.is_null(row));
+                without.extend(nulls.map(|row| (number, row)));
+            }
         }
         Ok(Self {
             width,
             rows: start,
             batches,
             id_type: table.schema.field(id).data_type().clone(),
+            without,
+            table,
+            id,
         })
+    }
+
+    /// The first row of the table that has no fingerprint, over all batches.
+    pub(crate) fn first_without(&self) -> Option<u64> {
+        let &(batch, place) = self.without.first()?;
+        let before = self.table.batches[..batch].iter();
+        let before: usize = before.map(RecordBatch::num_rows).sum();
+        Some(wide(before + place))
+    }
+
+    /// The ids of the rows that have none, in their order.
+    pub(crate) fn ids_without(&self) -> Result<ArrayRef, KernelError> {
+        self.table.gather(self.id, &self.without)
     }
 
     /// The batch of a row, and the row's place in it.
@@ -132,8 +150,20 @@ impl<'a> Fingerprints<'a> {
             return Ok(arrow::array::new_empty_array(&self.id_type));
         }
         let places: Vec<(usize, usize)> = rows.map(|row| self.locate(row)).collect();
-        let ids: Vec<&dyn Array> = self.batches.iter().map(|batch| &**batch.ids).collect();
+        let ids: Vec<&dyn Array> = self.batches.iter().map(|batch| &*batch.ids).collect();
         Ok(interleave(&ids, &places)?)
+    }
+}
+
+/// Why a row is rejected that has none.
+pub(crate) const WITHOUT: &str = "it has no fingerprint: `bits` is null";
+
+/// From where to where fingerprints follow each other without a null.
+fn runs(array: &FixedSizeBinaryArray) -> Vec<(usize, usize)> {
+    match array.nulls() {
+        Some(nulls) => nulls.valid_slices().collect(),
+        None if array.is_empty() => Vec::new(),
+        None => vec![(0, array.len())],
     }
 }
 

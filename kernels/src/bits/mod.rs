@@ -8,7 +8,7 @@ mod avx512;
 mod fingerprints;
 mod popcount;
 
-pub(crate) use fingerprints::Fingerprints;
+pub(crate) use fingerprints::{Fingerprints, WITHOUT};
 pub(crate) use popcount::{FOLD_BYTES, Fold, Popcount, Reach, fold_bits};
 
 use crate::device::Source;

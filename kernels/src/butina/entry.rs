@@ -9,7 +9,7 @@ use crate::entry::{column, param, port};
 pub(super) fn entry() -> KernelEntry {
     KernelEntry {
         name: "butina".to_owned(),
-        version: 1,
+        version: 2,
         summary: "Clusters of similar fingerprints, each around a centroid.".to_owned(),
         description: DESCRIPTION.to_owned(),
         inputs: vec![port(
@@ -24,23 +24,33 @@ pub(super) fn entry() -> KernelEntry {
                 ),
             ],
         )],
-        outputs: vec![port(
-            "clusters",
-            "One row for each row of `library`, in its order.",
-            vec![
-                column("id", "any", "`id` of the library row"),
-                column(
-                    "cluster",
-                    "int32",
-                    "number of its cluster, from 0 in the order in which clusters were made",
-                ),
-                column(
-                    "is_centroid",
-                    "bool",
-                    "whether the cluster was made around this row",
-                ),
-            ],
-        )],
+        outputs: vec![
+            port(
+                "clusters",
+                "One row for each row of `library` that has a fingerprint, in its order.",
+                vec![
+                    column("id", "any", "`id` of the library row"),
+                    column(
+                        "cluster",
+                        "int32",
+                        "number of its cluster, from 0 in the order in which clusters were made",
+                    ),
+                    column(
+                        "is_centroid",
+                        "bool",
+                        "whether the cluster was made around this row",
+                    ),
+                ],
+            ),
+            port(
+                "rejects",
+                "Rows without a fingerprint, in the order of `library`.",
+                vec![
+                    column("id", "any", "`id` of the library row"),
+                    column("reason", "utf8", "what is wrong with it"),
+                ],
+            ),
+        ],
         params: vec![ParamSpec {
             min: Some(0.0),
             max: Some(1.0),
@@ -83,6 +93,8 @@ row comes first. A row that is in no cluster yet becomes the centroid of a new o
 neighbours that are in none. Numbers of neighbours are not updated while clusters are made, so sizes
 do not fall steadily: RDKit calls this `reordering=False`. A row whose neighbours were all taken is a
 cluster of its own, like a row without neighbours.
+
+A row whose fingerprint is null goes to `rejects`, and the rest is done as if it were not there.
 
 The answer depends on all rows at once: do not scatter this stage. It does not depend on the number
 of threads or on how the input is cut into batches.

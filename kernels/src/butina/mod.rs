@@ -8,7 +8,7 @@ mod threads;
 
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, Int32Array};
+use arrow::array::{BooleanArray, Int32Array, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use sunward_workflows::catalog::KernelEntry;
 
@@ -16,7 +16,7 @@ use self::device::OnDevice;
 use self::greedy::Clusters;
 use self::near::{Finder, Index, Near};
 use self::threads::Threads;
-use crate::bits::{Fingerprints, Popcount};
+use crate::bits::{Fingerprints, Popcount, WITHOUT};
 use crate::device::Source;
 use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params, Table};
 
@@ -81,8 +81,21 @@ impl Kernel for Butina {
                 })?
             }
         };
-        Ok(Outputs::new().with("clusters", table(&library, clusters)?))
+        Ok(Outputs::new()
+            .with("clusters", table(&library, clusters)?)
+            .with("rejects", rejects(&library)?))
     }
+}
+
+/// Rows that cannot be clustered.
+fn rejects(library: &Fingerprints<'_>) -> Result<Table, KernelError> {
+    let ids = library.ids_without()?;
+    let reasons: StringArray = std::iter::repeat_n(Some(WITHOUT), ids.len()).collect();
+    let schema = Schema::new(vec![
+        Field::new("id", library.id_type.clone(), true),
+        Field::new("reason", DataType::Utf8, false),
+    ]);
+    Table::from_columns(schema, vec![ids, Arc::new(reasons)])
 }
 
 fn table(library: &Fingerprints<'_>, clusters: Clusters) -> Result<Table, KernelError> {

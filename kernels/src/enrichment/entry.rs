@@ -10,7 +10,7 @@ pub(super) fn entry() -> KernelEntry {
     let metric = |name: &str, doc: &str| column(name, "float64", doc);
     KernelEntry {
         name: "enrichment".to_owned(),
-        version: 1,
+        version: 2,
         summary: "How early a ranking finds what is known to be active: EF, AUC, BEDROC."
             .to_owned(),
         description: DESCRIPTION.to_owned(),
@@ -19,23 +19,33 @@ pub(super) fn entry() -> KernelEntry {
             "What was ranked, one row each. Columns of other names are said by `score` and `active`.",
             Vec::new(),
         )],
-        outputs: vec![port(
-            "metrics",
-            "One row.",
-            vec![
-                metric(
-                    "ef1_percent",
-                    "enrichment factor of the first 1 %; 1 is chance",
-                ),
-                metric(
-                    "ef5_percent",
-                    "enrichment factor of the first 5 %; 1 is chance",
-                ),
-                metric("auc", "area under the ROC curve, 0 to 1; 0.5 is chance"),
-                metric("bedroc20", "BEDROC with alpha = 20, 0 to 1"),
-                column("ranked", "int64", "rows of `ranking`"),
-            ],
-        )],
+        outputs: vec![
+            port(
+                "metrics",
+                "One row.",
+                vec![
+                    metric(
+                        "ef1_percent",
+                        "enrichment factor of the first 1 %; 1 is chance",
+                    ),
+                    metric(
+                        "ef5_percent",
+                        "enrichment factor of the first 5 %; 1 is chance",
+                    ),
+                    metric("auc", "area under the ROC curve, 0 to 1; 0.5 is chance"),
+                    metric("bedroc20", "BEDROC with alpha = 20, 0 to 1"),
+                    column("ranked", "int64", "rows of `ranking`, without rejects"),
+                ],
+            ),
+            port(
+                "rejects",
+                "Rows that could not be ranked, in their order.",
+                vec![
+                    column("row", "int64", "which row of `ranking`, from 0"),
+                    column("reason", "utf8", "what is wrong with it"),
+                ],
+            ),
+        ],
         params: params(),
         exact: true,
         tolerance: "1e-12 relative for `bedroc20`; the others are quotients of whole numbers"
@@ -71,6 +81,9 @@ where rows come from.
 `auc` and `bedroc20` are null where all rows are active, and everything but `ranked` is null where none
 is, for they are not defined there. (RDKit's functions give 0 or 1.)
 
+A row of which it is not known whether it is active (null) goes to `rejects`, and the rest is done as
+if it were not there.
+
 Memory: 12 bytes a row. Do not scatter this stage: it needs all rows.";
 
 fn params() -> Vec<ParamSpec> {
@@ -87,7 +100,7 @@ fn params() -> Vec<ParamSpec> {
         name(
             "active",
             "active",
-            "The column that says which rows are active: bool, without nulls.",
+            "The column that says which rows are active: bool.",
         ),
         choice(
             "order",

@@ -6,14 +6,13 @@ mod metrics;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, Float64Array, Int64Array};
+use arrow::array::{AsArray, Float64Array, Int64Array, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::Float64Type;
 use arrow_schema::{DataType, Field, Schema};
 use sunward_workflows::catalog::KernelEntry;
 
 use self::metrics::Metrics;
-use crate::table::wide;
 use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params, Table};
 
 const PORT: &str = "ranking";
@@ -45,7 +44,8 @@ impl Kernel for Enrichment {
         inputs.check(&self.entry)?;
         let table = inputs.need(&self.entry, PORT)?;
         let mut scores = scores(table, with.text("score")?)?;
-        let active = flags(table, with.text("active")?)?;
+        let flag = with.text("active")?;
+        let active = flags(table, flag)?;
         context.check()?;
         if with.text("order")? == "ascending" {
             scores.iter_mut().for_each(|score| *score = -*score);
@@ -53,10 +53,27 @@ impl Kernel for Enrichment {
         let mut order: Vec<usize> = (0..scores.len()).collect();
         // Stable: equals keep their order.
         order.sort_by(|&a, &b| best_first(scores[a], scores[b]));
-        let ranked: Vec<bool> = order.into_iter().map(|row| active[row]).collect();
+        let ranked: Vec<bool> = order.into_iter().filter_map(|row| active[row]).collect();
         let metrics = answer(Metrics::of(&ranked), ranked.len())?;
-        Ok(Outputs::new().with("metrics", metrics))
+        Ok(Outputs::new()
+            .with("metrics", metrics)
+            .with("rejects", rejects(&active, flag)?))
     }
+}
+
+/// Rows of which it is not known whether they are active.
+fn rejects(active: &[Option<bool>], flag: &str) -> Result<Table, KernelError> {
+    let rows = (0_i64..).zip(active);
+    let rows: Int64Array = rows
+        .filter_map(|(row, active)| active.is_none().then_some(row))
+        .collect();
+    let reason = format!("whether it is active is not known: `{flag}` is null");
+    let reasons: StringArray = std::iter::repeat_n(Some(reason), rows.len()).collect();
+    let schema = Schema::new(vec![
+        Field::new("row", DataType::Int64, false),
+        Field::new("reason", DataType::Utf8, false),
+    ]);
+    Table::from_columns(schema, vec![Arc::new(rows), Arc::new(reasons)])
 }
 
 /// Higher scores first; what is no number last.
@@ -81,8 +98,8 @@ fn scores(table: &Table, name: &str) -> Result<Vec<f64>, KernelError> {
     Ok(scores)
 }
 
-/// Which rows are active.
-fn flags(table: &Table, name: &str) -> Result<Vec<bool>, KernelError> {
+/// Which rows are active, as far as that is known.
+fn flags(table: &Table, name: &str) -> Result<Vec<Option<bool>>, KernelError> {
     let column = table.column(PORT, name, "bool, which rows are active")?;
     let found = table.schema.field(column).data_type();
     if *found != DataType::Boolean {
@@ -90,15 +107,7 @@ fn flags(table: &Table, name: &str) -> Result<Vec<bool>, KernelError> {
     }
     let mut flags = Vec::with_capacity(table.rows());
     for batch in &table.batches {
-        for value in batch.column(column).as_boolean() {
-            flags.push(value.ok_or_else(|| KernelError::Null {
-                port: PORT.to_owned(),
-                column: name.to_owned(),
-                row: wide(flags.len()),
-                advice:
-                    "say of each row whether it is active, or drop it before this stage".to_owned(),
-            })?);
-        }
+        flags.extend(batch.column(column).as_boolean());
     }
     Ok(flags)
 }

@@ -9,28 +9,11 @@ use crate::entry::{choice, column, param, port};
 pub(super) fn entry() -> KernelEntry {
     KernelEntry {
         name: "tanimoto_topk".to_owned(),
-        version: 1,
+        version: 2,
         summary: "The k most similar fingerprints of a library for each query.".to_owned(),
         description: DESCRIPTION.to_owned(),
         inputs: inputs(),
-        outputs: vec![port(
-            "hits",
-            "The best rows, best first; queries in the order of `queries`.",
-            vec![
-                column(
-                    "query",
-                    "any",
-                    "`id` of the query; with `fuse: max`, of the query that is most similar to this row",
-                ),
-                column("id", "any", "`id` of the library row"),
-                column("sim", "float32", "Tanimoto similarity, 0 to 1"),
-                column(
-                    "rank",
-                    "int32",
-                    "1 for the best hit of its query (of all, with `fuse: max`)",
-                ),
-            ],
-        )],
+        outputs: vec![hits(), rejects()],
         params: params(),
         exact: true,
         tolerance: "none: ids and ranks follow from integers; `sim` is the nearest float32"
@@ -49,6 +32,43 @@ search:
     }
 }
 
+fn hits() -> PortSpec {
+    port(
+        "hits",
+        "The best rows, best first; queries in the order of `queries`.",
+        vec![
+            column(
+                "query",
+                "any",
+                "`id` of the query; with `fuse: max`, of the query that is most similar to this row",
+            ),
+            column("id", "any", "`id` of the library row"),
+            column("sim", "float32", "Tanimoto similarity, 0 to 1"),
+            column(
+                "rank",
+                "int32",
+                "1 for the best hit of its query (of all, with `fuse: max`)",
+            ),
+        ],
+    )
+}
+
+fn rejects() -> PortSpec {
+    port(
+        "rejects",
+        "Rows without a fingerprint, the library's first.",
+        vec![
+            column("port", "utf8", "`library` or `queries`"),
+            column(
+                "id",
+                "any",
+                "`id` of the row; as text if library and queries have ids of different types",
+            ),
+            column("reason", "utf8", "what is wrong with it"),
+        ],
+    )
+}
+
 const DESCRIPTION: &str = "\
 Compares every query with every fingerprint of the library and keeps the k best.
 
@@ -59,8 +79,11 @@ have similarity 0.
 
 A fingerprint is one `fixed_size_binary` value: bits packed eight to a byte, of any width that is a
 multiple of 8 bytes (2048 bits are `fixed_size_binary[256]`). The order of bits does not matter, as
-long as library and queries agree; RDKit's `BitVectToBinaryText` is right as it is. A fingerprint
-that is null is an error: drop such rows beforehand. Ids may be of any type, and null.
+long as library and queries agree; RDKit's `BitVectToBinaryText` is right as it is. Ids may be of
+any type, and null.
+
+A row of either input whose fingerprint is null goes to `rejects`, and the rest is done as if it were
+not there. Each task of a scatter over `library` tells of a query without a fingerprint.
 
 Ranking is exact. c1/u1 and c2/u2 are compared as the integers c1*u2 and c2*u1, never as rounded
 numbers; among equals the lowest library row comes first. A query with fewer than k rows to find

@@ -24,7 +24,7 @@ impl QueryIds {
             by_id: BTreeMap::new(),
         };
         for batch in &queries.batches {
-            let keys = ids.keys(batch.ids)?;
+            let keys = ids.keys(&batch.ids)?;
             for (row, key) in keys.into_iter().enumerate() {
                 if let (Some(key), Ok(start)) = (key, usize::try_from(batch.start)) {
                     ids.by_id.entry(key).or_default().push(start + row);
@@ -47,7 +47,7 @@ impl QueryIds {
     ) -> Result<Excluded, KernelError> {
         let mut excluded = Excluded::new();
         for batch in &library.batches {
-            for (row, key) in self.keys(batch.ids)?.into_iter().enumerate() {
+            for (row, key) in self.keys(&batch.ids)?.into_iter().enumerate() {
                 if let Some(queries) = key.and_then(|key| self.by_id.get(&key)) {
                     let queries = if for_all { Vec::new() } else { queries.clone() };
                     excluded.insert(batch.start + wide(row), queries);

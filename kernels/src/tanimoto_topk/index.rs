@@ -37,10 +37,20 @@ impl<'a> FingerprintIndex<'a> {
     /// Prepares the columns `id` and `bits` of the input `library`.
     ///
     /// # Errors
-    /// When the table is not what the kernel takes as `library`.
+    /// When the table is not what the kernel takes as `library`, or a row has no fingerprint.
     pub fn build(inputs: &'a Inputs, context: &Context) -> Result<Self, KernelError> {
         let kernel = super::TanimotoTopk::new();
         let library = Fingerprints::read(inputs, kernel.entry(), "library")?;
+        if let Some(row) = library.first_without() {
+            return Err(KernelError::Null {
+                port: "library".to_owned(),
+                column: "bits".to_owned(),
+                row,
+                advice: "drop rows without a fingerprint first, for rows are answered by their \
+                         number"
+                    .to_owned(),
+            });
+        }
         let popcount = Popcount::detect();
         let (own, folds) = library.digest(popcount, context)?;
         Ok(Self::sorted(library, popcount, &own, &folds))

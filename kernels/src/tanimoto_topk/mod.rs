@@ -5,6 +5,7 @@ mod entry;
 mod exclusion;
 mod index;
 mod ranking;
+mod rejects;
 mod scan;
 
 use std::collections::HashMap;
@@ -95,7 +96,9 @@ impl Kernel for TanimotoTopk {
             counts: library.width > FLOAT32_WIDTH,
         };
         let hits = columns.table(&library, &queries, &lists)?;
-        Ok(Outputs::new().with("hits", hits))
+        Ok(Outputs::new()
+            .with("hits", hits)
+            .with("rejects", rejects::table(&library, &queries)?))
     }
 }
 

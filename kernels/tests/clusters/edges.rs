@@ -3,7 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use arrow::array::{ArrayRef, FixedSizeBinaryArray, Int64Array, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, FixedSizeBinaryArray, Int64Array, RecordBatch,
+    StringArray,
+};
+use arrow::compute::concat_batches;
+use arrow::datatypes::Int64Type;
 use arrow_schema::{DataType, Field, Schema};
 use sunward_kernels::{Context, Inputs, KernelError, Params, Table, library};
 use sunward_workflows::value::Value;
@@ -61,10 +66,6 @@ fn wrong_columns_are_refused_with_what_would_be_right() {
     let narrow = FixedSizeBinaryArray::try_from_iter([[1_u8; 12]].into_iter()).unwrap();
     let text = refused(Arc::new(narrow));
     assert!(text.contains("a multiple of 8 bytes"), "{text}");
-    let values = [Some([1_u8; 8]), None].into_iter();
-    let null = FixedSizeBinaryArray::try_from_sparse_iter_with_size(values, 8).unwrap();
-    let text = refused(Arc::new(null));
-    assert!(text.contains("null in row 1"), "{text}");
 }
 
 #[test]
@@ -83,4 +84,43 @@ fn a_stopped_task_ends() {
     let context = Context::new(1).with_stop(Arc::new(AtomicBool::new(true)));
     let error = kernel.run(&inputs, &with, &context).unwrap_err();
     assert!(matches!(error, KernelError::Stopped));
+}
+
+#[test]
+fn rows_without_a_fingerprint_are_rejected_and_the_rest_is_clustered_as_without_them() {
+    let bits: Vec<Vec<u8>> = [0b111_u8, 0b111, 0, 0b101, 0b11_1000]
+        .iter()
+        .map(|byte| vec![*byte; 8])
+        .collect();
+    let whole = table(&bits, 8, 5);
+    let mut holed = table(
+        &[&bits[..2], &[vec![255; 8]], &bits[2..], &[vec![1; 8]]].concat(),
+        8,
+        3,
+    );
+    for (batch, hole) in [(0, 2), (2, 0)] {
+        let old = &holed.batches[batch];
+        let holes: BooleanArray = (0..old.num_rows()).map(|row| Some(row == hole)).collect();
+        let columns = vec![
+            Arc::clone(old.column(0)),
+            arrow::compute::nullif(old.column(1), &holes).unwrap(),
+        ];
+        holed.batches[batch] = RecordBatch::try_new(old.schema(), columns).unwrap();
+    }
+    let columns = |table: &Table| {
+        let all = concat_batches(&table.schema, &table.batches).unwrap();
+        [1, 2].map(|column| all.column(column).to_data())
+    };
+    let expected = columns(&run(whole, 0.4, 1).unwrap());
+    assert_eq!(columns(&run(holed.clone(), 0.4, 2).unwrap()), expected);
+    let kernel = library().get("butina").unwrap();
+    let none: [(&str, Value); 0] = [];
+    let with = Params::resolve(kernel.entry(), none).unwrap();
+    let inputs = Inputs::new().with("library", holed);
+    let outputs = kernel.run(&inputs, &with, &Context::new(1)).unwrap();
+    let rejects = &outputs.get("rejects").unwrap().batches[0];
+    let ids = rejects.column(0).as_primitive::<Int64Type>();
+    assert_eq!(ids.values(), &[102, 106]);
+    let reasons = rejects.column(1).as_string::<i32>();
+    assert_eq!(reasons.value(1), "it has no fingerprint: `bits` is null");
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, FixedSizeBinaryBuilder, FixedSizeListArray, Float32Array, Float64Array, RecordBatch,
-    StringArray,
+    ArrayRef, BooleanArray, FixedSizeBinaryBuilder, FixedSizeListArray, Float32Array, Float64Array,
+    RecordBatch, StringArray,
 };
 use arrow::datatypes::DataType;
 use arrow_schema::{Field, Schema};
@@ -111,6 +111,34 @@ pub(crate) fn fingerprints(
         batches.push(RecordBatch::try_new(Arc::clone(&schema), columns).unwrap());
     }
     Table::new(schema, batches)
+}
+
+/// The same, but every so many rows have no fingerprint.
+pub(crate) fn holed(table: &Table, every: usize) -> Table {
+    let batches = table.batches.iter().map(|batch| {
+        let rows = 0..batch.num_rows();
+        let holes: BooleanArray = rows.map(|row| Some(row % every == 1)).collect();
+        let bits = arrow::compute::nullif(batch.column(1), &holes).unwrap();
+        let columns = vec![Arc::clone(batch.column(0)), bits];
+        RecordBatch::try_new(batch.schema(), columns).unwrap()
+    });
+    Table::new(Arc::clone(&table.schema), batches.collect())
+}
+
+#[test]
+fn rows_without_a_fingerprint_are_rejected_as_by_the_twin() {
+    on_each(|device| {
+        let mut random = Random(7);
+        let library = holed(&fingerprints(&mut random, 900, 64, 1, 4), 3);
+        let queries = holed(&fingerprints(&mut random, 11, 64, 1, 1), 5);
+        let inputs = Inputs::new()
+            .with("library", library.clone())
+            .with("queries", queries);
+        let with = params("tanimoto_topk", &[("k", Value::Int(20))]);
+        agree("tanimoto_topk", &inputs, &with, device);
+        let inputs = Inputs::new().with("library", library);
+        agree("butina", &inputs, &params("butina", &[]), device);
+    });
 }
 
 fn search(

@@ -27,13 +27,21 @@ fn table(sim: ArrayRef, active: ArrayRef) -> Table {
     Table::from_columns(schema, vec![sim, active]).unwrap()
 }
 
-fn run(table: Table, with: &[(&str, &str)]) -> Result<Table, KernelError> {
+/// The metrics, and the rejects as `row: reason`.
+fn run(table: Table, with: &[(&str, &str)]) -> Result<(Table, Vec<String>), KernelError> {
     let kernel = library().get("enrichment").unwrap();
     let text = |value: &&str| Value::String((*value).to_owned());
     let with = Params::resolve(kernel.entry(), with.iter().map(|(k, v)| (*k, text(v))))?;
     let inputs = Inputs::new().with("ranking", table);
     let mut outputs = kernel.run(&inputs, &with, &Context::new(1))?;
-    Ok(outputs.take("metrics").unwrap())
+    let rejects = outputs.take("rejects").unwrap();
+    let lines = rejects.batches.iter().flat_map(|batch| {
+        let rows = batch.column(0).as_primitive::<Int64Type>().iter();
+        let reasons = batch.column(1).as_string::<i32>().iter();
+        let lines = rows.zip(reasons);
+        lines.map(|(row, reason)| format!("{}: {}", row.unwrap(), reason.unwrap()))
+    });
+    Ok((outputs.take("metrics").unwrap(), lines.collect()))
 }
 
 /// The four metrics and the number of rows.
@@ -53,7 +61,9 @@ fn metrics(table: &Table) -> ([Option<f64>; 4], i64) {
 fn of(sim: &[Option<f64>], active: &[bool], with: &[(&str, &str)]) -> ([Option<f64>; 4], i64) {
     let sim: ArrayRef = Arc::new(Float64Array::from(sim.to_vec()));
     let active: ArrayRef = Arc::new(BooleanArray::from(active.to_vec()));
-    metrics(&run(table(sim, active), with).unwrap())
+    let (table, rejects) = run(table(sim, active), with).unwrap();
+    assert!(rejects.is_empty(), "{rejects:?}");
+    metrics(&table)
 }
 
 #[test]
@@ -116,16 +126,34 @@ fn rankings_without_actives_or_without_rows_have_no_metrics() {
 }
 
 #[test]
+fn rows_that_nobody_knows_of_whether_they_are_active_are_rejected() {
+    let sim: ArrayRef = Arc::new(Float64Array::from(vec![9.0, 3.0, 5.0, 2.0, 1.0]));
+    let active: ArrayRef = Arc::new(BooleanArray::from(vec![
+        None,
+        Some(false),
+        Some(true),
+        None,
+        Some(false),
+    ]));
+    let (found, rejects) = run(table(sim, active), &[]).unwrap();
+    assert_eq!(
+        metrics(&found),
+        of(
+            &[Some(3.0), Some(5.0), Some(1.0)],
+            &[false, true, false],
+            &[]
+        )
+    );
+    let why = "whether it is active is not known: `active` is null";
+    assert_eq!(rejects, [format!("0: {why}"), format!("3: {why}")]);
+}
+
+#[test]
 fn wrong_columns_are_refused() {
     let sim: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0]));
     let active: ArrayRef = Arc::new(BooleanArray::from(vec![Some(true), None]));
     let text: ArrayRef = Arc::new(StringArray::from(vec!["a", "b"]));
     let refused = |table: Table, with: &[(&str, &str)]| run(table, with).unwrap_err().to_string();
-    let null = refused(table(Arc::clone(&sim), Arc::clone(&active)), &[]);
-    assert!(
-        null.contains("`active` of input `ranking` is null in row 1"),
-        "{null}"
-    );
     let score = refused(table(Arc::clone(&text), Arc::clone(&active)), &[]);
     assert!(score.contains("must be a number"), "{score}");
     let flag = refused(table(Arc::clone(&sim), text), &[]);
