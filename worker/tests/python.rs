@@ -85,7 +85,7 @@ fn an_environment_is_locked_checked_built_once_and_kept() {
 
     // Built again without the index: the package was kept.
     fs::remove_dir_all(words[2]).unwrap();
-    let host = without_index();
+    let host = without_index("1");
     let tools = Tools::new(scene.home.path(), &host);
     let again = sunward_worker::python::environment(&tools, &lock.environments[0]).unwrap();
     assert!(again.join("bin/python").exists());
@@ -97,18 +97,27 @@ fn an_environment_is_locked_checked_built_once_and_kept() {
 }
 
 /// This process's environment, but with an index that nobody serves.
-fn without_index() -> Host {
+fn without_index(retries: &str) -> Host {
     std::env::vars_os()
         .chain([
             ("PIP_INDEX_URL".into(), "http://127.0.0.1:1/".into()),
-            ("PIP_RETRIES".into(), "1".into()),
+            ("PIP_RETRIES".into(), retries.into()),
         ])
         .collect()
 }
 
 #[test]
 fn an_index_that_is_away_is_the_infrastructure_s_fault() {
-    let mut scene = Scene::with(|options| options.host = without_index());
+    is_told_to_be_away("1");
+}
+
+#[test]
+fn an_index_that_is_away_is_told_so_even_if_pip_is_to_ask_once_only() {
+    is_told_to_be_away("0");
+}
+
+fn is_told_to_be_away(retries: &str) {
+    let mut scene = Scene::with(|options| options.host = without_index(retries));
     let failure = scene.failure(with_python("true", wants("six")));
     if failure.message.contains("no python3") || failure.message.contains("venv") {
         return eprintln!("NOT RUN: Python environments: {}", failure.message);

@@ -200,6 +200,17 @@ impl<'a> Tools<'a> {
     }
 }
 
+fn is_of_network(text: &str) -> bool {
+    NETWORK.iter().any(|sign| text.contains(sign))
+}
+
+/// Whether pip's log tells of a page of an index that it did not get for want of a connection; one
+/// that an index does not have (404) is none, for then the package is unknown there.
+pub(super) fn could_not_fetch(log: &str) -> bool {
+    let mut lines = log.lines();
+    lines.any(|line| line.contains("Could not fetch URL") && is_of_network(line))
+}
+
 /// Whether this pip, as `pip 23.2.1 from …`, can report and can work on another interpreter.
 fn is_recent(version: &str) -> bool {
     let mut numbers = version
@@ -248,7 +259,7 @@ impl Outcome {
 
     /// Whether a connection was what failed.
     pub(super) fn blames_network(&self) -> bool {
-        NETWORK.iter().any(|sign| self.stderr.contains(sign))
+        is_of_network(&self.stderr)
     }
 
     /// The end of what it said.
@@ -270,7 +281,19 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::is_recent;
+    use super::{could_not_fetch, is_recent};
+
+    #[test]
+    fn an_index_that_is_away_is_told_from_one_that_does_not_have_the_package() {
+        let away = "2026-11-26T19:11:15,923 Could not fetch URL http://127.0.0.1:1/six/: connection \
+                    error: HTTPConnectionPool(host='127.0.0.1', port=1): Max retries exceeded with \
+                    url: /six/ (Caused by NewConnectionError('[Errno 111] Connection refused')) - \
+                    skipping";
+        let unknown = "2026-11-26T19:11:18,038 Could not fetch URL http://127.0.0.1:8765/six/: 404 \
+                       Client Error: File not found for url: http://127.0.0.1:8765/six/ - skipping";
+        assert!(could_not_fetch(&format!("x\n{away}\ny")));
+        assert!(!could_not_fetch(unknown) && !could_not_fetch(""));
+    }
 
     #[test]
     fn an_old_pip_is_told_from_a_recent_one() {

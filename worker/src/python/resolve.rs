@@ -1,6 +1,7 @@
 //! Asking the index what requirements mean, and writing that down.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -8,7 +9,7 @@ use sunward_workflows::Python;
 
 use super::PythonError;
 use super::lock::{Entry, LockFile, Package, lock_path, requirements};
-use super::pip::{Outcome, Tools};
+use super::pip::{Outcome, Tools, could_not_fetch};
 
 /// What pip reports of a dry run.
 #[derive(Deserialize)]
@@ -121,11 +122,17 @@ fn ask(
 ) -> Result<Outcome, PythonError> {
     let pip = tools.pip(python)?;
     let mut words: Vec<&OsStr> = Vec::new();
-    let fixed = "-m pip install --dry-run --ignore-installed --quiet --prefer-binary --report -";
+    let fixed = "-m pip install --dry-run --ignore-installed --quiet --prefer-binary \
+                 --progress-bar off --report -";
     words.extend(fixed.split(' ').map(OsStr::new));
     if let Some(file) = constraints {
         words.extend([OsStr::new("--constraint"), file.as_os_str()]);
     }
+    // What could not be fetched pip tells there alone, where it is not to try again (`PIP_RETRIES=0`).
+    // A log lets it draw bars of progress although it is to be quiet, amid the report.
+    let log = tempfile::NamedTempFile::new()
+        .map_err(|error| PythonError::io("write pip's log in", tools.home())(error))?;
+    words.extend([OsStr::new("--log"), log.path().as_os_str()]);
     // After this pip takes nothing for an option, whatever a requirement begins with.
     words.push(OsStr::new("--"));
     words.extend(requires.iter().map(OsStr::new));
@@ -134,7 +141,8 @@ fn ask(
         return Ok(said);
     }
     let listed = requires.join(", ");
-    Err(if said.blames_network() {
+    let unreached = || could_not_fetch(&fs::read_to_string(log.path()).unwrap_or_default());
+    Err(if said.blames_network() || unreached() {
         PythonError::Registry {
             what: format!("resolving {listed}"),
             said: said.last_words(),
