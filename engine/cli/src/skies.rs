@@ -158,9 +158,10 @@ impl Skies {
         let at = self.moment();
         let day_ms = 24 * 3_600_000;
         let late_ms = if self.as_of.is_some() { 0 } else { 7 * day_ms };
-        self.grid.zones.values().filter(move |trace| {
-            at < trace.first.after_ms(day_ms) || at > trace.end().after_ms(late_ms)
-        })
+        self.grid
+            .zones
+            .values()
+            .filter(move |trace| at < trace.first || at > trace.end().after_ms(late_ms))
     }
 
     /// Refuses a moment that a trace does not reach.
@@ -201,10 +202,7 @@ impl Skies {
     }
 
     /// What is known at a moment.
-    ///
-    /// # Errors
-    /// When nothing is known of a zone then.
-    pub(crate) fn outlook(&self, at: Timestamp) -> Result<Outlook, String> {
+    pub(crate) fn outlook(&self, at: Timestamp) -> Outlook {
         let slots = self.ahead_ms.div_ceil(SLOT_MS) + 1;
         let first = at.0 / SLOT_MS;
         let moments = || (first..first + slots).map(|slot| Timestamp(slot * SLOT_MS));
@@ -234,7 +232,7 @@ impl Sky for Skies {
 
     fn look(&mut self, now: Timestamp) -> Result<Arc<Outlook>, String> {
         self.ask(now).map_err(|error| error.to_string())?;
-        let outlook = self.outlook(now)?;
+        let outlook = self.outlook(now);
         let averages = outlook.zones.iter();
         let averages = averages.filter(|zone| zone.kind == SignalKind::Average);
         self.averages = averages.map(|zone| zone.zone.clone()).collect();
@@ -282,10 +280,7 @@ fn outside(trace: &Trace, at: Timestamp, is_asked: bool) -> String {
     let span = span(trace);
     let at = shown(at);
     if is_asked {
-        let earliest = shown(trace.first.after_ms(24 * 3_600_000));
-        format!(
-            "--as-of {at}: {span}, and a forecast needs a day of it; name a moment from {earliest} on, within it"
-        )
+        format!("--as-of {at}: {span}; name a moment within it")
     } else {
         format!("{span}, which tells nothing of {at}; give --as-of with a moment within it")
     }

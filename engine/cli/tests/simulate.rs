@@ -53,6 +53,7 @@ fn figures_are_told_for_machines_and_are_the_same_each_time() {
         "utilisation",
     ] {
         assert!(ours[figure].is_number(), "{figure} in {ours}");
+        assert!(policies[0][figure].is_number(), "{figure} of now-home");
     }
     assert!(
         ours["gco2e_marginal"].is_null(),
@@ -257,4 +258,95 @@ fn jobs_that_may_pause_are_held_against_the_best_pauses() {
     // Five hours of 200 g a day, the others 500 g; PUE 1.2.
     assert_eq!(bound(false), ("st-cont".to_owned(), 3000.0));
     assert_eq!(bound(true), ("st-dp".to_owned(), 1920.0));
+}
+
+/// A job as it stands in jobs.json, on a day of January 2023.
+fn job(day: u32, hour: u32, more: &str) -> String {
+    format!(
+        "{{ \"arrival\": \"2023-01-{day:02}T{hour:02}:00:00Z\", \"length_h\": 2, \"power_kw\": 1, \"slack_h\": 12, \"home\": \"DE\"{more} }}"
+    )
+}
+
+#[test]
+fn what_no_pool_ever_has_room_for_is_refused_and_is_no_saving() {
+    let scene = world();
+    for (fleet, more, expected) in [
+        (
+            "- { pool: mid, zone: DE, capacity: 4 }\n",
+            ", \"gpus\": 200",
+            "needs 200 GPUs and 1 core for 2 h without a break, and no pool ever has that: mid has 4 GPUs",
+        ),
+        (
+            "- { pool: mid, zone: DE, capacity: [{ when: otherwise, gpus: 0, cpus: 8 }] }\n",
+            "",
+            "mid has 8 cores at most",
+        ),
+        (
+            "- { pool: mid, zone: DE, capacity: [{ when: \"mon-sun 02:00-03:00\", gpus: 4, cpus: 8 }] }\n",
+            "",
+            "mid has that for 1 h at most",
+        ),
+        (
+            "- { pool: mid, zone: DE, capacity: 4, allow: { projects: [\"climate-*\"] } }\n",
+            "",
+            "no pool may take it",
+        ),
+    ] {
+        scene.file("fleet.yaml", fleet);
+        scene.file("jobs.json", format!("[{}]", job(9, 3, more)));
+        simulated(&scene, &[])
+            .expect(2)
+            .says(&["run 0, stage job", expected]);
+    }
+    // One that is charged to such a project is taken.
+    let charged = job(9, 3, ", \"project\": \"climate-arctic\"");
+    scene.file("jobs.json", format!("[{charged}]"));
+    simulated(&scene, &[]).expect(0);
+}
+
+#[test]
+fn what_did_not_finish_saved_nothing() {
+    let scene = world();
+    scene.file("fleet.yaml", "- { pool: mid, zone: DE, capacity: 1 }\n");
+    // The trace ends on the 13th: 36 hours for 40 of work.
+    let jobs: Vec<String> = (0..20)
+        .map(|_| job(11, 12, "").replace("\"slack_h\": 12, ", ""))
+        .collect();
+    scene.file("jobs.json", format!("[{}]", jobs.join(",")));
+    let told = simulated(&scene, &["--json"]).expect(0).json();
+    let ours = told["policies"].as_array().unwrap().last().unwrap().clone();
+    assert!(ours["unfinished"].as_u64().unwrap() > 0, "{ours}");
+    assert!(ours["saved_percent"].is_null() && ours["achievable_share"].is_null());
+    simulated(&scene, &["--max-gco2e", "1000000000"])
+        .expect(1)
+        .says(&["of 20 runs did not finish"]);
+}
+
+#[test]
+fn a_run_of_a_traces_first_hours_goes_by_what_little_is_known_and_that_is_said() {
+    let scene = world();
+    let jobs = [job(1, 0, ""), job(1, 5, "")];
+    scene.file("jobs.json", format!("[{}]", jobs.join(",")));
+    let told = simulated(&scene, &["--json"]).expect(0).json();
+    let ours = told["policies"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(
+        (&ours["succeeded"], &ours["deadlines_missed"]),
+        (&2.into(), &0.into())
+    );
+    assert!(
+        ours["saved_percent"].as_f64().unwrap() > 50.0,
+        "the second goes north: {ours}"
+    );
+    let note = "2 runs arrive within the traces' first day";
+    assert!(told["notes"][0].as_str().unwrap().contains(note), "{told}");
+    assert!(simulated(&scene, &[]).expect(0).out.contains(note));
+    let told = simulated(&scene, &["--forecast", "perfect", "--json"])
+        .expect(0)
+        .json();
+    assert!(told.get("notes").is_none(), "{told}");
+    let outside = job(1, 5, "").replace("2023", "2022");
+    scene.file("jobs.json", format!("[{outside}]"));
+    simulated(&scene, &[])
+        .expect(2)
+        .says(&["before the grids' traces begin at 2023-01-01T00:00:00Z"]);
 }

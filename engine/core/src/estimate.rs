@@ -135,15 +135,9 @@ pub(crate) fn home(fleet: &Fleet, spec: &RunSpec, planned: &PlannedStage) -> Poo
 /// has, workers that are not lost. A stage that asks for devices of which no pool has any may go where
 /// it could without.
 pub(crate) fn allowed(agenda: &Agenda, spec: &RunSpec, planned: &PlannedStage) -> Vec<PoolId> {
-    let regions = first_said(&planned.stage.place.regions, &spec.workflow.place.regions);
-    let rests = first_said(
-        &planned.stage.place.data_regions,
-        &spec.workflow.place.data_regions,
-    );
-    let pools = agenda.fleet.as_deref().into_iter().flat_map(Fleet::iter);
+    let pools = agenda.fleet.as_deref().into_iter();
     let may: Vec<(PoolId, &Pool)> = pools
-        .filter(|(_, pool)| is_named(pool, regions) && is_named(pool, rests))
-        .filter(|(_, pool)| takes(pool, &spec.placing.project))
+        .flat_map(|fleet| admitted(fleet, spec, planned))
         .collect();
     let manned = may.iter().filter(|(id, _)| !agenda.deserted.contains(id));
     let manned: Vec<(PoolId, &Pool)> = manned.copied().collect();
@@ -158,6 +152,32 @@ pub(crate) fn allowed(agenda: &Agenda, spec: &RunSpec, planned: &PlannedStage) -
         .filter(|(id, pool)| has_devices(agenda, *id) && has_model(pool, asked));
     let fits: Vec<PoolId> = fits.map(|(id, _)| *id).collect();
     if fits.is_empty() { ids.collect() } else { fits }
+}
+
+/// The pools that a stage may use by its regions, their projects and the model of their devices,
+/// ascending; whether they have room for it is another question.
+#[must_use]
+pub fn pools_that_may(fleet: &Fleet, spec: &RunSpec, planned: &PlannedStage) -> Vec<PoolId> {
+    let asked = &planned.stage.resources.gpus;
+    admitted(fleet, spec, planned)
+        .filter(|(_, pool)| has_model(pool, asked))
+        .map(|(id, _)| id)
+        .collect()
+}
+
+/// The pools that are named by a stage's regions and take its run's project.
+fn admitted<'a>(
+    fleet: &'a Fleet,
+    spec: &'a RunSpec,
+    planned: &'a PlannedStage,
+) -> impl Iterator<Item = (PoolId, &'a Pool)> {
+    let (own, all) = (&planned.stage.place, &spec.workflow.place);
+    let regions = first_said(&own.regions, &all.regions);
+    let rests = first_said(&own.data_regions, &all.data_regions);
+    fleet
+        .iter()
+        .filter(move |(_, pool)| is_named(pool, regions) && is_named(pool, rests))
+        .filter(|(_, pool)| takes(pool, &spec.placing.project))
 }
 
 /// Whether a pool's devices are of a model that is asked for; one that names none is taken to be.

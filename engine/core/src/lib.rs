@@ -53,6 +53,7 @@ pub use attempt::AttemptStatus;
 pub use dataset::{Dataset, DatasetKind, PartRef, TaskResult};
 pub use decide::decide;
 pub use digest::{Digest, Hasher};
+pub use estimate::pools_that_may;
 pub use explain::{
     Explanation, NamedPool, PlacedSegment, PlacedStage, Reason, RoadNotTaken, WhyRan, explain,
 };

@@ -69,9 +69,7 @@ fn errors(trace: &Trace, year: i16, every: usize) -> Vec<Value> {
         if known < 31 * 24 {
             continue;
         }
-        let expected = forecaster
-            .expect(trace, known, longest)
-            .expect("a month is known");
+        let expected = forecaster.expect(trace, known, longest);
         for (horizon, sums) in HORIZONS.iter().zip(&mut sums) {
             let target = known + horizon - 1;
             let yesterday = value(target - horizon.div_ceil(24) * 24);

@@ -4,6 +4,9 @@
 /// Beyond, the unit is wrong.
 pub(crate) const MOST_GRAMS: f64 = 3000.0;
 
+/// The mean of the world's power in 2023, in mgCO2e/kWh (Ember, Global Electricity Review 2024).
+pub(crate) const WORLD_MG_PER_KWH: u32 = 480_000;
+
 /// Mean absolute error by horizon in hours, in thousandths: 4 % at an hour, 12 % at a day, 18 % at
 /// three (CARBON.md §0).
 const ERRORS: [(u64, u64); 4] = [(0, 20), (1, 40), (24, 120), (72, 180)];

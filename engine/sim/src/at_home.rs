@@ -10,6 +10,8 @@ use crate::submission::{Needs, Submission, guessed_tasks};
 pub struct AtHome {
     /// What it would have used.
     pub used: Used,
+    /// Devices and cores that it would have taken, times milliseconds.
+    pub taken: (u128, u128),
     /// When it would have ended.
     pub end: Timestamp,
 }
@@ -23,6 +25,7 @@ pub fn at_home(submission: &Submission, home: PoolId, fleet: &Fleet, truth: &Tru
     let zone = pool.and_then(|pool| truth.zones.get(&pool.zone));
     let pue_permille = pool.map_or(1000, |pool| pool.pue_permille);
     let mut used = Used::default();
+    let mut taken = (0, 0);
     let mut ends = vec![submission.at; plan.stages.len()];
     let mut counts = vec![1_u32; plan.stages.len()];
     for (at, planned) in plan.stages.iter().enumerate() {
@@ -45,6 +48,9 @@ pub fn at_home(submission: &Submission, home: PoolId, fleet: &Fleet, truth: &Tru
         while left > 0 {
             let round = left.min(width);
             let end = start.after_ms(needs.task_ms);
+            let ms = u128::from(round) * u128::from(needs.task_ms);
+            taken.0 += u128::from(needs.gpus) * ms;
+            taken.1 += u128::from(needs.cpus) * ms;
             if let Some(zone) = zone {
                 let milliwatts = u128::from(needs.milliwatts) * u128::from(round);
                 used.run(zone, pue_permille, milliwatts, (start, end));
@@ -57,6 +63,7 @@ pub fn at_home(submission: &Submission, home: PoolId, fleet: &Fleet, truth: &Tru
     }
     AtHome {
         used,
+        taken,
         end: ends.into_iter().max().unwrap_or(submission.at),
     }
 }

@@ -25,8 +25,12 @@ pub struct RunDraft {
     pub deadline_ms: Option<u64>,
     /// What to prefer; carbon when empty.
     pub prefer: Vec<String>,
-    /// Who is charged.
-    pub project: String,
+    /// Who is charged, where anybody is named.
+    pub project: Option<String>,
+    /// The project's share of what is scarce, in thousandths of an ordinary project's, where it has one.
+    pub weight_permille: Option<u32>,
+    /// Within its project, higher first.
+    pub priority: i32,
     /// Energy of moving a gigabyte between regions, in milliwatt hours.
     pub transfer_milliwatt_hours_per_gb: u64,
     /// Its stages, upstream first.
@@ -42,7 +46,9 @@ impl Default for RunDraft {
             allowed: Vec::new(),
             deadline_ms: None,
             prefer: Vec::new(),
-            project: placing.project,
+            project: None,
+            weight_permille: None,
+            priority: placing.priority,
             transfer_milliwatt_hours_per_gb: placing.transfer_milliwatt_hours_per_gb,
             stages: Vec::new(),
         }
@@ -130,6 +136,7 @@ impl RunDraft {
         };
         let params = BTreeMap::new();
         let plan = plan(&workflow, &params, &around, &Selection::default())?;
+        let usual = Placing::default();
         let spec = RunSpec {
             path: format!("/simulated/{}", self.name),
             source: String::new(),
@@ -137,7 +144,9 @@ impl RunDraft {
             params,
             plan,
             placing: Placing {
-                project: self.project.clone(),
+                project: self.project.clone().unwrap_or(usual.project),
+                weight_permille: self.weight_permille.unwrap_or(usual.weight_permille),
+                priority: self.priority,
                 home: self.home.clone(),
                 transfer_milliwatt_hours_per_gb: self.transfer_milliwatt_hours_per_gb,
                 ..Placing::default()

@@ -34,6 +34,7 @@ pub mod setup;
 pub mod simulate;
 pub mod submission;
 pub mod tally;
+mod vacancy;
 pub mod workload;
 mod world;
 
@@ -44,12 +45,15 @@ pub use draft::{RunDraft, StageDraft};
 pub use generate::{Generated, generate};
 pub use limit::limit;
 pub use random::Random;
-pub use recorded::{RecordedSky, check_span, fleet_of, openings_of, truth_of};
+pub use recorded::{
+    RecordedSky, arrivals_of_the_first_day, check_span, fleet_of, openings_of, truth_of,
+};
 pub use report::{Bound, BoundReport, PolicyReport, Report};
 pub use scenario::{Fault, FaultKind, Scenario, read_scenario};
 pub use setup::{Contender, Opening, Setup, SimError, Sky};
 pub use simulate::{Played, simulate};
 pub use submission::{DataSizes, Submission};
 pub use tally::Tally;
+pub use vacancy::check_vacancy;
 pub use workload::{Arrival, Mistakes, read_jobs, read_trace_of_jobs, submissions};
 pub use world::Open;

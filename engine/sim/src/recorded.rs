@@ -14,7 +14,7 @@ use crate::setup::{Opening, Setup, Sky};
 use crate::workload::Mistakes;
 use crate::world::{Open, home_of};
 
-/// A day, in milliseconds: so much of a trace must have passed before a forecast can be made of it.
+/// A day, in milliseconds: so much of a trace must have passed before a day can be forecast from it.
 const DAY_MS: u64 = 86_400_000;
 
 /// A fleet as the brain sees it.
@@ -115,23 +115,32 @@ impl Sky for RecordedSky {
             .collect();
         let pools = self.openings.iter();
         let pools = pools.map(|own| pool_outlook(own, &starts)).collect();
-        self.almanac.outlook(now, pools).map(Arc::new)
+        Ok(Arc::new(self.almanac.outlook(now, pools)))
     }
 }
 
-/// Refuses runs that arrive before enough is known, or may end after the traces do.
+/// When the last of the fleet's traces begins.
+fn begin(setup: &Setup) -> Timestamp {
+    let zones = setup.fleet.pools.iter();
+    let zones = zones.filter_map(|pool| setup.truth.zones.get(&pool.zone));
+    zones.map(ZoneTruth::begin).max().unwrap_or_default()
+}
+
+/// How many runs arrive in the traces' first day, when a forecast from the past is the last hour going
+/// on, if anything.
+#[must_use]
+pub fn arrivals_of_the_first_day(setup: &Setup) -> usize {
+    let known = begin(setup).after_ms(DAY_MS);
+    let early = setup.submissions.iter().filter(|one| one.at < known);
+    early.count()
+}
+
+/// Refuses runs that arrive before the traces begin, or may end after they do.
 ///
 /// # Errors
 /// Each of them, and the span that the traces cover.
-pub fn check_span(setup: &Setup, foresight: Foresight) -> Result<(), Mistakes> {
-    let zones = setup.fleet.pools.iter();
-    let zones = zones.filter_map(|pool| setup.truth.zones.get(&pool.zone));
-    let needed_ms = match foresight {
-        Foresight::Past => DAY_MS,
-        Foresight::Perfect | Foresight::Noisy { .. } => 0,
-    };
-    let begin = zones.map(ZoneTruth::begin).max().unwrap_or_default();
-    let (begin, end) = (begin.after_ms(needed_ms), setup.end());
+pub fn check_span(setup: &Setup) -> Result<(), Mistakes> {
+    let (begin, end) = (begin(setup), setup.end());
     let mut mistakes = Vec::new();
     for (number, submission) in setup.submissions.iter().enumerate() {
         let home = home_of(&submission.spec, &setup.fleet);
@@ -140,7 +149,7 @@ pub fn check_span(setup: &Setup, foresight: Foresight) -> Result<(), Mistakes> {
         let due = deadline.map_or(least, |ms| submission.at.after_ms(ms));
         if submission.at < begin {
             mistakes.push(format!(
-                "run {number} arrives at {}, before {} from which on the grids are known well enough",
+                "run {number} arrives at {}, before the grids' traces begin at {}",
                 text(submission.at),
                 text(begin)
             ));

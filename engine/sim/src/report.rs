@@ -40,8 +40,9 @@ pub struct PolicyReport {
     pub gco2e: f64,
     /// The same by marginal intensity, without transfer; none unless the traces hold it throughout.
     pub gco2e_marginal: Option<f64>,
-    /// Against the baseline, in percent of its gCO2e.
-    pub saved_percent: f64,
+    /// Against the baseline, in percent of its gCO2e; none where runs did not finish, for what they would
+    /// have emitted is no saving.
+    pub saved_percent: Option<f64>,
     /// What was saved, of what the bound would save.
     pub achievable_share: Option<f64>,
     /// IT energy.
@@ -54,8 +55,9 @@ pub struct PolicyReport {
     pub delay_p95_h: Option<f64>,
     /// Runs that had a deadline and did not meet it.
     pub deadlines_missed: u64,
-    /// What was taken of the devices that were open (of the cores, in a fleet without devices); none
-    /// for the baseline, which has as many as it wants.
+    /// What was taken of the devices that were open (of the cores, in a fleet without devices). The
+    /// baseline has as many as it wants: what it takes is told of those that the others had open, and
+    /// may be more than there are.
     pub utilisation: Option<f64>,
     /// From arrival to end, in the mean over runs that ended.
     pub makespan_mean_h: Option<f64>,
@@ -92,7 +94,8 @@ impl Report {
     /// Puts what was played beside the baseline and the bound.
     #[must_use]
     pub fn of(setup: &Setup, played: &[Played], bound: Option<&Bound>) -> Self {
-        let base = now_home(setup);
+        let mut base = now_home(setup);
+        base.tally.open = played.first().map_or((0, 0), |one| one.tally.open);
         let base_total = base.tally.used.total();
         let bound_total = bound.map(|bound| bound.emissions);
         let is_baseline = |one: &Played| one.name == NOW_HOME;
@@ -127,6 +130,8 @@ fn now_home(setup: &Setup) -> Played {
         let home = home_of(&submission.spec, &setup.fleet);
         let at_home = at_home(submission, home, &setup.fleet, &setup.truth);
         tally.used.add(&at_home.used);
+        tally.taken.0 += at_home.taken.0;
+        tally.taken.1 += at_home.taken.1;
         tally.succeeded += 1;
         tally.delays_ms.push(0);
         tally.makespans_ms += u128::from(at_home.end.since_ms(submission.at));
@@ -150,14 +155,15 @@ fn policy(played: &Played, base: Emissions, bound: Option<Emissions>) -> PolicyR
         (0, cpus) => (cpus, tally.taken.1),
         (gpus, _) => (gpus, tally.taken.0),
     };
+    let is_whole = tally.unfinished == 0;
     let has_marginal = used.marginal_unknown_microjoules == 0 && used.microjoules > 0;
     PolicyReport {
         name: played.name.clone(),
         gco2e: rounded(grams(total)),
         gco2e_marginal: has_marginal.then(|| rounded(grams(used.marginal))),
-        saved_percent: rounded(saved(base, total) * 100.0),
+        saved_percent: is_whole.then(|| rounded(saved(base, total) * 100.0)),
         achievable_share: bound
-            .filter(|bound| *bound < base)
+            .filter(|bound| is_whole && *bound < base)
             .map(|bound| rounded(saved(base, total) / saved(base, bound))),
         kwh: rounded(kilowatt_hours(used.microjoules)),
         transfer_gco2e: rounded(grams(used.transfer)),

@@ -8,8 +8,8 @@ use sunward_core::{Fleet, RunSpec, Timestamp};
 use sunward_grid::{Foresight, Grid};
 use sunward_sim::setup::Setup;
 use sunward_sim::{
-    DataSizes, Scenario, Submission, check_span, fleet_of, openings_of, read_jobs, read_scenario,
-    read_trace_of_jobs, submissions, truth_of,
+    Arrival, DataSizes, Scenario, Submission, arrivals_of_the_first_day, check_span, check_vacancy,
+    fleet_of, openings_of, read_jobs, read_scenario, read_trace_of_jobs, submissions, truth_of,
 };
 use sunward_workflows::{Reference, Value};
 
@@ -21,6 +21,7 @@ use crate::machine::Machine;
 use crate::params::ParamArgs;
 use crate::prepare::{SelectionArgs, prepare};
 use crate::render::units::plural;
+use crate::settings::Settings;
 use crate::simulation::instances::{Instances, is_instance};
 use crate::skies::SLOT_MS;
 
@@ -47,6 +48,7 @@ pub(crate) struct Sources<'a> {
     pub(crate) seed: u64,
     pub(crate) transfer_milliwatt_hours_per_gb: u64,
     pub(crate) foresight: Foresight,
+    pub(crate) settings: &'a Settings,
 }
 
 /// A setup, and what beside it is needed to play it.
@@ -102,7 +104,18 @@ impl Sources<'_> {
             look_every_ms: LOOK_MS,
             keep_details: false,
         };
-        check_span(&setup, self.foresight).map_err(|error| wrong_input(error.to_string()))?;
+        check_span(&setup).map_err(|error| wrong_input(error.to_string()))?;
+        check_vacancy(&setup).map_err(|error| wrong_input(error.to_string()))?;
+        let early = match self.foresight {
+            Foresight::Past => arrivals_of_the_first_day(&setup),
+            Foresight::Perfect | Foresight::Noisy { .. } => 0,
+        };
+        if early > 0 {
+            notes.push(format!(
+                "forecast: {} within the traces' first day, when the last hour is all a forecast can go by",
+                arrive(early)
+            ));
+        }
         Ok(Loaded {
             setup,
             grid: Arc::new(grid),
@@ -122,12 +135,14 @@ impl Sources<'_> {
         let per_gb = self.transfer_milliwatt_hours_per_gb;
         if let Some(path) = self.jobs {
             let jobs = read_jobs(&read(context, path)?, fleet, per_gb);
-            let jobs = jobs.map_err(|error| wrong(path, &error.to_string()))?;
+            let mut jobs = jobs.map_err(|error| wrong(path, &error.to_string()))?;
+            self.charge(&mut jobs);
             return submissions(jobs).map_err(|error| wrong(path, &error.to_string()));
         }
         if let Some(path) = self.workload {
             let trace = read_trace_of_jobs(&read(context, path)?, fleet, begin, per_gb);
-            let trace = trace.map_err(|error| wrong(path, &error.to_string()))?;
+            let mut trace = trace.map_err(|error| wrong(path, &error.to_string()))?;
+            self.charge(&mut trace.arrivals);
             if trace.left_out > 0 {
                 notes.push(format!(
                     "workload: {} that never ran left out",
@@ -157,6 +172,17 @@ impl Sources<'_> {
         Ok(runs)
     }
 
+    /// Jobs that name no project are charged to the user's, and projects weigh what the user says.
+    fn charge(&self, arrivals: &mut [Arrival]) {
+        for Arrival { draft, .. } in arrivals {
+            if let (None, Some(project)) = (&draft.project, &self.settings.project) {
+                draft.project = Some(project.clone());
+            }
+            let weight = draft.project.as_ref();
+            draft.weight_permille = weight.and_then(|one| self.settings.weight_permille(one));
+        }
+    }
+
     /// A workflow as it would be submitted to a fleet in which every task fits.
     fn workflow(
         &self,
@@ -181,6 +207,9 @@ impl Sources<'_> {
             Device::Auto,
         )?;
         let mut spec = RunSpec::clone(&prepared.spec);
+        if let Some(project) = &self.settings.project {
+            spec.placing.project.clone_from(project);
+        }
         spec.placing.transfer_milliwatt_hours_per_gb = self.transfer_milliwatt_hours_per_gb;
         let folder = prepared.path.parent().unwrap_or_else(|| Path::new("/"));
         Ok(Submission {
@@ -188,6 +217,14 @@ impl Sources<'_> {
             bytes: Arc::new(sizes(&spec, folder)),
             spec: Arc::new(spec),
         })
+    }
+}
+
+/// `1 run arrives`, `3 runs arrive`.
+fn arrive(runs: usize) -> String {
+    match runs {
+        1 => "1 run arrives".to_owned(),
+        runs => format!("{runs} runs arrive"),
     }
 }
 

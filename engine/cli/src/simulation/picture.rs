@@ -63,7 +63,7 @@ fn draw_bars(text: &mut String, report: &Report, bottom: f64) {
         let class = if policy.name == "sunward" { "s" } else { "b" };
         _ = writeln!(
             text,
-            "<text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{}</text><rect class=\"{class}\" x=\"{LEFT:.0}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{BAR:.0}\"><title>{}</title></rect><text class=\"f\" x=\"{:.1}\" y=\"{:.1}\">{} ({:.1} %)</text>",
+            "<text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{}</text><rect class=\"{class}\" x=\"{LEFT:.0}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{BAR:.0}\"><title>{}</title></rect><text class=\"f\" x=\"{:.1}\" y=\"{:.1}\">{}{}</text>",
             LEFT - 8.0,
             y + 12.5,
             escaped(&policy.name),
@@ -71,7 +71,9 @@ fn draw_bars(text: &mut String, report: &Report, bottom: f64) {
             LEFT + width + 6.0,
             y + 12.5,
             grams(policy.gco2e),
-            -policy.saved_percent
+            policy
+                .saved_percent
+                .map_or_else(String::new, |saved| format!(" ({:.1} %)", -saved))
         );
         y += ROW;
     }

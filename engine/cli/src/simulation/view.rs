@@ -50,14 +50,14 @@ impl View for SimulationView {
             .collect();
         for policy in late {
             let line = format!(
-                "{}: {} had not ended when the traces did, or failed; what they used counts",
+                "{}: {} had not ended when the traces did, or failed; what they used counts, and what was saved is not known",
                 policy.name,
                 plural(policy.unfinished, "run")
             );
             page.line(page.style.warn(&line));
         }
         if !self.notes.is_empty() {
-            page.heading("Without effect");
+            page.heading("Notes");
         }
         for line in &self.notes {
             page.line(format!("  {line}"));
@@ -97,7 +97,10 @@ fn table(report: &Report) -> Table {
         table.toned([
             (policy.name.clone(), tone),
             (grams(policy.gco2e), tone),
-            (format!("{:.1} %", policy.saved_percent), tone),
+            (
+                optional(policy.saved_percent, |saved| format!("{saved:.1} %")),
+                tone,
+            ),
             (optional(policy.achievable_share, percent), tone),
             (optional(policy.gco2e_marginal, grams), Tone::Plain),
             (format!("{:.1} kWh", policy.kwh), Tone::Plain),

@@ -10,7 +10,7 @@ use sunward_core::Timestamp;
 use sunward_core::place::{Outlook, SignalKind, ZoneOutlook};
 
 use crate::context::Context;
-use crate::exit::{Exit, wrong_input};
+use crate::exit::Exit;
 use crate::grid_args::SignalArgs;
 use crate::machine::shown;
 use crate::render::table::{Table, Tone};
@@ -210,7 +210,7 @@ impl GridVerb {
         let settings = Settings::read(context.settings.as_deref())?;
         let (skies, silent) = self.grid.over_zones(context, &settings, &self.zones)?;
         let at = skies.moment();
-        let outlook = skies.outlook(at).map_err(wrong_input)?;
+        let outlook = skies.outlook(at);
         let view = GridView {
             as_of: shown(at),
             zones: outlook

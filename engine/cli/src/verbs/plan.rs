@@ -137,7 +137,7 @@ impl Plan {
             return Ok(None);
         };
         let at = skies.moment();
-        let outlook = Arc::new(skies.outlook(at).map_err(wrong_input)?);
+        let outlook = Arc::new(skies.outlook(at));
         Placing::ahead(&spec, previews, skies.fleet, outlook, at).map(Some)
     }
 }

@@ -86,7 +86,7 @@ fn keep_budget(skies: &Skies, home: &Path, spec: &Arc<RunSpec>) -> anyhow::Resul
         return Ok(());
     }
     let at = skies.moment();
-    let outlook = skies.outlook(at).map_err(wrong_input)?;
+    let outlook = skies.outlook(at);
     let mut foresight = Foresight::open(home, Arc::clone(spec))?;
     let previews = preview(spec, &mut foresight, None);
     foresight.check()?;

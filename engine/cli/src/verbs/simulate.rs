@@ -158,7 +158,11 @@ impl Simulate {
         })
     }
 
-    fn sources(&self, settings: &Settings, foresight: Foresight) -> anyhow::Result<Sources<'_>> {
+    fn sources<'a>(
+        &'a self,
+        settings: &'a Settings,
+        foresight: Foresight,
+    ) -> anyhow::Result<Sources<'a>> {
         let per_gb = match self.transfer_kwh_per_gb.or(settings.transfer_kwh_per_gb) {
             Some(kwh) => transfer_milliwatt_hours(kwh)?,
             None => Placing::default().transfer_milliwatt_hours_per_gb,
@@ -176,6 +180,7 @@ impl Simulate {
             seed: self.seed,
             transfer_milliwatt_hours_per_gb: per_gb,
             foresight,
+            settings,
         })
     }
 

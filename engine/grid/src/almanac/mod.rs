@@ -66,32 +66,23 @@ impl Almanac {
     }
 
     /// All that is known at a moment, for as many slots as `pools` have.
-    ///
-    /// # Errors
-    /// When nothing is known of a zone yet: it names the zone and when its trace begins.
-    pub fn outlook(&self, now: Timestamp, pools: Vec<PoolOutlook>) -> Result<Outlook, String> {
+    pub fn outlook(&self, now: Timestamp, pools: Vec<PoolOutlook>) -> Outlook {
         let slots = pools.iter().map(|pool| pool.gpus.len()).max().unwrap_or(0);
         let first_slot = now.0 / self.slot_ms.max(1);
         let mut zones = Vec::with_capacity(self.grid.zones.len());
         for trace in self.grid.zones.values() {
-            zones.push(self.zone(trace, now, first_slot, slots)?);
+            zones.push(self.zone(trace, now, first_slot, slots));
         }
-        Ok(Outlook {
+        Outlook {
             issued_at: now,
             slot_ms: self.slot_ms,
             first_slot,
             zones,
             pools,
-        })
+        }
     }
 
-    fn zone(
-        &self,
-        trace: &Trace,
-        now: Timestamp,
-        first_slot: u64,
-        slots: usize,
-    ) -> Result<ZoneOutlook, String> {
+    fn zone(&self, trace: &Trace, now: Timestamp, first_slot: u64, slots: usize) -> ZoneOutlook {
         let known = trace.known_by(now);
         let starts: Vec<u64> = (first_slot..)
             .take(slots)
@@ -99,7 +90,7 @@ impl Almanac {
             .collect();
         let last = starts.last().map_or(0, |last| index(*last));
         let ahead = (last + 1).saturating_sub(known).max(1);
-        let expected = self.ahead(trace, now, known, ahead)?;
+        let expected = self.ahead(trace, now, known, ahead);
         let values = &expected.mg_per_kwh;
         let at = |step: u64| {
             let step = index(step);
@@ -123,7 +114,7 @@ impl Almanac {
             zone: trace.zone.clone(),
             source: format!("{}{doubt}", self.source(expected.how)),
             observed_until,
-            stale: now.since_ms(observed_until) > STALE_MS,
+            stale: expected.how == How::Nothing || now.since_ms(observed_until) > STALE_MS,
             kind: SignalKind::Average,
             intensity_mg_per_kwh: starts.iter().map(|step| at(*step)).collect(),
             error_permille: starts
@@ -140,33 +131,26 @@ impl Almanac {
             let slots = (first_slot..).map(|slot| Timestamp(slot * self.slot_ms));
             told.tell(&mut outlook, slots, now, (expected.how, doubt));
         }
-        Ok(outlook)
+        outlook
     }
 
     const fn source(&self, how: How) -> &'static str {
         match (self.foresight, how) {
             (Foresight::Past, How::Fitted) => "forecast from the trace's past",
             (Foresight::Past, How::Rule) => "forecast by rule from a short past",
+            (Foresight::Past, How::Last) => {
+                "the trace's last hour going on: less than a day is known"
+            }
+            (Foresight::Past, How::Nothing) => "the world's mean: nothing is known yet",
             (Foresight::Perfect, _) => "the trace itself, ahead of time",
             (Foresight::Noisy { .. }, _) => "the trace, ahead of time and with noise",
         }
     }
 
     /// So many steps from the first that has not ended.
-    fn ahead(
-        &self,
-        trace: &Trace,
-        now: Timestamp,
-        known: usize,
-        ahead: usize,
-    ) -> Result<Expected, String> {
+    fn ahead(&self, trace: &Trace, now: Timestamp, known: usize, ahead: usize) -> Expected {
         if self.foresight == Foresight::Past {
-            return self.forecaster.expect(trace, known, ahead).ok_or_else(|| {
-                format!(
-                    "zone {}: nothing is known yet; its trace begins at {} ms since 1970, and a day of it is needed",
-                    trace.zone, trace.first.0
-                )
-            });
+            return self.forecaster.expect(trace, known, ahead);
         }
         let last = trace.steps.last().map_or(0, |step| step.average_mg_per_kwh);
         let truth = (known..known + ahead).map(|step| {
@@ -176,7 +160,7 @@ impl Almanac {
                 .map_or(last, |step| step.average_mg_per_kwh)
         });
         let hours = |step: usize| u64::try_from(step).unwrap_or(0) * trace.step_ms / 3_600_000;
-        Ok(match self.foresight {
+        match self.foresight {
             Foresight::Noisy { seed } => Expected {
                 mg_per_kwh: noise::over(truth, seed, &trace.zone, now, trace.step_ms),
                 error_permille: (0..ahead).map(|step| error_permille(hours(step))).collect(),
@@ -187,7 +171,7 @@ impl Almanac {
                 error_permille: vec![0; ahead],
                 how: How::Fitted,
             },
-        })
+        }
     }
 }
 
@@ -227,9 +211,7 @@ mod tests {
             gpus: vec![1; 96],
             cpus: vec![1; 96],
         };
-        let outlook = almanac
-            .outlook(Timestamp(hour * HOUR_MS), vec![pool])
-            .unwrap();
+        let outlook = almanac.outlook(Timestamp(hour * HOUR_MS), vec![pool]);
         outlook.zones[0].clone()
     }
 
@@ -267,7 +249,7 @@ mod tests {
         fn nothing_is_seen_before_it_has_ended(
             values in prop::collection::vec(1_u32..900_000, 240),
             garbage in prop::collection::vec(0_u32..2_000_000, 240),
-            hour in 24_usize..239,
+            hour in 0_usize..239,
         ) {
             let mut spoiled = values.clone();
             spoiled[hour..].copy_from_slice(&garbage[hour..]);

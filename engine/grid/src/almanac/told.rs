@@ -53,6 +53,8 @@ impl Told {
             (true, _) => "its own forecast",
             (false, How::Fitted) => "forecast from its past",
             (false, How::Rule) => "forecast by rule from its short past",
+            (false, How::Last) => "its last hour going on",
+            (false, How::Nothing) => "the world's mean",
         };
         let estimated = if self.estimated { ", estimated" } else { doubt };
         outlook.source = format!("{}: {how}{estimated}", self.source);
@@ -117,7 +119,6 @@ mod tests {
         Almanac::new(Arc::new(grid), Foresight::Past, HOUR_MS / 4)
             .with_told(BTreeMap::from([("GB".to_owned(), told)]))
             .outlook(Timestamp(48 * HOUR_MS), vec![pool])
-            .unwrap()
             .zones
             .remove(0)
     }

@@ -20,7 +20,7 @@ use fit::Model;
 pub(crate) use lags::History;
 pub(crate) use rule::{carried, same_time};
 
-use crate::published::error_of_step;
+use crate::published::{WORLD_MG_PER_KWH, error_of_step};
 use crate::trace::Trace;
 
 /// Hours of the past that are fitted on.
@@ -33,6 +33,10 @@ const REFIT_H: usize = 7 * 24;
 /// Hours of history from which on a fit is worth more than the rule.
 const ENOUGH_H: usize = 31 * 24;
 
+/// Error of what is expected of less than a day, in thousandths: about as much as a grid with much sun
+/// changes within one.
+const SHORT_ERROR_PERMILLE: u16 = 300;
+
 /// An hour in milliseconds: what is fitted is hourly.
 const HOUR_MS: u64 = 3_600_000;
 
@@ -44,6 +48,11 @@ pub enum How {
     /// By rule: yesterday, the week's mean, and what the last hours were off by. Too little is known
     /// for more, or the trace is not hourly.
     Rule,
+    /// What was measured last goes on: less than a day is known.
+    Last,
+    /// Nothing is known: the world's mean stands in, the same for every zone, so that no hour or place is
+    /// better than another.
+    Nothing,
 }
 
 /// What is expected.
@@ -67,23 +76,26 @@ pub struct Forecaster {
 type Models = BTreeMap<(String, usize), Arc<Model>>;
 
 impl Forecaster {
-    /// So many steps ahead of the `known` first steps of a trace; `None` when less than a day is known.
-    /// What the trace holds after them is not looked at.
+    /// So many steps ahead of the `known` first steps of a trace. What the trace holds after them is not
+    /// looked at.
     #[must_use]
-    pub fn expect(&self, trace: &Trace, known: usize, ahead: usize) -> Option<Expected> {
+    pub fn expect(&self, trace: &Trace, known: usize, ahead: usize) -> Expected {
         if trace.step_ms == HOUR_MS
             && known >= ENOUGH_H
             && let Some(expected) = self.fitted(trace, known, ahead)
         {
-            return Some(expected);
+            return expected;
         }
-        Some(Expected {
-            mg_per_kwh: rule::forecast(trace, known, ahead)?,
+        let Some(mg_per_kwh) = rule::forecast(trace, known, ahead) else {
+            return short(trace, known, ahead);
+        };
+        Expected {
+            mg_per_kwh,
             error_permille: (0..ahead)
                 .map(|step| error_of_step(step, trace.step_ms))
                 .collect(),
             how: How::Rule,
-        })
+        }
     }
 
     fn fitted(&self, trace: &Trace, known: usize, ahead: usize) -> Option<Expected> {
@@ -122,6 +134,24 @@ impl Forecaster {
         models.retain(|(zone, at), _| *zone != trace.zone || *at + 1 >= week);
         models.insert(key, Arc::clone(&model));
         Some(model)
+    }
+}
+
+/// What may be expected when less than a day is known.
+fn short(trace: &Trace, known: usize, ahead: usize) -> Expected {
+    let last = known.checked_sub(1).and_then(|last| trace.steps.get(last));
+    let (mg, how) = match last {
+        Some(step) => (step.average_mg_per_kwh, How::Last),
+        None => (WORLD_MG_PER_KWH, How::Nothing),
+    };
+    let doubt = match how {
+        How::Nothing => 1000,
+        _ => SHORT_ERROR_PERMILLE,
+    };
+    Expected {
+        mg_per_kwh: vec![mg; ahead],
+        error_permille: vec![doubt; ahead],
+        how,
     }
 }
 
@@ -173,7 +203,6 @@ mod tests {
             } else {
                 *forecaster
                     .expect(&all, known, ahead)
-                    .unwrap()
                     .mg_per_kwh
                     .last()
                     .unwrap()
@@ -228,9 +257,7 @@ mod tests {
         let values: Vec<u32> = (0..1600)
             .map(|hour| 100_000 + 2_000 * (hour % 24))
             .collect();
-        let expected = Forecaster::default()
-            .expect(&trace(values.clone()), 1500, 48)
-            .unwrap();
+        let expected = Forecaster::default().expect(&trace(values.clone()), 1500, 48);
         assert_eq!(expected.how, How::Fitted);
         for (hour, mg) in expected.mg_per_kwh.iter().enumerate() {
             assert!(
@@ -241,16 +268,20 @@ mod tests {
     }
 
     #[test]
-    fn with_little_history_it_goes_by_rule_and_with_none_not_at_all() {
+    fn with_little_history_it_goes_by_rule_then_by_the_last_hour_and_with_none_it_says_so() {
         let all = trace(swinging());
-        let how = |known| {
-            Forecaster::default()
-                .expect(&all, known, 24)
-                .map(|one| one.how)
-        };
-        assert_eq!(how(1500), Some(How::Fitted));
-        assert_eq!(how(500), Some(How::Rule));
-        assert_eq!(how(12), None);
+        let expect = |known| Forecaster::default().expect(&all, known, 24);
+        assert_eq!(expect(1500).how, How::Fitted);
+        assert_eq!(expect(500).how, How::Rule);
+        let short = expect(12);
+        assert_eq!(short.how, How::Last);
+        assert_eq!(short.mg_per_kwh, [all.steps[11].average_mg_per_kwh; 24]);
+        let nothing = expect(0);
+        assert_eq!(
+            (nothing.how, nothing.mg_per_kwh[0]),
+            (How::Nothing, 480_000)
+        );
+        assert!(nothing.error_permille[0] > short.error_permille[0]);
     }
 
     proptest! {

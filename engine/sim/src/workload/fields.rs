@@ -68,6 +68,18 @@ impl<'a> Fields<'a> {
         whole
     }
 
+    /// A whole number, which may be negative.
+    pub(super) fn level(&mut self, key: &str) -> Option<i32> {
+        let value = self.get(key)?;
+        let level = value.as_i64().and_then(|level| i32::try_from(level).ok());
+        let level = level.filter(|level| (-1000..=1000).contains(level));
+        if level.is_none() {
+            let what = format!("expected a whole number from -1000 to 1000, not {value}");
+            self.wrong(key, &what);
+        }
+        level
+    }
+
     /// Yes or no; no when absent.
     pub(super) fn flag(&mut self, key: &str) -> bool {
         let Some(value) = self.get(key) else {

@@ -2,13 +2,15 @@
 //!
 //! ```json
 //! [{ "arrival": "2023-03-01T05:00:00Z", "length_h": 6, "power_kw": 3.2, "slack_h": 24, "home": "DE",
-//!    "allowed": ["DE", "NO"], "interruptible": true, "input_gb": 40, "gpus": 2 }]
+//!    "allowed": ["DE", "NO"], "interruptible": true, "input_gb": 40, "gpus": 2,
+//!    "project": "climate", "priority": 1 }]
 //! ```
 //! `power_kw` is IT power of the whole job; `home` and `allowed` (everywhere when absent) are zones;
 //! the job takes one device unless `gpus` says more, starts at arrival or later and ends within its
 //! length and slack; without `slack_h` it does not wait. An interruptible one may pause and move
 //! after each hour, or, where its length is no whole number of hours, after each of so many equal
-//! parts.
+//! parts. Where machines are scarce, projects have turns by what they used for their weights, and
+//! within one the higher `priority` chooses first.
 
 use serde_json::Value;
 use sunward_core::Fleet;
@@ -20,7 +22,7 @@ use crate::draft::{RunDraft, StageDraft};
 use crate::submission::milliwatts;
 
 /// Keys of a job.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 11] = [
     "arrival",
     "length_h",
     "power_kw",
@@ -30,6 +32,8 @@ const KEYS: [&str; 9] = [
     "interruptible",
     "input_gb",
     "gpus",
+    "project",
+    "priority",
 ];
 
 /// Milliseconds of an hour.
@@ -78,6 +82,8 @@ fn read_job(mut fields: Fields<'_>, fleet: &Fleet, per_gb: u64) -> Option<Arriva
     let input_gb = fields.number("input_gb", (0.0, 1e9)).unwrap_or(0.0);
     let gpus = fields.whole("gpus").unwrap_or(1);
     let interruptible = fields.flag("interruptible");
+    let project = fields.text("project").map(str::to_owned);
+    let priority = fields.level("priority").unwrap_or(0);
     let home = fields.text("home");
     let allowed = fields.texts("allowed");
     let zones = home.iter().map(|home| ("home", *home));
@@ -108,6 +114,8 @@ fn read_job(mut fields: Fields<'_>, fleet: &Fleet, per_gb: u64) -> Option<Arriva
         home: Some(home.to_owned()),
         allowed: allowed.into_iter().map(str::to_owned).collect(),
         deadline_ms: slack_h.map(|slack| length_ms + whole(slack * HOUR_MS)),
+        project,
+        priority,
         transfer_milliwatt_hours_per_gb: per_gb,
         stages: vec![StageDraft {
             name: "job".to_owned(),
@@ -146,7 +154,8 @@ mod tests {
         let text = r#"[
             {"arrival":"2023-03-01T06:00:00Z","length_h":6,"power_kw":3.2,"slack_h":24,"home":"DE",
              "allowed":["DE","NO"],"interruptible":true,"input_gb":40},
-            {"arrival":"2023-03-01T05:00:00Z","length_h":1.5,"power_kw":0.7,"home":"NO","gpus":4}
+            {"arrival":"2023-03-01T05:00:00Z","length_h":1.5,"power_kw":0.7,"home":"NO","gpus":4,
+             "project":"climate","priority":-2}
         ]"#;
         let jobs = read_jobs(text, &fleet(), 2000).unwrap();
         let [first, second] = jobs.as_slice() else {
@@ -158,6 +167,8 @@ mod tests {
             (5_400_000, 4, 700_000)
         );
         assert_eq!(first.draft.deadline_ms, None);
+        assert_eq!(first.draft.project.as_deref(), Some("climate"));
+        assert_eq!((first.draft.priority, second.draft.priority), (-2, 0));
         let stage = &second.draft.stages[0];
         assert_eq!(
             (stage.tasks, stage.width, stage.task_ms),
@@ -171,18 +182,19 @@ mod tests {
     fn all_mistakes_are_told_with_their_places() {
         let text = r#"[
             {"arrival":"tomorrow","length_h":-1,"power_kw":"3","slack_h":24,"home":"SE","lenght_h":3},
-            {"length_h":2,"interruptible":"yes","allowed":"DE","gpus":1.5},
+            {"length_h":2,"interruptible":"yes","allowed":"DE","gpus":1.5,"priority":1e9},
             7
         ]"#;
         let mistakes = read_jobs(text, &fleet(), 2000).unwrap_err();
         insta::assert_snapshot!(mistakes, @r#"
-        jobs[0]: unknown key 'lenght_h'; known are arrival, length_h, power_kw, slack_h, home, allowed, interruptible, input_gb, gpus
+        jobs[0]: unknown key 'lenght_h'; known are arrival, length_h, power_kw, slack_h, home, allowed, interruptible, input_gb, gpus, project, priority
         jobs[0].arrival: 'tomorrow' is no time; expected one as 2023-03-01T05:00Z
         jobs[0].length_h: expected a number from 0.001 to 87600, not -1
         jobs[0].power_kw: expected a number from 0 to 1000000, not "3"
         jobs[0].home: no pool of the fleet lies in zone 'SE'; there are DE, NO
         jobs[1].gpus: expected a whole number, not 1.5
         jobs[1].interruptible: expected true or false, not "yes"
+        jobs[1].priority: expected a whole number from -1000 to 1000, not 1000000000.0
         jobs[1].allowed: expected a list of texts, not "DE"
         jobs[1].arrival: is missing
         jobs[1].power_kw: is missing
