@@ -164,15 +164,19 @@ fn a_molecule_that_was_turned_and_shifted_fits_and_its_mirror_image_does_not() {
 }
 
 #[test]
-fn a_broken_record_is_named() {
+fn a_broken_record_is_a_reject_with_its_line_and_the_rest_is_done() {
     let scene = Scene::with(WORKFLOW);
     scene.file("reference.mol", dot("origin", 0.0));
     let broken = dot("broken", 1.0).replace("1.0000", "1.0O00");
-    scene.file("fits.sdf", [dot("whole", 0.0), broken].concat());
-    let told = scene.run(&["-p", "fits=fits.sdf"]);
-    assert_ne!(told.code, 0, "{}", told.out);
-    told.says(&[
-        "fits.sdf",
-        "line 16, record 2: x is '1.0O00'; expected a number",
-    ]);
+    let text = [dot("whole", 0.0), broken, dot("last", 0.0)].concat();
+    scene.file("fits.sdf", text);
+    run(&scene, "starts=4");
+    let found = overlays(&scene);
+    let ids: Vec<&str> = found.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, ["whole", "last"]);
+    let rejects = table(&scene.text("out/rejects.csv"));
+    assert_eq!(rejects.len(), 2, "{rejects:?}");
+    assert_eq!(rejects[1][0], "broken");
+    let reason = &rejects[1][1];
+    assert!(reason.contains("record 2: x is '1.0O00'"), "{reason}");
 }

@@ -84,7 +84,11 @@ fn xyz(batch: &RecordBatch, row: usize) -> Vec<f64> {
 #[test]
 fn a_record_is_a_row_of_lists_over_its_atoms() {
     let batch = read(SALT);
-    assert_eq!(columns(&batch), ["id", "xyz", "elements", "formal_charges"]);
+    assert_eq!(
+        columns(&batch),
+        ["id", "xyz", "elements", "formal_charges", "problem"]
+    );
+    assert_eq!(texts(&batch, "problem"), [None]);
     assert_eq!(ids(&batch), ["salt"]);
     assert_eq!(elements(&batch, 0), ["N", "H", "Cl"]);
     assert_eq!(charges(&batch, 0), [1, 0, -1]);
@@ -132,7 +136,7 @@ fn data_items_are_columns_of_text() {
     .concat();
     let batch = read(&text);
     let some = |text: &str| Some(text.to_owned());
-    assert_eq!(columns(&batch)[4..], ["dose", "note", "DT12"]);
+    assert_eq!(columns(&batch)[5..], ["dose", "note", "DT12"]);
     assert_eq!(texts(&batch, "dose"), [some("1.5"), some("2"), None]);
     assert_eq!(texts(&batch, "note"), [some("two\n lines "), None, None]);
     assert_eq!(texts(&batch, "DT12"), [None, some("by its field"), None]);
@@ -143,7 +147,7 @@ fn items_that_are_called_as_a_record_s_own_columns_get_another_name() {
     let items = "> <id>\nmine\n\n> <property_id>\nalso mine\n\n";
     let batch = read(&[SALT, items].concat());
     let expected = ["property_property_id", "property_id"];
-    assert_eq!(columns(&batch)[4..], expected);
+    assert_eq!(columns(&batch)[5..], expected);
     assert_eq!(texts(&batch, "id"), [Some("salt".to_owned())]);
     assert_eq!(texts(&batch, expected[0]), [Some("mine".to_owned())]);
 }
@@ -253,6 +257,7 @@ fn check_knows_the_columns() {
             ("xyz", "list<float64>"),
             ("elements", "list<utf8>"),
             ("formal_charges", "list<int32>"),
+            ("problem", "utf8"),
             ("dose", "utf8"),
         ];
         assert_eq!(columns, expected);
@@ -360,8 +365,21 @@ fn broken_records_are_named_with_what_was_expected() {
         ),
     ];
     for (text, expected) in cases {
-        let found = refused(text);
-        assert!(found.contains("m.sdf is no readable SDF file"), "{found}");
+        // One whose end is known, after a sound one, is a row that says so.
+        let found = match expected.contains("record 2") && text.ends_with("$$$$\n") {
+            true => {
+                let batch = read(&text);
+                assert_eq!(ids(&batch), ["salt", "salt"]);
+                assert!(batch.column_by_name("xyz").unwrap().is_null(1));
+                assert_eq!(elements(&batch, 0), ["N", "H", "Cl"]);
+                texts(&batch, "problem")[1].clone().unwrap()
+            }
+            false => {
+                let found = refused(text);
+                assert!(found.contains("m.sdf is no readable SDF file"), "{found}");
+                found
+            }
+        };
         assert!(found.contains(expected), "{found}, expected {expected}");
     }
     let latin = [SALT.as_bytes(), b"> <unit>\n\xb5M\n\n"].concat();
@@ -372,6 +390,53 @@ fn broken_records_are_named_with_what_was_expected() {
         found.contains("'n1000' is one more name of a data item than 1000"),
         "{found}"
     );
+}
+
+#[test]
+fn a_broken_record_in_the_midst_of_others_is_a_row_that_says_so() {
+    let titled =
+        |title: &str, from: &str, to: &str| SALT.replacen("salt", title, 1).replacen(from, to, 1);
+    let text = [
+        &titled("a", "M  END", "M  END\n> <dose>\n1\n"),
+        // Nothing of it counts, whatever was read of it before.
+        &titled("", "M  END", "M  END\n> <dose>\n2\n\nstray"),
+        &titled("c", "0.5000", "  ?   "),
+        &titled("d", "M  END", "M  END\n> <dose>\n4\n"),
+        "",
+    ]
+    .join("\n$$$$\n")
+    .replace("\n\n$$$$", "\n$$$$");
+    let batch = read(&text);
+    assert_eq!(ids(&batch), ["a", "2", "c", "d"]);
+    let problems = texts(&batch, "problem");
+    let expected = [
+        None,
+        Some("line 26, record 2: 'stray' belongs to no data item"),
+        Some("line 32, record 3: y is '?'; expected a number"),
+        None,
+    ];
+    for (found, expected) in problems.iter().zip(expected) {
+        match (found, expected) {
+            (None, None) => {}
+            (Some(found), Some(expected)) => assert!(found.starts_with(expected), "{found}"),
+            _ => panic!("{problems:?}"),
+        }
+    }
+    let doses = texts(&batch, "dose");
+    assert_eq!(doses, [Some("1".into()), None, None, Some("4".into())]);
+    // A byte that is no UTF-8 spoils its record alone.
+    let text = [SALT, "$$$$\n", SALT, "> <unit>\n_M\n\n$$$$\n", SALT].concat();
+    let mut bytes = text.clone().into_bytes();
+    bytes[text.find('_').unwrap()] = 0xb5;
+    let batch = rows_of(&bytes).unwrap();
+    let problems = texts(&batch, "problem");
+    assert_eq!(problems.len(), 3);
+    assert!(problems[1].as_ref().unwrap().contains("it is not UTF-8"));
+    assert!(problems[0].is_none() && problems[2].is_none());
+    // A file of broken records alone is something else, and so may be one that is cut off.
+    let broken = titled("c", "0.5000", "  ?   ");
+    assert!(refused([&broken, "$$$$\n"].concat()).contains("record 1: y is"));
+    assert!(refused([SALT, "$$$$\n", &broken].concat()).contains("record 2: y is"));
 }
 
 /// Text that is nearly an SDF: pieces of one, and bytes.
@@ -408,7 +473,12 @@ fn rows_of(bytes: &[u8]) -> Option<RecordBatch> {
 
 #[track_caller]
 fn assert_sound(batch: &RecordBatch) {
-    for row in 0..batch.num_rows() {
+    let problems = texts(batch, "problem");
+    for (row, problem) in problems.iter().enumerate() {
+        if problem.is_some() {
+            assert!(batch.column_by_name("xyz").unwrap().is_null(row));
+            continue;
+        }
         let atoms = elements(batch, row).len();
         assert_eq!(xyz(batch, row).len(), 3 * atoms);
         assert_eq!(charges(batch, row).len(), atoms);
@@ -502,7 +572,7 @@ fn known(line: &str) -> Known {
 }
 
 fn found(batch: &RecordBatch, row: usize) -> Known {
-    let mut items: Vec<String> = columns(batch)[4..]
+    let mut items: Vec<String> = columns(batch)[5..]
         .iter()
         .filter_map(|column| {
             let value = texts(batch, column)[row].clone()?;

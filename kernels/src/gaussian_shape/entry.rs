@@ -58,11 +58,13 @@ The pose maps a fit's atoms onto the reference: x' = R x + t, with R given as a 
 An SDF or MOL file is such a table as it is. In any other, coordinates are `xyz`, a list of float32 or
 float64 per molecule: x, y, z of its first atom, then of the next. Radii are `radius` for all atoms,
 unless a column `radii` (a list, one an atom, in angstrom) is there. Where a column `elements` (a list
-of symbols) is there, hydrogens are left out, as is usual for shape. Other columns are ignored.
+of symbols) is there, hydrogens are left out, as is usual for shape. Other columns are ignored, but for
+`problem` (below).
 
 A fit that cannot be used goes to `rejects` with the reason: coordinates that are missing, not finite,
-not three an atom, or plainly in nanometres; radii that do not fit; no atom left. A reference that
-cannot be used is an error, because a screen without its query is another screen.
+not three an atom, or plainly in nanometres; radii that do not fit; no atom left. The reason of a
+row without coordinates is its `problem`, if it has that text, as of a broken record of an SDF file. A
+reference that cannot be used is an error, because a screen without its query is another screen.
 
 Rows come in the order of `fits`, then of `references`, so that a scatter over `fits` gives the rows of
 one task. Memory beyond the inputs: a row a pair.

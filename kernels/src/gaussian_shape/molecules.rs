@@ -39,6 +39,8 @@ pub(super) struct Molecules<'a> {
     xyz: usize,
     radii: Option<usize>,
     elements: Option<usize>,
+    /// Why a molecule has no coordinates.
+    problem: Option<usize>,
     /// Radius where the table has none, angstrom.
     radius: f64,
 }
@@ -66,6 +68,7 @@ impl<'a> Molecules<'a> {
             xyz: table.column(port, "xyz", wanted)?,
             radii: table.schema.index_of("radii").ok(),
             elements: table.schema.index_of("elements").ok(),
+            problem: table.schema.index_of("problem").ok(),
             radius,
         };
         for column in [Some(found.xyz), found.radii].into_iter().flatten() {
@@ -133,7 +136,12 @@ impl<'a> Molecules<'a> {
         let batch = &self.table.batches[batch];
         let values = |column: usize| numbers(batch.column(column), row);
         let Some(xyz) = values(self.xyz)? else {
-            return Ok(Err("`xyz` is null, or holds a null".to_owned()));
+            let told = self
+                .problem
+                .and_then(|column| word(batch.column(column), row));
+            return Ok(Err(
+                told.unwrap_or_else(|| "`xyz` is null, or holds a null".to_owned())
+            ));
         };
         let radii = match self.radii {
             None => Some(vec![self.radius; xyz.len() / 3]),
@@ -167,6 +175,12 @@ impl<'a> Molecules<'a> {
         }
         Ok(all)
     }
+}
+
+/// The text in a row; nothing where it is null, or the column no text.
+fn word(column: &ArrayRef, row: usize) -> Option<String> {
+    let column = column.as_string_opt::<i32>()?;
+    column.is_valid(row).then(|| column.value(row).to_owned())
 }
 
 /// The list in a row as float64; nothing where it, or a value in it, is null.

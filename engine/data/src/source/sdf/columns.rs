@@ -23,6 +23,8 @@ pub(super) struct Layout {
     /// By the item's name, counted from the first item.
     places: BTreeMap<String, usize>,
     names: Vec<String>,
+    /// That there are too many.
+    too_many: Option<DataError>,
 }
 
 impl Default for Layout {
@@ -31,6 +33,7 @@ impl Default for Layout {
             schema: Arc::new(Schema::new(own())),
             places: BTreeMap::new(),
             names: Vec::new(),
+            too_many: None,
         }
     }
 }
@@ -49,6 +52,7 @@ fn own() -> Vec<Field> {
         list("xyz", DataType::Float64),
         list("elements", DataType::Utf8),
         list("formal_charges", DataType::Int32),
+        Field::new("problem", DataType::Utf8, true),
     ]
 }
 
@@ -58,24 +62,29 @@ impl Layout {
     }
 
     /// Sees the name of an item.
-    pub(super) fn add(&mut self, lines: &Lines, name: &str) -> Result<(), DataError> {
+    pub(super) fn add(&mut self, lines: &Lines, name: &str) {
         if self.places.contains_key(name) {
-            return Ok(());
+            return;
         }
         if self.names.len() == MOST_NAMES {
-            return Err(lines.broken(
-                &format!("'{name}' is one more name of a data item than {MOST_NAMES}"),
-                "names that records share, not values in their place",
-            ));
+            self.too_many.get_or_insert_with(|| {
+                lines.broken(
+                    &format!("'{name}' is one more name of a data item than {MOST_NAMES}"),
+                    "names that records share, not values in their place",
+                )
+            });
+            return;
         }
         self.places.insert(name.to_owned(), self.names.len());
         self.names.push(name.to_owned());
-        Ok(())
     }
 
     /// Names the columns, once all items were seen. An item that is called as a column of every
     /// record goes to `property_NAME`.
-    pub(super) fn finish(&mut self) {
+    pub(super) fn finish(&mut self) -> Result<(), DataError> {
+        if let Some(error) = self.too_many.take() {
+            return Err(error);
+        }
         let mut fields = own();
         for name in &self.names {
             let mut column = name.clone();
@@ -88,6 +97,7 @@ impl Layout {
             fields.push(Field::new(column, DataType::Utf8, true));
         }
         self.schema = Arc::new(Schema::new(fields));
+        Ok(())
     }
 }
 
@@ -99,6 +109,7 @@ pub(super) struct Columns<'l> {
     xyz: ListBuilder<Float64Builder>,
     elements: ListBuilder<StringBuilder>,
     formal_charges: ListBuilder<Int32Builder>,
+    problem: StringBuilder,
     items: Vec<StringBuilder>,
 }
 
@@ -111,6 +122,7 @@ impl<'l> Columns<'l> {
             xyz: ListBuilder::default(),
             elements: ListBuilder::default(),
             formal_charges: ListBuilder::default(),
+            problem: StringBuilder::new(),
             items: layout.names.iter().map(|_| StringBuilder::new()).collect(),
         }
     }
@@ -145,10 +157,24 @@ impl<'l> Columns<'l> {
         self.formal_charges.append(true);
         self.elements
             .append_value(record.atoms.elements.iter().map(Some));
+        self.problem.append_null();
         for (builder, value) in self.items.iter_mut().zip(values) {
             builder.append_option(value);
         }
         Ok(())
+    }
+
+    /// Adds a row of a record that cannot be read.
+    pub(super) fn push_broken(&mut self, id: &str, problem: &str) {
+        self.weight += 1 + (id.len() + problem.len()) / ATOM_BYTES;
+        self.id.append_value(id);
+        self.xyz.append(false);
+        self.elements.append(false);
+        self.formal_charges.append(false);
+        self.problem.append_value(problem);
+        for builder in &mut self.items {
+            builder.append_null();
+        }
     }
 
     /// The batch; nothing if it has no rows.
@@ -161,6 +187,7 @@ impl<'l> Columns<'l> {
             Arc::new(self.xyz.finish()),
             Arc::new(self.elements.finish()),
             Arc::new(self.formal_charges.finish()),
+            Arc::new(self.problem.finish()),
         ];
         for mut item in self.items {
             columns.push(Arc::new(item.finish()));

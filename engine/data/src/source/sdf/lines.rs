@@ -18,6 +18,8 @@ pub(super) struct Lines {
     number: u64,
     /// Of the record that is being read, from 1.
     record: u64,
+    /// The first line of the record that is being read.
+    title: String,
     text: String,
 }
 
@@ -29,6 +31,7 @@ impl Lines {
             source: BufReader::with_capacity(1 << 16, file),
             number: 0,
             record: 0,
+            title: String::new(),
             text: String::new(),
         })
     }
@@ -38,13 +41,35 @@ impl Lines {
         &self.text
     }
 
-    /// The number of the record that is being read, from 1.
-    pub(super) fn record(&self) -> u64 {
-        self.record
-    }
-
     pub(super) fn begin_record(&mut self) {
         self.record += 1;
+        self.title.clear();
+    }
+
+    /// Notes that the line that was read last is the record's title.
+    pub(super) fn take_title(&mut self) {
+        self.text.trim().clone_into(&mut self.title);
+    }
+
+    /// The title of the record that is being read; its number, from 1, where that is empty.
+    pub(super) fn id(&self) -> String {
+        match self.title.is_empty() {
+            true => self.record.to_string(),
+            false => self.title.clone(),
+        }
+    }
+
+    /// Goes to the end of the record that is being read, whatever it holds; false where the file ends
+    /// first.
+    pub(super) fn skip_record(&mut self) -> Result<bool, DataError> {
+        while !self.ends_record() {
+            match self.next() {
+                Ok(true) | Err(DataError::Format { .. }) => {}
+                Ok(false) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
     }
 
     /// Goes to the next line; false at the end of the file.

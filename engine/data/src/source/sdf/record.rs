@@ -42,9 +42,9 @@ impl Atoms {
 impl Record {
     /// Reads a record; nothing where only blank lines are left.
     pub(super) fn read(lines: &mut Lines) -> Result<Option<Self>, DataError> {
-        let Some(title) = head(lines)? else {
+        if !head(lines)? {
             return Ok(None);
-        };
+        }
         let atoms = match lines.field(33, 39) {
             "V2000" | "" => v2000::read(lines)?,
             "V3000" => v3000::read(lines)?,
@@ -60,34 +60,28 @@ impl Record {
             items.push((name.to_owned(), value));
             Ok(())
         })?;
-        let id = if title.is_empty() {
-            lines.record().to_string()
-        } else {
-            title
-        };
+        let id = lines.id();
         Ok(Some(Self { id, atoms, items }))
     }
 }
 
-/// Goes to the fourth line of the next record and gives its title; nothing where only blank lines
-/// are left.
-fn head(lines: &mut Lines) -> Result<Option<String>, DataError> {
+/// Goes to the fourth line of the next record; false where only blank lines are left.
+fn head(lines: &mut Lines) -> Result<bool, DataError> {
     lines.begin_record();
-    let mut title = String::new();
     let mut is_blank = true;
     for place in 0..4 {
         if is_blank && !lines.next()? {
-            return Ok(None);
+            return Ok(false);
         } else if !is_blank {
             lines.need("its first four lines")?;
         }
         is_blank &= lines.is_blank();
         if place == 0 {
-            lines.text().trim().clone_into(&mut title);
+            lines.take_title();
         }
     }
     if !is_blank {
-        return Ok(Some(title));
+        return Ok(true);
     }
     while lines.next()? {
         if !lines.is_blank() {
@@ -97,7 +91,7 @@ fn head(lines: &mut Lines) -> Result<Option<String>, DataError> {
             ));
         }
     }
-    Ok(None)
+    Ok(false)
 }
 
 /// Goes to the end of the next record's atoms and bonds without reading them, or to the record's
@@ -105,7 +99,14 @@ fn head(lines: &mut Lines) -> Result<Option<String>, DataError> {
 pub(super) fn skip_to_items(lines: &mut Lines) -> Result<bool, DataError> {
     lines.begin_record();
     let mut place = 0;
-    while lines.next()? {
+    loop {
+        match lines.next() {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            // It is told of when rows are read.
+            Err(DataError::Format { .. }) => {}
+            Err(error) => return Err(error),
+        }
         place += 1;
         if place > 4 && lines.text().starts_with("M  END") {
             return Ok(true);
@@ -115,5 +116,4 @@ pub(super) fn skip_to_items(lines: &mut Lines) -> Result<bool, DataError> {
             place = 0;
         }
     }
-    Ok(false)
 }
