@@ -1,54 +1,126 @@
-//! A hundred thousand fingerprints clustered, which RDKit's matrix of distances does not allow.
+//! A hundred thousand fingerprints clustered, which RDKit's list of distances does not allow.
 
 use arrow::array::AsArray;
-use serde_json::{Value as Json, json};
 use sunward_kernels::{Inputs, Outputs};
 use sunward_workflows::value::Value;
 
-use crate::similarity::{fingerprints, table};
-use crate::{Any, figure, gpu, median, run, run_in};
+use crate::figure::Figure;
+use crate::gpu::Gpu;
+use crate::similarity::{WIDTH, fingerprints, table};
+use crate::{Any, median, memory, rival, run, run_in};
 
-const ROWS: usize = 100_000;
+const ROWS: u32 = 100_000;
+/// Half as many, to see how memory grows.
+const HALF: u32 = ROWS / 2;
+/// As many as RDKit can do in a few seconds.
+const FEW: u32 = 4_000;
 /// On a GPU.
 const MANY_ROWS: usize = 1_000_000;
+const DISTANCE: f64 = 0.6;
+/// How much more memory a row of 100 k may need than one of 50 k: what is squared needs twice as much.
+const GROWTH: f64 = 1.2;
 
-pub(crate) fn figures() -> Result<Vec<Json>, Any> {
-    let inputs = Inputs::new().with("library", table(fingerprints(ROWS))?);
-    let with = [("distance", Value::Float(0.6))];
+pub(crate) fn figures(gpu: Option<&Gpu>) -> Result<Vec<Figure>, Any> {
+    let with = [("distance", Value::Float(DISTANCE))];
+    let all = fingerprints(ROWS as usize);
+    let half = bytes_a_row(HALF, &all)?;
+    let whole = bytes_a_row(ROWS, &all)?;
+    let inputs = library(&all, ROWS)?;
     let task = |threads| run("butina", &inputs, &with, threads);
-    let before = peak_kib();
     let alone = median(1, |_| task(1))?;
     let both = median(1, |_| task(2))?;
-    let outputs = task(1)?;
-    let clusters = number(&outputs)?;
+    let clusters = number(&task(1)?)?;
+    let what = format!("butina 100 k x 2048, distance {DISTANCE}");
     let mut figures = vec![
-        figure("butina 100 k x 2048, distance 0.6, 1 core", alone, None),
-        figure("butina 100 k x 2048, distance 0.6, 2 threads", both, None),
+        Figure::cost(&format!("{what}, 1 core"), alone, "s"),
+        Figure::cost(&format!("{what}, 2 threads"), both, "s").note(format!("{clusters} clusters")),
+        peak(&what, half, whole),
+        few(&all)?,
     ];
-    for figure in &mut figures {
-        figure["clusters"] = json!(clusters);
-        figure["peak_kib_before_and_after"] = json!([before, peak_kib()]);
-    }
-    if let Some(gpu) = gpu()? {
-        if clusters != number(&run_in(&gpu, "butina", &inputs, &with)?)? {
+    if let Some(gpu) = gpu {
+        if clusters != number(&run_in(&gpu.context, "butina", &inputs, &with)?)? {
             return Err("the GPU makes other clusters".into());
         }
-        let inputs = Inputs::new().with("library", table(fingerprints(MANY_ROWS))?);
-        let many = median(1, |_| run_in(&gpu, "butina", &inputs, &with))?;
-        figures.push(figure("butina 1 M x 2048, distance 0.6, GPU", many, None));
+        let bits = fingerprints(MANY_ROWS);
+        let bytes = bits.len();
+        let inputs = Inputs::new().with("library", table(bits)?);
+        let many = median(1, |_| run_in(&gpu.context, "butina", &inputs, &with))?;
+        let what = format!("butina 1 M x 2048, distance {DISTANCE}, GPU");
+        figures.push(gpu.told(Figure::cost(&what, many, "s").goal(20.0), many, bytes));
     }
     Ok(figures)
+}
+
+fn library(bits: &[u8], rows: u32) -> Result<Inputs, Any> {
+    let bits = bits[..rows as usize * WIDTH].to_vec();
+    Ok(Inputs::new().with("library", table(bits)?))
+}
+
+/// The most memory of this process beside the benchmark's own fingerprints, by row.
+fn bytes_a_row(rows: u32, all: &[u8]) -> Result<Option<f64>, Any> {
+    let inputs = library(all, rows)?;
+    let forgotten = memory::forget_peak();
+    run(
+        "butina",
+        &inputs,
+        &[("distance", Value::Float(DISTANCE))],
+        1,
+    )?;
+    #[expect(clippy::cast_precision_loss, reason = "some megabytes")]
+    let own = all.len() as f64;
+    let peak = memory::peak_bytes().filter(|_| forgotten);
+    Ok(peak.map(|peak| (peak - own) / f64::from(rows)))
+}
+
+fn peak(what: &str, half: Option<f64>, whole: Option<f64>) -> Figure {
+    let rows = f64::from(ROWS);
+    let list = rows * (rows - 1.0) / 2.0 * 8.0;
+    let whole_bytes = whole.unwrap_or(f64::NAN) * rows;
+    let grown = half.zip(whole).map(|(half, whole)| whole / half);
+    let told = grown.map_or_else(
+        || "this system does not tell the peak".to_owned(),
+        |grown| {
+            format!("its input of {WIDTH} bytes a row included; {grown:.2} x that of 50 k a row")
+        },
+    );
+    Figure::cost(&format!("{what}, peak memory"), whole_bytes / 1e6, "MB")
+        .beside(
+            "RDKit's list of N(N-1)/2 distances, counted",
+            Some(list / 1e6),
+        )
+        .goal_told(
+            format!("O(N + edges), as <= {GROWTH} x the memory a row of 50 k"),
+            grown.map(|grown| grown <= GROWTH),
+        )
+        .note(told)
+}
+
+/// So few that RDKit can do it too; the clusters must be as many.
+fn few(all: &[u8]) -> Result<Figure, Any> {
+    let inputs = library(all, FEW)?;
+    let with = [("distance", Value::Float(DISTANCE))];
+    let ours = median(5, |_| run("butina", &inputs, &with, 1))?;
+    let clusters = number(&run("butina", &inputs, &with, 1)?)?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("bits");
+    std::fs::write(&file, &all[..FEW as usize * WIDTH])?;
+    let theirs = rival::script(
+        "rdkit_butina.py",
+        &[&file, &WIDTH.to_string(), &DISTANCE.to_string()],
+    );
+    if let Some(theirs) = &theirs
+        && theirs["clusters"].as_u64() != u64::try_from(clusters).ok()
+    {
+        return Err(format!("{clusters} clusters, by RDKit {}", theirs["clusters"]).into());
+    }
+    let seconds = theirs.and_then(|theirs| theirs["seconds"].as_f64());
+    let what = format!("butina {FEW} x 2048, distance {DISTANCE}, 1 core");
+    Ok(Figure::cost(&what, ours * 1e3, "ms")
+        .beside("RDKit, 1 core", seconds.map(|seconds| seconds * 1e3)))
 }
 
 /// How many clusters there are.
 fn number(outputs: &Outputs) -> Result<usize, Any> {
     let rows = &outputs.get("clusters").ok_or("no clusters")?.batches[0];
     Ok(rows.column(2).as_boolean().true_count())
-}
-
-/// The most memory that this process has had so far, in KiB, where the system tells it.
-fn peak_kib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
 }

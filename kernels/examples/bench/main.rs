@@ -4,6 +4,10 @@
 
 mod classic;
 mod clusters;
+mod figure;
+mod gpu;
+mod limits;
+mod memory;
 mod regrid;
 mod rival;
 mod shape;
@@ -13,49 +17,48 @@ mod vina;
 use std::error::Error;
 use std::time::Instant;
 
-use serde_json::{Value as Json, json};
-use sunward_kernels::device::{Cache, Device, Gpus, gpus};
+use serde_json::json;
 use sunward_kernels::{Context, Inputs, Outputs, Params, library};
 use sunward_workflows::value::Value;
+
+use self::figure::Figure;
+use self::gpu::Gpu;
 
 /// Errors of any kind: a benchmark just stops.
 type Any = Box<dyn Error>;
 
+/// What measures one kernel, on a GPU too where there is one.
+type Measure = fn(Option<&Gpu>) -> Result<Vec<Figure>, Any>;
+
+/// By name. The one that tells its memory comes before those that need much.
+const MEASURES: &[(&str, Measure)] = &[
+    ("clusters", clusters::figures),
+    ("similarity", similarity::figures),
+    ("shape", shape::figures),
+    ("vina", vina::figures),
+    ("regrid", regrid::figures),
+];
+
 fn main() -> Result<(), Any> {
     let only = std::env::args().nth(1);
-    let wanted = |name: &str| only.as_ref().is_none_or(|only| only == name);
+    let found = Gpu::find()?;
+    let gpu = found.as_ref().ok();
     let mut figures = Vec::new();
-    if wanted("similarity") {
-        figures.extend(similarity::figures()?);
+    for (name, measure) in MEASURES {
+        if only.as_ref().is_none_or(|only| only == name) {
+            figures.extend(measure(gpu)?);
+        }
     }
-    if wanted("clusters") {
-        figures.extend(clusters::figures()?);
-    }
-    if wanted("shape") {
-        figures.extend(shape::figures()?);
-    }
-    if wanted("vina") {
-        figures.extend(vina::figures()?);
-    }
-    if wanted("regrid") {
-        figures.extend(regrid::figures()?);
-    }
-    println!(
-        "{}",
-        serde_json::to_string_pretty(&json!({ "figures": figures }))?
-    );
+    figures.extend(gpu.into_iter().flat_map(Gpu::limits));
+    let figures: Vec<_> = figures.iter().map(Figure::json).collect();
+    let notes: Vec<_> = found
+        .err()
+        .map(|reason| format!("GPU rows: not measured ({reason})"))
+        .into_iter()
+        .collect();
+    let all = json!({ "figures": figures, "notes": notes });
+    println!("{}", serde_json::to_string_pretty(&all)?);
     Ok(())
-}
-
-/// One line of the benchmark.
-fn figure(what: &str, seconds: f64, rival: Option<(&str, f64)>) -> Json {
-    json!({
-        "what": what,
-        "seconds": seconds,
-        "rival": rival.map(|r| r.0),
-        "theirs_seconds": rival.map(|r| r.1),
-        "ratio": rival.map(|r| r.1 / seconds),
-    })
 }
 
 /// The median seconds of some runs, after one that only warms up.
@@ -79,17 +82,6 @@ fn run(
     threads: usize,
 ) -> Result<Outputs, Any> {
     run_in(&Context::new(threads), kernel, inputs, with)
-}
-
-/// What a kernel uses on the first GPU; nothing without one.
-fn gpu() -> Result<Option<Context>, Any> {
-    match gpus() {
-        Gpus::Count(_) => {
-            let device = Device::gpu(0, Cache::of_user())?;
-            Ok(Some(Context::new(1).with_device(device)))
-        }
-        Gpus::None(_) => Ok(None),
-    }
 }
 
 /// Runs a kernel with what a context gives it.

@@ -8,19 +8,24 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array};
 use arrow::ipc::writer::FileWriter;
 use arrow_schema::{DataType, Field, Schema};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use sunward_data::Part;
 use sunward_kernels::{Inputs, Table};
 use sunward_workflows::value::Value;
 
-use crate::{Any, classic, figure, gpu, median, rival, run, run_in};
+use crate::figure::Figure;
+use crate::gpu::Gpu;
+use crate::limits::gigabytes;
+use crate::{Any, classic, median, rival, run, run_in};
 
 const LATS: u32 = 64;
 const LONS: u32 = 128;
+/// Cells of the grid regridded to.
+const TO_CELLS: usize = 72 * 36;
 const TIMES: usize = 2900;
 const BATCH_TIMES: usize = 365;
 
-pub(crate) fn figures() -> Result<Vec<Json>, Any> {
+pub(crate) fn figures(gpu: Option<&Gpu>) -> Result<Vec<Figure>, Any> {
     let folder = tempfile::tempdir()?;
     let path = |name: &str| folder.path().join(name);
     let lat: Vec<f64> = (0..LATS)
@@ -67,22 +72,20 @@ pub(crate) fn figures() -> Result<Vec<Json>, Any> {
             })
         })
         .transpose()?;
+    let bytes = 4 * TIMES * (cells + TO_CELLS);
+    let row = |how: &str, seconds: f64| {
+        Figure::cost(&format!("regrid_apply 95 MB {how}"), seconds * 1e3, "ms")
+            .note(format!("{:.1} GB/s", gigabytes(bytes) / seconds))
+    };
     let mut figures = vec![
-        figure(
-            &format!("regrid_apply 95 MB file to file, {threads} threads"),
-            ours,
-            theirs.map(|s| ("CDO remap, same weights", s)),
-        ),
-        figure(
-            &format!("regrid_apply 95 MB in memory, {threads} threads"),
-            compute,
-            None,
-        ),
-        figure("regrid_apply 95 MB in memory, 1 core", single, None),
+        row(&format!("file to file, {threads} threads"), ours)
+            .beside("CDO remap, same weights", theirs.map(|s| s * 1e3)),
+        row(&format!("in memory, {threads} threads"), compute),
+        row("in memory, 1 core", single),
     ];
-    if let Some(gpu) = gpu()? {
-        let there = median(5, |_| run_in(&gpu, "regrid_apply", &inputs, &[]))?;
-        figures.push(figure("regrid_apply 95 MB in memory, GPU", there, None));
+    if let Some(gpu) = gpu {
+        let there = median(5, |_| run_in(&gpu.context, "regrid_apply", &inputs, &[]))?;
+        figures.push(gpu.told(row("in memory, GPU", there), there, bytes));
     }
     Ok(figures)
 }

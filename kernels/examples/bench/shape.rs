@@ -9,9 +9,11 @@ use arrow::datatypes::Float32Type;
 use serde_json::Value as Json;
 use sunward_kernels::{Inputs, Table};
 
-use crate::{Any, figure, gpu, median, rival, run, run_in};
+use crate::figure::Figure;
+use crate::gpu::Gpu;
+use crate::{Any, median, rival, run, run_in};
 
-pub(crate) fn figures() -> Result<Vec<Json>, Any> {
+pub(crate) fn figures(gpu: Option<&Gpu>) -> Result<Vec<Figure>, Any> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shape/cdk2.json");
     let molecules = table(&serde_json::from_str(&std::fs::read_to_string(&file)?)?)?;
     let inputs = Inputs::new()
@@ -28,7 +30,7 @@ pub(crate) fn figures() -> Result<Vec<Json>, Any> {
     let pairs = rows.num_rows() as f64;
     let ours = f64::from(sum(st.as_primitive::<Float32Type>()).unwrap_or(0.0)) / pairs;
 
-    let theirs = rival::rdkit_shape(&file);
+    let theirs = rival::script("rdkit_shape.py", &[&file]);
     let of = |key: &str| theirs.as_ref().and_then(|theirs| theirs[key].as_f64());
     if of("mean_st").is_some_and(|theirs| ours < theirs - 0.005) {
         return Err(format!(
@@ -37,20 +39,35 @@ pub(crate) fn figures() -> Result<Vec<Json>, Any> {
         )
         .into());
     }
-    let beside = of("seconds").map(|s| ("rdGaussianShape, 1 core", s / pairs));
+    let beside = of("seconds").map(|seconds| seconds / pairs * 1e6);
+    let row = |how: &str, seconds: f64| {
+        let what = format!("gaussian_shape {pairs} pairs of ligands, {how}");
+        Figure::cost(&what, seconds / pairs * 1e6, "us an overlay")
+    };
     let mut figures = vec![
-        figure(
-            "gaussian_shape, an overlay, 1 core",
-            seconds / pairs,
-            beside,
-        ),
-        figure("gaussian_shape, an overlay, 2 threads", both / pairs, None),
+        row("1 core", seconds)
+            .beside("rdGaussianShape, 1 core", beside)
+            .goal_times("rdGaussianShape", 3.0),
+        row("2 threads", both).note(format!("{:.0} overlays/s", pairs / both)),
     ];
-    if let Some(gpu) = gpu()? {
-        let all = median(5, |_| run_in(&gpu, "gaussian_shape", &inputs, &[]))?;
-        figures.push(figure("gaussian_shape, an overlay, GPU", all / pairs, None));
+    if let Some(gpu) = gpu {
+        let all = median(5, |_| run_in(&gpu.context, "gaussian_shape", &inputs, &[]))?;
+        let atoms: usize = inputs_bytes(&inputs);
+        let told = Figure::rate("gaussian_shape, GPU", pairs / all / 1e6, "M overlays/s");
+        figures.push(gpu.told(told.goal(0.3), all, atoms));
     }
     Ok(figures)
+}
+
+/// Bytes of both tables.
+fn inputs_bytes(inputs: &Inputs) -> usize {
+    let tables = ["references", "fits"]
+        .iter()
+        .filter_map(|port| inputs.get(port));
+    tables
+        .flat_map(|table| &table.batches)
+        .map(RecordBatch::get_array_memory_size)
+        .sum()
 }
 
 fn table(oracle: &Json) -> Result<Table, Any> {

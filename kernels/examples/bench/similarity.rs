@@ -1,5 +1,6 @@
 //! One query against a million fingerprints.
 
+use std::ffi::OsStr;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, FixedSizeBinaryArray, Int64Array};
@@ -9,22 +10,26 @@ use serde_json::Value as Json;
 use sunward_kernels::{Context, FingerprintIndex, Inputs, Table};
 use sunward_workflows::value::Value;
 
-use crate::{Any, figure, gpu, median, rival, run, run_in};
+use crate::figure::Figure;
+use crate::gpu::Gpu;
+use crate::{Any, limits, median, rival, run, run_in};
 
 const ROWS: usize = 1_000_000;
-const WIDTH: usize = 256;
+/// Bytes of a fingerprint.
+pub(crate) const WIDTH: usize = 256;
+const RDKIT: &str = "RDKit BulkTanimotoSimilarity, 1 core";
 const K: usize = 10;
 /// Rows that serve as queries.
 const QUERIES: [usize; 9] = [
     17, 111_111, 222_222, 333_333, 444_444, 555_555, 666_666, 777_777, 999_999,
 ];
 
-pub(crate) fn figures() -> Result<Vec<Json>, Any> {
+pub(crate) fn figures(gpu: Option<&Gpu>) -> Result<Vec<Figure>, Any> {
     let bits = fingerprints(ROWS);
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("bits");
     std::fs::write(&file, &bits)?;
-    let row = |row: usize| bits[row * WIDTH..(row + 1) * WIDTH].to_vec();
+    let row_of = |row: usize| bits[row * WIDTH..(row + 1) * WIDTH].to_vec();
     let inputs = Inputs::new().with("library", table(bits.clone())?);
     let context = Context::new(1);
 
@@ -32,58 +37,71 @@ pub(crate) fn figures() -> Result<Vec<Json>, Any> {
     let index = FingerprintIndex::build(&inputs, &context)?;
     let mut tops: Vec<Vec<f32>> = Vec::new();
     for query in QUERIES {
-        let found = index.search(&row(query), K, 0.0)?;
+        let found = index.search(&row_of(query), K, 0.0)?;
         tops.push(found.iter().map(|n| n.similarity).collect());
     }
     let prepared = median(QUERIES.len() * 5, |i| {
-        Ok(index.search(&row(QUERIES[i % QUERIES.len()]), K, 0.0)?)
+        Ok(index.search(&row_of(QUERIES[i % QUERIES.len()]), K, 0.0)?)
     })?;
     let task = |queries: Vec<u8>| {
         let inputs = inputs.clone().with("queries", table(queries)?);
         run("tanimoto_topk", &inputs, &[("k", Value::Int(10))], 1)
     };
-    let whole = median(QUERIES.len(), |i| task(row(QUERIES[i % QUERIES.len()])))?;
-    let hundred: Vec<u8> = (0..100).flat_map(|i| row(i * 9973)).collect();
+    let whole = median(QUERIES.len(), |i| task(row_of(QUERIES[i % QUERIES.len()])))?;
+    let hundred: Vec<u8> = (0..100).flat_map(|i| row_of(i * 9973)).collect();
     let many = median(1, |_| task(hundred.clone()))? / 100.0;
 
-    let mut on_gpu = Vec::new();
-    if let Some(gpu) = gpu()? {
+    let names = QUERIES.map(|query| query.to_string());
+    let width = WIDTH.to_string();
+    let theirs = |script: &str| -> Result<Option<f64>, Any> {
+        let mut arguments: Vec<&dyn AsRef<OsStr>> = vec![&file, &width];
+        arguments.extend(names.iter().map(|name| name as &dyn AsRef<OsStr>));
+        let Some(theirs) = rival::script(script, &arguments) else {
+            return Ok(None);
+        };
+        same(&tops, &theirs["tops"])?;
+        Ok(theirs["seconds"].as_f64().map(|seconds| seconds * 1e3))
+    };
+    let fpsim2 = theirs("fpsim2.py")?;
+    let rdkit = theirs("rdkit_tanimoto.py")?;
+    let copy = limits::memory_gb_a_second()?;
+    let rate = limits::gigabytes(ROWS * WIDTH) / whole;
+    let what = "tanimoto_topk 1 M x 2048";
+    let row = |how: &str, seconds: f64, unit| {
+        Figure::cost(&format!("{what}, {how}"), seconds * 1e3, unit)
+    };
+    let prepared = row("prepared, 1 core", prepared, "ms a query");
+    let mut figures = vec![
+        match fpsim2 {
+            Some(_) => prepared.beside("FPSim2, prepared, 1 core", fpsim2),
+            None => prepared.beside(RDKIT, rdkit),
+        },
+        row("whole task, 1 core", whole, "ms a query")
+            .beside(RDKIT, rdkit)
+            .note(format!(
+                "{rate:.1} GB/s read, {:.0} % of a copy's {copy:.1} GB/s (read and written)",
+                100.0 * rate / copy
+            )),
+        row("100 queries, 1 core", many, "ms a query").beside(RDKIT, rdkit),
+        row("FingerprintIndex made, 1 core", build, "ms"),
+    ];
+    if let Some(gpu) = gpu {
         let task = |queries: Vec<u8>| {
             let inputs = inputs.clone().with("queries", table(queries)?);
-            run_in(&gpu, "tanimoto_topk", &inputs, &[("k", Value::Int(10))])
+            run_in(
+                &gpu.context,
+                "tanimoto_topk",
+                &inputs,
+                &[("k", Value::Int(10))],
+            )
         };
-        let one = median(QUERIES.len(), |i| task(row(QUERIES[i % QUERIES.len()])))?;
-        let many = median(3, |_| task(hundred.clone()))? / 100.0;
-        let what = "tanimoto_topk 1 M x 2048";
-        on_gpu.push(figure(&format!("{what}, whole task, GPU"), one, None));
-        on_gpu.push(figure(&format!("{what}, of 100 queries, GPU"), many, None));
+        let bytes = ROWS * WIDTH;
+        let one = median(QUERIES.len(), |i| task(row_of(QUERIES[i % QUERIES.len()])))?;
+        let all = median(3, |_| task(hundred.clone()))?;
+        let each = row("100 queries, GPU", all / 100.0, "ms a query");
+        figures.push(gpu.told(row("whole task, GPU", one, "ms a query"), one, bytes));
+        figures.push(gpu.told(each, all, bytes));
     }
-
-    let theirs = rival::fpsim2(&file, WIDTH, &QUERIES);
-    if let Some(theirs) = &theirs {
-        same(&tops, &theirs["tops"])?;
-    }
-    let seconds = theirs.as_ref().and_then(|t| t["seconds"].as_f64());
-    let beside = seconds.map(|s| ("FPSim2, prepared, 1 core", s));
-    let mut figures = vec![
-        figure(
-            "tanimoto_topk 1 M x 2048, prepared, 1 core",
-            prepared,
-            beside,
-        ),
-        figure(
-            "tanimoto_topk 1 M x 2048, whole task, 1 core",
-            whole,
-            beside,
-        ),
-        figure(
-            "tanimoto_topk 1 M x 2048, of 100 queries, 1 core",
-            many,
-            beside,
-        ),
-        figure("FingerprintIndex of 1 M x 2048, 1 core", build, None),
-    ];
-    figures.extend(on_gpu);
     Ok(figures)
 }
 

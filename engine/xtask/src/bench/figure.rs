@@ -1,24 +1,30 @@
 //! One measured figure, and how runs become one.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 /// One line of the benchmark.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Figure {
     /// What was measured.
     pub(crate) what: String,
     /// Our median, in `unit`.
     pub(crate) ours: f64,
     /// Its unit.
-    pub(crate) unit: &'static str,
+    pub(crate) unit: Cow<'static, str>,
     /// Who it is measured against; none where no rival was at hand.
     pub(crate) rival: Option<String>,
     /// Their median, in the same unit.
     pub(crate) theirs: Option<f64>,
     /// How many times better we are (above 1 is better, whatever the unit).
     pub(crate) ratio: Option<f64>,
-    /// What we set out to reach.
-    pub(crate) goal: &'static str,
+    /// What we set out to reach; none where nothing was.
+    pub(crate) goal: Option<Cow<'static, str>>,
+    /// Whether that is reached, where the benchmark itself can tell.
+    pub(crate) held: Option<bool>,
+    /// What a reader should know beside it.
+    pub(crate) note: Option<String>,
 }
 
 impl Figure {
@@ -33,11 +39,13 @@ impl Figure {
         Self {
             what: what.into(),
             ours,
-            unit,
+            unit: unit.into(),
             rival: rival.map(|(name, _)| name.into()),
             theirs: rival.map(|(_, theirs)| theirs),
             ratio: rival.map(|(_, theirs)| ours / theirs),
-            goal,
+            goal: Some(goal.into()),
+            held: None,
+            note: None,
         }
     }
 
@@ -58,15 +66,40 @@ impl Figure {
     pub(crate) fn line(&self) -> String {
         let beside = match (&self.rival, self.theirs, self.ratio) {
             (Some(rival), Some(theirs), Some(ratio)) => {
-                format!("{rival} {theirs:.4}  ratio {ratio:.2}")
+                format!("{rival} {}  ratio {}", digits(theirs), digits(ratio))
             }
             _ => "no rival measured".into(),
         };
+        let held = match self.held {
+            Some(true) => ": held",
+            Some(false) => ": MISSED",
+            None => "",
+        };
+        let goal = self
+            .goal
+            .as_deref()
+            .map_or(String::new(), |goal| format!("  (goal: {goal}{held})"));
+        let note = self
+            .note
+            .as_deref()
+            .map_or(String::new(), |note| format!("  [{note}]"));
         format!(
-            "{:<44} {:>12.4} {:<10} {beside}  (goal: {})",
-            self.what, self.ours, self.unit, self.goal
+            "{:<48} {:>10} {:<13} {beside}{goal}{note}",
+            self.what,
+            digits(self.ours),
+            self.unit
         )
     }
+}
+
+/// A number with four digits that count, never in powers of ten.
+fn digits(value: f64) -> String {
+    let places = [1000.0, 100.0, 10.0, 1.0, 0.1, 0.01, 0.001];
+    let decimals = places
+        .iter()
+        .take_while(|&&place| value.abs() < place)
+        .count();
+    format!("{value:.decimals$}")
 }
 
 /// The middle of some measurements; 0 of none.
@@ -89,6 +122,28 @@ mod tests {
             Figure::cost("a", "s", 2.0, Some(("b", 4.0)), "").ratio,
             Some(2.0)
         );
+    }
+
+    #[test]
+    fn a_line_has_digits_that_count_and_says_whether_the_goal_is_held() {
+        let mut figure = Figure::cost(
+            "vina",
+            "us a pose",
+            6.1421,
+            Some(("NumPy", 1452.6)),
+            "<= 60",
+        );
+        figure.held = Some(true);
+        let line = figure.line();
+        assert!(line.contains(" 6.142 us a pose"), "{line}");
+        assert!(
+            line.contains("NumPy 1453  ratio 236.5  (goal: <= 60: held)"),
+            "{line}"
+        );
+        figure.held = Some(false);
+        figure.ours = 0.000_012_34;
+        assert!(figure.line().contains(" 0.0000123 us"), "{}", figure.line());
+        assert!(figure.line().contains("MISSED"));
     }
 
     #[test]

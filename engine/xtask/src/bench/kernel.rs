@@ -1,26 +1,21 @@
 //! Kernels beside the tools used now, where those are installed.
 
 use anyhow::Result;
+use serde::Deserialize;
 
 use super::figure::Figure;
+use crate::shell;
 
-/// Every kernel's own benchmark.
+#[derive(Deserialize)]
+struct Measured {
+    figures: Vec<Figure>,
+    /// What was not measured, and why.
+    notes: Vec<String>,
+}
+
+/// Every kernel's own benchmark. What it could not measure is said beside the table.
 pub(crate) fn all() -> Result<Vec<Figure>> {
-    let measured: serde_json::Value = super::example::run("sunward-kernels", "bench")?;
-    let rows = measured["figures"].as_array().cloned().unwrap_or_default();
-    Ok(rows
-        .iter()
-        .map(|row| {
-            let text = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
-            let rival = text("rival");
-            let theirs = row["theirs_seconds"].as_f64();
-            Figure::cost(
-                &text("what"),
-                "s",
-                row["seconds"].as_f64().unwrap_or(f64::NAN),
-                theirs.map(|theirs| (rival.as_str(), theirs)),
-                "told by the kernel's page",
-            )
-        })
-        .collect())
+    let measured: Measured = super::example::run("sunward-kernels", "bench")?;
+    measured.notes.iter().for_each(|note| shell::say(note));
+    Ok(measured.figures)
 }
