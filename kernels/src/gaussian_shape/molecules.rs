@@ -2,12 +2,12 @@
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
-use arrow::datatypes::Float64Type;
+use arrow::datatypes::{Float32Type, Float64Type};
 use arrow_schema::{DataType, Field};
 use nalgebra::{Point3, Vector3};
 use sunward_workflows::catalog::KernelEntry;
 
-use super::volume::{exponent, overlap};
+use super::volume::{exponents, own_volume};
 use crate::table::wide;
 use crate::{Inputs, KernelError, Table};
 
@@ -188,6 +188,10 @@ fn numbers(column: &ArrayRef, row: usize) -> Result<Option<Vec<f64>>, KernelErro
     let Some(list) = list(column, row) else {
         return Ok(None);
     };
+    if let Some(single) = list.as_primitive_opt::<Float32Type>() {
+        let wide = || single.values().iter().map(|&x| x.into()).collect();
+        return Ok((single.null_count() == 0).then(wide));
+    }
     let list = cast(&list, &DataType::Float64)?;
     let list = list.as_primitive::<Float64Type>();
     Ok((list.null_count() == 0).then(|| list.values().to_vec()))
@@ -285,10 +289,8 @@ pub(super) fn molecule(xyz: &[f64], radii: &[f64], heavy: &[bool]) -> Row {
              multiply `xyz` by 10"
         ));
     }
-    Ok(centred(
-        points,
-        kept().map(|i| exponent(radii[i])).collect(),
-    ))
+    let radii: Vec<f64> = kept().map(|i| radii[i]).collect();
+    Ok(centred(points, exponents(&radii)))
 }
 
 fn centred(mut atoms: Vec<Vector3<f64>>, exponents: Vec<f64>) -> Molecule {
@@ -303,7 +305,7 @@ fn centred(mut atoms: Vec<Vector3<f64>>, exponents: Vec<f64>) -> Molecule {
         exponents,
         volume: 0.0,
     };
-    molecule.volume = overlap(&molecule, &molecule, |atom| *atom);
+    molecule.volume = own_volume(&molecule);
     molecule
 }
 

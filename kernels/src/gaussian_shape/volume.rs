@@ -15,9 +15,22 @@ const LANES: usize = 16;
 /// One value for each of them.
 type Lane = [f32; LANES];
 
+/// The exponents of atoms of these radii (angstrom), 1/angstrom². Neighbours mostly have the same
+/// radius, and a power is dear.
+pub(super) fn exponents(radii: &[f64]) -> Vec<f64> {
+    let mut last = (f64::NAN, f64::NAN);
+    let of = |&radius: &f64| {
+        if radius != last.0 {
+            last = (radius, exponent(radius));
+        }
+        last.1
+    };
+    radii.iter().map(of).collect()
+}
+
 /// The exponent a of an atom of this radius (angstrom), so that its Gaussian has its volume;
 /// 1/angstrom².
-pub(super) fn exponent(radius: f64) -> f64 {
+fn exponent(radius: f64) -> f64 {
     PI * (3.0 * HEIGHT / (4.0 * PI * radius.powi(3))).powf(2.0 / 3.0)
 }
 
@@ -36,6 +49,24 @@ pub(super) fn overlap(
         }
     }
     volume
+}
+
+/// V(A, A) in cubic angstrom: `overlap` of a molecule with itself, where each pair of different atoms
+/// counts twice.
+pub(super) fn own_volume(molecule: &Molecule) -> f64 {
+    let (mut once, mut twice) = (0.0, 0.0);
+    for (i, (x, &of_x)) in molecule.atoms.iter().zip(&molecule.exponents).enumerate() {
+        once += pair(of_x, of_x).0;
+        let mut last = (f64::NAN, (f64::NAN, f64::NAN));
+        for (y, &of_y) in molecule.atoms[..i].iter().zip(&molecule.exponents) {
+            if of_y != last.0 {
+                last = (of_y, pair(of_x, of_y));
+            }
+            let (height, decay) = last.1;
+            twice += height * (-decay * (x - y).norm_squared()).exp();
+        }
+    }
+    2.0 * twice + once
 }
 
 /// How much two coinciding atoms overlap, and how fast that decays with d² (1/angstrom²).
@@ -253,7 +284,19 @@ fn exp2(x: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::molecules::molecule;
     use super::*;
+
+    #[test]
+    fn a_molecules_own_volume_is_its_overlap_with_itself() {
+        let xyz = [0.0, 0.0, 0.0, 1.4, 0.2, 0.0, 2.1, 1.5, -0.3, 2.2, 1.4, 1.1];
+        let molecule = molecule(&xyz, &[1.7, 1.55, 1.55, 1.7], &[true; 4]);
+        let molecule = molecule.unwrap_or_else(|reason| panic!("{reason}"));
+        let naive = overlap(&molecule, &molecule, |atom| *atom);
+        assert!((molecule.volume / naive - 1.0).abs() < 1e-14);
+        assert_eq!(molecule.exponents[0], exponent(1.7));
+        assert_eq!(molecule.exponents[2], exponent(1.55));
+    }
 
     #[test]
     fn two_to_the_x_is_right_to_single_precision() {
