@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use super::backend::{Address, Backend, Loaded};
 use super::host::Host;
+use super::modules::Modules;
 use super::{Cache, DeviceError, Source, Stream};
 
 /// Something that runs CUDA kernels. Clones are the same device.
 #[derive(Clone, Debug)]
 pub struct Device {
     pub(super) backend: Arc<dyn Backend>,
+    modules: Arc<Modules>,
 }
 
 /// What a device says of itself.
@@ -40,9 +42,7 @@ impl Device {
     /// Without a driver, without such a GPU, or when it cannot be opened.
     pub fn gpu(ordinal: usize, cache: Cache) -> Result<Self, DeviceError> {
         let backend = super::cuda::Gpu::open(ordinal, cache)?;
-        Ok(Self {
-            backend: Arc::new(backend),
-        })
+        Ok(Self::of(Arc::new(backend)))
     }
 
     /// The processor in a GPU's stead, with this much memory (bytes) to give away.
@@ -50,9 +50,14 @@ impl Device {
     /// # Errors
     /// Where no C++ compiler is found.
     pub fn host(memory_bytes: u64, cache: Cache) -> Result<Self, DeviceError> {
-        Ok(Self {
-            backend: Arc::new(Host::new(memory_bytes, cache)?),
-        })
+        Ok(Self::of(Arc::new(Host::new(memory_bytes, cache)?)))
+    }
+
+    fn of(backend: Arc<dyn Backend>) -> Self {
+        Self {
+            backend,
+            modules: Arc::default(),
+        }
     }
 
     /// What it is.
@@ -69,7 +74,9 @@ impl Device {
         self.backend.free_memory()
     }
 
-    /// Compiles a source for this device, or takes what was compiled before, and loads it.
+    /// Compiles a source for this device, or takes what was compiled before, and loads it, or takes
+    /// what is still loaded: the next task of a process finds the modules of the last. A source that
+    /// may have variables of its own on the device is loaded anew each time.
     ///
     /// # Errors
     /// A [`CompileError`](super::CompileError) at the source's line; without a compiler.
@@ -82,8 +89,14 @@ impl Device {
         }
         Ok(Module {
             file: source.file().to_owned(),
-            loaded: self.backend.module(source)?,
+            loaded: (self.modules).get(source, || self.backend.module(source))?,
         })
+    }
+
+    /// How many modules were loaded so far, by this handle and all its clones.
+    #[must_use]
+    pub fn loads(&self) -> usize {
+        self.modules.loads()
     }
 
     /// Memory of any content.

@@ -11,10 +11,12 @@ mod cuda;
 mod error;
 mod handle;
 mod host;
+mod modules;
 mod signature;
 mod source;
 mod stream;
 pub(crate) mod tiles;
+mod variables;
 
 pub use cache::Cache;
 pub use cuda::{Card, Gpus, Nvrtc, cards, defines, gpus};

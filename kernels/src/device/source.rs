@@ -75,6 +75,11 @@ impl Source {
             .map(String::as_str)
     }
 
+    /// Whether it may have variables on the device that outlive a launch.
+    pub(super) fn may_have_variables(&self) -> bool {
+        super::variables::may_have(&self.text)
+    }
+
     /// What NVRTC compiles: lines are counted as in the user's file.
     pub(super) fn for_gpu(&self) -> String {
         format!("{}{}\n", self.line_mark(), self.text)

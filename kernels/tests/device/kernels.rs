@@ -16,6 +16,29 @@ use sunward_workflows::value::Value;
 
 use crate::{cache, on_each};
 
+#[test]
+fn a_second_task_on_a_device_loads_nothing_again() {
+    let device = match Device::host(1 << 28, cache()) {
+        Ok(device) => device,
+        Err(error) => {
+            eprintln!("NOT RUN on the host: {error}");
+            return;
+        }
+    };
+    let table = fingerprints(&mut Random(5), 40, 16, 10, 2);
+    let library = Inputs::new().with("library", table.clone());
+    let inputs = library.clone().with("queries", table);
+    let with = params("tanimoto_topk", &[("k", Value::Int(3))]);
+    agree("tanimoto_topk", &inputs, &with, &device);
+    assert_eq!(device.loads(), 1);
+    // The device of a child is cloned into each task's context.
+    agree("tanimoto_topk", &inputs, &with, &device.clone());
+    assert_eq!(device.loads(), 1);
+    let with = params("butina", &[("distance", Value::Float(0.6))]);
+    agree("butina", &library, &with, &device);
+    assert_eq!(device.loads(), 2);
+}
+
 /// A sequence of numbers that looks random.
 pub(crate) struct Random(pub(crate) u64);
 
