@@ -153,6 +153,7 @@ fn job(action: &Action, tasks: u32) -> Job {
             resources: Resources::default(),
             retry: Retry::default(),
             timeout_ms: None,
+            checkpoint: false,
             tolerate: 0,
             max_parallel: None,
             cache: Cache::default(),

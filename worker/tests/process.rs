@@ -62,6 +62,83 @@ fn each_attempt_has_a_log_of_its_own() {
     assert_eq!(text("0.2.log"), "attempt 2\n");
 }
 
+/// Three steps, each of which is written down when done; it is stopped after each.
+const STEPS: &str = r#"
+cd "$SUNWARD_CHECKPOINT"
+done=$(cat steps 2>/dev/null || echo 0)
+echo "from step $done"
+echo $((done + 1)) > next && mv next steps
+[ "$(cat steps)" = 3 ]
+"#;
+
+fn keeping(script: &str) -> sunward_workflows::Stage {
+    sunward_workflows::Stage {
+        checkpoint: true,
+        ..shell(script)
+    }
+}
+
+#[test]
+fn what_a_task_keeps_is_there_for_its_next_attempt_until_it_succeeds() {
+    let mut scene = Scene::new();
+    let job = scene.job(keeping(STEPS), Tasks::One);
+    let mut lease = scene.start(job);
+    let folder = scene.path("runs/r1/checkpoints/work/0");
+    for attempt in 1..=2 {
+        let end = scene.ends(1).remove(0);
+        assert_eq!(failure(end).kind, FailureKind::Exit(1));
+        let steps = fs::read_to_string(folder.join("steps")).unwrap();
+        assert_eq!(steps, format!("{attempt}\n"));
+        lease.attempt += 1;
+        lease.generation.0 += 1;
+        scene.worker.tell(ToWorker::Lease(lease));
+    }
+    assert!(succeeded(&scene.ends(1)[0]));
+    assert!(!folder.exists());
+    let last = fs::read_to_string(scene.log("work", "0.3.log")).unwrap();
+    assert_eq!(last, "from step 2\n");
+}
+
+#[test]
+fn a_command_that_is_cancelled_has_time_to_keep_where_it_was() {
+    let mut scene = Scene::new();
+    let mark = scene.path("there");
+    let script = format!(
+        "trap 'echo half > \"$SUNWARD_CHECKPOINT/state\"; exit 1' TERM\ntouch {}\n\
+         while :; do sleep 0.01; done",
+        mark.display()
+    );
+    let job = scene.job(keeping(&script), Tasks::One);
+    scene.start(job);
+    scene.await_file(&mark);
+    scene.worker.tell(ToWorker::Revoke { run: RunId(1) });
+    assert_eq!(kind(scene.ends(1).remove(0)), FailureKind::Cancelled);
+    let kept = scene.path("runs/r1/checkpoints/work/0/state");
+    assert_eq!(fs::read_to_string(kept).unwrap(), "half\n");
+}
+
+#[test]
+fn each_task_keeps_its_own_and_who_does_not_ask_keeps_nothing() {
+    let mut scene = Scene::new();
+    let script =
+        "[ -z \"$(ls \"$SUNWARD_CHECKPOINT\")\" ] && touch \"$SUNWARD_CHECKPOINT/x\"; exit 7";
+    let job = scene.job(keeping(script), Tasks::Range(2));
+    for end in scene.run(job) {
+        assert_eq!(kind(end), FailureKind::Exit(7));
+    }
+    for index in ["0", "1"] {
+        assert!(
+            scene
+                .path("runs/r1/checkpoints/work")
+                .join(index)
+                .join("x")
+                .exists()
+        );
+    }
+    let end = scene.one(shell("[ -z \"${SUNWARD_CHECKPOINT+set}\" ]"));
+    assert!(succeeded(&end), "{end:?}");
+}
+
 #[test]
 fn a_command_that_is_killed_from_outside_is_told_from_one_that_exits() {
     let mut scene = Scene::new();

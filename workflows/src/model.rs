@@ -111,6 +111,8 @@ pub struct Stage {
     pub retry: Retry,
     /// After how long one attempt is ended, in milliseconds.
     pub timeout_ms: Option<u64>,
+    /// Whether the command keeps a folder between the attempts of a task, to go on from where it was.
+    pub checkpoint: bool,
     /// How many failed tasks the stage bears.
     pub tolerate: u32,
     /// How many of its tasks may run at once.

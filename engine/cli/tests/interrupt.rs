@@ -32,6 +32,27 @@ stages:
       while :; do sleep 1; done
 ";
 
+/// Three steps, each of which is kept when done; it lingers before the third until it is let go.
+const STEPS: &str = "\
+name: steps
+params: { mark: { type: string } }
+stages:
+  long:
+    checkpoint: true
+    run: |
+      cd \"$SUNWARD_CHECKPOINT\"
+      mark=${{ params.mark }}
+      for step in 1 2 3; do
+        if [ -e $step ]; then continue; fi
+        if [ $step = 3 ] && [ ! -e $mark.go ]; then
+          touch $mark
+          while :; do sleep 0.05; done
+        fi
+        echo $step >> $mark.trace
+        touch $step
+      done
+";
+
 fn param(scene: &Scene, name: &str, file: &str) -> String {
     format!("{name}={}", scene.path().join(file).display())
 }
@@ -84,6 +105,23 @@ fn ctrl_c_stops_cleanly_and_the_run_goes_on_later() {
             (&answer["run"], &answer["status"]),
             (&"r1".into(), &"succeeded".into())
         );
+    }
+}
+
+#[test]
+fn what_keeps_a_checkpoint_goes_on_from_there_however_it_was_stopped() {
+    for (signal, code) in [("INT", 130), ("KILL", -1)] {
+        let scene = Scene::with(STEPS);
+        let mark = param(&scene, "mark", "mark");
+        let mut run = scene.start(&["run", "workflow.yaml", "-p", &mark]);
+        run.wait_for("mark");
+        run.signal(signal);
+        assert_eq!(run.end().code, code);
+        assert_eq!(scene.text("mark.trace"), "1\n2\n");
+        scene.file("mark.go", "");
+        let answer = scene.run(&["-p", &mark]).expect(0).json();
+        assert_eq!(answer["run"], "r1");
+        assert_eq!(scene.text("mark.trace"), "1\n2\n3\n", "after {signal}");
     }
 }
 

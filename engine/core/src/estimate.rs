@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sunward_workflows::{Gpus, Reference};
+use sunward_workflows::{Gpus, Reference, Scatter};
 
 use crate::ids::{StageId, Timestamp};
 use crate::place::{Outlook, Placement, Segment, Taken, Why};
@@ -27,13 +27,27 @@ pub(crate) fn task_ms(state: &State, planned: &PlannedStage, stage: &StageState)
         let (attempts, wall_us) = state.agenda.paces.get(&planned.meaning)?;
         wall_us.checked_div(*attempts)
     };
-    planned.stage.expect.time_ms.unwrap_or_else(|| {
-        stage
-            .ledger
-            .mean_us()
-            .or_else(history)
-            .map_or(TASK_MS, |us| us.div_ceil(1000))
-    })
+    let expected = planned.stage.expect.time_ms;
+    expected
+        .map(|ms| left_ms(ms, planned, stage))
+        .unwrap_or_else(|| {
+            stage
+                .ledger
+                .mean_us()
+                .or_else(history)
+                .map_or(TASK_MS, |us| us.div_ceil(1000))
+        })
+}
+
+/// Of what a stage takes that keeps a checkpoint, what its attempts so far leave. A tenth of it stays in
+/// any case: what it did since it last kept anything is done again. Of an array nobody knows which of
+/// its tasks had begun.
+fn left_ms(expected_ms: u64, planned: &PlannedStage, stage: &StageState) -> u64 {
+    if !planned.stage.checkpoint || planned.stage.scatter != Scatter::One {
+        return expected_ms;
+    }
+    let done_ms = stage.ledger.wall_us / 1000;
+    expected_ms.saturating_sub(done_ms).max(expected_ms / 10)
 }
 
 /// What one task of a stage takes of a pool while it runs. The power is that of the first pool it may

@@ -204,6 +204,7 @@ impl StageDraft {
             },
             retry: Retry::default(),
             timeout_ms: None,
+            checkpoint: false,
             tolerate: 0,
             max_parallel: self.width,
             // Results of different runs are different: nothing is looked up.

@@ -65,6 +65,7 @@ impl Eye<'_> {
         Watch {
             running,
             room,
+            checkpoint: None,
             house: self.house,
             place: self.place,
             stop: &self.batch.stop,

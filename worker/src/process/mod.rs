@@ -1,5 +1,6 @@
 //! Executing commands: from a lease's task to a process, and from its end to the task's.
 
+mod checkpoint;
 pub(crate) mod environment;
 mod footprint;
 mod full;
@@ -27,6 +28,7 @@ use crate::post::Post;
 use crate::room::{Room, Rooms};
 use crate::worker::House;
 
+use checkpoint::Checkpoint;
 pub(crate) use prepared::PreparedCommand;
 use prepared::TaskOrder;
 use watch::{Departure, Limits, Watch};
@@ -160,11 +162,12 @@ impl ProcessExecutor {
         departed(&departure, ran_on, meters.end_gpus(gpus));
         let judged = verdict::judge(&departure, batch, log.path());
         full::reconsider(judged, room, batch, log)?;
-        outputs::adopt(
-            &self.house.options.store,
-            &batch.job.job.stage,
-            &order.outputs,
-        )
+        let stage = &batch.job.job.stage;
+        let result = outputs::adopt(&self.house.options.store, stage, &order.outputs)?;
+        if let Some(checkpoint) = &order.checkpoint {
+            checkpoint.remove();
+        }
+        Ok(result)
     }
 
     fn watch(
@@ -190,6 +193,7 @@ impl ProcessExecutor {
         Watch {
             running,
             room,
+            checkpoint: task.checkpoint.as_ref().map(Checkpoint::path),
             house,
             place: self.place,
             stop: &batch.stop,

@@ -8,6 +8,7 @@ use sunward_protocol::Job;
 use sunward_workflows::expr::{CompiledTemplate, Scope};
 use sunward_workflows::{Action, Command, Cuda, Gpus};
 
+use super::checkpoint::{self, Checkpoint};
 use super::environment::{Environment, port_variable};
 use super::spawn::Order;
 use crate::batch::{Batch, Stop};
@@ -44,6 +45,8 @@ pub(crate) struct TaskOrder {
     pub(crate) index: u32,
     pub(crate) order: Order,
     pub(crate) outputs: OutputPaths,
+    /// What outlives this attempt, if anything does.
+    pub(crate) checkpoint: Option<Checkpoint>,
     /// Held until this is dropped.
     gpus: Held,
 }
@@ -127,6 +130,10 @@ impl PreparedCommand {
         }
         let words = self.command.words(&scope)?;
         let mut environment = self.environment(&scope, room)?;
+        let checkpoint = Checkpoint::of(house, batch, index)?;
+        if let Some(checkpoint) = &checkpoint {
+            environment.set(checkpoint::VARIABLE, checkpoint.path());
+        }
         // Taken last: nothing that can fail should keep a GPU waiting.
         let gpus = house.devices.take(&job.stage.resources, &batch.stop)?;
         if job.stage.resources.gpus != Gpus::None {
@@ -136,6 +143,7 @@ impl PreparedCommand {
             index,
             order: Order { words, environment },
             outputs,
+            checkpoint,
             gpus,
         })
     }

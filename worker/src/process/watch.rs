@@ -5,6 +5,7 @@
 //! then killed before the process is reaped, since until then its number belongs to nobody else.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -83,6 +84,8 @@ pub(crate) enum Seen {
 pub(crate) struct Watch<'a> {
     pub(crate) running: Running,
     pub(crate) room: &'a Room,
+    /// The folder that outlives it, if it has one.
+    pub(crate) checkpoint: Option<&'a Path>,
     pub(crate) house: &'a House,
     pub(crate) place: usize,
     pub(crate) stop: &'a Stop,
@@ -300,7 +303,8 @@ impl Watch<'_> {
             && progress.look_at_disk.is_some_and(|at| at <= now)
         {
             let began = Instant::now();
-            let used = footprint::bytes_below(self.room.path());
+            let kept = self.checkpoint.map_or(0, footprint::bytes_below);
+            let used = footprint::bytes_below(self.room.path()).saturating_add(kept);
             if used > limit {
                 self.ask_to_leave(progress, Cause::Disk(used), now, Duration::ZERO);
             }

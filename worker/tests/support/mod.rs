@@ -209,6 +209,7 @@ fn stage(action: Action) -> Stage {
         resources: Resources::default(),
         retry: Retry::default(),
         timeout_ms: None,
+        checkpoint: false,
         tolerate: 0,
         max_parallel: None,
         cache: Cache::default(),

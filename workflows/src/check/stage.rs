@@ -19,11 +19,26 @@ use crate::syntax::STAGE;
 use crate::yaml::{Data, Entry, Node};
 
 /// Keys that only commands have.
-const OF_COMMANDS: &[&str] = &["shell", "outputs", "env", "secrets", "files", "python"];
+const OF_COMMANDS: &[&str] = &[
+    "shell",
+    "outputs",
+    "env",
+    "secrets",
+    "files",
+    "python",
+    "checkpoint",
+];
 
 /// Keys that have no meaning for the user's own kernel.
 const OF_CUDA: &[&str] = &[
-    "shell", "outputs", "env", "secrets", "files", "python", "with",
+    "shell",
+    "outputs",
+    "env",
+    "secrets",
+    "files",
+    "python",
+    "checkpoint",
+    "with",
 ];
 
 /// Lowers one stage.
@@ -89,6 +104,7 @@ pub(super) fn lower<'n>(
         resources,
         retry: node.get("retry").map(settings::retry).unwrap_or_default(),
         timeout_ms: place::duration(&node, "timeout"),
+        checkpoint: node.get("checkpoint").and_then(Node::flag).unwrap_or(false),
         tolerate: settings::count(&node, "tolerate").unwrap_or(0),
         max_parallel: settings::count(&node, "max_parallel"),
         cache: node

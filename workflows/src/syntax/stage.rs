@@ -103,6 +103,11 @@ pub(crate) static STAGE: Shape = Shape {
                 Kind::Duration,
                 "After how long one attempt is ended.",
             ),
+            Key::new(
+                "checkpoint",
+                Kind::Bool,
+                "The folder $SUNWARD_CHECKPOINT outlives a command's attempts, until one succeeds.",
+            ),
             Key::new("tolerate", COUNT, "How many failed tasks the stage bears."),
             Key::new(
                 "max_parallel",

@@ -103,6 +103,7 @@ fn stage(name: &str) -> Stage {
         resources: Resources::default(),
         retry: Retry::default(),
         timeout_ms: None,
+        checkpoint: false,
         tolerate: 0,
         max_parallel: None,
         cache: Cache {

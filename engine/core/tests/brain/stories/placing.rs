@@ -376,6 +376,56 @@ fn an_answer_that_comes_after_the_run_was_taken_up_anew_is_not_for_it() {
 }
 
 #[test]
+fn what_keeps_a_checkpoint_is_asked_about_for_what_is_left_of_it() {
+    let long = |checkpoint: bool| {
+        hour_long("train").edit(|stage| {
+            stage.expect.time_ms = Some(4 * HOUR_MS);
+            stage.checkpoint = checkpoint;
+        })
+    };
+    // After three hours of four, an hour is left; after all of them, a tenth.
+    let tenth = 4 * HOUR_MS / 10;
+    for (stage, worked_h, left_ms) in [
+        (long(true), 3, HOUR_MS),
+        (long(true), 5, tenth),
+        (long(false), 3, 4 * HOUR_MS),
+        (long(true).range(2), 3, 4 * HOUR_MS),
+    ] {
+        let mut world = World::with_grids(&[VALLEY], 4);
+        let problems = watched(&mut world);
+        let run = world.submit(within(4, flow().stage(stage.clone())));
+        world.think();
+        world.give(Input::Interrupt);
+        world.now = world.now.after_ms(worked_h * HOUR_MS);
+        let stopped = std::mem::take(&mut world.flights);
+        assert!(!stopped.is_empty(), "it runs");
+        let end = |flight| {
+            world.end_of(
+                flight,
+                fails(FailureKind::Cancelled),
+                worked_h * 3_600_000_000,
+            )
+        };
+        let ends = stopped.iter().map(end).collect();
+        let worker = WorkerId(1);
+        world.give(Input::Ended { worker, ends });
+        world.think();
+        let spec = Arc::new(within(24, flow().stage(stage)));
+        world.give(Input::Resume { run, spec });
+        world.think();
+        let asked = problems
+            .borrow()
+            .last()
+            .map(|problem| problem.asks[0].task_ms);
+        assert_eq!(asked, Some(left_ms));
+        assert!(problems.borrow().len() > 1, "it is asked about again");
+        world.settle();
+        assert_eq!(world.status(run), RunStatus::Succeeded);
+        world.assert_replays();
+    }
+}
+
+#[test]
 fn an_owner_s_return_is_nobody_s_fault_however_often() {
     let mut world = World::with_grids(&[VALLEY], 4);
     let run = world.submit(within(1, flow().stage(hour_long("train"))));

@@ -57,6 +57,7 @@ pub fn command(name: &str, script: &str) -> Stage {
         resources: Resources::default(),
         retry: Retry::default(),
         timeout_ms: None,
+        checkpoint: false,
         tolerate: 0,
         max_parallel: None,
         cache: Cache::default(),
