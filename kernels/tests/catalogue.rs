@@ -197,7 +197,7 @@ fn all_examples_together_are_a_workflow_without_mistakes() {
             .into_iter()
             .map(|(path, fact)| (path.to_owned(), fact))
             .collect(),
-        beside: Vec::new(),
+        ..Facts::default()
     };
     let text = format!("name: examples\nstages:\n{stages}");
     let checked = check(&text, &catalog(), &facts);

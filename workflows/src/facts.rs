@@ -1,6 +1,6 @@
 //! What the language must know of the files that a workflow names. Plain data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::column::ColumnSpec;
 
@@ -11,6 +11,8 @@ pub struct Facts {
     pub files: BTreeMap<String, FileFact>,
     /// Names in the workflow's own folder: `./word` in a `run` is staged when it is one of these.
     pub beside: Vec<String>,
+    /// Names of params whose value is given beside the workflow: what lies at their default is of no matter.
+    pub given: BTreeSet<String>,
 }
 
 /// What is known of one path.

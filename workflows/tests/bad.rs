@@ -215,3 +215,21 @@ proptest! {
         let _ = render_human("x.yaml", &text, &checked.diagnostics, false);
     }
 }
+
+#[test]
+fn what_lies_at_a_default_matters_only_where_nothing_else_is_given() {
+    let text = "name: w\nparams:\n  a: { type: table, default: ./missing.csv }\n  b: { type: table, default: ./notes.txt }\nstages:\n  s:\n    inputs: { a: params.a, b: params.b }\n    scatter: { over: b }\n    run: cat ${{ inputs.a }} ${{ item.n }}\n";
+    let given = |names: &[&str]| {
+        let facts = Facts {
+            given: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..support::facts()
+        };
+        let checked = check(text, &support::catalog(), &facts);
+        let found = checked.diagnostics.iter().map(|found| found.code.0);
+        found.collect::<Vec<_>>()
+    };
+    assert!(given(&[]).contains(&"SW0501"));
+    assert!(!given(&["a"]).contains(&"SW0501"));
+    assert!(!given(&["a"]).is_empty(), "notes are no table");
+    assert_eq!(given(&["a", "b"]), [""; 0]);
+}

@@ -1,6 +1,6 @@
 //! Values for a workflow's parameters: `-p name=value`, `--params FILE`, and paths made absolute.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -71,6 +71,14 @@ impl ParamArgs {
         }
     }
 
+    /// The names that are given a value.
+    ///
+    /// # Errors
+    /// When one is given in no such form.
+    pub(crate) fn names(&self, context: &Context) -> anyhow::Result<BTreeSet<String>> {
+        Ok(self.read(context)?.into_keys().collect())
+    }
+
     fn read(&self, context: &Context) -> anyhow::Result<BTreeMap<String, Known>> {
         let mut known = BTreeMap::new();
         if let Some(file) = &self.params {
@@ -85,7 +93,7 @@ impl ParamArgs {
                 known.insert(name, Known { given, folder });
             }
         }
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for pair in &self.pairs {
             let Some((name, value)) = pair.split_once('=') else {
                 return Err(wrong_input(format!(

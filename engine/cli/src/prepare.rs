@@ -56,7 +56,7 @@ pub(crate) fn prepare(
     machine: Machine,
     device: Device,
 ) -> anyhow::Result<Prepared> {
-    let read = Read::file(context, file)?;
+    let read = Read::file_given(context, file, params.names(context)?)?;
     let workflow = read.checked(context)?;
     let machine = machine.with_gpus_for(&workflow, device);
     let params = params.bind(context, &workflow, &read.path)?;

@@ -1,5 +1,6 @@
 //! A workflow's file: read, its surroundings looked at, checked. Nothing is created.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,18 @@ impl Read {
     /// # Errors
     /// When there is no such file, or it cannot be read: the user's to mend.
     pub(crate) fn file(context: &Context, file: &Path) -> anyhow::Result<Self> {
+        Self::file_given(context, file, BTreeSet::new())
+    }
+
+    /// The same of a file whose params of these names are given beside it.
+    ///
+    /// # Errors
+    /// When there is no such file, or it cannot be read: the user's to mend.
+    pub(crate) fn file_given(
+        context: &Context,
+        file: &Path,
+        given: BTreeSet<String>,
+    ) -> anyhow::Result<Self> {
         let shown = file.display().to_string();
         let path = absolute(context, file)?;
         let unreadable =
@@ -56,7 +69,11 @@ impl Read {
         }
         let bytes = fs::read(&path).map_err(unreadable)?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let checked = check_bytes(&bytes, &catalog(), &facts(&path, &text));
+        let facts = Facts {
+            given,
+            ..facts(&path, &text)
+        };
+        let checked = check_bytes(&bytes, &catalog(), &facts);
         Ok(Self {
             path,
             shown,

@@ -146,6 +146,30 @@ fn nothing_is_created_when_something_is_wrong() {
 }
 
 #[test]
+fn what_lies_at_a_default_is_of_no_matter_where_another_file_is_given() {
+    let scene = Scene::with(
+        "name: elsewhere\nparams:\n  library: { type: table, default: ./nowhere.csv }\nstages:\n  \
+         copy:\n    inputs: { library: params.library }\n    run: cat ${{ inputs.library }} > ${{ outputs.o }}\n    \
+         outputs: { o: { format: arrow } }\n",
+    );
+    scene.file("mine.csv", "id\n1\n2\n");
+    for verb in ["check", "plan", "run"] {
+        let told = scene.sunward(&[verb, "workflow.yaml"]).expect(2);
+        let all = [told.out, told.err].concat();
+        assert!(all.contains("./nowhere.csv does not exist"), "{all}");
+    }
+    let given = ["-p", "library=mine.csv"];
+    scene
+        .sunward(&[&["plan", "workflow.yaml"][..], &given].concat())
+        .expect(0);
+    scene.run(&given).expect(0);
+    scene.file("params.yaml", "library: mine.csv\n");
+    scene.run(&["--params", "params.yaml"]).expect(0);
+    let wrong = ["-p", "library=not-there.csv"];
+    scene.run(&wrong).expect(2).says(&["not-there.csv"]);
+}
+
+#[test]
 fn parameters_come_from_a_file_and_the_command_line_wins() {
     let scene = Scene::with(SQUARES);
     scene.file("five.yaml", "top: 5\n");

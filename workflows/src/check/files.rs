@@ -49,6 +49,9 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
         staged_files(stage, context);
     }
     for (name, param) in &draft.workflow.params {
+        if context.facts.given.contains(name) {
+            continue;
+        }
         let span = draft.defaults.get(name).copied().unwrap_or(param.span);
         default_exists(param, span, used.contains(name.as_str()), context);
     }
@@ -142,6 +145,18 @@ fn missing(path: &str, span: Span, context: &Context<'_>) -> Diagnostic {
 fn no_table(span: Span, message: String) -> Diagnostic {
     Diagnostic::error(codes::NOT_A_TABLE, span, message)
         .expecting("a table: Arrow, Parquet, CSV, NetCDF, .smi, .pdbqt or .sdf")
+}
+
+/// Where the data lies that a param names when nobody gives it another value.
+pub(super) fn default_path<'d>(
+    name: &str,
+    draft: &'d Draft<'_>,
+    context: &Context<'_>,
+) -> Option<&'d str> {
+    match &draft.workflow.params.get(name)?.default {
+        Some(Value::String(path)) if !context.facts.given.contains(name) => Some(path),
+        _ => None,
+    }
 }
 
 /// A default that is data must be there: a table always, a path where an input reads it.

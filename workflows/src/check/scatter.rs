@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use super::Context;
 use super::draft::{Draft, DraftStage};
+use super::files::default_path;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{CompiledTemplate, has_expression};
@@ -186,10 +187,7 @@ fn no_table(reference: &Reference, draft: &Draft<'_>, context: &Context<'_>) -> 
                 .then(|| format!("`{stage}.{port}` is no table"))
         }
         Reference::Path(path) => no_rows(path, context),
-        Reference::Param(name) => match &draft.workflow.params.get(name)?.default {
-            Some(Value::String(path)) => no_rows(path, context),
-            _ => None,
-        },
+        Reference::Param(name) => no_rows(default_path(name, draft, context)?, context),
         Reference::Url(_) => None,
     }
 }

@@ -6,6 +6,7 @@ use super::Context;
 use super::cuda;
 use super::draft::{Draft, DraftStage, Source};
 use super::expressions::item_columns;
+use super::files::default_path;
 use crate::catalog::PortSpec;
 use crate::codes;
 use crate::column::ColumnSpec;
@@ -13,7 +14,6 @@ use crate::diagnostic::Diagnostic;
 use crate::facts::FileFact;
 use crate::model::{Action, GridRows, Input, Reference, Scatter, Slicing};
 use crate::names::one_of;
-use crate::value::Value;
 use crate::yaml::Node;
 
 /// What is known of a table's columns.
@@ -115,10 +115,7 @@ fn source_columns(
             return ports.get(&(stage.clone(), port.clone())).cloned();
         }
         Reference::Path(path) => path,
-        Reference::Param(name) => match &draft.workflow.params.get(name)?.default {
-            Some(Value::String(path)) => path,
-            _ => return None,
-        },
+        Reference::Param(name) => default_path(name, draft, context)?,
         Reference::Url(_) => return None,
     };
     match context.facts.files.get(path)? {

@@ -152,5 +152,6 @@ pub(crate) fn facts() -> Facts {
             .map(|(path, fact)| (path.to_owned(), fact))
             .collect(),
         beside: vec!["plot.py".into(), "tool.sh".into(), "missing.cvs".into()],
+        ..Facts::default()
     }
 }
