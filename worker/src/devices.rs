@@ -47,6 +47,12 @@ impl Held {
     }
 }
 
+/// Whether a machine with these GPUs ever has those that a task asks for.
+#[must_use]
+pub fn can_serve(cards: &[Card], asked: &Resources) -> bool {
+    Devices::new(cards.to_vec()).can_serve(asked)
+}
+
 impl Devices {
     /// These GPUs, with locks in the folder that all users of the machine share.
     pub(crate) fn new(cards: Vec<Card>) -> Self {

@@ -47,6 +47,7 @@ mod staged;
 mod tail;
 mod worker;
 
+pub use devices::can_serve;
 pub use host::Host;
 pub use meter::{MeterFiles, NoMeter};
 pub use options::Options;

@@ -188,6 +188,32 @@ fn a_stage_that_needs_a_gpu_is_refused_when_planning_with_the_way_out() {
 }
 
 #[test]
+fn a_plan_says_who_does_the_work_of_a_gpu() {
+    let scene = Scene::with(
+        "name: gpu\nstages:\n  a: { run: 'true', resources: { gpus: 2, optional: true } }\n",
+    );
+    scene.recorded_world();
+    let mut words = vec!["plan", "workflow.yaml"];
+    let told = |words: &[&str]| {
+        let mut command = scene.command(words);
+        command.env("CUDA_VISIBLE_DEVICES", "");
+        scene::Told::of(&command.output().unwrap()).expect(0)
+    };
+    let here = told(&words).out;
+    assert!(here.contains("1 cpu, the CPU instead of 2 gpus"), "{here}");
+    words.extend(["--grid", "grid", "--fleet", "fleet.yaml"]);
+    words.extend(["--as-of", "2023-01-09T08:00:00Z"]);
+    let there = told(&words).out;
+    assert!(there.contains("1 cpu, 2 gpus"), "{there}");
+    words.push("--json");
+    let resources = &told(&words).json()["stages"][0]["resources"];
+    assert_eq!(
+        (&resources["gpus"], &resources["gpus_given"]),
+        (&json!("2"), &json!(true))
+    );
+}
+
+#[test]
 fn a_table_is_shown_with_its_schema_and_first_rows() {
     let scene = ran();
     let told = scene

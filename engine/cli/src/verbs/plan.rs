@@ -1,5 +1,6 @@
 //! `sunward plan FILE`: what a run would do, and why; nothing runs.
 
+mod gpus;
 mod view;
 mod without_effect;
 
@@ -68,6 +69,7 @@ impl Plan {
             machine,
             Device::Auto,
         )?;
+        let machine = prepared.machine;
         let home = context.home_beside(&prepared.path);
         let spec = &prepared.spec;
         let (previews, continues) = known(&home, spec)?;
@@ -75,7 +77,7 @@ impl Plan {
         let fleet = self.fleet(context, &settings)?;
         let over = match &fleet {
             Some(fleet) => Over::Pools(&fleet.pools),
-            None => Over::Here(prepared.machine),
+            None => Over::Here(machine),
         };
         let placing = self.placing(context, &settings, over, spec, &previews)?;
         let placed = placing.as_ref().map(PlacingView::of);
@@ -94,7 +96,7 @@ impl Plan {
                 .map(|(name, value)| (name.clone(), value.to_json()))
                 .collect(),
             stages: stages
-                .map(|(planned, preview)| StagePlan::of(planned, preview, machine))
+                .map(|(planned, preview)| StagePlan::of(planned, preview, machine, over))
                 .collect(),
             without_effect: without_effect::lines(spec, placed.is_some(), fleet.as_ref()),
             over_budget: placing.and_then(|placing| over_budget(&placing, spec)),

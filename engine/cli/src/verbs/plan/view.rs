@@ -4,7 +4,9 @@ use serde::Serialize;
 use sunward_core::{Outlook, PlannedStage, StagePreview, WhyRan};
 use sunward_workflows::Gpus;
 
+use super::gpus;
 use crate::graph::of_workflow::action;
+use crate::grid_args::Over;
 use crate::machine::Machine;
 use crate::placing::PlacingView;
 use crate::render::table::{Table, Tone};
@@ -57,8 +59,14 @@ pub(super) struct ResourcesView {
     pub(super) memory_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) disk_bytes: Option<u64>,
-    /// Devices asked for; the CPU does their work here.
+    /// Devices asked for.
     pub(super) gpus: Option<String>,
+    /// Whether they are given; else the CPU does their work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) gpus_given: Option<bool>,
+    /// The same in words.
+    #[serde(skip)]
+    pub(super) gpus_text: Option<String>,
 }
 
 impl View for PlanView {
@@ -127,14 +135,18 @@ impl View for PlanView {
 }
 
 impl ResourcesView {
-    fn of(planned: &PlannedStage, machine: Machine) -> Self {
+    fn of(planned: &PlannedStage, machine: Machine, over: Over<'_>) -> Self {
         let asked = &planned.stage.resources;
+        let asks = asked.gpus != Gpus::None;
+        let gpus_given = asks.then(|| gpus::are_given(planned, over));
         Self {
             cpus: asked.cpus.min(machine.cpus),
             cpus_asked: (asked.cpus > machine.cpus).then_some(asked.cpus),
             memory_bytes: asked.memory_bytes,
             disk_bytes: asked.disk_bytes,
-            gpus: (asked.gpus != Gpus::None).then(|| asked.gpus.to_string()),
+            gpus: asks.then(|| asked.gpus.to_string()),
+            gpus_given,
+            gpus_text: gpus_given.map(|given| gpus::text(&asked.gpus, given)),
         }
     }
 
@@ -150,16 +162,19 @@ impl ResourcesView {
         if let Some(disk) = self.disk_bytes {
             words.push(format!("{} of disk", bytes(disk)));
         }
-        if let Some(gpus) = &self.gpus {
-            words.push(format!("the CPU for {gpus} gpu"));
-        }
+        words.extend(self.gpus_text.clone());
         words.join(", ")
     }
 }
 
 impl StagePlan {
     /// Of one stage.
-    pub(super) fn of(planned: &PlannedStage, preview: &StagePreview, machine: Machine) -> Self {
+    pub(super) fn of(
+        planned: &PlannedStage,
+        preview: &StagePreview,
+        machine: Machine,
+        over: Over<'_>,
+    ) -> Self {
         let outlook = match &preview.outlook {
             Outlook::Cached => "cached",
             Outlook::Runs(_) | Outlook::Unknown => "runs",
@@ -182,7 +197,7 @@ impl StagePlan {
             outlook,
             reason,
             changes: preview.changes.clone(),
-            resources: ResourcesView::of(planned, machine),
+            resources: ResourcesView::of(planned, machine, over),
         }
     }
 }
