@@ -7,15 +7,13 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use sunward_core::place::Placement;
-use sunward_core::{
-    Account, RunClock, RunId, RunState, RunStatus, StageId, State, Timestamp, WorkerId,
-};
+use sunward_core::{RunClock, RunId, RunState, RunStatus, StageId, State, Timestamp, WorkerId};
 use sunward_data::Store;
 use sunward_drive::{
     Clock, Event, Limits, LocalHands, ScaledClock, Setup, Sky, Start, SystemClock,
 };
 use sunward_protocol::Envelope;
-use sunward_state::Sqlite;
+use sunward_state::{Sqlite, SqliteReader};
 use sunward_worker::{Host, Options, Worker};
 use sunward_workflows::Form;
 
@@ -25,9 +23,11 @@ use crate::exit::Exit;
 use crate::grid_args::{GridArgs, Wishes};
 use crate::machine::{self, Machine, shown};
 use crate::placing::{grams, reason};
+use crate::recorded::Recorded;
 use crate::render::progress::{Mode, Progress};
 use crate::render::units::gco2e;
 use crate::render::{self, style::harmless};
+use crate::saved::{CacheSaved, LATEST_RUNS};
 use crate::skies::Skies;
 use crate::view::{of_state, outputs};
 use crate::{remote, signals};
@@ -139,13 +139,14 @@ pub(crate) fn conduct(
     let Some(run) = ended.state.run(ended.run) else {
         anyhow::bail!("run {} ended without a state", ended.run);
     };
+    let status = run.status;
+    let recorded = Recorded::just_ended(ended.state, ended.run, status);
     let folder = means.out.as_ref().map(|folder| context.folder.join(folder));
     let destination = folder.as_deref().map(|folder| outputs::Destination {
         folder,
         form: means.format.into(),
     });
-    let account = ended.state.account(ended.run);
-    conclude(context, run, &account, &store, destination, begun)
+    conclude(context, home, &recorded, &store, destination, begun)
 }
 
 /// The machine's clock, or the one that the run lives through recorded time by.
@@ -173,14 +174,17 @@ fn clock(start: &Start) -> Box<dyn Clock> {
 /// Answers with how it ended and what it gave.
 fn conclude(
     context: &Context,
-    run: &RunState,
-    account: &Account,
+    home: &Path,
+    recorded: &Recorded,
     store: &Store,
     destination: Option<outputs::Destination<'_>>,
     begun: Instant,
 ) -> anyhow::Result<Exit> {
+    let run = recorded.run()?;
     let outputs = outputs::of_run(run, store, destination)?;
-    let answer = of_state::answer(run, account, outputs, begun.elapsed().as_secs_f64());
+    let seconds = begun.elapsed().as_secs_f64();
+    let mut answer = of_state::answer(run, &recorded.account(), outputs, seconds);
+    answer.ledger.cache_saved = saved(home, recorded);
     render::answer(context, &answer)?;
     Ok(match run.status {
         RunStatus::Succeeded => Exit::Done,
@@ -193,6 +197,16 @@ fn conclude(
             ));
             Exit::Interrupted
         }
+    })
+}
+
+/// What results from the cache saved. That it cannot be found out is no fault of the run.
+fn saved(home: &Path, recorded: &Recorded) -> Option<CacheSaved> {
+    let journal = SqliteReader::open(home).map_err(anyhow::Error::from);
+    let saved = journal.and_then(|journal| CacheSaved::of(&journal, home, recorded, LATEST_RUNS));
+    saved.unwrap_or_else(|error| {
+        render::say(&format!("what the cache saved is not known: {error}"));
+        None
     })
 }
 

@@ -45,6 +45,16 @@ impl Recorded {
         })
     }
 
+    /// A run that has just ended here, as its engine left it.
+    pub(crate) const fn just_ended(state: State, id: RunId, status: RunStatus) -> Self {
+        Self {
+            state,
+            id,
+            status,
+            restated: false,
+        }
+    }
+
     /// What it came to in carbon, as far as the grids are known.
     pub(crate) fn account(&self) -> Account {
         self.state.account(self.id)

@@ -14,7 +14,10 @@ use crate::render::units::{float, gco2e, joules, plural};
 use crate::view::of_state;
 
 /// Earlier runs that are looked through for those that made the results: each is folded whole.
-const EARLIER_RUNS: usize = 50;
+pub(crate) const EARLIER_RUNS: usize = 50;
+
+/// The same at the end of a run, where nobody should wait.
+pub(crate) const LATEST_RUNS: usize = 8;
 
 /// What results from the cache used when they were made.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -35,7 +38,7 @@ pub(crate) struct CacheSaved {
 type Wanted = BTreeMap<Digest, u64>;
 
 impl CacheSaved {
-    /// Of a run; `None` when nothing came from the cache.
+    /// Of a run, as far as it itself and so many earlier ones tell; `None` when nothing came from the cache.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -43,6 +46,7 @@ impl CacheSaved {
         reader: &dyn Reader,
         home: &Path,
         recorded: &Recorded,
+        most: usize,
     ) -> anyhow::Result<Option<Self>> {
         let run = recorded.run()?;
         let mut wanted: Wanted = BTreeMap::new();
@@ -57,13 +61,33 @@ impl CacheSaved {
         sum.add(reader, recorded, &mut wanted)?;
         let rows = reader.runs()?;
         let earlier = rows.iter().rev().filter(|row| row.run < run.id);
-        for row in earlier.take(EARLIER_RUNS) {
+        for row in earlier.take(most) {
             if wanted.is_empty() {
                 break;
             }
             sum.add(reader, &Recorded::read(reader, home, row.run)?, &mut wanted)?;
         }
         Ok(Some(sum.finish(&wanted)))
+    }
+
+    /// `1.2 kJ and 0.31 g, by results of r1`, told of the run `own`; nothing where nothing is known to be saved.
+    pub(crate) fn short(&self, own: &str) -> Option<String> {
+        if self.joules <= 0.0 {
+            return None;
+        }
+        let grams = self
+            .gco2e
+            .map_or_else(String::new, |grams| format!(" and {}", gco2e(grams)));
+        let of = match self.runs.as_slice() {
+            [] => return None,
+            [one] if one == own => "its own".to_owned(),
+            [one] => one.clone(),
+            more => format!("{} runs", more.len()),
+        };
+        Some(format!(
+            "{}{grams}, by results of {of}",
+            joules(self.joules)
+        ))
     }
 
     /// `1.2 kJ and 0.31 g, as 3 tasks of r1 used`.

@@ -416,11 +416,14 @@ fn what_the_cache_saved_stands_on_a_line_of_its_own() {
     let scene = world();
     let words = [&AT_EIGHT[..], &["--now", "--json"]].concat();
     let first = scene.sunward(&words).expect(0).json()["ledger"].clone();
-    scene
+    assert_eq!(first["cache_saved"], serde_json::Value::Null);
+    let second = scene
         .sunward(&[&words[..], &["--fresh"]].concat())
-        .expect(0);
+        .expect(0)
+        .json();
     let status = scene.sunward(&["status", "r2", "--json"]).expect(0).json();
     let ledger = &status["run"]["ledger"];
+    assert_eq!(second["ledger"]["cache_saved"], ledger["cache_saved"]);
     assert_eq!(ledger["energy_joules"], 0.0, "nothing ran: {ledger}");
     let saved = &ledger["cache_saved"];
     assert_eq!(
@@ -444,6 +447,12 @@ fn what_the_cache_saved_stands_on_a_line_of_its_own() {
     );
     let own = scene.sunward(&["status", "r1", "--json"]).expect(0).json();
     assert_eq!(own["run"]["ledger"]["cache_saved"], serde_json::Value::Null);
+    let third = [&AT_EIGHT[..], &["--now", "--fresh"]].concat();
+    let told = scene.sunward(&third).expect(0).out;
+    let line = told.lines().find(|line| line.starts_with("  saved: "));
+    let line = line.expect("a line of its own");
+    assert!(line.contains(" J and "), "energy and carbon: {line}");
+    assert!(line.ends_with(", by results of r1"), "{line}");
 }
 
 #[test]

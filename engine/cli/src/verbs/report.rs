@@ -20,7 +20,7 @@ use crate::report::{
     ATTEMPTS_LISTED, AttemptView, FAILURES_LISTED, FailureView, Report as Contents, html, timeline,
 };
 use crate::restated::restate;
-use crate::saved::CacheSaved;
+use crate::saved::{CacheSaved, EARLIER_RUNS};
 use crate::view::{of_state, outputs};
 use crate::which::{self, Which};
 
@@ -67,7 +67,8 @@ impl Report {
         let attempts = recorded::attempts(&found.reader, found.row.run)?;
         let mut contents = contents(&recorded, &attempts, &store)?;
         contents.run.ledger.restated = recorded.restated;
-        contents.run.ledger.cache_saved = CacheSaved::of(&found.reader, &found.home, &recorded)?;
+        contents.run.ledger.cache_saved =
+            CacheSaved::of(&found.reader, &found.home, &recorded, EARLIER_RUNS)?;
         let Some(out) = &self.out else {
             render::machine(&contents)?;
             return Ok(Exit::Done);

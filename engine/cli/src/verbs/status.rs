@@ -14,7 +14,7 @@ use crate::render::table::{Table, Tone};
 use crate::render::units::{float, seconds};
 use crate::render::{self, Page, View};
 use crate::restated::restate;
-use crate::saved::CacheSaved;
+use crate::saved::{CacheSaved, EARLIER_RUNS};
 use crate::view::run::tone;
 use crate::view::{RunView, of_state, outputs};
 use crate::which::{self, Which};
@@ -103,7 +103,8 @@ impl Status {
             now(),
         );
         view.ledger.restated = recorded.restated;
-        view.ledger.cache_saved = CacheSaved::of(&found.reader, &found.home, &recorded)?;
+        view.ledger.cache_saved =
+            CacheSaved::of(&found.reader, &found.home, &recorded, EARLIER_RUNS)?;
         let engaged = is_engaged(&found.home);
         let runs = match which.run {
             Some(_) => None,

@@ -114,7 +114,7 @@ pub(crate) struct LedgerView {
     /// It did not live by the machine's clock: times and intensities are of a record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) replayed: Option<ReplayView>,
-    /// What results from the cache saved; in no other figure. Looked for by `status` and `report` alone.
+    /// What results from the cache saved; in no other figure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cache_saved: Option<CacheSaved>,
 }
@@ -319,6 +319,14 @@ impl View for RunAnswer {
         page.line(format!("  energy: {}", self.ledger.text()));
         if let Some(carbon) = self.ledger.carbon() {
             page.line(format!("  carbon: {carbon}"));
+        }
+        if let Some(saved) = self
+            .ledger
+            .cache_saved
+            .as_ref()
+            .and_then(|saved| saved.short(&self.run))
+        {
+            page.line(format!("  saved: {saved}"));
         }
         if let Some(replayed) = &self.ledger.replayed {
             page.line(format!("  clock: {}", replayed.text()));
