@@ -48,7 +48,7 @@ const EXAMPLES: &str = "Example:
 
 const INPUTS: &str = "\
     Of a job in --jobs \"arrival\", \"length_h\", \"power_kw\" and \"home\" are needed; \"slack_h\", \"allowed\", \
-    \"interruptible\", \"input_gb\" and \"gpus\" are optional. Of a trace's columns arrival (a time, or hours) and \
+    \"interruptible\", \"input_gb\", \"gpus\", \"project\" and \"priority\" are optional. Of a trace's columns arrival (a time, or hours) and \
     length_h are needed; GAIA's and Alibaba's (2023) columns are known too.\n\n\
     A WfCommons instance is a workflow with a stage a task: tasks above the 90th percentile of run time \
     stand for GPU stages of 350 W that take a tenth of the time, the others draw 10 W a core.\n\n\
