@@ -59,7 +59,19 @@ fn a_kernel_that_is_not_there_is_named() {
     let scene = own("", "");
     let text = scene.text("own.cu").replace("void own", "void other");
     scene.file("own.cu", text);
-    scene.run(&[]).expect(1).says(&["own/0", "own"]);
+    scene.run(&[]).expect(1).says(&[
+        "own/0",
+        "own.cu defines no kernel `own`; expected `extern \"C\" __global__ void own(…)`",
+    ]);
+}
+
+#[test]
+fn a_write_far_beyond_a_column_is_told_as_one() {
+    fails("    if (i < rows) out[i + (1ull << 40)] = x[i];").says(&[
+        "own/0",
+        "far outside of its columns",
+        "an index",
+    ]);
 }
 
 #[test]

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The name of the lines that make kernels callable, in a C++ compiler's messages: a kernel a line.
+const EXPORTS: &str = "exports";
+
 /// The text of a `.cu` file and the kernels in it, each `extern "C" __global__ void NAME(…)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
@@ -88,7 +91,7 @@ impl Source {
     /// What a C++ compiler compiles: the same behind our header, kernels made callable at the end.
     pub(super) fn for_host(&self) -> String {
         let mut text = format!(
-            "#include \"cuda_on_cpu.h\"\n{}{}\n#line 1 \"exports\"\n",
+            "#include \"cuda_on_cpu.h\"\n{}{}\n#line 1 \"{EXPORTS}\"\n",
             self.line_mark(),
             with_dynamic_shared(&self.text)
         );
@@ -96,6 +99,16 @@ impl Source {
             text.push_str(&format!("SUNWARD_EXPORT({kernel})\n"));
         }
         text
+    }
+
+    /// The kernel that a C++ compiler did not find where [`Source::for_host`] makes it callable.
+    pub(super) fn not_exported(&self, log: &str) -> Option<&str> {
+        let line = log
+            .lines()
+            .find_map(|text| complaint(EXPORTS, text))
+            .and_then(|(line, _)| line)?;
+        let place = usize::try_from(line).ok()?.checked_sub(1)?;
+        self.kernels.get(place).map(String::as_str)
     }
 
     fn line_mark(&self) -> String {

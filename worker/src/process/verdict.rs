@@ -4,6 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
 use sunward_core::FailureKind;
+use sunward_workflows::Action;
 use sunward_workflows::units::size_text as shown;
 
 use super::watch::{Cause, Departure};
@@ -13,6 +14,7 @@ use crate::fault::Fault;
 /// Succeeds for exit code 0 of a command that was left alone.
 pub(crate) fn judge(departure: &Departure, batch: &Batch, log: &Path) -> Result<(), Fault> {
     let limit = batch.memory_limit();
+    let action = &batch.job.job.stage.action;
     match departure.cause {
         Cause::Cancelled => Err(Fault::cancelled()),
         Cause::Timeout => {
@@ -37,6 +39,7 @@ pub(crate) fn judge(departure: &Departure, batch: &Batch, log: &Path) -> Result<
         Cause::Itself => match (departure.status.code(), departure.status.signal()) {
             (Some(0), _) => Ok(()),
             (Some(code), _) => Err(exited(code, departure, limit, log)),
+            (None, Some(7 | 11)) if matches!(action, Action::Cuda(_)) => Err(strayed(log)),
             (None, signal) => Err(signalled(signal.unwrap_or(0), departure, limit, log)),
         },
     }
@@ -79,6 +82,18 @@ fn signalled(signal: i32, departure: &Departure, limit: Option<u64>, log: &Path)
     Fault::new(
         FailureKind::Signal(signal),
         format!("the command was ended by signal {signal}{name}{}", see(log)),
+    )
+}
+
+/// A kernel of the user's own went where no memory is. Writes close by are found by what lies around
+/// each column.
+fn strayed(log: &Path) -> Fault {
+    Fault::new(
+        FailureKind::Signal(11),
+        format!(
+            "the kernel read or wrote far outside of its columns (SIGSEGV); see that an index is compared with the number of rows before it is used{}",
+            see(log)
+        ),
     )
 }
 

@@ -83,7 +83,15 @@ impl Compiler {
             return Ok(());
         }
         let log = String::from_utf8_lossy(&stderr);
-        Err(CompileError::from_log(source, &log).into())
+        let error = CompileError::from_log(source, &log);
+        // The user's text is right, and the line behind it that names a kernel is not.
+        match (error.line, source.not_exported(&log)) {
+            (None, Some(kernel)) => Err(DeviceError::NoFunction {
+                file: source.file().to_owned(),
+                kernel: kernel.to_owned(),
+            }),
+            _ => Err(error.into()),
+        }
     }
 }
 
