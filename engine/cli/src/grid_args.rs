@@ -52,10 +52,6 @@ pub(crate) struct Wishes {
     /// With --as-of: how many times as fast as this machine's the clock goes from that moment on [default: 1]
     #[arg(long, value_name = "N", requires = "as_of")]
     clock_scale: Option<NonZeroU32>,
-    /// Which of a project's runs comes first where they share pools: the higher one, from -1000 to 1000
-    /// [default: 0; a run that goes on keeps its own]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-1000..=1000))]
-    priority: Option<i32>,
 }
 
 /// What a run may be placed on.
@@ -86,7 +82,6 @@ impl GridArgs {
     ) -> anyhow::Result<RunSpec> {
         let mut spec = spec.clone();
         spec.placing.at_once = wishes.now;
-        spec.placing.priority = wishes.priority.unwrap_or(spec.placing.priority);
         let home = settings
             .home
             .clone()
@@ -145,11 +140,8 @@ impl GridArgs {
     }
 }
 
-/// A run that goes on keeps its priority where none is given, and the clock that it lives by, which goes
-/// on from where the run last stood.
-pub(crate) fn go_on(spec: &mut RunSpec, wishes: Wishes, run: &RunState) {
-    let kept = run.spec.placing.priority;
-    spec.placing.priority = wishes.priority.unwrap_or(kept);
+/// A run that goes on keeps the clock that it lives by, and that goes on from where the run last stood.
+pub(crate) fn go_on(spec: &mut RunSpec, run: &RunState) {
     let clock = spec.placing.clock.or(run.spec.placing.clock);
     spec.placing.clock = clock.map(|clock| RunClock {
         as_of: clock.as_of.max(run.last_stood_at()),

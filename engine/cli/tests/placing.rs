@@ -208,7 +208,7 @@ fn a_budget_that_is_exceeded_under_way_holds_the_run_until_it_is_larger() {
         )
     };
     scene.file("workflow.yaml", workflow("0.000000001"));
-    let told = scene.run(&["--priority", "5"]).expect(3);
+    let told = scene.run(&[]).expect(3);
     assert_eq!(told.json()["status"], "held");
     assert_eq!(told.json()["stages"]["rest"]["ran"], 0);
     scene.file("workflow.yaml", workflow("1"));
@@ -218,8 +218,6 @@ fn a_budget_that_is_exceeded_under_way_holds_the_run_until_it_is_larger() {
         (&"r1".into(), &"succeeded".into())
     );
     assert_eq!(on["stages"]["rest"]["ran"], 1);
-    let status = scene.sunward(&["status", "--json"]).expect(0).json();
-    assert_eq!(status["run"]["priority"], 5, "it goes on with its own");
 }
 
 #[test]
@@ -455,35 +453,6 @@ fn what_the_cache_saved_stands_on_a_line_of_its_own() {
     let line = line.expect("a line of its own");
     assert!(line.contains(" J and "), "energy and carbon: {line}");
     assert!(line.ends_with(", by results of r1"), "{line}");
-}
-
-#[test]
-fn a_run_keeps_its_priority_until_another_is_given() {
-    let scene = Scene::with(FALTERING);
-    let priority = |run: &str| {
-        let told = scene.sunward(&["status", run, "--json"]).expect(0).json();
-        told["run"]["priority"].clone()
-    };
-    let run = ["run", "workflow.yaml", "-p", "mark=/nowhere"];
-    scene.sunward(&run).expect(1);
-    assert_eq!(priority("r1"), 0);
-    let page = scene.sunward(&["status", "r1"]).expect(0).out;
-    assert!(!page.contains("priority"), "nobody gave one: {page}");
-    scene
-        .sunward(&[&run[..], &["--priority", "3"]].concat())
-        .expect(1);
-    assert_eq!(priority("r2"), 3);
-    scene.sunward(&["retry", "r2"]).expect(1);
-    assert_eq!(priority("r2"), 3);
-    scene
-        .sunward(&["retry", "r2", "--priority", "-2"])
-        .expect(1);
-    assert_eq!(priority("r2"), -2);
-    let page = scene.sunward(&["status", "r2"]).expect(0).out;
-    let row = page.lines().find(|line| line.contains("priority"));
-    assert!(row.expect("a row of its own").ends_with("-2"), "{page}");
-    let told = scene.sunward(&["retry", "r2", "--priority", "1001"]);
-    told.expect(2).says(&["-1000..=1000"]);
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl Retry {
         let mut spec = grid.placed(context, &settings, &retried.spec, self.means.wishes)?;
         let skies = grid.skies_of(context, &settings, over, &spec)?;
         let skies = skies.map(|skies| skies.not_before(retried)).transpose()?;
-        go_on(&mut spec, self.means.wishes, retried);
+        go_on(&mut spec, retried);
         let spec = Arc::new(spec);
         let journal = Sqlite::open(&found.home)?;
         conduct(

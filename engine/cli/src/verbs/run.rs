@@ -13,7 +13,7 @@ use crate::conduct::{Means, conduct};
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::foresight::Foresight;
-use crate::grid_args::{Over, Wishes, go_on};
+use crate::grid_args::{Over, go_on};
 use crate::machine::Machine;
 use crate::params::ParamArgs;
 use crate::placing::Placing;
@@ -73,7 +73,7 @@ impl Run {
         let (start, skies) = if self.fresh {
             (Start::Submit(prepared.spec), skies)
         } else {
-            choose(&journal, prepared.spec, wishes, skies)?
+            choose(&journal, prepared.spec, skies)?
         };
         conduct(context, &home, &self.means, machine, journal, start, skies)
     }
@@ -104,7 +104,6 @@ fn keep_budget(skies: &Skies, home: &Path, spec: &Arc<RunSpec>) -> anyhow::Resul
 fn choose(
     journal: &Sqlite,
     mut spec: Arc<RunSpec>,
-    wishes: Wishes,
     skies: Option<Skies>,
 ) -> anyhow::Result<(Start, Option<Skies>)> {
     let unfinished = journal.unfinished(&spec.path, digest_params(&spec.params)?)?;
@@ -117,7 +116,7 @@ fn choose(
         if run.spec.plan.same_meaning(&spec.plan) {
             render::say(&format!("going on with {}: {}", row.run, done(run)));
             let skies = skies.map(|skies| skies.not_before(run)).transpose()?;
-            go_on(Arc::make_mut(&mut spec), wishes, run);
+            go_on(Arc::make_mut(&mut spec), run);
             return Ok((Start::Resume { run: row.run, spec }, skies));
         }
     }

@@ -174,7 +174,6 @@ pub(crate) fn view(
         submitted: machine::shown(run.submitted_at),
         ended: ended.map(machine::shown),
         seconds: float(until.since_ms(run.submitted_at)) / 1000.0,
-        priority: spec.placing.priority,
         params: spec
             .params
             .iter()

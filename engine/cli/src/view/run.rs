@@ -163,8 +163,6 @@ pub(crate) struct RunView {
     pub(crate) ended: Option<String>,
     /// From submission to its end, or to now.
     pub(crate) seconds: f64,
-    /// Among runs of its project that share pools, higher first.
-    pub(crate) priority: i32,
     /// Every param's value.
     pub(crate) params: serde_json::Map<String, serde_json::Value>,
     /// Stage by stage.
@@ -360,9 +358,6 @@ impl View for RunView {
             facts.row(["ended", ended]);
         }
         facts.row(["took", &seconds(self.seconds)]);
-        if self.priority != 0 {
-            facts.row(["priority", &self.priority.to_string()]);
-        }
         facts.row(["energy", &self.ledger.text()]);
         if let Some(carbon) = self.ledger.carbon() {
             facts.row(["carbon", &carbon]);
