@@ -104,5 +104,6 @@ never counted in full), then the rows that are left once for each centroid that 
 Memory beyond the mapped input: about 100 bytes a row and never more than a few neighbours a row,
 however many pairs are neighbours; no matrix of distances and no list of all pairs is kept.
 
-On a GPU neighbours are counted and listed there, in integers, for the clusters that a CPU makes; rows
-that do not fit its memory stream through it.";
+It has a CUDA side with the same bits: neighbours are counted and listed there, in integers, for the
+clusters that a CPU makes. Rows go there once where they fit its memory; else they stream through it in
+tiles, once for each strip of rows, copied beside what is being counted.";

@@ -158,4 +158,7 @@ grid. To make them once for many tasks, connect `weights`: then no grid is neede
 elsewhere do as well (cells counted from 0, latitude-major, in the order of the coordinates); their
 sums for a whole cell should be 1.
 
-Rows are independent: scatter over `field` as you like.";
+Rows are independent: scatter over `field` as you like.
+
+It has a CUDA side with the same bits: weights stay on the device, rows stream through it in tiles and
+back, copied beside the sums. It is bound by the host link.";

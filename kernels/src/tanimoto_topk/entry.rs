@@ -101,7 +101,11 @@ not tell queries apart, that is with `threshold` above 0, with `exclude`, or whe
 `common` and `union` (int32, c and u) for fingerprints of more than 4096 bits, whose ratios float32
 cannot always tell apart. Whether lists are fused stands in the schema's metadata (`sunward.topk`).
 
-Memory beyond the mapped inputs: k hits a query and a thread.";
+Memory beyond the mapped inputs: k hits a query and a thread.
+
+It has a CUDA side with the same bits: queries stay on the device, the library streams through it in
+tiles, copied beside the search, and only rows that can still be hits come back. One query is bound by
+the host link; many at a time repay the copy.";
 
 fn inputs() -> Vec<PortSpec> {
     let bits = |doc| column("bits", "fixed_size_binary", doc);

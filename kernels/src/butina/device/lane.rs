@@ -75,7 +75,7 @@ pub(super) struct Stage {
     pub(super) stream: Stream,
     bits: Pinned,
     /// Rows that it holds.
-    rows: usize,
+    pub(super) rows: usize,
 }
 
 /// Where rows come from.
@@ -86,15 +86,16 @@ pub(super) struct Origin<'a> {
 }
 
 impl Stage {
-    /// Puts these rows into a block, and their folds beside them; waits only for its own memory.
+    /// Puts these rows into a block from its row `first` on, and their folds beside them; waits only
+    /// for its own memory.
     pub(super) fn load(
         &mut self,
         origin: &Origin<'_>,
         rows: &[u32],
         block: &Block,
+        mut first: usize,
     ) -> Result<(), KernelError> {
         let width = origin.library.width;
-        let mut first = 0;
         for rows in rows.chunks(self.rows) {
             let bytes = rows.len() * width;
             let bits = &mut self.bits.bytes()?[..bytes];

@@ -105,12 +105,20 @@ impl<'a> OnDevice<'a> {
         Ok(new)
     }
 
-    /// Puts all rows there, where they fit.
+    /// Puts all rows there, where they fit: the lanes take turns, so that one gathers rows while
+    /// those of the other are copied.
     fn load_all(&mut self) -> Result<(), KernelError> {
-        if let Some(all) = &self.there.all {
-            let stage = &mut self.lanes[0].stage;
-            stage.load(&self.there.origin, &self.there.order, all)?;
-            stage.stream.synchronise()?;
+        let there = &self.there;
+        let Some(all) = &there.all else {
+            return Ok(());
+        };
+        let rows = there.plan.stage;
+        for (turn, part) in there.order.chunks(rows).enumerate() {
+            let stage = &mut self.lanes[turn % LANES].stage;
+            stage.load(&there.origin, part, all, turn * rows)?;
+        }
+        for lane in &self.lanes {
+            lane.stage.stream.synchronise()?;
         }
         Ok(())
     }
@@ -138,7 +146,7 @@ impl Neighbours for OnDevice<'_> {
             let strip = start..rows.min(start + there.plan.strip);
             if there.all.is_none() {
                 let stage = &mut self.lanes[0].stage;
-                stage.load(&there.origin, &there.order[strip.clone()], &there.some)?;
+                stage.load(&there.origin, &there.order[strip.clone()], &there.some, 0)?;
                 stage.stream.synchronise()?;
             }
             let mut work = Counting::new(there, strip, &buffer);
@@ -159,7 +167,7 @@ impl Neighbours for OnDevice<'_> {
         turns.sort_by_key(|&turn| self.own[place(candidates[turn])]);
         let rows: Vec<u32> = turns.iter().map(|&turn| candidates[turn]).collect();
         let stage = &mut self.lanes[0].stage;
-        stage.load(&self.there.origin, &rows, &self.there.some)?;
+        stage.load(&self.there.origin, &rows, &self.there.some, 0)?;
         stage.stream.synchronise()?;
         // Each row finds itself too.
         let most = rows.iter().map(|&row| place(self.counts[place(row)]) + 1);
@@ -200,7 +208,7 @@ impl There<'_> {
     ) -> Result<(&'b Block, usize), KernelError> {
         match (&self.all, block) {
             (None, Some(block)) => {
-                stage.load(&self.origin, &self.order[tile.clone()], block)?;
+                stage.load(&self.origin, &self.order[tile.clone()], block, 0)?;
                 Ok((block, 0))
             }
             (all, _) => Ok((all.as_ref().unwrap_or(&self.some), tile.start)),

@@ -71,7 +71,8 @@ impl Plan {
                 block: candidates,
                 candidates,
                 room,
-                stage: stage.min(rows),
+                // Both lanes have a part of few rows, too.
+                stage: stage.min(rows.div_ceil(LANES)).max(1),
             });
         }
         // A block beside one for each lane.
