@@ -10,7 +10,7 @@ use arrow_schema::DataType;
 use crate::KernelError;
 
 /// A column of lists, flat: all values, and which of them each row has.
-pub(super) struct Lists {
+pub(crate) struct Lists {
     values: ArrayRef,
     /// Nothing for a row that is null.
     rows: Vec<Option<Range<usize>>>,
@@ -19,7 +19,7 @@ pub(super) struct Lists {
 impl Lists {
     /// Coordinates: `list`, `fixed_size_list` or tensor of float32 or float64, also as lists of
     /// triples.
-    pub(super) fn numbers(port: &str, name: &str, array: &ArrayRef) -> Result<Self, KernelError> {
+    pub(crate) fn numbers(port: &str, name: &str, array: &ArrayRef) -> Result<Self, KernelError> {
         let wanted = |kind: &DataType| matches!(kind, DataType::Float32 | DataType::Float64);
         Self::read(array, 0)
             .filter(|lists| wanted(lists.values.data_type()))
@@ -34,7 +34,7 @@ impl Lists {
     }
 
     /// Words, one an atom.
-    pub(super) fn words(port: &str, name: &str, array: &ArrayRef) -> Result<Self, KernelError> {
+    pub(crate) fn words(port: &str, name: &str, array: &ArrayRef) -> Result<Self, KernelError> {
         let wrong = || KernelError::ColumnType {
             port: port.to_owned(),
             column: name.to_owned(),
@@ -106,7 +106,7 @@ impl Lists {
     }
 
     /// A row's numbers; those that are null are NaN. Nothing for a row that is null.
-    pub(super) fn row_of_numbers(&self, row: usize) -> Option<Vec<f64>> {
+    pub(crate) fn row_of_numbers(&self, row: usize) -> Option<Vec<f64>> {
         let range = self.rows[row].clone()?;
         let valid = |i: usize, x: f64| if self.values.is_valid(i) { x } else { f64::NAN };
         Some(match self.values.data_type() {
@@ -121,19 +121,27 @@ impl Lists {
         })
     }
 
+    /// Whether a row is there with all its values, none of them null.
+    pub(crate) fn is_whole(&self, row: usize) -> bool {
+        let whole = |range: &Range<usize>| {
+            self.values.null_count() == 0 || range.clone().all(|i| self.values.is_valid(i))
+        };
+        self.rows[row].as_ref().is_some_and(whole)
+    }
+
     /// Whether the numbers are float32.
-    pub(super) fn are_single(&self) -> bool {
+    pub(crate) fn are_single(&self) -> bool {
         *self.values.data_type() == DataType::Float32
     }
 
     /// How many values a row has; nothing for a row that is null.
-    pub(super) fn length(&self, row: usize) -> Option<usize> {
+    pub(crate) fn length(&self, row: usize) -> Option<usize> {
         self.rows[row].as_ref().map(Range::len)
     }
 
     /// Copies a row's numbers, float32 if `single`, else float64; those that are null are NaN. `into` has
     /// room for just these.
-    pub(super) fn write(&self, row: usize, single: bool, into: &mut [u8]) {
+    pub(crate) fn write(&self, row: usize, single: bool, into: &mut [u8]) {
         let size = if single { 4 } else { 8 };
         if self.values.null_count() == 0 && single == self.are_single() {
             let bytes = if single {
@@ -157,7 +165,7 @@ impl Lists {
     }
 
     /// A row's words; those that are null are empty. Nothing for a row that is null.
-    pub(super) fn row_of_words(&self, row: usize) -> Option<Vec<&str>> {
+    pub(crate) fn row_of_words(&self, row: usize) -> Option<Vec<&str>> {
         let words = self.values.as_string::<i32>();
         let word = |i: usize| {
             if words.is_valid(i) {

@@ -99,7 +99,7 @@ fn one(
     fits: &Molecules<'_>,
     place: (usize, usize),
 ) -> Result<Outcome, KernelError> {
-    let fit = fits.read(place)?;
+    let fit = fits.read(place);
     Ok(fit.map(|fit| {
         queries
             .iter()

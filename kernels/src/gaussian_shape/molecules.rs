@@ -1,13 +1,12 @@
 //! Molecules as a table gives them, and what is wrong with those that cannot be used.
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::compute::cast;
-use arrow::datatypes::{Float32Type, Float64Type};
 use arrow_schema::{DataType, Field};
 use nalgebra::{Point3, Vector3};
 use sunward_workflows::catalog::KernelEntry;
 
 use super::volume::{exponents, own_volume};
+use crate::lists::Lists;
 use crate::table::wide;
 use crate::{Inputs, KernelError, Table};
 
@@ -31,14 +30,19 @@ pub(super) struct Molecule {
     pub(super) volume: f64,
 }
 
+/// The lists of one batch.
+struct Columns {
+    xyz: Lists,
+    radii: Option<Lists>,
+    elements: Option<Lists>,
+}
+
 /// The molecules of a port, row by row.
 pub(super) struct Molecules<'a> {
     table: &'a Table,
     port: &'static str,
     id: usize,
-    xyz: usize,
-    radii: Option<usize>,
-    elements: Option<usize>,
+    batches: Vec<Columns>,
     /// Why a molecule has no coordinates.
     problem: Option<usize>,
     /// Radius where the table has none, angstrom.
@@ -61,25 +65,33 @@ impl<'a> Molecules<'a> {
     ) -> Result<Self, KernelError> {
         let table = inputs.need(entry, port)?;
         let wanted = "list of float32 or float64, 3 an atom";
-        let found = Self {
+        let mut found = Self {
             table,
             port,
             id: table.column(port, "id", "what names a molecule, of any type")?,
-            xyz: table.column(port, "xyz", wanted)?,
-            radii: table.schema.index_of("radii").ok(),
-            elements: table.schema.index_of("elements").ok(),
+            batches: Vec::new(),
             problem: table.schema.index_of("problem").ok(),
             radius,
         };
-        for column in [Some(found.xyz), found.radii].into_iter().flatten() {
-            found.listed(
-                column,
-                "list<float32> or list<float64>",
-                DataType::is_floating,
-            )?;
+        let xyz = table.column(port, "xyz", wanted)?;
+        let radii = table.schema.index_of("radii").ok();
+        let elements = table.schema.index_of("elements").ok();
+        // Beside what the lists themselves refuse: a table without batches has types, too.
+        for column in [Some(xyz), radii].into_iter().flatten() {
+            let floating = |kind: &DataType| matches!(kind, DataType::Float32 | DataType::Float64);
+            found.listed(column, "list<float32> or list<float64>", floating)?;
         }
-        if let Some(column) = found.elements {
+        if let Some(column) = elements {
             found.listed(column, "list<utf8>, a symbol an atom", DataType::is_string)?;
+        }
+        for batch in &table.batches {
+            let numbers = |name, column| Lists::numbers(port, name, batch.column(column));
+            let words = |column| Lists::words(port, "elements", batch.column(column));
+            found.batches.push(Columns {
+                xyz: numbers("xyz", xyz)?,
+                radii: radii.map(|column| numbers("radii", column)).transpose()?,
+                elements: elements.map(words).transpose()?,
+            });
         }
         Ok(found)
     }
@@ -124,40 +136,26 @@ impl<'a> Molecules<'a> {
 
     /// A bound on the atoms of the molecule at a place, without reading it.
     pub(super) fn most_atoms(&self, (batch, row): (usize, usize)) -> usize {
-        let numbers = length(self.table.batches[batch].column(self.xyz), row);
+        let numbers = self.batches[batch].xyz.length(row).unwrap_or(0);
         (numbers / 3).min(MOST_ATOMS)
     }
 
     /// The molecule at a place.
-    ///
-    /// # Errors
-    /// When Arrow cannot read the row's lists.
-    pub(super) fn read(&self, (batch, row): (usize, usize)) -> Result<Row, KernelError> {
-        let batch = &self.table.batches[batch];
-        let values = |column: usize| numbers(batch.column(column), row);
-        let Some(xyz) = values(self.xyz)? else {
-            let told = self
-                .problem
-                .and_then(|column| word(batch.column(column), row));
-            return Ok(Err(
-                told.unwrap_or_else(|| "`xyz` is null, or holds a null".to_owned())
-            ));
+    pub(super) fn read(&self, (at, row): (usize, usize)) -> Row {
+        let batch = &self.batches[at];
+        let null = |column: &str| format!("`{column}` is null, or holds a null");
+        let told = || word(self.table.batches[at].column(self.problem?), row);
+        let xyz = numbers(&batch.xyz, row).ok_or_else(|| told().unwrap_or_else(|| null("xyz")))?;
+        let atoms = xyz.len() / 3;
+        let radii = match &batch.radii {
+            None => vec![self.radius; atoms],
+            Some(lists) => numbers(lists, row).ok_or_else(|| null("radii"))?,
         };
-        let radii = match self.radii {
-            None => Some(vec![self.radius; xyz.len() / 3]),
-            Some(column) => values(column)?,
+        let heavy = match &batch.elements {
+            None => vec![true; atoms],
+            Some(lists) => heavy(lists, row).ok_or_else(|| null("elements"))?,
         };
-        let Some(radii) = radii else {
-            return Ok(Err("`radii` is null, or holds a null".to_owned()));
-        };
-        let heavy = match self.elements {
-            None => Some(vec![true; xyz.len() / 3]),
-            Some(column) => heavy(batch.column(column), row)?,
-        };
-        let Some(heavy) = heavy else {
-            return Ok(Err("`elements` is null, or holds a null".to_owned()));
-        };
-        Ok(molecule(&xyz, &radii, &heavy))
+        molecule(&xyz, &radii, &heavy)
     }
 
     /// All molecules, each of which must be usable.
@@ -167,7 +165,7 @@ impl<'a> Molecules<'a> {
     pub(super) fn all(&self) -> Result<Vec<Molecule>, KernelError> {
         let mut all = Vec::new();
         for (number, place) in self.places().into_iter().enumerate() {
-            all.push(self.read(place)?.map_err(|reason| KernelError::Input {
+            all.push(self.read(place).map_err(|reason| KernelError::Input {
                 port: self.port.to_owned(),
                 problem: format!("row {} cannot be used: {reason}", wide(number)),
                 expected: "references that are all sound; drop or mend this row".to_owned(),
@@ -183,54 +181,16 @@ fn word(column: &ArrayRef, row: usize) -> Option<String> {
     column.is_valid(row).then(|| column.value(row).to_owned())
 }
 
-/// The list in a row as float64; nothing where it, or a value in it, is null.
-fn numbers(column: &ArrayRef, row: usize) -> Result<Option<Vec<f64>>, KernelError> {
-    let Some(list) = list(column, row) else {
-        return Ok(None);
-    };
-    if let Some(single) = list.as_primitive_opt::<Float32Type>() {
-        let wide = || single.values().iter().map(|&x| x.into()).collect();
-        return Ok((single.null_count() == 0).then(wide));
-    }
-    let list = cast(&list, &DataType::Float64)?;
-    let list = list.as_primitive::<Float64Type>();
-    Ok((list.null_count() == 0).then(|| list.values().to_vec()))
+/// A row's numbers; nothing where it, or a value in it, is null.
+fn numbers(lists: &Lists, row: usize) -> Option<Vec<f64>> {
+    lists.is_whole(row).then(|| lists.row_of_numbers(row))?
 }
 
-/// Which atoms are not hydrogen.
-fn heavy(column: &ArrayRef, row: usize) -> Result<Option<Vec<bool>>, KernelError> {
-    let Some(list) = list(column, row) else {
-        return Ok(None);
-    };
-    let list = cast(&list, &DataType::Utf8)?;
-    let symbols: Option<Vec<&str>> = list.as_string::<i32>().iter().collect();
+/// Which atoms of a row are not hydrogen; nothing where it, or a value in it, is null.
+fn heavy(lists: &Lists, row: usize) -> Option<Vec<bool>> {
+    let symbols = lists.is_whole(row).then(|| lists.row_of_words(row))??;
     let heavy = |symbol: &str| !matches!(symbol.trim(), "H" | "D" | "T");
-    Ok(symbols.map(|symbols| symbols.into_iter().map(heavy).collect()))
-}
-
-/// The values of a row of any kind of list; nothing where it is null.
-fn list(column: &ArrayRef, row: usize) -> Option<ArrayRef> {
-    if column.is_null(row) {
-        return None;
-    }
-    match column.data_type() {
-        DataType::List(_) => Some(column.as_list::<i32>().value(row)),
-        DataType::LargeList(_) => Some(column.as_list::<i64>().value(row)),
-        _ => Some(column.as_fixed_size_list().value(row)),
-    }
-}
-
-/// How many values a row of any kind of list has; none where it is null.
-fn length(column: &ArrayRef, row: usize) -> usize {
-    if column.is_null(row) {
-        return 0;
-    }
-    match column.data_type() {
-        DataType::List(_) => usize::try_from(column.as_list::<i32>().value_length(row)),
-        DataType::LargeList(_) => usize::try_from(column.as_list::<i64>().value_length(row)),
-        _ => usize::try_from(column.as_fixed_size_list().value_length()),
-    }
-    .unwrap_or(0)
+    Some(symbols.into_iter().map(heavy).collect())
 }
 
 /// A molecule of these atoms, or why there is none.

@@ -2,10 +2,10 @@
 //! for climbing.
 
 use nalgebra::{Isometry3, Vector3, Vector6};
-use std::f32::consts::LN_2;
-use std::f64::consts::{LOG2_E, PI};
+use std::f64::consts::PI;
 
 use super::molecules::Molecule;
+use crate::exponential::exp;
 use crate::vectors::{Vectors, Work};
 
 /// Height of an atom's Gaussian at its centre (Grant & Pickup 1995).
@@ -96,7 +96,7 @@ struct Block {
 #[derive(Clone, Copy)]
 struct Term {
     height: Lane,
-    /// Minus the decay times log2(e): 2^x is what processors are good at.
+    /// Minus the decay, 1/angstrom².
     decay: Lane,
     /// Twice the decay: the slope's factor.
     pull: Lane,
@@ -171,7 +171,7 @@ fn terms(reference: &[f64], fit: &[f64]) -> Vec<Term> {
             for (lane, &of_reference) in reference.iter().enumerate() {
                 let (height, decay) = pair(of_reference, of_fit);
                 term.height[lane] = height as f32;
-                term.decay[lane] = (-decay * LOG2_E) as f32;
+                term.decay[lane] = -decay as f32;
                 term.pull[lane] = (2.0 * decay) as f32;
             }
             kinds.push((of_fit, term));
@@ -249,7 +249,7 @@ impl Block {
             for lane in 0..LANES {
                 let (dx, dy, dz) = (self.x[lane] - x, self.y[lane] - y, self.z[lane] - z);
                 let square = dx * dx + dy * dy + dz * dz;
-                let volume = term.height[lane] * exp2(term.decay[lane] * square);
+                let volume = term.height[lane] * exp(term.decay[lane] * square);
                 let weight = term.pull[lane] * volume;
                 sums.volume[lane] += volume;
                 sums.weight[lane] += weight;
@@ -260,26 +260,6 @@ impl Block {
         }
         sums
     }
-}
-
-/// 2^x for x not above 0, to 2e-7 relative: the whole part goes into the exponent's bits, the rest
-/// into a polynomial (minimax on [-0.5, 0.5]).
-#[inline(always)]
-fn exp2(x: f32) -> f32 {
-    /// Adding it leaves the nearest whole number in the low bits.
-    const ROUND: f32 = 12_582_912.0;
-    /// Far below anything that counts, and far above the smallest normal number.
-    const LOWEST: f32 = -100.0;
-    let x = if x < LOWEST { LOWEST } else { x };
-    let rounded = x + ROUND;
-    let rest = x - (rounded - ROUND);
-    let polynomial = 1.0
-        + rest
-            * (LN_2
-                + rest
-                    * (0.240_222_83
-                        + rest * (0.055_505_585 + rest * (0.009_669_692 + rest * 0.001_330_061))));
-    f32::from_bits((rounded.to_bits() << 23).wrapping_add(0x3f80_0000)) * polynomial
 }
 
 #[cfg(test)]
@@ -296,19 +276,5 @@ mod tests {
         assert!((molecule.volume / naive - 1.0).abs() < 1e-14);
         assert_eq!(molecule.exponents[0], exponent(1.7));
         assert_eq!(molecule.exponents[2], exponent(1.55));
-    }
-
-    #[test]
-    fn two_to_the_x_is_right_to_single_precision() {
-        for i in 0..=110_000_u32 {
-            let x = -f32::from_bits(0x3f80_0000 + i * 500);
-            let found = f64::from(exp2(x));
-            let expected = f64::from(x).exp2();
-            assert!(
-                (found / expected - 1.0).abs() < 3e-7,
-                "2^{x}: {found} {expected}"
-            );
-        }
-        assert!(exp2(-1e6) < 1e-30 && exp2(0.0) == 1.0);
     }
 }

@@ -4,7 +4,6 @@ mod atom;
 mod cells;
 mod device;
 mod entry;
-mod lists;
 mod molecule;
 mod neighbourhood;
 mod scorer;
@@ -16,11 +15,11 @@ use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use sunward_workflows::catalog::KernelEntry;
 
-use self::lists::Lists;
 use self::molecule::Molecule;
 use self::neighbourhood::Neighbourhood;
 use self::scorer::{Score, Scorer};
 use crate::device::Source;
+use crate::lists::Lists;
 use crate::vectors::Vectors;
 use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params, Table};
 

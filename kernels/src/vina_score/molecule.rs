@@ -7,8 +7,8 @@ use arrow_schema::DataType;
 use sunward_workflows::catalog::KernelEntry;
 
 use super::atom::{self, Atom};
-use super::lists::Lists;
 use super::neighbourhood::Placed;
+use crate::lists::Lists;
 use crate::{Inputs, KernelError, Table};
 
 /// Fewest atoms whose spread tells their unit.
