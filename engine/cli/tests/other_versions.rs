@@ -74,6 +74,11 @@ fn a_home_of_another_version_is_told_as_such_and_left_as_it_is() {
             ]);
             assert!(before == files(scene.path()), "{words:?} changed something");
         }
+        // Nor is anything resolved for what cannot run: no machine has this Python.
+        let python = "name: p\nstages:\n  s: { run: 'true', python: { version: '3.1', packages: [numpy] } }\n";
+        scene.file("python.yaml", python);
+        let told = scene.sunward(&["run", "python.yaml"]).expect(3);
+        told.says(&["written by another version of sunward"]);
         // What it says works.
         let elsewhere = [&run[..], &["--home", "new"]].concat();
         scene.sunward(&elsewhere).expect(1);

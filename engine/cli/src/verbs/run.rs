@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use sunward_core::{RunSpec, RunState, TaskStatus, preview};
 use sunward_drive::Start;
-use sunward_state::{Reader, Sqlite, digest_params};
+use sunward_state::{Reader, Sqlite, SqliteReader, StateError, digest_params};
 use sunward_worker::Host;
 
 use crate::conduct::{Means, conduct};
@@ -67,6 +67,7 @@ impl Run {
         if let Some(skies) = &skies {
             keep_budget(skies, &home, &prepared.spec)?;
         }
+        legible(&home)?;
         // From here on things are created.
         let prepared = prepared.lock(&home, &Host::of_this_process())?;
         let journal = Sqlite::open(&home)?;
@@ -76,6 +77,14 @@ impl Run {
             choose(&journal, prepared.spec, skies)?
         };
         conduct(context, &home, &self.means, machine, journal, start, skies)
+    }
+}
+
+/// A state that cannot be gone on with, as of another version, is told before anything is created.
+fn legible(home: &Path) -> Result<(), StateError> {
+    match SqliteReader::open(home) {
+        Ok(_) | Err(StateError::Absent { .. }) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
