@@ -1,5 +1,8 @@
 //! Arrays in pieces: rounds that pause while power is dirty, and tasks spread where there is room.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use super::ask::Ask;
 use super::board::{Board, segment};
 use super::choice::Span;
@@ -214,7 +217,7 @@ pub(crate) fn spread(board: &Board, ask: &Ask, span: Span) -> Option<Pieces> {
     let length_ms = ask.task_ms.max(1);
     let end_by_ms = span.end_by_ms.unwrap_or_else(|| board.end_ms());
     let begin_by_ms = ask.start_by.map_or(u64::MAX, |by| by.0);
-    let mut windows: Vec<(u64, u64, PoolId)> = Vec::new();
+    let mut windows: Vec<Reverse<(u64, u64, PoolId)>> = Vec::new();
     for &pool in &ask.allowed {
         for slot in board.slot(span.ready_ms)..=board.slot(end_by_ms) {
             let start_ms = board.start_ms(slot).max(span.ready_ms);
@@ -226,10 +229,11 @@ pub(crate) fn spread(board: &Board, ask: &Ask, span: Span) -> Option<Pieces> {
                 Some(_) => board.compared(ask, pool, start_ms, end_ms),
                 None => start_ms,
             };
-            windows.push((order, start_ms, pool));
+            windows.push(Reverse((order, start_ms, pool)));
         }
     }
-    windows.sort_unstable();
+    // Few of them are taken as a rule: a heap gives the first without putting all in order.
+    let mut windows = BinaryHeap::from(windows);
     let mut own = board.clone();
     let mut running = vec![0_u32; board.slot(board.end_ms()) + 1];
     let mut left = ask.tasks;
@@ -239,7 +243,7 @@ pub(crate) fn spread(board: &Board, ask: &Ask, span: Span) -> Option<Pieces> {
         compared: 0,
         transfer: 0,
     };
-    for (_, start_ms, pool) in windows {
+    while let Some(Reverse((_, start_ms, pool))) = windows.pop() {
         let end_ms = start_ms.saturating_add(length_ms);
         let slots = board.slot(start_ms)..=board.slot(end_ms.saturating_sub(1));
         let busy = running[slots.clone()].iter().copied().max().unwrap_or(0);
