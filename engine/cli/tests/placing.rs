@@ -111,6 +111,26 @@ fn a_plan_says_what_of_the_fleet_file_has_no_effect_as_a_simulation_does() {
 }
 
 #[test]
+fn a_plan_over_a_fleet_takes_its_gpus() {
+    let scene = world();
+    let asking = PATIENT.replace(
+        "    expect: { time: 2h",
+        "    resources: { gpus: 1 }\n    expect: { time: 2h",
+    );
+    scene.file("workflow.yaml", asking);
+    scene.file(
+        "fleet.yaml",
+        "- { pool: de, zone: DE, capacity: { gpus: 8, cpus: 64 } }\n",
+    );
+    let words = ["--fleet", "fleet.yaml", "--json"];
+    let plan = scene
+        .sunward(&[&["plan"], &AT_EIGHT[1..], &words].concat())
+        .expect(0)
+        .json();
+    assert_eq!(plan["placing"]["stages"][0]["pools"][0], "de");
+}
+
+#[test]
 fn a_plan_is_drawn_as_a_picture_and_as_a_page() {
     let scene = world();
     for (name, begins) in [("plan.svg", "<svg"), ("plan.html", "<!DOCTYPE html>")] {
@@ -195,6 +215,51 @@ fn a_plan_over_budget_is_refused_with_the_numbers_and_nothing_is_created() {
         told.err
     );
     assert!(!scene.path().join(".sunward").exists());
+}
+
+#[test]
+fn a_budget_is_judged_without_a_deadline_and_energy_without_a_grid() {
+    let scene = world();
+    let at_once = PATIENT.replace("place: { deadline: 24h }\n", "");
+    scene.file("workflow.yaml", at_once.replace("5000", "100"));
+    let told = scene.sunward(&AT_EIGHT).expect(2);
+    assert!(told.err.contains("gCO2e of 100.000"), "{}", told.err);
+    let planned = [&["plan"], &AT_EIGHT[1..], &["--json"]].concat();
+    let plan = scene.sunward(&planned).expect(0).json();
+    assert_eq!(
+        plan["placing"]["energy_kwh"], 2.05,
+        "no choice is a plan, too"
+    );
+    assert!(plan["placing"]["gco2e"].as_f64().unwrap() > 100.0);
+    assert!(plan["over_budget"].as_str().unwrap().contains("100.000"));
+
+    scene.file("workflow.yaml", at_once.replace("gco2e: 5000", "kwh: 2"));
+    let told = scene.run(&[]).expect(2);
+    assert!(told.err.contains("2.050 kWh of 2.000 kWh"), "{}", told.err);
+    assert!(!scene.path().join(".sunward").exists());
+    scene.file("workflow.yaml", at_once.replace("gco2e: 5000", "kwh: 2.1"));
+    scene.run(&[]).expect(0);
+}
+
+#[test]
+fn a_deadline_that_cannot_be_met_is_told_before_anything_runs() {
+    let scene = world();
+    scene.file("workflow.yaml", PATIENT.replace("24h", "30m"));
+    let planned = [&["plan"], &AT_EIGHT[1..]].concat();
+    let plan = scene.sunward(&planned).expect(0).out;
+    assert!(
+        plan.contains(
+            "the deadline cannot be met: what has one is expected to end 2 h 0 min after it"
+        ),
+        "{plan}"
+    );
+    let told = scene.sunward(&AT_EIGHT).expect(0);
+    assert!(told.err.contains("2 h 0 min after it"), "{}", told.err);
+    let explained = scene.sunward(&["explain", "search"]).expect(0).out;
+    assert!(explained.contains("cannot be met"), "{explained}");
+    scene.file("workflow.yaml", PATIENT.replace("24h", "3h"));
+    let met = scene.sunward(&planned).expect(0).out;
+    assert!(!met.contains("cannot be met"), "{met}");
 }
 
 #[test]

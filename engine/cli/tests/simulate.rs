@@ -350,3 +350,25 @@ fn a_run_of_a_traces_first_hours_goes_by_what_little_is_known_and_that_is_said()
         .expect(2)
         .says(&["before the grids' traces begin at 2023-01-01T00:00:00Z"]);
 }
+
+#[test]
+fn hours_that_nobody_measured_are_told() {
+    let scene = world();
+    let trace = std::fs::read_to_string(scene.path().join("grid/DE.csv")).unwrap();
+    let rows: Vec<&str> = trace.lines().collect();
+    let without = [&rows[..50], &rows[51..]].concat().join("\n");
+    scene.file("grid/DE.csv", format!("{without}\n"));
+    let report = simulated(&scene, &["--json"]).expect(0).json();
+    let notes = report["notes"].to_string();
+    assert!(notes.contains("grid: DE: 1 of"), "{notes}");
+    assert!(notes.contains("filled in"), "{notes}");
+}
+
+#[test]
+fn a_limit_that_is_no_amount_is_refused() {
+    let scene = world();
+    for limit in ["nan", "-1"] {
+        let told = simulated(&scene, &["--max-gco2e", limit]).expect(2);
+        assert!(told.err.contains("expected grams"), "{}", told.err);
+    }
+}

@@ -6,13 +6,16 @@ mod view;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sunward_core::place::{Ask, Outlook, Placement, Placer, Problem, Sunward};
+use sunward_core::place::{
+    Ask, Outlook, Placement, Placer, PoolOutlook, Problem, Sunward, ZoneOutlook,
+};
 use sunward_core::{
-    Fleet, Input, Order, Overrun, RunId, RunSpec, StagePreview, State, Timestamp, advance, apply,
-    decide,
+    Fleet, Input, Order, Overrun, Pool, RunId, RunSpec, StagePreview, State, Timestamp, advance,
+    apply, decide,
 };
 use sunward_workflows::Budget;
 
+use crate::render::units::{float, seconds};
 pub(crate) use view::{PlacingView, grams, reason};
 
 /// The stages that would run, each with what it asks for and where it would go.
@@ -23,6 +26,10 @@ pub(crate) struct Placing {
     pub(crate) outlook: Arc<Outlook>,
     /// Stage by stage, in the plan's order.
     pub(crate) stages: Vec<PlacedStage>,
+    /// By how much the last of what has a deadline is expected to end after it, in milliseconds.
+    pub(crate) late_ms: u64,
+    /// Intensities are known.
+    has_grid: bool,
 }
 
 /// One stage of it.
@@ -31,9 +38,14 @@ pub(crate) struct PlacedStage {
     pub(crate) stage: String,
     /// What it asks for.
     pub(crate) ask: Ask,
+    /// Nobody said how long it takes: that is a guess, by which no budget is judged.
+    pub(crate) is_guess: bool,
     /// Where it would go.
     pub(crate) placement: Placement,
 }
+
+/// How far ahead is looked without a grid: slots of a quarter of an hour, for a week.
+const BLIND: (u64, u64) = (900_000, 672);
 
 /// More questions than a run has stages are never asked.
 const ROUNDS: usize = 10_000;
@@ -56,9 +68,10 @@ impl Placing {
             let problem = without_cached(&problem, previews);
             let solution = Sunward::default().solve(&problem);
             for (ask, placement) in problem.asks.iter().zip(solution.placements) {
-                let name = spec.plan.stage(ask.id.stage);
+                let planned = spec.plan.stage(ask.id.stage);
                 stages.push(PlacedStage {
-                    stage: name.map_or_else(String::new, |one| one.stage.name.clone()),
+                    stage: planned.map_or_else(String::new, |one| one.stage.name.clone()),
+                    is_guess: planned.is_none_or(|one| one.stage.expect.time_ms.is_none()),
                     ask: ask.clone(),
                     placement,
                 });
@@ -67,7 +80,58 @@ impl Placing {
         Ok(Self {
             fleet,
             outlook,
+            late_ms: late_ms(spec, &stages, now),
             stages,
+            has_grid: true,
+        })
+    }
+
+    /// The same on one machine of which no grid is known: energy and times alone.
+    ///
+    /// # Errors
+    /// As [`Placing::ahead`].
+    pub(crate) fn without_grid(
+        spec: &Arc<RunSpec>,
+        previews: &[StagePreview],
+        (gpus, cpus): (u32, u32),
+        now: Timestamp,
+    ) -> anyhow::Result<Self> {
+        let here = Pool {
+            name: "here".to_owned(),
+            ..Pool::default()
+        };
+        let (slot_ms, slots) = BLIND;
+        let slots = usize::try_from(slots).unwrap_or(0);
+        let outlook = Outlook {
+            issued_at: now,
+            slot_ms,
+            first_slot: now.0 / slot_ms,
+            zones: vec![ZoneOutlook {
+                intensity_mg_per_kwh: vec![0; slots],
+                error_permille: vec![0; slots],
+                surplus: vec![false; slots],
+                ..ZoneOutlook::default()
+            }],
+            pools: vec![PoolOutlook {
+                gpus: vec![gpus; slots],
+                cpus: vec![cpus; slots],
+            }],
+        };
+        let fleet = Arc::new(Fleet { pools: vec![here] });
+        let placing = Self::ahead(spec, previews, fleet, Arc::new(outlook), now)?;
+        Ok(Self {
+            has_grid: false,
+            ..placing
+        })
+    }
+
+    /// That a deadline is expected to be missed, and by how much.
+    pub(crate) fn late(&self) -> Option<String> {
+        (self.late_ms > 0).then(|| {
+            let by = seconds(float(self.late_ms) / 1000.0);
+            format!(
+                "the deadline cannot be met: what has one is expected to end {by} after it; it runs as soon as can be (a later `deadline`, or less to do, would mend that)"
+            )
         })
     }
 
@@ -79,23 +143,31 @@ impl Placing {
             .collect()
     }
 
-    /// What all of it is expected to emit, in micrograms CO2e.
-    pub(crate) fn micrograms(&self) -> u64 {
-        self.stages
-            .iter()
-            .map(|one| one.placement.expected_micrograms)
-            .sum()
-    }
-
-    /// The budget that it would exceed.
+    /// The budget that it would exceed, judged by the stages of which it is known how long they take:
+    /// what a guess of an hour comes to would refuse runs that are over in a second.
     pub(crate) fn overrun(&self, budget: &Budget) -> Option<Overrun> {
-        Overrun::of(budget, Some(self.micrograms()), self.millijoules())
+        let known = || self.stages.iter().filter(|one| !one.is_guess);
+        let micrograms = known().map(|one| one.placement.expected_micrograms).sum();
+        let millijoules = known().map(|one| energy(&one.ask)).sum();
+        Overrun::of(budget, self.has_grid.then_some(micrograms), millijoules)
     }
 
     /// IT energy that all of it is expected to use, in millijoules.
     pub(crate) fn millijoules(&self) -> u64 {
         self.stages.iter().map(|one| energy(&one.ask)).sum()
     }
+}
+
+/// By how much the last of what has a deadline is expected to end after it, in milliseconds.
+fn late_ms(spec: &RunSpec, stages: &[PlacedStage], now: Timestamp) -> u64 {
+    let of_run = spec.workflow.place.deadline_ms;
+    let late = |one: &PlacedStage| {
+        let planned = spec.plan.stage(one.ask.id.stage)?;
+        let own = planned.stage.place.deadline_ms;
+        let due = now.after_ms(own.into_iter().chain(of_run).min()?);
+        Some(one.placement.end()?.0.saturating_sub(due.0))
+    };
+    stages.iter().filter_map(late).max().unwrap_or(0)
 }
 
 /// IT energy of what a stage asks for, in millijoules.
@@ -111,7 +183,7 @@ fn question(
     outlook: &Arc<Outlook>,
     now: Timestamp,
 ) -> anyhow::Result<Option<Arc<Problem>>> {
-    let mut state = State::default();
+    let mut state = State::looking_ahead();
     let inputs = [
         Input::Start,
         Input::Fleet {

@@ -110,6 +110,7 @@ impl Sources<'_> {
             Foresight::Past => arrivals_of_the_first_day(&setup),
             Foresight::Perfect | Foresight::Noisy { .. } => 0,
         };
+        notes.extend(filled_in(&grid));
         if early > 0 {
             notes.push(format!(
                 "forecast: {} within the traces' first day, when the last hour is all a forecast can go by",
@@ -218,6 +219,21 @@ impl Sources<'_> {
             spec: Arc::new(spec),
         })
     }
+}
+
+/// What of the grids' hours nobody measured, zone by zone.
+fn filled_in(grid: &Grid) -> Vec<String> {
+    let told = |trace: &sunward_grid::Trace| {
+        let estimated = trace.steps.iter().filter(|step| step.estimated).count();
+        (estimated > 0).then(|| {
+            format!(
+                "grid: {}: {estimated} of {} values are estimated, or were missing and are filled in between their neighbours",
+                trace.zone,
+                trace.steps.len()
+            )
+        })
+    };
+    grid.zones.values().filter_map(told).collect()
 }
 
 /// `1 run arrives`, `3 runs arrive`.

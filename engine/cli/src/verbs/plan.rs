@@ -17,7 +17,7 @@ use crate::exit::{Exit, wrong_input};
 use crate::fleet_file::FleetFile;
 use crate::foresight::Foresight;
 use crate::grid_args::{GridArgs, Over, Wishes};
-use crate::machine::Machine;
+use crate::machine::{Machine, now};
 use crate::params::ParamArgs;
 use crate::placing::{Placing, PlacingView};
 use crate::prepare::{SelectionArgs, prepare};
@@ -61,20 +61,26 @@ impl Plan {
     /// Plans.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let machine = Machine::find(self.jobs);
+        let settings = Settings::read(context.settings.as_deref())?;
+        let fleet = self.fleet(context, &settings)?;
+        // Over a fleet, GPUs are for its pools to have.
+        let gpus = if fleet.is_some() {
+            Some(u32::MAX)
+        } else {
+            machine.gpus
+        };
         let prepared = prepare(
             context,
             &self.file,
             &self.params,
             &self.selection,
-            machine,
+            Machine { gpus, ..machine },
             Device::Auto,
         )?;
         let machine = prepared.machine;
         let home = context.home_beside(&prepared.path);
         let spec = &prepared.spec;
         let (previews, continues) = known(&home, spec)?;
-        let settings = Settings::read(context.settings.as_deref())?;
-        let fleet = self.fleet(context, &settings)?;
         let over = match &fleet {
             Some(fleet) => Over::Pools(&fleet.pools),
             None => Over::Here(machine),
@@ -84,6 +90,13 @@ impl Plan {
         if let (Some(file), Some(view)) = (&self.picture, &placed) {
             draw(context, file, &spec.workflow.name, view)?;
         }
+        let told = match placing {
+            Some(placing) => placing,
+            None => {
+                let open = (machine.gpus.unwrap_or(0), machine.cpus);
+                Placing::without_grid(spec, &previews, open, now())?
+            }
+        };
         let stages = spec.plan.stages.iter().zip(&previews);
         let params = spec.params.iter();
         let view = PlanView {
@@ -99,7 +112,8 @@ impl Plan {
                 .map(|(planned, preview)| StagePlan::of(planned, preview, machine, over))
                 .collect(),
             without_effect: without_effect::lines(spec, placed.is_some(), fleet.as_ref()),
-            over_budget: placing.and_then(|placing| over_budget(&placing, spec)),
+            late: told.late(),
+            over_budget: over_budget(&told, spec),
             placing: placed,
         };
         render::answer(context, &view)?;

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::foresight::Foresight;
 use crate::grid_args::{Over, go_on};
-use crate::machine::Machine;
+use crate::machine::{Machine, now};
 use crate::params::ParamArgs;
 use crate::placing::Placing;
 use crate::prepare::{SelectionArgs, prepare};
@@ -64,10 +64,8 @@ impl Run {
         let machine = prepared.machine.drawing(&settings);
         let over = Over::Here(machine);
         let skies = grid.skies_of(context, &settings, over, &prepared.spec)?;
-        if let Some(skies) = &skies {
-            keep_budget(skies, &home, &prepared.spec)?;
-        }
         legible(&home)?;
+        foresee(skies.as_ref(), machine, &home, &prepared.spec)?;
         // From here on things are created.
         let prepared = prepared.lock(&home, &Host::of_this_process())?;
         let journal = Sqlite::open(&home)?;
@@ -88,25 +86,48 @@ fn legible(home: &Path) -> Result<(), StateError> {
     }
 }
 
-/// A budget that the plan would exceed is refused, before anything is created.
-fn keep_budget(skies: &Skies, home: &Path, spec: &Arc<RunSpec>) -> anyhow::Result<()> {
-    let budget = &spec.workflow.budget;
-    if budget.gco2e.is_none() && budget.kwh.is_none() {
+/// A budget that the plan would exceed is refused, before anything is created; a deadline that it
+/// would miss is told.
+fn foresee(
+    skies: Option<&Skies>,
+    machine: Machine,
+    home: &Path,
+    spec: &Arc<RunSpec>,
+) -> anyhow::Result<()> {
+    let (budget, place) = (&spec.workflow.budget, &spec.workflow.place);
+    let has_budget = budget.gco2e.is_some() || budget.kwh.is_some();
+    let mut stages = spec.workflow.stages.values();
+    let has_deadline =
+        place.deadline_ms.is_some() || stages.any(|stage| stage.place.deadline_ms.is_some());
+    if !has_budget && !has_deadline {
         return Ok(());
     }
-    let at = skies.moment();
-    let outlook = skies.outlook(at);
     let mut foresight = Foresight::open(home, Arc::clone(spec))?;
     let previews = preview(spec, &mut foresight, None);
     foresight.check()?;
-    let fleet = Arc::clone(&skies.fleet);
-    let placing = Placing::ahead(spec, &previews, fleet, Arc::new(outlook), at)?;
-    match placing.overrun(budget) {
-        None => Ok(()),
-        Some(over) => Err(wrong_input(format!(
+    let placing = if let Some(skies) = skies {
+        let at = skies.moment();
+        let outlook = skies.outlook(at);
+        let fleet = Arc::clone(&skies.fleet);
+        Placing::ahead(spec, &previews, fleet, Arc::new(outlook), at)?
+    } else {
+        if budget.gco2e.is_some() {
+            render::say(
+                "budget.gco2e: no grid is known, so nothing is held back by it; give --grid",
+            );
+        }
+        let open = (machine.gpus.unwrap_or(0), machine.cpus);
+        Placing::without_grid(spec, &previews, open, now())?
+    };
+    if let Some(over) = placing.overrun(budget) {
+        return Err(wrong_input(format!(
             "the plan is over the file's budget: {over}; give it a larger `budget`, a later `deadline`, or less to do (sunward plan shows where it goes)"
-        ))),
+        )));
     }
+    if let Some(late) = placing.late() {
+        render::say(&late);
+    }
+    Ok(())
 }
 
 /// The newest unfinished run of the same file, params and meaning; else a new one.

@@ -48,8 +48,12 @@ const EXAMPLES: &str = "Example:
 
 const INPUTS: &str = "\
     Of a job in --jobs \"arrival\", \"length_h\", \"power_kw\" and \"home\" are needed; \"slack_h\", \"allowed\", \
-    \"interruptible\", \"input_gb\", \"gpus\", \"project\" and \"priority\" are optional. Of a trace's columns arrival (a time, or hours) and \
-    length_h are needed; GAIA's and Alibaba's (2023) columns are known too.\n\n\
+    \"interruptible\", \"input_gb\", \"gpus\", \"project\" and \"priority\" are optional.\n\n\
+    Columns of a trace in --workload: arrival (a time, or hours since the trace began, which is taken for eight \
+    days into the grids' traces) and length_h (hours) are needed. Optional are gpus (devices; 0 where absent), cpus \
+    (cores; 1), power_kw (IT power of the whole job; 350 W a device and 10 W a core), slack_h (hours it may wait; \
+    24) and home (a zone of the fleet; the fleet's zones in turn). GAIA's (arrival_time and length in hours, cpus) \
+    and Alibaba's 2023 columns (creation_time, scheduled_time and deletion_time in seconds, num_gpu, cpu_milli) are known too.\n\n\
     A WfCommons instance is a workflow with a stage a task: tasks above the 90th percentile of run time \
     stand for GPU stages of 350 W that take a tenth of the time, the others draw 10 W a core.\n\n\
     --expect takes a former --json answer, or figures as { sunward: { max_gco2e: 1200 } }.";
@@ -97,7 +101,7 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
     /// Exit 1 when sunward (or, where it is not played, the last policy) emits more
-    #[arg(long, value_name = "GRAMS")]
+    #[arg(long, value_name = "GRAMS", allow_negative_numbers = true)]
     max_gco2e: Option<f64>,
     /// Exit 1 when the figures are not as this file expects: a former --json answer, or figures
     #[arg(long, value_name = "FILE")]
@@ -219,6 +223,11 @@ impl Simulate {
             None => Expectation::default(),
         };
         if let Some(most) = self.max_gco2e {
+            if !(most.is_finite() && most >= 0.0) {
+                return Err(wrong_input(format!(
+                    "--max-gco2e {most}: expected grams, 0 or more"
+                )));
+            }
             let name = contenders.last().map_or(NOW_HOME, |one| one.name.as_str());
             expectation.at_most(name, most);
         }

@@ -71,13 +71,19 @@ fn whole(figure: f64) -> u64 {
 
 impl fmt::Display for Overrun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, thousandths) = match self.what {
-            Budgeted::Micrograms => ("gCO2e", 1_000),
-            Budgeted::Millijoules => ("kWh", 3_600_000),
+        let (unit, whole) = match self.what {
+            Budgeted::Micrograms => ("gCO2e", 1_000_000),
+            Budgeted::Millijoules => ("kWh", 3_600_000_000),
+        };
+        // Small figures are told to the last digit that is known, so that they do not all read 0.000.
+        let (width, parts) = if self.allowed.min(self.used) >= whole / 10 {
+            (3, 1_000)
+        } else {
+            (9, 1_000_000_000)
         };
         let shown = |figure: u64| {
-            let thousandths = figure / thousandths;
-            format!("{}.{:03}", thousandths / 1000, thousandths % 1000)
+            let rest = u128::from(figure % whole) * parts / u128::from(whole);
+            format!("{}.{rest:0width$}", figure / whole)
         };
         write!(
             f,
@@ -105,6 +111,9 @@ mod tests {
         assert_eq!(over.what, Budgeted::Micrograms);
         assert_eq!(over.to_string(), "2.600 gCO2e of 2.500 gCO2e allowed");
         let over = Overrun::of(&budget, None, 36_000_001).unwrap();
-        assert_eq!(over.to_string(), "0.010 kWh of 0.010 kWh allowed");
+        assert_eq!(
+            over.to_string(),
+            "0.010000000 kWh of 0.010000000 kWh allowed"
+        );
     }
 }

@@ -461,6 +461,9 @@ fn why(board: &Board, ask: &Ask, block: &Block, late: bool) -> Why {
     let Some(latest) = ask.latest_start(block.length_ms) else {
         return Why::AtOnce;
     };
+    if block.start_ms > latest {
+        return Why::Late;
+    }
     let forced = block.start_ms >= latest && latest <= ask.ready_at.0.saturating_add(board.slot_ms);
     match ask.prefer.first() {
         _ if forced => Why::LastSafeStart,

@@ -42,6 +42,10 @@ pub(crate) struct Agenda {
     pub(crate) used: BTreeMap<String, u64>,
     /// Attempts of stages of one meaning, and their wall time in microseconds: the guess for the next.
     pub(crate) paces: BTreeMap<Digest, (u64, u64)>,
+    /// Places are asked for every stage, also where there is no choice: for looking ahead, never
+    /// journalled.
+    #[serde(skip)]
+    pub(crate) asks_of_all: bool,
 }
 
 impl Agenda {
@@ -51,7 +55,7 @@ impl Agenda {
         let (Some(fleet), Some(_)) = (&self.fleet, &self.outlook) else {
             return false;
         };
-        planned.selected && (fleet.pools.len() > 1 || waits(spec, planned))
+        planned.selected && (self.asks_of_all || fleet.pools.len() > 1 || waits(spec, planned))
     }
 
     /// Promises a stage's segments, or takes the promise back.

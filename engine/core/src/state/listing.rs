@@ -12,7 +12,7 @@ use super::stage::Phase;
 use super::{State, TaskStatus};
 use crate::fact::RunStatus;
 use crate::ids::{RunId, StageId, Timestamp};
-use crate::place::{AskId, Segment, Taken};
+use crate::place::{AskId, Segment, Taken, Why};
 use crate::planning::gpus;
 use crate::pool::PoolId;
 
@@ -163,7 +163,9 @@ impl RunState {
                     gpus,
                 })
                 .collect();
-            let at_once = placed.early && placed.opened == 0 && !waits(&self.spec, planned);
+            // What is late anyway has nothing to wait for, once what it waited for ended before its time.
+            let hurries = !waits(&self.spec, planned) || placed.placement.why == Why::Late;
+            let at_once = placed.early && placed.opened == 0 && hurries;
             listing.start = placed.next_start();
             if at_once && listing.start.is_some() {
                 listing.start = Some(Timestamp::default());

@@ -73,6 +73,15 @@ impl Worker {
 }
 
 impl State {
+    /// An empty state that asks for places of every stage, also of those that have no choice of where
+    /// or when: what a run would come to can be seen before there is one.
+    #[must_use]
+    pub fn looking_ahead() -> Self {
+        let mut state = Self::default();
+        state.agenda.asks_of_all = true;
+        state
+    }
+
     /// One run.
     #[must_use]
     pub fn run(&self, run: RunId) -> Option<&RunState> {

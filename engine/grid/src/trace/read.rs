@@ -14,6 +14,10 @@ const GAP_LIMIT: u64 = 3;
 /// An hour; no step is longer.
 const HOUR_MS: u64 = 3_600_000;
 
+/// The dirtiest hour of any grid has more, in mgCO2e/kWh: the cleanest of all, of water power, are at 10
+/// to 30 g over the life of their plants. A trace that stays below is in another unit.
+const LEAST_PEAK_MG: u32 = 2000;
+
 /// Mistakes of one file that are told.
 const TOLD: usize = 10;
 
@@ -239,6 +243,13 @@ impl Rows {
                 "{AVERAGE} is empty in every row; expected grams in it, as 385.2. If they are in another column, name that one so"
             )]);
         }
+        let most = self.steps.iter().map(|step| step.average_mg_per_kwh).max();
+        if let Some(most) = most.filter(|most| (1..LEAST_PEAK_MG).contains(most)) {
+            return Err(vec![format!(
+                "{AVERAGE} is never above {:.3}; expected grams. Are these kilograms a kWh, or tonnes a MWh? Multiply them by 1000",
+                f64::from(most) / 1000.0
+            )]);
+        }
         Ok(Trace {
             zone: zone.to_owned(),
             first,
@@ -300,6 +311,13 @@ mod tests {
         let text =
             format!("timestamp_utc,carbon_intensity_gco2e_per_kwh,marginal_gco2_per_kwh\n{rows}");
         read_trace("DE", "DE.csv", text.as_bytes()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn kilograms_are_not_taken_for_grams() {
+        let told = read("2023-01-01T00:00:00Z,0.4,\n2023-01-01T01:00:00Z,1.2,\n").unwrap_err();
+        assert!(told.contains("never above 1.200; expected grams"), "{told}");
+        assert!(read("2023-01-01T00:00:00Z,0.4,\n2023-01-01T01:00:00Z,12,\n").is_ok());
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(super) struct PlanView {
     pub(super) stages: Vec<StagePlan>,
     /// Where and when they go, once a grid is given.
     pub(super) placing: Option<PlacingView>,
+    /// That a deadline is expected to be missed, and by how much.
+    pub(super) late: Option<String>,
     /// What a budget would be exceeded by.
     pub(super) over_budget: Option<String>,
     /// What is written in the workflow or the fleet and has no effect yet.
@@ -119,6 +121,10 @@ impl View for PlanView {
         }
         if let Some(placing) = &self.placing {
             placing.page(page);
+        }
+        if let Some(late) = &self.late {
+            page.gap();
+            page.line(page.style.warn(late));
         }
         if let Some(over) = &self.over_budget {
             page.gap();
