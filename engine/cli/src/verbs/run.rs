@@ -19,7 +19,7 @@ use crate::params::ParamArgs;
 use crate::placing::Placing;
 use crate::prepare::{SelectionArgs, prepare};
 use crate::render;
-use crate::render::units::count;
+use crate::render::units::plural;
 use crate::settings::Settings;
 use crate::skies::Skies;
 
@@ -168,7 +168,7 @@ fn done(run: &RunState) -> String {
         ended += u64::from(stage.end().is_some());
     }
     format!(
-        "{} tasks and {ended} of {stages} stages are done",
-        count(tasks)
+        "{} and {ended} of {stages} stages are done",
+        plural(tasks, "task")
     )
 }
