@@ -14,11 +14,12 @@ mod world;
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use sunward_core::ledger::{Actuals, Certainty, Quarter};
 use sunward_core::place::{Outlook, PoolOutlook, ZoneOutlook};
 use sunward_core::{Fact, Fleet, Pool, RunSpec, RunStatus, Timestamp};
-use sunward_drive::{Control, Ended, Event, ScaledClock, Sky, Start};
+use sunward_drive::{Clock, Control, Ended, Event, ScaledClock, Sky, Start};
 use sunward_state::{Reader, Scope, Sqlite};
 use tempfile::TempDir;
 use world::{Drive, assert_replayed, spec, stage};
@@ -171,6 +172,41 @@ fn a_run_with_a_deadline_waits_says_until_when_and_starts_then() {
     assert_eq!(ended.status, RunStatus::Succeeded);
     assert_eq!(told, [2], "told once, until the third hour");
     assert_eq!(started_in(&home, &ended), 2);
+    assert_replayed(home.path(), &ended);
+}
+
+/// A clock that somebody sets back by an hour, and later ahead by two.
+struct Jumping(ScaledClock);
+
+impl Clock for Jumping {
+    fn now(&self) -> Timestamp {
+        let minutes = |minutes: u64| Timestamp(DAWN + minutes * HOUR_MS / 60);
+        match self.0.now() {
+            early if early < minutes(140) => early,
+            back if back < minutes(170) => Timestamp(back.0 - HOUR_MS),
+            ahead => ahead.after_ms(HOUR_MS),
+        }
+    }
+
+    fn real(&self, virtual_ms: u64) -> Duration {
+        self.0.real(virtual_ms)
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_neither_loses_the_run_nor_its_hour() {
+    let home = TempDir::new().unwrap();
+    let mut drive = Drive::new(home.path());
+    let scale = NonZeroU32::new(18_000).unwrap();
+    let noon = Timestamp(DAWN + 2 * HOUR_MS);
+    drive.clock = Box::new(Jumping(ScaledClock::new(noon, scale)));
+    let grams = [400, 400, 400, 300, 300, 100, 400, 400, 400, 400];
+    drive.sky = Some(Box::new(Recorded::new(&grams)));
+    let ended = drive.run(Start::Submit(patient(6))).unwrap();
+    assert_eq!(ended.status, RunStatus::Succeeded);
+    assert_eq!(started_in(&home, &ended), 5);
+    let run = ended.state.run(ended.run).unwrap();
+    assert!(run.ended_at.unwrap() > run.submitted_at);
     assert_replayed(home.path(), &ended);
 }
 
