@@ -29,18 +29,6 @@ const OF_COMMANDS: &[&str] = &[
     "checkpoint",
 ];
 
-/// Keys that have no meaning for the user's own kernel.
-const OF_CUDA: &[&str] = &[
-    "shell",
-    "outputs",
-    "env",
-    "secrets",
-    "files",
-    "python",
-    "checkpoint",
-    "with",
-];
-
 /// Lowers one stage.
 pub(super) fn lower<'n>(
     name: &str,
@@ -224,19 +212,19 @@ fn shell(words: &[String]) -> Vec<String> {
 }
 
 fn out_of_place(node: &Node, action: &Action, context: &mut Context<'_>) {
-    let (what, keys): (&str, &[&str]) = match action {
-        Action::Kernel { .. } => ("a kernel", OF_COMMANDS),
-        Action::Cuda(_) => ("a CUDA kernel", OF_CUDA),
+    let (what, keys) = match action {
+        Action::Kernel { .. } => ("a kernel", OF_COMMANDS.to_vec()),
+        Action::Cuda(_) => ("a CUDA kernel", [OF_COMMANDS, &["with"]].concat()),
         Action::Run(Command::Argv(_)) if node.get("run").is_some() => {
-            ("a command without a shell", &["shell", "with"])
+            ("a command without a shell", vec!["shell", "with"])
         }
-        Action::Run(_) => ("a command", &["with"]),
+        Action::Run(_) => ("a command", vec!["with"]),
     };
     for key in keys {
         if let Some(entry) = node.entry(key) {
             let message = format!("`{key}` has no meaning for {what}");
             let diagnostic = Diagnostic::error(codes::OUT_OF_PLACE, entry.key_span, message);
-            context.report(match *key {
+            context.report(match key {
                 "outputs" => diagnostic.expecting("the kernel's own outputs"),
                 "with" if matches!(action, Action::Cuda(_)) => {
                     diagnostic.expecting("`{ value: …, type: … }` among `args`")
