@@ -26,6 +26,12 @@ pub(crate) fn port(name: &str, doc: &str, columns: Vec<ColumnSpec>) -> PortSpec 
     }
 }
 
+/// The output of rows that could not be used: these columns tell which, and `reason` what is wrong.
+pub(crate) fn rejects(doc: &str, mut columns: Vec<ColumnSpec>) -> PortSpec {
+    columns.push(column("reason", "utf8", "what is wrong with it"));
+    port("rejects", doc, columns)
+}
+
 /// An input that may be left out.
 pub(crate) fn optional_port(name: &str, doc: &str, columns: Vec<ColumnSpec>) -> PortSpec {
     PortSpec {

@@ -4,7 +4,7 @@ use sunward_workflows::catalog::{KernelEntry, ParamSpec};
 use sunward_workflows::model::ParamType;
 use sunward_workflows::value::Value;
 
-use crate::entry::{column, param, port};
+use crate::entry::{column, param, port, rejects};
 
 pub(super) fn entry() -> KernelEntry {
     KernelEntry {
@@ -42,13 +42,9 @@ pub(super) fn entry() -> KernelEntry {
                     ),
                 ],
             ),
-            port(
-                "rejects",
+            rejects(
                 "Rows without a fingerprint, in the order of `library`.",
-                vec![
-                    column("id", "any", "`id` of the library row"),
-                    column("reason", "utf8", "what is wrong with it"),
-                ],
+                vec![column("id", "any", "`id` of the library row")],
             ),
         ],
         params: vec![ParamSpec {

@@ -4,7 +4,7 @@ use sunward_workflows::catalog::{KernelEntry, ParamSpec};
 use sunward_workflows::model::ParamType;
 use sunward_workflows::value::Value;
 
-use crate::entry::{choice, column, param, port};
+use crate::entry::{choice, column, param, port, rejects};
 
 pub(super) fn entry() -> KernelEntry {
     let metric = |name: &str, doc: &str| column(name, "float64", doc);
@@ -37,13 +37,9 @@ pub(super) fn entry() -> KernelEntry {
                     column("ranked", "int64", "rows of `ranking`, without rejects"),
                 ],
             ),
-            port(
-                "rejects",
+            rejects(
                 "Rows that could not be ranked, in their order.",
-                vec![
-                    column("row", "int64", "which row of `ranking`, from 0"),
-                    column("reason", "utf8", "what is wrong with it"),
-                ],
+                vec![column("row", "int64", "which row of `ranking`, from 0")],
             ),
         ],
         params: params(),

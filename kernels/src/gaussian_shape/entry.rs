@@ -5,7 +5,7 @@ use sunward_workflows::model::ParamType;
 use sunward_workflows::value::Value;
 
 use super::molecules::MOST_ATOMS;
-use crate::entry::{column, param, port};
+use crate::entry::{column, param, port, rejects};
 
 pub(super) fn entry() -> KernelEntry {
     KernelEntry {
@@ -114,13 +114,9 @@ fn outputs() -> Vec<PortSpec> {
                 number("tz", "the same along z"),
             ],
         ),
-        port(
-            "rejects",
+        rejects(
             "Fits that could not be used.",
-            vec![
-                column("id", "any", "`id` of the fit"),
-                column("reason", "utf8", "what is wrong with it"),
-            ],
+            vec![column("id", "any", "`id` of the fit")],
         ),
     ]
 }

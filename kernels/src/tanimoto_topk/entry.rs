@@ -4,7 +4,7 @@ use sunward_workflows::catalog::{KernelEntry, ParamSpec, PortSpec};
 use sunward_workflows::model::ParamType;
 use sunward_workflows::value::Value;
 
-use crate::entry::{choice, column, param, port};
+use crate::entry::{choice, column, param, port, rejects};
 
 pub(super) fn entry() -> KernelEntry {
     KernelEntry {
@@ -13,7 +13,7 @@ pub(super) fn entry() -> KernelEntry {
         summary: "The k most similar fingerprints of a library for each query.".to_owned(),
         description: DESCRIPTION.to_owned(),
         inputs: inputs(),
-        outputs: vec![hits(), rejects()],
+        outputs: vec![hits(), without()],
         params: params(),
         exact: true,
         tolerance: "none: ids and ranks follow from integers; `sim` is the nearest float32"
@@ -53,9 +53,8 @@ fn hits() -> PortSpec {
     )
 }
 
-fn rejects() -> PortSpec {
-    port(
-        "rejects",
+fn without() -> PortSpec {
+    rejects(
         "Rows without a fingerprint, the library's first.",
         vec![
             column("port", "utf8", "`library` or `queries`"),
@@ -64,7 +63,6 @@ fn rejects() -> PortSpec {
                 "any",
                 "`id` of the row; as text if library and queries have ids of different types",
             ),
-            column("reason", "utf8", "what is wrong with it"),
         ],
     )
 }

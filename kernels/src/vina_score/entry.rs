@@ -6,7 +6,7 @@ use sunward_workflows::model::ParamType;
 use sunward_workflows::value::Value;
 
 use super::scorer::Score;
-use crate::entry::{column, param, port};
+use crate::entry::{column, param, port, rejects};
 
 /// Reads a column's value.
 type Value32 = fn(&Score) -> f64;
@@ -32,14 +32,10 @@ pub(super) fn entry() -> KernelEntry {
         inputs: inputs(),
         outputs: vec![
             port("scores", "One row a pose, in the order of `poses`.", scores()),
-            port(
-                "rejects",
+            rejects(
                 "Poses that cannot be scored, in the order of `poses`.",
-                vec![
-                    column("pose_id", "any", "`pose_id` of the pose"),
-                    column("reason", "utf8", "what is wrong with it"),
-                ],
-            ),
+vec![column("pose_id", "any", "`pose_id` of the pose")],
+),
         ],
         params: params(),
         exact: false,
