@@ -1,4 +1,4 @@
-//! A piece of a lease that one seat works on.
+//! A piece of a lease that one slot works on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -10,7 +10,7 @@ use crate::device::Venue;
 use crate::fault::Fault;
 use crate::kernels::PreparedKernel;
 use crate::process::PreparedCommand;
-use crate::worker::House;
+use crate::worker::WorkerContext;
 
 /// How long one batch of kernel tasks should take: long beside the cost of fetching a batch, short
 /// beside what a user or another stage would notice.
@@ -22,8 +22,8 @@ const BATCH_TASKS: u32 = 4096;
 /// One stage of one run.
 pub(crate) struct JobState {
     pub(crate) job: Arc<Job>,
-    pub(crate) command: Slot<PreparedCommand>,
-    pub(crate) kernel: Slot<PreparedKernel>,
+    pub(crate) command: Memo<PreparedCommand>,
+    pub(crate) kernel: Memo<PreparedKernel>,
     /// Where its kernel runs.
     pub(crate) venue: Venue,
     /// GPUs that a task of it holds at least.
@@ -35,15 +35,15 @@ pub(crate) struct JobState {
 }
 
 impl JobState {
-    /// A stage as it is done in this house; what a user should know of where it runs is said.
-    pub(crate) fn here(house: &House, job: Arc<Job>) -> Self {
-        let venue = Venue::of(house, &job.stage);
+    /// A stage as it runs on this worker; what a user should know of where it runs is said.
+    pub(crate) fn here(context: &WorkerContext, job: Arc<Job>) -> Self {
+        let venue = Venue::of(context, &job.stage);
         let on_devices = match job.stage.action {
             Action::Run(_) | Action::Cuda(_) => true,
             Action::Kernel { .. } => venue == Venue::Gpu,
         };
         let gpus = if on_devices {
-            house.devices.least(&job.stage.resources)
+            context.devices.least(&job.stage.resources)
         } else {
             0
         };
@@ -55,23 +55,23 @@ impl JobState {
             venue,
             gpus,
             job,
-            command: Slot::default(),
-            kernel: Slot::default(),
+            command: Memo::default(),
+            kernel: Memo::default(),
             pace_nanos: AtomicU64::new(0),
             noticed: AtomicBool::new(false),
             told_of_space: AtomicBool::new(false),
         }
     }
 
-    /// How many of `remaining` tasks a seat should take at once: one where tasks are long, many
-    /// where they are short, and never so many that other seats would have none.
-    pub(crate) fn chunk(&self, remaining: u32, seats: u32) -> u32 {
+    /// How many of `remaining` tasks a slot should take at once: one where tasks are long, many
+    /// where they are short, and never so many that other slots would have none.
+    pub(crate) fn chunk(&self, remaining: u32, slots: u32) -> u32 {
         let pace = self.pace_nanos.load(Ordering::Relaxed);
         if pace == 0 || !matches!(self.job.stage.action, Action::Kernel { .. }) {
             return remaining.min(1);
         }
         let by_time = u32::try_from(BATCH_NANOS / pace).unwrap_or(BATCH_TASKS);
-        let share = remaining.div_ceil(seats.max(1));
+        let share = remaining.div_ceil(slots.max(1));
         by_time
             .min(BATCH_TASKS)
             .min(share)
@@ -120,25 +120,25 @@ impl JobState {
 
 /// Something that is worked out once, by whoever comes first while the others wait for it. A
 /// failure is not kept: what was missing may be there next time.
-pub(crate) struct Slot<T>(Mutex<Option<Arc<T>>>);
+pub(crate) struct Memo<T>(Mutex<Option<Arc<T>>>);
 
-impl<T> Default for Slot<T> {
+impl<T> Default for Memo<T> {
     fn default() -> Self {
         Self(Mutex::new(None))
     }
 }
 
-impl<T> Slot<T> {
+impl<T> Memo<T> {
     pub(crate) fn get_or_make(
         &self,
         make: impl FnOnce() -> Result<T, Fault>,
     ) -> Result<Arc<T>, Fault> {
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(made) = &*slot {
+        let mut memo = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = &*memo {
             return Ok(Arc::clone(made));
         }
         let made = Arc::new(make()?);
-        *slot = Some(Arc::clone(&made));
+        *memo = Some(Arc::clone(&made));
         Ok(made)
     }
 }

@@ -5,7 +5,7 @@
 //! speaks `sunward_protocol` with whoever coordinates it and knows nothing of journals, plans or
 //! placement; it never decides what runs, nor whether something is tried again.
 //!
-//! Read [`Worker`] first, then `queue` (what may start), `seat` (the one thread that runs an
+//! Read [`Worker`] first, then `queue` (what may start), `slot` (the one thread that runs an
 //! attempt) and `process::watch` (what happens while a command runs).
 #![cfg_attr(
     test,
@@ -33,18 +33,18 @@ mod log;
 mod meter;
 mod options;
 mod outputs;
-mod post;
+mod pending_ends;
 mod process;
 pub mod python;
 mod queue;
 mod render;
-mod room;
-mod seat;
 mod secrets;
 mod slices;
+mod slot;
 mod space;
 mod staged;
 mod tail;
+mod task_folder;
 mod worker;
 
 pub use devices::can_serve;

@@ -1,6 +1,6 @@
 //! The worker's scratch folder, and what a dead worker left running.
 //!
-//! A process that is killed (`kill -9`) takes none of its children with it. So each seat notes the
+//! A process that is killed (`kill -9`) takes none of its children with it. So each slot notes the
 //! process group it started last, with the time, in a file that its worker holds a lock on. Whoever
 //! starts next on the same state and gets that lock knows that the worker is dead: it ends what
 //! still runs and removes the folder. Start times tell a leftover from a stranger with its number.
@@ -15,9 +15,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::process::table::ProcessEntry;
-use crate::room::remove_tree;
+use crate::task_folder::remove_tree;
 
-/// Bytes of one note; the first is the boot's id, then one for each seat.
+/// Bytes of one note; the first is the boot's id, then one for each slot.
 const NOTE: usize = 64;
 
 /// The folder of one worker, locked while it lives.
@@ -46,7 +46,7 @@ impl Scratch {
         &self.folder
     }
 
-    /// Notes the group that the seat `place` started between two moments.
+    /// Notes the group that the slot `place` started between two moments.
     pub(crate) fn note(&self, place: usize, group: u32, before: Ticks, after: Ticks) {
         let note = format!("{group:>20} {:>20} {:>20} \n", before.0, after.0);
         let at = (place as u64 + 1) * NOTE as u64;

@@ -22,7 +22,7 @@ pub(crate) struct AttemptLog {
     path: PathBuf,
     redactor: Redactor,
     file: Option<File>,
-    room: u64,
+    task_folder: u64,
     end: Last,
     quote: Last,
     cut: u64,
@@ -37,7 +37,7 @@ impl AttemptLog {
             path,
             redactor,
             file: None,
-            room: cap - end,
+            task_folder: cap - end,
             end: Last::new(usize::try_from(end).unwrap_or(0)),
             quote: Last::new(QUOTE_BYTES),
             cut: 0,
@@ -94,9 +94,10 @@ impl AttemptLog {
             return;
         }
         self.quote.push(bytes);
-        let fits = usize::try_from(self.room).map_or(bytes.len(), |room| room.min(bytes.len()));
+        let fits = usize::try_from(self.task_folder)
+            .map_or(bytes.len(), |task_folder| task_folder.min(bytes.len()));
         let (head, rest) = bytes.split_at(fits);
-        self.room -= head.len() as u64;
+        self.task_folder -= head.len() as u64;
         self.write(head);
         self.cut += self.end.push(rest) as u64;
     }

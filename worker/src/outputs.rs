@@ -1,6 +1,6 @@
 //! Outputs of tasks: where commands write them, and how they become datasets.
 //!
-//! A command writes into its own room; only after it has ended well is each output read, checked
+//! A command writes into its own task folder; only after it has ended well is each output read, checked
 //! and moved into the store, where it appears whole or not at all.
 
 use std::path::{Path, PathBuf};

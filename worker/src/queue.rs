@@ -5,7 +5,7 @@
 //! [`OVERTAKEN_AT_MOST`] times: then nothing starts before it does. While only GPUs keep it waiting,
 //! that bars none but those that take GPUs too: cores are not left idle for it.
 //!
-//! GPUs are counted here, so that no seat is taken by a task which could only wait for one; which they
+//! GPUs are counted here, so that no slot is taken by a task which could only wait for one; which they
 //! are is told by [`crate::devices`], where other engines of the machine may still be in the way.
 //!
 //! Space is not ours alone as cores are: it is measured whenever a task that declared some might
@@ -76,7 +76,7 @@ enum Fit {
     Outside(Space),
 }
 
-/// What a seat should do.
+/// What a slot should do.
 pub(crate) enum Next {
     Work(Batch),
     Wait,
@@ -139,7 +139,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes what a seat should do next, and its cores, memory and GPUs with it.
+    /// Takes what a slot should do next, and its cores, memory and GPUs with it.
     pub(crate) fn next(&mut self) -> Next {
         if self.leaving {
             return Next::Leave;
@@ -234,7 +234,7 @@ impl Queue {
         self.free.promised_disk_bytes -= need.disk_bytes;
     }
 
-    /// Whether a seat that comes now would find work: if so, another seat is worth waking.
+    /// Whether a slot that comes now would find work: if so, another slot is worth waking.
     pub(crate) fn has_work(&self) -> bool {
         self.leaving || self.first_that_fits().is_some()
     }

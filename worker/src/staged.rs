@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use crate::fault::Fault;
-use crate::room::remove_tree;
+use crate::task_folder::remove_tree;
 
 /// The copies of one stage's files.
 #[derive(Debug)]

@@ -21,9 +21,9 @@ use crate::kernels::Watchdog;
 use crate::live::Scratch;
 use crate::meter::Meters;
 use crate::options::Options;
-use crate::post::Outbox;
+use crate::pending_ends::Outbox;
 use crate::queue::{Queue, Shortage};
-use crate::seat::Seat;
+use crate::slot::Slot;
 use crate::space::Space;
 
 /// How often a disk is looked at for whose space a task waits.
@@ -56,12 +56,12 @@ pub enum WorkerError {
 ///
 /// It says `Hello` at once and `Goodbye` when its last thread leaves. Dropping it stops it.
 pub struct Worker {
-    house: Arc<House>,
+    context: Arc<WorkerContext>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// What the seats share.
-pub(crate) struct House {
+/// What the slots share.
+pub(crate) struct WorkerContext {
     pub(crate) options: Options,
     pub(crate) outbox: Box<Outbox>,
     pub(crate) scratch: Scratch,
@@ -71,7 +71,7 @@ pub(crate) struct House {
     queue: Mutex<Queue>,
     work: Condvar,
     bells: Vec<OwnedFd>,
-    seats_left: AtomicUsize,
+    slots_left: AtomicUsize,
 }
 
 impl Worker {
@@ -116,9 +116,9 @@ impl Worker {
         });
         let folder = scratch.folder().to_owned();
         let measure = Box::new(move || Space::at(&folder));
-        let house = Arc::new(House {
+        let context = Arc::new(WorkerContext {
             meters: Meters::new(options.meters.clone(), options.watts_per_core),
-            seats_left: AtomicUsize::new(bells.len()),
+            slots_left: AtomicUsize::new(bells.len()),
             outbox: Box::new(outbox),
             scratch,
             watchdog: Watchdog::default(),
@@ -129,14 +129,14 @@ impl Worker {
             options,
         });
         let mut worker = Self {
-            house,
+            context,
             threads: Vec::new(),
         };
-        for place in 0..worker.house.bells.len() {
-            let house = Arc::clone(&worker.house);
+        for place in 0..worker.context.bells.len() {
+            let context = Arc::clone(&worker.context);
             let thread = std::thread::Builder::new()
-                .name(format!("seat {place}"))
-                .spawn(move || Seat::new(house, place).work())
+                .name(format!("slot {place}"))
+                .spawn(move || Slot::new(context, place).work())
                 .map_err(threads_error)?;
             worker.threads.push(thread);
         }
@@ -147,13 +147,13 @@ impl Worker {
     pub fn tell(&self, message: ToWorker) {
         match message {
             ToWorker::Job(job) => {
-                let job = JobState::here(&self.house, job);
-                self.house.queue().add_job(job);
+                let job = JobState::here(&self.context, job);
+                self.context.queue().add_job(job);
             }
-            ToWorker::Lease(lease) => self.house.lease(lease),
-            ToWorker::Revoke { run } => self.house.revoke(run),
-            ToWorker::Forget { run } => self.house.queue().forget(run),
-            ToWorker::Stop => self.house.leave(),
+            ToWorker::Lease(lease) => self.context.lease(lease),
+            ToWorker::Revoke { run } => self.context.revoke(run),
+            ToWorker::Forget { run } => self.context.queue().forget(run),
+            ToWorker::Stop => self.context.leave(),
         }
     }
 
@@ -164,7 +164,7 @@ impl Worker {
 
     fn join_threads(&mut self) {
         for thread in self.threads.drain(..) {
-            // A seat that panicked has nothing to hand over; the others still leave.
+            // A slot that panicked has nothing to hand over; the others still leave.
             drop(thread.join());
         }
     }
@@ -172,13 +172,13 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.house.leave();
+        self.context.leave();
         self.join_threads();
     }
 }
 
-impl House {
-    /// The queue. A seat never panics while it holds it, so a poisoned lock is still sound.
+impl WorkerContext {
+    /// The queue. A slot never panics while it holds it, so a poisoned lock is still sound.
     pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -225,12 +225,12 @@ impl House {
         ));
     }
 
-    /// Wakes one seat that waits.
+    /// Wakes one slot that waits.
     pub(crate) fn wake_one(&self) {
         self.work.notify_one();
     }
 
-    /// The bell of one seat: readable when it should look whether its task must stop.
+    /// The bell of one slot: readable when it should look whether its task must stop.
     pub(crate) fn bell(&self, place: usize) -> Option<&OwnedFd> {
         self.bells.get(place)
     }
@@ -251,9 +251,9 @@ impl House {
         (self.outbox)(FromWorker::Notice { line });
     }
 
-    /// Called by each seat as it leaves; the last one says goodbye.
-    pub(crate) fn seat_leaves(&self) {
-        if self.seats_left.fetch_sub(1, Ordering::AcqRel) == 1 {
+    /// Called by each slot as it leaves; the last one says goodbye.
+    pub(crate) fn slot_leaves(&self) {
+        if self.slots_left.fetch_sub(1, Ordering::AcqRel) == 1 {
             (self.outbox)(FromWorker::Goodbye);
         }
     }
@@ -293,7 +293,7 @@ impl House {
         (self.outbox)(FromWorker::Ended { ends });
     }
 
-    /// Makes every seat look whether its task must stop.
+    /// Makes every slot look whether its task must stop.
     fn ring(&self) {
         self.watchdog.pass_on();
         for bell in &self.bells {

@@ -156,7 +156,7 @@ fn toys() -> &'static Library {
     Box::leak(Box::new(library))
 }
 
-/// A worker of one seat, whose kernels run in children.
+/// A worker of one slot, whose kernels run in children.
 fn scene() -> Scene {
     Scene::with(|options| {
         options.cpus = 1;

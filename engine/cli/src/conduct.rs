@@ -10,7 +10,7 @@ use sunward_core::place::Placement;
 use sunward_core::{RunClock, RunId, RunState, RunStatus, StageId, State, Timestamp, WorkerId};
 use sunward_data::Store;
 use sunward_drive::{
-    Clock, Event, Limits, LocalHands, ScaledClock, Setup, Sky, Start, SystemClock,
+    Clock, Event, ForecastFeed, Limits, LocalResolver, ScaledClock, Setup, Start, SystemClock,
 };
 use sunward_protocol::Envelope;
 use sunward_state::{Sqlite, SqliteReader};
@@ -20,6 +20,7 @@ use sunward_workflows::Form;
 use crate::context::Context;
 use crate::device::Device;
 use crate::exit::Exit;
+use crate::feeds::Feeds;
 use crate::grid_args::{GridArgs, Wishes};
 use crate::machine::{self, Machine, shown};
 use crate::placing::{grams, reason};
@@ -28,7 +29,6 @@ use crate::render::progress::{Mode, Progress};
 use crate::render::units::gco2e;
 use crate::render::{self, style::harmless};
 use crate::saved::{CacheSaved, LATEST_RUNS};
-use crate::skies::Skies;
 use crate::view::{of_state, outputs};
 use crate::{remote, signals};
 
@@ -91,7 +91,7 @@ pub(crate) fn conduct(
     machine: Machine,
     journal: Sqlite,
     start: Start,
-    skies: Option<Skies>,
+    feeds: Option<Feeds>,
 ) -> anyhow::Result<Exit> {
     let begun = Instant::now();
     let choice = means.device.choice()?;
@@ -126,16 +126,16 @@ pub(crate) fn conduct(
         journal: Box::new(journal),
         clock: clock(&start),
         transport: Box::new(move |_: WorkerId, message| worker.tell(message)),
-        hands: Arc::new(LocalHands::new(store.clone())),
-        sky: skies.map(|skies| Box::new(skies) as Box<dyn Sky>),
+        resolver: Arc::new(LocalResolver::new(store.clone())),
+        feed: feeds.map(|feeds| Box::new(feeds) as Box<dyn ForecastFeed>),
         inbox,
         limits: Limits::default(),
     };
-    let mut onlooker = Onlooker::new(context);
+    let mut observer = ThrottledObserver::new(context);
     let ended = sunward_drive::run(setup, start, &mut |event, state| {
-        onlooker.told(event, state)
+        observer.told(event, state)
     })?;
-    onlooker.finish();
+    observer.finish();
     let Some(run) = ended.state.run(ended.run) else {
         anyhow::bail!("run {} ended without a state", ended.run);
     };
@@ -211,12 +211,12 @@ fn saved(home: &Path, recorded: &Recorded) -> Option<CacheSaved> {
 }
 
 /// Shows on stderr what happens.
-struct Onlooker<'a> {
+struct ThrottledObserver<'a> {
     context: &'a Context,
     progress: Option<Progress>,
 }
 
-impl<'a> Onlooker<'a> {
+impl<'a> ThrottledObserver<'a> {
     const fn new(context: &'a Context) -> Self {
         Self {
             context,

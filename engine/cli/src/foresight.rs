@@ -7,7 +7,7 @@ use sunward_core::{
     Dataset, Digest, FailureKind, Gathered, Known, PlannedStage, RunId, RunSpec, TaskResult, Tasks,
 };
 use sunward_data::Store;
-use sunward_drive::{Hands, LocalHands, ResolveRequest};
+use sunward_drive::{InputResolver, LocalResolver, ResolveRequest};
 use sunward_state::{Reader, Sqlite, SqliteReader, sqlite::DATABASE};
 use sunward_workflows::Reference;
 
@@ -17,7 +17,7 @@ use crate::exit::wrong_input;
 pub(crate) struct Foresight {
     spec: Arc<RunSpec>,
     reader: SqliteReader,
-    hands: LocalHands,
+    resolver: LocalResolver,
     /// What went wrong while looking.
     fault: Option<anyhow::Error>,
     /// There was no state: this one goes when we do.
@@ -43,7 +43,7 @@ impl Foresight {
         Ok(Self {
             spec,
             reader,
-            hands: LocalHands::new(store),
+            resolver: LocalResolver::new(store),
             fault: None,
             scratch,
         })
@@ -95,7 +95,7 @@ impl Foresight {
             spec: Arc::clone(&self.spec),
             upstream: sources,
         };
-        let resolution = self.hands.resolve(&request, &self.reader)?;
+        let resolution = self.resolver.resolve(&request, &self.reader)?;
         resolution.answer.map(Some).map_err(|failure| {
             let message = format!("stage {}: {}", stage.stage.name, failure.message);
             if failure.kind == FailureKind::Input {
@@ -127,7 +127,7 @@ impl Known for Foresight {
             // A result whose parts are gone is none: its task runs again.
             Ok(found) => found
                 .into_iter()
-                .map(|result| result.filter(|result| self.hands.holds(result)))
+                .map(|result| result.filter(|result| self.resolver.holds(result)))
                 .collect(),
             Err(fault) => {
                 self.fault.get_or_insert(fault.into());

@@ -1,4 +1,4 @@
-//! What a verb is asked about grids: arguments and the user's settings, and the skies they lead to.
+//! What a verb is asked about grids: arguments and the user's settings, and the feeds they lead to.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -10,10 +10,10 @@ use sunward_workflows::PoolSpec;
 
 use crate::context::Context;
 use crate::exit::wrong_input;
+use crate::feeds::{Feeds, Open};
 use crate::machine::Machine;
 use crate::providers::Providers;
 use crate::settings::Settings;
-use crate::skies::{Open, Skies};
 
 /// Where signals come from.
 #[derive(Args, Clone, Debug, Default)]
@@ -112,18 +112,18 @@ impl GridArgs {
         Ok(spec)
     }
 
-    /// The skies that a run is placed under, looking as far ahead as it needs; none when no grid is
+    /// The feeds that a run is placed under, looking as far ahead as it needs; none when no grid is
     /// named.
     ///
     /// # Errors
     /// When this machine's zone is not named, or a zone is not known.
-    pub(crate) fn skies_of(
+    pub(crate) fn feeds_of(
         &self,
         context: &Context,
         settings: &Settings,
         over: Over<'_>,
         spec: &RunSpec,
-    ) -> anyhow::Result<Option<Skies>> {
+    ) -> anyhow::Result<Option<Feeds>> {
         if !self.is_given(settings) {
             return Ok(None);
         }
@@ -135,8 +135,8 @@ impl GridArgs {
                 .collect(),
         };
         let zones = pools.iter().map(|(pool, _)| pool.zone.clone()).collect();
-        let skies = self.signals.skies(context, settings, pools, zones)?;
-        Ok(Some(skies.ahead_of(spec)))
+        let feeds = self.signals.feeds(context, settings, pools, zones)?;
+        Ok(Some(feeds.ahead_of(spec)))
     }
 }
 
@@ -191,19 +191,19 @@ impl SignalArgs {
         context: &Context,
         settings: &Settings,
         named: &[String],
-    ) -> anyhow::Result<(Skies, BTreeMap<String, String>)> {
+    ) -> anyhow::Result<(Feeds, BTreeMap<String, String>)> {
         let folder = context.folder.join(self.word(settings)?);
         if named.is_empty() && folder.is_dir() {
             let as_of = self.moment()?;
             let grid = Grid::open(&folder, None).map_err(|error| wrong_input(error.to_string()))?;
-            return Skies::recorded_where_known(grid, as_of);
+            return Feeds::recorded_where_known(grid, as_of);
         }
         let zones = match named {
             [] => self.zone(settings).into_iter().collect(),
             named => named.to_vec(),
         };
-        let skies = self.skies(context, settings, Vec::new(), zones)?;
-        Ok((skies, BTreeMap::new()))
+        let feeds = self.feeds(context, settings, Vec::new(), zones)?;
+        Ok((feeds, BTreeMap::new()))
     }
 
     /// What names the grid.
@@ -215,13 +215,13 @@ impl SignalArgs {
     }
 
     /// Over pools, in zones.
-    fn skies(
+    fn feeds(
         &self,
         context: &Context,
         settings: &Settings,
         pools: Vec<(Pool, Open)>,
         mut zones: Vec<String>,
-    ) -> anyhow::Result<Skies> {
+    ) -> anyhow::Result<Feeds> {
         let word = self.word(settings)?;
         let folder = context.folder.join(word);
         zones.sort();
@@ -230,7 +230,7 @@ impl SignalArgs {
         if folder.is_dir() {
             let grid = Grid::open(&folder, Some(&zones))
                 .map_err(|error| wrong_input(error.to_string()))?;
-            return Skies::recorded(grid, pools, as_of);
+            return Feeds::recorded(grid, pools, as_of);
         }
         let providers = Providers::named(context, settings, word, true)?;
         if zones.is_empty() {
@@ -238,7 +238,7 @@ impl SignalArgs {
                 "of which zone is {word} to tell? Name it, as GB or DE, or give --zone"
             )));
         }
-        Skies::told(providers, zones, pools, as_of)
+        Feeds::told(providers, zones, pools, as_of)
     }
 }
 

@@ -13,16 +13,16 @@ use sunward_protocol::{Envelope, FromWorker, ToWorker};
 use sunward_state::Reader;
 
 use crate::clock::Clock;
-use crate::crew::Crew;
 use crate::error::DriveError;
 use crate::event::Event;
-use crate::hands::{Answer, Resolution};
+use crate::feed::{Seen, Watch};
 use crate::inbox::{Arrival, Control, Inbox};
-use crate::onlooker::{Observer, Onlooker};
+use crate::observer::{Observer, ThrottledObserver};
 use crate::pending::Pending;
 use crate::questions::Questions;
+use crate::registry::WorkerRegistry;
+use crate::resolver::{Answer, Resolution};
 use crate::setup::{Ended, Limits, Setup, Start};
-use crate::sky::{Seen, Watch};
 use crate::solver::Solver;
 use crate::view;
 use crate::writer::Writer;
@@ -47,7 +47,7 @@ const IDLE: Duration = Duration::from_secs(60);
 pub fn run(setup: Setup, start: Start, observer: &mut Observer<'_>) -> Result<Ended, DriveError> {
     let (mut engine, begin) = Engine::open(setup, start, observer)?;
     let outcome = engine.drive(begin);
-    engine.crew.stop_all();
+    engine.registry.stop_all();
     outcome.map(|status| Ended {
         run: engine.run,
         status,
@@ -82,20 +82,20 @@ struct Engine<'a, 'o> {
     clock: Box<dyn Clock>,
     inbox: Inbox,
     limits: Limits,
-    crew: Crew,
-    eye: Box<dyn Reader>,
+    registry: WorkerRegistry,
+    reader: Box<dyn Reader>,
     writer: Writer,
     questions: Questions,
     /// What comes before everything that arrives: answers that were found at once.
     asked: VecDeque<Question>,
     solver: Solver,
     watch: Option<Watch>,
-    /// What arrived while the sky was looked at for the first time.
+    /// What arrived while the feed was asked for the first time.
     delayed: VecDeque<Arrival>,
     pending: Pending,
     /// Orders of the group that is being written.
     released: Vec<Order>,
-    onlooker: Onlooker<'a, 'o>,
+    observer: ThrottledObserver<'a, 'o>,
     requests_looked_at: Instant,
     take_requests: bool,
     interrupted: bool,
@@ -111,11 +111,11 @@ impl<'a, 'o> Engine<'a, 'o> {
     ) -> Result<(Self, Input), DriveError> {
         let journal = setup.journal;
         let (run, state, begin) = view::beginning(&*journal, start)?;
-        let eye = journal.reader()?;
+        let reader = journal.reader()?;
         let opener = journal.opener();
         let line = setup.inbox.line();
-        let watch = match setup.sky {
-            Some(sky) => Some(Watch::start(sky, setup.clock.now(), line.clone())?),
+        let watch = match setup.feed {
+            Some(feed) => Some(Watch::start(feed, setup.clock.now(), line.clone())?),
             None => None,
         };
         let engine = Self {
@@ -123,11 +123,11 @@ impl<'a, 'o> Engine<'a, 'o> {
             state,
             clock: setup.clock,
             limits: setup.limits,
-            crew: Crew::new(setup.transport),
-            eye,
+            registry: WorkerRegistry::new(setup.transport),
+            reader,
             writer: Writer::start(journal, line.clone())?,
             questions: Questions::new(
-                setup.hands,
+                setup.resolver,
                 Arc::from(opener),
                 line.clone(),
                 setup.limits.questions.get(),
@@ -139,7 +139,7 @@ impl<'a, 'o> Engine<'a, 'o> {
             delayed: VecDeque::new(),
             pending: Pending::default(),
             released: Vec::new(),
-            onlooker: Onlooker::new(run, observer, setup.limits.progress_every),
+            observer: ThrottledObserver::new(run, observer, setup.limits.progress_every),
             requests_looked_at: Instant::now(),
             take_requests: false,
             interrupted: false,
@@ -160,7 +160,7 @@ impl<'a, 'o> Engine<'a, 'o> {
                 status,
             });
         }
-        self.onlooker.began(&self.state);
+        self.observer.began(&self.state);
         self.look_around()?;
         loop {
             if let Course::Over(status) = self.turn()? {
@@ -195,7 +195,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         if let Some(watch) = &mut self.watch {
             watch.look_if_due(self.clock.now());
         }
-        self.onlooker.progress(&self.state);
+        self.observer.progress(&self.state);
         self.hand_over()?;
         Ok(Course::On)
     }
@@ -210,7 +210,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         if let Some(due) = look.and_then(|watch| watch.due_in(&*self.clock)) {
             patience = patience.min(due);
         }
-        if let Some(due) = self.onlooker.due_in() {
+        if let Some(due) = self.observer.due_in() {
             patience = patience.min(due);
         }
         let looked = self.requests_looked_at.elapsed();
@@ -250,7 +250,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         let worker = envelope.worker;
         match envelope.message {
             FromWorker::Hello { capacity } => {
-                self.crew.joined(worker);
+                self.registry.joined(worker);
                 let pool = PoolId::default();
                 self.decide(Input::WorkerJoined {
                     worker,
@@ -259,7 +259,7 @@ impl<'a, 'o> Engine<'a, 'o> {
                 })
             }
             FromWorker::Started { tasks } => {
-                self.onlooker
+                self.observer
                     .tell(&Event::Executing { tasks: &tasks }, &self.state);
                 Ok(())
             }
@@ -271,14 +271,14 @@ impl<'a, 'o> Engine<'a, 'o> {
                 self.decide(Input::Ended { worker, ends })
             }
             FromWorker::Notice { line } => {
-                self.onlooker
+                self.observer
                     .tell(&Event::Notice { line: &line }, &self.state);
                 Ok(())
             }
             FromWorker::Goodbye => {
-                self.crew.left(worker);
+                self.registry.left(worker);
                 self.decide(Input::WorkerLost { worker })?;
-                if self.crew.is_deserted() && self.closing.is_none() && !self.interrupted {
+                if self.registry.is_deserted() && self.closing.is_none() && !self.interrupted {
                     return Err(DriveError::NoWorker);
                 }
                 Ok(())
@@ -339,7 +339,7 @@ impl<'a, 'o> Engine<'a, 'o> {
                 why: why.to_string(),
             })?;
             view::remember_results(&self.state, &fact, &mut self.pending.group);
-            self.onlooker.note(&fact, &self.state, now);
+            self.observer.note(&fact, &self.state, now);
             self.pending.push(fact);
         }
         for order in step.orders {
@@ -412,7 +412,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         }
     }
 
-    /// The sky was looked at.
+    /// The feed was asked.
     fn see(&mut self, mut seen: Seen) -> Result<(), DriveError> {
         let Some(watch) = &mut self.watch else {
             return Ok(());
@@ -420,7 +420,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         let measured = std::mem::take(&mut seen.measured);
         let news = watch.take(seen, self.state.outlook());
         if let Some(line) = &news.notice {
-            self.onlooker.tell(&Event::Notice { line }, &self.state);
+            self.observer.tell(&Event::Notice { line }, &self.state);
         }
         for actuals in measured {
             self.decide(Input::Actuals { actuals })?;
@@ -435,7 +435,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         let Some(request) = view::resolve_request(&self.state, run, stage) else {
             return Ok(());
         };
-        match self.questions.hands().glance(&request, &*self.eye)? {
+        match self.questions.resolver().glance(&request, &*self.reader)? {
             Some(resolution) => self.resolved(run, stage, resolution),
             None => self.questions.ask(request),
         }
@@ -450,12 +450,12 @@ impl<'a, 'o> Engine<'a, 'o> {
     ) -> Result<(), DriveError> {
         let slice: Vec<Digest> = keys.drain(..keys.len().min(LOOKUP_KEYS)).collect();
         let count = u32::try_from(slice.len()).unwrap_or(u32::MAX);
-        let mut found = self.eye.lookup_results(&slice)?;
+        let mut found = self.reader.lookup_results(&slice)?;
         self.ask_other_sites(&slice, &mut found);
         let mut hits: Vec<(u32, TaskResult)> = Vec::new();
         for ((index, key), result) in (first..).zip(&slice).zip(found) {
             if let Some(result) = result
-                && self.questions.hands().holds(&result)
+                && self.questions.resolver().holds(&result)
             {
                 self.pending.group.used.push(*key);
                 hits.push((index, result));
@@ -482,7 +482,7 @@ impl<'a, 'o> Engine<'a, 'o> {
     fn ask_other_sites(&self, keys: &[Digest], found: &mut [Option<TaskResult>]) {
         let unknown: Vec<usize> = (0..keys.len()).filter(|at| found[*at].is_none()).collect();
         let asked: Vec<Digest> = unknown.iter().map(|at| keys[*at]).collect();
-        let known = self.questions.hands().shared(&asked);
+        let known = self.questions.resolver().shared(&asked);
         for (at, result) in unknown.into_iter().zip(known) {
             found[at] = result;
         }
@@ -496,7 +496,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         }
         while self.advance()? && self.pending.weight() < self.limits.waiting_facts {}
         let (group, orders) = self.pending.take(self.clock.now());
-        self.questions.hands().share(&group.results);
+        self.questions.resolver().share(&group.results);
         self.released = orders;
         self.writer
             .append(group, std::mem::take(&mut self.take_requests))
@@ -511,12 +511,12 @@ impl<'a, 'o> Engine<'a, 'o> {
         for order in std::mem::take(&mut self.released) {
             match order {
                 Order::Dispatch { worker, lease } => {
-                    self.crew.dispatch(&self.state, worker, lease);
-                    self.onlooker
+                    self.registry.dispatch(&self.state, worker, lease);
+                    self.observer
                         .tell(&Event::Leased { lease: &lease }, &self.state);
                 }
                 Order::Revoke { worker, run } => {
-                    self.crew.send(worker, ToWorker::Revoke { run });
+                    self.registry.send(worker, ToWorker::Revoke { run });
                 }
                 Order::Close { run, status } => return self.close(run, status),
                 Order::Resolve { .. } | Order::Lookup { .. } | Order::Solve { .. } => {}
@@ -527,8 +527,8 @@ impl<'a, 'o> Engine<'a, 'o> {
 
     /// The run has ended, and that is durable.
     fn close(&mut self, run: RunId, status: RunStatus) -> Result<Course, DriveError> {
-        self.crew.forget(run);
-        self.onlooker.ended(status, &self.state);
+        self.registry.forget(run);
+        self.observer.ended(status, &self.state);
         match status {
             RunStatus::Succeeded | RunStatus::Failed | RunStatus::Cancelled => {
                 self.closing = Some(status);
@@ -547,7 +547,7 @@ impl<'a, 'o> Engine<'a, 'o> {
             return Ok(());
         }
         self.requests_looked_at = Instant::now();
-        let requests = self.eye.cancel_requests()?;
+        let requests = self.reader.cancel_requests()?;
         if requests.is_empty() {
             return Ok(());
         }
@@ -555,7 +555,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         self.take_requests = true;
         if requests.iter().any(|request| request.run == self.run) {
             let run = self.run;
-            self.onlooker
+            self.observer
                 .tell(&Event::CancelRequested { run }, &self.state);
             self.decide(Input::Cancel { run })?;
         }

@@ -1,4 +1,4 @@
-//! What an onlooker is told while a run goes on.
+//! What an observer is told while a run goes on.
 
 use sunward_core::place::Placement;
 use sunward_core::{Failure, Lease, RunId, RunStatus, StageId, TaskId, Timestamp};

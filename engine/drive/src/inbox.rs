@@ -6,8 +6,8 @@ use std::time::Duration;
 use sunward_protocol::Envelope;
 use sunward_state::StateError;
 
-use crate::hands::Answer;
-use crate::sky::Seen;
+use crate::feed::Seen;
+use crate::resolver::Answer;
 use crate::solver::Solved;
 
 /// What a user, or a signal, wants of the loop.
@@ -30,7 +30,7 @@ pub(crate) enum Arrival {
     Control(Control),
     /// A slow question was answered.
     Answered(Box<Answer>),
-    /// A look at the sky is done.
+    /// The feed has answered.
     Seen(Box<Seen>),
     /// Where and when was found.
     Solved(Box<Solved>),

@@ -7,7 +7,7 @@
 //! This room must not decide anything itself, execute tasks, or print. It never changes the state but
 //! by applying facts.
 //!
-//! Read [`Setup`] and [`run`] first, then `engine` (the loop) and `hands` (slow questions).
+//! Read [`Setup`] and [`run`] first, then `engine` (the loop) and `resolver` (slow questions).
 
 #![cfg_attr(
     test,
@@ -22,18 +22,18 @@
 
 mod cancel;
 pub mod clock;
-mod crew;
 mod engine;
 pub mod error;
 pub mod event;
-pub mod hands;
+pub mod feed;
 pub mod inbox;
 mod local;
-mod onlooker;
+mod observer;
 mod pending;
 mod questions;
+mod registry;
+pub mod resolver;
 pub mod setup;
-pub mod sky;
 mod solver;
 pub mod transport;
 mod view;
@@ -44,10 +44,10 @@ pub use clock::{Clock, ScaledClock, SystemClock};
 pub use engine::run;
 pub use error::DriveError;
 pub use event::Event;
-pub use hands::{Hands, Resolution, ResolveRequest};
+pub use feed::ForecastFeed;
 pub use inbox::{Control, Inbox, Line, inbox};
-pub use local::LocalHands;
-pub use onlooker::Observer;
+pub use local::LocalResolver;
+pub use observer::Observer;
+pub use resolver::{InputResolver, Resolution, ResolveRequest};
 pub use setup::{Ended, Limits, Setup, Start};
-pub use sky::Sky;
 pub use transport::Transport;

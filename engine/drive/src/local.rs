@@ -1,4 +1,4 @@
-//! Hands on one machine: files beside the workflow, and the store.
+//! The input resolver of one machine: files beside the workflow, and the store.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use sunward_data::{DataError, FileMemory, ResultIndex, SourceOptions, Store};
 use sunward_state::{FileRecord, FileStamp, Reader, StateError};
 use sunward_workflows::{Form, Input, Reference, Scatter, Slicing, Value, to_arrow_field};
 
-use crate::hands::{Hands, Resolution, ResolveRequest};
+use crate::resolver::{InputResolver, Resolution, ResolveRequest};
 use crate::view::folder;
 
 /// Rows that a table scattered one task a row may have: each becomes a value in the journal and in
@@ -21,13 +21,13 @@ const ROW_TASKS: u64 = 100_000;
 
 /// Reads local files into the store, gathers what tasks gave, counts rows and parts.
 #[derive(Debug)]
-pub struct LocalHands {
+pub struct LocalResolver {
     store: Store,
     /// Results that sites share; `None` where the store is this host's alone.
     index: Option<ResultIndex>,
 }
 
-impl LocalHands {
+impl LocalResolver {
     /// On this store. When it has a remote, results are shared there by key.
     #[must_use]
     pub fn new(store: Store) -> Self {
@@ -38,7 +38,7 @@ impl LocalHands {
     }
 }
 
-impl Drop for LocalHands {
+impl Drop for LocalResolver {
     /// What was noted for other sites is written before the engine is gone.
     fn drop(&mut self) {
         if let Some(index) = self.index.take() {
@@ -47,7 +47,7 @@ impl Drop for LocalHands {
     }
 }
 
-impl Hands for LocalHands {
+impl InputResolver for LocalResolver {
     fn shared(&self, keys: &[Digest]) -> Vec<Option<TaskResult>> {
         let known = self.index.as_ref().map(|index| index.get(keys));
         match known {
@@ -157,7 +157,7 @@ fn filled_parts(dataset: &Dataset) -> usize {
     dataset.parts.len()
 }
 
-impl LocalHands {
+impl LocalResolver {
     fn find(
         &self,
         request: &ResolveRequest,

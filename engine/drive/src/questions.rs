@@ -8,12 +8,12 @@ use sunward_core::{Failure, FailureKind};
 use sunward_state::{OpenReader, Reader, StateError};
 
 use crate::error::DriveError;
-use crate::hands::{Answer, Hands, Resolution, ResolveRequest};
 use crate::inbox::{Arrival, Line};
+use crate::resolver::{Answer, InputResolver, Resolution, ResolveRequest};
 
 /// Threads that answer slow questions; they start with the first one.
 pub(crate) struct Questions {
-    hands: Arc<dyn Hands>,
+    resolver: Arc<dyn InputResolver>,
     open_reader: Arc<OpenReader>,
     line: Line,
     limit: usize,
@@ -24,14 +24,14 @@ pub(crate) struct Questions {
 
 impl Questions {
     pub(crate) fn new(
-        hands: Arc<dyn Hands>,
+        resolver: Arc<dyn InputResolver>,
         open_reader: Arc<OpenReader>,
         line: Line,
         limit: usize,
     ) -> Self {
         let (queue, receiver) = channel();
         Self {
-            hands,
+            resolver,
             open_reader,
             line,
             limit,
@@ -42,8 +42,8 @@ impl Questions {
     }
 
     /// Those who answer.
-    pub(crate) fn hands(&self) -> &dyn Hands {
-        &*self.hands
+    pub(crate) fn resolver(&self) -> &dyn InputResolver {
+        &*self.resolver
     }
 
     /// Puts a question to the threads; its answer arrives as [`Arrival::Answered`].
@@ -61,12 +61,12 @@ impl Questions {
     }
 
     fn start(&self) -> Result<JoinHandle<()>, DriveError> {
-        let (hands, line) = (Arc::clone(&self.hands), self.line.clone());
+        let (resolver, line) = (Arc::clone(&self.resolver), self.line.clone());
         let open_reader = Arc::clone(&self.open_reader);
         let receiver = Arc::clone(&self.receiver);
         std::thread::Builder::new()
-            .name("hands".to_owned())
-            .spawn(move || serve(&*hands, &*open_reader, &receiver, &line))
+            .name("resolver".to_owned())
+            .spawn(move || serve(&*resolver, &*open_reader, &receiver, &line))
             .map_err(|source| DriveError::Thread {
                 purpose: "that reads files",
                 source,
@@ -87,7 +87,7 @@ impl Drop for Questions {
 }
 
 fn serve(
-    hands: &dyn Hands,
+    resolver: &dyn InputResolver,
     open_reader: &OpenReader,
     receiver: &Mutex<Receiver<ResolveRequest>>,
     line: &Line,
@@ -102,13 +102,13 @@ fn serve(
             return;
         };
         let guard = Unanswered::new(&request, line);
-        let resolution = answer(hands, open_reader, &mut reader, &request);
+        let resolution = answer(resolver, open_reader, &mut reader, &request);
         guard.answer(resolution);
     }
 }
 
 fn answer(
-    hands: &dyn Hands,
+    resolver: &dyn InputResolver,
     open_reader: &OpenReader,
     reader: &mut Option<Box<dyn Reader>>,
     request: &ResolveRequest,
@@ -117,7 +117,7 @@ fn answer(
         Some(reader) => reader,
         None => reader.insert(open_reader()?),
     };
-    hands.resolve(request, &**reader)
+    resolver.resolve(request, &**reader)
 }
 
 /// Answers in the place of a thread that panicked, so that the stage fails and the run goes on.

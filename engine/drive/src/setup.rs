@@ -8,9 +8,9 @@ use sunward_core::{RunId, RunSpec, RunStatus, State};
 use sunward_state::Journal;
 
 use crate::clock::Clock;
-use crate::hands::Hands;
+use crate::feed::ForecastFeed;
 use crate::inbox::Inbox;
-use crate::sky::Sky;
+use crate::resolver::InputResolver;
 use crate::transport::Transport;
 
 /// What the loop works with.
@@ -22,9 +22,9 @@ pub struct Setup {
     /// To the workers.
     pub transport: Box<dyn Transport>,
     /// Those who answer slow questions.
-    pub hands: Arc<dyn Hands>,
+    pub resolver: Arc<dyn InputResolver>,
     /// Those who know of pools and grids; `None` where nobody does: then nothing waits for power.
-    pub sky: Option<Box<dyn Sky>>,
+    pub feed: Option<Box<dyn ForecastFeed>>,
     /// Where all arrives.
     pub inbox: Inbox,
     /// How much of everything.
@@ -39,7 +39,7 @@ pub struct Limits {
     /// Weight of facts (about one a task) that may wait for the journal's writer before the loop stops taking
     /// more in: bounds memory when the disk is slower than the tasks.
     pub waiting_facts: usize,
-    /// How often an onlooker is told of progress.
+    /// How often an observer is told of progress.
     pub progress_every: Duration,
     /// How often other processes' requests are looked for.
     pub requests_every: Duration,

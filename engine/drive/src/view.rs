@@ -8,7 +8,7 @@ use sunward_state::{Group, Reader, StateError};
 use sunward_workflows::Reference;
 use tracing::Span;
 
-use crate::hands::ResolveRequest;
+use crate::resolver::ResolveRequest;
 use crate::setup::Start;
 
 /// The run that is driven, the state it begins with, and what to tell the brain. Other runs are not

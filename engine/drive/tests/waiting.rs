@@ -1,4 +1,4 @@
-//! Stories of runs under a sky: they wait for the cleaner hour of a grid that is lived through quickly.
+//! Stories of runs with a forecast feed: they wait for the cleaner hour of a grid that is lived through quickly.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,7 +19,7 @@ use std::time::Duration;
 use sunward_core::ledger::{Actuals, Certainty, Quarter};
 use sunward_core::place::{Outlook, PoolOutlook, ZoneOutlook};
 use sunward_core::{Fact, Fleet, Pool, RunSpec, RunStatus, Timestamp};
-use sunward_drive::{Clock, Control, Ended, Event, ScaledClock, Sky, Start};
+use sunward_drive::{Clock, Control, Ended, Event, ForecastFeed, ScaledClock, Start};
 use sunward_state::{Reader, Scope, Sqlite};
 use tempfile::TempDir;
 use world::{Drive, assert_replayed, spec, stage};
@@ -50,7 +50,7 @@ impl Recorded {
     }
 }
 
-impl Sky for Recorded {
+impl ForecastFeed for Recorded {
     fn fleet(&self) -> Arc<Fleet> {
         Arc::new(Fleet {
             pools: vec![Pool {
@@ -160,7 +160,7 @@ fn a_run_with_a_deadline_waits_says_until_when_and_starts_then() {
     let home = TempDir::new().unwrap();
     let mut drive = Drive::new(home.path());
     drive.clock = quickly();
-    drive.sky = Some(Box::new(Recorded::new(&[400, 300, 100, 300, 400, 400])));
+    drive.feed = Some(Box::new(Recorded::new(&[400, 300, 100, 300, 400, 400])));
     let mut told = Vec::new();
     let ended = drive
         .watch(Start::Submit(patient(6)), &mut |event, _| {
@@ -201,7 +201,7 @@ fn a_clock_that_jumps_neither_loses_the_run_nor_its_hour() {
     let noon = Timestamp(DAWN + 2 * HOUR_MS);
     drive.clock = Box::new(Jumping(ScaledClock::new(noon, scale)));
     let grams = [400, 400, 400, 300, 300, 100, 400, 400, 400, 400];
-    drive.sky = Some(Box::new(Recorded::new(&grams)));
+    drive.feed = Some(Box::new(Recorded::new(&grams)));
     let ended = drive.run(Start::Submit(patient(6))).unwrap();
     assert_eq!(ended.status, RunStatus::Succeeded);
     assert_eq!(started_in(&home, &ended), 5);
@@ -215,9 +215,9 @@ fn what_was_measured_takes_the_place_of_what_was_foreseen() {
     let home = TempDir::new().unwrap();
     let mut drive = Drive::new(home.path());
     drive.clock = quickly();
-    let mut sky = Recorded::new(&[400, 300, 100, 300, 400, 400]);
-    sky.measured = Some(777);
-    drive.sky = Some(Box::new(sky));
+    let mut feed = Recorded::new(&[400, 300, 100, 300, 400, 400]);
+    feed.measured = Some(777);
+    drive.feed = Some(Box::new(feed));
     let ended = drive.run(Start::Submit(patient(6))).unwrap();
     let known = |hour: u64| {
         let quarter = Quarter::of(Timestamp(DAWN + hour * HOUR_MS));
@@ -234,7 +234,7 @@ fn now_waits_for_nothing() {
     let home = TempDir::new().unwrap();
     let mut drive = Drive::new(home.path());
     drive.clock = quickly();
-    drive.sky = Some(Box::new(Recorded::new(&[400, 300, 100, 300, 400, 400])));
+    drive.feed = Some(Box::new(Recorded::new(&[400, 300, 100, 300, 400, 400])));
     let mut spec = patient(6);
     Arc::make_mut(&mut spec).placing.at_once = true;
     let mut deferred = 0;
@@ -252,9 +252,9 @@ fn a_sky_that_clouds_over_is_told_of_once_and_what_was_known_stays() {
     let home = TempDir::new().unwrap();
     let mut drive = Drive::new(home.path());
     drive.clock = quickly();
-    let mut sky = Recorded::new(&[400, 300, 300, 100, 400, 400]);
-    sky.fails = vec![false, true, true, true];
-    drive.sky = Some(Box::new(sky));
+    let mut feed = Recorded::new(&[400, 300, 300, 100, 400, 400]);
+    feed.fails = vec![false, true, true, true];
+    drive.feed = Some(Box::new(feed));
     let mut notices = Vec::new();
     let ended = drive
         .watch(Start::Submit(patient(6)), &mut |event, _| {
@@ -278,9 +278,9 @@ fn a_sky_that_was_never_clear_delays_nothing() {
     let home = TempDir::new().unwrap();
     let mut drive = Drive::new(home.path());
     drive.clock = quickly();
-    let mut sky = Recorded::new(&[400, 100]);
-    sky.fails = vec![true; 100];
-    drive.sky = Some(Box::new(sky));
+    let mut feed = Recorded::new(&[400, 100]);
+    feed.fails = vec![true; 100];
+    drive.feed = Some(Box::new(feed));
     let ended = drive.run(Start::Submit(patient(6))).unwrap();
     assert_eq!(ended.status, RunStatus::Succeeded);
     let run = ended.state.run(ended.run).unwrap();
@@ -293,7 +293,7 @@ fn a_waiting_run_can_be_interrupted_and_goes_on_waiting_when_it_is_taken_up() {
     let grams = [400, 300, 300, 100, 400, 400, 400, 400];
     let mut drive = Drive::new(home.path());
     drive.clock = quickly();
-    drive.sky = Some(Box::new(Recorded::new(&grams)));
+    drive.feed = Some(Box::new(Recorded::new(&grams)));
     let line = drive.line();
     let ended = drive
         .watch(Start::Submit(patient(8)), &mut |event, _| {
@@ -306,7 +306,7 @@ fn a_waiting_run_can_be_interrupted_and_goes_on_waiting_when_it_is_taken_up() {
 
     let mut drive = Drive::new(home.path());
     drive.clock = quickly();
-    drive.sky = Some(Box::new(Recorded::new(&grams)));
+    drive.feed = Some(Box::new(Recorded::new(&grams)));
     let start = world::again(home.path(), &patient(8));
     let ended = drive.run(start).unwrap();
     assert_eq!(ended.status, RunStatus::Succeeded);

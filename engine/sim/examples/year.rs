@@ -15,7 +15,7 @@ use sunward_core::place::Sunward;
 use sunward_core::{Fleet, Pool, PoolId, Timestamp};
 use sunward_sim::meter::{Truth, ZoneTruth};
 use sunward_sim::{
-    ClearSky, Contender, Generated, Open, Opening, Random, Report, Scenario, Setup, generate,
+    Contender, Generated, Open, Opening, PerfectFeed, Random, Report, Scenario, Setup, generate,
     simulate,
 };
 
@@ -103,13 +103,13 @@ fn main() {
     let begun = Instant::now();
     let setup = setup(runs, tasks);
     let generated = begun.elapsed().as_secs_f64();
-    let mut sky = ClearSky::new(&setup, HOUR_MS / 4, 192);
+    let mut feed = PerfectFeed::new(&setup, HOUR_MS / 4, 192);
     let ours = Contender {
         name: "sunward".to_owned(),
         source: String::new(),
         placer: Box::new(Sunward::default()),
     };
-    let played = simulate(&setup, &mut sky, vec![ours]).expect("a sound world");
+    let played = simulate(&setup, &mut feed, vec![ours]).expect("a sound world");
     let report = Report::of(&setup, &played, None);
     println!(
         "{}",

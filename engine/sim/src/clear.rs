@@ -1,4 +1,4 @@
-//! A clear sky: the truth ahead, as only a simulation can know it.
+//! A perfect feed: it knows the truth ahead, as only a simulation can know it.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use sunward_core::place::{Outlook, PoolOutlook, SignalKind, ZoneOutlook};
 use sunward_core::{Fleet, Timestamp};
 
 use crate::meter::{Truth, ZoneTruth};
-use crate::setup::{Opening, Setup, Sky};
+use crate::setup::{ForecastFeed, Opening, Setup};
 use crate::world::Open;
 
 /// Knows the truth ahead.
 #[derive(Clone, Debug)]
-pub struct ClearSky {
+pub struct PerfectFeed {
     truth: Arc<Truth>,
     zones: Vec<String>,
     /// By pool: what it has open from a moment on, by time.
@@ -20,7 +20,7 @@ pub struct ClearSky {
     slots: u64,
 }
 
-impl ClearSky {
+impl PerfectFeed {
     /// Over a setup, so many slots of this length ahead.
     #[must_use]
     pub fn new(setup: &Setup, slot_ms: u64, slots: u64) -> Self {
@@ -54,7 +54,7 @@ impl ClearSky {
     }
 }
 
-impl Sky for ClearSky {
+impl ForecastFeed for PerfectFeed {
     fn look(&mut self, now: Timestamp) -> Result<Arc<Outlook>, String> {
         let first_slot = now.0 / self.slot_ms;
         let starts: Vec<Timestamp> = (first_slot..first_slot + self.slots)

@@ -1,4 +1,4 @@
-//! A sky through which not everything is seen: providers that are down, forecasts that are off.
+//! A faulty feed: providers that are down, forecasts that are wrong.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,25 +7,25 @@ use sunward_core::Timestamp;
 use sunward_core::place::{Outlook, ZoneOutlook};
 
 use crate::scenario::{Fault, FaultKind, Scenario};
-use crate::setup::Sky;
+use crate::setup::ForecastFeed;
 
-/// A sky under the faults of a scenario.
-pub(crate) struct FaultySky<'a> {
-    sky: &'a mut dyn Sky,
+/// A feed under the faults of a scenario.
+pub(crate) struct FaultyFeed<'a> {
+    feed: &'a mut dyn ForecastFeed,
     faults: Vec<&'a Fault>,
     /// What was last heard of a zone while its provider was up, and its first slot.
     heard: BTreeMap<String, (u64, ZoneOutlook)>,
 }
 
-impl<'a> FaultySky<'a> {
-    /// With those faults of a scenario that are the sky's.
-    pub(crate) fn new(sky: &'a mut dyn Sky, scenario: &'a Scenario) -> Self {
+impl<'a> FaultyFeed<'a> {
+    /// With those faults of a scenario that are the feed's.
+    pub(crate) fn new(feed: &'a mut dyn ForecastFeed, scenario: &'a Scenario) -> Self {
         let is_ours = |fault: &&Fault| match fault.kind {
             FaultKind::ProviderDown(_) | FaultKind::ForecastError { .. } => true,
             FaultKind::Lost(_) | FaultKind::OwnerBack { .. } => false,
         };
         Self {
-            sky,
+            feed,
             faults: scenario.faults.iter().filter(is_ours).collect(),
             heard: BTreeMap::new(),
         }
@@ -33,7 +33,7 @@ impl<'a> FaultySky<'a> {
 
     /// What is known at a moment, through the faults.
     pub(crate) fn look(&mut self, now: Timestamp) -> Result<Arc<Outlook>, String> {
-        let clear = self.sky.look(now)?;
+        let clear = self.feed.look(now)?;
         if self.faults.is_empty() {
             return Ok(clear);
         }
@@ -118,14 +118,14 @@ mod tests {
     use sunward_core::Timestamp;
     use sunward_core::place::{Outlook, ZoneOutlook};
 
-    use super::FaultySky;
+    use super::FaultyFeed;
     use crate::scenario::{Fault, FaultKind, Scenario};
-    use crate::setup::Sky;
+    use crate::setup::ForecastFeed;
 
     /// At hour h it foretells `100 h + 0, 1, 2`.
     struct Rising;
 
-    impl Sky for Rising {
+    impl ForecastFeed for Rising {
         fn look(&mut self, now: Timestamp) -> Result<Arc<Outlook>, String> {
             let hour = u32::try_from(now.0 / 3_600_000).unwrap();
             let zone = |name: &str| ZoneOutlook {
@@ -158,10 +158,10 @@ mod tests {
             ..Scenario::default()
         };
         let mut rising = Rising;
-        let mut sky = FaultySky::new(&mut rising, &scenario);
+        let mut feed = FaultyFeed::new(&mut rising, &scenario);
         let mut seen = Vec::new();
         for hour in 1..5 {
-            let outlook = sky.look(hours(hour)).unwrap();
+            let outlook = feed.look(hours(hour)).unwrap();
             let zone = &outlook.zones[0];
             seen.push((zone.stale, zone.intensity_mg_per_kwh.clone()));
             assert!(!outlook.zones[1].stale, "only one provider is down");
@@ -191,8 +191,8 @@ mod tests {
             ..Scenario::default()
         };
         let mut rising = Rising;
-        let mut sky = FaultySky::new(&mut rising, &scenario);
-        let outlook = sky.look(hours(2)).unwrap();
+        let mut feed = FaultyFeed::new(&mut rising, &scenario);
+        let outlook = feed.look(hours(2)).unwrap();
         assert_eq!(outlook.zones[1].intensity_mg_per_kwh, [100, 100, 101]);
     }
 }

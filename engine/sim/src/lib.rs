@@ -39,18 +39,18 @@ pub mod workload;
 mod world;
 
 pub use at_home::{AtHome, at_home};
-pub use clear::ClearSky;
+pub use clear::PerfectFeed;
 pub use contenders::contender;
 pub use draft::{RunDraft, StageDraft};
 pub use generate::{Generated, generate};
 pub use limit::limit;
 pub use random::Random;
 pub use recorded::{
-    RecordedSky, arrivals_of_the_first_day, check_span, fleet_of, openings_of, truth_of,
+    RecordedFeed, arrivals_of_the_first_day, check_span, fleet_of, openings_of, truth_of,
 };
 pub use report::{Bound, BoundReport, PolicyReport, Report};
 pub use scenario::{Fault, FaultKind, Scenario, read_scenario};
-pub use setup::{Contender, Opening, Setup, SimError, Sky};
+pub use setup::{Contender, ForecastFeed, Opening, Setup, SimError};
 pub use simulate::{Played, simulate};
 pub use submission::{DataSizes, Submission};
 pub use tally::Tally;

@@ -1,4 +1,4 @@
-//! Recorded grids and described pools as the parts of a setup, and the sky over them.
+//! Recorded grids and described pools as the parts of a setup, and the feed over them.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use sunward_workflows::PoolSpec;
 use crate::at_home::at_home;
 use crate::clear::{by_pool, pool_outlook};
 use crate::meter::{Truth, ZoneTruth};
-use crate::setup::{Opening, Setup, Sky};
+use crate::setup::{ForecastFeed, Opening, Setup};
 use crate::workload::Mistakes;
 use crate::world::{Open, home_of};
 
@@ -79,16 +79,16 @@ pub fn openings_of(
     openings
 }
 
-/// The sky over recorded grids.
+/// The feed over recorded grids.
 #[derive(Clone, Debug)]
-pub struct RecordedSky {
+pub struct RecordedFeed {
     almanac: Almanac,
     openings: Vec<Vec<(Timestamp, Open)>>,
     slot_ms: u64,
     slots: u64,
 }
 
-impl RecordedSky {
+impl RecordedFeed {
     /// Over a setup's pools, so many slots of this length ahead.
     #[must_use]
     pub fn new(
@@ -107,7 +107,7 @@ impl RecordedSky {
     }
 }
 
-impl Sky for RecordedSky {
+impl ForecastFeed for RecordedFeed {
     fn look(&mut self, now: Timestamp) -> Result<Arc<Outlook>, String> {
         let first = now.0 / self.slot_ms;
         let starts: Vec<Timestamp> = (first..first + self.slots)

@@ -65,7 +65,7 @@ pub struct Opening {
 }
 
 /// What can be known at a moment: the trace files' past and a forecast made from it.
-pub trait Sky {
+pub trait ForecastFeed {
     /// All that is known at `now` and nothing published later.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ pub enum SimError {
     },
     /// Nothing can be known.
     #[error("no outlook at {at_ms} ms since 1970: {reason}")]
-    Sky {
+    ForecastFeed {
         /// When.
         at_ms: u64,
         /// Why.

@@ -1,7 +1,7 @@
-//! The simulation: one world a policy, side by side under the same sky.
+//! The simulation: one world a policy, side by side with the same feed.
 
-use crate::faulty::FaultySky;
-use crate::setup::{Contender, Setup, SimError, Sky};
+use crate::faulty::FaultyFeed;
+use crate::setup::{Contender, ForecastFeed, Setup, SimError};
 use crate::tally::Tally;
 use crate::world::World;
 
@@ -23,14 +23,14 @@ pub struct Played {
 /// When nothing can be known of the grids, or the brain contradicts itself.
 pub fn simulate(
     setup: &Setup,
-    sky: &mut dyn Sky,
+    feed: &mut dyn ForecastFeed,
     contenders: Vec<Contender>,
 ) -> Result<Vec<Played>, SimError> {
     let mut worlds = contenders
         .into_iter()
         .map(|contender| World::new(setup, contender))
         .collect::<Result<Vec<_>, _>>()?;
-    let mut sky = FaultySky::new(sky, &setup.scenario);
+    let mut feed = FaultyFeed::new(feed, &setup.scenario);
     let every = setup.look_every_ms.max(1);
     let (mut now, end) = (setup.begin(), setup.end());
     while now < end {
@@ -39,7 +39,7 @@ pub fn simulate(
         };
         let next = now.after_ms(every).min(end);
         if busy < next {
-            let outlook = sky.look(now).map_err(|reason| SimError::Sky {
+            let outlook = feed.look(now).map_err(|reason| SimError::ForecastFeed {
                 at_ms: now.0,
                 reason,
             })?;

@@ -143,7 +143,7 @@ pub trait Reader: Send {
     fn cancel_requests(&self) -> Result<Vec<CancelRequest>, StateError>;
 }
 
-/// Opens one more eye on a state.
+/// Opens one more reader of a state.
 pub type OpenReader = dyn Fn() -> Result<Box<dyn Reader>, StateError> + Send + Sync;
 
 /// Writes a state. There is one writer at a time.
@@ -155,7 +155,7 @@ pub trait Journal: Reader {
     /// When it cannot be written.
     fn append(&mut self, group: &Group) -> Result<Position, StateError>;
 
-    /// Another eye on the same state, for another thread.
+    /// Another reader on the same state, for another thread.
     ///
     /// # Errors
     /// When the state cannot be opened once more.

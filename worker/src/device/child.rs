@@ -1,4 +1,4 @@
-//! A child that serves tasks of one kernel stage: its process, its room and its GPUs.
+//! A child that serves tasks of one kernel stage: its process, its task folder and its GPUs.
 
 use std::fs;
 use std::io;
@@ -17,8 +17,8 @@ use crate::log::AttemptLog;
 use crate::process::environment::Environment;
 use crate::process::spawn::{self, Order, Running};
 use crate::process::watch::{self, Departure, Limits, Watch};
-use crate::room::{Room, Rooms};
-use crate::worker::House;
+use crate::task_folder::{TaskFolder, TaskFolders};
+use crate::worker::WorkerContext;
 
 /// How long a message may take that has begun to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,7 +28,7 @@ pub(super) struct Child {
     /// Nothing once it has left.
     running: Option<Running>,
     line: UnixStream,
-    room: Room,
+    task_folder: TaskFolder,
     /// Processor time that it told of.
     told_us: u64,
     /// Whether it may have left somebody behind.
@@ -45,28 +45,28 @@ pub(super) enum Seen {
     Left(Departure),
 }
 
-/// Through what a seat watches its child.
-pub(super) struct Eye<'a> {
-    pub(super) house: &'a House,
+/// Through what a slot watches its child.
+pub(super) struct Monitor<'a> {
+    pub(super) context: &'a WorkerContext,
     pub(super) place: usize,
     pub(super) batch: &'a Batch,
     pub(super) log: &'a mut AttemptLog,
     pub(super) buffer: &'a mut [u8],
 }
 
-impl Eye<'_> {
+impl Monitor<'_> {
     fn on<'w>(
         &'w mut self,
         running: Running,
-        room: &'w Room,
+        task_folder: &'w TaskFolder,
         limits: Limits,
         line: Option<&'w UnixStream>,
     ) -> Watch<'w> {
         Watch {
             running,
-            room,
+            task_folder,
             checkpoint: None,
-            house: self.house,
+            context: self.context,
             place: self.place,
             stop: &self.batch.stop,
             limits,
@@ -80,43 +80,43 @@ impl Eye<'_> {
 impl Child {
     /// Starts one for the tasks of a batch, on GPUs of its own once they are free.
     pub(super) fn start(
-        house: &House,
+        context: &WorkerContext,
         place: usize,
         batch: &Batch,
-        rooms: &mut Rooms,
+        folders: &mut TaskFolders,
     ) -> Result<Self, Fault> {
-        let room = rooms.enter()?;
-        match Self::process(house, place, batch, &room) {
+        let task_folder = folders.enter()?;
+        match Self::process(context, place, batch, &task_folder) {
             Ok((running, line, gpus)) => Ok(Self {
                 running: Some(running),
                 line,
-                room,
+                task_folder,
                 told_us: 0,
                 abandoned: false,
                 gpus,
             }),
             Err(fault) => {
-                rooms.leave(room, false);
+                folders.leave(task_folder, false);
                 Err(fault)
             }
         }
     }
 
     fn process(
-        house: &House,
+        context: &WorkerContext,
         place: usize,
         batch: &Batch,
-        room: &Room,
+        task_folder: &TaskFolder,
     ) -> Result<(Running, UnixStream, Held), Fault> {
-        let errand = write_errand(house, batch, room)?;
+        let errand = write_errand(context, batch, task_folder)?;
         let (ours, theirs) = UnixStream::pair().map_err(|error| spawn::no_handles(&error))?;
         ours.set_read_timeout(Some(PATIENCE))
             .map_err(|error| spawn::no_handles(&error))?;
-        let mut environment = Environment::of_our_own(&house.options.host);
-        environment.set("TMPDIR", room.temporary());
+        let mut environment = Environment::of_our_own(&context.options.host);
+        environment.set("TMPDIR", task_folder.temporary());
         // Taken last: nothing that can fail should keep a GPU waiting.
         let gpus = match batch.job.venue {
-            Venue::Gpu => house
+            Venue::Gpu => context
                 .devices
                 .take(&batch.job.job.stage.resources, &batch.stop)?,
             Venue::Host | Venue::Twin => Held::default(),
@@ -132,9 +132,12 @@ impl Child {
             words: words.into(),
             environment,
         };
-        let running = spawn::spawn(&order, room, OwnedFd::from(theirs), |pid, before, after| {
-            house.scratch.note(place, pid, before, after)
-        })?;
+        let running = spawn::spawn(
+            &order,
+            task_folder,
+            OwnedFd::from(theirs),
+            |pid, before, after| context.scratch.note(place, pid, before, after),
+        )?;
         Ok((running, ours, gpus))
     }
 
@@ -145,7 +148,7 @@ impl Child {
 
     /// An empty folder for a task's outputs.
     pub(super) fn outputs(&self, index: u32) -> Result<PathBuf, Fault> {
-        let folder = self.room.outputs()?.join(index.to_string());
+        let folder = self.task_folder.outputs()?.join(index.to_string());
         match fs::create_dir(&folder) {
             Ok(()) => Ok(folder),
             Err(error) => Err(Fault::io("make the scratch folder", &folder, &error)),
@@ -157,25 +160,25 @@ impl Child {
     pub(super) fn ask(
         &mut self,
         ask: &Ask,
-        mut eye: Eye<'_>,
+        mut monitor: Monitor<'_>,
         first: Duration,
         mut idle: impl FnMut(Instant) -> Option<Duration>,
     ) -> Result<Seen, Fault> {
         // One that is gone is seen to be by the watch.
         drop(say(&mut self.line, ask));
-        let stage = &eye.batch.job.job.stage;
+        let stage = &monitor.batch.job.job.stage;
         let limits = Limits {
             until: stage
                 .timeout_ms
                 .map(|ms| Instant::now() + Duration::from_millis(ms)),
-            memory_bytes: eye.batch.memory_limit(),
+            memory_bytes: monitor.batch.memory_limit(),
             disk_bytes: stage.resources.disk_bytes,
         };
         let line = Some(&self.line);
         let running = self.running.take().ok_or_else(left_already)?;
         // Until it is seen again.
         self.abandoned = true;
-        let watch = eye.on(running, &self.room, limits, line);
+        let watch = monitor.on(running, &self.task_folder, limits, line);
         match watch.until_it_answers(first, &mut idle)? {
             watch::Seen::Left(departure) => return Ok(self.departed(departure)),
             watch::Seen::Answers(running) => self.running = Some(running),
@@ -186,7 +189,7 @@ impl Child {
         }
         // It hung up, and is about to leave.
         let running = self.running.take().ok_or_else(left_already)?;
-        let watch = eye.on(running, &self.room, limits, None);
+        let watch = monitor.on(running, &self.task_folder, limits, None);
         let departure = watch.until_it_leaves(first, &mut idle)?;
         Ok(self.departed(departure))
     }
@@ -199,33 +202,37 @@ impl Child {
         })
     }
 
-    /// Lets it leave, sees to it that it does, and gives its room back, with whether somebody may
+    /// Lets it leave, sees to it that it does, and gives its task folder back, with whether somebody may
     /// still be in it.
-    pub(super) fn leave(self, mut eye: Eye<'_>) -> (Room, bool) {
+    pub(super) fn leave(self, mut monitor: Monitor<'_>) -> (TaskFolder, bool) {
         drop(self.line);
         let Some(running) = self.running else {
-            return (self.room, self.abandoned);
+            return (self.task_folder, self.abandoned);
         };
         let limits = Limits {
-            until: Some(Instant::now() + eye.house.options.grace),
+            until: Some(Instant::now() + monitor.context.options.grace),
             ..Limits::default()
         };
-        let watch = eye.on(running, &self.room, limits, None);
+        let watch = monitor.on(running, &self.task_folder, limits, None);
         let departure = watch.until_it_leaves(Duration::ZERO, |_| None);
         let abandoned = departure.map_or(true, |departure| departure.left_somebody);
-        (self.room, abandoned)
+        (self.task_folder, abandoned)
     }
 }
 
 /// Writes what the child is for, and where it finds that.
-fn write_errand(house: &House, batch: &Batch, room: &Room) -> Result<PathBuf, Fault> {
-    let options = &house.options;
+fn write_errand(
+    context: &WorkerContext,
+    batch: &Batch,
+    task_folder: &TaskFolder,
+) -> Result<PathBuf, Fault> {
+    let options = &context.options;
     let errand = Errand {
         home: options.home.clone(),
         job: inputs::at_hand(&options.store, &batch.job.job)?,
         threads: batch.need.cpus,
     };
-    let path = room.work().join("errand");
+    let path = task_folder.work().join("errand");
     let bytes = postcard::to_stdvec(&errand).map_err(|error| {
         Fault::infrastructure(format!(
             "the stage cannot be told to another process: {error}"

@@ -4,7 +4,7 @@ use sunward_kernels::Kernel;
 use sunward_workflows::{Action, Gpus, Resources, Stage};
 
 use crate::devices::Devices;
-use crate::worker::House;
+use crate::worker::WorkerContext;
 
 /// What a user chose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,22 +31,22 @@ pub(crate) enum Venue {
 
 impl Venue {
     /// Where a kernel stage runs here; the user is told where that is not what the stage asks for.
-    pub(crate) fn of(house: &House, stage: &Stage) -> Self {
+    pub(crate) fn of(context: &WorkerContext, stage: &Stage) -> Self {
         let Action::Kernel { name, .. } = &stage.action else {
             return Self::Twin;
         };
-        let Some(kernel) = house.options.kernels.get(name) else {
+        let Some(kernel) = context.options.kernels.get(name) else {
             return Self::Twin;
         };
         match decide(
-            house.options.device,
-            &house.devices,
+            context.options.device,
+            &context.devices,
             kernel,
             &stage.resources,
         ) {
             Ok(venue) => venue,
             Err(why) => {
-                house.notice(format!("{why}: {name} runs its CPU twin"));
+                context.notice(format!("{why}: {name} runs its CPU twin"));
                 Self::Twin
             }
         }

@@ -1,4 +1,4 @@
-//! Executing kernels: their CPU twins, in this process, on the seat's own thread. (On devices they run
+//! Executing kernels: their CPU twins, in this process, on the slot's own thread. (On devices they run
 //! in children: `device`.)
 //!
 //! A kernel task may be shorter than a look at the clock. So short ones run in groups that share
@@ -23,8 +23,8 @@ use crate::executor::Executor;
 use crate::fault::Fault;
 use crate::meter::Reading;
 use crate::outputs;
-use crate::post::Post;
-use crate::worker::House;
+use crate::pending_ends::PendingEnds;
+use crate::worker::WorkerContext;
 
 pub(crate) use prepared::PreparedKernel;
 use stopwatch::Stopwatch;
@@ -44,21 +44,21 @@ const WORTH_TELLING_NANOS: u64 = 50_000_000;
 
 /// Runs kernels.
 pub(crate) struct KernelExecutor {
-    house: Arc<House>,
+    context: Arc<WorkerContext>,
 }
 
 impl KernelExecutor {
-    pub(crate) fn new(house: Arc<House>) -> Self {
-        Self { house }
+    pub(crate) fn new(context: Arc<WorkerContext>) -> Self {
+        Self { context }
     }
 
-    fn run_all(&self, batch: &Batch, prepared: &PreparedKernel, post: &mut Post) {
+    fn run_all(&self, batch: &Batch, prepared: &PreparedKernel, pending_ends: &mut PendingEnds) {
         let mut index = batch.first;
         let beyond = batch.first + batch.count;
         let mut outcomes = Vec::new();
         while index < beyond {
             if batch.stopped() {
-                return fail_rest(batch, index, &Fault::cancelled(), post);
+                return fail_rest(batch, index, &Fault::cancelled(), pending_ends);
             }
             let pace = batch.job.pace_nanos();
             let group = if pace > 0 && pace < SHORT_NANOS {
@@ -69,19 +69,19 @@ impl KernelExecutor {
             let is_long = !prepared.is_trivial() && (pace == 0 || pace > WORTH_TELLING_NANOS);
             if is_long {
                 let tasks = vec![batch.task(index)];
-                (self.house.outbox)(FromWorker::Started { tasks });
+                (self.context.outbox)(FromWorker::Started { tasks });
             }
             let span = match is_long {
-                true => self.house.meters.begin(),
-                false => self.house.meters.begin_short(),
+                true => self.context.meters.begin(),
+                false => self.context.meters.begin_short(),
             };
             let watch = Stopwatch::start(span, batch.need.cpus);
             outcomes.extend((index..index + group).map(|i| self.outcome(batch, i, prepared)));
-            let took = watch.stop(batch, index, &mut outcomes, post);
+            let took = watch.stop(batch, index, &mut outcomes, pending_ends);
             batch.job.note_pace(group, took);
             index += group;
             if took >= LONG {
-                post.send(&*self.house.outbox);
+                pending_ends.send(&*self.context.outbox);
             }
         }
     }
@@ -99,12 +99,12 @@ impl KernelExecutor {
         index: u32,
         prepared: &PreparedKernel,
     ) -> Result<TaskResult, Fault> {
-        let store = &self.house.options.store;
+        let store = &self.context.options.store;
         let task = prepared.task(store, batch, index)?;
         let timeout = batch.job.job.stage.timeout_ms;
         let guard = timeout.filter(|_| !prepared.is_trivial()).map(|ms| {
             let until = Instant::now() + Duration::from_millis(ms);
-            self.house.watchdog.guard(until, &batch.stop)
+            self.context.watchdog.guard(until, &batch.stop)
         });
         let stop = guard.as_ref().map_or(&batch.stop, watchdog::Guard::stop);
         let threads = usize::try_from(batch.need.cpus).unwrap_or(1);
@@ -115,7 +115,7 @@ impl KernelExecutor {
 }
 
 /// Ends the tasks from `from` on, which were not begun.
-pub(crate) fn fail_rest(batch: &Batch, from: u32, fault: &Fault, post: &mut Post) {
+pub(crate) fn fail_rest(batch: &Batch, from: u32, fault: &Fault, pending_ends: &mut PendingEnds) {
     let now = Instant::now();
     for index in from..batch.first + batch.count {
         let failure = fault.clone().into_failure(batch, index, String::new());
@@ -126,20 +126,20 @@ pub(crate) fn fail_rest(batch: &Batch, from: u32, fault: &Fault, post: &mut Post
             None,
             Outcome::Failed(failure),
         );
-        post.push(ended, now);
+        pending_ends.push(ended, now);
     }
 }
 
 impl Executor for KernelExecutor {
-    fn execute(&mut self, batch: &Batch, post: &mut Post) {
+    fn execute(&mut self, batch: &Batch, pending_ends: &mut PendingEnds) {
         let job = &batch.job;
         let prepared = job.kernel.get_or_make(|| {
-            let options = &self.house.options;
+            let options = &self.context.options;
             PreparedKernel::new(options.kernels, &options.store, &job.job)
         });
         match prepared {
-            Ok(prepared) => self.run_all(batch, &prepared, post),
-            Err(fault) => fail_rest(batch, batch.first, &fault, post),
+            Ok(prepared) => self.run_all(batch, &prepared, pending_ends),
+            Err(fault) => fail_rest(batch, batch.first, &fault, pending_ends),
         }
     }
 }

@@ -7,7 +7,7 @@ use sunward_core::{Outcome, RanOn};
 use crate::batch::Batch;
 use crate::ends::end;
 use crate::meter::{Reading, Span, micros, process_cpu_us, thread_cpu_us};
-use crate::post::Post;
+use crate::pending_ends::PendingEnds;
 
 /// Clock readings before a group of tasks.
 pub(crate) struct Stopwatch<'m> {
@@ -32,7 +32,7 @@ impl<'m> Stopwatch<'m> {
         batch: &Batch,
         first: u32,
         outcomes: &mut Vec<Outcome>,
-        post: &mut Post,
+        pending_ends: &mut PendingEnds,
     ) -> Duration {
         let now = Instant::now();
         let took = now.saturating_duration_since(self.span.started.at);
@@ -54,7 +54,7 @@ impl<'m> Stopwatch<'m> {
                 },
             };
             let ran_on = Some(RanOn::Cpu);
-            post.push(end(batch, first + offset, reading, ran_on, outcome), now);
+            pending_ends.push(end(batch, first + offset, reading, ran_on, outcome), now);
         }
         took
     }

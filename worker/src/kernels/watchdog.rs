@@ -1,4 +1,4 @@
-//! Ends kernels whose time is up: they run on the seats' own threads, which cannot look at a clock
+//! Ends kernels whose time is up: they run on the slots' own threads, which cannot look at a clock
 //! meanwhile. One thread for all of them, started with the first kernel that has a timeout.
 
 use std::collections::BTreeMap;
@@ -11,11 +11,11 @@ use crate::batch::Stop;
 /// Those who run against time.
 #[derive(Default)]
 pub(crate) struct Watchdog {
-    kennel: Arc<Kennel>,
+    shared: Arc<Shared>,
 }
 
 #[derive(Default)]
-struct Kennel {
+struct Shared {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -36,7 +36,7 @@ struct Guarded {
 
 /// One task under guard; dropping it ends the guard.
 pub(crate) struct Guard {
-    kennel: Arc<Kennel>,
+    shared: Arc<Shared>,
     number: u64,
     stop: Arc<AtomicBool>,
 }
@@ -50,14 +50,14 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.kennel.state().guarded.remove(&self.number);
+        self.shared.state().guarded.remove(&self.number);
     }
 }
 
 impl Watchdog {
     /// Guards a task until `until`. If no thread can be had, it runs without a limit.
     pub(crate) fn guard(&self, until: Instant, run: &Stop) -> Guard {
-        let mut state = self.kennel.state();
+        let mut state = self.shared.state();
         // Read under the lock that `pass_on` takes, so that a stop is seen by one of the two.
         let stop = Arc::new(AtomicBool::new(run.load(Ordering::Relaxed)));
         let number = state.next;
@@ -69,17 +69,17 @@ impl Watchdog {
         };
         state.guarded.insert(number, guarded);
         if !state.awake {
-            let kennel = Arc::clone(&self.kennel);
+            let shared = Arc::clone(&self.shared);
             let thread = std::thread::Builder::new().name("watchdog".into());
-            match thread.spawn(move || kennel.watch()) {
+            match thread.spawn(move || shared.watch()) {
                 Ok(_) => state.awake = true,
                 Err(error) => tracing::warn!("no thread for kernels' timeouts: {error}"),
             }
         }
         drop(state);
-        self.kennel.changed.notify_one();
+        self.shared.changed.notify_one();
         Guard {
-            kennel: Arc::clone(&self.kennel),
+            shared: Arc::clone(&self.shared),
             number,
             stop,
         }
@@ -87,7 +87,7 @@ impl Watchdog {
 
     /// A run was stopped: passes that on to its tasks.
     pub(crate) fn pass_on(&self) {
-        for guarded in self.kennel.state().guarded.values() {
+        for guarded in self.shared.state().guarded.values() {
             if guarded.run.load(Ordering::Relaxed) {
                 guarded.stop.store(true, Ordering::Relaxed);
             }
@@ -97,12 +97,12 @@ impl Watchdog {
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
-        self.kennel.state().closing = true;
-        self.kennel.changed.notify_all();
+        self.shared.state().closing = true;
+        self.shared.changed.notify_all();
     }
 }
 
-impl Kennel {
+impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

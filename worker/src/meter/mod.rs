@@ -82,7 +82,7 @@ impl Meters {
         }
     }
 
-    /// Notes that a seat works, until what is given is dropped.
+    /// Notes that a slot works, until what is given is dropped.
     pub(crate) fn enter(&self) -> Present<'_> {
         self.presence.enter()
     }

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many seats work, and how many ever began to.
+/// How many slots work, and how many ever began to.
 #[derive(Debug, Default)]
 pub(super) struct Presence {
     here: AtomicU64,
     arrivals: AtomicU64,
 }
 
-/// One seat at work.
+/// One slot at work.
 pub(crate) struct Present<'p>(&'p Presence);
 
 /// When somebody began to be alone.

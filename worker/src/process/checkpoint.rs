@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use crate::batch::Batch;
 use crate::fault::Fault;
-use crate::room::remove_tree;
-use crate::worker::House;
+use crate::task_folder::remove_tree;
+use crate::worker::WorkerContext;
 
 /// Where a command finds its path.
 pub(crate) const VARIABLE: &str = "SUNWARD_CHECKPOINT";
@@ -21,12 +21,16 @@ pub(crate) struct Checkpoint(PathBuf);
 
 impl Checkpoint {
     /// That of a task, made if it is not there yet; nothing where the stage keeps none.
-    pub(crate) fn of(house: &House, batch: &Batch, index: u32) -> Result<Option<Self>, Fault> {
+    pub(crate) fn of(
+        context: &WorkerContext,
+        batch: &Batch,
+        index: u32,
+    ) -> Result<Option<Self>, Fault> {
         let job = &batch.job.job;
         if !job.stage.checkpoint {
             return Ok(None);
         }
-        let mut path = house.options.home.join("runs");
+        let mut path = context.options.home.join("runs");
         path.push(job.run.to_string());
         path.push("checkpoints");
         path.push(&job.stage.name);

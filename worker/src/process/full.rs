@@ -6,8 +6,8 @@ use sunward_workflows::units::size_text as shown;
 use crate::batch::Batch;
 use crate::fault::Fault;
 use crate::log::AttemptLog;
-use crate::room::Room;
 use crate::space::Space;
+use crate::task_folder::TaskFolder;
 
 /// How programs tell of a full disk: the C library's words, in the language that commands get
 /// unless the host sets another.
@@ -20,23 +20,23 @@ const MAKE_ROOM: &str = "free some space (`sunward cache prune` removes old resu
 /// full disk has not when it was to write outputs: not every program looks whether its writes
 /// succeed, and half a table may read well.
 ///
-/// To be asked while the command's room is still as the command left it.
+/// To be asked while the command's task folder is still as the command left it.
 pub(crate) fn reconsider(
     judged: Result<(), Fault>,
-    room: &Room,
+    task_folder: &TaskFolder,
     batch: &Batch,
     log: &AttemptLog,
 ) -> Result<(), Fault> {
     match judged {
         Ok(()) if batch.job.job.stage.outputs.is_empty() => Ok(()),
-        Ok(()) => full(room).map_or(Ok(()), |full| {
+        Ok(()) => full(task_folder).map_or(Ok(()), |full| {
             Err(Fault::infrastructure(format!(
                 "the command exited with code 0, but {full}, so that what it wrote may be cut short; {MAKE_ROOM}"
             )))
         }),
         Err(mut fault) => {
             if let FailureKind::Exit(_) | FailureKind::Signal(_) = fault.kind {
-                let full = full(room).or_else(|| told(log));
+                let full = full(task_folder).or_else(|| told(log));
                 if let Some(full) = full {
                     fault.message = format!("{}; {full}: {MAKE_ROOM}", fault.message);
                 }
@@ -46,11 +46,11 @@ pub(crate) fn reconsider(
     }
 }
 
-fn full(room: &Room) -> Option<String> {
-    let space = Space::at(room.work()).filter(|space| space.is_full())?;
+fn full(task_folder: &TaskFolder) -> Option<String> {
+    let space = Space::at(task_folder.work()).filter(|space| space.is_full())?;
     Some(format!(
         "there was no space left on the disk of its folder, {} ({} free of {})",
-        room.work().display(),
+        task_folder.work().display(),
         shown(space.free_bytes),
         shown(space.total_bytes)
     ))

@@ -24,9 +24,9 @@ use crate::executor::Executor;
 use crate::fault::Fault;
 use crate::log::AttemptLog;
 use crate::outputs;
-use crate::post::Post;
-use crate::room::{Room, Rooms};
-use crate::worker::House;
+use crate::pending_ends::PendingEnds;
+use crate::task_folder::{TaskFolder, TaskFolders};
+use crate::worker::WorkerContext;
 
 use checkpoint::Checkpoint;
 pub(crate) use prepared::PreparedCommand;
@@ -38,9 +38,9 @@ pub(crate) const READ_BYTES: usize = 64 << 10;
 
 /// Runs commands, one at a time.
 pub(crate) struct ProcessExecutor {
-    house: Arc<House>,
+    context: Arc<WorkerContext>,
     place: usize,
-    rooms: Rooms,
+    folders: TaskFolders,
     buffer: Vec<u8>,
     /// `/dev/null`, opened once for the standard input of every command.
     null: Option<File>,
@@ -60,29 +60,29 @@ pub(crate) struct Spent {
 }
 
 impl ProcessExecutor {
-    pub(crate) fn new(house: Arc<House>, place: usize) -> Self {
+    pub(crate) fn new(context: Arc<WorkerContext>, place: usize) -> Self {
         Self {
-            rooms: Rooms::new(house.scratch.folder().join(format!("seat{place}"))),
-            house,
+            folders: TaskFolders::new(context.scratch.folder().join(format!("slot{place}"))),
+            context,
             place,
             buffer: vec![0; READ_BYTES],
             null: None,
         }
     }
 
-    fn attempt(&mut self, batch: &Batch, index: u32, post: &mut Post) -> TaskEnd {
-        let house = Arc::clone(&self.house);
-        let span = house.meters.begin();
+    fn attempt(&mut self, batch: &Batch, index: u32, pending_ends: &mut PendingEnds) -> TaskEnd {
+        let context = Arc::clone(&self.context);
+        let span = context.meters.begin();
         let mut spent = Spent::default();
         let outcome = match self.prepare(batch) {
             Err(fault) => Outcome::Failed(fault.into_failure(batch, index, String::new())),
             Ok(prepared) => {
                 let mut log = AttemptLog::new(
-                    self.house.log_path(batch, index),
-                    self.house.options.log_cap_bytes,
+                    self.context.log_path(batch, index),
+                    self.context.options.log_cap_bytes,
                     prepared.redactor(),
                 );
-                let result = self.run(batch, index, &prepared, &mut log, &mut spent, post);
+                let result = self.run(batch, index, &prepared, &mut log, &mut spent, pending_ends);
                 log.finish();
                 self.mention_lost_log(batch, &log);
                 match result {
@@ -101,7 +101,7 @@ impl ProcessExecutor {
         }
         let job = &batch.job;
         job.command
-            .get_or_make(|| PreparedCommand::new(&self.house, &job.job, &batch.stop))
+            .get_or_make(|| PreparedCommand::new(&self.context, &job.job, &batch.stop))
     }
 
     fn run(
@@ -111,17 +111,17 @@ impl ProcessExecutor {
         prepared: &PreparedCommand,
         log: &mut AttemptLog,
         spent: &mut Spent,
-        post: &mut Post,
+        pending_ends: &mut PendingEnds,
     ) -> Result<TaskResult, Fault> {
-        let room = self.rooms.enter()?;
+        let task_folder = self.folders.enter()?;
         let mut abandoned = false;
         let result = self.run_in(
-            &room,
+            &task_folder,
             batch,
             index,
             prepared,
             log,
-            post,
+            pending_ends,
             |departure, ran_on, gpus| {
                 *spent = Spent {
                     cpu_us: departure.cpu_us,
@@ -131,7 +131,7 @@ impl ProcessExecutor {
                 abandoned = departure.left_somebody;
             },
         );
-        self.rooms.leave(room, abandoned);
+        self.folders.leave(task_folder, abandoned);
         result
     }
 
@@ -141,18 +141,18 @@ impl ProcessExecutor {
     )]
     fn run_in(
         &mut self,
-        room: &Room,
+        task_folder: &TaskFolder,
         batch: &Batch,
         index: u32,
         prepared: &PreparedCommand,
         log: &mut AttemptLog,
-        post: &mut Post,
+        pending_ends: &mut PendingEnds,
         departed: impl FnOnce(&Departure, RanOn, Option<Energy>),
     ) -> Result<TaskResult, Fault> {
-        let order = prepared.order(&self.house, room, batch, index)?;
-        let meters = &Arc::clone(&self.house).meters;
+        let order = prepared.order(&self.context, task_folder, batch, index)?;
+        let meters = &Arc::clone(&self.context).meters;
         let gpus = meters.begin_gpus(order.gpus());
-        let departure = self.watch(room, &order, batch, log, post)?;
+        let departure = self.watch(task_folder, &order, batch, log, pending_ends)?;
         let is_cuda = matches!(batch.job.job.stage.action, Action::Cuda(_));
         let ran_on = match order.gpus().cards() {
             [] if is_cuda => RanOn::CudaOnCpu,
@@ -161,9 +161,9 @@ impl ProcessExecutor {
         };
         departed(&departure, ran_on, meters.end_gpus(gpus));
         let judged = verdict::judge(&departure, batch, log.path());
-        full::reconsider(judged, room, batch, log)?;
+        full::reconsider(judged, task_folder, batch, log)?;
         let stage = &batch.job.job.stage;
-        let result = outputs::adopt(&self.house.options.store, stage, &order.outputs)?;
+        let result = outputs::adopt(&self.context.options.store, stage, &order.outputs)?;
         if let Some(checkpoint) = &order.checkpoint {
             checkpoint.remove();
         }
@@ -172,29 +172,29 @@ impl ProcessExecutor {
 
     fn watch(
         &mut self,
-        room: &Room,
+        task_folder: &TaskFolder,
         task: &TaskOrder,
         batch: &Batch,
         log: &mut AttemptLog,
-        post: &mut Post,
+        pending_ends: &mut PendingEnds,
     ) -> Result<Departure, Fault> {
         let null = match &self.null {
             Some(null) => null,
             None => self.null.insert(spawn::open_null()?),
         };
-        let house = &*self.house;
+        let context = &*self.context;
         let stdin = null.try_clone().map_err(|e| spawn::no_handles(&e))?;
-        let running = spawn::spawn(&task.order, room, stdin, |pid, before, after| {
-            house.scratch.note(self.place, pid, before, after);
+        let running = spawn::spawn(&task.order, task_folder, stdin, |pid, before, after| {
+            context.scratch.note(self.place, pid, before, after);
         })?;
         let started = Instant::now();
         let timeout = batch.job.job.stage.timeout_ms;
         let mut told = false;
         Watch {
             running,
-            room,
+            task_folder,
             checkpoint: task.checkpoint.as_ref().map(Checkpoint::path),
-            house,
+            context,
             place: self.place,
             stop: &batch.stop,
             limits: Limits {
@@ -207,13 +207,13 @@ impl ProcessExecutor {
             answers: None,
         }
         .until_it_leaves(TELL_AFTER, |now| {
-            post.send_due(now, &*house.outbox);
+            pending_ends.send_due(now, &*context.outbox);
             if !told {
                 told = true;
                 let tasks = vec![batch.task(task.index)];
-                (house.outbox)(FromWorker::Started { tasks });
+                (context.outbox)(FromWorker::Started { tasks });
             }
-            post.patience(now)
+            pending_ends.patience(now)
         })
     }
 
@@ -223,7 +223,7 @@ impl ProcessExecutor {
             && batch.job.first_notice()
         {
             let path = log.path().display();
-            self.house
+            self.context
                 .notice(format!("the log {path} is not complete: {problem}"));
         }
     }
@@ -243,10 +243,10 @@ fn failure(
 }
 
 impl Executor for ProcessExecutor {
-    fn execute(&mut self, batch: &Batch, post: &mut Post) {
+    fn execute(&mut self, batch: &Batch, pending_ends: &mut PendingEnds) {
         for offset in 0..batch.count {
-            let end = self.attempt(batch, batch.first + offset, post);
-            post.push(end, Instant::now());
+            let end = self.attempt(batch, batch.first + offset, pending_ends);
+            pending_ends.push(end, Instant::now());
         }
     }
 }

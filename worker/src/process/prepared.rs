@@ -19,11 +19,11 @@ use crate::inputs::CommandInputs;
 use crate::outputs::{self, OutputPaths};
 use crate::python;
 use crate::render::{CompiledCommand, Surroundings, compile, failed};
-use crate::room::Room;
 use crate::secrets::{self, Redactor};
 use crate::slices::Share;
 use crate::staged::Staged;
-use crate::worker::House;
+use crate::task_folder::TaskFolder;
+use crate::worker::WorkerContext;
 
 /// Tells folders of staged files apart, also of a stage that is prepared twice.
 static STAGED: AtomicU64 = AtomicU64::new(0);
@@ -59,7 +59,7 @@ impl TaskOrder {
 }
 
 impl PreparedCommand {
-    pub(crate) fn new(house: &House, job: &Job, stop: &Stop) -> Result<Self, Fault> {
+    pub(crate) fn new(context: &WorkerContext, job: &Job, stop: &Stop) -> Result<Self, Fault> {
         let stage = &job.stage;
         let command = match &stage.action {
             Action::Run(command) => Cow::Borrowed(command),
@@ -68,8 +68,8 @@ impl PreparedCommand {
                 return Err(Fault::infrastructure("the stage is no command"));
             }
         };
-        if stage.resources.gpus != Gpus::None && house.devices.count() == 0 {
-            house.notice(format!(
+        if stage.resources.gpus != Gpus::None && context.devices.count() == 0 {
+            context.notice(format!(
                 "no GPU here: stage {} runs without one, as `optional: true` allows",
                 stage.name
             ));
@@ -77,26 +77,26 @@ impl PreparedCommand {
         let secrets = stage
             .secrets
             .iter()
-            .map(|name| Ok((name.clone(), secrets::find(&house.options.host, name)?)))
+            .map(|name| Ok((name.clone(), secrets::find(&context.options.host, name)?)))
             .collect::<Result<Vec<_>, Fault>>()?;
         let env = stage
             .env
             .iter()
             .map(|(name, template)| Ok((name.clone(), compile("env", template)?)))
             .collect::<Result<Vec<_>, Fault>>()?;
-        let venv = python::for_stage(house, job, stop)?;
+        let venv = python::for_stage(context, job, stop)?;
         Ok(Self {
             command: CompiledCommand::new(&command)?,
             environment: match &stage.action {
-                Action::Cuda(_) => Environment::of_our_own(&house.options.host),
-                _ => Environment::of_host(&house.options.host, venv.as_deref()),
+                Action::Cuda(_) => Environment::of_our_own(&context.options.host),
+                _ => Environment::of_host(&context.options.host, venv.as_deref()),
             },
             env,
             redactor: Redactor::new(secrets.iter().map(|(_, value)| value.as_str())),
             secrets,
             surroundings: Surroundings::new(job),
-            inputs: CommandInputs::prepare(&house.options.store, job)?,
-            staged: stage_files(house, job)?,
+            inputs: CommandInputs::prepare(&context.options.store, job)?,
+            staged: stage_files(context, job)?,
         })
     }
 
@@ -105,37 +105,37 @@ impl PreparedCommand {
         self.redactor.clone()
     }
 
-    /// What is to be started for one task, with everything it finds in its room.
+    /// What is to be started for one task, with everything it finds in its task folder.
     pub(crate) fn order(
         &self,
-        house: &House,
-        room: &Room,
+        context: &WorkerContext,
+        task_folder: &TaskFolder,
         batch: &Batch,
         index: u32,
     ) -> Result<TaskOrder, Fault> {
         let job = &batch.job.job;
         let share = Share::of(job, index)?;
         if let Some(staged) = &self.staged {
-            staged.place(room.work())?;
+            staged.place(task_folder.work())?;
         }
         let mut scope = self.surroundings.scope(batch, &share);
-        scope.inputs = self.inputs.of_task(&house.options.store, &share)?;
+        scope.inputs = self.inputs.of_task(&context.options.store, &share)?;
         let outputs = if job.stage.outputs.is_empty() {
             Vec::new()
         } else {
-            outputs::paths(&job.stage, room.outputs()?)
+            outputs::paths(&job.stage, task_folder.outputs()?)
         };
         for (port, path) in &outputs {
             scope.outputs.insert(port.clone(), text(path)?);
         }
         let words = self.command.words(&scope)?;
-        let mut environment = self.environment(&scope, room)?;
-        let checkpoint = Checkpoint::of(house, batch, index)?;
+        let mut environment = self.environment(&scope, task_folder)?;
+        let checkpoint = Checkpoint::of(context, batch, index)?;
         if let Some(checkpoint) = &checkpoint {
             environment.set(checkpoint::VARIABLE, checkpoint.path());
         }
         // Taken last: nothing that can fail should keep a GPU waiting.
-        let gpus = house.devices.take(&job.stage.resources, &batch.stop)?;
+        let gpus = context.devices.take(&job.stage.resources, &batch.stop)?;
         if job.stage.resources.gpus != Gpus::None {
             environment.set(VISIBLE, gpus.visible());
         }
@@ -148,9 +148,9 @@ impl PreparedCommand {
         })
     }
 
-    fn environment(&self, scope: &Scope, room: &Room) -> Result<Environment, Fault> {
+    fn environment(&self, scope: &Scope, task_folder: &TaskFolder) -> Result<Environment, Fault> {
         let mut environment = self.environment.clone();
-        environment.set("TMPDIR", room.temporary());
+        environment.set("TMPDIR", task_folder.temporary());
         for (port, input) in &scope.inputs {
             environment.set(port_variable("INPUT", port), &input.path);
         }
@@ -181,12 +181,12 @@ fn own_kernel(kernel: &Cuda, job: &Job) -> Result<Command, Fault> {
     Ok(cuda::command(&program, kernel, &inputs, &outputs))
 }
 
-fn stage_files(house: &House, job: &Job) -> Result<Option<Staged>, Fault> {
+fn stage_files(context: &WorkerContext, job: &Job) -> Result<Option<Staged>, Fault> {
     if job.stage.files.is_empty() {
         return Ok(None);
     }
     let number = STAGED.fetch_add(1, Ordering::Relaxed);
-    let folder = house.scratch.folder().join(format!("files{number}"));
+    let folder = context.scratch.folder().join(format!("files{number}"));
     Staged::copy(&job.stage.files, Path::new(&job.folder), folder).map(Some)
 }
 

@@ -1,4 +1,4 @@
-//! Starting a process: in its own group, in its room, with one pipe for both of its outputs.
+//! Starting a process: in its own group, in its task folder, with one pipe for both of its outputs.
 //!
 //! Everything here keeps the standard library on `posix_spawn`, several times cheaper than a fork
 //! of a process with this much memory: no closure runs between fork and exec, and a program is
@@ -20,7 +20,7 @@ use super::environment::Environment;
 use crate::fault::Fault;
 use crate::host::find_program;
 use crate::live::Ticks;
-use crate::room::Room;
+use crate::task_folder::TaskFolder;
 
 /// What is to be started.
 pub(crate) struct Order {
@@ -47,7 +47,7 @@ pub(crate) fn open_null() -> Result<File, Fault> {
 /// Starts it with this standard input; `note` is told its group and the moments between which it started.
 pub(crate) fn spawn(
     order: &Order,
-    room: &Room,
+    task_folder: &TaskFolder,
     stdin: impl Into<Stdio>,
     note: impl FnOnce(u32, Ticks, Ticks),
 ) -> Result<Running, Fault> {
@@ -66,7 +66,7 @@ pub(crate) fn spawn(
         .args(arguments)
         .env_clear()
         .envs(order.environment.iter())
-        .current_dir(room.work())
+        .current_dir(task_folder.work())
         .process_group(0)
         .stdin(stdin.into())
         .stdout(Stdio::from(write))

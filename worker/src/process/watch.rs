@@ -20,8 +20,8 @@ use super::table;
 use crate::batch::Stop;
 use crate::fault::Fault;
 use crate::log::AttemptLog;
-use crate::room::Room;
-use crate::worker::House;
+use crate::task_folder::TaskFolder;
+use crate::worker::WorkerContext;
 
 /// How often the memory of a task that declared some is looked at. Each look reads all of `/proc`.
 const MEMORY_EVERY: Duration = Duration::from_millis(100);
@@ -83,10 +83,10 @@ pub(crate) enum Seen {
 /// One command under watch.
 pub(crate) struct Watch<'a> {
     pub(crate) running: Running,
-    pub(crate) room: &'a Room,
+    pub(crate) task_folder: &'a TaskFolder,
     /// The folder that outlives it, if it has one.
     pub(crate) checkpoint: Option<&'a Path>,
-    pub(crate) house: &'a House,
+    pub(crate) context: &'a WorkerContext,
     pub(crate) place: usize,
     pub(crate) stop: &'a Stop,
     pub(crate) limits: Limits,
@@ -223,7 +223,7 @@ impl Watch<'_> {
             .min()
             .map(|at| timespec(at.saturating_duration_since(now)));
         let mut fds = vec![PollFd::new(&self.running.pidfd, PollFlags::IN)];
-        let bell = self.house.bell(self.place);
+        let bell = self.context.bell(self.place);
         fds.extend(bell.map(|bell| PollFd::new(bell, PollFlags::IN)));
         let output = progress.output_open.then_some(fds.len());
         if progress.output_open {
@@ -266,17 +266,17 @@ impl Watch<'_> {
     }
 
     fn answer_bell(&self, progress: &mut Progress) {
-        if let Some(bell) = self.house.bell(self.place) {
+        if let Some(bell) = self.context.bell(self.place) {
             rustix::io::read(bell, &mut [0; 8]).ok();
         }
         if !self.stop.load(std::sync::atomic::Ordering::Relaxed) {
             return;
         }
         let now = Instant::now();
-        if self.house.queue().leaving() {
+        if self.context.queue().leaving() {
             self.ask_to_leave(progress, Cause::Cancelled, now, Duration::ZERO);
         } else {
-            self.ask_to_leave(progress, Cause::Cancelled, now, self.house.options.grace);
+            self.ask_to_leave(progress, Cause::Cancelled, now, self.context.options.grace);
         }
     }
 
@@ -286,7 +286,7 @@ impl Watch<'_> {
             end_tree(self.running.pid, Signal::KILL);
         }
         if self.limits.until.is_some_and(|until| until <= now) {
-            self.ask_to_leave(progress, Cause::Timeout, now, self.house.options.grace);
+            self.ask_to_leave(progress, Cause::Timeout, now, self.context.options.grace);
         }
         // There is no time for a polite farewell where one is over a limit: the machine may be next.
         if let Some(limit) = self.limits.memory_bytes
@@ -304,7 +304,7 @@ impl Watch<'_> {
         {
             let began = Instant::now();
             let kept = self.checkpoint.map_or(0, footprint::bytes_below);
-            let used = footprint::bytes_below(self.room.path()).saturating_add(kept);
+            let used = footprint::bytes_below(self.task_folder.path()).saturating_add(kept);
             if used > limit {
                 self.ask_to_leave(progress, Cause::Disk(used), now, Duration::ZERO);
             }

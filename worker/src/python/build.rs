@@ -9,7 +9,7 @@ use sunward_workflows::Python;
 use super::lock::Entry;
 use super::pip::Tools;
 use super::{PythonError, name_of};
-use crate::room::remove_tree;
+use crate::task_folder::remove_tree;
 
 /// The folder of the environment that a lock entry describes; built when it is not there. Packages
 /// are kept beside it, so that another environment, or the same one after it was deleted, needs no

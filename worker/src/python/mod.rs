@@ -18,7 +18,7 @@ use sunward_workflows::Python;
 
 use crate::batch::Stop;
 use crate::fault::Fault;
-use crate::worker::House;
+use crate::worker::WorkerContext;
 
 pub use build::environment;
 pub use lock::{Entry, LockFile, Package, lock_digest, lock_path};
@@ -101,11 +101,15 @@ impl PythonError {
 
 /// The environment of a stage, if it asks for one: built when it is not there yet. A stage that is
 /// not in the lock file, because that was edited or removed meanwhile, is resolved first.
-pub(crate) fn for_stage(house: &House, job: &Job, stop: &Stop) -> Result<Option<PathBuf>, Fault> {
+pub(crate) fn for_stage(
+    context: &WorkerContext,
+    job: &Job,
+    stop: &Stop,
+) -> Result<Option<PathBuf>, Fault> {
     let Some(python) = &job.stage.python else {
         return Ok(None);
     };
-    let tools = Tools::new(&house.options.home, &house.options.host).stopped_by(stop);
+    let tools = Tools::new(&context.options.home, &context.options.host).stopped_by(stop);
     let folder = Path::new(&job.folder);
     find_or_build(&tools, folder, python)
         .map(Some)

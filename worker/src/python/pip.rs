@@ -137,7 +137,7 @@ impl<'a> Tools<'a> {
         let _lock = self.lock("tools")?;
         let done = folder.join("complete");
         if !done.exists() {
-            crate::room::remove_tree(&folder);
+            crate::task_folder::remove_tree(&folder);
             let words: [&OsStr; 3] = ["-m".as_ref(), "venv".as_ref(), folder.as_ref()];
             self.run(&interpreter, &words)?.expect_success(
                 "making an environment for pip (Debian: apt install python3-venv)",

@@ -126,7 +126,7 @@ fn a_task_that_waits_for_space_which_nobody_here_holds_bars_nobody() {
 }
 
 #[test]
-fn tasks_that_wait_for_gpus_take_no_seat_and_leave_cores_to_others_for_as_long_as_it_takes() {
+fn tasks_that_wait_for_gpus_take_no_slot_and_leave_cores_to_others_for_as_long_as_it_takes() {
     let mut queue = queue(&Arc::new(AtomicU64::new(0)));
     lease(&mut queue, 2, 4);
     let [first, second] = [start(&mut queue).unwrap(), start(&mut queue).unwrap()];

@@ -64,7 +64,7 @@ pub(crate) fn file_system(folder: &Path) -> Finding {
 }
 
 /// Whether a journal can be kept here: one is made in a folder that goes at once, written, and read
-/// by another eye while its engine is at work.
+/// by another reader while its engine is at work.
 pub(crate) fn journal(folder: &Path) -> Finding {
     match try_journal(folder) {
         Ok(()) => Finding::good("state", "a journal can be written and read here"),

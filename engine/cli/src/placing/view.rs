@@ -5,10 +5,10 @@ use sunward_core::place::{Placement, Why};
 
 use super::{PlacedStage, Placing, energy};
 use crate::machine::shown;
+use crate::placement_chart::{PlacementChart, clock, terminal};
 use crate::render::Page;
 use crate::render::table::{Table, Tone};
 use crate::render::units::{float, gco2e, joules, seconds};
-use crate::skyline::{Skyline, clock, terminal};
 
 /// Where and when stages go, what that is expected to emit, and what the alternative would be.
 #[derive(Clone, Debug, Serialize)]
@@ -28,7 +28,7 @@ pub(crate) struct PlacingView {
     /// When the last of them is expected to end.
     pub(crate) end: Option<String>,
     /// The picture.
-    pub(crate) skyline: Skyline,
+    pub(crate) placement_chart: PlacementChart,
 }
 
 /// One stage.
@@ -119,7 +119,7 @@ impl PlacingView {
                 .filter_map(|one| one.placement.end())
                 .max()
                 .map(shown),
-            skyline: Skyline::of(&placing.fleet, &placing.outlook, &placing.named()),
+            placement_chart: PlacementChart::of(&placing.fleet, &placing.outlook, &placing.named()),
             stages,
         }
     }
@@ -140,7 +140,7 @@ impl PlacingView {
     pub(crate) fn rows(&self) -> Vec<Vec<String>> {
         self.stages
             .iter()
-            .map(|stage| stage.row(&self.skyline))
+            .map(|stage| stage.row(&self.placement_chart))
             .collect()
     }
 
@@ -154,7 +154,7 @@ impl PlacingView {
         page.table(&table);
         page.line(format!("  {}", self.summary()));
         page.gap();
-        terminal::draw(page, &self.skyline);
+        terminal::draw(page, &self.placement_chart);
     }
 
     /// `together 1.2 kWh, 310 gCO2e expected; at home and at once 840 g: 63 % saved`.
@@ -210,7 +210,7 @@ impl StagePlacing {
         }
     }
 
-    fn row(&self, skyline: &Skyline) -> Vec<String> {
+    fn row(&self, placement_chart: &PlacementChart) -> Vec<String> {
         let at = |text: &Option<String>| text.as_deref().and_then(sunward_grid::moment);
         let (start, end) = (at(&self.start), at(&self.end));
         let takes = start.zip(end).map_or_else(String::new, |(start, end)| {
@@ -223,7 +223,7 @@ impl StagePlacing {
             } else {
                 self.pools.join(" then ")
             },
-            start.map_or_else(|| "-".to_owned(), |at| clock(at.0, skyline.from_ms)),
+            start.map_or_else(|| "-".to_owned(), |at| clock(at.0, placement_chart.from_ms)),
             takes,
             joules(self.energy_kwh * 3.6e6),
             gco2e(self.gco2e),

@@ -16,6 +16,7 @@ use sunward_workflows::{Reference, Value};
 use crate::context::Context;
 use crate::device::Device;
 use crate::exit::wrong_input;
+use crate::feeds::SLOT_MS;
 use crate::fleet_file::FleetFile;
 use crate::machine::Machine;
 use crate::params::ParamArgs;
@@ -23,7 +24,6 @@ use crate::prepare::{SelectionArgs, prepare};
 use crate::render::units::plural;
 use crate::settings::Settings;
 use crate::simulation::instances::{Instances, is_instance};
-use crate::skies::SLOT_MS;
 
 /// How often there is a new outlook.
 const LOOK_MS: u64 = 3_600_000;

@@ -13,11 +13,11 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::grid_args::SignalArgs;
 use crate::machine::shown;
+use crate::placement_chart::{clock, terminal::sparks};
 use crate::render::table::{Table, Tone};
 use crate::render::units::{age, float};
 use crate::render::{self, Page, View};
 use crate::settings::Settings;
-use crate::skyline::{clock, terminal::sparks};
 
 /// Say how clean grids are, now and in the next two days
 #[derive(Args)]
@@ -208,9 +208,9 @@ impl GridVerb {
             return fetch.perform(context);
         }
         let settings = Settings::read(context.settings.as_deref())?;
-        let (skies, silent) = self.grid.over_zones(context, &settings, &self.zones)?;
-        let at = skies.moment();
-        let outlook = skies.outlook(at);
+        let (feeds, silent) = self.grid.over_zones(context, &settings, &self.zones)?;
+        let at = feeds.moment();
+        let outlook = feeds.outlook(at);
         let view = GridView {
             as_of: shown(at),
             zones: outlook

@@ -19,12 +19,12 @@ use crate::foresight::Foresight;
 use crate::grid_args::{GridArgs, Over, Wishes};
 use crate::machine::{Machine, now};
 use crate::params::ParamArgs;
+use crate::placement_chart;
 use crate::placing::{Placing, PlacingView};
 use crate::prepare::{SelectionArgs, prepare};
 use crate::recorded::earlier;
 use crate::render;
 use crate::settings::Settings;
-use crate::skyline;
 use view::{PlanView, StagePlan};
 
 /// Earlier runs of the same file that are looked at, to say what changed since.
@@ -149,12 +149,12 @@ impl Plan {
             self.grid
                 .placed(context, settings, spec, Wishes::default())?,
         );
-        let Some(skies) = self.grid.skies_of(context, settings, over, &spec)? else {
+        let Some(feeds) = self.grid.feeds_of(context, settings, over, &spec)? else {
             return Ok(None);
         };
-        let at = skies.moment();
-        let outlook = Arc::new(skies.outlook(at));
-        Placing::ahead(&spec, previews, skies.fleet, outlook, at).map(Some)
+        let at = feeds.moment();
+        let outlook = Arc::new(feeds.outlook(at));
+        Placing::ahead(&spec, previews, feeds.fleet, outlook, at).map(Some)
     }
 }
 
@@ -185,15 +185,15 @@ fn over_budget(placing: &Placing, spec: &RunSpec) -> Option<String> {
 /// Draws where and when stages go.
 fn draw(context: &Context, file: &Path, name: &str, view: &PlacingView) -> anyhow::Result<()> {
     let text = if file.extension().is_some_and(|ext| ext == "html") {
-        skyline::html::render(
+        placement_chart::html::render(
             &format!("Where and when {name} goes"),
-            &view.skyline,
+            &view.placement_chart,
             &PlacingView::HEADINGS,
             &view.rows(),
             &[view.summary()],
         )
     } else {
-        skyline::svg::render(&view.skyline)
+        placement_chart::svg::render(&view.placement_chart)
     };
     std::fs::write(context.folder.join(file), text)
         .map_err(|error| wrong_input(format!("{} cannot be written: {error}", file.display())))

@@ -63,8 +63,8 @@ impl Retry {
         let over = Over::Here(machine);
         let grid = &self.means.grid;
         let mut spec = grid.placed(context, &settings, &retried.spec, self.means.wishes)?;
-        let skies = grid.skies_of(context, &settings, over, &spec)?;
-        let skies = skies.map(|skies| skies.not_before(retried)).transpose()?;
+        let feeds = grid.feeds_of(context, &settings, over, &spec)?;
+        let feeds = feeds.map(|feeds| feeds.not_before(retried)).transpose()?;
         go_on(&mut spec, retried);
         let spec = Arc::new(spec);
         let journal = Sqlite::open(&found.home)?;
@@ -78,7 +78,7 @@ impl Retry {
                 run,
                 spec: Some(spec),
             },
-            skies,
+            feeds,
         )
     }
 }

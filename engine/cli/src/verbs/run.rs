@@ -12,6 +12,7 @@ use sunward_worker::Host;
 use crate::conduct::{Means, conduct};
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
+use crate::feeds::Feeds;
 use crate::foresight::Foresight;
 use crate::grid_args::{Over, go_on};
 use crate::machine::{Machine, now};
@@ -21,7 +22,6 @@ use crate::prepare::{SelectionArgs, prepare};
 use crate::render;
 use crate::render::units::plural;
 use crate::settings::Settings;
-use crate::skies::Skies;
 
 /// Run a workflow, or go on with a run of it that was interrupted
 #[derive(Args)]
@@ -63,18 +63,18 @@ impl Run {
         prepared.spec = Arc::new(grid.placed(context, &settings, &prepared.spec, wishes)?);
         let machine = prepared.machine.drawing(&settings);
         let over = Over::Here(machine);
-        let skies = grid.skies_of(context, &settings, over, &prepared.spec)?;
+        let feeds = grid.feeds_of(context, &settings, over, &prepared.spec)?;
         legible(&home)?;
-        foresee(skies.as_ref(), machine, &home, &prepared.spec)?;
+        foresee(feeds.as_ref(), machine, &home, &prepared.spec)?;
         // From here on things are created.
         let prepared = prepared.lock(&home, &Host::of_this_process())?;
         let journal = Sqlite::open(&home)?;
-        let (start, skies) = if self.fresh {
-            (Start::Submit(prepared.spec), skies)
+        let (start, feeds) = if self.fresh {
+            (Start::Submit(prepared.spec), feeds)
         } else {
-            choose(&journal, prepared.spec, skies)?
+            choose(&journal, prepared.spec, feeds)?
         };
-        conduct(context, &home, &self.means, machine, journal, start, skies)
+        conduct(context, &home, &self.means, machine, journal, start, feeds)
     }
 }
 
@@ -89,7 +89,7 @@ fn legible(home: &Path) -> Result<(), StateError> {
 /// A budget that the plan would exceed is refused, before anything is created; a deadline that it
 /// would miss is told.
 fn foresee(
-    skies: Option<&Skies>,
+    feeds: Option<&Feeds>,
     machine: Machine,
     home: &Path,
     spec: &Arc<RunSpec>,
@@ -105,10 +105,10 @@ fn foresee(
     let mut foresight = Foresight::open(home, Arc::clone(spec))?;
     let previews = preview(spec, &mut foresight, None);
     foresight.check()?;
-    let placing = if let Some(skies) = skies {
-        let at = skies.moment();
-        let outlook = skies.outlook(at);
-        let fleet = Arc::clone(&skies.fleet);
+    let placing = if let Some(feeds) = feeds {
+        let at = feeds.moment();
+        let outlook = feeds.outlook(at);
+        let fleet = Arc::clone(&feeds.fleet);
         Placing::ahead(spec, &previews, fleet, Arc::new(outlook), at)?
     } else {
         if budget.gco2e.is_some() {
@@ -134,8 +134,8 @@ fn foresee(
 fn choose(
     journal: &Sqlite,
     mut spec: Arc<RunSpec>,
-    skies: Option<Skies>,
-) -> anyhow::Result<(Start, Option<Skies>)> {
+    feeds: Option<Feeds>,
+) -> anyhow::Result<(Start, Option<Feeds>)> {
     let unfinished = journal.unfinished(&spec.path, digest_params(&spec.params)?)?;
     let newest = unfinished.first().map(|row| row.run);
     for row in unfinished {
@@ -145,9 +145,9 @@ fn choose(
         };
         if run.spec.plan.same_meaning(&spec.plan) {
             render::say(&format!("going on with {}: {}", row.run, done(run)));
-            let skies = skies.map(|skies| skies.not_before(run)).transpose()?;
+            let feeds = feeds.map(|feeds| feeds.not_before(run)).transpose()?;
             go_on(Arc::make_mut(&mut spec), run);
-            return Ok((Start::Resume { run: row.run, spec }, skies));
+            return Ok((Start::Resume { run: row.run, spec }, feeds));
         }
     }
     if let Some(newest) = newest {
@@ -155,7 +155,7 @@ fn choose(
             "the workflow has changed since {newest} stopped: this is a new run, which may use its results"
         ));
     }
-    Ok((Start::Submit(spec), skies))
+    Ok((Start::Submit(spec), feeds))
 }
 
 /// `512 tasks are done, 2 of 3 stages`.

@@ -10,10 +10,11 @@ use sunward_sim::limit::KINDS;
 use sunward_sim::limit::limit;
 use sunward_sim::report::{NOW_HOME, Report, hourly_utilisation};
 use sunward_sim::setup::{Contender, Setup};
-use sunward_sim::{Played, RecordedSky, simulate};
+use sunward_sim::{Played, RecordedFeed, simulate};
 
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
+use crate::feeds::SLOT_MS;
 use crate::grid_args::{moment, transfer_milliwatt_hours};
 use crate::machine::shown;
 use crate::params::ParamArgs;
@@ -24,7 +25,6 @@ use crate::simulation::inputs::{Loaded, Sources, read, wrong};
 use crate::simulation::instances::Instances;
 use crate::simulation::picture::{self, Timeline};
 use crate::simulation::view::SimulationView;
-use crate::skies::SLOT_MS;
 
 /// What stands below the options.
 fn help() -> String {
@@ -137,8 +137,8 @@ impl Simulate {
         let Loaded {
             setup, grid, slots, ..
         } = &loaded;
-        let mut sky = RecordedSky::new(grid.clone(), setup, foresight, SLOT_MS, *slots);
-        let played = simulate(setup, &mut sky, contenders)?;
+        let mut feed = RecordedFeed::new(grid.clone(), setup, foresight, SLOT_MS, *slots);
+        let played = simulate(setup, &mut feed, contenders)?;
         let bound = limit(setup, SLOT_MS);
         let report = Report::of(setup, &played, Some(&bound));
         if let Some(path) = &self.picture {

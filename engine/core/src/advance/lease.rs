@@ -30,7 +30,7 @@ const BATCH: usize = 1024;
 const FULL: u64 = 1_000_000;
 
 /// What a worker may still be given in this step.
-struct Room<'a> {
+struct Headroom<'a> {
     id: WorkerId,
     worker: &'a Worker,
     /// How much of what its cores should hold they hold, in millionths.
@@ -39,7 +39,7 @@ struct Room<'a> {
     device_load: u64,
 }
 
-impl Room<'_> {
+impl Headroom<'_> {
     /// Whether it takes tasks from a lane.
     fn is_open(&self, lane: Lane) -> bool {
         let here = lane.pool.is_none_or(|pool| pool == self.worker.pool);
@@ -53,7 +53,7 @@ pub(super) fn lease(state: &State, now: Timestamp, step: &mut Step) {
     if state.lanes.is_empty() {
         return;
     }
-    let mut rooms: Vec<Room<'_>> = state
+    let mut rooms: Vec<Headroom<'_>> = state
         .workers
         .iter()
         .filter(|(_, worker)| worker.capacity.cpus > 0)
@@ -96,7 +96,7 @@ fn offer(
     state: &State,
     lane: Lane,
     (run, id): (RunId, StageId),
-    rooms: &mut [Room<'_>],
+    rooms: &mut [Headroom<'_>],
     now: Timestamp,
     step: &mut Step,
 ) {
@@ -113,8 +113,8 @@ fn offer(
 }
 
 /// How full a worker is.
-fn room<'a>(state: &State, id: WorkerId, worker: &'a Worker) -> Room<'a> {
-    let mut room = Room {
+fn room<'a>(state: &State, id: WorkerId, worker: &'a Worker) -> Headroom<'a> {
+    let mut room = Headroom {
         id,
         worker,
         load: 0,
@@ -147,7 +147,7 @@ fn has_lost_devices(state: &State, worker: &Worker) -> bool {
 }
 
 /// Gives one worker of one stage's tasks what it has room for.
-fn give(room: &mut Room<'_>, source: &mut Source<'_>, now: Timestamp, step: &mut Step) {
+fn give(room: &mut Headroom<'_>, source: &mut Source<'_>, now: Timestamp, step: &mut Step) {
     let capacity = room.worker.capacity;
     let each = share(source.owner, source.planned, source.stage, capacity);
     let device_each = device_share(source.owner, source.planned, source.stage, capacity);

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::ask::Ask;
-use super::floor::{Cleanest, Floor, Room};
+use super::floor::{Cleanest, Floor, Headroom};
 use super::outlook::Outlook;
 use super::placement::Segment;
 use super::problem::{Problem, Reserved, Taken};
@@ -274,7 +274,7 @@ impl Board {
     }
 
     /// What is free in the cleanest slots of the first day.
-    pub(crate) fn room_by_weight(&self) -> Room {
+    pub(crate) fn room_by_weight(&self) -> Headroom {
         let free = |pool: usize, slot: usize| {
             let lane = self.lanes.get(pool);
             let free = lane.and_then(|lane| lane.free.get(slot));

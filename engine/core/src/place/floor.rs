@@ -30,8 +30,8 @@ impl Cleanest {
     }
 
     /// What is free of them, summed up; `free` tells what is free of a pool in a slot.
-    pub(crate) fn room(&self, slot_ms: u64, free: impl Fn(usize, usize) -> Taken) -> Room {
-        let mut room = Room::default();
+    pub(crate) fn room(&self, slot_ms: u64, free: impl Fn(usize, usize) -> Taken) -> Headroom {
+        let mut room = Headroom::default();
         let (mut gpu_ms, mut cpu_ms) = (0_u64, 0_u64);
         for (weight, pool, slot) in &self.0 {
             let free = free(*pool, *slot);
@@ -50,12 +50,12 @@ impl Cleanest {
 
 /// How much is free in slots of a weight and less: `(ms, weight)`, ascending.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Room {
+pub(crate) struct Headroom {
     gpus: Vec<(u64, u64)>,
     cpus: Vec<(u64, u64)>,
 }
 
-impl Room {
+impl Headroom {
     /// The floor that so much work in a day makes: the weight of the dirtiest of the cleanest free
     /// slots that it takes to do it, or of all where they do not do.
     pub(crate) fn floor(&self, work: Work) -> Floor {

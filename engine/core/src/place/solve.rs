@@ -6,7 +6,7 @@ use super::ask::Ask;
 use super::board::Board;
 use super::choice::{self, Span};
 use super::demand::Work;
-use super::floor::{Floor, Room};
+use super::floor::{Floor, Headroom};
 use super::graph;
 use super::memory::Memory;
 use super::placement::Placement;
@@ -345,7 +345,7 @@ fn units(problem: &Problem, board: &Board) -> Vec<Unit> {
     }
     // Looked at only where anybody else brings work.
     let room = if problem.demand.all == Work::default() {
-        Room::default()
+        Headroom::default()
     } else {
         board.room_by_weight()
     };

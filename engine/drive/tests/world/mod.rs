@@ -1,4 +1,4 @@
-//! A small world for stories of the loop: workflows by hand, hands that only count, workers that only
+//! A small world for stories of the loop: workflows by hand, a resolver that only counts, workers that only
 //! pretend, and a journal that may break.
 
 use std::collections::BTreeMap;
@@ -11,8 +11,8 @@ use sunward_core::{
     TaskResult, Tasks, Timestamp, WorkerId, plan,
 };
 use sunward_drive::{
-    Clock, DriveError, Ended, Event, Hands, Inbox, Limits, Line, Resolution, ResolveRequest, Setup,
-    Sky, Start, SystemClock, Transport, inbox, run,
+    Clock, DriveError, Ended, Event, ForecastFeed, Inbox, InputResolver, Limits, Line, Resolution,
+    ResolveRequest, Setup, Start, SystemClock, Transport, inbox, run,
 };
 use sunward_protocol::{Envelope, FromWorker, Job, ToWorker};
 use sunward_state::{
@@ -194,7 +194,7 @@ impl Counting {
     }
 }
 
-impl Hands for Counting {
+impl InputResolver for Counting {
     fn glance(
         &self,
         request: &ResolveRequest,
@@ -204,7 +204,7 @@ impl Hands for Counting {
     }
 
     fn resolve(&self, request: &ResolveRequest, _: &dyn Reader) -> Result<Resolution, StateError> {
-        assert!(!self.clumsy, "clumsy hands");
+        assert!(!self.clumsy, "clumsy resolver");
         Ok(Self::answer(request))
     }
 
@@ -442,7 +442,7 @@ pub struct Drive<'a> {
     pub clumsy_hands: bool,
     pub groups_left: u32,
     pub clock: Box<dyn Clock>,
-    pub sky: Option<Box<dyn Sky>>,
+    pub feed: Option<Box<dyn ForecastFeed>>,
     pub inbox: (Inbox, Line),
 }
 
@@ -456,7 +456,7 @@ impl<'a> Drive<'a> {
             clumsy_hands: false,
             groups_left: u32::MAX,
             clock: Box::new(SystemClock),
-            sky: None,
+            feed: None,
             inbox: inbox(),
         }
     }
@@ -482,11 +482,11 @@ impl<'a> Drive<'a> {
             }),
             clock: self.clock,
             transport: Box::new(Pretender::new(line, self.mood, self.begun)),
-            hands: Arc::new(Counting {
+            resolver: Arc::new(Counting {
                 slow: self.slow_hands,
                 clumsy: self.clumsy_hands,
             }),
-            sky: self.sky,
+            feed: self.feed,
             inbox,
             limits: Limits::default(),
         };

@@ -11,8 +11,8 @@ use sunward_sim::meter::Truth;
 use sunward_sim::report::{Bound, NOW_HOME, PolicyReport, Report};
 use sunward_sim::workload::{Arrival, submissions};
 use sunward_sim::{
-    Contender, Open, Opening, Played, RecordedSky, RunDraft, Scenario, Setup, StageDraft, simulate,
-    truth_of,
+    Contender, Open, Opening, Played, RecordedFeed, RunDraft, Scenario, Setup, StageDraft,
+    simulate, truth_of,
 };
 
 pub(crate) const HOUR_MS: u64 = 3_600_000;
@@ -149,8 +149,8 @@ impl Study {
         let slots = longest.max().unwrap_or(0).div_ceil(SLOT_MS) + 8;
         let slots = slots.max(192);
         let grid = Arc::clone(&self.grid);
-        let mut sky = RecordedSky::new(grid, setup, Foresight::Past, SLOT_MS, slots);
-        simulate(setup, &mut sky, contenders).expect("a sound world")
+        let mut feed = RecordedFeed::new(grid, setup, Foresight::Past, SLOT_MS, slots);
+        simulate(setup, &mut feed, contenders).expect("a sound world")
     }
 }
 

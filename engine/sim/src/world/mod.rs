@@ -288,7 +288,7 @@ impl World {
                 self.change(pool, notice_ms)?;
                 self.look()
             }
-            // What is heard of grids is the sky's.
+            // What is heard of grids is the feed's.
             FaultKind::ProviderDown(_) | FaultKind::ForecastError { .. } => Ok(()),
         }
     }

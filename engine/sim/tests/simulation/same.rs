@@ -8,7 +8,7 @@ use sunward_core::ledger::{Account, Actuals, Intensities, QUARTER_MS, Quarter};
 use sunward_grid::{Foresight, Grid, Step, Trace};
 use sunward_sim::meter::{Truth, ZoneTruth};
 use sunward_sim::{
-    Fault, FaultKind, Random, RecordedSky, Report, RunDraft, StageDraft, contender, simulate,
+    Fault, FaultKind, Random, RecordedFeed, Report, RunDraft, StageDraft, contender, simulate,
 };
 
 use crate::world::{BEGIN, Draft, HOUR_MS, hour, job, stage, starts};
@@ -107,7 +107,7 @@ fn the_account_is_the_sum_of_what_ran() {
 }
 
 /// Plays the busy world under a forecast from the past alone, and tells what began before an hour.
-/// The truth is the same; what the sky has recorded is spoiled from that hour on.
+/// The truth is the same; what the feed has recorded is spoiled from that hour on.
 fn begun_before(spoiled_from: u64, spoils: bool) -> Vec<String> {
     let mut world = busy(1, None);
     for (at, _) in world.runs.iter_mut() {
@@ -131,9 +131,9 @@ fn begun_before(spoiled_from: u64, spoils: bool) -> Vec<String> {
         };
         grid.zones.insert(zone.clone(), trace);
     }
-    let mut sky = RecordedSky::new(Arc::new(grid), &setup, Foresight::Past, HOUR_MS / 4, 192);
+    let mut feed = RecordedFeed::new(Arc::new(grid), &setup, Foresight::Past, HOUR_MS / 4, 192);
     let ours = contender("sunward").unwrap();
-    let played = simulate(&setup, &mut sky, vec![ours]).unwrap().remove(0);
+    let played = simulate(&setup, &mut feed, vec![ours]).unwrap().remove(0);
     let early = played
         .tally
         .starts

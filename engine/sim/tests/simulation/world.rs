@@ -7,7 +7,7 @@ use sunward_core::{Fleet, Pool, PoolId, Timestamp};
 use sunward_sim::meter::{Truth, ZoneTruth};
 use sunward_sim::setup::Setup;
 use sunward_sim::{
-    ClearSky, Contender, Open, Opening, Played, RunDraft, Scenario, StageDraft, Submission,
+    Contender, Open, Opening, PerfectFeed, Played, RunDraft, Scenario, StageDraft, Submission,
     simulate,
 };
 
@@ -106,13 +106,13 @@ impl Draft {
 
     pub fn play_with(&self, placer: Box<dyn Placer>) -> Played {
         let setup = self.setup();
-        let mut sky = ClearSky::new(&setup, HOUR_MS / 4, 192);
+        let mut feed = PerfectFeed::new(&setup, HOUR_MS / 4, 192);
         let contender = Contender {
             name: "cleanest".into(),
             source: "of these tests".into(),
             placer,
         };
-        simulate(&setup, &mut sky, vec![contender])
+        simulate(&setup, &mut feed, vec![contender])
             .unwrap()
             .remove(0)
     }

@@ -163,9 +163,12 @@ pub fn a_reader_sees_what_the_engine_wrote(site: &dyn Site) -> Result<(), StateE
     let beside = engine.reader()?;
     assert_eq!(facts(&*reader, Scope::Live)?.len(), 1);
     engine.append(&group(vec![leased(1, 0, 1)]))?;
-    for eye in [reader, beside] {
-        assert_eq!(facts(&*eye, Scope::Live)?, [submitted(1), leased(1, 0, 1)]);
-        assert_eq!(eye.newest_position()?, engine.newest_position()?);
+    for reader in [reader, beside] {
+        assert_eq!(
+            facts(&*reader, Scope::Live)?,
+            [submitted(1), leased(1, 0, 1)]
+        );
+        assert_eq!(reader.newest_position()?, engine.newest_position()?);
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ impl Sqlite {
             Ok(position)
         })?;
         if rows.is_empty() {
-            return self.eye.read_newest_position();
+            return self.reader.read_newest_position();
         }
         Ok(Position(position.cast_unsigned()))
     }
@@ -50,9 +50,9 @@ impl Sqlite {
         doing: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StateError> {
-        let fault = |source| StateError::sql(doing, &self.eye.path, source);
+        let fault = |source| StateError::sql(doing, &self.reader.path, source);
         let transaction = self
-            .eye
+            .reader
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(fault)?;

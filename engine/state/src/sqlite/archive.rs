@@ -17,17 +17,17 @@ impl Sqlite {
     /// Chunk by chunk, never all of a run in memory; in one transaction, so that a reader finds the
     /// run in one place or the other.
     pub(super) fn archive_run(&mut self, run: RunId) -> Result<(), StateError> {
-        let Some(row) = crate::journal::Reader::run(&self.eye, run)? else {
+        let Some(row) = crate::journal::Reader::run(&self.reader, run)? else {
             return Err(StateError::NoRun {
                 run,
-                path: self.eye.path.clone(),
+                path: self.reader.path.clone(),
             });
         };
-        let damaged = first_damaged(&self.eye.connection, row.run)
-            .map_err(|source| StateError::sql("archive a run", &self.eye.path, source))?;
+        let damaged = first_damaged(&self.reader.connection, row.run)
+            .map_err(|source| StateError::sql("archive a run", &self.reader.path, source))?;
         if let Some((position, why)) = damaged {
             return Err(self
-                .eye
+                .reader
                 .damaged(format!("row {position} of the journal"), why));
         }
         self.write("archive a run", |transaction| {

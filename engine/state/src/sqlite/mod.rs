@@ -26,7 +26,7 @@ pub const DATABASE: &str = "state.db";
 /// The engine's journal: holds the state's lock while it lives.
 #[derive(Debug)]
 pub struct Sqlite {
-    eye: SqliteReader,
+    reader: SqliteReader,
     _lock: EngineLock,
 }
 
@@ -54,7 +54,7 @@ impl Sqlite {
         .map_err(|source| StateError::sql("open the database", &path, source))?;
         schema::prepare_writer(&connection, &path)?;
         Ok(Self {
-            eye: SqliteReader { connection, path },
+            reader: SqliteReader { connection, path },
             _lock: lock,
         })
     }
@@ -64,10 +64,10 @@ impl Sqlite {
     /// # Errors
     /// When the limit cannot be set.
     pub fn limit_pages(&mut self, pages: u32) -> Result<(), StateError> {
-        self.eye
+        self.reader
             .connection
             .pragma_update(None, "max_page_count", pages)
-            .map_err(self.eye.fault("limit the database"))
+            .map_err(self.reader.fault("limit the database"))
     }
 }
 
@@ -184,50 +184,50 @@ impl Reader for SqliteReader {
 
 impl Reader for Sqlite {
     fn place(&self) -> &Path {
-        self.eye.place()
+        self.reader.place()
     }
 
     fn replay(&self, scope: Scope, each: &mut dyn FnMut(Fact)) -> Result<(), StateError> {
-        self.eye.replay(scope, each)
+        self.reader.replay(scope, each)
     }
 
     fn fold(&self) -> Result<State, StateError> {
-        self.eye.fold()
+        self.reader.fold()
     }
 
     fn newest_position(&self) -> Result<Position, StateError> {
-        self.eye.newest_position()
+        self.reader.newest_position()
     }
 
     fn runs(&self) -> Result<Vec<RunRow>, StateError> {
-        self.eye.runs()
+        self.reader.runs()
     }
 
     fn run(&self, run: RunId) -> Result<Option<RunRow>, StateError> {
-        self.eye.run(run)
+        self.reader.run(run)
     }
 
     fn newest_run(&self) -> Result<Option<RunRow>, StateError> {
-        self.eye.newest_run()
+        self.reader.newest_run()
     }
 
     fn unfinished(&self, path: &str, params: Digest) -> Result<Vec<RunRow>, StateError> {
-        self.eye.unfinished(path, params)
+        self.reader.unfinished(path, params)
     }
 
     fn next_run_id(&self) -> Result<RunId, StateError> {
-        self.eye.next_run_id()
+        self.reader.next_run_id()
     }
 
     fn lookup_results(&self, keys: &[Digest]) -> Result<Vec<Option<TaskResult>>, StateError> {
-        self.eye.lookup_results(keys)
+        self.reader.lookup_results(keys)
     }
 
     fn each_result(
         &self,
         each: &mut dyn FnMut(Digest, TaskResult, Timestamp),
     ) -> Result<(), StateError> {
-        self.eye.each_result(each)
+        self.reader.each_result(each)
     }
 
     fn recall_file(
@@ -235,11 +235,11 @@ impl Reader for Sqlite {
         stamp: &FileStamp,
         reading: Digest,
     ) -> Result<Option<Dataset>, StateError> {
-        self.eye.recall_file(stamp, reading)
+        self.reader.recall_file(stamp, reading)
     }
 
     fn cancel_requests(&self) -> Result<Vec<CancelRequest>, StateError> {
-        self.eye.cancel_requests()
+        self.reader.cancel_requests()
     }
 }
 
@@ -249,11 +249,11 @@ impl Journal for Sqlite {
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, StateError> {
-        Ok(Box::new(SqliteReader::at(&self.eye.path)?))
+        Ok(Box::new(SqliteReader::at(&self.reader.path)?))
     }
 
     fn opener(&self) -> Box<OpenReader> {
-        let path = self.eye.path.clone();
+        let path = self.reader.path.clone();
         Box::new(move || Ok(Box::new(SqliteReader::at(&path)?)))
     }
 

@@ -20,8 +20,8 @@ const BUSY_WAIT: Duration = Duration::from_secs(10);
 /// When there is no such state or run, or it cannot be written.
 pub fn request_cancel(home: &Path, run: RunId, at: Timestamp) -> Result<(), StateError> {
     let path = home.join(DATABASE);
-    let eye = SqliteReader::open(home)?;
-    if eye.run(run)?.is_none() {
+    let reader = SqliteReader::open(home)?;
+    if reader.run(run)?.is_none() {
         return Err(StateError::NoRun { run, path });
     }
     let fault = |source| StateError::sql("write the request to cancel", &path, source);
@@ -62,7 +62,7 @@ impl SqliteReader {
 impl Sqlite {
     pub(super) fn remove_cancel_requests(&mut self) -> Result<Vec<CancelRequest>, StateError> {
         // Looking is free; writing costs a sync, and there is nearly never anything.
-        if self.eye.read_cancel_requests()?.is_empty() {
+        if self.reader.read_cancel_requests()?.is_empty() {
             return Ok(Vec::new());
         }
         self.write("take the requests to cancel", |transaction| {

@@ -46,7 +46,7 @@ impl Sqlite {
     /// Older snapshots go: one is enough.
     pub(super) fn write_snapshot(&mut self, state: &State) -> Result<(), StateError> {
         let bytes = blob::encode("the state", state)?;
-        let position = self.eye.read_newest_position()?.0.cast_signed();
+        let position = self.reader.read_newest_position()?.0.cast_signed();
         self.write("write a snapshot", |transaction| {
             transaction.execute("DELETE FROM snapshots", [])?;
             transaction.execute(

@@ -181,13 +181,13 @@ impl CudaTask {
         let mut values = self.values.iter();
         for (index, arg) in self.kernel.args.iter().enumerate() {
             let number = index + 1;
-            let slot = match arg {
+            let binding = match arg {
                 CudaArg::In { port, column } => {
                     let bytes = source(sources, port)?.bytes(column)?;
                     let buffer = device.alloc(bytes.len())?;
                     stream.send(&bytes, &buffer)?;
                     bound.read.push(buffer);
-                    Slot::Read(bound.read.len() - 1)
+                    Binding::Read(bound.read.len() - 1)
                 }
                 CudaArg::Out {
                     port,
@@ -207,17 +207,17 @@ impl CudaTask {
                         buffer,
                         bytes,
                     });
-                    Slot::Made(bound.made.len() - 1)
+                    Binding::Made(bound.made.len() - 1)
                 }
                 CudaArg::Value { column_type, .. } => {
                     let text = values.next().map_or("", String::as_str);
-                    Slot::Number(number_of(number, column_type, text)?)
+                    Binding::Number(number_of(number, column_type, text)?)
                 }
                 CudaArg::Rows { column_type } => {
-                    Slot::Number(number_of(number, column_type, &rows.to_string())?)
+                    Binding::Number(number_of(number, column_type, &rows.to_string())?)
                 }
             };
-            bound.slots.push(slot);
+            bound.bindings.push(binding);
         }
         Ok(bound)
     }
@@ -259,12 +259,12 @@ fn source<'s>(
 /// Arguments in order, and the memory that they point to.
 #[derive(Default)]
 struct Bound {
-    slots: Vec<Slot>,
+    bindings: Vec<Binding>,
     read: Vec<Buffer>,
     made: Vec<Made>,
 }
 
-enum Slot {
+enum Binding {
     Read(usize),
     Made(usize),
     Number(Number),
@@ -272,12 +272,12 @@ enum Slot {
 
 impl Bound {
     fn args(&self) -> Vec<Arg<'_>> {
-        let arg = |slot: &Slot| match *slot {
-            Slot::Read(index) => Arg::Buffer(&self.read[index]),
-            Slot::Made(index) => Arg::Buffer(&self.made[index].buffer),
-            Slot::Number(number) => number.arg(),
+        let arg = |binding: &Binding| match *binding {
+            Binding::Read(index) => Arg::Buffer(&self.read[index]),
+            Binding::Made(index) => Arg::Buffer(&self.made[index].buffer),
+            Binding::Number(number) => number.arg(),
         };
-        self.slots.iter().map(arg).collect()
+        self.bindings.iter().map(arg).collect()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::error::DriveError;
 use crate::inbox::{Arrival, Line};
 
 /// Knows the pools, and what is known of their grids at a moment.
-pub trait Sky: Send {
+pub trait ForecastFeed: Send {
     /// The pools; the same for as long as it lives.
     fn fleet(&self) -> Arc<Fleet>;
 
@@ -24,7 +24,7 @@ pub trait Sky: Send {
     fn look(&mut self, now: Timestamp) -> Result<Arc<Outlook>, String>;
 
     /// What was measured in the zones of its pools from a moment on, as far as is known now; asked after
-    /// each look. In the ledger it replaces what was foreseen. A sky that knows none says nothing.
+    /// each look. In the ledger it replaces what was foreseen. A feed that knows none says nothing.
     fn measured(&self, since: Timestamp, now: Timestamp) -> Vec<Actuals> {
         let _ = (since, now);
         Vec::new()
@@ -44,7 +44,7 @@ const FIRST_MS: u64 = 24 * 3_600_000;
 /// How late figures may be published or corrected, in milliseconds: those hours are asked for again.
 const LATE_MS: u64 = 6 * 3_600_000;
 
-/// What a look at the sky gave.
+/// What the feed answered.
 #[derive(Debug)]
 pub(crate) struct Seen {
     /// All that is known, or why it is not.
@@ -69,15 +69,19 @@ pub(crate) struct Watch {
 pub(crate) struct News {
     /// What is known now.
     pub(crate) outlook: Option<Arc<Outlook>>,
-    /// A line for the user, when the sky clouds over or clears up.
+    /// A line for the user, when the feed fails or answers again.
     pub(crate) notice: Option<String>,
 }
 
 impl Watch {
     /// Starts the thread, which looks at once; what it sees arrives as [`Arrival::Seen`].
-    pub(crate) fn start(sky: Box<dyn Sky>, now: Timestamp, line: Line) -> Result<Self, DriveError> {
+    pub(crate) fn start(
+        feed: Box<dyn ForecastFeed>,
+        now: Timestamp,
+        line: Line,
+    ) -> Result<Self, DriveError> {
         let (looks, receiver) = channel();
-        let fleet = sky.fleet();
+        let fleet = feed.fleet();
         let mut watch = Self {
             fleet,
             looks,
@@ -86,8 +90,8 @@ impl Watch {
         };
         // It is not waited for: a provider may take its time to answer, and nobody needs it then.
         std::thread::Builder::new()
-            .name("sky".to_owned())
-            .spawn(move || serve(sky, &receiver, &line))
+            .name("feed".to_owned())
+            .spawn(move || serve(feed, &receiver, &line))
             .map_err(|source| DriveError::Thread {
                 purpose: "that asks for the grid's signals",
                 source,
@@ -157,10 +161,10 @@ fn flagged(known: &Outlook) -> Outlook {
     outlook
 }
 
-fn serve(mut sky: Box<dyn Sky>, looks: &Receiver<Timestamp>, line: &Line) {
+fn serve(mut feed: Box<dyn ForecastFeed>, looks: &Receiver<Timestamp>, line: &Line) {
     let mut last = Timestamp::default();
     while let Ok(now) = looks.recv() {
-        let outlook = catch_unwind(AssertUnwindSafe(|| sky.look(now))).unwrap_or_else(|_| {
+        let outlook = catch_unwind(AssertUnwindSafe(|| feed.look(now))).unwrap_or_else(|_| {
             Err("asking for them failed unexpectedly; this is a mistake in sunward, please report it"
                 .to_owned())
         });
@@ -169,14 +173,14 @@ fn serve(mut sky: Box<dyn Sky>, looks: &Receiver<Timestamp>, line: &Line) {
             let since = last.max(Timestamp(now.0.saturating_sub(FIRST_MS)));
             let since = Timestamp(since.0.saturating_sub(LATE_MS));
             measured =
-                catch_unwind(AssertUnwindSafe(|| sky.measured(since, now))).unwrap_or_default();
+                catch_unwind(AssertUnwindSafe(|| feed.measured(since, now))).unwrap_or_default();
             last = now;
         }
         let seen = Seen {
             outlook,
             measured,
-            // A sky that says "at once" would be asked without end.
-            next: sky.next_look(now).max(now.after_ms(1)),
+            // A feed that says "at once" would be asked without end.
+            next: feed.next_look(now).max(now.after_ms(1)),
         };
         if line.0.send(Arrival::Seen(Box::new(seen))).is_err() {
             return;

@@ -1,6 +1,6 @@
-//! The skyline in a terminal: a line of bars a pool, and its stages below.
+//! The placement chart in a terminal: a line of bars a pool, and its stages below.
 
-use super::{Block, PoolLine, Skyline, clock};
+use super::{Block, PlacementChart, PoolLine, clock};
 use crate::render::Page;
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -9,32 +9,32 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 const COLUMNS: usize = 72;
 
 /// Adds it to a page.
-pub(crate) fn draw(page: &mut Page, skyline: &Skyline) {
-    let steps = skyline.steps();
+pub(crate) fn draw(page: &mut Page, chart: &PlacementChart) {
+    let steps = chart.steps();
     if steps == 0 {
         return;
     }
     let columns = steps.min(COLUMNS);
-    let named = skyline
+    let named = chart
         .pools
         .iter()
         .map(|line| label(line).chars().count())
         .max()
         .unwrap_or(0);
-    page.line(format!("{:named$}  {}", "", axis(skyline, columns)));
-    let range = skyline.range();
-    for line in &skyline.pools {
+    page.line(format!("{:named$}  {}", "", axis(chart, columns)));
+    let range = chart.range();
+    for line in &chart.pools {
         let bars = bars(line, columns, range);
         let reach = reach(line);
         page.line(format!("{:named$}  {bars}  {reach}", label(line)));
         for lane in lanes(&line.blocks) {
-            let text = lane_text(skyline, &lane, columns);
+            let text = lane_text(chart, &lane, columns);
             let text = page.style.strong(&text);
             page.line(format!("{:named$}  {text}", ""));
         }
     }
-    if skyline.others > 0 {
-        let note = format!("and {} more pools, not used", skyline.others);
+    if chart.others > 0 {
+        let note = format!("and {} more pools, not used", chart.others);
         let note = page.style.faint(&note);
         page.line(format!("{:named$}  {note}", ""));
     }
@@ -131,11 +131,11 @@ fn lanes(blocks: &[Block]) -> Vec<Vec<&Block>> {
 }
 
 /// `      ├search ×20───┤   ├merge┤`.
-fn lane_text(skyline: &Skyline, lane: &[&Block], columns: usize) -> String {
+fn lane_text(chart: &PlacementChart, lane: &[&Block], columns: usize) -> String {
     let mut text: Vec<char> = Vec::new();
     for block in lane {
-        let from = column(skyline, block.start_ms, columns);
-        let to = column(skyline, block.end_ms, columns).max(from + 1);
+        let from = column(chart, block.start_ms, columns);
+        let to = column(chart, block.end_ms, columns).max(from + 1);
         text.resize(text.len().max(from), ' ');
         let name = if block.tasks > 1 {
             format!("{} ×{}", block.stage, block.tasks)
@@ -154,22 +154,22 @@ fn lane_text(skyline: &Skyline, lane: &[&Block], columns: usize) -> String {
     text.into_iter().collect()
 }
 
-fn column(skyline: &Skyline, at_ms: u64, columns: usize) -> usize {
-    let span = skyline.to_ms().saturating_sub(skyline.from_ms).max(1);
+fn column(chart: &PlacementChart, at_ms: u64, columns: usize) -> usize {
+    let span = chart.to_ms().saturating_sub(chart.from_ms).max(1);
     let columns_u64 = u64::try_from(columns).unwrap_or(1);
-    let at = at_ms.saturating_sub(skyline.from_ms).min(span) * columns_u64 / span;
+    let at = at_ms.saturating_sub(chart.from_ms).min(span) * columns_u64 / span;
     usize::try_from(at).unwrap_or(columns)
 }
 
 /// A time every dozen columns.
-fn axis(skyline: &Skyline, columns: usize) -> String {
-    let span = skyline.to_ms().saturating_sub(skyline.from_ms);
+fn axis(chart: &PlacementChart, columns: usize) -> String {
+    let span = chart.to_ms().saturating_sub(chart.from_ms);
     let columns_u64 = u64::try_from(columns.max(1)).unwrap_or(1);
     let mut text = String::new();
     let mut at = 0_usize;
     while at + 9 <= columns {
-        let ms = skyline.from_ms + span * u64::try_from(at).unwrap_or(0) / columns_u64;
-        let word = clock(ms, skyline.from_ms);
+        let ms = chart.from_ms + span * u64::try_from(at).unwrap_or(0) / columns_u64;
+        let word = clock(ms, chart.from_ms);
         text.push_str(&format!("{word:<12}"));
         at += 12;
     }
@@ -178,7 +178,7 @@ fn axis(skyline: &Skyline, columns: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Block, PoolLine, Skyline};
+    use super::super::{Block, PlacementChart, PoolLine};
     use super::draw;
     use crate::render::{Page, Style};
 
@@ -192,13 +192,13 @@ mod tests {
     }
 
     #[test]
-    fn a_skyline_shows_where_each_stage_goes_and_how_clean_it_is_there() {
+    fn a_placement_chart_shows_where_each_stage_goes_and_how_clean_it_is_there() {
         let day = |low: usize| -> Vec<f64> {
             (0..24)
                 .map(|hour| if hour / 6 == low { 90.0 } else { 400.0 })
                 .collect()
         };
-        let skyline = Skyline {
+        let chart = PlacementChart {
             from_ms: 0,
             step_ms: 3_600_000,
             pools: vec![
@@ -220,7 +220,7 @@ mod tests {
             others: 3,
         };
         let mut page = Page::new(Style::new(false));
-        draw(&mut page, &skyline);
+        draw(&mut page, &chart);
         insta::assert_snapshot!(page.finish());
     }
 }

@@ -11,7 +11,7 @@ use sunward_core::{Fleet, PoolId, Timestamp};
 
 /// All pools on one time axis.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Skyline {
+pub(crate) struct PlacementChart {
     /// The axis' beginning, milliseconds since the epoch.
     pub(crate) from_ms: u64,
     /// Length of one step of the axis, in milliseconds.
@@ -63,7 +63,7 @@ const LEAST_MS: u64 = 16 * 3_600_000;
 /// Steps drawn at most.
 const STEPS: usize = 480;
 
-impl Skyline {
+impl PlacementChart {
     /// Draws these placements, each with its stage's name, over what was known when they were decided.
     pub(crate) fn of(fleet: &Fleet, outlook: &Outlook, placed: &[(String, Placement)]) -> Self {
         let begin = outlook.issued_at.0 / outlook.slot_ms.max(1) * outlook.slot_ms;

@@ -49,7 +49,7 @@ impl Resolution {
 }
 
 /// Reads, converts and counts. Called from several threads at once.
-pub trait Hands: Send + Sync {
+pub trait InputResolver: Send + Sync {
     /// Answers at once, if that takes no reading of data: from plan, upstream and memory alone.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Where ends go: collected by a seat, sent in batches.
+//! Where ends go: collected by a slot, sent in batches.
 
 use std::time::{Duration, Instant};
 
@@ -15,14 +15,14 @@ const ENDS_AT_MOST: usize = 4096;
 /// of short tasks a second do not wake the coordinator for each.
 const HELD_AT_MOST: Duration = Duration::from_millis(2);
 
-/// A seat's ends that are not sent yet.
+/// A slot's ends that are not sent yet.
 #[derive(Default)]
-pub(crate) struct Post {
+pub(crate) struct PendingEnds {
     ends: Vec<TaskEnd>,
     since: Option<Instant>,
 }
 
-impl Post {
+impl PendingEnds {
     pub(crate) fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sunward_core::place::{Outlook, PoolOutlook, SignalKind};
 use sunward_core::{Actuals, Fleet, Pool, RunSpec, RunState, Timestamp};
-use sunward_drive::Sky;
+use sunward_drive::ForecastFeed;
 use sunward_grid::provider::ChainError;
 use sunward_grid::{Almanac, Calendar, Foresight, Grid, Trace};
 
@@ -24,7 +24,7 @@ const AHEAD_LIMIT_MS: u64 = 14 * 24 * 3_600_000;
 
 /// What is known of grids and pools.
 #[derive(Clone, Debug)]
-pub(crate) struct Skies {
+pub(crate) struct Feeds {
     /// The pools.
     pub(crate) fleet: Arc<Fleet>,
     open: Vec<Open>,
@@ -57,7 +57,7 @@ pub(crate) enum Open {
     Windows(Calendar),
 }
 
-impl Skies {
+impl Feeds {
     /// Over pools, under a recorded grid.
     ///
     /// # Errors
@@ -67,9 +67,9 @@ impl Skies {
         pools: Vec<(Pool, Open)>,
         as_of: Option<Timestamp>,
     ) -> anyhow::Result<Self> {
-        let skies = Self::over(pools, grid, as_of);
-        skies.refuse(skies.silent().next())?;
-        Ok(skies)
+        let feeds = Self::over(pools, grid, as_of);
+        feeds.refuse(feeds.silent().next())?;
+        Ok(feeds)
     }
 
     /// Over no pools, under those zones of a recorded grid that tell of the moment; beside it why the
@@ -103,14 +103,14 @@ impl Skies {
         pools: Vec<(Pool, Open)>,
         as_of: Option<Timestamp>,
     ) -> anyhow::Result<Self> {
-        let mut skies = Self::over(pools, Grid::default(), as_of);
-        skies.live = Some(Live {
+        let mut feeds = Self::over(pools, Grid::default(), as_of);
+        feeds.live = Some(Live {
             providers: Arc::new(providers),
             zones,
         });
-        let at = skies.moment();
-        skies.ask(at).map_err(|error| nobody_tells(None, &error))?;
-        Ok(skies)
+        let at = feeds.moment();
+        feeds.ask(at).map_err(|error| nobody_tells(None, &error))?;
+        Ok(feeds)
     }
 
     fn over(pools: Vec<(Pool, Open)>, grid: Grid, as_of: Option<Timestamp>) -> Self {
@@ -225,7 +225,7 @@ impl Skies {
     }
 }
 
-impl Sky for Skies {
+impl ForecastFeed for Feeds {
     fn fleet(&self) -> Arc<Fleet> {
         Arc::clone(&self.fleet)
     }

@@ -10,7 +10,7 @@ use crate::transport::Transport;
 use crate::view;
 
 /// The workers that are there.
-pub(crate) struct Crew {
+pub(crate) struct WorkerRegistry {
     transport: Box<dyn Transport>,
     /// For each worker, the stages it was told of.
     told: BTreeMap<WorkerId, BTreeSet<(RunId, StageId)>>,
@@ -20,7 +20,7 @@ pub(crate) struct Crew {
     manned: bool,
 }
 
-impl Crew {
+impl WorkerRegistry {
     pub(crate) fn new(transport: Box<dyn Transport>) -> Self {
         Self {
             transport,

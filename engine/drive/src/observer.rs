@@ -1,4 +1,4 @@
-//! Tells an onlooker what happens, not more often than it can be read.
+//! Tells an observer what happens, not more often than it can be read.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::event::Event;
 pub type Observer<'o> = dyn FnMut(&Event<'_>, &State) + 'o;
 
 /// The observer, and when it was told of progress last.
-pub(crate) struct Onlooker<'a, 'o> {
+pub(crate) struct ThrottledObserver<'a, 'o> {
     run: RunId,
     observer: &'a mut Observer<'o>,
     every: Duration,
@@ -24,7 +24,7 @@ pub(crate) struct Onlooker<'a, 'o> {
     deferred: BTreeMap<StageId, Timestamp>,
 }
 
-impl<'a, 'o> Onlooker<'a, 'o> {
+impl<'a, 'o> ThrottledObserver<'a, 'o> {
     pub(crate) const fn new(run: RunId, observer: &'a mut Observer<'o>, every: Duration) -> Self {
         Self {
             run,

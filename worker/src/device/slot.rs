@@ -1,5 +1,5 @@
 //! Executing kernels on devices: a stage's tasks, one after the other, by a child that keeps its
-//! device meanwhile. It leaves when the seat has something else to do or nothing, after a while, so
+//! device meanwhile. It leaves when the slot has something else to do or nothing, after a while, so
 //! that others come to the device, and after a task that failed: what a kernel spoiled on the device
 //! ends with it.
 
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use sunward_core::{Outcome, RanOn, TaskEnd, TaskResult};
 use sunward_protocol::FromWorker;
 
-use super::child::{Child, Eye, Seen};
+use super::child::{Child, Monitor, Seen};
 use super::talk::Ask;
 use crate::batch::Batch;
 use crate::ends::end;
@@ -19,11 +19,11 @@ use crate::fault::Fault;
 use crate::kernels::fail_rest;
 use crate::log::AttemptLog;
 use crate::outputs;
-use crate::post::Post;
+use crate::pending_ends::PendingEnds;
 use crate::process::{READ_BYTES, Spent, TELL_AFTER, verdict};
-use crate::room::{Rooms, remove_tree};
 use crate::secrets::Redactor;
-use crate::worker::House;
+use crate::task_folder::{TaskFolders, remove_tree};
+use crate::worker::WorkerContext;
 
 /// How long a child goes on taking tasks: long beside the start of a process and of its device's
 /// context, up to a second, and short beside what others would wait for the device.
@@ -31,9 +31,9 @@ const SERVES_FOR: Duration = Duration::from_secs(10);
 
 /// Runs kernels on devices.
 pub(crate) struct DeviceExecutor {
-    house: Arc<House>,
+    context: Arc<WorkerContext>,
     place: usize,
-    rooms: Rooms,
+    folders: TaskFolders,
     buffer: Vec<u8>,
     serving: Option<Serving>,
 }
@@ -47,22 +47,22 @@ struct Serving {
 }
 
 impl DeviceExecutor {
-    pub(crate) fn new(house: Arc<House>, place: usize) -> Self {
+    pub(crate) fn new(context: Arc<WorkerContext>, place: usize) -> Self {
         Self {
-            rooms: Rooms::new(house.scratch.folder().join(format!("device{place}"))),
-            house,
+            folders: TaskFolders::new(context.scratch.folder().join(format!("device{place}"))),
+            context,
             place,
             buffer: Vec::new(),
             serving: None,
         }
     }
 
-    fn attempt(&mut self, batch: &Batch, index: u32, post: &mut Post) -> TaskEnd {
-        let house = Arc::clone(&self.house);
-        let span = house.meters.begin();
-        let mut log = self.log(self.house.log_path(batch, index));
+    fn attempt(&mut self, batch: &Batch, index: u32, pending_ends: &mut PendingEnds) -> TaskEnd {
+        let context = Arc::clone(&self.context);
+        let span = context.meters.begin();
+        let mut log = self.log(self.context.log_path(batch, index));
         let mut spent = Spent::default();
-        let result = self.task(batch, index, &mut log, &mut spent, post);
+        let result = self.task(batch, index, &mut log, &mut spent, pending_ends);
         let now = Instant::now();
         log.finish();
         let outcome = match result {
@@ -78,7 +78,7 @@ impl DeviceExecutor {
 
     fn log(&self, path: PathBuf) -> AttemptLog {
         let no_secrets = Redactor::new(std::iter::empty());
-        AttemptLog::new(path, self.house.options.log_cap_bytes, no_secrets)
+        AttemptLog::new(path, self.context.options.log_cap_bytes, no_secrets)
     }
 
     fn task(
@@ -87,14 +87,14 @@ impl DeviceExecutor {
         index: u32,
         log: &mut AttemptLog,
         spent: &mut Spent,
-        post: &mut Post,
+        pending_ends: &mut PendingEnds,
     ) -> Result<TaskResult, Fault> {
         self.buffer.resize(READ_BYTES, 0);
-        let house = &*self.house;
+        let context = &*self.context;
         let serving = match &mut self.serving {
             Some(serving) => serving,
             none => none.insert(Serving {
-                child: Child::start(house, self.place, batch, &mut self.rooms)?,
+                child: Child::start(context, self.place, batch, &mut self.folders)?,
                 batch: batch.clone(),
                 since: Instant::now(),
             }),
@@ -102,32 +102,32 @@ impl DeviceExecutor {
         let child = &mut serving.child;
         spent.ran_on = Some(match child.gpus().cards() {
             [] => RanOn::CudaOnCpu,
-            _ => house.meters.ran_on(child.gpus()),
+            _ => context.meters.ran_on(child.gpus()),
         });
         let ask = Ask {
             index,
             attempt: batch.attempt,
             outputs: child.outputs(index)?,
         };
-        let eye = Eye {
-            house,
+        let monitor = Monitor {
+            context,
             place: self.place,
             batch,
             log,
             buffer: &mut self.buffer,
         };
         let (mut told, asked) = (false, Instant::now());
-        let gpus = house.meters.begin_gpus(child.gpus());
-        let seen = child.ask(&ask, eye, TELL_AFTER, |now| {
-            post.send_due(now, &*house.outbox);
+        let gpus = context.meters.begin_gpus(child.gpus());
+        let seen = child.ask(&ask, monitor, TELL_AFTER, |now| {
+            pending_ends.send_due(now, &*context.outbox);
             if !told {
                 told = true;
                 let tasks = vec![batch.task(index)];
-                (house.outbox)(FromWorker::Started { tasks });
+                (context.outbox)(FromWorker::Started { tasks });
             }
-            post.patience(now)
+            pending_ends.patience(now)
         });
-        spent.gpus = house.meters.end_gpus(gpus);
+        spent.gpus = context.meters.end_gpus(gpus);
         match seen? {
             Seen::Answered(answer) => {
                 // Without what a free device was waited for.
@@ -135,7 +135,7 @@ impl DeviceExecutor {
                 spent.cpu_us = answer.cpu_us;
                 answer.result?;
                 let stage = &batch.job.job.stage;
-                let adopted = outputs::adopt_tables(&house.options.store, stage, &ask.outputs);
+                let adopted = outputs::adopt_tables(&context.options.store, stage, &ask.outputs);
                 remove_tree(&ask.outputs);
                 adopted
             }
@@ -161,19 +161,19 @@ impl DeviceExecutor {
         };
         // What it says after its last task is about none.
         let mut log = self.log(PathBuf::from("/dev/null"));
-        let (room, abandoned) = child.leave(Eye {
-            house: &self.house,
+        let (task_folder, abandoned) = child.leave(Monitor {
+            context: &self.context,
             place: self.place,
             batch: &batch,
             log: &mut log,
             buffer: &mut self.buffer,
         });
-        self.rooms.leave(room, abandoned);
+        self.folders.leave(task_folder, abandoned);
     }
 }
 
 impl Executor for DeviceExecutor {
-    fn execute(&mut self, batch: &Batch, post: &mut Post) {
+    fn execute(&mut self, batch: &Batch, pending_ends: &mut PendingEnds) {
         match &mut self.serving {
             Some(serving) if Arc::ptr_eq(&serving.batch.job, &batch.job) => {
                 serving.batch = batch.clone();
@@ -182,15 +182,15 @@ impl Executor for DeviceExecutor {
         }
         for index in batch.first..batch.first + batch.count {
             if batch.stopped() {
-                fail_rest(batch, index, &Fault::cancelled(), post);
+                fail_rest(batch, index, &Fault::cancelled(), pending_ends);
                 break;
             }
-            let end = self.attempt(batch, index, post);
-            post.push(end, Instant::now());
+            let end = self.attempt(batch, index, pending_ends);
+            pending_ends.push(end, Instant::now());
         }
         let served = self.serving.as_ref().map(|serving| serving.since.elapsed());
         if batch.stopped() || served.is_some_and(|served| served >= SERVES_FOR) {
-            post.send(&*self.house.outbox);
+            pending_ends.send(&*self.context.outbox);
             self.dismiss();
         }
     }

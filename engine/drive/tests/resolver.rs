@@ -1,4 +1,4 @@
-//! Hands on one machine: files beside a workflow become inputs, known files are not read again.
+//! The input resolver of one machine: files beside a workflow become inputs, known files are not read again.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use sunward_core::{Dataset, DatasetKind, Failure, FailureKind, RunId, StageId, Tasks, Timestamp};
 use sunward_data::{FileMemory, SourceOptions, Store};
-use sunward_drive::{Hands, LocalHands, Resolution, ResolveRequest};
+use sunward_drive::{InputResolver, LocalResolver, Resolution, ResolveRequest};
 use sunward_state::{FileRecord, FileStamp, Group, Journal, Sqlite};
 use sunward_workflows::{ColumnSpec, ColumnType, Form, Reference, Scatter, Slicing, Stage, Value};
 use tempfile::TempDir;
@@ -24,7 +24,7 @@ use world::{StageExt, spec, stage};
 
 struct Bench {
     home: TempDir,
-    hands: LocalHands,
+    resolver: LocalResolver,
     journal: Sqlite,
 }
 
@@ -34,7 +34,7 @@ impl Bench {
         let store = Store::open(home.path(), None).unwrap();
         let journal = Sqlite::open(home.path()).unwrap();
         Self {
-            hands: LocalHands::new(store),
+            resolver: LocalResolver::new(store),
             journal,
             home,
         }
@@ -54,9 +54,9 @@ impl Bench {
             upstream,
             spec,
         };
-        match self.hands.glance(&request, &self.journal).unwrap() {
+        match self.resolver.glance(&request, &self.journal).unwrap() {
             Some(resolution) => resolution,
-            None => self.hands.resolve(&request, &self.journal).unwrap(),
+            None => self.resolver.resolve(&request, &self.journal).unwrap(),
         }
     }
 
@@ -228,7 +228,7 @@ fn an_empty_scatter_gives_no_rows_of_the_declared_columns() {
         upstream: vec![vec![Some(Vec::new())]],
         spec,
     };
-    let resolution = bench.hands.resolve(&request, &bench.journal).unwrap();
+    let resolution = bench.resolver.resolve(&request, &bench.journal).unwrap();
     let (inputs, _) = resolution.answer.unwrap();
     assert_eq!((inputs[0].rows, inputs[0].parts.len()), (0, 1));
     let undeclared = bench.refused(

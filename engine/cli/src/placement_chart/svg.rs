@@ -1,14 +1,14 @@
-//! The skyline as one SVG that needs nothing else.
+//! The placement chart as one SVG that needs nothing else.
 
 use std::fmt::Write;
 
-use super::{PoolLine, Skyline, clock};
+use super::{PlacementChart, PoolLine, clock};
 use crate::graph::svg::escaped;
 use crate::render::units::float;
 
 const LEFT: f64 = 170.0;
 const WIDTH: f64 = 760.0;
-const SKY: f64 = 40.0;
+const BAND: f64 = 40.0;
 const LANE: f64 = 18.0;
 const GAP: f64 = 14.0;
 
@@ -16,18 +16,18 @@ const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#1f2933}.f{fill:#5
 line{stroke:#e4e7eb}.shut{fill:#9aa5b1;opacity:.35}.b{fill:#0967d2}.b+text{fill:#fff;font-size:11px}";
 
 /// As an SVG document.
-pub(crate) fn render(skyline: &Skyline) -> String {
+pub(crate) fn render(chart: &PlacementChart) -> String {
     let mut body = String::new();
     let mut y = 26.0;
-    let range = skyline.range();
-    for line in &skyline.pools {
-        y = draw_pool(&mut body, skyline, line, range, y);
+    let range = chart.range();
+    for line in &chart.pools {
+        y = draw_pool(&mut body, chart, line, range, y);
     }
     let (width, height) = (LEFT + WIDTH + 70.0, y + 4.0);
     let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"skyline\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\">\n<title>Where and when stages go, over the carbon intensity of each pool's grid</title>\n<style>{STYLE}</style>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"placement-chart\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\">\n<title>Where and when stages go, over the carbon intensity of each pool's grid</title>\n<style>{STYLE}</style>\n"
     );
-    axis(&mut text, skyline, height);
+    axis(&mut text, chart, height);
     text.push_str(&body);
     text.push_str("</svg>\n");
     text
@@ -35,13 +35,13 @@ pub(crate) fn render(skyline: &Skyline) -> String {
 
 fn draw_pool(
     body: &mut String,
-    skyline: &Skyline,
+    chart: &PlacementChart,
     line: &PoolLine,
     (least, most): (f64, f64),
     y: f64,
 ) -> f64 {
     let steps = line.intensity_gco2e_per_kwh.len();
-    let step = WIDTH / float(u64::try_from(skyline.steps().max(1)).unwrap_or(1));
+    let step = WIDTH / float(u64::try_from(chart.steps().max(1)).unwrap_or(1));
     // Writing to a string does not fail.
     _ = writeln!(
         body,
@@ -56,21 +56,21 @@ fn draw_pool(
     let mut x = LEFT;
     for (at, grams) in line.intensity_gco2e_per_kwh.iter().enumerate() {
         let share = (grams - least) / (most - least).max(1e-9);
-        let height = 4.0 + share * (SKY - 4.0);
-        let from = skyline.from_ms + u64::try_from(at).unwrap_or(0) * skyline.step_ms;
+        let height = 4.0 + share * (BAND - 4.0);
+        let from = chart.from_ms + u64::try_from(at).unwrap_or(0) * chart.step_ms;
         _ = writeln!(
             body,
             "<rect x=\"{x:.2}\" y=\"{:.1}\" width=\"{:.2}\" height=\"{height:.1}\" fill=\"{}\"><title>{} {}: {grams:.0} gCO2e/kWh</title></rect>",
-            y + SKY - height,
+            y + BAND - height,
             step + 0.2,
             colour(share),
             escaped(&line.zone),
-            clock(from, skyline.from_ms)
+            clock(from, chart.from_ms)
         );
         if line.open.get(at) == Some(&false) {
             _ = writeln!(
                 body,
-                "<rect class=\"shut\" x=\"{x:.2}\" y=\"{y:.1}\" width=\"{:.2}\" height=\"{SKY}\"><title>nothing is open</title></rect>",
+                "<rect class=\"shut\" x=\"{x:.2}\" y=\"{y:.1}\" width=\"{:.2}\" height=\"{BAND}\"><title>nothing is open</title></rect>",
                 step + 0.2
             );
         }
@@ -81,14 +81,14 @@ fn draw_pool(
             body,
             "<text class=\"f\" x=\"{:.0}\" y=\"{:.1}\">{first:.0} g now</text>",
             LEFT + WIDTH + 8.0,
-            y + SKY - 4.0
+            y + BAND - 4.0
         );
     }
-    draw_blocks(body, skyline, line, y + SKY + 3.0)
+    draw_blocks(body, chart, line, y + BAND + 3.0)
 }
 
-fn draw_blocks(body: &mut String, skyline: &Skyline, line: &PoolLine, top: f64) -> f64 {
-    let span = float(skyline.to_ms().saturating_sub(skyline.from_ms)).max(1.0);
+fn draw_blocks(body: &mut String, chart: &PlacementChart, line: &PoolLine, top: f64) -> f64 {
+    let span = float(chart.to_ms().saturating_sub(chart.from_ms)).max(1.0);
     let mut ends: Vec<u64> = Vec::new();
     for block in &line.blocks {
         let lane = ends
@@ -101,7 +101,7 @@ fn draw_blocks(body: &mut String, skyline: &Skyline, line: &PoolLine, top: f64) 
         if let Some(end) = ends.get_mut(lane) {
             *end = block.end_ms;
         }
-        let x = LEFT + float(block.start_ms.saturating_sub(skyline.from_ms)) / span * WIDTH;
+        let x = LEFT + float(block.start_ms.saturating_sub(chart.from_ms)) / span * WIDTH;
         let width = float(block.end_ms.saturating_sub(block.start_ms)) / span * WIDTH;
         let y = top + float(u64::try_from(lane).unwrap_or(0)) * LANE;
         let name = if block.tasks > 1 {
@@ -113,8 +113,8 @@ fn draw_blocks(body: &mut String, skyline: &Skyline, line: &PoolLine, top: f64) 
             body,
             "<g><title>{} from {} to {}</title><rect class=\"b\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"3\"/><text x=\"{:.1}\" y=\"{:.1}\">{}</text></g>",
             escaped(&name),
-            clock(block.start_ms, skyline.from_ms),
-            clock(block.end_ms, skyline.from_ms),
+            clock(block.start_ms, chart.from_ms),
+            clock(block.end_ms, chart.from_ms),
             width.max(2.0),
             LANE - 3.0,
             x + 5.0,
@@ -150,15 +150,15 @@ fn colour(share: f64) -> &'static str {
 }
 
 /// A mark at each quarter of the axis.
-fn axis(text: &mut String, skyline: &Skyline, height: f64) {
-    let span = skyline.to_ms().saturating_sub(skyline.from_ms);
+fn axis(text: &mut String, chart: &PlacementChart, height: f64) {
+    let span = chart.to_ms().saturating_sub(chart.from_ms);
     for mark in 0..=6_u32 {
         let x = LEFT + f64::from(mark) / 6.0 * WIDTH;
-        let at = skyline.from_ms + span / 6 * u64::from(mark);
+        let at = chart.from_ms + span / 6 * u64::from(mark);
         _ = writeln!(
             text,
             "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"18\" y2=\"{height:.0}\"/><text class=\"f\" x=\"{x:.1}\" y=\"12\" text-anchor=\"middle\">{}</text>",
-            clock(at, skyline.from_ms)
+            clock(at, chart.from_ms)
         );
     }
 }

@@ -1,8 +1,8 @@
-//! The skyline as a page that needs nothing else: the picture, and a table below it.
+//! The placement chart as a page that needs nothing else: the picture, and a table below it.
 
 use maud::{DOCTYPE, PreEscaped, html};
 
-use super::{Skyline, svg};
+use super::{PlacementChart, svg};
 
 const STYLE: &str = "
 :root{color-scheme:light;font:15px/1.45 system-ui,sans-serif;color:#1f2933;background:#fff}
@@ -13,7 +13,7 @@ th{color:#52606d;border-bottom:1px solid #cbd2d9}tr+tr td{border-top:1px solid #
 /// The page: a title, the picture, then rows under headings.
 pub(crate) fn render(
     title: &str,
-    skyline: &Skyline,
+    chart: &PlacementChart,
     headings: &[&str],
     rows: &[Vec<String>],
     notes: &[String],
@@ -29,7 +29,7 @@ pub(crate) fn render(
             }
             body {
                 h1 { (title) }
-                div.wide { (PreEscaped(svg::render(skyline))) }
+                div.wide { (PreEscaped(svg::render(chart))) }
                 table {
                     tr { @for heading in headings { th { (heading.trim_start_matches('>')) } } }
                     @for row in rows {

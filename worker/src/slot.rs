@@ -1,4 +1,4 @@
-//! A seat: the thread that runs one batch after another.
+//! A slot: the thread that runs one batch after another.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,45 +9,46 @@ use crate::batch::Batch;
 use crate::device::{DeviceExecutor, Venue};
 use crate::executor::Executor;
 use crate::kernels::KernelExecutor;
-use crate::post::Post;
+use crate::pending_ends::PendingEnds;
 use crate::process::ProcessExecutor;
 use crate::queue::Next;
-use crate::worker::House;
+use crate::worker::WorkerContext;
 
 /// One thread's place: what it keeps from task to task.
-pub(crate) struct Seat {
-    house: Arc<House>,
-    post: Post,
+pub(crate) struct Slot {
+    context: Arc<WorkerContext>,
+    pending_ends: PendingEnds,
     processes: ProcessExecutor,
     kernels: KernelExecutor,
     devices: DeviceExecutor,
 }
 
-impl Seat {
-    pub(crate) fn new(house: Arc<House>, place: usize) -> Self {
+impl Slot {
+    pub(crate) fn new(context: Arc<WorkerContext>, place: usize) -> Self {
         Self {
-            processes: ProcessExecutor::new(Arc::clone(&house), place),
-            kernels: KernelExecutor::new(Arc::clone(&house)),
-            devices: DeviceExecutor::new(Arc::clone(&house), place),
-            post: Post::default(),
-            house,
+            processes: ProcessExecutor::new(Arc::clone(&context), place),
+            kernels: KernelExecutor::new(Arc::clone(&context)),
+            devices: DeviceExecutor::new(Arc::clone(&context), place),
+            pending_ends: PendingEnds::default(),
+            context,
         }
     }
 
     /// Works until the worker leaves.
     pub(crate) fn work(mut self) {
-        let house = Arc::clone(&self.house);
+        let context = Arc::clone(&self.context);
         while let Some(batch) = self.next() {
-            let present = house.meters.enter();
+            let present = context.meters.enter();
             self.execute(&batch);
             drop(present);
-            self.house.queue().release(batch.need);
-            self.post.send_due(Instant::now(), &*self.house.outbox);
+            self.context.queue().release(batch.need);
+            self.pending_ends
+                .send_due(Instant::now(), &*self.context.outbox);
         }
-        self.post.send(&*self.house.outbox);
+        self.pending_ends.send(&*self.context.outbox);
         self.devices.dismiss();
         drop((self.processes, self.kernels, self.devices));
-        self.house.seat_leaves();
+        self.context.slot_leaves();
     }
 
     /// Executes a batch. No device is kept from others meanwhile that the batch has no use for.
@@ -60,36 +61,36 @@ impl Seat {
             self.devices.dismiss();
         }
         match venue {
-            None => self.processes.execute(batch, &mut self.post),
-            Some(Venue::Twin) => self.kernels.execute(batch, &mut self.post),
-            Some(Venue::Gpu | Venue::Host) => self.devices.execute(batch, &mut self.post),
+            None => self.processes.execute(batch, &mut self.pending_ends),
+            Some(Venue::Twin) => self.kernels.execute(batch, &mut self.pending_ends),
+            Some(Venue::Gpu | Venue::Host) => self.devices.execute(batch, &mut self.pending_ends),
         }
     }
 
     /// The next batch; nothing when the worker leaves. Ends are sent before it waits, so that none
     /// is held while nothing happens.
     fn next(&mut self) -> Option<Batch> {
-        let house = Arc::clone(&self.house);
-        let mut queue = house.queue();
+        let context = Arc::clone(&self.context);
+        let mut queue = context.queue();
         loop {
             match queue.next() {
                 Next::Leave => return None,
                 Next::Work(batch) => {
                     if queue.has_work() {
-                        house.wake_one();
+                        context.wake_one();
                     }
                     return Some(batch);
                 }
-                Next::Wait if self.post.is_empty() && !self.devices.has_child() => {
-                    queue = house.wait(queue);
+                Next::Wait if self.pending_ends.is_empty() && !self.devices.has_child() => {
+                    queue = context.wait(queue);
                 }
                 Next::Wait => {
                     drop(queue);
-                    if self.post.is_empty() {
+                    if self.pending_ends.is_empty() {
                         self.devices.dismiss();
                     }
-                    self.post.send(&*house.outbox);
-                    queue = house.queue();
+                    self.pending_ends.send(&*context.outbox);
+                    queue = context.queue();
                 }
             }
         }

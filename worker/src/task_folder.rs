@@ -1,6 +1,6 @@
-//! A seat's room: the fresh, empty folders that a command finds.
+//! A slot's task folder: the fresh, empty folders that a command finds.
 //!
-//! Making and removing folders costs as much as a tenth of starting a process, so a room that a
+//! Making and removing folders costs as much as a tenth of starting a process, so a task folder that a
 //! command left as it found it is used again; any trace in it, and it is removed whole.
 
 use std::fs::{self, File};
@@ -16,23 +16,23 @@ use crate::fault::Fault;
 /// What an empty folder's mode is; the sticky and other bits are compared too.
 const MODE: u32 = 0o700;
 
-/// A seat's folders, each of its own number.
-pub(crate) struct Rooms {
+/// A slot's folders, each of its own number.
+pub(crate) struct TaskFolders {
     folder: PathBuf,
     number: u64,
-    open: Option<Room>,
+    open: Option<TaskFolder>,
 }
 
 /// The folders of one attempt.
-pub(crate) struct Room {
+pub(crate) struct TaskFolder {
     path: PathBuf,
     work: Empty,
     temporary: Empty,
     outputs: PathBuf,
 }
 
-impl Rooms {
-    /// Below `folder`, which is made with the first room.
+impl TaskFolders {
+    /// Below `folder`, which is made with the first task folder.
     pub(crate) fn new(folder: PathBuf) -> Self {
         Self {
             folder,
@@ -41,29 +41,29 @@ impl Rooms {
         }
     }
 
-    /// An empty room.
-    pub(crate) fn enter(&mut self) -> Result<Room, Fault> {
-        if let Some(room) = self.open.take() {
-            return Ok(room);
+    /// An empty task folder.
+    pub(crate) fn enter(&mut self) -> Result<TaskFolder, Fault> {
+        if let Some(task_folder) = self.open.take() {
+            return Ok(task_folder);
         }
         let path = self.folder.join(self.number.to_string());
         self.number += 1;
         fs::create_dir_all(&self.folder)
-            .and_then(|()| Room::create(path.clone()))
+            .and_then(|()| TaskFolder::create(path.clone()))
             .map_err(|error| Fault::io("make the scratch folder", &path, &error))
     }
 
-    /// Takes a room back. With `abandoned`, somebody may still be in it.
-    pub(crate) fn leave(&mut self, mut room: Room, abandoned: bool) {
-        if !abandoned && room.is_untouched() {
-            self.open = Some(room);
+    /// Takes a task folder back. With `abandoned`, somebody may still be in it.
+    pub(crate) fn leave(&mut self, mut task_folder: TaskFolder, abandoned: bool) {
+        if !abandoned && task_folder.is_untouched() {
+            self.open = Some(task_folder);
         } else {
-            remove_tree(&room.path);
+            remove_tree(&task_folder.path);
         }
     }
 }
 
-impl Room {
+impl TaskFolder {
     fn create(path: PathBuf) -> io::Result<Self> {
         fs::create_dir(&path)?;
         Ok(Self {
@@ -168,41 +168,44 @@ mod tests {
     #[test]
     fn an_untouched_room_is_used_again_and_a_touched_one_never() {
         let folder = tempfile::tempdir().unwrap();
-        let mut rooms = Rooms::new(folder.path().join("seat"));
-        let room = rooms.enter().unwrap();
-        let first = room.work().to_owned();
-        rooms.leave(room, false);
-        let room = rooms.enter().unwrap();
-        assert_eq!(room.work(), first);
-        fs::write(room.work().join("x"), "").unwrap();
-        rooms.leave(room, false);
+        let mut folders = TaskFolders::new(folder.path().join("slot"));
+        let task_folder = folders.enter().unwrap();
+        let first = task_folder.work().to_owned();
+        folders.leave(task_folder, false);
+        let task_folder = folders.enter().unwrap();
+        assert_eq!(task_folder.work(), first);
+        fs::write(task_folder.work().join("x"), "").unwrap();
+        folders.leave(task_folder, false);
         assert!(!first.exists());
-        let room = rooms.enter().unwrap();
-        assert_ne!(room.work(), first);
-        assert_eq!(fs::read_dir(room.work()).unwrap().count(), 0);
-        let second = room.work().to_owned();
-        rooms.leave(room, true);
-        assert!(!second.exists(), "an abandoned room is not used again");
+        let task_folder = folders.enter().unwrap();
+        assert_ne!(task_folder.work(), first);
+        assert_eq!(fs::read_dir(task_folder.work()).unwrap().count(), 0);
+        let second = task_folder.work().to_owned();
+        folders.leave(task_folder, true);
+        assert!(
+            !second.exists(),
+            "an abandoned task_folder is not used again"
+        );
     }
 
     #[test]
     fn a_room_that_was_removed_or_closed_by_its_command_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        let mut rooms = Rooms::new(folder.path().join("seat"));
-        let room = rooms.enter().unwrap();
-        fs::remove_dir(room.work()).unwrap();
-        rooms.leave(room, false);
-        let room = rooms.enter().unwrap();
-        let path = room.path.clone();
-        fs::create_dir(room.work().join("closed")).unwrap();
+        let mut folders = TaskFolders::new(folder.path().join("slot"));
+        let task_folder = folders.enter().unwrap();
+        fs::remove_dir(task_folder.work()).unwrap();
+        folders.leave(task_folder, false);
+        let task_folder = folders.enter().unwrap();
+        let path = task_folder.path.clone();
+        fs::create_dir(task_folder.work().join("closed")).unwrap();
         fs::set_permissions(
-            room.work().join("closed"),
+            task_folder.work().join("closed"),
             fs::Permissions::from_mode(0o000),
         )
         .unwrap();
-        fs::set_permissions(room.work(), fs::Permissions::from_mode(0o500)).unwrap();
-        rooms.leave(room, false);
+        fs::set_permissions(task_folder.work(), fs::Permissions::from_mode(0o500)).unwrap();
+        folders.leave(task_folder, false);
         assert!(!path.exists());
-        assert!(rooms.enter().unwrap().work().is_dir());
+        assert!(folders.enter().unwrap().work().is_dir());
     }
 }
