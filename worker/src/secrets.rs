@@ -1,6 +1,5 @@
 //! Secrets: found when a command starts, and kept out of its log.
 
-use std::fs;
 use std::path::Path;
 
 use crate::fault::Fault;
@@ -25,7 +24,7 @@ pub(crate) fn find(host: &Host, name: &str) -> Result<String, Fault> {
         )));
     };
     let path = Path::new(folder).join(name);
-    let text = fs::read_to_string(&path).map_err(|error| {
+    let text = sunward_files::read_text(&path).map_err(|error| {
         Fault::input(format!(
             "secret {name} is neither an environment variable nor readable as {}: {error}",
             path.display()
@@ -159,7 +158,7 @@ mod tests {
     #[test]
     fn a_secret_comes_from_the_environment_or_from_a_file() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("TOKEN"), "from file\n").unwrap();
+        std::fs::write(folder.path().join("TOKEN"), "from file\n").unwrap();
         let host: Host = [
             ("KEY", "from env"),
             ("SUNWARD_SECRETS_DIR", folder.path().to_str().unwrap()),

@@ -48,7 +48,7 @@ fn compile(
     entry: &str,
 ) -> Option<BadSource> {
     // That it cannot be read was said of the workflow.
-    let text = std::fs::read_to_string(workflow.with_file_name("").join(source)).ok()?;
+    let text = sunward_files::read_text(&workflow.with_file_name("").join(source)).ok()?;
     let bare = source.strip_prefix("./").unwrap_or(source);
     let shown = Path::new(shown).with_file_name("").join(bare);
     let code = Source::new(source, &text, &[entry]);

@@ -24,7 +24,7 @@ impl FleetFile {
     /// When it cannot be read, or has mistakes.
     pub(crate) fn read(context: &Context, file: &Path) -> anyhow::Result<Self> {
         let name = file.display().to_string();
-        let text = std::fs::read_to_string(context.folder.join(file)).map_err(|error| {
+        let text = sunward_files::read_text(&context.folder.join(file)).map_err(|error| {
             wrong_input(format!(
                 "{name} cannot be read: {error}; expected a fleet file, a list of pools"
             ))

@@ -116,7 +116,7 @@ impl ParamArgs {
 /// A map from names to values.
 fn read_file(shown: &Path, path: &Path) -> anyhow::Result<Vec<(String, Value)>> {
     let shown = shown.display();
-    let text = fs::read_to_string(path)
+    let text = sunward_files::read_text(path)
         .map_err(|error| wrong_input(format!("--params {shown} cannot be read: {error}")))?;
     let json: serde_json::Value = serde_yaml::from_str(&text).map_err(|error| {
         wrong_input(format!(

@@ -43,7 +43,7 @@ impl Settings {
         let Some(path) = path else {
             return Ok(Self::default());
         };
-        let text = match std::fs::read_to_string(path) {
+        let text = match sunward_files::read_text(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(Self::default());

@@ -1,6 +1,6 @@
 //! Digests of what is staged beside a command: a file's bytes, or a folder's whole tree.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -51,7 +51,7 @@ fn add(path: &Path, name: &str, hasher: &mut Hasher, depth: u32) -> io::Result<(
 
 fn content(path: &Path) -> io::Result<[u8; 32]> {
     let mut hasher = blake3::Hasher::new();
-    let mut file = File::open(path)?;
+    let mut file = sunward_files::open_regular(path)?;
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         let read = file.read(&mut chunk)?;

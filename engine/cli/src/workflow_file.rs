@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sunward_data::{SourceOptions, probe};
+use sunward_files::{irregular, read_regular};
 use sunward_workflows::{
     Catalog, Checked, Facts, FileFact, Severity, Workflow, check_bytes, mentioned, render_human,
 };
@@ -67,7 +68,7 @@ impl Read {
                 meta.len()
             )));
         }
-        let bytes = fs::read(&path).map_err(unreadable)?;
+        let bytes = read_regular(&path, LARGEST_BYTES).map_err(unreadable)?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let facts = Facts {
             given,
@@ -146,7 +147,12 @@ fn facts(path: &Path, text: &str) -> Facts {
     for file in named.files {
         let found = match fs::metadata(folder.join(&file)) {
             Ok(meta) if meta.is_dir() => FileFact::Folder,
-            Ok(_) => FileFact::File,
+            Ok(meta) => match irregular(meta.file_type()) {
+                None => FileFact::File,
+                Some(what) => FileFact::Unreadable(format!(
+                    "it is {what}; expected a regular file or a folder"
+                )),
+            },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => FileFact::Missing,
             Err(error) => FileFact::Unreadable(error.to_string()),
         };

@@ -1,6 +1,6 @@
 //! Files and folders that are no tables: kept as they are, a folder as a list of its files.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
@@ -73,7 +73,7 @@ impl Store {
     }
 
     fn copy_in(&self, path: &Path) -> Result<PartRef, DataError> {
-        let mut source = File::open(path).map_err(DataError::io("open", path))?;
+        let mut source = sunward_files::open_regular(path).map_err(DataError::io("open", path))?;
         let incoming = Incoming::create(&self.incoming_folder())?;
         let mut file = WriteBehind::new(incoming.handle()?);
         let mut hasher = blake3::Hasher::new();

@@ -17,6 +17,7 @@ use arrow_schema::SchemaRef;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::ParquetMetaData;
 use sunward_core::{Dataset, Digest, Hasher};
+use sunward_files::open_regular;
 use sunward_workflows::model::GridRows;
 
 use crate::error::DataError;
@@ -212,7 +213,7 @@ fn percent_decoded(text: &str) -> String {
 /// The format of a file: by its first bytes where they tell, else by its suffix.
 pub(crate) fn format_of(path: &Path) -> Result<Option<SourceFormat>, DataError> {
     let mut head = Vec::new();
-    File::open(path)
+    open_regular(path)
         .and_then(|file| file.take(8).read_to_end(&mut head))
         .map_err(DataError::io("read", path))?;
     let by_magic = match head.as_slice() {
@@ -276,7 +277,7 @@ pub(crate) fn open_csv(
 
 /// An Arrow file or stream of anybody's.
 pub(crate) fn open_arrow(path: &Path) -> Result<Opened, DataError> {
-    let mut file = File::open(path).map_err(DataError::io("open", path))?;
+    let mut file = open_regular(path).map_err(DataError::io("open", path))?;
     let mut head = [0; 4];
     if file.read_exact(&mut head).is_ok() && head == [0xff; 4] {
         return open_stream(path, file);
@@ -327,7 +328,7 @@ pub(crate) fn open_parquet(path: &Path) -> Result<Opened, DataError> {
         found: error,
         hint: "write it again, and close the writer before the program ends".into(),
     };
-    let file = File::open(path).map_err(DataError::io("open", path))?;
+    let file = open_regular(path).map_err(DataError::io("open", path))?;
     let builder =
         ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| fault(error.to_string()))?;
     let schema = builder.schema().clone();
@@ -366,7 +367,7 @@ fn batch_rows(metadata: &ParquetMetaData) -> usize {
 }
 
 fn open_netcdf(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
-    let file = File::open(path).map_err(DataError::io("open", path))?;
+    let file = open_regular(path).map_err(DataError::io("open", path))?;
     let reader = GridReader::new(
         BufReader::new(file),
         &path.display().to_string(),

@@ -10,6 +10,7 @@ use crate::tidy::rust_files;
 /// Each room's floor and the rooms it must never import although they lie below.
 const FLOORS: &[(&str, u8)] = &[
     ("sunward-workflows", 0),
+    ("sunward-files", 0),
     ("sunward-core", 1),
     ("sunward-protocol", 2),
     ("sunward-data", 2),

@@ -10,6 +10,25 @@ use crate::{floors, shell};
 const FILE_LINES: usize = 600;
 /// Names that say nothing.
 const EMPTY_NAMES: &[&str] = &["utils.rs", "util.rs", "misc.rs", "common.rs", "helpers.rs"];
+/// Where paths that a user names are opened: there only `sunward_files` opens, so that a pipe or a
+/// device is refused.
+const OPENS_WHAT_IS_NAMED: &[&str] = &[
+    "engine/cli/src/",
+    "engine/data/src/source",
+    "engine/data/src/netcdf/",
+    "engine/grid/src/trace/",
+    "worker/src/python/",
+    "worker/src/secrets.rs",
+];
+/// Calls that wait for a pipe's writer.
+const OPENING: &[&str] = &["File::open(", "fs::read(", "fs::read_to_string("];
+/// Files of our own making or of the system's, which those places read too.
+const OPENED_OTHERWISE: &[&str] = &[
+    "engine/cli/src/machine.rs",
+    "engine/cli/src/verbs/logs.rs",
+    "engine/cli/src/verbs/grid/fetch.rs",
+    "worker/src/python/resolve.rs",
+];
 /// Folders that hold the project's Rust.
 const ROOMS: &[&str] = &["workflows", "engine", "worker", "kernels"];
 
@@ -61,6 +80,23 @@ fn file_faults(shown: &str, text: &str) -> Vec<String> {
         faults.push(format!(
             "{shown}: {lines} lines; past {FILE_LINES} it is two rooms, split it by noun"
         ));
+    }
+    let names_paths = OPENS_WHAT_IS_NAMED
+        .iter()
+        .any(|room| shown.starts_with(room))
+        && !OPENED_OTHERWISE.contains(&shown);
+    if names_paths {
+        let code = text
+            .lines()
+            .take_while(|line| !line.starts_with("#[cfg(test)]"));
+        for (number, line) in code.enumerate() {
+            if OPENING.iter().any(|call| line.contains(call)) {
+                faults.push(format!(
+                    "{shown}:{}: waits forever for a named pipe; open it with `sunward_files`",
+                    number + 1
+                ));
+            }
+        }
     }
     if EMPTY_NAMES
         .iter()
@@ -124,6 +160,9 @@ mod tests {
         assert!(file_faults("a/b.rs", &hall)[0].contains("701 lines"));
         assert!(file_faults("a/utils.rs", "//! Things.\n")[0].contains("says nothing"));
         assert!(file_faults("a/b.rs", "//! Good.\n").is_empty());
+        let opens = "//! Good.\nfn f() { File::open(path); }\n";
+        assert!(file_faults("engine/cli/src/x.rs", opens)[0].contains("named pipe"));
+        assert!(file_faults("engine/state/src/x.rs", opens).is_empty());
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! The lock file: what each set of requirements means, to the last byte.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -119,7 +118,7 @@ impl LockFile {
     /// # Errors
     /// When it is there and is no lock file.
     pub fn read(path: &Path) -> Result<Self, PythonError> {
-        let text = match fs::read_to_string(path) {
+        let text = match sunward_files::read_text(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(PythonError::io("read", path)(error)),
@@ -233,7 +232,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(NAME);
         for text in ["", "{", "[]", r#"{"version": 9, "environments": []}"#] {
-            fs::write(&path, text).unwrap();
+            std::fs::write(&path, text).unwrap();
             let error = lock_digest(folder.path(), &python(&[]))
                 .unwrap_err()
                 .to_string();

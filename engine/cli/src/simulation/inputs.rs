@@ -282,7 +282,7 @@ fn slots(runs: &[Submission]) -> u64 {
 }
 
 pub(crate) fn read(context: &Context, path: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(context.folder.join(path))
+    sunward_files::read_text(&context.folder.join(path))
         .map_err(|error| wrong(path, &format!("cannot be read: {error}")))
 }
 

@@ -64,6 +64,7 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow_schema::SchemaRef;
+use sunward_files::open_regular;
 use sunward_workflows::model::GridRows;
 
 pub use error::NetcdfError;
@@ -78,7 +79,7 @@ pub fn read(
     rows: GridRows,
 ) -> Result<(SchemaRef, GridReader<File>), NetcdfError> {
     let name = path.display().to_string();
-    let file = File::open(path).map_err(|source| NetcdfError::Io {
+    let file = open_regular(path).map_err(|source| NetcdfError::Io {
         path: name.clone(),
         doing: "opening it",
         source,

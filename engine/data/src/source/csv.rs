@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
+use sunward_files::open_regular;
 
 use arrow::csv::ReaderBuilder;
 use arrow::csv::reader::Format;
@@ -116,7 +117,7 @@ fn with_declared(
 
 /// A file's text without the mark by which some programs announce UTF-8.
 fn text(path: &Path) -> Result<BufReader<File>, DataError> {
-    let file = File::open(path).map_err(DataError::io("open", path))?;
+    let file = open_regular(path).map_err(DataError::io("open", path))?;
     let mut source = BufReader::with_capacity(1 << 16, file);
     let marked = source
         .fill_buf()

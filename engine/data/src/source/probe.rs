@@ -1,12 +1,13 @@
 //! What a file holds, found without converting it: for `check`, which runs nothing.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufReader, ErrorKind};
 use std::path::Path;
 
 use arrow::ipc::reader::StreamReader;
 use arrow_schema::Schema;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use sunward_files::open_regular;
 use sunward_workflows::{FileFact, from_arrow};
 
 use super::{SourceFormat, SourceOptions, csv, format_of, local_path, pdbqt, sdf, smiles};
@@ -77,7 +78,7 @@ fn table(path: &Path, bytes: u64, options: &SourceOptions) -> Result<Found, Data
 }
 
 fn arrow(path: &Path) -> Result<(Schema, Option<u64>), DataError> {
-    let file = File::open(path).map_err(DataError::io("open", path))?;
+    let file = open_regular(path).map_err(DataError::io("open", path))?;
     if let Ok(stream) = StreamReader::try_new_buffered(file, None) {
         return Ok((stream.schema().as_ref().clone(), None));
     }
@@ -86,7 +87,7 @@ fn arrow(path: &Path) -> Result<(Schema, Option<u64>), DataError> {
 }
 
 fn parquet(path: &Path) -> Result<(Schema, Option<u64>), DataError> {
-    let file = File::open(path).map_err(DataError::io("open", path))?;
+    let file = open_regular(path).map_err(DataError::io("open", path))?;
     let builder =
         ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| DataError::Format {
             path: path.to_owned(),
@@ -107,7 +108,7 @@ fn text(path: &Path, delimiter: u8, bytes: u64) -> Result<(Schema, Option<u64>),
 }
 
 fn netcdf(path: &Path, options: &SourceOptions) -> Result<(Schema, Option<u64>), DataError> {
-    let file = File::open(path).map_err(DataError::io("open", path))?;
+    let file = open_regular(path).map_err(DataError::io("open", path))?;
     let name = path.display().to_string();
     let variable = options.variable.as_deref();
     let reader = GridReader::new(BufReader::new(file), &name, variable, options.rows)?;

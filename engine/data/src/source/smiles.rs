@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use sunward_files::open_regular;
 
 use arrow::array::{RecordBatch, StringBuilder};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -25,7 +26,7 @@ pub(super) fn schema() -> SchemaRef {
 /// Opens a file. Empty lines and lines that begin with `#` are passed over, and so is a first line
 /// that says `smiles`. A name is all that follows the first white space.
 pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
-    let file = File::open(path).map_err(DataError::io("open", path))?;
+    let file = open_regular(path).map_err(DataError::io("open", path))?;
     let mut lines = Lines {
         path: path.to_owned(),
         source: BufReader::new(file),

@@ -183,7 +183,7 @@ fn read_key(variable: &str, path: &str) -> Result<String, SignalError> {
         variable: variable.to_owned(),
         what,
     };
-    let text = std::fs::read_to_string(path)
+    let text = sunward_files::read_text(std::path::Path::new(path))
         .map_err(|error| wrong(format!("{path} cannot be read: {error}")))?;
     let key = text.trim();
     if key.is_empty() {

@@ -177,10 +177,11 @@ impl Grid {
                 });
             }
             let file = folder.join(format!("{zone}.csv"));
-            let bytes = std::fs::read(&file).map_err(|source| TraceError::Io {
-                path: file.display().to_string(),
-                source,
-            })?;
+            let bytes = sunward_files::read_regular(&file, sunward_files::TEXT_LIMIT_BYTES)
+                .map_err(|source| TraceError::Io {
+                    path: file.display().to_string(),
+                    source,
+                })?;
             let trace = read_trace(zone, &file.display().to_string(), &bytes)?;
             grid.zones.insert(zone.clone(), trace);
         }

@@ -13,6 +13,7 @@ mod molecule;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use sunward_files::open_regular;
 
 use arrow::array::RecordBatch;
 
@@ -27,7 +28,7 @@ const BATCH_ATOMS: usize = 1 << 18;
 
 /// Opens a file. Records other than ATOM, HETATM, BRANCH, MODEL and ENDMDL are passed over.
 pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
-    let file = File::open(path).map_err(DataError::io("open", path))?;
+    let file = open_regular(path).map_err(DataError::io("open", path))?;
     let mut models = Batches {
         lines: Lines {
             path: path.to_owned(),

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use sunward_files::open_regular;
 
 use crate::error::DataError;
 
@@ -25,7 +26,7 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(DataError::io("open", path))?;
+        let file = open_regular(path).map_err(DataError::io("open", path))?;
         Ok(Self {
             path: path.to_owned(),
             source: BufReader::with_capacity(1 << 16, file),
