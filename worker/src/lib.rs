@@ -51,5 +51,6 @@ pub use devices::can_serve;
 pub use host::Host;
 pub use meter::{MeterFiles, NoMeter};
 pub use options::Options;
+pub use secrets::secret_problem;
 pub use space::Space;
 pub use worker::{Worker, WorkerError};

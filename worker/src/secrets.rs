@@ -34,6 +34,13 @@ pub(crate) fn find(host: &Host, name: &str) -> Result<String, Fault> {
     Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }
 
+/// What is wrong with a secret that a stage names, if anything: for a caller that tells of it before
+/// anything runs.
+#[must_use]
+pub fn secret_problem(host: &Host, name: &str) -> Option<String> {
+    find(host, name).err().map(|fault| fault.message)
+}
+
 /// Replaces secrets in a stream of bytes, also where they are cut between two reads.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Redactor {

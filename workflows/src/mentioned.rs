@@ -1,15 +1,21 @@
 //! What a file names of the world, read before it is checked, so that the caller can look there.
 
-use crate::check::{is_path, local_words};
-use crate::yaml::{self, Node};
+use std::collections::BTreeMap;
+
+use crate::check::{input_options, input_sources, local_words, parse_reference};
+use crate::model::{Input, Reference};
+use crate::yaml::{self, Entry, Node};
 
 /// Paths and words of a file, as written and each once; whatever else is wrong with the file is
 /// [`crate::check()`]'s to say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mentioned {
     /// Paths in inputs, and defaults of parameters of type path and table, for
     /// [`crate::Facts::files`].
     pub data_paths: Vec<String>,
+    /// Paths that inputs read, each with the input's options, for [`crate::Facts::readings`]. A
+    /// parameter's default stands for the parameter.
+    pub readings: Vec<(String, Input)>,
     /// Paths under `files:` and sources of `cuda:`, for [`crate::Facts::files`] too.
     pub files: Vec<String>,
     /// `./word`s in commands; those that exist belong into [`crate::Facts::beside`].
@@ -23,8 +29,13 @@ pub fn mentioned(text: &str) -> Mentioned {
     let Some(root) = yaml::read(text, &mut Vec::new()) else {
         return mentioned;
     };
+    let mut defaults = BTreeMap::new();
     for param in root.get("params").map(Node::entries).unwrap_or_default() {
         let kind = param.value.get("type").and_then(Node::text);
+        if matches!(kind, Some("path" | "table" | "list")) {
+            let default = param.value.get("default").map(Node::items);
+            defaults.insert(param.key.as_str(), default.unwrap_or_default());
+        }
         if matches!(kind, Some("path" | "table"))
             && let Some(path) = param.value.get("default").and_then(Node::text)
         {
@@ -38,15 +49,7 @@ pub fn mentioned(text: &str) -> Mentioned {
             .map(Node::entries)
             .unwrap_or_default()
         {
-            let from = input.value.get("from").unwrap_or(&input.value);
-            for path in from
-                .items()
-                .iter()
-                .filter_map(Node::text)
-                .filter(|t| is_path(t))
-            {
-                add(&mut mentioned.data_paths, path);
-            }
+            readings(input, &defaults, &mut mentioned);
         }
         let files = stage
             .value
@@ -68,9 +71,35 @@ pub fn mentioned(text: &str) -> Mentioned {
     mentioned
 }
 
+/// What an input reads, and how.
+fn readings(entry: &Entry, defaults: &BTreeMap<&str, &[Node]>, mentioned: &mut Mentioned) {
+    let options = input_options(entry);
+    let sources = input_sources(&entry.value).map(Node::items);
+    for source in sources.unwrap_or_default().iter().filter_map(Node::text) {
+        let paths: Vec<&str> = match parse_reference(source) {
+            Ok(Reference::Path(_)) => {
+                add(&mut mentioned.data_paths, source);
+                vec![source]
+            }
+            Ok(Reference::Param(name)) => {
+                let default = defaults.get(name.as_str()).copied().unwrap_or_default();
+                default.iter().filter_map(Node::text).collect()
+            }
+            Ok(Reference::Port { .. } | Reference::Url(_)) | Err(_) => continue,
+        };
+        for path in paths.into_iter().filter(|path| is_local(path)) {
+            mentioned.readings.push((path.to_owned(), options.clone()));
+        }
+    }
+}
+
+/// Whether text can name a file of this machine.
+fn is_local(word: &str) -> bool {
+    !(word.is_empty() || word.contains("://") || word.contains("${{"))
+}
+
 fn add(list: &mut Vec<String>, word: &str) {
-    let remote = word.contains("://") || word.contains("${{");
-    if !(word.is_empty() || remote || list.iter().any(|known| known == word)) {
+    if is_local(word) && !list.iter().any(|known| known == word) {
         list.push(word.to_owned());
     }
 }

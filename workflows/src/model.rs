@@ -262,6 +262,45 @@ pub struct Input {
     pub span: Span,
 }
 
+/// The word under `env:` that passes a variable of Sunward's own environment on.
+const INHERIT: &str = "inherit";
+
+impl Stage {
+    /// Variables that the command gets as they are in Sunward's own environment: `env: { X: inherit }`.
+    pub fn inherited(&self) -> impl Iterator<Item = &str> {
+        let env = self.env.iter();
+        env.filter(|(_, template)| template.is_inherited())
+            .map(|(name, _)| name.as_str())
+    }
+}
+
+impl Template {
+    /// Under `env:`, that the variable's value is the one in Sunward's own environment.
+    #[must_use]
+    pub fn is_inherited(&self) -> bool {
+        self.source == INHERIT
+    }
+}
+
+impl Input {
+    /// What tells two readings of one file apart: all options of the input but its sources and the
+    /// columns that are kept. A file that is handed over as it is has one reading.
+    #[must_use]
+    pub fn reading(&self) -> String {
+        if self.form == Form::File {
+            return "file".to_owned();
+        }
+        let options = Self {
+            from: Vec::new(),
+            form: Form::Arrow,
+            columns: Vec::new(),
+            span: Span::default(),
+            ..self.clone()
+        };
+        format!("{options:?}")
+    }
+}
+
 /// What one row of gridded data is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

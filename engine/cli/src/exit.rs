@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use sunward_data::DataError;
+
 /// The exit codes that scripts may rely on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -50,6 +52,13 @@ pub(crate) fn of_error(error: &anyhow::Error) -> (Exit, bool) {
         return (said.0, false);
     }
     if error.downcast_ref::<WrongInput>().is_some() {
+        return (Exit::WrongInput, true);
+    }
+    let data = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<DataError>());
+    if data.is_some_and(|fault| !fault.is_infrastructure()) {
+        // The data is at fault, not the machine.
         return (Exit::WrongInput, true);
     }
     let broken_pipe = error.chain().any(|cause| {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sunward_data::{SourceOptions, probe};
+use sunward_data::{SourceOptions, not_fetched, probe, probe_input, probe_path};
 use sunward_workflows::{FileFact, Given, Input, ParamType, Reference, Value, Workflow, bind};
 
 use crate::context::Context;
@@ -57,11 +57,13 @@ impl ParamArgs {
             let folder = given
                 .get(name)
                 .map_or(beside, |known| known.folder.as_path());
+            let inputs = readers(workflow, name);
             let is_path = matches!(param.kind, ParamType::Path | ParamType::Table)
-                || (param.kind == ParamType::List && is_source(workflow, name));
+                || (param.kind == ParamType::List && !inputs.is_empty());
             if is_path {
                 make_absolute(value, folder);
-                look(name, value, param.kind == ParamType::Table, &mut missing);
+                let as_table = param.kind == ParamType::Table;
+                look(name, value, &inputs, as_table, &mut missing);
             }
         }
         if missing.is_empty() {
@@ -135,18 +137,18 @@ fn read_file(shown: &Path, path: &Path) -> anyhow::Result<Vec<(String, Value)>> 
     }
 }
 
-/// Whether some input reads from this parameter.
-fn is_source(workflow: &Workflow, name: &str) -> bool {
-    let reads = |input: &Input| {
+/// The inputs that read from this parameter.
+fn readers<'w>(workflow: &'w Workflow, name: &str) -> Vec<&'w Input> {
+    let reads = |input: &&Input| {
         input
             .from
             .iter()
             .any(|source| matches!(source, Reference::Param(param) if param == name))
     };
-    workflow
-        .stages
-        .values()
-        .any(|stage| stage.inputs.values().any(reads))
+    let stages = workflow.stages.values();
+    stages
+        .flat_map(|stage| stage.inputs.values().filter(reads))
+        .collect()
 }
 
 fn make_absolute(value: &mut Value, folder: &Path) {
@@ -162,25 +164,38 @@ fn make_absolute(value: &mut Value, folder: &Path) {
     }
 }
 
-fn look(name: &str, value: &Value, as_table: bool, missing: &mut Vec<String>) {
-    match value {
-        Value::String(path) if !path.contains("://") => {
-            match probe(path, &SourceOptions::default()) {
-                FileFact::Missing => missing.push(format!(
-                    "parameter `{name}`: {path} is not there; give a file that exists"
-                )),
-                FileFact::Unreadable(why) if as_table => {
-                    missing.push(format!("parameter `{name}`: {path} cannot be read: {why}"));
-                }
-                FileFact::File | FileFact::Folder if as_table => missing.push(format!(
-                    "parameter `{name}`: {path} is no table; expected Arrow, Parquet, CSV, TSV, SMILES, PDBQT, SDF or NetCDF"
-                )),
-                _ => {}
+/// Says what is wrong with the files that a parameter names, as every input that reads it needs them.
+fn look(name: &str, value: &Value, inputs: &[&Input], as_table: bool, missing: &mut Vec<String>) {
+    let path = match value {
+        Value::String(path) => path,
+        Value::List(list) => {
+            for one in list {
+                look(name, one, inputs, as_table, missing);
             }
+            return;
         }
-        Value::List(list) => list
-            .iter()
-            .for_each(|one| look(name, one, as_table, missing)),
-        _ => {}
+        _ => return,
+    };
+    if let Some(why) = not_fetched(path) {
+        missing.push(format!("parameter `{name}`: {why}"));
+        return;
     }
+    let facts: Vec<FileFact> = match (inputs, as_table) {
+        ([], true) => vec![probe(path, &SourceOptions::default())],
+        ([], false) => vec![probe_path(path)],
+        (inputs, _) => inputs
+            .iter()
+            .map(|input| probe_input(path, input))
+            .collect(),
+    };
+    let problem = facts.into_iter().find_map(|fact| match fact {
+        FileFact::Missing => Some("is not there; give a file that exists".to_owned()),
+        FileFact::Unreadable(why) => Some(format!("cannot be read: {why}")),
+        FileFact::File | FileFact::Folder if as_table => Some(
+            "is no table; expected Arrow, Parquet, CSV, TSV, SMILES, PDBQT, SDF or NetCDF"
+                .to_owned(),
+        ),
+        FileFact::File | FileFact::Folder | FileFact::Table { .. } => None,
+    });
+    missing.extend(problem.map(|problem| format!("parameter `{name}`: {path} {problem}")));
 }

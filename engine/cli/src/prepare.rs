@@ -1,15 +1,15 @@
 //! From a file and options to what is submitted: checked, parameters bound, expanded. Nothing is
 //! created.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use sunward_core::{Placing, Plan, RunSpec, Selection, Surroundings, plan};
 use sunward_worker::python::{PythonError, Tools, lock_digest, resolve_lock};
-use sunward_worker::{Host, Space};
-use sunward_workflows::{Python, Value, Workflow};
+use sunward_worker::{Host, Space, secret_problem};
+use sunward_workflows::{Python, Stage, Value, Workflow};
 
 use crate::context::Context;
 use crate::device::Device;
@@ -85,6 +85,34 @@ pub(crate) fn prepare(
 }
 
 impl Prepared {
+    /// Looks every secret up that a selected stage names: one that is missing is told now, and not
+    /// when its stage's turn comes.
+    ///
+    /// # Errors
+    /// All that are missing, each with how to provide it.
+    pub(crate) fn find_secrets(&self, host: &Host) -> anyhow::Result<()> {
+        let stages = self.spec.plan.stages.iter();
+        let names: BTreeSet<(&str, &str)> = stages
+            .filter(|planned| planned.selected)
+            .map(|planned| &planned.stage)
+            .flat_map(|stage| {
+                let secrets = stage.secrets.iter();
+                secrets.map(|name| (name.as_str(), stage.name.as_str()))
+            })
+            .collect();
+        let problems: Vec<String> = names
+            .into_iter()
+            .filter_map(|(name, stage)| {
+                Some(format!("stage {stage}: {}", secret_problem(host, name)?))
+            })
+            .collect();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(wrong_input(problems.join("\nerror: ")))
+        }
+    }
+
     /// Completes the lock files of stages with a Python environment, beside the workflow, and plans
     /// anew when that changed something. Only for what is about to run: this creates files.
     ///
@@ -172,7 +200,11 @@ fn surroundings(
             locks.insert(stage.name.clone(), lock);
         }
     }
+    let inherited = workflow.stages.values().flat_map(Stage::inherited);
+    let environment =
+        inherited.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
     Ok(Surroundings {
+        environment: environment.collect(),
         file_digests,
         locks,
         cpus: machine.cpus,

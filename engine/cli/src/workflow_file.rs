@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sunward_data::{SourceOptions, probe};
-use sunward_files::{irregular, read_regular};
+use sunward_data::{SourceOptions, probe, probe_input, probe_path};
+use sunward_files::read_regular;
 use sunward_workflows::{
-    Catalog, Checked, Facts, FileFact, Severity, Workflow, check_bytes, mentioned, render_human,
+    Catalog, Checked, Facts, Severity, Workflow, check_bytes, mentioned, render_human, to_json,
 };
 
 use crate::context::Context;
@@ -97,6 +97,11 @@ impl Read {
                 colour,
             ));
         }
+        if context.json && !self.is_sound() {
+            // Whoever reads the answer gets the mistakes where the answer would be, as of `check`.
+            let diagnostics = &self.checked.diagnostics;
+            render::machine(&to_json(&self.shown, &self.text, diagnostics))?;
+        }
         self.checked
             .workflow
             .clone()
@@ -137,25 +142,22 @@ fn facts(path: &Path, text: &str) -> Facts {
     let folder = path.parent().unwrap_or_else(|| Path::new("/"));
     let named = mentioned(text);
     let mut facts = Facts::default();
+    let place = |path: &str| folder.join(path).to_string_lossy().into_owned();
+    let mut read = BTreeSet::new();
+    for (path, input) in named.readings {
+        let found = facts.readings.entry((path.clone(), input.reading()));
+        found.or_insert_with(|| probe_input(&place(&path), &input));
+        read.insert(path);
+    }
     for data in named.data_paths {
-        let found = probe(
-            &folder.join(&data).to_string_lossy(),
-            &SourceOptions::default(),
-        );
-        facts.files.insert(data, found);
+        // What inputs read is known as they read it.
+        if !read.contains(&data) {
+            let found = probe(&place(&data), &SourceOptions::default());
+            facts.files.insert(data, found);
+        }
     }
     for file in named.files {
-        let found = match fs::metadata(folder.join(&file)) {
-            Ok(meta) if meta.is_dir() => FileFact::Folder,
-            Ok(meta) => match irregular(meta.file_type()) {
-                None => FileFact::File,
-                Some(what) => FileFact::Unreadable(format!(
-                    "it is {what}; expected a regular file or a folder"
-                )),
-            },
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => FileFact::Missing,
-            Err(error) => FileFact::Unreadable(error.to_string()),
-        };
+        let found = probe_path(&place(&file));
         facts.files.entry(file).or_insert(found);
     }
     facts.beside = named

@@ -2,6 +2,7 @@
 
 use arrow_schema::{Schema, SchemaRef};
 use sunward_core::{Dataset, DatasetKind, Digest, Hasher};
+use sunward_workflows::from_arrow;
 
 use crate::content::content_digest;
 use crate::content::schema::difference;
@@ -93,8 +94,12 @@ impl Store {
                     column,
                     found,
                     expected: format!("{expected} as in dataset {}", datasets[0].0),
-                    hint: "make every task write the same columns, and declare them with `schema:`"
-                        .into(),
+                    hint: format!(
+                        "make every task write the same columns, and declare them with `schema:` (dataset {} has {}; dataset {index} has {})",
+                        datasets[0].0,
+                        columns_of(&schema),
+                        columns_of(&other)
+                    ),
                 });
             }
         }
@@ -145,6 +150,15 @@ impl Store {
         self.remember(&key, &selected);
         Ok(selected)
     }
+}
+
+/// A table's columns as a user would declare them: `n: int64, name: utf8`.
+fn columns_of(schema: &Schema) -> String {
+    let fields = schema.fields().iter().map(|field| from_arrow(field));
+    let columns: Vec<String> = fields
+        .map(|column| format!("{}: {}", column.name, column.column_type.0))
+        .collect();
+    columns.join(", ")
 }
 
 fn concat_blobs(datasets: &[Dataset]) -> Dataset {

@@ -18,7 +18,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::ParquetMetaData;
 use sunward_core::{Dataset, Digest, Hasher};
 use sunward_files::open_regular;
-use sunward_workflows::model::GridRows;
+use sunward_workflows::model::{Form, GridRows, Input};
 
 use crate::error::DataError;
 use crate::gather::column_indices;
@@ -69,6 +69,18 @@ pub struct SourceOptions {
 }
 
 impl SourceOptions {
+    /// How an input's sources are read: the one place where an input's options become a reading, for
+    /// `check` and for a run.
+    #[must_use]
+    pub fn of(input: &Input) -> Self {
+        Self {
+            format: None,
+            variable: input.variable.clone(),
+            rows: input.rows,
+            columns: input.columns.clone(),
+        }
+    }
+
     fn digest(&self) -> Digest {
         let mut hasher = Hasher::new("reading");
         hasher
@@ -102,6 +114,24 @@ fn batches(mut next: impl FnMut() -> Result<Option<RecordBatch>, DataError> + 's
 }
 
 impl Store {
+    /// Reads one of an input's files into the store, as the input asks for it: as it is, or as a
+    /// table.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no table where one is needed.
+    pub fn read_input(
+        &self,
+        source: &str,
+        form: Form,
+        options: &SourceOptions,
+        memory: &dyn FileMemory,
+    ) -> Result<Dataset, DataError> {
+        match form {
+            Form::File => self.read_blob(source, memory),
+            Form::Arrow | Form::Parquet | Form::Csv => self.read_source(source, options, memory),
+        }
+    }
+
     /// Reads a path or a `file://` URL as a table into the store; an unchanged file that `memory`
     /// knows is not read again. Memory stays bounded however large the file is.
     ///
@@ -148,6 +178,8 @@ impl Store {
         {
             return Ok(known);
         }
+        // Decided before it is read: a change while its times cannot tell it would be missed after.
+        let is_settled = before.is_settled();
         let dataset = read()?;
         if FileStamp::of(path, reading)? != before {
             return Err(DataError::Format {
@@ -157,7 +189,7 @@ impl Store {
                 hint: "run again once it is complete".into(),
             });
         }
-        if before.is_settled() {
+        if is_settled {
             memory.put(&before, &dataset);
         }
         Ok(dataset)
@@ -178,13 +210,22 @@ pub(crate) fn local_path(source: &str) -> Result<PathBuf, DataError> {
         let path = path.strip_prefix("localhost").unwrap_or(path);
         return Ok(PathBuf::from(percent_decoded(path)));
     }
-    if let Some((scheme, _)) = source.split_once("://") {
-        let scheme = scheme.to_ascii_lowercase();
-        return Err(DataError::Unsupported(format!(
-            "'{source}' cannot be read: {scheme} addresses are not fetched; download it first (as with `curl -LO`) and name the file, which also keeps the run reproducible"
-        )));
+    match not_fetched(source) {
+        Some(why) => Err(DataError::Unsupported(why)),
+        None => Ok(PathBuf::from(source)),
     }
-    Ok(PathBuf::from(source))
+}
+
+/// Why an address is no source of data, where it is one and not a `file://` URL.
+#[must_use]
+pub fn not_fetched(source: &str) -> Option<String> {
+    let (scheme, _) = source.split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    (scheme != "file").then(|| {
+        format!(
+            "{source}: {scheme} addresses are not fetched; download it first, as with `curl -LO`, and name the file"
+        )
+    })
 }
 
 fn percent_decoded(text: &str) -> String {

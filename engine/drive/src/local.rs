@@ -188,14 +188,12 @@ impl LocalResolver {
         // Columns of a file are picked while it is read; those of a dataset afterwards.
         let all_files = upstream.iter().all(Option::is_none);
         let options = SourceOptions {
-            format: None,
-            variable: input.variable.clone(),
-            rows: input.rows,
             columns: if all_files {
                 input.columns.clone()
             } else {
                 Vec::new()
             },
+            ..SourceOptions::of(input)
         };
         let mut datasets = Vec::new();
         for (source, upstream) in input.from.iter().zip(upstream) {
@@ -231,12 +229,7 @@ impl LocalResolver {
                  `-p NAME=PATH`"
             )));
         }
-        match form {
-            Form::File => self.store.read_blob(path, memory),
-            Form::Arrow | Form::Parquet | Form::Csv => {
-                self.store.read_source(path, options, memory)
-            }
-        }
+        self.store.read_input(path, form, options, memory)
     }
 
     /// What a port gives when no task gave anything: no rows of its declared columns.

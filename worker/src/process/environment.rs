@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use crate::fault::Fault;
 use crate::host::Host;
 
 /// Variables in the order in which they are set; a later one wins.
@@ -45,6 +46,23 @@ impl Environment {
             }
         }
         environment
+    }
+
+    /// And these variables, as the host has them.
+    pub(crate) fn inheriting<'n>(
+        mut self,
+        host: &Host,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<Self, Fault> {
+        for name in names {
+            let value = host.get(name).ok_or_else(|| {
+                Fault::input(format!(
+                    "`env: {{ {name}: inherit }}`: {name} is not set; export it before you start sunward"
+                ))
+            })?;
+            self.set(name, value);
+        }
+        Ok(self)
     }
 
     /// Sets one variable.

@@ -82,6 +82,7 @@ impl PreparedCommand {
         let env = stage
             .env
             .iter()
+            .filter(|(_, template)| !template.is_inherited())
             .map(|(name, template)| Ok((name.clone(), compile("env", template)?)))
             .collect::<Result<Vec<_>, Fault>>()?;
         let venv = python::for_stage(context, job, stop)?;
@@ -90,7 +91,8 @@ impl PreparedCommand {
             environment: match &stage.action {
                 Action::Cuda(_) => Environment::of_our_own(&context.options.host),
                 _ => Environment::of_host(&context.options.host, venv.as_deref()),
-            },
+            }
+            .inheriting(&context.options.host, stage.inherited())?,
             env,
             redactor: Redactor::new(secrets.iter().map(|(_, value)| value.as_str())),
             secrets,

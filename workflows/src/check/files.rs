@@ -1,6 +1,6 @@
 //! Files that a workflow names: they exist, and those that commands use are staged.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Context;
 use super::draft::{Draft, DraftStage};
@@ -8,24 +8,25 @@ use super::reference::is_path;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::facts::FileFact;
-use crate::model::{Action, Command, Form, Output, OutputFormat, Param, ParamType, Reference};
+use crate::model::{
+    Action, Command, Form, Input, Output, OutputFormat, Param, ParamType, Reference,
+};
 use crate::source::Span;
 use crate::value::Value;
 use crate::yaml::Node;
 
 /// Checks paths and adds `./words` of commands to the staged files.
 pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
-    let mut used: BTreeSet<&str> = BTreeSet::new();
+    let mut readers: BTreeMap<&str, Vec<Reader<'_>>> = BTreeMap::new();
     for stage in draft.stages.values() {
         for source in &stage.sources {
+            let reader = Reader {
+                input: stage.stage.inputs.get(&source.port),
+                table: needs_table(stage, &source.port),
+            };
             match &source.reference {
-                Reference::Path(path) => {
-                    let table = needs_table(stage, &source.port);
-                    look(path, source.span, table, context);
-                }
-                Reference::Param(name) => {
-                    used.insert(name);
-                }
+                Reference::Path(path) => look(path, source.span, &reader, context),
+                Reference::Param(name) => readers.entry(name).or_default().push(reader),
                 Reference::Port {
                     stage: producer,
                     port,
@@ -43,7 +44,7 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
                         );
                     }
                 }
-                Reference::Url(_) => {}
+                Reference::Url(url) => not_fetched(url, source.span, context),
             }
         }
         staged_files(stage, context);
@@ -53,7 +54,8 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
             continue;
         }
         let span = draft.defaults.get(name).copied().unwrap_or(param.span);
-        default_exists(param, span, used.contains(name.as_str()), context);
+        let readers = readers.get(name.as_str()).map(Vec::as_slice);
+        default_exists(param, span, readers.unwrap_or_default(), context);
     }
     let blobs: BTreeSet<(String, String)> = draft
         .stages
@@ -68,6 +70,14 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
         stage_local_words(stage, context);
         blobs_stay_blobs(stage, &blobs, context);
     }
+}
+
+/// Who reads a file.
+struct Reader<'a> {
+    /// The input, with its options; `None` where no input reads it.
+    input: Option<&'a Input>,
+    /// Whether it must be a table.
+    table: bool,
 }
 
 fn is_blob(output: &Output) -> bool {
@@ -95,7 +105,7 @@ fn blobs_stay_blobs(
         let blob = |reference: &Reference| match reference {
             Reference::Port { stage, port } => blobs.contains(&(stage.clone(), port.clone())),
             Reference::Path(path) => matches!(
-                context.facts.files.get(path),
+                context.facts.of_input(path, input),
                 Some(FileFact::File | FileFact::Folder)
             ),
             Reference::Param(_) | Reference::Url(_) => false,
@@ -114,15 +124,41 @@ fn needs_table(stage: &DraftStage<'_>, port: &str) -> bool {
     kernel || matches!(form, Some(Form::Parquet | Form::Csv))
 }
 
-fn look(path: &str, span: Span, table: bool, context: &mut Context<'_>) {
-    let diagnostic = match context.facts.files.get(path) {
+fn look(path: &str, span: Span, reader: &Reader<'_>, context: &mut Context<'_>) {
+    let fact = match reader.input {
+        Some(input) => context.facts.of_input(path, input),
+        None => context.facts.files.get(path),
+    };
+    let table = reader.table;
+    let as_file = reader.input.is_some_and(|input| input.form == Form::File);
+    let diagnostic = match fact {
         Some(FileFact::Missing) => missing(path, span, context),
+        Some(FileFact::Unreadable(why)) if as_file => {
+            let message = format!("{path} cannot be read: {why}");
+            Diagnostic::error(codes::NOT_A_TABLE, span, message).expecting("a file or a folder")
+        }
         Some(FileFact::Unreadable(why)) => no_table(span, format!("{path} cannot be read: {why}")),
         Some(FileFact::File) if table => no_table(span, format!("{path} is no table")),
         Some(FileFact::Folder) if table => no_table(span, format!("{path} is a folder")),
         Some(FileFact::File | FileFact::Folder | FileFact::Table { .. }) | None => return,
     };
     context.report(diagnostic);
+}
+
+/// Addresses other than `file://` are no sources: nothing would fetch them.
+fn not_fetched(url: &str, span: Span, context: &mut Context<'_>) {
+    let Some((scheme, _)) = url.split_once("://") else {
+        return;
+    };
+    if scheme.eq_ignore_ascii_case("file") {
+        return;
+    }
+    let message = format!("{scheme} addresses are not fetched");
+    context.report(
+        Diagnostic::error(codes::BAD_SOURCE, span, message)
+            .expecting("a file on this machine, as ./data.csv")
+            .suggesting(format!("download it first, as with `curl -LO {url}`")),
+    );
 }
 
 fn missing(path: &str, span: Span, context: &Context<'_>) -> Diagnostic {
@@ -159,12 +195,16 @@ pub(super) fn default_path<'d>(
     }
 }
 
-/// A default that is data must be there: a table always, a path where an input reads it.
-fn default_exists(param: &Param, span: Span, used: bool, context: &mut Context<'_>) {
-    let table = param.kind == ParamType::Table;
-    if !(table || used) {
-        return;
-    }
+/// A default that is data must be there, as every input that reads it needs it.
+fn default_exists(param: &Param, span: Span, readers: &[Reader<'_>], context: &mut Context<'_>) {
+    let alone = [Reader {
+        input: None,
+        table: true,
+    }];
+    let readers = match (readers, param.kind) {
+        ([], ParamType::Table) => &alone,
+        (readers, _) => readers,
+    };
     let paths: Vec<&str> = match &param.default {
         Some(Value::String(path)) => vec![path],
         Some(Value::List(items)) => items
@@ -177,7 +217,13 @@ fn default_exists(param: &Param, span: Span, used: bool, context: &mut Context<'
         _ => return,
     };
     for path in paths {
-        look(path, span, table, context);
+        for reader in readers {
+            let reader = Reader {
+                table: reader.table || param.kind == ParamType::Table,
+                ..*reader
+            };
+            look(path, span, &reader, context);
+        }
     }
 }
 

@@ -19,7 +19,8 @@ mod settings;
 mod stage;
 
 pub(crate) use files::local_words;
-pub(crate) use reference::is_path;
+pub(crate) use reference::parse_reference;
+pub(crate) use stage::{input_options, input_sources};
 
 use indexmap::IndexMap;
 

@@ -9,7 +9,7 @@ use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{CompiledTemplate, has_expression};
 use crate::facts::FileFact;
-use crate::model::{Form, OutputFormat, ParamType, Reference, Scatter, Slicing};
+use crate::model::{Form, Input, OutputFormat, ParamType, Reference, Scatter, Slicing};
 use crate::source::Span;
 use crate::value::Value;
 use crate::yaml::{Data, Node};
@@ -171,7 +171,7 @@ fn check_port(
         context.report(unscattered(over.span, message));
     }
     for source in stage.sources.iter().filter(|source| source.port == port) {
-        if let Some(why) = no_table(&source.reference, draft, context) {
+        if let Some(why) = no_table(&source.reference, input, draft, context) {
             let message = format!("the input `{port}` cannot be scattered: {why}");
             context.report(unscattered(over.span, message));
         }
@@ -179,21 +179,26 @@ fn check_port(
 }
 
 /// Why a source has no rows, where that is known.
-fn no_table(reference: &Reference, draft: &Draft<'_>, context: &Context<'_>) -> Option<String> {
+fn no_table(
+    reference: &Reference,
+    input: &Input,
+    draft: &Draft<'_>,
+    context: &Context<'_>,
+) -> Option<String> {
     match reference {
         Reference::Port { stage, port } => {
             let output = draft.stages.get(stage)?.stage.outputs.get(port)?;
             matches!(output.format, OutputFormat::File | OutputFormat::Dir)
                 .then(|| format!("`{stage}.{port}` is no table"))
         }
-        Reference::Path(path) => no_rows(path, context),
-        Reference::Param(name) => no_rows(default_path(name, draft, context)?, context),
+        Reference::Path(path) => no_rows(path, input, context),
+        Reference::Param(name) => no_rows(default_path(name, draft, context)?, input, context),
         Reference::Url(_) => None,
     }
 }
 
-fn no_rows(path: &str, context: &Context<'_>) -> Option<String> {
-    match context.facts.files.get(path)? {
+fn no_rows(path: &str, input: &Input, context: &Context<'_>) -> Option<String> {
+    match context.facts.of_input(path, input)? {
         FileFact::File => Some(format!("{path} is no table")),
         FileFact::Folder => Some(format!("{path} is a folder")),
         FileFact::Missing | FileFact::Table { .. } | FileFact::Unreadable(_) => None,

@@ -45,7 +45,7 @@ pub(super) fn check(draft: &Draft<'_>, order: &[usize], context: &mut Context<'_
             let Some(input) = stage.stage.inputs.get(&source.port) else {
                 continue;
             };
-            let Some(known) = source_columns(source, draft, &ports, context) else {
+            let Some(known) = source_columns(source, input, draft, &ports, context) else {
                 continue;
             };
             let Some(known) = read(known, source, input, stage, context) else {
@@ -106,6 +106,7 @@ fn kernel_port<'c>(
 
 fn source_columns(
     source: &Source,
+    input: &Input,
     draft: &Draft<'_>,
     ports: &Ports,
     context: &Context<'_>,
@@ -118,7 +119,13 @@ fn source_columns(
         Reference::Param(name) => default_path(name, draft, context)?,
         Reference::Url(_) => return None,
     };
-    match context.facts.files.get(path)? {
+    let reading = (path.to_owned(), input.reading());
+    let other = input.variable.is_some() || input.rows == GridRows::Cell;
+    if other && !context.facts.readings.contains_key(&reading) {
+        // What is known is of another variable or cut of gridded data.
+        return None;
+    }
+    match context.facts.of_input(path, input)? {
         FileFact::Table { columns, .. } => Some(Known {
             columns: columns.clone(),
             open: false,
@@ -127,7 +134,7 @@ fn source_columns(
     }
 }
 
-/// What is left after `columns:`; nothing is known of another variable or cut of gridded data.
+/// What is left after `columns:`.
 fn read(
     known: Known,
     source: &Source,
@@ -135,9 +142,6 @@ fn read(
     stage: &DraftStage<'_>,
     context: &mut Context<'_>,
 ) -> Option<Known> {
-    if input.variable.is_some() || input.rows == GridRows::Cell {
-        return None;
-    }
     if input.columns.is_empty() {
         return Some(known);
     }

@@ -240,12 +240,7 @@ fn inputs(node: &Node, context: &mut Context<'_>) -> (IndexMap<String, Input>, V
     let mut inputs = IndexMap::new();
     let mut sources = Vec::new();
     for entry in node.get("inputs").map(Node::entries).unwrap_or_default() {
-        let long = matches!(entry.value.data, Data::Map(_));
-        let from = if long {
-            entry.value.get("from")
-        } else {
-            Some(&entry.value)
-        };
+        let from = input_sources(&entry.value);
         let mut references = Vec::new();
         let items = from.map(Node::items).unwrap_or_default();
         if items.is_empty() && from.is_some() {
@@ -270,31 +265,47 @@ fn inputs(node: &Node, context: &mut Context<'_>) -> (IndexMap<String, Input>, V
                 }
             }
         }
-        let word = |key: &str| entry.value.get(key).and_then(Node::text);
         let input = Input {
             from: references,
-            form: match word("as") {
-                Some("parquet") => Form::Parquet,
-                Some("csv") => Form::Csv,
-                Some("file") => Form::File,
-                _ => Form::Arrow,
-            },
-            columns: place::words(&entry.value, "columns"),
-            variable: word("variable").map(str::to_owned),
-            rows: match word("rows") {
-                Some("cell") => GridRows::Cell,
-                _ => GridRows::Time,
-            },
-            span: entry.key_span,
+            ..input_options(entry)
         };
         inputs.insert(entry.key.clone(), input);
     }
     (inputs, sources)
 }
 
+/// Where an input's sources stand: in `from`, or in its place.
+pub(crate) fn input_sources(input: &Node) -> Option<&Node> {
+    match input.data {
+        Data::Map(_) => input.get("from"),
+        Data::Scalar(_) | Data::List(_) => Some(input),
+    }
+}
+
+/// An input without its sources: how it is read.
+pub(crate) fn input_options(entry: &Entry) -> Input {
+    let word = |key: &str| entry.value.get(key).and_then(Node::text);
+    Input {
+        from: Vec::new(),
+        form: match word("as") {
+            Some("parquet") => Form::Parquet,
+            Some("csv") => Form::Csv,
+            Some("file") => Form::File,
+            _ => Form::Arrow,
+        },
+        columns: place::words(&entry.value, "columns"),
+        variable: word("variable").map(str::to_owned),
+        rows: match word("rows") {
+            Some("cell") => GridRows::Cell,
+            _ => GridRows::Time,
+        },
+        span: entry.key_span,
+    }
+}
+
 fn no_source(span: Span, message: String) -> Diagnostic {
     Diagnostic::error(codes::BAD_SOURCE, span, message)
-        .expecting("stage.port, params.name, a path that begins with ./ or /, or a URL")
+        .expecting("stage.port, params.name, a path that begins with ./ or /, or a file:// URL")
 }
 
 fn outputs(node: &Node) -> IndexMap<String, Output> {

@@ -79,7 +79,7 @@ pub(crate) static STAGE: Shape = Shape {
             Key::new(
                 "env",
                 Kind::Map(KeyRule::Name, &Kind::Scalar),
-                "Environment of the command.",
+                "Environment of the command, beside PATH, HOME, LANG, TMPDIR and SUNWARD_…; `X: inherit` passes X on.",
             ),
             Key::new(
                 "secrets",

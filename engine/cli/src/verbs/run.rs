@@ -65,6 +65,7 @@ impl Run {
         let over = Over::Here(machine);
         let feeds = grid.feeds_of(context, &settings, over, &prepared.spec)?;
         legible(&home)?;
+        prepared.find_secrets(&Host::of_this_process())?;
         foresee(feeds.as_ref(), machine, &home, &prepared.spec)?;
         // From here on things are created.
         let prepared = prepared.lock(&home, &Host::of_this_process())?;

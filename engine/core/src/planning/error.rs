@@ -55,6 +55,17 @@ pub enum PlanError {
         /// The file.
         file: String,
     },
+    /// A variable that a stage inherits is not set.
+    #[error(
+        "stage {stage}: `env: {{ {name}: inherit }}`, but {name} is not set; export it before you start \
+         sunward, or write its value"
+    )]
+    NotInherited {
+        /// The stage.
+        stage: String,
+        /// The variable.
+        name: String,
+    },
     /// A task asks for more memory than there is.
     #[error(
         "stage {stage} asks for {asked_bytes} bytes of memory a task, this machine has \
@@ -106,7 +117,8 @@ impl PlanError {
             | Self::Cycle { .. }
             | Self::Scatter { .. }
             | Self::With { .. }
-            | Self::Unstaged { .. } => false,
+            | Self::Unstaged { .. }
+            | Self::NotInherited { .. } => false,
         }
     }
 }

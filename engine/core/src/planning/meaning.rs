@@ -33,6 +33,20 @@ pub(super) fn ingredients(
     action(stage, &mut list, &mut uses);
     with(stage, scope, &mut list, &mut uses)?;
     for (name, template) in &stage.env {
+        if template.is_inherited() {
+            let value = around
+                .environment
+                .get(name)
+                .ok_or_else(|| PlanError::NotInherited {
+                    stage: stage.name.clone(),
+                    name: name.clone(),
+                })?;
+            list.push(Ingredient::digest(
+                format!("inherited env {name}"),
+                Digest::of(value.as_bytes()),
+            ));
+            continue;
+        }
         uses.merge(template.uses());
         list.push(Ingredient::text(
             format!("env {name}"),

@@ -25,6 +25,8 @@ use crate::plan::{Plan, PlannedStage};
 pub struct Surroundings {
     /// Digests of staged files, by the name that the stage's `files` holds.
     pub file_digests: BTreeMap<String, Digest>,
+    /// Values of the variables that stages inherit, by name.
+    pub environment: BTreeMap<String, String>,
     /// Digests of environment locks, by stage.
     pub locks: BTreeMap<String, Digest>,
     /// Cores of the pool.

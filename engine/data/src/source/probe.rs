@@ -1,14 +1,14 @@
 //! What a file holds, found without converting it: for `check`, which runs nothing.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io::{BufReader, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::ipc::reader::StreamReader;
 use arrow_schema::Schema;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use sunward_files::open_regular;
-use sunward_workflows::{FileFact, from_arrow};
+use sunward_files::{irregular, open_regular};
+use sunward_workflows::{FileFact, Form, Input, from_arrow};
 
 use super::{SourceFormat, SourceOptions, csv, format_of, local_path, pdbqt, sdf, smiles};
 use crate::error::DataError;
@@ -22,17 +22,53 @@ const WHOLE_BYTES: u64 = 8 << 20;
 /// Rows looked at of larger ones.
 const HEAD_ROWS: usize = 10_000;
 
+/// What is known of a path as an input reads it. A file that is handed over as it is is not opened.
+/// The input's columns are not picked, so that those that are missing can be named.
+#[must_use]
+pub fn probe_input(source: &str, input: &Input) -> FileFact {
+    if input.form == Form::File {
+        return probe_path(source);
+    }
+    let options = SourceOptions {
+        columns: Vec::new(),
+        ..SourceOptions::of(input)
+    };
+    probe(source, &options)
+}
+
+/// Whether there is a file or a folder; neither is opened.
+#[must_use]
+pub fn probe_path(source: &str) -> FileFact {
+    match look(source) {
+        Ok((_, found)) if found.is_dir() => FileFact::Folder,
+        Ok(_) => FileFact::File,
+        Err(fact) => fact,
+    }
+}
+
+/// What there is: never a FIFO or a device.
+fn look(source: &str) -> Result<(PathBuf, Metadata), FileFact> {
+    let unreadable = |error: DataError| FileFact::Unreadable(error.to_string());
+    let path = local_path(source).map_err(unreadable)?;
+    match fs::metadata(&path) {
+        Ok(found) if found.is_dir() => Ok((path, found)),
+        Ok(found) => match irregular(found.file_type()) {
+            Some(what) => Err(FileFact::Unreadable(format!(
+                "it is {what}; expected a regular file or a folder"
+            ))),
+            None => Ok((path, found)),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(FileFact::Missing),
+        Err(error) => Err(unreadable(DataError::io("read", &path)(error))),
+    }
+}
+
 /// What is known of a path or a `file://` URL: columns from a footer, a header or the first rows.
 #[must_use]
 pub fn probe(source: &str, options: &SourceOptions) -> FileFact {
-    let path = match local_path(source) {
-        Ok(path) => path,
-        Err(error) => return FileFact::Unreadable(error.to_string()),
-    };
-    let found = match fs::metadata(&path) {
+    let (path, found) = match look(source) {
         Ok(found) => found,
-        Err(error) if error.kind() == ErrorKind::NotFound => return FileFact::Missing,
-        Err(error) => return FileFact::Unreadable(DataError::io("read", &path)(error).to_string()),
+        Err(fact) => return fact,
     };
     if found.is_dir() {
         return FileFact::Folder;
