@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sunward_core::{Failure, FailureKind};
+use sunward_data::{DataError, io_blame, io_remedy};
 
 use crate::batch::Batch;
 
@@ -36,23 +37,29 @@ impl Fault {
         Self::new(FailureKind::Infrastructure, message)
     }
 
+    /// No waiting mends it; the message says what does.
+    pub(crate) fn permanent(message: impl Into<String>) -> Self {
+        Self::new(FailureKind::Permanent, message)
+    }
+
+    /// That data could not be read or kept: whose that is, the error knows. `mine` where it is the
+    /// user's.
+    pub(crate) fn data(mine: FailureKind, message: impl Into<String>, error: &DataError) -> Self {
+        Self::new(error.blame().kind(mine), message)
+    }
+
     pub(crate) fn cancelled() -> Self {
         Self::new(FailureKind::Cancelled, "it was cancelled")
     }
 
     /// That the worker's own file work failed: `what` as in `create the folder`.
     pub(crate) fn io(what: &str, path: &Path, error: &io::Error) -> Self {
-        let advice = match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                "; the disk is full: free some space (`sunward cache prune`) and run again"
-            }
-            io::ErrorKind::PermissionDenied => "; see who may write there",
-            _ => "",
-        };
-        Self::infrastructure(format!(
-            "could not {what} {}: {error}{advice}",
-            path.display()
-        ))
+        let kind = io_blame(error).kind(FailureKind::Infrastructure);
+        let remedy = io_remedy(error);
+        Self::new(
+            kind,
+            format!("could not {what} {}: {error}{remedy}", path.display()),
+        )
     }
 
     /// As the coordinator gets it: with the task's name, and the end of its log.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use sunward_core::Dataset;
+use sunward_core::{Dataset, FailureKind};
 use sunward_data::{DataError, Store, Wanted};
 use sunward_kernels::{Inputs, Table};
 use sunward_protocol::Job;
@@ -249,11 +249,7 @@ fn as_table(store: &Store, port: &str, dataset: &Dataset, wanted: &Wanted) -> Re
 /// That an input cannot be had.
 fn unusable(port: &str, error: &DataError) -> Fault {
     let message = format!("input {port} cannot be used: {error}");
-    if error.is_infrastructure() {
-        Fault::infrastructure(message)
-    } else {
-        Fault::input(message)
-    }
+    Fault::data(FailureKind::Input, message, error)
 }
 
 /// Whether the stage's templates may list parts: it is looked for as a word, since listing is cheap
@@ -275,7 +271,7 @@ fn text(path: &Path) -> Result<String, Fault> {
     let path = std::path::absolute(path)
         .map_err(|error| Fault::io("find the whole path of", path, &error))?;
     path.to_str().map(str::to_owned).ok_or_else(|| {
-        Fault::infrastructure(format!(
+        Fault::permanent(format!(
             "the state folder's path {} is not UTF-8; choose another with --home",
             path.display()
         ))

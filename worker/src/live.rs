@@ -7,7 +7,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt as _, FileExt, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -30,7 +30,12 @@ impl Scratch {
     /// Clears what dead workers left below `home` and makes a folder of its own.
     pub(crate) fn claim(home: &Path) -> io::Result<Self> {
         let all = home.join("scratch");
-        fs::create_dir_all(&all)?;
+        // As private as the state's folder.
+        let mode = fs::metadata(home).map_or(0o700, |found| found.permissions().mode()) & 0o770;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(mode)
+            .create(&all)?;
         // One at a time, or a folder that is not locked yet would look like a dead worker's.
         let door = File::create(all.join("lock"))?;
         flock(&door, FlockOperation::LockExclusive)?;

@@ -1,7 +1,8 @@
 //! The log of one attempt: created at its first byte, capped, and readable while it grows.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::secrets::Redactor;
@@ -121,12 +122,29 @@ impl AttemptLog {
 }
 
 fn create(path: &Path) -> io::Result<File> {
-    match File::create(path) {
+    // As private as the state's folder: what a command prints may be nobody else's business.
+    let above = path
+        .ancestors()
+        .skip(1)
+        .find_map(|one| fs::metadata(one).ok());
+    let mode = above.map_or(0o700, |found| found.permissions().mode()) & 0o770;
+    let open = || {
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(mode & 0o660)
+            .open(path)
+    };
+    match open() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder)?;
+                DirBuilder::new()
+                    .recursive(true)
+                    .mode(mode)
+                    .create(folder)?;
             }
-            File::create(path)
+            open()
         }
         other => other,
     }

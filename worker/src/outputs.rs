@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sunward_core::{Dataset, TaskResult};
+use sunward_core::{Dataset, FailureKind, TaskResult};
 use sunward_data::{DataError, Store};
 use sunward_kernels::{Outputs, Table};
 use sunward_workflows::{Output, OutputFormat, Stage};
@@ -90,13 +90,15 @@ fn expected(output: &Output) -> &'static str {
 }
 
 fn refused(port: &str, output: &Output, error: &DataError) -> Fault {
-    if error.is_infrastructure() {
-        return Fault::infrastructure(format!("output {port} could not be kept: {error}"));
-    }
-    Fault::output(format!(
-        "output {port} is not {} as declared: {error}",
-        expected(output)
-    ))
+    let message = if error.is_infrastructure() {
+        format!("output {port} could not be kept: {error}")
+    } else {
+        format!(
+            "output {port} is not {} as declared: {error}",
+            expected(output)
+        )
+    };
+    Fault::data(FailureKind::Output, message, error)
 }
 
 /// What a kernel gave, in the stage's order of ports.
@@ -147,8 +149,9 @@ pub(crate) fn table_file(folder: &Path, port: &str) -> PathBuf {
 }
 
 fn no_table(port: &str, error: &DataError) -> Fault {
-    match error.is_infrastructure() {
-        true => Fault::infrastructure(format!("output {port} could not be kept: {error}")),
-        false => Fault::output(format!("output {port} is no table: {error}")),
-    }
+    let message = match error.is_infrastructure() {
+        true => format!("output {port} could not be kept: {error}"),
+        false => format!("output {port} is no table: {error}"),
+    };
+    Fault::data(FailureKind::Output, message, error)
 }

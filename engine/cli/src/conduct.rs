@@ -7,13 +7,15 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use sunward_core::place::Placement;
-use sunward_core::{RunClock, RunId, RunState, RunStatus, StageId, State, Timestamp, WorkerId};
+use sunward_core::{
+    Blame, RunClock, RunId, RunState, RunStatus, StageId, State, Timestamp, WorkerId,
+};
 use sunward_data::Store;
 use sunward_drive::{
     Clock, Event, ForecastFeed, Limits, LocalResolver, ScaledClock, Setup, Start, SystemClock,
 };
 use sunward_protocol::Envelope;
-use sunward_state::{Sqlite, SqliteReader};
+use sunward_state::{Reader, Sqlite, SqliteReader};
 use sunward_worker::{Host, Options, Worker};
 use sunward_workflows::Form;
 
@@ -99,6 +101,12 @@ pub(crate) fn conduct(
         remote::prepare();
     }
     let store = Store::open(home, means.store.as_deref())?;
+    if let Some(run) = run_cut_short(&journal)? {
+        store.doubt_all()?;
+        render::say(&format!(
+            "the last engine here ended uncleanly, during {run}: what it left in the store is read again before it is used"
+        ));
+    }
     let (inbox, line) = sunward_drive::inbox();
     signals::listen(line.clone())?;
     let mut options = Options::new(
@@ -149,6 +157,13 @@ pub(crate) fn conduct(
     conclude(context, home, &recorded, &store, destination, begun)
 }
 
+/// A run that goes on according to the journal although no engine is there but this one.
+fn run_cut_short(journal: &Sqlite) -> anyhow::Result<Option<RunId>> {
+    let runs = journal.runs()?;
+    let mut cut_short = runs.iter().filter(|row| row.status == RunStatus::Running);
+    Ok(cut_short.next_back().map(|row| row.run))
+}
+
 /// The machine's clock, or the one that the run lives through recorded time by.
 fn clock(start: &Start) -> Box<dyn Clock> {
     let spec = match start {
@@ -188,6 +203,7 @@ fn conclude(
     render::answer(context, &answer)?;
     Ok(match run.status {
         RunStatus::Succeeded => Exit::Done,
+        RunStatus::Failed if is_machines(run) => Exit::Infrastructure,
         RunStatus::Failed | RunStatus::Cancelled => Exit::RunFailed,
         RunStatus::Held => Exit::Infrastructure,
         RunStatus::Running | RunStatus::Interrupted => {
@@ -198,6 +214,19 @@ fn conclude(
             Exit::Interrupted
         }
     })
+}
+
+/// Whether a run failed by the machine's fault alone: there is something to mend before it can succeed,
+/// and nothing of it in the workflow.
+fn is_machines(run: &RunState) -> bool {
+    let ended = run.stages().flat_map(|stage| {
+        let last = stage.failures().iter().filter(|failure| failure.last);
+        let tasks = last.map(|failure| &failure.failure);
+        tasks.chain(stage.unresolvable())
+    });
+    let mut blames = ended.map(|failure| failure.kind.blame()).peekable();
+    blames.peek().is_some()
+        && blames.all(|blame| matches!(blame, Blame::Passing | Blame::Permanent | Blame::Lost))
 }
 
 /// What results from the cache saved. That it cannot be found out is no fault of the run.

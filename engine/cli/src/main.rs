@@ -17,6 +17,7 @@ mod fleet_file;
 mod foresight;
 mod graph;
 mod grid_args;
+mod home;
 mod machine;
 mod params;
 mod placement_chart;

@@ -32,6 +32,16 @@ pub(crate) struct Settings {
     pub(crate) pue: Option<f64>,
     /// Where a provider is asked, for one that is hosted by oneself.
     pub(crate) grid_url: Option<String>,
+    /// With whom new state folders are shared; else they are their owner's alone.
+    pub(crate) shared: Option<Shared>,
+}
+
+/// With whom a state's folder is shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Shared {
+    /// The owner's group.
+    Group,
 }
 
 impl Settings {
@@ -127,6 +137,13 @@ mod tests {
 
     #[test]
     fn what_nobody_understands_is_refused() {
+        assert!(
+            Settings::parse("shared: all")
+                .unwrap_err()
+                .contains("group")
+        );
+        let shared = Settings::parse("shared: group").unwrap().shared;
+        assert_eq!(shared, Some(super::Shared::Group));
         assert!(Settings::parse("zoen: DE").unwrap_err().contains("zoen"));
         assert!(
             Settings::parse("pue: 0.9")

@@ -81,10 +81,10 @@ fn workflow(write: &str) -> String {
 const ROWS: &str = "yes 7 | head -n 2000000 >> ${{ outputs.rows }}";
 
 /// A run whose scratch is too small for the one task, then the same with space.
-fn scratch_is_full(write: &str, words: &[&str]) {
+fn scratch_is_full(write: &str, code: i32, words: &[&str]) {
     let scene = Scene::with(&workflow(write));
     // One at a time, or siblings may meet the full disk too.
-    let told = run_with_disk(&scene, ".sunward/scratch", "1m", "-j 1").expect(1);
+    let told = run_with_disk(&scene, ".sunward/scratch", "1m", "-j 1").expect(code);
     let stages = told.json()["stages"].clone();
     assert_eq!(stages["write"]["ran"], 5, "{stages}");
     assert_eq!(stages["write"]["failed"], 1, "{stages}");
@@ -104,6 +104,7 @@ fn a_task_that_fills_the_disk_is_named_with_what_to_do_and_later_finishes() {
     if can_mount() {
         scratch_is_full(
             &format!("{ROWS} || exit 1"),
+            1,
             &["write/2, attempt 2", "code 1"],
         );
     }
@@ -114,6 +115,7 @@ fn what_a_command_wrote_that_did_not_see_the_disk_full_is_not_read() {
     if can_mount() {
         scratch_is_full(
             &format!("{ROWS} || true"),
+            3,
             &["write/2, attempt 1", "code 0", "cut short"],
         );
     }

@@ -292,6 +292,14 @@ pub enum Fact {
         /// When.
         at: Timestamp,
     },
+    /// Parts that these stages gave or read are gone or damaged: they begin again, as in a fresh run.
+    /// What is still whole is found by its key.
+    ResultsLost {
+        /// Run.
+        run: RunId,
+        /// Which stages, ascending.
+        stages: Vec<StageId>,
+    },
 }
 
 impl Fact {
@@ -319,6 +327,7 @@ impl Fact {
             | Self::Placed { run, .. }
             | Self::StartCame { run, .. }
             | Self::PlacementLapsed { run, .. }
+            | Self::ResultsLost { run, .. }
             | Self::BudgetExceeded { run, .. } => Some(*run),
             Self::Leased { lease, .. } => Some(lease.run),
             Self::EngineStarted { .. }

@@ -1,10 +1,12 @@
 //! What arrives at the brain.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, TaskResult};
+use crate::digest::Digest;
 use crate::failure::Failure;
 use crate::ids::{Generation, RunId, StageId, TaskId, WorkerId};
 use crate::ledger::Actuals;
@@ -119,6 +121,16 @@ pub enum Input {
         count: u32,
         /// Those that were found.
         hits: Vec<(u32, TaskResult)>,
+    },
+    /// Parts that a stage reads are gone or damaged. Given again after each end of a task until the
+    /// step is not empty: tasks of the stages concerned have to end first.
+    PartsLost {
+        /// Run.
+        run: RunId,
+        /// The stage that missed them.
+        stage: StageId,
+        /// Their digests.
+        parts: BTreeSet<Digest>,
     },
     /// Time has passed: see `next_wakeup`.
     Tick,

@@ -58,7 +58,7 @@ pub use explain::{
     Explanation, NamedPool, PlacedSegment, PlacedStage, Reason, RoadNotTaken, WhyRan, explain,
 };
 pub use fact::{Fact, RunStatus, SkipReason, Success};
-pub use failure::{Failure, FailureKind};
+pub use failure::{Blame, Failure, FailureKind};
 pub use ids::{AttemptId, Generation, RunId, StageId, TaskId, Timestamp, WorkerId};
 pub use illegal::Illegal;
 pub use ingredient::{Ingredient, IngredientValue, diff_ingredients, ingredients};

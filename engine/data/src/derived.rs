@@ -6,19 +6,22 @@ use std::fs;
 use sunward_core::{Dataset, Digest};
 
 use crate::incoming::fresh_path;
+use crate::record;
 use crate::store::Store;
 
 impl Store {
     /// The dataset that was derived under this key, if it is remembered and whole.
     pub(crate) fn recall(&self, key: &Digest) -> Option<Dataset> {
         let text = fs::read(self.folder("derived").join(key.to_hex())).ok()?;
-        let dataset: Dataset = serde_json::from_slice(&text).ok()?;
+        let dataset: Dataset = record::read(key, &text)
+            .inspect_err(|why| tracing::warn!(%key, why, "a note on a derived dataset is ignored"))
+            .ok()?;
         self.is_local(&dataset).then_some(dataset)
     }
 
     /// Remembers a derived dataset. Failing to is no failure.
     pub(crate) fn remember(&self, key: &Digest, dataset: &Dataset) {
-        let Ok(text) = serde_json::to_vec(dataset) else {
+        let Some(text) = record::write(key, dataset) else {
             return;
         };
         let temporary = fresh_path(&self.incoming_folder(), "");

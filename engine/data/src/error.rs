@@ -4,13 +4,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
-use sunward_core::Digest;
+use sunward_core::{Blame, Digest};
 
 /// Why data could not be read, written, converted or moved.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// The operating system refused.
-    #[error("cannot {what} {}: {source}{}", path.display(), io_hint(source))]
+    #[error("cannot {what} {}: {source}{}", path.display(), io_remedy(source))]
     Io {
         /// The attempt, as `write` or `create folder`.
         what: &'static str,
@@ -21,7 +21,7 @@ pub enum DataError {
     },
     /// A part is in neither store.
     #[error(
-        "part {digest} is not in the store {}; it was deleted or never written: run the stage that made it again (`--force STAGE`)",
+        "part {digest} is not in the store {}; it was deleted or never written: `sunward run` makes it again",
         store.display()
     )]
     MissingPart {
@@ -32,7 +32,7 @@ pub enum DataError {
     },
     /// Bytes in the store are not what their name says, or no part at all.
     #[error(
-        "{} is damaged: {why}; delete it and run the stage that made it again, and see `sunward cache verify`",
+        "{} is damaged: {why}; `sunward run` makes it again, and `sunward cache verify` looks for more",
         path.display()
     )]
     Damaged {
@@ -95,18 +95,9 @@ pub enum DataError {
         why: String,
         /// What to do.
         hint: &'static str,
+        /// It answered, and will answer the same again: no such bucket, no right to it.
+        refused: bool,
     },
-}
-
-fn io_hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::StorageFull => {
-            "; free some space, or let `sunward cache prune --max-size` do it"
-        }
-        io::ErrorKind::PermissionDenied => "; check who owns it and its permissions",
-        io::ErrorKind::NotFound => "; check the path",
-        _ => "",
-    }
 }
 
 impl DataError {
@@ -138,21 +129,149 @@ impl DataError {
         }
     }
 
-    /// True when trying again elsewhere or later may help: disks, networks, lost parts. False when
-    /// the data itself or the request is at fault.
+    /// Whose it is: the one place where errors of the hand-off are sorted.
     #[must_use]
-    pub fn is_infrastructure(&self) -> bool {
+    pub fn blame(&self) -> Blame {
         match self {
-            Self::Io { .. }
-            | Self::MissingPart { .. }
-            | Self::Damaged { .. }
-            | Self::Remote { .. } => true,
+            Self::Io { source, .. } => io_blame(source),
+            Self::MissingPart { .. } | Self::Damaged { .. } => Blame::Lost,
+            Self::Remote { refused: true, .. } => Blame::Permanent,
+            Self::Remote { refused: false, .. } => Blame::Passing,
             Self::Format { .. }
             | Self::Schema { .. }
             | Self::Unsupported(_)
             | Self::NoSuch(_)
             | Self::Netcdf(_)
-            | Self::Arrow { .. } => false,
+            | Self::Arrow { .. } => Blame::User,
+        }
+    }
+
+    /// True when the machine, the network or the store is at fault; false when the data itself or the
+    /// request is.
+    #[must_use]
+    pub fn is_infrastructure(&self) -> bool {
+        self.blame() != Blame::User
+    }
+}
+
+/// Whose an answer of the operating system to the engine's own file work is: a full disk, a busy
+/// device or a network file system that is away may pass; what nobody may read does not become
+/// readable by waiting.
+#[must_use]
+pub fn io_blame(error: &io::Error) -> Blame {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::StorageFull
+        | Kind::QuotaExceeded
+        | Kind::Interrupted
+        | Kind::TimedOut
+        | Kind::WouldBlock
+        | Kind::ResourceBusy
+        | Kind::OutOfMemory
+        | Kind::StaleNetworkFileHandle
+        | Kind::HostUnreachable
+        | Kind::NetworkUnreachable
+        | Kind::NetworkDown
+        | Kind::ConnectionReset
+        | Kind::ConnectionAborted
+        | Kind::BrokenPipe
+        | Kind::AlreadyExists
+        | Kind::DirectoryNotEmpty => Blame::Passing,
+        Kind::PermissionDenied
+        | Kind::ReadOnlyFilesystem
+        | Kind::NotFound
+        | Kind::NotADirectory
+        | Kind::IsADirectory
+        | Kind::InvalidInput
+        | Kind::InvalidFilename
+        | Kind::FileTooLarge
+        | Kind::TooManyLinks
+        | Kind::CrossesDevices
+        | Kind::Unsupported => Blame::Permanent,
+        // Too many open files (24, 23): nothing is closed by waiting. An error of the device (5) may pass.
+        _ if matches!(error.raw_os_error(), Some(23 | 24)) => Blame::Permanent,
+        _ => Blame::Passing,
+    }
+}
+
+/// What to do about an answer of the operating system; empty where nothing is to be said.
+#[must_use]
+pub fn io_remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; free some space, or let `sunward cache prune --max-size` do it"
+        }
+        io::ErrorKind::PermissionDenied => "; check who owns it and its permissions",
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "; the file system is read-only: keep the state elsewhere with `--home`"
+        }
+        io::ErrorKind::NotFound => "; check the path",
+        _ if matches!(error.raw_os_error(), Some(23 | 24)) => {
+            "; too few files may be open at once: raise the limit (`ulimit -n 4096`), or lower `-j`"
+        }
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn io(code: i32) -> DataError {
+        DataError::io("read", "x".as_ref())(io::Error::from_raw_os_error(code))
+    }
+
+    fn remote(refused: bool) -> DataError {
+        DataError::Remote {
+            what: "look",
+            place: "s3://b".into(),
+            why: "no".into(),
+            hint: "check it",
+            refused,
+        }
+    }
+
+    #[test]
+    fn every_error_is_somebodys() {
+        let missing = DataError::MissingPart {
+            digest: Digest::default(),
+            store: "s".into(),
+        };
+        let damaged = DataError::Damaged {
+            path: "p".into(),
+            why: "cut".into(),
+        };
+        let format = DataError::Format {
+            path: "p".into(),
+            expected: "file",
+            found: "a pipe".into(),
+            hint: "write a file".into(),
+        };
+        let table = [
+            (io(28), Blame::Passing, "cache prune"),   // ENOSPC
+            (io(122), Blame::Passing, "cache prune"),  // EDQUOT
+            (io(5), Blame::Passing, ""),               // EIO
+            (io(116), Blame::Passing, ""),             // ESTALE
+            (io(110), Blame::Passing, ""),             // ETIMEDOUT
+            (io(13), Blame::Permanent, "permissions"), // EACCES
+            (io(1), Blame::Permanent, "permissions"),  // EPERM
+            (io(30), Blame::Permanent, "--home"),      // EROFS
+            (io(2), Blame::Permanent, "path"),         // ENOENT
+            (io(20), Blame::Permanent, ""),            // ENOTDIR
+            (io(24), Blame::Permanent, "ulimit -n"),   // EMFILE
+            (io(23), Blame::Permanent, "ulimit -n"),   // ENFILE
+            (io(36), Blame::Permanent, ""),            // ENAMETOOLONG
+            (missing, Blame::Lost, "sunward run"),
+            (damaged, Blame::Lost, "sunward run"),
+            (remote(true), Blame::Permanent, "check it"),
+            (remote(false), Blame::Passing, "check it"),
+            (format, Blame::User, "write a file"),
+            (DataError::Unsupported("x".into()), Blame::User, ""),
+            (DataError::NoSuch("x".into()), Blame::User, ""),
+        ];
+        for (error, blame, remedy) in table {
+            assert_eq!(error.blame(), blame, "{error}");
+            assert!(error.to_string().contains(remedy), "{error}");
         }
     }
 }

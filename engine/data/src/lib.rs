@@ -26,15 +26,17 @@ pub mod memory;
 pub mod netcdf;
 pub mod part;
 pub mod reader;
+mod record;
 mod remote;
 pub mod results;
 pub mod source;
 pub mod store;
+mod trust;
 pub mod writer;
 
 pub use blob::path_digest;
 pub use content::{ContentHasher, content_digest};
-pub use error::DataError;
+pub use error::{DataError, io_blame, io_remedy};
 pub use maintain::{DamagedPart, PruneOptions, Pruned, StoredPart, Usage};
 pub use materialise::Wanted;
 pub use memory::{FileMemory, FileStamp, NoMemory};

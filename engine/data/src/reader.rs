@@ -134,14 +134,24 @@ impl TableReader {
 
 fn open_part(store: &Store, part: &PartRef) -> Result<Arc<Part>, DataError> {
     store.fetch_part(part)?;
-    let opened = Part::open(&store.part_path(&part.digest))?;
+    let opened = Part::open(&store.part_path(&part.digest))
+        .map_err(|error| confirmed(store, part, error))?;
     if opened.rows() != part.rows {
+        store.is_whole(&part.digest);
         return Err(DataError::Damaged {
             path: opened.path().to_owned(),
             why: format!("it has {} rows, expected {}", opened.rows(), part.rows),
         });
     }
     Ok(Arc::new(opened))
+}
+
+/// A part that could not be read: when it is damaged it is deleted, so that it is made again.
+fn confirmed(store: &Store, part: &PartRef, error: DataError) -> DataError {
+    if matches!(error, DataError::Damaged { .. }) {
+        store.is_whole(&part.digest);
+    }
+    error
 }
 
 /// The batches of a range of rows.
@@ -159,7 +169,10 @@ impl Batches {
         let part_start = self.table.inner.starts[self.part];
         let index = part.batch_at(self.next - part_start);
         let (start, end) = part.bounds(index);
-        let batch = part.batch(index)?;
+        let part_ref = &self.table.inner.refs[self.part];
+        let batch = part
+            .batch(index)
+            .map_err(|error| confirmed(&self.table.inner.store, part_ref, error))?;
         let from = self.next - (part_start + start);
         let until = end.min(self.end - part_start) - start;
         let rows = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);

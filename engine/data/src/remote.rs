@@ -1,11 +1,12 @@
 //! The bucket behind the store: parts as objects, one PUT each, fetched by ranges in parallel.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path as FilePath;
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -39,6 +40,8 @@ pub(crate) struct Remote {
     prefix: Path,
     place: String,
     runtime: Runtime,
+    /// Parts whose bytes there are not what their name says: they are written over.
+    damaged: Mutex<BTreeSet<Digest>>,
 }
 
 impl Remote {
@@ -92,6 +95,7 @@ impl Remote {
             prefix,
             place,
             runtime,
+            damaged: Mutex::default(),
         }
     }
 
@@ -110,9 +114,14 @@ impl Remote {
         self.prefix.clone().join("cas").join(shard).join(hex)
     }
 
-    pub(crate) fn has(&self, digest: &Digest) -> Result<bool, DataError> {
-        match self.runtime.block_on(self.store.head(&self.key(digest))) {
-            Ok(_) => Ok(true),
+    /// Whether a part is there with its size, and was not found to be damaged.
+    pub(crate) fn has(&self, part: &PartRef) -> Result<bool, DataError> {
+        if self.damaged().contains(&part.digest) {
+            return Ok(false);
+        }
+        let key = self.key(&part.digest);
+        match self.runtime.block_on(self.store.head(&key)) {
+            Ok(found) => Ok(found.size == part.bytes),
             Err(StoreError::NotFound { .. }) => Ok(false),
             Err(error) => Err(remote_error("look for a part", &self.place, &error)),
         }
@@ -163,12 +172,56 @@ impl Remote {
                 bytes.len() >> 30
             )));
         }
-        let options = PutOptions::from(PutMode::Create);
-        let key = self.key(digest);
+        let part = PartRef {
+            digest: *digest,
+            bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            rows: 0,
+        };
+        let known_bad = self.damaged().contains(digest);
+        let created = !known_bad && self.put_as(&part, bytes.clone(), PutMode::Create)?;
+        if !created && self.is_broken(&part)? {
+            self.put_as(&part, bytes, PutMode::Overwrite)?;
+            self.damaged().remove(digest);
+        }
+        Ok(())
+    }
+
+    /// False when something was there already and stays.
+    fn put_as(&self, part: &PartRef, bytes: Bytes, mode: PutMode) -> Result<bool, DataError> {
+        let key = self.key(&part.digest);
+        let options = PutOptions::from(mode);
         let put = self.store.put_opts(&key, PutPayload::from(bytes), options);
         match self.runtime.block_on(put) {
-            Ok(_) | Err(StoreError::AlreadyExists { .. }) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(StoreError::AlreadyExists { .. }) => Ok(false),
             Err(error) => Err(remote_error("put a part", &self.place, &error)),
+        }
+    }
+
+    fn damaged(&self) -> MutexGuard<'_, BTreeSet<Digest>> {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether something is there under a part's name that cannot be it.
+    fn is_broken(&self, part: &PartRef) -> Result<bool, DataError> {
+        if self.damaged().contains(&part.digest) {
+            return Ok(true);
+        }
+        let key = self.key(&part.digest);
+        match self.runtime.block_on(self.store.head(&key)) {
+            Ok(found) => Ok(found.size != part.bytes),
+            Err(StoreError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(remote_error("look for a part", &self.place, &error)),
+        }
+    }
+
+    fn call_damaged(&self, part: &PartRef, why: &str) -> DataError {
+        self.damaged().insert(part.digest);
+        let key = self.key(&part.digest);
+        tracing::warn!(place = %self.place, %key, why, "a part is damaged; it is made again");
+        DataError::Damaged {
+            path: format!("{}/{key}", self.place).into(),
+            why: why.to_owned(),
         }
     }
 
@@ -204,15 +257,17 @@ impl Remote {
                     store: self.place.clone().into(),
                 });
             }
+            // A range beyond the end is refused in many ways.
+            Err(_) if self.is_broken(part)? => {
+                return Err(self.call_damaged(part, "it has another size than it should have"));
+            }
             Err(error) => return Err(remote_error("fetch a part", &self.place, &error)),
         }
         file.sync_all().map_err(DataError::io("sync", path))?;
         let found = map(path)?;
         if Digest::of(&found) != part.digest {
-            return Err(DataError::Damaged {
-                path: format!("{}/{key}", self.place).into(),
-                why: "its bytes do not have the digest that it is named by".into(),
-            });
+            let why = "its bytes do not have the digest that it is named by";
+            return Err(self.call_damaged(part, why));
         }
         Ok(())
     }
@@ -224,36 +279,38 @@ fn ranges(bytes: u64) -> impl Iterator<Item = Range<u64>> {
 }
 
 fn remote_error(what: &'static str, place: &str, error: &StoreError) -> DataError {
+    const DENIED: &str = "access was refused: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they may do in this bucket";
     let why = chain(error);
-    let refused = [
+    let marks = [
         "403",
         "401",
         "SignatureDoesNotMatch",
         "InvalidAccessKeyId",
         "AccessDenied",
     ];
-    let hint = if why.contains("NoSuchBucket") {
-        "there is no such bucket: create it, or check the name and AWS_ENDPOINT_URL"
-    } else if refused.iter().any(|mark| why.contains(mark)) {
-        "access was refused: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they may do in this bucket"
-    } else {
-        match error {
-            StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => {
-                "access was refused: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they may do in this bucket"
-            }
-            StoreError::NotFound { .. } => {
-                "there is no such bucket or object: check the name and AWS_ENDPOINT_URL"
-            }
-            _ => {
-                "check the network and AWS_ENDPOINT_URL (and AWS_ALLOW_HTTP=true for a plain http endpoint)"
-            }
-        }
+    let denied = marks.iter().any(|mark| why.contains(mark));
+    let (hint, refused) = match error {
+        _ if why.contains("NoSuchBucket") => (
+            "there is no such bucket: create it, or check the name and AWS_ENDPOINT_URL",
+            true,
+        ),
+        StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => (DENIED, true),
+        _ if denied => (DENIED, true),
+        StoreError::NotFound { .. } => (
+            "there is no such bucket or object: check the name and AWS_ENDPOINT_URL",
+            true,
+        ),
+        _ => (
+            "check the network and AWS_ENDPOINT_URL (and AWS_ALLOW_HTTP=true for a plain http endpoint)",
+            false,
+        ),
     };
     DataError::Remote {
         what,
         place: place.to_owned(),
         why,
         hint,
+        refused,
     }
 }
 
@@ -313,10 +370,10 @@ mod tests {
         let path = folder.path().join("part");
         std::fs::write(&path, &bytes).unwrap();
         let part = part(&bytes);
-        assert!(!remote.has(&part.digest).unwrap());
+        assert!(!remote.has(&part).unwrap());
         remote.put(&part.digest, &path).unwrap();
         remote.put(&part.digest, &path).unwrap();
-        assert!(remote.has(&part.digest).unwrap());
+        assert!(remote.has(&part).unwrap());
         assert!(fetched(&remote, &part).unwrap() == bytes);
     }
 
@@ -327,6 +384,23 @@ mod tests {
         put(&remote, &part, b"what it should b3");
         let error = fetched(&remote, &part).unwrap_err();
         assert!(matches!(error, DataError::Damaged { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_part_counts_as_absent_and_is_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("part");
+        std::fs::write(&path, b"what it should be").unwrap();
+        for bad in [&b"what it should b3"[..], b"what", b""] {
+            let remote = remote();
+            let part = part(b"what it should be");
+            put(&remote, &part, bad);
+            let error = fetched(&remote, &part).unwrap_err();
+            assert!(matches!(error, DataError::Damaged { .. }), "{error}");
+            assert!(!remote.has(&part).unwrap());
+            remote.put(&part.digest, &path).unwrap();
+            assert_eq!(fetched(&remote, &part).unwrap(), b"what it should be");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use sunward_core::{Digest, TaskResult};
 
 use crate::error::DataError;
+use crate::record;
 use crate::store::Store;
 
 /// Results that may wait to be written; more are dropped, since this is a hint.
@@ -51,10 +52,16 @@ impl ResultIndex {
             return Ok(vec![None; keys.len()]);
         };
         let texts = remote.results(keys)?;
-        texts
-            .into_iter()
-            .map(|text| {
-                let known = text.and_then(|text| serde_json::from_slice::<TaskResult>(&text).ok());
+        let records = keys.iter().zip(texts);
+        records
+            .map(|(key, text)| {
+                let known = text.and_then(|text| match record::read(key, &text) {
+                    Ok(result) => Some(result),
+                    Err(why) => {
+                        tracing::warn!(%key, why, "a shared result is ignored; it is computed again");
+                        None
+                    }
+                });
                 match known {
                     Some(result) if self.is_whole(&result)? => Ok(Some(result)),
                     _ => Ok(None),
@@ -104,7 +111,7 @@ impl Writer {
                     let batch = std::iter::once(first)
                         .chain(receive.try_iter())
                         .filter_map(|(key, result)| {
-                            serde_json::to_vec(&result).ok().map(|text| (key, text))
+                            record::write(&key, &result).map(|text| (key, text))
                         })
                         .collect();
                     if let Err(error) = remote.put_results(batch) {

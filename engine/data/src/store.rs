@@ -1,17 +1,22 @@
 //! The store: parts by the digest of their bytes, on this host and, when asked for, in a bucket.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arrow::array::RecordBatch;
 use arrow_schema::SchemaRef;
-use sunward_core::{Dataset, Digest, PartRef};
+use sunward_core::{Dataset, DatasetKind, Digest, PartRef};
 
+use crate::blob;
 use crate::error::DataError;
 use crate::incoming::{self, Incoming};
+use crate::part::map;
 use crate::reader::TableReader;
 use crate::remote::Remote;
+use crate::trust::Trust;
 use crate::writer::{PART_BYTES, TableWriter};
 
 /// The project whose parts these are, until projects are told apart.
@@ -33,6 +38,7 @@ pub struct Store {
 struct Inner {
     root: PathBuf,
     remote: Option<Remote>,
+    trust: Trust,
 }
 
 impl Store {
@@ -47,14 +53,21 @@ impl Store {
     /// When the folder cannot be made, or the remote cannot be used.
     pub fn open(home: &Path, remote: Option<&str>) -> Result<Self, DataError> {
         let root = home.join("store").join(PROJECT);
+        // As private as the state's folder.
+        let mode = fs::metadata(home).map_or(0o700, |found| found.permissions().mode()) & 0o770;
         for folder in ["cas", "tmp", "joined", "derived"] {
             let folder = root.join(folder);
-            fs::create_dir_all(&folder).map_err(DataError::io("create folder", &folder))?;
+            let created = DirBuilder::new().recursive(true).mode(mode).create(&folder);
+            created.map_err(DataError::io("create folder", &folder))?;
         }
         incoming::sweep(&root.join("tmp"));
         let remote = remote.map(|url| Remote::open(url, PROJECT)).transpose()?;
         Ok(Self {
-            inner: Arc::new(Inner { root, remote }),
+            inner: Arc::new(Inner {
+                trust: Trust::open(&root),
+                root,
+                remote,
+            }),
             part_bytes: PART_BYTES,
         })
     }
@@ -103,11 +116,84 @@ impl Store {
     /// Whether every part of a dataset is on this host (the remote is not asked).
     #[must_use]
     pub fn is_local(&self, dataset: &Dataset) -> bool {
-        dataset.parts.iter().all(|part| self.has_part(part))
+        let members = |part: &PartRef| blob::members(self, part).unwrap_or_default();
+        dataset.parts.iter().all(|part| {
+            self.has_part(part)
+                && (dataset.kind != DatasetKind::Dir
+                    || members(part).iter().all(|member| self.has_part(member)))
+        })
     }
 
+    /// The last engine on this store ended uncleanly, perhaps with the machine: what is here is read
+    /// once more before it is used, and what was made of it is made again.
+    ///
+    /// # Errors
+    /// When that cannot be noted.
+    pub fn doubt_all(&self) -> Result<(), DataError> {
+        self.inner.trust.doubt_all()?;
+        for folder in ["joined", "derived"] {
+            let folder = self.folder(folder);
+            let entries = fs::read_dir(&folder).map_err(DataError::io("list", &folder))?;
+            for entry in entries.flatten() {
+                let path = entry.path();
+                let gone = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+                gone.map_err(DataError::io("delete", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether parts are read before they are believed.
+    #[must_use]
+    pub fn is_suspect(&self) -> bool {
+        self.inner.trust.is_in_doubt()
+    }
+
+    /// Whether a part is here, of the right size, and believed or now found to be whole. A damaged one
+    /// is deleted, so that it is fetched or made again.
     pub(crate) fn has_part(&self, part: &PartRef) -> bool {
-        fs::metadata(self.part_path(&part.digest)).is_ok_and(|m| m.len() == part.bytes)
+        let path = self.part_path(&part.digest);
+        let Ok(found) = fs::metadata(&path) else {
+            return false;
+        };
+        if found.len() != part.bytes {
+            return false;
+        }
+        let written = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        !self.inner.trust.doubts(&part.digest, written) || self.is_whole(&part.digest)
+    }
+
+    /// Reads a part and compares it with its name; one that is damaged is deleted.
+    pub(crate) fn is_whole(&self, digest: &Digest) -> bool {
+        let path = self.part_path(digest);
+        match map(&path) {
+            Ok(bytes) if Digest::of(&bytes) == *digest => {
+                self.inner.trust.believe(*digest);
+                true
+            }
+            Ok(_) => {
+                tracing::warn!(path = %path.display(), "a part is damaged; it is made again");
+                let _ = fs::remove_file(&path);
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// The parts of a dataset that can be had neither here nor from the remote. A remote that does not
+    /// answer is given the benefit of the doubt.
+    #[must_use]
+    pub fn lacks(&self, dataset: &Dataset) -> Vec<Digest> {
+        let lacks = |part: &&PartRef| {
+            let one = Dataset {
+                kind: dataset.kind,
+                parts: vec![**part],
+                ..Dataset::default()
+            };
+            !self.is_available(&one).unwrap_or(true)
+        };
+        let lost = dataset.parts.iter().filter(lacks);
+        lost.map(|part| part.digest).collect()
     }
 
     /// Whether every part of a dataset can be had: from this host, else from the remote.
@@ -116,15 +202,30 @@ impl Store {
     /// When the remote does not answer.
     pub fn is_available(&self, dataset: &Dataset) -> Result<bool, DataError> {
         for part in &dataset.parts {
-            if self.has_part(part) {
+            if !self.can_have(part)? {
+                return Ok(false);
+            }
+            if dataset.kind != DatasetKind::Dir || !self.has_part(part) {
                 continue;
             }
-            match self.remote() {
-                Some(remote) if remote.has(&part.digest)? => {}
-                _ => return Ok(false),
+            let Ok(members) = blob::members(self, part) else {
+                return Ok(false);
+            };
+            for member in members {
+                if !self.can_have(&member)? {
+                    return Ok(false);
+                }
             }
         }
         Ok(true)
+    }
+
+    fn can_have(&self, part: &PartRef) -> Result<bool, DataError> {
+        match self.remote() {
+            _ if self.has_part(part) => Ok(true),
+            Some(remote) => remote.has(part),
+            None => Ok(false),
+        }
     }
 
     /// Brings to this host whatever is missing of a dataset.

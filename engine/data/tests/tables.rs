@@ -164,7 +164,7 @@ fn a_missing_part_says_what_to_do() {
     assert!(!store.is_available(&dataset).unwrap());
     let error = store.table(&dataset).unwrap_err();
     assert!(matches!(error, DataError::MissingPart { .. }));
-    assert!(error.to_string().contains("--force"), "{error}");
+    assert!(error.to_string().contains("sunward run"), "{error}");
 }
 
 /// A dataset whose only part has these bytes, under whatever name.

@@ -1,5 +1,7 @@
 //! The loop: take in what arrived, decide, apply, hand the group to the journal, release its orders.
 
+mod mend;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +19,7 @@ use crate::error::DriveError;
 use crate::event::Event;
 use crate::feed::{Seen, Watch};
 use crate::inbox::{Arrival, Control, Inbox};
+use crate::losses::Losses;
 use crate::observer::{Observer, ThrottledObserver};
 use crate::pending::Pending;
 use crate::questions::Questions;
@@ -93,6 +96,7 @@ struct Engine<'a, 'o> {
     /// What arrived while the feed was asked for the first time.
     delayed: VecDeque<Arrival>,
     pending: Pending,
+    losses: Losses,
     /// Orders of the group that is being written.
     released: Vec<Order>,
     observer: ThrottledObserver<'a, 'o>,
@@ -138,6 +142,7 @@ impl<'a, 'o> Engine<'a, 'o> {
             watch,
             delayed: VecDeque::new(),
             pending: Pending::default(),
+            losses: Losses::default(),
             released: Vec::new(),
             observer: ThrottledObserver::new(run, observer, setup.limits.progress_every),
             requests_looked_at: Instant::now(),
@@ -161,6 +166,7 @@ impl<'a, 'o> Engine<'a, 'o> {
             });
         }
         self.observer.began(&self.state);
+        self.verify_outputs();
         self.look_around()?;
         loop {
             if let Course::Over(status) = self.turn()? {
@@ -177,6 +183,7 @@ impl<'a, 'o> Engine<'a, 'o> {
     /// Does all that can be done without waiting.
     fn turn(&mut self) -> Result<Course, DriveError> {
         loop {
+            self.mend()?;
             self.hand_over()?;
             if self.is_full() {
                 return Ok(Course::On);
@@ -268,6 +275,7 @@ impl<'a, 'o> Engine<'a, 'o> {
                     end.started_ms = self.clock.at(end.started_ms).0;
                     end.wall_us = self.clock.stretch_us(end.wall_us);
                 }
+                self.losses.among(self.run, &mut ends);
                 self.decide(Input::Ended { worker, ends })
             }
             FromWorker::Notice { line } => {
@@ -299,7 +307,12 @@ impl<'a, 'o> Engine<'a, 'o> {
     }
 
     fn take_answer(&mut self, answer: Answer) -> Result<(), DriveError> {
-        let resolution = answer.resolution?;
+        let mut resolution = answer.resolution?;
+        if let Err(failure) = &mut resolution.answer
+            && self.losses.miss(answer.stage, failure)
+        {
+            return Ok(());
+        }
         self.resolved(answer.run, answer.stage, resolution)
     }
 

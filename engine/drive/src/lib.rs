@@ -28,6 +28,7 @@ pub mod event;
 pub mod feed;
 pub mod inbox;
 mod local;
+mod losses;
 mod observer;
 mod pending;
 mod questions;

@@ -96,6 +96,14 @@ impl InputResolver for LocalResolver {
         })
     }
 
+    fn is_suspect(&self) -> bool {
+        self.store.is_suspect()
+    }
+
+    fn lacks(&self, dataset: &Dataset) -> Vec<Digest> {
+        self.store.lacks(dataset)
+    }
+
     fn holds(&self, result: &TaskResult) -> bool {
         // A store that cannot be asked holds nothing: the task runs, and meets the store's error.
         result
@@ -323,11 +331,7 @@ fn paths(spec: &RunSpec, source: &Reference) -> Result<Vec<String>, DataError> {
 
 fn failure(place: &str, error: &DataError) -> Failure {
     Failure {
-        kind: if error.is_infrastructure() {
-            FailureKind::Infrastructure
-        } else {
-            FailureKind::Input
-        },
+        kind: error.blame().kind(FailureKind::Input),
         message: format!("{place}: {error}"),
         log_tail: String::new(),
         ran_on: None,

@@ -66,7 +66,8 @@ fn weight_of(fact: &Fact) -> usize {
         | Fact::StartCame { .. }
         | Fact::ActualsKnown { .. }
         | Fact::BudgetExceeded { .. }
-        | Fact::PlacementLapsed { .. } => 1,
+        | Fact::PlacementLapsed { .. }
+        | Fact::ResultsLost { .. } => 1,
     }
     .max(1)
 }

@@ -77,6 +77,16 @@ impl WorkerRegistry {
         self.transport.send(worker, ToWorker::Lease(lease));
     }
 
+    /// These stages begin again: what workers were told of them is not true any more.
+    pub(crate) fn forget_stages(&mut self, run: RunId, stages: &[StageId]) {
+        for stage in stages {
+            self.jobs.remove(&(run, *stage));
+            for told in self.told.values_mut() {
+                told.remove(&(run, *stage));
+            }
+        }
+    }
+
     /// Nothing more of a run will come.
     pub(crate) fn forget(&mut self, run: RunId) {
         self.jobs.retain(|(of, _), _| *of != run);

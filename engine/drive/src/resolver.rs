@@ -73,6 +73,17 @@ pub trait InputResolver: Send + Sync {
     /// Whether a known result can still be had: its parts are in the store.
     fn holds(&self, result: &TaskResult) -> bool;
 
+    /// Whether the last engine on this store ended uncleanly, so that parts are read again before they
+    /// are believed.
+    fn is_suspect(&self) -> bool {
+        false
+    }
+
+    /// The parts of a dataset that cannot be had: gone, cut or damaged.
+    fn lacks(&self, _dataset: &Dataset) -> Vec<Digest> {
+        Vec::new()
+    }
+
     /// Results with these keys that other sites noted in the store that all share, each in its key's
     /// place. Nothing where no store is shared, or it does not answer: this is a hint.
     fn shared(&self, keys: &[Digest]) -> Vec<Option<TaskResult>> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sunward_core::{Fact, Input, PlannedStage, RunId, StageId, State, TaskKeys};
+use sunward_core::{Dataset, Fact, Input, PlannedStage, RunId, StageId, State, TaskKeys};
 use sunward_protocol::Job;
 use sunward_state::{Group, Reader, StateError};
 use sunward_workflows::Reference;
@@ -107,6 +107,35 @@ pub(crate) fn resolve_request(
         upstream: upstream.collect(),
         spec: std::sync::Arc::clone(&run.spec),
     })
+}
+
+/// What a stage reads: what it is bound to, else what its upstream gave.
+pub(crate) fn read_by(state: &State, run: RunId, stage: StageId) -> Vec<Dataset> {
+    let bound = state.run(run).and_then(|run| run.stage(stage));
+    let mut datasets: Vec<Dataset> = bound.map_or_else(Vec::new, |view| view.inputs().to_vec());
+    let request = resolve_request(state, run, stage);
+    let upstream = request.into_iter().flat_map(|request| request.upstream);
+    datasets.extend(upstream.flatten().flatten().flatten());
+    datasets
+}
+
+/// What the user is told when stages begin again.
+pub(crate) fn loss_notice(
+    state: &State,
+    run: RunId,
+    missed_by: StageId,
+    stages: &[StageId],
+) -> String {
+    let name = |id: StageId| {
+        let view = state.run(run).and_then(|run| run.stage(id));
+        view.map_or("?", |view| view.name())
+    };
+    let names: Vec<&str> = stages.iter().map(|id| name(*id)).collect();
+    format!(
+        "an input of stage {} is missing or damaged in the store: what is not whole any more of {} is computed again",
+        name(missed_by),
+        names.join(", ")
+    )
 }
 
 /// What a worker must know of a stage; `None` when it is not resolved.

@@ -86,6 +86,7 @@ pub fn run_change(fact: &Fact) -> Option<RunChange<'_>> {
         | Fact::Solved { .. }
         | Fact::StartCame { .. }
         | Fact::PlacementLapsed { .. }
+        | Fact::ResultsLost { .. }
         | Fact::ActualsKnown { .. }
         | Fact::BudgetExceeded { .. } => None,
     }

@@ -1,7 +1,8 @@
 //! One engine a state: a file that the engine keeps locked while it lives.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -38,7 +39,12 @@ impl EngineLock {
                 source,
             }
         };
-        std::fs::create_dir_all(home).map_err(fault("create the state's folder", home))?;
+        // Its owner's alone, unless somebody created it otherwise.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(home)
+            .map_err(fault("create the state's folder", home))?;
         let path = home.join(LOCK);
         let mut file = OpenOptions::new()
             .read(true)

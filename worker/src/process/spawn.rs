@@ -15,6 +15,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use sunward_core::FailureKind;
+use sunward_data::io_blame;
 
 use super::environment::Environment;
 use crate::fault::Fault;
@@ -100,9 +101,13 @@ fn give_up(child: &mut Child, error: &io::Error) -> Fault {
 }
 
 pub(crate) fn no_handles(error: &io::Error) -> Fault {
-    Fault::infrastructure(format!(
-        "could not get a pipe or handle for the command: {error}; raise the limit of open files (`ulimit -n`) or lower `-j`"
-    ))
+    let kind = io_blame(error).kind(FailureKind::Infrastructure);
+    Fault::new(
+        kind,
+        format!(
+            "could not get a pipe or handle for the command: {error}; raise the limit of open files (`ulimit -n`) or lower `-j`"
+        ),
+    )
 }
 
 fn not_found(program: &OsStr, path: &OsStr) -> Fault {

@@ -13,6 +13,7 @@ mod resolve;
 use std::path::{Path, PathBuf};
 
 use sunward_core::{Digest, FailureKind};
+use sunward_data::io_blame;
 use sunward_protocol::Job;
 use sunward_workflows::Python;
 
@@ -59,6 +60,14 @@ pub enum PythonError {
         /// The end of what pip said.
         said: String,
     },
+    /// A package is not what the lock file says.
+    #[error(
+        "a package is not what the lock file says it is: {said}; delete its entry in the lock file so that it is resolved again, if you trust the index"
+    )]
+    OtherBytes {
+        /// The end of what pip said.
+        said: String,
+    },
     /// pip or venv failed in another way.
     #[error("{what} failed: {said}")]
     Tool {
@@ -88,12 +97,14 @@ impl PythonError {
         move |source| Self::Io { what, path, source }
     }
 
+    /// Where failures of Python's tools are sorted. A tool that fails without blaming the network
+    /// fails again; so does an index that has other bytes than were locked.
     fn kind(&self) -> FailureKind {
         match self {
             Self::NoPython(_) | Self::Unresolvable { .. } | Self::Lock { .. } => FailureKind::Input,
-            Self::Registry { .. } | Self::Tool { .. } | Self::Io { .. } => {
-                FailureKind::Infrastructure
-            }
+            Self::Registry { .. } => FailureKind::Infrastructure,
+            Self::Tool { .. } | Self::OtherBytes { .. } => FailureKind::Permanent,
+            Self::Io { source, .. } => io_blame(source).kind(FailureKind::Infrastructure),
             Self::Cancelled => FailureKind::Cancelled,
         }
     }

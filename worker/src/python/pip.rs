@@ -48,6 +48,9 @@ const NETWORK: &[&str] = &[
     "502 Server Error",
 ];
 
+/// How pip tells of a package with other bytes than were asked for.
+const OTHER_HASH: &str = "DO NOT MATCH THE HASHES";
+
 /// Prints what an environment depends on: `cpython-3.11-linux-x86_64`.
 const PLATFORM: &str = "import sys, sysconfig; v = sys.version_info; \
     print(f'{sys.implementation.name}-{v.major}.{v.minor}-{sysconfig.get_platform()}')";
@@ -244,7 +247,9 @@ impl Outcome {
             return Ok(self);
         }
         let said = self.last_words();
-        Err(if self.blames_network() {
+        Err(if self.stderr.contains(OTHER_HASH) {
+            PythonError::OtherBytes { said }
+        } else if self.blames_network() {
             PythonError::Registry {
                 what: what.to_owned(),
                 said,

@@ -28,6 +28,7 @@ use clap::Parser;
 use crate::args::{Cli, Verb};
 use crate::context::Context;
 use crate::exit::{self, Exit};
+use crate::home;
 use crate::render::{self, Style};
 
 /// The whole program: reads arguments and environment, performs the verb, says what went wrong.
@@ -40,6 +41,7 @@ pub(crate) fn main() -> ExitCode {
             return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
     };
+    home::raise_open_files();
     let mut style = Style::new(false);
     let result = Context::read(&cli.everywhere).and_then(|context| {
         style = context.err_style;

@@ -15,6 +15,7 @@ use crate::exit::{Exit, wrong_input};
 use crate::feeds::Feeds;
 use crate::foresight::Foresight;
 use crate::grid_args::{Over, go_on};
+use crate::home;
 use crate::machine::{Machine, now};
 use crate::params::ParamArgs;
 use crate::placing::Placing;
@@ -68,6 +69,7 @@ impl Run {
         prepared.find_secrets(&Host::of_this_process())?;
         foresee(feeds.as_ref(), machine, &home, &prepared.spec)?;
         // From here on things are created.
+        home::create(&home, &settings)?;
         let prepared = prepared.lock(&home, &Host::of_this_process())?;
         let journal = Sqlite::open(&home)?;
         let (start, feeds) = if self.fresh {

@@ -1,6 +1,7 @@
 //! Facts become state. The only thing that changes it, in a live engine and in recovery alike.
 
 mod energy;
+mod lost;
 mod place;
 mod runs;
 mod stages;
@@ -127,6 +128,7 @@ fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
             Ok(())
         }
         Fact::StartCame { run, stage, at } => place::start_came(get(state, *run)?, *stage, *at),
+        Fact::ResultsLost { run, stages } => lost::results_lost(get(state, *run)?, stages),
         Fact::PlacementLapsed { run, stage, .. } => place::lapsed(get(state, *run)?, *stage),
     }
 }

@@ -272,7 +272,9 @@ pub(super) fn failed(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
     if let Some(due) = retry_at {
         let tries = one.tries.entry(index).or_default();
         match failure.kind {
-            FailureKind::Infrastructure => tries.uncharged += 1,
+            FailureKind::Infrastructure | FailureKind::Permanent | FailureKind::InputLost => {
+                tries.uncharged += 1;
+            }
             FailureKind::Preempted => {}
             FailureKind::Cancelled if stopping => {}
             FailureKind::Cancelled => tries.uncharged += 1,

@@ -48,7 +48,9 @@ pub(super) fn ended(state: &State, now: Timestamp, ends: Vec<TaskEnd>) -> Step {
                     | FailureKind::Memory
                     | FailureKind::Output
                     | FailureKind::Input
-                    | FailureKind::Infrastructure => false,
+                    | FailureKind::Infrastructure
+                    | FailureKind::Permanent
+                    | FailureKind::InputLost => false,
                 };
                 if end.wall_us == 0 && given_back {
                     facts.dropped(end.task);
@@ -151,7 +153,9 @@ fn failed(state: &State, now: Timestamp, end: &TaskEnd, failure: &Failure) -> Op
             | FailureKind::Memory
             | FailureKind::Output
             | FailureKind::Input
-            | FailureKind::Infrastructure,
+            | FailureKind::Infrastructure
+            | FailureKind::Permanent
+            | FailureKind::InputLost,
         ) => retry_at(&planned.stage.retry, tries, failure.kind, now),
     };
     Some(Fact::Failed {

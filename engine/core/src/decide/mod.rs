@@ -2,6 +2,7 @@
 
 mod answers;
 mod ended;
+mod lost;
 mod place;
 mod retrying;
 mod runs;
@@ -49,6 +50,7 @@ pub fn decide(state: &State, now: Timestamp, input: Input) -> Step {
             count,
             hits,
         } => answers::looked_up(state, run, stage, first, count, hits),
+        Input::PartsLost { run, stage, parts } => lost::parts_lost(state, run, stage, &parts),
         Input::Tick => Step::default(),
     }
 }

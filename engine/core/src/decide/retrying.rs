@@ -2,20 +2,30 @@
 
 use sunward_workflows::{Retry, RetryOn};
 
-use crate::failure::FailureKind;
+use crate::failure::{Blame, FailureKind};
 use crate::ids::Timestamp;
 use crate::state::stage::Tries;
 
-/// Tries of one task that the infrastructure may lose or break. They are not charged to the task,
-/// so something else must end them: a machine that breaks every attempt would be tried for ever.
+/// Tries of one task that a lost worker may cost. They are not charged to the task, so something else
+/// must end them: a task that breaks every machine would be tried for ever.
 pub(crate) const UNCHARGED_LIMIT: u32 = 20;
 
-/// The longest wait between two tries, in milliseconds: doubling must not outgrow a working day.
+/// The longest wait between two tries that the user asked for, in milliseconds: doubling must not
+/// outgrow a working day.
 const BACKOFF_LIMIT_MS: u64 = 3_600_000;
 
-/// The shortest wait after a fault of the infrastructure, in milliseconds: what broke needs a
-/// moment, and the limit above should span minutes rather than moments.
-const INFRASTRUCTURE_BACKOFF_MS: u64 = 200;
+/// Waits for a machine that failed double from here, in milliseconds.
+const PASSING_FIRST_MS: u64 = 200;
+/// The longest of them.
+const PASSING_LIMIT_MS: u64 = 30_000;
+/// Tries of one task on a machine that fails: the waits between them sum up to four minutes.
+const PASSING_TRIES: u32 = 15;
+
+/// Waits for a lost input to be computed again double from here, in milliseconds. Usually the stage is
+/// reset long before the first is over.
+const LOST_FIRST_MS: u64 = 1_000;
+/// The longest of them.
+const LOST_LIMIT_MS: u64 = 600_000;
 
 /// When the task is tried again; `None` when it is not.
 pub(super) fn retry_at(
@@ -24,27 +34,38 @@ pub(super) fn retry_at(
     kind: FailureKind,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let infrastructure = kind == FailureKind::Infrastructure;
-    if !retry.on.iter().any(|on| covers(on, kind)) {
-        return None;
-    }
-    let (before, limit, first_ms) = if infrastructure {
-        let first_ms = retry.backoff_ms.max(INFRASTRUCTURE_BACKOFF_MS);
-        (tries.uncharged, UNCHARGED_LIMIT, first_ms)
-    } else {
-        (tries.charged, retry.max_attempts, retry.backoff_ms)
+    let asked = retry.on.iter().any(|on| covers(on, kind));
+    let (before, tries, first_ms, limit_ms) = match kind.blame() {
+        Blame::User if asked => {
+            let first_ms = retry.backoff_ms;
+            (
+                tries.charged,
+                retry.max_attempts,
+                first_ms,
+                BACKOFF_LIMIT_MS,
+            )
+        }
+        Blame::Passing if asked => {
+            let (first_ms, limit_ms) = (PASSING_FIRST_MS, PASSING_LIMIT_MS);
+            (tries.uncharged, PASSING_TRIES, first_ms, limit_ms)
+        }
+        Blame::Lost => {
+            let (first_ms, limit_ms) = (LOST_FIRST_MS, LOST_LIMIT_MS);
+            (tries.uncharged, PASSING_TRIES, first_ms, limit_ms)
+        }
+        Blame::User | Blame::Passing | Blame::Permanent | Blame::Nobody => return None,
     };
-    if before.saturating_add(1) >= limit {
+    if before.saturating_add(1) >= tries {
         return None;
     }
     let doubled = first_ms.saturating_mul(1_u64.checked_shl(before).unwrap_or(u64::MAX));
-    Some(now.after_ms(doubled.min(BACKOFF_LIMIT_MS)))
+    Some(now.after_ms(doubled.min(limit_ms)))
 }
 
 /// Whether a kind of failure is one of those worth another try.
 fn covers(on: &RetryOn, kind: FailureKind) -> bool {
     match on {
-        RetryOn::Any => !matches!(kind, FailureKind::Cancelled | FailureKind::Preempted),
+        RetryOn::Any => matches!(kind.blame(), Blame::User | Blame::Passing),
         RetryOn::Infrastructure => kind == FailureKind::Infrastructure,
         RetryOn::Timeout => kind == FailureKind::Timeout,
         RetryOn::Memory => kind == FailureKind::Memory,
@@ -56,6 +77,8 @@ fn covers(on: &RetryOn, kind: FailureKind) -> bool {
             | FailureKind::Output
             | FailureKind::Input
             | FailureKind::Infrastructure
+            | FailureKind::Permanent
+            | FailureKind::InputLost
             | FailureKind::Cancelled
             | FailureKind::Preempted => false,
         },
@@ -66,8 +89,8 @@ fn covers(on: &RetryOn, kind: FailureKind) -> bool {
 mod tests {
     use sunward_workflows::{Retry, RetryOn};
 
-    use super::{UNCHARGED_LIMIT, retry_at};
-    use crate::failure::FailureKind;
+    use super::retry_at;
+    use crate::failure::{Blame, FailureKind};
     use crate::ids::Timestamp;
     use crate::state::stage::Tries;
 
@@ -103,18 +126,61 @@ mod tests {
         assert_eq!(wait(0, 1), None, "another code is not worth it");
     }
 
+    /// The waits of a task that fails so every time.
+    fn waits(kind: FailureKind, retry: &Retry) -> Vec<u64> {
+        let mut waits = Vec::new();
+        while let Some(at) = {
+            let made = u32::try_from(waits.len()).unwrap();
+            retry_at(retry, tries(made, made), kind, Timestamp(0))
+        } {
+            waits.push(at.0);
+            assert!(waits.len() < 100, "{kind:?} is tried for ever");
+        }
+        waits
+    }
+
     #[test]
-    fn infrastructure_is_not_charged_but_bounded() {
-        let retry = Retry::default();
-        let again = |uncharged| {
-            retry_at(
-                &retry,
-                tries(0, uncharged),
-                FailureKind::Infrastructure,
-                Timestamp(0),
-            )
+    fn each_kind_of_failure_is_tried_as_long_as_whose_it_is_allows() {
+        let usual = Retry::default();
+        let kinds = [
+            (FailureKind::Exit(1), Blame::User),
+            (FailureKind::Signal(9), Blame::User),
+            (FailureKind::Timeout, Blame::User),
+            (FailureKind::Memory, Blame::User),
+            (FailureKind::Output, Blame::User),
+            (FailureKind::Input, Blame::User),
+            (FailureKind::Infrastructure, Blame::Passing),
+            (FailureKind::Permanent, Blame::Permanent),
+            (FailureKind::InputLost, Blame::Lost),
+            (FailureKind::Cancelled, Blame::Nobody),
+            (FailureKind::Preempted, Blame::Nobody),
+        ];
+        for (kind, blame) in kinds {
+            assert_eq!(kind.blame(), blame, "{kind:?}");
+            let waits = waits(kind, &usual);
+            match blame {
+                Blame::User | Blame::Permanent | Blame::Nobody => {
+                    assert!(waits.is_empty(), "{kind:?} waits {waits:?}");
+                }
+                Blame::Passing => {
+                    let minutes = waits.iter().sum::<u64>() / 60_000;
+                    assert!((1..=5).contains(&minutes), "{kind:?} waits {minutes} min");
+                }
+                Blame::Lost => assert!(!waits.is_empty()),
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_that_the_user_asks_for_makes_a_permanent_fault_be_tried_again() {
+        let eager = Retry {
+            max_attempts: 9,
+            backoff_ms: 3_600_000,
+            on: vec![RetryOn::Any, RetryOn::Infrastructure],
+            scale_memory: None,
         };
-        assert!(again(0).is_some() && again(UNCHARGED_LIMIT - 2).is_some());
-        assert_eq!(again(UNCHARGED_LIMIT - 1), None);
+        assert!(waits(FailureKind::Permanent, &eager).is_empty());
+        let passing = waits(FailureKind::Infrastructure, &eager);
+        assert!(passing.iter().sum::<u64>() < 300_000, "{passing:?}");
     }
 }

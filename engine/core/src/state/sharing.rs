@@ -63,6 +63,29 @@ impl Sharing {
         self.followers.remove(&task).unwrap_or_default()
     }
 
+    /// These stages begin again: none of their tasks leads or follows. Gives those of other stages that
+    /// followed one of theirs, to be run themselves.
+    pub(crate) fn forget(&mut self, stages: &BTreeSet<StageId>) -> BTreeMap<StageId, Ranges> {
+        self.leaders.retain(|_, (stage, _)| !stages.contains(stage));
+        self.done.retain(|(stage, _)| !stages.contains(stage));
+        let mut freed: BTreeMap<StageId, Ranges> = BTreeMap::new();
+        self.followers.retain(|leader, followers| {
+            followers.retain(|stage, _| !stages.contains(stage));
+            if stages.contains(&leader.0) {
+                for (stage, ranges) in std::mem::take(followers) {
+                    let all = freed.entry(stage).or_default();
+                    for (first, end) in ranges.spans() {
+                        all.insert(first, end);
+                    }
+                }
+            }
+            !followers.is_empty()
+        });
+        let followers = &self.followers;
+        self.done.retain(|leader| followers.contains_key(leader));
+        freed
+    }
+
     /// Nobody waits for anybody any more.
     pub(crate) fn stop(&mut self) {
         self.followers.clear();

@@ -145,10 +145,26 @@ impl StageState {
         self.found_tasks = (planned.tasks.as_ref() != Some(tasks)).then(|| tasks.clone());
         self.shares = shareable(planned) && (same_elsewhere || !distinct(planned.reads, tasks));
         self.status = vec![TaskStatus::Waiting; place(count)];
-        self.generation = vec![0; place(count)];
+        // Leases of an earlier life of the stage must not pass for those of this one.
+        let floor = self.generation.iter().copied().max().unwrap_or_default();
+        self.generation = vec![floor; place(count)];
         self.holder = vec![0; place(count)];
         self.counts = Counts::waiting(count);
         self.results = Results::of(count);
+    }
+
+    /// It begins again: nothing of its tasks is known any more but what they took, and the numbers of
+    /// their leases.
+    pub(crate) fn begin_again(&mut self) {
+        *self = Self {
+            from_cache: self.from_cache,
+            generation: std::mem::take(&mut self.generation),
+            ledger: std::mem::take(&mut self.ledger),
+            attempts: std::mem::take(&mut self.attempts),
+            listing: std::mem::take(&mut self.listing),
+            asking: Asking::Wanted,
+            ..Self::default()
+        };
     }
 
     /// Its tasks, once known.

@@ -57,6 +57,8 @@ enum Event {
     Duplicate,
     Cancel,
     Retry,
+    /// A part of the n-th result that there is gets lost, and the stage at n misses it.
+    LosePart(u8),
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -70,6 +72,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Crash),
         1 => Just(Event::Duplicate),
         1 => Just(Event::Retry),
+        2 => any::<u8>().prop_map(Event::LosePart),
     ]
 }
 
@@ -165,6 +168,45 @@ fn play(world: &mut World, run: RunId, spec: &Arc<sunward_core::RunSpec>, event:
         }
         Event::Cancel => world.give(Input::Cancel { run }),
         Event::Retry => world.give(Input::Retry { run, spec: None }),
+        Event::LosePart(nth) => lose_part(world, run, usize::from(*nth)),
+    }
+}
+
+/// A part is deleted from the store; the brain is told as the loop does, over and over, until nothing
+/// of the stages concerned is under way.
+fn lose_part(world: &mut World, run: RunId, nth: usize) {
+    let one = world.state.run(run).unwrap();
+    let results: Vec<_> = one
+        .stages()
+        .flat_map(|stage| one.gathered(stage.id, "out").unwrap_or_default())
+        .collect();
+    let stages: Vec<_> = one.stages().map(|stage| stage.id).collect();
+    let Some(lost) = results.get(nth % results.len().max(1)) else {
+        return;
+    };
+    let parts: BTreeSet<_> = lost.parts.iter().map(|part| part.digest).collect();
+    let is_whole = |result: &sunward_core::TaskResult| {
+        let mut held = result.ports.iter().flat_map(|port| &port.parts);
+        !held.any(|part| parts.contains(&part.digest))
+    };
+    world.cache.retain(|_, result| is_whole(result));
+    let input = Input::PartsLost {
+        run,
+        stage: stages[nth % stages.len()],
+        parts,
+    };
+    for _ in 0..40 {
+        let before = world.journal.len();
+        world.give(input.clone());
+        if world.journal[before..]
+            .iter()
+            .any(|fact| matches!(fact, Fact::ResultsLost { .. }))
+        {
+            return;
+        }
+        if !world.land_one() && !world.answer_one() {
+            return;
+        }
     }
 }
 
@@ -183,6 +225,10 @@ fn assert_single_results(journal: &[Fact]) {
             } => (stage, successes.iter().map(|one| one.index).collect()),
             Fact::LookedUp { stage, hits, .. } | Fact::Shared { stage, hits, .. } => {
                 (stage, hits.iter().map(|(index, _)| *index).collect())
+            }
+            Fact::ResultsLost { stages, .. } => {
+                seen.retain(|(stage, _)| !stages.contains(stage));
+                continue;
             }
             _ => continue,
         };

@@ -169,6 +169,18 @@ pub(super) fn head_of(key: &Digest) -> i64 {
     i64::from_be_bytes(head)
 }
 
+/// Bytes of the checksum at the end of a result.
+pub(super) const SUM_BYTES: usize = 8;
+
+/// What stands behind a result: it ties the bytes to their key.
+pub(super) fn result_sum(key: &Digest, body: &[u8]) -> [u8; SUM_BYTES] {
+    let mut hasher = blake3::Hasher::new_keyed(&key.0);
+    hasher.update(body);
+    let mut sum = [0; SUM_BYTES];
+    sum.copy_from_slice(&hasher.finalize().as_bytes()[..SUM_BYTES]);
+    sum
+}
+
 /// Results in the order of their keys (neighbours share pages), encoded into one buffer.
 struct Results {
     bytes: Vec<u8>,
@@ -185,12 +197,14 @@ fn encode_results(group: &Group) -> Result<Results, StateError> {
     };
     for index in order {
         let bytes = std::mem::take(&mut results.bytes);
-        results.bytes = postcard::to_extend(&group.results[index].1, bytes).map_err(|error| {
-            StateError::Encode {
-                what: "a result",
-                why: error.to_string(),
-            }
+        let start = bytes.len();
+        let (key, result) = &group.results[index];
+        results.bytes = postcard::to_extend(result, bytes).map_err(|error| StateError::Encode {
+            what: "a result",
+            why: error.to_string(),
         })?;
+        let sum = result_sum(key, &results.bytes[start..]);
+        results.bytes.extend_from_slice(&sum);
         results.ends.push((index, results.bytes.len()));
     }
     Ok(results)

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Params, params};
 use sunward_core::{Dataset, Digest, TaskResult, Timestamp};
 
-use super::append::{FORGET_RESULT, head_of};
+use super::append::{FORGET_RESULT, SUM_BYTES, head_of, result_sum};
 use super::{Sqlite, SqliteReader};
 use crate::blob;
 use crate::error::StateError;
@@ -26,7 +26,7 @@ impl SqliteReader {
                 .query(params![head_of(key), key.0])
                 .map_err(&fault)?;
             found.push(match rows.next().map_err(&fault)? {
-                Some(row) => Some(self.result_of(*key, row)?),
+                Some(row) => self.result_of(*key, row)?,
                 None => None,
             });
         }
@@ -46,20 +46,32 @@ impl SqliteReader {
         while let Some(row) = rows.next().map_err(&fault)? {
             let key = Digest(row.get(1).map_err(&fault)?);
             let used_ms: i64 = row.get(2).map_err(&fault)?;
-            let result = self.result_of(key, row)?;
-            each(key, result, Timestamp(used_ms.cast_unsigned()));
+            if let Some(result) = self.result_of(key, row)? {
+                each(key, result, Timestamp(used_ms.cast_unsigned()));
+            }
         }
         Ok(())
     }
 
-    fn result_of(&self, key: Digest, row: &rusqlite::Row<'_>) -> Result<TaskResult, StateError> {
+    /// A result that is whole and its key's own; any other one is no result, and is computed again.
+    fn result_of(
+        &self,
+        key: Digest,
+        row: &rusqlite::Row<'_>,
+    ) -> Result<Option<TaskResult>, StateError> {
         let bytes = row
             .get_ref(0)
             .map_err(self.fault("look up results"))?
             .as_blob()
             .unwrap_or_default();
-        postcard::from_bytes(bytes)
-            .map_err(|error| self.damaged(format!("the result {key}"), error.to_string()))
+        let read = bytes
+            .split_last_chunk::<SUM_BYTES>()
+            .filter(|(body, sum)| result_sum(&key, body) == **sum)
+            .and_then(|(body, _)| postcard::from_bytes(body).ok());
+        if read.is_none() {
+            tracing::warn!(%key, "a result in the cache is damaged; it is computed again");
+        }
+        Ok(read)
     }
 
     pub(super) fn read_file(
@@ -87,10 +99,12 @@ impl SqliteReader {
             .prepare_cached(sql)
             .and_then(|mut statement| statement.query_row(params, |row| row.get(0)).optional())
             .map_err(self.fault("look up what is known of a file"))?;
-        bytes
-            .map(|bytes| blob::decode(&bytes))
-            .transpose()
-            .map_err(|why| self.damaged("what is remembered of a file".to_owned(), why))
+        // It only saves work: what cannot be read is found out again.
+        Ok(bytes.and_then(|bytes| {
+            blob::decode(&bytes)
+                .inspect_err(|why| tracing::warn!(%why, "what is remembered of a file is damaged"))
+                .ok()
+        }))
     }
 }
 

@@ -8,6 +8,8 @@ mod requests;
 mod schema;
 mod snapshot;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
@@ -45,6 +47,7 @@ impl Sqlite {
     pub fn open(home: &Path) -> Result<Self, StateError> {
         let lock = EngineLock::acquire(home)?;
         let path = home.join(DATABASE);
+        let is_new = !path.exists();
         let connection = Connection::open_with_flags(
             &path,
             OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -53,6 +56,9 @@ impl Sqlite {
         )
         .map_err(|source| StateError::sql("open the database", &path, source))?;
         schema::prepare_writer(&connection, &path)?;
+        if is_new {
+            narrow(home, &path)?;
+        }
         Ok(Self {
             reader: SqliteReader { connection, path },
             _lock: lock,
@@ -69,6 +75,27 @@ impl Sqlite {
             .pragma_update(None, "max_page_count", pages)
             .map_err(self.reader.fault("limit the database"))
     }
+}
+
+/// A new journal is for those alone who may work in the state's folder: SQLite gives what it writes
+/// beside it the same permissions.
+fn narrow(home: &Path, path: &Path) -> Result<(), StateError> {
+    let fault = |source| StateError::Io {
+        doing: "set permissions of",
+        path: path.to_path_buf(),
+        source,
+    };
+    let of_home = std::fs::metadata(home).map_err(fault)?.permissions().mode();
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let mode = Permissions::from_mode(of_home & 0o660);
+        match std::fs::set_permissions(&name, mode) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(fault(error)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 impl SqliteReader {

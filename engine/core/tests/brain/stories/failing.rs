@@ -79,7 +79,7 @@ fn faults_of_the_infrastructure_are_not_charged_but_end_somewhere() {
     let run = world.submit(flow().stage(stage("a")).spec());
     world.settle();
     assert_eq!(world.status(run), RunStatus::Failed);
-    assert_eq!(world.ran("a"), 20);
+    assert_eq!(world.ran("a"), 15);
 }
 
 #[test]

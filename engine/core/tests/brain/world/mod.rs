@@ -210,6 +210,10 @@ impl World {
             Fact::Resumed { .. } | Fact::Reopened { .. } | Fact::EngineStarted { .. } => {
                 self.looked_up.clear();
             }
+            Fact::ResultsLost { run, stages } => {
+                self.looked_up
+                    .retain(|(of, stage, _), _| of != run || !stages.contains(stage));
+            }
             _ => {}
         }
     }

@@ -1,0 +1,123 @@
+//! Parts that are gone or damaged: which stages begin again because of them.
+
+use std::collections::BTreeSet;
+
+use sunward_workflows::Reference;
+
+use crate::dataset::Dataset;
+use crate::digest::Digest;
+use crate::fact::{Fact, RunStatus, SkipReason};
+use crate::ids::{RunId, StageId};
+use crate::order::Step;
+use crate::plan::PlannedStage;
+use crate::state::stage::{Phase, StageEnd, StageState};
+use crate::state::{RunState, State};
+use crate::task::TaskStatus;
+
+/// Parts are lost that a stage reads. The stages that gave them begin again, and with them all that
+/// read from these: computed anew, a result may be another, and no run mixes two versions of one.
+///
+/// Nothing is decided while a task of one of them is with a worker, or a question about one is open:
+/// what comes back then would be taken for an answer of the stage's new life.
+pub(super) fn parts_lost(
+    state: &State,
+    run: RunId,
+    missed_by: StageId,
+    parts: &BTreeSet<Digest>,
+) -> Step {
+    let mut step = Step::default();
+    let goes_on = |run: &&RunState| run.status == RunStatus::Running && run.stopping.is_none();
+    let Some(one) = state.runs.get(&run).filter(goes_on) else {
+        return step;
+    };
+    // Asked often, so the cheapest is seen first.
+    let missed_is_quiet = |(_, stage): (&PlannedStage, &StageState)| is_quiet(stage, true);
+    if !one.get(missed_by).is_some_and(missed_is_quiet) {
+        return step;
+    }
+    let stages = concerned(one, missed_by, parts);
+    let quiet = stages.iter().all(|id| {
+        one.get(*id)
+            .is_some_and(|(_, stage)| is_quiet(stage, *id == missed_by))
+    });
+    if quiet {
+        let stages = stages.into_iter().collect();
+        step.facts.push(Fact::ResultsLost { run, stages });
+    }
+    step
+}
+
+/// Whether nothing of a stage is under way. The stage that missed a part while its inputs were being
+/// found has its answer.
+fn is_quiet(stage: &StageState, missed: bool) -> bool {
+    let resolving = stage.phase == Phase::Resolving && !missed;
+    !resolving && stage.asked.is_empty() && stage.counts.of(TaskStatus::Active) == 0
+}
+
+/// The stage itself, those that gave or read one of the parts, and all that read from those.
+fn concerned(run: &RunState, missed_by: StageId, parts: &BTreeSet<Digest>) -> BTreeSet<StageId> {
+    let mut stages = BTreeSet::from([missed_by]);
+    // Upstream stages come first in a plan, so one pass finds all that read from others.
+    for id in run.ids() {
+        let Some((planned, stage)) = run.get(id) else {
+            continue;
+        };
+        let reads_lost = stage.inputs.iter().any(|input| holds(input, parts));
+        // One that only waits for another, and has ended, has nothing to do with what that gives.
+        let waits_for = matches!(stage.phase, Phase::Resolving | Phase::Open)
+            && planned.upstream.iter().any(|one| stages.contains(one));
+        let follows = waits_for || has_begun(stage) && reads_from(run, planned, &stages);
+        if reads_lost || follows || gave(stage, parts) {
+            stages.insert(id);
+        }
+    }
+    stages
+}
+
+fn holds(dataset: &Dataset, parts: &BTreeSet<Digest>) -> bool {
+    dataset
+        .parts
+        .iter()
+        .any(|part| parts.contains(&part.digest))
+}
+
+/// Whether a task of a stage gave one of the parts.
+fn gave(stage: &StageState, parts: &BTreeSet<Digest>) -> bool {
+    (0..stage.count())
+        .filter(|index| stage.status_of(*index).is_some_and(TaskStatus::has_result))
+        .any(|index| {
+            let result = stage.results.get(index);
+            result.ports.iter().any(|dataset| holds(dataset, parts))
+        })
+}
+
+/// Whether a stage has seen anything of what it reads.
+const fn has_begun(stage: &StageState) -> bool {
+    match &stage.phase {
+        Phase::Resolving | Phase::Open | Phase::Ended(StageEnd::Succeeded | StageEnd::Failed) => {
+            true
+        }
+        Phase::Waiting
+        | Phase::Ended(
+            StageEnd::Cancelled
+            | StageEnd::Skipped(
+                SkipReason::Condition
+                | SkipReason::UpstreamFailed(_)
+                | SkipReason::UpstreamSkipped(_)
+                | SkipReason::NotSelected
+                | SkipReason::Cancelled,
+            ),
+        ) => false,
+    }
+}
+
+fn reads_from(run: &RunState, planned: &PlannedStage, stages: &BTreeSet<StageId>) -> bool {
+    let mut sources = planned.stage.inputs.values().flat_map(|input| &input.from);
+    sources.any(|source| match source {
+        Reference::Port { stage, .. } => {
+            let id = run.spec.plan.find(stage);
+            id.is_some_and(|id| stages.contains(&id))
+        }
+        Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => false,
+    })
+}

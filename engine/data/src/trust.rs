@@ -1,0 +1,144 @@
+//! Whether a part is what its name says without reading it.
+//!
+//! What an engine wrote and made durable is believed, until an engine ends uncleanly: from then on each
+//! part that was there is read once before it is believed again.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use sunward_core::Digest;
+
+use crate::error::DataError;
+
+/// Its time says since when parts are believed again; it holds the digests of those that were read.
+const MARK: &str = "unclean";
+/// Bytes of one digest in it.
+const DIGEST_BYTES: usize = 32;
+
+/// What is believed of one store.
+#[derive(Debug)]
+pub(crate) struct Trust {
+    path: PathBuf,
+    doubt: Mutex<Option<Doubt>>,
+}
+
+/// Parts that were written before this are doubted.
+#[derive(Debug)]
+struct Doubt {
+    before: SystemTime,
+    read: BTreeSet<Digest>,
+    /// Where digests of what was read are noted. Without it they are read again by the next engine.
+    notes: Option<File>,
+}
+
+impl Trust {
+    /// As the last engine left it.
+    pub(crate) fn open(root: &Path) -> Self {
+        let path = root.join(MARK);
+        let doubt = recall(&path);
+        Self {
+            path,
+            doubt: Mutex::new(doubt),
+        }
+    }
+
+    /// The last engine ended uncleanly: all that is there now is doubted.
+    pub(crate) fn doubt_all(&self) -> Result<(), DataError> {
+        // A new file has a new time, that of the disk's own clock.
+        let temporary = self.path.with_extension("new");
+        let mark = File::create(&temporary)
+            .and_then(|file| file.sync_all())
+            .and_then(|()| fs::rename(&temporary, &self.path));
+        mark.map_err(DataError::io("write", &self.path))?;
+        *self.lock() = recall(&self.path);
+        Ok(())
+    }
+
+    /// Whether anything is doubted.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    /// Whether a part of that age is to be read before it is believed.
+    pub(crate) fn doubts(&self, digest: &Digest, written: SystemTime) -> bool {
+        self.lock()
+            .as_ref()
+            .is_some_and(|doubt| written <= doubt.before && !doubt.read.contains(digest))
+    }
+
+    /// A part was read, and is whole.
+    pub(crate) fn believe(&self, digest: Digest) {
+        if let Some(doubt) = &mut *self.lock()
+            && doubt.read.insert(digest)
+            && let Some(notes) = &mut doubt.notes
+            && notes.write_all(&digest.0).is_err()
+        {
+            doubt.notes = None;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Doubt>> {
+        self.doubt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The doubt that a mark tells of. The mark's time is that of its making: notes keep it.
+fn recall(path: &Path) -> Option<Doubt> {
+    let found = fs::metadata(path).ok()?;
+    let notes_path = path.with_extension("read");
+    let before = found.modified().ok()?;
+    // Notes that are older than the mark are of an earlier doubt.
+    let fresh = fs::metadata(&notes_path)
+        .and_then(|notes| notes.modified())
+        .is_ok_and(|at| at > before);
+    let bytes = if fresh {
+        fs::read(&notes_path).unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    let (digests, _) = bytes.as_chunks::<DIGEST_BYTES>();
+    let notes = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .append(fresh)
+        .truncate(!fresh)
+        .open(&notes_path)
+        .ok();
+    Some(Doubt {
+        before,
+        read: digests.iter().map(|bytes| Digest(*bytes)).collect(),
+        notes,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn doubt_is_about_what_was_there_and_ends_with_reading() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, read) = (Digest::of(b"old"), Digest::of(b"read"));
+        let before = SystemTime::now() - Duration::from_secs(60);
+        let later = SystemTime::now() + Duration::from_secs(60);
+        let trust = Trust::open(folder.path());
+        assert!(!trust.is_in_doubt() && !trust.doubts(&old, before));
+        trust.doubt_all().unwrap();
+        assert!(trust.doubts(&old, before) && !trust.doubts(&old, later));
+        trust.believe(read);
+        assert!(!trust.doubts(&read, before));
+        // The next engine goes on where this one was.
+        let next = Trust::open(folder.path());
+        assert!(next.doubts(&old, before) && !next.doubts(&read, before));
+        // It ends uncleanly, too.
+        next.doubt_all().unwrap();
+        assert!(next.doubts(&read, before));
+        assert!(Trust::open(folder.path()).doubts(&read, before));
+    }
+}

@@ -1,0 +1,55 @@
+//! Stages begin again whose inputs are lost.
+
+use sunward_core::{Dataset, Fact, Input, StageEnd, decide};
+
+use super::Engine;
+use crate::error::DriveError;
+use crate::event::Event;
+use crate::view;
+
+impl Engine<'_, '_> {
+    /// After an unclean stop, what is already there of the workflow's outputs is read again before
+    /// anything begins: no later stage would find out that it is damaged.
+    pub(super) fn verify_outputs(&mut self) {
+        let resolver = self.questions.resolver();
+        if !resolver.is_suspect() {
+            return;
+        }
+        let Some(run) = self.state.run(self.run) else {
+            return;
+        };
+        for (_, stage, port) in run.outputs() {
+            let ended = run.stage(stage).and_then(|view| view.end());
+            if ended != Some(&StageEnd::Succeeded) {
+                continue;
+            }
+            let datasets = run.gathered(stage, port).unwrap_or_default();
+            let parts = datasets.iter().flat_map(|dataset| resolver.lacks(dataset));
+            self.losses.found(stage, parts);
+        }
+    }
+
+    /// Has stages begin again whose inputs are lost, once nothing of them is under way.
+    pub(super) fn mend(&mut self) -> Result<(), DriveError> {
+        if self.losses.is_empty() {
+            return Ok(());
+        }
+        let run = self.run;
+        let resolver = self.questions.resolver();
+        let lacks = |dataset: &Dataset| resolver.lacks(dataset);
+        for (stage, parts) in self.losses.missed(&self.state, run, &lacks) {
+            let input = Input::PartsLost { run, stage, parts };
+            let step = decide(&self.state, self.clock.now(), input);
+            if let [Fact::ResultsLost { stages, .. }] = step.facts.as_slice() {
+                self.registry.forget_stages(run, stages);
+                self.losses.mended(stage, stages);
+                let line = view::loss_notice(&self.state, run, stage, stages);
+                self.observer
+                    .tell(&Event::Notice { line: &line }, &self.state);
+                self.take(step)?;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
