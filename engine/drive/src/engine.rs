@@ -26,6 +26,7 @@ use crate::questions::Questions;
 use crate::registry::WorkerRegistry;
 use crate::resolver::{Answer, Resolution};
 use crate::setup::{Ended, Limits, Setup, Start};
+use crate::solver::Solved;
 use crate::solver::Solver;
 use crate::view;
 use crate::writer::Writer;
@@ -238,10 +239,7 @@ impl<'a, 'o> Engine<'a, 'o> {
             Arrival::Control(control) => return self.obey(control),
             Arrival::Answered(answer) => self.take_answer(*answer)?,
             Arrival::Seen(seen) => self.see(*seen)?,
-            Arrival::Solved(solved) => self.decide(Input::Solved {
-                asks: solved.asks,
-                solution: solved.solution,
-            })?,
+            Arrival::Solved(solved) => self.place(*solved)?,
             Arrival::Written(Ok(())) => return self.release(),
             Arrival::Written(Err(error)) => return Err(error.into()),
             Arrival::WriterGone => {
@@ -423,6 +421,22 @@ impl<'a, 'o> Engine<'a, 'o> {
                 None => {}
             }
         }
+    }
+
+    /// An answer of the placer. Placements that it got wrong are left out, and reported.
+    fn place(&mut self, solved: Solved) -> Result<(), DriveError> {
+        for fault in &solved.solution.faults {
+            let line = format!(
+                "{fault}; the stage goes on without this placement. \
+                 This is a bug in Sunward; please report it"
+            );
+            self.observer
+                .tell(&Event::Notice { line: &line }, &self.state);
+        }
+        self.decide(Input::Solved {
+            asks: solved.asks,
+            solution: solved.solution,
+        })
     }
 
     /// The feed was asked.

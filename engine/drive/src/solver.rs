@@ -62,7 +62,7 @@ fn serve(problems: &Receiver<Arc<Problem>>, line: &Line) {
         let solution = catch_unwind(AssertUnwindSafe(|| placer.solve(&problem)));
         let solution = solution.unwrap_or_else(|_| {
             placer = Sunward::default();
-            tracing::error!("placing failed unexpectedly; stages start at once");
+            tracing::error!("the placer panicked; this is a bug in Sunward, please report it. Stages start at once");
             Solution::default()
         });
         drop(problem);

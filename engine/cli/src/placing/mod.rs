@@ -68,6 +68,9 @@ impl Placing {
             let problem = without_cached(&problem, previews);
             let solution = Sunward::default().solve(&problem);
             for (ask, placement) in problem.asks.iter().zip(solution.placements) {
+                let Some(placement) = placement else {
+                    continue;
+                };
                 let planned = spec.plan.stage(ask.id.stage);
                 stages.push(PlacedStage {
                     stage: planned.map_or_else(String::new, |one| one.stage.name.clone()),

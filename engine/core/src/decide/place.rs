@@ -44,7 +44,7 @@ pub(super) fn solved(state: &State, now: Timestamp, asks: &[AskId], solution: So
     let mut answers = solution.placements.into_iter();
     let mut facts = Vec::new();
     for ask in asks {
-        facts.extend(placed(state, now, *ask, answers.next()));
+        facts.extend(placed(state, now, *ask, answers.next().flatten()));
     }
     facts.push(Fact::Solved {
         again: late && may_give_way(state),

@@ -1,4 +1,4 @@
-//! A stage that is to be placed: how much work, from when, until when, and where it may go.
+//! A stage to place: how much work it is, when it may run, and in which pools.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,74 +6,83 @@ use super::placement::Placement;
 use crate::ids::{RunId, StageId, Timestamp};
 use crate::pool::PoolId;
 
-/// Which stage of which run.
+/// Identifies an ask by its run and stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AskId {
-    /// Run.
+    /// The run that the stage belongs to.
     pub run: RunId,
-    /// Stage.
+    /// The stage, by its place in the run's plan.
     pub stage: StageId,
 }
 
-/// What to prefer.
+impl std::fmt::Display for AskId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "stage {} of run {}", self.stage.0, self.run)
+    }
+}
+
+/// A goal that ranks places and times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Prefer {
-    /// Least emissions.
+    /// The lowest emissions.
     Carbon,
-    /// Most work while power is in surplus.
+    /// The most work while power is in surplus.
     Surplus,
-    /// Machines that stand idle anyway: least intensity within the hours a host lends.
+    /// Machines that stand idle anyway: the lowest intensity within the hours that a host lends.
     Idle,
     /// The earliest end.
     Time,
-    /// The least money.
+    /// The lowest price.
     Cost,
 }
 
-/// The tasks of one stage that have not begun, decided whole: an array, never an ask a task.
+/// The tasks of one stage that have not begun, decided as a whole. A scatter is one ask, never one
+/// ask for each task, so that the size of a problem does not grow with the number of tasks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ask {
-    /// Whose.
+    /// The run and stage that it is for.
     pub id: AskId,
-    /// Asks of the same problem that must end before this one begins, by index, ascending. Stages
-    /// that have ended or begun are not asks: they show in `ready_at`.
+    /// Indices of the asks in the same problem that must end before this one begins, ascending.
+    /// Stages that have begun or ended are not asks; they count in `ready_at`.
     pub after: Vec<u32>,
-    /// Who is charged; fair share is between projects.
+    /// The project that is charged. Fair share is between projects.
     pub project: String,
-    /// Within its project, higher first; it grows with the time since `since`.
+    /// Priority within the project; higher goes first. Waiting since `since` raises it.
     pub priority: i32,
-    /// When its run was submitted: the longer ago, the sooner it chooses.
+    /// When the run was submitted. An older run chooses earlier.
     pub since: Timestamp,
-    /// How many tasks have not begun. More than one may pause and move between rounds of `width`.
+    /// The number of tasks that have not begun. A stage of more than one task may pause, and change
+    /// pools, between rounds of `width` tasks.
     pub tasks: u32,
-    /// How many may run at once at most.
+    /// The most tasks that may run at the same time.
     pub width: u32,
-    /// Devices of one task.
+    /// GPUs of one task.
     pub gpus: u32,
-    /// Cores of one task.
+    /// Processor cores of one task.
     pub cpus: u32,
-    /// How long one task is expected to take.
+    /// The expected duration of one task, in milliseconds.
     pub task_ms: u64,
-    /// IT power of one task, its devices together, in milliwatts.
+    /// The IT power of one task, all its devices together, in milliwatts. PUE is not included.
     pub task_milliwatts: u64,
-    /// Not before.
+    /// It begins no earlier than this.
     pub ready_at: Timestamp,
-    /// All its tasks must have ended then, so that what follows can still meet the run's deadline.
-    /// `None` when it has neither deadline nor `max_delay`: then it starts at once.
+    /// The latest end of all its tasks, so that the stages behind it can still meet the run's
+    /// deadline. `None` when it has neither a deadline nor a `max_delay`; it then starts at once.
     pub finish_by: Option<Timestamp>,
-    /// Its first task begins by then (`max_delay`).
+    /// The latest start of its first task (`max_delay`).
     pub start_by: Option<Timestamp>,
-    /// Where it may go, ascending; never empty.
+    /// The pools that it may use, ascending and never empty.
     pub allowed: Vec<PoolId>,
-    /// Where it would have run.
+    /// The pool that it would use without placement. Savings are counted against it.
     pub home: PoolId,
-    /// What it reads, by where that rests: bytes that would move.
+    /// The bytes that it reads, by the pool that holds them. They move if it runs elsewhere.
     pub data: Vec<(PoolId, u64)>,
-    /// What to prefer, most important first; a list is lexicographic within 5 %.
+    /// The goals, most important first. A later goal decides only among places within 5 % of the
+    /// best by the earlier ones.
     pub prefer: Vec<Prefer>,
-    /// Where it was to go before, as long as none of it has begun: then a move costs nothing, and the
-    /// newest forecast is the best there is, so ours holds on to nothing. Policies that stay where they
-    /// were read it.
+    /// Its placement so far, as long as none of it has begun. Our own placer ignores it: a move
+    /// costs nothing then, and the newest forecast is the best one. Policies that avoid moves read
+    /// it.
     pub previous: Option<Placement>,
 }

@@ -1,7 +1,7 @@
-//! The board that placements are played on: by pool and slot, how dirty it is and what is free.
+//! The board: the carbon weight and the free capacity of every pool, slot by slot.
 //!
-//! Sums stop at the greatest number there is: figures that no grid or machine has make a place as dirty
-//! as can be, and never clean.
+//! Sums saturate. Absurd figures make a place as dirty as possible and never clean, so a broken
+//! signal attracts no work.
 
 use std::sync::Arc;
 
@@ -14,74 +14,79 @@ use super::sweep::{Need, Sweep};
 use crate::ids::Timestamp;
 use crate::pool::{Fleet, PoolId};
 
-/// One kilowatt hour times a thousandth of a microgram a milligram: what an energy in microjoules
-/// times `mg/kWh x permille` is divided by to be micrograms.
+/// Converts energy in microjoules times a weight in `mg/kWh x permille` to micrograms: 1 kWh is
+/// 3.6e12 uJ, and the factors 1000 of permille and of ug/mg cancel.
 const PER_MICROGRAM: u128 = 3_600_000_000_000;
 
-/// Bytes of a gigabyte, as networks count.
+/// Bytes of a gigabyte; networks count in powers of ten.
 const BYTES_PER_GB: u128 = 1_000_000_000;
 
-/// What is known of one pool.
+/// One pool's weights and free capacity, by slot.
 #[derive(Clone, Debug, Default)]
 struct Lane {
-    /// `PUE x intensity` by slot, in mg/kWh x permille.
+    /// `PUE x intensity` by slot, in mg/kWh x permille: `w_r,t` of CARBON.md §2.
     weight: Vec<u64>,
-    /// Running sum of `weight`: before slot `n` stands at `n`.
+    /// Prefix sums of `weight`: `sum[n]` is the sum before slot `n`. They make a window a
+    /// difference of two numbers, whatever its length.
     sum: Vec<u64>,
-    /// Running sum of slots in surplus.
+    /// Prefix sums of the slots that are in surplus.
     surplus: Vec<u32>,
-    /// Intensity by slot, in mg/kWh, for transfers.
+    /// Intensity by slot, in mg/kWh. Transfers use it: a pool's PUE does not apply to the network.
     intensity: Vec<u32>,
-    /// Expected error by slot, in thousandths.
+    /// Expected forecast error by slot, in thousandths of the intensity.
     error: Vec<u16>,
     free: Vec<Taken>,
-    /// What was free before anything of this problem was placed.
+    /// `free` as it was before any ask of this problem was placed.
     opened: Vec<Taken>,
-    /// Another number whenever `opened` has changed.
+    /// Changes whenever `opened` changes, so that caches compare one number instead of all slots.
     opening: u64,
-    /// Something of this problem is placed here.
+    /// True once an ask of this problem is placed here, so that `free` differs from `opened`.
     is_taken: bool,
-    /// The least that is free in any slot: what needs less fits anywhere.
+    /// The minimum of `free` over all slots. A need within it fits at any time, and no slot has to
+    /// be looked at.
     least: Taken,
     price_micros: Option<u64>,
-    /// Another number whenever any of the above but what is free has changed.
+    /// Changes whenever anything else above changes except `free`.
     version: u64,
 }
 
-/// Which state a pool is in: what was found in it then stands as long as it is in the same.
+/// The state of a pool, as a cache key. A result for the pool stays valid while its state is equal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// The same as long as all is that is known of it, but for what is free.
+    /// Equal while the pool's signals and price are unchanged. Free capacity does not count.
     pub(crate) version: u64,
-    /// The same as long as that is which was free before anything of this problem was placed.
+    /// Equal while the capacity that is free before anything of the current problem is placed is
+    /// unchanged.
     pub(crate) opening: u64,
-    /// Nothing of this problem is placed in it.
+    /// True while no ask of the current problem is placed in it.
     pub(crate) is_open: bool,
 }
 
-/// The board.
+/// Weights and free capacity of all pools. Solving a problem reserves capacity on it.
 #[derive(Clone, Debug)]
 pub(crate) struct Board {
     pub(crate) slot_ms: u64,
-    /// The first slot, counted from the epoch.
+    /// The first slot, counted from the epoch in slots.
     first: u64,
-    /// How many slots.
+    /// The number of slots. It is the same for all pools.
     slots: usize,
     lanes: Vec<Lane>,
     transfer_milliwatt_hours_per_gb: u64,
-    /// No window counts as cleaner than this.
+    /// The clearing weight of the unit that is being placed: no window counts as cleaner.
     pub(crate) floor: Floor,
     cleanest: Cleanest,
-    /// The greatest version given so far.
+    /// The highest version that was given to a lane. Versions are never reused, or a cache would
+    /// take an old result for a new one.
     versions: u64,
-    /// The greatest number of an opening given so far.
+    /// The highest `opening` that was given to a lane. It is never reused either.
     openings: u64,
     outlook: Arc<Outlook>,
     fleet: Arc<Fleet>,
 }
 
 impl Board {
-    /// The board of a problem. What did not change since `last` is taken over from it.
+    /// The board of a problem. It reuses what did not change since `last`, because one outlook
+    /// serves many problems.
     pub(crate) fn of(problem: &Problem, last: Option<Self>) -> Self {
         let mut board = match last {
             Some(last)
@@ -91,7 +96,8 @@ impl Board {
                 last
             }
             Some(last) if Arc::ptr_eq(&last.fleet, &problem.fleet) => Self::after(problem, &last),
-            // Versions go on, so that nothing that was found in other pools is taken for these.
+            // Versions continue, so that results that were cached for the old fleet's pools are not
+            // taken for these.
             Some(last) => Self::empty(problem, last.versions + 1),
             None => Self::empty(problem, 1),
         };
@@ -100,8 +106,8 @@ impl Board {
         board
     }
 
-    /// The board of a problem on another outlook: what is known of a pool and did not change keeps its
-    /// version.
+    /// The board of a problem with a new outlook. A pool whose signals did not change keeps its
+    /// version, so results that were cached for it stay valid.
     fn after(problem: &Problem, last: &Self) -> Self {
         let mut board = Self::empty(problem, last.versions + 1);
         board.openings = last.openings;
@@ -130,8 +136,8 @@ impl Board {
                 ..Lane::default()
             };
             for slot in 0..slots {
-                // Beyond what is known the last figure stands; a zone that nobody knows is as dirty
-                // as can be, so that nothing goes there for being unknown.
+                // The last known figure continues beyond the end of a series. An unknown zone
+                // counts as the dirtiest, so that no work goes there because nothing is known.
                 let known = |values: &[u32]| values.get(slot).or(values.last()).copied();
                 let intensity = zone
                     .and_then(|zone| known(&zone.intensity_mg_per_kwh))
@@ -168,7 +174,7 @@ impl Board {
         }
     }
 
-    /// Counts anew what is free: what is open less what is promised.
+    /// Computes free capacity anew: open capacity minus promised capacity.
     fn open(&mut self, reserved: &Reserved) {
         for (at, lane) in self.lanes.iter_mut().enumerate() {
             let limit = self
@@ -205,7 +211,7 @@ impl Board {
         }
     }
 
-    /// The end of what is known.
+    /// The end of the last slot.
     pub(crate) fn end_ms(&self) -> u64 {
         let slots = u64::try_from(self.slots).unwrap_or(0);
         self.first
@@ -213,7 +219,7 @@ impl Board {
             .saturating_mul(self.slot_ms)
     }
 
-    /// The slot of a moment, the last one for what lies beyond.
+    /// The slot that contains a moment; the last slot for moments after the end.
     pub(crate) fn slot(&self, at_ms: u64) -> usize {
         let slot = (at_ms / self.slot_ms).saturating_sub(self.first);
         usize::try_from(slot)
@@ -221,13 +227,15 @@ impl Board {
             .min(self.slots.saturating_sub(1))
     }
 
-    /// When a slot begins.
+    /// The start of a slot.
     pub(crate) fn start_ms(&self, slot: usize) -> u64 {
         let slot = u64::try_from(slot).unwrap_or(0);
         self.first.saturating_add(slot).saturating_mul(self.slot_ms)
     }
 
-    /// `ms x PUE x intensity` from the board's beginning to a moment.
+    /// The integral of the weight from the board's beginning to a moment, in `ms x mg/kWh x
+    /// permille`. A part of a slot counts proportionally. After the end the last slot's weight
+    /// continues.
     fn integral(&self, lane: &Lane, at_ms: u64) -> u64 {
         let begin = self.first.saturating_mul(self.slot_ms);
         let into_ms = at_ms.saturating_sub(begin);
@@ -249,7 +257,9 @@ impl Board {
             .saturating_add(into)
     }
 
-    /// `ms x PUE x intensity` of a window: proportional to what a constant power emits in it.
+    /// The integral of the weight over a window. The emissions of a constant power are proportional
+    /// to it. An unknown pool gives a value above any real window, and far enough from the maximum
+    /// that sums of it do not saturate.
     pub(crate) fn window(&self, pool: PoolId, start_ms: u64, end_ms: u64) -> u64 {
         self.lanes.get(pool.place()).map_or(u64::MAX / 4, |lane| {
             self.integral(lane, end_ms)
@@ -257,13 +267,13 @@ impl Board {
         })
     }
 
-    /// A window as it is compared for an ask: no less than the floor.
+    /// The window that placement compares: [`Self::window`], but at least the floor.
     pub(crate) fn compared(&self, ask: &Ask, pool: PoolId, start_ms: u64, end_ms: u64) -> u64 {
         let least = self.least_window(ask, end_ms.saturating_sub(start_ms));
         self.window(pool, start_ms, end_ms).max(least)
     }
 
-    /// What a window of so long counts as for an ask at least.
+    /// The floor of a window of this length for an ask: its clearing weight times the length.
     pub(crate) fn least_window(&self, ask: &Ask, length_ms: u64) -> u64 {
         let weight = if ask.gpus > 0 {
             self.floor.gpus
@@ -273,7 +283,7 @@ impl Board {
         weight.saturating_mul(length_ms)
     }
 
-    /// What is free in the cleanest slots of the first day.
+    /// The free capacity of the first day, cleanest slots first.
     pub(crate) fn room_by_weight(&self) -> Headroom {
         let free = |pool: usize, slot: usize| {
             let lane = self.lanes.get(pool);
@@ -283,13 +293,13 @@ impl Board {
         self.cleanest.room(self.slot_ms, free)
     }
 
-    /// What so much power emits over such a window, in micrograms.
+    /// The emissions of a constant power over a window, in micrograms.
     pub(crate) fn micrograms(window: u64, milliwatts: u64) -> u64 {
         let exact = u128::from(window) * u128::from(milliwatts) / PER_MICROGRAM;
         u64::try_from(exact).unwrap_or(u64::MAX)
     }
 
-    /// Time in surplus in a window, in slots.
+    /// The number of slots of a window that are in surplus.
     pub(crate) fn surplus(&self, pool: PoolId, start_ms: u64, end_ms: u64) -> u32 {
         let last = self.slot(end_ms.saturating_sub(1).max(start_ms));
         let first = self.slot(start_ms);
@@ -299,7 +309,7 @@ impl Board {
         })
     }
 
-    /// The mean expected error over a window, in thousandths.
+    /// The mean expected forecast error over a window, in thousandths.
     pub(crate) fn error_permille(&self, pool: PoolId, start_ms: u64, end_ms: u64) -> u64 {
         let last = self.slot(end_ms.saturating_sub(1).max(start_ms));
         let lane = self.lanes.get(pool.place());
@@ -310,8 +320,9 @@ impl Board {
         sum.checked_div(count).unwrap_or(0)
     }
 
-    /// What moving an ask's data to a pool emits at a moment, in micrograms: the mean of both ends'
-    /// intensities times the network's energy.
+    /// The emissions of moving an ask's data to a pool at a moment, in micrograms: the network's
+    /// energy times the mean of both ends' intensities (`D kappa (CI_r + CI_s) / 2` in CARBON.md
+    /// §2). Nobody knows the route, so both ends count half.
     pub(crate) fn transfer(&self, ask: &Ask, to: PoolId, at_ms: u64) -> u64 {
         let slot = self.slot(at_ms);
         let intensity = |pool: PoolId| {
@@ -322,7 +333,8 @@ impl Board {
         for (from, bytes) in ask.data.iter().filter(|(from, _)| *from != to) {
             let both = intensity(*from).zip(intensity(to));
             let both = both.map_or(0, |(from, to)| u128::from(from) + u128::from(to));
-            // mWh/GB x bytes x mg/kWh: to micrograms by 1e-6 kWh/mWh, 1e-9 GB/byte, 1e3 ug/mg, half.
+            // mWh/GB x bytes x mg/kWh to micrograms: 1e-6 kWh/mWh, 1e-9 GB/byte, 1e3 ug/mg, and one
+            // half.
             let milliwatt_hours = u128::from(self.transfer_milliwatt_hours_per_gb);
             let moved = (milliwatt_hours * u128::from(*bytes)).saturating_mul(both);
             sum = sum.saturating_add(moved / (BYTES_PER_GB * 2000));
@@ -330,7 +342,8 @@ impl Board {
         u64::try_from(sum).unwrap_or(u64::MAX)
     }
 
-    /// What an hour of one device costs in a pool, in millionths; 0 where it is lent.
+    /// The price of one device hour in a pool, in millionths of the currency; 0 where the host
+    /// lends it.
     pub(crate) fn price_micros(&self, pool: PoolId) -> u64 {
         self.lanes
             .get(pool.place())
@@ -338,7 +351,7 @@ impl Board {
             .unwrap_or(0)
     }
 
-    /// How many tasks of an ask a pool could hold at once in this window.
+    /// The number of tasks of an ask that fit into a pool at the same time, throughout a window.
     pub(crate) fn room(&self, ask: &Ask, pool: PoolId, start_ms: u64, end_ms: u64) -> u32 {
         let Some(lane) = self.lanes.get(pool.place()) else {
             return 0;
@@ -352,7 +365,8 @@ impl Board {
         free.iter().map(|free| ask.fit(*free)).min().unwrap_or(0)
     }
 
-    /// The most tasks of an ask that a pool could ever hold at once, as far as is known.
+    /// The most tasks of an ask that fit into a pool in any one slot, at most as many as the ask
+    /// may run.
     pub(crate) fn most(&self, ask: &Ask, pool: PoolId) -> u32 {
         let Some(lane) = self.lanes.get(pool.place()) else {
             return 0;
@@ -372,13 +386,13 @@ impl Board {
         most
     }
 
-    /// Whether a pool has room for all that an ask runs at once, whenever it begins.
+    /// Whether a pool has room, in every slot, for all tasks that an ask runs at the same time.
     pub(crate) fn has_room_at_any_time(&self, ask: &Ask, pool: PoolId) -> bool {
         let lane = self.lanes.get(pool.place());
         lane.is_some_and(|lane| ask.fit(lane.least) >= ask.width.min(ask.tasks))
     }
 
-    /// The state that a pool is in.
+    /// The state of a pool.
     pub(crate) fn standing(&self, pool: PoolId) -> Standing {
         let lane = self.lanes.get(pool.place());
         lane.map_or_else(Standing::default, |lane| Standing {
@@ -388,7 +402,8 @@ impl Board {
         })
     }
 
-    /// A pool, to be swept for blocks that need so much.
+    /// A view of a pool for finding blocks of one shape. It leaves `free` out where the need fits
+    /// in every slot.
     pub(crate) fn sweep(&self, pool: PoolId, need: Need) -> Option<Sweep<'_>> {
         let lane = self.lanes.get(pool.place())?;
         Some(Sweep {
@@ -400,7 +415,7 @@ impl Board {
         })
     }
 
-    /// Whether some pool has less free, at some time, than this.
+    /// Whether some pool, in some slot, has less free than this.
     pub(crate) fn is_short_of(&self, gpus: u64, cpus: u64) -> bool {
         self.lanes.iter().any(|lane| {
             u64::from(lane.least.gpus) < gpus
@@ -409,7 +424,7 @@ impl Board {
         })
     }
 
-    /// Takes what a segment of an ask needs.
+    /// Reserves what a segment of an ask needs.
     pub(crate) fn reserve(&mut self, ask: &Ask, segment: &Segment) {
         let first = self.slot(segment.start.0);
         let last = self.slot(segment.end.0.saturating_sub(1).max(segment.start.0));
@@ -432,11 +447,11 @@ impl Board {
     }
 }
 
-/// The intensity of a zone of which nothing is known, in mg/kWh: more than any coal plant.
+/// The intensity of an unknown zone, in mg/kWh: higher than any coal plant's.
 const UNKNOWN_MG_PER_KWH: u32 = 2_000_000;
 
 impl Lane {
-    /// Whether another lane tells the same, whatever is free.
+    /// Whether another lane has the same signals and price. Free capacity does not count.
     fn is_known_as(&self, other: &Self) -> bool {
         self.weight == other.weight
             && self.surplus == other.surplus
@@ -475,10 +490,10 @@ impl Taken {
 }
 
 impl Ask {
-    /// How many of its tasks fit into what is free.
+    /// The number of its tasks that fit into some free capacity.
     fn fit(&self, free: Taken) -> u32 {
         let gpus = free.gpus.checked_div(self.gpus).unwrap_or(u32::MAX);
-        // A task that runs on devices is bounded by them; hosts lend cores beside.
+        // GPUs alone limit a GPU task. Hosts lend the cores that belong to a GPU with it.
         let cpus = if self.gpus > 0 {
             u32::MAX
         } else {
@@ -489,24 +504,26 @@ impl Ask {
         gpus.min(cpus).min(power)
     }
 
-    /// How many rounds it takes with so many tasks at once.
+    /// The number of rounds that its tasks take when this many run at the same time.
     pub(crate) fn rounds(&self, at_once: u32) -> u32 {
         self.tasks.div_ceil(at_once.max(1)).max(1)
     }
 
-    /// How long it takes with so many tasks at once, in milliseconds.
+    /// Its duration when this many tasks run at the same time, in milliseconds.
     pub(crate) fn length_ms(&self, at_once: u32) -> u64 {
         u64::from(self.rounds(at_once)).saturating_mul(self.task_ms.max(1))
     }
 
-    /// Mean power of the whole, in milliwatts, while it runs so many tasks at once.
+    /// Its mean power over its duration, in milliwatts, when this many tasks run at the same time.
+    /// The last round may be narrower, so this is less than `at_once` times a task's power.
     pub(crate) fn power(&self, at_once: u32) -> u64 {
         let tasks = u64::from(self.tasks);
         let rounds = u64::from(self.rounds(at_once));
         self.task_milliwatts.saturating_mul(tasks) / rounds
     }
 
-    /// The latest moment at which its work may begin that takes so long.
+    /// The latest start that keeps its deadline and its `max_delay`, for work of this duration;
+    /// `None` when it has neither.
     pub(crate) fn latest_start(&self, length_ms: u64) -> Option<u64> {
         let by_end = self.finish_by.map(|by| by.0.saturating_sub(length_ms));
         let by_start = self.start_by.map(|by| by.0);
@@ -518,7 +535,7 @@ impl Ask {
     }
 }
 
-/// A window of one pool.
+/// A segment that begins at `start_ms` in a pool.
 pub(crate) fn segment(
     pool: PoolId,
     start_ms: u64,

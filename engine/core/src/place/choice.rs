@@ -1,4 +1,4 @@
-//! The best place and time for one ask as one block, and the road not taken.
+//! The best place and time for one ask as a single block, and the best alternative to it.
 
 use super::ask::{Ask, Prefer};
 use super::board::{Board, segment};
@@ -8,16 +8,17 @@ use super::sweep::{Cleanest, Need, Shape, Sweep};
 use crate::ids::Timestamp;
 use crate::pool::PoolId;
 
-/// A block in one pool.
+/// All tasks of an ask, run in one pool without a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
     pub(crate) pool: PoolId,
     pub(crate) start_ms: u64,
     pub(crate) length_ms: u64,
     pub(crate) at_once: u32,
-    /// Emissions, transfer included, in micrograms.
+    /// Expected emissions, transfer included, in micrograms.
     pub(crate) micrograms: u64,
-    /// The same as it is compared: no window counts as cleaner than the board's floor.
+    /// The figure that blocks are compared by: `micrograms`, but with no window below the board's
+    /// floor.
     pub(crate) compared: u64,
     pub(crate) transfer: u64,
 }
@@ -27,49 +28,53 @@ impl Block {
         self.start_ms.saturating_add(self.length_ms)
     }
 
-    /// Whether there is room for it now.
+    /// Whether the board still has room for it.
     pub(crate) fn fits(&self, board: &Board, ask: &Ask) -> bool {
         board.room(ask, self.pool, self.start_ms, self.end_ms()) >= self.at_once
     }
 }
 
-/// Within which time a block begins.
+/// The time within which a block must lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
-    /// Not before.
+    /// The earliest start.
     pub(crate) ready_ms: u64,
-    /// It ends by then; `None` when it starts at once.
+    /// The latest end; `None` when the ask starts at once.
     pub(crate) end_by_ms: Option<u64>,
 }
 
-/// What is known of the best so far, and of the best in another pool.
+/// The best block of all pools, and the best block of any other pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Best {
     pub(crate) first: Option<Block>,
     pub(crate) other: Option<Block>,
-    /// What the best of an array would count for if nothing else ran.
+    /// What the best block of an array would compare at on an empty board. The difference shows
+    /// whether other work stands in its way.
     pub(crate) unhindered: Option<u64>,
 }
 
-/// Two blocks are taken as equal in a preference when they are within a twentieth of each other.
+/// Two blocks count as equal in a goal when they differ by at most a twentieth (5 %). Otherwise the
+/// first goal would always decide, and the later ones never.
 const WITHIN: u64 = 20;
 
-/// The share of the forecast's expected error that a move of data must gain beyond its own cost, in
-/// thousandths: half, since errors of neighbouring hours and zones partly cancel.
+/// The part of the forecast's expected error that moving data must save beyond its own cost, in
+/// thousandths. A forecast error could otherwise turn a saving into a loss. It is half of the error
+/// because errors of neighboring hours and zones partly cancel.
 const CAUTION_PERMILLE: u64 = 500;
 
-/// What is found in one pool: the best block with room for it, and what the best of an array would count
-/// for whatever else runs.
+/// The result for one pool: the best block that has room, and, for an array, what the best block
+/// would compare at if nothing else ran.
 pub(crate) type Found = (Option<Block>, Option<u64>);
 
-/// The best block for an ask within a span, with capacity; nothing when none fits.
+/// The best block for an ask within a span, with room on the board; empty when no block fits.
 pub(crate) fn best(board: &Board, ask: &Ask, span: Span) -> Best {
     best_of(board, ask, span, |pool, goals| {
         in_pool(board, ask, pool, span, goals)
     })
 }
 
-/// The best of what is found in each pool, in the order in which they are allowed.
+/// The best of the results of all allowed pools. `in_pool` gives the result of one; pools are asked
+/// in ascending order, so ties are broken the same way each time.
 pub(crate) fn best_of(
     board: &Board,
     ask: &Ask,
@@ -84,7 +89,8 @@ pub(crate) fn best_of(
         if let Some(block) = block {
             best.take(block, |one, other| match span.end_by_ms {
                 Some(_) => beats(board, ask, one, other, goals),
-                // As soon as can be, and then as well as can be.
+                // An ask that starts at once takes the earliest end. Emissions decide only between
+                // equal ends.
                 None if one.end_ms() == other.end_ms() => beats(board, ask, one, other, goals),
                 None => one.end_ms() < other.end_ms(),
             });
@@ -93,7 +99,7 @@ pub(crate) fn best_of(
     best
 }
 
-/// What an ask prefers, most important first.
+/// An ask's goals, most important first; emissions alone when it names none.
 pub(crate) fn goals(ask: &Ask) -> &[Prefer] {
     if ask.prefer.is_empty() {
         &[Prefer::Carbon]
@@ -123,7 +129,7 @@ impl Best {
     }
 }
 
-/// The best block in one pool.
+/// The best block of an ask in one pool.
 pub(crate) fn in_pool(
     board: &Board,
     ask: &Ask,
@@ -144,7 +150,7 @@ pub(crate) fn in_pool(
     let Some(latest) = latest.filter(|latest| *latest >= span.ready_ms) else {
         return (None, None);
     };
-    // Beyond what is known all hours are alike.
+    // After the end of the outlook all hours look alike, so no later start can be better.
     let latest = latest.min(board.end_ms().max(span.ready_ms));
     let lane = Lane {
         board,
@@ -163,20 +169,21 @@ pub(crate) fn in_pool(
     }
 }
 
-/// What the best block in one pool is.
+/// How blocks of one pool compare. It decides which search is used, since the general one is the
+/// slowest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Aim {
-    /// That which begins first.
+    /// The block that begins first.
     Earliest,
-    /// That which emits least, of equals the earliest.
+    /// The block with the lowest emissions; the earliest of equals.
     Cleanest,
-    /// That which no other beats: what moves is weighed at each start, and surplus has no running sum to
-    /// compare.
+    /// The block that no other beats. Every start is compared, because transfers cost differently
+    /// at each start and surplus is not a difference of weights.
     Best,
 }
 
 impl Aim {
-    /// The aim of an ask.
+    /// How blocks of an ask compare.
     pub(crate) fn of(ask: &Ask, span: Span, goals: &[Prefer]) -> Self {
         if span.end_by_ms.is_none() || goals.first() == Some(&Prefer::Time) {
             Self::Earliest
@@ -188,7 +195,7 @@ impl Aim {
     }
 }
 
-/// One pool as an ask sees it that runs so many tasks at once there, for so long.
+/// One pool, for an ask that runs `at_once` tasks at the same time there and takes `length_ms`.
 #[derive(Clone, Copy)]
 struct Lane<'a> {
     board: &'a Board,
@@ -204,7 +211,7 @@ impl Lane<'_> {
         self.board.room(self.ask, self.pool, start_ms, end_ms) >= self.at_once
     }
 
-    /// The pool to sweep, and the shape of a block in it.
+    /// The pool's slots, and the shape of the block to find in them.
     fn sweep(&self, ready_ms: u64, latest_ms: u64) -> Option<(Sweep<'_>, Shape)> {
         let need = Need::of(self.ask, self.at_once)?;
         let shape = Shape {
@@ -217,7 +224,7 @@ impl Lane<'_> {
         Some((self.board.sweep(self.pool, need)?, shape))
     }
 
-    /// The first that fits.
+    /// The first block that fits.
     fn earliest(&self, ready_ms: u64, latest_ms: u64) -> Option<Block> {
         let swept = self.sweep(ready_ms, latest_ms);
         let start = match swept.and_then(|(pool, shape)| pool.earliest(&shape)) {
@@ -227,7 +234,7 @@ impl Lane<'_> {
         start.map(|start| self.block(start))
     }
 
-    /// The window that begins then, as it is compared.
+    /// The window of the block that begins at `start_ms`, as it is compared.
     fn compared(&self, start_ms: u64) -> u64 {
         let end_ms = start_ms.saturating_add(self.length_ms);
         self.board.compared(self.ask, self.pool, start_ms, end_ms)
@@ -250,7 +257,7 @@ impl Lane<'_> {
         }
     }
 
-    /// The best by a comparison of blocks.
+    /// The best block by a comparison of blocks.
     fn best_of(
         &self,
         starts: impl Iterator<Item = u64>,
@@ -269,8 +276,8 @@ impl Lane<'_> {
         (best, unhindered.map(|block| block.compared))
     }
 
-    /// The best by emissions alone, of equals the earliest; and, for arrays, what it would count for
-    /// whatever else runs.
+    /// The block with the lowest emissions, the earliest of equals; and, for arrays, what it would
+    /// compare at on an empty board.
     fn cleanest(&self, ready_ms: u64, latest_ms: u64) -> Found {
         let starts = || starts(self.board, ready_ms, latest_ms);
         let swept = self.sweep(ready_ms, latest_ms);
@@ -287,7 +294,8 @@ impl Lane<'_> {
         (best.map(|(_, start)| self.block(start)), unhindered)
     }
 
-    /// The same, looking at each start alone.
+    /// The lowest window and its start, computed start by start. It is the reference for
+    /// [`Sweep::cleanest`] and serves where that one cannot count.
     fn cleanest_of(&self, starts: impl Iterator<Item = u64>) -> Cleanest {
         starts
             .map(|start| (self.compared(start), start))
@@ -295,8 +303,10 @@ impl Lane<'_> {
     }
 }
 
-/// Moments at which a block may begin: as soon as it is ready, at each slot that is known, and at the
-/// last.
+/// The starts to try: as soon as the ask is ready, at the start of each slot, and at the latest
+/// start. Weights are constant within a slot, so a window changes its trend only at a slot's edge.
+/// Starts that align a block's end with an edge are not tried: they would double the work for a
+/// fraction of a slot.
 fn starts(board: &Board, ready_ms: u64, latest_ms: u64) -> impl Iterator<Item = u64> + '_ {
     let first = (ready_ms / board.slot_ms)
         .saturating_add(1)
@@ -309,9 +319,8 @@ fn starts(board: &Board, ready_ms: u64, latest_ms: u64) -> impl Iterator<Item = 
     std::iter::once(ready_ms).chain(slots).chain(last)
 }
 
-/// Whether one block is better than another by what is preferred, the first goal first, each within
-/// 5 %; equals go by emissions as they are compared, then by
-/// start, then by emissions, then by pool.
+/// Whether one block is better than another. The first goal in which they differ by more than 5 %
+/// decides. Otherwise emissions decide, then the start, then the pool.
 fn beats(board: &Board, ask: &Ask, one: &Block, other: &Block, goals: &[Prefer]) -> bool {
     if let [Prefer::Carbon] = goals {
         return by_carbon(board, ask, one, other);
@@ -345,7 +354,7 @@ fn by_carbon(board: &Board, ask: &Ask, one: &Block, other: &Block) -> bool {
     key(one, other) < key(other, one)
 }
 
-/// How well a block serves a goal; less is better.
+/// A block's figure for a goal; lower is better.
 fn figure(board: &Board, ask: &Ask, block: &Block, goal: Prefer) -> u64 {
     match goal {
         Prefer::Carbon | Prefer::Idle => block.compared,
@@ -365,7 +374,8 @@ fn figure(board: &Board, ask: &Ask, block: &Block, goal: Prefer) -> u64 {
     }
 }
 
-/// What the ask would emit at home, begun as soon as it is ready, whatever is free there.
+/// What the ask would emit at home if it began as soon as it is ready, whatever is free there. It
+/// is the counterfactual of the savings, so capacity does not count.
 pub(crate) fn at_home(board: &Board, ask: &Ask, ready_ms: u64) -> u64 {
     let at_once = ask.width.min(ask.tasks).max(1);
     let end_ms = ready_ms.saturating_add(ask.length_ms(at_once));
@@ -374,7 +384,7 @@ pub(crate) fn at_home(board: &Board, ask: &Ask, ready_ms: u64) -> u64 {
         .saturating_add(board.transfer(ask, ask.home, ready_ms))
 }
 
-/// The placement of one block.
+/// The placement that consists of the best block, if there is one.
 pub(crate) fn placement(
     problem: &Problem,
     board: &Board,
@@ -410,8 +420,8 @@ pub(crate) fn placement(
     })
 }
 
-/// The road not taken of a placement that was made for a later start than it could have had: the
-/// same pool at once.
+/// The alternative of a placement that starts later than it could: the same pool as soon as the ask
+/// is ready.
 pub(crate) fn at_once_there(
     board: &Board,
     ask: &Ask,
@@ -436,7 +446,7 @@ pub(crate) fn at_once_there(
     })
 }
 
-/// The same pool as soon as it is ready, when that is not what was chosen.
+/// The block in the same pool as soon as the ask is ready; `None` when that is the block itself.
 fn at_another_time(board: &Board, ask: &Ask, block: &Block, ready_ms: u64) -> Option<Block> {
     if block.start_ms == ready_ms {
         return None;

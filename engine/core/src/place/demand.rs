@@ -1,11 +1,13 @@
-//! The work that comes: what arrived within the last day, as the measure of what the next day brings.
+//! Expected demand: the work that arrived within the last day stands for what the next day brings.
 //!
-//! Where machines are scarce, an hour that one stage leaves unused for a cleaner one is lost, and the
-//! cleaner one is taken from whoever comes next. So no block counts as cleaner than the *clearing
-//! weight*: were the work of a day all done in the day's cleanest free hours, the dirtiest of those
-//! hours would weigh so much. Of blocks at or below it the earliest is taken, since all of them will
-//! be used by somebody. It is the price of capacity in the relaxed problem (the dual of
-//! `sum of running <= capacity` in CARBON.md §2's programme), of one day and of all pools together.
+//! Where machines are scarce, every hour that a stage leaves unused to wait for a cleaner one is
+//! lost, and it takes the cleaner hour from whoever comes next. Waiting then saves nothing in
+//! total. So no block counts as cleaner than the *clearing weight*: the weight of the dirtiest hour
+//! that would be used if a day's work were all done in the cleanest free hours of the day. Among
+//! blocks at or below it the earliest wins, because all of those hours will be used by somebody.
+//!
+//! The clearing weight approximates the price of capacity in the relaxed problem: the dual variable
+//! of `sum of running <= capacity` in CARBON.md §2, for one day and all pools together.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,34 +15,36 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{RunId, Timestamp};
 
-/// For how long arrivals are remembered, and for how long they foretell: a day, the rhythm of grids
-/// and of people.
+/// How long arrivals are remembered, and the horizon that they predict: one day, the period of both
+/// grids and people.
 pub(crate) const DAY_MS: u64 = 24 * 3_600_000;
 
-/// The share of a day's arrivals that competes for the day's cleanest hours, in thousandths: blocks
-/// that may not pause cannot fill every gap. Chosen on the traces of 2022.
+/// The share of a day's arrivals that competes for the cleanest hours, in thousandths. It is below
+/// 1000 because blocks that may not pause cannot fill every gap. The value was chosen on the traces
+/// of 2022.
 pub(crate) const COMPETING_PERMILLE: u64 = 700;
 
-/// Work, by what it needs.
+/// An amount of work, by the resource that limits it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Work {
-    /// Devices x milliseconds.
+    /// GPU time: devices x milliseconds.
     pub gpu_ms: u64,
-    /// Cores x milliseconds, of tasks that need no device.
+    /// Core time (cores x milliseconds) of tasks that need no GPU.
     pub cpu_ms: u64,
 }
 
-/// The work of others that arrived within the last day.
+/// The work that arrived within the last day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
-    /// Of all runs.
+    /// The work of all runs.
     pub all: Work,
-    /// What of it is of runs that are asked about: nobody competes with itself.
+    /// The part of it that comes from runs in the problem. It is subtracted, because a run does not
+    /// compete with itself.
     pub own: BTreeMap<RunId, Work>,
 }
 
 impl Demand {
-    /// What others than a run bring in a day.
+    /// A day's work of all runs but this one.
     #[must_use]
     pub fn beside(&self, run: RunId) -> Work {
         let own = self.own.get(&run).copied().unwrap_or_default();
@@ -52,7 +56,7 @@ impl Demand {
 }
 
 impl Work {
-    /// This and that.
+    /// The sum of both.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self {
@@ -62,12 +66,12 @@ impl Work {
     }
 }
 
-/// Stages that were placed for the first time within the last day, the oldest first.
+/// Stages that were first placed within the last day, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Arrivals(VecDeque<(Timestamp, RunId, Work)>);
 
 impl Arrivals {
-    /// A stage is placed for the first time.
+    /// Records a stage that is placed for the first time, and drops what is older than a day.
     pub(crate) fn add(&mut self, at: Timestamp, run: RunId, work: Work) {
         let stale = |(then, _, _): &(Timestamp, RunId, Work)| at.since_ms(*then) >= DAY_MS;
         while self.0.front().is_some_and(stale) {
@@ -79,7 +83,7 @@ impl Arrivals {
         }
     }
 
-    /// What arrived within the day before a moment, and what of it these runs brought.
+    /// The work that arrived within a day before `now`, and the share of each of the asked runs.
     pub(crate) fn demand(&self, now: Timestamp, asked: impl Iterator<Item = RunId>) -> Demand {
         let mut own: BTreeMap<RunId, Work> = asked.map(|run| (run, Work::default())).collect();
         let mut all = Work::default();

@@ -1,4 +1,5 @@
-//! Arrays in pieces: rounds that pause while power is dirty, and tasks spread where there is room.
+//! Splits arrays: rounds that pause while power is dirty, and tasks that are spread over pools and
+//! times with room.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,20 +10,23 @@ use super::choice::Span;
 use super::placement::Segment;
 use crate::pool::PoolId;
 
-/// An array in pieces, with what it emits.
+/// An array that is split into segments, with its emissions.
 #[derive(Clone, Debug)]
 pub(crate) struct Pieces {
     pub(crate) segments: Vec<Segment>,
     pub(crate) micrograms: u64,
-    /// The same as it is compared: no window counts as cleaner than the board's floor.
+    /// The figure that it is compared by: `micrograms`, but with no window below the board's floor.
     pub(crate) compared: u64,
     pub(crate) transfer: u64,
 }
 
-/// Rounds of an array one after the other, each in the best pool and at the best time, with pauses in
-/// between: the cheapest choice of non-overlapping windows, by dynamic programming over time,
-/// `F(r, t) = min(F(r, t + 1), c(t) + F(r - 1, t + l))`. Costs `rounds x slots`. With data to move it
-/// stays in one pool, so that nothing is moved twice.
+/// Rounds of an array one after the other, each in the best pool and at the best time, with pauses
+/// in between.
+///
+/// This is the cheapest choice of windows that do not overlap. Dynamic programming over time finds
+/// it exactly, `F(r, t) = min(F(r, t + 1), c(t) + F(r - 1, t + l))`: the interruptible case of
+/// "Let's Wait Awhile" (Middleware '21) with rounds in place of slots. It costs `rounds x slots`. A
+/// stage with data to move stays in one pool, because a change of pool would move the data again.
 pub(crate) fn paused(board: &Board, ask: &Ask, span: Span) -> Option<Pieces> {
     let end_by_ms = span.end_by_ms?;
     if ask.data.is_empty() {
@@ -42,20 +46,21 @@ pub(crate) fn paused(board: &Board, ask: &Ask, span: Span) -> Option<Pieces> {
         .min_by_key(|pieces| (pieces.compared, pieces.segments.first().map(|one| one.pool)))
 }
 
-/// More rounds than this are taken together in groups: a pause after each costs more to decide than
-/// it can gain.
+/// The most rounds that are planned one by one. More are grouped: the table is `rounds x slots`,
+/// and a pause after every one of thousands of short rounds saves almost nothing over a pause after
+/// each group.
 const ROUNDS: u32 = 256;
 
-/// The cheapest window of one round by where it starts.
+/// The cheapest window of one round for one start.
 struct Round {
     start_ms: u64,
-    /// Its window, no less than the board's floor.
+    /// The window as it is compared, at least the board's floor.
     cost: u64,
     window: u64,
     pool: PoolId,
 }
 
-/// How many tasks a round takes: as many as may run at once and some pool could ever hold.
+/// The tasks of a round: as many as may run at the same time and as some pool could ever hold.
 pub(crate) fn at_once(board: &Board, ask: &Ask, pools: &[PoolId]) -> u32 {
     let most = pools.iter().map(|pool| board.most(ask, *pool)).max();
     most.unwrap_or(0).max(1)
@@ -110,7 +115,7 @@ fn rounds(
     })
 }
 
-/// Neighbouring rounds in one pool are one segment.
+/// Appends a segment. Adjacent rounds in one pool become one segment.
 fn push(segments: &mut Vec<Segment>, next: Segment) {
     match segments.last_mut() {
         Some(last) if last.pool == next.pool && last.end == next.start => {
@@ -122,7 +127,7 @@ fn push(segments: &mut Vec<Segment>, next: Segment) {
     }
 }
 
-/// By each moment at which a round may begin, the cheapest pool with room for it.
+/// For each start at which a round fits somewhere, the cheapest pool that has room for it.
 fn windows(
     board: &Board,
     ask: &Ask,
@@ -160,8 +165,8 @@ fn windows(
     windows
 }
 
-/// The cheapest `count` windows that do not overlap, in time order, the first of which begins by a
-/// moment.
+/// The cheapest `count` windows that do not overlap, in order of time. The first begins by
+/// `begin_by_ms`. `None` when there is no such choice.
 fn cheapest(
     windows: &[Round],
     count: usize,
@@ -211,8 +216,9 @@ fn cheapest(
     (round == 0).then_some(picked)
 }
 
-/// Spreads tasks over pools and times where there is room, the cheapest first: when no pool has room
-/// for all of them together. Nothing when not all find room in time.
+/// Spreads tasks over pools and times, the cheapest window first, for when no pool has room for all
+/// of them together. `None` when not all of them fit in time. Taking the cheapest first is
+/// CarbonScaler's greedy rule, with windows of one task in place of slots and servers.
 pub(crate) fn spread(board: &Board, ask: &Ask, span: Span) -> Option<Pieces> {
     let length_ms = ask.task_ms.max(1);
     let end_by_ms = span.end_by_ms.unwrap_or_else(|| board.end_ms());
@@ -232,7 +238,7 @@ pub(crate) fn spread(board: &Board, ask: &Ask, span: Span) -> Option<Pieces> {
             windows.push(Reverse((order, start_ms, pool)));
         }
     }
-    // Few of them are taken as a rule: a heap gives the first without putting all in order.
+    // Usually few windows are taken. A heap gives them in order without sorting all of them.
     let mut windows = BinaryHeap::from(windows);
     let mut own = board.clone();
     let mut running = vec![0_u32; board.slot(board.end_ms()) + 1];

@@ -1,23 +1,25 @@
-//! How dirty the day's marginal hour is: no window counts as cleaner than that. See [`super::Demand`].
+//! The clearing weight of a day: no window counts as cleaner than it. See [`super::Demand`] for the
+//! reason.
 
 use super::demand::{COMPETING_PERMILLE, DAY_MS, Work};
 use super::problem::Taken;
 
-/// The weights, in mg/kWh x permille, below which no window counts as cleaner.
+/// The clearing weights, in mg/kWh x permille of PUE. No window counts as cleaner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Floor {
-    /// Where devices are needed.
+    /// For stages that need GPUs.
     pub(crate) gpus: u64,
-    /// Where cores alone are.
+    /// For stages that need cores only.
     pub(crate) cpus: u64,
 }
 
-/// Slots of the first day of all pools, the cleanest first: weight, place of the pool, slot.
+/// The slots of the first day in all pools, cleanest first, as (weight, pool, slot). They are
+/// sorted once for an outlook, since weights change only with it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cleanest(Vec<(u64, usize, usize)>);
 
 impl Cleanest {
-    /// Of weights by pool and slot.
+    /// Sorts the first day's slots of all pools; `weights` gives each pool's weights by slot.
     pub(crate) fn of<'a>(weights: impl Iterator<Item = &'a [u64]>, slot_ms: u64) -> Self {
         let day = usize::try_from(DAY_MS.div_ceil(slot_ms)).unwrap_or(usize::MAX);
         let mut slots: Vec<(u64, usize, usize)> = Vec::new();
@@ -29,7 +31,8 @@ impl Cleanest {
         Self(slots)
     }
 
-    /// What is free of them, summed up; `free` tells what is free of a pool in a slot.
+    /// The cumulative free capacity, from the cleanest slot on. `free` gives what a pool has free
+    /// in a slot.
     pub(crate) fn room(&self, slot_ms: u64, free: impl Fn(usize, usize) -> Taken) -> Headroom {
         let mut room = Headroom::default();
         let (mut gpu_ms, mut cpu_ms) = (0_u64, 0_u64);
@@ -48,7 +51,7 @@ impl Cleanest {
     }
 }
 
-/// How much is free in slots of a weight and less: `(ms, weight)`, ascending.
+/// Free capacity in slots up to a weight, as (cumulative ms, weight), ascending in both.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Headroom {
     gpus: Vec<(u64, u64)>,
@@ -56,8 +59,9 @@ pub(crate) struct Headroom {
 }
 
 impl Headroom {
-    /// The floor that so much work in a day makes: the weight of the dirtiest of the cleanest free
-    /// slots that it takes to do it, or of all where they do not do.
+    /// The clearing weights for a day's work: the weight of the dirtiest slot that is needed when
+    /// the work fills the cleanest free slots first. If the work exceeds all free capacity, it is
+    /// the weight of the dirtiest slot.
     pub(crate) fn floor(&self, work: Work) -> Floor {
         let dirtiest = |work_ms: u64, room: &[(u64, u64)]| {
             let needed_ms = work_ms / 1000 * COMPETING_PERMILLE;

@@ -1,10 +1,11 @@
-//! Stages that wait for each other, planned jointly: slack goes where it saves most.
+//! Plans the stages of a run jointly, so that slack goes to the stages where waiting saves most.
 //!
-//! The exact problem, start times under precedence with costs that depend on them, is a minimum cut
-//! (Möhring, Schulz, Stork, Uetz 2003) of `stages x slots`. Here: the whole graph shifted to its best
-//! start, pauses put in where all that follows may move together, or starts foreseen by dynamic
-//! programming ([`outlay`]); then each stage alone between its neighbours, over and over until nothing
-//! moves. The best of these is taken.
+//! The exact problem, start times under precedence with costs that depend on the start, is a
+//! minimum cut on a graph of `stages x slots` (Möhring, Schulz, Stork, Uetz 2003). That cut takes
+//! too long for thousands of stages, and it ignores capacity. Instead three plans are made and the
+//! cheapest is taken: starts by dynamic programming ([`outlay`]), the earliest plan with pauses
+//! inserted, and the latest plan. Each is then improved by moving one stage at a time between its
+//! neighbors until nothing moves.
 
 use super::ask::Ask;
 use super::board::Board;
@@ -13,14 +14,17 @@ use super::node::{Node, cost, emitted};
 use super::outlay;
 use crate::ids;
 
-/// Rounds of moving each stage alone: most graphs stand still after three.
+/// The most passes of moving each stage. Most graphs settle after three; the bound keeps a plan
+/// that oscillates between equals finite.
 const ROUNDS: usize = 6;
 
-/// Moments at which a pause is tried, spread over the plan.
+/// The number of moments, spread over the plan, at which a pause is tried. Each costs `stages x
+/// slots`.
 const PAUSES: usize = 24;
 
-/// By when each stage of a graph is to begin and end: `(ready, end by)` by place in `members`, which
-/// are in topological order. Stages that may not wait have no end.
+/// When each stage of a graph should begin and end, as `(ready, end by)` in the order of `asks`.
+/// The asks are in topological order, and `edges` holds the predecessors of each. Stages that may
+/// not wait have no end.
 pub(crate) fn spans(board: &Board, asks: &[&Ask], edges: &[Vec<u32>]) -> Vec<(u64, Option<u64>)> {
     let mut nodes = nodes(board, asks, edges);
     bound(&mut nodes);
@@ -65,7 +69,8 @@ fn nodes<'a>(board: &Board, asks: &[&'a Ask], edges: &[Vec<u32>]) -> Vec<Node<'a
     nodes
 }
 
-/// Puts every stage as early as it can be, and bounds how late it may be.
+/// Sets every stage to its earliest start, and computes its latest one. This is the critical path
+/// method: a forward pass and a backward pass.
 fn bound(nodes: &mut [Node<'_>]) {
     for place in 0..nodes.len() {
         let early = earliest(nodes, place);
@@ -85,7 +90,7 @@ fn bound(nodes: &mut [Node<'_>]) {
     }
 }
 
-/// The end of the last stage that one waits for.
+/// The earliest start of a stage: the end of its last predecessor.
 fn earliest(nodes: &[Node<'_>], place: usize) -> u64 {
     let node = &nodes[place];
     let ends = node.before.iter().filter_map(|before| nodes.get(*before));
@@ -95,7 +100,7 @@ fn earliest(nodes: &[Node<'_>], place: usize) -> u64 {
         .max(node.ready_ms)
 }
 
-/// The latest start that leaves those behind where they are.
+/// The latest start of a stage that does not move its successors.
 fn last(nodes: &[Node<'_>], place: usize) -> u64 {
     let node = &nodes[place];
     let behind = node.behind.iter().filter_map(|next| nodes.get(*next));
@@ -106,9 +111,8 @@ fn last(nodes: &[Node<'_>], place: usize) -> u64 {
         .min(node.latest_ms)
 }
 
-/// Finds good starts from three ends: where each stage with what follows it costs least, as early as
-/// can be with pauses put in, and as late as can be. Moving stages alone gets stuck in valleys, and
-/// these lie far apart.
+/// Tries the three plans and keeps the cheapest. Moving single stages only reaches a local minimum,
+/// and these three starting points lie far apart.
 fn settle(board: &Board, nodes: &mut [Node<'_>]) {
     if nodes.iter().all(|node| node.latest_ms <= node.start_ms) {
         return;
@@ -136,7 +140,8 @@ fn settle(board: &Board, nodes: &mut [Node<'_>]) {
     let Some((_, best)) = best else {
         return;
     };
-    // Compared above the floor; yet never worse than at once.
+    // The plans are compared above the floor. By plain emissions the result must still be no worse
+    // than starting at once.
     let emitted = |starts: &[u64]| {
         let each = nodes.iter().zip(starts);
         each.map(|(node, start)| emitted(board, node, *start))
@@ -152,7 +157,8 @@ fn settle(board: &Board, nodes: &mut [Node<'_>]) {
     }
 }
 
-/// Moves each stage alone, over and over until nothing moves.
+/// Moves each stage alone, pass after pass, until none moves. Passes alternate their direction, so
+/// that room that opens at one end of a chain travels through it in one pass.
 fn move_all(board: &Board, nodes: &mut [Node<'_>]) {
     for round in 0..ROUNDS {
         let mut moved = false;
@@ -171,7 +177,7 @@ fn move_all(board: &Board, nodes: &mut [Node<'_>]) {
     }
 }
 
-/// Moves one stage to its best start between its neighbours.
+/// Moves one stage to its best start between its neighbors. Gives whether it moved.
 fn move_alone(board: &Board, nodes: &mut [Node<'_>], place: usize) -> bool {
     let (early, late) = (earliest(nodes, place), last(nodes, place));
     let node = &nodes[place];
@@ -193,16 +199,16 @@ fn move_alone(board: &Board, nodes: &mut [Node<'_>], place: usize) -> bool {
     true
 }
 
-/// All that begins at or after a moment waits together, if that saves anything: first all of it,
-/// then what is left at ever later moments. Precedence stays, since what waits for something begins
-/// after it.
+/// Delays everything that begins at or after a moment, if that saves emissions: first the whole
+/// plan, then what begins at ever later moments. All successors of a delayed stage begin later and
+/// are delayed too, so precedence holds.
 fn pauses(board: &Board, nodes: &mut [Node<'_>]) {
     let mut starts: Vec<u64> = nodes.iter().map(|node| node.start_ms).collect();
     starts.sort_unstable();
     starts.dedup();
     let stride = starts.len().div_ceil(PAUSES).max(1);
     for nth in (0..starts.len()).step_by(stride) {
-        // Starts were moved on by the pauses before this one.
+        // Earlier pauses have moved the starts.
         let mut now: Vec<u64> = nodes.iter().map(|node| node.start_ms).collect();
         now.sort_unstable();
         now.dedup();
@@ -239,7 +245,8 @@ fn pause(board: &Board, nodes: &mut [Node<'_>], from_ms: u64) {
             .fold(0, u64::saturating_add)
     };
     let mut best = (total(0), 0);
-    // A graph of thousands of stages is looked at in coarser steps: its cost is paid for each.
+    // A step costs as much as there are stages. Graphs of thousands of stages take coarser steps,
+    // which keeps the total bounded.
     let coarse = u64::try_from(moving.len() / 64).unwrap_or(0) + 1;
     let step = board.slot_ms.saturating_mul(coarse.min(8));
     let mut delay = step;

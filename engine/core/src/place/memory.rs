@@ -1,9 +1,11 @@
-//! What was found for stages before, to find it again sooner when only some pools have changed.
+//! A cache of the best block of each stage in each pool, so that only pools that changed are
+//! searched again.
 //!
-//! Within one problem what is free only ever becomes less. So what was the best block in a pool when
-//! nothing of the problem was placed there is the best as long as there is still room for it; and where
-//! there is none any more, what is best now is no better. A pool is looked at anew only where what is
-//! known of it changed, or where its block is taken and, were it not, it would be one of the two best.
+//! It relies on one fact: while one problem is solved, free capacity only shrinks. The best block
+//! of an untouched pool therefore stays the best block as long as it still fits. If it no longer
+//! fits, the best block of the pool is no better than it was, so the old figure is a lower bound. A
+//! pool is searched again only if its signals changed, or if its block no longer fits and its bound
+//! would make it one of the two best.
 
 use std::collections::BTreeMap;
 
@@ -14,24 +16,25 @@ use super::floor::Floor;
 use crate::ids::Timestamp;
 use crate::pool::PoolId;
 
-/// By stage, what was found in each pool.
+/// Results by stage.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     stages: BTreeMap<AskId, Remembered>,
-    /// Counts problems: what was not asked about in the last one is forgotten.
+    /// The number of the current problem. Stages that the last problem did not ask about are
+    /// dropped, which bounds the cache by the size of a problem.
     problem: u64,
 }
 
-/// What was found for one stage.
+/// The results of one stage.
 #[derive(Clone, Debug)]
 struct Remembered {
     asked: Asked,
-    /// By place in [`Asked::allowed`].
+    /// Results by the index of the pool in [`Asked::allowed`].
     pools: Vec<Option<Kept>>,
     problem: u64,
 }
 
-/// All of an ask that its best block in a pool depends on, whatever its data.
+/// Everything about an ask that its best block in a pool depends on, except its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Asked {
     tasks: u32,
@@ -47,36 +50,38 @@ struct Asked {
     floor: Floor,
 }
 
-/// What was found in one pool.
+/// The result for one pool.
 #[derive(Clone, Copy, Debug)]
 struct Kept {
     version: u64,
     opening: u64,
-    /// The whole stage had room at any time: what was free did not matter.
+    /// True when the whole stage fits in every slot. Free capacity then had no influence on the
+    /// result.
     is_roomy: bool,
     found: Found,
 }
 
-/// What is known of one pool from before.
+/// What the cache knows of a pool.
 enum Known {
-    /// What looking at it would find.
+    /// The result that a search would give.
     Exactly(Found),
-    /// What it would find if that fits; else it finds nothing that counts for less.
+    /// The result that a search would give if this block still fits. If it does not, a search finds
+    /// nothing better.
     IfFree(Block, Option<u64>),
-    /// Nothing.
+    /// Nothing: the pool must be searched.
     Nothing,
 }
 
 impl Memory {
-    /// Another problem begins.
+    /// Begins another problem.
     pub(crate) fn begin(&mut self) {
         let last = self.problem;
         self.stages.retain(|_, stage| stage.problem == last);
         self.problem += 1;
     }
 
-    /// What [`choice::best`] answers. Nothing is kept where data moves, which costs by where it comes from
-    /// too.
+    /// The same answer as [`choice::best`]. Asks with data are not cached, because their cost
+    /// depends on where the data lies too.
     pub(crate) fn best(&mut self, board: &Board, ask: &Ask, span: Span) -> Best {
         if !ask.data.is_empty() {
             return choice::best(board, ask, span);
@@ -136,8 +141,8 @@ impl Remembered {
         }
     }
 
-    /// The best block of a single task, and the best in another pool: pools are looked at in the order of
-    /// what they count for at least, until none that is left can be one of the two.
+    /// The best block of a single task, and the best block in another pool. Pools are searched in
+    /// ascending order of their lower bounds, until no remaining pool can be among the two best.
     fn two_best(&mut self, board: &Board, ask: &Ask, span: Span) -> Best {
         let goals = choice::goals(ask);
         let mut found: Vec<Found> = vec![(None, None); ask.allowed.len()];
@@ -170,7 +175,7 @@ impl Remembered {
         })
     }
 
-    /// What looking at a pool finds.
+    /// The result for a pool, from the cache or by a search.
     fn found(
         &mut self,
         board: &Board,
@@ -186,7 +191,7 @@ impl Remembered {
         }
     }
 
-    /// What is known of a pool without looking at it.
+    /// What the cache knows of a pool.
     fn known(&self, board: &Board, ask: &Ask, (place, pool): (usize, PoolId), aim: Aim) -> Known {
         let standing = board.standing(pool);
         let kept = self.pools.get(place).copied().flatten();
@@ -204,16 +209,18 @@ impl Remembered {
             return Known::Nothing;
         }
         match kept.found {
-            // What surplus there is has no order in which less room is no better.
+            // Under this aim a block that is found with less room may be better than before, so the
+            // old figure is no bound.
             _ if aim == Aim::Best => Known::Nothing,
             (Some(block), unhindered) => Known::IfFree(block, unhindered),
-            // An array may fit where it is narrower.
+            // A narrower block of an array may fit.
             (None, _) if ask.tasks > 1 => Known::Nothing,
             found => Known::Exactly(found),
         }
     }
 
-    /// Looks at a pool, and keeps what is found there if it stands in the next problem.
+    /// Searches a pool. The result is kept if it will hold for the next problem, that is, if
+    /// nothing of this one has taken capacity there or capacity does not matter.
     fn look(
         &mut self,
         board: &Board,
@@ -239,7 +246,7 @@ impl Remembered {
     }
 }
 
-/// The two least figures seen.
+/// The two lowest figures so far.
 #[derive(Clone, Copy, Debug)]
 struct Two {
     first: u64,
@@ -269,7 +276,7 @@ impl Two {
     }
 }
 
-/// Where the least of some stands.
+/// The index of the lowest entry.
 fn first_of(waiting: &[(u64, usize)]) -> Option<usize> {
     let places = waiting.iter().enumerate();
     places.min_by_key(|(_, one)| **one).map(|(at, _)| at)

@@ -1,14 +1,17 @@
-//! Where and when: stage x pool x time.
+//! Placement: in which pool and at what time each stage runs.
 //!
-//! What is known of grids and pools comes in as an [`Outlook`]: the present and the forecast, slot by
-//! slot, and how much of each pool is open. Stages that wait are [`Ask`]s. Together with what is
-//! already promised ([`Reserved`]) they make a [`Problem`]; a [`Placer`] answers it with a
-//! [`Solution`]: one [`Placement`] an ask. [`Sunward`] is ours; the policies of others, for
-//! comparison, answer the same question.
+//! What is known of grids and pools comes in as an [`Outlook`]: present and forecast intensity and
+//! open capacity, slot by slot. Stages that wait are [`Ask`]s. Together with the capacity that is
+//! already promised ([`Reserved`]) they form a [`Problem`]. A [`Placer`] answers it with a
+//! [`Solution`]: one [`Placement`] for each ask. [`Sunward`] is our own placer. The published
+//! policies that the simulator compares it with answer the same question.
 //!
-//! Everything here is integers (mgCO2e/kWh, mW, ms, ug), so a schedule is the same on every machine.
-//! Mathematics: CARBON.md §2, that is, a time-indexed assignment `min sum w_r,t p dt` with release
-//! times, deadlines, precedence and capacity, solved by lists and repair rather than exactly.
+//! All arithmetic is on integers (mgCO2e/kWh, mW, ms, ug), because floating-point sums differ
+//! between machines and a replay must give the same schedule everywhere.
+//!
+//! The mathematics is that of CARBON.md §2: a time-indexed assignment `min sum w_r,t p dt` with
+//! release times, deadlines, precedence and capacity. It is solved by list scheduling and repair
+//! rather than exactly, because an exact solution (MILP) is practical for about 50 tasks only.
 
 mod ask;
 mod board;
@@ -22,6 +25,7 @@ mod node;
 mod outlay;
 mod outlook;
 mod placement;
+mod postconditions;
 mod problem;
 mod single;
 mod solve;
@@ -33,5 +37,6 @@ pub use ask::{Ask, AskId, Prefer};
 pub use demand::{Demand, Work};
 pub use outlook::{Outlook, PoolOutlook, SignalKind, ZoneOutlook};
 pub use placement::{Alternative, Placement, Segment, Why};
+pub use postconditions::SolveFault;
 pub use problem::{Problem, Reserved, Solution, Taken};
 pub use solve::{Placer, Sunward};

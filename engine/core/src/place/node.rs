@@ -1,36 +1,37 @@
-//! One stage of a graph while it is planned, and what it costs to begin it somewhere.
+//! One stage of a graph that is being planned, and its cost by start.
 
 use super::ask::Ask;
 use super::board::Board;
 use crate::pool::PoolId;
 
-/// One stage of a graph: what it may and what it would.
+/// A stage with its bounds and its planned start.
 #[derive(Clone, Debug)]
 pub(crate) struct Node<'a> {
     pub(crate) ask: &'a Ask,
-    /// How many tasks run at once.
+    /// The number of tasks that run at the same time.
     pub(crate) at_once: u32,
-    /// How long it takes.
+    /// Its duration in milliseconds.
     pub(crate) length_ms: u64,
-    /// Not before, whatever it waits for.
+    /// The earliest start, predecessors aside.
     pub(crate) ready_ms: u64,
-    /// It begins by then.
+    /// The latest start.
     pub(crate) latest_ms: u64,
     pub(crate) before: Vec<usize>,
     pub(crate) behind: Vec<usize>,
     pub(crate) start_ms: u64,
 }
 
-/// More than anything emits: there is no room then.
+/// The cost where no pool has room. It exceeds any real emission, and leaves space for a sum over
+/// 4096 stages without saturating.
 const NO_ROOM: u64 = u64::MAX / 4096;
 
-/// What a stage counts for that begins then, in the best pool with room for it.
+/// The cost of a stage that begins at `start_ms`, in the best pool with room, as it is compared.
 pub(crate) fn cost(board: &Board, node: &Node<'_>, start_ms: u64) -> u64 {
     let window = |pool, end_ms| board.compared(node.ask, pool, start_ms, end_ms);
     least(board, node, start_ms, window)
 }
 
-/// What it emits then.
+/// The emissions of a stage that begins at `start_ms`, in micrograms.
 pub(crate) fn emitted(board: &Board, node: &Node<'_>, start_ms: u64) -> u64 {
     least(board, node, start_ms, |pool, end_ms| {
         board.window(pool, start_ms, end_ms)

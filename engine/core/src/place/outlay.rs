@@ -1,15 +1,18 @@
-//! What it costs to begin a stage then, with all that follows it: by dynamic programming from the
-//! last stages to the first. Exact for chains, and for graphs in which nothing has two successors;
-//! elsewhere what several stages wait for is shared between them.
+//! The cost-to-go of each stage: what it and its successors emit when it begins at a moment.
+//! Computed by dynamic programming from the last stages to the first.
+//!
+//! It is exact for chains, and for graphs in which no stage has two successors (CARBON.md §2
+//! without capacity). A stage with several predecessors has its cost divided among them, or each of
+//! them would count all of it.
 
 use super::board::Board;
 use super::node::{Node, cost};
 
-/// By possible start, ascending: the least that a stage and what follows it emit when it begins then
-/// or later.
+/// By possible start, ascending: `(start, cost when it begins then, lowest cost when it begins then
+/// or later)`.
 type Outlay = Vec<(u64, u64, u64)>;
 
-/// Starts for all stages: each where it and what follows it cost least, after what it waits for.
+/// A start for each stage: the one with the lowest cost-to-go after its predecessors have ended.
 /// Costs `stages x slots x pools`.
 pub(crate) fn starts(board: &Board, nodes: &[Node<'_>]) -> Vec<u64> {
     let mut outlays: Vec<Outlay> = vec![Vec::new(); nodes.len()];
@@ -33,7 +36,7 @@ pub(crate) fn starts(board: &Board, nodes: &[Node<'_>]) -> Vec<u64> {
     starts
 }
 
-/// `(start, value, least value of this or any later start)`.
+/// The cost-to-go of one stage; that of its successors is known already.
 fn outlay(board: &Board, nodes: &[Node<'_>], outlays: &[Outlay], place: usize) -> Outlay {
     let node = &nodes[place];
     let first = board.slot(node.start_ms) + 1;

@@ -1,71 +1,74 @@
-//! What is known now of grids and pools: the present, the forecast, and open capacity, by slot.
+//! What is known of grids and pools at one moment: the present, the forecast, and open capacity, by
+//! slot.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Timestamp;
 use crate::pool::PoolId;
 
-/// The world as it was known at one moment. It enters the journal once, whole; nothing in it was
-/// published after [`Outlook::issued_at`].
+/// What was known of grids and pools at one moment. It enters the journal once and whole. Nothing
+/// in it was published after [`Outlook::issued_at`], so a replay decides on what was known then.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outlook {
-    /// When this was all that was known.
+    /// The moment at which this was the newest knowledge.
     pub issued_at: Timestamp,
-    /// Length of a slot in milliseconds; slots are aligned to the epoch.
+    /// The length of a slot in milliseconds. Slots are aligned to the epoch.
     pub slot_ms: u64,
-    /// The first slot: `issued_at / slot_ms`.
+    /// The first slot, as `issued_at / slot_ms`.
     pub first_slot: u64,
-    /// By zone name, ascending.
+    /// The zones, in ascending order of their names.
     pub zones: Vec<ZoneOutlook>,
-    /// By [`PoolId`].
+    /// The pools, indexed by [`PoolId`].
     pub pools: Vec<PoolOutlook>,
 }
 
-/// One zone, slot by slot from [`Outlook::first_slot`].
+/// The signal of one zone, slot by slot from [`Outlook::first_slot`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ZoneOutlook {
-    /// Its name.
+    /// The zone's name, as Electricity Maps writes it: `DE`, `US-CAL-CISO`.
     pub zone: String,
-    /// Who says so: `trace`, `electricitymaps`, `forecast from the trace's past`.
+    /// The source of the figures: `trace`, `electricitymaps`, `forecast from the trace's past`.
     pub source: String,
-    /// When the newest measurement in it was for.
+    /// The moment that the newest measurement is for.
     pub observed_until: Timestamp,
-    /// The newest measurement is older than the source should let it be.
+    /// True when the newest measurement is older than its source normally publishes.
     pub stale: bool,
-    /// What kind of figure `intensity_mg_per_kwh` is.
+    /// Whether `intensity_mg_per_kwh` is an average or a marginal intensity.
     pub kind: SignalKind,
     /// Carbon intensity in mgCO2e/kWh.
     pub intensity_mg_per_kwh: Vec<u32>,
-    /// Expected absolute error of it, in thousandths of the value: grows with the horizon.
+    /// The expected absolute error of the intensity, in thousandths of its value. It grows with the
+    /// horizon.
     pub error_permille: Vec<u16>,
-    /// Marginal intensity in mgCO2e/kWh, where it is known; else empty.
+    /// Marginal intensity in mgCO2e/kWh; empty where it is not known.
     pub marginal_mg_per_kwh: Vec<u32>,
-    /// Whether power is in surplus.
+    /// Whether power is in surplus in the slot.
     pub surplus: Vec<bool>,
 }
 
-/// What an intensity is.
+/// The kind of an intensity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SignalKind {
-    /// Average of all consumption, as the location-based headline wants it.
+    /// The average over all consumption. The location-based headline is computed from it.
     #[default]
     Average,
-    /// Of the plant that would answer one more kilowatt.
+    /// The intensity of the plant that would supply one more kilowatt.
     Marginal,
 }
 
-/// What of one pool is open, slot by slot from [`Outlook::first_slot`], live leases not subtracted.
+/// The open capacity of one pool, slot by slot from [`Outlook::first_slot`]. Current leases are not
+/// subtracted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolOutlook {
-    /// Devices.
+    /// GPUs that are open in each slot.
     pub gpus: Vec<u32>,
-    /// Cores.
+    /// Processor cores that are open in each slot.
     pub cpus: Vec<u32>,
 }
 
 impl Outlook {
-    /// How many slots it reaches.
+    /// The number of slots that it covers.
     #[must_use]
     pub fn slots(&self) -> usize {
         self.pools
@@ -75,7 +78,7 @@ impl Outlook {
             .unwrap_or(0)
     }
 
-    /// The moment up to which it reaches.
+    /// The end of its last slot.
     #[must_use]
     pub fn end(&self) -> Timestamp {
         let slots = u64::try_from(self.slots()).unwrap_or(u64::MAX);
@@ -86,7 +89,7 @@ impl Outlook {
         )
     }
 
-    /// One zone.
+    /// The signal of the zone of this name.
     #[must_use]
     pub fn zone(&self, name: &str) -> Option<&ZoneOutlook> {
         self.zones
@@ -95,13 +98,13 @@ impl Outlook {
             .and_then(|at| self.zones.get(at))
     }
 
-    /// One pool.
+    /// The open capacity of a pool.
     #[must_use]
     pub fn pool(&self, id: PoolId) -> Option<&PoolOutlook> {
         self.pools.get(id.place())
     }
 
-    /// The slot in which a moment lies, counted from [`Outlook::first_slot`].
+    /// The slot that contains a moment, counted from [`Outlook::first_slot`].
     #[must_use]
     pub fn slot_of(&self, at: Timestamp) -> usize {
         let slot = at.0.checked_div(self.slot_ms).unwrap_or(0);

@@ -1,92 +1,93 @@
-//! A decision: where and when a stage goes, why, and the road not taken.
+//! A placement decision: where and when a stage runs, why, and the best alternative.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Timestamp;
 use crate::pool::PoolId;
 
-/// Where and when a stage goes.
+/// Where and when a stage runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
-    /// By start; their tasks add up to those asked for. One segment unless capacity forced a split
-    /// or pausing pays.
+    /// The segments in order of their start. Their tasks add up to the tasks that were asked for.
+    /// There is one segment unless capacity forced a split or pausing saves emissions.
     pub segments: Vec<Segment>,
-    /// Why there and then.
+    /// The reason for this place and time.
     pub why: Why,
-    /// What it is expected to emit, transfer and PUE included, in micrograms CO2e.
+    /// Expected emissions, transfer and PUE included, in micrograms CO2e.
     pub expected_micrograms: u64,
-    /// Of that, the transfer of its inputs.
+    /// The part of `expected_micrograms` that comes from moving its inputs.
     pub transfer_micrograms: u64,
-    /// What it would emit at home, begun as soon as it is ready.
+    /// What it would emit at home, begun as soon as it is ready: the counterfactual that savings
+    /// are counted against.
     pub at_home_now_micrograms: u64,
-    /// The best place and time that was not taken, in another pool or, where there is only one, at
+    /// The best place and time that was not chosen: in another pool or, with one pool only, at
     /// another time.
     pub alternative: Option<Alternative>,
-    /// When it was decided.
+    /// When the decision was made.
     pub decided_at: Timestamp,
-    /// Which [`super::Outlook`] it was decided on.
+    /// `issued_at` of the [`super::Outlook`] that the decision is based on.
     pub outlook_at: Timestamp,
 }
 
-/// Some tasks of a stage that begin together in one pool.
+/// Tasks of a stage that begin together in one pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
-    /// Where.
+    /// The pool that they run in.
     pub pool: PoolId,
-    /// Not before.
+    /// The earliest start of the first of them.
     pub start: Timestamp,
-    /// When the last of them is expected to end.
+    /// The expected end of the last of them.
     pub end: Timestamp,
-    /// How many tasks.
+    /// The number of tasks.
     pub tasks: u32,
-    /// How many of them run at once at most: that is what the segment takes of its pool, from start
-    /// to end.
+    /// The most of them that run at the same time. The segment reserves capacity for this many from
+    /// start to end.
     pub at_once: u32,
 }
 
-/// Why a stage goes where and when it goes.
+/// The reason for a placement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// It has neither deadline nor `max_delay`: it starts at once, in the best pool for its data.
     AtOnce,
-    /// The cleanest window that ends in time.
+    /// It is the cleanest window that ends in time.
     Cleanest,
-    /// Power is in surplus then.
+    /// Power is in surplus at that time.
     Surplus,
-    /// The machines stand idle then.
+    /// The machines would stand idle at that time.
     Idle,
-    /// The earliest end.
+    /// It ends earliest there.
     Earliest,
-    /// The least money.
+    /// It costs least there.
     Cheapest,
-    /// The last safe start: the deadline leaves no other.
+    /// It is the last start that meets the deadline.
     LastSafeStart,
-    /// The deadline cannot be met any more: as soon as can be.
+    /// The deadline can no longer be met, so it runs as soon as possible.
     Late,
-    /// Nothing is open for it within what is known: asked again when more is.
+    /// No pool is open for it within the outlook. It is asked about again with the next outlook.
     NoCapacity,
 }
 
-/// A place and time.
+/// A pool and a start time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alternative {
-    /// Where.
+    /// The pool that it would use.
     pub pool: PoolId,
-    /// When it would begin.
+    /// When it would begin there.
     pub start: Timestamp,
-    /// What it would emit, transfer included, in micrograms CO2e.
+    /// What it would emit there, transfer included, in micrograms CO2e.
     pub expected_micrograms: u64,
 }
 
 impl Placement {
-    /// When its first task begins.
+    /// The start of its first segment.
     #[must_use]
     pub fn start(&self) -> Option<Timestamp> {
         self.segments.first().map(|segment| segment.start)
     }
 
-    /// When its last task is expected to end.
+    /// The latest expected end of its segments.
     #[must_use]
     pub fn end(&self) -> Option<Timestamp> {
         self.segments.iter().map(|segment| segment.end).max()

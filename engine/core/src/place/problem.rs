@@ -1,4 +1,4 @@
-//! All that a placement is decided on, and its answer.
+//! The placement problem and its solution.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,55 +9,61 @@ use super::ask::Ask;
 use super::demand::Demand;
 use super::outlook::Outlook;
 use super::placement::Placement;
+use super::postconditions::SolveFault;
 use crate::ids::Timestamp;
 use crate::pool::Fleet;
 
-/// All that a placement is decided on. Solving it twice gives the same answer.
+/// Everything that a placement depends on. Solving the same problem twice gives the same answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// When.
+    /// The moment of the question. Nothing is placed before it.
     pub now: Timestamp,
-    /// The pools.
+    /// The pools of the fleet.
     pub fleet: Arc<Fleet>,
-    /// What is known.
+    /// Intensities and open capacity, by slot.
     pub outlook: Arc<Outlook>,
-    /// What is promised already: stages that run, and placed ones that are not asked about.
+    /// Capacity that is already promised: to stages that run, and to placed stages that are not
+    /// among the asks.
     pub reserved: Arc<Reserved>,
-    /// What is to be placed: stages of a run after those they wait for.
+    /// The stages to place. Within a run, each comes after the stages that it waits for.
     pub asks: Vec<Ask>,
-    /// Energy of moving a gigabyte between regions, in milliwatt hours (0.002 kWh is 2000).
+    /// Energy of moving one gigabyte between regions, in milliwatt hours: 2000 is 0.002 kWh.
     pub transfer_milliwatt_hours_per_gb: u64,
-    /// By project: weight in thousandths, and GPU-milliseconds used so far; absent is weight 1000
-    /// and nothing used.
+    /// Each project's weight in thousandths and the GPU-milliseconds that it has used. An absent
+    /// project has weight 1000 and has used nothing.
     pub shares: BTreeMap<String, (u32, u64)>,
-    /// What others bring: it makes the clean hours dear where machines are scarce.
+    /// The work that others submit. It raises the price of clean hours where machines are scarce.
     pub demand: Demand,
 }
 
-/// What is promised, by pool and absolute slot (milliseconds since the epoch / slot length).
+/// Promised capacity by pool and absolute slot (milliseconds since the epoch / slot length).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reserved {
     /// By [`crate::pool::PoolId`]: absolute slot -> what is taken in it.
     pub pools: Vec<BTreeMap<u64, Taken>>,
 }
 
-/// What is taken of one pool in one slot.
+/// An amount of one pool's capacity in one slot: taken, or still free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Taken {
-    /// Devices.
+    /// GPUs.
     pub gpus: u32,
-    /// Cores.
+    /// Processor cores.
     pub cpus: u32,
     /// Power, in milliwatts.
     pub milliwatts: u64,
 }
 
-/// The answer: a placement for each ask, in their order.
+/// The answer to a [`Problem`]: one placement for each ask, in the order of the asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Solution {
-    /// In the order of the problem's asks.
-    pub placements: Vec<Placement>,
-    /// Some of them end, or begin, after they must. Where others hold promises that have not begun,
-    /// all are asked about together.
+    /// One entry for each of the problem's asks, in their order. `None` means that the placer has no
+    /// answer that holds: the stage keeps its earlier placement, or starts at once at home.
+    pub placements: Vec<Option<Placement>>,
+    /// The placements that were left out because they contradict the problem. Each is a bug in the
+    /// placer.
+    pub faults: Vec<SolveFault>,
+    /// Some placement misses its ask's deadline or latest start. If other stages hold promises that
+    /// have not begun, the engine then asks about all stages together, so that those can give way.
     pub late: bool,
 }

@@ -1,4 +1,5 @@
-//! One ask, placed: as one block if that is best, in pieces where pausing pays or room is short.
+//! Places one ask: as one block if that is best, split where pausing saves emissions or no pool has
+//! room.
 
 use super::ask::Ask;
 use super::board::Board;
@@ -9,7 +10,7 @@ use super::placement::{Placement, Why};
 use super::problem::Problem;
 use crate::ids::Timestamp;
 
-/// Places one ask that may begin at `ready_ms` and, if it may wait, has to end by `end_by_ms`.
+/// Places one ask that may begin at `ready_ms` and, if it may wait, must end by `end_by_ms`.
 pub(crate) fn place(
     problem: &Problem,
     board: &Board,
@@ -25,7 +26,7 @@ pub(crate) fn place(
     place_best(problem, board, ask, span, best)
 }
 
-/// The same, when its best block is known.
+/// Places one ask whose best block is known already.
 pub(crate) fn place_best(
     problem: &Problem,
     board: &Board,
@@ -40,15 +41,15 @@ pub(crate) fn place_best(
     let whole = choice::placement(problem, board, ask, ready_ms, best, false);
     let pieces = in_pieces(board, ask, span, best);
     let Some(placement) = better(problem, board, ask, ready_ms, (whole, best), pieces) else {
-        // The time there is does not do.
+        // There is no room in time.
         return soonest(problem, board, ask, ready_ms, end_by_ms.is_some());
     };
     if let Some(end_by_ms) = end_by_ms
         && ask.tasks > 1
         && (placement.segments.len() > 1 || board.floor != Floor::default())
     {
-        // Pieces are chosen one by one, and compared above the floor; all in all never worse than at
-        // once.
+        // Pieces are chosen one by one and compared above the floor. As a whole they must still be
+        // no worse than starting at once.
         let soon = soonest(problem, board, ask, ready_ms, false);
         let in_time = soon.end().is_some_and(|end| end.0 <= end_by_ms)
             && soon.start() == Some(Timestamp(ready_ms));
@@ -59,7 +60,7 @@ pub(crate) fn place_best(
     placement
 }
 
-/// As soon as can be.
+/// The placement that ends earliest.
 fn soonest(problem: &Problem, board: &Board, ask: &Ask, ready_ms: u64, late: bool) -> Placement {
     let soon = Span {
         ready_ms,
@@ -84,8 +85,8 @@ fn soonest(problem: &Problem, board: &Board, ask: &Ask, ready_ms: u64, late: boo
     }
 }
 
-/// Pieces, where they may be of use: rounds that may pause, or tasks for which there is no room
-/// together.
+/// The best split, where a split may help: several rounds that can pause, or no pool with room for
+/// all tasks together.
 fn in_pieces(board: &Board, ask: &Ask, span: Span, best: Best) -> Option<Pieces> {
     if ask.tasks < 2 {
         return None;
@@ -114,13 +115,13 @@ fn in_pieces(board: &Board, ask: &Ask, span: Span, best: Best) -> Option<Pieces>
     }
 }
 
-/// Whether one is cleaner than another by a twentieth of a percent: less is not worth the trouble of
-/// pieces.
+/// Whether `to` is lower than `from` by more than a twentieth of a percent. A smaller saving does
+/// not justify more segments.
 const fn gains(from: u64, to: u64) -> bool {
     from > to.saturating_add(to / 2000)
 }
 
-/// The cleaner of the two.
+/// The cleaner of a block and a split; the block of equals.
 fn better(
     problem: &Problem,
     board: &Board,
@@ -185,7 +186,7 @@ fn of_pieces(
     }
 }
 
-/// Nothing is open within what is known: nowhere yet.
+/// The placement of an ask for which no pool is open within the outlook: no segments.
 fn nowhere(problem: &Problem, board: &Board, ask: &Ask, ready_ms: u64) -> Placement {
     Placement {
         segments: Vec::new(),

@@ -1,4 +1,9 @@
-//! Our own answer: each run's stages jointly, runs one after the other by how much is at stake.
+//! Our own placer: the stages of each run jointly, and the runs one after the other by how much is
+//! at stake.
+//!
+//! This is list scheduling with regret (CARBON.md §2, online heuristic, step 5): the run that loses
+//! most by choosing late chooses first. Regret ignores deadlines, so runs that come out late are
+//! then moved forward and the list is placed again.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -10,23 +15,24 @@ use super::floor::{Floor, Headroom};
 use super::graph;
 use super::memory::Memory;
 use super::placement::Placement;
+use super::postconditions;
 use super::problem::{Problem, Solution};
 use super::single;
 use crate::ids::{self, RunId, Timestamp};
 
-/// Answers problems. It may keep what it computed for one problem to answer the next sooner, never
-/// to answer it differently.
+/// Answers placement problems. An implementation may keep results to answer the next problem
+/// faster, but the answer must not depend on that.
 pub trait Placer {
-    /// One placement for each ask, in their order.
+    /// One entry for each ask, in the order of the asks; see [`Solution::placements`].
     fn solve(&mut self, problem: &Problem) -> Solution;
 }
 
-/// Waiting that counts as much as one level of priority among what cannot wait, in milliseconds: a day
-/// makes up for four levels. However low its priority, a run thus comes to choose before any that came
-/// long after it.
+/// The waiting time that counts as much as one level of priority among urgent runs, in
+/// milliseconds; a day makes up for four levels. It prevents starvation: however low its priority,
+/// a run eventually chooses before every run that came long after it.
 const AGEING_MS: u64 = 6 * 3_600_000;
 
-/// Our own placement.
+/// Our own placer. It keeps the board and a cache of blocks between problems.
 #[derive(Clone, Debug, Default)]
 pub struct Sunward {
     board: Option<Board>,
@@ -39,10 +45,11 @@ impl Placer for Sunward {
         let mut board = Board::of(problem, self.board.take());
         let mut units = order(problem, &mut board, &mut self.memory);
         let mut draft = self.draft(problem, board, &units);
-        // Regret says nothing of deadlines: where some are missed, those choose before all that can
-        // wait, and at last all by how long they can.
+        // Regret ignores deadlines. Where runs miss theirs, they choose before all others that can
+        // wait. As a last attempt, runs choose in the order of their latest starts.
         for _ in 0..REPAIRS {
-            // Those that cannot wait stay in the order of their precedence, late or not.
+            // Urgent runs keep their order of precedence, late or not. Otherwise a hopeless run
+            // would push others past their deadlines as well.
             units.sort_by_key(|unit| {
                 (
                     !unit.urgent,
@@ -55,36 +62,40 @@ impl Placer for Sunward {
         }
         units.sort_by_key(|unit| (!unit.urgent, unit.start_by_ms.filter(|_| !unit.urgent)));
         self.improve(problem, &units, &mut draft);
-        let solution = Solution {
-            placements: draft.placements.into_iter().flatten().collect(),
-            late: !draft.late.is_empty(),
-        };
-        debug_assert_eq!(solution.placements.len(), problem.asks.len());
-        solution
+        let late = !draft.late.is_empty();
+        let (placements, faults) =
+            postconditions::check(problem, draft.placements, &draft.repeated);
+        Solution {
+            placements,
+            faults,
+            late,
+        }
     }
 }
 
-/// How often others give way to what would be late.
+/// The number of times that late runs are moved forward. Each one solves the whole problem again.
 const REPAIRS: usize = 4;
 
-/// An answer, until a better one is found.
+/// A candidate for the solution.
 struct Draft {
+    /// By index of the ask.
     placements: Vec<Option<Placement>>,
+    /// Asks, by index, that were placed more than once. Always empty, or there is a bug.
+    repeated: BTreeSet<usize>,
+    /// Runs that miss a deadline or a latest start.
     late: BTreeSet<RunId>,
 }
 
 impl Sunward {
-    /// All units, placed in their order on a board on which nothing is placed yet.
+    /// Places all units in order, on an empty board.
     fn draft(&mut self, problem: &Problem, mut board: Board, units: &[Unit]) -> Draft {
-        let placements = place_all(problem, &mut board, &mut self.memory, units);
+        let draft = place_all(problem, &mut board, &mut self.memory, units);
         self.board = Some(board);
-        Draft {
-            late: late_runs(problem, &placements),
-            placements,
-        }
+        draft
     }
 
-    /// Replaces a draft in which some are late by one in this order, if fewer are late then.
+    /// Places all units in this order and keeps the result if fewer runs are late. Gives whether it
+    /// did.
     fn improve(&mut self, problem: &Problem, units: &[Unit], draft: &mut Draft) -> bool {
         if draft.late.is_empty() {
             return false;
@@ -99,25 +110,28 @@ impl Sunward {
     }
 }
 
-/// Places all units, in their order, on a board on which nothing is placed yet.
-fn place_all(
-    problem: &Problem,
-    board: &mut Board,
-    memory: &mut Memory,
-    units: &[Unit],
-) -> Vec<Option<Placement>> {
+/// Places all units in order, on a board on which nothing is placed yet.
+fn place_all(problem: &Problem, board: &mut Board, memory: &mut Memory, units: &[Unit]) -> Draft {
     let mut placements: Vec<Option<Placement>> = vec![None; problem.asks.len()];
+    let mut repeated = BTreeSet::new();
     for unit in units {
         for (index, placement) in place_unit(problem, board, memory, unit) {
-            if let Some(slot) = placements.get_mut(index) {
-                *slot = Some(placement);
+            match placements.get_mut(index) {
+                Some(answer @ None) => *answer = Some(placement),
+                Some(Some(_)) | None => {
+                    repeated.insert(index);
+                }
             }
         }
     }
-    placements
+    Draft {
+        late: late_runs(problem, &placements),
+        placements,
+        repeated,
+    }
 }
 
-/// Runs that begin or end later than they must, as they are placed.
+/// The runs with a stage that is placed after its latest start or end.
 fn late_runs(problem: &Problem, placements: &[Option<Placement>]) -> BTreeSet<RunId> {
     let is_late = |ask: &Ask, placement: &Placement| {
         let after = |at: Option<Timestamp>, by: Option<Timestamp>| {
@@ -132,26 +146,26 @@ fn late_runs(problem: &Problem, placements: &[Option<Placement>]) -> BTreeSet<Ru
         .collect()
 }
 
-/// Asks that are placed together: one, or the stages of one run that wait for each other.
+/// Asks that are placed together: the stages of one run.
 struct Unit {
     members: Vec<usize>,
     project: String,
-    /// Its priority; where it cannot wait, on one scale with the time that it has waited, in
-    /// milliseconds.
+    /// Its priority. For urgent units, priority and age on one scale, in milliseconds of waiting.
     precedence: i128,
-    /// It cannot wait: it never could, or its last safe start has come.
+    /// It cannot wait: it has neither deadline nor `max_delay`, or its latest start has come.
     urgent: bool,
-    /// By when the first of it that may not wait for ever must begin, as if it waited for nothing else.
+    /// The earliest of its members' latest starts, predecessors aside.
     start_by_ms: Option<u64>,
-    /// What is lost by going elsewhere than to its best place, for each device and hour.
+    /// What it would lose in its second-best place compared with its best, for each device hour.
     regret: u64,
     run: RunId,
     gpu_ms: u64,
-    /// What its blocks are not compared below.
+    /// The clearing weight for its blocks. It differs from run to run, because a run's own work is
+    /// not part of it.
     floor: Floor,
 }
 
-/// Places the members of a unit, each after those it waits for, and takes what they need.
+/// Places the members of a unit in topological order and reserves what they need.
 fn place_unit(
     problem: &Problem,
     board: &mut Board,
@@ -186,7 +200,7 @@ fn place_unit(
         let end_by_ms = end_by(ask);
         let placement = match planned.get(place) {
             Some((start, Some(end))) if *start >= ready_ms => {
-                // Where it is planned, unless that is taken by now.
+                // As planned, unless earlier units or members have taken that capacity.
                 let there = single::place(problem, board, ask, *start, Some(*end));
                 if there.end().is_some_and(|at| at.0 <= *end) {
                     let home = choice::at_home(board, ask, ready_ms);
@@ -219,7 +233,7 @@ fn place_unit(
     placed
 }
 
-/// By when all of an ask must have ended, if it may wait at all.
+/// The latest end of an ask; `None` if it may not wait.
 fn end_by(ask: &Ask) -> Option<u64> {
     match (ask.finish_by, ask.start_by) {
         (Some(by), _) => Some(by.0),
@@ -231,13 +245,13 @@ fn end_by(ask: &Ask) -> Option<u64> {
     }
 }
 
-/// By when an ask must begin to end in time.
+/// The latest start of an ask that still meets its end.
 fn start_by(ask: &Ask) -> Option<u64> {
     let rounds = u64::from(ask.rounds(ask.width));
     Some(end_by(ask)?.saturating_sub(ask.task_ms.saturating_mul(rounds)))
 }
 
-/// What each member waits for, as places among the members.
+/// The predecessors of each member, as indices into `members`.
 fn edges(members: &[usize], asks: &[&Ask]) -> Vec<Vec<u32>> {
     let places: BTreeMap<usize, u32> = members
         .iter()
@@ -254,10 +268,10 @@ fn edges(members: &[usize], asks: &[&Ask]) -> Vec<Vec<u32>> {
         .collect()
 }
 
-/// Units in the order in which they choose: what cannot wait first, then the rest; in each, projects in
-/// turn by weighted use. Within a project, what cannot wait goes by priority, which grows with waiting,
-/// so that nothing starves; the rest by priority and by what would be lost by choosing later, as each of
-/// it comes to be what cannot wait.
+/// The units in the order in which they choose. Urgent units come first, then the rest; in each
+/// group, projects take turns by weighted use. Within a project, urgent units go by priority plus
+/// waiting time, so that none starves. The others go by priority, then by regret; each of them
+/// becomes urgent in time, so none of them starves either.
 fn order(problem: &Problem, board: &mut Board, memory: &mut Memory) -> Vec<Unit> {
     let mut units = units(problem, board);
     let tight = is_tight(problem, board);
@@ -282,9 +296,9 @@ fn order(problem: &Problem, board: &mut Board, memory: &mut Memory) -> Vec<Unit>
     }
 }
 
-/// Weighted fair queueing between projects: the one with the least use for its weight chooses next.
-/// What each chooses in this round counts as used at once. What cannot wait comes before all that can,
-/// whoever it is for.
+/// Weighted fair queueing between projects: the project with the lowest use for its weight chooses
+/// next, and what it chooses counts as used at once. All urgent units come before the others,
+/// whatever their project.
 fn in_turn(problem: &Problem, units: Vec<Unit>) -> Vec<Unit> {
     let mut used: BTreeMap<String, u128> = BTreeMap::new();
     for unit in &units {
@@ -304,13 +318,13 @@ fn in_turn(problem: &Problem, units: Vec<Unit>) -> Vec<Unit> {
     all
 }
 
-/// A project's weight, in thousandths.
+/// A project's weight in thousandths.
 fn weight(problem: &Problem, project: &str) -> u128 {
     let share = problem.shares.get(project);
     u128::from(share.map_or(1000, |(weight, _)| *weight).max(1))
 }
 
-/// One unit of a project after the other; `used` is what each has used for its weight.
+/// Orders units by turns. `used` holds what each project has used for its weight.
 fn take_turns(problem: &Problem, units: Vec<Unit>, used: &mut BTreeMap<String, u128>) -> Vec<Unit> {
     let mut queues: BTreeMap<String, VecDeque<Unit>> = BTreeMap::new();
     for unit in units {
@@ -337,13 +351,13 @@ fn take_turns(problem: &Problem, units: Vec<Unit>, used: &mut BTreeMap<String, u
     all
 }
 
-/// Asks by run, in topological order within it.
+/// One unit for each run, with its asks in topological order.
 fn units(problem: &Problem, board: &Board) -> Vec<Unit> {
     let mut runs: BTreeMap<RunId, Vec<usize>> = BTreeMap::new();
     for (index, ask) in problem.asks.iter().enumerate() {
         runs.entry(ask.id.run).or_default().push(index);
     }
-    // Looked at only where anybody else brings work.
+    // Computed only if other runs bring work.
     let room = if problem.demand.all == Work::default() {
         Headroom::default()
     } else {
@@ -372,7 +386,7 @@ fn units(problem: &Problem, board: &Board) -> Vec<Unit> {
     runs.into_iter().map(unit).collect()
 }
 
-/// An ask's priority; of what cannot wait, on one scale with its age: in milliseconds of waiting.
+/// An ask's priority. For urgent asks it is added to the age, in milliseconds of waiting.
 fn precedence(ask: &Ask, urgent: bool, now: Timestamp) -> i128 {
     let levels = i128::from(ask.priority);
     if urgent {
@@ -382,21 +396,23 @@ fn precedence(ask: &Ask, urgent: bool, now: Timestamp) -> i128 {
     }
 }
 
-/// Whether an ask cannot wait: it never could, or its last safe start has come.
+/// Whether an ask cannot wait: it has neither deadline nor `max_delay`, or its latest start has
+/// come.
 fn is_urgent(ask: &Ask, now: Timestamp) -> bool {
     let at_once = ask.width.min(ask.tasks).max(1);
     ask.latest_start(ask.length_ms(at_once))
         .is_none_or(|latest| latest <= now.0)
 }
 
-/// What an ask takes of pools: devices, or cores where it needs none, times time.
+/// The device time of an ask, or its task time if it needs no device.
 fn gpu_ms(ask: &Ask) -> u64 {
     let each = u64::from(ask.gpus.max(u32::from(ask.gpus == 0)));
     each.saturating_mul(u64::from(ask.tasks))
         .saturating_mul(ask.task_ms)
 }
 
-/// Whether asks may get into each other's way: together they need more than is free somewhere.
+/// Whether asks may compete for capacity: together they need more than is free in some slot. If
+/// not, their order does not matter and regret need not be computed.
 fn is_tight(problem: &Problem, board: &Board) -> bool {
     let (mut gpus, mut cpus) = (0_u64, 0_u64);
     for ask in &problem.asks {
@@ -421,7 +437,7 @@ fn regret(problem: &Problem, board: &Board, memory: &mut Memory, unit: &Unit) ->
         };
         let best = memory.best(board, ask, span);
         let (Some(first), Some(other)) = (best.first, best.other) else {
-            // It has no other place: it chooses before all that have.
+            // It has no alternative, so it chooses before all that have one.
             return u64::MAX / 4096;
         };
         let lost = other.compared.saturating_sub(first.compared);

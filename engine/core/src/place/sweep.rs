@@ -1,46 +1,46 @@
-//! One pool, swept start by start in one pass: where a block of one shape is cleanest, and where it
-//! first fits.
+//! Finds the cleanest and the earliest block of one shape in one pool, in one pass over its slots.
 //!
-//! It answers what looking at each start alone would ([`super::choice`]), without a division or a look at
-//! all its slots for each: windows are differences of running sums, and where it may begin follows from
-//! where there is room without a break. Where figures are so great that sums would have to stop, or a
-//! stage is ready outside of what is known, it answers nothing.
+//! The result is the same as looking at each start alone (see [`super::choice`]). That needs a
+//! division and a scan of the block's slots for every start. Here a window is a difference of
+//! prefix sums, and possible starts follow from the runs of slots that have room, so a pass is
+//! linear in the slots whatever the block's length. It answers `None` where sums could overflow, or
+//! where the ask is ready outside of the outlook; the caller then looks at each start.
 
 use std::ops::Range;
 
 use super::ask::Ask;
 use super::problem::Taken;
 
-/// What is known of one pool, and what is free there now.
+/// A view of one pool's weights and free capacity.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sweep<'a> {
-    /// Length of a slot in milliseconds.
+    /// The length of a slot in milliseconds.
     pub(crate) slot_ms: u64,
-    /// When the first slot begins, in milliseconds since the epoch.
+    /// The start of the first slot, in milliseconds since the epoch.
     pub(crate) begin_ms: u64,
     /// `PUE x intensity` by slot, in mg/kWh x permille.
     pub(crate) weight: &'a [u64],
-    /// Running sum of it: one more than there are slots.
+    /// Prefix sums of `weight`, one entry more than there are slots.
     pub(crate) sum: &'a [u64],
-    /// By slot; nothing where there is room at any time.
+    /// Free capacity by slot; `None` where the need fits in every slot.
     pub(crate) free: Option<&'a [Taken]>,
 }
 
-/// A block that is looked for.
+/// The shape of a block to find.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
-    /// Not before.
+    /// The earliest start.
     pub(crate) ready_ms: u64,
-    /// Not after.
+    /// The latest start.
     pub(crate) latest_ms: u64,
     pub(crate) length_ms: u64,
-    /// What it needs in each slot.
+    /// The capacity that it needs in each slot.
     pub(crate) need: Need,
-    /// No window counts as less.
+    /// The floor: no window counts as less.
     pub(crate) least_window: u64,
 }
 
-/// What some tasks need at once.
+/// The capacity that some tasks need together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Need {
     gpus: u64,
@@ -48,11 +48,11 @@ pub(crate) struct Need {
     milliwatts: u64,
 }
 
-/// The least window with room for a block and when it begins, of equals the earliest.
+/// The lowest window that has room, and its start; the earliest of equals.
 pub(crate) type Cleanest = Option<(u64, u64)>;
 
 impl Need {
-    /// What so many tasks of an ask need; nothing where that is more than can be counted.
+    /// What `at_once` tasks of an ask need; `None` where the product overflows.
     pub(crate) fn of(ask: &Ask, at_once: u32) -> Option<Self> {
         let count = u64::from(at_once);
         let cpus = if ask.gpus > 0 { 0 } else { ask.cpus };
@@ -70,18 +70,19 @@ impl Need {
     }
 }
 
-/// The starts of a shape, as slots counted from the first that is known.
+/// The possible starts of a shape, as slots counted from the first one.
 struct Starts {
-    /// In which it is ready.
+    /// The slot in which the ask is ready. It may begin in the middle of it.
     ready: usize,
-    /// Those with which it may begin.
+    /// The slots at whose edge it may begin.
     aligned: Range<usize>,
-    /// In which its last start lies, where that is none of those above.
+    /// The slot that contains the latest start; `None` where that is the end of the outlook or the
+    /// moment when the ask is ready.
     last: Option<usize>,
 }
 
 impl Sweep<'_> {
-    /// Where a block is cleanest.
+    /// The cleanest block. The outer `None` means that this pass cannot answer.
     pub(crate) fn cleanest(&self, shape: &Shape) -> Option<Cleanest> {
         self.counts_all(shape)?;
         let starts = self.starts(shape)?;
@@ -109,18 +110,19 @@ impl Sweep<'_> {
         Some(best)
     }
 
-    /// The same pool if nothing else ran in it.
+    /// The same pool as if nothing else ran in it.
     pub(crate) const fn when_empty(self) -> Self {
         Self { free: None, ..self }
     }
 
-    /// Whether there is room from one slot to another, both inclusive.
+    /// Whether the need fits in every slot from `first` to `last`, both included.
     fn has_room(&self, first: usize, last: usize, shape: &Shape) -> bool {
         let slots = self.free.and_then(|free| free.get(first..=last));
         slots.is_none_or(|slots| slots.iter().all(|free| shape.need.fits(*free)))
     }
 
-    /// Slots without a gap with which a block may begin, as there is room for it, in the order of time.
+    /// Calls `each` with every unbroken range of slots at whose edge a block with room may begin,
+    /// in ascending order.
     fn each_run(&self, starts: &Starts, shape: &Shape, mut each: impl FnMut(Range<usize>)) {
         let Range { start, end } = starts.aligned;
         let (Some(free), Some(reach)) = (self.free, self.reach(shape)) else {
@@ -133,7 +135,7 @@ impl Sweep<'_> {
             let slots = free.get(clear..until).unwrap_or(&[]);
             let room = slots.iter().position(|free| !shape.need.fits(*free));
             let blocked = room.map_or(until, |room| clear + room);
-            // What lies beyond the last slot is as that is.
+            // The last slot's capacity continues after the end.
             let last = if blocked == free.len() {
                 end
             } else {
@@ -146,7 +148,7 @@ impl Sweep<'_> {
         }
     }
 
-    /// The slot among some, one after the other, with which the least window begins.
+    /// The slot of a range whose window is lowest, when a block begins at its edge.
     fn cleanest_of(&self, slots: Range<usize>, shape: &Shape) -> Option<(u64, usize)> {
         let whole = usize::try_from(shape.length_ms / self.slot_ms).ok()?;
         let rest_ms = shape.length_ms % self.slot_ms;
@@ -167,7 +169,7 @@ impl Sweep<'_> {
                 .iter()
                 .zip(self.weight.get(ends)?);
             for ((begun, (ended, weight)), slot) in begun.iter().zip(ended).zip(inside.clone()) {
-                // Nothing wraps: it was seen that all can be counted.
+                // Nothing wraps: `counts_all` proved that every window fits.
                 let window = ended.wrapping_sub(*begun).wrapping_mul(self.slot_ms);
                 see(window.wrapping_add(weight.wrapping_mul(rest_ms)), slot);
             }
@@ -180,7 +182,7 @@ impl Sweep<'_> {
         best
     }
 
-    /// When a block first fits.
+    /// The first start at which a block fits. The outer `None` means that this pass cannot answer.
     pub(crate) fn earliest(&self, shape: &Shape) -> Option<Option<u64>> {
         let starts = self.starts(shape)?;
         let Some(free) = self.free else {
@@ -194,7 +196,8 @@ impl Sweep<'_> {
         let reach = self.reach(shape)?;
         let (mut from, mut start_ms) = (starts.ready, shape.ready_ms);
         let mut last = self.last_slot(start_ms, shape);
-        // What is blocked is blocked for all that begin before its end.
+        // A slot without room excludes every start up to its end, so the search continues after the
+        // last such slot rather than at the next start.
         while let Some(slot) = blocked(from, last) {
             let first = slot + 1;
             if !starts.aligned.contains(&first) {
@@ -211,7 +214,7 @@ impl Sweep<'_> {
         Some(Some(start_ms))
     }
 
-    /// How many slots after its first a block takes that begins with a slot.
+    /// The number of slots after its first that a block covers when it begins at a slot's edge.
     fn reach(&self, shape: &Shape) -> Option<usize> {
         usize::try_from((shape.length_ms - 1) / self.slot_ms).ok()
     }
@@ -234,7 +237,7 @@ impl Sweep<'_> {
         })
     }
 
-    /// Nothing where a window may be more than can be counted.
+    /// `None` where a window could overflow.
     fn counts_all(&self, shape: &Shape) -> Option<()> {
         let known = self.sum.last()?.checked_mul(self.slot_ms)?;
         let last = *self.weight.last()?;
@@ -249,14 +252,15 @@ impl Sweep<'_> {
             .saturating_add(slot.saturating_mul(self.slot_ms))
     }
 
-    /// The last slot that a block takes which begins then, the last one for what lies beyond.
+    /// The last slot that a block covers when it begins at `start_ms`; the last known slot for what
+    /// lies beyond.
     fn last_slot(&self, start_ms: u64, shape: &Shape) -> usize {
         let last_ms = start_ms.saturating_add(shape.length_ms - 1) - self.begin_ms;
         let slot = usize::try_from(last_ms / self.slot_ms).unwrap_or(usize::MAX);
         slot.min(self.weight.len() - 1)
     }
 
-    /// `ms x PUE x intensity` of a window.
+    /// The integral of the weight over a window; see [`super::board::Board::window`].
     fn window(&self, start_ms: u64, length_ms: u64) -> u64 {
         let into_ms = start_ms - self.begin_ms;
         self.integral(into_ms + length_ms) - self.integral(into_ms)
@@ -271,8 +275,8 @@ impl Sweep<'_> {
         }
     }
 
-    /// The integral so many slots, and a rest, after the end of what is known, where the last figure
-    /// stands.
+    /// The integral up to `slots` slots and `rest_ms` after the end of the outlook, where the last
+    /// weight continues.
     fn beyond(&self, slots: usize, rest_ms: u64) -> u64 {
         let known = self.sum.last().copied().unwrap_or(0) * self.slot_ms;
         let last = self.weight.last().copied().unwrap_or(0);
@@ -290,7 +294,7 @@ mod tests {
     const SLOT_MS: u64 = 60;
     const BEGIN_MS: u64 = 600;
 
-    /// Ready, latest and length, in milliseconds, and how many devices are needed.
+    /// A random shape.
     fn shape() -> impl Strategy<Value = Shape> {
         let at = BEGIN_MS..BEGIN_MS + 12 * SLOT_MS;
         let aligned = (10_u64..22).prop_map(|slot| slot * SLOT_MS);
@@ -311,7 +315,7 @@ mod tests {
         )
     }
 
-    /// All starts of a shape, in order.
+    /// All starts of a shape, ascending.
     fn starts(shape: &Shape, end_ms: u64) -> Vec<u64> {
         let slots = (BEGIN_MS..shape.latest_ms.min(end_ms)).filter(|at| at % SLOT_MS == 0);
         let last = Some(shape.latest_ms).filter(|at| *at < end_ms);

@@ -273,7 +273,7 @@ proptest! {
         let first = placer.solve(&problem);
         let mut again = problem.clone();
         for (ask, placement) in again.asks.iter_mut().zip(&first.placements) {
-            ask.previous = Some(placement.clone());
+            ask.previous.clone_from(placement);
         }
         prop_assert_eq!(&placer.solve(&again), &first);
         prop_assert_eq!(&Sunward::default().solve(&again), &first);

@@ -91,9 +91,14 @@ pub(crate) fn ask(run: u64, hours: u64, by: Option<u64>, pools: u32) -> Ask {
 }
 
 pub(crate) fn solve(problem: &Problem) -> Vec<Placement> {
-    let placements = Sunward::default().solve(problem).placements;
-    assert_eq!(placements.len(), problem.asks.len());
-    placements
+    let solution = Sunward::default().solve(problem);
+    assert_eq!(solution.faults, []);
+    assert_eq!(solution.placements.len(), problem.asks.len());
+    solution
+        .placements
+        .into_iter()
+        .map(Option::unwrap)
+        .collect()
 }
 
 /// Pool, first hour, tasks of each segment.

@@ -99,7 +99,8 @@ impl<R: Rule> Placer for Ruled<R> {
             }
         }
         Solution {
-            placements: placements.into_iter().flatten().collect(),
+            placements,
+            faults: Vec::new(),
             // It is asked again by the hour, as its paper has it, and not for what is late.
             late: false,
         }

@@ -29,6 +29,7 @@ fn check(policy: &str, problem: &Problem) {
     assert_eq!(solution.placements.len(), problem.asks.len());
     let mut used: BTreeMap<(u32, u64), u32> = BTreeMap::new();
     for (ask, placement) in problem.asks.iter().zip(&solution.placements) {
+        let placement = placement.as_ref().expect("a placement");
         let tasks: u32 = placement.segments.iter().map(|one| one.tasks).sum();
         assert_eq!(tasks, ask.tasks, "{policy} places all tasks");
         for segment in &placement.segments {
@@ -57,7 +58,7 @@ fn is_in_time(policy: &str, problem: &Problem, one: &Ask) {
     let placements = contender(policy).unwrap().placer.solve(&alone).placements;
     let open = problem.outlook.pools[0].gpus[0];
     if open >= one.width {
-        let end = placements[0].end().unwrap();
+        let end = placements[0].as_ref().unwrap().end().unwrap();
         assert!(Some(end) <= one.finish_by, "{policy}: {end:?}, {one:?}");
     }
 }

@@ -174,7 +174,8 @@ impl Placer for Cleanest {
             placements.push(place(problem, ask, ready));
         }
         Solution {
-            placements,
+            placements: placements.into_iter().map(Some).collect(),
+            faults: Vec::new(),
             late: false,
         }
     }

@@ -559,7 +559,7 @@ fn a_placer_that_cannot_count_leaves_no_task_without_a_place() {
         let mut world = World::with_grids(&[VALLEY, ("NO", &[30; 8])], 4);
         world.placer = Box::new(move |problem| {
             let mut solution = cleanest(problem);
-            for placement in &mut solution.placements {
+            for placement in solution.placements.iter_mut().flatten() {
                 placement.segments[0].tasks = wrong;
             }
             solution
@@ -570,4 +570,29 @@ fn a_placer_that_cannot_count_leaves_no_task_without_a_place() {
         assert_eq!(asked(&world), 1, "and nobody is asked twice");
         world.assert_replays();
     }
+}
+
+#[test]
+fn a_stage_without_an_answer_does_not_shift_the_answers_of_others() {
+    let mut world = World::with_grids(&[VALLEY], 4);
+    world.placer = Box::new(|problem| {
+        let mut solution = cleanest(problem);
+        if problem.asks.len() == 2 {
+            solution.placements[0] = None;
+        }
+        solution
+    });
+    let run = world.submit(within(
+        8,
+        flow().stage(hour_long("first")).stage(hour_long("second")),
+    ));
+    world.think();
+    let begin = |name: &str| {
+        let run = world.state.run(run).unwrap();
+        let placement = run.find(name).unwrap().placement().unwrap();
+        hours(placement.start().unwrap())
+    };
+    assert_eq!(begin("first"), 0, "it starts at once at home");
+    assert_eq!(begin("second"), 3, "it keeps its own answer");
+    world.assert_replays();
 }

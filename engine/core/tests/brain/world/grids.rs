@@ -131,11 +131,12 @@ pub fn cleanest(problem: &Problem) -> Solution {
             let ready = ask.ready_at.max(before.unwrap_or_default());
             let placement = best(problem, ask, ready);
             ends.push(placement.end().unwrap());
-            placement
+            Some(placement)
         })
         .collect();
     Solution {
         placements,
+        faults: Vec::new(),
         late: false,
     }
 }
