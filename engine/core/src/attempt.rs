@@ -1,12 +1,12 @@
-//! How an attempt stands, and every way from one standing to another.
+//! The status of an attempt and its transition table.
 
 use serde::{Deserialize, Serialize};
 
-/// How an attempt stands.
+/// The status of an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AttemptStatus {
-    /// A worker was chosen for it.
+    /// A worker was chosen.
     #[default]
     Offered,
     /// The worker has it.
@@ -17,7 +17,7 @@ pub enum AttemptStatus {
     Succeeded,
     /// It failed.
     Failed,
-    /// Nothing was heard of it again.
+    /// Its worker is gone.
     Lost,
     /// The pool's owner took the machine back.
     Preempted,
@@ -25,7 +25,7 @@ pub enum AttemptStatus {
     Cancelled,
 }
 
-/// What happens to an attempt.
+/// An event in the life of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptEvent {
     /// The worker took it.
@@ -45,8 +45,8 @@ pub enum AttemptEvent {
 }
 
 impl AttemptStatus {
-    /// Where an event leads from here; `None` when it cannot happen here. A lost or preempted
-    /// attempt sends its task back to `Ready`.
+    /// The next status; `None` when the event cannot happen here. A lost or preempted attempt sends
+    /// its task back to `Ready`.
     #[must_use]
     pub const fn next(self, event: AttemptEvent) -> Option<Self> {
         use AttemptEvent as E;
@@ -88,7 +88,7 @@ impl AttemptStatus {
         }
     }
 
-    /// How an attempt stands that was leased and, if `ran`, executed, after it ended so.
+    /// The status of an attempt that was leased, executed if `ran`, and then ended with `event`.
     pub(crate) fn ended(ran: bool, event: AttemptEvent) -> Option<Self> {
         let leased = Self::Offered.next(AttemptEvent::Accept)?;
         let at = if ran {

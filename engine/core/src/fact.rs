@@ -1,4 +1,5 @@
-//! What is now true: the journal's words. Folding them through `apply` gives the state.
+//! Facts: what has become true. The journal is a list of them, and folding them through `apply`
+//! gives the state.
 
 use std::sync::Arc;
 
@@ -14,282 +15,285 @@ use crate::place::{AskId, Outlook, Placement, Taken};
 use crate::plan::{RunSpec, Tasks};
 use crate::pool::{Fleet, PoolId};
 
-/// One thing that is now true. Ranges and arrays, never a fact a task where tasks come in numbers.
+/// One thing that has become true. A fact covers a range or an array of tasks, so that a scatter of
+/// a million tasks does not write a million facts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Fact {
-    /// An engine took the state up: no worker of the last one is there, whatever was leased is lost,
-    /// and runs that were going on are interrupted until they are resumed.
+    /// An engine opened the state. Workers of the last engine are gone, what was leased is lost,
+    /// and runs that were in progress are interrupted until they are resumed.
     EngineStarted {
-        /// When.
+        /// The moment at which it became true.
         at: Timestamp,
     },
     /// A run exists.
     Submitted {
-        /// Which.
+        /// The run that it is about.
         run: RunId,
-        /// When.
+        /// The moment at which it became true.
         at: Timestamp,
-        /// What.
+        /// The run's spec, as submitted.
         spec: Arc<RunSpec>,
     },
-    /// An unfinished run goes on under a spec of the same meaning; what was leased is lost.
+    /// An unfinished run continues with a spec of the same meaning. What was leased is lost.
     Resumed {
-        /// Which.
+        /// The run that it is about.
         run: RunId,
-        /// When.
+        /// The moment at which it became true.
         at: Timestamp,
-        /// What it is now.
+        /// The spec that it continues with.
         spec: Arc<RunSpec>,
     },
-    /// What failed, was skipped or cancelled in a finished run waits again.
+    /// Stages of a finished run that failed, were skipped or cancelled wait again.
     Reopened {
-        /// Which.
+        /// The run that it is about.
         run: RunId,
-        /// When.
+        /// The moment at which it became true.
         at: Timestamp,
     },
-    /// A stage's inputs are being found; kept so that they are not asked for twice.
+    /// A stage's inputs are being resolved. The fact prevents a second request.
     ResolveRequested {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
     },
     /// A stage's inputs are bound and its tasks known.
     Resolved {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
-        /// By port, in the stage's order.
+        /// One dataset for each input port, in the stage's order.
         inputs: Vec<Dataset>,
-        /// Its tasks.
+        /// The stage's tasks.
         tasks: Tasks,
-        /// When: from now on it could run.
+        /// The moment from which the stage could run.
         at: Timestamp,
     },
-    /// A stage cannot start: its inputs could not be resolved, or its condition not be evaluated.
+    /// A stage cannot start: its inputs could not be resolved or its condition could not be
+    /// evaluated.
     Unresolvable {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
-        /// Why.
+        /// The reason.
         failure: Failure,
     },
-    /// These tasks are being looked up; kept so that they are not asked about twice.
+    /// The keys of these tasks are being looked up. The fact prevents a second request.
     LookupRequested {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
-        /// First task.
+        /// The index of the first task.
         first: u32,
-        /// How many.
+        /// The number of tasks.
         count: u32,
     },
-    /// These tasks were looked up; the hits need not run, the others are ready.
+    /// The keys of these tasks were looked up. Tasks with a known result do not run; the others are
+    /// ready.
     LookedUp {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
-        /// First task.
+        /// The index of the first task.
         first: u32,
-        /// How many.
+        /// The number of tasks.
         count: u32,
-        /// Results that were known.
+        /// Tasks with a known result, and their results.
         hits: Vec<(u32, TaskResult)>,
     },
-    /// Tasks whose key equals that of a task that succeeded in this run take its result.
+    /// Tasks take the result of another task of the run that has the same key and succeeded.
     Shared {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
-        /// Each with its result.
+        /// The tasks and their results.
         hits: Vec<(u32, TaskResult)>,
     },
-    /// Tasks whose wait for another try is over are ready again.
+    /// The wait of these tasks for another attempt is over; they are ready.
     Readied {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
-        /// Which tasks.
+        /// The indices of the tasks.
         indices: Vec<u32>,
     },
-    /// A worker may try these tasks.
+    /// A worker holds a lease on these tasks.
     Leased {
-        /// Who.
+        /// The worker that it is about.
         worker: WorkerId,
-        /// What.
+        /// The lease.
         lease: Lease,
-        /// When.
+        /// The moment at which it became true.
         at: Timestamp,
     },
-    /// Attempts succeeded; their results are committed by this very fact.
+    /// Attempts succeeded. This fact commits their results.
     Finished {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
-        /// Each task with its result.
+        /// The attempts and their results.
         successes: Vec<Success>,
     },
     /// An attempt failed.
     Failed {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
-        /// Task.
+        /// The index of the task.
         index: u32,
-        /// Under which lease.
+        /// The lease's generation. Results of older generations are refused.
         generation: Generation,
-        /// When it began, milliseconds since the epoch.
+        /// The start of the attempt, in milliseconds since the epoch.
         started_ms: u64,
-        /// How long it took, in microseconds.
+        /// Wall time, in microseconds.
         wall_us: u64,
         /// Processor time, in microseconds.
         cpu_us: u64,
-        /// What it used all the same.
+        /// The energy that it used before it failed.
         energy: Energy,
-        /// Why.
+        /// The reason.
         failure: Failure,
-        /// Tried again, not before this moment; or never.
+        /// The earliest moment of the next attempt; `None` when there is none.
         retry_at: Option<Timestamp>,
     },
-    /// Leases that ended without an outcome (their worker was lost, or they were taken back): the
-    /// tasks are ready again, uncharged.
+    /// Leases ended without an outcome, because their worker was lost or they were revoked. The
+    /// tasks are ready again and the attempt is not charged to them.
     Lost {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
-        /// Which tasks.
+        /// The indices of the tasks.
         indices: Vec<u32>,
     },
     /// A stage will not run.
     Skipped {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
-        /// Why.
+        /// The reason.
         reason: SkipReason,
     },
-    /// A user wants the run to stop.
+    /// A user asked to cancel the run.
     CancelRequested {
-        /// Which.
+        /// The run that it is about.
         run: RunId,
-        /// When.
+        /// The moment at which it became true.
         at: Timestamp,
     },
-    /// The engine is stopping: nothing of this run is leased any more until it is resumed.
+    /// The engine is stopping. Nothing of this run is leased until it is resumed.
     InterruptRequested {
-        /// Which.
+        /// The run that it is about.
         run: RunId,
-        /// When.
+        /// The moment at which it became true.
         at: Timestamp,
     },
     /// A run ended, or stopped resumably.
     RunEnded {
-        /// Which.
+        /// The run that it is about.
         run: RunId,
-        /// How.
+        /// The status that it ended with.
         status: RunStatus,
-        /// When.
+        /// The moment at which it became true.
         at: Timestamp,
     },
-    /// A worker is there.
+    /// A worker joined.
     WorkerJoined {
-        /// Who.
+        /// The worker that it is about.
         worker: WorkerId,
-        /// What it can run.
+        /// The capacity of the worker.
         capacity: Capacity,
-        /// Whose it is.
+        /// The pool that the worker belongs to.
         pool: PoolId,
     },
-    /// A worker is gone.
+    /// A worker is gone; what it held was given up by earlier facts.
     WorkerLost {
-        /// Who.
+        /// The worker that it is about.
         worker: WorkerId,
     },
-    /// What a worker can run at once has changed.
+    /// A worker's capacity changed.
     WorkerCapacity {
-        /// Who.
+        /// The worker that it is about.
         worker: WorkerId,
-        /// What it can run now.
+        /// The new capacity.
         capacity: Capacity,
     },
-    /// These pools there are.
+    /// The fleet is known.
     FleetKnown {
-        /// All of them.
+        /// All pools of the fleet.
         fleet: Arc<Fleet>,
     },
-    /// This is known of grids and pools.
+    /// A new outlook on grids and pools.
     OutlookKnown {
-        /// All of it.
+        /// The outlook.
         outlook: Arc<Outlook>,
     },
-    /// Where and when these stages go is being found; kept so that it is not asked twice. Until the
-    /// answer comes nothing more of them is leased.
+    /// The placer was asked about these stages. The fact prevents a second request. Nothing more of
+    /// them is leased until the answer comes.
     SolveRequested {
-        /// When.
+        /// The moment at which it became true.
         at: Timestamp,
-        /// Which stages, ascending.
+        /// The stages in question, ascending.
         asks: Vec<AskId>,
     },
-    /// A stage goes there and then: its tasks that have not begun.
+    /// A stage has a placement for its tasks that have not begun.
     Placed {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
-        /// Where and when, and why.
+        /// The placement.
         placement: Placement,
-        /// What one of its tasks takes of a pool while it runs.
+        /// The capacity that one of its tasks takes while it runs.
         each: Taken,
     },
-    /// What was asked last is answered; stages of it that are not placed anew stay where they were.
+    /// The placer answered. Stages without a new placement keep the one that they had.
     Solved {
-        /// All that has not begun is to be asked about: some of it is late, and stages that were not
-        /// asked about may give way to it.
+        /// True when some stage is late and stages that were not asked about may give way to it.
+        /// Everything that has not begun is then asked about together.
         again: bool,
     },
-    /// The start of a placed stage's next segment has come, and it is ready: it is leased from now on.
+    /// The start of a ready stage's next segment has come. Its tasks may be leased from now on.
     StartCame {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
-        /// When.
+        /// The moment at which it became true.
         at: Timestamp,
     },
-    /// This was measured of a grid: what was foreseen of it is restated.
+    /// Measured intensities of a grid. They replace in the ledger what was forecast.
     ActualsKnown {
-        /// One zone's.
+        /// The measurements of one zone.
         actuals: Actuals,
     },
-    /// A run used more than its budget allows: what runs ends, nothing new begins, until it is
-    /// resumed with a larger one.
+    /// A run exceeded its budget. Running tasks finish, and nothing new begins until the run is
+    /// resumed with a larger budget.
     BudgetExceeded {
-        /// Which.
+        /// The run that it is about.
         run: RunId,
-        /// When.
+        /// The moment at which it became true.
         at: Timestamp,
-        /// By what.
+        /// The budget that was exceeded, and by how much.
         overrun: Overrun,
     },
-    /// A stage is ready at another time than its placement was made for: it, and what of its run has
-    /// not begun, is to be placed again.
+    /// A stage is ready at another time than its placement assumed. The stage, and what of its run
+    /// has not begun, is placed again.
     PlacementLapsed {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
-        /// When.
+        /// The moment at which it became true.
         at: Timestamp,
     },
     /// Parts that these stages gave or read are gone or damaged: they begin again, as in a fresh run.
@@ -303,7 +307,7 @@ pub enum Fact {
 }
 
 impl Fact {
-    /// The run that it is about; `None` for facts about workers and about what is known of the world.
+    /// The run that the fact is about; `None` for facts about workers, pools and grids.
     #[must_use]
     pub const fn run(&self) -> Option<RunId> {
         match self {
@@ -346,23 +350,23 @@ impl Fact {
 /// One attempt that succeeded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Success {
-    /// Task.
+    /// The index of the task.
     pub index: u32,
-    /// Under which lease.
+    /// The lease's generation. Results of older generations are refused.
     pub generation: Generation,
-    /// When it began, milliseconds since the epoch.
+    /// The start of the attempt, in milliseconds since the epoch.
     pub started_ms: u64,
-    /// How long it took, in microseconds.
+    /// Wall time, in microseconds.
     pub wall_us: u64,
     /// Processor time, in microseconds.
     pub cpu_us: u64,
-    /// What it used.
+    /// The energy that it used.
     pub energy: Energy,
-    /// What it gave.
+    /// The result of the task.
     pub result: TaskResult,
 }
 
-/// Why a stage will not run.
+/// The reason why a stage does not run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SkipReason {
     /// Its `if:` is false.
@@ -377,20 +381,20 @@ pub enum SkipReason {
     Cancelled,
 }
 
-/// How a run stands.
+/// The status of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunStatus {
-    /// Going on.
+    /// In progress.
     Running,
     /// All selected stages succeeded or were skipped by their condition.
     Succeeded,
     /// A stage failed.
     Failed,
-    /// A user stopped it for good.
+    /// A user cancelled it. It cannot be resumed.
     Cancelled,
-    /// Over budget; resumable.
+    /// Stopped because it exceeded its budget. It can be resumed.
     Held,
-    /// The engine stopped; resumable.
+    /// Stopped because the engine stopped. It can be resumed.
     Interrupted,
 }

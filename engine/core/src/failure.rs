@@ -1,4 +1,4 @@
-//! Why an attempt failed, in a form that a user can act on.
+//! Failures of attempts, in a form that a user can act on.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,39 +7,41 @@ use crate::ran_on::RanOn;
 /// Why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Which kind; decides whether it is tried again.
+    /// The kind. It decides whether the task is tried again.
     pub kind: FailureKind,
-    /// What happened, what was expected, what to do: one or two sentences.
+    /// What happened, what was expected and what to do, in one or two sentences.
     pub message: String,
     /// The end of the attempt's log, escapes and control characters removed; may be empty.
     pub log_tail: String,
-    /// On what it ran; nothing where it did not come so far.
+    /// The kind of device that it ran on; `None` when it failed before it ran.
     pub ran_on: Option<RanOn>,
 }
 
-/// Kinds of failure.
+/// The kinds of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FailureKind {
     /// The command exited with this code.
     Exit(i32),
-    /// The command was ended by this signal, not by us.
+    /// This signal ended the command. It was not sent by Sunward.
     Signal(i32),
     /// It ran out of time.
     Timeout,
     /// It ran out of memory.
     Memory,
-    /// It gave no output, or not what was declared.
+    /// An output is missing or not what was declared.
     Output,
-    /// Its input or parameters could not be used (a kernel's refusal, a template that does not render).
+    /// An input or parameter cannot be used: a kernel refused it, or a template does not render.
     Input,
-    /// The worker or machine failed in a way that may pass: disk full, store away.
+    /// The worker or machine failed in a way that may pass: the disk is full, or the store is
+    /// unreachable.
     Infrastructure,
     /// It was cancelled.
     Cancelled,
-    /// The machine's owner took it back, or it leaves: the attempt is nobody's fault and not counted.
+    /// The machine's owner took it back, or the machine is leaving. The attempt is not charged to
+    /// the task.
     Preempted,
-    /// The machine, the network or the store refuses in a way that no waiting mends; the message says
-    /// what would.
+    /// The machine, the network or the store refuses, and waiting does not help. The message says what
+    /// does.
     Permanent,
     /// A part that it reads is gone or damaged: what made it has to run again first.
     InputLost,

@@ -1,11 +1,11 @@
-//! A fact that cannot be true after those before it.
+//! Facts that contradict the facts before them.
 
 use crate::fact::RunStatus;
 use crate::ids::{Generation, RunId, StageId, TaskId, WorkerId};
 use crate::task::{TaskEvent, TaskStatus};
 
-/// Why a fact was refused. In a live engine it is a fault of the engine; in recovery the journal is
-/// not what was written. Either way: stop, keep the journal.
+/// Why a fact was refused. In a live engine this is a bug in Sunward. During recovery it means that
+/// the journal is not what was written. Either way the engine stops and keeps the journal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Illegal {
     /// The run is not known.
@@ -17,56 +17,56 @@ pub enum Illegal {
     /// The stage is not in the run's plan.
     #[error("a fact is about stage {stage} of run {run}, whose plan has {stages} stages", stage = .stage.0)]
     NoSuchStage {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
-        /// How many there are.
+        /// The number of stages in the plan.
         stages: usize,
     },
     /// The stage has no such task.
     #[error("a fact is about task {index} of stage {stage} of run {run}, which has no such task", index = .0.index, stage = .0.stage.0, run = .0.run)]
     NoSuchTask(TaskId),
-    /// The task cannot go there from where it is.
+    /// The event cannot happen in the task's status.
     #[error("task {index} of stage {stage} of run {run} is {from:?}: {event:?} cannot happen to it", index = .task.index, stage = .task.stage.0, run = .task.run)]
     Transition {
         /// The task.
         task: TaskId,
-        /// Where it is.
+        /// The current state.
         from: TaskStatus,
-        /// What was to happen.
+        /// The event that was refused.
         event: TaskEvent,
     },
-    /// A fact of another lease than the current.
+    /// The fact belongs to another lease than the current one.
     #[error("a fact is of lease {got} of task {index} of stage {stage} of run {run}, the current one is {current}", got = .got.0, current = .current.0, index = .task.index, stage = .task.stage.0, run = .task.run)]
     Generation {
         /// The task.
         task: TaskId,
-        /// Of which lease.
+        /// The generation of the fact.
         got: Generation,
-        /// The task's own.
+        /// The generation of the current lease.
         current: Generation,
     },
-    /// The stage is not where this can happen.
+    /// The event cannot happen in the stage's phase.
     #[error("stage {stage} of run {run} is {phase}: it cannot be {what}", stage = .stage.0)]
     Stage {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
-        /// Where it is.
+        /// The current state.
         phase: &'static str,
-        /// What was to happen.
+        /// The event that was refused.
         what: &'static str,
     },
-    /// The run is not where this can happen.
+    /// The event cannot happen in the run's status.
     #[error("run {run} is {status:?}: it cannot be {what}")]
     Run {
-        /// Run.
+        /// The run that it is about.
         run: RunId,
-        /// Where it is.
+        /// The current state.
         status: RunStatus,
-        /// What was to happen.
+        /// The event that was refused.
         what: &'static str,
     },
     /// The worker is not known.

@@ -1,4 +1,4 @@
-//! What arrives at the brain.
+//! Inputs: what arrives at the core.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,135 +15,138 @@ use crate::plan::{RunSpec, Tasks};
 use crate::pool::{Fleet, PoolId};
 use crate::ran_on::RanOn;
 
-/// What arrives. The time at which it does is given beside it.
+/// One thing that arrives. The moment is given beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    /// An engine takes the state up, before anything else: no worker of the last one is there. Runs
-    /// that were going on count as interrupted until they are resumed.
+    /// An engine opens the state. This comes before any other input. Runs that were in progress
+    /// count as interrupted until they are resumed.
     Start,
     /// A new run.
     Submit {
-        /// Its id: one more than the newest known.
+        /// The run's id: one more than the newest.
         run: RunId,
-        /// What was submitted.
+        /// The run's spec.
         spec: Arc<RunSpec>,
     },
-    /// An unfinished run is taken up again, with the newest placing, budget, resources and retries.
+    /// Resume an unfinished run with the newest placing, budget, resources and retries.
     Resume {
-        /// Which.
+        /// The run or worker that it is about.
         run: RunId,
-        /// The same meaning, with what may change adopted.
+        /// A spec of the same meaning. What may change is adopted from it.
         spec: Arc<RunSpec>,
     },
     /// Run again what failed or was skipped in a finished run.
     Retry {
-        /// Which.
+        /// The run or worker that it is about.
         run: RunId,
-        /// The same meaning, with what may change adopted as when it is resumed; `None` leaves all of it.
+        /// A spec of the same meaning, adopted as when a run is resumed; `None` changes nothing.
         spec: Option<Arc<RunSpec>>,
     },
-    /// A user wants it to stop.
+    /// A user cancels the run.
     Cancel {
-        /// Which.
+        /// The run or worker that it is about.
         run: RunId,
     },
-    /// The engine is stopping: nothing new is leased, what runs is revoked, the run stays resumable.
+    /// The engine is stopping. Nothing new is leased, running tasks are revoked, and the runs stay
+    /// resumable.
     Interrupt,
-    /// These pools there are. Their order is for ever: a [`PoolId`] is a place in it.
+    /// The pools of the fleet. Their order must never change, since a [`PoolId`] is an index into
+    /// it.
     Fleet {
-        /// All of them.
+        /// The fleet.
         fleet: Arc<Fleet>,
     },
-    /// What is known now of grids and pools.
+    /// A new outlook on grids and pools.
     Outlook {
-        /// All of it.
+        /// The outlook.
         outlook: Arc<Outlook>,
     },
-    /// What was measured of a grid, once it is published.
+    /// Published measurements of a grid.
     Actuals {
-        /// One zone's.
+        /// The measurements of one zone.
         actuals: Actuals,
     },
     /// The answer to [`crate::Order::Solve`].
     Solved {
-        /// The problem's asks.
+        /// The asks of the problem, in its order.
         asks: Vec<AskId>,
-        /// A placement for each, in their order.
+        /// The solution, with one entry for each ask.
         solution: Solution,
     },
-    /// A worker is there (again), holding nothing.
+    /// A worker joined. It holds no leases, even if it was there before.
     WorkerJoined {
-        /// Which.
+        /// The run or worker that it is about.
         worker: WorkerId,
-        /// What it can run at once.
+        /// The worker's capacity.
         capacity: Capacity,
-        /// Whose it is.
+        /// The pool that the worker belongs to.
         pool: PoolId,
     },
-    /// What a worker can run at once has changed: its owner is back, or gone. What it cannot go on
-    /// with it gives back itself, as ends with [`crate::FailureKind::Preempted`].
+    /// A worker's capacity changed because its owner took the machine back or left it. The worker
+    /// itself gives back what it cannot continue, as ends with [`crate::FailureKind::Preempted`].
     WorkerCapacity {
-        /// Which.
+        /// The run or worker that it is about.
         worker: WorkerId,
-        /// What it can run at once now.
+        /// The new capacity.
         capacity: Capacity,
     },
-    /// A worker is gone; whatever it held is lost.
+    /// A worker is gone. What it held is lost.
     WorkerLost {
-        /// Which.
+        /// The run or worker that it is about.
         worker: WorkerId,
     },
     /// Attempts that ended.
     Ended {
-        /// By whom.
+        /// The worker that ran them.
         worker: WorkerId,
-        /// Each with its outcome.
+        /// The attempts and their outcomes.
         ends: Vec<TaskEnd>,
     },
     /// The answer to [`crate::Order::Resolve`].
     Resolved {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
-        /// Its inputs by port in the stage's order, and its tasks; or why it cannot be.
+        /// One dataset for each input port in the stage's order, and the tasks; or why they cannot
+        /// be resolved.
         answer: Result<(Vec<Dataset>, Tasks), Failure>,
     },
     /// The answer to [`crate::Order::Lookup`].
     LookedUp {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
-        /// First task asked about.
+        /// The index of the first task of the request.
         first: u32,
-        /// How many.
+        /// The number of tasks of the request.
         count: u32,
-        /// Those that were found.
+        /// The tasks with a known result, and their results.
         hits: Vec<(u32, TaskResult)>,
     },
     /// Parts that a stage reads are gone or damaged. Given again after each end of a task until the
     /// step is not empty: tasks of the stages concerned have to end first.
     PartsLost {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
         /// The stage that missed them.
         stage: StageId,
         /// Their digests.
         parts: BTreeSet<Digest>,
     },
-    /// Time has passed: see `next_wakeup`.
+    /// Time has passed; see `next_wakeup`.
     Tick,
 }
 
-/// What a worker can run at once.
+/// What a worker can run at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capacity {
-    /// Cores.
+    /// Processor cores.
     pub cpus: u32,
     /// Memory in bytes.
     pub memory_bytes: u64,
-    /// Devices.
+    /// GPUs.
     pub gpus: u32,
 }
 
@@ -152,36 +155,37 @@ pub struct Capacity {
 pub struct TaskEnd {
     /// The task.
     pub task: TaskId,
-    /// Under which lease.
+    /// The lease's generation. Results of older generations are refused.
     pub generation: Generation,
-    /// When its execution began, milliseconds since the epoch.
+    /// The start of the execution, in milliseconds since the epoch.
     pub started_ms: u64,
-    /// How long it took, in microseconds of wall time.
+    /// Wall time, in microseconds.
     pub wall_us: u64,
     /// Processor time it used, in microseconds.
     pub cpu_us: u64,
-    /// Energy in millijoules, and where the figure comes from.
+    /// The energy that it used, and how the figure was obtained.
     pub energy: Energy,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
-/// Energy of one attempt, in integers so that sums agree to the last unit.
+/// The energy of one attempt. It is an integer, so that sums agree to the last unit however they
+/// are grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Energy {
-    /// Read from a meter while the device was the attempt's alone.
+    /// Read from a meter while the attempt had the device to itself.
     Measured {
         /// Millijoules.
         millijoules: u64,
     },
-    /// From processor time and a device table.
+    /// Computed from processor time and a table of devices.
     Modelled {
         /// Millijoules.
         millijoules: u64,
     },
-    /// Not known, or that of a part is not.
+    /// Unknown, for the whole or for a part.
     Missing,
-    /// Some of its devices by a meter, the others by the model.
+    /// Measured for some devices and modelled for the others.
     Both {
         /// Millijoules by the meter.
         measured_millijoules: u64,
@@ -191,7 +195,7 @@ pub enum Energy {
 }
 
 impl Energy {
-    /// Of devices together; unknown where that of one is.
+    /// The sum for several devices; unknown where one of them is.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         let (Some((measured, modelled)), Some((also_measured, also_modelled))) =
@@ -229,7 +233,7 @@ impl Energy {
         }
     }
 
-    /// In millijoules, where it is known.
+    /// The energy in millijoules, where it is known.
     #[must_use]
     pub const fn millijoules(self) -> Option<u64> {
         match self.by_source() {
@@ -242,14 +246,14 @@ impl Energy {
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// With a result, whose parts are durable.
+    /// It gave a result. The result's parts are durable.
     Succeeded(TaskResult),
-    /// Without.
+    /// It failed.
     Failed(Failure),
 }
 
 impl Outcome {
-    /// The same, made on this.
+    /// The same outcome, with the kind of device that produced it.
     #[must_use]
     pub fn on(mut self, ran_on: RanOn) -> Self {
         match &mut self {

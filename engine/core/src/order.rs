@@ -1,4 +1,4 @@
-//! What the brain wants done.
+//! Orders: what the core wants done.
 
 use std::sync::Arc;
 
@@ -9,62 +9,62 @@ use crate::fact::{Fact, RunStatus};
 use crate::ids::{Generation, RunId, StageId, WorkerId};
 use crate::place::Problem;
 
-/// The answer to one input: facts first; the orders leave once the facts are durable.
+/// The answer to one input. The orders leave once the facts are durable.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Step {
-    /// What is now true.
+    /// What has become true.
     pub facts: Vec<Fact>,
-    /// What is to be done.
+    /// What is to be done once the facts are durable.
     pub orders: Vec<Order>,
 }
 
-/// One thing to be done.
+/// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Order {
-    /// Find a stage's inputs (files read, gathered ports digested) and its tasks; answered by
+    /// Resolve a stage's inputs (read files, digest gathered ports) and its tasks. Answered by
     /// [`crate::Input::Resolved`].
     Resolve {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
     },
-    /// See whether results with these keys are known; answered by [`crate::Input::LookedUp`].
+    /// Look up whether results are known under these keys. Answered by [`crate::Input::LookedUp`].
     Lookup {
-        /// Run.
+        /// The run that the stage belongs to.
         run: RunId,
-        /// Stage.
+        /// The stage, by its place in the run's plan.
         stage: StageId,
-        /// The first key's task; the others follow.
+        /// The index of the first key's task. The other keys belong to the tasks that follow.
         first: u32,
-        /// Task keys.
+        /// The task keys.
         keys: Vec<Digest>,
     },
-    /// Find where and when stages go; answered by [`crate::Input::Solved`]. One is asked at a time.
+    /// Place stages. Answered by [`crate::Input::Solved`]. Only one problem is open at a time.
     Solve {
-        /// All that it is decided on. Whoever answers drops it first: what is promised is changed
-        /// in place then, and copied otherwise.
+        /// The problem. Drop it before answering: reserved capacity is then updated in place rather
+        /// than copied.
         problem: Arc<Problem>,
     },
     /// Give a lease to a worker.
     Dispatch {
-        /// To whom.
+        /// The worker that gets the lease.
         worker: WorkerId,
-        /// What.
+        /// The lease.
         lease: Lease,
     },
-    /// Take leases back: end what runs, drop what waits. Answered by `Ended` with `Cancelled`.
+    /// Revoke leases: stop what runs and drop what waits. Answered by `Ended` with `Cancelled`.
     Revoke {
-        /// From whom.
+        /// The worker that holds them.
         worker: WorkerId,
-        /// Whose tasks.
+        /// The run whose leases are revoked.
         run: RunId,
     },
     /// The run has ended; nothing of it is in flight any more.
     Close {
-        /// Which.
+        /// The run that ended.
         run: RunId,
-        /// How.
+        /// The status that it ended with.
         status: RunStatus,
     },
 }
@@ -72,16 +72,16 @@ pub enum Order {
 /// A worker's right to attempts: a range of tasks of one stage under one generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// Run.
+    /// The run that the stage belongs to.
     pub run: RunId,
-    /// Stage.
+    /// The stage, by its place in the run's plan.
     pub stage: StageId,
-    /// First task.
+    /// The index of the first task.
     pub first: u32,
-    /// How many tasks.
+    /// The number of tasks.
     pub count: u32,
-    /// Of each of them.
+    /// The generation of every task in the lease.
     pub generation: Generation,
-    /// Which try of the task this is, from 1; a try that the infrastructure lost is not counted.
+    /// The number of the attempt, from 1. Attempts that the infrastructure lost do not count.
     pub attempt: u32,
 }

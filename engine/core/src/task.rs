@@ -1,8 +1,8 @@
-//! How a task stands, and every way from one standing to another.
+//! The status of a task and its transition table.
 
 use serde::{Deserialize, Serialize};
 
-/// How a task stands.
+/// The status of a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TaskStatus {
@@ -11,32 +11,32 @@ pub enum TaskStatus {
     Waiting,
     /// It may be leased.
     Ready,
-    /// It waits for another try, or for the task that has its key.
+    /// It waits for another attempt, or for the task that has the same key.
     Deferred,
     /// It is leased.
     Active,
     /// It ran and gave a result.
     Succeeded,
-    /// Its result was known, from the cache or from a task with its key.
+    /// Its result was known, from the cache or from a task with the same key.
     Cached,
     /// It failed and is not tried again.
     Failed,
-    /// It will not run: its stage was given up.
+    /// It does not run, because its stage was given up.
     Skipped,
     /// A user stopped it.
     Cancelled,
-    /// It is kept back, over budget.
+    /// It is held because the run exceeded its budget.
     Held,
 }
 
-/// What happens to a task.
+/// An event in the life of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskEvent {
-    /// Nothing is known of its key: it may run.
+    /// No result is known under its key, so it may run.
     Open,
     /// It has to wait.
     Defer,
-    /// A worker got it.
+    /// A worker got a lease on it.
     Lease,
     /// It gave a result.
     Succeed,
@@ -50,16 +50,16 @@ pub enum TaskEvent {
     Skip,
     /// A user stopped it.
     Cancel,
-    /// It is kept back.
+    /// It is held.
     Hold,
-    /// It is not kept back any more.
+    /// It is no longer held.
     Release,
-    /// It is to be tried again although it had ended.
+    /// It runs again although it had ended.
     Reopen,
 }
 
 impl TaskStatus {
-    /// All, in the order of [`Counts`].
+    /// All statuses, in the order of [`Counts`].
     pub const ALL: [Self; 10] = [
         Self::Waiting,
         Self::Ready,
@@ -73,7 +73,7 @@ impl TaskStatus {
         Self::Held,
     ];
 
-    /// Where an event leads from here; `None` when it cannot happen here.
+    /// The next status; `None` when the event cannot happen here.
     #[must_use]
     pub const fn next(self, event: TaskEvent) -> Option<Self> {
         use TaskEvent as E;
@@ -159,7 +159,7 @@ impl TaskStatus {
         }
     }
 
-    /// Whether nothing more happens to it by itself.
+    /// Whether the task has ended.
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
@@ -184,7 +184,7 @@ impl TaskStatus {
         }
     }
 
-    /// Its place in [`Self::ALL`].
+    /// The index in [`Self::ALL`].
     const fn place(self) -> usize {
         match self {
             Self::Waiting => 0,
@@ -201,31 +201,31 @@ impl TaskStatus {
     }
 }
 
-/// How many tasks stand where.
+/// The number of tasks in each status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts([u32; 10]);
 
 impl Counts {
-    /// So many tasks, all waiting.
+    /// Counts for `count` tasks that all wait.
     pub(crate) fn waiting(count: u32) -> Self {
         let mut counts = Self::default();
         counts.0[TaskStatus::Waiting.place()] = count;
         counts
     }
 
-    /// How many stand so.
+    /// The number of tasks in a status.
     #[must_use]
     pub fn of(&self, status: TaskStatus) -> u32 {
         self.0[status.place()]
     }
 
-    /// How many tasks there are.
+    /// The number of all tasks.
     #[must_use]
     pub fn total(&self) -> u32 {
         self.0.iter().sum()
     }
 
-    /// How many have ended.
+    /// The number of tasks that have ended.
     #[must_use]
     pub fn ended(&self) -> u32 {
         TaskStatus::ALL
@@ -235,7 +235,7 @@ impl Counts {
             .sum()
     }
 
-    /// `count` tasks go from one standing to another.
+    /// Moves `count` tasks from one status to another.
     pub(crate) fn shift(&mut self, from: TaskStatus, to: TaskStatus, count: u32) {
         self.0[from.place()] -= count;
         self.0[to.place()] += count;
