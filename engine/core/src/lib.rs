@@ -1,4 +1,4 @@
-//! The brain: what is true of every run, and what is to be done next. Pure and deterministic.
+//! The core: what is true of every run, and what is to be done next. Pure and deterministic.
 //!
 //! No async, clock, file, network, randomness or hash order is in it: `now` comes in with each
 //! [`Input`], ids come from counters, maps are ordered. So a journal replays to the same state, and

@@ -10,6 +10,7 @@ mod nvrtc;
 mod shell;
 mod suite;
 mod tidy;
+mod words;
 
 use std::process::ExitCode;
 

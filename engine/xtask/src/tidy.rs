@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use crate::{floors, shell};
+use crate::{floors, shell, words};
 
 /// The most lines a file may have outside its tests.
 const FILE_LINES: usize = 600;
@@ -59,6 +59,7 @@ pub(crate) fn faults(root: &Path) -> Result<Vec<String>> {
         }
     }
     faults.extend(architecture_faults(root)?);
+    faults.extend(words::faults(root)?);
     Ok(faults)
 }
 
