@@ -166,5 +166,6 @@ fn job(action: &Action, tasks: u32) -> Job {
         tasks: Tasks::Range(tasks),
         statuses: BTreeMap::new(),
         folder: "/".into(),
+        staged: Default::default(),
     }
 }

@@ -4,12 +4,18 @@
 //! They are copies and not links, because a link to the user's own file could be written through,
 //! and the rights of the one are the rights of the other.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
+use sunward_core::Digest;
+use sunward_core::staged::file_name;
+use sunward_files::irregular;
+
 use crate::fault::Fault;
+use crate::staged_digest::staged_digest;
 use crate::task_folder::remove_tree;
 
 /// The copies of one stage's files.
@@ -20,9 +26,11 @@ pub(crate) struct Staged {
 }
 
 impl Staged {
-    /// Copies `files`, found relative to `workflow_folder`, to a new folder `folder`.
+    /// Copies `files`, found relative to `workflow_folder`, to a new folder `folder`. A copy that does
+    /// not have its digest is refused: what a command reads is what counts in its key.
     pub(crate) fn copy(
         files: &[String],
+        digests: &BTreeMap<String, Digest>,
         workflow_folder: &Path,
         folder: PathBuf,
     ) -> Result<Self, Fault> {
@@ -41,6 +49,9 @@ impl Staged {
                         source.display()
                     )),
                 })?;
+                if let Some(expected) = digests.get(file) {
+                    unchanged(file, &target, expected)?;
+                }
             }
             names.push(name);
         }
@@ -59,6 +70,40 @@ impl Staged {
         }
         Ok(())
     }
+}
+
+/// A copy, in `folder`, of a file or folder that a value names. It is the attempt's own.
+pub(crate) fn copy_named(
+    text: &str,
+    expected: &Digest,
+    workflow_folder: &Path,
+    folder: &Path,
+) -> Result<PathBuf, Fault> {
+    let source = workflow_folder.join(text);
+    let target = folder.join(file_name(text));
+    copy_tree(&source, &target).map_err(|error| match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Fault::io("copy the file", &target, &error)
+        }
+        _ => Fault::input(format!(
+            "{} could not be copied for the task: {error}; see that it is there and readable",
+            source.display()
+        )),
+    })?;
+    unchanged(text, &target, expected)?;
+    Ok(target)
+}
+
+/// That a copy holds what was there when the run was planned.
+fn unchanged(name: &str, copy: &Path, expected: &Digest) -> Result<(), Fault> {
+    let found = staged_digest(copy).map_err(|error| Fault::io("read the copy", copy, &error))?;
+    if found == *expected {
+        return Ok(());
+    }
+    Err(Fault::input(format!(
+        "{name} has changed since the run began, and one run reads one version of a file; \
+         `sunward retry` runs what is left with the new one"
+    )))
 }
 
 impl Drop for Staged {
@@ -99,6 +144,12 @@ fn copy_tree(source: &Path, target: &Path) -> io::Result<()> {
         }
         return Ok(());
     }
+    if let Some(what) = irregular(meta.file_type()) {
+        return Err(io::Error::other(format!(
+            "{} is {what}; expected a file",
+            source.display()
+        )));
+    }
     fs::copy(source, target)?;
     let mode = meta.permissions().mode() & 0o555;
     fs::set_permissions(target, fs::Permissions::from_mode(mode))
@@ -121,7 +172,13 @@ mod tests {
             "lib".to_owned(),
             "lib/a.py".to_owned(),
         ];
-        let staged = Staged::copy(&files, &beside, home.path().join("staged")).unwrap();
+        let staged = Staged::copy(
+            &files,
+            &BTreeMap::new(),
+            &beside,
+            home.path().join("staged"),
+        )
+        .unwrap();
         // What changes beside the workflow later does not reach tasks of the same stage.
         fs::write(beside.join("run.sh"), "changed").unwrap();
         let work = home.path().join("work");
@@ -134,6 +191,38 @@ mod tests {
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o555);
+    }
+
+    #[test]
+    fn a_file_that_changed_since_it_was_digested_is_not_staged() {
+        let home = tempfile::tempdir().unwrap();
+        let beside = home.path().join("flow");
+        fs::create_dir_all(beside.join("lib")).unwrap();
+        fs::write(beside.join("run.sh"), "one").unwrap();
+        fs::write(beside.join("lib/a.py"), "one").unwrap();
+        for (name, inside) in [("run.sh", "run.sh"), ("lib", "lib/a.py")] {
+            let files = [name.to_owned()];
+            let digest = staged_digest(&beside.join(name)).unwrap();
+            let digests = BTreeMap::from([(name.to_owned(), digest)]);
+            let stage = |to: &str| Staged::copy(&files, &digests, &beside, home.path().join(to));
+            assert!(stage("first").is_ok());
+            fs::write(beside.join(inside), "two").unwrap();
+            let fault = stage("second").unwrap_err();
+            assert!(fault.message.contains("changed since the run began"));
+            let copied = copy_named(name, &digest, &beside, &home.path().join("third"));
+            assert!(copied.is_err());
+            fs::write(beside.join(inside), "one").unwrap();
+            let copied = copy_named(name, &digest, &beside, &home.path().join("fourth"));
+            assert_eq!(copied.unwrap().file_name(), Some(name.as_ref()));
+            // A link that leads elsewhere is another version too.
+            fs::rename(beside.join(name), beside.join("old")).unwrap();
+            fs::write(beside.join("new"), "new").unwrap();
+            std::os::unix::fs::symlink("new", beside.join(name)).unwrap();
+            assert!(stage("fifth").is_err());
+            fs::remove_file(beside.join(name)).unwrap();
+            fs::remove_file(beside.join("new")).unwrap();
+            fs::rename(beside.join("old"), beside.join(name)).unwrap();
+        }
     }
 
     #[test]

@@ -99,8 +99,16 @@ impl TaskFolder {
         }
     }
 
+    /// Where copies go of files that values name; made by who puts one there.
+    pub(crate) fn files(&self) -> PathBuf {
+        self.path.join("files")
+    }
+
     fn is_untouched(&mut self) -> bool {
-        self.work.is_untouched() && self.temporary.is_untouched() && !self.outputs.exists()
+        self.work.is_untouched()
+            && self.temporary.is_untouched()
+            && !self.outputs.exists()
+            && !self.files().exists()
     }
 }
 

@@ -74,6 +74,8 @@ pub const SCHEMA_MISMATCH: Code = Code("SW0503");
 pub const UNKNOWN_COLUMN: Code = Code("SW0504");
 /// Bytes where a table is needed.
 pub const BLOB_AS_TABLE: Code = Code("SW0505");
+/// A path in a command that no result follows.
+pub const UNTRACKED_PATH: Code = Code("SW0506");
 /// No expression.
 pub const BAD_EXPRESSION: Code = Code("SW0601");
 /// Unknown name in an expression.
@@ -155,6 +157,7 @@ pub const PAGES: &[(Code, &str)] = &[
     (SCHEMA_MISMATCH, include_str!("../codes/SW0503.md")),
     (UNKNOWN_COLUMN, include_str!("../codes/SW0504.md")),
     (BLOB_AS_TABLE, include_str!("../codes/SW0505.md")),
+    (UNTRACKED_PATH, include_str!("../codes/SW0506.md")),
     (BAD_EXPRESSION, include_str!("../codes/SW0601.md")),
     (UNKNOWN_NAME, include_str!("../codes/SW0602.md")),
     (NO_ITEM, include_str!("../codes/SW0603.md")),

@@ -49,6 +49,15 @@ impl Diagnostic {
         }
     }
 
+    /// One that stops nothing.
+    #[must_use]
+    pub fn warning(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, span, message)
+        }
+    }
+
     /// The same, saying what was expected.
     #[must_use]
     pub fn expecting(mut self, expected: impl Into<String>) -> Self {

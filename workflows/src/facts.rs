@@ -15,6 +15,8 @@ pub struct Facts {
     pub readings: BTreeMap<(String, String), FileFact>,
     /// Names in the workflow's own folder: `./word` in a `run` is staged when it is one of these.
     pub beside: Vec<String>,
+    /// Absolute paths in commands where there is a file or a folder.
+    pub present: BTreeSet<String>,
     /// Names of params whose value is given beside the workflow: what lies at their default is of no matter.
     pub given: BTreeSet<String>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::{input_options, input_sources, local_words, parse_reference};
+use crate::check::{absolute_words, input_options, input_sources, local_words, parse_reference};
 use crate::model::{Input, Reference};
 use crate::yaml::{self, Entry, Node};
 
@@ -20,6 +20,8 @@ pub struct Mentioned {
     pub files: Vec<String>,
     /// `./word`s in commands; those that exist belong into [`crate::Facts::beside`].
     pub run_words: Vec<String>,
+    /// Absolute paths in commands; those where something is belong into [`crate::Facts::present`].
+    pub absolute_words: Vec<String>,
 }
 
 /// Reads what a file names.
@@ -66,6 +68,9 @@ pub fn mentioned(text: &str) -> Mentioned {
         let run = stage.value.get("run").map(Node::items).unwrap_or_default();
         for word in run.iter().filter_map(Node::text).flat_map(local_words) {
             add(&mut mentioned.run_words, &word);
+        }
+        for word in run.iter().filter_map(Node::text).flat_map(absolute_words) {
+            add(&mut mentioned.absolute_words, &word);
         }
     }
     mentioned

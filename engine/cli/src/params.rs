@@ -64,6 +64,8 @@ impl ParamArgs {
                 make_absolute(value, folder);
                 let as_table = param.kind == ParamType::Table;
                 look(name, value, &inputs, as_table, &mut missing);
+            } else if param.kind == ParamType::List && folder != beside {
+                name_absolutely(value, folder);
             }
         }
         if missing.is_empty() {
@@ -160,6 +162,20 @@ fn make_absolute(value: &mut Value, folder: &Path) {
             *path = full.to_string_lossy().into_owned();
         }
         Value::List(list) => list.iter_mut().for_each(|one| make_absolute(one, folder)),
+        _ => {}
+    }
+}
+
+/// Texts in a list that begin with `./` or `../` and name a file mean one beside whoever gave them.
+fn name_absolutely(value: &mut Value, folder: &Path) {
+    match value {
+        Value::String(text)
+            if (text.starts_with("./") || text.starts_with("../"))
+                && folder.join(&*text).exists() =>
+        {
+            make_absolute(value, folder);
+        }
+        Value::List(list) => list.iter_mut().for_each(|one| name_absolutely(one, folder)),
         _ => {}
     }
 }

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use clap::Args;
 use sunward_core::{Placing, Plan, RunSpec, Selection, Surroundings, plan};
 use sunward_worker::python::{PythonError, Tools, lock_digest, resolve_lock};
-use sunward_worker::{Host, Space, secret_problem};
-use sunward_workflows::{Python, Stage, Value, Workflow};
+use sunward_worker::{Host, Space, secret_problem, staged_digest};
+use sunward_workflows::{Given, Python, Stage, Value, Workflow, bind};
 
 use crate::context::Context;
 use crate::device::Device;
 use crate::exit::wrong_input;
 use crate::machine::Machine;
+use crate::named_files;
 use crate::params::ParamArgs;
 use crate::render;
 use crate::workflow_file::Read;
@@ -66,7 +67,7 @@ pub(crate) fn prepare(
         force: selection.force.clone(),
     };
     let home = context.home_beside(&read.path);
-    let around = surroundings(&workflow, &read.path, &home, machine)?;
+    let around = surroundings(&workflow, &params, &read.path, &home, machine)?;
     let plan = expand(&workflow, &params, &around, &selection)?;
     let spec = RunSpec {
         path: read.path.to_string_lossy().into_owned(),
@@ -75,6 +76,60 @@ pub(crate) fn prepare(
         params,
         plan,
         placing: Placing::default(),
+    };
+    Ok(Prepared {
+        path: read.path,
+        spec: Arc::new(spec),
+        selection,
+        machine,
+    })
+}
+
+/// What a run that ended would be now: its file, and all files that it names, as they are today.
+/// Params, and which stages were selected, stay as they were.
+///
+/// # Errors
+/// Mistakes in the file (all said already), in the parameters, or a stage that cannot run here.
+pub(crate) fn prepare_again(
+    context: &Context,
+    home: &Path,
+    before: &RunSpec,
+    machine: Machine,
+    device: Device,
+) -> anyhow::Result<Prepared> {
+    let names = before.params.keys().cloned().collect();
+    let read = Read::file_given(context, Path::new(&before.path), names)?;
+    let workflow = read.checked(context)?;
+    let machine = machine.with_gpus_for(&workflow, device);
+    let kept: Vec<(String, Given)> = before
+        .params
+        .iter()
+        .filter(|(name, _)| workflow.params.contains_key(*name))
+        .map(|(name, value)| (name.clone(), Given::Value(value.clone())))
+        .collect();
+    let params = bind(&workflow, &kept).map_err(|errors| {
+        let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        wrong_input(lines.join("\nerror: "))
+    })?;
+    let around = surroundings(&workflow, &params, &read.path, home, machine)?;
+    let mut selection = Selection::default();
+    for planned in &before.plan.stages {
+        let name = &planned.stage.name;
+        if planned.selected && workflow.stages.contains_key(name) {
+            selection.only.push(name.clone());
+        }
+    }
+    if before.plan.stages.iter().all(|planned| planned.selected) {
+        selection.only.clear();
+    }
+    let plan = expand(&workflow, &params, &around, &selection)?;
+    let spec = RunSpec {
+        path: before.path.clone(),
+        source: read.text,
+        workflow,
+        params,
+        plan,
+        placing: before.placing.clone(),
     };
     Ok(Prepared {
         path: read.path,
@@ -138,7 +193,7 @@ impl Prepared {
             "Python packages were resolved and written down in the lock file beside the workflow",
         );
         let mut spec = RunSpec::clone(&self.spec);
-        let around = surroundings(&spec.workflow, &self.path, home, self.machine)?;
+        let around = surroundings(&spec.workflow, &spec.params, &self.path, home, self.machine)?;
         spec.plan = expand(&spec.workflow, &spec.params, &around, &self.selection)?;
         Ok(Self {
             spec: Arc::new(spec),
@@ -175,6 +230,7 @@ fn python_error(error: PythonError) -> anyhow::Error {
 /// disk that holds (or would hold) `home`.
 fn surroundings(
     workflow: &Workflow,
+    params: &BTreeMap<String, Value>,
     file: &Path,
     home: &Path,
     machine: Machine,
@@ -186,7 +242,7 @@ fn surroundings(
         for name in &stage.files {
             if !file_digests.contains_key(name) {
                 let path = folder.join(name);
-                let digest = crate::staged::digest(&path).map_err(|error| {
+                let digest = staged_digest(&path).map_err(|error| {
                     wrong_input(format!(
                         "stage {}: {name} cannot be staged: {error}",
                         stage.name
@@ -206,6 +262,7 @@ fn surroundings(
     Ok(Surroundings {
         environment: environment.collect(),
         file_digests,
+        named: named_files::digests(workflow, params, folder, home)?,
         locks,
         cpus: machine.cpus,
         memory_bytes: machine.memory_bytes,

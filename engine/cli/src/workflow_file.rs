@@ -160,6 +160,11 @@ fn facts(path: &Path, text: &str) -> Facts {
         let found = probe_path(&place(&file));
         facts.files.entry(file).or_insert(found);
     }
+    facts.present = named
+        .absolute_words
+        .into_iter()
+        .filter(|word| Path::new(word).exists())
+        .collect();
     facts.beside = named
         .run_words
         .into_iter()

@@ -137,3 +137,195 @@ fn tasks_whose_tables_differ_are_the_users_fault_and_both_are_named() {
     assert!(told.err.contains("n: int64"), "{told:?}");
     assert!(told.err.contains("m: int64"), "{told:?}");
 }
+
+/// Runs the pipeline and gives what its output `o` holds.
+fn output(scene: &Scene, args: &[&str]) -> String {
+    scene.run(&[args, &["--out", "out"]].concat()).expect(0);
+    scene.text("out/o.txt")
+}
+
+#[test]
+fn what_values_name_is_read_anew_when_it_has_changed() {
+    let stage = |more: &str, run: &str| {
+        format!(
+            "name: w\n{more}\n    run: {run}\n    outputs: {{ o: {{ format: file, ext: txt }} }}\noutputs: {{ o: s.o }}\n"
+        )
+    };
+    let param = |kind: &str, default: &str, rest: &str| {
+        format!("params: {{ f: {{ type: {kind}, default: {default} }} }}\nstages:\n  s:{rest}")
+    };
+    let scene = Scene::new();
+    let absolute = scene.path().join("d1.txt").display().to_string();
+    let cat = r#""cat ${{ params.f }} > ${{ outputs.o }}""#;
+    let lists = r#""cat ${{ params.f }} > ${{ outputs.o }}""#;
+    let cases = [
+        stage(&param("path", "./d1.txt", ""), cat),
+        stage(&param("path", &absolute, ""), cat),
+        stage(&param("list", "[./d1.txt, ./d1.txt]", ""), lists),
+        stage(
+            &param("path", "./folder", ""),
+            r#""cat ${{ params.f }}/x/d.txt > ${{ outputs.o }}""#,
+        ),
+        stage(
+            &param("path", "./d1.txt", "\n    env: { F: \"${{ params.f }}\" }"),
+            r#""cat $F > ${{ outputs.o }}""#,
+        ),
+        stage(
+            &param("path", "./d1.txt", ""),
+            r#"[cp, "${{ params.f }}", "${{ outputs.o }}"]"#,
+        ),
+        stage(
+            &format!("stages:\n  s:\n    scatter: {{ over: [\"{absolute}\"] }}"),
+            r#""cat ${{ item }} > ${{ outputs.o }}""#,
+        ),
+        stage(
+            "stages:\n  s:\n    scatter: { over: [{ p: ./d1.txt, n: 1 }] }",
+            r#""cat ${{ item.p }} > ${{ outputs.o }}""#,
+        ),
+        stage(
+            "stages:\n  s:\n    matrix: { p: [./d1.txt] }",
+            r#""cat ${{ matrix.p }} > ${{ outputs.o }}""#,
+        ),
+    ];
+    for (number, text) in cases.iter().enumerate() {
+        let case = Scene::with(&text.replace(
+            &absolute,
+            &scene.path().join("d1.txt").display().to_string(),
+        ));
+        let write = |content: &str| {
+            for name in ["d1.txt", "folder/x/d.txt"] {
+                case.file(name, content);
+            }
+            scene.file("d1.txt", content);
+        };
+        let twice = if text.contains("[./d1.txt, ./d1.txt]") {
+            2
+        } else {
+            1
+        };
+        write("one\n");
+        assert_eq!(
+            output(&case, &[]),
+            "one\n".repeat(twice),
+            "case {number}: {text}"
+        );
+        // The same size, and perhaps the same tick of the file system's clock.
+        write("two\n");
+        assert_eq!(
+            output(&case, &[]),
+            "two\n".repeat(twice),
+            "case {number}: {text}"
+        );
+        write("one\n");
+        let told = case.run(&[]).expect(0);
+        assert!(told.out.contains("\"cached\":1"), "case {number}: {told:?}");
+    }
+}
+
+#[test]
+fn a_command_cannot_change_the_file_that_a_param_names() {
+    let scene = Scene::with(
+        "name: w\nparams: { f: { type: path, default: ./d.txt } }\nstages:\n  s:\n    run: \"touch ${{ params.f }}.fai; basename ${{ params.f }} > ${{ outputs.o }}\"\n    outputs: { o: { format: file, ext: txt } }\noutputs: { o: s.o }\n",
+    );
+    scene.file("d.txt", "d");
+    assert_eq!(output(&scene, &[]), "d.txt\n");
+    assert!(!scene.path().join("d.txt.fai").exists());
+}
+
+#[test]
+fn absolute_paths_in_commands_are_told_and_stop_nothing() {
+    let scene = Scene::new();
+    let data = scene.file("d1.txt", "d").display().to_string();
+    scene.file(
+        "workflow.yaml",
+        format!("name: w\nstages: {{ s: {{ run: \"/bin/cat {data} /no/such/file.txt\" }} }}\n"),
+    );
+    let told = scene.sunward(&["check", "workflow.yaml"]).expect(0);
+    assert!(told.out.contains("SW0506"), "{told:?}");
+    assert!(told.out.contains(&data), "{told:?}");
+    assert!(!told.out.contains("/no/such"), "{told:?}");
+}
+
+#[test]
+fn a_retry_runs_the_script_of_now_under_the_key_of_now() {
+    let scene = Scene::with(
+        "name: r\nstages: { a: { run: \"sh ./b.sh ${{ outputs.o }}\", outputs: { o: { format: file, ext: txt } } } }\noutputs: { o: a.o }\n",
+    );
+    let broken = "echo old > $1; exit 1\n";
+    scene.file("b.sh", broken);
+    scene.run(&[]).expect(1);
+    scene.file("b.sh", "echo new > $1\n");
+    let told = scene.sunward(&["retry", "--out", "out"]).expect(0);
+    assert!(told.err.contains("b.sh changed"), "{told:?}");
+    assert_eq!(scene.text("out/o.txt"), "new\n");
+    // The old script is not served what the new one made.
+    scene.file("b.sh", broken);
+    scene.run(&[]).expect(1);
+    scene.file("b.sh", "echo new > $1\n");
+    let told = scene.run(&[]).expect(0);
+    assert!(told.out.contains("\"cached\":1"), "{told:?}");
+}
+
+#[test]
+fn a_retry_runs_what_succeeded_before_too_where_its_script_changed() {
+    let scene = Scene::with(
+        "name: r\nstages:\n  a: { run: \"sh ./a.sh > ${{ outputs.o }}\", outputs: { o: { format: file, ext: txt } } }\n  b: { inputs: { i: a.o }, run: \"sh ./b.sh ${{ inputs.i }} > ${{ outputs.o }}\", outputs: { o: { format: file, ext: txt } } }\noutputs: { o: b.o }\n",
+    );
+    scene.file("a.sh", "echo one\n");
+    scene.file("b.sh", "exit 1\n");
+    scene.run(&[]).expect(1);
+    scene.file("a.sh", "echo two\n");
+    scene.file("b.sh", "cat $1\n");
+    scene.sunward(&["retry", "--out", "out"]).expect(0);
+    assert_eq!(scene.text("out/o.txt"), "two\n");
+}
+
+#[test]
+fn a_script_that_changes_between_start_and_stage_is_not_run_under_the_old_key() {
+    // A file, a folder and a param's file; the first stage makes the change.
+    for (files, run, change) in [
+        ("", "sh ./s.sh", "s.sh"),
+        ("files: [./lib], ", "sh lib/x.sh", "lib/x.sh"),
+        ("", "sh ${{ params.f }}", "s.sh"),
+    ] {
+        let scene = Scene::new();
+        let path = scene.path().join(change).display().to_string();
+        scene.file(
+            "workflow.yaml",
+            format!(
+                "name: w\nparams: {{ f: {{ type: path, default: ./s.sh }}, edit: {{ type: bool, default: false }} }}\nstages:\n  p: {{ run: \"if [ ${{{{ params.edit }}}} = true ]; then echo echo edited > {path}; fi\", cache: false }}\n  a: {{ {files}run: \"{run} > ${{{{ outputs.o }}}}\", needs: p, outputs: {{ o: {{ format: file, ext: txt }} }} }}\noutputs: {{ o: a.o }}\n"
+            ),
+        );
+        let put_back = || {
+            scene.file("s.sh", "echo first\n");
+            scene.file("lib/x.sh", "echo first\n");
+        };
+        put_back();
+        let told = scene.run(&["-p", "edit=true"]);
+        assert!(
+            told.code == 1 && told.err.contains("changed since the run began"),
+            "{run}: {told:?}"
+        );
+        put_back();
+        assert_eq!(output(&scene, &[]), "first\n", "{run}");
+    }
+}
+
+#[test]
+fn one_run_reads_one_version_of_a_data_file() {
+    let scene = Scene::new();
+    let path = scene.path().join("d.csv").display().to_string();
+    let workflow = |as_file: &str| {
+        format!(
+            "name: w\nstages:\n  a: {{ inputs: {{ d: {{ from: ./d.csv, as: csv }} }}, run: \"cat ${{{{ inputs.d }}}} > ${{{{ outputs.o }}}}; printf 'n\\n2\\n' > {path}\", cache: false, outputs: {{ o: {{ format: file, ext: txt }} }} }}\n  b: {{ needs: a, inputs: {{ d: {{ from: ./d.csv, as: {as_file} }} }}, run: \"cat ${{{{ inputs.d }}}} > ${{{{ outputs.o }}}}\", cache: false, outputs: {{ o: {{ format: file, ext: txt }} }} }}\noutputs: {{ a: a.o, o: b.o }}\n"
+        )
+    };
+    scene.file("workflow.yaml", workflow("csv"));
+    scene.file("d.csv", "n\n1\n");
+    assert_eq!(output(&scene, &[]), "n\n1\n", "the first version goes on");
+    assert_eq!(scene.text("out/a.txt"), "n\n1\n");
+    scene.file("workflow.yaml", workflow("file"));
+    scene.file("d.csv", "n\n1\n");
+    let told = scene.run(&[]).expect(1);
+    assert!(told.err.contains("changed since this run"), "{told:?}");
+}

@@ -9,6 +9,7 @@ use crate::digest::{Digest, Hasher};
 use crate::ids::place;
 use crate::ingredient::Ingredient;
 use crate::plan::{PlannedStage, Reads, Tasks};
+use crate::staged::StagedFiles;
 
 /// Grows whenever the way keys are made changes; old results are then not found any more.
 pub const KEY_VERSION: u32 = 2;
@@ -41,6 +42,7 @@ impl Mark {
 pub struct TaskKeys<'a> {
     prefix: Digest,
     reads: Reads,
+    staged: &'a StagedFiles,
     tasks: &'a Tasks,
     /// Where each part of the cut input begins, in rows; for blobs its digest is in `blobs`.
     offsets: Vec<u64>,
@@ -76,6 +78,7 @@ impl<'a> TaskKeys<'a> {
         Self {
             prefix: hasher.finish(),
             reads: stage.reads,
+            staged: &stage.staged,
             tasks,
             offsets,
             blobs,
@@ -112,7 +115,7 @@ impl<'a> TaskKeys<'a> {
                 None => Mark::Nothing,
             },
             Tasks::Matrix(_) if self.reads.matrix => {
-                encode(&Value::Map(self.tasks.matrix(index)), bytes);
+                encode(&self.cell(index), bytes);
                 Mark::Matrix
             }
             Tasks::Matrix(_) => Mark::Nothing,
@@ -136,10 +139,10 @@ impl<'a> TaskKeys<'a> {
             Tasks::Range(_) | Tasks::Items(_) => self
                 .item(index)
                 .map(|item| Ingredient::text("item", item.to_json().to_string())),
-            Tasks::Matrix(_) => self.reads.matrix.then(|| {
-                let cell = Value::Map(self.tasks.matrix(index));
-                Ingredient::text("matrix", cell.to_json().to_string())
-            }),
+            Tasks::Matrix(_) => self
+                .reads
+                .matrix
+                .then(|| Ingredient::text("matrix", self.cell(index).to_json().to_string())),
             Tasks::Rows { port, .. } | Tasks::Parts { port, .. } => Some(match self.blob(index) {
                 Some(part) => Ingredient::digest(format!("part of {port}"), part),
                 None => {
@@ -151,7 +154,20 @@ impl<'a> TaskKeys<'a> {
     }
 
     fn item(&self, index: u32) -> Option<Value> {
-        self.reads.item.then(|| self.tasks.item(index)).flatten()
+        let item = self.reads.item.then(|| self.tasks.item(index)).flatten()?;
+        Some(self.keyed(item))
+    }
+
+    fn cell(&self, index: u32) -> Value {
+        self.keyed(Value::Map(self.tasks.matrix(index)))
+    }
+
+    /// The value, with what the files hold that it names.
+    fn keyed(&self, value: Value) -> Value {
+        if self.staged.named.is_empty() {
+            return value;
+        }
+        self.staged.keyed(&value)
     }
 
     fn blob(&self, index: u32) -> Option<Digest> {

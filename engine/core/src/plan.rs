@@ -9,6 +9,7 @@ use sunward_workflows::{Stage, Value, Workflow};
 use crate::digest::Digest;
 use crate::ids::{StageId, Timestamp};
 use crate::ingredient::Ingredient;
+use crate::staged::StagedFiles;
 
 /// Everything a run needs to know of what was submitted; journalled whole, once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,6 +95,8 @@ pub struct PlannedStage {
     pub meaning: Digest,
     /// What `meaning` is the digest of, one by one, so that a change can be named.
     pub ingredients: Vec<Ingredient>,
+    /// The files that its commands get, by what they held when this was planned.
+    pub staged: StagedFiles,
     /// Which changing things its templates read.
     pub reads: Reads,
     /// False when `--until` or `--only` left it out: it is skipped without a word.

@@ -37,6 +37,7 @@ pub mod resolver;
 pub mod setup;
 mod solver;
 pub mod transport;
+mod versions;
 mod view;
 mod writer;
 

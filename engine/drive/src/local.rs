@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
 use sunward_core::{
-    Dataset, DatasetKind, Digest, Failure, FailureKind, PlannedStage, RunSpec, TaskResult, Tasks,
+    Dataset, DatasetKind, Digest, Failure, FailureKind, PlannedStage, RunId, RunSpec, TaskResult,
+    Tasks,
 };
 use sunward_data::{DataError, FileMemory, ResultIndex, SourceOptions, Store};
 use sunward_state::{FileRecord, FileStamp, Reader, StateError};
 use sunward_workflows::{Form, Input, Reference, Scatter, Slicing, Value, to_arrow_field};
 
 use crate::resolver::{InputResolver, Resolution, ResolveRequest};
+use crate::versions::Versions;
 use crate::view::folder;
 
 /// Rows that a table scattered one task a row may have: each becomes a value in the journal and in
@@ -25,6 +27,8 @@ pub struct LocalResolver {
     store: Store,
     /// Results that sites share; `None` where the store is this host's alone.
     index: Option<ResultIndex>,
+    /// What was read of users' files, so that a run reads one version of each.
+    versions: Versions,
 }
 
 impl LocalResolver {
@@ -34,7 +38,11 @@ impl LocalResolver {
         let index = ResultIndex::open(&store)
             .inspect_err(|error| tracing::warn!(%error, "results are not shared"))
             .ok();
-        Self { store, index }
+        Self {
+            store,
+            index,
+            versions: Versions::default(),
+        }
     }
 }
 
@@ -177,7 +185,7 @@ impl LocalResolver {
         let mut inputs = Vec::with_capacity(planned.stage.inputs.len());
         for ((port, input), upstream) in planned.stage.inputs.iter().zip(&request.upstream) {
             let dataset = self
-                .input(&request.spec, input, upstream, memory)
+                .input(request.run, &request.spec, input, upstream, memory)
                 .map_err(|error| failure(&format!("input '{port}'"), &error))?;
             inputs.push(dataset);
         }
@@ -188,6 +196,7 @@ impl LocalResolver {
     /// One input: what its sources hold, one after the other.
     fn input(
         &self,
+        run: RunId,
         spec: &RunSpec,
         input: &Input,
         upstream: &[Option<Vec<Dataset>>],
@@ -212,7 +221,12 @@ impl LocalResolver {
                 Some(gathered) => datasets.extend_from_slice(gathered),
                 None => {
                     for path in paths(spec, source)? {
-                        datasets.push(self.file(&path, input.form, &options, memory)?);
+                        let reading = format!("{} {:?}", input.reading(), options.columns);
+                        let dataset =
+                            self.versions.once(run, &path, &reading, &self.store, || {
+                                self.file(&path, input.form, &options, memory)
+                            })?;
+                        datasets.push(dataset);
                     }
                 }
             }

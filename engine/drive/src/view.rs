@@ -164,6 +164,7 @@ pub(crate) fn job(state: &State, run_id: RunId, stage_id: StageId) -> Option<Job
             .map(|stage| (stage.name().to_owned(), stage.status_word().to_owned()))
             .collect(),
         folder: folder(&run.spec.path),
+        staged: view.planned.staged.clone(),
         stage: stage.clone(),
     })
 }

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sunward_core::{Capacity, Dataset, Lease, RunId, StageId, TaskEnd, TaskId, Tasks, WorkerId};
+use sunward_core::{
+    Capacity, Dataset, Lease, RunId, StageId, StagedFiles, TaskEnd, TaskId, Tasks, WorkerId,
+};
 use sunward_workflows::{Stage, Value};
 
 /// The version of these messages; a worker speaks this one and the one before.
@@ -91,4 +93,6 @@ pub struct Job {
     pub statuses: BTreeMap<String, String>,
     /// The folder of the workflow's file: `files` are found there.
     pub folder: String,
+    /// The files that its commands get, with the digests that their copies must have.
+    pub staged: StagedFiles,
 }

@@ -16,6 +16,7 @@ use crate::device::{self, VISIBLE, cuda};
 use crate::devices::Held;
 use crate::fault::Fault;
 use crate::inputs::CommandInputs;
+use crate::named::NamedFiles;
 use crate::outputs::{self, OutputPaths};
 use crate::python;
 use crate::render::{CompiledCommand, Surroundings, compile, failed};
@@ -38,6 +39,7 @@ pub(crate) struct PreparedCommand {
     surroundings: Surroundings,
     inputs: CommandInputs,
     staged: Option<Staged>,
+    named: Option<NamedFiles>,
 }
 
 /// One task's command, and where its outputs go.
@@ -99,6 +101,7 @@ impl PreparedCommand {
             surroundings: Surroundings::new(job),
             inputs: CommandInputs::prepare(&context.options.store, job)?,
             staged: stage_files(context, job)?,
+            named: NamedFiles::of(job),
         })
     }
 
@@ -121,6 +124,9 @@ impl PreparedCommand {
             staged.place(task_folder.work())?;
         }
         let mut scope = self.surroundings.scope(batch, &share);
+        if let Some(named) = &self.named {
+            named.place(job, task_folder, &mut scope)?;
+        }
         scope.inputs = self.inputs.of_task(&context.options.store, &share)?;
         let outputs = if job.stage.outputs.is_empty() {
             Vec::new()
@@ -189,7 +195,8 @@ fn stage_files(context: &WorkerContext, job: &Job) -> Result<Option<Staged>, Fau
     }
     let number = STAGED.fetch_add(1, Ordering::Relaxed);
     let folder = context.scratch.folder().join(format!("files{number}"));
-    Staged::copy(&job.stage.files, Path::new(&job.folder), folder).map(Some)
+    let digests = &job.staged.files;
+    Staged::copy(&job.stage.files, digests, Path::new(&job.folder), folder).map(Some)
 }
 
 /// A path as an expression can hold it.

@@ -46,6 +46,7 @@ fn queue(free_bytes: &Arc<AtomicU64>) -> Queue {
             tasks: Tasks::Range(100),
             statuses: BTreeMap::new(),
             folder: "/".into(),
+            staged: Default::default(),
         });
         queue.add_job(JobState::new(job, Venue::Twin, gpus));
     }

@@ -112,6 +112,7 @@ impl Scene {
             tasks,
             statuses: BTreeMap::new(),
             folder: self.home.path().to_str().unwrap().into(),
+            staged: Default::default(),
         }
     }
 

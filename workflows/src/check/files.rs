@@ -68,6 +68,7 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
         .collect();
     for stage in draft.stages.values_mut() {
         stage_local_words(stage, context);
+        untracked(stage, context);
         blobs_stay_blobs(stage, &blobs, context);
     }
 }
@@ -275,14 +276,57 @@ fn stage_local_words(stage: &mut DraftStage<'_>, context: &Context<'_>) {
     }
 }
 
+/// Folders of the system: what lies there comes with the machine.
+const SYSTEM: &[&str] = &[
+    "bin", "dev", "etc", "lib", "lib32", "lib64", "opt", "proc", "run", "sbin", "sys", "usr",
+];
+
+/// Absolute paths in a command are not inputs: a result would outlive what it was made of.
+fn untracked(stage: &DraftStage<'_>, context: &mut Context<'_>) {
+    let Action::Run(command) = &stage.stage.action else {
+        return;
+    };
+    let templates = match command {
+        Command::Shell { script, .. } => std::slice::from_ref(script),
+        Command::Argv(words) => words.as_slice(),
+    };
+    for template in templates {
+        for word in absolute_words(&template.source) {
+            let top = word.split('/').nth(1).unwrap_or_default();
+            if SYSTEM.contains(&top) || !context.facts.present.contains(&word) {
+                continue;
+            }
+            let message =
+                format!("{word} is not followed: a result stays in the cache when it changes");
+            context.report(
+                Diagnostic::warning(codes::UNTRACKED_PATH, template.span, message)
+                    .expecting("an input, or a param of type path")
+                    .suggesting(format!(
+                        "write `inputs: {{ NAME: {{ from: {word}, as: file }} }}` and `${{{{ inputs.NAME }}}}`"
+                    )),
+            );
+        }
+    }
+}
+
 /// Words such as `./plot.py` in a command, in the order written.
 pub(crate) fn local_words(command: &str) -> Vec<String> {
+    paths(command, |word| word.len() > 2 && word.starts_with("./"))
+}
+
+/// Words such as `/data/x.nc` in a command, in the order written.
+pub(crate) fn absolute_words(command: &str) -> Vec<String> {
+    paths(command, |word| word.len() > 1 && word.starts_with('/'))
+}
+
+/// Words of a command that are paths of this kind, each once.
+fn paths(command: &str, wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let separator = |c: char| c.is_whitespace() || "\"'`=;|&()<>{}$,".contains(c);
     for word in command.split(separator) {
         let word = word.trim_end_matches(['/', ':', '.']);
         let inside = !word.split('/').any(|step| step == "..");
-        if is_path(word) && word.len() > 2 && word.starts_with("./") && inside {
+        if is_path(word) && inside && wanted(word) {
             let word = word.to_owned();
             if !words.contains(&word) {
                 words.push(word);

@@ -18,7 +18,7 @@ mod schemas;
 mod settings;
 mod stage;
 
-pub(crate) use files::local_words;
+pub(crate) use files::{absolute_words, local_words};
 pub(crate) use reference::parse_reference;
 pub(crate) use stage::{input_options, input_sources};
 

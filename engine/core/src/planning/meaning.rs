@@ -12,6 +12,7 @@ use crate::digest::{Digest, Hasher};
 use crate::ingredient::Ingredient;
 use crate::key::KEY_VERSION;
 use crate::plan::Reads;
+use crate::staged::StagedFiles;
 
 /// The digest of a stage's ingredients.
 pub(super) fn digest(ingredients: &[Ingredient]) -> Digest {
@@ -27,6 +28,7 @@ pub(super) fn ingredients(
     stage: &Stage,
     scope: &Scope,
     around: &Surroundings,
+    staged: &StagedFiles,
 ) -> Result<(Vec<Ingredient>, Reads), PlanError> {
     let mut list = vec![Ingredient::text("key version", KEY_VERSION.to_string())];
     let mut uses = Uses::default();
@@ -73,7 +75,7 @@ pub(super) fn ingredients(
         let value = scope.params.get(name).unwrap_or(&Value::Null);
         list.push(Ingredient::text(
             format!("param {name}"),
-            value.to_json().to_string(),
+            staged.keyed(value).to_json().to_string(),
         ));
     }
     let row = matches!(

@@ -3,6 +3,7 @@
 mod error;
 mod graph;
 mod meaning;
+mod named;
 mod resources;
 mod same;
 mod scatter;
@@ -14,17 +15,21 @@ use sunward_workflows::{Scope, Stage, Value, Workflow};
 
 pub use error::PlanError;
 use graph::Graph;
+pub use named::path_texts;
 pub(crate) use resources::gpus;
 
 use crate::digest::Digest;
 use crate::ids::{StageId, index_of};
 use crate::plan::{Plan, PlannedStage};
+use crate::staged::StagedFiles;
 
 /// What a plan must know of the world: plain data, filled in by the caller.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Surroundings {
     /// Digests of staged files, by the name that the stage's `files` holds.
     pub file_digests: BTreeMap<String, Digest>,
+    /// Digests of files and folders that values name, by the value's text: see [`path_texts`].
+    pub named: BTreeMap<String, Digest>,
     /// Values of the variables that stages inherit, by name.
     pub environment: BTreeMap<String, String>,
     /// Digests of environment locks, by stage.
@@ -79,7 +84,7 @@ pub fn plan(
         }
         let upstream = graph.upstream(written).map(StageId).collect();
         let force = forced.contains(stage.name.as_str());
-        let mut planned = expand(stage, &scope, around)?;
+        let mut planned = expand(workflow, stage, &scope, around)?;
         planned.upstream = upstream;
         planned.selected = chosen;
         planned.force = force;
@@ -88,17 +93,33 @@ pub fn plan(
     Ok(Plan { stages })
 }
 
-fn expand(stage: &Stage, scope: &Scope, around: &Surroundings) -> Result<PlannedStage, PlanError> {
-    let (ingredients, reads) = meaning::ingredients(stage, scope, around)?;
+fn expand(
+    workflow: &Workflow,
+    stage: &Stage,
+    scope: &Scope,
+    around: &Surroundings,
+) -> Result<PlannedStage, PlanError> {
+    let tasks = scatter::tasks(stage, scope)?;
+    let known = |text: String| Some((text.clone(), *around.named.get(&text)?));
+    let texts = named::texts(workflow, stage, &scope.params, tasks.as_ref());
+    let named: BTreeMap<String, Digest> = texts.into_iter().filter_map(known).collect();
+    let files = stage.files.iter();
+    let digest = |file: &String| Some((file.clone(), *around.file_digests.get(file)?));
+    let staged = StagedFiles {
+        files: files.filter_map(digest).collect(),
+        named,
+    };
+    let (ingredients, reads) = meaning::ingredients(stage, scope, around, &staged)?;
     Ok(PlannedStage {
         stage: stage.clone(),
         upstream: Vec::new(),
         meaning: meaning::digest(&ingredients),
         ingredients,
+        staged,
         reads,
         selected: true,
         force: false,
-        tasks: scatter::tasks(stage, scope)?,
+        tasks,
     })
 }
 

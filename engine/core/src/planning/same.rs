@@ -21,12 +21,21 @@ impl Plan {
     }
 }
 
+impl PlannedStage {
+    /// True when `newer` means the same, so that results of this stage are results of that.
+    #[must_use]
+    pub fn same_meaning(&self, newer: &Self) -> bool {
+        same_stage(self, newer)
+    }
+}
+
 fn same_stage(old: &PlannedStage, new: &PlannedStage) -> bool {
     old.meaning == new.meaning
         && old.upstream == new.upstream
         && old.selected == new.selected
         && old.reads == new.reads
         && old.tasks == new.tasks
+        && old.staged == new.staged
         && (old.force || !new.force)
         && bare(&old.stage) == bare(&new.stage)
 }

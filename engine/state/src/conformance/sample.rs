@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sunward_core::{
     Capacity, Dataset, Digest, Energy, Fact, Generation, Lease, PartRef, Placing, Plan,
-    PlannedStage, PoolId, Reads, RunId, RunSpec, RunStatus, StageId, Success, TaskResult, Tasks,
-    Timestamp, WorkerId,
+    PlannedStage, PoolId, Reads, RunId, RunSpec, RunStatus, StageId, StagedFiles, Success,
+    TaskResult, Tasks, Timestamp, WorkerId,
 };
 use sunward_workflows::{
     Action, Cache, Command, Expect, Place, Resources, Retry, Scatter, Span, Stage, Value, Workflow,
@@ -59,6 +59,7 @@ pub fn tasks(run: u64) -> Fact {
         upstream: Vec::new(),
         meaning: key(1),
         ingredients: Vec::new(),
+        staged: StagedFiles::default(),
         reads: Reads::default(),
         selected: true,
         force: false,

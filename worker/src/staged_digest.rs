@@ -16,7 +16,7 @@ const DEPTH: u32 = 64;
 ///
 /// # Errors
 /// When something in it cannot be read.
-pub(crate) fn digest(path: &Path) -> io::Result<Digest> {
+pub fn staged_digest(path: &Path) -> io::Result<Digest> {
     let mut hasher = Hasher::new("staged");
     add(path, "", &mut hasher, DEPTH)?;
     Ok(hasher.finish())
@@ -64,7 +64,7 @@ fn content(path: &Path) -> io::Result<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
-    use super::digest;
+    use super::staged_digest;
 
     #[test]
     fn a_folder_is_its_names_and_bytes_wherever_it_lies() {
@@ -74,8 +74,14 @@ mod tests {
             std::fs::create_dir(root.join("lib")).unwrap();
             std::fs::write(root.join("lib/a.py"), "a").unwrap();
         }
-        assert_eq!(digest(one.path()).unwrap(), digest(other.path()).unwrap());
+        assert_eq!(
+            staged_digest(one.path()).unwrap(),
+            staged_digest(other.path()).unwrap()
+        );
         std::fs::write(other.path().join("lib/a.py"), "b").unwrap();
-        assert_ne!(digest(one.path()).unwrap(), digest(other.path()).unwrap());
+        assert_ne!(
+            staged_digest(one.path()).unwrap(),
+            staged_digest(other.path()).unwrap()
+        );
     }
 }

@@ -1,0 +1,97 @@
+//! Texts of values that may name files: what a command reads through a param, an item or a matrix.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sunward_workflows::{Action, Command, ParamType, Scope, Stage, Uses, Value, Workflow};
+
+use super::scatter;
+use crate::plan::Tasks;
+
+/// Every text that may name a file which a command reads: values of params of type path and table,
+/// and what looks like a path in lists, items and matrices. The caller looks which of them do, and
+/// gives their digests to [`super::plan`].
+#[must_use]
+pub fn path_texts(workflow: &Workflow, params: &BTreeMap<String, Value>) -> BTreeSet<String> {
+    let scope = Scope {
+        params: Arc::new(params.clone()),
+        ..Scope::default()
+    };
+    let stages = workflow.stages.values();
+    stages
+        .flat_map(|stage| {
+            // A scatter that cannot be expanded is told by `plan`.
+            let tasks = scatter::tasks(stage, &scope).ok().flatten();
+            texts(workflow, stage, params, tasks.as_ref())
+        })
+        .collect()
+}
+
+/// The same of one stage.
+pub(super) fn texts(
+    workflow: &Workflow,
+    stage: &Stage,
+    params: &BTreeMap<String, Value>,
+    tasks: Option<&Tasks>,
+) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let Action::Run(command) = &stage.action else {
+        return found;
+    };
+    let uses = uses(stage, command);
+    for name in &uses.params {
+        let Some(value) = params.get(name) else {
+            continue;
+        };
+        match workflow.params.get(name).map(|param| param.kind) {
+            Some(ParamType::Path | ParamType::Table) => collect(value, &|_| true, &mut found),
+            Some(ParamType::List) => collect(value, &is_path, &mut found),
+            _ => {}
+        }
+    }
+    match tasks {
+        Some(Tasks::Items(items)) if uses.item => {
+            for item in items {
+                collect(item, &is_path, &mut found);
+            }
+        }
+        Some(Tasks::Matrix(axes)) if uses.matrix => {
+            for value in axes.iter().flat_map(|(_, values)| values) {
+                collect(value, &is_path, &mut found);
+            }
+        }
+        _ => {}
+    }
+    found
+}
+
+/// What a stage's command and its environment read.
+fn uses(stage: &Stage, command: &Command) -> Uses {
+    let mut uses = Uses::default();
+    match command {
+        Command::Shell { script, .. } => uses.merge(script.uses()),
+        Command::Argv(argv) => argv.iter().for_each(|word| uses.merge(word.uses())),
+    }
+    for template in stage.env.values() {
+        uses.merge(template.uses());
+    }
+    uses
+}
+
+/// Whether text looks like a path.
+fn is_path(text: &str) -> bool {
+    ["./", "../", "/"]
+        .iter()
+        .any(|start| text.starts_with(start))
+}
+
+fn collect(value: &Value, wanted: &dyn Fn(&str) -> bool, found: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) if wanted(text) => {
+            found.insert(text.clone());
+        }
+        Value::List(list) => list.iter().for_each(|one| collect(one, wanted, found)),
+        Value::Map(map) => map.iter().for_each(|(_, one)| collect(one, wanted, found)),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
+    }
+}

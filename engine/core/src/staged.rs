@@ -1,0 +1,96 @@
+//! Files that a stage's commands get, by the digest that they had when the run was planned.
+//!
+//! A command sees them as copies in its own folder. A worker compares each copy with the digest here,
+//! so that what is read is what counts in the task's key.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sunward_workflows::Value;
+
+use crate::digest::Digest;
+
+/// The files and folders that a stage's commands get.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedFiles {
+    /// Those that lie in the working folder, by the name under `files:`.
+    pub files: BTreeMap<String, Digest>,
+    /// Those that values name: params of type path, and texts in lists, items and matrices. By the
+    /// value's text.
+    pub named: BTreeMap<String, Digest>,
+}
+
+impl StagedFiles {
+    /// A value as it counts in a key: in place of a text that names a file there is the file's name
+    /// and its digest. The folder it lies in does not count, since no command sees it.
+    #[must_use]
+    pub(crate) fn keyed(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => match self.named.get(text) {
+                Some(digest) => Value::Map(vec![
+                    ("file".to_owned(), Value::String(file_name(text).to_owned())),
+                    ("digest".to_owned(), Value::String(digest.to_hex())),
+                ]),
+                None => value.clone(),
+            },
+            Value::List(list) => Value::List(list.iter().map(|one| self.keyed(one)).collect()),
+            Value::Map(map) => {
+                let entries = map.iter();
+                Value::Map(
+                    entries
+                        .map(|(name, one)| (name.clone(), self.keyed(one)))
+                        .collect(),
+                )
+            }
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => value.clone(),
+        }
+    }
+}
+
+/// The last part of a path, as a command sees it.
+#[must_use]
+pub fn file_name(path: &str) -> &str {
+    let name = path.trim_end_matches('/').rsplit('/').next();
+    match name {
+        Some(name) if !matches!(name, "" | "." | "..") => name,
+        _ => "file",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{StagedFiles, file_name};
+    use crate::digest::Digest;
+    use sunward_workflows::Value;
+
+    #[test]
+    fn a_file_counts_by_its_name_and_content_and_not_by_its_folder() {
+        let staged = |digest: &[u8]| {
+            let named = ["/a/d.txt", "/b/d.txt", "/a/e.txt"];
+            let named = named.map(|path| (path.to_owned(), Digest::of(digest)));
+            StagedFiles {
+                named: named.into_iter().collect(),
+                ..StagedFiles::default()
+            }
+        };
+        let text = |text: &str| Value::List(vec![Value::String(text.to_owned())]);
+        let one = staged(b"one");
+        assert_eq!(one.keyed(&text("/a/d.txt")), one.keyed(&text("/b/d.txt")));
+        assert_ne!(one.keyed(&text("/a/d.txt")), one.keyed(&text("/a/e.txt")));
+        let two = staged(b"two");
+        assert_ne!(one.keyed(&text("/a/d.txt")), two.keyed(&text("/a/d.txt")));
+        assert_eq!(one.keyed(&text("/c/d.txt")), text("/c/d.txt"));
+    }
+
+    #[test]
+    fn the_name_of_a_path_is_its_last_part() {
+        for (path, name) in [
+            ("/a/b.nc", "b.nc"),
+            ("./x/", "x"),
+            ("..", "file"),
+            ("/", "file"),
+        ] {
+            assert_eq!(file_name(path), name);
+        }
+    }
+}
