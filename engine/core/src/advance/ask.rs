@@ -1,4 +1,4 @@
-//! Where and when is asked for stages that are to be placed, all at once.
+//! Builds the placement problem: one ask for each stage that needs a placement.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,12 +16,13 @@ use crate::state::agenda::add;
 use crate::state::stage::StageState;
 use crate::state::{RunState, State};
 
-/// Slots for which a stage that is over its time is taken to go on: this one and the next.
+/// A stage that runs longer than expected is assumed to hold its pool for this many more slots: the
+/// current one and the next.
 const OVERRUN_SLOTS: u64 = 2;
 
-/// Asks about all stages that are to be placed, in the order of their numbers, so that each comes
-/// after those of its run that it waits for; unless an answer is still to come, or more of them
-/// become known in this very step.
+/// Asks the placer about all stages that need a placement. Asks are in the order of the stages'
+/// ids, so that each comes after its upstream stages. Nothing is asked while an answer is
+/// outstanding, or while this step makes more stages need a placement.
 pub(super) fn ask(state: &State, now: Timestamp, step: &mut Step) {
     let agenda = &state.agenda;
     let (Some(fleet), Some(outlook)) = (&agenda.fleet, &agenda.outlook) else {
@@ -50,16 +51,16 @@ pub(super) fn ask(state: &State, now: Timestamp, step: &mut Step) {
     asking.finish(step);
 }
 
-/// A problem as it is put together.
+/// A problem under construction.
 struct Asking<'a> {
     state: &'a State,
     fleet: &'a Arc<Fleet>,
     outlook: &'a Arc<Outlook>,
     now: Timestamp,
     asks: Vec<Ask>,
-    /// Where in `asks` a stage is.
+    /// The index of each stage in `asks`.
     places: BTreeMap<AskId, u32>,
-    /// Stages that may go nowhere.
+    /// A failure for each stage that no pool may run.
     nowhere: Vec<Fact>,
     transfer: u64,
 }
@@ -168,8 +169,8 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// What is promised. Stages that run longer than they were expected to hold their pools for some more
-/// slots; only where there are such is anything copied.
+/// The capacity that placed stages have reserved. Stages that run longer than expected keep their
+/// pools for some more slots. The reservations are copied only when there are such stages.
 fn reserved(state: &State, outlook: &Outlook, now: Timestamp) -> Arc<Reserved> {
     let agenda = &state.agenda;
     let late = agenda.ends.iter().take_while(|(end, _)| *end <= now);
@@ -196,11 +197,11 @@ fn reserved(state: &State, outlook: &Outlook, now: Timestamp) -> Arc<Reserved> {
     reserved
 }
 
-/// By project, its weight as its newest run says, and what it has used.
+/// For each project, its weight from its newest run and its usage so far.
 fn shares(state: &State, asks: &[Ask]) -> BTreeMap<String, (u32, u64)> {
     let agenda = &state.agenda;
     let mut shares: BTreeMap<String, (u32, u64)> = BTreeMap::new();
-    // Asks come by run, ascending: the newest has the last word.
+    // Asks are sorted by run, so the weight of the newest run is kept.
     for ask in asks {
         let run = state.runs.get(&ask.id.run);
         let weight = run.map_or(1000, |run| run.spec.placing.weight_permille);
@@ -214,7 +215,7 @@ fn shares(state: &State, asks: &[Ask]) -> BTreeMap<String, (u32, u64)> {
     shares
 }
 
-/// Where it was to go, as long as none of it has begun.
+/// The stage's current placement, unless some of it has begun.
 fn previous(stage: &StageState) -> Option<Placement> {
     let placed = stage.placed.as_deref()?;
     let untouched = placed.used.iter().all(|used| *used == 0);
@@ -243,7 +244,7 @@ fn prefer(run: &RunState, planned: &PlannedStage) -> Vec<Prefer> {
     }
 }
 
-/// Why a stage that no pool may take cannot start.
+/// The failure of a stage that no pool may run.
 fn nowhere(run: &RunState, planned: &PlannedStage) -> Failure {
     let project = &run.spec.placing.project;
     Failure {

@@ -1,4 +1,5 @@
-//! How a run is expected to go: how long its stages take, when each is ready, and by when it must end.
+//! The expected course of a run: how long its stages take, when each is ready, and when it must
+//! end.
 
 use crate::estimate;
 use crate::ids::{StageId, Timestamp};
@@ -8,20 +9,21 @@ use crate::state::placed::Asking;
 use crate::state::stage::{Phase, StageState};
 use crate::state::{RunState, State};
 
-/// How a run is expected to go, by stage.
+/// The expected course of a run. Each list is indexed by stage.
 pub(super) struct Course {
-    /// How long one task takes, in milliseconds.
+    /// The duration of one task, in milliseconds.
     pub(super) task_ms: Vec<u64>,
-    /// How long what is left of the stage takes where it has all the room it can use.
+    /// The duration of the stage's remaining tasks if it can use its full width, in milliseconds.
     pub(super) left_ms: Vec<u64>,
-    /// When it is expected to end, where it does not wait for a place.
+    /// The expected end if the stage does not wait for a placement.
     expected_end: Vec<Timestamp>,
-    /// By when it must end so that deadlines behind it can be met; `None` without a deadline.
+    /// The latest end that still meets all deadlines downstream; `None` without a deadline.
     pub(super) latest_end: Vec<Option<Timestamp>>,
 }
 
 impl Course {
-    /// A forward and a backward pass over the stages: costs time in proportion to the graph.
+    /// Computes the course in a forward and a backward pass over the stages. Costs time in
+    /// proportion to the graph.
     pub(super) fn of(state: &State, run: &RunState, now: Timestamp) -> Self {
         let stages = || run.spec.plan.stages.iter().zip(&run.stages);
         let task_ms: Vec<u64> = stages()
@@ -42,7 +44,8 @@ impl Course {
         }
     }
 
-    /// When a stage is ready, as far as stages that are placed already or need not be are concerned.
+    /// The moment at which a stage is ready. Upstream stages that are part of the same problem do
+    /// not count: the placer decides when those end.
     pub(super) fn ready_at(
         &self,
         run: &RunState,
@@ -63,7 +66,7 @@ fn is_asked(stage: &StageState) -> bool {
     stage.asking == Asking::Wanted && !matches!(stage.phase, Phase::Ended(_))
 }
 
-/// How many times so many tasks as may run at once follow each other.
+/// The number of rounds that a stage needs if its full width runs at once.
 fn rounds(run: &RunState, id: StageId) -> u64 {
     let tasks = run.open_tasks(id);
     let width = run
@@ -96,7 +99,8 @@ fn expected_ends(run: &RunState, now: Timestamp, left_ms: &[u64]) -> Vec<Timesta
     ends
 }
 
-/// By when each stage must end: its own deadline, and that of what follows less how long that takes.
+/// The latest end of each stage: the earlier of its own deadline and of the latest begin of the
+/// stages downstream.
 fn latest_ends(run: &RunState, left_ms: &[u64]) -> Vec<Option<Timestamp>> {
     let of_run = run.spec.workflow.place.deadline_ms;
     let mut latest: Vec<Option<Timestamp>> = run
@@ -124,8 +128,8 @@ fn latest_ends(run: &RunState, left_ms: &[u64]) -> Vec<Option<Timestamp>> {
     latest
 }
 
-/// By when a stage must begin (`max_delay` after it was ready) and must have ended; nothing of either
-/// for one that may not wait.
+/// The latest begin (`max_delay` after it became ready) and the latest end of a stage; both are
+/// `None` for a stage that may not wait.
 pub(super) fn limits(
     run: &RunState,
     id: StageId,
@@ -139,7 +143,8 @@ pub(super) fn limits(
     let longest = [&planned.stage.place, &run.spec.workflow.place]
         .into_iter()
         .find_map(|place| place.max_delay_ms);
-    // Asked again later, one that is ready would otherwise be allowed to wait anew.
+    // A ready stage counts from when it became ready. Otherwise each new problem would let it wait
+    // for another `max_delay`.
     let since = match run.get(id) {
         Some((_, stage)) if stage.phase == Phase::Open => stage.ready_at,
         Some(_) | None => ready_at,

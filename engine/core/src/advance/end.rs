@@ -1,4 +1,4 @@
-//! Runs end when nothing of them is open, and stop when nothing of them is in flight.
+//! Runs end when all of their stages have ended, and stop when none of their tasks is leased.
 
 use crate::fact::{Fact, RunStatus};
 use crate::ids::Timestamp;
@@ -6,7 +6,7 @@ use crate::order::{Order, Step};
 use crate::state::RunState;
 use crate::state::run::Stopping;
 
-/// Ends a run for which nothing is left to do.
+/// Ends a run that has nothing left to do.
 pub(super) fn end(run: &RunState, now: Timestamp, step: &mut Step) {
     let status = match run.stopping {
         Some(Stopping::Cancel) if run.active_tasks == 0 => RunStatus::Cancelled,

@@ -1,4 +1,4 @@
-//! Runs that used more than their budget allows are held.
+//! Holds runs that exceeded their budget.
 
 use crate::fact::Fact;
 use crate::ids::Timestamp;
@@ -6,8 +6,8 @@ use crate::ledger::Overrun;
 use crate::order::Step;
 use crate::state::{RunState, State};
 
-/// Holds runs that are over their budget. What runs of them goes on to its end: it is
-/// paid for either way, and its result is worth more than half of it.
+/// Holds runs that exceeded their budget. Their running tasks finish: most of their cost is spent
+/// already, and it would be lost with their results.
 pub(super) fn hold(state: &State, now: Timestamp, step: &mut Step) {
     for run in state.budgeted.iter().filter_map(|id| state.runs.get(id)) {
         hold_run(state, run, now, step);

@@ -1,4 +1,5 @@
-//! Ready tasks go to workers with room: ahead of what they run, so that none idles between tasks.
+//! Leases ready tasks to workers with headroom. Workers get tasks ahead of what they run, so that
+//! none idles between two tasks.
 
 use std::collections::BTreeSet;
 
@@ -13,42 +14,43 @@ use crate::state::listing::Lane;
 use crate::state::stage::StageState;
 use crate::state::{RunState, State, Worker};
 
-/// How much work a worker is given ahead, in microseconds: many times what a message takes, and
-/// little enough that nothing waits behind it for long.
+/// The work that a worker is given ahead, in microseconds. It is many times the duration of a
+/// message, and short enough that nothing waits behind it for long.
 const AHEAD_US: u64 = 50_000;
 
-/// Tasks of one lease at most: what a lost worker gives back, and one message, stay bounded.
+/// The most tasks in one lease. It bounds a message, and what is lost with a worker.
 const LEASE_LIMIT: u32 = 65_536;
 
-/// Tasks a core of a stage whose tasks nobody has seen end yet: enough to bridge a commit.
+/// The most tasks for each core while no task of the stage has ended: enough to bridge a commit.
 const GUESS_LIMIT: u32 = 16;
 
-/// Leases of one step.
+/// The most leases in one step.
 const BATCH: usize = 1024;
 
-/// A worker that has all it should hold.
+/// The load of a full worker, in millionths.
 const FULL: u64 = 1_000_000;
 
 /// What a worker may still be given in this step.
 struct Headroom<'a> {
     id: WorkerId,
     worker: &'a Worker,
-    /// How much of what its cores should hold they hold, in millionths.
+    /// The load of its cores, in millionths.
     load: u64,
-    /// The same of its devices; a worker that never had any does their work on its cores.
+    /// The load of its devices, in millionths. A worker that never had devices runs their tasks on
+    /// its cores.
     device_load: u64,
 }
 
 impl Headroom<'_> {
-    /// Whether it takes tasks from a lane.
+    /// Whether the worker takes tasks from a lane.
     fn is_open(&self, lane: Lane) -> bool {
         let here = lane.pool.is_none_or(|pool| pool == self.worker.pool);
         here && self.load < FULL && (!lane.gpus || self.device_load < FULL)
     }
 }
 
-/// Leases ready tasks, stages in order, to workers in order: first what is placed, each in its pool,
-/// then what may go anywhere.
+/// Leases ready tasks to workers; stages and workers are taken in order. Placed stages come first,
+/// each in its pools, then stages that may run anywhere.
 pub(super) fn lease(state: &State, now: Timestamp, step: &mut Step) {
     if state.lanes.is_empty() {
         return;
@@ -60,8 +62,8 @@ pub(super) fn lease(state: &State, now: Timestamp, step: &mut Step) {
         .map(|(id, worker)| room(state, *id, worker))
         .collect();
     let limit = step.facts.len() + BATCH;
-    // One that is offered in several pools is leased from once a step: what is ready is told from
-    // the state.
+    // A stage that is offered in several pools is leased from once in a step. The state does not
+    // show what this step has already leased.
     let mut taken = BTreeSet::new();
     let placed = state.lanes.iter().rev();
     for (lane, stages) in placed.filter(|(lane, _)| lane.pool.is_some()) {
@@ -91,7 +93,7 @@ pub(super) fn lease(state: &State, now: Timestamp, step: &mut Step) {
     }
 }
 
-/// Offers a stage's tasks to the workers that take such.
+/// Offers a stage's tasks to the workers that take tasks from the lane.
 fn offer(
     state: &State,
     lane: Lane,
@@ -112,7 +114,7 @@ fn offer(
     }
 }
 
-/// How full a worker is.
+/// The headroom of a worker.
 fn room<'a>(state: &State, id: WorkerId, worker: &'a Worker) -> Headroom<'a> {
     let mut room = Headroom {
         id,
@@ -137,8 +139,8 @@ fn room<'a>(state: &State, id: WorkerId, worker: &'a Worker) -> Headroom<'a> {
     room
 }
 
-/// Whether a worker has devices, but none of them now: what asks for one waits for their return, and
-/// is not done on its cores.
+/// Whether a worker normally has devices but has none now. Tasks that ask for a device then wait
+/// for it to return and do not run on the cores.
 fn has_lost_devices(state: &State, worker: &Worker) -> bool {
     let pool = || state.agenda.fleet.as_deref()?.get(worker.pool);
     worker.capacity.gpus == 0
@@ -146,7 +148,7 @@ fn has_lost_devices(state: &State, worker: &Worker) -> bool {
             || pool().is_some_and(|pool| pool.gpu_model.is_some() || pool.gpu_milliwatts > 0))
 }
 
-/// Gives one worker of one stage's tasks what it has room for.
+/// Leases tasks of one stage to one worker until it is full or has its target.
 fn give(room: &mut Headroom<'_>, source: &mut Source<'_>, now: Timestamp, step: &mut Step) {
     let capacity = room.worker.capacity;
     let each = share(source.owner, source.planned, source.stage, capacity);
@@ -179,14 +181,14 @@ fn give(room: &mut Headroom<'_>, source: &mut Source<'_>, now: Timestamp, step: 
     }
 }
 
-/// What one task of a stage adds to a worker's load. Only cores count here, so that a stage that
-/// takes all memory with one task does not keep cores from others.
+/// The load that one task of a stage adds to a worker, in millionths. Only cores count here, so
+/// that a stage whose single task takes all memory does not keep the cores from others.
 fn share(run: &RunState, planned: &PlannedStage, stage: &StageState, capacity: Capacity) -> u64 {
     let target = target(run, planned, stage, cores(planned, capacity));
     FULL.div_ceil(u64::from(target))
 }
 
-/// What one task of a stage adds to the load of a worker's devices.
+/// The load that one task of a stage adds to a worker's devices, in millionths.
 fn device_share(
     run: &RunState,
     planned: &PlannedStage,
@@ -206,10 +208,11 @@ fn device_share(
     FULL.div_ceil(u64::from(target))
 }
 
-/// How many tasks of a stage a worker should hold that can run `slots` of them at once.
+/// The number of tasks of a stage that a worker should hold if it can run `slots` of them at once.
 ///
-/// Before any of a stage ended, its file's word is the guess; without one the run's other stages are,
-/// and little is staked on it.
+/// Until one of the stage's tasks has ended, the duration is the one that the workflow expects.
+/// Without that, it is the mean of the run's other stages, and the worker gets few tasks because
+/// the guess is poor.
 fn target(run: &RunState, planned: &PlannedStage, stage: &StageState, slots: u32) -> u32 {
     let (attempts, wall_us) = run.pace;
     let expected_us = || Some(planned.stage.expect.time_ms?.saturating_mul(1000));
@@ -227,14 +230,15 @@ fn target(run: &RunState, planned: &PlannedStage, stage: &StageState, slots: u32
         .clamp(least, limit)
 }
 
-/// For how many tasks of a stage a worker has cores, at least one: a task that asks for more cores
+/// The number of tasks for which a worker has cores, at least one. A task that asks for more cores
 /// than there are gets all of them.
 fn cores(planned: &PlannedStage, capacity: Capacity) -> u32 {
     let cores = capacity.cpus.max(1);
     cores / planned.stage.resources.cpus.clamp(1, cores)
 }
 
-/// For how many tasks of a stage a worker has memory and devices, roughly: it admits exactly.
+/// The number of tasks for which a worker has memory and devices. It is an estimate; the worker
+/// admits tasks exactly.
 fn devices(planned: &PlannedStage, capacity: Capacity) -> u32 {
     let resources = &planned.stage.resources;
     let mut slots = u32::MAX;
@@ -242,7 +246,7 @@ fn devices(planned: &PlannedStage, capacity: Capacity) -> u32 {
         let fit = capacity.memory_bytes / memory;
         slots = u32::try_from(fit).unwrap_or(u32::MAX);
     }
-    // Without any device, what asks for one runs on the cores.
+    // A worker without devices runs such tasks on its cores.
     if let Some(fit) = capacity.gpus.checked_div(gpus(&resources.gpus))
         && capacity.gpus > 0
     {
@@ -251,16 +255,16 @@ fn devices(planned: &PlannedStage, capacity: Capacity) -> u32 {
     slots.max(1)
 }
 
-/// Ready tasks of one stage, handed out in this step.
+/// Ready tasks of one stage, leased one span at a time.
 struct Source<'a> {
     run: RunId,
     owner: &'a RunState,
     id: StageId,
     planned: &'a PlannedStage,
     stage: &'a StageState,
-    /// Tasks that may be leased besides those that are.
+    /// The number of tasks that may be leased beyond those that are.
     slack: u32,
-    /// The next ready task is at or after this.
+    /// The next ready task is at this index or after it.
     cursor: u32,
 }
 
@@ -285,7 +289,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A lease of at most so many tasks: neighbours of which all are at their first try, or one.
+    /// A lease of at most `wanted` tasks: adjacent tasks that are all at their first attempt, or
+    /// one task that is not.
     fn next(&mut self, wanted: u32) -> Option<Lease> {
         let wanted = wanted.min(self.slack);
         if wanted == 0 {

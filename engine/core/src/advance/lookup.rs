@@ -1,4 +1,4 @@
-//! Keys are looked up, in chunks, a bounded number at once.
+//! Requests results by key, in chunks; the number of requests in flight is bounded.
 
 use crate::fact::Fact;
 use crate::key::TaskKeys;
@@ -6,13 +6,13 @@ use crate::order::{Order, Step};
 use crate::state::RunState;
 use crate::state::stage::LOOKUP_WINDOW;
 
-/// Keys of one order. Large enough that an order costs little beside its keys.
+/// The number of keys in one order. It is large enough that the order costs little beside its keys.
 const CHUNK: u32 = 4096;
 
-/// Stages whose keys are looked up in one step.
+/// The most stages whose keys are looked up in one step.
 const BATCH: usize = 1024;
 
-/// Asks for results of tasks nobody asked about.
+/// Requests the results of tasks whose keys were not looked up yet.
 pub(super) fn look_up(run: &RunState, step: &mut Step) {
     for &id in run.askable.iter().take(BATCH) {
         let Some((planned, stage)) = run.get(id) else {

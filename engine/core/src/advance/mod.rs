@@ -1,5 +1,5 @@
-//! What follows from the state without anything arriving: stages start, keys are looked up, places
-//! are asked for, tasks are leased, runs end.
+//! What follows from the state without any input: stages start, keys are looked up, placements are
+//! requested, tasks are leased, runs end.
 
 mod ask;
 mod course;
@@ -16,15 +16,17 @@ use crate::ids::Timestamp;
 use crate::order::Step;
 use crate::state::{RunState, State};
 
-/// What follows from the state. Apply the facts and ask again, until the step is empty; then wait
-/// for an input, or for [`State::next_wakeup`]. Costs time in proportion to what it gives: lists of
-/// what is to be done are kept as facts are applied, so nothing is searched, and runs that wait cost
-/// nothing. No step is larger than a few thousand facts; what is left comes with the next.
+/// The next step that follows from the state. The caller applies the facts and calls again until
+/// the step is empty, then waits for an input or for [`State::next_wakeup`].
+///
+/// Costs time in proportion to the step. Lists of what to do next are kept as facts are applied, so
+/// nothing is searched, and runs that wait cost nothing. A step holds a few thousand facts at most;
+/// the rest comes with the next call.
 #[must_use]
 pub fn advance(state: &State, now: Timestamp) -> Step {
     let mut step = Step::default();
     hold::hold(state, now, &mut step);
-    // Nothing more of a run that is to be held is leased in the same step.
+    // A run that is about to be held must not lease anything in the same step.
     if !step.facts.is_empty() {
         return step;
     }

@@ -1,13 +1,13 @@
-//! Results go to the tasks that waited for them because they have the same key.
+//! Gives results to the tasks that waited for them because they have the same key.
 
 use crate::fact::Fact;
 use crate::order::Step;
 use crate::state::RunState;
 
-/// Results shared in one step: each is written out in the fact.
+/// The most results shared in one step. A fact holds each of them in full.
 const BATCH: usize = 4096;
 
-/// Gives followers what their leaders got.
+/// Gives followers the results of their leaders.
 pub(super) fn share(run: &RunState, step: &mut Step) {
     let mut room = BATCH;
     for leader in &run.sharing.done {

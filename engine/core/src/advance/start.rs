@@ -1,4 +1,4 @@
-//! Placed stages whose start has come, or whose placement was made for another time.
+//! Starts placed stages, and drops placements that were made for another time.
 
 use crate::fact::Fact;
 use crate::ids::Timestamp;
@@ -6,14 +6,15 @@ use crate::order::Step;
 use crate::place::AskId;
 use crate::state::State;
 
-/// Stages looked at in one step.
+/// The most stages handled in one step.
 const BATCH: usize = 4096;
 
-/// Begins the segments whose start has come.
+/// Opens the segments whose start has come.
 ///
-/// A stage that is ready a slot or more after the start it was to have is placed again, and so is one
-/// that is ready so much before it and need not wait: what was known when it was placed has changed. One that
-/// was placed when it was ready begins when it was told to.
+/// A stage that becomes ready a slot or more after its planned start is placed again. So is a stage
+/// that becomes ready a slot or more before its start and need not wait. In both cases what was
+/// known when it was placed has changed. A stage that was placed when it was already ready begins
+/// at its planned start.
 pub(super) fn start(state: &State, now: Timestamp, step: &mut Step) {
     let Some(outlook) = &state.agenda.outlook else {
         return;

@@ -1,4 +1,4 @@
-//! Stages whose upstream ended: they start, are skipped, or cannot start.
+//! Handles stages whose upstream stages ended: they start, are skipped, or cannot start.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::plan::PlannedStage;
 use crate::state::RunState;
 use crate::state::stage::{Phase, StageEnd, looks_up};
 
-/// Stages taken up in one step.
+/// The most stages handled in one step.
 const BATCH: usize = 1024;
 
-/// Takes up stages that wait for nothing more.
+/// Handles the stages that wait for nothing more.
 pub(super) fn unblock(run: &RunState, now: Timestamp, step: &mut Step) {
     for &id in run.unblocked.iter().take(BATCH) {
         take_up(run, id, now, step);
@@ -83,7 +83,7 @@ fn take_up(run: &RunState, id: StageId, now: Timestamp, step: &mut Step) {
     }
 }
 
-/// Stages whose status the condition reads.
+/// The stages whose status the condition reads.
 fn condition_reads(planned: &PlannedStage) -> BTreeSet<String> {
     planned
         .stage
@@ -93,8 +93,8 @@ fn condition_reads(planned: &PlannedStage) -> BTreeSet<String> {
         .unwrap_or_default()
 }
 
-/// Why a stage is skipped because of one that it waits for. One that it only `needs`, and whose
-/// status its own condition asks for, does not bar it: the condition decides.
+/// The reason to skip a stage because of an upstream stage. An upstream stage that it only `needs`,
+/// and whose status its condition reads, is no reason: the condition decides.
 fn barred(run: &RunState, planned: &PlannedStage, asks: &BTreeSet<String>) -> Option<SkipReason> {
     let mut skipped = None;
     for &id in &planned.upstream {
@@ -135,7 +135,7 @@ fn reads(planned: &PlannedStage, other: &str) -> bool {
         })
 }
 
-/// Whether the stage's condition holds; one without holds always.
+/// Whether the stage's condition holds. A stage without a condition always runs.
 fn holds(run: &RunState, planned: &PlannedStage, asks: &BTreeSet<String>) -> Result<bool, Failure> {
     let Some(condition) = &planned.stage.condition else {
         return Ok(true);

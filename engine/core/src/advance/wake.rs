@@ -1,4 +1,4 @@
-//! Tasks whose wait for another try is over.
+//! Readies tasks whose wait for another attempt is over.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use crate::ids::{StageId, Timestamp};
 use crate::order::Step;
 use crate::state::{RunState, State};
 
-/// Tasks of one run woken in one step.
+/// The most tasks of one run that become ready in one step.
 const BATCH: usize = 4096;
 
-/// Makes those ready whose moment has come.
+/// Readies the tasks whose moment has come.
 pub(super) fn wake(state: &State, now: Timestamp, step: &mut Step) {
     let due = state.wakes.iter().take_while(|(due, _)| *due <= now);
     for run in due.filter_map(|(_, id)| state.runs.get(id)) {

@@ -1,4 +1,4 @@
-//! Where and when energy was used, and what is known of the grids there.
+//! Records where and when energy was used, and the intensities known there.
 
 use crate::estimate;
 use crate::ids::{RunId, StageId, Timestamp, WorkerId};
@@ -9,11 +9,11 @@ use crate::pool::Fleet;
 use crate::state::State;
 use crate::state::placed::Placed;
 
-/// How long what an outlook says may have to do for the ledger, in milliseconds: outlooks come each
-/// hour, and one that a provider fails to give is made up for within a working day.
+/// How long the ledger uses an outlook, in milliseconds. Outlooks come each hour, and a provider
+/// that fails is usually repaired within a working day.
 const STANDS_MS: u64 = 8 * 3_600_000;
 
-/// Equal attempts that ended together: how many, and by which worker.
+/// A worker, what one attempt of it took, and how many equal attempts ended together.
 pub(super) type Together = (WorkerId, Spent, u64);
 
 /// Adds an attempt to those that ended together with it.
@@ -24,7 +24,7 @@ pub(super) fn join(together: &mut Vec<Together>, worker: WorkerId, spent: Spent)
     }
 }
 
-/// Writes down where and when attempts of a stage used their energy.
+/// Records in the ledger where and when attempts of a stage used their energy.
 pub(super) fn locate(state: &mut State, run: RunId, id: StageId, together: &[Together]) {
     let State {
         runs,
@@ -55,7 +55,8 @@ pub(super) fn locate(state: &mut State, run: RunId, id: StageId, together: &[Tog
     }
 }
 
-/// Writes down what a placed stage reads from other pools, once for each pool that takes tasks of it.
+/// Records the transfer of a placed stage's inputs from other pools, once for each pool that runs
+/// tasks of it.
 pub(super) fn moved(state: &mut State, lease: &Lease, worker: WorkerId, at: Timestamp) {
     let (Some(fleet), Some(to)) = (state.agenda.fleet.as_deref(), state.pool_of(worker)) else {
         return;
@@ -66,7 +67,8 @@ pub(super) fn moved(state: &mut State, lease: &Lease, worker: WorkerId, at: Time
         return;
     };
     let known = || stage.ledger.transfers.iter().any(|one| one.to == to);
-    // Leases are many and inputs may have many parts: looked at with the first lease in a pool alone.
+    // There are many leases, and inputs may have many parts. Only the first lease in a pool
+    // computes the transfer.
     let is_first = |placed: &Placed| placed.used_in(to) <= lease.count;
     if !stage.placed.as_deref().is_some_and(is_first) || known() {
         return;
@@ -93,13 +95,14 @@ pub(super) fn moved(state: &mut State, lease: &Lease, worker: WorkerId, at: Time
     }
 }
 
-/// Energy of moving so many bytes at so many milliwatt hours a gigabyte (3600 mJ/mWh).
+/// The energy of moving `bytes` bytes, in millijoules. One milliwatt hour is 3600 mJ.
 fn millijoules(milliwatt_hours_per_gb: u64, bytes: u64) -> u64 {
     let exact = u128::from(milliwatt_hours_per_gb) * u128::from(bytes) * 3600 / 1_000_000_000;
     u64::try_from(exact).unwrap_or(u64::MAX)
 }
 
-/// What an outlook says is kept for the ledger; what is older than every run that goes on is not.
+/// Keeps an outlook's intensities for the ledger, and drops those that are older than every run in
+/// progress.
 pub(super) fn foreseen(state: &mut State, outlook: &Outlook) {
     let oldest = state
         .active

@@ -1,4 +1,4 @@
-//! Stages whose results or inputs are gone begin again.
+//! Resets stages whose results or inputs are gone.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,9 @@ use crate::illegal::Illegal;
 use crate::state::RunState;
 use crate::task::{TaskEvent, TaskStatus};
 
-/// These stages wait for their upstream again, as in a fresh run; their keys are looked up anew, so
-/// what is still whole costs nothing. None of their tasks may be with a worker.
+/// Makes these stages wait for their upstream stages again, as in a fresh run. Their keys are
+/// looked up again, so results that are still whole are not computed again. None of their tasks may
+/// be leased.
 pub(super) fn results_lost(run: &mut RunState, stages: &[StageId]) -> Result<(), Illegal> {
     if run.status != RunStatus::Running {
         return Err(Illegal::Run {

@@ -1,4 +1,5 @@
-//! Facts become state. The only thing that changes it, in a live engine and in recovery alike.
+//! Applies facts to the state. Nothing else changes the state, in a live engine and in recovery
+//! alike.
 
 mod energy;
 mod lost;
@@ -27,7 +28,8 @@ pub fn apply(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
     Ok(())
 }
 
-/// Changes what a fact is about; lists across runs are brought up to date afterwards.
+/// Changes the run, stage or worker that the fact is about. The caller then updates the lists
+/// across runs.
 fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
     match fact {
         Fact::EngineStarted { .. } => workers::engine_started(state),
@@ -133,7 +135,7 @@ fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
     }
 }
 
-/// A run that is known.
+/// Finds a run.
 fn get(state: &mut State, run: RunId) -> Result<&mut RunState, Illegal> {
     state.runs.get_mut(&run).ok_or(Illegal::NoSuchRun(run))
 }

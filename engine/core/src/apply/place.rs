@@ -12,18 +12,19 @@ use crate::state::stage::Phase;
 use crate::state::{RunState, State};
 use crate::task::TaskStatus;
 
-/// These pools there are.
+/// The fleet is known.
 pub(super) fn fleet_known(state: &mut State, fleet: &Arc<Fleet>) {
     state.agenda.fleet = Some(Arc::clone(fleet));
     state.relist_all();
 }
 
-/// This is known of grids and pools: what has not begun is asked about again.
+/// A new outlook. Everything that has not begun is asked about again.
 pub(super) fn outlook_known(state: &mut State, outlook: &Arc<Outlook>) {
     let agenda = &mut state.agenda;
     let before = agenda.outlook.as_ref().map(|before| before.slot_ms);
     if before.is_some_and(|slot_ms| slot_ms != outlook.slot_ms) {
-        // Promises are counted in slots: all are counted anew.
+        // Reservations are counted in slots, so another slot length means that all are counted
+        // again.
         agenda.outlook = None;
         state.relist_all();
         state.agenda.reserved = Arc::default();
@@ -38,7 +39,7 @@ pub(super) fn outlook_known(state: &mut State, outlook: &Arc<Outlook>) {
     want_movable(state);
 }
 
-/// All that has not begun is asked about with the next question.
+/// Makes the next problem include everything that has not begun.
 fn want_movable(state: &mut State) {
     let movable: Vec<AskId> = state.agenda.movable.iter().copied().collect();
     for (run, stages) in by_run(&movable) {
@@ -49,8 +50,8 @@ fn want_movable(state: &mut State) {
     }
 }
 
-/// Where and when these stages go is being found. Stages of runs that are not there any more are of
-/// no concern: their own facts were archived.
+/// The placer was asked about these stages. Runs that are no longer in the state are ignored,
+/// because their own facts were archived.
 pub(super) fn solve_requested(state: &mut State, asks: &[AskId]) {
     let outlook = state.agenda.outlook.as_ref();
     state.agenda.solving_on = outlook.map_or(Timestamp::default(), |outlook| outlook.issued_at);
@@ -74,7 +75,7 @@ pub(super) fn solve_requested(state: &mut State, asks: &[AskId]) {
     }
 }
 
-/// A stage goes there and then.
+/// A stage has a new placement.
 pub(super) fn placed(
     state: &mut State,
     run: RunId,
@@ -103,7 +104,7 @@ pub(super) fn placed(
     Ok(())
 }
 
-/// What segments take of pools.
+/// The capacity that segments take of pools over time.
 fn work(segments: &[Segment], each: Taken) -> Work {
     let taken = |count: u32| {
         let held = |one: &Segment| u64::from(one.at_once) * one.end.since_ms(one.start);
@@ -123,8 +124,9 @@ fn work(segments: &[Segment], each: Taken) -> Work {
     }
 }
 
-/// What was asked last is answered. Where the world has changed meanwhile, it is asked again; so is
-/// all that has not begun, where others are to give way.
+/// The placer answered. Stages that can still move are asked about again if a newer outlook has
+/// arrived since the request. If `again` is set, so is everything that has not begun, so that other
+/// stages can give way.
 pub(super) fn solved(state: &mut State, again: bool) {
     let asks: Vec<AskId> = std::mem::take(&mut state.agenda.solving)
         .into_keys()
@@ -167,7 +169,7 @@ pub(super) fn start_came(run: &mut RunState, id: StageId, at: Timestamp) -> Resu
     Ok(())
 }
 
-/// A stage is ready at another time than its placement was made for.
+/// A stage is ready at another time than its placement assumed.
 pub(super) fn lapsed(run: &mut RunState, id: StageId) -> Result<(), Illegal> {
     run.at(id)?;
     run.want(id);

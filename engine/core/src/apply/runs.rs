@@ -15,7 +15,7 @@ use crate::state::stage::{Phase, StageEnd};
 use crate::state::{RunState, State};
 use crate::task::{TaskEvent, TaskStatus};
 
-/// A run exists.
+/// A run was submitted.
 pub(super) fn submitted(
     state: &mut State,
     run: RunId,
@@ -35,7 +35,7 @@ pub(super) fn submitted(
     Ok(())
 }
 
-/// A run goes on under a spec of the same meaning.
+/// A run continues with a spec of the same meaning.
 pub(super) fn resumed(state: &mut State, run: RunId, spec: &Arc<RunSpec>) -> Result<(), Illegal> {
     let one = get(state, run)?;
     let (held, known) = (one.stages.len(), spec.plan.stages.len());
@@ -60,7 +60,7 @@ pub(super) fn resumed(state: &mut State, run: RunId, spec: &Arc<RunSpec>) -> Res
     Ok(())
 }
 
-/// What was in flight is not any more: leases, look-ups, inputs being found.
+/// Drops everything that was in flight: leases, look-ups and requests for inputs.
 pub(super) fn forget_flights(run: &mut RunState) -> Result<(), Illegal> {
     let cancelled = run.stopping == Some(Stopping::Cancel);
     for id in run.ids() {
@@ -93,7 +93,7 @@ pub(super) fn forget_flights(run: &mut RunState) -> Result<(), Illegal> {
     Ok(())
 }
 
-/// A lease of a task ended without an outcome.
+/// Ends a lease that had no outcome.
 pub(super) fn release(
     run: &mut RunState,
     id: StageId,
@@ -109,7 +109,7 @@ pub(super) fn release(
     Ok(())
 }
 
-/// Tasks of a stage that stand so. Costs time in proportion to the stage.
+/// The indices of the tasks with this status. Costs time in proportion to the stage.
 fn indices(run: &RunState, id: StageId, status: TaskStatus) -> Vec<u32> {
     run.get(id).map_or_else(Vec::new, |(_, stage)| {
         (0..stage.count())
@@ -183,7 +183,7 @@ pub(super) fn reopened(state: &mut State, run: RunId) -> Result<(), Illegal> {
     Ok(())
 }
 
-/// A user wants the run to stop: what does not run now never will.
+/// A user cancels the run. Tasks that do not run now never will.
 pub(super) fn cancel_requested(state: &mut State, run: RunId) -> Result<(), Illegal> {
     let one = get(state, run)?;
     if !one.is_unfinished() {
@@ -217,7 +217,7 @@ pub(super) fn cancel_requested(state: &mut State, run: RunId) -> Result<(), Ille
     Ok(())
 }
 
-/// Tasks of a stage that have not begun never will.
+/// Cancels the tasks of a stage that have not begun.
 pub(super) fn stop_waiting(
     run: &mut RunState,
     id: StageId,
@@ -260,7 +260,7 @@ pub(super) fn interrupt_requested(state: &mut State, run: RunId) -> Result<(), I
     Ok(())
 }
 
-/// A run is over its budget.
+/// A run exceeded its budget.
 pub(super) fn budget_exceeded(
     state: &mut State,
     run: RunId,
@@ -282,7 +282,7 @@ pub(super) fn budget_exceeded(
     Ok(())
 }
 
-/// A run ended, or stopped resumably.
+/// A run ended, or stopped and can be resumed.
 pub(super) fn ended(
     state: &mut State,
     run: RunId,

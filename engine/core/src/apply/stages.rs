@@ -1,4 +1,4 @@
-//! Facts about a stage as a whole, and about results that were known.
+//! Facts about a whole stage, and about results found by key.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ fn is_early(run: &RunState, id: StageId) -> Result<bool, Illegal> {
     })
 }
 
-/// A stage's inputs are being found.
+/// The inputs of a stage were requested.
 pub(super) fn resolve_requested(run: &mut RunState, id: StageId) -> Result<(), Illegal> {
     if run.at(id)?.1.phase != Phase::Waiting {
         return Err(refuse(run, id, "asked for its inputs"));
@@ -44,7 +44,7 @@ pub(super) fn resolve_requested(run: &mut RunState, id: StageId) -> Result<(), I
     Ok(())
 }
 
-/// A stage's inputs are bound and its tasks known.
+/// A stage's inputs and tasks are known.
 pub(super) fn resolved(
     run: &mut RunState,
     id: StageId,
@@ -66,7 +66,7 @@ pub(super) fn resolved(
     Ok(())
 }
 
-/// A stage cannot start, or not go on.
+/// A stage cannot start or continue.
 pub(super) fn unresolvable(
     run: &mut RunState,
     id: StageId,
@@ -90,7 +90,7 @@ pub(super) fn skipped(run: &mut RunState, id: StageId, reason: &SkipReason) -> R
     Ok(())
 }
 
-/// These tasks are being looked up.
+/// The results of these tasks were requested by key.
 pub(super) fn lookup_requested(
     run: &mut RunState,
     id: StageId,
@@ -108,7 +108,7 @@ pub(super) fn lookup_requested(
     Ok(())
 }
 
-/// These tasks were looked up.
+/// The results of these tasks were looked up.
 pub(super) fn looked_up(
     run: &mut RunState,
     id: StageId,
@@ -138,7 +138,7 @@ pub(super) fn looked_up(
     Ok(())
 }
 
-/// Tasks take the result of a task that has their key.
+/// Tasks take the result of another task of the run that has the same key.
 pub(super) fn shared(
     run: &mut RunState,
     id: StageId,

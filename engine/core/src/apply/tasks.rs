@@ -18,10 +18,11 @@ use crate::state::stage::TaskFailure;
 use crate::state::{RunState, State};
 use crate::task::TaskEvent;
 
-/// Attempts of one run whose times are kept one by one; beyond, they count in sums only.
+/// The most attempts of one run whose times are kept one by one. Further attempts count only in
+/// sums.
 const TIMED_ATTEMPTS: u32 = 100_000;
 
-/// A worker may try these tasks.
+/// A worker holds a lease on these tasks.
 pub(super) fn leased(state: &mut State, worker: WorkerId, lease: &Lease) -> Result<(), Illegal> {
     let Lease {
         run: id,
@@ -65,7 +66,7 @@ pub(super) fn leased(state: &mut State, worker: WorkerId, lease: &Lease) -> Resu
     Ok(())
 }
 
-/// The lease is the task's current one; gives its holder.
+/// Checks that the lease is the task's current one, and returns its holder.
 fn current(
     run: &RunState,
     stage: StageId,
@@ -93,7 +94,7 @@ fn current(
     Ok(state.holder.get(place(index)).copied().unwrap_or_default())
 }
 
-/// Leases that ended, by who had them.
+/// The number of leases that ended, by worker.
 #[derive(Default)]
 struct Freed(BTreeMap<u32, u32>);
 
@@ -110,7 +111,7 @@ impl Freed {
         }
     }
 
-    /// The tasks are to run again: where they were placed there is room for them again.
+    /// Returns the tasks' places to their segments as well, since the tasks will run again.
     fn give_back_again(self, state: &mut State, run: RunId, stage: StageId) -> Result<(), Illegal> {
         for (holder, count) in &self.0 {
             let pool = state.workers.get(&WorkerId(*holder)).map(|one| one.pool);
@@ -125,7 +126,7 @@ impl Freed {
     }
 }
 
-/// Keeps the times of an attempt, while there is room.
+/// Keeps the times of an attempt, up to the limit.
 fn record(run: &mut RunState, stage: StageId, record: AttemptRecord) -> Result<(), Illegal> {
     if run.timed_attempts < TIMED_ATTEMPTS {
         run.timed_attempts += 1;
@@ -186,7 +187,8 @@ pub(super) fn finished(
     history(state, id, stage, (attempts, wall_us.sum()))
 }
 
-/// What attempts took counts for their project, and as the guess for stages of the same meaning.
+/// Adds attempts to the usage of their project, and to the mean duration of stages with the same
+/// meaning.
 fn history(
     state: &mut State,
     id: RunId,
@@ -318,7 +320,7 @@ pub(super) fn failed(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
     }
     let run = get(state, *id)?;
     if preempted {
-        // Its pool is not what it was taken for.
+        // The pool lacks what its outlook promised, so the stage is placed again.
         run.want(stage);
     }
     run.settle(stage);
@@ -358,7 +360,7 @@ pub(super) fn lost(
     Ok(())
 }
 
-/// Tasks whose wait is over are ready.
+/// Tasks whose wait for another attempt is over are ready.
 pub(super) fn readied(run: &mut RunState, stage: StageId, indices: &[u32]) -> Result<(), Illegal> {
     for &index in indices {
         run.shift(stage, index, TaskEvent::Open)?;

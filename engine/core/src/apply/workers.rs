@@ -11,7 +11,7 @@ use crate::pool::PoolId;
 use crate::state::listing::Lane;
 use crate::state::{State, Worker};
 
-/// An engine took the state up: nobody works on anything.
+/// An engine opened the state. It has no workers yet.
 pub(super) fn engine_started(state: &mut State) -> Result<(), Illegal> {
     state.workers.clear();
     state.agenda.deserted.clear();
@@ -27,7 +27,7 @@ pub(super) fn engine_started(state: &mut State) -> Result<(), Illegal> {
     Ok(())
 }
 
-/// A worker is there. What it held in an earlier life was given up by facts before this one.
+/// A worker joined. Earlier facts ended the leases that it held before.
 pub(super) fn joined(
     state: &mut State,
     worker: WorkerId,
@@ -45,7 +45,7 @@ pub(super) fn joined(
     Ok(())
 }
 
-/// What a worker can run has changed. What it cannot go on with it gives back by facts after this one.
+/// A worker's capacity changed. Later facts end the leases that it cannot continue.
 pub(super) fn capacity(
     state: &mut State,
     worker: WorkerId,
@@ -60,7 +60,7 @@ pub(super) fn capacity(
     Ok(())
 }
 
-/// A worker is gone. What it held was given up by facts before this one.
+/// A worker is gone. Earlier facts ended its leases.
 pub(super) fn lost(state: &mut State, worker: WorkerId) -> Result<(), Illegal> {
     let lost = state
         .workers
@@ -70,7 +70,8 @@ pub(super) fn lost(state: &mut State, worker: WorkerId) -> Result<(), Illegal> {
         return Ok(());
     }
     state.agenda.deserted.insert(lost.pool);
-    // What was offered there and not taken would wait for a worker that may never come.
+    // Stages whose tasks are offered in this pool are placed again: otherwise they would wait for a
+    // worker that may never come.
     let offered: Vec<(RunId, StageId)> = [false, true]
         .into_iter()
         .filter_map(|gpus| {

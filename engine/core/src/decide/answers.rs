@@ -1,4 +1,4 @@
-//! Answers to orders: inputs found, results looked up.
+//! Answers to orders: inputs resolved, results looked up.
 
 use crate::dataset::{Dataset, TaskResult};
 use crate::fact::Fact;
@@ -9,7 +9,7 @@ use crate::plan::Tasks;
 use crate::state::State;
 use crate::state::stage::Phase;
 
-/// A stage's inputs and tasks were found, or not.
+/// A stage's inputs and tasks were resolved, or could not be.
 pub(super) fn resolved(
     state: &State,
     now: Timestamp,
@@ -38,7 +38,7 @@ pub(super) fn resolved(
             failure: Failure {
                 kind: FailureKind::Infrastructure,
                 message: format!(
-                    "stage {} has {ports} inputs, {} were found; this is a fault of the engine, \
+                    "stage {} has {ports} inputs, but {} were resolved; this is a bug in Sunward, \
                      please report it",
                     planned.stage.name,
                     inputs.len()
@@ -59,7 +59,7 @@ pub(super) fn resolved(
     }
 }
 
-/// Keys were looked up.
+/// The results under some keys were looked up.
 pub(super) fn looked_up(
     state: &State,
     run: RunId,
@@ -99,7 +99,8 @@ pub(super) fn looked_up(
     }
 }
 
-/// Why a stage that `--only` left out, but whose results are needed, cannot give them.
+/// The failure of a stage that `--only` left out although a selected stage needs its results, and
+/// the cache lacks them.
 pub(crate) fn left_out(stage: &str) -> Failure {
     Failure {
         kind: FailureKind::Input,

@@ -1,4 +1,4 @@
-//! Attempts that ended: accepted for the current lease alone.
+//! Attempts that ended. Only the outcome of a task's current lease is accepted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,8 @@ use crate::state::State;
 use crate::state::run::Stopping;
 use crate::task::TaskStatus;
 
-/// Attempts that ended, in the order told. Neighbours of one stage share a fact.
+/// Attempts that ended, in the order in which they were reported. Consecutive attempts of one stage
+/// share a fact.
 pub(super) fn ended(state: &State, now: Timestamp, ends: Vec<TaskEnd>) -> Step {
     let rising = ends
         .windows(2)
@@ -63,7 +64,7 @@ pub(super) fn ended(state: &State, now: Timestamp, ends: Vec<TaskEnd>) -> Step {
     facts.step()
 }
 
-/// Facts as they are collected.
+/// The facts collected so far.
 #[derive(Default)]
 struct Facts {
     finished: Vec<Fact>,
@@ -117,7 +118,7 @@ impl Facts {
     }
 }
 
-/// Whether the end is of the task's current lease.
+/// Whether the end belongs to the task's current lease.
 fn is_current(state: &State, end: &TaskEnd) -> bool {
     let Some((_, stage)) = state
         .runs
@@ -130,7 +131,7 @@ fn is_current(state: &State, end: &TaskEnd) -> bool {
         && stage.generation.get(place(end.task.index)) == Some(&end.generation.0)
 }
 
-/// A failed attempt, tried again or not.
+/// A failed attempt, with the moment of the next attempt if there is one.
 fn failed(state: &State, now: Timestamp, end: &TaskEnd, failure: &Failure) -> Option<Fact> {
     let run = state.runs.get(&end.task.run)?;
     let (planned, stage) = run.get(end.task.stage)?;
@@ -141,7 +142,7 @@ fn failed(state: &State, now: Timestamp, end: &TaskEnd, failure: &Failure) -> Op
         .unwrap_or_default();
     let retry_at = match (run.stopping, failure.kind) {
         (Some(Stopping::Cancel), _) => None,
-        // Stopped by the engine, or by a worker that leaves: it goes on as if it had not begun.
+        // The engine stopped it, or its worker is leaving. The task counts as not begun.
         (Some(Stopping::Interrupt | Stopping::Hold), FailureKind::Cancelled)
         | (Some(Stopping::Interrupt | Stopping::Hold) | None, FailureKind::Preempted) => Some(now),
         (None, FailureKind::Cancelled) => (!is_hopeless(state, end.task)).then_some(now),

@@ -1,4 +1,4 @@
-//! Parts that are gone or damaged: which stages begin again because of them.
+//! Decides which stages begin again because parts are gone or damaged.
 
 use std::collections::BTreeSet;
 
@@ -14,11 +14,12 @@ use crate::state::stage::{Phase, StageEnd, StageState};
 use crate::state::{RunState, State};
 use crate::task::TaskStatus;
 
-/// Parts are lost that a stage reads. The stages that gave them begin again, and with them all that
-/// read from these: computed anew, a result may be another, and no run mixes two versions of one.
+/// A stage reads parts that are lost. The stages that produced them begin again, and so does every
+/// stage that read from those: a result that is computed again may differ, and a run must not mix
+/// two versions of one.
 ///
-/// Nothing is decided while a task of one of them is with a worker, or a question about one is open:
-/// what comes back then would be taken for an answer of the stage's new life.
+/// Nothing is decided while a task of one of these stages is leased, or a request about one of them
+/// is outstanding. Its answer would be taken for an answer to the stage that began again.
 pub(super) fn parts_lost(
     state: &State,
     run: RunId,
@@ -30,7 +31,7 @@ pub(super) fn parts_lost(
     let Some(one) = state.runs.get(&run).filter(goes_on) else {
         return step;
     };
-    // Asked often, so the cheapest is seen first.
+    // This is called often, so the cheapest condition comes first.
     let missed_is_quiet = |(_, stage): (&PlannedStage, &StageState)| is_quiet(stage, true);
     if !one.get(missed_by).is_some_and(missed_is_quiet) {
         return step;
@@ -47,23 +48,24 @@ pub(super) fn parts_lost(
     step
 }
 
-/// Whether nothing of a stage is under way. The stage that missed a part while its inputs were being
-/// found has its answer.
+/// Whether no task of a stage is leased and no request about it is outstanding. The request for the
+/// inputs of the stage that missed a part does not count: the loss is its answer.
 fn is_quiet(stage: &StageState, missed: bool) -> bool {
     let resolving = stage.phase == Phase::Resolving && !missed;
     !resolving && stage.asked.is_empty() && stage.counts.of(TaskStatus::Active) == 0
 }
 
-/// The stage itself, those that gave or read one of the parts, and all that read from those.
+/// The stage itself, the stages that produced or read one of the parts, and all stages that read
+/// from those.
 fn concerned(run: &RunState, missed_by: StageId, parts: &BTreeSet<Digest>) -> BTreeSet<StageId> {
     let mut stages = BTreeSet::from([missed_by]);
-    // Upstream stages come first in a plan, so one pass finds all that read from others.
+    // A plan lists upstream stages first, so one pass finds all stages that read from others.
     for id in run.ids() {
         let Some((planned, stage)) = run.get(id) else {
             continue;
         };
         let reads_lost = stage.inputs.iter().any(|input| holds(input, parts));
-        // One that only waits for another, and has ended, has nothing to do with what that gives.
+        // A stage that has ended and only waited for another did not use what that one produced.
         let waits_for = matches!(stage.phase, Phase::Resolving | Phase::Open)
             && planned.upstream.iter().any(|one| stages.contains(one));
         let follows = waits_for || has_begun(stage) && reads_from(run, planned, &stages);
@@ -81,7 +83,7 @@ fn holds(dataset: &Dataset, parts: &BTreeSet<Digest>) -> bool {
         .any(|part| parts.contains(&part.digest))
 }
 
-/// Whether a task of a stage gave one of the parts.
+/// Whether a task of a stage produced one of the parts.
 fn gave(stage: &StageState, parts: &BTreeSet<Digest>) -> bool {
     (0..stage.count())
         .filter(|index| stage.status_of(*index).is_some_and(TaskStatus::has_result))
@@ -91,7 +93,7 @@ fn gave(stage: &StageState, parts: &BTreeSet<Digest>) -> bool {
         })
 }
 
-/// Whether a stage has seen anything of what it reads.
+/// Whether a stage may have read any of its inputs.
 const fn has_begun(stage: &StageState) -> bool {
     match &stage.phase {
         Phase::Resolving | Phase::Open | Phase::Ended(StageEnd::Succeeded | StageEnd::Failed) => {

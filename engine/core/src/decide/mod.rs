@@ -1,4 +1,4 @@
-//! What arrives becomes facts and orders. Nothing is changed here.
+//! Turns inputs into facts and orders. Nothing here changes the state.
 
 mod answers;
 mod ended;
@@ -16,8 +16,9 @@ use crate::input::Input;
 use crate::order::Step;
 use crate::state::State;
 
-/// What follows from an input at once. What follows from that in turn, [`crate::advance()`] says.
-/// An input that is about nothing that is there, or that comes too late, gives an empty step.
+/// The step that follows directly from an input. [`crate::advance()`] gives what follows from that
+/// in turn. An input about something that does not exist, or one that comes too late, gives an
+/// empty step.
 #[must_use]
 pub fn decide(state: &State, now: Timestamp, input: Input) -> Step {
     match input {

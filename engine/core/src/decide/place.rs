@@ -1,4 +1,4 @@
-//! What is known of pools and grids, and answers about where and when.
+//! Inputs about pools and grids, and answers of the placer.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::state::State;
 use crate::state::placed::Asking;
 use crate::state::stage::Phase;
 
-/// These pools there are.
+/// The fleet is known. The same fleet again gives no fact.
 pub(super) fn fleet(state: &State, fleet: Arc<Fleet>) -> Step {
     if state.agenda.fleet.as_ref() == Some(&fleet) {
         return Step::default();
@@ -23,7 +23,7 @@ pub(super) fn fleet(state: &State, fleet: Arc<Fleet>) -> Step {
     }
 }
 
-/// What is known now; the same twice is told once.
+/// A new outlook. The same outlook again gives no fact.
 pub(super) fn outlook(state: &State, outlook: Arc<Outlook>) -> Step {
     if state.agenda.outlook.as_ref() == Some(&outlook) {
         return Step::default();
@@ -34,8 +34,8 @@ pub(super) fn outlook(state: &State, outlook: Arc<Outlook>) -> Step {
     }
 }
 
-/// Where and when was found. An answer to another question than the last is dropped; of a stage that
-/// it leaves out, or that has ended meanwhile, nothing changes.
+/// The placer answered. An answer to an outdated problem is dropped. Stages that the answer leaves
+/// out, and stages that have ended since, do not change.
 pub(super) fn solved(state: &State, now: Timestamp, asks: &[AskId], solution: Solution) -> Step {
     if asks.is_empty() || !asks.iter().eq(state.agenda.solving.keys()) {
         return Step::default();
@@ -55,8 +55,9 @@ pub(super) fn solved(state: &State, now: Timestamp, asks: &[AskId], solution: So
     }
 }
 
-/// Whether stages that were not asked about hold places that they have not begun. Once all are asked
-/// about there are none, so that what stays late is not asked about for ever.
+/// Whether stages that were not part of the problem hold reservations that have not begun. Once all
+/// of them are part of the problem there are none, so a stage that stays late does not cause
+/// requests without end.
 fn may_give_way(state: &State) -> bool {
     let others = state.agenda.movable.iter();
     let mut others = others.filter(|ask| !state.agenda.solving.contains_key(ask));
@@ -68,11 +69,11 @@ fn may_give_way(state: &State) -> bool {
     })
 }
 
-/// The new placement of a stage, where it is another than before.
+/// The new placement of a stage, if it differs from the current one.
 fn placed(state: &State, now: Timestamp, ask: AskId, answer: Option<Placement>) -> Option<Fact> {
     let run = state.runs.get(&ask.run)?;
     let (planned, stage) = run.get(ask.stage)?;
-    // It has ended, or was taken up again under another spec: then it is asked about anew.
+    // The stage has ended, or was resumed with another spec; then a new request is made.
     if stage.asking != Asking::Asked || matches!(stage.phase, Phase::Ended(_)) {
         return None;
     }
@@ -99,8 +100,8 @@ fn placed(state: &State, now: Timestamp, ask: AskId, answer: Option<Placement>) 
     })
 }
 
-/// Makes segments hold just the tasks that were asked for, so that none is left without a place and
-/// none is placed twice.
+/// Makes the segments hold exactly the tasks that were asked for, so that no task is without a
+/// segment and none is in two.
 fn fit(placement: &mut Placement, asked: u32) {
     let mut left = asked;
     for segment in &mut placement.segments {

@@ -1,4 +1,4 @@
-//! Whether a failed attempt is worth another try, and when.
+//! Decides whether a failed task gets another attempt, and when.
 
 use sunward_workflows::{Retry, RetryOn};
 
@@ -6,28 +6,29 @@ use crate::failure::{Blame, FailureKind};
 use crate::ids::Timestamp;
 use crate::state::stage::Tries;
 
-/// Tries of one task that a lost worker may cost. They are not charged to the task, so something else
-/// must end them: a task that breaks every machine would be tried for ever.
+/// The most attempts of one task that may be lost with their workers. Lost attempts are not charged
+/// to the task, so a task that breaks every machine needs this limit.
 pub(crate) const UNCHARGED_LIMIT: u32 = 20;
 
-/// The longest wait between two tries that the user asked for, in milliseconds: doubling must not
-/// outgrow a working day.
+/// The longest wait between attempts that the user asked for, in milliseconds. It keeps doubling
+/// within bounds.
 const BACKOFF_LIMIT_MS: u64 = 3_600_000;
 
-/// Waits for a machine that failed double from here, in milliseconds.
+/// The first wait after a machine failed, in milliseconds. It doubles with each attempt.
 const PASSING_FIRST_MS: u64 = 200;
-/// The longest of them.
+/// The longest wait after a machine failed, in milliseconds.
 const PASSING_LIMIT_MS: u64 = 30_000;
-/// Tries of one task on a machine that fails: the waits between them sum up to four minutes.
+/// The most attempts of one task after machines failed. The waits between them add up to about four
+/// minutes.
 const PASSING_TRIES: u32 = 15;
 
-/// Waits for a lost input to be computed again double from here, in milliseconds. Usually the stage is
-/// reset long before the first is over.
+/// The first wait for a lost input to be computed again, in milliseconds. It doubles with each
+/// attempt. Usually the stage begins again long before the wait is over.
 const LOST_FIRST_MS: u64 = 1_000;
-/// The longest of them.
+/// The longest wait for a lost input, in milliseconds.
 const LOST_LIMIT_MS: u64 = 600_000;
 
-/// When the task is tried again; `None` when it is not.
+/// The moment of the next attempt; `None` when there is none.
 pub(super) fn retry_at(
     retry: &Retry,
     tries: Tries,
@@ -62,7 +63,7 @@ pub(super) fn retry_at(
     Some(now.after_ms(doubled.min(limit_ms)))
 }
 
-/// Whether a kind of failure is one of those worth another try.
+/// Whether a `retry.on` entry covers a kind of failure.
 fn covers(on: &RetryOn, kind: FailureKind) -> bool {
     match on {
         RetryOn::Any => matches!(kind.blame(), Blame::User | Blame::Passing),
@@ -126,7 +127,7 @@ mod tests {
         assert_eq!(wait(0, 1), None, "another code is not worth it");
     }
 
-    /// The waits of a task that fails so every time.
+    /// The waits of a task that fails this way every time.
     fn waits(kind: FailureKind, retry: &Retry) -> Vec<u64> {
         let mut waits = Vec::new();
         while let Some(at) = {

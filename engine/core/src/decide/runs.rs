@@ -1,4 +1,4 @@
-//! Inputs about whole runs: what users and the engine's own life bring.
+//! Inputs about whole runs, from users and from the engine's start and stop.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::plan::RunSpec;
 use crate::state::State;
 use crate::state::run::Stopping;
 
-/// An engine takes the state up. Runs that were being cancelled go on being cancelled.
+/// An engine opens the state. Runs that were being cancelled continue to be cancelled.
 pub(super) fn start(state: &State, now: Timestamp) -> Step {
     let mut facts = vec![Fact::EngineStarted { at: now }];
     for id in &state.active {
@@ -31,7 +31,7 @@ pub(super) fn start(state: &State, now: Timestamp) -> Step {
     }
 }
 
-/// A new run.
+/// A new run is submitted.
 pub(super) fn submit(state: &State, now: Timestamp, run: RunId, spec: Arc<RunSpec>) -> Step {
     if state.newest.is_some_and(|newest| run <= newest) {
         return Step::default();
@@ -42,7 +42,7 @@ pub(super) fn submit(state: &State, now: Timestamp, run: RunId, spec: Arc<RunSpe
     }
 }
 
-/// An unfinished run is taken up again, under a plan of the same shape.
+/// An unfinished run is resumed with a plan of the same shape.
 pub(super) fn resume(state: &State, now: Timestamp, run: RunId, spec: Arc<RunSpec>) -> Step {
     let fits = state.runs.get(&run).is_some_and(|one| {
         one.is_unfinished() && one.spec.plan.stages.len() == spec.plan.stages.len()
@@ -56,7 +56,7 @@ pub(super) fn resume(state: &State, now: Timestamp, run: RunId, spec: Arc<RunSpe
     }
 }
 
-/// What failed or was skipped in a finished run is run again, under a plan of the same shape.
+/// What failed or was skipped in a finished run runs again, with a plan of the same shape.
 pub(super) fn retry(state: &State, now: Timestamp, run: RunId, spec: Option<Arc<RunSpec>>) -> Step {
     let Some(one) = state.runs.get(&run) else {
         return Step::default();
@@ -74,7 +74,7 @@ pub(super) fn retry(state: &State, now: Timestamp, run: RunId, spec: Option<Arc<
     }
 }
 
-/// A user wants a run to stop.
+/// A user cancels a run.
 pub(super) fn cancel(state: &State, now: Timestamp, run: RunId) -> Step {
     let wanted = state
         .runs
@@ -89,7 +89,7 @@ pub(super) fn cancel(state: &State, now: Timestamp, run: RunId) -> Step {
     }
 }
 
-/// The engine stops: every run that goes on stops resumably.
+/// The engine is stopping. Every run in progress stops and can be resumed.
 pub(super) fn interrupt(state: &State, now: Timestamp) -> Step {
     let mut step = Step::default();
     for &run in &state.active {
@@ -105,7 +105,7 @@ pub(super) fn interrupt(state: &State, now: Timestamp) -> Step {
     step
 }
 
-/// Takes back what workers hold of a run.
+/// Revokes all leases of a run.
 fn revoke(state: &State, run: RunId) -> Vec<Order> {
     state
         .workers

@@ -1,4 +1,5 @@
-//! Workers come and go. What a worker held when it went is lost, and ready again.
+//! Workers join and leave. The leases of a worker that left are lost, and their tasks are ready
+//! again.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use crate::pool::PoolId;
 use crate::state::{RunState, State};
 use crate::task::TaskStatus;
 
-/// A worker is there, holding nothing.
+/// A worker joined. It holds no leases.
 pub(super) fn joined(state: &State, worker: WorkerId, capacity: Capacity, pool: PoolId) -> Step {
     let mut facts = dropped(state, worker);
     facts.push(Fact::WorkerJoined {
@@ -26,7 +27,7 @@ pub(super) fn joined(state: &State, worker: WorkerId, capacity: Capacity, pool: 
     }
 }
 
-/// What a worker can run has changed.
+/// A worker's capacity changed.
 pub(super) fn capacity(state: &State, worker: WorkerId, capacity: Capacity) -> Step {
     let changed = state
         .workers
@@ -56,7 +57,8 @@ pub(super) fn lost(state: &State, worker: WorkerId) -> Step {
     }
 }
 
-/// What a worker held is given up. Costs time in proportion to the stages that it held tasks of.
+/// The facts that end the leases of a worker. Costs time in proportion to the stages of which it
+/// held tasks.
 fn dropped(state: &State, worker: WorkerId) -> Vec<Fact> {
     let mut stages: BTreeMap<(RunId, StageId), Vec<u32>> = BTreeMap::new();
     let held = state.workers.get(&worker).map(|one| &one.held);
@@ -94,7 +96,7 @@ fn dropped(state: &State, worker: WorkerId) -> Vec<Fact> {
     facts
 }
 
-/// Whether a task was lost as often as it may be. While its run is being stopped nothing is.
+/// Whether a task was lost as often as it may be. This is never so while its run is being stopped.
 pub(super) fn is_hopeless(state: &State, task: TaskId) -> bool {
     state.runs.get(&task.run).is_some_and(|run| {
         run.stopping.is_none()
