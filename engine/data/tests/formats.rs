@@ -89,6 +89,11 @@ fn tsv_and_smiles_are_read_too() {
             ])),
             true,
         ),
+        (
+            "extension",
+            Arc::new(StringArray::from(vec![None::<&str>; 3])),
+            true,
+        ),
     ])
     .unwrap();
     assert_eq!(bench.rows(&smi), expected);

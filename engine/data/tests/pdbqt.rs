@@ -233,3 +233,78 @@ fn imatinib_in_its_kinase_has_its_known_bonds_to_turn() {
         2702
     );
 }
+
+/// A macrocycle of two rigid bodies, closed: each glue atom lies on the other body's carbon.
+fn closed_ring() -> String {
+    [
+        "ROOT\n".to_owned(),
+        atom(1, "C1", [0.0, 0.0, 0.0], "C"),
+        "ENDROOT\nBRANCH   1   2\n".to_owned(),
+        atom(2, "C2", [1.5, 0.0, 0.0], "CG0"),
+        atom(3, "*1", [3.0, 0.0, 0.0], "G0"),
+        "ENDBRANCH   1   2\nBRANCH   1   4\n".to_owned(),
+        atom(4, "C4", [0.0, 1.5, 0.0], "C"),
+        "BRANCH   4   5\n".to_owned(),
+        atom(5, "C5", [3.0, 0.1, 0.0], "CG0"),
+        atom(6, "*2", [1.5, 0.1, 0.0], "G0"),
+        "ENDBRANCH   4   5\nENDBRANCH   1   4\nTORSDOF 3\n".to_owned(),
+    ]
+    .concat()
+}
+
+#[test]
+fn macrocycles_waters_and_zinc_sites_are_known() {
+    let bench = Bench::new();
+    let batch = read(&bench, &closed_ring());
+    // Vina counts CG0 and G0 among what makes a carbon polar; 4 is bonded to 1 alone.
+    let expected = ["C_P", "C_P", "G", "C_H", "C_P", "G"];
+    assert_eq!(words(&batch, "xs_type", 0), expected);
+    for (kind, expected) in [
+        ("CG0", "C_H"),
+        ("CG1", "C_H"),
+        ("CG2", "C_H"),
+        ("CG3", "C_H"),
+        ("G0", "G"),
+        ("G1", "G"),
+        ("G2", "G"),
+        ("G3", "G"),
+        ("W", "W"),
+        ("TZ", "TZ"),
+        ("At", "At"),
+        ("ZN", "Met_D"),
+    ] {
+        let batch = read(&bench, &atom(1, "X", [0.0; 3], kind));
+        assert_eq!(words(&batch, "xs_type", 0), [expected], "{kind}");
+        assert_eq!(words(&batch, "ad_type", 0), [kind]);
+    }
+    // A water or a zinc site is bonded to nothing.
+    for kind in ["W", "TZ"] {
+        let near = [
+            atom(1, "C", [0.0; 3], "C"),
+            atom(2, "X", [0.9, 0.0, 0.0], kind),
+        ];
+        let batch = read(&bench, &near.concat());
+        assert_eq!(words(&batch, "xs_type", 0)[0], "C_H", "{kind}");
+    }
+    for kind in ["CG4", "G4", "CG", "B", "X", "w"] {
+        let found = refused(&atom(1, "X", [0.0; 3], kind));
+        assert!(
+            found.contains(&format!("unknown atom type '{kind}'")),
+            "{found}"
+        );
+        assert!(found.contains("CG0 to CG3"), "{found}");
+    }
+}
+
+/// The first pose of AutoDock Vina's own example of a macrocycle (github.com/ccsb-scripps/AutoDock-Vina,
+/// `example/docking_with_macrocycles`, Apache-2.0). Vina 1.2.7 gives -18.077 between the molecules and
+/// -8.010 in all, so that N is 21.5.
+#[test]
+fn vina_s_own_macrocycle_turns_as_in_vina() {
+    let bench = Bench::new();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pdbqt/bace_1_macrocycle.pdbqt");
+    let batch = read(&bench, &std::fs::read_to_string(path).unwrap());
+    assert_eq!(rotors(&batch), [21.5]);
+    let types = words(&batch, "xs_type", 0);
+    assert_eq!(types.iter().filter(|kind| *kind == "G").count(), 2);
+}

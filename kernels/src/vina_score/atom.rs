@@ -16,13 +16,16 @@ pub(super) struct Atom {
 
 /// The types there are, for messages.
 pub(super) const KNOWN: &str = "C_H, C_P, N_P, N_D, N_A, N_DA, O_P, O_D, O_A, O_DA, S_P, P_P, F_H, \
-                                Cl_H, Br_H, I_H, Si, Met_D, H";
+                                Cl_H, Br_H, I_H, Si, At, Met_D, H, G, W, TZ";
 
-/// The atom of an XS type: `Some(None)` for hydrogens, which do not count; `None` if there is no
-/// such type.
+/// The atom of an XS type: `Some(None)` for what does not count; `None` if there is no such type.
+///
+/// Besides hydrogens, Vina passes over the glue that closes macrocycles (`non_cache::eval`) and waters
+/// (`model::assign_types`). It refuses `TZ`, which has parameters in AutoDock4Zn's function alone; its
+/// zinc ion counts as any metal.
 pub(super) fn typed(name: &str) -> Option<Option<Atom>> {
     let (radius, hydrophobic, donor, acceptor) = match name {
-        "H" => return Some(None),
+        "H" | "G" | "W" | "TZ" => return Some(None),
         "C_H" => (1.9, 1.0, 0.0, 0.0),
         "C_P" => (1.9, 0.0, 0.0, 0.0),
         "N_P" => (1.8, 0.0, 0.0, 0.0),
@@ -40,6 +43,7 @@ pub(super) fn typed(name: &str) -> Option<Option<Atom>> {
         "Br_H" => (2.0, 1.0, 0.0, 0.0),
         "I_H" => (2.2, 1.0, 0.0, 0.0),
         "Si" => (2.2, 0.0, 0.0, 0.0),
+        "At" => (2.3, 0.0, 0.0, 0.0),
         "Met_D" => (1.2, 0.0, 1.0, 0.0),
         _ => return None,
     };

@@ -81,9 +81,13 @@ atoms that has more than one heavy neighbour, so that a hydroxyl counts 0.5. A P
 A molecule is one row: `xyz` and, for receptor and ligand, `xs_type`, lists over its atoms. PDBQT
 files are read so, one row a MODEL. Types are Vina's XS types: C_H and C_P (carbon without and with a
 bond to another element than C and H), N and O with _P, _D, _A or _DA (neither, donor, acceptor,
-both), S_P, P_P, F_H, Cl_H, Br_H, I_H, Si, Met_D (metals) and H (skipped). Radii R: C 1.9, N 1.8,
-O 1.7, S 2.0, P 2.1, F 1.5, Cl 1.8, Br 2.0, I 2.2, Si 2.2, metals 1.2 Å. C_H, F, Cl, Br and I are
+both), S_P, P_P, F_H, Cl_H, Br_H, I_H, Si, At and Met_D (metals). Radii R: C 1.9, N 1.8, O 1.7,
+S 2.0, P 2.1, F 1.5, Cl 1.8, Br 2.0, I 2.2, Si 2.2, At 2.3, metals 1.2 Å. C_H, F, Cl, Br and I are
 hydrophobic; metals are donors. Of a receptor or ligand with several rows the first is taken.
+
+Atoms of four types are skipped: H, G (AutoDock's G0 to G3, which close macrocycles), W (waters of
+hydrated docking) and TZ (AutoDock4Zn's sites beside zinc, which Vina itself refuses). A macrocycle's
+CG0 to CG3 are carbons, and a carbon beside one is C_P, as in Vina 1.2.
 
 A pose has the ligand's atoms in the ligand's order, hydrogens among them: 3n numbers in `xyz`, as
 list, fixed_size_list or a tensor of shape [n, 3]. A pose goes to `rejects` with the reason if `xyz`

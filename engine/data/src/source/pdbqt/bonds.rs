@@ -1,8 +1,11 @@
 //! What AutoDock Vina derives from distances: bonds, XS types and N.
 //!
-//! Two atoms are bonded if they are nearer than 1.1 times the sum of their covalent radii
-//! (`model::assign_bonds`).
+//! Two atoms are bonded if they are nearer than 1.1 times the sum of their covalent radii and lie
+//! at a fixed distance, or if a BRANCH joins them (`model::assign_bonds`). Atoms of bodies that turn
+//! against each other are not bonded, however near a docked pose puts them: a macrocycle's glue lies
+//! on the carbon that it is drawn to.
 
+use super::bodies::Bodies;
 use super::element::Element;
 use super::molecule::Atom;
 
@@ -18,7 +21,7 @@ pub(super) struct Bonds {
 
 impl Bonds {
     /// Bonds by distance. Atoms are swept in the order of x, so that a protein takes no time.
-    pub(super) fn new(atoms: &[Atom]) -> Self {
+    pub(super) fn new(atoms: &[Atom], bodies: &Bodies) -> Self {
         let mut order: Vec<usize> = (0..atoms.len()).collect();
         order.sort_by(|&a, &b| atoms[a].place[0].total_cmp(&atoms[b].place[0]));
         let mut partners = vec![Vec::new(); atoms.len()];
@@ -29,7 +32,8 @@ impl Bonds {
                     break;
                 }
                 let radii = one.kind.covalent_radius + two.kind.covalent_radius;
-                if distance(one.place, two.place) < ALLOWANCE * radii {
+                let is_near = distance(one.place, two.place) < ALLOWANCE * radii;
+                if is_near && bodies.are_fixed(a, b) {
                     partners[a].push(b);
                     partners[b].push(a);
                 }
@@ -55,11 +59,10 @@ pub(super) fn xs_type(atoms: &[Atom], bonds: &Bonds, atom: usize) -> &'static st
     match kind.element {
         Element::Hydrogen => "H",
         Element::Carbon => {
-            let plain = |element| matches!(element, Element::Carbon | Element::Hydrogen);
-            if partners().all(|partner| plain(partner.element)) {
-                "C_H"
-            } else {
+            if partners().any(|partner| partner.hetero) {
                 "C_P"
+            } else {
+                "C_H"
             }
         }
         Element::Nitrogen => match (donor(), kind.accepts) {
@@ -81,7 +84,11 @@ pub(super) fn xs_type(atoms: &[Atom], bonds: &Bonds, atom: usize) -> &'static st
         Element::Bromine => "Br_H",
         Element::Iodine => "I_H",
         Element::Silicon => "Si",
+        Element::Astatine => "At",
         Element::Metal => "Met_D",
+        Element::Glue => "G",
+        Element::Water => "W",
+        Element::ZincSite => "TZ",
     }
 }
 

@@ -15,7 +15,15 @@ pub(super) enum Element {
     Bromine,
     Iodine,
     Silicon,
+    Astatine,
     Metal,
+    /// Closes a macrocycle: AutoDock's `G0` to `G3`, each put on the carbon `CG0` to `CG3` that it
+    /// stands for.
+    Glue,
+    /// A water molecule of AutoDock's hydrated docking (`W`).
+    Water,
+    /// Where a zinc ion prefers its fourth partner (`TZ` of AutoDock4Zn).
+    ZincSite,
 }
 
 /// An atom type.
@@ -28,21 +36,28 @@ pub(super) struct Kind {
     pub(super) accepts: bool,
     /// Can be given in a hydrogen bond (HD).
     pub(super) polar: bool,
+    /// Makes a carbon beside it polar. Vina counts all but `C`, `A`, `H` and `HD` so, the carbons of a
+    /// macrocycle's closure among them (`ad_is_heteroatom` in `atom_constants.h`).
+    pub(super) hetero: bool,
 }
 
 /// The types there are, for messages.
-pub(super) const KNOWN: &str =
-    "C A N NA NS O OA OS S SA P H HD HS F Cl Br I Si Se Mg Mn Zn Ca Fe Cu Na K Hg Co U Cd Ni";
+pub(super) const KNOWN: &str = "C A N NA NS O OA OS S SA P H HD HS F Cl Br I At Si Se Mg Mn Zn Ca Fe Cu Na K Hg Co U Cd Ni, of \
+     macrocycles CG0 to CG3 and G0 to G3, W and TZ";
 
 /// The type of this name, with the covalent radii of Vina's `atom_constants.h`.
 pub(super) fn kind(name: &str) -> Option<Kind> {
     use Element::{
-        Bromine, Carbon, Chlorine, Fluorine, Hydrogen, Iodine, Metal, Nitrogen, Oxygen, Phosphorus,
-        Silicon, Sulfur,
+        Astatine, Bromine, Carbon, Chlorine, Fluorine, Glue, Hydrogen, Iodine, Metal, Nitrogen,
+        Oxygen, Phosphorus, Silicon, Sulfur, Water, ZincSite,
     };
     let (element, covalent_radius) = match name {
         "H" | "HD" | "HS" => (Hydrogen, 0.37),
-        "C" | "A" => (Carbon, 0.77),
+        "C" | "A" | "CG0" | "CG1" | "CG2" | "CG3" => (Carbon, 0.77),
+        "G0" | "G1" | "G2" | "G3" => (Glue, 0.77),
+        "W" => (Water, 0.0),
+        // Vina does not know it; it is bonded to nothing, as a water is.
+        "TZ" => (ZincSite, 0.0),
         "N" | "NA" | "NS" => (Nitrogen, 0.75),
         "O" | "OA" | "OS" => (Oxygen, 0.73),
         "S" | "SA" => (Sulfur, 1.02),
@@ -53,6 +68,7 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
         "Cl" | "CL" => (Chlorine, 0.99),
         "Br" | "BR" => (Bromine, 1.14),
         "I" => (Iodine, 1.33),
+        "At" | "AT" => (Astatine, 1.44),
         "Si" | "SI" => (Silicon, 1.11),
         "Mg" | "MG" => (Metal, 1.30),
         "Mn" | "MN" => (Metal, 1.39),
@@ -69,5 +85,6 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
         covalent_radius,
         accepts: matches!(name, "NA" | "OA"),
         polar: name == "HD",
+        hetero: !matches!(name, "C" | "A" | "H" | "HD" | "HS" | "TZ"),
     })
 }

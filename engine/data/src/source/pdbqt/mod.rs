@@ -5,6 +5,7 @@
 //! rows can be cut as one likes. `xs_type` and `rotors` are not in the file; they are what Vina
 //! derives from it (see [`bonds`]).
 
+mod bodies;
 mod bonds;
 mod columns;
 mod element;
@@ -26,7 +27,8 @@ use crate::error::DataError;
 /// Atoms of one batch, about.
 const BATCH_ATOMS: usize = 1 << 18;
 
-/// Opens a file. Records other than ATOM, HETATM, BRANCH, MODEL and ENDMDL are passed over.
+/// Opens a file. Records other than ATOM, HETATM, ROOT, BRANCH, ENDBRANCH, MODEL and ENDMDL are passed
+/// over.
 pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
     let file = open_regular(path).map_err(DataError::io("open", path))?;
     let mut models = Batches {
@@ -133,7 +135,10 @@ impl Batches {
                 "BRANCH" => {
                     let branch = branch(line)?;
                     molecule.branches.push(branch);
+                    molecule.bodies.begin_branch();
                 }
+                "ROOT" => molecule.bodies.begin_root(),
+                "ENDBRANCH" => molecule.bodies.end_branch(),
                 _ if line.text.starts_with("ATOM") || line.text.starts_with("HETATM") => {
                     if model.is_none() && self.models > 0 {
                         return Err(line.broken(
@@ -142,6 +147,7 @@ impl Batches {
                         ));
                     }
                     molecule.atoms.push(Atom::read(line)?);
+                    molecule.bodies.add_atom();
                 }
                 _ => {}
             }

@@ -1,6 +1,7 @@
 //! One molecule of a PDBQT file.
 
 use super::Lines;
+use super::bodies::Bodies;
 use super::bonds::{Bonds, rotors, xs_type};
 use super::element::{self, Kind};
 use crate::error::DataError;
@@ -29,6 +30,7 @@ pub(super) struct Molecule {
     pub(super) atoms: Vec<Atom>,
     /// Line and the two serials of each BRANCH.
     pub(super) branches: Vec<(u64, i32, i32)>,
+    pub(super) bodies: Bodies,
     /// By atom.
     pub(super) xs_types: Vec<&'static str>,
     /// N of Vina's score.
@@ -92,10 +94,6 @@ impl Atom {
 impl Molecule {
     /// Finds bonds, and what follows from them.
     pub(super) fn complete(&mut self, lines: &Lines) -> Result<(), DataError> {
-        let bonds = Bonds::new(&self.atoms);
-        self.xs_types = (0..self.atoms.len())
-            .map(|atom| xs_type(&self.atoms, &bonds, atom))
-            .collect();
         let mut ends = Vec::with_capacity(self.branches.len());
         for &(line, from, to) in &self.branches {
             let place = |serial: i32| {
@@ -107,8 +105,14 @@ impl Molecule {
                     hint: "expected the serials of two atoms of the same molecule".into(),
                 })
             };
-            ends.push((place(from)?, place(to)?));
+            let (from, to) = (place(from)?, place(to)?);
+            self.bodies.join(from, to);
+            ends.push((from, to));
         }
+        let bonds = Bonds::new(&self.atoms, &self.bodies);
+        self.xs_types = (0..self.atoms.len())
+            .map(|atom| xs_type(&self.atoms, &bonds, atom))
+            .collect();
         self.rotors = rotors(&self.atoms, &bonds, &ends);
         Ok(())
     }

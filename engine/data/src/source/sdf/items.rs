@@ -4,35 +4,63 @@ use super::lines::Lines;
 use crate::error::DataError;
 
 /// Reads the items of a record and the line that ends it; the last record of a file may lack that
-/// line. Lines of a value are joined as they stand.
+/// line. Lines of a value are joined as they stand. The format ends a value at a blank line; many
+/// programs write values that have some, so a value goes on until the next item or the record's end.
 pub(super) fn each(
     lines: &mut Lines,
     mut take: impl FnMut(&Lines, &str, String) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
-    while lines.next()? && !lines.ends_record() {
+    let mut goes_on = next(lines)?;
+    while goes_on {
         if lines.is_blank() {
+            goes_on = next(lines)?;
             continue;
         }
         let name = name(lines)?;
-        let mut value = String::new();
-        let mut is_first = true;
-        let mut goes_on = true;
-        while goes_on {
-            goes_on = lines.next()? && !lines.ends_record();
-            if !goes_on || lines.is_blank() {
-                break;
-            }
-            if !std::mem::take(&mut is_first) {
-                value.push('\n');
-            }
-            value.push_str(lines.text());
-        }
+        let value;
+        (value, goes_on) = read_value(lines)?;
         take(lines, &name, value)?;
-        if !goes_on {
-            break;
-        }
     }
     Ok(())
+}
+
+/// Goes to the next line; false at the end of the record.
+fn next(lines: &mut Lines) -> Result<bool, DataError> {
+    Ok(lines.next()? && !lines.ends_record())
+}
+
+/// A value, and whether the line that was read last begins another item.
+fn read_value(lines: &mut Lines) -> Result<(String, bool), DataError> {
+    let mut value = String::new();
+    // Blank lines belong to the value only where more of it follows.
+    let mut blank = String::new();
+    let mut is_first = true;
+    let mut had_blank = false;
+    while next(lines)? {
+        if lines.is_blank() {
+            had_blank = true;
+            blank.push('\n');
+            blank.push_str(lines.text());
+            continue;
+        }
+        if !blank.is_empty() && lines.text().starts_with('>') {
+            return Ok((value, true));
+        }
+        if had_blank && lines.text().starts_with("M  END") {
+            return Err(lines.broken(
+                "another molecule stands in a data item",
+                "'$$$$' on a line of its own before each molecule but the first",
+            ));
+        }
+        if !is_first {
+            value.push_str(&blank);
+            value.push('\n');
+        }
+        blank.clear();
+        is_first = false;
+        value.push_str(lines.text());
+    }
+    Ok((value, false))
 }
 
 /// The name of an item: within `<` and `>`, else all that follows the first `>`.
@@ -40,7 +68,7 @@ fn name(lines: &Lines) -> Result<String, DataError> {
     let Some(rest) = lines.text().strip_prefix('>') else {
         return Err(lines.broken(
             &format!("'{}' belongs to no data item", lines.text()),
-            "'> <NAME>', its text, and a blank line; the text itself cannot have blank lines",
+            "'> <NAME>', its text, and a blank line",
         ));
     };
     let within = rest

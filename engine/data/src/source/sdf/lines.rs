@@ -10,6 +10,8 @@ use crate::error::DataError;
 
 /// What ends a record.
 const END: &str = "$$$$";
+/// What some editors write before the first character.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// The lines, one at a time.
 pub(super) struct Lines {
@@ -89,6 +91,9 @@ impl Lines {
             if bytes.last() == Some(&end) {
                 bytes.pop();
             }
+        }
+        if self.number == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
+            bytes.drain(..BYTE_ORDER_MARK.len());
         }
         self.text = String::from_utf8(bytes).map_err(|_| {
             self.broken(

@@ -13,6 +13,7 @@ mod columns;
 mod items;
 mod lines;
 mod record;
+mod symbol;
 mod v2000;
 mod v3000;
 

@@ -1,7 +1,7 @@
 //! One record: its name, its atoms and its data items.
 
 use super::lines::Lines;
-use super::{items, v2000, v3000};
+use super::{items, symbol, v2000, v3000};
 use crate::error::DataError;
 
 /// A record.
@@ -19,7 +19,7 @@ pub(super) struct Record {
 pub(super) struct Atoms {
     /// x, y and z of each atom in turn, Å.
     pub(super) xyz: Vec<f64>,
-    /// Symbols, as the file has them.
+    /// Symbols. Those of elements have the usual case, whatever the file has.
     pub(super) elements: Vec<String>,
     /// In elementary charges.
     pub(super) formal_charges: Vec<i32>,
@@ -34,7 +34,7 @@ impl Atoms {
     /// Adds one.
     pub(super) fn push(&mut self, place: [f64; 3], element: &str, formal_charge: i32) {
         self.xyz.extend(place);
-        self.elements.push(element.to_owned());
+        self.elements.push(symbol::usual(element).into_owned());
         self.formal_charges.push(formal_charge);
     }
 }
@@ -65,26 +65,33 @@ impl Record {
     }
 }
 
-/// Goes to the fourth line of the next record; false where only blank lines are left.
+/// Goes to the fourth line of the next record; false where only blank lines are left. An end without
+/// any record before it, as joined files have, is passed over.
 fn head(lines: &mut Lines) -> Result<bool, DataError> {
     lines.begin_record();
     let mut is_blank = true;
-    for place in 0..4 {
+    let mut place = 0;
+    while place < 4 {
         if is_blank && !lines.next()? {
             return Ok(false);
         } else if !is_blank {
             lines.need("its first four lines")?;
         }
+        if is_blank && lines.ends_record() {
+            place = 0;
+            continue;
+        }
         is_blank &= lines.is_blank();
         if place == 0 {
             lines.take_title();
         }
+        place += 1;
     }
     if !is_blank {
         return Ok(true);
     }
     while lines.next()? {
-        if !lines.is_blank() {
+        if !lines.is_blank() && !lines.ends_record() {
             return Err(lines.broken(
                 "a record begins with four blank lines",
                 "a title, two lines more, and numbers of atoms and bonds",

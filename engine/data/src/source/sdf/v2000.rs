@@ -34,34 +34,124 @@ fn need(lines: &mut Lines, part: &str) -> Result<(), DataError> {
 }
 
 fn atom(lines: &Lines, atoms: &mut Atoms) -> Result<(), DataError> {
+    let fields = Fields::of(lines)?;
     let mut place = [0.0_f64; 3];
-    for ((value, name), from) in place.iter_mut().zip(["x", "y", "z"]).zip([0, 10, 20]) {
-        *value = lines.number(name, from, from + 10)?;
+    for ((value, name), (text, columns)) in place.iter_mut().zip(["x", "y", "z"]).zip(fields.place)
+    {
+        *value = text.parse().map_err(|_| {
+            lines.broken(
+                &format!("{name} is '{text}'"),
+                &format!("a number in columns {columns}"),
+            )
+        })?;
         if !value.is_finite() {
             return Err(lines.broken(&format!("{name} is {value}"), "a finite number"));
         }
     }
-    let element = lines.field(31, 34);
-    if element.is_empty() {
+    if fields.element.is_empty() {
         return Err(lines.broken("an atom without a symbol", "one in columns 32 to 34"));
     }
-    let code = match lines.field(36, 39) {
+    let wanted = "0 to 7 in columns 37 to 39, which mean 0, 3, 2, 1, a radical, -1, -2 and -3";
+    let code: i32 = match fields.charge {
         "" => 0,
-        _ => lines.number("the charge", 36, 39)?,
+        text => text
+            .parse()
+            .map_err(|_| lines.broken(&format!("the charge is '{text}'"), wanted))?,
     };
     let charge = match code {
         // 4 is a radical without a charge.
         0 | 4 => 0,
         1..=7 => 4 - code,
-        _ => {
-            return Err(lines.broken(
-                &format!("the charge is {code}"),
-                "0 to 7 in columns 37 to 39, which mean 0, 3, 2, 1, a radical, -1, -2 and -3",
-            ));
-        }
+        _ => return Err(lines.broken(&format!("the charge is {code}"), wanted)),
     };
-    atoms.push(place, element, charge);
+    atoms.push(place, fields.element, charge);
     Ok(())
+}
+
+/// The texts of an atom's line.
+struct Fields<'l> {
+    /// x, y and z, each with the columns that it should stand in.
+    place: [(&'l str, &'static str); 3],
+    element: &'l str,
+    /// A code.
+    charge: &'l str,
+}
+
+impl<'l> Fields<'l> {
+    /// Cuts the line at its fixed columns. Programs that write coordinates wider than those ten
+    /// columns move what follows: where a column's edge would cut a number, words count instead.
+    fn of(lines: &'l Lines) -> Result<Self, DataError> {
+        const COLUMNS: [&str; 3] = ["1 to 10", "11 to 20", "21 to 30"];
+        let text = lines.text();
+        // The format has a blank in column 31.
+        let is_wide = text
+            .get(30..31)
+            .is_some_and(|c| c.starts_with(is_of_number));
+        if !is_wide && ![10, 20].iter().any(|edge| cuts_number(text, *edge)) {
+            let from = [0, 10, 20];
+            return Ok(Self {
+                place: [0, 1, 2].map(|i| (lines.field(from[i], from[i] + 10), COLUMNS[i])),
+                element: lines.field(31, 34),
+                charge: lines.field(36, 39),
+            });
+        }
+        let words: Vec<&str> = text.split_ascii_whitespace().flat_map(numbers).collect();
+        let [x, y, z, element, rest @ ..] = words.as_slice() else {
+            return Err(lines.broken(
+                "coordinates that are wider than their ten columns, and not three numbers and a symbol",
+                "x, y and z in columns 1 to 30, or white space between them",
+            ));
+        };
+        Ok(Self {
+            place: [(*x, COLUMNS[0]), (*y, COLUMNS[1]), (*z, COLUMNS[2])],
+            element,
+            charge: rest.get(1).copied().unwrap_or_default(),
+        })
+    }
+}
+
+fn is_of_number(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, '.' | '-' | '+')
+}
+
+/// Numbers that touch, cut before each sign but an exponent's.
+fn numbers(word: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for (at, sign) in word.char_indices().skip(1) {
+        let before = &word[from..at];
+        if matches!(sign, '-' | '+') && before.ends_with(|c: char| c.is_ascii_digit()) {
+            parts.push(before);
+            from = at;
+        }
+    }
+    parts.push(&word[from..]);
+    parts
+}
+
+/// Whether one number stands on both sides of a column's edge. Two numbers that touch there have two
+/// points, or the sign of the second.
+fn cuts_number(text: &str, edge: usize) -> bool {
+    let (Some(before), Some(after)) = (text.get(..edge), text.get(edge..)) else {
+        return false;
+    };
+    if !before.ends_with(is_of_number)
+        || !after.starts_with(|c: char| c == '.' || c.is_ascii_digit())
+    {
+        return false;
+    }
+    let start = before.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+    let end = after.find(char::is_whitespace).unwrap_or(after.len());
+    let mut from = start;
+    // The number that reaches over the edge, of those that touch.
+    for number in numbers(text.get(start..edge + end).unwrap_or_default()) {
+        let until = from + number.len();
+        if from < edge && edge < until {
+            return number.matches('.').count() <= 1;
+        }
+        from = until;
+    }
+    false
 }
 
 /// Bonds are only looked at because a wrong number of atoms shows there.
