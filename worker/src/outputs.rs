@@ -29,6 +29,7 @@ fn file_name(port: &str, output: &Output) -> String {
         (OutputFormat::Arrow, _) => format!("{port}.arrow"),
         (OutputFormat::Parquet, _) => format!("{port}.parquet"),
         (OutputFormat::Csv, _) => format!("{port}.csv"),
+        (OutputFormat::Netcdf, _) => format!("{port}.nc"),
         (OutputFormat::File, Some(ext)) => format!("{port}.{ext}"),
         (OutputFormat::File, None) | (OutputFormat::Dir, _) => port.to_owned(),
     }
@@ -84,6 +85,7 @@ fn expected(output: &Output) -> &'static str {
         OutputFormat::Arrow => "an Arrow IPC file",
         OutputFormat::Parquet => "a Parquet file",
         OutputFormat::Csv => "a CSV file with a header",
+        OutputFormat::Netcdf => "a NetCDF file with one variable of data",
         OutputFormat::File => "a file",
         OutputFormat::Dir => "a folder",
     }

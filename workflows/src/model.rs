@@ -343,6 +343,8 @@ pub enum Form {
     Csv,
     /// The bytes as they are.
     File,
+    /// A NetCDF file, for a table of numbers.
+    Netcdf,
 }
 
 /// One output port.
@@ -373,6 +375,8 @@ pub enum OutputFormat {
     File,
     /// A folder.
     Dir,
+    /// A NetCDF file with one variable of data, read with a row a time.
+    Netcdf,
 }
 
 /// A Python environment.

@@ -67,6 +67,8 @@ pub(crate) enum Format {
     Parquet,
     /// CSV with a header.
     Csv,
+    /// NetCDF with CF metadata, for tables of numbers.
+    Netcdf,
 }
 
 impl From<Format> for Form {
@@ -75,6 +77,7 @@ impl From<Format> for Form {
             Format::Arrow => Self::Arrow,
             Format::Parquet => Self::Parquet,
             Format::Csv => Self::Csv,
+            Format::Netcdf => Self::Netcdf,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::content::schema::{conform, same_type, type_text};
 use crate::error::DataError;
 use crate::incoming::Incoming;
 use crate::part::Part;
-use crate::source::{Opened, open_arrow, open_csv, open_parquet};
+use crate::source::{Opened, SourceOptions, open_arrow, open_csv, open_netcdf, open_parquet};
 use crate::store::Store;
 use crate::writer::PART_BYTES;
 
@@ -61,6 +61,10 @@ impl Store {
             OutputFormat::Csv => {
                 let fields = declared.map(concrete_fields);
                 let opened = open_csv(path, fields.as_deref())?;
+                self.store_rows(as_declared(path, opened, declared)?)
+            }
+            OutputFormat::Netcdf => {
+                let opened = open_netcdf(path, &SourceOptions::default())?;
                 self.store_rows(as_declared(path, opened, declared)?)
             }
             OutputFormat::File => self.adopt_file(path),
@@ -118,6 +122,7 @@ fn format_name(format: OutputFormat) -> &'static str {
         OutputFormat::Csv => "CSV file",
         OutputFormat::File => "file",
         OutputFormat::Dir => "folder",
+        OutputFormat::Netcdf => "NetCDF file",
     }
 }
 

@@ -1,4 +1,4 @@
-//! A table as one file in a form that others read: Arrow, Parquet or CSV.
+//! A table as one file in a form that others read: Arrow, Parquet, CSV or NetCDF.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -18,6 +18,7 @@ use sunward_workflows::Form;
 use crate::behind::WriteBehind;
 use crate::error::DataError;
 use crate::items::value_at;
+use crate::netcdf::{self, NetcdfError};
 use crate::reader::Batches;
 use crate::writer::options;
 
@@ -30,6 +31,7 @@ pub(crate) fn suffix(form: Form) -> &'static str {
         Form::Arrow | Form::File => "arrow",
         Form::Parquet => "parquet",
         Form::Csv => "csv",
+        Form::Netcdf => "nc",
     }
 }
 
@@ -41,11 +43,11 @@ pub(crate) fn write(
     file: File,
     path: &Path,
 ) -> Result<(), DataError> {
-    let file = WriteBehind::new(file);
     let file = match form {
-        Form::Arrow | Form::File => write_arrow(schema, batches, file, path)?,
-        Form::Parquet => write_parquet(schema, batches, file, path)?,
-        Form::Csv => write_csv(schema, batches, file, path)?,
+        Form::Netcdf => return write_netcdf(schema, batches, file, path),
+        Form::Arrow | Form::File => write_arrow(schema, batches, WriteBehind::new(file), path)?,
+        Form::Parquet => write_parquet(schema, batches, WriteBehind::new(file), path)?,
+        Form::Csv => write_csv(schema, batches, WriteBehind::new(file), path)?,
     };
     file.sync().map_err(DataError::io("sync", path))
 }
@@ -119,6 +121,27 @@ fn write_csv(
         writer.write(&empty).map_err(DataError::writing(path))?;
     }
     unbuffer(writer.into_inner(), path)
+}
+
+/// The header names the number of rows, so this one goes back and forth in its file.
+fn write_netcdf(
+    schema: &SchemaRef,
+    batches: Batches,
+    file: File,
+    path: &Path,
+) -> Result<(), DataError> {
+    let handle = file.try_clone().map_err(DataError::io("write", path))?;
+    netcdf::write_to(file, &path.display().to_string(), schema, batches).map_err(|error| {
+        match error {
+            NetcdfError::Io { source, .. } => DataError::io("write", path)(source),
+            NetcdfError::Rows { path, source } => match source.downcast::<DataError>() {
+                Ok(source) => *source,
+                Err(source) => NetcdfError::Rows { path, source }.into(),
+            },
+            other => other.into(),
+        }
+    })?;
+    handle.sync_all().map_err(DataError::io("sync", path))
 }
 
 fn unbuffer(sink: BufWriter<WriteBehind>, path: &Path) -> Result<WriteBehind, DataError> {

@@ -10,7 +10,6 @@ use crate::blob;
 use crate::encode;
 use crate::error::DataError;
 use crate::incoming::{Incoming, fresh_path, sync_folder};
-use crate::netcdf;
 use crate::store::Store;
 
 impl Store {
@@ -53,34 +52,6 @@ impl Store {
                 Ok(())
             })?,
         }
-        sync_folder(folder)
-    }
-
-    /// Writes a table of numbers to `path` as NetCDF classic with CF metadata (see
-    /// [`crate::netcdf::write`]). The path appears when it is complete; one that was there before is
-    /// replaced.
-    ///
-    /// # Errors
-    /// When a part is missing or damaged, a column holds no numbers, or the place cannot be written.
-    pub fn export_netcdf(&self, dataset: &Dataset, path: &Path) -> Result<(), DataError> {
-        if dataset.kind != DatasetKind::Table {
-            return Err(DataError::Unsupported(format!(
-                "{}: only tables can be written as NetCDF; this output is a file or a folder",
-                path.display()
-            )));
-        }
-        self.fetch(dataset)?;
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let table = self.table(dataset)?;
-        let incoming = Incoming::create_hidden(folder)?;
-        let name = path.display().to_string();
-        let batches = table.batches(None);
-        netcdf::write_to(incoming.handle()?, &name, table.schema(), batches)?;
-        incoming.sync()?;
-        incoming.rename(path)?;
         sync_folder(folder)
     }
 

@@ -7,7 +7,7 @@ mod sdf;
 mod smiles;
 
 use std::fs::File;
-use std::io::{BufReader, Read as _, Seek as _};
+use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -28,7 +28,7 @@ use crate::part::Part;
 use crate::store::Store;
 
 /// Grows whenever the same file would give other rows, so that what is remembered is read again.
-const READING_VERSION: u8 = 1;
+const READING_VERSION: u8 = 2;
 /// Bytes of a batch that is read from Parquet, about.
 const BATCH_BYTES: u64 = 8 << 20;
 /// Rows of a batch at most.
@@ -47,7 +47,7 @@ pub enum SourceFormat {
     Tsv,
     /// SMILES, one molecule a line: `smiles`, white space, `id`.
     Smiles,
-    /// NetCDF classic.
+    /// NetCDF of any format.
     Netcdf,
     /// PDBQT: a row a molecule, lists over its atoms.
     Pdbqt,
@@ -128,7 +128,9 @@ impl Store {
     ) -> Result<Dataset, DataError> {
         match form {
             Form::File => self.read_blob(source, memory),
-            Form::Arrow | Form::Parquet | Form::Csv => self.read_source(source, options, memory),
+            Form::Arrow | Form::Parquet | Form::Csv | Form::Netcdf => {
+                self.read_source(source, options, memory)
+            }
         }
     }
 
@@ -407,10 +409,11 @@ fn batch_rows(metadata: &ParquetMetaData) -> usize {
         .clamp(1, BATCH_ROWS)
 }
 
-fn open_netcdf(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
+/// A NetCDF file's variable.
+pub(crate) fn open_netcdf(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
     let file = open_regular(path).map_err(DataError::io("open", path))?;
     let reader = GridReader::new(
-        BufReader::new(file),
+        file,
         &path.display().to_string(),
         options.variable.as_deref(),
         options.rows,

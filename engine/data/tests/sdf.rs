@@ -411,8 +411,8 @@ fn a_broken_record_in_the_midst_of_others_is_a_row_that_says_so() {
     let problems = texts(&batch, "problem");
     let expected = [
         None,
-        Some("line 24, record 2: 'stray' belongs to no data item"),
-        Some("line 32, record 3: y is '?'; expected a number"),
+        Some("line 23, record 2: 'stray' belongs to no data item"),
+        Some("line 31, record 3: y is '?'; expected a number"),
         None,
     ];
     for (found, expected) in problems.iter().zip(expected) {
@@ -483,7 +483,7 @@ fn blank_lines_belong_to_a_value_that_goes_on() {
     let batch = read(&[SALT, "> <a>\n1\n\n", SALT, "$$$$\n", SALT].concat());
     let problem = texts(&batch, "problem")[0].clone().unwrap();
     assert!(
-        problem.contains("line 24, record 1: another molecule"),
+        problem.contains("line 21, record 1: another molecule"),
         "{problem}"
     );
     assert_eq!(elements(&batch, 1), ["N", "H", "Cl"]);
@@ -541,7 +541,7 @@ fn wide_coordinates_lose_no_digit() {
     ] {
         let text = [SALT, "$$$$\n", &SALT.replace(line, wide), "$$$$\n"].concat();
         let problem = texts(&read(&text), "problem")[1].clone().unwrap();
-        assert!(problem.contains("line 17, record 2: "), "{wide}: {problem}");
+        assert!(problem.contains("line 15, record 2: "), "{wide}: {problem}");
     }
 }
 

@@ -122,7 +122,7 @@ fn needs_table(stage: &DraftStage<'_>, port: &str) -> bool {
     let kernel = !matches!(stage.stage.action, Action::Run(_));
     let form = stage.stage.inputs.get(port).map(|input| input.form);
     // A command that says nothing is given a blob as it is; only a named table form asks for rows.
-    kernel || matches!(form, Some(Form::Parquet | Form::Csv))
+    kernel || matches!(form, Some(Form::Parquet | Form::Csv | Form::Netcdf))
 }
 
 fn look(path: &str, span: Span, reader: &Reader<'_>, context: &mut Context<'_>) {

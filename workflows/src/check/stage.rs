@@ -290,6 +290,7 @@ pub(crate) fn input_options(entry: &Entry) -> Input {
         form: match word("as") {
             Some("parquet") => Form::Parquet,
             Some("csv") => Form::Csv,
+            Some("netcdf") => Form::Netcdf,
             Some("file") => Form::File,
             _ => Form::Arrow,
         },
@@ -320,6 +321,7 @@ fn outputs(node: &Node) -> IndexMap<String, Output> {
             format: match word("format") {
                 Some("parquet") => OutputFormat::Parquet,
                 Some("csv") => OutputFormat::Csv,
+                Some("netcdf") => OutputFormat::Netcdf,
                 Some("file") => OutputFormat::File,
                 Some("dir") => OutputFormat::Dir,
                 _ => OutputFormat::Arrow,

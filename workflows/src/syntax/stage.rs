@@ -179,7 +179,7 @@ static INPUT: Shape = Shape::new(
         .required(),
         Key::new(
             "as",
-            Kind::Word(&["arrow", "parquet", "csv", "file"]),
+            Kind::Word(&["arrow", "parquet", "csv", "netcdf", "file"]),
             "How the command gets it.",
         ),
         Key::new(
@@ -202,7 +202,7 @@ static OUTPUT: Shape = Shape::new(
     &[
         Key::new(
             "format",
-            Kind::Word(&["arrow", "parquet", "csv", "file", "dir"]),
+            Kind::Word(&["arrow", "parquet", "csv", "netcdf", "file", "dir"]),
             "What the command writes; arrow when absent.",
         ),
         Key::new(

@@ -38,6 +38,7 @@ pub(crate) fn of_run(
                 let suffix = match (dataset.kind, to.form) {
                     (DatasetKind::Table, Form::Parquet) => Some("parquet"),
                     (DatasetKind::Table, Form::Csv) => Some("csv"),
+                    (DatasetKind::Table, Form::Netcdf) => Some("nc"),
                     (DatasetKind::Table, Form::Arrow | Form::File) => Some("arrow"),
                     (DatasetKind::File, _) => ext.as_deref(),
                     (DatasetKind::Dir, _) => None,
@@ -143,6 +144,10 @@ pub(crate) fn suffix(run: &RunState, stage: StageId, port: &str) -> Option<Strin
     let output = view.planned.stage.outputs.get(port)?;
     match output.format {
         OutputFormat::File => output.ext.clone(),
-        OutputFormat::Arrow | OutputFormat::Parquet | OutputFormat::Csv | OutputFormat::Dir => None,
+        OutputFormat::Arrow
+        | OutputFormat::Parquet
+        | OutputFormat::Csv
+        | OutputFormat::Netcdf
+        | OutputFormat::Dir => None,
     }
 }

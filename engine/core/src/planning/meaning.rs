@@ -209,6 +209,7 @@ fn form(input: &Input) -> String {
         Form::Parquet => "parquet",
         Form::Csv => "csv",
         Form::File => "file",
+        Form::Netcdf => "netcdf",
     }
     .to_owned();
     if let Some(variable) = &input.variable {
@@ -235,6 +236,7 @@ fn format(output: &Output) -> String {
         OutputFormat::Csv => "csv",
         OutputFormat::File => "file",
         OutputFormat::Dir => "dir",
+        OutputFormat::Netcdf => "netcdf",
     }
     .to_owned();
     if let Some(ext) = &output.ext {

@@ -1,7 +1,7 @@
 //! Which variable is meant, and what its dimensions are: CF's rules, then usual names.
 
 use super::error::NetcdfError;
-use super::header::{Header, Kind, Variable};
+use super::header::{Header, Variable};
 
 /// How many names an error lists before it only counts.
 const NAMES_LISTED: usize = 12;
@@ -38,8 +38,8 @@ pub(super) fn axes(header: &Header, variable: &Variable) -> Vec<Axis> {
         let Some(dimension) = header.dimensions.get(*dim) else {
             continue;
         };
-        let coordinate = header.find(&dimension.name).filter(|v| {
-            header.variables[*v].dims == [*dim] && header.variables[*v].kind != Kind::Char
+        let coordinate = header.find_beside(variable, &dimension.name).filter(|v| {
+            header.variables[*v].dims == [*dim] && header.variables[*v].kind.is_number()
         });
         let mut role = coordinate.map_or_else(
             || role_by_name(&dimension.name),
@@ -92,7 +92,7 @@ pub(super) fn role_of(variable: &Variable) -> Role {
         }
         units if units.contains(" since ") => Role::Time,
         _ if text("axis") == "T" => Role::Time,
-        _ => role_by_name(&variable.name),
+        _ => role_by_name(variable.own_name()),
     }
 }
 
@@ -129,17 +129,27 @@ pub(super) fn choose(
             }),
         };
     };
-    header.find(wanted).ok_or_else(|| {
-        let all: Vec<_> = header.variables.iter().map(|v| v.name.as_str()).collect();
-        NetcdfError::UnknownVariable {
-            path: path(),
-            wanted: wanted.to_owned(),
-            nearest: nearest(wanted, &all)
-                .map(|name| format!("; did you mean `{name}`?"))
-                .unwrap_or_default(),
-            known: list(&known()),
-        }
-    })
+    header
+        .find(wanted)
+        .or_else(|| only_called(header, wanted))
+        .ok_or_else(|| {
+            let all: Vec<_> = header.variables.iter().map(|v| v.name.as_str()).collect();
+            NetcdfError::UnknownVariable {
+                path: path(),
+                wanted: wanted.to_owned(),
+                nearest: nearest(wanted, &all)
+                    .map(|name| format!("; did you mean `{name}`?"))
+                    .unwrap_or_default(),
+                known: list(&known()),
+            }
+        })
+}
+
+/// The one variable of any group that is called so.
+fn only_called(header: &Header, name: &str) -> Option<usize> {
+    let mut found = (0..header.variables.len()).filter(|v| header.variables[*v].own_name() == name);
+    let first = found.next()?;
+    found.next().is_none().then_some(first)
 }
 
 /// Variables that hold data: numbers that are not themselves the coordinates, bounds or cell
@@ -165,11 +175,11 @@ fn candidates(header: &Header) -> Vec<usize> {
         auxiliary.extend(measures.split_whitespace().skip(1).step_by(2));
     }
     let is_data = |variable: &Variable| {
-        let names_dimension = header.dimensions.iter().any(|d| d.name == variable.name);
+        let name = variable.own_name();
+        let names_dimension = header.dimensions.iter().any(|d| d.name == name);
         let is_coordinate = names_dimension && variable.dims.len() == 1;
-        let is_text = variable.kind == Kind::Char;
-        let is_auxiliary = auxiliary.contains(&variable.name.as_str());
-        !(is_text || is_coordinate || is_auxiliary || variable.dims.is_empty())
+        let is_auxiliary = auxiliary.contains(&name);
+        !(!variable.kind.is_number() || is_coordinate || is_auxiliary || variable.dims.is_empty())
     };
     (0..header.variables.len())
         .filter(|v| is_data(&header.variables[*v]))

@@ -2,7 +2,7 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{Float64Type, Int64Type};
+use arrow::datatypes::{Float64Type, Int64Type, UInt64Type};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 use super::calendar::TimeUnits;
@@ -33,6 +33,8 @@ pub(super) struct Column {
     /// Values in one row.
     pub(super) row_length: usize,
     pub(super) attributes: Attributes,
+    /// What stands for a missing value.
+    pub(super) missing: f64,
     /// For moments: the units they are written in.
     units: Option<TimeUnits>,
 }
@@ -108,6 +110,7 @@ impl Column {
             row_length: dims.iter().map(|(_, length)| *length).product(),
             dims,
             attributes: Attributes::default(),
+            missing: f64::NAN,
             units: None,
         };
         column.describe(field, grid, number);
@@ -164,15 +167,24 @@ impl Column {
         }
         let texts: Vec<(&str, &str)> = texts.iter().map(|(k, v)| (*k, v.as_str())).collect();
         self.attributes = attributes(&texts);
-        let missing = match self.kind {
+        self.missing = match self.kind {
             Kind::Int => MISSING_WHOLE,
+            _ if self.name == VALUE => grid.fill_value.unwrap_or(f64::NAN),
             _ => f64::NAN,
         };
+        if self.name == VALUE {
+            for (name, text) in &grid.attributes {
+                if self.attributes.get(name).is_none() {
+                    let text = Attribute::Text(text.clone());
+                    self.attributes.0.push((name.clone(), text));
+                }
+            }
+        }
         // CF wants coordinates without gaps, so they announce none.
         if self.name != TIME {
             self.attributes.0.push((
                 "_FillValue".to_owned(),
-                Attribute::Numbers(self.kind, vec![missing]),
+                Attribute::Numbers(self.kind, vec![self.missing]),
             ));
         }
     }
@@ -201,14 +213,40 @@ impl Column {
         if let Some(units) = &self.units {
             return moments(&flat, units).map_err(|e| refuse(e.to_string()));
         }
-        let missing = if self.kind == Kind::Int {
-            MISSING_WHOLE
-        } else {
-            f64::NAN
-        };
+        refuse_what_is_not_exact(&flat).map_err(refuse)?;
         let numbers = cast(&flat, &DataType::Float64).map_err(|e| refuse(e.to_string()))?;
         let numbers = numbers.as_primitive::<Float64Type>();
-        Ok(numbers.iter().map(|v| v.unwrap_or(missing)).collect())
+        let known = |value: f64| if value.is_nan() { self.missing } else { value };
+        Ok(numbers
+            .iter()
+            .map(|value| value.map_or(self.missing, known))
+            .collect())
+    }
+}
+
+/// The format has no whole numbers of 64 bits; they are written as double precision, which holds those
+/// up to 2^53.
+fn refuse_what_is_not_exact(array: &ArrayRef) -> Result<(), String> {
+    const LARGEST: i128 = 1 << 53;
+    let large = match array.data_type() {
+        DataType::Int64 => {
+            let all = array.as_primitive::<Int64Type>();
+            all.iter()
+                .flatten()
+                .map(i128::from)
+                .find(|v| v.abs() > LARGEST)
+        }
+        DataType::UInt64 => {
+            let all = array.as_primitive::<UInt64Type>();
+            all.iter().flatten().map(i128::from).find(|v| *v > LARGEST)
+        }
+        _ => None,
+    };
+    match large {
+        None => Ok(()),
+        Some(value) => Err(format!(
+            "{value} would be rounded, for the format has no whole numbers of 64 bits; write Arrow or Parquet"
+        )),
     }
 }
 

@@ -8,6 +8,18 @@ use super::hyperslab::to_u64;
 use super::reader::VALUE;
 use super::time::TIME;
 
+/// The line of a file's history that says who wrote it.
+const WRITTEN: &str = concat!(
+    "Sunward ",
+    env!("CARGO_PKG_VERSION"),
+    ": written from a table"
+);
+
+/// Whether a line of a history is one that any version of Sunward wrote.
+pub(super) fn is_own_history(line: &str) -> bool {
+    line.starts_with("Sunward ") && line.ends_with(": written from a table")
+}
+
 /// A file's plan as it grows, with the values of variables that do not depend on rows.
 pub(super) struct Drafting<'a> {
     pub(super) plan: Plan,
@@ -18,7 +30,7 @@ pub(super) struct Drafting<'a> {
 impl Drafting<'_> {
     /// Lays out dimensions and variables. For cells on a grid, gives their number.
     pub(super) fn lay_out(&mut self, columns: &[Column]) -> Option<u64> {
-        self.plan.attributes = attributes(&[("Conventions", "CF-1.8"), ("source", "Sunward")]);
+        self.plan.attributes = self.file_attributes();
         if let Some(cells) = self.cells_on_grid(columns) {
             return Some(cells);
         }
@@ -59,7 +71,22 @@ impl Drafting<'_> {
         None
     }
 
-    /// `variable(time, lat, lon)`, when the columns are exactly the cells of a grid.
+    /// What is said of the file: CF's version, what its source said, and that it was written anew. The
+    /// history has no date, so that the same table gives the same bytes.
+    fn file_attributes(&self) -> Attributes {
+        let known = &self.grid.file_attributes;
+        let mut texts: Vec<(&str, &str)> = vec![("Conventions", "CF-1.8")];
+        let others = known.iter().filter(|(name, _)| *name != "history");
+        texts.extend(others.map(|(name, text)| (name.as_str(), text.as_str())));
+        let history = match known.get("history") {
+            Some(before) => format!("{WRITTEN}\n{before}"),
+            None => WRITTEN.to_owned(),
+        };
+        texts.push(("history", &history));
+        attributes(&texts)
+    }
+
+    /// `variable(time, …, lat, lon)`, when the columns are exactly the cells of a grid.
     fn cells_on_grid(&mut self, columns: &[Column]) -> Option<u64> {
         let (lat, lon) = (self.grid.lat.as_ref()?, self.grid.lon.as_ref()?);
         let [id, _, _, value] = columns else {
@@ -69,20 +96,18 @@ impl Drafting<'_> {
         if names != ["cell_id", "lat", "lon", VALUE] || id.row_length != 1 {
             return None;
         }
-        let [(time, length)] = value.dims.as_slice() else {
-            return None;
-        };
-        let time = self.dimension(time, *length);
-        let place = [
-            self.dimension("lat", lat.len()),
-            self.dimension("lon", lon.len()),
-        ];
+        let mut dims: Vec<usize> = Vec::new();
+        for (name, length) in &value.dims {
+            dims.push(self.dimension(name, *length));
+        }
+        dims.push(self.dimension("lat", lat.len()));
+        dims.push(self.dimension("lon", lon.len()));
         self.coordinates(false);
         let mut attributes = value.attributes.clone();
         self.name_squeezed(&mut attributes);
         self.plan.variables.push(Draft {
             name: value.file_name.clone(),
-            dims: vec![time, place[0], place[1]],
+            dims,
             attributes,
             kind: value.kind,
         });

@@ -116,11 +116,19 @@ impl Plan {
 pub(super) fn put_values(out: &mut Vec<u8>, kind: Kind, values: &[f64]) {
     for value in values {
         match kind {
-            Kind::Byte | Kind::Char => out.extend(super::packing::whole_i8(*value).to_be_bytes()),
-            Kind::Short => out.extend(super::packing::whole_i16(*value).to_be_bytes()),
-            Kind::Int => out.extend(super::packing::whole_i32(*value).to_be_bytes()),
+            Kind::Byte | Kind::Text | Kind::Other => {
+                out.extend(super::packing::whole_i8(*value).to_be_bytes());
+            }
+            Kind::Short | Kind::UByte => {
+                out.extend(super::packing::whole_i16(*value).to_be_bytes());
+            }
+            Kind::Int | Kind::UShort => {
+                out.extend(super::packing::whole_i32(*value).to_be_bytes());
+            }
             Kind::Float => out.extend(super::packing::single(*value).to_be_bytes()),
-            Kind::Double => out.extend(value.to_be_bytes()),
+            Kind::Double | Kind::UInt | Kind::Int64 | Kind::UInt64 => {
+                out.extend(value.to_be_bytes());
+            }
         }
     }
 }
@@ -155,7 +163,7 @@ fn put_attributes(out: &mut Vec<u8>, attributes: &Attributes) {
         put_name(out, name);
         match value {
             Attribute::Text(text) => {
-                put_u32(out, Kind::Char.code());
+                put_u32(out, Kind::Text.code());
                 put_u32(out, count(text.len()));
                 put_padded(out, text.as_bytes());
             }

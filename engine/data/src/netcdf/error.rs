@@ -15,27 +15,19 @@ pub enum NetcdfError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// It is NetCDF-4, which is HDF5 inside.
+    /// It uses something that is not read.
     #[error(
-        "{path}: this is NetCDF-4 (HDF5), expected NetCDF classic (CDF-1 or CDF-2); \
-         convert it once: nccopy -3 in.nc out.nc (nccopy -6 above 2 GiB)"
+        "{path}: the file uses {what}, which is not read; convert it once: nccopy -k nc4 -d 1 in.nc out.nc"
     )]
-    Hdf5 {
+    Unsupported {
         /// The file.
         path: String,
-    },
-    /// It is the 64-bit data format, CDF-5.
-    #[error(
-        "{path}: this is NetCDF CDF-5 (64-bit data), expected NetCDF classic (CDF-1 or CDF-2); \
-         convert it once: nccopy -3 in.nc out.nc (nccopy -6 above 2 GiB)"
-    )]
-    Cdf5 {
-        /// The file.
-        path: String,
+        /// What it uses.
+        what: String,
     },
     /// It is something else.
     #[error(
-        "{path}: this is no NetCDF file: it starts with {found}, expected `CDF` and a version; \
+        "{path}: this is no NetCDF file: it starts with {found}, expected `CDF` and a version, or HDF5; \
          check that the download finished and that the name fits the content"
     )]
     NotNetcdf {
@@ -44,32 +36,13 @@ pub enum NetcdfError {
         /// Its first bytes.
         found: String,
     },
-    /// The header makes no sense.
-    #[error(
-        "{path}: the NetCDF header is damaged at byte {at}: {what}; fetch or write the file again"
-    )]
+    /// It is cut short, or its parts contradict each other.
+    #[error("{path}: the NetCDF file is damaged or cut short: {what}; fetch or write it again")]
     Damaged {
         /// The file.
         path: String,
         /// What was found and what was expected.
         what: String,
-        /// Where.
-        at: u64,
-    },
-    /// The data ends before it should.
-    #[error(
-        "{path}: the file was cut short: variable `{variable}` needs {needed} bytes, the file has {length}; \
-         fetch or write it again"
-    )]
-    CutShort {
-        /// The file.
-        path: String,
-        /// The variable.
-        variable: String,
-        /// How long the file must be.
-        needed: u64,
-        /// How long it is.
-        length: u64,
     },
     /// No variable holds gridded numbers.
     #[error(

@@ -45,6 +45,15 @@ pub struct Grid {
     /// Dimensions of length one that were taken away.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub squeezed: BTreeMap<String, Squeezed>,
+    /// What stood for missing values in the file; NaN does in the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fill_value: Option<f64>,
+    /// What else the variable says of itself, as `cell_methods`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+    /// What the file says of itself, as `title` and `history`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub file_attributes: BTreeMap<String, String>,
     /// What others added; carried along untouched.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,

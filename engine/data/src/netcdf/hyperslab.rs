@@ -1,77 +1,10 @@
-//! Boxes of values: read from the file in its order, turned into the order of rows and tensors.
-
-use std::io::{Read, Seek, SeekFrom};
-
-use super::error::NetcdfError;
-use super::header::{Header, Variable};
+//! Boxes of values: a range along each dimension, turned into the order of rows and tensors.
 
 /// A range along each dimension of a variable, in the file's order.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Slab {
     pub(super) start: Vec<u64>,
     pub(super) count: Vec<u64>,
-}
-
-/// Reads a box of stored numbers, in the file's order. The caller has checked that the variable lies
-/// inside the file and that the box lies inside the variable.
-pub(super) fn read_slab<R: Read + Seek>(
-    source: &mut R,
-    header: &Header,
-    variable: &Variable,
-    slab: &Slab,
-    path: &str,
-) -> Result<Vec<f64>, NetcdfError> {
-    let io = |source| NetcdfError::Io {
-        path: path.to_owned(),
-        doing: "reading its data",
-        source,
-    };
-    let shape = header.shape(variable);
-    let strides = byte_strides(header, variable, &shape);
-    let width = to_u64(variable.kind.width());
-    // The longest run of bytes that stand together: whole inner dimensions and a range of the next.
-    let mut inner = shape.len();
-    let mut run = width;
-    while inner > 0 && strides[inner - 1] == run && !(header.is_record(variable) && inner == 1) {
-        inner -= 1;
-        run *= slab.count[inner];
-        if slab.count[inner] != shape[inner] {
-            break;
-        }
-    }
-    let total: u64 = slab.count.iter().product();
-    let mut values = Vec::with_capacity(to_usize(total));
-    if total == 0 {
-        return Ok(values);
-    }
-    let mut buffer = vec![0; to_usize(run)];
-    let mut index = vec![0; inner];
-    loop {
-        let mut offset = variable.begin;
-        for (d, (stride, start)) in strides.iter().zip(&slab.start).enumerate() {
-            offset += stride * (start + index.get(d).copied().unwrap_or(0));
-        }
-        source.seek(SeekFrom::Start(offset)).map_err(io)?;
-        source.read_exact(&mut buffer).map_err(io)?;
-        variable.kind.decode(&buffer, &mut values);
-        if !advance(&mut index, &slab.count) {
-            return Ok(values);
-        }
-    }
-}
-
-/// Bytes from one index to the next along each dimension.
-fn byte_strides(header: &Header, variable: &Variable, shape: &[u64]) -> Vec<u64> {
-    let mut strides = vec![0; shape.len()];
-    let mut stride = to_u64(variable.kind.width());
-    for d in (0..shape.len()).rev() {
-        strides[d] = stride;
-        stride = stride.saturating_mul(shape[d]);
-    }
-    if let Some(first) = strides.first_mut().filter(|_| header.is_record(variable)) {
-        *first = header.record_stride;
-    }
-    strides
 }
 
 /// The next index in row-major order within `count`; false after the last.
@@ -113,7 +46,7 @@ pub(super) fn permute(values: Vec<f64>, count: &[u64], order: &[usize]) -> Vec<f
     out
 }
 
-/// Sizes here were checked against the file's length, so they fit the address space.
+/// Sizes here were checked against what may be read at once, so they fit the address space.
 pub(super) fn to_usize(value: u64) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
 }

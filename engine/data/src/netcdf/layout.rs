@@ -1,15 +1,17 @@
 //! How a variable becomes a table: which dimensions make rows, which the tensor, and what its
 //! coordinates are.
 
-use std::io::{Read, Seek};
+use std::collections::BTreeMap;
 
 use sunward_workflows::model::GridRows;
 
 use super::axes::{Axis, Role, axes, role_of};
+use super::draft::is_own_history;
 use super::error::NetcdfError;
+use super::file::NetcdfFile;
 use super::grid::{Coordinate, Grid, Squeezed, TimeAxis};
-use super::header::{Header, Kind, Variable};
-use super::hyperslab::{Slab, read_slab, to_u64};
+use super::header::{Attribute, Header, Kind, Variable};
+use super::hyperslab::{Slab, to_u64};
 use super::packing::Packing;
 use super::time::Times;
 
@@ -39,15 +41,23 @@ pub(super) struct Cells {
 }
 
 /// A file being laid out.
-pub(super) struct File<'a, R> {
-    pub(super) source: &'a mut R,
-    pub(super) header: &'a Header,
-    pub(super) path: &'a str,
+pub(super) struct LayingOut<'a> {
+    file: &'a NetcdfFile,
+    header: &'a Header,
+    path: &'a str,
 }
 
-impl<R: Read + Seek> File<'_, R> {
+impl<'a> LayingOut<'a> {
+    pub(super) fn new(file: &'a NetcdfFile) -> Self {
+        Self {
+            file,
+            header: &file.header,
+            path: &file.path,
+        }
+    }
+
     /// Plans the table of one variable.
-    pub(super) fn layout(&mut self, index: usize, rows: GridRows) -> Result<Layout, NetcdfError> {
+    pub(super) fn layout(&self, index: usize, rows: GridRows) -> Result<Layout, NetcdfError> {
         let variable = &self.header.variables[index];
         self.refuse_what_is_no_grid(variable)?;
         let all = axes(self.header, variable);
@@ -102,8 +112,13 @@ impl<R: Read + Seek> File<'_, R> {
     }
 
     fn refuse_what_is_no_grid(&self, variable: &Variable) -> Result<(), NetcdfError> {
-        if variable.kind == Kind::Char {
-            let what = "holds text, expected numbers; name another variable".to_owned();
+        let what = match variable.kind {
+            Kind::Text => "text",
+            Kind::Other => "an enumeration, compound or list of its own type",
+            _ => "",
+        };
+        if !what.is_empty() {
+            let what = format!("holds {what}, expected numbers; name another variable");
             return Err(self.unsuitable(variable, what));
         }
         let repeated = |d: &usize| variable.dims.iter().filter(|other| *other == d).count() > 1;
@@ -113,7 +128,7 @@ impl<R: Read + Seek> File<'_, R> {
                 format!("has dimension `{name}` twice, expected a grid; name another variable");
             return Err(self.unsuitable(variable, what));
         }
-        self.header.require_inside(variable, self.path)
+        self.file.require_inside(variable)
     }
 
     fn refuse_what_fits_no_table(
@@ -137,11 +152,12 @@ impl<R: Read + Seek> File<'_, R> {
                 );
                 return Err(self.unsuitable(variable, what));
             }
+            self.file.require_bounded(variable, count)?;
         }
         Ok(())
     }
 
-    fn times(&mut self, axis: &Axis) -> Result<Times, NetcdfError> {
+    fn times(&self, axis: &Axis) -> Result<Times, NetcdfError> {
         let name = self.header.dimensions[axis.dim].name.clone();
         let Some(index) = axis.coordinate else {
             let values = (0..axis.length).map(|t| t as f64).collect();
@@ -168,13 +184,16 @@ impl<R: Read + Seek> File<'_, R> {
         Ok(Times::decode(axis, self.values(index)?))
     }
 
-    fn grid(&mut self, variable: &Variable, all: &[Axis]) -> Result<Grid, NetcdfError> {
+    fn grid(&self, variable: &Variable, all: &[Axis]) -> Result<Grid, NetcdfError> {
         let text = |name: &str| variable.attributes.text(name).map(str::to_owned);
         let mut grid = Grid {
-            variable: variable.name.clone(),
+            variable: variable.own_name().to_owned(),
             units: text("units"),
             long_name: text("long_name"),
             standard_name: text("standard_name"),
+            fill_value: fill_value(variable),
+            attributes: kept(&variable.attributes.0, OF_VARIABLE),
+            file_attributes: kept(&self.header.attributes.0, OF_FILE),
             ..Grid::default()
         };
         for axis in all {
@@ -196,7 +215,7 @@ impl<R: Read + Seek> File<'_, R> {
         }
         let auxiliary = variable.attributes.text("coordinates").unwrap_or_default();
         for name in auxiliary.split_whitespace() {
-            if let Some(index) = self.header.find(name) {
+            if let Some(index) = self.header.find_beside(variable, name) {
                 self.add_coordinate(&mut grid, index, all)?;
             }
         }
@@ -206,7 +225,7 @@ impl<R: Read + Seek> File<'_, R> {
     /// Notes a coordinate that is neither the variable's `lat`, `lon` nor time; a coordinate without
     /// dimensions is one that was squeezed away before.
     fn add_coordinate(
-        &mut self,
+        &self,
         grid: &mut Grid,
         index: usize,
         all: &[Axis],
@@ -224,7 +243,7 @@ impl<R: Read + Seek> File<'_, R> {
             .collect();
         // What runs along time would have to be cut with the rows.
         let along_time = |d: &usize| all.iter().any(|a| a.dim == *d && a.role == Role::Time);
-        let is_kept = variable.kind != Kind::Char
+        let is_kept = variable.kind.is_number()
             && size <= COORDINATE_LIMIT
             && !variable.dims.iter().any(along_time);
         let Some(dims) = dims.filter(|_| is_kept) else {
@@ -232,7 +251,7 @@ impl<R: Read + Seek> File<'_, R> {
         };
         let values = self.values(index)?;
         let units = self.text(index, "units");
-        let name = variable.name.clone();
+        let name = variable.own_name().to_owned();
         if dims.is_empty() {
             let value = values.first().copied().filter(|v| v.is_finite());
             grid.squeezed.insert(name, Squeezed { value, units });
@@ -252,12 +271,12 @@ impl<R: Read + Seek> File<'_, R> {
     }
 
     /// The n + 1 edges of an axis whose bounds touch.
-    fn edges(&mut self, index: usize) -> Result<Option<Vec<f64>>, NetcdfError> {
+    fn edges(&self, index: usize) -> Result<Option<Vec<f64>>, NetcdfError> {
         let coordinate = &self.header.variables[index];
         let bounds = coordinate
             .attributes
             .text("bounds")
-            .and_then(|name| self.header.find(name));
+            .and_then(|name| self.header.find_beside(coordinate, name));
         let Some(bounds) = bounds else {
             return Ok(None);
         };
@@ -265,7 +284,7 @@ impl<R: Read + Seek> File<'_, R> {
         let is_pairs = shape.len() == 2
             && shape.last() == Some(&2)
             && self.header.variables[bounds].dims.first() == coordinate.dims.first()
-            && self.header.variables[bounds].kind != Kind::Char;
+            && self.header.variables[bounds].kind.is_number();
         if !is_pairs {
             return Ok(None);
         }
@@ -296,7 +315,7 @@ impl<R: Read + Seek> File<'_, R> {
 
     /// A coordinate of every cell: from an axis, or from an auxiliary variable over the row axes.
     fn cell_coordinate(
-        &mut self,
+        &self,
         variable: &Variable,
         row_axes: &[Axis],
         role: Role,
@@ -308,12 +327,12 @@ impl<R: Read + Seek> File<'_, R> {
         let named = variable.attributes.text("coordinates").unwrap_or_default();
         let over_rows = |v: &Variable| {
             !v.dims.is_empty()
-                && v.kind != Kind::Char
+                && v.kind.is_number()
                 && v.dims.iter().all(|d| row_axes.iter().any(|a| a.dim == *d))
         };
         let listed = named
             .split_whitespace()
-            .filter_map(|name| self.header.find(name))
+            .filter_map(|name| self.header.find_beside(variable, name))
             .find(|v| {
                 over_rows(&self.header.variables[*v]) && role_of(&self.header.variables[*v]) == role
             });
@@ -330,15 +349,14 @@ impl<R: Read + Seek> File<'_, R> {
     }
 
     /// All values of a small variable, unpacked.
-    fn values(&mut self, index: usize) -> Result<Vec<f64>, NetcdfError> {
+    fn values(&self, index: usize) -> Result<Vec<f64>, NetcdfError> {
         let variable = &self.header.variables[index];
-        self.header.require_inside(variable, self.path)?;
         let shape = self.header.shape(variable);
         let slab = Slab {
             start: vec![0; shape.len()],
             count: shape,
         };
-        let mut values = read_slab(self.source, self.header, variable, &slab, self.path)?;
+        let mut values = self.file.read(variable, &slab)?;
         Packing::of(variable).unpack(&mut values);
         Ok(values)
     }
@@ -349,6 +367,67 @@ impl<R: Read + Seek> File<'_, R> {
             .text(attribute)
             .map(str::to_owned)
     }
+}
+
+/// What else a variable says of itself that stays true of its values as floats (CF, appendix A).
+const OF_VARIABLE: &[&str] = &[
+    "cell_methods",
+    "comment",
+    "references",
+    "source",
+    "institution",
+    "original_name",
+    "standard_name_vocabulary",
+    "positive",
+];
+
+/// What a file says of itself that is passed on (CF 2.6.2).
+const OF_FILE: &[&str] = &[
+    "title",
+    "institution",
+    "source",
+    "history",
+    "references",
+    "comment",
+    "license",
+    "experiment",
+    "experiment_id",
+    "model_id",
+    "realization",
+    "frequency",
+    "project_id",
+    "source_id",
+    "variant_label",
+    "tracking_id",
+];
+
+/// Texts of an attribute list, by name. What Sunward itself wrote into a history says nothing of the
+/// data, so that a table that was written is read again the same.
+fn kept(all: &[(String, Attribute)], names: &[&str]) -> BTreeMap<String, String> {
+    all.iter()
+        .filter(|(name, _)| names.contains(&name.as_str()))
+        .filter_map(|(name, value)| match value {
+            Attribute::Text(text) => {
+                let lines = text.lines().filter(|line| !is_own_history(line));
+                Some((name.clone(), lines.collect::<Vec<_>>().join("\n")))
+            }
+            Attribute::Numbers(..) => None,
+        })
+        .filter(|(_, text)| !text.is_empty())
+        .collect()
+}
+
+/// What stands for missing values in the file, if the table's values are of the same type.
+fn fill_value(variable: &Variable) -> Option<f64> {
+    let is_float = matches!(variable.kind, Kind::Float | Kind::Double);
+    let is_packed = ["scale_factor", "add_offset"]
+        .iter()
+        .any(|name| variable.attributes.get(name).is_some());
+    let fill = variable
+        .attributes
+        .number("_FillValue")
+        .or_else(|| variable.attributes.number("missing_value"));
+    fill.filter(|fill| is_float && !is_packed && fill.is_finite())
 }
 
 /// Row axes, tensor axes, and what is squeezed away: other dimensions of length one.

@@ -1,7 +1,11 @@
-//! NetCDF classic (CDF-1 and CDF-2) as gridded tables, in and out. Own code; never trusts a byte.
+//! NetCDF as gridded tables, in and out.
 //!
-//! Read [`read`] first: a variable of a file becomes rows by the convention below. [`write()`] is its
-//! inverse. [`probe`] says columns and rows without reading data.
+//! Read [`read`] first: a variable of a file becomes rows by the convention below. The crate
+//! `netcdf-reader` reads the bytes of all formats (classic, 64-bit offset, CDF-5, NetCDF-4); what
+//! they mean by CF is this room's. [`write()`] is the inverse and writes CDF-2, which all tools read.
+//! [`probe`] says columns and rows without reading data.
+//!
+//! A variable of a group is called `group/name`; the name alone does where it is the only one.
 //!
 //! # The convention for gridded tables
 //!
@@ -18,8 +22,8 @@
 //!   time is one row of `value` alone.
 //! - **`rows: cell`**: `cell_id` (int32, latitude-major), `lat`, `lon` (float32), `value` (tensor over time).
 //!
-//! `value` is float32 or float64: floats as stored, packed integers as CF says, int8 and int16 as
-//! float32, int32 as float64. A variable without further dimensions gives a plain number per row.
+//! `value` is float32 or float64: floats as stored, packed integers as CF says, whole numbers of 8
+//! and 16 bits as float32, wider ones as float64. A variable without further dimensions gives a plain number per row.
 //!
 //! The field `time` carries CF `units` and `calendar` as metadata, `value` carries `units`,
 //! `long_name` and `standard_name`. Everything else is in the schema's metadata under the key
@@ -32,7 +36,9 @@
 //!   "lat_bounds": [18.75, 21.25, 23.75], "lon_bounds": [-81.25, -78.75, -76.25],
 //!   "time": { "name": "time", "units": "hours since 1-1-1", "calendar": "standard", "values": [] },
 //!   "coordinates": { "depth": { "dims": ["depth"], "values": [0, 10], "units": "m" } },
-//!   "squeezed": { "pressure": { "value": 500.0, "units": "hPa" } } }
+//!   "squeezed": { "pressure": { "value": 500.0, "units": "hPa" } },
+//!   "fill_value": 1e20, "attributes": { "cell_methods": "time: mean" },
+//!   "file_attributes": { "title": "…", "history": "…" } }
 //! ```
 //!
 //! `dims` names the tensor's dimensions in order (`["time"]` for `rows: cell`, where `time.values`
@@ -48,6 +54,7 @@ mod columns;
 mod draft;
 mod encode;
 mod error;
+mod file;
 mod grid;
 mod header;
 mod hyperslab;
@@ -71,13 +78,13 @@ pub use error::NetcdfError;
 pub use grid::{Coordinate, GRID_KEY, Grid, Squeezed, TimeAxis};
 pub use reader::GridReader;
 
-/// Opens a variable of a NetCDF classic file as a gridded table: its schema, and its batches as they
+/// Opens a variable of a NetCDF file as a gridded table: its schema, and its batches as they
 /// are read, a few megabytes each. Without a name the file must have one variable only.
 pub fn read(
     path: &Path,
     variable: Option<&str>,
     rows: GridRows,
-) -> Result<(SchemaRef, GridReader<File>), NetcdfError> {
+) -> Result<(SchemaRef, GridReader), NetcdfError> {
     let name = path.display().to_string();
     let file = open_regular(path).map_err(|source| NetcdfError::Io {
         path: name.clone(),

@@ -81,17 +81,29 @@ fn is_single(kind: Kind, attributes: &Attributes) -> bool {
         })
         .collect();
     if packed.is_empty() {
-        return !matches!(kind, Kind::Int | Kind::Double);
+        return !is_wide(kind);
     }
-    !packed.iter().any(|k| matches!(k, Kind::Int | Kind::Double)) && kind != Kind::Double
+    !packed.iter().any(|k| is_wide(*k)) && kind != Kind::Double
+}
+
+/// Whether float32 does not hold all values of a type.
+fn is_wide(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Int | Kind::UInt | Kind::Int64 | Kind::UInt64 | Kind::Double
+    )
 }
 
 /// The value that libraries write where nobody wrote one. Bytes have none: every byte is in use.
 fn default_fill(kind: Kind) -> Option<f64> {
     match kind {
-        Kind::Byte | Kind::Char => None,
+        Kind::Byte | Kind::UByte | Kind::Text | Kind::Other => None,
         Kind::Short => Some(-32_767.0),
+        Kind::UShort => Some(65_535.0),
         Kind::Int => Some(-2_147_483_647.0),
+        Kind::UInt => Some(4_294_967_295.0),
+        Kind::Int64 => Some(-9_223_372_036_854_775_806.0),
+        Kind::UInt64 => Some(18_446_744_073_709_551_614.0),
         Kind::Float => Some(f64::from(9.969_21e36_f32)),
         Kind::Double => Some(9.969_209_968_386_869e36),
     }
@@ -105,7 +117,8 @@ fn wrap_of(kind: Kind, attributes: &Attributes) -> f64 {
         Kind::Byte => 256.0,
         Kind::Short => 65_536.0,
         Kind::Int => 4_294_967_296.0,
-        Kind::Char | Kind::Float | Kind::Double => 0.0,
+        Kind::Int64 => 18_446_744_073_709_551_616.0,
+        _ => 0.0,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rows of a gridded variable, batch by batch.
 
-use std::io::{Read, Seek};
+use std::fs::File;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -11,10 +11,10 @@ use sunward_workflows::model::GridRows;
 
 use super::axes::choose;
 use super::error::NetcdfError;
+use super::file::NetcdfFile;
 use super::grid::{GRID_KEY, Grid};
-use super::header::Header;
-use super::hyperslab::{permute, read_slab, to_usize};
-use super::layout::{File, Layout};
+use super::hyperslab::{permute, to_usize};
+use super::layout::{LayingOut, Layout};
 use super::packing::single;
 use super::tensor::Tensor;
 
@@ -27,40 +27,31 @@ pub(super) const VALUE: &str = "value";
 /// Reads one variable as a gridded table; see the module for its columns. An iterator over batches
 /// that hold a few megabytes each.
 #[derive(Debug)]
-pub struct GridReader<R> {
-    source: R,
-    header: Header,
-    path: String,
+pub struct GridReader {
+    file: NetcdfFile,
     layout: Layout,
     schema: SchemaRef,
     next_row: u64,
 }
 
-impl<R: Read + Seek> GridReader<R> {
-    /// Reads the header of a file and plans the table of one of its variables. `path` is what
-    /// messages call it.
+impl GridReader {
+    /// Reads what a file holds and plans the table of one of its variables. `path` is what messages
+    /// call it.
     pub fn new(
-        mut source: R,
+        source: File,
         path: &str,
         variable: Option<&str>,
         rows: GridRows,
     ) -> Result<Self, NetcdfError> {
-        let header = Header::read(&mut source, path)?;
-        let index = choose(&header, variable, path)?;
-        let mut file = File {
-            source: &mut source,
-            header: &header,
-            path,
-        };
-        let layout = file.layout(index, rows)?;
+        let file = NetcdfFile::open(source, path)?;
+        let index = choose(&file.header, variable, path)?;
+        let layout = LayingOut::new(&file).layout(index, rows)?;
         let schema = schema(&layout, rows).map_err(|source| NetcdfError::Arrow {
             path: path.to_owned(),
             source,
         })?;
         Ok(Self {
-            source,
-            header,
-            path: path.to_owned(),
+            file,
             layout,
             schema: Arc::new(schema),
             next_row: 0,
@@ -103,15 +94,9 @@ impl<R: Read + Seek> GridReader<R> {
 
     fn read_batch(&mut self) -> Result<RecordBatch, NetcdfError> {
         let (fixed, start, count) = self.next_block();
-        let slab = self.layout.slab(&self.header, &fixed, start, count);
         let layout = &self.layout;
-        let mut values = read_slab(
-            &mut self.source,
-            &self.header,
-            &layout.variable,
-            &slab,
-            &self.path,
-        )?;
+        let slab = layout.slab(&self.file.header, &fixed, start, count);
+        let mut values = self.file.read(&layout.variable, &slab)?;
         layout.packing.unpack(&mut values);
         let values = permute(values, &slab.count, &layout.order());
         let first = to_usize(self.next_row);
@@ -119,7 +104,7 @@ impl<R: Read + Seek> GridReader<R> {
         self.next_row += super::hyperslab::to_u64(rows);
         self.assemble(values, first, rows)
             .map_err(|source| NetcdfError::Arrow {
-                path: self.path.clone(),
+                path: self.file.path.clone(),
                 source,
             })
     }
@@ -165,7 +150,7 @@ impl<R: Read + Seek> GridReader<R> {
     }
 }
 
-impl<R: Read + Seek> Iterator for GridReader<R> {
+impl Iterator for GridReader {
     type Item = Result<RecordBatch, NetcdfError>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -104,7 +104,8 @@ impl<'a, W: Write + Seek> Writing<'a, W> {
         };
         let times = self.columns.last().map_or(1, |c| c.row_length);
         let mut block = Vec::new();
-        put_values(&mut block, variable.kind, &[f64::NAN; 8192]);
+        let missing = self.columns.last().map_or(f64::NAN, |c| c.missing);
+        put_values(&mut block, variable.kind, &[missing; 8192]);
         let mut left = cells.saturating_mul(to_u64(times)) * to_u64(variable.kind.width());
         let begin = self.places.begins.last().copied().unwrap_or(0);
         self.put_at(begin, &[])?;

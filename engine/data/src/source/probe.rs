@@ -1,7 +1,7 @@
 //! What a file holds, found without converting it: for `check`, which runs nothing.
 
 use std::fs::{self, Metadata};
-use std::io::{BufReader, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use arrow::ipc::reader::StreamReader;
@@ -147,6 +147,6 @@ fn netcdf(path: &Path, options: &SourceOptions) -> Result<(Schema, Option<u64>),
     let file = open_regular(path).map_err(DataError::io("open", path))?;
     let name = path.display().to_string();
     let variable = options.variable.as_deref();
-    let reader = GridReader::new(BufReader::new(file), &name, variable, options.rows)?;
+    let reader = GridReader::new(file, &name, variable, options.rows)?;
     Ok((reader.schema().as_ref().clone(), Some(reader.rows())))
 }

@@ -1,0 +1,317 @@
+//! A file of any of NetCDF's formats (classic, 64-bit offset, CDF-5, NetCDF-4), read by the crate
+//! `netcdf-reader`.
+//!
+//! All calls of the crate go through here, because foreign bytes do: a panic becomes an error, and no
+//! read asks for more memory than the file can have good use for.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::os::fd::AsRawFd as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use netcdf_reader::{
+    Error, FileStorage, NcAttrValue, NcFile, NcFormat, NcGroup, NcOpenOptions, NcSliceInfo,
+    NcSliceInfoElem, NcType,
+};
+
+use super::error::NetcdfError;
+use super::header::{Attribute, Attributes, Dimension, Header, Kind, Variable};
+use super::hyperslab::{Slab, to_u64};
+
+/// What a read may take of any file, however small.
+const LEAST_LIMIT_BYTES: u64 = 256 << 20;
+/// How many times its size a file may have decompressed; deflate's most is about 1030.
+const EXPANSION: u64 = 1100;
+/// What a read may take at most.
+const MOST_LIMIT_BYTES: u64 = 32 << 30;
+/// Decompressed chunks that are kept, which rows beside each other share.
+const CHUNK_CACHE_BYTES: usize = 64 << 20;
+/// Groups within groups; more are damage.
+const MOST_GROUPS_DEEP: usize = 32;
+/// Bytes of a value as it is read: all numbers become double precision first.
+const VALUE_BYTES: u64 = 8;
+
+/// An open file.
+pub(super) struct NetcdfFile {
+    file: NcFile,
+    pub(super) header: Header,
+    pub(super) path: String,
+    limit_bytes: u64,
+    /// Of the whole file.
+    bytes: u64,
+}
+
+impl NetcdfFile {
+    /// Opens a file and reads what it holds, without values. `path` is what messages call it.
+    pub(super) fn open(mut source: File, path: &str) -> Result<Self, NetcdfError> {
+        let io = |doing| {
+            move |source| NetcdfError::Io {
+                path: path.to_owned(),
+                doing,
+                source,
+            }
+        };
+        let mut start = Vec::new();
+        source
+            .by_ref()
+            .take(8)
+            .read_to_end(&mut start)
+            .map_err(io("reading it"))?;
+        source.seek(SeekFrom::Start(0)).map_err(io("reading it"))?;
+        let bytes = source.metadata().map_err(io("reading it"))?.len();
+        let limit_bytes = bytes
+            .saturating_mul(EXPANSION)
+            .clamp(LEAST_LIMIT_BYTES, MOST_LIMIT_BYTES);
+        let (file, header) = guarded(path, &start, || {
+            let file = open_by_ranges_or_map(source, limit_bytes)?;
+            let mut header = Header::default();
+            add_group(&mut header, file.root_group()?, "", 0)?;
+            Ok((file, header))
+        })?;
+        Ok(Self {
+            file,
+            header,
+            path: path.to_owned(),
+            limit_bytes,
+            bytes,
+        })
+    }
+
+    /// Reads a box of stored numbers, in the file's order. The box must lie inside the variable.
+    pub(super) fn read(&self, variable: &Variable, slab: &Slab) -> Result<Vec<f64>, NetcdfError> {
+        let count = slab.count.iter().copied().fold(1, u64::saturating_mul);
+        self.require_bounded(variable, count)?;
+        let selections = slab.start.iter().zip(&slab.count);
+        let selections: Vec<NcSliceInfoElem> = selections
+            .map(|(start, count)| NcSliceInfoElem::Slice {
+                start: *start,
+                end: start.saturating_add(*count),
+                step: 1,
+            })
+            .collect();
+        let name = &variable.name;
+        let values = guarded(&self.path, &[], || {
+            if selections.is_empty() {
+                return self.file.read_variable_as_f64(name);
+            }
+            let selection = NcSliceInfo { selections };
+            self.file.read_variable_slice_as_f64(name, &selection)
+        })?;
+        let found = to_u64(values.len());
+        if found != count {
+            return Err(NetcdfError::Damaged {
+                path: self.path.clone(),
+                what: format!("variable `{name}` has {found} values where {count} should be"),
+            });
+        }
+        Ok(values.into_iter().collect())
+    }
+
+    /// Refuses a variable whose values cannot all lie within the file. Only classic formats tell before
+    /// they are read: they neither compress nor leave out values.
+    pub(super) fn require_inside(&self, variable: &Variable) -> Result<(), NetcdfError> {
+        let is_plain = matches!(
+            self.file.format(),
+            NcFormat::Classic | NcFormat::Offset64 | NcFormat::Cdf5
+        );
+        let shape = self.header.shape(variable);
+        let needed = shape
+            .iter()
+            .copied()
+            .fold(variable.kind.stored_bytes(), u64::saturating_mul);
+        if !is_plain || needed <= self.bytes {
+            return Ok(());
+        }
+        Err(NetcdfError::Damaged {
+            path: self.path.clone(),
+            what: format!(
+                "variable `{}` needs {needed} bytes, and the file has {} in all",
+                variable.name, self.bytes
+            ),
+        })
+    }
+
+    /// Refuses to read so many values of a variable at once that a small file could use up the memory.
+    pub(super) fn require_bounded(
+        &self,
+        variable: &Variable,
+        count: u64,
+    ) -> Result<(), NetcdfError> {
+        if count.saturating_mul(VALUE_BYTES) <= self.limit_bytes {
+            return Ok(());
+        }
+        Err(NetcdfError::Unsuitable {
+            path: self.path.clone(),
+            variable: variable.name.clone(),
+            what: format!(
+                "would need {count} values in memory at once, and at most {} are read of a file of this size; cut it first, as with `cdo splityear`, or take other `rows:`",
+                self.limit_bytes / VALUE_BYTES
+            ),
+        })
+    }
+}
+
+impl std::fmt::Debug for NetcdfFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NetcdfFile")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Opens a file by reading ranges of it. The crate then expects the header of a classic file in its
+/// first 64 KiB; where it is longer, the file is mapped.
+fn open_by_ranges_or_map(source: File, limit_bytes: u64) -> Result<NcFile, Error> {
+    let options = || NcOpenOptions {
+        chunk_cache_bytes: CHUNK_CACHE_BYTES,
+        max_read_bytes: usize::try_from(limit_bytes).unwrap_or(usize::MAX),
+        ..NcOpenOptions::default()
+    };
+    let storage = FileStorage::from_file(source.try_clone()?)?;
+    match NcFile::from_storage_with_options(Arc::new(storage), options()) {
+        Err(Error::InvalidData(_)) => {
+            // This names the open file whatever its path names by now.
+            let path = format!("/proc/self/fd/{}", source.as_raw_fd());
+            NcFile::open_with_options(path, options())
+        }
+        other => other,
+    }
+}
+
+/// Calls the crate on foreign bytes; `start` are the file's first, if it is not known to be NetCDF.
+fn guarded<T>(
+    path: &str,
+    start: &[u8],
+    call: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, NetcdfError> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(fault(path, start, error)),
+        Err(_) => Err(NetcdfError::Damaged {
+            path: path.to_owned(),
+            what: "its parts contradict each other".to_owned(),
+        }),
+    }
+}
+
+fn fault(path: &str, start: &[u8], error: Error) -> NetcdfError {
+    let path = path.to_owned();
+    match error {
+        Error::Io(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => {
+            NetcdfError::Io {
+                path,
+                doing: "reading it",
+                source,
+            }
+        }
+        Error::InvalidMagic | Error::UnsupportedVersion(_) => NetcdfError::NotNetcdf {
+            path,
+            found: match start {
+                [] => "nothing (it is empty)".to_owned(),
+                bytes => format!("`{}`", bytes.escape_ascii()),
+            },
+        },
+        Error::UnsupportedFeature(what) => NetcdfError::Unsupported { path, what },
+        other => NetcdfError::Damaged {
+            path,
+            what: other.to_string(),
+        },
+    }
+}
+
+fn add_group(
+    header: &mut Header,
+    group: &NcGroup,
+    prefix: &str,
+    depth: usize,
+) -> Result<(), Error> {
+    if depth > MOST_GROUPS_DEEP {
+        return Err(Error::InvalidData(format!(
+            "groups lie more than {MOST_GROUPS_DEEP} deep"
+        )));
+    }
+    if depth == 0 {
+        header.attributes = attributes(&group.attributes);
+    }
+    for variable in &group.variables {
+        let dims = variable.dimensions.iter().map(|dimension| {
+            let wanted = Dimension {
+                name: dimension.name.clone(),
+                length: dimension.size,
+            };
+            let known = header.dimensions.iter().position(|d| *d == wanted);
+            known.unwrap_or_else(|| {
+                header.dimensions.push(wanted);
+                header.dimensions.len() - 1
+            })
+        });
+        let dims = dims.collect();
+        header.variables.push(Variable {
+            name: format!("{prefix}{}", variable.name),
+            dims,
+            attributes: attributes(&variable.attributes),
+            kind: kind(&variable.dtype),
+        });
+    }
+    for inner in &group.groups {
+        add_group(
+            header,
+            inner,
+            &format!("{prefix}{}/", inner.name),
+            depth + 1,
+        )?;
+    }
+    Ok(())
+}
+
+fn kind(dtype: &NcType) -> Kind {
+    match dtype {
+        NcType::Byte => Kind::Byte,
+        NcType::Short => Kind::Short,
+        NcType::Int => Kind::Int,
+        NcType::Float => Kind::Float,
+        NcType::Double => Kind::Double,
+        NcType::UByte => Kind::UByte,
+        NcType::UShort => Kind::UShort,
+        NcType::UInt => Kind::UInt,
+        NcType::Int64 => Kind::Int64,
+        NcType::UInt64 => Kind::UInt64,
+        NcType::Char | NcType::String => Kind::Text,
+        NcType::Enum { .. }
+        | NcType::Compound { .. }
+        | NcType::Opaque { .. }
+        | NcType::Array { .. }
+        | NcType::VLen { .. } => Kind::Other,
+    }
+}
+
+fn attributes(all: &[netcdf_reader::NcAttribute]) -> Attributes {
+    Attributes(
+        all.iter()
+            .filter_map(|a| Some((a.name.clone(), attribute(&a.value)?)))
+            .collect(),
+    )
+}
+
+/// An attribute's text or numbers; those of a user's own type have no meaning here.
+fn attribute(value: &NcAttrValue) -> Option<Attribute> {
+    let kind = match value {
+        NcAttrValue::Chars(text) => {
+            return Some(Attribute::Text(text.trim_end_matches('\0').to_owned()));
+        }
+        NcAttrValue::Strings(texts) => return Some(Attribute::Text(texts.join(" "))),
+        NcAttrValue::UserDefined { .. } => return None,
+        NcAttrValue::Bytes(_) => Kind::Byte,
+        NcAttrValue::Shorts(_) => Kind::Short,
+        NcAttrValue::Ints(_) => Kind::Int,
+        NcAttrValue::Floats(_) => Kind::Float,
+        NcAttrValue::Doubles(_) => Kind::Double,
+        NcAttrValue::UBytes(_) => Kind::UByte,
+        NcAttrValue::UShorts(_) => Kind::UShort,
+        NcAttrValue::UInts(_) => Kind::UInt,
+        NcAttrValue::Int64s(_) => Kind::Int64,
+        NcAttrValue::UInt64s(_) => Kind::UInt64,
+    };
+    Some(Attribute::Numbers(kind, value.as_f64_vec()?))
+}
