@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sunward_core::{Dataset, FailureKind, TaskResult};
+use sunward_core::{Blame, Dataset, FailureKind, TaskResult};
 use sunward_data::{DataError, Store};
 use sunward_kernels::{Outputs, Table};
 use sunward_workflows::{Output, OutputFormat, Stage};
@@ -59,7 +59,7 @@ fn adopt_one(store: &Store, port: &str, path: &Path, output: &Output) -> Result<
     }
     store
         .adopt(path, output.format, output.schema.as_deref())
-        .map_err(|error| refused(port, output, &error))
+        .map_err(|error| refused(port, path, output, &error))
 }
 
 /// What else lies beside a missing output, which is often the same file under another name.
@@ -91,7 +91,14 @@ fn expected(output: &Output) -> &'static str {
     }
 }
 
-fn refused(port: &str, output: &Output, error: &DataError) -> Fault {
+fn refused(port: &str, place: &Path, output: &Output, error: &DataError) -> Fault {
+    // What cannot be read of what the command left is the command's doing.
+    if let DataError::Io { path, .. } = error
+        && path.starts_with(place)
+        && error.blame() == Blame::Permanent
+    {
+        return Fault::output(format!("output {port} cannot be read: {error}"));
+    }
     let message = if error.is_infrastructure() {
         format!("output {port} could not be kept: {error}")
     } else {

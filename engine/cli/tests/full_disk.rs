@@ -241,3 +241,27 @@ wait $!";
         assert!(said.contains(word), "no '{word}' in: {said}");
     }
 }
+
+#[test]
+fn a_full_disk_can_be_pruned() {
+    if !can_mount() {
+        return;
+    }
+    let scene = Scene::with(
+        "name: w\nstages:\n  write:\n    run: head -c 5000000 /dev/urandom > ${{ outputs.o }}\n    outputs: { o: { format: file } }\n",
+    );
+    let script = "\
+mount -t tmpfs -o size=100m none home
+\"$SUNWARD\" run workflow.yaml --home home > first.json 2> first.err
+head -c 200000000 /dev/zero > home/filler 2> filler.err || true
+df --output=avail home | tail -1 > before
+\"$SUNWARD\" cache prune --older 0s --home home --json > pruned.json
+rm home/filler
+exec \"$SUNWARD\" run workflow.yaml --json --home home --fresh";
+    scene.file("home/.keep", "");
+    let told = Told::of(&in_namespace(&scene, script)).expect(0);
+    assert_eq!(scene.text("before").trim(), "0");
+    let pruned: serde_json::Value = serde_json::from_str(&scene.text("pruned.json")).unwrap();
+    assert!(pruned["bytes"].as_u64().unwrap() >= 5_000_000, "{pruned}");
+    assert_eq!(told.json()["stages"]["write"]["ran"], 1);
+}

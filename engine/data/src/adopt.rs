@@ -9,7 +9,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use sunward_core::{Dataset, DatasetKind, Digest, PartRef};
 use sunward_workflows::{ColumnSpec, OutputFormat, from_arrow, to_arrow_field};
 
-use crate::blob::is_ours_alone;
+use crate::blob::{is_ours_alone, lstat, mend};
 use crate::content::content_digest;
 use crate::content::schema::{conform, same_type, type_text};
 use crate::error::DataError;
@@ -45,6 +45,15 @@ impl Store {
                 _ => DataError::io("read", path)(error),
             });
         }
+        if let Some(found) = unkeepable(path) {
+            return Err(DataError::Format {
+                path: path.to_owned(),
+                expected: format_name(format),
+                found,
+                hint: "write a file or a folder there".into(),
+            });
+        }
+        mend(path, &lstat(path)?)?;
         if format != OutputFormat::Dir && path.is_dir() {
             return Err(DataError::Format {
                 path: path.to_owned(),
@@ -112,6 +121,27 @@ impl Store {
     /// Whether renaming is safe: a file of its own, with no other name, on the store's disk.
     fn can_rename(&self, path: &Path) -> Result<bool, DataError> {
         Ok(is_ours_alone(path)? && self.is_on_our_disk(path))
+    }
+}
+
+/// Why nothing can be read at an output's path, whatever it was to be.
+fn unkeepable(path: &Path) -> Option<String> {
+    let kind = fs::symlink_metadata(path).ok()?.file_type();
+    if !kind.is_symlink() {
+        let kept = kind.is_file() || kind.is_dir();
+        return (!kept).then(|| "it is a pipe, socket or device".to_owned());
+    }
+    let target = fs::read_link(path).unwrap_or_default();
+    match fs::metadata(path) {
+        Ok(end) if end.is_file() || end.is_dir() => None,
+        Ok(_) => Some(format!(
+            "it is a link to {}, which is a pipe, socket or device",
+            target.display()
+        )),
+        Err(_) => Some(format!(
+            "it is a link to {}, which does not exist",
+            target.display()
+        )),
     }
 }
 

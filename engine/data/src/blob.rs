@@ -13,10 +13,10 @@ use crate::error::DataError;
 use crate::incoming::Incoming;
 use crate::materialise::link;
 use crate::part::map;
-use crate::store::Store;
+use crate::store::{Durable, Store};
 
 /// The first line of a folder's list: by it `prune` knows that a blob keeps others alive.
-pub(crate) const MANIFEST: &[u8] = b"sunward folder 1\n";
+pub(crate) const MANIFEST: &[u8] = b"sunward folder 2\n";
 /// Bytes copied at a time.
 const COPY_BYTES: usize = 1 << 20;
 /// Folders within folders.
@@ -32,6 +32,9 @@ struct Entry {
     bytes: u64,
     /// Whether it may be executed.
     executable: bool,
+    /// Where a symbolic link leads, from its own folder; it stays within the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
 }
 
 impl Store {
@@ -44,7 +47,7 @@ impl Store {
         if !found.is_file() {
             return Err(no_file(path));
         }
-        Ok(file_dataset(self.copy_in(path)?))
+        Ok(file_dataset(self.copy_in(path, Durable::Now)?))
     }
 
     /// A user's folder, copied into the store.
@@ -52,7 +55,7 @@ impl Store {
     /// # Errors
     /// When something in it cannot be read, or is neither file nor folder.
     pub fn folder_blob(&self, path: &Path) -> Result<Dataset, DataError> {
-        self.pack(path, &|file| self.copy_in(file))
+        self.pack(path, &|file| self.copy_in(file, Durable::Now))
     }
 
     /// A file that a command wrote: it moves into the store.
@@ -64,15 +67,22 @@ impl Store {
         if !found.is_file() {
             return Err(no_file(path));
         }
-        self.move_in(path).map(file_dataset)
+        self.move_in(path, Durable::Now).map(file_dataset)
     }
 
     /// A folder that a command wrote: its files move into the store.
     pub(crate) fn adopt_folder(&self, path: &Path) -> Result<Dataset, DataError> {
-        self.pack(path, &|file| self.move_in(file))
+        mend_folders(path, 0)?;
+        let dataset = self.pack(path, &|file| {
+            mend(file, &lstat(file)?)?;
+            self.move_in(file, Durable::Later)
+        })?;
+        self.sync_all()?;
+        Ok(dataset)
     }
 
-    fn copy_in(&self, path: &Path) -> Result<PartRef, DataError> {
+    fn copy_in(&self, path: &Path, durable: Durable) -> Result<PartRef, DataError> {
+        self.go_on()?;
         let mut source = sunward_files::open_regular(path).map_err(DataError::io("open", path))?;
         let incoming = Incoming::create(&self.incoming_folder())?;
         let mut file = WriteBehind::new(incoming.handle()?);
@@ -80,6 +90,7 @@ impl Store {
         let mut buffer = vec![0; COPY_BYTES];
         let mut bytes = 0;
         loop {
+            self.go_on()?;
             let count = match source.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(count) => count,
@@ -91,10 +102,12 @@ impl Store {
                 .map_err(DataError::io("write", incoming.path()))?;
             bytes += u64::try_from(count).unwrap_or(0);
         }
-        file.sync()
-            .map_err(DataError::io("sync", incoming.path()))?;
+        if durable == Durable::Now {
+            file.sync()
+                .map_err(DataError::io("sync", incoming.path()))?;
+        }
         let digest = Digest(*hasher.finalize().as_bytes());
-        self.commit_synced(incoming, &digest)?;
+        self.commit_as(incoming, &digest, durable)?;
         Ok(PartRef {
             digest,
             bytes,
@@ -102,9 +115,10 @@ impl Store {
         })
     }
 
-    fn move_in(&self, path: &Path) -> Result<PartRef, DataError> {
+    fn move_in(&self, path: &Path, durable: Durable) -> Result<PartRef, DataError> {
+        self.go_on()?;
         if !is_ours_alone(path)? || !self.is_on_our_disk(path) {
-            return self.copy_in(path);
+            return self.copy_in(path, durable);
         }
         let bytes = map(path)?;
         let part = PartRef {
@@ -112,7 +126,11 @@ impl Store {
             bytes: u64::try_from(bytes.len()).unwrap_or(0),
             rows: 0,
         };
-        self.commit(Incoming::take_over(path), &part.digest)?;
+        let incoming = Incoming::take_over(path);
+        if durable == Durable::Now {
+            incoming.sync()?;
+        }
+        self.commit_as(incoming, &part.digest, durable)?;
         Ok(part)
     }
 
@@ -150,6 +168,41 @@ impl Store {
         let device = |path: &Path| fs::metadata(path).map(|m| m.dev()).ok();
         device(path).is_some() && device(path) == device(self.root())
     }
+}
+
+pub(crate) fn lstat(path: &Path) -> Result<fs::Metadata, DataError> {
+    fs::symlink_metadata(path).map_err(DataError::io("read", path))
+}
+
+/// Makes an entry of a command's output readable, and a folder one that can be emptied, whatever modes
+/// the command gave them: only that it may be executed is kept of a file's mode.
+pub(crate) fn mend(path: &Path, found: &fs::Metadata) -> Result<(), DataError> {
+    let mode = found.permissions().mode();
+    let needed = if found.is_dir() { 0o700 } else { 0o400 };
+    // A file with other names is somebody else's too.
+    let shared = found.is_file() && found.nlink() > 1;
+    if found.is_symlink() || shared || mode & needed == needed {
+        return Ok(());
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode | needed))
+        .map_err(DataError::io("set permissions of", path))
+}
+
+/// The same for a folder and all folders in it, so that it can be walked and emptied.
+fn mend_folders(folder: &Path, depth: usize) -> Result<(), DataError> {
+    let found = lstat(folder)?;
+    if !found.is_dir() || depth > MAX_DEPTH {
+        return Ok(());
+    }
+    mend(folder, &found)?;
+    let list = fs::read_dir(folder).map_err(DataError::io("list", folder))?;
+    for entry in list {
+        let entry = entry.map_err(DataError::io("list", folder))?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            mend_folders(&entry.path(), depth + 1)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a file has no other name: one that has could be changed under it, or be made read-only
@@ -219,23 +272,33 @@ fn manifest(
             hint: "create it with `mkdir`, or say `format: file`".into(),
         });
     }
-    let mut entries = Vec::new();
-    walk(folder, folder, 0, &mut |path, relative, executable| {
-        let (digest, bytes) = match executable {
-            Some(_) => {
-                let part = take(path)?;
-                (Some(part.digest), part.bytes)
-            }
-            None => (None, 0),
-        };
-        entries.push(Entry {
-            path: relative,
-            digest,
-            bytes,
-            executable: executable.unwrap_or(false),
-        });
+    // All of it is looked at before anything is taken: what a link leads to may move away.
+    let mut found = Vec::new();
+    walk(folder, folder, 0, &mut |path, relative, what| {
+        found.push((path.to_owned(), relative, what));
         Ok(())
     })?;
+    let mut entries = Vec::with_capacity(found.len());
+    for (path, relative, what) in found {
+        let mut entry = Entry {
+            path: relative,
+            digest: None,
+            bytes: 0,
+            executable: false,
+            link: None,
+        };
+        match what {
+            Found::File { executable } => {
+                let part = take(&path)?;
+                entry.digest = Some(part.digest);
+                entry.bytes = part.bytes;
+                entry.executable = executable;
+            }
+            Found::EmptyFolder => {}
+            Found::Link(target) => entry.link = Some(target),
+        }
+        entries.push(entry);
+    }
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     let mut text = MANIFEST.to_vec();
     for entry in &entries {
@@ -246,16 +309,70 @@ fn manifest(
     Ok(text)
 }
 
-type Visit<'a> = dyn FnMut(&Path, String, Option<bool>) -> Result<(), DataError> + 'a;
+/// What a walk comes by.
+enum Found {
+    File { executable: bool },
+    EmptyFolder,
+    Link(String),
+}
 
-/// Visits every file (`Some(executable)`) and every empty folder (`None`) below `folder`.
-fn walk(root: &Path, folder: &Path, depth: usize, visit: &mut Visit<'_>) -> Result<(), DataError> {
-    let refuse = |path: &Path, found: &str| DataError::Format {
+type Visit<'a> = dyn FnMut(&Path, String, Found) -> Result<(), DataError> + 'a;
+
+/// Why an entry cannot be part of a folder.
+fn refuse(path: &Path, found: &str) -> DataError {
+    DataError::Format {
         path: path.to_owned(),
         expected: "part of a folder",
         found: found.into(),
-        hint: "put only files and folders with UTF-8 names there".into(),
-    };
+        hint: "put only files, folders and relative links between them there, with UTF-8 names"
+            .into(),
+    }
+}
+
+/// Where a link leads, when that is within the folder and there.
+fn inner_link(root: &Path, path: &Path, relative: &str) -> Result<String, DataError> {
+    let target = fs::read_link(path).map_err(DataError::io("read", path))?;
+    let shown = target.display();
+    let text = target
+        .to_str()
+        .ok_or_else(|| refuse(path, "it is a link to a name that is not UTF-8"))?;
+    if !stays_inside(relative, text) {
+        return Err(refuse(
+            path,
+            &format!("it is a link to {shown}, which is not inside the folder"),
+        ));
+    }
+    let real = |path: &Path| fs::canonicalize(path);
+    match (real(path), real(root)) {
+        (Ok(end), Ok(root)) if end.starts_with(&root) => Ok(text.to_owned()),
+        (Ok(_), Ok(_)) => Err(refuse(
+            path,
+            &format!("it is a link to {shown}, which is not inside the folder"),
+        )),
+        _ => Err(refuse(
+            path,
+            &format!("it is a link to {shown}, which does not exist"),
+        )),
+    }
+}
+
+/// Whether a link at `path` never leaves the folder on its way to `target`.
+fn stays_inside(path: &str, target: &str) -> bool {
+    let mut depth = Path::new(path).components().count().saturating_sub(1);
+    let mut inside = !target.is_empty();
+    for part in Path::new(target).components() {
+        match part {
+            Component::Normal(_) => depth += 1,
+            Component::CurDir => {}
+            Component::ParentDir if depth > 0 => depth -= 1,
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => inside = false,
+        }
+    }
+    inside
+}
+
+/// Visits every file, every link and every empty folder below `folder`.
+fn walk(root: &Path, folder: &Path, depth: usize, visit: &mut Visit<'_>) -> Result<(), DataError> {
     if depth > MAX_DEPTH {
         return Err(refuse(folder, "it lies too deep"));
     }
@@ -273,7 +390,7 @@ fn walk(root: &Path, folder: &Path, depth: usize, visit: &mut Visit<'_>) -> Resu
         .map_err(DataError::io("list", folder))?;
     paths.sort();
     if paths.is_empty() && depth > 0 {
-        return visit(folder, relative(folder)?, None);
+        return visit(folder, relative(folder)?, Found::EmptyFolder);
     }
     for path in paths {
         let found = fs::symlink_metadata(&path).map_err(DataError::io("read", &path))?;
@@ -281,12 +398,11 @@ fn walk(root: &Path, folder: &Path, depth: usize, visit: &mut Visit<'_>) -> Resu
             walk(root, &path, depth + 1, visit)?;
         } else if found.is_file() {
             let executable = found.permissions().mode() & 0o111 != 0;
-            visit(&path, relative(&path)?, Some(executable))?;
+            visit(&path, relative(&path)?, Found::File { executable })?;
         } else if found.is_symlink() {
-            return Err(refuse(
-                &path,
-                "it is a symbolic link, which may lead anywhere",
-            ));
+            let name = relative(&path)?;
+            let target = inner_link(root, &path, &name)?;
+            visit(&path, name, Found::Link(target))?;
         } else {
             return Err(refuse(&path, "it is a device, pipe or socket"));
         }
@@ -312,7 +428,9 @@ fn entries(store: &Store, manifest: &PartRef) -> Result<Vec<Entry>, DataError> {
         let inside = Path::new(&entry.path)
             .components()
             .all(|part| matches!(part, Component::Normal(_)));
-        if !inside || entry.path.is_empty() {
+        let link = entry.link.as_deref();
+        let leads_out = link.is_some_and(|target| !stays_inside(&entry.path, target));
+        if !inside || leads_out || entry.path.is_empty() {
             return Err(damaged("its list names a path outside the folder"));
         }
         entries.push(entry);
@@ -369,15 +487,20 @@ fn unpack_with(
     place: &dyn Fn(&Path, &Path, bool) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
     fs::create_dir_all(target).map_err(DataError::io("create folder", target))?;
+    let mut links = Vec::new();
     for entry in entries(store, manifest)? {
         let path = target.join(&entry.path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(DataError::io("create folder", parent))?;
+        }
+        if let Some(link) = entry.link {
+            links.push((link, path));
+            continue;
+        }
         let Some(digest) = entry.digest else {
             fs::create_dir_all(&path).map_err(DataError::io("create folder", &path))?;
             continue;
         };
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(DataError::io("create folder", parent))?;
-        }
         let part = PartRef {
             digest,
             bytes: entry.bytes,
@@ -385,6 +508,10 @@ fn unpack_with(
         };
         store.fetch_part(&part)?;
         place(&store.part_path(&digest), &path, entry.executable)?;
+    }
+    // Last, so that nothing is written through one.
+    for (link, path) in links {
+        std::os::unix::fs::symlink(link, &path).map_err(DataError::io("link", &path))?;
     }
     Ok(())
 }

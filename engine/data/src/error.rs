@@ -67,6 +67,9 @@ pub enum DataError {
         /// What to do.
         hint: String,
     },
+    /// It is not wanted any more: the run is being stopped.
+    #[error("it was stopped")]
+    Stopped,
     /// A type, format or address that this engine does not handle.
     #[error("{0}")]
     Unsupported(String),
@@ -135,6 +138,7 @@ impl DataError {
         match self {
             Self::Io { source, .. } => io_blame(source),
             Self::MissingPart { .. } | Self::Damaged { .. } => Blame::Lost,
+            Self::Stopped => Blame::Nobody,
             Self::Remote { refused: true, .. } => Blame::Permanent,
             Self::Remote { refused: false, .. } => Blame::Passing,
             Self::Format { .. }

@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use arrow::array::RecordBatch;
@@ -16,11 +17,23 @@ use crate::incoming::{self, Incoming};
 use crate::part::map;
 use crate::reader::TableReader;
 use crate::remote::Remote;
+use crate::reserve;
 use crate::trust::Trust;
 use crate::writer::{PART_BYTES, TableWriter};
 
 /// The project whose parts these are, until projects are told apart.
 const PROJECT: &str = "default";
+
+/// Holds the address of the remote that was used last.
+const REMOTE: &str = "remote";
+
+/// Notes a remote for those who only look. That it cannot be noted costs them the parts that are there
+/// alone, and is told when they ask.
+fn note_remote(root: &Path, url: &str) {
+    if let Err(error) = fs::write(root.join(REMOTE), url) {
+        tracing::warn!(%error, "the store's bucket is not remembered");
+    }
+}
 
 /// Parts by content. A clone is the same store; any thread may use it.
 ///
@@ -32,6 +45,18 @@ const PROJECT: &str = "default";
 pub struct Store {
     inner: Arc<Inner>,
     part_bytes: usize,
+    /// Set when what is being done is not wanted any more.
+    stop: Option<Arc<AtomicBool>>,
+}
+
+/// When a part's bytes are made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durable {
+    /// Each by itself, before it gets its name.
+    Now,
+    /// With all others by [`Store::sync_all`]. Until then a crash may leave a name without its bytes,
+    /// which nobody was told of yet, and which is read before it is believed.
+    Later,
 }
 
 #[derive(Debug)]
@@ -61,7 +86,12 @@ impl Store {
             created.map_err(DataError::io("create folder", &folder))?;
         }
         incoming::sweep(&root.join("tmp"));
+        reserve::take(home);
+        let bucket = remote;
         let remote = remote.map(|url| Remote::open(url, PROJECT)).transpose()?;
+        if let Some(url) = bucket {
+            note_remote(&root, url);
+        }
         Ok(Self {
             inner: Arc::new(Inner {
                 trust: Trust::open(&root),
@@ -69,7 +99,17 @@ impl Store {
                 remote,
             }),
             part_bytes: PART_BYTES,
+            stop: None,
         })
+    }
+
+    /// The remote that this home's store was opened with last, if it ever had one: what is not here is
+    /// to be looked for there.
+    #[must_use]
+    pub fn last_remote(home: &Path) -> Option<String> {
+        let note = fs::read_to_string(home.join("store").join(PROJECT).join(REMOTE)).ok()?;
+        let url = note.trim();
+        (!url.is_empty()).then(|| url.to_owned())
     }
 
     /// The same store, writing parts of about this many bytes at most instead of 256 MiB (which stays
@@ -79,7 +119,32 @@ impl Store {
         Self {
             inner: self.inner.clone(),
             part_bytes: part_bytes.clamp(1, PART_BYTES),
+            stop: self.stop.clone(),
         }
+    }
+
+    /// The same store, giving up with [`DataError::Stopped`] between two files once `stop` is set.
+    #[must_use]
+    pub fn stopped_by(&self, stop: &Arc<AtomicBool>) -> Self {
+        Self {
+            stop: Some(Arc::clone(stop)),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn go_on(&self) -> Result<(), DataError> {
+        match &self.stop {
+            Some(stop) if stop.load(Ordering::Relaxed) => Err(DataError::Stopped),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes everything durable that was written on the store's disk: one wait for many files.
+    pub(crate) fn sync_all(&self) -> Result<(), DataError> {
+        let root = &self.inner.root;
+        let failed = |error| DataError::io("sync", root)(error);
+        let folder = fs::File::open(root).map_err(failed)?;
+        rustix::fs::syncfs(&folder).map_err(|error| DataError::io("sync", root)(error.into()))
     }
 
     pub(crate) fn part_bytes(&self) -> usize {
@@ -258,7 +323,7 @@ impl Store {
         };
         let incoming = Incoming::create(&self.incoming_folder())?;
         remote.fetch(part, &incoming.handle()?, incoming.path())?;
-        self.settle(incoming, &part.digest)
+        self.settle(incoming, &part.digest, Durable::Now)
     }
 
     /// Makes a written file durable under its digest, here and in the remote.
@@ -273,28 +338,46 @@ impl Store {
         incoming: Incoming,
         digest: &Digest,
     ) -> Result<(), DataError> {
-        self.settle(incoming, digest)?;
+        self.commit_as(incoming, digest, Durable::Now)
+    }
+
+    /// The same, whose name is made durable now or later.
+    pub(crate) fn commit_as(
+        &self,
+        incoming: Incoming,
+        digest: &Digest,
+        durable: Durable,
+    ) -> Result<(), DataError> {
+        self.settle(incoming, digest, durable)?;
         match self.remote() {
             Some(remote) => remote.put(digest, &self.part_path(digest)),
             None => Ok(()),
         }
     }
 
-    fn settle(&self, incoming: Incoming, digest: &Digest) -> Result<(), DataError> {
+    fn settle(
+        &self,
+        incoming: Incoming,
+        digest: &Digest,
+        durable: Durable,
+    ) -> Result<(), DataError> {
         let target = self.part_path(digest);
         let folder = target.parent().unwrap_or(&self.inner.root);
         if !folder.exists() {
             fs::create_dir_all(folder).map_err(DataError::io("create folder", folder))?;
             incoming::sync_folder(&self.inner.root.join("cas"))?;
         }
-        let mut permissions = fs::metadata(incoming.path())
-            .map_err(DataError::io("read", incoming.path()))?
-            .permissions();
-        permissions.set_readonly(true);
-        fs::set_permissions(incoming.path(), permissions)
+        // Readable, perhaps executable, and nothing else: no special bits of a command's file are kept.
+        let found =
+            fs::metadata(incoming.path()).map_err(DataError::io("read", incoming.path()))?;
+        let mode = found.permissions().mode() & 0o555 | 0o444;
+        fs::set_permissions(incoming.path(), fs::Permissions::from_mode(mode))
             .map_err(DataError::io("protect", incoming.path()))?;
         incoming.rename(&target)?;
-        incoming::sync_folder(folder)
+        match durable {
+            Durable::Now => incoming::sync_folder(folder),
+            Durable::Later => Ok(()),
+        }
     }
 
     /// Begins a new table.

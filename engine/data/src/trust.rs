@@ -48,6 +48,8 @@ impl Trust {
 
     /// The last engine ended uncleanly: all that is there now is doubted.
     pub(crate) fn doubt_all(&self) -> Result<(), DataError> {
+        // Notes of an earlier doubt go first: they must not pass for some of this one.
+        let _ = fs::remove_file(self.path.with_extension("read"));
         // A new file has a new time, that of the disk's own clock.
         let temporary = self.path.with_extension("new");
         let mark = File::create(&temporary)
@@ -94,7 +96,7 @@ fn recall(path: &Path) -> Option<Doubt> {
     // Notes that are older than the mark are of an earlier doubt.
     let fresh = fs::metadata(&notes_path)
         .and_then(|notes| notes.modified())
-        .is_ok_and(|at| at > before);
+        .is_ok_and(|at| at >= before);
     let bytes = if fresh {
         fs::read(&notes_path).unwrap_or_default()
     } else {

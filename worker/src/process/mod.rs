@@ -163,7 +163,8 @@ impl ProcessExecutor {
         let judged = verdict::judge(&departure, batch, log.path());
         full::reconsider(judged, task_folder, batch, log)?;
         let stage = &batch.job.job.stage;
-        let result = outputs::adopt(&self.context.options.store, stage, &order.outputs)?;
+        let store = self.context.options.store.stopped_by(&batch.stop);
+        let result = outputs::adopt(&store, stage, &order.outputs)?;
         if let Some(checkpoint) = &order.checkpoint {
             checkpoint.remove();
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use sunward_core::{Digest, RunStatus};
-use sunward_data::{PruneOptions, Store};
+use sunward_data::{PruneOptions, Store, give_back_reserve};
 use sunward_state::{Journal, Reader, Sqlite, SqliteReader};
 use sunward_workflows::units::{parse_duration, parse_size};
 
@@ -184,6 +184,8 @@ fn prune(
             parse_size(text).map_err(|why| wrong_input(format!("--max-size {text}: {why}")))
         })
         .transpose()?;
+    // A full disk is what this is to help against: the journal needs some room before it can help.
+    give_back_reserve(home);
     open(home)?;
     // As the engine: a run that is going on must not lose what it is about to read.
     let mut journal = Sqlite::open(home)?;

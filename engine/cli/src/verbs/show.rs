@@ -132,8 +132,15 @@ impl Show {
         let recorded = Recorded::read(&found.reader, &found.home, found.row.run)?;
         let run = recorded.run()?;
         let (stage, port) = port_of(run, what)?;
-        let store = Store::open(&found.home, None)?;
         let parts = run.gathered(stage, &port).unwrap_or_default();
+        let mut store = Store::open(&found.home, None)?;
+        // A result that another site gave lies in the bucket until somebody needs it.
+        if !parts.iter().all(|part| store.is_local(part))
+            && let Some(bucket) = Store::last_remote(&found.home)
+        {
+            crate::remote::prepare();
+            store = Store::open(&found.home, Some(&bucket))?;
+        }
         let view = run
             .stage(stage)
             .ok_or_else(|| wrong_input(format!("{} has no such stage", run.id)))?;

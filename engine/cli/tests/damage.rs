@@ -1,0 +1,98 @@
+//! Damage to the store after `kill -9`: the same command gives what an undisturbed run gives.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::allow_attributes,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod scene;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use scene::Scene;
+
+/// `b` waits until it is allowed to go on; `c` reads what both gave.
+const WORKFLOW: &str = r#"name: w
+stages:
+  a:
+    run: mkdir ${{ outputs.d }}; echo precious > ${{ outputs.d }}/f; printf 'n\n1\n2\n' > ${{ outputs.t }}; echo plain > ${{ outputs.o }}
+    outputs: { d: { format: dir }, t: { format: csv }, o: { format: file, ext: txt } }
+  b:
+    inputs: { d: a.d, t: { from: a.t, as: csv }, o: a.o }
+    run: |
+      touch "$HERE/started"
+      while [ ! -e "$HERE/go" ]; do sleep 0.05; done
+      cat ${{ inputs.d }}/f ${{ inputs.t }} ${{ inputs.o }} > ${{ outputs.all }}
+    env: { HERE: "HERE_FOLDER" }
+    outputs: { all: { format: file, ext: txt } }
+outputs: { all: b.all, o: a.o }
+"#;
+
+const EXPECTED: &str = "precious\nn\n1\n2\nplain\n";
+
+fn parts(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(parts(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn flip(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    rewrite(path, &bytes);
+}
+
+fn cut(path: &Path) {
+    let bytes = fs::read(path).unwrap();
+    rewrite(path, &bytes[..bytes.len() / 2]);
+}
+
+fn delete(path: &Path) {
+    fs::remove_file(path).unwrap();
+}
+
+/// In place, as a bad disk does it: whatever shares the file's bytes sees it.
+fn rewrite(path: &Path, bytes: &[u8]) {
+    fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
+    fs::write(path, bytes).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o444)).unwrap();
+}
+
+#[test]
+fn whatever_happens_to_parts_after_a_kill_the_answer_is_right() {
+    type Harm = fn(&Path);
+    let harms: [(&str, Harm); 3] = [("flip", flip), ("cut", cut), ("delete", delete)];
+    for (what, harm) in harms {
+        let scene = Scene::new();
+        let here = scene.path().display().to_string();
+        scene.file("workflow.yaml", WORKFLOW.replace("HERE_FOLDER", &here));
+        let mut running = scene.start(&["run", "workflow.yaml"]);
+        running.wait_for("started");
+        running.signal("KILL");
+        drop(running.end());
+        scene.file("go", "");
+        let all = parts(&scene.path().join(".sunward/store/default/cas"));
+        assert!(all.len() >= 4, "{all:?}");
+        all.iter().for_each(|path| harm(path));
+        scene.run(&["--out", "out"]).expect(0);
+        assert_eq!(scene.text("out/all.txt"), EXPECTED, "{what}");
+        assert_eq!(scene.text("out/o.txt"), "plain\n", "{what}");
+        scene.sunward(&["cache", "verify"]).expect(0);
+        // What was computed from what is damaged is not in the cache either.
+        scene.run(&["--fresh", "--out", "again"]).expect(0);
+        assert_eq!(scene.text("again/all.txt"), EXPECTED, "{what}");
+    }
+}

@@ -1,0 +1,64 @@
+//! Space that is kept for the day when the disk is full: the journal has to write before anything can
+//! be deleted by it.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FallocateFlags, fallocate, statvfs};
+
+/// Enough for the journal's index and some groups of facts.
+const BYTES: u64 = 2 << 20;
+
+/// So much must be free on the disk for some of it to be taken.
+const ROOMY: u64 = 64 << 20;
+
+fn place(home: &Path) -> PathBuf {
+    home.join("store").join("reserve")
+}
+
+/// Takes the space where it is not taken yet. Without it pruning a full disk may fail, nothing else.
+pub(crate) fn take(home: &Path) {
+    let path = place(home);
+    let taken = fs::metadata(&path).is_ok_and(|found| found.len() == BYTES);
+    // On a small or nearly full disk it would be missed more than it helps.
+    let roomy = statvfs(home).is_ok_and(|disk| disk.f_bavail * disk.f_frsize >= ROOMY);
+    if taken || !roomy {
+        return;
+    }
+    let allocate = || -> io::Result<()> {
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&path)?;
+        Ok(fallocate(&file, FallocateFlags::empty(), 0, BYTES)?)
+    };
+    if let Err(error) = allocate() {
+        tracing::debug!(%error, "no space is reserved for pruning a full disk");
+        let _ = fs::remove_file(&path);
+    }
+}
+
+/// Gives it back, so that a full disk can be written to. The next store that is opened takes it again.
+pub fn give_back(home: &Path) {
+    let _ = fs::remove_file(place(home));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reserve_is_real_space_and_is_given_back() {
+        use std::os::unix::fs::MetadataExt as _;
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir(home.path().join("store")).unwrap();
+        take(home.path());
+        let found = fs::metadata(place(home.path())).unwrap();
+        assert!(found.blocks() * 512 >= BYTES);
+        take(home.path());
+        give_back(home.path());
+        assert!(!place(home.path()).exists());
+    }
+}
