@@ -2,23 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock};
 
 use minijinja::value::{Object, ObjectRepr, ValueKind};
 use minijinja::{Environment, Expression, UndefinedBehavior, Value as Dynamic};
 
+use super::limits::{DEPTH_LIMIT, LIST_LIMIT, SIZE_LIMIT_BYTES, size_of};
 use super::scope::{InputValue, Scope};
+use super::{builtins, desugar};
 use crate::value::Value;
-
-/// Lists longer than this are refused: they come from a mistake such as `range(9) * 1000000`.
-const LIST_LIMIT: usize = 1_000_000;
 
 /// Bytes of one expression: chains of operators are walked recursively, and this many cannot
 /// exhaust a thread's stack.
 const LENGTH_LIMIT: usize = 2048;
-
-/// How deep values and expressions may nest.
-const DEPTH_LIMIT: usize = 64;
 
 /// Functions that an expression may call.
 pub(crate) const FUNCTIONS: &[&str] = &["range", "dict"];
@@ -86,12 +83,13 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
         environment.remove_global(name);
     }
     environment.add_filter("raw", |value: Dynamic| Dynamic::from_object(Raw(value)));
+    builtins::guard(&mut environment);
     environment
 });
 
 /// What `| raw` gives: a value that is put into a shell's script as it is.
 #[derive(Debug)]
-pub(crate) struct Raw(Dynamic);
+pub(crate) struct Raw(pub(super) Dynamic);
 
 impl Object for Raw {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -105,7 +103,14 @@ impl Object for Raw {
 
 /// `inputs.x` where an expression also reads its parts: renders as the path.
 #[derive(Debug)]
-struct InputObject(InputValue);
+pub(super) struct InputObject(InputValue);
+
+impl InputObject {
+    /// The bytes of all its paths.
+    pub(super) fn size(&self) -> usize {
+        self.0.path.len() + self.0.parts.iter().map(String::len).sum::<usize>()
+    }
+}
 
 impl Object for InputObject {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -147,20 +152,22 @@ impl Parsed {
         if source.len() > LENGTH_LIMIT {
             return Err(format!("it is longer than {LENGTH_LIMIT} bytes"));
         }
-        let expression = ENVIRONMENT
-            .compile_expression_owned(source.to_owned())
-            .map_err(|error| explain(&error))?;
-        let names = expression.undeclared_variables(true).into_iter().collect();
+        let expression =
+            guarded(|| ENVIRONMENT.compile_expression_owned(desugar::desugar(source)?))?;
+        let mut names: BTreeSet<String> =
+            expression.undeclared_variables(true).into_iter().collect();
+        names.retain(|name| !builtins::is_internal(name));
         Ok(Self { expression, names })
     }
 
     /// Evaluates it.
     pub(crate) fn evaluate(&self, scope: &Scope) -> Result<Outcome, String> {
         let context = context(&self.names, scope);
-        let result = self
-            .expression
-            .eval(context)
-            .map_err(|error| explain(&error))?;
+        let result = guarded(|| {
+            let result = self.expression.eval(context)?;
+            size_of(&result, SIZE_LIMIT_BYTES)?;
+            Ok(result)
+        })?;
         if let Some(raw) = result.downcast_object_ref::<Raw>() {
             let value = from_dynamic(&raw.0, 0)?;
             return Ok(Outcome { value, raw: true });
@@ -279,6 +286,17 @@ fn from_dynamic(value: &Dynamic, depth: usize) -> Result<Value, String> {
                 .map_or_else(|| value.to_string(), str::to_owned),
         ),
     })
+}
+
+/// Runs the engine; a panic in it is an error of the expression.
+fn guarded<T>(engine: impl FnOnce() -> Result<T, minijinja::Error>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(engine)) {
+        Ok(result) => result.map_err(|error| explain(&error)),
+        Err(_) => Err(
+            "the expression engine failed on these values; write the expression another way"
+                .to_owned(),
+        ),
+    }
 }
 
 fn explain(error: &minijinja::Error) -> String {

@@ -3,7 +3,12 @@
 //! Only single expressions are Jinja's; there are no blocks or comments, so that `${#x}`, `{%` and
 //! `{{` in a command mean what they always meant.
 
+mod builtins;
+mod desugar;
+mod growth;
 mod jinja;
+mod limits;
+mod operators;
 mod scope;
 mod segment;
 mod shell;

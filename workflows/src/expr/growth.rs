@@ -1,0 +1,127 @@
+//! Filters, tests and functions whose result grows with a number or with a product of their
+//! arguments: refused where it would be too large, or where the number has no answer.
+
+use minijinja::{Error, Value as Dynamic};
+
+use super::limits::{LIST_LIMIT, check_length, check_size, refused};
+
+/// The widest column that `format` and `tojson` pad to.
+const WIDEST: i64 = 1000;
+
+/// The largest bound of a `range`, either way; beyond it its length overflows.
+const RANGE_BOUND: i64 = 1 << 53;
+
+/// Refuses a call of a filter whose result would be too large. `size` is that of its arguments.
+pub(super) fn check_filter(name: &str, args: &[Dynamic], size: usize) -> Result<(), Error> {
+    let text = args.first().and_then(Dynamic::as_str);
+    match (name, text) {
+        ("batch" | "slice", _) => check_length(count(args.get(1))?),
+        ("indent", Some(text)) => {
+            let lines = text.lines().count() + 1;
+            check_size(count(args.get(1))?.checked_mul(lines))
+        }
+        ("replace", Some(text)) => check_replace(text, args),
+        ("join", _) => {
+            let between = args.get(1).and_then(Dynamic::as_str).map_or(0, str::len);
+            let items = args.first().and_then(Dynamic::len).unwrap_or(0);
+            check_size(
+                between
+                    .checked_mul(items)
+                    .and_then(|all| all.checked_add(size)),
+            )
+        }
+        ("tojson", _) => check_widths(args.get(1..).unwrap_or_default()),
+        ("format", Some(text)) => {
+            if has_long_number(text) {
+                return Err(refused(&format!(
+                    "`format` pads to {WIDEST} places at most"
+                )));
+            }
+            match text.contains('*') {
+                true => check_widths(args.get(1..).unwrap_or_default()),
+                false => Ok(()),
+            }
+        }
+        ("round", _) => check_widths(args.get(1..).unwrap_or_default()),
+        // A text given to these becomes a list with a value for each character or piece.
+        (
+            "list" | "split" | "lines" | "map" | "sort" | "unique" | "select" | "reject" | "zip"
+            | "chain" | "sum" | "min" | "max" | "reverse" | "groupby",
+            Some(text),
+        ) => check_length(text.len()),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a test that has no answer.
+pub(super) fn check_test(name: &str, args: &[Dynamic]) -> Result<(), Error> {
+    let divisor = args.get(1).and_then(Dynamic::as_i64);
+    if name == "divisibleby" && matches!(divisor, None | Some(0 | -1)) {
+        return Err(refused(
+            "`divisibleby` needs a whole number other than 0 and -1",
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a range whose bounds overflow; the engine itself refuses one that is too long.
+pub(super) fn check_range(args: &[Dynamic]) -> Result<(), Error> {
+    for arg in args {
+        let within = arg
+            .as_i64()
+            .is_some_and(|bound| (-RANGE_BOUND..=RANGE_BOUND).contains(&bound));
+        if !within {
+            return Err(refused("`range` takes whole numbers of at most 2^53"));
+        }
+    }
+    Ok(())
+}
+
+fn check_replace(text: &str, args: &[Dynamic]) -> Result<(), Error> {
+    let from = args.get(1).and_then(Dynamic::as_str).unwrap_or_default();
+    let to = args.get(2).and_then(Dynamic::as_str).map_or(64, str::len);
+    let places = text.matches(from).count();
+    check_size(
+        places
+            .checked_mul(to)
+            .and_then(|all| all.checked_add(text.len())),
+    )
+}
+
+/// A number that says how many: none is none.
+fn count(arg: Option<&Dynamic>) -> Result<usize, Error> {
+    match arg.map(|arg| (arg.is_number(), arg.as_i64())) {
+        None | Some((false, _)) => Ok(0),
+        Some((true, Some(number))) => usize::try_from(number)
+            .map_err(|_| refused(&format!("expected a number from 0 to {LIST_LIMIT}"))),
+        Some((true, None)) => Err(refused(&format!(
+            "expected a number from 0 to {LIST_LIMIT}"
+        ))),
+    }
+}
+
+fn check_widths(args: &[Dynamic]) -> Result<(), Error> {
+    for arg in args {
+        let options = arg.is_kwargs().then(|| arg.try_iter().ok()).flatten();
+        let values: Vec<Dynamic> = match options {
+            Some(names) => names.filter_map(|name| arg.get_item(&name).ok()).collect(),
+            None => vec![arg.clone()],
+        };
+        for value in values.iter().filter(|value| value.is_integer()) {
+            if value
+                .as_i64()
+                .is_none_or(|width| width.unsigned_abs() > WIDEST.unsigned_abs())
+            {
+                return Err(refused(&format!("expected a number of at most {WIDEST}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether text holds a number larger than [`WIDEST`], which a format would pad to.
+fn has_long_number(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_digit())
+        .filter(|digits| !digits.is_empty())
+        .any(|digits| digits.parse().is_ok_and(|width: i64| width > WIDEST) || digits.len() > 18)
+}

@@ -1,0 +1,138 @@
+//! Operators: what they compute, and what they refuse.
+//!
+//! The engine has no hook for its operators. So [`super::desugar`] writes each as a call of a function
+//! of this file, which checks its operands and then lets the engine compute.
+
+use std::sync::LazyLock;
+
+use minijinja::value::{Rest, ValueKind};
+use minijinja::{Environment, Error, Expression, State, UndefinedBehavior, Value as Dynamic};
+
+use super::limits::{charge, check_length, check_size, refused, settle};
+
+/// The function that computes a chain of operators from the left.
+pub(super) const COMPUTE: &str = "__compute";
+/// The function that compares neighbors in a chain of comparisons.
+pub(super) const COMPARE: &str = "__compare";
+/// The function that takes `value[start:stop:step]`.
+pub(super) const SLICE: &str = "__slice";
+
+static PLAIN: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment
+});
+
+/// The engine's own evaluation of a slice.
+static SLICING: LazyLock<Option<Expression<'static, 'static>>> = LazyLock::new(|| {
+    let source = "value[start:stop:step]".to_owned();
+    PLAIN.compile_expression_owned(source).ok()
+});
+
+/// Each operator as it is written, and the engine's own evaluation of it.
+static OPERATORS: LazyLock<Vec<(&str, Expression<'static, 'static>)>> = LazyLock::new(|| {
+    const SIGNS: &[&str] = &[
+        "+", "-", "*", "/", "//", "%", "**", "~", "==", "!=", "<", "<=", ">", ">=", "in", "not in",
+    ];
+    SIGNS
+        .iter()
+        .filter_map(|sign| {
+            let source = format!("a {sign} b");
+            Some((*sign, PLAIN.compile_expression_owned(source).ok()?))
+        })
+        .collect()
+});
+
+/// `a + b - c`: the signs, separated by `,`, and the operands.
+pub(super) fn compute(
+    state: &State<'_, '_>,
+    signs: &str,
+    operands: Rest<Dynamic>,
+) -> Result<Dynamic, Error> {
+    let mut operands = operands.0.into_iter();
+    let mut result = settle(operands.next().unwrap_or_default())?;
+    for (sign, operand) in signs.split(',').zip(operands) {
+        result = apply(state, sign, result, settle(operand)?)?;
+    }
+    Ok(result)
+}
+
+/// `a < b <= c`: true where each neighbor stands as its sign says.
+pub(super) fn compare(
+    state: &State<'_, '_>,
+    signs: &str,
+    operands: Rest<Dynamic>,
+) -> Result<bool, Error> {
+    let mut operands = operands.0.into_iter();
+    let mut left = settle(operands.next().unwrap_or_default())?;
+    for (sign, operand) in signs.split(',').zip(operands) {
+        let right = settle(operand)?;
+        if !apply(state, sign, left, right.clone())?.is_true() {
+            return Ok(false);
+        }
+        left = right;
+    }
+    Ok(true)
+}
+
+/// `value[start:stop:step]`; a bound that was not written is none.
+pub(super) fn slice(
+    state: &State<'_, '_>,
+    value: Dynamic,
+    start: Dynamic,
+    stop: Dynamic,
+    step: Dynamic,
+) -> Result<Dynamic, Error> {
+    let value = settle(value)?;
+    charge(state, std::slice::from_ref(&value))?;
+    let Some(slicing) = &*SLICING else {
+        return Err(refused("slices are not to be had"));
+    };
+    settle(slicing.eval(minijinja::context! { value, start, stop, step })?)
+}
+
+fn apply(
+    state: &State<'_, '_>,
+    sign: &str,
+    left: Dynamic,
+    right: Dynamic,
+) -> Result<Dynamic, Error> {
+    let operands = [left, right];
+    charge(state, &operands)?;
+    let [left, right] = &operands;
+    refuse_mixed(sign, left, right)?;
+    if sign == "*" {
+        check_repetition(left, right)?;
+        check_repetition(right, left)?;
+    }
+    let (_, expression) = OPERATORS
+        .iter()
+        .find(|(known, _)| *known == sign)
+        .ok_or_else(|| refused(&format!("there is no operator `{sign}`")))?;
+    settle(expression.eval(minijinja::context! { a => left, b => right })?)
+}
+
+/// Text that looks like a number is not one: `'10' < 9` would be an answer that nobody meant.
+fn refuse_mixed(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<(), Error> {
+    let kinds = [left.kind(), right.kind()];
+    let is_mixed = kinds.contains(&ValueKind::String) && kinds.contains(&ValueKind::Number);
+    let is_free = matches!(sign, "~" | "==" | "!=" | "in" | "not in");
+    match is_mixed && !is_free {
+        true => Err(refused(&format!(
+            "`{sign}` is given text and a number; write `| int` or `| float` after the text"
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// That a list is not repeated too often.
+fn check_repetition(list: &Dynamic, times: &Dynamic) -> Result<(), Error> {
+    if !times.is_number() || !matches!(list.kind(), ValueKind::Seq | ValueKind::Iterable) {
+        return Ok(());
+    }
+    let times = times.as_usize().unwrap_or(0);
+    let length = list.len().and_then(|length| length.checked_mul(times));
+    check_length(length.unwrap_or(usize::MAX))?;
+    let size = super::limits::size_of(list, super::limits::SIZE_LIMIT_BYTES)?;
+    check_size(size.checked_mul(times))
+}
