@@ -20,6 +20,10 @@ const HELD_AT_MOST: Duration = Duration::from_millis(2);
 pub(crate) struct PendingEnds {
     ends: Vec<TaskEnd>,
     since: Option<Instant>,
+    /// Tasks of the current batch before this one have ended.
+    next: u32,
+    /// Tasks of it that ended before an earlier one did.
+    early: Vec<u32>,
 }
 
 impl PendingEnds {
@@ -27,9 +31,24 @@ impl PendingEnds {
         self.ends.is_empty()
     }
 
+    /// A batch begins, whose first task is this.
+    pub(crate) fn expect_from(&mut self, first: u32) {
+        self.next = first;
+        self.early.clear();
+    }
+
+    /// Whether a task of the current batch has ended.
+    pub(crate) fn has_ended(&self, index: u32) -> bool {
+        index < self.next || self.early.contains(&index)
+    }
+
     /// Adds an end that happened `now`.
     pub(crate) fn push(&mut self, end: TaskEnd, now: Instant) {
         self.since.get_or_insert(now);
+        match end.task.index {
+            index if index == self.next => self.next += 1,
+            index => self.early.push(index),
+        }
         self.ends.push(end);
     }
 

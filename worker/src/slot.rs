@@ -1,5 +1,7 @@
 //! A slot: the thread that runs one batch after another.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,7 +10,8 @@ use sunward_workflows::Action;
 use crate::batch::Batch;
 use crate::device::{DeviceExecutor, Venue};
 use crate::executor::Executor;
-use crate::kernels::KernelExecutor;
+use crate::fault::Fault;
+use crate::kernels::{KernelExecutor, fail_task};
 use crate::pending_ends::PendingEnds;
 use crate::process::ProcessExecutor;
 use crate::queue::Next;
@@ -17,6 +20,7 @@ use crate::worker::WorkerContext;
 /// One thread's place: what it keeps from task to task.
 pub(crate) struct Slot {
     context: Arc<WorkerContext>,
+    place: usize,
     pending_ends: PendingEnds,
     processes: ProcessExecutor,
     kernels: KernelExecutor,
@@ -31,6 +35,7 @@ impl Slot {
             devices: DeviceExecutor::new(Arc::clone(&context), place),
             pending_ends: PendingEnds::default(),
             context,
+            place,
         }
     }
 
@@ -39,7 +44,10 @@ impl Slot {
         let context = Arc::clone(&self.context);
         while let Some(batch) = self.next() {
             let present = context.meters.enter();
-            self.execute(&batch);
+            self.pending_ends.expect_from(batch.first);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.execute(&batch))) {
+                self.recover(&batch, &*panic);
+            }
             drop(present);
             self.context.queue().release(batch.need);
             self.pending_ends
@@ -47,8 +55,31 @@ impl Slot {
         }
         self.pending_ends.send(&*self.context.outbox);
         self.devices.dismiss();
-        drop((self.processes, self.kernels, self.devices));
-        self.context.slot_leaves();
+    }
+
+    /// After a panic: what has not ended of the batch fails, and the executors are made anew, because
+    /// nothing is known of what the old ones hold.
+    fn recover(&mut self, batch: &Batch, panic: &(dyn Any + Send)) {
+        let context = Arc::clone(&self.context);
+        let place = self.place;
+        let fresh = (
+            ProcessExecutor::new(Arc::clone(&context), place),
+            KernelExecutor::new(Arc::clone(&context)),
+            DeviceExecutor::new(context, place),
+        );
+        let old = (
+            std::mem::replace(&mut self.processes, fresh.0),
+            std::mem::replace(&mut self.kernels, fresh.1),
+            std::mem::replace(&mut self.devices, fresh.2),
+        );
+        // Dropping what a panic left behind may panic again.
+        drop(catch_unwind(AssertUnwindSafe(|| drop(old))));
+        let fault = panicked(panic);
+        for index in batch.first..batch.first + batch.count {
+            if !self.pending_ends.has_ended(index) {
+                fail_task(batch, index, &fault, &mut self.pending_ends);
+            }
+        }
     }
 
     /// Executes a batch. No device is kept from others meanwhile that the batch has no use for.
@@ -95,4 +126,17 @@ impl Slot {
             }
         }
     }
+}
+
+/// What is told of a panic: it is never the user's mistake.
+fn panicked(panic: &(dyn Any + Send)) -> Fault {
+    let said = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no reason given");
+    Fault::input(format!(
+        "executing the task failed unexpectedly: {said}. This is a bug in Sunward; please report it with \
+         this message, the stage's definition and its inputs. Other tasks are not affected"
+    ))
 }

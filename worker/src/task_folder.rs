@@ -46,11 +46,20 @@ impl TaskFolders {
         if let Some(task_folder) = self.open.take() {
             return Ok(task_folder);
         }
-        let path = self.folder.join(self.number.to_string());
-        self.number += 1;
-        fs::create_dir_all(&self.folder)
-            .and_then(|()| TaskFolder::create(path.clone()))
-            .map_err(|error| Fault::io("make the scratch folder", &path, &error))
+        loop {
+            let path = self.folder.join(self.number.to_string());
+            self.number += 1;
+            let made =
+                fs::create_dir_all(&self.folder).and_then(|()| TaskFolder::create(path.clone()));
+            match made {
+                // An attempt that panicked has left its folder.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => {
+                    return made
+                        .map_err(|error| Fault::io("make the scratch folder", &path, &error));
+                }
+            }
+        }
     }
 
     /// Takes a task folder back. With `abandoned`, somebody may still be in it.

@@ -136,7 +136,10 @@ impl Worker {
             let context = Arc::clone(&worker.context);
             let thread = std::thread::Builder::new()
                 .name(format!("slot {place}"))
-                .spawn(move || Slot::new(context, place).work())
+                .spawn(move || {
+                    let _farewell = Farewell(Arc::clone(&context));
+                    Slot::new(context, place).work();
+                })
                 .map_err(threads_error)?;
             worker.threads.push(thread);
         }
@@ -164,7 +167,7 @@ impl Worker {
 
     fn join_threads(&mut self) {
         for thread in self.threads.drain(..) {
-            // A slot that panicked has nothing to hand over; the others still leave.
+            // A slot that panicked has said goodbye as it unwound.
             drop(thread.join());
         }
     }
@@ -174,6 +177,19 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.context.leave();
         self.join_threads();
+    }
+}
+
+/// Says that a slot is gone, however it ended. A panic outside a task leaves nothing that could be
+/// relied on, so the whole worker leaves: the run stops and can go on later.
+struct Farewell(Arc<WorkerContext>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.leave();
+        }
+        self.0.slot_leaves();
     }
 }
 

@@ -32,7 +32,15 @@ struct Toy {
 }
 
 impl Kernel for Toy {
+    /// Of one of them it panics on a slot's thread: a panic of the worker's own code, outside what it
+    /// guards as a kernel's.
     fn entry(&self) -> &KernelEntry {
+        let thread = std::thread::current();
+        let is_slot = thread.name().is_some_and(|name| name.starts_with("slot"));
+        assert!(
+            !(is_slot && self.entry.name == "unnamed"),
+            "no entry on a slot"
+        );
         &self.entry
     }
 
@@ -72,6 +80,7 @@ fn toys() -> &'static Library {
                 std::thread::yield_now();
             }
         }),
+        toy("unnamed", |_, _, _| Ok(Outputs::new())),
         toy("forgets", |_, _, _| Ok(Outputs::new())),
     ]
     .into_iter()
@@ -130,6 +139,33 @@ fn a_panic_in_a_kernel_fails_its_task_and_not_the_worker() {
         failure.message
     );
     assert!(scene.failure(kernel("panics")).message.contains("row 7"));
+}
+
+#[test]
+fn a_panic_outside_a_kernel_fails_the_tasks_and_the_slots_go_on() {
+    let mut scene = scene();
+    for _ in 0..2 {
+        let mut stage = kernel("unnamed");
+        // All of the worker's cores: were they not given back, nothing would start any more.
+        stage.resources.cpus = 2;
+        let job = scene.job(stage, Tasks::Range(7));
+        for end in scene.run(job) {
+            let failure = failure(end);
+            assert!(
+                failure.message.contains("no entry on a slot"),
+                "{}",
+                failure.message
+            );
+            assert!(
+                failure.message.contains("bug in Sunward"),
+                "{}",
+                failure.message
+            );
+        }
+    }
+    let mut stage = kernel("panics");
+    stage.resources.cpus = 2;
+    assert!(scene.failure(stage).message.contains("row 7"));
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::error::DriveError;
 use crate::event::Event;
 use crate::feed::{Seen, Watch};
+use crate::guard::guarded;
 use crate::inbox::{Arrival, Control, Inbox};
 use crate::losses::Losses;
 use crate::observer::{Observer, ThrottledObserver};
@@ -50,7 +51,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// the run can be resumed.
 pub fn run(setup: Setup, start: Start, observer: &mut Observer<'_>) -> Result<Ended, DriveError> {
     let (mut engine, begin) = Engine::open(setup, start, observer)?;
-    let outcome = engine.drive(begin);
+    let outcome = guarded(engine.run, || engine.drive(begin));
     engine.registry.stop_all();
     outcome.map(|status| Ended {
         run: engine.run,

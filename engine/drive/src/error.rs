@@ -40,6 +40,16 @@ pub enum DriveError {
         /// Which.
         what: &'static str,
     },
+    /// The loop itself panicked.
+    #[error(
+        "driving run {run} failed unexpectedly: {said}. This is a bug in Sunward; please report it with this message. Finished tasks are kept: running the same command again goes on where it stopped"
+    )]
+    Panicked {
+        /// Which run.
+        run: RunId,
+        /// What the panic said.
+        said: String,
+    },
     /// The brain refused one of its own facts.
     #[error(
         "run {run} has come into a state that cannot be: {why}. This is a mistake in sunward; please report it. `--fresh` starts a new run"

@@ -26,6 +26,7 @@ mod engine;
 pub mod error;
 pub mod event;
 pub mod feed;
+mod guard;
 pub mod inbox;
 mod local;
 mod losses;

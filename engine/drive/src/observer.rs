@@ -1,6 +1,7 @@
 //! Tells an observer what happens, not more often than it can be read.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use sunward_core::{Fact, RunId, RunStatus, StageId, State, TaskId, Timestamp};
@@ -22,6 +23,8 @@ pub(crate) struct ThrottledObserver<'a, 'o> {
     spans: BTreeMap<StageId, Span>,
     /// By stage, until when it was told to wait.
     deferred: BTreeMap<StageId, Timestamp>,
+    /// The observer panicked: it is told nothing more, and the run goes on without it.
+    is_broken: bool,
 }
 
 impl<'a, 'o> ThrottledObserver<'a, 'o> {
@@ -34,12 +37,20 @@ impl<'a, 'o> ThrottledObserver<'a, 'o> {
             changed: false,
             spans: BTreeMap::new(),
             deferred: BTreeMap::new(),
+            is_broken: false,
         }
     }
 
     /// Tells of one thing at once.
     pub(crate) fn tell(&mut self, event: &Event<'_>, state: &State) {
-        (self.observer)(event, state);
+        if self.is_broken {
+            return;
+        }
+        let observer = &mut self.observer;
+        if catch_unwind(AssertUnwindSafe(|| observer(event, state))).is_err() {
+            self.is_broken = true;
+            tracing::error!("showing progress failed unexpectedly; the run goes on without it");
+        }
     }
 
     /// The run has begun, or goes on.

@@ -1,5 +1,7 @@
 //! Slow questions on threads of their own, a few at once; quick ones at once.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -8,6 +10,7 @@ use sunward_core::{Failure, FailureKind};
 use sunward_state::{OpenReader, Reader, StateError};
 
 use crate::error::DriveError;
+use crate::guard::said;
 use crate::inbox::{Arrival, Line};
 use crate::resolver::{Answer, InputResolver, Resolution, ResolveRequest};
 
@@ -101,9 +104,20 @@ fn serve(
         let Ok(request) = next else {
             return;
         };
-        let guard = Unanswered::new(&request, line);
-        let resolution = answer(resolver, open_reader, &mut reader, &request);
-        guard.answer(resolution);
+        // A panic fails the stage that asked; the thread goes on with the next question.
+        let resolution = catch_unwind(AssertUnwindSafe(|| {
+            answer(resolver, open_reader, &mut reader, &request)
+        }));
+        let resolution = resolution.unwrap_or_else(|panic| {
+            reader = None;
+            Ok(Resolution::failed(panicked(&*panic)))
+        });
+        let answer = Answer {
+            run: request.run,
+            stage: request.stage,
+            resolution,
+        };
+        drop(line.0.send(Arrival::Answered(Box::new(answer))));
     }
 }
 
@@ -120,48 +134,15 @@ fn answer(
     resolver.resolve(request, &**reader)
 }
 
-/// Answers in the place of a thread that panicked, so that the stage fails and the run goes on.
-struct Unanswered<'a> {
-    line: &'a Line,
-    request: &'a ResolveRequest,
-    answered: bool,
-}
-
-impl<'a> Unanswered<'a> {
-    const fn new(request: &'a ResolveRequest, line: &'a Line) -> Self {
-        Self {
-            line,
-            request,
-            answered: false,
-        }
-    }
-
-    fn answer(mut self, resolution: Result<Resolution, StateError>) {
-        self.answered = true;
-        self.send(resolution);
-    }
-
-    fn send(&self, resolution: Result<Resolution, StateError>) {
-        let answer = Answer {
-            run: self.request.run,
-            stage: self.request.stage,
-            resolution,
-        };
-        drop(self.line.0.send(Arrival::Answered(Box::new(answer))));
-    }
-}
-
-impl Drop for Unanswered<'_> {
-    fn drop(&mut self) {
-        if !self.answered {
-            self.send(Ok(Resolution::failed(Failure {
-                kind: FailureKind::Infrastructure,
-                message: "finding the stage's inputs failed unexpectedly; this is a mistake in \
-                          sunward, please report it with the file that the stage reads"
-                    .to_owned(),
-                log_tail: String::new(),
-                ran_on: None,
-            })));
-        }
+fn panicked(panic: &(dyn Any + Send)) -> Failure {
+    Failure {
+        kind: FailureKind::Infrastructure,
+        message: format!(
+            "finding the stage's inputs failed unexpectedly: {}. This is a bug in Sunward; please report it with \
+             this message and the files that the stage reads",
+            said(panic)
+        ),
+        log_tail: String::new(),
+        ran_on: None,
     }
 }

@@ -264,6 +264,24 @@ fn a_worker_that_leaves_ends_the_drive_and_nothing_finished_is_lost() {
 }
 
 #[test]
+fn a_panic_on_the_loop_ends_it_and_the_run_can_go_on() {
+    let home = TempDir::new().unwrap();
+    let mut drive = Drive::new(home.path());
+    drive.mood = Mood::Panicking;
+    let refusal = drive.run(Start::Submit(diamond())).unwrap_err();
+    assert!(matches!(refusal, DriveError::Panicked { .. }), "{refusal}");
+    let told = refusal.to_string();
+    assert!(
+        told.contains("the transport fell over") && told.contains("report"),
+        "{told}"
+    );
+    let ended = Drive::new(home.path())
+        .run(again(home.path(), &diamond()))
+        .unwrap();
+    assert_eq!(ended.status, RunStatus::Succeeded);
+}
+
+#[test]
 fn progress_is_told_at_the_end_even_of_a_short_run() {
     let home = TempDir::new().unwrap();
     let mut told = Vec::new();
@@ -294,6 +312,32 @@ fn hands_that_panic_fail_the_stage_and_not_the_engine() {
         .unwrap();
     assert_eq!(ended.status, RunStatus::Failed);
     assert!(told[0].contains("report"), "{told:?}");
+    assert_replayed(home.path(), &ended);
+}
+
+#[test]
+fn more_panics_than_threads_end_the_run_all_the_same() {
+    let home = TempDir::new().unwrap();
+    let mut drive = Drive::new(home.path());
+    drive.clumsy_hands = true;
+    let names: Vec<String> = (0..20).map(|n| format!("s{n}")).collect();
+    let stages = names.iter().map(|name| stage(name)).collect();
+    let ended = drive.run(Start::Submit(spec(stages))).unwrap();
+    assert_eq!(ended.status, RunStatus::Failed);
+    assert_replayed(home.path(), &ended);
+}
+
+#[test]
+fn an_observer_that_panics_is_told_nothing_more_and_the_run_goes_on() {
+    let home = TempDir::new().unwrap();
+    let mut told = 0;
+    let ended = Drive::new(home.path())
+        .watch(Start::Submit(diamond()), &mut |_, _| {
+            told += 1;
+            panic!("the terminal is gone");
+        })
+        .unwrap();
+    assert_eq!((ended.status, told), (RunStatus::Succeeded, 1));
     assert_replayed(home.path(), &ended);
 }
 

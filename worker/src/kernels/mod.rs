@@ -116,18 +116,22 @@ impl KernelExecutor {
 
 /// Ends the tasks from `from` on, which were not begun.
 pub(crate) fn fail_rest(batch: &Batch, from: u32, fault: &Fault, pending_ends: &mut PendingEnds) {
-    let now = Instant::now();
     for index in from..batch.first + batch.count {
-        let failure = fault.clone().into_failure(batch, index, String::new());
-        let ended = end(
-            batch,
-            index,
-            Reading::default(),
-            None,
-            Outcome::Failed(failure),
-        );
-        pending_ends.push(ended, now);
+        fail_task(batch, index, fault, pending_ends);
     }
+}
+
+/// Ends one task, which was not begun or whose use is not known.
+pub(crate) fn fail_task(batch: &Batch, index: u32, fault: &Fault, pending_ends: &mut PendingEnds) {
+    let failure = fault.clone().into_failure(batch, index, String::new());
+    let ended = end(
+        batch,
+        index,
+        Reading::default(),
+        None,
+        Outcome::Failed(failure),
+    );
+    pending_ends.push(ended, Instant::now());
 }
 
 impl Executor for KernelExecutor {

@@ -226,6 +226,8 @@ pub enum Mood {
     FailingOnce,
     /// Leaves.
     Leaving,
+    /// Panics on the loop's own thread.
+    Panicking,
 }
 
 /// How often each task was begun.
@@ -302,6 +304,7 @@ impl Pretender {
                 self.end(lease, |_| Outcome::Failed(failure(FailureKind::Exit(3))))
             }
             Mood::Leaving => say(&self.line, FromWorker::Goodbye),
+            Mood::Panicking => panic!("the transport fell over"),
         }
     }
 }
