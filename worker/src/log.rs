@@ -23,7 +23,7 @@ pub(crate) struct AttemptLog {
     path: PathBuf,
     redactor: Redactor,
     file: Option<File>,
-    task_folder: u64,
+    left: u64,
     end: Last,
     quote: Last,
     cut: u64,
@@ -38,7 +38,7 @@ impl AttemptLog {
             path,
             redactor,
             file: None,
-            task_folder: cap - end,
+            left: cap - end,
             end: Last::new(usize::try_from(end).unwrap_or(0)),
             quote: Last::new(QUOTE_BYTES),
             cut: 0,
@@ -95,10 +95,9 @@ impl AttemptLog {
             return;
         }
         self.quote.push(bytes);
-        let fits = usize::try_from(self.task_folder)
-            .map_or(bytes.len(), |task_folder| task_folder.min(bytes.len()));
+        let fits = usize::try_from(self.left).map_or(bytes.len(), |left| left.min(bytes.len()));
         let (head, rest) = bytes.split_at(fits);
-        self.task_folder -= head.len() as u64;
+        self.left -= head.len() as u64;
         self.write(head);
         self.cut += self.end.push(rest) as u64;
     }

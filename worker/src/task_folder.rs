@@ -201,7 +201,7 @@ mod tests {
         folders.leave(task_folder, true);
         assert!(
             !second.exists(),
-            "an abandoned task_folder is not used again"
+            "an abandoned task folder is not used again"
         );
     }
 

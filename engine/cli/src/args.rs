@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::verbs;
 
-/// Runs science pipelines: YAML in, Arrow results out, resumable at any moment.
+/// Run science pipelines: YAML in, Arrow results out, resumable at any time.
 #[derive(Parser)]
 #[command(
     name = "sunward",

@@ -1,28 +1,47 @@
-//! Every attempt of a run, gathered from its facts: when, how long, at what cost, with what end.
+//! The attempts of a run, gathered from its facts: when, how long, at what cost, with what end; and when
+//! each stage could have begun.
 
-use sunward_core::{Energy, Fact, Failure, RanOn, RunId, StageId};
+use std::collections::BTreeMap;
 
-/// One attempt that ended.
+use sunward_core::{Energy, Fact, Failure, Generation, Lease, RanOn, RunId, StageId, Timestamp};
+
+/// One attempt that ended, or was cut off.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
     /// Its stage.
     pub(crate) stage: StageId,
     /// Its task in the stage.
     pub(crate) index: u32,
-    /// Which lease of the task it was, from 1: its log is named by it.
+    /// Which lease of the task it was, from 1.
     pub(crate) generation: u32,
-    /// When it began, milliseconds since the epoch.
+    /// When it began, milliseconds since the epoch. Of one that was cut off: when it was leased.
     pub(crate) started_ms: u64,
-    /// How long it took, in microseconds.
+    /// How long it took, in microseconds. Of one that was cut off: until its end was noticed.
     pub(crate) wall_us: u64,
-    /// Processor time, in microseconds.
+    /// Processor time, in microseconds; 0 of one that was cut off.
     pub(crate) cpu_us: u64,
     /// What it used.
     pub(crate) energy: Energy,
     /// On what it ran; nothing where it did not come so far.
     pub(crate) ran_on: Option<RanOn>,
-    /// Why it failed, if it did, and whether it was tried again.
-    pub(crate) failure: Option<(Failure, bool)>,
+    /// How it ended.
+    pub(crate) end: AttemptEnd,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug)]
+pub(crate) enum AttemptEnd {
+    /// Its result counts.
+    Succeeded,
+    /// It failed.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// Whether another attempt followed.
+        tried_again: bool,
+    },
+    /// Its engine or worker was killed before it ended; nothing is known of what it used.
+    CutOff,
 }
 
 impl Attempt {
@@ -40,28 +59,108 @@ impl Attempt {
     pub(crate) const fn ended_ms(&self) -> u64 {
         self.started_ms.saturating_add(self.wall_us / 1000)
     }
+
+    /// Why it failed, and whether another attempt followed.
+    pub(crate) const fn failure(&self) -> Option<(&Failure, bool)> {
+        match &self.end {
+            AttemptEnd::Failed {
+                failure,
+                tried_again,
+            } => Some((failure, *tried_again)),
+            AttemptEnd::Succeeded | AttemptEnd::CutOff => None,
+        }
+    }
 }
 
-/// Adds the attempts that a fact of this run tells of.
-pub(crate) fn collect(run: RunId, fact: &Fact, attempts: &mut Vec<Attempt>) {
-    match fact {
-        Fact::Finished {
-            run: of,
-            stage,
-            successes,
-        } if *of == run => attempts.extend(successes.iter().map(|success| Attempt {
-            stage: *stage,
-            index: success.index,
-            generation: success.generation.0,
-            started_ms: success.started_ms,
-            wall_us: success.wall_us,
-            cpu_us: success.cpu_us,
-            energy: success.energy,
-            ran_on: Some(success.result.ran_on.clone()),
-            failure: None,
-        })),
-        Fact::Failed {
-            run: of,
+/// What the facts of one run say about its attempts. Feed it every fact in order.
+#[derive(Debug)]
+pub(crate) struct History {
+    run: RunId,
+    /// Attempts in the order in which their end became known.
+    pub(crate) attempts: Vec<Attempt>,
+    /// When each stage was first ready to run: its inputs and tasks were known.
+    pub(crate) ready: BTreeMap<StageId, Timestamp>,
+    /// Leases whose end is not known yet, by stage and task.
+    open: BTreeMap<(StageId, u32), (Generation, Timestamp)>,
+    /// The newest moment that a fact named.
+    latest: Timestamp,
+}
+
+impl History {
+    /// Of a run, before its first fact.
+    pub(crate) const fn new(run: RunId) -> Self {
+        Self {
+            run,
+            attempts: Vec::new(),
+            ready: BTreeMap::new(),
+            open: BTreeMap::new(),
+            latest: Timestamp(0),
+        }
+    }
+
+    /// Adds what one fact says.
+    pub(crate) fn add(&mut self, fact: &Fact) {
+        match fact {
+            // Whatever was leased went down with the engine before, at a moment that nobody noted: the
+            // newest that was is the best known bound.
+            Fact::EngineStarted { at } => {
+                self.cut_off_all();
+                self.note(*at);
+            }
+            Fact::Resumed { run, at, .. } if *run == self.run => {
+                self.cut_off_all();
+                self.note(*at);
+            }
+            Fact::Resolved { run, stage, at, .. } if *run == self.run => {
+                self.note(*at);
+                self.ready.entry(*stage).or_insert(*at);
+            }
+            Fact::Leased { lease, at, .. } if lease.run == self.run => self.leased(lease, *at),
+            Fact::Lost {
+                run,
+                stage,
+                indices,
+            } if *run == self.run => {
+                for index in indices {
+                    self.cut_off(*stage, *index);
+                }
+            }
+            Fact::Finished { run, stage, .. } if *run == self.run => self.finished(*stage, fact),
+            Fact::Failed { run, .. } if *run == self.run => self.failed(fact),
+            _ => {}
+        }
+    }
+
+    fn leased(&mut self, lease: &Lease, at: Timestamp) {
+        self.note(at);
+        for index in lease.first..lease.first.saturating_add(lease.count) {
+            self.open
+                .insert((lease.stage, index), (lease.generation, at));
+        }
+    }
+
+    fn finished(&mut self, stage: StageId, fact: &Fact) {
+        let Fact::Finished { successes, .. } = fact else {
+            return;
+        };
+        for success in successes {
+            self.open.remove(&(stage, success.index));
+            self.push(Attempt {
+                stage,
+                index: success.index,
+                generation: success.generation.0,
+                started_ms: success.started_ms,
+                wall_us: success.wall_us,
+                cpu_us: success.cpu_us,
+                energy: success.energy,
+                ran_on: Some(success.result.ran_on.clone()),
+                end: AttemptEnd::Succeeded,
+            });
+        }
+    }
+
+    fn failed(&mut self, fact: &Fact) {
+        let Fact::Failed {
             stage,
             index,
             generation,
@@ -71,7 +170,13 @@ pub(crate) fn collect(run: RunId, fact: &Fact, attempts: &mut Vec<Attempt>) {
             energy,
             failure,
             retry_at,
-        } if *of == run => attempts.push(Attempt {
+            ..
+        } = fact
+        else {
+            return;
+        };
+        self.open.remove(&(*stage, *index));
+        self.push(Attempt {
             stage: *stage,
             index: *index,
             generation: generation.0,
@@ -80,8 +185,137 @@ pub(crate) fn collect(run: RunId, fact: &Fact, attempts: &mut Vec<Attempt>) {
             cpu_us: *cpu_us,
             energy: *energy,
             ran_on: failure.ran_on.clone(),
-            failure: Some((failure.clone(), retry_at.is_some())),
-        }),
-        _ => {}
+            end: AttemptEnd::Failed {
+                failure: failure.clone(),
+                tried_again: retry_at.is_some(),
+            },
+        });
+    }
+
+    fn push(&mut self, attempt: Attempt) {
+        self.note(Timestamp(attempt.ended_ms()));
+        self.attempts.push(attempt);
+    }
+
+    fn note(&mut self, at: Timestamp) {
+        self.latest = self.latest.max(at);
+    }
+
+    fn cut_off_all(&mut self) {
+        for (stage, index) in self.open.keys().copied().collect::<Vec<_>>() {
+            self.cut_off(stage, index);
+        }
+    }
+
+    fn cut_off(&mut self, stage: StageId, index: u32) {
+        let Some((generation, leased)) = self.open.remove(&(stage, index)) else {
+            return;
+        };
+        self.attempts.push(Attempt {
+            stage,
+            index,
+            generation: generation.0,
+            started_ms: leased.0,
+            wall_us: self.latest.0.saturating_sub(leased.0).saturating_mul(1000),
+            cpu_us: 0,
+            energy: Energy::Missing,
+            ran_on: None,
+            end: AttemptEnd::CutOff,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sunward_core::{
+        Energy, Fact, Generation, Lease, RunId, StageId, Success, TaskResult, Timestamp, WorkerId,
+    };
+
+    use super::{AttemptEnd, History};
+
+    const RUN: RunId = RunId(1);
+
+    fn leased(first: u32, count: u32, generation: u32, at: u64) -> Fact {
+        Fact::Leased {
+            worker: WorkerId(1),
+            lease: Lease {
+                run: RUN,
+                stage: StageId(0),
+                first,
+                count,
+                generation: Generation(generation),
+                attempt: 1,
+            },
+            at: Timestamp(at),
+        }
+    }
+
+    fn succeeded(index: u32, generation: u32, started_ms: u64) -> Fact {
+        Fact::Finished {
+            run: RUN,
+            stage: StageId(0),
+            successes: vec![Success {
+                index,
+                generation: Generation(generation),
+                started_ms,
+                wall_us: 5_000,
+                cpu_us: 1_000,
+                energy: Energy::Missing,
+                result: TaskResult::of_cpu(Vec::new()),
+            }],
+        }
+    }
+
+    fn told(facts: &[Fact]) -> Vec<(u32, u32, u64, u64, bool)> {
+        let mut history = History::new(RUN);
+        facts.iter().for_each(|fact| history.add(fact));
+        let attempts = history.attempts.iter();
+        attempts
+            .map(|one| {
+                let cut_off = matches!(one.end, AttemptEnd::CutOff);
+                (
+                    one.index,
+                    one.generation,
+                    one.started_ms,
+                    one.wall_us,
+                    cut_off,
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_was_leased_when_its_engine_was_killed_is_cut_off_and_its_next_attempt_counts() {
+        let started = |at| Fact::EngineStarted { at: Timestamp(at) };
+        let facts = [
+            started(10),
+            leased(0, 2, 1, 20),
+            succeeded(0, 1, 22),
+            started(900),
+            leased(1, 1, 2, 910),
+            succeeded(1, 2, 911),
+        ];
+        // Nothing is known after 27 ms, when the first task ended.
+        let expected = [
+            (0, 1, 22, 5_000, false),
+            (1, 1, 20, 7_000, true),
+            (1, 2, 911, 5_000, false),
+        ];
+        assert_eq!(told(&facts), expected);
+    }
+
+    #[test]
+    fn what_its_worker_lost_is_cut_off_once() {
+        let lost = Fact::Lost {
+            run: RUN,
+            stage: StageId(0),
+            indices: vec![3],
+        };
+        let facts = [
+            leased(3, 1, 1, 20),
+            lost,
+            Fact::EngineStarted { at: Timestamp(50) },
+        ];
+        assert_eq!(told(&facts), [(3, 1, 20, 0, true)]);
     }
 }

@@ -37,19 +37,19 @@ use crate::{remote, signals};
 /// With what a run is conducted: options that `run` and `retry` share.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Means {
-    /// Use so many cores [default: all]
+    /// Number of cores to use [default: all]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) jobs: Option<u32>,
     /// Where the library's kernels run
     #[arg(long, value_enum, default_value_t = Device::Auto)]
     pub(crate) device: Device,
-    /// Write each output of the workflow to DIR as one file
+    /// Write each output of the workflow to DIR, as one file
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// How tables in DIR are written
+    /// Format of tables in DIR
     #[arg(long, value_enum, requires = "out", default_value_t = Format::Arrow)]
     pub(crate) format: Format,
-    /// Also keep all parts in this store, as s3://bucket/prefix
+    /// Also keep all parts in this store, such as s3://bucket/prefix
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
     #[command(flatten)]
@@ -211,7 +211,7 @@ fn conclude(
         RunStatus::Held => Exit::Infrastructure,
         RunStatus::Running | RunStatus::Interrupted => {
             render::say(&format!(
-                "{} is resumable: the same command goes on where it stopped",
+                "{} can be resumed: the same command continues where it stopped",
                 run.id
             ));
             Exit::Interrupted
@@ -237,7 +237,9 @@ fn saved(home: &Path, recorded: &Recorded) -> Option<CacheSaved> {
     let journal = SqliteReader::open(home).map_err(anyhow::Error::from);
     let saved = journal.and_then(|journal| CacheSaved::of(&journal, home, recorded, LATEST_RUNS));
     saved.unwrap_or_else(|error| {
-        render::say(&format!("what the cache saved is not known: {error}"));
+        render::say(&format!(
+            "the energy that the cache saved is not known: {error}"
+        ));
         None
     })
 }
@@ -332,7 +334,7 @@ impl<'a> ThrottledObserver<'a> {
             .and_then(|first| state.fleet()?.get(first.pool));
         let place = pool.map_or_else(String::new, |pool| format!(" in {}", pool.zone));
         self.say(&format!(
-            "{name}: waits until {}{place} ({}): {} expected, {} at home and at once; --now would not wait",
+            "{name}: waits until {}{place} ({}): {} expected, {} at home and at once; --now runs it at once",
             shown(until),
             reason(placement.why),
             gco2e(grams(placement.expected_micrograms)),

@@ -89,7 +89,7 @@ impl Context {
                 return Ok(home.clone());
             }
             return Err(wrong_input(format!(
-                "no runs are kept in {}: the folder does not exist; give --home the folder that a `sunward run` made",
+                "{} does not exist; give --home the folder that a `sunward run` made",
                 home.display()
             )));
         }
@@ -99,7 +99,7 @@ impl Context {
             .find(|home| home.is_dir())
             .ok_or_else(|| {
                 wrong_input(format!(
-                    "no {HOME_NAME} folder in {} or above it: nothing has run here; start with `sunward run FILE`, or name the folder with --home",
+                    "no {HOME_NAME} folder in {} or above it: nothing has run here; start with `sunward run FILE`, or give the folder with --home",
                     self.folder.display()
                 ))
             })

@@ -72,7 +72,8 @@ fn complaint(text: &str, error: CompileError) -> Diagnostic {
 }
 
 fn absent(text: &str, entry: &str) -> Diagnostic {
-    let message = format!("it defines no kernel `{entry}`, which `entry` of the stage names");
+    let message =
+        format!("the file does not define the kernel `{entry}`, which the stage's `entry` names");
     Diagnostic::error(codes::BAD_CUDA_SOURCE, line_span(text, 1), message).expecting(format!(
         "`extern \"C\" __global__ void {entry}(…)` in this file"
     ))

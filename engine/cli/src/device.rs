@@ -9,12 +9,12 @@ use crate::exit::wrong_input;
 /// Where kernels run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Device {
-    /// On a GPU where a stage asks for one and it is here, else as CPU twins
+    /// On a GPU if the stage asks for one and this machine has it, else as CPU twins
     #[default]
     Auto,
-    /// As CPU twins, always
+    /// Always as CPU twins
     Cpu,
-    /// From their CUDA sources, compiled for this processor: slow, for tests
+    /// From their CUDA sources, compiled for this processor; slow, for tests
     Host,
 }
 
@@ -35,7 +35,7 @@ impl Device {
             Self::Host => match Opened::host(0, Cache::of_user()) {
                 Ok(_) => Ok(Choice::Host),
                 Err(error) => Err(wrong_input(format!(
-                    "--device host cannot be had: {error}; --device cpu needs no compiler"
+                    "--device host is not available: {error}; --device cpu needs no compiler"
                 ))),
             },
         }

@@ -181,7 +181,7 @@ impl Feeds {
         let (id, last) = (run.id, run.last_stood_at());
         if self.as_of.is_none() && run.spec.placing.clock.is_some() {
             return Err(wrong_input(format!(
-                "{id} lives through recorded time and last stood at {}: give --as-of with a moment of the record, or leave --grid out",
+                "{id} runs in recorded time and last stopped at {}; give --as-of with a time in the record, or leave out --grid",
                 shown(last)
             )));
         }
@@ -190,7 +190,7 @@ impl Feeds {
         };
         if self.grid.zones.values().any(|trace| last > trace.end()) {
             return Err(wrong_input(format!(
-                "--as-of {} is before {}, when {id} last stood, and the grid's record does not reach that far: its times would run backwards; leave --as-of out, or start anew with sunward run FILE --fresh",
+                "--as-of {} is before {}, when {id} last stopped, and the grid's record does not reach that time, so the run's times would go backward; leave out --as-of, or start a new run with sunward run FILE --fresh",
                 shown(as_of),
                 shown(last)
             )));
@@ -269,7 +269,7 @@ impl Open {
 /// The time that a trace tells of.
 fn span(trace: &Trace) -> String {
     format!(
-        "the trace of {} spans {} to {}",
+        "the trace of {} covers {} to {}",
         trace.zone,
         shown(trace.first),
         shown(trace.end())
@@ -280,9 +280,9 @@ fn outside(trace: &Trace, at: Timestamp, is_asked: bool) -> String {
     let span = span(trace);
     let at = shown(at);
     if is_asked {
-        format!("--as-of {at}: {span}; name a moment within it")
+        format!("--as-of {at}: {span}; give a time within it")
     } else {
-        format!("{span}, which tells nothing of {at}; give --as-of with a moment within it")
+        format!("{span}, which does not include {at}; give --as-of with a time within it")
     }
 }
 

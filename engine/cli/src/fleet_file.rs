@@ -43,7 +43,7 @@ impl FleetFile {
         Ok(Self {
             pools: checked.pools.ok_or(SaidAlready(Exit::WrongInput))?,
             without_effect: keys
-                .map(|key| format!("fleet: {key}: not acted on yet"))
+                .map(|key| format!("fleet: {key}: has no effect yet"))
                 .collect(),
         })
     }

@@ -18,16 +18,16 @@ use crate::settings::Settings;
 /// Where signals come from.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct SignalArgs {
-    /// What tells how clean power is: a folder with a recorded grid ZONE.csv for each zone; or a
-    /// provider, or several by comma, the preferred one first: electricity-maps, watttime, uk,
+    /// Source of grid signals: a folder with a recorded grid ZONE.csv for each zone; or providers,
+    /// separated by commas, the preferred one first: electricity-maps, watttime, uk,
     /// carbon-aware-sdk, entsoe, eia [default: `grid` of the user's settings]
     #[arg(long, value_name = "DIR|PROVIDER")]
     pub(crate) grid: Option<String>,
-    /// The zone this machine is in, as Electricity Maps names it: DE [default: `zone` of the user's
+    /// The zone of this machine, named as Electricity Maps does, such as DE [default: `zone` of the user's
     /// settings]
     #[arg(long, value_name = "ZONE")]
     pub(crate) zone: Option<String>,
-    /// Take a recorded grid as it was known at this moment: 2023-03-01T08:00:00Z [default: now]
+    /// Use a recorded grid as it was known at this time, such as 2023-03-01T08:00:00Z [default: now]
     #[arg(long, value_name = "TIME")]
     pub(crate) as_of: Option<String>,
 }
@@ -37,7 +37,7 @@ pub(crate) struct SignalArgs {
 pub(crate) struct GridArgs {
     #[command(flatten)]
     signals: SignalArgs,
-    /// Energy of moving a gigabyte between regions, in kWh [default: `transfer_kwh_per_gb` of the
+    /// Energy to move a gigabyte between regions, in kWh [default: `transfer_kwh_per_gb` of the
     /// user's settings, else 0.002]
     #[arg(long, value_name = "KWH")]
     pub(crate) transfer_kwh_per_gb: Option<f64>,
@@ -46,10 +46,10 @@ pub(crate) struct GridArgs {
 /// What one call says of a run's place and time, beside its file: options that `run` and `retry` share.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(crate) struct Wishes {
-    /// Wait for nothing: run at once whatever the file's deadline allows
+    /// Run at once, even if the deadline allows waiting
     #[arg(long)]
     now: bool,
-    /// With --as-of: how many times as fast as this machine's the clock goes from that moment on [default: 1]
+    /// With --as-of: speed of the clock from that time on, as a multiple of real time [default: 1]
     #[arg(long, value_name = "N", requires = "as_of")]
     clock_scale: Option<NonZeroU32>,
 }
@@ -164,7 +164,7 @@ impl SignalArgs {
     fn here(&self, settings: &Settings, machine: Machine) -> anyhow::Result<(Pool, Open)> {
         let zone = self.zone(settings).ok_or_else(|| {
             wrong_input(
-                "in which grid zone is this machine? Give --zone (as DE or US-CAL-CISO), or `zone:` in the user's settings",
+                "the grid zone of this machine is not known; give --zone, such as DE or US-CAL-CISO, or set `zone:` in your settings",
             )
         })?;
         let pool = Pool {
@@ -210,7 +210,7 @@ impl SignalArgs {
     fn word<'a>(&'a self, settings: &'a Settings) -> anyhow::Result<&'a str> {
         let word = self.grid.as_deref().or(settings.grid.as_deref());
         word.ok_or_else(|| {
-            wrong_input("no grid is known: give --grid DIR, a folder of ZONE.csv files, or a provider as --grid uk, or `grid:` in the user's settings")
+            wrong_input("no grid was given; give --grid DIR, a folder of ZONE.csv files, or a provider such as --grid uk, or set `grid:` in your settings")
         })
     }
 
@@ -235,7 +235,7 @@ impl SignalArgs {
         let providers = Providers::named(context, settings, word, true)?;
         if zones.is_empty() {
             return Err(wrong_input(format!(
-                "of which zone is {word} to tell? Name it, as GB or DE, or give --zone"
+                "{word} needs a zone; name one, such as GB or DE, or give --zone"
             )));
         }
         Feeds::told(providers, zones, pools, as_of)
@@ -251,7 +251,7 @@ pub(crate) fn transfer_milliwatt_hours(kwh: f64) -> anyhow::Result<u64> {
         return Ok(whole(kwh * 1e6));
     }
     Err(wrong_input(format!(
-        "--transfer-kwh-per-gb {kwh}: expected a number from 0 to 1000, as 0.002"
+        "--transfer-kwh-per-gb {kwh}: expected a number from 0 to 1000, such as 0.002"
     )))
 }
 
@@ -262,7 +262,7 @@ pub(crate) fn transfer_milliwatt_hours(kwh: f64) -> anyhow::Result<u64> {
 pub(crate) fn moment(text: &str) -> anyhow::Result<Timestamp> {
     sunward_grid::moment(text).ok_or_else(|| {
         wrong_input(format!(
-            "'{text}' is no moment; expected one as 2023-03-01T08:00:00Z"
+            "'{text}' is not a time; expected one such as 2023-03-01T08:00:00Z"
         ))
     })
 }

@@ -23,13 +23,13 @@ use crate::workflow_file::Read;
 /// Which stages are meant.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct SelectionArgs {
-    /// Run this stage and all it waits for, and no other; may be given more than once
+    /// Run only this stage and the stages before it; may be given more than once
     #[arg(long, value_name = "STAGE")]
     until: Vec<String>,
-    /// Run this stage alone, with what it reads taken from the cache; may be given more than once
+    /// Run only this stage, with its inputs from the cache; may be given more than once
     #[arg(long, value_name = "STAGE")]
     only: Vec<String>,
-    /// Run this stage although its results are known; may be given more than once
+    /// Run this stage even if its results are cached; may be given more than once
     #[arg(long, value_name = "STAGE")]
     force: Vec<String>,
 }
@@ -190,7 +190,7 @@ impl Prepared {
             return Ok(self);
         }
         render::say(
-            "Python packages were resolved and written down in the lock file beside the workflow",
+            "Python packages were resolved and written to the lock file beside the workflow",
         );
         let mut spec = RunSpec::clone(&self.spec);
         let around = surroundings(&spec.workflow, &spec.params, &self.path, home, self.machine)?;

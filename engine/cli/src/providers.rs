@@ -115,7 +115,7 @@ pub(crate) fn tell_failed(zone: &str, answer: &Answer) {
     }
     if answer.history.stale {
         render::say(&format!(
-            "zone {zone}: {} does not answer; what it told at {} is used",
+            "zone {zone}: {} does not answer; its figures from {} are used",
             answer.history.provider,
             crate::machine::shown(answer.history.fetched_at)
         ));
@@ -125,8 +125,8 @@ pub(crate) fn tell_failed(zone: &str, answer: &Answer) {
 /// Nobody answered: the user's to mend, or the network's.
 pub(crate) fn nobody_tells(zone: Option<&str>, error: &ChainError) -> anyhow::Error {
     let text = match zone {
-        Some(zone) => format!("nothing could be learnt of zone {zone}:\n{error}"),
-        None => format!("nothing could be learnt of the grid:\n{error}"),
+        Some(zone) => format!("no grid signal could be read for zone {zone}:\n{error}"),
+        None => format!("no grid signal could be read:\n{error}"),
     };
     if error.failed.iter().any(|(_, error)| error.is_passing()) {
         return anyhow::anyhow!(text);
@@ -137,7 +137,7 @@ pub(crate) fn nobody_tells(zone: Option<&str>, error: &ChainError) -> anyhow::Er
 fn nobody(word: &str, one: &str) -> anyhow::Error {
     let all: Vec<&str> = Provider::ALL.into_iter().map(Provider::word).collect();
     wrong_input(format!(
-        "--grid {word}: there is no such folder, and no provider is called '{one}'; expected a folder with a <zone>.csv file for each zone, or providers of {}",
+        "--grid {word}: no folder and no provider has the name '{one}'; expected a folder with a <zone>.csv file for each zone, or one or more of {}",
         all.join(", ")
     ))
 }

@@ -10,7 +10,7 @@ use sunward_core::{
 };
 use sunward_state::{Reader, Scope, is_engaged};
 
-use crate::attempts::{self, Attempt};
+use crate::attempts::{Attempt, History};
 use crate::exit::wrong_input;
 
 /// One run, folded from its facts.
@@ -122,16 +122,14 @@ pub(crate) fn earlier(
     Ok(state)
 }
 
-/// Every attempt of a run that ended.
+/// The attempts of a run, and when its stages were ready.
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub(crate) fn attempts(reader: &dyn Reader, id: RunId) -> anyhow::Result<Vec<Attempt>> {
-    let mut attempts = Vec::new();
-    reader.replay(Scope::Run(id), &mut |fact| {
-        attempts::collect(id, &fact, &mut attempts);
-    })?;
-    Ok(attempts)
+pub(crate) fn history(reader: &dyn Reader, id: RunId) -> anyhow::Result<History> {
+    let mut history = History::new(id);
+    reader.replay(Scope::Run(id), &mut |fact| history.add(&fact))?;
+    Ok(history)
 }
 
 /// What was submitted, as adopted last.

@@ -36,7 +36,7 @@ pub(crate) fn restate(context: &Context, recorded: &mut Recorded) -> anyhow::Res
         Ok(measured) => measured,
         Err(error) => {
             render::say(&format!(
-                "what {word} measured since {} ended cannot be had, so its ledger keeps what was foreseen: {error:#}",
+                "{word} could not be asked for what it measured since {} ended, so the ledger keeps the forecast: {error:#}",
                 run.id
             ));
             return Ok(());

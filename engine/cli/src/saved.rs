@@ -8,8 +8,8 @@ use serde::Serialize;
 use sunward_core::{Carbon, Digest, PoolId, RunId, RunState, StageId, TaskKeys, TaskStatus};
 use sunward_state::Reader;
 
-use crate::attempts::Attempt;
-use crate::recorded::{Recorded, attempts};
+use crate::attempts::{Attempt, AttemptEnd};
+use crate::recorded::{Recorded, history};
 use crate::render::units::{float, gco2e, joules, plural};
 use crate::view::of_state;
 
@@ -94,7 +94,9 @@ impl CacheSaved {
     pub(crate) fn text(&self) -> String {
         if self.tasks == 0 {
             let tasks = plural(self.tasks_unknown, "task");
-            return format!("not known: {tasks} from the cache, made by no run that is kept here");
+            return format!(
+                "not known: {tasks} from the cache, made by runs that are not kept here"
+            );
         }
         let grams = self
             .gco2e
@@ -138,9 +140,9 @@ impl Sum {
         if made.is_empty() {
             return Ok(());
         }
-        for attempt in attempts(reader, run.id)? {
+        for attempt in history(reader, run.id)?.attempts {
             let key = made.get(&(attempt.stage, attempt.index));
-            let is_it = attempt.failure.is_none();
+            let is_it = matches!(attempt.end, AttemptEnd::Succeeded);
             if let Some(times) = key.filter(|_| is_it).and_then(|key| wanted.remove(key)) {
                 self.runs.insert(run.id);
                 self.count(recorded, &attempt, times);

@@ -24,7 +24,7 @@ pub(crate) struct Settings {
     /// By project, its share of what is scarce: one of 2 gets twice as much as one that is not named.
     #[serde(default)]
     pub(crate) project_weights: BTreeMap<String, f64>,
-    /// Energy of moving a gigabyte between regions, in kWh.
+    /// Energy to move a gigabyte between regions, in kWh.
     pub(crate) transfer_kwh_per_gb: Option<f64>,
     /// What this machine draws for each busy core, in watts; else 12.
     pub(crate) watts_per_core: Option<f64>,
@@ -90,7 +90,7 @@ impl Settings {
         let mut weights = settings.project_weights.iter();
         if let Some((project, weight)) = weights.find(|(_, weight)| !is_weight(**weight)) {
             return Err(format!(
-                "`project_weights`: {project}: {weight} is no weight; expected a number from 0.001 to 1000, as 2"
+                "`project_weights`: {project}: {weight} is not a weight; expected a number from 0.001 to 1000, such as 2"
             ));
         }
         Ok(settings)
@@ -153,7 +153,7 @@ mod tests {
         assert!(
             Settings::parse("project_weights: { sea: 0 }")
                 .unwrap_err()
-                .contains("sea: 0 is no weight")
+                .contains("sea: 0 is not a weight")
         );
     }
 }

@@ -14,13 +14,14 @@ pub(crate) fn listen(line: Line) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()
-        .context("signals cannot be listened to")?;
+        .context("signal handlers cannot be installed")?;
     // Handlers are in place before this returns: a signal that comes at once is not lost.
     let (mut interrupt, mut terminate) = {
         let _inside = runtime.enter();
         (
-            signal(SignalKind::interrupt()).context("Ctrl-C cannot be listened to")?,
-            signal(SignalKind::terminate()).context("SIGTERM cannot be listened to")?,
+            signal(SignalKind::interrupt()).context("the handler of Ctrl-C cannot be installed")?,
+            signal(SignalKind::terminate())
+                .context("the handler of SIGTERM cannot be installed")?,
         )
     };
     std::thread::Builder::new()
@@ -48,7 +49,7 @@ pub(crate) fn listen(line: Line) -> anyhow::Result<()> {
 fn pass_on(first: bool, line: &Line) {
     if first {
         render::say(
-            "stopping: what runs is ended and the run stays resumable (once more stops at once)",
+            "stopping: running tasks are ended, and the run can be resumed (press again to stop at once)",
         );
         line.control(Control::Interrupt);
     } else {

@@ -37,7 +37,7 @@ impl Which {
             [task] => task_of(task)?,
             [first, ..] => {
                 return Err(wrong_input(format!(
-                    "'{first}' is no run; expected [RUN] [STAGE[/INDEX]], as in r7 search/3"
+                    "'{first}' is not a run; expected [RUN] [STAGE[/INDEX]], as in r7 search/3"
                 )));
             }
         };
@@ -53,7 +53,7 @@ fn task_of(word: &str) -> anyhow::Result<(Option<String>, Option<u32>)> {
             .map(|index| (Some(stage.to_owned()), Some(index)))
             .map_err(|_| {
                 wrong_input(format!(
-                    "'{word}' is no task; expected STAGE/INDEX with a whole number from 0, as in search/3"
+                    "'{word}' is not a task; expected STAGE/INDEX with a whole number from 0, as in search/3"
                 ))
             }),
     }

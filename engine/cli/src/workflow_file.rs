@@ -53,13 +53,13 @@ impl Read {
             |error: std::io::Error| wrong_input(format!("{shown} cannot be read: {error}"));
         let meta = fs::metadata(&path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => wrong_input(format!(
-                "{shown} is not there; expected a workflow's YAML file (sunward init writes one to start from)"
+                "{shown} does not exist; expected a workflow's YAML file (sunward init writes one to start from)"
             )),
             _ => unreadable(error),
         })?;
         if meta.is_dir() {
             return Err(wrong_input(format!(
-                "{shown} is a folder; expected a workflow's YAML file, as {shown}/workflow.yaml"
+                "{shown} is a folder; expected a workflow's YAML file, such as {shown}/workflow.yaml"
             )));
         }
         if meta.len() > LARGEST_BYTES {
@@ -128,7 +128,7 @@ fn absolute(context: &Context, file: &Path) -> anyhow::Result<PathBuf> {
     let path = context.folder.join(file);
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(wrong_input(format!(
-            "{} names no file; expected a workflow's YAML file",
+            "{} does not name a file; expected a workflow's YAML file",
             file.display()
         )));
     };

@@ -83,7 +83,7 @@ fn after_kill_9_the_same_command_finishes_the_rest() {
     let answer = told.json();
     assert_eq!(answer["run"], "r1");
     assert_eq!(answer["stages"]["each"]["ran"], 40);
-    told.says(&["going on with r1"]);
+    told.says(&["continuing r1"]);
     let runs = scene.text("trace").lines().count();
     // What was in flight, two tasks on two cores and what was leased ahead, may run again.
     assert!((40..=60).contains(&runs), "{runs} runs of 40 tasks");
@@ -99,7 +99,7 @@ fn ctrl_c_stops_cleanly_and_the_run_goes_on_later() {
         run.signal(signal);
         let told = run.end().expect(130);
         assert_eq!(told.json()["status"], "interrupted");
-        told.says(&["resumable"]);
+        told.says(&["can be resumed"]);
         let answer = scene.run(&["-p", &trace]).expect(0).json();
         assert_eq!(
             (&answer["run"], &answer["status"]),

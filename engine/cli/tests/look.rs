@@ -334,7 +334,46 @@ fn a_report_is_one_file_that_needs_nothing_else() {
     assert_eq!(data["failures"][0]["task"], "bad/0");
     assert_eq!(data["attempts_total"], 301);
     assert_eq!(data["graph"]["nodes"].as_array().unwrap().len(), 2);
-    scene.sunward(&["report"]).expect(2);
+    scene.sunward(&["report"]).expect(0);
+    assert!(scene.text("report-r1.html").contains("<!DOCTYPE html>"));
+}
+
+#[test]
+fn a_report_shows_the_pictures_that_a_run_gave_and_how_long_stages_waited() {
+    let scene = Scene::with(
+        r#"name: pictures
+stages:
+  first: { run: "sleep 0.2" }
+  plot:
+    scatter: { over: [red, blue] }
+    needs: first
+    run: echo '<svg xmlns="http://www.w3.org/2000/svg"><title>'${{ item }}'</title></svg>' > ${{ outputs.figure }}
+    outputs: { figure: { format: file, ext: svg } }
+  table:
+    run: echo 'no picture' > ${{ outputs.text }}
+    outputs: { text: { format: file, ext: png } }
+outputs: { figures: plot.figure }
+"#,
+    );
+    scene.run(&[]).expect(0);
+    scene.sunward(&["report", "--out", "r.html"]).expect(0);
+    let page = scene.text("r.html");
+    assert_eq!(page.matches("src=\"data:image/svg+xml;base64,").count(), 2);
+    assert!(page.contains("figures of task 1"), "{page}");
+    let data = scene.sunward(&["report", "--json"]).expect(0).json();
+    assert_eq!(
+        data["gallery"]["pictures"][0]["media_type"],
+        "image/svg+xml"
+    );
+    let stages = data["timeline"]["stages"].as_array().unwrap();
+    let plot = stages
+        .iter()
+        .find(|stage| stage["stage"] == "plot")
+        .unwrap();
+    assert!(
+        plot["waited"]["start_ms"].as_u64().unwrap() >= 200,
+        "{plot}"
+    );
 }
 
 #[test]

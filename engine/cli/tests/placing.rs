@@ -91,7 +91,7 @@ fn a_plan_says_what_of_the_fleet_file_has_no_effect_as_a_simulation_does() {
     let at = ["--as-of", EIGHT];
     let plan = [&["plan", "workflow.yaml"][..], &over, &at].concat();
     let told = scene.sunward(&plan).expect(0).out;
-    let from = told.find("Without effect yet").expect("a part of its own");
+    let from = told.find("No effect yet").expect("a part of its own");
     insta::assert_snapshot!(&told[from..]);
     let json = |words: &[&str]| {
         scene
@@ -182,7 +182,7 @@ fn a_laptop_waits_for_the_clean_hours_runs_and_tells_what_that_saved() {
         "{why}"
     );
     assert!(
-        why.contains("the road not taken: here (DE) from 2023-01-09T0"),
+        why.contains("the alternative: here (DE) from 2023-01-09T0"),
         "{why}"
     );
     let status = scene.sunward(&["status", "r1", "--json"]).expect(0).json();

@@ -15,7 +15,7 @@ fn init_writes_a_pipeline_and_never_over_something() {
     scene
         .sunward(&["init", "first"])
         .expect(2)
-        .says(&["first/workflow.yaml is there already"]);
+        .says(&["first/workflow.yaml already exists"]);
     assert_eq!(scene.text("first/workflow.yaml"), before);
 }
 

@@ -25,8 +25,8 @@ pub(crate) fn cores() -> Finding {
         Ok(cores) => Finding::good("cores", format!("{cores} to use")),
         Err(error) => Finding::note(
             "cores",
-            format!("their number cannot be found ({error})"),
-            "say it yourself: sunward run -j N",
+            format!("their number is not known ({error})"),
+            "give it yourself: sunward run -j N",
         ),
     }
 }
@@ -36,8 +36,8 @@ pub(crate) fn memory() -> Finding {
     let Some(total) = memory_bytes() else {
         return Finding::note(
             "memory",
-            "its size cannot be found (no /proc/meminfo)",
-            "give stages that need much of it `resources: { memory: … }` and run fewer at once with -j",
+            "its size is not known (no /proc/meminfo)",
+            "give stages that need much memory `resources: { memory: … }`, and run fewer tasks at once with -j",
         );
     };
     let found = format!("{} to use", bytes(total));
@@ -73,13 +73,14 @@ pub(crate) fn disk(folder: &Path) -> Finding {
 /// Whether the clock is believable, and agrees with the file system's.
 pub(crate) fn clock(folder: &Path) -> Finding {
     let now = SystemTime::now();
-    let mend = "set the clock (timedatectl set-ntp true): runs and caches tell old from new by it";
+    let mend =
+        "set the clock (timedatectl set-ntp true): runs and caches use it to tell old from new";
     if now
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
         < EARLIEST_CLOCK_SECS
     {
-        return Finding::problem("clock", "it stands before 2025", mend);
+        return Finding::problem("clock", "it is set to a time before 2025", mend);
     }
     let written = tempfile::NamedTempFile::new_in(folder)
         .and_then(|file| file.as_file().metadata())
@@ -98,32 +99,32 @@ pub(crate) fn clock(folder: &Path) -> Finding {
                 return Finding::problem(
                     "clock",
                     format!(
-                        "files here get times {} s away from the clock",
+                        "files written here get times that are {} s off the clock",
                         apart.as_secs()
                     ),
                     mend,
                 );
             }
-            Finding::good("clock", "sane, and files agree with it")
+            Finding::good("clock", "correct, and the times of files agree with it")
         }
     }
 }
 
 /// The processors' meters, without which energy is modelled.
 pub(crate) fn energy() -> Finding {
-    let modelled = "processors' energy is modelled by what a busy core is taken to draw";
+    let modelled = "the energy of processors is modelled from an assumed draw of a busy core";
     match MeterFiles::default().packages() {
         Ok(1) => Finding::good("energy", "one package of processors is metered"),
         Ok(packages) => Finding::good("energy", format!("{packages} packages are metered")),
         Err(why @ NoMeter::Unreadable(_)) => Finding::note(
             "energy",
             format!("{why}: {modelled}"),
-            "an administrator may let it be read: chmod a+r on that file, anew after each start of the system",
+            "an administrator can allow it: chmod a+r on that file, after each start of the system",
         ),
         Err(why) => Finding::note(
             "energy",
             format!("{why}: {modelled}"),
-            "nothing to mend; `watts_per_core` in the user's settings says what a core draws here",
+            "nothing to do; `watts_per_core` in your settings sets the draw of a core",
         ),
     }
 }
@@ -145,6 +146,6 @@ pub(crate) fn gpu() -> Finding {
     Finding::note(
         "gpu",
         format!("{why}: kernels run their CPU twins, with the same results within their tolerance"),
-        "nothing to mend unless this machine has a GPU; then install its driver",
+        "nothing to do unless this machine has a GPU; then install its driver",
     )
 }

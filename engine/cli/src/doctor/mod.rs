@@ -107,7 +107,7 @@ impl View for Diagnosis {
         page.line(if self.healthy {
             "Pipelines will run on this machine."
         } else {
-            "Mend what is marked 'problem' first."
+            "Fix what is marked 'problem' first."
         });
     }
 }

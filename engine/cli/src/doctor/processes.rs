@@ -16,7 +16,7 @@ pub(crate) fn leftover(home: &Path, engine_runs: bool) -> Finding {
     let Ok(processes) = fs::read_dir("/proc") else {
         return Finding::note(
             "leftovers",
-            "processes cannot be listed here (no /proc)",
+            "processes cannot be listed (no /proc)",
             "look for processes of killed runs with ps",
         );
     };
@@ -43,7 +43,7 @@ pub(crate) fn leftover(home: &Path, engine_runs: bool) -> Finding {
     }
     Finding::problem(
         "leftovers",
-        format!("no engine runs, yet processes stand in its working folders: {names}"),
-        "end them: kill PROCESS (kill -9 PROCESS when it does not go)",
+        format!("no engine runs, but these processes are still in its working folders: {names}"),
+        "end them: kill PROCESS, or kill -9 PROCESS if that does not work",
     )
 }

@@ -42,7 +42,7 @@ pub(crate) fn file_system(folder: &Path) -> Finding {
     match NETWORK.iter().find(|(number, _)| *number == kind) {
         None => Finding::good(
             "file system",
-            format!("{} is on a local one", folder.display()),
+            format!("{} is on a local file system", folder.display()),
         ),
         Some((_, "FUSE")) => Finding::note(
             "file system",
@@ -88,14 +88,17 @@ fn try_journal(folder: &Path) -> anyhow::Result<()> {
         ..Group::default()
     })?;
     let after = SqliteReader::open(scratch.path())?.newest_position()?;
-    anyhow::ensure!(after > before, "what was written is not there");
+    anyhow::ensure!(after > before, "what was written cannot be read back");
     Ok(())
 }
 
 /// Whether a store takes parts and gives them back: one small part is left in it.
 pub(crate) fn store(url: &str) -> Finding {
     match try_store(url) {
-        Ok(()) => Finding::good("store", format!("{url} takes parts and gives them back")),
+        Ok(()) => Finding::good(
+            "store",
+            format!("parts can be written to {url} and read back"),
+        ),
         Err(why) => Finding::problem(
             "store",
             format!("{url} cannot be used: {why:#}"),

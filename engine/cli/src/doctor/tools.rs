@@ -13,7 +13,7 @@ pub(crate) fn shell() -> Finding {
     }
     Finding::problem(
         "shell",
-        "there is no /bin/sh: a `run` that is text cannot start",
+        "/bin/sh was not found: a `run` that is text cannot start",
         "install a POSIX shell, or write `run` as a list of words",
     )
 }
@@ -23,7 +23,7 @@ pub(crate) fn python(search_path: Option<&OsStr>) -> Finding {
     let Some(version) = first_line(search_path, &["python3", "--version"]) else {
         return Finding::note(
             "python",
-            "no python3 on the PATH: stages with `python:` cannot run",
+            "python3 is not on the PATH: stages with `python:` cannot run",
             "install it where needed: apt install python3 python3-venv python3-pip",
         );
     };

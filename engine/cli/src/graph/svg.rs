@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::layout::{Layout, Spot, layered};
 use super::{GraphView, Node};
+use crate::render::text_width::{shortened, text_width};
 use crate::render::units::float;
 
 /// Space between boxes of one layer.
@@ -12,19 +13,31 @@ const GAP_ACROSS: f64 = 28.0;
 const GAP_DOWN: f64 = 54.0;
 /// A box's height: three lines.
 const BOX_HEIGHT: f64 = 58.0;
-/// About what a character of the widest line takes.
-const CHAR_WIDTH: f64 = 7.4;
+/// A box is at most so wide inside; longer text is cut, and its tooltip has it whole.
+const TEXT_AT_MOST: f64 = 320.0;
+/// Between a box's edge and its text, both sides together.
+const PADDING: f64 = 24.0;
+/// The sizes of a box's name and of its other lines, in pixels.
+const NAME_SIZE: f64 = 13.0;
+const LINE_SIZE: f64 = 12.0;
+/// The size of the ports along an arrow, and how wide they are at most.
+const PORTS_SIZE: f64 = 11.0;
+const PORTS_AT_MOST: f64 = 150.0;
 /// What a bend takes of a layer.
 const BEND_WIDTH: f64 = 18.0;
 /// Around everything.
 const MARGIN: f64 = 16.0;
 
-const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#1f2933}\
-.n{font-weight:600;font-size:13px}.d{fill:#52606d}.p{font-size:11px;fill:#52606d}\
-rect{fill:#f5f7fa;stroke:#7b8794;stroke-width:1.2}path{fill:none;stroke:#7b8794;stroke-width:1.3}\
-.o{stroke-dasharray:4 3}.succeeded rect,.cached rect{fill:#e3f9e5;stroke:#2f8132}\
-.failed rect{fill:#ffe3e3;stroke:#ba2525}.skipped rect,.cancelled rect{fill:#f0f0f0;stroke:#9aa5b1}\
-.running rect{fill:#e6f6ff;stroke:#0967d2}";
+/// Every rule is of this drawing alone: within a page, a style sheet in a drawing holds for the page.
+const STYLE: &str = ".graph text{font:12px system-ui,sans-serif;fill:#1f2933}\
+.graph .name{font-weight:600;font-size:13px}.graph .line{fill:#52606d}.graph .ports{font-size:11px;fill:#52606d;paint-order:stroke;stroke:#fff;stroke-width:3px}\
+.graph rect{fill:#f5f7fa;stroke:#7b8794;stroke-width:1.2}.graph path{fill:none;stroke:#7b8794;stroke-width:1.3}\
+.graph .order{stroke-dasharray:4 3}.graph .succeeded rect,.graph .cached rect{fill:#e3f9e5;stroke:#2f8132}\
+.graph .failed rect{fill:#ffe3e3;stroke:#ba2525}.graph .skipped rect,.graph .cancelled rect{fill:#f0f0f0;stroke:#9aa5b1}\
+.graph .running rect{fill:#e6f6ff;stroke:#0967d2}";
+
+/// The head of an arrow.
+const TIP: &str = "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" style=\"fill:#7b8794;stroke:none\"/></marker></defs>\n";
 
 /// Where a spot's middle is, and how wide it may be.
 #[derive(Clone, Copy, Default)]
@@ -40,26 +53,26 @@ pub(crate) fn render(graph: &GraphView) -> String {
     let (places, width) = measure(graph, &layout);
     let layers = float_of(layout.layers.len());
     let height = 2.0 * MARGIN + layers * BOX_HEIGHT + (layers - 1.0).max(0.0) * GAP_DOWN;
-    let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\">\n<title>{}</title>\n<style>{STYLE}</style>\n",
-        escaped(&graph.name)
-    );
-    text.push_str("<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" style=\"fill:#7b8794;stroke:none\"/></marker></defs>\n");
+    let mut body = String::new();
+    let mut width = width;
     for ((edge, (from, to)), bends) in graph.edges.iter().zip(&edges).zip(&layout.bends) {
-        draw_edge(
-            &mut text,
+        let right = draw_edge(
+            &mut body,
             &layout,
             &places,
             (*from, *to),
             bends,
             &edge.ports,
         );
+        width = width.max(right + MARGIN);
     }
     for (node, spot) in graph.nodes.iter().zip(&layout.nodes) {
-        draw_node(&mut text, node, at(&places, *spot), top(spot.layer));
+        draw_node(&mut body, node, at(&places, *spot), top(spot.layer));
     }
-    text.push_str("</svg>\n");
-    text
+    let name = escaped(&graph.name);
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"graph\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\">\n<title>{name}</title>\n<style>{STYLE}</style>\n{TIP}{body}</svg>\n"
+    )
 }
 
 /// The middle of every spot, each layer centred, and the drawing's width.
@@ -78,16 +91,12 @@ fn measure(graph: &GraphView, layout: &Layout) -> (Vec<Vec<Place>>, f64) {
         })
         .collect();
     for (node, spot) in graph.nodes.iter().zip(&layout.nodes) {
-        let longest = [&node.name, &node.action, &node.tasks]
-            .into_iter()
-            .map(|line| line.chars().count())
-            .max()
-            .unwrap_or(0);
+        let widest = lines(node).iter().map(Line::width).fold(0.0, f64::max);
         if let Some(place) = places
             .get_mut(spot.layer)
             .and_then(|row| row.get_mut(spot.place))
         {
-            place.width = (float_of(longest) * CHAR_WIDTH + 24.0).max(90.0);
+            place.width = (widest.min(TEXT_AT_MOST) + PADDING).max(90.0);
         }
     }
     let row_width = |row: &Vec<Place>| -> f64 {
@@ -105,31 +114,71 @@ fn measure(graph: &GraphView, layout: &Layout) -> (Vec<Vec<Place>>, f64) {
     (places, widest + 2.0 * MARGIN)
 }
 
-fn draw_node(text: &mut String, node: &Node, place: Place, top: f64) {
-    let class = node.status.as_deref().unwrap_or("plain");
+/// One line of a box.
+struct Line {
+    text: String,
+    class: &'static str,
+    size: f64,
+    /// Where its baseline is, from the box's top.
+    down: f64,
+}
+
+impl Line {
+    fn is_bold(&self) -> bool {
+        self.class == "name"
+    }
+
+    fn width(&self) -> f64 {
+        text_width(&self.text, self.size, self.is_bold())
+    }
+}
+
+/// What a box says: its name, what it does, and how much of it there is.
+fn lines(node: &Node) -> [Line; 3] {
     let third = node.status.as_ref().map_or_else(
         || node.tasks.clone(),
         |status| format!("{}, {status}", node.tasks),
     );
-    let (x, left) = (place.x, place.x - place.width / 2.0);
-    // Writing to a string does not fail.
-    _ = writeln!(
-        text,
-        "<g class=\"{}\"><rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{BOX_HEIGHT}\" rx=\"7\"/>\
-<text class=\"n\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\
-<text class=\"d\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\
-<text class=\"d\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text></g>",
-        escaped(class),
-        place.width,
-        top + 19.0,
-        escaped(&node.name),
-        top + 35.0,
-        escaped(&node.action),
-        top + 50.0,
-        escaped(&third),
-    );
+    let line = |text: &str, class, size, down| Line {
+        text: text.to_owned(),
+        class,
+        size,
+        down,
+    };
+    [
+        line(&node.name, "name", NAME_SIZE, 19.0),
+        line(&node.action, "line", LINE_SIZE, 35.0),
+        line(&third, "line", LINE_SIZE, 50.0),
+    ]
 }
 
+fn draw_node(text: &mut String, node: &Node, place: Place, top: f64) {
+    let class = node.status.as_deref().unwrap_or("plain");
+    let lines = lines(node);
+    // Writing to a string does not fail.
+    _ = write!(
+        text,
+        "<g class=\"{}\"><title>{}</title><rect x=\"{:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{BOX_HEIGHT}\" rx=\"7\"/>",
+        escaped(class),
+        escaped(&lines.each_ref().map(|line| line.text.as_str()).join("\n")),
+        place.x - place.width / 2.0,
+        place.width,
+    );
+    for line in lines {
+        let fits = shortened(&line.text, line.size, line.is_bold(), TEXT_AT_MOST);
+        _ = write!(
+            text,
+            "<text class=\"{}\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+            line.class,
+            place.x,
+            top + line.down,
+            escaped(&fits),
+        );
+    }
+    text.push_str("</g>\n");
+}
+
+/// Draws an arrow and the ports along it; gives how far to the right the text reaches.
 fn draw_edge(
     text: &mut String,
     layout: &Layout,
@@ -137,9 +186,9 @@ fn draw_edge(
     (from, to): (usize, usize),
     bends: &[Spot],
     ports: &[String],
-) {
+) -> f64 {
     let (Some(start), Some(end)) = (layout.nodes.get(from), layout.nodes.get(to)) else {
-        return;
+        return 0.0;
     };
     let mut stops = vec![(at(places, *start).x, top(start.layer) + BOX_HEIGHT)];
     for bend in bends {
@@ -163,23 +212,27 @@ fn draw_edge(
             Some(_) => _ = write!(path, "L{x:.1} {y:.1}"),
         }
     }
-    let class = if ports.is_empty() { "o" } else { "f" };
+    let class = if ports.is_empty() { "order" } else { "data" };
+    let names = ports.join(", ");
     _ = writeln!(
         text,
         "<path class=\"{class}\" d=\"{path}\" marker-end=\"url(#tip)\"><title>{}</title></path>",
-        escaped(&ports.join(", "))
+        escaped(&names)
     );
-    if let (Some((x0, y0)), Some((x1, y1))) = (stops.first(), stops.get(1))
-        && !ports.is_empty()
-    {
+    let (Some((x0, y0)), Some((x1, y1))) = (stops.first(), stops.get(1)) else {
+        return 0.0;
+    };
+    let x = f64::midpoint(*x0, *x1) + 5.0;
+    let fits = shortened(&names, PORTS_SIZE, false, PORTS_AT_MOST);
+    if !fits.is_empty() {
+        let y = f64::midpoint(*y0, *y1) + 4.0;
         _ = writeln!(
             text,
-            "<text class=\"p\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-            (x0 + x1) / 2.0 + 5.0,
-            (y0 + y1) / 2.0 + 4.0,
-            escaped(&ports.join(", "))
+            "<text class=\"ports\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>",
+            escaped(&fits)
         );
     }
+    x + text_width(&fits, PORTS_SIZE, false)
 }
 
 fn at(places: &[Vec<Place>], spot: Spot) -> Place {

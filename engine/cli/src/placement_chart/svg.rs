@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{PlacementChart, PoolLine, clock};
 use crate::graph::svg::escaped;
+use crate::render::text_width::shortened;
 use crate::render::units::float;
 
 const LEFT: f64 = 170.0;
@@ -12,8 +13,11 @@ const BAND: f64 = 40.0;
 const LANE: f64 = 18.0;
 const GAP: f64 = 14.0;
 
-const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#1f2933}.f{fill:#52606d;font-size:11px}\
-line{stroke:#e4e7eb}.shut{fill:#9aa5b1;opacity:.35}.b{fill:#0967d2}.b+text{fill:#fff;font-size:11px}";
+/// Every rule is of this drawing alone: within a page, a style sheet in a drawing holds for the page.
+const STYLE: &str = ".placement-chart text{font:12px system-ui,sans-serif;fill:#1f2933}\
+.placement-chart .faint{fill:#52606d;font-size:11px}.placement-chart line{stroke:#e4e7eb}\
+.placement-chart .shut{fill:#9aa5b1;opacity:.35}.placement-chart .block{fill:#0967d2}\
+.placement-chart .block+text{fill:#fff;font-size:11px}";
 
 /// As an SVG document.
 pub(crate) fn render(chart: &PlacementChart) -> String {
@@ -45,13 +49,13 @@ fn draw_pool(
     // Writing to a string does not fail.
     _ = writeln!(
         body,
-        "<text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{}</text><text class=\"f\" x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+        "<text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{}</text><text class=\"faint\" x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
         LEFT - 10.0,
         y + 16.0,
-        escaped(&line.pool),
+        escaped(&shortened(&line.pool, 12.0, false, LEFT - 14.0)),
         LEFT - 10.0,
         y + 31.0,
-        escaped(&line.zone)
+        escaped(&shortened(&line.zone, 11.0, false, LEFT - 14.0))
     );
     let mut x = LEFT;
     for (at, grams) in line.intensity_gco2e_per_kwh.iter().enumerate() {
@@ -79,7 +83,7 @@ fn draw_pool(
     if let (Some(first), true) = (line.intensity_gco2e_per_kwh.first(), steps > 0) {
         _ = writeln!(
             body,
-            "<text class=\"f\" x=\"{:.0}\" y=\"{:.1}\">{first:.0} g now</text>",
+            "<text class=\"faint\" x=\"{:.0}\" y=\"{:.1}\">{first:.0} g now</text>",
             LEFT + WIDTH + 8.0,
             y + BAND - 4.0
         );
@@ -111,7 +115,7 @@ fn draw_blocks(body: &mut String, chart: &PlacementChart, line: &PoolLine, top: 
         };
         _ = writeln!(
             body,
-            "<g><title>{} from {} to {}</title><rect class=\"b\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"3\"/><text x=\"{:.1}\" y=\"{:.1}\">{}</text></g>",
+            "<g><title>{} from {} to {}</title><rect class=\"block\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"3\"/><text x=\"{:.1}\" y=\"{:.1}\">{}</text></g>",
             escaped(&name),
             clock(block.start_ms, chart.from_ms),
             clock(block.end_ms, chart.from_ms),
@@ -125,15 +129,10 @@ fn draw_blocks(body: &mut String, chart: &PlacementChart, line: &PoolLine, top: 
     top + float(u64::try_from(ends.len()).unwrap_or(0)) * LANE + GAP
 }
 
-/// As much of a name as a block has room for.
+/// As much of a name as a block can hold; nothing where that would be an ellipsis alone.
 fn fitting(name: &str, width: f64) -> String {
-    let mut room = width - 10.0;
-    name.chars()
-        .take_while(|_| {
-            room -= 6.4;
-            room >= 0.0
-        })
-        .collect()
+    let fits = shortened(name, 11.0, false, width - 10.0);
+    if fits == "…" { String::new() } else { fits }
 }
 
 /// From green (clean) over yellow to brown (dirty).
@@ -157,7 +156,7 @@ fn axis(text: &mut String, chart: &PlacementChart, height: f64) {
         let at = chart.from_ms + span / 6 * u64::from(mark);
         _ = writeln!(
             text,
-            "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"18\" y2=\"{height:.0}\"/><text class=\"f\" x=\"{x:.1}\" y=\"12\" text-anchor=\"middle\">{}</text>",
+            "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"18\" y2=\"{height:.0}\"/><text class=\"faint\" x=\"{x:.1}\" y=\"12\" text-anchor=\"middle\">{}</text>",
             clock(at, chart.from_ms)
         );
     }

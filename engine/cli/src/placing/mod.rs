@@ -133,7 +133,7 @@ impl Placing {
         (self.late_ms > 0).then(|| {
             let by = seconds(float(self.late_ms) / 1000.0);
             format!(
-                "the deadline cannot be met: what has one is expected to end {by} after it; it runs as soon as can be (a later `deadline`, or less to do, would mend that)"
+                "the deadline cannot be met: the run is expected to end {by} after it, and runs as soon as possible; give it a later `deadline`, or less to do"
             )
         })
     }

@@ -82,15 +82,15 @@ pub(crate) fn grams(micrograms: u64) -> f64 {
 /// Why, for people.
 pub(crate) const fn reason(why: Why) -> &'static str {
     match why {
-        Why::AtOnce => "no deadline, so at once",
+        Why::AtOnce => "no deadline: at once",
         Why::Cleanest => "the cleanest time that ends by the deadline",
         Why::Surplus => "power is in surplus then",
         Why::Idle => "the machines stand idle then",
         Why::Earliest => "the earliest end",
-        Why::Cheapest => "the least money",
+        Why::Cheapest => "the lowest price",
         Why::LastSafeStart => "the deadline leaves no later start",
-        Why::Late => "the deadline cannot be met: as soon as can be",
-        Why::NoCapacity => "nothing is open for it within the forecast",
+        Why::Late => "the deadline cannot be met: as soon as possible",
+        Why::NoCapacity => "no pool has open capacity for it within the forecast",
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod page;
 pub(crate) mod progress;
 pub(crate) mod style;
 pub(crate) mod table;
+pub(crate) mod text_width;
 pub(crate) mod units;
 
 use std::io::Write;

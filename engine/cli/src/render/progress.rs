@@ -211,7 +211,7 @@ impl Progress {
         if shown > FAILURES_SHOWN {
             if shown == FAILURES_SHOWN + 1 {
                 self.line(&format!(
-                    "{name}: more attempts failed than are shown here; sunward explain {name} lists them"
+                    "{name}: more attempts failed than are shown; sunward explain {name} lists them"
                 ));
             }
             return;
@@ -222,7 +222,11 @@ impl Progress {
         } else {
             format!("{name}: ")
         };
-        let then = if again { " (it is tried again)" } else { "" };
+        let then = if again {
+            " (it will be tried again)"
+        } else {
+            ""
+        };
         let mut text = format!(
             "{}{who}{}{then}",
             self.style.bad("failed: "),

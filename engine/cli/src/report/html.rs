@@ -2,7 +2,8 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{ATTEMPTS_LISTED, Report, timeline};
+use super::pictures::Gallery;
+use super::{ATTEMPTS_LISTED, Report, timeline_svg};
 use crate::graph::svg;
 use crate::render::style::harmless;
 use crate::render::units::{bytes, count, gco2e, joules, seconds};
@@ -12,14 +13,17 @@ const STYLE: &str = "
 :root{color-scheme:light;font:15px/1.45 system-ui,sans-serif;color:#1f2933;background:#fff}
 body{max-width:68rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem;border-bottom:1px solid #cbd2d9}
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.2rem .6rem .2rem 0;vertical-align:top}
-th{color:#52606d;font-weight:600;border-bottom:1px solid #cbd2d9}tr+tr td{border-top:1px solid #f0f2f5}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.2rem 1rem .2rem 0;vertical-align:top}
+th{color:#52606d;font-weight:600;border-bottom:1px solid #cbd2d9;white-space:nowrap}tr+tr td{border-top:1px solid #f0f2f5}
+th.number,td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+td{overflow-wrap:anywhere}td.key{white-space:nowrap;width:1%}
 code,pre{font:13px/1.4 ui-monospace,monospace}pre{background:#f5f7fa;padding:.6rem;overflow:auto;max-height:24rem;margin:.3rem 0}
-.status{font-weight:600}.succeeded{color:#2f8132}.failed{color:#ba2525}.cancelled,.held,.interrupted,.skipped{color:#8d5a00}
+.status{font-weight:600}.succeeded{color:#2f8132}.failed{color:#ba2525}.cancelled,.held,.interrupted,.skipped,.cut{color:#8d5a00}
 .faint{color:#52606d}.wide{overflow-x:auto}
+figure{margin:0 0 1.5rem}figure img{max-width:100%;border:1px solid #e4e7eb}figcaption{color:#52606d}
 svg.timeline text{font:11px system-ui,sans-serif;fill:#1f2933}svg.timeline line{stroke:#e4e7eb}
-svg.timeline .bar{fill:#4098d7}svg.timeline .bar.failed{fill:#cf1124}
+svg.timeline .bar{fill:#4098d7}svg.timeline .bar.failed{fill:#cf1124}svg.timeline .bar.cut{fill:#cb6e17}
+svg.timeline line.wait{stroke:#7b8794;stroke-width:2;stroke-dasharray:2 3}
 @media print{pre{max-height:none}}";
 
 /// The page.
@@ -40,10 +44,14 @@ pub(crate) fn render(report: &Report) -> String {
                 h2 { "Graph" }
                 div.wide { (PreEscaped(svg::render(&report.graph))) }
                 h2 { "Stages" }
-                (stages(report))
+                div.wide { (stages(report)) }
                 @if !run.outputs.0.is_empty() {
                     h2 { "Outputs" }
-                    (outputs(report))
+                    div.wide { (outputs(report)) }
+                }
+                @if !report.gallery.pictures.is_empty() {
+                    h2 { "Pictures" }
+                    (pictures(&report.gallery))
                 }
                 @if !report.failures.is_empty() {
                     h2 { "Failures" }
@@ -51,11 +59,12 @@ pub(crate) fn render(report: &Report) -> String {
                 }
                 @if !report.timeline.stages.is_empty() {
                     h2 { "Timeline" }
-                    div.wide { (PreEscaped(timeline::svg(&report.timeline))) }
+                    div.wide { (PreEscaped(timeline_svg::render(&report.timeline))) }
+                    p.faint { "Time runs from when the first stage was ready. A dotted line is a stage that was ready and waited." }
                 }
                 @if !report.attempts.is_empty() {
                     h2 { "Attempts" }
-                    (attempts(report))
+                    div.wide { (attempts(report)) }
                 }
                 h2 { "Ledger" }
                 (ledger(report))
@@ -88,7 +97,7 @@ fn stages(report: &Report) -> Markup {
             tr {
                 th { "stage" } th { "status" }
                 @for heading in ["tasks", "ran", "from cache", "failed", "skipped", "took"] {
-                    th.n { (heading) }
+                    th.number { (heading) }
                 }
                 th { "made on" }
             }
@@ -101,9 +110,9 @@ fn stages(report: &Report) -> Markup {
                     }
                     @let counts = &stage.counts;
                     @for number in [counts.tasks, counts.ran, counts.cached, counts.failed, counts.skipped] {
-                        td.n { (count(number)) }
+                        td.number { (count(number)) }
                     }
-                    td.n { (seconds(counts.seconds)) }
+                    td.number { (seconds(counts.seconds)) }
                     td { (made_on(&stage.ran_on).unwrap_or_default()) }
                 }
             }
@@ -114,16 +123,30 @@ fn stages(report: &Report) -> Markup {
 fn outputs(report: &Report) -> Markup {
     html! {
         table {
-            tr { th { "output" } th.n { "rows" } th.n { "size" } th { "where" } th { "digest of its content" } }
+            tr { th { "output" } th.number { "rows" } th.number { "size" } th { "where" } th { "content digest" } }
             @for (name, output) in &report.run.outputs.0 {
                 tr {
                     td { (name) }
-                    td.n { (output.rows.map_or_else(|| "-".to_owned(), count)) }
-                    td.n { (bytes(output.bytes)) }
+                    td.number { (output.rows.map_or_else(|| "-".to_owned(), count)) }
+                    td.number { (bytes(output.bytes)) }
                     td { @if let Some(path) = &output.path { code { (path) } } @else { "in several parts" } }
                     td { code { (output.digest.chars().take(16).collect::<String>()) "…" } }
                 }
             }
+        }
+    }
+}
+
+fn pictures(gallery: &Gallery) -> Markup {
+    html! {
+        @for picture in &gallery.pictures {
+            figure {
+                img src=(picture.data_url()) alt=(picture.name);
+                figcaption { (picture.name) ", " (bytes(picture.bytes)) }
+            }
+        }
+        @if gallery.left_out > 0 {
+            p.faint { (gallery.left_out) " more are not shown, to keep this page small; sunward show and --out have them." }
         }
     }
 }
@@ -159,17 +182,17 @@ fn attempts(report: &Report) -> Markup {
         }
         table {
             tr {
-                th { "task" } th.n { "attempt" } th { "started" } th.n { "took" }
-                th.n { "processor" } th.n { "energy" } th { "on" } th { "outcome" }
+                th { "task" } th.number { "attempt" } th { "started" } th.number { "took" }
+                th.number { "processor" } th.number { "energy" } th { "on" } th { "outcome" }
             }
             @for attempt in &report.attempts {
                 tr {
                     td { (attempt.task) }
-                    td.n { (attempt.attempt) }
+                    td.number { (attempt.attempt) }
                     td { (attempt.started) }
-                    td.n { (seconds(attempt.wall_seconds)) }
-                    td.n { (seconds(attempt.cpu_seconds)) }
-                    td.n { (attempt.energy_joules.map_or_else(|| "-".to_owned(), joules)) }
+                    td.number { (seconds(attempt.wall_seconds)) }
+                    td.number { (seconds(attempt.cpu_seconds)) }
+                    td.number { (attempt.energy_joules.map_or_else(|| "-".to_owned(), joules)) }
                     td { (attempt.ran_on.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)) }
                     td { span class=(attempt.outcome) { (attempt.outcome) } }
                 }
@@ -182,24 +205,24 @@ fn ledger(report: &Report) -> Markup {
     let ledger = &report.run.ledger;
     html! {
         table {
-            tr { td { "energy of all attempts, failed ones too" } td { (ledger.text()) } }
+            tr { td.key { "energy of all attempts, failed ones too" } td { (ledger.text()) } }
             @if let Some(carbon) = ledger.carbon() {
-                tr { td { "emissions, location-based" } td { (carbon) } }
+                tr { td.key { "emissions, location-based" } td { (carbon) } }
             }
             @if let Some(grams) = ledger.gco2e_embodied {
-                tr { td { "share of making the devices" } td { (gco2e(grams)) } }
+                tr { td.key { "embodied share of the devices" } td { (gco2e(grams)) } }
             }
-            tr { td { "measured" } td { (joules(ledger.measured_joules)) } }
-            tr { td { "modelled" } td { (joules(ledger.modelled_joules)) } }
-            tr { td { "attempts of which nothing is known" } td { (ledger.attempts_missing) } }
+            tr { td.key { "measured" } td { (joules(ledger.measured_joules)) } }
+            tr { td.key { "modelled" } td { (joules(ledger.modelled_joules)) } }
+            tr { td.key { "attempts with unknown energy" } td { (ledger.attempts_missing) } }
             @if ledger.gco2e.is_none() {
-                tr { td { "carbon" } td { "not known: no grid was given" } }
+                tr { td.key { "carbon" } td { "not known (no grid was given)" } }
             }
             @if let Some(replayed) = &ledger.replayed {
-                tr { td { "clock" } td { (replayed.text()) } }
+                tr { td.key { "clock" } td { (replayed.text()) } }
             }
             @if let Some(saved) = &ledger.cache_saved {
-                tr { td { "saved by the cache, in no other figure" } td { (saved.text()) } }
+                tr { td.key { "saved by the cache (not part of the other figures)" } td { (saved.text()) } }
             }
         }
     }
@@ -209,10 +232,10 @@ fn environment(report: &Report) -> Markup {
     html! {
         table {
             @for (name, value) in &report.run.params {
-                tr { td { "-p " (name) } td { code { (value.to_string()) } } }
+                tr { td.key { "-p " (name) } td { code { (value.to_string()) } } }
             }
             @for (name, value) in &report.environment {
-                tr { td { (name) } td { (value) } }
+                tr { td.key { (name) } td { (value) } }
             }
         }
     }

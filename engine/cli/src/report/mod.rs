@@ -1,7 +1,9 @@
 //! A run on one page: what ran, when, on what, with what result and at what cost.
 
 pub(crate) mod html;
+pub(crate) mod pictures;
 pub(crate) mod timeline;
+mod timeline_svg;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +12,7 @@ use sunward_core::RanOn;
 
 use crate::graph::GraphView;
 use crate::view::RunView;
+use pictures::Gallery;
 use timeline::Timeline;
 
 /// So many attempts are listed; a page with a million rows helps nobody.
@@ -27,6 +30,8 @@ pub(crate) struct Report {
     pub(crate) run: RunView,
     /// Its graph.
     pub(crate) graph: GraphView,
+    /// Pictures among what the stages gave.
+    pub(crate) gallery: Gallery,
     /// When what ran.
     pub(crate) timeline: Timeline,
     /// Attempts, the slowest first, at most [`ATTEMPTS_LISTED`].
@@ -62,7 +67,7 @@ pub(crate) struct AttemptView {
     pub(crate) energy_source: &'static str,
     /// On what it ran; none where it did not come so far.
     pub(crate) ran_on: Option<RanOn>,
-    /// `succeeded`, `failed`, `tried again`.
+    /// `succeeded`, `failed`, `tried again`, or `cut off` by the end of its engine or worker.
     pub(crate) outcome: &'static str,
 }
 

@@ -1,12 +1,9 @@
-//! When what ran: a bar an attempt for small stages, the number running for big ones.
-
-use std::fmt::Write;
+//! When what ran: a bar an attempt for small stages, the number running for big ones, and how long a
+//! stage that could have run waited for its first attempt.
 
 use serde::Serialize;
 
-use crate::attempts::Attempt;
-use crate::graph::svg::escaped;
-use crate::render::units::{float, seconds};
+use crate::attempts::{Attempt, AttemptEnd, History};
 
 /// A stage with more attempts is drawn as the number running over time.
 const BARS: usize = 160;
@@ -14,12 +11,6 @@ const BARS: usize = 160;
 const STEPS: usize = 200;
 /// So many lanes of bars a stage has at most; further bars share the last.
 const LANES: usize = 12;
-
-const LEFT: f64 = 130.0;
-const WIDTH: f64 = 760.0;
-const LANE: f64 = 10.0;
-const CURVE: f64 = 46.0;
-const GAP: f64 = 10.0;
 
 /// All stages on one time axis.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -37,10 +28,21 @@ pub(crate) struct Timeline {
 pub(crate) struct StageTime {
     /// Its name.
     pub(crate) stage: String,
+    /// From when it could have run until its first attempt began; none where that is not known.
+    pub(crate) waited: Option<Wait>,
     /// A bar an attempt; empty when there were too many.
     pub(crate) bars: Vec<Bar>,
     /// How many ran in each step of the axis; empty when there are bars.
     pub(crate) running: Vec<u32>,
+}
+
+/// A stretch of waiting on the axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Wait {
+    /// From the axis' beginning, in milliseconds.
+    pub(crate) start_ms: u64,
+    /// How long, in milliseconds.
+    pub(crate) length_ms: u64,
 }
 
 /// One attempt on the axis.
@@ -54,17 +56,16 @@ pub(crate) struct Bar {
     pub(crate) length_ms: u64,
     /// Which lane it is drawn in.
     pub(crate) lane: usize,
-    /// Whether it failed.
-    pub(crate) failed: bool,
+    /// `succeeded`, `failed`, `tried again` or `cut off`.
+    pub(crate) outcome: &'static str,
 }
 
-/// Puts attempts on one axis. `names` are the stages' by their place in the plan.
-pub(crate) fn of(attempts: &[Attempt], names: &[String]) -> Timeline {
-    let from_ms = attempts
-        .iter()
-        .map(|attempt| attempt.started_ms)
-        .min()
-        .unwrap_or(0);
+/// Puts the attempts of a run on one axis. `names` are the stages' by their place in the plan.
+pub(crate) fn of(history: &History, names: &[String]) -> Timeline {
+    let attempts = &history.attempts;
+    let begins = attempts.iter().map(|attempt| attempt.started_ms);
+    let ready = history.ready.values().map(|at| at.0);
+    let from_ms = begins.chain(ready).min().unwrap_or(0);
     let to_ms = attempts.iter().map(Attempt::ended_ms).max().unwrap_or(0);
     let mut stages = Vec::new();
     for (at, name) in names.iter().enumerate() {
@@ -72,13 +73,17 @@ pub(crate) fn of(attempts: &[Attempt], names: &[String]) -> Timeline {
             .iter()
             .filter(|attempt| attempt.stage.place() == at)
             .collect();
-        if own.is_empty() {
-            continue;
-        }
         own.sort_by_key(|attempt| (attempt.started_ms, attempt.index));
+        let Some(first) = own.first() else {
+            continue;
+        };
         let many = own.len() > BARS;
         stages.push(StageTime {
             stage: name.clone(),
+            waited: history.ready.get(&first.stage).map(|ready| Wait {
+                start_ms: ready.0 - from_ms,
+                length_ms: first.started_ms.saturating_sub(ready.0),
+            }),
             bars: if many {
                 Vec::new()
             } else {
@@ -95,6 +100,18 @@ pub(crate) fn of(attempts: &[Attempt], names: &[String]) -> Timeline {
         from_ms,
         to_ms,
         stages,
+    }
+}
+
+/// How an attempt ended, in a word or two.
+pub(crate) const fn outcome(end: &AttemptEnd) -> &'static str {
+    match end {
+        AttemptEnd::Succeeded => "succeeded",
+        AttemptEnd::Failed {
+            tried_again: true, ..
+        } => "tried again",
+        AttemptEnd::Failed { .. } => "failed",
+        AttemptEnd::CutOff => "cut off",
     }
 }
 
@@ -120,7 +137,7 @@ fn bars(attempts: &[&Attempt], from_ms: u64) -> Vec<Bar> {
                 start_ms: attempt.started_ms.saturating_sub(from_ms),
                 length_ms: attempt.wall_us / 1000,
                 lane,
-                failed: attempt.failure.is_some(),
+                outcome: outcome(&attempt.end),
             }
         })
         .collect()
@@ -129,7 +146,7 @@ fn bars(attempts: &[&Attempt], from_ms: u64) -> Vec<Bar> {
 /// How many run in each step.
 fn running(attempts: &[&Attempt], from_ms: u64, to_ms: u64) -> Vec<u32> {
     let steps = u64::try_from(STEPS).unwrap_or(1);
-    let span = (to_ms - from_ms).max(1);
+    let span = to_ms.saturating_sub(from_ms).max(1);
     let step_of = |ms: u64| {
         let step = ms.saturating_sub(from_ms).saturating_mul(steps) / span;
         usize::try_from(step.min(steps - 1)).unwrap_or(0)
@@ -148,89 +165,4 @@ fn running(attempts: &[&Attempt], from_ms: u64, to_ms: u64) -> Vec<u32> {
             Some(u32::try_from(*sum).unwrap_or(0))
         })
         .collect()
-}
-
-/// As one SVG.
-pub(crate) fn svg(timeline: &Timeline) -> String {
-    let span = float(timeline.to_ms.saturating_sub(timeline.from_ms)).max(1.0);
-    let mut y = 24.0;
-    let mut body = String::new();
-    for stage in &timeline.stages {
-        let lanes = stage.bars.iter().map(|bar| bar.lane + 1).max().unwrap_or(0);
-        let height = if stage.bars.is_empty() {
-            CURVE
-        } else {
-            LANE * float(u64::try_from(lanes).unwrap_or(1))
-        };
-        // Writing to a string does not fail.
-        _ = writeln!(
-            body,
-            "<text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-            LEFT - 8.0,
-            y + height / 2.0 + 4.0,
-            escaped(&stage.stage)
-        );
-        if stage.bars.is_empty() {
-            curve(&mut body, &stage.running, y);
-        }
-        for bar in &stage.bars {
-            draw_bar(&mut body, stage, bar, span, y);
-        }
-        y += height + GAP;
-    }
-    let total = LEFT + WIDTH + 20.0;
-    let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"timeline\" viewBox=\"0 0 {total:.0} {y:.0}\" width=\"{total:.0}\" height=\"{y:.0}\" role=\"img\"><title>When what ran</title>\n"
-    );
-    axis(&mut text, span, y);
-    text.push_str(&body);
-    text.push_str("</svg>\n");
-    text
-}
-
-fn draw_bar(body: &mut String, stage: &StageTime, bar: &Bar, span: f64, y: f64) {
-    let lane = float(u64::try_from(bar.lane).unwrap_or(0));
-    let class = if bar.failed { "bar failed" } else { "bar" };
-    let outcome = if bar.failed { ", failed" } else { "" };
-    _ = writeln!(
-        body,
-        "<rect class=\"{class}\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\"><title>{}/{}: {}{outcome}</title></rect>",
-        LEFT + float(bar.start_ms) / span * WIDTH,
-        y + lane * LANE,
-        (float(bar.length_ms) / span * WIDTH).max(1.0),
-        LANE - 2.0,
-        escaped(&stage.stage),
-        bar.index,
-        seconds(float(bar.length_ms) / 1000.0)
-    );
-}
-
-fn curve(body: &mut String, running: &[u32], y: f64) {
-    let most = running.iter().copied().max().unwrap_or(1).max(1);
-    let mut path = format!("M{LEFT:.1} {:.1}", y + CURVE);
-    let step = WIDTH / float(u64::try_from(running.len().max(1)).unwrap_or(1));
-    let mut x = LEFT;
-    for count in running {
-        let top = y + CURVE - f64::from(*count) / f64::from(most) * (CURVE - 4.0);
-        _ = write!(path, "L{x:.1} {top:.1}L{:.1} {top:.1}", x + step);
-        x += step;
-    }
-    _ = write!(path, "L{x:.1} {:.1}z", y + CURVE);
-    _ = writeln!(
-        body,
-        "<path class=\"bar\" d=\"{path}\"><title>at most {most} at once</title></path>"
-    );
-}
-
-/// Five marks, in seconds from the first attempt's start.
-fn axis(text: &mut String, span_ms: f64, height: f64) {
-    for mark in 0..=4_u32 {
-        let share = f64::from(mark) / 4.0;
-        let x = LEFT + share * WIDTH;
-        _ = writeln!(
-            text,
-            "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"18\" y2=\"{height:.0}\"/><text x=\"{x:.1}\" y=\"12\" text-anchor=\"middle\">{}</text>",
-            seconds(span_ms / 1000.0 * share)
-        );
-    }
 }

@@ -23,7 +23,7 @@ impl Expectation {
             .map_err(|error| format!("{error}; expected YAML or JSON as `sunward: {{ max_gco2e: 1200 }}`, or what --json gave before"))?;
         let Value::Object(map) = value else {
             return Err(
-                "expected a map from policy to figures, as `sunward: { max_gco2e: 1200 }`"
+                "expected a map from policy to figures, such as `sunward: { max_gco2e: 1200 }`"
                     .to_owned(),
             );
         };
@@ -34,7 +34,7 @@ impl Expectation {
         for (policy, figures) in map {
             let Value::Object(figures) = figures else {
                 return Err(format!(
-                    "{policy}: expected figures, as {{ max_gco2e: 1200 }}"
+                    "{policy}: expected figures, such as {{ max_gco2e: 1200 }}"
                 ));
             };
             let mut expected = BTreeMap::new();
@@ -70,14 +70,14 @@ impl Expectation {
                     .map(|one| one.name.as_str())
                     .collect();
                 return Err(format!(
-                    "policy {name} is expected but was not played; played were {}",
+                    "policy {name} is expected but was not simulated; simulated were {}",
                     names.join(", ")
                 ));
             };
             // What did not run emitted nothing: no figure of it holds a budget.
             if policy.unfinished > 0 && figures.contains_key("max_gco2e") {
                 missed.push(format!(
-                    "{name}: {} of {} runs did not finish, so that its gCO2e says nothing",
+                    "{name}: {} of {} runs did not finish, so its gCO2e cannot be compared",
                     policy.unfinished, report.runs
                 ));
             }
@@ -86,7 +86,7 @@ impl Expectation {
                 let (how, field) = split(figure);
                 let Some(value) = told.get(field) else {
                     return Err(format!(
-                        "{name}.{figure}: a report has no figure {field}; figures are named as --json names them"
+                        "{name}.{figure}: a report has no figure {field}; use the names of --json"
                     ));
                 };
                 let Some(value) = value.as_f64() else {

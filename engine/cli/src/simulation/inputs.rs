@@ -113,7 +113,7 @@ impl Sources<'_> {
         notes.extend(filled_in(&grid));
         if early > 0 {
             notes.push(format!(
-                "forecast: {} within the traces' first day, when the last hour is all a forecast can go by",
+                "forecast: {} within the traces' first day, when only the last hour is known to the forecast",
                 arrive(early)
             ));
         }
@@ -146,7 +146,7 @@ impl Sources<'_> {
             self.charge(&mut trace.arrivals);
             if trace.left_out > 0 {
                 notes.push(format!(
-                    "workload: {} that never ran left out",
+                    "workload: {} that never ran are left out",
                     plural(u64::from(trace.left_out), "row")
                 ));
             }
@@ -227,7 +227,7 @@ fn filled_in(grid: &Grid) -> Vec<String> {
         let estimated = trace.steps.iter().filter(|step| step.estimated).count();
         (estimated > 0).then(|| {
             format!(
-                "grid: {}: {estimated} of {} values are estimated, or were missing and are filled in between their neighbours",
+                "grid: {}: {estimated} of {} values are estimated, or were missing and are interpolated",
                 trace.zone,
                 trace.steps.len()
             )

@@ -13,13 +13,13 @@ use crate::exit::wrong_input;
 /// What no record tells.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Instances {
-    /// Deadline of a WfCommons instance: so many times its critical path [default: 2]
+    /// Deadline of a WfCommons instance, as a multiple of its critical path [default: 2]
     #[arg(long, value_name = "N", conflicts_with_all = ["jobs", "workload"])]
     deadline_factor: Option<f64>,
     /// Home of all WfCommons instances, a zone of the fleet [default: the fleet's zones in turn]
     #[arg(long, value_name = "ZONE", conflicts_with_all = ["jobs", "workload"])]
     home_zone: Option<String>,
-    /// Multiply run times of WfCommons instances: 60 takes their minutes for hours [default: 1]
+    /// Multiply the run times of WfCommons instances; 60 turns minutes into hours [default: 1]
     #[arg(long, value_name = "N", conflicts_with_all = ["jobs", "workload"],
         value_parser = clap::value_parser!(u32).range(1..=10_000))]
     stretch: Option<u32>,
@@ -44,7 +44,7 @@ impl Instances {
             self.deadline_factor.is_some() || self.home_zone.is_some() || self.stretch.is_some();
         if count == 0 && is_given {
             return Err(wrong_input(
-                "--deadline-factor, --home-zone and --stretch are for WfCommons instances (.json), and none is given; a workflow says its own as `place: { deadline: …, home: … }`",
+                "--deadline-factor, --home-zone and --stretch are for WfCommons instances (.json), and none is given; a workflow sets its own with `place: { deadline: …, home: … }`",
             ));
         }
         let factor = self.deadline_factor();
@@ -56,7 +56,7 @@ impl Instances {
         let zones = zones(fleet);
         match &self.home_zone {
             Some(home) if !zones.contains(home) => Err(wrong_input(format!(
-                "--home-zone {home}: no pool of the fleet lies there; there are {}",
+                "--home-zone {home}: no pool of the fleet is in that zone; the zones are {}",
                 zones.join(", ")
             ))),
             Some(_) | None => Ok(()),

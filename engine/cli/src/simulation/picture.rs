@@ -17,9 +17,11 @@ const BAR: f64 = 16.0;
 const ROW: f64 = 24.0;
 const CURVE: f64 = 120.0;
 
-const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#1f2933}.h{font-weight:600}\
-.f{fill:#52606d;font-size:11px}.b{fill:#9aa5b1}.s{fill:#2f8132}.l{stroke:#ba2525;stroke-dasharray:4 3}\
-.u{fill:#0967d2;opacity:.35}.i{fill:none;stroke:#b44d12;stroke-width:1.4}.a{stroke:#cbd2d9}";
+/// Every rule is of this drawing alone: within a page, a style sheet in a drawing holds for the page.
+const STYLE: &str = ".simulation text{font:12px system-ui,sans-serif;fill:#1f2933}.simulation .h{font-weight:600}\
+.simulation .f{fill:#52606d;font-size:11px}.simulation .b{fill:#9aa5b1}.simulation .s{fill:#2f8132}\
+.simulation .l{stroke:#ba2525;stroke-dasharray:4 3}.simulation .u{fill:#0967d2;opacity:.35}\
+.simulation .i{fill:none;stroke:#b44d12;stroke-width:1.4}.simulation .a{stroke:#cbd2d9}";
 
 /// When a fleet was used, beside what its grids' power emitted.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +42,7 @@ pub(crate) fn render(report: &Report, timeline: &Timeline) -> String {
     let bars = 40.0 + rows * ROW;
     let height = bars + CURVE + 90.0;
     let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0} {height:.0}\" width=\"{0:.0}\" height=\"{height:.0}\" role=\"img\">\n<title>What each policy emits, and when the fleet is used</title>\n<style>{STYLE}</style>\n",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"simulation\" viewBox=\"0 0 {0:.0} {height:.0}\" width=\"{0:.0}\" height=\"{height:.0}\" role=\"img\">\n<title>What each policy emits, and when the fleet is used</title>\n<style>{STYLE}</style>\n",
         LEFT + WIDTH + 110.0
     );
     // Writing to a string does not fail.

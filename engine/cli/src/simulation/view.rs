@@ -50,7 +50,7 @@ impl View for SimulationView {
             .collect();
         for policy in late {
             let line = format!(
-                "{}: {} had not ended when the traces did, or failed; what they used counts, and what was saved is not known",
+                "{}: {} failed or had not ended when the traces did; their energy counts, and the saving is not known",
                 policy.name,
                 plural(policy.unfinished, "run")
             );

@@ -17,7 +17,7 @@ use crate::render::units::{bytes, count, plural};
 use crate::render::{self, Page, View};
 use crate::which::open;
 
-/// Show, prune or verify what the store holds
+/// List, prune or verify the contents of the store
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sunward cache list\n  sunward cache prune --older 30d --max-size 10GB\n  sunward cache verify"
@@ -30,9 +30,9 @@ pub(crate) struct Cache {
 /// What to do with it.
 #[derive(Subcommand)]
 enum Action {
-    /// How much there is
+    /// Show how much is stored
     List,
-    /// Delete what may go, oldest first; what unfinished runs need stays
+    /// Delete the oldest results; unfinished runs keep what they need
     #[command(after_help = "Example:\n  sunward cache prune --older 30d --max-size 10GB")]
     Prune {
         /// Only what was not used for so long, as 90s 15m 2h 30d
@@ -42,11 +42,11 @@ enum Action {
         #[arg(long, value_name = "SIZE")]
         max_size: Option<String>,
     },
-    /// Read everything and compare it with its digest
+    /// Read everything and compare it with the digests
     Verify,
 }
 
-/// How much there is.
+/// Show how much is stored.
 #[derive(Serialize)]
 struct Listed {
     results: u64,
@@ -68,7 +68,7 @@ impl View for Listed {
         ));
         if self.joined > 0 {
             page.line(format!(
-                "{} joined for commands, {}; these can be made again",
+                "{} joined for commands, {}; they can be made again",
                 plural(self.joined, "file"),
                 bytes(self.joined_bytes)
             ));
@@ -123,10 +123,10 @@ impl View for Verified {
             ));
         }
         let verdict = if self.damaged.is_empty() {
-            "all are whole".to_owned()
+            "all are intact".to_owned()
         } else {
             format!(
-                "{} damaged; delete them, and what needs them runs again",
+                "{} damaged; delete them, and the tasks that made them run again",
                 count(u64::try_from(self.damaged.len()).unwrap_or(0))
             )
         };

@@ -14,11 +14,11 @@ use crate::render::{self, Page, View};
 use crate::view::of_state::status_word;
 use crate::which::{self, Which};
 
-/// Stop a run for good; what has finished stays in the cache
+/// Cancel a run; finished results stay in the cache
 #[derive(Args)]
 #[command(after_help = "Example:\n  sunward cancel")]
 pub(crate) struct Cancel {
-    /// Which run; the newest when not named
+    /// The run [default: the newest]
     run: Option<String>,
 }
 
@@ -33,7 +33,7 @@ struct Cancelled {
 impl View for Cancelled {
     fn page(&self, page: &mut Page) {
         page.line(match self.done {
-            "requested" => format!("{}: the engine at work was asked to cancel it", self.run),
+            "requested" => format!("{}: its engine was asked to cancel it", self.run),
             _ => format!("{}: cancelled", self.run),
         });
     }
@@ -46,7 +46,7 @@ impl Cancel {
         let which = Which::parse(&words)?;
         if let Some(stage) = &which.stage {
             return Err(wrong_input(format!(
-                "'{stage}' is no run; runs are written r1, r2, …, and are cancelled whole"
+                "'{stage}' is not a run; runs are written r1, r2, …, and are cancelled whole"
             )));
         }
         let found = which::find(context, which.run)?;
@@ -54,7 +54,7 @@ impl Cancel {
         match found.row.status {
             RunStatus::Succeeded | RunStatus::Failed | RunStatus::Cancelled => {
                 return Err(wrong_input(format!(
-                    "{run} has ended already ({}); there is nothing to cancel",
+                    "{run} has already ended ({}); there is nothing to cancel",
                     status_word(found.row.status)
                 )));
             }

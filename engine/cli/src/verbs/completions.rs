@@ -9,11 +9,11 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::render::{self, Page, View};
 
-/// Print what a shell needs to complete sunward's words
+/// Print shell completions
 #[derive(Args)]
 #[command(after_help = "Example:\n  sunward completions bash")]
 pub(crate) struct Completions {
-    /// For which shell
+    /// The shell
     #[arg(value_enum)]
     shell: Shell,
 }

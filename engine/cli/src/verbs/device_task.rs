@@ -70,7 +70,8 @@ impl DeviceTask {
 impl CudaArgs {
     fn task(&self) -> anyhow::Result<CudaTask> {
         Ok(CudaTask {
-            kernel: serde_json::from_str(&self.kernel).context("--kernel is no kernel's JSON")?,
+            kernel: serde_json::from_str(&self.kernel)
+                .context("--kernel is not a kernel's JSON")?,
             values: self.value.clone(),
             inputs: self.input.iter().cloned().collect::<BTreeMap<_, _>>(),
             outputs: self.output.iter().cloned().collect::<BTreeMap<_, _>>(),

@@ -10,11 +10,11 @@ use crate::doctor::{Diagnosis, Finding, Grade, machine, processes, state, tools}
 use crate::exit::Exit;
 use crate::{remote, render};
 
-/// Say what is wrong with this machine and how to mend it
+/// Find problems of this machine, and say how to fix them
 #[derive(Args)]
 #[command(after_help = "Example:\n  sunward doctor")]
 pub(crate) struct Doctor {
-    /// Also try this store, as s3://bucket/prefix
+    /// Also try this store, such as s3://bucket/prefix
     #[arg(long, value_name = "URL")]
     store: Option<String>,
 }

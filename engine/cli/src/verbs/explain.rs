@@ -26,14 +26,14 @@ const EARLIER_RUNS: usize = 3;
 /// Failed tasks of a stage that are listed to people.
 const FAILED_LISTED: usize = 20;
 
-/// Say why a stage or task ran, came from the cache, waits or failed
+/// Explain why a stage or task ran, came from the cache, waits or failed
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sunward explain\n  sunward explain sum\n  sunward explain r1 integrate/2"
 )]
 pub(crate) struct Explain {
     // In `help`, since its brackets are no links.
-    #[arg(value_name = "RUN STAGE[/INDEX]", help = "Which: [RUN] [STAGE[/INDEX]]; the newest run, stage by stage, when not named", num_args = 0..=2)]
+    #[arg(value_name = "RUN STAGE[/INDEX]", help = "[RUN] [STAGE[/INDEX]] [default: the newest run, stage by stage]", num_args = 0..=2)]
     which: Vec<String>,
 }
 
@@ -142,7 +142,7 @@ fn placement(page: &mut Page, placed: &PlacedStage) {
     ));
     if let Some(other) = &placed.alternative {
         page.line(format!(
-            "  the road not taken: {} ({}) from {}: {}",
+            "  the alternative: {} ({}) from {}: {}",
             other.pool.pool,
             other.pool.zone,
             shown(other.start),
@@ -151,7 +151,7 @@ fn placement(page: &mut Page, placed: &PlacedStage) {
     }
     if !placed.stale_zones.is_empty() {
         page.line(format!(
-            "  nothing new was heard of {} for longer than should be",
+            "  the grid signal of {} is stale",
             placed.stale_zones.join(", ")
         ));
     }

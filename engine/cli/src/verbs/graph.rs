@@ -10,7 +10,7 @@ use crate::graph::{GraphView, dot, mermaid, svg};
 use crate::render;
 use crate::workflow_file::Read;
 
-/// Draw a workflow's stages and what flows between them
+/// Draw a workflow's stages and the data between them
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sunward graph workflow.yaml --format mermaid\n  sunward graph workflow.yaml --format svg"
@@ -18,7 +18,7 @@ use crate::workflow_file::Read;
 pub(crate) struct Graph {
     /// The workflow
     file: PathBuf,
-    /// As what; with --json the graph itself is given
+    /// Output format; --json gives the graph itself
     #[arg(long, value_enum, default_value_t = Format::Svg)]
     format: Format,
 }

@@ -19,7 +19,7 @@ use crate::render::units::{age, float};
 use crate::render::{self, Page, View};
 use crate::settings::Settings;
 
-/// Say how clean grids are, now and in the next two days
+/// Show how clean grids are, now and over the next two days
 #[derive(Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -28,7 +28,7 @@ use crate::settings::Settings;
 pub(crate) struct GridVerb {
     #[command(subcommand)]
     more: Option<More>,
-    /// Zones to tell of [default: all of a recorded grid; of a provider, --zone]
+    /// Zones to show [default: all of a recorded grid; of a provider, --zone]
     #[arg(value_name = "ZONE")]
     zones: Vec<String>,
     #[command(flatten)]
@@ -148,7 +148,7 @@ impl View for GridView {
         let kinds: BTreeSet<SignalKind> = self.zones.iter().map(|zone| zone.kind).collect();
         let kinds: Vec<&str> = kinds.into_iter().map(kind_word).collect();
         page.line(format!(
-            "gCO2e/kWh, {}; cleanest: of the next 24 hours; error: as may be expected of the forecast",
+            "gCO2e/kWh, {}; cleanest: of the next 24 hours; error: the expected error of the forecast",
             kinds.join(" and ")
         ));
         page.gap();

@@ -15,11 +15,11 @@ use crate::render::{self, Page, View};
 /// What it writes.
 const WORKFLOW: &str = include_str!("init.yaml");
 
-/// Write a small pipeline that runs at once, to start from
+/// Write a small pipeline to start from
 #[derive(Args)]
 #[command(after_help = "Example:\n  sunward init first")]
 pub(crate) struct Init {
-    /// Where; made if it is not there
+    /// The folder, created if it does not exist
     #[arg(default_value = ".")]
     dir: PathBuf,
 }
@@ -49,11 +49,11 @@ impl Init {
         };
         if path.symlink_metadata().is_ok() {
             return Err(wrong_input(format!(
-                "{shown} is there already and is left as it is; give another folder: sunward init DIR"
+                "{shown} already exists and was not changed; give another folder: sunward init DIR"
             )));
         }
         fs::create_dir_all(&folder).map_err(|error| {
-            wrong_input(format!("{} cannot be made: {error}", folder.display()))
+            wrong_input(format!("{} cannot be created: {error}", folder.display()))
         })?;
         let mut file = fs::OpenOptions::new()
             .write(true)

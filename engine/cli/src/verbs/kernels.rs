@@ -10,11 +10,11 @@ use crate::exit::{Exit, wrong_input};
 use crate::render::table::{Table, Tone};
 use crate::render::{self, Page, View};
 
-/// List the kernels, or show one's page: ports, parameters, units, tolerance, reference
+/// List the kernels, or document one: ports, parameters, units, tolerance, reference
 #[derive(Args)]
 #[command(after_help = "Example:\n  sunward kernels\n  sunward kernels eof")]
 pub(crate) struct Kernels {
-    /// Which one
+    /// The kernel
     name: Option<String>,
 }
 
@@ -123,7 +123,7 @@ fn port_lines(page: &mut Page, port: &PortSpec) {
     }
     page.table(&table);
     if let Some(like) = &port.like {
-        page.line(format!("    and whatever else {like} carries"));
+        page.line(format!("    and all other columns of {like}"));
     }
 }
 
@@ -164,7 +164,7 @@ impl Kernels {
                 .map(|kernel| kernel.entry().name.as_str())
                 .collect();
             return Err(wrong_input(format!(
-                "there is no kernel '{name}'; there are {}",
+                "'{name}' is not a kernel; the kernels are {}",
                 known.join(", ")
             )));
         };

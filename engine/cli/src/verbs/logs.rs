@@ -23,16 +23,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How much of a log is read at once.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// Show what tasks wrote to their output
+/// Show what tasks printed
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  sunward logs\n  sunward logs r1 integrate/2\n\nControl characters are shown escaped. With --json each log's file is named; its text is given when one task is named."
+    after_help = "Example:\n  sunward logs\n  sunward logs r1 integrate/2\n\nControl characters are escaped. --json lists the log files; with one task named, it includes their text."
 )]
 pub(crate) struct Logs {
     // In `help`, since its brackets are no links.
-    #[arg(value_name = "RUN STAGE[/INDEX]", help = "Which: [RUN] [STAGE[/INDEX]]; the newest run, all of it, when not named", num_args = 0..=2)]
+    #[arg(value_name = "RUN STAGE[/INDEX]", help = "[RUN] [STAGE[/INDEX]] [default: all of the newest run]", num_args = 0..=2)]
     which: Vec<String>,
-    /// Go on showing what is added, until the run ends
+    /// Keep showing new lines until the run ends
     #[arg(long, short)]
     follow: bool,
     /// Only this attempt
@@ -65,7 +65,7 @@ impl Logs {
         let mut logs = self.list(&which, &folder)?;
         if logs.is_empty() {
             check_stage(&which, &found)?;
-            render::say("nothing was written to any log that was asked for");
+            render::say("these tasks wrote nothing to their logs");
         }
         if !context.json {
             // One at a time: together they may be larger than memory.

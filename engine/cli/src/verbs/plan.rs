@@ -30,11 +30,11 @@ use view::{PlanView, StagePlan};
 /// Earlier runs of the same file that are looked at, to say what changed since.
 const EARLIER_RUNS: usize = 3;
 
-/// Say what a run would do and why, without running anything
+/// Show what a run would do and why, without running anything
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sunward plan workflow.yaml\n  sunward plan workflow.yaml -p steps=500 --json\n\n\
-        With a grid it also says where and when each stage would go, what that would emit, and what it would emit at \
+        With a grid it also shows where and when each stage would run, what that would emit, and what it would emit at \
         home and at once:\n  sunward plan workflow.yaml --grid DIR --fleet fleet.yaml --as-of 2023-03-01T08:00:00Z --picture plan.html"
 )]
 pub(crate) struct Plan {
@@ -44,7 +44,7 @@ pub(crate) struct Plan {
     params: ParamArgs,
     #[command(flatten)]
     selection: SelectionArgs,
-    /// Plan as if so many cores were used [default: all]
+    /// Number of cores to plan for [default: all]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
     #[command(flatten)]
@@ -127,7 +127,7 @@ impl Plan {
         if !self.grid.is_given(settings) {
             if self.fleet.is_some() || self.picture.is_some() {
                 return Err(wrong_input(
-                    "where and when needs a grid: give --grid DIR, a folder of ZONE.csv files, or a provider as --grid uk",
+                    "placing stages needs a grid; give --grid DIR, a folder of ZONE.csv files, or a provider such as --grid uk",
                 ));
             }
             return Ok(None);

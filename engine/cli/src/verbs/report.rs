@@ -9,7 +9,7 @@ use serde::Serialize;
 use sunward_core::Timestamp;
 use sunward_data::Store;
 
-use crate::attempts::Attempt;
+use crate::attempts::{Attempt, History};
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::graph::GraphView;
@@ -17,23 +17,24 @@ use crate::machine::{now, shown};
 use crate::recorded::{self, Recorded};
 use crate::render::{self, Page, View};
 use crate::report::{
-    ATTEMPTS_LISTED, AttemptView, FAILURES_LISTED, FailureView, Report as Contents, html, timeline,
+    ATTEMPTS_LISTED, AttemptView, FAILURES_LISTED, FailureView, Report as Contents, html, pictures,
+    timeline,
 };
 use crate::restated::restate;
 use crate::saved::{CacheSaved, EARLIER_RUNS};
 use crate::view::{of_state, outputs};
 use crate::which::{self, Which};
 
-/// Write a run on one page: graph, timeline, attempts, failures, ledger
+/// Write a report of a run on one page: graph, timeline, pictures, attempts, failures, ledger
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  sunward report --out report.html\n  sunward report r1 --out report.json\n\nThe HTML file needs nothing else: no network, no script."
+    after_help = "Example:\n  sunward report\n  sunward report r1 --out results/report.html\n  sunward report r1 --out report.json\n\nThe HTML file needs nothing else: no network, no script."
 )]
 pub(crate) struct Report {
-    /// Which run; the newest when not named
+    /// The run [default: the newest]
     run: Option<String>,
-    /// Where to: JSON when the name ends in .json, else HTML
-    #[arg(long, value_name = "FILE", required_unless_present = "json")]
+    /// Where to: JSON when the name ends in .json, else HTML [default: report-RUN.html]
+    #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
@@ -57,22 +58,24 @@ impl Report {
         let which = Which::parse(&words)?;
         if let Some(stage) = &which.stage {
             return Err(wrong_input(format!(
-                "'{stage}' is no run; runs are written r1, r2, …"
+                "'{stage}' is not a run; runs are written r1, r2, …"
             )));
         }
         let found = which::find(context, which.run)?;
         let mut recorded = Recorded::read(&found.reader, &found.home, found.row.run)?;
         restate(context, &mut recorded)?;
         let store = Store::open(&found.home, None)?;
-        let attempts = recorded::attempts(&found.reader, found.row.run)?;
-        let mut contents = contents(&recorded, &attempts, &store)?;
+        let history = recorded::history(&found.reader, found.row.run)?;
+        let mut contents = contents(&recorded, &history, &store)?;
         contents.run.ledger.restated = recorded.restated;
         contents.run.ledger.cache_saved =
             CacheSaved::of(&found.reader, &found.home, &recorded, EARLIER_RUNS)?;
-        let Some(out) = &self.out else {
+        if self.out.is_none() && context.json {
             render::machine(&contents)?;
             return Ok(Exit::Done);
-        };
+        }
+        let usual = PathBuf::from(format!("report-{}.html", found.row.run));
+        let out = self.out.as_ref().unwrap_or(&usual);
         let path = context.folder.join(out);
         let text = if out.extension().is_some_and(|ext| ext == "json") {
             serde_json::to_string_pretty(&contents)?
@@ -81,7 +84,7 @@ impl Report {
         };
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|error| {
-                wrong_input(format!("{} cannot be made: {error}", folder.display()))
+                wrong_input(format!("{} cannot be created: {error}", folder.display()))
             })?;
         }
         fs::write(&path, text).map_err(|error| {
@@ -96,7 +99,7 @@ impl Report {
     }
 }
 
-fn contents(recorded: &Recorded, attempts: &[Attempt], store: &Store) -> anyhow::Result<Contents> {
+fn contents(recorded: &Recorded, history: &History, store: &Store) -> anyhow::Result<Contents> {
     let run = recorded.run()?;
     let names: Vec<String> = run.stages().map(|stage| stage.name().to_owned()).collect();
     let mut graph = GraphView::of(&run.spec.workflow);
@@ -108,6 +111,7 @@ fn contents(recorded: &Recorded, attempts: &[Attempt], store: &Store) -> anyhow:
             node.tasks = render::units::plural(u64::from(count), "task");
         }
     }
+    let attempts = &history.attempts;
     let mut failures: Vec<FailureView> = attempts
         .iter()
         .rev()
@@ -136,7 +140,8 @@ fn contents(recorded: &Recorded, attempts: &[Attempt], store: &Store) -> anyhow:
             now(),
         ),
         graph,
-        timeline: timeline::of(attempts, &names),
+        gallery: pictures::of_run(run, store),
+        timeline: timeline::of(history, &names),
         attempts: slowest(attempts, &names),
         attempts_total: attempts.len(),
         failures,
@@ -170,24 +175,20 @@ fn slowest(attempts: &[Attempt], names: &[String]) -> Vec<AttemptView> {
                 energy_joules,
                 energy_source,
                 ran_on: attempt.ran_on.clone(),
-                outcome: match &attempt.failure {
-                    None => "succeeded",
-                    Some((_, true)) => "tried again",
-                    Some((_, false)) => "failed",
-                },
+                outcome: timeline::outcome(&attempt.end),
             }
         })
         .collect()
 }
 
 fn failure(attempt: &Attempt, names: &[String]) -> Option<FailureView> {
-    let (failure, tried_again) = attempt.failure.as_ref()?;
+    let (failure, tried_again) = attempt.failure()?;
     Some(FailureView {
         task: task(attempt, names),
         attempt: attempt.generation,
         message: failure.message.clone(),
         log: failure.log_tail.clone(),
-        tried_again: *tried_again,
+        tried_again,
     })
 }
 

@@ -21,11 +21,11 @@ use crate::render;
 use crate::settings::Settings;
 use crate::which::{self, Which};
 
-/// Run again what failed, was skipped or was cancelled in a finished run
+/// Run the failed, skipped and cancelled tasks of a finished run again
 #[derive(Args)]
 #[command(after_help = "Example:\n  sunward retry")]
 pub(crate) struct Retry {
-    /// Which run; the newest when not named
+    /// The run [default: the newest]
     run: Option<String>,
     #[command(flatten)]
     means: Means,
@@ -38,7 +38,7 @@ impl Retry {
         let which = Which::parse(&words)?;
         if let Some(stage) = &which.stage {
             return Err(wrong_input(format!(
-                "'{stage}' is no run; runs are written r1, r2, …, and are retried whole"
+                "'{stage}' is not a run; runs are written r1, r2, …, and are retried whole"
             )));
         }
         let found = which::find(context, which.run)?;
@@ -47,12 +47,12 @@ impl Retry {
             RunStatus::Failed | RunStatus::Cancelled => {}
             RunStatus::Succeeded => {
                 return Err(wrong_input(format!(
-                    "{run} succeeded: nothing failed that could run again; sunward run FILE --fresh runs anew"
+                    "{run} succeeded, so there is nothing to retry; sunward run FILE --fresh starts a new run"
                 )));
             }
             RunStatus::Running | RunStatus::Held | RunStatus::Interrupted => {
                 return Err(wrong_input(format!(
-                    "{run} is not finished; sunward run {} goes on with it",
+                    "{run} is not finished; sunward run {} continues it",
                     found.row.path
                 )));
             }

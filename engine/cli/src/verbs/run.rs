@@ -24,12 +24,12 @@ use crate::render;
 use crate::render::units::plural;
 use crate::settings::Settings;
 
-/// Run a workflow, or go on with a run of it that was interrupted
+/// Run a workflow, or continue an interrupted run of it
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sunward run workflow.yaml\n  sunward run workflow.yaml -p steps=500 --out results --format csv\n\n\
-        A run that was interrupted is gone on with, unless the workflow or its parameters changed; finished \
-        results come from the cache. Ctrl-C stops cleanly, a second one at once; both are resumable."
+        An interrupted run is continued, unless the workflow or its parameters changed; finished \
+        results come from the cache. Ctrl-C stops cleanly, a second Ctrl-C at once; the run can be resumed either way."
 )]
 pub(crate) struct Run {
     /// The workflow
@@ -38,7 +38,7 @@ pub(crate) struct Run {
     params: ParamArgs,
     #[command(flatten)]
     selection: SelectionArgs,
-    /// Start a new run even if there is one to go on with
+    /// Start a new run even if an unfinished one could be continued
     #[arg(long)]
     fresh: bool,
     #[command(flatten)]
@@ -116,7 +116,7 @@ fn foresee(
     } else {
         if budget.gco2e.is_some() {
             render::say(
-                "budget.gco2e: no grid is known, so nothing is held back by it; give --grid",
+                "budget.gco2e: no grid was given, so this budget is not enforced ; give --grid",
             );
         }
         let open = (machine.gpus.unwrap_or(0), machine.cpus);
@@ -124,7 +124,7 @@ fn foresee(
     };
     if let Some(over) = placing.overrun(budget) {
         return Err(wrong_input(format!(
-            "the plan is over the file's budget: {over}; give it a larger `budget`, a later `deadline`, or less to do (sunward plan shows where it goes)"
+            "the plan is over the file's budget: {over}; give it a larger `budget`, a later `deadline`, or less to do (sunward plan shows where the stages go)"
         )));
     }
     if let Some(late) = placing.late() {
@@ -147,7 +147,7 @@ fn choose(
             continue;
         };
         if run.spec.plan.same_meaning(&spec.plan) {
-            render::say(&format!("going on with {}: {}", row.run, done(run)));
+            render::say(&format!("continuing {}: {}", row.run, done(run)));
             let feeds = feeds.map(|feeds| feeds.not_before(run)).transpose()?;
             go_on(Arc::make_mut(&mut spec), run);
             return Ok((Start::Resume { run: row.run, spec }, feeds));
@@ -155,7 +155,7 @@ fn choose(
     }
     if let Some(newest) = newest {
         render::say(&format!(
-            "the workflow has changed since {newest} stopped: this is a new run, which may use its results"
+            "the workflow has changed since {newest} stopped: this is a new run, which can use its results"
         ));
     }
     Ok((Start::Submit(spec), feeds))

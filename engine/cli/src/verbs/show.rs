@@ -19,16 +19,16 @@ use crate::which;
 /// Cells are cut to so many characters for people; machines get all of them.
 const CELL_CHARS: usize = 40;
 
-/// Show what a stage gave: schema and first rows, or its files
+/// Show an output of a stage: schema and first rows, or its files
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sunward show sum.pi\n  sunward show r1 integrate.areas --head 3 --json"
 )]
 pub(crate) struct Show {
     // In `help`, since its brackets are no links.
-    #[arg(value_name = "RUN STAGE.PORT", help = "What: [RUN] STAGE.PORT, or the name of an output of the workflow", num_args = 1..=2, required = true)]
+    #[arg(value_name = "RUN STAGE.PORT", help = "[RUN] STAGE.PORT, or the name of an output of the workflow", num_args = 1..=2, required = true)]
     what: Vec<String>,
-    /// So many rows
+    /// Number of rows
     #[arg(long, value_name = "N", default_value_t = 20)]
     head: u64,
 }
@@ -156,7 +156,7 @@ impl Show {
             files: Vec::new(),
             note: (view.end() != Some(&StageEnd::Succeeded)).then(|| {
                 format!(
-                    "the stage is {}: this is what {} gave so far",
+                    "the stage is {}: this is the output of {} so far",
                     view.status_word(),
                     plural(u64::try_from(parts.len()).unwrap_or(0), "task")
                 )

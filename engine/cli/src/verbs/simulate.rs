@@ -34,7 +34,7 @@ fn help() -> String {
     };
     format!(
         "{EXAMPLES}\n\nPolicies:\n{}  {:<26} all of these\n\n\
-        Bounds, what no policy can fall below (bringing inputs is paid, capacity is not considered):\n{}\n{INPUTS}",
+        Lower bounds on the emissions of any policy (moving inputs counts, capacity does not):\n{}\n{INPUTS}",
         lines(&told()),
         "all",
         lines(&KINDS)
@@ -56,9 +56,9 @@ const INPUTS: &str = "\
     and Alibaba's 2023 columns (creation_time, scheduled_time and deletion_time in seconds, num_gpu, cpu_milli) are known too.\n\n\
     A WfCommons instance is a workflow with a stage a task: tasks above the 90th percentile of run time \
     stand for GPU stages of 350 W that take a tenth of the time, the others draw 10 W a core.\n\n\
-    --expect takes a former --json answer, or figures as { sunward: { max_gco2e: 1200 } }.";
+    --expect takes an earlier --json answer, or figures such as { sunward: { max_gco2e: 1200 } }.";
 
-/// Play runs on a fleet against recorded grids, and compare what placement policies save
+/// Simulate runs on a fleet with recorded grids, and compare the savings of placement policies
 #[derive(Args)]
 #[command(after_help = help())]
 pub(crate) struct Simulate {
@@ -84,29 +84,29 @@ pub(crate) struct Simulate {
     /// When the workflows are submitted [default: eight days into the traces]
     #[arg(long, value_name = "TIME", conflicts_with_all = ["jobs", "workload"])]
     as_of: Option<String>,
-    /// A policy by name, or all; may be given more than once
+    /// A policy, or all; may be given more than once
     #[arg(long, value_name = "NAME", default_value = "sunward")]
     policy: Vec<String>,
-    /// What is known of the future
+    /// What the policies know of the future
     #[arg(long, value_enum, default_value_t = ForecastArg::Past)]
     forecast: ForecastArg,
-    /// Seed of what is drawn by lot: the errors of noisy forecasts and of task times
+    /// Seed of random errors of forecasts and task times
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Energy of moving a gigabyte between regions, in kWh [default: `transfer_kwh_per_gb` of the
+    /// Energy to move a gigabyte between regions, in kWh [default: `transfer_kwh_per_gb` of the
     /// user's settings, else 0.002]
     #[arg(long, value_name = "KWH")]
     transfer_kwh_per_gb: Option<f64>,
-    /// What goes wrong, and when: a YAML file with a list of `faults`
+    /// A YAML file with a list of `faults` to inject
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
-    /// Exit 1 when sunward (or, where it is not played, the last policy) emits more
+    /// Exit 1 if sunward (or, if it is not simulated, the last policy) emits more
     #[arg(long, value_name = "GRAMS", allow_negative_numbers = true)]
     max_gco2e: Option<f64>,
-    /// Exit 1 when the figures are not as this file expects: a former --json answer, or figures
+    /// Exit 1 if the figures differ from this file: an earlier --json answer, or figures
     #[arg(long, value_name = "FILE")]
     expect: Option<PathBuf>,
-    /// Draw what each policy emits and when the fleet is used, as SVG
+    /// Draw the emissions of each policy and the use of the fleet over time, as SVG
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
 }
@@ -114,11 +114,11 @@ pub(crate) struct Simulate {
 /// How the future is known.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ForecastArg {
-    /// By a forecast from the hours that have ended, and nothing else
+    /// Forecasts made from past hours alone
     Past,
-    /// As it will be
+    /// The truth
     Perfect,
-    /// As it will be, off by as much as providers' forecasts are
+    /// The truth, with errors as large as those of providers' forecasts
     Noisy,
 }
 
@@ -198,7 +198,7 @@ impl Simulate {
             .find(|name| *name != "all" && !known.contains(&name.as_str()))
         {
             return Err(wrong_input(format!(
-                "no policy '{unknown}'; there are {} and all",
+                "'{unknown}' is not a policy; the policies are {} and all",
                 known.join(", ")
             )));
         }

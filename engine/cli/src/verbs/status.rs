@@ -22,11 +22,11 @@ use crate::which::{self, Which};
 /// So many runs are listed to people; machines get all.
 const RUNS_LISTED: usize = 15;
 
-/// Say how a run stands, stage by stage, and which other runs there are
+/// Show the state of a run, stage by stage, and list the other runs
 #[derive(Args)]
 #[command(after_help = "Example:\n  sunward status\n  sunward status r1 --json")]
 pub(crate) struct Status {
-    /// Which run; the newest when not named, with a list of all
+    /// The run [default: the newest, with a list of all]
     run: Option<String>,
 }
 
@@ -84,7 +84,7 @@ impl Status {
         let which = Which::parse(&words)?;
         if let Some(stage) = &which.stage {
             return Err(wrong_input(format!(
-                "'{stage}' is no run; runs are written r1, r2, … (sunward explain {stage} tells of a stage)"
+                "'{stage}' is not a run; runs are written r1, r2, … (sunward explain {stage} explains a stage)"
             )));
         }
         let found = which::find(context, which.run)?;

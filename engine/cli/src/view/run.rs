@@ -101,7 +101,7 @@ pub(crate) struct LedgerView {
     pub(crate) gco2e_marginal: Option<f64>,
     /// The part of moving inputs between regions.
     pub(crate) gco2e_transfer: Option<f64>,
-    /// The share of making the devices; in no other figure.
+    /// The embodied share of the devices; in no other figure.
     pub(crate) gco2e_embodied: Option<f64>,
     /// Software carbon intensity (ISO/IEC 21031) for each task that gave a result.
     pub(crate) sci_gco2e_per_task: Option<f64>,
@@ -216,7 +216,7 @@ impl LedgerView {
     /// `12.3 J (modelled)`.
     pub(crate) fn text(&self) -> String {
         match self.energy_source {
-            "none" => "none used: nothing ran".to_owned(),
+            "none" => "none: nothing ran".to_owned(),
             "missing" => "not known".to_owned(),
             source => {
                 let least = if self.attempts_missing > 0 {
@@ -238,9 +238,9 @@ impl LedgerView {
     pub(crate) fn carbon(&self) -> Option<String> {
         let grams = self.gco2e?;
         let sure = match self.intensity_certainty {
-            Some(Certainty::Actual) if self.restated => " (restated by what was measured since)",
+            Some(Certainty::Actual) if self.restated => " (restated with later measurements)",
             Some(Certainty::Actual) => "",
-            Some(_) if self.restated => " (in part restated by what was measured since)",
+            Some(_) if self.restated => " (in part restated with later measurements)",
             Some(Certainty::Estimated) => " (by estimated intensities)",
             Some(Certainty::Forecast) => " (by forecast intensities)",
             Some(Certainty::Stale) => " (by stale intensities)",
@@ -260,7 +260,7 @@ impl LedgerView {
         }
         if self.joules_without_intensity > 0.0 {
             text.push_str(&format!(
-                "; nothing is known for {}",
+                "; not known for {}",
                 joules(self.joules_without_intensity)
             ));
         }
@@ -333,11 +333,11 @@ impl View for RunAnswer {
         }
         if let Some(over) = &self.over_budget {
             page.line(format!(
-                "  over budget: {over}; give it a larger one in the file, and the same command goes on"
+                "  over budget: {over}; give the file a larger `budget`, and the same command continues the run"
             ));
         }
         if failed > 0 {
-            page.line("  sunward explain says why, sunward retry runs again what failed");
+            page.line("  sunward explain shows why; sunward retry runs the failed tasks again");
         }
         outputs_table(page, &self.outputs);
     }

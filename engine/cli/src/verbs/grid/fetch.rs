@@ -18,7 +18,7 @@ use crate::render::table::Table;
 use crate::render::{self, Page, View};
 use crate::settings::Settings;
 
-/// Ask a provider for the past, hour by hour, and keep it as a recorded grid
+/// Fetch past hours from a provider and save them as a recorded grid
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sunward grid fetch --grid uk --zone GB --from 2026-11-01T00:00:00Z --out grid\n\n\
@@ -27,7 +27,7 @@ use crate::settings::Settings;
         user:password. SUNWARD_<PROVIDER>_URL sets another address."
 )]
 pub(crate) struct Fetch {
-    /// Providers, several by comma; the first that answers is used
+    /// Providers, separated by commas; the first that answers is used
     #[arg(long, value_name = "PROVIDER")]
     grid: String,
     /// Zones, as Electricity Maps names them: DE
@@ -36,10 +36,10 @@ pub(crate) struct Fetch {
     /// From this hour on
     #[arg(long, value_name = "TIME")]
     from: String,
-    /// Up to this moment [default: now]
+    /// Until this time [default: now]
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// The folder of ZONE.csv files; rows that are there already are kept
+    /// The folder of ZONE.csv files; existing rows are kept
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }
@@ -110,7 +110,7 @@ impl Fetch {
         }
         if let Some(zone) = self.zone.iter().find(|zone| !is_name(zone)) {
             return Err(wrong_input(format!(
-                "'{zone}' is no zone; expected letters, digits and dashes, as US-CAL-CISO"
+                "'{zone}' is not a zone; expected letters, digits and dashes, such as US-CAL-CISO"
             )));
         }
         let providers = Providers::named(context, &settings, &self.grid, false)?;
@@ -124,7 +124,7 @@ impl Fetch {
             let series = answer.history.hourly();
             if series.first.since_ms(from) >= 2 * series.step_ms {
                 render::say(&format!(
-                    "zone {zone}: before {} nothing is told, or with a hole",
+                    "zone {zone}: the provider has no gap-free figures before {}",
                     shown(series.first)
                 ));
             }
@@ -173,7 +173,7 @@ fn keep(folder: &Path, series: &Series) -> anyhow::Result<()> {
     let is_marginal = series.kind == SignalKind::Marginal;
     if is_marginal && old.is_none() {
         return Err(wrong_input(format!(
-            "{} tells marginal intensities alone, and there is no {shown} with averages to put them beside; fetch averages from another provider first",
+            "{} has marginal intensities only, and {shown} with average intensities does not exist; fetch averages from another provider first",
             series.provider
         )));
     }

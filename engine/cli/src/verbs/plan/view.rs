@@ -81,7 +81,7 @@ impl View for PlanView {
             bytes(self.memory_bytes)
         ));
         if let Some(run) = &self.continues {
-            page.line(format!("  sunward run goes on with {run}"));
+            page.line(format!("  sunward run continues {run}"));
         }
         page.gap();
         let mut table = Table::new(&["stage", "does", ">tasks", ">cached", "a task gets", "then"]);
@@ -132,7 +132,7 @@ impl View for PlanView {
             page.line(line);
         }
         if !self.without_effect.is_empty() {
-            page.heading("Without effect yet");
+            page.heading("No effect yet");
         }
         for line in &self.without_effect {
             page.line(format!("  {line}"));

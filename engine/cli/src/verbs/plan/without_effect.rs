@@ -12,7 +12,8 @@ pub(super) fn lines(spec: &RunSpec, placed: bool, fleet: Option<&FleetFile>) -> 
     if !placed {
         place_lines("the workflow", &workflow.place, &mut lines);
         if workflow.budget.gco2e.is_some() {
-            lines.push("budget.gco2e: no grid is known, so nothing is held back".to_owned());
+            lines
+                .push("budget.gco2e: no grid was given, so this budget is not enforced".to_owned());
         }
     }
     for stage in workflow.stages.values() {
@@ -48,7 +49,7 @@ fn place_lines(who: &str, place: &Place, lines: &mut Vec<String>) {
     ];
     for (name, _) in set.iter().filter(|(_, set)| *set) {
         lines.push(format!(
-            "{who}: place.{name}: no grid is known, so everything runs here and at once; give --grid"
+            "{who}: place.{name}: no grid was given, so everything runs here and at once; give --grid"
         ));
     }
 }
