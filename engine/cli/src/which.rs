@@ -168,6 +168,6 @@ mod tests {
     #[test]
     fn what_is_neither_is_refused_with_what_was_expected() {
         assert!(parse(&["search/x"]).unwrap_err().contains("STAGE/INDEX"));
-        assert!(parse(&["search", "3"]).unwrap_err().contains("no run"));
+        assert!(parse(&["search", "3"]).unwrap_err().contains("not a run"));
     }
 }

@@ -111,7 +111,7 @@ fn terms_that_hold_for_nothing_are_refused() {
     let factor = told(&["instance.json", "--deadline-factor", "0.5"]);
     assert!(factor.contains("expected a number from 1"), "{factor}");
     let home = told(&["instance.json", "--home-zone", "MARS"]);
-    assert!(home.contains("there are DE, NO"), "{home}");
+    assert!(home.contains("the zones are DE, NO"), "{home}");
     let jobs = told(&["--jobs", "jobs.json", "--deadline-factor", "2"]);
     assert!(jobs.contains("cannot be used with"), "{jobs}");
     scene.file("trace.csv", "arrival,length_h\n0,1\n");

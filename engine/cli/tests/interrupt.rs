@@ -214,7 +214,7 @@ fn a_run_that_nobody_drives_is_cancelled_at_once_and_then_finished() {
     scene
         .sunward(&["cancel"])
         .expect(2)
-        .says(&["ended already"]);
+        .says(&["already ended"]);
     let answer = scene.run(&["-p", &trace]).expect(0).json();
     assert_eq!(answer["run"], "r2");
 }

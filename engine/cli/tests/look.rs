@@ -104,7 +104,7 @@ fn check_goes_on_with_the_others_when_a_file_is_missing() {
         .sunward(&["check", "nope.yaml", "workflow.yaml"])
         .expect(2);
     assert_eq!(told.out, "workflow.yaml: no mistakes\n");
-    told.says(&["nope.yaml is not there"]);
+    told.says(&["nope.yaml does not exist"]);
 }
 
 #[test]

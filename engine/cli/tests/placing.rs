@@ -248,9 +248,7 @@ fn a_deadline_that_cannot_be_met_is_told_before_anything_runs() {
     let planned = [&["plan"], &AT_EIGHT[1..]].concat();
     let plan = scene.sunward(&planned).expect(0).out;
     assert!(
-        plan.contains(
-            "the deadline cannot be met: what has one is expected to end 2 h 0 min after it"
-        ),
+        plan.contains("the deadline cannot be met: the run is expected to end 2 h 0 min after it"),
         "{plan}"
     );
     let told = scene.sunward(&AT_EIGHT).expect(0);
@@ -291,9 +289,12 @@ fn what_cannot_be_is_refused_in_words() {
     for (words, expected) in [
         (
             vec!["--grid", "nowhere", "--zone", "DE"],
-            "there is no such folder",
+            "no folder and no provider has the name",
         ),
-        (vec!["--grid", "grid"], "in which grid zone is this machine"),
+        (
+            vec!["--grid", "grid"],
+            "the grid zone of this machine is not known",
+        ),
         (
             vec!["--grid", "grid", "--zone", "DK"],
             "no trace of zone DK; there are DE, NO",
@@ -308,11 +309,11 @@ fn what_cannot_be_is_refused_in_words() {
                 "--as-of",
                 "2031-01-01T00:00:00Z",
             ],
-            "spans 2023-01-01T00:00:00Z to 2023-01-13T00:00:00Z",
+            "covers 2023-01-01T00:00:00Z to 2023-01-13T00:00:00Z",
         ),
         (
             vec!["--grid", "grid", "--zone", "DE", "--as-of", "noon"],
-            "is no moment",
+            "is not a time",
         ),
     ] {
         let mut all = vec!["plan", "workflow.yaml"];
@@ -340,7 +341,7 @@ fn grids_are_told_of_for_themselves_whatever_others_there_are() {
     let one = told(&["DE", "--json"], 0).json();
     assert_eq!(one["zones"].as_array().unwrap().len(), 1);
     assert!(one.get("silent").is_none());
-    let span = "the trace of FR spans 2019-01-01T00:00:00Z to 2019-01-03T00:00:00Z";
+    let span = "the trace of FR covers 2019-01-01T00:00:00Z to 2019-01-03T00:00:00Z";
     let all = told(&["--json"], 0).json();
     assert_eq!(all["zones"].as_array().unwrap().len(), 2);
     assert_eq!(all["silent"]["FR"], span);
@@ -434,7 +435,7 @@ fn a_retry_of_a_run_of_today_under_a_record_of_long_ago_is_refused() {
     let told = scene
         .sunward(&["retry", "--grid", "grid", "--zone", "DE", "--as-of", EIGHT])
         .expect(2);
-    assert!(told.err.contains("run backwards"), "{}", told.err);
+    assert!(told.err.contains("go backward"), "{}", told.err);
 }
 
 #[test]
@@ -460,19 +461,16 @@ fn what_was_measured_after_the_end_restates_the_ledger() {
     let ratio = now.as_f64().unwrap() / then.as_f64().unwrap();
     assert!((1.9..2.1).contains(&ratio), "{then} -> {now}");
     let told = scene.sunward(&["status", "r1"]).expect(0).out;
-    assert!(
-        told.contains("restated by what was measured since"),
-        "{told}"
-    );
+    assert!(told.contains("restated with later measurements"), "{told}");
     scene.sunward(&["report", "--out", "r.html"]).expect(0);
     assert!(
         scene
             .text("r.html")
-            .contains("restated by what was measured since")
+            .contains("restated with later measurements")
     );
     std::fs::remove_dir_all(scene.path().join("grid")).unwrap();
     let told = scene.sunward(&["status", "r1"]).expect(0);
-    assert!(told.err.contains("keeps what was foreseen"), "{}", told.err);
+    assert!(told.err.contains("keeps the forecast"), "{}", told.err);
     assert!(told.out.contains("forecast intensities"), "{}", told.out);
 }
 

@@ -233,10 +233,10 @@ fn what_is_missing_is_said_with_what_to_do() {
     };
     assert!(refused("eia", &["US-CAL-CISO"]).contains("$SUNWARD_EIA_KEY is not set"));
     assert!(refused("uk", &["DE"]).contains("uk knows GB alone"));
-    assert!(refused("uk", &[]).contains("of which zone is uk to tell"));
+    assert!(refused("uk", &[]).contains("uk needs a zone"));
     let error = refused("nowhere", &["DE"]);
     assert!(
-        error.contains("no such folder") && error.contains("entsoe"),
+        error.contains("no folder and no provider") && error.contains("entsoe"),
         "{error}"
     );
 }

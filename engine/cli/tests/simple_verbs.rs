@@ -55,7 +55,7 @@ fn every_kernel_of_the_list_has_a_page_with_ports_and_reference() {
 fn a_kernel_that_is_not_there_is_the_users_mistake() {
     let told = Scene::new().sunward(&["kernels", "nope"]).expect(2);
     assert!(told.out.is_empty());
-    told.says(&["there is no kernel 'nope'", "noop"]);
+    told.says(&["'nope' is not a kernel", "noop"]);
 }
 
 #[test]

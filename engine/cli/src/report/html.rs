@@ -16,12 +16,12 @@ h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem;border-bott
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.2rem 1rem .2rem 0;vertical-align:top}
 th{color:#52606d;font-weight:600;border-bottom:1px solid #cbd2d9;white-space:nowrap}tr+tr td{border-top:1px solid #f0f2f5}
 th.number,td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-td{overflow-wrap:anywhere}td.key{white-space:nowrap;width:1%}
+td.long,pre{overflow-wrap:anywhere}td.key{white-space:nowrap;width:1%}
 code,pre{font:13px/1.4 ui-monospace,monospace}pre{background:#f5f7fa;padding:.6rem;overflow:auto;max-height:24rem;margin:.3rem 0}
 .status{font-weight:600}.succeeded{color:#2f8132}.failed{color:#ba2525}.cancelled,.held,.interrupted,.skipped,.cut{color:#8d5a00}
 .faint{color:#52606d}.wide{overflow-x:auto}
 figure{margin:0 0 1.5rem}figure img{max-width:100%;border:1px solid #e4e7eb}figcaption{color:#52606d}
-svg.timeline text{font:11px system-ui,sans-serif;fill:#1f2933}svg.timeline line{stroke:#e4e7eb}
+svg.timeline{max-width:100%;height:auto}svg.timeline text{font:11px system-ui,sans-serif;fill:#1f2933}svg.timeline line{stroke:#e4e7eb}
 svg.timeline .bar{fill:#4098d7}svg.timeline .bar.failed{fill:#cf1124}svg.timeline .bar.cut{fill:#cb6e17}
 svg.timeline line.wait{stroke:#7b8794;stroke-width:2;stroke-dasharray:2 3}
 @media print{pre{max-height:none}}";
@@ -103,7 +103,7 @@ fn stages(report: &Report) -> Markup {
             }
             @for (name, stage) in &report.run.stages.0 {
                 tr {
-                    td { (name) }
+                    td.long { (name) }
                     td {
                         span class=(stage.status) { (stage.status) }
                         @if let Some(reason) = &stage.reason { " " span.faint { (reason) } }
@@ -126,11 +126,11 @@ fn outputs(report: &Report) -> Markup {
             tr { th { "output" } th.number { "rows" } th.number { "size" } th { "where" } th { "content digest" } }
             @for (name, output) in &report.run.outputs.0 {
                 tr {
-                    td { (name) }
+                    td.long { (name) }
                     td.number { (output.rows.map_or_else(|| "-".to_owned(), count)) }
                     td.number { (bytes(output.bytes)) }
-                    td { @if let Some(path) = &output.path { code { (path) } } @else { "in several parts" } }
-                    td { code { (output.digest.chars().take(16).collect::<String>()) "…" } }
+                    td.long { @if let Some(path) = &output.path { code { (path) } } @else { "in several parts" } }
+                    td { @if output.digest.is_empty() { "-" } @else { code { (output.digest.chars().take(16).collect::<String>()) "…" } } }
                 }
             }
         }
@@ -160,10 +160,14 @@ fn failures(report: &Report) -> Markup {
         }
         @for failure in &report.failures {
             p {
-                span.failed { (failure.task) }
-                @if failure.attempt > 0 { ", attempt " (failure.attempt) }
+                @let named = failure.message.starts_with(&failure.task);
+                @if !named {
+                    span.failed { (failure.task) }
+                    @if failure.attempt > 0 { ", attempt " (failure.attempt) }
+                    ": "
+                }
+                (harmless(&failure.message))
                 @if failure.tried_again { " (tried again)" }
-                ": " (harmless(&failure.message))
             }
             @if !failure.log.is_empty() {
                 pre { (harmless(&failure.log)) }
@@ -182,14 +186,14 @@ fn attempts(report: &Report) -> Markup {
         }
         table {
             tr {
-                th { "task" } th.number { "attempt" } th { "started" } th.number { "took" }
+                th { "task" } th.number { "attempt" } th.number { "started" } th.number { "took" }
                 th.number { "processor" } th.number { "energy" } th { "on" } th { "outcome" }
             }
             @for attempt in &report.attempts {
                 tr {
-                    td { (attempt.task) }
+                    td.long { (attempt.task) }
                     td.number { (attempt.attempt) }
-                    td { (attempt.started) }
+                    td.number { (attempt.started) }
                     td.number { (seconds(attempt.wall_seconds)) }
                     td.number { (seconds(attempt.cpu_seconds)) }
                     td.number { (attempt.energy_joules.map_or_else(|| "-".to_owned(), joules)) }
@@ -232,10 +236,10 @@ fn environment(report: &Report) -> Markup {
     html! {
         table {
             @for (name, value) in &report.run.params {
-                tr { td.key { "-p " (name) } td { code { (value.to_string()) } } }
+                tr { td.key { "-p " (name) } td.long { code { (value.to_string()) } } }
             }
             @for (name, value) in &report.environment {
-                tr { td.key { (name) } td { (value) } }
+                tr { td.key { (name) } td.long { (value) } }
             }
         }
     }

@@ -58,7 +58,7 @@ impl Expectation {
     /// Each expectation that a report misses, in a sentence.
     ///
     /// # Errors
-    /// When something is expected that no report says: a policy that was not played, a figure that
+    /// When something is expected that no report says: a policy that was not simulated, a figure that
     /// does not exist.
     pub(crate) fn missed_by(&self, report: &Report) -> Result<Vec<String>, String> {
         let mut missed = Vec::new();
@@ -196,7 +196,7 @@ mod tests {
         assert!(
             missed("pcaps: { max_gco2e: 1 }")
                 .unwrap_err()
-                .contains("was not played")
+                .contains("was not simulated")
         );
         assert!(
             missed("sunward: { max_carbon: 1 }")

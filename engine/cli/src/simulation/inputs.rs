@@ -146,7 +146,7 @@ impl Sources<'_> {
             self.charge(&mut trace.arrivals);
             if trace.left_out > 0 {
                 notes.push(format!(
-                    "workload: {} that never ran are left out",
+                    "workload: left out {} that never ran",
                     plural(u64::from(trace.left_out), "row")
                 ));
             }
