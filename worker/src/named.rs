@@ -5,10 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use sunward_core::staged::file_name;
+use sunward_core::Digest;
+use sunward_core::staged::{as_row_file, file_name};
 use sunward_protocol::Job;
 use sunward_workflows::expr::Scope;
-use sunward_workflows::{Action, Command, Uses, Value};
+use sunward_workflows::{Action, Command, Scatter, Slicing, Uses, Value};
 
 use crate::fault::Fault;
 use crate::staged::copy_named;
@@ -26,7 +27,14 @@ impl NamedFiles {
         let Action::Run(command) = &job.stage.action else {
             return None;
         };
-        if job.staged.named.is_empty() {
+        let rows = matches!(
+            job.stage.scatter,
+            Scatter::Input {
+                slicing: Slicing::Row,
+                ..
+            }
+        );
+        if job.staged.named.is_empty() && !rows {
             return None;
         }
         let mut uses = Uses::default();
@@ -85,10 +93,14 @@ struct Copies<'a> {
 
 impl Copies<'_> {
     fn replace(&mut self, value: &mut Value) -> Result<(), Fault> {
+        if let Some((text, digest)) = as_row_file(value) {
+            *value = Value::String(self.copy(text, &digest)?);
+            return Ok(());
+        }
         match value {
             Value::String(text) => {
-                if let Some(copy) = self.copy(text)? {
-                    *text = copy;
+                if let Some(digest) = self.job.staged.named.get(text.as_str()) {
+                    *text = self.copy(text, digest)?;
                 }
             }
             Value::List(list) => {
@@ -106,13 +118,10 @@ impl Copies<'_> {
         Ok(())
     }
 
-    /// The copy of the file that a text names, made once; `None` where it names none.
-    fn copy(&mut self, text: &str) -> Result<Option<String>, Fault> {
-        let Some(digest) = self.job.staged.named.get(text) else {
-            return Ok(None);
-        };
+    /// The copy of the file that a text names, made once.
+    fn copy(&mut self, text: &str, digest: &Digest) -> Result<String, Fault> {
         if let Some(copy) = self.made.get(text) {
-            return Ok(Some(copy.clone()));
+            return Ok(copy.clone());
         }
         // Two files may have one name.
         let folder = self.folder.join(self.made.len().to_string());
@@ -126,6 +135,6 @@ impl Copies<'_> {
             ))
         })?;
         self.made.insert(text.to_owned(), copy.clone());
-        Ok(Some(copy))
+        Ok(copy)
     }
 }

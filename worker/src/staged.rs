@@ -12,10 +12,10 @@ use std::path::{Component, Path, PathBuf};
 
 use sunward_core::Digest;
 use sunward_core::staged::file_name;
+use sunward_data::staged_digest;
 use sunward_files::irregular;
 
 use crate::fault::Fault;
-use crate::staged_digest::staged_digest;
 use crate::task_folder::remove_tree;
 
 /// The copies of one stage's files.

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use clap::Args;
 use sunward_core::{Placing, Plan, RunSpec, Selection, Surroundings, plan};
+use sunward_data::staged_digest;
 use sunward_worker::python::{PythonError, Tools, lock_digest, resolve_lock};
-use sunward_worker::{Host, Space, secret_problem, staged_digest};
+use sunward_worker::{Host, Space, secret_problem};
 use sunward_workflows::{Given, Python, Stage, Value, Workflow, bind};
 
 use crate::context::Context;

@@ -186,12 +186,17 @@ fn what_values_name_is_read_anew_when_it_has_changed() {
             "stages:\n  s:\n    matrix: { p: [./d1.txt] }",
             r#""cat ${{ matrix.p }} > ${{ outputs.o }}""#,
         ),
+        stage(
+            "stages:\n  s:\n    inputs: { t: ./t.csv }\n    scatter: { over: t }",
+            r#""cat ${{ item.p }} > ${{ outputs.o }}""#,
+        ),
     ];
     for (number, text) in cases.iter().enumerate() {
         let case = Scene::with(&text.replace(
             &absolute,
             &scene.path().join("d1.txt").display().to_string(),
         ));
+        case.file("t.csv", "p,n\n./d1.txt,1\n");
         let write = |content: &str| {
             for name in ["d1.txt", "folder/x/d.txt"] {
                 case.file(name, content);

@@ -47,6 +47,35 @@ impl StagedFiles {
     }
 }
 
+/// The keys of a value that stands for a file which a row of a table names.
+const ROW_FILE: [&str; 2] = ["sunward:file", "sunward:digest"];
+
+/// The value of a cell that names a file: the cell's text and what the file held.
+#[must_use]
+pub fn row_file(text: &str, digest: &Digest) -> Value {
+    let [file, held] = ROW_FILE;
+    Value::Map(vec![
+        (file.to_owned(), Value::String(text.to_owned())),
+        (held.to_owned(), Value::String(digest.to_hex())),
+    ])
+}
+
+/// The text and the digest, where a value stands for such a file.
+#[must_use]
+pub fn as_row_file(value: &Value) -> Option<(&str, Digest)> {
+    let Value::Map(map) = value else {
+        return None;
+    };
+    match map.as_slice() {
+        [(file, Value::String(text)), (held, Value::String(hex))]
+            if [file.as_str(), held.as_str()] == ROW_FILE =>
+        {
+            Some((text, Digest::from_hex(hex)?))
+        }
+        _ => None,
+    }
+}
+
 /// The last part of a path, as a command sees it.
 #[must_use]
 pub fn file_name(path: &str) -> &str {

@@ -1,17 +1,18 @@
 //! The input resolver of one machine: files beside the workflow, and the store.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
 use sunward_core::{
     Dataset, DatasetKind, Digest, Failure, FailureKind, PlannedStage, RunId, RunSpec, TaskResult,
-    Tasks,
+    Tasks, is_path, staged::row_file,
 };
-use sunward_data::{DataError, FileMemory, ResultIndex, SourceOptions, Store};
+use sunward_data::{DataError, FileMemory, NamedFile, ResultIndex, SourceOptions, Store};
 use sunward_state::{FileRecord, FileStamp, Reader, StateError};
-use sunward_workflows::{Form, Input, Reference, Scatter, Slicing, Value, to_arrow_field};
+use sunward_workflows::{Action, Form, Input, Reference, Scatter, Slicing, Value, to_arrow_field};
 
 use crate::resolver::{InputResolver, Resolution, ResolveRequest};
 use crate::versions::Versions;
@@ -189,7 +190,8 @@ impl LocalResolver {
                 .map_err(|error| failure(&format!("input '{port}'"), &error))?;
             inputs.push(dataset);
         }
-        let tasks = self.tasks(planned, &inputs)?;
+        let folder = folder(&request.spec.path);
+        let tasks = self.tasks(planned, Path::new(&folder), &inputs)?;
         Ok((inputs, tasks))
     }
 
@@ -281,7 +283,52 @@ impl LocalResolver {
         self.store.empty(schema)
     }
 
-    fn tasks(&self, planned: &PlannedStage, inputs: &[Dataset]) -> Result<Tasks, Failure> {
+    /// Rows for a command, in which cells that name files hold what is in them.
+    fn named(
+        &self,
+        planned: &PlannedStage,
+        folder: &Path,
+        mut rows: Vec<Value>,
+    ) -> Result<Vec<Value>, Failure> {
+        if !matches!(planned.stage.action, Action::Run(_)) {
+            return Ok(rows);
+        }
+        let mut looked_at: BTreeMap<String, NamedFile> = BTreeMap::new();
+        for row in &mut rows {
+            let Value::Map(cells) = row else { continue };
+            for (column, cell) in cells {
+                let Value::String(text) = cell else { continue };
+                if !is_path(text) {
+                    continue;
+                }
+                let found = match looked_at.get(text) {
+                    Some(found) => *found,
+                    None => {
+                        let kept = [folder, self.store.root()];
+                        let found =
+                            NamedFile::at(&folder.join(&*text), &kept).map_err(|error| {
+                                refusal(format!(
+                                    "column '{column}': {text} cannot be read: {error}"
+                                ))
+                            })?;
+                        looked_at.insert(text.clone(), found);
+                        found
+                    }
+                };
+                if let NamedFile::Digest(digest) = found {
+                    *cell = row_file(text, &digest);
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    fn tasks(
+        &self,
+        planned: &PlannedStage,
+        folder: &Path,
+        inputs: &[Dataset],
+    ) -> Result<Tasks, Failure> {
         if let Some(tasks) = counted(planned, inputs) {
             return Ok(tasks);
         }
@@ -302,8 +349,9 @@ impl LocalResolver {
         }
         self.store
             .items(dataset, ROW_TASKS)
-            .map(Tasks::Items)
             .map_err(|error| failure(&format!("scatter over '{port}'"), &error))
+            .and_then(|items| self.named(planned, folder, items))
+            .map(Tasks::Items)
     }
 }
 

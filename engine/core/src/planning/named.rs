@@ -79,7 +79,8 @@ fn uses(stage: &Stage, command: &Command) -> Uses {
 }
 
 /// Whether text looks like a path.
-fn is_path(text: &str) -> bool {
+#[must_use]
+pub fn is_path(text: &str) -> bool {
     ["./", "../", "/"]
         .iter()
         .any(|start| text.starts_with(start))

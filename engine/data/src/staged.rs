@@ -62,6 +62,48 @@ fn content(path: &Path) -> io::Result<[u8; 32]> {
     }
 }
 
+/// Folders of the system: what lies there comes with the machine, and is passed on by its path.
+const SYSTEM: &[&str] = &[
+    "/bin", "/dev", "/lib", "/lib32", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr",
+];
+
+/// What a text of a value names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedFile {
+    /// Nothing, or what comes with the machine: the text is passed on as it is.
+    Nothing,
+    /// A folder with the workflow or its state in it, which changes with every run.
+    HoldsTheRun,
+    /// A file or folder with this digest.
+    Digest(Digest),
+}
+
+impl NamedFile {
+    /// Looks at a path. `kept` are the folders of the workflow and its state.
+    ///
+    /// # Errors
+    /// When something is there and cannot be read.
+    pub fn at(path: &Path, kept: &[&Path]) -> io::Result<Self> {
+        let is_of_the_system = SYSTEM.iter().any(|system| path.starts_with(system));
+        let Ok(found) = fs::metadata(path) else {
+            return Ok(Self::Nothing);
+        };
+        if is_of_the_system {
+            return Ok(Self::Nothing);
+        }
+        if found.is_dir() && kept.iter().any(|inner| holds(path, inner)) {
+            return Ok(Self::HoldsTheRun);
+        }
+        staged_digest(path).map(Self::Digest)
+    }
+}
+
+/// Whether `inner` is `outer` or lies in it.
+fn holds(outer: &Path, inner: &Path) -> bool {
+    let full = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    full(inner).starts_with(full(outer))
+}
+
 #[cfg(test)]
 mod tests {
     use super::staged_digest;
