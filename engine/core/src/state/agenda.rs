@@ -1,4 +1,4 @@
-//! What placement works with: pools, what is known of grids, what is to be asked, what is promised.
+//! The data that placement uses: pools, the outlook, stages to place, and reservations.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,46 +11,48 @@ use crate::place::{Arrivals, AskId, Outlook, Reserved, Segment, Taken};
 use crate::plan::{PlannedStage, RunSpec};
 use crate::pool::{Fleet, PoolId};
 
-/// What placement works with. Everything in it follows from facts.
+/// The data that placement uses. All of it follows from facts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Agenda {
-    /// The pools.
+    /// The fleet; `None` until it is known.
     pub(crate) fleet: Option<Arc<Fleet>>,
-    /// What is known of grids; forgotten when an engine starts, since it may be told of none.
+    /// The newest outlook. It is forgotten when an engine starts, since that engine may have no
+    /// forecast feed.
     pub(crate) outlook: Option<Arc<Outlook>>,
-    /// Pools that had workers and have none left: nothing is placed there until one is back, unless
-    /// there is no other choice.
+    /// Pools whose workers have all left. A stage is placed there only if there is no other choice,
+    /// until a worker is back.
     pub(crate) deserted: BTreeSet<PoolId>,
-    /// Stages that are to be asked about with the next question.
+    /// Stages that are part of the next problem.
     pub(crate) wanted: BTreeSet<AskId>,
-    /// Stages that are being asked about, with how many tasks.
+    /// Stages of the problem that is being solved, with their number of tasks.
     pub(crate) solving: BTreeMap<AskId, u32>,
-    /// The outlook that they are asked about on.
+    /// The moment at which that problem's outlook was issued.
     pub(crate) solving_on: Timestamp,
-    /// Stages that a new outlook may still move.
+    /// Stages that a new outlook can still move.
     pub(crate) movable: BTreeSet<AskId>,
-    /// Ready stages whose next segment has not come, by when they are to be looked at: its start, or
-    /// 0 for one that need not wait for it.
+    /// Ready stages whose next segment is not open yet, by the moment to look at them. That is the
+    /// segment's start, or 0 for a stage that need not wait for it.
     pub(crate) starts: BTreeSet<(Timestamp, AskId)>,
-    /// Stages that hold reservations, by when they are expected to end.
+    /// Stages that hold reservations, by their expected end.
     pub(crate) ends: BTreeSet<(Timestamp, AskId)>,
-    /// What is promised.
+    /// The capacity of pools that placed stages have reserved, by slot.
     pub(crate) reserved: Arc<Reserved>,
-    /// What arrived within the last day.
+    /// The work that arrived within the last day.
     pub(crate) arrivals: Arrivals,
-    /// GPU-milliseconds used, by project.
+    /// GPU-milliseconds used by each project.
     pub(crate) used: BTreeMap<String, u64>,
-    /// Attempts of stages of one meaning, and their wall time in microseconds: the guess for the next.
+    /// The number of attempts of stages with this meaning, and their total wall time in
+    /// microseconds. Their mean is the estimate for later stages.
     pub(crate) paces: BTreeMap<Digest, (u64, u64)>,
-    /// Places are asked for every stage, also where there is no choice: for looking ahead, never
-    /// journalled.
+    /// Places every stage, even one without a choice of where or when. Used for previews; never
+    /// journaled.
     #[serde(skip)]
     pub(crate) asks_of_all: bool,
 }
 
 impl Agenda {
-    /// Whether a stage of this kind is placed: pools and grids are known, and there is a choice of
-    /// where or of when.
+    /// Whether a stage is placed: the fleet and an outlook are known, and there is a choice of
+    /// where or when.
     pub(crate) fn governs(&self, spec: &RunSpec, planned: &PlannedStage) -> bool {
         let (Some(fleet), Some(_)) = (&self.fleet, &self.outlook) else {
             return false;
@@ -58,7 +60,7 @@ impl Agenda {
         planned.selected && (self.asks_of_all || fleet.pools.len() > 1 || waits(spec, planned))
     }
 
-    /// Promises a stage's segments, or takes the promise back.
+    /// Reserves the capacity of a stage's segments, or releases it if `holds` is false.
     pub(crate) fn promise(&mut self, segments: &[Segment], each: Taken, holds: bool) {
         let slot_ms = match &self.outlook {
             Some(outlook) if outlook.slot_ms > 0 => outlook.slot_ms,
@@ -96,7 +98,7 @@ impl Agenda {
         }
     }
 
-    /// Forgets what was promised before a slot.
+    /// Drops reservations before a slot.
     pub(crate) fn trim(&mut self, first_slot: u64) {
         let stale = |pool: &BTreeMap<u64, Taken>| {
             pool.first_key_value()
@@ -110,8 +112,8 @@ impl Agenda {
     }
 }
 
-/// Whether a stage may wait for a better hour: it has a deadline or a longest wait, and nobody said
-/// `--now`.
+/// Whether a stage may wait for a better hour: it has a deadline or a `max_delay`, and the user did
+/// not pass `--now`.
 pub(crate) const fn waits(spec: &RunSpec, planned: &PlannedStage) -> bool {
     let (stage, workflow) = (&planned.stage.place, &spec.workflow.place);
     !spec.placing.at_once
@@ -121,7 +123,7 @@ pub(crate) const fn waits(spec: &RunSpec, planned: &PlannedStage) -> bool {
             || workflow.max_delay_ms.is_some())
 }
 
-/// So many tasks more.
+/// Adds the capacity of `tasks` tasks.
 pub(crate) fn add(taken: &mut Taken, each: Taken, tasks: u32) {
     taken.gpus = taken.gpus.saturating_add(each.gpus.saturating_mul(tasks));
     taken.cpus = taken.cpus.saturating_add(each.cpus.saturating_mul(tasks));

@@ -1,5 +1,5 @@
-//! What is to be done, listed across runs: kept up stage by stage as facts are applied, so that
-//! deciding never walks over runs that wait.
+//! Lists across runs of what to do next. They are updated stage by stage as facts are applied, so
+//! that deciding never looks at runs that wait.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,19 +16,19 @@ use crate::place::{AskId, Segment, Taken, Why};
 use crate::planning::gpus;
 use crate::pool::PoolId;
 
-/// Where tasks are offered.
+/// A set of workers to which tasks are offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Lane {
-    /// In this pool alone, or to every worker.
+    /// Offered in this pool only; `None` offers to every worker.
     pub(crate) pool: Option<PoolId>,
-    /// They ask for devices.
+    /// Whether the tasks ask for devices.
     pub(crate) gpus: bool,
 }
 
-/// Stages with tasks to lease, by where these are offered.
+/// Stages with tasks to lease, by lane.
 pub(crate) type Lanes = BTreeMap<Lane, BTreeSet<(RunId, StageId)>>;
 
-/// On which lists a stage is.
+/// The lists that a stage is on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Listing {
     lanes: Vec<Lane>,
@@ -40,19 +40,19 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    /// Whether it is to be asked about.
+    /// Whether the stage is part of the next problem.
     pub(crate) const fn is_wanted(&self) -> bool {
         self.wanted
     }
 
-    /// When what it holds is expected to be free again.
+    /// The moment at which the stage's reservations are expected to end.
     fn end(&self) -> Option<Timestamp> {
         self.held.iter().map(|segment| segment.end).max()
     }
 }
 
 impl State {
-    /// Brings the lists up to date with what a run's stages have become.
+    /// Updates the lists with the stages of a run that changed.
     pub(crate) fn relist(&mut self, id: RunId) {
         let Some(run) = self.runs.get_mut(&id) else {
             return;
@@ -84,7 +84,7 @@ impl State {
         }
     }
 
-    /// The same for all stages of all runs that go on.
+    /// Updates the lists with all stages of all runs in progress.
     pub(crate) fn relist_all(&mut self) {
         for id in self.active.clone() {
             if let Some(run) = self.runs.get_mut(&id) {
@@ -96,12 +96,12 @@ impl State {
 }
 
 impl RunState {
-    /// Whether it goes on and nobody stops it.
+    /// Whether the run is in progress and not being stopped.
     fn goes_on(&self) -> bool {
         self.status == RunStatus::Running && self.stopping.is_none()
     }
 
-    /// Whether something follows from it without anything arriving.
+    /// Whether something follows from the run without any input.
     fn has_work(&self) -> bool {
         self.status == RunStatus::Running
             && match self.stopping {
@@ -118,13 +118,13 @@ impl RunState {
             }
     }
 
-    /// When the first of its tasks may be tried again.
+    /// The earliest moment at which one of its tasks may be tried again.
     fn first_wake(&self) -> Option<Timestamp> {
         let first = self.backoffs.first().filter(|_| self.goes_on());
         first.map(|(due, _, _)| *due)
     }
 
-    /// On which lists a stage belongs.
+    /// The lists that a stage belongs on.
     fn listing(&self, id: StageId, agenda: &Agenda) -> Option<Listing> {
         let (planned, stage) = self.get(id)?;
         if !self.goes_on() || matches!(stage.phase, Phase::Ended(_)) {
@@ -163,7 +163,7 @@ impl RunState {
                     gpus,
                 })
                 .collect();
-            // What is late anyway has nothing to wait for, once what it waited for ended before its time.
+            // A late stage whose upstream stages ended early has no reason to wait for its start.
             let hurries = !waits(&self.spec, planned) || placed.placement.why == Why::Late;
             let at_once = placed.early && placed.opened == 0 && hurries;
             listing.start = placed.next_start();
@@ -174,7 +174,7 @@ impl RunState {
         Some(listing)
     }
 
-    /// Tasks of a stage that may still run, or wait for another of their kind.
+    /// The number of tasks of a stage that are leased or may still run.
     pub(crate) fn open_tasks(&self, id: StageId) -> u32 {
         self.get(id).map_or(0, |(planned, stage)| {
             let active = stage.counts.of(TaskStatus::Active);

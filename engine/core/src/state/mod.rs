@@ -1,4 +1,4 @@
-//! What is true now: runs, their stages and tasks, and the workers. Only `apply` changes it.
+//! The state: runs, their stages and tasks, and workers. Only `apply` changes it.
 
 pub(crate) mod agenda;
 pub(crate) mod listing;
@@ -27,41 +27,43 @@ use crate::place::Outlook;
 use crate::pool::{Fleet, PoolId};
 use crate::task::TaskStatus;
 
-/// What is true now. It can be written whole as a snapshot; facts after it go on from there.
+/// Everything that the facts so far have made true. It can be written as a snapshot; recovery then
+/// applies only the facts after it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub(crate) runs: BTreeMap<RunId, RunState>,
-    /// The newest id ever taken, archived runs included.
+    /// The newest run id ever used, archived runs included.
     pub(crate) newest: Option<RunId>,
-    /// Runs that go on.
+    /// Runs in progress.
     pub(crate) active: BTreeSet<RunId>,
     pub(crate) workers: BTreeMap<WorkerId, Worker>,
     /// Runs from which something follows.
     pub(crate) stirred: BTreeSet<RunId>,
-    /// Runs that go on and have a budget.
+    /// Runs in progress that have a budget.
     pub(crate) budgeted: BTreeSet<RunId>,
-    /// By when the first of their tasks may be tried again, runs.
+    /// Runs with tasks that wait for another attempt, by the earliest moment of one.
     pub(crate) wakes: BTreeSet<(Timestamp, RunId)>,
-    /// Tasks to lease.
+    /// Stages with tasks to lease, by the workers to which they are offered.
     pub(crate) lanes: Lanes,
     pub(crate) agenda: Agenda,
-    /// What is known of the grids since the oldest run that goes on was submitted.
+    /// Grid intensities since the oldest run in progress was submitted.
     pub(crate) intensities: Intensities,
 }
 
-/// A worker that is there.
+/// A worker that has joined.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Worker {
     pub(crate) pool: PoolId,
     pub(crate) capacity: Capacity,
-    /// The most devices it ever had: with none left, what asks for one waits for its return.
+    /// The most devices that it ever had. If it has none now, tasks that ask for one wait for their
+    /// return.
     pub(crate) gpus_lent: u32,
-    /// How many tasks of which stage it has leases of.
+    /// The number of leases that it holds, by stage.
     pub(crate) held: BTreeMap<(RunId, StageId), u32>,
 }
 
 impl Worker {
-    /// It has so many leases less.
+    /// Removes `count` leases of a stage.
     pub(crate) fn release(&mut self, run: RunId, stage: StageId, count: u32) {
         if let Some(held) = self.held.get_mut(&(run, stage)) {
             *held = held.saturating_sub(count);
@@ -73,8 +75,8 @@ impl Worker {
 }
 
 impl State {
-    /// An empty state that asks for places of every stage, also of those that have no choice of where
-    /// or when: what a run would come to can be seen before there is one.
+    /// An empty state that places every stage, even one without a choice of where or when. It is
+    /// used to preview a run.
     #[must_use]
     pub fn looking_ahead() -> Self {
         let mut state = Self::default();
@@ -82,18 +84,18 @@ impl State {
         state
     }
 
-    /// One run.
+    /// Finds a run that is kept in memory.
     #[must_use]
     pub fn run(&self, run: RunId) -> Option<&RunState> {
         self.runs.get(&run)
     }
 
-    /// All runs that are kept, oldest first.
+    /// All runs that are kept in memory, oldest first.
     pub fn runs(&self) -> impl DoubleEndedIterator<Item = (RunId, &RunState)> {
         self.runs.iter().map(|(id, run)| (*id, run))
     }
 
-    /// The newest run.
+    /// The newest run that is kept in memory.
     #[must_use]
     pub fn newest(&self) -> Option<RunId> {
         self.runs.keys().next_back().copied()
@@ -105,37 +107,37 @@ impl State {
         RunId(self.newest.map_or(1, |newest| newest.0 + 1))
     }
 
-    /// Runs that go on now.
+    /// Runs in progress.
     pub fn going_on(&self) -> impl Iterator<Item = RunId> + '_ {
         self.active.iter().copied()
     }
 
-    /// The workers that are there.
+    /// All workers with their capacities.
     pub fn workers(&self) -> impl Iterator<Item = (WorkerId, Capacity)> + '_ {
         self.workers
             .iter()
             .map(|(id, worker)| (*id, worker.capacity))
     }
 
-    /// The pools, once they are known.
+    /// The fleet, once it is known.
     #[must_use]
     pub fn fleet(&self) -> Option<&Fleet> {
         self.agenda.fleet.as_deref()
     }
 
-    /// What is known of grids and pools, once it is.
+    /// The newest outlook on grids and pools, if there is one.
     #[must_use]
     pub fn outlook(&self) -> Option<&Outlook> {
         self.agenda.outlook.as_deref()
     }
 
-    /// What is known of the grids in the time of the runs that go on.
+    /// Grid intensities since the oldest run in progress was submitted.
     #[must_use]
     pub const fn intensities(&self) -> &Intensities {
         &self.intensities
     }
 
-    /// What a stage of a run came to in carbon, as far as the grids are known by now.
+    /// The carbon account of a stage, by the intensities that are known now.
     #[must_use]
     pub fn stage_account(&self, run: RunId, stage: StageId) -> Account {
         let ledger = self.runs.get(&run).and_then(|run| run.get(stage));
@@ -146,7 +148,7 @@ impl State {
         })
     }
 
-    /// What a run came to in carbon, as far as the grids are known by now.
+    /// The carbon account of a run, by the intensities that are known now.
     #[must_use]
     pub fn account(&self, run: RunId) -> Account {
         let mut sum = Account::default();
@@ -156,7 +158,8 @@ impl State {
         sum
     }
 
-    /// What one attempt in a pool emitted; `None` unless an intensity is known for all of it.
+    /// The emissions of one attempt in a pool; `None` unless an intensity is known for all of its
+    /// energy.
     #[must_use]
     pub fn carbon_of(
         &self,
@@ -176,13 +179,14 @@ impl State {
             .sum()
     }
 
-    /// What was measured of grids elsewhere restates what is known here; the facts stay as they are.
+    /// Replaces intensities with surer ones from elsewhere. This changes accounts but adds no
+    /// facts.
     pub fn restate(&mut self, known: &Intensities) {
         self.intensities.restate(known);
     }
 
-    /// How many slots of pools are promised, and how many stages are listed for placing: nothing of
-    /// either is left once all runs have ended.
+    /// The number of reserved slots of pools, and of entries on the lists for placing. Both are 0
+    /// once all runs have ended.
     #[must_use]
     pub fn promises(&self) -> (usize, usize) {
         let agenda = &self.agenda;
@@ -191,13 +195,14 @@ impl State {
         (slots, listed + agenda.starts.len() + agenda.solving.len())
     }
 
-    /// The pool of a worker that is there.
+    /// The pool of a worker; `None` if the worker has left.
     #[must_use]
     pub fn pool_of(&self, worker: WorkerId) -> Option<PoolId> {
         self.workers.get(&worker).map(|worker| worker.pool)
     }
 
-    /// Takes a finished run out, once it is archived; `None` when it is not there or goes on.
+    /// Removes a finished run once it is archived; `None` if there is no such run or it can still
+    /// continue.
     pub fn archive(&mut self, run: RunId) -> Option<RunState> {
         match self.runs.get(&run)?.status {
             RunStatus::Succeeded | RunStatus::Failed | RunStatus::Cancelled => {
@@ -213,8 +218,8 @@ impl State {
         self.runs.entry(run.id).or_insert(run);
     }
 
-    /// When something is to be decided although nothing arrived: give [`crate::Input::Tick`] then.
-    /// Any fact may change the answer.
+    /// The moment at which the core must decide again even without an input: give it
+    /// [`crate::Input::Tick`] then. Any fact may change this moment.
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Timestamp> {
         let wake = self.wakes.first().map(|(due, _)| *due);
@@ -223,7 +228,8 @@ impl State {
     }
 }
 
-/// When something is to be decided although nothing arrived; see [`State::next_wakeup`].
+/// The moment at which the core must decide again even without an input; see
+/// [`State::next_wakeup`].
 #[must_use]
 pub fn next_wakeup(state: &State) -> Option<Timestamp> {
     state.next_wakeup()

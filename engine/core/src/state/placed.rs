@@ -1,4 +1,4 @@
-//! Where a stage goes, and how much of that has come true.
+//! A stage's placement, and how much of it has been used.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,38 +6,38 @@ use crate::ids::Timestamp;
 use crate::place::{Placement, Segment, Taken};
 use crate::pool::PoolId;
 
-/// Whether a stage is to be placed, or placed again.
+/// Whether a stage needs a placement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Asking {
-    /// With the next question.
+    /// It is part of the next problem.
     #[default]
     Wanted,
-    /// The question is put.
+    /// It is part of the problem that is being solved.
     Asked,
-    /// Its placement stands.
+    /// It keeps the placement that it has.
     No,
 }
 
-/// A stage's placement, and how much of it has come true.
+/// A stage's placement, and how much of it has been used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Placed {
     pub(crate) placement: Placement,
-    /// What one task takes of a pool.
+    /// The capacity that one task takes of a pool while it runs.
     pub(crate) each: Taken,
-    /// By segment, tasks of it that were leased.
+    /// For each segment, the number of its tasks that were leased.
     pub(crate) used: Vec<u32>,
-    /// Segments whose start has come.
+    /// The number of segments that are open: their start has come.
     pub(crate) opened: usize,
-    /// It was decided before the stage's tasks were known to be ready.
+    /// It was made before the stage was ready.
     pub(crate) early: bool,
-    /// Its tasks were compared with those that there are.
+    /// Its number of tasks was compared with the actual number.
     pub(crate) counted: bool,
-    /// Segments of earlier placements whose tasks had begun when this one was made.
+    /// Segments of earlier placements whose tasks had begun when this placement was made.
     pub(crate) carried: Vec<Segment>,
 }
 
 impl Placed {
-    /// A placement of which nothing has come true.
+    /// A placement of which nothing has been used.
     pub(crate) fn new(placement: Placement, each: Taken, early: bool) -> Self {
         Self {
             used: vec![0; placement.segments.len()],
@@ -50,37 +50,38 @@ impl Placed {
         }
     }
 
-    /// The start of the next segment that has not come.
+    /// The start of the next segment that is not open.
     pub(crate) fn next_start(&self) -> Option<Timestamp> {
         let next = self.placement.segments.get(self.opened)?;
         Some(next.start)
     }
 
-    /// Segments whose start is not after `at` have come, the next one in any case.
+    /// Opens the segments whose start is not after `at`, and at least the next one.
     pub(crate) fn open(&mut self, at: Timestamp) {
         let segments = &self.placement.segments;
         let come = segments.iter().filter(|one| one.start <= at).count();
         self.opened = come.max(self.opened + 1).min(segments.len());
     }
 
-    /// Whether a new outlook may still move some of it: none of it has begun, or not all.
+    /// Whether a new outlook can still move some of it: some segment is not open, or no task was
+    /// leased.
     pub(crate) fn is_movable(&self) -> bool {
         self.opened < self.placement.segments.len() || self.used.iter().all(|used| *used == 0)
     }
 
-    /// Segments that have come, with the tasks that may still be leased in each.
+    /// Open segments, with the number of tasks that may still be leased in each.
     pub(crate) fn open_segments(&self) -> impl Iterator<Item = (PoolId, u32)> + '_ {
         self.left_by_segment().take(self.opened)
     }
 
-    /// Tasks that may still be leased in a pool now.
+    /// The number of tasks that may be leased in a pool now.
     pub(crate) fn room(&self, pool: PoolId) -> u32 {
         self.open_segments()
             .filter(|(at, _)| *at == pool)
             .fold(0, |sum, (_, left)| sum.saturating_add(left))
     }
 
-    /// Tasks that are placed and were not leased yet.
+    /// The number of placed tasks that were not leased yet.
     pub(crate) fn left(&self) -> u32 {
         self.left_by_segment()
             .fold(0, |sum, (_, left)| sum.saturating_add(left))
@@ -94,7 +95,7 @@ impl Placed {
             .map(|(segment, used)| (segment.pool, segment.tasks.saturating_sub(*used)))
     }
 
-    /// Tasks were leased in a pool: the earliest segments there are used first.
+    /// Counts tasks that were leased in a pool, in its earliest segments first.
     pub(crate) fn take(&mut self, pool: PoolId, mut count: u32) {
         for (segment, used) in self.placement.segments.iter().zip(&mut self.used) {
             if segment.pool == pool {
@@ -105,7 +106,7 @@ impl Placed {
         }
     }
 
-    /// How many of its tasks were leased in a pool.
+    /// The number of its tasks that were leased in a pool.
     pub(crate) fn used_in(&self, pool: PoolId) -> u32 {
         let segments = self.placement.segments.iter().zip(&self.used);
         segments
@@ -113,7 +114,7 @@ impl Placed {
             .fold(0, |sum, (_, used)| sum.saturating_add(*used))
     }
 
-    /// Leases in a pool came to nothing: their tasks may be leased there again.
+    /// Counts tasks whose leases in a pool ended without a result. They may be leased there again.
     pub(crate) fn give_back(&mut self, pool: PoolId, mut count: u32) {
         let segments = self.placement.segments.iter().zip(&mut self.used);
         for (segment, used) in segments.rev() {
@@ -125,7 +126,7 @@ impl Placed {
         }
     }
 
-    /// What of it goes on under the next placement: segments whose tasks have begun.
+    /// The segments that continue under the next placement, since their tasks have begun.
     pub(crate) fn begun(&self) -> Vec<Segment> {
         let begun = self.placement.segments.iter().zip(&self.used);
         let begun = begun.filter(|(_, used)| **used > 0);
@@ -140,7 +141,7 @@ impl Placed {
             .collect()
     }
 
-    /// What it holds of its pools: all of it, or only what has begun.
+    /// The segments that hold capacity of pools: all of them, or only those that have begun.
     pub(crate) fn held(&self, whole: bool) -> Vec<Segment> {
         if !whole {
             return self.begun();

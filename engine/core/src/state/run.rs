@@ -1,4 +1,4 @@
-//! One run: its stages, and short lists of what is to be done next, so that deciding never searches.
+//! One run: its stages, and short lists of what to do next, so that deciding never searches.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,67 +19,67 @@ use crate::task::{TaskEvent, TaskStatus};
 /// Why nothing more of a run is leased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Stopping {
-    /// A user cancelled it.
+    /// A user cancelled the run.
     Cancel,
-    /// The engine stops.
+    /// The engine is stopping.
     Interrupt,
-    /// It is over budget: what runs ends, nothing new begins.
+    /// The run exceeded its budget. Running tasks finish and nothing new begins.
     Hold,
 }
 
-/// One run.
+/// A run that is kept in memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunState {
-    /// Its id.
+    /// The run's id, printed as `r7`.
     pub id: RunId,
-    /// What was submitted, as adopted last.
+    /// The spec as submitted, or as adopted when the run was last resumed or retried.
     pub spec: Arc<RunSpec>,
-    /// How it stands.
+    /// The run's status.
     pub status: RunStatus,
-    /// When it was submitted.
+    /// The moment at which the run was submitted.
     pub submitted_at: Timestamp,
-    /// When it ended or stopped.
+    /// The moment at which it ended or stopped; `None` while it is in progress.
     pub ended_at: Option<Timestamp>,
     pub(crate) stopping: Option<Stopping>,
     pub(crate) stages: Vec<StageState>,
-    /// By stage, those that wait for it.
+    /// For each stage, the stages that wait for it.
     dependants: Vec<Vec<StageId>>,
-    /// Stages that mean the same as another of the run.
+    /// Stages that have the same meaning as another stage of the run.
     twins: BTreeSet<StageId>,
-    /// Stages that have not ended.
+    /// The number of stages that have not ended.
     pub(crate) open_stages: u32,
-    /// Tasks that are leased.
+    /// The number of leased tasks.
     pub(crate) active_tasks: u32,
-    /// Attempts whose times are kept.
+    /// The number of attempts whose times are kept.
     pub(crate) timed_attempts: u32,
-    /// Attempts of all stages that ended, and their wall time in microseconds: the guess for a stage
-    /// that has none yet.
+    /// The number of attempts that ended, and their total wall time in microseconds. Their mean is
+    /// the estimate for a stage without attempts.
     pub(crate) pace: (u64, u64),
-    /// Stages whose upstream ended and that nobody took up.
+    /// Stages whose upstream stages ended and that were not handled yet.
     pub(crate) unblocked: BTreeSet<StageId>,
     /// Stages with keys to look up.
     pub(crate) askable: BTreeSet<StageId>,
     /// Stages with tasks to lease.
     pub(crate) leasable: BTreeSet<StageId>,
-    /// Tasks that wait for another try.
+    /// Tasks that wait for another attempt, by the moment at which they become ready.
     pub(crate) backoffs: BTreeSet<(Timestamp, StageId, u32)>,
     pub(crate) sharing: Sharing,
-    /// By what it went over its budget last.
+    /// The budget that was exceeded last, and by how much.
     pub(crate) overrun: Option<Overrun>,
-    /// Stages whose places on lists across runs may have changed; empty between facts.
+    /// Stages whose entries on the lists across runs may be outdated; empty between facts.
     pub(crate) touched: Vec<StageId>,
-    /// When it is listed to be woken.
+    /// The moment under which the run is on the list of runs to wake.
     pub(crate) wake: Option<Timestamp>,
 }
 
 impl RunState {
-    /// Takes into account that an attempt of any stage ended after so long.
+    /// Counts an attempt of any stage in the mean duration.
     pub(crate) fn keep_pace(&mut self, wall_us: u64) {
         self.pace.0 += 1;
         self.pace.1 = self.pace.1.saturating_add(wall_us);
     }
 
-    /// A run as it is submitted.
+    /// A new run.
     pub(crate) fn new(id: RunId, at: Timestamp, spec: Arc<RunSpec>) -> Self {
         let plan = &spec.plan;
         let mut dependants = vec![Vec::new(); plan.stages.len()];
@@ -122,12 +122,12 @@ impl RunState {
         run
     }
 
-    /// All its stages may belong on other lists now.
+    /// Marks all stages, so that their entries on the lists across runs are updated.
     pub(crate) fn touch_all(&mut self) {
         self.touched = self.ids().collect();
     }
 
-    /// A stage is to be placed again, unless it waits for that already.
+    /// Makes a stage part of the next problem, unless a request for it is outstanding.
     pub(crate) fn want(&mut self, id: StageId) {
         if let Some(stage) = self.stages.get_mut(id.place())
             && stage.asking == Asking::No
@@ -137,7 +137,7 @@ impl RunState {
         }
     }
 
-    /// So are all stages of it that have not begun.
+    /// Makes all stages that can still move part of the next problem.
     pub(crate) fn want_rest(&mut self) {
         for id in self.ids() {
             let movable = self.get(id).is_some_and(|(_, stage)| {
@@ -158,7 +158,7 @@ impl RunState {
         ))
     }
 
-    /// The same, or why not.
+    /// A stage's plan and state, or an error that names the stage.
     pub(crate) fn at(&self, id: StageId) -> Result<(&PlannedStage, &StageState), Illegal> {
         self.get(id).ok_or(Illegal::NoSuchStage {
             run: self.id,
@@ -167,7 +167,7 @@ impl RunState {
         })
     }
 
-    /// A stage's state, to be changed.
+    /// A stage's state, for changes.
     pub(crate) fn stage_mut(&mut self, id: StageId) -> Result<&mut StageState, Illegal> {
         let (run, stages) = (self.id, self.stages.len());
         self.stages.get_mut(id.place()).ok_or(Illegal::NoSuchStage {
@@ -177,13 +177,13 @@ impl RunState {
         })
     }
 
-    /// Whether a stage means the same as another of the run.
+    /// Whether a stage has the same meaning as another stage of the run.
     pub(crate) fn has_twin(&self, id: StageId) -> bool {
         self.twins.contains(&id)
     }
 
-    /// One task goes where an event leads it. The lists are not touched: [`Self::settle`] the stage
-    /// afterwards.
+    /// Moves one task to the status that an event leads to. Call [`Self::settle`] for the stage
+    /// afterwards: this does not update the lists.
     pub(crate) fn shift(
         &mut self,
         id: StageId,
@@ -215,8 +215,8 @@ impl RunState {
         Ok(to)
     }
 
-    /// Tasks whose keys are not known anywhere may run; those whose key another task of the run has
-    /// follow it.
+    /// Readies tasks whose keys have no known result. A task follows another task of the run that
+    /// has the same key.
     pub(crate) fn enter(&mut self, id: StageId, first: u32, end: u32) -> Result<(), Illegal> {
         if !self.at(id)?.1.shares {
             for index in first..end {
@@ -265,7 +265,7 @@ impl RunState {
         Ok(())
     }
 
-    /// Those that followed a task that gives no result run themselves.
+    /// Readies the followers of a task that gives no result.
     pub(crate) fn free_followers(&mut self, id: StageId, index: u32) -> Result<(), Illegal> {
         for (stage, ranges) in self.sharing.gave_up((id, index)) {
             for (first, end) in ranges.spans() {
@@ -281,7 +281,7 @@ impl RunState {
         Ok(())
     }
 
-    /// Puts a stage on the lists it belongs on, and ends it when its last task has ended.
+    /// Updates the run's lists with a stage, and ends the stage once its last task has ended.
     pub(crate) fn settle(&mut self, id: StageId) {
         let Some((planned, stage)) = self.get(id) else {
             return;
@@ -315,7 +315,7 @@ impl RunState {
         }
     }
 
-    /// A stage ended: those that wait for it wait for one less.
+    /// Ends a stage. Stages that wait for it wait for one stage less.
     pub(crate) fn end_stage(&mut self, id: StageId, end: StageEnd) {
         let Ok(stage) = self.stage_mut(id) else {
             return;
@@ -341,7 +341,7 @@ impl RunState {
         }
     }
 
-    /// Tasks become candidates: looked up first where the stage is, else entered at once.
+    /// Queues tasks for a key look-up, or readies them if the stage's keys are not looked up.
     pub(crate) fn queue(&mut self, id: StageId, first: u32, end: u32) -> Result<(), Illegal> {
         if looks_up(self.at(id)?.0) {
             self.stage_mut(id)?.unasked.insert(first, end);
@@ -351,7 +351,7 @@ impl RunState {
         }
     }
 
-    /// Counts anew what waits for what, after many stages changed at once.
+    /// Counts again which stages wait, after many stages changed at once.
     pub(crate) fn recount(&mut self) {
         let ended: Vec<bool> = self
             .stages
@@ -373,12 +373,12 @@ impl RunState {
         }
     }
 
-    /// Ids of all stages.
+    /// The ids of all stages, upstream first.
     pub(crate) fn ids(&self) -> impl Iterator<Item = StageId> + use<> {
         (0..index_of(self.stages.len())).map(StageId)
     }
 
-    /// Whether a stage that has ended counts as a reason for the run to fail.
+    /// The status of a run whose stages have all ended.
     pub(crate) fn outcome(&self) -> RunStatus {
         let mut status = RunStatus::Succeeded;
         for stage in &self.stages {
@@ -405,7 +405,7 @@ fn list(list: &mut BTreeSet<StageId>, id: StageId, belongs: bool) {
     }
 }
 
-/// Stages whose meaning another stage has too.
+/// Stages that have the same meaning as another stage.
 fn twins(plan: &Plan) -> BTreeSet<StageId> {
     let mut first = BTreeMap::new();
     let mut twins = BTreeSet::new();
@@ -418,7 +418,7 @@ fn twins(plan: &Plan) -> BTreeSet<StageId> {
     twins
 }
 
-/// Stages that are not selected, but wanted by one that is.
+/// Stages that are not selected, but that a selected stage waits for, directly or through others.
 fn needed(plan: &Plan) -> BTreeSet<usize> {
     let mut needed = BTreeSet::new();
     for (at, planned) in plan.stages.iter().enumerate().rev() {

@@ -1,4 +1,4 @@
-//! Tasks of one run with equal keys: the first runs, the others follow it.
+//! Tasks of one run that have equal keys. The first of them runs, and the others follow it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,22 +8,22 @@ use crate::digest::Digest;
 use crate::ids::StageId;
 use crate::ranges::Ranges;
 
-/// A task within its run.
+/// A task within its run: its stage and index.
 pub(crate) type TaskPlace = (StageId, u32);
 
-/// Who runs for whom. Only tasks whose keys may be equal to others' are in it.
+/// Which tasks lead and which follow. Only tasks whose keys may equal those of others are in it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sharing {
-    /// By key, the task that runs, or ran, for all.
+    /// For each key, the task that runs, or ran, for all tasks with that key.
     pub(crate) leaders: BTreeMap<Digest, TaskPlace>,
-    /// By leader, those that wait for it.
+    /// For each leader, the tasks that wait for its result.
     pub(crate) followers: BTreeMap<TaskPlace, BTreeMap<StageId, Ranges>>,
     /// Leaders that have a result and followers.
     pub(crate) done: BTreeSet<TaskPlace>,
 }
 
 impl Sharing {
-    /// A task waits for a leader.
+    /// Makes a task wait for a leader.
     pub(crate) fn follow(&mut self, leader: TaskPlace, stage: StageId, index: u32) {
         self.followers
             .entry(leader)
@@ -33,7 +33,7 @@ impl Sharing {
             .insert(index, index + 1);
     }
 
-    /// A task does not wait any more.
+    /// Removes a task from a leader's followers.
     pub(crate) fn leave(&mut self, leader: TaskPlace, stage: StageId, index: u32) {
         let Some(stages) = self.followers.get_mut(&leader) else {
             return;
@@ -50,21 +50,21 @@ impl Sharing {
         }
     }
 
-    /// A task got a result: those that wait for it may have it.
+    /// Marks a task that has a result, so that its followers get it.
     pub(crate) fn succeeded(&mut self, task: TaskPlace) {
         if self.followers.contains_key(&task) {
             self.done.insert(task);
         }
     }
 
-    /// A task will give no result: those that waited for it, to be run themselves.
+    /// Removes and returns the followers of a task that gives no result. They then run themselves.
     pub(crate) fn gave_up(&mut self, task: TaskPlace) -> BTreeMap<StageId, Ranges> {
         self.done.remove(&task);
         self.followers.remove(&task).unwrap_or_default()
     }
 
-    /// These stages begin again: none of their tasks leads or follows. Gives those of other stages that
-    /// followed one of theirs, to be run themselves.
+    /// Removes all leaders and followers of stages that begin again. Returns the followers that
+    /// belong to other stages, which then run themselves.
     pub(crate) fn forget(&mut self, stages: &BTreeSet<StageId>) -> BTreeMap<StageId, Ranges> {
         self.leaders.retain(|_, (stage, _)| !stages.contains(stage));
         self.done.retain(|(stage, _)| !stages.contains(stage));
@@ -86,7 +86,7 @@ impl Sharing {
         freed
     }
 
-    /// Nobody waits for anybody any more.
+    /// Removes all followers.
     pub(crate) fn stop(&mut self) {
         self.followers.clear();
         self.done.clear();

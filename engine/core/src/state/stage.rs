@@ -1,4 +1,4 @@
-//! One stage of a run: its tasks as arrays, and lists of what is to be done with them.
+//! One stage of a run: its tasks as arrays, and lists of what to do with them.
 
 use std::collections::BTreeMap;
 
@@ -17,21 +17,22 @@ use crate::ranges::Ranges;
 use crate::results::Results;
 use crate::task::{Counts, TaskStatus};
 
-/// Failures of one stage that are kept with their logs' ends; more are counted only, since a
-/// scatter that fails a million times fails in a few ways.
+/// The most failures of one stage that are kept with the ends of their logs. Further failures are
+/// only counted, since a scatter that fails a million times fails in a few ways.
 const FAILURES_KEPT: usize = 100;
 
-/// Tasks whose keys may be looked up at once. Enough to keep the store busy; few enough that the
-/// first tasks of a large scatter start before the last are asked about.
+/// The most tasks of a stage whose keys are looked up at the same time. It is large enough to keep
+/// the store busy, and small enough that the first tasks of a large scatter start before the last
+/// are looked up.
 pub(crate) const LOOKUP_WINDOW: u32 = 16_384;
 
-/// Where a stage is.
+/// The phase of a stage.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Phase {
-    /// Its upstream has not ended, or nobody asked for its inputs yet.
+    /// Its upstream stages have not ended, or its inputs were not requested yet.
     #[default]
     Waiting,
-    /// Its inputs are being found.
+    /// Its inputs are being resolved.
     Resolving,
     /// Its tasks are known.
     Open,
@@ -42,18 +43,18 @@ pub(crate) enum Phase {
 /// How a stage ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StageEnd {
-    /// Its tasks gave results, but for as many failures as it bears.
+    /// It succeeded: no more tasks failed than `tolerate` allows.
     Succeeded,
-    /// More tasks failed than it bears, or it could not start.
+    /// More tasks failed than `tolerate` allows, or it could not start.
     Failed,
-    /// It did not run.
+    /// It did not run, for this reason.
     Skipped(SkipReason),
-    /// A user stopped it.
+    /// A user cancelled it.
     Cancelled,
 }
 
 impl Phase {
-    /// For messages.
+    /// The phase as a word, for messages.
     pub(crate) const fn word(&self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
@@ -70,44 +71,45 @@ impl Phase {
 /// A failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskFailure {
-    /// The task.
+    /// The index of the task.
     pub index: u32,
-    /// Which try of it, from 1.
+    /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// False when it was tried again.
+    /// False if the task was tried again.
     pub last: bool,
-    /// Why.
+    /// The failure.
     pub failure: Failure,
 }
 
-/// Tries of a task that did not succeed.
+/// The attempts of a task that did not succeed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tries {
-    /// By the task's own fault.
+    /// Attempts that failed because of the task itself. They count against `retry.max_attempts`.
     pub(crate) charged: u32,
-    /// By the infrastructure's.
+    /// Attempts that were lost, or failed because of the infrastructure.
     pub(crate) uncharged: u32,
-    /// When it may be tried again, while it waits for that.
+    /// The moment of its next attempt, while it waits for it.
     pub(crate) due: Option<Timestamp>,
 }
 
-/// One stage of a run. A task takes a byte for its status, eight for its lease, and what its result
-/// needs: up to 80 bytes for one part at one port.
+/// The state of one stage. A task takes one byte for its status, eight for its lease, and up to 80
+/// for a result of one part at one port.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StageState {
     pub(crate) phase: Phase,
-    /// Upstream stages that have not ended.
+    /// The number of upstream stages that have not ended.
     pub(crate) waits_for: u32,
-    /// Left out by `--only`, but read by a stage that is not: looked up, never run.
+    /// `--only` left it out, but a selected stage reads from it: its results are looked up, and its
+    /// tasks never run.
     pub(crate) from_cache: bool,
-    /// Tasks of it may have a key that another task of the run has too.
+    /// Whether one of its tasks may have the same key as another task of the run.
     pub(crate) shares: bool,
     pub(crate) inputs: Vec<Dataset>,
-    /// Its tasks, where the plan does not hold them.
+    /// Its tasks, if they differ from the plan's or the plan does not have them.
     pub(crate) found_tasks: Option<Tasks>,
     pub(crate) status: Vec<TaskStatus>,
     pub(crate) generation: Vec<u32>,
-    /// Which worker has the current lease.
+    /// For each task, the worker that holds the current lease.
     pub(crate) holder: Vec<u32>,
     pub(crate) counts: Counts,
     pub(crate) ready: Ranges,
@@ -118,20 +120,20 @@ pub(crate) struct StageState {
     pub(crate) ledger: Ledger,
     pub(crate) failures: Vec<TaskFailure>,
     pub(crate) attempts: Vec<AttemptRecord>,
-    /// Why it could not start.
+    /// The reason why it could not start.
     pub(crate) unresolvable: Option<Failure>,
-    /// Since when it could run.
+    /// The moment from which it could run.
     pub(crate) ready_at: Timestamp,
-    /// Where and when it goes, once that is decided.
+    /// Its placement, once it has one.
     pub(crate) placed: Option<Box<Placed>>,
-    /// Whether it is to be placed, or placed again.
+    /// Whether it needs a placement.
     pub(crate) asking: Asking,
-    /// On which lists across runs it is.
+    /// The lists across runs that it is on.
     pub(crate) listing: Listing,
 }
 
 impl StageState {
-    /// Its tasks become known.
+    /// Sets the stage's inputs and tasks, which are now known.
     pub(crate) fn open(
         &mut self,
         planned: &PlannedStage,
@@ -145,7 +147,8 @@ impl StageState {
         self.found_tasks = (planned.tasks.as_ref() != Some(tasks)).then(|| tasks.clone());
         self.shares = shareable(planned) && (same_elsewhere || !distinct(planned.reads, tasks));
         self.status = vec![TaskStatus::Waiting; place(count)];
-        // Leases of an earlier life of the stage must not pass for those of this one.
+        // A lease from before the stage began again must not pass for a current one, so generations
+        // continue to rise.
         let floor = self.generation.iter().copied().max().unwrap_or_default();
         self.generation = vec![floor; place(count)];
         self.holder = vec![0; place(count)];
@@ -153,8 +156,8 @@ impl StageState {
         self.results = Results::of(count);
     }
 
-    /// It begins again: nothing of its tasks is known any more but what they took, and the numbers of
-    /// their leases.
+    /// Resets the stage, as in a fresh run. It keeps what its attempts used and the generations of
+    /// its leases.
     pub(crate) fn begin_again(&mut self) {
         *self = Self {
             from_cache: self.from_cache,
@@ -167,18 +170,19 @@ impl StageState {
         };
     }
 
-    /// Its tasks, once known.
+    /// Its tasks, once they are known.
     pub(crate) fn tasks<'a>(&'a self, planned: &'a PlannedStage) -> Option<&'a Tasks> {
         self.found_tasks.as_ref().or(planned.tasks.as_ref())
     }
 
-    /// How many tasks it has; 0 until they are known.
+    /// The number of tasks; 0 until they are known.
     pub(crate) fn count(&self) -> u32 {
         crate::ids::index_of(self.status.len())
     }
 
-    /// How long an attempt that began then had waited for power rather than for room: until the
-    /// latest segment that had come, from when the stage was ready.
+    /// How long an attempt that began at this moment had waited for its placement rather than for a
+    /// free worker, in milliseconds: from when the stage was ready to the start of the newest
+    /// segment.
     pub(crate) fn deferred_ms(&self, began: Timestamp) -> u64 {
         let segments = self.placed.iter().flat_map(|one| &one.placement.segments);
         let starts = segments.map(|segment| segment.start);
@@ -188,17 +192,18 @@ impl StageState {
             .map_or(0, |start| start.since_ms(self.ready_at))
     }
 
-    /// How a task stands.
+    /// The status of a task; `None` if there is no such task.
     pub(crate) fn status_of(&self, index: u32) -> Option<TaskStatus> {
         self.status.get(place(index)).copied()
     }
 
-    /// The number of the try that comes next, or goes on, from 1.
+    /// The number of the task's current or next attempt, from 1. Only charged attempts count.
     pub(crate) fn attempt(&self, index: u32) -> u32 {
         self.tries.get(&index).map_or(0, |tries| tries.charged) + 1
     }
 
-    /// Tasks that have not begun; as many as are planned, or one, until they are known.
+    /// The number of tasks that have not begun. Until the tasks are known it is the planned number,
+    /// or 1.
     pub(crate) fn not_begun(&self, planned: &PlannedStage) -> u32 {
         match self.phase {
             Phase::Waiting | Phase::Resolving => planned.tasks.as_ref().map_or(1, Tasks::count),
@@ -210,13 +215,13 @@ impl StageState {
         }
     }
 
-    /// Whether all keys are looked up, so that it is known how many tasks will run.
+    /// Whether all keys are looked up, so that the number of tasks to run is known.
     pub(crate) fn is_counted(&self) -> bool {
         self.phase == Phase::Open && self.unasked.is_empty() && self.asked.is_empty()
     }
 
-    /// Whether its placement is for fewer tasks than there are, or, the first time that their number
-    /// is known, for another number.
+    /// Whether the placement is for fewer tasks than there are. The first time that the number of
+    /// tasks is known, a placement for more tasks counts as well.
     pub(crate) fn is_misplaced(&mut self, planned: &PlannedStage) -> bool {
         if !self.is_counted() {
             return false;
@@ -227,11 +232,11 @@ impl StageState {
         };
         let left = placed.left();
         let first = !std::mem::replace(&mut placed.counted, true);
-        // What has no place at all is asked about with the next outlook.
+        // A placement without segments is replaced with the next outlook.
         !placed.placement.segments.is_empty() && (left < tasks || first && left != tasks)
     }
 
-    /// Tasks that may be leased besides those that are.
+    /// The number of tasks that `max_parallel` still allows to be leased.
     pub(crate) fn slack(&self, planned: &PlannedStage) -> u32 {
         planned
             .stage
@@ -241,13 +246,13 @@ impl StageState {
             .saturating_sub(self.counts.of(TaskStatus::Active))
     }
 
-    /// Whether more of its tasks should be looked up now.
+    /// Whether more of its keys should be looked up now.
     pub(crate) fn is_askable(&self) -> bool {
         !self.unasked.is_empty() && self.asked.len() < LOOKUP_WINDOW
     }
 
-    /// Keeps a failure, if there is room; the last failure of a task is worth more than one that
-    /// was tried again.
+    /// Keeps a failure if there is room. The last failure of a task replaces one after which its
+    /// task was tried again.
     pub(crate) fn remember(&mut self, failure: TaskFailure) {
         if self.failures.len() < FAILURES_KEPT {
             self.failures.push(failure);
@@ -265,7 +270,7 @@ pub(crate) fn shareable(planned: &PlannedStage) -> bool {
     planned.stage.cache.enabled && !planned.reads.run
 }
 
-/// Whether keys of a stage are looked up.
+/// Whether the keys of a stage are looked up in the cache.
 pub(crate) fn looks_up(planned: &PlannedStage) -> bool {
     shareable(planned) && !(planned.force && planned.selected)
 }

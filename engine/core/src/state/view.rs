@@ -1,4 +1,4 @@
-//! Reading the state: what listings, reports and the live loop ask of it.
+//! Read access to the state, for listings, reports and the live loop.
 
 use std::collections::BTreeMap;
 
@@ -17,19 +17,19 @@ use crate::plan::{PlannedStage, Tasks};
 use crate::ran_on::RanOn;
 use crate::task::{Counts, TaskStatus};
 
-/// One stage of a run, to be read.
+/// Read access to one stage of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct StageView<'a> {
-    /// Its id.
+    /// The stage's place in the plan.
     pub id: StageId,
-    /// As planned.
+    /// The stage as planned.
     pub planned: &'a PlannedStage,
     state: &'a StageState,
     run: &'a RunState,
 }
 
 impl RunState {
-    /// Whether it can go on: it runs, or stopped resumably.
+    /// Whether the run is in progress, or stopped and can be resumed.
     #[must_use]
     pub const fn is_unfinished(&self) -> bool {
         match self.status {
@@ -38,7 +38,8 @@ impl RunState {
         }
     }
 
-    /// Whether nothing more of it is leased, because a user or the engine stops it, or its budget is used up.
+    /// Whether nothing more of the run is leased, because a user or the engine is stopping it or it
+    /// exceeded its budget.
     #[must_use]
     pub const fn is_stopping(&self) -> bool {
         matches!(
@@ -47,7 +48,7 @@ impl RunState {
         )
     }
 
-    /// One stage.
+    /// Finds a stage by its place in the plan.
     #[must_use]
     pub fn stage(&self, id: StageId) -> Option<StageView<'_>> {
         let (planned, state) = self.get(id)?;
@@ -64,14 +65,15 @@ impl RunState {
         self.ids().filter_map(|id| self.stage(id))
     }
 
-    /// The stage of this name.
+    /// Finds a stage by its name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<StageView<'_>> {
         self.stage(self.spec.plan.find(name)?)
     }
 
-    /// What a stage's tasks gave at one port, in task order; failures that the stage bears are left
-    /// out. `None` when the stage has no such port. Costs time in proportion to the tasks.
+    /// The datasets that a stage's tasks produced at one port, in task order. Failed tasks that the
+    /// stage tolerates are left out. `None` if the stage has no such port. Costs time in proportion
+    /// to the tasks.
     #[must_use]
     pub fn gathered(&self, id: StageId, port: &str) -> Option<Vec<Dataset>> {
         let (planned, state) = self.get(id)?;
@@ -84,7 +86,7 @@ impl RunState {
         )
     }
 
-    /// The workflow's outputs as they are named: stage, port.
+    /// The workflow's outputs: name, stage and port.
     pub fn outputs(&self) -> impl Iterator<Item = (&str, StageId, &str)> {
         self.spec
             .workflow
@@ -100,21 +102,21 @@ impl RunState {
             })
     }
 
-    /// By what it went over its budget, if it is held for that.
+    /// The budget that it exceeded and by how much, if it is held for that.
     #[must_use]
     pub const fn overrun(&self) -> Option<Overrun> {
         self.overrun
     }
 
-    /// When it last stood still, as far as it is known: its end, else its last attempt's, else its
-    /// submission.
+    /// The last moment at which anything of the run is known to have happened: its end, else the
+    /// end of its last attempt, else its submission.
     #[must_use]
     pub fn last_stood_at(&self) -> Timestamp {
         let last = Timestamp(self.ledger().last_ended_ms.max(self.submitted_at.0));
         self.ended_at.unwrap_or(last)
     }
 
-    /// What all its attempts took.
+    /// The sums over the attempts of all stages.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         let mut sum = Ledger::default();
@@ -124,7 +126,7 @@ impl RunState {
         sum
     }
 
-    /// The tasks that wait for a task's result, since they have its key.
+    /// The number of tasks that wait for a task's result because they have its key.
     #[must_use]
     pub fn followers(&self, stage: StageId, index: u32) -> u32 {
         let leader: TaskPlace = (stage, index);
@@ -135,20 +137,20 @@ impl RunState {
 }
 
 impl<'a> StageView<'a> {
-    /// Its name.
+    /// The stage's name.
     #[must_use]
     pub fn name(&self) -> &'a str {
         &self.planned.stage.name
     }
 
-    /// Its run.
+    /// The run that the stage belongs to.
     #[must_use]
     pub const fn run(&self) -> &'a RunState {
         self.run
     }
 
-    /// `waiting`, `running`, `succeeded`, `failed`, `skipped` or `cancelled`: what
-    /// `stages.x.status` gives.
+    /// The stage's status, as `stages.x.status` gives it: `waiting`, `running`, `succeeded`,
+    /// `failed`, `skipped` or `cancelled`.
     #[must_use]
     pub const fn status_word(&self) -> &'static str {
         match &self.state.phase {
@@ -157,7 +159,7 @@ impl<'a> StageView<'a> {
         }
     }
 
-    /// How it ended, once it has.
+    /// How the stage ended; `None` while it has not.
     #[must_use]
     pub const fn end(&self) -> Option<&'a StageEnd> {
         match &self.state.phase {
@@ -166,7 +168,7 @@ impl<'a> StageView<'a> {
         }
     }
 
-    /// Why it was skipped, if it was.
+    /// The reason why it was skipped, if it was.
     #[must_use]
     pub const fn skip_reason(&self) -> Option<&'a SkipReason> {
         match self.end() {
@@ -175,19 +177,19 @@ impl<'a> StageView<'a> {
         }
     }
 
-    /// Why it could not start, if it could not.
+    /// The failure that kept it from starting, if there is one.
     #[must_use]
     pub const fn unresolvable(&self) -> Option<&'a Failure> {
         self.state.unresolvable.as_ref()
     }
 
-    /// Whether its inputs are being found now.
+    /// Whether its inputs are being resolved.
     #[must_use]
     pub fn is_resolving(&self) -> bool {
         self.state.phase == Phase::Resolving
     }
 
-    /// Stages it waits for that have not ended.
+    /// The upstream stages that have not ended.
     #[must_use]
     pub fn waits_for(&self) -> Vec<StageId> {
         self.planned
@@ -202,13 +204,13 @@ impl<'a> StageView<'a> {
             .collect()
     }
 
-    /// How many tasks it has, once that is known.
+    /// The number of tasks, once it is known.
     #[must_use]
     pub fn task_count(&self) -> Option<u32> {
         self.tasks().map(Tasks::count)
     }
 
-    /// How its tasks stand; all of a skipped stage's count as skipped.
+    /// The number of tasks by status. All tasks of a skipped stage count as skipped.
     #[must_use]
     pub fn counts(&self) -> Counts {
         if !self.state.status.is_empty() {
@@ -226,13 +228,13 @@ impl<'a> StageView<'a> {
         counts
     }
 
-    /// Where and when it goes, as it was decided last.
+    /// The stage's newest placement.
     #[must_use]
     pub fn placement(&self) -> Option<&'a Placement> {
         self.state.placed.as_deref().map(|placed| &placed.placement)
     }
 
-    /// Until when its ready tasks wait for the start that its placement says.
+    /// The start for which its ready tasks wait because of the placement.
     #[must_use]
     pub fn deferred_until(&self) -> Option<Timestamp> {
         let placed = self.state.placed.as_deref()?;
@@ -242,7 +244,7 @@ impl<'a> StageView<'a> {
         self.run.leasable.contains(&self.id).then_some(start)
     }
 
-    /// Whether its ready tasks wait for an answer about where and when they go.
+    /// Whether its ready tasks wait for the placer.
     #[must_use]
     pub fn is_being_placed(&self) -> bool {
         match self.state.asking {
@@ -252,31 +254,31 @@ impl<'a> StageView<'a> {
         }
     }
 
-    /// Its inputs by port, in the order of its ports; empty until they are known.
+    /// Its inputs in the order of its ports; empty until they are resolved.
     #[must_use]
     pub fn inputs(&self) -> &'a [Dataset] {
         &self.state.inputs
     }
 
-    /// Its tasks, once known.
+    /// Its tasks, once they are known.
     #[must_use]
     pub fn tasks(&self) -> Option<&'a Tasks> {
         self.state.tasks(self.planned)
     }
 
-    /// How one task stands.
+    /// The status of one task; `None` if there is no such task.
     #[must_use]
     pub fn status(&self, index: u32) -> Option<TaskStatus> {
         self.state.status_of(index)
     }
 
-    /// The statuses of all tasks whose number is known.
+    /// The statuses of all tasks; empty until the tasks are known.
     #[must_use]
     pub fn statuses(&self) -> &'a [TaskStatus] {
         &self.state.status
     }
 
-    /// What one task gave.
+    /// The result of one task, if it has one.
     #[must_use]
     pub fn result(&self, index: u32) -> Option<TaskResult> {
         self.state
@@ -285,19 +287,20 @@ impl<'a> StageView<'a> {
             .then(|| self.state.results.get(index))
     }
 
-    /// What made its results, cached ones too, and how many of them.
+    /// The kinds of device that produced its results, cached ones included, with the number of
+    /// results.
     #[must_use]
     pub const fn ran_on(&self) -> &'a BTreeMap<RanOn, u32> {
         self.state.results.ran_on()
     }
 
-    /// What its attempts took.
+    /// The sums over its attempts.
     #[must_use]
     pub const fn ledger(&self) -> &'a Ledger {
         &self.state.ledger
     }
 
-    /// Seconds from the begin of its first attempt to the end of its last; 0 when none ran.
+    /// Seconds from the start of its first attempt to the end of its last; 0 if there was none.
     #[must_use]
     pub fn seconds(&self) -> f64 {
         let ledger = &self.state.ledger;
@@ -305,37 +308,39 @@ impl<'a> StageView<'a> {
         std::time::Duration::from_millis(millis).as_secs_f64()
     }
 
-    /// Failed attempts, the first of them; those that were tried again too.
+    /// Its failed attempts, up to a limit, including those that were tried again.
     #[must_use]
     pub fn failures(&self) -> &'a [TaskFailure] {
         &self.state.failures
     }
 
-    /// Attempts with their times, the first of them, in the order in which they ended.
+    /// Its attempts with their times, up to a limit, in the order in which they ended.
     #[must_use]
     pub fn attempts(&self) -> &'a [AttemptRecord] {
         &self.state.attempts
     }
 
-    /// The number of a task's try, from 1; tries that the infrastructure lost do not count.
+    /// The number of a task's current or next attempt, from 1. Attempts that the infrastructure
+    /// lost do not count.
     #[must_use]
     pub fn attempt(&self, index: u32) -> u32 {
         self.state.attempt(index)
     }
 
-    /// Failures of tasks that are not tried again, how many there are.
+    /// The number of tasks that failed and are not tried again.
     #[must_use]
     pub fn failed_tasks(&self) -> u32 {
         self.state.counts.of(TaskStatus::Failed)
     }
 
-    /// Tasks that this engine executed: those that succeeded or failed.
+    /// The number of tasks that were executed and not taken from the cache: those that succeeded or
+    /// failed.
     #[must_use]
     pub fn ran_tasks(&self) -> u32 {
         self.state.counts.of(TaskStatus::Succeeded) + self.failed_tasks()
     }
 
-    /// Places of its output ports.
+    /// The place of an output port in the stage's order.
     #[must_use]
     pub fn port(&self, name: &str) -> Option<u32> {
         self.planned.stage.outputs.get_index_of(name).map(index_of)
