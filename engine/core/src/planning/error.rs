@@ -1,58 +1,59 @@
-//! Why a checked workflow cannot be planned here and now.
+//! The reasons why a checked workflow cannot be planned here and now.
 
-/// Why a checked workflow cannot be planned here and now.
+/// The reasons why a checked workflow cannot be planned here and now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// An option names a stage that is not in the workflow.
     #[error("{flag} {name}: the workflow has no stage of that name; it has {}", stages.join(", "))]
     NoSuchStage {
-        /// The option.
+        /// The option, as written on the command line.
         flag: &'static str,
-        /// What it named.
+        /// The name that the option gives.
         name: String,
-        /// What there is.
+        /// The names of all stages of the workflow.
         stages: Vec<String>,
     },
-    /// A stage refers to one that is not there.
+    /// A stage refers to a stage that the workflow does not have.
     #[error("stage {stage} waits for {upstream}, which the workflow does not have")]
     NoUpstream {
-        /// The stage.
+        /// The name of the stage.
         stage: String,
-        /// What it names.
+        /// The name that it refers to.
         upstream: String,
     },
     /// Stages wait for each other.
     #[error("these stages wait for each other: {}; remove one of these links", stages.join(" -> "))]
     Cycle {
-        /// In the order in which they wait, the first one again at the end.
+        /// The stages of one cycle, in the order in which they wait; the first is repeated at the
+        /// end.
         stages: Vec<String>,
     },
-    /// A scatter is no list, number or product.
+    /// A scatter does not expand to a list, a range or a matrix.
     #[error("stage {stage}: its scatter cannot be expanded: {message}")]
     Scatter {
-        /// The stage.
+        /// The name of the stage.
         stage: String,
         /// What was found and what was expected.
         message: String,
     },
-    /// A value of `with:` does not render.
+    /// A value of `with:` cannot be rendered.
     #[error("stage {stage}: with.{name} cannot be rendered: {message}")]
     With {
-        /// The stage.
+        /// The name of the stage.
         stage: String,
-        /// The parameter.
+        /// The name of the value.
         name: String,
-        /// Why not.
+        /// The reason.
         message: String,
     },
-    /// A staged file's digest was not given.
+    /// The digest of a staged file was not given, because the file could not be read.
     #[error(
         "stage {stage}: the file {file} could not be read to stage it; see that it exists and is readable"
     )]
     Unstaged {
-        /// The stage.
+        /// The name of the stage.
         stage: String,
-        /// The file.
+        /// The path of the file, as the stage gives it.
         file: String,
     },
     /// A variable that a stage inherits is not set.
@@ -61,53 +62,53 @@ pub enum PlanError {
          sunward, or write its value"
     )]
     NotInherited {
-        /// The stage.
+        /// The name of the stage.
         stage: String,
-        /// The variable.
+        /// The name of the variable.
         name: String,
     },
-    /// A task asks for more memory than there is.
+    /// A task asks for more memory than the machine has.
     #[error(
         "stage {stage} asks for {asked_bytes} bytes of memory a task, this machine has \
          {machine_bytes}; lower resources.memory or run it on a larger machine"
     )]
     Memory {
-        /// The stage.
+        /// The name of the stage.
         stage: String,
-        /// What it asks for.
+        /// The memory that each task asks for, in bytes.
         asked_bytes: u64,
-        /// What there is.
+        /// The memory of the machine, in bytes.
         machine_bytes: u64,
     },
-    /// A task asks for more space than the disk has in all.
+    /// A task asks for more space than the whole disk has.
     #[error(
         "stage {stage} asks for {asked_bytes} bytes of disk a task, the disk that it would work on \
          has {disk_bytes} in all; lower resources.disk or keep the state on a larger disk (--home)"
     )]
     Disk {
-        /// The stage.
+        /// The name of the stage.
         stage: String,
-        /// What it asks for.
+        /// The space that each task asks for, in bytes.
         asked_bytes: u64,
-        /// What there is, used or free.
+        /// The size of the disk in bytes, used space included.
         disk_bytes: u64,
     },
-    /// A command asks for a device that is not there.
+    /// A command asks for more GPUs than there are.
     #[error(
         "stage {stage} asks for a GPU and this machine has {}; \
          `resources: {{ optional: true }}` lets it run without one",
         match have { 0 => "none".to_owned(), some => format!("{some}") }
     )]
     Gpu {
-        /// The stage.
+        /// The name of the stage.
         stage: String,
-        /// How many there are.
+        /// The number of GPUs.
         have: u32,
     },
 }
 
 impl PlanError {
-    /// True when the machine is at fault and not what the user wrote (exit code 3 rather than 2).
+    /// Whether the machine is the cause, and not what the user wrote: exit code 3 rather than 2.
     #[must_use]
     pub const fn is_infrastructure(&self) -> bool {
         match self {

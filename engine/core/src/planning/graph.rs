@@ -1,4 +1,4 @@
-//! The graph of stages and its order: upstream first, ties in the order written.
+//! The graph of stages and its order: upstream stages first, ties in the order of the file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,17 +9,17 @@ use sunward_workflows::{Reference, Workflow};
 use super::PlanError;
 use crate::ids::index_of;
 
-/// Who waits for whom. Nodes are stages by their place in the file.
+/// Which stages wait for which. A node is a stage's place in the file.
 pub(super) struct Graph {
     graph: DiGraph<(), ()>,
-    /// Places in the file, in topological order.
+    /// The stages' places in the file, in topological order.
     pub(super) order: Vec<usize>,
-    /// Place in the file -> place in `order`.
+    /// For each place in the file, the place in `order`.
     rank: Vec<u32>,
 }
 
 impl Graph {
-    /// Of a workflow.
+    /// Builds the graph of a workflow.
     pub(super) fn of(workflow: &Workflow) -> Result<Self, PlanError> {
         let mut graph = DiGraph::with_capacity(workflow.stages.len(), workflow.stages.len());
         for _ in &workflow.stages {
@@ -57,7 +57,7 @@ impl Graph {
         Ok(Self { graph, order, rank })
     }
 
-    /// Ranks of the stages that one waits for, ascending.
+    /// The ranks of the stages that a stage waits for, ascending.
     pub(super) fn upstream(&self, written: usize) -> impl Iterator<Item = u32> + use<> {
         let ranks: BTreeSet<u32> = self
             .graph
@@ -67,7 +67,7 @@ impl Graph {
         ranks.into_iter()
     }
 
-    /// These stages and all that they wait for, by place in the file.
+    /// These stages and all stages that they wait for, by their places in the file.
     pub(super) fn with_ancestors(&self, from: impl Iterator<Item = usize>) -> BTreeSet<usize> {
         let mut found = BTreeSet::new();
         let mut open: Vec<usize> = from.collect();
@@ -84,8 +84,8 @@ impl Graph {
     }
 }
 
-/// Takes, again and again, the first stage in the file that waits for nothing more. Stages in a
-/// cycle are left out.
+/// Sorts the stages: repeatedly takes the first stage in the file that waits for nothing more.
+/// Stages in a cycle are left out.
 fn sort(graph: &DiGraph<(), ()>) -> Vec<usize> {
     let mut waits: Vec<usize> = graph
         .node_indices()
@@ -109,7 +109,7 @@ fn sort(graph: &DiGraph<(), ()>) -> Vec<usize> {
     order
 }
 
-/// Names one cycle, in the order in which its stages wait.
+/// The error for a cycle. It names the stages of one cycle in the order in which they wait.
 fn cycle(workflow: &Workflow, graph: &DiGraph<(), ()>, sorted: &[usize]) -> PlanError {
     let sorted: BTreeSet<usize> = sorted.iter().copied().collect();
     let mut at = (0..workflow.stages.len()).find(|at| !sorted.contains(at));

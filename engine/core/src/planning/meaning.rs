@@ -1,4 +1,5 @@
-//! What a stage means as far as task keys go: not its name, comments, resources, retries or place.
+//! The meaning of a stage: what counts in its tasks' keys. Its name, comments, resources, retries
+//! and place do not count.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +24,7 @@ pub(super) fn digest(ingredients: &[Ingredient]) -> Digest {
     hasher.finish()
 }
 
-/// What a stage is made of, and what its templates read.
+/// The ingredients of a stage's meaning, and what its templates read.
 pub(super) fn ingredients(
     stage: &Stage,
     scope: &Scope,
@@ -124,7 +125,7 @@ fn action(stage: &Stage, list: &mut Vec<Ingredient>, uses: &mut Uses) {
     }
 }
 
-/// The arguments of a kernel, in order.
+/// The arguments of a CUDA kernel, in order.
 fn arguments(cuda: &Cuda) -> String {
     words(cuda.args.iter().map(|arg| match arg {
         CudaArg::In { port, column } => format!("in {port}.{column}"),
@@ -140,7 +141,8 @@ fn arguments(cuda: &Cuda) -> String {
     }))
 }
 
-/// A value that reads nothing but params counts as what it renders to, any other as it is written.
+/// Adds the values of `with:`. A value that reads only params counts as its rendered text, any
+/// other as it is written.
 fn with(
     stage: &Stage,
     scope: &Scope,
@@ -171,7 +173,7 @@ fn with(
     Ok(())
 }
 
-/// Staged files and the Python environment.
+/// Adds the staged files and the Python environment.
 fn environment(
     stage: &Stage,
     around: &Surroundings,
@@ -202,7 +204,7 @@ fn environment(
     Ok(())
 }
 
-/// How the command or kernel gets an input: `arrow`, `csv with columns a, b`.
+/// The form in which the command or kernel gets an input: `arrow`, `csv with columns a, b`.
 fn form(input: &Input) -> String {
     let mut text = match input.form {
         Form::Arrow => "arrow",
@@ -228,7 +230,7 @@ fn form(input: &Input) -> String {
     text
 }
 
-/// What it must give: `csv with n: int64, square: int64`.
+/// The form in which it must write an output: `csv with n: int64, square: int64`.
 fn format(output: &Output) -> String {
     let mut text = match output.format {
         OutputFormat::Arrow => "arrow",
@@ -256,8 +258,8 @@ fn format(output: &Output) -> String {
     text
 }
 
-/// A word as it is where nothing in it could be taken for something else, quoted where it could: no two
-/// words look the same.
+/// A word, quoted if a character in it could be mistaken for punctuation. Different words give
+/// different texts.
 fn plain(word: &str) -> String {
     let harmless = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
     if !word.is_empty() && word.chars().all(harmless) {
@@ -266,7 +268,7 @@ fn plain(word: &str) -> String {
     serde_json::Value::String(word.to_owned()).to_string()
 }
 
-/// Words in a form that no other list of words has.
+/// A list of words as text. Different lists give different texts.
 fn words<S: Into<String>>(list: impl Iterator<Item = S>) -> String {
     serde_json::Value::Array(
         list.map(|word| serde_json::Value::String(word.into()))

@@ -1,4 +1,5 @@
-//! From a checked workflow to a plan: the graph in order, tasks where they are known, meanings.
+//! Expands a checked workflow to a plan: the stages in order, their meanings, and their tasks where
+//! they are known.
 
 mod error;
 mod graph;
@@ -23,35 +24,36 @@ use crate::ids::{StageId, index_of};
 use crate::plan::{Plan, PlannedStage};
 use crate::staged::StagedFiles;
 
-/// What a plan must know of the world: plain data, filled in by the caller.
+/// What a plan depends on besides the workflow. It is plain data that the caller fills in.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Surroundings {
-    /// Digests of staged files, by the name that the stage's `files` holds.
+    /// Digests of staged files, by their text in the stage's `files`.
     pub file_digests: BTreeMap<String, Digest>,
-    /// Digests of files and folders that values name, by the value's text: see [`path_texts`].
+    /// Digests of files and folders that values name, by the value's text; see [`path_texts`].
     pub named: BTreeMap<String, Digest>,
     /// Values of the variables that stages inherit, by name.
     pub environment: BTreeMap<String, String>,
     /// Digests of environment locks, by stage.
     pub locks: BTreeMap<String, Digest>,
-    /// Cores of the pool.
+    /// Processor cores of the pool.
     pub cpus: u32,
     /// Memory of the pool, in bytes.
     pub memory_bytes: u64,
-    /// Size of the disk that tasks work on, in bytes; `None` where nobody knows.
+    /// Size of the disk that tasks work on, in bytes; `None` if it is unknown.
     pub disk_bytes: Option<u64>,
-    /// Devices of the pool.
+    /// GPUs of the pool.
     pub gpus: u32,
 }
 
-/// What the caller chose from the workflow. Stages by name.
+/// The stages that the caller selected, by name. If `until` and `only` are empty, all stages are
+/// selected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// These and all they wait for.
+    /// Stages to run together with all stages that they wait for.
     pub until: Vec<String>,
-    /// These alone; what they read must be in the cache.
+    /// Stages to run alone. The results that they read must be in the cache.
     pub only: Vec<String>,
-    /// These run although their results are known.
+    /// Stages to run although their results are known.
     pub force: Vec<String>,
 }
 
@@ -123,7 +125,7 @@ fn expand(
     })
 }
 
-/// Which stages are selected, and which forced.
+/// The names of the selected stages, and of the forced ones.
 fn select<'a>(
     workflow: &'a Workflow,
     graph: &Graph,
@@ -160,7 +162,7 @@ fn select<'a>(
 }
 
 impl Plan {
-    /// The stage of this name.
+    /// Finds a stage by its name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<StageId> {
         self.stages
@@ -169,7 +171,7 @@ impl Plan {
             .map(|at| StageId(index_of(at)))
     }
 
-    /// One stage.
+    /// A stage by its place in the plan.
     #[must_use]
     pub fn stage(&self, id: StageId) -> Option<&PlannedStage> {
         self.stages.get(id.place())

@@ -1,4 +1,5 @@
-//! Texts of values that may name files: what a command reads through a param, an item or a matrix.
+//! Texts of values that may name files. A command can read such a file through a param, an item or
+//! a matrix.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,8 +10,8 @@ use super::scatter;
 use crate::plan::Tasks;
 
 /// Every text that may name a file which a command reads: values of params of type path and table,
-/// and what looks like a path in lists, items and matrices. The caller looks which of them do, and
-/// gives their digests to [`super::plan`].
+/// and texts that look like a path in lists, items and matrices. The caller looks up which of them
+/// are files, and gives their digests to [`super::plan`].
 #[must_use]
 pub fn path_texts(workflow: &Workflow, params: &BTreeMap<String, Value>) -> BTreeSet<String> {
     let scope = Scope {
@@ -20,14 +21,14 @@ pub fn path_texts(workflow: &Workflow, params: &BTreeMap<String, Value>) -> BTre
     let stages = workflow.stages.values();
     stages
         .flat_map(|stage| {
-            // A scatter that cannot be expanded is told by `plan`.
+            // `plan` reports a scatter that cannot be expanded.
             let tasks = scatter::tasks(stage, &scope).ok().flatten();
             texts(workflow, stage, params, tasks.as_ref())
         })
         .collect()
 }
 
-/// The same of one stage.
+/// Every text that may name a file which the command of one stage reads.
 pub(super) fn texts(
     workflow: &Workflow,
     stage: &Stage,
@@ -65,7 +66,7 @@ pub(super) fn texts(
     found
 }
 
-/// What a stage's command and its environment read.
+/// What a stage's command and environment variables read.
 fn uses(stage: &Stage, command: &Command) -> Uses {
     let mut uses = Uses::default();
     match command {
@@ -78,7 +79,7 @@ fn uses(stage: &Stage, command: &Command) -> Uses {
     uses
 }
 
-/// Whether text looks like a path.
+/// Whether a text looks like a path: it starts with `./`, `../` or `/`.
 #[must_use]
 pub fn is_path(text: &str) -> bool {
     ["./", "../", "/"]

@@ -1,4 +1,5 @@
-//! Whether a stage's tasks can run on the pool at all. Cores are clamped when leasing, never refused.
+//! Checks whether a stage's tasks can run on the pool at all. Cores are clamped when tasks are
+//! leased and never refused here.
 
 use sunward_workflows::{Action, Gpus, Stage};
 
@@ -24,7 +25,7 @@ pub(super) fn fits(stage: &Stage, around: &Surroundings) -> Result<(), PlanError
             disk_bytes,
         });
     }
-    // A kernel has a twin on the CPU and says so when it takes it.
+    // A kernel falls back to its CPU twin, and its results say so.
     let falls_back = match stage.action {
         Action::Kernel { .. } => true,
         Action::Run(_) | Action::Cuda(_) => stage.resources.optional,
@@ -38,7 +39,7 @@ pub(super) fn fits(stage: &Stage, around: &Surroundings) -> Result<(), PlanError
     Ok(())
 }
 
-/// How many devices a task needs at least.
+/// The number of devices that a task needs at least.
 pub(crate) fn gpus(gpus_asked: &Gpus) -> u32 {
     match gpus_asked {
         Gpus::None => 0,

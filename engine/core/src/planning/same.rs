@@ -1,4 +1,4 @@
-//! Whether an unfinished run may go on under a plan made anew.
+//! Decides whether an unfinished run may continue with a new plan.
 
 use sunward_workflows::{
     Action, Command, CudaArg, Expect, Place, Resources, Retry, Span, Stage, Template, Value,
@@ -7,9 +7,9 @@ use sunward_workflows::{
 use crate::plan::{Plan, PlannedStage};
 
 impl Plan {
-    /// True when `newer` means the same: graph, stages, params that matter, selection. Place,
-    /// budget, expect, resources and retry may differ, and places in the file. A stage that
-    /// `newer` forces must have been forced here.
+    /// Whether `newer` has the same meaning: the same graph, stages, params that matter and
+    /// selection. Place, budget, expect, resources, retry and positions in the file may differ. A
+    /// stage that `newer` forces must be forced here too.
     #[must_use]
     pub fn same_meaning(&self, newer: &Self) -> bool {
         self.stages.len() == newer.stages.len()
@@ -22,7 +22,7 @@ impl Plan {
 }
 
 impl PlannedStage {
-    /// True when `newer` means the same, so that results of this stage are results of that.
+    /// Whether `newer` has the same meaning, so that results of this stage are results of that one.
     #[must_use]
     pub fn same_meaning(&self, newer: &Self) -> bool {
         same_stage(self, newer)
@@ -40,8 +40,8 @@ fn same_stage(old: &PlannedStage, new: &PlannedStage) -> bool {
         && bare(&old.stage) == bare(&new.stage)
 }
 
-/// A stage without what may change and without its places in the file. What `meaning` and `tasks`
-/// hold rendered is left out too: it may be written in another way.
+/// A stage without what may change and without its positions in the file. What `meaning` and
+/// `tasks` hold in rendered form is left out too, since it may be written in another way.
 fn bare(stage: &Stage) -> Stage {
     let mut stage = stage.clone();
     stage.place = Place::default();

@@ -1,15 +1,15 @@
-//! Scatters that are known before anything ran: lists, ranges, matrices.
+//! Scatters that are known before anything runs: lists, ranges, matrices.
 
 use sunward_workflows::{Scatter, Scope, Stage, Value, render_value};
 
 use super::PlanError;
 use crate::plan::Tasks;
 
-/// Tasks that one stage may have. Each takes up to about 100 bytes while the run goes on, so this
-/// is where a mistyped number should stop, long before memory does.
+/// The most tasks that one stage may have. Each takes up to about 100 bytes while the run is in
+/// progress. A mistyped number is refused here, long before memory runs out.
 pub(crate) const TASK_LIMIT: u32 = 100_000_000;
 
-/// The tasks of a stage, or `None` where they depend on data.
+/// The tasks of a stage, or `None` if they depend on data.
 pub(super) fn tasks(stage: &Stage, scope: &Scope) -> Result<Option<Tasks>, PlanError> {
     let wrong = |message: String| PlanError::Scatter {
         stage: stage.name.clone(),
