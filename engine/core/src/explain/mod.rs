@@ -1,4 +1,4 @@
-//! Why a stage or a task stands as it does, as data: for `explain`, reports and `--json`.
+//! Explains the status of a stage or task, as data for `explain`, reports and `--json`.
 
 mod placement;
 
@@ -23,107 +23,110 @@ use crate::task::TaskStatus;
 
 pub use placement::{NamedPool, PlacedSegment, PlacedStage, RoadNotTaken};
 
-/// Why a stage or a task stands as it does.
+/// The explanation of a stage's or task's status.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Explanation {
-    /// Run.
+    /// The run that the stage belongs to.
     pub run: RunId,
-    /// Stage.
+    /// The name of the stage.
     pub stage: String,
-    /// Task; `None` for the stage as a whole.
+    /// The index of the task; `None` for the stage as a whole.
     pub index: Option<u32>,
-    /// How it stands, in a word.
+    /// The status, as one word.
     pub status: String,
-    /// Why.
+    /// The reason for the status.
     pub reason: Reason,
-    /// Where and when its stage goes, where that was decided.
+    /// The placement of the stage, if it has one.
     pub placement: Option<PlacedStage>,
-    /// Its key, once its inputs are known; of a task only.
+    /// The key of the task, once its inputs are known; `None` for a whole stage.
     pub key: Option<Digest>,
-    /// What its key is made of, as far as that is known.
+    /// The ingredients of the key, as far as they are known.
     pub ingredients: Vec<Ingredient>,
-    /// The newest earlier run of the same file that had this stage, if there is one.
+    /// The newest earlier run of the same file whose stage of this name had its inputs, if there is
+    /// one.
     pub compared_with: Option<RunId>,
-    /// What of the key is different from that run; empty when nothing is.
+    /// The ingredients that differ from that run, one line each; empty if none does.
     pub changes: Vec<String>,
-    /// What made the results, cached ones too, each with how many of them; of one task one at most.
+    /// The kinds of device that produced the results, cached ones included, with the number of
+    /// results. One task has at most one.
     #[serde(skip)]
     pub ran_on: BTreeMap<RanOn, u32>,
-    /// Its failed attempts, those that are kept.
+    /// The failed attempts that are kept.
     pub failures: Vec<TaskFailure>,
-    /// Its attempts, those that are kept.
+    /// The attempts that are kept.
     pub attempts: Vec<AttemptRecord>,
 }
 
-/// Why a stage or a task stands as it does.
+/// The explanation of a stage's or task's status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// These stages have not ended.
+    /// It waits for these stages to end.
     WaitsFor(Vec<String>),
-    /// Its inputs are being found.
+    /// Its inputs are being resolved.
     FindingInputs,
-    /// Its key is to be looked up.
+    /// Its key is being looked up, or waits to be.
     LookingUp,
-    /// It waits for a worker with room.
+    /// It waits for a worker with headroom.
     WaitsForRoom,
-    /// Where and when it goes is being found.
+    /// The placer is looking for a placement.
     BeingPlaced,
-    /// It waits for cleaner power, or for open machines, until its placement begins.
+    /// It waits for the start of its placement: for cleaner power, or for workers in its pool.
     WaitsForPower {
-        /// Until when.
+        /// The start for which it waits.
         until: Timestamp,
-        /// The decision.
+        /// The placement.
         placement: Box<Placement>,
     },
-    /// It waits for another try until this moment.
+    /// It waits until this moment for another attempt.
     WaitsForRetry(Timestamp),
-    /// Another task of the run has its key and is not done.
+    /// It waits for the result of another task of the run, which has the same key.
     WaitsForTwin(String, u32),
-    /// It runs.
+    /// A worker runs it.
     Running {
-        /// On this worker.
+        /// The number of the worker.
         worker: u32,
-        /// The number of the try.
+        /// The number of the attempt, from 1.
         attempt: u32,
     },
-    /// Its tasks run.
+    /// Some of its tasks are not done.
     TasksRun,
-    /// It ran.
+    /// It ran, for this reason.
     Ran(WhyRan),
-    /// Its result was in the cache.
+    /// Its result came from the cache.
     FromCache,
-    /// It took the result of another task of the run that has its key.
+    /// It has the result of another task of the run that has the same key.
     FromTwin(String, u32),
-    /// It failed.
+    /// It failed; see the failures.
     Failed,
-    /// It could not start.
+    /// It could not start because of this failure.
     CouldNotStart(Failure),
     /// Its condition was false.
     ConditionFalse,
-    /// A stage that it waits for failed.
+    /// The named stage, which it waits for, failed.
     UpstreamFailed(String),
-    /// A stage that it waits for was skipped.
+    /// The named stage, which it waits for, was skipped.
     UpstreamSkipped(String),
     /// `--until` or `--only` left it out.
     LeftOut,
     /// A user cancelled the run.
     Cancelled,
-    /// It is kept back, over budget.
+    /// The run is over its budget.
     Held,
 }
 
-/// Why something ran rather than coming from the cache.
+/// The reason why a stage or task ran and did not come from the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WhyRan {
-    /// Its stage says `cache: false`.
+    /// The stage has `cache: false`.
     CacheOff,
-    /// It reads `run.*`, `attempt` or another stage's status, so its result belongs to its run.
+    /// It reads `run.*`, `attempt` or another stage's status, so its result is valid for its own
+    /// run only.
     OwnRun,
-    /// `--force`.
+    /// The user passed `--force`.
     Forced,
-    /// No result is known under its key: nothing was made of the same before.
+    /// No result is known under its key.
     NotInCache,
 }
 
@@ -177,8 +180,8 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Why a stage, or one task of it, stands as it does. `None` when there is no such thing. A stage
-/// of one task is explained as that task.
+/// Explains a stage or one of its tasks; `None` if there is no such stage or task. A stage of one
+/// task is explained as that task.
 #[must_use]
 pub fn explain(state: &State, run: RunId, id: StageId, index: Option<u32>) -> Option<Explanation> {
     let one = state.run(run)?;
@@ -252,7 +255,8 @@ fn of_index<T: Clone>(list: &[T], index: Option<u32>, place: impl Fn(&T) -> u32)
         .collect()
 }
 
-/// The stage of this name in the newest earlier run of the same file that got as far as its inputs.
+/// Finds the stage of this name in the newest earlier run of the same file, if its inputs were
+/// known there.
 pub(crate) fn earlier<'a>(
     state: &'a State,
     run: &RunState,
@@ -261,7 +265,8 @@ pub(crate) fn earlier<'a>(
     latest(state, &run.spec.path, name, Some(run.id))
 }
 
-/// The same, of any file and before any run.
+/// Finds the stage of this name in the newest run of a file in which its inputs were known. If
+/// `before` is given, only runs before it count.
 pub(crate) fn latest<'a>(
     state: &'a State,
     path: &str,
@@ -322,7 +327,7 @@ fn of_task(run: &RunState, stage: StageView<'_>, index: u32, status: TaskStatus)
     }
 }
 
-/// What keeps the ready tasks of a placed stage from being leased, if that is its placement.
+/// The reason why a placed stage's ready tasks are not leased, if its placement is the cause.
 fn placing(stage: StageView<'_>) -> Option<Reason> {
     if stage.is_being_placed() {
         return Some(Reason::BeingPlaced);
@@ -332,7 +337,7 @@ fn placing(stage: StageView<'_>) -> Option<Reason> {
     Some(Reason::WaitsForPower { until, placement })
 }
 
-/// Why a stage waits, in words.
+/// What a stage waits for, as a sentence.
 const fn waiting(why: Why) -> &'static str {
     match why {
         Why::Cleanest => "it waits for cleaner power, which its deadline allows",
@@ -380,7 +385,7 @@ fn names(run: &RunState, ids: &[StageId]) -> Vec<String> {
         .collect()
 }
 
-/// Why a stage's tasks run when they do.
+/// The reason why a stage's tasks ran, for tasks that did.
 pub(crate) fn why_ran(planned: &PlannedStage) -> WhyRan {
     if !planned.stage.cache.enabled {
         WhyRan::CacheOff

@@ -1,4 +1,4 @@
-//! Where and when a stage goes, with names instead of numbers: the road taken and the one not taken.
+//! A stage's placement with names instead of numbers, and the best alternative to it.
 
 use serde::Serialize;
 
@@ -7,69 +7,68 @@ use crate::place::{Placement, Why};
 use crate::pool::PoolId;
 use crate::state::{StageView, State};
 
-/// Where and when a stage goes, why, and what else there was.
+/// A stage's placement, the reason for it, and the best alternative.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PlacedStage {
-    /// By start: tasks that begin together in one pool.
+    /// The segments by start. The tasks of a segment begin together in one pool.
     pub segments: Vec<PlacedSegment>,
-    /// Why there and then.
+    /// The reason for this place and time.
     pub why: Why,
-    /// What it is expected to emit, transfer and PUE included, in micrograms CO2e.
+    /// Expected emissions, transfer and PUE included, in micrograms CO2e.
     pub expected_micrograms: u64,
-    /// Of that, the transfer of its inputs.
+    /// The part of them for the transfer of the inputs, in micrograms CO2e.
     pub transfer_micrograms: u64,
-    /// What it would emit at home, begun as soon as it is ready.
+    /// Expected emissions at home as soon as the stage is ready, in micrograms CO2e.
     pub at_home_now_micrograms: u64,
-    /// The best that was not taken.
+    /// The best alternative, if there was one.
     pub alternative: Option<RoadNotTaken>,
-    /// When it was decided.
+    /// The moment of the decision.
     pub decided_at: Timestamp,
-    /// When that was all that was known of the grids.
+    /// The moment at which the outlook behind the decision was issued.
     pub outlook_at: Timestamp,
-    /// Zones of its segments of which nothing new has been heard for longer than should be, at the
-    /// newest outlook.
+    /// Zones of its segments whose newest signal is older than it should be, by the newest outlook.
     pub stale_zones: Vec<String>,
 }
 
-/// Some tasks of a stage that begin together in one pool.
+/// Tasks of a stage that begin together in one pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PlacedSegment {
-    /// Where.
+    /// The pool.
     #[serde(flatten)]
     pub pool: NamedPool,
-    /// Not before.
+    /// The tasks do not begin before this moment.
     pub start: Timestamp,
-    /// When the last of them is expected to end.
+    /// The expected end of the last task.
     pub end: Timestamp,
-    /// How many tasks.
+    /// The number of tasks.
     pub tasks: u32,
 }
 
-/// A pool by its names.
+/// The names of a pool, its region and its zone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NamedPool {
-    /// Its own.
+    /// The name of the pool.
     pub pool: String,
-    /// Its region's.
+    /// The name of its region.
     pub region: String,
-    /// Its grid area's.
+    /// The name of its zone, the grid area.
     pub zone: String,
 }
 
-/// The best place and time that was not taken.
+/// The best alternative to a placement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RoadNotTaken {
-    /// Where.
+    /// The pool.
     #[serde(flatten)]
     pub pool: NamedPool,
-    /// When it would begin.
+    /// The moment at which the stage would begin.
     pub start: Timestamp,
-    /// What it would emit, transfer included, in micrograms CO2e.
+    /// Expected emissions, transfer included, in micrograms CO2e.
     pub expected_micrograms: u64,
 }
 
 impl NamedPool {
-    /// A pool of the fleet that is known; by its number where none is.
+    /// The names of a pool; its number if the fleet does not have it.
     #[must_use]
     pub fn of(state: &State, id: PoolId) -> Self {
         let pool = state.fleet().and_then(|fleet| fleet.get(id));
@@ -89,7 +88,7 @@ impl NamedPool {
 }
 
 impl PlacedStage {
-    /// A stage's placement, if it has one.
+    /// The placement of a stage, if it has one.
     pub(super) fn of(state: &State, stage: StageView<'_>) -> Option<Self> {
         stage
             .placement()
