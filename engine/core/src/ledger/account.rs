@@ -1,5 +1,5 @@
-//! What energy came to in carbon: derived from what was metered and what is known of the grids, so
-//! that it can be told again when more is known.
+//! Carbon accounts. An account is derived from metered energy and known intensities, so that it can
+//! be computed again when better intensities are known.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,37 +9,39 @@ use super::intensities::{Certainty, Intensities};
 use super::quarters::Quarters;
 use crate::pool::Fleet;
 
-/// The account of some attempts: a task's, a stage's, a run's or a project's. Accounts add up to the
-/// last unit.
+/// The carbon account of a set of attempts: those of a task, a stage, a run or a project. The
+/// accounts of parts add up exactly to the account of the whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Location-based: IT energy x PUE x average intensity where and when it was used; failed,
-    /// stopped and lost attempts included, as far as they were metered. Without transfer.
+    /// Location-based emissions without transfer: IT energy x PUE x average intensity where and
+    /// when the energy was used. Failed, stopped and lost attempts count as far as they were
+    /// metered.
     pub carbon: Carbon,
-    /// The same by marginal intensity, where that is known.
+    /// The same by marginal intensity, as far as that is known.
     pub marginal: Carbon,
-    /// Of moving inputs between regions, at the mean of both ends.
+    /// The emissions of moving inputs between regions, by the mean of the intensities at both ends.
     pub transfer: Carbon,
-    /// The counterfactual: the same energy at home, begun when it was ready.
+    /// The counterfactual: the same energy used at home, from when the tasks were ready.
     pub at_home_now: Carbon,
-    /// The share of making the devices, apart from all of the above, in micrograms CO2e.
+    /// The share of the emissions of making the devices, in micrograms CO2e. It is in none of the
+    /// above.
     pub embodied_micrograms: u64,
-    /// IT energy that was metered or modelled, in millijoules.
+    /// IT energy that was measured or modeled, in millijoules.
     pub millijoules: u64,
-    /// Of that, what failed attempts used.
+    /// The part of it that failed attempts used.
     pub failed_millijoules: u64,
-    /// Of it, what no average intensity is known for: `carbon` lacks it.
+    /// The part of it for which no average intensity is known. `carbon` lacks it.
     pub uncovered_millijoules: u64,
-    /// Of it, what no marginal intensity is known for: `marginal` lacks it.
+    /// The part of it for which no marginal intensity is known. `marginal` lacks it.
     pub marginal_uncovered_millijoules: u64,
-    /// Of the counterfactual's energy, what no intensity at home is known for.
+    /// The part of the counterfactual's energy for which no intensity at home is known.
     pub at_home_uncovered_millijoules: u64,
-    /// The least sure of all intensities in it; `None` when none is.
+    /// The certainty of the least certain intensity used; `None` if none was used.
     pub certainty: Option<Certainty>,
 }
 
 impl Account {
-    /// What a ledger's energy came to.
+    /// The account of a ledger, by these intensities.
     #[must_use]
     pub fn of(ledger: &Ledger, fleet: &Fleet, known: &Intensities) -> Self {
         let mut account = Self {
@@ -114,7 +116,7 @@ impl Account {
         );
     }
 
-    /// Adds another's.
+    /// Adds another account.
     pub fn merge(&mut self, other: &Self) {
         self.carbon += other.carbon;
         self.marginal += other.marginal;
@@ -133,30 +135,31 @@ impl Account {
         }
     }
 
-    /// The headline: location-based, transfer included; `None` while no intensity is known for any
-    /// of the energy, never 0 for want of a grid.
+    /// The headline figure: location-based emissions, transfer included. It is `None`, never 0,
+    /// while no intensity is known for any of the energy.
     #[must_use]
     pub fn headline(&self) -> Option<Carbon> {
         (self.uncovered_millijoules < self.millijoules || self.certainty.is_some())
             .then(|| self.carbon + self.transfer)
     }
 
-    /// What it would have been at home and at once; `None` while that is not known.
+    /// The counterfactual emissions at home; `None` while they are unknown.
     #[must_use]
     pub fn at_home(&self) -> Option<Carbon> {
         (self.certainty.is_some() && self.at_home_uncovered_millijoules < self.millijoules.max(1))
             .then_some(self.at_home_now)
     }
 
-    /// By marginal intensity, transfer not included; `None` unless it is known for all of it.
+    /// Emissions by marginal intensity without transfer; `None` unless that intensity is known for
+    /// all of the energy.
     #[must_use]
     pub fn marginal(&self) -> Option<Carbon> {
         (self.millijoules > 0 && self.marginal_uncovered_millijoules == 0).then_some(self.marginal)
     }
 
-    /// Software carbon intensity, `((E x I) + M) / R` of ISO/IEC 21031, in micrograms CO2e a
-    /// functional unit: operational emissions, transfer among them, and the embodied share, over `R`
-    /// units of work (tasks that gave a result).
+    /// Software carbon intensity of ISO/IEC 21031, `((E x I) + M) / R`, in micrograms CO2e for each
+    /// functional unit. It is the sum of operational emissions, transfer included, and of the
+    /// embodied share, divided by `R` units of work: tasks that gave a result.
     #[must_use]
     pub fn sci_micrograms(&self, units: u64) -> Option<u64> {
         let operational = self.headline()?.micrograms();

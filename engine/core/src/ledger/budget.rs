@@ -1,4 +1,4 @@
-//! What a run may use, and by what it went over.
+//! Budgets of runs, and by how much a run exceeds one.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use sunward_workflows::Budget;
 
 use super::account::Account;
 
-/// Millijoules of a kilowatt hour.
+/// Millijoules in a kilowatt hour.
 const MILLIJOULES_PER_KWH: f64 = 3.6e9;
 
-/// What a budget bounds.
+/// The figure that a budget limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Budgeted {
@@ -23,17 +23,17 @@ pub enum Budgeted {
 /// A budget that was exceeded, or would be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overrun {
-    /// Which.
+    /// The figure that is limited.
     pub what: Budgeted,
-    /// What was used, or would be, in its unit.
+    /// What was used or would be used, in the figure's unit.
     pub used: u64,
-    /// What is allowed, in its unit.
+    /// What the budget allows, in the figure's unit.
     pub allowed: u64,
 }
 
 impl Overrun {
-    /// The first of a budget's bounds that these figures are over; emissions are `None` while no
-    /// grid is known, and then bound nothing.
+    /// The first limit of a budget that these figures exceed. Emissions are `None` while no grid is
+    /// known, and then do not count.
     #[must_use]
     pub fn of(budget: &Budget, micrograms: Option<u64>, millijoules: u64) -> Option<Self> {
         let carbon = budget.gco2e.zip(micrograms).map(|(grams, used)| Self {
@@ -52,7 +52,7 @@ impl Overrun {
             .find(|one| one.used > one.allowed)
     }
 
-    /// The bound that an account is over.
+    /// The limit that an account exceeds.
     #[must_use]
     pub fn of_account(budget: &Budget, account: &Account) -> Option<Self> {
         let carbon = account.headline().map(super::Carbon::micrograms);
@@ -60,9 +60,10 @@ impl Overrun {
     }
 }
 
-/// A figure of a file as an integer, rounded down; what is no number allows nothing.
+/// A figure of a workflow file as an integer, rounded down. Anything that is not a number allows
+/// nothing.
 fn whole(figure: f64) -> u64 {
-    // A duration of so many seconds has so many whole ones, exactly rounded and never out of range.
+    // The conversion through a duration in seconds is exact and never out of range.
     std::time::Duration::try_from_secs_f64(figure).map_or_else(
         |_| if figure > 0.0 { u64::MAX } else { 0 },
         |time| time.as_secs(),
@@ -75,7 +76,7 @@ impl fmt::Display for Overrun {
             Budgeted::Micrograms => ("gCO2e", 1_000_000),
             Budgeted::Millijoules => ("kWh", 3_600_000_000),
         };
-        // Small figures are told to the last digit that is known, so that they do not all read 0.000.
+        // Small figures are shown to the last known digit, so that they do not all read 0.000.
         let (width, parts) = if self.allowed.min(self.used) >= whole / 10 {
             (3, 1_000)
         } else {

@@ -1,4 +1,4 @@
-//! Carbon as an exact product, so that sums agree to the last unit however they are grouped.
+//! Carbon as an exact product, so that sums do not depend on how they are grouped.
 
 use std::fmt;
 use std::iter::Sum;
@@ -6,41 +6,41 @@ use std::ops::{Add, AddAssign};
 
 use serde::{Deserialize, Serialize};
 
-/// Millijoules of an hour at one kilowatt.
+/// Millijoules in a kilowatt hour.
 const MILLIJOULES_PER_KWH: u128 = 3_600_000_000;
 
-/// Emissions as the exact product `mJ x mgCO2e/kWh x permille of PUE`: one unit is 1/3.6e15 gram.
-/// It is divided only when it is shown, so the sum over tasks is the sum over stages is the sum over
-/// runs, to the last unit.
+/// Emissions as the exact product `mJ x mgCO2e/kWh x permille of PUE`. One unit is 1/3.6e15 gram.
+/// It is divided only for display, so the sums over tasks, stages and runs agree to the last unit.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct Carbon(pub u128);
 
 impl Carbon {
-    /// None at all.
+    /// No emissions.
     pub const ZERO: Self = Self(0);
 
-    /// Of so much IT energy in a pool of this PUE, at this intensity.
+    /// The emissions of IT energy in a pool with this PUE, at this intensity.
     #[must_use]
     pub fn of(millijoules: u64, pue_permille: u32, intensity_mg_per_kwh: u32) -> Self {
         Self(u128::from(millijoules) * u128::from(intensity_mg_per_kwh) * u128::from(pue_permille))
     }
 
-    /// Of moving data that took so much energy between two grids: the mean of their intensities.
+    /// The emissions of moving data with this energy between two grids, by the mean of their
+    /// intensities.
     #[must_use]
     pub fn of_transfer(millijoules: u64, from_mg_per_kwh: u32, to_mg_per_kwh: u32) -> Self {
         let both = u128::from(from_mg_per_kwh) + u128::from(to_mg_per_kwh);
         Self(u128::from(millijoules) * both * 500)
     }
 
-    /// So many micrograms.
+    /// Converts from micrograms CO2e.
     #[must_use]
     pub fn from_micrograms(micrograms: u64) -> Self {
         Self(u128::from(micrograms) * MILLIJOULES_PER_KWH)
     }
 
-    /// In micrograms, rounded down.
+    /// The emissions in micrograms CO2e, rounded down.
     #[must_use]
     pub fn micrograms(self) -> u64 {
         u64::try_from(self.0 / MILLIJOULES_PER_KWH).unwrap_or(u64::MAX)

@@ -1,4 +1,5 @@
-//! What intensities a ledger was told with: by zone and quarter, forecast first, actual later.
+//! The intensities behind accounts, by zone and quarter of an hour: forecasts first, measurements
+//! later.
 
 use std::collections::BTreeMap;
 
@@ -8,63 +9,64 @@ use super::quarters::{QUARTER_MS, Quarter};
 use crate::ids::{Timestamp, index_of};
 use crate::place::{Outlook, SignalKind, ZoneOutlook};
 
-/// How sure an intensity is. The surer replaces the less sure.
+/// How certain an intensity is. A more certain one replaces a less certain one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Certainty {
-    /// Said beforehand, from a source that was older than it should be.
+    /// Forecast by a source whose newest signal was older than it should be.
     Stale,
-    /// Said beforehand.
+    /// Forecast.
     #[default]
     Forecast,
-    /// Said afterwards, filled in by the provider or by us.
+    /// Known afterwards, but estimated by the provider or by Sunward.
     Estimated,
     /// Measured.
     Actual,
 }
 
-/// The intensity of one quarter.
+/// The intensity of one zone in one quarter of an hour.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
-    /// Average, in mgCO2e/kWh; `None` where only the marginal one is known.
+    /// Average intensity, in mgCO2e/kWh; `None` if only the marginal one is known.
     pub average_mg_per_kwh: Option<u32>,
-    /// Marginal, in mgCO2e/kWh, where known.
+    /// Marginal intensity, in mgCO2e/kWh, if it is known.
     pub marginal_mg_per_kwh: Option<u32>,
-    /// How sure.
+    /// How certain it is.
     pub certainty: Certainty,
-    /// Who said so, by number: see [`Intensities::source`].
+    /// The number of its source; see [`Intensities::source`].
     pub source: u16,
 }
 
-/// Intensities of some zones over some time.
+/// Intensities by zone and quarter of an hour.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intensities {
-    /// Who said what.
+    /// The names of all sources, by number.
     sources: Vec<String>,
     zones: BTreeMap<String, BTreeMap<Quarter, Known>>,
 }
 
-/// Measured intensities of one zone, once they are published.
+/// Measured intensities of one zone, as published.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actuals {
-    /// The zone.
+    /// The zone, named as in the fleet.
     pub zone: String,
-    /// Who says so.
+    /// The name of the source.
     pub source: String,
-    /// The first quarter; the others follow without a gap.
+    /// The first quarter of an hour; the others follow without a gap.
     pub first: Quarter,
-    /// Average and, where known, marginal intensity in mgCO2e/kWh, and whether it is estimated.
+    /// For each quarter: average intensity in mgCO2e/kWh, marginal intensity if it is known, and
+    /// whether they are estimated.
     pub values: Vec<(u32, Option<u32>, bool)>,
 }
 
 impl Intensities {
-    /// What of one zone is known of one quarter.
+    /// The intensity of a zone in a quarter of an hour, if it is known.
     #[must_use]
     pub fn get(&self, zone: &str, quarter: Quarter) -> Option<&Known> {
         self.zones.get(zone)?.get(&quarter)
     }
 
-    /// Who said it.
+    /// The name of an intensity's source.
     #[must_use]
     pub fn source(&self, known: &Known) -> &str {
         self.sources
@@ -72,14 +74,14 @@ impl Intensities {
             .map_or("", String::as_str)
     }
 
-    /// Whether nothing is known.
+    /// Whether there are no intensities.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.zones.is_empty()
     }
 
-    /// Takes in what a forecast says of the time from its own moment on, up to `until`: the longest
-    /// that may pass before the next one says it better.
+    /// Adds the forecasts of an outlook from the moment it was issued up to `until`, the latest
+    /// moment at which the next outlook is expected.
     pub fn foresee(&mut self, outlook: &Outlook, until: Timestamp) {
         for zone in &outlook.zones {
             let source = self.source_id(&zone.source);
@@ -98,7 +100,7 @@ impl Intensities {
         }
     }
 
-    /// Takes in what was measured.
+    /// Adds measured intensities.
     pub fn learn(&mut self, actuals: &Actuals) {
         let source = self.source_id(&actuals.source);
         for (quarter, (average, marginal, estimated)) in (actuals.first.0..).zip(&actuals.values) {
@@ -116,7 +118,7 @@ impl Intensities {
         }
     }
 
-    /// Forgets what is before a moment.
+    /// Drops the intensities before a moment.
     pub fn forget_before(&mut self, at: Timestamp) {
         let first = Quarter::of(at);
         for quarters in self.zones.values_mut() {
@@ -124,7 +126,7 @@ impl Intensities {
         }
     }
 
-    /// Takes from another what is known of these zones and quarters, for a run that is put away.
+    /// Copies the intensities of these zones and quarters, for a run that is archived.
     #[must_use]
     pub fn excerpt<'a>(&self, wanted: impl Iterator<Item = (&'a str, Quarter)>) -> Self {
         let mut excerpt = Self::default();
@@ -141,7 +143,7 @@ impl Intensities {
         excerpt
     }
 
-    /// What another knows better, or alone, replaces what is known here.
+    /// Adds intensities from elsewhere. They replace those that are not more certain.
     pub fn restate(&mut self, other: &Self) {
         for (zone, quarters) in &other.zones {
             for (quarter, known) in quarters {
@@ -167,7 +169,8 @@ impl Intensities {
         u16::try_from(index_of(at)).unwrap_or(u16::MAX)
     }
 
-    /// A newer forecast replaces an older one, and nothing replaces what is surer.
+    /// Sets an intensity, unless a more certain one is known. A newer forecast replaces an older
+    /// one.
     fn put(&mut self, zone: &str, quarter: Quarter, known: Known) {
         if !self.zones.contains_key(zone) {
             self.zones.insert(zone.to_owned(), BTreeMap::new());

@@ -1,8 +1,9 @@
-//! What attempts took, in integers: energy by place and time, and what it came to in carbon.
+//! What attempts used, in integers: energy by place and time, and the carbon derived from it.
 //!
-//! Energy is metered once and never changes; intensities become surer with time. So a [`Ledger`]
-//! keeps energy alone, by pool and quarter of an hour, [`Intensities`] what is known of the grids, and
-//! an [`Account`] is derived from both whenever it is asked for: restating is asking again.
+//! Energy is metered once and never changes, but intensities become more certain with time. So a
+//! [`Ledger`] holds only energy, by pool and quarter of an hour, and [`Intensities`] holds what is
+//! known of the grids. An [`Account`] is derived from both whenever it is needed, so better
+//! intensities need no correction of records.
 
 mod account;
 mod budget;
@@ -26,57 +27,58 @@ use crate::input::Energy;
 use crate::pool::PoolId;
 use crate::ran_on::RanOn;
 
-/// Sums over the attempts of a stage; failed and stopped ones count too.
+/// Sums over the attempts of a stage, failed and stopped ones included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
-    /// Attempts that ended with an outcome.
+    /// The number of attempts that ended with an outcome.
     pub attempts: u64,
-    /// Attempts that failed.
+    /// The number of attempts that failed.
     pub failed_attempts: u64,
-    /// Attempts of which nothing was heard again.
+    /// The number of attempts that ended without an outcome because they were lost, or that were
+    /// preempted.
     pub lost_attempts: u64,
-    /// Wall time in microseconds.
+    /// Wall time of all attempts, in microseconds.
     pub wall_us: u64,
-    /// Processor time in microseconds.
+    /// Processor time of all attempts, in microseconds.
     pub cpu_us: u64,
     /// Energy read from meters, in millijoules.
     pub measured_millijoules: u64,
-    /// Energy by the model, in millijoules.
+    /// Energy computed by the model, in millijoules.
     pub modelled_millijoules: u64,
-    /// Attempts whose energy is not known.
+    /// The number of attempts whose energy is unknown.
     pub missing_energy: u64,
-    /// When the first attempt began, milliseconds since the epoch; 0 when there was none.
+    /// The start of the first attempt, in milliseconds since the epoch; 0 if there was none.
     pub first_started_ms: u64,
-    /// When the last attempt ended, milliseconds since the epoch.
+    /// The end of the last attempt, in milliseconds since the epoch; 0 if there was none.
     pub last_ended_ms: u64,
-    /// Of the energy, what failed and stopped attempts used, in millijoules.
+    /// The part of the energy that failed and stopped attempts used, in millijoules.
     pub failed_millijoules: u64,
     /// The energy by pool and quarter of an hour.
     pub quarters: Quarters,
-    /// The counterfactual: the same energy at home, as early as it was ready.
+    /// The counterfactual: the same energy at home, from when the tasks were ready.
     pub at_home: Quarters,
-    /// Inputs that were moved between pools.
+    /// Transfers of inputs between pools.
     pub transfers: Vec<Transfer>,
-    /// Time that devices were held, summed over devices, in milliseconds by pool.
+    /// Device time by pool, summed over devices, in milliseconds.
     pub gpu_ms: BTreeMap<PoolId, u64>,
 }
 
-/// Inputs of a stage that were moved from one pool to another.
+/// A transfer of a stage's inputs from one pool to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transfer {
-    /// From where.
+    /// The pool where the inputs were.
     pub from: PoolId,
-    /// To where.
+    /// The pool where they were read.
     pub to: PoolId,
-    /// When.
+    /// The quarter of an hour of the transfer.
     pub quarter: Quarter,
-    /// How much.
+    /// The size of the inputs in bytes.
     pub bytes: u64,
-    /// What that took, in millijoules.
+    /// The energy of the transfer, in millijoules.
     pub millijoules: u64,
 }
 
-/// What one attempt took.
+/// What one attempt used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Spent {
     pub(crate) started_ms: u64,
@@ -85,43 +87,43 @@ pub(crate) struct Spent {
     pub(crate) energy: Energy,
 }
 
-/// Where attempts ran, and where they would have run.
+/// Where attempts ran, and where and when they would have run at home.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Whereabouts {
     pub(crate) pool: PoolId,
     pub(crate) home: PoolId,
-    /// How long they waited for power rather than for room.
+    /// How long they waited for their placement rather than for a free worker, in milliseconds.
     pub(crate) deferred_ms: u64,
-    /// Devices of each.
+    /// The number of GPUs of each attempt.
     pub(crate) gpus: u32,
 }
 
 /// One attempt that ended with an outcome, for timelines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptRecord {
-    /// The task.
+    /// The index of the task.
     pub index: u32,
-    /// Its lease.
+    /// The generation of its lease.
     pub generation: u32,
-    /// How it ended.
+    /// How the attempt ended.
     pub status: AttemptStatus,
-    /// When it began, milliseconds since the epoch.
+    /// The start of the attempt, in milliseconds since the epoch.
     pub started_ms: u64,
-    /// How long it took, in microseconds.
+    /// Wall time, in microseconds.
     pub wall_us: u64,
-    /// On what it ran; nothing where it did not come so far.
+    /// The kind of device that it ran on; `None` if it ended before it ran.
     pub ran_on: Option<RanOn>,
 }
 
 impl Ledger {
-    /// All energy that is known, in millijoules.
+    /// All known energy, in millijoules.
     #[must_use]
     pub const fn millijoules(&self) -> u64 {
         self.measured_millijoules
             .saturating_add(self.modelled_millijoules)
     }
 
-    /// Adds where and when the energy of so many equal attempts was used.
+    /// Records where and when `count` equal attempts used their energy.
     pub(crate) fn locate(&mut self, spent: Spent, count: u64, at: Whereabouts) {
         let held_ms = (spent.wall_us / 1000)
             .saturating_mul(u64::from(at.gpus))
@@ -141,14 +143,14 @@ impl Ledger {
             .add(at.home, ready, spent.wall_us, millijoules, count);
     }
 
-    /// The energy of an attempt was spent in vain.
+    /// Counts the energy of an attempt as used by a failed one.
     pub(crate) const fn waste(&mut self, spent: Spent) {
         if let Some(millijoules) = spent.energy.millijoules() {
             self.failed_millijoules = self.failed_millijoules.saturating_add(millijoules);
         }
     }
 
-    /// Adds one attempt.
+    /// Adds one attempt to the sums.
     pub(crate) fn add(&mut self, spent: Spent) {
         self.attempts += 1;
         self.wall_us = self.wall_us.saturating_add(spent.wall_us);
@@ -169,7 +171,7 @@ impl Ledger {
         self.last_ended_ms = self.last_ended_ms.max(ended_ms);
     }
 
-    /// Adds another stage's sums.
+    /// Adds the sums of another ledger.
     pub fn merge(&mut self, other: &Self) {
         self.attempts += other.attempts;
         self.failed_attempts += other.failed_attempts;
@@ -201,7 +203,7 @@ impl Ledger {
         self.last_ended_ms = self.last_ended_ms.max(other.last_ended_ms);
     }
 
-    /// Mean wall time of an attempt in microseconds, once one ended.
+    /// The mean wall time of an attempt in microseconds, once one has ended.
     pub(crate) fn mean_us(&self) -> Option<u64> {
         self.wall_us.checked_div(self.attempts)
     }

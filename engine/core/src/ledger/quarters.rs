@@ -1,4 +1,4 @@
-//! Energy by pool and quarter of an hour: from it carbon can be told again when actual intensities
+//! Energy by pool and quarter of an hour. Carbon is derived from it again when measured intensities
 //! replace forecasts.
 
 use std::collections::BTreeMap;
@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::ids::Timestamp;
 use crate::pool::PoolId;
 
-/// A quarter of an hour in milliseconds: the finest step at which grids publish intensities
-/// everywhere (5-minute markets are averaged to it).
+/// A quarter of an hour in milliseconds. It is the finest step at which grids publish intensities
+/// everywhere; 5-minute markets are averaged to it.
 pub const QUARTER_MS: u64 = 900_000;
 
 /// A quarter of an hour, counted from 1970-01-01T00:00Z.
@@ -19,25 +19,26 @@ pub const QUARTER_MS: u64 = 900_000;
 pub struct Quarter(pub u32);
 
 impl Quarter {
-    /// In which a moment lies.
+    /// The quarter that contains a moment.
     #[must_use]
     pub fn of(at: Timestamp) -> Self {
         Self(u32::try_from(at.0 / QUARTER_MS).unwrap_or(u32::MAX))
     }
 
-    /// When it begins.
+    /// The start of the quarter.
     #[must_use]
     pub fn start(self) -> Timestamp {
         Timestamp(u64::from(self.0) * QUARTER_MS)
     }
 }
 
-/// Millijoules by pool and quarter.
+/// Energy by pool and quarter of an hour, in millijoules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarters(BTreeMap<(PoolId, Quarter), u64>);
 
 impl Quarters {
-    /// Adds `count` equal attempts of so much energy each that ran together.
+    /// Adds `count` equal attempts that ran at the same time, with `each` millijoules of energy
+    /// each.
     pub(crate) fn add(
         &mut self,
         pool: PoolId,
@@ -52,7 +53,7 @@ impl Quarters {
         }
     }
 
-    /// Adds another's.
+    /// Adds the energy of another.
     pub(crate) fn merge(&mut self, other: &Self) {
         for (at, millijoules) in &other.0 {
             let sum = self.0.entry(*at).or_default();
@@ -67,21 +68,22 @@ impl Quarters {
             .map(|((pool, quarter), millijoules)| (*pool, *quarter, *millijoules))
     }
 
-    /// All of it, in millijoules.
+    /// The total energy, in millijoules.
     #[must_use]
     pub fn millijoules(&self) -> u64 {
         self.0.values().fold(0, |sum, one| sum.saturating_add(*one))
     }
 
-    /// Whether there is none.
+    /// Whether no energy is recorded.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// The energy of one attempt by the quarters it ran in, evenly over its time. Parts are differences
-/// of floors of the running sum, so they add up to the whole.
+/// Splits the energy of one attempt over the quarters that it ran in, in proportion to its time in
+/// each. Each part is a difference of rounded running sums, so the parts add up exactly to the
+/// whole.
 pub fn split(
     began: Timestamp,
     wall_us: u64,
