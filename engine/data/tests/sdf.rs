@@ -10,75 +10,22 @@
 )]
 
 mod bench;
+#[path = "sdf/records.rs"]
+mod records;
 
 use std::path::{Path, PathBuf};
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{Float64Type, Int32Type};
+use arrow::array::RecordBatch;
 use bench::Bench;
 use proptest::prelude::*;
+use records::{SALT, V3000, charges, columns, elements, ids, read, texts, xyz};
 use sunward_data::{SourceOptions, probe};
 use sunward_workflows::FileFact;
-
-/// Ammonium and chloride, as programs write them.
-const SALT: &str = "\
-salt
-  a program, and a date
-
-  3  1  0  0  0  0  0  0  0  0999 V2000
-    0.0000    0.5000   -0.2500 N   0  3  0  0  0  0
-   -1.0000    0.0000    0.0000 H   0  0  0  0  0  0
-    4.0000    0.0000    0.0000 Cl  0  5  0  0  0  0
-  1  2  1  0
-M  END
-";
-
-fn read(text: &str) -> RecordBatch {
-    let bench = Bench::new();
-    let path = bench.file("m.sdf", text);
-    bench.rows(&bench.read(&path).unwrap())
-}
 
 fn refused(text: impl AsRef<[u8]>) -> String {
     let bench = Bench::new();
     let path = bench.file("m.sdf", text);
     bench.read(&path).unwrap_err().to_string()
-}
-
-/// The names of all columns.
-fn columns(batch: &RecordBatch) -> Vec<String> {
-    let schema = batch.schema();
-    let names = schema.fields().iter().map(|field| field.name().clone());
-    names.collect()
-}
-
-/// A column of text.
-fn texts(batch: &RecordBatch, column: &str) -> Vec<Option<String>> {
-    let column = batch.column_by_name(column).unwrap().as_string::<i32>();
-    column.iter().map(|text| text.map(str::to_owned)).collect()
-}
-
-fn ids(batch: &RecordBatch) -> Vec<String> {
-    texts(batch, "id").into_iter().flatten().collect()
-}
-
-fn elements(batch: &RecordBatch, row: usize) -> Vec<String> {
-    let list = batch.column_by_name("elements").unwrap();
-    let list = list.as_list::<i32>().value(row);
-    let symbols = list.as_string::<i32>().iter().flatten();
-    symbols.map(str::to_owned).collect()
-}
-
-fn charges(batch: &RecordBatch, row: usize) -> Vec<i32> {
-    let list = batch.column_by_name("formal_charges").unwrap();
-    let list = list.as_list::<i32>().value(row);
-    list.as_primitive::<Int32Type>().values().to_vec()
-}
-
-fn xyz(batch: &RecordBatch, row: usize) -> Vec<f64> {
-    let list = batch.column_by_name("xyz").unwrap();
-    let list = list.as_list::<i32>().value(row);
-    list.as_primitive::<Float64Type>().values().to_vec()
 }
 
 #[test]
@@ -172,32 +119,6 @@ fn ends_of_lines_and_of_the_file_may_be_any() {
         assert_eq!(read(&text), expected, "{text:?}");
     }
 }
-
-/// Glycine's zwitterion, with a line that goes on in the next.
-const V3000: &str = "\
-glycine
-
-comment
-  0  0  0     0  0            999 V3000
-M  V30 BEGIN CTAB
-M  V30 COUNTS 3 2 0 0 0
-M  V30 BEGIN ATOM
-M  V30 7 N 0.5 -1.25 0 0 CHG=1
-M  V30 8 C 1.5 0 0.125 0
-M  V30 9 O 2.5 0 -
-M  V30 0 0 CFG=1 CHG=-1
-M  V30 END ATOM
-M  V30 BEGIN BOND
-M  V30 1 1 7 8
-M  V30 2 1 8 9
-M  V30 END BOND
-M  V30 END CTAB
-M  END
-> <dose>
-1
-
-$$$$
-";
 
 #[test]
 fn the_newer_tables_give_the_same_columns() {
@@ -437,133 +358,6 @@ fn a_broken_record_in_the_midst_of_others_is_a_row_that_says_so() {
     let broken = titled("c", "0.5000", "  ?   ");
     assert!(refused([&broken, "$$$$\n"].concat()).contains("record 1: y is"));
     assert!(refused([SALT, "$$$$\n", &broken].concat()).contains("record 2: y is"));
-}
-
-#[test]
-fn ends_without_a_record_and_marks_are_no_records() {
-    let one = [SALT, "$$$$\n"].concat();
-    let expected = read(&[one.as_str(), one.as_str()].concat());
-    assert_eq!(expected.num_rows(), 2);
-    for text in [
-        format!("{one}$$$$\n{one}"),
-        format!("{one}{one}$$$$\n"),
-        format!("{one}{one}$$$$\n$$$$\n\n"),
-        format!("{one}\n\n$$$$\n{one}"),
-        format!("$$$$\n{one}{one}"),
-        format!("{one}{one}\n\n\n\n\n$$$$\n"),
-        format!("\u{feff}{one}{one}"),
-        format!("\u{feff}{one}$$$$\n{one}").replace('\n', "\r\n"),
-    ] {
-        assert_eq!(read(&text), expected, "{text:?}");
-    }
-}
-
-#[test]
-fn blank_lines_belong_to_a_value_that_goes_on() {
-    for (item, expected) in [
-        ("> <a>\nfoo\n \nbar\n\n", "foo\n \nbar"),
-        ("> <a>\nfoo\n\n\nbar", "foo\n\n\nbar"),
-        ("> <a>\n\nfoo\n", "foo"),
-        ("> <a>\nfoo\n\nbar\n\n> <b>\n1\n", "foo\n\nbar"),
-        ("> <a>\nfoo\n\n\n\n> <b>\n1\n", "foo"),
-        (
-            "> <a>\nfoo\n\nM  V30 is no table\n",
-            "foo\n\nM  V30 is no table",
-        ),
-    ] {
-        for end in ["\n", "\r\n"] {
-            let text = [SALT, item, "\n$$$$\n", SALT].concat().replace('\n', end);
-            let batch = read(&text);
-            assert_eq!(ids(&batch), ["salt", "salt"], "{item:?}");
-            assert_eq!(texts(&batch, "problem"), [None, None], "{item:?}");
-            assert_eq!(texts(&batch, "a")[0].as_deref(), Some(expected), "{item:?}");
-        }
-    }
-    // A molecule whose end is missing is not swallowed by the value before it.
-    let batch = read(&[SALT, "> <a>\n1\n\n", SALT, "$$$$\n", SALT].concat());
-    let problem = texts(&batch, "problem")[0].clone().unwrap();
-    assert!(
-        problem.contains("line 21, record 1: another molecule"),
-        "{problem}"
-    );
-    assert_eq!(elements(&batch, 1), ["N", "H", "Cl"]);
-}
-
-#[test]
-fn wide_coordinates_lose_no_digit() {
-    let line = "    0.0000    0.5000   -0.2500 N   0  3  0  0  0  0";
-    assert!(SALT.contains(line));
-    for (wide, expected) in [
-        (
-            "    0.0000    0.5000 -1234.5678 N   0  3",
-            [0.0, 0.5, -1234.5678],
-        ),
-        (
-            "    0.0000    0.5000-12345.6789 N   0  3",
-            [0.0, 0.5, -12345.6789],
-        ),
-        (
-            "-12345.6789    0.5000    0.2500 N   0  3",
-            [-12345.6789, 0.5, 0.25],
-        ),
-        (
-            "     0.0000     0.5000    -0.2500 N   0  3",
-            [0.0, 0.5, -0.25],
-        ),
-        (
-            "    0.000000    0.500000   -0.250000 N   0  3",
-            [0.0, 0.5, -0.25],
-        ),
-        (
-            "-12345.6789-12345.6789-12345.6789 N   0  3",
-            [-12345.6789; 3],
-        ),
-        // These are as the format says, though they touch.
-        ("-1234.5678-1234.5678-1234.5678 N   0  3", [-1234.5678; 3]),
-        (
-            "    0.000012345.6789-1234.5678 N   0  3",
-            [0.0, 12345.6789, -1234.5678],
-        ),
-        ("    0.0000    0.5000  -0.25000 N   0  3", [0.0, 0.5, -0.25]),
-        ("       0.0       0.5     -0.25 N   0  3", [0.0, 0.5, -0.25]),
-        ("         0         1        -2 N   0  3", [0.0, 1.0, -2.0]),
-    ] {
-        let batch = read(&SALT.replace(line, wide));
-        assert_eq!(texts(&batch, "problem"), [None], "{wide}");
-        assert_eq!(xyz(&batch, 0)[..3], expected, "{wide}");
-        assert_eq!(elements(&batch, 0), ["N", "H", "Cl"], "{wide}");
-        assert_eq!(charges(&batch, 0)[0], 1, "{wide}");
-    }
-    for wide in [
-        "    0.0000    0.5000 -1234.56789999",
-        "    0.000012345.6789-12345.6789 N   0  3",
-        "    0.0000    0.5000  12345.67891234.5 N   0  3",
-    ] {
-        let text = [SALT, "$$$$\n", &SALT.replace(line, wide), "$$$$\n"].concat();
-        let problem = texts(&read(&text), "problem")[1].clone().unwrap();
-        assert!(problem.contains("line 15, record 2: "), "{wide}: {problem}");
-    }
-}
-
-#[test]
-fn symbols_have_the_usual_case() {
-    for (symbol, expected) in [
-        ("CL", "Cl"),
-        ("cl", "Cl"),
-        ("BR", "Br"),
-        ("n", "N"),
-        ("NA", "Na"),
-        ("d", "D"),
-        ("R#", "R#"),
-        ("*", "*"),
-        ("LP", "LP"),
-        ("A", "A"),
-    ] {
-        let batch = read(&SALT.replace(" N   0  3", &format!(" {symbol:<3} 0  3")));
-        assert_eq!(elements(&batch, 0)[0], expected, "{symbol}");
-        let batch = read(&V3000.replace(" N 0.5", &format!(" {symbol} 0.5")));
-        assert_eq!(elements(&batch, 0)[0], expected, "{symbol}");
-    }
 }
 
 /// Text that is nearly an SDF: pieces of one, and bytes.

@@ -44,7 +44,7 @@ pub(super) struct NetcdfFile {
 
 impl NetcdfFile {
     /// Opens a file and reads what it holds, without values. `path` is what messages call it.
-    pub(super) fn open(mut source: File, path: &str) -> Result<Self, NetcdfError> {
+    pub(super) fn new(mut source: File, path: &str) -> Result<Self, NetcdfError> {
         let io = |doing| {
             move |source| NetcdfError::Io {
                 path: path.to_owned(),

@@ -43,7 +43,7 @@ impl GridReader {
         variable: Option<&str>,
         rows: GridRows,
     ) -> Result<Self, NetcdfError> {
-        let file = NetcdfFile::open(source, path)?;
+        let file = NetcdfFile::new(source, path)?;
         let index = choose(&file.header, variable, path)?;
         let layout = LayingOut::new(&file).layout(index, rows)?;
         let schema = schema(&layout, rows).map_err(|source| NetcdfError::Arrow {
