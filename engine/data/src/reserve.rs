@@ -22,7 +22,9 @@ pub(crate) fn take(home: &Path) {
     let path = place(home);
     let taken = fs::metadata(&path).is_ok_and(|found| found.len() == BYTES);
     // On a small or nearly full disk it would be missed more than it helps.
-    let roomy = statvfs(home).is_ok_and(|disk| disk.f_bavail * disk.f_frsize >= ROOMY);
+    // The store may lie on a disk of its own.
+    let disk = path.parent().unwrap_or(home);
+    let roomy = statvfs(disk).is_ok_and(|disk| disk.f_bavail * disk.f_frsize >= ROOMY);
     if taken || !roomy {
         return;
     }
