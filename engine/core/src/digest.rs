@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
-    /// Of some bytes.
+    /// The digest of some bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
@@ -21,7 +21,7 @@ impl Digest {
         blake3::Hash::from_bytes(self.0).to_hex().to_string()
     }
 
-    /// From 64 hex digits.
+    /// Parses 64 hex digits.
     #[must_use]
     pub fn from_hex(hex: &str) -> Option<Self> {
         blake3::Hash::from_hex(hex)
@@ -42,13 +42,13 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Hashes labelled fields, so that no two different sequences of fields collide: each field is
-/// preceded by its label's and its own length.
+/// Hashes labeled fields. Different sequences of fields never collide, since each field is preceded
+/// by the lengths of its label and its content.
 #[derive(Default)]
 pub struct Hasher(blake3::Hasher);
 
 impl Hasher {
-    /// For one purpose; the name keeps digests of different purposes apart.
+    /// A hasher for one purpose. The name keeps digests of different purposes apart.
     #[must_use]
     pub fn new(purpose: &str) -> Self {
         let mut hasher = Self::default();

@@ -1,4 +1,4 @@
-//! How long and how hungry a stage's tasks are, as far as anybody knows before they ran.
+//! Estimates of the duration and the needs of a stage's tasks.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ use crate::state::agenda::Agenda;
 use crate::state::stage::StageState;
 use crate::state::{RunState, State};
 
-/// How long a task is taken to be when nobody said and none ran: an hour, in milliseconds. The mean
-/// length of a queue is what GAIA (ASPLOS'24) goes by, too.
+/// The assumed duration of a task without any other estimate: an hour, in milliseconds. GAIA
+/// (ASPLOS'24) uses the mean length of a queue as well.
 const TASK_MS: u64 = 3_600_000;
 
-/// What a core draws under load when nobody said, in milliwatts.
+/// The assumed power of one core under load, in milliwatts.
 const CORE_MILLIWATTS: u64 = 12_000;
 
 /// How long one task of a stage is expected to take, in milliseconds: as its file says, else the mean
@@ -99,7 +99,7 @@ fn milliwatts(watts: f64) -> u64 {
     thousandths.map_or(0, |figure| u64::try_from(figure).unwrap_or(u64::MAX))
 }
 
-/// Where a stage goes when nobody could say: home, now.
+/// The placement of a stage without an answer of the placer: at home, now.
 pub(crate) fn at_once(
     state: &State,
     run: &RunState,

@@ -299,9 +299,9 @@ pub enum Fact {
     /// Parts that these stages gave or read are gone or damaged: they begin again, as in a fresh run.
     /// What is still whole is found by its key.
     ResultsLost {
-        /// Run.
+        /// The run that the stages belong to.
         run: RunId,
-        /// Which stages, ascending.
+        /// The stages that begin again, ascending.
         stages: Vec<StageId>,
     },
 }

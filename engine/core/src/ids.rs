@@ -15,30 +15,31 @@ pub struct StageId(pub u32);
 /// One unit of a stage. Users see `STAGE/INDEX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TaskId {
-    /// Its run.
+    /// The run that the task belongs to.
     pub run: RunId,
-    /// Its stage.
+    /// The stage, by its place in the run's plan.
     pub stage: StageId,
-    /// Its place in the stage, from 0.
+    /// The index of the task in its stage, from 0.
     pub index: u32,
 }
 
-/// Grows with every lease of a task, from 1; a result is accepted for the current one only.
+/// The number of a task's lease, from 1. It rises with each lease, and only a result of the current
+/// one is accepted.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct Generation(pub u32);
 
-/// One try of a task: the task under one generation.
+/// One attempt of a task: the task and the generation of its lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AttemptId {
     /// The task.
     pub task: TaskId,
-    /// Which lease.
+    /// The generation of its lease.
     pub generation: Generation,
 }
 
-/// A worker, numbered by the coordinator as it says hello.
+/// A worker. The coordinator numbers workers as they join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WorkerId(pub u32);
 
@@ -49,7 +50,7 @@ pub struct WorkerId(pub u32);
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// So many milliseconds later.
+    /// The moment `ms` milliseconds later.
     #[must_use]
     pub const fn after_ms(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms))
@@ -97,6 +98,6 @@ impl std::str::FromStr for RunId {
         text.strip_prefix('r')
             .and_then(|digits| digits.parse().ok())
             .map(Self)
-            .ok_or_else(|| format!("'{text}' is no run; runs are written r1, r2, …"))
+            .ok_or_else(|| format!("'{text}' is not a run id; run ids are written r1, r2, …"))
     }
 }

@@ -11,7 +11,8 @@ use crate::ingredient::Ingredient;
 use crate::plan::{PlannedStage, Reads, Tasks};
 use crate::staged::StagedFiles;
 
-/// Grows whenever the way keys are made changes; old results are then not found any more.
+/// The version of task keys. It rises when the way keys are made changes; older results are then no
+/// longer found.
 pub const KEY_VERSION: u32 = 2;
 
 /// What sets one task apart from the others of its stage.
@@ -25,7 +26,7 @@ enum Mark {
 }
 
 impl Mark {
-    /// The byte that stands for it in the key: never changed, never used again for another.
+    /// The byte for it in the key. It never changes and is never used for another.
     const fn byte(self) -> u8 {
         match self {
             Self::Nothing => 0,
@@ -132,7 +133,7 @@ impl<'a> TaskKeys<'a> {
         }
     }
 
-    /// The same, for a reader.
+    /// What sets a task apart, as an ingredient to show.
     pub(crate) fn ingredient(&self, index: u32) -> Option<Ingredient> {
         match self.tasks {
             Tasks::One => None,
@@ -162,7 +163,7 @@ impl<'a> TaskKeys<'a> {
         self.keyed(Value::Map(self.tasks.matrix(index)))
     }
 
-    /// The value, with what the files hold that it names.
+    /// The value, with the digests of the files that it names.
     fn keyed(&self, value: Value) -> Value {
         if self.staged.named.is_empty() {
             return value;
@@ -203,7 +204,7 @@ pub(crate) fn distinct(reads: Reads, tasks: &Tasks) -> bool {
     }
 }
 
-/// Whether no value stands there twice. Rising numbers, the usual case, cost nothing to see.
+/// Whether all values differ. Rising numbers, the usual case, need no set.
 fn all_differ(values: &[Value]) -> bool {
     let rising = values.windows(2).all(|pair| match pair {
         [Value::Int(a), Value::Int(b)] => a < b,

@@ -1,4 +1,4 @@
-//! The expanded graph: what a submission means, with nothing left to choose.
+//! The plan: the expanded graph of a submission, with nothing left to choose.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -11,7 +11,7 @@ use crate::ids::{StageId, Timestamp};
 use crate::ingredient::Ingredient;
 use crate::staged::StagedFiles;
 
-/// Everything a run needs to know of what was submitted; journalled whole, once.
+/// Everything that a run needs to know of its submission. The journal holds it once, as a whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunSpec {
     /// Absolute path of the workflow's file.
@@ -24,17 +24,16 @@ pub struct RunSpec {
     pub params: BTreeMap<String, Value>,
     /// The expanded graph.
     pub plan: Plan,
-    /// For whom it runs, and what was said of place and time beside the file.
+    /// The project, and what was said about place and time outside the file.
     pub placing: Placing,
 }
 
-/// For whom a run is, and what was said of place and time when it was submitted rather than in its
-/// file.
+/// The project of a run, and what was said about place and time when it was submitted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placing {
-    /// Who is charged.
+    /// The project that is charged.
     pub project: String,
-    /// The project's share of what is scarce, in thousandths of an ordinary project's.
+    /// The project's weight when capacity is scarce, in thousandths of an ordinary project's.
     pub weight_permille: u32,
     /// Within its project, higher first.
     pub priority: i32,
@@ -42,7 +41,8 @@ pub struct Placing {
     pub at_once: bool,
     /// Where it would have run, where the file names no home: a region, zone or pool.
     pub home: Option<String>,
-    /// What told of grids, so that it can be asked again: a folder's path, or providers' words.
+    /// The source of grid signals, so that it can be read again: a folder's path, or names of
+    /// providers.
     pub grid: Option<String>,
     /// The recorded time that it lives through, where its clock is not the machine's.
     pub clock: Option<RunClock>,
@@ -54,9 +54,9 @@ pub struct Placing {
 /// A clock that shows another time than the machine's: a run under it is a replay, and its ledger says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunClock {
-    /// What it shows first.
+    /// The moment that it shows first.
     pub as_of: Timestamp,
-    /// How many times as fast as the machine's it goes.
+    /// How many times faster than the machine's clock it runs.
     pub scale: NonZeroU32,
 }
 
@@ -78,14 +78,14 @@ impl Default for Placing {
 /// Stages in topological order (ties in the order written): a stage's upstream comes before it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// By [`StageId`].
+    /// All stages; a [`StageId`] is an index into it.
     pub stages: Vec<PlannedStage>,
 }
 
 /// One stage of the plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlannedStage {
-    /// As checked.
+    /// The checked stage.
     pub stage: Stage,
     /// Stages that must end first, ascending: those it reads from and those it needs.
     pub upstream: Vec<StageId>,
@@ -99,7 +99,7 @@ pub struct PlannedStage {
     pub staged: StagedFiles,
     /// Which changing things its templates read.
     pub reads: Reads,
-    /// False when `--until` or `--only` left it out: it is skipped without a word.
+    /// False if `--until` or `--only` left it out; it is then skipped.
     pub selected: bool,
     /// `--force`: its cache is not looked up.
     pub force: bool,

@@ -1,4 +1,4 @@
-//! What a host lends in one place, as the placement sees it, and the fleet of such pools.
+//! Pools as the placer sees them, and the fleet of all pools.
 
 use std::fmt;
 
@@ -18,8 +18,8 @@ impl PoolId {
     }
 }
 
-/// The workers that one host lends in one place. How much of it is open when, the
-/// [`crate::place::Outlook`] says: windows in local time are resolved before they reach the brain.
+/// The workers that one host lends in one place. The [`crate::place::Outlook`] says how much of it
+/// is open when; windows in local time are resolved before they reach the core.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pool {
     /// Its name.

@@ -1,6 +1,6 @@
-//! What a run would do, before there is one: which stages would run, and which come from the cache.
+//! Previews a run: which stages would run, and which come from the cache.
 //!
-//! Pure: what must be read or looked up, the caller does, through [`Known`].
+//! This is pure. The caller reads files and looks up results, through [`Known`].
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,7 +19,7 @@ use crate::plan::{PlannedStage, RunSpec, Tasks};
 use crate::state::State;
 use crate::state::stage::looks_up;
 
-/// Keys asked about at once.
+/// The number of keys that are looked up at once.
 const CHUNK: u32 = 4096;
 
 /// What upstream stages would give, by stage and port, in task order.

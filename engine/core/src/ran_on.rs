@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// On what an attempt's work was done.
+/// The kind of device that an attempt ran on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RanOn {
@@ -19,7 +19,7 @@ pub enum RanOn {
     Gpu {
         /// As their maker calls them, each kind once: `NVIDIA H100 80GB HBM3`.
         name: Arc<str>,
-        /// How many.
+        /// The number of GPUs.
         count: u32,
         /// The driver's version as it tells it, where it does: `570.86.15`.
         driver: Option<Arc<str>>,

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Disjoint spans of indices; neighbours are joined, so a whole scatter is one span.
+/// Disjoint spans of indices. Adjacent spans are joined, so a whole scatter is one span.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ranges {
     /// First index -> the index after the last.
     spans: BTreeMap<u32, u32>,
-    /// Indices in all.
+    /// The total number of indices.
     len: u32,
 }
 
@@ -134,7 +134,7 @@ mod tests {
                 prop_assert_eq!(ranges.len() as usize, set.len());
                 prop_assert_eq!(ranges.is_empty(), set.is_empty());
                 for (a, b) in ranges.spans().zip(ranges.spans().skip(1)) {
-                    prop_assert!(a.1 < b.0, "neighbours are joined");
+                    prop_assert!(a.1 < b.0, "adjacent spans are joined");
                 }
                 prop_assert_eq!(
                     ranges.contains(first, end),

@@ -1,5 +1,5 @@
-//! What the tasks of one stage gave, packed: most tasks give one part at one port, and a scatter may
-//! have a million of them.
+//! Results of the tasks of one stage, packed. Most tasks produce one part at one port, and a
+//! scatter may have a million of them.
 
 use std::collections::BTreeMap;
 
@@ -25,11 +25,11 @@ pub(crate) struct Results {
     chunks: Vec<Option<Chunk>>,
     /// Whatever does not pack: several ports or several parts.
     wide: BTreeMap<u32, TaskResult>,
-    /// What made them, and how many of them.
+    /// The kinds of device that produced the results, with the number of results.
     ran_on: BTreeMap<RanOn, u32>,
 }
 
-/// Packed results of neighbours, all of one kind and made on one kind of device.
+/// Packed results of adjacent tasks, all of one kind and produced on one kind of device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Chunk {
     kind: DatasetKind,
@@ -96,7 +96,7 @@ impl Results {
         }
     }
 
-    /// Keeps a task's result. One of the processor without ports takes no room.
+    /// Keeps a task's result. A result without ports that the processor produced takes no room.
     pub(crate) fn put(&mut self, index: u32, result: &TaskResult) {
         match self.ran_on.get_mut(&result.ran_on) {
             Some(count) => *count += 1,
