@@ -1,4 +1,4 @@
-//! What flows through a port: parts with one schema, or a file, or a folder.
+//! Datasets: what passes through a port. A dataset is a table in parts, a file, or a folder.
 
 use std::fmt;
 
@@ -73,7 +73,7 @@ pub struct TaskResult {
 }
 
 impl TaskResult {
-    /// What the processor gave.
+    /// A result that the processor produced.
     #[must_use]
     pub const fn of_cpu(ports: Vec<Dataset>) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What a task key is made of, one by one, so that a user can be told what changed.
+//! The ingredients of a task key, one by one, so that a user can be told what changed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,10 +10,10 @@ use crate::digest::Digest;
 use crate::key::TaskKeys;
 use crate::plan::{PlannedStage, Tasks};
 
-/// Text longer than this is told by its digest.
+/// Text longer than this, in bytes, is kept as its digest.
 const TEXT_LIMIT: usize = 256;
 
-/// One thing that counts in a task key.
+/// One ingredient of a task key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ingredient {
     /// What it is, as a user would say: `command`, `param k`, `input library`.
@@ -56,7 +56,7 @@ impl Ingredient {
         }
     }
 
-    /// What it counts as in a digest.
+    /// The bytes that are hashed for it.
     pub(crate) fn bytes(&self) -> &[u8] {
         match &self.value {
             IngredientValue::Text(text) => text.as_bytes(),

@@ -1,4 +1,4 @@
-//! What one task of a stage gets: its item, its place in the matrix, its slice.
+//! What sets one task of a stage apart: its item, its cell of the matrix, or its rows.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::ids::{index_of, place};
 use crate::plan::Tasks;
 
 impl Tasks {
-    /// How many tasks there are.
+    /// The number of tasks.
     #[must_use]
     pub fn count(&self) -> u32 {
         match self {

@@ -14,6 +14,7 @@ const CLEAN: &[&str] = &[
     "engine/core/src/advance",
     "engine/core/src/apply",
     "engine/core/src/attempt.rs",
+    "engine/core/src/dataset.rs",
     "engine/core/src/decide",
     "engine/core/src/digest.rs",
     "engine/core/src/estimate.rs",
@@ -22,6 +23,7 @@ const CLEAN: &[&str] = &[
     "engine/core/src/failure.rs",
     "engine/core/src/ids.rs",
     "engine/core/src/illegal.rs",
+    "engine/core/src/ingredient.rs",
     "engine/core/src/input.rs",
     "engine/core/src/key.rs",
     "engine/core/src/ledger",
@@ -37,6 +39,7 @@ const CLEAN: &[&str] = &[
     "engine/core/src/results.rs",
     "engine/core/src/state",
     "engine/core/src/task.rs",
+    "engine/core/src/tasks.rs",
 ];
 /// Prose that is checked.
 const PROSE: &[&str] = &["README.md", "ARCHITECTURE.md", "CHANGELOG.md"];
