@@ -6,6 +6,7 @@
 
 mod args;
 mod attempts;
+mod changes;
 mod conduct;
 mod context;
 mod cuda_sources;

@@ -334,3 +334,16 @@ fn one_run_reads_one_version_of_a_data_file() {
     let told = scene.run(&[]).expect(1);
     assert!(told.err.contains("changed since this run"), "{told:?}");
 }
+
+#[test]
+fn a_retry_reads_data_anew_too() {
+    let scene = Scene::with(
+        "name: r\nstages:\n  a: { inputs: { d: { from: ./d.csv, as: file } }, run: \"grep good ${{ inputs.d }} > ${{ outputs.o }}\", outputs: { o: { format: file, ext: txt } } }\noutputs: { o: a.o }\n",
+    );
+    scene.file("d.csv", "a\nbad\n");
+    scene.run(&[]).expect(1);
+    scene.file("d.csv", "a\ngood\n");
+    let told = scene.sunward(&["retry", "--out", "out"]).expect(0);
+    assert!(told.err.contains("files that it reads changed"), "{told:?}");
+    assert_eq!(scene.text("out/o.txt"), "good\n");
+}

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use clap::Args;
-use sunward_core::{
-    PlannedStage, RunSpec, RunState, RunStatus, StageEnd, StageView, TaskStatus, diff_ingredients,
-};
+use sunward_core::RunStatus;
 use sunward_drive::Start;
 use sunward_state::{Reader, Sqlite};
 use sunward_worker::Host;
-use sunward_workflows::{Input, Span};
 
+use crate::changes::{changed_inputs, changes, results_stand};
 use crate::conduct::{Means, conduct};
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
@@ -71,7 +69,11 @@ impl Retry {
         let prepared = prepared.lock(&found.home, &host)?;
         let machine = prepared.machine.drawing(&settings);
         let anew = prepared.spec;
-        for line in changes(&retried.spec, &anew) {
+        let mut told = changes(&retried.spec, &anew);
+        let read_anew = changed_inputs(&found.home, retried, &anew)?;
+        let inputs_stand = read_anew.is_empty();
+        told.extend(read_anew);
+        for line in told {
             render::say(&line);
         }
         let over = Over::Here(machine);
@@ -81,7 +83,7 @@ impl Retry {
         let feeds = feeds.map(|feeds| feeds.not_before(retried)).transpose()?;
         go_on(&mut spec, retried);
         let spec = Arc::new(spec);
-        let start = if results_stand(retried, &spec) {
+        let start = if inputs_stand && results_stand(retried, &spec) {
             let spec = Some(spec);
             Start::Retry { run, spec }
         } else {
@@ -101,71 +103,4 @@ impl Retry {
             feeds,
         )
     }
-}
-
-/// What changed in each stage since a run was submitted, a line a stage.
-fn changes(before: &RunSpec, now: &RunSpec) -> Vec<String> {
-    let mut lines = Vec::new();
-    for new in &now.plan.stages {
-        let name = &new.stage.name;
-        let Some(old) = before.plan.find(name).and_then(|id| before.plan.stage(id)) else {
-            lines.push(format!("{name}: the stage is new"));
-            continue;
-        };
-        let mut changed = diff_ingredients(&old.ingredients, &new.ingredients);
-        if changed.is_empty() && old.staged != new.staged {
-            changed.push("files that its items name changed".to_owned());
-        }
-        if !changed.is_empty() {
-            lines.push(format!("{name}: {}", changed.join("; ")));
-        }
-    }
-    for old in &before.plan.stages {
-        if now.plan.find(&old.stage.name).is_none() {
-            lines.push(format!("{}: the stage is gone", old.stage.name));
-        }
-    }
-    lines
-}
-
-/// Whether the run can go on under the plan of now: the graph is the same, and so is what every stage
-/// means that has results, or inputs and tasks, already.
-fn results_stand(run: &RunState, now: &RunSpec) -> bool {
-    let before = &run.spec.plan.stages;
-    let pairs = || before.iter().zip(&now.plan.stages);
-    before.len() == now.plan.stages.len()
-        && pairs().all(|(old, new)| {
-            old.stage.name == new.stage.name
-                && old.upstream == new.upstream
-                && old.selected == new.selected
-        })
-        && run
-            .stages()
-            .zip(pairs())
-            .all(|(stage, (old, new))| old.same_meaning(new) || may_change(&stage, old, new))
-}
-
-/// Whether a stage may mean something else from now on: it has no result yet, and keeps its inputs,
-/// outputs and tasks.
-fn may_change(stage: &StageView<'_>, old: &PlannedStage, new: &PlannedStage) -> bool {
-    let counts = stage.counts();
-    let done = counts.of(TaskStatus::Succeeded) + counts.of(TaskStatus::Cached);
-    let inputs = |planned: &PlannedStage| -> Vec<(String, Input)> {
-        let ports = planned.stage.inputs.iter();
-        ports
-            .map(|(port, input)| {
-                let input = Input {
-                    span: Span::default(),
-                    ..input.clone()
-                };
-                (port.clone(), input)
-            })
-            .collect()
-    };
-    let ended_well = matches!(stage.end(), Some(StageEnd::Succeeded));
-    !ended_well
-        && done == 0
-        && old.tasks == new.tasks
-        && inputs(old) == inputs(new)
-        && old.stage.outputs.keys().eq(new.stage.outputs.keys())
 }

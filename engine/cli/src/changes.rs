@@ -1,0 +1,123 @@
+//! What has changed since a run: its workflow, the files that this names, and its data.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sunward_core::{
+    Gathered, Known, PlannedStage, RunSpec, RunState, StageEnd, StageView, TaskStatus,
+    diff_ingredients,
+};
+use sunward_workflows::{Input, Reference, Span};
+
+use crate::foresight::Foresight;
+
+/// Stages whose inputs the run has read, and whose files hold something else now, a line each.
+///
+/// # Errors
+/// When the files cannot be read, or the state cannot.
+pub(crate) fn changed_inputs(
+    home: &Path,
+    run: &RunState,
+    now: &Arc<RunSpec>,
+) -> anyhow::Result<Vec<String>> {
+    let mut foresight = Foresight::open(home, Arc::clone(now))?;
+    let mut lines = Vec::new();
+    for stage in run.stages() {
+        let reads_files = sources(stage.planned)
+            .any(|source| matches!(source, Reference::Param(_) | Reference::Path(_)));
+        if !reads_files || stage.inputs().is_empty() || now.plan.find(stage.name()).is_none() {
+            continue;
+        }
+        let gathered: Gathered = sources(stage.planned)
+            .filter_map(|source| match source {
+                Reference::Port { stage, port } => {
+                    let from = run.spec.plan.find(stage)?;
+                    let datasets = run.gathered(from, port)?;
+                    Some(((stage.clone(), port.clone()), datasets))
+                }
+                Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
+            })
+            .collect();
+        let Some((inputs, tasks)) = foresight.inputs(stage.planned, &gathered) else {
+            foresight.check()?;
+            continue;
+        };
+        let before = stage.inputs().iter().map(|dataset| dataset.content);
+        let is_same = before.eq(inputs.iter().map(|dataset| dataset.content));
+        if !is_same || stage.tasks() != Some(&tasks) {
+            lines.push(format!("{}: the files that it reads changed", stage.name()));
+        }
+    }
+    Ok(lines)
+}
+
+fn sources(planned: &PlannedStage) -> impl Iterator<Item = &Reference> {
+    planned.stage.inputs.values().flat_map(|input| &input.from)
+}
+
+/// What changed in each stage since a run was submitted, a line a stage.
+pub(crate) fn changes(before: &RunSpec, now: &RunSpec) -> Vec<String> {
+    let mut lines = Vec::new();
+    for new in &now.plan.stages {
+        let name = &new.stage.name;
+        let Some(old) = before.plan.find(name).and_then(|id| before.plan.stage(id)) else {
+            lines.push(format!("{name}: the stage is new"));
+            continue;
+        };
+        let mut changed = diff_ingredients(&old.ingredients, &new.ingredients);
+        if changed.is_empty() && old.staged != new.staged {
+            changed.push("files that its items name changed".to_owned());
+        }
+        if !changed.is_empty() {
+            lines.push(format!("{name}: {}", changed.join("; ")));
+        }
+    }
+    for old in &before.plan.stages {
+        if now.plan.find(&old.stage.name).is_none() {
+            lines.push(format!("{}: the stage is gone", old.stage.name));
+        }
+    }
+    lines
+}
+
+/// Whether the run can go on under the plan of now: the graph is the same, and so is what every stage
+/// means that has results, or inputs and tasks, already.
+pub(crate) fn results_stand(run: &RunState, now: &RunSpec) -> bool {
+    let before = &run.spec.plan.stages;
+    let pairs = || before.iter().zip(&now.plan.stages);
+    before.len() == now.plan.stages.len()
+        && pairs().all(|(old, new)| {
+            old.stage.name == new.stage.name
+                && old.upstream == new.upstream
+                && old.selected == new.selected
+        })
+        && run
+            .stages()
+            .zip(pairs())
+            .all(|(stage, (old, new))| old.same_meaning(new) || may_change(&stage, old, new))
+}
+
+/// Whether a stage may mean something else from now on: it has no result yet, and keeps its inputs,
+/// outputs and tasks.
+fn may_change(stage: &StageView<'_>, old: &PlannedStage, new: &PlannedStage) -> bool {
+    let counts = stage.counts();
+    let done = counts.of(TaskStatus::Succeeded) + counts.of(TaskStatus::Cached);
+    let inputs = |planned: &PlannedStage| -> Vec<(String, Input)> {
+        let ports = planned.stage.inputs.iter();
+        ports
+            .map(|(port, input)| {
+                let input = Input {
+                    span: Span::default(),
+                    ..input.clone()
+                };
+                (port.clone(), input)
+            })
+            .collect()
+    };
+    let ended_well = matches!(stage.end(), Some(StageEnd::Succeeded));
+    !ended_well
+        && done == 0
+        && old.tasks == new.tasks
+        && inputs(old) == inputs(new)
+        && old.stage.outputs.keys().eq(new.stage.outputs.keys())
+}
