@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sunward_protocol::Job;
 use sunward_workflows::expr::{CompiledTemplate, RenderError, Scope};
-use sunward_workflows::{Command, Template, Value};
+use sunward_workflows::{Command, CompiledArgv, CompiledScript, Template, Value};
 
 use crate::batch::Batch;
 use crate::fault::Fault;
@@ -16,9 +16,15 @@ use crate::slices::Share;
 pub(crate) enum CompiledCommand {
     Shell {
         shell: Vec<String>,
-        script: CompiledTemplate,
+        script: CompiledScript,
     },
-    Argv(Vec<CompiledTemplate>),
+    Argv(CompiledArgv),
+}
+
+/// A command for one task: its words, and the variables that its script refers to.
+pub(crate) struct RenderedCommand {
+    pub(crate) words: Vec<OsString>,
+    pub(crate) variables: Vec<(String, String)>,
 }
 
 impl CompiledCommand {
@@ -26,39 +32,32 @@ impl CompiledCommand {
         Ok(match command {
             Command::Shell { shell, script } => Self::Shell {
                 shell: shell.clone(),
-                script: compile("run", script)?,
+                script: CompiledScript::new(shell, &script.source)
+                    .map_err(|error| failed("run", &error))?,
             },
-            Command::Argv(argv) => Self::Argv(
-                argv.iter()
-                    .map(|word| compile("run", word))
-                    .collect::<Result<_, _>>()?,
-            ),
+            Command::Argv(argv) => {
+                Self::Argv(CompiledArgv::new(argv).map_err(|error| failed("run", &error))?)
+            }
         })
     }
 
-    /// The words of the command for one task. A word that is one expression and gives a list
-    /// becomes as many words.
-    pub(crate) fn words(&self, scope: &Scope) -> Result<Vec<OsString>, Fault> {
-        let mut words = Vec::new();
-        match self {
+    /// The command for one task. A word that is one expression and gives a list becomes as many
+    /// words.
+    pub(crate) fn render(&self, scope: &Scope) -> Result<RenderedCommand, Fault> {
+        let fault = |error: RenderError| failed("run", &error);
+        let mut variables = Vec::new();
+        let words: Vec<OsString> = match self {
             Self::Shell { shell, script } => {
-                words.extend(shell.iter().map(OsString::from));
-                words.push(
-                    script
-                        .render_shell(scope)
-                        .map_err(|e| failed("run", &e))?
-                        .into(),
-                );
+                let rendered = script.render(scope).map_err(fault)?;
+                variables = rendered.variables;
+                let words = shell.iter().map(OsString::from);
+                words.chain([rendered.text.into()]).collect()
             }
             Self::Argv(argv) => {
-                for word in argv {
-                    match word.render(scope).map_err(|e| failed("run", &e))? {
-                        Value::List(list) => words.extend(list.iter().map(|v| v.to_text().into())),
-                        value => words.push(value.to_text().into()),
-                    }
-                }
+                let words = argv.render(scope).map_err(fault)?;
+                words.into_iter().map(OsString::from).collect()
             }
-        }
+        };
         if words
             .iter()
             .any(|word| word.as_encoded_bytes().contains(&0))
@@ -67,7 +66,7 @@ impl CompiledCommand {
                 "`run` renders to a word with a zero byte, which no command can be given",
             ));
         }
-        Ok(words)
+        Ok(RenderedCommand { words, variables })
     }
 }
 

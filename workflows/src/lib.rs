@@ -36,6 +36,7 @@ pub mod mentioned;
 pub mod model;
 pub mod names;
 pub mod render;
+mod script;
 pub mod source;
 mod syntax;
 pub mod units;
@@ -51,8 +52,7 @@ pub use column_arrow::{NoArrowType, from_arrow, row_bytes, to_arrow_field};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use emit::emit;
 pub use expr::{
-    CompiledTemplate, InputValue, RUN_FIELDS, RenderError, Scope, Uses, render_value, shell_word,
-    value_uses,
+    CompiledTemplate, InputValue, RUN_FIELDS, RenderError, Scope, Uses, render_value, value_uses,
 };
 pub use facts::{Facts, FileFact};
 pub use fleet::{CheckedFleet, PoolSpec, check_fleet};
@@ -63,6 +63,7 @@ pub use model::{
     Slicing, Stage, Template, Workflow,
 };
 pub use render::{JsonDiagnostic, render_human, to_json};
+pub use script::{CompiledArgv, CompiledScript, RenderedScript, default_shell, shell_word};
 pub use source::Span;
 pub use syntax::schema;
 pub use value::Value;

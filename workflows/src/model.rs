@@ -202,9 +202,9 @@ pub enum CudaArg {
 /// A command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
-    /// A script for a shell; every substituted value is quoted when it needs it.
+    /// A script for a shell. Values that are text reach it as variables of its environment.
     Shell {
-        /// The shell's own argv, before the script; `["/bin/sh", "-c"]` unless `shell:` says else.
+        /// The shell's own argv, before the script; a strict bash unless `shell:` says else.
         shell: Vec<String>,
         /// The script.
         script: Template,

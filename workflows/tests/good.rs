@@ -126,7 +126,10 @@ fn defaults_flow_into_stages_and_merge_with_their_own() {
     let Action::Run(Command::Shell { shell, .. }) = &listed.action else {
         panic!("a shell's script");
     };
-    assert_eq!(shell, &["bash", "-c"]);
+    assert_eq!(
+        shell[1..],
+        ["--noprofile", "--norc", "-euo", "pipefail", "-c"]
+    );
     let over_list = &workflow.stages["over_list"];
     assert_eq!(over_list.env["LEVEL"].source, "2");
     assert_eq!(over_list.env["LANG"].source, "C.UTF-8");

@@ -136,8 +136,12 @@ impl PreparedCommand {
         for (port, path) in &outputs {
             scope.outputs.insert(port.clone(), text(path)?);
         }
-        let words = self.command.words(&scope)?;
+        let command = self.command.render(&scope)?;
         let mut environment = self.environment(&scope, task_folder)?;
+        // Last of all values, so that nothing else takes a name that the script refers to.
+        for (name, value) in command.variables {
+            environment.set(name, value);
+        }
         let checkpoint = Checkpoint::of(context, batch, index)?;
         if let Some(checkpoint) = &checkpoint {
             environment.set(checkpoint::VARIABLE, checkpoint.path());
@@ -149,7 +153,10 @@ impl PreparedCommand {
         }
         Ok(TaskOrder {
             index,
-            order: Order { words, environment },
+            order: Order {
+                words: command.words,
+                environment,
+            },
             outputs,
             checkpoint,
             gpus,

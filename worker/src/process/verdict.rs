@@ -53,6 +53,9 @@ fn exited(code: i32, departure: &Departure, limit: Option<u64>, log: &Path) -> F
     let hint = match code {
         126 => " (the shell found the program but may not execute it)",
         127 => " (the shell did not find a program that it names)",
+        141 => {
+            " (a program in a pipe wrote after its reader had ended, as in `… | head -1`; the strict shell counts that as a failure: write `… | sed -n 1p`, which reads all, or `{ … || [ $? -eq 141 ]; } | head -1`)"
+        }
         137 => " (a program in it was killed, perhaps by the system for lack of memory)",
         _ => "",
     };

@@ -1,20 +1,17 @@
 //! `${{ … }}`: it parses, and every name in it exists at its place.
 
 use super::Context;
+use super::class::Classes;
 use super::draft::{Draft, DraftStage};
 use super::stage::is_scattered;
+use super::values;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::expr::{
-    Compiled, CompiledTemplate, FILTERS, FUNCTIONS, Quoting, RUN_FIELDS, has_expression,
-};
-use crate::model::{Action, Command, Scatter};
+use crate::expr::{Compiled, CompiledTemplate, FILTERS, FUNCTIONS, RUN_FIELDS, has_expression};
+use crate::model::{Action, Scatter};
 use crate::names::{nearest, one_of};
 use crate::source::Span;
 use crate::yaml::{Data, Node};
-
-/// Shells whose quoting is POSIX's.
-const POSIX: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh", "busybox"];
 
 /// Where an expression stands, and so what it may read.
 #[derive(Clone, Copy)]
@@ -57,6 +54,7 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
         if let Some(run) = node.get("run") {
             checker.command(run, context);
         }
+        values::of_environment(stage, &Classes::new(draft, stage, context.facts), context);
         for (key, place) in [
             ("env", COMMAND),
             ("with", WITH),
@@ -91,36 +89,20 @@ impl Checker<'_, '_> {
     }
 
     fn command(&self, run: &Node, context: &mut Context<'_>) {
-        let Some(text) = run.text() else {
-            self.tree(run, COMMAND, context);
+        let before = context.found.len();
+        match run.text() {
+            Some(text) => drop(self.template(run, text, COMMAND, context)),
+            None => self.tree(run, COMMAND, context),
+        }
+        if context.found.len() > before {
+            return;
+        }
+        let classes = Classes::new(self.draft, self.stage, context.facts);
+        let Action::Run(command) = &self.stage.stage.action else {
             return;
         };
-        let Some(template) = self.template(run, text, COMMAND, context) else {
-            return;
-        };
-        let Action::Run(Command::Shell { shell, .. }) = &self.stage.stage.action else {
-            return;
-        };
-        let program = shell.first().map(String::as_str).unwrap_or_default();
-        let name = program.rsplit('/').next().unwrap_or_default();
-        // `env` and the like start a shell that cannot be told from here.
-        let posix = POSIX.contains(&name);
-        for expression in template.expressions() {
-            if is_raw(&expression.source) {
-                continue;
-            }
-            let why = match expression.quoting {
-                _ if !posix => format!("in a script for `{name}`, whose quoting is not a shell's"),
-                Quoting::Refused(why) => why.to_owned(),
-                _ => continue,
-            };
-            let span = locate(context.text, run, &expression.source);
-            let message = format!("a value cannot be quoted safely {why}");
-            context.report(
-                Diagnostic::error(codes::UNSAFE_QUOTING, span, message)
-                    .expecting("a place where a quoted value cannot become code")
-                    .suggesting("put the value into `env:` and read the variable, or add `| raw`"),
-            );
+        for diagnostic in values::of_command(command, run, &classes, context.text) {
+            context.report(diagnostic);
         }
     }
 
@@ -320,13 +302,6 @@ fn unknown(span: Span, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(codes::UNKNOWN_NAME, span, message)
 }
 
-fn is_raw(source: &str) -> bool {
-    source
-        .trim_end()
-        .strip_suffix("raw")
-        .is_some_and(|rest| rest.trim_end().ends_with('|'))
-}
-
 /// Filters are looked up only when they run, so their names are checked here.
 fn filters(source: &str, span: Span, context: &mut Context<'_>) {
     let mut quote = None;
@@ -364,7 +339,7 @@ fn filters(source: &str, span: Span, context: &mut Context<'_>) {
 }
 
 /// The expression's own place within a node where it can be found, else the node's.
-fn locate(text: &str, node: &Node, expression: &str) -> Span {
+pub(super) fn locate(text: &str, node: &Node, expression: &str) -> Span {
     let bounds = |at: u32| usize::try_from(at).unwrap_or(usize::MAX).min(text.len());
     let (start, end) = (bounds(node.span.start), bounds(node.end));
     let within = text.get(start..end.max(start)).unwrap_or_default();

@@ -3,6 +3,7 @@
 //! In this order: YAML to a tree, the tree against the table of keys, the tree lowered to a draft,
 //! then the draft's references, expressions, kernels, files and schemas.
 
+mod class;
 mod cuda;
 mod defaults;
 mod draft;
@@ -17,6 +18,7 @@ mod scatter;
 mod schemas;
 mod settings;
 mod stage;
+mod values;
 
 pub(crate) use files::{absolute_words, local_words};
 pub(crate) use reference::parse_reference;

@@ -14,6 +14,7 @@ use crate::model::{
     Action, Command, Form, Gpus, GridRows, Input, Output, OutputFormat, Scatter, Stage, Template,
 };
 use crate::names::is_name;
+use crate::script::{default_shell, strict};
 use crate::source::Span;
 use crate::syntax::STAGE;
 use crate::yaml::{Data, Entry, Node};
@@ -192,18 +193,14 @@ fn command(node: &Node, run: &Node, context: &mut Context<'_>) -> Option<Command
     }
 }
 
-/// The shell's own argv: one word gets the flag that takes a script.
+/// The shell's own argv. One word gets the flags of a strict shell; several are taken as they are.
 fn shell(words: &[String]) -> Vec<String> {
     match words {
-        [] => vec!["/bin/sh".to_owned(), "-c".to_owned()],
+        [] => default_shell(),
         [line] => {
             let mut argv: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
             if let [program] = argv.as_slice() {
-                let flag = match program.rsplit('/').next() {
-                    Some("Rscript" | "perl" | "ruby" | "node" | "julia") => "-e",
-                    _ => "-c",
-                };
-                argv.push(flag.to_owned());
+                argv = strict(program);
             }
             argv
         }

@@ -11,18 +11,16 @@ mod limits;
 mod operators;
 mod scope;
 mod segment;
-mod shell;
 mod uses;
 
 use std::sync::Arc;
 
+pub(crate) use jinja::Outcome;
+use jinja::Parsed;
 pub(crate) use jinja::{FILTERS, FUNCTIONS};
-use jinja::{Outcome, Parsed};
 pub use scope::{InputValue, RUN_FIELDS, Scope};
 use segment::Segment;
 pub(crate) use segment::has_expression;
-pub(crate) use shell::Quoting;
-pub use shell::word as shell_word;
 pub use uses::{Uses, value_uses};
 
 use crate::model::Template;
@@ -51,13 +49,19 @@ enum Piece {
     Expression(Arc<Compiled>),
 }
 
+/// A piece of a template, borrowed.
+pub(crate) enum Fragment<'a> {
+    /// Text as it is.
+    Text(&'a str),
+    /// An expression.
+    Expression(&'a Compiled),
+}
+
 /// One expression of a template.
 #[derive(Debug)]
 pub(crate) struct Compiled {
     /// What stands between the braces.
     pub(crate) source: String,
-    /// How it has to be quoted in a shell's script.
-    pub(crate) quoting: Quoting,
     way: Way,
 }
 
@@ -69,17 +73,13 @@ enum Way {
 }
 
 impl Compiled {
-    fn new(source: &str, quoting: Quoting) -> Result<Self, RenderError> {
+    fn new(source: &str) -> Result<Self, RenderError> {
         let way = match dotted(source) {
             Some(path) => Way::Name(path),
             None => Way::Parsed(Parsed::new(source).map_err(|m| failed(source, m))?),
         };
         let source = source.to_owned();
-        Ok(Self {
-            source,
-            quoting,
-            way,
-        })
+        Ok(Self { source, way })
     }
 
     /// Every name it reads, as dotted words.
@@ -102,7 +102,13 @@ impl Compiled {
         }
     }
 
-    fn evaluate(&self, scope: &Scope) -> Result<Outcome, RenderError> {
+    /// True for a parameter by its name alone, which may be a choice.
+    pub(crate) fn is_choice(&self) -> bool {
+        matches!(self.as_name(), Some([root, _]) if root == "params")
+    }
+
+    /// Its value for one task.
+    pub(crate) fn evaluate(&self, scope: &Scope) -> Result<Outcome, RenderError> {
         match &self.way {
             Way::Name(path) => scope
                 .lookup(path)
@@ -126,16 +132,11 @@ impl CompiledTemplate {
             let segments = segment::split(source).map_err(|open| {
                 failed(&source[open.0..], "`${{` is never closed by `}}`".into())
             })?;
-            let mut follower = shell::Follower::new();
             for segment in segments {
                 pieces.push(match segment {
-                    Segment::Text(text) => {
-                        follower.text(&text);
-                        Piece::Text(text)
-                    }
+                    Segment::Text(text) => Piece::Text(text),
                     Segment::Expression { source, .. } => {
-                        let compiled = Compiled::new(&source, follower.expression())?;
-                        Piece::Expression(Arc::new(compiled))
+                        Piece::Expression(Arc::new(Compiled::new(&source)?))
                     }
                 });
             }
@@ -154,6 +155,14 @@ impl CompiledTemplate {
     #[must_use]
     pub fn is_constant(&self) -> bool {
         self.pieces.iter().all(|p| matches!(p, Piece::Text(_)))
+    }
+
+    /// Its pieces, in order.
+    pub(crate) fn fragments(&self) -> impl Iterator<Item = Fragment<'_>> {
+        self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => Fragment::Text(text),
+            Piece::Expression(one) => Fragment::Expression(one),
+        })
     }
 
     pub(crate) fn expressions(&self) -> impl Iterator<Item = &Compiled> {
@@ -195,31 +204,6 @@ impl CompiledTemplate {
             }
         }
         Ok(text)
-    }
-
-    /// A script for a POSIX shell: every value is quoted as its place needs it, a list word by
-    /// word; `| raw` opts out.
-    ///
-    /// # Errors
-    /// As [`Self::render`], and where no quoting is safe.
-    pub fn render_shell(&self, scope: &Scope) -> Result<String, RenderError> {
-        let mut script = String::with_capacity(self.source.len());
-        for piece in &self.pieces {
-            match piece {
-                Piece::Text(literal) => script.push_str(literal),
-                Piece::Expression(one) => {
-                    let Outcome { value, raw } = one.evaluate(scope)?;
-                    if raw {
-                        script.push_str(&value.to_text());
-                    } else {
-                        let quoted = shell::quote(&value, one.quoting)
-                            .map_err(|message| failed(&one.source, message))?;
-                        script.push_str(&quoted);
-                    }
-                }
-            }
-        }
-        Ok(script)
     }
 
     /// Whether a condition holds: `false`, `null`, `0`, and what is empty do not.
@@ -282,14 +266,6 @@ impl Template {
         self.compile()?.render_text(scope)
     }
 
-    /// [`CompiledTemplate::render_shell`], once.
-    ///
-    /// # Errors
-    /// As [`CompiledTemplate::new`] and [`CompiledTemplate::render_shell`].
-    pub fn render_shell(&self, scope: &Scope) -> Result<String, RenderError> {
-        self.compile()?.render_shell(scope)
-    }
-
     /// [`CompiledTemplate::condition`], once.
     ///
     /// # Errors
@@ -328,6 +304,13 @@ pub fn render_value(value: &Value, scope: &Scope) -> Result<Value, RenderError> 
             value.clone()
         }
     })
+}
+
+impl RenderError {
+    /// An error of one expression.
+    pub(crate) fn of(expression: &str, message: String) -> Self {
+        failed(expression, message)
+    }
 }
 
 fn failed(expression: &str, message: String) -> RenderError {

@@ -29,7 +29,7 @@ pub(crate) static STAGE: Shape = Shape {
             Key::new(
                 "shell",
                 Kind::OneOrMany(&Kind::Text),
-                "The shell of a text `run`; /bin/sh -c when absent.",
+                "The shell of a text `run`; `bash --noprofile --norc -euo pipefail -c` when absent. `sh` is /bin/sh -eu -c; several words are taken as they are.",
             ),
             Key::new(
                 "scatter",

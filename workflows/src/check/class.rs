@@ -1,0 +1,127 @@
+//! Which expressions give a number for certain, as far as types tell before anything runs.
+
+use super::draft::{Draft, DraftStage};
+use crate::expr::Compiled;
+use crate::facts::{Facts, FileFact};
+use crate::model::{ParamType, Reference, Scatter, Slicing};
+use crate::script::{is_harmless, is_number};
+use crate::value::Value;
+
+/// Filters that give a number or `true` and `false`, or fail.
+const NUMERIC: &[&str] = &["int", "float", "length", "count", "bool"];
+
+/// Types of columns whose values are numbers.
+const COLUMNS: &[&str] = &[
+    "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32",
+    "float64", "bool",
+];
+
+/// What is known of the names that a stage reads.
+pub(super) struct Classes<'d, 'n> {
+    draft: &'d Draft<'n>,
+    stage: &'d DraftStage<'n>,
+    facts: &'d Facts,
+}
+
+impl<'d, 'n> Classes<'d, 'n> {
+    pub(super) fn new(draft: &'d Draft<'n>, stage: &'d DraftStage<'n>, facts: &'d Facts) -> Self {
+        Self {
+            draft,
+            stage,
+            facts,
+        }
+    }
+
+    /// Whether the value may stand literally anywhere.
+    pub(super) fn is_number(&self, one: &Compiled) -> bool {
+        if let Some(name) = one.as_name() {
+            return self.is_numeric_name(name, true);
+        }
+        let source = one.source.as_str();
+        if let Some((_, filter)) = source.rsplit_once('|') {
+            return NUMERIC.contains(&filter.trim());
+        }
+        let arithmetic = !source.contains(['\'', '"', '~', '[', '{']);
+        arithmetic
+            && one
+                .names()
+                .iter()
+                .all(|name| self.is_numeric_name(name, false))
+    }
+
+    fn is_numeric_name(&self, name: &[String], alone: bool) -> bool {
+        let words: Vec<&str> = name.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["attempt"] => true,
+            ["stages", _, "status"] => alone,
+            ["run", "id"] => alone,
+            ["params", param] => self.is_numeric_param(param, alone),
+            ["item"] => match &self.stage.stage.scatter {
+                Scatter::Range(_) => true,
+                Scatter::Items(Value::List(list)) => list.iter().all(is_number),
+                _ => false,
+            },
+            ["item", column] => self.is_numeric_column(column),
+            ["matrix", axis] => match &self.stage.stage.scatter {
+                Scatter::Matrix(axes) => matches!(
+                    axes.get(*axis),
+                    Some(Value::List(list)) if list.iter().all(is_number)
+                ),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    fn is_numeric_param(&self, name: &str, alone: bool) -> bool {
+        let Some(param) = self.draft.workflow.params.get(name) else {
+            return false;
+        };
+        match param.kind {
+            ParamType::Int | ParamType::Float | ParamType::Bool => true,
+            ParamType::Choice => param
+                .choices
+                .iter()
+                .all(|choice| is_number(choice) || alone && is_harmless(&choice.to_text())),
+            ParamType::String | ParamType::Path | ParamType::Table | ParamType::List => false,
+        }
+    }
+
+    fn is_numeric_column(&self, column: &str) -> bool {
+        let Scatter::Input {
+            port,
+            slicing: Slicing::Row,
+        } = &self.stage.stage.scatter
+        else {
+            return false;
+        };
+        let mut sources = self
+            .stage
+            .sources
+            .iter()
+            .filter(|s| s.port == *port)
+            .peekable();
+        sources.peek().is_some()
+            && sources.all(|source| {
+                self.column_type(&source.reference, column)
+                    .is_some_and(|name| COLUMNS.contains(&name))
+            })
+    }
+
+    fn column_type(&self, reference: &Reference, column: &str) -> Option<&str> {
+        let columns = match reference {
+            Reference::Path(path) => match self.facts.files.get(path)? {
+                FileFact::Table { columns, .. } => columns,
+                _ => return None,
+            },
+            Reference::Port { stage, port } => {
+                let output = self.draft.stages.get(stage)?.stage.outputs.get(port)?;
+                output.schema.as_ref()?
+            }
+            // Another file may be given.
+            Reference::Param(_) | Reference::Url(_) => return None,
+        };
+        let found = columns.iter().find(|spec| spec.name == column)?;
+        Some(found.column_type.0.as_str())
+    }
+}

@@ -1,0 +1,104 @@
+//! Values in commands: text only where no program reads it as code.
+
+use super::Context;
+use super::class::Classes;
+use super::draft::DraftStage;
+use super::expressions::locate;
+use crate::codes;
+use crate::diagnostic::Diagnostic;
+use crate::expr::{Compiled, CompiledTemplate};
+use crate::model::Command;
+use crate::script::{CompiledArgv, CompiledScript, Place, Refusal, is_evaluated};
+use crate::source::Span;
+use crate::yaml::Node;
+
+/// Every value of a command that stands where it cannot.
+pub(super) fn of_command(
+    command: &Command,
+    run: &Node,
+    classes: &Classes<'_, '_>,
+    text: &str,
+) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let mut judge = |one: &Compiled, place: &Place| {
+        found.extend(value(one, *place, classes, locate(text, run, &one.source)));
+    };
+    match command {
+        Command::Shell { shell, script } => {
+            if let Ok(script) = CompiledScript::new(shell, &script.source) {
+                script
+                    .expressions()
+                    .for_each(|(one, place)| judge(one, place));
+            }
+        }
+        Command::Argv(words) => {
+            if let Ok(argv) = CompiledArgv::new(words) {
+                argv.expressions()
+                    .for_each(|(one, place)| judge(one, place));
+            }
+        }
+    }
+    found
+}
+
+/// Variables that shells and programs evaluate.
+pub(super) fn of_environment(
+    stage: &DraftStage<'_>,
+    classes: &Classes<'_, '_>,
+    context: &mut Context<'_>,
+) {
+    let Some(env) = stage.node.get("env") else {
+        return;
+    };
+    for entry in env.entries() {
+        let Some(source) = entry.value.text().filter(|_| is_evaluated(&entry.key)) else {
+            continue;
+        };
+        let Ok(template) = CompiledTemplate::new(source) else {
+            continue;
+        };
+        for one in template.expressions() {
+            let place = Place::Refused(Refusal::EvaluatedVariable);
+            let span = locate(context.text, &entry.value, &one.source);
+            if let Some(diagnostic) = value(one, place, classes, span) {
+                context.report(diagnostic);
+            }
+        }
+    }
+}
+
+fn value(
+    one: &Compiled,
+    place: Place,
+    classes: &Classes<'_, '_>,
+    span: Span,
+) -> Option<Diagnostic> {
+    if is_raw(&one.source) {
+        let own = one
+            .names()
+            .iter()
+            .all(|name| name.first().is_some_and(|root| root == "params"));
+        return (!own).then(|| {
+            let message = "`| raw` puts data into a script, which would run it";
+            Diagnostic::error(codes::UNSAFE_QUOTING, span, message)
+                .expecting("a parameter or a literal, which the caller of the workflow chooses")
+                .suggesting("remove `| raw`")
+        });
+    }
+    let Place::Refused(refusal) = place else {
+        return None;
+    };
+    (!classes.is_number(one)).then(|| {
+        let message = format!("text cannot stand {}", refusal.place());
+        Diagnostic::error(codes::UNSAFE_QUOTING, span, message)
+            .expecting("a number, or another place")
+            .suggesting(refusal.remedy(&one.source))
+    })
+}
+
+fn is_raw(source: &str) -> bool {
+    source
+        .trim_end()
+        .strip_suffix("raw")
+        .is_some_and(|rest| rest.trim_end().ends_with('|'))
+}

@@ -1,0 +1,102 @@
+//! A command that is a list of words. No shell reads it, but its program may be an interpreter.
+
+use super::interpreter::{self, Verdict};
+use super::place::Place;
+use super::refusal::Refusal;
+use super::tree::MARK;
+use super::{is_number, put_allowed};
+use crate::expr::{Compiled, CompiledTemplate, Fragment, RenderError, Scope};
+use crate::model::Template;
+use crate::value::Value;
+
+/// A list of words that was parsed once.
+#[derive(Clone, Debug)]
+pub struct CompiledArgv {
+    words: Vec<(CompiledTemplate, Place)>,
+}
+
+impl CompiledArgv {
+    /// Parses the words.
+    ///
+    /// # Errors
+    /// As [`CompiledTemplate::new`].
+    pub fn new(words: &[Template]) -> Result<Self, RenderError> {
+        let templates: Vec<CompiledTemplate> = words
+            .iter()
+            .map(Template::compile)
+            .collect::<Result<_, _>>()?;
+        let literal: Vec<String> = templates.iter().map(literal).collect();
+        let places: Vec<Place> = (0..literal.len())
+            .map(|at| match interpreter::verdict(&literal, at, MARK) {
+                Verdict::Any => word(false),
+                Verdict::Operand => word(literal[at].starts_with(MARK)),
+                Verdict::Refused(refusal) => Place::Refused(in_argv(refusal)),
+            })
+            .collect();
+        let words = templates.into_iter().zip(places).collect();
+        Ok(Self { words })
+    }
+
+    /// Every expression with its place.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = (&Compiled, &Place)> {
+        self.words
+            .iter()
+            .flat_map(|(template, place)| template.expressions().map(move |one| (one, place)))
+    }
+
+    /// The words for one task. A word that is one expression and gives a list becomes as many words.
+    ///
+    /// # Errors
+    /// When an expression fails, or text stands in the program of an interpreter.
+    pub fn render(&self, scope: &Scope) -> Result<Vec<String>, RenderError> {
+        let mut words = Vec::with_capacity(self.words.len());
+        for (template, place) in &self.words {
+            for one in template.expressions() {
+                let outcome = one.evaluate(scope)?;
+                let list = match &outcome.value {
+                    Value::List(list) => list.as_slice(),
+                    value => std::slice::from_ref(value),
+                };
+                for value in list
+                    .iter()
+                    .filter(|value| !outcome.raw && !is_number(value))
+                {
+                    put_allowed(one, *place, value)
+                        .map_err(|message| RenderError::of(&one.source, message))?;
+                }
+            }
+            match template.render(scope)? {
+                Value::List(list) => words.extend(list.iter().map(Value::to_text)),
+                value => words.push(value.to_text()),
+            }
+        }
+        Ok(words)
+    }
+}
+
+fn word(operand: bool) -> Place {
+    Place::Word {
+        words: true,
+        quoted: false,
+        operand,
+    }
+}
+
+fn in_argv(refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::Evaluated => Refusal::Program,
+        other => other,
+    }
+}
+
+/// The literal text of a word, with a mark for each value.
+fn literal(template: &CompiledTemplate) -> String {
+    let mut text = String::new();
+    for fragment in template.fragments() {
+        match fragment {
+            Fragment::Text(literal) => text.push_str(literal),
+            Fragment::Expression(_) => text.push(MARK),
+        }
+    }
+    text
+}

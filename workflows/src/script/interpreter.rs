@@ -1,0 +1,445 @@
+//! Which words of a command are evaluated, by the command's name.
+//!
+//! A command is its words, as far as they are literal. The question is always the same: may text
+//! stand in the word number `at`?
+
+use super::refusal::Refusal;
+use super::shell::base_name;
+
+/// What a command does with its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A shell: `-c PROGRAM`, else a file.
+    Shell,
+    /// Like python: a program after these options, else a file.
+    Language(&'static str),
+    /// Like awk: the first operand is the program, unless `-f` names a file. The options take a word.
+    Filter(&'static str),
+    /// Every operand is evaluated.
+    All,
+    /// `NAME=value` alone is safe.
+    Named,
+}
+
+/// What may stand in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Any text.
+    Any,
+    /// Text that does not begin with `-`.
+    Operand,
+    /// No text.
+    Refused(Refusal),
+}
+
+/// Commands that start another one, which is named among their words.
+const RUNNERS: &[&str] = &[
+    "env",
+    "nice",
+    "nohup",
+    "time",
+    "timeout",
+    "exec",
+    "command",
+    "builtin",
+    "sudo",
+    "doas",
+    "xargs",
+    "find",
+    "setsid",
+    "stdbuf",
+    "ionice",
+    "taskset",
+    "numactl",
+    "chrt",
+    "unshare",
+    "nsenter",
+    "chroot",
+    "flock",
+    "watch",
+    "strace",
+    "perf",
+    "valgrind",
+    "conda",
+    "mamba",
+    "micromamba",
+    "pixi",
+    "uv",
+    "poetry",
+    "pipenv",
+    "srun",
+    "mpirun",
+    "mpiexec",
+    "singularity",
+    "apptainer",
+    "docker",
+    "podman",
+    "busybox",
+    "coproc",
+    "setpriv",
+    "systemd-run",
+    "script",
+];
+
+/// Commands whose `-c` or `-e` is not a program.
+const PLAIN_OPTIONS: &[&str] = &[
+    "[",
+    "test",
+    "grep",
+    "egrep",
+    "fgrep",
+    "zgrep",
+    "rg",
+    "head",
+    "tail",
+    "wc",
+    "cut",
+    "sort",
+    "uniq",
+    "gzip",
+    "gunzip",
+    "bzip2",
+    "xz",
+    "zstd",
+    "pigz",
+    "zcat",
+    "tar",
+    "cp",
+    "ls",
+    "echo",
+    "printf",
+    "cat",
+    "comm",
+    "md5sum",
+    "sha256sum",
+    "samtools",
+    "bcftools",
+    "bedtools",
+    "bgzip",
+    "tabix",
+    "minimap2",
+    "bwa",
+    "seqkit",
+];
+
+fn kind(word: &str) -> Option<Kind> {
+    let name = base_name(word);
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    Some(match stem {
+        "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "mksh" | "rbash" | "fish" | "csh"
+        | "tcsh" => Kind::Shell,
+        "python" | "pypy" | "ipython" => Kind::Language("c"),
+        "perl" | "ruby" | "lua" | "luajit" | "groovy" | "scala" => Kind::Language("eE"),
+        "node" | "deno" | "bun" => Kind::Language("ep"),
+        "R" | "Rscript" | "julia" | "octave" | "matlab" | "ghc" | "gnuplot" => {
+            Kind::Language("eErE")
+        }
+        "php" => Kind::Language("rBRE"),
+        "awk" | "gawk" | "mawk" | "nawk" => Kind::Filter("Fvfile"),
+        "sed" | "gsed" => Kind::Filter("efl"),
+        "jq" | "yq" | "gojq" => Kind::Filter("fL"),
+        "sqlite" | "duckdb" | "mysql" | "psql" => Kind::All,
+        "ssh" | "rsh" | "pdsh" | "parallel" | "eval" | "trap" | "let" | "declare" | "typeset"
+        | "local" | "readonly" | "read" | "unset" | "alias" | "mapfile" | "readarray"
+        | "getopts" | "enable" | "bind" | "complete" | "compgen" | "fc" | "at" | "batch" | "su"
+        | "expect" | "tclsh" => Kind::All,
+        "export" | "make" | "gmake" | "env" => Kind::Named,
+        _ => return None,
+    })
+}
+
+/// True for a command that may read a program from its standard input.
+pub(super) fn interprets(words: &[String]) -> bool {
+    interpreters(words).any(|(_, kind)| kind != Kind::Named)
+        || words
+            .first()
+            .is_some_and(|w| matches!(base_name(w), "sbatch" | "qsub" | "bsub"))
+}
+
+/// True for a command that takes its program from a pipe: a shell or a language without a file, and
+/// what runs each line.
+pub(super) fn interprets_pipe(words: &[String]) -> bool {
+    interpreters(words).any(|(i, kind)| match kind {
+        Kind::Shell | Kind::Language(_) => {
+            let rest = &words[i + 1..];
+            let operands = || rest.iter().filter(|w| !w.starts_with('-') || *w == "-");
+            i > 0 && rest.iter().any(|w| has_program_flag(w, "ce"))
+                || operands()
+                    .next()
+                    .is_none_or(|w| w == "-" || w == "/dev/stdin")
+        }
+        Kind::All => true,
+        Kind::Filter(_) | Kind::Named => false,
+    })
+}
+
+fn interpreters(words: &[String]) -> impl Iterator<Item = (usize, Kind)> {
+    let runs = words
+        .first()
+        .is_some_and(|word| RUNNERS.contains(&base_name(word)));
+    words
+        .iter()
+        .enumerate()
+        .take(if runs { words.len() } else { 1 })
+        .filter_map(|(i, word)| Some((i, kind(word)?)))
+}
+
+/// What may stand in the word number `at`, of which `mark` is the value.
+pub(super) fn verdict(words: &[String], at: usize, mark: char) -> Verdict {
+    if at == 0 {
+        return Verdict::Any;
+    }
+    for (i, kind) in interpreters(words).filter(|(i, _)| *i < at) {
+        let verdict = of_kind(kind, &words[i..], at - i, mark);
+        if verdict != Verdict::Any {
+            return verdict;
+        }
+    }
+    let name = words.first().map_or("", |word| base_name(word));
+    match name {
+        "test" => return of_test(words, at),
+        "printf" if at == 1 => return Verdict::Operand,
+        "printf" if words[at - 1] == "-v" => {
+            return Verdict::Refused(Refusal::TestVariable);
+        }
+        _ => {}
+    }
+    if name == "env" && (words[at - 1].starts_with("-S") || words[at - 1] == "--split-string") {
+        return Verdict::Refused(Refusal::Program);
+    }
+    if PLAIN_OPTIONS.contains(&name) || interpreters(words).any(|(i, k)| i == 0 && k != Kind::Named)
+    {
+        return Verdict::Any;
+    }
+    let program = |word: &str| matches!(word, "-c" | "-e" | "--command" | "--eval" | "--exec");
+    let attached = ["--command=", "--eval=", "--exec=", "-c", "-e"];
+    let word = words[at].as_str();
+    if words[at - 1..at].iter().any(|word| program(word))
+        || attached
+            .iter()
+            .any(|a| word.starts_with(a) && word[a.len()..].starts_with(mark))
+    {
+        // The words of an interpreter within were judged above; `bash -c 'x' - -c V` is safe.
+        let judged = interpreters(words).any(|(i, kind)| i < at - 1 && kind != Kind::Named);
+        if !judged {
+            return Verdict::Refused(Refusal::Program);
+        }
+    }
+    Verdict::Any
+}
+
+fn of_kind(kind: Kind, words: &[String], at: usize, mark: char) -> Verdict {
+    match kind {
+        Kind::All => Verdict::Refused(Refusal::Evaluated),
+        Kind::Named => of_named(words, at, mark),
+        Kind::Shell => of_language(words, at, mark, "c", "oO"),
+        Kind::Language(flags) => of_language(words, at, mark, flags, "WXmIr"),
+        Kind::Filter(options) => of_filter(words, at, mark, options),
+    }
+}
+
+/// `export NAME=value` and `env NAME=value` are safe, `make NAME=value` is not.
+fn of_named(words: &[String], at: usize, mark: char) -> Verdict {
+    let make = words[0].ends_with("make");
+    let word = &words[at];
+    let name = word.split_once('=').map(|(name, _)| name);
+    match name {
+        Some(_) if make => Verdict::Refused(Refusal::Evaluated),
+        Some(name) if is_evaluated(name) => Verdict::Refused(Refusal::EvaluatedVariable),
+        Some(name) if !name.contains(mark) => Verdict::Any,
+        Some(_) => Verdict::Refused(Refusal::Name),
+        None if make => Verdict::Operand,
+        None if words[0].ends_with("env") => {
+            // Once the program is named, its own rules hold.
+            let program = words[1..at]
+                .iter()
+                .any(|word| !word.starts_with('-') && !word.contains('='));
+            if program {
+                Verdict::Any
+            } else {
+                Verdict::Refused(Refusal::Name)
+            }
+        }
+        None => Verdict::Refused(Refusal::Evaluated),
+    }
+}
+
+/// A shell or a language: options, then `-c PROGRAM` or a file, then arguments.
+fn of_language(words: &[String], at: usize, mark: char, flags: &str, valued: &str) -> Verdict {
+    let mut i = 1;
+    while i <= at {
+        let word = words[i].as_str();
+        let is_option = word.len() > 1 && word.starts_with(['-', '+']);
+        if i == at {
+            return match (is_option, word.starts_with(mark) || !word.contains(mark)) {
+                (true, _) => Verdict::Refused(Refusal::Option),
+                (false, true) => Verdict::Operand,
+                (false, false) => Verdict::Any,
+            };
+        }
+        if word == "--" || !is_option {
+            return if word == "--" && i + 1 == at {
+                Verdict::Operand
+            } else {
+                Verdict::Any
+            };
+        }
+        if has_program_flag(word, flags) {
+            return after_program_flag(words, i, at);
+        }
+        let takes_word = !word.starts_with("--") && word.ends_with(|c: char| valued.contains(c))
+            || matches!(word, "--rcfile" | "--init-file" | "--project" | "--require");
+        if takes_word && i + 1 == at {
+            return Verdict::Refused(Refusal::Option);
+        }
+        i += if takes_word { 2 } else { 1 };
+    }
+    Verdict::Any
+}
+
+/// A shell's program may follow further options.
+fn after_program_flag(words: &[String], flag: usize, at: usize) -> Verdict {
+    let program = (flag + 1..words.len())
+        .find(|i| !words[*i].starts_with('-'))
+        .unwrap_or(at);
+    if at > program
+        && !words[flag + 1..at]
+            .iter()
+            .any(|word| has_program_flag(word, "eE"))
+    {
+        Verdict::Any
+    } else {
+        Verdict::Refused(Refusal::Program)
+    }
+}
+
+fn has_program_flag(word: &str, flags: &str) -> bool {
+    if let Some(long) = word.strip_prefix("--") {
+        let name = long.split('=').next().unwrap_or_default();
+        return matches!(
+            name,
+            "eval" | "print" | "command" | "exec" | "run" | "execute" | "expression"
+        );
+    }
+    word.strip_prefix('-').is_some_and(|letters| {
+        !letters.is_empty() && letters.contains(|c: char| flags.contains(c)) && letters.len() <= 6
+    })
+}
+
+/// Like awk: options, the program, then files.
+fn of_filter(words: &[String], at: usize, mark: char, valued: &str) -> Verdict {
+    let sed = valued.starts_with('e');
+    let file = words[1..].iter().any(|word| {
+        word == "-f" || word == "--file" || word.starts_with("--file=") || word == "--from-file"
+    });
+    let mut program = file;
+    let mut i = 1;
+    while i <= at {
+        let word = words[i].as_str();
+        let option = word.len() > 1 && word.starts_with('-') && word != "--";
+        let letters = word.trim_start_matches('-');
+        let program_option =
+            !word.starts_with("--") && word.ends_with('e') && (sed || letters == "e")
+                || word == "--expression"
+                || word == "--source";
+        if i == at {
+            return match () {
+                () if option => at_option(word, mark),
+                () if !program => Verdict::Refused(Refusal::Program),
+                () => Verdict::Operand,
+            };
+        }
+        if program_option {
+            program = true;
+            if i + 1 == at {
+                return Verdict::Refused(Refusal::Program);
+            }
+            i += 2;
+            continue;
+        }
+        if option {
+            let pair = matches!(word, "--arg" | "--argjson" | "--slurpfile" | "--rawfile");
+            let takes = !word.starts_with("--") && letters.len() == 1 && valued.contains(letters)
+                || matches!(
+                    word,
+                    "--assign" | "--field-separator" | "--file" | "--from-file"
+                );
+            let step = if pair {
+                3
+            } else if takes {
+                2
+            } else {
+                1
+            };
+            if i + step > at {
+                return Verdict::Any;
+            }
+            i += step;
+            continue;
+        }
+        program = program || word != "--";
+        i += 1;
+    }
+    Verdict::Any
+}
+
+/// An option with a value attached: `-vx=V` and `-FV` are data, everything else may be a program.
+fn at_option(word: &str, mark: char) -> Verdict {
+    let data = (word.starts_with("-v")
+        && word.split_once('=').is_some_and(|(n, _)| !n.contains(mark)))
+        || word.starts_with("-F");
+    if data {
+        Verdict::Any
+    } else {
+        Verdict::Refused(Refusal::Option)
+    }
+}
+
+/// In `test A B`, A could be `-v`, and B a subscript that is evaluated.
+pub(super) fn of_test(words: &[String], at: usize) -> Verdict {
+    const BINARY: &[&str] = &[
+        "=", "==", "!=", "<", ">", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef",
+        "-a", "-o", "]", ")",
+    ];
+    let refused = Verdict::Refused(Refusal::TestVariable);
+    if matches!(words[at - 1].as_str(), "-v" | "-R") {
+        return refused;
+    }
+    let before = words[at - 1].as_str();
+    let binary = |word: &str| BINARY.contains(&word);
+    let unary = before.len() == 2 && before.starts_with('-') && at > 1;
+    if unary || at > 1 && binary(before) {
+        return Verdict::Any;
+    }
+    // The left operand, or the only one: what comes before it must be no value, and what follows
+    // must not be an operand of it.
+    let fixed = at == 1 || matches!(before, "!" | "(");
+    if fixed && words.get(at + 1).is_none_or(|word| binary(word)) {
+        Verdict::Any
+    } else {
+        refused
+    }
+}
+
+/// True for a variable whose value a shell or a program evaluates.
+pub(crate) fn is_evaluated(name: &str) -> bool {
+    matches!(
+        name,
+        "BASH_ENV"
+            | "ENV"
+            | "PS0"
+            | "PS1"
+            | "PS2"
+            | "PS4"
+            | "PROMPT_COMMAND"
+            | "SHELLOPTS"
+            | "BASHOPTS"
+            | "PERL5OPT"
+            | "RUBYOPT"
+            | "NODE_OPTIONS"
+            | "PYTHONSTARTUP"
+            | "LESSOPEN"
+            | "GIT_SSH_COMMAND"
+            | "MAKEFLAGS"
+    ) || name.starts_with("BASH_FUNC_")
+}

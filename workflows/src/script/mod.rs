@@ -1,0 +1,201 @@
+//! Commands that hold values: a value never becomes a part of a script.
+//!
+//! A value is one of two classes. A number (also `true`, `false`, and a choice of harmless
+//! characters) is written literally. Text becomes a variable in the command's environment, and the
+//! script holds a reference to that variable. The place in the script decides the form of the
+//! reference. The shell never reads the text as code, because expansion is not read again.
+//!
+//! Some places evaluate what a variable holds: arithmetic, `eval`, the program of `awk`. Text is
+//! refused there when the workflow is checked. A parser of the shell's grammar finds the places
+//! (`tree`, `place`); a table says which commands evaluate their words (`interpreter`). What the
+//! parser or the rules do not understand is refused.
+
+mod argv;
+mod document;
+mod interpreter;
+mod place;
+mod quote;
+mod refusal;
+mod shell;
+mod tree;
+
+pub use argv::CompiledArgv;
+pub(crate) use interpreter::is_evaluated;
+pub(crate) use place::Place;
+pub use quote::word as shell_word;
+pub(crate) use refusal::Refusal;
+pub use shell::default_shell;
+pub(crate) use shell::{Dialect, strict};
+
+use crate::expr::{Compiled, CompiledTemplate, Fragment, Outcome, RenderError, Scope};
+use crate::value::Value;
+
+/// The most bytes of one variable: Linux refuses a longer `NAME=value`.
+const VARIABLE_LIMIT: usize = 128 * 1024 - 32;
+
+/// The most bytes of all variables of one command. Linux gives arguments and environment 2 MiB in
+/// all by default.
+const VARIABLES_LIMIT: usize = 1024 * 1024;
+
+/// A script that was parsed once, with the place of every expression in it.
+#[derive(Clone, Debug)]
+pub struct CompiledScript {
+    template: CompiledTemplate,
+    places: Vec<Place>,
+}
+
+/// A script for one task, and the variables that it refers to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RenderedScript {
+    /// What the shell reads.
+    pub text: String,
+    /// Variables for its environment: name and value.
+    pub variables: Vec<(String, String)>,
+}
+
+impl CompiledScript {
+    /// Parses a script for a shell, whose own words are `shell`.
+    ///
+    /// # Errors
+    /// As [`CompiledTemplate::new`].
+    pub fn new(shell: &[String], source: &str) -> Result<Self, RenderError> {
+        let template = CompiledTemplate::new(source)?;
+        let places = tree::places(&template, Dialect::of(shell));
+        Ok(Self { template, places })
+    }
+
+    /// Every expression with its place.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = (&Compiled, &Place)> {
+        self.template.expressions().zip(&self.places)
+    }
+
+    /// The script for one task.
+    ///
+    /// # Errors
+    /// When an expression fails, when text stands where only a number can, and when a value is too
+    /// large for a variable.
+    pub fn render(&self, scope: &Scope) -> Result<RenderedScript, RenderError> {
+        let mut rendered = RenderedScript::default();
+        let mut places = self.places.iter();
+        let mut ordinal = 0;
+        // A quoted string that is one expression gives up its quotes to the reference.
+        let mut skip_quote = false;
+        for fragment in self.template.fragments() {
+            match fragment {
+                Fragment::Text(text) => {
+                    let text = if skip_quote { &text[1..] } else { text };
+                    skip_quote = false;
+                    rendered.text.push_str(text);
+                }
+                Fragment::Expression(one) => {
+                    ordinal += 1;
+                    let place = places.next().unwrap_or(&Place::UNKNOWN);
+                    let outcome = one.evaluate(scope)?;
+                    if place.is_quoted() && !outcome.raw {
+                        rendered.text.pop();
+                        skip_quote = true;
+                    }
+                    put(&mut rendered, one, place, &outcome, ordinal)
+                        .map_err(|message| RenderError::of(&one.source, message))?;
+                }
+            }
+        }
+        let bytes: usize = rendered.variables.iter().map(|(_, v)| v.len()).sum();
+        if bytes > VARIABLES_LIMIT {
+            return Err(RenderError::of(
+                "run",
+                format!(
+                    "the values of the script take {bytes} bytes, and {VARIABLES_LIMIT} fit into an environment; hand them over as an input (`inputs:`)"
+                ),
+            ));
+        }
+        Ok(rendered)
+    }
+}
+
+/// Writes one value at its place.
+fn put(
+    rendered: &mut RenderedScript,
+    one: &Compiled,
+    place: &Place,
+    outcome: &Outcome,
+    ordinal: usize,
+) -> Result<(), String> {
+    let value = &outcome.value;
+    if outcome.raw || is_number(value) {
+        rendered.text.push_str(&value.to_text());
+        return Ok(());
+    }
+    if let Value::List(list) = value
+        && !list.is_empty()
+        && list.iter().all(is_number)
+    {
+        rendered.text.push_str(&place.literals(list)?);
+        return Ok(());
+    }
+    put_allowed(one, *place, value)?;
+    if matches!(place, Place::Refused(_)) {
+        rendered.text.push_str(&value.to_text());
+        return Ok(());
+    }
+    let name = format!("SUNWARD_V{ordinal}");
+    let values: Vec<(String, String)> = match value {
+        Value::List(list) if place.takes_words() => list
+            .iter()
+            .enumerate()
+            .map(|(i, item)| (format!("{name}_{}", i + 1), item.to_text()))
+            .collect(),
+        _ => vec![(name, value.to_text())],
+    };
+    let mut references = Vec::with_capacity(values.len());
+    for (name, text) in &values {
+        fits(name, text)?;
+        references.push(place.reference(name));
+    }
+    rendered.text.push_str(&references.join(" "));
+    rendered.variables.extend(values);
+    Ok(())
+}
+
+/// Whether a value that is no number may stand at a place. Where text is refused, the check let
+/// only a choice of harmless characters through.
+fn put_allowed(one: &Compiled, place: Place, value: &Value) -> Result<(), String> {
+    match place {
+        Place::Refused(_) if one.is_choice() && is_harmless(&value.to_text()) => Ok(()),
+        Place::Refused(refusal) => Err(format!("text cannot stand {}", refusal.place())),
+        Place::Word { .. } | Place::Within | Place::Comment => match value {
+            Value::List(list) => list.iter().try_for_each(|v| place.allows(&v.to_text())),
+            value => place.allows(&value.to_text()),
+        },
+    }
+}
+
+fn fits(name: &str, text: &str) -> Result<(), String> {
+    if text.contains('\0') {
+        return Err("the value holds a zero byte, which no command can be given".to_owned());
+    }
+    if text.len() > VARIABLE_LIMIT {
+        return Err(format!(
+            "the value takes {} bytes, and a variable (here {name}) holds at most 128 KiB; hand it over as an input (`inputs:`), which is a file of any size",
+            text.len()
+        ));
+    }
+    Ok(())
+}
+
+/// True for a value that may be written literally anywhere.
+pub(crate) fn is_number(value: &Value) -> bool {
+    match value {
+        Value::Bool(_) | Value::Int(_) => true,
+        Value::Float(number) => number.is_finite(),
+        Value::Null | Value::String(_) | Value::List(_) | Value::Map(_) => false,
+    }
+}
+
+/// True for text that means nothing to any shell or interpreter.
+pub(crate) fn is_harmless(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_.,+-".contains(&b))
+}

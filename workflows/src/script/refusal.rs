@@ -1,0 +1,134 @@
+//! Why text cannot stand at a place, and what to write instead.
+
+/// A place where text is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Within `'…'` with other characters.
+    SingleQuotes,
+    /// Within `$'…'` or `$"…"`.
+    DollarQuotes,
+    /// Within backticks.
+    Backticks,
+    /// Within `${…}`.
+    Braces,
+    /// Right after a backslash.
+    Backslash,
+    /// Right after a `$`.
+    Dollar,
+    /// In a here-document whose delimiter is quoted.
+    QuotedDocument,
+    /// In the delimiter of a here-document.
+    Delimiter,
+    /// In a here-document or here-string that an interpreter reads as its program.
+    InterpretedDocument,
+    /// In text that a pipe hands to an interpreter as its program.
+    InterpretedPipe,
+    /// In `[[ … ]]`.
+    Test,
+    /// In `(( … ))` or `$(( … ))`.
+    Arithmetic,
+    /// In `[…]` after a variable's name.
+    Subscript,
+    /// In an operand that `let`, `declare`, `eval` and the like evaluate.
+    Evaluated,
+    /// The operand of `-v`, or a word that could be an operator of `test`.
+    TestVariable,
+    /// In the program of an interpreter.
+    Program,
+    /// In an option of an interpreter.
+    Option,
+    /// In the name of a variable.
+    Name,
+    /// In a variable that a program or a shell evaluates.
+    EvaluatedVariable,
+    /// The shell is not one whose rules are known.
+    UnknownShell,
+    /// The script does not parse.
+    Unparsed,
+    /// The parser found a place that no rule speaks of.
+    NotUnderstood,
+}
+
+impl Refusal {
+    /// Where the text would stand, to be read after "text cannot stand".
+    pub(crate) const fn place(self) -> &'static str {
+        match self {
+            Self::SingleQuotes => "within '…' together with other characters",
+            Self::DollarQuotes => "within $'…' or $\"…\"",
+            Self::Backticks => "within backticks",
+            Self::Braces => "within ${…}",
+            Self::Backslash => "right after a backslash",
+            Self::Dollar => "right after a `$`",
+            Self::QuotedDocument => "in a here-document whose delimiter is quoted",
+            Self::Delimiter => "in the delimiter of a here-document",
+            Self::InterpretedDocument => {
+                "in a here-document or here-string that an interpreter reads"
+            }
+            Self::InterpretedPipe => "in a pipe that ends in an interpreter",
+            Self::Test => "in [[ … ]]",
+            Self::Arithmetic => "in (( … )) or $(( … ))",
+            Self::Subscript => "in a subscript",
+            Self::Evaluated => "in an operand that this command evaluates",
+            Self::TestVariable => "where `-v` or an operator could read it",
+            Self::Program => "in the program of an interpreter",
+            Self::Option => "in an option of an interpreter",
+            Self::Name => "in the name of a variable or function",
+            Self::EvaluatedVariable => "in a variable that programs evaluate",
+            Self::UnknownShell => "in a script for this program, whose rules are not known",
+            Self::Unparsed => "in a script that does not parse as shell",
+            Self::NotUnderstood => "at a place that was not understood",
+        }
+    }
+
+    /// What to write instead of `${{ source }}`.
+    pub(crate) fn remedy(self, source: &str) -> String {
+        let value = format!("${{{{ {source} }}}}");
+        match self {
+            Self::SingleQuotes => format!("write \"… {value} …\" with double quotes"),
+            Self::DollarQuotes => format!("write {value} outside these quotes"),
+            Self::Backticks => format!("write $(command {value})"),
+            Self::Braces => format!("write V={value} on a line before, and ${{V}} here"),
+            Self::Backslash => format!("remove the backslash; {value} needs no quoting"),
+            Self::Dollar => format!("remove the `$`, or write '$'{value}"),
+            Self::QuotedDocument => {
+                "write the delimiter without quotes, and `\\$` for each `$` that is to stay"
+                    .to_owned()
+            }
+            Self::Delimiter => "write a word such as EOF".to_owned(),
+            Self::InterpretedDocument | Self::InterpretedPipe => {
+                format!("hand it over as an argument: bash script.sh {value}")
+            }
+            Self::Test => format!(
+                "write [ {value} = word ]; for a number, {}",
+                as_number(source)
+            ),
+            Self::Arithmetic | Self::Subscript => {
+                format!("the shell evaluates what it finds there; {}", as_number(source))
+            }
+            Self::Evaluated => {
+                format!("write V={value} as a command of its own, and \"$V\" afterwards")
+            }
+            Self::TestVariable => format!("write [ -n {value} ]"),
+            Self::Program | Self::Option => format!(
+                "hand it over as an argument: awk -v x={value} '$1 > x', bash -c 'echo \"$1\"' - {value}, python -c 'import sys; print(sys.argv[1])' {value}; for a number, {}",
+                as_number(source)
+            ),
+            Self::Name => format!("write a fixed name; for a number, {}", as_number(source)),
+            Self::EvaluatedVariable => "write the value as it is, without an expression".to_owned(),
+            Self::UnknownShell => format!(
+                "use `env: {{ V: \"{value}\" }}` and read V from the environment, or $SUNWARD_INPUT_PORT and $SUNWARD_OUTPUT_PORT for paths; `shell: bash` and `shell: sh` take text; for a number, {}",
+                as_number(source)
+            ),
+            Self::Unparsed => {
+                "correct the script; `bash -n` shows what is wrong. Where bash accepts it, use `env:` and \"$V\"".to_owned()
+            }
+            Self::NotUnderstood => {
+                format!("write V={value} on a line before, and \"$V\" here")
+            }
+        }
+    }
+}
+
+fn as_number(source: &str) -> String {
+    format!("write ${{{{ {source} | int }}}} or ${{{{ {source} | float }}}}")
+}

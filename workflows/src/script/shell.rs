@@ -1,0 +1,58 @@
+//! Which shell reads a script.
+
+/// How a script is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// POSIX's shell without extensions.
+    Posix,
+    /// Bash.
+    Bash,
+    /// Something whose rules are not known here.
+    Unknown,
+}
+
+impl Dialect {
+    /// The dialect that a shell's own words tell.
+    pub(crate) fn of(shell: &[String]) -> Self {
+        let mut words = shell.iter().map(|word| base_name(word)).peekable();
+        if words.peek() == Some(&"env") {
+            words.next();
+        }
+        match words.next() {
+            Some("bash") => Self::Bash,
+            Some("sh" | "dash" | "ash") => Self::Posix,
+            Some("busybox") if matches!(words.next(), Some("sh" | "ash")) => Self::Posix,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// The name of a program without its folders.
+pub(crate) fn base_name(program: &str) -> &str {
+    program.rsplit('/').next().unwrap_or_default()
+}
+
+/// The shell of a text `run` without `shell:`. It stops at the first command that fails, also
+/// within a pipe, and at a variable that is not set.
+#[must_use]
+pub fn default_shell() -> Vec<String> {
+    strict("bash")
+}
+
+/// A program's argv before the script. Known shells are strict.
+pub(crate) fn strict(program: &str) -> Vec<String> {
+    let (program, flags): (&str, &[&str]) = match base_name(program) {
+        "bash" => (
+            program,
+            &["--noprofile", "--norc", "-euo", "pipefail", "-c"],
+        ),
+        "sh" if program == "sh" => ("/bin/sh", &["-eu", "-c"]),
+        "sh" | "dash" | "ash" => (program, &["-eu", "-c"]),
+        "Rscript" | "perl" | "ruby" | "node" | "julia" => (program, &["-e"]),
+        _ => (program, &["-c"]),
+    };
+    std::iter::once(program)
+        .chain(flags.iter().copied())
+        .map(str::to_owned)
+        .collect()
+}

@@ -1,0 +1,445 @@
+//! No value of a command is ever executed, and a value that is not refused arrives as it is.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::allow_attributes,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
+
+use std::path::Path;
+use std::process::Command;
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use sunward_workflows::{
+    Catalog, CompiledArgv, CompiledScript, Facts, Scope, Template, Value, check,
+};
+
+fn scope(text: &str) -> Scope {
+    Scope {
+        item: Some(Value::String(text.to_owned())),
+        attempt: Some(1),
+        ..Scope::default()
+    }
+}
+
+fn compile(shell: &[&str], script: &str) -> CompiledScript {
+    let shell: Vec<String> = shell.iter().map(|word| (*word).to_owned()).collect();
+    CompiledScript::new(&shell, script).unwrap()
+}
+
+fn takes_text(script: &str) -> bool {
+    compile(&["bash", "-c"], script)
+        .render(&scope("a b"))
+        .is_ok()
+}
+
+const REFUSED: &[&str] = &[
+    "f 'a ${{ item }}'",
+    "f $'${{ item }}'",
+    "f `g ${{ item }}`",
+    "f \"`g ${{ item }}`\"",
+    "f ${x:-${{ item }}}",
+    r"f \${{ item }}",
+    "f $${{ item }}",
+    "cat <<'EOF'\n${{ item }}\nEOF\n",
+    "cat <<'E F'\n${{ item }}\nE F\n",
+    "cat <<\\EOF\n${{ item }}\nEOF\n",
+    "cat <\\\n<EOF\n${{ item }}\nEOF\n",
+    "cat <<EOF\nx\n\tEOF\n${{ item }}\nEOF\n",
+    "cat <<EOF\n`f ${{ item }}`\nEOF\n",
+    "cat <<EOF\n$((${{ item }}))\nEOF\n",
+    "cat <<${{ item }}\nx\n${{ item }}\n",
+    "[[ ${{ item }} -gt 3 ]]",
+    "[[ -v ${{ item }} ]]",
+    "(( ${{ item }} > 3 ))",
+    "f $((1 + ${{ item }}))",
+    "f $[1 + ${{ item }}]",
+    "for ((i=${{ item }}; i<3; i++)); do f; done",
+    "a[${{ item }}]=1",
+    "f ${a[${{ item }}]}",
+    "let x=${{ item }}",
+    "declare x=${{ item }}",
+    "declare -i x=${{ item }}",
+    "typeset x=${{ item }}",
+    "f() { local x=${{ item }}; }",
+    "readonly x=${{ item }}",
+    "read ${{ item }}",
+    "unset ${{ item }}",
+    "unset x${{ item }}",
+    "export ${{ item }}",
+    "builtin declare x=${{ item }}",
+    "command eval ${{ item }}",
+    "eval \"echo ${{ item }}\"",
+    "eval \"$(f ${{ item }})\"",
+    "trap 'rm ${{ item }}' EXIT",
+    "trap ${{ item }} EXIT",
+    "alias x=${{ item }}",
+    "test -v ${{ item }}",
+    "test ${{ item }} ${{ item }}",
+    "[ -v ${{ item }} ]",
+    "printf -v ${{ item }} x",
+    "bash -c 'echo ${{ item }}'",
+    "bash -c \"echo ${{ item }}\"",
+    "bash -euc ${{ item }}",
+    "bash -c -e ${{ item }}",
+    "/usr/bin/env bash -c \"${{ item }} x\"",
+    "nice -n 3 sh -c ${{ item }}",
+    "echo x | xargs sh -c ${{ item }}",
+    "find . -exec sh -c ${{ item }} ';'",
+    "bash <<EOF\n${{ item }}\nEOF\n",
+    "bash <<< ${{ item }}",
+    "python3 <<EOF\nprint('${{ item }}')\nEOF\n",
+    "while read l; do python -; done <<EOF\n${{ item }}\nEOF\n",
+    "echo ${{ item }} | bash",
+    "echo ${{ item }} | sh -s",
+    "cat <<EOF | bash\n${{ item }}\nEOF\n",
+    "python3 -c \"print('${{ item }}')\"",
+    "python3 -c ${{ item }}",
+    "python3 -W ${{ item }} x.py",
+    "perl -ne \"print ${{ item }}\"",
+    "perl -M${{ item }} x.pl",
+    "ruby -e ${{ item }}",
+    "Rscript -e ${{ item }}",
+    "node --eval ${{ item }}",
+    "awk \"\\$1 > ${{ item }}\" f",
+    "awk -F, ${{ item }} f",
+    "sed s/${{ item }}/b/ f",
+    "sed -n ${{ item }}",
+    "sed -e ${{ item }} f",
+    "jq \".${{ item }}\" f",
+    "ssh host ls ${{ item }}",
+    "parallel echo ${{ item }} ::: a",
+    "make x=${{ item }}",
+    "mytool -c ${{ item }}",
+    "mytool --eval=${{ item }}",
+    "BASH_ENV=${{ item }} bash x.sh",
+    "PS4=${{ item }}",
+    "${{ item }}=1",
+    "${{ item }}() { :; }",
+    "echo \"unclosed ${{ item }}",
+    "echo\u{a0}#${{ item }}",
+    "echo x\r#${{ item }}",
+];
+
+const ALLOWED: &[&str] = &[
+    "f ${{ item }}",
+    "remapbil,${{ item }} x",
+    "f \"${{ item }}\" '${{ item }}'",
+    "f \"a ${{ item }} b\"",
+    "cat <<EOF\na ${{ item }} b\nEOF\n",
+    "cat <<-EOF\n\ta ${{ item }} b\n\tEOF\n",
+    "cat <<< ${{ item }}",
+    "x=${{ item }}; export Y=${{ item }}",
+    "f $(g ${{ item }}) \"$(g \"${{ item }}\")\"",
+    "[ -s ${{ item }} ] && [ ${{ item }} = x ]",
+    "test -e ${{ item }}",
+    "if [[ $(wc -l < ${{ item }}) -gt 3 ]]; then f; fi",
+    "awk -F, -v x=${{ item }} '$1 > x' ${{ item }} > ${{ item }}",
+    "bash -c 'echo \"$1\"' - ${{ item }}",
+    "python3 -c 'import sys' ${{ item }}",
+    "python3 script.py -c ${{ item }}",
+    "bash ${{ item }} ${{ item }}",
+    "find ${{ item }} -name ${{ item }}",
+    "grep -e ${{ item }} f | head -c 3",
+    "for x in ${{ item }} b; do f; done",
+    "case ${{ item }} in a) f;; esac",
+    "f # ${{ item }}",
+    "echo $(date)#${{ item }}",
+];
+
+#[test]
+fn text_is_refused_where_it_would_be_evaluated_and_nowhere_else() {
+    let wrong = |scripts: &[&str], expected: bool| -> Vec<String> {
+        let wrong = scripts
+            .iter()
+            .filter(|script| takes_text(script) != expected);
+        wrong.map(|script| (*script).to_owned()).collect()
+    };
+    assert_eq!(
+        wrong(REFUSED, false),
+        Vec::<String>::new(),
+        "should be refused"
+    );
+    assert_eq!(
+        wrong(ALLOWED, true),
+        Vec::<String>::new(),
+        "should be allowed"
+    );
+}
+
+#[test]
+fn a_number_stands_literally_wherever_text_is_refused() {
+    for script in REFUSED {
+        let numbers = script.replace("item", "attempt");
+        let rendered = compile(&["bash", "-c"], &numbers)
+            .render(&scope(""))
+            .unwrap();
+        assert!(rendered.variables.is_empty(), "{script}");
+        assert!(!rendered.text.contains("SUNWARD"), "{script}");
+    }
+}
+
+#[test]
+fn what_the_check_lets_through_renders_and_the_rest_is_named_with_a_remedy() {
+    for (script, expected) in REFUSED
+        .iter()
+        .map(|s| (s, false))
+        .chain(ALLOWED.iter().map(|s| (s, true)))
+    {
+        let yaml = serde_json::json!({
+            "name": "t",
+            "stages": { "a": { "run": script, "scatter": ["a b"] } },
+        });
+        let checked = check(&yaml.to_string(), &Catalog::default(), &Facts::default());
+        let refused: Vec<_> = checked
+            .diagnostics
+            .iter()
+            .filter(|d| d.code.0 == "SW0604")
+            .collect();
+        assert_eq!(
+            refused.is_empty(),
+            expected,
+            "{script}: {:?}",
+            checked.diagnostics
+        );
+        assert!(refused.iter().all(|d| d.suggestion.is_some()), "{script}");
+    }
+}
+
+#[test]
+fn other_programs_take_numbers_and_no_text() {
+    for shell in [
+        &["python3", "-c"][..],
+        &["fish", "-c"],
+        &["zsh", "-c"],
+        &["Rscript", "-e"],
+    ] {
+        assert!(
+            compile(shell, "print(${{ attempt }})")
+                .render(&scope(""))
+                .is_ok()
+        );
+        assert!(
+            compile(shell, "print(${{ item }})")
+                .render(&scope("x"))
+                .is_err()
+        );
+    }
+    for script in ["f <<< ${{ item }}", "a=(${{ item }})", "f <(g ${{ item }})"] {
+        assert!(
+            compile(&["/bin/sh", "-c"], script)
+                .render(&scope("x"))
+                .is_err(),
+            "{script}"
+        );
+    }
+}
+
+#[test]
+fn programs_in_a_list_of_words_take_no_text() {
+    let takes = |words: &[&str]| {
+        let words: Vec<Template> = words.iter().map(|word| Template::new(*word)).collect();
+        CompiledArgv::new(&words)
+            .unwrap()
+            .render(&scope("a b"))
+            .is_ok()
+    };
+    for words in [
+        &["bash", "-c", "echo ${{ item }}"][..],
+        &["python3", "-c", "${{ item }}"],
+        &["awk", "{ print \"${{ item }}\" }"],
+        &["env", "sh", "-c", "${{ item }}"],
+        &["ssh", "host", "${{ item }}"],
+        &["sed", "-e", "s/${{ item }}/x/"],
+    ] {
+        assert!(!takes(words), "{words:?}");
+    }
+    for words in [
+        &["printf", "%s", "${{ item }}"][..],
+        &["bash", "-c", "echo \"$1\"", "-", "${{ item }}"],
+        &["python3", "script.py", "--name=${{ item }}"],
+        &["awk", "-v", "x=${{ item }}", "{ print x }", "f"],
+    ] {
+        assert!(takes(words), "{words:?}");
+    }
+    let words = ["python3", "${{ item }}"].map(Template::new);
+    let argv = CompiledArgv::new(&words).unwrap();
+    assert!(argv.render(&scope("-cimport os")).is_err());
+}
+
+#[test]
+fn a_list_is_one_word_each_and_large_values_are_refused() {
+    let list = Value::List(["a b", "*"].map(|s| Value::String(s.into())).to_vec());
+    let scope_of = |item: Value| Scope {
+        item: Some(item),
+        ..Scope::default()
+    };
+    let render = |script: &str, item: Value| compile(&["bash"], script).render(&scope_of(item));
+    let text = render("f ${{ item }}", list.clone()).unwrap().text;
+    assert_eq!(text, "f \"${SUNWARD_V1_1}\" \"${SUNWARD_V1_2}\"");
+    let one = render("x=${{ item }}", list).unwrap();
+    assert_eq!(one.text, "x=\"${SUNWARD_V1}\"");
+    assert_eq!(
+        one.variables,
+        [("SUNWARD_V1".to_owned(), "a b *".to_owned())]
+    );
+    let large = render("f ${{ item }}", Value::String("x".repeat(200_000))).unwrap_err();
+    assert!(large.to_string().contains("inputs:"), "{large}");
+}
+
+/// Scripts that print each value between zero bytes, with a hole `V`.
+fn scripts() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("printf '%s\\0' V".to_owned()),
+        Just("printf '%s\\0' \"V\"".to_owned()),
+        Just("printf '%s\\0' 'V'".to_owned()),
+        Just("x=V; printf '%s\\0' \"$x\"".to_owned()),
+        Just("x=\"V\"; printf '%s\\0' \"$x\" # it's V".to_owned()),
+        Just("printf '%s\\0' $(true)V".to_owned()),
+        Just("cat <<EOF\nV\nEOF\nprintf '\\0'".to_owned()),
+        Just("case V in V) printf '%s\\0' V;; esac".to_owned()),
+        Just("for x in V; do printf '%s\\0' \"$x\"; done".to_owned()),
+        Just("sh -c 'printf \"%s\\0\" \"$1\"' - V".to_owned()),
+        Just("awk 'BEGIN { print ENVIRON[\"HOME\"] }' > /dev/null; printf '%s\\0' V".to_owned()),
+        Just(
+            "echo `date`V > /dev/null; echo \"$((1+2))\" > /dev/null; printf '%s\\0' V".to_owned()
+        ),
+        Just("echo \"${A:-it's}\" > /dev/null; printf '%s\\0' V".to_owned()),
+        Just("echo \"${A:-\"${B:-don't}\"}\" >/dev/null; printf '%s\\0' V".to_owned()),
+        Just("eval \"echo V\"".to_owned()),
+        Just("sh -c \"echo V\"".to_owned()),
+        Just("echo $((V))".to_owned()),
+        Just("[ -n V ] && printf '%s\\0' V".to_owned()),
+    ];
+    leaf.prop_recursive(3, 12, 2, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{a}\n{b}")),
+            inner.clone().prop_map(|a| format!("( {a}\n)")),
+            inner.clone().prop_map(|a| format!("{{ {a}\n}}")),
+            inner
+                .clone()
+                .prop_map(|a| format!("if true; then\n{a}\nfi")),
+            inner.clone().prop_map(|a| format!("g() {{\n{a}\n}}\ng")),
+            inner
+                .clone()
+                .prop_map(|a| format!("case x in x) {a}\n;; esac")),
+            inner.clone().prop_map(|a| format!("# don't \"V\n{a}")),
+            inner
+                .clone()
+                .prop_map(|a| format!("echo \"$(case y in z) echo V;; esac)\"\n{a}")),
+            inner.prop_map(|a| format!("y=\"$({a}\n:)\" 2>/dev/null; {a}")),
+        ]
+    })
+}
+
+fn hostile() -> impl Strategy<Value = String> {
+    let pieces = [
+        "$(touch p)",
+        "`touch p`",
+        "';touch p;'",
+        "\";touch p;\"",
+        "\\",
+        "$x",
+        "${x}",
+        "\n",
+        "#",
+        "'",
+        "\"",
+        " ",
+        "*",
+        "~",
+        "!",
+        "é",
+        "a[$(touch p)]",
+        "\u{a0}",
+        "\r",
+        "-",
+        "-v",
+        "-e",
+        "=",
+        "x=1",
+        ";touch p",
+        "|touch p",
+        "&touch p",
+        "\nEOF\ntouch p\n",
+        ")",
+        "}",
+        "]]",
+        "((1",
+    ];
+    proptest::collection::vec(proptest::sample::select(pieces.to_vec()), 1..5)
+        .prop_map(|pieces| pieces.concat())
+}
+
+#[test]
+fn no_value_is_ever_executed_and_every_value_arrives() {
+    let mut runner = TestRunner::deterministic();
+    let folder = tempfile::tempdir().unwrap();
+    let mut tried = 0;
+    for _ in 0..1500 {
+        let script = scripts().new_tree(&mut runner).unwrap().current();
+        let value = hostile().new_tree(&mut runner).unwrap().current();
+        let source = script.replace('V', "${{ item }}");
+        for shell in [&["/bin/sh", "-c"], &["bash", "-c"]] {
+            let Ok(rendered) = compile(shell, &source).render(&scope(&value)) else {
+                continue;
+            };
+            tried += 1;
+            run(
+                shell,
+                &rendered.text,
+                &rendered.variables,
+                folder.path(),
+                &value,
+                &script,
+            );
+        }
+    }
+    assert!(tried > 1000, "{tried} of 3000 scripts were not refused");
+}
+
+fn run(
+    shell: &[&str],
+    text: &str,
+    variables: &[(String, String)],
+    folder: &Path,
+    value: &str,
+    script: &str,
+) {
+    let output = Command::new(shell[0])
+        .args(&shell[1..])
+        .arg(text)
+        .envs(variables.iter().map(|(n, v)| (n, v)))
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let told = || {
+        format!(
+            "{shell:?}\n{text}\nvalue {value:?}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        )
+    };
+    assert!(
+        !folder.join("p").exists(),
+        "a value was executed: {}",
+        told()
+    );
+    let echoes = script.contains("echo \"$(case") || script.contains("y=\"$(");
+    if !echoes {
+        for seen in output
+            .stdout
+            .split(|b| *b == 0)
+            .filter(|seen| !seen.is_empty())
+        {
+            let seen = seen
+                .strip_suffix(b"\n")
+                .filter(|_| script.contains("EOF"))
+                .unwrap_or(seen);
+            assert_eq!(String::from_utf8_lossy(seen), value, "{}", told());
+        }
+    }
+}
