@@ -336,6 +336,7 @@ fn the_environment_is_what_is_promised_and_nothing_else() {
             "LANG",
             "PATH",
             "SUNWARD_OUTPUT_O",
+            "SUNWARD_V1",
             "TMPDIR",
             "TRACEPARENT"
         ]
