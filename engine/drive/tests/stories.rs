@@ -320,8 +320,8 @@ fn more_panics_than_threads_end_the_run_all_the_same() {
     let home = TempDir::new().unwrap();
     let mut drive = Drive::new(home.path());
     drive.clumsy_hands = true;
-    let names: Vec<String> = (0..20).map(|n| format!("s{n}")).collect();
-    let stages = names.iter().map(|name| stage(name)).collect();
+    let mut stages = vec![stage("source")];
+    stages.extend((0..20).map(|n| stage(&format!("s{n}")).reads("table", "source")));
     let ended = drive.run(Start::Submit(spec(stages))).unwrap();
     assert_eq!(ended.status, RunStatus::Failed);
     assert_replayed(home.path(), &ended);

@@ -1,13 +1,13 @@
 //! The pictures that a run gave, as a page can hold them: PNG, SVG, JPEG, GIF and WebP files.
 
 use std::collections::BTreeSet;
-use std::fs;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use sunward_core::{Dataset, DatasetKind, RunState, StageEnd, StageId};
 use sunward_data::Store;
+use sunward_files::read_regular;
 
 /// So many pictures a page shows at most; nobody looks at more, and each makes the page larger.
 const PICTURES: usize = 24;
@@ -97,7 +97,7 @@ impl Gallery {
         if bytes > BYTES_A_PICTURE {
             return;
         }
-        let Ok(content) = fs::read(store.part_path(&part.digest)) else {
+        let Ok(content) = read_regular(&store.part_path(&part.digest), BYTES_A_PICTURE) else {
             return;
         };
         let Some(media_type) = media_type(&content) else {
