@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+mod forms;
+
 use crate::fault::Fault;
 use crate::host::Host;
 
@@ -11,6 +13,17 @@ const MASK: &[u8] = b"***";
 /// The value of one secret: the environment variable of that name, else the file
 /// `$SUNWARD_SECRETS_DIR/NAME` (one line end at its end does not count).
 pub(crate) fn find(host: &Host, name: &str) -> Result<String, Fault> {
+    let value = look_up(host, name)?;
+    if value.len() < forms::SHORTEST {
+        return Err(Fault::input(format!(
+            "secret {name} has fewer than {} characters, so it cannot be masked in logs without hiding half of them; use a longer one, or pass it with `env`",
+            forms::SHORTEST
+        )));
+    }
+    Ok(value)
+}
+
+fn look_up(host: &Host, name: &str) -> Result<String, Fault> {
     if let Some(value) = host.get(name) {
         return value.to_str().map(str::to_owned).ok_or_else(|| {
             Fault::input(format!(
@@ -53,7 +66,7 @@ impl Redactor {
     pub(crate) fn new<'a>(values: impl Iterator<Item = &'a str>) -> Self {
         let mut secrets: Vec<Vec<u8>> = values
             .filter(|value| !value.is_empty())
-            .map(|value| value.as_bytes().to_vec())
+            .flat_map(forms::of)
             .collect();
         secrets.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
         secrets.dedup();
@@ -160,6 +173,42 @@ mod tests {
             prop_assert_eq!(String::from_utf8(out).unwrap(), whole.clone());
             prop_assert!(secrets.iter().all(|s| !whole.contains(s)) || whole.contains("***"));
         }
+    }
+
+    #[test]
+    fn a_secret_is_masked_in_every_form_that_a_program_prints() {
+        let secret = "pass word/\"1\"\nsecond line";
+        let redactor = Redactor::new([secret].into_iter());
+        let told = [
+            secret.to_owned(),
+            "only second line".to_owned(),
+            format!("{{\"token\": {}}}", serde_json::json!(secret)),
+            "?key=pass%20word%2F%221%22%0Asecond%20line".to_owned(),
+            "?key=pass%20word%2f%221%22%0asecond%20line".to_owned(),
+            "key=pass+word%2F%221%22%0Asecond+line".to_owned(),
+            "cGFzcyB3b3JkLyIxIgpzZWNvbmQgbGluZQ==".to_owned(),
+            // `user:` before it, as in HTTP's basic authentication.
+            "dXNlcjpwYXNzIHdvcmQvIjEiCnNlY29uZCBsaW5l".to_owned(),
+        ];
+        for text in told {
+            let clean = redactor.text(&text);
+            assert!(clean.contains("***"), "{text}: {clean}");
+            for left in ["word", "second", "cyB3b3Jk", "zIHdvcmQ"] {
+                assert!(!clean.contains(left), "{text}: {clean}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_too_short_to_be_masked_is_refused() {
+        let host: Host = [("A", "abc"), ("B", "abcd")].into_iter().collect();
+        assert!(
+            find(&host, "A")
+                .unwrap_err()
+                .message
+                .contains("fewer than 4")
+        );
+        assert_eq!(find(&host, "B").unwrap(), "abcd");
     }
 
     #[test]

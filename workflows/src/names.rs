@@ -19,12 +19,27 @@ pub fn is_loose_name(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
+/// Known words that are looked at for one wrong word; those beyond are not suggested. A file of 20 000
+/// stages may have 20 000 mistakes, and each looking at all would take minutes.
+const LOOKED_AT: usize = 512;
+
+/// Of those, how many are compared letter by letter: the ones whose letters are most alike.
+const COMPARED: usize = 24;
+
 /// The known word that a wrong one was probably meant to be.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
+    let letters = letters_of(&lower);
+    let mut likely: Vec<(u32, &str)> = known
+        .into_iter()
+        .take(LOOKED_AT)
+        .map(|candidate| (difference(&letters, &letters_of(candidate)), candidate))
+        .collect();
+    // Stable, so that of equals the one that stands first in the file is compared.
+    likely.sort_by_key(|(differing, _)| *differing);
     let mut best: Option<(f64, &str)> = None;
-    for candidate in known {
+    for (_, candidate) in likely.into_iter().take(COMPARED) {
         let folded = candidate.to_lowercase();
         let mut score = strsim::normalized_damerau_levenshtein(&lower, &folded);
         if folded.starts_with(&lower) || lower.starts_with(&folded) {
@@ -37,14 +52,33 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     best.map(|(_, candidate)| candidate)
 }
 
+/// How often each letter stands in a word, letters told apart by five bits: enough to put unlike words
+/// aside without comparing them.
+fn letters_of(word: &str) -> [u8; 32] {
+    let mut counts = [0_u8; 32];
+    for byte in word.bytes() {
+        if let Some(count) = counts.get_mut(usize::from(byte.to_ascii_lowercase() % 32)) {
+            *count = count.saturating_add(1);
+        }
+    }
+    counts
+}
+
+fn difference(one: &[u8; 32], other: &[u8; 32]) -> u32 {
+    one.iter()
+        .zip(other)
+        .map(|(a, b)| u32::from(a.abs_diff(*b)))
+        .sum()
+}
+
 /// `a, b or c`, for messages; long lists are cut.
 #[must_use]
 pub fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     const SHOWN: usize = 12;
-    let mut words: Vec<&str> = words.into_iter().collect();
-    if words.len() > SHOWN {
-        let more = words.len() - SHOWN;
-        words.truncate(SHOWN);
+    let mut all = words.into_iter();
+    let words: Vec<&str> = all.by_ref().take(SHOWN).collect();
+    let more = all.count();
+    if more > 0 {
         return format!("{} or {more} more", words.join(", "));
     }
     match words.split_last() {
@@ -74,5 +108,17 @@ mod tests {
     fn the_nearest_word_is_found_only_when_it_is_near() {
         assert_eq!(nearest("kernal", ["kernel", "run"]), Some("kernel"));
         assert_eq!(nearest("xyzzy", ["kernel", "run"]), None);
+    }
+
+    #[test]
+    fn few_of_many_words_are_looked_at_and_the_nearest_of_them_is_found() {
+        let words: Vec<String> = (0..20_000).map(|n| format!("stage_{n}")).collect();
+        let mut looked_at = 0;
+        let known = words.iter().map(|word| {
+            looked_at += 1;
+            word.as_str()
+        });
+        assert_eq!(nearest("stge_317", known), Some("stage_317"));
+        assert_eq!(looked_at, LOOKED_AT);
     }
 }

@@ -5,7 +5,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::source::line_column;
+use crate::source::Lines;
 
 /// A diagnostic as `check --json` prints it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,11 +35,12 @@ pub struct JsonDiagnostic {
 /// The diagnostics as data.
 #[must_use]
 pub fn to_json(file: &str, text: &str, diagnostics: &[Diagnostic]) -> Vec<JsonDiagnostic> {
+    let lines = Lines::new(text);
     diagnostics
         .iter()
         .map(|diagnostic| {
-            let (line, column) = line_column(text, diagnostic.span.start);
-            let (end_line, end_column) = line_column(text, diagnostic.span.end);
+            let (line, column) = lines.line_column(diagnostic.span.start);
+            let (end_line, end_column) = lines.line_column(diagnostic.span.end);
             JsonDiagnostic {
                 code: diagnostic.code.0.to_owned(),
                 severity: diagnostic.severity,
@@ -65,15 +66,23 @@ pub fn render_human(file: &str, text: &str, diagnostics: &[Diagnostic], colour: 
         Renderer::plain()
     };
     let renderer = renderer.decor_style(DecorStyle::Ascii);
+    let lines = Lines::new(text);
     let mut out = String::new();
     for diagnostic in diagnostics {
-        out.push_str(&one(file, text, diagnostic, &renderer));
+        let number = lines.line_column(diagnostic.span.start).0;
+        out.push_str(&one(file, text, diagnostic, number, &renderer));
         out.push_str("\n\n");
     }
     out
 }
 
-fn one(file: &str, text: &str, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
+fn one(
+    file: &str,
+    text: &str,
+    diagnostic: &Diagnostic,
+    number: usize,
+    renderer: &Renderer,
+) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -81,7 +90,6 @@ fn one(file: &str, text: &str, diagnostic: &Diagnostic, renderer: &Renderer) -> 
     let (start, end, line) = window(text, diagnostic);
     let (from, _) = line;
     let source = printable(text.get(from..line.1).unwrap_or_default());
-    let number = line_column(text, diagnostic.span.start).0;
     let label = diagnostic
         .expected
         .as_deref()

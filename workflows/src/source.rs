@@ -13,15 +13,37 @@ pub struct Span {
     pub end: u32,
 }
 
-/// Line and column, both from 1, of a byte; columns count characters.
-#[must_use]
-pub fn line_column(text: &str, offset: u32) -> (usize, usize) {
-    let mut offset = usize::try_from(offset).map_or(text.len(), |at| at.min(text.len()));
-    while !text.is_char_boundary(offset) {
-        offset -= 1;
+/// Where the lines of a text begin, found once, so that a place costs the same wherever it is.
+pub struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    /// Of this text.
+    #[must_use]
+    pub fn new(text: &'t str) -> Self {
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let starts = std::iter::once(0)
+            .chain(ends.map(|(at, _)| at + 1))
+            .collect();
+        Self { text, starts }
     }
-    let before = &text[..offset];
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
-    (line, before[line_start..].chars().count() + 1)
+
+    /// Line and column, both from 1, of a byte; columns count characters.
+    #[must_use]
+    pub fn line_column(&self, offset: u32) -> (usize, usize) {
+        let text = self.text;
+        let mut offset = usize::try_from(offset).map_or(text.len(), |at| at.min(text.len()));
+        while !text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        let line = self.starts.partition_point(|start| *start <= offset);
+        let start = self
+            .starts
+            .get(line.saturating_sub(1))
+            .copied()
+            .unwrap_or(0);
+        (line, text[start..offset].chars().count() + 1)
+    }
 }

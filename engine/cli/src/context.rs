@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use crate::args::Everywhere;
+use crate::doctor::network::Network;
 use crate::exit::wrong_input;
 use crate::render::Style;
 
@@ -34,6 +35,8 @@ pub(crate) struct Context {
     pub(crate) cache: Option<PathBuf>,
     /// `$PATH`, for `doctor`.
     pub(crate) search_path: Option<OsString>,
+    /// The proxy and certificates, for `doctor`.
+    pub(crate) network: Network,
 }
 
 impl Context {
@@ -65,6 +68,7 @@ impl Context {
             settings: settings_file(),
             cache: xdg_folder("XDG_CACHE_HOME", ".cache"),
             search_path: std::env::var_os("PATH"),
+            network: Network::read(|name| std::env::var(name).ok()),
             folder,
         })
     }

@@ -75,7 +75,11 @@ fn serve(mut stream: &TcpStream, noted: &Mutex<Vec<String>>) -> std::io::Result<
         .is_some_and(|line| !line.is_empty())
     {}
     noted.lock().unwrap().push(path.clone());
-    let body = answer(&path);
+    if first.starts_with("CONNECT ") {
+        return stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n");
+    }
+    // A proxy is asked for the whole address.
+    let body = answer(path.trim_start_matches("http://grid.example.test"));
     stream.write_all(
         format!(
             "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
@@ -169,6 +173,46 @@ fn what_is_fetched_is_a_recorded_grid_that_grows() {
         1,
         "no draft is left over"
     );
+}
+
+#[test]
+fn the_proxy_of_the_environment_is_asked_and_no_proxy_goes_around_it() {
+    let (scene, proxy) = (Scene::new(), Britain::start());
+    let fetch = |address: &str, variables: &[(&str, &str)]| {
+        let mut command = scene.command(&[
+            "grid",
+            "fetch",
+            "--grid",
+            "uk",
+            "--zone",
+            "GB",
+            "--out",
+            "grid",
+            "--from",
+            "2024-03-01T00:00:00Z",
+            "--until",
+            "2024-03-02T00:00:00Z",
+        ]);
+        command.env("SUNWARD_UK_URL", address);
+        command.env("XDG_CACHE_HOME", scene.path().join("cache"));
+        command.envs(variables.iter().copied());
+        Told::of(&command.output().unwrap())
+    };
+    let http = ("HTTP_PROXY", proxy.address.as_str());
+    let https = ("HTTPS_PROXY", proxy.address.as_str());
+    assert_ne!(fetch("https://grid.example.test", &[https]).code, 0);
+    let asked = proxy.asked();
+    assert_eq!(
+        asked.first().map(String::as_str),
+        Some("grid.example.test:443")
+    );
+    fetch("http://grid.example.test", &[http]).expect(0);
+    let whole = "http://grid.example.test/intensity/2024-03-01T00:00Z/2024-03-02T00:00Z";
+    assert_eq!(proxy.asked().last().map(String::as_str), Some(whole));
+    let before = proxy.asked().len();
+    let around = ("NO_PROXY", ".example.test");
+    assert_ne!(fetch("http://grid.example.test", &[http, around]).code, 0);
+    assert_eq!(proxy.asked().len(), before);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! A table as one file in a form that others read: Arrow, Parquet, CSV or NetCDF.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -92,11 +94,28 @@ fn write_parquet(
         )),
     };
     let sink = BufWriter::new(file);
-    let mut writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties)).map_err(fault)?;
-    for batch in batches {
-        writer.write(&batch?).map_err(fault)?;
-    }
-    unbuffer(writer.into_inner().map_err(fault)?, path)
+    // The writer panics on some types that it says it takes, such as binary of no width.
+    let write = || {
+        let mut writer =
+            ArrowWriter::try_new(sink, schema.clone(), Some(properties)).map_err(fault)?;
+        for batch in batches {
+            writer.write(&batch?).map_err(fault)?;
+        }
+        unbuffer(writer.into_inner().map_err(fault)?, path)
+    };
+    catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| {
+        let types: BTreeSet<String> = schema
+            .fields()
+            .iter()
+            .map(|field| field.data_type().to_string())
+            .collect();
+        let types: Vec<String> = types.into_iter().collect();
+        Err(DataError::Unsupported(format!(
+            "cannot write {} as Parquet: its writer fails on a column of type {}; `as: arrow` holds every table",
+            path.display(),
+            types.join(" or ")
+        )))
+    })
 }
 
 fn write_csv(

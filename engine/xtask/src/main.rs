@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask test`, `bench`, `tidy`.
+//! The project's own chores: `cargo xtask test`, `bench`, `fuzz`, `tidy`.
 //!
 //! They run the tools that the project is built and checked with, in the order in which they fail
 //! fastest, and print what they run. Nothing of Sunward itself is in here.
@@ -6,6 +6,7 @@
 mod bench;
 mod bucket;
 mod floors;
+mod fuzz;
 mod nvrtc;
 mod shell;
 mod suite;
@@ -21,6 +22,8 @@ cargo xtask CHORE
                         (--quick: formatting, tidiness and tests only)
   bench [NAME] [--json] figures beside those of other tools, as ratios, in one run
   tidy                  doors, sizes and floors of the house
+  fuzz [--seconds N] [--program PATH] [TARGET]
+                        damaged files of every kind, given to the built program under limits (default 60 s)
   s3 -- COMMAND …       runs a command beside a throw-away S3 server, AWS_* and SUNWARD_TEST_S3 set
 ";
 
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
             bench::run(name, json)
         }
         ["tidy"] => tidy::run(),
+        ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["s3", "--", program, rest @ ..] => beside_s3(program, rest),
         _ => {
             shell::say(HELP);

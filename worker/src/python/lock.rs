@@ -104,6 +104,22 @@ pub(super) fn requirements(python: &Python) -> Vec<String> {
     requires
 }
 
+impl Package {
+    /// Whether its values are what they are called: they become words of a command, so none may be an
+    /// option or hold a blank.
+    fn is_plain(&self) -> bool {
+        let begins = |text: &str| text.starts_with(|c: char| c.is_ascii_alphanumeric());
+        let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let version = |c: char| name(c) || matches!(c, '+' | '!');
+        begins(&self.name)
+            && self.name.chars().all(name)
+            && begins(&self.version)
+            && self.version.chars().all(version)
+            && self.sha256.len() == 64
+            && self.sha256.bytes().all(|byte| byte.is_ascii_hexdigit())
+    }
+}
+
 impl Entry {
     /// Whether this is what the stage asks for, on some platform.
     pub(super) fn answers(&self, python: &Python) -> bool {
@@ -131,7 +147,14 @@ impl LockFile {
             broken(format!("it cannot be read: {error}; restore it from version control, or delete it to resolve anew"))
         })?;
         if lock.version == VERSION {
-            Ok(lock)
+            let packages = lock.environments.iter().flat_map(|entry| &entry.packages);
+            match packages.into_iter().find(|package| !package.is_plain()) {
+                None => Ok(lock),
+                Some(package) => Err(broken(format!(
+                    "its package {:?}, version {:?}, is none that pip could be asked for; restore it from version control, or delete it to resolve anew",
+                    package.name, package.version
+                ))),
+            }
         } else {
             Err(broken(format!(
                 "it is of version {}, this sunward reads {VERSION}; use the sunward that wrote it, or delete it to resolve anew",

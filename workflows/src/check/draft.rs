@@ -1,7 +1,7 @@
 //! The draft: the tree lowered to the model, with what later checks need of the text.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
@@ -19,7 +19,7 @@ pub(super) struct Draft<'n> {
     /// Stages in the order written.
     pub(super) stages: IndexMap<String, DraftStage<'n>>,
     /// Names that are stages, although they could not be lowered.
-    pub(super) broken: Vec<String>,
+    pub(super) broken: BTreeSet<String>,
     /// Where the defaults of parameters stand.
     pub(super) defaults: BTreeMap<String, Span>,
     /// The workflow's outputs with their places.
@@ -67,7 +67,7 @@ pub(super) fn lower<'n>(root: &'n Node, context: &mut Context<'_>) -> Draft<'n> 
     };
     let defaults = root.get("defaults");
     let mut stages = IndexMap::new();
-    let mut broken = Vec::new();
+    let mut broken = BTreeSet::new();
     let written = root.get("stages");
     for entry in written.map(Node::entries).unwrap_or_default() {
         if entry.key == "params" {
@@ -75,7 +75,7 @@ pub(super) fn lower<'n>(root: &'n Node, context: &mut Context<'_>) -> Draft<'n> 
             context.report(Diagnostic::error(codes::BAD_NAME, entry.key_span, message));
         }
         if !matches!(entry.value.data, Data::Map(_)) {
-            broken.push(entry.key.clone());
+            broken.insert(entry.key.clone());
             continue;
         }
         let node = defaults::apply(&entry.value, defaults);

@@ -1,6 +1,6 @@
 //! Files that a workflow names: they exist, and those that commands use are staged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::Context;
 use super::draft::{Draft, DraftStage};
@@ -322,15 +322,13 @@ pub(crate) fn absolute_words(command: &str) -> Vec<String> {
 /// Words of a command that are paths of this kind, each once.
 fn paths(command: &str, wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
+    let mut seen = HashSet::new();
     let separator = |c: char| c.is_whitespace() || "\"'`=;|&()<>{}$,".contains(c);
     for word in command.split(separator) {
         let word = word.trim_end_matches(['/', ':', '.']);
         let inside = !word.split('/').any(|step| step == "..");
-        if is_path(word) && inside && wanted(word) {
-            let word = word.to_owned();
-            if !words.contains(&word) {
-                words.push(word);
-            }
+        if is_path(word) && inside && wanted(word) && seen.insert(word) {
+            words.push(word.to_owned());
         }
     }
     words

@@ -69,7 +69,7 @@ fn templates(stage: &Stage) -> Vec<Template> {
 }
 
 fn is_stage(draft: &Draft<'_>, name: &str) -> bool {
-    draft.stages.contains_key(name) || draft.broken.iter().any(|broken| broken == name)
+    draft.stages.contains_key(name) || draft.broken.contains(name)
 }
 
 fn unknown_stage(name: &str, span: Span, draft: &Draft<'_>) -> Diagnostic {
@@ -186,6 +186,8 @@ fn order(draft: &Draft<'_>, context: &mut Context<'_>) -> Option<Vec<usize>> {
     let mut done: Vec<bool> = missing.iter().map(|count| *count == 0).collect();
     let mut cyclic = false;
     let mut next = 0;
+    // All stages before this one are in the order.
+    let mut settled = 0;
     loop {
         while let Some(stage) = order.get(next).copied() {
             next += 1;
@@ -197,9 +199,13 @@ fn order(draft: &Draft<'_>, context: &mut Context<'_>) -> Option<Vec<usize>> {
                 }
             }
         }
-        let Some(stuck) = done.iter().position(|done| !done) else {
+        while done.get(settled).is_some_and(|done| *done) {
+            settled += 1;
+        }
+        let stuck = settled;
+        if stuck == done.len() {
             return (!cyclic).then_some(order);
-        };
+        }
         cyclic = true;
         let cycle = find_cycle(stuck, &needs, &done);
         context.report(describe(&cycle, &names, &needs));

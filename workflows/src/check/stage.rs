@@ -1,6 +1,7 @@
 //! One stage, lowered to the model.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
@@ -360,14 +361,15 @@ fn kernel_outputs(name: &str, span: Span, context: &Context<'_>) -> IndexMap<Str
 /// Ports become variables in upper case, so two may not differ in case alone.
 fn clashes(ports: Option<&Node>, context: &mut Context<'_>) {
     let entries = ports.map(Node::entries).unwrap_or_default();
-    for (index, entry) in entries.iter().enumerate() {
-        let earlier = entries[..index]
-            .iter()
-            .find(|other| other.key.eq_ignore_ascii_case(&entry.key));
-        if let Some(other) = earlier {
+    let mut earlier: BTreeMap<String, &str> = BTreeMap::new();
+    for entry in entries {
+        let first = *earlier
+            .entry(entry.key.to_ascii_lowercase())
+            .or_insert(entry.key.as_str());
+        if first != entry.key {
             let message = format!(
-                "the ports `{}` and `{}` differ only in case",
-                other.key, entry.key
+                "the ports `{first}` and `{}` differ only in case",
+                entry.key
             );
             context.report(
                 Diagnostic::error(codes::PORTS_CLASH, entry.key_span, message)

@@ -201,6 +201,11 @@ fn scalar(node: &Node, kind: &Kind, label: &str) -> Option<Diagnostic> {
         (Kind::LooseName, Value::String(text)) => {
             (!is_loose_name(text)).then(|| bad_name(text, node.span, true))
         }
+        (Kind::Suffix, Value::String(text)) if is_suffix(text) => None,
+        (Kind::Requirement, Value::String(text)) if is_requirement(text) => None,
+        (Kind::Suffix | Kind::Requirement, Value::String(text)) => {
+            problem(codes::BAD_NAME, format!("`{label}` cannot be `{text}`"))
+        }
         (Kind::Whole(min, max), Value::Int(number)) => {
             if (min..=max).contains(&number) {
                 return None;
@@ -228,6 +233,20 @@ fn scalar(node: &Node, kind: &Kind, label: &str) -> Option<Diagnostic> {
         },
         _ => mismatch(),
     }
+}
+
+/// A suffix becomes part of a file's name, so nothing in it leads to another folder.
+fn is_suffix(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    (1..=32).contains(&text.len()) && text.chars().all(plain) && !text.contains("..")
+}
+
+/// pip takes a word that begins with `-` as an option, as `--index-url`; a line break would begin one.
+fn is_requirement(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && !text.contains(char::is_control)
+        && !text.split_whitespace().any(|word| word.starts_with('-'))
 }
 
 /// A number with a unit; one without is the mistake that deserves its own words.

@@ -39,6 +39,10 @@ pub(crate) enum Kind {
     Name,
     /// A name that may also hold `-` and `.`.
     LooseName,
+    /// A file's suffix, with or without the dot before it.
+    Suffix,
+    /// A Python package as pip takes it: a name, and what may follow one.
+    Requirement,
     /// Any scalar, taken as it is written.
     Scalar,
     /// A whole number within bounds.
@@ -137,6 +141,10 @@ impl Kind {
             Self::Word(words) => crate::names::one_of(words.iter().copied()),
             Self::Name => "a name of letters, digits and _".to_owned(),
             Self::LooseName => "a name of letters, digits, _, - and .".to_owned(),
+            Self::Suffix => "a file's suffix of letters and digits, as csv or nii.gz".to_owned(),
+            Self::Requirement => {
+                "a package's name, with a version where wanted, as numpy==2.1.0".to_owned()
+            }
             Self::Scalar => "text or a number".to_owned(),
             Self::Whole(min, max) if *max >= i64::from(i32::MAX) => {
                 format!("a whole number, {min} or more")

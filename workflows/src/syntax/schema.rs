@@ -76,7 +76,9 @@ fn property(key: &Key, definitions: &mut Map<String, Json>) -> Json {
 
 fn kind(of: &Kind, definitions: &mut Map<String, Json>) -> Json {
     match of {
-        Kind::Text | Kind::ColumnType => json!({ "type": "string" }),
+        Kind::Text | Kind::ColumnType | Kind::Suffix | Kind::Requirement => {
+            json!({ "type": "string" })
+        }
         Kind::Word(words) => json!({ "enum": words }),
         Kind::Name => json!({ "type": "string", "pattern": NAME }),
         Kind::LooseName => json!({ "type": "string", "pattern": LOOSE_NAME }),

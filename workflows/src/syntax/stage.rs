@@ -212,7 +212,7 @@ static OUTPUT: Shape = Shape::new(
         ),
         Key::new(
             "ext",
-            Kind::Text,
+            Kind::Suffix,
             "The file's suffix without the dot, for format file.",
         ),
     ],
@@ -226,8 +226,8 @@ pub(crate) static PYTHON: Shape = Shape::new(
         Key::new("version", Kind::Scalar, "The version, as 3.11."),
         Key::new(
             "packages",
-            Kind::List(&Kind::Text),
-            "Requirements, as pip takes them.",
+            Kind::List(&Kind::Requirement),
+            "Requirements, as pip takes them; no options.",
         ),
         Key::new("lock", Kind::Text, "The lock file, when not sunward.lock."),
     ],

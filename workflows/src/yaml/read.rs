@@ -1,5 +1,6 @@
 //! Events of the YAML parser -> the tree, with limits, aliases, merges and duplicate keys.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use serde_saphyr::granit_parser::{Event, Marker, Parser, ScalarStyle, Span as Place};
@@ -8,7 +9,7 @@ use super::node::{Data, Entry, Node};
 use super::scalar;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::source::Span;
+use crate::source::{Lines, Span};
 use crate::value::Value;
 
 /// Bytes of text: far beyond any pipeline, small enough for every offset to fit a `u32`.
@@ -92,6 +93,8 @@ struct Builder<'t, 'd> {
     anchors: HashMap<usize, Anchored>,
     nodes: usize,
     aliased: usize,
+    /// Found once it is needed.
+    lines: OnceCell<Lines<'t>>,
 }
 
 impl<'t, 'd> Builder<'t, 'd> {
@@ -105,6 +108,7 @@ impl<'t, 'd> Builder<'t, 'd> {
             anchors: HashMap::new(),
             nodes: 0,
             aliased: 0,
+            lines: OnceCell::new(),
         }
     }
 
@@ -283,7 +287,7 @@ impl<'t, 'd> Builder<'t, 'd> {
     /// Keeps the first of equal keys and reports the others.
     fn refuse_duplicates(&mut self, entries: &mut Vec<Entry>) {
         let mut seen: HashMap<String, Span> = HashMap::with_capacity(entries.len());
-        let text = self.text;
+        let (text, lines) = (self.text, &self.lines);
         let found = &mut *self.found;
         entries.retain(|entry| {
             if entry.key.is_empty() {
@@ -293,7 +297,10 @@ impl<'t, 'd> Builder<'t, 'd> {
                 seen.insert(entry.key.clone(), entry.key_span);
                 return true;
             };
-            let line = crate::source::line_column(text, first.start).0;
+            let line = lines
+                .get_or_init(|| Lines::new(text))
+                .line_column(first.start)
+                .0;
             let message = format!("`{}` stands here a second time", entry.key);
             found.push(
                 Diagnostic::error(codes::DUPLICATE_KEY, entry.key_span, message)

@@ -1,6 +1,7 @@
 //! What may be wrong with a machine, one check a function; each finding says how to mend it.
 
 pub(crate) mod machine;
+pub(crate) mod network;
 pub(crate) mod processes;
 pub(crate) mod state;
 pub(crate) mod tools;

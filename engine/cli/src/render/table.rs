@@ -31,7 +31,7 @@ impl Table {
         Self {
             headings: headings
                 .iter()
-                .map(|heading| heading.trim_start_matches('>').to_owned())
+                .map(|heading| on_one_line(heading.trim_start_matches('>')))
                 .collect(),
             right: headings
                 .iter()
@@ -57,7 +57,7 @@ impl Table {
     pub(crate) fn toned<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = (S, Tone)>) {
         let row = cells
             .into_iter()
-            .map(|(cell, tone)| (harmless(cell.as_ref()).replace(['\n', '\t'], " "), tone))
+            .map(|(cell, tone)| (on_one_line(cell.as_ref()), tone))
             .collect();
         self.rows.push(row);
     }
@@ -118,6 +118,11 @@ impl Table {
     }
 }
 
+/// Text of a file on one line, without anything that a terminal would obey.
+fn on_one_line(text: &str) -> String {
+    harmless(text).replace(['\n', '\t'], " ")
+}
+
 fn width(cell: &str) -> usize {
     cell.chars().count()
 }
@@ -125,6 +130,21 @@ fn width(cell: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::{Style, Table};
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_comes_from_a_heading_or_a_cell() {
+        let mut table = Table::new(&["a\u{1b}[2J", ">b\r\n\u{7}"]);
+        table.row(["c\u{1b}]0;x\u{7}", "d\u{202e}"]);
+        let text = table.render(Style::new(false));
+        let lines: Vec<&str> = text.split_terminator('\n').collect();
+        assert_eq!(lines.len(), 2, "{text:?}");
+        assert!(
+            !lines
+                .concat()
+                .contains(|c: char| c.is_control() || c == '\u{202e}'),
+            "{text:?}"
+        );
+    }
 
     #[test]
     fn numbers_stand_right_and_lines_have_no_trailing_space() {

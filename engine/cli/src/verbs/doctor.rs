@@ -6,7 +6,7 @@ use clap::Args;
 use sunward_state::is_engaged;
 
 use crate::context::{Context, HOME_NAME};
-use crate::doctor::{Diagnosis, Finding, Grade, machine, processes, state, tools};
+use crate::doctor::{Diagnosis, Finding, Grade, machine, network, processes, state, tools};
 use crate::exit::Exit;
 use crate::{remote, render};
 
@@ -57,6 +57,8 @@ fn examine(context: &Context, home: &Path) -> Vec<Finding> {
         tools::python(context.search_path.as_deref()),
         machine::gpu(),
         machine::energy(),
+        network::proxy(&context.network),
+        network::certificates(&context.network),
         processes::leftover(home, is_engaged(home)),
     ]
 }

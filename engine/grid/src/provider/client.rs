@@ -1,4 +1,7 @@
-//! Asking over HTTP: time-outs, a limit on what comes back, no proxies, no redirects, and patience.
+//! Asking over HTTP: time-outs, a limit on what comes back, no redirects, and patience.
+//!
+//! A proxy is taken from `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, further certificates from
+//! `SSL_CERT_FILE` and `SSL_CERT_DIR`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -81,7 +84,6 @@ impl Client {
             why,
         };
         let http = reqwest::Client::builder()
-            .no_proxy()
             .redirect(redirect::Policy::none())
             .connect_timeout(limits.connect)
             .timeout(limits.total)

@@ -1,0 +1,203 @@
+//! What is fuzzed: a kind of file, where its seeds lie, and which commands read it.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// Reads a table with every path that a table takes: as Arrow, as Parquet and as CSV.
+const READ_TABLE: &str = "name: fuzz\nstages:\n  a: { run: [/bin/true], inputs: { i: { from: ./INPUT, as: arrow } } }\n  c: { run: [/bin/true], inputs: { i: { from: ./INPUT, as: csv } } }\n  p: { run: [/bin/true], inputs: { i: { from: ./INPUT, as: parquet } } }\n";
+
+/// Commands of a table's target.
+const TABLE: &[&[&str]] = &[
+    &["check", "workflow.yaml"],
+    &["run", "workflow.yaml", "--home", "home"],
+];
+
+/// A kind of input.
+pub(super) struct Target {
+    /// Its name on the command line.
+    pub(super) name: &'static str,
+    /// The file that the input becomes.
+    pub(super) file: &'static str,
+    /// The workflow beside it; none where the input is one.
+    pub(super) workflow: Option<&'static str>,
+    /// What Sunward is asked, one command after the other.
+    pub(super) commands: &'static [&'static [&'static str]],
+    /// Files of the project that are seeds.
+    seeds: &'static [&'static str],
+    /// Seeds that are short enough to stand here.
+    texts: &'static [&'static str],
+}
+
+const fn table(
+    name: &'static str,
+    file: &'static str,
+    seeds: &'static [&'static str],
+    texts: &'static [&'static str],
+) -> Target {
+    Target {
+        name,
+        file,
+        workflow: Some(READ_TABLE),
+        commands: TABLE,
+        seeds,
+        texts,
+    }
+}
+
+/// Everything that is fuzzed.
+pub(super) const TARGETS: &[Target] = &[
+    table(
+        "csv",
+        "input.csv",
+        &["examples/bring-your-own/data/stations.csv"],
+        &["id,x,t\n001,1.5,2020-01-01\n002,NaN,\n", "a;b\n\"x;\n"],
+    ),
+    table(
+        "parquet",
+        "input.parquet",
+        &["examples/similarity-screen/data/queries.parquet"],
+        &[],
+    ),
+    table(
+        "arrow",
+        "input.arrow",
+        &[
+            "engine/xtask/corpus/types.arrow",
+            "engine/xtask/corpus/binary.arrow",
+        ],
+        &[],
+    ),
+    table("netcdf", "input.nc", &["engine/xtask/corpus/grid.nc"], &[]),
+    table(
+        "pdbqt",
+        "input.pdbqt",
+        &["examples/pose-rescoring/data/1iep_ligand.pdbqt"],
+        &[],
+    ),
+    table(
+        "sdf",
+        "input.sdf",
+        &[],
+        &[
+            "methane\n  x\n\n  2  1  0  0  0  0  0  0  0  0999 V2000\n    0.0000    0.0000    0.0000 C   0  0\n    1.0000    0.0000    0.0000 N   0  0\n  1  2  1  0\nM  CHG  1   2   1\nM  END\n> <id>\n7\n\n$$$$\n",
+            "v3\n  x\n\n  0  0  0     0  0            999 V3000\nM  V30 BEGIN CTAB\nM  V30 COUNTS 1 0 0 0 0\nM  V30 BEGIN ATOM\nM  V30 1 C 0 0 0 0\nM  V30 END ATOM\nM  V30 END CTAB\nM  END\n$$$$\n",
+        ],
+    ),
+    table(
+        "smi",
+        "input.smi",
+        &[],
+        &[
+            "CCO ethanol\nc1ccccc1\tbenzene\n",
+            "SMILES name\nC[C@H](N)C(=O)O |r| ala\n",
+        ],
+    ),
+    Target {
+        name: "yaml",
+        file: "workflow.yaml",
+        workflow: None,
+        commands: &[
+            &["check", "workflow.yaml"],
+            &["check", "workflow.yaml", "--json"],
+            &["plan", "workflow.yaml"],
+            &["graph", "workflow.yaml"],
+        ],
+        seeds: &[
+            "examples/bring-your-own/workflow.yaml",
+            "examples/similarity-screen/workflow.yaml",
+            "examples/clean-hours/workflow.yaml",
+        ],
+        texts: &[
+            "name: w\nparams: { k: { type: int, default: 3 } }\nstages:\n  a:\n    run: \"echo ${{ params.k * 2 }} | head -1\"\n    scatter: { range: 3 }\n    resources: { memory: 1 GiB, cpus: 2 }\n",
+        ],
+    },
+    Target {
+        name: "expressions",
+        file: "workflow.yaml",
+        workflow: None,
+        commands: &[
+            &["check", "workflow.yaml"],
+            &["run", "workflow.yaml", "--home", "home"],
+        ],
+        seeds: &[],
+        texts: &[
+            "name: w\nstages: { a: { run: [/bin/true, \"${{ [1, 2]|batch(2, 0)|list }}\"] } }\n",
+            "name: w\nparams: { s: { type: string, default: ab } }\nstages: { a: { run: [/bin/true, \"${{ params.s|replace('a', 'xx')|indent(4) ~ (range(9)|join('-')) }}\"] } }\n",
+            "name: w\nstages: { a: { run: [/bin/true, \"${{ ('%05d'|format(7)) if 4 is divisibleby(2) else 2 ** 10 % 7 }}\"] } }\n",
+        ],
+    },
+    Target {
+        name: "fleet",
+        file: "fleet.yaml",
+        workflow: Some("name: w\nstages: { a: { run: [/bin/true] } }\n"),
+        commands: &[&["plan", "workflow.yaml", "--fleet", "fleet.yaml"]],
+        seeds: &["examples/clean-hours/fleet.yaml"],
+        texts: &["- { pool: a, zone: DE, timezone: Europe/Berlin, pue: 1.2, capacity: 4 }\n"],
+    },
+    Target {
+        name: "trace",
+        file: "grid/DE.csv",
+        workflow: Some("name: w\nstages: { a: { run: [/bin/true] } }\n"),
+        commands: &[&["plan", "workflow.yaml", "--zone", "DE", "--grid", "grid"]],
+        seeds: &["examples/clean-hours/grid/SOLAR-SOUTH.csv"],
+        texts: &[
+            "timestamp_utc,carbon_intensity_gco2e_per_kwh,renewable_share\n2023-01-01T00:00:00Z,400,0.5\n2023-01-01T01:00:00Z,300,0.6\n",
+        ],
+    },
+    Target {
+        name: "jobs",
+        file: "jobs.json",
+        workflow: Some("name: w\nstages: { a: { run: [/bin/true] } }\n"),
+        commands: &[&[
+            "simulate",
+            "--jobs",
+            "jobs.json",
+            "--fleet",
+            "FLEET",
+            "--grid",
+            "GRID",
+        ]],
+        seeds: &[],
+        texts: &[
+            "[{ \"arrival\": \"2023-01-09T03:00:00Z\", \"length_h\": 2, \"power_kw\": 2, \"slack_h\": 12, \"home\": \"WIND-COAST\" }]\n",
+        ],
+    },
+    Target {
+        name: "params",
+        file: "params.yaml",
+        workflow: Some(
+            "name: w\nparams: { k: { type: int, default: 1 }, s: { type: string, default: a } }\nstages: { a: { run: [/bin/true, \"${{ params.k }}\", \"${{ params.s }}\"] } }\n",
+        ),
+        commands: &[&["plan", "workflow.yaml", "--params", "params.yaml"]],
+        seeds: &[],
+        texts: &["k: 5\ns: \"x y\"\n", "{\"k\": 7}\n"],
+    },
+    Target {
+        name: "lock",
+        file: "sunward.lock",
+        workflow: Some(
+            "name: w\nstages: { a: { run: [python, -c, pass], python: { packages: [numpy==2.0.0] } } }\n",
+        ),
+        commands: &[&["check", "workflow.yaml"], &["plan", "workflow.yaml"]],
+        seeds: &[],
+        texts: &["{ \"version\": 1, \"environments\": [] }\n"],
+    },
+];
+
+impl Target {
+    /// The bytes of all seeds.
+    pub(super) fn seeds(&self, root: &Path) -> Result<Vec<Vec<u8>>> {
+        let mut seeds: Vec<Vec<u8>> = self
+            .texts
+            .iter()
+            .map(|text| text.as_bytes().to_vec())
+            .collect();
+        for seed in self.seeds {
+            let path = root.join(seed);
+            seeds
+                .push(std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?);
+        }
+        Ok(seeds)
+    }
+}

@@ -1,0 +1,208 @@
+//! One input, given to the program under limits.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context, Result};
+
+use super::target::Target;
+
+/// The most that one command may take, in seconds.
+const SECONDS: u32 = 5;
+
+/// The most memory that one command may ask for, in KiB: the program's own threads and maps take a part.
+const MEMORY_KIB: u64 = 4 << 20;
+
+/// The exit codes that the program documents.
+const DOCUMENTED: &[i32] = &[0, 1, 2, 3];
+
+/// The program that is tried.
+pub(super) struct Program {
+    path: PathBuf,
+    root: PathBuf,
+}
+
+/// An input that the program did not take as it should.
+pub(super) struct Finding {
+    /// What happened, the same for the same mistake.
+    pub(super) what: String,
+    file: PathBuf,
+    command: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "FOUND {}\n  input: {}\n  again: {}",
+            self.what,
+            self.file.display(),
+            self.command
+        )
+    }
+}
+
+impl Program {
+    /// The one that `cargo build --release` made.
+    pub(super) fn built(root: &Path) -> Result<Self> {
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+        Self::at(root, target.join("release/sunward"))
+    }
+
+    /// One at a path.
+    pub(super) fn at(root: &Path, path: PathBuf) -> Result<Self> {
+        let path = root.join(path);
+        anyhow::ensure!(path.is_file(), "{} is not there", path.display());
+        Ok(Self {
+            path,
+            root: root.to_owned(),
+        })
+    }
+
+    /// Runs the target's commands on an input, in a folder of their own; what is found is kept below `findings`.
+    pub(super) fn try_input(
+        &self,
+        target: &Target,
+        input: &[u8],
+        findings: &Path,
+    ) -> Result<Option<Finding>> {
+        let folder = tempfile::tempdir()?;
+        lay_out(folder.path(), target, input)?;
+        for words in target.commands {
+            let output = self.run(folder.path(), words)?;
+            if let Some(what) = verdict(&output) {
+                return self
+                    .keep(target, words, what, folder.path(), findings)
+                    .map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn run(&self, folder: &Path, words: &[&str]) -> Result<Output> {
+        // `timeout` ends it with KILL, which no handler delays; the shell's limit holds for its children.
+        let script =
+            format!("ulimit -v {MEMORY_KIB}; exec timeout -s KILL {SECONDS} \"$0\" \"$@\"");
+        Command::new("sh")
+            .args(["-c", &script])
+            .arg(&self.path)
+            .args(self.words(words))
+            .current_dir(folder)
+            .env("RUST_BACKTRACE", "0")
+            .env_remove("SUNWARD_HOME")
+            .stdin(Stdio::null())
+            .output()
+            .context("starting the program")
+    }
+
+    /// Words that stand for files of the project become their paths.
+    fn words(&self, words: &[&str]) -> Vec<String> {
+        let at = |path: &str| self.root.join(path).display().to_string();
+        words
+            .iter()
+            .map(|word| match *word {
+                "FLEET" => at("examples/clean-hours/fleet.yaml"),
+                "GRID" => at("examples/clean-hours/grid"),
+                word => word.to_owned(),
+            })
+            .collect()
+    }
+
+    fn keep(
+        &self,
+        target: &Target,
+        words: &[&str],
+        what: String,
+        folder: &Path,
+        findings: &Path,
+    ) -> Result<Finding> {
+        let mut number = 0;
+        let mut kept = findings.join(format!("{}-{number}", target.name));
+        while kept.exists() {
+            number += 1;
+            kept = findings.join(format!("{}-{number}", target.name));
+        }
+        for name in ["workflow.yaml", target.file] {
+            let to = kept.join(name);
+            fs::create_dir_all(to.parent().unwrap_or(&kept))?;
+            fs::copy(folder.join(name), to)?;
+        }
+        let command = format!(
+            "cd {} && {} {}",
+            kept.display(),
+            self.path.display(),
+            self.words(words).join(" ")
+        );
+        Ok(Finding {
+            what: format!("{}: {what}", target.name),
+            file: kept.join(target.file),
+            command,
+        })
+    }
+}
+
+fn lay_out(folder: &Path, target: &Target, input: &[u8]) -> Result<()> {
+    if let Some(workflow) = target.workflow {
+        fs::write(
+            folder.join("workflow.yaml"),
+            workflow.replace("INPUT", target.file),
+        )?;
+    }
+    let file = folder.join(target.file);
+    fs::create_dir_all(file.parent().unwrap_or(folder))?;
+    fs::write(file, input)?;
+    Ok(())
+}
+
+/// What is wrong with how a command ended, if anything: a panic that became an error is nothing.
+fn verdict(output: &Output) -> Option<String> {
+    let said = String::from_utf8_lossy(&output.stderr);
+    if let Some(line) = said.lines().find(|line| line.contains("bug in Sunward")) {
+        return Some(line.trim().to_owned());
+    }
+    if said.contains("memory allocation of") {
+        return Some("it asked for more memory than it may have".to_owned());
+    }
+    match output.status.code() {
+        Some(code) if DOCUMENTED.contains(&code) => None,
+        // The shell's way to tell of SIGKILL by `timeout`.
+        Some(137) | None => Some(format!(
+            "it took longer than {SECONDS} s, or a signal ended it ({})",
+            output.status
+        )),
+        Some(code) => Some(format!("it ended with exit code {code}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    #[test]
+    fn panics_hangs_and_unknown_codes_are_findings() {
+        let output = |raw: i32, said: &str| Output {
+            status: ExitStatus::from_raw(raw),
+            stdout: Vec::new(),
+            stderr: said.as_bytes().to_vec(),
+        };
+        assert_eq!(verdict(&output(2 << 8, "error: no such column")), None);
+        assert!(verdict(&output(9, "")).unwrap().contains("longer"));
+        assert!(verdict(&output(137 << 8, "")).unwrap().contains("longer"));
+        assert!(verdict(&output(101 << 8, "")).unwrap().contains("101"));
+        assert_eq!(
+            verdict(&output(1 << 8, "thread 'slot 0' panicked at a.rs:1:2:")),
+            None
+        );
+        assert!(verdict(&output(1 << 8, "error: this is a bug in Sunward")).is_some());
+        assert!(
+            verdict(&output(6, "memory allocation of 9 bytes failed"))
+                .unwrap()
+                .contains("memory")
+        );
+    }
+}
