@@ -48,6 +48,8 @@ fn what_would_take_gigabytes_or_panic_is_refused_with_a_reason() {
         "params.l | slice(1000000000) | list | length",
         "(''|indent(4294967296))|length",
         "'x'|indent(9223372036854775807)",
+        "5|indent(9223372036854775807)",
+        "[1]|indent(9223372036854775807)",
         "(params.s * 1000)",
         "params.s | replace('', params.s) | replace('', params.s)",
         "params.s | replace('s', 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx') | replace('x', params.s)",

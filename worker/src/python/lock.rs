@@ -214,7 +214,7 @@ mod tests {
             packages: vec![Package {
                 name: "a".into(),
                 version: version.into(),
-                sha256: platform.into(),
+                sha256: sunward_core::Digest::of(platform.as_bytes()).to_hex(),
             }],
         }
     }

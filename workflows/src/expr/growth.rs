@@ -13,7 +13,16 @@ const RANGE_BOUND: i64 = 1 << 53;
 
 /// Refuses a call of a filter whose result would be too large. `size` is that of its arguments.
 pub(super) fn check_filter(name: &str, args: &[Dynamic], size: usize) -> Result<(), Error> {
-    let text = args.first().and_then(Dynamic::as_str);
+    // These turn whatever they are given into text first: `5|indent(9)` indents the text `5`.
+    let written = match (name, args.first()) {
+        ("indent" | "replace" | "format", Some(value)) if value.as_str().is_none() => {
+            Some(value.to_string())
+        }
+        _ => None,
+    };
+    let text = written
+        .as_deref()
+        .or_else(|| args.first().and_then(Dynamic::as_str));
     match (name, text) {
         ("batch" | "slice", _) => check_length(count(args.get(1))?),
         ("indent", Some(text)) => {
