@@ -128,13 +128,18 @@ impl Slot {
     }
 }
 
-/// What is told of a panic: it is never the user's mistake.
-fn panicked(panic: &(dyn Any + Send)) -> Fault {
-    let said = panic
+/// The message of a panic.
+pub(crate) fn said(panic: &(dyn Any + Send)) -> &str {
+    panic
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no reason given");
+        .unwrap_or("no reason given")
+}
+
+/// What is told of a panic: it is never the user's mistake.
+fn panicked(panic: &(dyn Any + Send)) -> Fault {
+    let said = said(panic);
     Fault::input(format!(
         "executing the task failed unexpectedly: {said}. This is a bug in Sunward; please report it with \
          this message, the stage's definition and its inputs. Other tasks are not affected"

@@ -142,7 +142,7 @@ pub(crate) fn conduct(
         inbox,
         limits: Limits::default(),
     };
-    let mut observer = ThrottledObserver::new(context);
+    let mut observer = ConsoleObserver::new(context);
     let ended = sunward_drive::run(setup, start, &mut |event, state| {
         observer.told(event, state)
     })?;
@@ -245,12 +245,12 @@ fn saved(home: &Path, recorded: &Recorded) -> Option<CacheSaved> {
 }
 
 /// Shows on stderr what happens.
-struct ThrottledObserver<'a> {
+struct ConsoleObserver<'a> {
     context: &'a Context,
     progress: Option<Progress>,
 }
 
-impl<'a> ThrottledObserver<'a> {
+impl<'a> ConsoleObserver<'a> {
     const fn new(context: &'a Context) -> Self {
         Self {
             context,

@@ -24,6 +24,7 @@ use crate::fault::Fault;
 use crate::meter::Reading;
 use crate::outputs;
 use crate::pending_ends::PendingEnds;
+use crate::slot::said;
 use crate::worker::WorkerContext;
 
 pub(crate) use prepared::PreparedKernel;
@@ -193,11 +194,7 @@ pub(crate) fn kind_of(error: &DeviceError) -> FailureKind {
 }
 
 fn panicked(prepared: &PreparedKernel, panic: &(dyn std::any::Any + Send)) -> Fault {
-    let said = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no reason given");
+    let said = said(panic);
     let name = prepared.kernel().entry().name.as_str();
     Fault::input(format!(
         "kernel {name} panicked: {said}; this is a mistake in the kernel, please report it with the input"
