@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use sunward_core::{Dataset, FailureKind};
-use sunward_data::{DataError, Store, Wanted};
+use sunward_core::{Dataset, DatasetKind, FailureKind};
+use sunward_data::{DataError, Store, View, Views, Wanted};
 use sunward_kernels::{Inputs, Table};
 use sunward_protocol::Job;
 use sunward_workflows::expr::InputValue;
@@ -12,11 +12,12 @@ use sunward_workflows::{Action, Command, Input};
 
 use crate::fault::Fault;
 use crate::slices::{Cut, Share, Slice, sliced_port};
+use crate::task_folder::TaskFolder;
 
 /// What a command stage's tasks read.
 pub(crate) struct CommandInputs {
     /// Inputs that every task gets whole.
-    whole: BTreeMap<String, InputValue>,
+    whole: BTreeMap<String, PortView>,
     /// What the tasks cut, with how the command wants it.
     cut: Option<CutInput>,
     /// Whether any template may ask for `inputs.x.parts`.
@@ -31,7 +32,7 @@ pub(crate) struct CutInput {
 }
 
 impl CommandInputs {
-    /// Makes paths of the inputs that all tasks share.
+    /// Works out what the inputs look like that all tasks share.
     pub(crate) fn prepare(store: &Store, job: &Job) -> Result<Self, Fault> {
         let lists_parts = asks_for_parts(job);
         let sliced = sliced_port(&job.tasks);
@@ -46,8 +47,8 @@ impl CommandInputs {
                     wanted,
                 });
             } else {
-                let value = as_paths(store, port, dataset, &wanted, lists_parts)?;
-                whole.insert(port.clone(), value);
+                let view = PortView::new(store, port, dataset, &wanted, lists_parts, false)?;
+                whole.insert(port.clone(), view);
             }
         }
         Ok(Self {
@@ -57,20 +58,115 @@ impl CommandInputs {
         })
     }
 
-    /// What one task sees under `inputs`.
+    /// What one task sees under `inputs`: files and folders of its own in its task folder.
     pub(crate) fn of_task(
         &self,
         store: &Store,
         share: &Share,
-    ) -> Result<BTreeMap<String, InputValue>, Fault> {
-        let mut inputs = self.whole.clone();
+        task_folder: &TaskFolder,
+    ) -> Result<TaskInputs, Fault> {
+        let mut inputs = TaskInputs {
+            values: BTreeMap::new(),
+            views: store.views(),
+        };
+        for (port, view) in &self.whole {
+            inputs.place(port, view, task_folder)?;
+        }
         if let (Some(input), Some(cut)) = (&self.cut, &share.cut) {
             let (dataset, wanted) = input.slice(cut)?;
-            let value = as_paths(store, &input.port, &dataset, &wanted, self.lists_parts)?;
-            inputs.insert(input.port.clone(), value);
+            let port = &input.port;
+            let view = PortView::new(store, port, &dataset, &wanted, self.lists_parts, true)?;
+            inputs.place(port, &view, task_folder)?;
         }
         Ok(inputs)
     }
+}
+
+/// One task's inputs.
+pub(crate) struct TaskInputs {
+    pub(crate) values: BTreeMap<String, InputValue>,
+    /// Held until the task's outputs are in the store: an output may be a link to an input.
+    pub(crate) views: Views,
+}
+
+impl TaskInputs {
+    fn place(
+        &mut self,
+        port: &str,
+        view: &PortView,
+        task_folder: &TaskFolder,
+    ) -> Result<(), Fault> {
+        let folder = task_folder.inputs()?;
+        let path = folder.join(view.view.file_name(port));
+        let unusable = |error: DataError| unusable(port, &error);
+        self.views.place(&view.view, &path).map_err(unusable)?;
+        let parts = match &view.parts {
+            Parts::Unasked => Vec::new(),
+            Parts::Itself => vec![text(&path)?],
+            Parts::Members => texts(&path, &view.view)?,
+            Parts::Beside(parts) => {
+                let path = folder.join(format!("{port}.parts"));
+                self.views.place(parts, &path).map_err(unusable)?;
+                texts(&path, parts)?
+            }
+        };
+        let value = InputValue {
+            path: text(&path)?,
+            parts,
+        };
+        self.values.insert(port.to_owned(), value);
+        Ok(())
+    }
+}
+
+/// What tasks see of one input.
+struct PortView {
+    view: View,
+    parts: Parts,
+}
+
+/// What `inputs.x.parts` lists.
+enum Parts {
+    /// Nothing, because nobody asks.
+    Unasked,
+    /// The input's own path.
+    Itself,
+    /// What is in the input's folder.
+    Members,
+    /// Files in a folder beside the input.
+    Beside(View),
+}
+
+impl PortView {
+    /// With `once`, only one task will see it.
+    fn new(
+        store: &Store,
+        port: &str,
+        dataset: &Dataset,
+        wanted: &Wanted,
+        lists_parts: bool,
+        once: bool,
+    ) -> Result<Self, Fault> {
+        let unusable = |error: DataError| unusable(port, &error);
+        let view = store.view(dataset, wanted, once).map_err(unusable)?;
+        let parts = match dataset.kind {
+            _ if !lists_parts => Parts::Unasked,
+            DatasetKind::Table if !view.is_one_part_of(dataset) => {
+                Parts::Beside(store.view_of_parts(dataset).map_err(unusable)?)
+            }
+            _ if dataset.parts.len() == 1 => Parts::Itself,
+            _ => Parts::Members,
+        };
+        Ok(Self { view, parts })
+    }
+}
+
+fn texts(folder: &Path, view: &View) -> Result<Vec<String>, Fault> {
+    let members = view.members();
+    members
+        .iter()
+        .map(|name| text(&folder.join(name)))
+        .collect()
 }
 
 impl CutInput {
@@ -200,31 +296,6 @@ fn wanted(
         form: input.form,
         columns,
         ..Wanted::default()
-    })
-}
-
-fn as_paths(
-    store: &Store,
-    port: &str,
-    dataset: &Dataset,
-    wanted: &Wanted,
-    lists_parts: bool,
-) -> Result<InputValue, Fault> {
-    let path = store
-        .materialise(dataset, wanted)
-        .map_err(|error| unusable(port, &error))?;
-    let mut parts = Vec::new();
-    if lists_parts {
-        let files = store
-            .part_files(dataset, wanted.ext.as_deref())
-            .map_err(|error| unusable(port, &error))?;
-        for file in files {
-            parts.push(text(&file)?);
-        }
-    }
-    Ok(InputValue {
-        path: text(&path)?,
-        parts,
     })
 }
 

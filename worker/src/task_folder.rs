@@ -29,6 +29,7 @@ pub(crate) struct TaskFolder {
     work: Empty,
     temporary: Empty,
     outputs: PathBuf,
+    inputs: PathBuf,
 }
 
 impl TaskFolders {
@@ -79,6 +80,7 @@ impl TaskFolder {
             work: Empty::create(path.join("work"))?,
             temporary: Empty::create(path.join("tmp"))?,
             outputs: path.join("out"),
+            inputs: path.join("inputs"),
             path,
         })
     }
@@ -100,12 +102,12 @@ impl TaskFolder {
 
     /// Where its outputs go; made when first asked for.
     pub(crate) fn outputs(&self) -> Result<&Path, Fault> {
-        match fs::create_dir(&self.outputs) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                Err(Fault::io("make the scratch folder", &self.outputs, &error))
-            }
-            _ => Ok(&self.outputs),
-        }
+        made(&self.outputs)
+    }
+
+    /// Where its own views of its inputs are; made when first asked for.
+    pub(crate) fn inputs(&self) -> Result<&Path, Fault> {
+        made(&self.inputs)
     }
 
     /// Where copies go of files that values name; made by who puts one there.
@@ -118,6 +120,16 @@ impl TaskFolder {
             && self.temporary.is_untouched()
             && !self.outputs.exists()
             && !self.files().exists()
+            && !self.inputs.exists()
+    }
+}
+
+fn made(folder: &Path) -> Result<&Path, Fault> {
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(Fault::io("make the scratch folder", folder, &error))
+        }
+        _ => Ok(folder),
     }
 }
 

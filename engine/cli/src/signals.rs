@@ -1,8 +1,9 @@
-//! Ctrl-C and SIGTERM: the first stops cleanly, the second at once; both leave the run resumable.
+//! Ctrl-C, SIGTERM, SIGQUIT and SIGHUP: the first stops cleanly, the second at once; both leave the
+//! run resumable. A run that was started with SIGHUP ignored, as `nohup` does, goes on.
 
 use anyhow::Context as _;
 use sunward_drive::{Control, Line};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::render;
 
@@ -16,12 +17,21 @@ pub(crate) fn listen(line: Line) -> anyhow::Result<()> {
         .build()
         .context("signal handlers cannot be installed")?;
     // Handlers are in place before this returns: a signal that comes at once is not lost.
-    let (mut interrupt, mut terminate) = {
+    let (mut interrupt, mut terminate, mut quit, mut hangup) = {
         let _inside = runtime.enter();
         (
             signal(SignalKind::interrupt()).context("the handler of Ctrl-C cannot be installed")?,
             signal(SignalKind::terminate())
                 .context("the handler of SIGTERM cannot be installed")?,
+            signal(SignalKind::quit()).context("the handler of SIGQUIT cannot be installed")?,
+            if ignores_hangup() {
+                None
+            } else {
+                Some(
+                    signal(SignalKind::hangup())
+                        .context("the handler of SIGHUP cannot be installed")?,
+                )
+            },
         )
     };
     std::thread::Builder::new()
@@ -33,6 +43,8 @@ pub(crate) fn listen(line: Line) -> anyhow::Result<()> {
                     let some = tokio::select! {
                         some = interrupt.recv() => some,
                         some = terminate.recv() => some,
+                        some = quit.recv() => some,
+                        some = next(&mut hangup) => some,
                     };
                     if some.is_none() {
                         return;
@@ -46,6 +58,29 @@ pub(crate) fn listen(line: Line) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The next of a signal that may not be listened to.
+async fn next(signal: &mut Option<Signal>) -> Option<()> {
+    match signal {
+        Some(signal) => signal.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether whoever started this process asked it to ignore SIGHUP.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ignores_first_signal(&status)
+}
+
+/// SIGHUP is signal 1, so its bit is the lowest of the mask.
+fn ignores_first_signal(status: &str) -> bool {
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 1)
+}
+
 fn pass_on(first: bool, line: &Line) {
     if first {
         render::say(
@@ -54,5 +89,19 @@ fn pass_on(first: bool, line: &Line) {
         line.control(Control::Interrupt);
     } else {
         line.control(Control::Stop);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ignored_hangup_is_seen() {
+        assert!(ignores_first_signal(
+            "Name:\tx\nSigIgn:\t0000000000001001\n"
+        ));
+        assert!(!ignores_first_signal("SigIgn:\t0000000000001000\n"));
+        assert!(!ignores_first_signal(""));
     }
 }

@@ -91,7 +91,7 @@ fn after_kill_9_the_same_command_finishes_the_rest() {
 
 #[test]
 fn ctrl_c_stops_cleanly_and_the_run_goes_on_later() {
-    for signal in ["INT", "TERM"] {
+    for signal in ["INT", "TERM", "HUP", "QUIT"] {
         let scene = Scene::with(MANY);
         let trace = param(&scene, "trace", "trace");
         let mut run = scene.start(&["run", "workflow.yaml", "--json", "-j", "2", "-p", &trace]);

@@ -480,7 +480,8 @@ pub(crate) fn copy_writable(blob: &Path, target: &Path, executable: bool) -> Res
         .map_err(DataError::io("set permissions of", target))
 }
 
-fn unpack_with(
+/// Makes a folder again; `place` puts each file at its path.
+pub(crate) fn unpack_with(
     store: &Store,
     manifest: &PartRef,
     target: &Path,

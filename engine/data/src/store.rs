@@ -3,8 +3,8 @@
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use arrow::array::RecordBatch;
@@ -14,6 +14,7 @@ use sunward_core::{Dataset, DatasetKind, Digest, PartRef};
 use crate::blob;
 use crate::error::DataError;
 use crate::incoming::{self, Incoming};
+use crate::linked::Linked;
 use crate::part::map;
 use crate::reader::TableReader;
 use crate::remote::Remote;
@@ -64,6 +65,8 @@ struct Inner {
     root: PathBuf,
     remote: Option<Remote>,
     trust: Trust,
+    linked: Linked,
+    can_clone: OnceLock<bool>,
 }
 
 impl Store {
@@ -97,6 +100,8 @@ impl Store {
                 trust: Trust::open(&root),
                 root,
                 remote,
+                linked: Linked::default(),
+                can_clone: OnceLock::new(),
             }),
             part_bytes: PART_BYTES,
             stop: None,
@@ -176,6 +181,30 @@ impl Store {
 
     pub(crate) fn remote(&self) -> Option<&Remote> {
         self.inner.remote.as_ref()
+    }
+
+    /// The parts that tasks see through links.
+    pub(crate) fn linked(&self) -> &Linked {
+        &self.inner.linked
+    }
+
+    /// Whether the store's file system clones files; empty until it was tried.
+    pub(crate) fn can_clone(&self) -> &OnceLock<bool> {
+        &self.inner.can_clone
+    }
+
+    /// Keeps a file that can be made again: on this host alone.
+    pub(crate) fn keep_here(&self, incoming: Incoming) -> Result<PartRef, DataError> {
+        incoming.sync()?;
+        let bytes = map(incoming.path())?;
+        let part = PartRef {
+            digest: Digest::of(&bytes),
+            bytes: u64::try_from(bytes.len()).unwrap_or(0),
+            rows: 0,
+        };
+        drop(bytes);
+        self.settle(incoming, &part.digest, Durable::Now)?;
+        Ok(part)
     }
 
     /// Whether every part of a dataset is on this host (the remote is not asked).

@@ -149,7 +149,7 @@ impl ProcessExecutor {
         pending_ends: &mut PendingEnds,
         departed: impl FnOnce(&Departure, RanOn, Option<Energy>),
     ) -> Result<TaskResult, Fault> {
-        let order = prepared.order(&self.context, task_folder, batch, index)?;
+        let mut order = prepared.order(&self.context, task_folder, batch, index)?;
         let meters = &Arc::clone(&self.context).meters;
         let gpus = meters.begin_gpus(order.gpus());
         let departure = self.watch(task_folder, &order, batch, log, pending_ends)?;
@@ -161,7 +161,8 @@ impl ProcessExecutor {
         };
         departed(&departure, ran_on, meters.end_gpus(gpus));
         let judged = verdict::judge(&departure, batch, log.path());
-        full::reconsider(judged, task_folder, batch, log)?;
+        let judged = full::reconsider(judged, task_folder, batch, log);
+        verdict::compare_inputs(judged, &mut order.views, task_folder)?;
         let stage = &batch.job.job.stage;
         let store = self.context.options.store.stopped_by(&batch.stop);
         let result = outputs::adopt(&store, stage, &order.outputs)?;

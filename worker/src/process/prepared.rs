@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use sunward_data::Views;
 use sunward_protocol::Job;
 use sunward_workflows::expr::{CompiledTemplate, Scope};
 use sunward_workflows::{Action, Command, Cuda, Gpus};
@@ -15,7 +16,7 @@ use crate::batch::{Batch, Stop};
 use crate::device::{self, VISIBLE, cuda};
 use crate::devices::Held;
 use crate::fault::Fault;
-use crate::inputs::CommandInputs;
+use crate::inputs::{CommandInputs, TaskInputs};
 use crate::named::NamedFiles;
 use crate::outputs::{self, OutputPaths};
 use crate::python;
@@ -47,6 +48,8 @@ pub(crate) struct TaskOrder {
     pub(crate) index: u32,
     pub(crate) order: Order,
     pub(crate) outputs: OutputPaths,
+    /// What it sees of its inputs.
+    pub(crate) views: Views,
     /// What outlives this attempt, if anything does.
     pub(crate) checkpoint: Option<Checkpoint>,
     /// Held until this is dropped.
@@ -127,7 +130,9 @@ impl PreparedCommand {
         if let Some(named) = &self.named {
             named.place(job, task_folder, &mut scope)?;
         }
-        scope.inputs = self.inputs.of_task(&context.options.store, &share)?;
+        let store = &context.options.store;
+        let TaskInputs { values, views } = self.inputs.of_task(store, &share, task_folder)?;
+        scope.inputs = values;
         let outputs = if job.stage.outputs.is_empty() {
             Vec::new()
         } else {
@@ -158,6 +163,7 @@ impl PreparedCommand {
                 environment,
             },
             outputs,
+            views,
             checkpoint,
             gpus,
         })

@@ -4,12 +4,14 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
 use sunward_core::FailureKind;
+use sunward_data::Views;
 use sunward_workflows::Action;
 use sunward_workflows::units::size_text as shown;
 
 use super::watch::{Cause, Departure};
 use crate::batch::Batch;
 use crate::fault::Fault;
+use crate::task_folder::TaskFolder;
 
 /// Succeeds for exit code 0 of a command that was left alone.
 pub(crate) fn judge(departure: &Departure, batch: &Batch, log: &Path) -> Result<(), Fault> {
@@ -42,6 +44,27 @@ pub(crate) fn judge(departure: &Departure, batch: &Batch, log: &Path) -> Result<
             (None, Some(7 | 11)) if matches!(action, Action::Cuda(_)) => Err(strayed(log)),
             (None, signal) => Err(signalled(signal.unwrap_or(0), departure, limit, log)),
         },
+    }
+}
+
+/// Fails what saw an input whose bytes in the store changed meanwhile. Tasks share such bytes, so
+/// that it may have been another one of them that wrote.
+pub(crate) fn compare_inputs(
+    judged: Result<(), Fault>,
+    views: &mut Views,
+    task_folder: &TaskFolder,
+) -> Result<(), Fault> {
+    match (views.compare(), judged) {
+        (Ok(()), judged) => judged,
+        (Err(_), Err(fault)) if fault.kind == FailureKind::Cancelled => Err(fault),
+        (Err(changed), _) => {
+            let folder = task_folder.path().join("inputs");
+            let name = changed.path.strip_prefix(&folder).unwrap_or(&changed.path);
+            Err(Fault::output(format!(
+                "the bytes of the input inputs/{} changed while the task ran: this task, or another that reads the same file, wrote into it; copy an input before changing it (cp ${{{{ inputs.x }}}} work) or write the changed file to an output",
+                name.display()
+            )))
+        }
     }
 }
 

@@ -106,11 +106,16 @@ struct Progress {
     output_open: bool,
     idle_at: Option<Instant>,
     now: Instant,
+    /// What was in its folders at the beginning: its inputs and staged files.
+    given_bytes: u64,
 }
 
 impl Progress {
-    fn begin(limits: &Limits, first: Duration) -> Self {
+    fn begin(limits: &Limits, task_folder: &TaskFolder, first: Duration) -> Self {
         let now = Instant::now();
+        let given = limits
+            .disk_bytes
+            .map(|_| footprint::bytes_below(task_folder.path()));
         Self {
             cause: Cause::Itself,
             kill_at: None,
@@ -119,6 +124,7 @@ impl Progress {
             output_open: true,
             idle_at: Some(now + first),
             now,
+            given_bytes: given.unwrap_or(0),
         }
     }
 
@@ -148,7 +154,7 @@ impl Watch<'_> {
         first: Duration,
         mut idle: impl FnMut(Instant) -> Option<Duration>,
     ) -> Result<Departure, Fault> {
-        let mut progress = Progress::begin(&self.limits, first);
+        let mut progress = Progress::begin(&self.limits, self.task_folder, first);
         loop {
             if self.step(&mut progress, &mut idle)?.ended {
                 return self.finish(&progress);
@@ -163,7 +169,7 @@ impl Watch<'_> {
         first: Duration,
         mut idle: impl FnMut(Instant) -> Option<Duration>,
     ) -> Result<Seen, Fault> {
-        let mut progress = Progress::begin(&self.limits, first);
+        let mut progress = Progress::begin(&self.limits, self.task_folder, first);
         loop {
             let woken = self.step(&mut progress, &mut idle)?;
             if woken.ended {
@@ -304,7 +310,9 @@ impl Watch<'_> {
         {
             let began = Instant::now();
             let kept = self.checkpoint.map_or(0, footprint::bytes_below);
-            let used = footprint::bytes_below(self.task_folder.path()).saturating_add(kept);
+            let used = footprint::bytes_below(self.task_folder.path())
+                .saturating_sub(progress.given_bytes)
+                .saturating_add(kept);
             if used > limit {
                 self.ask_to_leave(progress, Cause::Disk(used), now, Duration::ZERO);
             }

@@ -1,0 +1,378 @@
+//! Private views: datasets as files and folders that belong to one task.
+//!
+//! Nothing that a task does to its view changes the store. Each file is a clone that shares blocks
+//! until one side writes (`FICLONE`), where the file system has that; else a copy if it is small;
+//! else a hard link whose bytes are compared after the attempt (see [`crate::linked`]).
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::ioctl_ficlone;
+use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef};
+use sunward_workflows::Form;
+
+use crate::blob;
+use crate::encode;
+use crate::error::DataError;
+use crate::incoming::Incoming;
+use crate::linked::Link;
+use crate::materialise::Wanted;
+use crate::store::Store;
+
+/// Files up to this size are copied where they cannot be cloned. Copying one takes less than a tenth
+/// of the time that starting a process takes, and needs no comparison afterwards.
+const COPY_AT_MOST: u64 = 1 << 20;
+
+/// What a task sees of a dataset, worked out once for all tasks that see the same.
+#[derive(Clone, Debug)]
+pub struct View {
+    source: Source,
+    suffix: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    /// One file: a part of the store.
+    Part(PartRef),
+    /// One file that is written for each task.
+    Table(Dataset, Wanted),
+    /// A folder of a dataset's files, `000000` … in task order.
+    Files(Vec<PartRef>),
+    /// A folder that a task wrote.
+    Folder(PartRef),
+    /// A folder of such folders, `000000` … in task order.
+    Folders(Vec<PartRef>),
+}
+
+/// The views of one attempt. Dropping it compares what is linked and takes the links away.
+#[derive(Debug)]
+pub struct Views {
+    store: Store,
+    links: Vec<Link>,
+    compared: bool,
+}
+
+/// A file of a view whose bytes in the store changed while it was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedInput {
+    /// Its path in the view.
+    pub path: PathBuf,
+}
+
+impl Store {
+    /// What a task sees of a dataset in the form wanted. A converted table is kept as a part, so that
+    /// it is made once; with `once` it is written for each task that sees it instead.
+    ///
+    /// # Errors
+    /// When a part is missing or damaged, or the form cannot hold the table.
+    pub fn view(&self, dataset: &Dataset, wanted: &Wanted, once: bool) -> Result<View, DataError> {
+        self.fetch(dataset)?;
+        let source = match (dataset.kind, dataset.parts.as_slice()) {
+            (DatasetKind::Table, _) => return self.view_of_table(dataset, wanted, once),
+            (DatasetKind::File, [only]) => Source::Part(*only),
+            (DatasetKind::File, parts) => Source::Files(parts.to_vec()),
+            (DatasetKind::Dir, [only]) => Source::Folder(*only),
+            (DatasetKind::Dir, parts) => Source::Folders(parts.to_vec()),
+        };
+        let is_folder = matches!(source, Source::Folder(_) | Source::Folders(_));
+        Ok(View {
+            source,
+            suffix: wanted.ext.clone().filter(|_| !is_folder),
+        })
+    }
+
+    /// What a task sees of the parts of a table: a folder of Arrow files.
+    ///
+    /// # Errors
+    /// When a part is missing.
+    pub fn view_of_parts(&self, dataset: &Dataset) -> Result<View, DataError> {
+        self.fetch(dataset)?;
+        Ok(View {
+            source: Source::Files(dataset.parts.clone()),
+            suffix: Some(encode::suffix(Form::Arrow).to_owned()),
+        })
+    }
+
+    fn view_of_table(
+        &self,
+        dataset: &Dataset,
+        wanted: &Wanted,
+        once: bool,
+    ) -> Result<View, DataError> {
+        let form = match wanted.form {
+            Form::File => Form::Arrow,
+            other => other,
+        };
+        let whole = wanted.columns.is_empty()
+            && wanted
+                .rows
+                .as_ref()
+                .is_none_or(|rows| rows.start == 0 && rows.end >= dataset.rows);
+        let source = match (dataset.parts.as_slice(), whole, form) {
+            ([part], true, Form::Arrow) => Source::Part(*part),
+            _ if once => {
+                let wanted = Wanted {
+                    form,
+                    ..wanted.clone()
+                };
+                Source::Table(dataset.clone(), wanted)
+            }
+            _ => Source::Part(self.converted(dataset, form, wanted)?),
+        };
+        Ok(View {
+            source,
+            suffix: Some(encode::suffix(form).to_owned()),
+        })
+    }
+
+    /// A table in another form, as a part. It stays on this host.
+    fn converted(
+        &self,
+        dataset: &Dataset,
+        form: Form,
+        wanted: &Wanted,
+    ) -> Result<PartRef, DataError> {
+        let mut hasher = Hasher::new("converted table");
+        hasher.field("form", encode::suffix(form).as_bytes());
+        for part in &dataset.parts {
+            hasher.field("part", &part.digest.0);
+        }
+        for column in &wanted.columns {
+            hasher.field("column", column.as_bytes());
+        }
+        if let Some(rows) = &wanted.rows {
+            hasher.field("from", &rows.start.to_le_bytes());
+            hasher.field("until", &rows.end.to_le_bytes());
+        }
+        let key = hasher.finish();
+        if let Some(known) = self.recall(&key)
+            && let [part] = known.parts[..]
+        {
+            return Ok(part);
+        }
+        let incoming = Incoming::create(&self.incoming_folder())?;
+        self.write_form(dataset, form, wanted, incoming.handle()?, incoming.path())?;
+        let part = self.keep_here(incoming)?;
+        let converted = Dataset {
+            kind: DatasetKind::File,
+            content: part.digest,
+            rows: 0,
+            parts: vec![part],
+        };
+        self.remember(&key, &converted);
+        Ok(part)
+    }
+
+    fn write_form(
+        &self,
+        dataset: &Dataset,
+        form: Form,
+        wanted: &Wanted,
+        file: File,
+        path: &Path,
+    ) -> Result<(), DataError> {
+        let dataset = if wanted.columns.is_empty() {
+            dataset
+        } else {
+            &self.select(dataset, &wanted.columns)?
+        };
+        let table = self.table(dataset)?;
+        let batches = table.batches(wanted.rows.clone());
+        encode::write(form, table.schema(), batches, file, path)
+    }
+
+    /// The views of one attempt, none yet.
+    #[must_use]
+    pub fn views(&self) -> Views {
+        Views {
+            store: self.clone(),
+            links: Vec::new(),
+            compared: true,
+        }
+    }
+}
+
+impl View {
+    /// The suffix of the file, or of the files in the folder.
+    #[must_use]
+    pub fn suffix(&self) -> Option<&str> {
+        self.suffix.as_deref()
+    }
+
+    /// The name of the view of an input: with the suffix, if it is a file.
+    #[must_use]
+    pub fn file_name(&self, port: &str) -> String {
+        match (&self.source, &self.suffix) {
+            (Source::Part(_) | Source::Table(..), Some(suffix)) => format!("{port}.{suffix}"),
+            _ => port.to_owned(),
+        }
+    }
+
+    /// Whether the view is a single part of the store as it is.
+    #[must_use]
+    pub fn is_one_part_of(&self, dataset: &Dataset) -> bool {
+        matches!((&self.source, dataset.parts.as_slice()), (Source::Part(part), [only]) if part == only)
+    }
+
+    /// The names of the parts in the folder, in task order; nothing where the view is a file or the
+    /// folder of a single task.
+    #[must_use]
+    pub fn members(&self) -> Vec<String> {
+        let count = match &self.source {
+            Source::Files(parts) | Source::Folders(parts) => parts.len(),
+            Source::Part(_) | Source::Table(..) | Source::Folder(_) => 0,
+        };
+        (0..count).map(|index| self.member(index)).collect()
+    }
+
+    fn member(&self, index: usize) -> String {
+        match &self.suffix {
+            Some(suffix) => format!("{index:06}.{suffix}"),
+            None => format!("{index:06}"),
+        }
+    }
+}
+
+impl Views {
+    /// Makes a view at `target`, which must not exist; the folder around it must.
+    ///
+    /// # Errors
+    /// When a part is missing or damaged, or the disk refuses.
+    pub fn place(&mut self, view: &View, target: &Path) -> Result<(), DataError> {
+        match &view.source {
+            Source::Part(part) => self.place_part(part, target),
+            Source::Table(dataset, wanted) => {
+                let file = File::create_new(target).map_err(DataError::io("create", target))?;
+                let store = self.store.clone();
+                store.write_form(dataset, wanted.form, wanted, file, target)?;
+                set_mode(target, false)
+            }
+            Source::Files(parts) => {
+                fs::create_dir(target).map_err(DataError::io("create folder", target))?;
+                for (index, part) in parts.iter().enumerate() {
+                    self.place_part(part, &target.join(view.member(index)))?;
+                }
+                Ok(())
+            }
+            Source::Folder(manifest) => self.place_folder(manifest, target),
+            Source::Folders(manifests) => {
+                fs::create_dir(target).map_err(DataError::io("create folder", target))?;
+                for (index, manifest) in manifests.iter().enumerate() {
+                    self.place_folder(manifest, &target.join(view.member(index)))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether what is linked still has its bytes. Parts that do not are gone from the store after
+    /// this, so that they are fetched or made again.
+    ///
+    /// # Errors
+    /// The first file that changed.
+    pub fn compare(&mut self) -> Result<(), ChangedInput> {
+        self.compared = true;
+        let mut first = Ok(());
+        for link in &self.links {
+            if !self.store.linked().is_whole(link) && first.is_ok() {
+                first = Err(ChangedInput {
+                    path: link.name.clone(),
+                });
+            }
+        }
+        first
+    }
+
+    fn place_folder(&mut self, manifest: &PartRef, target: &Path) -> Result<(), DataError> {
+        let store = self.store.clone();
+        let place = std::cell::RefCell::new(self);
+        blob::unpack_with(&store, manifest, target, &|blob, path, executable| {
+            place.borrow_mut().place_file(blob, path, executable)
+        })
+    }
+
+    fn place_part(&mut self, part: &PartRef, target: &Path) -> Result<(), DataError> {
+        self.store.fetch_part(part)?;
+        let path = self.store.part_path(&part.digest);
+        // A program that a task wrote as a file is one for those who read it.
+        let executable = is_executable(&path)?;
+        self.place_file(&path, target, executable)
+    }
+
+    fn place_file(
+        &mut self,
+        part: &Path,
+        target: &Path,
+        executable: bool,
+    ) -> Result<(), DataError> {
+        let bytes = fs::metadata(part)
+            .map_err(DataError::io("read", part))?
+            .len();
+        if bytes > COPY_AT_MOST {
+            if self.clone_file(part, target)? {
+                return set_mode(target, executable);
+            }
+            // A link has the mode of the part.
+            let digest = part
+                .file_name()
+                .and_then(|name| Digest::from_hex(&name.to_string_lossy()));
+            if is_executable(part)? == executable
+                && let Some(digest) = digest
+                && let Ok(link) =
+                    self.store
+                        .linked()
+                        .link(part, digest, target, &self.store.incoming_folder())
+            {
+                self.compared = false;
+                self.links.push(link);
+                return Ok(());
+            }
+        }
+        fs::copy(part, target).map_err(DataError::io("copy to", target))?;
+        set_mode(target, executable)
+    }
+
+    /// Clones a file where the file system can, which is found out with the first one.
+    fn clone_file(&self, part: &Path, target: &Path) -> Result<bool, DataError> {
+        let can_clone = self.store.can_clone();
+        if can_clone.get() == Some(&false) {
+            return Ok(false);
+        }
+        let source = File::open(part).map_err(DataError::io("open", part))?;
+        let file = File::create_new(target).map_err(DataError::io("create", target))?;
+        let cloned = ioctl_ficlone(&file, &source).is_ok();
+        can_clone.get_or_init(|| cloned);
+        if !cloned {
+            fs::remove_file(target).map_err(DataError::io("delete", target))?;
+        }
+        Ok(cloned)
+    }
+}
+
+impl Drop for Views {
+    fn drop(&mut self) {
+        if !self.compared && self.compare().is_err() {
+            tracing::warn!("a task that did not succeed changed its input; the part is made again");
+        }
+        for link in &self.links {
+            self.store.linked().release(link);
+        }
+    }
+}
+
+fn is_executable(part: &Path) -> Result<bool, DataError> {
+    let found = fs::metadata(part).map_err(DataError::io("read", part))?;
+    Ok(found.permissions().mode() & 0o111 != 0)
+}
+
+fn set_mode(path: &Path, executable: bool) -> Result<(), DataError> {
+    let mode = if executable { 0o555 } else { 0o444 };
+    match fs::set_permissions(path, fs::Permissions::from_mode(mode)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(DataError::io("protect", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
