@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use sunward_core::{Dataset, DatasetKind, FailureKind};
+use sunward_core::{Dataset, DatasetKind, FailureKind, Written};
 use sunward_data::{DataError, Store, View, Views, Wanted};
 use sunward_kernels::{Inputs, Table};
 use sunward_protocol::Job;
@@ -187,6 +187,7 @@ impl CutInput {
                 })?;
                 let dataset = Dataset {
                     kind: self.dataset.kind,
+                    written: self.written_part(*index),
                     content: part.digest,
                     rows: part.rows,
                     parts: vec![*part],
@@ -194,6 +195,17 @@ impl CutInput {
                 Ok((dataset, self.wanted.clone()))
             }
         }
+    }
+
+    /// The file of one part as it was written, where each part has one.
+    fn written_part(&self, index: usize) -> Option<Written> {
+        let written = self.dataset.written.as_ref()?;
+        let one_each = written.files.len() == self.dataset.parts.len();
+        let file = written.files.get(index).filter(|_| one_each)?;
+        Some(Written {
+            form: written.form,
+            files: vec![*file],
+        })
     }
 
     /// The kernel's inputs of one task: its slice beside what all tasks share.

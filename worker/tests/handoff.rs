@@ -28,6 +28,8 @@ fn reading(mut stage: Stage, port: &str, form: Form) -> Stage {
         columns: Vec::new(),
         variable: None,
         rows: GridRows::Time,
+        csv: Default::default(),
+        schema: None,
         span: Span::default(),
     };
     stage.inputs.insert(port.into(), input);

@@ -98,6 +98,8 @@ fn job(
     let mut stage = shell(script);
     stage.name = name.to_owned();
     let input = Input {
+        csv: Default::default(),
+        schema: None,
         from: Vec::new(),
         form,
         columns: Vec::new(),

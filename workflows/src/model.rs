@@ -258,6 +258,10 @@ pub struct Input {
     pub variable: Option<String>,
     /// Whether a row of gridded data is a time (default) or a cell.
     pub rows: GridRows,
+    /// How a text table separates its cells.
+    pub csv: CsvOptions,
+    /// The columns it must have, with their types.
+    pub schema: Option<Vec<ColumnSpec>>,
     /// Where it is declared.
     pub span: Span,
 }
@@ -299,6 +303,19 @@ impl Input {
         };
         format!("{options:?}")
     }
+}
+
+/// How a text table is written, where that differs from what its suffix says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CsvOptions {
+    /// The separator between cells, one ASCII character.
+    pub delimiter: Option<char>,
+    /// Lines that begin with this ASCII character are passed over.
+    pub comment: Option<char>,
+    /// Cells that hold no value, beside empty ones.
+    pub null: Vec<String>,
+    /// The decimal point of numbers: `.` when absent.
+    pub decimal: Option<char>,
 }
 
 /// What one row of gridded data is.

@@ -1,6 +1,8 @@
 //! Ctrl-C, SIGTERM, SIGQUIT and SIGHUP: the first stops cleanly, the second at once; both leave the
 //! run resumable. A run that was started with SIGHUP ignored, as `nohup` does, goes on.
 
+use std::path::Path;
+
 use anyhow::Context as _;
 use sunward_drive::{Control, Line};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -68,7 +70,7 @@ async fn next(signal: &mut Option<Signal>) -> Option<()> {
 
 /// Whether whoever started this process asked it to ignore SIGHUP.
 fn ignores_hangup() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = sunward_files::read_text(Path::new("/proc/self/status")).unwrap_or_default();
     ignores_first_signal(&status)
 }
 

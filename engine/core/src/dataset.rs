@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sunward_workflows::Form;
 
 use crate::digest::Digest;
 use crate::ran_on::RanOn;
@@ -52,9 +53,35 @@ pub struct Dataset {
     pub rows: u64,
     /// Its parts.
     pub parts: Vec<PartRef>,
+    /// The table as it was written, where that is kept beside its parts.
+    #[serde(default)]
+    pub written: Option<Written>,
+}
+
+/// Files that hold a table as a user or a command wrote it. Who wants the table in this form gets them
+/// and not its values written anew, since text such as `1.50` does not come back from a number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// Their form.
+    pub form: Form,
+    /// The files, in the order of their rows.
+    pub files: Vec<PartRef>,
 }
 
 impl Dataset {
+    /// Everything in the store that it consists of.
+    pub fn stored(&self) -> impl Iterator<Item = &PartRef> {
+        let written = self.written.iter().flat_map(|written| &written.files);
+        self.parts.iter().chain(written)
+    }
+
+    /// The files that hold it in this form as it was written.
+    #[must_use]
+    pub fn written_as(&self, form: Form) -> Option<&[PartRef]> {
+        let written = self.written.as_ref()?;
+        (written.form == form).then_some(written.files.as_slice())
+    }
+
     /// Bytes of all parts.
     #[must_use]
     pub fn bytes(&self) -> u64 {

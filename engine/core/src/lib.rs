@@ -51,7 +51,7 @@ mod tasks;
 pub use advance::advance;
 pub use apply::apply;
 pub use attempt::AttemptStatus;
-pub use dataset::{Dataset, DatasetKind, PartRef, TaskResult};
+pub use dataset::{Dataset, DatasetKind, PartRef, TaskResult, Written};
 pub use decide::decide;
 pub use digest::{Digest, Hasher};
 pub use estimate::pools_that_may;

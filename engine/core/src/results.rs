@@ -62,7 +62,8 @@ impl Packed {
         let [part] = dataset.parts.as_slice() else {
             return None;
         };
-        (dataset.rows == part.rows && part.bytes != VACANT).then_some((
+        let packs = dataset.written.is_none() && dataset.rows == part.rows;
+        (packs && part.bytes != VACANT).then_some((
             dataset.kind,
             Self {
                 content: dataset.content,
@@ -75,6 +76,7 @@ impl Packed {
 
     fn dataset(&self, kind: DatasetKind) -> Dataset {
         Dataset {
+            written: None,
             kind,
             content: self.content,
             rows: self.rows,
@@ -177,6 +179,7 @@ mod tests {
 
     fn table(seed: u8, parts: u64) -> Dataset {
         Dataset {
+            written: None,
             kind: DatasetKind::Table,
             content: Digest::of(&[seed]),
             rows: parts * 3,

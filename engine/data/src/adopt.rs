@@ -7,7 +7,7 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use arrow_schema::{Field, Schema, SchemaRef};
 use sunward_core::{Dataset, DatasetKind, Digest, PartRef};
-use sunward_workflows::{ColumnSpec, OutputFormat, from_arrow, to_arrow_field};
+use sunward_workflows::{ColumnSpec, Form, OutputFormat, from_arrow, to_arrow_field};
 
 use crate::blob::{is_ours_alone, lstat, mend};
 use crate::content::content_digest;
@@ -65,12 +65,13 @@ impl Store {
         match format {
             OutputFormat::Arrow => self.adopt_arrow(path, declared),
             OutputFormat::Parquet => {
-                self.store_rows(as_declared(path, open_parquet(path)?, declared)?)
+                let rows = as_declared(path, open_parquet(path)?, declared)?;
+                self.adopt_as_written(path, rows, Form::Parquet)
             }
             OutputFormat::Csv => {
                 let fields = declared.map(concrete_fields);
                 let opened = open_csv(path, fields.as_deref())?;
-                self.store_rows(as_declared(path, opened, declared)?)
+                self.adopt_as_written(path, as_declared(path, opened, declared)?, Form::Csv)
             }
             OutputFormat::Netcdf => {
                 let opened = open_netcdf(path, &SourceOptions::default())?;
@@ -79,6 +80,18 @@ impl Store {
             OutputFormat::File => self.adopt_file(path),
             OutputFormat::Dir => self.adopt_folder(path),
         }
+    }
+
+    /// Keeps the rows for those who want a table, and the file for those who want it as it is.
+    fn adopt_as_written(
+        &self,
+        path: &Path,
+        rows: Opened,
+        form: Form,
+    ) -> Result<Dataset, DataError> {
+        let table = self.store_rows(rows)?;
+        let file = self.adopt_file(path)?;
+        Ok(self.with_written(table, form, file.parts))
     }
 
     fn adopt_arrow(
@@ -115,6 +128,7 @@ impl Store {
             content,
             rows: part_ref.rows,
             parts: vec![part_ref],
+            written: None,
         })
     }
 
@@ -183,7 +197,7 @@ fn readable(path: &Path, batch: Result<RecordBatch, DataError>) -> Result<Record
 }
 
 /// Declared columns as Arrow fields, as far as their types are definite.
-fn concrete_fields(declared: &[ColumnSpec]) -> Vec<Field> {
+pub(crate) fn concrete_fields(declared: &[ColumnSpec]) -> Vec<Field> {
     declared
         .iter()
         .filter_map(|column| to_arrow_field(column).ok())
@@ -237,7 +251,7 @@ fn declared_schema(
     Ok(Schema::new_with_metadata(fields, found.metadata().clone()).into())
 }
 
-fn as_declared(
+pub(crate) fn as_declared(
     path: &Path,
     opened: Opened,
     declared: Option<&[ColumnSpec]>,

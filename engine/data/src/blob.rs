@@ -115,7 +115,7 @@ impl Store {
         })
     }
 
-    fn move_in(&self, path: &Path, durable: Durable) -> Result<PartRef, DataError> {
+    pub(crate) fn move_in(&self, path: &Path, durable: Durable) -> Result<PartRef, DataError> {
         self.go_on()?;
         if !is_ours_alone(path)? || !self.is_on_our_disk(path) {
             return self.copy_in(path, durable);
@@ -141,6 +141,7 @@ impl Store {
     ) -> Result<Dataset, DataError> {
         let manifest = self.put_bytes(&manifest(folder, take)?)?;
         Ok(Dataset {
+            written: None,
             kind: DatasetKind::Dir,
             content: manifest.digest,
             rows: 0,
@@ -214,6 +215,7 @@ pub(crate) fn is_ours_alone(path: &Path) -> Result<bool, DataError> {
 
 fn file_dataset(part: PartRef) -> Dataset {
     Dataset {
+        written: None,
         kind: DatasetKind::File,
         content: part.digest,
         rows: 0,

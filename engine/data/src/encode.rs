@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,15 +13,21 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use sunward_workflows::Form;
 
 use crate::behind::WriteBehind;
 use crate::error::DataError;
+use crate::foreign::caught;
 use crate::items::value_at;
+use crate::nearest;
 use crate::netcdf::{self, NetcdfError};
 use crate::reader::Batches;
 use crate::writer::options;
+
+/// The key under which a Parquet file keeps the schema of the table that was written, as JSON.
+pub(crate) const WRITTEN_SCHEMA: &str = "sunward:schema";
 
 /// Rows of one Parquet row group at most.
 const GROUP_ROWS: usize = 1 << 20;
@@ -76,8 +81,15 @@ fn write_parquet(
     file: WriteBehind,
     path: &Path,
 ) -> Result<WriteBehind, DataError> {
+    let nearest = Arc::new(nearest::schema(schema));
+    let written = (nearest != *schema)
+        .then(|| serde_json::to_string(schema.as_ref()))
+        .transpose()
+        .map_err(|error| DataError::Unsupported(format!("cannot describe a schema: {error}")))?
+        .map(|text| vec![KeyValue::new(WRITTEN_SCHEMA.to_owned(), text)]);
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
+        .set_key_value_metadata(written)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .build();
     let fault = |error: ParquetError| match error {
@@ -94,16 +106,18 @@ fn write_parquet(
         )),
     };
     let sink = BufWriter::new(file);
-    // The writer panics on some types that it says it takes, such as binary of no width.
+    // The writer panics on some types that it says it takes.
     let write = || {
         let mut writer =
-            ArrowWriter::try_new(sink, schema.clone(), Some(properties)).map_err(fault)?;
+            ArrowWriter::try_new(sink, nearest.clone(), Some(properties)).map_err(fault)?;
         for batch in batches {
-            writer.write(&batch?).map_err(fault)?;
+            writer
+                .write(&nearest::batch(&batch?, &nearest)?)
+                .map_err(fault)?;
         }
         unbuffer(writer.into_inner().map_err(fault)?, path)
     };
-    catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| {
+    caught(write).unwrap_or_else(|_| {
         let types: BTreeSet<String> = schema
             .fields()
             .iter()
@@ -124,13 +138,14 @@ fn write_csv(
     file: WriteBehind,
     path: &Path,
 ) -> Result<WriteBehind, DataError> {
-    let flat = Arc::new(flat_schema(schema));
+    let nearest = Arc::new(nearest::schema(schema));
+    let flat = Arc::new(flat_schema(&nearest));
     let mut writer = WriterBuilder::new()
         .with_header(true)
         .build(BufWriter::new(file));
     let mut any = false;
     for batch in batches {
-        let batch = flatten(&batch?, &flat)?;
+        let batch = flatten(&nearest::batch(&batch?, &nearest)?, &flat)?;
         any = true;
         writer.write(&batch).map_err(DataError::writing(path))?;
     }
@@ -172,10 +187,7 @@ fn unbuffer(sink: BufWriter<WriteBehind>, path: &Path) -> Result<WriteBehind, Da
 
 /// Whether CSV has no way to write a type: such columns become JSON text.
 fn is_nested(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Dictionary(_, value) => is_nested(value),
-        other => other.is_nested() && !matches!(other, DataType::RunEndEncoded(..)),
-    }
+    data_type.is_nested()
 }
 
 fn flat_schema(schema: &Schema) -> Schema {

@@ -62,11 +62,22 @@ impl Store {
         folder: &Path,
         form: Form,
     ) -> Result<(), DataError> {
-        let table = self.table(dataset)?;
         let incoming = Incoming::create_hidden(folder)?;
         let name = incoming.path().to_owned();
-        let batches = table.batches(None);
-        encode::write(form, table.schema(), batches, incoming.handle()?, &name)?;
+        match dataset.written_as(form) {
+            Some([only]) => {
+                self.copy_out(only, &name)?;
+                incoming.sync()?;
+            }
+            Some(files) if form == Form::Csv => {
+                self.write_text(files, &[], None, incoming.handle()?, &name)?;
+            }
+            Some(_) | None => {
+                let table = self.table(dataset)?;
+                let batches = table.batches(None);
+                encode::write(form, table.schema(), batches, incoming.handle()?, &name)?;
+            }
+        }
         incoming.rename(path)
     }
 

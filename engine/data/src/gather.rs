@@ -2,7 +2,7 @@
 
 use arrow_schema::{Schema, SchemaRef};
 use sunward_core::{Dataset, DatasetKind, Digest, Hasher};
-use sunward_workflows::from_arrow;
+use sunward_workflows::{Form, from_arrow};
 
 use crate::content::content_digest;
 use crate::content::schema::difference;
@@ -56,6 +56,7 @@ impl Store {
             hasher.field("content", &dataset.content.0);
         }
         let mut joined = Dataset {
+            written: None,
             kind: DatasetKind::Table,
             content: Digest::default(),
             rows: with_rows.iter().map(|(_, d)| d.rows).sum(),
@@ -71,13 +72,13 @@ impl Store {
             && known.rows == joined.rows
         {
             joined.content = known.content;
-            return Ok(joined);
+            return Ok(self.with_written_of(joined, &with_rows));
         }
         let schema = self.agreed_schema(&with_rows, datasets.len())?;
         let batches = self.table(&joined)?.batches(None);
         joined.content = content_digest(&schema, batches)?;
         self.remember(&key, &joined);
-        Ok(joined)
+        Ok(self.with_written_of(joined, &with_rows))
     }
 
     fn agreed_schema(
@@ -127,7 +128,7 @@ impl Store {
             return Ok(dataset.clone());
         }
         let mut hasher = Hasher::new("select");
-        for part in &dataset.parts {
+        for part in dataset.stored() {
             hasher.field("part", &part.digest.0);
         }
         for column in columns {
@@ -146,7 +147,11 @@ impl Store {
                 .map_err(DataError::arrow("cannot select columns"))?;
             writer.push(&selected)?;
         }
-        let selected = writer.finish()?;
+        let mut selected = writer.finish()?;
+        if let Some(files) = dataset.written_as(Form::Csv) {
+            let text = self.cut_text(files, columns)?;
+            selected = self.with_written(selected, Form::Csv, vec![text]);
+        }
         self.remember(&key, &selected);
         Ok(selected)
     }
@@ -174,6 +179,7 @@ fn concat_blobs(datasets: &[Dataset]) -> Dataset {
         hasher.field("part", &part.digest.0);
     }
     Dataset {
+        written: None,
         kind: datasets[0].kind,
         content: hasher.finish(),
         rows: 0,

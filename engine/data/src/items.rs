@@ -17,8 +17,8 @@ use crate::store::Store;
 impl Store {
     /// Every row as a map from column to value.
     ///
-    /// Binary columns become lower-case hex; dates, times and decimals become text; whole numbers
-    /// beyond `int64` become floats.
+    /// Binary columns become lower-case hex; dates, times and decimals become text, and so do
+    /// whole numbers beyond `int64`. A `float32` becomes the shortest decimal that names it.
     ///
     /// # Errors
     /// When there are more rows than `limit`, or a part is missing or damaged.
@@ -74,7 +74,7 @@ pub(crate) fn value_at(array: &ArrayRef, row: usize) -> Result<Value, DataError>
         DataType::UInt16 => Value::Int(array.as_primitive::<UInt16Type>().value(row).into()),
         DataType::UInt32 => Value::Int(array.as_primitive::<UInt32Type>().value(row).into()),
         DataType::UInt64 => unsigned(array.as_primitive::<UInt64Type>().value(row)),
-        DataType::Float32 => Value::Float(array.as_primitive::<Float32Type>().value(row).into()),
+        DataType::Float32 => shortest(array.as_primitive::<Float32Type>().value(row)),
         DataType::Float64 => Value::Float(array.as_primitive::<Float64Type>().value(row)),
         DataType::Utf8 => Value::String(array.as_string::<i32>().value(row).to_owned()),
         DataType::LargeUtf8 => Value::String(array.as_string::<i64>().value(row).to_owned()),
@@ -100,12 +100,14 @@ pub(crate) fn value_at(array: &ArrayRef, row: usize) -> Result<Value, DataError>
     })
 }
 
+/// A number of all 64 bits, which [`Value`] holds as its digits where they are too many for `int64`.
 fn unsigned(number: u64) -> Value {
-    i64::try_from(number).map_or_else(
-        // The nearest float is what such a number becomes in JSON too.
-        |_| Value::Float(number.to_string().parse().unwrap_or(f64::INFINITY)),
-        Value::Int,
-    )
+    i64::try_from(number).map_or_else(|_| Value::String(number.to_string()), Value::Int)
+}
+
+/// The shortest decimal that names this number, so that 0.1 stays 0.1.
+fn shortest(number: f32) -> Value {
+    Value::Float(number.to_string().parse().unwrap_or_else(|_| number.into()))
 }
 
 fn text_at(array: &ArrayRef, row: usize) -> Result<String, DataError> {

@@ -79,10 +79,17 @@ impl Store {
         if let ([part], true, Form::Arrow) = (dataset.parts.as_slice(), whole, form) {
             return self.linked_part(&part.digest, Some("arrow"));
         }
+        let written = dataset.written_as(form).unwrap_or_default();
+        if let ([only], true) = (written, whole) {
+            return self.linked_part(&only.digest, Some(encode::suffix(form)));
+        }
         let mut hasher = Hasher::new("joined table");
         hasher.field("form", encode::suffix(form).as_bytes());
         for part in &dataset.parts {
             hasher.field("part", &part.digest.0);
+        }
+        for file in written {
+            hasher.field("written", &file.digest.0);
         }
         for column in &wanted.columns {
             hasher.field("column", column.as_bytes());
@@ -96,16 +103,21 @@ impl Store {
         if target.exists() {
             return Ok(target);
         }
-        let dataset = if wanted.columns.is_empty() {
-            dataset
-        } else {
-            &self.select(dataset, &wanted.columns)?
-        };
-        let table = self.table(dataset)?;
         let incoming = Incoming::create(&self.incoming_folder())?;
-        let batches = table.batches(wanted.rows.clone());
         let path = incoming.path().to_owned();
-        encode::write(form, table.schema(), batches, incoming.handle()?, &path)?;
+        let file = incoming.handle()?;
+        if form == Form::Csv && !written.is_empty() {
+            self.write_text(written, &wanted.columns, wanted.rows.clone(), file, &path)?;
+        } else {
+            let dataset = if wanted.columns.is_empty() {
+                dataset
+            } else {
+                &self.select(dataset, &wanted.columns)?
+            };
+            let table = self.table(dataset)?;
+            let batches = table.batches(wanted.rows.clone());
+            encode::write(form, table.schema(), batches, file, &path)?;
+        }
         protect(&path)?;
         incoming.rename(&target)?;
         Ok(target)

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +15,7 @@ use arrow_schema::SchemaRef;
 use bytes::Bytes;
 
 use crate::error::DataError;
+use crate::foreign::{self, caught};
 
 /// Magic, footer length and magic again: a smaller file is no Arrow file.
 const SMALLEST: usize = 8 + 10;
@@ -66,7 +66,7 @@ impl Part {
     }
 
     fn parse(path: &Path, buffer: Buffer) -> Result<Self, Fault> {
-        guarded(|| Self::parse_unguarded(path, buffer))?
+        caught(|| Self::parse_unguarded(path, buffer))?
     }
 
     fn parse_unguarded(path: &Path, buffer: Buffer) -> Result<Self, Fault> {
@@ -88,13 +88,16 @@ impl Part {
             .map_err(|error| format!("its footer is garbage ({error})"))?;
         let schema = footer.schema().ok_or("its footer has no schema")?;
         if !schema.endianness().equals_to_target_endianness() {
-            return Err("it was written with the other byte order".into());
+            return Err(
+                "it is big-endian; write it on a little-endian machine, or as Parquet".into(),
+            );
         }
         let schema: SchemaRef =
             Arc::new(try_fb_to_schema(schema).map_err(|e| format!("its schema is garbage ({e})"))?);
         let mut decoder = FileDecoder::new(schema.clone(), footer.version());
         for block in footer.dictionaries().iter().flatten() {
             let bytes = block_bytes(&buffer, block)?;
+            unpacked_bytes(&buffer, block)?;
             decoder
                 .read_dictionary(block, &bytes)
                 .map_err(|e| format!("a dictionary of it is garbage ({e})"))?;
@@ -108,6 +111,7 @@ impl Part {
         for block in &blocks {
             starts.push(row);
             let (rows, packed) = batch_header(&buffer, block)?;
+            unpacked_bytes(&buffer, block)?;
             row = row.checked_add(rows).ok_or("it claims too many rows")?;
             compressed |= packed;
         }
@@ -187,7 +191,7 @@ impl Part {
     fn decode(&self, index: usize) -> Result<RecordBatch, Fault> {
         let block = self.blocks.get(index).ok_or("there is no such batch")?;
         let bytes = block_bytes(&self.buffer, block)?;
-        let batch = guarded(|| self.decoder.read_record_batch(block, &bytes))?
+        let batch = caught(|| self.decoder.read_record_batch(block, &bytes))?
             .map_err(|e| arrow_fault(&e))?
             .ok_or("it is empty")?;
         let (start, end) = self.bounds(index);
@@ -200,12 +204,6 @@ impl Part {
 
 fn arrow_fault(error: &ArrowError) -> Fault {
     format!("no valid Arrow data ({error})")
-}
-
-/// Arrow's decoder checks what it reads, but a crafted length may still make it slice out of bounds
-/// and panic; from bytes that anybody may have written that must be an error.
-fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Fault> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|_| "its lengths contradict each other".into())
 }
 
 fn block_bytes(buffer: &Buffer, block: &Block) -> Result<Buffer, Fault> {
@@ -234,6 +232,43 @@ fn batch_header(buffer: &Buffer, block: &Block) -> Result<(u64, bool), Fault> {
         .ok_or("a batch's header is of another kind")?;
     let rows = u64::try_from(header.length()).map_err(|_| "a batch has a negative length")?;
     Ok((rows, header.compression().is_some()))
+}
+
+/// Refuses a block whose packed buffers claim more than a file of this size may expand to: each begins
+/// with the length that the decoder asks memory for.
+fn unpacked_bytes(buffer: &Buffer, block: &Block) -> Result<(), Fault> {
+    let bytes = block_bytes(buffer, block)?;
+    let meta = usize::try_from(block.metaDataLength()).unwrap_or(0);
+    let skip = if bytes.starts_with(&[0xff; 4]) { 8 } else { 4 };
+    let message = root_as_message(&bytes[skip..meta])
+        .map_err(|error| format!("a header is garbage ({error})"))?;
+    let header = message.header_as_record_batch().or_else(|| {
+        message
+            .header_as_dictionary_batch()
+            .and_then(|dictionary| dictionary.data())
+    });
+    let Some(header) = header.filter(|header| header.compression().is_some()) else {
+        return Ok(());
+    };
+    let file_bytes = u64::try_from(buffer.len()).unwrap_or(u64::MAX);
+    let mut total = 0_u64;
+    for packed in header.buffers().iter().flatten() {
+        let start = usize::try_from(packed.offset())
+            .ok()
+            .and_then(|at| at.checked_add(meta));
+        let prefix = start.and_then(|at| bytes.get(at..at.checked_add(8)?));
+        let Some(prefix) = prefix.filter(|_| packed.length() >= 8) else {
+            continue;
+        };
+        let length = i64::from_le_bytes(prefix.try_into().unwrap_or_default());
+        total = total.saturating_add(u64::try_from(length).unwrap_or(0));
+    }
+    if total > foreign::limit(file_bytes) {
+        return Err(format!(
+            "a batch claims {total} bytes, more than a file of {file_bytes} may expand to"
+        ));
+    }
+    Ok(())
 }
 
 /// The bytes of a file, mapped unless it is small.

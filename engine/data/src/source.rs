@@ -1,6 +1,7 @@
 //! Users' files as datasets: which format a file has, and its rows into parts, a batch at a time.
 
 mod csv;
+mod parquet;
 mod pdbqt;
 pub(crate) mod probe;
 mod sdf;
@@ -14,13 +15,14 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow_schema::SchemaRef;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::file::metadata::ParquetMetaData;
 use sunward_core::{Dataset, Digest, Hasher};
 use sunward_files::open_regular;
-use sunward_workflows::model::{Form, GridRows, Input};
+use sunward_workflows::ColumnSpec;
+use sunward_workflows::model::{CsvOptions, Form, GridRows, Input};
 
+use crate::adopt::{as_declared, concrete_fields};
 use crate::error::DataError;
+use crate::foreign;
 use crate::gather::column_indices;
 use crate::memory::{FileMemory, FileStamp};
 use crate::netcdf::GridReader;
@@ -28,11 +30,7 @@ use crate::part::Part;
 use crate::store::Store;
 
 /// Grows whenever the same file would give other rows, so that what is remembered is read again.
-const READING_VERSION: u8 = 2;
-/// Bytes of a batch that is read from Parquet, about.
-const BATCH_BYTES: u64 = 8 << 20;
-/// Rows of a batch at most.
-const BATCH_ROWS: usize = 65_536;
+const READING_VERSION: u8 = 3;
 
 /// Formats that a table can be read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +64,12 @@ pub struct SourceOptions {
     pub rows: GridRows,
     /// Only these columns, in this order; empty = all.
     pub columns: Vec<String>,
+    /// How a text table separates its cells.
+    pub csv: CsvOptions,
+    /// Columns that it must have, with their types.
+    pub schema: Option<Vec<ColumnSpec>>,
+    /// Keep a file that is in this form already as it was written, beside its rows.
+    pub keep: Option<Form>,
 }
 
 impl SourceOptions {
@@ -78,6 +82,9 @@ impl SourceOptions {
             variable: input.variable.clone(),
             rows: input.rows,
             columns: input.columns.clone(),
+            csv: input.csv.clone(),
+            schema: input.schema.clone(),
+            keep: matches!(input.form, Form::Csv | Form::Parquet).then_some(input.form),
         }
     }
 
@@ -87,7 +94,10 @@ impl SourceOptions {
             .field("version", &[READING_VERSION])
             .field("format", format!("{:?}", self.format).as_bytes())
             .field("variable", format!("{:?}", self.variable).as_bytes())
-            .field("rows", format!("{:?}", self.rows).as_bytes());
+            .field("rows", format!("{:?}", self.rows).as_bytes())
+            .field("csv", format!("{:?}", self.csv).as_bytes())
+            .field("schema", format!("{:?}", self.schema).as_bytes())
+            .field("keep", format!("{:?}", self.keep).as_bytes());
         for column in &self.columns {
             hasher.field("column", column.as_bytes());
         }
@@ -147,8 +157,23 @@ impl Store {
     ) -> Result<Dataset, DataError> {
         let path = local_path(source)?;
         self.remembered(&path, options.digest(), memory, || {
-            let opened = select(open(&path, options)?, &options.columns)?;
-            self.store_rows(opened)
+            let opened = guarded_rows(&path, open(&path, options)?);
+            let opened = as_declared(&path, opened, options.schema.as_deref())?;
+            let Some(form) = kept_form(&path, options)? else {
+                return self.store_rows(select(opened, &options.columns)?);
+            };
+            let table = self.store_rows(opened)?;
+            let packed = path.extension().is_some_and(|suffix| suffix == "gz");
+            let files = if packed {
+                vec![self.unpacked_text(&path)?]
+            } else {
+                self.blob(&path)?.parts
+            };
+            let table = self.with_written(table, form, files);
+            if options.columns.is_empty() {
+                return Ok(table);
+            }
+            self.select(&table, &options.columns)
         })
     }
 
@@ -263,7 +288,7 @@ pub(crate) fn format_of(path: &Path) -> Result<Option<SourceFormat>, DataError> 
         [b'A', b'R', b'R', b'O', b'W', b'1', ..] | [0xff, 0xff, 0xff, 0xff, ..] => {
             Some(SourceFormat::Arrow)
         }
-        [b'P', b'A', b'R', b'1', ..] => Some(SourceFormat::Parquet),
+        [b'P', b'A', b'R', b'1' | b'E', ..] => Some(SourceFormat::Parquet),
         [b'C', b'D', b'F', 1 | 2 | 5, ..] | [0x89, b'H', b'D', b'F', ..] => {
             Some(SourceFormat::Netcdf)
         }
@@ -272,9 +297,17 @@ pub(crate) fn format_of(path: &Path) -> Result<Option<SourceFormat>, DataError> 
     if by_magic.is_some() {
         return Ok(by_magic);
     }
-    let suffix = path
-        .extension()
-        .map(|suffix| suffix.to_string_lossy().to_ascii_lowercase());
+    // A text table may be packed; what is packed has its own suffix in front.
+    let packed = head.starts_with(&[0x1f, 0x8b]);
+    let named = if packed {
+        path.file_stem().map(Path::new)
+    } else {
+        Some(path)
+    };
+    let suffix = named
+        .and_then(Path::extension)
+        .map(|suffix| suffix.to_string_lossy().to_ascii_lowercase())
+        .filter(|suffix| !packed || matches!(suffix.as_str(), "csv" | "tsv" | "tab"));
     Ok(match suffix.as_deref() {
         Some("arrow" | "feather" | "ipc" | "arrows") => Some(SourceFormat::Arrow),
         Some("parquet" | "pq") => Some(SourceFormat::Parquet),
@@ -288,21 +321,39 @@ pub(crate) fn format_of(path: &Path) -> Result<Option<SourceFormat>, DataError> 
     })
 }
 
-fn open(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
-    let format = match options.format {
-        Some(format) => format,
+/// The form in which a file is kept as it was written: the one wanted, if it is in that form. Text that
+/// is to be read by options is written anew, as commas and points.
+fn kept_form(path: &Path, options: &SourceOptions) -> Result<Option<Form>, DataError> {
+    let plain = options.csv == CsvOptions::default();
+    let form = match format_for(path, options)? {
+        SourceFormat::Csv if plain => Some(Form::Csv),
+        SourceFormat::Parquet => Some(Form::Parquet),
+        _ => None,
+    };
+    Ok(form.filter(|form| options.keep == Some(*form)))
+}
+
+fn format_for(path: &Path, options: &SourceOptions) -> Result<SourceFormat, DataError> {
+    match options.format {
+        Some(format) => Ok(format),
         None => format_of(path)?.ok_or_else(|| DataError::Format {
             path: path.to_owned(),
             expected: "table",
             found: "neither its first bytes nor its suffix are known".into(),
             hint: "tables are .arrow, .feather, .parquet, .csv, .tsv, .smi, .pdbqt, .sdf or .nc; a file of another kind goes to a command as it is with `as: file`".into(),
-        })?,
-    };
+        }),
+    }
+}
+
+fn open(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
+    let format = format_for(path, options)?;
     match format {
         SourceFormat::Arrow => open_arrow(path),
         SourceFormat::Parquet => open_parquet(path),
-        SourceFormat::Csv => csv::open(path, b',', None),
-        SourceFormat::Tsv => csv::open(path, b'\t', None),
+        SourceFormat::Csv | SourceFormat::Tsv => {
+            let fields = options.schema.as_deref().map(concrete_fields);
+            csv::open(path, &layout(format, options), fields.as_deref())
+        }
         SourceFormat::Smiles => smiles::open(path),
         SourceFormat::Netcdf => open_netcdf(path, options),
         SourceFormat::Pdbqt => pdbqt::open(path),
@@ -310,12 +361,31 @@ fn open(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
     }
 }
 
+/// The text of a CSV file, unpacked and without a byte order mark.
+pub(crate) fn open_text(path: &Path) -> Result<Box<dyn std::io::Read>, DataError> {
+    csv::open_text(path)
+}
+
+/// How a text table of this format separates its cells.
+fn layout(format: SourceFormat, options: &SourceOptions) -> csv::Layout {
+    let delimiter = if format == SourceFormat::Tsv {
+        b'\t'
+    } else {
+        b','
+    };
+    csv::Layout::new(delimiter, &options.csv)
+}
+
 /// A file that a command wrote as CSV; columns that are declared have their types.
 pub(crate) fn open_csv(
     path: &Path,
     declared: Option<&[arrow_schema::Field]>,
 ) -> Result<Opened, DataError> {
-    csv::open(path, b',', declared)
+    csv::open(
+        path,
+        &csv::Layout::new(b',', &CsvOptions::default()),
+        declared,
+    )
 }
 
 /// An Arrow file or stream of anybody's.
@@ -351,8 +421,10 @@ fn no_arrow(path: &Path, found: String) -> DataError {
 
 fn open_stream(path: &Path, mut file: File) -> Result<Opened, DataError> {
     file.rewind().map_err(DataError::io("read", path))?;
-    let reader = StreamReader::try_new_buffered(file, None)
-        .map_err(|error| no_arrow(path, error.to_string()))?;
+    let reader = foreign::guarded(path, "Arrow IPC stream", || {
+        StreamReader::try_new_buffered(file, None)
+    })?
+    .map_err(|error| no_arrow(path, error.to_string()))?;
     let schema = reader.schema();
     let path = path.to_owned();
     let rows = reader
@@ -365,48 +437,18 @@ fn open_stream(path: &Path, mut file: File) -> Result<Opened, DataError> {
 
 /// A Parquet file.
 pub(crate) fn open_parquet(path: &Path) -> Result<Opened, DataError> {
-    let fault = |error: String| DataError::Format {
-        path: path.to_owned(),
-        expected: "Parquet file",
-        found: error,
-        hint: "write it again, and close the writer before the program ends".into(),
-    };
-    let file = open_regular(path).map_err(DataError::io("open", path))?;
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| fault(error.to_string()))?;
-    let schema = builder.schema().clone();
-    let rows = batch_rows(builder.metadata());
-    let reader = builder
-        .with_batch_size(rows)
-        .build()
-        .map_err(|error| fault(error.to_string()))?;
-    let place = path.to_owned();
-    let rows = reader.map(move |batch| {
-        batch.map_err(|error| DataError::Format {
-            path: place.clone(),
-            expected: "Parquet file",
-            found: error.to_string(),
-            hint: "write it again, and close the writer before the program ends".into(),
-        })
-    });
-    Ok(Opened {
-        schema,
-        rows: Box::new(rows),
-    })
+    parquet::open(path).map(|opened| guarded_rows(path, opened))
 }
 
-/// So many rows that a batch has a few megabytes, whether a row is a number or a map of the world.
-fn batch_rows(metadata: &ParquetMetaData) -> usize {
-    let mut bytes = 0_u64;
-    let mut rows = 0_u64;
-    for group in metadata.row_groups() {
-        bytes += u64::try_from(group.total_byte_size()).unwrap_or(0);
-        rows += u64::try_from(group.num_rows()).unwrap_or(0);
+/// Rows whose reading cannot panic: what a library stumbles over is damage to the file.
+fn guarded_rows(path: &Path, opened: Opened) -> Opened {
+    let path = path.to_owned();
+    let mut rows = opened.rows;
+    let rows = batches(move || foreign::guarded(&path, "table", || rows.next())?.transpose());
+    Opened {
+        schema: opened.schema,
+        rows,
     }
-    let row_bytes = (bytes / rows.max(1)).max(1);
-    usize::try_from(BATCH_BYTES / row_bytes)
-        .unwrap_or(BATCH_ROWS)
-        .clamp(1, BATCH_ROWS)
 }
 
 /// A NetCDF file's variable.

@@ -211,7 +211,7 @@ impl Store {
     #[must_use]
     pub fn is_local(&self, dataset: &Dataset) -> bool {
         let members = |part: &PartRef| blob::members(self, part).unwrap_or_default();
-        dataset.parts.iter().all(|part| {
+        dataset.stored().all(|part| {
             self.has_part(part)
                 && (dataset.kind != DatasetKind::Dir
                     || members(part).iter().all(|member| self.has_part(member)))
@@ -286,7 +286,7 @@ impl Store {
             };
             !self.is_available(&one).unwrap_or(true)
         };
-        let lost = dataset.parts.iter().filter(lacks);
+        let lost = dataset.stored().filter(lacks);
         lost.map(|part| part.digest).collect()
     }
 
@@ -295,7 +295,7 @@ impl Store {
     /// # Errors
     /// When the remote does not answer.
     pub fn is_available(&self, dataset: &Dataset) -> Result<bool, DataError> {
-        for part in &dataset.parts {
+        for part in dataset.stored() {
             if !self.can_have(part)? {
                 return Ok(false);
             }
@@ -327,7 +327,7 @@ impl Store {
     /// # Errors
     /// When a part is nowhere, or arrives damaged.
     pub fn fetch(&self, dataset: &Dataset) -> Result<(), DataError> {
-        for part in &dataset.parts {
+        for part in dataset.stored() {
             self.fetch_part(part)?;
         }
         Ok(())

@@ -36,14 +36,23 @@ pub struct View {
 enum Source {
     /// One file: a part of the store.
     Part(PartRef),
-    /// One file that is written for each task.
-    Table(Dataset, Wanted),
+    /// One file: a table in another form.
+    Converted(Box<Converted>),
     /// A folder of a dataset's files, `000000` … in task order.
     Files(Vec<PartRef>),
     /// A folder that a task wrote.
     Folder(PartRef),
     /// A folder of such folders, `000000` … in task order.
     Folders(Vec<PartRef>),
+}
+
+/// A table that is not wanted as it is in the store.
+#[derive(Clone, Debug)]
+struct Converted {
+    dataset: Dataset,
+    wanted: Wanted,
+    /// Whether one task alone will see it, so that it is not worth keeping.
+    once: bool,
 }
 
 /// The views of one attempt. Dropping it compares what is linked and takes the links away.
@@ -110,16 +119,24 @@ impl Store {
                 .rows
                 .as_ref()
                 .is_none_or(|rows| rows.start == 0 && rows.end >= dataset.rows);
-        let source = match (dataset.parts.as_slice(), whole, form) {
-            ([part], true, Form::Arrow) => Source::Part(*part),
-            _ if once => {
-                let wanted = Wanted {
-                    form,
-                    ..wanted.clone()
+        let source = match (dataset.parts.as_slice(), dataset.written_as(form)) {
+            ([part], _) if whole && form == Form::Arrow => Source::Part(*part),
+            (_, Some([file])) if whole => Source::Part(*file),
+            _ => {
+                let converted = Converted {
+                    dataset: dataset.clone(),
+                    wanted: Wanted {
+                        form,
+                        ..wanted.clone()
+                    },
+                    once,
                 };
-                Source::Table(dataset.clone(), wanted)
+                // What cannot be converted is told before any task starts.
+                if !once {
+                    self.keep_converted(&converted)?;
+                }
+                Source::Converted(Box::new(converted))
             }
-            _ => Source::Part(self.converted(dataset, form, wanted)?),
         };
         Ok(View {
             source,
@@ -127,60 +144,52 @@ impl Store {
         })
     }
 
-    /// A table in another form, as a part. It stays on this host.
-    fn converted(
-        &self,
-        dataset: &Dataset,
-        form: Form,
-        wanted: &Wanted,
-    ) -> Result<PartRef, DataError> {
-        let mut hasher = Hasher::new("converted table");
-        hasher.field("form", encode::suffix(form).as_bytes());
-        for part in &dataset.parts {
-            hasher.field("part", &part.digest.0);
-        }
-        for column in &wanted.columns {
-            hasher.field("column", column.as_bytes());
-        }
-        if let Some(rows) = &wanted.rows {
-            hasher.field("from", &rows.start.to_le_bytes());
-            hasher.field("until", &rows.end.to_le_bytes());
-        }
-        let key = hasher.finish();
+    /// A table in another form, as a part that stays on this host: the one that is there, or a new one.
+    fn keep_converted(&self, converted: &Converted) -> Result<PartRef, DataError> {
+        let key = converted.key();
         if let Some(known) = self.recall(&key)
             && let [part] = known.parts[..]
         {
             return Ok(part);
         }
         let incoming = Incoming::create(&self.incoming_folder())?;
-        self.write_form(dataset, form, wanted, incoming.handle()?, incoming.path())?;
+        self.write_converted(converted, incoming.handle()?, incoming.path())?;
         let part = self.keep_here(incoming)?;
-        let converted = Dataset {
+        let dataset = Dataset {
             kind: DatasetKind::File,
+            written: None,
             content: part.digest,
             rows: 0,
             parts: vec![part],
         };
-        self.remember(&key, &converted);
+        self.remember(&key, &dataset);
         Ok(part)
     }
 
-    fn write_form(
+    fn write_converted(
         &self,
-        dataset: &Dataset,
-        form: Form,
-        wanted: &Wanted,
+        converted: &Converted,
         file: File,
         path: &Path,
     ) -> Result<(), DataError> {
-        let dataset = if wanted.columns.is_empty() {
-            dataset
+        let Wanted {
+            form,
+            columns,
+            rows,
+            ..
+        } = &converted.wanted;
+        let written = converted.written();
+        if *form == Form::Csv && !written.is_empty() {
+            return self.write_text(written, columns, rows.clone(), file, path);
+        }
+        let dataset = if columns.is_empty() {
+            &converted.dataset
         } else {
-            &self.select(dataset, &wanted.columns)?
+            &self.select(&converted.dataset, columns)?
         };
         let table = self.table(dataset)?;
-        let batches = table.batches(wanted.rows.clone());
-        encode::write(form, table.schema(), batches, file, path)
+        let batches = table.batches(rows.clone());
+        encode::write(*form, table.schema(), batches, file, path)
     }
 
     /// The views of one attempt, none yet.
@@ -191,6 +200,39 @@ impl Store {
             links: Vec::new(),
             compared: true,
         }
+    }
+}
+
+impl Converted {
+    /// The files that hold the table in this form as it was written.
+    fn written(&self) -> &[PartRef] {
+        let written = self.dataset.written_as(self.wanted.form);
+        written.unwrap_or_default()
+    }
+
+    fn key(&self) -> Digest {
+        let Wanted {
+            form,
+            columns,
+            rows,
+            ..
+        } = &self.wanted;
+        let mut hasher = Hasher::new("converted table");
+        hasher.field("form", encode::suffix(*form).as_bytes());
+        for part in &self.dataset.parts {
+            hasher.field("part", &part.digest.0);
+        }
+        for file in self.written() {
+            hasher.field("written", &file.digest.0);
+        }
+        for column in columns {
+            hasher.field("column", column.as_bytes());
+        }
+        if let Some(rows) = rows {
+            hasher.field("from", &rows.start.to_le_bytes());
+            hasher.field("until", &rows.end.to_le_bytes());
+        }
+        hasher.finish()
     }
 }
 
@@ -205,7 +247,7 @@ impl View {
     #[must_use]
     pub fn file_name(&self, port: &str) -> String {
         match (&self.source, &self.suffix) {
-            (Source::Part(_) | Source::Table(..), Some(suffix)) => format!("{port}.{suffix}"),
+            (Source::Part(_) | Source::Converted(_), Some(suffix)) => format!("{port}.{suffix}"),
             _ => port.to_owned(),
         }
     }
@@ -222,7 +264,7 @@ impl View {
     pub fn members(&self) -> Vec<String> {
         let count = match &self.source {
             Source::Files(parts) | Source::Folders(parts) => parts.len(),
-            Source::Part(_) | Source::Table(..) | Source::Folder(_) => 0,
+            Source::Part(_) | Source::Converted(_) | Source::Folder(_) => 0,
         };
         (0..count).map(|index| self.member(index)).collect()
     }
@@ -243,11 +285,15 @@ impl Views {
     pub fn place(&mut self, view: &View, target: &Path) -> Result<(), DataError> {
         match &view.source {
             Source::Part(part) => self.place_part(part, target),
-            Source::Table(dataset, wanted) => {
+            Source::Converted(converted) if converted.once => {
                 let file = File::create_new(target).map_err(DataError::io("create", target))?;
-                let store = self.store.clone();
-                store.write_form(dataset, wanted.form, wanted, file, target)?;
+                self.store.write_converted(converted, file, target)?;
                 set_mode(target, false)
+            }
+            // The part may be gone: a task changed it, or the cache was pruned.
+            Source::Converted(converted) => {
+                let part = self.store.keep_converted(converted)?;
+                self.place_part(&part, target)
             }
             Source::Files(parts) => {
                 fs::create_dir(target).map_err(DataError::io("create folder", target))?;

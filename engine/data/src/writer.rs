@@ -209,6 +209,7 @@ impl TableWriter {
         self.parts.push(last);
         let content = self.content.finish()?;
         Ok(Dataset {
+            written: None,
             kind: DatasetKind::Table,
             rows: content.rows(),
             content: content.finish(),

@@ -174,6 +174,7 @@ fn forged(store: &Store, bytes: &[u8], rows: u64) -> Dataset {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, bytes).unwrap();
     Dataset {
+        written: None,
         kind: DatasetKind::Table,
         content: digest,
         rows,

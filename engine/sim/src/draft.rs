@@ -237,6 +237,8 @@ fn input(from: Reference) -> Input {
         columns: Vec::new(),
         variable: None,
         rows: GridRows::default(),
+        csv: Default::default(),
+        schema: None,
         span: Span::default(),
     }
 }

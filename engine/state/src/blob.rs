@@ -12,7 +12,7 @@ use sunward_core::Fact;
 use crate::error::StateError;
 
 /// Grows when the encoding of facts or the tables that hold them change.
-pub(crate) const VERSION: u8 = 5;
+pub(crate) const VERSION: u8 = 6;
 
 /// Bytes of BLAKE3 kept as checksum: torn pages are to be found, not forgers.
 const CHECKSUM_BYTES: usize = 8;

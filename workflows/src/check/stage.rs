@@ -12,7 +12,8 @@ use crate::codes;
 use crate::column::{ColumnSpec, ColumnType};
 use crate::diagnostic::Diagnostic;
 use crate::model::{
-    Action, Command, Form, Gpus, GridRows, Input, Output, OutputFormat, Scatter, Stage, Template,
+    Action, Command, CsvOptions, Form, Gpus, GridRows, Input, Output, OutputFormat, Scatter, Stage,
+    Template,
 };
 use crate::names::is_name;
 use crate::script::{default_shell, strict};
@@ -298,6 +299,8 @@ pub(crate) fn input_options(entry: &Entry) -> Input {
             Some("cell") => GridRows::Cell,
             _ => GridRows::Time,
         },
+        csv: csv_options(&entry.value),
+        schema: columns(&entry.value),
         span: entry.key_span,
     }
 }
@@ -311,10 +314,7 @@ fn outputs(node: &Node) -> IndexMap<String, Output> {
     let entries = node.get("outputs").map(Node::entries).unwrap_or_default();
     let output = |entry: &Entry| {
         let word = |key: &str| entry.value.get(key).and_then(Node::text);
-        let schema = entry.value.get("schema").map(|schema| {
-            let columns = schema.entries().iter();
-            columns.filter_map(column).collect::<Vec<_>>()
-        });
+        let schema = columns(&entry.value);
         Output {
             format: match word("format") {
                 Some("parquet") => OutputFormat::Parquet,
@@ -333,6 +333,23 @@ fn outputs(node: &Node) -> IndexMap<String, Output> {
         .iter()
         .map(|entry| (entry.key.clone(), output(entry)))
         .collect()
+}
+
+/// The columns that `schema:` of a port declares.
+fn columns(port: &Node) -> Option<Vec<ColumnSpec>> {
+    let schema = port.get("schema")?;
+    Some(schema.entries().iter().filter_map(column).collect())
+}
+
+/// How an input's text tables are written.
+fn csv_options(input: &Node) -> CsvOptions {
+    let only = |key: &str| input.get(key)?.text()?.chars().next();
+    CsvOptions {
+        delimiter: only("delimiter"),
+        comment: only("comment"),
+        null: place::words(input, "null"),
+        decimal: only("decimal"),
+    }
 }
 
 fn column(entry: &Entry) -> Option<ColumnSpec> {

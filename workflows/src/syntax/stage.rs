@@ -193,6 +193,31 @@ static INPUT: Shape = Shape::new(
             Kind::Word(&["time", "cell"]),
             "Whether a row of gridded data is a time or a cell.",
         ),
+        Key::new(
+            "schema",
+            Kind::Map(KeyRule::Any, &Kind::ColumnType),
+            "The columns it must have: name -> type.",
+        ),
+        Key::new(
+            "delimiter",
+            Kind::Word(&[",", ";", "\t", "|", ":", " "]),
+            "The separator between the cells of a text table.",
+        ),
+        Key::new(
+            "comment",
+            Kind::Word(&["#", "%", "!", ";", "*"]),
+            "Lines of a text table that begin like this are passed over.",
+        ),
+        Key::new(
+            "null",
+            Kind::OneOrMany(&Kind::Scalar),
+            "Cells of a text table that hold no value, as NA.",
+        ),
+        Key::new(
+            "decimal",
+            Kind::Word(&[".", ","]),
+            "The decimal point of a text table's numbers.",
+        ),
     ],
 );
 

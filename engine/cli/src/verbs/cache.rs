@@ -244,7 +244,7 @@ fn kept(journal: &Sqlite) -> anyhow::Result<BTreeSet<Digest>> {
             let results = (0..count).filter_map(|index| stage.result(index));
             let datasets = results.flat_map(|result| result.ports);
             for dataset in datasets.chain(stage.inputs().iter().cloned()) {
-                keep.extend(dataset.parts.iter().map(|part| part.digest));
+                keep.extend(dataset.stored().map(|part| part.digest));
             }
         }
     }

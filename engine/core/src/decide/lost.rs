@@ -77,10 +77,7 @@ fn concerned(run: &RunState, missed_by: StageId, parts: &BTreeSet<Digest>) -> BT
 }
 
 fn holds(dataset: &Dataset, parts: &BTreeSet<Digest>) -> bool {
-    dataset
-        .parts
-        .iter()
-        .any(|part| parts.contains(&part.digest))
+    dataset.stored().any(|part| parts.contains(&part.digest))
 }
 
 /// Whether a task of a stage produced one of the parts.

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use sunward_workflows::{
-    Action, Command, Cuda, CudaArg, Form, GridRows, Input, Output, OutputFormat, Scatter, Scope,
-    Slicing, Stage, Template, Uses, Value, render_value, value_uses,
+    Action, Command, CsvOptions, Cuda, CudaArg, Form, GridRows, Input, Output, OutputFormat,
+    Scatter, Scope, Slicing, Stage, Template, Uses, Value, render_value, value_uses,
 };
 
 use super::{PlanError, Surroundings};
@@ -227,7 +227,31 @@ fn form(input: &Input) -> String {
         let columns: Vec<String> = input.columns.iter().map(|name| plain(name)).collect();
         text.push_str(&format!(" with columns {}", columns.join(", ")));
     }
+    if input.csv != CsvOptions::default() {
+        text.push_str(&format!(", cells {}", cells(&input.csv)));
+    }
+    if let Some(schema) = &input.schema {
+        let columns: Vec<String> = schema
+            .iter()
+            .map(|column| format!("{}: {}", plain(&column.name), column.column_type.0))
+            .collect();
+        text.push_str(&format!(", schema {}", columns.join(", ")));
+    }
     text
+}
+
+/// How a text table is written: `delimiter ;, null NA`.
+fn cells(csv: &CsvOptions) -> String {
+    let mut words = Vec::new();
+    for (name, value) in [
+        ("delimiter", csv.delimiter),
+        ("comment", csv.comment),
+        ("decimal", csv.decimal),
+    ] {
+        words.extend(value.map(|c| format!("{name} {}", plain(&c.to_string()))));
+    }
+    words.extend(csv.null.iter().map(|null| format!("null {}", plain(null))));
+    words.join(", ")
 }
 
 /// The form in which it must write an output: `csv with n: int64, square: int64`.

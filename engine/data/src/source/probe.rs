@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 use arrow::ipc::reader::StreamReader;
 use arrow_schema::Schema;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sunward_files::{irregular, open_regular};
 use sunward_workflows::{FileFact, Form, Input, from_arrow};
 
-use super::{SourceFormat, SourceOptions, csv, format_of, local_path, pdbqt, sdf, smiles};
+use super::{
+    SourceFormat, SourceOptions, csv, format_of, layout, local_path, parquet, pdbqt, sdf, smiles,
+};
 use crate::error::DataError;
+use crate::foreign;
 use crate::gather::column_indices;
 use crate::netcdf::GridReader;
 use crate::part::Part;
@@ -73,7 +75,8 @@ pub fn probe(source: &str, options: &SourceOptions) -> FileFact {
     if found.is_dir() {
         return FileFact::Folder;
     }
-    match table(&path, found.len(), options) {
+    let table = foreign::guarded(&path, "table", || table(&path, found.len(), options));
+    match table.and_then(|table| table) {
         Ok(Some((schema, rows))) => FileFact::Table {
             columns: schema.fields().iter().map(|f| from_arrow(f)).collect(),
             rows,
@@ -95,9 +98,8 @@ fn table(path: &Path, bytes: u64, options: &SourceOptions) -> Result<Found, Data
     };
     let (schema, rows) = match format {
         SourceFormat::Arrow => arrow(path)?,
-        SourceFormat::Parquet => parquet(path)?,
-        SourceFormat::Csv => text(path, b',', bytes)?,
-        SourceFormat::Tsv => text(path, b'\t', bytes)?,
+        SourceFormat::Parquet => parquet::probe(path)?,
+        SourceFormat::Csv | SourceFormat::Tsv => text(path, &layout(format, options), bytes)?,
         SourceFormat::Smiles => (smiles::schema().as_ref().clone(), None),
         SourceFormat::Netcdf => netcdf(path, options)?,
         SourceFormat::Pdbqt => (pdbqt::schema().as_ref().clone(), None),
@@ -122,24 +124,11 @@ fn arrow(path: &Path) -> Result<(Schema, Option<u64>), DataError> {
     Ok((part.schema().as_ref().clone(), Some(part.rows())))
 }
 
-fn parquet(path: &Path) -> Result<(Schema, Option<u64>), DataError> {
-    let file = open_regular(path).map_err(DataError::io("open", path))?;
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| DataError::Format {
-            path: path.to_owned(),
-            expected: "Parquet file",
-            found: error.to_string(),
-            hint: "write it again, and close the writer before the program ends".into(),
-        })?;
-    let rows = builder.metadata().file_metadata().num_rows();
-    Ok((builder.schema().as_ref().clone(), u64::try_from(rows).ok()))
-}
-
-fn text(path: &Path, delimiter: u8, bytes: u64) -> Result<(Schema, Option<u64>), DataError> {
+fn text(path: &Path, layout: &csv::Layout, bytes: u64) -> Result<(Schema, Option<u64>), DataError> {
     if bytes > WHOLE_BYTES {
-        return Ok((csv::infer(path, delimiter, Some(HEAD_ROWS))?.0, None));
+        return Ok((csv::infer(path, layout, Some(HEAD_ROWS))?.0, None));
     }
-    let (schema, rows) = csv::infer(path, delimiter, None)?;
+    let (schema, rows) = csv::infer(path, layout, None)?;
     Ok((schema, u64::try_from(rows).ok()))
 }
 

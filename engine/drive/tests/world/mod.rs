@@ -80,6 +80,8 @@ impl StageExt for Stage {
             columns: Vec::new(),
             variable: None,
             rows: sunward_workflows::model::GridRows::Time,
+            csv: Default::default(),
+            schema: None,
             span: Span::default(),
         };
         self.inputs.insert(port.to_owned(), input);
@@ -335,6 +337,7 @@ fn compute(job: &Job, index: u32) -> TaskResult {
     }
     let content = hasher.finish();
     TaskResult::of_cpu(vec![Dataset {
+        written: None,
         content,
         rows: 10,
         parts: vec![PartRef {

@@ -83,6 +83,8 @@ pub fn output() -> Output {
 
 pub fn reads(from: Reference) -> Input {
     Input {
+        csv: Default::default(),
+        schema: None,
         from: vec![from],
         form: Form::Arrow,
         columns: Vec::new(),

@@ -1,0 +1,177 @@
+//! Cells as typed columns. A cell that its column's type cannot hold exactly is an error that names it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array as _, ArrayRef, RecordBatch, StringArray, StringBuilder};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow_schema::{DataType, Field, SchemaRef};
+use csv::ByteRecord;
+
+use super::{Layout, utf8};
+use crate::error::DataError;
+
+/// The columns that a file's cells become.
+pub(super) struct Columns {
+    path: PathBuf,
+    layout: Layout,
+    schema: SchemaRef,
+}
+
+/// The cells of the rows that are to be one batch, as text.
+pub(super) struct Cells<'c> {
+    columns: &'c Columns,
+    texts: Vec<StringBuilder>,
+    /// The line on which each row begins.
+    lines: Vec<u64>,
+}
+
+impl Columns {
+    pub(super) fn new(path: &Path, layout: &Layout, schema: SchemaRef) -> Self {
+        Self {
+            path: path.to_owned(),
+            layout: layout.clone(),
+            schema,
+        }
+    }
+
+    pub(super) fn batch(&self) -> Cells<'_> {
+        Cells {
+            columns: self,
+            texts: self
+                .schema
+                .fields()
+                .iter()
+                .map(|_| StringBuilder::new())
+                .collect(),
+            lines: Vec::new(),
+        }
+    }
+
+    fn typed(
+        &self,
+        text: StringArray,
+        field: &Field,
+        lines: &[u64],
+    ) -> Result<ArrayRef, DataError> {
+        let wanted = field.data_type();
+        let text = if self.layout.decimal_comma() && is_fractional(wanted) {
+            with_points(&text)
+        } else {
+            text
+        };
+        let text: ArrayRef = Arc::new(text);
+        if *wanted == DataType::Utf8 {
+            return Ok(text);
+        }
+        let refused = |row: usize, why: &str| {
+            let line = lines.get(row).copied().unwrap_or_default();
+            let cell = arrow::array::AsArray::as_string::<i32>(&text).value(row);
+            DataError::Schema {
+                place: format!("{}, line {line}", self.path.display()),
+                column: field.name().clone(),
+                found: format!("holds '{cell}'{why}"),
+                expected: wanted.to_string(),
+                hint: "correct the cell, or declare another type with `schema:`".into(),
+            }
+        };
+        let lenient = CastOptions {
+            safe: true,
+            ..CastOptions::default()
+        };
+        let array = cast_with_options(&text, wanted, &lenient).map_err(DataError::arrow(
+            format!("cannot read column '{}'", field.name()),
+        ))?;
+        if let Some(row) = (0..text.len()).find(|row| array.is_null(*row) && text.is_valid(*row)) {
+            return Err(refused(row, ""));
+        }
+        match inexact(&text, &array, wanted) {
+            Some((row, why)) => Err(refused(row, why)),
+            None => Ok(array),
+        }
+    }
+}
+
+impl Cells<'_> {
+    pub(super) fn rows(&self) -> usize {
+        self.lines.len()
+    }
+
+    pub(super) fn push(&mut self, record: &ByteRecord, line: u64) -> Result<(), DataError> {
+        for (at, (builder, cell)) in self.texts.iter_mut().zip(record).enumerate() {
+            let cell = utf8(&self.columns.path, cell, line, at)?;
+            if self.columns.layout.is_null(cell) {
+                builder.append_null();
+            } else {
+                builder.append_value(cell);
+            }
+        }
+        self.lines.push(line);
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Result<RecordBatch, DataError> {
+        let columns = self
+            .texts
+            .into_iter()
+            .zip(self.columns.schema.fields())
+            .map(|(mut text, field)| self.columns.typed(text.finish(), field, &self.lines))
+            .collect::<Result<_, _>>()?;
+        RecordBatch::try_new(self.columns.schema.clone(), columns)
+            .map_err(DataError::arrow("cannot read rows of CSV"))
+    }
+}
+
+fn is_fractional(data_type: &DataType) -> bool {
+    data_type.is_floating() || data_type.is_decimal()
+}
+
+fn with_points(text: &StringArray) -> StringArray {
+    text.iter()
+        .map(|cell| cell.map(|cell| cell.replacen(',', ".", 1)))
+        .collect()
+}
+
+/// The first cell that was rounded or overflowed on its way to a number.
+fn inexact(text: &ArrayRef, array: &ArrayRef, wanted: &DataType) -> Option<(usize, &'static str)> {
+    let cells: &StringArray = arrow::array::AsArray::as_string(text);
+    let scale = match wanted {
+        DataType::Decimal32(_, scale)
+        | DataType::Decimal64(_, scale)
+        | DataType::Decimal128(_, scale)
+        | DataType::Decimal256(_, scale) => Some(i64::from(*scale)),
+        _ => None,
+    };
+    if let Some(scale) = scale {
+        let row = (0..cells.len())
+            .find(|row| cells.is_valid(*row) && decimals(cells.value(*row)) > scale)?;
+        return Some((row, ", which would be rounded"));
+    }
+    if !wanted.is_floating() {
+        return None;
+    }
+    let numbers = arrow::compute::cast(array, &DataType::Float64).ok()?;
+    let numbers: &arrow::array::Float64Array = arrow::array::AsArray::as_primitive(&numbers);
+    let row = (0..cells.len()).find(|row| {
+        numbers.is_valid(*row)
+            && numbers.value(*row).is_infinite()
+            && !cells.value(*row).to_ascii_lowercase().contains("inf")
+    })?;
+    Some((row, ", which is too large"))
+}
+
+/// Decimal places that a number needs: its digits behind the point without zeros at the end, and its
+/// exponent.
+fn decimals(cell: &str) -> i64 {
+    let (number, exponent) = cell.split_once(['e', 'E']).unwrap_or((cell, "0"));
+    let exponent: i64 = exponent.parse().unwrap_or(0);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let fraction = fraction.trim_end_matches('0');
+    let places = if fraction.is_empty() {
+        let zeros = whole.len() - whole.trim_end_matches('0').len();
+        -i64::try_from(zeros).unwrap_or(0)
+    } else {
+        i64::try_from(fraction.len()).unwrap_or(i64::MAX)
+    };
+    places.saturating_sub(exponent)
+}

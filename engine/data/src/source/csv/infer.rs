@@ -1,0 +1,178 @@
+//! The type of a column, from the text of all its cells.
+
+use arrow::array::timezone::Tz;
+use arrow::compute::kernels::cast_utils::{Parser as _, string_to_datetime};
+use arrow::datatypes::Date32Type;
+use arrow_schema::{DataType, TimeUnit};
+
+/// What the cells of one column were so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Guess {
+    kinds: Vec<Kind>,
+}
+
+/// What one cell is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Bool,
+    /// A whole number of 64 bits with a sign.
+    Int,
+    /// One that takes all 64 bits.
+    Unsigned,
+    /// A whole number below zero.
+    Negative,
+    Float,
+    Date,
+    /// A time of day on a date, of this unit; with an offset or without.
+    Instant(TimeUnit, bool),
+    Text,
+}
+
+impl Guess {
+    /// Counts a cell in.
+    pub(super) fn add(&mut self, cell: &str, decimal_comma: bool) {
+        if self.kinds.contains(&Kind::Text) {
+            return;
+        }
+        let kind = kind(cell, decimal_comma);
+        if !self.kinds.contains(&kind) {
+            self.kinds.push(kind);
+        }
+    }
+
+    /// The narrowest type that holds every cell. Text where there is none, or no cell at all.
+    pub(super) fn data_type(&self) -> DataType {
+        let only = |fits: fn(&Kind) -> bool| self.kinds.iter().all(fits);
+        if self.kinds.is_empty() {
+            return DataType::Utf8;
+        }
+        if only(|kind| *kind == Kind::Bool) {
+            return DataType::Boolean;
+        }
+        if only(|kind| matches!(kind, Kind::Int | Kind::Negative)) {
+            return DataType::Int64;
+        }
+        if only(|kind| matches!(kind, Kind::Int | Kind::Unsigned)) {
+            return DataType::UInt64;
+        }
+        if only(|kind| matches!(kind, Kind::Int | Kind::Negative | Kind::Float)) {
+            return DataType::Float64;
+        }
+        if only(|kind| *kind == Kind::Date) {
+            return DataType::Date32;
+        }
+        self.instant()
+    }
+
+    fn instant(&self) -> DataType {
+        let mut finest = TimeUnit::Second;
+        let (mut with, mut without) = (false, false);
+        for kind in &self.kinds {
+            match kind {
+                Kind::Instant(unit, offset) => {
+                    finest = finest.max(*unit);
+                    with |= offset;
+                    without |= !offset;
+                }
+                // A date without a time is midnight, beside times without an offset.
+                Kind::Date => without = true,
+                _ => return DataType::Utf8,
+            }
+        }
+        match (with, without) {
+            (true, true) => DataType::Utf8,
+            (true, false) => DataType::Timestamp(finest, Some("UTC".into())),
+            _ => DataType::Timestamp(finest, None),
+        }
+    }
+}
+
+fn kind(cell: &str, decimal_comma: bool) -> Kind {
+    let first = cell.bytes().next().unwrap_or(b' ');
+    if first.is_ascii_digit() || matches!(first, b'+' | b'-' | b'.' | b',') {
+        let number = number(cell, decimal_comma);
+        if number != Kind::Text {
+            return number;
+        }
+    }
+    if cell.eq_ignore_ascii_case("true") || cell.eq_ignore_ascii_case("false") {
+        return Kind::Bool;
+    }
+    if matches!(cell, "NaN" | "nan" | "inf" | "-inf") {
+        return Kind::Float;
+    }
+    time(cell)
+}
+
+/// A number, unless its digits are a name: an identifier with zeros in front, or more than 64 bits.
+fn number(cell: &str, decimal_comma: bool) -> Kind {
+    let digits = cell.trim_start_matches(['+', '-']);
+    if cell.len() - digits.len() > 1 {
+        return Kind::Text;
+    }
+    let mut bytes = digits.bytes();
+    if bytes.next() == Some(b'0') && bytes.next().is_some_and(|byte| byte.is_ascii_digit()) {
+        return Kind::Text;
+    }
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return match (cell.parse::<i64>(), cell.parse::<u64>()) {
+            (Ok(number), _) if number < 0 => Kind::Negative,
+            (Ok(_), _) => Kind::Int,
+            (_, Ok(_)) => Kind::Unsigned,
+            _ => Kind::Text,
+        };
+    }
+    let text;
+    let digits = if decimal_comma {
+        if digits.contains('.') {
+            return Kind::Text;
+        }
+        text = digits.replacen(',', ".", 1);
+        text.as_str()
+    } else {
+        digits
+    };
+    let plain = digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
+    match digits.parse::<f64>() {
+        Ok(number) if plain && number.is_finite() => Kind::Float,
+        _ => Kind::Text,
+    }
+}
+
+fn time(cell: &str) -> Kind {
+    let bytes = cell.as_bytes();
+    let is_dated = bytes.len() >= 10 && bytes[4] == b'-' && bytes[7] == b'-';
+    if !is_dated || !cell.is_ascii() {
+        return Kind::Text;
+    }
+    if bytes.len() == 10 {
+        return match Date32Type::parse(cell) {
+            Some(_) => Kind::Date,
+            None => Kind::Text,
+        };
+    }
+    let tail = cell.get(11..).unwrap_or_default();
+    let is_timed = matches!(bytes[10], b'T' | b' ') && tail.len() >= 8;
+    let Some(instant) = "+00:00"
+        .parse::<Tz>()
+        .ok()
+        .filter(|_| is_timed)
+        .and_then(|utc| string_to_datetime(&utc, cell).ok())
+    else {
+        return Kind::Text;
+    };
+    let rest = tail.get(8..).unwrap_or_default();
+    let fraction = rest.strip_prefix('.').map_or(0, |rest| {
+        1 + rest.bytes().take_while(u8::is_ascii_digit).count()
+    });
+    let unit = match fraction {
+        0 | 1 => TimeUnit::Second,
+        2..=4 => TimeUnit::Millisecond,
+        5..=7 => TimeUnit::Microsecond,
+        _ if instant.timestamp_nanos_opt().is_some() => TimeUnit::Nanosecond,
+        _ => return Kind::Text,
+    };
+    Kind::Instant(unit, rest.len() > fraction)
+}

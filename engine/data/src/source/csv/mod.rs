@@ -1,0 +1,311 @@
+//! CSV and TSV: a header, then rows. A cell keeps the text that was written wherever a number would lose it.
+
+mod cells;
+mod infer;
+mod quotes;
+mod text;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow_schema::{Field, Schema};
+use csv::{ByteRecord, Reader, ReaderBuilder};
+use sunward_workflows::model::CsvOptions;
+
+use self::cells::Columns;
+use self::infer::Guess;
+use super::{Opened, batches};
+use crate::error::DataError;
+
+/// Rows of a batch at most.
+const BATCH_ROWS: usize = 8192;
+/// Bytes of a batch at which it ends, whatever its rows.
+const BATCH_BYTES: usize = 8 << 20;
+/// Bytes of one row at most: Arrow's text columns address 2 GiB, and memory has to hold the row.
+const ROW_BYTES: usize = 512 << 20;
+
+pub(in crate::source) use text::open as open_text;
+
+type Source = Reader<Box<dyn std::io::Read>>;
+
+/// How a file separates its cells.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    delimiter: u8,
+    options: CsvOptions,
+}
+
+impl Layout {
+    /// Of a file whose kind has this separator, unless the options name another.
+    pub(super) fn new(delimiter: u8, options: &CsvOptions) -> Self {
+        let named = options.delimiter.and_then(|c| u8::try_from(c).ok());
+        Self {
+            delimiter: named.unwrap_or(delimiter),
+            options: options.clone(),
+        }
+    }
+
+    fn reader(&self, path: &Path) -> Result<Source, DataError> {
+        Ok(ReaderBuilder::new()
+            .has_headers(false)
+            .delimiter(self.delimiter)
+            .comment(self.options.comment.and_then(|c| u8::try_from(c).ok()))
+            .from_reader(text::open(path)?))
+    }
+
+    fn is_null(&self, cell: &str) -> bool {
+        cell.is_empty() || self.options.null.iter().any(|null| null == cell)
+    }
+
+    fn decimal_comma(&self) -> bool {
+        self.options.decimal == Some(',')
+    }
+}
+
+/// Opens a file. Types are inferred from every row: a column is a whole number, a number, a truth
+/// value, a date or a time when all of its values are, and text otherwise; empty cells are null.
+/// Columns that are declared have their declared types instead.
+pub(super) fn open(
+    path: &Path,
+    layout: &Layout,
+    declared: Option<&[Field]>,
+) -> Result<Opened, DataError> {
+    let (inferred, _) = infer(path, layout, None)?;
+    let schema = Arc::new(with_declared(path, inferred, declared)?);
+    let mut rows = Records::open(path, layout)?;
+    rows.next()?;
+    let columns = Columns::new(path, layout, schema.clone());
+    let rows = batches(move || next_batch(&mut rows, &columns));
+    Ok(Opened { schema, rows })
+}
+
+fn next_batch(rows: &mut Records, columns: &Columns) -> Result<Option<RecordBatch>, DataError> {
+    let mut cells = columns.batch();
+    let mut bytes = 0;
+    while cells.rows() < BATCH_ROWS && bytes < BATCH_BYTES {
+        let Some((record, line)) = rows.next()? else {
+            break;
+        };
+        bytes += record.as_slice().len();
+        cells.push(record, line)?;
+    }
+    if cells.rows() == 0 {
+        return Ok(None);
+    }
+    cells.finish().map(Some)
+}
+
+/// Columns and the number of rows looked at.
+pub(super) fn infer(
+    path: &Path,
+    layout: &Layout,
+    limit: Option<usize>,
+) -> Result<(Schema, usize), DataError> {
+    let mut rows = Records::open(path, layout)?;
+    let Some((header, line)) = rows.next()? else {
+        return Err(fault(
+            path,
+            "it is empty".into(),
+            "a table without rows still has a line of column names",
+        ));
+    };
+    let names = names(path, header, line)?;
+    let mut guesses = vec![Guess::default(); names.len()];
+    let mut seen = 0;
+    while limit.is_none_or(|limit| seen < limit) {
+        let Some((record, line)) = rows.next()? else {
+            break;
+        };
+        for (at, (guess, cell)) in guesses.iter_mut().zip(record).enumerate() {
+            let cell = utf8(path, cell, line, at)?;
+            if !layout.is_null(cell) {
+                guess.add(cell, layout.decimal_comma());
+            }
+        }
+        seen += 1;
+    }
+    let fields: Vec<Field> = names
+        .into_iter()
+        .zip(guesses)
+        .map(|(name, guess)| Field::new(name, guess.data_type(), true))
+        .collect();
+    Ok((Schema::new(fields), seen))
+}
+
+fn names(path: &Path, header: &ByteRecord, line: u64) -> Result<Vec<String>, DataError> {
+    let mut seen = BTreeSet::new();
+    let mut names = Vec::with_capacity(header.len());
+    for (at, cell) in header.iter().enumerate() {
+        let name = utf8(path, cell, line, at)?.to_owned();
+        if !seen.insert(name.clone()) {
+            return Err(fault(
+                path,
+                format!("two columns are called '{name}'"),
+                "give each column a name of its own",
+            ));
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
+
+/// The records of a file, each with as many cells as the first.
+struct Records {
+    path: PathBuf,
+    layout: Layout,
+    reader: Source,
+    record: ByteRecord,
+    header: Option<String>,
+    /// Where the last record begins: its byte and its line.
+    last: (u64, u64),
+}
+
+impl Records {
+    fn open(path: &Path, layout: &Layout) -> Result<Self, DataError> {
+        Ok(Self {
+            path: path.to_owned(),
+            layout: layout.clone(),
+            reader: layout.reader(path)?,
+            record: ByteRecord::new(),
+            header: None,
+            last: (0, 1),
+        })
+    }
+
+    /// The next record and the line on which it begins, the header's being 1.
+    fn next(&mut self) -> Result<Option<(&ByteRecord, u64)>, DataError> {
+        let more = match self.reader.read_byte_record(&mut self.record) {
+            Ok(more) => more,
+            Err(error) => return Err(self.refused(&error)),
+        };
+        let start = self.record.position().cloned();
+        if !more {
+            // The reader closes a quote that is open at the end, and tells the end only after that row.
+            let (at, line) = self.last;
+            self.refuse_open_quote(at, line)?;
+            return Ok(None);
+        }
+        let line = start.as_ref().map_or(0, csv::Position::line);
+        self.last = (start.map_or(0, |position| position.byte()), line);
+        if self.record.as_slice().len() > ROW_BYTES {
+            return Err(fault(
+                &self.path,
+                format!(
+                    "the row on line {line} is larger than {} MiB",
+                    ROW_BYTES >> 20
+                ),
+                "look for a quote that is not closed; a row this large belongs in Arrow or Parquet",
+            ));
+        }
+        self.header
+            .get_or_insert_with(|| String::from_utf8_lossy(self.record.as_slice()).into_owned());
+        Ok(Some((&self.record, line)))
+    }
+
+    fn refused(&self, error: &csv::Error) -> DataError {
+        match error.kind() {
+            csv::ErrorKind::Io(source) => DataError::Io {
+                what: "read",
+                path: self.path.clone(),
+                source: std::io::Error::new(source.kind(), source.to_string()),
+            },
+            csv::ErrorKind::UnequalLengths {
+                pos,
+                expected_len,
+                len,
+            } => {
+                let (byte, line) = pos.as_ref().map_or((0, 0), |pos| (pos.byte(), pos.line()));
+                if let Err(open) = self.refuse_open_quote(byte, line) {
+                    return open;
+                }
+                let found = format!("line {line} has {len} cells, the header has {expected_len}");
+                fault(&self.path, found, &self.hint())
+            }
+            _ => fault(&self.path, error.to_string(), &self.hint()),
+        }
+    }
+
+    fn refuse_open_quote(&self, from: u64, line: u64) -> Result<(), DataError> {
+        if !quotes::is_open(&self.path, self.layout.delimiter, from)? {
+            return Ok(());
+        }
+        Err(fault(
+            &self.path,
+            format!("a quote is not closed in the row that begins on line {line}"),
+            "close it, or write a quote inside a quoted cell twice",
+        ))
+    }
+
+    /// What the header's look says of the separator.
+    fn hint(&self) -> String {
+        let header = self.header.as_deref().unwrap_or_default();
+        if header.starts_with('#') && self.layout.options.comment.is_none() {
+            return "its first line looks like a comment; say `comment: '#'` at the input".into();
+        }
+        let other = [';', '\t', '|', ','].into_iter().find(|c| {
+            u8::try_from(*c).is_ok_and(|c| c != self.layout.delimiter) && header.contains(*c)
+        });
+        match other {
+            Some('\t') => {
+                "its header looks separated by tabs; say `delimiter: \"\\t\"` at the input".into()
+            }
+            Some(c) => {
+                format!("its header looks separated by '{c}'; say `delimiter: '{c}'` at the input")
+            }
+            None => {
+                "every row needs as many cells as the header; quote cells that hold a separator"
+                    .into()
+            }
+        }
+    }
+}
+
+fn with_declared(
+    path: &Path,
+    inferred: Schema,
+    declared: Option<&[Field]>,
+) -> Result<Schema, DataError> {
+    let Some(declared) = declared else {
+        return Ok(inferred);
+    };
+    let fields: Vec<Field> = inferred
+        .fields()
+        .iter()
+        .map(|field| {
+            let declared = declared.iter().find(|d| d.name() == field.name());
+            declared.unwrap_or(field).clone()
+        })
+        .collect();
+    if let Some(field) = fields.iter().find(|f| f.data_type().is_nested()) {
+        return Err(DataError::Schema {
+            place: path.display().to_string(),
+            column: field.name().clone(),
+            found: "is text in a CSV file".into(),
+            expected: field.data_type().to_string(),
+            hint: "write lists, tensors and structs as `format: arrow` or `format: parquet`".into(),
+        });
+    }
+    Ok(Schema::new(fields))
+}
+
+/// A cell as text. `at` counts columns from 0.
+fn utf8<'c>(path: &Path, cell: &'c [u8], line: u64, at: usize) -> Result<&'c str, DataError> {
+    std::str::from_utf8(cell).map_err(|_| {
+        fault(
+            path,
+            format!("line {line}, cell {} is not UTF-8", at + 1),
+            "save the file as UTF-8",
+        )
+    })
+}
+
+fn fault(path: &Path, found: String, hint: &str) -> DataError {
+    DataError::Format {
+        path: path.to_owned(),
+        expected: "CSV file",
+        found,
+        hint: hint.to_owned(),
+    }
+}

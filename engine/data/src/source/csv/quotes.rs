@@ -1,0 +1,50 @@
+//! Whether a quote is still open where a file ends. The CSV reader takes such a tail as one cell.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use super::text;
+use crate::error::DataError;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Before the first byte of a cell.
+    Start,
+    /// In a cell without quotes, or behind the closing quote.
+    Plain,
+    /// Between quotes.
+    Quoted,
+    /// Behind a quote between quotes: it closes them unless another one follows.
+    Closing,
+}
+
+/// Looks from the byte at which a record begins to the end of the file.
+pub(super) fn is_open(path: &Path, delimiter: u8, from: u64) -> Result<bool, DataError> {
+    let fault = || DataError::io("read", path);
+    let mut source = text::open(path)?;
+    io::copy(&mut source.by_ref().take(from), &mut io::sink()).map_err(fault())?;
+    let mut source = BufReader::new(source);
+    let mut place = Place::Start;
+    loop {
+        let bytes = source.fill_buf().map_err(fault())?;
+        if bytes.is_empty() {
+            return Ok(place == Place::Quoted);
+        }
+        for byte in bytes {
+            place = step(place, *byte, delimiter);
+        }
+        let count = bytes.len();
+        source.consume(count);
+    }
+}
+
+fn step(place: Place, byte: u8, delimiter: u8) -> Place {
+    let ends = byte == delimiter || byte == b'\n' || byte == b'\r';
+    match (place, byte) {
+        (Place::Quoted, b'"') => Place::Closing,
+        (Place::Quoted, _) => Place::Quoted,
+        (Place::Start | Place::Closing, b'"') => Place::Quoted,
+        _ if ends => Place::Start,
+        _ => Place::Plain,
+    }
+}

@@ -1,0 +1,69 @@
+//! The bytes of a text table: unpacked where they are compressed, without a byte order mark.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+use sunward_files::open_regular;
+
+use crate::error::DataError;
+
+/// Bytes of one line at most. A compressed file can hold a line of any length in a few kilobytes.
+const LINE_BYTES: usize = 512 << 20;
+/// Bytes read at a time.
+const BUFFER_BYTES: usize = 1 << 16;
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+
+/// Opens a file.
+pub(in crate::source) fn open(path: &Path) -> Result<Box<dyn Read>, DataError> {
+    let file = open_regular(path).map_err(DataError::io("open", path))?;
+    let mut source = BufReader::with_capacity(BUFFER_BYTES, file);
+    let packed = source
+        .fill_buf()
+        .map_err(DataError::io("read", path))?
+        .starts_with(&GZIP);
+    if packed {
+        return unmarked(path, MultiGzDecoder::new(source));
+    }
+    unmarked(path, source)
+}
+
+fn unmarked(path: &Path, source: impl Read + 'static) -> Result<Box<dyn Read>, DataError> {
+    let mut source = BufReader::with_capacity(BUFFER_BYTES, source);
+    let marked = source
+        .fill_buf()
+        .map_err(DataError::io("read", path))?
+        .starts_with(&BYTE_ORDER_MARK);
+    if marked {
+        source.consume(BYTE_ORDER_MARK.len());
+    }
+    Ok(Box::new(Lines {
+        source,
+        line_bytes: 0,
+    }))
+}
+
+/// Refuses a line that is too long to be one, before memory has to hold it.
+struct Lines<S> {
+    source: S,
+    line_bytes: usize,
+}
+
+impl<S: Read> Read for Lines<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        let read = &buffer[..count];
+        match read.iter().rposition(|byte| *byte == b'\n') {
+            Some(end) => self.line_bytes = count - end,
+            None => self.line_bytes += count,
+        }
+        if self.line_bytes > LINE_BYTES {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("a line is longer than {} MiB", LINE_BYTES >> 20),
+            ));
+        }
+        Ok(count)
+    }
+}

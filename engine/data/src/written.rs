@@ -1,0 +1,189 @@
+//! Tables as they were written: kept beside their parts, and cut and joined from the cells' text, so
+//! that `1.50` reaches a command as `1.50`.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::ops::Range;
+use std::path::Path;
+
+use csv::{ByteRecord, ReaderBuilder, Writer};
+use sunward_core::{Dataset, Hasher, PartRef, Written};
+use sunward_workflows::Form;
+
+use crate::behind::WriteBehind;
+use crate::encode;
+use crate::error::DataError;
+use crate::incoming::Incoming;
+use crate::source::open_text;
+use crate::store::{Durable, Store};
+
+impl Store {
+    /// A table with the files that hold it as it was written. Its content is that of its bytes too,
+    /// since there are commands that read them.
+    pub(crate) fn with_written(&self, table: Dataset, form: Form, files: Vec<PartRef>) -> Dataset {
+        let mut hasher = Hasher::new("table as written");
+        hasher
+            .field("rows", &table.content.0)
+            .field("form", encode::suffix(form).as_bytes());
+        for file in &files {
+            hasher.field("file", &file.digest.0);
+        }
+        Dataset {
+            content: hasher.finish(),
+            written: Some(Written { form, files }),
+            ..table
+        }
+    }
+
+    /// A joined table with the files of the tables it was joined from, where all were written alike.
+    pub(crate) fn with_written_of(&self, joined: Dataset, from: &[(usize, &Dataset)]) -> Dataset {
+        let form = from
+            .first()
+            .and_then(|(_, first)| first.written.as_ref())
+            .map(|written| written.form);
+        let files = form.and_then(|form| {
+            let of_each = from.iter().map(|(_, one)| one.written_as(form));
+            of_each.collect::<Option<Vec<_>>>()
+        });
+        match (form, files) {
+            (Some(form), Some(files)) => self.with_written(joined, form, files.concat()),
+            _ => joined,
+        }
+    }
+
+    /// The text of some columns as a file in the store; all columns when none is named.
+    pub(crate) fn cut_text(
+        &self,
+        files: &[PartRef],
+        columns: &[String],
+    ) -> Result<PartRef, DataError> {
+        let incoming = Incoming::create(&self.incoming_folder())?;
+        self.write_text(files, columns, None, incoming.handle()?, incoming.path())?;
+        self.move_in(incoming.path(), Durable::Now)
+    }
+
+    /// A compressed text table, unpacked into the store.
+    pub(crate) fn unpacked_text(&self, path: &Path) -> Result<PartRef, DataError> {
+        let incoming = Incoming::create(&self.incoming_folder())?;
+        let mut file = incoming.handle()?;
+        std::io::copy(&mut open_text(path)?, &mut file).map_err(DataError::io("unpack", path))?;
+        incoming.sync()?;
+        self.move_in(incoming.path(), Durable::Now)
+    }
+
+    /// Writes the cells of CSV files as one file: the header once, the columns named (all when none
+    /// is), the rows in the range.
+    pub(crate) fn write_text(
+        &self,
+        files: &[PartRef],
+        columns: &[String],
+        rows: Option<Range<u64>>,
+        target: File,
+        path: &Path,
+    ) -> Result<(), DataError> {
+        let rows = rows.unwrap_or(0..u64::MAX);
+        let mut cut = Cut {
+            writer: Writer::from_writer(BufWriter::new(WriteBehind::new(target))),
+            columns,
+            rows,
+            next: 0,
+            indices: Vec::new(),
+            header: None,
+        };
+        for part in files {
+            if cut.next >= cut.rows.end {
+                break;
+            }
+            cut.file(&self.part_path(&part.digest), path)?;
+        }
+        let failed = |error: std::io::Error| DataError::io("write", path)(error);
+        let sink = cut
+            .writer
+            .into_inner()
+            .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
+        let file = sink
+            .into_inner()
+            .map_err(|error| failed(error.into_error()))?;
+        file.sync().map_err(DataError::io("sync", path))
+    }
+}
+
+/// The cutting of one or several files into one.
+struct Cut<'c> {
+    writer: Writer<BufWriter<WriteBehind>>,
+    columns: &'c [String],
+    rows: Range<u64>,
+    /// The row that comes next, over all files.
+    next: u64,
+    indices: Vec<usize>,
+    header: Option<ByteRecord>,
+}
+
+impl Cut<'_> {
+    fn file(&mut self, source: &Path, target: &Path) -> Result<(), DataError> {
+        let damaged = |error: csv::Error| DataError::Damaged {
+            path: source.to_owned(),
+            why: error.to_string(),
+        };
+        let mut reader = ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(open_text(source)?);
+        let mut record = ByteRecord::new();
+        if !reader.read_byte_record(&mut record).map_err(damaged)? {
+            return Ok(());
+        }
+        self.begin(source, &record, target)?;
+        while self.next < self.rows.end && reader.read_byte_record(&mut record).map_err(damaged)? {
+            if self.rows.contains(&self.next) {
+                self.write(&record, target)?;
+            }
+            self.next += 1;
+        }
+        Ok(())
+    }
+
+    /// Takes in a file's header: the first is written, the others must be equal to it.
+    fn begin(
+        &mut self,
+        source: &Path,
+        header: &ByteRecord,
+        target: &Path,
+    ) -> Result<(), DataError> {
+        if let Some(first) = &self.header {
+            if first == header {
+                return Ok(());
+            }
+            return Err(DataError::Format {
+                path: source.to_owned(),
+                expected: "CSV file with the columns of the one before",
+                found: String::from_utf8_lossy(header.as_slice()).into_owned(),
+                hint: "make every task write the same columns in the same order".into(),
+            });
+        }
+        let place = |name: &String| header.iter().position(|cell| cell == name.as_bytes());
+        self.indices = if self.columns.is_empty() {
+            (0..header.len()).collect()
+        } else {
+            self.columns
+                .iter()
+                .map(|name| {
+                    place(name).ok_or_else(|| {
+                        DataError::NoSuch(format!(
+                            "there is no column '{name}' in {}",
+                            source.display()
+                        ))
+                    })
+                })
+                .collect::<Result<_, _>>()?
+        };
+        self.header = Some(header.clone());
+        self.write(header, target)
+    }
+
+    fn write(&mut self, record: &ByteRecord, target: &Path) -> Result<(), DataError> {
+        let cells = self.indices.iter().map(|at| record.get(*at).unwrap_or(b""));
+        self.writer.write_record(cells).map_err(|error| {
+            DataError::io("write", target)(std::io::Error::other(error.to_string()))
+        })
+    }
+}
