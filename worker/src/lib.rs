@@ -44,12 +44,14 @@ mod slices;
 mod slot;
 mod space;
 mod staged;
+pub mod supervisor;
 mod tail;
 mod task_folder;
 mod worker;
 
 pub use devices::can_serve;
 pub use host::Host;
+pub use live::{LeftRunning, sweep};
 pub use meter::{MeterFiles, NoMeter};
 pub use options::Options;
 pub use secrets::secret_problem;

@@ -41,6 +41,9 @@ pub struct Options {
     pub watts_per_core: f64,
     /// Where meters are found.
     pub meters: MeterFiles,
+    /// The program that ends tasks when this process is killed, started with [`crate::supervisor::VERB`]:
+    /// usually this one. Without it they are ended by whoever looks at the state next.
+    pub supervisor: Option<PathBuf>,
     /// The environment of this process, which commands see little of.
     pub host: Host,
 }
@@ -68,6 +71,7 @@ impl Options {
             grace: Duration::from_secs(5),
             watts_per_core: WATTS_PER_BUSY_CORE,
             meters: MeterFiles::default(),
+            supervisor: None,
             host,
         }
     }

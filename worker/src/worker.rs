@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -22,9 +22,11 @@ use crate::live::Scratch;
 use crate::meter::Meters;
 use crate::options::Options;
 use crate::pending_ends::Outbox;
+use crate::process::family;
 use crate::queue::{Queue, Shortage};
 use crate::slot::Slot;
 use crate::space::Space;
+use crate::supervisor::Supervisor;
 
 /// How often a disk is looked at for whose space a task waits.
 const LOOK_FOR_SPACE_EVERY: Duration = Duration::from_secs(1);
@@ -64,6 +66,8 @@ pub struct Worker {
 pub(crate) struct WorkerContext {
     pub(crate) options: Options,
     pub(crate) outbox: Box<Outbox>,
+    /// Started with the first command. It leaves before the scratch folder goes.
+    supervisor: OnceLock<Option<Supervisor>>,
     pub(crate) scratch: Scratch,
     pub(crate) watchdog: Watchdog,
     pub(crate) devices: Devices,
@@ -120,6 +124,7 @@ impl Worker {
             meters: Meters::new(options.meters.clone(), options.watts_per_core),
             slots_left: AtomicUsize::new(bells.len()),
             outbox: Box::new(outbox),
+            supervisor: OnceLock::new(),
             scratch,
             watchdog: Watchdog::default(),
             devices,
@@ -251,6 +256,21 @@ impl WorkerContext {
         self.bells.get(place)
     }
 
+    /// Sees to it that what is about to be started does not outlive this process.
+    pub(crate) fn supervise(&self) {
+        self.supervisor.get_or_init(|| {
+            let program = self.options.supervisor.as_ref()?;
+            Supervisor::start(program, self.scratch.folder())
+                .inspect_err(|error| {
+                    self.notice(format!(
+                        "the process that ends tasks when sunward is killed could not be started ({}): {error}",
+                        program.display()
+                    ));
+                })
+                .ok()
+        });
+    }
+
     /// Where the log of one attempt goes.
     pub(crate) fn log_path(&self, batch: &Batch, index: u32) -> PathBuf {
         let job = &batch.job.job;
@@ -270,6 +290,7 @@ impl WorkerContext {
     /// Called by each slot as it leaves; the last one says goodbye.
     pub(crate) fn slot_leaves(&self) {
         if self.slots_left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            family::end_the_rest();
             (self.outbox)(FromWorker::Goodbye);
         }
     }

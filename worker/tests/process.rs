@@ -335,6 +335,7 @@ fn the_environment_is_what_is_promised_and_nothing_else() {
             "K",
             "LANG",
             "PATH",
+            "SUNWARD_ATTEMPT",
             "SUNWARD_OUTPUT_O",
             "SUNWARD_V1",
             "TMPDIR",

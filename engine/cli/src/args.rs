@@ -60,4 +60,6 @@ pub(crate) enum Verb {
     Completions(verbs::completions::Completions),
     #[command(hide = true)]
     DeviceTask(verbs::device_task::DeviceTask),
+    #[command(hide = true)]
+    Supervise(verbs::supervise::Supervise),
 }

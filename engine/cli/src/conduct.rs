@@ -32,7 +32,7 @@ use crate::render::units::gco2e;
 use crate::render::{self, style::harmless};
 use crate::saved::{CacheSaved, LATEST_RUNS};
 use crate::view::{of_state, outputs};
-use crate::{remote, signals};
+use crate::{remote, signals, which};
 
 /// With what a run is conducted: options that `run` and `retry` share.
 #[derive(Args, Clone, Debug)]
@@ -99,6 +99,8 @@ pub(crate) fn conduct(
     feeds: Option<Feeds>,
 ) -> anyhow::Result<Exit> {
     let begun = Instant::now();
+    // The engine before may have been killed; its tasks must not write beside those of this one.
+    which::warn_of(&sunward_worker::sweep(home));
     let choice = means.device.choice()?;
     if means.store.is_some() {
         remote::prepare();
@@ -121,6 +123,7 @@ pub(crate) fn conduct(
         Host::of_this_process(),
     );
     options.device = choice;
+    options.supervisor = std::env::current_exe().ok();
     if let Some(watts) = machine.watts_per_core {
         options.watts_per_core = watts;
     }

@@ -12,6 +12,7 @@ use sunward_state::{Reader, Sqlite, SqliteReader, sqlite::DATABASE};
 use sunward_workflows::Reference;
 
 use crate::exit::wrong_input;
+use crate::which;
 
 /// Looks things up in the state, or in an empty one in a temporary folder when nothing has run yet.
 pub(crate) struct Foresight {
@@ -38,6 +39,7 @@ impl Foresight {
             Some(scratch)
         };
         let home = scratch.as_ref().map_or(home, tempfile::TempDir::path);
+        which::warn_of(&sunward_worker::sweep(home));
         let reader = SqliteReader::open(home)?;
         let store = Store::open(home, None)?;
         Ok(Self {

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use sunward_core::{RunId, RunSpec, StageId};
 use sunward_state::{Reader, RunRow, SqliteReader};
+use sunward_worker::LeftRunning;
 
 use crate::context::Context;
 use crate::exit::wrong_input;
+use crate::render::{self, style::harmless};
 
 /// What was named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,11 +95,12 @@ pub(crate) fn find(context: &Context, run: Option<RunId>) -> anyhow::Result<Foun
     Ok(Found { home, reader, row })
 }
 
-/// Opens a state for looking.
+/// Opens a state for looking. What a killed engine left running is ended on the way.
 ///
 /// # Errors
 /// When there is none (the user's to mend), or it cannot be read.
 pub(crate) fn open(home: &Path) -> anyhow::Result<SqliteReader> {
+    warn_of(&sunward_worker::sweep(home));
     SqliteReader::open(home).map_err(|error| {
         if error.is_infrastructure() {
             anyhow::Error::new(error)
@@ -105,6 +108,24 @@ pub(crate) fn open(home: &Path) -> anyhow::Result<SqliteReader> {
             wrong_input(error.to_string())
         }
     })
+}
+
+/// Says which processes of a killed engine could not be ended.
+pub(crate) fn warn_of(left: &[LeftRunning]) {
+    if !left.is_empty() {
+        render::say(&format!(
+            "processes of an engine that was killed could not be ended: {}; end them by hand (kill -9)",
+            named(left)
+        ));
+    }
+}
+
+/// Processes for a message: `123 (sleep), 124 (sh)`.
+pub(crate) fn named(left: &[LeftRunning]) -> String {
+    let names = left
+        .iter()
+        .map(|one| format!("{} ({})", one.pid, harmless(&one.name)));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// The stage of this name in a run.

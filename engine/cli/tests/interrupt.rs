@@ -140,6 +140,109 @@ fn a_second_ctrl_c_stops_at_once_even_what_is_deaf() {
     assert_eq!(status["run"]["status"], "interrupted");
 }
 
+/// A task with parts that left its group, its session, its parent and its environment. Each says that
+/// it is there.
+const FAMILY: &str = "\
+name: family
+params: { marks: { type: string } }
+stages:
+  wait:
+    run: |
+      trap '' TERM HUP
+      here='echo $$ > \"$0\".new; mv \"$0\".new \"$0\"; exec sleep 1000'
+      sh -c \"$here\" ${{ params.marks }}/child &
+      setsid --fork sh -c \"$here\" ${{ params.marks }}/session < /dev/null > /dev/null 2>&1
+      env -i setsid --fork sh -c \"$here\" ${{ params.marks }}/bare < /dev/null > /dev/null 2>&1
+      (cd /; setsid --fork sh -c \"$here\" ${{ params.marks }}/away < /dev/null > /dev/null 2>&1)
+      echo $$ > ${{ params.marks }}/leader
+      for one in child session bare away; do
+        while ! [ -e ${{ params.marks }}/$one ]; do sleep 0.01; done
+      done
+      touch ${{ params.marks }}/all
+      while :; do sleep 1; done
+";
+
+/// The processes of such a task, which runs.
+fn family(scene: &Scene) -> (scene::Running, Vec<String>) {
+    scene.file("marks/x", "");
+    let marks = param(scene, "marks", "marks");
+    let mut run = scene.start(&["run", "workflow.yaml", "--json", "-p", &marks]);
+    run.wait_for("marks/all");
+    let names = ["child", "session", "bare", "away", "leader"];
+    let processes: Vec<String> = names.map(|n| scene.text(&format!("marks/{n}"))).into();
+    for process in &processes {
+        assert!(Path::new("/proc").join(process.trim()).exists());
+    }
+    (run, processes)
+}
+
+#[test]
+fn tasks_die_with_their_engine_whatever_ends_it() {
+    for signal in ["KILL", "ABRT", "TERM", "HUP"] {
+        let scene = Scene::with(FAMILY);
+        let (mut run, processes) = family(&scene);
+        run.signal(signal);
+        if matches!(signal, "TERM" | "HUP") {
+            // The task is deaf; the second signal does not wait for it.
+            run.wait_for_word("stopping");
+            run.signal(signal);
+        }
+        run.end();
+        for process in &processes {
+            gone(process);
+        }
+        let status = scene.sunward(&["status", "--json"]).expect(0).json();
+        assert_eq!(status["run"]["status"], "interrupted", "{signal}");
+    }
+}
+
+/// The process that watches over an engine: its child that was started with the verb.
+fn supervisor(scene: &Scene) -> i32 {
+    let folder = scene.path().join(".sunward/scratch").display().to_string();
+    let all = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let mut pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.find(|pid| {
+        let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.contains("supervise") && line.contains(&folder)
+    })
+    .expect("a supervisor")
+}
+
+fn kill(pid: i32) {
+    let status = std::process::Command::new("kill")
+        .args(["-KILL", &pid.to_string()])
+        .status();
+    assert!(status.expect("kill").success());
+}
+
+#[test]
+fn any_verb_ends_what_an_engine_left_that_lost_its_supervisor_too() {
+    for verb in [
+        &["status"][..],
+        &["cancel"],
+        &["explain"],
+        &["plan", "workflow.yaml", "-p", "marks=x"],
+        &["doctor"],
+        &["cache", "list"],
+    ] {
+        let scene = Scene::with(FAMILY);
+        let (run, processes) = family(&scene);
+        kill(supervisor(&scene));
+        run.signal("KILL");
+        run.end();
+        assert!(Path::new("/proc").join(processes[1].trim()).exists());
+        let told = scene.sunward(verb);
+        for process in &processes {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.trim()));
+            let ended = stat.map_or(true, |stat| stat.contains(") Z "));
+            assert!(ended, "{verb:?} left {process}: {told:?}");
+        }
+        if verb == ["cancel"] {
+            assert_eq!(told.out, "r1: cancelled\n");
+        }
+    }
+}
+
 #[test]
 fn fresh_starts_anew() {
     let (scene, trace) = interrupted();

@@ -92,6 +92,13 @@ impl Bench {
         child.kill().expect("killing sunward");
         child.wait().expect("waiting for sunward");
     }
+
+    /// Whether the newest run began and did not come to its end.
+    fn is_interrupted(&self, home: &str) -> bool {
+        let told = self.scene.sunward(&["status", "--json", "--home", home]);
+        // Killed before there was a run, there is nothing to tell of.
+        told.code == 0 && told.json()["run"]["status"] == "interrupted"
+    }
 }
 
 /// Digests of all outputs.
@@ -116,6 +123,7 @@ fn survives_kills(name: &str, variant: usize, seed: u64) {
     let began = Instant::now();
     let undisturbed = digests(&bench.finish("undisturbed"));
     let mut moments = Moments::new(seed, began.elapsed());
+    let mut interrupted = 0;
     for kill in 0..kills() {
         let home = format!("killed-{kill}");
         let mut told = Vec::new();
@@ -123,6 +131,7 @@ fn survives_kills(name: &str, variant: usize, seed: u64) {
             let moment = moments.draw();
             told.push(moment);
             bench.kill_after(&home, moment);
+            interrupted += u32::from(bench.is_interrupted(&home));
         }
         let found = bench.finish(&home);
         assert_eq!(digests(&found), undisturbed, "killed after {told:?}");
@@ -130,6 +139,10 @@ fn survives_kills(name: &str, variant: usize, seed: u64) {
         example.assert_outputs(&out, variant);
         std::fs::remove_dir_all(bench.scene.path().join(&home)).expect("tidying up");
     }
+    assert!(
+        interrupted > 0,
+        "no kill interrupted a run: nothing was tested"
+    );
 }
 
 #[test]

@@ -132,12 +132,8 @@ impl Child {
             words: words.into(),
             environment,
         };
-        let running = spawn::spawn(
-            &order,
-            task_folder,
-            OwnedFd::from(theirs),
-            |pid, before, after| context.scratch.note(place, pid, before, after),
-        )?;
+        let theirs = OwnedFd::from(theirs);
+        let running = spawn::spawn(context, place, &order, task_folder, theirs)?;
         Ok((running, ours, gpus))
     }
 

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 pub(crate) mod environment;
+pub(crate) mod family;
 mod footprint;
 mod full;
 mod prepared;
@@ -9,11 +10,13 @@ pub(crate) mod spawn;
 pub(crate) mod table;
 pub(crate) mod verdict;
 pub(crate) mod watch;
+mod writers;
 
 use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::event::Timespec;
 use sunward_core::{Energy, Failure, Outcome, RanOn, TaskEnd, TaskResult};
 use sunward_protocol::FromWorker;
 use sunward_workflows::Action;
@@ -163,6 +166,7 @@ impl ProcessExecutor {
         let judged = verdict::judge(&departure, batch, log.path());
         let judged = full::reconsider(judged, task_folder, batch, log);
         verdict::compare_inputs(judged, &mut order.views, task_folder)?;
+        writers::refuse(&order.outputs)?;
         let stage = &batch.job.job.stage;
         let store = self.context.options.store.stopped_by(&batch.stop);
         let result = outputs::adopt(&store, stage, &order.outputs)?;
@@ -186,9 +190,7 @@ impl ProcessExecutor {
         };
         let context = &*self.context;
         let stdin = null.try_clone().map_err(|e| spawn::no_handles(&e))?;
-        let running = spawn::spawn(&task.order, task_folder, stdin, |pid, before, after| {
-            context.scratch.note(self.place, pid, before, after);
-        })?;
+        let running = spawn::spawn(context, self.place, &task.order, task_folder, stdin)?;
         let started = Instant::now();
         let timeout = batch.job.job.stage.timeout_ms;
         let mut told = false;
@@ -228,6 +230,14 @@ impl ProcessExecutor {
             self.context
                 .notice(format!("the log {path} is not complete: {problem}"));
         }
+    }
+}
+
+/// A duration as the system takes it.
+pub(crate) fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
     }
 }
 

@@ -13,15 +13,18 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use sunward_core::FailureKind;
 use sunward_data::io_blame;
+use wait4::{ResUse, Wait4 as _};
 
 use super::environment::Environment;
+use super::family::{Family, VARIABLE};
 use crate::fault::Fault;
 use crate::host::find_program;
 use crate::live::Ticks;
 use crate::task_folder::TaskFolder;
+use crate::worker::WorkerContext;
 
 /// What is to be started.
 pub(crate) struct Order {
@@ -29,14 +32,35 @@ pub(crate) struct Order {
     pub(crate) environment: Environment,
 }
 
-/// A process that was started.
+/// A process that was started. Dropped before it was reaped, it is ended with all that it started.
 pub(crate) struct Running {
-    pub(crate) child: Child,
+    /// Nothing once it was reaped.
+    child: Option<Child>,
     pub(crate) pid: Pid,
+    /// It and what it starts.
+    pub(crate) family: Family,
     /// Readable once the process has ended.
     pub(crate) pidfd: OwnedFd,
     /// What it writes to standard output and error.
     pub(crate) output: OwnedFd,
+}
+
+impl Running {
+    /// Learns how it ended, and gives its number back to the system.
+    pub(crate) fn reap(&mut self) -> io::Result<ResUse> {
+        let child = self.child.take();
+        child.ok_or(io::ErrorKind::NotFound)?.wait4()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            self.family.signal(self.pid, Signal::KILL);
+            drop(child.wait());
+            self.family.end(self.pid);
+        }
+    }
 }
 
 /// Opens `/dev/null` to be handed to commands.
@@ -45,12 +69,13 @@ pub(crate) fn open_null() -> Result<File, Fault> {
     File::open(path).map_err(|error| Fault::io("open", path, &error))
 }
 
-/// Starts it with this standard input; `note` is told its group and the moments between which it started.
+/// Starts it with this standard input, for the slot `place`.
 pub(crate) fn spawn(
+    context: &WorkerContext,
+    place: usize,
     order: &Order,
     task_folder: &TaskFolder,
     stdin: impl Into<Stdio>,
-    note: impl FnOnce(u32, Ticks, Ticks),
 ) -> Result<Running, Fault> {
     let path = order.environment.get("PATH").unwrap_or_default();
     let (program, arguments) = order
@@ -61,12 +86,15 @@ pub(crate) fn spawn(
     let file = find_program(program, path).ok_or_else(|| not_found(program, path))?;
     let (output, write) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| no_handles(&e.into()))?;
     let also_write = write.try_clone().map_err(|e| no_handles(&e))?;
+    context.supervise();
+    let family = Family::begin(&context.scratch, task_folder.path());
     let mut command = Command::new(&file);
     command
         .arg0(program)
         .args(arguments)
         .env_clear()
         .envs(order.environment.iter())
+        .env(VARIABLE, family.name())
         .current_dir(task_folder.work())
         .process_group(0)
         .stdin(stdin.into())
@@ -78,18 +106,22 @@ pub(crate) fn spawn(
         .map_err(|e| not_started(program, path, &e))?;
     // Closes our copies of the pipe's other end, without which it would never end.
     drop(command);
-    note(child.id(), before, Ticks::now());
-    match i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        Some(pid) => match pidfd_open(pid, PidfdFlags::empty()) {
-            Ok(pidfd) => Ok(Running {
-                child,
-                pid,
-                pidfd,
-                output,
-            }),
-            Err(error) => Err(give_up(&mut child, &error.into())),
-        },
-        None => Err(give_up(&mut child, &io::ErrorKind::InvalidData.into())),
+    context
+        .scratch
+        .note(place, child.id(), before, Ticks::now());
+    let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
+        return Err(give_up(&mut child, &io::ErrorKind::InvalidData.into()));
+    };
+    family.is_led_by(pid);
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) => Ok(Running {
+            child: Some(child),
+            pid,
+            family,
+            pidfd,
+            output,
+        }),
+        Err(error) => Err(give_up(&mut child, &error.into())),
     }
 }
 
@@ -142,5 +174,50 @@ fn not_started(program: &OsStr, path: &OsStr, error: &io::Error) -> Fault {
                 "the program `{name}` could not be started: {error}; see the machine's limits of processes and memory"
             ),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+    use crate::live::Scratch;
+    use crate::process::table::ProcessEntry;
+
+    #[test]
+    fn what_is_dropped_is_ended_with_all_that_it_started() {
+        let home = tempfile::tempdir().unwrap();
+        let scratch = Scratch::claim(home.path()).unwrap();
+        let family = Family::begin(&scratch, home.path());
+        let script = "trap '' TERM; setsid --fork sh -c 'echo $$; exec sleep 1000' </dev/null; exec sleep 1000";
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", script])
+            .env(VARIABLE, family.name())
+            .process_group(0)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+        family.is_led_by(pid);
+        let mut output = child.stdout.take().unwrap();
+        let mut said = Vec::new();
+        while !said.ends_with(b"\n") {
+            let mut byte = [0];
+            output.read_exact(&mut byte).unwrap();
+            said.extend(byte);
+        }
+        let daemon: i32 = String::from_utf8(said).unwrap().trim().parse().unwrap();
+        let daemon = Pid::from_raw(daemon).unwrap();
+        assert!(ProcessEntry::read(pid).is_some() && ProcessEntry::read(daemon).is_some());
+        drop(Running {
+            child: Some(child),
+            pid,
+            family,
+            pidfd: pidfd_open(pid, PidfdFlags::empty()).unwrap(),
+            output: output.into(),
+        });
+        assert_eq!(ProcessEntry::read(pid), None);
+        assert_eq!(ProcessEntry::read(daemon), None);
     }
 }

@@ -1,22 +1,23 @@
 //! What happens while a command runs: its output is read, its limits are kept, its end is seen.
 //!
 //! The end of a command is the end of its process, seen through a pidfd; not the end of its output,
-//! which a child left in the background may hold open for ever. Whatever is left of its group is
-//! then killed before the process is reaped, since until then its number belongs to nobody else.
+//! which a child left in the background may hold open for ever. Whatever it leaves behind is then
+//! killed before the process is reaped, since until then its number belongs to nobody else.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
-use wait4::Wait4;
+use rustix::process::Signal;
 
+use super::family;
 use super::footprint;
 use super::spawn::Running;
-use super::table;
+use super::table::{self, ProcessEntry};
+use super::timespec;
 use crate::batch::Stop;
 use crate::fault::Fault;
 use crate::log::AttemptLog;
@@ -31,6 +32,9 @@ const DISK_EVERY: Duration = Duration::from_millis(500);
 
 /// A look that took long is not soon taken again: it may cost this share of the time at most.
 const LOOKS_AT_MOST: u32 = 50;
+
+/// How often orphans that have ended are looked after while a command runs.
+const REAP_EVERY: Duration = Duration::from_secs(5);
 
 /// How much is still read of a command's output once it has ended: a pipe holds 64 KiB unless its
 /// user made it larger, and a survivor could go on writing for ever.
@@ -103,6 +107,7 @@ struct Progress {
     kill_at: Option<Instant>,
     look_at_memory: Option<Instant>,
     look_at_disk: Option<Instant>,
+    reap_at: Instant,
     output_open: bool,
     idle_at: Option<Instant>,
     now: Instant,
@@ -121,6 +126,7 @@ impl Progress {
             kill_at: None,
             look_at_memory: limits.memory_bytes.map(|_| now + MEMORY_EVERY),
             look_at_disk: limits.disk_bytes.map(|_| now + DISK_EVERY),
+            reap_at: now + REAP_EVERY,
             output_open: true,
             idle_at: Some(now + first),
             now,
@@ -222,6 +228,7 @@ impl Watch<'_> {
             idle_at,
             progress.look_at_memory,
             progress.look_at_disk,
+            Some(progress.reap_at),
         ];
         let timeout = next
             .into_iter()
@@ -243,7 +250,6 @@ impl Watch<'_> {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => {
                 let error = std::io::Error::from(error);
-                end_group(self.running.pid, Signal::KILL);
                 return Err(Fault::infrastructure(format!(
                     "could not watch the command: {error}"
                 )));
@@ -289,7 +295,11 @@ impl Watch<'_> {
     fn keep_limits(&self, progress: &mut Progress, now: Instant) {
         if progress.kill_at.is_some_and(|at| at <= now) {
             progress.kill_at = None;
-            end_tree(self.running.pid, Signal::KILL);
+            self.signal(Signal::KILL);
+        }
+        if progress.reap_at <= now {
+            progress.reap_at = now + REAP_EVERY;
+            family::reap();
         }
         if self.limits.until.is_some_and(|until| until <= now) {
             self.ask_to_leave(progress, Cause::Timeout, now, self.context.options.grace);
@@ -299,7 +309,8 @@ impl Watch<'_> {
             && progress.look_at_memory.is_some_and(|at| at <= now)
         {
             let began = Instant::now();
-            let used = table::group_memory(self.running.pid);
+            let members = self.running.family.members().into_iter();
+            let used = members.map(ProcessEntry::own_memory).sum();
             if used > limit {
                 self.ask_to_leave(progress, Cause::Memory(used), now, Duration::ZERO);
             }
@@ -327,26 +338,33 @@ impl Watch<'_> {
             progress.cause = cause;
             progress.kill_at = Some(now + grace);
             if !grace.is_zero() {
-                end_tree(self.running.pid, Signal::TERM);
+                self.signal(Signal::TERM);
             }
         }
         if grace.is_zero() {
             progress.kill_at = None;
-            end_tree(self.running.pid, Signal::KILL);
+            self.signal(Signal::KILL);
         }
     }
 
-    /// The process has ended but still holds its number: ends what is left of its group, reads what
-    /// is left of its output, and reaps it.
+    fn signal(&self, signal: Signal) {
+        self.running.family.signal(self.running.pid, signal);
+    }
+
+    /// The process has ended but still holds its number: ends what it left behind, reads what is left
+    /// of its output, and reaps it.
     fn finish(mut self, progress: &Progress) -> Result<Departure, Fault> {
-        end_group(self.running.pid, Signal::KILL);
-        let mut left_somebody = progress.output_open && self.drain();
-        let pid = self.running.pid;
-        let reaped = self.running.child.wait4().map_err(|error| {
+        let left = self.running.family.end(self.running.pid);
+        if !left.is_empty() {
+            self.context.notice(format!(
+                "processes that a task started could not be ended: {}; end them by hand (kill -9)",
+                table::named(&left)
+            ));
+        }
+        let left_somebody = progress.output_open && self.drain() || !left.is_empty();
+        let reaped = self.running.reap().map_err(|error| {
             Fault::infrastructure(format!("could not learn how the command ended: {error}"))
         })?;
-        // A group that outlives its leader's reaping has members that are still dying.
-        left_somebody |= test_kill_process_group(pid).is_ok();
         Ok(Departure {
             status: reaped.status,
             cause: progress.cause,
@@ -358,10 +376,7 @@ impl Watch<'_> {
 
     /// Reads what is there; true when somebody still holds the other end.
     fn drain(&mut self) -> bool {
-        let none = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
+        let none = timespec(Duration::ZERO);
         let mut left = AFTERWARDS_AT_MOST;
         loop {
             let mut fds = [PollFd::from_borrowed_fd(
@@ -381,26 +396,5 @@ impl Watch<'_> {
                 return true;
             }
         }
-    }
-}
-
-fn timespec(duration: Duration) -> Timespec {
-    Timespec {
-        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: duration.subsec_nanos().into(),
-    }
-}
-
-/// Signals the group. It fails only when nobody is left.
-fn end_group(group: Pid, signal: Signal) {
-    kill_process_group(group, signal).ok();
-}
-
-/// Signals the group, and descendants that left it.
-fn end_tree(leader: Pid, signal: Signal) {
-    let strays = table::descendants(leader);
-    end_group(leader, signal);
-    for stray in strays {
-        kill_process(stray, signal).ok();
     }
 }

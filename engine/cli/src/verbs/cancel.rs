@@ -1,4 +1,4 @@
-//! `sunward cancel [RUN]`: stops a run for good.
+//! `sunward cancel [RUN]`: stops a run for good, and says that only once nothing of it is running.
 
 use std::path::Path;
 
@@ -6,10 +6,12 @@ use clap::Args;
 use serde::Serialize;
 use sunward_core::{RunId, RunStatus};
 use sunward_state::{Sqlite, StateError, is_engaged, sqlite::request_cancel};
+use sunward_worker::LeftRunning;
 
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::machine::now;
+use crate::render::style::harmless;
 use crate::render::{self, Page, View};
 use crate::view::of_state::status_word;
 use crate::which::{self, Which};
@@ -26,15 +28,47 @@ pub(crate) struct Cancel {
 #[derive(Serialize)]
 struct Cancelled {
     run: String,
-    /// `requested` when an engine is at work on the state, which will cancel it; else `cancelled`.
-    done: &'static str,
+    done: Done,
+    /// What is still running and could not be ended.
+    running: Vec<Process>,
+}
+
+/// How far it came.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Done {
+    /// Nothing of the run is running any more.
+    Cancelled,
+    /// An engine is at work on the state, and was asked to cancel it.
+    Requested,
+    /// The run is cancelled, but some of its processes could not be ended.
+    StillRunning,
+}
+
+/// One process.
+#[derive(Serialize)]
+struct Process {
+    pid: u32,
+    name: String,
 }
 
 impl View for Cancelled {
     fn page(&self, page: &mut Page) {
         page.line(match self.done {
-            "requested" => format!("{}: its engine was asked to cancel it", self.run),
-            _ => format!("{}: cancelled", self.run),
+            Done::Requested => format!(
+                "{}: its engine was asked to cancel it; sunward status tells when it has",
+                self.run
+            ),
+            Done::Cancelled => format!("{}: cancelled", self.run),
+            Done::StillRunning => {
+                let running = self.running.iter();
+                let names = running.map(|one| format!("{} ({})", one.pid, harmless(&one.name)));
+                format!(
+                    "{}: it will not go on, but processes of it are still running and could not be ended: {}; end them by hand (kill -9)",
+                    self.run,
+                    names.collect::<Vec<_>>().join(", ")
+                )
+            }
         });
     }
 }
@@ -60,32 +94,47 @@ impl Cancel {
             }
             RunStatus::Running | RunStatus::Held | RunStatus::Interrupted => {}
         }
-        let done = if is_engaged(&found.home) {
+        let (done, left) = if is_engaged(&found.home) {
             request_cancel(&found.home, run, now())?;
-            "requested"
+            (Done::Requested, Vec::new())
         } else {
             write_fact(&found.home, run)?
         };
-        let run = run.to_string();
-        render::answer(context, &Cancelled { run, done })?;
-        Ok(Exit::Done)
+        let view = Cancelled {
+            run: run.to_string(),
+            done,
+            running: left
+                .into_iter()
+                .map(|LeftRunning { pid, name }| Process { pid, name })
+                .collect(),
+        };
+        render::answer(context, &view)?;
+        Ok(match done {
+            Done::Cancelled | Done::Requested => Exit::Done,
+            Done::StillRunning => Exit::Infrastructure,
+        })
     }
 }
 
-/// No engine is at work: this process is it for a moment.
-fn write_fact(home: &Path, run: RunId) -> anyhow::Result<&'static str> {
+/// No engine is at work: this process is it for a moment. What a killed engine left running is ended
+/// before, since nobody else would.
+fn write_fact(home: &Path, run: RunId) -> anyhow::Result<(Done, Vec<LeftRunning>)> {
     match Sqlite::open(home) {
-        Ok(mut journal) => match sunward_drive::cancel(&mut journal, run, now())? {
-            Some(RunStatus::Cancelled) => Ok("cancelled"),
-            other => Err(anyhow::anyhow!(
-                "{run} could not be cancelled; it is {}",
-                other.map_or("gone", status_word)
-            )),
-        },
+        Ok(mut journal) => {
+            let left = sunward_worker::sweep(home);
+            match sunward_drive::cancel(&mut journal, run, now())? {
+                Some(RunStatus::Cancelled) if left.is_empty() => Ok((Done::Cancelled, left)),
+                Some(RunStatus::Cancelled) => Ok((Done::StillRunning, left)),
+                other => Err(anyhow::anyhow!(
+                    "{run} could not be cancelled; it is {}",
+                    other.map_or("gone", status_word)
+                )),
+            }
+        }
         // An engine came up in between.
         Err(StateError::Engaged { .. }) => {
             request_cancel(home, run, now())?;
-            Ok("requested")
+            Ok((Done::Requested, Vec::new()))
         }
         Err(error) => Err(error.into()),
     }

@@ -8,7 +8,7 @@ use sunward_state::is_engaged;
 use crate::context::{Context, HOME_NAME};
 use crate::doctor::{Diagnosis, Finding, Grade, machine, network, processes, state, tools};
 use crate::exit::Exit;
-use crate::{remote, render};
+use crate::{remote, render, which};
 
 /// Find problems of this machine, and say how to fix them
 #[derive(Args)]
@@ -46,6 +46,7 @@ impl Doctor {
 
 fn examine(context: &Context, home: &Path) -> Vec<Finding> {
     let folder = existing(home);
+    which::warn_of(&sunward_worker::sweep(home));
     vec![
         machine::cores(),
         machine::memory(),

@@ -20,6 +20,7 @@ pub(crate) mod schema;
 pub(crate) mod show;
 pub(crate) mod simulate;
 pub(crate) mod status;
+pub(crate) mod supervise;
 
 use std::process::ExitCode;
 
@@ -82,6 +83,7 @@ fn perform(verb: &Verb, context: &Context) -> anyhow::Result<Exit> {
         Verb::Doctor(verb) => verb.perform(context),
         Verb::Completions(verb) => verb.perform(context),
         Verb::DeviceTask(verb) => verb.perform(),
+        Verb::Supervise(verb) => Ok(verb.perform()),
     }
 }
 
