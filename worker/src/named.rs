@@ -1,24 +1,35 @@
-//! Files that values name, as a command sees them: copies in the attempt's own folder.
+//! Files that values name, as a command sees them: views in the attempt's own folder.
+//!
+//! Small files are copied for each task. Large ones and folders are taken into the store once a stage, and
+//! each task has a view of that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use sunward_core::Digest;
 use sunward_core::staged::{as_row_file, file_name};
+use sunward_core::{Blame, Digest, FailureKind};
+use sunward_data::{DataError, Store, View, Views};
 use sunward_protocol::Job;
 use sunward_workflows::expr::Scope;
 use sunward_workflows::{Action, Command, Scatter, Slicing, Uses, Value};
 
 use crate::fault::Fault;
-use crate::staged::copy_named;
+use crate::job::Memo;
+use crate::staged::{changed, copy_named, unreadable};
 use crate::task_folder::{TaskFolder, remove_tree};
+
+/// A file up to this size is copied and read again for each task: that takes less time than the disk
+/// needs to keep it.
+const COPIED_UP_TO: u64 = 1 << 20;
 
 /// What of a stage's values may name files.
 pub(crate) struct NamedFiles {
     /// The params that its command and its environment read.
     params: BTreeSet<String>,
+    /// Views of large files and of folders, by digest.
+    views: Mutex<BTreeMap<Digest, Arc<Memo<View>>>>,
 }
 
 impl NamedFiles {
@@ -47,13 +58,16 @@ impl NamedFiles {
         }
         Some(Self {
             params: uses.params,
+            views: Mutex::default(),
         })
     }
 
-    /// Copies what the scope's values name into the task's folder, and has the values name the copies.
+    /// Puts what the scope's values name into the task's folder, and has the values name that.
     pub(crate) fn place(
         &self,
         job: &Job,
+        store: &Store,
+        views: &mut Views,
         task_folder: &TaskFolder,
         scope: &mut Scope,
     ) -> Result<(), Fault> {
@@ -62,7 +76,10 @@ impl NamedFiles {
             remove_tree(&folder);
         }
         let mut copies = Copies {
+            named: self,
             job,
+            store,
+            views,
             folder: &folder,
             made: BTreeMap::new(),
         };
@@ -81,11 +98,51 @@ impl NamedFiles {
         }
         Ok(())
     }
+
+    /// The view of a file or folder with this digest. Who comes second waits for the first one.
+    fn view(
+        &self,
+        text: &str,
+        digest: &Digest,
+        source: &Path,
+        store: &Store,
+    ) -> Result<Arc<View>, Fault> {
+        let memo = {
+            let mut all = self.views.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(all.entry(*digest).or_default())
+        };
+        memo.get_or_make(|| match store.view_of_named(digest, source) {
+            Ok(Some(view)) => Ok(view),
+            Ok(None) => Err(changed(text)),
+            Err(error) => Err(unusable(source, &error)),
+        })
+    }
+
+    /// What was lost is taken in again by the next attempt.
+    fn forget(&self, digest: &Digest) {
+        let mut all = self.views.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(digest);
+    }
+}
+
+fn unusable(source: &Path, error: &DataError) -> Fault {
+    match error.blame() {
+        Blame::User | Blame::Permanent => unreadable(source, error),
+        // Not an input that a stage gave: it is taken in again, or is told to be gone.
+        Blame::Lost => Fault::infrastructure(format!("{}: {error}", source.display())),
+        Blame::Passing | Blame::Nobody => {
+            let message = format!("{} could not be kept: {error}", source.display());
+            Fault::data(FailureKind::Input, message, error)
+        }
+    }
 }
 
 /// The copies of one attempt.
 struct Copies<'a> {
+    named: &'a NamedFiles,
     job: &'a Job,
+    store: &'a Store,
+    views: &'a mut Views,
     folder: &'a Path,
     /// By the text that names the file.
     made: BTreeMap<String, String>,
@@ -127,7 +184,7 @@ impl Copies<'_> {
         let folder = self.folder.join(self.made.len().to_string());
         fs::create_dir_all(&folder)
             .map_err(|error| Fault::io("make the scratch folder", &folder, &error))?;
-        let copy = copy_named(text, digest, Path::new(&self.job.folder), &folder)?;
+        let copy = self.place(text, digest, &folder)?;
         let copy = copy.to_str().map(str::to_owned).ok_or_else(|| {
             Fault::input(format!(
                 "the path of the copy of {} is not UTF-8; keep the state elsewhere with --home",
@@ -136,5 +193,25 @@ impl Copies<'_> {
         })?;
         self.made.insert(text.to_owned(), copy.clone());
         Ok(copy)
+    }
+
+    fn place(&mut self, text: &str, digest: &Digest, folder: &Path) -> Result<PathBuf, Fault> {
+        let workflow_folder = Path::new(&self.job.folder);
+        let source = workflow_folder.join(text);
+        // What is gone may be in the store.
+        let is_small =
+            fs::metadata(&source).is_ok_and(|found| found.is_file() && found.len() <= COPIED_UP_TO);
+        if is_small {
+            return copy_named(text, digest, workflow_folder, folder);
+        }
+        let target = folder.join(file_name(text));
+        let view = self.named.view(text, digest, &source, self.store)?;
+        if let Err(error) = self.views.place(&view, &target) {
+            if error.blame() == Blame::Lost {
+                self.named.forget(digest);
+            }
+            return Err(unusable(&source, &error));
+        }
+        Ok(target)
     }
 }

@@ -5,15 +5,12 @@
 //! and the rights of the one are the rights of the other.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use sunward_core::Digest;
 use sunward_core::staged::file_name;
-use sunward_data::staged_digest;
-use sunward_files::irregular;
+use sunward_data::{copy_tree, staged_digest};
 
 use crate::fault::Fault;
 use crate::task_folder::remove_tree;
@@ -85,13 +82,18 @@ pub(crate) fn copy_named(
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             Fault::io("copy the file", &target, &error)
         }
-        _ => Fault::input(format!(
-            "{} could not be copied for the task: {error}; see that it is there and readable",
-            source.display()
-        )),
+        _ => unreadable(&source, &error),
     })?;
     unchanged(text, &target, expected)?;
     Ok(target)
+}
+
+/// That a file which a value names cannot be given to a task.
+pub(crate) fn unreadable(source: &Path, why: &dyn std::fmt::Display) -> Fault {
+    Fault::input(format!(
+        "{} could not be copied for the task: {why}; see that it is there and readable",
+        source.display()
+    ))
 }
 
 /// That a copy holds what was there when the run was planned.
@@ -100,10 +102,14 @@ fn unchanged(name: &str, copy: &Path, expected: &Digest) -> Result<(), Fault> {
     if found == *expected {
         return Ok(());
     }
-    Err(Fault::input(format!(
+    Err(changed(name))
+}
+
+pub(crate) fn changed(name: &str) -> Fault {
+    Fault::input(format!(
         "{name} has changed since the run began, and one run reads one version of a file; \
          `sunward retry` runs what is left with the new one"
-    )))
+    ))
 }
 
 impl Drop for Staged {
@@ -129,34 +135,11 @@ fn relative(file: &str) -> Result<PathBuf, Fault> {
     Ok(name)
 }
 
-/// Copies a file or a folder; files lose the right to be written. A link is followed: a task must
-/// not depend on where it points later.
-fn copy_tree(source: &Path, target: &Path) -> io::Result<()> {
-    if let Some(parent) = target.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    let meta = fs::metadata(source)?;
-    if meta.is_dir() {
-        fs::create_dir_all(target)?;
-        for entry in fs::read_dir(source)? {
-            let entry = entry?;
-            copy_tree(&entry.path(), &target.join(entry.file_name()))?;
-        }
-        return Ok(());
-    }
-    if let Some(what) = irregular(meta.file_type()) {
-        return Err(io::Error::other(format!(
-            "{} is {what}; expected a file",
-            source.display()
-        )));
-    }
-    fs::copy(source, target)?;
-    let mode = meta.permissions().mode() & 0o555;
-    fs::set_permissions(target, fs::Permissions::from_mode(mode))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]

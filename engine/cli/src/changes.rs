@@ -7,11 +7,13 @@ use sunward_core::{
     Gathered, Known, PlannedStage, RunSpec, RunState, StageEnd, StageView, TaskStatus,
     diff_ingredients,
 };
+use sunward_drive::LocalResolver;
 use sunward_workflows::{Input, Reference, Span};
 
 use crate::foresight::Foresight;
 
-/// Stages whose inputs the run has read, and whose files hold something else now, a line each.
+/// Stages whose inputs the run has read, and whose files hold something else now, a line each. The
+/// resolver then knows which versions the run reads.
 ///
 /// # Errors
 /// When the files cannot be read, or the state cannot.
@@ -19,8 +21,9 @@ pub(crate) fn changed_inputs(
     home: &Path,
     run: &RunState,
     now: &Arc<RunSpec>,
+    resolver: &Arc<LocalResolver>,
 ) -> anyhow::Result<Vec<String>> {
-    let mut foresight = Foresight::open(home, Arc::clone(now))?;
+    let mut foresight = Foresight::of_run(home, run.id, Arc::clone(now), resolver)?;
     let mut lines = Vec::new();
     for stage in run.stages() {
         let reads_files = sources(stage.planned)

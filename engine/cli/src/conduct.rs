@@ -15,7 +15,7 @@ use sunward_drive::{
     Clock, Event, ForecastFeed, Limits, LocalResolver, ScaledClock, Setup, Start, SystemClock,
 };
 use sunward_protocol::Envelope;
-use sunward_state::{Reader, Sqlite, SqliteReader};
+use sunward_state::{FileRecord, Group, Journal as _, Reader, Sqlite, SqliteReader};
 use sunward_worker::{Host, Options, Worker};
 use sunward_workflows::Form;
 
@@ -85,6 +85,55 @@ impl From<Format> for Form {
 /// The one worker of this process.
 const WORKER: WorkerId = WorkerId(1);
 
+/// A home's journal and store, and who reads files into the store.
+pub(crate) struct OpenHome {
+    pub(crate) journal: Sqlite,
+    pub(crate) resolver: Arc<LocalResolver>,
+    store: Store,
+}
+
+impl OpenHome {
+    /// Opens a home as its engine. After an unclean end of the last engine the store is in doubt.
+    ///
+    /// # Errors
+    /// When the journal, the store or its bucket cannot be used.
+    pub(crate) fn open(home: &Path, means: &Means) -> anyhow::Result<Self> {
+        let journal = Sqlite::open(home)?;
+        if means.store.is_some() {
+            remote::prepare();
+        }
+        let store = Store::open(home, means.store.as_deref())?;
+        if let Some(run) = run_cut_short(&journal)? {
+            store.doubt_all()?;
+            render::say(&format!(
+                "the last engine here ended uncleanly, during {run}: what it left in the store is read again before it is used"
+            ));
+        }
+        Ok(Self {
+            journal,
+            resolver: Arc::new(LocalResolver::new(store.clone())),
+            store,
+        })
+    }
+
+    /// Remembers what files were found to hold.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub(crate) fn remember(&mut self, files: Vec<FileRecord>) -> anyhow::Result<()> {
+        if !files.is_empty() {
+            let at = machine::now();
+            let group = Group {
+                at,
+                files,
+                ..Group::default()
+            };
+            self.journal.append(&group)?;
+        }
+        Ok(())
+    }
+}
+
 /// Drives the run to its end, shows it on the way, and answers.
 ///
 /// # Errors
@@ -94,24 +143,19 @@ pub(crate) fn conduct(
     home: &Path,
     means: &Means,
     machine: Machine,
-    journal: Sqlite,
+    opened: OpenHome,
     start: Start,
     feeds: Option<Feeds>,
 ) -> anyhow::Result<Exit> {
+    let OpenHome {
+        journal,
+        resolver,
+        store,
+    } = opened;
     let begun = Instant::now();
     // The engine before may have been killed; its tasks must not write beside those of this one.
     which::warn_of(&sunward_worker::sweep(home));
     let choice = means.device.choice()?;
-    if means.store.is_some() {
-        remote::prepare();
-    }
-    let store = Store::open(home, means.store.as_deref())?;
-    if let Some(run) = run_cut_short(&journal)? {
-        store.doubt_all()?;
-        render::say(&format!(
-            "the last engine here ended uncleanly, during {run}: what it left in the store is read again before it is used"
-        ));
-    }
     let (inbox, line) = sunward_drive::inbox();
     signals::listen(line.clone())?;
     let mut options = Options::new(
@@ -140,7 +184,7 @@ pub(crate) fn conduct(
         journal: Box::new(journal),
         clock: clock(&start),
         transport: Box::new(move |_: WorkerId, message| worker.tell(message)),
-        resolver: Arc::new(LocalResolver::new(store.clone())),
+        resolver,
         feed: feeds.map(|feeds| Box::new(feeds) as Box<dyn ForecastFeed>),
         inbox,
         limits: Limits::default(),

@@ -16,9 +16,11 @@ use crate::which;
 
 /// Looks things up in the state, or in an empty one in a temporary folder when nothing has run yet.
 pub(crate) struct Foresight {
+    /// The run whose inputs these are; 0 where there is none yet.
+    run: RunId,
     spec: Arc<RunSpec>,
     reader: SqliteReader,
-    resolver: LocalResolver,
+    resolver: Arc<LocalResolver>,
     /// What went wrong while looking.
     fault: Option<anyhow::Error>,
     /// There was no state: this one goes when we do.
@@ -43,11 +45,32 @@ impl Foresight {
         let reader = SqliteReader::open(home)?;
         let store = Store::open(home, None)?;
         Ok(Self {
+            run: RunId(0),
             spec,
             reader,
-            resolver: LocalResolver::new(store),
+            resolver: Arc::new(LocalResolver::new(store)),
             fault: None,
             scratch,
+        })
+    }
+
+    /// Of a run that is there. What is read now is what the resolver has read of it.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub(crate) fn of_run(
+        home: &Path,
+        run: RunId,
+        spec: Arc<RunSpec>,
+        resolver: &Arc<LocalResolver>,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            run,
+            spec,
+            reader: SqliteReader::open(home)?,
+            resolver: Arc::clone(resolver),
+            fault: None,
+            scratch: None,
         })
     }
 
@@ -92,7 +115,7 @@ impl Foresight {
             sources.push(given);
         }
         let request = ResolveRequest {
-            run: RunId(0),
+            run: self.run,
             stage: id,
             spec: Arc::clone(&self.spec),
             upstream: sources,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use sunward_core::{Digest, path_texts};
-use sunward_data::NamedFile;
+use sunward_data::{FileMemory, NamedFile};
 use sunward_workflows::{Value, Workflow};
 
 use crate::exit::wrong_input;
@@ -20,10 +20,11 @@ pub(crate) fn digests(
     params: &BTreeMap<String, Value>,
     folder: &Path,
     home: &Path,
+    memory: &dyn FileMemory,
 ) -> anyhow::Result<BTreeMap<String, Digest>> {
     let mut found = BTreeMap::new();
     for text in path_texts(workflow, params) {
-        let named = NamedFile::at(&folder.join(&text), &[folder, home])
+        let named = NamedFile::at(&folder.join(&text), &[folder, home], memory)
             .map_err(|error| wrong_input(format!("{text} cannot be read: {error}")))?;
         match named {
             NamedFile::Nothing => {}

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use clap::Args;
 use sunward_core::{Placing, Plan, RunSpec, Selection, Surroundings, plan};
-use sunward_data::staged_digest;
+use sunward_data::{FileMemory, NoMemory, remembered_digest};
+use sunward_drive::FileRecall;
+use sunward_state::{FileRecord, SqliteReader};
 use sunward_worker::python::{PythonError, Tools, lock_digest, resolve_lock};
 use sunward_worker::{Host, Space, secret_problem};
 use sunward_workflows::{Given, Python, Stage, Value, Workflow, bind};
@@ -44,6 +46,8 @@ pub(crate) struct Prepared {
     selection: Selection,
     /// What tasks may use, with GPUs if a stage asks for any.
     pub(crate) machine: Machine,
+    /// What files were found to hold, to be remembered.
+    pub(crate) files: Vec<FileRecord>,
 }
 
 /// Checks a file, binds its parameters and expands it.
@@ -68,7 +72,7 @@ pub(crate) fn prepare(
         force: selection.force.clone(),
     };
     let home = context.home_beside(&read.path);
-    let around = surroundings(&workflow, &params, &read.path, &home, machine)?;
+    let (around, files) = surroundings(&workflow, &params, &read.path, &home, machine)?;
     let plan = expand(&workflow, &params, &around, &selection)?;
     let spec = RunSpec {
         path: read.path.to_string_lossy().into_owned(),
@@ -83,6 +87,7 @@ pub(crate) fn prepare(
         spec: Arc::new(spec),
         selection,
         machine,
+        files,
     })
 }
 
@@ -112,7 +117,7 @@ pub(crate) fn prepare_again(
         let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
         wrong_input(lines.join("\nerror: "))
     })?;
-    let around = surroundings(&workflow, &params, &read.path, home, machine)?;
+    let (around, files) = surroundings(&workflow, &params, &read.path, home, machine)?;
     let mut selection = Selection::default();
     for planned in &before.plan.stages {
         let name = &planned.stage.name;
@@ -137,6 +142,7 @@ pub(crate) fn prepare_again(
         spec: Arc::new(spec),
         selection,
         machine,
+        files,
     })
 }
 
@@ -194,10 +200,12 @@ impl Prepared {
             "Python packages were resolved and written to the lock file beside the workflow",
         );
         let mut spec = RunSpec::clone(&self.spec);
-        let around = surroundings(&spec.workflow, &spec.params, &self.path, home, self.machine)?;
+        let (around, files) =
+            surroundings(&spec.workflow, &spec.params, &self.path, home, self.machine)?;
         spec.plan = expand(&spec.workflow, &spec.params, &around, &self.selection)?;
         Ok(Self {
             spec: Arc::new(spec),
+            files,
             ..self
         })
     }
@@ -228,14 +236,22 @@ fn python_error(error: PythonError) -> anyhow::Error {
 }
 
 /// What the plan must know of the world: digests of staged files and locks, the machine, and the
-/// disk that holds (or would hold) `home`.
+/// disk that holds (or would hold) `home`. Large files that have not changed are not read again; what is
+/// worth remembering of files is given, too.
 fn surroundings(
     workflow: &Workflow,
     params: &BTreeMap<String, Value>,
     file: &Path,
     home: &Path,
     machine: Machine,
-) -> anyhow::Result<Surroundings> {
+) -> anyhow::Result<(Surroundings, Vec<FileRecord>)> {
+    // A state that cannot be read is told when it is used.
+    let state = SqliteReader::open(home).ok();
+    let recall = state.as_ref().map(|state| FileRecall::new(state));
+    let memory: &dyn FileMemory = match &recall {
+        Some(recall) => recall,
+        None => &NoMemory,
+    };
     let folder = file.parent().unwrap_or_else(|| Path::new("/"));
     let mut file_digests = BTreeMap::new();
     let mut locks = BTreeMap::new();
@@ -243,7 +259,7 @@ fn surroundings(
         for name in &stage.files {
             if !file_digests.contains_key(name) {
                 let path = folder.join(name);
-                let digest = staged_digest(&path).map_err(|error| {
+                let digest = remembered_digest(&path, memory).map_err(|error| {
                     wrong_input(format!(
                         "stage {}: {name} cannot be staged: {error}",
                         stage.name
@@ -260,10 +276,10 @@ fn surroundings(
     let inherited = workflow.stages.values().flat_map(Stage::inherited);
     let environment =
         inherited.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
-    Ok(Surroundings {
+    let around = Surroundings {
         environment: environment.collect(),
         file_digests,
-        named: named_files::digests(workflow, params, folder, home)?,
+        named: named_files::digests(workflow, params, folder, home, memory)?,
         locks,
         cpus: machine.cpus,
         memory_bytes: machine.memory_bytes,
@@ -271,5 +287,7 @@ fn surroundings(
             .filter(|_| machine.has_disk)
             .map(|space| space.total_bytes),
         gpus: machine.gpus.unwrap_or(0),
-    })
+    };
+    let files = recall.map(FileRecall::finish).transpose()?;
+    Ok((around, files.unwrap_or_default()))
 }

@@ -1,5 +1,11 @@
 //! A stage with a Python environment of its own, through the binary: resolved, locked, built, run,
 //! and from the cache the second time. Its package is a wheel made here, so no index is asked.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::allow_attributes,
+    reason = "a test stops at the first surprise, and says what did not run"
+)]
 
 mod scene;
 
@@ -55,32 +61,98 @@ outputs: { squares: square.rows }
 ";
 
 /// Runs the workflow with only the wheels of `wheels` to take packages from.
-#[expect(clippy::expect_used, reason = "a test stops at the first surprise")]
 fn run(scene: &Scene, wheels: &str) -> Told {
-    let mut command = scene.command(&["run", "workflow.yaml", "--json"]);
+    run_with(scene, wheels, &[])
+}
+
+fn run_with(scene: &Scene, wheels: &str, args: &[&str]) -> Told {
+    let mut command = scene.command(&[&["run", "workflow.yaml", "--json"], args].concat());
     command
         .env("PIP_CONFIG_FILE", "/dev/null")
         .env("PIP_NO_INDEX", "1")
         .env("PIP_FIND_LINKS", scene.path().join(wheels));
-    Told::of(&command.output().expect("starting sunward"))
+    Told::of(&command.output().unwrap())
 }
 
-#[test]
-fn a_stage_runs_in_its_locked_environment_once_and_then_comes_from_the_cache() {
+/// The folder of a workflow, with one wheel to take packages from; none where this machine has not what
+/// environments are made with.
+fn with_wheel(workflow: &str) -> Option<Scene> {
     let tools = Command::new("python3").args(["-c", TOOLS]).output();
     if !tools.is_ok_and(|tools| tools.status.success()) {
-        return eprintln!("NOT RUN: a python: stage; there is no python3 with venv and ensurepip");
+        eprintln!("NOT RUN: a python: stage; there is no python3 with venv and ensurepip");
+        return None;
     }
-    let scene = Scene::with(WORKFLOW);
+    let scene = Scene::with(workflow);
     scene.file("square.py", SQUARE);
     scene.file("wheels/empty", "");
-    scene.file("none/empty", "");
     let made = Command::new("python3")
         .args(["-c", MAKE_WHEEL])
         .arg(scene.path().join("wheels"))
         .output()
         .unwrap();
     assert!(made.status.success(), "{made:?}");
+    Some(scene)
+}
+
+#[test]
+fn a_lock_file_with_another_hash_is_the_users_fault_at_once() {
+    let Some(scene) = with_wheel(WORKFLOW) else {
+        return;
+    };
+    // The lock is written, and nothing is built.
+    let none = run_with(&scene, "wheels", &["--until", "number"]);
+    none.expect(0);
+    run(&scene, "wheels").expect(0);
+    let lock = scene.text("sunward.lock");
+    let json: serde_json::Value = serde_json::from_str(&lock).unwrap();
+    let hash = json["environments"][0]["packages"][0]["sha256"]
+        .as_str()
+        .unwrap();
+    scene.file("sunward.lock", lock.replace(hash, &"0".repeat(64)));
+    std::fs::remove_dir_all(scene.path().join(".sunward")).unwrap();
+    let began = std::time::Instant::now();
+    let told = run(&scene, "wheels");
+    assert_eq!(told.code, 1, "{told:?}");
+    assert!(told.err.contains("not what the lock file says"), "{told:?}");
+    assert!(told.err.contains("delete its entry"), "{told:?}");
+    assert!(!told.err.contains("tried again"), "{told:?}");
+    assert!(began.elapsed().as_secs() < 100, "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_lock_file_that_changes_between_start_and_stage_is_not_used() {
+    let waiting = WORKFLOW.replace(
+        "run: printf",
+        "run: touch HERE/started; while [ ! -e HERE/go ]; do sleep 0.02; done; printf",
+    );
+    let Some(scene) = with_wheel(&waiting) else {
+        return;
+    };
+    let here = scene.path().display().to_string();
+    scene.file("workflow.yaml", waiting.replace("HERE", &here));
+    let mut command = scene.command(&["run", "workflow.yaml", "--json"]);
+    command
+        .env("PIP_CONFIG_FILE", "/dev/null")
+        .env("PIP_NO_INDEX", "1")
+        .env("PIP_FIND_LINKS", scene.path().join("wheels"));
+    let mut running = scene.start_command(command);
+    running.wait_for("started");
+    let lock = scene.text("sunward.lock");
+    scene.file("sunward.lock", lock.replace("\"1.0\"", "\"1.1\""));
+    scene.file("go", "");
+    let told = running.end();
+    assert_eq!(told.code, 1, "{told:?}");
+    assert!(told.err.contains("changed since the run began"), "{told:?}");
+    scene.file("sunward.lock", lock);
+    run(&scene, "wheels").expect(0);
+}
+
+#[test]
+fn a_stage_runs_in_its_locked_environment_once_and_then_comes_from_the_cache() {
+    let Some(scene) = with_wheel(WORKFLOW) else {
+        return;
+    };
+    scene.file("none/empty", "");
 
     // A package that is nowhere is the user's to mend, named, and leaves no lock behind.
     run(&scene, "none")

@@ -1,7 +1,8 @@
 //! Files that a stage's commands get, by the digest that they had when the run was planned.
 //!
 //! A command sees them as copies in its own folder. A worker compares each copy with the digest here,
-//! so that what is read is what counts in the task's key.
+//! so that what is read is what counts in the task's key. The same holds for the lock of its
+//! environment.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,8 @@ pub struct StagedFiles {
     /// Those that values name: params of type path, and texts in lists, items and matrices. By the
     /// value's text.
     pub named: BTreeMap<String, Digest>,
+    /// What the lock of the stage's Python environment held.
+    pub lock: Option<Digest>,
 }
 
 impl StagedFiles {

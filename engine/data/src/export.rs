@@ -9,6 +9,7 @@ use sunward_workflows::Form;
 use crate::blob;
 use crate::encode;
 use crate::error::DataError;
+use crate::folder;
 use crate::incoming::{Incoming, fresh_path, sync_folder};
 use crate::store::Store;
 
@@ -43,11 +44,13 @@ impl Store {
                 Ok(())
             })?,
             (DatasetKind::Dir, [only]) => {
-                replace_folder(path, folder, |target| blob::unpack_copy(self, only, target))?;
+                replace_folder(path, folder, |target| {
+                    folder::unpack_copy(self, only, target)
+                })?;
             }
             (DatasetKind::Dir, several) => replace_folder(path, folder, |target| {
                 for (index, part) in several.iter().enumerate() {
-                    blob::unpack_copy(self, part, &target.join(format!("{index:06}")))?;
+                    folder::unpack_copy(self, part, &target.join(format!("{index:06}")))?;
                 }
                 Ok(())
             })?,

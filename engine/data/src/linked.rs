@@ -4,7 +4,7 @@
 //! them. They are compared after each attempt: by what the file system says of the file, and by
 //! digest only if that changed in a way that our own linking does not explain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -64,11 +64,23 @@ pub(crate) struct Link {
     pub(crate) name: PathBuf,
 }
 
-/// All parts that are linked now, by inode.
+/// All parts that are linked now.
 #[derive(Debug, Default)]
-pub(crate) struct Linked(Mutex<BTreeMap<(u64, u64), Known>>);
+pub(crate) struct Linked {
+    /// By inode.
+    known: Mutex<BTreeMap<(u64, u64), Known>>,
+    /// What tasks have changed through links. It is not linked again: a stage that does so once does so
+    /// each time, and what others need would be made again and changed again for ever.
+    harmed: Mutex<BTreeSet<Digest>>,
+}
 
 impl Linked {
+    /// Whether no task has changed a part with this digest through a link.
+    pub(crate) fn may_link(&self, digest: &Digest) -> bool {
+        let harmed = self.harmed.lock().unwrap_or_else(PoisonError::into_inner);
+        !harmed.contains(digest)
+    }
+
     /// Gives a part a further name. `folder` is on the same file system, and not a task's.
     pub(crate) fn link(
         &self,
@@ -122,6 +134,10 @@ impl Linked {
         let before = Stamp::of(held);
         let same = digest_of(held).is_ok_and(|found| found == link.digest);
         let after = Stamp::of(held);
+        if !same {
+            let mut harmed = self.harmed.lock().unwrap_or_else(PoisonError::into_inner);
+            harmed.insert(link.digest);
+        }
         // What replaced the part is not what was changed.
         if !same && is_it(&link.part.as_path()) {
             drop(fs::remove_file(&link.part));
@@ -164,7 +180,7 @@ impl Linked {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(u64, u64), Known>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -275,6 +291,8 @@ mod tests {
             assert!(!bench.linked.is_whole(link), "{link:?}");
         }
         assert!(!bench.part.exists(), "what was changed is made again");
+        assert!(!bench.linked.may_link(&bench.digest));
+        assert!(bench.linked.may_link(&Digest::of(b"another")));
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use sunward_core::{Digest, PartRef};
 
-use crate::blob::{self, MANIFEST};
 use crate::error::DataError;
+use crate::folder::{self, HEADER};
 use crate::part::map;
 use crate::store::Store;
 
@@ -200,9 +200,9 @@ impl Store {
         let mut all = keep.clone();
         for digest in keep {
             let path = self.part_path(digest);
-            let mut head = vec![0; MANIFEST.len()];
+            let mut head = vec![0; HEADER.len()];
             let read = fs::File::open(&path).and_then(|mut file| file.read_exact(&mut head));
-            if read.is_err() || head != MANIFEST {
+            if read.is_err() || head != HEADER {
                 continue;
             }
             let manifest = PartRef {
@@ -210,7 +210,7 @@ impl Store {
                 bytes: fs::metadata(&path).map_or(0, |found| found.len()),
                 rows: 0,
             };
-            if let Ok(members) = blob::members(self, &manifest) {
+            if let Ok(members) = folder::members(self, &manifest) {
                 all.extend(members.iter().map(|part| part.digest));
             }
         }

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef};
 use sunward_workflows::Form;
 
-use crate::blob;
 use crate::encode;
 use crate::error::DataError;
+use crate::folder;
 use crate::incoming::{Incoming, fresh_path};
 use crate::store::Store;
 
@@ -145,7 +145,7 @@ impl Store {
         let key = self.folder_key("joined folders", dataset, None);
         self.folder_once(&key, |folder| {
             for (index, part) in dataset.parts.iter().enumerate() {
-                blob::unpack(self, part, &folder.join(format!("{index:06}")))?;
+                folder::unpack(self, part, &folder.join(format!("{index:06}")))?;
             }
             Ok(())
         })
@@ -153,7 +153,7 @@ impl Store {
 
     fn unpacked(&self, manifest: &PartRef) -> Result<PathBuf, DataError> {
         self.folder_once(&manifest.digest.to_hex(), |folder| {
-            blob::unpack(self, manifest, folder)
+            folder::unpack(self, manifest, folder)
         })
     }
 

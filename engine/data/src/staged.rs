@@ -1,14 +1,19 @@
-//! Digests of what is staged beside a command: a file's bytes, or a folder's whole tree.
+//! Digests and copies of what is staged beside a command: a file's bytes, or a folder's whole tree.
 
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use sunward_core::{Digest, Hasher};
+use sunward_core::{Dataset, DatasetKind, Digest, Hasher};
+use sunward_files::irregular;
+
+use crate::memory::{FileMemory, FileStamp};
 
 /// How much of a file is read at once.
 const CHUNK_BYTES: usize = 256 << 10;
+/// Smaller files are read sooner than they are looked up.
+const REMEMBERED_FROM: u64 = 1 << 20;
 /// Folders nested deeper are a mistake, or a loop of links.
 const DEPTH: u32 = 64;
 
@@ -22,13 +27,53 @@ pub fn staged_digest(path: &Path) -> io::Result<Digest> {
     Ok(hasher.finish())
 }
 
+/// The digest of a file with this digest of its bytes.
+pub(crate) fn digest_of_file(bytes: &Digest, executable: bool) -> Digest {
+    let mut hasher = Hasher::new("staged");
+    add_file("", executable, &bytes.0, &mut hasher);
+    hasher.finish()
+}
+
+fn add_file(name: &str, executable: bool, bytes: &[u8], hasher: &mut Hasher) {
+    hasher
+        .field(if executable { "program" } else { "file" }, name.as_bytes())
+        .field("bytes", bytes);
+}
+
+/// Copies a file or a folder; files lose the right to be written. A link is followed: a task must
+/// not depend on where it points later.
+///
+/// # Errors
+/// When something cannot be read or written, or is neither file nor folder.
+pub fn copy_tree(source: &Path, target: &Path) -> io::Result<()> {
+    if let Some(parent) = target.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let meta = fs::metadata(source)?;
+    if meta.is_dir() {
+        fs::create_dir_all(target)?;
+        for entry in fs::read_dir(source)? {
+            let entry = entry?;
+            copy_tree(&entry.path(), &target.join(entry.file_name()))?;
+        }
+        return Ok(());
+    }
+    if let Some(what) = irregular(meta.file_type()) {
+        return Err(io::Error::other(format!(
+            "{} is {what}; expected a file",
+            source.display()
+        )));
+    }
+    fs::copy(source, target)?;
+    let mode = meta.permissions().mode() & 0o555;
+    fs::set_permissions(target, fs::Permissions::from_mode(mode))
+}
+
 fn add(path: &Path, name: &str, hasher: &mut Hasher, depth: u32) -> io::Result<()> {
     let meta = fs::metadata(path)?;
     if !meta.is_dir() {
         let executable = meta.permissions().mode() & 0o111 != 0;
-        hasher
-            .field(if executable { "program" } else { "file" }, name.as_bytes())
-            .field("bytes", &content(path)?);
+        add_file(name, executable, &content(path)?, hasher);
         return Ok(());
     }
     if depth == 0 {
@@ -79,11 +124,12 @@ pub enum NamedFile {
 }
 
 impl NamedFile {
-    /// Looks at a path. `kept` are the folders of the workflow and its state.
+    /// Looks at a path. `kept` are the folders of the workflow and its state. A large file that has not
+    /// changed since is not read again.
     ///
     /// # Errors
     /// When something is there and cannot be read.
-    pub fn at(path: &Path, kept: &[&Path]) -> io::Result<Self> {
+    pub fn at(path: &Path, kept: &[&Path], memory: &dyn FileMemory) -> io::Result<Self> {
         let is_of_the_system = SYSTEM.iter().any(|system| path.starts_with(system));
         let Ok(found) = fs::metadata(path) else {
             return Ok(Self::Nothing);
@@ -94,8 +140,36 @@ impl NamedFile {
         if found.is_dir() && kept.iter().any(|inner| holds(path, inner)) {
             return Ok(Self::HoldsTheRun);
         }
-        staged_digest(path).map(Self::Digest)
+        remembered_digest(path, memory).map(Self::Digest)
     }
+}
+
+/// [`staged_digest`], which reads a large file that has not changed only once.
+///
+/// # Errors
+/// As there.
+pub fn remembered_digest(path: &Path, memory: &dyn FileMemory) -> io::Result<Digest> {
+    let stamp = || FileStamp::of(path, Hasher::new("staged file").finish()).ok();
+    let found = fs::metadata(path)?;
+    let worthwhile = found.is_file() && found.len() >= REMEMBERED_FROM;
+    let Some(before) = worthwhile.then(stamp).flatten() else {
+        return staged_digest(path);
+    };
+    if let Some(known) = memory.get(&before) {
+        return Ok(known.content);
+    }
+    // Decided before it is read: a change while its times cannot tell it would be missed after.
+    let is_settled = before.is_settled();
+    let content = staged_digest(path)?;
+    if is_settled && stamp() == Some(before) {
+        let dataset = Dataset {
+            kind: DatasetKind::File,
+            content,
+            ..Dataset::default()
+        };
+        memory.put(&before, &dataset);
+    }
+    Ok(content)
 }
 
 /// Whether `inner` is `outer` or lies in it.

@@ -11,8 +11,8 @@ use arrow::array::RecordBatch;
 use arrow_schema::SchemaRef;
 use sunward_core::{Dataset, DatasetKind, Digest, PartRef};
 
-use crate::blob;
 use crate::error::DataError;
+use crate::folder;
 use crate::incoming::{self, Incoming};
 use crate::linked::Linked;
 use crate::part::map;
@@ -46,6 +46,8 @@ fn note_remote(root: &Path, url: &str) {
 pub struct Store {
     inner: Arc<Inner>,
     part_bytes: usize,
+    /// What is written stays on this host.
+    stays_here: bool,
     /// Set when what is being done is not wanted any more.
     stop: Option<Arc<AtomicBool>>,
 }
@@ -104,6 +106,7 @@ impl Store {
                 can_clone: OnceLock::new(),
             }),
             part_bytes: PART_BYTES,
+            stays_here: false,
             stop: None,
         })
     }
@@ -122,9 +125,8 @@ impl Store {
     #[must_use]
     pub fn with_part_bytes(&self, part_bytes: usize) -> Self {
         Self {
-            inner: self.inner.clone(),
             part_bytes: part_bytes.clamp(1, PART_BYTES),
-            stop: self.stop.clone(),
+            ..self.clone()
         }
     }
 
@@ -180,7 +182,16 @@ impl Store {
     }
 
     pub(crate) fn remote(&self) -> Option<&Remote> {
-        self.inner.remote.as_ref()
+        let remote = self.inner.remote.as_ref();
+        remote.filter(|_| !self.stays_here)
+    }
+
+    /// The same store without its remote.
+    pub(crate) fn on_this_host(&self) -> Self {
+        Self {
+            stays_here: true,
+            ..self.clone()
+        }
     }
 
     /// The parts that tasks see through links.
@@ -210,11 +221,12 @@ impl Store {
     /// Whether every part of a dataset is on this host (the remote is not asked).
     #[must_use]
     pub fn is_local(&self, dataset: &Dataset) -> bool {
-        let members = |part: &PartRef| blob::members(self, part).unwrap_or_default();
+        let has_members = |part: &PartRef| {
+            folder::members(self, part)
+                .is_ok_and(|members| members.iter().all(|member| self.has_part(member)))
+        };
         dataset.stored().all(|part| {
-            self.has_part(part)
-                && (dataset.kind != DatasetKind::Dir
-                    || members(part).iter().all(|member| self.has_part(member)))
+            self.has_part(part) && (dataset.kind != DatasetKind::Dir || has_members(part))
         })
     }
 
@@ -302,7 +314,7 @@ impl Store {
             if dataset.kind != DatasetKind::Dir || !self.has_part(part) {
                 continue;
             }
-            let Ok(members) = blob::members(self, part) else {
+            let Ok(members) = folder::members(self, part) else {
                 return Ok(false);
             };
             for member in members {

@@ -13,9 +13,9 @@ use rustix::fs::ioctl_ficlone;
 use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef};
 use sunward_workflows::Form;
 
-use crate::blob;
 use crate::encode;
 use crate::error::DataError;
+use crate::folder;
 use crate::incoming::Incoming;
 use crate::linked::Link;
 use crate::materialise::Wanted;
@@ -36,6 +36,8 @@ pub struct View {
 enum Source {
     /// One file: a part of the store.
     Part(PartRef),
+    /// One file: a part of the store, which may be executed or not, whatever the part's mode.
+    File { part: PartRef, executable: bool },
     /// One file: a table in another form.
     Converted(Box<Converted>),
     /// A folder of a dataset's files, `000000` … in task order.
@@ -237,6 +239,22 @@ impl Converted {
 }
 
 impl View {
+    /// A part as a file.
+    pub(crate) const fn of_file(part: PartRef, executable: bool) -> Self {
+        Self {
+            source: Source::File { part, executable },
+            suffix: None,
+        }
+    }
+
+    /// A stored folder.
+    pub(crate) const fn of_folder(manifest: PartRef) -> Self {
+        Self {
+            source: Source::Folder(manifest),
+            suffix: None,
+        }
+    }
+
     /// The suffix of the file, or of the files in the folder.
     #[must_use]
     pub fn suffix(&self) -> Option<&str> {
@@ -264,7 +282,7 @@ impl View {
     pub fn members(&self) -> Vec<String> {
         let count = match &self.source {
             Source::Files(parts) | Source::Folders(parts) => parts.len(),
-            Source::Part(_) | Source::Converted(_) | Source::Folder(_) => 0,
+            Source::Part(_) | Source::File { .. } | Source::Converted(_) | Source::Folder(_) => 0,
         };
         (0..count).map(|index| self.member(index)).collect()
     }
@@ -285,6 +303,11 @@ impl Views {
     pub fn place(&mut self, view: &View, target: &Path) -> Result<(), DataError> {
         match &view.source {
             Source::Part(part) => self.place_part(part, target),
+            Source::File { part, executable } => {
+                self.store.fetch_part(part)?;
+                let path = self.store.part_path(&part.digest);
+                self.place_file(&path, target, *executable)
+            }
             Source::Converted(converted) if converted.once => {
                 let file = File::create_new(target).map_err(DataError::io("create", target))?;
                 self.store.write_converted(converted, file, target)?;
@@ -333,9 +356,10 @@ impl Views {
 
     fn place_folder(&mut self, manifest: &PartRef, target: &Path) -> Result<(), DataError> {
         let store = self.store.clone();
-        let place = std::cell::RefCell::new(self);
-        blob::unpack_with(&store, manifest, target, &|blob, path, executable| {
-            place.borrow_mut().place_file(blob, path, executable)
+        folder::unpack_with(&store, manifest, target, &mut |member, path, executable| {
+            member.place_with(path, executable, |part| {
+                self.place_file(part, path, executable)
+            })
         })
     }
 
@@ -366,6 +390,7 @@ impl Views {
                 .and_then(|name| Digest::from_hex(&name.to_string_lossy()));
             if is_executable(part)? == executable
                 && let Some(digest) = digest
+                && self.store.linked().may_link(&digest)
                 && let Ok(link) =
                     self.store
                         .linked()

@@ -153,7 +153,7 @@ fn a_kept_folder_keeps_its_files() {
         .read_blob(&folder.display().to_string(), &NoMemory)
         .unwrap();
     let options = PruneOptions {
-        keep: BTreeSet::from([dir.content]),
+        keep: BTreeSet::from([dir.parts[0].digest]),
         grace: Some(Duration::ZERO),
         ..PruneOptions::default()
     };

@@ -1,7 +1,7 @@
 //! The input resolver of one machine: files beside the workflow, and the store.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,10 +10,11 @@ use sunward_core::{
     Dataset, DatasetKind, Digest, Failure, FailureKind, PlannedStage, RunId, RunSpec, TaskResult,
     Tasks, is_path, staged::row_file,
 };
-use sunward_data::{DataError, FileMemory, NamedFile, ResultIndex, SourceOptions, Store};
-use sunward_state::{FileRecord, FileStamp, Reader, StateError};
+use sunward_data::{DataError, NamedFile, ResultIndex, SourceOptions, Store};
+use sunward_state::{Reader, StateError};
 use sunward_workflows::{Action, Form, Input, Reference, Scatter, Slicing, Value, to_arrow_field};
 
+use crate::recall::FileRecall;
 use crate::resolver::{InputResolver, Resolution, ResolveRequest};
 use crate::versions::Versions;
 use crate::view::folder;
@@ -91,18 +92,12 @@ impl InputResolver for LocalResolver {
         memory: &dyn Reader,
     ) -> Result<Resolution, StateError> {
         let recall = Recall {
-            memory,
-            found: RefCell::new(Vec::new()),
-            fault: RefCell::new(None),
+            files: FileRecall::new(memory),
+            paths: RefCell::default(),
         };
         let answer = self.find(request, &recall);
-        if let Some(fault) = recall.fault.into_inner() {
-            return Err(fault);
-        }
-        Ok(Resolution {
-            answer,
-            files: recall.found.into_inner(),
-        })
+        let files = recall.files.finish()?;
+        Ok(Resolution { answer, files })
     }
 
     fn is_suspect(&self) -> bool {
@@ -190,8 +185,11 @@ impl LocalResolver {
                 .map_err(|error| failure(&format!("input '{port}'"), &error))?;
             inputs.push(dataset);
         }
-        let folder = folder(&request.spec.path);
-        let tasks = self.tasks(planned, Path::new(&folder), &inputs)?;
+        let tasks = self.tasks(request, planned, &inputs, memory)?;
+        let paths = memory.paths.borrow();
+        self.versions
+            .stand(request.run, &request.spec, &paths)
+            .map_err(|error| refusal(error.to_string()))?;
         Ok((inputs, tasks))
     }
 
@@ -225,9 +223,11 @@ impl LocalResolver {
                     for path in paths(spec, source)? {
                         let reading = format!("{} {:?}", input.reading(), options.columns);
                         let dataset =
-                            self.versions.once(run, &path, &reading, &self.store, || {
-                                self.file(&path, input.form, &options, memory)
-                            })?;
+                            self.versions
+                                .once(run, spec, &path, &reading, &self.store, || {
+                                    memory.looked_at(Path::new(&path));
+                                    self.file(&path, input.form, &options, memory)
+                                })?;
                         datasets.push(dataset);
                     }
                 }
@@ -253,7 +253,7 @@ impl LocalResolver {
                  `-p NAME=PATH`"
             )));
         }
-        self.store.read_input(path, form, options, memory)
+        self.store.read_input(path, form, options, &memory.files)
     }
 
     /// What a port gives when no task gave anything: no rows of its declared columns.
@@ -286,14 +286,17 @@ impl LocalResolver {
     /// Rows for a command, in which cells that name files hold what is in them.
     fn named(
         &self,
+        request: &ResolveRequest,
         planned: &PlannedStage,
-        folder: &Path,
         mut rows: Vec<Value>,
+        memory: &Recall<'_>,
     ) -> Result<Vec<Value>, Failure> {
         if !matches!(planned.stage.action, Action::Run(_)) {
             return Ok(rows);
         }
-        let mut looked_at: BTreeMap<String, NamedFile> = BTreeMap::new();
+        let folder = folder(&request.spec.path);
+        let folder = Path::new(&folder);
+        let kept = [folder, self.store.root()];
         for row in &mut rows {
             let Value::Map(cells) = row else { continue };
             for (column, cell) in cells {
@@ -301,20 +304,16 @@ impl LocalResolver {
                 if !is_path(text) {
                     continue;
                 }
-                let found = match looked_at.get(text) {
-                    Some(found) => *found,
-                    None => {
-                        let kept = [folder, self.store.root()];
-                        let found =
-                            NamedFile::at(&folder.join(&*text), &kept).map_err(|error| {
-                                refusal(format!(
-                                    "column '{column}': {text} cannot be read: {error}"
-                                ))
-                            })?;
-                        looked_at.insert(text.clone(), found);
-                        found
-                    }
-                };
+                let path = folder.join(&*text);
+                let found = self
+                    .versions
+                    .named(request.run, &request.spec, &path, || {
+                        memory.looked_at(&path);
+                        NamedFile::at(&path, &kept, &memory.files)
+                    })
+                    .map_err(|error| {
+                        refusal(format!("column '{column}': {text} cannot be read: {error}"))
+                    })?;
                 if let NamedFile::Digest(digest) = found {
                     *cell = row_file(text, &digest);
                 }
@@ -325,9 +324,10 @@ impl LocalResolver {
 
     fn tasks(
         &self,
+        request: &ResolveRequest,
         planned: &PlannedStage,
-        folder: &Path,
         inputs: &[Dataset],
+        memory: &Recall<'_>,
     ) -> Result<Tasks, Failure> {
         if let Some(tasks) = counted(planned, inputs) {
             return Ok(tasks);
@@ -350,7 +350,7 @@ impl LocalResolver {
         self.store
             .items(dataset, ROW_TASKS)
             .map_err(|error| failure(&format!("scatter over '{port}'"), &error))
-            .and_then(|items| self.named(planned, folder, items))
+            .and_then(|items| self.named(request, planned, items, memory))
             .map(Tasks::Items)
     }
 }
@@ -409,40 +409,15 @@ const fn refusal(message: String) -> Failure {
     }
 }
 
-/// The state's memory of files, as the store asks for it.
+/// What one resolution remembers and reads.
 struct Recall<'a> {
-    memory: &'a dyn Reader,
-    found: RefCell<Vec<FileRecord>>,
-    /// The first time the memory could not be read.
-    fault: RefCell<Option<StateError>>,
+    files: FileRecall<'a>,
+    /// What was looked at now.
+    paths: RefCell<BTreeSet<PathBuf>>,
 }
 
-impl FileMemory for Recall<'_> {
-    fn get(&self, stamp: &sunward_data::FileStamp) -> Option<Dataset> {
-        match self.memory.recall_file(&stamp_of(stamp), stamp.reading) {
-            Ok(known) => known,
-            Err(fault) => {
-                self.fault.borrow_mut().get_or_insert(fault);
-                None
-            }
-        }
-    }
-
-    fn put(&self, stamp: &sunward_data::FileStamp, dataset: &Dataset) {
-        self.found.borrow_mut().push(FileRecord {
-            stamp: stamp_of(stamp),
-            reading: stamp.reading,
-            dataset: dataset.clone(),
-        });
-    }
-}
-
-const fn stamp_of(stamp: &sunward_data::FileStamp) -> FileStamp {
-    FileStamp {
-        device: stamp.device,
-        inode: stamp.inode,
-        size: stamp.size,
-        mtime_ns: stamp.mtime_ns,
-        ctime_ns: stamp.ctime_ns,
+impl Recall<'_> {
+    fn looked_at(&self, path: &Path) {
+        self.paths.borrow_mut().insert(path.into());
     }
 }

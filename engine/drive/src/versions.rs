@@ -1,69 +1,195 @@
 //! One version of a file in one run: what was read first is what all its stages read.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sunward_core::{Dataset, Digest, RunId};
-use sunward_data::{DataError, FileStamp, Store};
+use sunward_core::{Dataset, DatasetKind, Digest, RunId, RunSpec};
+use sunward_data::{DataError, FileStamp, NamedFile, Store, path_digest, staged_digest};
+
+use crate::view::folder;
 
 /// A run and a path as the run names it.
-type Place = (RunId, String);
+type Place = (RunId, PathBuf);
 
 /// What runs of this engine have read of users' files.
 #[derive(Debug, Default)]
 pub(crate) struct Versions {
     /// By run and path. Each file has a lock of its own: who comes second waits for what the first
     /// one reads.
-    read: Mutex<BTreeMap<Place, Arc<Mutex<Version>>>>,
+    read: Mutex<BTreeMap<Place, Arc<Mutex<Readings>>>>,
+    /// What values of tables name.
+    named: Mutex<BTreeMap<Place, NamedFile>>,
+    /// How each path looked when it was read or planned, whichever way it was named.
+    seen: Mutex<BTreeMap<RunId, BTreeMap<PathBuf, Vec<Seen>>>>,
 }
 
-/// What was read of one file.
-#[derive(Debug, Default)]
-struct Version {
-    stamp: Option<FileStamp>,
-    /// By how it was read.
-    datasets: BTreeMap<String, Dataset>,
+/// What one file gave, by how it was read.
+type Readings = BTreeMap<String, Dataset>;
+
+/// How a path looked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Seen {
+    /// A file that was read.
+    Stamp(FileStamp),
+    /// A folder that was read.
+    Folder(Digest),
+    /// A file or folder that counts in keys of the plan, or that a cell of a table names.
+    Staged(Digest),
+}
+
+impl Seen {
+    fn stands(&self, path: &Path) -> bool {
+        match self {
+            Self::Stamp(before) => {
+                FileStamp::of(path, Digest::default()).is_ok_and(|now| now == *before)
+            }
+            Self::Folder(before) => path_digest(path).is_ok_and(|now| now == *before),
+            Self::Staged(before) => staged_digest(path).is_ok_and(|now| now == *before),
+        }
+    }
 }
 
 impl Versions {
-    /// What a run has of a file under a reading, else what `read` gives now. A file that has changed
-    /// since the run read it in another way is refused.
+    /// What a run has of a file under a reading, else what `read` gives now. After that the caller
+    /// asks [`Self::stand`] whether it is the version that the run knows.
     pub(crate) fn once(
         &self,
         run: RunId,
+        spec: &RunSpec,
         path: &str,
         reading: &str,
         store: &Store,
         read: impl FnOnce() -> Result<Dataset, DataError>,
     ) -> Result<Dataset, DataError> {
-        let version = {
-            let mut all = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(all.entry((run, path.to_owned())).or_default())
-        };
-        let mut version = version.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = version.datasets.get(reading)
+        let local = Path::new(path);
+        let readings = Arc::clone(lock(&self.read).entry((run, local.into())).or_default());
+        let mut readings = lock(&readings);
+        if let Some(known) = readings.get(reading)
             && store.is_available(known)?
         {
             return Ok(known.clone());
         }
-        // Of a folder or an address there is no stamp that tells a change.
-        let local = Path::new(path);
         let stamp = local
             .is_file()
             .then(|| FileStamp::of(local, Digest::default()))
             .transpose()?;
-        if let (Some(before), Some(now)) = (&version.stamp, &stamp)
-            && before != now
-        {
-            return Err(DataError::NoSuch(format!(
-                "{path} has changed since this run read it first, and one run reads one version of a \
-                 file; run again, and it is read anew"
-            )));
-        }
         let dataset = read()?;
-        version.stamp = version.stamp.or(stamp);
-        version.datasets.insert(reading.to_owned(), dataset.clone());
+        let seen = match (stamp, dataset.kind) {
+            (Some(stamp), _) => Some(Seen::Stamp(stamp)),
+            (None, DatasetKind::Dir) => Some(Seen::Folder(dataset.content)),
+            // Of an address there is nothing that tells a change.
+            (None, DatasetKind::Table | DatasetKind::File) => None,
+        };
+        if let Some(seen) = seen {
+            self.note(run, spec, local, seen);
+        }
+        readings.insert(reading.to_owned(), dataset.clone());
         Ok(dataset)
     }
+
+    /// What a cell of a table names: what the run found first, else what `look` finds now. A file that
+    /// counts in keys of the plan is what the plan says. As with [`Self::once`], the caller asks whether
+    /// what was found now stands.
+    pub(crate) fn named(
+        &self,
+        run: RunId,
+        spec: &RunSpec,
+        path: &Path,
+        look: impl FnOnce() -> io::Result<NamedFile>,
+    ) -> io::Result<NamedFile> {
+        if let Some(known) = lock(&self.named).get(&(run, path.into())) {
+            return Ok(*known);
+        }
+        let planned = self.with_seen(run, spec, |seen| {
+            let known = seen.get(path).into_iter().flatten();
+            known.cloned().find_map(|one| match one {
+                Seen::Staged(digest) => Some(digest),
+                Seen::Stamp(_) | Seen::Folder(_) => None,
+            })
+        });
+        let found = match planned {
+            Some(digest) => NamedFile::Digest(digest),
+            None => look()?,
+        };
+        if let NamedFile::Digest(digest) = found {
+            self.note(run, spec, path, Seen::Staged(digest));
+        }
+        Ok(*lock(&self.named).entry((run, path.into())).or_insert(found))
+    }
+
+    /// That paths, the folders around them and what is in them still are what the run has read or
+    /// planned of them: one run may name one file in several ways.
+    ///
+    /// # Errors
+    /// The first path that has changed.
+    pub(crate) fn stand(
+        &self,
+        run: RunId,
+        spec: &RunSpec,
+        paths: &BTreeSet<PathBuf>,
+    ) -> Result<(), DataError> {
+        let related = self.with_seen(run, spec, |seen| {
+            let mut related = BTreeMap::new();
+            for path in paths {
+                let around = path.ancestors().filter_map(|path| seen.get_key_value(path));
+                let inside = seen.range(path.clone()..);
+                let inside = inside.take_while(|(inner, _)| inner.starts_with(path));
+                related.extend(around.chain(inside).map(|(p, s)| (p.clone(), s.clone())));
+            }
+            related
+        });
+        for (path, seen) in related {
+            // What this reading alone saw is not compared with itself.
+            let is_first = seen.len() == 1 && paths.contains(&path);
+            if !is_first && !seen.iter().all(|seen| seen.stands(&path)) {
+                return Err(DataError::NoSuch(format!(
+                    "{} has changed since this run read or planned it first, and one run reads one \
+                     version of a file; run again, and it is read anew",
+                    path.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&self, run: RunId, spec: &RunSpec, path: &Path, found: Seen) {
+        self.with_seen(run, spec, |seen| {
+            let all = seen.entry(path.into()).or_default();
+            if !all.contains(&found) {
+                all.push(found);
+            }
+        });
+    }
+
+    /// Looks at what was seen in a run, first of all what its plan says.
+    fn with_seen<T>(
+        &self,
+        run: RunId,
+        spec: &RunSpec,
+        look: impl FnOnce(&mut BTreeMap<PathBuf, Vec<Seen>>) -> T,
+    ) -> T {
+        let mut all = lock(&self.seen);
+        look(all.entry(run).or_insert_with(|| planned(spec)))
+    }
+}
+
+/// The files of a plan, whichever stage names them.
+fn planned(spec: &RunSpec) -> BTreeMap<PathBuf, Vec<Seen>> {
+    let folder = folder(&spec.path);
+    let mut all: BTreeMap<PathBuf, Vec<Seen>> = BTreeMap::new();
+    for stage in &spec.plan.stages {
+        for (text, digest) in stage.staged.named.iter().chain(&stage.staged.files) {
+            let seen = all.entry(Path::new(&folder).join(text)).or_default();
+            if !seen.contains(&Seen::Staged(*digest)) {
+                seen.push(Seen::Staged(*digest));
+            }
+        }
+    }
+    all
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

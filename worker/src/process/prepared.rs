@@ -127,11 +127,12 @@ impl PreparedCommand {
             staged.place(task_folder.work())?;
         }
         let mut scope = self.surroundings.scope(batch, &share);
+        let store = &context.options.store.stopped_by(&batch.stop);
+        let inputs = self.inputs.of_task(store, &share, task_folder)?;
+        let TaskInputs { values, mut views } = inputs;
         if let Some(named) = &self.named {
-            named.place(job, task_folder, &mut scope)?;
+            named.place(job, store, &mut views, task_folder, &mut scope)?;
         }
-        let store = &context.options.store;
-        let TaskInputs { values, views } = self.inputs.of_task(store, &share, task_folder)?;
         scope.inputs = values;
         let outputs = if job.stage.outputs.is_empty() {
             Vec::new()

@@ -58,10 +58,10 @@ pub(crate) fn compare_inputs(
         (Ok(()), judged) => judged,
         (Err(_), Err(fault)) if fault.kind == FailureKind::Cancelled => Err(fault),
         (Err(changed), _) => {
-            let folder = task_folder.path().join("inputs");
-            let name = changed.path.strip_prefix(&folder).unwrap_or(&changed.path);
+            let name = changed.path.strip_prefix(task_folder.path());
+            let name = name.unwrap_or(&changed.path);
             Err(Fault::output(format!(
-                "the bytes of the input inputs/{} changed while the task ran: this task, or another that reads the same file, wrote into it; copy an input before changing it (cp ${{{{ inputs.x }}}} work) or write the changed file to an output",
+                "the bytes of the input {} changed while the task ran: this task, or another that reads the same file, wrote into it; copy an input before changing it (cp ${{{{ inputs.x }}}} work) or write the changed file to an output",
                 name.display()
             )))
         }

@@ -1,5 +1,6 @@
 //! The lock file: what each set of requirements means, to the last byte.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -66,30 +67,12 @@ pub fn lock_path(folder: &Path, python: &Python) -> PathBuf {
     folder.join(python.lock.as_deref().unwrap_or(NAME))
 }
 
-/// What a task's key takes of a stage's environment: names and versions of all packages, whatever
-/// the platform; before anything is locked, the requirements themselves.
+/// What a task's key takes of a stage's environment; see [`LockFile::digest`].
 ///
 /// # Errors
 /// When there is a lock file that cannot be read.
 pub fn lock_digest(folder: &Path, python: &Python) -> Result<Digest, PythonError> {
-    let lock = LockFile::read(&lock_path(folder, python))?;
-    let entry = lock.environments.iter().find(|entry| entry.answers(python));
-    let mut hasher = Hasher::new("python environment");
-    hasher.field("python", python.version.as_deref().unwrap_or("").as_bytes());
-    match entry {
-        Some(entry) => {
-            for package in &entry.packages {
-                hasher.field("name", package.name.as_bytes());
-                hasher.field("version", package.version.as_bytes());
-            }
-        }
-        None => {
-            for requirement in requirements(python) {
-                hasher.field("unresolved", requirement.as_bytes());
-            }
-        }
-    }
-    Ok(hasher.finish())
+    Ok(LockFile::read(&lock_path(folder, python))?.digest(python))
 }
 
 /// A stage's requirements in an order that does not depend on how they were written.
@@ -161,6 +144,36 @@ impl LockFile {
                 lock.version
             )))
         }
+    }
+
+    /// What a task's key takes of a stage's environment: names and versions of all packages. Platforms
+    /// that lock the same versions count as one, so that they share results. Before anything is locked
+    /// the requirements count.
+    #[must_use]
+    pub fn digest(&self, python: &Python) -> Digest {
+        let answers = self.environments.iter().filter(|e| e.answers(python));
+        let versions = |entry: &Entry| -> Vec<(String, String)> {
+            let packages = entry.packages.iter();
+            packages
+                .map(|one| (one.name.clone(), one.version.clone()))
+                .collect()
+        };
+        let locked: BTreeSet<Vec<(String, String)>> = answers.map(versions).collect();
+        let mut hasher = Hasher::new("python environment");
+        hasher.field("python", python.version.as_deref().unwrap_or("").as_bytes());
+        if locked.is_empty() {
+            for requirement in requirements(python) {
+                hasher.field("unresolved", requirement.as_bytes());
+            }
+        }
+        for packages in &locked {
+            hasher.field("packages", &packages.len().to_le_bytes());
+            for (name, version) in packages {
+                hasher.field("name", name.as_bytes());
+                hasher.field("version", version.as_bytes());
+            }
+        }
+        hasher.finish()
     }
 
     /// What a stage asks for, on a platform.
@@ -248,6 +261,16 @@ mod tests {
         assert_eq!(first, digest_of(entry("mac", "1")));
         assert_ne!(first, digest_of(entry("linux", "2")));
         assert_ne!(first, unresolved);
+        // Each platform's versions count: the one that is not first in the file is used, too.
+        let of_two = |mac: &str, linux: &str| {
+            let mut lock = LockFile::default();
+            lock.add(entry("linux", linux));
+            lock.add(entry("mac", mac));
+            lock.digest(&wanted)
+        };
+        assert_eq!(of_two("1", "1"), first);
+        assert_ne!(of_two("1", "1"), of_two("1", "2"));
+        assert_ne!(of_two("1", "1"), of_two("2", "1"));
     }
 
     #[test]

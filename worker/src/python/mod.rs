@@ -98,20 +98,23 @@ impl PythonError {
     }
 
     /// Where failures of Python's tools are sorted. A tool that fails without blaming the network
-    /// fails again; so does an index that has other bytes than were locked.
+    /// fails again. Packages with other bytes than were locked are for the user to judge.
     fn kind(&self) -> FailureKind {
         match self {
-            Self::NoPython(_) | Self::Unresolvable { .. } | Self::Lock { .. } => FailureKind::Input,
+            Self::NoPython(_)
+            | Self::Unresolvable { .. }
+            | Self::Lock { .. }
+            | Self::OtherBytes { .. } => FailureKind::Input,
             Self::Registry { .. } => FailureKind::Infrastructure,
-            Self::Tool { .. } | Self::OtherBytes { .. } => FailureKind::Permanent,
+            Self::Tool { .. } => FailureKind::Permanent,
             Self::Io { source, .. } => io_blame(source).kind(FailureKind::Infrastructure),
             Self::Cancelled => FailureKind::Cancelled,
         }
     }
 }
 
-/// The environment of a stage, if it asks for one: built when it is not there yet. A stage that is
-/// not in the lock file, because that was edited or removed meanwhile, is resolved first.
+/// The environment of a stage, if it asks for one: built when it is not there yet. A lock file that
+/// does not hold what counts in the tasks' keys any more is refused.
 pub(crate) fn for_stage(
     context: &WorkerContext,
     job: &Job,
@@ -122,7 +125,7 @@ pub(crate) fn for_stage(
     };
     let tools = Tools::new(&context.options.home, &context.options.host).stopped_by(stop);
     let folder = Path::new(&job.folder);
-    find_or_build(&tools, folder, python)
+    find_or_build(&tools, folder, python, job.staged.lock)
         .map(Some)
         .map_err(|error| Fault::new(error.kind(), format!("its Python environment: {error}")))
 }
@@ -131,24 +134,35 @@ fn find_or_build(
     tools: &Tools<'_>,
     folder: &Path,
     python: &Python,
+    keyed: Option<Digest>,
 ) -> Result<PathBuf, PythonError> {
-    let entry = match locked(tools, folder, python)? {
+    let platform = tools.platform(python)?;
+    let locked = || {
+        // The entry that is used and the digest that is compared are of one reading.
+        let lock = LockFile::read(&lock_path(folder, python))?;
+        let is_keyed = keyed.is_none_or(|keyed| keyed == lock.digest(python));
+        Ok(is_keyed.then(|| lock.find(python, &platform).cloned()))
+    };
+    let problem = |problem: &str| PythonError::Lock {
+        path: lock_path(folder, python),
+        problem: problem.to_owned(),
+    };
+    let changed = || {
+        problem(
+            "it has changed since the run began, and one run uses one version of it; \
+             `sunward retry` runs what is left with the new one",
+        )
+    };
+    let entry = match locked()?.ok_or_else(changed)? {
         Some(entry) => entry,
         None => {
             resolve_lock(tools, folder, [python])?;
-            locked(tools, folder, python)?.ok_or_else(|| PythonError::Lock {
-                path: lock_path(folder, python),
-                problem: "it does not hold what was just written; see who else writes it".into(),
+            locked()?.ok_or_else(changed)?.ok_or_else(|| {
+                problem("it does not hold what was just written; see who else writes it")
             })?
         }
     };
     environment(tools, &entry)
-}
-
-fn locked(tools: &Tools<'_>, folder: &Path, python: &Python) -> Result<Option<Entry>, PythonError> {
-    let platform = tools.platform(python)?;
-    let lock = LockFile::read(&lock_path(folder, python))?;
-    Ok(lock.find(python, &platform).cloned())
 }
 
 /// A digest of text for names of folders.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use clap::Args;
 use sunward_core::RunStatus;
 use sunward_drive::Start;
-use sunward_state::{Reader, Sqlite};
+use sunward_state::Reader;
 use sunward_worker::Host;
 
 use crate::changes::{changed_inputs, changes, results_stand};
-use crate::conduct::{Means, conduct};
+use crate::conduct::{Means, OpenHome, conduct};
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::grid_args::{Over, go_on};
@@ -70,7 +70,9 @@ impl Retry {
         let machine = prepared.machine.drawing(&settings);
         let anew = prepared.spec;
         let mut told = changes(&retried.spec, &anew);
-        let read_anew = changed_inputs(&found.home, retried, &anew)?;
+        let mut opened = OpenHome::open(&found.home, &self.means)?;
+        opened.remember(prepared.files)?;
+        let read_anew = changed_inputs(&found.home, retried, &anew, &opened.resolver)?;
         let inputs_stand = read_anew.is_empty();
         told.extend(read_anew);
         for line in told {
@@ -92,13 +94,12 @@ impl Retry {
             ));
             Start::Submit(spec)
         };
-        let journal = Sqlite::open(&found.home)?;
         conduct(
             context,
             &found.home,
             &self.means,
             machine,
-            journal,
+            opened,
             start,
             feeds,
         )

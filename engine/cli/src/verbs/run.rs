@@ -6,10 +6,11 @@ use std::sync::Arc;
 use clap::Args;
 use sunward_core::{RunSpec, RunState, TaskStatus, preview};
 use sunward_drive::Start;
-use sunward_state::{Reader, Sqlite, SqliteReader, StateError, digest_params};
+use sunward_state::{Reader, SqliteReader, StateError, digest_params};
 use sunward_worker::Host;
 
-use crate::conduct::{Means, conduct};
+use crate::changes::changed_inputs;
+use crate::conduct::{Means, OpenHome, conduct};
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::feeds::Feeds;
@@ -71,13 +72,14 @@ impl Run {
         // From here on things are created.
         home::create(&home, &settings)?;
         let prepared = prepared.lock(&home, &Host::of_this_process())?;
-        let journal = Sqlite::open(&home)?;
+        let mut opened = OpenHome::open(&home, &self.means)?;
+        opened.remember(prepared.files)?;
         let (start, feeds) = if self.fresh {
             (Start::Submit(prepared.spec), feeds)
         } else {
-            choose(&journal, prepared.spec, feeds)?
+            choose(&home, &opened, prepared.spec, feeds)?
         };
-        conduct(context, &home, &self.means, machine, journal, start, feeds)
+        conduct(context, &home, &self.means, machine, opened, start, feeds)
     }
 }
 
@@ -133,27 +135,41 @@ fn foresee(
     Ok(())
 }
 
-/// The newest unfinished run of the same file, params and meaning; else a new one.
+/// The newest unfinished run of the same file, params and meaning, whose data is what it was; else a
+/// new one.
 fn choose(
-    journal: &Sqlite,
+    home: &Path,
+    opened: &OpenHome,
     mut spec: Arc<RunSpec>,
     feeds: Option<Feeds>,
 ) -> anyhow::Result<(Start, Option<Feeds>)> {
+    let journal = &opened.journal;
     let unfinished = journal.unfinished(&spec.path, digest_params(&spec.params)?)?;
     let newest = unfinished.first().map(|row| row.run);
+    let mut changed_files = Vec::new();
     for row in unfinished {
         let state = journal.load_run(row.run)?;
         let Some(run) = state.run(row.run) else {
             continue;
         };
         if run.spec.plan.same_meaning(&spec.plan) {
+            let changed = changed_inputs(home, run, &spec, &opened.resolver)?;
+            if !changed.is_empty() {
+                changed_files.push((row.run, changed));
+                continue;
+            }
             render::say(&format!("continuing {}: {}", row.run, done(run)));
             let feeds = feeds.map(|feeds| feeds.not_before(run)).transpose()?;
             go_on(Arc::make_mut(&mut spec), run);
             return Ok((Start::Resume { run: row.run, spec }, feeds));
         }
     }
-    if let Some(newest) = newest {
+    if let Some((run, lines)) = changed_files.first() {
+        lines.iter().for_each(|line| render::say(line));
+        render::say(&format!(
+            "{run} has read other versions of these files, and one run reads one version of a file: this is a new run, which takes from the cache what still holds"
+        ));
+    } else if let Some(newest) = newest {
         render::say(&format!(
             "the workflow has changed since {newest} stopped: this is a new run, which can use its results"
         ));

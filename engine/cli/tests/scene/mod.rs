@@ -118,8 +118,12 @@ impl Scene {
 
     /// Starts `sunward` with arguments and lets it run.
     pub(crate) fn start(&self, args: &[&str]) -> Running {
-        let child = self
-            .command(args)
+        self.start_command(self.command(args))
+    }
+
+    /// Starts a command and lets it run.
+    pub(crate) fn start_command(&self, mut command: Command) -> Running {
+        let child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

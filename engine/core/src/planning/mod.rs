@@ -110,6 +110,7 @@ fn expand(
     let staged = StagedFiles {
         files: files.filter_map(digest).collect(),
         named,
+        lock: around.locks.get(&stage.name).copied(),
     };
     let (ingredients, reads) = meaning::ingredients(stage, scope, around, &staged)?;
     Ok(PlannedStage {

@@ -1,0 +1,213 @@
+//! One run reads one version of whatever counts in its keys, also where that changes while the run
+//! waits or is stopped.
+//!
+//! What counts in a key, and what makes sure that it is what runs:
+//!
+//! | ingredient | what makes sure |
+//! | --- | --- |
+//! | command, shell, `env`, params, `with`, items, ports, kernel | they are in the journal with the plan, and tasks get them from there |
+//! | inherited variables | the engine's own environment, read once |
+//! | scripts, `files:`, folders, `.cu` files | copied when the stage starts; the copy is compared with the digest |
+//! | files that params, lists, items, matrices and cells name | taken into the store, compared with the digest |
+//! | inputs | tasks read the store; a run reads a file into it once |
+//! | the lock of a Python environment | compared when the stage starts (`python.rs`) |
+#![allow(
+    clippy::panic,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on should say so and stop"
+)]
+
+mod scene;
+
+use scene::{Scene, Told};
+
+/// A way to read `lib/d.csv`.
+#[derive(Clone, Copy)]
+struct Way {
+    name: &'static str,
+    /// Keys of the stage.
+    keys: &'static str,
+    /// What prints the file.
+    run: &'static str,
+}
+
+const WAYS: [Way; 12] = [
+    Way {
+        name: "a word of the command",
+        keys: "",
+        run: "cat ./lib/d.csv",
+    },
+    Way {
+        name: "a script",
+        keys: "",
+        run: "sh ./s.sh",
+    },
+    Way {
+        name: "a file of files:",
+        keys: "files: [./lib/d.csv], ",
+        run: "cat lib/d.csv",
+    },
+    Way {
+        name: "a folder of files:",
+        keys: "files: [./lib], ",
+        run: "cat lib/d.csv",
+    },
+    Way {
+        name: "a param of type path",
+        keys: "",
+        run: "cat ${{ params.f }}",
+    },
+    Way {
+        name: "a param that is a folder",
+        keys: "",
+        run: "cat ${{ params.g }}/d.csv",
+    },
+    Way {
+        name: "an item",
+        keys: "scatter: { over: [./lib/d.csv] }, ",
+        run: "cat ${{ item }}",
+    },
+    Way {
+        name: "a matrix",
+        keys: "matrix: { p: [./lib/d.csv] }, ",
+        run: "cat ${{ matrix.p }}",
+    },
+    Way {
+        name: "a cell",
+        keys: "inputs: { t: ./t.csv }, scatter: { over: t }, ",
+        run: "cat ${{ item.p }}",
+    },
+    Way {
+        name: "an input as a file",
+        keys: "inputs: { d: { from: ./lib/d.csv, as: file } }, ",
+        run: "cat ${{ inputs.d }}",
+    },
+    Way {
+        name: "an input as a table",
+        keys: "inputs: { d: { from: params.f, as: csv } }, ",
+        run: "cat ${{ inputs.d }}",
+    },
+    Way {
+        name: "a folder as an input",
+        keys: "inputs: { d: { from: ./lib, as: file } }, ",
+        run: "cat ${{ inputs.d }}/d.csv",
+    },
+];
+
+const FIRST: &str = "n\n1\n";
+const SECOND: &str = "n\n2\n";
+
+/// `early` reads in one way, `late` in another one, and `wait` between them until it may go on.
+fn scene(early: Way, late: Way) -> Scene {
+    let scene = Scene::new();
+    let here = scene.path().display().to_string();
+    let reader = |name: &str, needs: &str, way: Way| {
+        let Way { keys, run, .. } = way;
+        format!(
+            "  {name}: {{ {needs}{keys}run: \"{run} > ${{{{ outputs.o }}}}\", outputs: {{ o: {{ format: file, ext: txt }} }} }}\n"
+        )
+    };
+    scene.file(
+        "workflow.yaml",
+        format!(
+            "name: w\nparams:\n  f: {{ type: path, default: ./lib/d.csv }}\n  g: {{ type: path, default: ./lib }}\nstages:\n{}  wait: {{ needs: early, cache: false, run: \"touch {here}/started; while [ ! -e {here}/go ]; do sleep 0.02; done\" }}\n{}outputs: {{ early: early.o, late: late.o }}\n",
+            reader("early", "", early),
+            reader("late", "needs: wait, ", late),
+        ),
+    );
+    scene.file("t.csv", "p,n\n./lib/d.csv,1\n");
+    write(&scene, FIRST);
+    scene
+}
+
+fn write(scene: &Scene, text: &str) {
+    scene.file("lib/d.csv", text);
+    scene.file("s.sh", format!("printf '{}'", text.replace('\n', "\\n")));
+}
+
+/// What both stages read, the same.
+#[track_caller]
+fn read(scene: &Scene, what: &str) -> String {
+    let (early, late) = (scene.text("out/early.txt"), scene.text("out/late.txt"));
+    assert_eq!(early, late, "{what}: two versions in one run");
+    early
+}
+
+/// With the first version in place again, nobody is served what another one made.
+#[track_caller]
+fn first_again(scene: &Scene, what: &str) {
+    write(scene, FIRST);
+    let told = scene.run(&["--out", "out"]);
+    assert_eq!(told.code, 0, "{what}: {told:?}");
+    assert_eq!(read(scene, what), FIRST, "{what}");
+}
+
+/// A run during which the file is changed.
+fn changed_meanwhile(early: Way, late: Way) -> (Scene, Told) {
+    let scene = scene(early, late);
+    let mut running = scene.start(&["run", "workflow.yaml", "--out", "out"]);
+    running.wait_for("started");
+    write(&scene, SECOND);
+    scene.file("go", "");
+    let told = running.end();
+    (scene, told)
+}
+
+#[test]
+fn what_changes_while_a_run_waits_is_read_as_it_was_or_stops_the_run() {
+    for (number, early) in WAYS.into_iter().enumerate() {
+        let next = WAYS[(number + 1) % WAYS.len()];
+        let far = WAYS[(number + 5) % WAYS.len()];
+        for late in [early, next, far] {
+            let what = format!("{}, then {}", early.name, late.name);
+            let (scene, told) = changed_meanwhile(early, late);
+            if told.code == 0 {
+                assert_eq!(read(&scene, &what), FIRST, "{what}");
+            } else {
+                assert_eq!(told.code, 1, "{what}: {told:?}");
+                assert!(told.err.contains("changed since"), "{what}: {told:?}");
+            }
+            first_again(&scene, &what);
+        }
+    }
+}
+
+#[test]
+fn what_changes_while_a_run_is_stopped_is_read_anew_by_all_stages() {
+    for way in WAYS {
+        for signal in ["INT", "KILL"] {
+            let what = format!("{} after {signal}", way.name);
+            let scene = scene(way, way);
+            let mut running = scene.start(&["run", "workflow.yaml"]);
+            running.wait_for("started");
+            running.signal(signal);
+            drop(running.end());
+            write(&scene, SECOND);
+            scene.file("go", "");
+            let told = scene.run(&["--out", "out"]);
+            assert_eq!(told.code, 0, "{what}: {told:?}");
+            assert!(told.err.contains("this is a new run"), "{what}: {told:?}");
+            assert_eq!(read(&scene, &what), SECOND, "{what}");
+            first_again(&scene, &what);
+        }
+    }
+}
+
+#[test]
+fn a_run_whose_data_is_as_it_was_goes_on() {
+    for way in WAYS {
+        let scene = scene(way, way);
+        let mut running = scene.start(&["run", "workflow.yaml"]);
+        running.wait_for("started");
+        running.signal("INT");
+        drop(running.end());
+        // Another time of the same bytes is no change.
+        write(&scene, FIRST);
+        scene.file("go", "");
+        let told = scene.run(&["--out", "out"]).expect(0);
+        assert!(told.err.contains("continuing r1"), "{}: {told:?}", way.name);
+        assert_eq!(read(&scene, way.name), FIRST);
+    }
+}

@@ -1,0 +1,173 @@
+//! Folders: a list of their files, and parts that hold the bytes.
+
+mod list;
+mod pack;
+mod unpack;
+mod walk;
+
+use std::fs::Metadata;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef};
+
+use crate::blob::{mend, no_file};
+use crate::error::DataError;
+use crate::part::map;
+use crate::store::{Durable, Store};
+pub(crate) use list::{HEADER, members};
+use list::{List, Listed};
+use pack::{Packs, Place, SMALL_BYTES};
+pub(crate) use unpack::{unpack, unpack_copy, unpack_with};
+use walk::{Entry, Found, is_executable, mend_folders, walk};
+
+impl Store {
+    /// A user's folder, copied into the store.
+    ///
+    /// # Errors
+    /// When something in it cannot be read, or is neither file nor folder.
+    pub fn folder_blob(&self, path: &Path) -> Result<Dataset, DataError> {
+        self.keep_folder(path, false, &|file, _| self.copy_in(file, Durable::Later))
+    }
+
+    /// A folder that a command wrote: its larger files move into the store.
+    pub(crate) fn adopt_folder(&self, path: &Path) -> Result<Dataset, DataError> {
+        mend_folders(path, 0)?;
+        self.keep_folder(path, true, &|file, found| {
+            mend(file, found)?;
+            self.move_in(file, Durable::Later)
+        })
+    }
+
+    /// Keeps a folder, which is a command's output or a user's. `take` takes files that are too large to
+    /// be packed; they are durable later.
+    fn keep_folder(
+        &self,
+        folder: &Path,
+        is_output: bool,
+        take: &dyn Fn(&Path, &Metadata) -> Result<PartRef, DataError>,
+    ) -> Result<Dataset, DataError> {
+        let mut packs = Packs::new(self);
+        let mut taken = false;
+        let mut entries = Vec::new();
+        // All of it is looked at before anything is taken: what a link leads to may move away.
+        for entry in walk(folder, &|| self.go_on())? {
+            self.go_on()?;
+            let listed = listed(entry, &mut |path, found| {
+                if let Some((digest, bytes)) = small(path, found, is_output)? {
+                    let place = if bytes.is_empty() {
+                        None
+                    } else {
+                        Some(packs.add_bytes(digest, &bytes)?)
+                    };
+                    return Ok((digest, byte_count(&bytes), place));
+                }
+                taken = true;
+                let part = take(path, found)?;
+                Ok((part.digest, part.bytes, Some(packs.add_part(part))))
+            })?;
+            entries.push(listed);
+        }
+        let parts = packs.finish()?;
+        if taken {
+            self.sync_all()?;
+        }
+        let list = List { parts, entries };
+        let manifest = self.put_bytes(&list.text()?)?;
+        Ok(Dataset {
+            written: None,
+            kind: DatasetKind::Dir,
+            content: list.content(),
+            rows: 0,
+            parts: vec![manifest],
+        })
+    }
+}
+
+/// What is kept of a file: its digest, its size, and where its bytes are.
+type Kept = (Digest, u64, Option<Place>);
+
+fn listed(
+    entry: Entry,
+    keep: &mut dyn FnMut(&Path, &Metadata) -> Result<Kept, DataError>,
+) -> Result<Listed, DataError> {
+    let mut listed = Listed {
+        path: entry.relative,
+        digest: None,
+        bytes: 0,
+        executable: false,
+        link: None,
+        part: None,
+        at: None,
+    };
+    match entry.found {
+        Found::File(found) => {
+            let (digest, bytes, place) = keep(&entry.path, &found)?;
+            listed.digest = Some(digest);
+            listed.bytes = bytes;
+            listed.executable = is_executable(&found);
+            listed.part = place.map(|(part, _)| part);
+            listed.at = place.and_then(|(_, at)| at);
+        }
+        Found::EmptyFolder => {}
+        Found::Link(target) => listed.link = Some(target),
+    }
+    Ok(listed)
+}
+
+/// The bytes of a small file; nothing of a larger one.
+fn small(
+    path: &Path,
+    found: &Metadata,
+    is_output: bool,
+) -> Result<Option<(Digest, Vec<u8>)>, DataError> {
+    if found.len() > SMALL_BYTES {
+        return Ok(None);
+    }
+    if is_output && found.len() == 0 {
+        return Ok(Some((Digest::of(&[]), Vec::new())));
+    }
+    if is_output {
+        mend(path, found)?;
+    }
+    let read = sunward_files::read_regular(path, SMALL_BYTES);
+    match read {
+        Ok(bytes) => Ok(Some((Digest::of(&bytes), bytes))),
+        // It has grown since.
+        Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => Ok(None),
+        Err(error) => Err(DataError::io("read", path)(error)),
+    }
+}
+
+fn byte_count(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+/// The digest of a file's bytes, or of a folder's files with their names, whether it is stored or
+/// not; whether a file may be executed counts. Of a folder it is the content that it has when it is
+/// stored.
+///
+/// # Errors
+/// When something cannot be read, or is neither file nor folder.
+pub fn path_digest(path: &Path) -> Result<Digest, DataError> {
+    let found = std::fs::metadata(path).map_err(DataError::io("read", path))?;
+    if found.is_dir() {
+        let mut entries = Vec::new();
+        for entry in walk(path, &|| Ok(()))? {
+            entries.push(listed(entry, &mut |path, _| {
+                let bytes = map(path)?;
+                Ok((Digest::of(&bytes), byte_count(&bytes), None))
+            })?);
+        }
+        let parts = Vec::new();
+        return Ok(List { parts, entries }.content());
+    }
+    if !found.is_file() {
+        return Err(no_file(path));
+    }
+    let executable = u8::from(found.permissions().mode() & 0o111 != 0);
+    Ok(Hasher::new("file")
+        .field("digest", &Digest::of(&map(path)?).0)
+        .field("executable", &[executable])
+        .finish())
+}

@@ -1,0 +1,183 @@
+//! What is in a folder, by relative path: files, links and empty folders.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use crate::blob::{lstat, mend};
+use crate::error::DataError;
+
+/// Folders within folders.
+const MAX_DEPTH: usize = 64;
+/// Entries of one folder. Their list is held in memory, about 300 bytes each.
+const MAX_ENTRIES: usize = 4_000_000;
+
+/// One entry of a folder.
+pub(super) struct Entry {
+    pub(super) path: PathBuf,
+    /// Relative, `/` between names.
+    pub(super) relative: String,
+    pub(super) found: Found,
+}
+
+/// All of a folder in the order of the relative paths. `go_on` ends it early.
+pub(super) fn walk(
+    folder: &Path,
+    go_on: &dyn Fn() -> Result<(), DataError>,
+) -> Result<Vec<Entry>, DataError> {
+    if !lstat(folder)?.is_dir() {
+        return Err(DataError::Format {
+            path: folder.to_owned(),
+            expected: "folder",
+            found: "it is none".into(),
+            hint: "create it with `mkdir`, or say `format: file`".into(),
+        });
+    }
+    let mut all = Vec::new();
+    walk_into(folder, folder, 0, &mut |path, relative, found| {
+        go_on()?;
+        if all.len() == MAX_ENTRIES {
+            return Err(DataError::Format {
+                path: folder.to_owned(),
+                expected: "folder",
+                found: format!("it holds more than {MAX_ENTRIES} files"),
+                hint: "keep them in an archive (tar, zip), or in several outputs".into(),
+            });
+        }
+        all.push(Entry {
+            path: path.to_owned(),
+            relative,
+            found,
+        });
+        Ok(())
+    })?;
+    all.sort_by(|a, b| a.relative.cmp(&b.relative));
+    Ok(all)
+}
+
+/// Makes a folder and all folders in it such that they can be walked and emptied.
+pub(super) fn mend_folders(folder: &Path, depth: usize) -> Result<(), DataError> {
+    let found = lstat(folder)?;
+    if !found.is_dir() || depth > MAX_DEPTH {
+        return Ok(());
+    }
+    mend(folder, &found)?;
+    let list = fs::read_dir(folder).map_err(DataError::io("list", folder))?;
+    for entry in list {
+        let entry = entry.map_err(DataError::io("list", folder))?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            mend_folders(&entry.path(), depth + 1)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file may be executed.
+pub(super) fn is_executable(found: &fs::Metadata) -> bool {
+    found.permissions().mode() & 0o111 != 0
+}
+
+/// What a walk comes by.
+pub(super) enum Found {
+    File(fs::Metadata),
+    EmptyFolder,
+    Link(String),
+}
+
+type Visit<'a> = dyn FnMut(&Path, String, Found) -> Result<(), DataError> + 'a;
+
+/// Why an entry cannot be part of a folder.
+fn refuse(path: &Path, found: &str) -> DataError {
+    DataError::Format {
+        path: path.to_owned(),
+        expected: "part of a folder",
+        found: found.into(),
+        hint: "put only files, folders and relative links between them there, with UTF-8 names"
+            .into(),
+    }
+}
+
+/// Where a link leads, when that is within the folder and there.
+fn inner_link(root: &Path, path: &Path, relative: &str) -> Result<String, DataError> {
+    let target = fs::read_link(path).map_err(DataError::io("read", path))?;
+    let shown = target.display();
+    let text = target
+        .to_str()
+        .ok_or_else(|| refuse(path, "it is a link to a name that is not UTF-8"))?;
+    if !stays_inside(relative, text) {
+        return Err(refuse(
+            path,
+            &format!("it is a link to {shown}, which is not inside the folder"),
+        ));
+    }
+    let real = |path: &Path| fs::canonicalize(path);
+    match (real(path), real(root)) {
+        (Ok(end), Ok(root)) if end.starts_with(&root) => Ok(text.to_owned()),
+        (Ok(_), Ok(_)) => Err(refuse(
+            path,
+            &format!("it is a link to {shown}, which is not inside the folder"),
+        )),
+        _ => Err(refuse(
+            path,
+            &format!("it is a link to {shown}, which does not exist"),
+        )),
+    }
+}
+
+/// Whether a link at `path` never leaves the folder on its way to `target`.
+pub(super) fn stays_inside(path: &str, target: &str) -> bool {
+    let mut depth = Path::new(path).components().count().saturating_sub(1);
+    let mut inside = !target.is_empty();
+    for part in Path::new(target).components() {
+        match part {
+            Component::Normal(_) => depth += 1,
+            Component::CurDir => {}
+            Component::ParentDir if depth > 0 => depth -= 1,
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => inside = false,
+        }
+    }
+    inside
+}
+
+/// Visits every file, every link and every empty folder below `folder`.
+fn walk_into(
+    root: &Path,
+    folder: &Path,
+    depth: usize,
+    visit: &mut Visit<'_>,
+) -> Result<(), DataError> {
+    if depth > MAX_DEPTH {
+        return Err(refuse(folder, "it lies too deep"));
+    }
+    let relative = |path: &Path| {
+        path.strip_prefix(root)
+            .ok()
+            .and_then(|relative| relative.to_str())
+            .map(str::to_owned)
+            .ok_or_else(|| refuse(path, "its name is not UTF-8"))
+    };
+    let list = fs::read_dir(folder).map_err(DataError::io("list", folder))?;
+    let mut paths: Vec<PathBuf> = list
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(DataError::io("list", folder))?;
+    paths.sort();
+    if paths.is_empty() && depth > 0 {
+        return visit(folder, relative(folder)?, Found::EmptyFolder);
+    }
+    for path in paths {
+        let found = fs::symlink_metadata(&path).map_err(DataError::io("read", &path))?;
+        if found.is_dir() {
+            walk_into(root, &path, depth + 1, visit)?;
+        } else if found.is_file() {
+            visit(&path, relative(&path)?, Found::File(found))?;
+        } else if found.is_symlink() {
+            let name = relative(&path)?;
+            let target = inner_link(root, &path, &name)?;
+            visit(&path, name, Found::Link(target))?;
+        } else {
+            return Err(refuse(&path, "it is a device, pipe or socket"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! Files that values name, kept in the store by the digest that counts in keys, so that tasks see them
+//! through views as they see their inputs.
+
+use std::fs;
+use std::path::Path;
+
+use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef};
+
+use crate::error::DataError;
+use crate::incoming::fresh_path;
+use crate::staged::{copy_tree, digest_of_file, staged_digest};
+use crate::store::{Durable, Store};
+use crate::view::View;
+
+impl Store {
+    /// What tasks see of a file or folder with a digest of [`staged_digest`]: what the store has of it,
+    /// else what lies at `source`; nothing where that holds something else. It stays on this host.
+    ///
+    /// # Errors
+    /// When it cannot be read or kept.
+    pub fn view_of_named(
+        &self,
+        expected: &Digest,
+        source: &Path,
+    ) -> Result<Option<View>, DataError> {
+        let key = Hasher::new("named file")
+            .field("digest", &expected.0)
+            .finish();
+        let store = self.on_this_host();
+        if let Some(known) = store.recall(&key)
+            && let Some(view) = view(expected, &known)
+        {
+            return Ok(Some(view));
+        }
+        let found = fs::metadata(source).map_err(DataError::io("read", source))?;
+        let dataset = if found.is_dir() {
+            store.named_folder(expected, source)?
+        } else {
+            let part = store.copy_in(source, Durable::Now)?;
+            Some(dataset(DatasetKind::File, part))
+        };
+        let Some(dataset) = dataset else {
+            return Ok(None);
+        };
+        let view = view(expected, &dataset);
+        if view.is_some() {
+            store.remember(&key, &dataset);
+        }
+        Ok(view)
+    }
+
+    /// Links in it are followed: a task must not depend on where they lead later.
+    fn named_folder(&self, expected: &Digest, source: &Path) -> Result<Option<Dataset>, DataError> {
+        let copy = fresh_path(&self.incoming_folder(), "-named");
+        let kept = copy_tree(source, &copy)
+            .and_then(|()| staged_digest(&copy))
+            .map_err(DataError::io("copy", source))
+            .and_then(|found| match found == *expected {
+                true => self.adopt_folder(&copy).map(Some),
+                false => Ok(None),
+            });
+        let _ = fs::remove_dir_all(&copy);
+        kept
+    }
+}
+
+fn dataset(kind: DatasetKind, part: PartRef) -> Dataset {
+    Dataset {
+        kind,
+        content: part.digest,
+        rows: 0,
+        parts: vec![part],
+        written: None,
+    }
+}
+
+/// The view of a dataset that is what was expected. Whether a file may be executed counts in the digest
+/// and not in the part.
+fn view(expected: &Digest, dataset: &Dataset) -> Option<View> {
+    let [part] = dataset.parts.as_slice() else {
+        return None;
+    };
+    if dataset.kind == DatasetKind::Dir {
+        return Some(View::of_folder(*part));
+    }
+    let is = |executable: &bool| digest_of_file(&part.digest, *executable) == *expected;
+    let executable = [false, true].into_iter().find(is)?;
+    Some(View::of_file(*part, executable))
+}
