@@ -1,4 +1,11 @@
 //! Stopping and going on: Ctrl-C once and twice, SIGTERM, kill -9, cancel, a second engine.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::allow_attributes,
+    reason = "tests stop where they cannot go on"
+)]
+
 mod scene;
 
 use std::path::Path;

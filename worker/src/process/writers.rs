@@ -103,11 +103,11 @@ fn is_written(path: &Path) -> Option<bool> {
         Err(_) => return None,
     };
     let asked = control(&file, F_SETSIG, libc::SIGURG)
-        .and_then(|()| control(&file, libc::F_SETLEASE, libc::F_RDLCK.into()));
+        .and_then(|()| control(&file, libc::F_SETLEASE, libc::F_RDLCK));
     match asked {
         Ok(()) => {
             // It ends with the handle in any case.
-            drop(control(&file, libc::F_SETLEASE, libc::F_UNLCK.into()));
+            drop(control(&file, libc::F_SETLEASE, libc::F_UNLCK));
             Some(false)
         }
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(true),
