@@ -32,6 +32,9 @@ pub(crate) struct JobState {
     pace_nanos: AtomicU64,
     noticed: AtomicBool,
     told_of_space: AtomicBool,
+    /// What was remarked once of its tasks' results.
+    pub(crate) told_of_strays: AtomicBool,
+    pub(crate) told_of_special_bits: AtomicBool,
 }
 
 impl JobState {
@@ -60,6 +63,8 @@ impl JobState {
             pace_nanos: AtomicU64::new(0),
             noticed: AtomicBool::new(false),
             told_of_space: AtomicBool::new(false),
+            told_of_strays: AtomicBool::new(false),
+            told_of_special_bits: AtomicBool::new(false),
         }
     }
 

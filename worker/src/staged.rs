@@ -67,6 +67,11 @@ impl Staged {
         }
         Ok(())
     }
+
+    /// Whether a file of that name, from the working folder, is one of them.
+    pub(crate) fn holds(&self, name: &Path) -> bool {
+        self.folder.join(name).exists()
+    }
 }
 
 /// A copy, in `folder`, of a file or folder that a value names. It is the attempt's own.

@@ -95,6 +95,11 @@ impl TaskFolder {
         &self.work.path
     }
 
+    /// Whether nothing is in the folder where the command starts.
+    pub(crate) fn work_is_empty(&self) -> bool {
+        self.work.is_empty().unwrap_or(false)
+    }
+
     /// Its TMPDIR.
     pub(crate) fn temporary(&self) -> &Path {
         &self.temporary.path

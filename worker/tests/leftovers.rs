@@ -206,6 +206,36 @@ fn the_memory_of_what_left_counts() {
 }
 
 #[test]
+fn files_outside_of_outputs_are_told_once_a_stage_and_kept_in_the_result() {
+    let mut scene = Scene::new();
+    fs::write(scene.path("tool.sh"), "echo 1 > table.csv\n").unwrap();
+    let mut stage = shell("sh ./tool.sh; echo x > $TMPDIR/x; echo y > ${{ outputs.o }}");
+    stage.files = vec!["./tool.sh".into()];
+    let job = scene.job(giving(stage, "o", OutputFormat::File), Tasks::Range(5));
+    let ends = scene.run(job);
+    let told: Vec<String> = ends
+        .into_iter()
+        .flat_map(|end| result(end).remarks)
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains(": table.csv;"), "{told:?}");
+    assert_eq!(scene.notices, told);
+}
+
+#[test]
+fn special_bits_of_outputs_are_told_with_their_names() {
+    let mut scene = Scene::new();
+    let script =
+        "mkdir ${{ outputs.d }}; cp /bin/true ${{ outputs.d }}/su; chmod 4755 ${{ outputs.d }}/su";
+    let end = scene.one(giving(shell(script), "d", OutputFormat::Dir));
+    let remarks = result(end).remarks;
+    assert!(
+        remarks.len() == 1 && remarks[0].contains(": d/su;"),
+        "{remarks:?}"
+    );
+}
+
+#[test]
 fn orphans_that_end_by_themselves_are_not_kept_as_zombies() {
     let mut scene = Scene::new();
     let script = "for i in 1 2 3 4 5 6 7 8; do setsid --fork true; done; while pgrep -P 1 nothing; do :; done";

@@ -1,7 +1,7 @@
 //! The attempts of a run, gathered from its facts: when, how long, at what cost, with what end; and when
 //! each stage could have begun.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sunward_core::{Energy, Fact, Failure, Generation, Lease, RanOn, RunId, StageId, Timestamp};
 
@@ -80,6 +80,8 @@ pub(crate) struct History {
     pub(crate) attempts: Vec<Attempt>,
     /// When each stage was first ready to run: its inputs and tasks were known.
     pub(crate) ready: BTreeMap<StageId, Timestamp>,
+    /// What the first task of a stage said of how its results were made.
+    pub(crate) remarks: BTreeSet<(StageId, String)>,
     /// Leases whose end is not known yet, by stage and task.
     open: BTreeMap<(StageId, u32), (Generation, Timestamp)>,
     /// The newest moment that a fact named.
@@ -93,6 +95,7 @@ impl History {
             run,
             attempts: Vec::new(),
             ready: BTreeMap::new(),
+            remarks: BTreeSet::new(),
             open: BTreeMap::new(),
             latest: Timestamp(0),
         }
@@ -144,6 +147,9 @@ impl History {
             return;
         };
         for success in successes {
+            let remarks = success.result.remarks.iter();
+            self.remarks
+                .extend(remarks.map(|remark| (stage, remark.clone())));
             self.open.remove(&(stage, success.index));
             self.push(Attempt {
                 stage,

@@ -467,3 +467,48 @@ fn verbs_that_need_a_state_say_where_none_was_found() {
     }
     assert_eq!(std::fs::read_dir(scene.path()).unwrap().count(), 1);
 }
+
+#[test]
+fn what_a_command_wrote_outside_its_outputs_is_told_by_run_and_report() {
+    let scene = Scene::with(
+        "name: strays\nstages:\n  plot:\n    scatter: { over: { range: 3 } }\n    run: |\n      \
+         echo x > figure.txt; mkdir .cache; echo y > .cache/y; echo z > $TMPDIR/z\n",
+    );
+    let told = scene.run(&[]).expect(0).says(&["figure.txt"]);
+    assert_eq!(told.err.matches("figure.txt").count(), 1, "{}", told.err);
+    assert!(!told.err.contains(".cache"), "{}", told.err);
+    let report = scene.sunward(&["report", "--json"]).expect(0).json();
+    let warnings = report["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 1, "{report}");
+    assert!(warnings[0].as_str().unwrap().contains("figure.txt"));
+    scene.sunward(&["report", "--out", "r.html"]).expect(0);
+    assert!(scene.text("r.html").contains("figure.txt"));
+}
+
+#[test]
+fn cache_verify_makes_joined_files_again_that_are_not_what_their_parts_give() {
+    let scene = Scene::with(
+        "name: folders\nstages:\n  a:\n    scatter: { over: { range: 2 } }\n    \
+         run: mkdir ${{ outputs.d }}; echo ${{ item }} > ${{ outputs.d }}/x\n    \
+         outputs: { d: { format: dir } }\noutputs: { d: a.d }\n",
+    );
+    let path = scene.run(&[]).expect(0).json()["outputs"]["d"]["path"].clone();
+    let file = std::path::Path::new(path.as_str().unwrap()).join("000001/x");
+    let harms: [fn(&std::path::Path); 2] = [
+        |file| std::fs::remove_file(file).unwrap(),
+        |file| {
+            std::fs::remove_file(file).unwrap();
+            std::fs::write(file, "9\n").unwrap();
+        },
+    ];
+    for harm in harms {
+        harm(&file);
+        let told = scene.sunward(&["cache", "verify", "--json"]).expect(0);
+        let repaired = told.json()["repaired"].clone();
+        assert_eq!(repaired[0]["made_again"], true, "{repaired}");
+        assert_eq!(repaired[0]["path"], path, "{repaired}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "1\n");
+        let told = scene.sunward(&["cache", "verify", "--json"]).expect(0);
+        assert_eq!(told.json()["repaired"], json!([]));
+    }
+}

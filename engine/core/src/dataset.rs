@@ -97,6 +97,10 @@ pub struct TaskResult {
     pub ports: Vec<Dataset>,
     /// What computed it; a result from the cache keeps it.
     pub ran_on: RanOn,
+    /// What a user should know of how it was made, as files that are not kept. The first task of a stage
+    /// says it for all.
+    #[serde(default)]
+    pub remarks: Vec<String>,
 }
 
 impl TaskResult {
@@ -106,6 +110,7 @@ impl TaskResult {
         Self {
             ports,
             ran_on: RanOn::Cpu,
+            remarks: Vec::new(),
         }
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct Results {
     count: u32,
     /// Blocks of packed results; empty until needed.
     chunks: Vec<Option<Chunk>>,
-    /// Whatever does not pack: several ports or several parts.
+    /// Whatever does not pack: several ports or several parts, and what has remarks.
     wide: BTreeMap<u32, TaskResult>,
     /// The kinds of device that produced the results, with the number of results.
     ran_on: BTreeMap<RanOn, u32>,
@@ -56,7 +56,7 @@ impl Packed {
 
     /// Packs a result, where it fits.
     fn of(result: &TaskResult) -> Option<(DatasetKind, Self)> {
-        let [dataset] = result.ports.as_slice() else {
+        let ([dataset], []) = (result.ports.as_slice(), result.remarks.as_slice()) else {
             return None;
         };
         let [part] = dataset.parts.as_slice() else {
@@ -106,7 +106,8 @@ impl Results {
                 self.ran_on.insert(result.ran_on.clone(), 1);
             }
         }
-        if result.ports.is_empty() && result.ran_on == RanOn::Cpu {
+        let is_plain = result.ran_on == RanOn::Cpu && result.remarks.is_empty();
+        if result.ports.is_empty() && is_plain {
             return;
         }
         let Some((kind, packed)) = Packed::of(result) else {
@@ -144,6 +145,7 @@ impl Results {
             Some((dataset, ran_on)) => TaskResult {
                 ports: vec![dataset],
                 ran_on: ran_on.clone(),
+                remarks: Vec::new(),
             },
             None => TaskResult::default(),
         }
@@ -207,12 +209,20 @@ mod tests {
             TaskResult::of_cpu(vec![table(3, 0)]),
             TaskResult::of_cpu(vec![table(4, 1), table(5, 2)]),
             TaskResult {
-                ports: vec![table(6, 1)],
                 ran_on: RanOn::CudaOnCpu,
+                ..TaskResult::of_cpu(vec![table(6, 1)])
             },
             TaskResult {
-                ports: Vec::new(),
                 ran_on: RanOn::CudaOnCpu,
+                ..TaskResult::default()
+            },
+            TaskResult {
+                remarks: vec!["a file is not kept".into()],
+                ..TaskResult::of_cpu(vec![table(7, 1)])
+            },
+            TaskResult {
+                remarks: vec!["a file is not kept".into()],
+                ..TaskResult::default()
             },
         ];
         let mut results = Results::of(1000);
@@ -226,7 +236,7 @@ mod tests {
             assert_eq!(results.port(index, 0).as_ref(), expected.ports.first());
         }
         let counted: Vec<u32> = results.ran_on().values().copied().collect();
-        assert_eq!(counted, [750, 250]);
+        assert_eq!(counted, [800, 200]);
     }
 
     #[test]

@@ -3,9 +3,11 @@
 
 use std::fs;
 
-use sunward_core::{Dataset, Digest};
+use serde::Serialize;
+use sunward_core::{Dataset, Digest, Hasher};
 
 use crate::incoming::fresh_path;
+use crate::materialise::Recipe;
 use crate::record;
 use crate::store::Store;
 
@@ -21,15 +23,37 @@ impl Store {
 
     /// Remembers a derived dataset. Failing to is no failure.
     pub(crate) fn remember(&self, key: &Digest, dataset: &Dataset) {
-        let Some(text) = record::write(key, dataset) else {
+        self.note(key, dataset);
+    }
+
+    /// What a joined file or folder is made of, if that is noted.
+    pub(crate) fn recipe(&self, name: &str) -> Option<Recipe> {
+        let key = recipe_key(name);
+        let text = fs::read(self.folder("derived").join(key.to_hex())).ok()?;
+        record::read(&key, &text).ok()
+    }
+
+    /// Notes what a joined file or folder is made of.
+    pub(crate) fn note_recipe(&self, name: &str, recipe: &Recipe) {
+        self.note(&recipe_key(name), recipe);
+    }
+
+    fn note(&self, key: &Digest, value: &impl Serialize) {
+        let Some(text) = record::write(key, value) else {
             return;
         };
         let temporary = fresh_path(&self.incoming_folder(), "");
         let target = self.folder("derived").join(key.to_hex());
         let written = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, target));
         if let Err(error) = written {
-            tracing::debug!(%error, "a derived dataset is not remembered");
+            tracing::debug!(%error, "a note on a derived dataset could not be written");
             let _ = fs::remove_file(&temporary);
         }
     }
+}
+
+fn recipe_key(name: &str) -> Digest {
+    Hasher::new("recipe")
+        .field("name", name.as_bytes())
+        .finish()
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef};
 use sunward_workflows::Form;
 
@@ -15,7 +16,7 @@ use crate::incoming::{Incoming, fresh_path};
 use crate::store::Store;
 
 /// How a command wants a dataset.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
     /// In which form a table is.
     pub form: Form,
@@ -28,6 +29,21 @@ pub struct Wanted {
     pub ext: Option<String>,
 }
 
+/// What a joined file or folder is made of: enough to make it again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Recipe {
+    pub(crate) dataset: Dataset,
+    pub(crate) wanted: Wanted,
+}
+
+/// Where a dataset is found in the form wanted.
+enum Place {
+    /// A part under a name with its suffix.
+    Part(Digest, Option<String>),
+    /// Below `joined/`, made once.
+    Joined(String),
+}
+
 impl Store {
     /// One path that holds the dataset in the form wanted: a file; a folder for a folder and for
     /// several files (`000000.ext` … in task order). It is read-only, shared by all who want the
@@ -37,10 +53,12 @@ impl Store {
     /// When a part is missing or damaged, or the form cannot hold the table.
     pub fn materialise(&self, dataset: &Dataset, wanted: &Wanted) -> Result<PathBuf, DataError> {
         self.fetch(dataset)?;
-        match dataset.kind {
-            DatasetKind::Table => self.joined_table(dataset, wanted),
-            DatasetKind::File => self.joined_files(dataset, wanted.ext.as_deref()),
-            DatasetKind::Dir => self.joined_folders(dataset),
+        match place(dataset, wanted) {
+            Place::Part(digest, ext) => self.linked_part(&digest, ext.as_deref()),
+            Place::Joined(name) => self.made_once(&name, || Recipe {
+                dataset: dataset.clone(),
+                wanted: wanted.clone(),
+            }),
         }
     }
 
@@ -58,56 +76,84 @@ impl Store {
             DatasetKind::Table => Some("arrow"),
             DatasetKind::File => ext,
             DatasetKind::Dir => {
-                let folders = dataset.parts.iter().map(|part| self.unpacked(part));
-                return folders.collect();
+                let unpacked = |part: &PartRef| {
+                    let name = part.digest.to_hex();
+                    self.made_once(&name, || Recipe::of_folder(*part))
+                };
+                return dataset.parts.iter().map(unpacked).collect();
             }
         };
         let link = |part: &PartRef| self.linked_part(&part.digest, ext);
         dataset.parts.iter().map(link).collect()
     }
 
-    fn joined_table(&self, dataset: &Dataset, wanted: &Wanted) -> Result<PathBuf, DataError> {
-        let whole = wanted.columns.is_empty()
-            && wanted
-                .rows
-                .as_ref()
-                .is_none_or(|rows| rows.start == 0 && rows.end >= dataset.rows);
-        let form = match wanted.form {
-            Form::File => Form::Arrow,
-            other => other,
-        };
-        if let ([part], true, Form::Arrow) = (dataset.parts.as_slice(), whole, form) {
-            return self.linked_part(&part.digest, Some("arrow"));
-        }
-        let written = dataset.written_as(form).unwrap_or_default();
-        if let ([only], true) = (written, whole) {
-            return self.linked_part(&only.digest, Some(encode::suffix(form)));
-        }
-        let mut hasher = Hasher::new("joined table");
-        hasher.field("form", encode::suffix(form).as_bytes());
-        for part in &dataset.parts {
-            hasher.field("part", &part.digest.0);
-        }
-        for file in written {
-            hasher.field("written", &file.digest.0);
-        }
-        for column in &wanted.columns {
-            hasher.field("column", column.as_bytes());
-        }
-        if let (Some(rows), false) = (&wanted.rows, whole) {
-            hasher.field("from", &rows.start.to_le_bytes());
-            hasher.field("until", &rows.end.to_le_bytes());
-        }
-        let name = format!("{}.{}", hasher.finish().to_hex(), encode::suffix(form));
+    /// A file or folder below `joined/` that is made once; who comes second finds it. What it is made
+    /// of is noted, so that `verify` can make it again.
+    fn made_once(&self, name: &str, recipe: impl FnOnce() -> Recipe) -> Result<PathBuf, DataError> {
         let target = self.folder("joined").join(name);
         if target.exists() {
             return Ok(target);
         }
+        let recipe = recipe();
+        self.note_recipe(name, &recipe);
+        let temporary = self.made_anew(&recipe)?;
+        match fs::rename(&temporary, &target) {
+            Err(error) if !target.exists() => {
+                remove_joined(&temporary);
+                Err(DataError::io("rename", &temporary)(error))
+            }
+            Err(_) => {
+                remove_joined(&temporary);
+                Ok(target)
+            }
+            Ok(()) => Ok(target),
+        }
+    }
+
+    /// Makes it under a name of its own.
+    pub(crate) fn made_anew(&self, recipe: &Recipe) -> Result<PathBuf, DataError> {
+        let path = fresh_path(&self.incoming_folder(), "-joined");
+        let made = self.make_at(recipe, &path);
+        if made.is_err() {
+            remove_joined(&path);
+        }
+        made.map(|()| path)
+    }
+
+    fn make_at(&self, recipe: &Recipe, path: &Path) -> Result<(), DataError> {
+        let Recipe { dataset, wanted } = recipe;
+        if dataset.kind == DatasetKind::Table {
+            return self.write_joined(dataset, wanted, path);
+        }
+        if let (DatasetKind::Dir, [only]) = (dataset.kind, dataset.parts.as_slice()) {
+            return folder::unpack(self, only, path);
+        }
+        fs::create_dir_all(path).map_err(DataError::io("create folder", path))?;
+        for (index, part) in dataset.parts.iter().enumerate() {
+            let name = format!("{index:06}");
+            if dataset.kind == DatasetKind::Dir {
+                folder::unpack(self, part, &path.join(name))?;
+            } else {
+                let dot = wanted.ext.as_ref().map(|ext| format!(".{ext}"));
+                let name = path.join(name + &dot.unwrap_or_default());
+                link(&self.part_path(&part.digest), &name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_joined(
+        &self,
+        dataset: &Dataset,
+        wanted: &Wanted,
+        path: &Path,
+    ) -> Result<(), DataError> {
+        let form = form_of(wanted);
+        let written = dataset.written_as(form).unwrap_or_default();
         let incoming = Incoming::create(&self.incoming_folder())?;
-        let path = incoming.path().to_owned();
-        let file = incoming.handle()?;
+        let (file, place) = (incoming.handle()?, incoming.path().to_owned());
         if form == Form::Csv && !written.is_empty() {
-            self.write_text(written, &wanted.columns, wanted.rows.clone(), file, &path)?;
+            self.write_text(written, &wanted.columns, wanted.rows.clone(), file, &place)?;
         } else {
             let dataset = if wanted.columns.is_empty() {
                 dataset
@@ -116,76 +162,10 @@ impl Store {
             };
             let table = self.table(dataset)?;
             let batches = table.batches(wanted.rows.clone());
-            encode::write(form, table.schema(), batches, file, &path)?;
+            encode::write(form, table.schema(), batches, file, &place)?;
         }
-        protect(&path)?;
-        incoming.rename(&target)?;
-        Ok(target)
-    }
-
-    fn joined_files(&self, dataset: &Dataset, ext: Option<&str>) -> Result<PathBuf, DataError> {
-        if let [only] = dataset.parts.as_slice() {
-            return self.linked_part(&only.digest, ext);
-        }
-        let key = self.folder_key("joined files", dataset, ext);
-        self.folder_once(&key, |folder| {
-            for (index, part) in dataset.parts.iter().enumerate() {
-                let dot = ext.map_or(String::new(), |ext| format!(".{ext}"));
-                let name = folder.join(format!("{index:06}{dot}"));
-                link(&self.part_path(&part.digest), &name)?;
-            }
-            Ok(())
-        })
-    }
-
-    fn joined_folders(&self, dataset: &Dataset) -> Result<PathBuf, DataError> {
-        if let [only] = dataset.parts.as_slice() {
-            return self.unpacked(only);
-        }
-        let key = self.folder_key("joined folders", dataset, None);
-        self.folder_once(&key, |folder| {
-            for (index, part) in dataset.parts.iter().enumerate() {
-                folder::unpack(self, part, &folder.join(format!("{index:06}")))?;
-            }
-            Ok(())
-        })
-    }
-
-    fn unpacked(&self, manifest: &PartRef) -> Result<PathBuf, DataError> {
-        self.folder_once(&manifest.digest.to_hex(), |folder| {
-            folder::unpack(self, manifest, folder)
-        })
-    }
-
-    fn folder_key(&self, purpose: &str, dataset: &Dataset, ext: Option<&str>) -> String {
-        let mut hasher = Hasher::new(purpose);
-        for part in &dataset.parts {
-            hasher.field("part", &part.digest.0);
-        }
-        hasher.field("ext", ext.unwrap_or_default().as_bytes());
-        hasher.finish().to_hex()
-    }
-
-    /// A folder below `joined/` that is filled once; who comes second finds it.
-    fn folder_once(
-        &self,
-        name: &str,
-        fill: impl FnOnce(&Path) -> Result<(), DataError>,
-    ) -> Result<PathBuf, DataError> {
-        let target = self.folder("joined").join(name);
-        if target.exists() {
-            return Ok(target);
-        }
-        let temporary = fresh_path(&self.incoming_folder(), "-folder");
-        fs::create_dir_all(&temporary).map_err(DataError::io("create folder", &temporary))?;
-        let filled = fill(&temporary).and_then(|()| match fs::rename(&temporary, &target) {
-            Err(error) if !target.exists() => Err(DataError::io("rename", &temporary)(error)),
-            _ => Ok(()),
-        });
-        if temporary.exists() {
-            let _ = fs::remove_dir_all(&temporary);
-        }
-        filled.map(|()| target)
+        protect(&place)?;
+        incoming.rename(path)
     }
 
     /// The part under a name with a suffix, which tools look at; the same bytes on disk.
@@ -199,6 +179,97 @@ impl Store {
         link(&part, &target)?;
         Ok(target)
     }
+}
+
+impl Recipe {
+    /// Of a folder that a task wrote.
+    pub(crate) fn of_folder(manifest: PartRef) -> Self {
+        Self {
+            dataset: Dataset {
+                kind: DatasetKind::Dir,
+                content: manifest.digest,
+                rows: 0,
+                parts: vec![manifest],
+                written: None,
+            },
+            wanted: Wanted::default(),
+        }
+    }
+}
+
+/// Removes what stands below `joined/`, or was to. Folders in it may be read-only.
+pub(crate) fn remove_joined(path: &Path) {
+    let gone = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(_) => return,
+    };
+    if let Err(error) = gone {
+        tracing::warn!("{} cannot be deleted: {error}", path.display());
+    }
+}
+
+fn form_of(wanted: &Wanted) -> Form {
+    match wanted.form {
+        Form::File => Form::Arrow,
+        other => other,
+    }
+}
+
+/// Where a dataset is found in the form wanted, by what decides on its bytes.
+fn place(dataset: &Dataset, wanted: &Wanted) -> Place {
+    match (dataset.kind, dataset.parts.as_slice()) {
+        (DatasetKind::Table, _) => place_of_table(dataset, wanted),
+        (DatasetKind::File, [only]) => Place::Part(only.digest, wanted.ext.clone()),
+        (DatasetKind::File, _) => {
+            Place::Joined(folder_key("joined files", dataset, wanted.ext.as_deref()))
+        }
+        (DatasetKind::Dir, [only]) => Place::Joined(only.digest.to_hex()),
+        (DatasetKind::Dir, _) => Place::Joined(folder_key("joined folders", dataset, None)),
+    }
+}
+
+fn place_of_table(dataset: &Dataset, wanted: &Wanted) -> Place {
+    let whole = wanted.columns.is_empty()
+        && wanted
+            .rows
+            .as_ref()
+            .is_none_or(|rows| rows.start == 0 && rows.end >= dataset.rows);
+    let form = form_of(wanted);
+    let suffix = encode::suffix(form);
+    let written = dataset.written_as(form).unwrap_or_default();
+    match (dataset.parts.as_slice(), written) {
+        ([part], _) if whole && form == Form::Arrow => {
+            return Place::Part(part.digest, Some("arrow".to_owned()));
+        }
+        (_, [only]) if whole => return Place::Part(only.digest, Some(suffix.to_owned())),
+        _ => {}
+    }
+    let mut hasher = Hasher::new("joined table");
+    hasher.field("form", suffix.as_bytes());
+    for part in &dataset.parts {
+        hasher.field("part", &part.digest.0);
+    }
+    for file in written {
+        hasher.field("written", &file.digest.0);
+    }
+    for column in &wanted.columns {
+        hasher.field("column", column.as_bytes());
+    }
+    if let (Some(rows), false) = (&wanted.rows, whole) {
+        hasher.field("from", &rows.start.to_le_bytes());
+        hasher.field("until", &rows.end.to_le_bytes());
+    }
+    Place::Joined(format!("{}.{suffix}", hasher.finish().to_hex()))
+}
+
+fn folder_key(purpose: &str, dataset: &Dataset, ext: Option<&str>) -> String {
+    let mut hasher = Hasher::new(purpose);
+    for part in &dataset.parts {
+        hasher.field("part", &part.digest.0);
+    }
+    hasher.field("ext", ext.unwrap_or_default().as_bytes());
+    hasher.finish().to_hex()
 }
 
 /// A second name for a file; where the file system has none, a symbolic link.

@@ -83,6 +83,127 @@ fn verify_names_exactly_the_damaged_part() {
     assert!(!store.is_local(&bad) && store.is_local(&good));
 }
 
+/// Every kind of what is joined: files, a folder, several of them, tables in other forms.
+fn joined(store: &Store, folder: &Path) -> Vec<(&'static str, Dataset, Wanted)> {
+    let file = |name: &str, text: &str| {
+        fs::write(folder.join(name), text).unwrap();
+        store.blob(&folder.join(name)).unwrap()
+    };
+    let tree = |name: &str| {
+        let tree = folder.join(name);
+        fs::create_dir_all(tree.join("deep")).unwrap();
+        fs::write(tree.join("deep/x"), name).unwrap();
+        fs::write(tree.join("run"), "#!/bin/sh\n").unwrap();
+        fs::set_permissions(tree.join("run"), fs::Permissions::from_mode(0o755)).unwrap();
+        std::os::unix::fs::symlink("deep/x", tree.join("l")).unwrap();
+        store.folder_blob(&tree).unwrap()
+    };
+    let txt = Wanted {
+        ext: Some("txt".into()),
+        ..Wanted::default()
+    };
+    let csv = Wanted {
+        form: Form::Csv,
+        ..Wanted::default()
+    };
+    let files = store.concat(&[file("a", "a"), file("b", "b")]).unwrap();
+    let trees = store.concat(&[tree("t"), tree("u")]).unwrap();
+    vec![
+        ("file", file("c", "c"), txt.clone()),
+        ("files", files, txt),
+        ("folder", tree("v"), Wanted::default()),
+        ("folders", trees, Wanted::default()),
+        ("table", table(store, 7), csv),
+    ]
+}
+
+/// All files below a path.
+fn files_below(path: &Path) -> Vec<std::path::PathBuf> {
+    if !path.is_dir() {
+        return vec![path.to_owned()];
+    }
+    let entries = fs::read_dir(path).unwrap().flatten();
+    entries
+        .flat_map(|entry| files_below(&entry.path()))
+        .collect()
+}
+
+/// A file's bytes are replaced, as an editor does it: its part is left as it is.
+fn replace(path: &Path) {
+    let text = fs::read(path).unwrap();
+    fs::remove_file(path).unwrap();
+    fs::write(path, text.iter().map(|byte| byte ^ 1).collect::<Vec<u8>>()).unwrap();
+}
+
+type Harm = fn(&Path);
+
+#[test]
+fn joined_views_are_compared_with_their_parts_and_made_again() {
+    let harms: [(&str, Harm); 4] = [
+        ("rm", |path| fs::remove_file(path).unwrap()),
+        ("replace", replace),
+        ("grow", |path| {
+            let text = fs::read(path).unwrap();
+            fs::remove_file(path).unwrap();
+            fs::write(path, [&text[..], b"more"].concat()).unwrap();
+        }),
+        ("add", |path| {
+            fs::write(path.with_extension("new"), "x").unwrap()
+        }),
+    ];
+    for (harm, what) in harms {
+        let (home, store) = store();
+        for (kind, dataset, wanted) in joined(&store, home.path()) {
+            let path = store.materialise(&dataset, &wanted).unwrap();
+            assert_eq!(store.verify_joined().unwrap(), [], "{kind}");
+            let before: Vec<_> = files_below(&path)
+                .iter()
+                .map(|file| (file.clone(), fs::read(file).unwrap()))
+                .collect();
+            let victims: Vec<_> = before.iter().filter(|(file, _)| file.is_file()).collect();
+            for (victim, _) in victims {
+                if !path.is_dir() && matches!(harm, "rm" | "add") {
+                    continue;
+                }
+                what(victim);
+                let found = store.verify_joined().unwrap();
+                assert_eq!(found.len(), 1, "{harm} {kind} {}", victim.display());
+                assert!(found[0].path == path && found[0].made_again, "{found:?}");
+                let mut after = files_below(&path);
+                after.sort();
+                let mut names: Vec<_> = before.iter().map(|(file, _)| file.clone()).collect();
+                names.sort();
+                assert_eq!(after, names, "{harm} {kind}");
+                for (file, bytes) in &before {
+                    assert_eq!(&fs::read(file).unwrap(), bytes, "{harm} {kind}");
+                }
+                assert_eq!(store.verify_joined().unwrap(), [], "{harm} {kind}");
+            }
+        }
+        assert!(store.verify().unwrap().is_empty());
+        let left = fs::read_dir(store.root().join("tmp")).unwrap().count();
+        assert_eq!(left, 0, "nothing is left of the comparison");
+    }
+}
+
+#[test]
+fn a_joined_view_whose_part_is_gone_is_deleted() {
+    let (home, store) = store();
+    for (kind, dataset, wanted) in joined(&store, home.path()) {
+        let path = store.materialise(&dataset, &wanted).unwrap();
+        store.remove(&dataset.parts[0].digest).unwrap();
+        let found = store.verify_joined().unwrap();
+        if kind == "file" {
+            assert_eq!(found, [], "it is the last copy of the part");
+            fs::remove_file(&path).unwrap();
+            continue;
+        }
+        assert_eq!(found.len(), 1, "{kind}");
+        assert!(!found[0].made_again && !path.exists(), "{kind}: {found:?}");
+        assert!(store.materialise(&dataset, &wanted).is_err());
+    }
+}
+
 #[test]
 fn pruning_by_age_keeps_what_is_young_or_needed() {
     let (_home, store) = store();

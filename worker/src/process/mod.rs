@@ -6,6 +6,7 @@ pub(crate) mod family;
 mod footprint;
 mod full;
 mod prepared;
+mod remarks;
 pub(crate) mod spawn;
 pub(crate) mod table;
 pub(crate) mod verdict;
@@ -14,6 +15,7 @@ mod writers;
 
 use std::fs::File;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustix::event::Timespec;
@@ -169,7 +171,16 @@ impl ProcessExecutor {
         writers::refuse(&order.outputs)?;
         let stage = &batch.job.job.stage;
         let store = self.context.options.store.stopped_by(&batch.stop);
-        let result = outputs::adopt(&store, stage, &order.outputs)?;
+        // Looked for before the outputs move away, and told once they are kept.
+        let remarks = remarks::of(&batch.job, task_folder, prepared.staged(), &order.outputs);
+        let mut result = outputs::adopt(&store, stage, &order.outputs)?;
+        for (first, remark) in remarks {
+            if !first.swap(true, Ordering::Relaxed) {
+                let remark = prepared.redactor().text(&remark);
+                self.context.notice(remark.clone());
+                result.remarks.push(remark);
+            }
+        }
         if let Some(checkpoint) = &order.checkpoint {
             checkpoint.remove();
         }

@@ -108,6 +108,11 @@ impl PreparedCommand {
         })
     }
 
+    /// The stage's files, if it has some.
+    pub(crate) const fn staged(&self) -> Option<&Staged> {
+        self.staged.as_ref()
+    }
+
     /// Hides this stage's secrets.
     pub(crate) fn redactor(&self) -> Redactor {
         self.redactor.clone()

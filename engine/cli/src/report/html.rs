@@ -57,6 +57,10 @@ pub(crate) fn render(report: &Report) -> String {
                     h2 { "Failures" }
                     (failures(report))
                 }
+                @if !report.warnings.is_empty() {
+                    h2 { "Warnings" }
+                    @for warning in &report.warnings { p { (harmless(warning)) } }
+                }
                 @if !report.timeline.stages.is_empty() {
                     h2 { "Timeline" }
                     div.wide { (PreEscaped(timeline_svg::render(&report.timeline))) }

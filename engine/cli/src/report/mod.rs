@@ -42,6 +42,8 @@ pub(crate) struct Report {
     pub(crate) failures: Vec<FailureView>,
     /// How many failed attempts there were in all.
     pub(crate) failures_total: usize,
+    /// What is to be known of how results were made, as files that were not kept.
+    pub(crate) warnings: Vec<String>,
     /// The workflow's file as it was.
     pub(crate) source: String,
     /// What wrote this page.

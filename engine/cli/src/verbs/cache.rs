@@ -102,6 +102,17 @@ impl View for PrunedView {
 struct Verified {
     parts: u64,
     damaged: Vec<DamagedView>,
+    joined: u64,
+    /// Joined files and folders that were not what their parts give; they are now, or are gone.
+    repaired: Vec<RepairedView>,
+}
+
+/// One joined file or folder.
+#[derive(Serialize)]
+struct RepairedView {
+    path: String,
+    why: String,
+    made_again: bool,
 }
 
 /// One damaged part.
@@ -122,6 +133,19 @@ impl View for Verified {
                 part.why
             ));
         }
+        for view in &self.repaired {
+            let done = if view.made_again {
+                "it was made again from its parts"
+            } else {
+                "it was deleted, and is made again when it is asked for"
+            };
+            page.line(format!(
+                "{}: {}: {}; {done}",
+                page.style.warn("repaired"),
+                view.path,
+                view.why
+            ));
+        }
         let verdict = if self.damaged.is_empty() {
             "all are intact".to_owned()
         } else {
@@ -130,7 +154,11 @@ impl View for Verified {
                 count(u64::try_from(self.damaged.len()).unwrap_or(0))
             )
         };
-        page.line(format!("{} read: {verdict}", plural(self.parts, "part")));
+        page.line(format!(
+            "{} read, {} joined compared: {verdict}",
+            plural(self.parts, "part"),
+            plural(self.joined, "file")
+        ));
     }
 }
 
@@ -255,8 +283,19 @@ fn verify(context: &Context, home: &Path) -> anyhow::Result<Exit> {
     let _: SqliteReader = open(home)?;
     let store = Store::open(home, None)?;
     let damaged = store.verify()?;
+    let repaired = store.verify_joined()?;
+    let usage = store.usage()?;
     let view = Verified {
-        parts: store.usage()?.parts,
+        parts: usage.parts,
+        joined: usage.joined,
+        repaired: repaired
+            .into_iter()
+            .map(|view| RepairedView {
+                path: view.path.display().to_string(),
+                why: view.why,
+                made_again: view.made_again,
+            })
+            .collect(),
         damaged: damaged
             .iter()
             .map(|part| DamagedView {

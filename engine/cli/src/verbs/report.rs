@@ -146,6 +146,11 @@ fn contents(recorded: &Recorded, history: &History, store: &Store) -> anyhow::Re
         attempts_total: attempts.len(),
         failures,
         failures_total,
+        warnings: history
+            .remarks
+            .iter()
+            .map(|(_, remark)| remark.clone())
+            .collect(),
         source: run.spec.source.clone(),
         environment: environment(),
     })

@@ -1,0 +1,165 @@
+//! Joined files and folders, compared with what their parts give, and made again where they differ.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use sunward_core::{Digest, PartRef};
+
+use crate::error::DataError;
+use crate::materialise::{Recipe, link, remove_joined};
+use crate::part::map;
+use crate::store::Store;
+
+/// A joined file or folder that was not what its parts give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MendedView {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What was wrong with it.
+    pub why: String,
+    /// Whether it was made again from parts. Else it is deleted, and made when it is next asked for.
+    pub made_again: bool,
+}
+
+impl Store {
+    /// Compares joined files and folders with what their parts give. What differs is made again from
+    /// the parts, or deleted where that is not possible.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub fn verify_joined(&self) -> Result<Vec<MendedView>, DataError> {
+        let folder = self.folder("joined");
+        let list = fs::read_dir(&folder).map_err(DataError::io("list", &folder))?;
+        let mut paths: Vec<PathBuf> = list.flatten().map(|entry| entry.path()).collect();
+        paths.sort();
+        Ok(paths.iter().filter_map(|path| self.mended(path)).collect())
+    }
+
+    fn mended(&self, path: &Path) -> Option<MendedView> {
+        let (why, made_again) = match self.compared(path) {
+            Ok(None) => return None,
+            Ok(Some((why, fresh))) => {
+                remove_joined(path);
+                (why, fs::rename(&fresh, path).is_ok())
+            }
+            Err(why) => {
+                remove_joined(path);
+                (why, false)
+            }
+        };
+        Some(MendedView {
+            path: path.to_owned(),
+            why,
+            made_again,
+        })
+    }
+
+    /// What is wrong with it, with what is to take its place; an error where nothing can.
+    fn compared(&self, path: &Path) -> Result<Option<(String, PathBuf)>, String> {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or("its name is not one of Sunward's")?;
+        let fresh = match self.recipe(name) {
+            Some(recipe) => self.made_anew(&recipe),
+            None if self.is_its_part(name, path) => return Ok(None),
+            None => self.of_part(name, path)?,
+        };
+        let fresh = fresh.map_err(|error| format!("it cannot be made again: {error}"))?;
+        let why = difference(path, &fresh, Path::new(""));
+        if why.is_none() {
+            remove_joined(&fresh);
+        }
+        Ok(why.map(|why| (why, fresh)))
+    }
+
+    /// Whether a file is the part that its name tells. It may be the last copy of that.
+    fn is_its_part(&self, name: &str, path: &Path) -> bool {
+        let digest = digest_in(name);
+        let Some((digest, found)) = digest.zip(fs::metadata(path).ok()) else {
+            return false;
+        };
+        let part = fs::metadata(self.part_path(&digest));
+        let is_part = |part: Metadata| (part.dev(), part.ino()) == (found.dev(), found.ino());
+        found.is_file()
+            && (part.is_ok_and(is_part)
+                || map(path).is_ok_and(|bytes| Digest::of(&bytes) == digest))
+    }
+
+    /// What stands under the name of a part, with or without a suffix: the part, or the folder that
+    /// it lists.
+    fn of_part(&self, name: &str, path: &Path) -> Result<Result<PathBuf, DataError>, String> {
+        let digest = digest_in(name).ok_or("its name is not one of Sunward's")?;
+        let part = self.part_path(&digest);
+        let found = fs::metadata(&part).map_err(|_| "nothing is noted of what it is made of")?;
+        if fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) {
+            return Ok(self.made_anew(&Recipe::of_folder(PartRef {
+                digest,
+                bytes: found.len(),
+                rows: 0,
+            })));
+        }
+        let fresh = self.incoming_folder().join(format!("{name}-joined"));
+        remove_joined(&fresh);
+        Ok(link(&part, &fresh).map(|()| fresh))
+    }
+}
+
+fn digest_in(name: &str) -> Option<Digest> {
+    Digest::from_hex(name.split('.').next()?)
+}
+
+/// How two files or folders differ; `name` is how they are called in the answer.
+fn difference(found: &Path, expected: &Path, name: &Path) -> Option<String> {
+    let shown = || match name.as_os_str().is_empty() {
+        true => "it".to_owned(),
+        false => name.display().to_string(),
+    };
+    let (Ok(is), Ok(should)) = (fs::metadata(found), fs::metadata(expected)) else {
+        return Some(format!("{} cannot be read", shown()));
+    };
+    if is.is_dir() != should.is_dir() || is_link(found) != is_link(expected) {
+        return Some(format!("{} is of another kind", shown()));
+    }
+    if is_link(expected) && fs::read_link(found).ok() != fs::read_link(expected).ok() {
+        return Some(format!("{} leads elsewhere", shown()));
+    }
+    if !should.is_dir() {
+        return (!are_equal(found, &is, expected, &should))
+            .then(|| format!("{} has changed", shown()));
+    }
+    let (inside, mut missing) = (entries(found), entries(expected));
+    for (entry, path) in inside {
+        let name = name.join(&entry);
+        let Some(expected) = missing.remove(&entry) else {
+            return Some(format!("{} does not belong there", name.display()));
+        };
+        if let Some(why) = difference(&path, &expected, &name) {
+            return Some(why);
+        }
+    }
+    let (gone, _) = missing.pop_first()?;
+    Some(format!("{} is missing", name.join(gone).display()))
+}
+
+fn is_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink())
+}
+
+fn entries(folder: &Path) -> BTreeMap<OsString, PathBuf> {
+    let list = fs::read_dir(folder).into_iter().flatten().flatten();
+    list.map(|entry| (entry.file_name(), entry.path()))
+        .collect()
+}
+
+/// Whether two files are one, or have the same bytes. That a part itself is whole is looked at apart.
+fn are_equal(found: &Path, is: &Metadata, expected: &Path, should: &Metadata) -> bool {
+    if (is.dev(), is.ino()) == (should.dev(), should.ino()) {
+        return true;
+    }
+    let may_run = |meta: &Metadata| meta.permissions().mode() & 0o111 != 0;
+    is.len() == should.len()
+        && may_run(is) == may_run(should)
+        && matches!((map(found), map(expected)), (Ok(is), Ok(should)) if is[..] == should[..])
+}

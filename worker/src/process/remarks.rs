@@ -1,0 +1,318 @@
+//! What a user should know of a command that succeeded: files that it wrote and that are not kept, and
+//! special bits of its outputs.
+//!
+//! Nothing is said of what is usually of no use afterwards: what lies below `$TMPDIR`, beside inputs, in
+//! hidden folders, `__pycache__` and folders named `tmp`, and files that are named as temporary.
+
+use std::collections::BTreeSet;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sunward_workflows::Action;
+
+use crate::job::JobState;
+use crate::outputs::OutputPaths;
+use crate::staged::Staged;
+use crate::task_folder::TaskFolder;
+
+/// So many files are named, the rest are counted.
+const NAMED: usize = 5;
+
+/// So many entries of folders are looked at.
+const LOOKED_AT: usize = 10_000;
+
+/// Set-user-id, set-group-id and sticky.
+const SPECIAL_BITS: u32 = 0o7000;
+
+/// A folder gets the set-group-id bit from the folder that it is in, without anybody asking.
+const SPECIAL_BITS_OF_FOLDER: u32 = 0o5000;
+
+/// All that is to be said of a stage and was not said before, each with the mark that it was.
+pub(crate) fn of<'j>(
+    job: &'j JobState,
+    task_folder: &TaskFolder,
+    staged: Option<&Staged>,
+    outputs: &OutputPaths,
+) -> Vec<(&'j AtomicBool, String)> {
+    let stage = &job.job.stage;
+    let mut remarks = Vec::new();
+    let is_users = matches!(stage.action, Action::Run(_));
+    if is_users && !job.told_of_strays.load(Ordering::Relaxed) {
+        let strays = of_strays(&stage.name, task_folder, staged, outputs);
+        remarks.extend(strays.map(|remark| (&job.told_of_strays, remark)));
+    }
+    if !outputs.is_empty() && !job.told_of_special_bits.load(Ordering::Relaxed) {
+        let bits = of_special_bits(&stage.name, outputs);
+        remarks.extend(bits.map(|remark| (&job.told_of_special_bits, remark)));
+    }
+    remarks
+}
+
+/// Files that the command of a stage wrote outside of its outputs, if there are any.
+fn of_strays(
+    stage: &str,
+    task_folder: &TaskFolder,
+    staged: Option<&Staged>,
+    outputs: &OutputPaths,
+) -> Option<String> {
+    let mut search = Search {
+        skipped: outputs
+            .iter()
+            .filter_map(|(_, path)| identity(path))
+            .collect(),
+        left: LOOKED_AT,
+        found: Vec::new(),
+    };
+    if !task_folder.work_is_empty() {
+        let work = task_folder.work();
+        let is_given = |path: &Path| {
+            let name = path.strip_prefix(work).ok();
+            name.is_some_and(|name| staged.is_some_and(|staged| staged.holds(name)))
+        };
+        search.below(work, work, &is_given);
+    }
+    if let Some(folder) = outputs.first().and_then(|(_, path)| path.parent()) {
+        search.below(folder, folder, &|_| false);
+    }
+    let names = named(search.found)?;
+    Some(format!(
+        "stage {stage}: its command wrote files that are not kept, because they are not among its outputs: {names}; declare an output for what you need (`outputs: {{ x: {{ format: file }} }}`) and write it to ${{{{ outputs.x }}}}, or write to $TMPDIR what you do not need"
+    ))
+}
+
+/// Special bits of outputs, if there are any: they are not kept.
+fn of_special_bits(stage: &str, outputs: &OutputPaths) -> Option<String> {
+    let mut found = Vec::new();
+    let mut left = LOOKED_AT;
+    for (port, output) in outputs {
+        let mut paths = vec![output.clone()];
+        while let Some(path) = paths.pop() {
+            let Ok(meta) = fs::symlink_metadata(&path) else {
+                continue;
+            };
+            if has_special_bits(&meta) {
+                let inside = path.strip_prefix(output).unwrap_or(&path);
+                found.push(Path::new(port).join(inside).display().to_string());
+            }
+            if meta.is_dir() && left > 0 {
+                let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+                paths.extend(entries.take(left).map(|entry| entry.path()));
+                left = left.saturating_sub(paths.len());
+            }
+        }
+    }
+    let names = named(
+        found
+            .into_iter()
+            .map(|name| name.trim_end_matches('/').to_owned())
+            .collect(),
+    )?;
+    Some(format!(
+        "stage {stage}: the set-user-id, set-group-id and sticky bits of its outputs are not kept: {names}; only that a file may be executed is. Set such bits where you install the files"
+    ))
+}
+
+fn has_special_bits(meta: &Metadata) -> bool {
+    let bits = match meta.file_type() {
+        kind if kind.is_file() => SPECIAL_BITS,
+        kind if kind.is_dir() => SPECIAL_BITS_OF_FOLDER,
+        _ => 0,
+    };
+    meta.permissions().mode() & bits != 0
+}
+
+/// The file that a path leads to. What an output is a link to, or another name of, is kept with it.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let meta = fs::metadata(path).ok()?;
+    Some((meta.dev(), meta.ino()))
+}
+
+struct Search {
+    skipped: BTreeSet<(u64, u64)>,
+    left: usize,
+    found: Vec<String>,
+}
+
+impl Search {
+    fn below(&mut self, root: &Path, folder: &Path, is_given: &dyn Fn(&Path) -> bool) {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut paths: Vec<PathBuf> = entries.take(self.left).map(|entry| entry.path()).collect();
+        self.left = self.left.saturating_sub(paths.len());
+        paths.sort();
+        for path in paths {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let Ok(meta) = fs::symlink_metadata(&path) else {
+                continue;
+            };
+            if self.skipped.contains(&(meta.dev(), meta.ino())) {
+                continue;
+            }
+            if meta.is_dir() {
+                if !is_usual_folder(&name) {
+                    self.below(root, &path, is_given);
+                }
+            } else if meta.is_file() && !is_usual_file(&name) && !is_given(&path) {
+                let name = path.strip_prefix(root).unwrap_or(&path);
+                self.found.push(name.display().to_string());
+            }
+        }
+    }
+}
+
+fn is_usual_folder(name: &str) -> bool {
+    name.starts_with('.') || matches!(name, "__pycache__" | "tmp" | "temp")
+}
+
+/// Hidden files, compiled Python, plots that R makes unasked, and files that are named as temporary.
+fn is_usual_file(name: &str) -> bool {
+    let ends = [".pyc", ".tmp", ".temp", "~"];
+    name.starts_with('.')
+        || name.starts_with("tmp.")
+        || name == "Rplots.pdf"
+        || ends.iter().any(|end| name.ends_with(end))
+}
+
+/// The first few by name, and how many more; nothing for none.
+fn named(mut names: Vec<String>) -> Option<String> {
+    if names.is_empty() {
+        return None;
+    }
+    names.sort();
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    let shown: Vec<String> = names
+        .iter()
+        .map(|name| name.escape_debug().to_string())
+        .collect();
+    Some(match more {
+        0 => shown.join(", "),
+        _ => format!("{} and {more} more", shown.join(", ")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task_folder::TaskFolders;
+
+    struct Case {
+        /// Files that the command left, from its folder.
+        files: &'static [&'static str],
+        told: Option<&'static str>,
+    }
+
+    const CASES: &[Case] = &[
+        Case {
+            files: &[],
+            told: None,
+        },
+        Case {
+            files: &["../out/o"],
+            told: None,
+        },
+        Case {
+            files: &["result.csv"],
+            told: Some("result.csv;"),
+        },
+        Case {
+            files: &["a/b/c.txt", "z"],
+            told: Some("a/b/c.txt, z;"),
+        },
+        Case {
+            files: &["../out/o", "../out/o.idx"],
+            told: Some("o.idx;"),
+        },
+        Case {
+            files: &["5", "4", "3", "2", "1", "6", "7"],
+            told: Some("1, 2, 3, 4, 5 and 2 more;"),
+        },
+        Case {
+            files: &["../tmp/x", "../inputs/i.bai", "../files/f"],
+            told: None,
+        },
+        Case {
+            files: &[
+                ".cache/x",
+                ".Rhistory",
+                "__pycache__/m.pyc",
+                "tmp/x",
+                "a.tmp",
+                "tmp.Xa",
+                "b~",
+                "Rplots.pdf",
+                "a/.snakemake/log",
+            ],
+            told: None,
+        },
+    ];
+
+    #[test]
+    fn what_is_outside_of_outputs_is_told_and_the_usual_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut folders = TaskFolders::new(folder.path().join("slot"));
+        for case in CASES {
+            let task_folder = folders.enter().unwrap();
+            let outputs = vec![("o".to_owned(), task_folder.outputs().unwrap().join("o"))];
+            for file in case.files {
+                let path = task_folder.work().join(file);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, "x").unwrap();
+            }
+            let told = of_strays("s", &task_folder, None, &outputs);
+            match (case.told, &told) {
+                (None, None) => {}
+                (Some(words), Some(told)) if told.contains(words) => {
+                    assert!(told.starts_with("stage s: ") && told.contains("outputs.x"));
+                }
+                _ => panic!("{:?}: {told:?}", case.files),
+            }
+            folders.leave(task_folder, false);
+        }
+    }
+
+    #[test]
+    fn what_an_output_leads_to_is_kept_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut folders = TaskFolders::new(folder.path().join("slot"));
+        let task_folder = folders.enter().unwrap();
+        let out = task_folder.outputs().unwrap().to_owned();
+        for name in ["linked", "named"] {
+            fs::write(task_folder.work().join(name), "x").unwrap();
+        }
+        std::os::unix::fs::symlink(task_folder.work().join("linked"), out.join("a")).unwrap();
+        fs::hard_link(task_folder.work().join("named"), out.join("b")).unwrap();
+        let outputs = vec![
+            ("a".to_owned(), out.join("a")),
+            ("b".to_owned(), out.join("b")),
+        ];
+        assert_eq!(of_strays("s", &task_folder, None, &outputs), None);
+    }
+
+    #[test]
+    fn special_bits_are_told_for_files_and_folders() {
+        for (mode, of_folder, told) in [
+            (0o644, false, false),
+            (0o755, false, false),
+            (0o4755, false, true),
+            (0o2755, false, true),
+            (0o1644, false, true),
+            (0o2755, true, false),
+            (0o1777, true, true),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let output = folder.path().join("o");
+            let inside = output.join("x");
+            fs::create_dir_all(&output).unwrap();
+            match of_folder {
+                true => fs::create_dir(&inside).unwrap(),
+                false => fs::write(&inside, "x").unwrap(),
+            }
+            fs::set_permissions(&inside, fs::Permissions::from_mode(mode)).unwrap();
+            let found = of_special_bits("s", &vec![("o".to_owned(), output)]);
+            assert_eq!(found.is_some(), told, "{mode:o} {of_folder}");
+            assert!(found.is_none_or(|found| found.contains("o/x;")));
+        }
+    }
+}
