@@ -18,8 +18,8 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::process::getpid;
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::process::family::{VARIABLE, end_all};
 use crate::process::table::{ProcessEntry, with_descendants};
+use crate::process::tree::{VARIABLE, end_all};
 use crate::task_folder::remove_tree;
 
 /// Bytes of one note; the first is the boot's id, then one for each slot.
@@ -163,17 +163,16 @@ pub(crate) fn clear(folder: &Path) {
     let Some(all) = folder.parent() else {
         return;
     };
-    let Ok(door) = File::open(door(all)) else {
-        return;
+    // Locks are waited for where there are files to lock: somebody may have removed the state.
+    let locked = |path: PathBuf| {
+        let file = File::open(path).ok()?;
+        flock(&file, FlockOperation::LockExclusive).ok()?;
+        Some(file)
     };
-    if flock(&door, FlockOperation::LockExclusive).is_err() {
-        return;
-    }
-    let Ok(notes) = File::open(folder.join(NOTES)) else {
-        return;
-    };
-    // The lock comes with the worker's very end, a moment after its pipes are closed.
-    if flock(&notes, FlockOperation::LockExclusive).is_ok() && end_leftovers(folder).is_empty() {
+    let _door = locked(door(all));
+    // This one comes with the worker's very end, a moment after its pipes are closed.
+    let _notes = locked(folder.join(NOTES));
+    if end_leftovers(folder).is_empty() {
         remove_tree(folder);
     }
 }

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::live;
-use crate::process::family::OurOwn;
+use crate::process::tree::OwnChild;
 
 /// The verb under which the program does this.
 pub const VERB: &str = "supervise";
@@ -24,7 +24,7 @@ const FAREWELL: &[u8] = b"over";
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     child: Child,
-    _ours: OurOwn,
+    _ours: OwnChild,
 }
 
 impl Supervisor {
@@ -41,7 +41,7 @@ impl Supervisor {
             .stderr(Stdio::null())
             .spawn()?;
         Ok(Self {
-            _ours: OurOwn::process(child.id()),
+            _ours: OwnChild::process(child.id()),
             child,
         })
     }
@@ -57,8 +57,12 @@ impl Drop for Supervisor {
     }
 }
 
+/// How the process is listed, so that `pkill sunward` does not end it with the worker.
+const NAME: &std::ffi::CStr = c"task-supervisor";
+
 /// Waits until the worker says farewell or is dead; then ends its tasks.
 pub fn supervise(folder: &Path, mut line: impl Read) {
+    rustix::thread::set_name(NAME).ok();
     let mut said = Vec::new();
     let heard = line.read_to_end(&mut said);
     if heard.is_ok() && said != FAREWELL {

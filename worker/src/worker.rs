@@ -22,7 +22,7 @@ use crate::live::Scratch;
 use crate::meter::Meters;
 use crate::options::Options;
 use crate::pending_ends::Outbox;
-use crate::process::family;
+use crate::process::tree;
 use crate::queue::{Queue, Shortage};
 use crate::slot::Slot;
 use crate::space::Space;
@@ -290,7 +290,7 @@ impl WorkerContext {
     /// Called by each slot as it leaves; the last one says goodbye.
     pub(crate) fn slot_leaves(&self) {
         if self.slots_left.fetch_sub(1, Ordering::AcqRel) == 1 {
-            family::end_the_rest();
+            tree::end_the_rest();
             (self.outbox)(FromWorker::Goodbye);
         }
     }

@@ -149,8 +149,8 @@ fn a_second_ctrl_c_stops_at_once_even_what_is_deaf() {
 
 /// A task with parts that left its group, its session, its parent and its environment. Each says that
 /// it is there.
-const FAMILY: &str = "\
-name: family
+const TREE: &str = "\
+name: tree
 params: { marks: { type: string } }
 stages:
   wait:
@@ -170,7 +170,7 @@ stages:
 ";
 
 /// The processes of such a task, which runs.
-fn family(scene: &Scene) -> (scene::Running, Vec<String>) {
+fn tree(scene: &Scene) -> (scene::Running, Vec<String>) {
     scene.file("marks/x", "");
     let marks = param(scene, "marks", "marks");
     let mut run = scene.start(&["run", "workflow.yaml", "--json", "-p", &marks]);
@@ -186,8 +186,8 @@ fn family(scene: &Scene) -> (scene::Running, Vec<String>) {
 #[test]
 fn tasks_die_with_their_engine_whatever_ends_it() {
     for signal in ["KILL", "ABRT", "TERM", "HUP"] {
-        let scene = Scene::with(FAMILY);
-        let (mut run, processes) = family(&scene);
+        let scene = Scene::with(TREE);
+        let (mut run, processes) = tree(&scene);
         run.signal(signal);
         if matches!(signal, "TERM" | "HUP") {
             // The task is deaf; the second signal does not wait for it.
@@ -200,6 +200,21 @@ fn tasks_die_with_their_engine_whatever_ends_it() {
         }
         let status = scene.sunward(&["status", "--json"]).expect(0).json();
         assert_eq!(status["run"]["status"], "interrupted", "{signal}");
+    }
+}
+
+#[test]
+fn who_ends_all_processes_of_our_name_ends_no_supervisor() {
+    let scene = Scene::with(TREE);
+    let (run, processes) = tree(&scene);
+    let name = std::fs::read_to_string(format!("/proc/{}/comm", supervisor(&scene)));
+    assert_eq!(name.expect("its name"), "task-supervisor\n");
+    // The home goes at once, as a caller's clean-up may have it.
+    run.signal("KILL");
+    std::fs::remove_dir_all(scene.path().join(".sunward")).ok();
+    run.end();
+    for process in &processes {
+        gone(process);
     }
 }
 
@@ -232,8 +247,8 @@ fn any_verb_ends_what_an_engine_left_that_lost_its_supervisor_too() {
         &["doctor"],
         &["cache", "list"],
     ] {
-        let scene = Scene::with(FAMILY);
-        let (run, processes) = family(&scene);
+        let scene = Scene::with(TREE);
+        let (run, processes) = tree(&scene);
         kill(supervisor(&scene));
         run.signal("KILL");
         run.end();

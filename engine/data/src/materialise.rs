@@ -113,6 +113,7 @@ impl Store {
     /// Makes it under a name of its own.
     pub(crate) fn made_anew(&self, recipe: &Recipe) -> Result<PathBuf, DataError> {
         let path = fresh_path(&self.incoming_folder(), "-joined");
+        self.fetch(&recipe.dataset)?;
         let made = self.make_at(recipe, &path);
         if made.is_err() {
             remove_joined(&path);

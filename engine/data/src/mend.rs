@@ -20,13 +20,14 @@ pub struct MendedView {
     pub path: PathBuf,
     /// What was wrong with it.
     pub why: String,
-    /// Whether it was made again from parts. Else it is deleted, and made when it is next asked for.
+    /// Whether it was put back. Else it is made when it is next asked for.
     pub made_again: bool,
 }
 
 impl Store {
-    /// Compares joined files and folders with what their parts give. What differs is made again from
-    /// the parts, or deleted where that is not possible.
+    /// Compares joined files and folders with what their parts give, and makes again what differs. One
+    /// whose parts are gone or damaged is left as it is: it may be the last copy, and nobody is given
+    /// it without its parts.
     ///
     /// # Errors
     /// When the folder cannot be listed.
@@ -39,39 +40,29 @@ impl Store {
     }
 
     fn mended(&self, path: &Path) -> Option<MendedView> {
-        let (why, made_again) = match self.compared(path) {
-            Ok(None) => return None,
-            Ok(Some((why, fresh))) => {
-                remove_joined(path);
-                (why, fs::rename(&fresh, path).is_ok())
-            }
-            Err(why) => {
-                remove_joined(path);
-                (why, false)
-            }
+        let fresh = self.made_for(path)?;
+        let Some(why) = difference(path, &fresh, Path::new("")) else {
+            remove_joined(&fresh);
+            return None;
         };
+        remove_joined(path);
         Some(MendedView {
             path: path.to_owned(),
             why,
-            made_again,
+            made_again: fs::rename(&fresh, path).is_ok(),
         })
     }
 
-    /// What is wrong with it, with what is to take its place; an error where nothing can.
-    fn compared(&self, path: &Path) -> Result<Option<(String, PathBuf)>, String> {
-        let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.ok_or("its name is not one of Sunward's")?;
-        let fresh = match self.recipe(name) {
-            Some(recipe) => self.made_anew(&recipe),
-            None if self.is_its_part(name, path) => return Ok(None),
-            None => self.of_part(name, path)?,
-        };
-        let fresh = fresh.map_err(|error| format!("it cannot be made again: {error}"))?;
-        let why = difference(path, &fresh, Path::new(""));
-        if why.is_none() {
-            remove_joined(&fresh);
+    /// The same once more, from its parts; nothing where that is not needed or not possible.
+    fn made_for(&self, path: &Path) -> Option<PathBuf> {
+        let name = path.file_name()?.to_str()?;
+        if let Some(recipe) = self.recipe(name) {
+            return self.made_anew(&recipe).ok();
         }
-        Ok(why.map(|why| (why, fresh)))
+        if self.is_its_part(name, path) {
+            return None;
+        }
+        self.of_part(name, path)
     }
 
     /// Whether a file is the part that its name tells. It may be the last copy of that.
@@ -89,20 +80,21 @@ impl Store {
 
     /// What stands under the name of a part, with or without a suffix: the part, or the folder that
     /// it lists.
-    fn of_part(&self, name: &str, path: &Path) -> Result<Result<PathBuf, DataError>, String> {
-        let digest = digest_in(name).ok_or("its name is not one of Sunward's")?;
+    fn of_part(&self, name: &str, path: &Path) -> Option<PathBuf> {
+        let digest = digest_in(name)?;
         let part = self.part_path(&digest);
-        let found = fs::metadata(&part).map_err(|_| "nothing is noted of what it is made of")?;
+        let bytes = fs::metadata(&part).ok()?.len();
         if fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) {
-            return Ok(self.made_anew(&Recipe::of_folder(PartRef {
+            let manifest = PartRef {
                 digest,
-                bytes: found.len(),
+                bytes,
                 rows: 0,
-            })));
+            };
+            return self.made_anew(&Recipe::of_folder(manifest)).ok();
         }
         let fresh = self.incoming_folder().join(format!("{name}-joined"));
         remove_joined(&fresh);
-        Ok(link(&part, &fresh).map(|()| fresh))
+        link(&part, &fresh).ok().map(|()| fresh)
     }
 }
 

@@ -2,13 +2,13 @@
 
 mod checkpoint;
 pub(crate) mod environment;
-pub(crate) mod family;
 mod footprint;
 mod full;
 mod prepared;
 mod remarks;
 pub(crate) mod spawn;
 pub(crate) mod table;
+pub(crate) mod tree;
 pub(crate) mod verdict;
 pub(crate) mod watch;
 mod writers;
@@ -177,7 +177,7 @@ impl ProcessExecutor {
         for (first, remark) in remarks {
             if !first.swap(true, Ordering::Relaxed) {
                 let remark = prepared.redactor().text(&remark);
-                self.context.notice(remark.clone());
+                self.context.notice(format!("warning: {remark}"));
                 result.remarks.push(remark);
             }
         }

@@ -19,7 +19,7 @@ use sunward_data::io_blame;
 use wait4::{ResUse, Wait4 as _};
 
 use super::environment::Environment;
-use super::family::{Family, VARIABLE};
+use super::tree::{ProcessTree, VARIABLE};
 use crate::fault::Fault;
 use crate::host::find_program;
 use crate::live::Ticks;
@@ -38,7 +38,7 @@ pub(crate) struct Running {
     child: Option<Child>,
     pub(crate) pid: Pid,
     /// It and what it starts.
-    pub(crate) family: Family,
+    pub(crate) tree: ProcessTree,
     /// Readable once the process has ended.
     pub(crate) pidfd: OwnedFd,
     /// What it writes to standard output and error.
@@ -56,9 +56,9 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
-            self.family.signal(self.pid, Signal::KILL);
+            self.tree.signal(self.pid, Signal::KILL);
             drop(child.wait());
-            self.family.end(self.pid);
+            self.tree.end(self.pid);
         }
     }
 }
@@ -87,14 +87,14 @@ pub(crate) fn spawn(
     let (output, write) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| no_handles(&e.into()))?;
     let also_write = write.try_clone().map_err(|e| no_handles(&e))?;
     context.supervise();
-    let family = Family::begin(&context.scratch, task_folder.path());
+    let tree = ProcessTree::begin(&context.scratch, task_folder.path());
     let mut command = Command::new(&file);
     command
         .arg0(program)
         .args(arguments)
         .env_clear()
         .envs(order.environment.iter())
-        .env(VARIABLE, family.name())
+        .env(VARIABLE, tree.name())
         .current_dir(task_folder.work())
         .process_group(0)
         .stdin(stdin.into())
@@ -112,12 +112,12 @@ pub(crate) fn spawn(
     let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
         return Err(give_up(&mut child, &io::ErrorKind::InvalidData.into()));
     };
-    family.is_led_by(pid);
+    tree.is_led_by(pid);
     match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(pidfd) => Ok(Running {
             child: Some(child),
             pid,
-            family,
+            tree,
             pidfd,
             output,
         }),
@@ -189,17 +189,17 @@ mod tests {
     fn what_is_dropped_is_ended_with_all_that_it_started() {
         let home = tempfile::tempdir().unwrap();
         let scratch = Scratch::claim(home.path()).unwrap();
-        let family = Family::begin(&scratch, home.path());
+        let tree = ProcessTree::begin(&scratch, home.path());
         let script = "trap '' TERM; setsid --fork sh -c 'echo $$; exec sleep 1000' </dev/null; exec sleep 1000";
         let mut child = Command::new("/bin/sh")
             .args(["-c", script])
-            .env(VARIABLE, family.name())
+            .env(VARIABLE, tree.name())
             .process_group(0)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
-        family.is_led_by(pid);
+        tree.is_led_by(pid);
         let mut output = child.stdout.take().unwrap();
         let mut said = Vec::new();
         while !said.ends_with(b"\n") {
@@ -213,7 +213,7 @@ mod tests {
         drop(Running {
             child: Some(child),
             pid,
-            family,
+            tree,
             pidfd: pidfd_open(pid, PidfdFlags::empty()).unwrap(),
             output: output.into(),
         });

@@ -13,11 +13,11 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::Signal;
 
-use super::family;
 use super::footprint;
 use super::spawn::Running;
 use super::table::{self, ProcessEntry};
 use super::timespec;
+use super::tree;
 use crate::batch::Stop;
 use crate::fault::Fault;
 use crate::log::AttemptLog;
@@ -299,7 +299,7 @@ impl Watch<'_> {
         }
         if progress.reap_at <= now {
             progress.reap_at = now + REAP_EVERY;
-            family::reap();
+            tree::reap();
         }
         if self.limits.until.is_some_and(|until| until <= now) {
             self.ask_to_leave(progress, Cause::Timeout, now, self.context.options.grace);
@@ -309,7 +309,7 @@ impl Watch<'_> {
             && progress.look_at_memory.is_some_and(|at| at <= now)
         {
             let began = Instant::now();
-            let members = self.running.family.members().into_iter();
+            let members = self.running.tree.members().into_iter();
             let used = members.map(ProcessEntry::own_memory).sum();
             if used > limit {
                 self.ask_to_leave(progress, Cause::Memory(used), now, Duration::ZERO);
@@ -348,13 +348,13 @@ impl Watch<'_> {
     }
 
     fn signal(&self, signal: Signal) {
-        self.running.family.signal(self.running.pid, signal);
+        self.running.tree.signal(self.running.pid, signal);
     }
 
     /// The process has ended but still holds its number: ends what it left behind, reads what is left
     /// of its output, and reaps it.
     fn finish(mut self, progress: &Progress) -> Result<Departure, Fault> {
-        let left = self.running.family.end(self.running.pid);
+        let left = self.running.tree.end(self.running.pid);
         if !left.is_empty() {
             self.context.notice(format!(
                 "processes that a task started could not be ended: {}; end them by hand (kill -9)",

@@ -14,7 +14,7 @@ use sunward_workflows::Python;
 use super::{PythonError, name_of};
 use crate::batch::Stop;
 use crate::host::{Host, find_program};
-use crate::process::family::OurOwn;
+use crate::process::tree::OwnChild;
 use crate::tail;
 
 /// How often a tool that runs is looked at.
@@ -183,7 +183,7 @@ impl<'a> Tools<'a> {
             .stderr(stderr.try_clone().map_err(failed)?);
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn().map_err(failed)?;
-        let _ours = OurOwn::process(child.id());
+        let _ours = OwnChild::process(child.id());
         let status = loop {
             if let Some(status) = child.try_wait().map_err(failed)? {
                 break status;

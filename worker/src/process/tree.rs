@@ -31,30 +31,30 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The processes of one attempt, from before its command is started until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Family {
+pub(crate) struct ProcessTree {
     number: u64,
     name: String,
 }
 
 /// Processes that this one started for itself, as long as this lives.
 #[derive(Debug)]
-pub(crate) struct OurOwn(i32);
+pub(crate) struct OwnChild(i32);
 
 /// Attempts of all workers of this process, as a subreaper is a whole process.
-static FAMILIES: Mutex<Families> = Mutex::new(Families {
+static TREES: Mutex<Trees> = Mutex::new(Trees {
     next: 0,
     since: None,
     known: BTreeMap::new(),
-    our_own: BTreeSet::new(),
+    own_children: BTreeSet::new(),
     given_up: BTreeSet::new(),
 });
 
-struct Families {
+struct Trees {
     next: u64,
     /// When the first began. Children that are older came with this process.
     since: Option<Ticks>,
     known: BTreeMap<u64, Known>,
-    our_own: BTreeSet<i32>,
+    own_children: BTreeSet<i32>,
     /// What withstood its end, by number and start. It is not tried again after each attempt.
     given_up: BTreeSet<(i32, u64)>,
 }
@@ -76,18 +76,18 @@ enum Owner {
     Unclear,
 }
 
-impl Family {
+impl ProcessTree {
     /// Of an attempt that is about to start in a folder.
     pub(crate) fn begin(scratch: &Scratch, folder: &Path) -> Self {
-        let mut families = lock();
+        let mut trees = lock();
         let now = Ticks::now();
-        if families.since.is_none() {
-            families.since = Some(now);
+        if trees.since.is_none() {
+            trees.since = Some(now);
             // Where that is not to be had, what leaves its group is found by its environment alone.
             set_child_subreaper(Some(getpid())).ok();
         }
-        let number = families.next;
-        families.next += 1;
+        let number = trees.next;
+        trees.next += 1;
         let name = format!("{}:{number}", scratch.name());
         let known = Known {
             name: name.clone(),
@@ -95,7 +95,7 @@ impl Family {
             since: now,
             leader: None,
         };
-        families.known.insert(number, known);
+        trees.known.insert(number, known);
         Self { number, name }
     }
 
@@ -113,9 +113,9 @@ impl Family {
 
     /// All of its processes that run.
     pub(crate) fn members(&self) -> Vec<ProcessEntry> {
-        let families = lock();
-        let mut roots = families.orphans_of(self.number);
-        let leader = families.known.get(&self.number).and_then(|k| k.leader);
+        let trees = lock();
+        let mut roots = trees.orphans_of(self.number);
+        let leader = trees.known.get(&self.number).and_then(|k| k.leader);
         roots.extend(leader);
         living(&roots)
     }
@@ -151,33 +151,33 @@ impl Family {
     }
 }
 
-impl Drop for Family {
+impl Drop for ProcessTree {
     fn drop(&mut self) {
         lock().known.remove(&self.number);
     }
 }
 
-impl OurOwn {
+impl OwnChild {
     /// A process that no attempt started.
     pub(crate) fn process(pid: u32) -> Self {
         let pid = i32::try_from(pid).unwrap_or(0);
-        lock().our_own.insert(pid);
+        lock().own_children.insert(pid);
         Self(pid)
     }
 }
 
-impl Drop for OurOwn {
+impl Drop for OwnChild {
     fn drop(&mut self) {
-        lock().our_own.remove(&self.0);
+        lock().own_children.remove(&self.0);
     }
 }
 
 /// Ends what attempts left that are over, once none is to come.
 pub(crate) fn end_the_rest() {
     end_all(|| {
-        let families = lock();
-        let roots = families.orphans().into_iter();
-        let roots = roots.filter(|orphan| families.owner(orphan) == Owner::Nobody);
+        let trees = lock();
+        let roots = trees.orphans().into_iter();
+        let roots = roots.filter(|orphan| trees.owner(orphan) == Owner::Nobody);
         living(&roots.map(|orphan| orphan.pid).collect())
     });
     reap();
@@ -203,8 +203,8 @@ pub(crate) fn end_all(mut find: impl FnMut() -> Vec<ProcessEntry>) -> Vec<Proces
     }
 }
 
-fn lock() -> MutexGuard<'static, Families> {
-    FAMILIES.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock() -> MutexGuard<'static, Trees> {
+    TREES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// These and all that descends from them, as far as it runs.
@@ -217,7 +217,7 @@ fn living(roots: &BTreeSet<i32>) -> Vec<ProcessEntry> {
     found
 }
 
-impl Families {
+impl Trees {
     /// Orphans that belong to an attempt, or to none that is running.
     fn orphans_of(&self, number: u64) -> BTreeSet<i32> {
         let mine = |orphan: &ProcessEntry| match self.owner(orphan) {
@@ -236,7 +236,7 @@ impl Families {
         let leaders: BTreeSet<i32> = self.known.values().filter_map(|k| k.leader).collect();
         let mut orphans = Vec::new();
         for pid in pids {
-            if leaders.contains(&pid) || self.our_own.contains(&pid) {
+            if leaders.contains(&pid) || self.own_children.contains(&pid) {
                 continue;
             }
             let Some((pid, entry)) =
