@@ -26,6 +26,14 @@ impl Host {
             .map(OsString::as_os_str)
     }
 
+    /// Whether a program that a command names is to be had, as the command itself would look for it. A
+    /// path that is relative to the command's own folder is not looked for.
+    #[must_use]
+    pub fn has_program(&self, program: &str) -> bool {
+        let found = find_program(OsStr::new(program), self.path());
+        found.is_some_and(|path| path.is_relative() || path.exists())
+    }
+
     /// All variables.
     pub(crate) fn variables(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         let all = self.variables.iter();

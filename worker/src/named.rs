@@ -170,7 +170,11 @@ impl Copies<'_> {
                     self.replace(one)?;
                 }
             }
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::Written(_) => {}
         }
         Ok(())
     }

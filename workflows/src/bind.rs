@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crate::model::{Param, ParamType, Workflow};
 use crate::names::{nearest, one_of};
 use crate::value::Value;
+use crate::written::Meaning;
 use crate::yaml::scalar;
+use crate::{codes, yaml};
 
 /// A parameter's value as the caller gave it.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,19 +121,15 @@ fn read(param: &Param, given: &Given) -> Result<Value, String> {
     param.fit(&value)
 }
 
-/// Text from a command line, read by the parameter's type; what does not read stays text, and is
-/// refused as such.
+/// Text from a command line, as the same words in a file would be read; what does not read stays text.
+/// [`Bounds::fit`] then decides, for a file and a command line alike.
 fn from_text(param: &Param, text: &str) -> Value {
     match param.kind {
-        ParamType::String | ParamType::Path | ParamType::Table => Value::String(text.to_owned()),
+        ParamType::String | ParamType::Path | ParamType::Table | ParamType::Choice => {
+            Value::String(text.to_owned())
+        }
         ParamType::Int | ParamType::Float | ParamType::Bool => scalar::resolve(text.trim()),
         ParamType::List => list_from_text(text),
-        ParamType::Choice => param
-            .choices
-            .iter()
-            .find(|choice| choice.to_text() == text)
-            .cloned()
-            .unwrap_or_else(|| Value::String(text.to_owned())),
     }
 }
 
@@ -139,13 +137,48 @@ fn from_text(param: &Param, text: &str) -> Value {
 fn list_from_text(text: &str) -> Value {
     let text = text.trim();
     if text.starts_with('[') {
-        return serde_yaml::from_str::<serde_json::Value>(text)
-            .map_or_else(|_| Value::String(text.to_owned()), |j| Value::from_json(&j));
+        let mut found = Vec::new();
+        return match yaml::read(text, &mut found) {
+            Some(node) if found.is_empty() => node.value(),
+            _ => Value::String(text.to_owned()),
+        };
     }
     if text.is_empty() {
         return Value::List(Vec::new());
     }
     Value::List(text.split(',').map(|w| scalar::resolve(w.trim())).collect())
+}
+
+/// A parameter file: a map from names to values, in YAML or JSON. Values are read as those in a
+/// workflow are.
+///
+/// # Errors
+/// When it is neither, or no map.
+pub fn read_params(text: &str) -> Result<Vec<(String, Value)>, String> {
+    let mut found = Vec::new();
+    let node = yaml::read(text, &mut found);
+    let Some(mistake) = found.first() else {
+        return map_of(node.map(|node| node.value()).unwrap_or_default());
+    };
+    if mistake.code == codes::EMPTY {
+        return Ok(Vec::new());
+    }
+    match (node, serde_json::from_str(text)) {
+        // JSON that is indented by tabs is no YAML.
+        (None, Ok(json)) => map_of(Value::from_json(&json)),
+        _ => {
+            let lines = crate::source::Lines::new(text);
+            let line = lines.line_column(mistake.span.start).0;
+            Err(format!("line {line}: {}", mistake.message))
+        }
+    }
+}
+
+fn map_of(value: Value) -> Result<Vec<(String, Value)>, String> {
+    match value {
+        Value::Map(map) => Ok(map),
+        _ => Err("expected a map from names to values, as in `top_k: 10`".to_owned()),
+    }
 }
 
 /// What a typed value must keep to.
@@ -161,23 +194,25 @@ pub(crate) struct Bounds<'a> {
 }
 
 impl Bounds<'_> {
-    /// The value in the declared type; a whole number may stand for any number.
+    /// The value in the declared type. Text is what was written, also where it looks like a number;
+    /// a number is in its plain form, and may have zeros in front.
     pub(crate) fn fit(&self, value: &Value) -> Result<Value, String> {
-        let fitted = match (self.kind, value) {
-            (ParamType::String | ParamType::Path | ParamType::Table, Value::String(_))
-            | (ParamType::Int, Value::Int(_))
-            | (ParamType::Bool, Value::Bool(_))
-            | (ParamType::List, Value::List(_)) => value.clone(),
-            (ParamType::Float, Value::Float(f)) if f.is_finite() => value.clone(),
-            (ParamType::Float, Value::Int(i)) => Value::Float(widen(*i)),
-            (ParamType::Choice, value) => return self.choose(value),
-            _ => {
-                return Err(format!(
-                    "expected {}, found {}",
-                    self.kind.expected(),
-                    shown(value)
-                ));
-            }
+        let fitted = match self.kind {
+            ParamType::String | ParamType::Path | ParamType::Table => as_text(value),
+            ParamType::Int => whole(value),
+            ParamType::Float => number(value),
+            ParamType::Bool => match value.plain() {
+                Value::Bool(held) => Some(Value::Bool(held)),
+                _ => None,
+            },
+            ParamType::List => match value {
+                Value::List(_) => Some(value.clone()),
+                _ => None,
+            },
+            ParamType::Choice => return self.choose(value),
+        };
+        let Some(fitted) = fitted else {
+            return Err(self.unfit(value));
         };
         let number = match &fitted {
             Value::Int(i) => Some(widen(*i)),
@@ -186,25 +221,86 @@ impl Bounds<'_> {
         };
         if let Some(number) = number {
             if let Some(min) = self.min.filter(|min| number < *min) {
-                return Err(format!("{} is below the minimum {min}", fitted.to_text()));
+                return Err(format!("{} is below the minimum {min}", value.to_text()));
             }
             if let Some(max) = self.max.filter(|max| number > *max) {
-                return Err(format!("{} is above the maximum {max}", fitted.to_text()));
+                return Err(format!("{} is above the maximum {max}", value.to_text()));
             }
         }
         Ok(fitted)
     }
 
+    fn unfit(&self, value: &Value) -> String {
+        let digits = value.to_text();
+        let is_large = digits.len() > 18
+            && digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-'));
+        let why = match self.kind == ParamType::Int && is_large {
+            true => ", which is beyond 64 bits",
+            false => "",
+        };
+        format!("expected {}, found {}{why}", self.kind.expected(), shown(value))
+    }
+
+    /// The choice that is written like the value.
     fn choose(&self, value: &Value) -> Result<Value, String> {
-        if self.choices.contains(&value) {
-            return Ok(value.clone());
+        let text = value.to_text();
+        let is_scalar = as_text(value).is_some();
+        let mut choices = self.choices.iter();
+        if let Some(choice) = choices.find(|choice| is_scalar && choice.to_text() == text) {
+            return Ok((*choice).clone());
         }
         let words: Vec<String> = self.choices.iter().map(|c| c.to_text()).collect();
         let words = || words.iter().map(String::as_str);
-        let text = value.to_text();
         let hint = did_you_mean(nearest(&text, words()));
         Err(format!("`{text}` is not one of {}{hint}", one_of(words())))
     }
+}
+
+/// The text of a scalar.
+fn as_text(value: &Value) -> Option<Value> {
+    match value {
+        Value::String(_) => Some(value.clone()),
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Written(_) => {
+            Some(Value::String(value.to_text()))
+        }
+        Value::Null | Value::List(_) | Value::Map(_) => None,
+    }
+}
+
+fn whole(value: &Value) -> Option<Value> {
+    match value {
+        Value::Int(_) => Some(value.clone()),
+        Value::Written(written) => match written.means() {
+            Meaning::Int(number) => Some(Value::Int(number)),
+            Meaning::Bool(_) | Meaning::Unsigned(_) | Meaning::Float(_) => None,
+        },
+        Value::String(text) => padded(text)?.parse().ok().map(Value::Int),
+        Value::Null | Value::Bool(_) | Value::Float(_) | Value::List(_) | Value::Map(_) => None,
+    }
+}
+
+fn number(value: &Value) -> Option<Value> {
+    match value.plain() {
+        Value::Int(whole) => Some(Value::Float(widen(whole))),
+        Value::Float(number) if number.is_finite() => Some(Value::Float(number)),
+        Value::String(text) => {
+            let number = padded(&text)?.parse().ok();
+            number.filter(|number: &f64| number.is_finite()).map(Value::Float)
+        }
+        _ => None,
+    }
+}
+
+/// Digits with zeros in front, without them. They are text, but a number where a number is declared.
+fn padded(text: &str) -> Option<String> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let is_padded = digits.starts_with('0')
+        && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        && digits.bytes().nth(1).is_some_and(|b| b.is_ascii_digit());
+    is_padded.then(|| format!("{sign}{digits}"))
 }
 
 impl Param {
@@ -260,7 +356,9 @@ pub(crate) fn shown(value: &Value) -> String {
         Value::Null => "nothing".to_owned(),
         Value::List(_) | Value::Map(_) => value.kind_name().to_owned(),
         Value::String(_) => format!("the text `{}`", value.to_text()),
-        Value::Bool(_) | Value::Int(_) | Value::Float(_) => format!("`{}`", value.to_text()),
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Written(_) => {
+            format!("`{}`", value.to_text())
+        }
     }
 }
 

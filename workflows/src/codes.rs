@@ -82,7 +82,7 @@ pub const BAD_EXPRESSION: Code = Code("SW0601");
 pub const UNKNOWN_NAME: Code = Code("SW0602");
 /// `item` or `matrix` without a scatter.
 pub const NO_ITEM: Code = Code("SW0603");
-/// A value cannot be quoted safely there.
+/// Text cannot stand there, because it would be run.
 pub const UNSAFE_QUOTING: Code = Code("SW0604");
 /// Unknown filter.
 pub const UNKNOWN_FILTER: Code = Code("SW0605");

@@ -41,9 +41,10 @@ pub mod source;
 mod syntax;
 pub mod units;
 pub mod value;
+pub mod written;
 mod yaml;
 
-pub use bind::{BindError, Given, bind};
+pub use bind::{BindError, Given, bind, read_params};
 pub use catalog::{Catalog, KernelEntry, ParamSpec, PortSpec};
 pub use check::{Checked, check, check_bytes};
 pub use codes::explain_code;
@@ -67,3 +68,4 @@ pub use script::{CompiledArgv, CompiledScript, RenderedScript, default_shell, sh
 pub use source::Span;
 pub use syntax::schema;
 pub use value::Value;
+pub use written::{Meaning, Written};

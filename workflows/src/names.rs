@@ -26,27 +26,93 @@ const LOOKED_AT: usize = 512;
 /// Of those, how many are compared letter by letter: the ones whose letters are most alike.
 const COMPARED: usize = 24;
 
+/// Words of other tools and languages, with what they are called here. The first that is known at the
+/// place counts.
+const SYNONYMS: &[(&str, &[&str])] = &[
+    ("float", &["float64"]),
+    ("double", &["float64", "float"]),
+    ("real", &["float64", "float"]),
+    ("number", &["float64", "float"]),
+    ("numeric", &["float64", "float"]),
+    ("int", &["int64"]),
+    ("integer", &["int64", "int"]),
+    ("long", &["int64", "int"]),
+    ("bigint", &["int64", "int"]),
+    ("uint", &["uint64"]),
+    ("str", &["utf8", "string"]),
+    ("string", &["utf8"]),
+    ("text", &["utf8", "string"]),
+    ("varchar", &["utf8", "string"]),
+    ("char", &["utf8", "string"]),
+    ("boolean", &["bool"]),
+    ("logical", &["bool"]),
+    ("bytes", &["binary"]),
+    ("date", &["date32"]),
+    ("datetime", &["timestamp"]),
+    ("time", &["time64"]),
+    ("array", &["list"]),
+    ("file", &["path"]),
+    ("enum", &["choice"]),
+    ("script", &["run"]),
+    ("command", &["run"]),
+    ("cmd", &["run"]),
+    ("input", &["inputs"]),
+    ("output", &["outputs"]),
+    ("parameters", &["params"]),
+    ("threads", &["cpus"]),
+    ("cores", &["cpus"]),
+    ("mem", &["memory"]),
+    ("ram", &["memory"]),
+    ("gpu", &["gpus"]),
+    ("retries", &["retry"]),
+    ("conda", &["python"]),
+];
+
+/// Letters of a word for each letter that may differ, as in rustc: `kernal` is near `kernel`, and
+/// `conda` is not near `cuda`.
+const LETTERS_PER_EDIT: usize = 3;
+
+/// The shortest beginning or end of a word that stands for the whole of it.
+const PIECE: usize = 3;
+
 /// The known word that a wrong one was probably meant to be.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     let letters = letters_of(&lower);
+    let synonyms = SYNONYMS.iter().find(|(other, _)| *other == lower);
+    let synonyms = synonyms.map_or(&[] as &[&str], |(_, ours)| ours);
+    let mut meant: Option<(usize, &str)> = None;
     let mut likely: Vec<(u32, &str)> = known
         .into_iter()
         .take(LOOKED_AT)
+        .inspect(|candidate| {
+            let place = synonyms.iter().position(|ours| ours == candidate);
+            if let Some(place) = place.filter(|place| meant.is_none_or(|(best, _)| *place < best)) {
+                meant = Some((place, candidate));
+            }
+        })
         .map(|candidate| (difference(&letters, &letters_of(candidate)), candidate))
         .collect();
+    if let Some((_, meant)) = meant {
+        return Some(meant);
+    }
     // Stable, so that of equals the one that stands first in the file is compared.
     likely.sort_by_key(|(differing, _)| *differing);
-    let mut best: Option<(f64, &str)> = None;
+    let mut best: Option<(usize, &str)> = None;
     for (_, candidate) in likely.into_iter().take(COMPARED) {
         let folded = candidate.to_lowercase();
-        let mut score = strsim::normalized_damerau_levenshtein(&lower, &folded);
-        if folded.starts_with(&lower) || lower.starts_with(&folded) {
-            score = score.max(0.6);
-        }
-        if score >= 0.5 && best.is_none_or(|(top, _)| score > top) {
-            best = Some((score, candidate));
+        let piece = |long: &str, short: &str| {
+            short.len() >= PIECE && (long.starts_with(short) || long.ends_with(short))
+        };
+        let length = lower.chars().count();
+        let limit = length.max(LETTERS_PER_EDIT) / LETTERS_PER_EDIT;
+        let edits = strsim::damerau_levenshtein(&lower, &folded);
+        let near = edits <= limit && edits < length
+            || piece(&folded, &lower)
+            || piece(&lower, &folded);
+        if near && best.is_none_or(|(fewest, _)| edits < fewest) {
+            best = Some((edits, candidate));
         }
     }
     best.map(|(_, candidate)| candidate)
@@ -108,6 +174,40 @@ mod tests {
     fn the_nearest_word_is_found_only_when_it_is_near() {
         assert_eq!(nearest("kernal", ["kernel", "run"]), Some("kernel"));
         assert_eq!(nearest("xyzzy", ["kernel", "run"]), None);
+        assert_eq!(nearest("depnds", ["needs", "depends_on"]), None);
+        assert_eq!(nearest("resource", ["run", "resources"]), Some("resources"));
+    }
+
+    #[test]
+    fn a_word_of_another_tool_is_what_it_is_called_here() {
+        const TYPES: &[&str] = &[
+            "bool", "int8", "int64", "uint64", "float16", "float32", "float64", "utf8", "binary",
+            "date32", "timestamp", "time64", "list",
+        ];
+        const PARAMS: &[&str] = &["string", "int", "float", "bool", "path", "list", "choice"];
+        const STAGE: &[&str] = &["run", "cuda", "kernel", "inputs", "outputs", "python", "retry"];
+        for (word, known, expected) in [
+            ("float", TYPES, "float64"),
+            ("Double", TYPES, "float64"),
+            ("int", TYPES, "int64"),
+            ("integer", TYPES, "int64"),
+            ("str", TYPES, "utf8"),
+            ("string", TYPES, "utf8"),
+            ("boolean", TYPES, "bool"),
+            ("datetime", TYPES, "timestamp"),
+            ("flaot64", TYPES, "float64"),
+            ("integer", PARAMS, "int"),
+            ("str", PARAMS, "string"),
+            ("number", PARAMS, "float"),
+            ("boolean", PARAMS, "bool"),
+            ("file", PARAMS, "path"),
+            ("conda", STAGE, "python"),
+            ("command", STAGE, "run"),
+            ("input", STAGE, "inputs"),
+        ] {
+            assert_eq!(nearest(word, known.iter().copied()), Some(expected), "{word}");
+        }
+        assert_eq!(nearest("conda", ["cuda", "kernel"]), None);
     }
 
     #[test]

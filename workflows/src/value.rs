@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::written::Written;
+
 /// A plain value. Unlike a JSON value it survives encodings that do not describe themselves, which
 /// is what the journal uses; [`Value::to_json`] and [`Value::from_json`] convert.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +23,8 @@ pub enum Value {
     List(Vec<Self>),
     /// A map, in the order written.
     Map(Vec<(String, Self)>),
+    /// A number or truth value that prints as it was written, where that is not its plain form.
+    Written(Box<Written>),
 }
 
 impl Value {
@@ -36,19 +40,22 @@ impl Value {
             Self::String(s) => J::String(s.clone()),
             Self::List(l) => J::Array(l.iter().map(Self::to_json).collect()),
             Self::Map(m) => J::Object(m.iter().map(|(k, v)| (k.clone(), v.to_json())).collect()),
+            Self::Written(written) => written.to_json(),
         }
     }
 
-    /// The value that a piece of JSON means. Whole numbers beyond `i64` become floats.
+    /// The value that a piece of JSON means. Whole numbers beyond 64 bits become floats.
     #[must_use]
     pub fn from_json(json: &serde_json::Value) -> Self {
         use serde_json::Value as J;
         match json {
             J::Null => Self::Null,
             J::Bool(b) => Self::Bool(*b),
-            J::Number(n) => n
-                .as_i64()
-                .map_or_else(|| Self::Float(n.as_f64().unwrap_or(f64::NAN)), Self::Int),
+            J::Number(n) => match (n.as_i64(), n.as_u64()) {
+                (Some(number), _) => Self::Int(number),
+                (None, Some(number)) => Self::unsigned(number),
+                (None, None) => Self::Float(n.as_f64().unwrap_or(f64::NAN)),
+            },
             J::String(s) => Self::String(s.clone()),
             J::Array(a) => Self::List(a.iter().map(Self::from_json).collect()),
             J::Object(o) => Self::Map(
@@ -70,7 +77,8 @@ impl Value {
             Self::Float(f) => format!("{f:?}"),
             Self::String(s) => s.clone(),
             Self::List(l) => l.iter().map(Self::to_text).collect::<Vec<_>>().join(" "),
-            Self::Map(_) => self.to_json().to_string(),
+            Self::Map(_) => self.to_written_json(),
+            Self::Written(written) => written.text().to_owned(),
         }
     }
 
@@ -85,6 +93,7 @@ impl Value {
             Self::String(_) => "text",
             Self::List(_) => "a list",
             Self::Map(_) => "a map",
+            Self::Written(written) => written.plain().kind_name(),
         }
     }
 }

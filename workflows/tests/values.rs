@@ -8,12 +8,6 @@
     reason = "tests fail by panicking"
 )]
 
-use std::path::Path;
-use std::process::Command;
-
-use proptest::prelude::*;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
 use sunward_workflows::{
     Catalog, CompiledArgv, CompiledScript, Facts, Scope, Template, Value, check,
 };
@@ -120,6 +114,28 @@ const REFUSED: &[&str] = &[
     "PS4=${{ item }}",
     "${{ item }}=1",
     "${{ item }}() { :; }",
+    "x=${{ item }}; (( x > 3 ))",
+    "x=${{ item }}; [[ $x -gt 3 ]]",
+    "x=a${{ item }}; y=$x; echo $((y))",
+    "for x in ${{ item }}; do echo ${a[$x]}; done",
+    "x=${{ item }}; eval \"f $x\"",
+    "x=${{ item }}; bash -c \"f $x\"",
+    "x=${{ item }}; awk \"{ print $x }\" f",
+    "f() { echo $(($1)); }; f ${{ item }}",
+    "read -r x <<< ${{ item }}; let y=x",
+    "x=${{ item }}; unset \"$x\"",
+    "x=${{ item }}; test -v \"$x\"",
+    "x=${{ item }}; f $[x + 1]",
+    "declare -i x; x=${{ item }}",
+    "x=${{ item }}; declare -n y=$x",
+    "a=([${{ item }}]=1)",
+    "x=1 2>/dev/null\nif true; then eval \"f ${{ item }}\"; fi",
+    "x=1 2>/dev/null\n{ eval \"f ${{ item }}\"; }",
+    "x=1 2>/dev/null\nfor i in ${{ item }}; do bash -c \"f $i\"; done",
+    "x=1 >f\nwhile f; do bash -c \"f ${{ item }}\"; done",
+    "x=${{ item }}; a=([$x]=1)",
+    "cat <<A <<B\n${{ item }}\nA\nB\n",
+    "echo \\>|bash ${{ item }}\"",
     "echo \"unclosed ${{ item }}",
     "echo\u{a0}#${{ item }}",
     "echo x\r#${{ item }}",
@@ -148,6 +164,15 @@ const ALLOWED: &[&str] = &[
     "for x in ${{ item }} b; do f; done",
     "case ${{ item }} in a) f;; esac",
     "f # ${{ item }}",
+    "x=${{ item }}; n=$(wc -l < \"$x\"); (( n > 3 )) && f",
+    "x=${{ item }}; [ \"$x\" -gt 3 ]",
+    "x=${{ item }}; y=3; [[ $y -gt 3 ]] || [[ $x == a* ]]",
+    "n=\"$(wc -l < ${{ item }})\"; echo $((n + 1))",
+    "f ${{ item }} >| ${{ item }}",
+    "while read -r a b; do echo \"$a\"; done <<EOF\n${{ item }}\nEOF\n",
+    "f ${{ item }} \\\n  ${{ item }} > f \\\n 2>&1",
+    "f ${{ item }} 2>|log",
+    "x=${{ item }}; echo \"${x%.*}\" \"${x:-none}\" \"${#x}\"",
     "echo $(date)#${{ item }}",
 ];
 
@@ -289,157 +314,4 @@ fn a_list_is_one_word_each_and_large_values_are_refused() {
     );
     let large = render("f ${{ item }}", Value::String("x".repeat(200_000))).unwrap_err();
     assert!(large.to_string().contains("inputs:"), "{large}");
-}
-
-/// Scripts that print each value between zero bytes, with a hole `V`.
-fn scripts() -> impl Strategy<Value = String> {
-    let leaf = prop_oneof![
-        Just("printf '%s\\0' V".to_owned()),
-        Just("printf '%s\\0' \"V\"".to_owned()),
-        Just("printf '%s\\0' 'V'".to_owned()),
-        Just("x=V; printf '%s\\0' \"$x\"".to_owned()),
-        Just("x=\"V\"; printf '%s\\0' \"$x\" # it's V".to_owned()),
-        Just("printf '%s\\0' $(true)V".to_owned()),
-        Just("cat <<EOF\nV\nEOF\nprintf '\\0'".to_owned()),
-        Just("case V in V) printf '%s\\0' V;; esac".to_owned()),
-        Just("for x in V; do printf '%s\\0' \"$x\"; done".to_owned()),
-        Just("sh -c 'printf \"%s\\0\" \"$1\"' - V".to_owned()),
-        Just("awk 'BEGIN { print ENVIRON[\"HOME\"] }' > /dev/null; printf '%s\\0' V".to_owned()),
-        Just(
-            "echo `date`V > /dev/null; echo \"$((1+2))\" > /dev/null; printf '%s\\0' V".to_owned()
-        ),
-        Just("echo \"${A:-it's}\" > /dev/null; printf '%s\\0' V".to_owned()),
-        Just("echo \"${A:-\"${B:-don't}\"}\" >/dev/null; printf '%s\\0' V".to_owned()),
-        Just("eval \"echo V\"".to_owned()),
-        Just("sh -c \"echo V\"".to_owned()),
-        Just("echo $((V))".to_owned()),
-        Just("[ -n V ] && printf '%s\\0' V".to_owned()),
-    ];
-    leaf.prop_recursive(3, 12, 2, |inner| {
-        prop_oneof![
-            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{a}\n{b}")),
-            inner.clone().prop_map(|a| format!("( {a}\n)")),
-            inner.clone().prop_map(|a| format!("{{ {a}\n}}")),
-            inner
-                .clone()
-                .prop_map(|a| format!("if true; then\n{a}\nfi")),
-            inner.clone().prop_map(|a| format!("g() {{\n{a}\n}}\ng")),
-            inner
-                .clone()
-                .prop_map(|a| format!("case x in x) {a}\n;; esac")),
-            inner.clone().prop_map(|a| format!("# don't \"V\n{a}")),
-            inner
-                .clone()
-                .prop_map(|a| format!("echo \"$(case y in z) echo V;; esac)\"\n{a}")),
-            inner.prop_map(|a| format!("y=\"$({a}\n:)\" 2>/dev/null; {a}")),
-        ]
-    })
-}
-
-fn hostile() -> impl Strategy<Value = String> {
-    let pieces = [
-        "$(touch p)",
-        "`touch p`",
-        "';touch p;'",
-        "\";touch p;\"",
-        "\\",
-        "$x",
-        "${x}",
-        "\n",
-        "#",
-        "'",
-        "\"",
-        " ",
-        "*",
-        "~",
-        "!",
-        "é",
-        "a[$(touch p)]",
-        "\u{a0}",
-        "\r",
-        "-",
-        "-v",
-        "-e",
-        "=",
-        "x=1",
-        ";touch p",
-        "|touch p",
-        "&touch p",
-        "\nEOF\ntouch p\n",
-        ")",
-        "}",
-        "]]",
-        "((1",
-    ];
-    proptest::collection::vec(proptest::sample::select(pieces.to_vec()), 1..5)
-        .prop_map(|pieces| pieces.concat())
-}
-
-#[test]
-fn no_value_is_ever_executed_and_every_value_arrives() {
-    let mut runner = TestRunner::deterministic();
-    let folder = tempfile::tempdir().unwrap();
-    let mut tried = 0;
-    for _ in 0..1500 {
-        let script = scripts().new_tree(&mut runner).unwrap().current();
-        let value = hostile().new_tree(&mut runner).unwrap().current();
-        let source = script.replace('V', "${{ item }}");
-        for shell in [&["/bin/sh", "-c"], &["bash", "-c"]] {
-            let Ok(rendered) = compile(shell, &source).render(&scope(&value)) else {
-                continue;
-            };
-            tried += 1;
-            run(
-                shell,
-                &rendered.text,
-                &rendered.variables,
-                folder.path(),
-                &value,
-                &script,
-            );
-        }
-    }
-    assert!(tried > 1000, "{tried} of 3000 scripts were not refused");
-}
-
-fn run(
-    shell: &[&str],
-    text: &str,
-    variables: &[(String, String)],
-    folder: &Path,
-    value: &str,
-    script: &str,
-) {
-    let output = Command::new(shell[0])
-        .args(&shell[1..])
-        .arg(text)
-        .envs(variables.iter().map(|(n, v)| (n, v)))
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    let told = || {
-        format!(
-            "{shell:?}\n{text}\nvalue {value:?}\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        )
-    };
-    assert!(
-        !folder.join("p").exists(),
-        "a value was executed: {}",
-        told()
-    );
-    let echoes = script.contains("echo \"$(case") || script.contains("y=\"$(");
-    if !echoes {
-        for seen in output
-            .stdout
-            .split(|b| *b == 0)
-            .filter(|seen| !seen.is_empty())
-        {
-            let seen = seen
-                .strip_suffix(b"\n")
-                .filter(|_| script.contains("EOF"))
-                .unwrap_or(seen);
-            assert_eq!(String::from_utf8_lossy(seen), value, "{}", told());
-        }
-    }
 }

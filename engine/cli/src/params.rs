@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sunward_data::{SourceOptions, not_fetched, probe, probe_input, probe_path};
-use sunward_workflows::{FileFact, Given, Input, ParamType, Reference, Value, Workflow, bind};
+use sunward_workflows::{
+    FileFact, Given, Input, ParamType, Reference, Value, Workflow, bind, read_params,
+};
 
 use crate::context::Context;
 use crate::exit::wrong_input;
@@ -122,21 +124,9 @@ fn read_file(shown: &Path, path: &Path) -> anyhow::Result<Vec<(String, Value)>> 
     let shown = shown.display();
     let text = sunward_files::read_text(path)
         .map_err(|error| wrong_input(format!("--params {shown} cannot be read: {error}")))?;
-    let json: serde_json::Value = serde_yaml::from_str(&text).map_err(|error| {
-        wrong_input(format!(
-            "--params {shown} is neither YAML nor JSON: {error}"
-        ))
-    })?;
-    match json {
-        serde_json::Value::Object(map) => Ok(map
-            .iter()
-            .map(|(name, value)| (name.clone(), Value::from_json(value)))
-            .collect()),
-        serde_json::Value::Null => Ok(Vec::new()),
-        _ => Err(wrong_input(format!(
-            "--params {shown}: expected a map from names to values, as in `top_k: 10`"
-        ))),
-    }
+    read_params(&text).map_err(|error| {
+        wrong_input(format!("--params {shown} cannot be used: {error}"))
+    })
 }
 
 /// The inputs that read from this parameter.

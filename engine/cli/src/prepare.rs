@@ -12,7 +12,7 @@ use sunward_drive::FileRecall;
 use sunward_state::{FileRecord, SqliteReader};
 use sunward_worker::python::{PythonError, Tools, lock_digest, resolve_lock};
 use sunward_worker::{Host, Space, secret_problem};
-use sunward_workflows::{Given, Python, Stage, Value, Workflow, bind};
+use sunward_workflows::{Action, Command, Given, Python, Stage, Value, Workflow, bind};
 
 use crate::context::Context;
 use crate::device::Device;
@@ -175,6 +175,35 @@ impl Prepared {
         }
     }
 
+    /// Looks the shell of every selected stage up, so that one that is missing is told before any task.
+    ///
+    /// # Errors
+    /// The shells that are missing, with their stages and what to write instead.
+    pub(crate) fn find_shells(&self, host: &Host) -> anyhow::Result<()> {
+        let mut missing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for planned in self.spec.plan.stages.iter().filter(|stage| stage.selected) {
+            let Action::Run(Command::Shell { shell, .. }) = &planned.stage.action else {
+                continue;
+            };
+            let Some(program) = shell.first().map(String::as_str) else {
+                continue;
+            };
+            // An environment of Python's own has further programs.
+            let elsewhere = planned.stage.python.is_some() && !SHELLS.contains(&program);
+            if !elsewhere && !host.has_program(program) {
+                missing.entry(program).or_default().push(&planned.stage.name);
+            }
+        }
+        let lines: Vec<String> = missing
+            .into_iter()
+            .map(|(program, stages)| no_shell(program, &stages))
+            .collect();
+        match lines.is_empty() {
+            true => Ok(()),
+            false => Err(anyhow::Error::msg(lines.join("\nerror: "))),
+        }
+    }
+
     /// Completes the lock files of stages with a Python environment, beside the workflow, and plans
     /// anew when that changed something. Only for what is about to run: this creates files.
     ///
@@ -209,6 +238,27 @@ impl Prepared {
             ..self
         })
     }
+}
+
+/// Programs that are shells and come from the system.
+const SHELLS: &[&str] = &["bash", "sh", "/bin/sh", "/bin/bash"];
+
+/// That a shell is missing, and the remedy.
+fn no_shell(program: &str, stages: &[&str]) -> String {
+    let few = 3;
+    let mut names = stages.iter().take(few).copied().collect::<Vec<_>>().join(", ");
+    if stages.len() > few {
+        names.push_str(&format!(" and {} more", stages.len() - few));
+    }
+    let remedy = match program {
+        "bash" | "/bin/bash" => {
+            "install it, or write `shell: sh` in the stage or under `defaults:` to use /bin/sh"
+        }
+        _ => "install it, correct `shell:`, or write `run` as a list of words",
+    };
+    format!(
+        "`{program}` is not on this machine, and the scripts of these stages need it: {names}; {remedy}"
+    )
 }
 
 fn expand(

@@ -139,11 +139,11 @@ impl<'a> TaskKeys<'a> {
             Tasks::One => None,
             Tasks::Range(_) | Tasks::Items(_) => self
                 .item(index)
-                .map(|item| Ingredient::text("item", item.to_json().to_string())),
+                .map(|item| Ingredient::text("item", item.to_key())),
             Tasks::Matrix(_) => self
                 .reads
                 .matrix
-                .then(|| Ingredient::text("matrix", self.cell(index).to_json().to_string())),
+                .then(|| Ingredient::text("matrix", self.cell(index).to_key())),
             Tasks::Rows { port, .. } | Tasks::Parts { port, .. } => Some(match self.blob(index) {
                 Some(part) => Ingredient::digest(format!("part of {port}"), part),
                 None => {
@@ -255,6 +255,12 @@ fn encode(value: &Value, bytes: &mut Vec<u8>) {
                 bytes.extend_from_slice(name.as_bytes());
                 encode(item, bytes);
             }
+        }
+        // The text tells the meaning, and a command may get the text.
+        Value::Written(written) => {
+            bytes.push(7);
+            sized(bytes, written.text().len());
+            bytes.extend_from_slice(written.text().as_bytes());
         }
     }
 }

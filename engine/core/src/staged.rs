@@ -45,7 +45,11 @@ impl StagedFiles {
                         .collect(),
                 )
             }
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => value.clone(),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::Written(_) => value.clone(),
         }
     }
 }

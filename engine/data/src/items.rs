@@ -3,7 +3,7 @@
 use arrow::array::{Array, ArrayRef, AsArray as _};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
+    Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
     UInt32Type, UInt64Type,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -13,12 +13,14 @@ use sunward_workflows::Value;
 
 use crate::error::DataError;
 use crate::store::Store;
+use crate::written::TextRows;
 
 impl Store {
     /// Every row as a map from column to value.
     ///
-    /// Binary columns become lower-case hex; dates, times and decimals become text, and so do
-    /// whole numbers beyond `int64`. A `float32` becomes the shortest decimal that names it.
+    /// Binary columns become lower-case hex; dates, times and decimals become text. A `float32`
+    /// becomes the shortest decimal that names it. A cell of a table that was written as CSV prints as
+    /// it stands there.
     ///
     /// # Errors
     /// When there are more rows than `limit`, or a part is missing or damaged.
@@ -36,20 +38,48 @@ impl Store {
             .iter()
             .map(|field| field.name().clone())
             .collect();
+        let mut texts = TextRows::of(self, dataset, &names)?;
         let mut items = Vec::with_capacity(usize::try_from(table.rows()).unwrap_or(0));
         for batch in table.batches(None) {
             let batch = batch?;
             for row in 0..batch.num_rows() {
+                let cells = match &mut texts {
+                    Some(texts) => texts.next()?,
+                    None => None,
+                };
                 let fields = names
                     .iter()
                     .zip(batch.columns())
-                    .map(|(name, column)| Ok((name.clone(), value_at(column, row)?)))
+                    .enumerate()
+                    .map(|(at, (name, column))| {
+                        let value = value_at(column, row)?;
+                        let cell = cells.as_ref().and_then(|cells| cells.get(at));
+                        Ok((name.clone(), match cell {
+                            Some(cell) => as_written(value, cell),
+                            None => value,
+                        }))
+                    })
                     .collect::<Result<_, DataError>>()?;
                 items.push(Value::Map(fields));
             }
         }
         Ok(items)
     }
+}
+
+/// A value that prints as its cell does.
+fn as_written(value: Value, cell: &str) -> Value {
+    match value {
+        Value::String(_) => Value::String(cell.to_owned()),
+        // Zeros in front are no part of a number: they make it text, or an octal number, to a shell.
+        Value::Int(_) | Value::Written(_) if is_padded(cell) => value,
+        value => value.written_as(cell),
+    }
+}
+
+fn is_padded(cell: &str) -> bool {
+    let digits = cell.trim_start_matches(['+', '-']).as_bytes();
+    matches!(digits, [b'0', next, ..] if next.is_ascii_digit())
 }
 
 /// One cell as a plain value.
@@ -73,7 +103,8 @@ pub(crate) fn value_at(array: &ArrayRef, row: usize) -> Result<Value, DataError>
         DataType::UInt8 => Value::Int(array.as_primitive::<UInt8Type>().value(row).into()),
         DataType::UInt16 => Value::Int(array.as_primitive::<UInt16Type>().value(row).into()),
         DataType::UInt32 => Value::Int(array.as_primitive::<UInt32Type>().value(row).into()),
-        DataType::UInt64 => unsigned(array.as_primitive::<UInt64Type>().value(row)),
+        DataType::UInt64 => Value::unsigned(array.as_primitive::<UInt64Type>().value(row)),
+        DataType::Float16 => shortest(array.as_primitive::<Float16Type>().value(row).to_f32()),
         DataType::Float32 => shortest(array.as_primitive::<Float32Type>().value(row)),
         DataType::Float64 => Value::Float(array.as_primitive::<Float64Type>().value(row)),
         DataType::Utf8 => Value::String(array.as_string::<i32>().value(row).to_owned()),
@@ -98,11 +129,6 @@ pub(crate) fn value_at(array: &ArrayRef, row: usize) -> Result<Value, DataError>
         }
         _ => Value::String(text_at(array, row)?),
     })
-}
-
-/// A number of all 64 bits, which [`Value`] holds as its digits where they are too many for `int64`.
-fn unsigned(number: u64) -> Value {
-    i64::try_from(number).map_or_else(|_| Value::String(number.to_string()), Value::Int)
 }
 
 /// The shortest decimal that names this number, so that 0.1 stays 0.1.

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
-use arrow_schema::SchemaRef;
-use sunward_core::{Dataset, Digest, Hasher};
+use arrow_schema::{Schema, SchemaRef};
+use sunward_core::{Dataset, Digest, Hasher, PartRef};
 use sunward_files::open_regular;
 use sunward_workflows::ColumnSpec;
 use sunward_workflows::model::{CsvOptions, Form, GridRows, Input};
@@ -30,7 +30,7 @@ use crate::part::Part;
 use crate::store::Store;
 
 /// Grows whenever the same file would give other rows, so that what is remembered is read again.
-const READING_VERSION: u8 = 3;
+const READING_VERSION: u8 = 4;
 
 /// Formats that a table can be read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,8 +68,8 @@ pub struct SourceOptions {
     pub csv: CsvOptions,
     /// Columns that it must have, with their types.
     pub schema: Option<Vec<ColumnSpec>>,
-    /// Keep a file that is in this form already as it was written, beside its rows.
-    pub keep: Option<Form>,
+    /// Keep a file that is in one of these forms already as it was written, beside its rows.
+    pub keep: Vec<Form>,
 }
 
 impl SourceOptions {
@@ -84,7 +84,10 @@ impl SourceOptions {
             columns: input.columns.clone(),
             csv: input.csv.clone(),
             schema: input.schema.clone(),
-            keep: matches!(input.form, Form::Csv | Form::Parquet).then_some(input.form),
+            keep: match input.form {
+                Form::Csv | Form::Parquet => vec![input.form],
+                Form::Arrow | Form::File | Form::Netcdf => Vec::new(),
+            },
         }
     }
 
@@ -162,13 +165,9 @@ impl Store {
             let Some(form) = kept_form(&path, options)? else {
                 return self.store_rows(select(opened, &options.columns)?);
             };
+            let schema = opened.schema.clone();
             let table = self.store_rows(opened)?;
-            let packed = path.extension().is_some_and(|suffix| suffix == "gz");
-            let files = if packed {
-                vec![self.unpacked_text(&path)?]
-            } else {
-                self.blob(&path)?.parts
-            };
+            let files = self.as_written(&path, form, options, &schema)?;
             let table = self.with_written(table, form, files);
             if options.columns.is_empty() {
                 return Ok(table);
@@ -321,16 +320,39 @@ pub(crate) fn format_of(path: &Path) -> Result<Option<SourceFormat>, DataError> 
     })
 }
 
-/// The form in which a file is kept as it was written: the one wanted, if it is in that form. Text that
-/// is to be read by options is written anew, as commas and points.
+/// The form in which a file is kept as it was written, if one is asked for that it has.
 fn kept_form(path: &Path, options: &SourceOptions) -> Result<Option<Form>, DataError> {
-    let plain = options.csv == CsvOptions::default();
     let form = match format_for(path, options)? {
-        SourceFormat::Csv if plain => Some(Form::Csv),
+        SourceFormat::Csv | SourceFormat::Tsv => Some(Form::Csv),
         SourceFormat::Parquet => Some(Form::Parquet),
         _ => None,
     };
-    Ok(form.filter(|form| options.keep == Some(*form)))
+    Ok(form.filter(|form| options.keep.contains(form)))
+}
+
+impl Store {
+    /// The files that hold a table as it was written. Text that is not separated by commas, or is read
+    /// by options, keeps the text of its cells.
+    fn as_written(
+        &self,
+        path: &Path,
+        form: Form,
+        options: &SourceOptions,
+        schema: &Schema,
+    ) -> Result<Vec<PartRef>, DataError> {
+        let format = format_for(path, options)?;
+        let plain = format == SourceFormat::Csv && options.csv == CsvOptions::default();
+        if form == Form::Csv && !plain {
+            let layout = layout(format, options);
+            let text = self.text_of(|target| csv::with_commas(path, &layout, schema, target))?;
+            return Ok(vec![text]);
+        }
+        let packed = path.extension().is_some_and(|suffix| suffix == "gz");
+        if packed && form == Form::Csv {
+            return Ok(vec![self.unpacked_text(path)?]);
+        }
+        Ok(self.blob(path)?.parts)
+    }
 }
 
 fn format_for(path: &Path, options: &SourceOptions) -> Result<SourceFormat, DataError> {

@@ -4,9 +4,9 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use csv::{ByteRecord, ReaderBuilder, Writer};
+use csv::{ByteRecord, Reader, ReaderBuilder, Writer};
 use sunward_core::{Dataset, Hasher, PartRef, Written};
 use sunward_workflows::Form;
 
@@ -62,6 +62,21 @@ impl Store {
         self.move_in(incoming.path(), Durable::Now)
     }
 
+    /// What is written as a file in the store.
+    pub(crate) fn text_of(
+        &self,
+        write: impl FnOnce(&mut dyn std::io::Write) -> Result<(), DataError>,
+    ) -> Result<PartRef, DataError> {
+        let incoming = Incoming::create(&self.incoming_folder())?;
+        let mut sink = BufWriter::new(incoming.handle()?);
+        write(&mut sink)?;
+        let failed = |error| DataError::io("write", incoming.path())(error);
+        sink.into_inner()
+            .map_err(|error| failed(error.into_error()))?;
+        incoming.sync()?;
+        self.move_in(incoming.path(), Durable::Now)
+    }
+
     /// A compressed text table, unpacked into the store.
     pub(crate) fn unpacked_text(&self, path: &Path) -> Result<PartRef, DataError> {
         let incoming = Incoming::create(&self.incoming_folder())?;
@@ -105,6 +120,81 @@ impl Store {
             .into_inner()
             .map_err(|error| failed(error.into_error()))?;
         file.sync().map_err(DataError::io("sync", path))
+    }
+}
+
+/// The rows of a table as the text of their cells, in the order of its columns.
+pub(crate) struct TextRows {
+    /// Files that are still to be read, the next one last.
+    files: Vec<PathBuf>,
+    columns: Vec<String>,
+    open: Option<(Reader<Box<dyn std::io::Read>>, Vec<usize>)>,
+    record: ByteRecord,
+}
+
+impl TextRows {
+    /// Of a table that was written as CSV; nothing of any other.
+    pub(crate) fn of(
+        store: &Store,
+        dataset: &Dataset,
+        columns: &[String],
+    ) -> Result<Option<Self>, DataError> {
+        let Some(files) = dataset.written_as(Form::Csv) else {
+            return Ok(None);
+        };
+        for file in files {
+            store.fetch_part(file)?;
+        }
+        let paths = files.iter().rev();
+        Ok(Some(Self {
+            files: paths.map(|file| store.part_path(&file.digest)).collect(),
+            columns: columns.to_vec(),
+            open: None,
+            record: ByteRecord::new(),
+        }))
+    }
+
+    /// The cells of the next row; nothing after the last.
+    pub(crate) fn next(&mut self) -> Result<Option<Vec<&str>>, DataError> {
+        loop {
+            if self.open.is_none() {
+                let Some(path) = self.files.pop() else {
+                    return Ok(None);
+                };
+                self.open = Some(self.opened(&path)?);
+            }
+            let Some((reader, indices)) = &mut self.open else {
+                return Ok(None);
+            };
+            let more = reader.read_byte_record(&mut self.record);
+            if more.map_err(|error| DataError::Unsupported(error.to_string()))? {
+                let record = &self.record;
+                let text = |at: &usize| std::str::from_utf8(record.get(*at).unwrap_or(b""));
+                let cells = indices.iter().map(|at| text(at).unwrap_or_default());
+                return Ok(Some(cells.collect()));
+            }
+            self.open = None;
+        }
+    }
+
+    fn opened(
+        &self,
+        path: &Path,
+    ) -> Result<(Reader<Box<dyn std::io::Read>>, Vec<usize>), DataError> {
+        let mut reader = ReaderBuilder::new().from_reader(open_text(path)?);
+        let header = reader.byte_headers().map_err(|error| DataError::Damaged {
+            path: path.to_owned(),
+            why: error.to_string(),
+        })?;
+        let place = |name: &String| header.iter().position(|cell| cell == name.as_bytes());
+        let indices = self.columns.iter().map(|name| {
+            place(name).ok_or_else(|| DataError::Damaged {
+                path: path.to_owned(),
+                why: format!("it has no column '{name}'"),
+            })
+        });
+        let indices = indices.collect::<Result<_, _>>()?;
+        Ok((reader, indices))
     }
 }
 

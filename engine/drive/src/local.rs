@@ -181,7 +181,12 @@ impl LocalResolver {
         let mut inputs = Vec::with_capacity(planned.stage.inputs.len());
         for ((port, input), upstream) in planned.stage.inputs.iter().zip(&request.upstream) {
             let dataset = self
-                .input(request.run, &request.spec, input, upstream, memory)
+                .input(
+                    (request.run, &request.spec),
+                    &reading(planned, port, input),
+                    (input, upstream),
+                    memory,
+                )
                 .map_err(|error| failure(&format!("input '{port}'"), &error))?;
             inputs.push(dataset);
         }
@@ -196,10 +201,9 @@ impl LocalResolver {
     /// One input: what its sources hold, one after the other.
     fn input(
         &self,
-        run: RunId,
-        spec: &RunSpec,
-        input: &Input,
-        upstream: &[Option<Vec<Dataset>>],
+        (run, spec): (RunId, &RunSpec),
+        options: &SourceOptions,
+        (input, upstream): (&Input, &[Option<Vec<Dataset>>]),
         memory: &Recall<'_>,
     ) -> Result<Dataset, DataError> {
         // Columns of a file are picked while it is read; those of a dataset afterwards.
@@ -210,7 +214,7 @@ impl LocalResolver {
             } else {
                 Vec::new()
             },
-            ..SourceOptions::of(input)
+            ..options.clone()
         };
         let mut datasets = Vec::new();
         for (source, upstream) in input.from.iter().zip(upstream) {
@@ -221,7 +225,12 @@ impl LocalResolver {
                 Some(gathered) => datasets.extend_from_slice(gathered),
                 None => {
                     for path in paths(spec, source)? {
-                        let reading = format!("{} {:?}", input.reading(), options.columns);
+                        let reading = format!(
+                            "{} {:?} {:?}",
+                            input.reading(),
+                            options.columns,
+                            options.keep
+                        );
                         let dataset =
                             self.versions
                                 .once(run, spec, &path, &reading, &self.store, || {
@@ -353,6 +362,20 @@ impl LocalResolver {
             .and_then(|items| self.named(request, planned, items, memory))
             .map(Tasks::Items)
     }
+}
+
+/// How the files of a stage's input are read. Where each task gets one row, its cells are handed over
+/// as they were written.
+fn reading(planned: &PlannedStage, port: &str, input: &Input) -> SourceOptions {
+    let mut options = SourceOptions::of(input);
+    let by_row = matches!(
+        &planned.stage.scatter,
+        Scatter::Input { port: over, slicing: Slicing::Row } if over == port
+    );
+    if by_row && !options.keep.contains(&Form::Csv) {
+        options.keep.push(Form::Csv);
+    }
+    options
 }
 
 /// The files that a source means: absolute, or relative to the workflow's file.

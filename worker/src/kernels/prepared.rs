@@ -124,7 +124,7 @@ impl Parameters {
 fn resolve(kernel: &dyn Kernel, with: &[(String, Value)], scope: &Scope) -> Result<Params, Fault> {
     let rendered = with
         .iter()
-        .map(|(name, value)| Ok((name.clone(), render_value(value, scope)?)))
+        .map(|(name, value)| Ok((name.clone(), render_value(value, scope)?.plain())))
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| failed("with", &error))?;
     Params::resolve(kernel.entry(), rendered).map_err(|error| Fault::input(error.to_string()))

@@ -101,16 +101,22 @@ impl<'d, 'n> Classes<'d, 'n> {
             .iter()
             .filter(|s| s.port == *port)
             .peekable();
+        let declared = self.stage.stage.inputs.get(port);
+        let declared = declared.and_then(|input| input.schema.as_ref());
+        if let Some(spec) = declared.and_then(|schema| schema.iter().find(|c| c.name == column)) {
+            return COLUMNS.contains(&spec.column_type.0.as_str());
+        }
         sources.peek().is_some()
             && sources.all(|source| {
-                self.column_type(&source.reference, column)
+                self.column_type(&source.reference, port, column)
                     .is_some_and(|name| COLUMNS.contains(&name))
             })
     }
 
-    fn column_type(&self, reference: &Reference, column: &str) -> Option<&str> {
+    fn column_type(&self, reference: &Reference, port: &str, column: &str) -> Option<&str> {
+        let input = self.stage.stage.inputs.get(port)?;
         let columns = match reference {
-            Reference::Path(path) => match self.facts.files.get(path)? {
+            Reference::Path(path) => match self.facts.of_input(path, input)? {
                 FileFact::Table { columns, .. } => columns,
                 _ => return None,
             },

@@ -83,7 +83,7 @@ impl Checker<'_, '_> {
             context.report(
                 Diagnostic::error(codes::NOT_ONE_EXPRESSION, node.span, message)
                     .expecting("true, false, or `${{ … }}`")
-                    .suggesting(format!("write `if: ${{{{ {} }}}}`", text.trim())),
+                    .suggesting(format!("write `if: ${{{{ {} }}}}`", as_condition(text))),
             );
         }
     }
@@ -230,6 +230,31 @@ impl Checker<'_, '_> {
             },
             _ => None,
         }
+    }
+}
+
+/// A condition in our words, where it was written in those of another language; an example where that
+/// is no expression either.
+fn as_condition(text: &str) -> String {
+    let ours = text
+        .replace("${{", " ")
+        .replace("}}", " ")
+        .replace("&&", " and ")
+        .replace("||", " or ")
+        .replace("!=", "\0")
+        .replace('!', " not ")
+        .replace('\0', "!=");
+    let ours = ours.split_whitespace().collect::<Vec<_>>().join(" ");
+    let template = CompiledTemplate::new(&format!("${{{{ {ours} }}}}")).ok();
+    let names: Vec<_> = template
+        .iter()
+        .flat_map(CompiledTemplate::expressions)
+        .flat_map(Compiled::names)
+        .collect();
+    let known = |name: &Vec<String>| name.first().is_some_and(|root| CONDITION.roots.contains(&root.as_str()));
+    match !names.is_empty() && names.iter().all(known) {
+        true => ours,
+        false => "params.NAME and stages.NAME.status == 'succeeded'".to_owned(),
     }
 }
 

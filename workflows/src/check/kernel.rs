@@ -153,7 +153,7 @@ fn describe(spec: &ParamSpec) -> String {
 /// and what else is computed only when it runs.
 fn value_fits(entry: &Entry, spec: &ParamSpec, draft: &Draft<'_>) -> Result<(), String> {
     if !computes(&entry.value) {
-        return fits(&entry.value.value(), spec);
+        return fits(&entry.value.value().plain(), spec);
     }
     let Some(text) = entry.value.text() else {
         return match (&entry.value.data, spec.kind) {

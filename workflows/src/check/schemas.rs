@@ -9,7 +9,7 @@ use super::expressions::item_columns;
 use super::files::default_path;
 use crate::catalog::PortSpec;
 use crate::codes;
-use crate::column::ColumnSpec;
+use crate::column::{ColumnSpec, ColumnType};
 use crate::diagnostic::Diagnostic;
 use crate::facts::FileFact;
 use crate::model::{Action, GridRows, Input, Reference, Scatter, Slicing};
@@ -28,6 +28,10 @@ impl Known {
     pub(super) fn find(&self, name: &str) -> Option<&ColumnSpec> {
         self.columns.iter().find(|column| column.name == name)
     }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
 }
 
 /// Columns by stage and port.
@@ -45,7 +49,8 @@ pub(super) fn check(draft: &Draft<'_>, order: &[usize], context: &mut Context<'_
             let Some(input) = stage.stage.inputs.get(&source.port) else {
                 continue;
             };
-            let Some(known) = source_columns(source, input, draft, &ports, context) else {
+            let found = source_columns(source, input, draft, &ports, context);
+            let Some(known) = declared(found, source, input, stage, context) else {
                 continue;
             };
             let Some(known) = read(known, source, input, stage, context) else {
@@ -132,6 +137,81 @@ fn source_columns(
         }),
         FileFact::Missing | FileFact::Folder | FileFact::File | FileFact::Unreadable(_) => None,
     }
+}
+
+/// The columns with the types that the input's own `schema:` gives them. Text can become most types;
+/// of a table with types, each must fit.
+fn declared(
+    found: Option<Known>,
+    source: &Source,
+    input: &Input,
+    stage: &DraftStage<'_>,
+    context: &mut Context<'_>,
+) -> Option<Known> {
+    let Some(schema) = &input.schema else {
+        return found;
+    };
+    let node = stage.node.get("inputs");
+    let node = node.and_then(|inputs| inputs.get(&source.port)?.get("schema"));
+    let place = |name: &str| {
+        let entry = node.and_then(|node| node.entry(name));
+        entry.map_or(source.span, |entry| entry.key_span)
+    };
+    let Some(mut known) = found else {
+        // Of a file that is not there yet, this much is certain.
+        let columns = schema.clone();
+        return Some(Known {
+            columns,
+            open: true,
+        });
+    };
+    for column in schema {
+        let (open, at) = (known.open, known.position(&column.name));
+        match at.and_then(|at| known.columns.get_mut(at)) {
+            Some(found) if may_become(&column.column_type, &found.column_type, source) => {
+                found.column_type = column.column_type.clone();
+            }
+            Some(found) => {
+                let message = format!(
+                    "column `{}` is {}, not {}",
+                    column.name, found.column_type.0, column.column_type.0
+                );
+                let diagnostic =
+                    Diagnostic::error(codes::SCHEMA_MISMATCH, place(&column.name), message);
+                context.report(diagnostic.expecting(found.column_type.0.clone()));
+            }
+            None if open => known.columns.push(column.clone()),
+            None => {
+                let names = || known.columns.iter().map(|column| column.name.as_str());
+                let message = format!("the source has no column `{}`", column.name);
+                let diagnostic =
+                    Diagnostic::error(codes::UNKNOWN_COLUMN, place(&column.name), message)
+                        .expecting(one_of(names()))
+                        .nearest(&column.name, names());
+                context.report(diagnostic);
+                // Reported here; that it is then missing is no second mistake.
+                known.columns.push(column.clone());
+            }
+        }
+    }
+    Some(known)
+}
+
+/// Whether a column of one type may be read as another.
+fn may_become(wanted: &ColumnType, found: &ColumnType, source: &Source) -> bool {
+    let is_text = match &source.reference {
+        // Cells of a text table are read by the declared type.
+        Reference::Path(path) => is_text_table(path),
+        Reference::Param(_) | Reference::Url(_) => true,
+        Reference::Port { .. } => false,
+    };
+    is_text || wanted.overlaps(found)
+}
+
+fn is_text_table(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    let path = path.strip_suffix(".gz").unwrap_or(&path);
+    [".csv", ".tsv", ".tab"].iter().any(|suffix| path.ends_with(suffix))
 }
 
 /// What is left after `columns:`.

@@ -18,6 +18,7 @@ use crate::model::{
 use crate::names::is_name;
 use crate::script::{default_shell, strict};
 use crate::source::Span;
+use crate::value::Value;
 use crate::syntax::STAGE;
 use crate::yaml::{Data, Entry, Node};
 
@@ -82,7 +83,7 @@ pub(super) fn lower<'n>(
         outputs,
         with: with
             .iter()
-            .map(|e| (e.key.clone(), e.value.value()))
+            .map(|e| (e.key.clone(), e.value.value().plain()))
             .collect(),
         needs: waits.iter().map(|(stage, _)| stage.clone()).collect(),
         condition: condition(&node),
@@ -347,9 +348,16 @@ fn csv_options(input: &Node) -> CsvOptions {
     CsvOptions {
         delimiter: only("delimiter"),
         comment: only("comment"),
-        null: place::words(input, "null"),
+        null: scalars(input, "null"),
         decimal: only("decimal"),
     }
+}
+
+/// Words of a list, or the one word in its place, as they were written.
+fn scalars(node: &Node, key: &str) -> Vec<String> {
+    let items = node.get(key).map(Node::items).unwrap_or_default();
+    let scalars = items.iter().filter_map(Node::scalar);
+    scalars.map(Value::to_text).collect()
 }
 
 fn column(entry: &Entry) -> Option<ColumnSpec> {

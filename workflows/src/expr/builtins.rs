@@ -4,7 +4,10 @@ use minijinja::value::{Rest, ValueKind};
 use minijinja::{Environment, Error, State, Value as Dynamic, filters, functions, tests};
 
 use super::limits::{charge, refused, settle};
-use super::operators::{COMPARE, COMPUTE, SLICE, compare, compute, slice};
+use super::number::{Form, Originals, deep, holds, shallow};
+use super::operators::{
+    COMPARE, COMPUTE, PLAIN_FORM, SLICE, as_plain, compare, compute, contains, equal, slice,
+};
 use super::{growth, limits};
 
 /// A filter or test as the engine has it.
@@ -19,9 +22,14 @@ pub(super) fn guard(environment: &mut Environment<'static>) {
             move |state: &State<'_, '_>, args: Rest<Dynamic>| -> Result<Dynamic, Error> {
                 let args = settled(args)?;
                 let size = charge(state, &args)?;
+                let originals = originals(name, &args)?;
+                let args = in_form(name, args)?;
                 growth::check_filter(name, &args, size)?;
                 refuse_mixed_order(name, &args)?;
-                let result = settle(filter.call(state, &args)?)?;
+                let mut result = settle(filter.call(state, &args)?)?;
+                if let Some(originals) = originals {
+                    result = originals.restore(result)?;
+                }
                 limits::size_of(&result, limits::SIZE_LIMIT_BYTES)?;
                 Ok(result)
             },
@@ -33,6 +41,18 @@ pub(super) fn guard(environment: &mut Environment<'static>) {
             move |state: &State<'_, '_>, args: Rest<Dynamic>| -> Result<bool, Error> {
                 let args = settled(args)?;
                 charge(state, &args)?;
+                if let [left, right] = args.as_slice()
+                    && (holds(left)? || holds(right)?)
+                    && let Some(answer) = compared(name, left, right)
+                {
+                    return answer;
+                }
+                let form = if TEXT_TESTS.contains(&name) {
+                    Form::Text
+                } else {
+                    Form::Number
+                };
+                let args: Vec<_> = args.into_iter().map(|arg| shallow(arg, form)).collect();
                 growth::check_test(name, &args)?;
                 Ok(test.call(state, &args)?.is_true())
             },
@@ -42,6 +62,7 @@ pub(super) fn guard(environment: &mut Environment<'static>) {
     environment.add_function(
         "range",
         move |state: &State<'_, '_>, args: Rest<Dynamic>| -> Result<Dynamic, Error> {
+            let args: Vec<_> = args.0.into_iter().map(as_plain).collect();
             growth::check_range(&args)?;
             settle(range.call(state, &args)?)
         },
@@ -49,11 +70,65 @@ pub(super) fn guard(environment: &mut Environment<'static>) {
     environment.add_function(COMPUTE, compute);
     environment.add_function(COMPARE, compare);
     environment.add_function(SLICE, slice);
+    environment.add_function(PLAIN_FORM, as_plain);
 }
 
 /// Whether a name is a function of ours that nobody writes.
 pub(super) fn is_internal(name: &str) -> bool {
-    [COMPUTE, COMPARE, SLICE].contains(&name)
+    [COMPUTE, COMPARE, SLICE, PLAIN_FORM].contains(&name)
+}
+
+/// Filters that make text, and so take a number as it was written.
+const TEXT_FILTERS: &[&str] = &[
+    "string", "join", "replace", "lower", "upper", "title", "capitalize", "trim", "split", "lines",
+    "indent",
+];
+
+/// Filters that give some of the values that they are given, in another order or grouping.
+const PICKING_FILTERS: &[&str] = &[
+    "first", "last", "list", "reverse", "batch", "slice", "items", "dictsort", "attr", "select",
+    "reject", "selectattr", "rejectattr", "map", "zip", "chain", "length", "count",
+];
+
+/// Filters that compare the values that they are given, and give some of them.
+const ORDERING_FILTERS: &[&str] = &["sort", "min", "max", "unique"];
+
+/// Tests of text.
+const TEXT_TESTS: &[&str] = &["startingwith", "endingwith", "lower", "upper"];
+
+/// Arguments in the form that a filter takes.
+fn in_form(name: &str, args: Vec<Dynamic>) -> Result<Vec<Dynamic>, Error> {
+    let only_text = |format: &str| {
+        let mut holes = format.split('%').skip(1);
+        holes.all(|hole| hole.starts_with(['s', '%']) || hole.is_empty())
+    };
+    let takes_text = TEXT_FILTERS.contains(&name)
+        || name == "format" && args.first().and_then(Dynamic::as_str).is_some_and(only_text);
+    let form = if takes_text { Form::Text } else { Form::Number };
+    if PICKING_FILTERS.contains(&name) {
+        return Ok(args.into_iter().map(|arg| shallow(arg, form)).collect());
+    }
+    args.iter().map(|arg| deep(arg, form)).collect()
+}
+
+/// The values of a list that a filter compares by their numbers, as they were written.
+fn originals(name: &str, args: &[Dynamic]) -> Result<Option<Originals>, Error> {
+    match args.first().filter(|_| ORDERING_FILTERS.contains(&name)) {
+        Some(list) if list.kind() == ValueKind::Seq && holds(list)? => {
+            Originals::of(list).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What a test of equality says of numbers that print as they were written.
+fn compared(name: &str, left: &Dynamic, right: &Dynamic) -> Option<Result<bool, Error>> {
+    match name {
+        "eq" | "equalto" | "==" => Some(equal(left, right)),
+        "ne" | "!=" => Some(equal(left, right).map(|equal| !equal)),
+        "in" => Some(contains(left, right)),
+        _ => None,
+    }
 }
 
 fn settled(args: Rest<Dynamic>) -> Result<Vec<Dynamic>, Error> {
@@ -156,5 +231,11 @@ fn plain_tests() -> Vec<Builtin> {
         ("greaterthan", Dynamic::from_function(tests::is_gt)),
         (">", Dynamic::from_function(tests::is_gt)),
         (">=", Dynamic::from_function(tests::is_ge)),
+        ("boolean", Dynamic::from_function(tests::is_boolean)),
+        ("number", Dynamic::from_function(tests::is_number)),
+        ("integer", Dynamic::from_function(tests::is_integer)),
+        ("float", Dynamic::from_function(tests::is_float)),
+        ("true", Dynamic::from_function(tests::is_true)),
+        ("false", Dynamic::from_function(tests::is_false)),
     ]
 }

@@ -8,7 +8,7 @@ use minijinja::machinery::parse_expr;
 use minijinja::value::ValueKind;
 use minijinja::{Error, Value as Dynamic};
 
-use super::operators::{COMPARE, COMPUTE, SLICE};
+use super::operators::{COMPARE, COMPUTE, PLAIN_FORM, SLICE};
 
 /// Rewrites an expression.
 pub(super) fn desugar(source: &str) -> Result<String, Error> {
@@ -22,12 +22,20 @@ fn write(expr: &Expr<'_>, out: &mut String) {
         Expr::Var(var) => out.push_str(var.id),
         Expr::Const(constant) => literal(&constant.value, out),
         Expr::UnaryOp(unary) => {
-            out.push_str(match unary.op {
-                UnaryOpKind::Not => "(not (",
-                UnaryOpKind::Neg => "(-(",
-            });
-            write(&unary.expr, out);
-            out.push_str("))");
+            out.push('(');
+            match unary.op {
+                UnaryOpKind::Not => {
+                    out.push_str("not (");
+                    write(&unary.expr, out);
+                    out.push(')');
+                }
+                UnaryOpKind::Neg => {
+                    out.push_str("-(");
+                    plain(&unary.expr, out);
+                    out.push(')');
+                }
+            }
+            out.push(')');
         }
         Expr::BinOp(_) => operation(expr, out),
         Expr::Compare(compare) => {
@@ -95,7 +103,7 @@ fn postfix(expr: &Expr<'_>, out: &mut String) {
         Expr::GetItem(member) => {
             base(&member.expr, out);
             out.push('[');
-            write(&member.subscript_expr, out);
+            plain(&member.subscript_expr, out);
             out.push(']');
         }
         Expr::Slice(slice) => {
@@ -117,6 +125,22 @@ fn postfix(expr: &Expr<'_>, out: &mut String) {
         }
         other => write(other, out),
     }
+}
+
+/// A value whose number the engine itself takes.
+fn plain(expr: &Expr<'_>, out: &mut String) {
+    match expr {
+        Expr::Const(_) => {
+            out.push('(');
+            write(expr, out);
+        }
+        _ => {
+            out.push_str(PLAIN_FORM);
+            out.push('(');
+            write(expr, out);
+        }
+    }
+    out.push(')');
 }
 
 /// What something is written behind: in parentheses where they matter.

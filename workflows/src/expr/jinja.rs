@@ -9,6 +9,7 @@ use minijinja::value::{Object, ObjectRepr, ValueKind};
 use minijinja::{Environment, Expression, UndefinedBehavior, Value as Dynamic};
 
 use super::limits::{DEPTH_LIMIT, LIST_LIMIT, SIZE_LIMIT_BYTES, size_of};
+use super::number::WrittenNumber;
 use super::scope::{InputValue, Scope};
 use super::{builtins, desugar};
 use crate::value::Value;
@@ -247,12 +248,16 @@ fn to_dynamic(value: &Value) -> Dynamic {
             .iter()
             .map(|(key, value)| (key.clone(), to_dynamic(value)))
             .collect(),
+        Value::Written(written) => Dynamic::from_object(WrittenNumber((**written).clone())),
     }
 }
 
-fn from_dynamic(value: &Dynamic, depth: usize) -> Result<Value, String> {
+pub(super) fn from_dynamic(value: &Dynamic, depth: usize) -> Result<Value, String> {
     if depth > DEPTH_LIMIT {
         return Err(format!("the value nests deeper than {DEPTH_LIMIT} levels"));
+    }
+    if let Some(written) = value.downcast_object_ref::<WrittenNumber>() {
+        return Ok(Value::Written(Box::new(written.0.clone())));
     }
     Ok(match value.kind() {
         ValueKind::Undefined => return Err("it reads a name that has no value".to_owned()),
@@ -260,6 +265,9 @@ fn from_dynamic(value: &Dynamic, depth: usize) -> Result<Value, String> {
         ValueKind::Bool => Value::Bool(value.is_true()),
         ValueKind::Number => match value.as_i64() {
             Some(whole) if value.is_integer() => Value::Int(whole),
+            _ if value.is_integer() && u64::try_from(value.clone()).is_ok() => {
+                Value::unsigned(u64::try_from(value.clone()).unwrap_or_default())
+            }
             _ => Value::Float(f64::try_from(value.clone()).map_err(|e| explain(&e))?),
         },
         ValueKind::Seq | ValueKind::Iterable => {

@@ -11,6 +11,7 @@ use minijinja::value::{Object, ObjectRepr, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value as Dynamic};
 
 use super::jinja::{InputObject, Raw};
+use super::number::WrittenNumber;
 
 /// Lists longer than this are refused: they come from a mistake such as `range(9) * 1000000`.
 pub(super) const LIST_LIMIT: usize = 1_000_000;
@@ -83,6 +84,8 @@ fn take(value: &Dynamic, left: &mut usize, depth: usize) -> Result<(), Error> {
                 take(&raw.0, left, deeper)
             } else if let Some(input) = value.downcast_object_ref::<InputObject>() {
                 spend(left, input.size())
+            } else if let Some(written) = value.downcast_object_ref::<WrittenNumber>() {
+                spend(left, written.0.text().len())
             } else {
                 Ok(())
             }

@@ -8,6 +8,7 @@ mod desugar;
 mod growth;
 mod jinja;
 mod limits;
+mod number;
 mod operators;
 mod scope;
 mod segment;
@@ -25,6 +26,7 @@ pub use uses::{Uses, value_uses};
 
 use crate::model::Template;
 use crate::value::Value;
+use crate::written::Meaning;
 
 /// Why a template could not be parsed or rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -219,6 +221,12 @@ impl CompiledTemplate {
             Value::String(text) => !(text.is_empty() || text == "false"),
             Value::List(list) => !list.is_empty(),
             Value::Map(map) => !map.is_empty(),
+            Value::Written(written) => match written.means() {
+                Meaning::Bool(held) => held,
+                Meaning::Int(number) => number != 0,
+                Meaning::Unsigned(number) => number != 0,
+                Meaning::Float(number) => number != 0.0,
+            },
         })
     }
 
@@ -300,9 +308,12 @@ pub fn render_value(value: &Value, scope: &Scope) -> Result<Value, RenderError> 
                 .map(|(key, item)| Ok((key.clone(), render_value(item, scope)?)))
                 .collect::<Result<_, RenderError>>()?,
         ),
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {
-            value.clone()
-        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::String(_)
+        | Value::Written(_) => value.clone(),
     })
 }
 

@@ -9,11 +9,14 @@ use minijinja::value::{Rest, ValueKind};
 use minijinja::{Environment, Error, Expression, State, UndefinedBehavior, Value as Dynamic};
 
 use super::limits::{charge, check_length, check_size, refused, settle};
+use super::number::{Form, deep, holds, shallow};
 
 /// The function that computes a chain of operators from the left.
 pub(super) const COMPUTE: &str = "__compute";
 /// The function that compares neighbors in a chain of comparisons.
 pub(super) const COMPARE: &str = "__compare";
+/// The function that gives a number in its plain form.
+pub(super) const PLAIN_FORM: &str = "__plain";
 /// The function that takes `value[start:stop:step]`.
 pub(super) const SLICE: &str = "__slice";
 
@@ -88,6 +91,7 @@ pub(super) fn slice(
     let Some(slicing) = &*SLICING else {
         return Err(refused("slices are not to be had"));
     };
+    let [start, stop, step] = [start, stop, step].map(as_plain);
     settle(slicing.eval(minijinja::context! { value, start, stop, step })?)
 }
 
@@ -99,7 +103,37 @@ fn apply(
 ) -> Result<Dynamic, Error> {
     let operands = [left, right];
     charge(state, &operands)?;
-    let [left, right] = &operands;
+    let [left, right] = operands;
+    if sign == "~" || holds(&left)? || holds(&right)? {
+        return apply_written(sign, &left, &right);
+    }
+    apply_plain(sign, &left, &right)
+}
+
+/// With numbers that print as they were written: `~` takes their text, equality takes either, and what
+/// computes takes the number.
+fn apply_written(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<Dynamic, Error> {
+    let both = |sign: &str, form: Form| apply_plain(sign, &deep(left, form)?, &deep(right, form)?);
+    let positive = match sign {
+        "~" => {
+            let text = |value: &Dynamic| shallow(value.clone(), Form::Text);
+            return apply_plain(sign, &text(left), &text(right));
+        }
+        "==" | "!=" => "==",
+        "in" | "not in" => "in",
+        _ => {
+            let number = |value: &Dynamic| shallow(value.clone(), Form::Number);
+            return apply_plain(sign, &number(left), &number(right));
+        }
+    };
+    // A text that is searched takes only text.
+    let searches_text = positive == "in" && right.kind() == ValueKind::String;
+    let holds = (!searches_text && both(positive, Form::Number)?.is_true())
+        || both(positive, Form::Text)?.is_true();
+    Ok(Dynamic::from(holds == (sign == positive)))
+}
+
+fn apply_plain(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<Dynamic, Error> {
     refuse_mixed(sign, left, right)?;
     if sign == "*" {
         check_repetition(left, right)?;
@@ -110,6 +144,21 @@ fn apply(
         .find(|(known, _)| *known == sign)
         .ok_or_else(|| refused(&format!("there is no operator `{sign}`")))?;
     settle(expression.eval(minijinja::context! { a => left, b => right })?)
+}
+
+/// A value as the engine's own operators take it: a number that prints as it was written is a number.
+pub(super) fn as_plain(value: Dynamic) -> Dynamic {
+    shallow(value, Form::Number)
+}
+
+/// Whether two values are equal, as `==` says.
+pub(super) fn equal(left: &Dynamic, right: &Dynamic) -> Result<bool, Error> {
+    Ok(apply_written("==", left, right)?.is_true())
+}
+
+/// Whether a value is in another, as `in` says.
+pub(super) fn contains(left: &Dynamic, right: &Dynamic) -> Result<bool, Error> {
+    Ok(apply_written("in", left, right)?.is_true())
 }
 
 /// Text that looks like a number is not one: `'10' < 9` would be an answer that nobody meant.

@@ -89,6 +89,11 @@ fn collect(value: &Value, uses: &mut Uses) {
         }
         Value::List(list) => list.iter().for_each(|item| collect(item, uses)),
         Value::Map(map) => map.iter().for_each(|(_, item)| collect(item, uses)),
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::String(_)
+        | Value::Written(_) => {}
     }
 }

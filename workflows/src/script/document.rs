@@ -2,6 +2,7 @@
 
 use tree_sitter::Node;
 
+use super::flow::descendants;
 use super::refusal::Refusal;
 
 /// Whether this here-document ends where every shell ends it: at the first line that is its
@@ -50,6 +51,22 @@ pub(super) fn is_whole(redirect: Node<'_>, text: &str) -> bool {
         at += line.len();
     }
     false
+}
+
+/// Whether two here-documents begin on one line, whose ends the parser does not find.
+pub(super) fn shares_line(root: Node<'_>, text: &str) -> bool {
+    let starts = descendants(root, |_| true)
+        .into_iter()
+        .filter(|node| node.kind() == "heredoc_redirect")
+        .map(|node| node.start_byte());
+    starts.into_iter().any(|start| {
+        let rest = text[start..].lines().next().unwrap_or_default();
+        let rest = rest.trim_start_matches('<');
+        rest.match_indices("<<").any(|(at, _)| {
+            let more = &rest[at + 2..];
+            !more.starts_with('<') && !rest[..at].ends_with('<')
+        })
+    })
 }
 
 /// Whether a value may stand in the text of a here-document.

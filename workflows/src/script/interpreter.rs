@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Filter(&'static str),
     /// Every operand is evaluated.
     All,
+    /// The same of a command of the shell itself, which takes no program from its input.
+    Builtin,
     /// `NAME=value` alone is safe.
     Named,
 }
@@ -139,10 +141,10 @@ fn kind(word: &str) -> Option<Kind> {
         "sed" | "gsed" => Kind::Filter("efl"),
         "jq" | "yq" | "gojq" => Kind::Filter("fL"),
         "sqlite" | "duckdb" | "mysql" | "psql" => Kind::All,
-        "ssh" | "rsh" | "pdsh" | "parallel" | "eval" | "trap" | "let" | "declare" | "typeset"
-        | "local" | "readonly" | "read" | "unset" | "alias" | "mapfile" | "readarray"
-        | "getopts" | "enable" | "bind" | "complete" | "compgen" | "fc" | "at" | "batch" | "su"
-        | "expect" | "tclsh" => Kind::All,
+        "ssh" | "rsh" | "pdsh" | "parallel" | "at" | "batch" | "su" | "expect" | "tclsh" => Kind::All,
+        "eval" | "trap" | "let" | "declare" | "typeset" | "local" | "readonly" | "read" | "unset"
+        | "alias" | "mapfile" | "readarray" | "getopts" | "enable" | "bind" | "complete"
+        | "compgen" | "fc" => Kind::Builtin,
         "export" | "make" | "gmake" | "env" => Kind::Named,
         _ => return None,
     })
@@ -150,7 +152,7 @@ fn kind(word: &str) -> Option<Kind> {
 
 /// True for a command that may read a program from its standard input.
 pub(super) fn interprets(words: &[String]) -> bool {
-    interpreters(words).any(|(_, kind)| kind != Kind::Named)
+    interpreters(words).any(|(_, kind)| !matches!(kind, Kind::Named | Kind::Builtin))
         || words
             .first()
             .is_some_and(|w| matches!(base_name(w), "sbatch" | "qsub" | "bsub"))
@@ -168,7 +170,7 @@ pub(super) fn interprets_pipe(words: &[String]) -> bool {
                     .next()
                     .is_none_or(|w| w == "-" || w == "/dev/stdin")
         }
-        Kind::All => true,
+        Kind::All | Kind::Builtin => true,
         Kind::Filter(_) | Kind::Named => false,
     })
 }
@@ -230,7 +232,7 @@ pub(super) fn verdict(words: &[String], at: usize, mark: char) -> Verdict {
 
 fn of_kind(kind: Kind, words: &[String], at: usize, mark: char) -> Verdict {
     match kind {
-        Kind::All => Verdict::Refused(Refusal::Evaluated),
+        Kind::All | Kind::Builtin => Verdict::Refused(Refusal::Evaluated),
         Kind::Named => of_named(words, at, mark),
         Kind::Shell => of_language(words, at, mark, "c", "oO"),
         Kind::Language(flags) => of_language(words, at, mark, flags, "WXmIr"),

@@ -12,6 +12,8 @@
 
 mod argv;
 mod document;
+mod evaluation;
+mod flow;
 mod interpreter;
 mod place;
 mod quote;
@@ -188,6 +190,7 @@ pub(crate) fn is_number(value: &Value) -> bool {
     match value {
         Value::Bool(_) | Value::Int(_) => true,
         Value::Float(number) => number.is_finite(),
+        Value::Written(written) => written.is_finite(),
         Value::Null | Value::String(_) | Value::List(_) | Value::Map(_) => false,
     }
 }

@@ -41,6 +41,10 @@ pub(crate) enum Refusal {
     Name,
     /// In a variable that a program or a shell evaluates.
     EvaluatedVariable,
+    /// In a variable that the same script evaluates.
+    EvaluatedLater,
+    /// In a script with two here-documents on one line.
+    TwoDocuments,
     /// The shell is not one whose rules are known.
     UnknownShell,
     /// The script does not parse.
@@ -74,6 +78,8 @@ impl Refusal {
             Self::Option => "in an option of an interpreter",
             Self::Name => "in the name of a variable or function",
             Self::EvaluatedVariable => "in a variable that programs evaluate",
+            Self::EvaluatedLater => "in a variable that the script evaluates elsewhere",
+            Self::TwoDocuments => "in a script with two here-documents on one line",
             Self::UnknownShell => "in a script for this program, whose rules are not known",
             Self::Unparsed => "in a script that does not parse as shell",
             Self::NotUnderstood => "at a place that was not understood",
@@ -115,12 +121,17 @@ impl Refusal {
             ),
             Self::Name => format!("write a fixed name; for a number, {}", as_number(source)),
             Self::EvaluatedVariable => "write the value as it is, without an expression".to_owned(),
+            Self::EvaluatedLater => format!(
+                "arithmetic, subscripts, `eval`, `${{!x}}` and the like run code that a variable's text holds; {}, or compare with [ \"$x\" = word ]",
+                as_number(source)
+            ),
+            Self::TwoDocuments => "write each command with its here-document on a line of its own".to_owned(),
             Self::UnknownShell => format!(
                 "use `env: {{ V: \"{value}\" }}` and read V from the environment, or $SUNWARD_INPUT_PORT and $SUNWARD_OUTPUT_PORT for paths; `shell: bash` and `shell: sh` take text; for a number, {}",
                 as_number(source)
             ),
             Self::Unparsed => {
-                "correct the script; `bash -n` shows what is wrong. Where bash accepts it, use `env:` and \"$V\"".to_owned()
+                "correct the script; `bash -n` shows what is wrong. Where bash accepts it, write one command a line: the parser here does not read `x=$(f) 2>log` (write `x=$(f 2>log)`), `cat <<EOF; g`, or `then (a) fi` without a `;` before `fi`".to_owned()
             }
             Self::NotUnderstood => {
                 format!("write V={value} on a line before, and \"$V\" here")

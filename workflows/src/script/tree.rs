@@ -9,6 +9,7 @@ use std::ops::Range;
 use tree_sitter::{Node, Parser};
 
 use super::document;
+use super::flow::Flows;
 use super::interpreter::{self, Verdict};
 use super::place::Place;
 use super::refusal::Refusal;
@@ -28,6 +29,25 @@ const ONLY_BASH: &[&str] = &[
     "subscript",
     "c_style_for_statement",
     "brace_expression",
+];
+
+/// Words that are no command's name to a shell.
+const RESERVED: &[&str] = &[
+    "if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "select",
+    "function", "{", "}", "!", "[[", "]]", "in",
+];
+
+/// Nodes whose parts stand on one line.
+const ONE_LINE: &[&str] = &[
+    "command",
+    "declaration_command",
+    "unset_command",
+    "redirected_statement",
+    "file_redirect",
+    "herestring_redirect",
+    "variable_assignment",
+    "variable_assignments",
+    "concatenation",
 ];
 
 /// A script with a word in the place of each expression.
@@ -53,14 +73,19 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> Vec<Place
     {
         return all(Refusal::Unparsed);
     }
-    let Some(tree) = parser.parse(&marked.text, None) else {
+    let text = without_clobbering(&marked.text);
+    let text = text.as_str();
+    let Some(tree) = parser.parse(text, None) else {
         return all(Refusal::Unparsed);
     };
     let root = tree.root_node();
-    let text = marked.text.as_str();
+    if document::shares_line(root, text) {
+        return all(Refusal::TwoDocuments);
+    }
     if root.has_error() || !is_plain(root, text, dialect) {
         return all(Refusal::Unparsed);
     }
+    let flows = Flows::of(root, text);
     let finder = Finder {
         root,
         text,
@@ -69,8 +94,28 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> Vec<Place
     marked
         .ranges
         .iter()
-        .map(|range| finder.place(range).unwrap_or_else(Place::Refused))
+        .map(|range| match finder.place(range) {
+            Ok(_) if flows.reaches_evaluation(range) => Place::Refused(Refusal::EvaluatedLater),
+            Ok(place) => place,
+            Err(refusal) => Place::Refused(refusal),
+        })
         .collect()
+}
+
+/// The script with `>|` written as `> `, which the grammar knows and which divides words alike. The two
+/// characters are an operator wherever they are not quoted, except after these others.
+fn without_clobbering(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(">|") {
+        plain.push_str(&rest[..at]);
+        let before = plain.chars().next_back();
+        let operator = !matches!(before, Some('\\' | '&' | '>' | '<')) && !rest[at + 2..].starts_with('|');
+        plain.push_str(if operator { "> " } else { ">|" });
+        rest = &rest[at + 2..];
+    }
+    plain.push_str(rest);
+    plain
 }
 
 fn mark(template: &CompiledTemplate) -> Marked {
@@ -117,6 +162,9 @@ fn nodes_are_plain(root: Node<'_>, text: &str, dialect: Dialect) -> bool {
         if dialect == Dialect::Posix && ONLY_BASH.contains(&node.kind()) {
             return false;
         }
+        if !is_one_command(node, text) {
+            return false;
+        }
         if cursor.goto_first_child() {
             continue;
         }
@@ -126,6 +174,27 @@ fn nodes_are_plain(root: Node<'_>, text: &str, dialect: Dialect) -> bool {
             }
         }
     }
+}
+
+/// Whether a node is read alike by the shell, as far as a line break or a reserved word tells. After
+/// `x=1 2>f` the parser takes the next line for words of the same command, whatever stands there.
+fn is_one_command(node: Node<'_>, text: &str) -> bool {
+    if node.kind() == "command_name" && RESERVED.contains(&&text[node.byte_range()]) {
+        return false;
+    }
+    if !ONE_LINE.contains(&node.kind()) {
+        return true;
+    }
+    let mut cursor = node.walk();
+    let mut from = node.start_byte();
+    for child in node.children(&mut cursor) {
+        let gap = text[from..child.start_byte().max(from)].replace("\\\n", "");
+        if gap.contains('\n') {
+            return false;
+        }
+        from = child.end_byte();
+    }
+    true
 }
 
 struct Finder<'t> {
@@ -261,6 +330,10 @@ impl<'t> Finder<'t> {
             "pipeline" | "redirected_statement" => self.fed(node, child)?,
             "herestring_redirect" => self.here_string(node)?,
             "heredoc_redirect" => {}
+            // An element `[subscript]=value` is evaluated as a subscript is.
+            "array" if source.contains("]=") || source.contains("]+=") => {
+                evaluated(Refusal::Subscript)?;
+            }
             "for_statement" | "array" => way.words |= first,
             "case_statement"
             | "case_item"
@@ -309,7 +382,7 @@ impl<'t> Finder<'t> {
         let Some(at) = at else { return Ok(()) };
         match interpreter::verdict(&words, at, MARK) {
             Verdict::Refused(refusal) => return Err(refusal),
-            Verdict::Operand => way.operand |= first,
+            Verdict::Operand => way.operand |= first && words[at].starts_with(MARK),
             Verdict::Any => {}
         }
         way.words |= first && at > 0;
@@ -343,7 +416,10 @@ impl<'t> Finder<'t> {
         if node.kind() == "redirected_statement" {
             let document =
                 child.kind() == "heredoc_redirect" || child.kind() == "herestring_redirect";
-            let interpreted = document && self.any_command(node, interpreter::interprets);
+            let interpreted = document
+                && node.children(&mut cursor).any(|part| {
+                    self.any_command(reader_of(part), interpreter::interprets)
+                });
             return if interpreted {
                 Err(Refusal::InterpretedDocument)
             } else {
@@ -415,6 +491,19 @@ impl<'t> Finder<'t> {
         text.retain(|c| !matches!(c, '\'' | '"' | '\\' | '\n'));
         text
     }
+}
+
+/// The command that a document belongs to: the last one of `a && b`.
+fn reader_of(statement: Node<'_>) -> Node<'_> {
+    let mut reader = statement;
+    while reader.kind() == "list" {
+        let last = reader.named_child_count().saturating_sub(1);
+        match reader.named_child(last) {
+            Some(last) => reader = last,
+            None => break,
+        }
+    }
+    reader
 }
 
 /// The words of `[ … ]`.

@@ -160,7 +160,7 @@ fn wrong_type(node: &Node, kind: &Kind, label: &str) -> Diagnostic {
     )
     .expecting(kind.expected());
     let wants_text = matches!(kind, Kind::Text | Kind::LooseName);
-    match node.scalar() {
+    match node.plain() {
         Some(Value::Bool(_) | Value::Int(_) | Value::Float(_)) if wants_text => {
             diagnostic.suggesting("put it into quotes to make it text")
         }
@@ -175,10 +175,10 @@ fn scalar(node: &Node, kind: &Kind, label: &str) -> Option<Diagnostic> {
         let diagnostic = Diagnostic::error(code, node.span, message);
         Some(diagnostic.expecting(kind.expected()))
     };
-    let Some(value) = node.scalar() else {
+    let Some(value) = node.plain() else {
         return mismatch();
     };
-    match (kind, value) {
+    match (kind, &value) {
         (Kind::Text, Value::String(_))
         | (Kind::Bool, Value::Bool(_))
         | (Kind::Nothing, Value::Null)

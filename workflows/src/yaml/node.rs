@@ -75,27 +75,32 @@ impl Node {
         }
     }
 
+    /// A scalar's value, a number in its plain form.
+    pub(crate) fn plain(&self) -> Option<Value> {
+        self.scalar().map(Value::plain)
+    }
+
     /// A whole number.
     pub(crate) fn whole(&self) -> Option<i64> {
-        match self.scalar() {
-            Some(Value::Int(whole)) => Some(*whole),
+        match self.plain() {
+            Some(Value::Int(whole)) => Some(whole),
             _ => None,
         }
     }
 
     /// A number.
     pub(crate) fn number(&self) -> Option<f64> {
-        match self.scalar() {
-            Some(Value::Int(whole)) => Some(crate::bind::widen(*whole)),
-            Some(Value::Float(number)) => Some(*number),
+        match self.plain() {
+            Some(Value::Int(whole)) => Some(crate::bind::widen(whole)),
+            Some(Value::Float(number)) => Some(number),
             _ => None,
         }
     }
 
     /// True or false.
     pub(crate) fn flag(&self) -> Option<bool> {
-        match self.scalar() {
-            Some(Value::Bool(flag)) => Some(*flag),
+        match self.plain() {
+            Some(Value::Bool(flag)) => Some(flag),
             _ => None,
         }
     }

@@ -2,43 +2,56 @@
 
 use crate::value::Value;
 
-/// The value of unquoted text.
+/// The value of unquoted text. A number keeps the text that it was written as. Digits with zeros in
+/// front, whole numbers beyond 64 bits and numbers beyond a float are text, since a number would lose
+/// what was written.
 #[must_use]
 pub(crate) fn resolve(text: &str) -> Value {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-        "true" | "True" | "TRUE" => return Value::Bool(true),
-        "false" | "False" | "FALSE" => return Value::Bool(false),
-        ".nan" | ".NaN" | ".NAN" => return Value::Float(f64::NAN),
-        _ => {}
-    }
-    let (sign, digits) = match text.as_bytes().first() {
-        Some(b'-') => (-1.0, &text[1..]),
-        Some(b'+') => (1.0, &text[1..]),
-        _ => (1.0, text),
+    let value = match text {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "true" | "True" | "TRUE" => Value::Bool(true),
+        "false" | "False" | "FALSE" => Value::Bool(false),
+        ".nan" | ".NaN" | ".NAN" => Value::Float(f64::NAN),
+        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Value::Float(f64::INFINITY),
+        "-.inf" | "-.Inf" | "-.INF" => Value::Float(f64::NEG_INFINITY),
+        _ => {
+            let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+            let number = if is_padded(digits) {
+                None
+            } else if is_digits(digits) {
+                whole(text)
+            } else {
+                based(text).or_else(|| fraction(text, digits))
+            };
+            number.unwrap_or_else(|| Value::String(text.to_owned()))
+        }
     };
-    match digits {
-        ".inf" | ".Inf" | ".INF" => return Value::Float(sign * f64::INFINITY),
-        _ => {}
-    }
-    whole(text, digits)
-        .or_else(|| fraction(text, digits))
-        .unwrap_or_else(|| Value::String(text.to_owned()))
+    value.written_as(text)
 }
 
-fn whole(text: &str, digits: &str) -> Option<Value> {
-    if let Some(octal) = text.strip_prefix("0o") {
-        return i64::from_str_radix(octal, 8).ok().map(Value::Int);
-    }
-    if let Some(hex) = text.strip_prefix("0x") {
-        return i64::from_str_radix(hex, 16).ok().map(Value::Int);
-    }
-    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    if !plain {
-        return None;
-    }
-    let unsigned = text.strip_prefix('+').unwrap_or(text);
-    unsigned.parse().ok().map(Value::Int)
+/// True for digits with a zero in front, as in `007` and `00.5`: a name and no amount.
+fn is_padded(digits: &str) -> bool {
+    digits.starts_with('0') && digits[1..].starts_with(|c: char| c.is_ascii_digit())
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn whole(text: &str) -> Option<Value> {
+    let signed = text.parse().ok().map(Value::Int);
+    signed.or_else(|| text.parse().ok().map(Value::unsigned))
+}
+
+/// Octal and hexadecimal.
+fn based(text: &str) -> Option<Value> {
+    let (digits, radix) = match text.strip_prefix("0o") {
+        Some(octal) => (octal, 8),
+        None => (text.strip_prefix("0x")?, 16),
+    };
+    let plain = digits.starts_with(|c: char| c.is_ascii_hexdigit());
+    let number = i64::from_str_radix(digits, radix).ok();
+    number.filter(|_| plain).map(Value::Int)
 }
 
 fn fraction(text: &str, digits: &str) -> Option<Value> {
@@ -46,17 +59,17 @@ fn fraction(text: &str, digits: &str) -> Option<Value> {
         Some(at) => (&digits[..at], Some(&digits[at + 1..])),
         None => (digits, None),
     };
-    let numeric = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
     let mantissa_fits = match mantissa.split_once('.') {
-        None => numeric(mantissa),
+        None => is_digits(mantissa),
         Some((whole, part)) => {
-            (numeric(whole) || whole.is_empty() && numeric(part))
-                && (numeric(part) || part.is_empty())
+            (is_digits(whole) || whole.is_empty() && is_digits(part))
+                && (is_digits(part) || part.is_empty())
         }
     };
-    let exponent_fits = exponent.is_none_or(|e| numeric(e.strip_prefix(['-', '+']).unwrap_or(e)));
+    let exponent_fits = exponent.is_none_or(|e| is_digits(e.strip_prefix(['-', '+']).unwrap_or(e)));
     if mantissa_fits && exponent_fits {
-        text.parse().ok().map(Value::Float)
+        let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+        number.map(Value::Float)
     } else {
         None
     }
@@ -74,13 +87,33 @@ mod tests {
         assert_eq!(resolve(""), Value::Null);
         assert_eq!(resolve("12"), Value::Int(12));
         assert_eq!(resolve("-0x1"), Value::String("-0x1".into()));
-        assert_eq!(resolve("0o17"), Value::Int(15));
-        assert_eq!(resolve("1e3"), Value::Float(1000.0));
-        assert_eq!(resolve(".5"), Value::Float(0.5));
+        assert_eq!(resolve("0o17").plain(), Value::Int(15));
+        assert_eq!(resolve("1e3").plain(), Value::Float(1000.0));
+        assert_eq!(resolve(".5").plain(), Value::Float(0.5));
+        assert_eq!(resolve("-.inf").plain(), Value::Float(f64::NEG_INFINITY));
         assert_eq!(resolve("1.2.3"), Value::String("1.2.3".into()));
         assert_eq!(resolve("."), Value::String(".".into()));
         assert_eq!(resolve("-"), Value::String("-".into()));
-        assert_eq!(resolve("-.inf"), Value::Float(f64::NEG_INFINITY));
         assert_eq!(resolve("12:30"), Value::String("12:30".into()));
+    }
+
+    #[test]
+    fn every_scalar_prints_as_it_was_written() {
+        let numbers = [
+            "1.10", "1e5", "1E5", "0x1F", "0o17", "+5", "-0", ".5", "5.", "1e-07", "TRUE", "False",
+            ".inf", "18446744073709551615", "12345678901234567890", "100000.0", "0.1", "-7",
+        ];
+        for text in numbers {
+            let value = resolve(text);
+            assert_eq!(value.to_text(), text);
+            assert!(!matches!(value, Value::String(_)), "{text} is a number");
+        }
+        let texts = [
+            "007", "012", "-07", "00.5", "18446744073709551616", "-9223372036854775809", "1e999",
+            "1_000", "99999999999999999999", "0x+1", "0xFFFFFFFFFFFFFFFFFF",
+        ];
+        for text in texts {
+            assert_eq!(resolve(text), Value::String(text.to_owned()));
+        }
     }
 }

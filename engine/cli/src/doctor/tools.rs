@@ -6,16 +6,28 @@ use std::process::{Command, Stdio};
 
 use super::Finding;
 
-/// The shell that `run: |` scripts go to.
-pub(crate) fn shell() -> Finding {
-    if Path::new("/bin/sh").exists() {
-        return Finding::good("shell", "/bin/sh");
+/// The shells that scripts go to: bash, and /bin/sh where `shell: sh` asks for it.
+pub(crate) fn shell(search_path: Option<&OsStr>) -> Finding {
+    let bash = first_line(search_path, &["bash", "--version"]);
+    let has_sh = Path::new("/bin/sh").exists();
+    match (bash, has_sh) {
+        (Some(version), true) => Finding::good("shell", format!("{version}; /bin/sh")),
+        (Some(version), false) => Finding::note(
+            "shell",
+            format!("{version}; /bin/sh was not found: stages with `shell: sh` cannot start"),
+            "install a POSIX shell where a pipeline says `shell: sh`",
+        ),
+        (None, true) => Finding::problem(
+            "shell",
+            "bash is not on the PATH: a `run` that is text cannot start",
+            "install bash, or write `shell: sh` under `defaults:` to use /bin/sh",
+        ),
+        (None, false) => Finding::problem(
+            "shell",
+            "neither bash nor /bin/sh was found: a `run` that is text cannot start",
+            "install bash, or write `run` as a list of words",
+        ),
     }
-    Finding::problem(
-        "shell",
-        "/bin/sh was not found: a `run` that is text cannot start",
-        "install a POSIX shell, or write `run` as a list of words",
-    )
 }
 
 /// Python, for stages with `python:`.

@@ -54,7 +54,7 @@ fn examine(context: &Context, home: &Path) -> Vec<Finding> {
         state::file_system(&folder),
         state::journal(&folder),
         machine::clock(&folder),
-        tools::shell(),
+        tools::shell(context.search_path.as_deref()),
         tools::python(context.search_path.as_deref()),
         machine::gpu(),
         machine::energy(),

@@ -66,6 +66,7 @@ impl Retry {
         let device = self.means.device;
         let prepared = prepare_again(context, &found.home, &retried.spec, machine, device)?;
         prepared.find_secrets(&host)?;
+        prepared.find_shells(&host)?;
         let prepared = prepared.lock(&found.home, &host)?;
         let machine = prepared.machine.drawing(&settings);
         let anew = prepared.spec;

@@ -68,6 +68,7 @@ impl Run {
         let feeds = grid.feeds_of(context, &settings, over, &prepared.spec)?;
         legible(&home)?;
         prepared.find_secrets(&Host::of_this_process())?;
+        prepared.find_shells(&Host::of_this_process())?;
         foresee(feeds.as_ref(), machine, &home, &prepared.spec)?;
         // From here on things are created.
         home::create(&home, &settings)?;

@@ -76,7 +76,7 @@ pub(super) fn ingredients(
         let value = scope.params.get(name).unwrap_or(&Value::Null);
         list.push(Ingredient::text(
             format!("param {name}"),
-            staged.keyed(value).to_json().to_string(),
+            staged.keyed(value).to_key(),
         ));
     }
     let row = matches!(

@@ -94,6 +94,11 @@ fn collect(value: &Value, wanted: &dyn Fn(&str) -> bool, found: &mut BTreeSet<St
         }
         Value::List(list) => list.iter().for_each(|one| collect(one, wanted, found)),
         Value::Map(map) => map.iter().for_each(|(_, one)| collect(one, wanted, found)),
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::String(_)
+        | Value::Written(_) => {}
     }
 }

@@ -46,19 +46,20 @@ fn list(value: Value) -> Result<Vec<Value>, String> {
         | Value::Int(_)
         | Value::Float(_)
         | Value::String(_)
-        | Value::Map(_) => Err(format!(
+        | Value::Map(_)
+        | Value::Written(_) => Err(format!(
             "a list was expected, {} was found",
-            value.to_json()
+            value.to_key()
         )),
     }
 }
 
 fn count(value: &Value) -> Result<u32, String> {
-    match value {
-        Value::Int(number) => match u32::try_from(*number) {
+    match value.plain() {
+        Value::Int(number) => match u32::try_from(number) {
             Ok(count) if count <= TASK_LIMIT => Ok(count),
             Ok(count) => Err(too_many(u64::from(count))),
-            Err(_) if *number < 0 => Err(format!("a range cannot be {number}: less than 0")),
+            Err(_) if number < 0 => Err(format!("a range cannot be {number}: less than 0")),
             Err(_) => Err(too_many(number.unsigned_abs())),
         },
         Value::Null
@@ -66,9 +67,10 @@ fn count(value: &Value) -> Result<u32, String> {
         | Value::Float(_)
         | Value::String(_)
         | Value::List(_)
-        | Value::Map(_) => Err(format!(
+        | Value::Map(_)
+        | Value::Written(_) => Err(format!(
             "a whole number was expected, {} was found",
-            value.to_json()
+            value.to_key()
         )),
     }
 }

@@ -122,7 +122,7 @@ impl Cells<'_> {
     }
 }
 
-fn is_fractional(data_type: &DataType) -> bool {
+pub(super) fn is_fractional(data_type: &DataType) -> bool {
     data_type.is_floating() || data_type.is_decimal()
 }
 

@@ -81,6 +81,44 @@ pub(super) fn open(
     Ok(Opened { schema, rows })
 }
 
+/// Writes the text of all cells with commas and points, and nothing for a cell that is null. `schema`
+/// tells which columns are numbers.
+pub(super) fn with_commas(
+    path: &Path,
+    layout: &Layout,
+    schema: &Schema,
+    target: &mut dyn std::io::Write,
+) -> Result<(), DataError> {
+    let failed = |error: ::csv::Error| {
+        let reason = std::io::Error::other(error.to_string());
+        DataError::io("write the cells of", path)(reason)
+    };
+    let mut rows = Records::open(path, layout)?;
+    let mut writer = ::csv::Writer::from_writer(target);
+    let mut is_header = true;
+    while let Some((record, _)) = rows.next()? {
+        let cells = record.iter().enumerate().map(|(at, cell)| {
+            let field = schema.fields().get(at);
+            let is_number = field.is_some_and(|field| cells::is_fractional(field.data_type()));
+            let text = String::from_utf8_lossy(cell);
+            if is_header {
+                text.into_owned()
+            } else if layout.is_null(&text) {
+                String::new()
+            } else if is_number && layout.decimal_comma() {
+                text.replacen(',', ".", 1)
+            } else {
+                text.into_owned()
+            }
+        });
+        writer.write_record(cells).map_err(failed)?;
+        is_header = false;
+    }
+    writer
+        .flush()
+        .map_err(DataError::io("write the cells of", path))
+}
+
 fn next_batch(rows: &mut Records, columns: &Columns) -> Result<Option<RecordBatch>, DataError> {
     let mut cells = columns.batch();
     let mut bytes = 0;

@@ -1,0 +1,150 @@
+//! Numbers that print as they were written, within expressions.
+//!
+//! The engine knows them as objects. What computes gets the number, what makes text gets the text, and
+//! what only picks or orders values gives them back as they are.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::value::{Object, ObjectRepr, ValueKind};
+use minijinja::{Error, Value as Dynamic};
+
+use crate::written::{Meaning, Written};
+
+/// A number or truth value with its text.
+#[derive(Debug)]
+pub(super) struct WrittenNumber(pub(super) Written);
+
+impl WrittenNumber {
+    fn number(&self) -> Dynamic {
+        match self.0.means() {
+            Meaning::Bool(held) => held.into(),
+            Meaning::Int(number) => number.into(),
+            Meaning::Unsigned(number) => number.into(),
+            Meaning::Float(number) => number.into(),
+        }
+    }
+}
+
+impl Object for WrittenNumber {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn is_true(self: &Arc<Self>) -> bool {
+        self.number().is_true()
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.text())
+    }
+}
+
+/// What a value is taken for.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Form {
+    /// A written number for what it means.
+    Number,
+    /// A number or truth value for the text that a command would get.
+    Text,
+}
+
+/// The value in a form, if it is a scalar.
+pub(super) fn shallow(value: Dynamic, form: Form) -> Dynamic {
+    let written = value.downcast_object_ref::<WrittenNumber>();
+    match (form, value.kind(), written) {
+        (Form::Number, _, Some(written)) => written.number(),
+        (Form::Text, _, Some(written)) => written.0.text().into(),
+        (Form::Text, ValueKind::Bool | ValueKind::Number, None) => {
+            match super::jinja::from_dynamic(&value, 0) {
+                Ok(plain) => plain.to_text().into(),
+                Err(_) => value,
+            }
+        }
+        _ => value,
+    }
+}
+
+/// The value with all scalars in it in a form. The caller has checked its size and depth.
+pub(super) fn deep(value: &Dynamic, form: Form) -> Result<Dynamic, Error> {
+    if form == Form::Number && !holds(value)? {
+        return Ok(value.clone());
+    }
+    match value.kind() {
+        ValueKind::Map if !value.is_kwargs() => {
+            let mut map = Vec::new();
+            for key in value.try_iter()? {
+                let item = deep(&value.get_item(&key)?, form)?;
+                map.push((shallow(key, form), item));
+            }
+            Ok(map.into_iter().collect())
+        }
+        ValueKind::Seq | ValueKind::Iterable => {
+            let mut list = Vec::new();
+            for item in value.try_iter()? {
+                list.push(deep(&item, form)?);
+            }
+            Ok(Dynamic::from(list))
+        }
+        _ => Ok(shallow(value.clone(), form)),
+    }
+}
+
+/// Whether there is a written number in a value.
+pub(super) fn holds(value: &Dynamic) -> Result<bool, Error> {
+    match value.kind() {
+        ValueKind::Plain => Ok(value.downcast_object_ref::<WrittenNumber>().is_some()),
+        ValueKind::Seq | ValueKind::Iterable => any(value, |_, item| holds(item)),
+        ValueKind::Map if !value.is_kwargs() => {
+            any(value, |map, key| Ok(holds(key)? || holds(&map.get_item(key)?)?))
+        }
+        _ => Ok(false),
+    }
+}
+
+fn any(
+    value: &Dynamic,
+    found: impl Fn(&Dynamic, &Dynamic) -> Result<bool, Error>,
+) -> Result<bool, Error> {
+    for item in value.try_iter()? {
+        if found(value, &item)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The values of a list by what they mean, so that what was picked or put in order by its number can
+/// be given back as it was written. Equal numbers come back in the order of the list.
+pub(super) struct Originals(BTreeMap<Dynamic, VecDeque<Dynamic>>);
+
+impl Originals {
+    pub(super) fn of(list: &Dynamic) -> Result<Self, Error> {
+        let mut originals: BTreeMap<_, VecDeque<_>> = BTreeMap::new();
+        for item in list.try_iter()? {
+            let number = deep(&item, Form::Number)?;
+            originals.entry(number).or_default().push_back(item);
+        }
+        Ok(Self(originals))
+    }
+
+    /// The result of a filter, which is one of the values or a list of them.
+    pub(super) fn restore(mut self, result: Dynamic) -> Result<Dynamic, Error> {
+        if let Some(one) = self.take(&result) {
+            return Ok(one);
+        }
+        if result.kind() != ValueKind::Seq {
+            return Ok(result);
+        }
+        let mut list = Vec::new();
+        for item in result.try_iter()? {
+            list.push(self.take(&item).unwrap_or(item));
+        }
+        Ok(Dynamic::from(list))
+    }
+
+    fn take(&mut self, number: &Dynamic) -> Option<Dynamic> {
+        self.0.get_mut(number)?.pop_front()
+    }
+}

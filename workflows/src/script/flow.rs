@@ -1,0 +1,233 @@
+//! Variables that hold text and are evaluated elsewhere in the same script.
+//!
+//! `x=${{ item }}; (( x > 3 ))` runs code from the text: bash evaluates what `x` holds. So text may not
+//! be assigned to a variable that the script evaluates anywhere. Text that a command prints and the
+//! script reads again (`x=$(tool ${{ item }})`) is not followed.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use tree_sitter::Node;
+
+use super::evaluation;
+use super::interpreter;
+
+/// The name that stands for all of `$1`, `$2`, `$@`.
+pub(super) const POSITIONAL: &str = "@";
+
+/// One way from values to a variable.
+struct Flow {
+    target: String,
+    /// Variables that are read.
+    sources: BTreeSet<String>,
+    /// Bytes of what is read, so that values in it are found.
+    ranges: Vec<Range<usize>>,
+}
+
+/// What a script does with its variables.
+pub(super) struct Flows {
+    flows: Vec<Flow>,
+    evaluated: BTreeSet<String>,
+}
+
+impl Flows {
+    /// Of a script.
+    pub(super) fn of(root: Node<'_>, text: &str) -> Self {
+        let evaluated = evaluation::names(root, text);
+        let mut flows = Vec::new();
+        if !evaluated.is_empty() {
+            let all = descendants(root, |_| true);
+            let functions: BTreeSet<&str> = all
+                .iter()
+                .filter(|node| node.kind() == "function_definition")
+                .filter_map(|node| node.child_by_field_name("name"))
+                .map(|name| &text[name.byte_range()])
+                .collect();
+            for node in all {
+                flows.extend(flow(node, text, &functions));
+            }
+        }
+        Self { flows, evaluated }
+    }
+
+    /// Whether the value at these bytes reaches a variable that is evaluated.
+    pub(super) fn reaches_evaluation(&self, value: &Range<usize>) -> bool {
+        let holds = |flow: &&Flow| {
+            let mut ranges = flow.ranges.iter();
+            ranges.any(|range| range.start < value.end && value.start < range.end)
+        };
+        let mut reached: BTreeSet<&str> = BTreeSet::new();
+        let mut new: Vec<&str> = self.flows.iter().filter(holds).map(|f| &*f.target).collect();
+        while let Some(name) = new.pop() {
+            if self.evaluated.contains(name) {
+                return true;
+            }
+            if reached.insert(name) {
+                let next = self.flows.iter().filter(|flow| flow.sources.contains(name));
+                new.extend(next.map(|flow| &*flow.target));
+            }
+        }
+        false
+    }
+}
+
+fn flow(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flow> {
+    let mut cursor = node.walk();
+    match node.kind() {
+        "variable_assignment" => {
+            let name = node.child_by_field_name("name");
+            let value = node.child_by_field_name("value");
+            let target = name.map(|name| variable(&text[name.byte_range()]));
+            target.map(|target| from(target, value, text)).into_iter().collect()
+        }
+        "for_statement" => {
+            let variable = node.child_by_field_name("variable");
+            let Some(target) = variable.map(|name| text[name.byte_range()].to_owned()) else {
+                return Vec::new();
+            };
+            let values: Vec<_> = node.children_by_field_name("value", &mut cursor).collect();
+            if values.is_empty() {
+                let sources = BTreeSet::from([POSITIONAL.to_owned()]);
+                let ranges = Vec::new();
+                return vec![Flow { target, sources, ranges }];
+            }
+            vec![from(target, values, text)]
+        }
+        "command" => {
+            let mut flows = of_command(node, text, functions);
+            flows.extend(of_input(node, text));
+            flows
+        }
+        "redirected_statement" => of_input(node, text),
+        _ => Vec::new(),
+    }
+}
+
+/// `set -- V`, `printf -v NAME V`, and the call of a function of the script.
+fn of_command(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flow> {
+    let mut cursor = node.walk();
+    let name = node.child_by_field_name("name");
+    let name = name.map_or("", |name| &text[name.byte_range()]);
+    let args: Vec<_> = node.children_by_field_name("argument", &mut cursor).collect();
+    if name == "set" || functions.contains(name) {
+        return vec![from(POSITIONAL.to_owned(), args, text)];
+    }
+    let word = |at: usize| args.get(at).map_or("", |arg| &text[arg.byte_range()]);
+    if name == "printf" && word(0) == "-v" {
+        let target = variable(word(1).trim_matches(['\'', '"']));
+        return vec![from(target, args.into_iter().skip(2), text)];
+    }
+    Vec::new()
+}
+
+/// `read NAME <<< V`, and the same in a loop.
+fn of_input(node: Node<'_>, text: &str) -> Vec<Flow> {
+    let mut cursor = node.walk();
+    let redirects: Vec<_> = node
+        .children(&mut cursor)
+        .filter(|one| matches!(one.kind(), "heredoc_redirect" | "herestring_redirect"))
+        .collect();
+    if redirects.is_empty() {
+        return Vec::new();
+    }
+    let mut targets = Vec::new();
+    for command in descendants(node, |_| true) {
+        if command.kind() != "command" {
+            continue;
+        }
+        let words = text[command.byte_range()].split_whitespace();
+        let words: Vec<&str> = words.take_while(|word| !word.starts_with('<')).collect();
+        let reads = |word: &&str| matches!(*word, "read" | "mapfile" | "readarray");
+        if let Some(at) = words.iter().position(|word| reads(&word)) {
+            let names = words[at + 1..].iter().filter(|word| !word.starts_with('-'));
+            targets.extend(names.map(|name| (*name).to_owned()));
+            targets.extend(["REPLY", "MAPFILE"].map(str::to_owned));
+        }
+    }
+    let flow = |target| from(target, redirects.iter().copied(), text);
+    targets.into_iter().map(flow).collect()
+}
+
+fn from<'t>(
+    target: String,
+    values: impl IntoIterator<Item = Node<'t>>,
+    text: &str,
+) -> Flow {
+    let mut sources = BTreeSet::new();
+    let mut ranges = Vec::new();
+    for value in values {
+        for node in outside_substitutions(value) {
+            match node.kind() {
+                "simple_expansion" | "expansion" => sources.extend(read_name(node, text)),
+                _ => {}
+            }
+            ranges.extend(own_text(node));
+        }
+    }
+    Flow {
+        target,
+        sources,
+        ranges,
+    }
+}
+
+/// The name of an assigned variable without its subscript.
+fn variable(name: &str) -> String {
+    name.split('[').next().unwrap_or_default().to_owned()
+}
+
+/// The variable that `$x` or `${x…}` reads.
+pub(super) fn read_name(node: Node<'_>, text: &str) -> Option<String> {
+    let source = text[node.byte_range()].strip_prefix('$')?;
+    let source = source.trim_start_matches(['{', '!', '#']);
+    let end = source.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let name = &source[..end.unwrap_or(source.len())];
+    let positional = name.is_empty() && source.starts_with(['@', '*'])
+        || name.starts_with(|c: char| c.is_ascii_digit());
+    if positional {
+        return Some(POSITIONAL.to_owned());
+    }
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// All nodes below one, itself included, that are not within a command substitution. What a command
+/// prints is no value any more.
+pub(super) fn outside_substitutions(node: Node<'_>) -> Vec<Node<'_>> {
+    descendants(node, |node| {
+        !matches!(node.kind(), "command_substitution" | "process_substitution")
+    })
+}
+
+/// The bytes of a node that none of its children covers.
+pub(super) fn own_text(node: Node<'_>) -> Vec<Range<usize>> {
+    let mut cursor = node.walk();
+    let mut own = Vec::new();
+    let mut from = node.start_byte();
+    for child in node.children(&mut cursor) {
+        own.push(from..child.start_byte());
+        from = child.end_byte();
+    }
+    own.push(from..node.end_byte());
+    own.retain(|range| range.start < range.end);
+    own
+}
+
+/// All nodes below one, itself included, that are reached through nodes that `enters` lets through.
+pub(super) fn descendants<'t>(node: Node<'t>, enters: impl Fn(Node<'t>) -> bool) -> Vec<Node<'t>> {
+    let mut found = Vec::new();
+    let mut left = vec![node];
+    while let Some(node) = left.pop() {
+        if !enters(node) {
+            continue;
+        }
+        found.push(node);
+        let mut cursor = node.walk();
+        left.extend(node.children(&mut cursor));
+    }
+    found
+}
+
+/// Whether a variable's name alone means that its value is evaluated.
+pub(super) fn is_always_evaluated(name: &str) -> bool {
+    interpreter::is_evaluated(name)
+}

@@ -1,0 +1,299 @@
+//! A grammar of shell scripts with holes for values, and values that try to be code.
+
+use std::collections::BTreeSet;
+
+/// A generator of choices from a seed.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed | 1)
+    }
+
+    fn next(&mut self) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % limit as u64).unwrap()
+    }
+
+    pub(crate) fn one_of<'a, T: ?Sized>(&mut self, all: &[&'a T]) -> &'a T {
+        all[self.below(all.len())]
+    }
+}
+
+/// What a script prints, between zero bytes: text around the value.
+#[derive(Clone, Debug)]
+pub(crate) struct Print {
+    before: String,
+    after: String,
+    /// The value is read back from a command's output, which loses its last line breaks.
+    trimmed: bool,
+    /// The value is not in it.
+    plain: bool,
+}
+
+impl Print {
+    pub(crate) fn of(&self, value: &str) -> Vec<u8> {
+        let value = if self.trimmed {
+            value.trim_end_matches('\n')
+        } else {
+            value
+        };
+        let value = if self.plain { "" } else { value };
+        format!("{}{value}{}", self.before, self.after).into_bytes()
+    }
+}
+
+/// A script with `\u{1}` for each value.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Script {
+    pub(crate) text: String,
+    pub(crate) prints: Vec<Print>,
+    /// Reasons for which it is refused; none where it is not.
+    pub(crate) refusals: Vec<&'static str>,
+    /// Which rules of the grammar made it.
+    pub(crate) kinds: BTreeSet<usize>,
+}
+
+/// Rules that print the value, each as a script and what it prints with `V` for the value. `v` is the
+/// value without line breaks at its end.
+const PRINTING: &[(&str, &[&str])] = &[
+    ("printf '%s\\0' V", &["V"]),
+    ("printf '%s\\0' \"V\"", &["V"]),
+    ("printf '%s\\0' 'V'", &["V"]),
+    ("printf '%s\\0' pre,V.post", &["pre,V.post"]),
+    ("printf '%s\\0' x\"V\"'y'", &["xVy"]),
+    ("printf '%s\\0' \"a V b\" --o=V", &["a V b", "--o=V"]),
+    ("printf '%s\\0' \"it's V\" # it's V", &["it's V"]),
+    ("x=V; printf '%s\\0' \"$x\"", &["V"]),
+    ("x=\"<V>\"\nprintf '%s\\0' \"${x}\"", &["<V>"]),
+    ("export X=V; sh -c 'printf \"%s\\0\" \"$X\"'", &["V"]),
+    ("X=V env sh -c 'printf \"%s\\0\" \"$X\"'", &["V"]),
+    ("env X=V sh -c 'printf \"%s\\0\" \"$X\"'", &["V"]),
+    ("sh -c 'printf \"%s\\0\" \"$1\"' - V", &["V"]),
+    ("cat <<EOF\nV\nEOF\nprintf '\\0'", &["V\n"]),
+    ("cat << E_F\na \"V\" 'b\nE_F\nprintf '\\0'", &["a \"V\" 'b\n"]),
+    ("cat <<-EOF\n\tV\n\tEOF\nprintf '\\0'", &["V\n"]),
+    ("cat <<EOF\n$(printf '%s' V)\nEOF\nprintf '\\0'", &["v\n"]),
+    ("printf '%s\\0' \"$(printf '%s' V)\"", &["v"]),
+    ("printf '%s\\0' \"$(printf '%s' \"$(printf '%s' \"V\")\")\"", &["v"]),
+    ("case V in V) printf '%s\\0' V;; *) printf 'no\\0';; esac", &["V"]),
+    ("case \"xV\" in x*) printf '%s\\0' \"V\";; esac", &["V"]),
+    ("f() { printf '%s\\0' \"$1\"; }; f V", &["V"]),
+    ("f() {\n  y=$1\n  printf '%s\\0' \"$y\" V\n}\nf V", &["V", "V"]),
+    ("printf '%s\\0' V | cat", &["V"]),
+    ("printf '%s\\0' V | { cat; } | tr 'a' 'a'", &["V"]),
+    ("printf '%s\\0' V | xargs -0 printf '%s\\0'", &["V"]),
+    ("for i in V end; do printf '%s\\0' \"$i\"; done", &["V", "end"]),
+    ("set -- V; printf '%s\\0' \"$@\" \"$1\"", &["V", "V"]),
+    ("n=0\nwhile [ \"$n\" -lt 2 ]; do printf '%s\\0' V; n=$((n + 1)); done", &["V", "V"]),
+    ("until [ -n V ]; do :; done; printf '%s\\0' V", &["V"]),
+    ("if [ V = V ]; then printf '%s\\0' V; else printf 'no\\0'; fi", &["V"]),
+    ("[ -n \"V\" ] && printf '%s\\0' V", &["V"]),
+    ("echo `date`V > /dev/null; echo \"$((1+2))\" > /dev/null; printf '%s\\0' V", &["V"]),
+    ("echo $(date)#V >/dev/null; printf '%s\\0' V", &["V"]),
+    ("echo \"${A:-${B:-dont}}\" V >/dev/null; printf '%s\\0' V", &["V"]),
+    (": <<'E F'\ndon't `$( \"\nE F\nprintf '%s\\0' V", &["V"]),
+    ("echo V >| /dev/null; printf '%s\\0' V", &["V"]),
+    ("printf '%s\\0' V 2>/dev/null >&1", &["V"]),
+    ("awk -v 'x=1' 'BEGIN { exit }' ./V; printf '%s\\0' V", &["V"]),
+    ("( printf '%s\\0' V )", &["V"]),
+    ("! false && printf '%s\\0' V", &["V"]),
+    ("n=$(printf '%s' V | wc -l); if [ $((n + 1)) -gt 0 ]; then printf '%s\\0' V; fi", &["V"]),
+];
+
+/// The same for bash alone.
+const PRINTING_BASH: &[(&str, &[&str])] = &[
+    ("cat <<< V; printf '\\0'", &["V\n"]),
+    ("cat <<< \"a V\"; printf '\\0'", &["a V\n"]),
+    ("IFS= read -r -d '' x <<< V || :; printf '%s\\0' \"$x\"", &["V\n"]),
+    ("cat <(printf '%s\\0' V)", &["V"]),
+    ("a=(V 'b'); printf '%s\\0' \"${a[@]}\"", &["V", "b"]),
+    ("if [[ $(printf '%s' V | wc -c) -gt 0 ]]; then printf '%s\\0' V; fi", &["V"]),
+    ("for ((j = 0; j < 2; j++)); do printf '%s\\0' V; done", &["V", "V"]),
+    ("printf -v x '%s' V; printf '%s\\0' \"$x\"", &["V"]),
+    ("(( 1 < 2 )) && printf '%s\\0' V", &["V"]),
+];
+
+/// Rules that are refused, each with a piece of the reason.
+const REFUSED: &[(&str, &str)] = &[
+    ("echo 'a V'", "within '…'"),
+    ("echo `echo V`", "backticks"),
+    ("echo ${A:-V}", "within ${…}"),
+    ("echo \\V", "backslash"),
+    ("echo $((1 + V))", "(( … ))"),
+    ("eval \"echo V\"", "evaluates"),
+    ("trap V EXIT", "evaluates"),
+    ("unset V", "evaluates"),
+    ("sh -c \"echo V\"", "interpreter"),
+    ("sh -c 'echo V'", "'…'"),
+    ("echo V | sh", "pipe"),
+    ("sh <<EOF\nV\nEOF", "here-document"),
+    ("cat <<'EOF'\nV\nEOF", "delimiter is quoted"),
+    ("awk \"\\$1 > V\" /dev/null", "interpreter"),
+    ("x=V; echo $((x + 1))", "evaluates elsewhere"),
+    ("x=V; y=\"a$x\"\neval \"echo $y\"", "evaluates elsewhere"),
+    ("set -- V; echo $(($1 + 1))", "evaluates elsewhere"),
+    ("f() { echo $(( $1 )); }\nf V", "evaluates elsewhere"),
+    ("for i in V; do sh -c \"echo $i\"; done", "evaluates elsewhere"),
+    ("echo \"${A:-${B:-don't}}\" V", "does not parse"),
+    ("{ cat <<EOF; printf '\\0'; }\n${HOME-}V\nEOF", "does not parse"),
+    ("y=1 2>/dev/null\nif true; then eval \"f V\"; fi", "does not parse"),
+    ("V=1", "name of a variable"),
+    ("PS4=V", "programs evaluate"),
+];
+
+const REFUSED_BASH: &[(&str, &str)] = &[
+    ("echo $'V'", "$'…'"),
+    ("[[ V -gt 3 ]]", "[[ … ]]"),
+    ("(( V > 3 ))", "(( … ))"),
+    ("a[V]=1", "subscript"),
+    ("x=V; (( x > 3 ))", "evaluates elsewhere"),
+    ("x=V; [[ $x -gt 3 ]]", "evaluates elsewhere"),
+    ("x=V; a=(1 2); echo \"${a[$x]}\"", "evaluates elsewhere"),
+    ("x=V; s=abc; echo ${s:x:1}", "evaluates elsewhere"),
+    ("x=V; echo \"${!x}\"", "evaluates elsewhere"),
+    ("x=V; echo \"${x@P}\"", "evaluates elsewhere"),
+    ("x=V; declare -i n=$x", "evaluates elsewhere"),
+    ("declare -i n; n=V", "evaluates elsewhere"),
+    ("read n <<< V; (( n ))", "evaluates elsewhere"),
+    ("printf -v n '%s' V; (( n ))", "evaluates elsewhere"),
+    ("let x=V", "evaluates"),
+    ("declare x=V", "evaluates"),
+];
+
+/// Rules that put scripts together; `A` and `B` are scripts.
+const JOINING: &[&str] = &[
+    "A\nB",
+    "A\n\n# don't \"\u{1}\nB",
+    "( A\n)\nB",
+    "{ A\n}\nB",
+    "if true; then\nA\nelse\nB\nfi",
+    "if ! false\nthen\n  A\nfi",
+    "g() {\nA\n}\ng",
+    "g() (\nA\n)\ng",
+    "case x in\n(y) B\n;;\nx) A\n;; esac",
+    "case x in\n*) A\n;;\nesac",
+    "while :; do\nA\nbreak\ndone",
+    "for k in 1; do\nA\ndone",
+    "{ A\n} | cat",
+    "echo \"it's $(echo 'a)b')\" > /dev/null\nA",
+    "echo \"$(case y in z) echo no;; esac)\" > /dev/null\nA",
+    "true && {\nA\n}",
+    "true |\n  cat\nA",
+    "{ A\n} &&\n{ B\n}",
+    "z=\"$( A\n:)\"\nB",
+];
+
+/// All rules of a shell with everything, to tell that each was used.
+pub(crate) const KINDS: usize = PRINTING.len()
+    + PRINTING_BASH.len()
+    + REFUSED.len()
+    + REFUSED_BASH.len()
+    + JOINING.len();
+
+/// A script.
+pub(crate) fn script(dice: &mut Dice, bash: bool) -> Script {
+    let depth = dice.below(4);
+    joined(dice, bash, depth)
+}
+
+fn joined(dice: &mut Dice, bash: bool, depth: usize) -> Script {
+    if depth == 0 || dice.below(4) == 0 {
+        return leaf(dice, bash);
+    }
+    let rule = dice.below(JOINING.len());
+    let pattern = JOINING[rule];
+    let mut script = Script::default();
+    script.kinds.insert(KINDS - JOINING.len() + rule);
+    // What a branch that is not taken prints, or a variable takes in, is not seen.
+    let silent = |piece: char| match (pattern.contains("else") || pattern.contains("(y)"), piece) {
+        (true, 'B') => true,
+        (_, 'A') => pattern.starts_with("z="),
+        _ => false,
+    };
+    for c in pattern.chars() {
+        if !matches!(c, 'A' | 'B') {
+            script.text.push(c);
+            continue;
+        }
+        let inner = joined(dice, bash, depth - 1);
+        script.text.push_str(&inner.text);
+        script.refusals.extend(inner.refusals);
+        script.kinds.extend(inner.kinds);
+        if !silent(c) {
+            script.prints.extend(inner.prints);
+        }
+    }
+    script
+}
+
+fn leaf(dice: &mut Dice, bash: bool) -> Script {
+    let mut script = Script::default();
+    let refused = dice.below(12) == 0;
+    let of_bash = bash && dice.below(4) == 0;
+    let base = |on: &[usize]| on.iter().sum::<usize>();
+    if refused {
+        let (rules, first) = match of_bash {
+            true => (REFUSED_BASH, base(&[PRINTING.len(), PRINTING_BASH.len(), REFUSED.len()])),
+            false => (REFUSED, base(&[PRINTING.len(), PRINTING_BASH.len()])),
+        };
+        let rule = dice.below(rules.len());
+        let (text, reason) = rules[rule];
+        script.text = text.replace('V', "\u{1}");
+        script.refusals.push(reason);
+        script.kinds.insert(first + rule);
+        return script;
+    }
+    let (rules, first) = match of_bash {
+        true => (PRINTING_BASH, PRINTING.len()),
+        false => (PRINTING, 0),
+    };
+    let rule = dice.below(rules.len());
+    let (text, prints) = rules[rule];
+    script.text = text.replace('V', "\u{1}");
+    script.prints = prints.iter().map(|print| pattern(print)).collect();
+    script.kinds.insert(first + rule);
+    script
+}
+
+fn pattern(print: &str) -> Print {
+    let at = print.find(['V', 'v']);
+    let (before, after) = at.map_or((print, ""), |at| (&print[..at], &print[at + 1..]));
+    Print {
+        before: before.to_owned(),
+        after: after.to_owned(),
+        trimmed: at.is_some_and(|at| print[at..].starts_with('v')),
+        plain: at.is_none(),
+    }
+}
+
+/// Text that means something to shells, interpreters, terminals or people.
+const PIECES: &[&str] = &[
+    "$(touch p)", "`touch p`", "';touch p;'", "\";touch p;\"", "\\", "$x", "${x}", "$((1))", "\n", "\n\n",
+    "\t", "#", "'", "\"", " ", "  ", "*", "?", "[a-z]", "~", "!", "!!", "é", "日本", "a[$(touch p)]",
+    "x[$(touch p)]=1", "\u{a0}", "\u{2028}", "\r", "\r\n", "\u{7f}", "\u{1b}[31m", "-", "--", "-v", "-e",
+    "-n", "=", "x=1", ";touch p", "|touch p", "&touch p", "&& touch p", "> p", ">| p", "< p", "<(touch p)",
+    "\nEOF\ntouch p\n", "\nE_F\ntouch p\n", ")", "}", "]]", "))", "((1", "{touch,p}", "%s%n", "\\0", "\\n",
+    "\\$(touch p)", "$'\\n'", "${x@P}", "${!x}", "1", "0", "a", "word", "../..", "/", ";;", "esac", "done", "EOF",
+    "SUNWARD_V1", "${SUNWARD_V1}", "${{ item }}", "sunwardvalue",
+];
+
+/// A value that is no number: something of everything that a shell reads as code.
+pub(crate) fn hostile(dice: &mut Dice) -> String {
+    let count = 1 + dice.below(5);
+    let value: String = (0..count).map(|_| dice.one_of(PIECES)).collect();
+    // Harmless words may stand for a choice, anywhere.
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "_.,+-".contains(c);
+    match value.chars().all(harmless) {
+        true => format!("{value} "),
+        false => value,
+    }
+}
