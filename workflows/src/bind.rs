@@ -299,7 +299,7 @@ fn padded(text: &str) -> Option<String> {
     };
     let is_padded = digits.starts_with('0')
         && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-        && digits.bytes().nth(1).is_some_and(|b| b.is_ascii_digit());
+        && digits.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
     is_padded.then(|| format!("{sign}{digits}"))
 }
 

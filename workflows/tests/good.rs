@@ -233,3 +233,50 @@ stages:
     );
     assert_eq!(workflow.stages["read"].inputs["pcs"].columns.len(), 3);
 }
+
+/// Diagnostics of a stage that reads a table with these options.
+fn reading(options: &str, run: &str, file: &str) -> Vec<String> {
+    let columns = vec![
+        sunward_workflows::ColumnSpec::new("id", "int64"),
+        sunward_workflows::ColumnSpec::new("x", "float64"),
+    ];
+    let table = sunward_workflows::FileFact::Table {
+        columns,
+        rows: None,
+    };
+    let facts = sunward_workflows::Facts {
+        files: std::collections::BTreeMap::from([(file.to_owned(), table)]),
+        ..sunward_workflows::Facts::default()
+    };
+    let text = format!(
+        "name: w\nstages:\n  s:\n    run: \"{run}\"\n    scatter: {{ over: t }}\n    inputs: {{ t: {{ from: {file}, {options} }} }}\n"
+    );
+    let checked = check(&text, &support::catalog(), &facts);
+    let found = checked.diagnostics.iter();
+    found.map(|one| format!("{}: {}", one.code.0, one.message)).collect()
+}
+
+#[test]
+fn the_schema_of_an_input_says_what_its_columns_are() {
+    let none: [String; 0] = [];
+    let number = "awk '$1 > ${{ item.id }}' f";
+    assert_eq!(reading("schema: { x: float64 }", number, "./t.csv"), none);
+    // As text, it may not stand in a program any more.
+    let text = reading("schema: { id: utf8 }", number, "./t.csv");
+    assert!(text.iter().all(|one| one.starts_with("SW0604")) && text.len() == 1, "{text:?}");
+    let missing = reading("schema: { nome: utf8 }", "echo ${{ item.x }}", "./t.csv");
+    assert_eq!(missing, ["SW0504: the source has no column `nome`"]);
+    let typed = reading("schema: { id: utf8 }", "echo ${{ item.id }}", "./t.parquet");
+    assert_eq!(typed, ["SW0503: column `id` is int64, not utf8"]);
+    let unknown = reading("schema: { id: utf8 }", "echo ${{ item.y }}", "./t.csv");
+    assert_eq!(unknown, ["SW0504: a row of the input `t` has no column `y`"]);
+}
+
+#[test]
+fn words_for_missing_values_keep_their_text() {
+    let workflow = model(
+        "name: w\nstages:\n  s:\n    run: echo\n    inputs: { t: { from: ./t.csv, null: [NA, -999, -9.90, 007] } }\n",
+    );
+    let csv = &workflow.stages["s"].inputs["t"].csv;
+    assert_eq!(csv.null, ["NA", "-999", "-9.90", "007"]);
+}

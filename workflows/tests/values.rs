@@ -86,6 +86,26 @@ const REFUSED: &[&str] = &[
     "find . -exec sh -c ${{ item }} ';'",
     "bash <<EOF\n${{ item }}\nEOF\n",
     "bash <<< ${{ item }}",
+    "bash <(echo ${{ item }})",
+    "source <(echo ${{ item }})",
+    ". /dev/stdin <<EOF\n${{ item }}\nEOF\n",
+    "source /dev/stdin <<< ${{ item }}",
+    "echo ${{ item }} | . /dev/fd/0",
+    "echo ${{ item }} | awk -f - f",
+    "echo ${{ item }} | sed --file=- f",
+    "make -f - <<EOF\nall: ; ${{ item }}\nEOF\n",
+    "echo ${{ item }} | make -f -",
+    "echo ${{ item }} | dc",
+    "m4 <<EOF\n${{ item }}\nEOF\n",
+    "PAGER=${{ item }} git log",
+    "git -c core.pager=${{ item }} log",
+    "git -c ${{ item }} log",
+    "rsync -e ${{ item }} a b",
+    "rsync --rsh=${{ item }} a b",
+    "tar -I ${{ item }} -cf x y",
+    "sort --compress-program=${{ item }} f",
+    "scp -o ProxyCommand=${{ item }} a b:",
+    "find . -exec sh -c \"f ${{ item }}\" ';'",
     "python3 <<EOF\nprint('${{ item }}')\nEOF\n",
     "while read l; do python -; done <<EOF\n${{ item }}\nEOF\n",
     "echo ${{ item }} | bash",
@@ -160,6 +180,10 @@ const ALLOWED: &[&str] = &[
     "python3 script.py -c ${{ item }}",
     "bash ${{ item }} ${{ item }}",
     "find ${{ item }} -name ${{ item }}",
+    "tar cf x.tar ${{ item }}",
+    "echo ${{ item }} | awk -f x.awk",
+    "awk -f x.awk ${{ item }}",
+    "source ${{ item }}",
     "grep -e ${{ item }} f | head -c 3",
     "for x in ${{ item }} b; do f; done",
     "case ${{ item }} in a) f;; esac",
@@ -261,6 +285,28 @@ fn other_programs_take_numbers_and_no_text() {
                 .is_err(),
             "{script}"
         );
+    }
+}
+
+#[test]
+fn no_value_becomes_an_option_that_runs_a_program() {
+    for script in [
+        "tar cf x ${{ item }}",
+        "sort ${{ item }}",
+        "rsync -a ${{ item }} host:",
+        "find ${{ item }} -name x",
+        "python3 ${{ item }}",
+        "bash ${{ item }}",
+        "awk 1 ${{ item }}",
+    ] {
+        let render = |script: &str| {
+            let option = scope("--use-compress-program=touch p");
+            compile(&["bash"], script).render(&option).map_err(|e| e.to_string())
+        };
+        let refused = render(script).unwrap_err();
+        assert!(refused.contains("./"), "{script}: {refused}");
+        // What the message proposes is taken.
+        assert!(render(&script.replace("${{", "./${{")).is_ok(), "{script}");
     }
 }
 

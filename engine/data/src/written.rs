@@ -123,12 +123,18 @@ impl Store {
     }
 }
 
+/// A file that is being read, and where its columns stand.
+struct OpenText {
+    reader: Reader<Box<dyn std::io::Read>>,
+    indices: Vec<usize>,
+}
+
 /// The rows of a table as the text of their cells, in the order of its columns.
 pub(crate) struct TextRows {
     /// Files that are still to be read, the next one last.
     files: Vec<PathBuf>,
     columns: Vec<String>,
-    open: Option<(Reader<Box<dyn std::io::Read>>, Vec<usize>)>,
+    open: Option<OpenText>,
     record: ByteRecord,
 }
 
@@ -163,24 +169,21 @@ impl TextRows {
                 };
                 self.open = Some(self.opened(&path)?);
             }
-            let Some((reader, indices)) = &mut self.open else {
+            let Some(open) = &mut self.open else {
                 return Ok(None);
             };
-            let more = reader.read_byte_record(&mut self.record);
+            let more = open.reader.read_byte_record(&mut self.record);
             if more.map_err(|error| DataError::Unsupported(error.to_string()))? {
                 let record = &self.record;
                 let text = |at: &usize| std::str::from_utf8(record.get(*at).unwrap_or(b""));
-                let cells = indices.iter().map(|at| text(at).unwrap_or_default());
+                let cells = open.indices.iter().map(|at| text(at).unwrap_or_default());
                 return Ok(Some(cells.collect()));
             }
             self.open = None;
         }
     }
 
-    fn opened(
-        &self,
-        path: &Path,
-    ) -> Result<(Reader<Box<dyn std::io::Read>>, Vec<usize>), DataError> {
+    fn opened(&self, path: &Path) -> Result<OpenText, DataError> {
         let mut reader = ReaderBuilder::new().from_reader(open_text(path)?);
         let header = reader.byte_headers().map_err(|error| DataError::Damaged {
             path: path.to_owned(),
@@ -194,7 +197,7 @@ impl TextRows {
             })
         });
         let indices = indices.collect::<Result<_, _>>()?;
-        Ok((reader, indices))
+        Ok(OpenText { reader, indices })
     }
 }
 

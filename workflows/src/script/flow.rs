@@ -138,7 +138,7 @@ fn of_input(node: Node<'_>, text: &str) -> Vec<Flow> {
         let words = text[command.byte_range()].split_whitespace();
         let words: Vec<&str> = words.take_while(|word| !word.starts_with('<')).collect();
         let reads = |word: &&str| matches!(*word, "read" | "mapfile" | "readarray");
-        if let Some(at) = words.iter().position(|word| reads(&word)) {
+        if let Some(at) = words.iter().position(reads) {
             let names = words[at + 1..].iter().filter(|word| !word.starts_with('-'));
             targets.extend(names.map(|name| (*name).to_owned()));
             targets.extend(["REPLY", "MAPFILE"].map(str::to_owned));

@@ -21,6 +21,8 @@ pub(super) enum Kind {
     Builtin,
     /// `NAME=value` alone is safe.
     Named,
+    /// An option of it may name a program to run, so no operand may look like an option.
+    Optioned,
 }
 
 /// What may stand in a word.
@@ -124,10 +126,32 @@ const PLAIN_OPTIONS: &[&str] = &[
     "seqkit",
 ];
 
+/// Options that name a program to run.
+const PROGRAM_OPTIONS: &[&str] = &[
+    "-I",
+    "--use-compress-program",
+    "--to-command",
+    "--checkpoint-action",
+    "--info-script",
+    "--rsh",
+    "--rsync-path",
+    "--compress-program",
+    "--filter",
+    "--upload-pack",
+    "--receive-pack",
+    "--use-askpass",
+    "--unzip-command",
+];
+
 fn kind(word: &str) -> Option<Kind> {
     let name = base_name(word);
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     Some(match stem {
+        // The words `.` and `source`, which run a file in the shell itself.
+        "" if name == "." => Kind::Language(""),
+        "source" => Kind::Language(""),
+        "tar" | "gtar" | "bsdtar" | "rsync" | "sort" | "split" | "find" | "git" | "zip" | "wget"
+        | "scp" | "sftp" => Kind::Optioned,
         "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "mksh" | "rbash" | "fish" | "csh"
         | "tcsh" => Kind::Shell,
         "python" | "pypy" | "ipython" => Kind::Language("c"),
@@ -141,7 +165,9 @@ fn kind(word: &str) -> Option<Kind> {
         "sed" | "gsed" => Kind::Filter("efl"),
         "jq" | "yq" | "gojq" => Kind::Filter("fL"),
         "sqlite" | "duckdb" | "mysql" | "psql" => Kind::All,
-        "ssh" | "rsh" | "pdsh" | "parallel" | "at" | "batch" | "su" | "expect" | "tclsh" => Kind::All,
+        "ssh" | "rsh" | "pdsh" | "parallel" | "at" | "batch" | "su" | "expect" | "tclsh" | "dc"
+        | "ed" | "ex" | "crontab" => Kind::All,
+        "m" if name == "m4" => Kind::All,
         "eval" | "trap" | "let" | "declare" | "typeset" | "local" | "readonly" | "read" | "unset"
         | "alias" | "mapfile" | "readarray" | "getopts" | "enable" | "bind" | "complete"
         | "compgen" | "fc" => Kind::Builtin,
@@ -152,7 +178,11 @@ fn kind(word: &str) -> Option<Kind> {
 
 /// True for a command that may read a program from its standard input.
 pub(super) fn interprets(words: &[String]) -> bool {
-    interpreters(words).any(|(_, kind)| !matches!(kind, Kind::Named | Kind::Builtin))
+    interpreters(words).any(|(i, kind)| match kind {
+        Kind::Named => words[i].ends_with("make"),
+        Kind::Builtin | Kind::Optioned => false,
+        Kind::Shell | Kind::Language(_) | Kind::Filter(_) | Kind::All => true,
+    })
         || words
             .first()
             .is_some_and(|w| matches!(base_name(w), "sbatch" | "qsub" | "bsub"))
@@ -168,11 +198,31 @@ pub(super) fn interprets_pipe(words: &[String]) -> bool {
             i > 0 && rest.iter().any(|w| has_program_flag(w, "ce"))
                 || operands()
                     .next()
-                    .is_none_or(|w| w == "-" || w == "/dev/stdin")
+                    .is_none_or(|w| is_input(w))
         }
         Kind::All | Kind::Builtin => true,
-        Kind::Filter(_) | Kind::Named => false,
+        Kind::Filter(_) => reads_program(&words[i..]),
+        Kind::Named => words[i].ends_with("make") && reads_program(&words[i..]),
+        Kind::Optioned => false,
     })
+}
+
+/// Names of the standard input.
+fn is_input(word: &str) -> bool {
+    matches!(word, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0")
+}
+
+/// Whether `-f` takes the program from the standard input.
+fn reads_program(words: &[String]) -> bool {
+    let after = |flag: &str| {
+        let mut pairs = words.windows(2);
+        pairs.any(|pair| pair[0] == flag && is_input(&pair[1]))
+    };
+    let attached = ["-f", "--file=", "--from-file="];
+    after("-f")
+        || after("--file")
+        || after("--from-file")
+        || words.iter().any(|word| attached.iter().any(|a| word.strip_prefix(a).is_some_and(is_input)))
 }
 
 fn interpreters(words: &[String]) -> impl Iterator<Item = (usize, Kind)> {
@@ -191,12 +241,23 @@ pub(super) fn verdict(words: &[String], at: usize, mark: char) -> Verdict {
     if at == 0 {
         return Verdict::Any;
     }
+    // A command that starts another one is asked as well as the other one; the strictest counts.
+    let mut strictest = Verdict::Any;
     for (i, kind) in interpreters(words).filter(|(i, _)| *i < at) {
-        let verdict = of_kind(kind, &words[i..], at - i, mark);
-        if verdict != Verdict::Any {
-            return verdict;
+        match of_kind(kind, &words[i..], at - i, mark) {
+            Verdict::Refused(refusal) => return Verdict::Refused(refusal),
+            Verdict::Operand => strictest = Verdict::Operand,
+            Verdict::Any => {}
         }
     }
+    match of_word(words, at, mark) {
+        Verdict::Any => strictest,
+        other => other,
+    }
+}
+
+/// The same by rules that hold for all commands.
+fn of_word(words: &[String], at: usize, mark: char) -> Verdict {
     let name = words.first().map_or("", |word| base_name(word));
     match name {
         "test" => return of_test(words, at),
@@ -209,7 +270,7 @@ pub(super) fn verdict(words: &[String], at: usize, mark: char) -> Verdict {
     if name == "env" && (words[at - 1].starts_with("-S") || words[at - 1] == "--split-string") {
         return Verdict::Refused(Refusal::Program);
     }
-    if PLAIN_OPTIONS.contains(&name) || interpreters(words).any(|(i, k)| i == 0 && k != Kind::Named)
+    if PLAIN_OPTIONS.contains(&name) || interpreters(words).any(|(i, k)| i == 0 && !matches!(k, Kind::Named | Kind::Optioned))
     {
         return Verdict::Any;
     }
@@ -234,9 +295,25 @@ fn of_kind(kind: Kind, words: &[String], at: usize, mark: char) -> Verdict {
     match kind {
         Kind::All | Kind::Builtin => Verdict::Refused(Refusal::Evaluated),
         Kind::Named => of_named(words, at, mark),
+        Kind::Optioned => of_optioned(words, at),
         Kind::Shell => of_language(words, at, mark, "c", "oO"),
         Kind::Language(flags) => of_language(words, at, mark, flags, "WXmIr"),
         Kind::Filter(options) => of_filter(words, at, mark, options),
+    }
+}
+
+/// An operand, unless it follows `--`; and never the program that an option names.
+fn of_optioned(words: &[String], at: usize) -> Verdict {
+    let before = words[at - 1].as_str();
+    let option = words[at].split_once('=').map_or("", |(option, _)| option);
+    let named = PROGRAM_OPTIONS.iter().any(|one| *one == before || *one == option);
+    let ssh = words[0].ends_with("scp") || words[0].ends_with("sftp");
+    if named || ssh && before == "-o" {
+        return Verdict::Refused(Refusal::Program);
+    }
+    match words[1..at].iter().any(|word| word == "--") {
+        true => Verdict::Any,
+        false => Verdict::Operand,
     }
 }
 
@@ -273,6 +350,9 @@ fn of_language(words: &[String], at: usize, mark: char, flags: &str, valued: &st
         let word = words[i].as_str();
         let is_option = word.len() > 1 && word.starts_with(['-', '+']);
         if i == at {
+            if word.starts_with("<(") {
+                return Verdict::Refused(Refusal::Program);
+            }
             return match (is_option, word.starts_with(mark) || !word.contains(mark)) {
                 (true, _) => Verdict::Refused(Refusal::Option),
                 (false, true) => Verdict::Operand,
@@ -443,5 +523,15 @@ pub(crate) fn is_evaluated(name: &str) -> bool {
             | "LESSOPEN"
             | "GIT_SSH_COMMAND"
             | "MAKEFLAGS"
+            | "PERL5DB"
+            | "PAGER"
+            | "GIT_PAGER"
+            | "EDITOR"
+            | "VISUAL"
+            | "GIT_EDITOR"
+            | "RSYNC_RSH"
+            | "TAR_OPTIONS"
+            | "JAVA_TOOL_OPTIONS"
+            | "_JAVA_OPTIONS"
     ) || name.starts_with("BASH_FUNC_")
 }

@@ -112,7 +112,7 @@ impl Refusal {
                 format!("the shell evaluates what it finds there; {}", as_number(source))
             }
             Self::Evaluated => {
-                format!("write V={value} as a command of its own, and \"$V\" afterwards")
+                format!("write V={value} as a command of its own, and \"$V\" in commands that evaluate nothing")
             }
             Self::TestVariable => format!("write [ -n {value} ]"),
             Self::Program | Self::Option => format!(

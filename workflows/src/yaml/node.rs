@@ -124,16 +124,26 @@ impl Node {
         }
     }
 
+    /// A scalar as the key of a map: also `null`, which is a word there.
+    pub(crate) fn key(&self, source: &str) -> Option<String> {
+        match self.scalar()? {
+            Value::String(text) => Some(text.clone()),
+            _ => self.source(source),
+        }
+    }
+
+    fn source(&self, source: &str) -> Option<String> {
+        let start = usize::try_from(self.span.start).ok()?;
+        let end = usize::try_from(self.span.end).ok()?;
+        source.get(start..end).map(str::to_owned)
+    }
+
     /// A scalar as its author wrote it, so that `3.10` stays `3.10`; nothing for lists and maps.
     pub(crate) fn written(&self, source: &str) -> Option<String> {
         match self.scalar()? {
             Value::String(text) => Some(text.clone()),
             Value::Null => Some(String::new()),
-            _ => {
-                let start = usize::try_from(self.span.start).ok()?;
-                let end = usize::try_from(self.span.end).ok()?;
-                source.get(start..end).map(str::to_owned)
-            }
+            _ => self.source(source),
         }
     }
 }

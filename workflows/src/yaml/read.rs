@@ -269,7 +269,7 @@ impl<'t, 'd> Builder<'t, 'd> {
                 }),
                 None => {
                     let span = node.span;
-                    let word = node.written(self.text).filter(|word| !word.is_empty());
+                    let word = node.key(self.text).filter(|word| !word.is_empty());
                     if word.is_none() {
                         self.found.push(
                             Diagnostic::error(codes::BAD_KEY, span, "this cannot be a key")
