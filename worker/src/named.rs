@@ -170,11 +170,7 @@ impl Copies<'_> {
                     self.replace(one)?;
                 }
             }
-            Value::Null
-            | Value::Bool(_)
-            | Value::Int(_)
-            | Value::Float(_)
-            | Value::Written(_) => {}
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Written(_) => {}
         }
         Ok(())
     }

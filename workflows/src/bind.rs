@@ -233,12 +233,18 @@ impl Bounds<'_> {
     fn unfit(&self, value: &Value) -> String {
         let digits = value.to_text();
         let is_large = digits.len() > 18
-            && digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-'));
+            && digits
+                .bytes()
+                .all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-'));
         let why = match self.kind == ParamType::Int && is_large {
             true => ", which is beyond 64 bits",
             false => "",
         };
-        format!("expected {}, found {}{why}", self.kind.expected(), shown(value))
+        format!(
+            "expected {}, found {}{why}",
+            self.kind.expected(),
+            shown(value)
+        )
     }
 
     /// The choice that is written like the value.
@@ -285,7 +291,9 @@ fn number(value: &Value) -> Option<Value> {
         Value::Float(number) if number.is_finite() => Some(Value::Float(number)),
         Value::String(text) => {
             let number = padded(&text)?.parse().ok();
-            number.filter(|number: &f64| number.is_finite()).map(Value::Float)
+            number
+                .filter(|number: &f64| number.is_finite())
+                .map(Value::Float)
         }
         _ => None,
     }

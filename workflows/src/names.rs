@@ -108,9 +108,8 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         let length = lower.chars().count();
         let limit = length.max(LETTERS_PER_EDIT) / LETTERS_PER_EDIT;
         let edits = strsim::damerau_levenshtein(&lower, &folded);
-        let near = edits <= limit && edits < length
-            || piece(&folded, &lower)
-            || piece(&lower, &folded);
+        let near =
+            edits <= limit && edits < length || piece(&folded, &lower) || piece(&lower, &folded);
         if near && best.is_none_or(|(fewest, _)| edits < fewest) {
             best = Some((edits, candidate));
         }
@@ -181,11 +180,24 @@ mod tests {
     #[test]
     fn a_word_of_another_tool_is_what_it_is_called_here() {
         const TYPES: &[&str] = &[
-            "bool", "int8", "int64", "uint64", "float16", "float32", "float64", "utf8", "binary",
-            "date32", "timestamp", "time64", "list",
+            "bool",
+            "int8",
+            "int64",
+            "uint64",
+            "float16",
+            "float32",
+            "float64",
+            "utf8",
+            "binary",
+            "date32",
+            "timestamp",
+            "time64",
+            "list",
         ];
         const PARAMS: &[&str] = &["string", "int", "float", "bool", "path", "list", "choice"];
-        const STAGE: &[&str] = &["run", "cuda", "kernel", "inputs", "outputs", "python", "retry"];
+        const STAGE: &[&str] = &[
+            "run", "cuda", "kernel", "inputs", "outputs", "python", "retry",
+        ];
         for (word, known, expected) in [
             ("float", TYPES, "float64"),
             ("Double", TYPES, "float64"),
@@ -205,7 +217,11 @@ mod tests {
             ("command", STAGE, "run"),
             ("input", STAGE, "inputs"),
         ] {
-            assert_eq!(nearest(word, known.iter().copied()), Some(expected), "{word}");
+            assert_eq!(
+                nearest(word, known.iter().copied()),
+                Some(expected),
+                "{word}"
+            );
         }
         assert_eq!(nearest("conda", ["cuda", "kernel"]), None);
     }

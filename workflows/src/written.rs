@@ -54,7 +54,9 @@ impl Written {
         match self.means {
             Meaning::Bool(held) => Value::Bool(held),
             Meaning::Int(number) => Value::Int(number),
-            Meaning::Unsigned(number) => Value::Float(number.to_string().parse().unwrap_or(f64::NAN)),
+            Meaning::Unsigned(number) => {
+                Value::Float(number.to_string().parse().unwrap_or(f64::NAN))
+            }
             Meaning::Float(number) => Value::Float(number),
         }
     }

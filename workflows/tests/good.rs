@@ -253,7 +253,9 @@ fn reading(options: &str, run: &str, file: &str) -> Vec<String> {
     );
     let checked = check(&text, &support::catalog(), &facts);
     let found = checked.diagnostics.iter();
-    found.map(|one| format!("{}: {}", one.code.0, one.message)).collect()
+    found
+        .map(|one| format!("{}: {}", one.code.0, one.message))
+        .collect()
 }
 
 #[test]
@@ -263,13 +265,19 @@ fn the_schema_of_an_input_says_what_its_columns_are() {
     assert_eq!(reading("schema: { x: float64 }", number, "./t.csv"), none);
     // As text, it may not stand in a program any more.
     let text = reading("schema: { id: utf8 }", number, "./t.csv");
-    assert!(text.iter().all(|one| one.starts_with("SW0604")) && text.len() == 1, "{text:?}");
+    assert!(
+        text.iter().all(|one| one.starts_with("SW0604")) && text.len() == 1,
+        "{text:?}"
+    );
     let missing = reading("schema: { nome: utf8 }", "echo ${{ item.x }}", "./t.csv");
     assert_eq!(missing, ["SW0504: the source has no column `nome`"]);
     let typed = reading("schema: { id: utf8 }", "echo ${{ item.id }}", "./t.parquet");
     assert_eq!(typed, ["SW0503: column `id` is int64, not utf8"]);
     let unknown = reading("schema: { id: utf8 }", "echo ${{ item.y }}", "./t.csv");
-    assert_eq!(unknown, ["SW0504: a row of the input `t` has no column `y`"]);
+    assert_eq!(
+        unknown,
+        ["SW0504: a row of the input `t` has no column `y`"]
+    );
 }
 
 #[test]

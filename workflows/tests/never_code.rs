@@ -25,15 +25,22 @@ use sunward_workflows::{
 };
 
 /// Scripts for each shell.
-const CASES: usize = 1500;
+const CASES: usize = 1200;
 
 /// Scripts that one process of a shell runs.
 const BATCH: usize = 100;
 
 /// Names of a value within a script, all of which have the same value here.
 const NAMES: &[&str] = &[
-    "item", "item", "params.p", "matrix.m", "inputs.x", "outputs.o", "item ~ ''",
-    "[item] | first", "params.p | trim('\\0')",
+    "item",
+    "item",
+    "params.p",
+    "matrix.m",
+    "inputs.x",
+    "outputs.o",
+    "item ~ ''",
+    "[item] | first",
+    "params.p | trim('\\0')",
 ];
 
 fn scope(value: &str) -> Scope {
@@ -110,7 +117,8 @@ fn no_value_is_ever_executed_and_every_value_arrives() {
             let running: Vec<_> = halves
                 .map(|half| {
                     let shell = &shell;
-                    threads.spawn(move || half.chunks(BATCH).for_each(|batch| run(shell, batch, seed)))
+                    threads
+                        .spawn(move || half.chunks(BATCH).for_each(|batch| run(shell, batch, seed)))
                 })
                 .collect();
             for thread in running {
@@ -132,7 +140,9 @@ fn case(shell: &[String], script: &Script, value: &str, dice: &mut Dice) -> Resu
         source.push_str(piece);
     }
     let compiled = CompiledScript::new(shell, &source).map_err(|error| error.to_string())?;
-    let rendered = compiled.render(&scope(value)).map_err(|error| error.to_string())?;
+    let rendered = compiled
+        .render(&scope(value))
+        .map_err(|error| error.to_string())?;
     assert!(
         script.refusals.is_empty(),
         "not refused, expected {:?}:\n{source}",
@@ -177,8 +187,15 @@ fn run(shell: &[String], batch: &[Case], seed: u64) {
         .unwrap();
     }
     let output = command.arg(&driver).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let made: Vec<_> = fs::read_dir(&work).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let made: Vec<_> = fs::read_dir(&work)
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
     for (at, case) in batch.iter().enumerate() {
         let read = |kind: &str| fs::read(told.join(format!("{at}.{kind}"))).unwrap();
         let context = || {
@@ -205,7 +222,9 @@ fn run(shell: &[String], batch: &[Case], seed: u64) {
 }
 
 fn text(all: &[Vec<u8>]) -> Vec<String> {
-    all.iter().map(|one| String::from_utf8_lossy(one).into_owned()).collect()
+    all.iter()
+        .map(|one| String::from_utf8_lossy(one).into_owned())
+        .collect()
 }
 
 /// Runs one script as a task does, to tell which one made a file.
@@ -251,10 +270,38 @@ fn some_scripts_run_exactly_as_a_task_runs_them() {
             let folder = tempfile::tempdir().unwrap();
             let output = start(&shell, &case, folder.path());
             let error = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{seed}\n{}\n{value:?}\n{error}", case.text);
-            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{seed}\n{}", case.text);
+            assert!(
+                output.status.success(),
+                "{seed}\n{}\n{value:?}\n{error}",
+                case.text
+            );
+            assert_eq!(
+                fs::read_dir(folder.path()).unwrap().count(),
+                0,
+                "{seed}\n{}",
+                case.text
+            );
         }
     }
+}
+
+/// The parser may read a script in another way than bash does; what is around a value must not hide
+/// that it is evaluated.
+#[test]
+fn no_text_around_a_value_hides_that_it_is_evaluated() {
+    let seed = RandomState::new().build_hasher().finish();
+    let mut dice = Dice::new(seed);
+    let shell = shell("bash");
+    let mut taken = BTreeMap::new();
+    for _ in 0..10_000 {
+        let (script, rule) = scripts::buried(&mut dice);
+        let source = script.replace('\u{1}', "${{ item }}");
+        let compiled = CompiledScript::new(&shell, &source).unwrap();
+        if compiled.render(&scope("a b")).is_ok() {
+            taken.entry(rule).or_insert(source);
+        }
+    }
+    assert!(taken.is_empty(), "seed {seed}: {taken:#?}");
 }
 
 #[test]
@@ -281,6 +328,9 @@ fn words_and_environment_variables_are_the_value_byte_for_byte() {
             ]
         );
         let env = Template::new(format!("a {hole}'\"$x`"));
-        assert_eq!(env.render_text(&scope(&value)).unwrap(), format!("a {value}'\"$x`"));
+        assert_eq!(
+            env.render_text(&scope(&value)).unwrap(),
+            format!("a {value}'\"$x`")
+        );
     }
 }

@@ -144,6 +144,12 @@ const REFUSED: &[&str] = &[
     "f() { echo $(($1)); }; f ${{ item }}",
     "read -r x <<< ${{ item }}; let y=x",
     "x=${{ item }}; unset \"$x\"",
+    "x=${{ item }}; echo \"$x\" | bash",
+    "x=${{ item }}; bash <<EOF\n$x\nEOF\n",
+    "x=${{ item }}; bash <<< \"$x\"",
+    "echo ${{ item }} | while read -r x; do (( x )); done",
+    "printf '%s' ${{ item }} | { read x; let y=x; }",
+    "x=${{ item }}; echo \"$x\" | { read -r y; f ${a[y]}; }",
     "x=${{ item }}; test -v \"$x\"",
     "x=${{ item }}; f $[x + 1]",
     "declare -i x; x=${{ item }}",
@@ -181,6 +187,9 @@ const ALLOWED: &[&str] = &[
     "bash ${{ item }} ${{ item }}",
     "find ${{ item }} -name ${{ item }}",
     "tar cf x.tar ${{ item }}",
+    "cut -f2 ${{ item }} | while read -r n; do (( total += n )); done",
+    "x=${{ item }}; cat \"$x\" | while read -r l; do echo \"$l\"; done",
+    "echo ${{ item }} | while read -r l; do echo \"$l\"; done",
     "echo ${{ item }} | awk -f x.awk",
     "awk -f x.awk ${{ item }}",
     "source ${{ item }}",
@@ -301,7 +310,9 @@ fn no_value_becomes_an_option_that_runs_a_program() {
     ] {
         let render = |script: &str| {
             let option = scope("--use-compress-program=touch p");
-            compile(&["bash"], script).render(&option).map_err(|e| e.to_string())
+            compile(&["bash"], script)
+                .render(&option)
+                .map_err(|e| e.to_string())
         };
         let refused = render(script).unwrap_err();
         assert!(refused.contains("./"), "{script}: {refused}");

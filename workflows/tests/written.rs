@@ -19,9 +19,34 @@ use sunward_workflows::{
 
 /// Scalars that a number would rewrite, or that look like one.
 const WRITTEN: &[&str] = &[
-    "007", "012", "-07", "00.5", "1.10", "1.1", "1e5", "1E+05", "100000", "1.50", "-0", "+5", ".5",
-    "5.", "0x1F", "0o17", "TRUE", "True", "true", "1_000", "12345678901234567890",
-    "18446744073709551616", "99999999999999999999999", "1e999", "1.0", "2020-01-01", "NO", "1e-07",
+    "007",
+    "012",
+    "-07",
+    "00.5",
+    "1.10",
+    "1.1",
+    "1e5",
+    "1E+05",
+    "100000",
+    "1.50",
+    "-0",
+    "+5",
+    ".5",
+    "5.",
+    "0x1F",
+    "0o17",
+    "TRUE",
+    "True",
+    "true",
+    "1_000",
+    "12345678901234567890",
+    "18446744073709551616",
+    "99999999999999999999999",
+    "1e999",
+    "1.0",
+    "2020-01-01",
+    "NO",
+    "1e-07",
 ];
 
 fn workflow(yaml: &str) -> Workflow {
@@ -58,7 +83,9 @@ fn seen(item: &Value) -> String {
         seen
     );
     assert_eq!(
-        Template::new("${{ item ~ '' }}").render_text(&scope).unwrap(),
+        Template::new("${{ item ~ '' }}")
+            .render_text(&scope)
+            .unwrap(),
         seen
     );
     seen
@@ -137,7 +164,9 @@ fn a_value_is_read_by_its_type_alike_on_every_way() {
     ];
     for (kind, text, expected) in cases {
         let yaml = |rest: &str| {
-            format!("{{name: w, params: {{p: {{type: {kind}{rest}}}}}, stages: {{s: {{run: echo}}}}}}")
+            format!(
+                "{{name: w, params: {{p: {{type: {kind}{rest}}}}}, stages: {{s: {{run: echo}}}}}}"
+            )
         };
         let expected = expected.map(str::to_owned);
         let told = |values: Result<BTreeMap<String, Value>, String>| {
@@ -166,7 +195,9 @@ fn evaluated(expression: &str, item: Value) -> Result<String, String> {
         item: Some(item),
         params: Arc::new(BTreeMap::from([(
             "l".to_owned(),
-            read_params("l: [1.10, 2.50, 1e1, 007, 0x1F]").unwrap()[0].1.clone(),
+            read_params("l: [1.10, 2.50, 1e1, 007, 0x1F]").unwrap()[0]
+                .1
+                .clone(),
         )])),
         ..Scope::default()
     };
@@ -211,9 +242,15 @@ fn expressions_compute_with_what_a_number_means_and_print_what_was_written() {
         ("params.l[0] + params.l[1]", "3.6"),
         ("params.l[:3] | max", "1e1"),
         ("params.l[:3] | sum", "13.6"),
-        ("params.l[:3] | sort(reverse=true) | join(',')", "1e1,2.50,1.10"),
+        (
+            "params.l[:3] | sort(reverse=true) | join(',')",
+            "1e1,2.50,1.10",
+        ),
         ("[1.1, params.l[0]] | unique | join(',')", "1.1"),
-        ("params.l | map('string') | join(',')", "1.10,2.50,1e1,007,0x1F"),
+        (
+            "params.l | map('string') | join(',')",
+            "1.10,2.50,1e1,007,0x1F",
+        ),
         ("params.l[:3] | map('float') | sum", "13.6"),
         ("params.l[:3] | select('gt', 2) | join(',')", "2.50,1e1"),
         ("params.l[4] + 1", "32"),
@@ -225,7 +262,12 @@ fn expressions_compute_with_what_a_number_means_and_print_what_was_written() {
             "{expression}"
         );
     }
-    for refused in ["params.l[3] + 1", "params.l | sum", "params.l | sort", "item < 'a'"] {
+    for refused in [
+        "params.l[3] + 1",
+        "params.l | sum",
+        "params.l | sort",
+        "item < 'a'",
+    ] {
         let error = evaluated(refused, item());
         assert!(error.is_err(), "{refused}: {error:?}");
     }

@@ -124,9 +124,8 @@ fn read_file(shown: &Path, path: &Path) -> anyhow::Result<Vec<(String, Value)>> 
     let shown = shown.display();
     let text = sunward_files::read_text(path)
         .map_err(|error| wrong_input(format!("--params {shown} cannot be read: {error}")))?;
-    read_params(&text).map_err(|error| {
-        wrong_input(format!("--params {shown} cannot be used: {error}"))
-    })
+    read_params(&text)
+        .map_err(|error| wrong_input(format!("--params {shown} cannot be used: {error}")))
 }
 
 /// The inputs that read from this parameter.

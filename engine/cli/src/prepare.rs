@@ -191,7 +191,10 @@ impl Prepared {
             // An environment of Python's own has further programs.
             let elsewhere = planned.stage.python.is_some() && !SHELLS.contains(&program);
             if !elsewhere && !host.has_program(program) {
-                missing.entry(program).or_default().push(&planned.stage.name);
+                missing
+                    .entry(program)
+                    .or_default()
+                    .push(&planned.stage.name);
             }
         }
         let lines: Vec<String> = missing
@@ -246,7 +249,12 @@ const SHELLS: &[&str] = &["bash", "sh", "/bin/sh", "/bin/bash"];
 /// That a shell is missing, and the remedy.
 fn no_shell(program: &str, stages: &[&str]) -> String {
     let few = 3;
-    let mut names = stages.iter().take(few).copied().collect::<Vec<_>>().join(", ");
+    let mut names = stages
+        .iter()
+        .take(few)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
     if stages.len() > few {
         names.push_str(&format!(" and {} more", stages.len() - few));
     }

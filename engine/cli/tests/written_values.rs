@@ -15,7 +15,14 @@ use scene::Scene;
 
 /// What each way must give.
 const VALUES: &[&str] = &[
-    "007", "1.10", "1e5", "12345678901234567890", "99999999999999999999", "TRUE", "0x1F", "1_000",
+    "007",
+    "1.10",
+    "1e5",
+    "12345678901234567890",
+    "99999999999999999999",
+    "TRUE",
+    "0x1F",
+    "1_000",
 ];
 
 fn lines(scene: &Scene, name: &str) -> Vec<String> {
@@ -56,8 +63,13 @@ outputs: {{ given: given.o, each: joined.a, cross: joined.b }}
     let given = format!("ids={}", reversed.join(","));
     scene.run(&["--out", "b", "-p", &given]).expect(0);
     assert_eq!(lines(&scene, "b/given.txt"), reversed);
-    scene.file("params.yaml", format!("ids: [{}]\n", reversed[1..].join(", ")));
-    scene.run(&["--out", "c", "--params", "params.yaml"]).expect(0);
+    scene.file(
+        "params.yaml",
+        format!("ids: [{}]\n", reversed[1..].join(", ")),
+    );
+    scene
+        .run(&["--out", "c", "--params", "params.yaml"])
+        .expect(0);
     assert_eq!(lines(&scene, "c/given.txt"), reversed[1..]);
 }
 
@@ -71,7 +83,10 @@ stages:
 outputs: { o: s.o }
 ",
     );
-    for (at, text) in ["1.1", "1.10", "11e-1", "1.100", "TRUE", "true"].iter().enumerate() {
+    for (at, text) in ["1.1", "1.10", "11e-1", "1.100", "TRUE", "true"]
+        .iter()
+        .enumerate()
+    {
         let (given, out) = (format!("x={text}"), format!("out{at}"));
         scene.run(&["-p", &given, "--out", &out]).expect(0);
         assert_eq!(scene.text(&format!("{out}/o.txt")), *text);
@@ -128,7 +143,8 @@ outputs: {{ o: joined.o }}
 
 #[test]
 fn a_machine_without_bash_is_told_before_any_task() {
-    let scene = Scene::with("name: w\nstages:\n  a: { run: [touch, ran] }\n  b: { run: 'echo b' }\n");
+    let scene =
+        Scene::with("name: w\nstages:\n  a: { run: [touch, ran] }\n  b: { run: 'echo b' }\n");
     let folder = scene.path().join("bin");
     fs::create_dir(&folder).unwrap();
     for tool in ["/bin/touch", "/bin/sh"] {
@@ -140,8 +156,13 @@ fn a_machine_without_bash_is_told_before_any_task() {
         let output = command.env("PATH", &folder).output().unwrap();
         scene::Told::of(&output)
     };
-    run("workflow.yaml").expect(3).says(&["bash", "shell: sh", "b"]);
-    assert!(!scene.path().join(".sunward").exists(), "nothing was created");
+    run("workflow.yaml")
+        .expect(3)
+        .says(&["bash", "shell: sh", "b"]);
+    assert!(
+        !scene.path().join(".sunward").exists(),
+        "nothing was created"
+    );
     let with_sh = "name: w\ndefaults: { shell: sh }\nstages:\n  b: { run: 'echo b' }\n";
     scene.file("sh.yaml", with_sh);
     run("sh.yaml").expect(0);

@@ -45,11 +45,9 @@ impl StagedFiles {
                         .collect(),
                 )
             }
-            Value::Null
-            | Value::Bool(_)
-            | Value::Int(_)
-            | Value::Float(_)
-            | Value::Written(_) => value.clone(),
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Written(_) => {
+                value.clone()
+            }
         }
     }
 }

@@ -3,8 +3,8 @@
 use arrow::array::{Array, ArrayRef, AsArray as _};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
-    UInt32Type, UInt64Type,
+    Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::DataType;
@@ -54,10 +54,13 @@ impl Store {
                     .map(|(at, (name, column))| {
                         let value = value_at(column, row)?;
                         let cell = cells.as_ref().and_then(|cells| cells.get(at));
-                        Ok((name.clone(), match cell {
-                            Some(cell) => as_written(value, cell),
-                            None => value,
-                        }))
+                        Ok((
+                            name.clone(),
+                            match cell {
+                                Some(cell) => as_written(value, cell),
+                                None => value,
+                            },
+                        ))
                     })
                     .collect::<Result<_, DataError>>()?;
                 items.push(Value::Map(fields));

@@ -24,11 +24,24 @@ use sunward_workflows::{ColumnSpec, CsvOptions, Form, OutputFormat, Value};
 const HEADER: [&str; 8] = ["id", "zip", "x", "big", "flag", "when", "huge", "note"];
 const ROWS: [[&str; 8]; 2] = [
     [
-        "001", "01234", "1.50", "18446744073709551615", "TRUE", "2020-01-01T00:00:00+02:00",
-        "123456789012345678901234", "a \"b\"",
+        "001",
+        "01234",
+        "1.50",
+        "18446744073709551615",
+        "TRUE",
+        "2020-01-01T00:00:00+02:00",
+        "123456789012345678901234",
+        "a \"b\"",
     ],
     [
-        "2", "9", "1e5", "7", "false", "2020-06-01T00:00:00.10Z", "1", "x, y",
+        "2",
+        "9",
+        "1e5",
+        "7",
+        "false",
+        "2020-06-01T00:00:00.10Z",
+        "1",
+        "x, y",
     ],
 ];
 
@@ -77,7 +90,10 @@ fn cells_print_as_they_were_written_however_they_are_separated() {
     };
     let sources = [
         (bench.file("t.csv", text(',')), CsvOptions::default()),
-        (bench.file("b.csv", format!("\u{feff}{}", text(','))), CsvOptions::default()),
+        (
+            bench.file("b.csv", format!("\u{feff}{}", text(','))),
+            CsvOptions::default(),
+        ),
         (bench.file("t.tsv", text('\t')), CsvOptions::default()),
         (bench.file("s.csv", text(';')), delimited(';')),
         (packed.display().to_string(), CsvOptions::default()),
@@ -104,8 +120,14 @@ fn numbers_of_cells_are_still_numbers() {
         decimal: Some(','),
         ..CsvOptions::default()
     };
-    let dataset = bench.store.read_source(&source, &kept(csv), &NoMemory).unwrap();
-    assert_eq!(cells(&bench, &dataset), [["1.50", "", ""], ["2", "TRUE", "+7"]]);
+    let dataset = bench
+        .store
+        .read_source(&source, &kept(csv), &NoMemory)
+        .unwrap();
+    assert_eq!(
+        cells(&bench, &dataset),
+        [["1.50", "", ""], ["2", "TRUE", "+7"]]
+    );
     let items = bench.store.items(&dataset, 10).unwrap();
     let plain = |row: &[Value; 3]| {
         let names = ["a", "b", "c"].iter().zip(row);
@@ -125,10 +147,16 @@ fn a_declared_number_is_the_number_and_a_declared_text_is_the_text() {
     let bench = Bench::new();
     let source = bench.file("t.csv", "id,n\n1,007\n2,12\n");
     let options = SourceOptions {
-        schema: Some(vec![ColumnSpec::new("id", "utf8"), ColumnSpec::new("n", "int64")]),
+        schema: Some(vec![
+            ColumnSpec::new("id", "utf8"),
+            ColumnSpec::new("n", "int64"),
+        ]),
         ..kept(CsvOptions::default())
     };
-    let dataset = bench.store.read_source(&source, &options, &NoMemory).unwrap();
+    let dataset = bench
+        .store
+        .read_source(&source, &options, &NoMemory)
+        .unwrap();
     let items = bench.store.items(&dataset, 10).unwrap();
     let row = |id: &str, n| {
         let id = Value::String(id.to_owned());

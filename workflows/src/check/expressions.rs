@@ -251,7 +251,10 @@ fn as_condition(text: &str) -> String {
         .flat_map(CompiledTemplate::expressions)
         .flat_map(Compiled::names)
         .collect();
-    let known = |name: &Vec<String>| name.first().is_some_and(|root| CONDITION.roots.contains(&root.as_str()));
+    let known = |name: &Vec<String>| {
+        name.first()
+            .is_some_and(|root| CONDITION.roots.contains(&root.as_str()))
+    };
     match !names.is_empty() && names.iter().all(known) {
         true => ours,
         false => "params.NAME and stages.NAME.status == 'succeeded'".to_owned(),

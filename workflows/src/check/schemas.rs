@@ -211,7 +211,9 @@ fn may_become(wanted: &ColumnType, found: &ColumnType, source: &Source) -> bool 
 fn is_text_table(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
     let path = path.strip_suffix(".gz").unwrap_or(&path);
-    [".csv", ".tsv", ".tab"].iter().any(|suffix| path.ends_with(suffix))
+    [".csv", ".tsv", ".tab"]
+        .iter()
+        .any(|suffix| path.ends_with(suffix))
 }
 
 /// What is left after `columns:`.

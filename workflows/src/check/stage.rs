@@ -18,8 +18,8 @@ use crate::model::{
 use crate::names::is_name;
 use crate::script::{default_shell, strict};
 use crate::source::Span;
-use crate::value::Value;
 use crate::syntax::STAGE;
+use crate::value::Value;
 use crate::yaml::{Data, Entry, Node};
 
 /// Keys that only commands have.

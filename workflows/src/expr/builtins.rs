@@ -80,14 +80,39 @@ pub(super) fn is_internal(name: &str) -> bool {
 
 /// Filters that make text, and so take a number as it was written.
 const TEXT_FILTERS: &[&str] = &[
-    "string", "join", "replace", "lower", "upper", "title", "capitalize", "trim", "split", "lines",
+    "string",
+    "join",
+    "replace",
+    "lower",
+    "upper",
+    "title",
+    "capitalize",
+    "trim",
+    "split",
+    "lines",
     "indent",
 ];
 
 /// Filters that give some of the values that they are given, in another order or grouping.
 const PICKING_FILTERS: &[&str] = &[
-    "first", "last", "list", "reverse", "batch", "slice", "items", "dictsort", "attr", "select",
-    "reject", "selectattr", "rejectattr", "map", "zip", "chain", "length", "count",
+    "first",
+    "last",
+    "list",
+    "reverse",
+    "batch",
+    "slice",
+    "items",
+    "dictsort",
+    "attr",
+    "select",
+    "reject",
+    "selectattr",
+    "rejectattr",
+    "map",
+    "zip",
+    "chain",
+    "length",
+    "count",
 ];
 
 /// Filters that compare the values that they are given, and give some of them.
@@ -103,7 +128,11 @@ fn in_form(name: &str, args: Vec<Dynamic>) -> Result<Vec<Dynamic>, Error> {
         holes.all(|hole| hole.starts_with(['s', '%']) || hole.is_empty())
     };
     let takes_text = TEXT_FILTERS.contains(&name)
-        || name == "format" && args.first().and_then(Dynamic::as_str).is_some_and(only_text);
+        || name == "format"
+            && args
+                .first()
+                .and_then(Dynamic::as_str)
+                .is_some_and(only_text);
     let form = if takes_text { Form::Text } else { Form::Number };
     if PICKING_FILTERS.contains(&name) {
         return Ok(args.into_iter().map(|arg| shallow(arg, form)).collect());

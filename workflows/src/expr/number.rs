@@ -96,9 +96,9 @@ pub(super) fn holds(value: &Dynamic) -> Result<bool, Error> {
     match value.kind() {
         ValueKind::Plain => Ok(value.downcast_object_ref::<WrittenNumber>().is_some()),
         ValueKind::Seq | ValueKind::Iterable => any(value, |_, item| holds(item)),
-        ValueKind::Map if !value.is_kwargs() => {
-            any(value, |map, key| Ok(holds(key)? || holds(&map.get_item(key)?)?))
-        }
+        ValueKind::Map if !value.is_kwargs() => any(value, |map, key| {
+            Ok(holds(key)? || holds(&map.get_item(key)?)?)
+        }),
         _ => Ok(false),
     }
 }

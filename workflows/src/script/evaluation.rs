@@ -45,7 +45,9 @@ fn of_node(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
                 identifiers(index, text, found);
             }
         }
-        "array" if source.contains("]=") || source.contains("]+=") => identifiers(node, text, found),
+        "array" if source.contains("]=") || source.contains("]+=") => {
+            identifiers(node, text, found)
+        }
         "expansion" => of_expansion(node, text, found),
         "declaration_command" => of_declaration(node, text, found),
         "unset_command" => expansions(node, text, found),
@@ -55,7 +57,12 @@ fn of_node(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
                 expansions(node, text, found);
             }
         }
-        "command" => of_command(node, text, found),
+        "command" => {
+            of_command(node, text, found);
+            of_document(node, text, found);
+        }
+        "redirected_statement" => of_document(node, text, found),
+        "pipeline" => of_pipeline(node, text, found),
         _ => {}
     }
 }
@@ -91,9 +98,14 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         .children(&mut cursor)
         .filter(|part| part.kind() != "variable_assignment" && !part.kind().ends_with("redirect"))
         .collect();
-    let literal: Vec<String> = parts.iter().map(|part| with_marks(*part, text, false)).collect();
+    let literal: Vec<String> = parts
+        .iter()
+        .map(|part| with_marks(*part, text, false))
+        .collect();
     if literal.first().is_some_and(|name| name == "let") {
-        parts.iter().for_each(|part| identifiers(*part, text, found));
+        parts
+            .iter()
+            .for_each(|part| identifiers(*part, text, found));
     }
     for (at, part) in parts.iter().enumerate() {
         let marked = with_marks(*part, text, true);
@@ -106,6 +118,49 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
             expansions(*part, text, found);
         }
     }
+}
+
+/// Variables in a document that an interpreter reads as its program.
+fn of_document(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+    let mut cursor = node.walk();
+    let documents: Vec<Node<'_>> = node
+        .children(&mut cursor)
+        .filter(|part| matches!(part.kind(), "heredoc_redirect" | "herestring_redirect"))
+        .collect();
+    if !documents.is_empty() && any_command(node, text, interpreter::interprets) {
+        documents
+            .into_iter()
+            .for_each(|part| expansions(part, text, found));
+    }
+}
+
+/// Variables in what a pipe hands to an interpreter.
+fn of_pipeline(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+    let mut cursor = node.walk();
+    let parts: Vec<Node<'_>> = node.named_children(&mut cursor).collect();
+    let last = parts
+        .iter()
+        .rposition(|part| any_command(*part, text, interpreter::interprets_pipe));
+    for part in parts.iter().take(last.unwrap_or(0)) {
+        expansions(*part, text, found);
+    }
+}
+
+fn any_command(node: Node<'_>, text: &str, holds: fn(&[String]) -> bool) -> bool {
+    let mut commands = descendants(node, |_| true)
+        .into_iter()
+        .filter(|n| n.kind() == "command");
+    commands.any(|command| {
+        let mut cursor = command.walk();
+        let parts = command.children(&mut cursor);
+        let words: Vec<String> = parts
+            .filter(|part| {
+                part.kind() != "variable_assignment" && !part.kind().ends_with("redirect")
+            })
+            .map(|part| with_marks(part, text, false))
+            .collect();
+        holds(&words)
+    })
 }
 
 /// A word without its quotes; with a mark for each variable if `marks`.
@@ -135,7 +190,10 @@ fn with_marks(node: Node<'_>, text: &str, marks: bool) -> String {
 /// `-v "$x"` reads the text of `x` as a name.
 fn tested_names(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     let source = &text[node.byte_range()];
-    if source.split_whitespace().any(|word| matches!(word, "-v" | "-R")) {
+    if source
+        .split_whitespace()
+        .any(|word| matches!(word, "-v" | "-R"))
+    {
         expansions(node, text, found);
     }
 }
@@ -167,14 +225,17 @@ fn identifiers(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         if matches!(node.kind(), "simple_expansion" | "expansion") {
             found.extend(read_name(node, text));
         } else {
-            own_text(node).into_iter().for_each(|range| words(&text[range], found));
+            own_text(node)
+                .into_iter()
+                .for_each(|range| words(&text[range], found));
         }
     }
 }
 
 fn words(source: &str, found: &mut BTreeSet<String>) {
     let names = source.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    let names = names.filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
+    let names =
+        names.filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
     found.extend(names.map(str::to_owned));
 }
 

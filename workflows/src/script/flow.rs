@@ -57,7 +57,12 @@ impl Flows {
             ranges.any(|range| range.start < value.end && value.start < range.end)
         };
         let mut reached: BTreeSet<&str> = BTreeSet::new();
-        let mut new: Vec<&str> = self.flows.iter().filter(holds).map(|f| &*f.target).collect();
+        let mut new: Vec<&str> = self
+            .flows
+            .iter()
+            .filter(holds)
+            .map(|f| &*f.target)
+            .collect();
         while let Some(name) = new.pop() {
             if self.evaluated.contains(name) {
                 return true;
@@ -78,7 +83,10 @@ fn flow(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flow> {
             let name = node.child_by_field_name("name");
             let value = node.child_by_field_name("value");
             let target = name.map(|name| variable(&text[name.byte_range()]));
-            target.map(|target| from(target, value, text)).into_iter().collect()
+            target
+                .map(|target| from(target, value, text))
+                .into_iter()
+                .collect()
         }
         "for_statement" => {
             let variable = node.child_by_field_name("variable");
@@ -89,7 +97,11 @@ fn flow(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flow> {
             if values.is_empty() {
                 let sources = BTreeSet::from([POSITIONAL.to_owned()]);
                 let ranges = Vec::new();
-                return vec![Flow { target, sources, ranges }];
+                return vec![Flow {
+                    target,
+                    sources,
+                    ranges,
+                }];
             }
             vec![from(target, values, text)]
         }
@@ -99,6 +111,7 @@ fn flow(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flow> {
             flows
         }
         "redirected_statement" => of_input(node, text),
+        "pipeline" => of_pipeline(node, text),
         _ => Vec::new(),
     }
 }
@@ -108,7 +121,9 @@ fn of_command(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flo
     let mut cursor = node.walk();
     let name = node.child_by_field_name("name");
     let name = name.map_or("", |name| &text[name.byte_range()]);
-    let args: Vec<_> = node.children_by_field_name("argument", &mut cursor).collect();
+    let args: Vec<_> = node
+        .children_by_field_name("argument", &mut cursor)
+        .collect();
     if name == "set" || functions.contains(name) {
         return vec![from(POSITIONAL.to_owned(), args, text)];
     }
@@ -130,6 +145,42 @@ fn of_input(node: Node<'_>, text: &str) -> Vec<Flow> {
     if redirects.is_empty() {
         return Vec::new();
     }
+    let targets = read_targets(node, text);
+    let flow = |target| from(target, redirects.iter().copied(), text);
+    targets.into_iter().map(flow).collect()
+}
+
+/// Text that a command of the shell prints into a pipe, to be read there.
+fn of_pipeline(node: Node<'_>, text: &str) -> Vec<Flow> {
+    let mut cursor = node.walk();
+    let parts: Vec<_> = node.named_children(&mut cursor).collect();
+    let mut flows = Vec::new();
+    for (at, part) in parts.iter().enumerate() {
+        let prints = |command: &Node<'_>| {
+            let name = command.child_by_field_name("name");
+            let name = name.map(|name| &text[name.byte_range()]);
+            let document = matches!(command.kind(), "heredoc_redirect" | "herestring_redirect");
+            document || matches!(name, Some("echo" | "printf"))
+        };
+        let printed: Vec<_> = descendants(*part, |_| true)
+            .into_iter()
+            .filter(prints)
+            .collect();
+        if printed.is_empty() {
+            continue;
+        }
+        // The rest of a pipe may stand within a here-document's own node.
+        let readers = parts
+            .iter()
+            .skip(at)
+            .flat_map(|part| read_targets(*part, text));
+        flows.extend(readers.map(|target| from(target, printed.iter().copied(), text)));
+    }
+    flows
+}
+
+/// Variables that `read` and `mapfile` set below a node.
+fn read_targets(node: Node<'_>, text: &str) -> Vec<String> {
     let mut targets = Vec::new();
     for command in descendants(node, |_| true) {
         if command.kind() != "command" {
@@ -144,15 +195,10 @@ fn of_input(node: Node<'_>, text: &str) -> Vec<Flow> {
             targets.extend(["REPLY", "MAPFILE"].map(str::to_owned));
         }
     }
-    let flow = |target| from(target, redirects.iter().copied(), text);
-    targets.into_iter().map(flow).collect()
+    targets
 }
 
-fn from<'t>(
-    target: String,
-    values: impl IntoIterator<Item = Node<'t>>,
-    text: &str,
-) -> Flow {
+fn from<'t>(target: String, values: impl IntoIterator<Item = Node<'t>>, text: &str) -> Flow {
     let mut sources = BTreeSet::new();
     let mut ranges = Vec::new();
     for value in values {

@@ -150,8 +150,8 @@ fn kind(word: &str) -> Option<Kind> {
         // The words `.` and `source`, which run a file in the shell itself.
         "" if name == "." => Kind::Language(""),
         "source" => Kind::Language(""),
-        "tar" | "gtar" | "bsdtar" | "rsync" | "sort" | "split" | "find" | "git" | "zip" | "wget"
-        | "scp" | "sftp" => Kind::Optioned,
+        "tar" | "gtar" | "bsdtar" | "rsync" | "sort" | "split" | "find" | "git" | "zip"
+        | "wget" | "scp" | "sftp" => Kind::Optioned,
         "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "mksh" | "rbash" | "fish" | "csh"
         | "tcsh" => Kind::Shell,
         "python" | "pypy" | "ipython" => Kind::Language("c"),
@@ -168,9 +168,9 @@ fn kind(word: &str) -> Option<Kind> {
         "ssh" | "rsh" | "pdsh" | "parallel" | "at" | "batch" | "su" | "expect" | "tclsh" | "dc"
         | "ed" | "ex" | "crontab" => Kind::All,
         "m" if name == "m4" => Kind::All,
-        "eval" | "trap" | "let" | "declare" | "typeset" | "local" | "readonly" | "read" | "unset"
-        | "alias" | "mapfile" | "readarray" | "getopts" | "enable" | "bind" | "complete"
-        | "compgen" | "fc" => Kind::Builtin,
+        "eval" | "trap" | "let" | "declare" | "typeset" | "local" | "readonly" | "read"
+        | "unset" | "alias" | "mapfile" | "readarray" | "getopts" | "enable" | "bind"
+        | "complete" | "compgen" | "fc" => Kind::Builtin,
         "export" | "make" | "gmake" | "env" => Kind::Named,
         _ => return None,
     })
@@ -182,10 +182,9 @@ pub(super) fn interprets(words: &[String]) -> bool {
         Kind::Named => words[i].ends_with("make"),
         Kind::Builtin | Kind::Optioned => false,
         Kind::Shell | Kind::Language(_) | Kind::Filter(_) | Kind::All => true,
-    })
-        || words
-            .first()
-            .is_some_and(|w| matches!(base_name(w), "sbatch" | "qsub" | "bsub"))
+    }) || words
+        .first()
+        .is_some_and(|w| matches!(base_name(w), "sbatch" | "qsub" | "bsub"))
 }
 
 /// True for a command that takes its program from a pipe: a shell or a language without a file, and
@@ -196,14 +195,12 @@ pub(super) fn interprets_pipe(words: &[String]) -> bool {
             let rest = &words[i + 1..];
             let operands = || rest.iter().filter(|w| !w.starts_with('-') || *w == "-");
             i > 0 && rest.iter().any(|w| has_program_flag(w, "ce"))
-                || operands()
-                    .next()
-                    .is_none_or(|w| is_input(w))
+                || operands().next().is_none_or(|w| is_input(w))
         }
-        Kind::All | Kind::Builtin => true,
+        Kind::All => true,
         Kind::Filter(_) => reads_program(&words[i..]),
         Kind::Named => words[i].ends_with("make") && reads_program(&words[i..]),
-        Kind::Optioned => false,
+        Kind::Builtin | Kind::Optioned => false,
     })
 }
 
@@ -222,7 +219,11 @@ fn reads_program(words: &[String]) -> bool {
     after("-f")
         || after("--file")
         || after("--from-file")
-        || words.iter().any(|word| attached.iter().any(|a| word.strip_prefix(a).is_some_and(is_input)))
+        || words.iter().any(|word| {
+            attached
+                .iter()
+                .any(|a| word.strip_prefix(a).is_some_and(is_input))
+        })
 }
 
 fn interpreters(words: &[String]) -> impl Iterator<Item = (usize, Kind)> {
@@ -270,7 +271,8 @@ fn of_word(words: &[String], at: usize, mark: char) -> Verdict {
     if name == "env" && (words[at - 1].starts_with("-S") || words[at - 1] == "--split-string") {
         return Verdict::Refused(Refusal::Program);
     }
-    if PLAIN_OPTIONS.contains(&name) || interpreters(words).any(|(i, k)| i == 0 && !matches!(k, Kind::Named | Kind::Optioned))
+    if PLAIN_OPTIONS.contains(&name)
+        || interpreters(words).any(|(i, k)| i == 0 && !matches!(k, Kind::Named | Kind::Optioned))
     {
         return Verdict::Any;
     }
@@ -283,7 +285,8 @@ fn of_word(words: &[String], at: usize, mark: char) -> Verdict {
             .any(|a| word.starts_with(a) && word[a.len()..].starts_with(mark))
     {
         // The words of an interpreter within were judged above; `bash -c 'x' - -c V` is safe.
-        let judged = interpreters(words).any(|(i, kind)| i < at - 1 && kind != Kind::Named);
+        let judges = |kind| !matches!(kind, Kind::Named | Kind::Optioned);
+        let judged = interpreters(words).any(|(i, kind)| i < at - 1 && judges(kind));
         if !judged {
             return Verdict::Refused(Refusal::Program);
         }
@@ -306,7 +309,9 @@ fn of_kind(kind: Kind, words: &[String], at: usize, mark: char) -> Verdict {
 fn of_optioned(words: &[String], at: usize) -> Verdict {
     let before = words[at - 1].as_str();
     let option = words[at].split_once('=').map_or("", |(option, _)| option);
-    let named = PROGRAM_OPTIONS.iter().any(|one| *one == before || *one == option);
+    let named = PROGRAM_OPTIONS
+        .iter()
+        .any(|one| *one == before || *one == option);
     let ssh = words[0].ends_with("scp") || words[0].ends_with("sftp");
     if named || ssh && before == "-o" {
         return Verdict::Refused(Refusal::Program);

@@ -33,8 +33,8 @@ const ONLY_BASH: &[&str] = &[
 
 /// Words that are no command's name to a shell.
 const RESERVED: &[&str] = &[
-    "if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "select",
-    "function", "{", "}", "!", "[[", "]]", "in",
+    "if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for",
+    "select", "function", "{", "}", "!", "[[", "]]", "in",
 ];
 
 /// Nodes whose parts stand on one line.
@@ -110,7 +110,8 @@ fn without_clobbering(text: &str) -> String {
     while let Some(at) = rest.find(">|") {
         plain.push_str(&rest[..at]);
         let before = plain.chars().next_back();
-        let operator = !matches!(before, Some('\\' | '&' | '>' | '<')) && !rest[at + 2..].starts_with('|');
+        let operator =
+            !matches!(before, Some('\\' | '&' | '>' | '<')) && !rest[at + 2..].starts_with('|');
         plain.push_str(if operator { "> " } else { ">|" });
         rest = &rest[at + 2..];
     }
@@ -417,9 +418,9 @@ impl<'t> Finder<'t> {
             let document =
                 child.kind() == "heredoc_redirect" || child.kind() == "herestring_redirect";
             let interpreted = document
-                && node.children(&mut cursor).any(|part| {
-                    self.any_command(reader_of(part), interpreter::interprets)
-                });
+                && node
+                    .children(&mut cursor)
+                    .any(|part| self.any_command(reader_of(part), interpreter::interprets));
             return if interpreted {
                 Err(Refusal::InterpretedDocument)
             } else {

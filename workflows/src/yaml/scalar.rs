@@ -100,8 +100,24 @@ mod tests {
     #[test]
     fn every_scalar_prints_as_it_was_written() {
         let numbers = [
-            "1.10", "1e5", "1E5", "0x1F", "0o17", "+5", "-0", ".5", "5.", "1e-07", "TRUE", "False",
-            ".inf", "18446744073709551615", "12345678901234567890", "100000.0", "0.1", "-7",
+            "1.10",
+            "1e5",
+            "1E5",
+            "0x1F",
+            "0o17",
+            "+5",
+            "-0",
+            ".5",
+            "5.",
+            "1e-07",
+            "TRUE",
+            "False",
+            ".inf",
+            "18446744073709551615",
+            "12345678901234567890",
+            "100000.0",
+            "0.1",
+            "-7",
         ];
         for text in numbers {
             let value = resolve(text);
@@ -109,8 +125,17 @@ mod tests {
             assert!(!matches!(value, Value::String(_)), "{text} is a number");
         }
         let texts = [
-            "007", "012", "-07", "00.5", "18446744073709551616", "-9223372036854775809", "1e999",
-            "1_000", "99999999999999999999", "0x+1", "0xFFFFFFFFFFFFFFFFFF",
+            "007",
+            "012",
+            "-07",
+            "00.5",
+            "18446744073709551616",
+            "-9223372036854775809",
+            "1e999",
+            "1_000",
+            "99999999999999999999",
+            "0x+1",
+            "0xFFFFFFFFFFFFFFFFFF",
         ];
         for text in texts {
             assert_eq!(resolve(text), Value::String(text.to_owned()));

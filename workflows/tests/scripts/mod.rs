@@ -79,45 +79,87 @@ const PRINTING: &[(&str, &[&str])] = &[
     ("env X=V sh -c 'printf \"%s\\0\" \"$X\"'", &["V"]),
     ("sh -c 'printf \"%s\\0\" \"$1\"' - V", &["V"]),
     ("cat <<EOF\nV\nEOF\nprintf '\\0'", &["V\n"]),
-    ("cat << E_F\na \"V\" 'b\nE_F\nprintf '\\0'", &["a \"V\" 'b\n"]),
+    (
+        "cat << E_F\na \"V\" 'b\nE_F\nprintf '\\0'",
+        &["a \"V\" 'b\n"],
+    ),
     ("cat <<-EOF\n\tV\n\tEOF\nprintf '\\0'", &["V\n"]),
     ("cat <<EOF\n$(printf '%s' V)\nEOF\nprintf '\\0'", &["v\n"]),
     ("printf '%s\\0' \"$(printf '%s' V)\"", &["v"]),
-    ("printf '%s\\0' \"$(printf '%s' \"$(printf '%s' \"V\")\")\"", &["v"]),
-    ("case V in V) printf '%s\\0' V;; *) printf 'no\\0';; esac", &["V"]),
+    (
+        "printf '%s\\0' \"$(printf '%s' \"$(printf '%s' \"V\")\")\"",
+        &["v"],
+    ),
+    (
+        "case V in V) printf '%s\\0' V;; *) printf 'no\\0';; esac",
+        &["V"],
+    ),
     ("case \"xV\" in x*) printf '%s\\0' \"V\";; esac", &["V"]),
     ("f() { printf '%s\\0' \"$1\"; }; f V", &["V"]),
-    ("f() {\n  y=$1\n  printf '%s\\0' \"$y\" V\n}\nf V", &["V", "V"]),
+    (
+        "f() {\n  y=$1\n  printf '%s\\0' \"$y\" V\n}\nf V",
+        &["V", "V"],
+    ),
     ("printf '%s\\0' V | cat", &["V"]),
     ("printf '%s\\0' V | { cat; } | tr 'a' 'a'", &["V"]),
     ("printf '%s\\0' V | xargs -0 printf '%s\\0'", &["V"]),
-    ("for i in V end; do printf '%s\\0' \"$i\"; done", &["V", "end"]),
+    (
+        "for i in V end; do printf '%s\\0' \"$i\"; done",
+        &["V", "end"],
+    ),
     ("set -- V; printf '%s\\0' \"$@\" \"$1\"", &["V", "V"]),
-    ("n=0\nwhile [ \"$n\" -lt 2 ]; do printf '%s\\0' V; n=$((n + 1)); done", &["V", "V"]),
+    (
+        "n=0\nwhile [ \"$n\" -lt 2 ]; do printf '%s\\0' V; n=$((n + 1)); done",
+        &["V", "V"],
+    ),
     ("until [ -n V ]; do :; done; printf '%s\\0' V", &["V"]),
-    ("if [ V = V ]; then printf '%s\\0' V; else printf 'no\\0'; fi", &["V"]),
+    (
+        "if [ V = V ]; then printf '%s\\0' V; else printf 'no\\0'; fi",
+        &["V"],
+    ),
     ("[ -n \"V\" ] && printf '%s\\0' V", &["V"]),
-    ("echo `date`V > /dev/null; echo \"$((1+2))\" > /dev/null; printf '%s\\0' V", &["V"]),
+    (
+        "echo `date`V > /dev/null; echo \"$((1+2))\" > /dev/null; printf '%s\\0' V",
+        &["V"],
+    ),
     ("echo $(date)#V >/dev/null; printf '%s\\0' V", &["V"]),
-    ("echo \"${A:-${B:-dont}}\" V >/dev/null; printf '%s\\0' V", &["V"]),
+    (
+        "echo \"${A:-${B:-dont}}\" V >/dev/null; printf '%s\\0' V",
+        &["V"],
+    ),
     (": <<'E F'\ndon't `$( \"\nE F\nprintf '%s\\0' V", &["V"]),
     ("echo V >| /dev/null; printf '%s\\0' V", &["V"]),
     ("printf '%s\\0' V 2>/dev/null >&1", &["V"]),
-    ("awk -v 'x=1' 'BEGIN { exit }' ./V; printf '%s\\0' V", &["V"]),
+    (
+        "awk -v 'x=1' 'BEGIN { exit }' ./V; printf '%s\\0' V",
+        &["V"],
+    ),
     ("( printf '%s\\0' V )", &["V"]),
     ("! false && printf '%s\\0' V", &["V"]),
-    ("n=$(printf '%s' V | wc -l); if [ $((n + 1)) -gt 0 ]; then printf '%s\\0' V; fi", &["V"]),
+    (
+        "n=$(printf '%s' V | wc -l); if [ $((n + 1)) -gt 0 ]; then printf '%s\\0' V; fi",
+        &["V"],
+    ),
 ];
 
 /// The same for bash alone.
 const PRINTING_BASH: &[(&str, &[&str])] = &[
     ("cat <<< V; printf '\\0'", &["V\n"]),
     ("cat <<< \"a V\"; printf '\\0'", &["a V\n"]),
-    ("IFS= read -r -d '' x <<< V || :; printf '%s\\0' \"$x\"", &["V\n"]),
+    (
+        "IFS= read -r -d '' x <<< V || :; printf '%s\\0' \"$x\"",
+        &["V\n"],
+    ),
     ("cat <(printf '%s\\0' V)", &["V"]),
     ("a=(V 'b'); printf '%s\\0' \"${a[@]}\"", &["V", "b"]),
-    ("if [[ $(printf '%s' V | wc -c) -gt 0 ]]; then printf '%s\\0' V; fi", &["V"]),
-    ("for ((j = 0; j < 2; j++)); do printf '%s\\0' V; done", &["V", "V"]),
+    (
+        "if [[ $(printf '%s' V | wc -c) -gt 0 ]]; then printf '%s\\0' V; fi",
+        &["V"],
+    ),
+    (
+        "for ((j = 0; j < 2; j++)); do printf '%s\\0' V; done",
+        &["V", "V"],
+    ),
     ("printf -v x '%s' V; printf '%s\\0' \"$x\"", &["V"]),
     ("(( 1 < 2 )) && printf '%s\\0' V", &["V"]),
 ];
@@ -142,10 +184,19 @@ const REFUSED: &[(&str, &str)] = &[
     ("x=V; y=\"a$x\"\neval \"echo $y\"", "evaluates elsewhere"),
     ("set -- V; echo $(($1 + 1))", "evaluates elsewhere"),
     ("f() { echo $(( $1 )); }\nf V", "evaluates elsewhere"),
-    ("for i in V; do sh -c \"echo $i\"; done", "evaluates elsewhere"),
+    (
+        "for i in V; do sh -c \"echo $i\"; done",
+        "evaluates elsewhere",
+    ),
     ("echo \"${A:-${B:-don't}}\" V", "does not parse"),
-    ("{ cat <<EOF; printf '\\0'; }\n${HOME-}V\nEOF", "does not parse"),
-    ("y=1 2>/dev/null\nif true; then eval \"f V\"; fi", "does not parse"),
+    (
+        "{ cat <<EOF; printf '\\0'; }\n${HOME-}V\nEOF",
+        "does not parse",
+    ),
+    (
+        "y=1 2>/dev/null\nif true; then eval \"f V\"; fi",
+        "does not parse",
+    ),
     ("V=1", "name of a variable"),
     ("PS4=V", "programs evaluate"),
 ];
@@ -192,12 +243,97 @@ const JOINING: &[&str] = &[
     "z=\"$( A\n:)\"\nB",
 ];
 
+/// Rules that put anything around a script, for scripts that are only read and never run.
+const AROUND: &[&str] = &[
+    ">/dev/null 2>&1\nA",
+    ">f 2>&1; A",
+    "y=1 >f\nA",
+    "y=1 2>f; A",
+    "y=1 z=2 </dev/null >f\nA",
+    "y=$(date) >f\nA",
+    "export y=1 2>f\nA",
+    "f >f <<< x\nA",
+    "f 2>&1 |& g\nA",
+    "{ A\n} > f 2>&1",
+    "( A\n) < /dev/null",
+    "( ( A\n) )",
+    "if f; then\nA\nfi > f",
+    "if f\nthen A\nelif g; then :\nelse :\nfi",
+    "while f; do\nA\ndone < f",
+    "until f\ndo A\ndone",
+    "for i in 1 2\ndo\nA\ndone | g",
+    "for i; do\nA\ndone",
+    "select i in a b; do\nA\ndone",
+    "case y in\n  a|b) f ;;\n  *)\nA\n;;\nesac > f",
+    "case $(f) in (a) f;; (*) A\n;; esac",
+    "f() { A\n}; f",
+    "function f { A\n}\nf",
+    "f() if g; then\nA\nfi\nf",
+    "time f\nA",
+    "! { A\n}",
+    "f & A",
+    "f &\nwait\nA",
+    "f || A",
+    "f && { A\n} || g",
+    "f |\nwhile read -r l; do\nA\ndone",
+    "f \\\n  -x \\\n  y\nA",
+    "f # a comment's \"quote\nA",
+    "# don't\nA",
+    "cat <<EOF\nit's \"text\nEOF\nA",
+    "cat <<'EOF'\nit's \"$(text\nEOF\nA",
+    "cat <<-EOF > f\n\tx\n\tEOF\nA",
+    "cat <<EOF | g\nx\nEOF\nA",
+    "x=\"$(cat <<EOF\nx\nEOF\n)\"\nA",
+    "f \"$(\nA\n)\"",
+    "f <(\nA\n)",
+    "x=(1 2\n3)\nA",
+    "x=(1 2) 2>f\nA",
+    "x+=1\nA",
+    "x[1]=2\nA",
+    "echo $((1 + 2)) $(( x << 2 ))\nA",
+    "(( x++ ))\nA",
+    "((x > 1)) && f\nA",
+    "[[ a == b && c =~ ^d|e$ ]]\nA",
+    "[[ a < b ]] && f\nA",
+    "[ a \\< b ]\nA",
+    "echo ${x#*/} ${y%%.*} ${z//a/b} ${#x} ${x:-\"it's\"}\nA",
+    "echo \"${x:-a b}\" \"${y:+'c'}\"\nA",
+    "echo $'it\\'s' $\"x\"\nA",
+    "echo 'a\nb' \"c\nd\"\nA",
+    "echo a\\ b \\\" \\'\nA",
+    "echo {a,b}{1..3}\nA",
+    "echo \\\\\nA",
+    "trap 'rm -f x' EXIT\nA",
+    "set -euo pipefail; shopt -s extglob\nA",
+    "exec 3>f 4<&0\nA",
+    "f 3>&1 1>&2 2>&3 3>&-\nA",
+    "f &> f\nA",
+    "f >> f 2>> g\nA",
+    "local x=1 2>f\nA",
+    "declare -a x=(1 2)\nA",
+    "let x=1\nA",
+    "x=`date`\nA",
+    "echo `date` 2>f\nA",
+    "coproc f { g; }\nA",
+    "A\nexit 0",
+];
+
+/// A script with one value that must be refused, under layers of everything.
+pub(crate) fn buried(dice: &mut Dice) -> (String, &'static str) {
+    let rules: Vec<_> = REFUSED.iter().chain(REFUSED_BASH).collect();
+    let (text, _) = rules[dice.below(rules.len())];
+    let mut script = text.replace('V', "\u{1}");
+    for _ in 0..1 + dice.below(3) {
+        let around = AROUND[dice.below(AROUND.len())];
+        // Joined by a line break or by `;`, as rules of both kinds are.
+        script = around.replace('A', &script);
+    }
+    (script, text)
+}
+
 /// All rules of a shell with everything, to tell that each was used.
-pub(crate) const KINDS: usize = PRINTING.len()
-    + PRINTING_BASH.len()
-    + REFUSED.len()
-    + REFUSED_BASH.len()
-    + JOINING.len();
+pub(crate) const KINDS: usize =
+    PRINTING.len() + PRINTING_BASH.len() + REFUSED.len() + REFUSED_BASH.len() + JOINING.len();
 
 /// A script.
 pub(crate) fn script(dice: &mut Dice, bash: bool) -> Script {
@@ -242,7 +378,10 @@ fn leaf(dice: &mut Dice, bash: bool) -> Script {
     let base = |on: &[usize]| on.iter().sum::<usize>();
     if refused {
         let (rules, first) = match of_bash {
-            true => (REFUSED_BASH, base(&[PRINTING.len(), PRINTING_BASH.len(), REFUSED.len()])),
+            true => (
+                REFUSED_BASH,
+                base(&[PRINTING.len(), PRINTING_BASH.len(), REFUSED.len()]),
+            ),
             false => (REFUSED, base(&[PRINTING.len(), PRINTING_BASH.len()])),
         };
         let rule = dice.below(rules.len());
@@ -277,13 +416,82 @@ fn pattern(print: &str) -> Print {
 
 /// Text that means something to shells, interpreters, terminals or people.
 const PIECES: &[&str] = &[
-    "$(touch p)", "`touch p`", "';touch p;'", "\";touch p;\"", "\\", "$x", "${x}", "$((1))", "\n", "\n\n",
-    "\t", "#", "'", "\"", " ", "  ", "*", "?", "[a-z]", "~", "!", "!!", "é", "日本", "a[$(touch p)]",
-    "x[$(touch p)]=1", "\u{a0}", "\u{2028}", "\r", "\r\n", "\u{7f}", "\u{1b}[31m", "-", "--", "-v", "-e",
-    "-n", "=", "x=1", ";touch p", "|touch p", "&touch p", "&& touch p", "> p", ">| p", "< p", "<(touch p)",
-    "\nEOF\ntouch p\n", "\nE_F\ntouch p\n", ")", "}", "]]", "))", "((1", "{touch,p}", "%s%n", "\\0", "\\n",
-    "\\$(touch p)", "$'\\n'", "${x@P}", "${!x}", "1", "0", "a", "word", "../..", "/", ";;", "esac", "done", "EOF",
-    "SUNWARD_V1", "${SUNWARD_V1}", "${{ item }}", "sunwardvalue",
+    "$(touch p)",
+    "`touch p`",
+    "';touch p;'",
+    "\";touch p;\"",
+    "\\",
+    "$x",
+    "${x}",
+    "$((1))",
+    "\n",
+    "\n\n",
+    "\t",
+    "#",
+    "'",
+    "\"",
+    " ",
+    "  ",
+    "*",
+    "?",
+    "[a-z]",
+    "~",
+    "!",
+    "!!",
+    "é",
+    "日本",
+    "a[$(touch p)]",
+    "x[$(touch p)]=1",
+    "\u{a0}",
+    "\u{2028}",
+    "\r",
+    "\r\n",
+    "\u{7f}",
+    "\u{1b}[31m",
+    "-",
+    "--",
+    "-v",
+    "-e",
+    "-n",
+    "=",
+    "x=1",
+    ";touch p",
+    "|touch p",
+    "&touch p",
+    "&& touch p",
+    "> p",
+    ">| p",
+    "< p",
+    "<(touch p)",
+    "\nEOF\ntouch p\n",
+    "\nE_F\ntouch p\n",
+    ")",
+    "}",
+    "]]",
+    "))",
+    "((1",
+    "{touch,p}",
+    "%s%n",
+    "\\0",
+    "\\n",
+    "\\$(touch p)",
+    "$'\\n'",
+    "${x@P}",
+    "${!x}",
+    "1",
+    "0",
+    "a",
+    "word",
+    "../..",
+    "/",
+    ";;",
+    "esac",
+    "done",
+    "EOF",
+    "SUNWARD_V1",
+    "${SUNWARD_V1}",
+    "${{ item }}",
+    "sunwardvalue",
 ];
 
 /// A value that is no number: something of everything that a shell reads as code.

@@ -47,10 +47,7 @@ fn list(value: Value) -> Result<Vec<Value>, String> {
         | Value::Float(_)
         | Value::String(_)
         | Value::Map(_)
-        | Value::Written(_) => Err(format!(
-            "a list was expected, {} was found",
-            value.to_key()
-        )),
+        | Value::Written(_) => Err(format!("a list was expected, {} was found", value.to_key())),
     }
 }
 
