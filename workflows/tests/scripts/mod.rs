@@ -1,7 +1,5 @@
 //! A grammar of shell scripts with holes for values, and values that try to be code.
 
-use std::collections::BTreeSet;
-
 /// A generator of choices from a seed.
 pub(crate) struct Dice(u64);
 
@@ -58,8 +56,6 @@ pub(crate) struct Script {
     pub(crate) prints: Vec<Print>,
     /// Reasons for which it is refused; none where it is not.
     pub(crate) refusals: Vec<&'static str>,
-    /// Which rules of the grammar made it.
-    pub(crate) kinds: BTreeSet<usize>,
 }
 
 /// Rules that print the value, each as a script and what it prints with `V` for the value. `v` is the
@@ -331,10 +327,6 @@ pub(crate) fn buried(dice: &mut Dice) -> (String, &'static str) {
     (script, text)
 }
 
-/// All rules of a shell with everything, to tell that each was used.
-pub(crate) const KINDS: usize =
-    PRINTING.len() + PRINTING_BASH.len() + REFUSED.len() + REFUSED_BASH.len() + JOINING.len();
-
 /// A script.
 pub(crate) fn script(dice: &mut Dice, bash: bool) -> Script {
     let depth = dice.below(4);
@@ -345,10 +337,8 @@ fn joined(dice: &mut Dice, bash: bool, depth: usize) -> Script {
     if depth == 0 || dice.below(4) == 0 {
         return leaf(dice, bash);
     }
-    let rule = dice.below(JOINING.len());
-    let pattern = JOINING[rule];
+    let pattern = dice.one_of(JOINING);
     let mut script = Script::default();
-    script.kinds.insert(KINDS - JOINING.len() + rule);
     // What a branch that is not taken prints, or a variable takes in, is not seen.
     let silent = |piece: char| match (pattern.contains("else") || pattern.contains("(y)"), piece) {
         (true, 'B') => true,
@@ -363,7 +353,6 @@ fn joined(dice: &mut Dice, bash: bool, depth: usize) -> Script {
         let inner = joined(dice, bash, depth - 1);
         script.text.push_str(&inner.text);
         script.refusals.extend(inner.refusals);
-        script.kinds.extend(inner.kinds);
         if !silent(c) {
             script.prints.extend(inner.prints);
         }
@@ -372,35 +361,43 @@ fn joined(dice: &mut Dice, bash: bool, depth: usize) -> Script {
 }
 
 fn leaf(dice: &mut Dice, bash: bool) -> Script {
-    let mut script = Script::default();
     let refused = dice.below(12) == 0;
     let of_bash = bash && dice.below(4) == 0;
-    let base = |on: &[usize]| on.iter().sum::<usize>();
-    if refused {
-        let (rules, first) = match of_bash {
-            true => (
-                REFUSED_BASH,
-                base(&[PRINTING.len(), PRINTING_BASH.len(), REFUSED.len()]),
-            ),
-            false => (REFUSED, base(&[PRINTING.len(), PRINTING_BASH.len()])),
-        };
-        let rule = dice.below(rules.len());
-        let (text, reason) = rules[rule];
-        script.text = text.replace('V', "\u{1}");
-        script.refusals.push(reason);
-        script.kinds.insert(first + rule);
-        return script;
-    }
-    let (rules, first) = match of_bash {
-        true => (PRINTING_BASH, PRINTING.len()),
-        false => (PRINTING, 0),
+    let (printing, refusing) = match of_bash {
+        true => (PRINTING_BASH, REFUSED_BASH),
+        false => (PRINTING, REFUSED),
     };
-    let rule = dice.below(rules.len());
-    let (text, prints) = rules[rule];
-    script.text = text.replace('V', "\u{1}");
-    script.prints = prints.iter().map(|print| pattern(print)).collect();
-    script.kinds.insert(first + rule);
-    script
+    match refused {
+        true => refusing_leaf(refusing[dice.below(refusing.len())]),
+        false => printing_leaf(printing[dice.below(printing.len())]),
+    }
+}
+
+/// Each rule that makes a script, once.
+pub(crate) fn leaves(bash: bool) -> Vec<Script> {
+    let (printing, refusing) = match bash {
+        true => (PRINTING_BASH, REFUSED_BASH),
+        false => (&[] as &[(&str, &[&str])], &[] as &[(&str, &str)]),
+    };
+    let printing = PRINTING.iter().chain(printing).copied().map(printing_leaf);
+    let refusing = REFUSED.iter().chain(refusing).copied().map(refusing_leaf);
+    printing.chain(refusing).collect()
+}
+
+fn printing_leaf((text, prints): (&str, &[&str])) -> Script {
+    Script {
+        text: text.replace('V', "\u{1}"),
+        prints: prints.iter().map(|print| pattern(print)).collect(),
+        refusals: Vec::new(),
+    }
+}
+
+fn refusing_leaf((text, reason): (&str, &'static str)) -> Script {
+    Script {
+        text: text.replace('V', "\u{1}"),
+        prints: Vec::new(),
+        refusals: vec![reason],
+    }
 }
 
 fn pattern(print: &str) -> Print {
