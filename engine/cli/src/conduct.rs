@@ -10,7 +10,7 @@ use sunward_core::place::Placement;
 use sunward_core::{
     Blame, RunClock, RunId, RunState, RunStatus, StageId, State, Timestamp, WorkerId,
 };
-use sunward_data::Store;
+use sunward_data::{Store, Tell};
 use sunward_drive::{
     Clock, Event, ForecastFeed, Limits, LocalResolver, ScaledClock, Setup, Start, SystemClock,
 };
@@ -102,7 +102,8 @@ impl OpenHome {
         if means.store.is_some() {
             remote::prepare();
         }
-        let store = Store::open(home, means.store.as_deref())?;
+        let tell = Tell::new(render::say);
+        let store = Store::open_telling(home, means.store.as_deref(), tell)?;
         if let Some(run) = run_cut_short(&journal)? {
             store.doubt_all()?;
             render::say(&format!(

@@ -16,6 +16,11 @@ const OF_GROUP: u32 = 0o2770;
 /// Open files are raised to so many at most: some programs look at every number up to the limit.
 const OPEN_FILES: u64 = 65_536;
 
+/// Open files that an engine needs beside its tasks: journal, signals, logs, what it reads.
+const FILES_OF_ENGINE: u64 = 40;
+/// Open files that a task needs.
+const FILES_OF_TASK: u64 = 8;
+
 /// Creates the state's folder where it is missing: its owner's alone, unless the settings share it. One
 /// that is there keeps its permissions.
 ///
@@ -62,6 +67,24 @@ pub(crate) fn raise_open_files() {
         };
         let _ = setrlimit(Resource::Nofile, raised);
     }
+}
+
+/// Refuses to begin where so many tasks at once would have too few open files: each has pipes, a log
+/// and a process to watch.
+///
+/// # Errors
+/// How many there are, and how many are needed.
+pub(crate) fn expect_open_files(jobs: u32) -> anyhow::Result<()> {
+    let Some(allowed) = getrlimit(Resource::Nofile).current else {
+        return Ok(());
+    };
+    let needed = FILES_OF_ENGINE + FILES_OF_TASK * u64::from(jobs);
+    if allowed >= needed {
+        return Ok(());
+    }
+    anyhow::bail!(
+        "too few files may be open at once: {allowed}, expected {needed} for {jobs} tasks at a time; raise the limit (`ulimit -n {needed}`), or lower `-j`"
+    )
 }
 
 #[cfg(test)]

@@ -7,20 +7,22 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path as FilePath;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
 use object_store::{
-    Error as StoreError, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
-    RetryConfig,
+    ClientConfigKey, Error as StoreError, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions,
+    PutPayload, RetryConfig,
 };
 use sunward_core::{Digest, PartRef};
 use tokio::runtime::Runtime;
 
 use crate::error::DataError;
 use crate::part::{map, map_bytes};
+use crate::patience::{Patience, Tell};
 
 /// Bytes of one ranged read.
 const RANGE_BYTES: u64 = 8 << 20;
@@ -28,8 +30,13 @@ const RANGE_BYTES: u64 = 8 << 20;
 const PARALLEL: usize = 8;
 /// What one PUT may hold (S3's own limit); parts stay far below it, blobs may come near.
 const PUT_BYTES: usize = 5 << 30;
-/// How long a request is tried again before the remote counts as away.
-const RETRY: std::time::Duration = std::time::Duration::from_secs(30);
+/// How long the answer to one request is waited for. A part of 256 MiB needs 4 MiB a second.
+const ANSWER_WITHIN: &str = "60 seconds";
+/// How long a part is tried to be brought here or there. Then its task fails, and is tried again for some
+/// minutes in all.
+const MOVE_FOR: Duration = Duration::from_secs(30);
+/// The same for questions, for which a run waits.
+const ASK_FOR: Duration = Duration::from_secs(3);
 
 static PROVIDER: Once = Once::new();
 
@@ -40,13 +47,14 @@ pub(crate) struct Remote {
     prefix: Path,
     place: String,
     runtime: Runtime,
+    patience: Patience,
     /// Parts whose bytes there are not what their name says: they are written over.
     damaged: Mutex<BTreeSet<Digest>>,
 }
 
 impl Remote {
     /// Connects, and asks for one object that need not exist.
-    pub(crate) fn open(url: &str, project: &str) -> Result<Self, DataError> {
+    pub(crate) fn open(url: &str, project: &str, tell: Tell) -> Result<Self, DataError> {
         let address = url.strip_prefix("s3://").ok_or_else(|| {
             DataError::Unsupported(format!(
                 "'{url}' is no store that can be used; write s3://bucket/prefix"
@@ -68,17 +76,11 @@ impl Remote {
             .enable_all()
             .build()
             .map_err(DataError::io("start threads for", FilePath::new(url)))?;
-        let store = AmazonS3Builder::from_env()
-            .with_bucket_name(bucket)
-            .with_retry(RetryConfig {
-                max_retries: 5,
-                retry_timeout: RETRY,
-                ..RetryConfig::default()
-            })
-            .build()
+        let store = client(AmazonS3Builder::from_env().with_bucket_name(bucket))
             .map_err(|error| remote_error("use the store", url, &error))?;
         let prefix = Path::from(format!("{}/{project}", prefix.trim_matches('/')));
-        let remote = Self::over(Arc::new(store), prefix, url.to_owned(), runtime);
+        let patience = Patience::new(tell);
+        let remote = Self::over(store, prefix, url.to_owned(), runtime, patience);
         remote.probe()?;
         Ok(remote)
     }
@@ -89,23 +91,40 @@ impl Remote {
         prefix: Path,
         place: String,
         runtime: Runtime,
+        patience: Patience,
     ) -> Self {
         Self {
             store,
             prefix,
             place,
             runtime,
+            patience,
             damaged: Mutex::default(),
         }
     }
 
+    /// Does something, and again if what stands in its way may pass. What is waited for is told.
+    fn ask<T, F>(
+        &self,
+        what: &'static str,
+        give_up_after: Duration,
+        ask: impl Fn() -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let asking = self
+            .patience
+            .ask(what, &self.place, give_up_after, ask, is_passing);
+        self.runtime.block_on(asking)
+    }
+
     fn probe(&self) -> Result<(), DataError> {
+        const WHAT: &str = "look into the store";
         let probe = self.prefix.clone().join("cas").join("00");
-        let mut listing = self.store.list(Some(&probe));
-        match self.runtime.block_on(listing.next()) {
-            Some(Err(error)) => Err(remote_error("look into the store", &self.place, &error)),
-            Some(Ok(_)) | None => Ok(()),
-        }
+        let look = || async { self.store.list(Some(&probe)).next().await.transpose() };
+        let found = self.ask(WHAT, ASK_FOR, look);
+        found.map_or_else(|e| Err(remote_error(WHAT, &self.place, &e)), |_| Ok(()))
     }
 
     fn key(&self, digest: &Digest) -> Path {
@@ -120,11 +139,19 @@ impl Remote {
             return Ok(false);
         }
         let key = self.key(&part.digest);
-        match self.runtime.block_on(self.store.head(&key)) {
+        match self.ask("look for a part", ASK_FOR, || self.store.head(&key)) {
             Ok(found) => Ok(found.size == part.bytes),
             Err(StoreError::NotFound { .. }) => Ok(false),
             Err(error) => Err(remote_error("look for a part", &self.place, &error)),
         }
+    }
+
+    /// Tells that a result in the shared index is not used.
+    pub(crate) fn refuse_result(&self, why: &str) {
+        self.patience.say(&format!(
+            "a result in {} is not used, because {why}; it is computed again",
+            self.place
+        ));
     }
 
     fn result_key(&self, key: &Digest) -> Path {
@@ -133,33 +160,37 @@ impl Remote {
 
     /// What the shared index holds for these keys.
     pub(crate) fn results(&self, keys: &[Digest]) -> Result<Vec<Option<Bytes>>, DataError> {
-        let reads = futures::stream::iter(keys.iter().map(|key| self.result_key(key)))
-            .map(|key| async move {
-                match self.store.get(&key).await {
-                    Ok(found) => found.bytes().await.map(Some),
-                    Err(StoreError::NotFound { .. }) => Ok(None),
-                    Err(error) => Err(error),
-                }
-            })
-            .buffered(PARALLEL)
-            .try_collect();
-        self.runtime
-            .block_on(reads)
-            .map_err(|error| remote_error("look up results", &self.place, &error))
+        const WHAT: &str = "look up results";
+        let read = || {
+            futures::stream::iter(keys.iter().map(|key| self.result_key(key)))
+                .map(|key| async move {
+                    match self.store.get(&key).await {
+                        Ok(found) => found.bytes().await.map(Some),
+                        Err(StoreError::NotFound { .. }) => Ok(None),
+                        Err(error) => Err(error),
+                    }
+                })
+                .buffered(PARALLEL)
+                .try_collect()
+        };
+        self.ask(WHAT, ASK_FOR, read)
+            .map_err(|error| remote_error(WHAT, &self.place, &error))
     }
 
     /// Writes into the shared index.
-    pub(crate) fn put_results(&self, results: Vec<(Digest, Vec<u8>)>) -> Result<(), DataError> {
-        let writes = futures::stream::iter(results)
-            .map(|(key, text)| async move {
-                let key = self.result_key(&key);
-                self.store.put(&key, PutPayload::from(text)).await
-            })
-            .buffer_unordered(PARALLEL)
-            .try_for_each(|_| async { Ok(()) });
-        self.runtime
-            .block_on(writes)
-            .map_err(|error| remote_error("note results", &self.place, &error))
+    pub(crate) fn put_results(&self, results: &[(Digest, Bytes)]) -> Result<(), DataError> {
+        const WHAT: &str = "note results";
+        let write = || {
+            futures::stream::iter(results.iter().cloned())
+                .map(|(key, text)| async move {
+                    let key = self.result_key(&key);
+                    self.store.put(&key, PutPayload::from(text)).await
+                })
+                .buffer_unordered(PARALLEL)
+                .try_for_each(|_| async { Ok(()) })
+        };
+        self.ask(WHAT, MOVE_FOR, write)
+            .map_err(|error| remote_error(WHAT, &self.place, &error))
     }
 
     /// Puts a part that lies in a file. One that is there already is the same.
@@ -189,9 +220,12 @@ impl Remote {
     /// False when something was there already and stays.
     fn put_as(&self, part: &PartRef, bytes: Bytes, mode: PutMode) -> Result<bool, DataError> {
         let key = self.key(&part.digest);
-        let options = PutOptions::from(mode);
-        let put = self.store.put_opts(&key, PutPayload::from(bytes), options);
-        match self.runtime.block_on(put) {
+        let put = || {
+            let options = PutOptions::from(mode.clone());
+            let payload = PutPayload::from(bytes.clone());
+            self.store.put_opts(&key, payload, options)
+        };
+        match self.ask("put a part", MOVE_FOR, put) {
             Ok(_) => Ok(true),
             Err(StoreError::AlreadyExists { .. }) => Ok(false),
             Err(error) => Err(remote_error("put a part", &self.place, &error)),
@@ -208,7 +242,7 @@ impl Remote {
             return Ok(true);
         }
         let key = self.key(&part.digest);
-        match self.runtime.block_on(self.store.head(&key)) {
+        match self.ask("look for a part", ASK_FOR, || self.store.head(&key)) {
             Ok(found) => Ok(found.size != part.bytes),
             Err(StoreError::NotFound { .. }) => Ok(false),
             Err(error) => Err(remote_error("look for a part", &self.place, &error)),
@@ -218,7 +252,10 @@ impl Remote {
     fn call_damaged(&self, part: &PartRef, why: &str) -> DataError {
         self.damaged().insert(part.digest);
         let key = self.key(&part.digest);
-        tracing::warn!(place = %self.place, %key, why, "a part is damaged; it is made again");
+        self.patience.say(&format!(
+            "a part in {} is damaged: {why}; it is made again",
+            self.place
+        ));
         DataError::Damaged {
             path: format!("{}/{key}", self.place).into(),
             why: why.to_owned(),
@@ -233,23 +270,24 @@ impl Remote {
         path: &FilePath,
     ) -> Result<(), DataError> {
         let key = self.key(&part.digest);
-        let reads = futures::stream::iter(ranges(part.bytes)).map(|range| {
-            let (store, key) = (&self.store, &key);
-            async move {
-                let bytes = store.get_range(key, range.clone()).await?;
-                Ok::<(u64, Bytes), StoreError>((range.start, bytes))
-            }
-        });
         let write = |error: io::Error| StoreError::Generic {
-            store: "local",
+            store: LOCAL,
             source: Box::new(error),
         };
-        let fetched =
-            self.runtime
-                .block_on(reads.buffer_unordered(PARALLEL).try_for_each(
-                    |(at, bytes)| async move { file.write_all_at(&bytes, at).map_err(write) },
-                ));
-        match fetched {
+        let fetch = || {
+            let reads = futures::stream::iter(ranges(part.bytes)).map(|range| {
+                let (store, key) = (&self.store, &key);
+                async move {
+                    let bytes = store.get_range(key, range.clone()).await?;
+                    Ok::<(u64, Bytes), StoreError>((range.start, bytes))
+                }
+            });
+            let reads = reads.buffer_unordered(PARALLEL);
+            reads.try_for_each(
+                |(at, bytes)| async move { file.write_all_at(&bytes, at).map_err(write) },
+            )
+        };
+        match self.ask("fetch a part", MOVE_FOR, fetch) {
             Ok(()) => {}
             Err(StoreError::NotFound { .. }) => {
                 return Err(DataError::MissingPart {
@@ -276,6 +314,40 @@ impl Remote {
 fn ranges(bytes: u64) -> impl Iterator<Item = Range<u64>> {
     (0..bytes.div_ceil(RANGE_BYTES))
         .map(move |i| i * RANGE_BYTES..((i + 1) * RANGE_BYTES).min(bytes))
+}
+
+/// The name under which errors of this host's own disk pass through the client.
+const LOCAL: &str = "local";
+
+/// A client that asks once: [`Patience`] asks again and tells why.
+fn client(builder: AmazonS3Builder) -> Result<Arc<dyn ObjectStore>, StoreError> {
+    let key = AmazonS3ConfigKey::Client(ClientConfigKey::Timeout);
+    let timeout = std::env::var("AWS_TIMEOUT").unwrap_or_else(|_| ANSWER_WITHIN.to_owned());
+    let store = builder
+        .with_config(key, timeout)
+        .with_retry(RetryConfig {
+            max_retries: 0,
+            ..RetryConfig::default()
+        })
+        .build()?;
+    Ok(Arc::new(store))
+}
+
+/// Why a request failed, where that may pass.
+fn is_passing(error: &StoreError) -> Option<String> {
+    let passes = match error {
+        StoreError::Generic { store, .. } => *store != LOCAL,
+        _ => false,
+    };
+    // One place sorts answers into those that will stay and those that may not.
+    match remote_error("ask", "", error) {
+        DataError::Remote {
+            refused: false,
+            why,
+            ..
+        } if passes => Some(why),
+        _ => None,
+    }
 }
 
 fn remote_error(what: &'static str, place: &str, error: &StoreError) -> DataError {
@@ -336,9 +408,19 @@ mod tests {
     use super::*;
 
     fn remote() -> Remote {
-        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         let store = Arc::new(InMemory::new());
-        Remote::over(store, Path::from("p/default"), "memory".into(), runtime)
+        let patience = Patience::new(Tell::default());
+        Remote::over(
+            store,
+            Path::from("p/default"),
+            "memory".into(),
+            runtime,
+            patience,
+        )
     }
 
     fn part(bytes: &[u8]) -> PartRef {

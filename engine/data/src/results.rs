@@ -58,7 +58,7 @@ impl ResultIndex {
                 let known = text.and_then(|text| match record::read(key, &text) {
                     Ok(result) => Some(result),
                     Err(why) => {
-                        tracing::warn!(%key, why, "a shared result is ignored; it is computed again");
+                        remote.refuse_result(why);
                         None
                     }
                 });
@@ -108,13 +108,13 @@ impl Writer {
                 };
                 while let Ok(first) = receive.recv() {
                     // Whatever came meanwhile goes together.
-                    let batch = std::iter::once(first)
+                    let batch: Vec<_> = std::iter::once(first)
                         .chain(receive.try_iter())
                         .filter_map(|(key, result)| {
-                            record::write(&key, &result).map(|text| (key, text))
+                            record::write(&key, &result).map(|text| (key, text.into()))
                         })
                         .collect();
-                    if let Err(error) = remote.put_results(batch) {
+                    if let Err(error) = remote.put_results(&batch) {
                         tracing::warn!(%error, "results are not shared");
                     }
                 }

@@ -16,6 +16,7 @@ use crate::folder;
 use crate::incoming::{self, Incoming};
 use crate::linked::Linked;
 use crate::part::map;
+use crate::patience::Tell;
 use crate::reader::TableReader;
 use crate::remote::Remote;
 use crate::reserve;
@@ -82,6 +83,14 @@ impl Store {
     /// # Errors
     /// When the folder cannot be made, or the remote cannot be used.
     pub fn open(home: &Path, remote: Option<&str>) -> Result<Self, DataError> {
+        Self::open_telling(home, remote, Tell::default())
+    }
+
+    /// The same; `tell` is called when the remote has been waited for for some seconds.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_telling(home: &Path, remote: Option<&str>, tell: Tell) -> Result<Self, DataError> {
         let root = home.join("store").join(PROJECT);
         // As private as the state's folder.
         let mode = fs::metadata(home).map_or(0o700, |found| found.permissions().mode()) & 0o770;
@@ -93,7 +102,9 @@ impl Store {
         incoming::sweep(&root.join("tmp"));
         reserve::take(home);
         let bucket = remote;
-        let remote = remote.map(|url| Remote::open(url, PROJECT)).transpose()?;
+        let remote = remote
+            .map(|url| Remote::open(url, PROJECT, tell))
+            .transpose()?;
         if let Some(url) = bucket {
             note_remote(&root, url);
         }
@@ -341,6 +352,22 @@ impl Store {
     pub fn fetch(&self, dataset: &Dataset) -> Result<(), DataError> {
         for part in dataset.stored() {
             self.fetch_part(part)?;
+        }
+        Ok(())
+    }
+
+    /// The same with the files of folders.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`].
+    pub fn fetch_whole(&self, dataset: &Dataset) -> Result<(), DataError> {
+        self.fetch(dataset)?;
+        if dataset.kind == DatasetKind::Dir {
+            for manifest in &dataset.parts {
+                for part in folder::members(self, manifest)? {
+                    self.fetch_part(&part)?;
+                }
+            }
         }
         Ok(())
     }

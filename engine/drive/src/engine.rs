@@ -1,5 +1,6 @@
 //! The loop: take in what arrived, decide, apply, hand the group to the journal, release its orders.
 
+mod lookup;
 mod mend;
 
 use std::collections::VecDeque;
@@ -8,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use sunward_core::place::Problem;
 use sunward_core::{
-    Digest, Input, Order, PoolId, RunId, RunStatus, StageId, State, Step, TaskResult, advance,
-    apply, decide, next_wakeup,
+    Digest, Input, Order, PoolId, RunId, RunStatus, StageId, State, Step, advance, apply, decide,
+    next_wakeup,
 };
 use sunward_protocol::{Envelope, FromWorker, ToWorker};
 use sunward_state::Reader;
@@ -466,53 +467,6 @@ impl<'a, 'o> Engine<'a, 'o> {
         match self.questions.resolver().glance(&request, &*self.reader)? {
             Some(resolution) => self.resolved(run, stage, resolution),
             None => self.questions.ask(request),
-        }
-    }
-
-    fn look_up(
-        &mut self,
-        run: RunId,
-        stage: StageId,
-        first: u32,
-        mut keys: VecDeque<Digest>,
-    ) -> Result<(), DriveError> {
-        let slice: Vec<Digest> = keys.drain(..keys.len().min(LOOKUP_KEYS)).collect();
-        let count = u32::try_from(slice.len()).unwrap_or(u32::MAX);
-        let mut found = self.reader.lookup_results(&slice)?;
-        self.ask_other_sites(&slice, &mut found);
-        let mut hits: Vec<(u32, TaskResult)> = Vec::new();
-        for ((index, key), result) in (first..).zip(&slice).zip(found) {
-            if let Some(result) = result
-                && self.questions.resolver().holds(&result)
-            {
-                self.pending.group.used.push(*key);
-                hits.push((index, result));
-            }
-        }
-        if !keys.is_empty() {
-            self.asked.push_back(Question::Lookup {
-                run,
-                stage,
-                first: first.saturating_add(count),
-                keys,
-            });
-        }
-        self.decide(Input::LookedUp {
-            run,
-            stage,
-            first,
-            count,
-            hits,
-        })
-    }
-
-    /// Fills in what other sites know of the keys that this one does not.
-    fn ask_other_sites(&self, keys: &[Digest], found: &mut [Option<TaskResult>]) {
-        let unknown: Vec<usize> = (0..keys.len()).filter(|at| found[*at].is_none()).collect();
-        let asked: Vec<Digest> = unknown.iter().map(|at| keys[*at]).collect();
-        let known = self.questions.resolver().shared(&asked);
-        for (at, result) in unknown.into_iter().zip(known) {
-            found[at] = result;
         }
     }
 

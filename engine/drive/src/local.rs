@@ -108,6 +108,17 @@ impl InputResolver for LocalResolver {
         self.store.lacks(dataset)
     }
 
+    fn brings(&self, result: &TaskResult) -> bool {
+        let mut ports = result.ports.iter();
+        ports.all(|dataset| match self.store.fetch_whole(dataset) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, "a known result cannot be had; it is computed again");
+                false
+            }
+        })
+    }
+
     fn holds(&self, result: &TaskResult) -> bool {
         // A store that cannot be asked holds nothing: the task runs, and meets the store's error.
         result

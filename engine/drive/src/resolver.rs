@@ -73,6 +73,11 @@ pub trait InputResolver: Send + Sync {
     /// Whether a known result can still be had: its parts are in the store.
     fn holds(&self, result: &TaskResult) -> bool;
 
+    /// Whether a known result is whole on this host, after it was brought here if it was not.
+    fn brings(&self, _result: &TaskResult) -> bool {
+        true
+    }
+
     /// Whether the last engine on this store ended uncleanly, so that parts are read again before they
     /// are believed.
     fn is_suspect(&self) -> bool {

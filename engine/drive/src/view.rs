@@ -78,6 +78,13 @@ pub(crate) fn remember_results(state: &State, fact: &Fact, group: &mut Group) {
     );
 }
 
+/// Whether a stage gives an output of the workflow.
+pub(crate) fn gives_output(state: &State, run: RunId, stage: StageId) -> bool {
+    state
+        .run(run)
+        .is_some_and(|run| run.outputs().any(|(_, of, _)| of == stage))
+}
+
 /// Whether other runs may use a stage's results.
 fn is_shared(stage: &PlannedStage) -> bool {
     stage.stage.cache.enabled && !stage.reads.run

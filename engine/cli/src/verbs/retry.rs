@@ -13,6 +13,7 @@ use crate::conduct::{Means, OpenHome, conduct};
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::grid_args::{Over, go_on};
+use crate::home::expect_open_files;
 use crate::machine::Machine;
 use crate::prepare::prepare_again;
 use crate::render;
@@ -71,6 +72,7 @@ impl Retry {
         let machine = prepared.machine.drawing(&settings);
         let anew = prepared.spec;
         let mut told = changes(&retried.spec, &anew);
+        expect_open_files(machine.cpus)?;
         let mut opened = OpenHome::open(&found.home, &self.means)?;
         opened.remember(prepared.files)?;
         let read_anew = changed_inputs(&found.home, retried, &anew, &opened.resolver)?;

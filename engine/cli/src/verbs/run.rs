@@ -70,6 +70,7 @@ impl Run {
         prepared.find_secrets(&Host::of_this_process())?;
         prepared.find_shells(&Host::of_this_process())?;
         foresee(feeds.as_ref(), machine, &home, &prepared.spec)?;
+        home::expect_open_files(machine.cpus)?;
         // From here on things are created.
         home::create(&home, &settings)?;
         let prepared = prepared.lock(&home, &Host::of_this_process())?;

@@ -98,6 +98,44 @@ pub(crate) fn shapes() -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
+/// One-line scripts under the strict shell and under `sh`, beside plain loops of the same shells.
+pub(crate) fn shells() -> Result<Vec<Figure>> {
+    const SCRIPTS: u32 = 3_000;
+    let shapes = [
+        (
+            "3 000 one-line scripts in the strict bash",
+            "",
+            "bash --noprofile --norc -euo pipefail -c",
+        ),
+        (
+            "3 000 one-line scripts with `shell: sh`",
+            "    shell: sh\n",
+            "/bin/sh -eu -c",
+        ),
+    ];
+    let mut figures = Vec::new();
+    for (what, keys, loop_of) in shapes {
+        let bed = Bed::new(&format!(
+            "name: shells\nstages:\n  t:\n    run: \": ${{{{ item }}}}\"\n{keys}    cache: false\n    scatter: {{ range: {SCRIPTS} }}\n"
+        ))?;
+        let (mut ours, mut theirs) = (vec![], vec![]);
+        for _ in 0..ROUNDS {
+            let tasks = f64::from(SCRIPTS);
+            ours.push(tasks / bed.run(&["-j", "2", "--fresh"])?.seconds);
+            let script = format!("seq {SCRIPTS} | xargs -P2 -I{{}} {loop_of} ': {{}}'");
+            theirs.push(tasks / time_shell(&script, bed.path())?);
+        }
+        figures.push(Figure::rate(
+            what,
+            "tasks/s",
+            median(ours),
+            Some((&format!("xargs -P2 {loop_of}"), median(theirs))),
+            "1 x",
+        ));
+    }
+    Ok(figures)
+}
+
 /// From starting the process to the first task's own clock.
 pub(crate) fn first_task() -> Result<Vec<Figure>> {
     let workflow = "name: first\nstages:\n  t:\n    run: date +%s%N > ${{ outputs.at }}\n    cache: false\n    outputs: { at: { format: file, ext: txt } }\noutputs: { at: t.at }\n";

@@ -66,8 +66,16 @@ impl Bed {
     }
 }
 
-/// The release build of `sunward`.
+/// The program that the caller wants measured.
+pub(crate) fn chosen_binary() -> Option<PathBuf> {
+    std::env::var_os("SUNWARD_BENCH_BINARY").map(PathBuf::from)
+}
+
+/// That, else the release build of `sunward`.
 pub(crate) fn binary() -> PathBuf {
+    if let Some(binary) = chosen_binary() {
+        return binary;
+    }
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| shell::root().join("target"), PathBuf::from);
     target.join("release/sunward")

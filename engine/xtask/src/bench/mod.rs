@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: Sunward's figures beside other tools', both sides in one run, as ratios.
 //!
 //! Each figure is the median of several alternating runs. Nothing here passes or fails: a machine's
-//! mood must not break a build. Figures with no rival at hand are told as they are.
+//! mood must not break a build. Figures with no rival at hand are told as they are. With
+//! `$SUNWARD_BENCH_BINARY` that program is measured, and nothing is built.
 
 mod carbon;
 mod dispatch;
@@ -15,6 +16,7 @@ mod placing;
 mod resume;
 mod scatter;
 mod sim;
+mod store;
 
 use anyhow::{Result, bail};
 
@@ -26,10 +28,14 @@ type Bench = fn() -> Result<Vec<Figure>>;
 const BENCHES: &[(&str, Bench)] = &[
     ("dispatch", dispatch::rate),
     ("shapes", dispatch::shapes),
+    ("shells", dispatch::shells),
     ("first-task", dispatch::first_task),
     ("scatter", scatter::noop),
     ("rerun", resume::rerun),
     ("handoff", handoff::table),
+    ("folders", store::folders),
+    ("unclean", store::unclean),
+    ("views", store::views),
     ("kernels", kernel::all),
     ("placing", placing::times),
     ("sim", sim::year),
@@ -47,7 +53,9 @@ pub(crate) fn run(name: Option<&str>, json: bool) -> Result<()> {
         let names: Vec<&str> = BENCHES.iter().map(|(name, _)| *name).collect();
         bail!("no benchmark of that name; there are: {}", names.join(", "));
     }
-    shell::run("cargo", &["build", "--release", "--quiet"], &[])?;
+    if engine::chosen_binary().is_none() {
+        shell::run("cargo", &["build", "--release", "--quiet"], &[])?;
+    }
     let mut figures = Vec::new();
     for (name, bench) in chosen {
         shell::say(&format!("bench {name} …"));

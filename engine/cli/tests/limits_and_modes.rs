@@ -1,0 +1,124 @@
+//! What the engine needs of the process it runs in, and who may look into its state.
+#![allow(
+    clippy::panic,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on should say so and stop"
+)]
+
+mod scene;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use scene::{Scene, Told};
+
+const WORKFLOW: &str = "name: w\nstages:\n  a:\n    run: echo ${{ item }} > ${{ outputs.o }}\n    scatter: { range: 40 }\n    outputs: { o: { format: file, ext: txt } }\n  b:\n    run: mkdir ${{ outputs.d }}; echo x > ${{ outputs.d }}/x\n    outputs: { d: { format: dir } }\noutputs: { o: a.o, d: b.d }\n";
+
+/// Runs the workflow under a limit of open files.
+fn limited(scene: &Scene, limit: &str, jobs: &str) -> Told {
+    let sunward = scene.command(&["run", "workflow.yaml", "--json", "-j", jobs]);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", &format!("ulimit {limit} && exec \"$@\""), "sh"])
+        .arg(sunward.get_program())
+        .args(sunward.get_args())
+        .current_dir(scene.path());
+    Told::of(&shell.output().unwrap())
+}
+
+#[test]
+fn a_soft_limit_of_open_files_is_raised() {
+    let scene = Scene::with(WORKFLOW);
+    limited(&scene, "-S -n 16", "16").expect(0);
+}
+
+#[test]
+fn too_few_open_files_are_told_at_once_with_the_remedy() {
+    for (limit, jobs) in [
+        ("8", "2"),
+        ("12", "2"),
+        ("40", "16"),
+        ("100", "16"),
+        ("55", "2"),
+    ] {
+        let scene = Scene::with(WORKFLOW);
+        let told = limited(&scene, &format!("-n {limit}"), jobs);
+        assert_eq!(told.code, 3, "{limit}: {told:?}");
+        for word in ["too few files may be open", "ulimit -n", "`-j`"] {
+            assert!(told.err.contains(word), "{limit}: {told:?}");
+        }
+        assert!(
+            !scene.path().join(".sunward").exists(),
+            "nothing is created"
+        );
+    }
+}
+
+#[test]
+fn what_is_called_enough_is_enough() {
+    for (limit, jobs) in [(40 + 8 * 2, "2"), (40 + 8 * 16, "16")] {
+        let scene = Scene::with(WORKFLOW);
+        limited(&scene, &format!("-n {limit}"), jobs).expect(0);
+    }
+}
+
+/// Everything in a folder, itself included.
+fn all(folder: &Path) -> Vec<PathBuf> {
+    let mut found = vec![folder.to_owned()];
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        match entry.file_type().unwrap().is_dir() {
+            true => found.extend(all(&entry.path())),
+            false => found.push(entry.path()),
+        }
+    }
+    found
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn a_new_home_is_its_owners_alone() {
+    let scene = Scene::with(WORKFLOW);
+    scene.run(&[]).expect(0);
+    let home = scene.path().join(".sunward");
+    assert_eq!(mode(&home), 0o700);
+    assert_eq!(mode(&home.join("state.db")), 0o600);
+    // What is in it nobody else can reach, whatever its own mode.
+    for name in ["store", "store/default", "store/default/cas", "scratch"] {
+        assert_eq!(mode(&home.join(name)) & 0o077, 0, "{name}");
+    }
+}
+
+#[test]
+fn a_home_that_settings_share_is_open_to_the_group_and_to_nobody_else() {
+    let scene = Scene::with(WORKFLOW);
+    scene.file("config.yaml", "shared: group\n");
+    let run = |workflow: &str| {
+        let mut command = scene.command(&["run", workflow, "--json"]);
+        command.env("SUNWARD_CONFIG", scene.path().join("config.yaml"));
+        Told::of(&command.output().unwrap()).expect(0)
+    };
+    run("workflow.yaml");
+    let home = scene.path().join(".sunward");
+    let group = fs::metadata(&home).unwrap().gid();
+    for path in all(&home) {
+        let (mode, shown) = (mode(&path), path.display());
+        assert_eq!(fs::symlink_metadata(&path).unwrap().gid(), group, "{shown}");
+        if path.is_dir() {
+            assert_eq!(mode & 0o777, 0o770, "{shown}");
+        } else if path.starts_with(home.join("store/default/cas"))
+            || path.starts_with(home.join("store/default/joined"))
+        {
+            // Read-only within folders that others cannot enter.
+            assert_eq!(mode & 0o440, 0o440, "{shown}");
+        } else {
+            assert_eq!(mode & 0o777, 0o660, "{shown}");
+        }
+    }
+}
