@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use sunward_core::FailureKind;
 use sunward_data::io_blame;
 use wait4::{ResUse, Wait4 as _};
@@ -56,9 +56,8 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
-            self.tree.signal(self.pid, Signal::KILL);
+            self.tree.kill(self.pid);
             drop(child.wait());
-            self.tree.end(self.pid);
         }
     }
 }

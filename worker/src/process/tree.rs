@@ -130,6 +130,15 @@ impl ProcessTree {
         others.for_each(|process| drop(process.signal(signal)));
     }
 
+    /// Kills all of its processes and waits until they have ended. The first must not have been reaped:
+    /// until then its number belongs to nobody else.
+    pub(crate) fn kill(&self, leader: Pid) {
+        self.signal(leader, Signal::KILL);
+        let leading: Vec<ProcessEntry> = ProcessEntry::read(leader).into_iter().collect();
+        await_ends(&leading, PATIENCE);
+        self.end(leader);
+    }
+
     /// Ends what its first process left behind when it ended, and gives what could not be ended.
     /// At the usual end nothing is left, and one file of `/proc` is read.
     pub(crate) fn end(&self, leader: Pid) -> Vec<ProcessEntry> {
