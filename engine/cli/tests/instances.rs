@@ -86,14 +86,14 @@ fn what_is_no_instance_is_told() {
         scene.file("bad.json", text);
         simulated(&scene, &["bad.json"]).expect(2).err
     };
-    assert!(wrong("{ \"name\": ").contains("bad.json: no JSON"));
+    assert!(wrong("{ \"name\": ").contains("bad.json: this is not JSON"));
     assert!(wrong("[]").contains("expected a list; is this WfFormat 1.5?"));
     let circle = small.replace(
         "\"name\": \"split\", \"parents\": []",
         "\"parents\": [\"merge\"]",
     );
     let told = wrong(&circle);
-    assert!(told.contains("wait for one another in a circle"), "{told}");
+    assert!(told.contains("depend on each other in a cycle"), "{told}");
     let untimed = small.replace("\"runtimeInSeconds\": 36000", "\"ran\": 36000");
     let told = wrong(&untimed);
     assert!(

@@ -66,7 +66,7 @@ fn a_home_of_another_version_is_told_as_such_and_left_as_it_is() {
             assert!(!told.err.contains("damaged"), "{words:?}: {}", told.err);
             told.says(&[
                 &format!("it has format {format}, and this one reads format "),
-                "written by another version of sunward",
+                "written by another version of Sunward",
                 "Use the sunward that wrote it",
                 "another --home",
                 "move the folder away",
@@ -78,7 +78,7 @@ fn a_home_of_another_version_is_told_as_such_and_left_as_it_is() {
         let python = "name: p\nstages:\n  s: { run: 'true', python: { version: '3.1', packages: [numpy] } }\n";
         scene.file("python.yaml", python);
         let told = scene.sunward(&["run", "python.yaml"]).expect(3);
-        told.says(&["written by another version of sunward"]);
+        told.says(&["written by another version of Sunward"]);
         // What it says works.
         let elsewhere = [&run[..], &["--home", "new"]].concat();
         scene.sunward(&elsewhere).expect(1);

@@ -297,7 +297,7 @@ fn what_cannot_be_is_refused_in_words() {
         ),
         (
             vec!["--grid", "grid", "--zone", "DK"],
-            "no trace of zone DK; there are DE, NO",
+            "no trace of zone DK; there are traces of DE, NO",
         ),
         (vec!["--grid", "grid", "--zone", "DE"], "give --as-of"),
         (

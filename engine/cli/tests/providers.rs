@@ -164,7 +164,11 @@ fn what_is_fetched_is_a_recorded_grid_that_grows() {
 
     // What would leave a hole is refused, and nothing is lost.
     let refused = fetch("2024-03-05T00:00:00Z", "2024-03-06T00:00:00Z").expect(2);
-    assert!(refused.err.contains("make no whole"), "{}", refused.err);
+    assert!(
+        refused.err.contains("have a gap between them"),
+        "{}",
+        refused.err
+    );
     assert_eq!(scene.text("grid/GB.csv"), text);
     assert_eq!(
         std::fs::read_dir(scene.path().join("grid"))
@@ -276,7 +280,7 @@ fn what_is_missing_is_said_with_what_to_do() {
         scene.sunward(&words).expect(2).err
     };
     assert!(refused("eia", &["US-CAL-CISO"]).contains("$SUNWARD_EIA_KEY is not set"));
-    assert!(refused("uk", &["DE"]).contains("uk knows GB alone"));
+    assert!(refused("uk", &["DE"]).contains("uk covers only GB"));
     assert!(refused("uk", &[]).contains("uk needs a zone"));
     let error = refused("nowhere", &["DE"]);
     assert!(

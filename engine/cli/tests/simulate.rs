@@ -50,7 +50,7 @@ fn figures_are_told_for_machines_and_are_the_same_each_time() {
         "delay_mean_h",
         "delay_p95_h",
         "deadlines_missed",
-        "utilisation",
+        "utilization",
     ] {
         assert!(ours[figure].is_number(), "{figure} in {ours}");
         assert!(policies[0][figure].is_number(), "{figure} of now-home");
@@ -171,9 +171,11 @@ fn wrong_input_is_told_and_nothing_is_simulated() {
         args[at + 1] = file;
         scene.sunward(&args).expect(2).err
     };
-    assert!(wrong("--jobs", "bad.json").contains("'soon' is no time"));
+    assert!(wrong("--jobs", "bad.json").contains("'soon' is not a time"));
     assert!(wrong("--jobs", "late.json").contains("after the grids' traces do"));
-    assert!(wrong("--fleet", "far.yaml").contains("no trace of zone MARS; there are DE, NO"));
+    assert!(
+        wrong("--fleet", "far.yaml").contains("no trace of zone MARS; there are traces of DE, NO")
+    );
     assert!(wrong("--grid", "nowhere").contains("cannot be read"));
     let policy = simulated(&scene, &["--policy", "magic"]).expect(2).err;
     assert!(policy.contains("'magic' is not a policy"), "{policy}");
@@ -274,7 +276,7 @@ fn what_no_pool_ever_has_room_for_is_refused_and_is_no_saving() {
         (
             "- { pool: mid, zone: DE, capacity: 4 }\n",
             ", \"gpus\": 200",
-            "needs 200 GPUs and 1 core for 2 h without a break, and no pool ever has that: mid has 4 GPUs",
+            "needs 200 GPUs and 1 core for 2 h without a break, which no pool ever has: mid has 4 GPUs",
         ),
         (
             "- { pool: mid, zone: DE, capacity: [{ when: otherwise, gpus: 0, cpus: 8 }] }\n",

@@ -1,15 +1,16 @@
-//! Cancels a run that no engine is driving: the facts themselves are written, at once.
+//! Cancels a run that no engine drives, by writing the facts itself.
 
 use sunward_core::{Fact, Input, RunId, RunStatus, State, Timestamp, advance, apply, decide};
 use sunward_state::{Group, Journal};
 
 use crate::error::DriveError;
 
-/// Cancels an unfinished run in a journal that is held as its engine; the run's status afterwards.
-/// Nothing of it is in flight, since whoever drove it is gone.
+/// Cancels an unfinished run in a journal that the caller holds as its engine. Returns the run's
+/// status afterwards. Nothing of the run is in progress, since its engine is gone.
 ///
 /// # Errors
-/// When the journal cannot be read or written.
+///
+/// Fails if the journal cannot be read or written.
 pub fn cancel<J: Journal + ?Sized>(
     journal: &mut J,
     run: RunId,

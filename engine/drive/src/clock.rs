@@ -1,27 +1,27 @@
-//! What time it is.
+//! Clocks: real time, and scaled time for demonstrations on recorded grids.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sunward_core::Timestamp;
 
-/// Tells the time. Tests and replays bring their own.
+/// Tells the time. Tests and replays provide their own clock.
 pub trait Clock: Send {
-    /// Now.
+    /// The current moment.
     fn now(&self) -> Timestamp;
 
-    /// How long one really waits until so many of its milliseconds have passed.
+    /// The real time in which `virtual_ms` milliseconds of this clock pass.
     fn real(&self, virtual_ms: u64) -> Duration {
         Duration::from_millis(virtual_ms)
     }
 
-    /// What it showed when the machine's clock showed so many milliseconds since the epoch: workers
-    /// report in the machine's time.
+    /// What this clock showed when the machine's clock showed `system_ms` milliseconds since the
+    /// epoch. Workers report in the machine's time.
     fn at(&self, system_ms: u64) -> Timestamp {
         Timestamp(system_ms)
     }
 
-    /// How far it goes while so many microseconds really pass.
+    /// The microseconds of this clock that pass in `real_us` real microseconds.
     fn stretch_us(&self, real_us: u64) -> u64 {
         real_us
     }
@@ -37,17 +37,17 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that began at another time and goes faster, to live through a recorded grid.
+/// A clock that starts at another moment and runs faster, to replay a recorded grid.
 #[derive(Clone, Copy, Debug)]
 pub struct ScaledClock {
     as_of: Timestamp,
     scale: NonZeroU32,
-    /// What the machine's clock showed then, in milliseconds.
+    /// The machine's clock at the start, in milliseconds.
     begun_ms: u64,
 }
 
 impl ScaledClock {
-    /// It shows `as_of` now and goes `scale` times as fast as the machine's.
+    /// A clock that shows `as_of` now and runs `scale` times as fast as the machine's.
     #[must_use]
     pub fn new(as_of: Timestamp, scale: NonZeroU32) -> Self {
         Self {
@@ -57,7 +57,7 @@ impl ScaledClock {
         }
     }
 
-    /// How many times as fast as the machine's it goes.
+    /// How many times faster than the machine's clock it runs.
     #[must_use]
     pub const fn scale(&self) -> NonZeroU32 {
         self.scale
@@ -70,7 +70,7 @@ impl Clock for ScaledClock {
     }
 
     fn real(&self, virtual_ms: u64) -> Duration {
-        // Rounded up: to wake too early is to wake twice.
+        // Rounded up, because waking too early means waking twice.
         let us = virtual_ms
             .saturating_mul(1000)
             .div_ceil(u64::from(self.scale.get()));

@@ -1,4 +1,4 @@
-//! The loop: take in what arrived, decide, apply, hand the group to the journal, release its orders.
+//! The loop: take what arrived, decide, apply, give the group to the journal, release its orders.
 
 mod lookup;
 mod mend;
@@ -33,23 +33,23 @@ use crate::solver::Solver;
 use crate::view;
 use crate::writer::Writer;
 
-/// Keys looked up in one go: between two goes, what arrived is taken in.
+/// Keys that are looked up at once. Between two batches, arrivals are handled.
 const LOOKUP_KEYS: usize = 4096;
 
-/// Facts (by weight) after which a free writer gets its group even while more is arriving.
+/// The weight of facts after which an idle writer gets its group, even if more is arriving.
 const EARLY_WEIGHT: usize = 8192;
 
-/// How long the loop sleeps when nothing at all is due: only a guard against a lost wake-up.
+/// How long the loop sleeps if nothing is due. It only guards against a lost wake-up.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Drives one run to its end, or until it is interrupted.
-///
-/// It returns once the last group is durable and workers were told to stop. `observer` is called from
-/// this thread, between two decisions: it must be quick.
+/// Drives one run until it ends or is interrupted. It returns once the last group is durable and
+/// the workers were told to stop. `observer` is called on this thread between two decisions, so it
+/// must be quick.
 ///
 /// # Errors
-/// When the journal fails, or no worker is left. What was acknowledged is durable all the same, and
-/// the run can be resumed.
+///
+/// Fails if the journal fails or no worker is left. What was acknowledged is durable, and the run
+/// can be resumed.
 pub fn run(setup: Setup, start: Start, observer: &mut Observer<'_>) -> Result<Ended, DriveError> {
     let (mut engine, begin) = Engine::open(setup, start, observer)?;
     let outcome = guarded(engine.run, || engine.drive(begin));
@@ -61,7 +61,7 @@ pub fn run(setup: Setup, start: Start, observer: &mut Observer<'_>) -> Result<En
     })
 }
 
-/// A question that the brain put and nobody has answered yet.
+/// A question of the core without an answer yet.
 enum Question {
     Resolve {
         run: RunId,
@@ -76,7 +76,7 @@ enum Question {
     Solve(Arc<Problem>),
 }
 
-/// Whether the loop goes on.
+/// Whether the loop continues.
 enum Course {
     On,
     Over(RunStatus),
@@ -92,11 +92,11 @@ struct Engine<'a, 'o> {
     reader: Box<dyn Reader>,
     writer: Writer,
     questions: Questions,
-    /// What comes before everything that arrives: answers that were found at once.
+    /// Questions that are answered at once, before anything else that arrives.
     asked: VecDeque<Question>,
     solver: Solver,
     watch: Option<Watch>,
-    /// What arrived while the feed was asked for the first time.
+    /// What arrived during the first look at the feed.
     delayed: VecDeque<Arrival>,
     pending: Pending,
     losses: Losses,
@@ -106,7 +106,7 @@ struct Engine<'a, 'o> {
     requests_looked_at: Instant,
     take_requests: bool,
     interrupted: bool,
-    /// The run has ended, and all that is left is to put it away.
+    /// Set when the run has ended and only its archiving is left.
     closing: Option<RunStatus>,
 }
 
@@ -183,7 +183,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         }
     }
 
-    /// Does all that can be done without waiting.
+    /// Does everything that can be done without waiting.
     fn turn(&mut self) -> Result<Course, DriveError> {
         loop {
             self.mend()?;
@@ -210,7 +210,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         Ok(Course::On)
     }
 
-    /// Waits for the next arrival or until something is due.
+    /// Waits for the next arrival, or until something is due.
     fn wait(&mut self) -> Option<Arrival> {
         let mut patience = IDLE;
         if let Some(at) = next_wakeup(&self.state) {
@@ -225,12 +225,12 @@ impl<'a, 'o> Engine<'a, 'o> {
         }
         let looked = self.requests_looked_at.elapsed();
         patience = patience.min(self.limits.requests_every.saturating_sub(looked));
-        // A moment that has not quite come yet would be waited for in circles.
+        // Waits at least a millisecond: a moment that has not quite come would make the loop spin.
         self.inbox
             .next_within(patience.max(Duration::from_millis(1)))
     }
 
-    /// True when so much waits for the journal that nothing more is taken in.
+    /// True if so much waits for the journal that nothing more is taken in.
     fn is_full(&self) -> bool {
         self.writer.is_busy() && self.pending.weight() >= self.limits.waiting_facts
     }
@@ -330,13 +330,13 @@ impl<'a, 'o> Engine<'a, 'o> {
         })
     }
 
-    /// Decides what an input means, and makes it so in memory.
+    /// Decides on an input, and applies the facts in memory.
     fn decide(&mut self, input: Input) -> Result<(), DriveError> {
         let step = decide(&self.state, self.clock.now(), input);
         self.take(step)
     }
 
-    /// Lets the brain go one step further by itself; false when it has nothing to do.
+    /// Lets the core take one step by itself. Returns false if there is nothing to do.
     fn advance(&mut self) -> Result<bool, DriveError> {
         let step = advance(&self.state, self.clock.now());
         let moved = !step.facts.is_empty() || !step.orders.is_empty();
@@ -361,8 +361,8 @@ impl<'a, 'o> Engine<'a, 'o> {
         Ok(())
     }
 
-    /// Questions change nothing outside, so they need not wait for the journal; their answers become
-    /// facts after those that made them be asked. Everything else waits.
+    /// Sorts an order. Questions change nothing outside, so they do not wait for the journal; their
+    /// answers become facts after the facts that led to them. Everything else waits.
     fn sort(&mut self, order: Order) {
         match order {
             Order::Resolve { run, stage } => {
@@ -386,7 +386,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         }
     }
 
-    /// Answers one question, or a slice of it; false when there is none.
+    /// Answers one question or a part of it. Returns false if there is none.
     fn answer_one(&mut self) -> Result<bool, DriveError> {
         let Some(question) = self.asked.pop_front() else {
             return Ok(false);
@@ -404,8 +404,8 @@ impl<'a, 'o> Engine<'a, 'o> {
         Ok(true)
     }
 
-    /// Tells the brain of pools and grids before anything begins, and waits for the first look:
-    /// without it stages would begin that should wait. What arrives meanwhile is taken in afterwards.
+    /// Reports pools and grids to the core before anything starts, and waits for the first look.
+    /// Otherwise stages would start that should wait. What arrives meanwhile is handled afterwards.
     fn look_around(&mut self) -> Result<(), DriveError> {
         let Some(watch) = &self.watch else {
             return Ok(());
@@ -425,7 +425,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         }
     }
 
-    /// An answer of the placer. Placements that it got wrong are left out, and reported.
+    /// Handles an answer of the placer. Invalid placements are dropped and reported.
     fn place(&mut self, solved: Solved) -> Result<(), DriveError> {
         for fault in &solved.solution.faults {
             let line = format!(
@@ -441,7 +441,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         })
     }
 
-    /// The feed was asked.
+    /// Handles an answer of the feed.
     fn see(&mut self, mut seen: Seen) -> Result<(), DriveError> {
         let Some(watch) = &mut self.watch else {
             return Ok(());
@@ -484,7 +484,7 @@ impl<'a, 'o> Engine<'a, 'o> {
             .append(group, std::mem::take(&mut self.take_requests))
     }
 
-    /// The group is durable: its orders leave.
+    /// Releases the orders of a group that is now durable.
     fn release(&mut self) -> Result<Course, DriveError> {
         self.writer.answered();
         if let Some(status) = self.closing {
@@ -507,7 +507,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         Ok(Course::On)
     }
 
-    /// The run has ended, and that is durable.
+    /// Closes a run whose end is durable.
     fn close(&mut self, run: RunId, status: RunStatus) -> Result<Course, DriveError> {
         self.registry.forget(run);
         self.observer.ended(status, &self.state);
@@ -523,7 +523,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         }
     }
 
-    /// Sees whether another process wants the run cancelled.
+    /// Checks whether another process requested a cancel.
     fn look_for_requests(&mut self) -> Result<(), DriveError> {
         if self.requests_looked_at.elapsed() < self.limits.requests_every {
             return Ok(());
@@ -533,7 +533,8 @@ impl<'a, 'o> Engine<'a, 'o> {
         if requests.is_empty() {
             return Ok(());
         }
-        // The rows go with the group that holds the fact, so that none is lost in between.
+        // The rows are removed with the group that holds the fact, so that no request is lost in
+        // between.
         self.take_requests = true;
         if requests.iter().any(|request| request.run == self.run) {
             let run = self.run;
@@ -544,7 +545,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         Ok(())
     }
 
-    /// Tells the brain that a moment it waited for has come.
+    /// Tells the core that a moment it waited for has come.
     fn wake_brain(&mut self) -> Result<(), DriveError> {
         match next_wakeup(&self.state) {
             Some(at) if at <= self.clock.now() => self.decide(Input::Tick),

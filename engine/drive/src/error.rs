@@ -1,9 +1,9 @@
-//! Why a run could not be driven on.
+//! Errors of the loop.
 
 use sunward_core::{RunId, RunStatus};
 use sunward_state::StateError;
 
-/// Why a run could not be driven on. What was acknowledged is durable; the run can be resumed.
+/// Why a run cannot continue. What was acknowledged is durable, and the run can be resumed.
 #[derive(Debug, thiserror::Error)]
 pub enum DriveError {
     /// The journal cannot be written or read.
@@ -11,53 +11,53 @@ pub enum DriveError {
     State(#[from] StateError),
     /// A thread could not be started.
     #[error(
-        "cannot start a thread {purpose}: {source}. Close other programs or raise the limit of processes (`ulimit -u`)"
+        "cannot start a thread {purpose}: {source}. Close other programs or raise the limit on processes (`ulimit -u`)"
     )]
     Thread {
-        /// What it was for.
+        /// The purpose of the thread.
         purpose: &'static str,
-        /// Why not.
+        /// The reason.
         source: std::io::Error,
     },
-    /// The run is not one that can go on.
-    #[error("run {run} cannot go on: it {}. `sunward run` continues unfinished runs or starts a new one, `sunward retry` runs again what failed", .status.map_or_else(|| "is not known".to_owned(), |status| format!("is {}", format!("{status:?}").to_lowercase())))]
+    /// The run cannot be continued.
+    #[error("run {run} cannot continue: it {}. `sunward run` continues unfinished runs or starts a new one; `sunward retry` runs again what failed", .status.map_or_else(|| "is not known".to_owned(), |status| format!("is {}", format!("{status:?}").to_lowercase())))]
     NotBegun {
-        /// Which.
+        /// The run.
         run: RunId,
-        /// How it stands.
+        /// Its status.
         status: Option<RunStatus>,
     },
     /// All workers are gone.
     #[error(
-        "the worker stopped, so nothing can run any more. Finished tasks are kept: running the same command again goes on where it stopped"
+        "the worker stopped, so nothing can run. Finished tasks are kept; run the same command again to continue"
     )]
     NoWorker,
-    /// A thread of the loop ended before its time.
+    /// A thread of the loop ended unexpectedly.
     #[error(
-        "the {what} stopped unexpectedly. This is a mistake in sunward; please report it. Running the same command again goes on where it stopped"
+        "the {what} stopped unexpectedly. This is a bug in Sunward; please report it. Run the same command again to continue"
     )]
     Broken {
-        /// Which.
+        /// The thread.
         what: &'static str,
     },
     /// The loop itself panicked.
     #[error(
-        "driving run {run} failed unexpectedly: {said}. This is a bug in Sunward; please report it with this message. Finished tasks are kept: running the same command again goes on where it stopped"
+        "run {run} failed unexpectedly: {said}. This is a bug in Sunward; please report it with this message. Finished tasks are kept; run the same command again to continue"
     )]
     Panicked {
-        /// Which run.
+        /// The run.
         run: RunId,
-        /// What the panic said.
+        /// The panic's message.
         said: String,
     },
-    /// The brain refused one of its own facts.
+    /// The core refused one of its own facts.
     #[error(
-        "run {run} has come into a state that cannot be: {why}. This is a mistake in sunward; please report it. `--fresh` starts a new run"
+        "run {run} reached an impossible state: {why}. This is a bug in Sunward; please report it. `--fresh` starts a new run"
     )]
     Illegal {
-        /// Run.
+        /// The run.
         run: RunId,
-        /// What does not follow.
+        /// The contradiction.
         why: String,
     },
 }

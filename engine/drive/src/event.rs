@@ -1,72 +1,72 @@
-//! What an observer is told while a run goes on.
+//! Events for an observer of a run.
 
 use sunward_core::place::Placement;
 use sunward_core::{Failure, Lease, RunId, RunStatus, StageId, TaskId, Timestamp};
 
-/// One thing to show. Counts are to be read from the state; they are told of at most a few times a
-/// second.
+/// An event to show. Counts are read from the state, and reported at most a few times a second.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// The run has begun, or goes on.
+    /// The run starts or continues.
     Began {
-        /// Which.
+        /// The run.
         run: RunId,
     },
-    /// Something changed since the last time.
+    /// Something changed since the last event.
     Progress,
-    /// These attempts began to execute (not told of every task).
+    /// Attempts started to execute. Not every task is reported.
     Executing {
-        /// Which tasks.
+        /// The tasks.
         tasks: &'a [TaskId],
     },
     /// Tasks were leased.
     Leased {
-        /// Which.
+        /// The lease.
         lease: &'a Lease,
     },
-    /// A stage is ready and waits for the start that its placement says; told again when that moves.
+    /// A stage is ready and waits for the start that its placement names. It is reported again if
+    /// the start moves.
     Deferred {
-        /// Which.
+        /// The stage.
         stage: StageId,
-        /// Until when, in the clock's time.
+        /// The start, in the clock's time.
         until: Timestamp,
-        /// Where and when it goes, and why.
+        /// Where and when the stage runs, and why.
         placement: &'a Placement,
     },
     /// An attempt failed.
     Failed {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Why.
+        /// The reason.
         failure: &'a Failure,
-        /// When it is tried again, if it is.
+        /// When the task is tried again, if it is.
         retry_at: Option<Timestamp>,
     },
     /// A stage cannot start.
     Unresolvable {
-        /// Run.
+        /// The run.
         run: RunId,
-        /// Stage.
+        /// The stage.
         stage: StageId,
-        /// Why.
+        /// The reason.
         failure: &'a Failure,
     },
-    /// Something a worker wants read.
+    /// A worker's message to the user.
     Notice {
         /// The line.
         line: &'a str,
     },
-    /// Another process asked that the run be cancelled.
+    /// Another process requested that the run be cancelled.
     CancelRequested {
-        /// Which.
+        /// The run.
         run: RunId,
     },
-    /// It is over.
+    /// The run ended.
     Ended {
-        /// Which.
+        /// The run.
         run: RunId,
-        /// How.
+        /// Its status.
         status: RunStatus,
     },
 }

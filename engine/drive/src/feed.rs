@@ -1,4 +1,4 @@
-//! Those who know of pools and grids, asked on a thread of their own.
+//! The forecast feed: pools and outlooks, requested on a thread of its own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,69 +12,71 @@ use crate::clock::Clock;
 use crate::error::DriveError;
 use crate::inbox::{Arrival, Line};
 
-/// Knows the pools, and what is known of their grids at a moment.
+/// Knows the pools and the outlook of their grids.
 pub trait ForecastFeed: Send {
-    /// The pools; the same for as long as it lives.
+    /// The pools, which never change.
     fn fleet(&self) -> Arc<Fleet>;
 
-    /// All that is known now. It may take as long as a provider takes to answer, and must end.
+    /// The current outlook. It may take as long as a provider does, but it must end.
     ///
     /// # Errors
-    /// A sentence for the user: who did not answer, and what to do.
+    ///
+    /// Returns a sentence for the user: who did not answer, and what to do.
     fn look(&mut self, now: Timestamp) -> Result<Arc<Outlook>, String>;
 
-    /// What was measured in the zones of its pools from a moment on, as far as is known now; asked after
-    /// each look. In the ledger it replaces what was foreseen. A feed that knows none says nothing.
+    /// What was measured in the zones of its pools since a moment. It is requested after each look,
+    /// and replaces forecasts in the ledger. A feed without measurements returns nothing.
     fn measured(&self, since: Timestamp, now: Timestamp) -> Vec<Actuals> {
         let _ = (since, now);
         Vec::new()
     }
 
-    /// When to look again.
+    /// The moment of the next look.
     fn next_look(&self, now: Timestamp) -> Timestamp;
 }
 
-/// How long until a thread that is gone is tried again, in milliseconds: as good as never.
+/// How long until a lost thread is tried again, in milliseconds: practically never.
 const LOST_MS: u64 = 365 * 24 * 3_600_000;
 
-/// How far back what was measured is asked for at the first look, in milliseconds: a day, so that what
-/// ran before an interruption is restated too.
+/// How far back the first look requests measurements, in milliseconds: a day, so that work before
+/// an interruption is restated too.
 const FIRST_MS: u64 = 24 * 3_600_000;
 
-/// How late figures may be published or corrected, in milliseconds: those hours are asked for again.
+/// How late figures may be published or corrected, in milliseconds. These hours are requested
+/// again.
 const LATE_MS: u64 = 6 * 3_600_000;
 
-/// What the feed answered.
+/// An answer of the feed.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    /// All that is known, or why it is not.
+    /// The outlook, or why there is none.
     pub(crate) outlook: Result<Arc<Outlook>, String>,
-    /// What was measured meanwhile.
+    /// New measurements.
     pub(crate) measured: Vec<Actuals>,
     /// When to look again.
     pub(crate) next: Timestamp,
 }
 
-/// The thread that looks, and when it is to look again.
+/// The thread that looks, and when it looks next.
 pub(crate) struct Watch {
     fleet: Arc<Fleet>,
     looks: Sender<Timestamp>,
-    /// `None` while it looks.
+    /// `None` while a look is in progress.
     next: Option<Timestamp>,
-    /// The last look failed.
+    /// Whether the last look failed.
     clouded: bool,
 }
 
-/// What a look changes.
+/// What changed with a look.
 pub(crate) struct News {
-    /// What is known now.
+    /// The new outlook.
     pub(crate) outlook: Option<Arc<Outlook>>,
-    /// A line for the user, when the feed fails or answers again.
+    /// A line for the user if the feed fails or answers again.
     pub(crate) notice: Option<String>,
 }
 
 impl Watch {
-    /// Starts the thread, which looks at once; what it sees arrives as [`Arrival::Seen`].
+    /// Starts the thread, which looks at once. Its answers arrive as [`Arrival::Seen`].
     pub(crate) fn start(
         feed: Box<dyn ForecastFeed>,
         now: Timestamp,
@@ -88,7 +90,8 @@ impl Watch {
             next: Some(now),
             clouded: false,
         };
-        // It is not waited for: a provider may take its time to answer, and nobody needs it then.
+        // The thread is not joined: a provider may take long to answer, and at the end nobody needs
+        // it.
         std::thread::Builder::new()
             .name("feed".to_owned())
             .spawn(move || serve(feed, &receiver, &line))
@@ -105,7 +108,7 @@ impl Watch {
         Arc::clone(&self.fleet)
     }
 
-    /// Takes in what was seen. Where nothing was, what was known last stays in force, flagged.
+    /// Handles an answer. If a look failed, the last outlook stays in force, flagged as stale.
     pub(crate) fn take(&mut self, seen: Seen, known: Option<&Outlook>) -> News {
         self.next = Some(seen.next);
         let was_clouded = self.clouded;
@@ -113,7 +116,7 @@ impl Watch {
         match seen.outlook {
             Ok(outlook) => News {
                 outlook: Some(outlook),
-                notice: was_clouded.then(|| "the grid's signals are there again".to_owned()),
+                notice: was_clouded.then(|| "grid signals are available again".to_owned()),
             },
             Err(_) if was_clouded => News {
                 outlook: None,
@@ -123,36 +126,36 @@ impl Watch {
                 let (stale, meanwhile) = match known {
                     Some(known) => (
                         Some(Arc::new(flagged(known))),
-                        "what was known last stays in force, flagged as stale",
+                        "the last outlook stays in force and is flagged as stale",
                     ),
-                    None => (None, "until they are, nothing waits for cleaner power"),
+                    None => (None, "until then, nothing waits for cleaner power"),
                 };
                 News {
                     outlook: stale,
                     notice: Some(format!(
-                        "the grid's signals cannot be had: {why}; {meanwhile}"
+                        "grid signals are not available: {why}; {meanwhile}"
                     )),
                 }
             }
         }
     }
 
-    /// Looks again if it is time to.
+    /// Looks again if it is time.
     pub(crate) fn look_if_due(&mut self, now: Timestamp) {
         if self.next.is_some_and(|next| next <= now) {
-            // The thread ends with the watch alone, so there is somebody to hear.
+            // The thread ends only with this watch, so somebody receives the message.
             self.next = self.looks.send(now).err().map(|_| now.after_ms(LOST_MS));
         }
     }
 
-    /// How long until it is time to look again; `None` while it looks.
+    /// The time until the next look; `None` while one is in progress.
     pub(crate) fn due_in(&self, clock: &dyn Clock) -> Option<Duration> {
         let next = self.next?;
         Some(clock.real(next.since_ms(clock.now())))
     }
 }
 
-/// The same outlook, every zone of it marked as older than it should be.
+/// The same outlook with every zone marked stale.
 fn flagged(known: &Outlook) -> Outlook {
     let mut outlook = known.clone();
     for zone in &mut outlook.zones {
@@ -165,8 +168,10 @@ fn serve(mut feed: Box<dyn ForecastFeed>, looks: &Receiver<Timestamp>, line: &Li
     let mut last = Timestamp::default();
     while let Ok(now) = looks.recv() {
         let outlook = catch_unwind(AssertUnwindSafe(|| feed.look(now))).unwrap_or_else(|_| {
-            Err("asking for them failed unexpectedly; this is a mistake in sunward, please report it"
-                .to_owned())
+            Err(
+                "the forecast feed failed unexpectedly; this is a bug in Sunward, please report it"
+                    .to_owned(),
+            )
         });
         let mut measured = Vec::new();
         if outlook.is_ok() {
@@ -179,7 +184,7 @@ fn serve(mut feed: Box<dyn ForecastFeed>, looks: &Receiver<Timestamp>, line: &Li
         let seen = Seen {
             outlook,
             measured,
-            // A feed that says "at once" would be asked without end.
+            // A feed that always answers "at once" would be asked without end.
             next: feed.next_look(now).max(now.after_ms(1)),
         };
         if line.0.send(Arrival::Seen(Box::new(seen))).is_err() {

@@ -1,4 +1,4 @@
-//! What becomes of a panic of the loop: an error, so that the run can go on later.
+//! Turns a panic of the loop into an error, so that the run can be resumed.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,8 +7,8 @@ use sunward_core::{RunId, RunStatus};
 
 use crate::error::DriveError;
 
-/// Drives a run. After a panic nothing more is decided; what was acknowledged is in the journal, which is
-/// closed as the engine is dropped.
+/// Drives a run. After a panic nothing more is decided. What was acknowledged is in the journal,
+/// which is closed when the engine is dropped.
 pub(crate) fn guarded(
     run: RunId,
     drive: impl FnOnce() -> Result<RunStatus, DriveError>,

@@ -1,4 +1,4 @@
-//! Everything that arrives at the loop comes through one door, in order.
+//! The inbox of the loop: everything that arrives, in order.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -10,49 +10,49 @@ use crate::feed::Seen;
 use crate::resolver::Answer;
 use crate::solver::Solved;
 
-/// What a user, or a signal, wants of the loop.
+/// A request of the user, or of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
-    /// Stop cleanly: what runs is ended, the run stays resumable.
+    /// Stop cleanly: running tasks are ended, and the run can be resumed.
     Interrupt,
-    /// Stop at once. What is durable stays; the run stays resumable.
+    /// Stop at once. What is durable stays, and the run can be resumed.
     Stop,
     /// Cancel the run for good.
     Cancel,
 }
 
-/// One thing that arrived.
+/// One arrival.
 #[derive(Debug)]
 pub(crate) enum Arrival {
-    /// From a worker.
+    /// A worker's message.
     Worker(Envelope),
-    /// From the user.
+    /// A request of the user.
     Control(Control),
-    /// A slow question was answered.
+    /// The answer to a slow question.
     Answered(Box<Answer>),
-    /// The feed has answered.
+    /// An answer of the feed.
     Seen(Box<Seen>),
-    /// Where and when was found.
+    /// An answer of the placer.
     Solved(Box<Solved>),
-    /// The journal's writer has done what it was given.
+    /// The journal's writer finished its work.
     Written(Result<(), StateError>),
-    /// The journal's writer will never do anything again.
+    /// The journal's writer is gone.
     WriterGone,
 }
 
-/// The receiving end; the loop's own. It is unbounded, but what may be under way is not: a worker
-/// speaks of its leases only, and those are bounded by what it can run.
+/// The receiving end, which the loop owns. It is unbounded, but its senders are bounded: a worker
+/// sends messages only about its leases, and it holds no more of these than it can run.
 #[derive(Debug)]
 pub struct Inbox {
     receiver: Receiver<Arrival>,
     sender: Sender<Arrival>,
 }
 
-/// A sending end, for workers' transports and signal handlers. Cheap to clone; never blocks.
+/// A sending end for transports and signal handlers. It is cheap to clone and never blocks.
 #[derive(Clone, Debug)]
 pub struct Line(pub(crate) Sender<Arrival>);
 
-/// An inbox and a line to it.
+/// An inbox and a sending end of it.
 #[must_use]
 pub fn inbox() -> (Inbox, Line) {
     let (sender, receiver) = channel();
@@ -61,30 +61,30 @@ pub fn inbox() -> (Inbox, Line) {
 }
 
 impl Line {
-    /// Passes on what a worker said. Lost when the loop has ended: nobody is left to care.
+    /// Passes on a worker's message. After the loop's end it is dropped.
     pub fn worker(&self, envelope: Envelope) {
         drop(self.0.send(Arrival::Worker(envelope)));
     }
 
-    /// Passes on what the user wants.
+    /// Passes on a request of the user.
     pub fn control(&self, control: Control) {
         drop(self.0.send(Arrival::Control(control)));
     }
 }
 
 impl Inbox {
-    /// One more sending end.
+    /// Another sending end.
     #[must_use]
     pub fn line(&self) -> Line {
         Line(self.sender.clone())
     }
 
-    /// What has arrived, if anything.
+    /// The next arrival, if there is one.
     pub(crate) fn try_next(&self) -> Option<Arrival> {
         self.receiver.try_recv().ok()
     }
 
-    /// Waits for the next arrival, at most so long.
+    /// Waits for the next arrival for a limited time.
     pub(crate) fn next_within(&self, patience: Duration) -> Option<Arrival> {
         self.receiver.recv_timeout(patience).ok()
     }

@@ -1,13 +1,13 @@
-//! The one live loop: the journal, the brain, and a transport to workers.
+//! The live loop: the journal, the core, and a transport to workers.
 //!
-//! Messages come in through the [`Inbox`]; the brain decides what each means; facts go to the journal
-//! in groups, as soon as its writer is free; orders leave once the group that holds their facts is
-//! durable. Deciding goes on meanwhile. The laptop's `run` and the server are this same loop.
+//! Messages arrive in the [`Inbox`]. The core decides what each means. Facts go to the journal in
+//! groups as soon as its writer is idle. Orders leave once the group that holds their facts is
+//! durable; meanwhile the core goes on deciding. The laptop's `run` and the server use this same
+//! loop.
 //!
-//! This room must not decide anything itself, execute tasks, or print. It never changes the state but
-//! by applying facts.
-//!
-//! Read [`Setup`] and [`run`] first, then `engine` (the loop) and `resolver` (slow questions).
+//! This room must not decide anything itself, execute tasks, or print. It changes the state only by
+//! applying facts. Read [`Setup`] and [`run`] first, then `engine` (the loop) and `resolver` (slow
+//! questions).
 
 #![cfg_attr(
     test,

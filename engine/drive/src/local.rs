@@ -19,22 +19,22 @@ use crate::resolver::{InputResolver, Resolution, ResolveRequest};
 use crate::versions::Versions;
 use crate::view::folder;
 
-/// Rows that a table scattered one task a row may have: each becomes a value in the journal and in
-/// memory. Larger ones are cut with `rows: N`.
+/// The most rows of a table that is scattered by row. Each row becomes a value in the journal and
+/// in memory. Larger tables are scattered with `rows: N`.
 const ROW_TASKS: u64 = 100_000;
 
-/// Reads local files into the store, gathers what tasks gave, counts rows and parts.
+/// Reads local files into the store, gathers tasks' outputs, and counts rows and parts.
 #[derive(Debug)]
 pub struct LocalResolver {
     store: Store,
-    /// Results that sites share; `None` where the store is this host's alone.
+    /// Results that sites share; `None` if the store is local.
     index: Option<ResultIndex>,
-    /// What was read of users' files, so that a run reads one version of each.
+    /// The versions of users' files that were read, so that a run reads one version of each.
     versions: Versions,
 }
 
 impl LocalResolver {
-    /// On this store. When it has a remote, results are shared there by key.
+    /// A resolver on this store. If the store has a remote, results are shared there by key.
     #[must_use]
     pub fn new(store: Store) -> Self {
         let index = ResultIndex::open(&store)
@@ -49,7 +49,7 @@ impl LocalResolver {
 }
 
 impl Drop for LocalResolver {
-    /// What was noted for other sites is written before the engine is gone.
+    /// Writes the results noted for other sites before the engine ends.
     fn drop(&mut self) {
         if let Some(index) = self.index.take() {
             index.flush();
@@ -120,7 +120,8 @@ impl InputResolver for LocalResolver {
     }
 
     fn holds(&self, result: &TaskResult) -> bool {
-        // A store that cannot be asked holds nothing: the task runs, and meets the store's error.
+        // If the store cannot be asked, nothing counts as held: the task runs and reports the
+        // store's error.
         result
             .ports
             .iter()
@@ -128,8 +129,8 @@ impl InputResolver for LocalResolver {
     }
 }
 
-/// Inputs and tasks that are plain to see: every input is one dataset as it was given, and the tasks
-/// do not depend on rows that would have to be read.
+/// Resolves stages that need no reading: every input is one dataset as it was given, and the tasks
+/// do not depend on rows.
 fn plain(request: &ResolveRequest) -> Option<(Vec<Dataset>, Tasks)> {
     let planned = request.spec.plan.stage(request.stage)?;
     let mut inputs = Vec::with_capacity(planned.stage.inputs.len());
@@ -149,7 +150,7 @@ fn plain(request: &ResolveRequest) -> Option<(Vec<Dataset>, Tasks)> {
     Some((inputs, tasks))
 }
 
-/// A stage's tasks, where counting is enough.
+/// The tasks of a stage, if counting is enough.
 fn counted(planned: &PlannedStage, inputs: &[Dataset]) -> Option<Tasks> {
     if let Some(tasks) = &planned.tasks {
         return Some(tasks.clone());
@@ -172,7 +173,8 @@ fn counted(planned: &PlannedStage, inputs: &[Dataset]) -> Option<Tasks> {
     }
 }
 
-/// A table without rows has one part all the same, which holds its schema and is nobody's task.
+/// The parts with rows. A table without rows still has one part, which holds its schema, and no
+/// task for it.
 fn filled_parts(dataset: &Dataset) -> usize {
     if dataset.kind == DatasetKind::Table && dataset.rows == 0 {
         return 0;
@@ -209,7 +211,7 @@ impl LocalResolver {
         Ok((inputs, tasks))
     }
 
-    /// One input: what its sources hold, one after the other.
+    /// One input: the content of its sources, in order.
     fn input(
         &self,
         (run, spec): (RunId, &RunSpec),
@@ -217,7 +219,7 @@ impl LocalResolver {
         (input, upstream): (&Input, &[Option<Vec<Dataset>>]),
         memory: &Recall<'_>,
     ) -> Result<Dataset, DataError> {
-        // Columns of a file are picked while it is read; those of a dataset afterwards.
+        // Columns of a file are selected while it is read; those of a dataset afterwards.
         let all_files = upstream.iter().all(Option::is_none);
         let options = SourceOptions {
             columns: if all_files {
@@ -276,7 +278,7 @@ impl LocalResolver {
         self.store.read_input(path, form, options, &memory.files)
     }
 
-    /// What a port gives when no task gave anything: no rows of its declared columns.
+    /// The dataset of a port to which no task contributed: no rows of its declared columns.
     fn nothing(&self, spec: &RunSpec, source: &Reference) -> Result<Dataset, DataError> {
         let declared = match source {
             Reference::Port { stage, port } => spec
@@ -303,7 +305,7 @@ impl LocalResolver {
         self.store.empty(schema)
     }
 
-    /// Rows for a command, in which cells that name files hold what is in them.
+    /// Rows for a command, with cells that name files followed to their content.
     fn named(
         &self,
         request: &ResolveRequest,
@@ -360,7 +362,11 @@ impl LocalResolver {
             .inputs
             .get_index_of(port)
             .and_then(|at| inputs.get(at))
-            .ok_or_else(|| refusal(format!("it scatters over '{port}', which it has not")))?;
+            .ok_or_else(|| {
+                refusal(format!(
+                    "it scatters over '{port}', which is not one of its inputs"
+                ))
+            })?;
         if dataset.kind != DatasetKind::Table {
             return Err(refusal(format!(
                 "it scatters over rows of '{port}', which is no table; `parts: true` scatters over \
@@ -415,12 +421,12 @@ fn paths(spec: &RunSpec, source: &Reference) -> Result<Vec<String>, DataError> {
             };
             texts.ok_or_else(|| {
                 DataError::NoSuch(format!(
-                    "param '{name}' holds no path; give it one with `-p {name}=PATH`"
+                    "param '{name}' has no path; set it with `-p {name}=PATH`"
                 ))
             })
         }
         Reference::Port { stage, port } => Err(DataError::NoSuch(format!(
-            "{stage}.{port} is nobody's output"
+            "there is no output {stage}.{port}"
         ))),
     }
 }

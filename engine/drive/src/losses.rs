@@ -1,4 +1,4 @@
-//! Parts that tasks or inputs missed, until the stages concerned have begun again.
+//! Lost parts that attempts missed, until the stages concerned are restarted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +8,11 @@ use sunward_core::{
 
 use crate::view;
 
-/// How often the inputs of one stage may be lost in one engine's life. A store that loses again what
-/// was just written is not one to go on with.
+/// How often the inputs of one stage may be lost in an engine's life. A store that repeatedly loses
+/// what was just written cannot be used.
 const LIMIT: u32 = 3;
 
-/// What was missed, by the stage that missed it.
+/// Missed parts, by the stage that missed them.
 #[derive(Debug, Default)]
 pub(crate) struct Losses {
     waiting: BTreeMap<StageId, BTreeSet<Digest>>,
@@ -20,12 +20,13 @@ pub(crate) struct Losses {
 }
 
 impl Losses {
-    /// Whether anything waits to be mended.
+    /// Whether anything is lost.
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// A stage missed a part. Its failure becomes a permanent one when that happened too often.
+    /// Records that a stage missed a part. Its failure becomes permanent if that happened too
+    /// often.
     pub(crate) fn miss(&mut self, stage: StageId, failure: &mut Failure) -> bool {
         if failure.kind != FailureKind::InputLost {
             return false;
@@ -33,7 +34,7 @@ impl Losses {
         if self.begun_again.get(&stage).copied().unwrap_or(0) >= LIMIT {
             failure.kind = FailureKind::Permanent;
             failure.message.push_str(&format!(
-                "; this is the case after {LIMIT} new computations too: check the disk of the store, and keep the state elsewhere with `--home`"
+                "; computing it again {LIMIT} times did not help: check the disk of the store, or keep the state elsewhere with `--home`"
             ));
             return false;
         }
@@ -41,7 +42,7 @@ impl Losses {
         true
     }
 
-    /// These parts of what a stage gave were found to be lost; none, and nothing happens.
+    /// Records that parts of a stage's output are lost. An empty list changes nothing.
     pub(crate) fn found(&mut self, stage: StageId, parts: impl Iterator<Item = Digest>) {
         let parts: BTreeSet<Digest> = parts.collect();
         if !parts.is_empty() {
@@ -49,7 +50,7 @@ impl Losses {
         }
     }
 
-    /// Looks for lost inputs among ends of attempts.
+    /// Finds lost inputs among the ends of attempts.
     pub(crate) fn among(&mut self, run: RunId, ends: &mut [TaskEnd]) {
         for end in ends {
             if let Outcome::Failed(failure) = &mut end.outcome
@@ -60,7 +61,7 @@ impl Losses {
         }
     }
 
-    /// Of the stages that wait, each with the parts of its inputs that `lacks` says are not there.
+    /// The waiting stages, each with those of its inputs' parts for which `lacks` is true.
     pub(crate) fn missed(
         &mut self,
         state: &State,
@@ -79,7 +80,7 @@ impl Losses {
             .collect()
     }
 
-    /// These stages have begun again, because one of them missed something.
+    /// Forgets the losses of a stage that was restarted.
     pub(crate) fn mended(&mut self, missed_by: StageId, stages: &[StageId]) {
         self.waiting.retain(|stage, _| !stages.contains(stage));
         *self.begun_again.entry(missed_by).or_default() += 1;

@@ -1,4 +1,4 @@
-//! Tells an observer what happens, not more often than it can be read.
+//! Reports events to an observer, no more often than they can be read.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,21 +9,21 @@ use tracing::Span;
 
 use crate::event::Event;
 
-/// Called with what happened and the state as it now is.
+/// Called with an event and the current state.
 pub type Observer<'o> = dyn FnMut(&Event<'_>, &State) + 'o;
 
-/// The observer, and when it was told of progress last.
+/// The observer, and when progress was last reported.
 pub(crate) struct ThrottledObserver<'a, 'o> {
     run: RunId,
     observer: &'a mut Observer<'o>,
     every: Duration,
     told: Option<Instant>,
     changed: bool,
-    /// Of the stages whose tasks are known and that have not ended.
+    /// Tracing spans of the stages in progress.
     spans: BTreeMap<StageId, Span>,
-    /// By stage, until when it was told to wait.
+    /// By stage: the start that was last reported.
     deferred: BTreeMap<StageId, Timestamp>,
-    /// The observer panicked: it is told nothing more, and the run goes on without it.
+    /// True after the observer panicked. It gets no more events, and the run continues.
     is_broken: bool,
 }
 
@@ -41,7 +41,7 @@ impl<'a, 'o> ThrottledObserver<'a, 'o> {
         }
     }
 
-    /// Tells of one thing at once.
+    /// Reports one event at once.
     pub(crate) fn tell(&mut self, event: &Event<'_>, state: &State) {
         if self.is_broken {
             return;
@@ -49,17 +49,17 @@ impl<'a, 'o> ThrottledObserver<'a, 'o> {
         let observer = &mut self.observer;
         if catch_unwind(AssertUnwindSafe(|| observer(event, state))).is_err() {
             self.is_broken = true;
-            tracing::error!("showing progress failed unexpectedly; the run goes on without it");
+            tracing::error!("showing progress failed unexpectedly; the run continues without it");
         }
     }
 
-    /// The run has begun, or goes on.
+    /// Reports that the run starts or continues.
     pub(crate) fn began(&mut self, state: &State) {
         let run = self.run;
         self.tell(&Event::Began { run }, state);
     }
 
-    /// The run is over; what changed since the last time is told first.
+    /// Reports pending progress, then the run's end.
     pub(crate) fn ended(&mut self, status: RunStatus, state: &State) {
         let run = self.run;
         tracing::info!(%run, ?status, "run ended");
@@ -68,7 +68,7 @@ impl<'a, 'o> ThrottledObserver<'a, 'o> {
         self.changed = false;
     }
 
-    /// A fact became true: failures are told at once, all else counts as progress.
+    /// Handles a fact: failures are reported at once, everything else counts as progress.
     pub(crate) fn note(&mut self, fact: &Fact, state: &State, now: Timestamp) {
         self.changed = true;
         match fact {
@@ -125,7 +125,7 @@ impl<'a, 'o> ThrottledObserver<'a, 'o> {
         }
     }
 
-    /// Tells that a stage waits for its start: once, and again when that has really moved.
+    /// Reports that a stage waits for its start: once, and again when the start has moved.
     fn see_deferred(&mut self, id: StageId, state: &State, now: Timestamp) {
         let Some(stage) = state.run(self.run).and_then(|run| run.stage(id)) else {
             return;
@@ -149,7 +149,7 @@ impl<'a, 'o> ThrottledObserver<'a, 'o> {
         }
     }
 
-    /// A stage begins: its span lasts until it ends.
+    /// Opens a stage's span, which lasts until the stage ends.
     fn open(&mut self, stage: StageId, state: &State) {
         let view = state.run(self.run).and_then(|run| run.stage(stage));
         if let Some(view) = view {
@@ -159,7 +159,7 @@ impl<'a, 'o> ThrottledObserver<'a, 'o> {
         }
     }
 
-    /// Stages that have ended give up their spans.
+    /// Closes the spans of stages that have ended.
     fn close_ended(&mut self, state: &State) {
         let Some(run) = state.run(self.run) else {
             return;
@@ -168,7 +168,7 @@ impl<'a, 'o> ThrottledObserver<'a, 'o> {
             .retain(|stage, _| run.stage(*stage).is_some_and(|view| view.end().is_none()));
     }
 
-    /// Tells of progress, if there was any and it is time.
+    /// Reports progress if there is any and it is time.
     pub(crate) fn progress(&mut self, state: &State) {
         if self.due_in() == Some(Duration::ZERO) {
             self.changed = false;
@@ -178,7 +178,7 @@ impl<'a, 'o> ThrottledObserver<'a, 'o> {
         }
     }
 
-    /// When progress is to be told, if there was any.
+    /// The time until progress is reported, if there is any.
     pub(crate) fn due_in(&self) -> Option<Duration> {
         if !self.changed {
             return None;
@@ -189,11 +189,11 @@ impl<'a, 'o> ThrottledObserver<'a, 'o> {
     }
 }
 
-/// What part of a slot one waits at least for it to be called waiting.
+/// The least wait worth reporting, as a fraction of a slot.
 const WAIT_FRACTION: u64 = 10;
 
-/// Whether it is worth telling that a stage waits until then: more than a moment, and at least a slot
-/// away from what was told of it last.
+/// Whether a stage's wait is worth reporting: it is longer than a moment, and its start is at least
+/// a slot away from the last reported one.
 fn is_news(told: Option<Timestamp>, until: Timestamp, now: Timestamp, slot_ms: u64) -> bool {
     let waits = until.since_ms(now) > slot_ms / WAIT_FRACTION;
     waits && told.is_none_or(|told| told.0.abs_diff(until.0) >= slot_ms.max(1))

@@ -1,9 +1,9 @@
-//! What waits for the journal's writer: a group, and the orders that leave with it.
+//! The group that waits for the journal's writer, and the orders that leave with it.
 
 use sunward_core::{Fact, Order, Timestamp};
 use sunward_state::Group;
 
-/// Facts that are true in memory and not yet durable, with the orders that depend on them.
+/// Facts that are applied in memory but not yet durable, with the orders that depend on them.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     pub(crate) group: Group,
@@ -18,17 +18,17 @@ impl Pending {
         self.group.facts.push(fact);
     }
 
-    /// About how many tasks its facts speak of.
+    /// The approximate number of tasks in its facts.
     pub(crate) const fn weight(&self) -> usize {
         self.weight
     }
 
-    /// True when there is nothing to write and nothing to do.
+    /// True if there is nothing to write and nothing to do.
     pub(crate) const fn is_empty(&self) -> bool {
         self.group.is_empty() && self.orders.is_empty()
     }
 
-    /// All of it, as formed now; a new one begins.
+    /// Takes everything as a group formed now, and starts a new one.
     pub(crate) fn take(&mut self, now: Timestamp) -> (Group, Vec<Order>) {
         let mut taken = std::mem::take(self);
         taken.group.at = now;

@@ -1,4 +1,4 @@
-//! Slow questions on threads of their own, a few at once; quick ones at once.
+//! Answers slow questions on a few threads, and quick ones at once.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +14,7 @@ use crate::guard::said;
 use crate::inbox::{Arrival, Line};
 use crate::resolver::{Answer, InputResolver, Resolution, ResolveRequest};
 
-/// Threads that answer slow questions; they start with the first one.
+/// The threads that answer slow questions. They start with the first question.
 pub(crate) struct Questions {
     resolver: Arc<dyn InputResolver>,
     open_reader: Arc<OpenReader>,
@@ -44,14 +44,14 @@ impl Questions {
         }
     }
 
-    /// Those who answer.
+    /// The resolver.
     pub(crate) fn resolver(&self) -> &dyn InputResolver {
         &*self.resolver
     }
 
-    /// Puts a question to the threads; its answer arrives as [`Arrival::Answered`].
+    /// Gives a question to the threads. Its answer arrives as [`Arrival::Answered`].
     pub(crate) fn ask(&mut self, request: ResolveRequest) -> Result<(), DriveError> {
-        // There are never more questions under way than stages, so the queue needs no limit.
+        // There are never more questions than stages, so the queue needs no limit.
         if self.threads.len() < self.limit {
             self.threads.push(self.start()?);
         }
@@ -78,7 +78,7 @@ impl Questions {
 }
 
 impl Drop for Questions {
-    /// Nobody waits for answers any more: threads end after the question they are at.
+    /// Stops waiting for answers. Each thread ends after its current question.
     fn drop(&mut self) {
         self.queue = None;
         self.receiver
@@ -104,7 +104,7 @@ fn serve(
         let Ok(request) = next else {
             return;
         };
-        // A panic fails the stage that asked; the thread goes on with the next question.
+        // A panic fails the stage that asked; the thread continues with the next question.
         let resolution = catch_unwind(AssertUnwindSafe(|| {
             answer(resolver, open_reader, &mut reader, &request)
         }));

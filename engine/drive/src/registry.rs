@@ -1,4 +1,4 @@
-//! The workers that are there, and which jobs each was told of.
+//! The registry of workers, and of the jobs that each has received.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use sunward_protocol::{Job, ToWorker};
 use crate::transport::Transport;
 use crate::view;
 
-/// The workers that are there.
+/// The workers that are present.
 pub(crate) struct WorkerRegistry {
     transport: Box<dyn Transport>,
-    /// For each worker, the stages it was told of.
+    /// By worker: the stages whose job it has received.
     told: BTreeMap<WorkerId, BTreeSet<(RunId, StageId)>>,
-    /// Jobs by stage: many workers get the same one.
+    /// Jobs by stage. Many workers get the same one.
     jobs: BTreeMap<(RunId, StageId), Arc<Job>>,
-    /// Somebody was here once.
+    /// True once a worker has joined.
     manned: bool,
 }
 
@@ -30,18 +30,18 @@ impl WorkerRegistry {
         }
     }
 
-    /// A worker is there, knowing nothing.
+    /// Adds a worker, which has no jobs yet.
     pub(crate) fn joined(&mut self, worker: WorkerId) {
         self.manned = true;
         self.told.insert(worker, BTreeSet::new());
     }
 
-    /// A worker is gone.
+    /// Removes a worker.
     pub(crate) fn left(&mut self, worker: WorkerId) {
         self.told.remove(&worker);
     }
 
-    /// True when workers were here and all have left.
+    /// True if there were workers and all have left.
     pub(crate) fn is_deserted(&self) -> bool {
         self.manned && self.told.is_empty()
     }
@@ -53,11 +53,11 @@ impl WorkerRegistry {
         }
     }
 
-    /// Gives a worker a lease, with the job if it has not heard of it.
+    /// Sends a lease to a worker, with the job if it has not received it.
     pub(crate) fn dispatch(&mut self, state: &State, worker: WorkerId, lease: Lease) {
         let stage = (lease.run, lease.stage);
         let Some(told) = self.told.get_mut(&worker) else {
-            // It left after the lease was decided; the brain has heard, or will.
+            // The worker left after the decision. The core knows it already, or soon will.
             return;
         };
         if told.insert(stage) {
@@ -77,7 +77,7 @@ impl WorkerRegistry {
         self.transport.send(worker, ToWorker::Lease(lease));
     }
 
-    /// These stages begin again: what workers were told of them is not true any more.
+    /// Forgets the jobs of stages that are restarted, because they have changed.
     pub(crate) fn forget_stages(&mut self, run: RunId, stages: &[StageId]) {
         for stage in stages {
             self.jobs.remove(&(run, *stage));
@@ -87,7 +87,7 @@ impl WorkerRegistry {
         }
     }
 
-    /// Nothing more of a run will come.
+    /// Forgets a run that is over.
     pub(crate) fn forget(&mut self, run: RunId) {
         self.jobs.retain(|(of, _), _| *of != run);
         for (worker, told) in &mut self.told {
@@ -96,7 +96,7 @@ impl WorkerRegistry {
         }
     }
 
-    /// All are to leave.
+    /// Tells all workers to stop.
     pub(crate) fn stop_all(&mut self) {
         for worker in self.told.keys() {
             self.transport.send(*worker, ToWorker::Stop);

@@ -1,35 +1,35 @@
-//! Slow questions: what a stage's inputs are, and into how many tasks it falls.
+//! Slow questions: the inputs of a stage, and its tasks.
 
 use std::sync::Arc;
 
 use sunward_core::{Dataset, Digest, Failure, RunId, RunSpec, StageId, TaskResult, Tasks};
 use sunward_state::{FileRecord, Reader, StateError};
 
-/// What is to be found out about one stage.
+/// The question about one stage.
 #[derive(Clone, Debug)]
 pub struct ResolveRequest {
-    /// Run.
+    /// The run.
     pub run: RunId,
-    /// Stage.
+    /// The stage.
     pub stage: StageId,
-    /// What the run is.
+    /// The run's spec.
     pub spec: Arc<RunSpec>,
-    /// For each input port in the stage's order, for each of its sources: the datasets of an upstream
-    /// port in task order, or `None` for a source outside the run.
+    /// For each input port in the stage's order and each of its sources: the datasets of an
+    /// upstream port in task order, or `None` for a source outside the run.
     pub upstream: Vec<Vec<Option<Vec<Dataset>>>>,
 }
 
-/// What was found out, and what is worth remembering of it.
+/// The answer, and what is worth remembering.
 #[derive(Debug)]
 pub struct Resolution {
-    /// Inputs by port and tasks, or why the stage cannot start.
+    /// The inputs by port and the tasks, or why the stage cannot start.
     pub answer: Result<(Vec<Dataset>, Tasks), Failure>,
-    /// What local files were found to hold.
+    /// Contents of local files that were read.
     pub files: Vec<FileRecord>,
 }
 
 impl Resolution {
-    /// The stage cannot start.
+    /// The answer that the stage cannot start.
     #[must_use]
     pub const fn failed(failure: Failure) -> Self {
         Self {
@@ -38,7 +38,7 @@ impl Resolution {
         }
     }
 
-    /// These inputs and tasks, and nothing to remember.
+    /// An answer with these inputs and tasks, and nothing to remember.
     #[must_use]
     pub const fn known(inputs: Vec<Dataset>, tasks: Tasks) -> Self {
         Self {
@@ -48,12 +48,13 @@ impl Resolution {
     }
 }
 
-/// Reads, converts and counts. Called from several threads at once.
+/// Reads, converts and counts. It is called from several threads at once.
 pub trait InputResolver: Send + Sync {
-    /// Answers at once, if that takes no reading of data: from plan, upstream and memory alone.
+    /// Answers at once, if that needs no reading of data.
     ///
     /// # Errors
-    /// When the memory cannot be read.
+    ///
+    /// Fails if the records of files cannot be read.
     fn glance(
         &self,
         request: &ResolveRequest,
@@ -63,14 +64,15 @@ pub trait InputResolver: Send + Sync {
     /// Answers, however long it takes.
     ///
     /// # Errors
-    /// When the memory cannot be read.
+    ///
+    /// Fails if the records of files cannot be read.
     fn resolve(
         &self,
         request: &ResolveRequest,
         memory: &dyn Reader,
     ) -> Result<Resolution, StateError>;
 
-    /// Whether a known result can still be had: its parts are in the store.
+    /// Whether the parts of a known result are in the store.
     fn holds(&self, result: &TaskResult) -> bool;
 
     /// Whether a known result is whole on this host, after it was brought here if it was not.
@@ -84,18 +86,18 @@ pub trait InputResolver: Send + Sync {
         false
     }
 
-    /// The parts of a dataset that cannot be had: gone, cut or damaged.
+    /// The parts of a dataset that are gone, cut or damaged.
     fn lacks(&self, _dataset: &Dataset) -> Vec<Digest> {
         Vec::new()
     }
 
-    /// Results with these keys that other sites noted in the store that all share, each in its key's
-    /// place. Nothing where no store is shared, or it does not answer: this is a hint.
+    /// The results that other sites noted for these keys in the shared store, in the same order. It
+    /// is only a hint: without a shared store, or if it does not answer, all are `None`.
     fn shared(&self, keys: &[Digest]) -> Vec<Option<TaskResult>> {
         vec![None; keys.len()]
     }
 
-    /// Notes results for other sites, behind the caller's back.
+    /// Notes results for other sites in the background.
     fn share(&self, _results: &[(Digest, TaskResult)]) {}
 }
 

@@ -1,4 +1,4 @@
-//! What the loop is given, and what it gives back.
+//! The inputs and the result of the loop.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -17,31 +17,31 @@ use crate::transport::Transport;
 pub struct Setup {
     /// The state, held as its engine.
     pub journal: Box<dyn Journal>,
-    /// The time.
+    /// The clock.
     pub clock: Box<dyn Clock>,
-    /// To the workers.
+    /// The transport to workers.
     pub transport: Box<dyn Transport>,
-    /// Those who answer slow questions.
+    /// The resolver of slow questions.
     pub resolver: Arc<dyn InputResolver>,
-    /// Those who know of pools and grids; `None` where nobody does: then nothing waits for power.
+    /// The forecast feed. Without one, nothing waits for clean power.
     pub feed: Option<Box<dyn ForecastFeed>>,
-    /// Where all arrives.
+    /// The inbox.
     pub inbox: Inbox,
-    /// How much of everything.
+    /// Limits.
     pub limits: Limits,
 }
 
-/// Named limits of the loop.
+/// Limits of the loop.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Slow questions answered at once. Each reads files; a few keep a disk busy.
+    /// Slow questions that are answered at once. Each reads files; a few of them keep a disk busy.
     pub questions: NonZeroUsize,
-    /// Weight of facts (about one a task) that may wait for the journal's writer before the loop stops taking
-    /// more in: bounds memory when the disk is slower than the tasks.
+    /// The weight of facts (about one a task) that may wait for the journal's writer before the
+    /// loop stops taking in more. It bounds memory if the disk is slower than the tasks.
     pub waiting_facts: usize,
-    /// How often an observer is told of progress.
+    /// How often progress is reported.
     pub progress_every: Duration,
-    /// How often other processes' requests are looked for.
+    /// How often other processes' requests are checked.
     pub requests_every: Duration,
 }
 
@@ -61,29 +61,29 @@ impl Default for Limits {
 pub enum Start {
     /// A new run.
     Submit(Arc<RunSpec>),
-    /// An unfinished run, under a spec of the same meaning.
+    /// An unfinished run, with a spec of the same meaning.
     Resume {
-        /// Which.
+        /// The run.
         run: RunId,
-        /// What it is now.
+        /// Its new spec.
         spec: Arc<RunSpec>,
     },
-    /// What failed or was skipped in a finished run.
+    /// A finished run, whose failed and skipped stages run again.
     Retry {
-        /// Which.
+        /// The run.
         run: RunId,
-        /// What of it is now said otherwise, in a spec of the same meaning.
+        /// A new spec of the same meaning, if anything in it has changed.
         spec: Option<Arc<RunSpec>>,
     },
 }
 
-/// How driving ended.
+/// The result of driving a run.
 #[derive(Debug)]
 pub struct Ended {
-    /// Which run.
+    /// The run.
     pub run: RunId,
-    /// How it stands.
+    /// Its status.
     pub status: RunStatus,
-    /// All that is true of it.
+    /// Its state.
     pub state: State,
 }

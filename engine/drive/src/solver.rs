@@ -1,4 +1,4 @@
-//! The thread that finds where and when stages go, so that the loop never waits for it.
+//! The thread that runs the placer, so that the loop never waits for it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(crate) struct Solved {
     pub(crate) solution: Solution,
 }
 
-/// The thread, once something was asked.
+/// The thread, once there was a problem.
 pub(crate) struct Solver {
     line: Line,
     problems: Option<Sender<Arc<Problem>>>,
@@ -30,7 +30,8 @@ impl Solver {
         }
     }
 
-    /// Puts a problem; its answer arrives as [`Arrival::Solved`]. The brain asks one at a time.
+    /// Gives a problem to the thread. Its answer arrives as [`Arrival::Solved`]. The core asks one
+    /// at a time.
     pub(crate) fn ask(&mut self, problem: Arc<Problem>) -> Result<(), DriveError> {
         let problems = match &self.problems {
             Some(problems) => problems,
@@ -58,7 +59,7 @@ fn serve(problems: &Receiver<Arc<Problem>>, line: &Line) {
     let mut placer = Sunward::default();
     while let Ok(problem) = problems.recv() {
         let asks = problem.asks.iter().map(|ask| ask.id).collect();
-        // A problem that cannot be solved must not keep the run: what has no answer starts at once.
+        // A panic of the placer must not stop the run: without an answer, stages start at once.
         let solution = catch_unwind(AssertUnwindSafe(|| placer.solve(&problem)));
         let solution = solution.unwrap_or_else(|_| {
             placer = Sunward::default();

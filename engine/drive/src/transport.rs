@@ -1,11 +1,11 @@
-//! How messages reach workers.
+//! The transport of messages to workers.
 
 use sunward_core::WorkerId;
 use sunward_protocol::ToWorker;
 
-/// Carries messages to workers. What workers say comes in through the [`crate::Inbox`].
+/// Carries messages to workers. Workers' messages arrive in the [`crate::Inbox`].
 pub trait Transport: Send {
-    /// Sends one message. It must not block for long; a worker that cannot be reached is reported
+    /// Sends one message. It must not block for long. A worker that cannot be reached is reported
     /// through the inbox as gone, not here.
     fn send(&mut self, to: WorkerId, message: ToWorker);
 }

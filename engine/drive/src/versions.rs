@@ -1,4 +1,4 @@
-//! One version of a file in one run: what was read first is what all its stages read.
+//! Keeps one version of a file in one run: all stages read what was read first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -13,7 +13,7 @@ use crate::view::folder;
 /// A run and a path as the run names it.
 type Place = (RunId, PathBuf);
 
-/// What runs of this engine have read of users' files.
+/// What this engine's runs have read of users' files.
 #[derive(Debug, Default)]
 pub(crate) struct Versions {
     /// By run and path. Each file has a lock of its own: who comes second waits for what the first

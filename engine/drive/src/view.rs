@@ -1,4 +1,4 @@
-//! What the loop reads out of the state: where to begin, jobs, requests, keys of results.
+//! What the loop derives from the state: the begin, jobs, requests and keys of results.
 
 use std::path::Path;
 
@@ -11,8 +11,8 @@ use tracing::Span;
 use crate::resolver::ResolveRequest;
 use crate::setup::Start;
 
-/// The run that is driven, the state it begins with, and what to tell the brain. Other runs are not
-/// folded: they cannot change what this one does.
+/// The run that is driven, its initial state, and the first input for the core. Other runs are not
+/// folded, because they do not affect this one.
 pub(crate) fn beginning(
     journal: &dyn Reader,
     start: Start,
@@ -44,7 +44,7 @@ fn load(journal: &dyn Reader, run: RunId) -> Result<State, StateError> {
     Ok(state)
 }
 
-/// The span of a run.
+/// The tracing span of a run.
 pub(crate) fn run_span(state: &State, run: RunId, begin: &Input) -> Span {
     let spec = match begin {
         Input::Submit { spec, .. } | Input::Resume { spec, .. } => Some(spec),
@@ -54,7 +54,7 @@ pub(crate) fn run_span(state: &State, run: RunId, begin: &Input) -> Span {
     tracing::info_span!("run", %run, workflow)
 }
 
-/// Puts the results that a fact holds among those that other runs may use.
+/// Adds the results in a fact to those that other runs may use.
 pub(crate) fn remember_results(state: &State, fact: &Fact, group: &mut Group) {
     let Fact::Finished {
         run,
@@ -90,7 +90,7 @@ fn is_shared(stage: &PlannedStage) -> bool {
     stage.stage.cache.enabled && !stage.reads.run
 }
 
-/// What is to be found out about a stage; `None` when there is no such stage.
+/// The question about a stage; `None` if there is no such stage.
 pub(crate) fn resolve_request(
     state: &State,
     run_id: RunId,
@@ -116,7 +116,7 @@ pub(crate) fn resolve_request(
     })
 }
 
-/// What a stage reads: what it is bound to, else what its upstream gave.
+/// What a stage reads: its resolved inputs, or else what its upstream has written.
 pub(crate) fn read_by(state: &State, run: RunId, stage: StageId) -> Vec<Dataset> {
     let bound = state.run(run).and_then(|run| run.stage(stage));
     let mut datasets: Vec<Dataset> = bound.map_or_else(Vec::new, |view| view.inputs().to_vec());
@@ -126,7 +126,7 @@ pub(crate) fn read_by(state: &State, run: RunId, stage: StageId) -> Vec<Dataset>
     datasets
 }
 
-/// What the user is told when stages begin again.
+/// The message to the user when stages are restarted.
 pub(crate) fn loss_notice(
     state: &State,
     run: RunId,
@@ -139,13 +139,13 @@ pub(crate) fn loss_notice(
     };
     let names: Vec<&str> = stages.iter().map(|id| name(*id)).collect();
     format!(
-        "an input of stage {} is missing or damaged in the store: what is not whole any more of {} is computed again",
+        "an input of stage {} is missing or damaged in the store; the damaged results of {} are computed again",
         name(missed_by),
         names.join(", ")
     )
 }
 
-/// What a worker must know of a stage; `None` when it is not resolved.
+/// The job of a stage for a worker; `None` if the stage is not resolved.
 pub(crate) fn job(state: &State, run_id: RunId, stage_id: StageId) -> Option<Job> {
     let run = state.run(run_id)?;
     let view = run.stage(stage_id)?;
@@ -162,7 +162,7 @@ pub(crate) fn job(state: &State, run_id: RunId, stage_id: StageId) -> Option<Job
             .zip(view.inputs().iter().cloned())
             .collect(),
         tasks: view.tasks()?.clone(),
-        // Reading `stages.x.status` makes x upstream, so these are all that a template can read.
+        // Reading `stages.x.status` makes x upstream, so a template can read no other status.
         statuses: view
             .planned
             .upstream

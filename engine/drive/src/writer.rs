@@ -1,4 +1,4 @@
-//! The thread that owns the journal: it writes one group after the other.
+//! The thread that owns the journal and writes one group after the other.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -9,16 +9,16 @@ use sunward_state::{Group, Journal, StateError};
 use crate::error::DriveError;
 use crate::inbox::{Arrival, Line};
 
-/// What the writer is given.
+/// Work for the writer.
 enum Work {
-    /// Write this; take other processes' requests away with it.
+    /// Write this group. With `take_requests`, remove other processes' requests as well.
     Append { group: Group, take_requests: bool },
-    /// Move a finished run out of the way.
+    /// Archive a finished run.
     Archive(RunId),
 }
 
-/// The journal's writer. At most one piece of work is under way, so that all that comes up meanwhile
-/// becomes one group.
+/// The journal's writer. It has at most one piece of work, so that everything that comes up
+/// meanwhile becomes one group.
 pub(crate) struct Writer {
     work: Option<Sender<Work>>,
     thread: Option<JoinHandle<()>>,
@@ -26,7 +26,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread; its answers arrive as [`Arrival::Written`].
+    /// Starts the thread. Its answers arrive as [`Arrival::Written`].
     pub(crate) fn start(journal: Box<dyn Journal>, line: Line) -> Result<Self, DriveError> {
         let (sender, receiver) = channel();
         let thread = std::thread::Builder::new()
@@ -48,12 +48,12 @@ impl Writer {
         self.busy
     }
 
-    /// The writer has answered.
+    /// Records that the writer has answered.
     pub(crate) const fn answered(&mut self) {
         self.busy = false;
     }
 
-    /// Gives it a group. Only when it is not busy.
+    /// Gives it a group. It must be idle.
     pub(crate) fn append(&mut self, group: Group, take_requests: bool) -> Result<(), DriveError> {
         self.give(Work::Append {
             group,
@@ -61,7 +61,7 @@ impl Writer {
         })
     }
 
-    /// Gives it a run to archive. Only when it is not busy.
+    /// Gives it a run to archive. It must be idle.
     pub(crate) fn archive(&mut self, run: RunId) -> Result<(), DriveError> {
         self.give(Work::Archive(run))
     }
@@ -79,7 +79,7 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// Waits until what it was given is written and the journal is closed.
+    /// Waits until its work is written and the journal is closed.
     fn drop(&mut self) {
         self.work = None;
         if let Some(thread) = self.thread.take() {
@@ -110,7 +110,8 @@ fn append(journal: &mut dyn Journal, group: &Group, take_requests: bool) -> Resu
     Ok(())
 }
 
-/// Tells the loop that the thread is gone, also when it panicked: the loop must not wait for ever.
+/// Tells the loop that the thread is gone, also after a panic. Otherwise the loop would wait
+/// forever.
 struct Farewell(Line);
 
 impl Drop for Farewell {

@@ -355,7 +355,7 @@ fn a_finished_run_is_not_resumed_but_refused() {
     ] {
         let refusal = Drive::new(home.path()).run(start).unwrap_err().to_string();
         assert!(
-            refusal.contains("r1 cannot go on: it is succeeded"),
+            refusal.contains("r1 cannot continue: it is succeeded"),
             "{refusal}"
         );
     }

@@ -1,4 +1,4 @@
-//! What a pool has open when: its windows in local time, daylight saving included.
+//! The open capacity of a pool over time: its windows in local time, with daylight saving.
 
 use jiff::Timestamp as Instant;
 use jiff::tz::TimeZone;
@@ -8,21 +8,22 @@ use sunward_workflows::fleet::{When, Window};
 
 use crate::whole::whole;
 
-/// Cores that come with a device when a window says nothing of cores: about what servers with
-/// eight devices have for each.
+/// Cores that come with a device if a window does not state cores. Servers with eight devices have
+/// about so many for each.
 const CORES_A_GPU: u32 = 16;
 
-/// Hours over which a device's making is written off: four years at 60 % use (CARBON.md §1).
+/// Hours over which a device's embodied carbon is written off: four years at 60% use (CARBON.md
+/// §1).
 const LIFETIME_HOURS: f64 = 4.0 * 8760.0 * 0.6;
 
-/// What is open at a moment.
+/// Open capacity at a moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Opened {
     /// Devices.
     pub gpus: u32,
     /// Cores.
     pub cpus: u32,
-    /// How long what runs may stay when this begins, in milliseconds.
+    /// How long running tasks may stay when this begins, in milliseconds.
     pub notice_ms: u64,
 }
 
@@ -33,14 +34,15 @@ pub struct Calendar {
     windows: Vec<Window>,
 }
 
-/// Whether there is a time zone of that name.
+/// Whether a time zone of this name exists.
 #[must_use]
 pub fn knows_timezone(name: &str) -> bool {
     TimeZone::get(name).is_ok()
 }
 
 impl Calendar {
-    /// A pool's calendar. A time zone that nobody knows counts as UTC; fleet files are checked for it.
+    /// A pool's calendar. An unknown time zone counts as UTC; fleet files are checked for that
+    /// before.
     #[must_use]
     pub fn of(pool: &PoolSpec) -> Self {
         Self {
@@ -49,8 +51,8 @@ impl Calendar {
         }
     }
 
-    /// What is open at a moment: the first window that fits; nothing when none does. A window that
-    /// crosses midnight belongs to the day on which it begins.
+    /// The open capacity at a moment: that of the first window that contains it, else nothing. A
+    /// window that crosses midnight belongs to the day on which it begins.
     #[must_use]
     pub fn at(&self, moment: Timestamp) -> Opened {
         if let [only] = self.windows.as_slice()
@@ -99,7 +101,7 @@ fn fits(window: &Window, today: usize, minute: u16) -> bool {
     }
 }
 
-/// A pool as the brain sees it.
+/// A pool of the core from its description.
 #[must_use]
 pub fn pool_of(spec: &PoolSpec) -> Pool {
     let gpu = spec.gpu.clone().unwrap_or_default();

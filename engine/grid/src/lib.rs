@@ -1,8 +1,8 @@
-//! Signals: recorded traces and providers' APIs become series; series and their past become the
-//! [`sunward_core::place::Outlook`] on which the brain decides.
+//! Grid signals: recorded traces and providers' APIs become series, and series become the
+//! [`sunward_core::place::Outlook`] on which the core decides.
 //!
-//! This room must not decide where anything runs, and must not give out a figure that was published
-//! after the moment it is asked for.
+//! This room must not decide where anything runs. It must never return a figure that was published
+//! after the moment that is asked about.
 #![cfg_attr(
     test,
     allow(

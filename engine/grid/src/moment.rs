@@ -2,7 +2,7 @@
 
 use sunward_core::Timestamp;
 
-/// The moment that a text names: `2023-03-01T05:00Z`, with seconds or without, `Z` or an offset.
+/// Parses a moment: `2023-03-01T05:00Z`, with or without seconds, with `Z` or an offset.
 #[must_use]
 pub fn moment(text: &str) -> Option<Timestamp> {
     let at: jiff::Timestamp = text.parse().ok()?;

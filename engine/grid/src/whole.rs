@@ -1,10 +1,9 @@
-//! Figures become integers here, so that they are the same on every machine.
+//! Rounds floats to integers, so that figures are the same on every machine.
 
 /// Two to the power of 64: the first number that is too large.
 const LIMIT: f64 = 18_446_744_073_709_551_616.0;
 
-/// The nearest whole number, of two equally near the even one. What is none, below zero or too large
-/// is 0.
+/// The nearest integer; ties go to the even one. NaN, negative and too large numbers give 0.
 #[must_use]
 #[expect(
     clippy::cast_possible_truncation,

@@ -1,23 +1,25 @@
-//! Run at once at home: the baseline `now-home`, in closed form, since it is not capacity-limited.
+//! The baseline `now-home`: every run starts when it arrives, in its home pool. It has a closed
+//! form because capacity does not limit it.
 
 use sunward_core::{Fleet, PoolId, Timestamp};
 
 use crate::meter::{Truth, Used};
 use crate::submission::{Needs, Submission, guessed_tasks};
 
-/// What a run would have been, at home and at once, every stage as soon as those before it ended.
+/// The result of one run under the baseline: each stage starts as soon as the stages before it have
+/// ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AtHome {
-    /// What it would have used.
+    /// Energy and emissions of the run.
     pub used: Used,
-    /// Devices and cores that it would have taken, times milliseconds.
+    /// Device-milliseconds and core-milliseconds that the run takes.
     pub taken: (u128, u128),
-    /// When it would have ended.
+    /// The moment at which the run ends.
     pub end: Timestamp,
 }
 
-/// A run at home and at once. `home` is the pool that stands for its home; as many machines are
-/// there as it wants. A zone that the grid does not hold counts energy alone.
+/// Computes the baseline of one run. `home` is the pool that stands for the run's home; its
+/// capacity is unlimited here. In a zone that the grid does not hold, only energy is counted.
 #[must_use]
 pub fn at_home(submission: &Submission, home: PoolId, fleet: &Fleet, truth: &Truth) -> AtHome {
     let plan = &submission.spec.plan;

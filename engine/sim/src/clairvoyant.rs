@@ -1,8 +1,9 @@
-//! A clairvoyant under capacity: jobs of one device each, without pauses, every intensity known.
+//! A clairvoyant schedule with limited capacity, for jobs of one device each, without pauses.
 //!
-//! It places jobs by arrival where they emit least, then improves as long as it can: a job moves to
-//! a cleaner free place, or takes one from another that loses less by going elsewhere. That is a
-//! reference and not a bound: the best schedule may emit a little less.
+//! It knows every intensity. It places jobs in order of arrival where they emit least. Then it
+//! improves the schedule until nothing helps: a job moves to a cleaner free place, or takes the
+//! place of a job that loses less by moving. The result is a reference and not a bound: the best
+//! schedule may emit a little less.
 
 use sunward_core::Timestamp;
 
@@ -13,37 +14,37 @@ use crate::setup::Setup;
 
 const HOUR_MS: u64 = 3_600_000;
 
-/// Passes over all jobs at most; each improves or is the last.
+/// The most passes over all jobs. A pass that improves nothing is the last.
 const PASSES: usize = 30;
 
-/// A job, in hours from the beginning.
+/// A job, in hours from the begin of the simulation.
 #[derive(Clone, Copy, Debug)]
 pub struct Job {
-    /// When it arrives.
+    /// The hour at which the job arrives.
     pub arrival_h: u64,
-    /// How long it takes.
+    /// How many hours the job runs.
     pub hours: u64,
-    /// How much later than at once it may begin.
+    /// How many hours its start may be delayed.
     pub slack_h: u64,
-    /// Its power.
+    /// The job's power in watts.
     pub watts: u64,
 }
 
-/// A place: region and first hour.
+/// A place: the region's index and the first hour.
 type Place = (usize, usize);
 
-/// Regions with a few devices each, hour by hour.
+/// Regions with a limited number of devices, hour by hour.
 #[derive(Clone, Debug)]
 pub struct Crowd {
     devices: usize,
-    /// By region: sums of PUE x intensity of all hours before, in mg/kWh x permille.
+    /// By region: prefix sums of PUE x intensity by hour, in mg/kWh x permille.
     sums: Vec<Vec<u64>>,
-    /// By region and hour: jobs that run.
+    /// By region and hour: the indices of the jobs that run.
     running: Vec<Vec<Vec<usize>>>,
 }
 
 impl Crowd {
-    /// The regions of a setup from a moment on, each with so many devices.
+    /// The regions of a setup from `begin` on, each with `devices` devices.
     #[must_use]
     pub fn new(setup: &Setup, begin: Timestamp, devices: u32) -> Self {
         let hours = setup.end().since_ms(begin) / HOUR_MS;
@@ -67,7 +68,7 @@ impl Crowd {
         }
     }
 
-    /// What the jobs emit as this clairvoyant places them.
+    /// Places the jobs and returns what they emit.
     #[must_use]
     pub fn bound(mut self, jobs: Vec<Job>) -> Bound {
         let mut places: Vec<Option<Place>> = vec![None; jobs.len()];
@@ -96,10 +97,11 @@ impl Crowd {
         }
     }
 
-    /// What jobs of one power emit at least when each may pause and move every hour at no cost: the
-    /// linear programme of all hours of all jobs, at most one device a job and as many as there are in
-    /// a region (CARBON.md §0), whose optimum is whole and found as a cheapest flow from jobs over hours.
-    /// `None` when powers differ, or not all find room.
+    /// The least that jobs of equal power emit if each may pause and move every hour at no cost.
+    ///
+    /// This is the linear program over all hours of all jobs, with at most one device a job and a
+    /// limited number in each region (CARBON.md §0). Its optimum is integral, so it is found as a
+    /// minimum-cost flow from jobs to hours. Returns `None` if powers differ or not all jobs fit.
     #[must_use]
     pub fn preemptive_bound(&self, jobs: &[Job]) -> Option<Bound> {
         let watts = jobs.first()?.watts;
@@ -139,7 +141,7 @@ impl Crowd {
         known.map_or(u64::MAX / 4, |(end, start)| end - start)
     }
 
-    /// What a job emits somewhere, to be compared: weights times power.
+    /// A job's emissions at a place, for comparison: weight times power.
     fn cost(&self, job: &Job, place: Place) -> u64 {
         self.weight(job, place).saturating_mul(job.watts)
     }
@@ -159,7 +161,7 @@ impl Crowd {
         (start..start + hours(job.hours)).all(|hour| !self.is_full((region, hour)))
     }
 
-    /// The cleanest free place of a job.
+    /// The cleanest free place for a job.
     fn best(&self, job: &Job) -> Option<Place> {
         let free = self.places(job).filter(|place| self.fits(job, *place));
         free.min_by_key(|place| (self.cost(job, *place), *place))
@@ -179,11 +181,12 @@ impl Crowd {
         }
     }
 
-    /// Moves a job somewhere cleaner, alone or in exchange; whether it did.
+    /// Moves a job to a cleaner place, by itself or in exchange for another job. Returns whether it
+    /// moved.
     fn improve(&mut self, index: usize, jobs: &[Job], places: &mut [Option<Place>]) -> bool {
         let job = &jobs[index];
         let from = places[index];
-        // One that found no room yet gains by any.
+        // A job that has found no room yet gains by any place.
         let now = from.map_or(u64::MAX / 2, |place| self.cost(job, place));
         self.lift(index, job, from);
         let mut cleaner: Vec<(u64, Place)> = self
@@ -221,7 +224,7 @@ impl Crowd {
         false
     }
 
-    /// Jobs each of which, if it went, would make room for this one there.
+    /// The jobs that block this place: removing any one of them makes room.
     fn in_the_way(&self, job: &Job, (region, start): Place) -> Vec<usize> {
         let span = start..start + hours(job.hours);
         let mut full = span.clone().filter(|hour| self.is_full((region, *hour)));

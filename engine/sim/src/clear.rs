@@ -1,4 +1,4 @@
-//! A perfect feed: it knows the truth ahead, as only a simulation can know it.
+//! A perfect feed: it reports the true future, which only a simulation knows.
 
 use std::sync::Arc;
 
@@ -9,19 +9,19 @@ use crate::meter::{Truth, ZoneTruth};
 use crate::setup::{ForecastFeed, Opening, Setup};
 use crate::world::Open;
 
-/// Knows the truth ahead.
+/// A feed that reports the true future.
 #[derive(Clone, Debug)]
 pub struct PerfectFeed {
     truth: Arc<Truth>,
     zones: Vec<String>,
-    /// By pool: what it has open from a moment on, by time.
+    /// By pool: its open capacity from each moment on, ordered by time.
     openings: Vec<Vec<(Timestamp, Open)>>,
     slot_ms: u64,
     slots: u64,
 }
 
 impl PerfectFeed {
-    /// Over a setup, so many slots of this length ahead.
+    /// A feed over a setup that looks `slots` slots of `slot_ms` milliseconds ahead.
     #[must_use]
     pub fn new(setup: &Setup, slot_ms: u64, slots: u64) -> Self {
         Self {
@@ -78,7 +78,7 @@ impl ForecastFeed for PerfectFeed {
     }
 }
 
-/// The zones of a fleet, ascending, each once.
+/// The distinct zones of a fleet, in ascending order.
 pub(crate) fn zones_of(fleet: &Fleet) -> Vec<String> {
     let mut zones: Vec<String> = fleet.pools.iter().map(|pool| pool.zone.clone()).collect();
     zones.sort_unstable();

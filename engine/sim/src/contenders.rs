@@ -1,4 +1,4 @@
-//! The policies that can be played, by name, each with its source.
+//! The policies that can be simulated, by name, with the source of each.
 
 use sunward_core::place::{Placer, Sunward};
 
@@ -9,7 +9,7 @@ use crate::policies::{
 use crate::report::NOW_HOME;
 use crate::setup::Contender;
 
-/// A policy that is played.
+/// A policy that can be simulated.
 struct Played {
     name: &'static str,
     does: &'static str,
@@ -17,8 +17,8 @@ struct Played {
     placer: fn() -> Box<dyn Placer>,
 }
 
-/// All that are played, ours last. `temporal` does the same as `wait-awhile`, which is the name of what
-/// was published: the cleanest window at home.
+/// All policies that are simulated; ours is last. `temporal` is another name for `wait-awhile`, the
+/// published one: the cleanest window at home.
 const PLAYED: [Played; 12] = [
     Played {
         name: "static-best",
@@ -34,8 +34,8 @@ const PLAYED: [Played; 12] = [
     },
     Played {
         name: "spatial",
-        does: "at once, in the region with the cleanest window, transfer paid",
-        source: "the region with the cleanest window, at once, transfer paid",
+        does: "at once, in the region with the cleanest window, counting transfers",
+        source: "the region with the cleanest window, at once, counting transfers",
         placer: || Box::new(Ruled(Spatial)),
     },
     Played {
@@ -82,7 +82,7 @@ const PLAYED: [Played; 12] = [
     },
     Played {
         name: "temporal",
-        does: "the same as wait-awhile, by its plain name",
+        does: "the same as wait-awhile",
         source: "the cleanest window at home",
         placer: || Box::new(Ruled(WaitAwhile)),
     },
@@ -94,17 +94,17 @@ const PLAYED: [Played; 12] = [
     },
 ];
 
-/// What the baseline does.
-const NOW_HOME_DOES: &str = "the baseline: at once at home, on as many machines as it wants";
+/// What the baseline does, in one line.
+const NOW_HOME_DOES: &str = "the baseline: at once at home, with unlimited machines";
 
-/// Names of all policies, the baseline first and ours last. The baseline is not played: it is not
-/// limited by capacity and has a closed form.
+/// The names of all policies: the baseline first, ours last. The baseline is not simulated, because
+/// capacity does not limit it and it has a closed form.
 #[must_use]
 pub fn names() -> Vec<&'static str> {
     told().into_iter().map(|(name, _)| name).collect()
 }
 
-/// Names of all policies, in the same order, each with what it does, in a line.
+/// The names of all policies, in the order of [`names`], each with one line on what it does.
 #[must_use]
 pub fn told() -> Vec<(&'static str, &'static str)> {
     let played = PLAYED.iter().map(|one| (one.name, one.does));
@@ -113,7 +113,7 @@ pub fn told() -> Vec<(&'static str, &'static str)> {
         .collect()
 }
 
-/// A policy by its name; `None` when there is none of that name that is played.
+/// The policy of this name; `None` if no simulated policy has it.
 #[must_use]
 pub fn contender(name: &str) -> Option<Contender> {
     let one = PLAYED.iter().find(|one| one.name == name)?;

@@ -1,4 +1,5 @@
-//! Runs made of numbers alone: what jobs, traces and generators say, as the brain takes it.
+//! Runs described by numbers alone (from job lists, traces and generators), and their conversion to
+//! run specs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,28 +13,28 @@ use sunward_workflows::{
 
 use crate::submission::{DataSizes, Specified};
 
-/// A run in numbers.
+/// A run described by numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunDraft {
-    /// Its name.
+    /// The run's name.
     pub name: String,
-    /// Where it would have run: a zone, region or pool.
+    /// The zone, region or pool in which the run would start by default.
     pub home: Option<String>,
-    /// Where it may go; everywhere when empty.
+    /// The places where the run may go; empty means everywhere.
     pub allowed: Vec<String>,
-    /// From arrival to the end, in milliseconds; without one nothing waits.
+    /// Milliseconds from arrival to the required end. Without a deadline nothing waits.
     pub deadline_ms: Option<u64>,
-    /// What to prefer; carbon when empty.
+    /// What to prefer, most important first; empty means carbon.
     pub prefer: Vec<String>,
-    /// Who is charged, where anybody is named.
+    /// The project that is charged, if any.
     pub project: Option<String>,
-    /// The project's share of what is scarce, in thousandths of an ordinary project's, where it has one.
+    /// The project's share of scarce capacity, in thousandths of an ordinary project's share.
     pub weight_permille: Option<u32>,
-    /// Within its project, higher first.
+    /// The run's priority within its project; higher goes first.
     pub priority: i32,
-    /// Energy of moving a gigabyte between regions, in milliwatt hours.
+    /// Energy that moves one gigabyte between regions, in milliwatt-hours.
     pub transfer_milliwatt_hours_per_gb: u64,
-    /// Its stages, upstream first.
+    /// The run's stages; each comes after the stages that it reads from.
     pub stages: Vec<StageDraft>,
 }
 
@@ -55,37 +56,37 @@ impl Default for RunDraft {
     }
 }
 
-/// A stage in numbers.
+/// A stage described by numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StageDraft {
-    /// Its name.
+    /// The stage's name.
     pub name: String,
-    /// How many tasks.
+    /// The number of tasks.
     pub tasks: u32,
-    /// How many at once at most.
+    /// The most tasks that run at once.
     pub width: Option<u32>,
-    /// How long each takes.
+    /// Milliseconds that each task takes.
     pub task_ms: u64,
-    /// IT power of each, devices and cores together.
+    /// IT power of each task in milliwatts, devices and cores together.
     pub milliwatts: u64,
-    /// Devices of each.
+    /// Devices that each task needs.
     pub gpus: u32,
-    /// Cores of each.
+    /// Cores that each task needs.
     pub cpus: u32,
-    /// Bytes it reads from outside the run.
+    /// Bytes that the stage reads from outside the run.
     pub input_bytes: u64,
-    /// Bytes that each of its tasks gives.
+    /// Bytes that each task writes.
     pub output_bytes: u64,
-    /// Names of stages that it reads from.
+    /// The names of the stages that it reads from.
     pub reads: Vec<String>,
 }
 
-/// What stands in for the command: nothing is executed in a simulation.
+/// The name of the one port of a stage. A simulation executes nothing, so any name will do.
 const PORT: &str = "data";
 const OUTSIDE: &str = "outside";
 
 impl RunDraft {
-    /// The longest path through its stages, in milliseconds, each stage as wide as it may be.
+    /// The longest path through the stages, in milliseconds; each stage runs as wide as it may.
     #[must_use]
     pub fn critical_path_ms(&self) -> u64 {
         let mut ends: BTreeMap<&str, u64> = BTreeMap::new();
@@ -97,10 +98,11 @@ impl RunDraft {
         ends.into_values().max().unwrap_or(0)
     }
 
-    /// The run as it would be submitted, and how large its data is.
+    /// The run's spec and the sizes of its data.
     ///
     /// # Errors
-    /// When stages wait for one another, or for one that is not there.
+    ///
+    /// Fails if stages form a cycle or read from an unknown stage.
     pub fn spec(&self) -> Result<Specified, PlanError> {
         let mut bytes = DataSizes::default();
         let mut workflow = Workflow {
@@ -157,7 +159,7 @@ impl RunDraft {
 }
 
 impl StageDraft {
-    /// How long all its rounds take one after the other, in milliseconds.
+    /// Milliseconds that all rounds take, one after the other.
     fn length_ms(&self) -> u64 {
         let width = self.width.unwrap_or(u32::MAX).max(1);
         let rounds = u64::from(self.tasks.div_ceil(width));
@@ -207,7 +209,7 @@ impl StageDraft {
             checkpoint: false,
             tolerate: 0,
             max_parallel: self.width,
-            // Results of different runs are different: nothing is looked up.
+            // No results are shared between runs, so nothing is looked up.
             cache: Cache {
                 enabled: false,
                 version: None,
@@ -222,7 +224,7 @@ impl StageDraft {
     }
 }
 
-/// Watts; exact up to 4 MW.
+/// Milliwatts as watts; exact up to 4 MW.
 fn watts(milliwatts: u64) -> f64 {
     u32::try_from(milliwatts).map_or_else(
         |_| f64::from(u32::try_from(milliwatts / 1000).unwrap_or(u32::MAX)),

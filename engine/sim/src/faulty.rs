@@ -1,4 +1,4 @@
-//! A faulty feed: providers that are down, forecasts that are wrong.
+//! A feed with faults: providers that are down and forecasts that are wrong.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,16 +9,17 @@ use sunward_core::place::{Outlook, ZoneOutlook};
 use crate::scenario::{Fault, FaultKind, Scenario};
 use crate::setup::ForecastFeed;
 
-/// A feed under the faults of a scenario.
+/// A feed to which the faults of a scenario are applied.
 pub(crate) struct FaultyFeed<'a> {
     feed: &'a mut dyn ForecastFeed,
     faults: Vec<&'a Fault>,
-    /// What was last heard of a zone while its provider was up, and its first slot.
+    /// By zone: the first slot and the content of the last outlook received while the provider was
+    /// up.
     heard: BTreeMap<String, (u64, ZoneOutlook)>,
 }
 
 impl<'a> FaultyFeed<'a> {
-    /// With those faults of a scenario that are the feed's.
+    /// Wraps a feed with those faults of a scenario that concern feeds.
     pub(crate) fn new(feed: &'a mut dyn ForecastFeed, scenario: &'a Scenario) -> Self {
         let is_ours = |fault: &&Fault| match fault.kind {
             FaultKind::ProviderDown(_) | FaultKind::ForecastError { .. } => true,
@@ -31,7 +32,7 @@ impl<'a> FaultyFeed<'a> {
         }
     }
 
-    /// What is known at a moment, through the faults.
+    /// The outlook at a moment, with the faults applied.
     pub(crate) fn look(&mut self, now: Timestamp) -> Result<Arc<Outlook>, String> {
         let clear = self.feed.look(now)?;
         if self.faults.is_empty() {
@@ -81,13 +82,14 @@ impl<'a> FaultyFeed<'a> {
     }
 }
 
-/// A value that is off by so many thousandths.
+/// A value changed by `permille` thousandths of itself.
 fn off(value: u32, permille: i32) -> u32 {
     let value = i64::from(value) * (1000 + i64::from(permille)) / 1000;
     u32::try_from(value.max(0)).unwrap_or(u32::MAX)
 }
 
-/// What was heard so many slots ago: the past is cut off, the last value holds, and it is stale.
+/// An outlook that is `slots` slots old: past slots are removed, the last value continues, and the
+/// outlook is marked stale.
 fn aged(old: &ZoneOutlook, slots: u64) -> ZoneOutlook {
     let slots = usize::try_from(slots).unwrap_or(usize::MAX);
     ZoneOutlook {

@@ -1,14 +1,14 @@
-//! The cheapest flow through a network of whole capacities, by shortest augmenting paths with
-//! potentials (Edmonds and Karp 1972; Ahuja, Magnanti, Orlin, *Network Flows*, 1993, §9.7).
+//! Minimum-cost flow with integral capacities, by successive shortest paths with potentials
+//! (Edmonds and Karp 1972; Ahuja, Magnanti, Orlin, *Network Flows*, 1993, §9.7).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// A network; each edge stands beside its reverse.
+/// A flow network. Each edge is stored beside its reverse edge.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Network {
     edges: Vec<Edge>,
-    /// By node, its edges.
+    /// By node: the indices of its edges.
     out: Vec<Vec<usize>>,
 }
 
@@ -20,7 +20,7 @@ struct Edge {
 }
 
 impl Network {
-    /// So many nodes without an edge.
+    /// A network of `nodes` nodes without edges.
     pub(crate) fn new(nodes: usize) -> Self {
         Self {
             edges: Vec::new(),
@@ -28,7 +28,7 @@ impl Network {
         }
     }
 
-    /// An edge that takes so much, each unit at such a cost.
+    /// Adds an edge with a capacity and a cost for each unit.
     pub(crate) fn connect(&mut self, from: usize, to: usize, room: u64, cost: u64) {
         for (from, to, room, cost) in [
             (from, to, room, i128::from(cost)),
@@ -39,7 +39,8 @@ impl Network {
         }
     }
 
-    /// Sends so much from one node to another as cheaply as can be; `None` when it does not get through.
+    /// The least cost of sending `units` from one node to another; `None` if the capacity does not
+    /// suffice.
     pub(crate) fn cheapest(mut self, from: usize, to: usize, units: u64) -> Option<u128> {
         let mut potentials = vec![0_i128; self.out.len()];
         let (mut left, mut sum) = (units, 0_u128);
@@ -47,7 +48,8 @@ impl Network {
             let paths = self.shortest(from, &potentials);
             let (farthest, _) = paths[to]?;
             for (potential, path) in potentials.iter_mut().zip(&paths) {
-                // What is not reached now is not nearer than what was reached last.
+                // A node that is not reached now is at least as far as the farthest node that was
+                // reached.
                 *potential += path.map_or(farthest, |(length, _)| length);
             }
             let mut way = Vec::new();
@@ -70,7 +72,8 @@ impl Network {
         Some(sum)
     }
 
-    /// By node, how far it is at costs reduced by potentials, and by which edge it is reached.
+    /// Dijkstra's algorithm with reduced costs: for each node, its distance and the edge that
+    /// reaches it.
     fn shortest(&self, from: usize, potentials: &[i128]) -> Vec<Option<(i128, usize)>> {
         let mut paths: Vec<Option<(i128, usize)>> = vec![None; self.out.len()];
         paths[from] = Some((0, usize::MAX));

@@ -1,4 +1,5 @@
-//! A seeded year: runs that arrive day and night, each a scatter, for measuring and for trying out.
+//! A generated year of runs for measurements and trials. Runs arrive at all hours; each is one
+//! scatter.
 
 use std::collections::BTreeMap;
 
@@ -8,37 +9,37 @@ use crate::draft::{RunDraft, StageDraft};
 use crate::random::Random;
 use crate::submission::{Specified, Submission};
 
-/// What is made.
+/// The parameters of the generator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Generated {
-    /// How many runs.
+    /// The number of runs.
     pub runs: u32,
-    /// How many tasks each.
+    /// The number of tasks in each run.
     pub tasks: u32,
-    /// When the first may arrive.
+    /// The earliest arrival.
     pub begin: Timestamp,
-    /// No run arrives after that.
+    /// No run arrives after this moment.
     pub end: Timestamp,
-    /// Longest wait beyond their own length, in hours; runs have from none to that.
+    /// The largest slack in hours. Each run has a slack between zero and this.
     pub slack_h: u32,
-    /// Which year of all that could be.
+    /// The seed; equal seeds give equal years.
     pub seed: u64,
 }
 
-/// Lengths of tasks, in minutes: whole quarters of an hour, short ones more often.
+/// Lengths of tasks in minutes: whole quarters of an hour, short ones more often.
 const LENGTHS_MIN: [u64; 8] = [15, 15, 30, 30, 45, 60, 120, 240];
 
-/// Milliseconds of a minute.
 const MINUTE_MS: u64 = 60_000;
 
-/// IT power of a task, which takes one device, in milliwatts.
+/// IT power of a task in milliwatts. A task takes one device.
 const TASK_MILLIWATTS: u64 = 500_000;
 
-/// Makes a year of runs: each a scatter over one device a task, homes in turn over the fleet's zones,
-/// lengths and slacks drawn by lot. Runs that mean the same share one specification.
+/// Generates runs: each is a scatter with one device a task. Homes rotate over the fleet's zones;
+/// lengths and slacks are random. Equal runs share one spec.
 ///
 /// # Errors
-/// When a run cannot be planned, which a run of one stage always can.
+///
+/// Fails if a run cannot be planned, which does not happen for runs of one stage.
 pub fn generate(what: Generated, fleet: &Fleet) -> Result<Vec<Submission>, PlanError> {
     let mut zones: Vec<&str> = fleet.iter().map(|(_, pool)| pool.zone.as_str()).collect();
     zones.sort_unstable();

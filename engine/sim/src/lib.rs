@@ -1,8 +1,9 @@
-//! The other loop: the same brain on virtual time, in worlds of pools, grids and faults.
+//! The simulator: the same core as in live runs, on virtual time, in a world of pools, grids and
+//! faults.
 //!
-//! This room must not have a clock, thread or network of its own, nor a scheduler: it answers the
-//! brain's orders as a world would, and counts what came of it. Read [`Setup`] first (what a
-//! simulation is made of), then [`simulate()`].
+//! This room must not have a clock, thread or network of its own, nor a scheduler. It answers the
+//! core's orders as a world would, and counts the result. Start with [`Setup`] (what a simulation
+//! consists of), then read [`simulate()`].
 #![cfg_attr(
     test,
     allow(

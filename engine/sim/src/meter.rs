@@ -1,38 +1,38 @@
-//! What intensities really were, and what energy therefore emitted: the world's own account.
+//! The true intensities of grids, and the emissions of energy used under them.
 
 use std::collections::BTreeMap;
 
 use sunward_core::Timestamp;
 
-/// Emissions as the exact product `uJ x mgCO2e/kWh x permille of PUE`: a thousandth of core's unit
-/// of carbon, since powers are in milliwatts and times in milliseconds here. Divided only when shown.
+/// Emissions as the exact product `uJ x mgCO2e/kWh x permille of PUE`. It is divided only for
+/// display. The unit is a thousandth of the core's, because powers are in milliwatts and times in
+/// milliseconds here.
 pub type Emissions = u128;
 
-/// [`Emissions`] in a gram: 3.6e12 uJ in a kilowatt hour, 1000 mg, 1000 permille.
+/// [`Emissions`] in one gram: 3.6e12 uJ/kWh x 1000 mg/g x 1000 permille.
 const PER_GRAM: f64 = 3.6e18;
 
-/// Microjoules in a kilowatt hour.
 const MICROJOULES_PER_KWH: f64 = 3.6e12;
 
-/// Grams of CO2 equivalent.
+/// Emissions as grams of CO2 equivalent.
 #[must_use]
 pub fn grams(emissions: Emissions) -> f64 {
     float(emissions) / PER_GRAM
 }
 
-/// Kilowatt hours.
+/// Microjoules as kilowatt-hours.
 #[must_use]
 pub fn kilowatt_hours(microjoules: u128) -> f64 {
     float(microjoules) / MICROJOULES_PER_KWH
 }
 
-/// One count in parts of another.
+/// The quotient of two counts.
 #[must_use]
 pub fn ratio(part: u128, whole: u128) -> f64 {
     float(part) / float(whole)
 }
 
-/// A figure to be shown; it keeps 53 bits.
+/// A count as a float for display; it keeps 53 bits.
 fn float(value: u128) -> f64 {
     [96, 64, 32, 0].into_iter().fold(0.0, |sum, shift| {
         let limb = (value >> shift) & u128::from(u32::MAX);
@@ -40,21 +40,23 @@ fn float(value: u128) -> f64 {
     })
 }
 
-/// What one zone's power emitted, hour by hour (or finer), with sums so that any span costs the same.
+/// The true intensity of one zone, in equal steps of an hour or less. Prefix sums make every span
+/// equally cheap to query.
 #[derive(Clone, Debug, Default)]
 pub struct ZoneTruth {
     first_ms: u64,
     step_ms: u64,
     average_mg_per_kwh: Vec<u32>,
-    /// Sum of `mg/kWh x ms` of all steps before.
+    /// Prefix sums of `mg/kWh x ms`, average intensity.
     average: Vec<u64>,
-    /// The same by marginal intensity, and up to where it is known without a gap.
+    /// The same for marginal intensity, and the end of the part that is known without a gap.
     marginal: Vec<u64>,
     marginal_known: Vec<bool>,
 }
 
 impl ZoneTruth {
-    /// A zone from its steps: average intensity, and marginal where it is known.
+    /// A zone from its steps: the average intensity of each, and the marginal one where it is
+    /// known.
     #[must_use]
     pub fn new(first: Timestamp, step_ms: u64, steps: &[(u32, Option<u32>)]) -> Self {
         let mut truth = Self {
@@ -79,13 +81,13 @@ impl ZoneTruth {
         truth
     }
 
-    /// When it begins.
+    /// The moment at which the trace begins.
     #[must_use]
     pub const fn begin(&self) -> Timestamp {
         Timestamp(self.first_ms)
     }
 
-    /// When it ends.
+    /// The moment at which the trace ends.
     #[must_use]
     pub fn end(&self) -> Timestamp {
         let steps = u64::try_from(self.average_mg_per_kwh.len()).unwrap_or(u64::MAX);
@@ -95,7 +97,7 @@ impl ZoneTruth {
         )
     }
 
-    /// Intensity at a moment, in mgCO2e/kWh; the nearest known outside of what is known.
+    /// The intensity at a moment, in mgCO2e/kWh. Outside the trace it is the nearest known value.
     #[must_use]
     pub fn at(&self, moment: Timestamp) -> u32 {
         let step = moment.0.saturating_sub(self.first_ms) / self.step_ms;
@@ -104,14 +106,15 @@ impl ZoneTruth {
         self.average_mg_per_kwh.get(step).copied().unwrap_or(0)
     }
 
-    /// Sum of `mg/kWh x ms` over a span, of what lies within the trace.
+    /// The integral of average intensity over a span, in `mg/kWh x ms`. Only the part within the
+    /// trace counts.
     #[must_use]
     pub fn integral(&self, from: Timestamp, to: Timestamp) -> u64 {
         self.until(&self.average, to)
             .saturating_sub(self.until(&self.average, from))
     }
 
-    /// The same by marginal intensity; `None` when that is not known for all of the span.
+    /// The integral of marginal intensity; `None` if it is not known for the whole span.
     #[must_use]
     pub fn marginal_integral(&self, from: Timestamp, to: Timestamp) -> Option<u64> {
         let first = usize::try_from(from.0.saturating_sub(self.first_ms) / self.step_ms).ok()?;
@@ -136,30 +139,30 @@ impl ZoneTruth {
     }
 }
 
-/// The zones of one simulation.
+/// The true intensities of all zones of a simulation.
 #[derive(Clone, Debug, Default)]
 pub struct Truth {
-    /// By name.
+    /// The zones by name.
     pub zones: BTreeMap<String, ZoneTruth>,
 }
 
-/// What a policy's decisions used and emitted, so far.
+/// Energy and emissions under one policy, so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Used {
-    /// IT energy.
+    /// IT energy in microjoules.
     pub microjoules: u128,
-    /// PUE times energy times average intensity.
+    /// Emissions by average intensity: PUE x energy x intensity.
     pub average: Emissions,
-    /// The same by marginal intensity, where that is known.
+    /// Emissions by marginal intensity, where that is known.
     pub marginal: Emissions,
-    /// Energy for which no marginal intensity is known.
+    /// Energy for which the marginal intensity is not known.
     pub marginal_unknown_microjoules: u128,
-    /// Moving inputs between regions, at the mean of both ends.
+    /// Emissions of moving inputs between regions, at the mean intensity of both ends.
     pub transfer: Emissions,
 }
 
 impl Used {
-    /// Some tasks draw so much together, from one moment to another, in one zone.
+    /// Adds tasks that together draw constant power in one zone over a span.
     pub fn run(
         &mut self,
         zone: &ZoneTruth,
@@ -177,13 +180,13 @@ impl Used {
         }
     }
 
-    /// So much energy went into moving data between two zones.
+    /// Adds energy that moved data between two zones.
     pub fn transfer(&mut self, microjoules: u128, from_mg_per_kwh: u32, to_mg_per_kwh: u32) {
         let both = u128::from(from_mg_per_kwh) + u128::from(to_mg_per_kwh);
         self.transfer += microjoules * both * 500;
     }
 
-    /// Adds another's.
+    /// Adds another sum to this one.
     pub fn add(&mut self, other: &Self) {
         self.microjoules += other.microjoules;
         self.average += other.average;
@@ -192,7 +195,7 @@ impl Used {
         self.transfer += other.transfer;
     }
 
-    /// The headline: average intensity, PUE and transfer.
+    /// The headline figure: average intensity with PUE, plus transfers.
     #[must_use]
     pub const fn total(&self) -> Emissions {
         self.average + self.transfer

@@ -1,12 +1,12 @@
-//! What is still to happen, in order of time; what happens at one moment, in a fixed order.
+//! The queue of future events, ordered by time, with a fixed order within one moment.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use sunward_core::Timestamp;
 
-/// Events by time, then by rank, then in the order in which they were put in: so two worlds with the
-/// same input go the same way.
+/// Events ordered by time, then rank, then insertion. The total order makes simulations
+/// deterministic.
 #[derive(Clone, Debug)]
 pub(crate) struct Queue<E> {
     order: BinaryHeap<Reverse<(Timestamp, u8, u64)>>,
@@ -25,19 +25,19 @@ impl<E> Default for Queue<E> {
 }
 
 impl<E> Queue<E> {
-    /// Something will happen. Of two events at one moment, the lower rank comes first.
+    /// Adds an event. Of two events at one moment, the one of lower rank comes first.
     pub(crate) fn put(&mut self, at: Timestamp, rank: u8, event: E) {
         self.order.push(Reverse((at, rank, self.put)));
         self.events.insert(self.put, event);
         self.put += 1;
     }
 
-    /// When the next event happens.
+    /// The time of the next event.
     pub(crate) fn next_at(&self) -> Option<Timestamp> {
         self.order.peek().map(|Reverse((at, _, _))| *at)
     }
 
-    /// The next event, if it happens by then.
+    /// Removes and returns the next event if it happens by `until`.
     pub(crate) fn take_until(&mut self, until: Timestamp) -> Option<(Timestamp, E)> {
         if self.next_at()? > until {
             return None;

@@ -1,19 +1,19 @@
-//! Numbers that look random and are the same for the same seed, on every machine.
+//! Pseudorandom numbers that are equal for equal seeds on every machine.
 
-/// `SplitMix64` (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014):
-/// 64 bits of state, equal everywhere, good enough to shake a simulation.
+/// `SplitMix64` (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014). It
+/// has 64 bits of state, which is enough for a simulation.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// A stream of its own for each seed.
+    /// A stream for a seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// A stream that depends on all of these numbers: what is drawn for one task does not depend on
-    /// what was drawn for others.
+    /// A stream that depends on all of these numbers. What one task draws is then independent of
+    /// what other tasks draw.
     #[must_use]
     pub fn of(seed: u64, parts: &[u64]) -> Self {
         let mut state = Self(seed);
@@ -33,7 +33,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `end`; 0 when `end` is 0. The bias is below `end / 2^64`.
+    /// A number below `end`; 0 if `end` is 0. The bias is below `end / 2^64`.
     pub fn below(&mut self, end: u64) -> u64 {
         let wide = u128::from(self.next_u64()) * u128::from(end);
         u64::try_from(wide >> 64).unwrap_or(0)

@@ -1,4 +1,4 @@
-//! Recorded grids and described pools as the parts of a setup, and the feed over them.
+//! Recorded grids and pool descriptions as parts of a setup, and the feed over them.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use crate::setup::{ForecastFeed, Opening, Setup};
 use crate::workload::Mistakes;
 use crate::world::{Open, home_of};
 
-/// A day, in milliseconds: so much of a trace must have passed before a day can be forecast from it.
+/// A day in milliseconds. A forecast needs at least this much of a trace before it.
 const DAY_MS: u64 = 86_400_000;
 
-/// A fleet as the brain sees it.
+/// A fleet from the descriptions of its pools.
 #[must_use]
 pub fn fleet_of(pools: &[PoolSpec]) -> Fleet {
     Fleet {
@@ -25,7 +25,7 @@ pub fn fleet_of(pools: &[PoolSpec]) -> Fleet {
     }
 }
 
-/// What the grids' power really emitted.
+/// The true intensities of recorded grids.
 #[must_use]
 pub fn truth_of(grid: &Grid) -> Truth {
     let zone = |trace: &sunward_grid::Trace| {
@@ -44,7 +44,7 @@ pub fn truth_of(grid: &Grid) -> Truth {
     }
 }
 
-/// When what pools have open changes, slot by slot, from one moment to another.
+/// The changes of the pools' open capacity between two moments, slot by slot.
 #[must_use]
 pub fn openings_of(
     pools: &[PoolSpec],
@@ -89,7 +89,7 @@ pub struct RecordedFeed {
 }
 
 impl RecordedFeed {
-    /// Over a setup's pools, so many slots of this length ahead.
+    /// A feed over a setup's pools that looks `slots` slots of `slot_ms` milliseconds ahead.
     #[must_use]
     pub fn new(
         grid: Arc<Grid>,
@@ -119,15 +119,15 @@ impl ForecastFeed for RecordedFeed {
     }
 }
 
-/// When the last of the fleet's traces begins.
+/// The moment at which the last of the fleet's traces begins.
 fn begin(setup: &Setup) -> Timestamp {
     let zones = setup.fleet.pools.iter();
     let zones = zones.filter_map(|pool| setup.truth.zones.get(&pool.zone));
     zones.map(ZoneTruth::begin).max().unwrap_or_default()
 }
 
-/// How many runs arrive in the traces' first day, when a forecast from the past is the last hour going
-/// on, if anything.
+/// How many runs arrive in the traces' first day. Forecasts made then have too little past and
+/// repeat the last hour, if there is one.
 #[must_use]
 pub fn arrivals_of_the_first_day(setup: &Setup) -> usize {
     let known = begin(setup).after_ms(DAY_MS);
@@ -135,10 +135,11 @@ pub fn arrivals_of_the_first_day(setup: &Setup) -> usize {
     early.count()
 }
 
-/// Refuses runs that arrive before the traces begin, or may end after they do.
+/// Refuses runs that arrive before the traces begin or may end after them.
 ///
 /// # Errors
-/// Each of them, and the span that the traces cover.
+///
+/// Returns each such run and the span that the traces cover.
 pub fn check_span(setup: &Setup) -> Result<(), Mistakes> {
     let (begin, end) = (begin(setup), setup.end());
     let mut mistakes = Vec::new();

@@ -1,4 +1,5 @@
-//! The report: each policy beside the baseline and the bound, in floats that are only shown.
+//! The report of a simulation: each policy beside the baseline and the bound. Floats appear here
+//! for display only.
 
 use serde::Serialize;
 use sunward_core::Timestamp;
@@ -10,88 +11,88 @@ use crate::simulate::Played;
 use crate::tally::{BIN_MS, Tally};
 use crate::world::home_of;
 
-/// The baseline's name: every run at once at home, as many machines there as it wants.
+/// The baseline's name: each run starts at once at home, with unlimited capacity.
 pub const NOW_HOME: &str = "now-home";
 
-/// Milliseconds of an hour.
 const HOUR_MS: f64 = 3_600_000.0;
 
-/// All policies of one simulation.
+/// The results of all policies of one simulation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
-    /// The baseline first.
+    /// The policies; the baseline is first.
     pub policies: Vec<PolicyReport>,
-    /// What no policy can fall below.
+    /// The lower bound, if one was computed.
     pub bound: Option<BoundReport>,
-    /// How many runs arrived.
+    /// The number of runs that arrived.
     pub runs: u64,
-    /// When the first run arrived, milliseconds since the epoch.
+    /// The first arrival, in milliseconds since the epoch.
     pub begin_ms: u64,
-    /// When the grids' traces end, milliseconds since the epoch.
+    /// The end of the grids' traces, in milliseconds since the epoch.
     pub end_ms: u64,
 }
 
-/// One policy.
+/// The results of one policy.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PolicyReport {
-    /// Its name.
+    /// The policy's name.
     pub name: String,
-    /// PUE times energy times average intensity, and transfer.
+    /// Emissions by average intensity, with PUE and transfers, in grams.
     pub gco2e: f64,
-    /// The same by marginal intensity, without transfer; none unless the traces hold it throughout.
+    /// Emissions by marginal intensity, without transfers; absent unless the traces hold it
+    /// throughout.
     pub gco2e_marginal: Option<f64>,
-    /// Against the baseline, in percent of its gCO2e; none where runs did not finish, for what they would
-    /// have emitted is no saving.
+    /// Savings relative to the baseline, in percent of its gCO2e. Absent if runs did not finish,
+    /// since unfinished work is not a saving.
     pub saved_percent: Option<f64>,
-    /// What was saved, of what the bound would save.
+    /// The savings as a share of what the bound would save.
     pub achievable_share: Option<f64>,
-    /// IT energy.
+    /// IT energy in kilowatt-hours.
     pub kwh: f64,
-    /// The transfer's part of `gco2e`.
+    /// The part of `gco2e` that is due to transfers.
     pub transfer_gco2e: f64,
-    /// How much later than the baseline a run ended, in the mean.
+    /// The mean delay of a run's end relative to the baseline, in hours.
     pub delay_mean_h: Option<f64>,
-    /// 95 of 100 runs were not later than this.
+    /// The 95th percentile of that delay, in hours.
     pub delay_p95_h: Option<f64>,
-    /// Runs that had a deadline and did not meet it.
+    /// Runs that had a deadline and missed it.
     pub deadlines_missed: u64,
-    /// What was taken of the devices that were open (of the cores, in a fleet without devices). The
-    /// baseline has as many as it wants: what it takes is told of those that the others had open, and
-    /// may be more than there are.
-    pub utilisation: Option<f64>,
-    /// From arrival to end, in the mean over runs that ended.
+    /// The share of open devices that was taken (of open cores, in a fleet without devices). The
+    /// baseline has unlimited capacity; its share is relative to what was open for the others and
+    /// may exceed 1.
+    pub utilization: Option<f64>,
+    /// The mean time from arrival to end, over runs that ended, in hours.
     pub makespan_mean_h: Option<f64>,
-    /// Runs that ended well.
+    /// Runs that succeeded.
     pub succeeded: u64,
     /// Runs that failed, or had not ended when the traces did.
     pub unfinished: u64,
-    /// Where the policy is from.
+    /// The publication or origin of the policy.
     pub source: String,
 }
 
-/// What no policy can fall below: the clairvoyant placement of the same jobs.
+/// A lower bound on emissions for the same jobs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BoundReport {
-    /// Which bound: one of [`crate::limit::KINDS`], or `clairvoyant` and `lp-window` of
+    /// The kind of bound: one of [`crate::limit::KINDS`], or `clairvoyant` or `lp-window` of
     /// [`crate::clairvoyant`].
     pub kind: String,
-    /// Its gCO2e.
+    /// The bound's emissions in grams.
     pub gco2e: f64,
-    /// Against the baseline, in percent of its gCO2e.
+    /// Savings relative to the baseline, in percent of its gCO2e.
     pub saved_percent: f64,
 }
 
 /// A bound, as it was computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound {
-    /// Which.
+    /// The kind of bound.
     pub kind: String,
-    /// What it emits.
+    /// The bound's emissions.
     pub emissions: Emissions,
 }
 
 impl Report {
-    /// Puts what was played beside the baseline and the bound.
+    /// Builds the report from the results of the policies, the baseline and the bound.
     #[must_use]
     pub fn of(setup: &Setup, played: &[Played], bound: Option<&Bound>) -> Self {
         let mut base = now_home(setup);
@@ -116,7 +117,7 @@ impl Report {
         }
     }
 
-    /// One policy.
+    /// The results of the policy of this name.
     #[must_use]
     pub fn policy(&self, name: &str) -> Option<&PolicyReport> {
         self.policies.iter().find(|policy| policy.name == name)
@@ -142,7 +143,7 @@ fn now_home(setup: &Setup) -> Played {
     }
     Played {
         name: NOW_HOME.to_owned(),
-        source: "each run at once at home, on as many machines as it wants".to_owned(),
+        source: "each run at once at home, with unlimited machines".to_owned(),
         tally,
     }
 }
@@ -173,7 +174,7 @@ fn policy(played: &Played, base: Emissions, bound: Option<Emissions>) -> PolicyR
         ),
         delay_p95_h: percentile_95(&tally.delays_ms),
         deadlines_missed: tally.deadlines_missed,
-        utilisation: (open > 0).then(|| rounded(ratio(taken, open))),
+        utilization: (open > 0).then(|| rounded(ratio(taken, open))),
         makespan_mean_h: mean(tally.makespans_ms, tally),
         succeeded: tally.succeeded,
         unfinished: tally.unfinished,
@@ -181,7 +182,7 @@ fn policy(played: &Played, base: Emissions, bound: Option<Emissions>) -> PolicyR
     }
 }
 
-/// The share of `base` that was saved; below 0 when more was emitted.
+/// The share of `base` that was saved; negative if more was emitted.
 fn saved(base: Emissions, total: Emissions) -> f64 {
     if base == 0 {
         return 0.0;
@@ -208,14 +209,14 @@ fn hours(ms: u64) -> f64 {
     std::time::Duration::from_millis(ms).as_secs_f64() * 1000.0 / HOUR_MS
 }
 
-/// Six decimals: more than any of it is good for, and the same text on every machine.
+/// Rounds to six decimals. That exceeds the accuracy, and gives the same text on every machine.
 fn rounded(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }
 
-/// What was taken of a fleet, hour by hour, as a share of what is open in the mean.
+/// The hourly use of a fleet, as a share of its mean open capacity.
 #[must_use]
-pub fn hourly_utilisation(tally: &Tally) -> Vec<(Timestamp, f64)> {
+pub fn hourly_utilization(tally: &Tally) -> Vec<(Timestamp, f64)> {
     let of_gpus = tally.open.0 > 0;
     let open = if of_gpus { tally.open.0 } else { tally.open.1 };
     let bins = u128::try_from(tally.hours.len()).unwrap_or(1).max(1);

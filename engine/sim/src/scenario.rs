@@ -1,9 +1,9 @@
-//! What goes wrong in a world: a file of faults, each at its time.
+//! The scenario file: the faults of a world, each with its time.
 //!
 //! ```yaml
-//! runtime_error: 20%            # each task takes up to so much more or less than expected
+//! runtime_error: 20%            # a task takes up to 20% more or less time than expected
 //! faults:
-//!   - { at: "2023-03-01T05:00Z", for: 6h, lost: uni-oslo }            # its worker is gone
+//!   - { at: "2023-03-01T05:00Z", for: 6h, lost: uni-oslo }            # the worker is lost
 //!   - { at: "2023-03-02T09:00Z", for: 4h, owner_back: uni-oslo, gpus: 2, notice: 10m }
 //!   - { at: "2023-03-03T00:00Z", for: 12h, provider_down: DE }        # or `all`
 //!   - { at: "2023-03-04T00:00Z", for: 24h, forecast_error: 30%, zone: DE }
@@ -16,47 +16,48 @@ use sunward_workflows::units;
 /// The faults of a world.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scenario {
-    /// How much longer or shorter than expected a task may take at most, in thousandths.
+    /// The largest deviation of a task's length from the expected one, in thousandths.
     pub runtime_error_permille: u32,
-    /// By time.
+    /// The faults, ordered by time.
     pub faults: Vec<Fault>,
 }
 
 /// One fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// From when.
+    /// The begin of the fault.
     pub from: Timestamp,
-    /// Until when.
+    /// The end of the fault.
     pub to: Timestamp,
-    /// What.
+    /// What goes wrong.
     pub kind: FaultKind,
 }
 
-/// What goes wrong.
+/// The kinds of faults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FaultKind {
-    /// A pool's worker is gone, with all it ran.
+    /// A pool's worker is lost, with all tasks that it runs.
     Lost(PoolId),
-    /// A pool's owner needs machines: so many devices and cores are left at most; what runs beyond
-    /// has so many milliseconds to leave.
+    /// A pool's owner takes machines back. Tasks beyond the remaining capacity must leave within
+    /// the notice.
     OwnerBack {
-        /// Which.
+        /// The pool.
         pool: PoolId,
-        /// Devices left.
+        /// Devices that remain.
         gpus: u32,
-        /// Cores left.
+        /// Cores that remain.
         cpus: u32,
         /// Notice in milliseconds.
         notice_ms: u64,
     },
-    /// Nothing new is heard of a zone, or of any: the outlook stays old, and is marked stale.
+    /// A provider reports nothing new for a zone, or for all zones. The last outlook continues and
+    /// is marked stale.
     ProviderDown(Option<String>),
-    /// Forecasts of a zone, or of all, are off by so many thousandths.
+    /// The forecasts of a zone, or of all zones, are wrong by a constant factor.
     ForecastError {
-        /// The zone; all when absent.
+        /// The zone; `None` means all zones.
         zone: Option<String>,
-        /// By how much.
+        /// The deviation in thousandths.
         permille: i32,
     },
 }
@@ -85,10 +86,11 @@ struct RawFault {
     zone: Option<String>,
 }
 
-/// Reads a scenario file. All mistakes are told, each with its place in the list.
+/// Reads a scenario file.
 ///
 /// # Errors
-/// What is wrong, and what was expected.
+///
+/// Returns all mistakes, each with its place in the list and what was expected.
 pub fn read_scenario(text: &str, fleet: &Fleet) -> Result<Scenario, Vec<String>> {
     let raw: RawScenario = serde_yaml::from_str(text).map_err(|error| {
         vec![format!(
@@ -156,19 +158,19 @@ fn fault(raw: &RawFault, fleet: &Fleet) -> Result<Fault, String> {
     Ok(Fault { from, to, kind })
 }
 
-/// A moment as `2023-03-01T05:00Z`.
+/// Reads a moment such as `2023-03-01T05:00Z`.
 pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
     sunward_grid::moment(text)
-        .ok_or_else(|| format!("'{text}' is no time; expected one as 2023-03-01T05:00Z"))
+        .ok_or_else(|| format!("'{text}' is not a time; expected for example 2023-03-01T05:00Z"))
 }
 
 fn duration(text: &str) -> Result<u64, String> {
     units::parse_duration(text)
-        .map_err(|_| format!("'{text}' is no duration; expected one as 90s, 15m or 6h"))
+        .map_err(|_| format!("'{text}' is not a duration; expected for example 90s, 15m or 6h"))
 }
 
 fn permille(text: &str) -> Result<i32, String> {
-    let wrong = || format!("'{text}' is no share; expected one as 20% or -5%");
+    let wrong = || format!("'{text}' is not a percentage; expected for example 20% or -5%");
     let number: f64 = text
         .strip_suffix('%')
         .and_then(|number| number.trim().parse().ok())
@@ -268,9 +270,9 @@ faults:
 ";
         let mistakes = read_scenario(text, &fleet()).unwrap_err();
         insta::assert_snapshot!(mistakes.join("\n"), @r"
-        runtime_error: '20' is no share; expected one as 20% or -5%
-        faults[0]: 'yesterday' is no time; expected one as 2023-03-01T05:00Z
-        faults[1]: 'soon' is no duration; expected one as 90s, 15m or 6h
+        runtime_error: '20' is not a percentage; expected for example 20% or -5%
+        faults[0]: 'yesterday' is not a time; expected for example 2023-03-01T05:00Z
+        faults[1]: 'soon' is not a duration; expected for example 90s, 15m or 6h
         faults[2]: no pool 'uni-bergen' in the fleet; there are: uni-oslo
         faults[3]: expected exactly one of `lost`, `owner_back`, `provider_down` or `forecast_error`
         faults[4]: no pool of the fleet lies in zone 'DE'; there are: NO

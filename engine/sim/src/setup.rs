@@ -1,45 +1,47 @@
-//! All that a simulation is made of, and what can be wrong with it.
+//! What a simulation consists of, and the errors that can stop it.
 
 use std::sync::Arc;
 
 use sunward_core::place::{Outlook, Placer};
 use sunward_core::{Fleet, Illegal, PoolId, Timestamp};
+use sunward_grid::moment_shown;
 
 use crate::meter::{Truth, ZoneTruth};
 use crate::scenario::Scenario;
 use crate::submission::Submission;
 use crate::world::Open;
 
-/// A world before anything happened in it.
+/// The complete input of a simulation.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// The pools.
     pub fleet: Arc<Fleet>,
-    /// When what a pool has open changes, by time; the first of each pool is what it begins with.
+    /// Changes of the pools' open capacity, ordered by time. The first change of each pool is its
+    /// initial capacity.
     pub openings: Arc<Vec<Opening>>,
-    /// What intensities really were.
+    /// The true intensities.
     pub truth: Arc<Truth>,
-    /// The runs that arrive, by time.
+    /// The runs that arrive, ordered by time.
     pub submissions: Arc<Vec<Submission>>,
-    /// What goes wrong.
+    /// The faults.
     pub scenario: Scenario,
-    /// For what is drawn by lot.
+    /// The seed of everything random.
     pub seed: u64,
-    /// How often there is a new outlook, in milliseconds.
+    /// The interval between outlooks, in milliseconds.
     pub look_every_ms: u64,
-    /// Whether every begin of tasks is kept, one by one, and the brain's own ledger.
+    /// Whether to keep each start of tasks and the core's own ledger.
     pub keep_details: bool,
 }
 
 impl Setup {
-    /// When the world begins: with the look at the grids before the first run arrives.
+    /// When the simulation begins: at the last outlook before the first arrival.
     #[must_use]
     pub fn begin(&self) -> Timestamp {
         let first = self.submissions.first().map_or(0, |first| first.at.0);
         Timestamp(first - first % self.look_every_ms.max(1))
     }
 
-    /// When it ends: what intensities are after that nobody knows.
+    /// When the simulation ends: with the traces.
     #[must_use]
     pub fn end(&self) -> Timestamp {
         let zones = self.fleet.pools.iter();
@@ -51,65 +53,69 @@ impl Setup {
     }
 }
 
-/// What a pool has open from a moment on.
+/// A change of a pool's open capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opening {
-    /// From when.
+    /// The moment from which it holds.
     pub at: Timestamp,
-    /// Which.
+    /// The pool.
     pub pool: PoolId,
-    /// What.
+    /// The open capacity.
     pub open: Open,
-    /// How long what runs beyond that may stay, in milliseconds.
+    /// How long tasks beyond that capacity may stay, in milliseconds.
     pub notice_ms: u64,
 }
 
-/// What can be known at a moment: the trace files' past and a forecast made from it.
+/// A source of outlooks, for example the past of trace files with a forecast made from it.
 pub trait ForecastFeed {
-    /// All that is known at `now` and nothing published later.
+    /// The outlook at `now`, made only of what was published by then.
     ///
     /// # Errors
-    /// Why nothing can be said.
+    ///
+    /// Returns the reason why there is no outlook.
     fn look(&mut self, now: Timestamp) -> Result<Arc<Outlook>, String>;
 }
 
-/// A policy in a simulation.
+/// A policy that takes part in a simulation.
 pub struct Contender {
-    /// Its name in the report.
+    /// The policy's name in the report.
     pub name: String,
-    /// Where it is from.
+    /// The publication or origin of the policy.
     pub source: String,
-    /// How it decides.
+    /// The placer that makes its decisions.
     pub placer: Box<dyn Placer>,
 }
 
 /// Why a simulation stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum SimError {
-    /// The brain contradicted itself.
-    #[error("policy {policy}: a fact that cannot be true after those before it: {illegal}")]
+    /// A decision of the core contradicted its state, which is a bug in Sunward.
+    #[error(
+        "policy {policy}: the core produced a fact that contradicts its state: {illegal}. This is a bug in Sunward"
+    )]
     Illegal {
-        /// Under which policy.
+        /// The policy under which it happened.
         policy: String,
-        /// Which.
+        /// The fact that could not be applied.
         illegal: Illegal,
     },
-    /// Nothing can be known.
-    #[error("no outlook at {at_ms} ms since 1970: {reason}")]
+    /// The feed failed.
+    #[error("there is no outlook at {}: {reason}", moment_shown(Timestamp(*at_ms)))]
     ForecastFeed {
-        /// When.
+        /// The moment, in milliseconds since the epoch.
         at_ms: u64,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The simulation went on at one moment without an end.
+    /// The core did not come to rest at one moment, which is a bug in Sunward.
     #[error(
-        "policy {policy}: more than {limit} rounds at {at_ms} ms since 1970 without time passing"
+        "policy {policy}: the core did not come to rest within {limit} rounds at {}. This is a bug in Sunward",
+        moment_shown(Timestamp(*at_ms))
     )]
     Stuck {
-        /// Under which policy.
+        /// The policy under which it happened.
         policy: String,
-        /// When.
+        /// The moment, in milliseconds since the epoch.
         at_ms: u64,
         /// How many rounds were tried.
         limit: u32,

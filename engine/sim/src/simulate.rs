@@ -1,26 +1,27 @@
-//! The simulation: one world a policy, side by side with the same feed.
+//! The loop of a simulation: one world for each policy, advanced side by side under the same feed.
 
 use crate::faulty::FaultyFeed;
 use crate::setup::{Contender, ForecastFeed, Setup, SimError};
 use crate::tally::Tally;
 use crate::world::World;
 
-/// What became of one policy.
+/// The result of one policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Played {
-    /// Its name.
+    /// The policy's name.
     pub name: String,
-    /// Where it is from.
+    /// The publication or origin of the policy.
     pub source: String,
-    /// What it came to.
+    /// The sums of its world.
     pub tally: Tally,
 }
 
-/// Plays a setup through under each policy, hour by hour side by side, so that each outlook is made
-/// once. It ends when all runs have ended, or with the grids' traces.
+/// Simulates a setup under each policy. Worlds advance side by side, so that each outlook is made
+/// once. The simulation ends when all runs have ended, or with the grids' traces.
 ///
 /// # Errors
-/// When nothing can be known of the grids, or the brain contradicts itself.
+///
+/// Fails if the feed gives no outlook, or the core contradicts itself.
 pub fn simulate(
     setup: &Setup,
     feed: &mut dyn ForecastFeed,

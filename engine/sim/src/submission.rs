@@ -1,4 +1,5 @@
-//! A run that will arrive, and what its stages really take: what the world needs and the brain is not told.
+//! A run that will arrive, and what its stages really need. The world knows this; the core is told
+//! only the run's spec.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,43 +8,44 @@ use sunward_core::{PlannedStage, Pool, RunSpec, Tasks, Timestamp};
 use sunward_grid::whole;
 use sunward_workflows::{Gpus, Scatter, Slicing};
 
-/// How long a task is taken to be when nobody said: as the brain takes it.
+/// The length of a task if the workflow states none. The core assumes the same.
 const TASK_MS: u64 = 3_600_000;
 
-/// What a core draws under load when nobody said, in milliwatts: as the brain takes it.
+/// The power of a core under load in milliwatts if the workflow states none. The core assumes the
+/// same.
 const CORE_MILLIWATTS: u64 = 12_000;
 
 /// A run that arrives at a moment.
 #[derive(Clone, Debug)]
 pub struct Submission {
-    /// When.
+    /// The moment of arrival.
     pub at: Timestamp,
-    /// What.
+    /// The run's spec.
     pub spec: Arc<RunSpec>,
-    /// How large its data is.
+    /// The sizes of its data.
     pub bytes: Arc<DataSizes>,
 }
 
-/// A run without its arrival: what is submitted, and how large its data is.
+/// A run without its arrival: its spec and the sizes of its data.
 pub type Specified = (Arc<RunSpec>, Arc<DataSizes>);
 
-/// How large the data of a run is, in bytes; absent is nothing.
+/// The sizes of a run's data in bytes; what is absent has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DataSizes {
-    /// What a stage reads from outside the run, by stage and port.
+    /// By stage and port: bytes that the stage reads from outside the run.
     pub inputs: BTreeMap<(String, String), u64>,
-    /// What one task of a stage gives at each of its ports, by stage.
+    /// By stage: bytes that one task writes at each of its ports.
     pub outputs: BTreeMap<String, u64>,
 }
 
 impl DataSizes {
-    /// What one task of a stage gives at each port.
+    /// Bytes that one task of a stage writes at each port.
     #[must_use]
     pub fn output(&self, stage: &str) -> u64 {
         self.outputs.get(stage).copied().unwrap_or(0)
     }
 
-    /// What a stage reads at a port from outside the run.
+    /// Bytes that a stage reads at a port from outside the run.
     #[must_use]
     pub fn input(&self, stage: &str, port: &str) -> u64 {
         let key = (stage.to_owned(), port.to_owned());
@@ -51,12 +53,12 @@ impl DataSizes {
     }
 }
 
-/// What one task of a stage takes.
+/// What one task of a stage needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
-    /// How long, in milliseconds.
+    /// Its length in milliseconds.
     pub(crate) task_ms: u64,
-    /// IT power, devices and cores together.
+    /// IT power in milliwatts, devices and cores together.
     pub(crate) milliwatts: u64,
     /// Devices.
     pub(crate) gpus: u32,
@@ -65,7 +67,7 @@ pub(crate) struct Needs {
 }
 
 impl Needs {
-    /// What one task of a stage takes in a pool.
+    /// What one task of a stage needs in a pool.
     pub(crate) fn of(planned: &PlannedStage, pool: Option<&Pool>) -> Self {
         let stage = &planned.stage;
         let gpus = devices(&stage.resources.gpus);
@@ -85,13 +87,13 @@ impl Needs {
     }
 }
 
-/// Watts, as a workflow gives them, in milliwatts; what is no power is none.
+/// Watts from a workflow as milliwatts; negative and non-finite values are 0.
 #[must_use]
 pub fn milliwatts(watts: f64) -> u64 {
     whole((watts * 1000.0).clamp(0.0, 1e15))
 }
 
-/// Devices of one task, at least.
+/// The least number of devices that one task accepts.
 fn devices(gpus: &Gpus) -> u32 {
     match gpus {
         Gpus::None => 0,
@@ -100,8 +102,8 @@ fn devices(gpus: &Gpus) -> u32 {
     }
 }
 
-/// The tasks of a stage whose scatter depends on data that nobody has here: one slice a part of the
-/// port that is cut, and a part for each task upstream.
+/// The number of tasks of a stage whose scatter depends on data. There is no data here, so each
+/// part of the port is one slice, and each task upstream gives one part.
 pub(crate) fn guessed_tasks(planned: &PlannedStage, parts: u32) -> Tasks {
     match &planned.stage.scatter {
         Scatter::Input { port, slicing } => match slicing {

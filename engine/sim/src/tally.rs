@@ -1,4 +1,4 @@
-//! What a world under one policy came to, in integers.
+//! The sums of a world under one policy, in integers.
 
 use sunward_core::{Ledger, RunId, StageId, Timestamp};
 
@@ -6,58 +6,58 @@ use crate::meter::Used;
 use crate::setup::Setup;
 use crate::world::{Group, Open, Past};
 
-/// Milliseconds of a bin of the timeline of what is used.
+/// The width of a bin of the usage timeline, in milliseconds.
 pub const BIN_MS: u64 = 3_600_000;
 
-/// Tasks of one stage that began together in one pool.
+/// Tasks of one stage that started together in one pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
-    /// When.
+    /// The moment.
     pub at: Timestamp,
-    /// Of which run.
+    /// The run.
     pub run: RunId,
-    /// Of which stage.
+    /// The stage.
     pub stage: StageId,
-    /// In which pool.
+    /// The pool's index.
     pub pool: usize,
-    /// How many.
+    /// The number of tasks.
     pub tasks: u32,
-    /// How long each takes if nothing stops it.
+    /// Milliseconds that each task takes unless it is stopped.
     pub length_ms: u64,
 }
 
-/// Sums over one world.
+/// The sums of one world.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Energy and emissions.
     pub used: Used,
-    /// How much later than at home and at once each run ended, in milliseconds.
+    /// For each ended run: how much later it ended than under the baseline, in milliseconds.
     pub delays_ms: Vec<u64>,
-    /// From arrival to end, over all runs that ended.
+    /// Milliseconds from arrival to end, summed over runs that ended.
     pub makespans_ms: u128,
-    /// From arrival to the first task's begin, over all runs that began.
+    /// Milliseconds from arrival to the first task's start, summed over runs that started.
     pub waits_ms: u128,
-    /// Runs that ended late, or not at all, though they had a deadline.
+    /// Runs that missed their deadline, or had one and never ended.
     pub deadlines_missed: u64,
-    /// Runs that ended well.
+    /// Runs that succeeded.
     pub succeeded: u64,
     /// Runs that failed or never ended.
     pub unfinished: u64,
-    /// Tasks that were executed, those that were stopped included.
+    /// Tasks that were executed, stopped ones included.
     pub tasks: u64,
-    /// What was open: devices and cores times milliseconds.
+    /// Open device-milliseconds and core-milliseconds.
     pub open: (u128, u128),
-    /// What was taken of it.
+    /// Taken device-milliseconds and core-milliseconds.
     pub taken: (u128, u128),
-    /// What was taken, hour by hour from [`Tally::begin`]: devices and cores times milliseconds.
+    /// By hour from [`Tally::begin`]: taken device-milliseconds and core-milliseconds.
     pub hours: Vec<(u64, u64)>,
-    /// Tasks that began together, in the order in which they did; empty unless kept.
+    /// Starts of tasks in order; empty unless details are kept.
     pub starts: Vec<Start>,
-    /// What the brain itself counted, over runs that ended; empty unless kept.
+    /// The core's own ledger over runs that ended; empty unless details are kept.
     pub ledger: Ledger,
     /// When the world began.
     pub begin: Timestamp,
-    /// Up to when what each pool had open is counted.
+    /// By pool: the moment up to which its open capacity is counted.
     counted: Vec<Timestamp>,
 }
 
@@ -70,7 +70,7 @@ impl Tally {
         }
     }
 
-    /// A group of tasks ran until then.
+    /// Counts a group of tasks that ran until now.
     pub(crate) fn ran(&mut self, setup: &Setup, pool: usize, group: &Group, until: Timestamp) {
         let count = u64::from(group.count);
         self.tasks += count;
@@ -108,7 +108,7 @@ impl Tally {
         }
     }
 
-    /// A group of tasks begins.
+    /// Counts a group of tasks that starts.
     pub(crate) fn begins(&mut self, pool: usize, group: &Group) {
         self.starts.push(Start {
             at: group.started,
@@ -120,7 +120,7 @@ impl Tally {
         });
     }
 
-    /// A pool had so much open until now.
+    /// Counts a pool's open capacity up to now.
     pub(crate) fn open_until(&mut self, pool: usize, open: Open, now: Timestamp) {
         if let Some(counted) = self.counted.get_mut(pool) {
             let ms = u128::from(now.since_ms(*counted));
@@ -130,7 +130,7 @@ impl Tally {
         }
     }
 
-    /// So much energy went into moving data between two zones.
+    /// Counts energy that moved data between two zones.
     pub(crate) fn moved(
         &mut self,
         setup: &Setup,
@@ -145,7 +145,7 @@ impl Tally {
         }
     }
 
-    /// A run is over.
+    /// Counts a run that has ended.
     pub(crate) fn ended(&mut self, past: &Past, succeeded: bool, now: Timestamp) {
         if let Some(begun) = past.begun {
             self.waits_ms += u128::from(begun.since_ms(past.arrived));
@@ -163,7 +163,7 @@ impl Tally {
     }
 }
 
-/// Energy of moving so many bytes, in microjoules: 3.6e6 of them are a milliwatt hour.
+/// The energy of moving bytes, in microjoules (3.6e6 uJ in a milliwatt-hour).
 #[must_use]
 pub fn transfer_microjoules(bytes: u64, milliwatt_hours_per_gb: u64) -> u128 {
     u128::from(bytes) * u128::from(milliwatt_hours_per_gb) * 36 / 10_000

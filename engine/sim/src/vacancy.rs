@@ -1,5 +1,5 @@
-//! Whether a fleet ever has room for what arrives: a run of which no pool can ever take a task would
-//! wait for ever, and what it did not emit would look like a saving.
+//! Checks that a fleet can hold what arrives. A run with a task that fits no pool would wait
+//! forever, and its missing emissions would look like a saving.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,10 +12,11 @@ use crate::submission::Needs;
 use crate::workload::Mistakes;
 use crate::world::Open;
 
-/// Refuses runs with a task for which no pool that it may use ever has enough open for long enough.
+/// Refuses runs with a task for which no pool that it may use is ever open enough for long enough.
 ///
 /// # Errors
-/// Each of them, with what it needs and what there is.
+///
+/// Returns each such run, with what it needs and what there is.
 pub fn check_vacancy(setup: &Setup) -> Result<(), Mistakes> {
     let mut vacancies = Vacancies {
         setup,
@@ -25,7 +26,7 @@ pub fn check_vacancy(setup: &Setup) -> Result<(), Mistakes> {
     let mut seen = BTreeSet::new();
     let mut mistakes = Vec::new();
     for (number, submission) in setup.submissions.iter().enumerate() {
-        // Runs that mean the same share one specification: the first tells for all.
+        // Equal runs share one spec, so the first of them stands for all.
         if !seen.insert(Arc::as_ptr(&submission.spec)) {
             continue;
         }
@@ -39,16 +40,16 @@ pub fn check_vacancy(setup: &Setup) -> Result<(), Mistakes> {
     Mistakes::check(mistakes)
 }
 
-/// What pools have open, and for how long at a stretch.
+/// The open capacity of pools, and for how long it lasts.
 struct Vacancies<'a> {
     setup: &'a Setup,
     openings: Vec<Vec<(Timestamp, Open)>>,
-    /// By pool, devices and cores: the longest time for which it has them without a break.
+    /// By pool, devices and cores: the longest unbroken time for which so much is open.
     stretches_ms: BTreeMap<(PoolId, u32, u32), u64>,
 }
 
 impl Vacancies<'_> {
-    /// Why no pool can take a task of this stage; nothing where one can.
+    /// Why no pool can take a task of this stage; `None` if one can.
     fn lacking(&mut self, spec: &RunSpec, planned: &PlannedStage) -> Option<String> {
         let may = pools_that_may(&self.setup.fleet, spec, planned);
         let mut offers = Vec::new();
@@ -65,7 +66,7 @@ impl Vacancies<'_> {
             );
             if limit.is_some_and(|limit| limit < needs.milliwatts) {
                 offers.push(format!(
-                    "{} may draw {} W at most, a task {} W",
+                    "{} may draw at most {} W, and a task needs {} W",
                     pool.name,
                     limit.unwrap_or(0) / 1000,
                     needs.milliwatts / 1000
@@ -91,11 +92,11 @@ impl Vacancies<'_> {
                 spec.placing.project
             )
         } else {
-            format!("{needed}, and no pool ever has that: {}", offers.join("; "))
+            format!("{needed}, which no pool ever has: {}", offers.join("; "))
         })
     }
 
-    /// The most that a pool ever has open, of devices and of cores.
+    /// The most devices and cores that a pool ever has open.
     fn most(&self, id: PoolId) -> Open {
         let own = self.openings.get(id.place()).into_iter().flatten();
         own.fold(Open::default(), |most, (_, open)| Open {
@@ -104,7 +105,7 @@ impl Vacancies<'_> {
         })
     }
 
-    /// The longest time for which a pool has so much open without a break.
+    /// The longest unbroken time for which a pool has so much open.
     fn stretch_ms(&mut self, id: PoolId, needs: Needs) -> u64 {
         let key = (id, needs.gpus, needs.cpus);
         if let Some(known) = self.stretches_ms.get(&key) {

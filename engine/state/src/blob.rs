@@ -1,7 +1,7 @@
-//! Facts as bytes: one version byte, a checksum, then facts one after the other.
+//! Encodes facts as bytes: one version byte, a checksum, then the facts.
 //!
-//! Bodies carry no count, so that bodies put one after the other are a body again: archives are made
-//! without decoding anything.
+//! Bodies carry no count, so concatenated bodies are a body. Archives are therefore made without
+//! decoding.
 
 use std::borrow::Cow;
 
@@ -11,16 +11,16 @@ use sunward_core::Fact;
 
 use crate::error::StateError;
 
-/// Grows when the encoding of facts or the tables that hold them change.
+/// The format's version. It changes with the encoding of facts and with the tables that hold them.
 pub(crate) const VERSION: u8 = 6;
 
-/// Bytes of BLAKE3 kept as checksum: torn pages are to be found, not forgers.
+/// Bytes of BLAKE3 that are kept as checksum. It detects torn pages; it does not stop forgery.
 const CHECKSUM_BYTES: usize = 8;
 
-/// Version and checksum.
+/// Bytes of version and checksum.
 const HEADER_BYTES: usize = 1 + CHECKSUM_BYTES;
 
-/// A blob being filled with facts.
+/// A blob under construction.
 #[derive(Debug)]
 pub struct BlobWriter {
     bytes: Vec<u8>,
@@ -38,7 +38,8 @@ impl BlobWriter {
     /// Adds one fact.
     ///
     /// # Errors
-    /// When the fact cannot be encoded.
+    ///
+    /// Fails if the fact cannot be encoded.
     pub fn push(&mut self, fact: &Fact) -> Result<(), StateError> {
         let bytes = std::mem::take(&mut self.bytes);
         self.bytes = postcard::to_extend(fact, bytes).map_err(|error| StateError::Encode {
@@ -53,19 +54,19 @@ impl BlobWriter {
         self.bytes.extend_from_slice(body);
     }
 
-    /// Bytes so far.
+    /// The number of bytes so far.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// True when no fact was added.
+    /// True if no fact was added.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.bytes.len() <= HEADER_BYTES
     }
 
-    /// The blob, ready to be written; the writer starts anew.
+    /// Returns the finished blob and resets the writer.
     #[must_use]
     pub fn finish(&mut self) -> Vec<u8> {
         let mut bytes = std::mem::replace(&mut self.bytes, vec![0; HEADER_BYTES]);
@@ -74,10 +75,11 @@ impl BlobWriter {
     }
 }
 
-/// Any value as one blob.
+/// Encodes any value as one blob.
 ///
 /// # Errors
-/// When the value cannot be encoded.
+///
+/// Fails if the value cannot be encoded.
 pub fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, StateError> {
     let mut bytes =
         postcard::to_extend(value, vec![0; HEADER_BYTES]).map_err(|error| StateError::Encode {
@@ -88,18 +90,20 @@ pub fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, St
     Ok(bytes)
 }
 
-/// The value that [`encode`] wrote, or what is wrong with the blob.
+/// Decodes a value that [`encode`] wrote.
 ///
 /// # Errors
-/// A sentence that says what is wrong.
+///
+/// Returns a sentence that says what is wrong with the blob.
 pub fn decode<T: DeserializeOwned>(blob: &[u8]) -> Result<T, Cow<'static, str>> {
     postcard::from_bytes(body(blob)?).map_err(|error| Cow::Owned(unreadable(&error)))
 }
 
-/// Hands every fact of a blob to `each`, in order.
+/// Passes every fact of a blob to `each`, in order.
 ///
 /// # Errors
-/// A sentence that says what is wrong with the blob.
+///
+/// Returns a sentence that says what is wrong with the blob.
 pub fn each_fact(blob: &[u8], mut each: impl FnMut(Fact)) -> Result<(), Cow<'static, str>> {
     let mut rest = body(blob)?;
     while !rest.is_empty() {
@@ -111,10 +115,11 @@ pub fn each_fact(blob: &[u8], mut each: impl FnMut(Fact)) -> Result<(), Cow<'sta
     Ok(())
 }
 
-/// The facts' bytes of a blob whose checksum holds.
+/// The encoded facts of a blob whose checksum is right.
 ///
 /// # Errors
-/// A sentence that says what is wrong with the blob.
+///
+/// Returns a sentence that says what is wrong with the blob.
 pub fn body(blob: &[u8]) -> Result<&[u8], Cow<'static, str>> {
     let Some((header, body)) = blob.split_at_checked(HEADER_BYTES) else {
         return Err(Cow::Owned(format!(

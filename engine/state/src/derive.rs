@@ -1,4 +1,4 @@
-//! What facts change in the listing of runs. The same for every journal.
+//! How facts change the listing of runs. All journals share this.
 
 use std::collections::BTreeMap;
 
@@ -7,39 +7,39 @@ use sunward_workflows::Value;
 
 use crate::error::StateError;
 
-/// A change of one row of the listing of runs.
+/// A change to one row of the listing of runs.
 #[derive(Debug, PartialEq)]
 pub enum RunChange<'a> {
-    /// An engine took the state up: what goes on by name was interrupted.
+    /// An engine opened the state: runs listed as running were interrupted.
     AllInterrupted,
-    /// A row more.
+    /// A run was added.
     Added {
-        /// Run.
+        /// The run.
         run: RunId,
-        /// When.
+        /// When it was submitted.
         at: Timestamp,
-        /// What it runs.
+        /// Its spec.
         spec: &'a RunSpec,
     },
-    /// It goes on, under this spec where it was given anew.
+    /// A run continues, with this spec if a new one was given.
     Continued {
-        /// Run.
+        /// The run.
         run: RunId,
-        /// What it runs now.
+        /// The new spec, if any.
         spec: Option<&'a RunSpec>,
     },
-    /// It ended or stopped.
+    /// A run ended or stopped.
     Ended {
-        /// Run.
+        /// The run.
         run: RunId,
-        /// How.
+        /// Its status.
         status: RunStatus,
-        /// When.
+        /// When it ended.
         at: Timestamp,
     },
 }
 
-/// The change that a fact makes in the listing, if any.
+/// The change that a fact makes to the listing, if any.
 #[must_use]
 pub fn run_change(fact: &Fact) -> Option<RunChange<'_>> {
     match fact {
@@ -92,10 +92,11 @@ pub fn run_change(fact: &Fact) -> Option<RunChange<'_>> {
     }
 }
 
-/// Digest of all params' values, by which runs of one file are told apart.
+/// The digest of all params' values. Runs of one file are distinguished by it.
 ///
 /// # Errors
-/// When a value cannot be encoded.
+///
+/// Fails if a value cannot be encoded.
 pub fn digest_params(params: &BTreeMap<String, Value>) -> Result<Digest, StateError> {
     let bytes = postcard::to_allocvec(params).map_err(|error| StateError::Encode {
         what: "the run's params",

@@ -1,4 +1,4 @@
-//! Facts folded into what is true.
+//! Folds facts into a state.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use sunward_core::{Capacity, Fact, PoolId, State, WorkerId, apply};
 
 use crate::error::StateError;
 
-/// A state that is being folded; the first fact that does not follow stops it.
+/// A state that is being folded. The first contradiction stops it.
 #[derive(Debug, Default)]
 pub(crate) struct Folding {
     state: State,
@@ -14,7 +14,7 @@ pub(crate) struct Folding {
 }
 
 impl Folding {
-    /// From what was true before.
+    /// Starts from an earlier state.
     pub(crate) const fn onto(state: State) -> Self {
         Self {
             state,
@@ -22,9 +22,9 @@ impl Folding {
         }
     }
 
-    /// Applies a fact of a run that is folded alone. Workers that came before the run did are not told
-    /// of: who holds a lease is taken to have come, with nothing to offer; who leaves unknown is of no
-    /// concern.
+    /// Applies a fact of a run that is folded alone. Workers that joined before the run are unknown
+    /// then: the holder of a lease counts as joined without resources, and a worker that leaves
+    /// unknown is ignored.
     pub(crate) fn apply_alone(&mut self, fact: &Fact) {
         match fact {
             Fact::Leased { worker, .. } if !self.knows(*worker) => {

@@ -1,14 +1,13 @@
 //! The journal, and what is derived from it.
 //!
-//! A run is what its facts say. Facts are appended in groups; a group is durable as a whole when
+//! A run is what its facts say. Facts are appended in groups. A group is durable as a whole when
 //! [`Journal::append`] returns, and folding all groups through `core` gives the state again. In the
-//! same transaction a group changes what is derived from it: the listing of runs, the results by
-//! task key, what is remembered of files. Derived rows only ever save work; the facts decide.
+//! same transaction a group updates what is derived from it: the listing of runs, the results by
+//! task key, and the records of files. Derived rows only save work; the facts decide.
 //!
-//! This room must never decide anything, know of datasets' bytes, or read the clock.
-//!
-//! Read [`Journal`] and [`Reader`] first, then [`sqlite`]. [`conformance`] holds the stories that
-//! every journal must pass.
+//! This room must not decide anything, know datasets' bytes, or read the clock. Read [`Journal`]
+//! and [`Reader`] first, then [`sqlite`]. [`conformance`] holds the tests that every journal must
+//! pass.
 
 #![cfg_attr(
     test,

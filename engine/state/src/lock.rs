@@ -1,4 +1,4 @@
-//! One engine a state: a file that the engine keeps locked while it lives.
+//! One engine for each state: a file that the engine keeps locked while it lives.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -11,14 +11,14 @@ use rustix::io::Errno;
 
 use crate::error::StateError;
 
-/// The locked file's name in the state's folder.
+/// The name of the locked file in the state's folder.
 const LOCK: &str = "engine.lock";
-/// How long somebody who only looks may hold the lock: a system call or two.
+/// The time between two tries. A process that only checks holds the lock for a few system calls.
 const LOOK: Duration = Duration::from_millis(3);
-/// So many looks are waited for before the lock counts as an engine's.
+/// How many tries are made before the lock counts as an engine's.
 const LOOKERS_WAITED_FOR: u32 = 4;
 
-/// The right to be the engine of a state. The kernel gives it back when the process ends, however it
+/// The right to be the engine of a state. The kernel releases it when the process ends, however it
 /// ends. Readers never need it.
 #[derive(Debug)]
 pub struct EngineLock {
@@ -26,10 +26,11 @@ pub struct EngineLock {
 }
 
 impl EngineLock {
-    /// Takes it, creating the state's folder where it is missing.
+    /// Takes the lock, and creates the state's folder if it is missing.
     ///
     /// # Errors
-    /// [`StateError::Engaged`] when another engine holds it.
+    ///
+    /// [`StateError::Engaged`] if another engine holds it.
     pub fn acquire(home: &Path) -> Result<Self, StateError> {
         let fault = |doing, path: &Path| {
             let path = path.to_path_buf();
@@ -39,7 +40,7 @@ impl EngineLock {
                 source,
             }
         };
-        // Its owner's alone, unless somebody created it otherwise.
+        // The folder is private to its owner, unless somebody created it otherwise.
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -68,16 +69,16 @@ impl EngineLock {
     }
 }
 
-/// Whether an engine is at work on the state in this folder right now. Nothing is created to find out.
+/// Whether an engine holds the state in this folder now. The check creates nothing.
 #[must_use]
 pub fn is_engaged(home: &Path) -> bool {
-    // The shared lock is given back at once; an engine that starts just then tries again.
+    // The shared lock is released at once. An engine that starts at the same moment tries again.
     File::open(home.join(LOCK)).is_ok_and(|file| {
         flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
     })
 }
 
-/// Takes the lock, and tries again for a moment: somebody may just be looking whether it is held.
+/// Takes the lock, and tries again for a moment, because another process may just be checking it.
 fn lock_patiently(file: &File) -> Result<(), Errno> {
     for _ in 0..LOOKERS_WAITED_FOR {
         match flock(file, FlockOperation::NonBlockingLockExclusive) {

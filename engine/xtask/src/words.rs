@@ -40,6 +40,10 @@ const CLEAN: &[&str] = &[
     "engine/core/src/state",
     "engine/core/src/task.rs",
     "engine/core/src/tasks.rs",
+    "engine/drive/src",
+    "engine/grid/src",
+    "engine/sim/src",
+    "engine/state/src",
 ];
 /// Prose that is checked.
 const PROSE: &[&str] = &["README.md", "ARCHITECTURE.md", "CHANGELOG.md"];

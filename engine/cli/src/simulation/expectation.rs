@@ -150,7 +150,7 @@ mod tests {
             delay_mean_h: Some(2.0),
             delay_p95_h: Some(4.0),
             deadlines_missed: 0,
-            utilisation: None,
+            utilization: None,
             makespan_mean_h: Some(3.0),
             succeeded: 3,
             unfinished: 0,

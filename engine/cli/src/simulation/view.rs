@@ -108,7 +108,7 @@ fn table(report: &Report) -> Table {
             (optional(policy.delay_mean_h, hours), Tone::Plain),
             (optional(policy.delay_p95_h, hours), Tone::Plain),
             (policy.deadlines_missed.to_string(), missed),
-            (optional(policy.utilisation, percent), Tone::Plain),
+            (optional(policy.utilization, percent), Tone::Plain),
             (
                 bar(policy.gco2e / most, bound.map(|one| one / most)),
                 Tone::Faint,

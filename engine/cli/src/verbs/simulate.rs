@@ -8,7 +8,7 @@ use sunward_grid::Foresight;
 use sunward_sim::contenders::{contender, names, told};
 use sunward_sim::limit::KINDS;
 use sunward_sim::limit::limit;
-use sunward_sim::report::{NOW_HOME, Report, hourly_utilisation};
+use sunward_sim::report::{NOW_HOME, Report, hourly_utilization};
 use sunward_sim::setup::{Contender, Setup};
 use sunward_sim::{Played, RecordedFeed, simulate};
 
@@ -240,7 +240,7 @@ fn timeline(setup: &Setup, played: &[Played]) -> Timeline {
     let Some(last) = played.last() else {
         return Timeline::default();
     };
-    let used = hourly_utilisation(&last.tally);
+    let used = hourly_utilization(&last.tally);
     let zones: Vec<_> = setup.truth.zones.values().collect();
     let number = units::float(u64::try_from(zones.len().max(1)).unwrap_or(1));
     let mean = |at: &Timestamp| {

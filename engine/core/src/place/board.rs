@@ -52,7 +52,7 @@ struct Lane {
 
 /// The state of a pool, as a cache key. A result for the pool stays valid while its state is equal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct PoolState {
     /// Equal while the pool's signals and price are unchanged. Free capacity does not count.
     pub(crate) version: u64,
     /// Equal while the capacity that is free before anything of the current problem is placed is
@@ -393,9 +393,9 @@ impl Board {
     }
 
     /// The state of a pool.
-    pub(crate) fn standing(&self, pool: PoolId) -> Standing {
+    pub(crate) fn pool_state(&self, pool: PoolId) -> PoolState {
         let lane = self.lanes.get(pool.place());
-        lane.map_or_else(Standing::default, |lane| Standing {
+        lane.map_or_else(PoolState::default, |lane| PoolState {
             version: lane.version,
             opening: lane.opening,
             is_open: !lane.is_taken,

@@ -3,15 +3,15 @@
 //! The exact problem, start times under precedence with costs that depend on the start, is a
 //! minimum cut on a graph of `stages x slots` (Möhring, Schulz, Stork, Uetz 2003). That cut takes
 //! too long for thousands of stages, and it ignores capacity. Instead three plans are made and the
-//! cheapest is taken: starts by dynamic programming ([`outlay`]), the earliest plan with pauses
+//! cheapest is taken: starts by dynamic programming ([`cost_to_go`]), the earliest plan with pauses
 //! inserted, and the latest plan. Each is then improved by moving one stage at a time between its
 //! neighbors until nothing moves.
 
 use super::ask::Ask;
 use super::board::Board;
 use super::choice::{self, Span};
+use super::cost_to_go;
 use super::node::{Node, cost, emitted};
-use super::outlay;
 use crate::ids;
 
 /// The most passes of moving each stage. Most graphs settle after three; the bound keeps a plan
@@ -119,7 +119,7 @@ fn settle(board: &Board, nodes: &mut [Node<'_>]) {
     }
     let early: Vec<u64> = nodes.iter().map(|node| node.start_ms).collect();
     let late: Vec<u64> = nodes.iter().map(|node| node.latest_ms).collect();
-    let foreseen = outlay::starts(board, nodes);
+    let foreseen = cost_to_go::starts(board, nodes);
     let mut best: Option<(u64, Vec<u64>)> = None;
     for (from, paused) in [(&foreseen, false), (&early, true), (&late, false)] {
         for (node, start) in nodes.iter_mut().zip(from) {

@@ -14,21 +14,21 @@
 //! rather than exactly, because an exact solution (MILP) is practical for about 50 tasks only.
 
 mod ask;
+mod block_cache;
 mod board;
 mod choice;
+mod cost_to_go;
 mod demand;
-mod divide;
 mod floor;
 mod graph;
-mod memory;
 mod node;
-mod outlay;
 mod outlook;
 mod placement;
 mod postconditions;
 mod problem;
 mod single;
 mod solve;
+mod split;
 mod sweep;
 
 pub(crate) use demand::Arrivals;

@@ -4,10 +4,10 @@
 use super::ask::Ask;
 use super::board::Board;
 use super::choice::{self, Best, Span};
-use super::divide::{self, Pieces};
 use super::floor::Floor;
 use super::placement::{Placement, Why};
 use super::problem::Problem;
+use super::split::{self, Pieces};
 use crate::ids::Timestamp;
 
 /// Places one ask that may begin at `ready_ms` and, if it may wait, must end by `end_by_ms`.
@@ -69,7 +69,7 @@ fn soonest(problem: &Problem, board: &Board, ask: &Ask, ready_ms: u64, late: boo
     let best = choice::best(board, ask, soon);
     let whole = choice::placement(problem, board, ask, ready_ms, best, late);
     let pieces = if ask.tasks > 1 {
-        divide::spread(board, ask, soon)
+        split::spread(board, ask, soon)
     } else {
         None
     };
@@ -91,8 +91,8 @@ fn in_pieces(board: &Board, ask: &Ask, span: Span, best: Best) -> Option<Pieces>
     if ask.tasks < 2 {
         return None;
     }
-    let paused = if ask.rounds(divide::at_once(board, ask, &ask.allowed)) > 1 {
-        divide::paused(board, ask, span)
+    let paused = if ask.rounds(split::at_once(board, ask, &ask.allowed)) > 1 {
+        split::paused(board, ask, span)
     } else {
         None
     };
@@ -106,7 +106,7 @@ fn in_pieces(board: &Board, ask: &Ask, span: Span, best: Best) -> Option<Pieces>
     if !crowded || span.end_by_ms.is_none() {
         return paused;
     }
-    let spread = divide::spread(board, ask, span);
+    let spread = split::spread(board, ask, span);
     let key = |pieces: &Pieces| (pieces.compared, pieces.micrograms);
     match (paused, spread) {
         (Some(paused), Some(spread)) if key(&spread) < key(&paused) => Some(spread),

@@ -8,12 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::ask::Ask;
+use super::block_cache::BlockCache;
 use super::board::Board;
 use super::choice::{self, Span};
 use super::demand::Work;
 use super::floor::{Floor, Headroom};
 use super::graph;
-use super::memory::Memory;
 use super::placement::Placement;
 use super::postconditions;
 use super::problem::{Problem, Solution};
@@ -36,14 +36,14 @@ const AGEING_MS: u64 = 6 * 3_600_000;
 #[derive(Clone, Debug, Default)]
 pub struct Sunward {
     board: Option<Board>,
-    memory: Memory,
+    cache: BlockCache,
 }
 
 impl Placer for Sunward {
     fn solve(&mut self, problem: &Problem) -> Solution {
-        self.memory.begin();
+        self.cache.begin();
         let mut board = Board::of(problem, self.board.take());
-        let mut units = order(problem, &mut board, &mut self.memory);
+        let mut units = order(problem, &mut board, &mut self.cache);
         let mut draft = self.draft(problem, board, &units);
         // Regret ignores deadlines. Where runs miss theirs, they choose before all others that can
         // wait. As a last attempt, runs choose in the order of their latest starts.
@@ -89,7 +89,7 @@ struct Draft {
 impl Sunward {
     /// Places all units in order, on an empty board.
     fn draft(&mut self, problem: &Problem, mut board: Board, units: &[Unit]) -> Draft {
-        let draft = place_all(problem, &mut board, &mut self.memory, units);
+        let draft = place_all(problem, &mut board, &mut self.cache, units);
         self.board = Some(board);
         draft
     }
@@ -111,11 +111,16 @@ impl Sunward {
 }
 
 /// Places all units in order, on a board on which nothing is placed yet.
-fn place_all(problem: &Problem, board: &mut Board, memory: &mut Memory, units: &[Unit]) -> Draft {
+fn place_all(
+    problem: &Problem,
+    board: &mut Board,
+    cache: &mut BlockCache,
+    units: &[Unit],
+) -> Draft {
     let mut placements: Vec<Option<Placement>> = vec![None; problem.asks.len()];
     let mut repeated = BTreeSet::new();
     for unit in units {
-        for (index, placement) in place_unit(problem, board, memory, unit) {
+        for (index, placement) in place_unit(problem, board, cache, unit) {
             match placements.get_mut(index) {
                 Some(answer @ None) => *answer = Some(placement),
                 Some(Some(_)) | None => {
@@ -169,7 +174,7 @@ struct Unit {
 fn place_unit(
     problem: &Problem,
     board: &mut Board,
-    memory: &mut Memory,
+    cache: &mut BlockCache,
     unit: &Unit,
 ) -> Vec<(usize, Placement)> {
     board.floor = unit.floor;
@@ -220,7 +225,7 @@ fn place_unit(
                     ready_ms,
                     end_by_ms,
                 };
-                let best = memory.best(board, ask, span);
+                let best = cache.best(board, ask, span);
                 single::place_best(problem, board, ask, span, best)
             }
         };
@@ -272,13 +277,13 @@ fn edges(members: &[usize], asks: &[&Ask]) -> Vec<Vec<u32>> {
 /// group, projects take turns by weighted use. Within a project, urgent units go by priority plus
 /// waiting time, so that none starves. The others go by priority, then by regret; each of them
 /// becomes urgent in time, so none of them starves either.
-fn order(problem: &Problem, board: &mut Board, memory: &mut Memory) -> Vec<Unit> {
+fn order(problem: &Problem, board: &mut Board, cache: &mut BlockCache) -> Vec<Unit> {
     let mut units = units(problem, board);
     let tight = is_tight(problem, board);
     if tight {
         for unit in &mut units {
             board.floor = unit.floor;
-            unit.regret = regret(problem, board, memory, unit);
+            unit.regret = regret(problem, board, cache, unit);
         }
     }
     units.sort_by_key(|unit| {
@@ -425,7 +430,7 @@ fn is_tight(problem: &Problem, board: &Board) -> bool {
     problem.asks.len() > 1 && board.is_short_of(gpus, cpus)
 }
 
-fn regret(problem: &Problem, board: &Board, memory: &mut Memory, unit: &Unit) -> u64 {
+fn regret(problem: &Problem, board: &Board, cache: &mut BlockCache, unit: &Unit) -> u64 {
     let asks = unit
         .members
         .iter()
@@ -435,7 +440,7 @@ fn regret(problem: &Problem, board: &Board, memory: &mut Memory, unit: &Unit) ->
             ready_ms: ask.ready_at.0.max(problem.now.0),
             end_by_ms: end_by(ask),
         };
-        let best = memory.best(board, ask, span);
+        let best = cache.best(board, ask, span);
         let (Some(first), Some(other)) = (best.first, best.other) else {
             // It has no alternative, so it chooses before all that have one.
             return u64::MAX / 4096;

@@ -1,4 +1,4 @@
-//! Stages begin again whose inputs are lost.
+//! Restarts stages whose inputs are lost.
 
 use sunward_core::{Dataset, Fact, Input, StageEnd, decide};
 
@@ -8,8 +8,8 @@ use crate::event::Event;
 use crate::view;
 
 impl Engine<'_, '_> {
-    /// After an unclean stop, what is already there of the workflow's outputs is read again before
-    /// anything begins: no later stage would find out that it is damaged.
+    /// After an unclean stop, verifies the workflow's existing outputs before anything starts. No
+    /// later stage would notice that they are damaged.
     pub(super) fn verify_outputs(&mut self) {
         let resolver = self.questions.resolver();
         if !resolver.is_suspect() {
@@ -29,7 +29,7 @@ impl Engine<'_, '_> {
         }
     }
 
-    /// Has stages begin again whose inputs are lost, once nothing of them is under way.
+    /// Restarts stages whose inputs are lost, once none of their tasks is in progress.
     pub(super) fn mend(&mut self) -> Result<(), DriveError> {
         if self.losses.is_empty() {
             return Ok(());

@@ -1,37 +1,37 @@
-//! What is expected of a zone beside its average: marginal figures, and hours with power in surplus.
+//! What an outlook holds beside averages: marginal intensities and hours with surplus power.
 
 use super::{Foresight, index};
 use crate::forecast::{carried, same_time};
 use crate::trace::{Step, Trace};
 
-/// Power that emits less at the margin, in mgCO2e/kWh, would otherwise be curtailed.
+/// Power with a marginal intensity below this, in mgCO2e/kWh, would otherwise be curtailed.
 const SURPLUS_MG_PER_KWH: u32 = 5_000;
 
-/// Days whose renewable shares say what is much for a zone (DESIGN.md §5).
+/// The days of renewable shares that determine a zone's threshold (DESIGN.md §5).
 const SHARE_DAYS: usize = 31;
 
-/// Days of shares that must be known before one can be told to be much.
+/// The days of shares that must be known before there is a threshold.
 const SHARE_DAYS_AT_LEAST: usize = 7;
 
-/// The share of hours, in percent, that have less than what is much.
+/// The percentile of hours that the threshold exceeds.
 const MUCH_PERCENT: usize = 90;
 
-/// A zone at a moment, beside its average.
+/// The figures of a zone at a moment, beside its average.
 pub(super) struct Beside<'a> {
     trace: &'a Trace,
     known: usize,
-    /// Whether steps that have not ended are seen as they will be.
+    /// Whether the true future is used, without noise or forecast.
     clear: bool,
     day: usize,
-    /// Expected from the first step that has not ended; empty where steps are seen as they will be.
+    /// Forecasts from the first step that has not ended on; empty if the true future is used.
     marginal: Vec<Option<u32>>,
     renewable: Vec<Option<u32>>,
-    /// The renewable share, in thousandths, above which the zone has much.
+    /// The renewable share in thousandths above which power counts as surplus.
     much: Option<u32>,
 }
 
 impl<'a> Beside<'a> {
-    /// With so many steps known, for so many ahead.
+    /// Prepares the figures of a zone with `known` ended steps for `ahead` further steps.
     pub(super) fn new(trace: &'a Trace, foresight: Foresight, known: usize, ahead: usize) -> Self {
         let clear = foresight != Foresight::Past;
         let expect = |of: fn(&Step) -> Option<u32>| {
@@ -52,14 +52,14 @@ impl<'a> Beside<'a> {
         }
     }
 
-    /// Marginal intensities in mgCO2e/kWh of these steps, up to the first of which none is known.
+    /// The marginal intensities of these steps in mgCO2e/kWh, up to the first unknown one.
     pub(super) fn marginal(&self, steps: &[u64]) -> Vec<u32> {
         let one = |step: &u64| self.at(*step, &self.marginal, |step| step.marginal_mg_per_kwh);
         steps.iter().map_while(one).collect()
     }
 
-    /// Whether power is in surplus: nobody pays for it, one more kilowatt hour emits nothing, or the
-    /// renewable share is above what is much for the zone.
+    /// Whether a step has surplus power: its price is zero or below, one more kilowatt-hour emits
+    /// nothing, or the renewable share is above the zone's threshold.
     pub(super) fn surplus(&self, step: u64) -> bool {
         let seen = if self.clear {
             index(step)
@@ -81,8 +81,8 @@ impl<'a> Beside<'a> {
         }
     }
 
-    /// How much of what this was made from is estimated, as words behind the source: the last day that
-    /// is known, or the steps themselves where they are seen as they will be.
+    /// Words that follow the source's name if the underlying data are estimated: the last known
+    /// day, or the steps themselves if the true future is used.
     pub(super) fn doubt(&self, steps: &[u64]) -> &'static str {
         let seen = if self.clear {
             let first = steps.first().map_or(0, |step| index(*step));
@@ -100,7 +100,8 @@ impl<'a> Beside<'a> {
     }
 }
 
-/// Whether power would be curtailed: nobody pays for it, or one more kilowatt hour emits nothing.
+/// Whether power would be curtailed: its price is zero or below, or one more kilowatt-hour emits
+/// nothing.
 fn curtailed(step: &Step) -> bool {
     step.price_milli_eur_per_mwh.is_some_and(|price| price < 0)
         || step
@@ -108,7 +109,7 @@ fn curtailed(step: &Step) -> bool {
             .is_some_and(|marginal| marginal < SURPLUS_MG_PER_KWH)
 }
 
-/// The renewable share, in thousandths, that nine of ten of the last month's steps did not exceed.
+/// The 90th percentile of the renewable share over the last month, in thousandths.
 fn much(trace: &Trace, known: usize, day: usize) -> Option<u32> {
     let last_month = known.saturating_sub(SHARE_DAYS * day)..known;
     let steps = trace.steps.get(last_month)?;
@@ -244,15 +245,15 @@ mod tests {
         };
         assert_eq!(
             source(0..150, Foresight::Past),
-            "forecast by rule from a short past, estimated"
+            "forecast by a simple rule from a short past, estimated"
         );
         assert_eq!(
             source(149..150, Foresight::Past),
-            "forecast by rule from a short past, partly estimated"
+            "forecast by a simple rule from a short past, partly estimated"
         );
         assert_eq!(
             source(150..240, Foresight::Past),
-            "forecast by rule from a short past",
+            "forecast by a simple rule from a short past",
             "what is to come does not count"
         );
         assert_eq!(

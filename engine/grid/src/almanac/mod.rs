@@ -1,4 +1,4 @@
-//! What is known of grids at a moment: hours that have ended, and a forecast made from them.
+//! Outlooks of grids at a moment: hours that have ended, and a forecast made from them.
 
 mod beside;
 mod noise;
@@ -22,11 +22,11 @@ pub use told::Told;
 pub enum Foresight {
     /// By a forecast from the past alone.
     Past,
-    /// As it will be: in simulations only.
+    /// Exactly. Only simulations have this.
     Perfect,
-    /// As it will be, off by as much as providers' forecasts are: in simulations only.
+    /// Exactly, plus noise of the size of providers' forecast errors. Only simulations have this.
     Noisy {
-        /// Which noise.
+        /// The seed of the noise.
         seed: u64,
     },
 }
@@ -34,7 +34,7 @@ pub enum Foresight {
 /// A measurement older than this is stale (CARBON.md §2).
 const STALE_MS: u64 = 2 * 3_600_000;
 
-/// All that is known of some zones.
+/// Makes outlooks of a set of zones.
 #[derive(Clone, Debug)]
 pub struct Almanac {
     grid: Arc<Grid>,
@@ -45,7 +45,7 @@ pub struct Almanac {
 }
 
 impl Almanac {
-    /// Over recorded grids, in slots of this length.
+    /// An almanac over recorded grids, in slots of `slot_ms` milliseconds.
     #[must_use]
     pub fn new(grid: Arc<Grid>, foresight: Foresight, slot_ms: u64) -> Self {
         Self {
@@ -57,15 +57,14 @@ impl Almanac {
         }
     }
 
-    /// The same with what providers told of zones beside their past: for the hours that a forecast of
-    /// theirs covers, it counts instead of ours.
+    /// Adds providers' own forecasts. They replace ours for the hours that they cover.
     #[must_use]
     pub fn with_told(mut self, told: BTreeMap<String, Told>) -> Self {
         self.told = told;
         self
     }
 
-    /// All that is known at a moment, for as many slots as `pools` have.
+    /// The outlook at a moment, with as many slots as `pools` have.
     pub fn outlook(&self, now: Timestamp, pools: Vec<PoolOutlook>) -> Outlook {
         let slots = pools.iter().map(|pool| pool.gpus.len()).max().unwrap_or(0);
         let first_slot = now.0 / self.slot_ms.max(1);
@@ -137,9 +136,9 @@ impl Almanac {
     const fn source(&self, how: How) -> &'static str {
         match (self.foresight, how) {
             (Foresight::Past, How::Fitted) => "forecast from the trace's past",
-            (Foresight::Past, How::Rule) => "forecast by rule from a short past",
+            (Foresight::Past, How::Rule) => "forecast by a simple rule from a short past",
             (Foresight::Past, How::Last) => {
-                "the trace's last hour going on: less than a day is known"
+                "the trace's last hour repeated: less than a day is known"
             }
             (Foresight::Past, How::Nothing) => "the world's mean: nothing is known yet",
             (Foresight::Perfect, _) => "the trace itself, ahead of time",
@@ -147,7 +146,7 @@ impl Almanac {
         }
     }
 
-    /// So many steps from the first that has not ended.
+    /// The expected steps from the first one that has not ended.
     fn ahead(&self, trace: &Trace, now: Timestamp, known: usize, ahead: usize) -> Expected {
         if self.foresight == Foresight::Past {
             return self.forecaster.expect(trace, known, ahead);

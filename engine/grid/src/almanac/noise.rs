@@ -1,20 +1,21 @@
-//! Forecasts that are off as providers' are: the truth times AR(1) noise that grows with the horizon.
+//! Simulated provider forecasts: the truth times AR(1) noise that grows with the horizon.
 
 use sunward_core::Timestamp;
 
 use crate::published::error_permille;
 use crate::whole::whole;
 
-/// How much of an hour's error the next has.
+/// The correlation of the errors of successive hours.
 const KEPT: f64 = 0.9;
 
 /// The square root of `1 - KEPT^2`.
 const FRESH: f64 = 0.435_889_894_354_067_4;
 
-/// A normal variable's standard deviation over its mean absolute value: the square root of pi/2.
+/// The ratio of a normal variable's standard deviation to its mean absolute value: the square root
+/// of pi/2.
 const DEVIATION: f64 = 1.253_314_137_315_500_3;
 
-/// The truth with noise that depends on the seed, the zone and the moment alone.
+/// The truth with noise. The noise depends only on the seed, the zone and the moment.
 pub(super) fn over(
     truth: impl Iterator<Item = u32>,
     seed: u64,
@@ -43,7 +44,7 @@ pub(super) fn over(
         .collect()
 }
 
-/// Nearly normal: the sum of twelve numbers between 0 and 1, less 6.
+/// An approximately normal number: the sum of twelve uniform numbers, less 6.
 fn normal(state: &mut u64) -> f64 {
     let sum: f64 = (0..12)
         .map(|_| {

@@ -1,4 +1,4 @@
-//! What a provider told of a zone beside its past.
+//! A provider's own forecast of a zone, and how reliable it is.
 
 use sunward_core::Timestamp;
 use sunward_core::place::{SignalKind, ZoneOutlook};
@@ -7,25 +7,25 @@ use crate::forecast::How;
 use crate::provider::Series;
 use crate::published::error_permille;
 
-/// What a provider told of a zone beside its past.
+/// A provider's own forecast of a zone, and how reliable it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
-    /// Who told it: the provider's word.
+    /// The provider's name.
     pub source: String,
-    /// What kind of figures they are.
+    /// The kind of its figures.
     pub kind: SignalKind,
-    /// They were kept from earlier, and the provider could not be asked again.
+    /// Whether the figures are cached because the provider did not answer.
     pub stale: bool,
-    /// The newest of them was estimated.
+    /// Whether the newest figure was estimated.
     pub estimated: bool,
-    /// What the provider expects, where it says so.
+    /// The provider's forecast, if it publishes one.
     pub forecast: Option<Series>,
 }
 
 impl Told {
-    /// Puts it into an outlook whose slots begin at these moments. What was measured stays, and so does
-    /// our own forecast where the provider's does not reach; `how` it was made, and in words how much of
-    /// what it was made from is estimated.
+    /// Puts the forecast into an outlook whose slots begin at these moments. Measured values stay,
+    /// and so does our own forecast beyond the provider's. `how` says how ours was made; `doubt`
+    /// says what of its data was estimated.
     pub(super) fn tell(
         &self,
         outlook: &mut ZoneOutlook,
@@ -34,7 +34,7 @@ impl Told {
         (how, doubt): (How, &str),
     ) {
         let observed = outlook.observed_until;
-        // One that was made later could not be known at this moment.
+        // A forecast that was made later was not known at this moment.
         let forecast = self
             .forecast
             .as_ref()
@@ -52,8 +52,8 @@ impl Told {
         let how = match (covers, how) {
             (true, _) => "its own forecast",
             (false, How::Fitted) => "forecast from its past",
-            (false, How::Rule) => "forecast by rule from its short past",
-            (false, How::Last) => "its last hour going on",
+            (false, How::Rule) => "forecast by a simple rule from its short past",
+            (false, How::Last) => "its last hour repeated",
             (false, How::Nothing) => "the world's mean",
         };
         let estimated = if self.estimated { ", estimated" } else { doubt };
@@ -140,7 +140,10 @@ mod tests {
     fn what_was_foretold_later_is_not_seen_and_the_kind_is_kept() {
         let zone = look(48, 49, SignalKind::Marginal);
         assert_eq!(zone.intensity_mg_per_kwh, vec![300_000; 16]);
-        assert_eq!(zone.source, "uk: forecast by rule from its short past");
+        assert_eq!(
+            zone.source,
+            "uk: forecast by a simple rule from its short past"
+        );
         assert_eq!(zone.kind, SignalKind::Marginal);
     }
 }

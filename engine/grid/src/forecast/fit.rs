@@ -1,32 +1,34 @@
-//! The regression: by horizon, coefficients that are fitted on a window and drawn towards a rule.
-//! Hours weigh by one over their value: forecasts are judged by errors relative to it, and without
-//! weights a windy grid's few dirty days outweigh its many clean ones.
-//! Plain sums in a fixed order, so that it is the same on every machine.
+//! The regression of a forecast: for each horizon, coefficients fitted on a window of the past with
+//! a ridge penalty towards a simple rule.
+//!
+//! Each hour is weighted by the inverse of its value, because forecasts are judged by relative
+//! error. Without weights, the few dirty days of a windy grid dominate its many clean ones. Sums
+//! are plain and in a fixed order, so the result is the same on every machine.
 
 use super::lags::{History, LAGS, count};
 use crate::trace::Trace;
 use crate::whole::whole;
 
-/// Horizons, in hours, that are fitted; between two of the same day coefficients are interpolated,
-/// and the last holds beyond.
+/// The horizons in hours that are fitted. Coefficients between two horizons of the same day are
+/// interpolated; the last ones hold beyond.
 const ANCHORS: [usize; 17] = [0, 1, 2, 3, 4, 6, 8, 11, 14, 18, 23, 24, 27, 30, 36, 42, 47];
 
-/// How strongly coefficients are drawn to the rule's, as a share of what lags vary by (so that it is
-/// the same in a zone that hardly varies): for the hour that goes on, and from a day ahead on, where
-/// there is less to learn.
+/// The strength of the ridge penalty relative to the variance of the lags: for the current hour,
+/// and from a day ahead on, where there is less to learn. Being relative, it suits zones that
+/// hardly vary as well.
 const RIDGE: (f64, f64) = (0.005, 0.1);
 
-/// The first horizon, in hours, of the stronger draw.
+/// The first horizon in hours with the stronger penalty.
 const DAY_AHEAD: usize = 23;
 
-/// What is left after an hour of what the last hours were off by: e^(-1/12).
+/// The share of the last hours' error that remains after an hour: e^(-1/12).
 const FADING: f64 = 0.920_044_414_629_323_1;
 
-/// Hours below this share of the week's mean weigh no more: one that is nearly nothing would outweigh
-/// all others.
+/// The least value used for weights, as a share of the week's mean. Without it an hour near zero
+/// would dominate all others.
 const LEAST_SHARE: f64 = 0.05;
 
-/// Rows that a fit needs at least.
+/// The least number of rows for a fit.
 const ROWS: usize = 200;
 
 type Coefficients = [f64; LAGS];
@@ -34,12 +36,12 @@ type Coefficients = [f64; LAGS];
 /// The coefficients of one zone for one week.
 #[derive(Debug)]
 pub(super) struct Model {
-    /// By anchor, with the mean absolute error of the fit relative to the week's mean.
+    /// By horizon: the coefficients, and the fit's mean absolute error relative to the week's mean.
     anchors: Vec<(Coefficients, f64)>,
 }
 
 impl Model {
-    /// Fits on the hours `from..until` of a trace.
+    /// Fits a model on the hours `from..until` of a trace.
     pub(super) fn fit(trace: &Trace, from: usize, until: usize) -> Option<Self> {
         let histories: Vec<(usize, History<'_>)> = (from..until)
             .filter_map(|known| Some((known, History::new(trace, known)?)))
@@ -51,7 +53,7 @@ impl Model {
         Some(Self { anchors: anchors? })
     }
 
-    /// What is expected so many hours ahead, in mg/kWh, and the error in thousandths.
+    /// The expected value `ahead` hours ahead in mg/kWh, and its expected error in thousandths.
     pub(super) fn expect(&self, history: &History<'_>, ahead: usize) -> Option<(u32, u16)> {
         let next = ANCHORS.partition_point(|anchor| *anchor <= ahead);
         let low = next.checked_sub(1)?;
@@ -81,7 +83,7 @@ impl Model {
     }
 }
 
-/// The coefficients of one horizon.
+/// Fits the coefficients of one horizon.
 fn anchor(
     trace: &Trace,
     histories: &[(usize, History<'_>)],
@@ -132,14 +134,14 @@ fn anchor(
     Some((coefficients, errors / count(seen)))
 }
 
-/// How strongly coefficients are drawn to the rule's so many hours ahead.
+/// The strength of the ridge penalty for a horizon.
 fn ridge(ahead: usize) -> f64 {
     let (now, day) = RIDGE;
     now + (day - now) * count(ahead.min(DAY_AHEAD)) / count(DAY_AHEAD)
 }
 
-/// The rule towards which all is drawn: half yesterday, half the week's mean of that hour, and what
-/// the last hour was off by, fading.
+/// The rule that the penalty pulls towards: half of yesterday's value, half of the week's mean at
+/// that hour, and the last hour's error, fading.
 fn rule(ahead: usize) -> Coefficients {
     let mut fading = 1.0;
     for _ in 0..ahead {
@@ -158,7 +160,7 @@ fn dot(a: &Coefficients, b: &Coefficients) -> f64 {
     a.iter().zip(b).fold(0.0, |sum, (a, b)| sum + a * b)
 }
 
-/// Solves a symmetric positive definite system by Cholesky's decomposition.
+/// Solves a symmetric positive definite system by Cholesky decomposition.
 fn solve(mut a: [[f64; LAGS]; LAGS], mut b: [f64; LAGS]) -> Option<[f64; LAGS]> {
     for column in 0..LAGS {
         let pivot = a[column][column] - product(&a[column][..column], &a[column][..column]);

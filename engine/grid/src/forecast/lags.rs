@@ -1,11 +1,11 @@
-//! What a forecast is made from: the last hours, the same hour of the last days, and means.
+//! The inputs of a forecast: the last hours, the same hour on the last days, and means.
 
 use crate::trace::Trace;
 
-/// How many lags there are.
+/// The number of lags.
 pub(super) const LAGS: usize = 17;
 
-/// Hours of history that all lags together reach back to.
+/// The hours of history that the lags need.
 const REACH_H: usize = 240;
 
 /// The past of a trace up to a moment, with the means that all horizons share.
@@ -13,14 +13,14 @@ pub(crate) struct History<'a> {
     trace: &'a Trace,
     known: usize,
     day: f64,
-    /// The last week's mean: all lags are told as multiples of it.
+    /// The mean of the last week. Lags are given as multiples of it.
     pub(super) week: f64,
-    /// The mean of the last known hour's time of day over the week before.
+    /// The mean over the last week at the last known hour's time of day.
     usual: f64,
 }
 
 impl<'a> History<'a> {
-    /// Of the first `known` hours of a trace; `None` when they are too few, or their mean is nothing.
+    /// The first `known` hours of a trace; `None` if they are too few or their mean is zero.
     pub(crate) fn new(trace: &'a Trace, known: usize) -> Option<Self> {
         if known < REACH_H || trace.steps.len() < known {
             return None;
@@ -47,7 +47,7 @@ impl<'a> History<'a> {
         Some(history)
     }
 
-    /// The value so many hours back from the first that is not known.
+    /// The value `back` hours before the first unknown hour.
     fn at(&self, back: usize) -> f64 {
         self.trace
             .steps
@@ -55,9 +55,9 @@ impl<'a> History<'a> {
             .map_or(0.0, |step| f64::from(step.average_mg_per_kwh))
     }
 
-    /// The lags for an hour that lies so many hours ahead of the first that is not known.
+    /// The lags for the hour that is `ahead` hours after the first unknown one.
     pub(super) fn lags(&self, ahead: usize) -> [f64; LAGS] {
-        // The newest of the target's hour of the day that is known lies so far back.
+        // How far back the newest known hour at the target's time of day is.
         let newest = 24 - ahead % 24;
         let same = |days: usize| self.at(newest + 24 * days);
         let mean: f64 = (0..7).map(same).sum::<f64>() / 7.0;

@@ -1,13 +1,15 @@
-//! Forecasts from the past alone: a ridge regression for each zone and horizon, fitted anew each week
-//! on the ninety days before, towards a rule that holds everywhere.
+//! Forecasts from the past alone: a ridge regression for each zone and horizon, fitted again each
+//! week on the ninety days before, towards a simple rule.
 //!
-//! Played over ten zones in 2023 (jobs of 1, 6 and 24 hours, a day's slack, planned anew each hour
-//! until they start; a job every 11 hours), forecasts of this room keep .973, .979 and .961 of what
-//! perfect knowledge saves. Unweighted, drawn less and fitted on sixty days they kept .972, .977 and
-//! .956, and the rule alone .966, .973 and .950 of a denser sample. At every horizon they are nearer on
-//! every recorded zone than the same hour of the day before (`cargo xtask bench forecast`). Weights,
-//! draw and window were chosen by the errors of 2022; nothing is tuned to a zone. More lags and other
-//! zones' errors, tried in numpy with a memory that fades, did no better.
+//! Quality, simulated over ten zones in 2023 (jobs of 1, 6 and 24 hours with a day's slack, planned
+//! again each hour until they start, a job every 11 hours): these forecasts keep .973, .979 and
+//! .961 of the savings of perfect knowledge. Without weights, with a smaller penalty and sixty days
+//! they kept .972, .977 and .956. The rule alone kept .966, .973 and .950 on a denser sample. At
+//! every horizon and in every recorded zone they are closer than the same hour of the day before
+//! (`cargo xtask bench forecast`).
+//!
+//! Weights, penalty and window were chosen by the errors of 2022; nothing is tuned to a zone. More
+//! lags, other zones' errors and exponential forgetting did not improve a prototype in numpy.
 
 mod fit;
 mod lags;
@@ -23,21 +25,21 @@ pub(crate) use rule::{carried, same_time};
 use crate::published::{WORLD_MG_PER_KWH, error_of_step};
 use crate::trace::Trace;
 
-/// Hours of the past that are fitted on.
+/// Hours of the past on which a model is fitted.
 const WINDOW_H: usize = 90 * 24;
 
-/// Hours between two fits: at whole multiples since the epoch, so that a forecast depends on the
-/// past and the moment alone, not on what was asked before.
+/// Hours between two fits. Fits happen at multiples of it since the epoch, so that a forecast
+/// depends on the past and the moment alone, not on earlier requests.
 const REFIT_H: usize = 7 * 24;
 
-/// Hours of history from which on a fit is worth more than the rule.
+/// Hours of history from which on a fit is better than the rule.
 const ENOUGH_H: usize = 31 * 24;
 
-/// Error of what is expected of less than a day, in thousandths: about as much as a grid with much sun
-/// changes within one.
+/// The expected error when less than a day is known, in thousandths: about the change of a sunny
+/// grid within a day.
 const SHORT_ERROR_PERMILLE: u16 = 300;
 
-/// An hour in milliseconds: what is fitted is hourly.
+/// An hour in milliseconds. Models are hourly.
 const HOUR_MS: u64 = 3_600_000;
 
 /// How a forecast was made.
@@ -45,39 +47,39 @@ const HOUR_MS: u64 = 3_600_000;
 pub enum How {
     /// By regression on at least a month.
     Fitted,
-    /// By rule: yesterday, the week's mean, and what the last hours were off by. Too little is known
-    /// for more, or the trace is not hourly.
+    /// By the rule: yesterday, the week's mean, and the last hours' error. There is too little
+    /// history for a fit, or the trace is not hourly.
     Rule,
-    /// What was measured last goes on: less than a day is known.
+    /// The last measurement continues, because less than a day is known.
     Last,
-    /// Nothing is known: the world's mean stands in, the same for every zone, so that no hour or place is
+    /// Nothing is known. The world's mean is used for every zone, so that no hour or place looks
     /// better than another.
     Nothing,
 }
 
-/// What is expected.
+/// A forecast.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
-    /// Step by step from the first that is not known, in mgCO2e/kWh.
+    /// The expected intensity of each step from the first unknown one, in mgCO2e/kWh.
     pub mg_per_kwh: Vec<u32>,
-    /// How far off it may be expected to be, in thousandths of the value.
+    /// The expected error of each step, in thousandths of its value.
     pub error_permille: Vec<u16>,
-    /// How it was made.
+    /// How the forecast was made.
     pub how: How,
 }
 
-/// Makes forecasts; it keeps what it fitted, by zone and week.
+/// Makes forecasts, and caches fitted models by zone and week.
 #[derive(Clone, Debug, Default)]
 pub struct Forecaster {
     models: Arc<Mutex<Models>>,
 }
 
-/// What was fitted, by zone and week.
+/// Fitted models by zone and week.
 type Models = BTreeMap<(String, usize), Arc<Model>>;
 
 impl Forecaster {
-    /// So many steps ahead of the `known` first steps of a trace. What the trace holds after them is not
-    /// looked at.
+    /// The forecast of `ahead` steps after the first `known` steps of a trace. Later steps of the
+    /// trace are not read.
     #[must_use]
     pub fn expect(&self, trace: &Trace, known: usize, ahead: usize) -> Expected {
         if trace.step_ms == HOUR_MS
@@ -102,7 +104,7 @@ impl Forecaster {
         let first_h = usize::try_from(trace.first.0 / HOUR_MS).ok()?;
         let week = (first_h + known) / REFIT_H;
         let until = (week * REFIT_H).saturating_sub(first_h);
-        // In the first weeks there is no week's beginning with enough before it.
+        // In the first weeks, no boundary of weeks has enough history before it.
         let until = if until < ENOUGH_H { ENOUGH_H } else { until };
         let model = self.model(trace, week, until)?;
         let history = History::new(trace, known)?;
@@ -130,14 +132,14 @@ impl Forecaster {
         let from = until.saturating_sub(WINDOW_H);
         let model = Arc::new(Model::fit(trace, from, until)?);
         let mut models = lock();
-        // Time goes on: the models of a zone's earlier weeks are not asked for again.
+        // Time only advances: models of a zone's earlier weeks are not needed again.
         models.retain(|(zone, at), _| *zone != trace.zone || *at + 1 >= week);
         models.insert(key, Arc::clone(&model));
         Some(model)
     }
 }
 
-/// What may be expected when less than a day is known.
+/// The forecast when less than a day is known.
 fn short(trace: &Trace, known: usize, ahead: usize) -> Expected {
     let last = known.checked_sub(1).and_then(|last| trace.steps.get(last));
     let (mg, how) = match last {

@@ -1,32 +1,32 @@
-//! A forecast by rule: half the same hour of yesterday, half its mean over a week, and what the last
-//! hours were off by, fading.
+//! A forecast by a simple rule: half of the same hour yesterday, half of its mean over a week, plus
+//! the last hours' error, fading.
 //!
-//! A trial of the rule in numpy (ten zones in 2023, planned anew each hour with a day's slack) kept .966,
-//! .973 and .950 of what could be saved for jobs of 1, 6 and 24 hours.
+//! A prototype in numpy (ten zones in 2023, planned again each hour with a day's slack) kept .966,
+//! .973 and .950 of the possible savings for jobs of 1, 6 and 24 hours.
 
 use crate::trace::{Step, Trace};
 
-/// Days whose mean is taken.
+/// The number of days in the mean.
 const DAYS: usize = 7;
 
-/// Hours whose error is carried on.
+/// The number of last hours whose error is carried forward.
 const RECENT: usize = 3;
 
-/// What is left of that error after an hour, in millionths: e^(-1/12).
+/// The share of that error that remains after an hour, in millionths: e^(-1/12).
 const FADING: i64 = 920_044;
 
 /// One, in millionths.
 const WHOLE: i64 = 1_000_000;
 
-/// So many steps from the first that is not known; `None` when less than a day is known.
+/// The forecast of `ahead` steps from the first unknown one; `None` if less than a day is known.
 pub(super) fn forecast(trace: &Trace, known: usize, ahead: usize) -> Option<Vec<u32>> {
     carried(trace, known, ahead, |step| Some(step.average_mg_per_kwh))
         .into_iter()
         .collect()
 }
 
-/// The same of any figure of the steps, by the same rule; `None` for a step of whose time of the day
-/// the last week knows none.
+/// The same rule for any figure of the steps. A step is `None` if the last week has no value at its
+/// time of day.
 pub(crate) fn carried(
     trace: &Trace,
     known: usize,
@@ -52,7 +52,7 @@ pub(crate) fn carried(
     };
     let off = (0..RECENT).filter_map(|back| {
         let at = known.checked_sub(1 + back * hour)?;
-        // Enough must have been known then.
+        // The rule needs a day of history at that step.
         Some(value(at)? - (at >= day).then(|| base(at, at)).flatten()?)
     });
     let (sum, count) = off.fold((0, 0), |(sum, count), one| (sum + one, count + 1));
@@ -68,7 +68,7 @@ pub(crate) fn carried(
     values
 }
 
-/// The newest step that is known of the same time of the day.
+/// The newest known step at the same time of day.
 pub(crate) const fn same_time(target: usize, known: usize, day: usize) -> usize {
     if target < known {
         return target;

@@ -1,4 +1,4 @@
-//! How providers are reached: keys and addresses, read once from the environment.
+//! Keys and addresses of providers, read once from the environment.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,25 +8,25 @@ use super::secret::Secret;
 use super::{GridSignal, SignalError};
 use super::{carbon_aware, eia, electricity_maps, entsoe, uk, watttime};
 
-/// A provider.
+/// A provider of grid signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Provider {
     /// Electricity Maps, API version 3.
     ElectricityMaps,
-    /// WattTime, API version 3: of the margin.
+    /// WattTime, API version 3: marginal intensities.
     WattTime,
     /// The Carbon Intensity API of Great Britain.
     Uk,
-    /// A Carbon Aware SDK WebAPI of one's own.
+    /// A self-hosted Carbon Aware SDK WebAPI.
     CarbonAwareSdk,
-    /// The ENTSO-E Transparency Platform: generation by type, times factors.
+    /// The ENTSO-E Transparency Platform: generation by type, times emission factors.
     EntsoE,
-    /// The United States' EIA, version 2: generation by fuel, times factors.
+    /// The EIA of the United States, version 2: generation by fuel, times emission factors.
     Eia,
 }
 
 impl Provider {
-    /// All that there are.
+    /// All providers.
     pub const ALL: [Self; 6] = [
         Self::ElectricityMaps,
         Self::WattTime,
@@ -36,7 +36,7 @@ impl Provider {
         Self::Eia,
     ];
 
-    /// The word that names it.
+    /// The provider's name in settings and messages.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -49,20 +49,21 @@ impl Provider {
         }
     }
 
-    /// The provider that a word names.
+    /// The provider of this name.
     #[must_use]
     pub fn named(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.word() == word)
     }
 
-    /// What the environment calls one thing of it: `SUNWARD_UK_URL`.
+    /// The name of one of its environment variables, for example `SUNWARD_UK_URL`.
     #[must_use]
     pub fn variable(self, what: &str) -> String {
         let word = self.word().to_uppercase().replace('-', "_");
         format!("SUNWARD_{word}_{what}")
     }
 
-    /// Where it is, unless the environment says otherwise; a Carbon Aware SDK is hosted by oneself.
+    /// The provider's public address; a Carbon Aware SDK has none, because users host it
+    /// themselves.
     const fn home(self) -> Option<&'static str> {
         match self {
             Self::ElectricityMaps => Some("https://api.electricitymaps.com"),
@@ -83,19 +84,21 @@ pub struct Access {
 }
 
 impl Access {
-    /// Reads `SUNWARD_<PROVIDER>_KEY`, or the file that `SUNWARD_<PROVIDER>_KEY_FILE` names, and
+    /// Reads `SUNWARD_<PROVIDER>_KEY`, or the file named by `SUNWARD_<PROVIDER>_KEY_FILE`, and
     /// `SUNWARD_<PROVIDER>_URL`. `WattTime`'s key is `user:password`.
     ///
     /// # Errors
-    /// When a key's file cannot be read.
+    ///
+    /// Fails if a key file cannot be read.
     pub fn of_environment() -> Result<Self, SignalError> {
         Self::read(|name| std::env::var(name).ok())
     }
 
-    /// The same from what `variable` says.
+    /// The same, with `variable` in place of the environment.
     ///
     /// # Errors
-    /// When a key's file cannot be read.
+    ///
+    /// Fails if a key file cannot be read.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SignalError> {
         let given = |name: &str| {
             let value = variable(name)?;
@@ -120,7 +123,7 @@ impl Access {
         Ok(access)
     }
 
-    /// The same, with an address for a provider that has been given none.
+    /// Sets an address for a provider that has none yet.
     #[must_use]
     pub fn or_at(mut self, provider: Provider, address: &str) -> Self {
         self.addresses
@@ -129,10 +132,11 @@ impl Access {
         self
     }
 
-    /// Where a provider is asked.
+    /// The address of a provider.
     ///
     /// # Errors
-    /// When it has no address of its own and none was given.
+    ///
+    /// Fails if the provider has no public address and none was given.
     pub fn address(&self, provider: Provider) -> Result<&str, SignalError> {
         self.addresses
             .get(&provider)
@@ -140,7 +144,7 @@ impl Access {
             .or(provider.home())
             .ok_or_else(|| SignalError::Access {
                 variable: provider.variable("URL"),
-                what: "is not set, and this provider is hosted by oneself; give its address, as http://localhost:5073"
+                what: "is not set, and this provider has no public address; set it to your own, for example http://localhost:5073"
                     .to_owned(),
             })
     }
@@ -154,10 +158,11 @@ impl Access {
             })
     }
 
-    /// The provider itself, asked through this client.
+    /// The provider as a signal that uses this client.
     ///
     /// # Errors
-    /// When its key or address is missing or cannot be used.
+    ///
+    /// Fails if its key or address is missing or invalid.
     pub fn signal(
         &self,
         provider: Provider,

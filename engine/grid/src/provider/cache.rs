@@ -1,7 +1,7 @@
-//! Answers kept on disk: one file a provider, zone and day, and one for the forecast.
+//! Caches answers on disk: one file for each provider, zone and day, and one for the forecast.
 //!
-//! What is kept was parsed first. It serves while it is fresh, and, flagged as stale, when the provider
-//! is down. A file that cannot be read is as good as none.
+//! Only parsed answers are kept. They are used while they are fresh; while the provider is down
+//! they are used flagged as stale. A file that cannot be read is ignored.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,16 +13,16 @@ use super::{GridSignal, Series, SignalError};
 
 const DAY_MS: u64 = 24 * HOUR_MS;
 
-/// A day that has not ended is asked for again after so long; new figures come each half hour at best.
+/// How long a day that has not ended stays fresh. New figures come every half hour at most.
 const FRESH_MS: u64 = HOUR_MS / 4;
 
-/// Figures of a day may still be corrected for so long after it.
+/// How long after a day its figures may still be corrected.
 const SETTLED_MS: u64 = 2 * DAY_MS;
 
-/// A day that has ended and is not settled is asked for again after so long.
+/// How long a day that has ended, but may be corrected, stays fresh.
 const UNSETTLED_MS: u64 = 6 * HOUR_MS;
 
-/// A provider whose answers are kept.
+/// A provider with a cache.
 #[derive(Debug)]
 pub struct Kept {
     inner: Box<dyn GridSignal>,
@@ -30,10 +30,11 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Keeps what `inner`, which is asked at `address`, tells in a folder below `folder`.
+    /// Caches the answers of `inner`, which is at `address`, in a folder below `folder`.
     #[must_use]
     pub fn new(inner: Box<dyn GridSignal>, address: &str, folder: &Path) -> Self {
-        // Two addresses may tell different things, as a test's server and the real one do.
+        // The address is part of the name, because a test server and the real one answer
+        // differently.
         let name = format!("{}@{}", inner.name(), as_name(address));
         let folder = folder.join(name);
         Self { inner, folder }
@@ -56,11 +57,12 @@ impl Kept {
         (whole && !series.steps.is_empty() && series.zone == zone).then_some(series)
     }
 
-    /// Writes each whole or begun day of it; that it cannot be written is no reason not to use it.
+    /// Writes each day of a series, complete or begun. A failure to write is ignored, since the
+    /// series can be used anyway.
     fn keep(&self, series: &Series, from: Timestamp) {
         for day in series.first.0 / DAY_MS..=series.end().0.saturating_sub(1) / DAY_MS {
             let begins = day * DAY_MS;
-            // A day that was asked for in part would pass for whole.
+            // A day that was requested in part must not look complete.
             if begins < from.0 || series.first.0 > begins {
                 continue;
             }
@@ -70,7 +72,7 @@ impl Kept {
         }
     }
 
-    /// What is kept, from the newest hole on, whatever its age.
+    /// What is cached after the newest gap, whatever its age.
     fn all_kept(&self, zone: &str, from: Timestamp, until: Timestamp) -> Option<Series> {
         let days = from.0 / DAY_MS..=until.0.saturating_sub(1) / DAY_MS;
         let mut joined: Option<Series> = None;
@@ -99,7 +101,7 @@ impl GridSignal for Kept {
     ) -> Result<Series, SignalError> {
         let until = until.min(now);
         let mut known: Option<Series> = None;
-        // Whole days are asked for, so that they can be kept.
+        // Requests cover whole days, so that days can be cached.
         let mut missing = Timestamp(from.0 / DAY_MS * DAY_MS);
         while missing < until {
             let day = missing.0 / DAY_MS;
@@ -113,8 +115,8 @@ impl GridSignal for Kept {
             missing = Timestamp((day + 1) * DAY_MS);
         }
         if missing < until {
-            // Days that are not settled are asked for with it: what is told of today alone may be
-            // nothing yet, as providers are late.
+            // Days that may be corrected are requested as well. A request for today alone may
+            // return nothing, because providers publish late.
             let unsettled = Timestamp(until.0.saturating_sub(SETTLED_MS) / DAY_MS * DAY_MS);
             let begin = Timestamp(from.0 / DAY_MS * DAY_MS);
             if unsettled < missing {
@@ -142,7 +144,7 @@ impl GridSignal for Kept {
         let kept = || {
             let series = self.read(&file, zone)?;
             let from = Timestamp(now.0 / series.step_ms * series.step_ms);
-            // One that was made later tells what could not be known at this moment.
+            // A forecast that was made later contains what was not known at this moment.
             let known = series.fetched_at <= now;
             known.then(|| part(&series, from, series.end()))?
         };
@@ -169,14 +171,14 @@ impl GridSignal for Kept {
     }
 }
 
-/// Whether what was kept of a day need not be asked for again.
+/// Whether a cached day need not be requested again.
 fn is_fresh(series: &Series, day: u64, now: Timestamp) -> bool {
     let end = (day + 1) * DAY_MS;
     let (fetched, age) = (series.fetched_at.0, now.since_ms(series.fetched_at));
     if fetched >= end + SETTLED_MS {
         return series.end().0 >= end;
     }
-    // It was fetched after the moment that is looked at: a recorded past is played again.
+    // It was fetched after the moment that is asked about: a recorded past is replayed.
     if fetched > now.0 {
         return false;
     }
@@ -184,7 +186,7 @@ fn is_fresh(series: &Series, day: u64, now: Timestamp) -> bool {
     age < if whole { UNSETTLED_MS } else { FRESH_MS }
 }
 
-/// What of a series begins between two moments.
+/// The steps of a series that begin between two moments.
 fn part(series: &Series, from: Timestamp, until: Timestamp) -> Option<Series> {
     let step = series.step_ms;
     let skip = from.since_ms(series.first).div_ceil(step);
@@ -204,8 +206,8 @@ fn part(series: &Series, from: Timestamp, until: Timestamp) -> Option<Series> {
     })
 }
 
-/// One after the other; where they leave a hole or differ in kind, the later alone. The age of what is
-/// joined is that of the later.
+/// Joins two successive series. If there is a gap between them or their kinds differ, the later one
+/// is returned alone. The result is as old as the later one.
 fn join(earlier: Option<Series>, later: Series) -> Series {
     match earlier {
         Some(mut earlier)
@@ -224,7 +226,7 @@ fn join(earlier: Option<Series>, later: Series) -> Series {
     }
 }
 
-/// Text as a file's name.
+/// Text as a file name.
 fn as_name(text: &str) -> String {
     let text = text.trim_start_matches("https://").trim_end_matches('/');
     text.chars()
@@ -241,7 +243,7 @@ fn write(path: &Path, series: &Series) {
     }
 }
 
-/// Under another name first, so that nobody reads half of it.
+/// Writes under a temporary name and renames, so that nobody reads half a file.
 fn try_write(path: &Path, series: &Series) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;

@@ -1,4 +1,5 @@
-//! A Carbon Aware SDK WebAPI that somebody hosts: what its own source tells, by its locations.
+//! A self-hosted Carbon Aware SDK WebAPI. It returns what its own source publishes, by its own
+//! locations.
 
 use serde::Deserialize;
 use sunward_core::Timestamp;
@@ -11,14 +12,14 @@ use super::{GridSignal, Provider, Series, SignalError};
 
 const NAME: &str = Provider::CarbonAwareSdk.word();
 
-/// Its sources cover a month or less in one request; ten days suits them all.
+/// The longest span of one request. All of its sources allow ten days.
 const SPAN_MS: u64 = 10 * 24 * HOUR_MS;
 
 /// How long after a step's end its figure may still be missing.
 const LATE_MS: u64 = 6 * HOUR_MS;
 
-/// The provider. Whether its figures are averages depends on the source behind it; they are taken for
-/// averages.
+/// The provider. Whether its figures are averages depends on the source behind it; they are treated
+/// as averages.
 #[derive(Debug)]
 pub(crate) struct CarbonAware {
     site: Site,
@@ -30,7 +31,7 @@ struct Emission {
     time: Moment,
     #[serde(deserialize_with = "nullable")]
     rating: Option<f64>,
-    /// `01:00:00`.
+    /// A duration such as `01:00:00`.
     duration: Option<String>,
 }
 
@@ -76,7 +77,7 @@ impl CarbonAware {
         }
         Err(self.wrong(
             path,
-            format!("it tells of location {told}, where {asked} was asked for"),
+            format!("it is about location {told}, but {asked} was requested"),
         ))
     }
 
@@ -111,7 +112,7 @@ impl GridSignal for CarbonAware {
             let bytes = self
                 .ask(path, query, now)
                 .map_err(|error| error.about(zone))?;
-            // Nothing known is an answer without a body.
+            // If nothing is known, the answer has no body.
             if !bytes.is_empty() {
                 all.extend(json::<Vec<Emission>>(&self.site.host, path, &bytes)?);
             }
@@ -120,7 +121,7 @@ impl GridSignal for CarbonAware {
             Some(text) => length_ms(text).ok_or_else(|| {
                 self.wrong(
                     path,
-                    format!("duration is '{text}', where one as 01:00:00 was expected"),
+                    format!("duration is '{text}'; expected for example 01:00:00"),
                 )
             })?,
             None => HOUR_MS,
@@ -138,7 +139,7 @@ impl GridSignal for CarbonAware {
         let query = vec![("location", zone.to_owned())];
         let bytes = match self.ask(path, query, now) {
             Ok(bytes) => bytes,
-            // Not every source behind it makes forecasts.
+            // Some of its sources make no forecasts.
             Err(SignalError::Refused { status: 501, .. }) => return Ok(None),
             Err(error) => return Err(error.about(zone)),
         };
@@ -161,7 +162,7 @@ impl GridSignal for CarbonAware {
     }
 }
 
-/// `01:30:00` in milliseconds.
+/// Parses a duration such as `01:30:00`, as milliseconds.
 fn length_ms(text: &str) -> Option<u64> {
     let parts: Vec<u64> = text
         .split(':')

@@ -1,32 +1,32 @@
-//! Providers in order: the first that answers.
+//! Providers in order of preference; the first that answers is used.
 
 use sunward_core::Timestamp;
 
 use super::{GridSignal, Series, SignalError};
 
-/// Providers, the preferred one first.
+/// Providers in order of preference.
 #[derive(Debug)]
 pub struct Chain {
     members: Vec<Box<dyn GridSignal>>,
 }
 
-/// What the first that answered told.
+/// The answer of the first provider that answered.
 #[derive(Debug)]
 pub struct Answer {
-    /// What was.
+    /// The past.
     pub history: Series,
-    /// What it expects, where it says so. A forecast is asked of none but the one that told the past,
-    /// as providers count differently.
+    /// Its forecast, if it publishes one. Another provider's forecast is never used with this past,
+    /// because providers count differently.
     pub forecast: Option<Series>,
-    /// Who did not answer, and why; the forecast's failure is among them.
+    /// The providers that failed, with reasons. A failure of the forecast is included.
     pub failed: Vec<(&'static str, SignalError)>,
 }
 
-/// Nobody answered.
+/// No provider answered.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", told(failed))]
 pub struct ChainError {
-    /// Each with its reason, in order.
+    /// Each provider with its reason, in order.
     pub failed: Vec<(&'static str, SignalError)>,
 }
 
@@ -39,17 +39,18 @@ fn told(failed: &[(&'static str, SignalError)]) -> String {
 }
 
 impl Chain {
-    /// Of these, in this order.
+    /// A chain of these providers, in this order.
     #[must_use]
     pub const fn new(members: Vec<Box<dyn GridSignal>>) -> Self {
         Self { members }
     }
 
-    /// What was between two moments, from the first that tells it. When all that could be asked give
-    /// only what was kept from earlier, the first such answer counts.
+    /// The past between two moments from the first provider that has it. If all answers are stale,
+    /// the first of them is used.
     ///
     /// # Errors
-    /// When nobody does: each with its reason.
+    ///
+    /// Returns each provider's reason if none answers.
     pub fn history(
         &self,
         zone: &str,
@@ -60,10 +61,11 @@ impl Chain {
         self.first(zone, from, until, now).map(|(_, answer)| answer)
     }
 
-    /// The same, with what the one that answered expects.
+    /// The past, with the forecast of the provider that returned it.
     ///
     /// # Errors
-    /// When nobody tells what was.
+    ///
+    /// Returns each provider's reason if none has the past.
     pub fn outlook(
         &self,
         zone: &str,

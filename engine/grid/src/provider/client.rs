@@ -1,7 +1,6 @@
-//! Asking over HTTP: time-outs, a limit on what comes back, no redirects, and patience.
-//!
-//! A proxy is taken from `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, further certificates from
-//! `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+//! The HTTP client: timeouts, a size limit, retries and no redirects. A proxy is taken from
+//! `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, additional certificates from `SSL_CERT_FILE` and
+//! `SSL_CERT_DIR`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,28 +12,28 @@ use tokio::runtime::Runtime;
 use super::error::SignalError;
 use super::secret::Secret;
 
-/// Letters of a provider's own words that are repeated in an error.
+/// The most letters of a provider's own message that are repeated in an error.
 const SAID_LETTERS: usize = 160;
 
-/// How waiting is done between tries; tests put in one that notes it and returns.
+/// How to wait between tries. Tests replace it with a function that records the wait and returns.
 pub type Wait = Box<dyn Fn(Duration) + Send + Sync>;
 
-/// Waits as a clock does.
+/// Waits in real time.
 #[must_use]
 pub fn really_wait() -> Wait {
     Box::new(std::thread::sleep)
 }
 
-/// How long and how often one asks.
+/// Limits of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Until a connection stands.
+    /// The limit for connecting.
     pub connect: Duration,
-    /// Until the answer is there.
+    /// The limit for the whole answer.
     pub total: Duration,
-    /// Bytes of an answer: two months of five-minute figures are 2 MB.
+    /// The most bytes of an answer; two months of five-minute figures are 2 MB.
     pub body_bytes: u64,
-    /// Times that one request is made.
+    /// How often one request is tried.
     pub tries: u32,
     /// The longest wait between two tries.
     pub patience: Duration,
@@ -70,13 +69,14 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client of its own runtime.
+    /// A client with a runtime of its own.
     ///
     /// # Errors
-    /// When this machine has no certificates to trust, or no threads left.
+    ///
+    /// Fails if the machine has no trusted certificates, or no thread can be started.
     pub fn new(limits: Limits, wait: Wait) -> Result<Self, SignalError> {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Failing means that somebody was faster; theirs serves as well.
+            // It fails only if another thread was faster; that provider serves as well.
             drop(rustls::crypto::ring::default_provider().install_default());
         }
         let here = |why: String| SignalError::Down {
@@ -102,7 +102,7 @@ impl Client {
         })
     }
 
-    /// A provider at an address; `variable` is what sets it, for errors.
+    /// A provider at an address. Errors name `variable`, which sets the address.
     pub(crate) fn site(
         self: &Arc<Self>,
         address: &str,
@@ -111,7 +111,7 @@ impl Client {
         let wrong = |what: &str| SignalError::Access {
             variable: variable.to_owned(),
             what: format!(
-                "{what}; expected one as https://grid.example.org or http://localhost:5073"
+                "{what}; expected for example https://grid.example.org or http://localhost:5073"
             ),
         };
         let base = Url::parse(address).map_err(|_| wrong("is no address"))?;
@@ -135,18 +135,18 @@ impl Client {
     }
 }
 
-/// What a request shows to be let in.
+/// The credentials of a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pass<'a> {
-    /// Nothing.
+    /// None.
     Open,
     /// A header of this name.
     Header(&'static str, &'a Secret),
     /// A bearer token.
     Bearer(&'a Secret),
-    /// `user:password`.
+    /// Basic authentication: `user:password`.
     Basic(&'a Secret),
-    /// A parameter of this name.
+    /// A query parameter of this name.
     Parameter(&'static str, &'a Secret),
 }
 
@@ -162,38 +162,38 @@ impl Pass<'_> {
     }
 }
 
-/// One question.
+/// One request.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask<'a> {
-    /// Below the site's address, with a slash before it.
+    /// The path below the site's address, with a leading slash.
     pub(crate) path: String,
-    /// Its parameters.
+    /// The query parameters.
     pub(crate) query: Vec<(&'static str, String)>,
-    /// What lets us in.
+    /// The credentials.
     pub(crate) pass: Pass<'a>,
-    /// Now.
+    /// The current moment.
     pub(crate) now: Timestamp,
 }
 
-/// A provider's place on the network.
+/// A provider's address on the network.
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
     client: Arc<Client>,
     base: Url,
-    /// Who is asked, for errors.
+    /// The host's name, for errors.
     pub(crate) host: String,
 }
 
-/// What one try gave.
+/// The result of one try.
 enum Tried {
     Answer(Vec<u8>),
-    /// Another try may do better, after so long where it was said.
+    /// Another try may succeed, after this wait if the server named one.
     Again(SignalError, Option<Duration>),
     Never(SignalError),
 }
 
 impl Site {
-    /// The answer's bytes.
+    /// The body of the answer.
     pub(crate) fn get(&self, ask: &Ask<'_>) -> Result<Vec<u8>, SignalError> {
         let limits = &self.client.limits;
         let mut pause = Duration::from_secs(1);
@@ -319,7 +319,7 @@ impl Site {
                 };
                 Tried::Again(error, asked_to_wait)
             }
-            // Not implemented stays so.
+            // "Not implemented" is permanent.
             501 => Tried::Never(refused),
             500.. => Tried::Again(refused, asked_to_wait),
             _ => Tried::Never(refused),
@@ -337,7 +337,7 @@ impl Site {
         self.down(error)
     }
 
-    /// The address is left out of it, as a key may stand there.
+    /// The address is omitted, because it may contain a key.
     fn down(&self, error: reqwest::Error) -> SignalError {
         SignalError::Down {
             host: self.host.clone(),
@@ -370,7 +370,7 @@ fn sensitive(secret: &Secret) -> Result<header::HeaderValue, SignalError> {
     Ok(value)
 }
 
-/// How long the answer asks to wait: seconds, or a moment.
+/// The wait that the answer asks for, given as seconds or as a moment.
 fn retry_after(headers: &header::HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
@@ -381,7 +381,8 @@ fn retry_after(headers: &header::HeaderMap, now: Timestamp) -> Option<Duration> 
     Some(Duration::from_millis(until.since_ms(now)))
 }
 
-/// What a provider said about a refusal, short and on one line: `: no such zone`; or nothing.
+/// A provider's own message about a refusal, on one short line: `: no such zone`. Empty if there is
+/// none.
 fn said(body: &[u8], pass: Pass<'_>) -> String {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
@@ -396,12 +397,12 @@ fn said(body: &[u8], pass: Pass<'_>) -> String {
         .chars()
         .map(|letter| if letter.is_control() { ' ' } else { letter })
         .collect();
-    // Hidden before it is cut, so that no half of a key is left over.
+    // Secrets are hidden before the line is cut, so that no part of one remains.
     let line: String = pass.hide_in(&line).chars().take(SAID_LETTERS).collect();
     format!(": {line}")
 }
 
-/// The words of an error, wherever a provider puts them.
+/// The message in a provider's error document.
 fn words(value: &serde_json::Value) -> Option<String> {
     if let Some(text) = value.as_str() {
         return Some(text.to_owned());
@@ -411,7 +412,7 @@ fn words(value: &serde_json::Value) -> Option<String> {
         .find_map(|key| value.get(key).and_then(words))
 }
 
-/// An error and what led to it, on one line.
+/// An error and its causes, on one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut told = error.to_string();
     let mut cause = error.source();

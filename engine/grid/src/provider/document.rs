@@ -1,4 +1,4 @@
-//! Reading answers: JSON of a known shape, times and numbers as providers write them.
+//! Reads answers: JSON of a known shape, and times and numbers in providers' notations.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -7,13 +7,14 @@ use sunward_core::Timestamp;
 use super::error::SignalError;
 use crate::moment::moment;
 
-/// Letters of a strange answer that are shown.
+/// The most letters of an unexpected answer that are shown.
 const SHOWN_LETTERS: usize = 40;
 
-/// Reads a JSON answer of `host` to `path`.
+/// Reads the JSON answer of `host` to `path`.
 ///
 /// # Errors
-/// When it is no JSON, or has another shape.
+///
+/// Fails if it is not JSON or has another shape.
 pub(crate) fn json<T: DeserializeOwned>(
     host: &str,
     path: &str,
@@ -36,7 +37,7 @@ pub(crate) fn json<T: DeserializeOwned>(
     })
 }
 
-/// The error about an answer that is something else.
+/// The error for an answer of another type.
 pub(crate) fn foreign(host: &str, expected: &'static str, bytes: &[u8]) -> SignalError {
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim();
@@ -57,7 +58,7 @@ pub(crate) fn foreign(host: &str, expected: &'static str, bytes: &[u8]) -> Signa
     }
 }
 
-/// A field that must be there, and may be `null`.
+/// A field that must be present and may be `null`.
 pub(crate) fn nullable<'de, D, T>(source: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -66,7 +67,7 @@ where
     Option::deserialize(source)
 }
 
-/// A moment as providers write it: with seconds or without, `Z` or an offset.
+/// A moment in providers' notation: with or without seconds, with `Z` or an offset.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment(pub(crate) Timestamp);
 
@@ -74,12 +75,14 @@ impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
         let text = String::deserialize(source)?;
         moment(&text).map(Self).ok_or_else(|| {
-            serde::de::Error::custom(format!("'{text}' is no time as 2024-03-01T05:00Z"))
+            serde::de::Error::custom(format!(
+                "'{text}' is not a time; expected for example 2024-03-01T05:00Z"
+            ))
         })
     }
 }
 
-/// A moment in a provider's own pattern, in UTC.
+/// A moment in UTC in a provider's own pattern.
 pub(crate) fn written(at: Timestamp, pattern: &str) -> String {
     let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
     jiff::Timestamp::from_millisecond(ms)

@@ -1,4 +1,4 @@
-//! The United States' EIA, version 2: hourly generation by fuel, times factors.
+//! The EIA of the United States, version 2: hourly generation by fuel, times emission factors.
 
 use serde::{Deserialize, Deserializer};
 use sunward_core::Timestamp;
@@ -16,15 +16,15 @@ const NAME: &str = Provider::Eia.word();
 
 const PATH: &str = "/v2/electricity/rto/fuel-type-data/data/";
 
-/// Rows that one answer holds at most; ten days of a dozen fuels are fewer.
+/// The most rows in one answer; ten days of a dozen fuels are fewer.
 const ROWS: u64 = 5000;
 
-/// Pages that one span may have, whatever is said of its total.
+/// The most pages of one span, whatever total the answer states.
 const PAGES: u64 = 20;
 
 const SPAN_MS: u64 = 10 * 24 * HOUR_MS;
 
-/// How long after an hour's end its figure may still be missing: fuels are told a day later.
+/// How long after an hour's end its figure may still be missing. Fuels are published a day later.
 const LATE_MS: u64 = 36 * HOUR_MS;
 
 /// The provider.
@@ -48,7 +48,7 @@ struct Response {
 
 #[derive(Deserialize)]
 struct Row {
-    /// The hour's END, in UTC: `2022-10-31T11`.
+    /// The END of the hour in UTC: `2022-10-31T11`.
     period: String,
     respondent: String,
     fueltype: String,
@@ -58,7 +58,7 @@ struct Row {
     units: String,
 }
 
-/// What stands for a number here.
+/// A number, which EIA writes as a number or as text.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Loose {
@@ -73,7 +73,7 @@ impl Loose {
             Self::Text(text) => text
                 .trim()
                 .parse()
-                .map_err(|_| E::custom(format!("'{text}' is no number"))),
+                .map_err(|_| E::custom(format!("'{text}' is not a number"))),
         }
     }
 }
@@ -87,13 +87,13 @@ fn count<'de, D: Deserializer<'de>>(source: D) -> Result<u64, D::Error> {
     let value: f64 = Loose::deserialize(source)?.number()?;
     format!("{value:.0}")
         .parse()
-        .map_err(|_| serde::de::Error::custom(format!("{value} is no count")))
+        .map_err(|_| serde::de::Error::custom(format!("{value} is not a count")))
 }
 
-/// What a code stands for.
+/// What a fuel's code stands for.
 enum Kind {
     Power(Option<Fuel>),
-    /// What it gives back was counted when it was made.
+    /// Storage. The power that it returns was counted when it was generated.
     Storage,
 }
 
@@ -125,7 +125,8 @@ impl Eia {
         offset: u64,
         now: Timestamp,
     ) -> Result<Response, SignalError> {
-        // The first hour that begins with the span ends an hour later.
+        // Periods are named by their end, so the first hour of the span has the name of the next
+        // one.
         let hour = |at: Timestamp| written(at, "%Y-%m-%dT%H");
         let bytes = self.site.get(&Ask {
             path: PATH.to_owned(),
@@ -161,12 +162,12 @@ impl Eia {
         }
         if row.respondent != respondent {
             return Err(wrong(format!(
-                "it tells of {}, where {respondent} was asked for",
+                "it is about {}, but {respondent} was requested",
                 row.respondent
             )));
         }
         let end = moment(&format!("{}:00Z", row.period))
-            .ok_or_else(|| wrong(format!("period '{}' is no hour", row.period)))?;
+            .ok_or_else(|| wrong(format!("period '{}' is not an hour", row.period)))?;
         let begin = Timestamp(end.0.saturating_sub(HOUR_MS));
         match (kind(&row.fueltype), row.value) {
             (Kind::Power(fuel), Some(value)) => {
@@ -211,7 +212,7 @@ impl GridSignal for Eia {
             .history(from, until, now, LATE_MS)
     }
 
-    /// It makes none.
+    /// EIA publishes no forecasts.
     fn forecast(&self, _zone: &str, _now: Timestamp) -> Result<Option<Series>, SignalError> {
         Ok(None)
     }

@@ -1,4 +1,4 @@
-//! Electricity Maps, version 3: average, life-cycle, by consumption.
+//! Electricity Maps, version 3: average life-cycle intensity of consumption.
 
 use serde::Deserialize;
 use sunward_core::Timestamp;
@@ -11,13 +11,13 @@ use super::{GridSignal, Provider, Secret, Series, SignalError};
 
 const NAME: &str = Provider::ElectricityMaps.word();
 
-/// One request covers ten days at most.
+/// The longest span of one request is ten days.
 const SPAN_MS: u64 = 10 * 24 * HOUR_MS;
 
 /// How long after an hour's end its figure may still be missing.
 const LATE_MS: u64 = 6 * HOUR_MS;
 
-/// Hours of a forecast that are asked for.
+/// The hours of forecast to request.
 const HORIZON_HOURS: &str = "72";
 
 /// The provider.
@@ -85,14 +85,14 @@ impl ElectricityMaps {
         let unit = hour.emission_factor_type.as_deref();
         if unit.is_some_and(|kind| kind != "lifecycle") {
             return Err(wrong(format!(
-                "emissionFactorType is {}, where lifecycle was asked for",
+                "emissionFactorType is {}, but lifecycle was requested",
                 unit.unwrap_or_default()
             )));
         }
         let length = hour.temporal_granularity.as_deref();
         if length.is_some_and(|length| length != "hourly") {
             return Err(wrong(format!(
-                "temporalGranularity is {}, where hourly was asked for",
+                "temporalGranularity is {}, but hourly was requested",
                 length.unwrap_or_default()
             )));
         }
@@ -103,13 +103,13 @@ impl ElectricityMaps {
         )
     }
 
-    /// The zone that is told of must be the one that was asked for.
+    /// Checks that the answer is about the zone that was requested.
     fn check(&self, what: &str, asked: &str, told: &str) -> Result<(), SignalError> {
         if asked == told {
             return Ok(());
         }
         Err(SignalError::Schema {
-            what: format!("it tells of zone {told}, where {asked} was asked for"),
+            what: format!("it is about zone {told}, but {asked} was requested"),
             place: format!("{}{}", self.site.host, path(what)),
         })
     }
@@ -161,7 +161,7 @@ impl GridSignal for ElectricityMaps {
             ];
             match self.past(&mut draft, "past-range", zone, more, now) {
                 Ok(()) => {}
-                // Free keys cover the last day alone.
+                // Free keys cover only the last day.
                 Err(SignalError::Refused {
                     status: 401 | 403, ..
                 }) => {
@@ -182,7 +182,7 @@ impl GridSignal for ElectricityMaps {
         ];
         let bytes = match self.ask(what, zone, more, now) {
             Ok(bytes) => bytes,
-            // Not every key's plan has forecasts; ours serve then.
+            // Not every plan includes forecasts; our own are used then.
             Err(SignalError::Refused { status: 403, .. }) => return Ok(None),
             Err(error) => return Err(error.about(zone)),
         };

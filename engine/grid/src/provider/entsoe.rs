@@ -1,4 +1,4 @@
-//! The ENTSO-E Transparency Platform: generation by type in XML, times factors.
+//! The ENTSO-E Transparency Platform: generation by type in XML, times emission factors.
 
 use quick_xml::DeError;
 use quick_xml::de::from_str;
@@ -18,16 +18,16 @@ const NAME: &str = Provider::EntsoE.word();
 
 const PATH: &str = "/api";
 
-/// One request covers a year; a month keeps answers small.
+/// A request may cover a year; a month keeps answers small.
 const SPAN_MS: u64 = 31 * 24 * HOUR_MS;
 
 /// How long after an hour's end its figure may still be missing.
 const LATE_MS: u64 = 12 * HOUR_MS;
 
-/// Points that a period may have: a month of quarters of an hour, and some.
+/// The most points of a period: a month of quarter-hours, and some more.
 const MOST_POINTS: u64 = 4000;
 
-/// Periods that one kind of power may have in an answer: a few a day.
+/// The most periods of one type in an answer; usual are a few a day.
 const MOST_PERIODS: usize = 500;
 
 /// The provider.
@@ -45,7 +45,7 @@ struct Document {
 
 #[derive(Deserialize)]
 struct TimeSeries {
-    /// Power that flows out: what pumps and batteries consume.
+    /// Present for power that flows out: what pumps and batteries consume.
     #[serde(rename = "outBiddingZone_Domain.mRID")]
     consumer: Option<String>,
     #[serde(rename = "quantity_Measure_Unit.name")]
@@ -100,9 +100,9 @@ struct Reason {
 fn fuel(code: &str) -> Option<Fuel> {
     Some(match code {
         "B01" => Fuel::Biomass,
-        // Oil shale and peat burn as dirtily as lignite.
+        // Oil shale and peat emit about as much as lignite.
         "B02" | "B07" | "B08" => Fuel::Lignite,
-        // Gas made of coal, and hard coal.
+        // Gas made from coal, and hard coal.
         "B03" | "B05" => Fuel::Coal,
         "B04" => Fuel::Gas,
         "B06" => Fuel::Oil,
@@ -113,7 +113,7 @@ fn fuel(code: &str) -> Option<Fuel> {
         "B16" => Fuel::Solar,
         "B18" => Fuel::WindOffshore,
         "B19" => Fuel::WindOnshore,
-        // Other renewables: as the dirtiest of them.
+        // Other renewables count as the dirtiest of them.
         "B15" => Fuel::Biomass,
         // Waste, and other.
         "B17" | "B20" => Fuel::Other,
@@ -121,7 +121,7 @@ fn fuel(code: &str) -> Option<Fuel> {
     })
 }
 
-/// Pumped storage and batteries: what they give back was counted when it was made.
+/// Pumped storage and batteries. The power that they return was counted when it was generated.
 fn is_storage(code: &str) -> bool {
     matches!(code, "B10" | "B25")
 }
@@ -207,8 +207,8 @@ impl EntsoE {
         Ok(())
     }
 
-    /// Each point's beginning, length and value. A curve that `repeats` leaves out points that are as
-    /// the one before, up to the period's end.
+    /// Each point's begin, length and value. In a curve that `repeats`, a missing point has the
+    /// value of the one before, up to the period's end.
     fn points(
         &self,
         period: &Period,
@@ -225,7 +225,7 @@ impl EntsoE {
             }
         };
         let at =
-            |text: &str| moment(text).ok_or_else(|| self.wrong(format!("'{text}' is no time")));
+            |text: &str| moment(text).ok_or_else(|| self.wrong(format!("'{text}' is not a time")));
         let (start, end) = (at(&period.interval.start)?, at(&period.interval.end)?);
         let count = end.since_ms(start) / step_ms;
         if count > MOST_POINTS {
@@ -278,7 +278,7 @@ impl GridSignal for EntsoE {
             .history(from, until, now, LATE_MS)
     }
 
-    /// Its forecasts are of wind, sun and load alone, which do not make an intensity.
+    /// Its forecasts cover only wind, sun and load, which do not suffice for an intensity.
     fn forecast(&self, _zone: &str, _now: Timestamp) -> Result<Option<Series>, SignalError> {
         Ok(None)
     }

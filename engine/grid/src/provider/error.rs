@@ -1,138 +1,144 @@
-//! Why a provider gave no figures: by cause, each with what to do.
+//! Why a provider gave no figures: one case for each cause, with the remedy.
 
 use sunward_core::Timestamp;
 
 use crate::moment::moment_shown;
 
-/// Why there is no answer that can be used.
+/// Why there is no usable answer.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SignalError {
-    /// Nothing was given that lets us in.
+    /// No key was given.
     #[error(
-        "${variable} is not set; put it into the environment, or name a file that holds it in ${variable}_FILE"
+        "${variable} is not set; set it in the environment, or set ${variable}_FILE to a file that contains it"
     )]
     NoKey {
         /// The variable that is missing.
         variable: String,
     },
-    /// What the environment gives cannot be used.
+    /// A setting in the environment is invalid.
     #[error("${variable}: {what}")]
     Access {
         /// The variable.
         variable: String,
-        /// What is wrong with it and what to do.
+        /// What is wrong with it, and the remedy.
         what: String,
     },
-    /// The provider tells nothing of this zone.
-    #[error("nothing is told of zone {zone}: {what}")]
+    /// The provider has no figures for this zone.
+    #[error("there are no figures for zone {zone}: {what}")]
     NoZone {
-        /// The zone, as it was asked for.
+        /// The zone, as it was requested.
         zone: String,
-        /// What zones there are, or what the provider said.
+        /// The zones that exist, or the provider's message.
         what: String,
     },
-    /// The provider will not answer.
-    #[error("{host} refused with status {status}{said}; {}", remedy(*.status))]
+    /// The provider refused the request.
+    #[error("{host} refused the request with status {status}{said}; {}", remedy(*.status))]
     Refused {
-        /// Who refused.
+        /// The host.
         host: String,
         /// The HTTP status.
         status: u16,
-        /// What it said, after a colon; or nothing.
+        /// The provider's message after a colon, or nothing.
         said: String,
     },
-    /// It was asked more often than it allows.
+    /// The provider's rate limit was exceeded.
     #[error(
-        "{host} was asked too often{}; ask again then, or fewer zones and a shorter span",
+        "{host} was asked too often{}; try again then, or request fewer zones or a shorter span",
         wait(*.retry_after_ms)
     )]
     TooOften {
-        /// Who says so.
+        /// The host.
         host: String,
-        /// How long it wants to be left alone, in milliseconds; `None` when it did not say.
+        /// How long it asks to wait, in milliseconds, if it says.
         retry_after_ms: Option<u64>,
     },
-    /// Nobody answers.
-    #[error("{host} cannot be reached: {why}; try later, or name a second provider after a comma")]
+    /// The provider cannot be reached.
+    #[error(
+        "{host} cannot be reached: {why}; try again later, or add a second provider after a comma"
+    )]
     Down {
-        /// Who.
+        /// The host.
         host: String,
-        /// What happened.
+        /// The reason.
         why: String,
     },
-    /// No answer within the time that is given to it.
-    #[error("{host} did not answer within {limit_ms} ms; try later, or ask for a shorter span")]
+    /// There was no answer in time.
+    #[error(
+        "{host} did not answer within {limit_ms} ms; try again later, or request a shorter span"
+    )]
     Slow {
-        /// Who.
+        /// The host.
         host: String,
         /// The limit in milliseconds.
         limit_ms: u64,
     },
-    /// The answer is longer than any true one.
+    /// The answer is longer than any valid one.
     #[error(
-        "{host} sent more than {limit_bytes} bytes, which is no true answer; look at its address, or ask for a shorter span"
+        "{host} sent more than {limit_bytes} bytes, which is too long for an answer; check its address, or request a shorter span"
     )]
     TooLarge {
-        /// Who.
+        /// The host.
         host: String,
-        /// The limit.
+        /// The limit in bytes.
         limit_bytes: u64,
     },
-    /// The answer sends us elsewhere, where keys must not be sent.
+    /// The answer is a redirect. It is not followed, because keys must not be sent elsewhere.
     #[error(
-        "{host} sends us on to {target}, which is not followed because keys would go along; give the address itself as the provider's URL"
+        "{host} redirects to {target}; redirects are not followed, because they could leak keys. Set the provider's URL to that address"
     )]
     Elsewhere {
-        /// Who was asked.
+        /// The host that was asked.
         host: String,
-        /// Where it points.
+        /// The redirect's target.
         target: String,
     },
-    /// The answer is something else: a web page of a proxy or a portal.
+    /// The answer has another type, for example a web page of a proxy.
     #[error(
-        "{host} answered with {found} where {expected} was expected; look whether a proxy or a login page stands between"
+        "{host} answered with {found} instead of {expected}; check for a proxy or login page in between"
     )]
     NotJson {
-        /// Who.
+        /// The host.
         host: String,
-        /// What was expected: `JSON`, `XML`.
+        /// The expected type: `JSON` or `XML`.
         expected: &'static str,
-        /// What came.
+        /// What was received.
         found: String,
     },
     /// The answer has another shape than documented.
-    #[error("{place}: {what}; the provider may have changed its answers, look for a newer sunward")]
+    #[error(
+        "{place}: {what}; the provider may have changed its format. Look for a newer version of Sunward"
+    )]
     Schema {
         /// What is wrong.
         what: String,
-        /// In which answer and where.
+        /// The answer, and the place in it.
         place: String,
     },
-    /// The answer ends before the time that was asked for.
+    /// The answer ends before the requested time.
     #[error(
-        "what it tells ends {}: too early for what was asked; try later or another provider",
+        "its figures end {}, too early for this request; try again later, or use another provider",
         ends(*.newest)
     )]
     Stale {
-        /// The end of the newest figure; `None` when there is none at all.
+        /// The end of the newest figure; `None` if there is no figure.
         newest: Option<Timestamp>,
     },
-    /// A figure that no grid has.
+    /// A figure that is impossible for a grid.
     #[error(
-        "{place}: {value} {unit} is no figure that a grid can have; it was not used, look at the provider's status page"
+        "{place}: {value} {unit} is impossible for a grid, so it was not used; see the provider's status page"
     )]
     Absurd {
         /// The figure.
         value: f64,
-        /// In what unit.
+        /// Its unit.
         unit: &'static str,
-        /// In which answer and where.
+        /// The answer, and the place in it.
         place: String,
     },
 }
 
 impl SignalError {
-    /// The same with the zone's own name in it, where it is about the zone.
+    /// The same error with the zone's name in it, if it concerns a zone.
     #[must_use]
     pub(crate) fn about(self, zone: &str) -> Self {
         match self {
@@ -144,7 +150,7 @@ impl SignalError {
         }
     }
 
-    /// Whether it may pass by itself, so that what was kept from earlier serves meanwhile.
+    /// Whether the failure may pass by itself, so that cached figures are used meanwhile.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         match self {
@@ -166,23 +172,23 @@ impl SignalError {
 
 const fn remedy(status: u16) -> &'static str {
     match status {
-        401 => "look whether the key is right and still valid",
-        403 => "the key's plan does not cover this; ask for less or take another plan",
-        500.. => "the provider has trouble of its own, try later",
-        _ => "look at the zone and the span that were asked for",
+        401 => "check that the key is right and still valid",
+        403 => "the key's plan does not cover this; request less, or use another plan",
+        500.. => "the provider has a problem of its own; try again later",
+        _ => "check the zone and the span",
     }
 }
 
 fn wait(retry_after_ms: Option<u64>) -> String {
     retry_after_ms.map_or_else(
-        || " and does not say for how long".to_owned(),
-        |ms| format!(" and wants to be left alone for {} s", ms.div_ceil(1000)),
+        || " and does not say when it may be asked again".to_owned(),
+        |ms| format!(" and asks to wait for {} s", ms.div_ceil(1000)),
     )
 }
 
 fn ends(at: Option<Timestamp>) -> String {
     at.map_or_else(
-        || "before it begins (there is no figure at all)".to_owned(),
+        || "before it begins, because there are none".to_owned(),
         |at| format!("at {}", moment_shown(at)),
     )
 }

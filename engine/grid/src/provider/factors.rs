@@ -1,4 +1,4 @@
-//! What a kilowatt hour of each kind of power emits over its life cycle.
+//! Life-cycle emissions of a kilowatt-hour by kind of power.
 
 /// A kind of power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,30 +16,31 @@ pub enum Fuel {
     WindOnshore,
     WindOffshore,
     Marine,
-    /// Waste, and whatever nobody names.
+    /// Waste, and everything unnamed.
     Other,
 }
 
-/// A figure and where it is from.
+/// A factor and its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Factor {
-    /// Of what.
+    /// The kind of power.
     pub fuel: Fuel,
-    /// In gCO2e/kWh.
+    /// Life-cycle emissions in gCO2e/kWh.
     pub grams_per_kwh: u32,
     /// Whether it counts as renewable.
     pub is_renewable: bool,
-    /// Who says so.
+    /// The publication.
     pub source: &'static str,
 }
 
 /// Medians of IPCC AR5 WG III (2014), Annex III, table A.III.2.
 const AR5: &str = "IPCC AR5 WG III, Annex III, table A.III.2, median";
 
-/// Not in AR5's table: means of the World Nuclear Association's comparison of studies.
+/// For kinds missing in AR5's table: means of the World Nuclear Association's comparison of
+/// studies.
 const WNA: &str = "WNA, Comparison of Lifecycle GHG Emissions (2011), mean; not from AR5";
 
-/// All factors. Lignite, oil and what nobody names are not in AR5's table.
+/// All factors. AR5's table lacks lignite, oil and unnamed kinds.
 pub const FACTORS: [Factor; 13] = [
     // Pulverised coal.
     factor(Fuel::Coal, 820, false, AR5),
@@ -80,7 +81,7 @@ const fn factor(
 }
 
 impl Fuel {
-    /// Its factor.
+    /// The factor of this kind.
     pub(crate) fn factor(self) -> Factor {
         FACTORS
             .into_iter()

@@ -1,4 +1,4 @@
-//! Generation by kind of power becomes an average intensity, hour by hour.
+//! Converts generation by kind of power to average intensity, hour by hour.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,23 +9,24 @@ use super::SignalError;
 use super::factors::Fuel;
 use super::series::{Draft, HOUR_MS};
 
-/// No zone generates more of one kind, in MW.
+/// The most megawatts of one kind that a zone can generate. A larger figure is an error.
 const MOST_MEGAWATTS: f64 = 1e6;
 
-/// Plants draw a little themselves when they stand; more than this share of all power is a mistake.
+/// Idle plants draw a little power themselves. A negative figure beyond this share of all power is
+/// an error.
 const DRAWN_SHARE: f64 = 0.05;
 
 /// Generation in MW by hour and by the provider's code.
 #[derive(Debug, Default)]
 pub(crate) struct Mix {
     hours: BTreeMap<u64, BTreeMap<String, Parts>>,
-    /// Codes that have no factor of their own.
+    /// Codes without a factor of their own.
     unnamed: BTreeSet<String>,
     fuels: BTreeMap<String, Fuel>,
 }
 
-/// Parts of an hour that were told of a code: by their beginning, how long and how much, in MW. What
-/// is told twice counts once.
+/// The figures of a code within an hour: begin, length and MW of each. A repeated figure counts
+/// once.
 #[derive(Clone, Debug, Default)]
 struct Parts(BTreeMap<u64, (u64, f64)>);
 
@@ -43,7 +44,8 @@ impl Parts {
 }
 
 impl Mix {
-    /// Adds the mean power of a code over a time within an hour. `fuel` is `None` where it has no factor.
+    /// Adds the mean power of a code over a time within an hour. `fuel` is `None` if the code has
+    /// no factor.
     pub(crate) fn put(
         &mut self,
         begin: Timestamp,
@@ -67,8 +69,8 @@ impl Mix {
         Ok(())
     }
 
-    /// The intensities of a zone, as a provider's. An hour that lacks a code which most others have is
-    /// not known: without its coal, a grid looks clean. An hour with power of unnamed kinds is flagged
+    /// The intensities of a zone. An hour that lacks a code which most hours have is unknown,
+    /// because a grid without its coal looks clean. An hour with power of unnamed kinds is flagged
     /// as estimated.
     pub(crate) fn intensities(
         &self,
@@ -117,7 +119,7 @@ impl Mix {
             grams += energy * f64::from(fuel.factor().grams_per_kwh);
             estimated |= energy > 0.0 && self.unnamed.contains(code);
         }
-        // A zone where nothing runs has no intensity.
+        // A zone without generation has no intensity.
         Ok(((all > 0.0).then(|| grams / all), estimated))
     }
 }
@@ -131,7 +133,7 @@ fn absurd(value: f64, code: &str, place: &str) -> SignalError {
 }
 
 fn hours(length_ms: u64) -> f64 {
-    // An hour has 60 minutes; both are small enough to be exact.
+    // An hour has 60 minutes; both numbers are small enough to be exact.
     f64::from(u32::try_from(length_ms / 60_000).unwrap_or(60)) / 60.0
 }
 

@@ -1,9 +1,9 @@
 //! Providers of grid signals: what they publish over HTTP becomes [`Series`].
 //!
-//! A figure is given out only when it was understood: with the unit that was expected, finite, not
-//! negative, no more than any grid emits, and for the time that was asked for. Anything else is a
-//! [`SignalError`] that says what to do. The moment is always passed in; keys come in as values
-//! ([`Access`]), and no error or debug output shows one.
+//! A figure is returned only if it was understood: it has the expected unit, is finite, not
+//! negative, not above what any grid emits, and belongs to the requested time. Everything else is a
+//! [`SignalError`] with the remedy. The current moment is always a parameter. Keys come in as
+//! values ([`Access`]), and no error or debug output shows one.
 
 mod access;
 mod cache;
@@ -36,15 +36,16 @@ pub use series::Series;
 
 /// A source of carbon intensities. Calls block until there is an answer or an error.
 pub trait GridSignal: Send + Sync + std::fmt::Debug {
-    /// The word that names it: `uk`.
+    /// The provider's name, for example `uk`.
     fn name(&self) -> &'static str;
 
-    /// What was, from the step that begins at or after `from` to the last that is known and begins
-    /// before `until`; unbroken. When longer than a few steps are missing in between, only what comes
-    /// after them is given. `zone` is named as Electricity Maps names it where that is possible.
+    /// The past, from the step that begins at or after `from` to the last known step that begins
+    /// before `until`, without gaps. If more than a few steps are missing, only the part after the
+    /// gap is returned. Zones have the names of Electricity Maps where possible.
     ///
     /// # Errors
-    /// When there is no answer that can be used, or it ends too early.
+    ///
+    /// Fails if there is no usable answer, or it ends too early.
     fn history(
         &self,
         zone: &str,
@@ -53,9 +54,10 @@ pub trait GridSignal: Send + Sync + std::fmt::Debug {
         now: Timestamp,
     ) -> Result<Series, SignalError>;
 
-    /// What is expected, from the step that goes on; `None` from a provider that does not say.
+    /// The forecast from the current step on; `None` if the provider publishes none.
     ///
     /// # Errors
-    /// When there is no answer that can be used, or it is too old to tell of the future.
+    ///
+    /// Fails if there is no usable answer, or the forecast is too old.
     fn forecast(&self, zone: &str, now: Timestamp) -> Result<Option<Series>, SignalError>;
 }

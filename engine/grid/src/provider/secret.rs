@@ -1,22 +1,22 @@
 //! A key or password that is never shown.
 
-/// Text that does not come out of `Debug`, nor of an error that quotes an answer.
+/// Text that `Debug` does not show, and that is hidden in quotes of an answer.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Holds it.
+    /// Wraps a text.
     #[must_use]
     pub const fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// The text itself: only for the request.
+    /// The text itself, for the request only.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Text of somebody else's without it, should they repeat it.
+    /// A text with all repetitions of this secret hidden.
     pub(crate) fn hide_in(&self, text: &str) -> String {
         if self.0.is_empty() {
             return text.to_owned();

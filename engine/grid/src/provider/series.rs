@@ -1,4 +1,4 @@
-//! What a provider told: steps of equal length, and how far it can be relied on.
+//! A series from a provider: steps of equal length, and how reliable they are.
 
 use std::collections::BTreeMap;
 
@@ -12,36 +12,36 @@ use crate::published::MOST_GRAMS;
 use crate::trace::{Step, Trace};
 use crate::whole::whole;
 
-/// Steps in a row that are filled in between their neighbours, flagged as estimated.
+/// The most missing steps in a row that are interpolated; they are flagged as estimated.
 const GAP_LIMIT: u64 = 3;
 
-/// An hour; no step is longer.
+/// An hour in milliseconds; no step is longer.
 pub(crate) const HOUR_MS: u64 = 3_600_000;
 
-/// A forecast that was made longer ago is no forecast any more: the slowest providers make one a day.
+/// A forecast older than this is not used. The slowest providers publish one a day.
 const FORECAST_OLD_MS: u64 = 26 * HOUR_MS;
 
 /// Intensities of one zone without a gap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Series {
-    /// Who told it: the provider's word.
+    /// The provider's name.
     pub provider: String,
-    /// The zone, as it was asked for.
+    /// The zone, as it was requested.
     pub zone: String,
-    /// Whether the figures are averages or of the margin. Marginal figures stand in both fields of
-    /// their steps.
+    /// Whether the figures are averages or marginal. Marginal figures are in both fields of their
+    /// steps.
     pub kind: SignalKind,
     /// When the first step begins.
     pub first: Timestamp,
-    /// Length of a step in milliseconds: a whole part of an hour.
+    /// The length of a step in milliseconds, which divides an hour.
     pub step_ms: u64,
-    /// Step by step.
+    /// The steps in order.
     pub steps: Vec<Step>,
-    /// When the provider made it, where it says so; else when it was fetched.
+    /// When the provider published it, if known, else when it was fetched.
     pub issued_at: Timestamp,
     /// When it was fetched.
     pub fetched_at: Timestamp,
-    /// It was kept from earlier, and the provider could not be asked again.
+    /// Whether it is cached because the provider did not answer.
     pub stale: bool,
 }
 
@@ -53,13 +53,13 @@ impl Series {
         self.first.after_ms(steps.saturating_mul(self.step_ms))
     }
 
-    /// Whether any of it was estimated.
+    /// Whether any step was estimated.
     #[must_use]
     pub fn is_estimated(&self) -> bool {
         self.steps.iter().any(|step| step.estimated)
     }
 
-    /// The step that a moment lies in.
+    /// The step that contains a moment.
     #[must_use]
     pub fn at(&self, moment: Timestamp) -> Option<&Step> {
         if moment < self.first {
@@ -69,7 +69,7 @@ impl Series {
         self.steps.get(usize::try_from(step).ok()?)
     }
 
-    /// The same in whole hours: means of the steps of each hour that is there whole.
+    /// The series in whole hours: the mean of the steps of each complete hour.
     #[must_use]
     pub fn hourly(&self) -> Self {
         let in_hour = usize::try_from(HOUR_MS / self.step_ms.max(1)).unwrap_or(1);
@@ -87,7 +87,7 @@ impl Series {
         }
     }
 
-    /// As a recorded trace, in whole hours.
+    /// The series as a recorded trace in whole hours.
     #[must_use]
     pub fn trace(&self) -> Trace {
         let hourly = self.hourly();
@@ -100,7 +100,7 @@ impl Series {
     }
 }
 
-/// Figures as they are read, before they are known to be whole.
+/// Figures that are being read and may have gaps.
 #[derive(Debug)]
 pub(crate) struct Draft {
     provider: &'static str,
@@ -123,20 +123,21 @@ impl Draft {
         }
     }
 
-    /// Says when the provider made it; the latest word counts.
+    /// Sets when the provider published it; the latest moment counts.
     pub(crate) fn issued(&mut self, at: Timestamp) {
         self.issued_at = self.issued_at.max(Some(at));
     }
 
-    /// Steps are this long.
+    /// Sets the length of a step.
     pub(crate) const fn set_step_ms(&mut self, step_ms: u64) {
         self.step_ms = step_ms;
     }
 
-    /// Adds what was told of the step that begins then, in gCO2e/kWh; of `None` nothing is known.
+    /// Adds the figure of the step that begins at a moment, in gCO2e/kWh; `None` means unknown.
     ///
     /// # Errors
-    /// When no grid has such a figure.
+    ///
+    /// Fails if the figure is impossible for a grid.
     pub(crate) fn put(
         &mut self,
         begin: Timestamp,
@@ -166,8 +167,8 @@ impl Draft {
         Ok(())
     }
 
-    /// What was, between these moments. It is too old when it ends more than `late_ms` before what
-    /// could be known.
+    /// The past between these moments. It is too old if it ends more than `late_ms` before the
+    /// newest figure that could be known.
     pub(crate) fn history(
         mut self,
         from: Timestamp,
@@ -187,7 +188,7 @@ impl Draft {
         self.finish(now)
     }
 
-    /// What is to be, from the step that goes on.
+    /// The forecast from the current step on.
     pub(crate) fn forecast(mut self, now: Timestamp) -> Result<Series, SignalError> {
         self.check_step()?;
         let newest = self.newest();
@@ -202,7 +203,7 @@ impl Draft {
         }
         let mut whole = true;
         let mut next = None;
-        // A hole ends it: beyond, our own forecast serves as well.
+        // The forecast ends at the first gap; beyond it our own is as good.
         self.steps.retain(|begin, _| {
             whole = whole && next.is_none_or(|next| *begin <= next + GAP_LIMIT * step_ms);
             next = Some(begin + step_ms);
@@ -218,7 +219,7 @@ impl Draft {
         }
     }
 
-    /// Its length is looked at before anything is reckoned with it.
+    /// Checks the step length before it is used in arithmetic.
     fn check_step(&self) -> Result<(), SignalError> {
         let step_ms = self.step_ms;
         if step_ms > 0 && step_ms <= HOUR_MS && HOUR_MS.is_multiple_of(step_ms) {
@@ -275,7 +276,7 @@ impl Draft {
     }
 }
 
-/// Adds the steps between two that lie `apart` from each other.
+/// Interpolates the steps between two that are `apart` milliseconds apart.
 fn fill(steps: &mut Vec<Step>, before: Step, after: Step, apart: u64) {
     for at in 1..apart {
         let between = |from: u32, to: u32| {
@@ -292,7 +293,7 @@ fn fill(steps: &mut Vec<Step>, before: Step, after: Step, apart: u64) {
     }
 }
 
-/// Grams as milligrams, when a grid can have so many.
+/// Grams as milligrams, if possible for a grid.
 fn milligrams(grams: f64) -> Option<u32> {
     if !(0.0..=MOST_GRAMS).contains(&grams) {
         return None;

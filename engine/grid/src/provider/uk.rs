@@ -11,12 +11,12 @@ use super::{GridSignal, Provider, Series, SignalError};
 
 const NAME: &str = Provider::Uk.word();
 
-/// The one zone it tells of.
+/// Its only zone.
 const ZONE: &str = "GB";
 
 const STEP_MS: u64 = HOUR_MS / 2;
 
-/// One request covers fourteen days at most, and counts the half hour that ends with its beginning.
+/// A request may cover fourteen days, and includes the half hour that ends at its begin.
 const SPAN_MS: u64 = 13 * 24 * HOUR_MS;
 
 /// How long after a half hour's end its figure may still be missing.
@@ -86,7 +86,7 @@ fn check(zone: &str) -> Result<(), SignalError> {
     }
     Err(SignalError::NoZone {
         zone: zone.to_owned(),
-        what: format!("{NAME} knows {ZONE} alone"),
+        what: format!("{NAME} covers only {ZONE}"),
     })
 }
 
@@ -111,7 +111,7 @@ impl GridSignal for Uk {
                 if half.to.0 > now {
                     continue;
                 }
-                // Where nothing was measured, what was forecast is the best there is.
+                // Without a measurement, the forecast of that half hour is the best figure.
                 let Intensity { forecast, actual } = half.intensity;
                 draft.put(half.from.0, actual.or(forecast), actual.is_none())?;
             }

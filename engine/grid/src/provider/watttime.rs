@@ -1,4 +1,4 @@
-//! `WattTime`, version 3: what one more kilowatt hour emits, each five minutes.
+//! `WattTime`, version 3: marginal intensity every five minutes.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -14,25 +14,25 @@ use super::{GridSignal, Provider, Secret, Series, SignalError};
 
 const NAME: &str = Provider::WattTime.word();
 
-/// Of the margin, as a health of the grid would be another.
+/// The signal for marginal emissions. (Others are for example about health.)
 const SIGNAL: &str = "co2_moer";
 
-/// The unit that is understood.
+/// The only unit that is accepted.
 const UNIT: &str = "lbs_co2_per_mwh";
 
-/// Grams a kilowatt hour for each pound a megawatt hour.
+/// Grams per kilowatt-hour in one pound per megawatt-hour.
 const GRAMS_PER_POUND: f64 = 0.453_592_37;
 
-/// One request covers 32 days at most.
+/// A request may cover 32 days.
 const SPAN_MS: u64 = 31 * 24 * HOUR_MS;
 
 /// How long after a step's end its figure may still be missing.
 const LATE_MS: u64 = 3 * HOUR_MS;
 
-/// A token holds for half an hour; it is changed a little before.
+/// A token is valid for half an hour; it is renewed a little earlier.
 const TOKEN_MS: u64 = 25 * 60_000;
 
-/// Hours of a forecast that are asked for; 72 is the most.
+/// The hours of forecast to request; 72 is the most.
 const HORIZON_HOURS: &str = "72";
 
 /// The provider.
@@ -81,7 +81,7 @@ impl WattTime {
         }
     }
 
-    /// A token that still holds; `anew` gets another whatever its age.
+    /// A valid token. `anew` requests a new one whatever the age of the last.
     fn token(&self, now: Timestamp, anew: bool) -> Result<Secret, SignalError> {
         let mut kept = self.token.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((token, since)) = kept.as_ref()
@@ -126,7 +126,7 @@ impl WattTime {
             })
         };
         let bytes = match get(&self.token(now, false)?) {
-            // The token has ended sooner than it should.
+            // The token expired earlier than expected.
             Err(SignalError::Refused { status: 401, .. }) => get(&self.token(now, true)?),
             other => other,
         };

@@ -1,4 +1,5 @@
-//! Zones are named as Electricity Maps names them; what others call them.
+//! Names of zones. Sunward uses those of Electricity Maps; this translates them for other
+//! providers.
 
 use super::SignalError;
 
@@ -43,7 +44,7 @@ const DOMAINS: &[(&str, &str)] = &[
     ("SK", "10YSK-SEPS-----K"),
 ];
 
-/// ENTSO-E's domain of a zone; a domain's own code is taken as it is.
+/// ENTSO-E's domain of a zone. A domain code is accepted as it is.
 pub(crate) fn entsoe_domain(zone: &str) -> Result<&str, SignalError> {
     if zone.len() == 16 && zone.starts_with("10Y") {
         return Ok(zone);
@@ -54,14 +55,14 @@ pub(crate) fn entsoe_domain(zone: &str) -> Result<&str, SignalError> {
         SignalError::NoZone {
             zone: zone.to_owned(),
             what: format!(
-                "entsoe knows {}, or a domain's own code as 10Y1001A1001A82H",
+                "entsoe covers {}, or a domain code such as 10Y1001A1001A82H",
                 known.join(", ")
             ),
         }
     })
 }
 
-/// EIA's respondent: the last word of `US-CAL-CISO`, or the word itself.
+/// EIA's respondent: the last part of `US-CAL-CISO`, or the whole text.
 pub(crate) fn eia_respondent(zone: &str) -> Result<&str, SignalError> {
     let parts: Vec<&str> = zone.split('-').collect();
     let code = match parts.as_slice() {
@@ -75,11 +76,12 @@ pub(crate) fn eia_respondent(zone: &str) -> Result<&str, SignalError> {
     })
     .ok_or_else(|| SignalError::NoZone {
         zone: zone.to_owned(),
-        what: "eia knows balancing authorities, as US-CAL-CISO, US-TEX-ERCO, or CISO".to_owned(),
+        what: "eia covers balancing authorities, for example US-CAL-CISO, US-TEX-ERCO or CISO"
+            .to_owned(),
     })
 }
 
-/// `WattTime`'s region of a zone, where theirs is one; else the word itself, which may be their own.
+/// `WattTime`'s region of a zone if known; else the text itself, which may be a region of theirs.
 pub(crate) fn watttime_region(zone: &str) -> &str {
     match zone {
         "US-CAL-CISO" => "CAISO_NORTH",

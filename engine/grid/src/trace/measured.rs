@@ -1,4 +1,4 @@
-//! What a trace says was: for ledgers that were told with forecasts.
+//! Measurements from a trace, which replace forecasts in ledgers.
 
 use sunward_core::Timestamp;
 use sunward_core::ledger::{Actuals, QUARTER_MS, Quarter};
@@ -6,8 +6,8 @@ use sunward_core::ledger::{Actuals, QUARTER_MS, Quarter};
 use super::{Step, Trace};
 
 impl Trace {
-    /// What was measured in the quarters of an hour from `since` on that have ended by `now`; nothing
-    /// where the trace knows none of them. Of several steps in a quarter it is the mean.
+    /// The measured quarter-hours from `since` on that have ended by `now`. Quarters that the trace
+    /// does not cover are absent. A quarter with several steps has their mean.
     #[must_use]
     pub fn measured(&self, since: Timestamp, now: Timestamp) -> Option<Actuals> {
         let known = self.steps.get(..self.known_by(now))?;

@@ -1,4 +1,5 @@
-//! Recorded grids: a folder of `<zone>.csv` files, each an unbroken series of hours (or finer).
+//! Recorded grids: a folder of `<zone>.csv` files, each a series in steps of an hour or less,
+//! without gaps.
 
 mod measured;
 mod read;
@@ -16,20 +17,20 @@ pub use write::merge_trace;
 /// One step of a trace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// Average carbon intensity in mgCO2e/kWh.
+    /// Average intensity in mgCO2e/kWh.
     pub average_mg_per_kwh: u32,
-    /// Marginal intensity in mgCO2e/kWh, where it is known.
+    /// Marginal intensity in mgCO2e/kWh, if known.
     pub marginal_mg_per_kwh: Option<u32>,
-    /// Renewable share in thousandths, where it is known.
+    /// Renewable share in thousandths, if known.
     pub renewable_permille: Option<u32>,
-    /// Price in thousandths of a euro a megawatt hour, where it is known.
+    /// Price in thousandths of a euro per megawatt-hour, if known.
     pub price_milli_eur_per_mwh: Option<i64>,
-    /// Whether it was estimated: by the provider, or here, to fill a short gap.
+    /// Whether the provider estimated it, or it was interpolated here.
     pub estimated: bool,
 }
 
 impl Step {
-    /// The mean of some steps; what not all of them know is not known.
+    /// The mean of some steps. A figure that any of them lacks is unknown.
     pub(crate) fn mean(steps: &[Self]) -> Self {
         fn of(values: impl Iterator<Item = Option<i64>>) -> Option<i64> {
             let values: Option<Vec<i64>> = values.collect();
@@ -55,16 +56,16 @@ impl Step {
     }
 }
 
-/// A zone's record: steps of equal length without a gap.
+/// The record of one zone: steps of equal length without a gap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     /// The zone.
     pub zone: String,
     /// When the first step begins.
     pub first: Timestamp,
-    /// Length of a step in milliseconds.
+    /// The length of a step in milliseconds.
     pub step_ms: u64,
-    /// Step by step.
+    /// The steps in order.
     pub steps: Vec<Step>,
 }
 
@@ -76,7 +77,7 @@ impl Trace {
         self.first.after_ms(steps.saturating_mul(self.step_ms))
     }
 
-    /// How many steps have ended by then: a step is known once it has ended.
+    /// How many steps have ended by a moment. A step is known once it has ended.
     #[must_use]
     pub fn known_by(&self, now: Timestamp) -> usize {
         let steps = now.since_ms(self.first) / self.step_ms.max(1);
@@ -92,18 +93,18 @@ pub enum TraceError {
     /// A file or folder cannot be read.
     #[error("{path} cannot be read: {source}")]
     Io {
-        /// Which.
+        /// The file or folder.
         path: String,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
     },
-    /// A folder without a trace.
-    #[error("{path} holds no trace; expected a file <zone>.csv for each zone, as DE.csv")]
+    /// A folder without traces.
+    #[error("{path} has no traces; expected one file for each zone, for example DE.csv")]
     Empty {
-        /// Which.
+        /// The folder.
         path: String,
     },
-    /// What is wrong with a file, line by line.
+    /// A file with mistakes.
     #[error("{file}: {}", mistakes.join("\n"))]
     Wrong {
         /// The file.
@@ -111,20 +112,20 @@ pub enum TraceError {
         /// Each mistake with its line.
         mistakes: Vec<String>,
     },
-    /// A zone that no file is about.
-    #[error("no trace of zone {zone}; there are {}{}", known.join(", "), nearest(zone, known))]
+    /// A zone without a file.
+    #[error("there is no trace of zone {zone}; there are traces of {}{}", known.join(", "), nearest(zone, known))]
     NoZone {
         /// The zone.
         zone: String,
-        /// Zones that there are.
+        /// The zones that exist.
         known: Vec<String>,
     },
 }
 
-/// Words this like each other, from 0 to 1, may have been meant for each other.
+/// The least similarity, from 0 to 1, for a name to be suggested.
 const LIKE: f64 = 0.75;
 
-/// A question for the zone that may have been meant, or nothing.
+/// A question that suggests the most similar zone, or an empty text.
 fn nearest(wanted: &str, known: &[String]) -> String {
     let like = |zone: &String| {
         strsim::jaro_winkler(&wanted.to_ascii_uppercase(), &zone.to_ascii_uppercase())
@@ -140,15 +141,16 @@ fn nearest(wanted: &str, known: &[String]) -> String {
 /// The traces of a folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grid {
-    /// By zone.
+    /// The traces by zone.
     pub zones: BTreeMap<String, Trace>,
 }
 
 impl Grid {
-    /// Reads the traces of these zones from a folder; of all that are there when `zones` is `None`.
+    /// Reads the traces of these zones from a folder; `None` means all.
     ///
     /// # Errors
-    /// When a file is missing, cannot be read or is no trace.
+    ///
+    /// Fails if a file is missing, cannot be read or is not a trace.
     pub fn open(folder: &Path, zones: Option<&[String]>) -> Result<Self, TraceError> {
         let path = folder.display().to_string();
         let io = |source| TraceError::Io {
@@ -204,7 +206,7 @@ mod tests {
         };
         assert_eq!(
             told("us-tex-erc"),
-            "no trace of zone us-tex-erc; there are DE, US-CAL-CISO, US-TEX-ERCO; did you mean US-TEX-ERCO?"
+            "there is no trace of zone us-tex-erc; there are traces of DE, US-CAL-CISO, US-TEX-ERCO; did you mean US-TEX-ERCO?"
         );
         assert!(!told("MARS").contains("did you mean"));
     }

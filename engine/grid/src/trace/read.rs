@@ -1,4 +1,4 @@
-//! One trace file: CSV with a header, of which only the time and the average intensity are needed.
+//! Reads one trace file: CSV with a header. Only the time and the average intensity are required.
 
 use csv::StringRecord;
 use sunward_core::Timestamp;
@@ -8,17 +8,18 @@ use crate::moment::moment;
 use crate::published::MOST_GRAMS;
 use crate::whole::whole;
 
-/// Steps that are filled in between their neighbours, flagged as estimated; a longer gap is a mistake.
+/// The most missing steps in a row that are interpolated and flagged as estimated. A longer gap is
+/// a mistake.
 const GAP_LIMIT: u64 = 3;
 
-/// An hour; no step is longer.
+/// An hour in milliseconds; no step is longer.
 const HOUR_MS: u64 = 3_600_000;
 
-/// The dirtiest hour of any grid has more, in mgCO2e/kWh: the cleanest of all, of water power, are at 10
-/// to 30 g over the life of their plants. A trace that stays below is in another unit.
+/// The least peak of a trace, in mgCO2e/kWh. The dirtiest hour of every grid exceeds it, since even
+/// hydropower has 10 to 30 g over its plants' life. A trace below it has another unit.
 const LEAST_PEAK_MG: u32 = 2000;
 
-/// Mistakes of one file that are told.
+/// How many mistakes of one file are listed.
 const TOLD: usize = 10;
 
 pub(super) const TIME: &str = "timestamp_utc";
@@ -28,7 +29,7 @@ pub(super) const RENEWABLE: &str = "renewable_share";
 pub(super) const PRICE: &str = "price_eur_per_mwh";
 pub(super) const ESTIMATED: &str = "estimated";
 
-/// Where each column is.
+/// The position of each column.
 struct Columns {
     time: usize,
     average: usize,
@@ -38,12 +39,14 @@ struct Columns {
     estimated: Option<usize>,
 }
 
-/// Reads a trace. Columns as in `timestamp_utc,carbon_intensity_gco2e_per_kwh,renewable_share,
-/// price_eur_per_mwh,marginal_gco2_per_kwh,estimated`; the first two are needed, others ignored, and
-/// an empty field is not known.
+/// Reads a trace. Columns are named as in
+/// `timestamp_utc,carbon_intensity_gco2e_per_kwh,renewable_share,
+/// price_eur_per_mwh,marginal_gco2_per_kwh,estimated`. The first two are required, others are
+/// ignored, and an empty field is unknown.
 ///
 /// # Errors
-/// When it is no such file: each mistake with its line and what was expected.
+///
+/// Returns each mistake with its line and what was expected.
 pub fn read_trace(zone: &str, file: &str, bytes: &[u8]) -> Result<Trace, TraceError> {
     let wrong = |mistakes| TraceError::Wrong {
         file: file.to_owned(),
@@ -76,7 +79,7 @@ fn columns(reader: &mut csv::Reader<&[u8]>) -> Result<Columns, String> {
         find(name).ok_or_else(|| {
             let there: Vec<&str> = header.iter().collect();
             format!(
-                "line 1: no column {name}; there are {}. Name the column so; its unit is part of the name",
+                "line 1: there is no column {name}; the columns are {}. Rename the column; its unit is part of the name",
                 there.join(", ")
             )
         })
@@ -91,14 +94,14 @@ fn columns(reader: &mut csv::Reader<&[u8]>) -> Result<Columns, String> {
     })
 }
 
-/// Rows as they come.
+/// The rows read so far.
 #[derive(Default)]
 struct Rows {
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     step_ms: Option<u64>,
     steps: Vec<Step>,
-    /// Steps at the end that are not known yet.
+    /// Unknown steps at the end so far.
     missing: u64,
     mistakes: Vec<String>,
 }
@@ -109,7 +112,7 @@ impl Rows {
         let field = |at: usize| record.get(at).unwrap_or("").trim();
         let Some(at) = moment(field(columns.time)) else {
             self.mistakes.push(format!(
-                "line {line}: '{}' is no time; expected one as 2023-03-01T05:00:00Z",
+                "line {line}: '{}' is not a time; expected for example 2023-03-01T05:00:00Z",
                 field(columns.time)
             ));
             return;
@@ -137,8 +140,8 @@ impl Rows {
         self.put(line, step);
     }
 
-    /// What a row tells beside the average: an empty field is not known, and one that cannot be read is
-    /// a mistake.
+    /// Reads the optional figures of a row. An empty field is unknown; an unreadable one is a
+    /// mistake.
     fn beside(&mut self, record: &StringRecord, columns: &Columns, line: u64) -> Step {
         let mut field = Fields {
             record,
@@ -176,7 +179,7 @@ impl Rows {
         }
     }
 
-    /// The next row's time: after the last one, by the file's own step.
+    /// Checks that a row follows the one before by the file's step.
     fn follow(&mut self, at: Timestamp) -> Result<(), String> {
         let Some(last) = self.last else {
             self.first = Some(at);
@@ -204,7 +207,7 @@ impl Rows {
         Ok(())
     }
 
-    /// Adds a step, after those that are missing before it.
+    /// Adds a step, after interpolating missing ones before it.
     fn put(&mut self, line: u64, step: Step) {
         let missing = std::mem::take(&mut self.missing);
         if missing > GAP_LIMIT {
@@ -240,7 +243,7 @@ impl Rows {
         };
         if self.steps.is_empty() {
             return Err(vec![format!(
-                "{AVERAGE} is empty in every row; expected grams in it, as 385.2. If they are in another column, name that one so"
+                "{AVERAGE} is empty in every row; expected grams, for example 385.2. If they are in another column, rename it"
             )]);
         }
         let most = self.steps.iter().map(|step| step.average_mg_per_kwh).max();
@@ -259,7 +262,7 @@ impl Rows {
     }
 }
 
-/// The fields of one row that may be empty.
+/// The optional fields of one row.
 struct Fields<'a> {
     record: &'a StringRecord,
     line: u64,

@@ -1,4 +1,4 @@
-//! Adding to a trace file: what was fetched goes into its rows, and no row is lost.
+//! Adds fetched figures to a trace file without losing rows.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,17 @@ use super::read::{AVERAGE, ESTIMATED, MARGINAL, PRICE, RENEWABLE, TIME, read_tra
 use super::{Step, Trace, TraceError};
 use crate::moment::{moment, moment_shown};
 
-/// Columns of a new file: those of recorded traces that are read.
+/// The columns of a new file.
 const COLUMNS: [&str; 6] = [TIME, AVERAGE, RENEWABLE, PRICE, MARGINAL, ESTIMATED];
 
-/// A trace file with these steps in it: those rows of `old` that are not among them stay, as do its
-/// other columns, and what the steps do not know. With `marginal_only`, averages are left as they are,
-/// and only rows that have one are touched.
+/// A trace file that contains these steps. Rows of `old` for other times stay, and so do its other
+/// columns and the values that the steps lack. With `marginal_only`, averages stay as they are, and
+/// only rows that have one change.
 ///
 /// # Errors
-/// When the old file is no trace, or the two together are none: steps of another length, or a hole
-/// between them.
+///
+/// Fails if the old file is not a trace, or both together are not: their steps differ in length, or
+/// there is a gap between them.
 pub fn merge_trace(
     file: &str,
     old: Option<&[u8]>,
@@ -44,7 +45,7 @@ pub fn merge_trace(
     read_trace(&new.zone, file, &bytes).map_err(|error| match (error, old) {
         (TraceError::Wrong { file, mut mistakes }, Some(_)) => {
             mistakes.push(format!(
-                "the file as it is and what was fetched ({} to {}) make no whole; fetch what lies between too, or write elsewhere",
+                "the file as it is and what was fetched ({} to {}) have a gap between them; fetch that span too, or write to another file",
                 moment_shown(new.first),
                 moment_shown(new.end())
             ));
@@ -55,7 +56,7 @@ pub fn merge_trace(
     Ok(bytes)
 }
 
-/// A file's fields, row by row in order of time.
+/// The fields of a file, by row in order of time.
 struct Sheet {
     header: Vec<String>,
     rows: BTreeMap<Timestamp, Vec<String>>,
@@ -87,7 +88,7 @@ impl Sheet {
         Ok(Self { header, rows })
     }
 
-    /// Where a column is; it is added when it is not there.
+    /// The position of a column, which is added if missing.
     fn column(&mut self, name: &str) -> usize {
         if let Some(at) = self.header.iter().position(|one| one.trim() == name) {
             return at;
@@ -211,7 +212,7 @@ mod tests {
             8,2023-01-01T01:00:00Z,300,1.001\n"
         );
         let far = merged(&trace(40, &[1000, 2000]), false).unwrap_err();
-        assert!(far.to_string().contains("make no whole"), "{far}");
+        assert!(far.to_string().contains("a gap between them"), "{far}");
     }
 
     #[test]

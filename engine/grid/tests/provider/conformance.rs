@@ -312,7 +312,7 @@ fn a_short_gap_is_filled_and_flagged() {
         let flags: Vec<bool> = hourly.steps.iter().map(|step| step.estimated).collect();
         assert_eq!(flags, [false, false, false, true, false, false], "{site:?}");
         let filled = hourly.steps[3].average_mg_per_kwh;
-        // Between its neighbours; five-minute figures are filled from nearer ones.
+        // Between its neighbors; five-minute figures are filled from nearer ones.
         let (low, high) = (site.expected(2), site.expected(4));
         assert!((low..=high).contains(&filled), "{site:?}: {filled}");
     }

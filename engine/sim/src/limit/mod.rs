@@ -1,7 +1,7 @@
-//! What no policy can fall below: each stage at its own best place and time, known ahead.
+//! Lower bounds on emissions: each stage at its own best place and time, with the future known.
 //!
-//! Capacity is not considered: with little of it no policy comes near. Which bound it is, [`KINDS`]
-//! says.
+//! Capacity is not considered, so the bound is loose where capacity is scarce. [`KINDS`] lists the
+//! bounds.
 
 mod paused;
 
@@ -16,7 +16,7 @@ use crate::world::home_of;
 
 use paused::Rounds;
 
-/// Which bounds there are, each in a line.
+/// The names of the bounds, each with one line of explanation.
 pub const KINDS: [(&str, &str); 3] = [
     (
         "st-cont",
@@ -24,15 +24,15 @@ pub const KINDS: [(&str, &str); 3] = [
     ),
     (
         "st-dp",
-        "the same, but what goes in rounds pauses and moves after each",
+        "the same, but work in rounds may pause and move after each round",
     ),
     (
         "st-free",
-        "graphs: each stage by itself, moving between stages free",
+        "graphs: each stage by itself; moving data between stages is free",
     ),
 ];
 
-/// A stage as the bound sees it.
+/// A stage, as the bound sees it.
 struct Block {
     needs: Needs,
     tasks: u32,
@@ -52,7 +52,7 @@ impl Block {
     }
 }
 
-/// The bound of a setup, with starts at this resolution.
+/// The bound of a setup, with starts at multiples of `slot_ms`.
 #[must_use]
 pub fn limit(setup: &Setup, slot_ms: u64) -> Bound {
     let slot_ms = slot_ms.max(1);
@@ -87,8 +87,8 @@ pub fn limit(setup: &Setup, slot_ms: u64) -> Bound {
     }
 }
 
-/// The least that a stage in rounds can emit, which may pause and move after each; `None` when there
-/// are too many ways.
+/// The least that a stage in rounds can emit if it may pause and move after each round; `None` if
+/// there are too many combinations to try.
 fn least_paused(
     block: &Block,
     submission: &Submission,
@@ -140,7 +140,8 @@ fn blocks(submission: &Submission, setup: &Setup) -> Vec<Block> {
         .map(|one| one.earliest.after_ms(one.length_ms()));
     let least = ends.max().unwrap_or(submission.at);
     let due = submission.spec.workflow.place.deadline_ms;
-    // What has no deadline does not wait, and what cannot meet it ends as early as it can.
+    // A stage without a deadline does not wait. One that cannot meet its deadline ends as early as
+    // it can.
     let due = due
         .map_or(least, |ms| submission.at.after_ms(ms))
         .max(least);
@@ -173,7 +174,7 @@ fn outside(planned: &PlannedStage, submission: &Submission) -> u64 {
     ports.map(|port| submission.bytes.input(name, port)).sum()
 }
 
-/// The least that a stage can emit.
+/// The least that a stage can emit without a pause.
 fn best(block: &Block, submission: &Submission, setup: &Setup, slot_ms: u64) -> Emissions {
     let home = setup.fleet.get(home_of(&submission.spec, &setup.fleet));
     let places = places(&submission.spec, &setup.fleet, &setup.truth);
@@ -200,8 +201,8 @@ fn best(block: &Block, submission: &Submission, setup: &Setup, slot_ms: u64) -> 
     costs.into_iter().min().unwrap_or(0)
 }
 
-/// The least that several rounds, one after the other, can emit: the cleanest time there is between
-/// the earliest start and the latest end, filled with as many tasks as may run at once.
+/// The least that several rounds in sequence can emit: the cleanest time between the earliest start
+/// and the latest end, filled with as many tasks as may run at once.
 fn cleanest_time(block: &Block, places: &[(&Pool, &ZoneTruth)], slot_ms: u64) -> Emissions {
     let mut pieces: Vec<(u128, u64)> = Vec::new();
     let mut from = block.earliest;
@@ -213,7 +214,8 @@ fn cleanest_time(block: &Block, places: &[(&Pool, &ZoneTruth)], slot_ms: u64) ->
         pieces.extend(weights.min().map(|weight| (weight, next.since_ms(from))));
         from = next;
     }
-    // Cleanest first: by weight a millisecond, compared without dividing.
+    // Cleanest first. Weights per millisecond are compared by cross-multiplication, without
+    // dividing.
     pieces.sort_by(|(a, a_ms), (b, b_ms)| (a * u128::from(*b_ms)).cmp(&(b * u128::from(*a_ms))));
     let width = u128::from(block.tasks.min(block.width).max(1));
     let mut left = u128::from(block.tasks) * u128::from(block.needs.task_ms);
@@ -227,14 +229,14 @@ fn cleanest_time(block: &Block, places: &[(&Pool, &ZoneTruth)], slot_ms: u64) ->
     sum * u128::from(block.needs.milliwatts)
 }
 
-/// The earliest start, and every slot's begin from there to the latest.
+/// The earliest start and the begin of every later slot, up to the latest start.
 fn starts(earliest: Timestamp, latest: Timestamp, slot_ms: u64) -> impl Iterator<Item = Timestamp> {
     let first = (earliest.0 / slot_ms + 1) * slot_ms;
     let slots = (0..).map(move |slot| Timestamp(first + slot * slot_ms));
     std::iter::once(earliest).chain(slots.take_while(move |at| *at <= latest))
 }
 
-/// Pools to which a run may go, with the truth of their zones.
+/// The pools to which a run may go, each with the true intensities of its zone.
 fn places<'a>(
     spec: &RunSpec,
     fleet: &'a Fleet,

@@ -1,57 +1,60 @@
-//! `st-dp`: the least that a job in rounds can emit that may pause and move after each, by dynamic
-//! programming over time (CARBON.md §2), with what the simulator charges and nothing else: the run,
-//! and bringing the inputs once to each region in which it runs. A pause costs nothing.
+//! The bound `st-dp`: the least that a job in rounds can emit if it may pause and move after each
+//! round. It is found by dynamic programming over time (CARBON.md §2).
 //!
-//! Let `F(t, k, S)` be the least for `k` rounds done by `t`, inputs brought to the regions `S`:
-//! `F(t + l, k + 1, S + r) <- F(t, k, S) + run(t, r) + [r not in S] move(t, r)`. Sets that cannot
-//! pay are left out: no schedule that brings inputs to `S` emits less than one to which moving is
-//! free, and the cheapest moves to `S`.
+//! It charges what the simulator charges: the run, and bringing the inputs once to each region in
+//! which the job runs. A pause costs nothing. Let `F(t, k, S)` be the least for `k` rounds done by
+//! `t`, with the inputs brought to the regions `S`:
+//!
+//! `F(t + l, k + 1, S + r) <- F(t, k, S) + run(t, r) + [r not in S] move(t, r)`.
+//!
+//! A set `S` is left out if it cannot pay: if the cheapest moves to `S` and rounds with free moves
+//! together cost more than a schedule already known.
 
 use sunward_core::{Pool, Timestamp};
 
 use crate::meter::{Emissions, Used, ZoneTruth};
 
-/// A place for rounds.
+/// A pool and the true intensities of its zone.
 pub(super) type Place<'a> = (&'a Pool, &'a ZoneTruth);
 
 /// A job in rounds of equal length.
 pub(super) struct Rounds<'a> {
     pub(super) places: &'a [Place<'a>],
-    /// How many tasks there are, and how many run at once at most.
+    /// The number of tasks, and the most of them at once.
     pub(super) tasks: u32,
     pub(super) width: u32,
     pub(super) task_ms: u64,
     pub(super) milliwatts: u64,
     pub(super) earliest: Timestamp,
     pub(super) latest_end: Timestamp,
-    /// Where the inputs are, and what energy it takes to move them, in microjoules.
+    /// Where the inputs are, and the energy that moves them, in microjoules.
     pub(super) home: Option<Place<'a>>,
     pub(super) moving_microjoules: u128,
 }
 
-/// More moments, and more sets of regions, than this are not tried.
+/// Limits: with more moments or sets of regions than these, the bound is not computed.
 const MOST_TIMES: u64 = 20_000;
 const MOST_SETS: usize = 2048;
 
-/// More steps than this are too many for one job.
+/// The most steps of the dynamic program for one job.
 const MOST_STEPS: usize = 100_000_000;
 
-/// What running one round, and what bringing the inputs, costs by moment and place or region.
+/// The costs of running a round and of bringing the inputs, by moment and by region.
 struct Costs {
-    /// Where a round that begins at a moment leads; `None` when it would end too late.
+    /// By moment: the moment at which a round that begins there ends; `None` if that is too late.
     next: Vec<Option<usize>>,
-    /// By moment: the cheapest round where the inputs are already.
+    /// By moment: the cheapest round in a place that has the inputs from the beginning.
     near: Vec<Option<Emissions>>,
-    /// By moment and region: the cheapest round there.
+    /// By moment and region: the cheapest round there, inputs not counted.
     run: Vec<Vec<Emissions>>,
-    /// By moment and region: that round, and bringing the inputs for it.
+    /// By moment and region: the cheapest round there, with bringing the inputs for it.
     brought: Vec<Vec<Emissions>>,
-    /// By region: the least that bringing them costs at any moment.
+    /// By region: the least cost of bringing the inputs at any moment.
     least_move: Vec<Emissions>,
 }
 
 impl Rounds<'_> {
-    /// The least that it can emit; `None` when there are too many ways to try them all.
+    /// The least that the job can emit; `None` if there are too many combinations to try.
     pub(super) fn least(&self, slot_ms: u64) -> Option<Emissions> {
         let width = self.width.min(self.tasks).max(1);
         if width > 1 && self.moving_microjoules > 0 {
@@ -67,17 +70,17 @@ impl Rounds<'_> {
             return None;
         }
         let by_rounds = costs.least(rounds, &sets);
-        // Tasks that overlap no more than `width` times lie on as many tracks, each by itself; what
-        // a track costs is convex in its rounds (intervals are a totally unimodular programme), so
-        // even tracks are best.
+        // Tasks of which at most `width` overlap can be divided among `width` tracks, each without
+        // overlap. A track's cost is convex in its number of rounds (intervals give a totally
+        // unimodular program), so the even division is best.
         let (full, over) = (self.tasks / width, self.tasks % width);
         let of = |rounds: u32| *by_rounds.get(usize::try_from(rounds).ok()?)?;
         let longer = if over > 0 { of(full + 1)? } else { 0 };
         Some(of(full)? * Emissions::from(width - over) + longer * Emissions::from(over))
     }
 
-    /// Moments at which a round may begin or end: the slots, and whole rounds from any of them, from
-    /// the earliest start and to the latest end.
+    /// The moments at which a round may begin or end: each slot's begin, and whole rounds from any
+    /// of them.
     fn times(&self, slot_ms: u64) -> Option<Vec<u64>> {
         let (from, to) = (self.earliest.0, self.latest_end.0);
         let step = divisor(slot_ms.max(1), self.task_ms.max(1));
@@ -128,7 +131,7 @@ impl Rounds<'_> {
         costs
     }
 
-    /// How many regions there are to which inputs must be brought, and which of them each place is in.
+    /// The number of regions to which inputs must be brought, and the region of each place.
     fn regions(&self) -> (usize, Vec<Option<usize>>) {
         let home = self.home.as_ref().filter(|_| self.moving_microjoules > 0);
         let Some(home) = home else {
@@ -168,11 +171,11 @@ impl Rounds<'_> {
     }
 }
 
-/// Regions to which inputs were brought, a bit each.
+/// A set of regions to which the inputs were brought, one bit each.
 type Set = u64;
 
 impl Costs {
-    /// Sets of regions that may pay, the smaller first; `None` when there are too many.
+    /// The sets of regions that may pay, smaller sets first; `None` if there are too many.
     fn sets(&self, rounds: usize) -> Option<Vec<Set>> {
         let regions = self.least_move.len();
         if regions > 60 {
@@ -203,7 +206,7 @@ impl Costs {
         Some(sets)
     }
 
-    /// The same where nothing has to be brought.
+    /// The same costs where moving is free.
     fn free(&self) -> Self {
         let near = self.near.iter().zip(&self.run);
         let near = near.map(|(near, run)| near.iter().chain(run).copied().min());
@@ -216,8 +219,8 @@ impl Costs {
         }
     }
 
-    /// The least that so many rounds cost, for each number of them up to `rounds`; `None` where there
-    /// is no time for them.
+    /// The least cost for each number of rounds up to `rounds`; `None` where there is no time for
+    /// so many.
     fn least(&self, rounds: usize, sets: &[Set]) -> Vec<Option<Emissions>> {
         let row = sets.len() * (rounds + 1);
         let mut best: Vec<Option<Emissions>> = vec![None; row * self.next.len()];
@@ -256,7 +259,7 @@ impl Costs {
         (0..=rounds).map(of).collect()
     }
 
-    /// From each set, where a round may go and which set it leads to.
+    /// For each set: the steps that a round may take, and the set after each.
     fn steps(&self, sets: &[Set]) -> Vec<Vec<(usize, Step)>> {
         let of = |(at, set): (usize, &Set)| {
             let regions = 0..self.least_move.len();
@@ -274,14 +277,14 @@ impl Costs {
     }
 }
 
-/// Where a round may go.
+/// Where the next round runs.
 #[derive(Clone, Copy)]
 enum Step {
-    /// Where the inputs are from the beginning.
+    /// A place that has the inputs from the beginning.
     Near,
-    /// To a region to which they were brought.
+    /// A region to which the inputs were already brought.
     There(usize),
-    /// To one to which they must be brought.
+    /// A region to which the inputs must be brought first.
     Bring(usize),
 }
 
@@ -299,7 +302,6 @@ fn lower(cell: &mut Option<Emissions>, cost: Emissions) {
     *cell = Some(cell.map_or(cost, |known| known.min(cost)));
 }
 
-/// The greatest common divisor.
 const fn divisor(mut one: u64, mut other: u64) -> u64 {
     while other > 0 {
         (one, other) = (other, one % other);

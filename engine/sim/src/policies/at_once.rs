@@ -1,12 +1,12 @@
-//! Policies that never wait: they only choose where.
+//! Policies that never wait and only choose the place.
 
 use sunward_core::PoolId;
 
 use super::ruled::{Rating, Rule, Turn};
 use super::view::{Spot, View};
 
-/// The region that is cleanest in the long run: the lowest mean of all that is known of it. With
-/// full hindsight it would be the year's mean; here it is the outlook's.
+/// The region that is cleanest in the long run: the lowest mean over the outlook. (With hindsight
+/// it would be the year's mean.)
 #[derive(Clone, Debug, Default)]
 pub struct StaticBest;
 
@@ -20,7 +20,7 @@ impl Rule for StaticBest {
     }
 }
 
-/// The region that is cleanest at this moment, whatever comes.
+/// The region that is cleanest now.
 #[derive(Clone, Debug, Default)]
 pub struct NowBest;
 
@@ -39,7 +39,7 @@ impl Rule for NowBest {
     }
 }
 
-/// The region in which it emits least when begun at once, moving its inputs included.
+/// The region in which the stage emits least if it starts now, moving its inputs included.
 #[derive(Clone, Debug, Default)]
 pub struct Spatial;
 

@@ -1,11 +1,11 @@
-//! CarbonScaler (Hanafy et al., SIGMETRICS '24): an elastic job gets more servers in cleaner slots:
-//! pairs of slot and further server are taken by their marginal throughput for their carbon.
+//! CarbonScaler (Hanafy et al., SIGMETRICS '24): an elastic job gets more servers in cleaner slots.
+//! The paper takes pairs of a slot and one more server by marginal throughput for their carbon.
 //!
-//! Adapted: the tasks of an array are independent, so throughput grows in proportion to servers and
-//! the order of pairs is that of the slots' intensities; a slot is a round of tasks. At home, as
-//! published. What cannot scale waits as one block: a job of one task, as `wait-awhile` does; and rounds
-//! of one task at a time are the cleanest slots of `wait-awhile-interruptible`, since with one server
-//! at most the published algorithm is suspend and resume.
+//! Adaptations: the tasks of an array are independent, so throughput grows in proportion to
+//! servers, and the order of pairs is the order of the slots' intensities. A slot is a round of
+//! tasks. Jobs stay at home, as published. A job of one task cannot scale and waits as one block,
+//! as `wait-awhile` does. Rounds of one task at a time go to the cleanest slots, as in
+//! `wait-awhile-interruptible`: with one server, the published algorithm is suspend and resume.
 
 use sunward_core::place::Segment;
 
@@ -14,7 +14,7 @@ use super::ruled::{Rating, Rule, Turn};
 use super::view::{Spot, View};
 use super::wait_awhile::WaitAwhile;
 
-/// The policy.
+/// The policy CarbonScaler.
 #[derive(Clone, Debug, Default)]
 pub struct CarbonScaler;
 

@@ -1,13 +1,13 @@
-//! Cucumber (Wiesner et al., Euro-Par '22): work is admitted if power in surplus will serve it before
-//! its deadline, the earliest deadline first.
+//! Cucumber (Wiesner et al., Euro-Par '22): work is admitted if surplus power will serve it before
+//! its deadline, earliest deadline first.
 //!
-//! Adapted: what is free of a pool while its grid is in surplus stands for the surplus of one site;
-//! what is not admitted is not turned away but runs at once, as it would without the policy.
+//! Adaptations: a pool's free capacity while its grid is in surplus stands for the surplus of one
+//! site. Work that is not admitted runs at once instead of being rejected.
 
 use super::ruled::{Rating, Rule, Turn};
 use super::view::{Spot, View};
 
-/// The policy.
+/// The policy Cucumber.
 #[derive(Clone, Debug, Default)]
 pub struct Cucumber;
 

@@ -1,12 +1,11 @@
-//! GAIA (Hanafy et al., ASPLOS '24): at home, waiting no longer than allowed, for jobs whose length
-//! is known only as their queue's mean.
+//! GAIA (Hanafy et al., ASPLOS '24): jobs stay at home and wait for a limited time. A job's length
+//! is known only as the mean of its queue.
 //!
-//! Adapted: there is one queue, and its mean is that of all stages it was ever asked about, as the
-//! published one is measured on past jobs; the longest wait is what each one's deadline leaves. Its
-//! cost model (reserved and spot machines) has no counterpart here.
-//!
-//! Jobs that are all equally long have their queue's mean, so Lowest-Window then decides as
-//! `wait-awhile` does: what GAIA loses by not knowing lengths shows only where they differ.
+//! Adaptations: there is one queue; its mean is that of all stages seen so far, since the paper
+//! measures it on past jobs. The longest wait is what each stage's deadline allows. The paper's
+//! cost model (reserved and spot machines) has no counterpart here. If all jobs are equally long,
+//! Lowest-Window decides as `wait-awhile` does; the cost of not knowing lengths shows only where
+//! lengths differ.
 
 use std::collections::BTreeSet;
 
@@ -15,16 +14,16 @@ use sunward_core::place::{Ask, AskId};
 use super::ruled::{Rating, Rule, Turn};
 use super::view::{Spot, View};
 
-/// A queue, of which only the mean length is known.
+/// A queue of jobs, of which only the mean length is known.
 #[derive(Clone, Debug, Default)]
 struct Queue {
-    /// What was counted already.
+    /// The asks that were counted.
     known: BTreeSet<AskId>,
     sum_ms: u128,
 }
 
 impl Queue {
-    /// Counts those that came.
+    /// Counts asks that are new.
     fn join(&mut self, asks: &[Ask]) {
         for ask in asks {
             if self.known.insert(ask.id) {
@@ -35,7 +34,7 @@ impl Queue {
         }
     }
 
-    /// The mean length, in milliseconds.
+    /// The mean length in milliseconds.
     fn mean_ms(&self) -> u64 {
         let count = u128::try_from(self.known.len().max(1)).unwrap_or(1);
         u64::try_from(self.sum_ms / count)
@@ -43,7 +42,7 @@ impl Queue {
             .max(1)
     }
 
-    /// The window that a job of mean length would have.
+    /// The same start with the mean length.
     fn window(&self, spot: Spot) -> Spot {
         Spot {
             end_ms: spot.start_ms.saturating_add(self.mean_ms()),
@@ -52,7 +51,7 @@ impl Queue {
     }
 }
 
-/// Lowest-Window: the start whose window of mean length is cleanest.
+/// The policy Lowest-Window: the start whose window of mean length is cleanest.
 #[derive(Clone, Debug, Default)]
 pub struct LowestWindow {
     queue: Queue,
@@ -68,8 +67,9 @@ impl Rule for LowestWindow {
     }
 }
 
-/// Carbon-Time: the start that saves most carbon for each moment until the end. It decides once:
-/// asked again it would put off what comes due as long as any later start is cleaner.
+/// The policy Carbon-Time: the start that saves most carbon for each moment until the end. It
+/// decides once: if it were asked again, it would delay a due stage for as long as any later start
+/// is cleaner.
 #[derive(Clone, Debug, Default)]
 pub struct CarbonTime {
     queue: Queue,
@@ -92,7 +92,7 @@ impl Rule for CarbonTime {
         let saved = window(turn.ready_ms).saturating_sub(window(spot.start_ms));
         let wait_ms = spot.start_ms.saturating_sub(turn.ready_ms);
         let until_end_ms = wait_ms.saturating_add(self.queue.mean_ms()).max(1);
-        // In thousandths, so that small savings can be told apart.
+        // In thousandths, so that small savings remain distinguishable.
         let rate = u128::from(saved) * 1000 / u128::from(until_end_ms);
         let rate = u64::try_from(rate).unwrap_or(u64::MAX);
         Some((u64::MAX - rate, spot.start_ms))

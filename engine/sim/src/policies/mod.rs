@@ -1,4 +1,4 @@
-//! Policies to compare with, each as it was published, as far as our problem has what it needs.
+//! Published policies for comparison, each as close to its paper as our problem allows.
 
 mod at_once;
 mod carbon_scaler;

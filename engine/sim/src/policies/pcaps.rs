@@ -1,41 +1,39 @@
-//! PCAPS (Lechowicz et al., arXiv 2502.09717): a stage runs once its grid is clean enough for how
-//! important it is; bottlenecks always run.
+//! PCAPS (Lechowicz et al., arXiv 2502.09717): a stage starts once its grid is clean enough for its
+//! importance; bottlenecks always start.
 //!
-//! A stage of relative importance `r` begins when the intensity is at most
-//! `gL + (1-g)U + (U - gL - (1-g)U) (e^(gr) - 1) / (e^g - 1)`, with `L` and `U` the least and most
-//! that is forecast for 48 hours and `g = 0.5`. Adapted: the importance is the longest path that
-//! waits behind a stage in parts of the longest of any stage that may begin at that moment (the
-//! published one is the preference of a carbon-agnostic scheduler, in parts of the most preferred of
-//! those that are ready); what is deferred is planned for the first slot whose forecast is clean
-//! enough, or its last safe start; one region, its home.
+//! A stage of relative importance `r` starts when the intensity is at most `gL + (1-g)U + (U - gL -
+//! (1-g)U) (e^(gr) - 1) / (e^g - 1)`, where `L` and `U` are the least and greatest forecast of the
+//! next 48 hours and `g = 0.5`.
 //!
-//! So it saves nothing on jobs of one stage that are equally long: whatever is ready, alone or among
-//! its equals, is the most important there is, `r = 1` and the threshold is `U`. That is what was
-//! published: it defers what others are waiting less for, and only while something else is waited
-//! for more.
+//! Adaptations: importance is the longest path behind a stage, relative to the longest among the
+//! stages that may start now. (The paper uses the preference of a carbon-agnostic scheduler,
+//! relative to the most preferred ready stage.) A deferred stage is planned for the first slot
+//! whose forecast is clean enough, or for its last safe start. There is one region, its home. On
+//! jobs of one stage and equal length the policy saves nothing, as published: each ready stage is
+//! then the most important one, so `r = 1` and the threshold is `U`.
 
 use sunward_core::place::Ask;
 
 use super::ruled::{Rating, Rule, Turn};
 use super::view::{Spot, View};
 
-/// How far its bounds look ahead.
+/// How far ahead the bounds `L` and `U` look.
 const AHEAD_MS: u64 = 48 * 3_600_000;
 
-/// Steps of importance in the table.
+/// The number of steps of importance in the table.
 const STEPS: usize = 20;
 
-/// `1000 (e^(r/2) - 1) / (e^(1/2) - 1)` for `r` from 0 to 1 in twentieths: computed once and written
-/// down, since powers of e differ between machines.
+/// `1000 (e^(r/2) - 1) / (e^(1/2) - 1)` for `r` from 0 to 1 in twentieths. It is a table because
+/// powers of e differ between machines.
 const CURVE_PERMILLE: [u64; STEPS + 1] = [
     0, 39, 79, 120, 162, 205, 249, 295, 341, 389, 438, 488, 539, 592, 646, 701, 758, 816, 876, 937,
     1000,
 ];
 
-/// The policy.
+/// The policy PCAPS.
 #[derive(Clone, Debug, Default)]
 pub struct Pcaps {
-    /// Of each ask, in twentieths.
+    /// The importance of each ask, in twentieths.
     importance: Vec<usize>,
 }
 
@@ -45,7 +43,7 @@ impl Rule for Pcaps {
         let asks = &view.problem.asks;
         let is_ready = |ask: &Ask| ask.after.is_empty() && ask.ready_at <= view.problem.now;
         let ready = asks.iter().zip(&paths).filter(|(ask, _)| is_ready(ask));
-        // What is planned before anything is ready is measured against all.
+        // Before anything is ready, importance is relative to all asks.
         let longest = ready.map(|(_, path)| *path).max();
         let longest = longest.or_else(|| paths.iter().copied().max());
         let longest = longest.unwrap_or(1).max(1);
@@ -67,14 +65,15 @@ impl Rule for Pcaps {
     }
 }
 
-/// Up to which intensity a stage of such importance begins, between the least and most there will be.
+/// The highest intensity at which a stage of this importance starts, given the least and greatest
+/// forecast.
 fn threshold(least: u64, most: u64, importance: usize) -> u64 {
     let floor = u64::midpoint(least, most);
     let curve = CURVE_PERMILLE.get(importance).copied().unwrap_or(1000);
     floor + (most - floor) * curve / 1000
 }
 
-/// Of each ask, the longest path from its begin to the end of the last that waits for it.
+/// For each ask: the longest path from its begin to the end of the last stage that depends on it.
 fn paths(asks: &[Ask]) -> Vec<u64> {
     let mut behind = vec![0_u64; asks.len()];
     let mut paths = vec![0_u64; asks.len()];

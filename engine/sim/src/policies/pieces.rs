@@ -5,8 +5,8 @@ use sunward_core::place::Segment;
 use super::ruled::Turn;
 use super::view::{Spot, View, segment};
 
-/// The cleanest rounds that hold all tasks, `least` tasks or more in each; `None` when the stage
-/// cannot pause or the rounds before its deadline do not hold it.
+/// The cleanest rounds that together hold all tasks, with at least `least` tasks in each. Returns
+/// `None` if the stage cannot pause or its tasks do not fit before the deadline.
 pub(super) fn cheapest(view: &View<'_>, turn: Turn<'_>, least: u32) -> Option<Vec<Segment>> {
     let ask = turn.ask;
     if ask.tasks < 2 {
@@ -14,7 +14,7 @@ pub(super) fn cheapest(view: &View<'_>, turn: Turn<'_>, least: u32) -> Option<Ve
     }
     let task_ms = ask.task_ms.max(1);
     let end_ms = turn.latest_ms.saturating_add(turn.length_ms);
-    // Rounds side by side, counted back from the deadline, so that none is lost to its fraction.
+    // Rounds are counted back from the deadline, so that the remainder falls at the beginning.
     let count = end_ms.saturating_sub(turn.ready_ms) / task_ms;
     let first_ms = end_ms - count * task_ms;
     let rounds = (0..count).map(|round| Spot {
@@ -41,7 +41,7 @@ pub(super) fn cheapest(view: &View<'_>, turn: Turn<'_>, least: u32) -> Option<Ve
     (left == 0).then(|| joined(taken))
 }
 
-/// Rounds that follow each other without a pause are one segment.
+/// Joins rounds that follow each other without a pause into one segment.
 fn joined(rounds: Vec<Segment>) -> Vec<Segment> {
     let mut joined: Vec<Segment> = Vec::with_capacity(rounds.len());
     for round in rounds {

@@ -1,32 +1,32 @@
-//! A published rule as a placer: it rates places and times, stage by stage; the best-rated one with
-//! room is taken.
+//! A placer made of a published rule.
 //!
-//! What all rules share with ours: the same forecast, the same deadlines and capacity, and that they
-//! are asked again whenever the forecast changes, as long as a stage has not begun; most published
-//! ones decide once, and are the better for it.
+//! The rule rates places and times, stage by stage, and the best-rated one with room is taken. All
+//! rules have the same forecast, deadlines and capacity as our own policy. They are also asked
+//! again whenever the forecast changes and a stage has not begun. (Most published policies decide
+//! once; asking again improves them.)
 
 use sunward_core::PoolId;
 use sunward_core::place::{Ask, Placement, Placer, Problem, Segment, Solution, Why};
 
 use super::view::{Spot, View, segment};
 
-/// A stage that is being decided.
+/// A stage that is being placed.
 #[derive(Clone, Copy)]
 pub struct Turn<'a> {
-    /// Which.
+    /// The stage's ask.
     pub ask: &'a Ask,
-    /// Its place in the problem.
+    /// The ask's index in the problem.
     pub index: usize,
-    /// From when it may begin, in milliseconds since the epoch.
+    /// The earliest start, in milliseconds since the epoch.
     pub ready_ms: u64,
-    /// By when it must have begun.
+    /// The latest start, in milliseconds since the epoch.
     pub latest_ms: u64,
-    /// How long it takes, all its rounds one after the other.
+    /// Milliseconds that all rounds take, one after the other.
     pub length_ms: u64,
 }
 
 impl Turn<'_> {
-    /// A place for it from then on.
+    /// The place and time of this stage in a pool from `start_ms` on.
     #[must_use]
     pub const fn spot(&self, pool: PoolId, start_ms: u64) -> Spot {
         Spot {
@@ -37,34 +37,34 @@ impl Turn<'_> {
     }
 }
 
-/// Lower is better; compared from the left.
+/// A rating. Lower is better; the first number counts most.
 pub type Rating = (u64, u64);
 
-/// A policy that rates.
+/// A policy that rates places and times.
 pub trait Rule {
-    /// What is worked out once for a whole problem.
+    /// Prepares what is computed once for a whole problem.
     fn begin(&mut self, _view: &View<'_>) {}
 
-    /// Where it would let the stage go.
+    /// The pools that the rule considers for the stage.
     fn pools(&self, _view: &View<'_>, turn: Turn<'_>) -> Vec<PoolId> {
         vec![turn.ask.home]
     }
 
-    /// How good it holds a place and time to be; `None` for out of the question.
+    /// Rates a place and time; `None` excludes it.
     fn rate(&self, view: &View<'_>, turn: Turn<'_>, spot: Spot) -> Option<Rating>;
 
-    /// Whether it decides once, when a stage is asked about first, and keeps to that.
+    /// Whether the rule decides once and keeps its first decision.
     fn keeps(&self) -> bool {
         false
     }
 
-    /// Several pieces of work with pauses between them, where it makes such; by start.
+    /// Several pieces with pauses between them, ordered by start, if the rule makes pieces.
     fn pieces(&self, _view: &View<'_>, _turn: Turn<'_>) -> Option<Vec<Segment>> {
         None
     }
 }
 
-/// A rule, answering problems.
+/// Applies a rule to problems.
 #[derive(Clone, Debug, Default)]
 pub struct Ruled<R>(pub R);
 
@@ -101,13 +101,15 @@ impl<R: Rule> Placer for Ruled<R> {
         Solution {
             placements,
             faults: Vec::new(),
-            // It is asked again by the hour, as its paper has it, and not for what is late.
+            // A stage is asked about again each hour, as the paper does, and never because it is
+            // late.
             late: false,
         }
     }
 }
 
-/// The earliest deadline first, each stage after those it waits for.
+/// The order in which stages are placed: earliest deadline first, each stage after those it depends
+/// on.
 fn order(problem: &Problem) -> Vec<usize> {
     let mut order = Vec::with_capacity(problem.asks.len());
     let mut ranks: Vec<u32> = Vec::with_capacity(problem.asks.len());
@@ -145,7 +147,7 @@ fn turn<'a>(problem: &Problem, index: usize, ask: &'a Ask, ready_ms: u64) -> Tur
     }
 }
 
-/// What was decided before, where it still holds.
+/// The earlier decision, if it still holds.
 fn kept(view: &View<'_>, turn: Turn<'_>) -> Option<Vec<Segment>> {
     let segments = &turn.ask.previous.as_ref()?.segments;
     let holds = |one: &Segment| {
@@ -160,7 +162,8 @@ fn kept(view: &View<'_>, turn: Turn<'_>) -> Option<Vec<Segment>> {
     (tasks == turn.ask.tasks && segments.iter().all(holds)).then(|| segments.clone())
 }
 
-/// All in one place, without a pause: where the rule holds it best, or else as soon as there is room.
+/// Places the stage as one block: at the best-rated place with room, or else at the first moment
+/// with room.
 fn whole(rule: &impl Rule, view: &View<'_>, turn: Turn<'_>) -> Vec<Segment> {
     let ask = turn.ask;
     let at_once = ask.width.min(ask.tasks).max(1);
@@ -186,7 +189,7 @@ fn whole(rule: &impl Rule, view: &View<'_>, turn: Turn<'_>) -> Vec<Segment> {
     }
 }
 
-/// The first moment at which there is room for all of it, at home first.
+/// The first moment at which all tasks have room; home is tried first.
 fn soonest(view: &View<'_>, turn: Turn<'_>, at_once: u32) -> Option<Spot> {
     let starts = view.starts(turn.ready_ms, view.end_ms());
     let mut spots = starts
@@ -195,8 +198,8 @@ fn soonest(view: &View<'_>, turn: Turn<'_>, at_once: u32) -> Option<Spot> {
     spots.find(|spot| view.room(turn.ask, *spot) >= at_once)
 }
 
-/// With fewer at once, for longer: where it ends first. As if there were room for one where there is
-/// none, so that it is asked again when more is known.
+/// Places the stage with fewer tasks at once, for longer, where it ends first. If there is no room
+/// at all, it is planned as if one task fitted, so that it is asked about again when more is known.
 fn crowded(view: &View<'_>, turn: Turn<'_>) -> Vec<Segment> {
     let ask = turn.ask;
     let starts = view.starts(turn.ready_ms, view.end_ms());
@@ -233,7 +236,7 @@ fn crowded(view: &View<'_>, turn: Turn<'_>) -> Vec<Segment> {
     vec![best.map_or_else(nowhere, |(_, segment)| segment)]
 }
 
-/// Where a stage may go, its home first.
+/// The pools where a stage may go, its home first.
 fn homeward(ask: &Ask) -> impl Iterator<Item = PoolId> {
     let home = ask.allowed.iter().filter(|pool| **pool == ask.home);
     let others = ask.allowed.iter().filter(|pool| **pool != ask.home);

@@ -1,37 +1,37 @@
-//! What a policy sees of a problem: by pool and time, how dirty it is and what is free.
+//! A problem as policies see it: by pool and time, the intensity and the free capacity.
 
 use sunward_core::place::{Ask, Problem, Segment, Taken};
 use sunward_core::{PoolId, Timestamp};
 
-/// Microjoules x mg/kWh x permille in a microgram.
+/// Microjoules x mg/kWh x permille in one microgram.
 const PER_MICROGRAM: u128 = 3_600_000_000_000;
 
-/// The intensity of a zone of which nothing is known, in mg/kWh: more than any coal plant.
+/// The intensity assumed for a zone of which nothing is known, in mg/kWh: more than any coal plant.
 const UNKNOWN_MG_PER_KWH: u32 = 2_000_000;
 
 /// What is known of one pool, by slot.
 struct Lane {
-    /// PUE x intensity, in mg/kWh x permille.
+    /// PUE x intensity of each slot, in mg/kWh x permille.
     weights: Vec<u64>,
-    /// Sum of the weights of all slots before.
+    /// Prefix sums of the weights.
     sums: Vec<u64>,
     intensities_mg_per_kwh: Vec<u32>,
     surplus: Vec<bool>,
     free: Vec<Taken>,
 }
 
-/// A place and a time for a stage, its tasks so many at once.
+/// A place and time for a stage, with a number of tasks at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spot {
-    /// Where.
+    /// The pool.
     pub pool: PoolId,
-    /// From when, in milliseconds since the epoch.
+    /// The start, in milliseconds since the epoch.
     pub start_ms: u64,
-    /// Until when.
+    /// The end, in milliseconds since the epoch.
     pub end_ms: u64,
 }
 
-/// A problem as policies see it; what they take of it is taken for the asks after.
+/// A problem as policies see it. Capacity that one ask takes is not free for the asks after it.
 pub struct View<'a> {
     /// The problem.
     pub problem: &'a Problem,
@@ -42,7 +42,7 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// Looks at a problem.
+    /// A view of a problem.
     #[must_use]
     pub fn of(problem: &'a Problem) -> Self {
         let slots = problem.outlook.slots();
@@ -59,7 +59,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Moments at which a stage may begin: as soon as it is ready, with each slot, and at the latest.
+    /// The candidate starts of a stage: when it is ready, at each slot, and at the latest.
     #[must_use]
     pub fn starts(&self, ready_ms: u64, latest_ms: u64) -> Vec<u64> {
         let mut starts = vec![ready_ms];
@@ -75,14 +75,14 @@ impl<'a> View<'a> {
         starts
     }
 
-    /// The end of what is known, in milliseconds since the epoch.
+    /// The end of the outlook, in milliseconds since the epoch.
     #[must_use]
     pub fn end_ms(&self) -> u64 {
         let slots = u64::try_from(self.slots).unwrap_or(0);
         (self.first_slot + slots).saturating_mul(self.slot_ms)
     }
 
-    /// `ms x PUE x mg/kWh` of a span: proportional to what a constant power emits in it.
+    /// `ms x PUE x mg/kWh` of a span. It is proportional to what a constant power emits there.
     #[must_use]
     pub fn window(&self, spot: Spot) -> u64 {
         let Some(lane) = self.lanes.get(spot.pool.place()) else {
@@ -92,7 +92,7 @@ impl<'a> View<'a> {
         upto(spot.end_ms).saturating_sub(upto(spot.start_ms))
     }
 
-    /// What a stage is expected to emit there, moving its inputs included, in micrograms.
+    /// The expected emissions of a stage there in micrograms, moving its inputs included.
     #[must_use]
     pub fn micrograms(&self, ask: &Ask, spot: Spot) -> u64 {
         let ms = u128::from(spot.end_ms.saturating_sub(spot.start_ms).max(1));
@@ -103,14 +103,15 @@ impl<'a> View<'a> {
         run.saturating_add(self.transfer(ask, spot.pool, spot.start_ms))
     }
 
-    /// What moving its inputs there emits, in micrograms: at the mean of both ends' intensities.
+    /// The emissions of moving a stage's inputs to a pool in micrograms, at the mean intensity of
+    /// both ends.
     #[must_use]
     pub fn transfer(&self, ask: &Ask, to: PoolId, at_ms: u64) -> u64 {
         let milliwatt_hours = u128::from(self.problem.transfer_milliwatt_hours_per_gb);
         let moved = ask.data.iter().filter(|(from, _)| *from != to);
         let each = moved.map(|(from, bytes)| {
             let both = self.intensity(*from, at_ms) + self.intensity(to, at_ms);
-            // 1e-6 kWh/mWh, 1e-9 GB/byte, 1e3 ug/mg, and half of both.
+            // 1e-6 kWh/mWh, 1e-9 GB/byte, 1e3 ug/mg, and half for the mean of both ends.
             let moved = milliwatt_hours * u128::from(*bytes);
             moved.saturating_mul(u128::from(both)) / 2_000_000_000_000
         });
@@ -118,7 +119,8 @@ impl<'a> View<'a> {
         u64::try_from(sum).unwrap_or(u64::MAX)
     }
 
-    /// Intensity of a pool's grid at a moment, in mg/kWh; the nearest known beyond what is known.
+    /// The intensity of a pool's grid at a moment, in mg/kWh. Beyond the outlook it is the nearest
+    /// known value.
     #[must_use]
     pub fn intensity(&self, pool: PoolId, at_ms: u64) -> u64 {
         let lane = self.lanes.get(pool.place());
@@ -126,7 +128,7 @@ impl<'a> View<'a> {
         u64::from(known.copied().unwrap_or(UNKNOWN_MG_PER_KWH))
     }
 
-    /// The least and the most intensity of a pool's grid within so many milliseconds.
+    /// The least and greatest intensity of a pool's grid within a span.
     #[must_use]
     pub fn range(&self, pool: PoolId, from_ms: u64, span_ms: u64) -> (u64, u64) {
         let last = self.slot(from_ms.saturating_add(span_ms));
@@ -138,7 +140,7 @@ impl<'a> View<'a> {
         (least, known.max().unwrap_or(0))
     }
 
-    /// The mean of PUE x intensity over all that is known of a pool.
+    /// The mean of PUE x intensity over a pool's whole outlook.
     #[must_use]
     pub fn mean(&self, pool: PoolId) -> u64 {
         let lane = self.lanes.get(pool.place());
@@ -147,7 +149,7 @@ impl<'a> View<'a> {
         sum.map_or(u64::MAX, |sum| sum / slots)
     }
 
-    /// Whether power is in surplus from the span's begin to its end.
+    /// Whether power is in surplus during the whole span.
     #[must_use]
     pub fn is_surplus(&self, spot: Spot) -> bool {
         let last = self.slot(spot.end_ms.saturating_sub(1).max(spot.start_ms));
@@ -156,7 +158,7 @@ impl<'a> View<'a> {
         spot.end_ms <= self.end_ms() && known.is_some_and(|all| all.iter().all(|one| *one))
     }
 
-    /// How many tasks of a stage a pool can hold at once, all through the span.
+    /// How many tasks of a stage a pool can run at once during the whole span.
     #[must_use]
     pub fn room(&self, ask: &Ask, spot: Spot) -> u32 {
         let last = self.slot(spot.end_ms.saturating_sub(1).max(spot.start_ms));
@@ -166,7 +168,7 @@ impl<'a> View<'a> {
         free.map(|free| fit(ask, *free)).min().unwrap_or(0)
     }
 
-    /// Takes what a segment of a stage needs.
+    /// Marks the capacity of a segment as taken.
     pub fn take(&mut self, ask: &Ask, segment: &Segment) {
         let first = self.slot(segment.start.0);
         let last = self.slot(segment.end.0.saturating_sub(1).max(segment.start.0));
@@ -206,7 +208,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// How many tasks fit into what is free; a task that runs on devices is bounded by them alone.
+/// How many tasks fit into free capacity. For a task on devices, only devices count.
 fn fit(ask: &Ask, free: Taken) -> u32 {
     let gpus = free.gpus.checked_div(ask.gpus);
     let cpus = free.cpus.checked_div(ask.cpus);
@@ -263,7 +265,7 @@ fn lane(problem: &Problem, id: PoolId, slots: usize) -> Lane {
     lane
 }
 
-/// A span of time in a pool, so many tasks of a stage in it.
+/// A segment of `tasks` tasks at a spot.
 #[must_use]
 pub fn segment(spot: Spot, tasks: u32, at_once: u32) -> Segment {
     Segment {

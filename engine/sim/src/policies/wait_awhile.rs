@@ -1,9 +1,9 @@
 //! Let's Wait Awhile (Wiesner et al., Middleware '21): at home, in the cleanest time before the
 //! deadline, as one block or in pieces.
 //!
-//! Adapted: deadlines are those of the runs, not the next working day or the next of two a week; only
-//! an array is interrupted, between its rounds of tasks. A job of one task cannot pause here, so both
-//! do the same for it.
+//! Adaptations: deadlines are those of the runs, not the next working day. Only arrays are
+//! interrupted, between rounds of tasks. A job of one task cannot pause here, so both variants
+//! place it alike.
 
 use sunward_core::place::Segment;
 
@@ -11,7 +11,7 @@ use super::pieces::cheapest;
 use super::ruled::{Rating, Rule, Turn};
 use super::view::{Spot, View};
 
-/// Non-interruptible: the start whose window has the least mean forecast.
+/// Non-interruptible: the start whose window has the lowest mean forecast.
 #[derive(Clone, Debug, Default)]
 pub struct WaitAwhile;
 

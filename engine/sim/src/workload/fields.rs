@@ -1,4 +1,4 @@
-//! One record of a file, field by field; every mistake is kept with its place.
+//! Reads one record of a file field by field and collects every mistake with its place.
 
 use serde_json::{Map, Value};
 use sunward_core::Timestamp;
@@ -7,14 +7,14 @@ use crate::scenario::moment;
 
 /// A record that is being read.
 pub(super) struct Fields<'a> {
-    /// Where it stands, for messages.
+    /// Where the record stands, for messages.
     place: String,
     map: &'a Map<String, Value>,
     mistakes: &'a mut Vec<String>,
 }
 
 impl<'a> Fields<'a> {
-    /// Begins with a record; keys that nobody knows are mistakes.
+    /// Starts reading a record. Unknown keys are mistakes.
     pub(super) fn new(
         place: String,
         map: &'a Map<String, Value>,
@@ -34,7 +34,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Tells a mistake in a field.
+    /// Records a mistake in a field.
     pub(super) fn wrong(&mut self, key: &str, what: &str) {
         self.mistakes.push(format!("{}.{key}: {what}", self.place));
     }
@@ -43,7 +43,7 @@ impl<'a> Fields<'a> {
         self.map.get(key).filter(|value| !value.is_null())
     }
 
-    /// A number from `least` on.
+    /// A number in a range.
     pub(super) fn number(&mut self, key: &str, (least, most): (f64, f64)) -> Option<f64> {
         let value = self.get(key)?;
         match value.as_f64() {
@@ -58,7 +58,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A whole number.
+    /// A non-negative integer.
     pub(super) fn whole(&mut self, key: &str) -> Option<u32> {
         let value = self.get(key)?;
         let whole = value.as_u64().and_then(|whole| u32::try_from(whole).ok());
@@ -68,7 +68,7 @@ impl<'a> Fields<'a> {
         whole
     }
 
-    /// A whole number, which may be negative.
+    /// An integer, which may be negative.
     pub(super) fn level(&mut self, key: &str) -> Option<i32> {
         let value = self.get(key)?;
         let level = value.as_i64().and_then(|level| i32::try_from(level).ok());
@@ -80,7 +80,7 @@ impl<'a> Fields<'a> {
         level
     }
 
-    /// Yes or no; no when absent.
+    /// A boolean; absent means `false`.
     pub(super) fn flag(&mut self, key: &str) -> bool {
         let Some(value) = self.get(key) else {
             return false;
@@ -91,7 +91,6 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Text.
     pub(super) fn text(&mut self, key: &str) -> Option<&'a str> {
         let value = self.get(key)?;
         let text = value.as_str();
@@ -101,7 +100,7 @@ impl<'a> Fields<'a> {
         text
     }
 
-    /// A list of texts; empty when absent.
+    /// A list of texts; absent means empty.
     pub(super) fn texts(&mut self, key: &str) -> Vec<&'a str> {
         let Some(value) = self.get(key) else {
             return Vec::new();
@@ -121,7 +120,7 @@ impl<'a> Fields<'a> {
         moment(text).map_err(|error| self.wrong(key, &error)).ok()
     }
 
-    /// What must be there.
+    /// A value that is required.
     pub(super) fn needed<T>(&mut self, key: &str, value: Option<T>) -> Option<T> {
         if value.is_none() && self.get(key).is_none() {
             self.wrong(key, "is missing");

@@ -5,12 +5,14 @@
 //!    "allowed": ["DE", "NO"], "interruptible": true, "input_gb": 40, "gpus": 2,
 //!    "project": "climate", "priority": 1 }]
 //! ```
-//! `power_kw` is IT power of the whole job; `home` and `allowed` (everywhere when absent) are zones;
-//! the job takes one device unless `gpus` says more, starts at arrival or later and ends within its
-//! length and slack; without `slack_h` it does not wait. An interruptible one may pause and move
-//! after each hour, or, where its length is no whole number of hours, after each of so many equal
-//! parts. Where machines are scarce, projects have turns by what they used for their weights, and
-//! within one the higher `priority` chooses first.
+//! - `power_kw` is IT power of the whole job. The job takes one device unless `gpus` states more.
+//! - `home` and `allowed` are zones; without `allowed` the job may go everywhere.
+//! - The job starts at `arrival` or later and ends within its length and slack. Without `slack_h` it
+//!   does not wait.
+//! - An interruptible job may pause and move after each hour. If its length is not a whole number of
+//!   hours, it is divided into equal parts of at most an hour.
+//! - Where machines are scarce, projects take turns by their use relative to their weights. Within a
+//!   project, the higher `priority` goes first.
 
 use serde_json::Value;
 use sunward_core::Fleet;
@@ -21,7 +23,7 @@ use super::{Arrival, Mistakes, zones_text};
 use crate::draft::{RunDraft, StageDraft};
 use crate::submission::milliwatts;
 
-/// Keys of a job.
+/// The keys of a job.
 const KEYS: [&str; 11] = [
     "arrival",
     "length_h",
@@ -36,21 +38,24 @@ const KEYS: [&str; 11] = [
     "priority",
 ];
 
-/// Milliseconds of an hour.
 const HOUR_MS: f64 = 3_600_000.0;
 
-/// Hours of ten years: no job is longer.
+/// The longest job: ten years, in hours.
 const MOST_HOURS: f64 = 87_600.0;
 
-/// Reads a list of jobs for a fleet; its order does not matter.
+/// Reads a list of jobs for a fleet. Their order does not matter.
 ///
 /// # Errors
-/// All mistakes in it, with the place of each.
+///
+/// Returns all mistakes, each with its place.
 pub fn read_jobs(text: &str, fleet: &Fleet, per_gb: u64) -> Result<Vec<Arrival>, Mistakes> {
-    let value: Value = serde_json::from_str(text)
-        .map_err(|error| Mistakes(vec![format!("no JSON: {error}; expected a list of jobs")]))?;
+    let value: Value = serde_json::from_str(text).map_err(|error| {
+        Mistakes(vec![format!(
+            "this is not JSON: {error}; expected a list of jobs"
+        )])
+    })?;
     let Value::Array(list) = &value else {
-        let what = "expected a list of jobs, as [{ \"arrival\": …, \"length_h\": … }]";
+        let what = "expected a list of jobs, for example [{ \"arrival\": …, \"length_h\": … }]";
         return Err(Mistakes(vec![what.to_owned()]));
     };
     let mut mistakes = Vec::new();
@@ -59,7 +64,7 @@ pub fn read_jobs(text: &str, fleet: &Fleet, per_gb: u64) -> Result<Vec<Arrival>,
         let place = format!("jobs[{at}]");
         let Value::Object(map) = job else {
             mistakes.push(format!(
-                "{place}: expected a job, as {{ \"arrival\": … }}, not {job}"
+                "{place}: expected a job, for example {{ \"arrival\": … }}, not {job}"
             ));
             continue;
         };
@@ -188,7 +193,7 @@ mod tests {
         let mistakes = read_jobs(text, &fleet(), 2000).unwrap_err();
         insta::assert_snapshot!(mistakes, @r#"
         jobs[0]: unknown key 'lenght_h'; known are arrival, length_h, power_kw, slack_h, home, allowed, interruptible, input_gb, gpus, project, priority
-        jobs[0].arrival: 'tomorrow' is no time; expected one as 2023-03-01T05:00Z
+        jobs[0].arrival: 'tomorrow' is not a time; expected for example 2023-03-01T05:00Z
         jobs[0].length_h: expected a number from 0.001 to 87600, not -1
         jobs[0].power_kw: expected a number from 0 to 1000000, not "3"
         jobs[0].home: no pool of the fleet lies in zone 'SE'; there are DE, NO

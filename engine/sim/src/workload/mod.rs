@@ -1,4 +1,4 @@
-//! What arrives: readers of job lists and traces, each giving runs in numbers, in order of arrival.
+//! The workload: readers of job lists and traces. Each gives runs as numbers, ordered by arrival.
 
 mod fields;
 mod jobs;
@@ -16,25 +16,26 @@ pub use terms::Terms;
 pub use trace::{TraceOfJobs, read_trace_of_jobs};
 pub use wfcommons::read_wfcommons;
 
-/// Mistakes of one file that are told; more are counted.
+/// How many mistakes of one file are listed; the rest are counted.
 const TOLD: usize = 20;
 
-/// A run that will arrive, in numbers.
+/// A run that will arrive, described by numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arrival {
-    /// When.
+    /// The moment of arrival.
     pub at: Timestamp,
-    /// What.
+    /// The run.
     pub draft: RunDraft,
 }
 
-/// All that is wrong with a file, each mistake with its place.
+/// All mistakes in a file, each with its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct Mistakes(pub Vec<String>);
 
 impl Mistakes {
-    /// Nothing when there are none; else the first of them, and how many more there are.
+    /// Succeeds if there are no mistakes; else returns the first of them and the number of the
+    /// rest.
     pub(crate) fn check(mut mistakes: Vec<String>) -> Result<(), Self> {
         if mistakes.is_empty() {
             return Ok(());
@@ -48,16 +49,16 @@ impl Mistakes {
     }
 }
 
-/// Arrivals as they would be submitted, in order of time. Runs that mean the same share one
-/// specification.
+/// Runs as they will be submitted, ordered by arrival. Equal runs share one spec.
 ///
 /// # Errors
-/// When stages of a run wait for one another.
+///
+/// Fails if the stages of a run form a cycle.
 pub fn submissions(arrivals: Vec<Arrival>) -> Result<Vec<Submission>, PlanError> {
     let mut made: Vec<(RunDraft, Specified)> = Vec::new();
     let mut all = Vec::with_capacity(arrivals.len());
     for Arrival { at, draft } in arrivals {
-        // What arrives in a row is often alike; what was made long ago is made again.
+        // Neighbors in the list are often alike, so only recent specs are kept for reuse.
         let known = made
             .iter()
             .rev()

@@ -1,20 +1,20 @@
-//! On what terms a recorded workflow is run again: its home and its deadline, which no record tells.
+//! The home and deadline of recorded workflows, which records do not contain.
 
 use crate::draft::RunDraft;
 
-/// Terms for recorded workflows, numbered from 0.
+/// Terms for recorded workflows, which are numbered from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// Homes that they have in turn: zones, regions or pools; none when empty.
+    /// The homes (zones, regions or pools) that workflows get in rotation; none if empty.
     pub homes: Vec<String>,
-    /// Deadline in thousandths of the critical path, transfers not counted.
+    /// The deadline in thousandths of the critical path, without transfers.
     pub deadline_permille: u64,
-    /// Energy of moving a gigabyte between regions, in milliwatt hours.
+    /// Energy that moves one gigabyte between regions, in milliwatt-hours.
     pub transfer_milliwatt_hours_per_gb: u64,
 }
 
 impl Terms {
-    /// The workflow of this number on these terms.
+    /// Applies these terms to the workflow of this number.
     #[must_use]
     pub fn apply(&self, number: usize, draft: &RunDraft) -> RunDraft {
         let turn = number.checked_rem(self.homes.len());

@@ -1,19 +1,22 @@
-//! A trace of jobs as CSV, one job a row.
+//! Reads a trace of jobs from CSV, one job a row.
 //!
-//! | column | what |
+//! | column | meaning |
 //! | --- | --- |
-//! | `arrival` | when: a time as `2023-03-01T05:00Z`, or hours since the trace began |
-//! | `length_h` | how long |
-//! | `gpus`, `cpus` | devices and cores; none, and one core, when absent |
-//! | `power_kw` | IT power; 350 W a device, or 10 W a core, when absent |
-//! | `slack_h` | how long it may wait; 24 when absent |
-//! | `home` | its zone; the fleet's zones in turn when absent |
+//! | `arrival` | a time such as `2023-03-01T05:00Z`, or hours since the trace began |
+//! | `length_h` | the job's length in hours |
+//! | `gpus`, `cpus` | devices and cores; if absent, no device and one core |
+//! | `power_kw` | IT power; if absent, 350 W a device, or else 10 W a core |
+//! | `slack_h` | how many hours the job may wait; 24 if absent |
+//! | `home` | its zone; if absent, the fleet's zones in rotation |
 //!
-//! Two published traces are read as they are. GAIA's (`arrival_time,length,cpus`): hours since the
-//! trace began, hours, cores. Alibaba's of 2023
-//! (`cpu_milli,num_gpu,creation_time,scheduled_time,deletion_time`): thousandths of a core, devices,
-//! and seconds since the trace began; the length is from scheduled to deleted, and what was never
-//! scheduled is left out and counted. Other columns are not read.
+//! Two published traces are read as they are:
+//!
+//! - GAIA's (`arrival_time,length,cpus`): hours since the trace began, hours, and cores.
+//! - Alibaba's of 2023 (`cpu_milli,num_gpu,creation_time,scheduled_time,deletion_time`): thousandths
+//!   of a core, devices, and seconds since the trace began. A job's length is from scheduled to
+//!   deleted. Jobs that were never scheduled are left out and counted.
+//!
+//! Other columns are ignored.
 
 use csv::StringRecord;
 use sunward_core::{Fleet, Timestamp};
@@ -24,56 +27,56 @@ use crate::draft::{RunDraft, StageDraft};
 use crate::scenario::moment;
 use crate::submission::milliwatts;
 
-/// Milliseconds of an hour.
 const HOUR_MS: f64 = 3_600_000.0;
 
-/// Watts of a device under load where nobody said, and of a core.
+/// Watts of a device and of a core under load, if the trace states none.
 const WATTS: (f64, f64) = (350.0, 10.0);
 
-/// How long a job may wait where nobody said, in hours.
+/// How long a job may wait if the trace states nothing, in hours.
 const SLACK_H: f64 = 24.0;
 
-/// Hours of ten years: more is a mistake.
+/// The longest job: ten years, in hours.
 const MOST_HOURS: f64 = 87_600.0;
 
-/// A trace that was read.
+/// A trace of jobs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TraceOfJobs {
-    /// Its jobs, by arrival.
+    /// The jobs, ordered by arrival.
     pub arrivals: Vec<Arrival>,
-    /// Rows that never ran and are left out.
+    /// Rows that never ran and were left out.
     pub left_out: u32,
 }
 
-/// Where columns are, by what they mean.
+/// The position of each column, by its meaning.
 #[derive(Clone, Debug)]
 struct Columns {
     arrival: usize,
-    /// Hours of one unit of a relative arrival.
+    /// Hours in one unit of a relative arrival.
     arrival_hours: f64,
     length: Length,
     gpus: Option<usize>,
     cpus: Option<usize>,
-    /// Cores of one unit.
+    /// Cores in one unit of the column.
     cpu_cores: f64,
     power: Option<usize>,
     slack: Option<usize>,
     home: Option<usize>,
 }
 
-/// How a length is told.
+/// How the trace states a job's length.
 #[derive(Clone, Copy, Debug)]
 enum Length {
-    /// In hours.
+    /// A column of hours.
     Hours(usize),
-    /// By two moments in seconds.
+    /// Two columns of seconds: the begin and the end.
     Between(usize, usize),
 }
 
-/// Reads a trace for a fleet; hours since its beginning count from `begin`.
+/// Reads a trace for a fleet. Relative arrivals count from `begin`.
 ///
 /// # Errors
-/// All mistakes in it, with the line of each.
+///
+/// Returns all mistakes, each with its line.
 pub fn read_trace_of_jobs(
     text: &str,
     fleet: &Fleet,
@@ -155,12 +158,12 @@ fn columns(header: &StringRecord) -> Result<Columns, String> {
 fn missing(name: &str, header: &StringRecord) -> String {
     let there: Vec<&str> = header.iter().collect();
     format!(
-        "line 1: no column {name}; there are {}. Needed are arrival and length_h; gpus, cpus, power_kw, slack_h and home may be there",
+        "line 1: there is no column {name}; the columns are {}. Required are arrival and length_h; optional are gpus, cpus, power_kw, slack_h and home",
         there.join(", ")
     )
 }
 
-/// One row; `None` when it never ran.
+/// Reads one row; `None` if its job never ran.
 fn row(
     record: &StringRecord,
     columns: &Columns,
@@ -204,7 +207,11 @@ fn row(
         Ok(units) if (0.0..=MOST_HOURS / columns.arrival_hours).contains(&units) => {
             begin.after_ms(whole(units * columns.arrival_hours * HOUR_MS))
         }
-        Ok(_) => return Err(format!("its arrival '{arrival}' is out of bounds")),
+        Ok(_) => {
+            return Err(format!(
+                "its arrival '{arrival}' is negative or beyond {MOST_HOURS:.0} hours"
+            ));
+        }
         Err(_) => moment(arrival)?,
     };
     let gpus = number(columns.gpus, "its devices", 1e6)?.unwrap_or(0.0);
@@ -307,7 +314,7 @@ mod tests {
         let told =
             read("arrival,length_h,home\nsoon,1,DE\n1,long,DE\n1,1,SE\n-1,1,DE\n").unwrap_err();
         for part in [
-            "line 2: 'soon' is no time",
+            "line 2: 'soon' is not a time",
             "line 3: its length is 'long'",
             "line 4: no pool",
             "line 5: its arrival '-1'",
@@ -317,7 +324,7 @@ mod tests {
         assert!(
             read("a,b\n1,2\n")
                 .unwrap_err()
-                .contains("no column arrival; there are a, b")
+                .contains("no column arrival; the columns are a, b")
         );
         assert!(read("arrival,length_h\n").unwrap_err().contains("no row"));
     }

@@ -1,10 +1,10 @@
-//! WfCommons instances (JSON, format 1.5): real executed workflows as runs, a stage for each task.
+//! Reads WfCommons instances (JSON, format 1.5): real executed workflows, one stage for each task.
 //!
-//! What is executed is `workflow.execution.tasks`: `id` and `runtimeInSeconds`; who waits for whom,
-//! and which files are read, is `workflow.specification`: `tasks` with `id`, `parents`, `inputFiles`
-//! and `outputFiles`, and `files` with `id` and `sizeInBytes`. Instances say nothing about devices:
-//! tasks above the 90th percentile of run time stand for GPU stages of 350 W that take a tenth of
-//! the time; the others draw 10 W a core.
+//! `workflow.execution.tasks` holds what ran: `id` and `runtimeInSeconds`. `workflow.specification`
+//! holds dependencies and files: `tasks` with `id`, `parents`, `inputFiles` and `outputFiles`, and
+//! `files` with `id` and `sizeInBytes`. Instances say nothing about devices. So tasks above the
+//! 90th percentile of run time count as GPU stages of 350 W that take a tenth of the time; the
+//! others draw 10 W a core.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,19 +14,17 @@ use sunward_grid::whole;
 use super::Mistakes;
 use crate::draft::{RunDraft, StageDraft};
 
-/// Power of a device, in milliwatts.
 const GPU_MILLIWATTS: u64 = 350_000;
 
-/// Power of a core, in milliwatts.
 const CORE_MILLIWATTS: u64 = 10_000;
 
-/// A device does a task in one part of so many of the time.
+/// How many times faster a device does a task.
 const GPU_SPEEDUP: u64 = 10;
 
-/// No task takes longer: ten years.
+/// The longest task: ten years, in seconds.
 const MOST_SECONDS: f64 = 3.2e8;
 
-/// A task as the two halves of an instance tell it.
+/// A task, collected from both halves of an instance.
 #[derive(Default)]
 struct Told {
     run_ms: u64,
@@ -36,15 +34,16 @@ struct Told {
     gives: Vec<String>,
 }
 
-/// Reads an instance. Every run time is multiplied by `stretch`: instances take minutes, grids change
-/// by the hour. Home and deadline are the caller's to set.
+/// Reads an instance. Each run time is multiplied by `stretch`, because instances take minutes and
+/// grids change by the hour. The caller sets home and deadline.
 ///
 /// # Errors
-/// All that is wrong with it, with the place of each.
+///
+/// Returns all mistakes, each with its place.
 pub fn read_wfcommons(text: &str, stretch: u32) -> Result<RunDraft, Mistakes> {
     let value: Value = serde_json::from_str(text).map_err(|error| {
         Mistakes(vec![format!(
-            "no JSON: {error}; expected a WfCommons instance"
+            "this is not JSON: {error}; expected a WfCommons instance"
         )])
     })?;
     let mut mistakes = Vec::new();
@@ -76,7 +75,7 @@ fn list<'a>(value: &'a Value, path: &str, mistakes: &mut Vec<String>) -> &'a [Va
     found.map_or(&[], Vec::as_slice)
 }
 
-/// A list of texts; none where the key is absent.
+/// A list of texts; empty if the key is absent.
 fn words(value: &Value, place: &str, key: &str, mistakes: &mut Vec<String>) -> Vec<String> {
     let Some(found) = value.get(key) else {
         return Vec::new();
@@ -124,7 +123,7 @@ fn tasks(value: &Value, stretch: u32, mistakes: &mut Vec<String>) -> BTreeMap<St
     tasks
 }
 
-/// How long each task took.
+/// Reads how long each task took.
 fn time(
     value: &Value,
     stretch: u32,
@@ -141,7 +140,7 @@ fn time(
         let seconds = task.get("runtimeInSeconds").and_then(Value::as_f64);
         let Some(seconds) = seconds.filter(|one| (0.0..=MOST_SECONDS).contains(one)) else {
             mistakes.push(format!(
-                "{place}.runtimeInSeconds: how long '{id}' took is needed, a number of seconds, 0 or more"
+                "{place}.runtimeInSeconds: expected the run time of '{id}' in seconds, 0 or more"
             ));
             timed.insert(id);
             continue;
@@ -156,7 +155,9 @@ fn time(
         timed.insert(id);
     }
     for id in tasks.keys().filter(|id| !timed.contains(*id)) {
-        mistakes.push(format!("task '{id}' was specified and never executed"));
+        mistakes.push(format!(
+            "task '{id}' is in the specification but was never executed"
+        ));
     }
 }
 
@@ -176,11 +177,13 @@ fn sizes(value: &Value, mistakes: &mut Vec<String>) -> BTreeMap<String, u64> {
     sizes
 }
 
-/// Tasks, each after its parents; mistakes where a parent is unknown or they wait for one another.
+/// Orders tasks so that each comes after its parents. Unknown parents and cycles are mistakes.
 fn order(tasks: &BTreeMap<String, Told>, mistakes: &mut Vec<String>) -> Vec<String> {
     for (id, told) in tasks {
         let unknown = told.parents.iter().filter(|one| !tasks.contains_key(*one));
-        mistakes.extend(unknown.map(|one| format!("task '{id}' waits for '{one}', which is none")));
+        mistakes.extend(
+            unknown.map(|one| format!("task '{id}' depends on '{one}', which does not exist")),
+        );
     }
     let mut waiting: BTreeMap<&str, usize> = BTreeMap::new();
     let mut behind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -210,7 +213,7 @@ fn order(tasks: &BTreeMap<String, Told>, mistakes: &mut Vec<String>) -> Vec<Stri
     let stuck = waiting.iter().find(|(_, count)| **count > 0);
     if let Some((id, _)) = stuck {
         mistakes.push(format!(
-            "{} tasks wait for one another in a circle, or behind one; '{id}' is one of them",
+            "{} tasks depend on each other in a cycle, or on such tasks; '{id}' is one of them",
             tasks.len() - order.len()
         ));
     }
@@ -224,13 +227,13 @@ fn stages(
 ) -> Vec<StageDraft> {
     let mut times: Vec<u64> = tasks.values().map(|told| told.run_ms).collect();
     times.sort_unstable();
-    // The nearest rank: at least nine of ten tasks take no longer.
+    // Nearest-rank percentile: at least nine of ten tasks take no longer.
     let rank = (times.len() * 9).div_ceil(10).saturating_sub(1);
     let ninetieth = times.get(rank).copied().unwrap_or(0);
     let given: BTreeSet<&String> = tasks.values().flat_map(|told| &told.gives).collect();
     let bytes = |file: &String| sizes.get(file).copied().unwrap_or(0);
     let numbers: BTreeMap<&String, usize> = order.iter().zip(0..).collect();
-    // Names of tasks need not be names of stages.
+    // Names of tasks need not be valid names of stages.
     let name = |id: &String| format!("task-{}", numbers.get(id).copied().unwrap_or(0));
     let stage = |id: &String| {
         let told = tasks.get(id)?;
@@ -335,9 +338,9 @@ mod tests {
         let mistakes = read_wfcommons(&text, 1).unwrap_err();
         insta::assert_snapshot!(mistakes, @r#"
         schemaVersion: expected "1.5", found '1.4'; convert it with wfcommons first
-        workflow.execution.tasks[0].runtimeInSeconds: how long 'left' took is needed, a number of seconds, 0 or more
+        workflow.execution.tasks[0].runtimeInSeconds: expected the run time of 'left' in seconds, 0 or more
         workflow.specification.files[1].sizeInBytes: expected a whole number
-        task 'join' waits for 'rihgt', which is none
+        task 'join' depends on 'rihgt', which does not exist
         "#);
     }
 
@@ -347,7 +350,7 @@ mod tests {
             "specification": { "tasks": [], "files": [] }, "execution": { "tasks": [] } } }"#;
         let told = |text: &str| read_wfcommons(text, 1).unwrap_err().to_string();
         assert!(told(empty).contains("the instance has no tasks"));
-        assert!(told("{").contains("no JSON"), "{}", told("{"));
+        assert!(told("{").contains("this is not JSON"), "{}", told("{"));
         let odd = SMALL.replace("[\"left\", \"right\"]", "\"left\"");
         assert!(told(&odd).contains("tasks[0].parents: expected a list of texts"));
     }
@@ -361,7 +364,7 @@ mod tests {
         let mistakes = read_wfcommons(&text, 1).unwrap_err().to_string();
         assert_eq!(
             mistakes,
-            "2 tasks wait for one another in a circle, or behind one; 'join' is one of them"
+            "2 tasks depend on each other in a cycle, or on such tasks; 'join' is one of them"
         );
     }
 }

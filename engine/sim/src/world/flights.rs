@@ -1,4 +1,4 @@
-//! The runs that are under way, as the world sees them: where their data rests, when they are due.
+//! The runs in progress, as the world sees them: where their data is and when they are due.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,29 +15,29 @@ use crate::setup::Setup;
 use crate::submission::Submission;
 use crate::tally::{Tally, transfer_microjoules};
 
-/// Runs that are under way.
+/// The runs in progress.
 #[derive(Debug, Default)]
 pub(super) struct Flights {
     runs: BTreeMap<RunId, Flight>,
 }
 
-/// One run under way.
+/// One run in progress.
 #[derive(Debug)]
 pub(super) struct Flight {
     pub(super) submission: Submission,
     home: PoolId,
     due: Option<Timestamp>,
     at_home: AtHome,
-    /// Bytes that a stage's tasks gave, by the pool in which they ran.
+    /// Bytes that a stage's tasks wrote, by the pool in which they ran.
     rests: BTreeMap<StageId, BTreeMap<usize, u64>>,
-    /// Inputs of a stage that were brought to a region already.
+    /// Inputs of a stage that were already brought to a region.
     moved: BTreeSet<(StageId, String)>,
-    /// When its first task began.
+    /// When its first task started.
     begun: Option<Timestamp>,
 }
 
-/// The pool that stands for a run's home: as its workflow says, else as the user's settings do, else
-/// the first region that it may go to, else the first pool.
+/// The pool that stands for a run's home: the workflow's, else the settings', else the first region
+/// that it may use, else the first pool.
 pub(crate) fn home_of(spec: &RunSpec, fleet: &Fleet) -> PoolId {
     let place = &spec.workflow.place;
     place
@@ -50,12 +50,11 @@ pub(crate) fn home_of(spec: &RunSpec, fleet: &Fleet) -> PoolId {
 }
 
 impl Flights {
-    /// Whether none is.
     pub(super) fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
 
-    /// A run begins.
+    /// Records a run that starts.
     pub(super) fn begin(
         &mut self,
         run: RunId,
@@ -77,12 +76,11 @@ impl Flights {
         self.runs.insert(run, flight);
     }
 
-    /// One of them.
     pub(super) fn get(&self, run: RunId) -> Option<&Flight> {
         self.runs.get(&run)
     }
 
-    /// Tasks begin in a pool: what they read is brought there, once for a stage.
+    /// Records that tasks start in a pool. What they read is brought there, once for each stage.
     pub(super) fn starts(&mut self, group: &Group, pool: usize, setup: &Setup, tally: &mut Tally) {
         let Some(flight) = self.runs.get_mut(&group.lease.run) else {
             return;
@@ -115,7 +113,7 @@ impl Flights {
         }
     }
 
-    /// Tasks ended in a pool: what each gives, by port. Costs nothing for a stage without outputs.
+    /// The outputs of tasks that ended in a pool, by port. A stage without outputs costs nothing.
     pub(super) fn outputs(
         &mut self,
         group: &Group,
@@ -146,14 +144,14 @@ impl Flights {
         }
     }
 
-    /// A run ended.
+    /// Records that a run has ended.
     pub(super) fn end(&mut self, run: RunId, status: RunStatus, now: Timestamp, tally: &mut Tally) {
         if let Some(flight) = self.runs.remove(&run) {
             tally.ended(&flight.past(), status == RunStatus::Succeeded, now);
         }
     }
 
-    /// The world ends: what is under way stays unfinished.
+    /// Ends the simulation: runs in progress stay unfinished.
     pub(super) fn give_up(&mut self, now: Timestamp, tally: &mut Tally) {
         for flight in std::mem::take(&mut self.runs).into_values() {
             tally.ended(&flight.past(), false, now);
@@ -161,16 +159,16 @@ impl Flights {
     }
 }
 
-/// What is counted of a run once it is over.
+/// What is counted of a run that is over.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Past {
     /// When it arrived.
     pub(crate) arrived: Timestamp,
-    /// When its first task began.
+    /// When its first task started.
     pub(crate) begun: Option<Timestamp>,
-    /// By when it was to end.
+    /// When it had to end.
     pub(crate) due: Option<Timestamp>,
-    /// What it would have been at home.
+    /// Its result under the baseline.
     pub(crate) at_home: AtHome,
 }
 
@@ -184,7 +182,8 @@ impl Flight {
         }
     }
 
-    /// What a stage reads, by the pool where it rests: what is outside of the run rests at home.
+    /// Bytes that a stage reads, by the pool where they are. Data from outside the run is at its
+    /// home.
     fn reads(&self, stage: StageId) -> BTreeMap<usize, u64> {
         let mut bytes: BTreeMap<usize, u64> = BTreeMap::new();
         let plan = &self.submission.spec.plan;
@@ -213,7 +212,7 @@ impl Flight {
     }
 }
 
-/// A dataset of one part, told from all others by these numbers.
+/// A dataset of one part whose digest is derived from these numbers.
 pub(super) fn dataset(parts: &[u64; 4], bytes: u64) -> Dataset {
     let mut digest = [0; 32];
     for (to, from) in digest.chunks_exact_mut(8).zip(parts) {

@@ -1,4 +1,4 @@
-//! One world under one policy: the brain's inputs as a world gives them, on virtual time.
+//! One world under one policy: it gives the core its inputs, on virtual time.
 
 mod flights;
 mod orders;
@@ -26,32 +26,32 @@ pub(crate) use worker::Group;
 pub use worker::Open;
 use worker::Worker;
 
-/// Rounds of deciding at one moment at most; a sound brain comes to rest in a handful for each of
-/// the batches that it cuts its work into.
+/// The most rounds of decisions at one moment. A correct core comes to rest after a few rounds for
+/// each batch into which it divides its work.
 const ROUNDS: u32 = 1_000_000;
 
-/// Memory of a pool's worker: no limit, since fleets say nothing of it.
+/// Memory of a pool's worker: unlimited, since fleets state none.
 const MEMORY_BYTES: u64 = 1 << 50;
 
-/// What happens in a world.
+/// The events of a world.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     /// A group of tasks ends.
     GroupEnds { pool: usize, number: u64 },
-    /// What a pool has open changes.
+    /// A pool's open capacity changes.
     Opening(usize),
-    /// What runs beyond a pool's capacity must be gone.
+    /// Tasks beyond a pool's capacity must leave now.
     Evict { pool: usize },
     /// A fault begins or ends.
     Fault { at: usize, begins: bool },
-    /// There is a new outlook.
+    /// A new outlook is due.
     Look,
     /// A run arrives.
     Arrival(usize),
 }
 
 impl Event {
-    /// At one moment, what ends comes first and what arrives last.
+    /// The order of events at one moment: ends come first, arrivals last.
     const fn rank(self) -> u8 {
         match self {
             Self::GroupEnds { .. } => 0,
@@ -73,21 +73,21 @@ pub(crate) struct World {
     state: State,
     now: Timestamp,
     queue: Queue<Event>,
-    /// By pool: what it has open by its rules, before faults.
+    /// By pool: its open capacity by its rules, before faults.
     rules: Vec<Open>,
     workers: Vec<Worker>,
-    /// Pools whose worker is lost now, and how often.
+    /// By pool: how many faults hold its worker lost now.
     lost: Vec<u32>,
-    /// Caps by owners who are back: pool, devices, cores.
+    /// Limits by owners who are back: the pool, and the capacity that remains.
     caps: Vec<(PoolId, Open)>,
     flights: Flights,
-    /// What the brain wants done.
+    /// The core's orders that are not answered yet.
     orders: Vec<Order>,
-    /// Pools in which something may begin now.
+    /// Pools in which tasks may start now.
     freed: BTreeSet<usize>,
     /// The newest outlook.
     outlook: Option<Arc<Outlook>>,
-    /// Runs whose arrival was put into the queue.
+    /// How many runs were put into the queue.
     arrived: usize,
     /// When the next run arrives.
     next_arrival: Option<Timestamp>,
@@ -95,7 +95,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A world before anything happened in it.
+    /// A world before its first event.
     pub(crate) fn new(setup: &Setup, contender: Contender) -> Result<Self, SimError> {
         let pools = setup.fleet.pools.len();
         let begin = setup.begin();
@@ -140,7 +140,7 @@ impl World {
         self.queue.put(at, event.rank(), event);
     }
 
-    /// Puts the next arrival into the queue; arrivals are many, so one at a time.
+    /// Puts the next arrival into the queue. Only one is there at a time, because there are many.
     fn await_arrival(&mut self) {
         self.next_arrival = self.setup.submissions.get(self.arrived).map(|next| next.at);
         if let Some(at) = self.next_arrival {
@@ -149,8 +149,8 @@ impl World {
         }
     }
 
-    /// When something needs an outlook: now while a run goes on, else when the next arrives; `None`
-    /// when nothing will happen any more.
+    /// When the world needs an outlook: now if a run is in progress, else at the next arrival;
+    /// `None` if nothing will happen any more.
     pub(crate) fn busy_at(&self) -> Option<Timestamp> {
         if self.flights.is_empty() {
             self.next_arrival
@@ -159,13 +159,13 @@ impl World {
         }
     }
 
-    /// There is a new outlook at a moment that has not come yet.
+    /// Schedules a new outlook at a future moment.
     pub(crate) fn expect(&mut self, at: Timestamp, outlook: &Arc<Outlook>) {
         self.outlook = Some(Arc::clone(outlook));
         self.put(at, Event::Look);
     }
 
-    /// Lets time pass up to, not including, a moment.
+    /// Handles all events before a moment.
     pub(crate) fn run_until(&mut self, until: Timestamp) -> Result<(), SimError> {
         let last = Timestamp(until.0.saturating_sub(1));
         loop {
@@ -205,7 +205,7 @@ impl World {
         Ok(())
     }
 
-    /// Tells the brain of attempts that ended, pool by pool.
+    /// Reports ended attempts to the core, pool by pool.
     fn tell(&mut self, ends: BTreeMap<usize, Vec<TaskEnd>>) -> Result<(), SimError> {
         for (pool, ends) in ends {
             self.give(Input::Ended {
@@ -238,8 +238,8 @@ impl World {
         }
     }
 
-    /// The brain hears what is known of the grids, and of the pools as their workers stand: of one
-    /// that is gone, or whose owner is back, nobody knows for how long.
+    /// Reports the grids' outlook to the core, and the pools as their workers are now. How long a
+    /// loss or an owner's return lasts is not known.
     fn look(&mut self) -> Result<(), SimError> {
         let Some(mut outlook) = self.outlook.clone() else {
             return Ok(());
@@ -288,7 +288,7 @@ impl World {
                 self.change(pool, notice_ms)?;
                 self.look()
             }
-            // What is heard of grids is the feed's.
+            // These faults are applied by the feed.
             FaultKind::ProviderDown(_) | FaultKind::ForecastError { .. } => Ok(()),
         }
     }
@@ -314,7 +314,7 @@ impl World {
         })
     }
 
-    /// What a pool has open now, rules and owners considered.
+    /// A pool's open capacity now, by its rules and its owners' limits.
     fn open(&self, pool: PoolId) -> Open {
         let rule = self.rules.get(pool.place()).copied().unwrap_or_default();
         self.caps
@@ -339,7 +339,7 @@ impl World {
         })
     }
 
-    /// What a pool has open may have changed.
+    /// Updates a pool whose open capacity may have changed.
     fn change(&mut self, pool: PoolId, notice_ms: u64) -> Result<(), SimError> {
         let open = self.open(pool);
         let at = pool.place();
@@ -381,7 +381,7 @@ impl World {
         })
     }
 
-    /// Gives the brain an input and makes true what follows at once.
+    /// Gives the core an input, and applies the facts that follow at once.
     fn give(&mut self, input: Input) -> Result<(), SimError> {
         let step = decide(&self.state, self.now, input);
         self.take(step)
@@ -398,7 +398,7 @@ impl World {
         Ok(())
     }
 
-    /// Answers orders and asks what follows, until nothing does.
+    /// Answers orders until there are none.
     fn settle(&mut self) -> Result<(), SimError> {
         for _ in 0..ROUNDS {
             self.answer_orders()?;
@@ -418,7 +418,7 @@ impl World {
         })
     }
 
-    /// Begins what fits on a worker.
+    /// Starts the waiting tasks that fit on a worker.
     fn start(&mut self, pool: usize) {
         let Some(worker) = self.workers.get_mut(pool) else {
             return;
@@ -451,7 +451,7 @@ impl World {
             .ran(&self.setup, pool, group, self.now.min(group.ends));
     }
 
-    /// A group's time is over: it succeeded.
+    /// Records the end of a group, which succeeded.
     fn ended(&mut self, pool: usize, group: &Group, ends: &mut Vec<TaskEnd>) {
         self.freed.insert(pool);
         self.meter(pool, group);
@@ -461,7 +461,7 @@ impl World {
         });
     }
 
-    /// Groups that had to leave before their time, and leases that wait here give way.
+    /// Reports groups that had to leave early; leases that wait in the pool are given back as well.
     fn evicted(&mut self, pool: usize, groups: Vec<Group>) -> Result<(), SimError> {
         self.freed.insert(pool);
         let mut ends = Vec::new();
@@ -501,7 +501,7 @@ impl World {
         );
     }
 
-    /// Reports leases that ended before anything of them ran.
+    /// Reports leases that ended before any of their tasks started.
     fn dropped(&self, leases: &[Lease], ends: &mut Vec<TaskEnd>) {
         for lease in leases {
             let nothing = Group {
@@ -518,9 +518,9 @@ impl World {
         }
     }
 
-    /// The world ends: what still runs counts up to now, and what is unfinished is told.
+    /// Ends the simulation: running tasks count up to now, and unfinished runs are recorded.
     pub(crate) fn finish(mut self, now: Timestamp) -> Played {
-        // A world in which nothing goes on any more was over when the last thing happened.
+        // If nothing was in progress, the world ended with its last event.
         if !self.flights.is_empty() {
             self.now = now;
         }
@@ -543,7 +543,7 @@ impl World {
     }
 }
 
-/// An attempt that was stopped.
+/// The outcome of an attempt that was stopped.
 fn stopped(kind: FailureKind, why: &str) -> Outcome {
     Outcome::Failed(Failure {
         kind,
@@ -553,7 +553,6 @@ fn stopped(kind: FailureKind, why: &str) -> Outcome {
     })
 }
 
-/// A pool's worker.
 fn worker_of(pool: usize) -> WorkerId {
     WorkerId(u32::try_from(pool).unwrap_or(u32::MAX).saturating_add(1))
 }
@@ -566,7 +565,6 @@ fn capacity(open: Open) -> Capacity {
     }
 }
 
-/// The pool of a worker.
 fn pool_of(worker: WorkerId) -> usize {
     usize::try_from(worker.0.saturating_sub(1)).unwrap_or(usize::MAX)
 }

@@ -1,4 +1,4 @@
-//! The brain's orders, answered at once, as a world without latencies would.
+//! The answers to the core's orders. They are immediate, as in a world without latencies.
 
 use sunward_core::ids::index_of;
 use sunward_core::{
@@ -12,7 +12,7 @@ use crate::setup::SimError;
 use crate::submission::{Needs, guessed_tasks};
 
 impl World {
-    /// Answers all orders there are. Inputs are found before placements are solved, so that a
+    /// Answers all pending orders. Inputs are resolved before placements are solved, so that a
     /// placement knows what it would move.
     pub(super) fn answer_orders(&mut self) -> Result<(), SimError> {
         for order in std::mem::take(&mut self.orders) {
@@ -41,7 +41,8 @@ impl World {
                 Order::Solve { problem } => {
                     let asks = problem.asks.iter().map(|ask| ask.id).collect();
                     let solution = self.placer.solve(&problem);
-                    // What is promised is changed in place once nobody else looks at it.
+                    // Releases the problem, so that the core can change its reservations in place
+                    // instead of copying them.
                     drop(problem);
                     self.give(Input::Solved { asks, solution })?;
                 }
@@ -89,7 +90,7 @@ impl World {
         self.give(Input::Ended { worker, ends })
     }
 
-    /// A stage's inputs, as the world knows them, and its tasks.
+    /// A stage's inputs and tasks, as the world knows them.
     fn resolve(&self, run: RunId, id: StageId) -> Option<(Vec<Dataset>, Tasks)> {
         let state = self.state.run(run)?;
         let planned = state.spec.plan.stage(id)?;

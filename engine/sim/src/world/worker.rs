@@ -1,4 +1,4 @@
-//! A pool's one worker: it runs what it was leased as far as its capacity goes, and queues the rest.
+//! The one worker of a pool: it runs leased tasks up to its capacity and queues the rest.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,7 +6,7 @@ use sunward_core::{Lease, RunId, Timestamp};
 
 use crate::submission::Needs;
 
-/// What a pool has open.
+/// Open capacity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Open {
     /// Devices.
@@ -15,7 +15,7 @@ pub struct Open {
     pub cpus: u32,
 }
 
-/// Tasks of one lease that began together and take equally long.
+/// Tasks of one lease that started together and take equally long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Group {
     pub(crate) lease: Lease,
@@ -26,7 +26,7 @@ pub(crate) struct Group {
     pub(crate) ends: Timestamp,
 }
 
-/// Tasks that were leased and have not begun.
+/// Leased tasks that have not started.
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     lease: Lease,
@@ -43,32 +43,32 @@ pub(crate) struct Worker {
     begun: u64,
 }
 
-/// How long one task takes: run, stage, index, tries before; and what was expected.
+/// The length of a task in milliseconds, from its lease, its index and the expected length.
 pub(crate) type Pace<'a> = &'a dyn Fn(&Lease, u32, u64) -> u64;
 
 impl Worker {
-    /// What it has open.
+    /// The open capacity.
     pub(crate) const fn open(&self) -> Open {
         self.open
     }
 
-    /// What is taken of it.
+    /// The capacity that is taken.
     pub(crate) const fn taken(&self) -> Open {
         self.taken
     }
 
-    /// Its capacity changes; what runs goes on until [`Worker::evict`].
+    /// Changes the capacity. Running tasks continue until [`Worker::evict`].
     pub(crate) const fn set_open(&mut self, open: Open) {
         self.open = open;
     }
 
-    /// It gets a lease.
+    /// Adds a lease to the queue.
     pub(crate) fn offer(&mut self, lease: Lease, needs: Needs) {
         self.waiting.push_back(Waiting { lease, needs });
     }
 
-    /// Begins what fits, in the order in which it came; what does not fit lets others pass. Gives
-    /// the numbers of the groups that began.
+    /// Starts what fits, in order of arrival; smaller tasks may pass those that do not fit. Returns
+    /// the numbers of the groups that started.
     pub(crate) fn start(&mut self, now: Timestamp, pace: Pace<'_>) -> Vec<u64> {
         let mut begun = Vec::new();
         for mut one in std::mem::take(&mut self.waiting) {
@@ -85,8 +85,8 @@ impl Worker {
         begun
     }
 
-    /// How many tasks of this size fit now. A task never gets more than there is when the pool is
-    /// fully open, and a pool that is closed runs none.
+    /// How many tasks of this size fit now. A task larger than the fully open pool gets all of it;
+    /// a closed pool runs none.
     fn room(&self, needs: Needs) -> u32 {
         let cpus = self.open.cpus.saturating_sub(self.taken.cpus);
         let gpus = self.open.gpus.saturating_sub(self.taken.gpus);
@@ -130,12 +130,12 @@ impl Worker {
         self.taken.cpus += one.needs.cpus * room;
     }
 
-    /// A group that runs.
+    /// The running group of this number.
     pub(crate) fn group(&self, number: u64) -> Option<&Group> {
         self.running.get(&number)
     }
 
-    /// A group's time is over; `None` when it was stopped before.
+    /// Removes a group that has ended; `None` if it was stopped before.
     pub(crate) fn end(&mut self, number: u64) -> Option<Group> {
         let group = self.running.remove(&number)?;
         self.release(&group);
@@ -147,7 +147,7 @@ impl Worker {
         self.taken.cpus -= group.needs.cpus * group.count;
     }
 
-    /// Stops what is more than fits, what began last first.
+    /// Stops tasks beyond the capacity, the latest starts first.
     pub(crate) fn evict(&mut self) -> Vec<Group> {
         let mut stopped = Vec::new();
         while self.taken.gpus > self.open.gpus || self.taken.cpus > self.open.cpus {
@@ -173,14 +173,14 @@ impl Worker {
         stopped
     }
 
-    /// Gives everything up: what ran, as groups, is gone, and nothing waits any more.
+    /// Stops everything: returns the groups that ran, and empties the queue.
     pub(crate) fn lose(&mut self) -> Vec<Group> {
         self.waiting.clear();
         self.taken = Open::default();
         std::mem::take(&mut self.running).into_values().collect()
     }
 
-    /// Gives up what belongs to a run: groups that ran, and leases that waited.
+    /// Stops the groups of a run and removes its waiting leases.
     pub(crate) fn revoke(&mut self, run: RunId) -> (Vec<Group>, Vec<Lease>) {
         let numbers: Vec<u64> = self
             .running

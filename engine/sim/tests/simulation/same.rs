@@ -156,7 +156,7 @@ fn garbage_in_a_trace_after_a_moment_changes_no_decision_before_it() {
     }
 }
 
-/// What the world knows of its grids, as the brain is told of it afterwards.
+/// What the world knows of its grids, as the core is told of it afterwards.
 fn known(truth: &Truth) -> Intensities {
     let mut known = Intensities::default();
     for (zone, truth) in &truth.zones {
@@ -177,7 +177,7 @@ fn known(truth: &Truth) -> Intensities {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// What the brain's ledger comes to is what the world counted by itself, to the last unit, with
+    /// What the core's ledger comes to is what the world counted by itself, to the last unit, with
     /// tasks of any length and owners that come back while they run.
     #[test]
     fn the_ledger_agrees_with_the_world(

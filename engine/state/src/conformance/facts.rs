@@ -1,4 +1,4 @@
-//! Stories of facts: order, atomicity, durability.
+//! Conformance tests of facts: order, atomicity, durability.
 
 use sunward_core::{RunId, RunStatus, State, apply};
 
@@ -7,10 +7,11 @@ use super::sample::{ended, facts, finished, group, joined, leased, resolved, sub
 use crate::error::StateError;
 use crate::journal::Scope;
 
-/// What is read is what was appended, oldest first, and positions only grow.
+/// Facts are read as they were appended, oldest first, and positions only grow.
 ///
 /// # Errors
-/// When the journal refuses.
+///
+/// Fails if the journal returns an error.
 pub fn groups_fold_in_the_order_they_were_appended(site: &dyn Site) -> Result<(), StateError> {
     let mut engine = site.engine()?;
     let groups = [
@@ -33,7 +34,8 @@ pub fn groups_fold_in_the_order_they_were_appended(site: &dyn Site) -> Result<()
 /// true, not run by run.
 ///
 /// # Errors
-/// When the journal refuses.
+///
+/// Fails if the journal returns an error.
 pub fn many_runs_in_one_group_keep_their_order(site: &dyn Site) -> Result<(), StateError> {
     let mut engine = site.engine()?;
     let mixed = vec![
@@ -50,10 +52,12 @@ pub fn many_runs_in_one_group_keep_their_order(site: &dyn Site) -> Result<(), St
     Ok(())
 }
 
-/// A run can be folded without the others: its own facts, and those of engines and workers in between.
+/// A run can be folded without the others: from its own facts, and those of engines and workers in
+/// between.
 ///
 /// # Errors
-/// When the journal refuses.
+///
+/// Fails if the journal returns an error.
 pub fn facts_of_one_run_are_found_alone(site: &dyn Site) -> Result<(), StateError> {
     let mut engine = site.engine()?;
     engine.append(&group(vec![
@@ -70,10 +74,11 @@ pub fn facts_of_one_run_are_found_alone(site: &dyn Site) -> Result<(), StateErro
     Ok(())
 }
 
-/// What was acknowledged is there when the state is opened again.
+/// An acknowledged group is still there after the state is opened again.
 ///
 /// # Errors
-/// When the journal refuses.
+///
+/// Fails if the journal returns an error.
 pub fn an_acknowledged_group_outlives_its_writer(site: &dyn Site) -> Result<(), StateError> {
     let mut engine = site.engine()?;
     engine.append(&group(vec![submitted(1)]))?;
@@ -90,10 +95,11 @@ pub fn an_acknowledged_group_outlives_its_writer(site: &dyn Site) -> Result<(), 
     Ok(())
 }
 
-/// A group of which one fact cannot be taken leaves nothing: no fact, no row, no result.
+/// A group with one fact that cannot be written leaves nothing: no fact, no row, no result.
 ///
 /// # Errors
-/// When the journal refuses what it should take.
+///
+/// Fails if the journal refuses what it should accept.
 pub fn a_group_comes_whole_or_not_at_all(site: &dyn Site) -> Result<(), StateError> {
     let mut engine = site.engine()?;
     engine.append(&group(vec![submitted(1)]))?;
@@ -109,10 +115,11 @@ pub fn a_group_comes_whole_or_not_at_all(site: &dyn Site) -> Result<(), StateErr
     Ok(())
 }
 
-/// Nothing to write is nothing written.
+/// An empty group writes nothing.
 ///
 /// # Errors
-/// When the journal refuses.
+///
+/// Fails if the journal returns an error.
 pub fn an_empty_group_changes_nothing(site: &dyn Site) -> Result<(), StateError> {
     let mut engine = site.engine()?;
     let before = engine.append(&group(vec![submitted(1)]))?;
@@ -121,11 +128,12 @@ pub fn an_empty_group_changes_nothing(site: &dyn Site) -> Result<(), StateError>
     Ok(())
 }
 
-/// A snapshot and what came after it fold to the same as all facts, also after a reopening, and also
-/// when a run that the snapshot knew was archived.
+/// A snapshot and the facts after it fold to the same state as all facts. This also holds after a
+/// reopening, and if a run in the snapshot was archived.
 ///
 /// # Errors
-/// When the journal refuses.
+///
+/// Fails if the journal returns an error.
 pub fn a_snapshot_and_its_tail_fold_to_the_same(site: &dyn Site) -> Result<(), StateError> {
     let mut engine = site.engine()?;
     let (first, second) = (tasks(1), tasks(2));

@@ -1,4 +1,4 @@
-//! Stories of runs: their listing, their archive, who may look and who may write.
+//! Conformance tests of runs: listing, archive, and who may read and write.
 
 use sunward_core::{Fact, RunId, RunStatus, Timestamp};
 
@@ -8,10 +8,11 @@ use crate::derive::digest_params;
 use crate::error::StateError;
 use crate::journal::{CancelRequest, Scope};
 
-/// The listing says what the facts say, without folding them.
+/// The listing agrees with the facts and needs no folding.
 ///
 /// # Errors
-/// When the journal refuses.
+///
+/// Fails if the journal returns an error.
 pub fn the_listing_follows_the_facts(site: &dyn Site) -> Result<(), StateError> {
     let mut engine = site.engine()?;
     assert_eq!(engine.next_run_id()?, RunId(1));
@@ -48,10 +49,11 @@ pub fn the_listing_follows_the_facts(site: &dyn Site) -> Result<(), StateError> 
     Ok(())
 }
 
-/// `run FILE` asks this first.
+/// Unfinished runs are found by path and params. `run FILE` asks for them first.
 ///
 /// # Errors
-/// When the journal refuses.
+///
+/// Fails if the journal returns an error.
 pub fn unfinished_runs_are_found_by_path_and_params(site: &dyn Site) -> Result<(), StateError> {
     let mut engine = site.engine()?;
     let mine = spec("/a/workflow.yaml", 1);
@@ -85,10 +87,11 @@ pub fn unfinished_runs_are_found_by_path_and_params(site: &dyn Site) -> Result<(
     Ok(())
 }
 
-/// A finished run leaves the live journal, and still answers.
+/// A finished run that is archived can still be read.
 ///
 /// # Errors
-/// When the journal refuses.
+///
+/// Fails if the journal returns an error.
 pub fn an_archived_run_keeps_its_answers(site: &dyn Site) -> Result<(), StateError> {
     let mut engine = site.engine()?;
     engine.append(&group(vec![joined(1), submitted(1), leased(1, 0, 3)]))?;
@@ -108,10 +111,11 @@ pub fn an_archived_run_keeps_its_answers(site: &dyn Site) -> Result<(), StateErr
     Ok(())
 }
 
-/// `retry` takes up a run that was archived.
+/// `retry` can continue an archived run, which can be archived again.
 ///
 /// # Errors
-/// When the journal refuses.
+///
+/// Fails if the journal returns an error.
 pub fn an_archived_run_may_go_on_and_be_archived_again(site: &dyn Site) -> Result<(), StateError> {
     let mut engine = site.engine()?;
     let first = vec![submitted(1), ended(1, RunStatus::Failed)];
@@ -136,10 +140,11 @@ pub fn an_archived_run_may_go_on_and_be_archived_again(site: &dyn Site) -> Resul
     Ok(())
 }
 
-/// One engine at a time; the refusal says who it is.
+/// A state has one engine at a time; the refusal names the one that holds it.
 ///
 /// # Errors
-/// When the journal refuses the first.
+///
+/// Fails if the journal refuses the first engine.
 pub fn a_second_engine_is_refused(site: &dyn Site) -> Result<(), StateError> {
     let engine = site.engine()?;
     let refusal = site.engine().err().map(|error| error.to_string());
@@ -151,10 +156,11 @@ pub fn a_second_engine_is_refused(site: &dyn Site) -> Result<(), StateError> {
     Ok(())
 }
 
-/// Looking at a live state needs no permission and sees each group as it is acknowledged.
+/// A reader needs no write permission and sees each group once it is acknowledged.
 ///
 /// # Errors
-/// When the journal refuses.
+///
+/// Fails if the journal returns an error.
 pub fn a_reader_sees_what_the_engine_wrote(site: &dyn Site) -> Result<(), StateError> {
     assert!(site.reader().is_err(), "nothing is there yet");
     let mut engine = site.engine()?;
@@ -173,10 +179,11 @@ pub fn a_reader_sees_what_the_engine_wrote(site: &dyn Site) -> Result<(), StateE
     Ok(())
 }
 
-/// A wish of another process arrives, once.
+/// Another process's request to cancel arrives exactly once.
 ///
 /// # Errors
-/// When the journal refuses.
+///
+/// Fails if the journal returns an error.
 pub fn a_request_to_cancel_reaches_the_engine_once(site: &dyn Site) -> Result<(), StateError> {
     let mut engine = site.engine()?;
     engine.append(&group(vec![submitted(1)]))?;

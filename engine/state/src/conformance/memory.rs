@@ -1,4 +1,4 @@
-//! Stories of what saves work: results by key, files, derived datasets.
+//! Conformance tests of rows that save work: results by key, files, derived datasets.
 
 use sunward_core::{TaskResult, Timestamp};
 
@@ -7,10 +7,11 @@ use super::sample::{dataset, group, key, result};
 use crate::error::StateError;
 use crate::group::{FileRecord, FileStamp, Group};
 
-/// Each key gets its own answer, the newest one.
+/// Each key returns its own newest result.
 ///
 /// # Errors
-/// When the journal refuses.
+///
+/// Fails if the journal returns an error.
 pub fn results_are_found_by_key_and_replaced(site: &dyn Site) -> Result<(), StateError> {
     let mut engine = site.engine()?;
     let mut first = group(Vec::new());
@@ -34,10 +35,11 @@ pub fn results_are_found_by_key_and_replaced(site: &dyn Site) -> Result<(), Stat
     Ok(())
 }
 
-/// Results carry the day of their last use and go when asked to.
+/// Results carry the day of their last use and are removed on request.
 ///
 /// # Errors
-/// When the journal refuses.
+///
+/// Fails if the journal returns an error.
 pub fn results_can_be_forgotten(site: &dyn Site) -> Result<(), StateError> {
     const DAY_MS: u64 = 24 * 60 * 60 * 1000;
     let mut engine = site.engine()?;
@@ -67,10 +69,11 @@ pub fn results_can_be_forgotten(site: &dyn Site) -> Result<(), StateError> {
     Ok(())
 }
 
-/// A file is known again as long as nothing about it changed, for each way of reading it.
+/// A file's record is found while nothing about the file has changed, for each way of reading it.
 ///
 /// # Errors
-/// When the journal refuses.
+///
+/// Fails if the journal returns an error.
 pub fn a_changed_file_is_not_recalled(site: &dyn Site) -> Result<(), StateError> {
     let mut engine = site.engine()?;
     let stamp = FileStamp {

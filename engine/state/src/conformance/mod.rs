@@ -1,7 +1,7 @@
-//! The stories that every journal must pass. Each takes a [`Site`] with nothing at it yet.
+//! The tests that every journal must pass.
 //!
-//! A story panics when the journal breaks its promise and returns an error when the journal refuses
-//! something it should do.
+//! Each takes an empty [`Site`]. A test panics if the journal violates its contract, and returns an
+//! error if the journal refuses what it should accept.
 
 mod facts;
 mod listing;
@@ -29,23 +29,26 @@ pub use memory::{
 use crate::error::StateError;
 use crate::journal::{Journal, Reader};
 
-/// One place where a state may be, for one kind of journal.
+/// A place for a state, for one kind of journal.
 pub trait Site {
-    /// Opens it as its engine.
+    /// Opens the state as its engine.
     ///
     /// # Errors
-    /// When the journal cannot be opened.
+    ///
+    /// Fails if the journal cannot be opened.
     fn engine(&self) -> Result<Box<dyn Journal>, StateError>;
 
-    /// Opens it for looking.
+    /// Opens the state for reading.
     ///
     /// # Errors
-    /// When there is nothing to look at.
+    ///
+    /// Fails if there is no state.
     fn reader(&self) -> Result<Box<dyn Reader>, StateError>;
 
-    /// Asks its engine to cancel a run, as another process would.
+    /// Requests that the engine cancel a run, as another process does.
     ///
     /// # Errors
-    /// When the request cannot be written.
+    ///
+    /// Fails if the request cannot be written.
     fn request_cancel(&self, run: RunId, at: Timestamp) -> Result<(), StateError>;
 }

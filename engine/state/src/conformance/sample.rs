@@ -1,4 +1,4 @@
-//! Small facts to tell stories with.
+//! Small facts for the conformance tests.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub fn group(facts: Vec<Fact>) -> Group {
     }
 }
 
-/// What a run of this file runs, with one param.
+/// The spec of a run of this file, with one param.
 #[must_use]
 pub fn spec(path: &str, param: i64) -> Arc<RunSpec> {
     Arc::new(RunSpec {
@@ -41,7 +41,7 @@ pub fn spec(path: &str, param: i64) -> Arc<RunSpec> {
     })
 }
 
-/// A run was submitted.
+/// The fact that a run was submitted.
 #[must_use]
 pub fn submitted(run: u64) -> Fact {
     Fact::Submitted {
@@ -51,7 +51,7 @@ pub fn submitted(run: u64) -> Fact {
     }
 }
 
-/// A run of one stage with four tasks was submitted.
+/// The fact that a run of one stage with four tasks was submitted.
 #[must_use]
 pub fn tasks(run: u64) -> Fact {
     let planned = PlannedStage {
@@ -74,7 +74,7 @@ pub fn tasks(run: u64) -> Fact {
     }
 }
 
-/// That stage's tasks may run.
+/// The fact that this stage was resolved.
 #[must_use]
 pub fn resolved(run: u64) -> Fact {
     Fact::Resolved {
@@ -86,7 +86,7 @@ pub fn resolved(run: u64) -> Fact {
     }
 }
 
-/// A stage without inputs and outputs, whose results belong to its run.
+/// A stage without inputs and outputs, whose results are used by its own run only.
 fn stage(name: &str) -> Stage {
     Stage {
         name: name.to_owned(),
@@ -117,7 +117,7 @@ fn stage(name: &str) -> Stage {
     }
 }
 
-/// A run ended.
+/// The fact that a run ended.
 #[must_use]
 pub fn ended(run: u64, status: RunStatus) -> Fact {
     Fact::RunEnded {
@@ -127,7 +127,7 @@ pub fn ended(run: u64, status: RunStatus) -> Fact {
     }
 }
 
-/// A worker joined.
+/// The fact that a worker joined.
 #[must_use]
 pub fn joined(worker: u32) -> Fact {
     Fact::WorkerJoined {
@@ -141,7 +141,7 @@ pub fn joined(worker: u32) -> Fact {
     }
 }
 
-/// Tasks were leased.
+/// The fact that tasks were leased.
 #[must_use]
 pub fn leased(run: u64, first: u32, count: u32) -> Fact {
     Fact::Leased {
@@ -158,7 +158,7 @@ pub fn leased(run: u64, first: u32, count: u32) -> Fact {
     }
 }
 
-/// Tasks succeeded.
+/// The fact that tasks succeeded.
 #[must_use]
 pub fn finished(run: u64, first: u32, count: u32) -> Fact {
     Fact::Finished {
@@ -178,13 +178,13 @@ pub fn finished(run: u64, first: u32, count: u32) -> Fact {
     }
 }
 
-/// A result, told apart by a number.
+/// A result that a number identifies.
 #[must_use]
 pub fn result(number: u64) -> TaskResult {
     TaskResult::of_cpu(vec![dataset(number)])
 }
 
-/// A dataset, told apart by a number.
+/// A dataset that a number identifies.
 #[must_use]
 pub fn dataset(number: u64) -> Dataset {
     Dataset {
@@ -199,7 +199,7 @@ pub fn dataset(number: u64) -> Dataset {
     }
 }
 
-/// A digest, told apart by a number.
+/// A digest that a number identifies.
 #[must_use]
 pub fn key(number: u64) -> Digest {
     Digest::of(&number.to_le_bytes())
@@ -208,7 +208,8 @@ pub fn key(number: u64) -> Digest {
 /// All facts of a scope, in order.
 ///
 /// # Errors
-/// When they cannot be read.
+///
+/// Fails if they cannot be read.
 pub fn facts(reader: &dyn Reader, scope: Scope) -> Result<Vec<Fact>, StateError> {
     let mut facts = Vec::new();
     reader.replay(scope, &mut |fact| facts.push(fact))?;

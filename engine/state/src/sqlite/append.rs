@@ -1,4 +1,4 @@
-//! Writing one group: facts, and all that they change, in one transaction.
+//! Writes one group, facts and everything derived from them, in one transaction.
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use sunward_core::{Digest, Fact, RunStatus};
@@ -9,17 +9,18 @@ use crate::derive::{RunChange, digest_params, run_change};
 use crate::error::StateError;
 use crate::group::{Group, Position};
 
-/// Bytes of facts in one row of the journal; a longer group takes several rows of one transaction.
-/// Far below SQLite's limit for one value, and little enough to decode in one go.
+/// The most bytes of facts in one row of the journal. A longer group takes several rows of one
+/// transaction. This is far below SQLite's limit for a value, and small enough to decode at once.
 const ROW_BYTES: usize = 16 << 20;
 
-/// A result's time of use is refreshed when it is older than this: a day, in milliseconds. Looking at
-/// results must not cost a write each time.
+/// A result's time of use is updated if it is older than this (a day, in milliseconds), so that
+/// reading results does not cost a write each time.
 const USE_GRAIN_MS: i64 = 24 * 60 * 60 * 1000;
 
 impl Sqlite {
     pub(super) fn append_group(&mut self, group: &Group) -> Result<Position, StateError> {
-        // Encoding comes first: the transaction is short, and what cannot be encoded writes nothing.
+        // Facts are encoded first: the transaction stays short, and what cannot be encoded writes
+        // nothing.
         let rows = encode_rows(&group.facts)?;
         let runs = encode_runs(&group.facts)?;
         let results = encode_results(group)?;
@@ -62,8 +63,8 @@ impl Sqlite {
     }
 }
 
-/// The facts as rows: one for each stretch of facts of the same run, so that a run's rows can be read
-/// and pruned alone while the order of all facts is kept.
+/// Encodes the facts as rows. Each row holds consecutive facts of one run, so that a run's rows can
+/// be read and removed alone while the order of all facts is kept.
 fn encode_rows(facts: &[Fact]) -> Result<Vec<(i64, Vec<u8>)>, StateError> {
     let mut rows = Vec::new();
     let mut writer = BlobWriter::default();
@@ -82,7 +83,7 @@ fn encode_rows(facts: &[Fact]) -> Result<Vec<(i64, Vec<u8>)>, StateError> {
     Ok(rows)
 }
 
-/// A change of the listing, encoded.
+/// An encoded change to the listing.
 struct RunWrite<'a> {
     change: RunChange<'a>,
     params: [u8; 32],
@@ -162,7 +163,7 @@ impl RunWrite<'_> {
 /// Removes the result of a key.
 pub(super) const FORGET_RESULT: &str = "DELETE FROM results WHERE head = ?1 AND key = ?2";
 
-/// The first eight bytes of a key, by which results are indexed.
+/// The first eight bytes of a key. Results are indexed by them.
 pub(super) fn head_of(key: &Digest) -> i64 {
     let mut head = [0; 8];
     head.copy_from_slice(&key.0[..8]);
@@ -172,7 +173,7 @@ pub(super) fn head_of(key: &Digest) -> i64 {
 /// Bytes of the checksum at the end of a result.
 pub(super) const SUM_BYTES: usize = 8;
 
-/// What stands behind a result: it ties the bytes to their key.
+/// The checksum of a result, which binds its bytes to its key.
 pub(super) fn result_sum(key: &Digest, body: &[u8]) -> [u8; SUM_BYTES] {
     let mut hasher = blake3::Hasher::new_keyed(&key.0);
     hasher.update(body);
@@ -181,10 +182,10 @@ pub(super) fn result_sum(key: &Digest, body: &[u8]) -> [u8; SUM_BYTES] {
     sum
 }
 
-/// Results in the order of their keys (neighbours share pages), encoded into one buffer.
+/// Results in the order of their keys (neighbors share pages), encoded into one buffer.
 struct Results {
     bytes: Vec<u8>,
-    /// Index into the group's results, and where its bytes end.
+    /// The index in the group's results, and the end of its bytes.
     ends: Vec<(usize, usize)>,
 }
 
@@ -238,7 +239,7 @@ fn write_results(
     Ok(())
 }
 
-/// The datasets that a group remembers of files, encoded.
+/// Encodes a group's records of files.
 fn encode_files(group: &Group) -> Result<Vec<Vec<u8>>, StateError> {
     let datasets = group.files.iter().map(|record| &record.dataset);
     datasets
@@ -271,7 +272,7 @@ fn write_files(
     Ok(())
 }
 
-/// A status as it stands in the listing.
+/// A status as it is stored in the listing.
 pub(super) const fn word_of(status: RunStatus) -> &'static str {
     match status {
         RunStatus::Running => "running",

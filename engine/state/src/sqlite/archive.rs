@@ -1,4 +1,4 @@
-//! Finished runs leave the live journal.
+//! Moves finished runs out of the live journal.
 
 use rusqlite::{Connection, params};
 use sunward_core::RunId;
@@ -8,14 +8,14 @@ use super::read::positions_of;
 use crate::blob::{self, BlobWriter};
 use crate::error::StateError;
 
-/// Bytes of one row of the archive: many small groups become few rows, and no row grows without end.
+/// The most bytes of one row of the archive. Many small groups become few rows of limited size.
 const CHUNK_BYTES: usize = 4 << 20;
 
 const ROW: &str = "SELECT blob FROM journal WHERE position = ?1";
 
 impl Sqlite {
-    /// Chunk by chunk, never all of a run in memory; in one transaction, so that a reader finds the
-    /// run in one place or the other.
+    /// Archives chunk by chunk, so that a run is never in memory as a whole. It is one transaction,
+    /// so a reader finds the run in exactly one place.
     pub(super) fn archive_run(&mut self, run: RunId) -> Result<(), StateError> {
         let Some(row) = crate::journal::Reader::run(&self.reader, run)? else {
             return Err(StateError::NoRun {
@@ -37,7 +37,7 @@ impl Sqlite {
     }
 }
 
-/// The first of a run's rows that is not as it was written: then nothing is moved.
+/// The first damaged row of a run, if any; then nothing is moved.
 fn first_damaged(connection: &Connection, run: RunId) -> rusqlite::Result<Option<(i64, String)>> {
     let mut select = connection.prepare_cached(ROW)?;
     for position in positions_of(connection, run)? {
@@ -52,7 +52,7 @@ fn first_damaged(connection: &Connection, run: RunId) -> rusqlite::Result<Option
     Ok(None)
 }
 
-/// Copies a run's rows into its archive.
+/// Copies a run's rows to its archive.
 fn move_rows(connection: &Connection, run: RunId) -> rusqlite::Result<()> {
     let id = run.0.cast_signed();
     let mut chunk: i64 = connection.query_row(
@@ -82,15 +82,15 @@ fn move_rows(connection: &Connection, run: RunId) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Removes the run from the live journal. Facts about workers go once no run is left that they could
-/// concern: workers say hello again to every engine that starts.
+/// Removes a run from the live journal. Facts about workers are removed once no run is left that
+/// they could concern; workers join again with every engine that starts.
 fn prune(connection: &Connection, run: RunId) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM journal WHERE run = ?1", [run.0.cast_signed()])?;
     connection.execute(
         "DELETE FROM journal WHERE NOT EXISTS (SELECT 1 FROM journal WHERE run <> 0)",
         [],
     )?;
-    // It holds the run as it was; the fold would disagree with the journal.
+    // The snapshot still holds the run and would contradict the journal.
     connection.execute("DELETE FROM snapshots", [])?;
     Ok(())
 }

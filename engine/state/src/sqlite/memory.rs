@@ -1,4 +1,4 @@
-//! Results by key, and what is remembered of files: rows that only ever save work.
+//! Results by key and records of files: rows that only save work.
 
 use rusqlite::{OptionalExtension, Params, params};
 use sunward_core::{Dataset, Digest, TaskResult, Timestamp};
@@ -10,7 +10,7 @@ use crate::error::StateError;
 use crate::group::FileStamp;
 
 impl SqliteReader {
-    /// One statement and one read transaction for all keys: a key costs a few microseconds.
+    /// Reads all keys with one statement in one transaction. A key costs a few microseconds.
     pub(super) fn read_results(
         &self,
         keys: &[Digest],
@@ -53,7 +53,8 @@ impl SqliteReader {
         Ok(())
     }
 
-    /// A result that is whole and its key's own; any other one is no result, and is computed again.
+    /// A result whose checksum is right for its key. Any other row counts as absent, and the result
+    /// is computed again.
     fn result_of(
         &self,
         key: Digest,
@@ -99,7 +100,7 @@ impl SqliteReader {
             .prepare_cached(sql)
             .and_then(|mut statement| statement.query_row(params, |row| row.get(0)).optional())
             .map_err(self.fault("look up what is known of a file"))?;
-        // It only saves work: what cannot be read is found out again.
+        // A record only saves work: if it cannot be read, the file is read again.
         Ok(bytes.and_then(|bytes| {
             blob::decode(&bytes)
                 .inspect_err(|why| tracing::warn!(%why, "what is remembered of a file is damaged"))

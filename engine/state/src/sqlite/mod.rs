@@ -25,14 +25,14 @@ pub use requests::request_cancel;
 /// The database's name in the state's folder.
 pub const DATABASE: &str = "state.db";
 
-/// The engine's journal: holds the state's lock while it lives.
+/// The engine's journal, which holds the state's lock.
 #[derive(Debug)]
 pub struct Sqlite {
     reader: SqliteReader,
     _lock: EngineLock,
 }
 
-/// Looks at a state without the right to change it.
+/// A reader without the right to change the state.
 #[derive(Debug)]
 pub struct SqliteReader {
     connection: Connection,
@@ -40,10 +40,11 @@ pub struct SqliteReader {
 }
 
 impl Sqlite {
-    /// Opens the state in this folder as its engine, creating it where there is none.
+    /// Opens the state in this folder as its engine, and creates it if there is none.
     ///
     /// # Errors
-    /// [`StateError::Engaged`] when another engine is at work; else when it cannot be opened.
+    ///
+    /// [`StateError::Engaged`] if another engine holds it; other errors if it cannot be opened.
     pub fn open(home: &Path) -> Result<Self, StateError> {
         let lock = EngineLock::acquire(home)?;
         let path = home.join(DATABASE);
@@ -65,10 +66,11 @@ impl Sqlite {
         })
     }
 
-    /// Lets the database grow to so many pages of 4 KiB and no further, as a full disk would.
+    /// Limits the database to so many pages of 4 KiB. Tests use it to simulate a full disk.
     ///
     /// # Errors
-    /// When the limit cannot be set.
+    ///
+    /// Fails if the limit cannot be set.
     pub fn limit_pages(&mut self, pages: u32) -> Result<(), StateError> {
         self.reader
             .connection
@@ -77,8 +79,8 @@ impl Sqlite {
     }
 }
 
-/// A new journal is for those alone who may work in the state's folder: SQLite gives what it writes
-/// beside it the same permissions.
+/// Restricts a new journal's permissions to those of the state's folder. SQLite uses them for the
+/// files beside it as well.
 fn narrow(home: &Path, path: &Path) -> Result<(), StateError> {
     let fault = |source| StateError::Io {
         doing: "set permissions of",
@@ -99,10 +101,11 @@ fn narrow(home: &Path, path: &Path) -> Result<(), StateError> {
 }
 
 impl SqliteReader {
-    /// Opens an existing state for looking at it, whether an engine is at work or not.
+    /// Opens an existing state for reading, with or without an engine.
     ///
     /// # Errors
-    /// [`StateError::Absent`] when there is no state; else when it cannot be opened.
+    ///
+    /// [`StateError::Absent`] if there is no state; other errors if it cannot be opened.
     pub fn open(home: &Path) -> Result<Self, StateError> {
         Self::at(&home.join(DATABASE))
     }
@@ -113,8 +116,8 @@ impl SqliteReader {
                 path: path.to_path_buf(),
             });
         }
-        // Readers of a write-ahead log take part in its index, so the file is opened for writing
-        // where the user may; `query_only` keeps them from writing.
+        // Readers of a write-ahead log update its index, so the file is opened for writing if the
+        // user may do that. `query_only` prevents changes.
         let open = |mode| Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX);
         let connection = open(OpenFlags::SQLITE_OPEN_READ_WRITE)
             .or_else(|_| open(OpenFlags::SQLITE_OPEN_READ_ONLY))
@@ -126,12 +129,12 @@ impl SqliteReader {
         })
     }
 
-    /// An error of this database.
+    /// Converts an SQLite error of this database.
     fn fault(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StateError + '_ {
         move |source| StateError::sql(doing, &self.path, source)
     }
 
-    /// Something in this database that is not as it was written.
+    /// The error for damage in this database.
     fn damaged(&self, place: String, why: impl Into<String>) -> StateError {
         StateError::Damaged {
             path: self.path.clone(),

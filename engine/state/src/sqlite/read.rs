@@ -1,4 +1,4 @@
-//! Facts and the listing of runs, read.
+//! Reads facts and the listing of runs.
 
 use rusqlite::{Connection, Params, Row, Statement};
 use sunward_core::{Digest, Fact, RunId, RunStatus, Timestamp};
@@ -12,7 +12,7 @@ use crate::journal::{RunRow, Scope};
 
 impl SqliteReader {
     /// Archive and journal are read in one transaction, so that a run which is being archived is
-    /// seen once, not twice and not never.
+    /// seen exactly once.
     pub(super) fn replay_facts(
         &self,
         scope: Scope,
@@ -90,7 +90,7 @@ impl SqliteReader {
             let status = status_of(&status).ok_or_else(|| {
                 self.damaged(
                     format!("the listing of run {run}"),
-                    format!("'{status}' is no status"),
+                    format!("'{status}' is not a status"),
                 )
             })?;
             listing.push(run_row(row, run, status).map_err(&fault)?);
@@ -99,8 +99,8 @@ impl SqliteReader {
     }
 }
 
-/// Where a run's rows are in the live journal, with those of engines and workers in between: an engine
-/// that started in the middle of a run took away what was leased.
+/// The positions of a run's rows in the live journal, with those of engines and workers in between.
+/// An engine that started during the run voided its leases, so its facts matter.
 pub(super) fn positions_of(connection: &Connection, run: RunId) -> rusqlite::Result<Vec<i64>> {
     let mut of_run = connection
         .prepare_cached("SELECT position FROM journal WHERE run = ?1 ORDER BY position")?;

@@ -1,4 +1,4 @@
-//! What other processes ask of the engine: they write a row, the engine takes it.
+//! Requests of other processes to the engine: they write a row, and the engine takes it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,14 +10,15 @@ use super::{DATABASE, Sqlite, SqliteReader};
 use crate::error::StateError;
 use crate::journal::{CancelRequest, Reader};
 
-/// How long a request waits for the engine's current group.
+/// How long a request waits for the engine's current transaction.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
 
-/// Asks the engine of this state to cancel a run. Any process may; the engine looks a few times a
-/// second. Durable on return.
+/// Requests that the engine of this state cancel a run. Any process may do so; the engine checks a
+/// few times a second. The request is durable on return.
 ///
 /// # Errors
-/// When there is no such state or run, or it cannot be written.
+///
+/// Fails if there is no such state or run, or the request cannot be written.
 pub fn request_cancel(home: &Path, run: RunId, at: Timestamp) -> Result<(), StateError> {
     let path = home.join(DATABASE);
     let reader = SqliteReader::open(home)?;
@@ -61,7 +62,7 @@ impl SqliteReader {
 
 impl Sqlite {
     pub(super) fn remove_cancel_requests(&mut self) -> Result<Vec<CancelRequest>, StateError> {
-        // Looking is free; writing costs a sync, and there is nearly never anything.
+        // Reading is cheap and writing costs a sync, and there is hardly ever a request.
         if self.reader.read_cancel_requests()?.is_empty() {
             return Ok(Vec::new());
         }

@@ -1,4 +1,4 @@
-//! The tables, and how a connection is set up.
+//! The tables, and the setup of connections.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,24 +8,24 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::blob;
 use crate::error::StateError;
 
-/// The format of a state: of the tables and of what is written into them.
+/// The format of a state: its tables and what is in them.
 pub(crate) const FORMAT: u32 = blob::VERSION as u32;
 
-/// How long a writer waits for another process that writes a request or reads a recovering log.
+/// How long a writer waits for a process that writes a request or recovers the log.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
-/// Pages of write-ahead log (4 KiB each) before it is copied into the database: 16 MiB, so that a
-/// burst of groups pays for one copy.
+/// Pages of 4 KiB in the write-ahead log before it is copied to the database: 16 MiB, so that a
+/// burst of groups costs one copy.
 const CHECKPOINT_PAGES: u32 = 4096;
 
-/// Pages that the writer keeps in memory at most: the inner pages of its indexes.
+/// The writer's page cache, in KiB. It holds the inner pages of the indexes.
 const CACHE_KIB: u32 = 16 << 10;
 
-/// Facts are in `journal` (live) and `archive` (finished runs); all else is derived or remembered.
-/// `journal.run` is 0 for facts about workers. Positions are never used twice.
+/// Facts are in `journal` (live) and `archive` (finished runs); everything else is derived or
+/// remembered. `journal.run` is 0 for facts about workers. Positions are never reused.
 ///
-/// Results are appended and found by the first eight bytes of their key (`head`): keys are random, so
-/// an index of whole keys would dirty a page for nearly every result.
+/// Results are appended, and found by the first eight bytes of their key (`head`). Keys are random,
+/// so an index of whole keys would dirty a page for nearly every result.
 const TABLES: &str = "
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -54,7 +54,7 @@ CREATE TABLE IF NOT EXISTS requests(run INTEGER NOT NULL, at_ms INTEGER NOT NULL
 pub(crate) fn prepare_writer(connection: &Connection, path: &Path) -> Result<(), StateError> {
     let fault = |source| StateError::sql("set up the database", path, source);
     connection.busy_timeout(BUSY_WAIT).map_err(fault)?;
-    // Before anything is written: a state of another format stays as it is.
+    // This check comes before any write, so that a state of another format stays as it is.
     let is_new = format_of(connection, path)?.is_none();
     connection
         .execute_batch(&format!(
@@ -74,7 +74,7 @@ pub(crate) fn prepare_writer(connection: &Connection, path: &Path) -> Result<(),
     Ok(())
 }
 
-/// Sets up a reader's connection: it writes nothing.
+/// Sets up a reader's connection, which writes nothing.
 pub(crate) fn prepare_reader(connection: &Connection, path: &Path) -> Result<(), StateError> {
     let fault = |source| StateError::sql("open the database for reading", path, source);
     connection.busy_timeout(BUSY_WAIT).map_err(fault)?;
@@ -91,12 +91,12 @@ pub(crate) fn prepare_reader(connection: &Connection, path: &Path) -> Result<(),
 }
 
 fn cache_statements(connection: &Connection) {
-    /// More than this crate has statements.
+    /// The size of the statement cache; this crate has fewer statements.
     const STATEMENTS: usize = 32;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
 }
 
-/// The format of the tables that are there; `None` when there are none yet.
+/// The format of the existing tables; `None` if there are none yet.
 fn format_of(connection: &Connection, path: &Path) -> Result<Option<u32>, StateError> {
     let fault = |source| StateError::sql("read the format", path, source);
     let there = connection

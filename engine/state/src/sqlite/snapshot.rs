@@ -1,4 +1,4 @@
-//! The state written whole, so that folding need not begin at the first fact.
+//! Snapshots of the state, so that folding need not begin at the first fact.
 
 use rusqlite::{OptionalExtension, params};
 use sunward_core::State;
@@ -9,8 +9,8 @@ use crate::error::StateError;
 use crate::fold::Folding;
 
 impl SqliteReader {
-    /// Snapshot and later groups are read in one transaction: an archive in between would take
-    /// groups away.
+    /// Snapshot and later groups are read in one transaction, because an archive in between would
+    /// remove groups.
     pub(super) fn fold_live(&self) -> Result<State, StateError> {
         let fault = self.fault("read the journal");
         let transaction = self.connection.unchecked_transaction().map_err(&fault)?;
@@ -43,7 +43,7 @@ impl SqliteReader {
 }
 
 impl Sqlite {
-    /// Older snapshots go: one is enough.
+    /// Removes older snapshots; one is enough.
     pub(super) fn write_snapshot(&mut self, state: &State) -> Result<(), StateError> {
         let bytes = blob::encode("the state", state)?;
         let position = self.reader.read_newest_position()?.0.cast_signed();

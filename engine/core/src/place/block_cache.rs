@@ -18,7 +18,7 @@ use crate::pool::PoolId;
 
 /// Results by stage.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Memory {
+pub(crate) struct BlockCache {
     stages: BTreeMap<AskId, Remembered>,
     /// The number of the current problem. Stages that the last problem did not ask about are
     /// dropped, which bounds the cache by the size of a problem.
@@ -72,7 +72,7 @@ enum Known {
     Nothing,
 }
 
-impl Memory {
+impl BlockCache {
     /// Begins another problem.
     pub(crate) fn begin(&mut self) {
         let last = self.problem;
@@ -193,13 +193,13 @@ impl Remembered {
 
     /// What the cache knows of a pool.
     fn known(&self, board: &Board, ask: &Ask, (place, pool): (usize, PoolId), aim: Aim) -> Known {
-        let standing = board.standing(pool);
+        let state = board.pool_state(pool);
         let kept = self.pools.get(place).copied().flatten();
-        let Some(kept) = kept.filter(|kept| kept.version == standing.version) else {
+        let Some(kept) = kept.filter(|kept| kept.version == state.version) else {
             return Known::Nothing;
         };
-        let as_opened = kept.opening == standing.opening;
-        if as_opened && standing.is_open {
+        let as_opened = kept.opening == state.opening;
+        if as_opened && state.is_open {
             return Known::Exactly(kept.found);
         }
         if kept.is_roomy && board.has_room_at_any_time(ask, pool) {
@@ -230,14 +230,14 @@ impl Remembered {
         goals: &[Prefer],
     ) -> Found {
         let found = choice::in_pool(board, ask, pool, span, goals);
-        let standing = board.standing(pool);
+        let state = board.pool_state(pool);
         let is_roomy = board.has_room_at_any_time(ask, pool);
         if let Some(kept) = self.pools.get_mut(place)
-            && (standing.is_open || is_roomy)
+            && (state.is_open || is_roomy)
         {
             *kept = Some(Kept {
-                version: standing.version,
-                opening: standing.opening,
+                version: state.version,
+                opening: state.opening,
                 is_roomy,
                 found,
             });
@@ -391,19 +391,19 @@ mod tests {
             asks in asks(),
         ) {
             let mut board = board(&pools);
-            let mut memory = Memory::default();
+            let mut cache = BlockCache::default();
             let span = |ask: &Ask| Span {
                 ready_ms: 0,
                 end_by_ms: ask.finish_by.map(|by| by.0),
             };
             for ask in &asks {
                 let (kept, looked) =
-                    (memory.best(&board, ask, span(ask)), choice::best(&board, ask, span(ask)));
+                    (cache.best(&board, ask, span(ask)), choice::best(&board, ask, span(ask)));
                 prop_assert_eq!(kept.first, looked.first);
             }
             for ask in &asks {
                 let (kept, looked) =
-                    (memory.best(&board, ask, span(ask)), choice::best(&board, ask, span(ask)));
+                    (cache.best(&board, ask, span(ask)), choice::best(&board, ask, span(ask)));
                 prop_assert_eq!(kept, looked);
                 if let Some(block) = looked.first {
                     let (start, length) = (block.start_ms, block.length_ms);

@@ -10,24 +10,24 @@ use super::node::{Node, cost};
 
 /// By possible start, ascending: `(start, cost when it begins then, lowest cost when it begins then
 /// or later)`.
-type Outlay = Vec<(u64, u64, u64)>;
+type CostToGo = Vec<(u64, u64, u64)>;
 
 /// A start for each stage: the one with the lowest cost-to-go after its predecessors have ended.
 /// Costs `stages x slots x pools`.
 pub(crate) fn starts(board: &Board, nodes: &[Node<'_>]) -> Vec<u64> {
-    let mut outlays: Vec<Outlay> = vec![Vec::new(); nodes.len()];
+    let mut costs: Vec<CostToGo> = vec![Vec::new(); nodes.len()];
     for place in (0..nodes.len()).rev() {
-        outlays[place] = outlay(board, nodes, &outlays, place);
+        costs[place] = cost_to_go(board, nodes, &costs, place);
     }
     let mut starts: Vec<u64> = Vec::with_capacity(nodes.len());
-    for (node, outlay) in nodes.iter().zip(&outlays) {
+    for (node, cost_to_go) in nodes.iter().zip(&costs) {
         let ends = node.before.iter().filter_map(|before| {
             let start = starts.get(*before)?;
             Some(start.saturating_add(nodes.get(*before)?.length_ms))
         });
         let early = ends.max().unwrap_or(0).max(node.ready_ms);
-        let from = outlay.partition_point(|(start, _, _)| *start < early);
-        let best = outlay[from..]
+        let from = cost_to_go.partition_point(|(start, _, _)| *start < early);
+        let best = cost_to_go[from..]
             .iter()
             .min_by_key(|(start, value, _)| (*value, *start))
             .map_or(early, |(start, _, _)| *start);
@@ -37,7 +37,7 @@ pub(crate) fn starts(board: &Board, nodes: &[Node<'_>]) -> Vec<u64> {
 }
 
 /// The cost-to-go of one stage; that of its successors is known already.
-fn outlay(board: &Board, nodes: &[Node<'_>], outlays: &[Outlay], place: usize) -> Outlay {
+fn cost_to_go(board: &Board, nodes: &[Node<'_>], costs: &[CostToGo], place: usize) -> CostToGo {
     let node = &nodes[place];
     let first = board.slot(node.start_ms) + 1;
     let last = board.slot(node.latest_ms);
@@ -47,12 +47,12 @@ fn outlay(board: &Board, nodes: &[Node<'_>], outlays: &[Outlay], place: usize) -
     if node.latest_ms > node.start_ms {
         starts.push(node.latest_ms);
     }
-    let mut outlay: Outlay = starts
+    let mut cost_to_go: CostToGo = starts
         .into_iter()
         .map(|start| {
             let end = start.saturating_add(node.length_ms);
             let behind = node.behind.iter().map(|next| {
-                let list = &outlays[*next];
+                let list = &costs[*next];
                 let from = list.partition_point(|(start, _, _)| *start < end);
                 let least = list
                     .get(from)
@@ -66,9 +66,9 @@ fn outlay(board: &Board, nodes: &[Node<'_>], outlays: &[Outlay], place: usize) -
         })
         .collect();
     let mut least = u64::MAX;
-    for (_, value, then) in outlay.iter_mut().rev() {
+    for (_, value, then) in cost_to_go.iter_mut().rev() {
         least = least.min(*value);
         *then = least;
     }
-    outlay
+    cost_to_go
 }
