@@ -1,4 +1,4 @@
-//! Values for parameters: those that the caller gives, else the defaults; checked one by one.
+//! Values of parameters: those that the caller gives, else the defaults. Each is checked.
 
 use std::collections::BTreeMap;
 
@@ -12,26 +12,26 @@ use crate::{codes, yaml};
 /// A parameter's value as the caller gave it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Given {
-    /// From `-p name=value`: read by the parameter's type.
+    /// From `-p name=value`; it is parsed by the parameter's type.
     Text(String),
-    /// From a parameter file: it has a type already.
+    /// From a parameter file; it already has a type.
     Value(Value),
 }
 
 /// Why a value cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BindError {
-    /// No such parameter.
+    /// There is no such parameter.
     #[error("this workflow has no parameter `{name}`; it has {known}{}", did_you_mean(.suggestion.as_deref()))]
     Unknown {
-        /// The name given.
+        /// The name that was given.
         name: String,
-        /// The names there are.
+        /// The names that exist.
         known: String,
-        /// The nearest of them.
+        /// The most similar of them.
         suggestion: Option<String>,
     },
-    /// A required parameter was not given.
+    /// A required parameter is missing.
     #[error("parameter `{name}` ({kind}) has no default and was not given; add -p {name}=…")]
     Missing {
         /// Its name.
@@ -39,15 +39,15 @@ pub enum BindError {
         /// Its type.
         kind: &'static str,
     },
-    /// The value does not fit.
+    /// The value does not fit the parameter.
     #[error("parameter `{name}`: {message}")]
     Unfit {
         /// Its name.
         name: String,
-        /// What was found and expected.
+        /// What was found and what was expected.
         message: String,
     },
-    /// Given more than once.
+    /// It was given more than once.
     #[error("parameter `{0}` is given more than once; give it once")]
     Twice(String),
 }
@@ -57,10 +57,11 @@ fn did_you_mean(word: Option<&str>) -> String {
         .unwrap_or_default()
 }
 
-/// All parameters' values, in the types that the workflow declares. Paths stay as given.
+/// The values of all parameters, in the types that the workflow declares. Paths stay as given.
 ///
 /// # Errors
-/// Every value that is unknown, missing or does not fit.
+///
+/// Returns every value that is unknown, missing or does not fit.
 pub fn bind(
     workflow: &Workflow,
     given: &[(String, Given)],
@@ -133,7 +134,7 @@ fn from_text(param: &Param, text: &str) -> Value {
     }
 }
 
-/// `a,b,c`, or a list in brackets as YAML and JSON write it.
+/// Parses `a,b,c`, or a list in brackets as in YAML and JSON.
 fn list_from_text(text: &str) -> Value {
     let text = text.trim();
     if text.starts_with('[') {
@@ -185,11 +186,11 @@ fn map_of(value: Value) -> Result<Vec<(String, Value)>, String> {
 pub(crate) struct Bounds<'a> {
     /// Its type.
     pub(crate) kind: ParamType,
-    /// Smallest number.
+    /// The smallest allowed number.
     pub(crate) min: Option<f64>,
-    /// Largest number.
+    /// The largest allowed number.
     pub(crate) max: Option<f64>,
-    /// For a choice.
+    /// The allowed values of a choice.
     pub(crate) choices: Vec<&'a Value>,
 }
 
@@ -312,10 +313,11 @@ fn padded(text: &str) -> Option<String> {
 }
 
 impl Param {
-    /// The value in this parameter's type, or what is wrong with it.
+    /// The value in this parameter's type.
     ///
     /// # Errors
-    /// What was expected, and what was found.
+    ///
+    /// Returns what was expected and what was found.
     pub fn fit(&self, value: &Value) -> Result<Value, String> {
         Bounds {
             kind: self.kind,
@@ -328,7 +330,7 @@ impl Param {
 }
 
 impl ParamType {
-    /// The word that YAML uses.
+    /// The type's name in YAML.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -343,7 +345,7 @@ impl ParamType {
         }
     }
 
-    /// What a message says was expected.
+    /// The type's description in messages.
     #[must_use]
     pub fn expected(self) -> &'static str {
         match self {
@@ -370,7 +372,8 @@ pub(crate) fn shown(value: &Value) -> String {
     }
 }
 
-/// A whole number as a float; beyond 2^53 the nearest one, which is enough to compare with bounds.
+/// An integer as a float. Beyond 2^53 it is the nearest one, which is enough for comparison with
+/// bounds.
 pub(crate) fn widen(whole: i64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "compared with bounds only")]
     let wide = whole as f64;

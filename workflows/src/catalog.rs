@@ -1,5 +1,5 @@
-//! What the language must know of the kernels: names, ports, parameters. Plain data, filled in by
-//! whoever owns the kernels.
+//! What the language knows of kernels: names, ports and parameters. It is plain data that the owner
+//! of the kernels provides.
 
 use std::collections::BTreeMap;
 
@@ -9,55 +9,55 @@ use crate::column::ColumnSpec;
 use crate::model::ParamType;
 use crate::value::Value;
 
-/// All kernels that a `kernel:` stage may name.
+/// All kernels that a `kernel:` stage can name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Catalog {
-    /// By name.
+    /// The kernels by name.
     pub kernels: BTreeMap<String, KernelEntry>,
 }
 
-/// One kernel's page: everything `check` verifies and `sunward kernels NAME` prints.
+/// One kernel: everything that `check` verifies and `sunward kernels NAME` prints.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct KernelEntry {
-    /// The name a stage uses.
+    /// The name in `kernel:`.
     pub name: String,
-    /// Grows whenever results may change; part of the task key.
+    /// The version. It grows whenever results may change, and is part of the task key.
     pub version: u32,
-    /// One line.
+    /// A summary in one line.
     pub summary: String,
-    /// The page: definition, equations, conventions for missing values and ties.
+    /// The description: definition, equations, and conventions for missing values and ties.
     pub description: String,
-    /// Named inputs.
+    /// The inputs.
     pub inputs: Vec<PortSpec>,
-    /// Named outputs.
+    /// The outputs.
     pub outputs: Vec<PortSpec>,
-    /// What `with:` takes.
+    /// The parameters under `with:`.
     pub params: Vec<ParamSpec>,
-    /// True when results are equal bit for bit on every device and for every partitioning.
+    /// True if results are equal bit for bit on every device and for every partitioning.
     pub exact: bool,
     /// How far results may differ between devices, and in which measure.
     pub tolerance: String,
-    /// The paper or specification that defines it.
+    /// The paper or specification that defines the kernel.
     pub reference: String,
-    /// A stage that uses it, as YAML.
+    /// An example stage in YAML.
     pub example: String,
 }
 
 /// One port of a kernel.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PortSpec {
-    /// Its name.
+    /// The port's name.
     pub name: String,
-    /// An input that may be left out.
+    /// Whether the input may be left out.
     pub optional: bool,
-    /// Columns it must have (inputs) or will have (outputs). A tensor without dimensions matches
-    /// any; the type `any` matches every type.
+    /// Columns that an input needs or an output has. A tensor without dimensions matches any
+    /// dimensions; the type `any` matches every type.
     pub columns: Vec<ColumnSpec>,
-    /// What it holds.
+    /// What the port holds.
     pub doc: String,
-    /// For an output: the input whose further columns and metadata it carries on, if any.
+    /// For an output: the input whose other columns and metadata it passes on, if any.
     pub like: Option<String>,
-    /// For an output: it has further columns that depend on data or parameters.
+    /// For an output: whether it has further columns, which depend on data or parameters.
     #[serde(default)]
     pub open: bool,
 }
@@ -65,20 +65,20 @@ pub struct PortSpec {
 /// One parameter of a kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ParamSpec {
-    /// Its name.
+    /// The parameter's name.
     pub name: String,
     /// Its type.
     pub kind: ParamType,
-    /// Used when `with:` does not name it; without one it is required.
+    /// The value if `with:` does not set it. Without a default it is required.
     pub default: Option<Value>,
-    /// Smallest value allowed.
+    /// The smallest allowed value.
     pub min: Option<f64>,
-    /// Largest value allowed.
+    /// The largest allowed value.
     pub max: Option<f64>,
-    /// For a choice: what may stand there.
+    /// The allowed values of a choice.
     pub choices: Vec<String>,
-    /// The unit, as `gpm` or `1`; empty where it has none.
+    /// The unit, for example `gpm` or `1`; empty if it has none.
     pub unit: String,
-    /// What it does.
+    /// What the parameter does.
     pub doc: String,
 }

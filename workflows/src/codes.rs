@@ -2,7 +2,7 @@
 
 use crate::diagnostic::Code;
 
-/// The file is no YAML.
+/// The file is not valid YAML.
 pub const SYNTAX: Code = Code("SW0101");
 /// The file is empty.
 pub const EMPTY: Code = Code("SW0102");
@@ -10,113 +10,113 @@ pub const EMPTY: Code = Code("SW0102");
 pub const NOT_UTF8: Code = Code("SW0103");
 /// The file is too large.
 pub const TOO_LARGE: Code = Code("SW0104");
-/// Nested too deeply.
+/// The file is nested too deeply.
 pub const TOO_DEEP: Code = Code("SW0105");
-/// Aliases stand for too much.
+/// Aliases expand to too much.
 pub const ALIAS_BOMB: Code = Code("SW0106");
-/// The same key twice.
+/// A key is given twice.
 pub const DUPLICATE_KEY: Code = Code("SW0107");
-/// More than one document.
+/// The file has more than one document.
 pub const MANY_DOCUMENTS: Code = Code("SW0108");
-/// Nothing to merge.
+/// `<<` has nothing to merge.
 pub const BAD_MERGE: Code = Code("SW0109");
-/// A key that is no word.
+/// A key is not a word.
 pub const BAD_KEY: Code = Code("SW0110");
-/// Unknown key.
+/// A key is unknown.
 pub const UNKNOWN_KEY: Code = Code("SW0201");
 /// A required key is missing.
 pub const MISSING_KEY: Code = Code("SW0202");
-/// A value of the wrong type.
+/// A value has the wrong type.
 pub const WRONG_TYPE: Code = Code("SW0203");
-/// Not one of the words allowed.
+/// A value is not one of the allowed words.
 pub const NOT_A_CHOICE: Code = Code("SW0204");
-/// A number out of range.
+/// A number is out of range.
 pub const OUT_OF_RANGE: Code = Code("SW0205");
-/// No duration, size or power.
+/// A value is not a duration, size or power.
 pub const BAD_QUANTITY: Code = Code("SW0206");
-/// No column type.
+/// A value is not a column type.
 pub const BAD_COLUMN_TYPE: Code = Code("SW0207");
-/// A name that cannot be used.
+/// A name is not allowed.
 pub const BAD_NAME: Code = Code("SW0208");
-/// Ports that become the same variable.
+/// Two ports become the same variable.
 pub const PORTS_CLASH: Code = Code("SW0209");
-/// Not exactly one action.
+/// A stage has no action, or more than one.
 pub const NOT_ONE_ACTION: Code = Code("SW0210");
-/// Not yet supported.
+/// A feature is not supported yet.
 pub const NOT_YET: Code = Code("SW0211");
-/// A key that does not belong to such a stage.
+/// A key does not belong to this kind of stage.
 pub const OUT_OF_PLACE: Code = Code("SW0212");
-/// No such stage.
+/// There is no such stage.
 pub const UNKNOWN_STAGE: Code = Code("SW0301");
-/// No such port.
+/// There is no such port.
 pub const UNKNOWN_PORT: Code = Code("SW0302");
-/// No such parameter.
+/// There is no such parameter.
 pub const UNKNOWN_PARAM: Code = Code("SW0303");
-/// No source of data.
+/// A value is not a source of data.
 pub const BAD_SOURCE: Code = Code("SW0304");
-/// Stages wait for each other.
+/// Stages form a cycle.
 pub const CYCLE: Code = Code("SW0305");
-/// A file outside the workflow's folder.
+/// A file is outside the workflow's folder.
 pub const LEAVES_FOLDER: Code = Code("SW0306");
-/// A parameter that holds no data.
+/// A parameter does not hold data.
 pub const NOT_A_DATA_PARAM: Code = Code("SW0307");
-/// A default that does not fit.
+/// A default does not fit its parameter.
 pub const BAD_DEFAULT: Code = Code("SW0401");
-/// Bounds or choices that make no sense.
+/// Bounds or choices contradict each other.
 pub const BAD_BOUNDS: Code = Code("SW0402");
-/// No such file.
+/// A file is missing.
 pub const FILE_MISSING: Code = Code("SW0501");
-/// No table.
+/// A file is not a table.
 pub const NOT_A_TABLE: Code = Code("SW0502");
 /// Schemas do not fit.
 pub const SCHEMA_MISMATCH: Code = Code("SW0503");
-/// No such column.
+/// There is no such column.
 pub const UNKNOWN_COLUMN: Code = Code("SW0504");
-/// Bytes where a table is needed.
+/// Bytes are used where a table is needed.
 pub const BLOB_AS_TABLE: Code = Code("SW0505");
-/// A path in a command that no result follows.
+/// A path in a command is not tracked.
 pub const UNTRACKED_PATH: Code = Code("SW0506");
-/// No expression.
+/// An expression does not parse.
 pub const BAD_EXPRESSION: Code = Code("SW0601");
-/// Unknown name in an expression.
+/// An expression has an unknown name.
 pub const UNKNOWN_NAME: Code = Code("SW0602");
-/// `item` or `matrix` without a scatter.
+/// `item` or `matrix` is used without a scatter.
 pub const NO_ITEM: Code = Code("SW0603");
 /// Text cannot stand there, because it would be run.
 pub const UNSAFE_QUOTING: Code = Code("SW0604");
-/// Unknown filter.
+/// A filter is unknown.
 pub const UNKNOWN_FILTER: Code = Code("SW0605");
-/// Not exactly one expression.
+/// A value must be exactly one expression.
 pub const NOT_ONE_EXPRESSION: Code = Code("SW0606");
-/// No such kernel.
+/// There is no such kernel.
 pub const UNKNOWN_KERNEL: Code = Code("SW0701");
-/// No such parameter of the kernel.
+/// The kernel has no such parameter.
 pub const UNKNOWN_KERNEL_PARAM: Code = Code("SW0702");
 /// A kernel's parameter is missing.
 pub const MISSING_KERNEL_PARAM: Code = Code("SW0703");
 /// A kernel's parameter does not fit.
 pub const BAD_KERNEL_PARAM: Code = Code("SW0704");
-/// No such input of the kernel.
+/// The kernel has no such input.
 pub const UNKNOWN_KERNEL_PORT: Code = Code("SW0705");
 /// A kernel's input is missing.
 pub const MISSING_KERNEL_PORT: Code = Code("SW0706");
-/// CUDA source that does not compile.
+/// CUDA source does not compile.
 pub const BAD_CUDA_SOURCE: Code = Code("SW0707");
-/// Nothing to scatter over.
+/// There is nothing to scatter over.
 pub const BAD_SCATTER: Code = Code("SW0801");
-/// Both scatter and matrix.
+/// A stage has both `scatter` and `matrix`.
 pub const SCATTER_AND_MATRIX: Code = Code("SW0802");
-/// A cut that does not fit.
+/// A slicing does not fit.
 pub const BAD_SLICING: Code = Code("SW0803");
-/// A window that says no time.
+/// A window does not parse.
 pub const BAD_WINDOW: Code = Code("SW0901");
-/// A window that never counts.
+/// A window never applies.
 pub const HIDDEN_WINDOW: Code = Code("SW0902");
-/// A pool or fleet that is never open.
+/// A pool or fleet is never open.
 pub const NO_CAPACITY: Code = Code("SW0903");
-/// Two pools of one name.
+/// Two pools have the same name.
 pub const POOL_TWICE: Code = Code("SW0904");
-/// No such time zone.
+/// There is no such time zone.
 pub const UNKNOWN_TIMEZONE: Code = Code("SW0905");
 
 /// All codes with their pages, in order.
@@ -181,7 +181,7 @@ pub const PAGES: &[(Code, &str)] = &[
     (UNKNOWN_TIMEZONE, include_str!("../codes/SW0905.md")),
 ];
 
-/// The page of a code: what it means, an example, how to mend it.
+/// The page of a code: what it means, an example, and the remedy.
 #[must_use]
 pub fn explain_code(code: &str) -> Option<&'static str> {
     PAGES

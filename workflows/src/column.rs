@@ -1,4 +1,4 @@
-//! Column types by the names that users write: Arrow's own, with tensors.
+//! Column types by the names that users write: Arrow's own, and tensors.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::column_kind::Kind;
 ///
 /// It is kept as its canonical text, so that it can be journalled and compared. A *pattern* stands
 /// for several types: `any`, `fixed_size_binary`, `tensor<float32>` (any dimensions) and
-/// `tensor<float32>[lat, lon]` (any two).
+/// `tensor<float32>[lat, lon]` (any two dimensions).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ColumnType(pub String);
 
@@ -21,28 +21,30 @@ pub struct ColumnSpec {
     pub name: String,
     /// Its type.
     pub column_type: ColumnType,
-    /// What it holds, with its unit; empty where a user declared it.
+    /// What it holds, with its unit; empty in a user's schema.
     pub doc: String,
 }
 
 impl ColumnType {
-    /// Reads a type and brings it to its canonical text.
+    /// Parses a type into its canonical text.
     ///
     /// # Errors
-    /// Says what is wrong with the text, and what was meant where that can be guessed.
+    ///
+    /// Returns what is wrong with the text, with a suggestion if there is one.
     pub fn parse(text: &str) -> Result<Self, String> {
         Kind::parse(text).map(|kind| Self(kind.to_string()))
     }
 
-    /// How many bytes a row takes, for types where that is the same for all rows; bits do not count.
+    /// Bytes of one row, for types in which all rows have the same size. Booleans, which take bits,
+    /// have none.
     #[must_use]
     pub fn row_bytes(&self) -> Option<u64> {
         let field = to_arrow_field(&ColumnSpec::new("", self.0.clone())).ok()?;
         u64::try_from(row_bytes(field.data_type())?).ok()
     }
 
-    /// Whether data of the other type may stand where this one is asked for; a pattern accepts all
-    /// that it stands for.
+    /// Whether data of the other type fits this one. A pattern accepts every type that it stands
+    /// for.
     #[must_use]
     pub fn accepts(&self, actual: &Self) -> bool {
         if self == actual {
@@ -55,7 +57,7 @@ impl ColumnType {
         }
     }
 
-    /// Whether data exists that both types describe: patterns on both sides may agree on it.
+    /// Whether some type fits both; both may be patterns.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         match (Kind::parse(&self.0), Kind::parse(&other.0)) {
@@ -77,10 +79,11 @@ impl ColumnSpec {
         }
     }
 
-    /// Whether a column of that name and type may stand where this one is asked for.
+    /// Checks that a column of that name and type fits this one.
     ///
     /// # Errors
-    /// Says how the two differ.
+    ///
+    /// Returns how the two differ.
     pub fn accepts(&self, actual: &Self) -> Result<(), String> {
         if self.name != actual.name {
             return Err(format!(

@@ -1,4 +1,4 @@
-//! Column types to and from Arrow's fields.
+//! Converts column types to and from Arrow's fields.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ const EXTENSION_NAME: &str = "ARROW:extension:name";
 const EXTENSION_METADATA: &str = "ARROW:extension:metadata";
 const TENSOR: &str = "arrow.fixed_shape_tensor";
 
-/// A column type that stands for several of Arrow's, so that no field can be made of it.
+/// A pattern, for which there is no single Arrow type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("column `{name}`: {column_type} is not one Arrow type; {why}")]
 pub struct NoArrowType {
@@ -19,14 +19,15 @@ pub struct NoArrowType {
     pub name: String,
     /// Its type.
     pub column_type: String,
-    /// What to do.
+    /// The remedy.
     pub why: String,
 }
 
-/// The Arrow field of a column, nullable; a tensor becomes the canonical extension type.
+/// The nullable Arrow field of a column. A tensor becomes the canonical extension type.
 ///
 /// # Errors
-/// For a pattern such as `any` or a tensor without dimensions.
+///
+/// Fails for a pattern such as `any` or a tensor without dimensions.
 pub fn to_arrow_field(column: &ColumnSpec) -> Result<Field, NoArrowType> {
     let failed = |why: String| NoArrowType {
         name: column.name.clone(),
@@ -37,7 +38,8 @@ pub fn to_arrow_field(column: &ColumnSpec) -> Result<Field, NoArrowType> {
     field(&column.name, &kind).map_err(failed)
 }
 
-/// Bytes of a row of a type, where all rows have as many; bits do not count.
+/// Bytes of one row, for types in which all rows have the same size. Booleans, which take bits,
+/// have none.
 #[must_use]
 pub fn row_bytes(data_type: &DataType) -> Option<usize> {
     match data_type {
@@ -95,7 +97,7 @@ fn data_type(kind: &Kind) -> Result<DataType, String> {
     })
 }
 
-/// The column that an Arrow field is; a dictionary counts as its values.
+/// The column of an Arrow field. A dictionary has the type of its values.
 #[must_use]
 pub fn from_arrow(field: &Field) -> ColumnSpec {
     ColumnSpec {
@@ -126,7 +128,7 @@ fn kind_of(field: &Field) -> Kind {
     }
 }
 
-/// The shape that a tensor's metadata names, when it agrees with the size of the list.
+/// The shape in a tensor's metadata, if it agrees with the list's size.
 fn tensor_shape(field: &Field, size: i32) -> Option<Vec<Dimension>> {
     let metadata = field.metadata();
     if metadata.get(EXTENSION_NAME)? != TENSOR {

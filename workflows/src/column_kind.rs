@@ -1,4 +1,4 @@
-//! The grammar of column types, and which accepts which.
+//! The grammar of column types, and their compatibility.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use arrow_schema::{DataType, TimeUnit};
 
 use crate::names::nearest;
 
-/// A column type, taken apart.
+/// A parsed column type.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Kind {
     /// Every type.
     Any,
-    /// A type without further types in it.
+    /// A type without type arguments.
     Plain(DataType),
     /// `fixed_size_binary` of any width.
     AnyBinary,
@@ -27,11 +27,11 @@ pub(crate) enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Dimension {
     Size(i32),
-    /// Of any size.
+    /// A dimension of any size.
     Named(String),
 }
 
-/// Types that are one word, with the word.
+/// Types that are one word.
 const WORDS: &[(&str, DataType)] = &[
     ("null", DataType::Null),
     ("bool", DataType::Boolean),
@@ -56,7 +56,7 @@ const WORDS: &[(&str, DataType)] = &[
     ("date64", DataType::Date64),
 ];
 
-/// Other names for types, as other tools write them.
+/// Names of types in other tools.
 const ALIASES: &[(&str, &str)] = &[
     ("string", "utf8"),
     ("large_string", "large_utf8"),
@@ -64,7 +64,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("double", "float64"),
 ];
 
-/// Words that take something in brackets.
+/// Words that take arguments.
 const FAMILIES: &[&str] = &[
     "any",
     "timestamp",
@@ -95,7 +95,7 @@ impl Kind {
         }
     }
 
-    /// Whether one type exists that both stand for.
+    /// Whether some type fits both.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Any, _) | (_, Self::Any) => true,
@@ -121,7 +121,7 @@ impl Kind {
         }
     }
 
-    /// Whether all that the other stands for may stand where this is asked for.
+    /// Whether every type that the other stands for fits this one.
     pub(crate) fn accepts(&self, actual: &Self) -> bool {
         match (self, actual) {
             (Self::Any, _) => true,
@@ -182,7 +182,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A word, up to a bracket, comma or colon.
+    /// Reads a word, up to a bracket, comma or colon.
     fn word(&mut self) -> &'a str {
         self.skip_space();
         let end = self
@@ -293,7 +293,7 @@ impl<'a> Reader<'a> {
         let unit = self.time_unit(&["s", "ms", "us", "ns"])?;
         let mut zone = None;
         if self.eat(',') {
-            // A zone such as +01:00 holds a colon, so the word rule does not fit it.
+            // A zone such as +01:00 contains a colon, so it is not a word.
             let end = self.rest.find(']').unwrap_or(self.rest.len());
             let (text, rest) = self.rest.split_at(end);
             zone = Some(text.trim().into());
@@ -383,7 +383,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The word for an Arrow type that holds no other; Arrow's own where we have none.
+/// The name of an Arrow type without type arguments; Arrow's own name if we have none.
 fn plain_name(plain: &DataType) -> String {
     let unit = |unit: &TimeUnit| match unit {
         TimeUnit::Second => "s",

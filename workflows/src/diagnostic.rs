@@ -1,42 +1,42 @@
-//! Mistakes as data: code, place, what was expected, the nearest right word.
+//! Mistakes as data: code, place, what was expected, the most similar valid word.
 
 use serde::{Deserialize, Serialize};
 
 use crate::source::Span;
 
-/// How bad it is.
+/// The severity of a mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Nothing runs.
+    /// The workflow cannot run.
     Error,
-    /// It runs, but the author should know.
+    /// The workflow runs, but the author should know this.
     Warning,
 }
 
-/// A stable code such as `SW0102`; each has a page in `workflows/codes/`.
+/// A stable code such as `SW0102`. Each has a page in `workflows/codes/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(pub &'static str);
 
 /// One mistake in one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Its code.
+    /// The code.
     pub code: Code,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// Where it is.
+    /// The place.
     pub span: Span,
     /// What is wrong.
     pub message: String,
     /// What was expected there.
     pub expected: Option<String>,
-    /// The nearest right word, or another way out.
+    /// The most similar valid word, or another remedy.
     pub suggestion: Option<String>,
 }
 
 impl Diagnostic {
-    /// A mistake that stops everything.
+    /// An error, which prevents a run.
     #[must_use]
     pub fn error(code: Code, span: Span, message: impl Into<String>) -> Self {
         Self {
@@ -49,7 +49,7 @@ impl Diagnostic {
         }
     }
 
-    /// One that stops nothing.
+    /// A warning, which does not prevent a run.
     #[must_use]
     pub fn warning(code: Code, span: Span, message: impl Into<String>) -> Self {
         Self {
@@ -58,21 +58,21 @@ impl Diagnostic {
         }
     }
 
-    /// The same, saying what was expected.
+    /// Adds what was expected.
     #[must_use]
     pub fn expecting(mut self, expected: impl Into<String>) -> Self {
         self.expected = Some(expected.into());
         self
     }
 
-    /// The same, saying what to do.
+    /// Adds a remedy.
     #[must_use]
     pub fn suggesting(mut self, suggestion: impl Into<String>) -> Self {
         self.suggestion = Some(suggestion.into());
         self
     }
 
-    /// The same, suggesting the nearest right word when there is one.
+    /// Adds the most similar valid word, if there is one.
     #[must_use]
     pub fn nearest<'a>(self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         match crate::names::nearest(word, known) {

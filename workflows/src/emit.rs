@@ -1,9 +1,10 @@
-//! Writing YAML: generic documents, as `sunward init` needs them.
+//! Writes YAML documents, for `sunward init`.
 
 /// A document as YAML text.
 ///
 /// # Errors
-/// When the document holds what YAML cannot say, as a map with keys that are no text.
+///
+/// Fails if YAML cannot express the document, for example a map with keys that are not text.
 pub fn emit(document: &serde_json::Value) -> Result<String, String> {
     serde_yaml::to_string(document).map_err(|error| error.to_string())
 }

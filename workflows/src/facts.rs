@@ -1,23 +1,23 @@
-//! What the language must know of the files that a workflow names. Plain data.
+//! What the language knows of the files that a workflow names, as plain data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::column::ColumnSpec;
 use crate::model::Input;
 
-/// Files by the path as [`crate::Reference::Path`] holds it (absolute, or as the caller resolved it).
+/// Files by the path in [`crate::Reference::Path`], absolute or as the caller resolved it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
-    /// What is known of each path that was looked at. A path that is missing here was not looked at.
+    /// What is known of each examined path. A path that is absent here was not examined.
     pub files: BTreeMap<String, FileFact>,
     /// What is known of a path when it is read with the options of an input, by path and
-    /// [`Input::reading`]. It counts instead of `files`.
+    /// [`Input::reading`]. It takes precedence over `files`.
     pub readings: BTreeMap<(String, String), FileFact>,
-    /// Names in the workflow's own folder: `./word` in a `run` is staged when it is one of these.
+    /// Names in the workflow's own folder. `./word` in a `run` is staged if it is one of these.
     pub beside: Vec<String>,
-    /// Absolute paths in commands where there is a file or a folder.
+    /// Absolute paths in commands at which there is a file or folder.
     pub present: BTreeSet<String>,
-    /// Names of params whose value is given beside the workflow: what lies at their default is of no matter.
+    /// Names of params whose value the caller gives, so their defaults need not exist.
     pub given: BTreeSet<String>,
 }
 
@@ -34,19 +34,19 @@ impl Facts {
 /// What is known of one path.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FileFact {
-    /// Nothing is there.
+    /// There is nothing.
     Missing,
     /// A folder.
     Folder,
-    /// A file whose content was not understood as a table (or was not meant to be).
+    /// A file that is not a table, or was not examined as one.
     File,
     /// A table.
     Table {
         /// Its columns.
         columns: Vec<ColumnSpec>,
-        /// Its rows, where that is known without reading all of it.
+        /// The number of rows, if that is known without reading everything.
         rows: Option<u64>,
     },
-    /// Something is there, but it cannot be read: why.
+    /// It exists but cannot be read, for this reason.
     Unreadable(String),
 }

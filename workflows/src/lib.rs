@@ -1,11 +1,10 @@
-//! The language: YAML text -> a checked [`Workflow`] whose every value knows where it stands.
+//! The language: from YAML text to a checked [`Workflow`] in which every value knows its place.
 //!
-//! Pure: no file, clock, network or randomness. What [`check()`] must know of the world comes in as
-//! plain data: a [`Catalog`] (kernels, their ports and parameters) and [`Facts`] (which files exist,
-//! and their schemas). Every mistake in a file is reported at once, as [`Diagnostic`]s.
-//!
-//! Templates ([`Template`], [`CompiledTemplate`]) render against a [`Scope`]; [`bind()`] gives
-//! parameters their values.
+//! This room is pure: no files, clock, network or randomness. What [`check()`] must know of the
+//! world comes in as plain data: a [`Catalog`] (kernels, their ports and parameters) and [`Facts`]
+//! (which files exist, and their schemas). All mistakes in a file are reported at once, as
+//! [`Diagnostic`]s. Templates ([`Template`], [`CompiledTemplate`]) render against a [`Scope`];
+//! [`bind()`] gives parameters their values.
 //!
 //! Read [`Workflow`] first (what a pipeline means), then [`check()`] (how text becomes one).
 

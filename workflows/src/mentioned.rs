@@ -1,4 +1,4 @@
-//! What a file names of the world, read before it is checked, so that the caller can look there.
+//! The files that a workflow names, read before it is checked so that the caller can examine them.
 
 use std::collections::BTreeMap;
 
@@ -6,25 +6,25 @@ use crate::check::{absolute_words, input_options, input_sources, local_words, pa
 use crate::model::{Input, Reference};
 use crate::yaml::{self, Entry, Node};
 
-/// Paths and words of a file, as written and each once; whatever else is wrong with the file is
-/// [`crate::check()`]'s to say.
+/// Distinct paths and words of a file, as written. [`crate::check()`] reports whatever is wrong
+/// with the file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mentioned {
     /// Paths in inputs, and defaults of parameters of type path and table, for
     /// [`crate::Facts::files`].
     pub data_paths: Vec<String>,
     /// Paths that inputs read, each with the input's options, for [`crate::Facts::readings`]. A
-    /// parameter's default stands for the parameter.
+    /// parameter is represented by its default.
     pub readings: Vec<(String, Input)>,
-    /// Paths under `files:` and sources of `cuda:`, for [`crate::Facts::files`] too.
+    /// Paths under `files:` and sources of `cuda:`, for [`crate::Facts::files`].
     pub files: Vec<String>,
-    /// `./word`s in commands; those that exist belong into [`crate::Facts::beside`].
+    /// `./word`s in commands. Those that exist belong in [`crate::Facts::beside`].
     pub run_words: Vec<String>,
-    /// Absolute paths in commands; those where something is belong into [`crate::Facts::present`].
+    /// Absolute paths in commands. Those that exist belong in [`crate::Facts::present`].
     pub absolute_words: Vec<String>,
 }
 
-/// Reads what a file names.
+/// Reads the names of files from a workflow.
 #[must_use]
 pub fn mentioned(text: &str) -> Mentioned {
     let mut mentioned = Mentioned::default();
@@ -76,7 +76,7 @@ pub fn mentioned(text: &str) -> Mentioned {
     mentioned
 }
 
-/// What an input reads, and how.
+/// The sources of an input, with its options.
 fn readings(entry: &Entry, defaults: &BTreeMap<&str, &[Node]>, mentioned: &mut Mentioned) {
     let options = input_options(entry);
     let sources = input_sources(&entry.value).map(Node::items);
@@ -98,7 +98,7 @@ fn readings(entry: &Entry, defaults: &BTreeMap<&str, &[Node]>, mentioned: &mut M
     }
 }
 
-/// Whether text can name a file of this machine.
+/// Whether text can name a local file.
 fn is_local(word: &str) -> bool {
     !(word.is_empty() || word.contains("://") || word.contains("${{"))
 }

@@ -1,4 +1,4 @@
-//! What a pipeline means, once checked: the types every other room works with.
+//! A checked workflow: the types that all other rooms use.
 
 use std::fmt;
 
@@ -9,22 +9,22 @@ use crate::column::{ColumnSpec, ColumnType};
 use crate::source::Span;
 use crate::value::Value;
 
-/// A checked workflow: all names resolve, types fit, the graph has no cycle.
+/// A checked workflow: all names resolve, types fit, and the graph has no cycle.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Workflow {
-    /// Its name.
+    /// The workflow's name.
     pub name: String,
-    /// One line for listings.
+    /// A description in one line, for listings.
     pub description: String,
-    /// What the caller may set, in the order written.
+    /// The parameters, in the order written.
     pub params: IndexMap<String, Param>,
-    /// Where and when, for the whole run.
+    /// Where and when the whole run may take place.
     pub place: Place,
-    /// What it may cost.
+    /// What the run may cost.
     pub budget: Budget,
-    /// The nodes, in the order written.
+    /// The stages, in the order written.
     pub stages: IndexMap<String, Stage>,
-    /// What the run gives: name -> `stage.port`.
+    /// The run's outputs: name -> `stage.port`.
     pub outputs: IndexMap<String, Reference>,
 }
 
@@ -33,17 +33,17 @@ pub struct Workflow {
 pub struct Param {
     /// Its type.
     pub kind: ParamType,
-    /// Its value when the caller gives none; without one the caller must.
+    /// Its value if the caller gives none. Without a default the caller must give one.
     pub default: Option<Value>,
-    /// Smallest number allowed.
+    /// The smallest allowed number.
     pub min: Option<f64>,
-    /// Largest number allowed.
+    /// The largest allowed number.
     pub max: Option<f64>,
-    /// For a choice: what may stand there.
+    /// The allowed values of a choice.
     pub choices: Vec<Value>,
-    /// What it does.
+    /// What the parameter does.
     pub description: String,
-    /// Where it is declared.
+    /// Its place in the file.
     pub span: Span,
 }
 
@@ -53,7 +53,7 @@ pub struct Param {
 pub enum ParamType {
     /// Text.
     String,
-    /// A whole number.
+    /// An integer.
     Int,
     /// A number.
     Float,
@@ -69,88 +69,89 @@ pub enum ParamType {
     Choice,
 }
 
-/// Text with `${{ … }}` in it, or without. A template that is one expression keeps its type.
+/// Text, with or without `${{ … }}`. A template that is exactly one expression keeps the
+/// expression's type.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Template {
-    /// As written.
+    /// The text as written.
     pub source: String,
-    /// Where.
+    /// Its place in the file.
     pub span: Span,
 }
 
 /// A node of the graph.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
-    /// Its name.
+    /// The stage's name.
     pub name: String,
-    /// What it does.
+    /// What it executes.
     pub action: Action,
     /// How it becomes tasks.
     pub scatter: Scatter,
-    /// What it reads, by port.
+    /// Its inputs by port.
     pub inputs: IndexMap<String, Input>,
-    /// What it gives, by port. A kernel's come from the catalogue.
+    /// Its outputs by port. A kernel's come from the catalog.
     pub outputs: IndexMap<String, Output>,
     /// Parameters of a kernel: name -> value, whose strings may be templates.
     pub with: IndexMap<String, Value>,
-    /// Stages that must be done first, beyond those it reads from.
+    /// Stages that must end first, in addition to those that it reads from.
     pub needs: Vec<String>,
-    /// `if:`; false = skipped, dependants too.
+    /// `if:`. If it is false, the stage and its dependents are skipped.
     pub condition: Option<Template>,
-    /// Environment of the command.
+    /// The command's environment.
     pub env: IndexMap<String, Template>,
-    /// Names of secrets that the command's environment holds.
+    /// Names of secrets in the command's environment.
     pub secrets: Vec<String>,
-    /// Files staged read-only into the working folder, as written (relative to the workflow's file).
+    /// Files staged into the working folder, as written (relative to the workflow's file).
     pub files: Vec<String>,
-    /// The Python environment it runs in.
+    /// Its Python environment.
     pub python: Option<Python>,
     /// What one task needs.
     pub resources: Resources,
-    /// What is tried again.
+    /// Which failures are retried.
     pub retry: Retry,
-    /// After how long one attempt is ended, in milliseconds.
+    /// The time limit of one attempt, in milliseconds.
     pub timeout_ms: Option<u64>,
-    /// Whether the command keeps a folder between the attempts of a task, to go on from where it was.
+    /// Whether the command keeps a folder between the attempts of a task, so that it can continue.
     pub checkpoint: bool,
-    /// How many failed tasks the stage bears.
+    /// How many failed tasks the stage tolerates.
     pub tolerate: u32,
-    /// How many of its tasks may run at once.
+    /// The most tasks that run at once.
     pub max_parallel: Option<u32>,
     /// Whether results are shared.
     pub cache: Cache,
-    /// Where and when, for this stage.
+    /// Where and when this stage may run.
     pub place: Place,
     /// What one task is expected to take.
     pub expect: Expect,
-    /// Where it is declared.
+    /// Its place in the file.
     pub span: Span,
 }
 
-/// What a stage does.
+/// What a stage executes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Action {
     /// A command.
     Run(Command),
     /// A kernel of the library.
     Kernel {
-        /// Its name in the catalogue.
+        /// Its name in the catalog.
         name: String,
-        /// Its version there, when the workflow was checked.
+        /// Its version when the workflow was checked.
         version: u32,
     },
     /// The user's own kernel.
     Cuda(Cuda),
 }
 
-/// A kernel in the user's own CUDA C++, launched with a thread a row.
+/// A kernel in the user's own CUDA C++, launched with one thread for each row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cuda {
     /// The `.cu` file as written, relative to the workflow's file.
     pub source: String,
-    /// The kernel in it: `extern "C" __global__ void ENTRY(…)`.
+    /// The kernel's name in it: `extern "C" __global__ void ENTRY(…)`.
     pub entry: String,
-    /// What its arguments are, in order.
+    /// Its arguments, in order.
     pub args: Vec<CudaArg>,
     /// Threads of a block.
     pub block: u32,
@@ -169,7 +170,7 @@ impl Cuda {
 /// One argument of a kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum CudaArg {
-    /// A pointer to a column of an input, its rows side by side.
+    /// A pointer to a column of an input, its rows contiguous.
     In {
         /// The input.
         port: String,
@@ -187,7 +188,7 @@ pub enum CudaArg {
     },
     /// A number.
     Value {
-        /// As written.
+        /// The value as written.
         value: Template,
         /// Its type.
         column_type: ColumnType,
@@ -202,14 +203,14 @@ pub enum CudaArg {
 /// A command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
-    /// A script for a shell. Values that are text reach it as variables of its environment.
+    /// A script for a shell. Text values reach it as environment variables.
     Shell {
-        /// The shell's own argv, before the script; a strict bash unless `shell:` says else.
+        /// The shell's argv before the script; a strict bash unless `shell:` states another.
         shell: Vec<String>,
         /// The script.
         script: Template,
     },
-    /// An argv, no shell.
+    /// An argv without a shell.
     Argv(Vec<Template>),
 }
 
@@ -219,58 +220,58 @@ pub enum Scatter {
     /// One task.
     #[default]
     One,
-    /// One task a value; the value may be a list, or a template that gives one.
+    /// One task for each value. The value is a list, or a template that gives one.
     Items(Value),
-    /// One task a number from 0; an int, or a template that gives one.
+    /// One task for each number from 0. The value is an integer, or a template that gives one.
     Range(Value),
-    /// The cross product, first name slowest.
+    /// One task for each element of the cross product; the first name varies slowest.
     Matrix(IndexMap<String, Value>),
-    /// Over one of the stage's own inputs.
+    /// Tasks from one of the stage's own inputs.
     Input {
         /// The port.
         port: String,
-        /// How it is cut.
+        /// How it is sliced.
         slicing: Slicing,
     },
 }
 
-/// How a table is cut into tasks.
+/// How a table is sliced into tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Slicing {
     /// `rows: N`: N rows a task.
     Rows(u64),
     /// `parts: true`: one part a task.
     Parts,
-    /// One row a task, its columns as `item.column`.
+    /// One row a task, with its columns as `item.column`.
     Row,
 }
 
 /// One input port.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Input {
-    /// Where the data comes from; several are concatenated.
+    /// The sources of the data; several are concatenated.
     pub from: Vec<Reference>,
-    /// How the command gets it.
+    /// The form in which the command gets it.
     pub form: Form,
-    /// Only these columns, in this order; empty = all.
+    /// The selected columns, in this order; empty means all.
     pub columns: Vec<String>,
-    /// Which variable of a gridded file.
+    /// The variable of a gridded file.
     pub variable: Option<String>,
-    /// Whether a row of gridded data is a time (default) or a cell.
+    /// Whether a row of gridded data is a time (the default) or a cell.
     pub rows: GridRows,
-    /// How a text table separates its cells.
+    /// How a text table is written.
     pub csv: CsvOptions,
-    /// The columns it must have, with their types.
+    /// The columns that it must have, with their types.
     pub schema: Option<Vec<ColumnSpec>>,
-    /// Where it is declared.
+    /// Its place in the file.
     pub span: Span,
 }
 
-/// The word under `env:` that passes a variable of Sunward's own environment on.
+/// The word under `env:` that passes on a variable of Sunward's own environment.
 const INHERIT: &str = "inherit";
 
 impl Stage {
-    /// Variables that the command gets as they are in Sunward's own environment: `env: { X: inherit }`.
+    /// Variables that the command gets from Sunward's own environment: `env: { X: inherit }`.
     pub fn inherited(&self) -> impl Iterator<Item = &str> {
         let env = self.env.iter();
         env.filter(|(_, template)| template.is_inherited())
@@ -279,7 +280,7 @@ impl Stage {
 }
 
 impl Template {
-    /// Under `env:`, that the variable's value is the one in Sunward's own environment.
+    /// Whether the variable's value comes from Sunward's own environment.
     #[must_use]
     pub fn is_inherited(&self) -> bool {
         self.source == INHERIT
@@ -287,8 +288,8 @@ impl Template {
 }
 
 impl Input {
-    /// What tells two readings of one file apart: all options of the input but its sources and the
-    /// columns that are kept. A file that is handed over as it is has one reading.
+    /// A key that distinguishes readings of one file: all options of the input except its sources
+    /// and selected columns. A file that is passed on unchanged has one reading.
     #[must_use]
     pub fn reading(&self) -> String {
         if self.form == Form::File {
@@ -305,16 +306,16 @@ impl Input {
     }
 }
 
-/// How a text table is written, where that differs from what its suffix says.
+/// How a text table is written, if that differs from what its suffix says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CsvOptions {
     /// The separator between cells, one ASCII character.
     pub delimiter: Option<char>,
-    /// Lines that begin with this ASCII character are passed over.
+    /// Lines that begin with this ASCII character are ignored.
     pub comment: Option<char>,
-    /// Cells that hold no value, beside empty ones.
+    /// Cell texts that mean null, besides the empty one.
     pub null: Vec<String>,
-    /// The decimal point of numbers: `.` when absent.
+    /// The decimal separator of numbers; `.` if absent.
     pub decimal: Option<char>,
 }
 
@@ -329,7 +330,7 @@ pub enum GridRows {
     Cell,
 }
 
-/// Where data comes from.
+/// A source of data.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Reference {
     /// A port of another stage.
@@ -347,7 +348,7 @@ pub enum Reference {
     Url(String),
 }
 
-/// How a command gets an input.
+/// The form in which a command gets an input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
@@ -358,7 +359,7 @@ pub enum Form {
     Parquet,
     /// CSV with a header.
     Csv,
-    /// The bytes as they are.
+    /// The bytes unchanged.
     File,
     /// A NetCDF file, for a table of numbers.
     Netcdf,
@@ -367,13 +368,13 @@ pub enum Form {
 /// One output port.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Output {
-    /// What the command writes.
+    /// The format that the command writes.
     pub format: OutputFormat,
-    /// The columns it must have, where declared.
+    /// The columns that it must have, if declared.
     pub schema: Option<Vec<ColumnSpec>>,
-    /// File name suffix without the dot, for `file`.
+    /// The file name suffix without the dot, for `file`.
     pub ext: Option<String>,
-    /// Where it is declared.
+    /// Its place in the file.
     pub span: Span,
 }
 
@@ -392,18 +393,18 @@ pub enum OutputFormat {
     File,
     /// A folder.
     Dir,
-    /// A NetCDF file with one variable of data, read with a row a time.
+    /// A NetCDF file with one variable of data; each time is a row.
     Netcdf,
 }
 
 /// A Python environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Python {
-    /// `3.11`; whatever `python3` is when absent.
+    /// The version, for example `3.11`; if absent, that of `python3`.
     pub version: Option<String>,
-    /// Requirements, as pip takes them.
+    /// Requirements in pip's syntax.
     pub packages: Vec<String>,
-    /// The lock file beside the workflow, when not `sunward.lock`.
+    /// The lock file beside the workflow, if not `sunward.lock`.
     pub lock: Option<String>,
 }
 
@@ -420,7 +421,7 @@ pub struct Resources {
     pub gpu_memory_bytes: Option<u64>,
     /// Scratch space in bytes.
     pub disk_bytes: Option<u64>,
-    /// Runs without the device when none is there.
+    /// Whether it also runs without the device.
     pub optional: bool,
 }
 
@@ -437,17 +438,17 @@ impl Default for Resources {
     }
 }
 
-/// Which devices a task needs.
+/// The devices that a task needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Gpus {
     /// None.
     #[default]
     None,
-    /// So many of any model.
+    /// A number of devices of any model.
     Count(u32),
-    /// So many of one model, as `H100:2`.
+    /// A number of devices of one model, for example `H100:2`.
     Model(String, u32),
-    /// The first of these that is to be had.
+    /// The first of these that is available.
     AnyOf(Vec<Self>),
 }
 
@@ -469,16 +470,16 @@ impl fmt::Display for Gpus {
     }
 }
 
-/// What is tried again, how often and when.
+/// Which failures are retried, how often and when.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Retry {
-    /// Attempts in all, the first included. Infrastructure faults are not charged.
+    /// Attempts in all, the first included. Failures of the infrastructure do not count.
     pub max_attempts: u32,
-    /// Wait before the second attempt, doubled each time, in milliseconds.
+    /// The wait before the second attempt in milliseconds; it doubles each time.
     pub backoff_ms: u64,
-    /// What is worth another try.
+    /// The kinds of failures that are retried.
     pub on: Vec<RetryOn>,
-    /// Memory grows by this factor with each attempt.
+    /// The factor by which memory grows with each attempt.
     pub scale_memory: Option<f64>,
 }
 
@@ -493,27 +494,27 @@ impl Default for Retry {
     }
 }
 
-/// A kind of failure that is worth another try.
+/// A kind of failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RetryOn {
     /// The worker or the machine failed, not the task.
     Infrastructure,
-    /// It ran out of time.
+    /// The task exceeded its time limit.
     Timeout,
-    /// It ran out of memory.
+    /// The task exceeded its memory.
     Memory,
-    /// It exited with one of these codes.
+    /// The task exited with one of these codes.
     Exit(Vec<i32>),
-    /// It failed in any way.
+    /// The task failed in any way.
     Any,
 }
 
 /// Whether results are shared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cache {
-    /// False: the result belongs to its run and is never looked up by key.
+    /// If false, the result is used by its own run only and is never looked up by key.
     pub enabled: bool,
-    /// Part of the key, to invalidate by hand.
+    /// A part of the key, to invalidate results by hand.
     pub version: Option<String>,
 }
 
@@ -526,20 +527,20 @@ impl Default for Cache {
     }
 }
 
-/// Where and when. Checked now; acted on by placement.
+/// Where and when. The placer acts on it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Place {
     /// What to prefer, most important first.
     pub prefer: Vec<String>,
-    /// From submission to the end of the run, in milliseconds.
+    /// Milliseconds from submission to the required end of the run.
     pub deadline_ms: Option<u64>,
     /// A stage's own longest wait, in milliseconds.
     pub max_delay_ms: Option<u64>,
-    /// Where it would have run.
+    /// The place where it would run by default.
     pub home: Option<String>,
-    /// Regions allowed.
+    /// The allowed regions.
     pub regions: Vec<String>,
-    /// Regions where parts may rest.
+    /// Regions where parts may be stored.
     pub data_regions: Vec<String>,
 }
 
@@ -548,7 +549,7 @@ pub struct Place {
 pub struct Budget {
     /// Grams of CO2 equivalent.
     pub gco2e: Option<f64>,
-    /// Kilowatt hours.
+    /// Kilowatt-hours.
     pub kwh: Option<f64>,
 }
 
@@ -557,6 +558,6 @@ pub struct Budget {
 pub struct Expect {
     /// Milliseconds.
     pub time_ms: Option<u64>,
-    /// Watts, of its devices together.
+    /// Watts of all its devices.
     pub power_watts: Option<f64>,
 }

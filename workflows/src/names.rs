@@ -1,6 +1,6 @@
-//! Names: what they may look like, and the nearest right one to a wrong one.
+//! Valid names, and suggestions for wrong ones.
 
-/// True for the name of a stage, port or parameter: `[A-Za-z_][A-Za-z0-9_]{0,63}`.
+/// True for a valid name of a stage, port or parameter: `[A-Za-z_][A-Za-z0-9_]{0,63}`.
 #[must_use]
 pub fn is_name(text: &str) -> bool {
     text.len() <= 64
@@ -8,7 +8,8 @@ pub fn is_name(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// True for the name of a workflow, pool, region or project: as [`is_name`], with `-` and `.` too.
+/// True for a valid name of a workflow, pool, region or project: as [`is_name`], with `-` and `.`
+/// too.
 #[must_use]
 pub fn is_loose_name(text: &str) -> bool {
     text.len() <= 64
@@ -19,11 +20,11 @@ pub fn is_loose_name(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
-/// Known words that are looked at for one wrong word; those beyond are not suggested. A file of 20 000
-/// stages may have 20 000 mistakes, and each looking at all would take minutes.
+/// How many known words are considered for one wrong word; later ones are not suggested. A file of
+/// 20,000 stages may have 20,000 mistakes, and considering all words for each would take minutes.
 const LOOKED_AT: usize = 512;
 
-/// Of those, how many are compared letter by letter: the ones whose letters are most alike.
+/// How many of these are compared by edit distance: those with the most similar letters.
 const COMPARED: usize = 24;
 
 /// Words of other tools and languages, with what they are called here. The first that is known at the
@@ -117,8 +118,8 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     best.map(|(_, candidate)| candidate)
 }
 
-/// How often each letter stands in a word, letters told apart by five bits: enough to put unlike words
-/// aside without comparing them.
+/// How often each letter occurs in a word. Letters are reduced to five bits, which suffices to
+/// discard dissimilar words.
 fn letters_of(word: &str) -> [u8; 32] {
     let mut counts = [0_u8; 32];
     for byte in word.bytes() {
@@ -136,7 +137,7 @@ fn difference(one: &[u8; 32], other: &[u8; 32]) -> u32 {
         .sum()
 }
 
-/// `a, b or c`, for messages; long lists are cut.
+/// `a, b or c`, for messages. Long lists are cut.
 #[must_use]
 pub fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     const SHOWN: usize = 12;

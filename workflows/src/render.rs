@@ -1,4 +1,5 @@
-//! Diagnostics for people: code, place, the source line marked, what was expected, what to do.
+//! Renders diagnostics for people: code, place, the marked source line, what was expected, and the
+//! remedy.
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -10,15 +11,15 @@ use crate::source::Lines;
 /// A diagnostic as `check --json` prints it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JsonDiagnostic {
-    /// Its code.
+    /// The code.
     pub code: String,
     /// `error` or `warning`.
     pub severity: Severity,
     /// The file.
     pub file: String,
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// From 1, in characters.
+    /// The column, from 1, in characters.
     pub column: usize,
     /// The line of the first character after the place.
     pub end_line: usize,
@@ -28,7 +29,7 @@ pub struct JsonDiagnostic {
     pub message: String,
     /// What was expected.
     pub expected: Option<String>,
-    /// The nearest right word, or another way out.
+    /// The most similar valid word, or another remedy.
     pub suggestion: Option<String>,
 }
 
@@ -57,7 +58,7 @@ pub fn to_json(file: &str, text: &str, diagnostics: &[Diagnostic]) -> Vec<JsonDi
         .collect()
 }
 
-/// The diagnostics as text, each with the line it is about.
+/// The diagnostics as text, each with its source line.
 #[must_use]
 pub fn render_human(file: &str, text: &str, diagnostics: &[Diagnostic], colour: bool) -> String {
     let renderer = if colour {
@@ -112,8 +113,8 @@ fn one(
     renderer.render(&[group])
 }
 
-/// The marked bytes, and the line they are on; only that line is handed on, so that a large file
-/// with many mistakes costs no more than its mistakes.
+/// The marked bytes and their line. Only that line is passed on, so that the cost depends on the
+/// mistakes and not on the file's size.
 fn window(text: &str, diagnostic: &Diagnostic) -> (usize, usize, (usize, usize)) {
     let clamp = |at: u32| usize::try_from(at).map_or(text.len(), |at| at.min(text.len()));
     let mut start = clamp(diagnostic.span.start);
@@ -129,7 +130,7 @@ fn window(text: &str, diagnostic: &Diagnostic) -> (usize, usize, (usize, usize))
     (start, end, (line_start, line_end))
 }
 
-/// Control characters, which could reach the terminal as commands, become blanks of their length.
+/// Replaces control characters by blanks of their length, because a terminal could execute them.
 fn printable(line: &str) -> String {
     line.chars()
         .map(|c| match c {

@@ -1,26 +1,26 @@
-//! Where something stands in a file.
+//! Places in a file.
 
 use serde::{Deserialize, Serialize};
 
-/// A half-open range of bytes in a workflow's text. Lines and columns are computed when rendering.
+/// A half-open range of bytes in a workflow's text. Lines and columns are computed for display.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct Span {
-    /// First byte.
+    /// The first byte.
     pub start: u32,
     /// One past the last byte.
     pub end: u32,
 }
 
-/// Where the lines of a text begin, found once, so that a place costs the same wherever it is.
+/// The begins of a text's lines. They are found once, so that each lookup has the same cost.
 pub struct Lines<'t> {
     text: &'t str,
     starts: Vec<usize>,
 }
 
 impl<'t> Lines<'t> {
-    /// Of this text.
+    /// Finds the lines of a text.
     #[must_use]
     pub fn new(text: &'t str) -> Self {
         let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
@@ -30,7 +30,7 @@ impl<'t> Lines<'t> {
         Self { text, starts }
     }
 
-    /// Line and column, both from 1, of a byte; columns count characters.
+    /// Line and column of a byte, both from 1. Columns count characters.
     #[must_use]
     pub fn line_column(&self, offset: u32) -> (usize, usize) {
         let text = self.text;

@@ -1,9 +1,10 @@
-//! Durations, sizes, percent and power as users write them: `90s`, `4GiB`, `5%`, `350W`.
+//! Parses durations, sizes, percentages and power as users write them: `90s`, `4GiB`, `5%`, `350W`.
 
 /// Milliseconds of a duration such as `90s`, `15m`, `2h`, `1d`, `500ms` or `1h30m`.
 ///
 /// # Errors
-/// Says what was expected when the text is no duration.
+///
+/// Returns what was expected if the text is not a duration.
 pub fn parse_duration(text: &str) -> Result<u64, String> {
     const UNITS: &[(&str, u64)] = &[
         ("ms", 1),
@@ -35,7 +36,8 @@ pub fn parse_duration(text: &str) -> Result<u64, String> {
 /// Bytes of a size such as `512MiB`, `4GiB` or `10GB`.
 ///
 /// # Errors
-/// Says what was expected when the text is no size.
+///
+/// Returns what was expected if the text is not a size.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     const UNITS: &[(&str, u64)] = &[
         ("B", 1),
@@ -54,7 +56,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     with_unit(text, UNITS).ok_or_else(|| "a size such as 512MiB, 4GiB or 10GB".to_owned())
 }
 
-/// A size as people read it: `1023 B`, `1.5 KiB`, `9.3 GiB`.
+/// A size for people: `1023 B`, `1.5 KiB`, `9.3 GiB`.
 #[must_use]
 pub fn size_text(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -73,7 +75,8 @@ pub fn size_text(bytes: u64) -> String {
 /// Watts of a power such as `350W` or `1.2kW`.
 ///
 /// # Errors
-/// Says what was expected when the text is no power.
+///
+/// Returns what was expected if the text is not a power.
 pub fn parse_power(text: &str) -> Result<f64, String> {
     let expected = || "a power such as 350W or 1.2kW".to_owned();
     let (number, unit) = split_number(text.trim()).ok_or_else(expected)?;
@@ -86,10 +89,11 @@ pub fn parse_power(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The fraction that a percentage such as `5%` means (0.05).
+/// The fraction of a percentage: `5%` is 0.05.
 ///
 /// # Errors
-/// Says what was expected when the text is no percentage.
+///
+/// Returns what was expected if the text is not a percentage.
 pub fn parse_percent(text: &str) -> Result<f64, String> {
     let expected = || "a percentage such as 5%".to_owned();
     let (number, unit) = split_number(text.trim()).ok_or_else(expected)?;
@@ -110,7 +114,7 @@ fn lookup(units: &[(&str, u64)], unit: &str) -> Option<u64> {
     units.iter().find(|(name, _)| *name == unit).map(|u| u.1)
 }
 
-/// Splits `1.5GiB` into `1.5` and `GiB`; `None` when it does not begin with a number.
+/// Splits `1.5GiB` into `1.5` and `GiB`; `None` if it does not begin with a number.
 fn split_number(text: &str) -> Option<(&str, &str)> {
     let end = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')

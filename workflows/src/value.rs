@@ -1,4 +1,4 @@
-//! A value that a user wrote: YAML's scalars, lists and maps, in a form that can be journalled.
+//! A value that a user wrote: YAML's scalars, lists and maps, in a form for the journal.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub enum Value {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A whole number.
+    /// An integer.
     Int(i64),
     /// Any other number.
     Float(f64),
@@ -28,7 +28,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// The same value as JSON. A float that JSON cannot hold (NaN, infinity) becomes `null`.
+    /// The same value as JSON. A float that JSON cannot express (NaN, infinity) becomes `null`.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as J;
@@ -66,8 +66,8 @@ impl Value {
         }
     }
 
-    /// As text in a command line: a list's values are separated by spaces, a map is JSON, `null` is
-    /// empty.
+    /// The value as text in a command line: a list's values are separated by spaces, a map is JSON,
+    /// `null` is empty.
     #[must_use]
     pub fn to_text(&self) -> String {
         match self {
@@ -82,7 +82,7 @@ impl Value {
         }
     }
 
-    /// What kind of value it is, in a user's words.
+    /// The kind of value in users' terms.
     #[must_use]
     pub fn kind_name(&self) -> &'static str {
         match self {

@@ -39,7 +39,7 @@ const LOOKUP_KEYS: usize = 4096;
 /// The weight of facts after which an idle writer gets its group, even if more is arriving.
 const EARLY_WEIGHT: usize = 8192;
 
-/// How long the loop sleeps if nothing is due. It only guards against a lost wake-up.
+/// How long the loop sleeps if nothing is due. This guards against a lost wake-up.
 const IDLE: Duration = Duration::from_secs(60);
 
 /// Drives one run until it ends or is interrupted. It returns once the last group is durable and
@@ -404,8 +404,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         Ok(true)
     }
 
-    /// Reports pools and grids to the core before anything starts, and waits for the first look.
-    /// Otherwise stages would start that should wait. What arrives meanwhile is handled afterwards.
+    /// Waits for the first look at the grids, so that no stage starts that should wait for power.
     fn look_around(&mut self) -> Result<(), DriveError> {
         let Some(watch) = &self.watch else {
             return Ok(());

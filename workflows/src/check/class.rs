@@ -1,4 +1,4 @@
-//! Which expressions give a number for certain, as far as types tell before anything runs.
+//! Which expressions certainly give a number, as far as types tell before a run.
 
 use super::draft::{Draft, DraftStage};
 use crate::expr::Compiled;
@@ -7,10 +7,10 @@ use crate::model::{ParamType, Reference, Scatter, Slicing};
 use crate::script::{is_harmless, is_number};
 use crate::value::Value;
 
-/// Filters that give a number or `true` and `false`, or fail.
+/// Filters that give a number or a boolean, or fail.
 const NUMERIC: &[&str] = &["int", "float", "length", "count", "bool"];
 
-/// Types of columns whose values are numbers.
+/// Column types whose values are numbers.
 const COLUMNS: &[&str] = &[
     "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32",
     "float64", "bool",
@@ -32,7 +32,7 @@ impl<'d, 'n> Classes<'d, 'n> {
         }
     }
 
-    /// Whether the value may stand literally anywhere.
+    /// Whether the value may be written literally anywhere.
     pub(super) fn is_number(&self, one: &Compiled) -> bool {
         if let Some(name) = one.as_name() {
             return self.is_numeric_name(name, true);
@@ -124,7 +124,7 @@ impl<'d, 'n> Classes<'d, 'n> {
                 let output = self.draft.stages.get(stage)?.stage.outputs.get(port)?;
                 output.schema.as_ref()?
             }
-            // Another file may be given.
+            // Another file may be given at run time.
             Reference::Param(_) | Reference::Url(_) => return None,
         };
         let found = columns.iter().find(|spec| spec.name == column)?;

@@ -1,4 +1,4 @@
-//! `cuda:` stages: the user's own kernel, and what each of its arguments is bound to.
+//! `cuda:` stages: the user's own kernel and the binding of its arguments.
 
 use indexmap::IndexMap;
 
@@ -13,7 +13,7 @@ use crate::names::one_of;
 use crate::source::Span;
 use crate::yaml::Node;
 
-/// Threads of a block, where `block` is absent.
+/// Threads of a block if `block` is absent.
 const BLOCK: u32 = 256;
 /// Types that a value or the number of rows can have.
 const SCALARS: &[&str] = &["int32", "uint32", "int64", "uint64", "float32", "float64"];
@@ -103,7 +103,7 @@ fn scalar(column_type: &ColumnType, span: Span, context: &mut Context<'_>) {
     }
 }
 
-/// `x.col` as port and column.
+/// Splits `x.col` into port and column.
 fn port_column(node: &Node, context: &mut Context<'_>) -> Option<(String, String)> {
     let text = node.text()?;
     match text.split_once('.') {
@@ -121,7 +121,7 @@ fn port_column(node: &Node, context: &mut Context<'_>) -> Option<(String, String
     }
 }
 
-/// The outputs that its arguments make: ports and columns in the order of the arguments.
+/// The outputs that the arguments define: ports and columns in the order of the arguments.
 pub(super) fn outputs(cuda: &Cuda, span: Span) -> IndexMap<String, Output> {
     let mut outputs: IndexMap<String, Output> = IndexMap::new();
     for arg in &cuda.args {
@@ -145,8 +145,8 @@ pub(super) fn outputs(cuda: &Cuda, span: Span) -> IndexMap<String, Output> {
     outputs
 }
 
-/// What a stage as a whole must have: a kernel's name, an input to take rows from, an output, ports
-/// that are there, and no column twice.
+/// Checks the stage as a whole: a kernel's name, an input to take rows from, an output, existing
+/// ports, and no column twice.
 pub(super) fn check(stage: &DraftStage<'_>, context: &mut Context<'_>) {
     let (Action::Cuda(cuda), Some(node)) = (&stage.stage.action, stage.node.get("cuda")) else {
         return;
@@ -227,7 +227,7 @@ pub(super) fn check(stage: &DraftStage<'_>, context: &mut Context<'_>) {
     }
 }
 
-/// Whether the columns that are bound are there and can be.
+/// Checks that bound columns exist and have a possible type.
 pub(super) fn columns(
     stage: &DraftStage<'_>,
     port: &str,

@@ -1,4 +1,4 @@
-//! `defaults:` flows into stages: what a stage sets itself wins, maps are merged key by key.
+//! Applies `defaults:` to stages. A stage's own values win; maps are merged by key.
 
 use std::borrow::Cow;
 
@@ -7,10 +7,10 @@ use crate::yaml::{Data, Entry, Node};
 /// Keys whose maps are merged rather than replaced.
 const MERGED: &[&str] = &["env", "place", "resources", "retry"];
 
-/// Keys that mean something for commands only.
+/// Keys that are valid for commands only.
 const OF_COMMANDS: &[&str] = &["env", "python", "shell"];
 
-/// The stage with the defaults that hold for it.
+/// The stage with its defaults.
 pub(super) fn apply<'n>(stage: &'n Node, defaults: Option<&Node>) -> Cow<'n, Node> {
     let Some(defaults) = defaults.filter(|node| !node.entries().is_empty()) else {
         return Cow::Borrowed(stage);

@@ -1,4 +1,4 @@
-//! The draft: the tree lowered to the model, with what later checks need of the text.
+//! The draft: the tree lowered to the model, with the places in the text that later checks need.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,28 +14,28 @@ use crate::yaml::{Data, Node};
 
 /// A workflow whose references are not checked yet.
 pub(super) struct Draft<'n> {
-    /// All but its stages.
+    /// The workflow without its stages.
     pub(super) workflow: Workflow,
-    /// Stages in the order written.
+    /// The stages in the order written.
     pub(super) stages: IndexMap<String, DraftStage<'n>>,
-    /// Names that are stages, although they could not be lowered.
+    /// Names of stages that could not be lowered.
     pub(super) broken: BTreeSet<String>,
-    /// Where the defaults of parameters stand.
+    /// The places of the parameters' defaults.
     pub(super) defaults: BTreeMap<String, Span>,
     /// The workflow's outputs with their places.
     pub(super) outputs: Vec<(String, String, Span)>,
 }
 
-/// A stage with the places of what it refers to.
+/// A stage with the places of its references.
 pub(super) struct DraftStage<'n> {
     pub(super) stage: Stage,
-    /// Its part of the tree, defaults applied.
+    /// Its node in the tree, with defaults applied.
     pub(super) node: Cow<'n, Node>,
-    /// False when it is not known what it does, and so which outputs it has.
+    /// False if its action is unknown, and so are its outputs.
     pub(super) known: bool,
     /// Every source of every input.
     pub(super) sources: Vec<Source>,
-    /// Stages it waits for without reading from them.
+    /// Stages that it depends on without reading from them.
     pub(super) waits: Vec<(String, Span)>,
 }
 

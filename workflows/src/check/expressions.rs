@@ -1,4 +1,4 @@
-//! `${{ … }}`: it parses, and every name in it exists at its place.
+//! Checks `${{ … }}`: it parses, and every name in it exists at its place.
 
 use super::Context;
 use super::class::Classes;
@@ -13,7 +13,7 @@ use crate::names::{nearest, one_of};
 use crate::source::Span;
 use crate::yaml::{Data, Node};
 
-/// Where an expression stands, and so what it may read.
+/// Where an expression is, which determines what it may read.
 #[derive(Clone, Copy)]
 struct Place {
     roots: &'static [&'static str],
@@ -106,7 +106,7 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// Every string within a value.
+    /// Checks every string within a value.
     fn tree(&self, node: &Node, place: Place, context: &mut Context<'_>) {
         match &node.data {
             Data::Scalar(_) => {
@@ -184,7 +184,7 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// What is wrong with a dotted name whose root may be read here.
+    /// Checks a dotted name whose root may be read here.
     fn name(&self, root: &str, rest: &[&str], span: Span) -> Option<Diagnostic> {
         let stage = &self.stage.stage;
         let keys = |keys: Vec<&str>| Some(member(root, rest, &keys, span));
@@ -304,7 +304,7 @@ fn no_item(span: Span, name: &str, key: &str) -> Diagnostic {
         .expecting(format!("a stage with `{key}:`, or another name"))
 }
 
-/// The first word after a root must be one that is known.
+/// Checks that the first word after a root is known.
 fn member(root: &str, rest: &[&str], known: &[&str], span: Span) -> Option<Diagnostic> {
     let Some(name) = rest.first() else {
         let example = known.first().unwrap_or(&"NAME");
@@ -330,7 +330,7 @@ fn unknown(span: Span, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(codes::UNKNOWN_NAME, span, message)
 }
 
-/// Filters are looked up only when they run, so their names are checked here.
+/// Checks the names of filters, because the engine looks them up only when they run.
 fn filters(source: &str, span: Span, context: &mut Context<'_>) {
     let mut quote = None;
     let mut rest = source;
@@ -366,7 +366,7 @@ fn filters(source: &str, span: Span, context: &mut Context<'_>) {
     }
 }
 
-/// The expression's own place within a node where it can be found, else the node's.
+/// The expression's own place within a node if it can be found, else the node's.
 pub(super) fn locate(text: &str, node: &Node, expression: &str) -> Span {
     let bounds = |at: u32| usize::try_from(at).unwrap_or(usize::MAX).min(text.len());
     let (start, end) = (bounds(node.span.start), bounds(node.end));

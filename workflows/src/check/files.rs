@@ -15,7 +15,7 @@ use crate::source::Span;
 use crate::value::Value;
 use crate::yaml::Node;
 
-/// Checks paths and adds `./words` of commands to the staged files.
+/// Checks paths and adds the `./words` of commands to the staged files.
 pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
     let mut readers: BTreeMap<&str, Vec<Reader<'_>>> = BTreeMap::new();
     for stage in draft.stages.values() {
@@ -73,11 +73,11 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
     }
 }
 
-/// Who reads a file.
+/// A reader of a file.
 struct Reader<'a> {
-    /// The input, with its options; `None` where no input reads it.
+    /// The input with its options; `None` if no input reads the file.
     input: Option<&'a Input>,
-    /// Whether it must be a table.
+    /// Whether the file must be a table.
     table: bool,
 }
 
@@ -85,7 +85,7 @@ fn is_blob(output: &Output) -> bool {
     matches!(output.format, OutputFormat::File | OutputFormat::Dir)
 }
 
-/// A command that does not say how it wants an input gets a file that is no table as it is.
+/// If a command does not state a form, a file that is not a table is passed to it unchanged.
 fn blobs_stay_blobs(
     stage: &mut DraftStage<'_>,
     blobs: &BTreeSet<(String, String)>,
@@ -117,11 +117,11 @@ fn blobs_stay_blobs(
     }
 }
 
-/// Whether an input must be a table: a kernel's always, a command's unless it reads bytes.
+/// Whether an input must be a table: always for a kernel, and for a command unless it reads bytes.
 fn needs_table(stage: &DraftStage<'_>, port: &str) -> bool {
     let kernel = !matches!(stage.stage.action, Action::Run(_));
     let form = stage.stage.inputs.get(port).map(|input| input.form);
-    // A command that says nothing is given a blob as it is; only a named table form asks for rows.
+    // A command without a form gets a blob unchanged; only a named table form asks for rows.
     kernel || matches!(form, Some(Form::Parquet | Form::Csv | Form::Netcdf))
 }
 
@@ -146,7 +146,7 @@ fn look(path: &str, span: Span, reader: &Reader<'_>, context: &mut Context<'_>) 
     context.report(diagnostic);
 }
 
-/// Addresses other than `file://` are no sources: nothing would fetch them.
+/// Refuses addresses other than `file://`, because nothing fetches them.
 fn not_fetched(url: &str, span: Span, context: &mut Context<'_>) {
     let Some((scheme, _)) = url.split_once("://") else {
         return;
@@ -184,7 +184,7 @@ fn no_table(span: Span, message: String) -> Diagnostic {
         .expecting("a table: Arrow, Parquet, CSV, NetCDF, .smi, .pdbqt or .sdf")
 }
 
-/// Where the data lies that a param names when nobody gives it another value.
+/// The path in a param's default.
 pub(super) fn default_path<'d>(
     name: &str,
     draft: &'d Draft<'_>,
@@ -196,7 +196,7 @@ pub(super) fn default_path<'d>(
     }
 }
 
-/// A default that is data must be there, as every input that reads it needs it.
+/// Checks that a default which is data exists, since every input that reads it needs it.
 fn default_exists(param: &Param, span: Span, readers: &[Reader<'_>], context: &mut Context<'_>) {
     let alone = [Reader {
         input: None,
@@ -228,8 +228,8 @@ fn default_exists(param: &Param, span: Span, readers: &[Reader<'_>], context: &m
     }
 }
 
-/// `files:` and the source of `cuda:` lie below the workflow's folder, since they keep their path in
-/// the working folder.
+/// Checks that `files:` and the source of `cuda:` are below the workflow's folder, because they
+/// keep their path in the working folder.
 fn staged_files(stage: &DraftStage<'_>, context: &mut Context<'_>) {
     let files = stage.node.get("files").map(Node::items).unwrap_or_default();
     let source = stage.node.get("cuda").and_then(|cuda| cuda.get("source"));
@@ -276,12 +276,13 @@ fn stage_local_words(stage: &mut DraftStage<'_>, context: &Context<'_>) {
     }
 }
 
-/// Folders of the system: what lies there comes with the machine.
+/// System folders. Their content comes with the machine.
 const SYSTEM: &[&str] = &[
     "bin", "dev", "etc", "lib", "lib32", "lib64", "opt", "proc", "run", "sbin", "sys", "usr",
 ];
 
-/// Absolute paths in a command are not inputs: a result would outlive what it was made of.
+/// Warns about absolute paths in a command. They are not inputs, so a cached result would not
+/// notice a change.
 fn untracked(stage: &DraftStage<'_>, context: &mut Context<'_>) {
     let Action::Run(command) = &stage.stage.action else {
         return;
@@ -319,7 +320,7 @@ pub(crate) fn absolute_words(command: &str) -> Vec<String> {
     paths(command, |word| word.len() > 1 && word.starts_with('/'))
 }
 
-/// Words of a command that are paths of this kind, each once.
+/// The distinct words of a command that are paths of this kind.
 fn paths(command: &str, wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut seen = HashSet::new();

@@ -1,4 +1,4 @@
-//! References between stages: they exist, and nobody waits for himself.
+//! References between stages: they exist, and they form no cycle.
 
 use std::collections::HashMap;
 
@@ -10,8 +10,7 @@ use crate::expr::{CompiledTemplate, Uses};
 use crate::model::{Action, Command, Param, ParamType, Reference, Stage, Template};
 use crate::source::Span;
 
-/// Checks all references; gives the stages in an order in which producers come first, when there
-/// is one.
+/// Checks all references. Returns the stages in topological order, if there is one.
 pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) -> Option<Vec<usize>> {
     statuses_are_waited_for(draft);
     for stage in draft.stages.values() {
@@ -36,7 +35,7 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) -> Option<
     order(draft, context)
 }
 
-/// Reading a stage's status means waiting for it.
+/// Reading a stage's status makes it a dependency.
 fn statuses_are_waited_for(draft: &mut Draft<'_>) {
     let names: Vec<String> = draft.stages.keys().cloned().collect();
     for stage in draft.stages.values_mut() {
@@ -55,7 +54,7 @@ fn statuses_are_waited_for(draft: &mut Draft<'_>) {
     }
 }
 
-/// Every template of a stage that holds an expression, `with` and `scatter` apart.
+/// Every template of a stage that has an expression, except in `with` and `scatter`.
 fn templates(stage: &Stage) -> Vec<Template> {
     let mut all: Vec<&Template> = stage.condition.iter().chain(stage.env.values()).collect();
     match &stage.action {
@@ -149,7 +148,7 @@ fn param_exists(name: &str, span: Span, draft: &Draft<'_>, context: &mut Context
     }
 }
 
-/// Stages that this one waits for, with the place that says so.
+/// The stages that this one depends on, with the place of each dependency.
 fn edges(stage: &DraftStage<'_>, index: &HashMap<&str, usize>) -> Vec<(usize, Span)> {
     let sources = stage
         .sources
@@ -165,7 +164,8 @@ fn edges(stage: &DraftStage<'_>, index: &HashMap<&str, usize>) -> Vec<(usize, Sp
     sources.chain(waits).collect()
 }
 
-/// Kahn's algorithm; what remains holds a cycle, which is named and cut until none is left.
+/// Kahn's algorithm. If stages remain, they contain a cycle; it is reported and cut until none is
+/// left.
 fn order(draft: &Draft<'_>, context: &mut Context<'_>) -> Option<Vec<usize>> {
     let names: Vec<&str> = draft.stages.keys().map(String::as_str).collect();
     let index: HashMap<&str, usize> = names.iter().enumerate().map(|(i, n)| (*n, i)).collect();
@@ -186,7 +186,7 @@ fn order(draft: &Draft<'_>, context: &mut Context<'_>) -> Option<Vec<usize>> {
     let mut done: Vec<bool> = missing.iter().map(|count| *count == 0).collect();
     let mut cyclic = false;
     let mut next = 0;
-    // All stages before this one are in the order.
+    // All stages before this index are in the order.
     let mut settled = 0;
     loop {
         while let Some(stage) = order.get(next).copied() {
@@ -216,7 +216,7 @@ fn order(draft: &Draft<'_>, context: &mut Context<'_>) -> Option<Vec<usize>> {
     }
 }
 
-/// Follows what each stage waits for until one comes again.
+/// Follows dependencies until a stage comes again.
 fn find_cycle(start: usize, needs: &[Vec<(usize, Span)>], done: &[bool]) -> Vec<usize> {
     let mut path = vec![start];
     let mut position = HashMap::from([(start, 0_usize)]);

@@ -1,4 +1,4 @@
-//! Kernel stages against the catalogue: name, ports, parameters.
+//! Checks kernel stages against the catalog: name, ports, parameters.
 
 use super::Context;
 use super::draft::{Draft, DraftStage};
@@ -149,8 +149,8 @@ fn describe(spec: &ParamSpec) -> String {
     text
 }
 
-/// Constants are checked by value, a lone `${{ params.p }}` by the parameter's type and default,
-/// and what else is computed only when it runs.
+/// Checks a parameter: constants by value, a single `${{ params.p }}` by the parameter's type and
+/// default. Other expressions are checked when they run.
 fn value_fits(entry: &Entry, spec: &ParamSpec, draft: &Draft<'_>) -> Result<(), String> {
     if !computes(&entry.value) {
         return fits(&entry.value.value().plain(), spec);

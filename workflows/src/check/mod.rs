@@ -1,6 +1,6 @@
-//! Text -> a checked workflow, or every mistake in it.
+//! From text to a checked workflow, or all mistakes in it.
 //!
-//! In this order: YAML to a tree, the tree against the table of keys, the tree lowered to a draft,
+//! The steps are: YAML to a tree; the tree against the table of keys; the tree lowered to a draft;
 //! then the draft's references, expressions, kernels, files and schemas.
 
 mod class;
@@ -35,12 +35,12 @@ use crate::source::Span;
 use crate::syntax::{conform, workflow_kind};
 use crate::yaml;
 
-/// What came of checking a file.
+/// The result of checking a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Checked {
-    /// The workflow; none when there is an error.
+    /// The workflow; `None` if there is an error.
     pub workflow: Option<Workflow>,
-    /// Every mistake, in the order of their places.
+    /// All mistakes, in the order of their places.
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -97,7 +97,7 @@ pub fn check(text: &str, catalog: &Catalog, facts: &Facts) -> Checked {
     }
 }
 
-/// Checks a file's bytes, which may not be text at all.
+/// Checks a file's bytes, which may not be text.
 #[must_use]
 pub fn check_bytes(bytes: &[u8], catalog: &Catalog, facts: &Facts) -> Checked {
     match std::str::from_utf8(bytes) {

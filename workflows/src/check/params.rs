@@ -9,7 +9,7 @@ use crate::model::{Param, ParamType};
 use crate::source::Span;
 use crate::yaml::{Entry, Node};
 
-/// All parameters, their defaults checked against their own bounds.
+/// Lowers all parameters and checks their defaults against their bounds.
 pub(super) fn lower(node: Option<&Node>, context: &mut Context<'_>) -> IndexMap<String, Param> {
     let entries = node.map(Node::entries).unwrap_or_default();
     entries
@@ -18,7 +18,7 @@ pub(super) fn lower(node: Option<&Node>, context: &mut Context<'_>) -> IndexMap<
         .collect()
 }
 
-/// The type of that word.
+/// The type with this name.
 pub(super) fn type_of(word: &str) -> Option<ParamType> {
     Some(match word {
         "string" => ParamType::String,
@@ -38,7 +38,8 @@ fn param(entry: &Entry, context: &mut Context<'_>) -> Option<Param> {
     let kind = node.get("type").and_then(Node::text).and_then(type_of);
     let choices = node.get("choices").map(Node::items).unwrap_or_default();
     let mut param = Param {
-        // A parameter whose type is wrong is still one, so that references to it are no mistakes.
+        // A parameter with a wrong type still exists, so that references to it are not reported as
+        // mistakes.
         kind: kind.unwrap_or(ParamType::String),
         default: None,
         min: node.get("min").and_then(Node::number),

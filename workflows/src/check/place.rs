@@ -1,10 +1,10 @@
-//! `place:` and `budget:`: where, when and for how much.
+//! Lowers `place:` and `budget:`: where, when, and for how much.
 
 use crate::model::{Budget, Place};
 use crate::units::parse_duration;
 use crate::yaml::Node;
 
-/// Where and when.
+/// Lowers `place:`.
 pub(super) fn lower(node: &Node) -> Place {
     Place {
         prefer: words(node, "prefer"),
@@ -16,7 +16,7 @@ pub(super) fn lower(node: &Node) -> Place {
     }
 }
 
-/// What the run may cost.
+/// Lowers `budget:`.
 pub(super) fn lower_budget(node: &Node) -> Budget {
     Budget {
         gco2e: node.get("gco2e").and_then(Node::number),
@@ -31,7 +31,7 @@ pub(super) fn duration(node: &Node, key: &str) -> Option<u64> {
         .and_then(|text| parse_duration(text).ok())
 }
 
-/// Words under a key: one, or a list.
+/// One or more words under a key.
 pub(super) fn words(node: &Node, key: &str) -> Vec<String> {
     let items = node.get(key).map(Node::items).unwrap_or_default();
     items

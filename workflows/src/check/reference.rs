@@ -1,14 +1,14 @@
-//! Where data comes from, as text: `stage.port`, `params.name`, a path, a URL.
+//! Parses sources of data: `stage.port`, `params.name`, a path, a URL.
 
 use crate::model::Reference;
 use crate::names::is_name;
 
-/// True for text that is a path by itself.
+/// True for text that is certainly a path.
 pub(crate) fn is_path(text: &str) -> bool {
     text.starts_with("./") || text.starts_with('/')
 }
 
-/// Reads a source; says what to write instead when it is none.
+/// Parses a source, or returns what to write instead.
 pub(crate) fn parse_reference(text: &str) -> Result<Reference, String> {
     if text.contains("${{") {
         let inner = text.trim_start_matches("${{").trim_end_matches("}}").trim();

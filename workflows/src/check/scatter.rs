@@ -1,4 +1,4 @@
-//! How a stage becomes tasks: lowered, and checked for what cannot be scattered.
+//! Lowers `scatter:` and `matrix:`, and refuses what cannot be scattered.
 
 use indexmap::IndexMap;
 
@@ -14,7 +14,7 @@ use crate::source::Span;
 use crate::value::Value;
 use crate::yaml::{Data, Node};
 
-/// Lowers `scatter:` or `matrix:`; what does not fit is found by [`check`].
+/// Lowers `scatter:` or `matrix:`; [`check`] reports what does not fit.
 pub(super) fn lower(node: &Node) -> Scatter {
     if let Some(matrix) = node.get("matrix") {
         let axes = matrix.entries().iter();
@@ -126,7 +126,7 @@ fn check_scatter(
     }
 }
 
-/// `rows` and `parts` cut an input, and only one of them.
+/// Checks that at most one of `rows` and `parts` is given, and only for an input.
 fn slices(scatter: &Node, cuts_input: bool, context: &mut Context<'_>) {
     let rows = scatter.entry("rows");
     let parts = scatter.entry("parts");
@@ -178,7 +178,7 @@ fn check_port(
     }
 }
 
-/// Why a source has no rows, where that is known.
+/// Why a source has no rows, if that is known.
 fn no_table(
     reference: &Reference,
     input: &Input,
@@ -205,7 +205,7 @@ fn no_rows(path: &str, input: &Input, context: &Context<'_>) -> Option<String> {
     }
 }
 
-/// A value that may be computed: exactly one expression, of a fitting type where that is known.
+/// Checks a computed value: exactly one expression, of a fitting type if that is known.
 fn computed(node: &Node, wanted: ParamType, draft: &Draft<'_>, context: &mut Context<'_>) {
     let Some(text) = node.text() else { return };
     let expected = wanted.expected();

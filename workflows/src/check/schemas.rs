@@ -1,4 +1,4 @@
-//! Columns along the edges: what a producer gives must be what its reader needs.
+//! Checks columns along the edges: what a producer writes must fit what its reader needs.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ use crate::yaml::Node;
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) columns: Vec<ColumnSpec>,
-    /// There may be more.
+    /// Whether there may be further columns.
     pub(super) open: bool,
 }
 
@@ -37,7 +37,7 @@ impl Known {
 /// Columns by stage and port.
 type Ports = HashMap<(String, String), Known>;
 
-/// Follows the columns through the graph, producers first.
+/// Follows columns through the graph, producers first.
 pub(super) fn check(draft: &Draft<'_>, order: &[usize], context: &mut Context<'_>) {
     let mut ports = Ports::new();
     for index in order {
@@ -69,7 +69,7 @@ pub(super) fn check(draft: &Draft<'_>, order: &[usize], context: &mut Context<'_
     }
 }
 
-/// Where each task gets one row, `item.column` must be one of its columns.
+/// Checks `item.column` where each task gets one row.
 fn row_columns(stage: &DraftStage<'_>, inputs: &HashMap<&str, Known>, context: &mut Context<'_>) {
     let Scatter::Input {
         port,
@@ -127,7 +127,7 @@ fn source_columns(
     let reading = (path.to_owned(), input.reading());
     let other = input.variable.is_some() || input.rows == GridRows::Cell;
     if other && !context.facts.readings.contains_key(&reading) {
-        // What is known is of another variable or cut of gridded data.
+        // The known columns belong to another variable or cut of gridded data.
         return None;
     }
     match context.facts.of_input(path, input)? {
@@ -239,7 +239,7 @@ fn read(
             Some(column) => columns.push(column.clone()),
             None if known.open => {}
             None => {
-                // Reported here; that it is then missing is no second mistake.
+                // The mistake is reported here; the missing column is not reported again.
                 open = true;
                 let place = places.and_then(|places| places.get(index));
                 let span = place.map_or(source.span, |node| node.span);
@@ -259,7 +259,7 @@ fn read(
     Some(Known { columns, open })
 }
 
-/// Whether a kernel finds the columns it needs.
+/// Checks that a kernel finds the columns that it needs.
 fn needs(spec: &PortSpec, known: &Known, source: &Source, context: &mut Context<'_>) {
     let mut problems = Vec::new();
     for wanted in &spec.columns {
@@ -301,7 +301,7 @@ fn needs(spec: &PortSpec, known: &Known, source: &Source, context: &mut Context<
     );
 }
 
-/// Remembers what a stage gives.
+/// Records the columns that a stage writes.
 fn outputs(
     name: &str,
     stage: &DraftStage<'_>,

@@ -1,4 +1,4 @@
-//! What surrounds a task: resources, retries, cache, expectation, Python.
+//! Lowers the settings of tasks: resources, retries, cache, expectation, Python.
 
 use super::Context;
 use super::place::{duration, words};
@@ -8,7 +8,7 @@ use crate::model::{Cache, Expect, Gpus, Python, Resources, Retry, RetryOn};
 use crate::units::{parse_power, parse_size};
 use crate::yaml::Node;
 
-/// What one task needs.
+/// Lowers `resources:`.
 pub(super) fn resources(node: &Node, context: &mut Context<'_>) -> Resources {
     let size = |key: &str| {
         let text = node.get(key).and_then(Node::text);
@@ -25,7 +25,7 @@ pub(super) fn resources(node: &Node, context: &mut Context<'_>) -> Resources {
     }
 }
 
-/// `0`, `2`, `H100`, `H100:2`, or `{any_of: […]}`.
+/// Lowers `0`, `2`, `H100`, `H100:2`, or `{any_of: […]}`.
 fn device(node: &Node, context: &mut Context<'_>) -> Option<Gpus> {
     if let Some(any) = node.get("any_of") {
         let each = any.items().iter();
@@ -59,7 +59,7 @@ fn device(node: &Node, context: &mut Context<'_>) -> Option<Gpus> {
     }
 }
 
-/// What is tried again. Asking for more attempts without saying on what means: on any failure.
+/// Lowers `retry:`. More attempts without `on` means: on any failure.
 pub(super) fn retry(node: &Node) -> Retry {
     let model = Retry::default();
     let max_attempts = count(node, "max_attempts").unwrap_or(model.max_attempts);
@@ -94,7 +94,7 @@ fn retry_on(node: &Node) -> Option<RetryOn> {
     }
 }
 
-/// Whether results are shared.
+/// Lowers `cache:`.
 pub(super) fn cache(node: &Node, text: &str) -> Cache {
     Cache {
         enabled: node.flag().unwrap_or(true),
@@ -104,7 +104,7 @@ pub(super) fn cache(node: &Node, text: &str) -> Cache {
     }
 }
 
-/// What one task is expected to take.
+/// Lowers `expect:`.
 pub(super) fn expect(node: &Node) -> Expect {
     let power = node.get("power").and_then(Node::text);
     Expect {
@@ -113,7 +113,7 @@ pub(super) fn expect(node: &Node) -> Expect {
     }
 }
 
-/// The Python environment.
+/// Lowers `python:`.
 pub(super) fn python(node: &Node, text: &str) -> Python {
     Python {
         version: node

@@ -1,4 +1,4 @@
-//! One stage, lowered to the model.
+//! Lowers one stage to the model.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ use crate::syntax::STAGE;
 use crate::value::Value;
 use crate::yaml::{Data, Entry, Node};
 
-/// Keys that only commands have.
+/// Keys that are valid for commands only.
 const OF_COMMANDS: &[&str] = &[
     "shell",
     "outputs",
@@ -65,7 +65,7 @@ pub(super) fn lower<'n>(
     let mut resources = resources.unwrap_or_default();
     let mut files = place::words(&node, "files");
     if let Action::Cuda(cuda) = &action {
-        // It is what it is for; `gpus: 0` is not said by leaving it out.
+        // A `cuda` stage needs a device, so leaving out `gpus` does not mean 0.
         if node
             .get("resources")
             .and_then(|node| node.get("gpus"))
@@ -117,7 +117,7 @@ pub(super) fn lower<'n>(
     }
 }
 
-/// What it does, and whether that is known.
+/// The stage's action, and whether it is known.
 fn action(node: &Node, span: Span, context: &mut Context<'_>) -> (Action, bool) {
     let present: Vec<&Entry> = node
         .entries()
@@ -196,7 +196,8 @@ fn command(node: &Node, run: &Node, context: &mut Context<'_>) -> Option<Command
     }
 }
 
-/// The shell's own argv. One word gets the flags of a strict shell; several are taken as they are.
+/// The shell's argv. A single word gets the flags of a strict shell; several words are used
+/// unchanged.
 fn shell(words: &[String]) -> Vec<String> {
     match words {
         [] => default_shell(),
@@ -274,7 +275,7 @@ fn inputs(node: &Node, context: &mut Context<'_>) -> (IndexMap<String, Input>, V
     (inputs, sources)
 }
 
-/// Where an input's sources stand: in `from`, or in its place.
+/// The node of an input's sources: the value of `from`, or the input itself.
 pub(crate) fn input_sources(input: &Node) -> Option<&Node> {
     match input.data {
         Data::Map(_) => input.get("from"),
@@ -282,7 +283,7 @@ pub(crate) fn input_sources(input: &Node) -> Option<&Node> {
     }
 }
 
-/// An input without its sources: how it is read.
+/// An input's options, without its sources.
 pub(crate) fn input_options(entry: &Entry) -> Input {
     let word = |key: &str| entry.value.get(key).and_then(Node::text);
     Input {
@@ -336,13 +337,13 @@ fn outputs(node: &Node) -> IndexMap<String, Output> {
         .collect()
 }
 
-/// The columns that `schema:` of a port declares.
+/// The columns that a port's `schema:` declares.
 fn columns(port: &Node) -> Option<Vec<ColumnSpec>> {
     let schema = port.get("schema")?;
     Some(schema.entries().iter().filter_map(column).collect())
 }
 
-/// How an input's text tables are written.
+/// An input's options for text tables.
 fn csv_options(input: &Node) -> CsvOptions {
     let only = |key: &str| input.get(key)?.text()?.chars().next();
     CsvOptions {
@@ -365,7 +366,7 @@ fn column(entry: &Entry) -> Option<ColumnSpec> {
     Some(ColumnSpec::new(entry.key.clone(), column_type.0))
 }
 
-/// A kernel's outputs are those of its catalogue.
+/// A kernel's outputs, from the catalog.
 fn kernel_outputs(name: &str, span: Span, context: &Context<'_>) -> IndexMap<String, Output> {
     let kernel = context.catalog.kernels.get(name);
     let ports = kernel
@@ -383,7 +384,7 @@ fn kernel_outputs(name: &str, span: Span, context: &Context<'_>) -> IndexMap<Str
         .collect()
 }
 
-/// Ports become variables in upper case, so two may not differ in case alone.
+/// Refuses ports that differ only in case, because they become variables in upper case.
 fn clashes(ports: Option<&Node>, context: &mut Context<'_>) {
     let entries = ports.map(Node::entries).unwrap_or_default();
     let mut earlier: BTreeMap<String, &str> = BTreeMap::new();
@@ -436,7 +437,7 @@ fn template(node: &Node, text: &str) -> Option<Template> {
     })
 }
 
-/// True when the stage is scattered in any way.
+/// True if the stage is scattered in any way.
 pub(super) fn is_scattered(stage: &Stage) -> bool {
     !matches!(stage.scatter, Scatter::One)
 }

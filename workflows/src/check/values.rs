@@ -1,4 +1,4 @@
-//! Values in commands: text only where no program reads it as code.
+//! Checks values in commands: text is allowed only where no program reads it as code.
 
 use super::Context;
 use super::class::Classes;
@@ -12,7 +12,7 @@ use crate::script::{CompiledArgv, CompiledScript, Place, Refusal, is_evaluated};
 use crate::source::Span;
 use crate::yaml::Node;
 
-/// Every value of a command that stands where it cannot.
+/// Reports every value of a command that is not allowed at its place.
 pub(super) fn of_command(
     command: &Command,
     run: &Node,
@@ -41,7 +41,7 @@ pub(super) fn of_command(
     found
 }
 
-/// Variables that shells and programs evaluate.
+/// Reports values in variables that shells and programs evaluate.
 pub(super) fn of_environment(
     stage: &DraftStage<'_>,
     classes: &Classes<'_, '_>,

@@ -1,4 +1,4 @@
-//! The engine's filters, tests and functions, each charged and checked before it works.
+//! The engine's filters, tests and functions. Each call is charged and checked before it runs.
 
 use minijinja::value::{Rest, ValueKind};
 use minijinja::{Environment, Error, State, Value as Dynamic, filters, functions, tests};
@@ -10,11 +10,11 @@ use super::operators::{
 };
 use super::{growth, limits};
 
-/// A filter or test as the engine has it.
+/// A filter or test of the engine.
 type Builtin = (&'static str, Dynamic);
 
-/// Puts a check before everything that an expression can call. `default` and the tests for what is
-/// defined are left alone: they take what has no value, and give one of their arguments.
+/// Adds a check to everything that an expression can call. `default` and the tests for definedness
+/// are exempt: they accept undefined values and return one of their arguments.
 pub(super) fn guard(environment: &mut Environment<'static>) {
     for (name, filter) in plain_filters() {
         environment.add_filter(
@@ -73,7 +73,7 @@ pub(super) fn guard(environment: &mut Environment<'static>) {
     environment.add_function(PLAIN_FORM, as_plain);
 }
 
-/// Whether a name is a function of ours that nobody writes.
+/// Whether a name is an internal function, which users do not write.
 pub(super) fn is_internal(name: &str) -> bool {
     [COMPUTE, COMPARE, SLICE, PLAIN_FORM].contains(&name)
 }
@@ -164,7 +164,7 @@ fn settled(args: Rest<Dynamic>) -> Result<Vec<Dynamic>, Error> {
     args.0.into_iter().map(settle).collect()
 }
 
-/// An order of text and numbers together is one that nobody meant.
+/// Refuses to order text and numbers together, because the result is never intended.
 fn refuse_mixed_order(name: &str, args: &[Dynamic]) -> Result<(), Error> {
     let Some(list) = args
         .first()

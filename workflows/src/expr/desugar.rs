@@ -1,7 +1,7 @@
-//! An expression rewritten so that every operator is a call of a function of ours.
+//! Rewrites an expression so that every operator is a call of one of our functions.
 //!
-//! The result is an expression of the same meaning. Chains of operators become one call with many
-//! operands, so that it nests no deeper than what was written.
+//! The meaning stays the same. A chain of operators becomes one call with many operands, so that it
+//! nests no deeper than what was written.
 
 use minijinja::machinery::ast::{BinOpKind, CallArg, CompareOpKind, Expr, UnaryOpKind};
 use minijinja::machinery::parse_expr;
@@ -84,7 +84,7 @@ fn write(expr: &Expr<'_>, out: &mut String) {
     }
 }
 
-/// What is written behind a value: filters, members, calls.
+/// Writes what follows a value: filters, members, calls.
 fn postfix(expr: &Expr<'_>, out: &mut String) {
     match expr {
         Expr::Filter(filter) => {
@@ -155,7 +155,7 @@ fn base(expr: &Expr<'_>, out: &mut String) {
     }
 }
 
-/// A chain of operators, whose left side is walked without recursion.
+/// Writes a chain of operators. Its left side is walked without recursion.
 fn operation(expr: &Expr<'_>, out: &mut String) {
     let mut signs = Vec::new();
     let mut operands = Vec::new();
@@ -245,7 +245,7 @@ fn separated(items: &[Expr<'_>], out: &mut String) {
     }
 }
 
-/// A constant, as the engine reads it back.
+/// Writes a constant so that the engine reads it back.
 fn literal(value: &Dynamic, out: &mut String) {
     match value.kind() {
         ValueKind::String => {

@@ -1,5 +1,5 @@
-//! Filters, tests and functions whose result grows with a number or with a product of their
-//! arguments: refused where it would be too large, or where the number has no answer.
+//! Checks calls whose result grows with a number or with a product of their arguments. They are
+//! refused if the result would be too large, or if the number is invalid.
 
 use minijinja::{Error, Value as Dynamic};
 
@@ -8,12 +8,12 @@ use super::limits::{LIST_LIMIT, check_length, check_size, refused};
 /// The widest column that `format` and `tojson` pad to.
 const WIDEST: i64 = 1000;
 
-/// The largest bound of a `range`, either way; beyond it its length overflows.
+/// The largest absolute bound of a `range`. Beyond it the length overflows.
 const RANGE_BOUND: i64 = 1 << 53;
 
-/// Refuses a call of a filter whose result would be too large. `size` is that of its arguments.
+/// Refuses a call of a filter whose result would be too large. `size` is the size of its arguments.
 pub(super) fn check_filter(name: &str, args: &[Dynamic], size: usize) -> Result<(), Error> {
-    // These turn whatever they are given into text first: `5|indent(9)` indents the text `5`.
+    // These filters convert their input to text first: `5|indent(9)` indents the text `5`.
     let written = match (name, args.first()) {
         ("indent" | "replace" | "format", Some(value)) if value.as_str().is_none() => {
             Some(value.to_string())
@@ -52,7 +52,7 @@ pub(super) fn check_filter(name: &str, args: &[Dynamic], size: usize) -> Result<
             }
         }
         ("round", _) => check_widths(args.get(1..).unwrap_or_default()),
-        // A text given to these becomes a list with a value for each character or piece.
+        // These filters turn a text into a list with a value for each character or piece.
         (
             "list" | "split" | "lines" | "map" | "sort" | "unique" | "select" | "reject" | "zip"
             | "chain" | "sum" | "min" | "max" | "reverse" | "groupby",
@@ -73,7 +73,7 @@ pub(super) fn check_test(name: &str, args: &[Dynamic]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses a range whose bounds overflow; the engine itself refuses one that is too long.
+/// Refuses a range whose bounds overflow. The engine itself refuses a range that is too long.
 pub(super) fn check_range(args: &[Dynamic]) -> Result<(), Error> {
     for arg in args {
         let within = arg
@@ -97,7 +97,7 @@ fn check_replace(text: &str, args: &[Dynamic]) -> Result<(), Error> {
     )
 }
 
-/// A number that says how many: none is none.
+/// A number that is a count; absent and null mean none.
 fn count(arg: Option<&Dynamic>) -> Result<usize, Error> {
     match arg.map(|arg| (arg.is_number(), arg.as_i64())) {
         None | Some((false, _)) => Ok(0),
@@ -128,7 +128,7 @@ fn check_widths(args: &[Dynamic]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether text holds a number larger than [`WIDEST`], which a format would pad to.
+/// Whether text contains a number larger than [`WIDEST`], to which a format would pad.
 fn has_long_number(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_digit())
         .filter(|digits| !digits.is_empty())

@@ -1,4 +1,5 @@
-//! The expression engine: minijinja, for single expressions only, with its limits and our filters.
+//! The expression engine: minijinja, restricted to single expressions, with limits and our own
+//! filters.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,7 +15,7 @@ use super::scope::{InputValue, Scope};
 use super::{builtins, desugar};
 use crate::value::Value;
 
-/// Bytes of one expression: chains of operators are walked recursively, and this many cannot
+/// Bytes of one expression. Chains of operators are walked recursively, and this length cannot
 /// exhaust a thread's stack.
 const LENGTH_LIMIT: usize = 2048;
 
@@ -75,7 +76,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.set_recursion_limit(DEPTH_LIMIT);
-    // `safe` and `escape` mark text for HTML, which has no meaning here; `debug` and `namespace`
+    // `safe` and `escape` mark text for HTML, which has no meaning here. `debug` and `namespace`
     // show or change the engine's own state.
     for name in ["safe", "escape", "e", "pprint"] {
         environment.remove_filter(name);
@@ -88,7 +89,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment
 });
 
-/// What `| raw` gives: a value that is put into a shell's script as it is.
+/// The result of `| raw`: a value that is written into a shell script unchanged.
 #[derive(Debug)]
 pub(crate) struct Raw(pub(super) Dynamic);
 
@@ -102,7 +103,7 @@ impl Object for Raw {
     }
 }
 
-/// `inputs.x` where an expression also reads its parts: renders as the path.
+/// `inputs.x` where an expression also reads its parts. It renders as the path.
 #[derive(Debug)]
 pub(super) struct InputObject(InputValue);
 
@@ -131,19 +132,19 @@ impl Object for InputObject {
     }
 }
 
-/// An expression that was parsed once.
+/// A parsed expression.
 #[derive(Debug)]
 pub(crate) struct Parsed {
     expression: Expression<'static, 'static>,
-    /// Every name it reads, dotted as far as it is constant: `params.k`, `item.id`, `range`.
+    /// Every name that it reads, dotted as far as it is constant: `params.k`, `item.id`, `range`.
     pub(crate) names: BTreeSet<String>,
 }
 
-/// What an expression gave.
+/// The result of an expression.
 pub(crate) struct Outcome {
     /// The value.
     pub(crate) value: Value,
-    /// True when it went through `| raw`.
+    /// True if it went through `| raw`.
     pub(crate) raw: bool,
 }
 
@@ -161,7 +162,7 @@ impl Parsed {
         Ok(Self { expression, names })
     }
 
-    /// Evaluates it.
+    /// Evaluates the expression.
     pub(crate) fn evaluate(&self, scope: &Scope) -> Result<Outcome, String> {
         let context = context(&self.names, scope);
         let result = guarded(|| {
@@ -178,7 +179,7 @@ impl Parsed {
     }
 }
 
-/// Only what the expression reads is converted, so that a large parameter costs nothing to others.
+/// Converts only what the expression reads, so that a large parameter costs nothing elsewhere.
 fn context(names: &BTreeSet<String>, scope: &Scope) -> Dynamic {
     let mut roots: BTreeMap<&str, BTreeMap<&str, bool>> = BTreeMap::new();
     for name in names {
@@ -296,7 +297,7 @@ pub(super) fn from_dynamic(value: &Dynamic, depth: usize) -> Result<Value, Strin
     })
 }
 
-/// Runs the engine; a panic in it is an error of the expression.
+/// Runs the engine. A panic in it becomes an error of the expression.
 fn guarded<T>(engine: impl FnOnce() -> Result<T, minijinja::Error>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(engine)) {
         Ok(result) => result.map_err(|error| explain(&error)),

@@ -1,8 +1,8 @@
-//! What one evaluation may use: a budget of text and values that every filter, test, function and
-//! operator is charged for before it works.
+//! Limits of one evaluation. Every filter, test, function and operator is charged for text and
+//! values before it runs.
 //!
-//! Each call gets arguments of at most [`SIZE_LIMIT_BYTES`], so what grows with its arguments is
-//! bounded by that; [`super::growth`] looks at calls that grow with a number.
+//! Each call gets arguments of at most [`SIZE_LIMIT_BYTES`], which bounds results that grow with
+//! arguments. [`super::growth`] checks calls whose result grows with a number.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,16 +13,16 @@ use minijinja::{Error, ErrorKind, State, Value as Dynamic};
 use super::jinja::{InputObject, Raw};
 use super::number::WrittenNumber;
 
-/// Lists longer than this are refused: they come from a mistake such as `range(9) * 1000000`.
+/// The longest list. Longer ones come from mistakes such as `range(9) * 1000000`.
 pub(super) const LIST_LIMIT: usize = 1_000_000;
 
-/// The most that one value may take: far above any command line, far below what a machine has.
+/// The largest value: far above any command line, far below a machine's memory.
 pub(super) const SIZE_LIMIT_BYTES: usize = 16 << 20;
 
-/// The most that all calls of one evaluation may read together; bounds its time to about a second.
+/// The most bytes that all calls of one evaluation may read. It limits the time to about a second.
 const WORK_LIMIT_BYTES: usize = 64 << 20;
 
-/// What a value takes beside its text.
+/// The size of a value without its text.
 const VALUE_BYTES: usize = 16;
 
 /// How deep values may nest.
@@ -38,7 +38,7 @@ impl Object for Used {
     }
 }
 
-/// Charges a call for its arguments, and gives their size in bytes.
+/// Charges a call for its arguments and returns their size in bytes.
 pub(super) fn charge(state: &State<'_, '_>, args: &[Dynamic]) -> Result<usize, Error> {
     let size = args.iter().try_fold(0, |sum, arg| {
         size_of(arg, SIZE_LIMIT_BYTES - sum).map(|size| sum + size)
@@ -50,7 +50,7 @@ pub(super) fn charge(state: &State<'_, '_>, args: &[Dynamic]) -> Result<usize, E
     Ok(size)
 }
 
-/// The size of a value, all that it holds counted as often as it is reached.
+/// The size of a value. Shared content counts each time it is reached.
 pub(super) fn size_of(value: &Dynamic, limit: usize) -> Result<usize, Error> {
     let mut left = limit;
     take(value, &mut left, DEPTH_LIMIT)?;
@@ -99,7 +99,7 @@ fn spend(left: &mut usize, bytes: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// That a result of this size is refused, if it is too large.
+/// Refuses a result of this size if it is too large.
 pub(super) fn check_size(bytes: Option<usize>) -> Result<(), Error> {
     match bytes {
         Some(bytes) if bytes <= SIZE_LIMIT_BYTES => Ok(()),
@@ -107,7 +107,7 @@ pub(super) fn check_size(bytes: Option<usize>) -> Result<(), Error> {
     }
 }
 
-/// That a list of this length is refused, if it is too long.
+/// Refuses a list of this length if it is too long.
 pub(super) fn check_length(length: usize) -> Result<(), Error> {
     match length <= LIST_LIMIT {
         true => Ok(()),
@@ -117,8 +117,7 @@ pub(super) fn check_length(length: usize) -> Result<(), Error> {
     }
 }
 
-/// A value that holds what it gives: a list that would be made while it is read is made now, so that
-/// its length is known and it is made once.
+/// Evaluates a lazy list now, so that its length is known and it is evaluated once.
 pub(super) fn settle(value: Dynamic) -> Result<Dynamic, Error> {
     if value.kind() != ValueKind::Iterable {
         return Ok(value);
@@ -139,7 +138,7 @@ fn too_large() -> Error {
     ))
 }
 
-/// An operation that is refused.
+/// The error of a refused operation.
 pub(super) fn refused(why: &str) -> Error {
     Error::new(ErrorKind::InvalidOperation, why.to_owned())
 }

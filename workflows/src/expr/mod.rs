@@ -1,7 +1,7 @@
 //! Expressions: `${{ … }}` in text, parsed once and rendered for every task.
 //!
-//! Only single expressions are Jinja's; there are no blocks or comments, so that `${#x}`, `{%` and
-//! `{{` in a command mean what they always meant.
+//! Only single expressions follow Jinja; there are no blocks or comments. So `${#x}`, `{%` and `{{`
+//! in a command keep their meaning.
 
 mod builtins;
 mod desugar;
@@ -32,13 +32,13 @@ use crate::written::Meaning;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{expression}`: {message}")]
 pub struct RenderError {
-    /// The expression, without its braces.
+    /// The expression without its braces.
     pub expression: String,
     /// What is wrong with it.
     pub message: String,
 }
 
-/// A template that was parsed once; rendering it many times is cheap, and free without expressions.
+/// A parsed template. Rendering it repeatedly is cheap, and free if it has no expressions.
 #[derive(Clone, Debug)]
 pub struct CompiledTemplate {
     source: String,
@@ -51,9 +51,9 @@ enum Piece {
     Expression(Arc<Compiled>),
 }
 
-/// A piece of a template, borrowed.
+/// A borrowed piece of a template.
 pub(crate) enum Fragment<'a> {
-    /// Text as it is.
+    /// Literal text.
     Text(&'a str),
     /// An expression.
     Expression(&'a Compiled),
@@ -62,14 +62,14 @@ pub(crate) enum Fragment<'a> {
 /// One expression of a template.
 #[derive(Debug)]
 pub(crate) struct Compiled {
-    /// What stands between the braces.
+    /// The text between the braces.
     pub(crate) source: String,
     way: Way,
 }
 
 #[derive(Debug)]
 enum Way {
-    /// A dotted name: looked up, no engine needed.
+    /// A dotted name, which is looked up without the engine.
     Name(Vec<String>),
     Parsed(Parsed),
 }
@@ -84,7 +84,7 @@ impl Compiled {
         Ok(Self { source, way })
     }
 
-    /// Every name it reads, as dotted words.
+    /// Every name that it reads, as dotted words.
     pub(crate) fn names(&self) -> Vec<Vec<String>> {
         match &self.way {
             Way::Name(path) => vec![path.clone()],
@@ -96,7 +96,7 @@ impl Compiled {
         }
     }
 
-    /// True when it is one dotted name.
+    /// Its words if it is one dotted name.
     pub(crate) fn as_name(&self) -> Option<&[String]> {
         match &self.way {
             Way::Name(path) => Some(path),
@@ -104,7 +104,7 @@ impl Compiled {
         }
     }
 
-    /// True for a parameter by its name alone, which may be a choice.
+    /// True if it is a parameter's name alone, which may be a choice.
     pub(crate) fn is_choice(&self) -> bool {
         matches!(self.as_name(), Some([root, _]) if root == "params")
     }
@@ -125,7 +125,8 @@ impl CompiledTemplate {
     /// Parses text.
     ///
     /// # Errors
-    /// When an expression is no expression, or a `${{` never ends.
+    ///
+    /// Fails if an expression does not parse, or a `${{` has no end.
     pub fn new(source: &str) -> Result<Self, RenderError> {
         let mut pieces = Vec::new();
         if !has_expression(source) {
@@ -147,13 +148,13 @@ impl CompiledTemplate {
         Ok(Self { source, pieces })
     }
 
-    /// The text it was parsed from.
+    /// The text that was parsed.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// True when it holds no expression: every rendering gives its own text.
+    /// True if it has no expression, so every rendering gives its own text.
     #[must_use]
     pub fn is_constant(&self) -> bool {
         self.pieces.iter().all(|p| matches!(p, Piece::Text(_)))
@@ -174,7 +175,7 @@ impl CompiledTemplate {
         })
     }
 
-    /// The expression, when the template is exactly one.
+    /// Its expression, if the template is exactly one.
     pub(crate) fn single(&self) -> Option<&Compiled> {
         match self.pieces.as_slice() {
             [Piece::Expression(compiled)] => Some(compiled),
@@ -182,10 +183,11 @@ impl CompiledTemplate {
         }
     }
 
-    /// Its value; a template that is exactly one expression keeps the expression's type.
+    /// Its value. A template that is exactly one expression keeps the expression's type.
     ///
     /// # Errors
-    /// When an expression fails, or reads what has no value.
+    ///
+    /// Fails if an expression fails or reads an undefined name.
     pub fn render(&self, scope: &Scope) -> Result<Value, RenderError> {
         match self.single() {
             Some(only) => Ok(only.evaluate(scope)?.value),
@@ -196,6 +198,7 @@ impl CompiledTemplate {
     /// Its value as text.
     ///
     /// # Errors
+    ///
     /// As [`Self::render`].
     pub fn render_text(&self, scope: &Scope) -> Result<String, RenderError> {
         let mut text = String::with_capacity(self.source.len());
@@ -208,9 +211,10 @@ impl CompiledTemplate {
         Ok(text)
     }
 
-    /// Whether a condition holds: `false`, `null`, `0`, and what is empty do not.
+    /// Whether a condition holds. `false`, `null`, `0` and empty values do not.
     ///
     /// # Errors
+    ///
     /// As [`Self::render`].
     pub fn condition(&self, scope: &Scope) -> Result<bool, RenderError> {
         Ok(match self.render(scope)? {
@@ -242,7 +246,7 @@ impl CompiledTemplate {
 }
 
 impl Template {
-    /// A template that stands nowhere in particular.
+    /// A template without a place in a file.
     #[must_use]
     pub fn new(source: impl Into<String>) -> Self {
         let source = source.into();
@@ -250,9 +254,10 @@ impl Template {
         Self { source, span }
     }
 
-    /// Parses it, to be rendered many times.
+    /// Parses it for repeated rendering.
     ///
     /// # Errors
+    ///
     /// As [`CompiledTemplate::new`].
     pub fn compile(&self) -> Result<CompiledTemplate, RenderError> {
         CompiledTemplate::new(&self.source)
@@ -261,6 +266,7 @@ impl Template {
     /// [`CompiledTemplate::render`], once.
     ///
     /// # Errors
+    ///
     /// As [`CompiledTemplate::new`] and [`CompiledTemplate::render`].
     pub fn render(&self, scope: &Scope) -> Result<Value, RenderError> {
         self.compile()?.render(scope)
@@ -269,6 +275,7 @@ impl Template {
     /// [`CompiledTemplate::render_text`], once.
     ///
     /// # Errors
+    ///
     /// As [`CompiledTemplate::new`] and [`CompiledTemplate::render`].
     pub fn render_text(&self, scope: &Scope) -> Result<String, RenderError> {
         self.compile()?.render_text(scope)
@@ -277,12 +284,13 @@ impl Template {
     /// [`CompiledTemplate::condition`], once.
     ///
     /// # Errors
+    ///
     /// As [`CompiledTemplate::new`] and [`CompiledTemplate::render`].
     pub fn condition(&self, scope: &Scope) -> Result<bool, RenderError> {
         self.compile()?.condition(scope)
     }
 
-    /// What it reads; nothing when it does not parse, which `check` reports.
+    /// What it reads; nothing if it does not parse, which `check` reports.
     #[must_use]
     pub fn uses(&self) -> Uses {
         self.compile().map(|t| t.uses()).unwrap_or_default()
@@ -292,6 +300,7 @@ impl Template {
 /// Renders every string within a value, as in `with:`.
 ///
 /// # Errors
+///
 /// As [`CompiledTemplate::new`] and [`CompiledTemplate::render`].
 pub fn render_value(value: &Value, scope: &Scope) -> Result<Value, RenderError> {
     Ok(match value {
@@ -332,7 +341,7 @@ fn failed(expression: &str, message: String) -> RenderError {
     }
 }
 
-/// `params.k` as its words; `None` for anything that needs the engine.
+/// The words of a dotted name such as `params.k`; `None` for anything that needs the engine.
 fn dotted(source: &str) -> Option<Vec<String>> {
     const WORDS: &[&str] = &["true", "false", "none", "True", "False", "None", "not"];
     let words: Vec<String> = source.split('.').map(str::to_owned).collect();

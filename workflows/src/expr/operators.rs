@@ -1,7 +1,7 @@
-//! Operators: what they compute, and what they refuse.
+//! Operators: what they compute and what they refuse.
 //!
-//! The engine has no hook for its operators. So [`super::desugar`] writes each as a call of a function
-//! of this file, which checks its operands and then lets the engine compute.
+//! The engine has no hook for its operators. So [`super::desugar`] writes each as a call of a
+//! function in this file, which checks its operands and then lets the engine compute.
 
 use std::sync::LazyLock;
 
@@ -32,7 +32,7 @@ static SLICING: LazyLock<Option<Expression<'static, 'static>>> = LazyLock::new(|
     PLAIN.compile_expression_owned(source).ok()
 });
 
-/// Each operator as it is written, and the engine's own evaluation of it.
+/// Each operator as written, and the engine's own evaluation of it.
 static OPERATORS: LazyLock<Vec<(&str, Expression<'static, 'static>)>> = LazyLock::new(|| {
     const SIGNS: &[&str] = &[
         "+", "-", "*", "/", "//", "%", "**", "~", "==", "!=", "<", "<=", ">", ">=", "in", "not in",
@@ -60,7 +60,7 @@ pub(super) fn compute(
     Ok(result)
 }
 
-/// `a < b <= c`: true where each neighbor stands as its sign says.
+/// `a < b <= c`: true if each pair of neighbors fulfills its sign.
 pub(super) fn compare(
     state: &State<'_, '_>,
     signs: &str,
@@ -78,7 +78,7 @@ pub(super) fn compare(
     Ok(true)
 }
 
-/// `value[start:stop:step]`; a bound that was not written is none.
+/// `value[start:stop:step]`; an absent bound is none.
 pub(super) fn slice(
     state: &State<'_, '_>,
     value: Dynamic,
@@ -174,7 +174,7 @@ fn refuse_mixed(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<(), Error
     }
 }
 
-/// That a list is not repeated too often.
+/// Refuses to repeat a list too often.
 fn check_repetition(list: &Dynamic, times: &Dynamic) -> Result<(), Error> {
     if !times.is_number() || !matches!(list.kind(), ValueKind::Seq | ValueKind::Iterable) {
         return Ok(());

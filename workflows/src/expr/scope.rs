@@ -1,14 +1,14 @@
-//! What an expression can see when it is rendered.
+//! The names that an expression can read when it is rendered.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::value::Value;
 
-/// The names that are in scope for one task.
+/// The names in scope for one task.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scope {
-    /// `params.NAME`; shared, since all tasks of a run see the same.
+    /// `params.NAME`. It is shared, since all tasks of a run see the same values.
     pub params: Arc<BTreeMap<String, Value>>,
     /// `item`, under `scatter`.
     pub item: Option<Value>,
@@ -16,7 +16,7 @@ pub struct Scope {
     pub matrix: BTreeMap<String, Value>,
     /// `inputs.PORT`.
     pub inputs: BTreeMap<String, InputValue>,
-    /// `outputs.PORT`: the path to be created.
+    /// `outputs.PORT`: the path that the command creates.
     pub outputs: BTreeMap<String, String>,
     /// `stages.NAME.status`: the status by stage.
     pub stages: BTreeMap<String, String>,
@@ -26,7 +26,7 @@ pub struct Scope {
     pub run: BTreeMap<String, Value>,
 }
 
-/// What `run.` offers: the run's id and the workflow's name.
+/// The fields of `run.`: the run's id and the workflow's name.
 pub const RUN_FIELDS: &[&str] = &["id", "name"];
 
 /// One input as a task sees it.
@@ -34,12 +34,12 @@ pub const RUN_FIELDS: &[&str] = &["id", "name"];
 pub struct InputValue {
     /// `inputs.x`: always one path.
     pub path: String,
-    /// `inputs.x.parts`: the parts one by one.
+    /// `inputs.x.parts`: the paths of the parts.
     pub parts: Vec<String>,
 }
 
 impl Scope {
-    /// The value of a dotted path; says what is missing when there is none.
+    /// The value of a dotted path, or what is missing.
     pub(crate) fn lookup(&self, path: &[String]) -> Result<Value, String> {
         let unknown = || format!("`{}` has no value here", path.join("."));
         let (root, rest) = path.split_first().ok_or_else(unknown)?;

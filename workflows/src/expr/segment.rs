@@ -1,31 +1,31 @@
-//! Cuts a template into plain text and `${{ … }}`.
+//! Splits a template into plain text and `${{ … }}`.
 
 use std::ops::Range;
 
 /// One piece of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Segment {
-    /// Text as it is.
+    /// Literal text.
     Text(String),
     /// An expression.
     Expression {
-        /// What stands between the braces, trimmed.
+        /// The text between the braces, trimmed.
         source: String,
-        /// The whole `${{ … }}` within the template.
+        /// The range of the whole `${{ … }}` in the template.
         range: Range<usize>,
     },
 }
 
-/// A `${{` that never ends; where it began.
+/// A `${{` without an end, by its offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unclosed(pub(crate) usize);
 
-/// True when the text holds an expression at all.
+/// True if the text has an expression.
 pub(crate) fn has_expression(source: &str) -> bool {
     source.contains("${{")
 }
 
-/// Cuts a template; quotes and braces inside an expression are respected.
+/// Splits a template. Quotes and braces inside an expression are respected.
 pub(crate) fn split(source: &str) -> Result<Vec<Segment>, Unclosed> {
     let mut pieces = Vec::new();
     let mut from = 0;
@@ -49,7 +49,7 @@ pub(crate) fn split(source: &str) -> Result<Vec<Segment>, Unclosed> {
     Ok(pieces)
 }
 
-/// Where the `}}` that ends an expression stands.
+/// The offset of the `}}` that ends an expression.
 fn closing(inner: &str) -> Option<usize> {
     let bytes = inner.as_bytes();
     let mut depth = 0_usize;

@@ -1,4 +1,4 @@
-//! What a template reads: the ingredients that a task's key must name.
+//! What a template reads: the ingredients of a task's key.
 
 use std::collections::BTreeSet;
 
@@ -10,15 +10,15 @@ use crate::value::Value;
 pub struct Uses {
     /// Parameters by name.
     pub params: BTreeSet<String>,
-    /// Reads `item`.
+    /// Whether it reads `item`.
     pub item: bool,
-    /// Reads `matrix`.
+    /// Whether it reads `matrix`.
     pub matrix: bool,
-    /// Reads `run.*`: the result belongs to its run.
+    /// Whether it reads `run.*`. The result is then used by its own run only.
     pub run: bool,
-    /// Reads `attempt`: the result belongs to its run.
+    /// Whether it reads `attempt`. The result is then used by its own run only.
     pub attempt: bool,
-    /// Stages whose status is read.
+    /// Stages whose status it reads.
     pub statuses: BTreeSet<String>,
     /// Input ports.
     pub inputs: BTreeSet<String>,
@@ -27,7 +27,7 @@ pub struct Uses {
 }
 
 impl Uses {
-    /// Takes in what another template reads.
+    /// Adds what another template reads.
     pub fn merge(&mut self, other: Self) {
         self.params.extend(other.params);
         self.statuses.extend(other.statuses);

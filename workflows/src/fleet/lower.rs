@@ -1,4 +1,4 @@
-//! A pool's tree, known to fit the table, becomes a pool; what the table cannot know is checked.
+//! Lowers a pool's tree, and checks what the table of keys cannot express.
 
 use super::model::{GpuSpec, PoolSpec, PriceSpec, Window};
 use super::when::{EXPECTED, When, parse};
@@ -7,7 +7,7 @@ use crate::diagnostic::Diagnostic;
 use crate::units::parse_duration;
 use crate::yaml::{Data, Node};
 
-/// Keys that are written and not acted on yet.
+/// Keys that are accepted and have no effect yet.
 const IDLE_KEYS: [(&str, &[&str]); 5] = [
     ("idle", &[]),
     (
@@ -19,7 +19,8 @@ const IDLE_KEYS: [(&str, &[&str]); 5] = [
     ("slurm", &[]),
 ];
 
-/// One pool. Of one that does not fit the table (not `sound`) only what stands alone is checked.
+/// Lowers one pool. If it does not fit the table (it is not `sound`), only independent parts are
+/// checked.
 pub(super) fn pool(
     node: &Node,
     sound: bool,
@@ -151,7 +152,7 @@ fn window(node: &Node, before: &[Window], found: &mut Vec<Diagnostic>) -> Option
     })
 }
 
-/// Tells pools that have the same name.
+/// Reports pools that have the same name.
 pub(super) fn twice(pools: &[PoolSpec], found: &mut Vec<Diagnostic>) {
     for (at, pool) in pools.iter().enumerate() {
         if pools.iter().take(at).any(|one| one.name == pool.name) {
@@ -164,7 +165,7 @@ pub(super) fn twice(pools: &[PoolSpec], found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Adds the keys of a pool that are not acted on yet, each once.
+/// Adds the keys of a pool that have no effect yet, each once.
 pub(super) fn without_effect(node: &Node, list: &mut Vec<String>) {
     for (key, inner) in IDLE_KEYS {
         let Some(value) = node.get(key) else {

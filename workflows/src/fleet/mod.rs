@@ -1,4 +1,4 @@
-//! Fleet and pool files: text -> pools as their hosts describe them, or every mistake.
+//! Fleet and pool files: from text to pools, or all mistakes in it.
 
 mod lower;
 mod model;
@@ -14,19 +14,19 @@ use crate::yaml::{self, Data};
 pub use model::{GpuSpec, PoolSpec, PriceSpec, Window};
 pub use when::{Days, When};
 
-/// What came of checking a fleet file.
+/// The result of checking a fleet file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CheckedFleet {
-    /// Its pools, in the order written; none when there is an error.
+    /// The pools in the order written; `None` if there is an error.
     pub pools: Option<Vec<PoolSpec>>,
-    /// Every mistake, in the order of their places.
+    /// All mistakes, in the order of their places.
     pub diagnostics: Vec<Diagnostic>,
-    /// Keys that are written and not acted on yet, as `limits.scratch`.
+    /// Keys that are accepted and have no effect yet, for example `limits.scratch`.
     pub without_effect: Vec<String>,
 }
 
-/// Checks a fleet file (a list of pools, YAML or JSON) or a pool file (one of them).
-/// `knows_timezone` says whether there is a time zone of that name.
+/// Checks a fleet file (a list of pools, YAML or JSON) or a pool file (one pool). `knows_timezone`
+/// tells whether a time zone of that name exists.
 #[must_use]
 pub fn check_fleet(text: &str, knows_timezone: &dyn Fn(&str) -> bool) -> CheckedFleet {
     let mut found = Vec::new();

@@ -1,70 +1,70 @@
-//! What a pool is, as its host describes it.
+//! A pool as its host describes it.
 
 use super::when::When;
 use crate::source::Span;
 
-/// A pool: what one host lends in one place, and its rules.
+/// A pool: the capacity that one host provides in one place, and its rules.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PoolSpec {
-    /// Its name.
+    /// The pool's name.
     pub name: String,
-    /// The region it lies in; the zone when nobody said.
+    /// Its region; the zone if not stated.
     pub region: String,
-    /// Its grid area.
+    /// Its grid zone.
     pub zone: String,
-    /// The time zone of its windows, an IANA name; `UTC` when nobody said.
+    /// The time zone of its windows, an IANA name; `UTC` if not stated.
     pub timezone: String,
-    /// Where its region keeps parts.
+    /// The store of its region.
     pub store: Option<String>,
-    /// Power usage effectiveness, from 1 on.
+    /// Power usage effectiveness, at least 1.
     pub pue: f64,
     /// Its devices.
     pub gpu: Option<GpuSpec>,
-    /// What is open when; the first that fits counts.
+    /// Its open capacity over time. The first window that contains a moment applies.
     pub windows: Vec<Window>,
-    /// What its tasks may draw together, in watts.
+    /// The most watts that its tasks may draw together.
     pub power_watts: Option<f64>,
-    /// What its devices cost.
+    /// The price of its devices.
     pub price: Option<PriceSpec>,
-    /// Projects that may use it, or patterns; empty for all.
+    /// Names or patterns of projects that may use it; empty means all.
     pub projects: Vec<String>,
-    /// Where it stands in the file.
+    /// Its place in the file.
     pub span: Span,
 }
 
 /// A pool's devices.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GpuSpec {
-    /// Their model.
+    /// The model.
     pub model: Option<String>,
-    /// How many there are in all.
+    /// The number of devices.
     pub count: Option<u32>,
-    /// What one draws under load.
+    /// Watts of one device under load.
     pub power_watts: Option<f64>,
-    /// What one draws idle.
+    /// Watts of one idle device.
     pub idle_watts: Option<f64>,
-    /// Emissions of making one, in kilograms of CO2 equivalent.
+    /// Emissions of making one device, in kilograms of CO2 equivalent.
     pub embodied_kg: Option<f64>,
 }
 
-/// What a device costs.
+/// The price of a device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PriceSpec {
-    /// An hour of one device.
+    /// The price of one device for an hour.
     pub gpu_hour: f64,
-    /// In which currency.
+    /// The currency.
     pub currency: Option<String>,
 }
 
-/// What is open at some time.
+/// The open capacity at certain times.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Window {
-    /// When.
+    /// The times.
     pub when: When,
     /// Devices.
     pub gpus: u32,
-    /// Cores; as many as the devices need when nobody said.
+    /// Cores; if not stated, as many as the devices need.
     pub cpus: Option<u32>,
-    /// How long what runs may stay when it begins, in milliseconds.
+    /// How long running tasks may stay when the window begins, in milliseconds.
     pub notice_ms: u64,
 }

@@ -5,7 +5,7 @@ use crate::syntax::{Key, Kind, Shape};
 /// A pool.
 pub(super) const POOL_KIND: Kind = Kind::Node(&POOL);
 
-/// The most devices or cores that one pool may have.
+/// The most devices or cores of one pool.
 const MOST: i64 = 10_000_000;
 
 static POOL: Shape = Shape::new(

@@ -1,17 +1,18 @@
-//! `mon-fri 20:00-07:00`: when a window is open, in local time.
+//! Parses the times of windows, for example `mon-fri 20:00-07:00`, in local time.
 
-/// When a window is open.
+/// The times of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// Whenever no other window is.
+    /// Whenever no other window applies.
     Otherwise,
-    /// On some days, for some hours.
+    /// Certain hours on certain days.
     Hours {
-        /// Days on which it begins.
+        /// The days on which it begins.
         days: Days,
-        /// Minutes after midnight when it begins.
+        /// The minute of the day at which it begins.
         from_min: u16,
-        /// Minutes after midnight when it ends: on the next day when not after `from_min`.
+        /// The minute of the day at which it ends. If it is not after `from_min`, it is on the next
+        /// day.
         to_min: u16,
     },
 }
@@ -26,11 +27,11 @@ const NAMES: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 /// Minutes of a day.
 const DAY_MIN: u16 = 1440;
 
-/// What a window may look like, for messages.
+/// The accepted forms, for messages.
 pub(super) const EXPECTED: &str =
     "`otherwise`, days as `mon-fri` or `sat,sun`, hours as `20:00-07:00`, or days and hours";
 
-/// Reads a window.
+/// Parses a window's times.
 pub(super) fn parse(text: &str) -> Option<When> {
     let text = text.trim().to_lowercase();
     if text == "otherwise" {
@@ -55,7 +56,7 @@ pub(super) fn parse(text: &str) -> Option<When> {
     })
 }
 
-/// Days: a list of days and ranges of days; a range may go over the week's end.
+/// Parses a list of days and ranges of days. A range may cross the week's end.
 fn parse_days(text: &str) -> Option<Days> {
     let mut days = [false; 7];
     for part in text.split(',') {

@@ -9,7 +9,7 @@ use crate::expr::{Compiled, CompiledTemplate, Fragment, RenderError, Scope};
 use crate::model::Template;
 use crate::value::Value;
 
-/// A list of words that was parsed once.
+/// A parsed list of words.
 #[derive(Clone, Debug)]
 pub struct CompiledArgv {
     words: Vec<(CompiledTemplate, Place)>,
@@ -19,6 +19,7 @@ impl CompiledArgv {
     /// Parses the words.
     ///
     /// # Errors
+    ///
     /// As [`CompiledTemplate::new`].
     pub fn new(words: &[Template]) -> Result<Self, RenderError> {
         let templates: Vec<CompiledTemplate> = words
@@ -44,10 +45,12 @@ impl CompiledArgv {
             .flat_map(|(template, place)| template.expressions().map(move |one| (one, place)))
     }
 
-    /// The words for one task. A word that is one expression and gives a list becomes as many words.
+    /// The words for one task. A word that is one expression and gives a list becomes several
+    /// words.
     ///
     /// # Errors
-    /// When an expression fails, or text stands in the program of an interpreter.
+    ///
+    /// Fails if an expression fails, or text is in the program of an interpreter.
     pub fn render(&self, scope: &Scope) -> Result<Vec<String>, RenderError> {
         let mut words = Vec::with_capacity(self.words.len());
         for (template, place) in &self.words {

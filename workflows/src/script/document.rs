@@ -1,4 +1,4 @@
-//! Here-documents: whether the parser found their true end, and whether a value may stand in one.
+//! Here-documents: whether the parser found their true end, and whether they may contain a value.
 
 use tree_sitter::Node;
 
@@ -32,7 +32,7 @@ pub(super) fn is_whole(redirect: Node<'_>, text: &str) -> bool {
     let Some(first_line) = text[start.end..].find('\n').map(|at| start.end + at + 1) else {
         return false;
     };
-    // Bytes between the delimiter and the end of its line may not begin another document.
+    // The rest of the delimiter's line may not begin another document.
     let rest_of_line = &text[start.end..first_line];
     if delimiter.is_empty() || rest_of_line.contains("<<") || delimiter.contains(['$', '`']) {
         return false;

@@ -1,7 +1,7 @@
 //! Which words of a command are evaluated, by the command's name.
 //!
-//! A command is its words, as far as they are literal. The question is always the same: may text
-//! stand in the word number `at`?
+//! A command is given as its words, as far as they are literal. The question is always: may text be
+//! in word number `at`?
 
 use super::refusal::Refusal;
 use super::shell::base_name;
@@ -11,9 +11,10 @@ use super::shell::base_name;
 pub(super) enum Kind {
     /// A shell: `-c PROGRAM`, else a file.
     Shell,
-    /// Like python: a program after these options, else a file.
+    /// A language such as Python: a program after these options, else a file.
     Language(&'static str),
-    /// Like awk: the first operand is the program, unless `-f` names a file. The options take a word.
+    /// A filter such as awk: the first operand is the program, unless `-f` names a file. These
+    /// options take a word.
     Filter(&'static str),
     /// Every operand is evaluated.
     All,
@@ -25,7 +26,7 @@ pub(super) enum Kind {
     Optioned,
 }
 
-/// What may stand in a word.
+/// What a word may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Any text.
@@ -36,7 +37,7 @@ pub(super) enum Verdict {
     Refused(Refusal),
 }
 
-/// Commands that start another one, which is named among their words.
+/// Commands that start another command, which is among their words.
 const RUNNERS: &[&str] = &[
     "env",
     "nice",
@@ -187,8 +188,8 @@ pub(super) fn interprets(words: &[String]) -> bool {
         .is_some_and(|w| matches!(base_name(w), "sbatch" | "qsub" | "bsub"))
 }
 
-/// True for a command that takes its program from a pipe: a shell or a language without a file, and
-/// what runs each line.
+/// True for a command that executes what a pipe gives it: a shell or language without a file, and
+/// tools that run each line.
 pub(super) fn interprets_pipe(words: &[String]) -> bool {
     interpreters(words).any(|(i, kind)| match kind {
         Kind::Shell | Kind::Language(_) => {
@@ -237,7 +238,7 @@ fn interpreters(words: &[String]) -> impl Iterator<Item = (usize, Kind)> {
         .filter_map(|(i, word)| Some((i, kind(word)?)))
 }
 
-/// What may stand in the word number `at`, of which `mark` is the value.
+/// What word number `at` may contain; `mark` is the value in it.
 pub(super) fn verdict(words: &[String], at: usize, mark: char) -> Verdict {
     if at == 0 {
         return Verdict::Any;
@@ -334,7 +335,7 @@ fn of_named(words: &[String], at: usize, mark: char) -> Verdict {
         Some(_) => Verdict::Refused(Refusal::Name),
         None if make => Verdict::Operand,
         None if words[0].ends_with("env") => {
-            // Once the program is named, its own rules hold.
+            // Once the program is named, its own rules apply.
             let program = words[1..at]
                 .iter()
                 .any(|word| !word.starts_with('-') && !word.contains('='));
@@ -348,7 +349,7 @@ fn of_named(words: &[String], at: usize, mark: char) -> Verdict {
     }
 }
 
-/// A shell or a language: options, then `-c PROGRAM` or a file, then arguments.
+/// A shell or language: options, then `-c PROGRAM` or a file, then arguments.
 fn of_language(words: &[String], at: usize, mark: char, flags: &str, valued: &str) -> Verdict {
     let mut i = 1;
     while i <= at {
@@ -413,7 +414,7 @@ fn has_program_flag(word: &str, flags: &str) -> bool {
     })
 }
 
-/// Like awk: options, the program, then files.
+/// A filter such as awk: options, the program, then files.
 fn of_filter(words: &[String], at: usize, mark: char, valued: &str) -> Verdict {
     let sed = valued.starts_with('e');
     let file = words[1..].iter().any(|word| {
@@ -470,7 +471,7 @@ fn of_filter(words: &[String], at: usize, mark: char, valued: &str) -> Verdict {
     Verdict::Any
 }
 
-/// An option with a value attached: `-vx=V` and `-FV` are data, everything else may be a program.
+/// An option with an attached value: `-vx=V` and `-FV` are data; any other may be a program.
 fn at_option(word: &str, mark: char) -> Verdict {
     let data = (word.starts_with("-v")
         && word.split_once('=').is_some_and(|(n, _)| !n.contains(mark)))
@@ -498,8 +499,8 @@ pub(super) fn of_test(words: &[String], at: usize) -> Verdict {
     if unary || at > 1 && binary(before) {
         return Verdict::Any;
     }
-    // The left operand, or the only one: what comes before it must be no value, and what follows
-    // must not be an operand of it.
+    // The left or only operand: the word before it must not be a value, and the word after it must
+    // not be an operand of it.
     let fixed = at == 1 || matches!(before, "!" | "(");
     if fixed && words.get(at + 1).is_none_or(|word| binary(word)) {
         Verdict::Any
@@ -508,7 +509,7 @@ pub(super) fn of_test(words: &[String], at: usize) -> Verdict {
     }
 }
 
-/// True for a variable whose value a shell or a program evaluates.
+/// True for a variable whose value a shell or program evaluates.
 pub(crate) fn is_evaluated(name: &str) -> bool {
     matches!(
         name,

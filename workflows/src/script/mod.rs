@@ -1,14 +1,15 @@
-//! Commands that hold values: a value never becomes a part of a script.
+//! Commands that hold values: a value never becomes part of a script.
 //!
-//! A value is one of two classes. A number (also `true`, `false`, and a choice of harmless
+//! There are two classes of values. A number (also `true`, `false`, and a choice of harmless
 //! characters) is written literally. Text becomes a variable in the command's environment, and the
 //! script holds a reference to that variable. The place in the script decides the form of the
-//! reference. The shell never reads the text as code, because expansion is not read again.
+//! reference. The shell never parses the text as code, because it does not parse the result of an
+//! expansion again. Some places evaluate the content of a variable: arithmetic, `eval`, the program
+//! of `awk`. Text is refused there when the workflow is checked.
 //!
-//! Some places evaluate what a variable holds: arithmetic, `eval`, the program of `awk`. Text is
-//! refused there when the workflow is checked. A parser of the shell's grammar finds the places
-//! (`tree`, `place`); a table says which commands evaluate their words (`interpreter`). What the
-//! parser or the rules do not understand is refused.
+//! A parser of the shell's grammar finds the places (`tree`, `place`). A table states which
+//! commands evaluate their words (`interpreter`). Whatever the parser or the rules do not
+//! understand is refused.
 
 mod argv;
 mod document;
@@ -32,14 +33,14 @@ pub(crate) use shell::{Dialect, strict};
 use crate::expr::{Compiled, CompiledTemplate, Fragment, Outcome, RenderError, Scope};
 use crate::value::Value;
 
-/// The most bytes of one variable: Linux refuses a longer `NAME=value`.
+/// The most bytes of one variable. Linux refuses a longer `NAME=value`.
 const VARIABLE_LIMIT: usize = 128 * 1024 - 32;
 
-/// The most bytes of all variables of one command. Linux gives arguments and environment 2 MiB in
-/// all by default.
+/// The most bytes of all variables of one command. Linux limits arguments and environment to 2 MiB
+/// by default.
 const VARIABLES_LIMIT: usize = 1024 * 1024;
 
-/// A script that was parsed once, with the place of every expression in it.
+/// A parsed script, with the place of every expression in it.
 #[derive(Clone, Debug)]
 pub struct CompiledScript {
     template: CompiledTemplate,
@@ -49,16 +50,17 @@ pub struct CompiledScript {
 /// A script for one task, and the variables that it refers to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RenderedScript {
-    /// What the shell reads.
+    /// The text for the shell.
     pub text: String,
-    /// Variables for its environment: name and value.
+    /// Environment variables: name and value.
     pub variables: Vec<(String, String)>,
 }
 
 impl CompiledScript {
-    /// Parses a script for a shell, whose own words are `shell`.
+    /// Parses a script for a shell whose own words are `shell`.
     ///
     /// # Errors
+    ///
     /// As [`CompiledTemplate::new`].
     pub fn new(shell: &[String], source: &str) -> Result<Self, RenderError> {
         let template = CompiledTemplate::new(source)?;
@@ -74,13 +76,14 @@ impl CompiledScript {
     /// The script for one task.
     ///
     /// # Errors
-    /// When an expression fails, when text stands where only a number can, and when a value is too
+    ///
+    /// Fails if an expression fails, text is where only a number is allowed, or a value is too
     /// large for a variable.
     pub fn render(&self, scope: &Scope) -> Result<RenderedScript, RenderError> {
         let mut rendered = RenderedScript::default();
         let mut places = self.places.iter();
         let mut ordinal = 0;
-        // A quoted string that is one expression gives up its quotes to the reference.
+        // A quoted string that is exactly one expression gives its quotes to the reference.
         let mut skip_quote = false;
         for fragment in self.template.fragments() {
             match fragment {
@@ -159,8 +162,8 @@ fn put(
     Ok(())
 }
 
-/// Whether a value that is no number may stand at a place. Where text is refused, the check let
-/// only a choice of harmless characters through.
+/// Whether a value that is not a number is allowed at a place. Where text is refused, the check
+/// allowed only a choice of harmless characters.
 fn put_allowed(one: &Compiled, place: Place, value: &Value) -> Result<(), String> {
     match place {
         Place::Refused(_) if one.is_choice() && is_harmless(&value.to_text()) => Ok(()),
@@ -195,7 +198,7 @@ pub(crate) fn is_number(value: &Value) -> bool {
     }
 }
 
-/// True for text that means nothing to any shell or interpreter.
+/// True for text without meaning to any shell or interpreter.
 pub(crate) fn is_harmless(text: &str) -> bool {
     !text.is_empty()
         && text

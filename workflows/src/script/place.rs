@@ -1,30 +1,30 @@
-//! A place in a script, and the reference to a variable that is written there.
+//! A place in a script, and the form of a reference there.
 
 use super::refusal::Refusal;
 use crate::value::Value;
 
-/// Where an expression stands.
+/// Where an expression is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// Outside quotes, or a quoted string that is this one expression.
+    /// Outside quotes, or a quoted string that is exactly this expression.
     Word {
-        /// A list becomes several words.
+        /// Whether a list becomes several words.
         words: bool,
-        /// The quotes around the expression are dropped.
+        /// Whether the quotes around the expression are dropped.
         quoted: bool,
-        /// A value that begins with `-` would be an option of an interpreter.
+        /// Whether a value that begins with `-` would be an option of an interpreter.
         operand: bool,
     },
     /// Within `"…"` or a here-document: `${V}`.
     Within,
     /// In a comment.
     Comment,
-    /// Text cannot stand here.
+    /// Text is not allowed here.
     Refused(Refusal),
 }
 
 impl Place {
-    /// What stands for a place that is not known.
+    /// The place of an expression that was not found.
     pub(crate) const UNKNOWN: Self = Self::Refused(Refusal::NotUnderstood);
 
     pub(super) fn is_quoted(self) -> bool {
@@ -43,7 +43,7 @@ impl Place {
         }
     }
 
-    /// Whether this text may stand here.
+    /// Checks that this text is allowed here.
     pub(super) fn allows(self, text: &str) -> Result<(), String> {
         match self {
             Self::Word { operand: true, .. } if text.starts_with('-') => Err(format!(

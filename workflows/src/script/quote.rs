@@ -1,6 +1,6 @@
-//! Text as one word of a shell, for commands that people read and copy.
+//! Quotes text as one word of a shell, for commands that people read and copy.
 
-/// One word for a POSIX shell, quoted only when it needs it.
+/// One word for a POSIX shell, quoted only if necessary.
 #[must_use]
 pub fn word(text: &str) -> String {
     let plain = !text.is_empty()

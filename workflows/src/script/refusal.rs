@@ -1,4 +1,4 @@
-//! Why text cannot stand at a place, and what to write instead.
+//! Why text is not allowed at a place, and what to write instead.
 
 /// A place where text is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +19,9 @@ pub(crate) enum Refusal {
     QuotedDocument,
     /// In the delimiter of a here-document.
     Delimiter,
-    /// In a here-document or here-string that an interpreter reads as its program.
+    /// In a here-document or here-string that is the program of an interpreter.
     InterpretedDocument,
-    /// In text that a pipe hands to an interpreter as its program.
+    /// In text that is piped to an interpreter as its program.
     InterpretedPipe,
     /// In `[[ … ]]`.
     Test,
@@ -39,7 +39,7 @@ pub(crate) enum Refusal {
     Option,
     /// In the name of a variable.
     Name,
-    /// In a variable that a program or a shell evaluates.
+    /// In a variable that a program or shell evaluates.
     EvaluatedVariable,
     /// In a variable that the same script evaluates.
     EvaluatedLater,
@@ -49,12 +49,12 @@ pub(crate) enum Refusal {
     UnknownShell,
     /// The script does not parse.
     Unparsed,
-    /// The parser found a place that no rule speaks of.
+    /// No rule covers the place.
     NotUnderstood,
 }
 
 impl Refusal {
-    /// Where the text would stand, to be read after "text cannot stand".
+    /// The place, to follow the words "text cannot stand".
     pub(crate) const fn place(self) -> &'static str {
         match self {
             Self::SingleQuotes => "within '…' together with other characters",

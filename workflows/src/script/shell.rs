@@ -1,18 +1,18 @@
 //! Which shell reads a script.
 
-/// How a script is read.
+/// The dialect of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
-    /// POSIX's shell without extensions.
+    /// The POSIX shell without extensions.
     Posix,
     /// Bash.
     Bash,
-    /// Something whose rules are not known here.
+    /// A shell whose rules are not known here.
     Unknown,
 }
 
 impl Dialect {
-    /// The dialect that a shell's own words tell.
+    /// The dialect of a shell's argv.
     pub(crate) fn of(shell: &[String]) -> Self {
         let mut words = shell.iter().map(|word| base_name(word)).peekable();
         if words.peek() == Some(&"env") {
@@ -33,7 +33,7 @@ pub(crate) fn base_name(program: &str) -> &str {
 }
 
 /// The shell of a text `run` without `shell:`. It stops at the first command that fails, also
-/// within a pipe, and at a variable that is not set.
+/// within a pipe, and at an unset variable.
 #[must_use]
 pub fn default_shell() -> Vec<String> {
     strict("bash")

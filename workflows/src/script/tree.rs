@@ -1,8 +1,8 @@
-//! The places of a script's expressions, found in the tree of a parser for bash's grammar.
+//! Finds the places of a script's expressions with a parser for bash's grammar.
 //!
-//! Each expression is replaced by a word that stands nowhere else. The script is parsed, and the
-//! path from that word to the root tells its place. Every kind of node on the path needs a rule;
-//! without one, the place is refused.
+//! Each expression is replaced by a unique word. The script is parsed, and the path from that word
+//! to the root determines its place. Every kind of node on the path needs a rule; without one, the
+//! place is refused.
 
 use std::ops::Range;
 
@@ -16,10 +16,10 @@ use super::refusal::Refusal;
 use super::shell::Dialect;
 use crate::expr::{CompiledTemplate, Fragment};
 
-/// Stands for every value in the words of a command.
+/// The mark for a value in the words of a command.
 pub(super) const MARK: char = '\u{1}';
 
-/// Constructs that only bash has. A POSIX shell would read them in another way.
+/// Constructs that only bash has. A POSIX shell would parse them differently.
 const ONLY_BASH: &[&str] = &[
     "herestring_redirect",
     "process_substitution",
@@ -139,8 +139,9 @@ fn mark(template: &CompiledTemplate) -> Marked {
     Marked { text, ranges }
 }
 
-/// Whether the parser and the shell read this script alike, as far as is known: no characters that
-/// only one of them takes for blanks, no here-document with another end, and no bash in `sh`.
+/// Whether the parser and the shell parse this script alike, as far as is known: there are no
+/// characters that only one of them treats as blanks, no here-document with another end, and no
+/// bash syntax in `sh`.
 fn is_plain(root: Node<'_>, text: &str, dialect: Dialect) -> bool {
     let odd_blank = |c: char| c.is_whitespace() && !matches!(c, ' ' | '\t' | '\n') || c == '\0';
     let blanks = text
@@ -206,9 +207,9 @@ struct Finder<'t> {
 
 /// What is known of a place on the way to the root.
 struct Way {
-    /// Within `$( … )`: what surrounds it evaluates the output at most, not the value.
+    /// Within `$( … )`: what surrounds it evaluates at most the output, not the value.
     crossed: bool,
-    /// A list may become several words.
+    /// Whether a list may become several words.
     words: bool,
     operand: bool,
 }
@@ -261,7 +262,7 @@ impl<'t> Finder<'t> {
         })
     }
 
-    /// Goes from a node to the root, and asks each node on the way.
+    /// Walks from a node to the root and applies each node's rule.
     fn climb(&self, start: Node<'t>) -> Result<Way, Refusal> {
         let mut way = Way {
             crossed: false,
@@ -411,7 +412,7 @@ impl<'t> Finder<'t> {
         Ok(())
     }
 
-    /// A statement whose standard input holds the value.
+    /// A statement whose standard input contains the value.
     fn fed(&self, node: Node<'t>, child: Node<'t>) -> Result<(), Refusal> {
         let mut cursor = node.walk();
         if node.kind() == "redirected_statement" {

@@ -1,4 +1,4 @@
-//! Checks a file against the table; every mismatch is reported, and nothing is changed.
+//! Checks a file against the table of keys. All mismatches are reported, and nothing is changed.
 
 use super::kind::{Key, KeyRule, Kind, Shape};
 use crate::codes;
@@ -10,7 +10,7 @@ use crate::units::{parse_duration, parse_power, parse_size};
 use crate::value::Value;
 use crate::yaml::{Data, Entry, Node};
 
-/// Checks one value; `label` is the key it stands under.
+/// Checks one value; `label` is its key.
 pub(crate) fn conform(node: &Node, kind: &Kind, label: &str, found: &mut Vec<Diagnostic>) {
     match kind {
         Kind::Any => {}
@@ -46,7 +46,8 @@ pub(crate) fn conform(node: &Node, kind: &Kind, label: &str, found: &mut Vec<Dia
     }
 }
 
-/// The first alternative that fits wins; else the mistakes within the one of the same build count.
+/// The first alternative that fits wins. If none does, the mistakes of the alternative with the
+/// same structure are reported.
 fn one_of(node: &Node, kind: &Kind, kinds: &[Kind], label: &str, found: &mut Vec<Diagnostic>) {
     let mut best: Option<Vec<Diagnostic>> = None;
     for alternative in kinds {
@@ -103,7 +104,7 @@ fn keys(node: &Node, entries: &[Entry], shape: &Shape, label: &str, found: &mut 
     }
 }
 
-/// Whether an unknown key was probably meant to be this one, which is reported already.
+/// Whether an unknown key is probably a misspelling of this one, which is already reported.
 fn misspelt(key: &str, entries: &[Entry], shape: &Shape) -> bool {
     entries.iter().any(|entry| {
         let known = shape.keys.iter().map(|key| key.name);
@@ -235,13 +236,14 @@ fn scalar(node: &Node, kind: &Kind, label: &str) -> Option<Diagnostic> {
     }
 }
 
-/// A suffix becomes part of a file's name, so nothing in it leads to another folder.
+/// Checks a suffix, which becomes part of a file name and must not lead to another folder.
 fn is_suffix(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     (1..=32).contains(&text.len()) && text.chars().all(plain) && !text.contains("..")
 }
 
-/// pip takes a word that begins with `-` as an option, as `--index-url`; a line break would begin one.
+/// Checks a requirement. pip treats a word that begins with `-` as an option, for example
+/// `--index-url`; a line break would begin a word.
 fn is_requirement(text: &str) -> bool {
     let text = text.trim();
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -249,7 +251,7 @@ fn is_requirement(text: &str) -> bool {
         && !text.split_whitespace().any(|word| word.starts_with('-'))
 }
 
-/// A number with a unit; one without is the mistake that deserves its own words.
+/// Checks a number with a unit. A missing unit has a message of its own.
 fn quantity<T>(
     value: &Value,
     label: &str,

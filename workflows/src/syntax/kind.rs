@@ -1,4 +1,4 @@
-//! What may stand at a place of the file.
+//! The kinds of values in a file.
 
 /// A map with known keys.
 #[derive(Debug)]
@@ -9,9 +9,9 @@ pub(crate) struct Shape {
     pub(crate) doc: &'static str,
     /// Its keys.
     pub(crate) keys: &'static [Key],
-    /// Keys of which exactly one must be there.
+    /// Keys of which exactly one is required.
     pub(crate) exactly_one: &'static [&'static str],
-    /// Keys that begin like this are free for the author's anchors.
+    /// Keys with this prefix are free for the author's anchors.
     pub(crate) free_prefix: Option<&'static str>,
 }
 
@@ -19,16 +19,16 @@ pub(crate) struct Shape {
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(crate) name: &'static str,
-    /// Another name for the same.
+    /// Another name of the key.
     pub(crate) alias: Option<&'static str>,
     pub(crate) kind: Kind,
     pub(crate) doc: &'static str,
     pub(crate) required: bool,
-    /// Known, but refused by name.
+    /// Whether the key is known but not supported yet.
     pub(crate) not_yet: bool,
 }
 
-/// What a value may be.
+/// The kind of a value.
 #[derive(Debug)]
 pub(crate) enum Kind {
     /// Text.
@@ -37,15 +37,15 @@ pub(crate) enum Kind {
     Word(&'static [&'static str]),
     /// `[A-Za-z_][A-Za-z0-9_]{0,63}`.
     Name,
-    /// A name that may also hold `-` and `.`.
+    /// A name that may also contain `-` and `.`.
     LooseName,
-    /// A file's suffix, with or without the dot before it.
+    /// A file suffix, with or without the dot.
     Suffix,
-    /// A Python package as pip takes it: a name, and what may follow one.
+    /// A Python requirement in pip's syntax.
     Requirement,
-    /// Any scalar, taken as it is written.
+    /// Any scalar, as written.
     Scalar,
-    /// A whole number within bounds.
+    /// An integer within bounds.
     Whole(i64, i64),
     /// A number not below this.
     Number(f64),
@@ -77,12 +77,12 @@ pub(crate) enum Kind {
     OneOf(&'static [Self]),
 }
 
-/// What a map's own keys may be.
+/// The keys that a map may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyRule {
-    /// Names of stages, ports, parameters.
+    /// Names of stages, ports or parameters.
     Name,
-    /// Anything, as the names of columns.
+    /// Anything, for example names of columns.
     Any,
 }
 
@@ -125,7 +125,7 @@ impl Shape {
         }
     }
 
-    /// The key of that name or alias.
+    /// The key with that name or alias.
     pub(crate) fn key(&self, name: &str) -> Option<&Key> {
         self.keys
             .iter()
@@ -134,7 +134,7 @@ impl Shape {
 }
 
 impl Kind {
-    /// What a message says was expected.
+    /// The kind's description in messages.
     pub(crate) fn expected(&self) -> String {
         match self {
             Self::Text => "text".to_owned(),

@@ -1,7 +1,7 @@
-//! The language's shape: one table of keys, their types and meanings.
+//! The shape of the language: one table of keys, their types and meanings.
 //!
-//! [`conform`] checks a file against the table, and [`schema`] prints the table as JSON Schema, so
-//! that what editors complete and what the engine accepts cannot drift apart.
+//! [`conform`] checks a file against the table, and [`schema`] prints the table as JSON Schema. So
+//! what editors complete and what the engine accepts cannot diverge.
 
 mod conform;
 mod kind;
@@ -15,7 +15,7 @@ pub use schema::schema;
 pub(crate) use stage::STAGE;
 use table::WORKFLOW;
 
-/// What the whole file must be.
+/// The kind of the whole file.
 pub(crate) fn workflow_kind() -> Kind {
     Kind::Node(&WORKFLOW)
 }

@@ -1,4 +1,4 @@
-//! The table as JSON Schema 2020-12, for editors.
+//! Prints the table as JSON Schema 2020-12, for editors.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -110,7 +110,7 @@ fn kind(of: &Kind, definitions: &mut Map<String, Json>) -> Json {
         }
         Kind::Node(of) => {
             if !definitions.contains_key(of.name) {
-                // Inserted first, so that a shape within itself would end here.
+                // It is inserted first, so that a recursive shape ends here.
                 definitions.insert(of.name.to_owned(), Json::Null);
                 let definition = shape(of, definitions);
                 definitions.insert(of.name.to_owned(), definition);

@@ -1,4 +1,4 @@
-//! The table: a stage and what belongs to it.
+//! The table: a stage and its parts.
 
 use super::kind::{Key, KeyRule, Kind, Shape};
 use super::table::PLACE;
@@ -6,7 +6,7 @@ use super::table::PLACE;
 const COUNT: Kind = Kind::Whole(0, u32::MAX as i64);
 const POSITIVE: Kind = Kind::Whole(1, u32::MAX as i64);
 
-/// A node of the graph.
+/// A stage.
 pub(crate) static STAGE: Shape = Shape {
     exactly_one: &["run", "kernel", "cuda", "uses"],
     ..Shape::new(
@@ -348,7 +348,7 @@ static ANY_OF: Shape = Shape::new(
     .required()],
 );
 
-/// What is tried again.
+/// Retries.
 pub(crate) static RETRY: Shape = Shape::new(
     "Retry",
     "What is tried again, how often and when.",
@@ -387,7 +387,7 @@ static SCALE: Shape = Shape::new(
     &[Key::new("memory", Kind::Number(1.0), "The factor.").required()],
 );
 
-/// How results are shared.
+/// Sharing of results.
 pub(crate) static CACHE: Shape = Shape::new(
     "Cache",
     "How results are shared.",

@@ -69,7 +69,7 @@ static PARAM: Shape = Shape::new(
     ],
 );
 
-/// Where and when, of a run or a stage.
+/// Where and when, for a run or a stage.
 pub(crate) static PLACE: Shape = Shape::new(
     "Place",
     "Where and when.",

@@ -1,7 +1,7 @@
-//! YAML text -> a tree in which every node knows where it stands.
+//! From YAML text to a tree in which every node knows its place.
 //!
-//! serde-saphyr's own parser gives the events; the tree is built here rather than by serde, so that
-//! one wrong value does not hide the mistakes behind it.
+//! The parser of serde-saphyr gives the events. The tree is built here rather than by serde, so
+//! that one wrong value does not hide the mistakes after it.
 
 pub(crate) mod node;
 mod read;

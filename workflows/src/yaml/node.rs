@@ -1,4 +1,4 @@
-//! The tree: what a YAML file says, with the place of every word.
+//! The tree of a YAML file, with the place of every word.
 
 use crate::source::Span;
 use crate::value::Value;
@@ -6,15 +6,15 @@ use crate::value::Value;
 /// A value and its place.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Node {
-    /// What to mark: its first line at most.
+    /// The range to mark in messages: at most its first line.
     pub(crate) span: Span,
-    /// Where it really ends.
+    /// The true end.
     pub(crate) end: u32,
-    /// What it is.
+    /// The content.
     pub(crate) data: Data,
 }
 
-/// What stands at a node.
+/// The content of a node.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Data {
     /// A scalar: never a list or map.
@@ -32,7 +32,7 @@ pub(crate) struct Entry {
 }
 
 impl Node {
-    /// The value under a key, when this is a map that has it.
+    /// The value under a key, if this is a map that has it.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         self.entry(key).map(|entry| &entry.value)
     }
@@ -42,7 +42,7 @@ impl Node {
         self.entries().iter().find(|entry| entry.key == key)
     }
 
-    /// A map's entries; none for anything else.
+    /// A map's entries; empty for anything else.
     pub(crate) fn entries(&self) -> &[Entry] {
         match &self.data {
             Data::Map(entries) => entries,
@@ -50,7 +50,7 @@ impl Node {
         }
     }
 
-    /// A list's values, or the one value that stands where a list may.
+    /// A list's values, or a single value in place of a list.
     pub(crate) fn items(&self) -> &[Self] {
         match &self.data {
             Data::List(items) => items,
@@ -59,7 +59,7 @@ impl Node {
         }
     }
 
-    /// Text, when it is text.
+    /// Its text, if it is text.
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.data {
             Data::Scalar(Value::String(text)) => Some(text),
@@ -97,7 +97,7 @@ impl Node {
         }
     }
 
-    /// True or false.
+    /// A boolean.
     pub(crate) fn flag(&self) -> Option<bool> {
         match self.plain() {
             Some(Value::Bool(flag)) => Some(flag),
@@ -105,12 +105,12 @@ impl Node {
         }
     }
 
-    /// Nothing at all.
+    /// Whether it is null.
     pub(crate) fn is_null(&self) -> bool {
         self.scalar() == Some(&Value::Null)
     }
 
-    /// The plain value, places forgotten.
+    /// The plain value, without places.
     pub(crate) fn value(&self) -> Value {
         match &self.data {
             Data::Scalar(value) => value.clone(),

@@ -1,4 +1,4 @@
-//! Events of the YAML parser -> the tree, with limits, aliases, merges and duplicate keys.
+//! Builds the tree from the parser's events, with limits, aliases, merges and duplicate keys.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -12,20 +12,20 @@ use crate::diagnostic::Diagnostic;
 use crate::source::{Lines, Span};
 use crate::value::Value;
 
-/// Bytes of text: far beyond any pipeline, small enough for every offset to fit a `u32`.
+/// The most bytes of text. It exceeds any pipeline, and every offset fits a `u32`.
 const TEXT_LIMIT: usize = 16 << 20;
 
-/// Values in a file; a pipeline of 20 000 stages has some 400 000.
+/// The most values in a file. A pipeline of 20,000 stages has about 400,000.
 const NODE_LIMIT: usize = 2_000_000;
 
-/// Values that aliases may add, so that a few lines cannot fill the memory.
+/// The most values that aliases may add, so that a few lines cannot exhaust memory.
 const ALIAS_LIMIT: usize = 250_000;
 
-/// How deep lists and maps may nest; the rest of the language walks them recursively.
+/// How deep lists and maps may nest, because the rest of the language walks them recursively.
 const DEPTH_LIMIT: usize = 64;
 
-/// Reads one document; the mistakes that YAML itself knows go to `found`. Nothing comes back when
-/// the text cannot be understood at all.
+/// Reads one document and adds mistakes to `found`. Returns `None` if the text cannot be understood
+/// at all.
 pub(crate) fn read(text: &str, found: &mut Vec<Diagnostic>) -> Option<Node> {
     if text.len() > TEXT_LIMIT {
         let message = format!("the file has {} bytes", text.len());
@@ -58,7 +58,7 @@ pub(crate) fn read(text: &str, found: &mut Vec<Diagnostic>) -> Option<Node> {
     }
 }
 
-/// What ends the reading.
+/// An error that ends the reading.
 type Stop = Box<Diagnostic>;
 
 /// A list or map whose end has not come yet.
@@ -93,7 +93,7 @@ struct Builder<'t, 'd> {
     anchors: HashMap<usize, Anchored>,
     nodes: usize,
     aliased: usize,
-    /// Found once it is needed.
+    /// Computed when first needed.
     lines: OnceCell<Lines<'t>>,
 }
 
@@ -229,7 +229,7 @@ impl<'t, 'd> Builder<'t, 'd> {
         self.finish(node, 0, false)
     }
 
-    /// Puts a finished node where it belongs: into the innermost list or map, or at the root.
+    /// Adds a finished node to the innermost open list or map, or makes it the root.
     fn finish(&mut self, node: Node, anchor: usize, may_merge: bool) -> Result<(), Stop> {
         self.nodes += 1;
         if self.nodes > NODE_LIMIT {
@@ -336,7 +336,7 @@ fn offset(marker: &Marker) -> u32 {
         .unwrap_or_default()
 }
 
-/// The part of a range that is on its first line, without space at the end.
+/// The part of a range on its first line, without trailing space.
 fn first_line(text: &str, start: u32, end: u32) -> Span {
     let bounds = |at: u32| usize::try_from(at).unwrap_or(usize::MAX).min(text.len());
     let (mut from, mut to) = (bounds(start), bounds(end));
@@ -377,7 +377,7 @@ fn add(sum: (usize, usize), one: (usize, usize)) -> (usize, usize) {
     (sum.0 + one.0, sum.1.max(one.1))
 }
 
-/// The maps that a `<<` brings in.
+/// The maps that a `<<` merges.
 fn mergeable(node: Node) -> Result<Vec<Node>, Span> {
     match node.data {
         Data::Map(_) => Ok(vec![node]),
@@ -389,7 +389,7 @@ fn mergeable(node: Node) -> Result<Vec<Node>, Span> {
     }
 }
 
-/// Adds what is not there yet; what stands in the map itself wins, then the first merged.
+/// Adds keys that are not there yet. The map's own keys win, then the first merged map's.
 fn merge(entries: &mut Vec<Entry>, merges: Vec<Node>) {
     for node in merges {
         if let Data::Map(merged) = node.data {

@@ -1,4 +1,4 @@
-//! What a plain scalar means: YAML 1.2's core schema, so that `NO` is a zone and not `false`.
+//! The meaning of a plain scalar, by YAML 1.2's core schema: `NO` is text and not `false`.
 
 use crate::value::Value;
 
