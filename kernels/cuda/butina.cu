@@ -1,7 +1,7 @@
-// butina: which fingerprints are neighbours, counted for all rows and listed for a few.
+// butina: which fingerprints are neighbors, counted for all rows and listed for a few.
 //
-// Rows of a + b bits that share c are neighbours when c >= need[a + b]: the host tabulates its test
-// in double precision, so that all here are integers and the neighbours are those of the CPU.
+// Rows of a + b bits that share c are neighbors when c >= need[a + b]: the host tabulates its test
+// in double precision, so that all here are integers and the neighbors are those of the CPU.
 //
 // Work: n rows of w words are n^2 / 2 pairs, each looked at once for both rows. A count in full is
 // w AND and w POPC (16 a clock and multiprocessor: for 1 M x 2048 bits 3.2e13, 8.7 s of an H100 at
@@ -63,7 +63,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     if (word == 0) rows[row] = {own, own - kept};
 }
 
-// Folds of 64 rows as quads side by side: neighbouring threads read neighbouring banks.
+// Folds of 64 rows as quads side by side: neighboring threads read neighboring banks.
 struct Side {
     uint4 quads[QUADS][SIDE + 1];
     Row rows[SIDE];
@@ -99,7 +99,7 @@ static __device__ void common_of(unsigned (&common)[MINE][MINE], const Side& a, 
     }
 }
 
-// Whether rows so far apart in bits can be no neighbours: the ratio of the nearest two is the best.
+// Whether rows so far apart in bits can be no neighbors: the ratio of the nearest two is the best.
 static __device__ bool apart(const Rows& a, unsigned first_a, const Rows& b, unsigned first_b,
                              const unsigned* __restrict__ need) {
     const unsigned low_a = a.rows[first_a].own, low_b = b.rows[first_b].own;
@@ -109,7 +109,7 @@ static __device__ bool apart(const Rows& a, unsigned first_a, const Rows& b, uns
            (high_b < low_a && high_b < need[high_b + low_a]);
 }
 
-// Calls near(place in a, place in b) once for each pair of neighbours for which wanted(...) holds.
+// Calls near(place in a, place in b) once for each pair of neighbors for which wanted(...) holds.
 // Tiles of `a` along x, of `b` along y (strided). Both are in the order of bits.
 template <class Wanted, class Near>
 static __device__ void search(const Rows& a, const Rows& b, unsigned words,
@@ -167,7 +167,7 @@ static __device__ Rows rows_of(const unsigned* bits, const uint4* folds, const R
     return {bits + from * words, folds + from * QUADS, rows + from, count};
 }
 
-// Adds to each row's count its neighbours, a pair once. Both sides begin at row first_ of their buffers,
+// Adds to each row's count its neighbors, a pair once. Both sides begin at row first_ of their buffers,
 // which is at place_ among all rows; only pairs whose row in `b` comes later are counted.
 extern "C" __global__ void __launch_bounds__(THREADS, 3)
     butina_counts(const unsigned* bits_a, const uint4* folds_a, const Row* rows_a, unsigned first_a,
@@ -185,7 +185,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 3)
         });
 }
 
-// Lists the neighbours in `b` of all rows of `a`, as places behind first_a and first_b. found[0].x counts
+// Lists the neighbors in `b` of all rows of `a`, as places behind first_a and first_b. found[0].x counts
 // pairs, which stand behind it; what does not fit is counted only.
 extern "C" __global__ void __launch_bounds__(THREADS, 3)
     butina_lists(const unsigned* bits_a, const uint4* folds_a, const Row* rows_a, unsigned first_a,

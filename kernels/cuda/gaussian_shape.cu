@@ -32,14 +32,14 @@
 #define HEIGHT2 40.5931110969f  // p^2 pi^(3/2), p = 2.7
 #define LOG2E 1.44269504089f
 
-// A molecule: its centre, its principal axes as columns, row by row, and where its atoms are.
+// A molecule: its center, its principal axes as columns, row by row, and where its atoms are.
 struct Head {
-    double centre[3], axes[9], begin, end;
+    double center[3], axes[9], begin, end;
     double arm;  // what a turn is measured by, A
     double unused;
 };
 
-// An atom: where it is from its molecule's centre, A; exponent of its Gaussian, 1/A^2.
+// An atom: where it is from its molecule's center, A; exponent of its Gaussian, 1/A^2.
 struct __align__(16) Exact {
     double x, y, z, a;
 };
@@ -82,7 +82,7 @@ static __device__ void matrix(const Pose& q, float (&r)[9]) {
     r[8] = 1.0f - 2.0f * (q.x * q.x + q.y * q.y);
 }
 
-// V and its slope at a pose: along a shift, then along a turn about the fit's centre in units of `arm`.
+// V and its slope at a pose: along a shift, then along a turn about the fit's center in units of `arm`.
 static __device__ void evaluate(Spot& spot, const float4* __restrict__ reference, unsigned references,
                                 const float4* __restrict__ fit, unsigned fits, float arm) {
     float r[9];
@@ -175,7 +175,7 @@ struct Curve {
     }
 };
 
-// A pose after a step: the fit shifted, and turned about its centre.
+// A pose after a step: the fit shifted, and turned about its center.
 static __device__ Pose moved(const Pose& p, const float (&step)[6], float arm) {
     const float by = 0.5f / arm, x = step[3] * by, y = step[4] * by, z = step[5] * by;
     Pose q = {p.w - x * p.x - y * p.y - z * p.z,
@@ -331,7 +331,7 @@ extern "C" __global__ void __launch_bounds__(128)
 }
 
 // Eight lanes for each fit and reference: the best climb, the first among equals, with its exact volume;
-// without starts the molecules as they stand. `out`: volume, quaternion and shift of the centred fit.
+// without starts the molecules as they stand. `out`: volume, quaternion and shift of the centered fit.
 extern "C" __global__ void __launch_bounds__(128)
     shape_best(const Head* __restrict__ references, const Exact* __restrict__ reference_atoms,
                unsigned reference_count, const Head* __restrict__ fits,
@@ -343,7 +343,7 @@ extern "C" __global__ void __launch_bounds__(128)
     double volume = 0.0, q[4] = {1.0, 0.0, 0.0, 0.0}, t[3] = {};
     if (used) {
         const Head &reference = references[pair % reference_count], &fit = fits[fit_number];
-        for (unsigned i = 0; i < 3; i++) t[i] = fit.centre[i] - reference.centre[i];
+        for (unsigned i = 0; i < 3; i++) t[i] = fit.center[i] - reference.center[i];
         float most = -1.0f;
         for (unsigned start = 0; start < starts; start++) {
             const Found& one = found[(unsigned long long)pair * starts + start];

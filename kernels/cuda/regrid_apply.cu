@@ -5,14 +5,14 @@
 // are those of the CPU: a target's links cannot be shared out among threads, only targets and times can.
 //
 // Short rows (bilinear has 4 links, conservative to cells of like size a few): a thread does one target
-// for TIMES fields, so that each weight is read once for all of them. Neighbouring threads do
-// neighbouring targets, whose sources are neighbours too: what one of their loads leaves of a
+// for TIMES fields, so that each weight is read once for all of them. Neighboring threads do
+// neighboring targets, whose sources are neighbors too: what one of their loads leaves of a
 // sector another soon takes from the first cache, and a field is read from memory once.
 //
-// Long rows (to much coarser cells, hundreds of links): neighbouring targets' sources are far apart, and
+// Long rows (to much coarser cells, hundreds of links): neighboring targets' sources are far apart, and
 // each load of a warp would touch 32 sectors. So a block does one target after the other for TALL
 // times. Its warps read LINKS sources of a time side by side (conservative links come in runs of
-// neighbours, along the latitude) into shared memory, where each thread then takes one time through
+// neighbors, along the latitude) into shared memory, where each thread then takes one time through
 // these links in order; weights are read once a block. The means of GROUP targets are written together.
 //
 // Limits: a value is 4 or 8 bytes once from memory, and a DMUL, two DADD and a conversion for each of

@@ -67,7 +67,7 @@ extern "C" __global__ void tanimoto_rows(const unsigned* __restrict__ rows, unsi
 #define WORDS 32u
 #define MINE 4u
 
-// 32 words of 64 fingerprints, as quads side by side: neighbouring threads read neighbouring banks.
+// 32 words of 64 fingerprints, as quads side by side: neighboring threads read neighboring banks.
 typedef uint4 Quads[WORDS / 4][SIDE + 1];
 
 static __device__ void put(Quads& quads, unsigned line, unsigned word, unsigned value) {

@@ -19,7 +19,7 @@
 // they are too far apart. 48 registers leave room for 40 warps an SM. Double precision, which is slow on
 // many GPUs, is met once an atom, not once a pair.
 //
-// Accuracy: places are relative to their cell's centre, so that float32 keeps them to 5e-7 A. Whether a pair
+// Accuracy: places are relative to their cell's center, so that float32 keeps them to 5e-7 A. Whether a pair
 // is inside the cutoff decides on up to 0.7 of `gauss2`, so that what float32 leaves unsure (a pair or so in
 // a hundred poses) is decided in double precision, as on the CPU. Lanes add in float32, the warp in double.
 
@@ -43,7 +43,7 @@ struct Space {
     double least;  // squared span below which the host looks at a pose itself, A^2
 };
 
-// A ligand atom of the pose: relative to its cell's centre, and its cell's list.
+// A ligand atom of the pose: relative to its cell's center, and its cell's list.
 struct __align__(16) Placed {
     float x, y, z, radius;
     unsigned begin, end, wants, unused;

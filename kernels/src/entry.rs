@@ -1,4 +1,4 @@
-//! Short words for writing catalogue entries as data.
+//! Short words for writing catalog entries as data.
 
 use sunward_workflows::catalog::{ParamSpec, PortSpec};
 use sunward_workflows::column::{ColumnSpec, ColumnType};

@@ -11,7 +11,7 @@ use crate::{Inputs, KernelError, Outputs, Params};
 
 /// A function from tables and parameters to tables.
 pub trait Kernel: Send + Sync {
-    /// Its page in the catalogue.
+    /// Its page in the catalog.
     fn entry(&self) -> &KernelEntry;
 
     /// Does one task. The answer depends on the rows of the inputs and on the parameters, never on

@@ -1,4 +1,4 @@
-//! The science kernels: what a `kernel:` stage runs, and the catalogue that describes it.
+//! The science kernels: what a `kernel:` stage runs, and the catalog that describes it.
 //!
 //! A [`Kernel`] maps named tables and checked parameters to named tables. It reads no file, knows
 //! no clock and no network, and gives the same answer for any number of threads and any cut of its
@@ -45,4 +45,4 @@ pub use kernel::{Context, Kernel};
 pub use library::{Library, library};
 pub use params::Params;
 pub use table::{Inputs, Outputs, Table};
-pub use tanimoto_topk::{FingerprintIndex, Neighbour};
+pub use tanimoto_topk::{FingerprintIndex, Neighbor};

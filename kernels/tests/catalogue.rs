@@ -1,4 +1,4 @@
-//! The catalogue: every page is complete, and its example is a stage that passes `check`.
+//! The catalog: every page is complete, and its example is a stage that passes `check`.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,

@@ -160,7 +160,7 @@ pub(crate) fn table_file(folder: &Path, port: &str) -> PathBuf {
 fn no_table(port: &str, error: &DataError) -> Fault {
     let message = match error.is_infrastructure() {
         true => format!("output {port} could not be kept: {error}"),
-        false => format!("output {port} is no table: {error}"),
+        false => format!("output {port} is not a table: {error}"),
     };
     Fault::data(FailureKind::Output, message, error)
 }

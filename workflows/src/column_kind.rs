@@ -91,7 +91,7 @@ impl Kind {
         if reader.rest.is_empty() {
             Ok(kind)
         } else {
-            Err(format!("`{}` is left over after the type", reader.rest))
+            Err(format!("`{}` is unexpected after the type", reader.rest))
         }
     }
 
@@ -196,7 +196,7 @@ impl<'a> Reader<'a> {
 
     fn kind(&mut self, depth: usize) -> Result<Kind, String> {
         if depth > DEPTH_LIMIT {
-            return Err(format!("types may nest {DEPTH_LIMIT} deep at most"));
+            return Err(format!("types may nest at most {DEPTH_LIMIT} deep"));
         }
         let word = self.word();
         let word = ALIASES
@@ -336,7 +336,7 @@ impl<'a> Reader<'a> {
                 Err(_) if crate::names::is_name(word) => {
                     dimensions.push(Dimension::Named(word.to_owned()));
                 }
-                _ => return Err(format!("`{word}` is no dimension of a tensor")),
+                _ => return Err(format!("`{word}` is not a dimension of a tensor")),
             }
             if !self.eat(',') {
                 break;
@@ -350,8 +350,8 @@ impl<'a> Reader<'a> {
 fn unknown(word: &str) -> String {
     let known = WORDS.iter().map(|(name, _)| *name);
     match nearest(word, known.chain(FAMILIES.iter().copied())) {
-        Some(near) => format!("`{word}` is no column type; did you mean `{near}`?"),
-        None => format!("`{word}` is no column type"),
+        Some(near) => format!("`{word}` is not a column type; did you mean `{near}`?"),
+        None => format!("`{word}` is not a column type"),
     }
 }
 

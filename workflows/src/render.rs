@@ -60,8 +60,8 @@ pub fn to_json(file: &str, text: &str, diagnostics: &[Diagnostic]) -> Vec<JsonDi
 
 /// The diagnostics as text, each with its source line.
 #[must_use]
-pub fn render_human(file: &str, text: &str, diagnostics: &[Diagnostic], colour: bool) -> String {
-    let renderer = if colour {
+pub fn render_human(file: &str, text: &str, diagnostics: &[Diagnostic], color: bool) -> String {
+    let renderer = if color {
         Renderer::styled()
     } else {
         Renderer::plain()

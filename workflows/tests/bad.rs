@@ -127,12 +127,12 @@ fn bombs_are_refused_before_they_go_off() {
 }
 
 #[test]
-fn colour_marks_but_never_carries_the_meaning() {
+fn color_marks_but_never_carries_the_meaning() {
     let text = "name: x\nstages: { a: { runs: y } }\n";
     let diagnostics = checked(text).diagnostics;
-    let coloured = render_human("x.yaml", text, &diagnostics, true);
+    let colored = render_human("x.yaml", text, &diagnostics, true);
     let plain = render_human("x.yaml", text, &diagnostics, false);
-    assert!(coloured.contains('\u{1b}') && !plain.contains('\u{1b}'));
+    assert!(colored.contains('\u{1b}') && !plain.contains('\u{1b}'));
     assert!(
         plain.contains("SW0201") && plain.contains("x.yaml:2:16"),
         "{plain}"

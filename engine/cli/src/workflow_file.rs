@@ -23,7 +23,7 @@ pub(crate) struct Read {
     pub(crate) path: PathBuf,
     /// As the user sees it.
     pub(crate) shown: String,
-    /// Its text; what is no UTF-8 was replaced.
+    /// Its text; what is not UTF-8 was replaced.
     pub(crate) text: String,
     /// What came of checking it.
     pub(crate) checked: Checked,

@@ -120,7 +120,7 @@ impl Store {
     /// copy is remembered; selecting all columns as they are gives the same dataset.
     ///
     /// # Errors
-    /// When a column does not exist, or the dataset is no table.
+    /// When a column does not exist, or the dataset is not a table.
     pub fn select(&self, dataset: &Dataset, columns: &[String]) -> Result<Dataset, DataError> {
         let table = self.table(dataset)?;
         let indices = column_indices(table.schema(), columns)?;

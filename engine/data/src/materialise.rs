@@ -25,7 +25,7 @@ pub struct Wanted {
     pub columns: Vec<String>,
     /// Only these rows.
     pub rows: Option<Range<u64>>,
-    /// Suffix without the dot, for what is no table.
+    /// Suffix without the dot, for what is not a table.
     pub ext: Option<String>,
 }
 

@@ -32,7 +32,7 @@ impl TableReader {
     pub(crate) fn open(store: &Store, dataset: &Dataset) -> Result<Self, DataError> {
         if dataset.kind != DatasetKind::Table {
             return Err(DataError::Unsupported(format!(
-                "a {} is no table; give a stage that needs a table the output of one with `format: arrow`, `parquet` or `csv`",
+                "a {} is not a table; give a stage that needs a table the output of one with `format: arrow`, `parquet` or `csv`",
                 dataset.kind
             )));
         }

@@ -131,7 +131,7 @@ impl Store {
     /// table.
     ///
     /// # Errors
-    /// When it cannot be read, or is no table where one is needed.
+    /// When it cannot be read, or is not a table where one is needed.
     pub fn read_input(
         &self,
         source: &str,
@@ -151,7 +151,7 @@ impl Store {
     /// knows is not read again. Memory stays bounded however large the file is.
     ///
     /// # Errors
-    /// When it cannot be read, is no table, or lacks a column that is asked for.
+    /// When it cannot be read, is not a table, or lacks a column that is asked for.
     pub fn read_source(
         &self,
         source: &str,
@@ -242,7 +242,7 @@ pub(crate) fn local_path(source: &str) -> Result<PathBuf, DataError> {
     }
 }
 
-/// Why an address is no source of data, where it is one and not a `file://` URL.
+/// Why an address is not a source of data, where it is one and not a `file://` URL.
 #[must_use]
 pub fn not_fetched(source: &str) -> Option<String> {
     let (scheme, _) = source.split_once("://")?;

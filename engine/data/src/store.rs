@@ -475,7 +475,7 @@ impl Store {
     /// Opens a table for reading; parts that are missing here are fetched first.
     ///
     /// # Errors
-    /// When the dataset is no table, or a part is missing or damaged.
+    /// When the dataset is not a table, or a part is missing or damaged.
     pub fn table(&self, dataset: &Dataset) -> Result<TableReader, DataError> {
         TableReader::open(self, dataset)
     }

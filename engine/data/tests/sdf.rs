@@ -345,7 +345,7 @@ fn a_broken_record_in_the_midst_of_others_is_a_row_that_says_so() {
     }
     let doses = texts(&batch, "dose");
     assert_eq!(doses, [Some("1".into()), None, None, Some("4".into())]);
-    // A byte that is no UTF-8 spoils its record alone.
+    // A byte that is not UTF-8 spoils its record alone.
     let text = [SALT, "$$$$\n", SALT, "> <unit>\n_M\n\n$$$$\n", SALT].concat();
     let mut bytes = text.clone().into_bytes();
     bytes[text.find('_').unwrap()] = 0xb5;

@@ -43,8 +43,8 @@ fn blank_lines_belong_to_a_value_that_goes_on() {
         ("> <a>\nfoo\n\nbar\n\n> <b>\n1\n", "foo\n\nbar"),
         ("> <a>\nfoo\n\n\n\n> <b>\n1\n", "foo"),
         (
-            "> <a>\nfoo\n\nM  V30 is no table\n",
-            "foo\n\nM  V30 is no table",
+            "> <a>\nfoo\n\nM  V30 is not a table\n",
+            "foo\n\nM  V30 is not a table",
         ),
     ] {
         for end in ["\n", "\r\n"] {

@@ -369,7 +369,7 @@ impl LocalResolver {
             })?;
         if dataset.kind != DatasetKind::Table {
             return Err(refusal(format!(
-                "it scatters over rows of '{port}', which is no table; `parts: true` scatters over \
+                "it scatters over rows of '{port}', which is not a table; `parts: true` scatters over \
                  files"
             )));
         }

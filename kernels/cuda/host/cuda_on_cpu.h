@@ -1,7 +1,7 @@
 // CUDA C++ for an ordinary C++ compiler: what a `.cu` file needs to run on a processor.
 //
-// Each thread of a block is a fibre (ucontext); blocks run one after the other in the calling
-// thread. A fibre runs until it waits at a barrier or in a warp's operation, so that a launch gives
+// Each thread of a block is a fiber (ucontext); blocks run one after the other in the calling
+// thread. A fiber runs until it waits at a barrier or in a warp's operation, so that a launch gives
 // the same result each time. What a GPU would leave undefined is an error here: a barrier or a warp
 // operation that not all of its threads reach, and (checked by the caller, by red zones) writes
 // beside an allocation. Not here: cooperative groups, textures, streams on the device.
@@ -19,7 +19,7 @@
 #define __device__
 #define __host__
 #define __constant__ static
-// In a function `thread_local` implies `static`: one array for all fibres of the running block.
+// In a function `thread_local` implies `static`: one array for all fibers of the running block.
 #define __shared__ thread_local
 #define __forceinline__ inline
 #define __noinline__ __attribute__((noinline))
@@ -57,7 +57,7 @@ constexpr unsigned MOST_THREADS = 1024;
 
 enum State { READY, AT_BARRIER, IN_WARP, DONE };
 
-struct Fibre {
+struct Fiber {
     ucontext_t context;
     uint3 place;
     State state;
@@ -68,23 +68,23 @@ struct Fibre {
     int votes, voters;       // what a barrier gives back
 };
 
-// Fibres and their stacks, kept between launches until the calling thread ends.
+// Fibers and their stacks, kept between launches until the calling thread ends.
 struct Room {
-    Fibre* fibres = nullptr;
+    Fiber* fibers = nullptr;
     char* stacks = nullptr;
     bool open() {
-        if (!fibres) fibres = static_cast<Fibre*>(calloc(MOST_THREADS, sizeof(Fibre)));
+        if (!fibers) fibers = static_cast<Fiber*>(calloc(MOST_THREADS, sizeof(Fiber)));
         if (!stacks) stacks = static_cast<char*>(malloc(MOST_THREADS * STACK_BYTES));
-        return fibres && stacks;
+        return fibers && stacks;
     }
     ~Room() {
-        free(fibres);
+        free(fibers);
         free(stacks);
     }
 };
 
 static thread_local Room room;
-static thread_local Fibre* fibres;
+static thread_local Fiber* fibers;
 static thread_local unsigned threads, current;
 static thread_local ucontext_t scheduler;
 static thread_local unsigned char* dynamic_bytes;
@@ -102,7 +102,7 @@ inline void fail(const char* what, const uint3& thread) {
 }
 
 inline void wait_as(State state) {
-    Fibre& self = fibres[current];
+    Fiber& self = fibers[current];
     self.state = state;
     swapcontext(&self.context, &scheduler);
 }
@@ -113,33 +113,33 @@ inline void enter() {
 }
 
 inline void start(unsigned thread) {
-    Fibre& fibre = fibres[thread];
-    getcontext(&fibre.context);
-    fibre.context.uc_stack.ss_sp = room.stacks + thread * STACK_BYTES;
-    fibre.context.uc_stack.ss_size = STACK_BYTES;
-    fibre.context.uc_link = &scheduler;
-    makecontext(&fibre.context, enter, 0);
-    fibre.state = READY;
-    fibre.place = {thread % blockDim.x, thread / blockDim.x % blockDim.y,
+    Fiber& fiber = fibers[thread];
+    getcontext(&fiber.context);
+    fiber.context.uc_stack.ss_sp = room.stacks + thread * STACK_BYTES;
+    fiber.context.uc_stack.ss_size = STACK_BYTES;
+    fiber.context.uc_link = &scheduler;
+    makecontext(&fiber.context, enter, 0);
+    fiber.state = READY;
+    fiber.place = {thread % blockDim.x, thread / blockDim.x % blockDim.y,
                    thread / (blockDim.x * blockDim.y)};
 }
 
 // Lets the lanes of one mask go on once all of them have come.
 inline bool release_group(unsigned first, unsigned lane) {
-    const unsigned mask = fibres[first + lane].mask;
+    const unsigned mask = fibers[first + lane].mask;
     for (unsigned i = 0; i < WARP; i++) {
         if (!(mask >> i & 1)) continue;
-        const bool here = first + i < threads && fibres[first + i].state == IN_WARP &&
-                          fibres[first + i].mask == mask;
+        const bool here = first + i < threads && fibers[first + i].state == IN_WARP &&
+                          fibers[first + i].mask == mask;
         if (!here) return false;
     }
     uint64_t posted[WARP] = {};
     for (unsigned i = 0; i < WARP; i++)
-        if (mask >> i & 1) posted[i] = fibres[first + i].posted;
+        if (mask >> i & 1) posted[i] = fibers[first + i].posted;
     for (unsigned i = 0; i < WARP; i++)
         if (mask >> i & 1) {
-            memcpy(fibres[first + i].seen, posted, sizeof posted);
-            fibres[first + i].state = READY;
+            memcpy(fibers[first + i].seen, posted, sizeof posted);
+            fibers[first + i].state = READY;
         }
     return true;
 }
@@ -147,23 +147,23 @@ inline bool release_group(unsigned first, unsigned lane) {
 inline bool release_warps() {
     bool any = false;
     for (unsigned t = 0; t < threads; t++)
-        if (fibres[t].state == IN_WARP) any |= release_group(t / WARP * WARP, t % WARP);
+        if (fibers[t].state == IN_WARP) any |= release_group(t / WARP * WARP, t % WARP);
     return any;
 }
 
 inline bool release_barrier() {
     int voters = 0, votes = 0;
     for (unsigned t = 0; t < threads; t++) {
-        if (fibres[t].state == DONE) continue;
-        if (fibres[t].state != AT_BARRIER) return false;
+        if (fibers[t].state == DONE) continue;
+        if (fibers[t].state != AT_BARRIER) return false;
         voters++;
-        votes += fibres[t].vote != 0;
+        votes += fibers[t].vote != 0;
     }
     for (unsigned t = 0; t < threads; t++)
-        if (fibres[t].state == AT_BARRIER) {
-            fibres[t].votes = votes;
-            fibres[t].voters = voters;
-            fibres[t].state = READY;
+        if (fibers[t].state == AT_BARRIER) {
+            fibers[t].votes = votes;
+            fibers[t].voters = voters;
+            fibers[t].state = READY;
         }
     return voters > 0;
 }
@@ -172,19 +172,19 @@ inline void run_block() {
     for (unsigned t = 0; t < threads; t++) start(t);
     for (;;) {
         for (current = 0; current < threads; current++) {
-            if (fibres[current].state != READY) continue;
-            threadIdx = fibres[current].place;
-            swapcontext(&scheduler, &fibres[current].context);
+            if (fibers[current].state != READY) continue;
+            threadIdx = fibers[current].place;
+            swapcontext(&scheduler, &fibers[current].context);
             if (failed) return;
         }
         const bool warps = release_warps();
         if (release_barrier() || warps) continue;
         for (unsigned t = 0; t < threads; t++)
-            if (fibres[t].state != DONE)
-                return fail(fibres[t].state == AT_BARRIER
+            if (fibers[t].state != DONE)
+                return fail(fibers[t].state == AT_BARRIER
                                 ? "waits at __syncthreads(), which not all threads reach"
                                 : "waits in a warp operation that not all lanes of its mask reach",
-                            fibres[t].place);
+                            fibers[t].place);
         return;
     }
 }
@@ -192,7 +192,7 @@ inline void run_block() {
 inline int launch(void (*kernel)(void**), const unsigned* grid, const unsigned* block,
                   unsigned char* shared, void** args, char* message, size_t message_bytes) {
     failed = !room.open();
-    fibres = room.fibres;
+    fibers = room.fibers;
     body = kernel;
     arguments = args;
     dynamic_bytes = shared;
@@ -211,7 +211,7 @@ inline int launch(void (*kernel)(void**), const unsigned* grid, const unsigned* 
 }
 
 inline void post(unsigned mask, uint64_t value) {
-    Fibre& self = fibres[current];
+    Fiber& self = fibers[current];
     if (!(mask >> (current % WARP) & 1)) {
         fail("takes part in a warp operation whose mask leaves it out", self.place);
         swapcontext(&self.context, &scheduler);
@@ -226,7 +226,7 @@ template <class T> inline T shuffled(unsigned mask, T value, int from, bool vali
     uint64_t bits = 0;
     memcpy(&bits, &value, sizeof value);
     post(mask, bits);
-    if (valid && mask >> from & 1) memcpy(&value, &fibres[current].seen[from], sizeof value);
+    if (valid && mask >> from & 1) memcpy(&value, &fibers[current].seen[from], sizeof value);
     return value;
 }
 
@@ -239,17 +239,17 @@ template <class T, class F> inline T reduced(unsigned mask, T value, F join) {
     for (unsigned i = 0; i < WARP; i++)
         if (mask >> i & 1) {
             T one;
-            memcpy(&one, &fibres[current].seen[i], sizeof one);
+            memcpy(&one, &fibers[current].seen[i], sizeof one);
             all = first ? one : join(all, one);
             first = false;
         }
     return all;
 }
 
-inline const Fibre& barrier(int vote) {
-    fibres[current].vote = vote;
+inline const Fiber& barrier(int vote) {
+    fibers[current].vote = vote;
     wait_as(AT_BARRIER);
-    return fibres[current];
+    return fibers[current];
 }
 
 // What `extern __shared__ T name[];` becomes.
@@ -302,7 +302,7 @@ static inline void __syncwarp(unsigned mask = 0xffffffffu) { cuda_on_cpu::post(m
 static inline void __threadfence() {}
 static inline void __threadfence_block() {}
 static inline void __trap() {
-    auto& self = cuda_on_cpu::fibres[cuda_on_cpu::current];
+    auto& self = cuda_on_cpu::fibers[cuda_on_cpu::current];
     cuda_on_cpu::fail("__trap() was called", self.place);
     swapcontext(&self.context, &cuda_on_cpu::scheduler);
 }
@@ -329,7 +329,7 @@ static inline unsigned __ballot_sync(unsigned mask, int predicate) {
     cuda_on_cpu::post(mask, predicate != 0);
     unsigned bits = 0;
     for (unsigned i = 0; i < 32; i++)
-        bits |= unsigned(cuda_on_cpu::fibres[cuda_on_cpu::current].seen[i] & 1) << i;
+        bits |= unsigned(cuda_on_cpu::fibers[cuda_on_cpu::current].seen[i] & 1) << i;
     return bits;
 }
 static inline int __any_sync(unsigned mask, int p) { return __ballot_sync(mask, p) != 0; }
@@ -347,7 +347,7 @@ template <class T> inline T __reduce_or_sync(unsigned mask, T v) {
     return cuda_on_cpu::reduced(mask, v, [](T a, T b) { return T(a | b); });
 }
 
-// Fibres give way at barriers only, so that plain reads and writes are atomic among them.
+// Fibers give way at barriers only, so that plain reads and writes are atomic among them.
 namespace cuda_on_cpu {
 // Keeps `T` from being deduced from a value: it is what the address holds.
 template <class T> struct Same { using type = T; };

@@ -35,7 +35,7 @@ pub(crate) fn link_gb_a_second(device: &Device) -> Result<f64, Any> {
     let there = device.alloc(BYTES)?;
     let seconds = median(7, |_| {
         stream.upload(&here, BYTES, &there, 0)?;
-        Ok(stream.synchronise()?)
+        Ok(stream.synchronize()?)
     })?;
     Ok(gigabytes(BYTES) / seconds)
 }
@@ -56,7 +56,7 @@ pub(crate) fn device_gb_a_second(device: &Device) -> Result<f64, Any> {
             Arg::I32(COPIES.cast_signed()),
         ];
         stream.launch(&copy, Grid::new(4096, 256), &args)?;
-        Ok(stream.synchronise()?)
+        Ok(stream.synchronize()?)
     })?;
     Ok(2.0 * f64::from(COPIES) * gigabytes(BYTES) / seconds)
 }

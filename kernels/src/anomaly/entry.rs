@@ -1,4 +1,4 @@
-//! The catalogue's page of `anomaly`.
+//! The catalog's page of `anomaly`.
 
 use sunward_workflows::catalog::{KernelEntry, ParamSpec, PortSpec};
 use sunward_workflows::model::ParamType;

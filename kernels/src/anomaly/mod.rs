@@ -82,7 +82,7 @@ impl Kernel for Anomaly {
 /// The square root of the cosine of each cell's latitude, 0 at least.
 pub(crate) fn sqrt_cos_lat(grid: &Grid) -> Vec<f64> {
     grid.lat
-        .centres()
+        .centers()
         .iter()
         .flat_map(|lat| {
             let weight = lat.to_radians().cos().clamp(0.0, 1.0).sqrt();

@@ -1,4 +1,4 @@
-//! The catalogue's page of `butina`.
+//! The catalog's page of `butina`.
 
 use sunward_workflows::catalog::{KernelEntry, ParamSpec};
 use sunward_workflows::model::ParamType;
@@ -55,7 +55,7 @@ pub(super) fn entry() -> KernelEntry {
                 "distance",
                 ParamType::Float,
                 Value::Float(0.4),
-                "Rows at most this far apart, as 1 - similarity, are neighbours.",
+                "Rows at most this far apart, as 1 - similarity, are neighbors.",
             )
         }],
         exact: true,
@@ -75,8 +75,8 @@ diverse:
 }
 
 const DESCRIPTION: &str = "\
-Groups fingerprints so that every member of a cluster is a neighbour of its centroid. Two rows are
-neighbours when
+Groups fingerprints so that every member of a cluster is a neighbor of its centroid. Two rows are
+neighbors when
 
     1 - c / (a + b - c) <= distance
 
@@ -84,22 +84,22 @@ in double precision, where a and b count the bits of each and c those they share
 without any bit have similarity 0, as in `tanimoto_topk` (RDKit's functions call it 1), so that rows
 without bits are clusters of their own unless `distance` is 1.
 
-Rows are visited by their number of neighbours among all rows, most first; among equals the highest
+Rows are visited by their number of neighbors among all rows, most first; among equals the highest
 row comes first. A row that is in no cluster yet becomes the centroid of a new one, which takes all its
-neighbours that are in none. Numbers of neighbours are not updated while clusters are made, so sizes
-do not fall steadily: RDKit calls this `reordering=False`. A row whose neighbours were all taken is a
-cluster of its own, like a row without neighbours.
+neighbors that are in none. Numbers of neighbors are not updated while clusters are made, so sizes
+do not fall steadily: RDKit calls this `reordering=False`. A row whose neighbors were all taken is a
+cluster of its own, like a row without neighbors.
 
 A row whose fingerprint is null goes to `rejects`, and the rest is done as if it were not there.
 
 The answer depends on all rows at once: do not scatter this stage. It does not depend on the number
 of threads or on how the input is cut into batches.
 
-Time: every pair once (those that their bit counts or folded fingerprints cannot make neighbours are
-never counted in full), then the rows that are left once for each centroid that has neighbours.
-Memory beyond the mapped input: about 100 bytes a row and never more than a few neighbours a row,
-however many pairs are neighbours; no matrix of distances and no list of all pairs is kept.
+Time: every pair once (those that their bit counts or folded fingerprints cannot make neighbors are
+never counted in full), then the rows that are left once for each centroid that has neighbors.
+Memory beyond the mapped input: about 100 bytes a row and never more than a few neighbors a row,
+however many pairs are neighbors; no matrix of distances and no list of all pairs is kept.
 
-It has a CUDA side with the same bits: neighbours are counted and listed there, in integers, for the
+It has a CUDA side with the same bits: neighbors are counted and listed there, in integers, for the
 clusters that a CPU makes. Rows go there once where they fit its memory; else they stream through it in
 tiles, once for each strip of rows, copied beside what is being counted.";

@@ -1,4 +1,4 @@
-//! Clusters made one after the other, most neighbours first.
+//! Clusters made one after the other, most neighbors first.
 
 use std::cmp::Reverse;
 use std::iter::Peekable;
@@ -9,15 +9,15 @@ use crate::KernelError;
 /// Cluster of a row that is in none yet.
 const NONE: i32 = -1;
 
-/// Who finds neighbours: the processor's threads, or a device.
-pub(super) trait Neighbours {
+/// Who finds neighbors: the processor's threads, or a device.
+pub(super) trait Neighbors {
     /// How many lists it likes to seek at a time.
     fn rounds(&self) -> Rounds;
 
-    /// By row, the number of its neighbours, the row itself not counted.
+    /// By row, the number of its neighbors, the row itself not counted.
     fn counts(&mut self) -> Result<Vec<u32>, KernelError>;
 
-    /// For each candidate, its neighbours that are in no cluster, in any order.
+    /// For each candidate, its neighbors that are in no cluster, in any order.
     fn lists(&mut self, candidates: &[u32], made: &Clusters) -> Result<Vec<Vec<u32>>, KernelError>;
 
     /// How many rows it still looks at.
@@ -36,8 +36,8 @@ pub(super) struct Rounds {
     pub(super) first: usize,
     /// More would be too many.
     pub(super) most: usize,
-    /// Neighbours in all lists of a round, but for a single list.
-    pub(super) neighbours: usize,
+    /// Neighbors in all lists of a round, but for a single list.
+    pub(super) neighbors: usize,
 }
 
 /// Clusters by row.
@@ -46,9 +46,9 @@ pub(super) struct Clusters {
     pub(super) is_centroid: Vec<bool>,
 }
 
-/// Makes clusters of all rows. Lists of neighbours are sought for the next few rows in line at a time,
+/// Makes clusters of all rows. Lists of neighbors are sought for the next few rows in line at a time,
 /// among rows without a cluster; a row that one before it takes meanwhile has been sought in vain.
-pub(super) fn clusters(finder: &mut dyn Neighbours) -> Result<Clusters, KernelError> {
+pub(super) fn clusters(finder: &mut dyn Neighbors) -> Result<Clusters, KernelError> {
     let counts = finder.counts()?;
     let mut order: Vec<u32> = (0..).take(counts.len()).collect();
     order.sort_unstable_by_key(|&row| (Reverse(counts[place(row)]), Reverse(row)));
@@ -64,7 +64,7 @@ pub(super) fn clusters(finder: &mut dyn Neighbours) -> Result<Clusters, KernelEr
             finder.leave_out(&made)?;
         }
         let candidates = in_line(&mut line, &round, &counts, &made);
-        // Most neighbours come first, so that those without any are behind.
+        // Most neighbors come first, so that those without any are behind.
         let with = candidates.partition_point(|&row| counts[place(row)] > 0);
         let mut lists = match &candidates[..with] {
             [] => Vec::new(),
@@ -98,14 +98,14 @@ fn in_line(
     made: &Clusters,
 ) -> Vec<u32> {
     let mut candidates = Vec::new();
-    let mut neighbours = 0;
+    let mut neighbors = 0;
     while candidates.len() < round.first
         && let Some(row) = line.next_if(|&row| {
-            candidates.is_empty() || neighbours + place(counts[place(row)]) <= round.neighbours
+            candidates.is_empty() || neighbors + place(counts[place(row)]) <= round.neighbors
         })
     {
         if made.is_free(row) {
-            neighbours += place(counts[place(row)]);
+            neighbors += place(counts[place(row)]);
             candidates.push(row);
         }
     }
@@ -118,11 +118,11 @@ impl Clusters {
         self.number[place(row)] == NONE
     }
 
-    /// A cluster of a centroid and those of its neighbours that are in none; how many rows that are.
-    fn add(&mut self, number: i32, centroid: u32, neighbours: &[u32]) -> usize {
+    /// A cluster of a centroid and those of its neighbors that are in none; how many rows that are.
+    fn add(&mut self, number: i32, centroid: u32, neighbors: &[u32]) -> usize {
         self.is_centroid[place(centroid)] = true;
         let mut rows = 0;
-        for &row in [centroid].iter().chain(neighbours) {
+        for &row in [centroid].iter().chain(neighbors) {
             let slot = &mut self.number[place(row)];
             if *slot == NONE {
                 *slot = number;

@@ -1,4 +1,4 @@
-//! `butina`: clusters of similar fingerprints around those with the most neighbours.
+//! `butina`: clusters of similar fingerprints around those with the most neighbors.
 
 mod device;
 mod entry;

@@ -1,11 +1,11 @@
-//! Which rows are neighbours: a bound by bit counts, a test on folded fingerprints, an exact count.
+//! Which rows are neighbors: a bound by bit counts, a test on folded fingerprints, an exact count.
 
 use crate::bits::{FOLD_BYTES, Fingerprints, Fold, Popcount, Reach, fold_bits};
 
 /// Places of a tile: 512 folds are 32 KiB, which first-level caches hold.
 const TILE: usize = 512;
 
-/// The test for neighbours: `1 - c / (a + b - c) <= distance`, and 0/0 := 0.
+/// The test for neighbors: `1 - c / (a + b - c) <= distance`, and 0/0 := 0.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Near {
     distance: f64,
@@ -16,19 +16,19 @@ impl Near {
         Self { distance }
     }
 
-    /// Whether fingerprints of `a` and `b` bits that share `common` are neighbours. Monotone in
+    /// Whether fingerprints of `a` and `b` bits that share `common` are neighbors. Monotone in
     /// `common`.
     pub(super) fn holds(self, common: u32, a: u32, b: u32) -> bool {
         let either = (a + b - common).max(1);
         1.0 - f64::from(common) / f64::from(either) <= self.distance
     }
 
-    /// Whether fingerprints of so many bits could be neighbours at all.
+    /// Whether fingerprints of so many bits could be neighbors at all.
     fn possible(self, a: u32, b: u32) -> bool {
         self.holds(a.min(b), a, b)
     }
 
-    /// By the sum of both rows' bits, up to twice `most`: the fewest common bits that make neighbours;
+    /// By the sum of both rows' bits, up to twice `most`: the fewest common bits that make neighbors;
     /// more than half the sum where none do.
     pub(super) fn table(self, most: u32) -> Vec<u32> {
         let mut need = 0;
@@ -42,9 +42,9 @@ impl Near {
         (0..=2 * most).map(entry).collect()
     }
 
-    /// A ratio that every pair of neighbours reaches; nothing where all do.
+    /// A ratio that every pair of neighbors reaches; nothing where all do.
     fn floor(self) -> Option<(u32, u32)> {
-        /// Fine enough to refuse nearly all that are no neighbours, small enough for products.
+        /// Fine enough to refuse nearly all that are no neighbors, small enough for products.
         const PARTS: u32 = 8192;
         /// Far more than a ratio in double precision is rounded by.
         const SAFE: f64 = 1e-6;
@@ -66,7 +66,7 @@ pub(super) struct Index {
     folds: Vec<Fold>,
 }
 
-/// A row whose neighbours are wanted among the places of an index.
+/// A row whose neighbors are wanted among the places of an index.
 pub(super) struct Probe<'a> {
     bits: &'a [u8],
     own: u32,
@@ -77,7 +77,7 @@ pub(super) struct Probe<'a> {
     pub(super) places: std::ops::Range<usize>,
 }
 
-/// What finds neighbours.
+/// What finds neighbors.
 pub(super) struct Finder<'a> {
     pub(super) library: &'a Fingerprints<'a>,
     pub(super) near: Near,
@@ -137,7 +137,7 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Calls `found(probe, place)` for each neighbour, tile by tile so that folds are read from cache.
+    /// Calls `found(probe, place)` for each neighbor, tile by tile so that folds are read from cache.
     pub(super) fn search(
         &self,
         index: &Index,
@@ -172,7 +172,7 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// The rows of a tile that may be neighbours.
+    /// The rows of a tile that may be neighbors.
     fn select(&self, probe: &Probe<'_>, common: &[u32], own: &[u32], hits: &mut Vec<usize>) {
         match self.near.floor() {
             Some(floor) if self.library.width <= Reach::MAX_WIDTH => {

@@ -1,12 +1,12 @@
-//! Neighbours by the processor's threads.
+//! Neighbors by the processor's threads.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::greedy::{Clusters, Neighbours, Rounds};
+use super::greedy::{Clusters, Neighbors, Rounds};
 use super::near::{Finder, Index, Probe, place};
 use crate::{Context, KernelError};
 
-/// Rows whose neighbours one task seeks, so that a tile read from memory serves them all.
+/// Rows whose neighbors one task seeks, so that a tile read from memory serves them all.
 const BLOCK: usize = 64;
 /// Candidates of the first round for each thread.
 const FIRST: usize = 4;
@@ -22,7 +22,7 @@ pub(super) struct Threads<'a> {
     pub(super) context: &'a Context,
 }
 
-impl Neighbours for Threads<'_> {
+impl Neighbors for Threads<'_> {
     fn rounds(&self) -> Rounds {
         let threads = self.context.threads();
         Rounds {
@@ -30,7 +30,7 @@ impl Neighbours for Threads<'_> {
             first: FIRST * threads,
             most: MOST,
             // Lists are together no longer than all rows.
-            neighbours: self.own.len(),
+            neighbors: self.own.len(),
         }
     }
 

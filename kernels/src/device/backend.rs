@@ -43,11 +43,11 @@ pub(super) trait Backend: Send + Sync + Debug {
     /// It comes from `stream`, and nothing is under way on it.
     unsafe fn end_stream(&self, stream: StreamId);
     /// Waits for all that was put on the stream; tells what went wrong in it.
-    fn synchronise(&self, stream: StreamId) -> Result<(), DeviceError>;
+    fn synchronize(&self, stream: StreamId) -> Result<(), DeviceError>;
     /// Copies to the device, in the stream's turn.
     ///
     /// # Safety
-    /// Both ranges exist and stay as they are until the stream was synchronised.
+    /// Both ranges exist and stay as they are until the stream was synchronized.
     unsafe fn upload(
         &self,
         stream: StreamId,
@@ -58,7 +58,7 @@ pub(super) trait Backend: Send + Sync + Debug {
     /// Copies from the device, in the stream's turn.
     ///
     /// # Safety
-    /// Both ranges exist, and nobody else uses `to`, until the stream was synchronised.
+    /// Both ranges exist, and nobody else uses `to`, until the stream was synchronized.
     unsafe fn download(
         &self,
         stream: StreamId,
@@ -69,7 +69,7 @@ pub(super) trait Backend: Send + Sync + Debug {
     /// Sets bytes, in the stream's turn.
     ///
     /// # Safety
-    /// The range exists until the stream was synchronised.
+    /// The range exists until the stream was synchronized.
     unsafe fn fill(
         &self,
         stream: StreamId,
@@ -88,7 +88,7 @@ pub(super) trait Loaded: Send + Sync + Debug {
     ///
     /// # Safety
     /// Addresses among the arguments lead to live allocations of this device, which stay until the
-    /// stream was synchronised. What the kernel does with them is its author's promise.
+    /// stream was synchronized. What the kernel does with them is its author's promise.
     unsafe fn launch(
         &self,
         kernel: &str,

@@ -86,7 +86,7 @@ impl Arg<'_> {
     }
 }
 
-/// A queue of copies and launches. What it uses stays alive until it was synchronised.
+/// A queue of copies and launches. What it uses stays alive until it was synchronized.
 #[derive(Debug)]
 pub struct Stream {
     inner: Arc<Inner>,
@@ -123,8 +123,8 @@ impl Stream {
     ///
     /// # Errors
     /// What went wrong in any of it.
-    pub fn synchronise(&self) -> Result<(), DeviceError> {
-        self.inner.synchronise()
+    pub fn synchronize(&self) -> Result<(), DeviceError> {
+        self.inner.synchronize()
     }
 
     /// Host memory for copies on this stream.
@@ -220,12 +220,12 @@ impl Stream {
         let bytes = bytes_of(values);
         fits(0, bytes.len(), to.bytes())?;
         self.at_home(to)?;
-        // SAFETY: both ranges fit, and nobody touches them before the stream was synchronised.
+        // SAFETY: both ranges fit, and nobody touches them before the stream was synchronized.
         unsafe {
             let id = self.inner.id;
             (self.inner.backend).upload(id, bytes.as_ptr(), to.0.address, bytes.len())
         }?;
-        self.synchronise()
+        self.synchronize()
     }
 
     /// Copies a buffer's begin to values and waits for it.
@@ -241,14 +241,14 @@ impl Stream {
             let id = self.inner.id;
             (self.inner.backend).download(id, from.0.address, bytes.as_mut_ptr(), bytes.len())
         }?;
-        self.synchronise()
+        self.synchronize()
     }
 
     /// Runs a kernel, later.
     ///
     /// # Errors
     /// When arguments or sizes do not fit it; the processor in a GPU's stead also tells at once what
-    /// the kernel did wrong, which a GPU tells, if at all, when the stream is synchronised.
+    /// the kernel did wrong, which a GPU tells, if at all, when the stream is synchronized.
     pub fn launch(
         &self,
         function: &Function,
@@ -277,7 +277,7 @@ impl Stream {
             }
         }
         self.hold(Used::Code(function.clone()));
-        // SAFETY: buffers are held until the stream was synchronised; one value an argument.
+        // SAFETY: buffers are held until the stream was synchronized; one value an argument.
         unsafe {
             let id = self.inner.id;
             (function.loaded).launch(&function.kernel, id, &grid, &mut pointers, &sizes)
@@ -319,8 +319,8 @@ impl Stream {
 }
 
 impl Inner {
-    fn synchronise(&self) -> Result<(), DeviceError> {
-        let done = self.backend.synchronise(self.id);
+    fn synchronize(&self) -> Result<(), DeviceError> {
+        let done = self.backend.synchronize(self.id);
         let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
         if done.is_err() {
             // The device may still write there: better lost than used by somebody else.
@@ -332,7 +332,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if self.synchronise().is_ok() {
+        if self.synchronize().is_ok() {
             // SAFETY: nothing is under way on it.
             unsafe { self.backend.end_stream(self.id) }
         }
@@ -360,7 +360,7 @@ impl Pinned {
     /// # Errors
     /// What went wrong on the stream.
     pub fn bytes(&mut self) -> Result<&mut [u8], DeviceError> {
-        self.stream.synchronise()?;
+        self.stream.synchronize()?;
         // SAFETY: the page is ours alone (`Pinned` is not cloned, copies are done), and its bytes
         // were set when it was made.
         Ok(unsafe { std::slice::from_raw_parts_mut(self.page.at, self.page.bytes) })

@@ -1,4 +1,4 @@
-//! The catalogue's page of `enrichment`.
+//! The catalog's page of `enrichment`.
 
 use sunward_workflows::catalog::{KernelEntry, ParamSpec};
 use sunward_workflows::model::ParamType;

@@ -20,7 +20,7 @@ const SHORTENINGS: usize = 8;
 pub(super) struct Ascent<'a> {
     pub(super) pairs: &'a Pairs,
     pub(super) vectors: Vectors,
-    /// How far a typical atom is from the centre of what moves, angstrom: a turn is measured by the
+    /// How far a typical atom is from the center of what moves, angstrom: a turn is measured by the
     /// way of such an atom, so that turns and shifts have one unit.
     pub(super) arm: f64,
     /// Most steps.
@@ -38,7 +38,7 @@ struct Spot {
 impl Ascent<'_> {
     /// The pose reached from here, and its volume in cubic angstrom.
     ///
-    /// The quasi-Newton matrix lives in the moving frame of shifts and turns about the fit's centre
+    /// The quasi-Newton matrix lives in the moving frame of shifts and turns about the fit's center
     /// and is carried along unchanged, as is usual on such groups (Absil, Mahony & Sepulchre 2008,
     /// §8.2).
     pub(super) fn from(&self, start: Isometry3<f64>) -> (Isometry3<f64>, f64) {
@@ -110,7 +110,7 @@ impl Ascent<'_> {
         None
     }
 
-    /// A pose after a step: the fit shifted, and turned about its centre.
+    /// A pose after a step: the fit shifted, and turned about its center.
     fn moved(&self, pose: &Isometry3<f64>, step: &Vector6<f64>) -> Isometry3<f64> {
         let half = Vector3::new(step[3], step[4], step[5]) / (2.0 * self.arm);
         // Equal to the turn by this vector to second order, and without a sine that machines may

@@ -116,7 +116,7 @@ impl There {
             stream.send(&turns, &there.turns)?;
         }
         there.narrowed(&stream, &there.exact, &there.atoms, count)?;
-        stream.synchronise()?;
+        stream.synchronize()?;
         Ok(there)
     }
 
@@ -165,7 +165,7 @@ impl There {
 fn pack(molecule: &Molecule, axes: &Matrix3<f64>, heads: &mut Vec<f64>, exact: &mut Vec<f64>) {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     let at = |exact: &[f64]| (exact.len() / ATOM) as f64;
-    heads.extend(molecule.centre.iter());
+    heads.extend(molecule.center.iter());
     heads.extend(by_rows(axes));
     heads.push(at(exact));
     for (atom, exponent) in molecule.atoms.iter().zip(&molecule.exponents) {

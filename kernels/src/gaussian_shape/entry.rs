@@ -1,4 +1,4 @@
-//! The catalogue's page of `gaussian_shape`.
+//! The catalog's page of `gaussian_shape`.
 
 use sunward_workflows::catalog::{KernelEntry, ParamSpec, PortSpec};
 use sunward_workflows::model::ParamType;
@@ -46,8 +46,8 @@ share. An atom of radius s is a Gaussian, and two molecules overlap by the sum o
     V(A, B)  = sum_ij p^2 (pi / (a_i + a_j))^(3/2) exp(-a_i a_j / (a_i + a_j) d_ij^2)
     ST       = V(A, B) / (V(A, A) + V(B, B) - V(A, B))
 
-ST is 1 for equal shapes and 0 for molecules far apart. V(A, B) is maximised over rotations and shifts
-of B by a quasi-Newton climb (BFGS) from each of `starts` poses, in which the centres and the principal
+ST is 1 for equal shapes and 0 for molecules far apart. V(A, B) is maximized over rotations and shifts
+of B by a quasi-Newton climb (BFGS) from each of `starts` poses, in which the centers and the principal
 axes of both molecules coincide: the first four are the half turns about the axes, the 24 are all
 rotations of a cube, for molecules that are nearly round. The best climb counts, the first among equals.
 With `starts: 0` molecules stay where they are.
@@ -62,7 +62,7 @@ of symbols) is there, hydrogens are left out, as is usual for shape. Other colum
 `problem` (below).
 
 A fit that cannot be used goes to `rejects` with the reason: coordinates that are missing, not finite,
-not three an atom, or plainly in nanometres; radii that do not fit; no atom left. The reason of a
+not three an atom, or plainly in nanometers; radii that do not fit; no atom left. The reason of a
 row without coordinates is its `problem`, if it has that text, as of a broken record of an SDF file. A
 reference that cannot be used is an error, because a screen without its query is another screen.
 

@@ -4,7 +4,7 @@ use nalgebra::{Isometry3, Matrix3, Rotation3, Translation3, UnitQuaternion, Vect
 
 use super::molecules::Molecule;
 
-/// The first of all starting poses of `fit` over `reference`, both centred: at most 24.
+/// The first of all starting poses of `fit` over `reference`, both centered: at most 24.
 pub(super) fn starts(reference: &Molecule, fit: &Molecule, count: usize) -> Vec<Isometry3<f64>> {
     let onto = axes(reference);
     let from = axes(fit).transpose();

@@ -14,16 +14,16 @@ use crate::{Inputs, KernelError, Table};
 pub(super) const MOST_ATOMS: usize = 4096;
 /// Coordinates beyond this, in angstrom, leave single precision too little room.
 const FARTHEST: f64 = 1e5;
-/// No two bonded atoms are as near as this, in angstrom; in nanometres all are.
+/// No two bonded atoms are as near as this, in angstrom; in nanometers all are.
 const NEAREST: f64 = 0.35;
 
-/// One molecule, moved so that its centre is the origin.
+/// One molecule, moved so that its center is the origin.
 #[derive(Debug)]
 pub(super) struct Molecule {
-    /// Atoms relative to `centre`, angstrom.
+    /// Atoms relative to `center`, angstrom.
     pub(super) atoms: Vec<Vector3<f64>>,
     /// The mean of the atoms as they were given, angstrom.
-    pub(super) centre: Vector3<f64>,
+    pub(super) center: Vector3<f64>,
     /// The Gaussians' exponents a, one an atom, 1/angstrom².
     pub(super) exponents: Vec<f64>,
     /// V(A, A), cubic angstrom.
@@ -243,25 +243,25 @@ pub(super) fn molecule(xyz: &[f64], radii: &[f64], heavy: &[bool]) -> Row {
         let found = points.len();
         return Err(format!("it has {found} atoms, more than {MOST_ATOMS}"));
     }
-    if in_nanometres(&points) {
+    if in_nanometers(&points) {
         return Err(format!(
-            "most atoms are nearer than {NEAREST} angstrom to another, as in nanometres; \
+            "most atoms are nearer than {NEAREST} angstrom to another, as in nanometers; \
              multiply `xyz` by 10"
         ));
     }
     let radii: Vec<f64> = kept().map(|i| radii[i]).collect();
-    Ok(centred(points, exponents(&radii)))
+    Ok(centered(points, exponents(&radii)))
 }
 
-fn centred(mut atoms: Vec<Vector3<f64>>, exponents: Vec<f64>) -> Molecule {
+fn centered(mut atoms: Vec<Vector3<f64>>, exponents: Vec<f64>) -> Molecule {
     #[expect(clippy::cast_precision_loss, reason = "at most a few thousand atoms")]
-    let centre = atoms.iter().sum::<Vector3<f64>>() / atoms.len() as f64;
+    let center = atoms.iter().sum::<Vector3<f64>>() / atoms.len() as f64;
     for atom in &mut atoms {
-        *atom -= centre;
+        *atom -= center;
     }
     let mut molecule = Molecule {
         atoms,
-        centre,
+        center,
         exponents,
         volume: 0.0,
     };
@@ -269,8 +269,8 @@ fn centred(mut atoms: Vec<Vector3<f64>>, exponents: Vec<f64>) -> Molecule {
     molecule
 }
 
-/// Whether more than half of the atoms have a neighbour that is nearer than any bond is long.
-fn in_nanometres(points: &[Vector3<f64>]) -> bool {
+/// Whether more than half of the atoms have a neighbor that is nearer than any bond is long.
+fn in_nanometers(points: &[Vector3<f64>]) -> bool {
     let crowded = |i: &usize| {
         let near = |j: usize| (points[*i] - points[j]).norm_squared() < NEAREST * NEAREST;
         (0..points.len()).any(|j| j != *i && near(j))

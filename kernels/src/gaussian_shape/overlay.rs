@@ -42,9 +42,9 @@ impl Overlayer {
         Overlay::new(reference, fit, volume, &pose)
     }
 
-    /// The best pose in the centred frames.
+    /// The best pose in the centered frames.
     fn best(&self, reference: &Molecule, fit: &Molecule) -> Isometry3<f64> {
-        let as_given = fit.centre - reference.centre;
+        let as_given = fit.center - reference.center;
         let mut best = Isometry3::translation(as_given.x, as_given.y, as_given.z);
         let mut most = f64::NEG_INFINITY;
         let pairs = Pairs::new(reference, fit);
@@ -64,7 +64,7 @@ impl Overlayer {
     }
 }
 
-/// Root mean square distance of atoms from their centre, at least that of a bond; angstrom.
+/// Root mean square distance of atoms from their center, at least that of a bond; angstrom.
 pub(super) fn arm(molecule: &Molecule) -> f64 {
     let square: f64 = molecule.atoms.iter().map(Vector3::norm_squared).sum();
     #[expect(clippy::cast_precision_loss, reason = "at most a few thousand atoms")]
@@ -73,7 +73,7 @@ pub(super) fn arm(molecule: &Molecule) -> f64 {
 }
 
 impl Overlay {
-    /// With this volume, at a pose in the centred frames.
+    /// With this volume, at a pose in the centered frames.
     pub(super) fn new(
         reference: &Molecule,
         fit: &Molecule,
@@ -81,7 +81,7 @@ impl Overlay {
         pose: &Isometry3<f64>,
     ) -> Self {
         // Back to the frames of the tables.
-        let shift = reference.centre + pose.translation.vector - pose.rotation * fit.centre;
+        let shift = reference.center + pose.translation.vector - pose.rotation * fit.center;
         Self {
             st: volume / (reference.volume + fit.volume - volume),
             volume,
@@ -124,7 +124,7 @@ mod tests {
             |atoms| {
                 let xyz: Vec<f64> = atoms.iter().flat_map(|atom| atom.0).collect();
                 let radii: Vec<f64> = atoms.iter().map(|atom| atom.1).collect();
-                // Far apart atoms are never taken for nanometres.
+                // Far apart atoms are never taken for nanometers.
                 molecule(
                     &xyz.iter().map(|x| x * 3.0).collect::<Vec<_>>(),
                     &radii,

@@ -8,14 +8,14 @@ use super::molecules::Molecule;
 use crate::exponential::exp;
 use crate::vectors::{Vectors, Work};
 
-/// Height of an atom's Gaussian at its centre (Grant & Pickup 1995).
+/// Height of an atom's Gaussian at its center (Grant & Pickup 1995).
 const HEIGHT: f64 = 2.7;
 /// Atoms of a reference that are handled at once.
 const LANES: usize = 16;
 /// One value for each of them.
 type Lane = [f32; LANES];
 
-/// The exponents of atoms of these radii (angstrom), 1/angstrom². Neighbours mostly have the same
+/// The exponents of atoms of these radii (angstrom), 1/angstrom². Neighbors mostly have the same
 /// radius, and a power is dear.
 pub(super) fn exponents(radii: &[f64]) -> Vec<f64> {
     let mut last = (f64::NAN, f64::NAN);
@@ -79,7 +79,7 @@ fn pair(a: f64, b: f64) -> (f64, f64) {
 /// atoms side by side in lanes. Lanes beyond the last atom have height 0.
 pub(super) struct Pairs {
     blocks: Vec<Block>,
-    /// Atoms of the fit around its centre, angstrom.
+    /// Atoms of the fit around its center, angstrom.
     fit: Vec<[f32; 3]>,
 }
 
@@ -132,8 +132,8 @@ impl Pairs {
         }
     }
 
-    /// V and its slope at a pose of the fit's centred atoms: along a shift (angstrom²), then along a
-    /// turn about the fit's centre (cubic angstrom a radian).
+    /// V and its slope at a pose of the fit's centered atoms: along a shift (angstrom²), then along a
+    /// turn about the fit's center (cubic angstrom a radian).
     pub(super) fn climb(&self, pose: &Isometry3<f64>, vectors: Vectors) -> (f64, Vector6<f64>) {
         let turn = pose.rotation.to_rotation_matrix();
         let sums = vectors.run(Sweep {

@@ -3,7 +3,7 @@
 /// Coordinates in degrees, in order, with n + 1 edges.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Axis {
-    centres: Vec<f64>,
+    centers: Vec<f64>,
     edges: Vec<f64>,
 }
 
@@ -17,45 +17,45 @@ const POLAR_EDGE: f64 = 88.0;
 impl Axis {
     /// An axis with edges as given, or half way between coordinates. Says what is wrong.
     pub(crate) fn new(
-        centres: Vec<f64>,
+        centers: Vec<f64>,
         edges: Option<Vec<f64>>,
         latitude: bool,
     ) -> Result<Self, String> {
-        if centres.len() < 2 {
+        if centers.len() < 2 {
             return Err(format!(
                 "has {} values where at least 2 are needed",
-                centres.len()
+                centers.len()
             ));
         }
-        if centres.iter().any(|x| !x.is_finite()) {
+        if centers.iter().any(|x| !x.is_finite()) {
             return Err("has a value that is not finite".to_owned());
         }
-        if latitude && centres.iter().any(|x| x.abs() > 90.0 + SAME_DEGREES) {
+        if latitude && centers.iter().any(|x| x.abs() > 90.0 + SAME_DEGREES) {
             return Err("is beyond a pole".to_owned());
         }
-        if !in_order(&centres) {
+        if !in_order(&centers) {
             return Err("is not strictly rising or falling".to_owned());
         }
-        if !latitude && (centres[0] - centres[centres.len() - 1]).abs() > 360.0 - SAME_DEGREES {
+        if !latitude && (centers[0] - centers[centers.len() - 1]).abs() > 360.0 - SAME_DEGREES {
             return Err("goes more than once around the globe".to_owned());
         }
         let edges = match edges {
             Some(edges) => {
-                let rises = edges.len() > 1 && (edges[1] > edges[0]) == (centres[1] > centres[0]);
-                if edges.len() != centres.len() + 1 || !in_order(&edges) || !rises {
+                let rises = edges.len() > 1 && (edges[1] > edges[0]) == (centers[1] > centers[0]);
+                if edges.len() != centers.len() + 1 || !in_order(&edges) || !rises {
                     return Err(format!(
                         "has bounds that are no {} edges in its own order",
-                        centres.len() + 1
+                        centers.len() + 1
                     ));
                 }
                 edges
             }
-            None => midpoints(&centres, latitude),
+            None => midpoints(&centers, latitude),
         };
         let limit = |x: f64| if latitude { x.clamp(-90.0, 90.0) } else { x };
         Ok(Self {
             edges: edges.into_iter().map(limit).collect(),
-            centres,
+            centers,
         })
     }
 
@@ -68,23 +68,23 @@ impl Axis {
     ) -> Result<Self, String> {
         let mut at = first;
         let mut index = 0.0;
-        let mut centres = Vec::with_capacity(count);
+        let mut centers = Vec::with_capacity(count);
         for _ in 0..count {
-            centres.push(at);
+            centers.push(at);
             index += 1.0;
             at = first + index * step;
         }
-        Self::new(centres, None, latitude)
+        Self::new(centers, None, latitude)
     }
 
     /// Cells.
     pub(crate) fn len(&self) -> usize {
-        self.centres.len()
+        self.centers.len()
     }
 
     /// The coordinates.
-    pub(crate) fn centres(&self) -> &[f64] {
-        &self.centres
+    pub(crate) fn centers(&self) -> &[f64] {
+        &self.centers
     }
 
     /// The n + 1 edges.
@@ -98,7 +98,7 @@ impl Axis {
         (a.min(b), a.max(b))
     }
 
-    /// Whether longitudes go once around, so that the last is the first one's neighbour.
+    /// Whether longitudes go once around, so that the last is the first one's neighbor.
     pub(crate) fn is_global(&self) -> bool {
         let span = (self.edges[self.edges.len() - 1] - self.edges[0]).abs();
         // Edges that someone rounded, as to float32, must not open the globe.
@@ -117,8 +117,8 @@ impl Axis {
             }
         };
         let mut best = 0;
-        for i in 1..self.centres.len() {
-            if distance(self.centres[i]) < distance(self.centres[best]) {
+        for i in 1..self.centers.len() {
+            if distance(self.centers[i]) < distance(self.centers[best]) {
                 best = i;
             }
         }
@@ -131,17 +131,17 @@ fn in_order(values: &[f64]) -> bool {
         && (values.windows(2).all(|w| w[0] < w[1]) || values.windows(2).all(|w| w[0] > w[1]))
 }
 
-/// Edges half way between coordinates; the outermost mirror their neighbours, or lie on the pole.
-fn midpoints(centres: &[f64], latitude: bool) -> Vec<f64> {
-    let n = centres.len();
-    let outermost = |centre: f64, neighbour: f64| {
-        let edge = centre + (centre - neighbour) / 2.0;
+/// Edges half way between coordinates; the outermost mirror their neighbors, or lie on the pole.
+fn midpoints(centers: &[f64], latitude: bool) -> Vec<f64> {
+    let n = centers.len();
+    let outermost = |center: f64, neighbor: f64| {
+        let edge = center + (center - neighbor) / 2.0;
         let polar = latitude && edge.abs() > POLAR_EDGE;
         if polar { 90.0_f64.copysign(edge) } else { edge }
     };
     let mut edges = Vec::with_capacity(n + 1);
-    edges.push(outermost(centres[0], centres[1]));
-    edges.extend(centres.windows(2).map(|w| f64::midpoint(w[0], w[1])));
-    edges.push(outermost(centres[n - 1], centres[n - 2]));
+    edges.push(outermost(centers[0], centers[1]));
+    edges.extend(centers.windows(2).map(|w| f64::midpoint(w[0], w[1])));
+    edges.push(outermost(centers[n - 1], centers[n - 2]));
     edges
 }

@@ -78,8 +78,8 @@ impl Grid {
             Some(_) => Err(wrong(format!("has a `{key}` that is no list"))),
         };
         let axis = |key: &str, edges: &str, latitude: bool| {
-            let centres = numbers(key)?.ok_or_else(|| wrong(format!("has no `{key}`")))?;
-            Axis::new(centres, numbers(edges)?, latitude)
+            let centers = numbers(key)?.ok_or_else(|| wrong(format!("has no `{key}`")))?;
+            Axis::new(centers, numbers(edges)?, latitude)
                 .map_err(|problem| wrong(format!("has a `{key}` that {problem}")))
         };
         Ok(Self {
@@ -113,8 +113,8 @@ impl Grid {
     fn describe(&mut self) {
         let mut set = |key: &str, value: Json| self.object.insert(key.to_owned(), value);
         set("dims", json!(["lat", "lon"]));
-        set("lat", json!(self.lat.centres()));
-        set("lon", json!(self.lon.centres()));
+        set("lat", json!(self.lat.centers()));
+        set("lon", json!(self.lon.centers()));
         set("lat_bounds", json!(self.lat.edges()));
         set("lon_bounds", json!(self.lon.edges()));
     }

@@ -30,13 +30,13 @@ pub(crate) fn params() -> Vec<ParamSpec> {
             ParamType::String,
             Value::Null,
             "Target grid by name: `rNXxNY` is global and regular, as `r72x36` is 5 x 5 degrees, \
-             longitudes from 0 and latitudes from the south, no cell centred on a pole.",
+             longitudes from 0 and latitudes from the south, no cell centered on a pole.",
         ),
         number(
             "xfirst",
             -360.0,
             360.0,
-            "First longitude of the target's cell centres.",
+            "First longitude of the target's cell centers.",
         ),
         number("xinc", -360.0, 360.0, "Step between longitudes."),
         count("xsize", "How many longitudes."),
@@ -44,7 +44,7 @@ pub(crate) fn params() -> Vec<ParamSpec> {
             "yfirst",
             -90.0,
             90.0,
-            "First latitude of the target's cell centres.",
+            "First latitude of the target's cell centers.",
         ),
         number(
             "yinc",

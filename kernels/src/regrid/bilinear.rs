@@ -1,10 +1,10 @@
-//! Bilinear weights between rectilinear grids, with the neighbours around the globe and at the poles.
+//! Bilinear weights between rectilinear grids, with the neighbors around the globe and at the poles.
 
 use super::matrix::Link;
 use crate::grid::{Axis, Grid};
 
-/// How many neighbours stand in for a value beyond the last latitude.
-const POLE_NEIGHBOURS: usize = 4;
+/// How many neighbors stand in for a value beyond the last latitude.
+const POLE_NEIGHBORS: usize = 4;
 
 /// Every target that lies between source coordinates gets the four around it. Beyond the last
 /// latitude of a grid that goes around the globe, the four nearest of that latitude stand in, by
@@ -13,13 +13,13 @@ pub(super) fn links(from: &Grid, to: &Grid) -> Vec<Link> {
     let global = from.lon.is_global();
     let lats: Vec<_> = to
         .lat
-        .centres()
+        .centers()
         .iter()
         .map(|&lat| between(&from.lat, lat, false))
         .collect();
     let lons: Vec<_> = to
         .lon
-        .centres()
+        .centers()
         .iter()
         .map(|&lon| between(&from.lon, lon, global))
         .collect();
@@ -36,7 +36,7 @@ pub(super) fn links(from: &Grid, to: &Grid) -> Vec<Link> {
                     (target, north * width + east, v * u),
                 ]),
                 (None, _) if global => {
-                    let at = (to.lat.centres()[row], to.lon.centres()[column]);
+                    let at = (to.lat.centers()[row], to.lon.centers()[column]);
                     links.extend(pole(from, at).into_iter().map(|(s, w)| (target, s, w)));
                 }
                 _ => {}
@@ -48,16 +48,16 @@ pub(super) fn links(from: &Grid, to: &Grid) -> Vec<Link> {
 
 /// The two coordinates around a place and how far it is from the first to the second, 0 to 1.
 fn between(axis: &Axis, at: f64, global: bool) -> Option<(usize, usize, f64)> {
-    let centres = axis.centres();
-    let n = centres.len();
+    let centers = axis.centers();
+    let n = centers.len();
     let wraps = if global { n } else { n - 1 };
     // A longitude may be written a whole turn away.
     for turn in [0.0, -360.0, 360.0, -720.0, 720.0] {
         let at = at + turn;
         for i in 0..wraps {
-            let (a, mut b) = (centres[i], centres[(i + 1) % n]);
+            let (a, mut b) = (centers[i], centers[(i + 1) % n]);
             if i + 1 == n {
-                b += if centres[1] > centres[0] {
+                b += if centers[1] > centers[0] {
                     360.0
                 } else {
                     -360.0
@@ -77,13 +77,13 @@ fn pole(from: &Grid, (lat, lon): (f64, f64)) -> Vec<(usize, f64)> {
     let row = from.lat.nearest(lat, false);
     let mut near: Vec<(f64, usize)> = from
         .lon
-        .centres()
+        .centers()
         .iter()
         .enumerate()
-        .map(|(i, &x)| (distance((lat, lon), (from.lat.centres()[row], x)), i))
+        .map(|(i, &x)| (distance((lat, lon), (from.lat.centers()[row], x)), i))
         .collect();
     near.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    near.truncate(POLE_NEIGHBOURS);
+    near.truncate(POLE_NEIGHBORS);
     let inverse = |distance: f64| 1.0 / distance.max(1e-12);
     let sum: f64 = near.iter().map(|n| inverse(n.0)).sum();
     near.iter()

@@ -7,7 +7,7 @@ use crate::grid::{Axis, Grid};
 const SLIVER: f64 = 1e-12;
 
 /// w = |source cell ∩ target cell| / |target cell|. Between meridians and parallels an area is the
-/// difference of longitudes times the difference of sines of latitudes, so that shares factorise.
+/// difference of longitudes times the difference of sines of latitudes, so that shares factorize.
 pub(super) fn links(from: &Grid, to: &Grid) -> Vec<Link> {
     let lats = overlaps(&from.lat, &to.lat, &[0.0], |degrees| {
         degrees.to_radians().sin()

@@ -1,4 +1,4 @@
-//! The catalogue's pages of `regrid_weights` and `regrid_apply`.
+//! The catalog's pages of `regrid_weights` and `regrid_apply`.
 
 use sunward_workflows::catalog::{KernelEntry, ParamSpec, PortSpec};
 use sunward_workflows::column::ColumnSpec;
@@ -79,7 +79,7 @@ area is (sin north - sin south) x (east - west), which is exact on the sphere. E
 file's bounds, else they lie half way between coordinates; no edge is beyond a pole. The weights of a
 target cell that the source covers only in part sum to the covered share.
 
-bilinear: the four source coordinates around a target centre, w = (1-u)(1-v), u(1-v), (1-u)v, uv with
+bilinear: the four source coordinates around a target center, w = (1-u)(1-v), u(1-v), (1-u)v, uv with
 u, v the target's place between them, 0 to 1. Longitudes are cyclic where the source goes around the
 globe. Beyond the last latitude of such a source (the caps of a Gaussian grid) the four nearest cells
 of that latitude stand in, weighted by inverse distance, as CDO does. Targets outside get no weights,
@@ -150,7 +150,7 @@ For each row and target cell d:
     y(d) = sum over s of w(d,s) x(s) / sum over s of w(d,s),   s over the source cells not missing
 
 and NaN where the sum of weights below is less than `min_valid`. So missing values (NaN) are left out
-and the rest is renormalised, as long as enough of the cell is known. Sums are in double precision, in
+and the rest is renormalized, as long as enough of the cell is known. Sums are in double precision, in
 the order of source cells; the result is rounded once to the field's own type.
 
 Without the input `weights` they are made as `regrid_weights` describes, from `method` and the target

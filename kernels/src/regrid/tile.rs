@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::matrix::Matrix;
 
-/// Neighbouring target cells, and a range of source cells that holds all they need.
+/// Neighboring target cells, and a range of source cells that holds all they need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tile {
     pub(super) targets: Range<usize>,

@@ -42,8 +42,8 @@ impl Kernel for RegridWeights {
         ];
         let made = json!({
             "method": method,
-            "lat": from.lat.centres(),
-            "lon": from.lon.centres(),
+            "lat": from.lat.centers(),
+            "lon": from.lon.centers(),
         });
         let metadata = HashMap::from([
             (GRID_KEY.to_owned(), to.to_json()),
@@ -80,6 +80,6 @@ pub(super) fn made_for_another_grid(weights: &Table, from: &Grid) -> bool {
         return false;
     };
     let differs =
-        |key: &str, centres: &[f64]| made.get(key).is_some_and(|there| *there != json!(centres));
-    differs("lat", from.lat.centres()) || differs("lon", from.lon.centres())
+        |key: &str, centers: &[f64]| made.get(key).is_some_and(|there| *there != json!(centers));
+    differs("lat", from.lat.centers()) || differs("lon", from.lon.centers())
 }

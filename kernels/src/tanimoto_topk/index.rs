@@ -26,7 +26,7 @@ pub struct FingerprintIndex<'a> {
 
 /// A row that a search found.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Neighbour {
+pub struct Neighbor {
     /// The library row, over all batches.
     pub row: u64,
     /// Its similarity.
@@ -94,7 +94,7 @@ impl<'a> FingerprintIndex<'a> {
         query: &[u8],
         k: usize,
         threshold: f64,
-    ) -> Result<Vec<Neighbour>, KernelError> {
+    ) -> Result<Vec<Neighbor>, KernelError> {
         if query.len() != self.library.width {
             return Err(KernelError::Input {
                 port: "queries".to_owned(),
@@ -121,7 +121,7 @@ impl<'a> FingerprintIndex<'a> {
         Ok(best
             .into_sorted()
             .iter()
-            .map(|hit| Neighbour {
+            .map(|hit| Neighbor {
                 row: hit.row,
                 similarity: hit.similarity(),
             })

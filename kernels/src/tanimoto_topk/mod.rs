@@ -15,7 +15,7 @@ use arrow::array::{ArrayRef, Float32Array, Int32Array};
 use arrow_schema::{Field, Schema};
 use sunward_workflows::catalog::KernelEntry;
 
-pub use index::{FingerprintIndex, Neighbour};
+pub use index::{FingerprintIndex, Neighbor};
 
 use self::exclusion::QueryIds;
 use self::ranking::Hit;
@@ -31,7 +31,7 @@ pub(crate) const TOPK_KEY: &str = "sunward.topk";
 pub(crate) const FUSED: &str = r#"{"fuse":"max"}"#;
 /// Its value when each query has its own list.
 pub(crate) const UNFUSED: &str = r#"{"fuse":"none"}"#;
-/// Widest fingerprints, in bytes, whose ratios float32 tells apart: neighbouring ratios with unions
+/// Widest fingerprints, in bytes, whose ratios float32 tells apart: neighboring ratios with unions
 /// up to 4096 are further apart than float32 values below 1.
 const FLOAT32_WIDTH: usize = 512;
 

@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn float32_tells_all_ratios_of_4096_bits_apart() {
-        // The closest distinct ratios with unions up to n are neighbours in the Farey sequence,
+        // The closest distinct ratios with unions up to n are neighbors in the Farey sequence,
         // 1/(u·v) apart; near 1 they are (n-1)/n and (n-2)/(n-1), where f32 is coarsest.
         for n in 2..=4096_u32 {
             let (a, b) = (hit(n - 1, n, 0), hit(n - 2, n - 1, 0));

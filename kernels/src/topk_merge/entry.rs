@@ -1,4 +1,4 @@
-//! The catalogue's page of `topk_merge`.
+//! The catalog's page of `topk_merge`.
 
 use sunward_workflows::catalog::{KernelEntry, ParamSpec, PortSpec};
 use sunward_workflows::model::ParamType;

@@ -1,6 +1,6 @@
 //! Which receptor atoms are near a place, as a device has it: all lists at once, in one piece.
 
-use super::neighbourhood::{CELLS, EDGE, Placed, SLACK, cells, number, whole};
+use super::neighborhood::{CELLS, EDGE, Placed, SLACK, cells, number, whole};
 
 /// A cell's edge by the cutoff, where that is more than [`EDGE`]: as many lists for any cutoff.
 const SHARE: f64 = EDGE / 8.0;
@@ -21,7 +21,7 @@ pub(super) struct Cells {
     cutoff: f64,
     /// Where each cell's list begins, and the end of the last.
     pub(super) starts: Vec<u32>,
-    /// x, y, z from the cell's centre (Å), and radius (Å) with flags; list by list.
+    /// x, y, z from the cell's center (Å), and radius (Å) with flags; list by list.
     pub(super) near: Vec<f32>,
     /// The number of each of these atoms in the receptor.
     pub(super) which: Vec<u32>,
@@ -39,7 +39,7 @@ struct Grid {
 /// A cell along one axis.
 struct Along {
     cell: usize,
-    /// A place from its centre, Å, and the square of how far it is outside, Å².
+    /// A place from its center, Å, and the square of how far it is outside, Å².
     rest: f64,
     gap: f64,
 }
@@ -125,7 +125,7 @@ impl Grid {
     }
 
     /// Calls `visit` with each cell from which an atom can be reached: its number, and the atom from its
-    /// centre.
+    /// center.
     fn reached(&self, place: &[f64; 3], mut visit: impl FnMut(usize, [f64; 3])) {
         let [xs, ys, zs] = [0, 1, 2].map(|axis| self.along(axis, place[axis]));
         let reach = self.reach * self.reach;

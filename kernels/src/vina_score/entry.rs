@@ -1,4 +1,4 @@
-//! The catalogue's page of `vina_score`.
+//! The catalog's page of `vina_score`.
 
 use sunward_workflows::catalog::{KernelEntry, ParamSpec, PortSpec};
 use sunward_workflows::column::ColumnSpec;
@@ -75,7 +75,7 @@ The energy within the ligand is left out: Vina subtracts that of the unbound lig
 same for a single pose. What it adds to the ranking of several docked poses is not in `score`.
 
 N counts bonds that can be turned, and is not TORSDOF: each BRANCH bond adds 0.5 for each of its two
-atoms that has more than one heavy neighbour, so that a hydroxyl counts 0.5. A PDBQT file gives it as
+atoms that has more than one heavy neighbor, so that a hydroxyl counts 0.5. A PDBQT file gives it as
 `rotors`.
 
 A molecule is one row: `xyz` and, for receptor and ligand, `xs_type`, lists over its atoms. PDBQT

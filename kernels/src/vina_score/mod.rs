@@ -5,7 +5,7 @@ mod cells;
 mod device;
 mod entry;
 mod molecule;
-mod neighbourhood;
+mod neighborhood;
 mod scorer;
 mod terms;
 
@@ -16,7 +16,7 @@ use arrow_schema::{DataType, Field, Schema};
 use sunward_workflows::catalog::KernelEntry;
 
 use self::molecule::Molecule;
-use self::neighbourhood::Neighbourhood;
+use self::neighborhood::Neighborhood;
 use self::scorer::{Score, Scorer};
 use crate::device::Source;
 use crate::lists::Lists;
@@ -60,7 +60,7 @@ impl Kernel for VinaScore {
         let poses = Poses::read(inputs, &self.entry)?;
         let cutoff = with.float("cutoff")?;
         let scorer = Scorer {
-            around: Neighbourhood::new(receptor.heavy(), cutoff),
+            around: Neighborhood::new(receptor.heavy(), cutoff),
             heavy: heavy(&ligand),
             rotors: rotors(&ligand, with)?,
             ligand,

@@ -7,7 +7,7 @@ use arrow_schema::DataType;
 use sunward_workflows::catalog::KernelEntry;
 
 use super::atom::{self, Atom};
-use super::neighbourhood::Placed;
+use super::neighborhood::Placed;
 use crate::lists::Lists;
 use crate::{Inputs, KernelError, Table};
 

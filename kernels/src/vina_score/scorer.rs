@@ -2,7 +2,7 @@
 
 use super::atom::Atom;
 use super::molecule::{Molecule, span};
-use super::neighbourhood::Neighbourhood;
+use super::neighborhood::Neighborhood;
 use super::terms::{Add, LANES, TERMS};
 use crate::vectors::Vectors;
 
@@ -28,7 +28,7 @@ pub(super) struct Score {
 
 /// A receptor and a ligand.
 pub(super) struct Scorer {
-    pub(super) around: Neighbourhood,
+    pub(super) around: Neighborhood,
     pub(super) ligand: Molecule,
     /// Atoms of the ligand but hydrogens.
     pub(super) heavy: f64,

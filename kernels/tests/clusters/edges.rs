@@ -22,9 +22,9 @@ fn no_row_and_one_row_are_answers() {
     assert_eq!(rows(&run(one, 0.4, 2).unwrap()), [(0, true)]);
 }
 
-/// Equal counts: the highest row first. Rows without bits are neighbours of nothing.
+/// Equal counts: the highest row first. Rows without bits are neighbors of nothing.
 #[test]
-fn rows_without_bits_stand_alone_unless_all_rows_are_neighbours() {
+fn rows_without_bits_stand_alone_unless_all_rows_are_neighbors() {
     let bits = [vec![0; 8], vec![7; 8], vec![0; 8], vec![7; 8]];
     let found = |distance| rows(&run(table(&bits, 8, 3), distance, 1).unwrap());
     let apart = [(2, true), (0, false), (1, true), (0, true)];
@@ -33,7 +33,7 @@ fn rows_without_bits_stand_alone_unless_all_rows_are_neighbours() {
     assert_eq!(found(1.0), [(0, false), (0, false), (0, false), (0, true)]);
 }
 
-/// The middle of a chain has the most neighbours; its ends are then left with none of their own.
+/// The middle of a chain has the most neighbors; its ends are then left with none of their own.
 #[test]
 fn a_chain_is_clustered_around_its_middle() {
     let bits = [0b0011, 0b0111, 0b0110].map(|first: u8| {

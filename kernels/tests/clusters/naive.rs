@@ -12,7 +12,7 @@ fn naive(bits: &[Vec<u8>], distance: f64) -> Vec<Vec<usize>> {
         let either: u32 = pairs().map(|(x, y)| (x | y).count_ones()).sum();
         1.0 - f64::from(common) / f64::from(either.max(1)) <= distance
     };
-    let neighbours: Vec<Vec<usize>> = (0..bits.len())
+    let neighbors: Vec<Vec<usize>> = (0..bits.len())
         .map(|a| {
             (0..bits.len())
                 .filter(|&b| a != b && near(&bits[a], &bits[b]))
@@ -20,13 +20,13 @@ fn naive(bits: &[Vec<u8>], distance: f64) -> Vec<Vec<usize>> {
         })
         .collect();
     let mut order: Vec<usize> = (0..bits.len()).collect();
-    order.sort_by_key(|&row| std::cmp::Reverse((neighbours[row].len(), row)));
+    order.sort_by_key(|&row| std::cmp::Reverse((neighbors[row].len(), row)));
     let mut taken = vec![false; bits.len()];
     let mut lists = Vec::new();
     for row in order {
         if !std::mem::replace(&mut taken[row], true) {
             let mut list = vec![row];
-            for &other in &neighbours[row] {
+            for &other in &neighbors[row] {
                 if !std::mem::replace(&mut taken[other], true) {
                     list.push(other);
                 }

@@ -63,7 +63,7 @@ fn awkward_libraries_are_clustered_as_by_the_twin() {
         vec![vec![0; 256]; 70],
         vec![vec![255; 72]; 66],
         (0..128).map(one_bit).collect(),
-        // Chains, whose ties and lost neighbours decide.
+        // Chains, whose ties and lost neighbors decide.
         (0..70_u8)
             .map(|i| (i..i + 24).map(|b| 1 << (b % 8)).collect())
             .collect(),
@@ -98,7 +98,7 @@ proptest! {
     }
 }
 
-/// Rows, lists of neighbours and candidates in many pieces each.
+/// Rows, lists of neighbors and candidates in many pieces each.
 #[test]
 fn libraries_larger_than_the_device_stream_through_it() {
     for (memory, width, rows) in [(5_000, 32, 110), (12_000, 72, 130), (4_000, 8, 100)] {

@@ -83,7 +83,7 @@ fn saxpy(device: &Device, n: usize, told: i32) -> Result<Vec<f32>, DeviceError> 
         Arg::I32(told),
     ];
     stream.launch(&function, Grid::new((n as u32).div_ceil(128), 128), &args)?;
-    stream.synchronise()?;
+    stream.synchronize()?;
     stream.fetch(&dy, &mut y)?;
     Ok(y)
 }

@@ -270,14 +270,14 @@ fn molecules_of_any_size_and_shape_are_laid_and_broken_ones_rejected() {
     let large = blob(&mut random, 300);
     let mut holed = LIGANDS[5].clone();
     holed.0[4] = f64::NAN;
-    let nanometres: Vec<f64> = LIGANDS[5].0.iter().map(|x| x / 10.0).collect();
+    let nanometers: Vec<f64> = LIGANDS[5].0.iter().map(|x| x / 10.0).collect();
     let far: Vec<f64> = LIGANDS[4].0.iter().map(|x| x + 5e4).collect();
     let fits = [
         (Vec::new(), Vec::new()),
         line.clone(),
         holed,
         upright,
-        (nanometres, LIGANDS[5].1.clone()),
+        (nanometers, LIGANDS[5].1.clone()),
         atom.clone(),
         (far, LIGANDS[4].1.clone()),
         (vec![1.0; 3], vec![1.1]),

@@ -26,14 +26,14 @@ fn each_broken_molecule_is_rejected_with_its_reason_and_the_others_are_laid() {
     let (good, xyz) = molecules().swap_remove(3);
     let mut holed = xyz.clone();
     holed[7] = f32::NAN;
-    let nanometres: Vec<f32> = xyz.iter().map(|x| x / 10.0).collect();
+    let nanometers: Vec<f32> = xyz.iter().map(|x| x / 10.0).collect();
     let fits = [
         named(&good, &xyz),
         named("short", &xyz[..xyz.len() - 1]),
         named("holed", &holed),
         named("far", &[2e5, 0.0, 0.0]),
         named("empty", &[]),
-        named("nanometres", &nanometres),
+        named("nanometers", &nanometers),
         named("last", &xyz),
     ];
     let found = reasons(table(&fits));
@@ -48,7 +48,7 @@ fn each_broken_molecule_is_rejected_with_its_reason_and_the_others_are_laid() {
             "more than 100000 angstrom from the origin; are these angstrom?",
         ),
         ("empty", "no atom but hydrogen"),
-        ("nanometres", "multiply `xyz` by 10"),
+        ("nanometers", "multiply `xyz` by 10"),
     ];
     assert_eq!(found.len(), expected.len());
     for ((id, reason), (expected_id, part)) in found.iter().zip(expected) {

@@ -157,7 +157,7 @@ pub(super) fn check(stage: &DraftStage<'_>, context: &mut Context<'_>) {
     if node.get("entry").is_some()
         && (!entry.chars().all(named) || entry.starts_with(|c: char| c.is_ascii_digit()))
     {
-        let message = format!("`{entry}` is no name that a function can have");
+        let message = format!("`{entry}` is not a valid function name");
         context.report(
             Diagnostic::error(codes::WRONG_TYPE, place("entry"), message)
                 .expecting("the kernel's name, as in `extern \"C\" __global__ void name(…)`"),
@@ -171,7 +171,7 @@ pub(super) fn check(stage: &DraftStage<'_>, context: &mut Context<'_>) {
         .iter()
         .any(|arg| matches!(arg, CudaArg::In { .. }))
     {
-        let message = "no argument is a column, so that nothing says how many rows there are";
+        let message = "no argument is a column, so the number of rows is not known";
         context.report(
             Diagnostic::error(codes::MISSING_KEY, place("args"), message)
                 .expecting("at least one `{ in: port.column }`"),
@@ -186,7 +186,7 @@ pub(super) fn check(stage: &DraftStage<'_>, context: &mut Context<'_>) {
             Diagnostic::error(
                 codes::MISSING_KEY,
                 place("args"),
-                "the kernel gives nothing",
+                "the kernel has no output",
             )
             .expecting("at least one `{ out: port.column, type: … }`"),
         );

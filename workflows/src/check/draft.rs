@@ -127,7 +127,7 @@ fn lower_outputs(
                 Diagnostic::error(
                     codes::BAD_SOURCE,
                     span,
-                    format!("`{text}` is no output of a stage"),
+                    format!("`{text}` is not an output of a stage"),
                 )
                 .expecting("stage.port"),
             ),

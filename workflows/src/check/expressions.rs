@@ -143,7 +143,7 @@ impl Checker<'_, '_> {
                     Diagnostic::error(
                         codes::BAD_EXPRESSION,
                         span,
-                        format!("no expression: {error}"),
+                        format!("this is not an expression: {error}"),
                     )
                     .expecting("an expression, as `${{ params.k + 1 }}`"),
                 );
@@ -170,7 +170,7 @@ impl Checker<'_, '_> {
             if !COMMAND.roots.contains(root) {
                 let known = || place.roots.iter().chain(FUNCTIONS).copied();
                 context.report(
-                    unknown(span, format!("`{root}` is no name"))
+                    unknown(span, format!("`{root}` is not a valid name"))
                         .expecting(one_of(place.roots.iter().copied()))
                         .nearest(root, known()),
                 );
@@ -213,7 +213,7 @@ impl Checker<'_, '_> {
                 let known: Vec<&str> = self.draft.stages.keys().map(String::as_str).collect();
                 member(root, rest, &known, span).or_else(|| {
                     (rest.len() != 2 || rest[1] != "status").then(|| {
-                        unknown(span, "a stage has nothing but its status")
+                        unknown(span, "a stage has only a status here")
                             .expecting("`stages.NAME.status`")
                     })
                 })
@@ -308,7 +308,7 @@ fn no_item(span: Span, name: &str, key: &str) -> Diagnostic {
 fn member(root: &str, rest: &[&str], known: &[&str], span: Span) -> Option<Diagnostic> {
     let Some(name) = rest.first() else {
         let example = known.first().unwrap_or(&"NAME");
-        let message = format!("`{root}` as a whole cannot be read, so that what is read is known");
+        let message = format!("`{root}` cannot be read as a whole, because a task's key must name what it reads");
         return Some(unknown(span, message).expecting(format!("`{root}.{example}`")));
     };
     if known.contains(name) {

@@ -37,7 +37,7 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
                         .and_then(|p| p.stage.outputs.get(port));
                     let blob = produced.is_some_and(is_blob);
                     if blob && needs_table(stage, &source.port) {
-                        let message = format!("`{producer}.{port}` is no table");
+                        let message = format!("`{producer}.{port}` is not a table");
                         context.report(
                             Diagnostic::error(codes::BLOB_AS_TABLE, source.span, message)
                                 .expecting("a table, or `as: file` to read it as it is"),
@@ -139,7 +139,7 @@ fn look(path: &str, span: Span, reader: &Reader<'_>, context: &mut Context<'_>) 
             Diagnostic::error(codes::NOT_A_TABLE, span, message).expecting("a file or a folder")
         }
         Some(FileFact::Unreadable(why)) => no_table(span, format!("{path} cannot be read: {why}")),
-        Some(FileFact::File) if table => no_table(span, format!("{path} is no table")),
+        Some(FileFact::File) if table => no_table(span, format!("{path} is not a table")),
         Some(FileFact::Folder) if table => no_table(span, format!("{path} is a folder")),
         Some(FileFact::File | FileFact::Folder | FileFact::Table { .. }) | None => return,
     };
@@ -298,7 +298,7 @@ fn untracked(stage: &DraftStage<'_>, context: &mut Context<'_>) {
                 continue;
             }
             let message =
-                format!("{word} is not followed: a result stays in the cache when it changes");
+                format!("{word} is not tracked: a cached result is used even after it changes");
             context.report(
                 Diagnostic::warning(codes::UNTRACKED_PATH, template.span, message)
                     .expecting("an input, or a param of type path")

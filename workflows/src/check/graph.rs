@@ -243,14 +243,14 @@ fn describe(cycle: &[usize], names: &[&str], needs: &[Vec<(usize, Span)>]) -> Di
     let mut words: Vec<String> = cycle.iter().map(|i| format!("`{}`", names[*i])).collect();
     words.push(format!("`{}`", names[first]));
     let message = if cycle.len() < 2 {
-        format!("the stage {} waits for itself", words[0])
+        format!("the stage {} depends on itself", words[0])
     } else {
         format!(
-            "these stages wait for each other: {}",
+            "these stages depend on each other: {}",
             words.join(" needs ")
         )
     };
     Diagnostic::error(codes::CYCLE, span, message)
         .expecting("stages in an order in which each can start")
-        .suggesting("take one of these references away")
+        .suggesting("remove one of these references")
 }

@@ -158,8 +158,8 @@ fn value_fits(entry: &Entry, spec: &ParamSpec, draft: &Draft<'_>) -> Result<(), 
     let Some(text) = entry.value.text() else {
         return match (&entry.value.data, spec.kind) {
             (Data::List(_), ParamType::List) => Ok(()),
-            (Data::Map(_), _) => Err("a map is no value for it".to_owned()),
-            _ => Err("a list is no value for it".to_owned()),
+            (Data::Map(_), _) => Err("a map is not a valid value".to_owned()),
+            _ => Err("a list is not a valid value".to_owned()),
         };
     };
     let Ok(template) = CompiledTemplate::new(text) else {

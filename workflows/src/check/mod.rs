@@ -109,7 +109,7 @@ pub fn check_bytes(bytes: &[u8], catalog: &Catalog, facts: &Facts) -> Checked {
                 end: start.saturating_add(1),
             };
             let byte = bytes.get(error.valid_up_to()).copied().unwrap_or_default();
-            let message = format!("byte {} ({byte:#04x}) is no UTF-8", error.valid_up_to());
+            let message = format!("byte {} ({byte:#04x}) is not UTF-8", error.valid_up_to());
             let diagnostic = Diagnostic::error(codes::NOT_UTF8, span, message)
                 .expecting("a text file in UTF-8")
                 .suggesting("convert it, as with iconv -f latin1 -t utf-8");

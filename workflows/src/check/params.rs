@@ -100,7 +100,7 @@ fn bounds(entry: &Entry, param: &Param, context: &mut Context<'_>) {
             report(entry.key_span, message, "`choices: [first, second]`");
         }
         (Some(choices), ParamType::Choice) if choices.value.items().is_empty() => {
-            let message = "a choice of nothing".to_owned();
+            let message = "the choice has no values".to_owned();
             report(choices.value.span, message, "at least one choice");
         }
         (Some(choices), kind) if kind != ParamType::Choice => {

@@ -56,7 +56,7 @@ pub(super) fn check(draft: &Draft<'_>, context: &mut Context<'_>) {
     for stage in draft.stages.values() {
         let node = &stage.node;
         if let (Some(scatter), Some(_)) = (node.entry("scatter"), node.entry("matrix")) {
-            let message = "`scatter` and `matrix` cannot stand together";
+            let message = "`scatter` and `matrix` cannot be used together";
             context.report(
                 Diagnostic::error(codes::SCATTER_AND_MATRIX, scatter.key_span, message)
                     .expecting("one of them")
@@ -107,7 +107,7 @@ fn check_scatter(
     if let (true, Some(over), Some(_)) = (is_map, over, scatter.get("range")) {
         context.report(unscattered(
             over.span,
-            "`over` and `range` cannot stand together",
+            "`over` and `range` cannot be used together",
         ));
     }
     if let Some(range) = range {
@@ -131,7 +131,7 @@ fn slices(scatter: &Node, cuts_input: bool, context: &mut Context<'_>) {
     let rows = scatter.entry("rows");
     let parts = scatter.entry("parts");
     if let (Some(_), Some(parts)) = (rows, parts) {
-        let message = "`rows` and `parts` cannot stand together";
+        let message = "`rows` and `parts` cannot be used together";
         context.report(
             Diagnostic::error(codes::BAD_SLICING, parts.key_span, message).expecting("one of them"),
         );
@@ -156,7 +156,7 @@ fn check_port(
 ) {
     let Some(input) = stage.stage.inputs.get(port) else {
         let known = || stage.stage.inputs.keys().map(String::as_str);
-        let message = format!("`{port}` is none of the stage's inputs");
+        let message = format!("`{port}` is not one of the stage's inputs");
         let diagnostic = unscattered(over.span, message);
         context.report(match port.strip_prefix("params.") {
             Some(name) if draft.workflow.params.contains_key(name) => {
@@ -189,7 +189,7 @@ fn no_table(
         Reference::Port { stage, port } => {
             let output = draft.stages.get(stage)?.stage.outputs.get(port)?;
             matches!(output.format, OutputFormat::File | OutputFormat::Dir)
-                .then(|| format!("`{stage}.{port}` is no table"))
+                .then(|| format!("`{stage}.{port}` is not a table"))
         }
         Reference::Path(path) => no_rows(path, input, context),
         Reference::Param(name) => no_rows(default_path(name, draft, context)?, input, context),
@@ -199,7 +199,7 @@ fn no_table(
 
 fn no_rows(path: &str, input: &Input, context: &Context<'_>) -> Option<String> {
     match context.facts.of_input(path, input)? {
-        FileFact::File => Some(format!("{path} is no table")),
+        FileFact::File => Some(format!("{path} is not a table")),
         FileFact::Folder => Some(format!("{path} is a folder")),
         FileFact::Missing | FileFact::Table { .. } | FileFact::Unreadable(_) => None,
     }

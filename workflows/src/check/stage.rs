@@ -245,7 +245,7 @@ fn inputs(node: &Node, context: &mut Context<'_>) -> (IndexMap<String, Input>, V
         let mut references = Vec::new();
         let items = from.map(Node::items).unwrap_or_default();
         if items.is_empty() && from.is_some() {
-            let message = format!("the input `{}` comes from nowhere", entry.key);
+            let message = format!("the input `{}` has no source", entry.key);
             context.report(no_source(entry.value.span, message));
         }
         for item in items {
@@ -261,7 +261,7 @@ fn inputs(node: &Node, context: &mut Context<'_>) -> (IndexMap<String, Input>, V
                     });
                 }
                 Err(hint) => {
-                    let message = format!("`{text}` is no source of data");
+                    let message = format!("`{text}` is not a source of data");
                     context.report(no_source(item.span, message).suggesting(hint));
                 }
             }

@@ -89,7 +89,7 @@ fn value(
         return None;
     };
     (!classes.is_number(one)).then(|| {
-        let message = format!("text cannot stand {}", refusal.place());
+        let message = format!("text is not allowed {}", refusal.place());
         Diagnostic::error(codes::UNSAFE_QUOTING, span, message)
             .expecting("a number, or another place")
             .suggesting(refusal.remedy(&one.source))

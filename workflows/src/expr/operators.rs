@@ -89,7 +89,7 @@ pub(super) fn slice(
     let value = settle(value)?;
     charge(state, std::slice::from_ref(&value))?;
     let Some(slicing) = &*SLICING else {
-        return Err(refused("slices are not to be had"));
+        return Err(refused("slices are not available"));
     };
     let [start, stop, step] = [start, stop, step].map(as_plain);
     settle(slicing.eval(minijinja::context! { value, start, stop, step })?)

@@ -129,13 +129,13 @@ fn window(node: &Node, before: &[Window], found: &mut Vec<Diagnostic>) -> Option
     let text = node.get("when").and_then(Node::text).unwrap_or_default();
     let span = node.get("when").map_or(node.span, |one| one.span);
     let Some(when) = parse(text) else {
-        let message = format!("`{text}` says no time");
+        let message = format!("`{text}` is not a time");
         found.push(Diagnostic::error(codes::BAD_WINDOW, span, message).expecting(EXPECTED));
         return None;
     };
     let hidden = |one: &Window| one.when == When::Otherwise || one.when == when;
     if before.iter().any(hidden) {
-        let message = format!("`{text}` never counts: a window before it always fits first");
+        let message = format!("`{text}` never applies, because an earlier window always does");
         found.push(
             Diagnostic::error(codes::HIDDEN_WINDOW, span, message)
                 .suggesting("put `otherwise` last, and each time once"),

@@ -10,13 +10,13 @@ const MOST: i64 = 10_000_000;
 
 static POOL: Shape = Shape::new(
     "Pool",
-    "What one host lends in one place, and its rules.",
+    "What one host provides in one place, and its rules.",
     &[
         Key::new("pool", Kind::LooseName, "Its name.").required(),
         Key::new("region", Kind::LooseName, "The region it lies in; the zone when absent."),
-        Key::new("zone", Kind::Text, "Its grid area, as Electricity Maps names it.").required(),
+        Key::new("zone", Kind::Text, "Its grid zone, as named by Electricity Maps.").required(),
         Key::new("timezone", Kind::Text, "The IANA time zone of its windows; UTC when absent."),
-        Key::new("store", Kind::Text, "Where its region keeps parts."),
+        Key::new("store", Kind::Text, "The store of its region."),
         Key::new("pue", Kind::Number(1.0), "Power usage effectiveness; 1 when absent."),
         Key::new("gpu", Kind::Node(&GPU), "Its devices."),
         Key::new(
@@ -26,15 +26,15 @@ static POOL: Shape = Shape::new(
                 Kind::List(&Kind::Node(&WINDOW)),
                 Kind::Node(&PLAIN),
             ]),
-            "What is open: windows of which the first that fits counts, or so many devices at all times.",
+            "The open capacity: windows, of which the first that fits applies, or a number of devices at all times.",
         )
         .required(),
-        Key::new("idle", Kind::Node(&IDLE), "Also lend what stands idle right now."),
+        Key::new("idle", Kind::Node(&IDLE), "Also provide devices that are idle now."),
         Key::new("limits", Kind::Node(&LIMITS), "What its tasks may take."),
         Key::new("price", Kind::Node(&PRICE), "What its devices cost."),
         Key::new("allow", Kind::Node(&ALLOW), "Who may use it."),
         Key::new("trusted", Kind::Bool, "Whether commands run unconfined."),
-        Key::new("slurm", Kind::Node(&SLURM), "Nodes are asked of Slurm."),
+        Key::new("slurm", Kind::Node(&SLURM), "Nodes are requested from Slurm."),
     ],
 );
 
@@ -65,7 +65,7 @@ static WINDOW: Shape = Shape::new(
         Key::new(
             "when",
             Kind::Text,
-            "As `mon-fri 20:00-07:00`, or `otherwise`.",
+            "For example `mon-fri 20:00-07:00`, or `otherwise`.",
         )
         .required(),
         Key::new("gpus", Kind::Whole(0, MOST), "Devices."),
@@ -73,7 +73,7 @@ static WINDOW: Shape = Shape::new(
         Key::new(
             "notice",
             Kind::Duration,
-            "How long what runs may stay when it begins.",
+            "How long running tasks may stay when it begins.",
         ),
     ],
 );
@@ -89,7 +89,7 @@ static PLAIN: Shape = Shape::new(
 
 static IDLE: Shape = Shape::new(
     "PoolIdle",
-    "Also lend what stands idle right now.",
+    "Also provide devices that are idle now.",
     &[
         Key::new(
             "gpu_below",
@@ -132,7 +132,7 @@ static ALLOW: Shape = Shape::new(
         Key::new(
             "projects",
             Kind::List(&Kind::Text),
-            "Projects, or patterns as climate-*.",
+            "Projects, or patterns such as climate-*.",
         ),
         Key::new("images", Kind::List(&Kind::Text), "Container images."),
     ],
@@ -140,9 +140,9 @@ static ALLOW: Shape = Shape::new(
 
 static SLURM: Shape = Shape::new(
     "PoolSlurm",
-    "Nodes are asked of Slurm.",
+    "Nodes are requested from Slurm.",
     &[
-        Key::new("partition", Kind::Text, "Of which partition."),
+        Key::new("partition", Kind::Text, "The partition."),
         Key::new("max_nodes", Kind::Whole(1, MOST), "How many at most."),
         Key::new("time", Kind::Duration, "For how long."),
     ],

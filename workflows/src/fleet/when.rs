@@ -29,7 +29,7 @@ const DAY_MIN: u16 = 1440;
 
 /// The accepted forms, for messages.
 pub(super) const EXPECTED: &str =
-    "`otherwise`, days as `mon-fri` or `sat,sun`, hours as `20:00-07:00`, or days and hours";
+    "`otherwise`, days such as `mon-fri` or `sat,sun`, hours such as `20:00-07:00`, or both";
 
 /// Parses a window's times.
 pub(super) fn parse(text: &str) -> Option<When> {

@@ -110,7 +110,7 @@ impl CompiledScript {
             return Err(RenderError::of(
                 "run",
                 format!(
-                    "the values of the script take {bytes} bytes, and {VARIABLES_LIMIT} fit into an environment; hand them over as an input (`inputs:`)"
+                    "the values of the script take {bytes} bytes, but an environment holds at most {VARIABLES_LIMIT}; pass them as an input (`inputs:`)"
                 ),
             ));
         }
@@ -167,7 +167,7 @@ fn put(
 fn put_allowed(one: &Compiled, place: Place, value: &Value) -> Result<(), String> {
     match place {
         Place::Refused(_) if one.is_choice() && is_harmless(&value.to_text()) => Ok(()),
-        Place::Refused(refusal) => Err(format!("text cannot stand {}", refusal.place())),
+        Place::Refused(refusal) => Err(format!("text is not allowed {}", refusal.place())),
         Place::Word { .. } | Place::Within | Place::Comment => match value {
             Value::List(list) => list.iter().try_for_each(|v| place.allows(&v.to_text())),
             value => place.allows(&value.to_text()),
@@ -177,11 +177,11 @@ fn put_allowed(one: &Compiled, place: Place, value: &Value) -> Result<(), String
 
 fn fits(name: &str, text: &str) -> Result<(), String> {
     if text.contains('\0') {
-        return Err("the value holds a zero byte, which no command can be given".to_owned());
+        return Err("the value contains a zero byte, which no command accepts".to_owned());
     }
     if text.len() > VARIABLE_LIMIT {
         return Err(format!(
-            "the value takes {} bytes, and a variable (here {name}) holds at most 128 KiB; hand it over as an input (`inputs:`), which is a file of any size",
+            "the value takes {} bytes, and a variable (here {name}) holds at most 128 KiB; pass it as an input (`inputs:`), which is a file of any size",
             text.len()
         ));
     }

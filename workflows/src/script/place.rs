@@ -61,7 +61,7 @@ impl Place {
             Self::Word { words: false, .. } => Ok(format!("\"{joined}\"")),
             Self::Word { words: true, .. } | Self::Within | Self::Comment => Ok(joined),
             Self::Refused(_) if list.len() == 1 => Ok(joined),
-            Self::Refused(refusal) => Err(format!("a list cannot stand {}", refusal.place())),
+            Self::Refused(refusal) => Err(format!("a list is not allowed {}", refusal.place())),
         }
     }
 }

@@ -54,7 +54,7 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// The place, to follow the words "text cannot stand".
+    /// The place, to follow the words "text is not allowed".
     pub(crate) const fn place(self) -> &'static str {
         match self {
             Self::SingleQuotes => "within '…' together with other characters",
@@ -82,7 +82,7 @@ impl Refusal {
             Self::TwoDocuments => "in a script with two here-documents on one line",
             Self::UnknownShell => "in a script for this program, whose rules are not known",
             Self::Unparsed => "in a script that does not parse as shell",
-            Self::NotUnderstood => "at a place that was not understood",
+            Self::NotUnderstood => "at a place that no rule covers",
         }
     }
 
@@ -102,7 +102,7 @@ impl Refusal {
             }
             Self::Delimiter => "write a word such as EOF".to_owned(),
             Self::InterpretedDocument | Self::InterpretedPipe => {
-                format!("hand it over as an argument: bash script.sh {value}")
+                format!("pass it as an argument: bash script.sh {value}")
             }
             Self::Test => format!(
                 "write [ {value} = word ]; for a number, {}",
@@ -116,7 +116,7 @@ impl Refusal {
             }
             Self::TestVariable => format!("write [ -n {value} ]"),
             Self::Program | Self::Option => format!(
-                "hand it over as an argument: awk -v x={value} '$1 > x', bash -c 'echo \"$1\"' - {value}, python -c 'import sys; print(sys.argv[1])' {value}; for a number, {}",
+                "pass it as an argument: awk -v x={value} '$1 > x', bash -c 'echo \"$1\"' - {value}, python -c 'import sys; print(sys.argv[1])' {value}; for a number, {}",
                 as_number(source)
             ),
             Self::Name => format!("write a fixed name; for a number, {}", as_number(source)),

@@ -91,7 +91,7 @@ fn keys(node: &Node, entries: &[Entry], shape: &Shape, label: &str, found: &mut 
                     .expecting("one of them"),
             );
         }
-        if key.required && node.get(key.name).is_none() && !misspelt(key.name, entries, shape) {
+        if key.required && node.get(key.name).is_none() && !misspelled(key.name, entries, shape) {
             let message = format!("`{label}` has no `{}`", key.name);
             found.push(
                 Diagnostic::error(codes::MISSING_KEY, node.span, message).expecting(format!(
@@ -105,7 +105,7 @@ fn keys(node: &Node, entries: &[Entry], shape: &Shape, label: &str, found: &mut 
 }
 
 /// Whether an unknown key is probably a misspelling of this one, which is already reported.
-fn misspelt(key: &str, entries: &[Entry], shape: &Shape) -> bool {
+fn misspelled(key: &str, entries: &[Entry], shape: &Shape) -> bool {
     entries.iter().any(|entry| {
         let known = shape.keys.iter().map(|key| key.name);
         shape.key(&entry.key).is_none() && nearest(&entry.key, known) == Some(key)
@@ -138,11 +138,11 @@ fn bad_name(name: &str, span: Span, loose: bool) -> Diagnostic {
     let mended = mended.trim_matches('_').to_owned();
     let expected = if loose { Kind::LooseName } else { Kind::Name };
     let diagnostic =
-        Diagnostic::error(codes::BAD_NAME, span, format!("`{name}` is no name")).expecting(
+        Diagnostic::error(codes::BAD_NAME, span, format!("`{name}` is not a valid name")).expecting(
             format!("{}, 64 at most, no digit first", expected.expected()),
         );
     if is_name(&mended) {
-        diagnostic.suggesting(format!("`{mended}` would be one"))
+        diagnostic.suggesting(format!("`{mended}` is valid"))
     } else {
         diagnostic
     }

@@ -68,13 +68,13 @@ pub(crate) static STAGE: Shape = Shape {
             Key::new(
                 "needs",
                 Kind::OneOrMany(&Kind::Name),
-                "Stages that must be done first, beyond those it reads from.",
+                "Stages that must end first, in addition to those it reads from.",
             )
             .alias("depends_on"),
             Key::new(
                 "if",
                 Kind::OneOf(&[Kind::Bool, Kind::Text]),
-                "`${{ … }}`; when false it is skipped, its dependants too.",
+                "`${{ … }}`; if it is false, the stage and its dependents are skipped.",
             ),
             Key::new(
                 "env",
@@ -101,14 +101,14 @@ pub(crate) static STAGE: Shape = Shape {
             Key::new(
                 "timeout",
                 Kind::Duration,
-                "After how long one attempt is ended.",
+                "The time limit of one attempt.",
             ),
             Key::new(
                 "checkpoint",
                 Kind::Bool,
                 "The folder $SUNWARD_CHECKPOINT outlives a command's attempts, until one succeeds.",
             ),
-            Key::new("tolerate", COUNT, "How many failed tasks the stage bears."),
+            Key::new("tolerate", COUNT, "How many failed tasks the stage tolerates."),
             Key::new(
                 "max_parallel",
                 POSITIVE,
@@ -206,12 +206,12 @@ static INPUT: Shape = Shape::new(
         Key::new(
             "comment",
             Kind::Word(&["#", "%", "!", ";", "*"]),
-            "Lines of a text table that begin like this are passed over.",
+            "Lines of a text table that begin with this character are ignored.",
         ),
         Key::new(
             "null",
             Kind::OneOrMany(&Kind::Scalar),
-            "Cells of a text table that hold no value, as NA.",
+            "Cell texts that mean null, for example NA.",
         ),
         Key::new(
             "decimal",
@@ -248,11 +248,11 @@ pub(crate) static PYTHON: Shape = Shape::new(
     "Python",
     "A Python environment, resolved once into a lock file.",
     &[
-        Key::new("version", Kind::Scalar, "The version, as 3.11."),
+        Key::new("version", Kind::Scalar, "The version, for example 3.11."),
         Key::new(
             "packages",
             Kind::List(&Kind::Requirement),
-            "Requirements, as pip takes them; no options.",
+            "Requirements in pip's syntax; options are not allowed.",
         ),
         Key::new("lock", Kind::Text, "The lock file, when not sunward.lock."),
     ],
@@ -332,14 +332,14 @@ pub(crate) static RESOURCES: Shape = Shape::new(
         Key::new(
             "optional",
             Kind::Bool,
-            "Runs without the device when none is there.",
+            "Whether it also runs without the device.",
         ),
     ],
 );
 
 static ANY_OF: Shape = Shape::new(
     "AnyOf",
-    "The first of these that is to be had.",
+    "The first of these that is available.",
     &[Key::new(
         "any_of",
         Kind::List(&Kind::OneOf(&[Kind::Whole(1, 1024), Kind::Text])),
@@ -351,7 +351,7 @@ static ANY_OF: Shape = Shape::new(
 /// Retries.
 pub(crate) static RETRY: Shape = Shape::new(
     "Retry",
-    "What is tried again, how often and when.",
+    "Which failures are retried, how often and when.",
     &[
         Key::new(
             "max_attempts",
@@ -369,7 +369,7 @@ pub(crate) static RETRY: Shape = Shape::new(
                 Kind::Word(&["infrastructure", "timeout", "memory", "any"]),
                 Kind::Node(&EXIT),
             ])),
-            "What is worth another try.",
+            "Which failures are retried.",
         ),
         Key::new("scale", Kind::Node(&SCALE), "What grows with each attempt."),
     ],
@@ -404,6 +404,6 @@ static EXPECT: Shape = Shape::new(
     "What one task is expected to take.",
     &[
         Key::new("time", Kind::Duration, "How long."),
-        Key::new("power", Kind::Power, "How hungry, its devices together."),
+        Key::new("power", Kind::Power, "Power of all its devices together."),
     ],
 );

@@ -24,18 +24,18 @@ pub(crate) static WORKFLOW: Shape = Shape {
             Key::new(
                 "defaults",
                 Kind::Node(&DEFAULTS),
-                "Settings of every stage that does not set them itself.",
+                "Settings of every stage that does not set its own.",
             ),
             Key::new(
                 "stages",
                 Kind::Map(KeyRule::Name, &Kind::Node(&STAGE)),
-                "The nodes of the graph.",
+                "The stages.",
             )
             .required(),
             Key::new(
                 "outputs",
                 Kind::Map(KeyRule::Name, &Kind::Text),
-                "What the run gives: name -> stage.port.",
+                "The run's outputs: name -> stage.port.",
             ),
         ],
     )
@@ -56,14 +56,14 @@ static PARAM: Shape = Shape::new(
         Key::new(
             "default",
             Kind::Any,
-            "Its value when the caller gives none; without one the caller must.",
+            "The value if the caller gives none; without a default the caller must give one.",
         ),
         Key::new("min", Kind::AnyNumber, "The smallest number allowed."),
         Key::new("max", Kind::AnyNumber, "The largest number allowed."),
         Key::new(
             "choices",
             Kind::List(&Kind::Scalar),
-            "For a choice: what may stand there.",
+            "The allowed values of a choice.",
         ),
         Key::new("description", Kind::Text, "What it does."),
     ],
@@ -77,7 +77,7 @@ pub(crate) static PLACE: Shape = Shape::new(
         Key::new(
             "prefer",
             Kind::OneOrMany(PREFERENCES),
-            "What matters; a list is lexicographic within 5 %.",
+            "What to prefer. In a list, a later entry decides among placements within 5% of the best.",
         ),
         Key::new(
             "deadline",
@@ -94,7 +94,7 @@ pub(crate) static PLACE: Shape = Shape::new(
         Key::new(
             "data_regions",
             Kind::List(&Kind::LooseName),
-            "Regions where parts may rest.",
+            "Regions where parts may be stored.",
         ),
     ],
 );
@@ -110,7 +110,7 @@ static BUDGET: Shape = Shape::new(
 
 static DEFAULTS: Shape = Shape::new(
     "Defaults",
-    "Settings of every stage that does not set them itself; maps are merged key by key.",
+    "Settings of every stage that does not set its own; maps are merged key by key.",
     &[
         Key::new(
             "shell",
@@ -132,12 +132,12 @@ static DEFAULTS: Shape = Shape::new(
         Key::new(
             "timeout",
             Kind::Duration,
-            "After how long one attempt is ended.",
+            "The time limit of one attempt.",
         ),
         Key::new(
             "tolerate",
             Kind::Whole(0, u32::MAX as i64),
-            "How many failed tasks a stage bears.",
+            "How many failed tasks a stage tolerates.",
         ),
         Key::new(
             "max_parallel",

@@ -121,9 +121,9 @@ impl<'t, 'd> Builder<'t, 'd> {
                     Diagnostic::error(
                         codes::SYNTAX,
                         span,
-                        format!("this is no YAML: {}", error.info()),
+                        format!("this is not valid YAML: {}", error.info()),
                     )
-                    .suggesting("look at the brackets, quotes and indentation before this place"),
+                    .suggesting("check the brackets, quotes and indentation before this place"),
                 )
             })?;
             self.event(event, &place)?;
@@ -211,16 +211,16 @@ impl<'t, 'd> Builder<'t, 'd> {
         let bomb = |message: &str| {
             Box::new(
                 Diagnostic::error(codes::ALIAS_BOMB, span, message).expecting(format!(
-                    "aliases that stand for {ALIAS_LIMIT} values at most"
+                    "aliases that expand to at most {ALIAS_LIMIT} values"
                 )),
             )
         };
         let Some(target) = self.anchors.get(&anchor) else {
-            return Err(bomb("this alias stands within its own anchor"));
+            return Err(bomb("this alias is inside its own anchor"));
         };
         self.aliased = self.aliased.saturating_add(target.size);
         if self.aliased > ALIAS_LIMIT {
-            return Err(bomb("the aliases up to here stand for too many values"));
+            return Err(bomb("the aliases up to here expand to too many values"));
         }
         if self.open.len() + target.depth > DEPTH_LIMIT {
             return Err(too_deep(span));
@@ -301,7 +301,7 @@ impl<'t, 'd> Builder<'t, 'd> {
                 .get_or_init(|| Lines::new(text))
                 .line_column(first.start)
                 .0;
-            let message = format!("`{}` stands here a second time", entry.key);
+            let message = format!("`{}` is given a second time here", entry.key);
             found.push(
                 Diagnostic::error(codes::DUPLICATE_KEY, entry.key_span, message)
                     .expecting(format!("every key once; the first is on line {line}")),

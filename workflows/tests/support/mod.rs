@@ -1,4 +1,4 @@
-//! A small catalogue and small facts, as the command line would fill them in.
+//! A small catalog and small facts, as the command line would fill them in.
 
 use sunward_workflows::{
     Catalog, ColumnSpec, Facts, FileFact, KernelEntry, ParamSpec, ParamType, PortSpec, Value,

@@ -62,7 +62,7 @@ struct Column {
     r#type: String,
 }
 
-/// One file of a result that is no table.
+/// One file of a result that is not a table.
 #[derive(Serialize)]
 struct ShownFile {
     path: String,

@@ -22,7 +22,7 @@ pub enum PlanError {
         upstream: String,
     },
     /// Stages wait for each other.
-    #[error("these stages wait for each other: {}; remove one of these links", stages.join(" -> "))]
+    #[error("these stages depend on each other: {}; remove one of these links", stages.join(" -> "))]
     Cycle {
         /// The stages of one cycle, in the order in which they wait; the first is repeated at the
         /// end.

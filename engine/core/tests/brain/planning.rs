@@ -41,7 +41,7 @@ fn a_cycle_is_named_in_order() {
     let error = flow.try_spec().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "these stages wait for each other: a -> c -> b -> a; remove one of these links"
+        "these stages depend on each other: a -> c -> b -> a; remove one of these links"
     );
     assert!(!error.is_infrastructure());
 }

@@ -1,4 +1,4 @@
-//! Neighbours counted: a strip of rows against all behind them.
+//! Neighbors counted: a strip of rows against all behind them.
 
 use std::ops::Range;
 
@@ -62,6 +62,6 @@ impl Tiled for Counting<'_> {
     }
 
     fn finish(&mut self, lane: &mut Lane) -> Result<(), KernelError> {
-        Ok(lane.stage.stream.synchronise()?)
+        Ok(lane.stage.stream.synchronize()?)
     }
 }

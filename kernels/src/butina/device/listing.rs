@@ -1,4 +1,4 @@
-//! Neighbours listed: candidates against all rows that are left.
+//! Neighbors listed: candidates against all rows that are left.
 
 use std::ops::Range;
 
@@ -49,7 +49,7 @@ impl<'a> Listing<'a> {
         if tile.len() < 2 {
             return Err(KernelError::Device(DeviceError::Undefined {
                 kernel: "butina_lists".to_owned(),
-                what: "it found more neighbours than it had counted".to_owned(),
+                what: "it found more neighbors than it had counted".to_owned(),
             }));
         }
         let middle = tile.start.midpoint(tile.end);

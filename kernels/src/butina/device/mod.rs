@@ -1,7 +1,7 @@
-//! Neighbours on a device: counted for all rows, listed for the next in line.
+//! Neighbors on a device: counted for all rows, listed for the next in line.
 //!
 //! Rows stay in the order of their bit counts. Where they do not all fit, they stream in tiles beside
-//! the rows whose neighbours are sought. All that decides is integers, so that the clusters are the
+//! the rows whose neighbors are sought. All that decides is integers, so that the clusters are the
 //! processor's.
 
 mod counting;
@@ -13,7 +13,7 @@ use self::counting::Counting;
 use self::lane::{Block, Lane, Origin, count, number};
 use self::listing::Listing;
 use self::plan::{COUNT_BYTES, Plan};
-use super::greedy::{Clusters, Neighbours, Rounds};
+use super::greedy::{Clusters, Neighbors, Rounds};
 use super::near::{Near, place};
 use crate::bits::{self, FOLD_BYTES, Fingerprints};
 use crate::device::tiles::{self, Budget, LANES};
@@ -37,7 +37,7 @@ pub(super) struct OnDevice<'a> {
     device: &'a Device,
     /// By row: its bits.
     own: Vec<u32>,
-    /// By row: its neighbours.
+    /// By row: its neighbors.
     counts: Vec<u32>,
     there: There<'a>,
     lanes: Vec<Lane>,
@@ -51,7 +51,7 @@ struct There<'a> {
     order: Vec<u32>,
     counter: Function,
     lister: Function,
-    /// Common bits that make neighbours, by the sum of both rows' bits.
+    /// Common bits that make neighbors, by the sum of both rows' bits.
     need: Buffer,
     /// All rows, where they fit.
     all: Option<Block>,
@@ -118,13 +118,13 @@ impl<'a> OnDevice<'a> {
             stage.load(&there.origin, part, all, turn * rows)?;
         }
         for lane in &self.lanes {
-            lane.stage.stream.synchronise()?;
+            lane.stage.stream.synchronize()?;
         }
         Ok(())
     }
 }
 
-impl Neighbours for OnDevice<'_> {
+impl Neighbors for OnDevice<'_> {
     fn rounds(&self) -> Rounds {
         let most = self.there.plan.candidates;
         Rounds {
@@ -132,7 +132,7 @@ impl Neighbours for OnDevice<'_> {
             first: (4 * SIDE).min(most),
             most,
             // A row also finds itself.
-            neighbours: self.there.plan.room / 2,
+            neighbors: self.there.plan.room / 2,
         }
     }
 
@@ -141,13 +141,13 @@ impl Neighbours for OnDevice<'_> {
         let buffer = self.device.alloc(rows * COUNT_BYTES)?;
         let stream = self.device.stream()?;
         stream.fill(&buffer, 0)?;
-        stream.synchronise()?;
+        stream.synchronize()?;
         for start in (0..rows).step_by(there.plan.strip) {
             let strip = start..rows.min(start + there.plan.strip);
             if there.all.is_none() {
                 let stage = &mut self.lanes[0].stage;
                 stage.load(&there.origin, &there.order[strip.clone()], &there.some, 0)?;
-                stage.stream.synchronise()?;
+                stage.stream.synchronize()?;
             }
             let mut work = Counting::new(there, strip, &buffer);
             tiles::run(&mut work, &mut self.lanes)?;
@@ -168,7 +168,7 @@ impl Neighbours for OnDevice<'_> {
         let rows: Vec<u32> = turns.iter().map(|&turn| candidates[turn]).collect();
         let stage = &mut self.lanes[0].stage;
         stage.load(&self.there.origin, &rows, &self.there.some, 0)?;
-        stage.stream.synchronise()?;
+        stage.stream.synchronize()?;
         // Each row finds itself too.
         let most = rows.iter().map(|&row| place(self.counts[place(row)]) + 1);
         let mut work = Listing::new(&self.there, &rows, most.sum(), made);

@@ -4,7 +4,7 @@ use crate::device::DeviceError;
 use crate::device::tiles::{Budget, LANES};
 use crate::table::wide;
 
-/// Bytes of a fold, of a row's two counts, of a count of neighbours, of a pair that came back.
+/// Bytes of a fold, of a row's two counts, of a count of neighbors, of a pair that came back.
 const FOLD_BYTES: usize = 64;
 pub(super) const ROW_BYTES: usize = 8;
 pub(super) const COUNT_BYTES: usize = 4;
@@ -28,7 +28,7 @@ pub(super) struct Plan {
     pub(super) width: usize,
     /// Whether all rows are on the device together; else they stream.
     pub(super) is_resident: bool,
-    /// Rows whose neighbours one launch counts.
+    /// Rows whose neighbors one launch counts.
     pub(super) strip: usize,
     /// Rows among which one launch seeks.
     pub(super) tile: usize,

@@ -253,7 +253,7 @@ impl Backend for Gpu {
         }
     }
 
-    fn synchronise(&self, id: StreamId) -> Result<(), DeviceError> {
+    fn synchronize(&self, id: StreamId) -> Result<(), DeviceError> {
         self.context.enter()?;
         // SAFETY: the handles above end streams only when they are gone.
         unsafe { result::stream::synchronize(stream(id)) }.map_err(failed("running a kernel"))

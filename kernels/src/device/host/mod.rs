@@ -1,6 +1,6 @@
 //! The processor in a GPU's stead: the same source by a C++ compiler, run here and watched.
 //!
-//! For tests, and for a user's first look at a kernel: each thread is a fibre, so that it is
+//! For tests, and for a user's first look at a kernel: each thread is a fiber, so that it is
 //! thousands of times slower than a GPU. Writes beside an allocation, barriers that not all threads
 //! reach and arguments of a wrong size are errors here.
 #![expect(
@@ -116,7 +116,7 @@ impl Backend for Host {
 
     unsafe fn end_stream(&self, _stream: StreamId) {}
 
-    fn synchronise(&self, _stream: StreamId) -> Result<(), DeviceError> {
+    fn synchronize(&self, _stream: StreamId) -> Result<(), DeviceError> {
         // Everything was done when it was asked for.
         Ok(())
     }
@@ -185,7 +185,7 @@ type Launch = unsafe extern "C" fn(
 impl Program {
     fn load(path: &Path, source: &Source, memory: Arc<Memory>) -> Result<Self, DeviceError> {
         // SAFETY: our compiler made it from the user's source, which the user wants to run; what
-        // runs on loading are the source's own initialisers.
+        // runs on loading are the source's own initializers.
         let library = unsafe { Library::new(path) }.map_err(|error| {
             DeviceError::Compile(CompileError {
                 file: source.file().to_owned(),

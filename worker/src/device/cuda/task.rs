@@ -117,7 +117,7 @@ impl CudaTask {
         let bound = self.bind(device, &stream, &sources, rows)?;
         if let Some(grid) = self.grid(rows)? {
             stream.launch(&function, grid, &bound.args())?;
-            stream.synchronise()?;
+            stream.synchronize()?;
         }
         self.write(&stream, &bound.made, rows)
     }

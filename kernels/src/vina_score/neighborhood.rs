@@ -17,7 +17,7 @@ pub(super) const SLACK: f64 = 1e-3;
 pub(super) type Placed = (Atom, [f64; 3]);
 
 /// A receptor, ready to be asked.
-pub(super) struct Neighbourhood {
+pub(super) struct Neighborhood {
     atoms: Vec<Placed>,
     cutoff: f64,
     edge: f64,
@@ -28,7 +28,7 @@ pub(super) struct Neighbourhood {
     lists: Vec<OnceLock<Vec<Block>>>,
 }
 
-impl Neighbourhood {
+impl Neighborhood {
     /// The surroundings of these atoms, whose places must be finite; `cutoff` in Å.
     pub(super) fn new(atoms: Vec<Placed>, cutoff: f64) -> Self {
         let mut low = [f64::INFINITY; 3];
