@@ -1,4 +1,4 @@
-//! Short words for writing catalog entries as data.
+//! Helpers that write catalog entries as data.
 
 use sunward_workflows::catalog::{ParamSpec, PortSpec};
 use sunward_workflows::column::{ColumnSpec, ColumnType};
@@ -14,7 +14,7 @@ pub(crate) fn column(name: &str, column_type: &str, doc: &str) -> ColumnSpec {
     }
 }
 
-/// A port that must be connected, or an output.
+/// A required input, or an output.
 pub(crate) fn port(name: &str, doc: &str, columns: Vec<ColumnSpec>) -> PortSpec {
     PortSpec {
         name: name.to_owned(),
@@ -26,13 +26,13 @@ pub(crate) fn port(name: &str, doc: &str, columns: Vec<ColumnSpec>) -> PortSpec 
     }
 }
 
-/// The output of rows that could not be used: these columns tell which, and `reason` what is wrong.
+/// The output for rows that could not be used. These columns identify them, and `reason` says why.
 pub(crate) fn rejects(doc: &str, mut columns: Vec<ColumnSpec>) -> PortSpec {
     columns.push(column("reason", "utf8", "what is wrong with it"));
     port("rejects", doc, columns)
 }
 
-/// An input that may be left out.
+/// An optional input.
 pub(crate) fn optional_port(name: &str, doc: &str, columns: Vec<ColumnSpec>) -> PortSpec {
     PortSpec {
         optional: true,
@@ -40,7 +40,7 @@ pub(crate) fn optional_port(name: &str, doc: &str, columns: Vec<ColumnSpec>) -> 
     }
 }
 
-/// A parameter with a default; `Value::Null` lets it be left out without having a value.
+/// A parameter with a default. With `Value::Null` it may be left out and then has no value.
 pub(crate) fn param(name: &str, kind: ParamType, default: Value, doc: &str) -> ParamSpec {
     ParamSpec {
         name: name.to_owned(),

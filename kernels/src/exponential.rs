@@ -1,7 +1,7 @@
-//! e^x in single precision, for loops over lanes: what a library's exponential is too slow for.
+//! e^x in single precision for loops over lanes, where a library's exponential is too slow.
 
 /// e^x for x <= 0, within 2 units in the last place; below -87 it is that of -87 (1.6e-38). The
-/// argument is reduced by ln 2 in two pieces, and the rest by a polynomial of degree 6, as in Moshier's
+/// argument is reduced by ln 2 in two parts; the rest is a polynomial of degree 6, as in Moshier's
 /// Cephes library.
 #[inline(always)]
 #[expect(
@@ -9,7 +9,7 @@
     reason = "the coefficients as published; the nearest float32 is taken"
 )]
 pub(crate) fn exp(x: f32) -> f32 {
-    /// 1.5 * 2^23: a sum with it has its whole part in the lowest bits.
+    /// 1.5 * 2^23. Adding it moves a number's integral part into the lowest bits.
     const ROUND: f32 = 12_582_912.0;
     let x = if x > -87.0 { x } else { -87.0 };
     let shifted = x * std::f32::consts::LOG2_E + ROUND;

@@ -1,4 +1,4 @@
-//! The trait that every kernel implements, and what it may use while it runs.
+//! The trait that every kernel implements, and the context in which it runs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,14 +11,15 @@ use crate::{Inputs, KernelError, Outputs, Params};
 
 /// A function from tables and parameters to tables.
 pub trait Kernel: Send + Sync {
-    /// Its page in the catalog.
+    /// Its catalog entry.
     fn entry(&self) -> &KernelEntry;
 
-    /// Does one task. The answer depends on the rows of the inputs and on the parameters, never on
-    /// `context`, nor on how the rows are cut into batches.
+    /// Does one task. The result depends on the rows of the inputs and on the parameters, never on
+    /// `context` or the division into batches.
     ///
     /// # Errors
-    /// When an input or a parameter is not what the entry says, or the task was stopped.
+    ///
+    /// Fails if an input or parameter does not fit the entry, or the task was stopped.
     fn run(
         &self,
         inputs: &Inputs,
@@ -26,26 +27,26 @@ pub trait Kernel: Send + Sync {
         context: &Context,
     ) -> Result<Outputs, KernelError>;
 
-    /// True when a task costs less than handing it to a thread, so that a worker may run many of
-    /// them in one go.
+    /// True if a task costs less than handing it to a thread, so that a worker may run many of them
+    /// at once.
     fn is_trivial(&self) -> bool {
         false
     }
 
-    /// Its CUDA sources. With any, it runs on the context's device where it has one; without, on the
-    /// CPU alone.
+    /// Its CUDA sources. With any, it runs on the context's device if there is one; else only on
+    /// the CPU.
     fn sources(&self) -> Vec<Source> {
         Vec::new()
     }
 }
 
-/// What a running kernel may use.
+/// The context of a running kernel.
 #[derive(Clone, Debug)]
 pub struct Context {
     threads: usize,
     stop: Arc<AtomicBool>,
-    /// Started when first needed. Its own for each task: tasks that run side by side must not wait
-    /// in one another's queues.
+    /// Started when first needed. Each task has its own pool, because tasks that run side by side
+    /// must not wait in each other's queues.
     pool: Arc<OnceLock<rayon::ThreadPool>>,
     device: Option<Device>,
 }
@@ -68,15 +69,15 @@ impl Context {
         }
     }
 
-    /// The same, ended early once somebody sets `stop` to true: the kernel then gives
-    /// [`KernelError::Stopped`] within a fraction of a second.
+    /// Ends the kernel early once `stop` becomes true: it returns [`KernelError::Stopped`] within a
+    /// fraction of a second.
     #[must_use]
     pub fn with_stop(mut self, stop: Arc<AtomicBool>) -> Self {
         self.stop = stop;
         self
     }
 
-    /// The same, on this device where the kernel has CUDA source; its CPU twin otherwise.
+    /// Uses this device if the kernel has CUDA source; else its CPU twin runs.
     #[must_use]
     pub fn with_device(mut self, device: Device) -> Self {
         self.device = Some(device);
@@ -89,16 +90,17 @@ impl Context {
         self.device.as_ref()
     }
 
-    /// How many threads it may use.
+    /// The number of threads that it may use.
     #[must_use]
     pub fn threads(&self) -> usize {
         self.threads
     }
 
-    /// Says whether the task may go on; a kernel asks several times a second.
+    /// Checks whether the task may continue. A kernel calls it several times a second.
     ///
     /// # Errors
-    /// Once the task should end.
+    ///
+    /// Fails once the task should end.
     pub fn check(&self) -> Result<(), KernelError> {
         if self.stop.load(Ordering::Relaxed) {
             Err(KernelError::Stopped)
@@ -107,8 +109,8 @@ impl Context {
         }
     }
 
-    /// `work(0..n)` on the allowed threads; results in order. Each item must be independent of the
-    /// others and large enough to be worth a task switch.
+    /// `work(0..n)` on the allowed threads, with results in order. Items must be independent, and
+    /// large enough to be worth a task switch.
     pub(crate) fn map<T, F>(&self, n: usize, work: F) -> Result<Vec<T>, KernelError>
     where
         T: Send,

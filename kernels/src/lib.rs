@@ -1,8 +1,8 @@
 //! The science kernels: what a `kernel:` stage runs, and the catalog that describes it.
 //!
-//! A [`Kernel`] maps named tables and checked parameters to named tables. It reads no file, knows
-//! no clock and no network, and gives the same answer for any number of threads and any cut of its
-//! input into record batches. [`library`] holds all of them; read [`Kernel`] first.
+//! A [`Kernel`] maps named tables and checked parameters to named tables. It reads no file, uses no
+//! clock and no network, and gives the same result for any number of threads and any division of
+//! its input into record batches. [`library`] holds all of them. Read [`Kernel`] first.
 //!
 //! This is the one room where `unsafe` is allowed: for SIMD chosen at run time, where each such
 //! function has a scalar twin with identical results, and in [`device`] for what runs on GPUs.

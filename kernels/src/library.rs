@@ -51,7 +51,7 @@ pub fn library() -> &'static Library {
 }
 
 impl FromIterator<Box<dyn Kernel>> for Library {
-    /// A library of other kernels than this build's, for tests of what runs them.
+    /// A library of other kernels, for tests of what runs them.
     fn from_iter<I: IntoIterator<Item = Box<dyn Kernel>>>(kernels: I) -> Self {
         Self {
             kernels: kernels

@@ -1,4 +1,4 @@
-//! Columns whose values are lists of numbers or of words, however they are nested.
+//! Columns of lists of numbers or words, at any nesting.
 
 use std::ops::Range;
 
@@ -9,10 +9,10 @@ use arrow_schema::DataType;
 
 use crate::KernelError;
 
-/// A column of lists, flat: all values, and which of them each row has.
+/// A flattened column of lists: all values, and the range of each row.
 pub(crate) struct Lists {
     values: ArrayRef,
-    /// Nothing for a row that is null.
+    /// `None` for a row that is null.
     rows: Vec<Option<Range<usize>>>,
 }
 
@@ -33,7 +33,7 @@ impl Lists {
             })
     }
 
-    /// Words, one an atom.
+    /// Words, one for each atom.
     pub(crate) fn words(port: &str, name: &str, array: &ArrayRef) -> Result<Self, KernelError> {
         let wrong = || KernelError::ColumnType {
             port: port.to_owned(),
@@ -54,7 +54,7 @@ impl Lists {
         })
     }
 
-    /// One or two levels of lists; nothing if it is none.
+    /// One or two levels of lists; `None` if the column is not a list.
     fn read(array: &ArrayRef, depth: usize) -> Option<Self> {
         let whole = |i: usize, range: Range<usize>| array.is_valid(i).then_some(range);
         let (values, rows): (ArrayRef, Vec<_>) = match array.data_type() {
@@ -88,7 +88,7 @@ impl Lists {
         Some(Self { values, rows })
     }
 
-    /// Lists of these lists. An inner list that is null makes the whole row null.
+    /// Lists of these lists. A null inner list makes the whole row null.
     fn under(self, outer: Vec<Option<Range<usize>>>) -> Self {
         let join = |range: Range<usize>| {
             let inner: Option<Vec<&Range<usize>>> =
@@ -105,7 +105,7 @@ impl Lists {
         }
     }
 
-    /// A row's numbers; those that are null are NaN. Nothing for a row that is null.
+    /// A row's numbers, NaN for null; `None` for a null row.
     pub(crate) fn row_of_numbers(&self, row: usize) -> Option<Vec<f64>> {
         let range = self.rows[row].clone()?;
         let valid = |i: usize, x: f64| if self.values.is_valid(i) { x } else { f64::NAN };
@@ -121,7 +121,7 @@ impl Lists {
         })
     }
 
-    /// Whether a row is there with all its values, none of them null.
+    /// Whether a row and all its values are not null.
     pub(crate) fn is_whole(&self, row: usize) -> bool {
         let whole = |range: &Range<usize>| {
             self.values.null_count() == 0 || range.clone().all(|i| self.values.is_valid(i))
@@ -134,13 +134,13 @@ impl Lists {
         *self.values.data_type() == DataType::Float32
     }
 
-    /// How many values a row has; nothing for a row that is null.
+    /// The number of values in a row; `None` for a null row.
     pub(crate) fn length(&self, row: usize) -> Option<usize> {
         self.rows[row].as_ref().map(Range::len)
     }
 
-    /// Copies a row's numbers, float32 if `single`, else float64; those that are null are NaN. `into` has
-    /// room for just these.
+    /// Copies a row's numbers, as float32 if `single`, else float64; null becomes NaN. `into` must
+    /// have exactly their size.
     pub(crate) fn write(&self, row: usize, single: bool, into: &mut [u8]) {
         let size = if single { 4 } else { 8 };
         if self.values.null_count() == 0 && single == self.are_single() {
@@ -164,7 +164,7 @@ impl Lists {
         }
     }
 
-    /// A row's words; those that are null are empty. Nothing for a row that is null.
+    /// A row's words, empty for null; `None` for a null row.
     pub(crate) fn row_of_words(&self, row: usize) -> Option<Vec<&str>> {
         let words = self.values.as_string::<i32>();
         let word = |i: usize| {

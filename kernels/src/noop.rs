@@ -1,4 +1,4 @@
-//! `noop`: does nothing, to measure what everything around a kernel costs.
+//! `noop`: does nothing, to measure the overhead around a kernel.
 
 use sunward_workflows::catalog::KernelEntry;
 

@@ -9,7 +9,7 @@ use sunward_workflows::value::Value;
 use crate::KernelError;
 use crate::table::listed;
 
-/// Checked parameters. A parameter whose default is `null` may be left out; it then has no value.
+/// Checked parameters. A parameter whose default is `null` may be left out and then has no value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Params {
     kernel: String,
@@ -17,11 +17,11 @@ pub struct Params {
 }
 
 impl Params {
-    /// Checks what `with:` gave (expressions already evaluated) and fills in defaults.
+    /// Checks the values of `with:` (expressions already evaluated) and fills in defaults.
     ///
     /// # Errors
-    /// For a name the kernel does not know, a missing one, and a value of the wrong type or out of
-    /// bounds.
+    ///
+    /// Fails for an unknown name, a missing one, and a value of the wrong type or out of bounds.
     pub fn resolve<I, S>(entry: &KernelEntry, with: I) -> Result<Self, KernelError>
     where
         I: IntoIterator<Item = (S, Value)>,
@@ -59,13 +59,13 @@ impl Params {
         }
     }
 
-    /// A whole number.
+    /// An integer.
     pub(crate) fn int(&self, name: &str) -> Result<i64, KernelError> {
         self.optional_int(name)?
             .ok_or_else(|| self.wrong(name, "a whole number"))
     }
 
-    /// A whole number, or nothing where it was left out.
+    /// An integer, if it was given.
     pub(crate) fn optional_int(&self, name: &str) -> Result<Option<i64>, KernelError> {
         match self.values.get(name) {
             Some(Value::Int(i)) => Ok(Some(*i)),
@@ -74,7 +74,7 @@ impl Params {
         }
     }
 
-    /// A whole number as a count.
+    /// An integer as a count.
     pub(crate) fn count(&self, name: &str) -> Result<usize, KernelError> {
         usize::try_from(self.int(name)?).map_err(|_| self.wrong(name, "a whole number from 0"))
     }
@@ -85,7 +85,7 @@ impl Params {
             .ok_or_else(|| self.wrong(name, "a number"))
     }
 
-    /// A number, or nothing where it was left out.
+    /// A number, if it was given.
     pub(crate) fn optional_float(&self, name: &str) -> Result<Option<f64>, KernelError> {
         match self.values.get(name) {
             Some(Value::Float(f)) => Ok(Some(*f)),
@@ -105,7 +105,7 @@ impl Params {
             .ok_or_else(|| self.wrong(name, "text"))
     }
 
-    /// Text, or nothing where it was left out.
+    /// Text, if it was given.
     pub(crate) fn optional_text(&self, name: &str) -> Result<Option<&str>, KernelError> {
         match self.values.get(name) {
             Some(Value::String(s)) => Ok(Some(s)),
@@ -121,7 +121,7 @@ impl Params {
             .is_some_and(|value| *value != Value::Null)
     }
 
-    /// That a parameter's value cannot be used, for reasons its entry cannot state.
+    /// The error for a value that is invalid for reasons that the entry cannot express.
     pub(crate) fn wrong(&self, name: &str, expected: &str) -> KernelError {
         KernelError::Param {
             kernel: self.kernel.clone(),
@@ -135,7 +135,7 @@ impl Params {
     }
 }
 
-/// The value, if the parameter can have it.
+/// The value, if it is valid for the parameter.
 fn checked(
     entry: &KernelEntry,
     spec: &ParamSpec,
@@ -168,7 +168,7 @@ fn checked(
     })
 }
 
-/// What a parameter takes, in words: `a whole number from 1 to 100`.
+/// What a parameter accepts, in words: `a whole number from 1 to 100`.
 fn expected(spec: &ParamSpec) -> String {
     let what = match spec.kind {
         ParamType::String => "text".to_owned(),

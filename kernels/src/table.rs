@@ -10,11 +10,11 @@ use sunward_workflows::catalog::KernelEntry;
 
 use crate::KernelError;
 
-/// A table: record batches of one schema, in row order. Cutting the same rows into other batches
-/// never changes what a kernel answers. Batches may alias a memory-mapped file; nothing copies them.
+/// A table: record batches of one schema, in row order. The division into batches never changes a
+/// kernel's result. Batches may alias a memory-mapped file; nothing copies them.
 #[derive(Clone, Debug)]
 pub struct Table {
-    /// The columns and the table's metadata; valid also when there is no batch.
+    /// The columns and the table's metadata; also valid if there is no batch.
     pub schema: SchemaRef,
     /// The rows.
     pub batches: Vec<RecordBatch>,
@@ -30,20 +30,21 @@ impl Table {
     /// A table of one batch.
     ///
     /// # Errors
-    /// When the columns do not fit the schema.
+    ///
+    /// Fails if the columns do not fit the schema.
     pub fn from_columns(schema: Schema, columns: Vec<ArrayRef>) -> Result<Self, KernelError> {
         let schema = Arc::new(schema);
         let batch = RecordBatch::try_new(Arc::clone(&schema), columns)?;
         Ok(Self::new(schema, vec![batch]))
     }
 
-    /// Rows in all batches.
+    /// The number of rows in all batches.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
-    /// Every row in order, as its batch and its place there.
+    /// Every row in order, as its batch and its index there.
     pub(crate) fn places(&self) -> Vec<(usize, usize)> {
         let batches = self.batches.iter().enumerate();
         batches
@@ -82,7 +83,7 @@ impl Table {
                     .all(|(a, b)| a.name() == b.name()))
     }
 
-    /// The place of a column, or an error that lists those there are.
+    /// The index of a column, or an error that lists the existing ones.
     pub(crate) fn column(
         &self,
         port: &str,
@@ -113,7 +114,7 @@ impl Inputs {
         Self::default()
     }
 
-    /// The same with one more table.
+    /// Adds one more table.
     #[must_use]
     pub fn with(mut self, port: impl Into<String>, table: Table) -> Self {
         self.tables.insert(port.into(), table);
@@ -131,7 +132,7 @@ impl Inputs {
         self.tables.get(port)
     }
 
-    /// The table of a port that the kernel needs.
+    /// The table of a required port.
     pub(crate) fn need(&self, entry: &KernelEntry, port: &str) -> Result<&Table, KernelError> {
         self.get(port).ok_or_else(|| KernelError::MissingInput {
             kernel: entry.name.clone(),
@@ -139,7 +140,8 @@ impl Inputs {
         })
     }
 
-    /// Refuses ports that the kernel does not have, and batches that are not of their table's types.
+    /// Refuses ports that the kernel does not have, and batches that do not fit their table's
+    /// types.
     pub(crate) fn check(&self, entry: &KernelEntry) -> Result<(), KernelError> {
         for (port, table) in &self.tables {
             if !entry.inputs.iter().any(|spec| spec.name == *port) {
@@ -163,20 +165,20 @@ impl Inputs {
     }
 }
 
-/// What a task gave, by port: exactly the outputs of the kernel's entry.
+/// The outputs of a task by port: exactly those of the kernel's entry.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs {
     tables: BTreeMap<String, Table>,
 }
 
 impl Outputs {
-    /// No outputs.
+    /// No outputs yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same with one more table.
+    /// Adds one more table.
     #[must_use]
     pub fn with(mut self, port: impl Into<String>, table: Table) -> Self {
         self.tables.insert(port.into(), table);
@@ -189,7 +191,7 @@ impl Outputs {
         self.tables.get(port)
     }
 
-    /// Takes a port's table out.
+    /// Removes and returns a port's table.
     pub fn take(&mut self, port: &str) -> Option<Table> {
         self.tables.remove(port)
     }

@@ -1,10 +1,10 @@
-//! One piece of work in the widest instructions that a machine has.
+//! Runs a piece of work with the machine's widest instructions.
 
-/// Which instructions work. All do the same operations in the same order (never fused), hence give
-/// the same bits.
+/// The instructions to use. All do the same operations in the same order (never fused), and hence
+/// give the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Vectors {
-    /// Whatever the compiler may assume everywhere.
+    /// The instructions that the compiler may use everywhere.
     Baseline,
     /// 256 bits.
     #[cfg(target_arch = "x86_64")]
@@ -14,22 +14,22 @@ pub(crate) enum Vectors {
     Avx512,
 }
 
-/// Plain loops that the compiler may widen. `work` and all that it calls must be
+/// Plain loops that the compiler may widen. `work` and everything that it calls must be
 /// `#[inline(always)]`, or they are compiled for the baseline.
 pub(crate) trait Work {
-    /// What it gives.
+    /// The result.
     type Output;
-    /// Does it.
+    /// Does the work.
     fn work(self) -> Self::Output;
 }
 
 impl Vectors {
-    /// The widest that this machine has.
+    /// The widest instructions of this machine.
     pub(crate) fn detect() -> Self {
         Self::available().last().copied().unwrap_or(Self::Baseline)
     }
 
-    /// All that this machine has, narrowest first.
+    /// All instructions of this machine, narrowest first.
     pub(crate) fn available() -> Vec<Self> {
         let mut all = vec![Self::Baseline];
         #[cfg(target_arch = "x86_64")]

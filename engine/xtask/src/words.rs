@@ -44,6 +44,8 @@ const CLEAN: &[&str] = &[
     "engine/grid/src",
     "engine/sim/src",
     "engine/state/src",
+    "kernels/src",
+    "workflows/src",
 ];
 /// Prose that is checked.
 const PROSE: &[&str] = &["README.md", "ARCHITECTURE.md", "CHANGELOG.md"];

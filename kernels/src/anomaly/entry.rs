@@ -1,4 +1,4 @@
-//! The catalog's page of `anomaly`.
+//! The catalog entry of `anomaly`.
 
 use sunward_workflows::catalog::{KernelEntry, ParamSpec, PortSpec};
 use sunward_workflows::model::ParamType;

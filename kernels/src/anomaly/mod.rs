@@ -1,4 +1,4 @@
-//! `anomaly`: fields less their mean over time, weighted by latitude where asked.
+//! `anomaly`: fields minus their mean over time, optionally weighted by latitude.
 
 mod entry;
 
@@ -13,11 +13,11 @@ use crate::grid::{Field, Grid};
 
 use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params, Table};
 
-/// Cells that one thread works on at a time.
+/// Cells that one thread processes at a time.
 const CHUNK_CELLS: usize = 4096;
-/// The key in the grid's metadata that says how values were weighted.
+/// The key in the grid's metadata that states how values were weighted.
 pub(crate) const WEIGHT_KEY: &str = "weight";
-/// Weights that make each cell count by its area in a sum of squares.
+/// The weighting under which a sum of squares counts each cell by its area.
 pub(crate) const SQRT_COS_LAT: &str = "sqrt_cos_lat";
 
 /// The kernel.
@@ -79,7 +79,7 @@ impl Kernel for Anomaly {
     }
 }
 
-/// The square root of the cosine of each cell's latitude, 0 at least.
+/// The square root of the cosine of each cell's latitude, at least 0.
 pub(crate) fn sqrt_cos_lat(grid: &Grid) -> Vec<f64> {
     grid.lat
         .centers()
@@ -143,8 +143,8 @@ fn base(field: &Field<'_>, with: &Params) -> Result<Vec<Vec<bool>>, KernelError>
     })
 }
 
-/// The mean of each cell over the rows of the base that are not missing; NaN where there are none.
-/// Each cell is summed in row order in double precision, whoever sums it.
+/// The mean of each cell over the rows of the base that are not missing; NaN if there are none.
+/// Each cell is summed in row order in double precision, so the result does not depend on threads.
 fn mean(field: &Field<'_>, base: &[Vec<bool>], context: &Context) -> Result<Vec<f64>, KernelError> {
     let mut mean = vec![0.0; field.size];
     let filled: Vec<&RecordBatch> = field

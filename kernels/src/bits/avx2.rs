@@ -1,4 +1,4 @@
-//! Bit counting with AVX2: a table of 16 nibble counts, looked up 32 bytes at a time.
+//! Bit counting with AVX2: a table of 16 nibble counts, 32 bytes at a time.
 #![expect(
     unsafe_code,
     reason = "vector loads and feature-gated calls; see SAFETY at each"
@@ -48,7 +48,7 @@ fn load(bytes: &[u8; BLOCK]) -> __m256i {
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
 }
 
-/// Bits of each 64-bit word.
+/// The bits of each 64-bit word.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn count(v: __m256i) -> __m256i {

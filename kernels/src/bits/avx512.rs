@@ -1,4 +1,4 @@
-//! Bit counting with AVX-512 VPOPCNTDQ. Only reached after the features were detected.
+//! Bit counting with AVX-512 VPOPCNTDQ. It is used only where the features were detected.
 #![expect(
     unsafe_code,
     reason = "vector loads and feature-gated calls; see SAFETY at each"
@@ -13,9 +13,9 @@ use std::arch::x86_64::{
 
 use super::popcount::{FOLD_BYTES, Fold, Reach};
 
-/// Rows worked on side by side.
+/// Rows that are processed side by side.
 const LANES: usize = 8;
-/// How far ahead of the loads memory is asked for.
+/// How far ahead of the loads memory is prefetched.
 const AHEAD_BYTES: usize = 4096;
 
 pub(super) fn common(a: &[u8], b: &[u8]) -> u32 {
@@ -43,7 +43,8 @@ pub(super) fn folded(query: &Fold, folds: &[Fold], shared: &mut [u32]) {
     unsafe { folded_512(query, folds, shared) }
 }
 
-/// Block `index` (64 bytes) of a fingerprint; zeros beyond its end. Widths are multiples of 8 bytes.
+/// Block `index` (64 bytes) of a fingerprint; zeros beyond its end. Widths are multiples of 8
+/// bytes.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn block(bytes: &[u8], index: usize) -> __m512i {
@@ -100,7 +101,7 @@ fn store(out: &mut [u32; LANES], v: &[__m512i; LANES]) {
     unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), narrow) }
 }
 
-/// Asks for the memory that will be read soon. `wrapping_add` keeps the address a mere hint.
+/// Prefetches the memory that will be read soon. `wrapping_add` makes the address a mere hint.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn prefetch(rows: &[u8], bytes: usize) {

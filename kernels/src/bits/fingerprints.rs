@@ -1,5 +1,6 @@
-//! Fingerprints as a table gives them: buffers of equal rows, never copied. Rows without one are set
-//! aside; what counts rows here counts those that have one.
+//! Fingerprints of a table: buffers of equal rows, never copied.
+//!
+//! Rows without a fingerprint are set aside; row numbers here count only rows that have one.
 
 use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch};
 use arrow::compute::interleave;
@@ -17,30 +18,30 @@ const DIGEST_ROWS: usize = 4096;
 pub(crate) struct Fingerprints<'a> {
     /// Bytes of a fingerprint.
     pub(crate) width: usize,
-    /// Rows in all.
+    /// The number of rows.
     pub(crate) rows: u64,
-    /// The non-empty batches; one that is cut by rows without a fingerprint is several here.
+    /// The non-empty batches. A batch with rows without a fingerprint is split there.
     pub(crate) batches: Vec<Batch<'a>>,
     /// The type of the ids.
     pub(crate) id_type: DataType,
-    /// Rows that have none, as batch and place in the table.
+    /// Rows without a fingerprint, as batch and row in the table.
     without: Vec<(usize, usize)>,
     table: &'a Table,
     id: usize,
 }
 
-/// Rows that follow each other in a batch: bits and ids side by side.
+/// Consecutive rows of a batch: contiguous bits, and ids.
 pub(crate) struct Batch<'a> {
-    /// The row that its first row is, over all batches.
+    /// The number of its first row, over all batches.
     pub(crate) start: u64,
     /// `rows * width` bytes.
     pub(crate) bits: &'a [u8],
-    /// One a row.
+    /// One for each row.
     pub(crate) ids: ArrayRef,
 }
 
 impl<'a> Fingerprints<'a> {
-    /// The `id` and `bits` of a port.
+    /// Reads the `id` and `bits` of a port.
     pub(crate) fn read(
         inputs: &'a Inputs,
         entry: &KernelEntry,
@@ -84,7 +85,7 @@ impl<'a> Fingerprints<'a> {
         })
     }
 
-    /// The first row of the table that has no fingerprint, over all batches.
+    /// The first row of the table without a fingerprint, over all batches.
     pub(crate) fn first_without(&self) -> Option<u64> {
         let &(batch, place) = self.without.first()?;
         let before = self.table.batches[..batch].iter();
@@ -92,12 +93,12 @@ impl<'a> Fingerprints<'a> {
         Some(wide(before + place))
     }
 
-    /// The ids of the rows that have none, in their order.
+    /// The ids of the rows without a fingerprint, in order.
     pub(crate) fn ids_without(&self) -> Result<ArrayRef, KernelError> {
         self.table.gather(self.id, &self.without)
     }
 
-    /// The batch of a row, and the row's place in it.
+    /// The batch of a row, and the row's index in it.
     pub(crate) fn locate(&self, row: u64) -> (usize, usize) {
         let batch = self.batches.partition_point(|batch| batch.start <= row) - 1;
         let place = usize::try_from(row - self.batches[batch].start).unwrap_or(usize::MAX);
@@ -131,7 +132,7 @@ impl<'a> Fingerprints<'a> {
         Ok((own.concat(), folds.concat()))
     }
 
-    /// Copies the bits of rows from `first` on; as many as fill `into`, which must be there.
+    /// Copies the bits of rows from `first` on until `into` is full. So many rows must exist.
     pub(crate) fn copy(&self, first: u64, mut into: &mut [u8]) {
         let mut row = first;
         while !into.is_empty() {
@@ -155,10 +156,10 @@ impl<'a> Fingerprints<'a> {
     }
 }
 
-/// Why a row is rejected that has none.
+/// The reason for rejecting a row without a fingerprint.
 pub(crate) const WITHOUT: &str = "it has no fingerprint: `bits` is null";
 
-/// From where to where fingerprints follow each other without a null.
+/// The ranges of consecutive fingerprints without a null.
 fn runs(array: &FixedSizeBinaryArray) -> Vec<(usize, usize)> {
     match array.nulls() {
         Some(nulls) => nulls.valid_slices().collect(),

@@ -1,15 +1,15 @@
-//! Counting bits of fingerprints: one scalar definition and SIMD twins chosen at run time.
+//! Counts bits of fingerprints: one scalar definition, and SIMD twins that are chosen at run time.
 
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
 
-/// 512 bits that stand for a fingerprint: its 64-byte blocks joined by OR.
+/// 512 bits that summarize a fingerprint: its 64-byte blocks joined by OR.
 pub(crate) type Fold = [u64; 8];
 
 /// Bytes of a fold.
 pub(crate) const FOLD_BYTES: usize = 64;
 
-/// Which instructions count. All give the same numbers.
+/// The instructions that count. All give the same numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Popcount {
     /// Plain Rust.
@@ -23,12 +23,12 @@ pub(crate) enum Popcount {
 }
 
 impl Popcount {
-    /// The fastest that this machine has.
+    /// The fastest one of this machine.
     pub(crate) fn detect() -> Self {
         Self::available().last().copied().unwrap_or(Self::Scalar)
     }
 
-    /// All that this machine has, slowest first.
+    /// All of this machine, slowest first.
     pub(crate) fn available() -> Vec<Self> {
         let mut all = vec![Self::Scalar];
         #[cfg(target_arch = "x86_64")]
@@ -43,7 +43,7 @@ impl Popcount {
         all
     }
 
-    /// Bits common to two fingerprints of one width.
+    /// Bits common to two fingerprints of the same width.
     pub(crate) fn common(self, a: &[u8], b: &[u8]) -> u32 {
         debug_assert_eq!(a.len(), b.len());
         match self {
@@ -55,7 +55,7 @@ impl Popcount {
         }
     }
 
-    /// For each row: its bits in common with the query, and its own bits.
+    /// For each row: the bits in common with the query, and its own bits.
     pub(crate) fn scan(self, query: &[u8], rows: &[u8], common: &mut [u32], own: &mut [u32]) {
         debug_assert_eq!(rows.len(), query.len() * common.len());
         debug_assert_eq!(common.len(), own.len());
@@ -81,7 +81,7 @@ impl Popcount {
         }
     }
 
-    /// The places of all rows that may reach a ratio.
+    /// The indices of all rows that may reach a ratio.
     pub(crate) fn select(self, test: &Reach, common: &[u32], own: &[u32], out: &mut Vec<usize>) {
         debug_assert_eq!(common.len(), own.len());
         match self {
@@ -93,7 +93,7 @@ impl Popcount {
         }
     }
 
-    /// For each fold: its bits in common with the query's fold.
+    /// For each fold: the bits in common with the query's fold.
     pub(crate) fn folded(self, query: &Fold, folds: &[Fold], common: &mut [u32]) {
         debug_assert_eq!(folds.len(), common.len());
         match self {
@@ -106,8 +106,8 @@ impl Popcount {
     }
 }
 
-/// A similarity that rows must at least reach, as a test on integers that never refuses a row by
-/// mistake: `(common + slack) · scale >= weight · (query bits + own bits)`.
+/// A least similarity, as an integer test without false negatives: `(common + slack) · scale >=
+/// weight · (query bits + own bits)`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reach {
     /// How many common bits a fold may have missed.
@@ -121,7 +121,7 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    /// The widest fingerprint, in bytes, whose products fit 32 bits.
+    /// The widest fingerprint in bytes for which the products fit 32 bits.
     pub(crate) const MAX_WIDTH: usize = 4096;
 
     /// The test for the ratio `c / u`, for a query of so many bits.
@@ -134,7 +134,7 @@ impl Reach {
         }
     }
 
-    /// Writes the places of all rows that may reach the ratio.
+    /// Writes the indices of all rows that may reach the ratio.
     #[inline(always)]
     pub(crate) fn select(&self, common: &[u32], own: &[u32], out: &mut Vec<usize>) {
         out.clear();

@@ -1,4 +1,4 @@
-//! The catalog's page of `butina`.
+//! The catalog entry of `butina`.
 
 use sunward_workflows::catalog::{KernelEntry, ParamSpec};
 use sunward_workflows::model::ParamType;

@@ -1,4 +1,4 @@
-//! Clusters made one after the other, most neighbors first.
+//! Makes clusters one after the other, most neighbors first.
 
 use std::cmp::Reverse;
 use std::iter::Peekable;
@@ -6,37 +6,37 @@ use std::iter::Peekable;
 use super::near::place;
 use crate::KernelError;
 
-/// Cluster of a row that is in none yet.
+/// The cluster of a row that is in none yet.
 const NONE: i32 = -1;
 
-/// Who finds neighbors: the processor's threads, or a device.
+/// A finder of neighbors: the CPU's threads, or a device.
 pub(super) trait Neighbors {
-    /// How many lists it likes to seek at a time.
+    /// How many lists it finds efficiently at a time.
     fn rounds(&self) -> Rounds;
 
-    /// By row, the number of its neighbors, the row itself not counted.
+    /// By row: the number of its neighbors, the row itself not counted.
     fn counts(&mut self) -> Result<Vec<u32>, KernelError>;
 
     /// For each candidate, its neighbors that are in no cluster, in any order.
     fn lists(&mut self, candidates: &[u32], made: &Clusters) -> Result<Vec<Vec<u32>>, KernelError>;
 
-    /// How many rows it still looks at.
+    /// The number of rows that it still considers.
     fn rows(&self) -> usize;
 
-    /// Looks no more at rows that are in a cluster.
+    /// Drops rows that are in a cluster.
     fn leave_out(&mut self, made: &Clusters) -> Result<(), KernelError>;
 }
 
-/// Lists that are sought at a time.
+/// The number of lists that are sought at a time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rounds {
-    /// Fewer leave some of the machine idle.
+    /// Fewer leave part of the machine idle.
     pub(super) least: usize,
-    /// In the first round.
+    /// The number in the first round.
     pub(super) first: usize,
-    /// More would be too many.
+    /// The upper limit.
     pub(super) most: usize,
-    /// Neighbors in all lists of a round, but for a single list.
+    /// The most neighbors in all lists of a round, unless it is a single list.
     pub(super) neighbors: usize,
 }
 
@@ -46,8 +46,9 @@ pub(super) struct Clusters {
     pub(super) is_centroid: Vec<bool>,
 }
 
-/// Makes clusters of all rows. Lists of neighbors are sought for the next few rows in line at a time,
-/// among rows without a cluster; a row that one before it takes meanwhile has been sought in vain.
+/// Makes clusters of all rows. Lists of neighbors are found for several candidates at a time, among
+/// rows without a cluster. If an earlier candidate takes a later one, the later list was computed
+/// in vain.
 pub(super) fn clusters(finder: &mut dyn Neighbors) -> Result<Clusters, KernelError> {
     let counts = finder.counts()?;
     let mut order: Vec<u32> = (0..).take(counts.len()).collect();
@@ -64,7 +65,7 @@ pub(super) fn clusters(finder: &mut dyn Neighbors) -> Result<Clusters, KernelErr
             finder.leave_out(&made)?;
         }
         let candidates = in_line(&mut line, &round, &counts, &made);
-        // Most neighbors come first, so that those without any are behind.
+        // Most neighbors come first, so that rows without any are at the end.
         let with = candidates.partition_point(|&row| counts[place(row)] > 0);
         let mut lists = match &candidates[..with] {
             [] => Vec::new(),
@@ -80,7 +81,7 @@ pub(super) fn clusters(finder: &mut dyn Neighbors) -> Result<Clusters, KernelErr
             free -= made.add(next, row, list);
             next += 1;
         }
-        // What is sought in vain is lost; what is sought alone leaves much idle.
+        // Lists found in vain are wasted work; single lists leave the machine idle.
         round.first = match in_vain * 4 {
             lost if lost > candidates.len() * 2 => (round.first / 2).max(round.least),
             lost if lost < candidates.len() => (round.first * 2).min(round.most),
@@ -90,7 +91,7 @@ pub(super) fn clusters(finder: &mut dyn Neighbors) -> Result<Clusters, KernelErr
     Ok(made)
 }
 
-/// The next rows without a cluster: no more than the next round may have.
+/// The next rows without a cluster, at most as many as the next round takes.
 fn in_line(
     line: &mut Peekable<impl Iterator<Item = u32>>,
     round: &Rounds,
@@ -118,7 +119,8 @@ impl Clusters {
         self.number[place(row)] == NONE
     }
 
-    /// A cluster of a centroid and those of its neighbors that are in none; how many rows that are.
+    /// Makes a cluster of a centroid and those of its neighbors that are in none. Returns the
+    /// number of rows.
     fn add(&mut self, number: i32, centroid: u32, neighbors: &[u32]) -> usize {
         self.is_centroid[place(centroid)] = true;
         let mut rows = 0;

@@ -1,8 +1,8 @@
-//! Which rows are neighbors: a bound by bit counts, a test on folded fingerprints, an exact count.
+//! The test for neighbors: a bound by bit counts, a test on folded fingerprints, an exact count.
 
 use crate::bits::{FOLD_BYTES, Fingerprints, Fold, Popcount, Reach, fold_bits};
 
-/// Places of a tile: 512 folds are 32 KiB, which first-level caches hold.
+/// Rows of a tile: 512 folds are 32 KiB, which fit a first-level cache.
 const TILE: usize = 512;
 
 /// The test for neighbors: `1 - c / (a + b - c) <= distance`, and 0/0 := 0.
@@ -16,23 +16,23 @@ impl Near {
         Self { distance }
     }
 
-    /// Whether fingerprints of `a` and `b` bits that share `common` are neighbors. Monotone in
-    /// `common`.
+    /// Whether fingerprints of `a` and `b` bits that share `common` are neighbors. It is monotone
+    /// in `common`.
     pub(super) fn holds(self, common: u32, a: u32, b: u32) -> bool {
         let either = (a + b - common).max(1);
         1.0 - f64::from(common) / f64::from(either) <= self.distance
     }
 
-    /// Whether fingerprints of so many bits could be neighbors at all.
+    /// Whether fingerprints of so many bits can be neighbors.
     fn possible(self, a: u32, b: u32) -> bool {
         self.holds(a.min(b), a, b)
     }
 
-    /// By the sum of both rows' bits, up to twice `most`: the fewest common bits that make neighbors;
-    /// more than half the sum where none do.
+    /// By the sum of both rows' bits, up to twice `most`: the fewest common bits that make
+    /// neighbors; more than half the sum if none do.
     pub(super) fn table(self, most: u32) -> Vec<u32> {
         let mut need = 0;
-        // What is too little for a sum is too little for a greater one.
+        // The least number of common bits never falls as the sum grows.
         let entry = |sum: u32| {
             while need <= sum / 2 && !self.holds(need, sum - sum / 2, sum / 2) {
                 need += 1;
@@ -42,11 +42,11 @@ impl Near {
         (0..=2 * most).map(entry).collect()
     }
 
-    /// A ratio that every pair of neighbors reaches; nothing where all do.
+    /// A ratio that every pair of neighbors reaches; `None` if all pairs are neighbors.
     fn floor(self) -> Option<(u32, u32)> {
-        /// Fine enough to refuse nearly all that are no neighbors, small enough for products.
+        /// Fine enough to refuse nearly all non-neighbors, small enough for products.
         const PARTS: u32 = 8192;
-        /// Far more than a ratio in double precision is rounded by.
+        /// Far more than the rounding error of a ratio in double precision.
         const SAFE: f64 = 1e-6;
         #[expect(
             clippy::cast_possible_truncation,
@@ -58,26 +58,26 @@ impl Near {
     }
 }
 
-/// Rows ordered by their bit counts, with folds side by side.
+/// Rows ordered by bit count, with contiguous folds.
 pub(super) struct Index {
-    /// By place: the row.
+    /// By index: the row.
     pub(super) rows: Vec<u32>,
     own: Vec<u32>,
     folds: Vec<Fold>,
 }
 
-/// A row whose neighbors are wanted among the places of an index.
+/// A row whose neighbors are sought among the entries of an index.
 pub(super) struct Probe<'a> {
     bits: &'a [u8],
     own: u32,
     fold: Fold,
     /// Common bits that a fold may have missed.
     slack: u32,
-    /// Where to look.
+    /// Where to search.
     pub(super) places: std::ops::Range<usize>,
 }
 
-/// What finds neighbors.
+/// Finds neighbors.
 pub(super) struct Finder<'a> {
     pub(super) library: &'a Fingerprints<'a>,
     pub(super) near: Near,
@@ -85,7 +85,7 @@ pub(super) struct Finder<'a> {
 }
 
 impl Index {
-    /// All rows; `own` and `folds` are in row order.
+    /// An index of all rows; `own` and `folds` are in row order.
     pub(super) fn new(own: &[u32], folds: &[Fold]) -> Self {
         let mut rows: Vec<u32> = (0..).take(own.len()).collect();
         rows.sort_by_key(|&row| own[place(row)]);
@@ -96,7 +96,7 @@ impl Index {
         }
     }
 
-    /// Leaves out rows.
+    /// Keeps only some rows.
     pub(super) fn retain(&mut self, keep: impl Fn(u32) -> bool) {
         let mut kept = 0;
         for at in 0..self.rows.len() {
@@ -114,7 +114,7 @@ impl Index {
 }
 
 impl<'a> Finder<'a> {
-    /// The row, to be compared with all places whose bit counts allow it.
+    /// Prepares a row for comparison with all entries that its bit count allows.
     pub(super) fn probe(&self, row: u32, own: u32, index: &Index) -> Probe<'a> {
         let bits = self.library.bits(row.into());
         let (mut count, mut fold) = ([0], [[0; 8]]);
@@ -137,7 +137,8 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Calls `found(probe, place)` for each neighbor, tile by tile so that folds are read from cache.
+    /// Calls `found(probe, index)` for each neighbor, tile by tile so that folds are read from
+    /// cache.
     pub(super) fn search(
         &self,
         index: &Index,

@@ -1,4 +1,4 @@
-//! Neighbors by the processor's threads.
+//! Finds neighbors with the CPU's threads.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -6,14 +6,14 @@ use super::greedy::{Clusters, Neighbors, Rounds};
 use super::near::{Finder, Index, Probe, place};
 use crate::{Context, KernelError};
 
-/// Rows whose neighbors one task seeks, so that a tile read from memory serves them all.
+/// Rows that one task processes, so that a tile read from memory serves them all.
 const BLOCK: usize = 64;
 /// Candidates of the first round for each thread.
 const FIRST: usize = 4;
 /// The most candidates of a round.
 const MOST: usize = 8192;
 
-/// The threads, and what they look at.
+/// The finder and its data.
 pub(super) struct Threads<'a> {
     pub(super) finder: Finder<'a>,
     pub(super) index: Index,
@@ -29,7 +29,7 @@ impl Neighbors for Threads<'_> {
             least: threads,
             first: FIRST * threads,
             most: MOST,
-            // Lists are together no longer than all rows.
+            // All lists together are no longer than the rows.
             neighbors: self.own.len(),
         }
     }
@@ -43,14 +43,14 @@ impl Neighbors for Threads<'_> {
                 .zip(blocks[block])
                 .map(|(next, &row)| {
                     let mut probe = self.probe(row);
-                    // Each pair is looked at once.
+                    // Each pair is compared once.
                     probe.places.start = next;
                     probe
                 })
                 .collect();
             self.finder.search(&self.index, &probes, |probe, at| {
                 for row in [blocks[block][probe], self.index.rows[at]] {
-                    // A sum: the order of additions does not matter.
+                    // The order of additions does not matter for an integer sum.
                     counts[place(row)].fetch_add(1, Ordering::Relaxed);
                 }
             });

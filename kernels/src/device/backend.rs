@@ -1,4 +1,4 @@
-//! What a kind of device must be able to do, in raw addresses; the handles above make it safe.
+//! The interface of a kind of device, in raw addresses. The handles above it make it safe.
 #![expect(
     unsafe_code,
     reason = "declares unsafe functions; each says what it needs"
@@ -12,7 +12,7 @@ use super::{About, DeviceError, Grid, Source};
 
 /// An address in a device's memory.
 pub(super) type Address = u64;
-/// A stream's name in its device.
+/// The identity of a stream in its device.
 pub(super) type StreamId = u64;
 
 /// A kind of device.
@@ -20,34 +20,38 @@ pub(super) trait Backend: Send + Sync + Debug {
     fn about(&self) -> &About;
     /// Bytes that can still be allocated.
     fn free_memory(&self) -> Result<u64, DeviceError>;
-    /// Compiles, or takes from the cache, and loads.
+    /// Compiles a source, or takes it from the cache, and loads it.
     fn module(&self, source: &Source) -> Result<Arc<dyn Loaded>, DeviceError>;
-    /// Room for this many bytes, at least one, of any content.
+    /// Allocates uninitialized memory, at least one byte.
     fn alloc(&self, bytes: usize) -> Result<Address, DeviceError>;
-    /// Gives room back.
+    /// Frees memory.
     ///
     /// # Safety
+    ///
     /// It comes from `alloc`, and nothing uses it any more.
     unsafe fn free(&self, address: Address);
-    /// Room in the host's memory that copies can reach without a detour.
+    /// Allocates pinned host memory, which copies reach directly.
     fn pin(&self, bytes: usize) -> Result<*mut u8, DeviceError>;
-    /// Gives such room back.
+    /// Frees pinned memory.
     ///
     /// # Safety
+    ///
     /// It comes from `pin` with as many bytes, and nothing uses it any more.
     unsafe fn unpin(&self, at: *mut u8, bytes: usize);
     fn stream(&self) -> Result<StreamId, DeviceError>;
-    /// Ends a stream.
+    /// Destroys a stream.
     ///
     /// # Safety
-    /// It comes from `stream`, and nothing is under way on it.
+    ///
+    /// It comes from `stream`, and nothing is in progress on it.
     unsafe fn end_stream(&self, stream: StreamId);
-    /// Waits for all that was put on the stream; tells what went wrong in it.
+    /// Waits for everything on the stream, and returns the first error in it.
     fn synchronize(&self, stream: StreamId) -> Result<(), DeviceError>;
-    /// Copies to the device, in the stream's turn.
+    /// Enqueues a copy to the device.
     ///
     /// # Safety
-    /// Both ranges exist and stay as they are until the stream was synchronized.
+    ///
+    /// Both ranges exist and stay unchanged until the stream was synchronized.
     unsafe fn upload(
         &self,
         stream: StreamId,
@@ -55,9 +59,10 @@ pub(super) trait Backend: Send + Sync + Debug {
         to: Address,
         bytes: usize,
     ) -> Result<(), DeviceError>;
-    /// Copies from the device, in the stream's turn.
+    /// Enqueues a copy from the device.
     ///
     /// # Safety
+    ///
     /// Both ranges exist, and nobody else uses `to`, until the stream was synchronized.
     unsafe fn download(
         &self,
@@ -66,9 +71,10 @@ pub(super) trait Backend: Send + Sync + Debug {
         to: *mut u8,
         bytes: usize,
     ) -> Result<(), DeviceError>;
-    /// Sets bytes, in the stream's turn.
+    /// Enqueues setting bytes.
     ///
     /// # Safety
+    ///
     /// The range exists until the stream was synchronized.
     unsafe fn fill(
         &self,
@@ -83,12 +89,13 @@ pub(super) trait Backend: Send + Sync + Debug {
 pub(super) trait Loaded: Send + Sync + Debug {
     /// Whether it has a kernel of this name.
     fn has(&self, kernel: &str) -> bool;
-    /// Runs a kernel, in the stream's turn. `args` point to one value each, `sizes` says how long
-    /// these are; they are read before this returns.
+    /// Enqueues a kernel. `args` point to one value each, and `sizes` are their sizes; both are
+    /// read before this returns.
     ///
     /// # Safety
-    /// Addresses among the arguments lead to live allocations of this device, which stay until the
-    /// stream was synchronized. What the kernel does with them is its author's promise.
+    ///
+    /// Addresses among the arguments belong to live allocations of this device, which stay until
+    /// the stream was synchronized. The kernel's author is responsible for what it does with them.
     unsafe fn launch(
         &self,
         kernel: &str,

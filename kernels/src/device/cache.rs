@@ -1,4 +1,4 @@
-//! Compiled kernels on disk, by the content of what they were made from.
+//! The cache of compiled kernels on disk, keyed by everything that determines them.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// In this folder, which is made when first needed.
+    /// A cache in this folder, which is created when first needed.
     #[must_use]
     pub fn at(folder: impl Into<PathBuf>) -> Self {
         Self {
@@ -20,8 +20,8 @@ impl Cache {
         }
     }
 
-    /// The user's: `$XDG_CACHE_HOME/sunward/kernels`, or under `~/.cache`; without a home, a folder
-    /// of this user's among the temporary ones.
+    /// The user's cache: `$XDG_CACHE_HOME/sunward/kernels`, or in `~/.cache`; without a home, a
+    /// private folder among the temporary ones.
     #[must_use]
     pub fn of_user() -> Self {
         let absolute = |name: &str| {
@@ -34,14 +34,14 @@ impl Cache {
         Self::at(base.join("sunward/kernels"))
     }
 
-    /// Where what has this key is kept, if it is.
+    /// The path of the entry with this key, if it exists.
     pub(super) fn get(&self, key: &Key, ending: &str) -> Option<PathBuf> {
         let path = self.path(key, ending);
         path.is_file().then_some(path)
     }
 
-    /// Keeps what `make` writes into the file it is given. Two makers may meet: each puts a whole
-    /// file in place, and both are right.
+    /// Stores what `make` writes into the file that it is given. Two processes may do this at once:
+    /// each moves a whole file into place, and both files are valid.
     pub(super) fn put(
         &self,
         key: &Key,
@@ -64,7 +64,7 @@ impl Cache {
         Ok(path)
     }
 
-    /// A folder for a compiler's inputs, gone with what is returned.
+    /// A folder for a compiler's inputs, which is deleted with the return value.
     pub(super) fn workplace(&self) -> Result<tempfile::TempDir, DeviceError> {
         self.open()?;
         tempfile::Builder::new()
@@ -73,7 +73,7 @@ impl Cache {
             .map_err(|error| self.refused(&error))
     }
 
-    /// Writes a file whole.
+    /// Writes a file atomically.
     pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), DeviceError> {
         std::fs::File::create(path)
             .and_then(|mut file| file.write_all(bytes))
@@ -81,7 +81,7 @@ impl Cache {
     }
 
     fn open(&self) -> Result<(), DeviceError> {
-        // Only its owner may put code there: what is in it is run.
+        // Only its owner may write here, because the content is executed.
         use std::os::unix::fs::DirBuilderExt;
         std::fs::DirBuilder::new()
             .recursive(true)
@@ -102,11 +102,12 @@ impl Cache {
     }
 }
 
-/// What a compiled kernel was made from.
+/// The key of a compiled kernel.
 pub(super) struct Key(blake3::Hash);
 
 impl Key {
-    /// Of all that decides what a compiler makes, each part kept apart from the next.
+    /// The key of everything that determines a compiler's result. Parts are delimited from each
+    /// other.
     pub(super) fn of(parts: &[&[u8]]) -> Self {
         let mut hasher = blake3::Hasher::new();
         for part in parts {

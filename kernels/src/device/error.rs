@@ -1,30 +1,30 @@
-//! What can go wrong on a device.
+//! Errors of devices.
 
 use thiserror::Error;
 
 use super::CompileError;
 
-/// Why a device did not do what was asked.
+/// Why a device did not do what was requested.
 #[derive(Debug, Error)]
 pub enum DeviceError {
-    /// There is no GPU to be opened.
+    /// There is no GPU that can be opened.
     #[error("no GPU can be used: {reason}; kernels run on the CPU without one")]
     NoGpu {
         /// What was found instead.
         reason: String,
     },
-    /// The driver refused a call. A GPU's context may be lost after it.
+    /// The driver refused a call. The GPU's context may be lost after that.
     #[error(
         "the CUDA driver failed while {doing}: {reason}; run the task again, and see the system's \
          log for lines with `Xid` where it fails again"
     )]
     Driver {
-        /// What was being done.
+        /// What was attempted.
         doing: String,
-        /// The driver's own words.
+        /// The driver's message.
         reason: String,
     },
-    /// Memory ran out.
+    /// Memory is exhausted.
     #[error(
         "{device} has {free} bytes of memory free of {total}, and {wanted} were asked for; give the \
          task a device with more (`resources: gpu_memory`), or cut the work with `scatter:`"
@@ -32,14 +32,14 @@ pub enum DeviceError {
     OutOfMemory {
         /// The device.
         device: String,
-        /// Bytes asked for.
+        /// Bytes that were requested.
         wanted: u64,
-        /// Bytes free.
+        /// Free bytes.
         free: u64,
         /// Bytes in all.
         total: u64,
     },
-    /// The source is not right.
+    /// The source has an error.
     #[error(transparent)]
     Compile(#[from] CompileError),
     /// There is no compiler for this device.
@@ -47,10 +47,10 @@ pub enum DeviceError {
     NoCompiler {
         /// The device.
         device: String,
-        /// What is missing, and what to do.
+        /// What is missing, and the remedy.
         reason: String,
     },
-    /// A kernel that the source does not define.
+    /// The source does not define the kernel.
     #[error(
         "{file} defines no kernel `{kernel}`; expected `extern \"C\" __global__ void {kernel}(…)`"
     )]
@@ -60,27 +60,27 @@ pub enum DeviceError {
         /// The kernel.
         kernel: String,
     },
-    /// Arguments, sizes or a launch that do not fit.
+    /// The arguments, sizes or grid of a launch do not fit.
     #[error("kernel `{kernel}` cannot be launched: {problem}; expected {expected}")]
     Launch {
         /// The kernel.
         kernel: String,
         /// What is wrong.
         problem: String,
-        /// What would be right.
+        /// What is expected.
         expected: String,
     },
-    /// A copy beyond a buffer's end.
+    /// A copy exceeds a buffer.
     #[error("a copy of {bytes} bytes at {at} does not fit a buffer of {room} bytes")]
     Range {
-        /// Where it begins.
+        /// The offset.
         at: usize,
-        /// How long it is.
+        /// The length.
         bytes: usize,
-        /// What there is.
+        /// The buffer's size.
         room: usize,
     },
-    /// A kernel broke a rule that the processor in a GPU's stead checks.
+    /// A kernel broke a rule that the host device checks.
     #[error("kernel `{kernel}` did what a GPU leaves undefined: {what}")]
     Undefined {
         /// The kernel.
@@ -96,7 +96,7 @@ pub enum DeviceError {
     Cache {
         /// The folder.
         folder: String,
-        /// What the system says.
+        /// The system's message.
         reason: String,
     },
 }

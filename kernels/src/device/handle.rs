@@ -1,4 +1,4 @@
-//! A device, and what lives on it: memory and compiled kernels.
+//! A device, and the memory and compiled kernels on it.
 #![expect(
     unsafe_code,
     reason = "raw addresses are freed here, and plain numbers seen as bytes; see SAFETY at each"
@@ -11,27 +11,27 @@ use super::host::Host;
 use super::modules::Modules;
 use super::{Cache, DeviceError, Source, Stream};
 
-/// Something that runs CUDA kernels. Clones are the same device.
+/// A device that runs CUDA kernels. Clones refer to the same device.
 #[derive(Clone, Debug)]
 pub struct Device {
     pub(super) backend: Arc<dyn Backend>,
     modules: Arc<Modules>,
 }
 
-/// What a device says of itself.
+/// The properties of a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
-    /// As its maker calls it.
+    /// The maker's name.
     pub name: String,
-    /// What code must be made for: `sm_90`, or `host`.
+    /// The target of the compiler: `sm_90`, or `host`.
     pub architecture: String,
     /// Bytes of memory.
     pub memory_bytes: u64,
-    /// The driver's version, or the compiler that stands in for one.
+    /// The driver's version, or the compiler of the host device.
     pub driver: String,
-    /// What names this very device: a GPU's UUID, `host` otherwise.
+    /// A GPU's UUID, or `host`.
     pub uuid: String,
-    /// Whether kernels run on a GPU, rather than on the processor in its stead.
+    /// Whether kernels run on a GPU rather than on the CPU.
     pub is_gpu: bool,
 }
 
@@ -39,16 +39,18 @@ impl Device {
     /// The GPU of this number among those that `CUDA_VISIBLE_DEVICES` leaves visible.
     ///
     /// # Errors
-    /// Without a driver, without such a GPU, or when it cannot be opened.
+    ///
+    /// Fails without a driver, without such a GPU, or if it cannot be opened.
     pub fn gpu(ordinal: usize, cache: Cache) -> Result<Self, DeviceError> {
         let backend = super::cuda::Gpu::open(ordinal, cache)?;
         Ok(Self::of(Arc::new(backend)))
     }
 
-    /// The processor in a GPU's stead, with this much memory (bytes) to give away.
+    /// The host device: the CPU in place of a GPU, with this many bytes of memory.
     ///
     /// # Errors
-    /// Where no C++ compiler is found.
+    ///
+    /// Fails if no C++ compiler is found.
     pub fn host(memory_bytes: u64, cache: Cache) -> Result<Self, DeviceError> {
         Ok(Self::of(Arc::new(Host::new(memory_bytes, cache)?)))
     }
@@ -60,7 +62,7 @@ impl Device {
         }
     }
 
-    /// What it is.
+    /// Its properties.
     #[must_use]
     pub fn about(&self) -> &About {
         self.backend.about()
@@ -69,17 +71,20 @@ impl Device {
     /// Bytes of memory that can still be allocated.
     ///
     /// # Errors
-    /// When the driver does not say.
+    ///
+    /// Fails if the driver does not report it.
     pub fn free_memory(&self) -> Result<u64, DeviceError> {
         self.backend.free_memory()
     }
 
-    /// Compiles a source for this device, or takes what was compiled before, and loads it, or takes
-    /// what is still loaded: the next task of a process finds the modules of the last. A source that
-    /// may have variables of its own on the device is loaded anew each time.
+    /// Compiles a source for this device and loads it. Both results are reused: compiled code
+    /// across processes, loaded modules across a process's tasks. A source that may have variables
+    /// on the device is loaded again each time.
     ///
     /// # Errors
-    /// A [`CompileError`](super::CompileError) at the source's line; without a compiler.
+    ///
+    /// Returns a [`CompileError`](super::CompileError) at the source's line, or fails without a
+    /// compiler.
     pub fn module(&self, source: &Source) -> Result<Module, DeviceError> {
         if let Some(name) = source.bad_name() {
             return Err(DeviceError::NoFunction {
@@ -93,16 +98,17 @@ impl Device {
         })
     }
 
-    /// How many modules were loaded so far, by this handle and all its clones.
+    /// How many modules this handle and its clones have loaded.
     #[must_use]
     pub fn loads(&self) -> usize {
         self.modules.loads()
     }
 
-    /// Memory of any content.
+    /// Uninitialized memory.
     ///
     /// # Errors
-    /// [`DeviceError::OutOfMemory`] with the numbers.
+    ///
+    /// Returns [`DeviceError::OutOfMemory`] with the numbers.
     pub fn alloc(&self, bytes: usize) -> Result<Buffer, DeviceError> {
         let address = self.backend.alloc(bytes.max(1))?;
         Ok(Buffer(Arc::new(Memory {
@@ -112,29 +118,31 @@ impl Device {
         })))
     }
 
-    /// Memory for `length` values of a type.
+    /// Uninitialized memory for `length` values of a type.
     ///
     /// # Errors
-    /// [`DeviceError::OutOfMemory`] with the numbers.
+    ///
+    /// Returns [`DeviceError::OutOfMemory`] with the numbers.
     pub fn alloc_for<T: Plain>(&self, length: usize) -> Result<Buffer, DeviceError> {
         self.alloc(length.saturating_mul(size_of::<T>()))
     }
 
-    /// A queue of copies and launches, each after the one before.
+    /// A queue of copies and launches that run in order.
     ///
     /// # Errors
-    /// When the driver refuses.
+    ///
+    /// Fails if the driver refuses.
     pub fn stream(&self) -> Result<Stream, DeviceError> {
         Stream::new(&self.backend)
     }
 }
 
-/// Memory on a device, given back when its last clone is gone and no stream uses it any more.
+/// Memory on a device. It is freed when its last clone is dropped and no stream uses it any more.
 #[derive(Clone, Debug)]
 pub struct Buffer(pub(super) Arc<Memory>);
 
 impl Buffer {
-    /// How many bytes it has.
+    /// Its size in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.0.bytes
@@ -166,7 +174,8 @@ impl Module {
     /// One of its kernels.
     ///
     /// # Errors
-    /// When the source defines none of this name.
+    ///
+    /// Fails if the source does not define it.
     pub fn function(&self, kernel: &str) -> Result<Function, DeviceError> {
         if !self.loaded.has(kernel) {
             return Err(DeviceError::NoFunction {
@@ -188,9 +197,10 @@ pub struct Function {
     pub(super) kernel: String,
 }
 
-/// Numbers that are nothing but their bytes.
+/// Types that are nothing but their bytes.
 ///
 /// # Safety
+///
 /// Every pattern of bits is a value, and no byte is padding.
 pub unsafe trait Plain: Copy + Send + Sync + 'static {}
 
@@ -208,7 +218,7 @@ pub(super) fn bytes_of<T: Plain>(values: &[T]) -> &[u8] {
     unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
 }
 
-/// Values as bytes that may be written.
+/// Values as writable bytes.
 pub(super) fn bytes_of_mut<T: Plain>(values: &mut [T]) -> &mut [u8] {
     // SAFETY: `Plain` has no padding and takes all bits, and bytes need no alignment.
     unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values)) }

@@ -1,9 +1,9 @@
-//! Devices that run CUDA C++: NVIDIA's GPUs, and the processor in their stead.
+//! Devices that run CUDA C++: NVIDIA's GPUs, and the CPU in place of one.
 //!
 //! A [`Device`] compiles a [`Source`], holds memory, and runs kernels on streams. [`Device::gpu`]
-//! opens a GPU through its driver, which is loaded only then; [`Device::host`] compiles the same
-//! source with the system's C++ compiler and runs it here, slowly and with checks, for tests.
-//! Where there is neither, a kernel runs its CPU twin, which needs nothing of this room.
+//! opens a GPU through its driver, which is loaded only then. [`Device::host`] compiles the same
+//! source with the system's C++ compiler and runs it on the CPU, slowly and with checks, for tests.
+//! Without any device a kernel runs its CPU twin, which needs nothing of this room.
 
 mod backend;
 mod cache;

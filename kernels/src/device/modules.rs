@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::backend::Loaded;
 use super::{DeviceError, Source};
 
-/// Modules kept at most. Sunward has fewer kernels than this with a CUDA side; beyond, a pipeline's
-/// own sources push out what was used longest ago. What is still used lives on.
+/// The most modules that are kept. Sunward has fewer CUDA kernels than this; a pipeline's own
+/// sources displace the least recently used. Modules in use stay alive.
 const MOST: usize = 16;
 
-/// What one device has loaded, the last used first.
+/// The loaded modules of one device, most recently used first.
 #[derive(Debug, Default)]
 pub(super) struct Modules {
     kept: Mutex<VecDeque<(Source, Arc<dyn Loaded>)>>,
@@ -19,8 +19,8 @@ pub(super) struct Modules {
 }
 
 impl Modules {
-    /// A source's module, loaded by `load` where it is not kept. Sources that may have variables of
-    /// their own on the device are loaded anew each time: a task must not see another's values.
+    /// A source's module, loaded by `load` if it is not kept. Sources that may have variables on
+    /// the device are loaded again each time, because a task must not see another's values.
     pub(super) fn get(
         &self,
         source: &Source,
@@ -54,7 +54,7 @@ impl Modules {
 
     fn keep(&self, source: &Source, loaded: &Arc<dyn Loaded>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        // Two threads may have loaded the same; either will do.
+        // Two threads may have loaded the same source; either module will do.
         kept.retain(|(known, _)| known != source);
         kept.push_front((source.clone(), Arc::clone(loaded)));
         kept.truncate(MOST);

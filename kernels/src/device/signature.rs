@@ -1,33 +1,33 @@
-//! What a kernel's parameters are declared as, as far as plain C tells.
+//! Reads the declared parameters of a kernel from its source, as far as plain C goes.
 //!
-//! A driver knows how long parameters are, and nothing of what pointers point to: a column of float64
-//! behind a `const float *` would be read as other numbers. So the declaration itself is read. What it
-//! names by words other than C's own (a typedef, a macro, a template) is not known, and not judged.
+//! A driver reports the sizes of parameters, but not what pointers point to: a float64 column
+//! passed as `const float *` would be read as other numbers. So the declaration is read. Types that
+//! are not C's own (typedefs, macros, templates) are unknown and not checked.
 
 use super::Source;
 
-/// What a declaration says of a number.
+/// A number type in a declaration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number {
-    /// Bytes of one.
+    /// Its size in bytes.
     pub bytes: usize,
-    /// Floating point, rather than whole.
+    /// Whether it is a floating-point type.
     pub is_real: bool,
 }
 
 /// One parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
-    /// As written, blanks made one.
+    /// The declaration as written, with normalized blanks.
     pub text: String,
     /// Whether it is a pointer.
     pub is_pointer: bool,
-    /// What it is, or points to; nothing where the words are not C's own.
+    /// Its type, or the type that it points to; `None` if that is not one of C's own.
     pub number: Option<Number>,
 }
 
 impl Source {
-    /// The parameters of a kernel; nothing where its text does not show them.
+    /// The parameters of a kernel; `None` if its text does not show them.
     #[must_use]
     pub fn parameters(&self, kernel: &str) -> Option<Vec<Parameter>> {
         let text = without_comments(self.text());
@@ -41,7 +41,7 @@ impl Source {
     }
 }
 
-/// Comments as blanks.
+/// Replaces comments by blanks.
 fn without_comments(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -58,8 +58,8 @@ fn without_comments(text: &str) -> String {
     out + rest
 }
 
-/// What stands between the brackets behind a kernel's name, if a `__global__` function of this name is
-/// declared at byte `at`.
+/// The parameter list of a kernel, if a `__global__` function of this name is declared at byte
+/// `at`.
 fn declared<'t>(text: &'t str, at: usize, kernel: &str) -> Option<&'t str> {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let before = &text[..at];
@@ -76,7 +76,7 @@ fn declared<'t>(text: &'t str, at: usize, kernel: &str) -> Option<&'t str> {
     Some(&list[..end])
 }
 
-/// Parameters apart: commas within brackets divide nothing.
+/// Splits parameters. Commas within brackets do not separate.
 fn split(list: &str) -> Vec<&str> {
     let mut depth = 0;
     list.split(|c| {
@@ -94,7 +94,7 @@ fn parameter(text: &str) -> Parameter {
         .filter(|word| !["", "const", "volatile", "__restrict__", "__restrict"].contains(word))
         .collect();
     let known = words.iter().take_while(|word| is_type(word)).count();
-    // Behind the type there is one name at most.
+    // After the type there is at most one name.
     let is_plain = stars < 2 && !text.contains(['&', '<']) && words.len() <= known + 1;
     Parameter {
         text: text.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -125,7 +125,7 @@ const WORDS: &[(&str, Number)] = &[
     ("int32_t", whole(4)),
     ("uint32_t", whole(4)),
     ("uint", whole(4)),
-    // These last: `long int` and `unsigned char` are what the other word says.
+    // These come last: in `long int` and `unsigned char` the other word decides.
     ("int", whole(4)),
     ("signed", whole(4)),
     ("unsigned", whole(4)),

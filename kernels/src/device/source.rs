@@ -1,8 +1,9 @@
-//! CUDA C++ source, and a compiler's complaint about it.
+//! CUDA C++ source, and errors of a compiler about it.
 
 use std::fmt;
 
-/// The name of the lines that make kernels callable, in a C++ compiler's messages: a kernel a line.
+/// The file name of the lines that export kernels, in a C++ compiler's messages. Each line exports
+/// one kernel.
 const EXPORTS: &str = "exports";
 
 /// The text of a `.cu` file and the kernels in it, each `extern "C" __global__ void NAME(…)`.
@@ -16,7 +17,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// A source called `file` in messages.
+    /// A source that messages call `file`.
     #[must_use]
     pub fn new(file: &str, text: &str, kernels: &[&str]) -> Self {
         Self {
@@ -28,20 +29,20 @@ impl Source {
         }
     }
 
-    /// The same, with every product and sum rounded by itself, as on the processor: bits can then be
-    /// compared, at some cost in speed.
+    /// Rounds every product and sum separately, as on the CPU. Results then agree bit for bit, at
+    /// some cost in speed.
     #[must_use]
     pub fn exact(mut self) -> Self {
         self.exact = true;
         self
     }
 
-    /// Whether products and sums are rounded by themselves.
+    /// Whether products and sums are rounded separately.
     pub(super) fn is_exact(&self) -> bool {
         self.exact
     }
 
-    /// The same, where its first line is line `line` of the file (source inside another file).
+    /// States that the first line is line `line` of the file, for source inside another file.
     #[must_use]
     pub fn at_line(mut self, line: u32) -> Self {
         self.first_line = line;
@@ -54,7 +55,7 @@ impl Source {
         &self.file
     }
 
-    /// What was given.
+    /// The text as given.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
@@ -65,7 +66,7 @@ impl Source {
         &self.kernels
     }
 
-    /// The first name of its kernels that no C function can have.
+    /// The first kernel name that is not a valid C name.
     pub(super) fn bad_name(&self) -> Option<&str> {
         let good = |name: &String| {
             !name.is_empty()
@@ -83,12 +84,13 @@ impl Source {
         super::variables::may_have(&self.text)
     }
 
-    /// What NVRTC compiles: lines are counted as in the user's file.
+    /// The text for NVRTC. Lines are numbered as in the user's file.
     pub(super) fn for_gpu(&self) -> String {
         format!("{}{}\n", self.line_mark(), self.text)
     }
 
-    /// What a C++ compiler compiles: the same behind our header, kernels made callable at the end.
+    /// The text for a C++ compiler: the source after our header, with exports of its kernels at the
+    /// end.
     pub(super) fn for_host(&self) -> String {
         let mut text = format!(
             "#include \"cuda_on_cpu.h\"\n{}{}\n#line 1 \"{EXPORTS}\"\n",
@@ -101,7 +103,7 @@ impl Source {
         text
     }
 
-    /// The kernel that a C++ compiler did not find where [`Source::for_host`] makes it callable.
+    /// The kernel that a C++ compiler did not find at an export of [`Source::for_host`].
     pub(super) fn not_exported(&self, log: &str) -> Option<&str> {
         let line = log
             .lines()
@@ -121,8 +123,8 @@ impl Source {
     }
 }
 
-/// `extern __shared__ T name[];` has no meaning in C++: an object that stands for the launch's bytes
-/// takes its place, on the same line.
+/// Replaces `extern __shared__ T name[];`, which is not C++, by an object for the launch's dynamic
+/// bytes, on the same line.
 fn with_dynamic_shared(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -144,7 +146,7 @@ fn with_dynamic_shared(text: &str) -> String {
     out
 }
 
-/// What such a declaration becomes, and how long it was.
+/// The replacement of such a declaration, and the declaration's length.
 fn dynamic_shared(text: &str) -> Option<(String, usize)> {
     let end = text.find(';')?;
     let inner = text[..end].strip_prefix("extern")?.trim_start();
@@ -164,16 +166,16 @@ fn dynamic_shared(text: &str) -> Option<(String, usize)> {
     Some((replaced, end + 1))
 }
 
-/// A compiler's first complaint, at its place in the user's file.
+/// A compiler's first error, at its place in the user's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompileError {
     /// The source's name.
     pub file: String,
-    /// The line in it, from 1, where the compiler gives one.
+    /// The line from 1, if the compiler reports one.
     pub line: Option<u32>,
     /// What is wrong.
     pub message: String,
-    /// All that the compiler said.
+    /// The compiler's whole output.
     pub log: String,
 }
 
@@ -190,8 +192,8 @@ impl fmt::Display for CompileError {
 }
 
 impl CompileError {
-    /// Finds the first error in a log: `file(12): error: …` as NVRTC writes it, or
-    /// `file:12:5: error: …` as C++ compilers do.
+    /// Finds the first error in a log: `file(12): error: …` of NVRTC, or `file:12:5: error: …` of
+    /// C++ compilers.
     pub(super) fn from_log(source: &Source, log: &str) -> Self {
         let (line, message) = log
             .lines()
@@ -216,7 +218,7 @@ fn complaint(file: &str, text: &str) -> Option<(Option<u32>, String)> {
     let end = digits.find(|c: char| !c.is_ascii_digit())?;
     let line = digits[..end].parse().ok()?;
     let (_, message) = digits.split_once("error: ").or_else(|| {
-        // NVRTC gives some errors a number: `error #20: …`.
+        // NVRTC numbers some errors: `error #20: …`.
         digits.split_once("error ")
     })?;
     Some((Some(line), message.trim().to_owned()))

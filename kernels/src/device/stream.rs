@@ -1,4 +1,4 @@
-//! Streams: copies and launches in order, and the host's memory that copies reach directly.
+//! Streams: copies and launches in order, and pinned host memory.
 #![expect(
     unsafe_code,
     reason = "raw copies and launches; a stream keeps alive what they use, see SAFETY at each"
@@ -11,19 +11,19 @@ use super::backend::{Backend, StreamId};
 use super::handle::{Memory, bytes_of, bytes_of_mut};
 use super::{Buffer, DeviceError, Function, Plain};
 
-/// How many threads run a kernel.
+/// The threads of a launch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
     /// Blocks along x, y, z.
     pub blocks: [u32; 3],
-    /// Threads of a block along x, y, z; 1024 at most in all.
+    /// Threads of a block along x, y, z; at most 1024 in all.
     pub threads: [u32; 3],
-    /// Bytes of `extern __shared__` memory a block.
+    /// Bytes of `extern __shared__` memory for each block.
     pub shared_bytes: u32,
 }
 
 impl Grid {
-    /// Blocks and threads in a row.
+    /// A one-dimensional grid.
     #[must_use]
     pub fn new(blocks: u32, threads: u32) -> Self {
         Self {
@@ -33,7 +33,7 @@ impl Grid {
         }
     }
 
-    /// The same with this much shared memory.
+    /// The same grid with this much shared memory.
     #[must_use]
     pub fn shared(self, bytes: u32) -> Self {
         Self {
@@ -42,7 +42,7 @@ impl Grid {
         }
     }
 
-    /// What no device can do.
+    /// Why no device can run this grid.
     pub(super) fn fault(&self) -> Option<String> {
         let threads: u64 = self.threads.iter().map(|&n| u64::from(n)).product();
         let empty = self.blocks.iter().chain(&self.threads).any(|&n| n == 0);
@@ -52,10 +52,10 @@ impl Grid {
     }
 }
 
-/// An argument of a kernel, as its parameter's type is.
+/// An argument of a kernel, by its parameter's type.
 #[derive(Clone, Copy, Debug)]
 pub enum Arg<'a> {
-    /// A pointer to a buffer's begin.
+    /// A pointer to the begin of a buffer.
     Buffer(&'a Buffer),
     /// `int`.
     I32(i32),
@@ -72,7 +72,7 @@ pub enum Arg<'a> {
 }
 
 impl Arg<'_> {
-    /// Its bytes, in the low end, and how many they are.
+    /// Its bytes in the low end, and their number.
     fn bits(&self) -> (u64, usize) {
         match *self {
             Self::Buffer(buffer) => (buffer.0.address, 8),
@@ -86,7 +86,7 @@ impl Arg<'_> {
     }
 }
 
-/// A queue of copies and launches. What it uses stays alive until it was synchronized.
+/// A queue of copies and launches. It keeps what it uses alive until it was synchronized.
 #[derive(Debug)]
 pub struct Stream {
     inner: Arc<Inner>,
@@ -119,18 +119,20 @@ impl Stream {
         })
     }
 
-    /// Waits for all that was put on it.
+    /// Waits for everything on the stream.
     ///
     /// # Errors
-    /// What went wrong in any of it.
+    ///
+    /// Returns the first error of any of it.
     pub fn synchronize(&self) -> Result<(), DeviceError> {
         self.inner.synchronize()
     }
 
-    /// Host memory for copies on this stream.
+    /// Pinned host memory for copies on this stream.
     ///
     /// # Errors
-    /// When the system has none left that can be pinned.
+    ///
+    /// Fails if the system cannot pin more memory.
     pub fn pinned(&self, bytes: usize) -> Result<Pinned, DeviceError> {
         let at = self.inner.backend.pin(bytes.max(1))?;
         Ok(Pinned {
@@ -143,10 +145,11 @@ impl Stream {
         })
     }
 
-    /// Copies the first `bytes` bytes of `from` to `to` from its byte `at` on, later.
+    /// Enqueues a copy of the first `bytes` bytes of `from` to `to`, from its byte `at` on.
     ///
     /// # Errors
-    /// When they do not fit, or the driver refuses.
+    ///
+    /// Fails if they do not fit, or the driver refuses.
     pub fn upload(
         &self,
         from: &Pinned,
@@ -169,10 +172,11 @@ impl Stream {
         }
     }
 
-    /// Copies `bytes` bytes of `from`, from its byte `at` on, to the begin of `to`, later.
+    /// Enqueues a copy of `bytes` bytes of `from`, from its byte `at` on, to the begin of `to`.
     ///
     /// # Errors
-    /// When they do not fit, or the driver refuses.
+    ///
+    /// Fails if they do not fit, or the driver refuses.
     pub fn download(
         &self,
         from: &Buffer,
@@ -197,10 +201,11 @@ impl Stream {
         }
     }
 
-    /// Sets all bytes of a buffer, later.
+    /// Enqueues setting all bytes of a buffer.
     ///
     /// # Errors
-    /// When the driver refuses.
+    ///
+    /// Fails if the driver refuses.
     pub fn fill(&self, buffer: &Buffer, value: u8) -> Result<(), DeviceError> {
         self.at_home(buffer)?;
         self.hold(Used::Device(Arc::clone(&buffer.0)));
@@ -212,10 +217,11 @@ impl Stream {
         }
     }
 
-    /// Copies values to a buffer's begin and waits for it: for what is small.
+    /// Copies values to the begin of a buffer and waits. It is meant for small data.
     ///
     /// # Errors
-    /// When they do not fit, or the driver refuses.
+    ///
+    /// Fails if they do not fit, or the driver refuses.
     pub fn send<T: Plain>(&self, values: &[T], to: &Buffer) -> Result<(), DeviceError> {
         let bytes = bytes_of(values);
         fits(0, bytes.len(), to.bytes())?;
@@ -228,10 +234,11 @@ impl Stream {
         self.synchronize()
     }
 
-    /// Copies a buffer's begin to values and waits for it.
+    /// Copies the begin of a buffer to values and waits.
     ///
     /// # Errors
-    /// When there are not so many, or the driver refuses.
+    ///
+    /// Fails if the buffer is shorter, or the driver refuses.
     pub fn fetch<T: Plain>(&self, from: &Buffer, values: &mut [T]) -> Result<(), DeviceError> {
         let bytes = bytes_of_mut(values);
         fits(0, bytes.len(), from.bytes())?;
@@ -244,11 +251,12 @@ impl Stream {
         self.synchronize()
     }
 
-    /// Runs a kernel, later.
+    /// Enqueues a kernel.
     ///
     /// # Errors
-    /// When arguments or sizes do not fit it; the processor in a GPU's stead also tells at once what
-    /// the kernel did wrong, which a GPU tells, if at all, when the stream is synchronized.
+    ///
+    /// Fails if arguments or sizes do not fit. The host device also reports what the kernel did
+    /// wrong at once; a GPU reports it at synchronization, if at all.
     pub fn launch(
         &self,
         function: &Function,
@@ -265,7 +273,7 @@ impl Stream {
         }
         let mut values: Vec<(u64, usize)> = args.iter().map(Arg::bits).collect();
         let sizes: Vec<usize> = values.iter().map(|value| value.1).collect();
-        // The machine is little-endian, as all that have GPUs are: the low bytes come first.
+        // The machine is little-endian, as all with GPUs are: the low bytes come first.
         let mut pointers: Vec<*mut c_void> = values
             .iter_mut()
             .map(|value| std::ptr::from_mut(&mut value.0).cast())
@@ -292,7 +300,7 @@ impl Stream {
             .push(used);
     }
 
-    /// Refuses memory of other devices: its addresses mean nothing here.
+    /// Refuses memory of other devices, whose addresses mean nothing here.
     fn at_home(&self, buffer: &Buffer) -> Result<(), DeviceError> {
         if Arc::ptr_eq(&self.inner.backend, &buffer.0.backend) {
             return Ok(());
@@ -304,7 +312,8 @@ impl Stream {
         })
     }
 
-    /// Refuses pages of other streams: nobody would wait for this one before writing there.
+    /// Refuses pinned memory of other streams: it does not wait for this stream before it is
+    /// written.
     fn own(&self, pinned: &Pinned) -> Result<(), DeviceError> {
         if Arc::ptr_eq(&self.inner, &pinned.stream) {
             Ok(())
@@ -323,7 +332,7 @@ impl Inner {
         let done = self.backend.synchronize(self.id);
         let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
         if done.is_err() {
-            // The device may still write there: better lost than used by somebody else.
+            // The device may still write there, so the memory is leaked rather than reused.
             std::mem::forget(used);
         }
         done
@@ -347,7 +356,7 @@ fn fits(at: usize, bytes: usize, room: usize) -> Result<(), DeviceError> {
     }
 }
 
-/// Host memory that the copies of one stream reach without a detour.
+/// Host memory that the copies of one stream reach directly.
 #[derive(Debug)]
 pub struct Pinned {
     page: Arc<Page>,
@@ -355,10 +364,11 @@ pub struct Pinned {
 }
 
 impl Pinned {
-    /// Its bytes, once the stream is done with all that was put on it.
+    /// Its bytes, after waiting for the stream.
     ///
     /// # Errors
-    /// What went wrong on the stream.
+    ///
+    /// Returns the stream's error.
     pub fn bytes(&mut self) -> Result<&mut [u8], DeviceError> {
         self.stream.synchronize()?;
         // SAFETY: the page is ours alone (`Pinned` is not cloned, copies are done), and its bytes
@@ -366,10 +376,11 @@ impl Pinned {
         Ok(unsafe { std::slice::from_raw_parts_mut(self.page.at, self.page.bytes) })
     }
 
-    /// Sets its first bytes to values, once the stream is done.
+    /// Sets its first bytes to values, after waiting for the stream.
     ///
     /// # Errors
-    /// When they do not fit; what went wrong on the stream.
+    ///
+    /// Fails if they do not fit, or with the stream's error.
     pub fn write<T: Plain>(&mut self, values: &[T]) -> Result<(), DeviceError> {
         let bytes = bytes_of(values);
         fits(0, bytes.len(), self.page.bytes)?;
@@ -377,10 +388,11 @@ impl Pinned {
         Ok(())
     }
 
-    /// Reads values from its first bytes, once the stream is done.
+    /// Reads values from its first bytes, after waiting for the stream.
     ///
     /// # Errors
-    /// When there are not so many; what went wrong on the stream.
+    ///
+    /// Fails if there are fewer, or with the stream's error.
     pub fn read<T: Plain>(&mut self, values: &mut [T]) -> Result<(), DeviceError> {
         let bytes = bytes_of_mut(values);
         fits(0, bytes.len(), self.page.bytes)?;

@@ -1,33 +1,35 @@
-//! Inputs larger than a device's memory: tiles that fit, copied beside what is being computed.
+//! Inputs larger than a device's memory: tiles that fit, copied while others are computed.
 
 use super::{Device, DeviceError};
 
-/// Tiles under way at a time: one is copied while the other is computed.
+/// Tiles in progress at a time: one is copied while the other is computed.
 pub(crate) const LANES: usize = 2;
-/// Share of the free memory that is taken, in tenths; the driver keeps some for itself.
+/// The share of free memory that is used, in tenths; the driver needs some itself.
 const TENTHS: u64 = 9;
 
-/// Work in tiles. A lane holds what one tile needs: a stream, its buffers, pinned memory.
+/// Work in tiles. A lane has what one tile needs: a stream, its buffers, pinned memory.
 pub(crate) trait Tiled {
-    /// What one tile needs while it is under way.
+    /// What one tile needs while it is in progress.
     type Lane;
-    /// Which part of the work a tile is.
+    /// The part of the work that a tile is.
     type Tile;
-    /// What can go wrong.
+    /// The error of the work.
     type Error;
 
-    /// The next tile; none at the end.
+    /// The next tile; `None` at the end.
     fn next(&mut self) -> Option<Self::Tile>;
-    /// Puts all that a tile needs on its lane's stream, and waits for nothing.
+    /// Enqueues a tile on its lane's stream, without waiting.
     fn start(&mut self, lane: &mut Self::Lane, tile: Self::Tile) -> Result<(), Self::Error>;
-    /// Waits for the lane's tile, if it has one, and takes over what it gave.
+    /// Waits for the lane's tile, if it has one, and takes its results.
     fn finish(&mut self, lane: &mut Self::Lane) -> Result<(), Self::Error>;
 }
 
-/// Does all tiles, each lane's next as soon as its last is done; tiles are finished in order.
+/// Processes all tiles. A lane gets its next tile as soon as its last one is done; tiles finish in
+/// order.
 pub(crate) fn run<W: Tiled>(work: &mut W, lanes: &mut [W::Lane]) -> Result<(), W::Error> {
     let mut turn = 0;
-    // The lane must be free before the next tile is chosen, so that it is chosen with what is known.
+    // The lane must be free before the next tile is chosen, so that the choice uses all results so
+    // far.
     loop {
         work.finish(&mut lanes[turn])?;
         let Some(tile) = work.next() else { break };
@@ -51,7 +53,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// What the device has free now, but for a rest.
+    /// The device's free memory, less a reserve.
     pub(crate) fn of(device: &Device) -> Result<Self, DeviceError> {
         let about = device.about();
         let free = device.free_memory()?;
@@ -63,7 +65,7 @@ impl Budget {
         })
     }
 
-    /// Sets this much aside.
+    /// Sets this many bytes aside.
     pub(crate) fn take(&mut self, bytes: u64) -> Result<(), DeviceError> {
         match self.left.checked_sub(bytes) {
             Some(left) => {
@@ -74,12 +76,12 @@ impl Budget {
         }
     }
 
-    /// What a lane has.
+    /// The bytes of one lane.
     pub(crate) fn lane(&self) -> u64 {
         self.left / LANES as u64
     }
 
-    /// The error of a device on which not even this much more fits.
+    /// The error of a device with too little memory.
     pub(crate) fn too_little(&self, wanted: u64) -> DeviceError {
         DeviceError::OutOfMemory {
             device: self.device.clone(),
@@ -89,7 +91,7 @@ impl Budget {
         }
     }
 
-    /// How many rows of so many bytes fit a lane, at least one and at most `most`.
+    /// How many rows of so many bytes fit a lane: at least one and at most `most`.
     pub(crate) fn rows(&self, bytes_a_row: u64, most: u64) -> Result<usize, DeviceError> {
         let rows = (self.lane() / bytes_a_row.max(1)).min(most.max(1));
         if rows == 0 {

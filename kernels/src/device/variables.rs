@@ -1,13 +1,13 @@
-//! Whether a source has variables that outlive a launch, seen from its text.
+//! Whether a source has variables that outlive a launch, judged by its text.
 
-/// Words that begin a declaration of something on the device that outlives a launch, if it is no
-/// function. Constants do not count: nobody can set them.
+/// Words that begin the declaration of a device variable that outlives a launch, or of a function.
+/// Constants do not matter, because nobody can set them.
 const BEGINS: [&str; 3] = ["__device__", "__managed__", "static"];
-/// Words whose brackets are not a function's.
+/// Words whose parentheses are not a function's.
 const ASIDE: [&str; 4] = ["__align__", "alignas", "decltype", "__attribute__"];
 
-/// False only where each such word clearly declares a function with a body: then a second task finds
-/// the module as the first did. When in doubt, true.
+/// False only if each such word clearly declares a function with a body. Then a second task finds
+/// the module as the first did. In doubt it is true.
 pub(super) fn may_have(text: &str) -> bool {
     let words = BEGINS.iter().flat_map(|&word| {
         let found = text.match_indices(word);
@@ -18,7 +18,7 @@ pub(super) fn may_have(text: &str) -> bool {
         .any(|(word, rest)| word == "__managed__" || !is_function(rest))
 }
 
-/// Whether what follows reads `type name(parameters) {`.
+/// Whether the following text reads `type name(parameters) {`.
 fn is_function(rest: &str) -> bool {
     let Some(open) = rest.find(['(', ';', '=', '{', '[', '#']) else {
         return false;
@@ -36,7 +36,7 @@ fn is_function(rest: &str) -> bool {
         if depth == 0 {
             let name = rest[..open].trim_end();
             let after = rest[open + at + 1..].trim_start();
-            // The first brackets of `operator()(…)` are its name.
+            // The first parentheses of `operator()(…)` belong to its name.
             return (name.ends_with("operator") && is_function(after))
                 || after
                     .trim_start_matches("const")

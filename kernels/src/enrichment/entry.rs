@@ -1,4 +1,4 @@
-//! The catalog's page of `enrichment`.
+//! The catalog entry of `enrichment`.
 
 use sunward_workflows::catalog::{KernelEntry, ParamSpec};
 use sunward_workflows::model::ParamType;

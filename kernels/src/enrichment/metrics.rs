@@ -1,9 +1,9 @@
-//! The numbers, from a ranking as a list of flags.
+//! The metrics of a ranking, given as a list of flags.
 
-/// The exponent of BEDROC: the first 8 % of a ranking make up 80 % of its score.
+/// The exponent of BEDROC: the first 8% of a ranking make up 80% of its score.
 const ALPHA: f64 = 20.0;
 
-/// What a ranking is worth. `None` where it is not defined.
+/// The metrics; `None` where one is not defined.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Metrics {
     pub(super) ef1: Option<f64>,
@@ -13,7 +13,7 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// Of rows in order, the best first: whether each is active.
+    /// The metrics of rows in order, best first: whether each is active.
     pub(super) fn of(active: &[bool]) -> Self {
         let actives = count(active);
         let all = active.len();
@@ -47,7 +47,7 @@ fn real(count: usize) -> f64 {
     count as f64
 }
 
-/// The share of pairs of an active and an inactive row that stand in the right order.
+/// The share of pairs of an active and an inactive row that are in the right order.
 fn auc(active: &[bool], actives: usize) -> f64 {
     let (mut before, mut pairs) = (0_usize, 0.0);
     for &active in active {

@@ -51,7 +51,7 @@ impl Kernel for Enrichment {
             scores.iter_mut().for_each(|score| *score = -*score);
         }
         let mut order: Vec<usize> = (0..scores.len()).collect();
-        // Stable: equals keep their order.
+        // The sort is stable: equal rows keep their order.
         order.sort_by(|&a, &b| best_first(scores[a], scores[b]));
         let ranked: Vec<bool> = order.into_iter().filter_map(|row| active[row]).collect();
         let metrics = answer(Metrics::of(&ranked), ranked.len())?;
@@ -61,7 +61,7 @@ impl Kernel for Enrichment {
     }
 }
 
-/// Rows of which it is not known whether they are active.
+/// Rows whose activity is unknown.
 fn rejects(active: &[Option<bool>], flag: &str) -> Result<Table, KernelError> {
     let rows = (0_i64..).zip(active);
     let rows: Int64Array = rows
@@ -76,13 +76,13 @@ fn rejects(active: &[Option<bool>], flag: &str) -> Result<Table, KernelError> {
     Table::from_columns(schema, vec![Arc::new(rows), Arc::new(reasons)])
 }
 
-/// Higher scores first; what is no number last.
+/// Higher scores come first, NaN last.
 fn best_first(a: f64, b: f64) -> Ordering {
     b.partial_cmp(&a)
         .unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }
 
-/// The scores, NaN for null.
+/// The scores; null becomes NaN.
 fn scores(table: &Table, name: &str) -> Result<Vec<f64>, KernelError> {
     let column = table.column(PORT, name, "the score to rank by, a number")?;
     let found = table.schema.field(column).data_type();
@@ -98,7 +98,7 @@ fn scores(table: &Table, name: &str) -> Result<Vec<f64>, KernelError> {
     Ok(scores)
 }
 
-/// Which rows are active, as far as that is known.
+/// Which rows are active, if known.
 fn flags(table: &Table, name: &str) -> Result<Vec<Option<bool>>, KernelError> {
     let column = table.column(PORT, name, "bool, which rows are active")?;
     let found = table.schema.field(column).data_type();

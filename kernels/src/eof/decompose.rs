@@ -5,11 +5,11 @@ use nalgebra::{DMatrix, SymmetricEigen};
 use super::{Anchor, Data};
 use crate::{Context, KernelError};
 
-/// Partial sums that a dot product keeps side by side. Fixed, so that the order of additions is the
-/// same whatever instructions add.
+/// Partial sums of a dot product. Their number is fixed, so the order of additions does not depend
+/// on the instructions.
 const LANES: usize = 8;
 
-/// `X X'`, row after row.
+/// `X X'`, row by row.
 pub(super) fn gram(
     values: &[f64],
     rows: usize,
@@ -25,7 +25,7 @@ pub(super) fn gram(
     }))
 }
 
-/// A dot product in a fixed order of additions.
+/// A dot product with a fixed order of additions.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; LANES];
     let (blocks_a, rest_a) = a.as_chunks::<LANES>();
@@ -47,7 +47,7 @@ pub(super) struct Modes {
     pub(super) eigenvalues: Vec<f64>,
     /// By mode: its share of all variance.
     pub(super) fractions: Vec<f64>,
-    /// By mode: its component, with variance 1, a value a row.
+    /// By mode: its component, with variance 1, one value for each row.
     pub(super) components: Vec<Vec<f64>>,
 }
 
@@ -65,7 +65,7 @@ impl Modes {
                 .then(a.cmp(&b))
         });
         order.truncate(n);
-        // The smallest eigenvalue of a Gram matrix is 0; rounding may put it below.
+        // The smallest eigenvalue of a Gram matrix is 0; rounding may make it negative.
         let eigenvalues: Vec<f64> = order
             .iter()
             .map(|&k| (eigen.eigenvalues[k] / freedom).max(0.0))
@@ -88,7 +88,7 @@ impl Modes {
         }
     }
 
-    /// The pattern of each mode over the complete cells; turns components so that signs are as told.
+    /// The pattern of each mode over the complete cells. It also orients the components.
     pub(super) fn oriented_patterns(
         &mut self,
         data: &Data,
@@ -145,7 +145,7 @@ fn pattern(data: &Data, component: &[f64]) -> Vec<f64> {
     sums.into_iter().map(|sum| sum / freedom).collect()
 }
 
-/// The value of largest magnitude; the first of equals.
+/// The value of the largest magnitude; the first of equals.
 fn largest(pattern: &[f64]) -> f64 {
     pattern.iter().fold(
         0.0_f64,

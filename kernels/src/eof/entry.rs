@@ -1,4 +1,4 @@
-//! The catalog's page of `eof`.
+//! The catalog entry of `eof`.
 
 use sunward_workflows::catalog::{KernelEntry, ParamSpec, PortSpec};
 use sunward_workflows::model::ParamType;

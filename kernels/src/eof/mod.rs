@@ -1,4 +1,4 @@
-//! `eof`: leading patterns of variability, by the eigenvectors of the T × T Gram matrix.
+//! `eof`: leading patterns of variability, from the eigenvectors of the T × T Gram matrix.
 
 mod decompose;
 mod entry;
@@ -13,9 +13,10 @@ use crate::grid::{Field, Grid};
 use crate::table::wide;
 use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params};
 
-/// Most rows: a Gram matrix of 4096 × 4096 doubles is 128 MiB, its eigenvectors take minutes.
+/// The most rows. A Gram matrix of 4096 × 4096 doubles has 128 MiB, and its eigenvectors take
+/// minutes.
 const MAX_ROWS: usize = 4096;
-/// Weights below this are those of a pole: dividing by them would only blow up rounding.
+/// Smaller weights are those of a pole; dividing by them would only amplify rounding errors.
 const NO_WEIGHT: f64 = 1e-6;
 
 /// The kernel.
@@ -67,9 +68,9 @@ impl Kernel for Eof {
 struct Data {
     /// Rows.
     rows: usize,
-    /// Which cells.
+    /// The indices of the cells.
     cells: Vec<usize>,
-    /// Row after row.
+    /// The values, row by row.
     values: Vec<f64>,
 }
 
@@ -87,7 +88,7 @@ impl Data {
         }
     }
 
-    /// A pattern over all cells: NaN where a cell was left out, weights taken back.
+    /// A pattern over all cells: NaN where a cell was left out, with weights removed.
     fn spread(&self, size: usize, pattern: &[f64], weights: Option<&[f64]>) -> Vec<f64> {
         let mut all = vec![f64::NAN; size];
         for (&cell, &value) in self.cells.iter().zip(pattern) {
@@ -142,7 +143,7 @@ fn complete_cells(field: &Field<'_>) -> Result<Vec<usize>, KernelError> {
     Ok(cells)
 }
 
-/// The weights that the field says it was multiplied by.
+/// The weights by which the field was multiplied, as it states.
 fn weights(field: &Field<'_>) -> Result<Option<Vec<f64>>, KernelError> {
     let noted = crate::grid::object(field.table, "field").ok();
     let noted = noted.and_then(|object| object.get(WEIGHT_KEY).cloned());

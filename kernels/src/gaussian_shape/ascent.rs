@@ -1,33 +1,33 @@
-//! Climbing to the nearest best pose: BFGS on the group of rotations and shifts.
+//! Climbs to a local optimum: BFGS on the group of rotations and shifts.
 
 use nalgebra::{Isometry3, Matrix6, Quaternion, Translation3, UnitQuaternion, Vector3, Vector6};
 
 use super::volume::Pairs;
 use crate::vectors::Vectors;
 
-/// A gain below this share of the volume ends a climb: single precision tells no more.
+/// A gain below this share of the volume ends a climb, since single precision cannot resolve it.
 const GAIN: f64 = 3e-6;
-/// Share of the slope's promise that a step must keep (Armijo).
+/// The share of the slope's promised gain that a step must reach (Armijo).
 const PROMISE: f64 = 1e-4;
-/// Longest step, angstrom: atoms do not jump over one another.
+/// The longest step in angstrom, so that atoms do not jump over one another.
 const LONGEST: f64 = 1.2;
-/// The first step, angstrom.
+/// The first step in angstrom.
 const FIRST: f64 = 0.4;
 /// How often a step is shortened before the climb ends.
 const SHORTENINGS: usize = 8;
 
-/// A climb's surroundings.
+/// The surroundings of a climb.
 pub(super) struct Ascent<'a> {
     pub(super) pairs: &'a Pairs,
     pub(super) vectors: Vectors,
-    /// How far a typical atom is from the center of what moves, angstrom: a turn is measured by the
-    /// way of such an atom, so that turns and shifts have one unit.
+    /// The distance of a typical atom from the center of what moves, in angstrom. Turns are
+    /// measured by the path of such an atom, so that turns and shifts have one unit.
     pub(super) arm: f64,
-    /// Most steps.
+    /// The most steps.
     pub(super) steps: usize,
 }
 
-/// Somewhere on the way.
+/// A point of the climb.
 #[derive(Clone, Copy)]
 struct Spot {
     pose: Isometry3<f64>,
@@ -36,11 +36,9 @@ struct Spot {
 }
 
 impl Ascent<'_> {
-    /// The pose reached from here, and its volume in cubic angstrom.
-    ///
-    /// The quasi-Newton matrix lives in the moving frame of shifts and turns about the fit's center
-    /// and is carried along unchanged, as is usual on such groups (Absil, Mahony & Sepulchre 2008,
-    /// §8.2).
+    /// The pose reached from a start, and its volume in cubic angstrom. The quasi-Newton matrix
+    /// belongs to the moving frame of shifts and turns about the fit's center and is transported
+    /// unchanged, as is usual on such groups (Absil, Mahony & Sepulchre 2008, §8.2).
     pub(super) fn from(&self, start: Isometry3<f64>) -> (Isometry3<f64>, f64) {
         let mut here = self.spot(start);
         let mut curve = None;
@@ -49,7 +47,7 @@ impl Ascent<'_> {
                 break;
             };
             let Some((next, step)) = self.search(&here, step) else {
-                // A bad direction is forgotten once; the slope itself is the last word.
+                // After a bad direction the curvature is reset once; then the slope itself is used.
                 if curve.take().is_none() {
                     break;
                 }
@@ -77,7 +75,7 @@ impl Ascent<'_> {
         }
     }
 
-    /// Where to go; nothing on flat ground.
+    /// The next step; `None` on flat ground.
     fn step(&self, here: &Spot, curve: Option<&Matrix6<f64>>) -> Option<Vector6<f64>> {
         let steepness = here.slope.norm();
         if steepness <= GAIN * here.volume {
@@ -91,7 +89,7 @@ impl Ascent<'_> {
         Some(step * (LONGEST / length).min(1.0))
     }
 
-    /// The first point along a step that is high enough, and how far it is.
+    /// The first point along a step with enough gain, and its distance.
     fn search(&self, here: &Spot, mut step: Vector6<f64>) -> Option<(Spot, Vector6<f64>)> {
         for _ in 0..SHORTENINGS {
             let promised = step.dot(&here.slope);
@@ -103,17 +101,17 @@ impl Ascent<'_> {
             if gained >= PROMISE * promised {
                 return Some((next, step));
             }
-            // The top of the parabola through both volumes and the slope here.
+            // The maximum of the parabola through both volumes and the slope here.
             let top = promised / (2.0 * (promised - gained));
             step *= top.clamp(0.1, 0.5);
         }
         None
     }
 
-    /// A pose after a step: the fit shifted, and turned about its center.
+    /// A pose after a step: the fit is shifted, and turned about its center.
     fn moved(&self, pose: &Isometry3<f64>, step: &Vector6<f64>) -> Isometry3<f64> {
         let half = Vector3::new(step[3], step[4], step[5]) / (2.0 * self.arm);
-        // Equal to the turn by this vector to second order, and without a sine that machines may
+        // Equal to the turn by this vector to second order, without a sine, which machines may
         // round differently.
         let turn = UnitQuaternion::new_normalize(Quaternion::from_parts(1.0, half));
         let shift = pose.translation.vector + Vector3::new(step[0], step[1], step[2]);
@@ -122,7 +120,7 @@ impl Ascent<'_> {
 }
 
 /// The inverse curvature after a step that changed the slope by `-fall` (BFGS; Nocedal & Wright
-/// 2006, eq. 6.17). It stays positive: a step that shows no downward curvature changes nothing.
+/// 2006, eq. 6.17). It stays positive definite: a step without downward curvature changes nothing.
 fn bend(curve: Option<Matrix6<f64>>, step: &Vector6<f64>, fall: &Vector6<f64>) -> Matrix6<f64> {
     let along = step.dot(fall);
     let fresh = || Matrix6::identity() * (along / fall.norm_squared());

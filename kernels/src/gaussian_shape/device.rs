@@ -1,4 +1,4 @@
-//! Molecules laid over references on a device: references go there once, fits stream through in tiles.
+//! Overlays on a device: references are copied once, fits are streamed in tiles.
 
 use std::ops::Range;
 
@@ -12,18 +12,18 @@ use crate::device::{Arg, Buffer, Device, DeviceError, Function, Grid, Pinned, So
 use crate::table::wide;
 use crate::{Context, KernelError};
 
-/// Threads of a block, and those of a climb.
+/// Threads of a block, and threads of a climb.
 const THREADS: u32 = 128;
 const GROUP: usize = 8;
-/// Numbers of a molecule's `Head`, of an atom and of an overlay, in double precision.
+/// Numbers in a molecule's `Head`, in an atom and in an overlay, in double precision.
 const HEAD: usize = 16;
 const ATOM: usize = 4;
 const OVERLAY: usize = 8;
-/// Bytes of an atom in both precisions, and of what a climb found.
+/// Bytes of an atom in both precisions, and of a climb's result.
 const ATOM_BYTES: usize = 48;
 const FOUND_BYTES: usize = 32;
-/// Pairs of a tile at most: enough to fill a GPU several times, few enough that molecules are read
-/// beside the climbs.
+/// The most pairs of a tile: enough to fill a GPU several times, few enough to read molecules
+/// during the climbs.
 const TILE_PAIRS: usize = 1 << 14;
 
 pub(super) fn source() -> Source {
@@ -32,7 +32,7 @@ pub(super) fn source() -> Source {
     Source::new("kernels/cuda/gaussian_shape.cu", text, &kernels)
 }
 
-/// What became of each fit, in order. There is at least one reference.
+/// The outcome of each fit, in order. There is at least one reference.
 pub(super) fn run(
     device: &Device,
     overlayer: &Overlayer,
@@ -69,7 +69,7 @@ pub(super) fn run(
     Ok(work.outcomes)
 }
 
-/// What is on the device all along.
+/// The data that stays on the device.
 struct There {
     narrow: Function,
     climb: Function,
@@ -120,7 +120,7 @@ impl There {
         Ok(there)
     }
 
-    /// Puts the single-precision copies of so many atoms beside them, later.
+    /// Enqueues single-precision copies of so many atoms.
     fn narrowed(
         &self,
         stream: &Stream,
@@ -132,12 +132,13 @@ impl There {
         stream.launch(&self.narrow, grid(count), &args)
     }
 
-    /// Bytes of a fit but for its atoms.
+    /// Bytes of a fit without its atoms.
     fn fit_bytes(&self) -> usize {
         HEAD * 8 + self.references * (OVERLAY * 8 + self.starts * FOUND_BYTES)
     }
 
-    /// The fits in tiles: half of a lane's memory for atoms, half for pairs. `atoms` bounds each fit's.
+    /// The fits in tiles: half of a lane's memory for atoms, half for pairs. `atoms` bounds the
+    /// atoms of each fit.
     fn tiles(&self, budget: &Budget, atoms: &[usize]) -> Result<Vec<Range<usize>>, DeviceError> {
         let half = usize::try_from(budget.lane() / 2).unwrap_or(usize::MAX);
         let largest = atoms.iter().max().map_or(0, |&most| most * ATOM_BYTES);
@@ -182,16 +183,16 @@ fn number(n: usize) -> Arg<'static> {
     Arg::U32(u32::try_from(n).unwrap_or(u32::MAX))
 }
 
-/// Blocks for so many threads, at least one.
+/// The grid for so many threads, at least one.
 fn grid(threads: usize) -> Grid {
     let blocks = u32::try_from(threads).unwrap_or(u32::MAX).div_ceil(THREADS);
     Grid::new(blocks.max(1), THREADS)
 }
 
-/// A fit with its principal axes, or why it is none.
+/// A fit with its principal axes, or why it cannot be used.
 type Read = Result<(Molecule, Matrix3<f64>), String>;
 
-/// What a tile needs while it is under way.
+/// The memory of a tile in progress.
 struct Lane {
     stream: Stream,
     heads: Buffer,
@@ -289,7 +290,7 @@ impl Tiled for Work<'_> {
 }
 
 impl Work<'_> {
-    /// Puts a tile of so many fits with so many atoms on its lane's stream.
+    /// Enqueues a tile of so many fits with so many atoms on its lane's stream.
     fn launch(&self, lane: &Lane, fits: usize, atoms: usize) -> Result<(), DeviceError> {
         let (stream, there) = (&lane.stream, &self.there);
         stream.upload(&lane.heads_here, fits * HEAD * 8, &lane.heads, 0)?;
@@ -327,7 +328,7 @@ impl Work<'_> {
     }
 }
 
-/// What the device found of a pair.
+/// The device's result for a pair.
 fn laid(reference: &Molecule, fit: &Molecule, numbers: &[f64; OVERLAY]) -> Overlay {
     let [volume, w, i, j, k, x, y, z] = *numbers;
     let rotation = UnitQuaternion::new_unchecked(Quaternion::new(w, i, j, k));

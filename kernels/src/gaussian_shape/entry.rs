@@ -1,4 +1,4 @@
-//! The catalog's page of `gaussian_shape`.
+//! The catalog entry of `gaussian_shape`.
 
 use sunward_workflows::catalog::{KernelEntry, ParamSpec, PortSpec};
 use sunward_workflows::model::ParamType;

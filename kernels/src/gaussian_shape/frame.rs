@@ -1,10 +1,10 @@
-//! Where climbs start: poses in which the principal axes of two molecules coincide.
+//! Starting poses of climbs, in which the principal axes of two molecules coincide.
 
 use nalgebra::{Isometry3, Matrix3, Rotation3, Translation3, UnitQuaternion, Vector3};
 
 use super::molecules::Molecule;
 
-/// The first of all starting poses of `fit` over `reference`, both centered: at most 24.
+/// The first starting poses of `fit` over `reference`, both centered: at most 24.
 pub(super) fn starts(reference: &Molecule, fit: &Molecule, count: usize) -> Vec<Isometry3<f64>> {
     let onto = axes(reference);
     let from = axes(fit).transpose();
@@ -19,8 +19,8 @@ pub(super) fn starts(reference: &Molecule, fit: &Molecule, count: usize) -> Vec<
         .collect()
 }
 
-/// The principal axes as columns, longest extent first, right-handed. Their signs are arbitrary,
-/// which the half turns among the starts make up for.
+/// The principal axes as columns, longest extent first, right-handed. Their signs are arbitrary;
+/// the half turns among the starts compensate for that.
 pub(super) fn axes(molecule: &Molecule) -> Matrix3<f64> {
     let spread: Matrix3<f64> = molecule.atoms.iter().map(|x| x * x.transpose()).sum();
     let eigen = spread.symmetric_eigen();

@@ -1,4 +1,4 @@
-//! `gaussian_shape`: how alike molecules are in shape, laid over each other as well as they can be.
+//! `gaussian_shape`: the similarity of molecules' shapes in their best overlay.
 
 mod ascent;
 mod device;
@@ -36,7 +36,7 @@ impl GaussianShape {
     }
 }
 
-/// What became of a fit: an overlay on each reference, or the reason why there is none.
+/// The outcome of a fit: an overlay on each reference, or the reason why there is none.
 type Outcome = Result<Vec<Overlay>, String>;
 
 impl Kernel for GaussianShape {

@@ -1,4 +1,4 @@
-//! Molecules as a table gives them, and what is wrong with those that cannot be used.
+//! Molecules of a table, and the reasons why some cannot be used.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow_schema::{DataType, Field};
@@ -10,23 +10,24 @@ use crate::lists::Lists;
 use crate::table::wide;
 use crate::{Inputs, KernelError, Table};
 
-/// Most atoms of a molecule: what this measures are ligands, and its cost grows with the square.
+/// The most atoms of a molecule. The kernel is meant for ligands, and its cost grows with the
+/// square.
 pub(super) const MOST_ATOMS: usize = 4096;
-/// Coordinates beyond this, in angstrom, leave single precision too little room.
+/// Coordinates beyond this, in angstrom, exceed the accuracy of single precision.
 const FARTHEST: f64 = 1e5;
-/// No two bonded atoms are as near as this, in angstrom; in nanometers all are.
+/// Bonded atoms are never this close, in angstrom; given in nanometers, all are.
 const NEAREST: f64 = 0.35;
 
 /// One molecule, moved so that its center is the origin.
 #[derive(Debug)]
 pub(super) struct Molecule {
-    /// Atoms relative to `center`, angstrom.
+    /// Atoms relative to `center`, in angstrom.
     pub(super) atoms: Vec<Vector3<f64>>,
-    /// The mean of the atoms as they were given, angstrom.
+    /// The mean of the atoms as given, in angstrom.
     pub(super) center: Vector3<f64>,
-    /// The Gaussians' exponents a, one an atom, 1/angstrom².
+    /// The exponents a of the Gaussians by atom, in 1/angstrom².
     pub(super) exponents: Vec<f64>,
-    /// V(A, A), cubic angstrom.
+    /// V(A, A) in cubic angstrom.
     pub(super) volume: f64,
 }
 
@@ -43,20 +44,21 @@ pub(super) struct Molecules<'a> {
     port: &'static str,
     id: usize,
     batches: Vec<Columns>,
-    /// Why a molecule has no coordinates.
+    /// The column that says why a molecule has no coordinates.
     problem: Option<usize>,
-    /// Radius where the table has none, angstrom.
+    /// The radius where the table has none, in angstrom.
     radius: f64,
 }
 
-/// A row: a molecule, or why it is none.
+/// A row: a molecule, or why it cannot be used.
 pub(super) type Row = Result<Molecule, String>;
 
 impl<'a> Molecules<'a> {
     /// Finds the columns of a port.
     ///
     /// # Errors
-    /// When a column is missing or of a type that holds no coordinates, radii or symbols.
+    ///
+    /// Fails if a column is missing or its type cannot hold coordinates, radii or symbols.
     pub(super) fn find(
         inputs: &'a Inputs,
         entry: &KernelEntry,
@@ -76,7 +78,7 @@ impl<'a> Molecules<'a> {
         let xyz = table.column(port, "xyz", wanted)?;
         let radii = table.schema.index_of("radii").ok();
         let elements = table.schema.index_of("elements").ok();
-        // Beside what the lists themselves refuse: a table without batches has types, too.
+        // This check also covers tables without batches, which the lists themselves do not check.
         for column in [Some(xyz), radii].into_iter().flatten() {
             let floating = |kind: &DataType| matches!(kind, DataType::Float32 | DataType::Float64);
             found.listed(column, "list<float32> or list<float64>", floating)?;
@@ -96,7 +98,7 @@ impl<'a> Molecules<'a> {
         Ok(found)
     }
 
-    /// That a column is a list of something.
+    /// Checks that a column is a list.
     fn listed(
         &self,
         column: usize,
@@ -161,6 +163,7 @@ impl<'a> Molecules<'a> {
     /// All molecules, each of which must be usable.
     ///
     /// # Errors
+    ///
     /// Names the first that is not.
     pub(super) fn all(&self) -> Result<Vec<Molecule>, KernelError> {
         let mut all = Vec::new();
@@ -175,25 +178,25 @@ impl<'a> Molecules<'a> {
     }
 }
 
-/// The text in a row; nothing where it is null, or the column no text.
+/// The text in a row; `None` if it is null or the column is not text.
 fn word(column: &ArrayRef, row: usize) -> Option<String> {
     let column = column.as_string_opt::<i32>()?;
     column.is_valid(row).then(|| column.value(row).to_owned())
 }
 
-/// A row's numbers; nothing where it, or a value in it, is null.
+/// A row's numbers; `None` if the row or a value in it is null.
 fn numbers(lists: &Lists, row: usize) -> Option<Vec<f64>> {
     lists.is_whole(row).then(|| lists.row_of_numbers(row))?
 }
 
-/// Which atoms of a row are not hydrogen; nothing where it, or a value in it, is null.
+/// Which atoms of a row are not hydrogen; `None` if the row or a value in it is null.
 fn heavy(lists: &Lists, row: usize) -> Option<Vec<bool>> {
     let symbols = lists.is_whole(row).then(|| lists.row_of_words(row))??;
     let heavy = |symbol: &str| !matches!(symbol.trim(), "H" | "D" | "T");
     Some(symbols.into_iter().map(heavy).collect())
 }
 
-/// A molecule of these atoms, or why there is none.
+/// A molecule of these atoms, or why it cannot be used.
 pub(super) fn molecule(xyz: &[f64], radii: &[f64], heavy: &[bool]) -> Row {
     let (atoms, rest) = xyz.as_chunks::<3>();
     if !rest.is_empty() {
@@ -269,7 +272,7 @@ fn centered(mut atoms: Vec<Vector3<f64>>, exponents: Vec<f64>) -> Molecule {
     molecule
 }
 
-/// Whether more than half of the atoms have a neighbor that is nearer than any bond is long.
+/// Whether more than half of the atoms have a neighbor closer than any bond length.
 fn in_nanometers(points: &[Vector3<f64>]) -> bool {
     let crowded = |i: &usize| {
         let near = |j: usize| (points[*i] - points[j]).norm_squared() < NEAREST * NEAREST;

@@ -8,16 +8,16 @@ use super::molecules::Molecule;
 use super::volume::{Pairs, overlap};
 use crate::vectors::Vectors;
 
-/// Names of an overlay's values, in their order.
+/// The names of an overlay's values, in order.
 pub(super) const COLUMNS: [&str; 9] = ["st", "volume", "qw", "qx", "qy", "qz", "tx", "ty", "tz"];
 
-/// How overlays are made.
+/// The settings of overlays.
 pub(super) struct Overlayer {
-    /// Poses to climb from; 0 for none.
+    /// The number of starting poses; 0 means no climbs.
     pub(super) starts: usize,
-    /// Most steps of a climb.
+    /// The most steps of a climb.
     pub(super) steps: usize,
-    /// With which instructions.
+    /// The instructions to use.
     pub(super) vectors: Vectors,
 }
 
@@ -26,9 +26,9 @@ pub(super) struct Overlayer {
 pub(super) struct Overlay {
     /// Shape Tanimoto.
     st: f64,
-    /// V(A, B), cubic angstrom.
+    /// V(A, B) in cubic angstrom.
     volume: f64,
-    /// R and t of the fit's coordinates as given.
+    /// R and t for the fit's coordinates as given.
     pose: Isometry3<f64>,
 }
 
@@ -64,7 +64,7 @@ impl Overlayer {
     }
 }
 
-/// Root mean square distance of atoms from their center, at least that of a bond; angstrom.
+/// The root mean square distance of atoms from their center in angstrom, at least that of a bond.
 pub(super) fn arm(molecule: &Molecule) -> f64 {
     let square: f64 = molecule.atoms.iter().map(Vector3::norm_squared).sum();
     #[expect(clippy::cast_precision_loss, reason = "at most a few thousand atoms")]
@@ -73,14 +73,14 @@ pub(super) fn arm(molecule: &Molecule) -> f64 {
 }
 
 impl Overlay {
-    /// With this volume, at a pose in the centered frames.
+    /// An overlay with this volume, at a pose in the centered frames.
     pub(super) fn new(
         reference: &Molecule,
         fit: &Molecule,
         volume: f64,
         pose: &Isometry3<f64>,
     ) -> Self {
-        // Back to the frames of the tables.
+        // Converts back to the frames of the tables.
         let shift = reference.center + pose.translation.vector - pose.rotation * fit.center;
         Self {
             st: volume / (reference.volume + fit.volume - volume),
@@ -89,8 +89,8 @@ impl Overlay {
         }
     }
 
-    /// Its values by [`COLUMNS`]; of a rotation's two quaternions the one whose real part is not
-    /// negative.
+    /// Its values by [`COLUMNS`]. Of a rotation's two quaternions, the one with non-negative real
+    /// part is used.
     #[expect(clippy::cast_possible_truncation, reason = "the columns are float32")]
     pub(super) fn values(&self) -> [f32; 9] {
         let q = self.pose.rotation.quaternion();

@@ -1,5 +1,5 @@
-//! The overlap of two molecules: exactly in double precision, and with its slope in single precision
-//! for climbing.
+//! The overlap volume of two molecules: exact in double precision, and with its slope in single
+//! precision for climbing.
 
 use nalgebra::{Isometry3, Vector3, Vector6};
 use std::f64::consts::PI;
@@ -8,15 +8,15 @@ use super::molecules::Molecule;
 use crate::exponential::exp;
 use crate::vectors::{Vectors, Work};
 
-/// Height of an atom's Gaussian at its center (Grant & Pickup 1995).
+/// The height of an atom's Gaussian at its center (Grant & Pickup 1995).
 const HEIGHT: f64 = 2.7;
-/// Atoms of a reference that are handled at once.
+/// Atoms of a reference that are processed together.
 const LANES: usize = 16;
 /// One value for each of them.
 type Lane = [f32; LANES];
 
-/// The exponents of atoms of these radii (angstrom), 1/angstrom². Neighbors mostly have the same
-/// radius, and a power is dear.
+/// The exponents of atoms of these radii (angstrom), in 1/angstrom². Adjacent atoms mostly have the
+/// same radius, and a power is expensive, so it is reused.
 pub(super) fn exponents(radii: &[f64]) -> Vec<f64> {
     let mut last = (f64::NAN, f64::NAN);
     let of = |&radius: &f64| {
@@ -28,13 +28,13 @@ pub(super) fn exponents(radii: &[f64]) -> Vec<f64> {
     radii.iter().map(of).collect()
 }
 
-/// The exponent a of an atom of this radius (angstrom), so that its Gaussian has its volume;
-/// 1/angstrom².
+/// The exponent a of an atom of this radius (angstrom) for which its Gaussian has the atom's
+/// volume, in 1/angstrom².
 fn exponent(radius: f64) -> f64 {
     PI * (3.0 * HEIGHT / (4.0 * PI * radius.powi(3))).powf(2.0 / 3.0)
 }
 
-/// V(A, B) in cubic angstrom, atoms of B placed by `place`, in double precision.
+/// V(A, B) in cubic angstrom with the atoms of B moved by `place`, in double precision.
 pub(super) fn overlap(
     a: &Molecule,
     b: &Molecule,
@@ -51,8 +51,8 @@ pub(super) fn overlap(
     volume
 }
 
-/// V(A, A) in cubic angstrom: `overlap` of a molecule with itself, where each pair of different atoms
-/// counts twice.
+/// V(A, A) in cubic angstrom: `overlap` of a molecule with itself, where each pair of different
+/// atoms counts twice.
 pub(super) fn own_volume(molecule: &Molecule) -> f64 {
     let (mut once, mut twice) = (0.0, 0.0);
     for (i, (x, &of_x)) in molecule.atoms.iter().zip(&molecule.exponents).enumerate() {
@@ -69,26 +69,26 @@ pub(super) fn own_volume(molecule: &Molecule) -> f64 {
     2.0 * twice + once
 }
 
-/// How much two coinciding atoms overlap, and how fast that decays with d² (1/angstrom²).
+/// The overlap of two coinciding atoms, and its decay with d² (1/angstrom²).
 fn pair(a: f64, b: f64) -> (f64, f64) {
     let width = PI / (a + b);
     (HEIGHT * HEIGHT * width * width.sqrt(), a * b / (a + b))
 }
 
-/// What is constant while one molecule moves over another: their pairs of atoms, with the reference's
-/// atoms side by side in lanes. Lanes beyond the last atom have height 0.
+/// What is constant while one molecule moves over another: their pairs of atoms, with the
+/// reference's atoms in lanes. Lanes after the last atom have height 0.
 pub(super) struct Pairs {
     blocks: Vec<Block>,
-    /// Atoms of the fit around its center, angstrom.
+    /// Atoms of the fit around its center, in angstrom.
     fit: Vec<[f32; 3]>,
 }
 
-/// Up to 16 atoms of the reference, with what each atom of the fit has to do with them.
+/// Up to 16 atoms of the reference, with their terms for each atom of the fit.
 struct Block {
     x: Lane,
     y: Lane,
     z: Lane,
-    /// One an atom of the fit.
+    /// One for each atom of the fit.
     terms: Vec<Term>,
 }
 
@@ -96,9 +96,9 @@ struct Block {
 #[derive(Clone, Copy)]
 struct Term {
     height: Lane,
-    /// Minus the decay, 1/angstrom².
+    /// Minus the decay, in 1/angstrom².
     decay: Lane,
-    /// Twice the decay: the slope's factor.
+    /// Twice the decay, which is the factor of the slope.
     pull: Lane,
 }
 
@@ -132,8 +132,8 @@ impl Pairs {
         }
     }
 
-    /// V and its slope at a pose of the fit's centered atoms: along a shift (angstrom²), then along a
-    /// turn about the fit's center (cubic angstrom a radian).
+    /// V and its slope at a pose of the fit's centered atoms: along a shift (angstrom²), then along
+    /// a turn about the fit's center (cubic angstrom per radian).
     pub(super) fn climb(&self, pose: &Isometry3<f64>, vectors: Vectors) -> (f64, Vector6<f64>) {
         let turn = pose.rotation.to_rotation_matrix();
         let sums = vectors.run(Sweep {
@@ -150,8 +150,8 @@ impl Pairs {
     }
 }
 
-/// The terms of one block, one an atom of the fit. Most molecules have few kinds of atoms, so that a
-/// row is computed once for each.
+/// The terms of one block, one for each atom of the fit. Most molecules have few kinds of atoms, so
+/// a row is computed once for each kind.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "single precision is what the climb needs"
@@ -183,7 +183,7 @@ fn terms(reference: &[f64], fit: &[f64]) -> Vec<Term> {
 /// One sweep over all pairs.
 struct Sweep<'a> {
     pairs: &'a Pairs,
-    /// Columns of the rotation.
+    /// The columns of the rotation.
     turn: [[f32; 3]; 3],
     shift: [f32; 3],
 }
@@ -191,9 +191,9 @@ struct Sweep<'a> {
 /// Sums over the fit's atoms for each lane.
 struct Sums {
     volume: Lane,
-    /// Slope weights w of the pairs.
+    /// The slope weights w of the pairs.
     weight: Lane,
-    /// Sums of w times the fit atom's place.
+    /// Sums of w times the fit atom's coordinate.
     x: Lane,
     y: Lane,
     z: Lane,
@@ -234,8 +234,8 @@ impl Sweep<'_> {
 }
 
 impl Block {
-    /// Plain loops over lanes, which the compiler turns into vector instructions. Nothing is fused,
-    /// so that every width gives the same bits.
+    /// Plain loops over lanes, which the compiler vectorizes. Nothing is fused, so that every width
+    /// gives the same bits.
     #[inline(always)]
     fn sweep(&self, placed: &[[f32; 3]]) -> Sums {
         let mut sums = Sums {

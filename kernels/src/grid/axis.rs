@@ -1,4 +1,4 @@
-//! One axis of a grid: coordinates and the edges of cells.
+//! One axis of a grid: coordinates and cell edges.
 
 /// Coordinates in degrees, in order, with n + 1 edges.
 #[derive(Clone, Debug, PartialEq)]
@@ -7,15 +7,15 @@ pub(crate) struct Axis {
     edges: Vec<f64>,
 }
 
-/// How far two angles may differ and still be one, in degrees.
+/// The largest difference between two angles that count as equal, in degrees.
 const SAME_DEGREES: f64 = 1e-6;
 
-/// A last edge that is derived and comes closer to a pole than this lies on the pole, as in CDO: the
-/// last cell of a Gaussian grid reaches it, although the spacing does not say so.
+/// A derived last edge beyond this latitude lies on the pole, as in CDO: the last cell of a
+/// Gaussian grid reaches the pole, although the spacing does not show it.
 const POLAR_EDGE: f64 = 88.0;
 
 impl Axis {
-    /// An axis with edges as given, or half way between coordinates. Says what is wrong.
+    /// An axis with the given edges, or edges halfway between coordinates. Returns what is wrong.
     pub(crate) fn new(
         centers: Vec<f64>,
         edges: Option<Vec<f64>>,
@@ -77,7 +77,7 @@ impl Axis {
         Self::new(centers, None, latitude)
     }
 
-    /// Cells.
+    /// The number of cells.
     pub(crate) fn len(&self) -> usize {
         self.centers.len()
     }
@@ -98,15 +98,15 @@ impl Axis {
         (a.min(b), a.max(b))
     }
 
-    /// Whether longitudes go once around, so that the last is the first one's neighbor.
+    /// Whether longitudes go around the globe, so that the last is adjacent to the first.
     pub(crate) fn is_global(&self) -> bool {
         let span = (self.edges[self.edges.len() - 1] - self.edges[0]).abs();
-        // Edges that someone rounded, as to float32, must not open the globe.
+        // Edges that were rounded, for example to float32, must not open the globe.
         (span - 360.0).abs() < 1e-3
     }
 
-    /// The place of the coordinate nearest to this one, modulo a full circle where asked; the first
-    /// of equals.
+    /// The index of the coordinate nearest to this one, modulo a full circle if requested; the
+    /// first of equals.
     pub(crate) fn nearest(&self, degrees: f64, circle: bool) -> usize {
         let distance = |x: f64| {
             let d = (x - degrees).abs();
@@ -131,7 +131,8 @@ fn in_order(values: &[f64]) -> bool {
         && (values.windows(2).all(|w| w[0] < w[1]) || values.windows(2).all(|w| w[0] > w[1]))
 }
 
-/// Edges half way between coordinates; the outermost mirror their neighbors, or lie on the pole.
+/// Edges halfway between coordinates. The outermost ones mirror their neighbors, or lie on the
+/// pole.
 fn midpoints(centers: &[f64], latitude: bool) -> Vec<f64> {
     let n = centers.len();
     let outermost = |center: f64, neighbor: f64| {

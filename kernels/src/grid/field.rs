@@ -1,4 +1,4 @@
-//! The values of a gridded table: a slice a batch, and the way back into a table.
+//! The values of a gridded table, one slice for each batch, and their way back into a table.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::{Inputs, KernelError, Table};
 /// The column that holds the tensors.
 const COLUMN: &str = "value";
 
-/// The number type inside a tensor.
+/// The number type of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FloatKind {
     /// 32 bits.
@@ -53,7 +53,7 @@ impl FloatKind {
     }
 }
 
-/// The values of one batch, row after row.
+/// The values of one batch, row by row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Values<'a> {
     /// 32 bits.
@@ -76,13 +76,13 @@ impl Values<'_> {
 pub(crate) struct Field<'a> {
     pub(crate) table: &'a Table,
     column: usize,
-    /// Values a row.
+    /// The number of values in a row.
     pub(crate) size: usize,
     pub(crate) kind: FloatKind,
 }
 
 impl<'a> Field<'a> {
-    /// The column `value` of a port.
+    /// Reads the column `value` of a port.
     pub(crate) fn read(
         inputs: &'a Inputs,
         entry: &KernelEntry,
@@ -202,7 +202,7 @@ impl<'a> Field<'a> {
         Ok(Arc::new(Schema::new_with_metadata(fields, metadata)))
     }
 
-    /// The schema with the same tensors; with another description of the grid where one is given.
+    /// The schema with the same tensors, and with another grid description if one is given.
     pub(crate) fn like(&self, grid: Option<&Grid>) -> SchemaRef {
         let Some(grid) = grid else {
             return Arc::clone(&self.table.schema);
@@ -213,12 +213,12 @@ impl<'a> Field<'a> {
         Arc::new(Schema::new_with_metadata(fields, metadata))
     }
 
-    /// The place of the column that holds the tensors.
+    /// The index of the column that holds the tensors.
     pub(crate) fn column(&self) -> usize {
         self.column
     }
 
-    /// A column of tensors of the same shape with numbers of this type.
+    /// A column of tensors of the same shape with this number type.
     pub(crate) fn tensors(&self, kind: FloatKind) -> Result<ArrowField, KernelError> {
         let old = self.table.schema.field(self.column);
         let told = tensor(old);
@@ -244,7 +244,7 @@ impl<'a> Field<'a> {
         )
     }
 
-    /// A batch of that schema: other values, all else as it was.
+    /// A batch of that schema with other values; the other columns stay.
     pub(crate) fn replaced(
         &self,
         batch: &RecordBatch,
@@ -257,7 +257,7 @@ impl<'a> Field<'a> {
     }
 }
 
-/// What a column's metadata says of its tensors.
+/// The tensor description in a column's metadata.
 fn tensor(field: &ArrowField) -> Option<Json> {
     let metadata = field.metadata();
     (metadata.get(EXTENSION_TYPE_NAME_KEY)? == FixedShapeTensor::NAME)
@@ -265,9 +265,8 @@ fn tensor(field: &ArrowField) -> Option<Json> {
         .flatten()
 }
 
-/// A column of tensors; with the child and the further metadata of another column where one is given.
-///
-/// The metadata is written here and not by `FixedShapeTensor`, which refuses the nullable child that
+/// A column of tensors, with the child and further metadata of another column if one is given. The
+/// metadata is written here and not by `FixedShapeTensor`, which refuses the nullable child that
 /// other Arrow implementations write.
 fn tensor_field(
     name: &str,

@@ -23,7 +23,7 @@ pub(crate) use target::{params as target_params, target};
 
 use crate::{KernelError, Table};
 
-/// The key of the schema's metadata under which the grid stands.
+/// The key of the grid in the schema's metadata.
 pub(crate) const GRID_KEY: &str = "sunward.grid";
 
 /// Latitudes by longitudes, and whatever else the table says of its grid.
@@ -31,7 +31,7 @@ pub(crate) const GRID_KEY: &str = "sunward.grid";
 pub(crate) struct Grid {
     pub(crate) lat: Axis,
     pub(crate) lon: Axis,
-    /// The object as it stands in the metadata.
+    /// The JSON object in the metadata.
     object: Map<String, Json>,
 }
 
@@ -47,7 +47,7 @@ impl Grid {
         grid
     }
 
-    /// Cells.
+    /// The number of cells.
     pub(crate) fn cells(&self) -> usize {
         self.lat.len() * self.lon.len()
     }
@@ -89,7 +89,7 @@ impl Grid {
         })
     }
 
-    /// The same description of other coordinates. What belonged to the old cells is left out.
+    /// The same description with other coordinates. What belonged to the old cells is removed.
     pub(crate) fn moved_to(&self, other: &Self) -> Self {
         let mut object = self.object.clone();
         if let Some(Json::Object(coordinates)) = object.get_mut("coordinates") {
@@ -109,7 +109,7 @@ impl Grid {
         grid
     }
 
-    /// Brings the object in line with the axes.
+    /// Updates the object from the axes.
     fn describe(&mut self) {
         let mut set = |key: &str, value: Json| self.object.insert(key.to_owned(), value);
         set("dims", json!(["lat", "lon"]));
@@ -119,7 +119,7 @@ impl Grid {
         set("lon_bounds", json!(self.lon.edges()));
     }
 
-    /// Adds a remark that travels with the grid.
+    /// Adds a note that stays with the grid.
     pub(crate) fn note(&mut self, key: &str, value: Json) {
         self.object.insert(key.to_owned(), value);
     }
@@ -130,7 +130,7 @@ impl Grid {
     }
 }
 
-/// What the metadata says of the grid, whatever its dimensions.
+/// The grid object in the metadata, whatever its dimensions.
 pub(crate) fn object(table: &Table, port: &str) -> Result<Map<String, Json>, KernelError> {
     let wrong = |problem: &str| KernelError::Input {
         port: port.to_owned(),

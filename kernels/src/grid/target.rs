@@ -1,4 +1,4 @@
-//! The grid that a stage asks for: a name such as `r72x36`, or first, step and count of both axes.
+//! The target grid of a stage: a name such as `r72x36`, or first, step and count of both axes.
 
 use sunward_workflows::catalog::ParamSpec;
 use sunward_workflows::model::ParamType;
@@ -56,7 +56,7 @@ pub(crate) fn params() -> Vec<ParamSpec> {
     ]
 }
 
-/// The grid that the parameters describe; nothing where none of them is given.
+/// The grid that the parameters describe; `None` if none of them is given.
 pub(crate) fn target(with: &Params) -> Result<Option<Grid>, KernelError> {
     let name = with.optional_text("grid")?;
     let given: Vec<&str> = NUMBERS.into_iter().filter(|name| with.has(name)).collect();

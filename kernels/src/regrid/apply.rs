@@ -1,4 +1,4 @@
-//! `regrid_apply`: fields onto another grid, by weights given or made here.
+//! `regrid_apply`: fields on another grid, by weights that are given or computed here.
 
 use std::sync::Arc;
 
@@ -17,9 +17,9 @@ use crate::grid::{Field, FloatKind, GRID_KEY, Grid, target};
 use crate::vectors::Vectors;
 use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params, Table};
 
-/// Packed sources of one tile: half of what a core's second cache usually holds.
+/// Packed sources of one tile: half the usual second-level cache of a core.
 const TILE_BYTES: usize = 512 << 10;
-/// Blocks for each thread at least, so that all end at about the same time.
+/// The least number of blocks for each thread, so that all end at about the same time.
 const BLOCKS_A_THREAD: usize = 4;
 
 /// The kernel.
@@ -84,7 +84,7 @@ impl Kernel for RegridApply {
     }
 }
 
-/// Weights from the input, and the grid that they lead to.
+/// The weights of the input, and their target grid.
 fn given(weights: &Table, from: &Grid, with: &Params) -> Result<(Matrix, Grid), KernelError> {
     if made_for_another_grid(weights, from) {
         return Err(KernelError::Mismatch {
@@ -119,7 +119,7 @@ fn given(weights: &Table, from: &Grid, with: &Params) -> Result<(Matrix, Grid), 
     Ok((matrix, to))
 }
 
-/// By batch, all target values, row after row.
+/// By batch: all target values, row by row.
 fn moved<P>(
     field: &Field<'_>,
     batches: &[&RecordBatch],
@@ -173,7 +173,8 @@ fn fill<T: Number>(
     context: &Context,
 ) -> Result<(), KernelError> {
     let vectors = Vectors::detect();
-    // Few enough to a step that threads end together, several so that they share what they pack into.
+    // Few enough blocks in a step that threads end together, and several so that they share packed
+    // sources.
     let step = (blocks.len() / (context.threads() * 16)).clamp(1, 16);
     context.for_chunks(&mut blocks, step, |_, blocks| {
         let mut packed = Vec::new();
@@ -184,8 +185,8 @@ fn fill<T: Number>(
     })
 }
 
-/// So many tiles that the sources of one, packed, fit the cache, and that every thread has work
-/// where rows are few.
+/// The number of tiles for which the packed sources of one fit the cache, and every thread has work
+/// if there are few rows.
 fn wanted_tiles(packed_bytes: usize, blocks: usize, threads: usize) -> usize {
     let for_cache = packed_bytes.div_ceil(TILE_BYTES);
     let for_threads = match threads {
@@ -195,7 +196,7 @@ fn wanted_tiles(packed_bytes: usize, blocks: usize, threads: usize) -> usize {
     for_cache.max(for_threads)
 }
 
-/// Some rows and their targets, one block a tile.
+/// Some rows and their targets, one block for each tile.
 fn blocks_of<'a, T: Number>(
     tiles: &'a [Tile],
     rows: &[&'a [T]],

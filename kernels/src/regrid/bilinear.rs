@@ -1,14 +1,14 @@
-//! Bilinear weights between rectilinear grids, with the neighbors around the globe and at the poles.
+//! Bilinear weights between rectilinear grids, with neighbors around the globe and at the poles.
 
 use super::matrix::Link;
 use crate::grid::{Axis, Grid};
 
-/// How many neighbors stand in for a value beyond the last latitude.
+/// How many neighbors are used for a value beyond the last latitude.
 const POLE_NEIGHBORS: usize = 4;
 
-/// Every target that lies between source coordinates gets the four around it. Beyond the last
-/// latitude of a grid that goes around the globe, the four nearest of that latitude stand in, by
-/// inverse distance. All others get no weights.
+/// A target between source coordinates gets the four around it. Beyond the last latitude of a
+/// global grid, the four nearest cells of that latitude are used, by inverse distance. All other
+/// targets get no weights.
 pub(super) fn links(from: &Grid, to: &Grid) -> Vec<Link> {
     let global = from.lon.is_global();
     let lats: Vec<_> = to
@@ -46,7 +46,7 @@ pub(super) fn links(from: &Grid, to: &Grid) -> Vec<Link> {
     links
 }
 
-/// The two coordinates around a place and how far it is from the first to the second, 0 to 1.
+/// The two coordinates around a position, and the fraction from the first to the second, 0 to 1.
 fn between(axis: &Axis, at: f64, global: bool) -> Option<(usize, usize, f64)> {
     let centers = axis.centers();
     let n = centers.len();
@@ -72,7 +72,7 @@ fn between(axis: &Axis, at: f64, global: bool) -> Option<(usize, usize, f64)> {
     None
 }
 
-/// The nearest cells of the latitude nearest to a pole, weighted by inverse distance.
+/// The nearest cells of the latitude next to a pole, weighted by inverse distance.
 fn pole(from: &Grid, (lat, lon): (f64, f64)) -> Vec<(usize, f64)> {
     let row = from.lat.nearest(lat, false);
     let mut near: Vec<(f64, usize)> = from
@@ -91,7 +91,7 @@ fn pole(from: &Grid, (lat, lon): (f64, f64)) -> Vec<(usize, f64)> {
         .collect()
 }
 
-/// The angle between two places, in radians.
+/// The angle between two positions, in radians.
 fn distance(a: (f64, f64), b: (f64, f64)) -> f64 {
     let vector = |(lat, lon): (f64, f64)| {
         let (lat, lon) = (lat.to_radians(), lon.to_radians());

@@ -1,13 +1,13 @@
-//! Sixteen rows at a time through the matrix: one read of a weight serves sixteen times.
+//! Applies the matrix to sixteen rows at a time: one read of a weight serves sixteen times.
 
 use super::matrix::Matrix;
 use super::tile::Tile;
 
 /// Rows of a block. Sixteen values of 32 bits are one cache line.
 pub(super) const LANES: usize = 16;
-/// A sum of weights below this is no weight at all.
+/// A smaller sum of weights counts as none.
 pub(super) const NO_WEIGHT: f64 = 1e-12;
-/// How much a sum of weights that should be whole may fall short by rounding.
+/// How much a full sum of weights may fall short by rounding.
 pub(super) const ROUNDING: f64 = 1e-9;
 
 /// One cell of all rows.
@@ -38,7 +38,7 @@ impl Number for f64 {
 /// What is the same for all blocks.
 pub(super) struct Weighing<'a> {
     pub(super) matrix: &'a Matrix,
-    /// Smallest sum of weights, of values that are not missing, for which a target has a value.
+    /// The least sum of weights of non-missing values for which a target has a value.
     pub(super) min_valid: f64,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Block<'a, T> {
     pub(super) targets: Vec<&'a mut [T]>,
 }
 
-/// Fills a block's targets. `packed` is room that is used again and again.
+/// Fills a block's targets. `packed` is a buffer that is reused.
 #[inline(always)]
 pub(super) fn apply<T: Number>(
     weighing: &Weighing<'_>,
@@ -61,7 +61,7 @@ pub(super) fn apply<T: Number>(
     let complete = pack(&block.sources, packed);
     let targets = block.tile.targets.clone();
     for first in targets.clone().step_by(LANES) {
-        // Lines of a square are written row by row: what goes to one row lies side by side.
+        // Results are written in squares, row by row, so that each row's values are contiguous.
         let mut square = [[T::default(); LANES]; LANES];
         let count = LANES.min(targets.end - first);
         for (target, line) in (first..first + count).zip(&mut square) {
@@ -75,14 +75,14 @@ pub(super) fn apply<T: Number>(
     }
 }
 
-/// Rows side by side, cell after cell, and whether none of their values is missing.
+/// Interleaves rows, cell after cell. Returns whether no value is missing.
 #[inline(always)]
 fn pack<T: Number>(rows: &[&[T]], packed: &mut Vec<Lane<T>>) -> bool {
     packed.clear();
     let Some(&last) = rows.last() else {
         return true;
     };
-    // Where there are fewer rows than lanes, the last is there several times.
+    // With fewer rows than lanes, the last row is repeated.
     let mut all = [last; LANES];
     all[..rows.len()].copy_from_slice(rows);
     let mut complete = true;
@@ -108,15 +108,15 @@ fn pack<T: Number>(rows: &[&[T]], packed: &mut Vec<Lane<T>>) -> bool {
 
 #[inline(always)]
 fn is_complete<T: Number>(lane: &Lane<T>) -> bool {
-    // Without an early end, which would keep it from being one comparison of all.
+    // Without early exit, so that it compiles to one comparison of all lanes.
     lane.iter()
         .fold(true, |complete, &value| complete & !value.into().is_nan())
 }
 
 #[inline(always)]
 fn transposed<T: Number>(square: &[Lane<T>; LANES]) -> [Lane<T>; LANES] {
-    // Plain loops: the closures of `array::from_fn` are not always inlined to where the wider
-    // instructions are, and halve the speed when they are not.
+    // Plain loops: the closures of `array::from_fn` are not always inlined into the wider
+    // instructions, which would halve the speed.
     let mut turned = [[T::default(); LANES]; LANES];
     for (at, line) in turned.iter_mut().enumerate() {
         for (value, row) in line.iter_mut().zip(square) {
@@ -127,8 +127,8 @@ fn transposed<T: Number>(square: &[Lane<T>; LANES]) -> [Lane<T>; LANES] {
 }
 
 impl Weighing<'_> {
-    /// One target of all rows: the mean of its sources that are not missing, by weight. `packed`
-    /// begins with source cell `origin`; `complete` promises that no value in it is NaN.
+    /// One target of all rows: the weighted mean of its non-missing sources. `packed` begins with
+    /// source cell `origin`; `complete` promises that it contains no NaN.
     #[inline(always)]
     fn target<T: Number>(
         &self,

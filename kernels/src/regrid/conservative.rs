@@ -3,10 +3,10 @@
 use super::matrix::Link;
 use crate::grid::{Axis, Grid};
 
-/// Overlaps below this share of a cell are rounding of edges that should coincide.
+/// Overlaps below this share of a cell are rounding errors of edges that coincide.
 const SLIVER: f64 = 1e-12;
 
-/// w = |source cell ∩ target cell| / |target cell|. Between meridians and parallels an area is the
+/// w = |source cell ∩ target cell| / |target cell|. Between meridians and parallels, an area is the
 /// difference of longitudes times the difference of sines of latitudes, so that shares factorize.
 pub(super) fn links(from: &Grid, to: &Grid) -> Vec<Link> {
     let lats = overlaps(&from.lat, &to.lat, &[0.0], |degrees| {
@@ -30,7 +30,7 @@ pub(super) fn links(from: &Grid, to: &Grid) -> Vec<Link> {
 /// Whole turns that may lie between the longitudes of two grids.
 const TURNS: [f64; 5] = [-720.0, -360.0, 0.0, 360.0, 720.0];
 
-/// For each target cell: source cells and the share of its extent that each covers.
+/// For each target cell: source cells, and the share of its extent that each covers.
 fn overlaps(
     from: &Axis,
     to: &Axis,

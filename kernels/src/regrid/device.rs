@@ -1,4 +1,4 @@
-//! The matrix applied on a device: weights go there once, fields stream through in tiles of rows.
+//! Applies the matrix on a device: weights are copied once, fields are streamed in tiles of rows.
 
 use std::ops::Range;
 
@@ -10,17 +10,19 @@ use crate::device::{
 use crate::table::wide;
 use crate::{Context, KernelError};
 
-/// Threads of a block where targets have few links.
+/// Threads of a block if targets have few links.
 const THREADS: usize = 256;
-/// Rows that such a thread does at a time; the source says the same of this and the next two.
+/// Rows that such a thread processes at a time; the CUDA source has the same values for this and
+/// the next two.
 const TIMES: usize = 8;
-/// Threads of a block where targets have many links, and rows that it does at a time.
+/// Threads of a block if targets have many links, and rows that it processes at a time.
 const TALL: usize = 128;
-/// Targets that such a block does one after the other.
+/// Targets that such a block processes one after the other.
 const GROUP: usize = 4;
-/// Links of a target, in the mean, from which on they are many: half of what a warp reads together.
+/// The mean number of links of a target from which on they are many: half of what a warp reads
+/// together.
 const MANY_LINKS: usize = 16;
-/// Bytes of a tile at most: enough to keep the link busy, little enough to pin.
+/// The most bytes of a tile: enough to keep the link busy, and little pinned memory.
 const TILE_BYTES: usize = 256 << 20;
 
 pub(super) fn source() -> Source {
@@ -31,11 +33,11 @@ pub(super) fn source() -> Source {
         "regrid_long_single",
         "regrid_long_double",
     ];
-    // Sums are compared with the processor's, bit by bit.
+    // Sums must equal the CPU's bit for bit.
     Source::new("kernels/cuda/regrid_apply.cu", text, &kernels).exact()
 }
 
-/// Fills the targets of all batches: `rows` gives each batch's values, row after row of `sources`.
+/// Fills the targets of all batches: `rows` gives each batch's values, row by row of `sources`.
 pub(super) fn fill<'a, T: Number + Plain>(
     device: &Device,
     weighing: &Weighing<'_>,
@@ -125,7 +127,7 @@ impl Weights {
     }
 }
 
-/// Counts as the device has them.
+/// Counts in the device's integer type.
 fn narrow(counts: &[usize], what: &str) -> Result<Vec<u32>, KernelError> {
     let narrow = counts.iter().map(|&count| {
         u32::try_from(count).map_err(|_| KernelError::TooLarge {
@@ -137,7 +139,7 @@ fn narrow(counts: &[usize], what: &str) -> Result<Vec<u32>, KernelError> {
     narrow.collect()
 }
 
-/// What a tile needs while it is under way.
+/// The memory of a tile in progress.
 struct Lane {
     stream: Stream,
     field: Buffer,
@@ -165,7 +167,7 @@ impl Lane {
 type Tile = (usize, Range<usize>);
 
 struct Work<'a, T> {
-    /// The last comes first.
+    /// In reverse order.
     tiles: Vec<Tile>,
     weights: Weights,
     min_valid: f64,

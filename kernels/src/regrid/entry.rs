@@ -1,4 +1,4 @@
-//! The catalog's pages of `regrid_weights` and `regrid_apply`.
+//! The catalog entries of `regrid_weights` and `regrid_apply`.
 
 use sunward_workflows::catalog::{KernelEntry, ParamSpec, PortSpec};
 use sunward_workflows::column::ColumnSpec;

@@ -12,10 +12,11 @@ use crate::{KernelError, Table};
 /// One weight: target cell, source cell, share.
 pub(super) type Link = (usize, usize, f64);
 
-/// Weights by target cell (compressed rows); within a cell by source cell. Sums run in this order.
+/// Weights by target cell (compressed rows), within a cell by source cell. Sums are computed in
+/// this order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Matrix {
-    /// By target: where its links begin; one more entry ends the last.
+    /// By target: the index of its first link, and one more entry for the end.
     pub(super) starts: Vec<usize>,
     /// By link: the source cell.
     pub(super) sources: Vec<usize>,
@@ -26,7 +27,7 @@ pub(super) struct Matrix {
 }
 
 impl Matrix {
-    /// Sorts links into place.
+    /// Sorts links into the matrix.
     pub(super) fn new(targets: usize, mut links: Vec<Link>) -> Self {
         links.sort_by_key(|&(target, source, _)| (target, source));
         let mut starts = vec![0; targets + 1];
@@ -46,7 +47,7 @@ impl Matrix {
         }
     }
 
-    /// Target cells.
+    /// The number of target cells.
     pub(super) fn targets(&self) -> usize {
         self.sums.len()
     }
@@ -72,7 +73,7 @@ impl Matrix {
         ])
     }
 
-    /// Reads such columns back; the two counts bound the cells.
+    /// Reads such columns; the two counts bound the cells.
     pub(super) fn read(table: &Table, sources: usize, targets: usize) -> Result<Self, KernelError> {
         let mut links = Vec::with_capacity(table.rows());
         let src = number_column(table, "src", "the source cell, from 0, latitude-major")?;
@@ -122,7 +123,7 @@ impl Matrix {
     }
 }
 
-/// The place of a numeric column.
+/// The index of a numeric column.
 fn number_column(table: &Table, name: &str, wanted: &str) -> Result<usize, KernelError> {
     let column = table.column("weights", name, wanted)?;
     let found = table.schema.field(column).data_type();

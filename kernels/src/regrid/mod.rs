@@ -14,5 +14,5 @@ mod weights;
 pub(crate) use apply::RegridApply;
 pub(crate) use weights::RegridWeights;
 
-/// Key of the schema's metadata that says how weights were made, and from which grid.
+/// The key of the schema's metadata that says how weights were made, and from which grid.
 const WEIGHTS_KEY: &str = "sunward.weights";

@@ -1,18 +1,18 @@
-//! Target cells cut into stretches whose source cells fit a core's cache.
+//! Divides target cells into stretches whose source cells fit a core's cache.
 
 use std::ops::Range;
 
 use super::matrix::Matrix;
 
-/// Neighboring target cells, and a range of source cells that holds all they need.
+/// Adjacent target cells, and a range of source cells that contains all their sources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tile {
     pub(super) targets: Range<usize>,
     pub(super) sources: Range<usize>,
 }
 
-/// About `wanted` tiles, in order, that together are all targets. Fewer where their sources would
-/// overlap by more than half of all: each tile packs its own, and what two need is packed twice.
+/// About `wanted` tiles, in order, that together cover all targets. There are fewer if their
+/// sources would overlap by more than half, because shared sources are packed once for each tile.
 pub(super) fn tiles(matrix: &Matrix, wanted: usize) -> Vec<Tile> {
     let mut count = wanted.clamp(1, matrix.targets().max(1));
     loop {
@@ -41,7 +41,7 @@ fn cut(matrix: &Matrix, count: usize) -> Vec<Tile> {
         .collect()
 }
 
-/// From the first source cell that some targets need to the last.
+/// The range of source cells that some targets need.
 fn sources(matrix: &Matrix, targets: Range<usize>) -> Range<usize> {
     // A target's links are in the order of their sources.
     let bounds = targets.filter_map(|target| {

@@ -1,12 +1,11 @@
-//! One block's work in the widest instructions that a machine has.
+//! Processes one block with a machine's widest instructions.
 
 use super::block::{Block, Lane, Number, Weighing, apply};
 use crate::vectors::Vectors;
 
-/// Fills a block's targets with these instructions. `packed` is room that is used again and again.
-///
-/// Not as a [`Work`](crate::vectors::Work): as arguments of the widened function itself, block and
-/// room are known not to overlap, which is worth a tenth of the time.
+/// Fills a block's targets with these instructions. `packed` is a buffer that is reused. It is not
+/// a [`Work`](crate::vectors::Work): as arguments of the widened function itself, block and buffer
+/// are known not to overlap, which saves a tenth of the time.
 pub(super) fn fill_block<T: Number>(
     vectors: Vectors,
     weighing: &Weighing<'_>,

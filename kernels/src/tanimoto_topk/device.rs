@@ -1,8 +1,8 @@
-//! The search on a device: it sends back the pairs that may be among the best, the host ranks them.
+//! The search on a device: it returns pairs that may be among the best, and the host ranks them.
 //!
-//! Library rows stream in tiles that grow as the lists fill: what is in them by then is the floor
-//! that a pair must beat to come back. All that decides is integers, so that the result is the
-//! processor's to the last bit.
+//! Library rows are streamed in tiles that grow as the lists fill. The worst entry of a full list
+//! is the floor that a pair must exceed to be returned. All comparisons are of integers, so the
+//! result equals the CPU's to the last bit.
 
 use std::ops::Range;
 
@@ -16,17 +16,17 @@ use crate::{Context, KernelError};
 
 /// Up to this many queries are compared with a row by the warp that reads it.
 const FEW_QUERIES: usize = 8;
-/// Shared memory that every device has without being asked, in bytes.
+/// The shared memory that every device has by default, in bytes.
 const SHARED_BYTES: usize = 48 << 10;
-/// Bytes of a pair that came back: row in the tile, query, bits in common, bits in either.
+/// Bytes of a returned pair: row in the tile, query, bits in common, bits in either.
 const PAIR_BYTES: usize = 16;
 /// Bytes of a query's floor.
 const FLOOR_BYTES: usize = 16;
-/// Pairs that a tile has room for at least, where memory allows, and at most.
+/// The pairs that a tile has room for: the least, if memory allows, and the most.
 const ROOM: Range<usize> = 1 << 16..1 << 22;
-/// Bytes of a tile at most: enough to keep the link busy, little enough to pin.
+/// The most bytes of a tile: enough to keep the link busy, and little pinned memory.
 const TILE_BYTES: usize = 256 << 20;
-/// A tile may be this many times the one before.
+/// How many times larger than the one before a tile may be.
 const GROWTH: usize = 4;
 
 pub(super) fn source() -> Source {
@@ -36,7 +36,7 @@ pub(super) fn source() -> Source {
 }
 
 impl Search<'_> {
-    /// The best hits, as [`Search::run`] gives them.
+    /// The best hits, in the form of [`Search::run`].
     pub(super) fn run_on(
         &self,
         device: &Device,
@@ -68,13 +68,13 @@ impl Search<'_> {
     }
 }
 
-/// Sizes, decided by the device's free memory.
+/// Sizes, determined by the device's free memory.
 struct Plan {
     function: Function,
     few: bool,
     width: usize,
     queries: usize,
-    /// Pairs that a tile can send back.
+    /// The pairs that a tile can return.
     room: usize,
     first_rows: usize,
     most_rows: usize,
@@ -103,7 +103,7 @@ impl Plan {
             .saturating_mul(search.k)
             .saturating_mul(GROWTH)
             .clamp(ROOM.start, ROOM.end);
-        // One row can send back a pair for each query.
+        // One row can return a pair for each query.
         let wanted = wanted.max(queries);
         let most = budget.lane() / 2 / wide(PAIR_BYTES);
         let room = usize::try_from(most).unwrap_or(usize::MAX).min(wanted + 1);
@@ -139,7 +139,7 @@ impl Plan {
         };
         if self.few {
             let shared = u32::try_from(self.queries * self.width).unwrap_or(0);
-            // A warp a row, eight warps a block, a few rows each.
+            // One warp for each row, eight warps a block, a few rows each.
             return Grid::new(blocks(rows, 64), 256).shared(shared);
         }
         let across = self.queries.div_ceil(64);
@@ -155,7 +155,7 @@ impl Plan {
     }
 }
 
-/// What a tile needs while it is under way.
+/// The memory of a tile in progress.
 struct Lane {
     stream: Stream,
     rows: Buffer,
@@ -264,8 +264,8 @@ impl Tiled for Work<'_> {
 }
 
 impl Work<'_> {
-    /// A tile that had more to send back than there is room for. The lane is free, and no later tile
-    /// was finished: rows still come in order.
+    /// Repeats a tile in halves because its pairs did not fit. The lane is free and no later tile
+    /// was finished, so rows still come in order.
     fn by_halves(&mut self, lane: &mut Lane, tile: Range<u64>) -> Result<(), KernelError> {
         let middle = tile.start.midpoint(tile.end).max(tile.start + 1);
         for half in [tile.start..middle, middle..tile.end] {
@@ -277,7 +277,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// What each query's pairs must beat: all lists hold rows before those to come, which lose ties.
+    /// What each query's pairs must exceed. All lists hold earlier rows, and later ones lose ties.
     fn write_floors(&self, into: &mut [u8]) {
         for (q, (query, floor)) in self
             .search
@@ -317,7 +317,7 @@ impl Work<'_> {
     }
 }
 
-/// The `i`th word of a record.
+/// Word `i` of a record.
 fn word(bytes: &[u8], i: usize) -> u32 {
     let mut word = [0; 4];
     word.copy_from_slice(&bytes[4 * i..][..4]);

@@ -1,4 +1,4 @@
-//! The catalog's page of `tanimoto_topk`.
+//! The catalog entry of `tanimoto_topk`.
 
 use sunward_workflows::catalog::{KernelEntry, ParamSpec, PortSpec};
 use sunward_workflows::model::ParamType;

@@ -1,4 +1,4 @@
-//! Which library rows a query must not find, by id.
+//! Library rows that a query must not find, by id.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::KernelError;
 use crate::bits::Fingerprints;
 use crate::table::wide;
 
-/// Queries by id, as bytes that compare as the ids do. A null id is nobody's.
+/// Queries by id, as bytes that compare as the ids do. A null id matches nothing.
 pub(super) struct QueryIds {
     converter: RowConverter,
     by_id: BTreeMap<Box<[u8]>, Vec<usize>>,
@@ -39,7 +39,7 @@ impl QueryIds {
         wide(self.by_id.len()) < queries
     }
 
-    /// The library rows with a query's id: for all queries, or for those of that id alone.
+    /// The library rows with a query's id: excluded for all queries, or for those with that id.
     pub(super) fn excluded(
         &self,
         library: &Fingerprints<'_>,

@@ -8,19 +8,19 @@ use crate::bits::Fingerprints;
 use crate::bits::{FOLD_BYTES, Fold, Popcount};
 use crate::{Context, Inputs, Kernel, KernelError};
 
-/// Rows looked at between two tightenings of the bound.
+/// Rows that are examined between two updates of the bound.
 const STEP_ROWS: usize = 1024;
 
 /// A library of fingerprints, prepared once and searched often. It borrows the table and adds 76
-/// bytes a row. Its answers are those of the kernel `tanimoto_topk`.
+/// bytes a row. Its answers equal those of the kernel `tanimoto_topk`.
 pub struct FingerprintIndex<'a> {
     library: Fingerprints<'a>,
     popcount: Popcount,
-    /// By place: rows ordered by bit count, then by row.
+    /// By index: rows ordered by bit count, then by row.
     rows: Vec<u64>,
     own: Vec<u32>,
     folds: Vec<Fold>,
-    /// By bit count: its first place; one more entry ends the last.
+    /// By bit count: its first index, and one more entry for the end.
     starts: Vec<usize>,
 }
 
@@ -37,7 +37,8 @@ impl<'a> FingerprintIndex<'a> {
     /// Prepares the columns `id` and `bits` of the input `library`.
     ///
     /// # Errors
-    /// When the table is not what the kernel takes as `library`, or a row has no fingerprint.
+    ///
+    /// Fails if the table is not valid as the kernel's `library`, or a row has no fingerprint.
     pub fn build(inputs: &'a Inputs, context: &Context) -> Result<Self, KernelError> {
         let kernel = super::TanimotoTopk::new();
         let library = Fingerprints::read(inputs, kernel.entry(), "library")?;
@@ -56,7 +57,7 @@ impl<'a> FingerprintIndex<'a> {
         Ok(Self::sorted(library, popcount, &own, &folds))
     }
 
-    /// Orders rows by bit count (a counting sort, hence stable).
+    /// Orders rows by bit count, with a stable counting sort.
     fn sorted(library: Fingerprints<'a>, popcount: Popcount, own: &[u32], folds: &[Fold]) -> Self {
         let bucket = |bits: u32| usize::try_from(bits).unwrap_or(usize::MAX);
         let mut starts = vec![0; library.width * 8 + 2];
@@ -88,7 +89,8 @@ impl<'a> FingerprintIndex<'a> {
     /// The best k rows that are at least as similar as the threshold, best first, ties by row.
     ///
     /// # Errors
-    /// When the query is not as wide as the library's fingerprints.
+    ///
+    /// Fails if the query's width differs from the library's.
     pub fn search(
         &self,
         query: &[u8],
@@ -113,7 +115,7 @@ impl<'a> FingerprintIndex<'a> {
                 query: 0,
             };
             if !best.admits(&bound) {
-                // Bit counts come in order of falling bounds: none of the others can be better.
+                // Bit counts come in order of falling bounds: no later one can be better.
                 break;
             }
             self.search_bucket(bits, &query, &mut best, &mut scratch);
@@ -128,7 +130,7 @@ impl<'a> FingerprintIndex<'a> {
             .collect())
     }
 
-    /// Looks at all rows of one bit count.
+    /// Examines all rows of one bit count.
     fn search_bucket(&self, bits: u32, query: &Query<'_>, best: &mut Best, scratch: &mut Scratch) {
         let bucket = usize::try_from(bits).unwrap_or(usize::MAX);
         let slack = if self.library.width <= FOLD_BYTES {
@@ -173,15 +175,15 @@ impl<'a> FingerprintIndex<'a> {
     }
 }
 
-/// Buffers of a search.
+/// The buffers of a search.
 #[derive(Default)]
 struct Scratch {
     common: Vec<u32>,
     places: Vec<usize>,
 }
 
-/// Bit counts in order of the best similarity that a row with so many bits can have to the query,
-/// `min/max`: from the query's own count outwards.
+/// Bit counts in order of the best possible similarity to the query, `min/max`: from the query's
+/// own count outwards.
 struct Outward {
     query: u32,
     below: Option<u32>,

@@ -25,14 +25,14 @@ use crate::device::Source;
 use crate::table::wide;
 use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params, Table};
 
-/// Key of the schema's metadata that says how hits were ranked, for the merge.
+/// The key of the schema's metadata that says how hits were ranked, for the merge.
 pub(crate) const TOPK_KEY: &str = "sunward.topk";
-/// Its value when all queries share one list.
+/// Its value if all queries share one list.
 pub(crate) const FUSED: &str = r#"{"fuse":"max"}"#;
-/// Its value when each query has its own list.
+/// Its value if each query has its own list.
 pub(crate) const UNFUSED: &str = r#"{"fuse":"none"}"#;
-/// Widest fingerprints, in bytes, whose ratios float32 tells apart: neighboring ratios with unions
-/// up to 4096 are further apart than float32 values below 1.
+/// The widest fingerprints in bytes whose ratios float32 distinguishes: with unions up to 4096,
+/// neighboring ratios are further apart than float32 values below 1.
 const FLOAT32_WIDTH: usize = 512;
 
 /// The kernel.
@@ -132,7 +132,7 @@ fn same_ids(library: &Fingerprints<'_>, queries: &Fingerprints<'_>) -> Result<()
     })
 }
 
-/// Which columns the hits have beyond the four.
+/// The columns of the hits beyond the four.
 struct Columns {
     fuse: bool,
     query_row: bool,

@@ -1,4 +1,4 @@
-//! Hits ranked by exact integers, and the best k of them.
+//! Ranks hits by exact integers and keeps the best k.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -10,7 +10,7 @@ pub(super) struct Hit {
     pub(super) common: u32,
     /// Bits in either.
     pub(super) union: u32,
-    /// The library row, counted over all batches.
+    /// The library row, over all batches.
     pub(super) row: u64,
     /// The query's row.
     pub(super) query: usize,
@@ -27,12 +27,12 @@ impl Hit {
         rounded
     }
 
-    /// The similarity in double precision; 0 where both fingerprints are empty.
+    /// The similarity in double precision; 0 if both fingerprints are empty.
     pub(super) fn ratio(&self) -> f64 {
         f64::from(self.common) / f64::from(self.union.max(1))
     }
 
-    /// Compares similarities alone, without rounding: c1/u1 with c2/u2 by c1·u2 with c2·u1.
+    /// Compares similarities without rounding: c1/u1 with c2/u2 by c1·u2 with c2·u1.
     pub(super) fn cmp_similarity(&self, other: &Self) -> Ordering {
         cmp_ratio((self.common, self.union), (other.common, other.union))
     }
@@ -59,13 +59,13 @@ impl PartialOrd for Hit {
     }
 }
 
-/// The best k hits seen so far that reach a threshold. What it holds does not depend on the order
-/// in which hits arrive.
+/// The best k hits so far that reach a threshold. The result does not depend on the order in which
+/// hits arrive.
 #[derive(Clone, Debug)]
 pub(super) struct Best {
     k: usize,
     threshold: f64,
-    /// The worst on top.
+    /// The worst hit is on top.
     heap: BinaryHeap<std::cmp::Reverse<Hit>>,
 }
 
@@ -78,8 +78,8 @@ impl Best {
         }
     }
 
-    /// Whether this hit would be kept. Monotone: when no hit as good as a bound is admitted, nothing
-    /// worse is.
+    /// Whether this hit would be kept. It is monotone: if no hit as good as a bound is admitted, no
+    /// worse one is.
     pub(super) fn admits(&self, hit: &Hit) -> bool {
         if hit.ratio() < self.threshold {
             return false;
@@ -108,7 +108,7 @@ impl Best {
         }
     }
 
-    /// The threshold as a ratio that is never above it; nothing where there is no threshold.
+    /// The threshold as a ratio that never exceeds it; `None` without a threshold.
     pub(super) fn threshold_floor(&self) -> Option<(u32, u32)> {
         /// Fine enough to refuse nearly all that the threshold refuses, small enough for products.
         const PARTS: u32 = 8192;
@@ -121,7 +121,7 @@ impl Best {
         (part > 0).then_some((part.min(PARTS), PARTS))
     }
 
-    /// Takes over what another one kept.
+    /// Adds the hits that another list kept.
     pub(super) fn absorb(&mut self, other: Self) {
         for hit in other.heap {
             self.offer(hit.0);
@@ -130,7 +130,7 @@ impl Best {
 
     /// The hits, best first.
     pub(super) fn into_sorted(self) -> Vec<Hit> {
-        // `Reverse` makes ascending order mean best first.
+        // With `Reverse`, ascending order means best first.
         self.heap
             .into_sorted_vec()
             .into_iter()

@@ -1,4 +1,4 @@
-//! The output `rejects`: rows of library and queries that have no fingerprint.
+//! The output `rejects`: rows of library and queries without a fingerprint.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use arrow_schema::{DataType, Field, Schema};
 use crate::bits::{Fingerprints, WITHOUT};
 use crate::{KernelError, Table};
 
-/// One row each, the library's first; ids as text where the two have ids of different types.
+/// The rows, the library's first. Ids become text if their types differ.
 pub(super) fn table(
     library: &Fingerprints<'_>,
     queries: &Fingerprints<'_>,
@@ -32,7 +32,7 @@ pub(super) fn table(
     Table::from_columns(schema, vec![Arc::new(ports), ids, Arc::new(reasons)])
 }
 
-/// Values as they are shown, of any type.
+/// Values of any type as text.
 fn text(values: &ArrayRef) -> Result<StringArray, KernelError> {
     let options = FormatOptions::default();
     let shown = ArrayFormatter::try_new(values, &options)?;

@@ -1,4 +1,4 @@
-//! The search: library rows in tiles that stay in cache, every query against each tile.
+//! The search on the CPU: library rows in tiles that fit the cache, each compared with every query.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use crate::bits::{FOLD_BYTES, Fold, Popcount, Reach, fold_bits};
 use crate::table::wide;
 use crate::{Context, KernelError};
 
-/// Rows of a tile: 1024 fingerprints of 2048 bits are 256 KiB, which second-level caches hold.
+/// Rows of a tile: 1024 fingerprints of 2048 bits are 256 KiB, which fit a second-level cache.
 const TILE_ROWS: usize = 1024;
-/// Up to this many queries it is faster to compare whole fingerprints than to fold the tile first.
+/// Up to this many queries, comparing whole fingerprints is faster than folding the tile first.
 const DIRECT_QUERIES: usize = 3;
-/// Groups of tiles a thread, so that threads end together.
+/// Groups of tiles for each thread, so that threads end together.
 const GROUPS_PER_THREAD: usize = 4;
 
-/// One query, prepared.
+/// One prepared query.
 pub(super) struct Query<'a> {
     bits: &'a [u8],
     own: u32,
     fold: Fold,
-    /// Bits of the query that its fold lost, hence common bits that a fold may miss.
+    /// Bits of the query that its fold lost, and hence common bits that a fold may miss.
     slack: u32,
 }
 
@@ -60,7 +60,7 @@ impl<'a> Query<'a> {
         (common, self.own + own - common)
     }
 
-    /// The test on integers that rows must pass to be worth a closer look.
+    /// The integer test that rows must pass before an exact count.
     pub(super) fn reach(&self, best: &Best, slack: u32) -> Option<Reach> {
         (self.bits.len() <= Reach::MAX_WIDTH)
             .then(|| best.floor().or_else(|| best.threshold_floor()))
@@ -68,8 +68,8 @@ impl<'a> Query<'a> {
             .map(|floor| Reach::new(floor, self.own, slack))
     }
 
-    /// Bits that a fold of a row may have lost in common with this query; none where the fold is
-    /// the fingerprint.
+    /// Common bits with this query that a row's fold may have lost; none if the fold is the
+    /// fingerprint.
     pub(super) fn slack(&self) -> u32 {
         self.slack
     }
@@ -78,18 +78,18 @@ impl<'a> Query<'a> {
 /// Library rows that some queries must not find, by row.
 pub(super) type Excluded = BTreeMap<u64, Vec<usize>>;
 
-/// What to look for.
+/// The task of the search.
 pub(super) struct Search<'a> {
     pub(super) queries: Vec<Query<'a>>,
     pub(super) k: usize,
     pub(super) threshold: f64,
-    /// One list for all queries, each row with its best query.
+    /// Whether all queries share one list, with each row's best query.
     pub(super) fuse: bool,
     pub(super) excluded: Excluded,
     pub(super) popcount: Popcount,
 }
 
-/// A run of rows of one batch.
+/// Consecutive rows of one batch.
 #[derive(Clone, Copy)]
 struct Tile<'a> {
     start: u64,
@@ -105,7 +105,7 @@ struct Counts {
 }
 
 impl Search<'_> {
-    /// The best hits: a list for each query, or one list in all when fused.
+    /// The best hits: a list for each query, or a single list if fused.
     pub(super) fn run(
         &self,
         library: &Fingerprints<'_>,
@@ -136,7 +136,7 @@ impl Search<'_> {
         if self.fuse { 1 } else { self.queries.len() }
     }
 
-    /// Every query against some tiles.
+    /// Compares every query with some tiles.
     fn scan(&self, tiles: &[Tile<'_>], context: &Context) -> Result<Vec<Best>, KernelError> {
         let mut lists = vec![Best::new(self.k, self.threshold); self.lists()];
         let width = self.queries[0].bits.len();
@@ -153,7 +153,7 @@ impl Search<'_> {
                     .digest(tile.bits, width, &mut counts.own, &mut counts.folds);
             }
             for (q, query) in self.queries.iter().enumerate() {
-                // A fold of 64 bytes or less is the fingerprint itself: its count is exact.
+                // A fold of 64 bytes or less is the fingerprint itself, so its count is exact.
                 let exact = direct || width <= FOLD_BYTES;
                 if direct {
                     self.popcount
@@ -175,7 +175,7 @@ impl Search<'_> {
         Ok(lists)
     }
 
-    /// Offers a tile's rows for one query; when fused, gives them back instead.
+    /// Offers a tile's rows for one query; if fused, returns them instead.
     fn hits(
         &self,
         tile: &Tile<'_>,
@@ -233,7 +233,7 @@ impl Search<'_> {
     }
 }
 
-/// Keeps each row's best query; queries come in order, so that the lowest wins ties.
+/// Keeps each row's best query. Queries come in order, so the lowest wins ties.
 fn keep_best_query(fused: &mut [Option<Hit>], start: u64, hits: Vec<Hit>) {
     for hit in hits {
         let place = usize::try_from(hit.row - start).unwrap_or(usize::MAX);

@@ -1,4 +1,4 @@
-//! The catalog's page of `topk_merge`.
+//! The catalog entry of `topk_merge`.
 
 use sunward_workflows::catalog::{KernelEntry, ParamSpec, PortSpec};
 use sunward_workflows::model::ParamType;

@@ -1,4 +1,4 @@
-//! `topk_merge`: the best rows of many tasks become the best rows of all, stably.
+//! `topk_merge`: merges the best rows of many tasks into the best rows of all, stably.
 
 mod entry;
 mod score;
@@ -16,7 +16,7 @@ use self::score::{Score, Source};
 use crate::tanimoto_topk::{FUSED, TOPK_KEY};
 use crate::{Context, Inputs, Kernel, KernelError, Outputs, Params, Table};
 
-/// Columns that only serve the merge.
+/// Columns that only the merge needs.
 const SERVING: [&str; 3] = ["query_row", "common", "union"];
 
 /// The kernel.
@@ -51,7 +51,7 @@ impl Kernel for TopkMerge {
     }
 }
 
-/// A row by where it is.
+/// A row as its batch and its index there.
 type Place = (usize, usize);
 
 /// How this table is ranked.
@@ -59,11 +59,11 @@ struct Plan {
     k: usize,
     ascending: bool,
     source: Source,
-    /// Columns that make groups.
+    /// Columns that define groups.
     groups: Vec<usize>,
-    /// Groups come in the order of their keys rather than of their first rows.
+    /// Whether groups are ordered by their keys rather than by their first rows.
     by_key: bool,
-    /// Whether the columns that only serve the merge are left out.
+    /// Whether the columns that only the merge needs are removed.
     strip: bool,
 }
 
@@ -195,7 +195,7 @@ fn groups(hits: &Table, by: &str) -> Result<Vec<usize>, KernelError> {
         .collect()
 }
 
-/// A row with what ranks it. Greater is better; among equals the earlier.
+/// A row with its score. Greater is better; among equals the earlier wins.
 struct Ranked {
     score: Score,
     seen: u64,

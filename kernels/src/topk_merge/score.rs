@@ -14,7 +14,7 @@ use crate::{KernelError, Table};
 pub(super) enum Score {
     /// Null or NaN.
     Missing,
-    /// A whole number.
+    /// An integer.
     Int(i64),
     /// Any number.
     Float(f64),
@@ -54,7 +54,7 @@ impl Score {
     }
 }
 
-/// Where scores come from.
+/// The source of scores.
 pub(super) enum Source {
     /// A numeric column.
     Column(usize),

@@ -1,28 +1,27 @@
 //! What Vina's scoring function knows of an atom: its XS type.
 
-/// An atom's radius and what it can do, as Vina's `xs_radius`, `xs_is_hydrophobic`, `xs_is_donor` and
-/// `xs_is_acceptor` have them. Flags are 1 or 0, so that a pair's flag is a product.
+/// An atom's radius and properties, as in Vina's `xs_radius`, `xs_is_hydrophobic`, `xs_is_donor`
+/// and `xs_is_acceptor`. Flags are 1 or 0, so that a pair's flag is a product.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Atom {
-    /// Å.
+    /// In Å.
     pub(super) radius: f32,
-    /// Whether contacts with its like are rewarded.
+    /// Whether contacts between two such atoms are rewarded.
     pub(super) hydrophobic: f32,
-    /// Whether it gives hydrogen bonds; metals count as donors.
+    /// Whether it donates hydrogen bonds; metals count as donors.
     pub(super) donor: f32,
-    /// Whether it takes hydrogen bonds.
+    /// Whether it accepts hydrogen bonds.
     pub(super) acceptor: f32,
 }
 
-/// The types there are, for messages.
+/// The known types, for messages.
 pub(super) const KNOWN: &str = "C_H, C_P, N_P, N_D, N_A, N_DA, O_P, O_D, O_A, O_DA, S_P, P_P, F_H, \
                                 Cl_H, Br_H, I_H, Si, At, Met_D, H, G, W, TZ";
 
-/// The atom of an XS type: `Some(None)` for what does not count; `None` if there is no such type.
-///
-/// Besides hydrogens, Vina passes over the glue that closes macrocycles (`non_cache::eval`) and waters
-/// (`model::assign_types`). It refuses `TZ`, which has parameters in AutoDock4Zn's function alone; its
-/// zinc ion counts as any metal.
+/// The atom of an XS type: `Some(None)` for one that does not count, `None` for an unknown type.
+/// Besides hydrogens, Vina ignores the glue atoms of macrocycles (`non_cache::eval`) and waters
+/// (`model::assign_types`). It refuses `TZ`, which has parameters only in AutoDock4Zn's function;
+/// its zinc ion counts as any metal.
 pub(super) fn typed(name: &str) -> Option<Option<Atom>> {
     let (radius, hydrophobic, donor, acceptor) = match name {
         "H" | "G" | "W" | "TZ" => return Some(None),

@@ -1,33 +1,34 @@
-//! Which receptor atoms are near a place, as a device has it: all lists at once, in one piece.
+//! The receptor atoms near each position, in the form for a device: all lists at once, contiguous.
 
 use super::neighborhood::{CELLS, EDGE, Placed, SLACK, cells, number, whole};
 
-/// A cell's edge by the cutoff, where that is more than [`EDGE`]: as many lists for any cutoff.
+/// A cell's edge relative to the cutoff, if that exceeds [`EDGE`], so that the number of lists does
+/// not depend on the cutoff.
 const SHARE: f64 = EDGE / 8.0;
-/// How often edges are doubled so that lists fit. Larger cells are a device's undoing: places in them
-/// are less precise, and most of what is in their lists is too far away.
+/// How often edges are doubled so that lists fit. Larger cells are worse on a device: positions in
+/// them are less precise, and most atoms in their lists are too far away.
 const DOUBLINGS: usize = 3;
-/// Flags of an atom in the low bits of its radius, as the CUDA source has them.
+/// Flags of an atom in the low bits of its radius, as in the CUDA source.
 const HYDROPHOBIC: u32 = 1;
 const DONOR: u32 = 2;
 const ACCEPTOR: u32 = 4;
 const FLAGS: u32 = 7;
-/// Half the last place of float32 by the value.
+/// Half a unit in the last place of float32, relative to the value.
 const HALF_ULP: f64 = 1.0 / (1 << 24) as f64;
 
-/// Cells of space around a receptor, and the atoms that any point of each can reach.
+/// Cells of space around a receptor, and the atoms that each cell's points can reach.
 pub(super) struct Cells {
     grid: Grid,
     cutoff: f64,
-    /// Where each cell's list begins, and the end of the last.
+    /// The begin of each cell's list, and the end of the last.
     pub(super) starts: Vec<u32>,
     /// x, y, z from the cell's center (Å), and radius (Å) with flags; list by list.
     pub(super) near: Vec<f32>,
-    /// The number of each of these atoms in the receptor.
+    /// The index of each of these atoms in the receptor.
     pub(super) which: Vec<u32>,
 }
 
-/// Where cells are.
+/// The grid of cells.
 #[derive(Clone, Copy)]
 struct Grid {
     origin: [f64; 3],
@@ -39,14 +40,15 @@ struct Grid {
 /// A cell along one axis.
 struct Along {
     cell: usize,
-    /// A place from its center, Å, and the square of how far it is outside, Å².
+    /// A position relative to its center in Å, and the square of its distance outside the cell in
+    /// Å².
     rest: f64,
     gap: f64,
 }
 
 impl Cells {
-    /// The smallest cells whose lists take no more than `bytes`, or else the largest there are; nothing
-    /// for a receptor too wide for them.
+    /// The smallest cells whose lists take at most `bytes`, or else the largest; `None` if the
+    /// receptor is too wide for them.
     pub(super) fn new(atoms: &[Placed], cutoff: f64, bytes: u64) -> Option<Self> {
         let mut last = None;
         for doublings in 0..=DOUBLINGS {
@@ -74,20 +76,20 @@ impl Cells {
         })
     }
 
-    /// Bytes of all that goes to the device.
+    /// Bytes of everything that is copied to the device.
     pub(super) fn bytes(&self) -> u64 {
         size(&self.starts)
     }
 
-    /// What the device is told of space: origin, cells by axis, edge.
+    /// The space for the device: origin, cells by axis, edge.
     pub(super) fn space(&self) -> [f64; 7] {
         let [x, y, z] = self.grid.origin;
         let [a, b, c] = self.grid.counts.map(number);
         [x, y, z, a, b, c, self.grid.edge]
     }
 
-    /// How far, in Å², the square of a distance near the cutoff can be wrong in single precision, twice:
-    /// both places and their difference are rounded, by axis, then the squares and their sums.
+    /// Twice the largest error in Å² of a squared distance near the cutoff in single precision:
+    /// both positions and their difference are rounded by axis, then the squares and their sums.
     pub(super) fn unsure(&self) -> f64 {
         let axis = HALF_ULP * (2.0 * self.cutoff + 2.0 * self.grid.edge);
         let rounded = 2.0 * 3.0_f64.sqrt() * self.cutoff * axis;
@@ -95,7 +97,7 @@ impl Cells {
     }
 }
 
-/// Bytes of lists that begin so.
+/// Bytes of the lists with these begins.
 fn size(starts: &[u32]) -> u64 {
     let entries = u64::from(starts.last().copied().unwrap_or(0));
     starts.len() as u64 * 4 + entries * 20
@@ -124,7 +126,7 @@ impl Grid {
         })
     }
 
-    /// Calls `visit` with each cell from which an atom can be reached: its number, and the atom from its
+    /// Calls `visit` with each cell that an atom can reach: its index, and the atom relative to its
     /// center.
     fn reached(&self, place: &[f64; 3], mut visit: impl FnMut(usize, [f64; 3])) {
         let [xs, ys, zs] = [0, 1, 2].map(|axis| self.along(axis, place[axis]));
@@ -140,7 +142,7 @@ impl Grid {
         }
     }
 
-    /// The cells along an axis from which a place there might be reached.
+    /// The cells along an axis that a position can reach.
     fn along(&self, axis: usize, place: f64) -> Vec<Along> {
         let way = place - self.origin[axis];
         let cell = |at: f64| {
@@ -159,7 +161,7 @@ impl Grid {
         cells.map(one).collect()
     }
 
-    /// Where each cell's list begins; nothing if they are too many to be counted.
+    /// The begin of each cell's list; `None` if there are too many entries to count.
     fn starts(&self, atoms: &[Placed]) -> Option<Vec<u32>> {
         let mut lengths = vec![0_u32; self.counts.iter().product()];
         for (_, place) in atoms {
@@ -190,7 +192,7 @@ impl Grid {
             let flags = flag(atom.hydrophobic, HYDROPHOBIC)
                 | flag(atom.donor, DONOR)
                 | flag(atom.acceptor, ACCEPTOR);
-            // The radius to the nearest multiple of 8 units in the last place: 5e-7 Å.
+            // The radius is rounded to a multiple of 8 units in the last place: 5e-7 Å.
             let radius = (atom.radius.to_bits() + FLAGS.div_ceil(2)) & !FLAGS;
             let kind = f32::from_bits(radius | flags);
             self.reached(place, |cell, [x, y, z]| {
@@ -204,7 +206,7 @@ impl Grid {
     }
 }
 
-/// Which of a receptor atom's flags concern a ligand atom: a donor is glad of acceptors.
+/// Which of a receptor atom's flags concern a ligand atom: a donor pairs with acceptors.
 pub(super) fn wanted(hydrophobic: f32, donor: f32, acceptor: f32) -> u32 {
     let flag = |value: f32, flag: u32| if value > 0.0 { flag } else { 0 };
     flag(hydrophobic, HYDROPHOBIC) | flag(donor, ACCEPTOR) | flag(acceptor, DONOR)

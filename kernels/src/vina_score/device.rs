@@ -1,7 +1,7 @@
-//! Poses scored on a device: the receptor goes there once, poses stream through in tiles.
+//! Scores poses on a device: the receptor is copied once, poses are streamed in tiles.
 //!
-//! The device also says which poses look odd (not numbers, shrunk); why a pose cannot be scored is for
-//! the host to tell, in the same words as ever.
+//! The device also flags poses that look odd (NaN, or shrunk). The host then determines why such a
+//! pose cannot be scored, so that messages are the same as on the CPU.
 
 use std::ops::Range;
 
@@ -14,22 +14,24 @@ use crate::device::{Arg, Buffer, Device, DeviceError, Function, Grid, Pinned, So
 use crate::table::wide;
 use crate::{Context, KernelError};
 
-/// Threads of a block, and poses: a warp each.
+/// Threads of a block, and poses: one warp each.
 const THREADS: u32 = 256;
 const WARPS: usize = 8;
-/// Numbers that come back for each pose: terms, the sum of squared ways, whether it looks odd, nothing.
+/// Numbers returned for each pose: terms, the sum of squared displacements, whether it looks odd,
+/// padding.
 const NUMBERS: usize = 8;
 const SQUARE: usize = 5;
 const ODD: usize = 6;
-/// Bytes of a tile's poses at most: a small part of a long table, so that copies run beside scoring.
+/// The most bytes of a tile's poses: a small part of a long table, so that copies overlap with
+/// scoring.
 const TILE_BYTES: usize = 8 << 20;
 /// Poses that a thread copies at a time.
 const CHUNK: usize = 1024;
 /// Bytes of a ligand's atom on the device.
 const ATOM_BYTES: usize = 32;
-/// That an atom is no hydrogen, beside the flags it wants.
+/// The flag for an atom that is not hydrogen, beside the flags that it pairs with.
 const HEAVY: u32 = 8;
-/// So much the host's limit is raised: it has the last word.
+/// By how much the host's limit is raised on the device; the host decides.
 const RAISED: f64 = 1.0 + 1e-9;
 
 pub(super) fn source() -> Source {
@@ -38,7 +40,7 @@ pub(super) fn source() -> Source {
     Source::new("kernels/cuda/vina_score.cu", text, &kernels)
 }
 
-/// What [`Poses::score`] gives; nothing for a receptor too wide for the device's cells.
+/// The result of [`Poses::score`]; `None` if the receptor is too wide for the device's cells.
 pub(super) fn score(
     device: &Device,
     scorer: &Scorer,
@@ -73,7 +75,7 @@ pub(super) fn score(
     Ok(Some(work.scored))
 }
 
-/// What is on the device all along.
+/// The data that stays on the device.
 struct There {
     function: Function,
     ligand: Buffer,
@@ -88,7 +90,7 @@ struct There {
 }
 
 impl There {
-    /// All of it, and how many poses a tile can have beside it.
+    /// Everything on the device, and how many poses a tile can have beside it.
     fn new(
         device: &Device,
         scorer: &Scorer,
@@ -167,7 +169,7 @@ fn single(x: f64) -> f32 {
     x as f32
 }
 
-/// What a tile needs while it is under way.
+/// The memory of a tile in progress.
 struct Lane {
     stream: Stream,
     poses: Buffer,
@@ -177,7 +179,7 @@ struct Lane {
     tile: Option<Tile>,
 }
 
-/// Poses under way, and which of them the device has: the others cannot be scored, for this reason.
+/// The poses in progress. Those that are not on the device cannot be scored, for the reason given.
 struct Tile {
     places: Range<usize>,
     refused: Vec<Option<String>>,
@@ -275,7 +277,7 @@ impl Tiled for Work<'_> {
 }
 
 impl Work<'_> {
-    /// Why a pose cannot even go to the device.
+    /// Why a pose cannot be sent to the device.
     fn unfit(&self, place: Place) -> Option<String> {
         let (batch, row) = place;
         let found = self.poses.batches[batch].xyz.length(row);

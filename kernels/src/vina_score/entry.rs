@@ -1,4 +1,4 @@
-//! The catalog's page of `vina_score`.
+//! The catalog entry of `vina_score`.
 
 use sunward_workflows::catalog::{KernelEntry, ParamSpec, PortSpec};
 use sunward_workflows::column::ColumnSpec;

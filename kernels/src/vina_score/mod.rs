@@ -82,7 +82,7 @@ impl Kernel for VinaScore {
     }
 }
 
-/// How many atoms of a ligand are no hydrogens.
+/// The number of a ligand's atoms that are not hydrogen.
 #[expect(clippy::cast_precision_loss, reason = "a count of atoms")]
 fn heavy(ligand: &Molecule) -> f64 {
     ligand.heavy().len() as f64
@@ -101,7 +101,7 @@ fn rotors(ligand: &Molecule, with: &Params) -> Result<f64, KernelError> {
         })
 }
 
-/// A pose by where it is: batch and row.
+/// A pose as its batch and row.
 type Place = (usize, usize);
 
 /// A pose's score, or why it has none.
@@ -131,7 +131,7 @@ impl<'a> Poses<'a> {
         let kinds = table.schema.index_of("ad_type").ok();
         let empty;
         let batches = if table.batches.is_empty() {
-            // So that a column of a wrong type is refused even without rows.
+            // With this, a column of a wrong type is refused even if there are no rows.
             empty = [RecordBatch::new_empty(Arc::clone(&table.schema))];
             &empty[..]
         } else {
@@ -155,7 +155,7 @@ impl<'a> Poses<'a> {
         })
     }
 
-    /// Each pose in order: where it is, and its score or why it has none.
+    /// Each pose in order: its place, and its score or why it has none.
     fn score(&self, scorer: &Scorer, context: &Context) -> Result<Vec<Scored>, KernelError> {
         if let Some(device) = context.device()
             && let Some(scored) = device::score(device, scorer, self, context)?
@@ -185,7 +185,7 @@ impl<'a> Poses<'a> {
         xyz.ok_or_else(|| "`xyz` is null".to_owned())
     }
 
-    /// AutoDock's types of a pose's atoms, where the table has them.
+    /// AutoDock's types of a pose's atoms, if the table has them.
     fn kinds(&self, (b, row): Place) -> Option<Vec<&str>> {
         self.batches[b].kinds.as_ref()?.row_of_words(row)
     }

@@ -1,4 +1,4 @@
-//! A receptor or a ligand as its table gives it, checked.
+//! A receptor or ligand of a table, checked.
 
 use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
@@ -11,18 +11,18 @@ use super::neighborhood::Placed;
 use crate::lists::Lists;
 use crate::{Inputs, KernelError, Table};
 
-/// Fewest atoms whose spread tells their unit.
+/// The fewest atoms whose spread shows their unit.
 const TELLING: usize = 8;
 
 /// The atoms of one row.
 pub(super) struct Molecule {
-    /// By atom; nothing for hydrogens.
+    /// By atom; `None` for hydrogens.
     pub(super) atoms: Vec<Option<Atom>>,
-    /// Å, by atom.
+    /// Positions by atom, in Å.
     pub(super) places: Vec<[f64; 3]>,
-    /// AutoDock's types, where the table has them.
+    /// AutoDock's types, if the table has them.
     pub(super) kinds: Option<Vec<String>>,
-    /// N, where the table has it.
+    /// N, if the table has it.
     pub(super) rotors: Option<f64>,
 }
 
@@ -62,7 +62,7 @@ impl Molecule {
         Ok(molecule)
     }
 
-    /// How many atoms there are, hydrogens among them.
+    /// The number of atoms, hydrogens included.
     pub(super) fn len(&self) -> usize {
         self.atoms.len()
     }
@@ -105,7 +105,7 @@ impl Molecule {
     }
 }
 
-/// The diagonal of the box that holds all these places.
+/// The diagonal of the bounding box of these positions.
 pub(super) fn span(places: &[[f64; 3]]) -> f64 {
     let side = |axis: usize| {
         let values = places.iter().map(|place| place[axis]);
@@ -118,7 +118,8 @@ pub(super) fn span(places: &[[f64; 3]]) -> f64 {
         .sqrt()
 }
 
-/// A ball of n atoms has a diameter of at least 2.6 times this, in Å, at the density of proteins.
+/// The cube root of n. A ball of n atoms has a diameter of at least 2.6 times this, in Å, at the
+/// density of proteins.
 #[expect(clippy::cast_precision_loss, reason = "a count of atoms")]
 fn cube_root(n: usize) -> f64 {
     (n as f64).cbrt()

@@ -1,22 +1,22 @@
-//! Which receptor atoms are near a place: cells of space, each with the atoms that any point of it
-//! can reach. A list is made when a pose first needs it.
+//! The receptor atoms near each position: cells of space, each with the atoms that its points can
+//! reach. A list is made when a pose first needs it.
 
 use std::sync::OnceLock;
 
 use super::atom::Atom;
 use super::terms::{Block, LANES};
 
-/// Edge of a cell, Å, unless the receptor is so large that there would be too many.
+/// The edge of a cell in Å, unless the receptor is so large that there would be too many.
 pub(super) const EDGE: f64 = 3.0;
-/// Most cells.
+/// The most cells.
 pub(super) const CELLS: usize = 1 << 20;
-/// Lists are this much too wide, Å, so that rounding at a cell's wall never loses an atom.
+/// Lists are this much too wide, in Å, so that rounding at a cell's wall never loses an atom.
 pub(super) const SLACK: f64 = 1e-3;
 
-/// A heavy atom and its place, Å.
+/// A heavy atom and its position in Å.
 pub(super) type Placed = (Atom, [f64; 3]);
 
-/// A receptor, ready to be asked.
+/// A receptor, ready for queries.
 pub(super) struct Neighborhood {
     atoms: Vec<Placed>,
     cutoff: f64,
@@ -29,7 +29,7 @@ pub(super) struct Neighborhood {
 }
 
 impl Neighborhood {
-    /// The surroundings of these atoms, whose places must be finite; `cutoff` in Å.
+    /// The neighborhood of these atoms, whose positions must be finite; `cutoff` in Å.
     pub(super) fn new(atoms: Vec<Placed>, cutoff: f64) -> Self {
         let mut low = [f64::INFINITY; 3];
         let mut high = [f64::NEG_INFINITY; 3];
@@ -119,7 +119,7 @@ pub(super) fn cells(low: [f64; 3], high: [f64; 3], edge: f64) -> [usize; 3] {
     [0, 1, 2].map(|axis| whole((high[axis] - low[axis]) / edge).map_or(1, |n| n.saturating_add(1)))
 }
 
-/// The whole part of a number from 0 on.
+/// The integral part of a non-negative number.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

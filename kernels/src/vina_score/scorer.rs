@@ -6,23 +6,24 @@ use super::neighborhood::Neighborhood;
 use super::terms::{Add, LANES, TERMS};
 use crate::vectors::Vectors;
 
-/// Weights of the five terms, kcal/mol (Trott & Olson 2010, Table 1, with the digits of Vina 1.2).
+/// Weights of the five terms in kcal/mol (Trott & Olson 2010, Table 1, with the digits of Vina
+/// 1.2).
 const WEIGHTS: [f64; TERMS] = [-0.035_579, -0.005_156, 0.840_245, -0.035_069, -0.587_439];
-/// Weight of a rotatable bond (the same, `w_rot`).
+/// The weight of a rotatable bond (the same, `w_rot`).
 const ROTOR_WEIGHT: f64 = 0.058_46;
-/// A pose that spans less than this share of its ligand is in another unit.
+/// A pose whose extent is below this share of its ligand's is in another unit.
 pub(super) const SHRUNK: f64 = 0.2;
 
-/// What a pose gets.
+/// The score of a pose.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Score {
     /// Sums of the terms over all pairs, without weights.
     pub(super) terms: [f64; TERMS],
-    /// Their weighted sum, kcal/mol.
+    /// Their weighted sum in kcal/mol.
     pub(super) inter: f64,
-    /// kcal/mol.
+    /// In kcal/mol.
     pub(super) score: f64,
-    /// From the ligand as it was given, Å.
+    /// The root mean square deviation from the ligand as given, in Å.
     pub(super) rmsd: f64,
 }
 
@@ -30,17 +31,17 @@ pub(super) struct Score {
 pub(super) struct Scorer {
     pub(super) around: Neighborhood,
     pub(super) ligand: Molecule,
-    /// Atoms of the ligand but hydrogens.
+    /// The number of the ligand's atoms that are not hydrogen.
     pub(super) heavy: f64,
     pub(super) rotors: f64,
-    /// Square of the cutoff, Å².
+    /// The square of the cutoff, in Å².
     pub(super) cutoff: f64,
     pub(super) vectors: Vectors,
 }
 
 impl Scorer {
-    /// The score of a pose, or why there is none. `kinds` are AutoDock's types of its atoms, where
-    /// they are known.
+    /// The score of a pose, or why there is none. `kinds` are AutoDock's types of its atoms, if
+    /// known.
     pub(super) fn score(&self, xyz: &[f64], kinds: Option<&[&str]>) -> Result<Score, String> {
         self.check(xyz, kinds)?;
         let (places, _) = xyz.as_chunks::<3>();
@@ -63,8 +64,8 @@ impl Scorer {
         Ok(self.scored(terms, square))
     }
 
-    /// The score with these terms, of a pose whose heavy atoms' squared ways from the ligand sum to
-    /// `square`, Å².
+    /// The score with these terms. `square` is the sum of the heavy atoms' squared displacements
+    /// from the ligand, in Å².
     pub(super) fn scored(&self, terms: [f64; TERMS], square: f64) -> Score {
         let inter = WEIGHTS.iter().zip(&terms).map(|(w, t)| w * t).sum();
         Score {
@@ -108,7 +109,7 @@ impl Scorer {
         self.check_kinds(kinds)
     }
 
-    /// A pose lists the ligand's atoms in the ligand's order.
+    /// Checks that a pose lists the ligand's atoms in the ligand's order.
     pub(super) fn check_kinds(&self, kinds: Option<&[&str]>) -> Result<(), String> {
         match (kinds, &self.ligand.kinds) {
             (Some(kinds), Some(own)) => same_kinds(kinds, own),

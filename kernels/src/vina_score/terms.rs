@@ -1,14 +1,14 @@
 //! The five terms of one ligand atom with the receptor atoms around it.
 //!
-//! Loops over arrays of [`LANES`] numbers without branches, which [`Vectors`](crate::vectors::Vectors)
-//! makes as wide as the machine allows. Each lane has a sum of its own, so every width gives the same
-//! bits.
+//! Loops run over arrays of [`LANES`] numbers without branches, which
+//! [`Vectors`](crate::vectors::Vectors) makes as wide as the machine allows. Each lane has a sum of
+//! its own, so every width gives the same bits.
 
 use super::atom::Atom;
 use crate::exponential::exp;
 use crate::vectors::Work;
 
-/// Receptor atoms that are looked at together.
+/// Receptor atoms that are processed together.
 pub(super) const LANES: usize = 16;
 /// Terms of the score.
 pub(super) const TERMS: usize = 5;
@@ -16,12 +16,12 @@ pub(super) const TERMS: usize = 5;
 /// Sums of each term, lane by lane.
 pub(super) type Sums = [[f32; LANES]; TERMS];
 
-/// Receptor atoms side by side. Places that no atom fills are far away.
+/// Receptor atoms in lanes. Empty lanes are far away.
 #[derive(Clone, Debug)]
 pub(super) struct Block {
-    /// Å, by axis.
+    /// Positions in Å, by axis.
     pub(super) place: [[f64; LANES]; 3],
-    /// Å.
+    /// Radii in Å.
     pub(super) radius: [f32; LANES],
     pub(super) hydrophobic: [f32; LANES],
     pub(super) donor: [f32; LANES],
@@ -29,7 +29,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// No atom yet.
+    /// A block without atoms.
     pub(super) const EMPTY: Self = Self {
         place: [[1e12; LANES]; 3],
         radius: [0.0; LANES],
@@ -43,11 +43,11 @@ impl Block {
 pub(super) struct Add<'a> {
     pub(super) blocks: &'a [Block],
     pub(super) atom: &'a Atom,
-    /// Where the atom is, Å.
+    /// The atom's position in Å.
     pub(super) place: [f64; 3],
-    /// Only pairs nearer than its square root count, Å².
+    /// The square of the cutoff in Å²; only nearer pairs count.
     pub(super) cutoff: f64,
-    /// What is added to.
+    /// The sums to which it adds.
     pub(super) sums: &'a mut Sums,
 }
 
@@ -65,9 +65,9 @@ impl Work for Add<'_> {
     }
 }
 
-/// 1 for each pair nearer than the cutoff, whose square is given, else 0; and distances, Å. Squares are
-/// made and compared in double precision, so that a pair on the edge counts exactly when it does
-/// there: one more or less is 3e-4 of a whole pose's `gauss2`.
+/// 1 for each pair nearer than the cutoff (given as its square), else 0; and distances in Å.
+/// Squares are computed and compared in double precision, so that a pair on the edge is counted
+/// consistently: one more or less is 3e-4 of a whole pose's `gauss2`.
 #[inline(always)]
 #[expect(
     clippy::cast_possible_truncation,
@@ -88,7 +88,8 @@ fn distances(block: &Block, place: [f64; 3], cutoff: f64) -> ([f32; LANES], [f32
     (inside, distance)
 }
 
-/// Adds the terms of each pair that is inside. Each product with 0 is 0, for all of them are finite.
+/// Adds the terms of each pair inside the cutoff. A product with 0 is 0, because all factors are
+/// finite.
 #[inline(always)]
 fn add(
     block: &Block,
@@ -114,7 +115,7 @@ fn add(
     }
 }
 
-/// `x` brought into 0 to 1.
+/// `x` clamped to 0..1.
 #[inline(always)]
 fn unit(x: f32) -> f32 {
     let low = if x > 0.0 { x } else { 0.0 };

@@ -308,7 +308,9 @@ fn no_item(span: Span, name: &str, key: &str) -> Diagnostic {
 fn member(root: &str, rest: &[&str], known: &[&str], span: Span) -> Option<Diagnostic> {
     let Some(name) = rest.first() else {
         let example = known.first().unwrap_or(&"NAME");
-        let message = format!("`{root}` cannot be read as a whole, because a task's key must name what it reads");
+        let message = format!(
+            "`{root}` cannot be read as a whole, because a task's key must name what it reads"
+        );
         return Some(unknown(span, message).expecting(format!("`{root}.{example}`")));
     };
     if known.contains(name) {

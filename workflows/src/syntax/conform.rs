@@ -137,10 +137,15 @@ fn bad_name(name: &str, span: Span, loose: bool) -> Diagnostic {
         .collect();
     let mended = mended.trim_matches('_').to_owned();
     let expected = if loose { Kind::LooseName } else { Kind::Name };
-    let diagnostic =
-        Diagnostic::error(codes::BAD_NAME, span, format!("`{name}` is not a valid name")).expecting(
-            format!("{}, 64 at most, no digit first", expected.expected()),
-        );
+    let diagnostic = Diagnostic::error(
+        codes::BAD_NAME,
+        span,
+        format!("`{name}` is not a valid name"),
+    )
+    .expecting(format!(
+        "{}, 64 at most, no digit first",
+        expected.expected()
+    ));
     if is_name(&mended) {
         diagnostic.suggesting(format!("`{mended}` is valid"))
     } else {

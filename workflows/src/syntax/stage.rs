@@ -98,17 +98,17 @@ pub(crate) static STAGE: Shape = Shape {
             ),
             Key::new("resources", Kind::Node(&RESOURCES), "What one task needs."),
             Key::new("retry", Kind::Node(&RETRY), "What is tried again."),
-            Key::new(
-                "timeout",
-                Kind::Duration,
-                "The time limit of one attempt.",
-            ),
+            Key::new("timeout", Kind::Duration, "The time limit of one attempt."),
             Key::new(
                 "checkpoint",
                 Kind::Bool,
                 "The folder $SUNWARD_CHECKPOINT outlives a command's attempts, until one succeeds.",
             ),
-            Key::new("tolerate", COUNT, "How many failed tasks the stage tolerates."),
+            Key::new(
+                "tolerate",
+                COUNT,
+                "How many failed tasks the stage tolerates.",
+            ),
             Key::new(
                 "max_parallel",
                 POSITIVE,

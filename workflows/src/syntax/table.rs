@@ -129,11 +129,7 @@ static DEFAULTS: Shape = Shape::new(
         ),
         Key::new("resources", Kind::Node(&RESOURCES), "What one task needs."),
         Key::new("retry", Kind::Node(&RETRY), "What is tried again."),
-        Key::new(
-            "timeout",
-            Kind::Duration,
-            "The time limit of one attempt.",
-        ),
+        Key::new("timeout", Kind::Duration, "The time limit of one attempt."),
         Key::new(
             "tolerate",
             Kind::Whole(0, u32::MAX as i64),

@@ -1,4 +1,4 @@
-//! Neighbors counted: a strip of rows against all behind them.
+//! Counts neighbors on a device: a strip of rows against all rows after them.
 
 use std::ops::Range;
 
@@ -8,17 +8,17 @@ use crate::KernelError;
 use crate::device::Buffer;
 use crate::device::tiles::Tiled;
 
-/// A strip under way.
+/// A strip in progress.
 pub(super) struct Counting<'a> {
     there: &'a There<'a>,
     strip: Range<usize>,
     counts: &'a Buffer,
-    /// The first place that is in no tile yet.
+    /// The first index that is in no tile yet.
     next: usize,
 }
 
 impl<'a> Counting<'a> {
-    /// A strip, which is on the device, and the counts by place, to which is added.
+    /// A strip, which is on the device, and the counts by index, to which it adds.
     pub(super) fn new(there: &'a There<'a>, strip: Range<usize>, counts: &'a Buffer) -> Self {
         Self {
             there,
@@ -28,7 +28,7 @@ impl<'a> Counting<'a> {
         }
     }
 
-    /// Where the strip is, and its first row there.
+    /// The block with the strip, and the strip's first row in it.
     fn strip(&self) -> (&'a Block, usize) {
         match &self.there.all {
             Some(all) => (all, self.strip.start),

@@ -1,17 +1,18 @@
-//! Rows on the device, and how they come there.
+//! Rows on the device, and how they get there.
 
 use super::plan::{PAIR_BYTES, Plan, ROW_BYTES};
 use crate::bits::{FOLD_BYTES, Fingerprints};
 use crate::device::{Arg, Buffer, Device, DeviceError, Function, Grid, Pinned, Stream};
 use crate::{Context, KernelError};
 
-/// Threads of a block of `butina_folds`, and those that share a row; the source says the same.
+/// Threads of a block of `butina_folds`, and threads that share a row; the CUDA source has the same
+/// numbers.
 const THREADS: u32 = 256;
 const THREADS_A_ROW: u32 = 16;
 /// Rows that one task copies together.
 const COPY_ROWS: usize = 4096;
 
-/// Room for rows.
+/// Memory for rows.
 pub(super) struct Block {
     bits: Buffer,
     folds: Buffer,
@@ -27,7 +28,7 @@ impl Block {
         })
     }
 
-    /// How a kernel is told of `count` rows from `first` on.
+    /// A kernel's arguments for `count` rows from `first` on.
     pub(super) fn args(&self, first: usize, count: usize) -> [Arg<'_>; 5] {
         [
             Arg::Buffer(&self.bits),
@@ -39,14 +40,14 @@ impl Block {
     }
 }
 
-/// What a tile needs while it is under way.
+/// The memory of a tile in progress.
 pub(super) struct Lane {
     pub(super) stage: Stage,
-    /// Where tiles go that stream.
+    /// Memory for tiles that are streamed.
     pub(super) block: Option<Block>,
     pub(super) found: Buffer,
     pub(super) found_here: Pinned,
-    /// The places of the tile under way.
+    /// The indices of the tile in progress.
     pub(super) tile: Option<std::ops::Range<usize>>,
 }
 
@@ -70,15 +71,15 @@ impl Lane {
     }
 }
 
-/// A stream, and memory from which it copies.
+/// A stream, and the pinned memory from which it copies.
 pub(super) struct Stage {
     pub(super) stream: Stream,
     bits: Pinned,
-    /// Rows that it holds.
+    /// The number of rows that it holds.
     pub(super) rows: usize,
 }
 
-/// Where rows come from.
+/// The source of rows.
 pub(super) struct Origin<'a> {
     pub(super) library: &'a Fingerprints<'a>,
     pub(super) context: &'a Context,
@@ -86,8 +87,8 @@ pub(super) struct Origin<'a> {
 }
 
 impl Stage {
-    /// Puts these rows into a block from its row `first` on, and their folds beside them; waits only
-    /// for its own memory.
+    /// Copies these rows into a block from its row `first` on, and computes their folds. It waits
+    /// only for its own pinned memory.
     pub(super) fn load(
         &mut self,
         origin: &Origin<'_>,
@@ -127,7 +128,7 @@ impl Stage {
     }
 }
 
-/// A count as kernels take it: rows are fewer than 2^31.
+/// A count as a kernel argument. There are fewer than 2^31 rows.
 pub(super) fn number(count_of: usize) -> Arg<'static> {
     Arg::U32(count(count_of))
 }

@@ -1,4 +1,4 @@
-//! Neighbors listed: candidates against all rows that are left.
+//! Lists neighbors on a device: candidates against all remaining rows.
 
 use std::ops::Range;
 
@@ -11,22 +11,22 @@ use crate::KernelError;
 use crate::device::tiles::Tiled;
 use crate::device::{Arg, DeviceError};
 
-/// A round under way.
+/// A round in progress.
 pub(super) struct Listing<'a> {
     there: &'a There<'a>,
-    /// The candidates, as they are on the device.
+    /// The candidates, on the device.
     candidates: &'a [u32],
-    /// Pairs that a tile may send back.
+    /// The most pairs that a tile may return.
     most: usize,
     made: &'a Clusters,
-    /// By candidate, what was found so far.
+    /// By candidate: the neighbors found so far.
     pub(super) lists: Vec<Vec<u32>>,
-    /// The first place that is in no tile yet.
+    /// The first index that is in no tile yet.
     next: usize,
 }
 
 impl<'a> Listing<'a> {
-    /// Candidates, which are on the device, and how many pairs all tiles send back at most.
+    /// Candidates, which are on the device, and the most pairs that all tiles return together.
     pub(super) fn new(
         there: &'a There<'a>,
         candidates: &'a [u32],
@@ -43,8 +43,8 @@ impl<'a> Listing<'a> {
         }
     }
 
-    /// A tile that had more to send back than there is room for. Lists are in any order, so that it does
-    /// not matter what the other lane does meanwhile.
+    /// Repeats a tile in halves because its pairs did not fit. Lists are unordered, so the other
+    /// lane need not wait.
     fn by_halves(&mut self, lane: &mut Lane, tile: Range<usize>) -> Result<(), KernelError> {
         if tile.len() < 2 {
             return Err(KernelError::Device(DeviceError::Undefined {

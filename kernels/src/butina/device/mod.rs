@@ -1,8 +1,7 @@
-//! Neighbors on a device: counted for all rows, listed for the next in line.
+//! Neighbors on a device: counted for all rows, listed for the next candidates.
 //!
-//! Rows stay in the order of their bit counts. Where they do not all fit, they stream in tiles beside
-//! the rows whose neighbors are sought. All that decides is integers, so that the clusters are the
-//! processor's.
+//! Rows are ordered by bit count. If they do not all fit, they are streamed in tiles past the rows
+//! whose neighbors are sought. All comparisons are of integers, so the clusters equal the CPU's.
 
 mod counting;
 mod lane;
@@ -20,10 +19,10 @@ use crate::device::tiles::{self, Budget, LANES};
 use crate::device::{Arg, Buffer, Device, Function, Grid, Source};
 use crate::{Context, KernelError};
 
-/// Rows of a tile's side, and threads; the source says the same.
+/// Rows along a tile's side, and threads; the CUDA source has the same number.
 const SIDE: usize = 64;
 const THREADS: u32 = 256;
-/// Tiles along a block's way: its own side is read once for them.
+/// Tiles that one block handles in sequence, so that its own rows are read once for all of them.
 const TILES_A_BLOCK: usize = 16;
 
 pub(super) fn source() -> Source {
@@ -32,12 +31,12 @@ pub(super) fn source() -> Source {
     bits::cuda("kernels/cuda/butina.cu", text, &kernels)
 }
 
-/// A device, and what it looks at.
+/// A device and the data on it.
 pub(super) struct OnDevice<'a> {
     device: &'a Device,
     /// By row: its bits.
     own: Vec<u32>,
-    /// By row: its neighbors.
+    /// By row: the number of its neighbors.
     counts: Vec<u32>,
     there: There<'a>,
     lanes: Vec<Lane>,
@@ -47,20 +46,20 @@ pub(super) struct OnDevice<'a> {
 struct There<'a> {
     origin: Origin<'a>,
     plan: Plan,
-    /// Rows by their bits.
+    /// Rows ordered by bit count.
     order: Vec<u32>,
     counter: Function,
     lister: Function,
-    /// Common bits that make neighbors, by the sum of both rows' bits.
+    /// The common bits that make neighbors, by the sum of both rows' bits.
     need: Buffer,
-    /// All rows, where they fit.
+    /// All rows, if they fit.
     all: Option<Block>,
-    /// Candidates; strips, where not all rows fit.
+    /// Candidates, or strips if not all rows fit.
     some: Block,
 }
 
 impl<'a> OnDevice<'a> {
-    /// `own` are the rows' bits; there is at least one row.
+    /// `own` holds the rows' bits; there is at least one row.
     pub(super) fn new(
         device: &'a Device,
         library: &'a Fingerprints<'a>,
@@ -105,8 +104,8 @@ impl<'a> OnDevice<'a> {
         Ok(new)
     }
 
-    /// Puts all rows there, where they fit: the lanes take turns, so that one gathers rows while
-    /// those of the other are copied.
+    /// Copies all rows to the device, if they fit. Lanes take turns: one gathers rows while the
+    /// other's are copied.
     fn load_all(&mut self) -> Result<(), KernelError> {
         let there = &self.there;
         let Some(all) = &there.all else {
@@ -162,14 +161,14 @@ impl Neighbors for OnDevice<'_> {
     }
 
     fn lists(&mut self, candidates: &[u32], made: &Clusters) -> Result<Vec<Vec<u32>>, KernelError> {
-        // Rows of about as many bits lie together, so that whole tiles are out of their reach.
+        // Rows of similar bit counts are adjacent, so that whole tiles are out of their reach.
         let mut turns: Vec<usize> = (0..candidates.len()).collect();
         turns.sort_by_key(|&turn| self.own[place(candidates[turn])]);
         let rows: Vec<u32> = turns.iter().map(|&turn| candidates[turn]).collect();
         let stage = &mut self.lanes[0].stage;
         stage.load(&self.there.origin, &rows, &self.there.some, 0)?;
         stage.stream.synchronize()?;
-        // Each row finds itself too.
+        // Each row also finds itself.
         let most = rows.iter().map(|&row| place(self.counts[place(row)]) + 1);
         let mut work = Listing::new(&self.there, &rows, most.sum(), made);
         tiles::run(&mut work, &mut self.lanes)?;
@@ -191,7 +190,7 @@ impl Neighbors for OnDevice<'_> {
 }
 
 impl There<'_> {
-    /// The tile that begins at `next`, which moves behind it; none where no row is left.
+    /// The next tile from `next` on, which advances; `None` if no row is left.
     fn next_tile(&self, next: &mut usize) -> Option<std::ops::Range<usize>> {
         let end = self.order.len().min(*next + self.plan.tile);
         let tile = *next..end;
@@ -199,7 +198,8 @@ impl There<'_> {
         (!tile.is_empty()).then_some(tile)
     }
 
-    /// Where a tile's rows are, and the first of them there; streams them to a lane where needed.
+    /// The block with a tile's rows and the first of them in it. Rows are streamed to the lane if
+    /// needed.
     fn tile<'b>(
         &'b self,
         stage: &mut lane::Stage,
@@ -215,7 +215,7 @@ impl There<'_> {
         }
     }
 
-    /// The arguments that both kernels have behind their sides.
+    /// The arguments that follow both kernels' sides.
     fn shared_args(&self) -> [Arg<'_>; 3] {
         let width = self.plan.width;
         [
@@ -226,7 +226,7 @@ impl There<'_> {
     }
 }
 
-/// Blocks for so many rows by so many.
+/// The grid for `a` rows by `b` rows.
 fn grid(a: usize, b: usize) -> Grid {
     let down = b.div_ceil(SIDE * TILES_A_BLOCK).clamp(1, 65_535);
     Grid {

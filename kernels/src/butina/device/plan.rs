@@ -1,24 +1,25 @@
-//! How much of everything fits the device.
+//! The sizes of buffers that fit the device.
 
 use crate::device::DeviceError;
 use crate::device::tiles::{Budget, LANES};
 use crate::table::wide;
 
-/// Bytes of a fold, of a row's two counts, of a count of neighbors, of a pair that came back.
+/// Bytes of a fold, of a row's two counts, of a neighbor count, and of a returned pair.
 const FOLD_BYTES: usize = 64;
 pub(super) const ROW_BYTES: usize = 8;
 pub(super) const COUNT_BYTES: usize = 4;
 pub(super) const PAIR_BYTES: usize = 8;
-/// Pairs that a tile can send back: this many where rows are few, and at most.
+/// The pairs that a tile can return: this many if there are few rows, and at most.
 const FEW_PAIRS: usize = 1 << 16;
 const MOST_PAIRS: usize = 1 << 24;
-/// Candidates of a round at most.
+/// The most candidates of a round.
 const MOST_CANDIDATES: usize = 8192;
-/// Rows by rows of a launch at most: some tenths of a second, so that a stopped task ends soon.
+/// The most rows by rows of a launch: some tenths of a second, so that a stopped task ends soon.
 const STRIP: usize = 1 << 14;
 const LONG_TILE: usize = 1 << 22;
 const SQUARE_TILE: usize = 1 << 18;
-/// Bytes copied at a time at most: enough to keep the link busy, little enough to pin.
+/// The most bytes that are copied at a time: enough to keep the link busy, and little pinned
+/// memory.
 const STAGE_BYTES: usize = 128 << 20;
 
 /// Sizes.
@@ -26,24 +27,24 @@ const STAGE_BYTES: usize = 128 << 20;
 pub(super) struct Plan {
     /// Bytes of a fingerprint.
     pub(super) width: usize,
-    /// Whether all rows are on the device together; else they stream.
+    /// Whether all rows are on the device together; else they are streamed.
     pub(super) is_resident: bool,
     /// Rows whose neighbors one launch counts.
     pub(super) strip: usize,
-    /// Rows among which one launch seeks.
+    /// Rows among which one launch searches.
     pub(super) tile: usize,
-    /// Rows of the block that is beside the tiles: candidates, and strips where all streams.
+    /// Rows of the block beside the tiles: candidates, or strips if rows are streamed.
     pub(super) block: usize,
-    /// Candidates of a round at most.
+    /// The most candidates of a round.
     pub(super) candidates: usize,
-    /// Pairs that a tile can send back.
+    /// The pairs that a tile can return.
     pub(super) room: usize,
     /// Rows copied at a time.
     pub(super) stage: usize,
 }
 
 impl Plan {
-    /// Sizes for so many rows, and a table of `need` bytes beside them.
+    /// The sizes for so many rows and a table of `need` bytes.
     pub(super) fn new(
         mut budget: Budget,
         width: usize,
@@ -55,7 +56,7 @@ impl Plan {
         budget.take(wide(rows * COUNT_BYTES))?;
         let wanted = rows.saturating_mul(4).clamp(FEW_PAIRS, MOST_PAIRS);
         let most = usize::try_from(budget.lane() / 4 / wide(PAIR_BYTES)).unwrap_or(usize::MAX);
-        // One candidate and its count must have room.
+        // There must be room for a candidate and its count.
         let room = most.min(wanted).max(2);
         budget.take(wide(room * PAIR_BYTES * LANES))?;
         let room = room - 1;
@@ -71,11 +72,11 @@ impl Plan {
                 block: candidates,
                 candidates,
                 room,
-                // Both lanes have a part of few rows, too.
+                // Both lanes get a part even of few rows.
                 stage: stage.min(rows.div_ceil(LANES)).max(1),
             });
         }
-        // A block beside one for each lane.
+        // One block for the candidates, and one for each lane.
         let a_row = wide(row * (LANES + 1)).div_ceil(LANES as u64);
         let most = SQUARE_TILE.min(stage);
         let block = budget.rows(a_row, wide(most))?;

@@ -1,4 +1,4 @@
-//! One GPU through its driver.
+//! One GPU, through its driver.
 #![expect(
     unsafe_code,
     reason = "calls of a library loaded at run time; see SAFETY at each"
@@ -15,24 +15,25 @@ use super::super::{About, Cache, DeviceError, Grid, Source};
 use super::nvrtc::no_compiler;
 use super::{Card, Nvrtc};
 
-/// Dynamic shared memory beyond this must be asked for kernel by kernel.
+/// Dynamic shared memory beyond this must be enabled for each kernel.
 const PLAIN_SHARED_BYTES: u32 = 48 << 10;
-/// The first driver that tells a kernel's parameters, without which no launch is safe.
+/// The first driver that reports a kernel's parameters. Without them no launch is safe.
 const OLDEST_DRIVER: (i32, i32) = (12, 4);
 
-/// What GPUs this machine has.
+/// The GPUs of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gpus {
-    /// No driver, none visible, or a driver that refuses: why.
+    /// There is no driver, no visible GPU, or the driver refuses, for this reason.
     None(String),
-    /// This many, numbered from 0.
+    /// The number of GPUs, which are numbered from 0.
     Count(usize),
 }
 
-/// Looks for GPUs. Nothing is opened but the driver, and nothing fails without one.
+/// Looks for GPUs. It opens only the driver, and does not fail without one.
 #[must_use]
 pub fn gpus() -> Gpus {
-    // SAFETY: it only tries to load the library. Calls without it would panic, hence the question.
+    // SAFETY: it only tries to load the library. Calls without the library would panic, hence this
+    // check.
     if !unsafe { sys::is_culib_present() } {
         return Gpus::None("no NVIDIA driver (libcuda.so) is installed".to_owned());
     }
@@ -52,15 +53,15 @@ pub(in super::super) struct Gpu {
     context: Arc<Context>,
 }
 
-/// The primary context, given back when nothing of it is left.
+/// The primary context, released with its last user.
 #[derive(Debug)]
 struct Context {
     device: sys::CUdevice,
     handle: sys::CUcontext,
 }
 
-// SAFETY: the driver's handles may be used from any thread that has made the context its own,
-// which each call here does first.
+// SAFETY: the driver's handles may be used from any thread that has made the context current, which
+// each call here does first.
 unsafe impl Send for Context {}
 // SAFETY: as above.
 unsafe impl Sync for Context {}
@@ -129,7 +130,7 @@ impl Gpu {
     }
 }
 
-/// The newest CUDA that the driver knows, major and minor.
+/// The newest CUDA version that the driver supports, major and minor.
 fn driver_version() -> Result<(i32, i32), DeviceError> {
     let mut version: c_int = 0;
     // SAFETY: the number is ours.
@@ -376,7 +377,8 @@ impl Loaded for Program {
     }
 }
 
-/// Arguments must be as many and as long as the parameters: the driver reads as many as those are.
+/// Checks that the arguments have the sizes of the parameters, because the driver reads that many
+/// bytes.
 fn check_sizes(
     kernel: &str,
     function: sys::CUfunction,

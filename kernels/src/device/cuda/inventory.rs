@@ -1,4 +1,4 @@
-//! Which GPUs there are, before any of them is opened.
+//! The list of GPUs, before any of them is opened.
 #![expect(
     unsafe_code,
     reason = "calls of a library loaded at run time; see SAFETY at each"
@@ -10,19 +10,19 @@ use cudarc::driver::{result, sys};
 
 use super::gpu::{Gpus, gpus};
 
-/// A GPU as somebody who hands it out must know it.
+/// What the allocation of GPUs to tasks must know of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Card {
-    /// As its maker calls it: `NVIDIA H100 80GB HBM3`.
+    /// The maker's name: `NVIDIA H100 80GB HBM3`.
     pub name: String,
-    /// What names this very device: `GPU-8-4-4-4-12`.
+    /// The device's UUID: `GPU-8-4-4-4-12`.
     pub uuid: String,
     /// Bytes of memory.
     pub memory_bytes: u64,
 }
 
-/// The GPUs that `CUDA_VISIBLE_DEVICES` leaves visible, none without a driver. One that does not say
-/// what it is, is left out.
+/// The GPUs that `CUDA_VISIBLE_DEVICES` leaves visible; none without a driver. A GPU that does not
+/// report its properties is left out.
 #[must_use]
 pub fn cards() -> Vec<Card> {
     let Gpus::Count(count) = gpus() else {
@@ -35,7 +35,7 @@ pub fn cards() -> Vec<Card> {
 }
 
 impl Card {
-    /// What the driver says of a device of its own.
+    /// The driver's description of a device.
     pub(super) fn of(device: sys::CUdevice) -> Result<Self, result::DriverError> {
         // SAFETY: the device comes from the driver.
         let memory = unsafe { result::device::total_mem(device) }?;
@@ -48,7 +48,7 @@ impl Card {
     }
 }
 
-/// `GPU-8-4-4-4-12`, as the driver's tools write it.
+/// A UUID in the format of the driver's tools: `GPU-8-4-4-4-12`.
 fn shown(bytes: [u8; 16]) -> String {
     let mut text = String::from("GPU");
     for (i, byte) in bytes.iter().enumerate() {

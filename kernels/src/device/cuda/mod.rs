@@ -1,4 +1,4 @@
-//! NVIDIA's GPUs, by their driver, which is loaded only when a GPU is asked for.
+//! NVIDIA's GPUs. The driver is loaded only when a GPU is requested.
 
 mod gpu;
 mod inventory;

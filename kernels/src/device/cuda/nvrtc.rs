@@ -22,7 +22,8 @@ impl Nvrtc {
     /// The NVRTC that the system's loader finds (`libnvrtc.so`, `libnvrtc.so.13`, …).
     ///
     /// # Errors
-    /// Where there is none, or one too old to make machine code.
+    ///
+    /// Fails if there is none, or it is too old to produce machine code.
     pub fn find() -> Result<Self, DeviceError> {
         // SAFETY: it only tries to load the library.
         if !unsafe { sys::is_culib_present() } {
@@ -46,10 +47,11 @@ impl Nvrtc {
         })
     }
 
-    /// Machine code for an architecture such as `sm_90`, from the cache or made now.
+    /// Machine code for an architecture such as `sm_90`, from the cache or compiled now.
     ///
     /// # Errors
-    /// A [`CompileError`] at the source's line; when the cache cannot be written.
+    ///
+    /// Returns a [`CompileError`] at the source's line, or fails if the cache cannot be written.
     pub fn cubin(
         &self,
         source: &Source,
@@ -76,7 +78,8 @@ impl Nvrtc {
     }
 }
 
-/// Whether machine code has a kernel of this name: its instructions are the section `.text.NAME`.
+/// Whether machine code has a kernel of this name: its instructions are in the section
+/// `.text.NAME`.
 #[must_use]
 pub fn defines(cubin: &[u8], kernel: &str) -> bool {
     let section = format!("\0.text.{kernel}\0");
@@ -97,7 +100,7 @@ fn options(source: &Source, architecture: &str) -> Vec<String> {
     options
 }
 
-/// What a file of the cache holds, if it is whole: its digest stands before it.
+/// The content of a cache file if it is whole: its digest comes first.
 fn sealed(path: &std::path::Path) -> Option<Vec<u8>> {
     let bytes = std::fs::read(path).ok()?;
     let (seal, code) = bytes.split_at_checked(blake3::OUT_LEN)?;
@@ -123,7 +126,7 @@ fn compile(source: &Source, text: &str, options: &[String]) -> Result<Vec<u8>, D
             Ok(()) => cubin(program).map_err(failed),
             Err(_) => Err(log(program, source)),
         };
-        // Nothing follows from a program that cannot be given back.
+        // A failure to destroy the program has no consequence.
         let _ = result::destroy_program(program);
         code
     }

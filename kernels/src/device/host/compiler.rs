@@ -7,11 +7,11 @@ use std::process::{Command, Output};
 use super::super::cache::{Cache, Key};
 use super::super::{CompileError, DeviceError, Source};
 
-/// What makes CUDA C++ ordinary C++.
+/// The header that makes CUDA C++ valid C++.
 const HEADER: &str = include_str!("../../../cuda/host/cuda_on_cpu.h");
-/// Tried in this order, unless `CXX` names one.
+/// Compilers that are tried in this order, unless `CXX` names one.
 const NAMES: &[&str] = &["c++", "g++", "clang++"];
-/// Sums must come out as written: no fused multiply-add where the source has none.
+/// Results must be as written in the source: no fused multiply-add where it has none.
 const OPTIONS: &[&str] = &[
     "-x",
     "c++",
@@ -24,7 +24,7 @@ const OPTIONS: &[&str] = &[
     "-fno-strict-aliasing",
 ];
 
-/// A compiler that answers.
+/// A compiler that works.
 #[derive(Debug)]
 pub(super) struct Compiler {
     program: OsString,
@@ -49,7 +49,7 @@ impl Compiler {
         output.status.success().then_some(Self { program, version })
     }
 
-    /// What the compiled text is kept under.
+    /// The cache key of the compiled text.
     pub(super) fn key(&self, text: &str) -> Key {
         let machine = std::env::consts::ARCH;
         let options = OPTIONS.join(" ");
@@ -84,7 +84,7 @@ impl Compiler {
         }
         let log = String::from_utf8_lossy(&stderr);
         let error = CompileError::from_log(source, &log);
-        // The user's text is right, and the line behind it that names a kernel is not.
+        // The user's text compiles, but the line after it that names a kernel does not.
         match (error.line, source.not_exported(&log)) {
             (None, Some(kernel)) => Err(DeviceError::NoFunction {
                 file: source.file().to_owned(),

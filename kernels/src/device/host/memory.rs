@@ -1,4 +1,4 @@
-//! Memory of the device that is none: counted, and with red zones around each allocation.
+//! Memory of the host device: counted, with red zones around each allocation.
 #![expect(
     unsafe_code,
     reason = "allocations whose addresses kernels use; see SAFETY at each"
@@ -8,20 +8,20 @@ use std::alloc::{Layout, alloc, dealloc};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Bytes on either side of an allocation that nobody may write.
+/// Bytes on either side of an allocation that must not be written.
 const ZONE: usize = 4096;
-/// What they hold.
+/// The content of red zones.
 const ZONE_BYTE: u8 = 0xA5;
-/// What fresh memory holds: no small number, and no number at all as floats.
+/// The content of fresh memory: not a small integer, and NaN as a float.
 const FRESH_BYTE: u8 = 0xFF;
-/// As on a GPU.
+/// The alignment, as on a GPU.
 const ALIGNMENT: usize = 256;
 
 /// All allocations.
 #[derive(Debug)]
 pub(super) struct Memory {
     total: u64,
-    /// Bytes by address.
+    /// Sizes by address.
     live: Mutex<BTreeMap<u64, usize>>,
 }
 
@@ -37,7 +37,7 @@ impl Memory {
         self.total.saturating_sub(used(&self.lock()))
     }
 
-    /// Room for this many bytes, if there is so much.
+    /// Allocates memory, if so much is left.
     pub(super) fn alloc(&self, bytes: usize) -> Option<u64> {
         let mut live = self.lock();
         let free = self.total.saturating_sub(used(&live));
@@ -60,15 +60,15 @@ impl Memory {
         Some(address)
     }
 
-    /// Gives room back; what is not known is left alone.
+    /// Frees memory. Unknown addresses are ignored.
     pub(super) fn free(&self, address: u64) {
         if let Some(bytes) = self.lock().remove(&address) {
             release(address, bytes);
         }
     }
 
-    /// The first allocation beside which somebody wrote. Its zones are whole again afterwards, so
-    /// that one fault is told once.
+    /// The first allocation with a damaged red zone. The zones are restored, so that each fault is
+    /// reported once.
     pub(super) fn damage(&self) -> Option<String> {
         let live = self.lock();
         live.iter().find_map(|(&address, &bytes)| {

@@ -1,8 +1,9 @@
-//! The processor in a GPU's stead: the same source by a C++ compiler, run here and watched.
+//! The host device: the CPU in place of a GPU. The same source is compiled by a C++ compiler, run
+//! here, and checked.
 //!
-//! For tests, and for a user's first look at a kernel: each thread is a fiber, so that it is
-//! thousands of times slower than a GPU. Writes beside an allocation, barriers that not all threads
-//! reach and arguments of a wrong size are errors here.
+//! It serves tests, and a user's first look at a kernel. Each thread is a fiber, so it is thousands
+//! of times slower than a GPU. Writes outside an allocation, barriers that not all threads reach,
+//! and arguments of a wrong size are errors here.
 #![expect(
     unsafe_code,
     reason = "compiled kernels are loaded and called; see SAFETY at each"
@@ -23,9 +24,9 @@ use super::backend::{Address, Backend, Loaded, StreamId};
 use super::cache::{Cache, Key};
 use super::{About, CompileError, DeviceError, Grid, Source};
 
-/// Shared memory of a block, static and of the launch: what compute capability 8.0 has at least.
+/// Shared memory of a block, static and dynamic: the least of compute capability 8.0.
 const SHARED_BYTES: u32 = 163 << 10;
-/// What a message of a kernel's may be long.
+/// The longest message of a kernel.
 const MESSAGE_BYTES: usize = 512;
 
 /// The device.
@@ -63,7 +64,7 @@ impl Host {
         {
             return Ok(program);
         }
-        // Never compiled, or no library any more: somebody may have cut it short.
+        // The file was never compiled, or is damaged: it may have been cut off.
         let path = self.cache.put(key, ".so", make)?;
         load(&path)
     }
@@ -117,7 +118,7 @@ impl Backend for Host {
     unsafe fn end_stream(&self, _stream: StreamId) {}
 
     fn synchronize(&self, _stream: StreamId) -> Result<(), DeviceError> {
-        // Everything was done when it was asked for.
+        // Everything was done when it was requested.
         Ok(())
     }
 
@@ -158,9 +159,10 @@ impl Backend for Host {
     }
 }
 
-/// An address here is one of this process.
+/// An address of this device is one of this process.
 fn pointer(address: Address) -> *mut u8 {
-    // Sixty-four bits, as on all that this is built for; `alloc` made it from a pointer.
+    // Addresses have 64 bits on all platforms that this is built for; `alloc` made it from a
+    // pointer.
     std::ptr::with_exposed_provenance_mut(usize::try_from(address).unwrap_or(0))
 }
 
@@ -184,8 +186,8 @@ type Launch = unsafe extern "C" fn(
 
 impl Program {
     fn load(path: &Path, source: &Source, memory: Arc<Memory>) -> Result<Self, DeviceError> {
-        // SAFETY: our compiler made it from the user's source, which the user wants to run; what
-        // runs on loading are the source's own initializers.
+        // SAFETY: our compiler made it from the user's source, which the user wants to run; loading
+        // runs only the source's own initializers.
         let library = unsafe { Library::new(path) }.map_err(|error| {
             DeviceError::Compile(CompileError {
                 file: source.file().to_owned(),
