@@ -1,4 +1,4 @@
-//! A piece of a lease that one slot works on.
+//! A part of a lease that one slot works on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,16 +12,16 @@ use crate::job::JobState;
 pub(crate) struct Need {
     pub(crate) cpus: u32,
     pub(crate) memory_bytes: u64,
-    /// Space on the disk of its folder, free when it starts.
+    /// Disk space for its folder that must be free when it starts.
     pub(crate) disk_bytes: u64,
-    /// GPUs that it holds at least.
+    /// The least number of GPUs that it holds.
     pub(crate) gpus: u32,
 }
 
-/// Set once to end everything that runs under it.
+/// Becomes true once, to end everything that runs under it.
 pub(crate) type Stop = Arc<AtomicBool>;
 
-/// Consecutive tasks of one lease, run one after the other within one [`Need`].
+/// Consecutive tasks of one lease, which run in sequence within one [`Need`].
 #[derive(Clone)]
 pub(crate) struct Batch {
     pub(crate) job: Arc<JobState>,
@@ -30,12 +30,12 @@ pub(crate) struct Batch {
     pub(crate) generation: Generation,
     pub(crate) attempt: u32,
     pub(crate) need: Need,
-    /// The run was revoked, or the worker is leaving.
+    /// Set when the run was revoked or the worker stops.
     pub(crate) stop: Stop,
 }
 
 impl Batch {
-    /// The task with this index.
+    /// The task of this index.
     pub(crate) fn task(&self, index: u32) -> TaskId {
         TaskId {
             run: self.job.job.run,
@@ -50,7 +50,7 @@ impl Batch {
         format!("{stage}/{index}, attempt {}", self.attempt)
     }
 
-    /// The memory one task declared for this attempt, if it did.
+    /// The memory that one task declared for this attempt, if any.
     pub(crate) fn memory_limit(&self) -> Option<u64> {
         self.job.declared_memory(self.attempt)
     }

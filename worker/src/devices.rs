@@ -1,8 +1,8 @@
-//! GPUs, handed out one task at a time.
+//! Allocates GPUs to tasks.
 //!
-//! A task that asks for GPUs holds a lock on each of them while it runs: a file named by the device's
-//! UUID, which all engines of this machine lock alike, so that no two tasks share a GPU whoever
-//! started them. The system drops the lock with the process, however that ends.
+//! A task that asks for GPUs holds a lock on each of them while it runs: a file named by the
+//! device's UUID. All engines of this machine use the same locks, so no two tasks share a GPU. The
+//! system releases a lock when its process ends, however it ends.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -15,14 +15,14 @@ use sunward_workflows::{Gpus, Resources};
 use crate::batch::Stop;
 use crate::fault::Fault;
 
-/// How often a task that waits for a GPU looks again.
+/// How often a waiting task tries again.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The GPUs of this machine.
 #[derive(Debug)]
 pub(crate) struct Devices {
     cards: Vec<Card>,
-    /// Where the locks are.
+    /// The folder of the locks.
     folder: PathBuf,
 }
 
@@ -30,24 +30,24 @@ pub(crate) struct Devices {
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     cards: Vec<Card>,
-    /// Closing a file gives its lock back.
+    /// Closing a file releases its lock.
     _locks: Vec<File>,
 }
 
 impl Held {
-    /// The value of `CUDA_VISIBLE_DEVICES`: no device but these can be seen.
+    /// The value of `CUDA_VISIBLE_DEVICES`, which hides all other devices.
     pub(crate) fn visible(&self) -> String {
         let uuids: Vec<&str> = self.cards.iter().map(|card| card.uuid.as_str()).collect();
         uuids.join(",")
     }
 
-    /// What they are.
+    /// The GPUs.
     pub(crate) fn cards(&self) -> &[Card] {
         &self.cards
     }
 }
 
-/// Whether a machine with these GPUs ever has those that a task asks for.
+/// Whether a machine with these GPUs can ever provide those that a task asks for.
 #[must_use]
 pub fn can_serve(cards: &[Card], asked: &Resources) -> bool {
     Devices::new(cards.to_vec()).can_serve(asked)
@@ -66,20 +66,20 @@ impl Devices {
         }
     }
 
-    /// How many there are.
+    /// The number of GPUs.
     pub(crate) fn count(&self) -> u32 {
         u32::try_from(self.cards.len()).unwrap_or(u32::MAX)
     }
 
-    /// Whether this machine ever has the GPUs that a task asks for.
+    /// Whether this machine can ever provide the GPUs that a task asks for.
     pub(crate) fn can_serve(&self, asked: &Resources) -> bool {
         let options = options(&asked.gpus);
         let possible = |wanted: &Wanted<'_>| wanted.count <= self.matching(wanted, asked).count();
         options.iter().any(possible)
     }
 
-    /// How many GPUs a task holds at least while it runs here: none where this machine never has what
-    /// it asks for.
+    /// The least number of GPUs that a task holds while it runs here; 0 if this machine can never
+    /// provide what it asks for.
     pub(crate) fn least(&self, asked: &Resources) -> u32 {
         let options = options(&asked.gpus);
         let possible = |wanted: &&Wanted<'_>| wanted.count <= self.matching(wanted, asked).count();
@@ -87,8 +87,8 @@ impl Devices {
         u32::try_from(counts.min().unwrap_or(0)).unwrap_or(u32::MAX)
     }
 
-    /// The GPUs that a task asks for, once they are free; none where it asks for none, and where
-    /// this machine never has them and the task can do without.
+    /// Waits for the GPUs that a task asks for. It returns none if the task asks for none, or if
+    /// this machine can never provide them and the task can run without.
     pub(crate) fn take(&self, asked: &Resources, stop: &Stop) -> Result<Held, Fault> {
         let options = options(&asked.gpus);
         let possible: Vec<&Wanted<'_>> = options
@@ -115,7 +115,7 @@ impl Devices {
         }
     }
 
-    /// The GPUs that would do.
+    /// The GPUs that fit a request.
     fn matching<'d>(
         &'d self,
         wanted: &Wanted<'d>,
@@ -129,7 +129,7 @@ impl Devices {
         })
     }
 
-    /// As many as are wanted, or nothing if too few are free.
+    /// As many as requested, or `None` if too few are free.
     fn try_take(&self, wanted: &Wanted<'_>, asked: &Resources) -> Result<Option<Held>, Fault> {
         let mut held = Held::default();
         for card in self.matching(wanted, asked) {
@@ -144,11 +144,11 @@ impl Devices {
         Ok((held.cards.len() == wanted.count).then_some(held))
     }
 
-    /// The lock of a GPU, if nobody has it.
+    /// The lock of a GPU, if it is free.
     fn lock(&self, uuid: &str) -> Result<Option<File>, Fault> {
         let path = self.folder.join(format!("sunward-{uuid}.lock"));
         let failed = |error: rustix::io::Errno| Fault::io("lock a GPU by", &path, &error.into());
-        // Another user's lock can be read, and that is enough to lock it.
+        // Another user's lock file is readable, which suffices to lock it.
         let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = open(&path, flags, Mode::from_raw_mode(0o444)).map_err(failed)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -180,13 +180,13 @@ impl Devices {
     }
 }
 
-/// So many GPUs of some model.
+/// A number of GPUs of some model.
 struct Wanted<'a> {
     model: Option<&'a str>,
     count: usize,
 }
 
-/// What would do, in the order of preference; nothing for a task without GPUs.
+/// The acceptable allocations in order of preference; empty for a task without GPUs.
 fn options(gpus: &Gpus) -> Vec<Wanted<'_>> {
     let some = |model, count: u32| {
         let count = usize::try_from(count).unwrap_or(usize::MAX);

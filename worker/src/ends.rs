@@ -1,11 +1,11 @@
-//! How an attempt's end is put together.
+//! Assembles the ends of attempts.
 
 use sunward_core::{Failure, FailureKind, Generation, Lease, Outcome, RanOn, TaskEnd, TaskId};
 
 use crate::batch::Batch;
 use crate::meter::Reading;
 
-/// The end of one attempt, which ran on this if it came so far.
+/// The end of one attempt, with what it ran on if it started.
 pub(crate) fn end(
     batch: &Batch,
     index: u32,
@@ -28,7 +28,7 @@ pub(crate) fn end(
     }
 }
 
-/// The ends of a lease's tasks that never began.
+/// The ends of a lease's tasks that never started.
 pub(crate) fn unbegun(lease: &Lease, kind: FailureKind, message: &str) -> Vec<TaskEnd> {
     (0..lease.count)
         .map(|offset| unbegun_task(lease, lease.first + offset, lease.generation, kind, message))

@@ -1,4 +1,4 @@
-//! Why an attempt gave no result, before it is written as a [`Failure`].
+//! Why an attempt gave no result, before it becomes a [`Failure`].
 
 use std::io;
 use std::path::Path;
@@ -37,13 +37,13 @@ impl Fault {
         Self::new(FailureKind::Infrastructure, message)
     }
 
-    /// No waiting mends it; the message says what does.
+    /// Waiting does not help; the message names the remedy.
     pub(crate) fn permanent(message: impl Into<String>) -> Self {
         Self::new(FailureKind::Permanent, message)
     }
 
-    /// That data could not be read or kept: whose that is, the error knows. `mine` where it is the
-    /// user's.
+    /// Data could not be read or stored. The error knows whose fault that is; `mine` is the kind if
+    /// it is the user's.
     pub(crate) fn data(mine: FailureKind, message: impl Into<String>, error: &DataError) -> Self {
         Self::new(error.blame().kind(mine), message)
     }
@@ -52,7 +52,7 @@ impl Fault {
         Self::new(FailureKind::Cancelled, "it was cancelled")
     }
 
-    /// That the worker's own file work failed: `what` as in `create the folder`.
+    /// The worker's own file operation failed. `what` is for example `create the folder`.
     pub(crate) fn io(what: &str, path: &Path, error: &io::Error) -> Self {
         let kind = io_blame(error).kind(FailureKind::Infrastructure);
         let remedy = io_remedy(error);
@@ -62,7 +62,7 @@ impl Fault {
         )
     }
 
-    /// As the coordinator gets it: with the task's name, and the end of its log.
+    /// The failure for the coordinator, with the task's name and the end of its log.
     pub(crate) fn into_failure(self, batch: &Batch, index: u32, log_tail: String) -> Failure {
         Failure {
             kind: self.kind,

@@ -1,4 +1,4 @@
-//! Inputs of tasks: as paths for commands, as tables for kernels.
+//! Inputs of tasks: paths for commands, tables for kernels.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,9 +18,9 @@ use crate::task_folder::TaskFolder;
 pub(crate) struct CommandInputs {
     /// Inputs that every task gets whole.
     whole: BTreeMap<String, PortView>,
-    /// What the tasks cut, with how the command wants it.
+    /// The input that is sliced among tasks, and the form in which the command gets it.
     cut: Option<CutInput>,
-    /// Whether any template may ask for `inputs.x.parts`.
+    /// Whether a template may read `inputs.x.parts`.
     lists_parts: bool,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct CutInput {
 }
 
 impl CommandInputs {
-    /// Works out what the inputs look like that all tasks share.
+    /// Prepares what all tasks of a stage share.
     pub(crate) fn prepare(store: &Store, job: &Job) -> Result<Self, Fault> {
         let lists_parts = asks_for_parts(job);
         let sliced = sliced_port(&job.tasks);
@@ -58,7 +58,7 @@ impl CommandInputs {
         })
     }
 
-    /// What one task sees under `inputs`: files and folders of its own in its task folder.
+    /// What one task sees under `inputs`: files and folders in its own task folder.
     pub(crate) fn of_task(
         &self,
         store: &Store,
@@ -85,7 +85,7 @@ impl CommandInputs {
 /// One task's inputs.
 pub(crate) struct TaskInputs {
     pub(crate) values: BTreeMap<String, InputValue>,
-    /// Held until the task's outputs are in the store: an output may be a link to an input.
+    /// Held until the task's outputs are in the store, because an output may be a link to an input.
     pub(crate) views: Views,
 }
 
@@ -127,11 +127,11 @@ struct PortView {
 
 /// What `inputs.x.parts` lists.
 enum Parts {
-    /// Nothing, because nobody asks.
+    /// Nothing, because no template reads it.
     Unasked,
     /// The input's own path.
     Itself,
-    /// What is in the input's folder.
+    /// The files in the input's folder.
     Members,
     /// Files in a folder beside the input.
     Beside(View),
@@ -170,7 +170,7 @@ fn texts(folder: &Path, view: &View) -> Result<Vec<String>, Fault> {
 }
 
 impl CutInput {
-    /// The slice as a dataset and what is wanted of it.
+    /// The slice as a dataset, and its requested form.
     fn slice(&self, cut: &Cut) -> Result<(Dataset, Wanted), Fault> {
         match &cut.slice {
             Slice::Rows(rows) => {
@@ -197,7 +197,7 @@ impl CutInput {
         }
     }
 
-    /// The file of one part as it was written, where each part has one.
+    /// The file of one part as it was written, if each part has one.
     fn written_part(&self, index: usize) -> Option<Written> {
         let written = self.dataset.written.as_ref()?;
         let one_each = written.files.len() == self.dataset.parts.len();
@@ -208,7 +208,7 @@ impl CutInput {
         })
     }
 
-    /// The kernel's inputs of one task: its slice beside what all tasks share.
+    /// The kernel inputs of one task: its slice, and what all tasks share.
     pub(crate) fn of_task(
         &self,
         store: &Store,
@@ -258,14 +258,14 @@ impl KernelInputs {
         &self.whole
     }
 
-    /// The input that is cut, if one is.
+    /// The sliced input, if there is one.
     pub(crate) fn cut(&self) -> Option<&CutInput> {
         self.cut.as_ref()
     }
 }
 
-/// The same job with inputs that can be read from this host's store alone: fetched, and reduced to the
-/// columns that are wanted. For a process that has no other store.
+/// The same job with inputs that this host's store alone can provide: fetched, and reduced to the
+/// requested columns. It is for a process without access to other stores.
 pub(crate) fn at_hand(store: &Store, job: &Job) -> Result<Job, Fault> {
     let mut job = job.clone();
     for (port, dataset) in &mut job.inputs {
@@ -283,8 +283,8 @@ pub(crate) fn at_hand(store: &Store, job: &Job) -> Result<Job, Fault> {
     Ok(job)
 }
 
-/// What is wanted of an input. Columns that the dataset has been reduced to already are not asked
-/// for again, since that would copy it.
+/// The requested form of an input. Columns to which the dataset was already reduced are not
+/// requested again, since that would copy it.
 fn wanted(
     store: &Store,
     port: &str,
@@ -329,14 +329,14 @@ fn as_table(store: &Store, port: &str, dataset: &Dataset, wanted: &Wanted) -> Re
     open().map_err(|error| unusable(port, &error))
 }
 
-/// That an input cannot be had.
+/// The fault for an input that is not available.
 fn unusable(port: &str, error: &DataError) -> Fault {
     let message = format!("input {port} cannot be used: {error}");
     Fault::data(FailureKind::Input, message, error)
 }
 
-/// Whether the stage's templates may list parts: it is looked for as a word, since listing is cheap
-/// enough to do in vain now and then, and too costly to do for every task of every stage.
+/// Whether the stage's templates may list parts. The text is searched for the word: listing is
+/// cheap enough to do in vain sometimes, and too expensive to do for every task of every stage.
 fn asks_for_parts(job: &Job) -> bool {
     let Action::Run(command) = &job.stage.action else {
         return false;
@@ -349,7 +349,7 @@ fn asks_for_parts(job: &Job) -> bool {
     sources.iter().any(|source| source.contains("parts"))
 }
 
-/// A path as commands get it: absolute, since they start in another folder.
+/// A path for commands: absolute, since they start in another folder.
 fn text(path: &Path) -> Result<String, Fault> {
     let path = std::path::absolute(path)
         .map_err(|error| Fault::io("find the whole path of", path, &error))?;

@@ -1,4 +1,4 @@
-//! A stage as this worker knows it: what it was told, and what it worked out once for all tasks.
+//! A stage on this worker: its job, and what was computed once for all its tasks.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,11 +12,11 @@ use crate::kernels::PreparedKernel;
 use crate::process::PreparedCommand;
 use crate::worker::WorkerContext;
 
-/// How long one batch of kernel tasks should take: long beside the cost of fetching a batch, short
-/// beside what a user or another stage would notice.
+/// How long one batch of kernel tasks should take: long compared with fetching a batch, and too
+/// short to be noticed.
 const BATCH_NANOS: u64 = 2_000_000;
 
-/// Tasks of one batch at most.
+/// The most tasks of one batch.
 const BATCH_TASKS: u32 = 4096;
 
 /// One stage of one run.
@@ -26,9 +26,9 @@ pub(crate) struct JobState {
     pub(crate) kernel: Memo<PreparedKernel>,
     /// Where its kernel runs.
     pub(crate) venue: Venue,
-    /// GPUs that a task of it holds at least.
+    /// The least number of GPUs that each of its tasks holds.
     pub(crate) gpus: u32,
-    /// Nanoseconds that a task took lately; 0 when none was run yet.
+    /// Nanoseconds that recent tasks took; 0 before the first one.
     pace_nanos: AtomicU64,
     noticed: AtomicBool,
     told_of_space: AtomicBool,
@@ -38,7 +38,7 @@ pub(crate) struct JobState {
 }
 
 impl JobState {
-    /// A stage as it runs on this worker; what a user should know of where it runs is said.
+    /// Prepares a stage on this worker, and tells the user about where it runs if necessary.
     pub(crate) fn here(context: &WorkerContext, job: Arc<Job>) -> Self {
         let venue = Venue::of(context, &job.stage);
         let on_devices = match job.stage.action {
@@ -68,8 +68,8 @@ impl JobState {
         }
     }
 
-    /// How many of `remaining` tasks a slot should take at once: one where tasks are long, many
-    /// where they are short, and never so many that other slots would have none.
+    /// How many of `remaining` tasks a slot takes at once: one if tasks are long, many if they are
+    /// short, and never so many that other slots get none.
     pub(crate) fn chunk(&self, remaining: u32, slots: u32) -> u32 {
         let pace = self.pace_nanos.load(Ordering::Relaxed);
         if pace == 0 || !matches!(self.job.stage.action, Action::Kernel { .. }) {
@@ -83,19 +83,19 @@ impl JobState {
             .clamp(1, remaining.max(1))
     }
 
-    /// Notes how long so many tasks took together.
+    /// Records how long so many tasks took together.
     pub(crate) fn note_pace(&self, tasks: u32, took: std::time::Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let each = (nanos / u64::from(tasks.max(1))).max(1);
         self.pace_nanos.store(each, Ordering::Relaxed);
     }
 
-    /// Nanoseconds that a task took lately, 0 when that is not known.
+    /// Nanoseconds that recent tasks took; 0 if unknown.
     pub(crate) fn pace_nanos(&self) -> u64 {
         self.pace_nanos.load(Ordering::Relaxed)
     }
 
-    /// The memory one task declared, as it grows with each attempt.
+    /// The memory that one task declared, which grows with each attempt.
     pub(crate) fn declared_memory(&self, attempt: u32) -> Option<u64> {
         let declared = self.job.stage.resources.memory_bytes?;
         let Some(factor) = self.job.stage.retry.scale_memory else {
@@ -112,19 +112,19 @@ impl JobState {
         Some(u64::try_from(bytes).unwrap_or(u64::MAX))
     }
 
-    /// True the first time it is asked.
+    /// True on the first call.
     pub(crate) fn first_notice(&self) -> bool {
         !self.noticed.swap(true, Ordering::Relaxed)
     }
 
-    /// True the first time that a task of it is found to wait for space on the disk.
+    /// True on the first call after a task was found to wait for disk space.
     pub(crate) fn first_wait_for_space(&self) -> bool {
         !self.told_of_space.swap(true, Ordering::Relaxed)
     }
 }
 
-/// Something that is worked out once, by whoever comes first while the others wait for it. A
-/// failure is not kept: what was missing may be there next time.
+/// A value that is computed once, by the first caller while others wait. A failure is not kept,
+/// because it may not occur again.
 pub(crate) struct Memo<T>(Mutex<Option<Arc<T>>>);
 
 impl<T> Default for Memo<T> {

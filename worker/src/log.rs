@@ -1,4 +1,5 @@
-//! The log of one attempt: created at its first byte, capped, and readable while it grows.
+//! The log of one attempt: created with its first byte, limited in size, and readable while it
+//! grows.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -8,16 +9,16 @@ use std::path::{Path, PathBuf};
 use crate::secrets::Redactor;
 use crate::tail;
 
-/// How much of the end of a long log is kept, in memory until the attempt ends: small, because
-/// every task that runs may hold that much.
+/// How much of the end of a long log is kept in memory until the attempt ends. It is small, because
+/// every running task may hold this much.
 const END_AT_MOST: u64 = 1 << 20;
 
-/// What is kept to quote from in a failure: enough for its last lines with escapes still in them.
+/// How much is kept to quote in a failure: enough for the last lines, with escapes still in them.
 const QUOTE_BYTES: usize = 16 << 10;
 
-/// Standard output and error of one attempt, in the order in which they arrive.
+/// Standard output and error of one attempt, in the order of arrival.
 ///
-/// Up to the cap everything is written at once. Of what comes after, the last bytes are kept and
+/// Up to the limit everything is written at once. Of what comes after, the last bytes are kept and
 /// written at the end, after a line that says how much was cut.
 pub(crate) struct AttemptLog {
     path: PathBuf,
@@ -51,7 +52,7 @@ impl AttemptLog {
         &self.path
     }
 
-    /// Adds what arrived. What cannot be written is counted as lost, and the attempt goes on.
+    /// Adds bytes. If they cannot be written, they count as lost and the attempt continues.
     pub(crate) fn add(&mut self, bytes: &[u8]) {
         if self.redactor.is_idle() {
             self.keep(bytes);
@@ -85,7 +86,7 @@ impl AttemptLog {
         tail::last_lines(self.quote.bytes())
     }
 
-    /// Why it could not be written in full, if so.
+    /// Why the log is incomplete, if it is.
     pub(crate) fn problem(&self) -> Option<&io::Error> {
         self.problem.as_ref()
     }
@@ -121,7 +122,7 @@ impl AttemptLog {
 }
 
 fn create(path: &Path) -> io::Result<File> {
-    // As private as the state's folder: what a command prints may be nobody else's business.
+    // The log is as private as the state's folder, because a command's output may be confidential.
     let above = path
         .ancestors()
         .skip(1)
@@ -149,7 +150,7 @@ fn create(path: &Path) -> io::Result<File> {
     }
 }
 
-/// The last so many bytes of what is pushed.
+/// The last bytes of what is pushed.
 struct Last {
     bytes: Vec<u8>,
     size: usize,
@@ -167,8 +168,8 @@ impl Last {
         self.bytes.is_empty()
     }
 
-    /// Adds bytes and gives how many older ones it forgot. It forgets in large steps, so that each
-    /// byte is moved once at most.
+    /// Adds bytes and returns how many older ones were dropped. It drops in large steps, so that
+    /// each byte is moved at most once.
     fn push(&mut self, bytes: &[u8]) -> usize {
         if bytes.len() >= self.size {
             let forgotten = self.bytes.len() + bytes.len() - self.size;

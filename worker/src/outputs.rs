@@ -1,7 +1,7 @@
 //! Outputs of tasks: where commands write them, and how they become datasets.
 //!
-//! A command writes into its own task folder; only after it has ended well is each output read, checked
-//! and moved into the store, where it appears whole or not at all.
+//! A command writes into its own task folder. Only after it has succeeded is each output read,
+//! checked and moved into the store, where it appears whole or not at all.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use crate::fault::Fault;
 /// Outputs by port, in the stage's order.
 pub(crate) type OutputPaths = Vec<(String, PathBuf)>;
 
-/// Where each output goes, in the stage's order.
+/// The path of each output, in the stage's order.
 pub(crate) fn paths(stage: &Stage, folder: &Path) -> OutputPaths {
     stage
         .outputs
@@ -62,7 +62,7 @@ fn adopt_one(store: &Store, port: &str, path: &Path, output: &Output) -> Result<
         .map_err(|error| refused(port, path, output, &error))
 }
 
-/// What else lies beside a missing output, which is often the same file under another name.
+/// The other files beside a missing output. Often one of them is the output under another name.
 fn neighbours(path: &Path) -> String {
     let names: Vec<String> = path
         .parent()
@@ -92,7 +92,7 @@ fn expected(output: &Output) -> &'static str {
 }
 
 fn refused(port: &str, place: &Path, output: &Output, error: &DataError) -> Fault {
-    // What cannot be read of what the command left is the command's doing.
+    // An unreadable output is the command's fault.
     if let DataError::Io { path, .. } = error
         && path.starts_with(place)
         && error.blame() == Blame::Permanent
@@ -110,7 +110,7 @@ fn refused(port: &str, place: &Path, output: &Output, error: &DataError) -> Faul
     Fault::data(FailureKind::Output, message, error)
 }
 
-/// What a kernel gave, in the stage's order of ports.
+/// A kernel's outputs, in the stage's order of ports.
 pub(crate) fn in_order(stage: &Stage, mut outputs: Outputs) -> Result<Vec<(&str, Table)>, Fault> {
     let mut ports = Vec::with_capacity(stage.outputs.len());
     for port in stage.outputs.keys() {
@@ -124,7 +124,7 @@ pub(crate) fn in_order(stage: &Stage, mut outputs: Outputs) -> Result<Vec<(&str,
     Ok(ports)
 }
 
-/// Stores what a kernel gave.
+/// Stores a kernel's outputs.
 pub(crate) fn store_tables(
     store: &Store,
     stage: &Stage,
@@ -138,7 +138,7 @@ pub(crate) fn store_tables(
     Ok(TaskResult::of_cpu(ports))
 }
 
-/// Stores what a kernel gave in another process, as the files `PORT.arrow` of a folder.
+/// Stores the outputs of a kernel in another process: the files `PORT.arrow` of a folder.
 pub(crate) fn adopt_tables(
     store: &Store,
     stage: &Stage,
@@ -152,7 +152,7 @@ pub(crate) fn adopt_tables(
     Ok(TaskResult::of_cpu(ports))
 }
 
-/// Where another process leaves the table of a port.
+/// The path where another process leaves the table of a port.
 pub(crate) fn table_file(folder: &Path, port: &str) -> PathBuf {
     folder.join(format!("{port}.arrow"))
 }

@@ -1,18 +1,18 @@
-//! Where ends go: collected by a slot, sent in batches.
+//! Collects the ends of a slot's attempts, and sends them in batches.
 
 use std::time::{Duration, Instant};
 
 use sunward_core::TaskEnd;
 use sunward_protocol::FromWorker;
 
-/// Where messages to the coordinator go.
+/// Sends messages to the coordinator.
 pub(crate) type Outbox = dyn Fn(FromWorker) + Send + Sync;
 
-/// Ends that are sent as one message at most; bounds what a crash makes run again.
+/// The most ends in one message. It bounds what runs again after a crash.
 const ENDS_AT_MOST: usize = 4096;
 
-/// How long an end may wait for company. Far below what a user notices, long enough that thousands
-/// of short tasks a second do not wake the coordinator for each.
+/// How long an end may be held back: far below what a user notices, and long enough that thousands
+/// of short tasks a second do not each wake the coordinator.
 const HELD_AT_MOST: Duration = Duration::from_millis(2);
 
 /// A slot's ends that are not sent yet.
@@ -20,9 +20,9 @@ const HELD_AT_MOST: Duration = Duration::from_millis(2);
 pub(crate) struct PendingEnds {
     ends: Vec<TaskEnd>,
     since: Option<Instant>,
-    /// Tasks of the current batch before this one have ended.
+    /// All tasks of the current batch before this index have ended.
     next: u32,
-    /// Tasks of it that ended before an earlier one did.
+    /// Later tasks of the batch that have ended already.
     early: Vec<u32>,
 }
 
@@ -31,7 +31,7 @@ impl PendingEnds {
         self.ends.is_empty()
     }
 
-    /// A batch begins, whose first task is this.
+    /// Starts a batch whose first task has this index.
     pub(crate) fn expect_from(&mut self, first: u32) {
         self.next = first;
         self.early.clear();
@@ -52,13 +52,13 @@ impl PendingEnds {
         self.ends.push(end);
     }
 
-    /// How long the oldest end may still wait; nothing when there is none.
+    /// How long the oldest end may still be held back; `None` if there is none.
     pub(crate) fn patience(&self, now: Instant) -> Option<Duration> {
         self.since
             .map(|since| (since + HELD_AT_MOST).saturating_duration_since(now))
     }
 
-    /// Sends what has waited long enough or is enough.
+    /// Sends what was held long enough, or is enough.
     pub(crate) fn send_due(&mut self, now: Instant, outbox: &Outbox) {
         let due =
             self.ends.len() >= ENDS_AT_MOST || self.patience(now).is_some_and(|d| d.is_zero());

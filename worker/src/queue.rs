@@ -1,17 +1,17 @@
-//! What waits and what may start: admission by cores, memory, GPUs and space on the disk, first come
-//! first served.
+//! The queue of batches: admission by cores, memory, GPUs and disk space, first come first served.
 //!
-//! A task that does not fit yet may be overtaken by smaller ones behind it, but only
-//! [`OVERTAKEN_AT_MOST`] times: then nothing starts before it does. While only GPUs keep it waiting,
-//! that bars none but those that take GPUs too: cores are not left idle for it.
+//! A task that does not fit yet may be overtaken by smaller ones, but at most [`OVERTAKEN_AT_MOST`]
+//! times; then nothing starts before it. If it waits only for GPUs, it blocks only tasks that take
+//! GPUs as well, so that cores do not stay idle for it.
 //!
-//! GPUs are counted here, so that no slot is taken by a task which could only wait for one; which they
-//! are is told by [`crate::devices`], where other engines of the machine may still be in the way.
+//! GPUs are only counted here, so that no slot is taken by a task that would have to wait for one.
+//! [`crate::devices`] decides which GPUs a task gets; other engines of the machine may still hold
+//! them.
 //!
-//! Space is not ours alone as cores are: it is measured whenever a task that declared some might
-//! start, and what running tasks declared is taken off, though they may have written part of it
-//! already. That errs to the safe side until they end. A task that waits for space which no running
-//! task holds waits for somebody outside, and bars nobody meanwhile.
+//! Disk space is shared with other programs. So it is measured whenever a task that declared some
+//! might start, and what running tasks declared is subtracted, although they may have written part
+//! of it already. That errs on the safe side. A task that waits for space which no running task
+//! holds waits for other programs, and blocks no other task meanwhile.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -23,17 +23,17 @@ use crate::batch::{Batch, Need, Stop};
 use crate::job::JobState;
 use crate::space::Space;
 
-/// How many batches may start before an older one that does not fit yet. High enough to keep cores
-/// busy beside a large task that waits, low enough that it waits for a handful of small ones only.
+/// How many batches may overtake an older one that does not fit yet: high enough to keep cores busy
+/// beside a large waiting task, low enough that it waits only for a few small ones.
 const OVERTAKEN_AT_MOST: u32 = 16;
 
-/// Measures the space where tasks work; nothing where it cannot be known.
+/// Measures the free space where tasks work; `None` if unknown.
 pub(crate) type Measure = Box<dyn Fn() -> Option<Space> + Send>;
 
-/// The worker's whole state of admission. No thread or clock in it.
+/// The state of admission. It has no thread and no clock.
 pub(crate) struct Queue {
     total: Need,
-    /// Cores, memory and GPUs that are free, and what running tasks declared of the disk.
+    /// Free cores, memory and GPUs, and the disk space that running tasks declared.
     free: Free,
     measure: Measure,
     jobs: BTreeMap<(RunId, StageId), Arc<JobState>>,
@@ -50,7 +50,7 @@ struct Waiting {
     overtaken: u32,
 }
 
-/// What is left to give.
+/// The free resources.
 struct Free {
     cpus: u32,
     memory_bytes: u64,
@@ -65,18 +65,18 @@ pub(crate) struct Shortage {
     pub(crate) space: Space,
 }
 
-/// How a task stands to what is free.
+/// Whether a task fits the free resources.
 enum Fit {
     Fits,
-    /// Tasks that run hold what it needs.
+    /// Running tasks hold what it needs.
     Later,
-    /// Tasks that run hold the GPUs it needs; of all else there is enough.
+    /// Running tasks hold the GPUs that it needs; everything else is free.
     LaterOnGpus,
-    /// The disk is too full, and nothing that runs here promised to leave it.
+    /// The disk is too full, and no running task declared the space.
     Outside(Space),
 }
 
-/// What a slot should do.
+/// What a slot does next.
 pub(crate) enum Next {
     Work(Batch),
     Wait,
@@ -110,7 +110,7 @@ impl Queue {
         self.jobs.insert(key, Arc::new(job));
     }
 
-    /// Queues a lease. A task that asks for more cores or memory than there are takes all of them.
+    /// Queues a lease. A task that asks for more cores or memory than exist takes all of them.
     pub(crate) fn add_lease(&mut self, lease: Lease) -> Result<(), UnknownStage> {
         let job = self
             .jobs
@@ -139,7 +139,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes what a slot should do next, and its cores, memory and GPUs with it.
+    /// Takes the next work for a slot, and reserves its cores, memory and GPUs.
     pub(crate) fn next(&mut self) -> Next {
         if self.leaving {
             return Next::Leave;
@@ -211,8 +211,8 @@ impl Queue {
         }
     }
 
-    /// The first that waits for space which somebody outside holds. Nobody tells when there is more,
-    /// so it is to be asked again.
+    /// The first task that waits for space held by other programs. No event reports new space, so
+    /// it must be checked again.
     pub(crate) fn shortage(&self) -> Option<Shortage> {
         self.waiting
             .iter()
@@ -226,7 +226,7 @@ impl Queue {
             })
     }
 
-    /// Gives back what a batch took.
+    /// Releases what a batch reserved.
     pub(crate) fn release(&mut self, need: Need) {
         self.free.cpus += need.cpus;
         self.free.memory_bytes += need.memory_bytes;
@@ -234,12 +234,13 @@ impl Queue {
         self.free.promised_disk_bytes -= need.disk_bytes;
     }
 
-    /// Whether a slot that comes now would find work: if so, another slot is worth waking.
+    /// Whether a slot would find work now; if so, another slot should be woken.
     pub(crate) fn has_work(&self) -> bool {
         self.leaving || self.first_that_fits().is_some()
     }
 
-    /// Drops what waits of a run and tells what runs to end. Gives the dropped leases.
+    /// Removes a run's waiting leases and tells its running tasks to end. Returns the removed
+    /// leases.
     pub(crate) fn revoke(&mut self, run: RunId) -> Vec<Lease> {
         if let Some(stop) = self.stops.remove(&run) {
             stop.store(true, Ordering::Relaxed);
@@ -258,7 +259,7 @@ impl Queue {
         self.stops.remove(&run);
     }
 
-    /// Ends everything: nothing starts any more.
+    /// Stops everything: nothing starts any more.
     pub(crate) fn leave(&mut self) {
         self.leaving = true;
         self.waiting.clear();

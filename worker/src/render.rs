@@ -1,4 +1,4 @@
-//! A stage's templates, parsed once, and what they see for one task.
+//! A stage's parsed templates, and the scope of one task.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -41,7 +41,7 @@ impl CompiledCommand {
         })
     }
 
-    /// The command for one task. A word that is one expression and gives a list becomes as many
+    /// The command for one task. A word that is one expression and gives a list becomes several
     /// words.
     pub(crate) fn render(&self, scope: &Scope) -> Result<RenderedCommand, Fault> {
         let fault = |error: RenderError| failed("run", &error);
@@ -75,7 +75,7 @@ pub(crate) fn compile(of: &str, template: &Template) -> Result<CompiledTemplate,
     template.compile().map_err(|error| failed(of, &error))
 }
 
-/// That a template of the stage's key `of` does not render.
+/// The fault of a template of the stage's key `of` that does not render.
 pub(crate) fn failed(of: &str, error: &RenderError) -> Fault {
     Fault::input(format!(
         "an expression of `{of}` cannot be rendered: {error}"
@@ -102,7 +102,7 @@ impl Surroundings {
         }
     }
 
-    /// What all tasks see: no item, no matrix, no attempt.
+    /// The scope that all tasks share: no item, matrix or attempt.
     pub(crate) fn shared(&self) -> Scope {
         Scope {
             params: Arc::clone(&self.params),

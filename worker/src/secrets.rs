@@ -1,4 +1,4 @@
-//! Secrets: found when a command starts, and kept out of its log.
+//! Secrets: found when a command starts, and masked in its log.
 
 use std::path::Path;
 
@@ -7,11 +7,11 @@ mod forms;
 use crate::fault::Fault;
 use crate::host::Host;
 
-/// What stands in a log where a secret was.
+/// What replaces a secret in a log.
 const MASK: &[u8] = b"***";
 
 /// The value of one secret: the environment variable of that name, else the file
-/// `$SUNWARD_SECRETS_DIR/NAME` (one line end at its end does not count).
+/// `$SUNWARD_SECRETS_DIR/NAME` without one trailing line end.
 pub(crate) fn find(host: &Host, name: &str) -> Result<String, Fault> {
     let value = look_up(host, name)?;
     if value.len() < forms::SHORTEST {
@@ -47,17 +47,17 @@ fn look_up(host: &Host, name: &str) -> Result<String, Fault> {
     Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }
 
-/// What is wrong with a secret that a stage names, if anything: for a caller that tells of it before
-/// anything runs.
+/// What is wrong with a secret that a stage names, if anything. Callers check it before anything
+/// runs.
 #[must_use]
 pub fn secret_problem(host: &Host, name: &str) -> Option<String> {
     find(host, name).err().map(|fault| fault.message)
 }
 
-/// Replaces secrets in a stream of bytes, also where they are cut between two reads.
+/// Masks secrets in a stream of bytes, also where they are split between two reads.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Redactor {
-    /// Longest first, so that a secret which begins like a shorter one goes whole.
+    /// Longest first, so that a secret which begins like a shorter one is masked whole.
     secrets: Vec<Vec<u8>>,
     held: Vec<u8>,
 }
@@ -76,12 +76,12 @@ impl Redactor {
         }
     }
 
-    /// True when there is nothing to hide.
+    /// True if there is nothing to mask.
     pub(crate) fn is_idle(&self) -> bool {
         self.secrets.is_empty()
     }
 
-    /// What may be shown of everything passed so far and not yet shown.
+    /// Adds bytes, and returns what may be shown now.
     pub(crate) fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.held.extend_from_slice(bytes);
         let held = std::mem::take(&mut self.held);
@@ -90,12 +90,12 @@ impl Redactor {
         clean
     }
 
-    /// What was held back because it might have been the beginning of a secret.
+    /// Returns what was held back because it might have been the begin of a secret.
     pub(crate) fn finish(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.held)
     }
 
-    /// Text that is complete.
+    /// Masks a complete text.
     pub(crate) fn text(&self, text: &str) -> String {
         let mut whole = Self {
             secrets: self.secrets.clone(),
@@ -106,7 +106,8 @@ impl Redactor {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The bytes with secrets masked, and how many were used up: the rest might begin a secret.
+    /// The bytes with secrets masked, and how many were consumed: the rest might be the begin of a
+    /// secret.
     fn clean(&self, bytes: &[u8]) -> (Vec<u8>, usize) {
         let mut out = Vec::with_capacity(bytes.len());
         let mut at = 0;

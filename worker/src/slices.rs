@@ -1,4 +1,4 @@
-//! What one task of a scatter gets: its item, its place in the matrix, its slice of an input.
+//! What one task of a scatter gets: its item, its matrix values, its slice of an input.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -24,14 +24,14 @@ pub(crate) struct Cut {
     pub(crate) slice: Slice,
 }
 
-/// Which slice.
+/// The kind of slice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Slice {
     Rows(Range<u64>),
     Part(usize),
 }
 
-/// The port that a job's tasks take slices of, if they do.
+/// The port of which a job's tasks take slices, if they do.
 pub(crate) fn sliced_port(tasks: &Tasks) -> Option<&str> {
     match tasks {
         Tasks::Rows { port, .. } | Tasks::Parts { port, .. } => Some(port),
@@ -40,7 +40,7 @@ pub(crate) fn sliced_port(tasks: &Tasks) -> Option<&str> {
 }
 
 impl Share {
-    /// Of the task `index`.
+    /// The share of task `index`.
     pub(crate) fn of(job: &Job, index: u32) -> Result<Self, Fault> {
         if index >= job.tasks.count() {
             return Err(Fault::infrastructure(format!(

@@ -1,29 +1,29 @@
-//! Space on a disk: what a file system holds and what is free of it.
+//! Disk space: the size of a file system and its free space.
 
 use std::path::Path;
 
-/// Below this a disk counts as full: no healthy one has so little, and a write that failed for
-/// want of space seldom leaves more.
+/// With less than this a disk counts as full. Healthy disks have more, and a write that failed for
+/// lack of space rarely leaves more.
 const FULL_BELOW_BYTES: u64 = 64 << 10;
 
 /// The space of one file system, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Space {
-    /// All of it.
+    /// Its size.
     pub total_bytes: u64,
     /// What this process may still write.
     pub free_bytes: u64,
 }
 
 impl Space {
-    /// That of the file system which holds `path`, or the nearest folder above it that exists;
-    /// nothing where the system does not say.
+    /// The space of the file system that holds `path`, or the nearest existing folder above it;
+    /// `None` if the system does not report it.
     #[must_use]
     pub fn at(path: &Path) -> Option<Self> {
         let path = std::path::absolute(path).ok()?;
         let there = path.ancestors().find(|folder| folder.exists())?;
         let stat = rustix::fs::statvfs(there).ok()?;
-        // Some blocks are kept for root, who may use them.
+        // Some blocks are reserved for root.
         let free_blocks = if rustix::process::geteuid().is_root() {
             stat.f_bfree
         } else {
@@ -33,11 +33,11 @@ impl Space {
             total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
             free_bytes: free_blocks.saturating_mul(stat.f_frsize),
         })
-        // Some file systems (of containers, of networks) do not count: they say that they have none.
+        // Some file systems (of containers, of networks) report no size.
         .filter(|space| space.total_bytes > 0)
     }
 
-    /// Whether there is no space left to speak of.
+    /// Whether there is practically no space left.
     #[must_use]
     pub const fn is_full(self) -> bool {
         self.free_bytes < FULL_BELOW_BYTES

@@ -1,4 +1,4 @@
-//! The end of a log as text that is safe to show: no escapes, no control characters.
+//! The end of a log as text that is safe to show: without escapes and control characters.
 
 /// How many lines a failure quotes.
 const LINES: usize = 20;
@@ -6,8 +6,8 @@ const LINES: usize = 20;
 /// How many bytes a failure quotes.
 const BYTES: usize = 2048;
 
-/// The last lines of some bytes. Terminal escapes go; a line that was redrawn with carriage
-/// returns, as progress bars do, is shown as it last stood.
+/// The last lines of some bytes. Terminal escapes are removed. A line that was redrawn with
+/// carriage returns, as progress bars are, is shown in its last state.
 pub(crate) fn last_lines(bytes: &[u8]) -> String {
     let text = plain(&String::from_utf8_lossy(bytes));
     let lines: Vec<&str> = text.trim_end().lines().collect();
@@ -32,7 +32,7 @@ fn shortened(line: &str) -> &str {
     &line[from..]
 }
 
-/// The text without escapes and control characters but line ends and tabs.
+/// The text without escapes and control characters, except line ends and tabs.
 pub(crate) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut line_start = 0;
@@ -60,8 +60,8 @@ pub(crate) fn plain(text: &str) -> String {
 
 type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
 
-/// Skips what belongs to an escape (ECMA-48): CSI sequences, strings such as window titles, and
-/// two- or three-character escapes.
+/// Skips the rest of an escape (ECMA-48): CSI sequences, strings such as window titles, and two- or
+/// three-character escapes.
 fn skip_escape(chars: &mut Chars<'_>) {
     match chars.next() {
         Some('[') => skip_until_final(chars),
@@ -73,7 +73,7 @@ fn skip_escape(chars: &mut Chars<'_>) {
                         chars.next();
                         break;
                     }
-                    // An unfinished string does not swallow the rest of the log.
+                    // An unterminated string must not hide the rest of the log.
                     '\n' => break,
                     _ => {}
                 }

@@ -1,4 +1,5 @@
-//! What a command wrote becomes a dataset: checked, then moved into the store, or converted.
+//! Turns what a command wrote into a dataset: it is checked, then moved into the store or
+//! converted.
 
 use std::fs;
 use std::io;
@@ -20,14 +21,17 @@ use crate::store::Store;
 use crate::writer::PART_BYTES;
 
 impl Store {
-    /// Takes over what a command left at `path` as the output it was to write. An uncompressed
-    /// Arrow file becomes a part by being renamed; anything else is converted. `declared` columns
-    /// must be there with their types (further columns may be); encodings of the same values, as
-    /// `large_utf8` or a dictionary for `utf8`, are brought to the declared one.
+    /// Takes what a command left at `path` as one of its outputs.
+    ///
+    /// An uncompressed Arrow file becomes a part by being renamed; anything else is converted.
+    /// `declared` columns must exist with their types (further columns may exist). Encodings of the
+    /// same values, for example `large_utf8` or a dictionary for `utf8`, are converted to the
+    /// declared one.
     ///
     /// # Errors
-    /// When nothing is there, or not what was promised: which file, which column, what was found
-    /// and what was expected.
+    ///
+    /// Fails if there is nothing, or not what was declared. The error names the file, the column,
+    /// what was found and what was expected.
     pub fn adopt(
         &self,
         path: &Path,
@@ -82,7 +86,7 @@ impl Store {
         }
     }
 
-    /// Keeps the rows for those who want a table, and the file for those who want it as it is.
+    /// Keeps the rows for readers of tables, and the file for readers of the original bytes.
     fn adopt_as_written(
         &self,
         path: &Path,
@@ -104,7 +108,7 @@ impl Store {
         }
         let part = match Part::open_foreign(path) {
             Ok(part) => part,
-            // Perhaps a stream, which is as good.
+            // It may be an Arrow stream, which is accepted as well.
             Err(error) => match open_arrow(path) {
                 Ok(opened) => return self.store_rows(as_declared(path, opened, declared)?),
                 Err(_) => return Err(error),
@@ -132,13 +136,13 @@ impl Store {
         })
     }
 
-    /// Whether renaming is safe: a file of its own, with no other name, on the store's disk.
+    /// Whether renaming is safe: it is a regular file without another name, on the store's disk.
     fn can_rename(&self, path: &Path) -> Result<bool, DataError> {
         Ok(is_ours_alone(path)? && self.is_on_our_disk(path))
     }
 }
 
-/// Why nothing can be read at an output's path, whatever it was to be.
+/// Why nothing can be read at an output's path, whatever its format.
 fn unkeepable(path: &Path) -> Option<String> {
     let kind = fs::symlink_metadata(path).ok()?.file_type();
     if !kind.is_symlink() {
@@ -170,7 +174,8 @@ fn format_name(format: OutputFormat) -> &'static str {
     }
 }
 
-/// Content and part digest of a file, side by side; reading every batch checks them all.
+/// The content digest and the part digest of a file, computed in parallel. Reading every batch also
+/// checks it.
 fn digests(path: &Path, part: &Part) -> Result<(Digest, Digest), DataError> {
     std::thread::scope(|scope| {
         let bytes = scope.spawn(|| Digest::of(part.buffer()));
@@ -183,7 +188,7 @@ fn digests(path: &Path, part: &Part) -> Result<(Digest, Digest), DataError> {
     })
 }
 
-/// In a command's output, bad bytes are the command's mistake, not damage to the store.
+/// In a command's output, bad bytes are the command's fault, not damage to the store.
 fn readable(path: &Path, batch: Result<RecordBatch, DataError>) -> Result<RecordBatch, DataError> {
     batch.map_err(|error| match error {
         DataError::Damaged { why, .. } => DataError::Format {
@@ -196,7 +201,7 @@ fn readable(path: &Path, batch: Result<RecordBatch, DataError>) -> Result<Record
     })
 }
 
-/// Declared columns as Arrow fields, as far as their types are definite.
+/// Declared columns as Arrow fields, if their types are definite.
 pub(crate) fn concrete_fields(declared: &[ColumnSpec]) -> Vec<Field> {
     declared
         .iter()
@@ -204,7 +209,7 @@ pub(crate) fn concrete_fields(declared: &[ColumnSpec]) -> Vec<Field> {
         .collect()
 }
 
-/// The schema that a file's rows are to have: its own, with declared columns as they were declared.
+/// The schema for a file's rows: its own, with declared columns as declared.
 fn declared_schema(
     path: &Path,
     found: &SchemaRef,

@@ -1,22 +1,22 @@
-//! A file whose bytes go to the disk while more of them are being written.
+//! A file whose bytes are sent to the disk while more of them are being written.
 //!
-//! A system keeps what is written in memory for some seconds; a large file that must be durable when
-//! it ends would wait for nearly all of it then, with the disk idle until that moment.
+//! The system keeps written bytes in memory for some seconds. Without this, a large file that must
+//! be durable at the end would wait for nearly all of them then, although the disk was idle before.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-/// After so many bytes the disk begins with what there is. Smaller files have no thread.
+/// The disk starts after this many bytes. Smaller files need no thread.
 const STEP_BYTES: usize = 32 << 20;
 
-/// A file, and beside it a thread that hands the disk what is there. That alone makes nothing
-/// durable and reports nothing: [`WriteBehind::sync`] does.
+/// A file, and a thread that tells the disk to start writing. This alone makes nothing durable and
+/// reports no error; [`WriteBehind::sync`] does.
 #[derive(Debug)]
 pub(crate) struct WriteBehind {
     file: File,
     step_bytes: usize,
-    /// Written since the disk was last given something.
+    /// Bytes written since the disk was last told to start.
     fresh_bytes: usize,
     /// Wakes the thread, which ends when this is dropped.
     wake: Option<SyncSender<()>>,
@@ -36,10 +36,11 @@ impl WriteBehind {
         }
     }
 
-    /// Makes all that was written durable.
+    /// Makes everything written durable.
     ///
     /// # Errors
-    /// When the disk did not take it, now or while it was written.
+    ///
+    /// Fails if the disk did not accept it, now or earlier.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
     }
@@ -49,7 +50,7 @@ impl WriteBehind {
             Some(wake) => wake,
             None => self.wake.insert(start(self.file.try_clone()?)?),
         };
-        // One waiting message is enough: it will find these bytes too.
+        // One waiting message suffices: its receiver will find these bytes too.
         let _ = wake.try_send(());
         Ok(())
     }
@@ -64,13 +65,13 @@ fn start(file: File) -> io::Result<SyncSender<()>> {
     Ok(wake)
 }
 
-/// Has the disk begin with all that it was not given yet, without waiting for it. A hint: where it
-/// cannot be followed, `sync` has more to do.
+/// Tells the disk to start writing, without waiting. It is a hint: if it has no effect, `sync`
+/// takes longer.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "a system call that has no safe wrapper")]
 fn start_write(file: &File) {
     use std::os::fd::AsRawFd as _;
-    // SAFETY: the descriptor is open as long as `file` lives; no memory is passed. Errors of the disk
+    // SAFETY: the descriptor is open as long as `file` lives, and no memory is passed. Disk errors
     // stay with the file until it is synced.
     unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE) };
 }

@@ -1,10 +1,10 @@
-//! One piece of work on a thread of its own.
+//! Runs one piece of work on its own thread.
 
 use std::thread::JoinHandle;
 
 use crate::error::DataError;
 
-/// Work under way. Dropped, it is waited for: nothing goes on behind its owner's back.
+/// Work in progress. Dropping it waits for the work, so nothing continues unnoticed.
 #[derive(Debug)]
 pub(crate) struct Beside<T> {
     what: &'static str,
@@ -12,10 +12,11 @@ pub(crate) struct Beside<T> {
 }
 
 impl<T: Send + 'static> Beside<T> {
-    /// Starts it; `what` it is begins or ends the sentence that tells of an error.
+    /// Starts the work; errors name it as `what`.
     ///
     /// # Errors
-    /// When the system has no more threads.
+    ///
+    /// Fails if the system has no more threads.
     pub(crate) fn start(
         what: &'static str,
         work: impl FnOnce() -> Result<T, DataError> + Send + 'static,
@@ -30,10 +31,11 @@ impl<T: Send + 'static> Beside<T> {
         })
     }
 
-    /// Waits for its result.
+    /// Waits for the result.
     ///
     /// # Errors
-    /// Those of the work.
+    ///
+    /// Returns the work's error.
     pub(crate) fn finish(mut self) -> Result<T, DataError> {
         let lost = || ended_early(self.what);
         match self.thread.take() {
@@ -43,7 +45,7 @@ impl<T: Send + 'static> Beside<T> {
     }
 }
 
-/// Work whose thread is gone.
+/// The error if the thread is gone.
 pub(crate) fn ended_early(what: &str) -> DataError {
     DataError::Unsupported(format!("{what} ended early; see the error above"))
 }

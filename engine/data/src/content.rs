@@ -36,17 +36,18 @@ pub const CHUNK_ROWS: usize = 65_536;
 pub struct ContentHasher {
     schema: Digest,
     columns: Vec<Column>,
-    /// Rows in the chunk that is being filled.
+    /// Rows in the unfinished chunk.
     filled: usize,
     rows: u64,
     leaves: Vec<[u8; 32]>,
 }
 
 impl ContentHasher {
-    /// For a table of this schema.
+    /// A hasher for a table of this schema.
     ///
     /// # Errors
-    /// When the schema has a type without a defined content: unions.
+    ///
+    /// Fails if the schema has a type without a defined content: unions.
     pub fn new(schema: &Schema) -> Result<Self, DataError> {
         let columns = schema
             .fields()
@@ -62,10 +63,11 @@ impl ContentHasher {
         })
     }
 
-    /// The next rows.
+    /// Adds the next rows.
     ///
     /// # Errors
-    /// When the batch does not have the schema's columns.
+    ///
+    /// Fails if the batch does not have the schema's columns.
     pub fn update(&mut self, batch: &RecordBatch) -> Result<(), DataError> {
         if batch.num_columns() != self.columns.len() {
             return Err(DataError::Unsupported(format!(
@@ -141,7 +143,8 @@ fn merkle_root(mut level: Vec<[u8; 32]>) -> [u8; 32] {
 /// The content digest of a table that comes in batches.
 ///
 /// # Errors
-/// When a batch cannot be had, or has a type without a defined content.
+///
+/// Fails if a batch fails, or has a type without a defined content.
 pub fn content_digest(
     schema: &SchemaRef,
     batches: impl IntoIterator<Item = Result<RecordBatch, DataError>>,

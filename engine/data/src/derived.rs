@@ -1,5 +1,5 @@
-//! What is remembered of work on datasets: digests of joined rows, selected columns. A hint that
-//! saves a pass over the data; losing it costs time only.
+//! Cached results of work on datasets: digests of joined rows, selected columns. Losing them costs
+//! only time.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use crate::record;
 use crate::store::Store;
 
 impl Store {
-    /// The dataset that was derived under this key, if it is remembered and whole.
+    /// The dataset that was derived under this key, if it is cached and whole.
     pub(crate) fn recall(&self, key: &Digest) -> Option<Dataset> {
         let text = fs::read(self.folder("derived").join(key.to_hex())).ok()?;
         let dataset: Dataset = record::read(key, &text)
@@ -21,7 +21,7 @@ impl Store {
         self.is_local(&dataset).then_some(dataset)
     }
 
-    /// Remembers a derived dataset. Failing to is no failure.
+    /// Caches a derived dataset. A failure is ignored.
     pub(crate) fn remember(&self, key: &Digest, dataset: &Dataset) {
         self.note(key, dataset);
     }

@@ -1,4 +1,4 @@
-//! A table as one file in a form that others read: Arrow, Parquet, CSV or NetCDF.
+//! Writes a table as one file for other programs: Arrow, Parquet, CSV or NetCDF.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -26,13 +26,13 @@ use crate::netcdf::{self, NetcdfError};
 use crate::reader::Batches;
 use crate::writer::options;
 
-/// The key under which a Parquet file keeps the schema of the table that was written, as JSON.
+/// The key under which a Parquet file keeps the original schema, as JSON.
 pub(crate) const WRITTEN_SCHEMA: &str = "sunward:schema";
 
-/// Rows of one Parquet row group at most.
+/// The most rows of a Parquet row group.
 const GROUP_ROWS: usize = 1 << 20;
 
-/// The usual suffix of a form's files.
+/// The usual suffix of a format's files.
 pub(crate) fn suffix(form: Form) -> &'static str {
     match form {
         Form::Arrow | Form::File => "arrow",
@@ -106,7 +106,7 @@ fn write_parquet(
         )),
     };
     let sink = BufWriter::new(file);
-    // The writer panics on some types that it says it takes.
+    // The writer panics on some types that it claims to support.
     let write = || {
         let mut writer =
             ArrowWriter::try_new(sink, nearest.clone(), Some(properties)).map_err(fault)?;
@@ -157,7 +157,7 @@ fn write_csv(
     unbuffer(writer.into_inner(), path)
 }
 
-/// The header names the number of rows, so this one goes back and forth in its file.
+/// The header contains the number of rows, so the file must be seekable.
 fn write_netcdf(
     schema: &SchemaRef,
     batches: Batches,
@@ -185,7 +185,7 @@ fn unbuffer(sink: BufWriter<WriteBehind>, path: &Path) -> Result<WriteBehind, Da
         .map_err(|error| DataError::io("write", path)(error.into_error()))
 }
 
-/// Whether CSV has no way to write a type: such columns become JSON text.
+/// Whether CSV cannot express a type: such columns become JSON text.
 fn is_nested(data_type: &DataType) -> bool {
     data_type.is_nested()
 }

@@ -1,4 +1,4 @@
-//! What can go wrong in the hand-off, each with what to do about it.
+//! Errors of the hand-off, each with its remedy.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,28 +9,28 @@ use sunward_core::{Blame, Digest};
 /// Why data could not be read, written, converted or moved.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// The operating system refused.
+    /// The operating system returned an error.
     #[error("cannot {what} {}: {source}{}", path.display(), io_remedy(source))]
     Io {
-        /// The attempt, as `write` or `create folder`.
+        /// What was attempted, for example `write` or `create folder`.
         what: &'static str,
-        /// On what.
+        /// The file or folder.
         path: PathBuf,
-        /// Its answer.
+        /// The system's error.
         source: io::Error,
     },
-    /// A part is in neither store.
+    /// A part is in no store.
     #[error(
         "part {digest} is not in the store {}; it was deleted or never written: `sunward run` makes it again",
         store.display()
     )]
     MissingPart {
-        /// Which.
+        /// The part.
         digest: Digest,
-        /// Where it was looked for.
+        /// The store.
         store: PathBuf,
     },
-    /// Bytes in the store are not what their name says, or no part at all.
+    /// The bytes of a part do not match its name, or are not a part.
     #[error(
         "{} is damaged: {why}; `sunward run` makes it again, and `sunward cache verify` looks for more",
         path.display()
@@ -41,64 +41,64 @@ pub enum DataError {
         /// What was found.
         why: String,
     },
-    /// A file is not in the format that it should be in.
+    /// A file does not have the expected format.
     #[error("{} is no readable {expected}: {found}; {hint}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
-        /// The format expected.
+        /// The expected format.
         expected: &'static str,
         /// What was found.
         found: String,
-        /// What to do.
+        /// The remedy.
         hint: String,
     },
-    /// A table does not have the columns that it should have.
+    /// A table does not have the expected columns.
     #[error("{place}: column '{column}' {found}, expected {expected}; {hint}")]
     Schema {
         /// The file, part or dataset.
         place: String,
-        /// Which column.
+        /// The column.
         column: String,
-        /// What is there: `is float64`, `is missing`.
+        /// What was found: `is float64`, `is missing`.
         found: String,
-        /// What should be.
+        /// What was expected.
         expected: String,
-        /// What to do.
+        /// The remedy.
         hint: String,
     },
-    /// It is not wanted any more: the run is being stopped.
+    /// The work is no longer needed, because the run is being stopped.
     #[error("it was stopped")]
     Stopped,
-    /// A type, format or address that this engine does not handle.
+    /// A type, format or address that Sunward does not support.
     #[error("{0}")]
     Unsupported(String),
-    /// Something asked for does not exist in the data: a column, a row range, a variable.
+    /// A requested column, row range or variable does not exist.
     #[error("{0}")]
     NoSuch(String),
     /// A NetCDF file could not be read or written.
     #[error(transparent)]
     Netcdf(#[from] crate::netcdf::NetcdfError),
-    /// Arrow refused values.
+    /// Arrow returned an error.
     #[error("{what}: {source}")]
     Arrow {
-        /// The attempt.
+        /// What was attempted.
         what: String,
-        /// Its answer.
+        /// Arrow's error.
         source: ArrowError,
     },
     /// The remote store refused or could not be reached.
     #[error("cannot {what} in {place}: {why}; {hint}")]
     Remote {
-        /// The attempt.
+        /// What was attempted.
         what: &'static str,
         /// Bucket and prefix.
         place: String,
         /// Its answer.
         why: String,
-        /// What to do.
+        /// The remedy.
         hint: &'static str,
-        /// It answered, and will answer the same again: no such bucket, no right to it.
+        /// Whether it will answer the same again: there is no such bucket, or no permission.
         refused: bool,
     },
 }
@@ -116,7 +116,7 @@ impl DataError {
         move |source| Self::Arrow { what, source }
     }
 
-    /// For `map_err` where a writer's own I/O error hides in Arrow's.
+    /// For `map_err` where a writer wraps its I/O error in Arrow's.
     pub(crate) fn writing(path: &Path) -> impl FnOnce(ArrowError) -> Self {
         let path = path.to_owned();
         move |error| match error {
@@ -132,7 +132,7 @@ impl DataError {
         }
     }
 
-    /// Whose it is: the one place where errors of the hand-off are sorted.
+    /// Whose fault the error is. All errors of the hand-off are classified here.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -150,17 +150,16 @@ impl DataError {
         }
     }
 
-    /// True when the machine, the network or the store is at fault; false when the data itself or the
-    /// request is.
+    /// True if the machine, the network or the store is at fault; false if the data or the request
+    /// is.
     #[must_use]
     pub fn is_infrastructure(&self) -> bool {
         self.blame() != Blame::User
     }
 }
 
-/// Whose an answer of the operating system to the engine's own file work is: a full disk, a busy
-/// device or a network file system that is away may pass; what nobody may read does not become
-/// readable by waiting.
+/// Whose fault an I/O error of the engine's own files is. A full disk, a busy device or an
+/// unreachable network file system may recover; missing permissions do not.
 #[must_use]
 pub fn io_blame(error: &io::Error) -> Blame {
     use io::ErrorKind as Kind;
@@ -192,13 +191,13 @@ pub fn io_blame(error: &io::Error) -> Blame {
         | Kind::TooManyLinks
         | Kind::CrossesDevices
         | Kind::Unsupported => Blame::Permanent,
-        // Too many open files (24, 23): nothing is closed by waiting. An error of the device (5) may pass.
+        // Too many open files (24, 23) do not recover by waiting. An error of the device (5) may.
         _ if matches!(error.raw_os_error(), Some(23 | 24)) => Blame::Permanent,
         _ => Blame::Passing,
     }
 }
 
-/// What to do about an answer of the operating system; empty where nothing is to be said.
+/// The remedy for an I/O error; empty if there is none.
 #[must_use]
 pub fn io_remedy(error: &io::Error) -> &'static str {
     match error.kind() {

@@ -1,5 +1,5 @@
-//! The one boundary through which foreign bytes are read: a library's panic becomes an error that
-//! names the file, and what a file may expand to has a limit.
+//! The boundary through which foreign bytes are read. A library's panic becomes an error that names
+//! the file, and expansion is limited.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,16 +7,17 @@ use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
 
-/// A file may expand to this many bytes, however small it is.
+/// Any file may expand to this many bytes.
 const EXPANDED_BYTES: u64 = 4 << 30;
 /// A larger file may expand to this many times its size.
 const EXPANDED_RATIO: u64 = 1000;
 
-/// Reads foreign bytes. Libraries check what they read, but crafted lengths may still make them slice
-/// out of bounds and panic.
+/// Reads foreign bytes. Libraries check what they read, but crafted lengths may still make them
+/// index out of bounds and panic.
 ///
 /// # Errors
-/// When `work` panics: the file is damaged.
+///
+/// Fails if `work` panics, because then the file is damaged.
 pub(crate) fn guarded<T>(
     path: &Path,
     expected: &'static str,
@@ -30,7 +31,7 @@ pub(crate) fn guarded<T>(
     })
 }
 
-/// What `work` gives, or the words of its panic.
+/// The result of `work`, or the message of its panic.
 pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let words = panic
@@ -44,12 +45,12 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// Bytes that reading a file may take in all.
+/// The most bytes that reading a file may produce.
 pub(crate) fn limit(file_bytes: u64) -> u64 {
     EXPANDED_BYTES.max(file_bytes.saturating_mul(EXPANDED_RATIO))
 }
 
-/// What a file has expanded to so far.
+/// The bytes that a file has expanded to so far.
 #[derive(Debug)]
 pub(crate) struct Expansion {
     path: PathBuf,
@@ -67,7 +68,7 @@ impl Expansion {
         })
     }
 
-    /// Counts bytes before they are asked for.
+    /// Counts bytes before they are allocated.
     pub(crate) fn add(&mut self, bytes: u64) -> Result<(), DataError> {
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes <= self.limit {

@@ -1,4 +1,4 @@
-//! Datasets out of datasets: several after one another, some of the columns, none of the rows.
+//! Makes datasets from datasets: concatenated, with some of the columns, or without rows.
 
 use arrow_schema::{Schema, SchemaRef};
 use sunward_core::{Dataset, DatasetKind, Digest, Hasher};
@@ -10,15 +10,16 @@ use crate::error::DataError;
 use crate::store::Store;
 
 impl Store {
-    /// Datasets one after the other, as one: the list of their parts, nothing is copied. What is
-    /// gathered from tasks comes in task order.
+    /// Concatenates datasets. The result is the list of their parts; nothing is copied. Outputs of
+    /// tasks are gathered in task order.
     ///
-    /// Tables must agree in their columns; encodings may differ, readers bring them together. The
-    /// metadata is that of the first table with rows. Tables without rows leave no part. The rows
-    /// are read once for the content digest, unless that is remembered.
+    /// Tables must have equal columns; encodings may differ, because readers unify them. The
+    /// metadata is that of the first table with rows. Tables without rows contribute no part. The
+    /// rows are read once for the content digest, unless it is cached.
     ///
     /// # Errors
-    /// When there is none, kinds or columns differ, or a part is missing or damaged.
+    ///
+    /// Fails if there is no dataset, kinds or columns differ, or a part is missing or damaged.
     pub fn concat(&self, datasets: &[Dataset]) -> Result<Dataset, DataError> {
         let Some(first) = datasets.first() else {
             return Err(DataError::NoSuch(
@@ -66,7 +67,7 @@ impl Store {
                 .filter(|part| part.rows > 0)
                 .collect(),
         };
-        // Equal contents have equal schemas, so what was joined once agrees.
+        // Equal contents have equal schemas, so the datasets of a cached concatenation agree.
         let key = hasher.finish();
         if let Some(known) = self.recall(&key)
             && known.rows == joined.rows
@@ -107,20 +108,22 @@ impl Store {
         Ok(schema)
     }
 
-    /// A table without rows: what an empty scatter gives.
+    /// A table without rows, for example the output of an empty scatter.
     ///
     /// # Errors
-    /// When the disk refuses.
+    ///
+    /// Fails if the disk does.
     pub fn empty(&self, schema: SchemaRef) -> Result<Dataset, DataError> {
         self.write_table(schema, &[])
     }
 
     /// A table with only these columns, in this order. Its content digest is that of the selection,
-    /// so tasks that read it do not care about other columns. The columns are copied once and the
-    /// copy is remembered; selecting all columns as they are gives the same dataset.
+    /// so tasks that read it do not depend on other columns. The columns are copied once and the
+    /// copy is cached. Selecting all columns in order returns the same dataset.
     ///
     /// # Errors
-    /// When a column does not exist, or the dataset is not a table.
+    ///
+    /// Fails if a column does not exist, or the dataset is not a table.
     pub fn select(&self, dataset: &Dataset, columns: &[String]) -> Result<Dataset, DataError> {
         let table = self.table(dataset)?;
         let indices = column_indices(table.schema(), columns)?;
@@ -187,7 +190,7 @@ fn concat_blobs(datasets: &[Dataset]) -> Dataset {
     }
 }
 
-/// Where columns stand, in the order asked for.
+/// The indices of columns, in the requested order.
 pub(crate) fn column_indices(schema: &Schema, columns: &[String]) -> Result<Vec<usize>, DataError> {
     columns
         .iter()

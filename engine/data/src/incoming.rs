@@ -1,4 +1,4 @@
-//! Files on their way into the store: written under a name nobody reads, then renamed.
+//! Files on their way into the store: written under a temporary name, then renamed.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use crate::error::DataError;
 
-/// Leftovers younger than this may belong to somebody who is still writing.
+/// Younger leftovers may belong to a process that is still writing.
 const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// A path below `folder` that nobody else uses: `<pid>-<counter>`, so that a sweep can tell whose it is.
+/// A unique path in `folder`: `<pid>-<counter>`, so that a sweep knows its owner.
 pub(crate) fn fresh_path(folder: &Path, suffix: &str) -> PathBuf {
     let count = NEXT.fetch_add(1, Ordering::Relaxed);
     let nanos = SystemTime::now()
@@ -21,7 +21,7 @@ pub(crate) fn fresh_path(folder: &Path, suffix: &str) -> PathBuf {
     folder.join(format!("{}-{count}-{nanos:x}{suffix}", std::process::id()))
 }
 
-/// A file that disappears unless it is renamed to its place.
+/// A file that is deleted unless it is renamed to its place.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     path: PathBuf,
@@ -35,7 +35,7 @@ impl Incoming {
         Self::create_at(fresh_path(folder, ""), folder)
     }
 
-    /// The same in a user's folder, under a name that says whose it is.
+    /// A new file in a user's folder, under a name that shows its origin.
     pub(crate) fn create_hidden(folder: &Path) -> Result<Self, DataError> {
         Self::create_at(fresh_path(folder, ".sunward-tmp"), folder)
     }
@@ -63,7 +63,7 @@ impl Incoming {
         })
     }
 
-    /// A file that somebody else wrote; it is ours from now on.
+    /// Takes over a file that something else wrote.
     pub(crate) fn take_over(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
@@ -72,12 +72,12 @@ impl Incoming {
         }
     }
 
-    /// Where it is now.
+    /// Its current path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A second handle on the file, for writing through.
+    /// A second handle of the file, for writing.
     pub(crate) fn handle(&self) -> Result<File, DataError> {
         match &self.file {
             Some(file) => file.try_clone(),
@@ -96,8 +96,8 @@ impl Incoming {
         .map_err(DataError::io("sync", &self.path))
     }
 
-    /// Renames it to `target`, whose folder must exist. A target that is there already stays: names
-    /// in the store say what the bytes are.
+    /// Renames it to `target`, whose folder must exist. An existing target stays: names in the
+    /// store determine their bytes.
     pub(crate) fn rename(mut self, target: &Path) -> Result<(), DataError> {
         fs::rename(&self.path, target).map_err(DataError::io("rename", &self.path))?;
         self.kept = true;
@@ -120,7 +120,7 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), DataError> {
         .map_err(DataError::io("sync folder", folder))
 }
 
-/// Removes files that a process which is gone left behind more than an hour ago.
+/// Deletes files that a dead process left behind more than an hour ago.
 pub(crate) fn sweep(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;

@@ -1,8 +1,8 @@
-//! Large parts that tasks see through hard links, and whether their bytes are still the same.
+//! Large parts that tasks see through hard links, and whether their bytes have changed.
 //!
-//! A link costs nothing and shares its bytes with the store, so a task with enough rights can change
-//! them. They are compared after each attempt: by what the file system says of the file, and by
-//! digest only if that changed in a way that our own linking does not explain.
+//! A link costs nothing and shares its bytes with the store, so a task with enough rights can
+//! change them. They are compared after each attempt: by the file's metadata, and by digest only if
+//! that changed in a way that our own linking does not explain.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,7 +15,7 @@ use sunward_core::Digest;
 
 use crate::incoming::fresh_path;
 
-/// What a part's file looked like after we last changed its number of links.
+/// The metadata of a part's file after we last changed its number of links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     inode: (u64, u64),
@@ -40,17 +40,17 @@ impl Stamp {
 
 #[derive(Debug)]
 struct Known {
-    /// A name of our own for the file, in the store's folder of incoming files: what was linked stays
-    /// to be compared, and its inode is nobody else's, also where a task moved its name away and the
-    /// part was deleted or replaced.
+    /// A name of our own for the file, in the store's folder of incoming files. It keeps the file
+    /// for comparison and its inode in use, even if a task moved its name away and the part was
+    /// deleted or replaced.
     own: PathBuf,
     stamp: Stamp,
-    /// The rights that the part had.
+    /// The part's original mode.
     mode: u32,
     users: u32,
-    /// Something else than our linking touched the file, and nobody has compared the bytes since.
+    /// Something other than our linking touched the file, and the bytes were not compared since.
     doubtful: bool,
-    /// The bytes were found to be others than the digest says.
+    /// The bytes were found to differ from the digest.
     changed: bool,
 }
 
@@ -105,8 +105,9 @@ impl Linked {
         })
     }
 
-    /// Whether the bytes behind a link are still the part's, also where the part has been deleted or
-    /// replaced since. If not, the part is deleted from the store, so that it is fetched or made again.
+    /// Whether the bytes behind a link are still the part's, even if the part was deleted or
+    /// replaced since. If not, the part is deleted from the store, so that it is fetched or made
+    /// again.
     pub(crate) fn is_whole(&self, link: &Link) -> bool {
         let (own, mode) = {
             let all = self.lock();
@@ -123,11 +124,11 @@ impl Linked {
         };
         let is_it = |path: &&Path| Stamp::of(path).is_ok_and(|found| found.inode == link.inode);
         let names = [own.as_path(), &link.name, &link.part];
-        // With no name left, nobody can tell what the task saw.
+        // If no name is left, the bytes that the task saw cannot be compared.
         let Some(held) = names.into_iter().find(is_it) else {
             return false;
         };
-        // A changed mode is no harm that cannot be undone.
+        // A changed mode is harmless and is restored.
         if Stamp::of(held).is_ok_and(|found| found.mode & 0o7777 != mode) {
             drop(fs::set_permissions(held, fs::Permissions::from_mode(mode)));
         }
@@ -145,7 +146,7 @@ impl Linked {
         if let Some(known) = self.lock().get_mut(&link.inode) {
             known.changed |= !same;
             if let (true, Ok(before), Ok(after)) = (same, before, after) {
-                // Touched while it was read: the next one reads it again.
+                // It was touched while it was read, so the next check reads it again.
                 known.doubtful = after != before;
                 known.stamp = after;
             }
@@ -153,14 +154,14 @@ impl Linked {
         same
     }
 
-    /// Takes the name away again.
+    /// Removes the link.
     pub(crate) fn release(&self, link: &Link) {
         let mut all = self.lock();
         let Some(known) = all.get_mut(&link.inode) else {
             return;
         };
         let before = Stamp::of(&known.own);
-        // A task may have put something else there, or a link to a folder of its user's.
+        // The task may have put something else there, or a link to a folder of the user.
         if Stamp::of(&link.name).is_ok_and(|found| found.inode == link.inode) {
             drop(fs::remove_file(&link.name));
         }
@@ -184,7 +185,7 @@ impl Linked {
     }
 }
 
-/// Notes a further name of a file that was as `before` says.
+/// Records another name of a file whose metadata was `before`.
 fn note(
     all: &mut BTreeMap<(u64, u64), Known>,
     before: Stamp,
@@ -217,7 +218,7 @@ fn note(
     Ok(())
 }
 
-/// Reads a file, and does not map it: a task that is still there may cut it short meanwhile.
+/// Reads a file without mapping it: a task that is still running may truncate it meanwhile.
 fn digest_of(path: &Path) -> io::Result<Digest> {
     let mut file = fs::File::open(path)?;
     let mut hasher = blake3::Hasher::new();

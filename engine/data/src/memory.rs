@@ -1,5 +1,4 @@
-//! What is remembered of users' files, so that one that has not changed is neither read nor hashed
-//! again.
+//! Records of users' files, so that an unchanged file is not read and hashed again.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -14,28 +13,29 @@ use crate::error::DataError;
 /// file systems tick in milliseconds, some in seconds.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// What tells an unchanged file from a changed one without reading it, and how it was read.
+/// The metadata that distinguishes a changed file from an unchanged one, and how the file was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileStamp {
-    /// Device.
+    /// The device number.
     pub device: u64,
-    /// Inode.
+    /// The inode number.
     pub inode: u64,
     /// Size in bytes.
     pub size: u64,
-    /// Last change of its content, nanoseconds since the epoch.
+    /// Last change of its content, in nanoseconds since the epoch.
     pub mtime_ns: i64,
-    /// Last change of its inode, nanoseconds since the epoch.
+    /// Last change of its inode, in nanoseconds since the epoch.
     pub ctime_ns: i64,
-    /// Digest of how it was read: format, variable, columns.
+    /// The digest of how it was read: format, variable, columns.
     pub reading: Digest,
 }
 
 impl FileStamp {
-    /// Of a file as it is now.
+    /// The metadata of a file now.
     ///
     /// # Errors
-    /// When it is not there or may not be looked at.
+    ///
+    /// Fails if the file does not exist or cannot be examined.
     pub fn of(path: &Path, reading: Digest) -> Result<Self, DataError> {
         let found = fs::metadata(path).map_err(DataError::io("read", path))?;
         let nanos =
@@ -50,7 +50,7 @@ impl FileStamp {
         })
     }
 
-    /// Whether it is long enough since the last change that a further one would show.
+    /// Whether the last change is long enough ago that another one would show.
     #[must_use]
     pub(crate) fn is_settled(&self) -> bool {
         let now = SystemTime::now()
@@ -62,15 +62,16 @@ impl FileStamp {
     }
 }
 
-/// Remembers datasets by the file they were read from. Forgetting costs time, never correctness.
+/// Records datasets by the file from which they were read. Losing records costs time, never
+/// correctness.
 pub trait FileMemory {
-    /// The dataset that this file gave.
+    /// The dataset recorded for this file.
     fn get(&self, stamp: &FileStamp) -> Option<Dataset>;
-    /// Notes what a file gave.
+    /// Records the dataset of a file.
     fn put(&self, stamp: &FileStamp, dataset: &Dataset);
 }
 
-/// Remembers nothing.
+/// Records nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoMemory;
 

@@ -1,5 +1,5 @@
-//! The nearest type that Parquet and CSV have for each of Arrow's, so that other programs read times as
-//! times and not as bare integers.
+//! For each Arrow type, the nearest one of Parquet and CSV, so that other programs read times as
+//! times and not as integers.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::error::DataError;
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
 
-/// A schema with every type brought to its nearest.
+/// A schema with every type replaced by the nearest.
 pub(crate) fn schema(schema: &Schema) -> Schema {
     let fields: Vec<Field> = schema.fields().iter().map(nearest_field).collect();
     Schema::new_with_metadata(fields, schema.metadata().clone())
@@ -51,7 +51,8 @@ fn nearest(data_type: &DataType) -> DataType {
 /// A batch in the nearest types.
 ///
 /// # Errors
-/// When a value does not fit, as a `date64` with a time of day.
+///
+/// Fails if a value does not fit, for example a `date64` with a time of day.
 pub(crate) fn batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, DataError> {
     let columns = batch
         .columns()

@@ -1,4 +1,4 @@
-//! One part as it lies on disk: mapped into memory, its batches decoded without a copy.
+//! One part on disk: mapped into memory, with batches decoded without a copy.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -17,14 +17,14 @@ use bytes::Bytes;
 use crate::error::DataError;
 use crate::foreign::{self, caught};
 
-/// Magic, footer length and magic again: a smaller file is no Arrow file.
+/// The smallest Arrow file: magic, footer length, and magic again.
 const SMALLEST: usize = 8 + 10;
-/// Files below this are read; a map costs more than it saves.
+/// Smaller files are read, because mapping costs more than it saves.
 const MAP_FROM: u64 = 64 * 1024;
 
-/// An Arrow IPC file, opened: its footer is read and every block lies inside the file. Batches are
-/// decoded one by one, on demand, each checked as Arrow data, so that bytes nobody vouches for give
-/// an error and never a wrong access.
+/// An open Arrow IPC file: its footer was read, and every block is inside the file. Batches are
+/// decoded on demand, and each is validated, so that untrusted bytes cause an error and never a
+/// wrong access.
 #[derive(Debug)]
 pub struct Part {
     path: PathBuf,
@@ -32,19 +32,20 @@ pub struct Part {
     decoder: FileDecoder,
     schema: SchemaRef,
     blocks: Vec<Block>,
-    /// Row at which each batch begins, and one past the last row.
+    /// The row at which each batch begins, and one past the last row.
     starts: Vec<u64>,
     compressed: bool,
 }
 
-/// What could be wrong with the bytes of an Arrow file.
+/// What is wrong with the bytes of an Arrow file.
 type Fault = String;
 
 impl Part {
     /// Opens a file.
     ///
     /// # Errors
-    /// When it cannot be read or is no whole Arrow IPC file.
+    ///
+    /// Fails if it cannot be read or is not a whole Arrow IPC file.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let buffer = map(path)?;
         Self::parse(path, buffer).map_err(|why| DataError::Damaged {
@@ -53,7 +54,7 @@ impl Part {
         })
     }
 
-    /// The same for a file that a user's command wrote: what is wrong with it is its author's.
+    /// Opens a file that a user's command wrote, whose mistakes are its author's.
     pub(crate) fn open_foreign(path: &Path) -> Result<Self, DataError> {
         let buffer = map(path)?;
         let bytes = buffer.len();
@@ -139,7 +140,7 @@ impl Part {
         &self.schema
     }
 
-    /// Its rows.
+    /// The number of rows.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.starts.last().copied().unwrap_or(0)
@@ -156,7 +157,7 @@ impl Part {
         &self.buffer
     }
 
-    /// How many batches it has.
+    /// The number of batches.
     #[must_use]
     pub fn batches(&self) -> usize {
         self.blocks.len()
@@ -172,15 +173,16 @@ impl Part {
         (self.starts[index], self.starts[index + 1])
     }
 
-    /// The first batch that holds `row` or a later one.
+    /// The first batch with `row` or a later one.
     pub(crate) fn batch_at(&self, row: u64) -> usize {
         self.starts[1..].partition_point(|end| *end <= row)
     }
 
-    /// One batch; its buffers are the mapped file's wherever that is uncompressed and aligned.
+    /// One batch. Its buffers are the mapped file's, if uncompressed and aligned.
     ///
     /// # Errors
-    /// When its bytes are no valid Arrow data.
+    ///
+    /// Fails if its bytes are not valid Arrow data.
     pub fn batch(&self, index: usize) -> Result<RecordBatch, DataError> {
         self.decode(index).map_err(|why| DataError::Damaged {
             path: self.path.clone(),
@@ -219,10 +221,10 @@ fn block_bytes(buffer: &Buffer, block: &Block) -> Result<Buffer, Fault> {
     Ok(buffer.slice_with_length(offset, length))
 }
 
-/// Rows of a batch and whether it is compressed, from its header alone.
+/// The number of rows of a batch and whether it is compressed, from its header alone.
 fn batch_header(buffer: &Buffer, block: &Block) -> Result<(u64, bool), Fault> {
     let bytes = block_bytes(buffer, block)?;
-    // A message is preceded by a continuation marker (absent in files older than 0.15) and a length.
+    // A message begins with a continuation marker (absent in files older than 0.15) and a length.
     let skip = if bytes.starts_with(&[0xff; 4]) { 8 } else { 4 };
     let meta = usize::try_from(block.metaDataLength()).unwrap_or(0);
     let message = root_as_message(&bytes[skip..meta])
@@ -234,8 +236,8 @@ fn batch_header(buffer: &Buffer, block: &Block) -> Result<(u64, bool), Fault> {
     Ok((rows, header.compression().is_some()))
 }
 
-/// Refuses a block whose packed buffers claim more than a file of this size may expand to: each begins
-/// with the length that the decoder asks memory for.
+/// Refuses a block whose compressed buffers claim to expand beyond the limit for this file's size.
+/// Each begins with the length that the decoder allocates.
 fn unpacked_bytes(buffer: &Buffer, block: &Block) -> Result<(), Fault> {
     let bytes = block_bytes(buffer, block)?;
     let meta = usize::try_from(block.metaDataLength()).unwrap_or(0);
@@ -294,11 +296,11 @@ pub(crate) fn map_bytes(path: &Path) -> Result<Bytes, DataError> {
     reason = "mapping a file is unsafe because others may change it; parts are written once"
 )]
 fn map_file(file: &File) -> std::io::Result<Bytes> {
-    // SAFETY: what is mapped lies in the store, where files are complete before they get their name,
-    // are never written again and are read-only; or is an output that its command has finished with
-    // and that is about to be renamed there, or a user's source file while it is converted. The map
-    // keeps the file alive when `prune` unlinks it. A user who truncates a source file during its
-    // conversion ends the process by a signal; no memory is corrupted.
+    // SAFETY: the mapped file is in the store, where files are complete before they get their name,
+    // are never written again and are read-only; or it is an output that its command has finished
+    // and that will be renamed into the store, or a user's source file during its conversion. The
+    // map keeps the file alive when `prune` unlinks it. A user who truncates a source file during
+    // its conversion ends the process by a signal; no memory is corrupted.
     let map = unsafe { memmap2::Mmap::map(file)? };
     Ok(Bytes::from_owner(map))
 }

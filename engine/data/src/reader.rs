@@ -1,4 +1,4 @@
-//! Reading a dataset as a table: parts in order, opened as they are reached.
+//! Reads a dataset as a table: parts in order, opened as they are reached.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -12,7 +12,8 @@ use crate::error::DataError;
 use crate::part::Part;
 use crate::store::Store;
 
-/// A table, open for reading. Opening reads the first part's footer only; a clone shares what is open.
+/// A table that is open for reading. Opening reads only the first part's footer; clones share what
+/// is open.
 #[derive(Clone, Debug)]
 pub struct TableReader {
     inner: Arc<Open>,
@@ -24,7 +25,7 @@ struct Open {
     schema: SchemaRef,
     refs: Vec<PartRef>,
     parts: Vec<OnceLock<Arc<Part>>>,
-    /// Row at which each part begins, and one past the last row.
+    /// The row at which each part begins, and one past the last row.
     starts: Vec<u64>,
 }
 
@@ -63,22 +64,23 @@ impl TableReader {
         })
     }
 
-    /// The schema: the first part's, to which the others conform.
+    /// The schema of the first part, to which the others are converted.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         &self.inner.schema
     }
 
-    /// Rows in all.
+    /// The number of rows.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.inner.starts.last().copied().unwrap_or(0)
     }
 
-    /// The rows of one part: `parts: true` gives each task one of these.
+    /// The rows of one part; with `parts: true` each task gets one of these.
     ///
     /// # Errors
-    /// When there is no such part.
+    ///
+    /// Fails if there is no such part.
     pub fn part_rows(&self, index: usize) -> Result<Range<u64>, DataError> {
         match self.inner.starts.get(index..index + 2) {
             Some([start, end]) => Ok(*start..*end),
@@ -89,8 +91,8 @@ impl TableReader {
         }
     }
 
-    /// Batches in row order, of all rows or of a range of them; none is empty, so an empty table
-    /// gives none. They alias the mapped files: nothing is copied.
+    /// Batches in row order, of all rows or a range. No batch is empty, so an empty table has none.
+    /// They alias the mapped files; nothing is copied.
     #[must_use]
     pub fn batches(&self, range: Option<Range<u64>>) -> Batches {
         let rows = self.rows();
@@ -105,10 +107,11 @@ impl TableReader {
         }
     }
 
-    /// All rows, or a range of them, as one batch: a copy where they lie in several.
+    /// All rows or a range as one batch, which is a copy if they are in several.
     ///
     /// # Errors
-    /// When a part is missing or damaged.
+    ///
+    /// Fails if a part is missing or damaged.
     pub fn read(&self, range: Option<Range<u64>>) -> Result<RecordBatch, DataError> {
         let batches: Vec<RecordBatch> = self.batches(range).collect::<Result<_, _>>()?;
         match batches.as_slice() {
@@ -121,7 +124,8 @@ impl TableReader {
     /// One part, opened.
     ///
     /// # Errors
-    /// When it is missing or damaged.
+    ///
+    /// Fails if it is missing or damaged.
     pub(crate) fn part(&self, index: usize) -> Result<&Arc<Part>, DataError> {
         let cell = &self.inner.parts[index];
         if let Some(part) = cell.get() {
@@ -146,7 +150,7 @@ fn open_part(store: &Store, part: &PartRef) -> Result<Arc<Part>, DataError> {
     Ok(Arc::new(opened))
 }
 
-/// A part that could not be read: when it is damaged it is deleted, so that it is made again.
+/// Handles a part that could not be read: if it is damaged it is deleted, so that it is made again.
 fn confirmed(store: &Store, part: &PartRef, error: DataError) -> DataError {
     if matches!(error, DataError::Damaged { .. }) {
         store.is_whole(&part.digest);
@@ -195,7 +199,7 @@ impl Iterator for Batches {
     type Item = Result<RecordBatch, DataError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        // Parts without rows are passed over.
+        // Parts without rows are skipped.
         while self
             .table
             .inner

@@ -12,17 +12,18 @@ use sunward_core::{Digest, Hasher};
 /// The first line.
 const HEADER: &str = "sunward record 1";
 
-/// A note about `key`; nothing where it cannot be written down.
+/// A note about `key`; `None` if it cannot be encoded.
 pub(crate) fn write<T: Serialize>(key: &Digest, value: &T) -> Option<Vec<u8>> {
     let body = serde_json::to_string(value).ok()?;
     let sum = checksum(key, body.as_bytes()).to_hex();
     Some(format!("{HEADER}\n{sum}\n{}\n{body}", key.to_hex()).into_bytes())
 }
 
-/// What a note says of `key`.
+/// The content of a note about `key`.
 ///
 /// # Errors
-/// Why it is not believed.
+///
+/// Returns why the note is not trusted.
 pub(crate) fn read<T: DeserializeOwned>(key: &Digest, bytes: &[u8]) -> Result<T, &'static str> {
     let mut lines = bytes.splitn(4, |byte| *byte == b'\n');
     let mut line = || lines.next().ok_or("it is cut short");

@@ -1,4 +1,5 @@
-//! The bucket behind the store: parts as objects, one PUT each, fetched by ranges in parallel.
+//! The bucket behind the store: each part is an object, written with one PUT and fetched by ranges
+//! in parallel.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -28,7 +29,7 @@ use crate::patience::{Patience, Tell};
 const RANGE_BYTES: u64 = 8 << 20;
 /// Ranged reads of one part at a time.
 const PARALLEL: usize = 8;
-/// What one PUT may hold (S3's own limit); parts stay far below it, blobs may come near.
+/// The most bytes of one PUT (S3's own limit). Parts are far smaller; blobs may come close.
 const PUT_BYTES: usize = 5 << 30;
 /// How long the answer to one request is waited for. A part of 256 MiB needs 4 MiB a second.
 const ANSWER_WITHIN: &str = "60 seconds";
@@ -67,7 +68,7 @@ impl Remote {
             )));
         }
         PROVIDER.call_once(|| {
-            // Somebody may have installed one before; theirs serves as well.
+            // Another thread may have installed one before, which serves as well.
             let _ = rustls::crypto::ring::default_provider().install_default();
         });
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -85,7 +86,7 @@ impl Remote {
         Ok(remote)
     }
 
-    /// Over any object store.
+    /// A remote over any object store.
     pub(crate) fn over(
         store: Arc<dyn ObjectStore>,
         prefix: Path,
@@ -158,7 +159,7 @@ impl Remote {
         self.prefix.clone().join("results").join(key.to_hex())
     }
 
-    /// What the shared index holds for these keys.
+    /// The results that the shared index has for these keys.
     pub(crate) fn results(&self, keys: &[Digest]) -> Result<Vec<Option<Bytes>>, DataError> {
         const WHAT: &str = "look up results";
         let read = || {
@@ -193,7 +194,7 @@ impl Remote {
             .map_err(|error| remote_error(WHAT, &self.place, &error))
     }
 
-    /// Puts a part that lies in a file. One that is there already is the same.
+    /// Uploads a part from a file. An existing object of that name is the same part.
     pub(crate) fn put(&self, digest: &Digest, path: &FilePath) -> Result<(), DataError> {
         let bytes = map_bytes(path)?;
         if bytes.len() > PUT_BYTES {
@@ -217,7 +218,7 @@ impl Remote {
         Ok(())
     }
 
-    /// False when something was there already and stays.
+    /// Returns false if something was there already and stays.
     fn put_as(&self, part: &PartRef, bytes: Bytes, mode: PutMode) -> Result<bool, DataError> {
         let key = self.key(&part.digest);
         let put = || {
@@ -236,7 +237,7 @@ impl Remote {
         self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether something is there under a part's name that cannot be it.
+    /// Whether the object under a part's name cannot be that part.
     fn is_broken(&self, part: &PartRef) -> Result<bool, DataError> {
         if self.damaged().contains(&part.digest) {
             return Ok(true);
@@ -262,7 +263,7 @@ impl Remote {
         }
     }
 
-    /// Brings a part into a file and checks that it is what its name says.
+    /// Downloads a part to a file and verifies it.
     pub(crate) fn fetch(
         &self,
         part: &PartRef,
@@ -295,7 +296,7 @@ impl Remote {
                     store: self.place.clone().into(),
                 });
             }
-            // A range beyond the end is refused in many ways.
+            // Stores report a range beyond the end in many ways.
             Err(_) if self.is_broken(part)? => {
                 return Err(self.call_damaged(part, "it has another size than it should have"));
             }

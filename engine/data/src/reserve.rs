@@ -1,5 +1,5 @@
-//! Space that is kept for the day when the disk is full: the journal has to write before anything can
-//! be deleted by it.
+//! Reserved disk space, for use when the disk is full: the journal must write before anything can
+//! be deleted.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -10,19 +10,19 @@ use rustix::fs::{FallocateFlags, fallocate, statvfs};
 /// Enough for the journal's index and some groups of facts.
 const BYTES: u64 = 2 << 20;
 
-/// So much must be free on the disk for some of it to be taken.
+/// Space is reserved only if this much is free.
 const ROOMY: u64 = 64 << 20;
 
 fn place(home: &Path) -> PathBuf {
     home.join("store").join("reserve")
 }
 
-/// Takes the space where it is not taken yet. Without it pruning a full disk may fail, nothing else.
+/// Reserves the space if it is not reserved yet. Without it, only pruning a full disk may fail.
 pub(crate) fn take(home: &Path) {
     let path = place(home);
     let taken = fs::metadata(&path).is_ok_and(|found| found.len() == BYTES);
-    // On a small or nearly full disk it would be missed more than it helps.
-    // The store may lie on a disk of its own.
+    // On a small or nearly full disk the space is of more use to others. The store may be on
+    // another disk.
     let disk = path.parent().unwrap_or(home);
     let roomy = statvfs(disk).is_ok_and(|disk| disk.f_bavail * disk.f_frsize >= ROOMY);
     if taken || !roomy {
@@ -42,7 +42,8 @@ pub(crate) fn take(home: &Path) {
     }
 }
 
-/// Gives it back, so that a full disk can be written to. The next store that is opened takes it again.
+/// Releases the space, so that a full disk can be written. The next open of the store reserves it
+/// again.
 pub fn give_back(home: &Path) {
     let _ = fs::remove_file(place(home));
 }

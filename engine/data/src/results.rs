@@ -1,5 +1,5 @@
-//! Results by task key in the remote store: a hint by which runs and sites that share a bucket share
-//! work. The commit is the journal's; what is lost here costs time only.
+//! Results by task key in the remote store, by which runs and sites that share a bucket share work.
+//! It is only a hint: the journal commits results, and losing entries here costs only time.
 
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -10,10 +10,10 @@ use crate::error::DataError;
 use crate::record;
 use crate::store::Store;
 
-/// Results that may wait to be written; more are dropped, since this is a hint.
+/// The most results that may wait to be written; more are dropped.
 const WAITING: usize = 65_536;
 
-/// The shared index of a store's remote. Without a remote it knows nothing and takes nothing.
+/// The shared index of a store's remote. Without a remote it is empty and stores nothing.
 #[derive(Debug)]
 pub struct ResultIndex {
     store: Store,
@@ -30,7 +30,8 @@ impl ResultIndex {
     /// Opens the index of a store.
     ///
     /// # Errors
-    /// When no thread can be started.
+    ///
+    /// Fails if no thread can be started.
     pub fn open(store: &Store) -> Result<Self, DataError> {
         let writer = match store.remote() {
             None => None,
@@ -42,11 +43,11 @@ impl ResultIndex {
         })
     }
 
-    /// The results that are known for these keys. A result whose parts cannot be had any more does
-    /// not count.
+    /// The known results of these keys. A result with missing parts does not count.
     ///
     /// # Errors
-    /// When the remote does not answer.
+    ///
+    /// Fails if the remote does not answer.
     pub fn get(&self, keys: &[Digest]) -> Result<Vec<Option<TaskResult>>, DataError> {
         let Some(remote) = self.store.remote() else {
             return Ok(vec![None; keys.len()]);
@@ -79,7 +80,7 @@ impl ResultIndex {
         Ok(true)
     }
 
-    /// Notes a result; it is written behind the caller's back.
+    /// Stores a result in the background.
     pub fn put(&self, key: Digest, result: &TaskResult) {
         if let Some(writer) = &self.writer
             && let Err(TrySendError::Full(_)) = writer.send.try_send((key, result.clone()))
@@ -88,7 +89,7 @@ impl ResultIndex {
         }
     }
 
-    /// Waits until all that was noted is written.
+    /// Waits until all results are written.
     pub fn flush(self) {
         if let Some(writer) = self.writer {
             drop(writer.send);

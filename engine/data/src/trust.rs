@@ -1,7 +1,6 @@
-//! Whether a part is what its name says without reading it.
-//!
-//! What an engine wrote and made durable is believed, until an engine ends uncleanly: from then on each
-//! part that was there is read once before it is believed again.
+//! Whether a part is trusted without being read. Parts that an engine wrote and made durable are
+//! trusted until an engine ends uncleanly. From then on, each existing part is read once before it
+//! is trusted again.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -14,29 +13,31 @@ use sunward_core::Digest;
 
 use crate::error::DataError;
 
-/// Its time says since when parts are believed again; it holds the digests of those that were read.
+/// The file whose time tells since when parts are trusted again. It holds the digests of those that
+/// were read.
 const MARK: &str = "unclean";
 /// Bytes of one digest in it.
 const DIGEST_BYTES: usize = 32;
 
-/// What is believed of one store.
+/// The trust in one store's parts.
 #[derive(Debug)]
 pub(crate) struct Trust {
     path: PathBuf,
     doubt: Mutex<Option<Doubt>>,
 }
 
-/// Parts that were written before this are doubted.
+/// Parts written before this moment are in doubt.
 #[derive(Debug)]
 struct Doubt {
     before: SystemTime,
     read: BTreeSet<Digest>,
-    /// Where digests of what was read are noted. Without it they are read again by the next engine.
+    /// The file that records digests of verified parts. Without it the next engine reads them
+    /// again.
     notes: Option<File>,
 }
 
 impl Trust {
-    /// As the last engine left it.
+    /// The trust as the last engine left it.
     pub(crate) fn open(root: &Path) -> Self {
         let path = root.join(MARK);
         let doubt = recall(&path);
@@ -46,11 +47,11 @@ impl Trust {
         }
     }
 
-    /// The last engine ended uncleanly: all that is there now is doubted.
+    /// Puts all existing parts in doubt, because the last engine ended uncleanly.
     pub(crate) fn doubt_all(&self) -> Result<(), DataError> {
-        // Notes of an earlier doubt go first: they must not pass for some of this one.
+        // Records of an earlier doubt are deleted first, so that they do not count for this one.
         let _ = fs::remove_file(self.path.with_extension("read"));
-        // A new file has a new time, that of the disk's own clock.
+        // A new file has a new time, from the disk's own clock.
         let temporary = self.path.with_extension("new");
         let mark = File::create(&temporary)
             .and_then(|file| file.sync_all())
@@ -60,19 +61,19 @@ impl Trust {
         Ok(())
     }
 
-    /// Whether anything is doubted.
+    /// Whether anything is in doubt.
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.lock().is_some()
     }
 
-    /// Whether a part of that age is to be read before it is believed.
+    /// Whether a part of that age must be read before it is trusted.
     pub(crate) fn doubts(&self, digest: &Digest, written: SystemTime) -> bool {
         self.lock()
             .as_ref()
             .is_some_and(|doubt| written <= doubt.before && !doubt.read.contains(digest))
     }
 
-    /// A part was read, and is whole.
+    /// Records that a part was read and is whole.
     pub(crate) fn believe(&self, digest: Digest) {
         if let Some(doubt) = &mut *self.lock()
             && doubt.read.insert(digest)
@@ -88,12 +89,12 @@ impl Trust {
     }
 }
 
-/// The doubt that a mark tells of. The mark's time is that of its making: notes keep it.
+/// The doubt that a mark records. The mark's time is that of its creation.
 fn recall(path: &Path) -> Option<Doubt> {
     let found = fs::metadata(path).ok()?;
     let notes_path = path.with_extension("read");
     let before = found.modified().ok()?;
-    // Notes that are older than the mark are of an earlier doubt.
+    // Records older than the mark belong to an earlier doubt.
     let fresh = fs::metadata(&notes_path)
         .and_then(|notes| notes.modified())
         .is_ok_and(|at| at >= before);

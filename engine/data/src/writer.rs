@@ -1,4 +1,4 @@
-//! Writing a table: parts of at most 256 MiB, with the digest of each part and of the content
+//! Writes a table: parts of at most 256 MiB, with the digests of each part and of the content
 //! computed while the bytes go to disk.
 
 use std::io::{BufWriter, Write};
@@ -20,22 +20,24 @@ use crate::error::DataError;
 use crate::incoming::Incoming;
 use crate::store::Store;
 
-/// No part is larger: it travels in one PUT.
+/// The largest part. It is uploaded with one PUT.
 pub(crate) const PART_BYTES: usize = 256 << 20;
-/// Left free in a part for headers and footer.
+/// Reserved in a part for headers and footer.
 const PART_SLACK: usize = 1 << 20;
-/// A batch is cut into pieces of about this size, so that parts fill evenly and writing, hashing and
-/// reading overlap.
+/// A batch is divided into pieces of about this size, so that parts fill evenly, and writing,
+/// hashing and reading overlap.
 const PIECE_BYTES: usize = 8 << 20;
-/// Batches are collected until they have this many bytes or rows; a file of tiny ones reads slowly.
+/// Batches are collected until they have this many bytes or rows, because a file of tiny ones is
+/// slow to read.
 const PENDING_BYTES: usize = 1 << 20;
 const PENDING_ROWS: usize = 65_536;
-/// From here on hashing has threads of its own; for less, starting them costs more than it saves.
+/// From this size on hashing has its own threads; for less, starting them costs more than it saves.
 const BESIDE_FROM: usize = 4 << 20;
-/// Pieces that may wait for a hashing thread: bounds memory should hashing be slower than the disk.
+/// The most pieces that wait for a hashing thread. It limits memory if hashing is slower than the
+/// disk.
 const WAITING: usize = 8;
 
-/// Writes one table. Dropped without [`TableWriter::finish`], it leaves nothing behind.
+/// Writes one table. If it is dropped without [`TableWriter::finish`], it leaves nothing behind.
 pub struct TableWriter {
     store: Store,
     schema: SchemaRef,
@@ -44,12 +46,12 @@ pub struct TableWriter {
     pending_rows: usize,
     content: Lane<ContentHasher>,
     part: Option<OpenPart>,
-    /// The part before, which becomes durable while this one is written.
+    /// The previous part, which becomes durable while this one is written.
     closing: Option<Beside<PartRef>>,
     parts: Vec<PartRef>,
 }
 
-/// The part that is being written: its file, and beside it the same bytes into a hash.
+/// The part that is being written: its file, and a hash of the same bytes.
 struct OpenPart {
     incoming: Incoming,
     path: PathBuf,
@@ -84,7 +86,8 @@ impl TableWriter {
     /// Adds rows.
     ///
     /// # Errors
-    /// When the batch has another schema, or the disk refuses.
+    ///
+    /// Fails if the batch has another schema, or the disk fails.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<(), DataError> {
         if batch.num_rows() == 0 {
             return Ok(());
@@ -104,7 +107,7 @@ impl TableWriter {
         let pending = std::mem::take(&mut self.pending);
         self.pending_bytes = 0;
         self.pending_rows = 0;
-        // Only small ones are worth joining; a large one goes as it is, without a copy.
+        // Only small batches are worth joining; a large one is written without a copy.
         let mut small: Vec<RecordBatch> = Vec::new();
         for batch in pending {
             if row_bytes(&batch) < PENDING_BYTES {
@@ -134,12 +137,12 @@ impl TableWriter {
     /// Writes a batch in pieces that fit.
     fn write_cut(&mut self, batch: &RecordBatch) -> Result<(), DataError> {
         let (bytes, rows) = (row_bytes(batch), batch.num_rows());
-        // Several pieces a part, so that parts fill evenly.
+        // There are several pieces in a part, so that parts fill evenly.
         let piece_bytes = PIECE_BYTES.min(self.store.part_bytes().div_ceil(4));
         if bytes <= piece_bytes || rows == 1 {
             return self.write_piece(batch, bytes);
         }
-        // Rows may differ in size, so a piece that is still too large is cut again.
+        // Rows may differ in size, so a piece that is still too large is divided again.
         let pieces = bytes.div_ceil(piece_bytes).clamp(2, rows);
         let step = rows.div_ceil(pieces);
         for start in (0..rows).step_by(step) {
@@ -196,11 +199,12 @@ impl TableWriter {
     /// Makes the table durable. A table without rows has one empty part, which holds its schema.
     ///
     /// # Errors
-    /// When the disk or the remote refuses.
+    ///
+    /// Fails if the disk or the remote does.
     pub fn finish(mut self) -> Result<Dataset, DataError> {
         self.flush()?;
         let last = match self.part.take() {
-            // A part is only ever closed for a next one, so this is the first.
+            // A part is only closed for a next one, so this is the first.
             None => OpenPart::create(&self.store, &self.schema)?,
             Some(part) => part,
         };
@@ -269,7 +273,7 @@ pub(crate) fn options() -> Result<IpcWriteOptions, DataError> {
         .map_err(DataError::arrow("cannot write Arrow"))
 }
 
-/// The bytes that a batch's rows reach.
+/// The bytes of a batch's rows.
 fn row_bytes(batch: &RecordBatch) -> usize {
     let columns: usize = batch
         .columns()
@@ -284,7 +288,7 @@ fn row_bytes(batch: &RecordBatch) -> usize {
     columns
 }
 
-/// What a batch takes beside its rows: headers, and padding of each buffer.
+/// Bytes of a batch beside its rows: headers, and padding of each buffer.
 fn overhead_bytes(batch: &RecordBatch) -> usize {
     256 * batch.num_columns() + 256
 }
@@ -314,7 +318,7 @@ impl Write for HashSink {
     }
 }
 
-/// Something that takes batches one after the other.
+/// Receives batches one after the other.
 trait Takes: Send + 'static {
     fn take(&mut self, batch: &RecordBatch) -> Result<(), DataError>;
 }
@@ -332,11 +336,11 @@ impl Takes for FileWriter<HashSink> {
     }
 }
 
-/// What lanes do, in errors.
+/// The work of lanes, for errors.
 const HASHING: &str = "hashing a table";
 
-/// Work on batches that is done in place while there is little of it, and beside the writing on a
-/// thread of its own once there is more.
+/// Work on batches that is done inline while it is little, and on a thread of its own once it is
+/// more.
 struct Lane<T> {
     state: LaneState<T>,
     seen_bytes: usize,

@@ -1,6 +1,6 @@
-//! What coordinator and workers say to each other. Messages only, no logic.
+//! The messages between coordinator and workers, without any logic.
 //!
-//! The laptop's in-process worker speaks them over a channel; remote ones will over HTTPS. Read
+//! The laptop's in-process worker exchanges them over a channel; remote ones will use HTTPS. Read
 //! [`ToWorker`] and [`FromWorker`].
 
 use std::collections::BTreeMap;
@@ -12,86 +12,87 @@ use sunward_core::{
 };
 use sunward_workflows::{Stage, Value};
 
-/// The version of these messages; a worker speaks this one and the one before.
+/// The version of these messages. A worker supports this one and the one before.
 pub const VERSION: u32 = 1;
 
-/// From the coordinator to one worker.
+/// A message from the coordinator to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ToWorker {
-    /// What a stage is; sent before the first lease of it.
+    /// A stage's job; it is sent before the first lease of the stage.
     Job(Arc<Job>),
     /// A lease to work on.
     Lease(Lease),
-    /// End what runs and drop what waits of this run; each is answered by an end with `Cancelled`.
+    /// End the run's tasks and drop its waiting leases. Each is answered by an end with
+    /// `Cancelled`.
     Revoke {
-        /// Whose tasks.
+        /// The run.
         run: RunId,
     },
-    /// Nothing more of this run will come: forget its jobs.
+    /// Forget the run's jobs, because nothing more of it will come.
     Forget {
-        /// Which.
+        /// The run.
         run: RunId,
     },
-    /// Finish nothing, leave now: kill what runs and say goodbye.
+    /// Stop now: kill what runs, and say goodbye.
     Stop,
 }
 
-/// From a worker to the coordinator.
+/// A message from a worker to the coordinator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FromWorker {
-    /// It is there and holds nothing.
+    /// The worker has started and holds nothing.
     Hello {
         /// What it can run at once.
         capacity: Capacity,
     },
-    /// These attempts' executions began (told for display only, in batches, and not for every task).
+    /// These attempts started. It is for display only, sent in batches, and not for every task.
     Started {
-        /// Which tasks.
+        /// The tasks.
         tasks: Vec<TaskId>,
     },
     /// These attempts ended; the parts of their results are durable.
     Ended {
-        /// Each with its outcome.
+        /// Each attempt with its outcome.
         ends: Vec<TaskEnd>,
     },
-    /// Something a user should read, once: `no GPU here: tanimoto_topk runs its CPU twin`.
+    /// A message that the user should read once: `no GPU here: tanimoto_topk runs its CPU twin`.
     Notice {
         /// The line.
         line: String,
     },
-    /// It is gone.
+    /// The worker has stopped.
     Goodbye,
 }
 
 /// A message with its sender.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Envelope {
-    /// Who.
+    /// The worker.
     pub worker: WorkerId,
-    /// What.
+    /// The message.
     pub message: FromWorker,
 }
 
-/// What a stage of a run is, for those who execute it.
+/// A stage of a run, as its executors need it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
-    /// Run.
+    /// The run.
     pub run: RunId,
     /// The workflow's name: `run.name` in expressions.
     pub workflow: String,
-    /// Stage.
+    /// The stage.
     pub stage_id: StageId,
-    /// The stage as checked: action, ports, templates, limits.
+    /// The checked stage: action, ports, templates, limits.
     pub stage: Stage,
-    /// Every param's value.
+    /// The values of all params.
     pub params: BTreeMap<String, Value>,
-    /// Its inputs by port.
+    /// The inputs by port.
     pub inputs: BTreeMap<String, Dataset>,
-    /// How it is cut into tasks; a task finds its item or slice here by its index.
+    /// The tasks. A task finds its item or slice here by its index.
     pub tasks: Tasks,
-    /// `stages.x.status` of the stages before it: `succeeded`, `skipped`, …
+    /// `stages.x.status` of earlier stages: `succeeded`, `skipped`, …
     pub statuses: BTreeMap<String, String>,
-    /// The folder of the workflow's file: `files` are found there.
+    /// The folder of the workflow's file, where `files` are.
     pub folder: String,
     /// The files that its commands get, with the digests that their copies must have.
     pub staged: StagedFiles,

@@ -1,4 +1,4 @@
-//! Where the library's kernels run: on a GPU, on the processor in its stead, or as their CPU twins.
+//! Where the library's kernels run: on a GPU, on the host device, or as their CPU twins.
 
 use sunward_kernels::Kernel;
 use sunward_workflows::{Action, Gpus, Resources, Stage};
@@ -6,15 +6,15 @@ use sunward_workflows::{Action, Gpus, Resources, Stage};
 use crate::devices::Devices;
 use crate::worker::WorkerContext;
 
-/// What a user chose.
+/// The user's choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
-    /// A GPU where a stage asks for one and it can be had; CPU twins otherwise.
+    /// A GPU if a stage asks for one and one is available; else CPU twins.
     #[default]
     Auto,
-    /// CPU twins, always.
+    /// Always CPU twins.
     Cpu,
-    /// The kernels' CUDA sources, on the processor in a GPU's stead.
+    /// The kernels' CUDA sources on the host device (the CPU).
     Host,
 }
 
@@ -23,14 +23,14 @@ pub enum Choice {
 pub(crate) enum Venue {
     /// In this process.
     Twin,
-    /// In a child, on a GPU of its own.
+    /// In a child process, on a GPU of its own.
     Gpu,
-    /// In a child, on the processor in a GPU's stead.
+    /// In a child process, on the host device.
     Host,
 }
 
 impl Venue {
-    /// Where a kernel stage runs here; the user is told where that is not what the stage asks for.
+    /// Where a kernel stage runs here. The user is told if it is not what the stage asks for.
     pub(crate) fn of(context: &WorkerContext, stage: &Stage) -> Self {
         let Action::Kernel { name, .. } = &stage.action else {
             return Self::Twin;
@@ -53,7 +53,7 @@ impl Venue {
     }
 }
 
-/// The venue, or why it is the twin although something else is wanted.
+/// The venue, or why it is the twin although something else is requested.
 fn decide(
     choice: Choice,
     devices: &Devices,

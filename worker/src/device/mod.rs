@@ -1,11 +1,11 @@
-//! Work on devices, in processes of their own: so a kernel that hangs can be killed, and a device's
-//! context that it spoils dies with it.
+//! Work on devices, in processes of their own. A kernel that hangs can then be killed, and a device
+//! context that it damages ends with its process.
 //!
-//! Two kinds of stages come here, and the program that does their work is this one again, under a
-//! verb that is not in its help. A `cuda` stage is a command like any other ([`cuda`]). The library's
-//! kernels are served by a child that keeps its device from task to task: `slot` tells it what to
-//! do, `child` is its process, [`serve`] is what it does, and `talk` is what the two say. Starting,
-//! watching and ending such a process is `process`, as for any command.
+//! Two kinds of stages come here. The program that does their work is this one again, under a verb
+//! that its help does not list. A `cuda` stage is a command like any other ([`cuda`]). The
+//! library's kernels are served by a child process that keeps its device from task to task: `slot`
+//! gives it tasks, `child` is its process, [`serve`] is its loop, and `talk` is the protocol
+//! between them. Starting, watching and ending such a process is in `process`, as for any command.
 
 mod child;
 mod choice;

@@ -1,4 +1,4 @@
-//! The device of a process that works on one, and the program of that process.
+//! Opens the device of a process that works on one, and finds the program of that process.
 
 use std::path::PathBuf;
 
@@ -6,11 +6,12 @@ use sunward_kernels::device::{Cache, Device, DeviceError};
 
 use crate::fault::Fault;
 
-/// The device that this process may use: the first GPU that was left visible to it, or, where none
-/// was, the processor in a GPU's stead with so many bytes of memory.
+/// The device of this process: the first visible GPU, or without one the host device with this many
+/// bytes of memory.
 ///
 /// # Errors
-/// When a GPU was promised and cannot be opened, or nothing compiles for the processor.
+///
+/// Fails if a promised GPU cannot be opened, or there is no compiler for the host device.
 pub fn open(memory_bytes: u64) -> Result<Device, DeviceError> {
     let promised = std::env::var_os(VISIBLE).is_some_and(|all| !all.is_empty());
     if promised {
@@ -20,10 +21,10 @@ pub fn open(memory_bytes: u64) -> Result<Device, DeviceError> {
     }
 }
 
-/// The variable that names the GPUs which a process can see.
+/// The variable that lists the GPUs visible to a process.
 pub(crate) const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
 
-/// The file of this program, to be started again.
+/// The file of this program, to start it again.
 pub(crate) fn program() -> Result<PathBuf, Fault> {
     std::env::current_exe().map_err(|error| {
         Fault::infrastructure(format!("this program's own file cannot be found: {error}"))

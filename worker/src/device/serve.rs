@@ -1,4 +1,5 @@
-//! What a child does: tasks of one kernel stage, one after the other, on the device that it keeps.
+//! The loop of a child process: it runs tasks of one kernel stage in sequence, on the device that
+//! it keeps.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -20,10 +21,10 @@ use crate::kernels::{self, PreparedKernel};
 use crate::meter::process_cpu_us;
 use crate::outputs;
 
-/// Why a child could not serve at all.
+/// Why a child could not serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// What it is for cannot be read.
+    /// Its errand cannot be read.
     #[error("the errand {path} cannot be read: {reason}; only a worker starts this")]
     Errand {
         /// The file.
@@ -31,16 +32,17 @@ pub enum ServeError {
         /// What is wrong.
         reason: String,
     },
-    /// The worker cannot be heard or answered.
+    /// The connection to the worker failed.
     #[error("the worker cannot be talked to: {0}; only a worker starts this")]
     Line(#[from] io::Error),
 }
 
-/// Does the tasks that a worker asks for over standard input, until that ends. A task that fails is
-/// an answer and no error.
+/// Runs the tasks that a worker requests over standard input, until that ends. A failed task is an
+/// answer, not an error.
 ///
 /// # Errors
-/// When nobody asks in the right words.
+///
+/// Fails if the requests are not valid.
 pub fn serve(
     errand: &Path,
     kernels: &'static Library,
@@ -90,7 +92,7 @@ impl Server {
         let prepared = PreparedKernel::new(kernels, &store, &errand.job)?;
         let threads = usize::try_from(errand.threads).unwrap_or(1);
         let batch = Batch {
-            // Where and on what the task runs was settled by who started this process.
+            // The process that started this one has decided where the task runs.
             job: JobState::new(errand.job.into(), Venue::Twin, 0).into(),
             first: 0,
             count: 1,
@@ -107,7 +109,7 @@ impl Server {
         })
     }
 
-    /// Does one task and leaves its outputs as files.
+    /// Runs one task and leaves its outputs as files.
     fn answer(&self, ask: &Ask) -> Result<(), Fault> {
         let batch = Batch {
             first: ask.index,

@@ -1,8 +1,8 @@
-//! What a worker and a child that serves it say to each other.
+//! The protocol between a worker and a child process that serves it.
 //!
-//! The errand is a file, for it may be long; asks and answers are a few bytes, over a pair of sockets
-//! of which the child has one as its standard input. So its outputs are free for what a kernel says,
-//! and it leaves by itself when its worker is gone.
+//! The errand is a file, because it may be long. Requests and answers are a few bytes over a socket
+//! pair, of which the child has one end as its standard input. So its outputs are free for a
+//! kernel's messages, and it exits by itself when its worker is gone.
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -13,17 +13,17 @@ use sunward_protocol::Job;
 
 use crate::fault::Fault;
 
-/// What a child is for: one stage's tasks.
+/// The errand of a child: one stage's tasks.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Errand {
-    /// The state folder: the store is below it, and holds all inputs.
+    /// The state folder. The store below it contains all inputs.
     pub(super) home: PathBuf,
     pub(super) job: Job,
     /// Threads that a kernel may use beside the device.
     pub(super) threads: u32,
 }
 
-/// One task to be done.
+/// The request for one task.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Ask {
     pub(super) index: u32,
@@ -32,25 +32,25 @@ pub(super) struct Ask {
     pub(super) outputs: PathBuf,
 }
 
-/// How it went.
+/// The answer to a request.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Answer {
     pub(super) result: Result<(), Fault>,
-    /// Processor time that the child used since its last answer, or since it began.
+    /// Processor time of the child since its last answer, or since its start.
     pub(super) cpu_us: u64,
 }
 
-/// The longest message: a fault with a compiler's whole log is far below.
+/// The longest message. A fault with a compiler's whole log is far shorter.
 const LONGEST: u32 = 16 << 20;
 
-/// Says something.
+/// Sends a message.
 pub(super) fn say<T: Serialize>(to: &mut impl Write, message: &T) -> io::Result<()> {
     let body = postcard::to_stdvec(message).map_err(io::Error::other)?;
     let length = u32::try_from(body.len()).map_err(io::Error::other)?;
     to.write_all(&[length.to_le_bytes().as_slice(), &body].concat())
 }
 
-/// Hears something; nothing when the other is gone.
+/// Receives a message; `None` if the other end is closed.
 pub(super) fn hear<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<T>> {
     let mut length = [0; 4];
     match from.read_exact(&mut length) {

@@ -1,8 +1,8 @@
-//! Executing kernels: their CPU twins, in this process, on the slot's own thread. (On devices they run
-//! in children: `device`.)
+//! Executes kernels' CPU twins in this process, on the slot's own thread. (On devices they run in
+//! child processes: `device`.)
 //!
-//! A kernel task may be shorter than a look at the clock. So short ones run in groups that share
-//! two clock readings, and their ends travel together; long ones are timed one by one.
+//! A kernel task may be shorter than reading the clock. So short tasks run in groups that share two
+//! clock readings, and their ends are sent together; long ones are timed one by one.
 
 mod prepared;
 mod stopwatch;
@@ -34,13 +34,14 @@ pub(crate) use watchdog::Watchdog;
 /// Tasks shorter than this are timed together.
 const SHORT_NANOS: u64 = 20_000;
 
-/// How many short tasks share a timing: few enough to notice soon that they became long.
+/// How many short tasks share a timing: few enough to notice soon that tasks have become long.
 const GROUP: u32 = 256;
 
-/// After tasks as long as this, ends do not wait for company: the next task is as long again.
+/// After a task as long as this, its end is sent at once, because the next task takes as long
+/// again.
 const LONG: Duration = Duration::from_millis(1);
 
-/// Tasks that last took longer than this are worth telling of when they begin.
+/// A task is reported as executing if the last one took longer than this.
 const WORTH_TELLING_NANOS: u64 = 50_000_000;
 
 /// Runs kernels.
@@ -115,14 +116,14 @@ impl KernelExecutor {
     }
 }
 
-/// Ends the tasks from `from` on, which were not begun.
+/// Ends the tasks from `from` on, which were not started.
 pub(crate) fn fail_rest(batch: &Batch, from: u32, fault: &Fault, pending_ends: &mut PendingEnds) {
     for index in from..batch.first + batch.count {
         fail_task(batch, index, fault, pending_ends);
     }
 }
 
-/// Ends one task, which was not begun or whose use is not known.
+/// Ends one task, which was not started or whose usage is not known.
 pub(crate) fn fail_task(batch: &Batch, index: u32, fault: &Fault, pending_ends: &mut PendingEnds) {
     let failure = fault.clone().into_failure(batch, index, String::new());
     let ended = end(
@@ -149,7 +150,7 @@ impl Executor for KernelExecutor {
     }
 }
 
-/// Runs the kernel; a panic in it ends the task and not the worker.
+/// Runs the kernel. A panic in it ends the task and not the worker.
 pub(crate) fn run(
     prepared: &PreparedKernel,
     task: &prepared::Task<'_>,
@@ -165,7 +166,7 @@ pub(crate) fn run(
     }
 }
 
-/// What kind of failure a kernel's error is.
+/// The kind of failure for a kernel's error.
 fn fault_of(error: &KernelError) -> Fault {
     let kind = match error {
         KernelError::Stopped => {
@@ -181,7 +182,7 @@ fn fault_of(error: &KernelError) -> Fault {
     Fault::new(kind, error.to_string())
 }
 
-/// Whose fault an error of a device is.
+/// The kind of failure for a device's error.
 pub(crate) fn kind_of(error: &DeviceError) -> FailureKind {
     match error {
         DeviceError::OutOfMemory { .. } => FailureKind::Memory,

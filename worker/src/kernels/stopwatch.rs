@@ -1,4 +1,4 @@
-//! Times a group of kernel tasks at once and shares what it took among their ends.
+//! Times a group of kernel tasks at once and divides the time among their ends.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ pub(crate) struct Stopwatch<'m> {
 }
 
 impl<'m> Stopwatch<'m> {
-    /// For tasks that each run on so many cores.
+    /// Starts timing tasks that each run on `cpus` cores.
     pub(crate) fn start(span: Span<'m>, cpus: u32) -> Self {
         Self {
             span,
@@ -26,7 +26,8 @@ impl<'m> Stopwatch<'m> {
         }
     }
 
-    /// Posts the ends of the group, each with its even share of what all took; the shares add up.
+    /// Posts the ends of the group, each with an equal share of the total. The shares add up
+    /// exactly.
     pub(crate) fn stop(
         self,
         batch: &Batch,
@@ -36,7 +37,7 @@ impl<'m> Stopwatch<'m> {
     ) -> Duration {
         let now = Instant::now();
         let took = now.saturating_duration_since(self.span.started.at);
-        // More than all cores could give was used by others in this process.
+        // Time beyond what all cores could give was used by others in this process.
         let at_most = micros(took).saturating_mul(self.cpus.into());
         let used = read_cpu_us(self.cpus).saturating_sub(self.cpu_us);
         let wall = Shares::new(micros(took), outcomes.len());
@@ -60,8 +61,8 @@ impl<'m> Stopwatch<'m> {
     }
 }
 
-/// This thread's processor time; where the kernel has threads of its own the whole process's, which
-/// is exact unless others run beside it.
+/// This thread's processor time. If the kernel has threads of its own it is the whole process's,
+/// which is exact unless others run beside it.
 fn read_cpu_us(cpus: u32) -> u64 {
     if cpus <= 1 {
         thread_cpu_us()
@@ -70,7 +71,7 @@ fn read_cpu_us(cpus: u32) -> u64 {
     }
 }
 
-/// A whole number in even shares, the first ones larger by one where it does not divide.
+/// Divides an integer into equal shares; the first ones are larger by one if there is a remainder.
 struct Shares {
     each: u64,
     larger: u64,

@@ -1,5 +1,6 @@
-//! Ends kernels whose time is up: they run on the slots' own threads, which cannot look at a clock
-//! meanwhile. One thread for all of them, started with the first kernel that has a timeout.
+//! Ends kernels that exceed their time limit. They run on the slots' own threads, which cannot
+//! watch the clock meanwhile. One thread watches all of them; it starts with the first kernel that
+//! has a timeout.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,7 @@ use std::time::Instant;
 
 use crate::batch::Stop;
 
-/// Those who run against time.
+/// The tasks with a time limit.
 #[derive(Default)]
 pub(crate) struct Watchdog {
     shared: Arc<Shared>,
@@ -34,7 +35,7 @@ struct Guarded {
     stop: Arc<AtomicBool>,
 }
 
-/// One task under guard; dropping it ends the guard.
+/// One watched task; dropping the guard ends the watch.
 pub(crate) struct Guard {
     shared: Arc<Shared>,
     number: u64,
@@ -42,7 +43,7 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Set when the time is up or the run is stopped.
+    /// Set when the time is over or the run is stopped.
     pub(crate) fn stop(&self) -> &Arc<AtomicBool> {
         &self.stop
     }
@@ -55,10 +56,10 @@ impl Drop for Guard {
 }
 
 impl Watchdog {
-    /// Guards a task until `until`. If no thread can be had, it runs without a limit.
+    /// Watches a task until `until`. If no thread can be started, the task runs without a limit.
     pub(crate) fn guard(&self, until: Instant, run: &Stop) -> Guard {
         let mut state = self.shared.state();
-        // Read under the lock that `pass_on` takes, so that a stop is seen by one of the two.
+        // It is read under the lock that `pass_on` takes, so that one of the two sees a stop.
         let stop = Arc::new(AtomicBool::new(run.load(Ordering::Relaxed)));
         let number = state.next;
         state.next += 1;
@@ -85,7 +86,7 @@ impl Watchdog {
         }
     }
 
-    /// A run was stopped: passes that on to its tasks.
+    /// Passes a run's stop on to its tasks.
     pub(crate) fn pass_on(&self) {
         for guarded in self.shared.state().guarded.values() {
             if guarded.run.load(Ordering::Relaxed) {

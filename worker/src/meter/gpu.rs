@@ -1,5 +1,5 @@
-//! NVML: the GPUs' own counters of energy, through NVIDIA's management library, which is loaded with
-//! the first GPU that is handed out.
+//! NVML: the GPUs' own energy counters. NVIDIA's management library is loaded when a GPU is first
+//! allocated.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -12,7 +12,7 @@ use sunward_kernels::device::Card;
 use super::{micros, rated};
 use crate::devices::Held;
 
-/// The management library, once it was wanted.
+/// The management library, loaded when first needed.
 pub(super) struct Management {
     library: PathBuf,
     loaded: OnceLock<Option<Nvml>>,
@@ -28,7 +28,7 @@ impl Management {
         }
     }
 
-    /// The library, if it is there and can be begun with.
+    /// The library, if it exists and can be initialized.
     fn library(&self) -> Option<&Nvml> {
         let load = || {
             let nvml = Nvml::builder().lib_path(self.library.as_os_str()).init();
@@ -38,7 +38,7 @@ impl Management {
         self.loaded.get_or_init(load).as_ref()
     }
 
-    /// The version of the driver, as it tells it; nothing without the library.
+    /// The version of the driver; `None` without the library.
     pub(super) fn driver(&self) -> Option<Arc<str>> {
         let ask = || {
             let version = self.library()?.sys_driver_version();
@@ -48,7 +48,7 @@ impl Management {
         self.driver.get_or_init(ask).clone()
     }
 
-    /// Where a GPU's counter stands, in millijoules since the driver was loaded; nothing without the
+    /// A GPU's counter in millijoules since the driver was loaded. It is `None` without the
     /// library, and for GPUs without a counter (older than Volta).
     fn millijoules(&self, card: &Card) -> Option<u64> {
         let nvml = self.library()?;
@@ -61,10 +61,10 @@ impl Management {
     }
 }
 
-/// GPUs in use by an attempt that has them for itself.
+/// GPUs in exclusive use by an attempt.
 pub(crate) struct GpuSpan {
     began: Instant,
-    /// Each with where its counter stood.
+    /// Each GPU with its counter at the begin.
     cards: Vec<(Card, Option<u64>)>,
 }
 
@@ -79,7 +79,8 @@ impl GpuSpan {
         }
     }
 
-    /// What they took, each by its counter or else by its rated power; missing where one has neither.
+    /// The GPUs' energy, each by its counter or else by its rated power; missing if one has
+    /// neither.
     pub(super) fn end(self, meter: &Management) -> Option<Energy> {
         let took_us = micros(self.began.elapsed());
         let each = self.cards.into_iter().map(|(card, before)| {

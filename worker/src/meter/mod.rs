@@ -1,9 +1,8 @@
-//! What an attempt cost: wall time, processor time, energy.
+//! Measures an attempt: wall time, processor time, energy.
 //!
-//! Energy is read from meters where a device was the attempt's alone: the processors by RAPL
-//! (`package`), GPUs by NVML (`gpu`). Where it was not, or there is no meter, it is modelled: busy cores
-//! by what one is taken to draw, GPUs by their rated power (`rated`). Where neither can be, it is
-//! missing.
+//! Energy is read from meters if a device was the attempt's alone: processors by RAPL (`package`),
+//! GPUs by NVML (`gpu`). Otherwise it is modeled: busy cores by an assumed power, GPUs by their
+//! rated power (`rated`). If neither is possible, it is missing.
 
 mod gpu;
 mod package;
@@ -27,7 +26,7 @@ pub(crate) use span::Span;
 
 use crate::devices::Held;
 
-/// Where meters are found.
+/// The locations of meters.
 #[derive(Clone, Debug)]
 pub struct MeterFiles {
     /// The system's power capping zones.
@@ -39,7 +38,7 @@ pub struct MeterFiles {
 }
 
 impl Default for MeterFiles {
-    /// Where Linux has them.
+    /// The usual locations on Linux.
     fn default() -> Self {
         Self {
             powercap: "/sys/class/powercap".into(),
@@ -50,10 +49,11 @@ impl Default for MeterFiles {
 }
 
 impl MeterFiles {
-    /// How many packages (sockets) of processors tell their energy.
+    /// How many processor packages (sockets) report their energy.
     ///
     /// # Errors
-    /// Where one does not, or there is none.
+    ///
+    /// Fails if one does not, or there is none.
     pub fn packages(&self) -> Result<usize, NoMeter> {
         package::count(&self.powercap)
     }
@@ -69,7 +69,7 @@ pub(crate) struct Meters {
 }
 
 impl Meters {
-    /// Those that can be read, with what a busy core is taken to draw.
+    /// The readable meters, and the assumed power of a busy core.
     pub(crate) fn new(files: MeterFiles, watts_per_core: f64) -> Self {
         Self {
             packages: Packages::find(&files.powercap)
@@ -82,22 +82,22 @@ impl Meters {
         }
     }
 
-    /// Notes that a slot works, until what is given is dropped.
+    /// Records that a slot is working, until the returned value is dropped.
     pub(crate) fn enter(&self) -> Present<'_> {
         self.presence.enter()
     }
 
-    /// Begins an attempt, or so many that are metered together.
+    /// Begins an attempt, or several that are metered together.
     pub(crate) fn begin(&self) -> Span<'_> {
         Span::begin(self)
     }
 
-    /// The same for one that is too short for meters.
+    /// Begins an attempt that is too short for meters.
     pub(crate) fn begin_short(&self) -> Span<'_> {
         Span::begin_short(self)
     }
 
-    /// What these GPUs are, and what driver serves them.
+    /// The models of these GPUs, and their driver.
     pub(crate) fn ran_on(&self, held: &Held) -> RanOn {
         let mut names: Vec<&str> = held.cards().iter().map(|card| card.name.as_str()).collect();
         let count = u32::try_from(names.len()).unwrap_or(u32::MAX);
@@ -114,13 +114,13 @@ impl Meters {
         GpuSpan::begin(&self.gpus, held)
     }
 
-    /// Ends it: what the GPUs took meanwhile, if there are any.
+    /// Ends it and returns the GPUs' energy, if there are any.
     pub(crate) fn end_gpus(&self, span: GpuSpan) -> Option<Energy> {
         span.end(&self.gpus)
     }
 }
 
-/// What was read of one attempt.
+/// The readings of one attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
     pub(crate) started_ms: u64,
@@ -130,7 +130,7 @@ pub(crate) struct Reading {
 }
 
 impl Default for Reading {
-    /// Of an attempt that never began, now.
+    /// The reading of an attempt that never started, now.
     fn default() -> Self {
         Self {
             started_ms: now_ms(),
@@ -141,7 +141,7 @@ impl Default for Reading {
     }
 }
 
-/// Processor time times what a busy core draws. Idle draw is nobody's attempt's and left out.
+/// Processor time times the power of a busy core. Idle power belongs to no attempt and is left out.
 fn modelled(cpu_us: u64, milliwatts_per_core: u64) -> Energy {
     Energy::Modelled {
         millijoules: cpu_us
@@ -150,7 +150,7 @@ fn modelled(cpu_us: u64, milliwatts_per_core: u64) -> Energy {
     }
 }
 
-/// When an attempt began, on both clocks.
+/// When an attempt started, on both clocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Started {
     pub(crate) at: Instant,

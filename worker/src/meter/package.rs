@@ -1,27 +1,27 @@
-//! RAPL: the processors' own counters of energy, a file for each package (socket).
+//! RAPL: the processors' own energy counters, one file for each package (socket).
 //!
-//! A counter begins again at zero after some hundred kilojoules, ten minutes of a busy server. So
-//! it is looked at now and then also when nobody asks, and what it gained is summed here.
+//! A counter wraps to zero after some hundred kilojoules, about ten minutes of a busy server. So it
+//! is also read regularly when no attempt asks, and its gains are summed here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How often counters are looked at when nobody asks: several times before one can begin again, which
-/// takes 262 144 J at 1 kW four minutes.
+/// How often counters are read regularly: several times before one can wrap, which at 1 kW takes
+/// four minutes (262,144 J).
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Why the processors' energy cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoMeter {
-    /// There is no counter: another processor, or a virtual machine.
+    /// There is no counter: the processor has none, or this is a virtual machine.
     #[error("no counter of a processor's energy below {}", .0.display())]
     Absent(PathBuf),
-    /// Many systems keep it to the administrator.
+    /// Many systems restrict it to the administrator.
     #[error("{} cannot be read", .0.display())]
     Unreadable(PathBuf),
-    /// Counters must be looked at now and then.
+    /// The thread that reads counters regularly could not be started.
     #[error("no thread for it could be started: {0}")]
     NoThread(String),
 }
@@ -44,7 +44,7 @@ struct Zone {
     range_uj: u64,
 }
 
-/// What the counters gained, and where they stood last; nothing once one could not be read.
+/// The sum of the counters' gains, and their last values; `None` once one could not be read.
 struct Sum {
     last_uj: Option<Vec<u64>>,
     gained_uj: u64,
@@ -67,15 +67,15 @@ impl Packages {
         });
         let looked_at = Arc::clone(&inner);
         let thread = std::thread::Builder::new().name("meter".into());
-        // Without the look a long attempt could miss a counter's new beginning.
+        // Without regular reading, a long attempt could miss a wrap.
         match thread.spawn(move || looked_at.look()) {
             Ok(_) => Ok(Self { inner }),
             Err(error) => Err(NoMeter::NoThread(error.to_string())),
         }
     }
 
-    /// What all packages took since some moment in the past, in microjoules; nothing once a counter
-    /// could not be read.
+    /// Energy of all packages since some fixed moment, in microjoules; `None` once a counter could
+    /// not be read.
     pub(super) fn microjoules(&self) -> Option<u64> {
         self.inner.advance(&mut self.inner.sum())
     }
@@ -110,7 +110,7 @@ impl Inner {
         while !sum.closed {
             let woken = self.closing.wait_timeout(sum, LOOK_EVERY);
             sum = woken.unwrap_or_else(PoisonError::into_inner).0;
-            // Once it fails it does so for whoever asks.
+            // After one failure it fails for everybody.
             self.advance(&mut sum);
         }
     }
@@ -141,7 +141,8 @@ pub(super) fn count(powercap: &Path) -> Result<usize, NoMeter> {
     zones(powercap).map(|zones| zones.len())
 }
 
-/// `intel-rapl:0`, and no zone within it; the same packages appear as `intel-rapl-mmio:0` too.
+/// Accepts `intel-rapl:0`, and no zone within it. The same packages also appear as
+/// `intel-rapl-mmio:0`.
 fn is_package(folder: &Path) -> bool {
     let name = folder.file_name().and_then(|name| name.to_str());
     let number = name.and_then(|name| name.strip_prefix("intel-rapl:"));
@@ -150,7 +151,7 @@ fn is_package(folder: &Path) -> bool {
     is_outer && fs::read_to_string(folder.join("name")).is_ok_and(is_called)
 }
 
-/// Where the counters stand; nothing where one cannot be read.
+/// The counters' values; `None` if one cannot be read.
 fn read(zones: &[Zone]) -> Option<Vec<u64>> {
     zones.iter().map(|zone| number(&zone.energy)).collect()
 }
@@ -159,7 +160,7 @@ fn number(file: &Path) -> Option<u64> {
     fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 
-/// What a counter gained, which began again at most once.
+/// The gain of a counter that wrapped at most once.
 fn gained(before: u64, now: u64, range: u64) -> u64 {
     match now.checked_sub(before) {
         Some(gained) => gained,

@@ -1,18 +1,19 @@
-//! Who works beside whom: what a package took is an attempt's own only if no other ran meanwhile.
+//! Which slots work at the same time. A package's energy belongs to an attempt only if no other ran
+//! meanwhile.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many slots work, and how many ever began to.
+/// How many slots are working, and how many ever started to.
 #[derive(Debug, Default)]
 pub(super) struct Presence {
     here: AtomicU64,
     arrivals: AtomicU64,
 }
 
-/// One slot at work.
+/// One working slot.
 pub(crate) struct Present<'p>(&'p Presence);
 
-/// When somebody began to be alone.
+/// The moment since which a slot was alone.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Alone {
     arrivals: u64,
@@ -20,20 +21,20 @@ pub(super) struct Alone {
 
 impl Presence {
     pub(super) fn enter(&self) -> Present<'_> {
-        // In this order: who is seen here has been counted as arrived.
+        // The order matters: a slot that is seen as present was counted as arrived.
         self.arrivals.fetch_add(1, Ordering::SeqCst);
         self.here.fetch_add(1, Ordering::SeqCst);
         Present(self)
     }
 
-    /// From now on alone, if the caller is the only one here.
+    /// The current moment, if the caller is the only working slot.
     pub(super) fn alone(&self) -> Option<Alone> {
         let arrivals = self.arrivals.load(Ordering::SeqCst);
         let is_alone = self.here.load(Ordering::SeqCst) == 1;
         is_alone.then_some(Alone { arrivals })
     }
 
-    /// Whether nobody came since.
+    /// Whether no other slot started since.
     pub(super) fn still(&self, since: Alone) -> bool {
         self.arrivals.load(Ordering::SeqCst) == since.arrivals
     }

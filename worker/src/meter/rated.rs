@@ -1,11 +1,12 @@
-//! What GPUs draw where no meter can say: their rated power, from NVIDIA's data sheets. That is the
-//! most that one draws for long, and so errs to the side of too much.
+//! The rated power of GPUs, from NVIDIA's data sheets, for GPUs without a meter. It is the highest
+//! sustained power, so it errs on the high side.
 
-/// Words of a GPU's name, and its rated power in watts; the first whose words are all there counts.
+/// Words of a GPU's name, and its rated power in watts. The first entry whose words all occur is
+/// used.
 ///
-/// Each is "max thermal design power", "max power consumption" or "total graphics power" as NVIDIA
-/// gives it, in the source named above it. Where one product has several limits that its name does not
-/// tell apart, the highest counts.
+/// Each figure is "max thermal design power", "max power consumption" or "total graphics power" in
+/// NVIDIA's source named above it. If a product has several limits that its name does not
+/// distinguish, the highest is used.
 const RATED: &[(&[&str], u64)] = &[
     // Data sheets of GB200 NVL72, HGX B200 and GH200 (the module's limit, with its processor).
     (&["GB200"], 1200),
@@ -57,7 +58,7 @@ const RATED: &[(&[&str], u64)] = &[
     (&["3090"], 350),
 ];
 
-/// The rated power of a GPU of this name in watts, if it is known.
+/// The rated power of a GPU of this name in watts, if known.
 pub(super) fn watts(name: &str) -> Option<u64> {
     let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).collect();
     let has = |wanted: &&str| words.iter().any(|word| word.eq_ignore_ascii_case(wanted));

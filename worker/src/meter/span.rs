@@ -1,4 +1,4 @@
-//! From the beginning of an attempt to its end: what it took meanwhile.
+//! The span of an attempt, and its energy.
 
 use std::fs;
 use std::path::Path;
@@ -9,26 +9,26 @@ use sunward_core::Energy;
 use super::presence::Alone;
 use super::{Meters, Reading, Started, micros, modelled};
 
-/// Attempts shorter than this are not metered: processor time, by which one sees whether it had the
-/// machine for itself, is told in hundredths of a second.
+/// Attempts shorter than this are not metered. Processor time shows whether an attempt had the
+/// machine to itself, and it is reported in hundredths of a second.
 const SHORTEST: Duration = Duration::from_millis(100);
 
-/// The share of the machine's busy time that must be an attempt's own for the packages' energy to be
-/// counted as its own, in percent: an idle system's services stay below the rest.
+/// The share of the machine's busy time, in percent, that must be the attempt's own for the
+/// packages' energy to count as its own. An idle system's services stay below the rest.
 const OWN_PERCENT: u64 = 90;
 
-/// Microseconds of one tick of the system's processor times, which Linux tells in hundredths of a
-/// second whatever its clock does (`USER_HZ`).
+/// Microseconds of one tick of the system's processor times, which Linux reports in hundredths of a
+/// second on every kernel (`USER_HZ`).
 const TICK_US: u64 = 10_000;
 
-/// An attempt that goes on.
+/// An attempt in progress.
 pub(crate) struct Span<'m> {
     meters: &'m Meters,
     pub(crate) started: Started,
     before: Option<Before>,
 }
 
-/// Where things stood at the beginning, for one who is alone.
+/// Readings at the begin, if the attempt was alone then.
 struct Before {
     alone: Alone,
     package_uj: u64,
@@ -51,7 +51,7 @@ impl<'m> Span<'m> {
         }
     }
 
-    /// What the processors took until `now` for one who used so much of their time.
+    /// The processors' energy until `now`, for an attempt that used so much of their time.
     pub(crate) fn energy(&self, now: Instant, cpu_us: u64) -> Energy {
         let took = now.saturating_duration_since(self.started.at);
         match self.measured(took, cpu_us) {
@@ -60,12 +60,12 @@ impl<'m> Span<'m> {
         }
     }
 
-    /// The same by the model.
+    /// The modeled energy.
     pub(crate) fn modelled(&self, cpu_us: u64) -> Energy {
         modelled(cpu_us, self.meters.milliwatts_per_core)
     }
 
-    /// The end of the attempt, with what its GPUs took.
+    /// The readings at the end of the attempt, with its GPUs' energy.
     pub(crate) fn reading(&self, now: Instant, cpu_us: u64, gpus: Option<Energy>) -> Reading {
         let energy = self.energy(now, cpu_us);
         Reading {
@@ -97,13 +97,13 @@ fn before(meters: &Meters) -> Option<Before> {
     })
 }
 
-/// Whether so much processor time is nearly all of the machine's.
+/// Whether this processor time is nearly all of the machine's.
 fn is_own(cpu_us: u64, busy_us: u64) -> bool {
     cpu_us > 0 && cpu_us.saturating_mul(100) >= busy_us.saturating_mul(OWN_PERCENT)
 }
 
-/// Processor time of all cores since boot: `cpu user nice system idle iowait irq softirq steal …` in
-/// ticks (proc(5)); what guests used is within `user`.
+/// Processor time of all cores since boot: `cpu user nice system idle iowait irq softirq steal …`
+/// in ticks (proc(5)). Time of guests is within `user`.
 fn busy_us(stat: &Path) -> Option<u64> {
     let text = fs::read_to_string(stat).ok()?;
     let mut words = text.lines().next()?.split_ascii_whitespace();

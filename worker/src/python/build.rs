@@ -1,4 +1,4 @@
-//! Building an environment from its lock entry: once a host, with every byte checked.
+//! Builds an environment from its lock entry, once for each host, with every byte checked.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,12 +11,13 @@ use super::pip::Tools;
 use super::{PythonError, name_of};
 use crate::task_folder::remove_tree;
 
-/// The folder of the environment that a lock entry describes; built when it is not there. Packages
-/// are kept beside it, so that another environment, or the same one after it was deleted, needs no
-/// network for them.
+/// The folder of the environment for a lock entry; it is built if missing. Downloaded packages are
+/// kept beside it, so that another environment, or the same one after deletion, needs no network
+/// for them.
 ///
 /// # Errors
-/// When a package cannot be fetched, is not what was locked, or cannot be installed.
+///
+/// Fails if a package cannot be downloaded, differs from the lock, or cannot be installed.
 pub fn environment(tools: &Tools<'_>, entry: &Entry) -> Result<PathBuf, PythonError> {
     let name = digest(entry);
     let folder = tools.home().join(&name);
@@ -28,7 +29,8 @@ pub fn environment(tools: &Tools<'_>, entry: &Entry) -> Result<PathBuf, PythonEr
     if done.exists() {
         return Ok(folder);
     }
-    // In place, since an environment knows its own path; half of one, left by a crash, goes first.
+    // It is built in place, since an environment contains its own path. An incomplete one, left by
+    // a crash, is removed first.
     remove_tree(&folder);
     let python = Python {
         version: Some(entry.python.clone()).filter(|version| !version.is_empty()),
@@ -97,13 +99,13 @@ fn install(
     }
 }
 
-/// Names the environment: everything that its content depends on.
+/// The name of the environment: the digest of everything that determines its content.
 fn digest(entry: &Entry) -> String {
     let mut fields = vec![entry.platform.as_str(), entry.python.as_str()];
     for package in &entry.packages {
         fields.extend([package.name.as_str(), &package.version, &package.sha256]);
     }
     let hex = name_of("python environment", &fields).to_hex();
-    // Half of it keeps first lines of scripts within what kernels read of them.
+    // Half of the digest, so that the first lines of scripts stay within the kernel's limit.
     hex[..32].to_owned()
 }

@@ -1,4 +1,4 @@
-//! Asking the index what requirements mean, and writing that down.
+//! Resolves requirements with the package index, and writes the result into the lock file.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,7 +11,7 @@ use super::PythonError;
 use super::lock::{Entry, LockFile, Package, lock_path, requirements};
 use super::pip::{Outcome, Tools, could_not_fetch};
 
-/// What pip reports of a dry run.
+/// pip's report of a dry run.
 #[derive(Deserialize)]
 struct Report {
     install: Vec<Item>,
@@ -41,13 +41,14 @@ struct Metadata {
     version: String,
 }
 
-/// Completes the lock files beside a workflow, so that they answer for all these stages on this
-/// platform. What is locked already stays as it is; the index is asked for the rest only. True when
-/// something was written.
+/// Completes the lock files beside a workflow, so that they cover all these stages on this
+/// platform. Existing entries stay; only missing ones are resolved. Returns true if something was
+/// written.
 ///
 /// # Errors
-/// When the index cannot be reached or does not have what is asked for, there is no such Python, or
-/// a lock file cannot be read or written.
+///
+/// Fails if the index cannot be reached or lacks a package, there is no such Python, or a lock file
+/// cannot be read or written.
 pub fn resolve_lock<'p>(
     tools: &Tools<'_>,
     folder: &Path,
@@ -69,8 +70,8 @@ pub fn resolve_lock<'p>(
     Ok(wrote)
 }
 
-/// Resolves one set of requirements. Versions that another platform locked are kept to, so that the
-/// same file gives the same versions everywhere.
+/// Resolves one set of requirements. Versions that another platform locked are reused, so that the
+/// file gives the same versions everywhere.
 fn resolve(
     tools: &Tools<'_>,
     python: &Python,
@@ -128,12 +129,12 @@ fn ask(
     if let Some(file) = constraints {
         words.extend([OsStr::new("--constraint"), file.as_os_str()]);
     }
-    // What could not be fetched pip tells there alone, where it is not to try again (`PIP_RETRIES=0`).
-    // A log lets it draw bars of progress although it is to be quiet, amid the report.
+    // pip reports failed downloads only in its log if it must not retry (`PIP_RETRIES=0`). With a
+    // log it also draws progress bars into its report, in spite of `--quiet`.
     let log = tempfile::NamedTempFile::new()
         .map_err(|error| PythonError::io("write pip's log in", tools.home())(error))?;
     words.extend([OsStr::new("--log"), log.path().as_os_str()]);
-    // After this pip takes nothing for an option, whatever a requirement begins with.
+    // After this word, pip treats nothing as an option.
     words.push(OsStr::new("--"));
     words.extend(requires.iter().map(OsStr::new));
     let said = tools.run(&pip, &words)?;

@@ -1,4 +1,4 @@
-//! Admission by space on the disk, and by GPUs.
+//! Tests of admission by disk space and by GPUs.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
@@ -12,8 +12,8 @@ use crate::device::Venue;
 
 const GIB: u64 = 1 << 30;
 
-/// A queue of four cores over a disk of 100 GiB, of which as much is free as the number says, and
-/// with stage 0 asking for 6 GiB a task, stage 1 for nothing, stage 2 for one of the two GPUs.
+/// A queue of four cores over a disk of 100 GiB, of which `free_bytes` are free. Stage 0 asks for 6
+/// GiB a task, stage 1 for nothing, stage 2 for one of the two GPUs.
 fn queue(free_bytes: &Arc<AtomicU64>) -> Queue {
     let free = Arc::clone(free_bytes);
     let total = Need {
@@ -65,7 +65,7 @@ fn lease(queue: &mut Queue, stage: u32, count: u32) {
     queue.add_lease(lease).unwrap();
 }
 
-/// The stage of the task that starts now; nothing when none may.
+/// The stage of the task that starts now; `None` if none may.
 fn start(queue: &mut Queue) -> Option<(u32, Need)> {
     match queue.next() {
         Next::Work(batch) => Some((batch.job.job.stage_id.0, batch.need)),
@@ -83,7 +83,7 @@ fn a_task_starts_only_with_its_space_free_beyond_what_running_ones_declared() {
     assert!(start(&mut queue).is_some());
     assert!(start(&mut queue).is_none(), "13 GiB are not three times 6");
     assert!(!queue.has_work());
-    // Running tasks hold it: it will come, and there is nothing to tell.
+    // Running tasks hold the space, so it will be released, and there is nothing to report.
     assert!(queue.shortage().is_none());
     queue.release(need);
     assert!(start(&mut queue).is_some());

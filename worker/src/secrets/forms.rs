@@ -1,10 +1,10 @@
-//! The forms in which a program may print a secret: whole, line by line, and as JSON, URLs and base64
-//! have it.
+//! The forms in which a program may print a secret: whole, line by line, and encoded as JSON, URL
+//! or base64.
 
-/// The shortest secret, and the shortest piece of one, in bytes: anything shorter stands in a log by chance.
+/// The shortest masked secret or piece of one, in bytes. Shorter ones occur in logs by chance.
 pub(super) const SHORTEST: usize = 4;
 
-/// The shortest piece of base64 that is masked: shorter ones stand in other words.
+/// The shortest masked piece of base64. Shorter ones occur in other words.
 const SHORTEST_BASE64: usize = 6;
 
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -31,7 +31,7 @@ pub(super) fn of(secret: &str) -> Vec<Vec<u8>> {
     forms
 }
 
-/// As a string of JSON, without its quotes.
+/// As a JSON string, without its quotes.
 fn json(text: &str) -> Vec<u8> {
     let quoted = serde_json::Value::from(text).to_string();
     let inner = quoted
@@ -55,8 +55,8 @@ fn url(text: &str, is_upper: bool, blank: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The letters of base64 that depend on the secret alone, where it begins `offset` bytes into a group of
-/// three; `None` when they are too few.
+/// The letters of base64 that depend only on the secret, if it begins `offset` bytes into a group
+/// of three; `None` if they are too few.
 fn base64(secret: &[u8], offset: usize, alphabet: &[u8; 64]) -> Option<Vec<u8>> {
     let mut padded = vec![0; offset];
     padded.extend_from_slice(secret);

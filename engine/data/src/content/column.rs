@@ -1,5 +1,5 @@
-//! One column of the chunk that is being hashed: validity, lengths and values, each in its own
-//! stream, so that the digest does not depend on how the rows arrive.
+//! One column of the chunk that is being hashed. Validity, lengths and values each have a stream,
+//! so that the digest does not depend on how the rows arrive.
 
 use arrow::array::{
     Array, ArrayRef, AsArray as _, BooleanArray, FixedSizeListArray, GenericByteArray,
@@ -16,7 +16,7 @@ use crate::error::DataError;
 /// The hasher of one column within one chunk.
 #[derive(Debug)]
 pub(super) struct Column {
-    /// The type arrays are brought to before they are hashed.
+    /// The type to which arrays are converted before hashing.
     plain: DataType,
     validity: Validity,
     values: Values,
@@ -24,7 +24,7 @@ pub(super) struct Column {
 
 #[derive(Debug)]
 enum Values {
-    /// All null: there is only the validity.
+    /// All values are null, so only validity counts.
     None,
     Bits(BitString),
     Fixed {
@@ -100,7 +100,7 @@ impl Column {
         })
     }
 
-    /// Adds rows; those that are null in `mask` are null whatever the array says.
+    /// Adds rows. Those that are null in `mask` are null whatever the array says.
     pub(super) fn update(
         &mut self,
         array: &ArrayRef,
@@ -159,7 +159,7 @@ impl Column {
         Ok(())
     }
 
-    /// The array without an encoding that hides its values. Large offsets are read as they are.
+    /// The array without encodings that hide its values. Large offsets are read as they are.
     fn plainly(&self, array: &ArrayRef) -> Result<ArrayRef, DataError> {
         match array.data_type() {
             DataType::Dictionary(..)
@@ -179,7 +179,7 @@ impl Column {
         }
     }
 
-    /// Adds what the chunk's rows were to the chunk's digest, and begins anew.
+    /// Adds the column to the chunk's digest and resets it.
     pub(super) fn close(&mut self, chunk: &mut blake3::Hasher) {
         self.validity.close(chunk);
         let mut end = |hasher: &mut blake3::Hasher| {
@@ -216,7 +216,7 @@ fn unsupported(field: &Field) -> DataError {
     ))
 }
 
-/// Bytes of one value of a type of fixed width.
+/// Bytes of one value of a fixed-width type.
 fn width(data_type: &DataType) -> Option<usize> {
     if let Some(width) = data_type.primitive_width() {
         return Some(width);
@@ -266,7 +266,7 @@ impl BitString {
     }
 }
 
-/// Which rows are null. Without a null, only their number is kept.
+/// Which rows are null. Without nulls only their number is kept.
 #[derive(Debug, Default)]
 struct Validity {
     rows: usize,
@@ -334,7 +334,7 @@ fn push_fixed(
     }
 }
 
-/// Bytes looked at for NaN at a time: what fits the first cache.
+/// Bytes searched for NaN at a time: as much as fits the first-level cache.
 const BLOCK: usize = 16 * 1024;
 
 fn push_floats(hasher: &mut blake3::Hasher, float: Option<Float>, bytes: &[u8]) {
@@ -363,7 +363,7 @@ fn push_floats(hasher: &mut blake3::Hasher, float: Option<Float>, bytes: &[u8]) 
     }
 }
 
-/// Hashes floats with every NaN as `nan`. Runs of blocks without one go through whole, since the
+/// Hashes floats with every NaN as `nan`. Runs of blocks without NaN are hashed at once, since the
 /// hash is fastest on long inputs.
 fn push_canonical<const W: usize>(
     hasher: &mut blake3::Hasher,
@@ -472,7 +472,7 @@ fn push_fixed_list(
     array: &FixedSizeListArray,
     nulls: Option<&NullBuffer>,
 ) -> Result<(), DataError> {
-    // `values` of a sliced array begin at its first row already.
+    // The `values` of a sliced array already begin at its first row.
     let values = array.values().slice(0, array.len() * size);
     let mask = nulls.map(|nulls| nulls.expand(size));
     item.update(&values, mask.as_ref())

@@ -1,4 +1,4 @@
-//! Schemas by meaning: the digest of one, whether two agree, and bringing a batch to the other form.
+//! Schemas by meaning: digest, comparison, and conversion of batches.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use sunward_core::{Digest, Hasher};
 
 use crate::error::DataError;
 
-/// Metadata by which libraries talk to themselves; it says nothing about the data.
+/// Metadata that libraries write for themselves. It says nothing about the data.
 const CHATTER: [&str; 3] = ["pandas", "ARROW:schema", "PARQUET:field_id"];
 
-/// The logical type: one for all encodings of the same values.
+/// The logical type, which is one for all encodings of the same values.
 pub(crate) fn logical(data_type: &DataType) -> DataType {
     let item = |field: &Arc<Field>| {
         Arc::new(
@@ -41,7 +41,7 @@ fn logical_field(field: &Arc<Field>) -> Field {
         .with_metadata(field.metadata().clone())
 }
 
-/// Digest of a schema's meaning.
+/// The digest of a schema's meaning.
 #[must_use]
 pub fn digest(schema: &Schema) -> Digest {
     let mut hasher = Hasher::new("schema");
@@ -96,7 +96,8 @@ where
     pairs
 }
 
-/// How two tables' columns differ, in the first column that does; nullability and encoding aside.
+/// How two tables' columns differ, by the first column that does. Nullability and encoding are
+/// ignored.
 pub(crate) fn difference(found: &Schema, expected: &Schema) -> Option<(String, String, String)> {
     for field in expected.fields() {
         match found.column_with_name(field.name()) {
@@ -165,7 +166,7 @@ pub(crate) fn same_type(a: &Field, b: &Field) -> bool {
     bare(a) == bare(b)
 }
 
-/// A field's type as a user should read it.
+/// A field's type in users' notation.
 pub(crate) fn type_text(field: &Field) -> String {
     match field.extension_type_name() {
         Some(name) => format!("{} ({name})", field.data_type()),
@@ -203,7 +204,7 @@ pub(crate) fn conform(
     ))
 }
 
-/// An array in a field's encoding; the values stay.
+/// An array in a field's encoding, with the same values.
 pub(crate) fn encode_as(array: &ArrayRef, field: &Field) -> Result<ArrayRef, DataError> {
     if array.data_type() == field.data_type() {
         return Ok(array.clone());

@@ -1,4 +1,4 @@
-//! CF calendars: from a number and its units to a moment and its year, and back.
+//! CF calendars: converts between a number with units, a moment and its year.
 
 /// Milliseconds of a day.
 pub(super) const DAY_MS: i64 = 86_400_000;
@@ -6,7 +6,7 @@ pub(super) const DAY_MS: i64 = 86_400_000;
 /// The first day of the Gregorian calendar, 1582-10-15, in days since 1970-01-01.
 const GREGORIAN_START: i64 = -141_427;
 
-/// How days are counted into years.
+/// The calendars.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Calendar {
     /// Julian until 1582-10-04, Gregorian from 1582-10-15.
@@ -31,7 +31,7 @@ impl Calendar {
         })
     }
 
-    /// Whether its days are those that Arrow's timestamps count.
+    /// Whether its days are those of Arrow's timestamps.
     pub(super) fn fits_timestamps(self) -> bool {
         matches!(self, Self::Standard | Self::ProlepticGregorian)
     }
@@ -56,7 +56,7 @@ impl Calendar {
         })
     }
 
-    /// The year in which a day lies.
+    /// The year that contains a day.
     fn year(self, day: i64) -> i64 {
         match self {
             Self::NoLeap => day.div_euclid(365),
@@ -102,14 +102,15 @@ impl Date {
     }
 }
 
-/// Days before a month in a year whose February has so many.
+/// Days before a month, given the length of February.
 fn month_start(month: i64, february: i64) -> i64 {
     let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let before = usize::try_from(month - 1).unwrap_or(0).min(12);
     lengths.iter().take(before).sum()
 }
 
-/// Days since 1970-01-01 of a Gregorian date: years are counted from March, so that leap days end them.
+/// Days since 1970-01-01 of a Gregorian date. Years are counted from March, so that leap days end
+/// them.
 fn gregorian_days(date: Date) -> i64 {
     let year = if date.month <= 2 {
         date.year - 1
@@ -135,11 +136,11 @@ fn from_march(date: Date) -> i64 {
     (153 * month + 2) / 5 + date.day - 1
 }
 
-/// The units of a time axis: so many milliseconds (or months) from a moment.
+/// The units of a time axis: multiples of milliseconds or months since a moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct TimeUnits {
     calendar: Calendar,
-    /// The moment that is zero, in milliseconds from the calendar's own zero.
+    /// The moment of zero, in milliseconds from the calendar's own zero.
     origin_ms: i64,
     date: Date,
     step: Step,
@@ -148,12 +149,12 @@ pub(super) struct TimeUnits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Milliseconds(i64),
-    /// Calendar months; only whole ones mean a moment.
+    /// Calendar months. Only whole numbers of them mean a moment.
     Months(i64),
 }
 
 impl TimeUnits {
-    /// Understands `hours since 1900-01-01 00:00:0.0` and its like; none when it is something else.
+    /// Parses `hours since 1900-01-01 00:00:0.0` and similar; `None` for anything else.
     pub(super) fn parse(units: &str, calendar: &str) -> Option<Self> {
         let calendar = Calendar::from_name(calendar)?;
         let (step, since) = units.split_once(" since ")?;
@@ -204,7 +205,7 @@ impl TimeUnits {
         }
     }
 
-    /// The number that means a moment; none for units of months.
+    /// The number that means a moment; `None` for units of months.
     pub(super) fn value(&self, moment_ms: i64) -> Option<f64> {
         match self.step {
             Step::Milliseconds(ms) => {
@@ -219,12 +220,12 @@ impl TimeUnits {
         i32::try_from(self.calendar.year(moment_ms.div_euclid(DAY_MS))).ok()
     }
 
-    /// The moment that is zero, in milliseconds from the calendar's own zero.
+    /// The moment of zero, in milliseconds from the calendar's own zero.
     pub(super) fn origin_ms(&self) -> i64 {
         self.origin_ms
     }
 
-    /// `days since …`, so that zero lies so many milliseconds after this axis's own day begins.
+    /// `days since …`, with zero this many milliseconds after the begin of this axis's day.
     pub(super) fn in_days(&self, time_of_day_ms: i64) -> String {
         let Date { year, month, day } = self.date;
         let (s, ms) = (time_of_day_ms / 1000, time_of_day_ms % 1000);
@@ -237,7 +238,7 @@ impl TimeUnits {
         format!("days since {year:04}-{month:02}-{day:02} {h:02}:{m:02}:{s:02}{fraction}")
     }
 
-    /// The moment that the day named in the units begins.
+    /// The moment at which the day in the units begins.
     pub(super) fn origin_day_ms(&self) -> Option<i64> {
         self.calendar.days(self.date)?.checked_mul(DAY_MS)
     }
@@ -247,7 +248,7 @@ fn millis(value: i64) -> f64 {
     value as f64
 }
 
-/// The nearest whole number, within what milliseconds of a million years need.
+/// The nearest integer, within the milliseconds of a million years.
 fn whole(value: f64) -> Option<i64> {
     #[expect(
         clippy::cast_possible_truncation,
@@ -256,7 +257,8 @@ fn whole(value: f64) -> Option<i64> {
     (value.abs() < 9.0e15).then(|| value.round() as i64)
 }
 
-/// A date, a time of day (or none) and a zone (or none): milliseconds into the day, in UTC.
+/// Parses a date, an optional time of day and an optional zone; the time is milliseconds into the
+/// day, in UTC.
 fn parse_moment(text: &str) -> Option<(Date, i64)> {
     let text = text.trim();
     let (date, rest) = text
@@ -294,7 +296,7 @@ fn parse_time_of_day(text: &str) -> Option<i64> {
     Some(clock_ms(clock.trim())? - zone_ms)
 }
 
-/// `h`, `h:m`, `h:m:s.f` or `hhmm`.
+/// Parses `h`, `h:m`, `h:m:s.f` or `hhmm`.
 fn clock_ms(text: &str) -> Option<i64> {
     if text.is_empty() {
         return Some(0);

@@ -1,4 +1,4 @@
-//! The bytes of a CDF-2 header, and where its variables will stand.
+//! Encodes a CDF-2 header, and computes the positions of variables.
 
 use super::header::{Attribute, Attributes, Kind};
 
@@ -6,7 +6,7 @@ use super::header::{Attribute, Attributes, Kind};
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
     pub(super) name: String,
-    /// Dimensions by number; the record dimension is number 0 when there is one.
+    /// Dimensions by number; the record dimension, if there is one, is number 0.
     pub(super) dims: Vec<usize>,
     pub(super) attributes: Attributes,
     pub(super) kind: Kind,
@@ -21,17 +21,17 @@ pub(super) struct Plan {
     pub(super) variables: Vec<Draft>,
 }
 
-/// Where things stand in the file.
+/// Positions in the file.
 #[derive(Clone, Debug)]
 pub(super) struct Places {
-    /// Of each variable's first value.
+    /// The position of each variable's first value.
     pub(super) begins: Vec<u64>,
-    /// From one record to the next.
+    /// The distance between records.
     pub(super) record_stride: u64,
 }
 
 impl Draft {
-    /// Bytes of its values, of one record where it has records, without padding.
+    /// Bytes of its values, or of one record's, without padding.
     fn bytes(&self, plan: &Plan) -> u64 {
         self.dims
             .iter()
@@ -52,7 +52,7 @@ impl Draft {
 }
 
 impl Plan {
-    /// Places all variables: fixed ones first, in order, then one record after the other.
+    /// Positions of all variables: fixed ones first, in order, then the records.
     pub(super) fn places(&self) -> Places {
         let mut at = super::hyperslab::to_u64(self.header(0, &vec![0; self.variables.len()]).len());
         let mut begins = vec![0; self.variables.len()];
@@ -103,7 +103,8 @@ impl Plan {
             }
             put_attributes(&mut out, &variable.attributes);
             put_u32(&mut out, variable.kind.code());
-            // A size that does not fit is written as the largest there is; readers compute it anyway.
+            // A size that does not fit is written as the largest possible; readers compute it
+            // anyway.
             let size = variable.bytes(self).next_multiple_of(4);
             put_u32(&mut out, u32::try_from(size).unwrap_or(u32::MAX));
             out.extend_from_slice(&begin.to_be_bytes());

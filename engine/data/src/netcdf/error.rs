@@ -1,4 +1,4 @@
-//! What can go wrong with a NetCDF file, said so that its owner can mend it.
+//! Errors of NetCDF files, each with what its owner can do.
 
 use thiserror::Error;
 
@@ -10,22 +10,22 @@ pub enum NetcdfError {
     Io {
         /// The file.
         path: String,
-        /// What was being done.
+        /// What was attempted.
         doing: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// It uses something that is not read.
+    /// The file uses an unsupported feature.
     #[error(
         "{path}: the file uses {what}, which is not read; convert it once: nccopy -k nc4 -d 1 in.nc out.nc"
     )]
     Unsupported {
         /// The file.
         path: String,
-        /// What it uses.
+        /// The feature.
         what: String,
     },
-    /// It is something else.
+    /// It is not a NetCDF file.
     #[error(
         "{path}: this is no NetCDF file: it starts with {found}, expected `CDF` and a version, or HDF5; \
          check that the download finished and that the name fits the content"
@@ -36,7 +36,7 @@ pub enum NetcdfError {
         /// Its first bytes.
         found: String,
     },
-    /// It is cut short, or its parts contradict each other.
+    /// The file is truncated, or contradicts itself.
     #[error("{path}: the NetCDF file is damaged or cut short: {what}; fetch or write it again")]
     Damaged {
         /// The file.
@@ -52,7 +52,7 @@ pub enum NetcdfError {
         /// The file.
         path: String,
     },
-    /// Several variables could be meant.
+    /// Several variables are possible.
     #[error("{path}: several variables are in the file: {known}; say which with `variable:`")]
     SeveralVariables {
         /// The file.
@@ -60,36 +60,36 @@ pub enum NetcdfError {
         /// Their names.
         known: String,
     },
-    /// The variable asked for is not there.
+    /// The requested variable does not exist.
     #[error("{path}: no variable `{wanted}`{nearest}; the file has {known}")]
     UnknownVariable {
         /// The file.
         path: String,
-        /// The name asked for.
+        /// The requested name.
         wanted: String,
         /// `; did you mean …?`, or nothing.
         nearest: String,
-        /// The names that would do.
+        /// The possible names.
         known: String,
     },
-    /// The variable cannot be a table of numbers.
+    /// The variable cannot become a table of numbers.
     #[error("{path}: variable `{variable}` {what}")]
     Unsuitable {
         /// The file.
         path: String,
         /// The variable.
         variable: String,
-        /// What is wrong with it and what would do.
+        /// What is wrong with it, and what is possible.
         what: String,
     },
-    /// A table cannot be written as NetCDF.
+    /// A column cannot be written as NetCDF.
     #[error("{path}: cannot write column `{column}` to NetCDF: {what}")]
     Column {
         /// The file.
         path: String,
         /// The column.
         column: String,
-        /// What is wrong with it and what would do.
+        /// What is wrong with it, and what is possible.
         what: String,
     },
     /// The table as a whole cannot be written as NetCDF.
@@ -97,23 +97,23 @@ pub enum NetcdfError {
     Table {
         /// The file.
         path: String,
-        /// What is wrong with it and what would do.
+        /// What is wrong with it, and what is possible.
         what: String,
     },
-    /// The rows to be written could not be had.
+    /// The rows to be written are not available.
     #[error("{path}: the rows to write could not be read: {source}")]
     Rows {
         /// The file.
         path: String,
-        /// Why.
+        /// The reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A batch could not be put together.
+    /// A batch could not be assembled.
     #[error("{path}: {source}")]
     Arrow {
         /// The file.
         path: String,
-        /// Why.
+        /// The reason.
         source: arrow_schema::ArrowError,
     },
 }

@@ -1,4 +1,4 @@
-//! From the numbers in a file to the values they mean: missing values, ranges, scale and offset.
+//! Converts stored numbers to values: missing values, ranges, scale and offset.
 
 use super::header::{Attribute, Attributes, Kind, Variable};
 
@@ -9,7 +9,7 @@ pub(super) struct Packing {
     valid: (f64, f64),
     scale: f64,
     offset: f64,
-    /// What to add to a negative number whose type is meant unsigned.
+    /// What to add to a negative number if its type is meant as unsigned.
     wrap: f64,
     /// Whether values fit float32.
     pub(super) is_single: bool,
@@ -21,7 +21,8 @@ impl Packing {
         let kind = variable.kind;
         let wrap = wrap_of(kind, attributes);
         let as_stored = |value: f64| match kind {
-            // A fill value given in double precision for a float variable was rounded when it was written.
+            // A fill value in double precision for a float variable was rounded when it was
+            // written.
             Kind::Float => f64::from(single(value)),
             _ if value < 0.0 => value + wrap,
             _ => value,
@@ -54,7 +55,7 @@ impl Packing {
         }
     }
 
-    /// Turns stored numbers into values in place; what is missing becomes NaN.
+    /// Converts stored numbers to values in place; missing ones become NaN.
     pub(super) fn unpack(&self, values: &mut [f64]) {
         for value in values {
             if *value < 0.0 {
@@ -86,7 +87,7 @@ fn is_single(kind: Kind, attributes: &Attributes) -> bool {
     !packed.iter().any(|k| is_wide(*k)) && kind != Kind::Double
 }
 
-/// Whether float32 does not hold all values of a type.
+/// Whether float32 cannot hold all values of a type.
 fn is_wide(kind: Kind) -> bool {
     matches!(
         kind,
@@ -94,7 +95,8 @@ fn is_wide(kind: Kind) -> bool {
     )
 }
 
-/// The value that libraries write where nobody wrote one. Bytes have none: every byte is in use.
+/// The value that libraries write where nothing was written. Bytes have none, because every byte is
+/// in use.
 fn default_fill(kind: Kind) -> Option<f64> {
     match kind {
         Kind::Byte | Kind::UByte | Kind::Text | Kind::Other => None,
@@ -131,7 +133,7 @@ pub(super) fn single(value: f64) -> f32 {
     value as f32
 }
 
-/// The nearest int32, at its bounds beyond them.
+/// The nearest int32, saturating.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "saturates, as the format has no wider integer"
@@ -140,7 +142,7 @@ pub(super) fn whole_i32(value: f64) -> i32 {
     value.round() as i32
 }
 
-/// The nearest int16, at its bounds beyond them.
+/// The nearest int16, saturating.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "saturates; only attributes come this way"
@@ -149,7 +151,7 @@ pub(super) fn whole_i16(value: f64) -> i16 {
     value.round() as i16
 }
 
-/// The nearest int8, at its bounds beyond them.
+/// The nearest int8, saturating.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "saturates; only attributes come this way"

@@ -1,4 +1,4 @@
-//! The rows of a gridded variable, batch by batch.
+//! Reads the rows of a gridded variable, batch by batch.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use super::layout::{LayingOut, Layout};
 use super::packing::single;
 use super::tensor::Tensor;
 
-/// About how much data one batch holds; a single row may be larger.
+/// The approximate size of a batch; a single row may be larger.
 const BATCH_BYTES: u64 = 8 << 20;
 
-/// The name of the column of data.
+/// The name of the data column.
 pub(super) const VALUE: &str = "value";
 
-/// Reads one variable as a gridded table; see the module for its columns. An iterator over batches
-/// that hold a few megabytes each.
+/// Reads one variable as a gridded table; see the module for its columns. It iterates over batches
+/// of a few megabytes each.
 #[derive(Debug)]
 pub struct GridReader {
     file: NetcdfFile,
@@ -35,8 +35,8 @@ pub struct GridReader {
 }
 
 impl GridReader {
-    /// Reads what a file holds and plans the table of one of its variables. `path` is what messages
-    /// call it.
+    /// Reads a file's header and plans the table of one of its variables. Messages call the file
+    /// `path`.
     pub fn new(
         source: File,
         path: &str,
@@ -64,7 +64,7 @@ impl GridReader {
         Arc::clone(&self.schema)
     }
 
-    /// The table's rows.
+    /// The number of rows.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.layout.rows()
@@ -75,7 +75,7 @@ impl GridReader {
         let row_bytes = self.layout.tensor_length().saturating_mul(8).max(1);
         let rows_wanted = (BATCH_BYTES / row_bytes).max(1);
         let lengths: Vec<u64> = self.layout.row_axes.iter().map(|a| a.length).collect();
-        // Cut along the first axis of which a step, with all axes after it, is not too much.
+        // It is cut along the first axis of which a step, with all axes after it, is not too large.
         let mut step: u64 = lengths.iter().product();
         let mut fixed = Vec::new();
         let mut rest = self.next_row;
@@ -159,7 +159,7 @@ impl Iterator for GridReader {
         }
         let batch = self.read_batch();
         if batch.is_err() {
-            // A file that fails once is not asked again.
+            // A file that failed once is not read again.
             self.next_row = u64::MAX;
         }
         Some(batch)

@@ -1,5 +1,5 @@
-//! `arrow.fixed_shape_tensor` fields. Other implementations store them with a nullable child, which
-//! the Arrow library's own type refuses, so the metadata is written and read here.
+//! Fields of type `arrow.fixed_shape_tensor`. Other implementations store them with a nullable
+//! child, which the Arrow library's own type refuses, so the metadata is written and read here.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 const NAME: &str = "arrow.fixed_shape_tensor";
 
-/// The metadata of a tensor's type, as Arrow's specification has it.
+/// The metadata of a tensor's type, by Arrow's specification.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Tensor {
     pub(super) shape: Vec<usize>,
@@ -28,8 +28,8 @@ impl Tensor {
         }
     }
 
-    /// The tensor that a field of fixed-size lists is; none when it is only a list, or stored in
-    /// another order than it is named.
+    /// The tensor of a field of fixed-size lists; `None` for a plain list, or a tensor with
+    /// permuted storage.
     pub(super) fn of(field: &Field) -> Option<Self> {
         let metadata = field.metadata();
         if metadata.get(EXTENSION_TYPE_NAME_KEY)? != NAME {

@@ -1,8 +1,8 @@
-//! Gridded tables (and other tables of numbers) as NetCDF files with CF metadata.
+//! Writes gridded tables (and other tables of numbers) as NetCDF files with CF metadata.
 //!
-//! Rows become the record dimension, so that any number of batches is written in one pass. A table of
-//! cells on a latitude-longitude grid becomes `variable(time, lat, lon)` again; other cells stay
-//! `variable(cell, time)`, as CF lays out stations.
+//! Rows become the record dimension, so that any number of batches is written in one pass. A table
+//! of cells on a latitude-longitude grid becomes `variable(time, lat, lon)` again. Other cells stay
+//! `variable(cell, time)`, as CF describes stations.
 
 use std::io::{Seek, SeekFrom, Write};
 
@@ -17,10 +17,10 @@ use super::grid::{GRID_KEY, Grid};
 use super::header::Kind;
 use super::hyperslab::to_u64;
 
-/// A record or a fixed variable beyond this cannot be described by the format.
+/// The format cannot describe a larger record or fixed variable.
 const VARIABLE_LIMIT_BYTES: u64 = u32::MAX as u64 - 3;
 
-/// Why a batch could not be had: whatever its source says.
+/// Why a batch is not available.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// A NetCDF file that is being written.
@@ -30,12 +30,12 @@ pub(super) struct Writing<'a, W> {
     plan: Plan,
     places: Places,
     columns: Vec<Column>,
-    /// For cells on a grid: how many there are. Else rows are records.
+    /// For cells on a grid: their number. Otherwise rows are records.
     grid_cells: Option<u64>,
 }
 
 impl<'a, W: Write + Seek> Writing<'a, W> {
-    /// Plans the file and writes its header and coordinates.
+    /// Plans the file, and writes its header and coordinates.
     pub(super) fn start(out: W, path: &'a str, schema: &Schema) -> Result<Self, NetcdfError> {
         let grid: Grid = match schema.metadata().get(GRID_KEY) {
             None => Grid::default(),
@@ -78,7 +78,7 @@ impl<'a, W: Write + Seek> Writing<'a, W> {
     }
 
     fn refuse_what_is_too_large(&self) -> Result<(), NetcdfError> {
-        // The last variable of a file without records may be of any size.
+        // The last variable of a file without records may have any size.
         let checked = self.plan.variables.len() - usize::from(self.grid_cells.is_some());
         let too_large = self.plan.variables.iter().take(checked).find(|v| {
             let values = v.dims.iter().filter_map(|d| self.plan.dimensions.get(*d));
@@ -165,7 +165,7 @@ impl<'a, W: Write + Seek> Writing<'a, W> {
             .unwrap_or(0)
     }
 
-    /// Cells stand side by side in the file at each time: a batch is written time by time.
+    /// At each time, the file holds all cells contiguously, so a batch is written time by time.
     fn put_cells(&mut self, batch: &RecordBatch, cells: u64) -> Result<(), NetcdfError> {
         let (Some(ids), Some(column)) = (self.columns.first(), self.columns.last()) else {
             return Ok(());
@@ -205,7 +205,7 @@ impl<'a, W: Write + Seek> Writing<'a, W> {
         Ok(())
     }
 
-    /// Notes how many records there are. Without this the file says that it has none.
+    /// Writes the number of records. Before this the file states none.
     pub(super) fn finish(mut self, rows: u64) -> Result<(), NetcdfError> {
         if self.grid_cells.is_none() {
             let records = u32::try_from(rows).ok().filter(|n| *n < u32::MAX);
@@ -236,7 +236,7 @@ impl<'a, W: Write + Seek> Writing<'a, W> {
     }
 }
 
-/// Writes a table to `out`; gives the number of rows.
+/// Writes a table to `out` and returns the number of rows.
 pub(super) fn write_to<W, E>(
     out: W,
     path: &str,

@@ -1,5 +1,5 @@
-//! Parquet: pages with checksums are verified, footers must agree with themselves, and what a file
-//! may expand to is bounded before memory is asked for.
+//! Reads Parquet. Checksums of pages are verified, footers must be consistent, and expansion is
+//! limited before memory is allocated.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -20,11 +20,11 @@ use crate::encode::WRITTEN_SCHEMA;
 use crate::error::DataError;
 use crate::foreign::{self, Expansion};
 
-/// Bytes of a batch, about.
+/// The approximate bytes of a batch.
 const BATCH_BYTES: u64 = 8 << 20;
-/// Rows of a batch at most.
+/// The most rows of a batch.
 const BATCH_ROWS: usize = 65_536;
-/// Bytes that one batch may take at worst, when every cell is as large as its column's pages.
+/// The most bytes that a batch may take, if every cell is as large as its column's pages.
 const WORST_BATCH_BYTES: u64 = 1 << 30;
 
 type Builder = ParquetRecordBatchReaderBuilder<File>;
@@ -61,7 +61,7 @@ pub(super) fn probe(path: &Path) -> Result<(Schema, Option<u64>), DataError> {
 
 const PARQUET: &str = "Parquet file";
 
-/// A reader, and the schema that its rows are to have.
+/// A reader, and the schema for its rows.
 fn builder(path: &Path) -> Result<(Builder, SchemaRef), DataError> {
     let open = || open_regular(path).map_err(DataError::io("open", path));
     let failed = |error: parquet::errors::ParquetError| fault(path, &error.to_string());
@@ -108,7 +108,8 @@ fn is_text(data_type: &DataType) -> bool {
     )
 }
 
-/// A footer whose counts contradict each other would give some of the rows.
+/// Refuses a footer whose counts contradict each other, because reading would return only some of
+/// the rows.
 fn agrees(path: &Path, metadata: &ParquetMetaData) -> Result<(), DataError> {
     let stated = metadata.file_metadata().num_rows();
     let held = metadata
@@ -142,8 +143,8 @@ fn agrees(path: &Path, metadata: &ParquetMetaData) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Top-level columns of bytes with a dictionary. They are read as keys and values, since a dictionary
-/// of one long value and many keys takes little room in the file and any room in memory.
+/// Top-level byte columns with a dictionary. They are read as keys and values, because a dictionary
+/// of one long value and many keys is small in the file and arbitrarily large in memory.
 fn dictionary_columns(metadata: &ParquetMetaData) -> Vec<String> {
     let mut names = Vec::new();
     for column in metadata
@@ -165,8 +166,8 @@ fn dictionary_columns(metadata: &ParquetMetaData) -> Vec<String> {
     names
 }
 
-/// Whether an INT96 column holds a time that does not fit in nanoseconds of 64 bits: before 1677 or
-/// after 2262. Such a file is read in microseconds.
+/// Whether an INT96 column has a time beyond 64-bit nanoseconds: before 1677 or after 2262. Such a
+/// file is read in microseconds.
 fn is_late(path: &Path, first: &Builder) -> Result<bool, DataError> {
     let columns = first.parquet_schema().columns();
     let wide: Vec<usize> = (0..columns.len())
@@ -219,7 +220,7 @@ fn is_late(path: &Path, first: &Builder) -> Result<bool, DataError> {
     Ok(false)
 }
 
-/// The schema of the table that was written, where this engine wrote it with types that Parquet lacks.
+/// The original schema, if Sunward wrote the table with types that Parquet lacks.
 fn as_written(read: Schema, metadata: &ParquetMetaData) -> Schema {
     let pairs = metadata.file_metadata().key_value_metadata();
     let text = pairs
@@ -240,7 +241,7 @@ fn as_written(read: Schema, metadata: &ParquetMetaData) -> Schema {
     if same { written } else { read }
 }
 
-/// A batch with its dictionaries written out, in pieces of bounded size.
+/// A batch with its dictionaries expanded, in pieces of limited size.
 fn plain(
     path: &Path,
     batch: &RecordBatch,
@@ -322,15 +323,15 @@ fn cast_all(
         .map_err(|error| fault(path, &error.to_string()))
 }
 
-/// So many rows that a batch has a few megabytes, whether a row is a number or a map of the world, and
-/// not more than is bearable where every cell is as long as its column allows.
+/// The rows of a batch, so that it has a few megabytes, whether a row is a number or a map of the
+/// world, and is not too large even if every cell is as long as its column allows.
 fn batch_rows(metadata: &ParquetMetaData) -> usize {
     let (mut bytes, mut rows, mut worst_row) = (0_u64, 0_u64, 1_u64);
     for group in metadata.row_groups() {
         bytes = bytes.saturating_add(u64::try_from(group.total_byte_size()).unwrap_or(0));
         rows = rows.saturating_add(u64::try_from(group.num_rows()).unwrap_or(0));
         for column in group.columns() {
-            // Nested dictionaries and prefixes shared between cells: any cell may be that long.
+            // Nested dictionaries, and prefixes shared between cells: any cell may be that long.
             let nested = column.column_path().parts().len() > 1;
             let shares = column.encodings().any(|encoding| {
                 encoding == Encoding::DELTA_BYTE_ARRAY

@@ -1,4 +1,4 @@
-//! What a file holds, found without converting it: for `check`, which runs nothing.
+//! Finds out what a file contains without converting it, for `check`, which runs nothing.
 
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
@@ -18,14 +18,14 @@ use crate::gather::column_indices;
 use crate::netcdf::GridReader;
 use crate::part::Part;
 
-/// Text files up to this size are read whole, so that types and rows are right; of larger ones the
-/// first rows only, whose types later rows may widen.
+/// Text files up to this size are read whole, so that types and rows are right. Of larger ones only
+/// the first rows are read, and later rows may widen their types.
 const WHOLE_BYTES: u64 = 8 << 20;
-/// Rows looked at of larger ones.
+/// The rows that are read of larger files.
 const HEAD_ROWS: usize = 10_000;
 
-/// What is known of a path as an input reads it. A file that is handed over as it is is not opened.
-/// The input's columns are not picked, so that those that are missing can be named.
+/// What is known of a path as an input reads it. A file that is passed on unchanged is not opened.
+/// The input's columns are not selected, so that missing ones can be named.
 #[must_use]
 pub fn probe_input(source: &str, input: &Input) -> FileFact {
     if input.form == Form::File {
@@ -38,7 +38,7 @@ pub fn probe_input(source: &str, input: &Input) -> FileFact {
     probe(source, &options)
 }
 
-/// Whether there is a file or a folder; neither is opened.
+/// Whether there is a file or folder; neither is opened.
 #[must_use]
 pub fn probe_path(source: &str) -> FileFact {
     match look(source) {
@@ -48,7 +48,7 @@ pub fn probe_path(source: &str) -> FileFact {
     }
 }
 
-/// What there is: never a FIFO or a device.
+/// Examines a path; a FIFO or device is refused.
 fn look(source: &str) -> Result<(PathBuf, Metadata), FileFact> {
     let unreadable = |error: DataError| FileFact::Unreadable(error.to_string());
     let path = local_path(source).map_err(unreadable)?;

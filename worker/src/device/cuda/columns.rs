@@ -1,4 +1,4 @@
-//! Columns as a kernel sees them: rows of equal width, side by side.
+//! Columns as a kernel sees them: contiguous rows of equal width.
 
 use std::fs::File;
 use std::path::Path;
@@ -37,7 +37,7 @@ impl Source {
         })
     }
 
-    /// The type of a column, if there is one of this name.
+    /// The type of a column, if it exists.
     pub(super) fn kind(&self, column: &str) -> Option<&DataType> {
         let field = self.schema.field_with_name(column).ok()?;
         Some(field.data_type())
@@ -47,7 +47,7 @@ impl Source {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
-    /// The bytes of a column, all rows side by side.
+    /// The bytes of a column, all rows contiguous.
     pub(super) fn bytes(&self, column: &str) -> Result<Vec<u8>, CudaTaskError> {
         let fault = |problem: String| CudaTaskError::Input {
             port: self.port.clone(),
@@ -90,7 +90,7 @@ impl Source {
 /// A value is missing.
 struct Null;
 
-/// Adds the bytes of so many rows of an array, from row `from` on.
+/// Appends the bytes of `rows` rows of an array, from row `from` on.
 fn append(data: &ArrayData, from: usize, rows: usize, to: &mut Vec<u8>) -> Result<(), Null> {
     if let Some(nulls) = data.nulls()
         && (from..from + rows).any(|row| nulls.is_null(row))
@@ -124,7 +124,7 @@ pub(super) fn array(
         }
         _ => ArrayData::builder(kind.clone()).len(rows).add_buffer(bytes),
     };
-    // Bytes may lie anywhere; values of several bytes may not.
+    // Bytes may be unaligned, but values of several bytes may not.
     data.align_buffers(true)
         .build()
         .map_err(|error| CudaTaskError::Output(format!("no array can be made of it: {error}")))

@@ -1,4 +1,4 @@
-//! A kernel's arguments as its source declares them, beside what the stage binds to them.
+//! Compares a kernel's declared arguments with what the stage binds to them.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use sunward_workflows::{ColumnSpec, Cuda, CudaArg, to_arrow_field};
 use super::columns::Source;
 use super::task::CudaTaskError;
 
-/// Refuses arguments that the kernel would read as other numbers than they are.
+/// Refuses arguments that the kernel would read as another number type.
 pub(super) fn check(
     code: &Code,
     kernel: &Cuda,
@@ -66,7 +66,7 @@ fn bound(arg: &CudaArg, sources: &BTreeMap<&str, Source>) -> Option<(String, Dat
     }
 }
 
-/// What numbers a type is made of; nothing where it is mere bytes.
+/// The number type of a column's elements; `None` if it is mere bytes.
 fn number(kind: &DataType) -> Option<Number> {
     match kind {
         DataType::FixedSizeList(item, _) => number(item.data_type()),

@@ -1,8 +1,8 @@
 //! `cuda` stages: the user's own kernel, in a process of its own.
 //!
-//! A task is a command like any other, only that the program is this one ([`CudaTask`] is what it
-//! does then): so it has a log, a time limit and a memory limit, a kernel that hangs is killed, and a
-//! device's context that it spoils dies with it.
+//! A task is a command like any other, except that the program is this one ([`CudaTask`] is what it
+//! does then). So it has a log, a time limit and a memory limit; a kernel that hangs is killed, and
+//! a device context that it damages ends with its process.
 
 mod columns;
 mod declared;
@@ -14,7 +14,7 @@ use sunward_workflows::{Command, Cuda, CudaArg, Template};
 
 pub use task::{CudaTask, CudaTaskError};
 
-/// A stage's kernel as the command that runs it; paths and values are rendered like any command's.
+/// A stage's kernel as the command that runs it. Paths and values are rendered like any command's.
 pub(crate) fn command(program: &Path, cuda: &Cuda, inputs: &[&str], outputs: &[&str]) -> Command {
     let mut words = vec![
         program.display().to_string(),
@@ -28,7 +28,7 @@ pub(crate) fn command(program: &Path, cuda: &Cuda, inputs: &[&str], outputs: &[&
             *value = Template::default();
         }
     }
-    // JSON of plain data cannot fail; an empty text would be refused by the program.
+    // Serializing plain data as JSON cannot fail; the program would refuse an empty text.
     let kernel = serde_json::to_string(&bare).unwrap_or_default();
     words.push(format!("--kernel={kernel}"));
     let port = |kind: &str, port: &str| format!("--{kind}={port}=${{{{ {kind}s.{port} }}}}");

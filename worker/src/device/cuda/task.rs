@@ -1,5 +1,5 @@
-//! One task of a `cuda` stage: columns go to a device, the kernel runs with a thread a row, columns
-//! come back.
+//! One task of a `cuda` stage: columns are copied to a device, the kernel runs with one thread for
+//! each row, and columns are copied back.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use super::super::table::write_table;
 use super::columns::{self, Source};
 use super::declared;
 
-/// What one task is given: the kernel, its values in the order of the arguments, and files by port.
+/// The input of one task: the kernel, its values in the order of the arguments, and files by port.
 #[derive(Debug)]
 pub struct CudaTask {
     /// The kernel, bound to columns.
@@ -28,54 +28,54 @@ pub struct CudaTask {
     pub outputs: BTreeMap<String, PathBuf>,
 }
 
-/// Why a task gave nothing.
+/// Why a task failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CudaTaskError {
-    /// The source's file cannot be read.
+    /// The source file cannot be read.
     #[error("{path} cannot be read: {reason}; see `source` of the stage")]
     Unreadable {
         /// The file as written.
         path: String,
-        /// What the system says.
+        /// The system's message.
         reason: String,
     },
-    /// An input is not what the kernel is bound to.
+    /// An input does not fit what the kernel is bound to.
     #[error("input `{port}`: {problem}")]
     Input {
         /// The port.
         port: String,
-        /// What is wrong, and what to do.
+        /// What is wrong, and the remedy.
         problem: String,
     },
-    /// An argument is declared as something else than it is bound to.
+    /// An argument is declared with another type than it is bound to.
     #[error(
         "argument {number} of the kernel is declared `{declared}`, but is bound to {bound}; \
          declare what it is bound to, or cast that before this stage"
     )]
     Declared {
-        /// Which argument, from 1.
+        /// The argument's number, from 1.
         number: usize,
-        /// As the source says.
+        /// The declaration in the source.
         declared: String,
         /// What it is bound to, and its type.
         bound: String,
     },
-    /// A value that is not of its type.
+    /// A value does not fit its type.
     #[error("argument {number} is `{found}`, but must be {expected}")]
     Value {
-        /// Which argument, from 1.
+        /// The argument's number, from 1.
         number: usize,
-        /// As rendered.
+        /// The value as rendered.
         found: String,
         /// Its type.
         expected: String,
     },
-    /// The rows do not fit a launch.
+    /// There are too many rows for a launch.
     #[error(
         "{rows} rows in blocks of {block} are more than one launch can have; cut them with `scatter:`"
     )]
     TooManyRows {
-        /// How many.
+        /// The number of rows.
         rows: usize,
         /// Threads of a block.
         block: u32,
@@ -83,7 +83,7 @@ pub enum CudaTaskError {
     /// An output cannot be written.
     #[error("an output cannot be written: {0}")]
     Output(String),
-    /// The device, its compiler or the kernel.
+    /// The device, its compiler or the kernel failed.
     #[error(transparent)]
     Device(#[from] DeviceError),
 }
@@ -97,11 +97,12 @@ struct Made {
 }
 
 impl CudaTask {
-    /// Does it on this device.
+    /// Runs the task on this device.
     ///
     /// # Errors
-    /// When the source does not compile, an input does not fit, or the device fails. No output is
-    /// then written.
+    ///
+    /// Fails if the source does not compile, an input does not fit, or the device fails. No output
+    /// is written then.
     pub fn run(&self, device: &Device) -> Result<(), CudaTaskError> {
         let code = self.code()?;
         let module = device.module(&code)?;
@@ -131,7 +132,7 @@ impl CudaTask {
         Ok(Code::new(path, &text, &[&self.kernel.entry]))
     }
 
-    /// How many rows the bound columns have, all alike.
+    /// The number of rows of the bound columns, which must all be equal.
     fn rows(&self, sources: &BTreeMap<&str, Source>) -> Result<usize, CudaTaskError> {
         let mut first: Option<(&str, usize)> = None;
         for arg in &self.kernel.args {
@@ -156,7 +157,7 @@ impl CudaTask {
         Ok(first.map_or(0, |(_, rows)| rows))
     }
 
-    /// The launch; none without rows.
+    /// The grid of the launch; `None` without rows.
     fn grid(&self, rows: usize) -> Result<Option<Grid>, CudaTaskError> {
         let block = self.kernel.block;
         if rows == 0 {
@@ -222,7 +223,7 @@ impl CudaTask {
         Ok(bound)
     }
 
-    /// Writes every output whole, or none.
+    /// Writes all outputs or none.
     fn write(&self, stream: &Stream, made: &[Made], rows: usize) -> Result<(), CudaTaskError> {
         let failed = |error: arrow::error::ArrowError| CudaTaskError::Output(error.to_string());
         let mut tables = Vec::new();
@@ -281,7 +282,7 @@ impl Bound {
     }
 }
 
-/// A number as a kernel gets it.
+/// A number as a kernel argument.
 #[derive(Clone, Copy)]
 enum Number {
     I32(i32),
@@ -305,7 +306,7 @@ impl Number {
     }
 }
 
-/// A text as a number of a type.
+/// Parses a text as a number of a type.
 fn number_of(number: usize, kind: &ColumnType, text: &str) -> Result<Number, CudaTaskError> {
     let found = match kind.0.as_str() {
         "int32" => text.parse().ok().map(Number::I32),

@@ -1,35 +1,35 @@
-//! The type of a column, from the text of all its cells.
+//! Infers the type of a column from the text of all its cells.
 
 use arrow::array::timezone::Tz;
 use arrow::compute::kernels::cast_utils::{Parser as _, string_to_datetime};
 use arrow::datatypes::Date32Type;
 use arrow_schema::{DataType, TimeUnit};
 
-/// What the cells of one column were so far.
+/// The kinds of cells in one column so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Guess {
     kinds: Vec<Kind>,
 }
 
-/// What one cell is.
+/// The kind of one cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Bool,
-    /// A whole number of 64 bits with a sign.
+    /// A signed 64-bit integer.
     Int,
-    /// One that takes all 64 bits.
+    /// An integer that needs all 64 bits.
     Unsigned,
-    /// A whole number below zero.
+    /// A negative integer.
     Negative,
     Float,
     Date,
-    /// A time of day on a date, of this unit; with an offset or without.
+    /// A date with a time of this unit, with or without an offset.
     Instant(TimeUnit, bool),
     Text,
 }
 
 impl Guess {
-    /// Counts a cell in.
+    /// Adds a cell.
     pub(super) fn add(&mut self, cell: &str, decimal_comma: bool) {
         if self.kinds.contains(&Kind::Text) {
             return;
@@ -40,7 +40,7 @@ impl Guess {
         }
     }
 
-    /// The narrowest type that holds every cell. Text where there is none, or no cell at all.
+    /// The narrowest type that holds every cell; text if there is none, or no cell.
     pub(super) fn data_type(&self) -> DataType {
         let only = |fits: fn(&Kind) -> bool| self.kinds.iter().all(fits);
         if self.kinds.is_empty() {
@@ -74,7 +74,7 @@ impl Guess {
                     with |= offset;
                     without |= !offset;
                 }
-                // A date without a time is midnight, beside times without an offset.
+                // Beside times without an offset, a date without a time is midnight.
                 Kind::Date => without = true,
                 _ => return DataType::Utf8,
             }
@@ -104,7 +104,8 @@ fn kind(cell: &str, decimal_comma: bool) -> Kind {
     time(cell)
 }
 
-/// A number, unless its digits are a name: an identifier with zeros in front, or more than 64 bits.
+/// Whether a cell is a number. It is text if its digits are an identifier: with leading zeros, or
+/// beyond 64 bits.
 fn number(cell: &str, decimal_comma: bool) -> Kind {
     let digits = cell.trim_start_matches(['+', '-']);
     if cell.len() - digits.len() > 1 {

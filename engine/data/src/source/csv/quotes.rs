@@ -1,4 +1,5 @@
-//! Whether a quote is still open where a file ends. The CSV reader takes such a tail as one cell.
+//! Whether a quote is still open at the end of a file. The CSV reader would take such a tail as one
+//! cell.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -10,15 +11,15 @@ use crate::error::DataError;
 enum Place {
     /// Before the first byte of a cell.
     Start,
-    /// In a cell without quotes, or behind the closing quote.
+    /// In a cell without quotes, or after the closing quote.
     Plain,
     /// Between quotes.
     Quoted,
-    /// Behind a quote between quotes: it closes them unless another one follows.
+    /// After a quote between quotes: it is the closing one unless another follows.
     Closing,
 }
 
-/// Looks from the byte at which a record begins to the end of the file.
+/// Checks from the byte at which a record begins to the end of the file.
 pub(super) fn is_open(path: &Path, delimiter: u8, from: u64) -> Result<bool, DataError> {
     let fault = || DataError::io("read", path);
     let mut source = text::open(path)?;

@@ -1,4 +1,4 @@
-//! The bytes of a text table: unpacked where they are compressed, without a byte order mark.
+//! The bytes of a text table: decompressed if necessary, without a byte-order mark.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -8,9 +8,9 @@ use sunward_files::open_regular;
 
 use crate::error::DataError;
 
-/// Bytes of one line at most. A compressed file can hold a line of any length in a few kilobytes.
+/// The longest line. A compressed file can contain a line of any length in a few kilobytes.
 const LINE_BYTES: usize = 512 << 20;
-/// Bytes read at a time.
+/// Bytes that are read at a time.
 const BUFFER_BYTES: usize = 1 << 16;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
@@ -44,7 +44,7 @@ fn unmarked(path: &Path, source: impl Read + 'static) -> Result<Box<dyn Read>, D
     }))
 }
 
-/// Refuses a line that is too long to be one, before memory has to hold it.
+/// Refuses a line that is too long, before it is in memory.
 struct Lines<S> {
     source: S,
     line_bytes: usize,

@@ -1,20 +1,20 @@
-//! Rigid bodies: which atoms of a molecule keep their distance whatever bond turns.
+//! Rigid bodies: which atoms of a molecule keep their distance under all rotations of bonds.
 
-/// The bodies of a molecule's atoms. ROOT and each BRANCH begin one; the two atoms that a BRANCH joins
-/// lie on its axis and so belong to the bodies on both sides.
+/// The bodies of a molecule's atoms. ROOT and each BRANCH begin one. The two atoms that a BRANCH
+/// joins are on its axis and belong to the bodies on both sides.
 #[derive(Debug, Default)]
 pub(super) struct Bodies {
     /// By atom.
     own: Vec<usize>,
-    /// Atoms of an axis, each with the body beyond.
+    /// Atoms of an axis, each with the body on the other side.
     axes: Vec<(usize, usize)>,
-    /// Of each BRANCH that is open, the body.
+    /// The bodies of open BRANCHes.
     open: Vec<usize>,
     count: usize,
 }
 
 impl Bodies {
-    /// A ROOT begins: of the ligand, or of a residue that moves.
+    /// A ROOT begins, of the ligand or of a flexible residue.
     pub(super) fn begin_root(&mut self) {
         self.open.clear();
         self.begin_branch();
@@ -25,19 +25,19 @@ impl Bodies {
         self.open.push(self.count);
     }
 
-    /// An end without a beginning changes nothing.
+    /// An end without a begin changes nothing.
     pub(super) fn end_branch(&mut self) {
         if self.open.len() > 1 {
             self.open.pop();
         }
     }
 
-    /// The next atom was read.
+    /// Adds the next atom.
     pub(super) fn add_atom(&mut self) {
         self.own.push(self.open.last().copied().unwrap_or(0));
     }
 
-    /// Notes that a BRANCH joins two atoms.
+    /// Records that a BRANCH joins two atoms.
     pub(super) fn join(&mut self, from: usize, to: usize) {
         if let (Some(one), Some(other)) = (self.own.get(from), self.own.get(to)) {
             self.axes.extend([(from, *other), (to, *one)]);

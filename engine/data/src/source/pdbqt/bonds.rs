@@ -1,26 +1,26 @@
 //! What AutoDock Vina derives from distances: bonds, XS types and N.
 //!
-//! Two atoms are bonded if they are nearer than 1.1 times the sum of their covalent radii and lie
-//! at a fixed distance, or if a BRANCH joins them (`model::assign_bonds`). Atoms of bodies that turn
-//! against each other are not bonded, however near a docked pose puts them: a macrocycle's glue lies
-//! on the carbon that it is drawn to.
+//! Two atoms are bonded if their distance is below 1.1 times the sum of their covalent radii and
+//! fixed, or if a BRANCH joins them (`model::assign_bonds`). Atoms of bodies that rotate against
+//! each other are not bonded, however close they are in a docked pose: a macrocycle's glue atom
+//! lies on the carbon that it is drawn to.
 
 use super::bodies::Bodies;
 use super::element::Element;
 use super::molecule::Atom;
 
-/// Allowance for long bonds.
+/// The tolerance for long bonds.
 const ALLOWANCE: f64 = 1.1;
-/// No bond is longer, Å: twice the largest covalent radius with the allowance.
+/// The longest bond in Å: twice the largest covalent radius with the tolerance.
 const LONGEST: f64 = ALLOWANCE * 2.0 * 1.75;
 
-/// Which atoms are bonded to each atom.
+/// The atoms bonded to each atom.
 pub(super) struct Bonds {
     partners: Vec<Vec<usize>>,
 }
 
 impl Bonds {
-    /// Bonds by distance. Atoms are swept in the order of x, so that a protein takes no time.
+    /// Bonds by distance. Atoms are swept in the order of x, so that a protein is fast.
     pub(super) fn new(atoms: &[Atom], bodies: &Bodies) -> Self {
         let mut order: Vec<usize> = (0..atoms.len()).collect();
         order.sort_by(|&a, &b| atoms[a].place[0].total_cmp(&atoms[b].place[0]));
@@ -51,7 +51,7 @@ fn distance(a: [f64; 3], b: [f64; 3]) -> f64 {
         .sqrt()
 }
 
-/// Vina's XS type: an element with what it does in hydrophobic contacts and hydrogen bonds.
+/// Vina's XS type: an element with its role in hydrophobic contacts and hydrogen bonds.
 pub(super) fn xs_type(atoms: &[Atom], bonds: &Bonds, atom: usize) -> &'static str {
     let partners = || bonds.partners[atom].iter().map(|&i| atoms[i].kind);
     let kind = atoms[atom].kind;
@@ -92,8 +92,8 @@ pub(super) fn xs_type(atoms: &[Atom], bonds: &Bonds, atom: usize) -> &'static st
     }
 }
 
-/// N of Vina's score: each BRANCH bond between heavy atoms gives 0.5 for each of the two that has
-/// more than one heavy neighbour. This is not TORSDOF: the bond to a hydroxyl gives 0.5.
+/// N of Vina's score. Each BRANCH bond between heavy atoms counts 0.5 for each of the two that has
+/// more than one heavy neighbor. This differs from TORSDOF: the bond to a hydroxyl counts 0.5.
 pub(super) fn rotors(atoms: &[Atom], bonds: &Bonds, branches: &[(usize, usize)]) -> f32 {
     let heavy = |i: usize| atoms[i].kind.element != Element::Hydrogen;
     let inner = |i: usize| bonds.partners[i].iter().filter(|&&i| heavy(i)).count() > 1;

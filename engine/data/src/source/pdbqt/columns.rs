@@ -10,8 +10,8 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use super::molecule::{Atom, Molecule};
 use crate::error::DataError;
 
-/// A row a molecule: its number, its N, and lists over its atoms. `xyz` has x, y and z of each atom
-/// in turn, Å.
+/// One row for each molecule: its number, its N, and lists over its atoms. `xyz` has x, y and z of
+/// each atom in turn, in Å.
 pub(in crate::source) fn schema() -> SchemaRef {
     let list = |name: &str, kind: DataType| {
         Field::new(
@@ -35,7 +35,7 @@ pub(in crate::source) fn schema() -> SchemaRef {
     ]))
 }
 
-/// Columns that grow.
+/// The columns under construction.
 #[derive(Default)]
 pub(super) struct Columns {
     atoms: usize,
@@ -55,7 +55,7 @@ pub(super) struct Columns {
 type Words = ListBuilder<StringBuilder>;
 
 impl Columns {
-    /// Atoms so far.
+    /// The number of atoms so far.
     pub(super) fn atoms(&self) -> usize {
         self.atoms
     }
@@ -83,7 +83,7 @@ impl Columns {
         words(&mut self.chain, molecule, |atom| &atom.chain);
     }
 
-    /// The batch; nothing if it has no rows.
+    /// The batch; `None` without rows.
     pub(super) fn finish(mut self) -> Result<Option<RecordBatch>, DataError> {
         if self.atoms == 0 {
             return Ok(None);

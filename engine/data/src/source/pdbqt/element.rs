@@ -1,6 +1,6 @@
 //! AutoDock's atom types.
 
-/// What stands behind an atom type.
+/// The element of an atom type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Element {
     /// Polar or not.
@@ -17,12 +17,12 @@ pub(super) enum Element {
     Silicon,
     Astatine,
     Metal,
-    /// Closes a macrocycle: AutoDock's `G0` to `G3`, each put on the carbon `CG0` to `CG3` that it
+    /// Closes a macrocycle: AutoDock's `G0` to `G3`, each at the carbon `CG0` to `CG3` that it
     /// stands for.
     Glue,
     /// A water molecule of AutoDock's hydrated docking (`W`).
     Water,
-    /// Where a zinc ion prefers its fourth partner (`TZ` of AutoDock4Zn).
+    /// The preferred position of a zinc ion's fourth partner (`TZ` of AutoDock4Zn).
     ZincSite,
 }
 
@@ -30,18 +30,18 @@ pub(super) enum Element {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kind {
     pub(super) element: Element,
-    /// Å.
+    /// In Å.
     pub(super) covalent_radius: f64,
-    /// Takes hydrogen bonds (NA, OA).
+    /// Accepts hydrogen bonds (NA, OA).
     pub(super) accepts: bool,
-    /// Can be given in a hydrogen bond (HD).
+    /// Can be donated in a hydrogen bond (HD).
     pub(super) polar: bool,
-    /// Makes a carbon beside it polar. Vina counts all but `C`, `A`, `H` and `HD` so, the carbons of a
-    /// macrocycle's closure among them (`ad_is_heteroatom` in `atom_constants.h`).
+    /// Makes an adjacent carbon polar. For Vina these are all but `C`, `A`, `H` and `HD`, including
+    /// the carbons of a macrocycle's closure (`ad_is_heteroatom` in `atom_constants.h`).
     pub(super) hetero: bool,
 }
 
-/// The types there are, for messages.
+/// The known types, for messages.
 pub(super) const KNOWN: &str = "C A N NA NS O OA OS S SA P H HD HS F Cl Br I At Si Se Mg Mn Zn Ca Fe Cu Na K Hg Co U Cd Ni, of \
      macrocycles CG0 to CG3 and G0 to G3, W and TZ";
 
@@ -56,12 +56,12 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
         "C" | "A" | "CG0" | "CG1" | "CG2" | "CG3" => (Carbon, 0.77),
         "G0" | "G1" | "G2" | "G3" => (Glue, 0.77),
         "W" => (Water, 0.0),
-        // Vina does not know it; it is bonded to nothing, as a water is.
+        // Vina does not know it; it is bonded to nothing, like a water.
         "TZ" => (ZincSite, 0.0),
         "N" | "NA" | "NS" => (Nitrogen, 0.75),
         "O" | "OA" | "OS" => (Oxygen, 0.73),
         "S" | "SA" => (Sulfur, 1.02),
-        // Vina takes selenium for sulfur.
+        // Vina treats selenium as sulfur.
         "Se" | "SE" => (Sulfur, 1.02),
         "P" => (Phosphorus, 1.06),
         "F" => (Fluorine, 0.71),

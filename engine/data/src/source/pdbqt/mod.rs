@@ -1,9 +1,9 @@
-//! PDBQT files, as AutoDock Vina reads and writes them: one row a molecule, that is a MODEL, or the
-//! whole file where it has none.
+//! Reads PDBQT files of AutoDock Vina: one row for each molecule, which is a MODEL, or the whole
+//! file if it has none.
 //!
-//! The columns hold lists over the molecule's atoms, so that a row is what a kernel works on, and
-//! rows can be cut as one likes. `xs_type` and `rotors` are not in the file; they are what Vina
-//! derives from it (see [`bonds`]).
+//! The columns hold lists over the molecule's atoms, so that kernels work on whole rows and a table
+//! can be sliced anywhere. `xs_type` and `rotors` are not in the file; they are derived as Vina
+//! does (see [`bonds`]).
 
 mod bodies;
 mod bonds;
@@ -24,11 +24,11 @@ use self::molecule::{Atom, Molecule};
 use super::{Opened, batches};
 use crate::error::DataError;
 
-/// Atoms of one batch, about.
+/// The approximate atoms of one batch.
 const BATCH_ATOMS: usize = 1 << 18;
 
-/// Opens a file. Records other than ATOM, HETATM, ROOT, BRANCH, ENDBRANCH, MODEL and ENDMDL are passed
-/// over.
+/// Opens a file. Records other than ATOM, HETATM, ROOT, BRANCH, ENDBRANCH, MODEL and ENDMDL are
+/// ignored.
 pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
     let file = open_regular(path).map_err(DataError::io("open", path))?;
     let mut models = Batches {
@@ -55,7 +55,7 @@ struct Lines {
 }
 
 impl Lines {
-    /// Goes to the next line; false at the end.
+    /// Reads the next line; false at the end.
     fn next(&mut self) -> Result<bool, DataError> {
         let mut bytes = Vec::new();
         self.source
@@ -63,7 +63,7 @@ impl Lines {
             .map_err(DataError::io("read", &self.path))?;
         self.number += 1;
         self.text.clear();
-        // Columns are counted in bytes, so what is not ASCII could shift them.
+        // Columns are counted in bytes, so non-ASCII text could shift them.
         if !bytes.is_ascii() {
             return Err(self.broken("it holds bytes that are not ASCII", "plain ASCII text"));
         }
@@ -84,7 +84,7 @@ impl Lines {
 
 struct Batches {
     lines: Lines,
-    /// How many molecules there were.
+    /// The number of molecules so far.
     models: i32,
 }
 
@@ -100,7 +100,7 @@ impl Batches {
         columns.finish()
     }
 
-    /// The next molecule, unless the file ends before one begins.
+    /// The next molecule; `None` if the file ends before one begins.
     fn molecule(&mut self) -> Result<Option<Molecule>, DataError> {
         let mut molecule = Molecule::default();
         let mut model = None;
@@ -179,7 +179,7 @@ fn number(line: &Lines) -> Result<i32, DataError> {
         .ok_or_else(|| line.broken("a MODEL without a whole number", "as in 'MODEL 1'"))
 }
 
-/// The serials of the two atoms of a BRANCH, and its line.
+/// The serial numbers of the two atoms of a BRANCH, and its line.
 fn branch(line: &Lines) -> Result<(u64, i32, i32), DataError> {
     let mut words = line.text.split_ascii_whitespace().skip(1);
     let mut serial = || words.next().and_then(|word| word.parse().ok());

@@ -15,7 +15,7 @@ pub(super) struct Atom {
     /// With the insertion code, if there is one.
     pub(super) residue_number: String,
     pub(super) chain: String,
-    /// Å.
+    /// In Å.
     pub(super) place: [f64; 3],
     /// In elementary charges.
     pub(super) charge: f32,
@@ -23,12 +23,12 @@ pub(super) struct Atom {
     pub(super) kind: Kind,
 }
 
-/// A molecule, and what follows from its atoms once they are complete.
+/// A molecule, and what is derived from its atoms once they are complete.
 #[derive(Debug, Default)]
 pub(super) struct Molecule {
     pub(super) model: i32,
     pub(super) atoms: Vec<Atom>,
-    /// Line and the two serials of each BRANCH.
+    /// The line and the two serial numbers of each BRANCH.
     pub(super) branches: Vec<(u64, i32, i32)>,
     pub(super) bodies: Bodies,
     /// By atom.
@@ -38,7 +38,7 @@ pub(super) struct Molecule {
 }
 
 impl Atom {
-    /// Reads the record by its columns, which are those of PDB with charge and type behind.
+    /// Reads the record by its columns: those of PDB, followed by charge and type.
     pub(super) fn read(line: &Lines) -> Result<Self, DataError> {
         let text = line.text.as_str();
         let field = |from: usize, to: usize| {
@@ -92,7 +92,7 @@ impl Atom {
 }
 
 impl Molecule {
-    /// Finds bonds, and what follows from them.
+    /// Derives bonds, types and rotors.
     pub(super) fn complete(&mut self, lines: &Lines) -> Result<(), DataError> {
         let mut ends = Vec::with_capacity(self.branches.len());
         for &(line, from, to) in &self.branches {

@@ -12,18 +12,18 @@ use super::lines::Lines;
 use super::record::Record;
 use crate::error::DataError;
 
-/// Names of data items that a file may have; more are a sign of values in the place of names.
+/// The most names of data items. More indicate values in place of names.
 const MOST_NAMES: usize = 1000;
 /// How many bytes of text count as much as an atom.
 const ATOM_BYTES: usize = 32;
 
-/// Which columns a file has, and which of them each data item goes to.
+/// The columns of a file, and the column of each data item.
 pub(super) struct Layout {
     schema: SchemaRef,
-    /// By the item's name, counted from the first item.
+    /// By the item's name; the index counts from the first item.
     places: BTreeMap<String, usize>,
     names: Vec<String>,
-    /// That there are too many.
+    /// The error if there are too many names.
     too_many: Option<DataError>,
 }
 
@@ -38,7 +38,7 @@ impl Default for Layout {
     }
 }
 
-/// What every record has.
+/// The columns of every file.
 fn own() -> Vec<Field> {
     let list = |name: &str, kind: DataType| {
         Field::new(
@@ -61,7 +61,7 @@ impl Layout {
         &self.schema
     }
 
-    /// Sees the name of an item.
+    /// Adds the name of an item.
     pub(super) fn add(&mut self, lines: &Lines, name: &str) {
         if self.places.contains_key(name) {
             return;
@@ -79,8 +79,8 @@ impl Layout {
         self.names.push(name.to_owned());
     }
 
-    /// Names the columns, once all items were seen. An item that is called as a column of every
-    /// record goes to `property_NAME`.
+    /// Names the columns after all items were seen. An item with the name of a fixed column becomes
+    /// `property_NAME`.
     pub(super) fn finish(&mut self) -> Result<(), DataError> {
         if let Some(error) = self.too_many.take() {
             return Err(error);
@@ -88,7 +88,7 @@ impl Layout {
         let mut fields = own();
         for name in &self.names {
             let mut column = name.clone();
-            // Neither a record's own column nor another item.
+            // The name must differ from fixed columns and from other items.
             while own().iter().any(|field| *field.name() == column)
                 || (column != *name && self.places.contains_key(&column))
             {
@@ -101,7 +101,7 @@ impl Layout {
     }
 }
 
-/// Columns that grow.
+/// The columns under construction.
 pub(super) struct Columns<'l> {
     layout: &'l Layout,
     weight: usize,
@@ -127,12 +127,12 @@ impl<'l> Columns<'l> {
         }
     }
 
-    /// Atoms so far, and text as if it were atoms.
+    /// The atoms so far, and text counted as atoms.
     pub(super) fn weight(&self) -> usize {
         self.weight
     }
 
-    /// Adds a row. Of items of one name the last counts.
+    /// Adds a row. Of items with the same name the last counts.
     pub(super) fn push(&mut self, record: &Record, lines: &Lines) -> Result<(), DataError> {
         let mut values: Vec<Option<&str>> = vec![None; self.items.len()];
         let mut bytes = record.id.len();
@@ -164,7 +164,7 @@ impl<'l> Columns<'l> {
         Ok(())
     }
 
-    /// Adds a row of a record that cannot be read.
+    /// Adds a row for a record that cannot be read.
     pub(super) fn push_broken(&mut self, id: &str, problem: &str) {
         self.weight += 1 + (id.len() + problem.len()) / ATOM_BYTES;
         self.id.append_value(id);
@@ -177,7 +177,7 @@ impl<'l> Columns<'l> {
         }
     }
 
-    /// The batch; nothing if it has no rows.
+    /// The batch; `None` without rows.
     pub(super) fn finish(mut self) -> Result<Option<RecordBatch>, DataError> {
         if self.weight == 0 {
             return Ok(None);

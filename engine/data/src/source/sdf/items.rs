@@ -1,11 +1,12 @@
-//! Data items: what follows a record's atoms and bonds, a name and text each.
+//! Reads data items: after a record's atoms and bonds, a name and text each.
 
 use super::lines::Lines;
 use crate::error::DataError;
 
-/// Reads the items of a record and the line that ends it; the last record of a file may lack that
-/// line. Lines of a value are joined as they stand. The format ends a value at a blank line; many
-/// programs write values that have some, so a value goes on until the next item or the record's end.
+/// Reads the items of a record, and the line that ends it; a file's last record may lack that line.
+/// Lines of a value are joined unchanged. In the format a blank line ends a value, but many
+/// programs write values with blank lines, so a value continues until the next item or the record's
+/// end.
 pub(super) fn each(
     lines: &mut Lines,
     mut take: impl FnMut(&Lines, &str, String) -> Result<(), DataError>,
@@ -24,15 +25,15 @@ pub(super) fn each(
     Ok(())
 }
 
-/// Goes to the next line; false at the end of the record.
+/// Reads the next line; false at the end of the record.
 fn next(lines: &mut Lines) -> Result<bool, DataError> {
     Ok(lines.next()? && !lines.ends_record())
 }
 
-/// A value, and whether the line that was read last begins another item.
+/// A value, and whether the last line begins another item.
 fn read_value(lines: &mut Lines) -> Result<(String, bool), DataError> {
     let mut value = String::new();
-    // Blank lines belong to the value only where more of it follows.
+    // Blank lines belong to the value only if more of it follows.
     let mut blank = String::new();
     let mut is_first = true;
     let mut had_blank = false;
@@ -63,7 +64,7 @@ fn read_value(lines: &mut Lines) -> Result<(String, bool), DataError> {
     Ok((value, false))
 }
 
-/// The name of an item: within `<` and `>`, else all that follows the first `>`.
+/// The name of an item: the text within `<` and `>`, else everything after the first `>`.
 fn name(lines: &Lines) -> Result<String, DataError> {
     let Some(rest) = lines.text().strip_prefix('>') else {
         return Err(lines.broken(

@@ -1,4 +1,4 @@
-//! A file's lines, with the number of the record that they belong to.
+//! A file's lines, with the number of the record that contains them.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -8,20 +8,20 @@ use sunward_files::open_regular;
 
 use crate::error::DataError;
 
-/// What ends a record.
+/// The line that ends a record.
 const END: &str = "$$$$";
-/// What some editors write before the first character.
+/// The byte-order mark that some editors write.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// The lines, one at a time.
 pub(super) struct Lines {
     path: PathBuf,
     source: BufReader<File>,
-    /// Of the line that was read last, from 1.
+    /// The number of the current line, from 1.
     number: u64,
-    /// Of the record that is being read, from 1.
+    /// The number of the current record, from 1.
     record: u64,
-    /// The first line of the record that is being read.
+    /// The first line of the current record.
     title: String,
     text: String,
 }
@@ -39,7 +39,7 @@ impl Lines {
         })
     }
 
-    /// The line that was read last, without its end.
+    /// The current line without its end.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
@@ -49,12 +49,12 @@ impl Lines {
         self.title.clear();
     }
 
-    /// Notes that the line that was read last is the record's title.
+    /// Records the current line as the record's title.
     pub(super) fn take_title(&mut self) {
         self.text.trim().clone_into(&mut self.title);
     }
 
-    /// The title of the record that is being read; its number, from 1, where that is empty.
+    /// The title of the current record; its number, from 1, if that is empty.
     pub(super) fn id(&self) -> String {
         match self.title.is_empty() {
             true => self.record.to_string(),
@@ -62,8 +62,7 @@ impl Lines {
         }
     }
 
-    /// Goes to the end of the record that is being read, whatever it holds; false where the file ends
-    /// first.
+    /// Skips to the end of the current record, whatever it contains; false if the file ends first.
     pub(super) fn skip_record(&mut self) -> Result<bool, DataError> {
         while !self.ends_record() {
             match self.next() {
@@ -75,7 +74,7 @@ impl Lines {
         Ok(true)
     }
 
-    /// Goes to the next line; false at the end of the file.
+    /// Reads the next line; false at the end of the file.
     pub(super) fn next(&mut self) -> Result<bool, DataError> {
         let mut bytes = std::mem::take(&mut self.text).into_bytes();
         bytes.clear();
@@ -104,7 +103,7 @@ impl Lines {
         Ok(true)
     }
 
-    /// Goes to the next line, which the record must have.
+    /// Reads the next line, which the record must have.
     pub(super) fn need(&mut self, part: &str) -> Result<(), DataError> {
         if !self.next()? {
             return Err(self.broken(
@@ -126,19 +125,19 @@ impl Lines {
         self.text.starts_with(END)
     }
 
-    /// Whether nothing but white space is on the line.
+    /// Whether the line contains only white space.
     pub(super) fn is_blank(&self) -> bool {
         self.text.trim().is_empty()
     }
 
-    /// What stands from one column to another, counted in bytes from 0; nothing beyond the line's
-    /// end or between the bytes of a letter.
+    /// The text between two columns, counted in bytes from 0; empty beyond the line's end or within
+    /// a character.
     pub(super) fn field(&self, from: usize, to: usize) -> &str {
         let end = to.min(self.text.len());
         self.text.get(from.min(end)..end).unwrap_or("").trim()
     }
 
-    /// The number that stands from one column to another.
+    /// The number between two columns.
     pub(super) fn number<T: FromStr>(
         &self,
         what: &str,
@@ -154,7 +153,7 @@ impl Lines {
         })
     }
 
-    /// What is wrong with the line that was read last.
+    /// The error for the current line.
     pub(super) fn broken(&self, found: &str, wanted: &str) -> DataError {
         DataError::Format {
             path: self.path.clone(),

@@ -1,13 +1,13 @@
-//! SDF and MOL files (MDL's connection tables, V2000 and V3000): one row a record.
+//! Reads SDF and MOL files (MDL's connection tables, V2000 and V3000): one row for each record.
 //!
-//! Columns are `id`, lists over the record's atoms, `problem`, and one column of text for each name of
-//! a data item (`> <NAME>`) that is in the file, so that the file is read twice: for the names, and for
-//! the rows. The format: BIOVIA, "CTfile Formats". Bonds are checked and left out.
+//! Columns are `id`, lists over the record's atoms, `problem`, and one text column for each name of
+//! a data item (`> <NAME>`) in the file. So the file is read twice: for the names, and for the
+//! rows. The format is in BIOVIA, "CTfile Formats". Bonds are checked and left out.
 //!
-//! A broken record in the midst of others neither ends the file nor vanishes: its row has `id`, the line
-//! and what is wrong with it in `problem`, and nulls, which kernels put in their `rejects`. SMILES and
-//! PDBQT have no such rows: the text of a SMILES is for a chemistry toolkit to judge, and in a PDBQT
-//! file, written by a docking program, a broken line is no bad molecule but a damaged file.
+//! A broken record among others neither ends the file nor disappears. Its row has `id`, the line
+//! and the mistake in `problem`, and nulls, which kernels report in their `rejects`. SMILES and
+//! PDBQT files have no such rows: a chemistry toolkit judges the text of a SMILES, and in a PDBQT
+//! file, which a docking program wrote, a broken line means a damaged file.
 
 mod columns;
 mod items;
@@ -28,15 +28,15 @@ use self::record::Record;
 use super::{Opened, batches};
 use crate::error::DataError;
 
-/// How much of a batch is read, about: atoms, and 32 bytes of text count as one.
+/// The approximate size of a batch: atoms, where 32 bytes of text count as one.
 const BATCH_WEIGHT: usize = 1 << 18;
 
-/// The columns of a file, for which all of it is looked through.
+/// The columns of a file, for which the whole file is read.
 pub(super) fn schema(path: &Path) -> Result<SchemaRef, DataError> {
     Ok(layout(path)?.schema().clone())
 }
 
-/// Opens a file. A record that is not as it should be is a row that says so in `problem`.
+/// Opens a file. A broken record becomes a row with the mistake in `problem`.
 pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
     let mut records = Records {
         layout: layout(path)?,
@@ -60,7 +60,7 @@ fn layout(path: &Path) -> Result<Layout, DataError> {
             Ok(())
         });
         match read {
-            // It is told of when rows are read.
+            // It is reported when rows are read.
             Err(DataError::Format { .. }) => drop(lines.skip_record()?),
             other => other?,
         }
@@ -69,21 +69,20 @@ fn layout(path: &Path) -> Result<Layout, DataError> {
     Ok(layout)
 }
 
-/// A file's records, as they are read.
+/// A file's records.
 struct Records {
     layout: Layout,
     lines: Lines,
-    /// How many were as they should be.
+    /// The number of valid records so far.
     sound: u64,
-    /// Of the first that was not.
+    /// The first mistake.
     first_problem: Option<DataError>,
 }
 
 impl Records {
-    /// The next records, as one batch; none at the end of the file.
-    ///
-    /// A broken record is an error all the same where its end is not found, for then the file may be
-    /// cut off; and at the end of a file without any sound one, for then it is something else.
+    /// The next records as one batch; `None` at the end of the file. A broken record is still an
+    /// error if its end is not found, because the file may be truncated, and at the end of a file
+    /// without any valid record, because it is something else.
     fn batch(&mut self) -> Result<Option<RecordBatch>, DataError> {
         let lines = &mut self.lines;
         let mut columns = Columns::new(&self.layout);

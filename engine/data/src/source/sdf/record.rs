@@ -7,7 +7,7 @@ use crate::error::DataError;
 /// A record.
 #[derive(Debug)]
 pub(super) struct Record {
-    /// Its title; its number where that is empty.
+    /// Its title; its number if that is empty.
     pub(super) id: String,
     pub(super) atoms: Atoms,
     /// Names and texts, in the file's order.
@@ -17,21 +17,21 @@ pub(super) struct Record {
 /// Atoms, in the file's order.
 #[derive(Debug, Default)]
 pub(super) struct Atoms {
-    /// x, y and z of each atom in turn, Å.
+    /// x, y and z of each atom in turn, in Å.
     pub(super) xyz: Vec<f64>,
-    /// Symbols. Those of elements have the usual case, whatever the file has.
+    /// Symbols. Those of elements are normalized to the usual case.
     pub(super) elements: Vec<String>,
     /// In elementary charges.
     pub(super) formal_charges: Vec<i32>,
 }
 
 impl Atoms {
-    /// How many there are.
+    /// The number of atoms.
     pub(super) fn count(&self) -> usize {
         self.elements.len()
     }
 
-    /// Adds one.
+    /// Adds an atom.
     pub(super) fn push(&mut self, place: [f64; 3], element: &str, formal_charge: i32) {
         self.xyz.extend(place);
         self.elements.push(symbol::usual(element).into_owned());
@@ -40,7 +40,7 @@ impl Atoms {
 }
 
 impl Record {
-    /// Reads a record; nothing where only blank lines are left.
+    /// Reads a record; `None` if only blank lines are left.
     pub(super) fn read(lines: &mut Lines) -> Result<Option<Self>, DataError> {
         if !head(lines)? {
             return Ok(None);
@@ -65,8 +65,8 @@ impl Record {
     }
 }
 
-/// Goes to the fourth line of the next record; false where only blank lines are left. An end without
-/// any record before it, as joined files have, is passed over.
+/// Reads up to the fourth line of the next record; false if only blank lines are left. A record end
+/// without a record, as in joined files, is skipped.
 fn head(lines: &mut Lines) -> Result<bool, DataError> {
     lines.begin_record();
     let mut is_blank = true;
@@ -101,8 +101,8 @@ fn head(lines: &mut Lines) -> Result<bool, DataError> {
     Ok(false)
 }
 
-/// Goes to the end of the next record's atoms and bonds without reading them, or to the record's
-/// own end where they have none; false at the end of the file.
+/// Skips the next record's atoms and bonds, or the whole record if it has none; false at the end of
+/// the file.
 pub(super) fn skip_to_items(lines: &mut Lines) -> Result<bool, DataError> {
     lines.begin_record();
     let mut place = 0;
@@ -110,7 +110,7 @@ pub(super) fn skip_to_items(lines: &mut Lines) -> Result<bool, DataError> {
         match lines.next() {
             Ok(true) => {}
             Ok(false) => return Ok(false),
-            // It is told of when rows are read.
+            // It is reported when rows are read.
             Err(DataError::Format { .. }) => {}
             Err(error) => return Err(error),
         }

@@ -4,7 +4,7 @@ use super::lines::Lines;
 use super::record::Atoms;
 use crate::error::DataError;
 
-/// Reads from the counts line, which was read last, to `M  END`.
+/// Reads from the counts line, which is the current line, to `M END`.
 pub(super) fn read(lines: &mut Lines) -> Result<Atoms, DataError> {
     let count: u32 = lines.number("the number of atoms", 0, 3)?;
     let bonds: u32 = lines.number("the number of bonds", 3, 6)?;
@@ -21,7 +21,7 @@ pub(super) fn read(lines: &mut Lines) -> Result<Atoms, DataError> {
     Ok(atoms)
 }
 
-/// The next line, which must not yet be the end of the table.
+/// The next line, which must not be the end of the table.
 fn need(lines: &mut Lines, part: &str) -> Result<(), DataError> {
     lines.need(part)?;
     if lines.text().starts_with("M  ") {
@@ -70,7 +70,7 @@ fn atom(lines: &Lines, atoms: &mut Atoms) -> Result<(), DataError> {
 
 /// The texts of an atom's line.
 struct Fields<'l> {
-    /// x, y and z, each with the columns that it should stand in.
+    /// x, y and z, each with its expected columns.
     place: [(&'l str, &'static str); 3],
     element: &'l str,
     /// A code.
@@ -78,8 +78,8 @@ struct Fields<'l> {
 }
 
 impl<'l> Fields<'l> {
-    /// Cuts the line at its fixed columns. Programs that write coordinates wider than those ten
-    /// columns move what follows: where a column's edge would cut a number, words count instead.
+    /// Splits the line at its fixed columns. Programs that write coordinates wider than ten columns
+    /// shift the rest: if a column's edge would cut a number, words are used instead.
     fn of(lines: &'l Lines) -> Result<Self, DataError> {
         const COLUMNS: [&str; 3] = ["1 to 10", "11 to 20", "21 to 30"];
         let text = lines.text();
@@ -114,7 +114,7 @@ fn is_of_number(c: char) -> bool {
     c.is_ascii_digit() || matches!(c, '.' | '-' | '+')
 }
 
-/// Numbers that touch, cut before each sign but an exponent's.
+/// Adjacent numbers, split before each sign except an exponent's.
 fn numbers(word: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut from = 0;
@@ -129,8 +129,8 @@ fn numbers(word: &str) -> Vec<&str> {
     parts
 }
 
-/// Whether one number stands on both sides of a column's edge. Two numbers that touch there have two
-/// points, or the sign of the second.
+/// Whether one number spans a column's edge. Two numbers that touch there have two points, or the
+/// second one has a sign.
 fn cuts_number(text: &str, edge: usize) -> bool {
     let (Some(before), Some(after)) = (text.get(..edge), text.get(edge..)) else {
         return false;
@@ -143,7 +143,7 @@ fn cuts_number(text: &str, edge: usize) -> bool {
     let start = before.rfind(char::is_whitespace).map_or(0, |at| at + 1);
     let end = after.find(char::is_whitespace).unwrap_or(after.len());
     let mut from = start;
-    // The number that reaches over the edge, of those that touch.
+    // Of the touching numbers, the one that spans the edge.
     for number in numbers(text.get(start..edge + end).unwrap_or_default()) {
         let until = from + number.len();
         if from < edge && edge < until {
@@ -154,7 +154,7 @@ fn cuts_number(text: &str, edge: usize) -> bool {
     false
 }
 
-/// Bonds are only looked at because a wrong number of atoms shows there.
+/// Checks a bond, only because a wrong number of atoms shows there.
 fn bond(lines: &Lines, atoms: u32) -> Result<(), DataError> {
     for (what, from) in [("its first atom", 0), ("its second atom", 3)] {
         let atom: u32 = lines.number(&format!("a bond, and {what}"), from, from + 3)?;
@@ -173,8 +173,8 @@ fn known(lines: &Lines, what: &str, atom: u32, atoms: u32) -> Result<(), DataErr
     ))
 }
 
-/// Lines after the bonds. Of those that begin with `M`, charges are used; the first of charges or
-/// radicals makes those of the atoms' own lines void.
+/// Reads the lines after the bonds. Of those that begin with `M`, charges are used; the first one
+/// with charges or radicals overrides those in the atoms' lines.
 fn properties(lines: &mut Lines, atoms: &mut Atoms) -> Result<(), DataError> {
     let mut are_void = false;
     loop {
@@ -196,7 +196,7 @@ fn properties(lines: &mut Lines, atoms: &mut Atoms) -> Result<(), DataError> {
                     lines.need("lines to skip")?;
                 }
             }
-            // An atom's alias or a group's abbreviation is any text, on the line that follows.
+            // An atom's alias or a group's abbreviation is any text on the next line.
             Some(line) if line.starts_with("A  ") || line.starts_with("G  ") => {
                 lines.need("the text of an atom or group")?;
             }
@@ -205,7 +205,7 @@ fn properties(lines: &mut Lines, atoms: &mut Atoms) -> Result<(), DataError> {
     }
 }
 
-/// `M  CHG`, a number of pairs, and pairs of atom and charge.
+/// `M CHG`, a number of pairs, and pairs of atom and charge.
 fn charges(lines: &Lines, atoms: &mut Atoms) -> Result<(), DataError> {
     let wanted = "'M  CHG', a number, and so many pairs of an atom and its charge";
     let words = lines.text().split_ascii_whitespace().skip(2);

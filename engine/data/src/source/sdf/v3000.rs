@@ -4,10 +4,10 @@ use super::lines::Lines;
 use super::record::Atoms;
 use crate::error::DataError;
 
-/// What every line of the table begins with.
+/// The prefix of every line of the table.
 const MARK: &str = "M  V30 ";
 
-/// Reads to `M  END`. What is not an atom is passed over.
+/// Reads to `M END`. Everything except atoms is ignored.
 pub(super) fn read(lines: &mut Lines) -> Result<Atoms, DataError> {
     let mut atoms = Atoms::default();
     let mut count: Option<usize> = None;
@@ -44,7 +44,7 @@ pub(super) fn read(lines: &mut Lines) -> Result<Atoms, DataError> {
     Ok(atoms)
 }
 
-/// The next line without its mark, with those that continue it; nothing at `M  END`.
+/// The next line without its prefix, with its continuations; `None` at `M END`.
 fn next(lines: &mut Lines) -> Result<Option<String>, DataError> {
     let part = "its connection table";
     lines.need(part)?;
@@ -69,7 +69,7 @@ fn next(lines: &mut Lines) -> Result<Option<String>, DataError> {
     }
 }
 
-/// Index, symbol, x, y, z, the number in a reaction, and words as `CHG=1`.
+/// Index, symbol, x, y, z, the number in a reaction, and words such as `CHG=1`.
 fn atom(lines: &Lines, line: &str, atoms: &mut Atoms) -> Result<(), DataError> {
     let broken = |found: &str| {
         lines.broken(

@@ -1,10 +1,9 @@
-//! The `|…|` of CXSMILES: stereochemistry, labels and coordinates that a SMILES cannot say.
+//! The `|…|` of CXSMILES: stereochemistry, labels and coordinates that SMILES cannot express.
 //!
-//! It stands between the SMILES and the name (ChemAxon, "ChemAxon Extended SMILES and SMARTS").
-//! Some programs write it behind the name. A `|` within it is written as a code, so the next `|`
-//! ends it.
+//! It is between the SMILES and the name (ChemAxon, "ChemAxon Extended SMILES and SMARTS"); some
+//! programs write it after the name. A `|` within it is escaped, so the next `|` ends it.
 
-/// What an extension's entries begin with, as far as letters go.
+/// The letters with which an extension's entries begin.
 const ENTRIES: &[&str] = &[
     "a", "atomProp", "bondProp", "c", "C", "ctu", "f", "h", "H", "Ha", "Hb", "LN", "LO", "lp", "m",
     "o", "r", "rb", "RG", "s", "Sg", "SgD", "SgH", "Sf", "t", "THB", "TB", "TEB", "u", "w", "wD",
@@ -17,7 +16,7 @@ pub(super) fn split(rest: &str) -> (Option<&str>, &str) {
         && let Some(end) = inner.find('|')
     {
         let (extension, name) = rest.split_at(end + 2);
-        // `|A|B` without white space may be a name that has bars.
+        // `|A|B` without white space may be a name with bars.
         let stands_alone = name.is_empty() || name.starts_with(char::is_whitespace);
         if stands_alone || inner.get(..end).is_some_and(is_extension) {
             return (Some(extension), name.trim());
@@ -33,7 +32,7 @@ pub(super) fn split(rest: &str) -> (Option<&str>, &str) {
     (None, rest)
 }
 
-/// Whether text between bars behind a name has the form of an extension's first entry.
+/// Whether text between bars after a name has the form of an extension's first entry.
 fn is_extension(inner: &str) -> bool {
     if inner.starts_with(['$', '(', '^', '&', '@']) {
         return true;

@@ -1,6 +1,6 @@
 //! Whether the first line of a SMILES file names its columns.
 
-/// Words of headers. A word is compared without its case, and by the pieces between `_`, `-` and `.`.
+/// Words of headers. They are compared without case, and by the pieces between `_`, `-` and `.`.
 const WORDS: &[&str] = &[
     "smiles",
     "smi",
@@ -49,19 +49,19 @@ const WORDS: &[&str] = &[
     "property",
 ];
 
-/// What the first line is.
+/// The kind of the first line.
 #[derive(Debug, PartialEq)]
 pub(super) enum First {
     /// A molecule, or what should be one.
     Molecule,
-    /// The names of the columns that a SMILES file has.
+    /// The names of a SMILES file's columns.
     Header,
-    /// The names of columns in another order or with commas between them: what is wrong.
+    /// Names of columns in another order or with commas; the text says what is wrong.
     OtherColumns(String),
 }
 
-/// Judges a line. Text that could be a SMILES is a molecule, unless a later word of the line says
-/// that the SMILES stand there.
+/// Classifies a line. Text that could be a SMILES is a molecule, unless a later word of the line
+/// names a SMILES column.
 pub(super) fn of(line: &str) -> First {
     let words: Vec<&str> = line.split_whitespace().collect();
     let Some(first) = words.first() else {
@@ -108,18 +108,18 @@ fn is_smiles(piece: &str) -> bool {
     piece.to_ascii_lowercase().ends_with("smiles")
 }
 
-/// Whether a word is the name of a column of SMILES, as `canonical_smiles` is. `my-smiles` is not: it
-/// may well be the name of a molecule.
+/// Whether a word is the name of a SMILES column, for example `canonical_smiles`. `my-smiles` is
+/// not: it may be the name of a molecule.
 fn names_smiles(word: &str) -> bool {
     pieces(word).all(is_known) && pieces(word).any(is_smiles)
 }
 
-/// Whether a word has letters and `_` alone.
+/// Whether a word has only letters and `_`.
 fn is_text(word: &str) -> bool {
     word.chars().all(|c| c.is_alphabetic() || c == '_')
 }
 
-/// Whether all characters are such as SMILES have (OpenSMILES 3), read from the left. Rings and
+/// Whether all characters are valid in SMILES (OpenSMILES 3), read from the left. Rings and
 /// brackets need not close.
 fn could_be_smiles(word: &str) -> bool {
     let mut rest = word;

@@ -1,8 +1,8 @@
-//! SMILES files: one molecule a line, its text, white space, its name.
+//! Reads SMILES files: one molecule a line, its text, white space, its name.
 //!
-//! Three things around the molecules are no molecules: a byte-order mark, a header (see [`header`])
-//! and the `|…|` of CXSMILES (see [`extension`]), which has a column of its own. Whether a text is
-//! a sound molecule is for a chemistry toolkit to judge.
+//! Three other things may occur: a byte-order mark, a header (see [`header`]), and the `|…|` of
+//! CXSMILES (see [`extension`]), which has a column of its own. A chemistry toolkit judges whether
+//! a text is a valid molecule.
 
 mod extension;
 mod header;
@@ -21,7 +21,7 @@ use crate::error::DataError;
 
 /// Lines of one batch.
 const BATCH_LINES: usize = 8192;
-/// What some editors write before the first character.
+/// The byte-order mark that some editors write.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// `smiles`, `id` (null for a line without a name) and `extension` (null for a line without one).
@@ -33,8 +33,8 @@ pub(super) fn schema() -> SchemaRef {
     ]))
 }
 
-/// Opens a file. Empty lines, lines that begin with `#` and headers are passed over. A name is all
-/// that follows the first white space, without an extension.
+/// Opens a file. Empty lines, lines that begin with `#`, and headers are ignored. The name is
+/// everything after the first white space, without the extension.
 pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
     let file = open_regular(path).map_err(DataError::io("open", path))?;
     let mut lines = Lines {
@@ -53,11 +53,11 @@ pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
 struct Lines {
     path: PathBuf,
     source: BufReader<File>,
-    /// Of the line that was read last, from 1.
+    /// The number of the current line, from 1.
     number: u64,
-    /// The header. Files that were joined repeat it.
+    /// The header. Joined files repeat it.
     header: Option<String>,
-    /// Whether no molecule was read yet, so that a header may come.
+    /// Whether no molecule was read yet, so that a header is possible.
     is_first: bool,
 }
 
@@ -91,7 +91,7 @@ impl Lines {
             .map_err(DataError::arrow("cannot read molecules"))
     }
 
-    /// The next line without a byte-order mark and the white space around it; none at the end.
+    /// The next line without a byte-order mark and surrounding white space; `None` at the end.
     fn next(&mut self) -> Result<Option<String>, DataError> {
         let mut bytes = Vec::new();
         let count = self
@@ -108,7 +108,7 @@ impl Lines {
                 "write it as text in UTF-8, one molecule a line",
             )
         })?;
-        // Joined files carry a mark in their midst, too.
+        // Joined files may contain a mark in the middle as well.
         let text = text.trim().trim_start_matches(BYTE_ORDER_MARK).trim();
         if text.contains('\r') {
             return Err(self.broken(
