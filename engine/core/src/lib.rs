@@ -56,7 +56,8 @@ pub use decide::decide;
 pub use digest::{Digest, Hasher};
 pub use estimate::pools_that_may;
 pub use explain::{
-    Explanation, NamedPool, PlacedSegment, PlacedStage, Reason, RoadNotTaken, WhyRan, explain,
+    Explanation, NamedPool, PlacedSegment, PlacedStage, PlacementAlternative, Reason, WhyRan,
+    explain,
 };
 pub use fact::{Fact, RunStatus, SkipReason, Success};
 pub use failure::{Blame, Failure, FailureKind};

@@ -82,8 +82,10 @@ impl fmt::Display for Outlook {
         match self {
             Self::Cached => f.write_str("from the cache"),
             Self::Runs(why) => write!(f, "runs: {why}"),
-            Self::After(stage) => write!(f, "runs if {stage} gives something new"),
-            Self::Unknown => f.write_str("runs, unless its result is known once its inputs are"),
+            Self::After(stage) => write!(f, "runs if {stage} has a new result"),
+            Self::Unknown => {
+                f.write_str("runs, unless its result is in the cache once its inputs are known")
+            }
             Self::ConditionFalse => f.write_str("skipped: its condition is false"),
             Self::UpstreamSkipped(stage) => write!(f, "skipped: {stage} is"),
             Self::LeftOut => f.write_str("left out by --until or --only"),

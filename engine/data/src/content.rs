@@ -1,22 +1,25 @@
-//! The content digest: what a table says, however it is cut, padded or encoded.
+//! The content digest: a digest of a table's values that does not depend on parts, padding or
+//! encoding.
 //!
 //! ```text
 //! content = H("content", schema, rows, root)
 //! root    = Merkle tree (pairs; an odd one is carried up) over chunks of 65 536 rows
 //! chunk   = H(rows, each column: validity, lengths of lists and strings, values)
 //! ```
-//! Rows of a chunk are hashed as they stream by, whatever batches and parts they come in. What is
-//! *not* part of the content:
+//!
+//! Rows of a chunk are hashed as they come, in whatever batches and parts. These are *not* part of
+//! the content:
+//!
 //! - bounds of parts and batches, padding, offsets, compression;
 //! - bytes under a null (they are hashed as zeros) and null buffers without a null;
 //! - encodings of one logical type: dictionary or plain, `utf8`, `large_utf8` or a view, likewise
 //!   for binary and lists;
 //! - whether a field may be null, and the names of list items;
-//! - the payload of a NaN: every NaN counts as one, since devices disagree about it. `-0.0` and
-//!   `0.0` stay apart.
+//! - the payload of a NaN: every NaN counts as the same, since devices disagree about it. `-0.0`
+//!   and `0.0` are different.
 //!
-//! What *is*: column names and order, logical types, metadata of the schema and of fields (units,
-//! coordinates, extension types) except the few keys by which libraries talk to themselves.
+//! These *are*: names and order of columns, logical types, and metadata of the schema and of fields
+//! (units, coordinates, extension types), except a few keys that libraries write for themselves.
 
 mod column;
 pub mod schema;

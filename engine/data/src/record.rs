@@ -1,5 +1,5 @@
-//! What is noted outside the journal about datasets: each note names what it is about and carries a
-//! checksum, so that one that was swapped, cut or changed is told from a true one.
+//! Notes about datasets outside the journal. Each note contains its key and a checksum, so that a
+//! swapped, cut or changed one is detected.
 //!
 //! ```text
 //! sunward record 1\n<hex of BLAKE3 over version, key and body>\n<hex of the key>\n<body: JSON>

@@ -8,8 +8,8 @@
 //!   "lat_bounds": [18.75, 21.25, 23.75], "lon_bounds": [-81.25, -78.75, -76.25] }
 //! ```
 //!
-//! Bounds are n + 1 edges and may be left out: edges then lie half way between the coordinates, and
-//! no latitude is beyond a pole. All other keys (`variable`, `units`, `time` …) are carried along.
+//! Bounds are n + 1 edges. Without them, edges lie halfway between the coordinates, and no latitude
+//! is beyond a pole. All other keys (`variable`, `units`, `time` …) are passed on.
 
 mod axis;
 mod field;

@@ -44,7 +44,7 @@ struct Why {
     what: String,
     status: String,
     reason: String,
-    /// Where and when it goes, why, and the road not taken.
+    /// Where and when it runs, why, and the best alternative.
     #[serde(skip_serializing_if = "Option::is_none")]
     placement: Option<PlacedStage>,
     #[serde(skip_serializing_if = "Option::is_none")]

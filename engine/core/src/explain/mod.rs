@@ -21,7 +21,7 @@ use crate::state::stage::{looks_up, shareable};
 use crate::state::{RunState, StageEnd, StageView, State, TaskFailure};
 use crate::task::TaskStatus;
 
-pub use placement::{NamedPool, PlacedSegment, PlacedStage, RoadNotTaken};
+pub use placement::{NamedPool, PlacedSegment, PlacedStage, PlacementAlternative};
 
 /// The explanation of a stage's or task's status.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -97,8 +97,13 @@ pub enum Reason {
     FromCache,
     /// It has the result of another task of the run that has the same key.
     FromTwin(String, u32),
-    /// It failed; see the failures.
-    Failed,
+    /// It failed.
+    Failed {
+        /// The number of its failed tasks.
+        tasks: u32,
+        /// The message of a failure; `None` if none was kept.
+        message: Option<String>,
+    },
     /// It could not start because of this failure.
     CouldNotStart(Failure),
     /// Its condition was false.
@@ -133,9 +138,9 @@ pub enum WhyRan {
 impl fmt::Display for WhyRan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::CacheOff => "its stage says `cache: false`",
+            Self::CacheOff => "its stage has `cache: false`",
             Self::OwnRun => {
-                "it reads run.*, attempt or a stage's status, so its result is its run's alone"
+                "it reads run.*, attempt or a stage's status, so its result is valid only in its own run"
             }
             Self::Forced => "--force",
             Self::NotInCache => "no earlier result has the same inputs and settings",
@@ -147,19 +152,19 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WaitsFor(stages) => write!(f, "it waits for {}", stages.join(", ")),
-            Self::FindingInputs => f.write_str("its inputs are being found"),
-            Self::LookingUp => f.write_str("it is being looked up in the cache"),
-            Self::WaitsForRoom => f.write_str("it waits for a worker with room"),
-            Self::BeingPlaced => f.write_str("where and when it goes is being found"),
+            Self::FindingInputs => f.write_str("its inputs are being resolved"),
+            Self::LookingUp => f.write_str("its result is being looked up in the cache"),
+            Self::WaitsForRoom => f.write_str("it waits for a worker with free capacity"),
+            Self::BeingPlaced => f.write_str("its place and start are being chosen"),
             Self::WaitsForPower { placement, .. } => f.write_str(waiting(placement.why)),
-            Self::WaitsForRetry(_) => f.write_str("it failed and waits for another try"),
+            Self::WaitsForRetry(_) => f.write_str("it failed and waits for the next attempt"),
             Self::WaitsForTwin(stage, index) => {
                 write!(f, "{stage}/{index} has the same key and is not done yet")
             }
             Self::Running { worker, attempt } => {
-                write!(f, "it runs on worker {worker}, attempt {attempt}")
+                write!(f, "attempt {attempt} is running on worker {worker}")
             }
-            Self::TasksRun => f.write_str("its tasks run"),
+            Self::TasksRun => f.write_str("its tasks are running"),
             Self::Ran(why) => write!(f, "it ran: {why}"),
             Self::FromCache => f.write_str("its result was in the cache"),
             Self::FromTwin(stage, index) => {
@@ -168,14 +173,26 @@ impl fmt::Display for Reason {
                     "it took the result of {stage}/{index}, which has the same key"
                 )
             }
-            Self::Failed => f.write_str("it failed"),
+            Self::Failed { tasks, message } => {
+                match tasks {
+                    0 | 1 => f.write_str("it failed")?,
+                    _ => write!(f, "{tasks} of its tasks failed")?,
+                }
+                match (message, tasks) {
+                    (None, _) => f.write_str("; its messages are not kept, see its log"),
+                    (Some(message), 0 | 1) => write!(f, ": {message}"),
+                    (Some(message), _) => write!(f, ", for example: {message}"),
+                }
+            }
             Self::CouldNotStart(failure) => write!(f, "it could not start: {}", failure.message),
             Self::ConditionFalse => f.write_str("its condition was false"),
-            Self::UpstreamFailed(stage) => write!(f, "{stage}, which it waits for, failed"),
-            Self::UpstreamSkipped(stage) => write!(f, "{stage}, which it waits for, was skipped"),
+            Self::UpstreamFailed(stage) => write!(f, "stage {stage}, on which it depends, failed"),
+            Self::UpstreamSkipped(stage) => {
+                write!(f, "stage {stage}, on which it depends, was skipped")
+            }
             Self::LeftOut => f.write_str("--until or --only left it out"),
             Self::Cancelled => f.write_str("the run was cancelled"),
-            Self::Held => f.write_str("it is kept back, over budget"),
+            Self::Held => f.write_str("it is held because the run is over its budget"),
         }
     }
 }
@@ -288,7 +305,7 @@ fn of_stage(run: &RunState, stage: StageView<'_>) -> Reason {
         Some(StageEnd::Skipped(reason)) => skipped(run, reason),
         Some(StageEnd::Failed) => match stage.unresolvable() {
             Some(failure) => Reason::CouldNotStart(failure.clone()),
-            None => Reason::Failed,
+            None => failed(stage, None),
         },
         Some(StageEnd::Cancelled) => Reason::Cancelled,
         Some(StageEnd::Succeeded) if stage.ran_tasks() == 0 => Reason::FromCache,
@@ -320,10 +337,21 @@ fn of_task(run: &RunState, stage: StageView<'_>, index: u32, status: TaskStatus)
             Some((stage, index)) => Reason::FromTwin(stage, index),
             None => Reason::FromCache,
         },
-        TaskStatus::Failed => Reason::Failed,
+        TaskStatus::Failed => failed(stage, Some(index)),
         TaskStatus::Skipped => of_stage(run, stage),
         TaskStatus::Cancelled => Reason::Cancelled,
         TaskStatus::Held => Reason::Held,
+    }
+}
+
+/// The reason of a failed stage, or of one failed task.
+fn failed(stage: StageView<'_>, index: Option<u32>) -> Reason {
+    let of_it = |failure: &&TaskFailure| index.is_none_or(|index| failure.index == index);
+    let last = stage.failures().iter().rev().filter(of_it);
+    let last = last.max_by_key(|failure| failure.last);
+    Reason::Failed {
+        tasks: index.map_or(stage.counts().failed, |_| 1),
+        message: last.map(|failure| failure.failure.message.clone()),
     }
 }
 
@@ -341,13 +369,13 @@ fn placing(stage: StageView<'_>) -> Option<Reason> {
 const fn waiting(why: Why) -> &'static str {
     match why {
         Why::Cleanest => "it waits for cleaner power, which its deadline allows",
-        Why::Surplus => "it waits for power in surplus",
-        Why::Idle => "it waits for machines that stand idle",
+        Why::Surplus => "it waits for surplus power",
+        Why::Idle => "it waits for idle machines",
         Why::Cheapest => "it waits for cheaper machines",
         Why::AtOnce | Why::Earliest | Why::LastSafeStart | Why::Late => {
-            "it waits for machines that are open to it"
+            "it waits for the opening hours of machines that it may use"
         }
-        Why::NoCapacity => "no machines are open to it in the hours that are known",
+        Why::NoCapacity => "no machine that it may use is open in the known hours",
     }
 }
 

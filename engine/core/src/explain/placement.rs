@@ -21,7 +21,7 @@ pub struct PlacedStage {
     /// Expected emissions at home as soon as the stage is ready, in micrograms CO2e.
     pub at_home_now_micrograms: u64,
     /// The best alternative, if there was one.
-    pub alternative: Option<RoadNotTaken>,
+    pub alternative: Option<PlacementAlternative>,
     /// The moment of the decision.
     pub decided_at: Timestamp,
     /// The moment at which the outlook behind the decision was issued.
@@ -57,7 +57,7 @@ pub struct NamedPool {
 
 /// The best alternative to a placement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RoadNotTaken {
+pub struct PlacementAlternative {
     /// The pool.
     #[serde(flatten)]
     pub pool: NamedPool,
@@ -122,7 +122,7 @@ impl PlacedStage {
             expected_micrograms: placement.expected_micrograms,
             transfer_micrograms: placement.transfer_micrograms,
             at_home_now_micrograms: placement.at_home_now_micrograms,
-            alternative: placement.alternative.map(|other| RoadNotTaken {
+            alternative: placement.alternative.map(|other| PlacementAlternative {
                 pool: NamedPool::of(state, other.pool),
                 start: other.start,
                 expected_micrograms: other.expected_micrograms,

@@ -67,7 +67,11 @@ fn every_standing_has_its_reason() {
         reason(&world, run, "flaky", None),
         Reason::Ran(WhyRan::NotInCache)
     );
-    assert_eq!(reason(&world, run, "bad", None), Reason::Failed);
+    let Reason::Failed { tasks, message } = reason(&world, run, "bad", None) else {
+        panic!("a failed stage is explained as failed");
+    };
+    assert_eq!(tasks, 1);
+    assert!(message.is_some_and(|message| !message.is_empty()));
     assert_eq!(
         reason(&world, run, "after", None),
         Reason::UpstreamFailed("bad".into())
