@@ -350,7 +350,7 @@ fn failed(stage: StageView<'_>, index: Option<u32>) -> Reason {
     let last = stage.failures().iter().rev().filter(of_it);
     let last = last.max_by_key(|failure| failure.last);
     Reason::Failed {
-        tasks: index.map_or(stage.counts().failed, |_| 1),
+        tasks: index.map_or(stage.counts().of(TaskStatus::Failed), |_| 1),
         message: last.map(|failure| failure.failure.message.clone()),
     }
 }
