@@ -13,14 +13,11 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use indexmap::IndexMap;
 use sunward_core::{Generation, Lease, Outcome, RunId, StageId, Tasks};
 use sunward_data::Store;
 use sunward_protocol::{FromWorker, Job, ToWorker};
 use sunward_worker::{Host, Options, Worker};
-use sunward_workflows::{
-    Action, Cache, Command, Expect, Place, Resources, Retry, Scatter, Span, Stage, Template,
-};
+use sunward_workflows::{Action, Command, Stage, Template};
 
 const PROCESSES: u32 = 10_000;
 const KERNELS: u32 = 2_000_000;
@@ -137,30 +134,7 @@ fn job(action: &Action, tasks: u32) -> Job {
         run: RunId(1),
         workflow: "throughput".into(),
         stage_id: StageId(0),
-        stage: Stage {
-            name: "tasks".into(),
-            action: action.clone(),
-            scatter: Scatter::One,
-            inputs: IndexMap::new(),
-            outputs: IndexMap::new(),
-            with: IndexMap::new(),
-            needs: Vec::new(),
-            condition: None,
-            env: IndexMap::new(),
-            secrets: Vec::new(),
-            files: Vec::new(),
-            python: None,
-            resources: Resources::default(),
-            retry: Retry::default(),
-            timeout_ms: None,
-            checkpoint: false,
-            tolerate: 0,
-            max_parallel: None,
-            cache: Cache::default(),
-            place: Place::default(),
-            expect: Expect::default(),
-            span: Span::default(),
-        },
+        stage: Stage::new("tasks", action.clone()),
         params: BTreeMap::new(),
         inputs: BTreeMap::new(),
         tasks: Tasks::Range(tasks),

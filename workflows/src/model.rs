@@ -128,6 +128,38 @@ pub struct Stage {
     pub span: Span,
 }
 
+impl Stage {
+    /// A stage with this action and the defaults of everything else: one task, no inputs and no
+    /// outputs.
+    #[must_use]
+    pub fn new(name: impl Into<String>, action: Action) -> Self {
+        Self {
+            name: name.into(),
+            action,
+            scatter: Scatter::default(),
+            inputs: IndexMap::new(),
+            outputs: IndexMap::new(),
+            with: IndexMap::new(),
+            needs: Vec::new(),
+            condition: None,
+            env: IndexMap::new(),
+            secrets: Vec::new(),
+            files: Vec::new(),
+            python: None,
+            resources: Resources::default(),
+            retry: Retry::default(),
+            timeout_ms: None,
+            checkpoint: false,
+            tolerate: 0,
+            max_parallel: None,
+            cache: Cache::default(),
+            place: Place::default(),
+            expect: Expect::default(),
+            span: Span::default(),
+        }
+    }
+}
+
 /// What a stage executes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Action {

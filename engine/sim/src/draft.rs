@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use sunward_core::{Placing, PlanError, RunSpec, Selection, Surroundings, plan};
 use sunward_workflows::{
     Action, Cache, Command, Expect, Form, Gpus, GridRows, Input, Output, OutputFormat, Place,
-    Reference, Resources, Retry, Scatter, Span, Stage, Template, Value, Workflow,
+    Reference, Resources, Scatter, Span, Stage, Template, Value, Workflow,
 };
 
 use crate::submission::{DataSizes, Specified};
@@ -181,21 +181,12 @@ impl StageDraft {
         }
         let outputs = read.then(|| (PORT.to_owned(), output()));
         Stage {
-            name: self.name.clone(),
-            action: Action::Run(Command::Argv(vec![Template::new(&self.name)])),
             scatter: match self.tasks {
                 1 => Scatter::One,
                 tasks => Scatter::Range(Value::Int(tasks.into())),
             },
             inputs,
             outputs: outputs.into_iter().collect(),
-            with: IndexMap::new(),
-            needs: Vec::new(),
-            condition: None,
-            env: IndexMap::new(),
-            secrets: Vec::new(),
-            files: Vec::new(),
-            python: None,
             resources: Resources {
                 cpus: self.cpus,
                 gpus: match self.gpus {
@@ -204,22 +195,20 @@ impl StageDraft {
                 },
                 ..Resources::default()
             },
-            retry: Retry::default(),
-            timeout_ms: None,
-            checkpoint: false,
-            tolerate: 0,
             max_parallel: self.width,
             // No results are shared between runs, so nothing is looked up.
             cache: Cache {
                 enabled: false,
                 version: None,
             },
-            place: Place::default(),
             expect: Expect {
                 time_ms: Some(self.task_ms),
                 power_watts: Some(watts(self.milliwatts)),
             },
-            span: Span::default(),
+            ..Stage::new(
+                self.name.clone(),
+                Action::Run(Command::Argv(vec![Template::new(&self.name)])),
+            )
         }
     }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use indexmap::IndexMap;
 use sunward_core::{
     Dataset, Failure, FailureKind, Generation, Lease, Outcome, RunId, StageId, TaskEnd, TaskResult,
     Tasks,
@@ -14,10 +13,7 @@ use sunward_core::{
 use sunward_data::Store;
 use sunward_protocol::{FromWorker, Job, ToWorker};
 use sunward_worker::{Host, Options, Worker};
-use sunward_workflows::{
-    Action, Cache, Command, Expect, Output, OutputFormat, Place, Resources, Retry, Scatter, Span,
-    Stage, Template,
-};
+use sunward_workflows::{Action, Command, Output, OutputFormat, Span, Stage, Template};
 
 /// Longer than anything here takes on a busy machine; only a test that hangs waits for it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -194,30 +190,7 @@ pub fn kernel(name: &str) -> Stage {
 }
 
 fn stage(action: Action) -> Stage {
-    Stage {
-        name: "work".into(),
-        action,
-        scatter: Scatter::One,
-        inputs: IndexMap::new(),
-        outputs: IndexMap::new(),
-        with: IndexMap::new(),
-        needs: Vec::new(),
-        condition: None,
-        env: IndexMap::new(),
-        secrets: Vec::new(),
-        files: Vec::new(),
-        python: None,
-        resources: Resources::default(),
-        retry: Retry::default(),
-        timeout_ms: None,
-        checkpoint: false,
-        tolerate: 0,
-        max_parallel: None,
-        cache: Cache::default(),
-        place: Place::default(),
-        expect: Expect::default(),
-        span: Span::default(),
-    }
+    Stage::new("work", action)
 }
 
 /// The stage with an output.

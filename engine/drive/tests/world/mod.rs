@@ -20,8 +20,8 @@ use sunward_state::{
     StateError,
 };
 use sunward_workflows::{
-    Action, Cache, Command, Expect, Form, Input, Output, OutputFormat, Place, Reference, Resources,
-    Retry, Scatter, Slicing, Span, Stage, Template, Value, Workflow,
+    Action, Command, Form, Input, Output, OutputFormat, Reference, Scatter, Slicing, Span, Stage,
+    Template, Value, Workflow,
 };
 
 pub const WORKER: WorkerId = WorkerId(1);
@@ -34,31 +34,14 @@ pub fn stage(name: &str) -> Stage {
         span: Span::default(),
     };
     Stage {
-        name: name.to_owned(),
-        action: Action::Run(Command::Argv(vec![Template {
-            source: format!("/bin/{name}"),
-            span: Span::default(),
-        }])),
-        scatter: Scatter::One,
-        inputs: [].into_iter().collect(),
         outputs: [("out".to_owned(), output)].into_iter().collect(),
-        with: [].into_iter().collect(),
-        needs: Vec::new(),
-        condition: None,
-        env: [].into_iter().collect(),
-        secrets: Vec::new(),
-        files: Vec::new(),
-        python: None,
-        resources: Resources::default(),
-        retry: Retry::default(),
-        timeout_ms: None,
-        checkpoint: false,
-        tolerate: 0,
-        max_parallel: None,
-        cache: Cache::default(),
-        place: Place::default(),
-        expect: Expect::default(),
-        span: Span::default(),
+        ..Stage::new(
+            name,
+            Action::Run(Command::Argv(vec![Template {
+                source: format!("/bin/{name}"),
+                span: Span::default(),
+            }])),
+        )
     }
 }
 

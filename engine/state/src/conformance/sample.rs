@@ -7,9 +7,7 @@ use sunward_core::{
     PlannedStage, PoolId, Reads, RunId, RunSpec, RunStatus, StageId, StagedFiles, Success,
     TaskResult, Tasks, Timestamp, WorkerId,
 };
-use sunward_workflows::{
-    Action, Cache, Command, Expect, Place, Resources, Retry, Scatter, Span, Stage, Value, Workflow,
-};
+use sunward_workflows::{Action, Cache, Command, Scatter, Stage, Value, Workflow};
 
 use crate::error::StateError;
 use crate::group::Group;
@@ -89,31 +87,12 @@ pub fn resolved(run: u64) -> Fact {
 /// A stage without inputs and outputs, whose results are used by its own run only.
 fn stage(name: &str) -> Stage {
     Stage {
-        name: name.to_owned(),
-        action: Action::Run(Command::Argv(Vec::new())),
         scatter: Scatter::Range(Value::Int(4)),
-        inputs: [].into_iter().collect(),
-        outputs: [].into_iter().collect(),
-        with: [].into_iter().collect(),
-        needs: Vec::new(),
-        condition: None,
-        env: [].into_iter().collect(),
-        secrets: Vec::new(),
-        files: Vec::new(),
-        python: None,
-        resources: Resources::default(),
-        retry: Retry::default(),
-        timeout_ms: None,
-        checkpoint: false,
-        tolerate: 0,
-        max_parallel: None,
         cache: Cache {
             enabled: false,
             version: None,
         },
-        place: Place::default(),
-        expect: Expect::default(),
-        span: Span::default(),
+        ..Stage::new(name, Action::Run(Command::Argv(Vec::new())))
     }
 }
 

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use indexmap::IndexMap;
 use sunward_core::{Placing, RunSpec, Selection, Surroundings, plan};
 use sunward_workflows::{
-    Action, Cache, Command, Expect, Form, Input, Output, Place, Reference, Resources, Retry,
-    RetryOn, Scatter, Slicing, Span, Stage, Template, Value, Workflow,
+    Action, Command, Form, Input, Output, Reference, Retry, RetryOn, Scatter, Slicing, Span, Stage,
+    Template, Value, Workflow,
 };
 
 /// A stage under construction.
@@ -39,31 +38,14 @@ pub fn flow() -> Flow {
 /// A command stage with one output, `out`.
 pub fn command(name: &str, script: &str) -> Stage {
     Stage {
-        name: name.into(),
-        action: Action::Run(Command::Shell {
-            shell: vec!["/bin/sh".into(), "-c".into()],
-            script: Template::new(script),
-        }),
-        scatter: Scatter::One,
-        inputs: IndexMap::new(),
         outputs: [("out".to_owned(), output())].into_iter().collect(),
-        with: IndexMap::new(),
-        needs: Vec::new(),
-        condition: None,
-        env: IndexMap::new(),
-        secrets: Vec::new(),
-        files: Vec::new(),
-        python: None,
-        resources: Resources::default(),
-        retry: Retry::default(),
-        timeout_ms: None,
-        checkpoint: false,
-        tolerate: 0,
-        max_parallel: None,
-        cache: Cache::default(),
-        place: Place::default(),
-        expect: Expect::default(),
-        span: Span::default(),
+        ..Stage::new(
+            name,
+            Action::Run(Command::Shell {
+                shell: vec!["/bin/sh".into(), "-c".into()],
+                script: Template::new(script),
+            }),
+        )
     }
 }
 
