@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, TaskResult};
+use crate::energy::Energy;
 use crate::failure::Failure;
 use crate::ids::{Generation, RunId, StageId, Timestamp, WorkerId};
-use crate::input::{Capacity, Energy};
+use crate::input::Capacity;
+use crate::lease::Lease;
 use crate::ledger::{Actuals, Overrun};
-use crate::order::Lease;
 use crate::place::{AskId, Outlook, Placement, Taken};
 use crate::plan::{RunSpec, Tasks};
 use crate::pool::{Fleet, PoolId};

@@ -5,10 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::Dataset;
 use crate::digest::Digest;
-use crate::key::TaskKeys;
-use crate::plan::{PlannedStage, Tasks};
 
 /// Text longer than this, in bytes, is kept as its digest.
 const TEXT_LIMIT: usize = 256;
@@ -72,30 +69,6 @@ impl fmt::Display for IngredientValue {
             Self::Digest(digest) => write!(f, "{}", &digest.to_hex()[..16]),
         }
     }
-}
-
-/// Everything that counts in the key of one task, in the order in which it is hashed. Without tasks
-/// or an index: what counts for the whole stage.
-#[must_use]
-pub fn ingredients(
-    stage: &PlannedStage,
-    inputs: &[Dataset],
-    tasks: Option<&Tasks>,
-    index: Option<u32>,
-) -> Vec<Ingredient> {
-    let mut list = stage.ingredients.clone();
-    list.extend(
-        stage
-            .stage
-            .inputs
-            .keys()
-            .zip(inputs)
-            .map(|(port, dataset)| Ingredient::digest(format!("input {port}"), dataset.content)),
-    );
-    if let (Some(tasks), Some(index)) = (tasks, index) {
-        list.extend(TaskKeys::new(stage, inputs, tasks).ingredient(index));
-    }
-    list
 }
 
 /// What differs between two lists of ingredients, a line each: `input library changed`,

@@ -274,3 +274,27 @@ fn row_offsets(dataset: &Dataset) -> Vec<u64> {
     }
     offsets
 }
+
+/// Everything that counts in the key of one task, in the order in which it is hashed. Without tasks
+/// or an index: what counts for the whole stage.
+#[must_use]
+pub fn ingredients(
+    stage: &PlannedStage,
+    inputs: &[Dataset],
+    tasks: Option<&Tasks>,
+    index: Option<u32>,
+) -> Vec<Ingredient> {
+    let mut list = stage.ingredients.clone();
+    list.extend(
+        stage
+            .stage
+            .inputs
+            .keys()
+            .zip(inputs)
+            .map(|(port, dataset)| Ingredient::digest(format!("input {port}"), dataset.content)),
+    );
+    if let (Some(tasks), Some(index)) = (tasks, index) {
+        list.extend(TaskKeys::new(stage, inputs, tasks).ingredient(index));
+    }
+    list
+}

@@ -24,6 +24,7 @@ pub mod attempt;
 pub mod dataset;
 pub mod decide;
 pub mod digest;
+pub mod energy;
 mod estimate;
 pub mod explain;
 pub mod fact;
@@ -33,6 +34,7 @@ pub mod illegal;
 pub mod ingredient;
 pub mod input;
 pub mod key;
+pub mod lease;
 pub mod ledger;
 pub mod order;
 pub mod place;
@@ -54,6 +56,7 @@ pub use attempt::AttemptStatus;
 pub use dataset::{Dataset, DatasetKind, PartRef, TaskResult, Written};
 pub use decide::decide;
 pub use digest::{Digest, Hasher};
+pub use energy::Energy;
 pub use estimate::pools_that_may;
 pub use explain::{
     Explanation, NamedPool, PlacedSegment, PlacedStage, PlacementAlternative, Reason, WhyRan,
@@ -63,14 +66,15 @@ pub use fact::{Fact, RunStatus, SkipReason, Success};
 pub use failure::{Blame, Failure, FailureKind};
 pub use ids::{AttemptId, Generation, RunId, StageId, TaskId, Timestamp, WorkerId};
 pub use illegal::Illegal;
-pub use ingredient::{Ingredient, IngredientValue, diff_ingredients, ingredients};
-pub use input::{Capacity, Energy, Input, Outcome, TaskEnd};
-pub use key::{TaskKeys, task_key};
+pub use ingredient::{Ingredient, IngredientValue, diff_ingredients};
+pub use input::{Capacity, Input, Outcome, TaskEnd};
+pub use key::{TaskKeys, ingredients, task_key};
+pub use lease::Lease;
 pub use ledger::{
     Account, Actuals, AttemptRecord, Budgeted, Carbon, Certainty, Intensities, Ledger, Overrun,
     Quarter,
 };
-pub use order::{Lease, Order, Step};
+pub use order::{Order, Step};
 pub use plan::{Placing, Plan, PlannedStage, Reads, RunClock, RunSpec, Tasks};
 pub use planning::{PlanError, Selection, Surroundings, is_path, path_texts, plan};
 pub use pool::{Fleet, Pool, PoolId};

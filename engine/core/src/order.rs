@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::digest::Digest;
 use crate::fact::{Fact, RunStatus};
-use crate::ids::{Generation, RunId, StageId, WorkerId};
+use crate::ids::{RunId, StageId, WorkerId};
+use crate::lease::Lease;
 use crate::place::Problem;
 
 /// The answer to one input. The orders leave once the facts are durable.
@@ -67,21 +66,4 @@ pub enum Order {
         /// The status that it ended with.
         status: RunStatus,
     },
-}
-
-/// A worker's right to attempts: a range of tasks of one stage under one generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lease {
-    /// The run that the stage belongs to.
-    pub run: RunId,
-    /// The stage, by its place in the run's plan.
-    pub stage: StageId,
-    /// The index of the first task.
-    pub first: u32,
-    /// The number of tasks.
-    pub count: u32,
-    /// The generation of every task in the lease.
-    pub generation: Generation,
-    /// The number of the attempt, from 1. Attempts that the infrastructure lost do not count.
-    pub attempt: u32,
 }

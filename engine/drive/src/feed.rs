@@ -10,7 +10,7 @@ use sunward_core::{Actuals, Fleet, Timestamp};
 
 use crate::clock::Clock;
 use crate::error::DriveError;
-use crate::inbox::{Arrival, Line};
+use crate::inbox::{Arrival, Line, Seen};
 
 /// Knows the pools and the outlook of their grids.
 pub trait ForecastFeed: Send {
@@ -45,17 +45,6 @@ const FIRST_MS: u64 = 24 * 3_600_000;
 /// How late figures may be published or corrected, in milliseconds. These hours are requested
 /// again.
 const LATE_MS: u64 = 6 * 3_600_000;
-
-/// An answer of the feed.
-#[derive(Debug)]
-pub(crate) struct Seen {
-    /// The outlook, or why there is none.
-    pub(crate) outlook: Result<Arc<Outlook>, String>,
-    /// New measurements.
-    pub(crate) measured: Vec<Actuals>,
-    /// When to look again.
-    pub(crate) next: Timestamp,
-}
 
 /// The thread that looks, and when it looks next.
 pub(crate) struct Watch {

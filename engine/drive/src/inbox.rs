@@ -1,14 +1,15 @@
 //! The inbox of the loop: everything that arrives, in order.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use sunward_core::place::{AskId, Outlook, Solution};
+use sunward_core::{Actuals, Timestamp};
 use sunward_protocol::Envelope;
 use sunward_state::StateError;
 
-use crate::feed::Seen;
 use crate::resolver::Answer;
-use crate::solver::Solved;
 
 /// A request of the user, or of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,24 @@ pub(crate) enum Arrival {
     Written(Result<(), StateError>),
     /// The journal's writer is gone.
     WriterGone,
+}
+
+/// An answer of the feed.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// The outlook, or why there is none.
+    pub(crate) outlook: Result<Arc<Outlook>, String>,
+    /// New measurements.
+    pub(crate) measured: Vec<Actuals>,
+    /// When to look again.
+    pub(crate) next: Timestamp,
+}
+
+/// The answer to one problem.
+#[derive(Debug)]
+pub(crate) struct Solved {
+    pub(crate) asks: Vec<AskId>,
+    pub(crate) solution: Solution,
 }
 
 /// The receiving end, which the loop owns. It is unbounded, but its senders are bounded: a worker

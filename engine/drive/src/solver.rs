@@ -4,17 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use sunward_core::place::{AskId, Placer, Problem, Solution, Sunward};
+use sunward_core::place::{Placer, Problem, Solution, Sunward};
 
 use crate::error::DriveError;
-use crate::inbox::{Arrival, Line};
-
-/// The answer to one problem.
-#[derive(Debug)]
-pub(crate) struct Solved {
-    pub(crate) asks: Vec<AskId>,
-    pub(crate) solution: Solution,
-}
+use crate::inbox::{Arrival, Line, Solved};
 
 /// The thread, once there was a problem.
 pub(crate) struct Solver {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use sunward_core::place::{Outlook, PoolOutlook, SignalKind, ZoneOutlook};
 use sunward_core::{Fleet, Timestamp};
 
+use crate::capacity::Open;
 use crate::meter::{Truth, ZoneTruth};
 use crate::setup::{ForecastFeed, Opening, Setup};
-use crate::world::Open;
 
 /// A feed that reports the true future.
 #[derive(Clone, Debug)]

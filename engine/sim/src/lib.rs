@@ -16,6 +16,7 @@
 )]
 
 pub mod at_home;
+mod capacity;
 pub mod clairvoyant;
 pub mod clear;
 pub mod contenders;
@@ -23,6 +24,7 @@ pub mod draft;
 mod faulty;
 mod flow;
 pub mod generate;
+mod group;
 pub mod limit;
 pub mod meter;
 pub mod policies;
@@ -40,6 +42,7 @@ pub mod workload;
 mod world;
 
 pub use at_home::{AtHome, at_home};
+pub use capacity::Open;
 pub use clear::PerfectFeed;
 pub use contenders::contender;
 pub use draft::{RunDraft, StageDraft};
@@ -52,9 +55,8 @@ pub use recorded::{
 pub use report::{Bound, BoundReport, PolicyReport, Report};
 pub use scenario::{Fault, FaultKind, Scenario, read_scenario};
 pub use setup::{Contender, ForecastFeed, Opening, Setup, SimError};
-pub use simulate::{Played, simulate};
+pub use simulate::simulate;
 pub use submission::{DataSizes, Submission};
-pub use tally::Tally;
+pub use tally::{Played, Tally};
 pub use vacancy::check_vacancy;
 pub use workload::{Arrival, Mistakes, read_jobs, read_trace_of_jobs, submissions};
-pub use world::Open;

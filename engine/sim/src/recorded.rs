@@ -8,11 +8,12 @@ use sunward_grid::{Almanac, Calendar, Foresight, Grid, pool_of};
 use sunward_workflows::PoolSpec;
 
 use crate::at_home::at_home;
+use crate::capacity::Open;
 use crate::clear::{by_pool, pool_outlook};
 use crate::meter::{Truth, ZoneTruth};
 use crate::setup::{ForecastFeed, Opening, Setup};
 use crate::workload::Mistakes;
-use crate::world::{Open, home_of};
+use crate::world::home_of;
 
 /// A day in milliseconds. A forecast needs at least this much of a trace before it.
 const DAY_MS: u64 = 86_400_000;

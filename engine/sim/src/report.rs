@@ -7,7 +7,7 @@ use sunward_core::Timestamp;
 use crate::at_home::at_home;
 use crate::meter::{Emissions, Used, grams, kilowatt_hours, ratio};
 use crate::setup::Setup;
-use crate::simulate::Played;
+use crate::tally::Played;
 use crate::tally::{BIN_MS, Tally};
 use crate::world::home_of;
 

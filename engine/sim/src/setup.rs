@@ -6,10 +6,10 @@ use sunward_core::place::{Outlook, Placer};
 use sunward_core::{Fleet, Illegal, PoolId, Timestamp};
 use sunward_grid::moment_shown;
 
+use crate::capacity::Open;
 use crate::meter::{Truth, ZoneTruth};
 use crate::scenario::Scenario;
 use crate::submission::Submission;
-use crate::world::Open;
 
 /// The complete input of a simulation.
 #[derive(Clone, Debug)]

@@ -2,19 +2,8 @@
 
 use crate::faulty::FaultyFeed;
 use crate::setup::{Contender, ForecastFeed, Setup, SimError};
-use crate::tally::Tally;
+use crate::tally::Played;
 use crate::world::World;
-
-/// The result of one policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Played {
-    /// The policy's name.
-    pub name: String,
-    /// The publication or origin of the policy.
-    pub source: String,
-    /// The sums of its world.
-    pub tally: Tally,
-}
 
 /// Simulates a setup under each policy. Worlds advance side by side, so that each outlook is made
 /// once. The simulation ends when all runs have ended, or with the grids' traces.

@@ -2,9 +2,11 @@
 
 use sunward_core::{Ledger, RunId, StageId, Timestamp};
 
+use crate::at_home::AtHome;
+use crate::capacity::Open;
+use crate::group::Group;
 use crate::meter::Used;
 use crate::setup::Setup;
-use crate::world::{Group, Open, Past};
 
 /// The width of a bin of the usage timeline, in milliseconds.
 pub const BIN_MS: u64 = 3_600_000;
@@ -59,6 +61,30 @@ pub struct Tally {
     pub begin: Timestamp,
     /// By pool: the moment up to which its open capacity is counted.
     counted: Vec<Timestamp>,
+}
+
+/// What is counted of a run that is over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Past {
+    /// When it arrived.
+    pub(crate) arrived: Timestamp,
+    /// When its first task started.
+    pub(crate) begun: Option<Timestamp>,
+    /// When it had to end.
+    pub(crate) due: Option<Timestamp>,
+    /// Its result under the baseline.
+    pub(crate) at_home: AtHome,
+}
+
+/// The result of one policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Played {
+    /// The policy's name.
+    pub name: String,
+    /// The publication or origin of the policy.
+    pub source: String,
+    /// The sums of its world.
+    pub tally: Tally,
 }
 
 impl Tally {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use sunward_core::{PlannedStage, PoolId, RunSpec, Timestamp, pools_that_may};
 
+use crate::capacity::Open;
 use crate::clear::by_pool;
 use crate::setup::Setup;
 use crate::submission::Needs;
 use crate::workload::Mistakes;
-use crate::world::Open;
 
 /// Refuses runs with a task for which no pool that it may use is ever open enough for long enough.
 ///

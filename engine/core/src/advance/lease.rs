@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use crate::fact::Fact;
 use crate::ids::{Generation, RunId, StageId, Timestamp, WorkerId, place};
 use crate::input::Capacity;
-use crate::order::{Lease, Order, Step};
+use crate::lease::Lease;
+use crate::order::{Order, Step};
 use crate::plan::PlannedStage;
 use crate::planning::gpus;
 use crate::pool::PoolId;
-use crate::state::listing::Lane;
+use crate::state::lanes::Lane;
 use crate::state::stage::StageState;
 use crate::state::{RunState, State, Worker};
 

@@ -2,8 +2,8 @@
 
 use crate::estimate;
 use crate::ids::{RunId, StageId, Timestamp, WorkerId};
+use crate::lease::Lease;
 use crate::ledger::{Quarter, Spent, Transfer, Whereabouts};
-use crate::order::Lease;
 use crate::place::Outlook;
 use crate::pool::Fleet;
 use crate::state::State;

@@ -8,7 +8,7 @@ use crate::ids::{RunId, StageId, WorkerId};
 use crate::illegal::Illegal;
 use crate::input::Capacity;
 use crate::pool::PoolId;
-use crate::state::listing::Lane;
+use crate::state::lanes::Lane;
 use crate::state::{State, Worker};
 
 /// An engine opened the state. It has no workers yet.

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use super::retrying::UNCHARGED_LIMIT;
+use crate::energy::Energy;
 use crate::fact::Fact;
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{Generation, RunId, StageId, TaskId, WorkerId, place};
-use crate::input::{Capacity, Energy};
+use crate::input::Capacity;
 use crate::order::Step;
 use crate::pool::PoolId;
 use crate::state::{RunState, State};

@@ -22,8 +22,8 @@ pub use intensities::{Actuals, Certainty, Intensities, Known};
 pub use quarters::{QUARTER_MS, Quarter, Quarters, split};
 
 use crate::attempt::AttemptStatus;
+use crate::energy::Energy;
 use crate::ids::Timestamp;
-use crate::input::Energy;
 use crate::pool::PoolId;
 use crate::ran_on::RanOn;
 

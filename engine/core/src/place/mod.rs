@@ -19,6 +19,7 @@ mod board;
 mod choice;
 mod cost_to_go;
 mod demand;
+mod fault;
 mod floor;
 mod graph;
 mod node;
@@ -35,8 +36,8 @@ pub(crate) use demand::Arrivals;
 
 pub use ask::{Ask, AskId, Prefer};
 pub use demand::{Demand, Work};
+pub use fault::SolveFault;
 pub use outlook::{Outlook, PoolOutlook, SignalKind, ZoneOutlook};
 pub use placement::{Alternative, Placement, Segment, Why};
-pub use postconditions::SolveFault;
 pub use problem::{Problem, Reserved, Solution, Taken};
 pub use solve::{Placer, Sunward};

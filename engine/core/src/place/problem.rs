@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ask::Ask;
 use super::demand::Demand;
+use super::fault::SolveFault;
 use super::outlook::Outlook;
 use super::placement::Placement;
-use super::postconditions::SolveFault;
 use crate::ids::Timestamp;
 use crate::pool::Fleet;
 

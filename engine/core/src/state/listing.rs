@@ -1,55 +1,19 @@
 //! Lists across runs of what to do next. They are updated stage by stage as facts are applied, so
 //! that deciding never looks at runs that wait.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 use super::agenda::{Agenda, waits};
+use super::lanes::{Lane, Listing};
 use super::placed::Asking;
 use super::run::{RunState, Stopping};
 use super::stage::Phase;
 use super::{State, TaskStatus};
 use crate::fact::RunStatus;
 use crate::ids::{RunId, StageId, Timestamp};
-use crate::place::{AskId, Segment, Taken, Why};
+use crate::place::{AskId, Why};
 use crate::planning::gpus;
 use crate::pool::PoolId;
-
-/// A set of workers to which tasks are offered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Lane {
-    /// Offered in this pool only; `None` offers to every worker.
-    pub(crate) pool: Option<PoolId>,
-    /// Whether the tasks ask for devices.
-    pub(crate) gpus: bool,
-}
-
-/// Stages with tasks to lease, by lane.
-pub(crate) type Lanes = BTreeMap<Lane, BTreeSet<(RunId, StageId)>>;
-
-/// The lists that a stage is on.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Listing {
-    lanes: Vec<Lane>,
-    start: Option<Timestamp>,
-    wanted: bool,
-    movable: bool,
-    held: Vec<Segment>,
-    each: Taken,
-}
-
-impl Listing {
-    /// Whether the stage is part of the next problem.
-    pub(crate) const fn is_wanted(&self) -> bool {
-        self.wanted
-    }
-
-    /// The moment at which the stage's reservations are expected to end.
-    fn end(&self) -> Option<Timestamp> {
-        self.held.iter().map(|segment| segment.end).max()
-    }
-}
 
 impl State {
     /// Updates the lists with the stages of a run that changed.

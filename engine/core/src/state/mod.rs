@@ -1,6 +1,7 @@
 //! The state: runs, their stages and tasks, and workers. Only `apply` changes it.
 
 pub(crate) mod agenda;
+pub(crate) mod lanes;
 pub(crate) mod listing;
 pub(crate) mod placed;
 pub(crate) mod run;
@@ -17,11 +18,12 @@ pub use stage::{StageEnd, TaskFailure};
 pub use view::StageView;
 
 use agenda::Agenda;
-use listing::Lanes;
+use lanes::Lanes;
 
+use crate::energy::Energy;
 use crate::fact::RunStatus;
 use crate::ids::{RunId, StageId, Timestamp, WorkerId};
-use crate::input::{Capacity, Energy};
+use crate::input::Capacity;
 use crate::ledger::{Account, Carbon, Intensities, split};
 use crate::place::Outlook;
 use crate::pool::{Fleet, PoolId};

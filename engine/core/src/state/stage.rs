@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::listing::Listing;
+use super::lanes::Listing;
 use super::placed::{Asking, Placed};
 use crate::dataset::Dataset;
 use crate::fact::SkipReason;

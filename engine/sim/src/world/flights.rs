@@ -8,12 +8,12 @@ use sunward_core::{
 };
 use sunward_workflows::Reference;
 
-use super::worker::Group;
 use crate::at_home::{AtHome, at_home};
+use crate::group::Group;
 use crate::meter::Truth;
 use crate::setup::Setup;
 use crate::submission::Submission;
-use crate::tally::{Tally, transfer_microjoules};
+use crate::tally::{Past, Tally, transfer_microjoules};
 
 /// The runs in progress.
 #[derive(Debug, Default)]
@@ -157,19 +157,6 @@ impl Flights {
             tally.ended(&flight.past(), false, now);
         }
     }
-}
-
-/// What is counted of a run that is over.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Past {
-    /// When it arrived.
-    pub(crate) arrived: Timestamp,
-    /// When its first task started.
-    pub(crate) begun: Option<Timestamp>,
-    /// When it had to end.
-    pub(crate) due: Option<Timestamp>,
-    /// Its result under the baseline.
-    pub(crate) at_home: AtHome,
 }
 
 impl Flight {

@@ -13,17 +13,16 @@ use sunward_core::{
     TaskEnd, TaskId, TaskResult, Timestamp, WorkerId, advance, apply, decide,
 };
 
+use crate::capacity::Open;
+use crate::group::Group;
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::scenario::FaultKind;
 use crate::setup::{Contender, Setup, SimError};
-use crate::simulate::Played;
 use crate::submission::Needs;
-use crate::tally::Tally;
+use crate::tally::{Played, Tally};
 use flights::Flights;
-pub(crate) use flights::{Past, home_of};
-pub(crate) use worker::Group;
-pub use worker::Open;
+pub(crate) use flights::home_of;
 use worker::Worker;
 
 /// The most rounds of decisions at one moment. A correct core comes to rest after a few rounds for

@@ -4,27 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use sunward_core::{Lease, RunId, Timestamp};
 
+use crate::capacity::Open;
+use crate::group::Group;
 use crate::submission::Needs;
-
-/// Open capacity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Open {
-    /// Devices.
-    pub gpus: u32,
-    /// Cores.
-    pub cpus: u32,
-}
-
-/// Tasks of one lease that started together and take equally long.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Group {
-    pub(crate) lease: Lease,
-    pub(crate) first: u32,
-    pub(crate) count: u32,
-    pub(crate) needs: Needs,
-    pub(crate) started: Timestamp,
-    pub(crate) ends: Timestamp,
-}
 
 /// Leased tasks that have not started.
 #[derive(Clone, Copy, Debug)]
