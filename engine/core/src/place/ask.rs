@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::placement::Placement;
+use super::taken::Taken;
 use crate::ids::{RunId, StageId, Timestamp};
 use crate::pool::PoolId;
 
@@ -85,4 +86,50 @@ pub struct Ask {
     /// costs nothing then, and the newest forecast is the best one. Policies that avoid moves read
     /// it.
     pub previous: Option<Placement>,
+}
+
+impl Ask {
+    /// The number of its tasks that fit into some free capacity.
+    pub(super) fn fit(&self, free: Taken) -> u32 {
+        let gpus = free.gpus.checked_div(self.gpus).unwrap_or(u32::MAX);
+        // GPUs alone limit a GPU task. Hosts lend the cores that belong to a GPU with it.
+        let cpus = if self.gpus > 0 {
+            u32::MAX
+        } else {
+            free.cpus.checked_div(self.cpus).unwrap_or(u32::MAX)
+        };
+        let power = free.milliwatts.checked_div(self.task_milliwatts);
+        let power = power.map_or(u32::MAX, |fit| u32::try_from(fit).unwrap_or(u32::MAX));
+        gpus.min(cpus).min(power)
+    }
+
+    /// The number of rounds that its tasks take when this many run at the same time.
+    pub(crate) fn rounds(&self, at_once: u32) -> u32 {
+        self.tasks.div_ceil(at_once.max(1)).max(1)
+    }
+
+    /// Its duration when this many tasks run at the same time, in milliseconds.
+    pub(crate) fn length_ms(&self, at_once: u32) -> u64 {
+        u64::from(self.rounds(at_once)).saturating_mul(self.task_ms.max(1))
+    }
+
+    /// Its mean power over its duration, in milliwatts, when this many tasks run at the same time.
+    /// The last round may be narrower, so this is less than `at_once` times a task's power.
+    pub(crate) fn power(&self, at_once: u32) -> u64 {
+        let tasks = u64::from(self.tasks);
+        let rounds = u64::from(self.rounds(at_once));
+        self.task_milliwatts.saturating_mul(tasks) / rounds
+    }
+
+    /// The latest start that keeps its deadline and its `max_delay`, for work of this duration;
+    /// `None` when it has neither.
+    pub(crate) fn latest_start(&self, length_ms: u64) -> Option<u64> {
+        let by_end = self.finish_by.map(|by| by.0.saturating_sub(length_ms));
+        let by_start = self.start_by.map(|by| by.0);
+        match (by_end, by_start) {
+            (Some(end), Some(start)) => Some(end.min(start)),
+            (Some(one), None) | (None, Some(one)) => Some(one),
+            (None, None) => None,
+        }
+    }
 }

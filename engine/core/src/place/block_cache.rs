@@ -289,9 +289,9 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::board::segment;
     use super::super::demand::Demand;
     use super::super::outlook::{Outlook, PoolOutlook, ZoneOutlook};
+    use super::super::placement::segment;
     use super::super::problem::{Problem, Reserved};
     use super::*;
     use crate::ids::{RunId, StageId};

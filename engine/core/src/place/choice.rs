@@ -1,8 +1,8 @@
 //! The best place and time for one ask as a single block, and the best alternative to it.
 
 use super::ask::{Ask, Prefer};
-use super::board::{Board, segment};
-use super::placement::{Alternative, Placement, Why};
+use super::board::Board;
+use super::placement::{Alternative, Placement, Why, segment};
 use super::problem::Problem;
 use super::sweep::{Cleanest, Need, Shape, Sweep};
 use crate::ids::Timestamp;

@@ -2,7 +2,7 @@
 //! reason.
 
 use super::demand::{COMPETING_PERMILLE, DAY_MS, Work};
-use super::problem::Taken;
+use super::taken::Taken;
 
 /// The clearing weights, in mg/kWh x permille of PUE. No window counts as cleaner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -16,21 +16,25 @@
 mod ask;
 mod block_cache;
 mod board;
+mod capacity;
 mod choice;
 mod cost_to_go;
 mod demand;
 mod fault;
 mod floor;
 mod graph;
+mod lane;
 mod node;
 mod outlook;
 mod placement;
 mod postconditions;
 mod problem;
+mod signals;
 mod single;
 mod solve;
 mod split;
 mod sweep;
+mod taken;
 
 pub(crate) use demand::Arrivals;
 
@@ -39,5 +43,6 @@ pub use demand::{Demand, Work};
 pub use fault::SolveFault;
 pub use outlook::{Outlook, PoolOutlook, SignalKind, ZoneOutlook};
 pub use placement::{Alternative, Placement, Segment, Why};
-pub use problem::{Problem, Reserved, Solution, Taken};
+pub use problem::{Problem, Reserved, Solution};
 pub use solve::{Placer, Sunward};
+pub use taken::Taken;

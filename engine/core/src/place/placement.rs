@@ -93,3 +93,20 @@ impl Placement {
         self.segments.iter().map(|segment| segment.end).max()
     }
 }
+
+/// A segment that begins at `start_ms` in a pool.
+pub(crate) fn segment(
+    pool: PoolId,
+    start_ms: u64,
+    length_ms: u64,
+    tasks: u32,
+    at_once: u32,
+) -> Segment {
+    Segment {
+        pool,
+        start: Timestamp(start_ms),
+        end: Timestamp(start_ms.saturating_add(length_ms)),
+        tasks,
+        at_once,
+    }
+}

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ask::{Ask, AskId};
+use super::ask::Ask;
 use super::fault::SolveFault;
 use super::placement::{Placement, Segment};
-use super::problem::{Problem, Taken};
+use super::problem::Problem;
+use super::taken::Taken;
 use crate::ids::{self, Timestamp};
 use crate::pool::PoolId;
 
@@ -186,6 +187,7 @@ fn free(problem: &Problem, pool: PoolId, slot: usize) -> Taken {
 mod tests {
     use std::sync::Arc;
 
+    use super::super::ask::AskId;
     use super::super::demand::Demand;
     use super::super::outlook::{Outlook, PoolOutlook};
     use super::super::placement::Why;

@@ -10,6 +10,7 @@ use super::demand::Demand;
 use super::fault::SolveFault;
 use super::outlook::Outlook;
 use super::placement::Placement;
+use super::taken::Taken;
 use crate::ids::Timestamp;
 use crate::pool::Fleet;
 
@@ -41,17 +42,6 @@ pub struct Problem {
 pub struct Reserved {
     /// By [`crate::pool::PoolId`]: absolute slot -> what is taken in it.
     pub pools: Vec<BTreeMap<u64, Taken>>,
-}
-
-/// An amount of one pool's capacity in one slot: taken, or still free.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Taken {
-    /// GPUs.
-    pub gpus: u32,
-    /// Processor cores.
-    pub cpus: u32,
-    /// Power, in milliwatts.
-    pub milliwatts: u64,
 }
 
 /// The answer to a [`Problem`]: one placement for each ask, in the order of the asks.

@@ -5,9 +5,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::ask::Ask;
-use super::board::{Board, segment};
+use super::board::Board;
 use super::choice::Span;
-use super::placement::Segment;
+use super::placement::{Segment, segment};
 use crate::pool::PoolId;
 
 /// An array that is split into segments, with its emissions.

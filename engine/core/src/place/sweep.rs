@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::ask::Ask;
-use super::problem::Taken;
+use super::taken::Taken;
 
 /// A view of one pool's weights and free capacity.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::agenda::{Agenda, waits};
-use super::lanes::{Lane, Listing};
+use super::lanes::{Lane, Lanes, Listing};
 use super::placed::Asking;
 use super::run::{RunState, Stopping};
 use super::stage::Phase;

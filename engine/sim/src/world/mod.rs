@@ -1,7 +1,10 @@
 //! One world under one policy: it gives the core its inputs, on virtual time.
 
+mod ends;
+mod event;
 mod flights;
 mod orders;
+mod pools;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,59 +12,24 @@ use std::sync::Arc;
 
 use sunward_core::place::{Outlook, Placer};
 use sunward_core::{
-    Capacity, Energy, Failure, FailureKind, Input, Lease, Order, Outcome, PoolId, State, Step,
-    TaskEnd, TaskId, TaskResult, Timestamp, WorkerId, advance, apply, decide,
+    Input, Lease, Order, PoolId, State, Step, TaskEnd, Timestamp, advance, apply, decide,
 };
 
 use crate::capacity::Open;
 use crate::group::Group;
 use crate::queue::Queue;
 use crate::random::Random;
-use crate::scenario::FaultKind;
 use crate::setup::{Contender, Setup, SimError};
-use crate::submission::Needs;
 use crate::tally::{Played, Tally};
+use event::Event;
 use flights::Flights;
 pub(crate) use flights::home_of;
+use pools::worker_of;
 use worker::Worker;
 
 /// The most rounds of decisions at one moment. A correct core comes to rest after a few rounds for
 /// each batch into which it divides its work.
 const ROUNDS: u32 = 1_000_000;
-
-/// Memory of a pool's worker: unlimited, since fleets state none.
-const MEMORY_BYTES: u64 = 1 << 50;
-
-/// The events of a world.
-#[derive(Clone, Copy, Debug)]
-enum Event {
-    /// A group of tasks ends.
-    GroupEnds { pool: usize, number: u64 },
-    /// A pool's open capacity changes.
-    Opening(usize),
-    /// Tasks beyond a pool's capacity must leave now.
-    Evict { pool: usize },
-    /// A fault begins or ends.
-    Fault { at: usize, begins: bool },
-    /// A new outlook is due.
-    Look,
-    /// A run arrives.
-    Arrival(usize),
-}
-
-impl Event {
-    /// The order of events at one moment: ends come first, arrivals last.
-    const fn rank(self) -> u8 {
-        match self {
-            Self::GroupEnds { .. } => 0,
-            Self::Opening(_) => 1,
-            Self::Fault { .. } => 2,
-            Self::Evict { .. } => 3,
-            Self::Look => 4,
-            Self::Arrival(_) => 5,
-        }
-    }
-}
 
 /// One world under one policy.
 pub(crate) struct World {
@@ -263,105 +231,6 @@ impl World {
         self.give(Input::Outlook { outlook })
     }
 
-    fn fault(&mut self, at: usize, begins: bool) -> Result<(), SimError> {
-        let Some(fault) = self.setup.scenario.faults.get(at).cloned() else {
-            return Ok(());
-        };
-        match fault.kind {
-            FaultKind::Lost(pool) => {
-                self.lose(pool.place(), begins)?;
-                self.look()
-            }
-            FaultKind::OwnerBack {
-                pool,
-                gpus,
-                cpus,
-                notice_ms,
-            } => {
-                let cap = (pool, Open { gpus, cpus });
-                if begins {
-                    self.caps.push(cap);
-                } else if let Some(at) = self.caps.iter().position(|one| *one == cap) {
-                    self.caps.remove(at);
-                }
-                self.change(pool, notice_ms)?;
-                self.look()
-            }
-            // These faults are applied by the feed.
-            FaultKind::ProviderDown(_) | FaultKind::ForecastError { .. } => Ok(()),
-        }
-    }
-
-    fn lose(&mut self, pool: usize, begins: bool) -> Result<(), SimError> {
-        let Some(lost) = self.lost.get_mut(pool) else {
-            return Ok(());
-        };
-        if !begins {
-            *lost = lost.saturating_sub(1);
-            return if *lost == 0 { self.join(pool) } else { Ok(()) };
-        }
-        *lost += 1;
-        if *lost > 1 {
-            return Ok(());
-        }
-        let gone = self.workers.get_mut(pool).map(Worker::lose);
-        for group in gone.unwrap_or_default() {
-            self.meter(pool, &group);
-        }
-        self.give(Input::WorkerLost {
-            worker: worker_of(pool),
-        })
-    }
-
-    /// A pool's open capacity now, by its rules and its owners' limits.
-    fn open(&self, pool: PoolId) -> Open {
-        let rule = self.rules.get(pool.place()).copied().unwrap_or_default();
-        self.caps
-            .iter()
-            .filter(|(of, _)| *of == pool)
-            .fold(rule, |open, (_, cap)| Open {
-                gpus: open.gpus.min(cap.gpus),
-                cpus: open.cpus.min(cap.cpus),
-            })
-    }
-
-    fn join(&mut self, pool: usize) -> Result<(), SimError> {
-        let id = PoolId(u32::try_from(pool).unwrap_or(u32::MAX));
-        let open = self.open(id);
-        if let Some(worker) = self.workers.get_mut(pool) {
-            worker.set_open(open);
-        }
-        self.give(Input::WorkerJoined {
-            worker: worker_of(pool),
-            capacity: capacity(open),
-            pool: id,
-        })
-    }
-
-    /// Updates a pool whose open capacity may have changed.
-    fn change(&mut self, pool: PoolId, notice_ms: u64) -> Result<(), SimError> {
-        let open = self.open(pool);
-        let at = pool.place();
-        let gone = self.lost.get(at).is_some_and(|lost| *lost > 0);
-        let Some(worker) = self.workers.get_mut(at) else {
-            return Ok(());
-        };
-        if gone || worker.open() == open {
-            return Ok(());
-        }
-        self.tally.open_until(at, worker.open(), self.now);
-        worker.set_open(open);
-        self.freed.insert(at);
-        let taken = worker.taken();
-        if taken.gpus > open.gpus || taken.cpus > open.cpus {
-            self.put(self.now.after_ms(notice_ms), Event::Evict { pool: at });
-        }
-        self.give(Input::WorkerCapacity {
-            worker: worker_of(at),
-            capacity: capacity(open),
-        })
-    }
-
     fn arrive(&mut self, at: usize) -> Result<(), SimError> {
         self.await_arrival();
         let Some(submission) = self.setup.submissions.get(at).cloned() else {
@@ -444,79 +313,6 @@ impl World {
         }
     }
 
-    /// Counts what a group used until now, or until its end.
-    fn meter(&mut self, pool: usize, group: &Group) {
-        self.tally
-            .ran(&self.setup, pool, group, self.now.min(group.ends));
-    }
-
-    /// Records the end of a group, which succeeded.
-    fn ended(&mut self, pool: usize, group: &Group, ends: &mut Vec<TaskEnd>) {
-        self.freed.insert(pool);
-        self.meter(pool, group);
-        let ports = self.flights.outputs(group, pool);
-        self.report(group, ends, |index| {
-            Outcome::Succeeded(TaskResult::of_cpu(ports(index)))
-        });
-    }
-
-    /// Reports groups that had to leave early; leases that wait in the pool are given back as well.
-    fn evicted(&mut self, pool: usize, groups: Vec<Group>) -> Result<(), SimError> {
-        self.freed.insert(pool);
-        let mut ends = Vec::new();
-        for group in groups {
-            self.meter(pool, &group);
-            self.report(&group, &mut ends, |_| {
-                stopped(
-                    FailureKind::Preempted,
-                    "the pool's owner took the machine back",
-                )
-            });
-        }
-        self.give(Input::Ended {
-            worker: worker_of(pool),
-            ends,
-        })
-    }
-
-    fn report(&self, group: &Group, ends: &mut Vec<TaskEnd>, outcome: impl Fn(u32) -> Outcome) {
-        let wall_ms = self.now.min(group.ends).since_ms(group.started);
-        let millijoules = u128::from(group.needs.milliwatts) * u128::from(wall_ms) / 1000;
-        let millijoules = u64::try_from(millijoules).unwrap_or(u64::MAX);
-        ends.extend(
-            (group.first..group.first + group.count).map(|index| TaskEnd {
-                task: TaskId {
-                    run: group.lease.run,
-                    stage: group.lease.stage,
-                    index,
-                },
-                generation: group.lease.generation,
-                started_ms: group.started.0,
-                wall_us: wall_ms.saturating_mul(1000),
-                cpu_us: 0,
-                energy: Energy::Modelled { millijoules },
-                outcome: outcome(index),
-            }),
-        );
-    }
-
-    /// Reports leases that ended before any of their tasks started.
-    fn dropped(&self, leases: &[Lease], ends: &mut Vec<TaskEnd>) {
-        for lease in leases {
-            let nothing = Group {
-                lease: *lease,
-                first: lease.first,
-                count: lease.count,
-                needs: Needs::default(),
-                started: self.now,
-                ends: self.now,
-            };
-            self.report(&nothing, ends, |_| {
-                stopped(FailureKind::Cancelled, "the run was stopped")
-            });
-        }
-    }
-
     /// Ends the simulation: running tasks count up to now, and unfinished runs are recorded.
     pub(crate) fn finish(mut self, now: Timestamp) -> Played {
         // If nothing was in progress, the world ended with its last event.
@@ -540,30 +336,4 @@ impl World {
             tally: self.tally,
         }
     }
-}
-
-/// The outcome of an attempt that was stopped.
-fn stopped(kind: FailureKind, why: &str) -> Outcome {
-    Outcome::Failed(Failure {
-        kind,
-        message: why.to_owned(),
-        log_tail: String::new(),
-        ran_on: None,
-    })
-}
-
-fn worker_of(pool: usize) -> WorkerId {
-    WorkerId(u32::try_from(pool).unwrap_or(u32::MAX).saturating_add(1))
-}
-
-fn capacity(open: Open) -> Capacity {
-    Capacity {
-        cpus: open.cpus,
-        memory_bytes: MEMORY_BYTES,
-        gpus: open.gpus,
-    }
-}
-
-fn pool_of(worker: WorkerId) -> usize {
-    usize::try_from(worker.0.saturating_sub(1)).unwrap_or(usize::MAX)
 }

@@ -6,8 +6,10 @@ use sunward_core::{
 };
 use sunward_workflows::{Reference, Scatter};
 
+use super::World;
+use super::ends::stopped;
 use super::flights::dataset;
-use super::{World, pool_of, stopped};
+use super::pools::pool_of;
 use crate::setup::SimError;
 use crate::submission::{Needs, guessed_tasks};
 

@@ -1,0 +1,123 @@
+//! What the board knows of power: carbon weights, surplus, forecast errors, transfers and prices.
+
+use super::ask::Ask;
+use super::board::Board;
+use super::lane::Lane;
+use crate::pool::PoolId;
+
+/// Converts energy in microjoules times a weight in `mg/kWh x permille` to micrograms: 1 kWh is
+/// 3.6e12 uJ, and the factors 1000 of permille and of ug/mg cancel.
+const PER_MICROGRAM: u128 = 3_600_000_000_000;
+
+/// Bytes of a gigabyte; networks count in powers of ten.
+const BYTES_PER_GB: u128 = 1_000_000_000;
+
+impl Board {
+    /// The integral of the weight from the board's beginning to a moment, in `ms x mg/kWh x
+    /// permille`. A part of a slot counts proportionally. After the end the last slot's weight
+    /// continues.
+    fn integral(&self, lane: &Lane, at_ms: u64) -> u64 {
+        let begin = self.first.saturating_mul(self.slot_ms);
+        let into_ms = at_ms.saturating_sub(begin);
+        let whole = usize::try_from(into_ms / self.slot_ms).unwrap_or(usize::MAX);
+        if whole >= self.slots {
+            let known = lane
+                .sum
+                .last()
+                .copied()
+                .unwrap_or(0)
+                .saturating_mul(self.slot_ms);
+            let last = lane.weight.last().copied().unwrap_or(0);
+            let beyond = at_ms.saturating_sub(self.end_ms());
+            return known.saturating_add(beyond.saturating_mul(last));
+        }
+        let into = (into_ms % self.slot_ms).saturating_mul(lane.weight[whole]);
+        lane.sum[whole]
+            .saturating_mul(self.slot_ms)
+            .saturating_add(into)
+    }
+
+    /// The integral of the weight over a window. The emissions of a constant power are proportional
+    /// to it. An unknown pool gives a value above any real window, and far enough from the maximum
+    /// that sums of it do not saturate.
+    pub(crate) fn window(&self, pool: PoolId, start_ms: u64, end_ms: u64) -> u64 {
+        self.lanes.get(pool.place()).map_or(u64::MAX / 4, |lane| {
+            self.integral(lane, end_ms)
+                .saturating_sub(self.integral(lane, start_ms))
+        })
+    }
+
+    /// The window that placement compares: [`Self::window`], but at least the floor.
+    pub(crate) fn compared(&self, ask: &Ask, pool: PoolId, start_ms: u64, end_ms: u64) -> u64 {
+        let least = self.least_window(ask, end_ms.saturating_sub(start_ms));
+        self.window(pool, start_ms, end_ms).max(least)
+    }
+
+    /// The floor of a window of this length for an ask: its clearing weight times the length.
+    pub(crate) fn least_window(&self, ask: &Ask, length_ms: u64) -> u64 {
+        let weight = if ask.gpus > 0 {
+            self.floor.gpus
+        } else {
+            self.floor.cpus
+        };
+        weight.saturating_mul(length_ms)
+    }
+
+    /// The emissions of a constant power over a window, in micrograms.
+    pub(crate) fn micrograms(window: u64, milliwatts: u64) -> u64 {
+        let exact = u128::from(window) * u128::from(milliwatts) / PER_MICROGRAM;
+        u64::try_from(exact).unwrap_or(u64::MAX)
+    }
+
+    /// The number of slots of a window that are in surplus.
+    pub(crate) fn surplus(&self, pool: PoolId, start_ms: u64, end_ms: u64) -> u32 {
+        let last = self.slot(end_ms.saturating_sub(1).max(start_ms));
+        let first = self.slot(start_ms);
+        self.lanes.get(pool.place()).map_or(0, |lane| {
+            let upto = |slot: usize| lane.surplus.get(slot).copied().unwrap_or(0);
+            upto(last + 1).saturating_sub(upto(first))
+        })
+    }
+
+    /// The mean expected forecast error over a window, in thousandths.
+    pub(crate) fn error_permille(&self, pool: PoolId, start_ms: u64, end_ms: u64) -> u64 {
+        let last = self.slot(end_ms.saturating_sub(1).max(start_ms));
+        let lane = self.lanes.get(pool.place());
+        let errors = lane.and_then(|lane| lane.error.get(self.slot(start_ms)..=last));
+        let errors = errors.unwrap_or(&[]);
+        let sum: u64 = errors.iter().map(|error| u64::from(*error)).sum();
+        let count = u64::try_from(errors.len()).unwrap_or(0);
+        sum.checked_div(count).unwrap_or(0)
+    }
+
+    /// The emissions of moving an ask's data to a pool at a moment, in micrograms: the network's
+    /// energy times the mean of both ends' intensities (`D kappa (CI_r + CI_s) / 2` in CARBON.md
+    /// §2). Nobody knows the route, so both ends count half.
+    pub(crate) fn transfer(&self, ask: &Ask, to: PoolId, at_ms: u64) -> u64 {
+        let slot = self.slot(at_ms);
+        let intensity = |pool: PoolId| {
+            let lane = self.lanes.get(pool.place())?;
+            lane.intensity.get(slot).copied()
+        };
+        let mut sum = 0_u128;
+        for (from, bytes) in ask.data.iter().filter(|(from, _)| *from != to) {
+            let both = intensity(*from).zip(intensity(to));
+            let both = both.map_or(0, |(from, to)| u128::from(from) + u128::from(to));
+            // mWh/GB x bytes x mg/kWh to micrograms: 1e-6 kWh/mWh, 1e-9 GB/byte, 1e3 ug/mg, and one
+            // half.
+            let milliwatt_hours = u128::from(self.transfer_milliwatt_hours_per_gb);
+            let moved = (milliwatt_hours * u128::from(*bytes)).saturating_mul(both);
+            sum = sum.saturating_add(moved / (BYTES_PER_GB * 2000));
+        }
+        u64::try_from(sum).unwrap_or(u64::MAX)
+    }
+
+    /// The price of one device hour in a pool, in millionths of the currency; 0 where the host
+    /// lends it.
+    pub(crate) fn price_micros(&self, pool: PoolId) -> u64 {
+        self.lanes
+            .get(pool.place())
+            .and_then(|lane| lane.price_micros)
+            .unwrap_or(0)
+    }
+}
