@@ -198,7 +198,7 @@ mod tests {
     fn every_page_is_named_after_its_code_and_every_file_is_a_page() {
         for (code, page) in PAGES {
             assert!(page.starts_with(&format!("# {}: ", code.0)), "{}", code.0);
-            assert!(page.contains("## Example") && page.contains("## How to mend it"));
+            assert!(page.contains("## Example") && page.contains("## How to fix it"));
             assert_eq!(explain_code(&code.0.to_lowercase()), Some(*page));
         }
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/codes");

@@ -1,4 +1,4 @@
-//! A home that another version of sunward wrote: told as such by every verb, and left as it is.
+//! A home that another version of Sunward wrote: every verb says so and leaves it unchanged.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -65,7 +65,7 @@ fn a_home_of_another_version_is_told_as_such_and_left_as_it_is() {
             let told = scene.sunward(words).expect(3);
             assert!(!told.err.contains("damaged"), "{words:?}: {}", told.err);
             told.says(&[
-                &format!("it has format {format}, and this one reads format "),
+                &format!("it has format {format}, and this version reads only format "),
                 "written by another version of Sunward",
                 "Use the sunward that wrote it",
                 "another --home",

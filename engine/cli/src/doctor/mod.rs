@@ -32,7 +32,7 @@ pub(crate) struct Finding {
     pub(crate) grade: Grade,
     /// What was found.
     pub(crate) found: String,
-    /// How to mend it.
+    /// How to fix it.
     pub(crate) mend: Option<String>,
 }
 

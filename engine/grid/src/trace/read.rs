@@ -401,7 +401,7 @@ mod tests {
         assert!(bad("2023-01-01T00:00:00Z,NaN,\n").contains("expected grams from 0 to 3000"));
         assert!(bad("2023-01-01T00:00:00Z,-4,\n").contains("'-4'"));
         assert!(bad("2023-01-01T00:00:00Z,400000,\n").contains("'400000'"));
-        assert!(bad("1.1.2023,400,\n").contains("no time"));
+        assert!(bad("1.1.2023,400,\n").contains("not a time"));
         assert!(
             bad("2023-01-01T00:00:00Z,400,\n2023-01-01T01:00:00Z,400,\n2023-01-01T09:00:00Z,1,\n")
                 .contains("7 values are missing")
