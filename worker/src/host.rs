@@ -1,4 +1,4 @@
-//! The environment of the worker's own process: read once, handed on sparingly.
+//! The environment of the worker's own process: read once, and passed on sparingly.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -12,7 +12,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// That of this process, now.
+    /// The current environment of this process.
     #[must_use]
     pub fn of_this_process() -> Self {
         std::env::vars_os().collect()
@@ -58,8 +58,8 @@ impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Host {
     }
 }
 
-/// The file that a program's name means: the name itself when it has a slash (a relative one is
-/// found in the folder the command starts in), else the first executable file on `path`.
+/// The file of a program: the name itself if it contains a slash (relative to the folder in which
+/// the command starts), else the first executable file on `path`.
 pub(crate) fn find_program(program: &OsStr, path: &OsStr) -> Option<PathBuf> {
     if program.as_encoded_bytes().contains(&b'/') {
         return Some(PathBuf::from(program));

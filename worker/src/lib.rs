@@ -1,9 +1,9 @@
-//! The worker: leases in, attempts executed, ends out.
+//! The worker: it takes leases, executes attempts, and reports their ends.
 //!
-//! It takes leases, finds their inputs, runs processes and kernels within its cores and memory,
-//! keeps a log of every attempt, makes outputs durable in the store and meters what it all cost. It
-//! speaks `sunward_protocol` with whoever coordinates it and knows nothing of journals, plans or
-//! placement; it never decides what runs, nor whether something is tried again.
+//! It resolves inputs, runs processes and kernels within its cores and memory, keeps a log of every
+//! attempt, stores outputs durably, and meters the cost. It speaks `sunward_protocol` with its
+//! coordinator. This room knows nothing of journals, plans or placement. It never decides what
+//! runs, nor whether something is retried.
 //!
 //! Read [`Worker`] first, then `queue` (what may start), `slot` (the one thread that runs an
 //! attempt) and `process::watch` (what happens while a command runs).

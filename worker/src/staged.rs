@@ -2,7 +2,7 @@
 //! task's working folder.
 //!
 //! They are copies and not links, because a link to the user's own file could be written through,
-//! and the rights of the one are the rights of the other.
+//! and shares its mode.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,8 +23,8 @@ pub(crate) struct Staged {
 }
 
 impl Staged {
-    /// Copies `files`, found relative to `workflow_folder`, to a new folder `folder`. A copy that does
-    /// not have its digest is refused: what a command reads is what counts in its key.
+    /// Copies `files`, relative to `workflow_folder`, to a new folder `folder`. A copy with another
+    /// digest is refused, because what a command reads must be what counts in its key.
     pub(crate) fn copy(
         files: &[String],
         digests: &BTreeMap<String, Digest>,
@@ -74,7 +74,7 @@ impl Staged {
     }
 }
 
-/// A copy, in `folder`, of a file or folder that a value names. It is the attempt's own.
+/// Copies a file or folder that a value names into `folder`, for this attempt.
 pub(crate) fn copy_named(
     text: &str,
     expected: &Digest,
@@ -93,7 +93,7 @@ pub(crate) fn copy_named(
     Ok(target)
 }
 
-/// That a file which a value names cannot be given to a task.
+/// The fault of a file that a value names and that a task cannot get.
 pub(crate) fn unreadable(source: &Path, why: &dyn std::fmt::Display) -> Fault {
     Fault::input(format!(
         "{} could not be copied for the task: {why}; see that it is there and readable",
@@ -101,7 +101,7 @@ pub(crate) fn unreadable(source: &Path, why: &dyn std::fmt::Display) -> Fault {
     ))
 }
 
-/// That a copy holds what was there when the run was planned.
+/// Checks that a copy has the content that was planned.
 fn unchanged(name: &str, copy: &Path, expected: &Digest) -> Result<(), Fault> {
     let found = staged_digest(copy).map_err(|error| Fault::io("read the copy", copy, &error))?;
     if found == *expected {

@@ -1,4 +1,4 @@
-//! Files that are no tables: kept as they are.
+//! Files that are not tables, stored unchanged.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -16,10 +16,11 @@ use crate::store::{Durable, Store};
 /// Bytes copied at a time.
 const COPY_BYTES: usize = 1 << 20;
 impl Store {
-    /// A user's file, whatever is in it, copied into the store.
+    /// Copies a user's file into the store, whatever it contains.
     ///
     /// # Errors
-    /// When it cannot be read, or is no file.
+    ///
+    /// Fails if it cannot be read or is not a file.
     pub fn blob(&self, path: &Path) -> Result<Dataset, DataError> {
         let found = fs::metadata(path).map_err(DataError::io("read", path))?;
         if !found.is_file() {
@@ -28,7 +29,7 @@ impl Store {
         Ok(file_dataset(self.copy_in(path, Durable::Now)?))
     }
 
-    /// A file that a command wrote: it moves into the store.
+    /// Moves a file that a command wrote into the store.
     pub(crate) fn adopt_file(&self, path: &Path) -> Result<Dataset, DataError> {
         let found = fs::symlink_metadata(path).map_err(DataError::io("read", path))?;
         if found.is_symlink() {
@@ -93,7 +94,7 @@ impl Store {
         Ok(part)
     }
 
-    /// Stores some bytes.
+    /// Stores bytes.
     pub(crate) fn put_bytes(&self, bytes: &[u8]) -> Result<PartRef, DataError> {
         let incoming = Incoming::create(&self.incoming_folder())?;
         incoming
@@ -119,12 +120,12 @@ pub(crate) fn lstat(path: &Path) -> Result<fs::Metadata, DataError> {
     fs::symlink_metadata(path).map_err(DataError::io("read", path))
 }
 
-/// Makes an entry of a command's output readable, and a folder one that can be emptied, whatever modes
-/// the command gave them: only that it may be executed is kept of a file's mode.
+/// Repairs the mode of an entry of a command's output: files become readable, and folders can be
+/// emptied. Of a file's mode, only the executable bit is kept.
 pub(crate) fn mend(path: &Path, found: &fs::Metadata) -> Result<(), DataError> {
     let mode = found.permissions().mode();
     let needed = if found.is_dir() { 0o700 } else { 0o400 };
-    // A file with other names is somebody else's too.
+    // A file with other names also belongs to somebody else.
     let shared = found.is_file() && found.nlink() > 1;
     if found.is_symlink() || shared || mode & needed == needed {
         return Ok(());
@@ -133,8 +134,8 @@ pub(crate) fn mend(path: &Path, found: &fs::Metadata) -> Result<(), DataError> {
         .map_err(DataError::io("set permissions of", path))
 }
 
-/// Whether a file has no other name: one that has could be changed under it, or be made read-only
-/// under somebody's feet.
+/// Whether a file has no other name. One with another name could change in the store, or its other
+/// user would find it read-only.
 pub(crate) fn is_ours_alone(path: &Path) -> Result<bool, DataError> {
     let found = fs::symlink_metadata(path).map_err(DataError::io("read", path))?;
     Ok(found.is_file() && found.nlink() == 1)

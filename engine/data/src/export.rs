@@ -1,4 +1,4 @@
-//! Results out of the store, to where a user wants them.
+//! Exports results from the store to users' files.
 
 use std::fs;
 use std::path::Path;
@@ -14,14 +14,14 @@ use crate::incoming::{Incoming, fresh_path, sync_folder};
 use crate::store::Store;
 
 impl Store {
-    /// Writes a dataset to `path`: a table as one file in the form, a file as it is, a folder (or
+    /// Writes a dataset to `path`: a table as one file in the form, a file unchanged, a folder (or
     /// several files, as `000000` … in task order) as a folder. The path appears when it is
-    /// complete; one that was there before is replaced.
-    ///
-    /// In CSV, lists, tensors and structs are written as JSON text and nulls as nothing.
+    /// complete; an existing one is replaced. In CSV, lists, tensors and structs are written as
+    /// JSON text and nulls as nothing.
     ///
     /// # Errors
-    /// When a part is missing or damaged, or the place cannot be written.
+    ///
+    /// Fails if a part is missing or damaged, or the place cannot be written.
     pub fn export(&self, dataset: &Dataset, path: &Path, form: Form) -> Result<(), DataError> {
         self.fetch(dataset)?;
         let folder = match path.parent() {

@@ -1,4 +1,4 @@
-//! Keeping the store: what is in it, whether it is whole, and making room.
+//! Maintains the store: lists it, verifies it, and makes room.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
@@ -13,37 +13,37 @@ use crate::folder::{self, HEADER};
 use crate::part::map;
 use crate::store::Store;
 
-/// Files younger than this are never deleted: their fact may not be in the journal yet.
+/// Younger files are never deleted, because their fact may not be in the journal yet.
 pub const GRACE: Duration = Duration::from_secs(3600);
 
 /// One part or blob in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPart {
-    /// Its name.
+    /// Its digest.
     pub digest: Digest,
     /// Its size in bytes.
     pub bytes: u64,
-    /// When it was written or last given as a result.
+    /// When it was written or last returned as a result.
     pub modified: SystemTime,
 }
 
-/// What the store holds.
+/// The content of the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Parts and blobs.
+    /// The number of parts and blobs.
     pub parts: u64,
     /// Their bytes.
     pub part_bytes: u64,
-    /// Files joined for commands, which can be made again.
+    /// The number of files joined for commands, which can be made again.
     pub joined: u64,
-    /// Their bytes, where they are not links to parts.
+    /// Their bytes, except links to parts.
     pub joined_bytes: u64,
 }
 
-/// A part whose bytes are not what its name says.
+/// A part whose bytes do not match its digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DamagedPart {
-    /// The name.
+    /// The digest.
     pub digest: Digest,
     /// The file.
     pub path: PathBuf,
@@ -51,20 +51,20 @@ pub struct DamagedPart {
     pub why: String,
 }
 
-/// What may go.
+/// What may be deleted.
 #[derive(Clone, Debug, Default)]
 pub struct PruneOptions {
     /// Only what was not written or used for this long.
     pub older: Option<Duration>,
     /// Only as much as is needed to get below this many bytes, oldest first.
     pub max_bytes: Option<u64>,
-    /// Parts that must stay, as those of unfinished runs.
+    /// Parts that must stay, for example those of unfinished runs.
     pub keep: BTreeSet<Digest>,
-    /// How young a file must be to stay whatever else is asked for; [`GRACE`] when absent.
+    /// How young a file must be to stay in any case; [`GRACE`] if absent.
     pub grace: Option<Duration>,
 }
 
-/// What went.
+/// What was deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
     /// Parts and blobs.
@@ -79,7 +79,8 @@ impl Store {
     /// Every part and blob on this host, by digest.
     ///
     /// # Errors
-    /// When a folder cannot be listed.
+    ///
+    /// Fails if a folder cannot be listed.
     pub fn parts(&self) -> Result<Vec<StoredPart>, DataError> {
         let mut parts = Vec::new();
         for shard in children(&self.folder("cas"))? {
@@ -98,10 +99,11 @@ impl Store {
         Ok(parts)
     }
 
-    /// How much there is.
+    /// The size of the store.
     ///
     /// # Errors
-    /// When a folder cannot be listed.
+    ///
+    /// Fails if a folder cannot be listed.
     pub fn usage(&self) -> Result<Usage, DataError> {
         let mut usage = Usage::default();
         for part in self.parts()? {
@@ -115,10 +117,11 @@ impl Store {
         Ok(usage)
     }
 
-    /// Reads every part and blob and names those whose bytes do not have their digest.
+    /// Reads every part and blob, and returns those whose bytes do not match their digest.
     ///
     /// # Errors
-    /// When a folder cannot be listed.
+    ///
+    /// Fails if a folder cannot be listed.
     pub fn verify(&self) -> Result<Vec<DamagedPart>, DataError> {
         let mut damaged = Vec::new();
         for part in self.parts()? {
@@ -137,20 +140,22 @@ impl Store {
         Ok(damaged)
     }
 
-    /// Removes a part, so that it is fetched or made again. Readers that have it open keep it.
+    /// Deletes a part, so that it is fetched or made again. Readers that have it open keep it.
     ///
     /// # Errors
-    /// When it cannot be removed.
+    ///
+    /// Fails if it cannot be deleted.
     pub fn remove(&self, digest: &Digest) -> Result<(), DataError> {
         let path = self.part_path(digest);
         fs::remove_file(&path).map_err(DataError::io("delete", &path))
     }
 
-    /// Deletes what may go, oldest first: joined files before parts, since they cost least to make
-    /// again. With neither an age nor a size, everything that is not kept goes.
+    /// Deletes what may be deleted, oldest first, and joined files before parts, because they are
+    /// cheapest to make again. Without an age and a size, everything that is not kept is deleted.
     ///
     /// # Errors
-    /// When something cannot be listed or deleted.
+    ///
+    /// Fails if something cannot be listed or deleted.
     pub fn prune(&self, options: &PruneOptions) -> Result<Pruned, DataError> {
         let now = SystemTime::now();
         let grace = options.grace.unwrap_or(GRACE);
@@ -195,7 +200,7 @@ impl Store {
         Ok(pruned)
     }
 
-    /// Folders keep their files.
+    /// The parts to keep, with the members of folders.
     fn with_members(&self, keep: &BTreeSet<Digest>) -> BTreeSet<Digest> {
         let mut all = keep.clone();
         for digest in keep {
@@ -222,7 +227,7 @@ fn used(found: &Metadata) -> SystemTime {
     found.modified().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// Bytes that deleting a joined file gives back: a link to a part gives none.
+/// Bytes that deleting a joined file frees: a link to a part frees none.
 fn own_bytes(path: &Path, found: &Metadata) -> u64 {
     use std::os::unix::fs::MetadataExt as _;
     if found.is_dir() {
@@ -247,7 +252,7 @@ fn children(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(paths)
 }
 
-/// The files of a folder that are still there when they are looked at.
+/// The files of a folder that still exist when they are examined.
 fn with_metadata(folder: &Path) -> Result<Vec<(PathBuf, Metadata)>, DataError> {
     let paths = children(folder)?.into_iter();
     Ok(paths

@@ -1,4 +1,4 @@
-//! Datasets as paths for commands: joined once, kept, and not copied where that can be helped.
+//! Datasets as paths for commands: joined once, kept, and not copied if possible.
 
 use std::fs;
 use std::io;
@@ -18,14 +18,14 @@ use crate::store::Store;
 /// How a command wants a dataset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
-    /// In which form a table is.
+    /// The form of a table.
     pub form: Form,
-    /// Only these columns, in this order; empty = all. (A dataset that went through
-    /// [`Store::select`] needs none.)
+    /// The selected columns, in this order; empty means all. (A dataset from [`Store::select`]
+    /// needs none.)
     pub columns: Vec<String>,
-    /// Only these rows.
+    /// The selected rows.
     pub rows: Option<Range<u64>>,
-    /// Suffix without the dot, for what is not a table.
+    /// The suffix without the dot, for anything but a table.
     pub ext: Option<String>,
 }
 
@@ -45,12 +45,14 @@ enum Place {
 }
 
 impl Store {
-    /// One path that holds the dataset in the form wanted: a file; a folder for a folder and for
-    /// several files (`000000.ext` … in task order). It is read-only, shared by all who want the
-    /// same, and stays until the cache is pruned. A table of one Arrow part is that part itself.
+    /// One path with the dataset in the requested form: a file, or a folder for a folder and for
+    /// several files (`000000.ext` … in task order). It is read-only, shared by all requests for
+    /// the same, and stays until the cache is pruned. A table of one Arrow part is that part
+    /// itself.
     ///
     /// # Errors
-    /// When a part is missing or damaged, or the form cannot hold the table.
+    ///
+    /// Fails if a part is missing or damaged, or the form cannot hold the table.
     pub fn materialise(&self, dataset: &Dataset, wanted: &Wanted) -> Result<PathBuf, DataError> {
         self.fetch(dataset)?;
         match place(dataset, wanted) {
@@ -62,10 +64,11 @@ impl Store {
         }
     }
 
-    /// A path for each part, without copying any: Arrow files, or blobs with the suffix `ext`.
+    /// A path for each part, without copying: Arrow files, or blobs with the suffix `ext`.
     ///
     /// # Errors
-    /// When a part is missing.
+    ///
+    /// Fails if a part is missing.
     pub fn part_files(
         &self,
         dataset: &Dataset,
@@ -169,7 +172,7 @@ impl Store {
         incoming.rename(path)
     }
 
-    /// The part under a name with a suffix, which tools look at; the same bytes on disk.
+    /// The part under a name with a suffix, by which tools recognize formats; the bytes are shared.
     fn linked_part(&self, digest: &Digest, ext: Option<&str>) -> Result<PathBuf, DataError> {
         let part = self.part_path(digest);
         let Some(ext) = ext else {

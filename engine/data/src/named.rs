@@ -1,4 +1,4 @@
-//! Files that values name, kept in the store by the digest that counts in keys, so that tasks see them
+//! Files that values name, stored under the digest that counts in keys, so that tasks see them
 //! through views as they see their inputs.
 
 use std::fs;
@@ -13,11 +13,12 @@ use crate::store::{Durable, Store};
 use crate::view::View;
 
 impl Store {
-    /// What tasks see of a file or folder with a digest of [`staged_digest`]: what the store has of it,
-    /// else what lies at `source`; nothing where that holds something else. It stays on this host.
+    /// A task's view of a file or folder with a digest of [`staged_digest`]: from the store, else
+    /// from `source`; `None` if that has other content. It stays on this host.
     ///
     /// # Errors
-    /// When it cannot be read or kept.
+    ///
+    /// Fails if it cannot be read or stored.
     pub fn view_of_named(
         &self,
         expected: &Digest,
@@ -49,7 +50,7 @@ impl Store {
         Ok(view)
     }
 
-    /// Links in it are followed: a task must not depend on where they lead later.
+    /// Links in it are followed, because a task must not depend on their later target.
     fn named_folder(&self, expected: &Digest, source: &Path) -> Result<Option<Dataset>, DataError> {
         let copy = fresh_path(&self.incoming_folder(), "-named");
         let kept = copy_tree(source, &copy)
@@ -74,8 +75,8 @@ fn dataset(kind: DatasetKind, part: PartRef) -> Dataset {
     }
 }
 
-/// The view of a dataset that is what was expected. Whether a file may be executed counts in the digest
-/// and not in the part.
+/// The view of a dataset that matches the expected digest. The executable bit of a file counts in
+/// the digest and not in the part.
 fn view(expected: &Digest, dataset: &Dataset) -> Option<View> {
     let [part] = dataset.parts.as_slice() else {
         return None;

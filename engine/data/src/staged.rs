@@ -1,4 +1,4 @@
-//! Digests and copies of what is staged beside a command: a file's bytes, or a folder's whole tree.
+//! Digests and copies of what is staged for a command: a file's bytes, or a folder's whole tree.
 
 use std::fs;
 use std::io::{self, Read};
@@ -10,24 +10,25 @@ use sunward_files::irregular;
 
 use crate::memory::{FileMemory, FileStamp};
 
-/// How much of a file is read at once.
+/// Bytes of a file that are read at once.
 const CHUNK_BYTES: usize = 256 << 10;
-/// Smaller files are read sooner than they are looked up.
+/// Reading a smaller file is faster than looking up its record.
 const REMEMBERED_FROM: u64 = 1 << 20;
-/// Folders nested deeper are a mistake, or a loop of links.
+/// Deeper folders are a mistake, or a loop of links.
 const DEPTH: u32 = 64;
 
-/// The digest of a file or folder, names and executable bits included, times and owners not.
+/// The digest of a file or folder. It covers names and executable bits, not times and owners.
 ///
 /// # Errors
-/// When something in it cannot be read.
+///
+/// Fails if something in it cannot be read.
 pub fn staged_digest(path: &Path) -> io::Result<Digest> {
     let mut hasher = Hasher::new("staged");
     add(path, "", &mut hasher, DEPTH)?;
     Ok(hasher.finish())
 }
 
-/// The digest of a file with this digest of its bytes.
+/// The digest of a file whose bytes have this digest.
 pub(crate) fn digest_of_file(bytes: &Digest, executable: bool) -> Digest {
     let mut hasher = Hasher::new("staged");
     add_file("", executable, &bytes.0, &mut hasher);
@@ -40,11 +41,12 @@ fn add_file(name: &str, executable: bool, bytes: &[u8], hasher: &mut Hasher) {
         .field("bytes", bytes);
 }
 
-/// Copies a file or a folder; files lose the right to be written. A link is followed: a task must
-/// not depend on where it points later.
+/// Copies a file or folder; copied files are read-only. Links are followed, because a task must not
+/// depend on their later target.
 ///
 /// # Errors
-/// When something cannot be read or written, or is neither file nor folder.
+///
+/// Fails if something cannot be read or written, or is neither file nor folder.
 pub fn copy_tree(source: &Path, target: &Path) -> io::Result<()> {
     if let Some(parent) = target.parent() {
         fs::create_dir_all(parent)?;
@@ -107,28 +109,29 @@ fn content(path: &Path) -> io::Result<[u8; 32]> {
     }
 }
 
-/// Folders of the system: what lies there comes with the machine, and is passed on by its path.
+/// System folders. Their content comes with the machine, so their paths are passed on unchanged.
 const SYSTEM: &[&str] = &[
     "/bin", "/dev", "/lib", "/lib32", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr",
 ];
 
-/// What a text of a value names.
+/// What a value's text names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedFile {
-    /// Nothing, or what comes with the machine: the text is passed on as it is.
+    /// Nothing, or something in a system folder: the text is passed on unchanged.
     Nothing,
-    /// A folder with the workflow or its state in it, which changes with every run.
+    /// A folder that contains the workflow or its state, which changes with every run.
     HoldsTheRun,
     /// A file or folder with this digest.
     Digest(Digest),
 }
 
 impl NamedFile {
-    /// Looks at a path. `kept` are the folders of the workflow and its state. A large file that has not
-    /// changed since is not read again.
+    /// Examines a path. `kept` are the folders of the workflow and its state. A large, unchanged
+    /// file is not read again.
     ///
     /// # Errors
-    /// When something is there and cannot be read.
+    ///
+    /// Fails if something is there and cannot be read.
     pub fn at(path: &Path, kept: &[&Path], memory: &dyn FileMemory) -> io::Result<Self> {
         let is_of_the_system = SYSTEM.iter().any(|system| path.starts_with(system));
         let Ok(found) = fs::metadata(path) else {
@@ -144,9 +147,10 @@ impl NamedFile {
     }
 }
 
-/// [`staged_digest`], which reads a large file that has not changed only once.
+/// [`staged_digest`], which reads a large, unchanged file only once.
 ///
 /// # Errors
+///
 /// As there.
 pub fn remembered_digest(path: &Path, memory: &dyn FileMemory) -> io::Result<Digest> {
     let stamp = || FileStamp::of(path, Hasher::new("staged file").finish()).ok();
@@ -158,7 +162,8 @@ pub fn remembered_digest(path: &Path, memory: &dyn FileMemory) -> io::Result<Dig
     if let Some(known) = memory.get(&before) {
         return Ok(known.content);
     }
-    // Decided before it is read: a change while its times cannot tell it would be missed after.
+    // This is decided before reading. Otherwise a change that the times do not show yet would be
+    // missed.
     let is_settled = before.is_settled();
     let content = staged_digest(path)?;
     if is_settled && stamp() == Some(before) {
@@ -172,7 +177,7 @@ pub fn remembered_digest(path: &Path, memory: &dyn FileMemory) -> io::Result<Dig
     Ok(content)
 }
 
-/// Whether `inner` is `outer` or lies in it.
+/// Whether `inner` is `outer` or inside it.
 fn holds(outer: &Path, inner: &Path) -> bool {
     let full = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     full(inner).starts_with(full(outer))

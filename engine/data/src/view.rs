@@ -1,8 +1,9 @@
 //! Private views: datasets as files and folders that belong to one task.
 //!
 //! Nothing that a task does to its view changes the store. Each file is a clone that shares blocks
-//! until one side writes (`FICLONE`), where the file system has that; else a copy if it is small;
-//! else a hard link whose bytes are compared after the attempt (see [`crate::linked`]).
+//! until one side writes (`FICLONE`), if the file system supports that. Otherwise a small file is
+//! copied, and a larger one is a hard link whose bytes are compared after the attempt (see
+//! [`crate::linked`]).
 
 use std::fs::{self, File};
 use std::io;
@@ -21,11 +22,11 @@ use crate::linked::Link;
 use crate::materialise::Wanted;
 use crate::store::Store;
 
-/// Files up to this size are copied where they cannot be cloned. Copying one takes less than a tenth
-/// of the time that starting a process takes, and needs no comparison afterwards.
+/// Files up to this size are copied if they cannot be cloned. A copy takes less than a tenth of the
+/// time that starting a process takes, and needs no comparison afterwards.
 const COPY_AT_MOST: u64 = 1 << 20;
 
-/// What a task sees of a dataset, worked out once for all tasks that see the same.
+/// What a task sees of a dataset, prepared once for all tasks that see the same.
 #[derive(Clone, Debug)]
 pub struct View {
     source: Source,
@@ -36,7 +37,7 @@ pub struct View {
 enum Source {
     /// One file: a part of the store.
     Part(PartRef),
-    /// One file: a part of the store, which may be executed or not, whatever the part's mode.
+    /// One file: a part of the store, with an executable bit that may differ from the part's mode.
     File { part: PartRef, executable: bool },
     /// One file: a table in another form.
     Converted(Box<Converted>),
@@ -48,16 +49,16 @@ enum Source {
     Folders(Vec<PartRef>),
 }
 
-/// A table that is not wanted as it is in the store.
+/// A table in another form than the store's.
 #[derive(Clone, Debug)]
 struct Converted {
     dataset: Dataset,
     wanted: Wanted,
-    /// Whether one task alone will see it, so that it is not worth keeping.
+    /// Whether only one task will see it, so that it is not kept.
     once: bool,
 }
 
-/// The views of one attempt. Dropping it compares what is linked and takes the links away.
+/// The views of one attempt. Dropping it compares what is linked and removes the links.
 #[derive(Debug)]
 pub struct Views {
     store: Store,
@@ -65,7 +66,7 @@ pub struct Views {
     compared: bool,
 }
 
-/// A file of a view whose bytes in the store changed while it was seen.
+/// A file of a view whose bytes in the store changed meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangedInput {
     /// Its path in the view.
@@ -73,11 +74,12 @@ pub struct ChangedInput {
 }
 
 impl Store {
-    /// What a task sees of a dataset in the form wanted. A converted table is kept as a part, so that
-    /// it is made once; with `once` it is written for each task that sees it instead.
+    /// A task's view of a dataset in the requested form. A converted table is kept as a part, so
+    /// that it is made once; with `once` it is written for each task instead.
     ///
     /// # Errors
-    /// When a part is missing or damaged, or the form cannot hold the table.
+    ///
+    /// Fails if a part is missing or damaged, or the form cannot hold the table.
     pub fn view(&self, dataset: &Dataset, wanted: &Wanted, once: bool) -> Result<View, DataError> {
         self.fetch(dataset)?;
         let source = match (dataset.kind, dataset.parts.as_slice()) {
@@ -94,10 +96,11 @@ impl Store {
         })
     }
 
-    /// What a task sees of the parts of a table: a folder of Arrow files.
+    /// A task's view of the parts of a table: a folder of Arrow files.
     ///
     /// # Errors
-    /// When a part is missing.
+    ///
+    /// Fails if a part is missing.
     pub fn view_of_parts(&self, dataset: &Dataset) -> Result<View, DataError> {
         self.fetch(dataset)?;
         Ok(View {
@@ -133,7 +136,7 @@ impl Store {
                     },
                     once,
                 };
-                // What cannot be converted is told before any task starts.
+                // A failed conversion is reported before any task starts.
                 if !once {
                     self.keep_converted(&converted)?;
                 }
@@ -146,7 +149,7 @@ impl Store {
         })
     }
 
-    /// A table in another form, as a part that stays on this host: the one that is there, or a new one.
+    /// A table in another form, as a part that stays on this host: an existing one, or a new one.
     fn keep_converted(&self, converted: &Converted) -> Result<PartRef, DataError> {
         let key = converted.key();
         if let Some(known) = self.recall(&key)
@@ -194,7 +197,7 @@ impl Store {
         encode::write(*form, table.schema(), batches, file, path)
     }
 
-    /// The views of one attempt, none yet.
+    /// Empty views for one attempt.
     #[must_use]
     pub fn views(&self) -> Views {
         Views {
@@ -261,7 +264,7 @@ impl View {
         self.suffix.as_deref()
     }
 
-    /// The name of the view of an input: with the suffix, if it is a file.
+    /// The name of an input's view: with the suffix, if it is a file.
     #[must_use]
     pub fn file_name(&self, port: &str) -> String {
         match (&self.source, &self.suffix) {
@@ -270,13 +273,13 @@ impl View {
         }
     }
 
-    /// Whether the view is a single part of the store as it is.
+    /// Whether the view is a single part of the store, unchanged.
     #[must_use]
     pub fn is_one_part_of(&self, dataset: &Dataset) -> bool {
         matches!((&self.source, dataset.parts.as_slice()), (Source::Part(part), [only]) if part == only)
     }
 
-    /// The names of the parts in the folder, in task order; nothing where the view is a file or the
+    /// The names of the parts in the folder, in task order; empty if the view is a file or the
     /// folder of a single task.
     #[must_use]
     pub fn members(&self) -> Vec<String> {
@@ -296,10 +299,11 @@ impl View {
 }
 
 impl Views {
-    /// Makes a view at `target`, which must not exist; the folder around it must.
+    /// Creates a view at `target`, which must not exist, in an existing folder.
     ///
     /// # Errors
-    /// When a part is missing or damaged, or the disk refuses.
+    ///
+    /// Fails if a part is missing or damaged, or the disk fails.
     pub fn place(&mut self, view: &View, target: &Path) -> Result<(), DataError> {
         match &view.source {
             Source::Part(part) => self.place_part(part, target),
@@ -336,11 +340,12 @@ impl Views {
         }
     }
 
-    /// Whether what is linked still has its bytes. Parts that do not are gone from the store after
-    /// this, so that they are fetched or made again.
+    /// Compares what is linked. Changed parts are deleted from the store, so that they are fetched
+    /// or made again.
     ///
     /// # Errors
-    /// The first file that changed.
+    ///
+    /// Returns the first file that changed.
     pub fn compare(&mut self) -> Result<(), ChangedInput> {
         self.compared = true;
         let mut first = Ok(());
@@ -366,7 +371,7 @@ impl Views {
     fn place_part(&mut self, part: &PartRef, target: &Path) -> Result<(), DataError> {
         self.store.fetch_part(part)?;
         let path = self.store.part_path(&part.digest);
-        // A program that a task wrote as a file is one for those who read it.
+        // An executable that a task wrote as a file stays executable for its readers.
         let executable = is_executable(&path)?;
         self.place_file(&path, target, executable)
     }
@@ -405,7 +410,7 @@ impl Views {
         set_mode(target, executable)
     }
 
-    /// Clones a file where the file system can, which is found out with the first one.
+    /// Clones a file if the file system can, which the first attempt shows.
     fn clone_file(&self, part: &Path, target: &Path) -> Result<bool, DataError> {
         let can_clone = self.store.can_clone();
         if can_clone.get() == Some(&false) {

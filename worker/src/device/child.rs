@@ -1,4 +1,5 @@
-//! A child that serves tasks of one kernel stage: its process, its task folder and its GPUs.
+//! A child process that serves tasks of one kernel stage: its process, its task folder and its
+//! GPUs.
 
 use std::fs;
 use std::io;
@@ -20,32 +21,32 @@ use crate::process::watch::{self, Departure, Limits, Watch};
 use crate::task_folder::{TaskFolder, TaskFolders};
 use crate::worker::WorkerContext;
 
-/// How long a message may take that has begun to arrive.
+/// How long a message may take after its begin has arrived.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A process that has its device until it leaves.
+/// A process that keeps its device until it exits.
 pub(super) struct Child {
-    /// Nothing once it has left.
+    /// `None` once it has exited.
     running: Option<Running>,
     line: UnixStream,
     task_folder: TaskFolder,
-    /// Processor time that it told of.
+    /// The processor time that it has reported.
     told_us: u64,
-    /// Whether it may have left somebody behind.
+    /// Whether it may have left processes behind.
     abandoned: bool,
-    /// Given back once the process is gone.
+    /// Released once the process is gone.
     gpus: Held,
 }
 
-/// What there was to see of a child at a task.
+/// What was observed of a child during a task.
 pub(super) enum Seen {
     /// It answered and waits for more.
     Answered(Answer),
-    /// It is gone.
+    /// It has exited.
     Left(Departure),
 }
 
-/// Through what a slot watches its child.
+/// What a slot needs to watch its child.
 pub(super) struct Monitor<'a> {
     pub(super) context: &'a WorkerContext,
     pub(super) place: usize,
@@ -78,7 +79,7 @@ impl Monitor<'_> {
 }
 
 impl Child {
-    /// Starts one for the tasks of a batch, on GPUs of its own once they are free.
+    /// Starts a child for the tasks of a batch, on GPUs of its own once they are free.
     pub(super) fn start(
         context: &WorkerContext,
         place: usize,
@@ -114,7 +115,7 @@ impl Child {
             .map_err(|error| spawn::no_handles(&error))?;
         let mut environment = Environment::of_our_own(&context.options.host);
         environment.set("TMPDIR", task_folder.temporary());
-        // Taken last: nothing that can fail should keep a GPU waiting.
+        // GPUs are taken last: nothing that can fail should keep them waiting.
         let gpus = match batch.job.venue {
             Venue::Gpu => context
                 .devices
@@ -137,7 +138,7 @@ impl Child {
         Ok((running, ours, gpus))
     }
 
-    /// The GPUs that it has for itself.
+    /// Its GPUs.
     pub(super) fn gpus(&self) -> &Held {
         &self.gpus
     }
@@ -151,8 +152,8 @@ impl Child {
         }
     }
 
-    /// Asks for a task and watches until it is done, or until the child has left. `idle` is called
-    /// after `first` and says when it wants to be called again.
+    /// Requests a task and watches until it is done or the child has exited. `idle` is called after
+    /// `first`, and returns when to call it again.
     pub(super) fn ask(
         &mut self,
         ask: &Ask,
@@ -160,7 +161,7 @@ impl Child {
         first: Duration,
         mut idle: impl FnMut(Instant) -> Option<Duration>,
     ) -> Result<Seen, Fault> {
-        // One that is gone is seen to be by the watch.
+        // If the child has exited, the watch will notice.
         drop(say(&mut self.line, ask));
         let stage = &monitor.batch.job.job.stage;
         let limits = Limits {
@@ -172,7 +173,7 @@ impl Child {
         };
         let line = Some(&self.line);
         let running = self.running.take().ok_or_else(left_already)?;
-        // Until it is seen again.
+        // Until it is observed again.
         self.abandoned = true;
         let watch = monitor.on(running, &self.task_folder, limits, line);
         match watch.until_it_answers(first, &mut idle)? {
@@ -183,7 +184,7 @@ impl Child {
             self.told_us = self.told_us.saturating_add(answer.cpu_us);
             return Ok(Seen::Answered(answer));
         }
-        // It hung up, and is about to leave.
+        // It closed the connection and is about to exit.
         let running = self.running.take().ok_or_else(left_already)?;
         let watch = monitor.on(running, &self.task_folder, limits, None);
         let departure = watch.until_it_leaves(first, &mut idle)?;
@@ -198,8 +199,8 @@ impl Child {
         })
     }
 
-    /// Lets it leave, sees to it that it does, and gives its task folder back, with whether somebody may
-    /// still be in it.
+    /// Lets it exit, ensures that it does, and returns its task folder, with whether processes may
+    /// be left in it.
     pub(super) fn leave(self, mut monitor: Monitor<'_>) -> (TaskFolder, bool) {
         drop(self.line);
         let Some(running) = self.running else {
@@ -216,7 +217,7 @@ impl Child {
     }
 }
 
-/// Writes what the child is for, and where it finds that.
+/// Writes the child's errand.
 fn write_errand(
     context: &WorkerContext,
     batch: &Batch,

@@ -1,4 +1,4 @@
-//! What is the same for all tasks of a kernel stage, worked out once; and one task's inputs from it.
+//! What is the same for all tasks of a kernel stage, prepared once, and the inputs of one task.
 
 use std::borrow::Cow;
 
@@ -25,14 +25,14 @@ pub(crate) struct PreparedKernel {
 enum Parameters {
     /// The same for every task.
     Fixed(Params),
-    /// Rendered for each.
+    /// Rendered for each task.
     Rendered {
         with: Vec<(String, Value)>,
         surroundings: Surroundings,
     },
 }
 
-/// What one task is run with.
+/// The input of one task.
 pub(crate) struct Task<'a> {
     inputs: Cow<'a, Inputs>,
     params: Cow<'a, Params>,
@@ -77,12 +77,12 @@ impl PreparedKernel {
         self.kernel
     }
 
-    /// True when a task costs less than handing it on.
+    /// True if a task costs less than handing it to a thread.
     pub(crate) fn is_trivial(&self) -> bool {
         self.trivial
     }
 
-    /// What one task is run with; nothing is allocated where all tasks get the same.
+    /// The input of one task. Nothing is allocated if all tasks get the same.
     pub(crate) fn task(&self, store: &Store, batch: &Batch, index: u32) -> Result<Task<'_>, Fault> {
         let job = &batch.job.job;
         let params = match &self.params {

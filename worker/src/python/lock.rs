@@ -1,4 +1,4 @@
-//! The lock file: what each set of requirements means, to the last byte.
+//! The lock file: the exact packages of each set of requirements.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -13,28 +13,29 @@ use super::PythonError;
 /// The name of the lock file, unless a stage names another.
 const NAME: &str = "sunward.lock";
 
-/// The version of the file's form.
+/// The version of the file's format.
 const VERSION: u32 = 1;
 
-/// A lock file. It is written as JSON, one package a line's worth of change, to be committed.
+/// A lock file. It is JSON with one line for each package, and is meant to be committed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockFile {
-    /// The version of its form.
+    /// The version of its format.
     pub version: u32,
     /// One entry for each set of requirements and platform.
     pub environments: Vec<Entry>,
 }
 
-/// What one set of requirements means on one platform.
+/// The packages of one set of requirements on one platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// `python:` as the stage asks for it; empty where it does not.
+    /// `python:` of the stage; empty if absent.
     pub python: String,
     /// The requirements, sorted.
     pub requires: Vec<String>,
-    /// Interpreter and machine that this was resolved for, as `cpython-3.11-linux-x86_64`.
+    /// The interpreter and machine for which this was resolved, for example
+    /// `cpython-3.11-linux-x86_64`.
     pub platform: String,
     /// Every package, by name.
     pub packages: Vec<Package>,
@@ -48,7 +49,7 @@ pub struct Package {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// SHA-256 of the file to install, in hex.
+    /// The SHA-256 of the file to install, in hex.
     pub sha256: String,
 }
 
@@ -61,21 +62,22 @@ impl Default for LockFile {
     }
 }
 
-/// Where a stage's lock file is.
+/// The path of a stage's lock file.
 #[must_use]
 pub fn lock_path(folder: &Path, python: &Python) -> PathBuf {
     folder.join(python.lock.as_deref().unwrap_or(NAME))
 }
 
-/// What a task's key takes of a stage's environment; see [`LockFile::digest`].
+/// The part of a task's key for a stage's environment; see [`LockFile::digest`].
 ///
 /// # Errors
-/// When there is a lock file that cannot be read.
+///
+/// Fails if there is a lock file that cannot be read.
 pub fn lock_digest(folder: &Path, python: &Python) -> Result<Digest, PythonError> {
     Ok(LockFile::read(&lock_path(folder, python))?.digest(python))
 }
 
-/// A stage's requirements in an order that does not depend on how they were written.
+/// A stage's requirements, in an order that does not depend on how they were written.
 pub(super) fn requirements(python: &Python) -> Vec<String> {
     let trimmed = python
         .packages
@@ -88,8 +90,8 @@ pub(super) fn requirements(python: &Python) -> Vec<String> {
 }
 
 impl Package {
-    /// Whether its values are what they are called: they become words of a command, so none may be an
-    /// option or hold a blank.
+    /// Whether its values are plain. They become words of a command, so none may be an option or
+    /// contain a blank.
     fn is_plain(&self) -> bool {
         let begins = |text: &str| text.starts_with(|c: char| c.is_ascii_alphanumeric());
         let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
@@ -104,7 +106,7 @@ impl Package {
 }
 
 impl Entry {
-    /// Whether this is what the stage asks for, on some platform.
+    /// Whether this is the entry for the stage's requirements, on some platform.
     pub(super) fn answers(&self, python: &Python) -> bool {
         self.python == python.version.as_deref().unwrap_or("")
             && self.requires == requirements(python)
@@ -112,10 +114,11 @@ impl Entry {
 }
 
 impl LockFile {
-    /// Reads a lock file; one that is not there is empty.
+    /// Reads a lock file; a missing one is empty.
     ///
     /// # Errors
-    /// When it is there and is no lock file.
+    ///
+    /// Fails if it exists and is not a lock file.
     pub fn read(path: &Path) -> Result<Self, PythonError> {
         let text = match sunward_files::read_text(path) {
             Ok(text) => text,
@@ -146,9 +149,9 @@ impl LockFile {
         }
     }
 
-    /// What a task's key takes of a stage's environment: names and versions of all packages. Platforms
-    /// that lock the same versions count as one, so that they share results. Before anything is locked
-    /// the requirements count.
+    /// The part of a task's key for a stage's environment: names and versions of all packages.
+    /// Platforms that lock the same versions share results. Before anything is locked, the
+    /// requirements are used.
     #[must_use]
     pub fn digest(&self, python: &Python) -> Digest {
         let answers = self.environments.iter().filter(|e| e.answers(python));
@@ -176,14 +179,14 @@ impl LockFile {
         hasher.finish()
     }
 
-    /// What a stage asks for, on a platform.
+    /// The entry for a stage's requirements on a platform.
     #[must_use]
     pub fn find(&self, python: &Python, platform: &str) -> Option<&Entry> {
         let mut entries = self.environments.iter();
         entries.find(|entry| entry.platform == platform && entry.answers(python))
     }
 
-    /// Adds an entry, in an order that keeps changes between versions small.
+    /// Adds an entry, in an order that keeps diffs small.
     pub(super) fn add(&mut self, entry: Entry) {
         let key = |e: &Entry| (e.python.clone(), e.requires.clone(), e.platform.clone());
         let new = key(&entry);
@@ -192,7 +195,7 @@ impl LockFile {
         self.environments.sort_by_key(key);
     }
 
-    /// Writes it whole or not at all.
+    /// Writes it atomically.
     pub(super) fn write(&self, path: &Path) -> Result<(), PythonError> {
         let io = |error| PythonError::io("write", path)(error);
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
@@ -200,7 +203,7 @@ impl LockFile {
         let text = serde_json::to_string_pretty(self).map_err(|error| io(error.into()))?;
         writeln!(file, "{text}").map_err(io)?;
         file.as_file().sync_all().map_err(io)?;
-        // Temporary files are private; this one is the project's.
+        // Temporary files are private, but this one belongs to the project.
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         file.as_file().set_permissions(mode).map_err(io)?;
         file.persist(path).map_err(|error| io(error.error))?;

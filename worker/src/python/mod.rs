@@ -1,8 +1,8 @@
-//! Python environments: resolved once into a lock file, built once a host.
+//! Python environments: resolved once into a lock file, built once for each host.
 //!
-//! [`resolve_lock`] asks the package index what a stage's requirements mean and writes that down;
-//! [`lock_digest`] is what a task's key uses; [`environment`] makes the folder that commands run
-//! with. pip does the work, out of an environment of its own, so that nothing is installed into
+//! [`resolve_lock`] resolves a stage's requirements with the package index and writes the result
+//! down. [`lock_digest`] is what a task's key uses. [`environment`] builds the folder that commands
+//! run with. pip does the work from an environment of its own, so that nothing is installed into
 //! the user's Python.
 
 mod build;
@@ -29,25 +29,25 @@ pub use resolve::resolve_lock;
 /// Why there is no Python environment.
 #[derive(Debug, thiserror::Error)]
 pub enum PythonError {
-    /// No interpreter, or not the one asked for.
+    /// There is no interpreter, or not the requested one.
     #[error("{0}")]
     NoPython(String),
     /// The lock file cannot be read or written.
     #[error("the lock file {path}: {problem}")]
     Lock {
-        /// Which.
+        /// The lock file.
         path: PathBuf,
-        /// What is wrong, and what to do.
+        /// What is wrong, and the remedy.
         problem: String,
     },
-    /// The index does not have what is asked for.
+    /// The index lacks a requested package.
     #[error(
         "pip cannot resolve {requirements}: {said}; correct `packages`, or see whether the index has them for this Python"
     )]
     Unresolvable {
-        /// What was asked for.
+        /// The requirements.
         requirements: String,
-        /// The end of what pip said.
+        /// The end of pip's output.
         said: String,
     },
     /// The index cannot be reached.
@@ -55,17 +55,17 @@ pub enum PythonError {
         "the package index could not be reached while {what}: {said}; try again when the network is back"
     )]
     Registry {
-        /// During what.
+        /// What was attempted.
         what: String,
-        /// The end of what pip said.
+        /// The end of pip's output.
         said: String,
     },
-    /// A package is not what the lock file says.
+    /// A package differs from the lock file.
     #[error(
         "a package is not what the lock file says it is: {said}; delete its entry in the lock file so that it is resolved again, if you trust the index"
     )]
     OtherBytes {
-        /// The end of what pip said.
+        /// The end of pip's output.
         said: String,
     },
     /// pip or venv failed in another way.
@@ -73,17 +73,17 @@ pub enum PythonError {
     Tool {
         /// What was run.
         what: String,
-        /// The end of what it said.
+        /// The end of its output.
         said: String,
     },
-    /// Files of the environment could not be handled.
+    /// A file operation of the environment failed.
     #[error("could not {what} {path}: {source}")]
     Io {
-        /// The attempt.
+        /// What was attempted.
         what: &'static str,
-        /// On what.
+        /// The file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The run was cancelled meanwhile.
@@ -97,8 +97,8 @@ impl PythonError {
         move |source| Self::Io { what, path, source }
     }
 
-    /// Where failures of Python's tools are sorted. A tool that fails without blaming the network
-    /// fails again. Packages with other bytes than were locked are for the user to judge.
+    /// The kind of failure. A tool that fails for another reason than the network will fail again.
+    /// Packages with other bytes than were locked are for the user to judge.
     fn kind(&self) -> FailureKind {
         match self {
             Self::NoPython(_)
@@ -113,8 +113,8 @@ impl PythonError {
     }
 }
 
-/// The environment of a stage, if it asks for one: built when it is not there yet. A lock file that
-/// does not hold what counts in the tasks' keys any more is refused.
+/// The environment of a stage, if it asks for one; it is built if missing. A lock file that no
+/// longer contains what counts in the tasks' keys is refused.
 pub(crate) fn for_stage(
     context: &WorkerContext,
     job: &Job,
@@ -138,7 +138,7 @@ fn find_or_build(
 ) -> Result<PathBuf, PythonError> {
     let platform = tools.platform(python)?;
     let locked = || {
-        // The entry that is used and the digest that is compared are of one reading.
+        // The entry that is used and the digest that is compared are from the same reading.
         let lock = LockFile::read(&lock_path(folder, python))?;
         let is_keyed = keyed.is_none_or(|keyed| keyed == lock.digest(python));
         Ok(is_keyed.then(|| lock.find(python, &platform).cloned()))
@@ -165,7 +165,7 @@ fn find_or_build(
     environment(tools, &entry)
 }
 
-/// A digest of text for names of folders.
+/// The digest of text, for names of folders.
 fn name_of(purpose: &str, fields: &[&str]) -> Digest {
     let mut hasher = sunward_core::Hasher::new(purpose);
     for field in fields {

@@ -19,7 +19,7 @@ use super::walk::stays_inside;
 use crate::error::DataError;
 use crate::store::Store;
 
-/// The first line of a folder's list: by it `prune` knows that a blob keeps others alive.
+/// The first line of a folder's list. By it `prune` recognizes a blob that refers to others.
 pub(crate) const HEADER: &[u8] = b"sunward folder 3\n";
 
 /// A folder as it is stored.
@@ -32,23 +32,23 @@ pub(super) struct List {
 /// One entry of a folder's list.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Listed {
-    /// Relative path, `/` between names.
+    /// The relative path, with `/` between names.
     pub(super) path: String,
-    /// None for a folder (listed only when it is empty) and for a link.
+    /// `None` for a folder (listed only if it is empty) and for a link.
     #[serde(default, with = "hex", skip_serializing_if = "Option::is_none")]
     pub(super) digest: Option<Digest>,
     #[serde(default)]
     pub(super) bytes: u64,
-    /// Whether it may be executed.
+    /// Whether it is executable.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) executable: bool,
-    /// Where a symbolic link leads, from its own folder; it stays within the whole.
+    /// The target of a symbolic link, relative to its own folder and within the whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) link: Option<String>,
-    /// The part that its bytes are in, by number.
+    /// The number of the part with its bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) part: Option<usize>,
-    /// Where in that part; none where the part is the file.
+    /// The offset in that part; `None` if the part is the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) at: Option<u64>,
 }
@@ -58,7 +58,7 @@ const fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
-/// A part as a list names it.
+/// A part, as a list names it.
 #[derive(Serialize, Deserialize)]
 struct Held {
     #[serde(with = "hex")]
@@ -93,7 +93,7 @@ mod hex {
 }
 
 impl List {
-    /// The digest of what is in the folder, however it is stored.
+    /// The digest of the folder's content, which does not depend on how it is stored.
     pub(super) fn content(&self) -> Digest {
         let mut hasher = Hasher::new("folder");
         for entry in &self.entries {
@@ -110,7 +110,7 @@ impl List {
         hasher.finish()
     }
 
-    /// As it is stored.
+    /// The stored form.
     pub(super) fn text(&self) -> Result<Vec<u8>, DataError> {
         let failed = |error: serde_json::Error| DataError::Unsupported(error.to_string());
         let parts = self.parts.iter().map(|part| Held {
@@ -148,7 +148,7 @@ impl List {
     }
 }
 
-/// The parts that a folder's list names, without a look at its entries.
+/// The parts that a folder's list names, without reading its entries.
 pub(crate) fn members(store: &Store, manifest: &PartRef) -> Result<Vec<PartRef>, DataError> {
     let text = bytes(store, manifest)?;
     let (parts, _) = parts(&text).map_err(|why| damaged(store, manifest, why))?;

@@ -1,4 +1,4 @@
-//! Folders: a list of their files, and parts that hold the bytes.
+//! Stored folders: a list of their files, and parts with the bytes.
 
 mod list;
 mod pack;
@@ -22,15 +22,16 @@ pub(crate) use unpack::{unpack, unpack_copy, unpack_with};
 use walk::{Entry, Found, is_executable, mend_folders, walk};
 
 impl Store {
-    /// A user's folder, copied into the store.
+    /// Copies a user's folder into the store.
     ///
     /// # Errors
-    /// When something in it cannot be read, or is neither file nor folder.
+    ///
+    /// Fails if something in it cannot be read, or is neither file nor folder.
     pub fn folder_blob(&self, path: &Path) -> Result<Dataset, DataError> {
         self.keep_folder(path, false, &|file, _| self.copy_in(file, Durable::Later))
     }
 
-    /// A folder that a command wrote: its larger files move into the store.
+    /// Stores a folder that a command wrote; its larger files are moved.
     pub(crate) fn adopt_folder(&self, path: &Path) -> Result<Dataset, DataError> {
         mend_folders(path, 0)?;
         self.keep_folder(path, true, &|file, found| {
@@ -39,8 +40,8 @@ impl Store {
         })
     }
 
-    /// Keeps a folder, which is a command's output or a user's. `take` takes files that are too large to
-    /// be packed; they are durable later.
+    /// Stores a folder, which is a command's output or a user's. `take` takes files that are too
+    /// large to be packed; they become durable later.
     fn keep_folder(
         &self,
         folder: &Path,
@@ -50,7 +51,8 @@ impl Store {
         let mut packs = Packs::new(self);
         let mut taken = false;
         let mut entries = Vec::new();
-        // All of it is looked at before anything is taken: what a link leads to may move away.
+        // Everything is examined before anything is moved, because the target of a link may be
+        // moved.
         for entry in walk(folder, &|| self.go_on())? {
             self.go_on()?;
             let listed = listed(entry, &mut |path, found| {
@@ -84,7 +86,7 @@ impl Store {
     }
 }
 
-/// What is kept of a file: its digest, its size, and where its bytes are.
+/// What is stored of a file: its digest, its size, and where its bytes are.
 type Kept = (Digest, u64, Option<Place>);
 
 fn listed(
@@ -115,7 +117,7 @@ fn listed(
     Ok(listed)
 }
 
-/// The bytes of a small file; nothing of a larger one.
+/// The bytes of a small file; `None` for a larger one.
 fn small(
     path: &Path,
     found: &Metadata,
@@ -133,7 +135,7 @@ fn small(
     let read = sunward_files::read_regular(path, SMALL_BYTES);
     match read {
         Ok(bytes) => Ok(Some((Digest::of(&bytes), bytes))),
-        // It has grown since.
+        // The file has grown since.
         Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => Ok(None),
         Err(error) => Err(DataError::io("read", path)(error)),
     }
@@ -143,12 +145,12 @@ fn byte_count(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
-/// The digest of a file's bytes, or of a folder's files with their names, whether it is stored or
-/// not; whether a file may be executed counts. Of a folder it is the content that it has when it is
-/// stored.
+/// The digest of a file's bytes, or of a folder's files with their names and executable bits,
+/// whether it is stored or not. For a folder it equals its content digest in the store.
 ///
 /// # Errors
-/// When something cannot be read, or is neither file nor folder.
+///
+/// Fails if something cannot be read, or is neither file nor folder.
 pub fn path_digest(path: &Path) -> Result<Digest, DataError> {
     let found = std::fs::metadata(path).map_err(DataError::io("read", path))?;
     if found.is_dir() {

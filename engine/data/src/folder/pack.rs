@@ -1,4 +1,4 @@
-//! Small files, many to a part: a name, a wait for the disk and an object of a bucket for each of them
+//! Packs small files into shared parts: a name, a sync and an object in a bucket for each of them
 //! would cost more than their bytes.
 
 use std::collections::BTreeMap;
@@ -14,17 +14,17 @@ use crate::store::{Durable, Store};
 
 /// Files up to this size are packed.
 pub(super) const SMALL_BYTES: u64 = 64 << 10;
-/// A part of small files is closed once it has so many bytes.
+/// A part of small files is closed once it has this many bytes.
 const PACK_BYTES: u64 = 64 << 20;
 
-/// Where the bytes of a file lie: the number of its part, and the place in it.
+/// Where the bytes of a file are: the number of its part, and the offset in it.
 pub(super) type Place = (usize, Option<u64>);
 
 /// The parts of one folder.
 pub(super) struct Packs<'a> {
     store: &'a Store,
     parts: Vec<PartRef>,
-    /// By content, so that equal files of a folder are kept once.
+    /// By content, so that equal files of a folder are stored once.
     known: BTreeMap<Digest, Place>,
     open: Option<Open>,
 }
@@ -48,7 +48,7 @@ impl<'a> Packs<'a> {
         }
     }
 
-    /// Notes a file that is a part of its own.
+    /// Records a file that is a part of its own.
     pub(super) fn add_part(&mut self, part: PartRef) -> Place {
         if let Some(place) = self.known.get(&part.digest) {
             return *place;
@@ -83,7 +83,7 @@ impl<'a> Packs<'a> {
         Ok(place)
     }
 
-    /// All parts, durable but for those that are added as parts of their own.
+    /// All parts. They are durable, except those that were added as parts of their own.
     pub(super) fn finish(mut self) -> Result<Vec<PartRef>, DataError> {
         if let Some(open) = self.open.take() {
             self.close(open)?;
@@ -94,7 +94,7 @@ impl<'a> Packs<'a> {
     fn begin(&mut self) -> Result<Open, DataError> {
         let incoming = Incoming::create(&self.store.incoming_folder())?;
         let file = BufWriter::with_capacity(1 << 20, WriteBehind::new(incoming.handle()?));
-        // Its place is taken now: others are added while it is written.
+        // Its number is reserved now, because others are added while it is written.
         let number = self.parts.len();
         self.parts.push(PartRef {
             digest: Digest::default(),

@@ -1,4 +1,4 @@
-//! A stored folder as files again.
+//! Restores a stored folder as files.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -20,7 +20,7 @@ use crate::store::Store;
 pub(crate) enum Member<'a> {
     /// A part of the store.
     Part(&'a Path),
-    /// Part of one.
+    /// A range of a part.
     Bytes(&'a [u8]),
 }
 
@@ -36,7 +36,7 @@ impl Member<'_> {
         file.write_all(bytes).map_err(DataError::io("write", path))
     }
 
-    /// Puts a read-only file at `path`; `place` puts a part there.
+    /// Creates a read-only file at `path`; `place` handles a whole part.
     pub(crate) fn place_with(
         self,
         path: &Path,
@@ -50,7 +50,7 @@ impl Member<'_> {
     }
 }
 
-/// Makes a folder again for commands to read: links to the parts, and copies of small files.
+/// Restores a folder for commands to read: links to the parts, and copies of small files.
 pub(crate) fn unpack(store: &Store, manifest: &PartRef, target: &Path) -> Result<(), DataError> {
     unpack_with(store, manifest, target, &mut |member, path, executable| {
         member.place_with(path, executable, |part| {
@@ -65,7 +65,7 @@ pub(crate) fn unpack(store: &Store, manifest: &PartRef, target: &Path) -> Result
     })
 }
 
-/// Makes a folder again for its user to keep: copies.
+/// Restores a folder for its user to keep: copies.
 pub(crate) fn unpack_copy(
     store: &Store,
     manifest: &PartRef,
@@ -84,10 +84,10 @@ pub(crate) fn unpack_copy(
     )
 }
 
-/// What puts one file at its path; the last argument is whether it may be executed.
+/// Puts one file at its path; the last argument is whether it is executable.
 type Put<'a> = dyn FnMut(Member<'_>, &Path, bool) -> Result<(), DataError> + 'a;
 
-/// Makes a folder again; `put` puts each file at its path.
+/// Restores a folder; `put` puts each file at its path.
 pub(crate) fn unpack_with(
     store: &Store,
     manifest: &PartRef,
@@ -123,7 +123,7 @@ pub(crate) fn unpack_with(
             put(Member::Bytes(bytes), &path, entry.executable)?;
         }
     }
-    // Last, so that nothing is written through one.
+    // Links are last, so that nothing is written through one.
     for (link, path) in links {
         symlink(link, &path).map_err(DataError::io("link", &path))?;
     }
@@ -134,7 +134,7 @@ fn part_of<'a>(list: &'a List, entry: &Listed) -> Option<&'a PartRef> {
     entry.part.and_then(|number| list.parts.get(number))
 }
 
-/// The part of small files that was read from last.
+/// The part of small files that was read last.
 #[derive(Default)]
 struct OpenPack {
     number: Option<usize>,

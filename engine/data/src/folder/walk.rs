@@ -1,4 +1,4 @@
-//! What is in a folder, by relative path: files, links and empty folders.
+//! Walks a folder by relative path: files, links and empty folders.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,20 +7,20 @@ use std::path::{Component, Path, PathBuf};
 use crate::blob::{lstat, mend};
 use crate::error::DataError;
 
-/// Folders within folders.
+/// The deepest nesting of folders.
 const MAX_DEPTH: usize = 64;
-/// Entries of one folder. Their list is held in memory, about 300 bytes each.
+/// The most entries of one folder. Their list is in memory, with about 300 bytes each.
 const MAX_ENTRIES: usize = 4_000_000;
 
 /// One entry of a folder.
 pub(super) struct Entry {
     pub(super) path: PathBuf,
-    /// Relative, `/` between names.
+    /// The relative path, with `/` between names.
     pub(super) relative: String,
     pub(super) found: Found,
 }
 
-/// All of a folder in the order of the relative paths. `go_on` ends it early.
+/// All entries of a folder in the order of their relative paths. `go_on` can end it early.
 pub(super) fn walk(
     folder: &Path,
     go_on: &dyn Fn() -> Result<(), DataError>,
@@ -55,7 +55,7 @@ pub(super) fn walk(
     Ok(all)
 }
 
-/// Makes a folder and all folders in it such that they can be walked and emptied.
+/// Repairs the modes of a folder and all folders in it, so that they can be walked and emptied.
 pub(super) fn mend_folders(folder: &Path, depth: usize) -> Result<(), DataError> {
     let found = lstat(folder)?;
     if !found.is_dir() || depth > MAX_DEPTH {
@@ -72,12 +72,12 @@ pub(super) fn mend_folders(folder: &Path, depth: usize) -> Result<(), DataError>
     Ok(())
 }
 
-/// Whether a file may be executed.
+/// Whether a file is executable.
 pub(super) fn is_executable(found: &fs::Metadata) -> bool {
     found.permissions().mode() & 0o111 != 0
 }
 
-/// What a walk comes by.
+/// The kind of an entry.
 pub(super) enum Found {
     File(fs::Metadata),
     EmptyFolder,
@@ -86,7 +86,7 @@ pub(super) enum Found {
 
 type Visit<'a> = dyn FnMut(&Path, String, Found) -> Result<(), DataError> + 'a;
 
-/// Why an entry cannot be part of a folder.
+/// The error for an entry that cannot be part of a folder.
 fn refuse(path: &Path, found: &str) -> DataError {
     DataError::Format {
         path: path.to_owned(),
@@ -97,7 +97,7 @@ fn refuse(path: &Path, found: &str) -> DataError {
     }
 }
 
-/// Where a link leads, when that is within the folder and there.
+/// The target of a link, if it is within the folder and exists.
 fn inner_link(root: &Path, path: &Path, relative: &str) -> Result<String, DataError> {
     let target = fs::read_link(path).map_err(DataError::io("read", path))?;
     let shown = target.display();
