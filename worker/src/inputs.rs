@@ -181,7 +181,7 @@ impl CutInput {
             Slice::Part(index) => {
                 let part = self.dataset.parts.get(*index).ok_or_else(|| {
                     Fault::infrastructure(format!(
-                        "input {} has no part {index}; this is a fault of the engine, please report it",
+                        "input {} has no part {index}; this is a bug in Sunward; please report it",
                         self.port
                     ))
                 })?;

@@ -54,7 +54,7 @@ fn adopt_one(store: &Store, port: &str, path: &Path, output: &Output) -> Result<
             "the command exited with code 0 but did not create its output {port}, {}; it must write there before it exits: use ${{{{ outputs.{port} }}}} or $SUNWARD_OUTPUT_{}{}",
             expected(output),
             port.to_uppercase(),
-            neighbours(path),
+            neighbors(path),
         )));
     }
     store
@@ -63,7 +63,7 @@ fn adopt_one(store: &Store, port: &str, path: &Path, output: &Output) -> Result<
 }
 
 /// The other files beside a missing output. Often one of them is the output under another name.
-fn neighbours(path: &Path) -> String {
+fn neighbors(path: &Path) -> String {
     let names: Vec<String> = path
         .parent()
         .and_then(|folder| folder.read_dir().ok())

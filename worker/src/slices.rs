@@ -44,7 +44,7 @@ impl Share {
     pub(crate) fn of(job: &Job, index: u32) -> Result<Self, Fault> {
         if index >= job.tasks.count() {
             return Err(Fault::infrastructure(format!(
-                "the lease names a task beyond the stage's {}; this is a fault of the engine, please report it",
+                "the lease names a task beyond the stage's {}; this is a bug in Sunward; please report it",
                 job.tasks.count()
             )));
         }

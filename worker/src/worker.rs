@@ -234,7 +234,7 @@ impl WorkerContext {
         let advice = if *need_bytes > space.total_bytes {
             "it is too small for that: lower `resources: disk`, or keep the state on a larger disk with `--home`"
         } else {
-            "it goes on by itself once there is: free some space, or lower `resources: disk`"
+            "it continues by itself once there is enough: free some space, or lower `resources: disk`"
         };
         self.notice(format!(
             "stage {} waits for space: a task of it asks for {}, the disk of {} has {} free of {}; {advice}",
@@ -302,7 +302,7 @@ impl WorkerContext {
             Err(_) => self.answer(
                 &lease,
                 FailureKind::Infrastructure,
-                "the worker was given a lease of a stage it was never told of; this is a fault of the engine, please report it",
+                "the worker got a lease of a stage that it does not know; this is a bug in Sunward; please report it",
             ),
         }
     }

@@ -237,7 +237,7 @@ wait $!";
         assert_eq!(answer["stages"][stage]["ran"], 1, "{answer}");
     }
     let said = scene.text("said");
-    for word in ["asks for 4.0 MiB", "free of 8.0 MiB", "goes on by itself"] {
+    for word in ["asks for 4.0 MiB", "free of 8.0 MiB", "continues by itself"] {
         assert!(said.contains(word), "no '{word}' in: {said}");
     }
 }

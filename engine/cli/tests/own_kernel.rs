@@ -51,7 +51,7 @@ fn a_thread_a_row_and_a_column_of_the_answers() {
 
 #[test]
 fn a_syntax_error_is_told_at_its_line_in_the_users_file() {
-    fails("    if (i < rows) out[i] = x[i] + ;").says(&["own/0", "own.cu:4", "mend the source"]);
+    fails("    if (i < rows) out[i] = x[i] + ;").says(&["own/0", "own.cu:4", "correct the source"]);
 }
 
 #[test]

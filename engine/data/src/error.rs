@@ -42,7 +42,7 @@ pub enum DataError {
         why: String,
     },
     /// A file does not have the expected format.
-    #[error("{} is no readable {expected}: {found}; {hint}", path.display())]
+    #[error("{} is not a readable {expected}: {found}; {hint}", path.display())]
     Format {
         /// The file.
         path: PathBuf,

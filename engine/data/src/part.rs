@@ -209,7 +209,7 @@ fn arrow_fault(error: &ArrowError) -> Fault {
 }
 
 fn block_bytes(buffer: &Buffer, block: &Block) -> Result<Buffer, Fault> {
-    let fault = || "a block of it lies outside the file".to_string();
+    let fault = || "a block of it is outside the file".to_string();
     let offset = usize::try_from(block.offset()).map_err(|_| fault())?;
     let meta = usize::try_from(block.metaDataLength()).map_err(|_| fault())?;
     let body = usize::try_from(block.bodyLength()).map_err(|_| fault())?;

@@ -58,7 +58,7 @@ impl Remote {
     pub(crate) fn open(url: &str, project: &str, tell: Tell) -> Result<Self, DataError> {
         let address = url.strip_prefix("s3://").ok_or_else(|| {
             DataError::Unsupported(format!(
-                "'{url}' is no store that can be used; write s3://bucket/prefix"
+                "'{url}' is not a supported store; write s3://bucket/prefix"
             ))
         })?;
         let (bucket, prefix) = address.split_once('/').unwrap_or((address, ""));

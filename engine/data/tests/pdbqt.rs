@@ -211,7 +211,7 @@ fn broken_lines_are_named_with_what_was_expected() {
     for (text, expected) in cases {
         let found = refused(&format!("REMARK\n{text}"));
         assert!(
-            found.contains("m.pdbqt is no readable PDBQT file"),
+            found.contains("m.pdbqt is not a readable PDBQT file"),
             "{found}"
         );
         assert!(found.contains(expected), "{found}");

@@ -230,7 +230,7 @@ fn broken_records_are_named_with_what_was_expected() {
         ),
         (
             bad("  3  1  0", "  3  2  0"),
-            "line 19, record 2: 'M  END' stands where bond 2 of 2 should be",
+            "line 19, record 2: found 'M  END' instead of bond 2 of 2",
         ),
         (
             bad("  1  2  1", "  1  4  1"),
@@ -297,7 +297,10 @@ fn broken_records_are_named_with_what_was_expected() {
             }
             false => {
                 let found = refused(text);
-                assert!(found.contains("m.sdf is no readable SDF file"), "{found}");
+                assert!(
+                    found.contains("m.sdf is not a readable SDF file"),
+                    "{found}"
+                );
                 found
             }
         };

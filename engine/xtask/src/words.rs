@@ -44,7 +44,11 @@ const CLEAN: &[&str] = &[
     "engine/grid/src",
     "engine/sim/src",
     "engine/state/src",
+    "engine/data/src",
+    "engine/files/src",
+    "engine/protocol/src",
     "kernels/src",
+    "worker/src",
     "workflows/src",
 ];
 /// Prose that is checked.

@@ -187,7 +187,7 @@ impl fmt::Display for CompileError {
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }
-        write!(f, ": {}; mend the source there", self.message)
+        write!(f, ": {}; correct the source there", self.message)
     }
 }
 

@@ -171,7 +171,7 @@ impl<'a> Molecules<'a> {
             all.push(self.read(place).map_err(|reason| KernelError::Input {
                 port: self.port.to_owned(),
                 problem: format!("row {} cannot be used: {reason}", wide(number)),
-                expected: "references that are all sound; drop or mend this row".to_owned(),
+                expected: "references that are all valid; remove or repair this row".to_owned(),
             })?);
         }
         Ok(all)

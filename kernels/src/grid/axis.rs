@@ -44,7 +44,7 @@ impl Axis {
                 let rises = edges.len() > 1 && (edges[1] > edges[0]) == (centers[1] > centers[0]);
                 if edges.len() != centers.len() + 1 || !in_order(&edges) || !rises {
                     return Err(format!(
-                        "has bounds that are no {} edges in its own order",
+                        "has bounds that are not {} edges in its own order",
                         centers.len() + 1
                     ));
                 }

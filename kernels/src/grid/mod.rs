@@ -75,7 +75,7 @@ impl Grid {
                 })
                 .collect::<Result<Vec<f64>, _>>()
                 .map(Some),
-            Some(_) => Err(wrong(format!("has a `{key}` that is no list"))),
+            Some(_) => Err(wrong(format!("has a `{key}` that is not a list"))),
         };
         let axis = |key: &str, edges: &str, latitude: bool| {
             let centers = numbers(key)?.ok_or_else(|| wrong(format!("has no `{key}`")))?;

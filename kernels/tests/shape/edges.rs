@@ -151,7 +151,7 @@ fn a_reference_that_cannot_be_used_ends_the_task_before_any_work() {
     assert_eq!(
         error,
         "input `references`: row 1 cannot be used: atom 0 has a coordinate that is not a finite \
-         number; expected references that are all sound; drop or mend this row"
+         number; expected references that are all valid; remove or repair this row"
     );
 }
 

@@ -232,7 +232,7 @@ fn write_errand(
     let path = task_folder.work().join("errand");
     let bytes = postcard::to_stdvec(&errand).map_err(|error| {
         Fault::infrastructure(format!(
-            "the stage cannot be told to another process: {error}"
+            "the stage cannot be passed to another process: {error}"
         ))
     })?;
     fs::write(&path, bytes).map_err(|error| Fault::io("write", &path, &error))?;

@@ -52,7 +52,7 @@ impl PreparedKernel {
     pub(crate) fn new(kernels: &'static Library, store: &Store, job: &Job) -> Result<Self, Fault> {
         let stage = &job.stage;
         let Action::Kernel { name, version } = &stage.action else {
-            return Err(Fault::infrastructure("the stage is no kernel"));
+            return Err(Fault::infrastructure("the stage is not a kernel"));
         };
         let kernel = kernels.get(name).ok_or_else(|| {
             Fault::infrastructure(format!(
@@ -62,7 +62,7 @@ impl PreparedKernel {
         let ours = kernel.entry().version;
         if ours != *version {
             return Err(Fault::infrastructure(format!(
-                "kernel `{name}` is version {ours} here, but the run was planned with version {version}; start it anew with --fresh"
+                "kernel `{name}` is version {ours} here, but the run was planned with version {version}; start a new run with --fresh"
             )));
         }
         Ok(Self {

@@ -56,7 +56,7 @@ impl Management {
             .device_by_uuid(card.uuid.as_str())
             .and_then(|device| device.total_energy_consumption());
         counter
-            .inspect_err(|error| tracing::info!("{} tells no energy: {error}", card.uuid))
+            .inspect_err(|error| tracing::info!("{} reports no energy: {error}", card.uuid))
             .ok()
     }
 }

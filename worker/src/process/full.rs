@@ -60,5 +60,5 @@ fn full(task_folder: &TaskFolder) -> Option<String> {
 fn told(log: &AttemptLog) -> Option<String> {
     log.quote()
         .contains(NO_SPACE)
-        .then(|| "its log tells of a disk with no space left".to_owned())
+        .then(|| "its log reports no space left on a disk".to_owned())
 }

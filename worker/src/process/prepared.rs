@@ -70,7 +70,7 @@ impl PreparedCommand {
             Action::Run(command) => Cow::Borrowed(command),
             Action::Cuda(cuda) => Cow::Owned(own_kernel(cuda, job)?),
             Action::Kernel { .. } => {
-                return Err(Fault::infrastructure("the stage is no command"));
+                return Err(Fault::infrastructure("the stage is not a command"));
             }
         };
         if stage.resources.gpus != Gpus::None && context.devices.count() == 0 {

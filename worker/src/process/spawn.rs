@@ -164,7 +164,7 @@ fn not_started(program: &OsStr, path: &OsStr, error: &io::Error) -> Fault {
         )),
         _ if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => {
             Fault::input(format!(
-                "the file `{name}` is no program: {error}; begin it with a line such as #!/bin/sh, or name its interpreter first"
+                "the file `{name}` cannot be executed: {error}; begin it with a line such as #!/bin/sh, or name its interpreter first"
             ))
         }
         _ => Fault::new(

@@ -130,20 +130,20 @@ impl LockFile {
             problem,
         };
         let lock: Self = serde_json::from_str(&text).map_err(|error| {
-            broken(format!("it cannot be read: {error}; restore it from version control, or delete it to resolve anew"))
+            broken(format!("it cannot be read: {error}; restore it from version control, or delete it to resolve the packages again"))
         })?;
         if lock.version == VERSION {
             let packages = lock.environments.iter().flat_map(|entry| &entry.packages);
             match packages.into_iter().find(|package| !package.is_plain()) {
                 None => Ok(lock),
                 Some(package) => Err(broken(format!(
-                    "its package {:?}, version {:?}, is none that pip could be asked for; restore it from version control, or delete it to resolve anew",
+                    "its package {:?}, version {:?}, is none that pip could be asked for; restore it from version control, or delete it to resolve the packages again",
                     package.name, package.version
                 ))),
             }
         } else {
             Err(broken(format!(
-                "it is of version {}, this sunward reads {VERSION}; use the sunward that wrote it, or delete it to resolve anew",
+                "it is of version {}, this sunward reads {VERSION}; use the sunward that wrote it, or delete it to resolve the packages again",
                 lock.version
             )))
         }
@@ -285,7 +285,10 @@ mod tests {
             let error = lock_digest(folder.path(), &python(&[]))
                 .unwrap_err()
                 .to_string();
-            assert!(error.contains("delete it to resolve anew"), "{error}");
+            assert!(
+                error.contains("delete it to resolve the packages again"),
+                "{error}"
+            );
         }
     }
 }

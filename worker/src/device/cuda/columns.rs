@@ -61,7 +61,7 @@ impl Source {
                 .map(|f| f.name().as_str())
                 .collect();
             fault(format!(
-                "there is no column `{column}`; there are {}",
+                "there is no column `{column}`; the columns are {}",
                 names.join(", ")
             ))
         })?;

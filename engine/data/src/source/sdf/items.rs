@@ -49,7 +49,7 @@ fn read_value(lines: &mut Lines) -> Result<(String, bool), DataError> {
         }
         if had_blank && lines.text().starts_with("M  END") {
             return Err(lines.broken(
-                "another molecule stands in a data item",
+                "a data item contains another molecule",
                 "'$$$$' on a line of its own before each molecule but the first",
             ));
         }

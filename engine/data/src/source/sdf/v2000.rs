@@ -26,7 +26,7 @@ fn need(lines: &mut Lines, part: &str) -> Result<(), DataError> {
     lines.need(part)?;
     if lines.text().starts_with("M  ") {
         return Err(lines.broken(
-            &format!("'{}' stands where {part} should be", lines.text()),
+            &format!("found '{}' instead of {part}", lines.text()),
             "as many atoms and bonds as the record's fourth line says",
         ));
     }
