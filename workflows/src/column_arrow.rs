@@ -199,10 +199,10 @@ mod tests {
             ("itn64", "did you mean `int64`"),
             ("timestamp[xs]", "unit"),
             ("list<int64", "expected `>`"),
-            ("int64]", "left over"),
+            ("int64]", "unexpected"),
             ("fixed_size_binary[0]", "size in brackets"),
-            ("tensor<float32>[-1]", "no dimension"),
-            ("", "no column type"),
+            ("tensor<float32>[-1]", "not a dimension"),
+            ("", "not a column type"),
         ] {
             let error = ColumnType::parse(bad).unwrap_err();
             assert!(error.contains(says), "{bad}: {error}");

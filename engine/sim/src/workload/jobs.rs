@@ -204,7 +204,7 @@ mod tests {
         jobs[1].arrival: is missing
         jobs[1].power_kw: is missing
         jobs[1].home: is missing
-        jobs[2]: expected a job, as { "arrival": … }, not 7
+        jobs[2]: expected a job, for example { "arrival": … }, not 7
         "#);
         assert!(
             read_jobs("[]", &fleet(), 0)
