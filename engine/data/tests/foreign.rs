@@ -503,7 +503,7 @@ fn the_hostile_files_are_read_or_refused() {
     for (name, verdict) in [
         ("binary0.arrow", None),
         ("bomb.parquet", Some("GiB")),
-        ("lengths.arrow", Some("no readable")),
+        ("lengths.arrow", Some("not a readable")),
         ("utc.parquet", None),
         ("brotli.parquet", None),
         ("checksum.parquet", None),

@@ -59,7 +59,7 @@ fn blank_lines_belong_to_a_value_that_goes_on() {
     let batch = read(&[SALT, "> <a>\n1\n\n", SALT, "$$$$\n", SALT].concat());
     let problem = texts(&batch, "problem")[0].clone().unwrap();
     assert!(
-        problem.contains("line 21, record 1: another molecule"),
+        problem.contains("line 21, record 1: a data item contains another molecule"),
         "{problem}"
     );
     assert_eq!(elements(&batch, 1), ["N", "H", "Cl"]);
