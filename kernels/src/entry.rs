@@ -23,13 +23,18 @@ pub(crate) fn port(name: &str, doc: &str, columns: Vec<ColumnSpec>) -> PortSpec 
         doc: doc.to_owned(),
         like: None,
         open: false,
+        rejects_of: Vec::new(),
     }
 }
 
-/// The output for rows that could not be used. These columns identify them, and `reason` says why.
-pub(crate) fn rejects(doc: &str, mut columns: Vec<ColumnSpec>) -> PortSpec {
+/// The output of rows of these inputs that could not be used: these columns tell which, and `reason`
+/// what is wrong. With several inputs a column `port` names the row's.
+pub(crate) fn rejects(doc: &str, of: &[&str], mut columns: Vec<ColumnSpec>) -> PortSpec {
     columns.push(column("reason", "utf8", "what is wrong with it"));
-    port("rejects", doc, columns)
+    PortSpec {
+        rejects_of: of.iter().map(|&input| input.to_owned()).collect(),
+        ..port("rejects", doc, columns)
+    }
 }
 
 /// An optional input.

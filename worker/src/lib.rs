@@ -38,6 +38,7 @@ mod pending_ends;
 mod process;
 pub mod python;
 mod queue;
+mod rejects;
 mod render;
 mod secrets;
 mod slices;

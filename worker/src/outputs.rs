@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sunward_core::{Blame, Dataset, FailureKind, TaskResult};
+use sunward_core::{Blame, Dataset, FailureKind, Rejects, TaskResult};
 use sunward_data::{DataError, Store};
 use sunward_kernels::{Outputs, Table};
 use sunward_workflows::{Output, OutputFormat, Stage};
@@ -129,13 +129,17 @@ pub(crate) fn store_tables(
     store: &Store,
     stage: &Stage,
     outputs: Outputs,
+    rejects: Vec<Rejects>,
 ) -> Result<TaskResult, Fault> {
     let mut ports = Vec::with_capacity(stage.outputs.len());
     for (port, table) in in_order(stage, outputs)? {
         let dataset = store.write_table(table.schema, &table.batches);
         ports.push(dataset.map_err(|error| no_table(port, &error))?);
     }
-    Ok(TaskResult::of_cpu(ports))
+    Ok(TaskResult {
+        rejects,
+        ..TaskResult::of_cpu(ports)
+    })
 }
 
 /// Stores the outputs of a kernel in another process: the files `PORT.arrow` of a folder.
@@ -143,13 +147,17 @@ pub(crate) fn adopt_tables(
     store: &Store,
     stage: &Stage,
     folder: &Path,
+    rejects: Vec<Rejects>,
 ) -> Result<TaskResult, Fault> {
     let mut ports = Vec::with_capacity(stage.outputs.len());
     for port in stage.outputs.keys() {
         let dataset = store.adopt(&table_file(folder, port), OutputFormat::Arrow, None);
         ports.push(dataset.map_err(|error| no_table(port, &error))?);
     }
-    Ok(TaskResult::of_cpu(ports))
+    Ok(TaskResult {
+        rejects,
+        ..TaskResult::of_cpu(ports)
+    })
 }
 
 /// The path where another process leaves the table of a port.

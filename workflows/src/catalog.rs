@@ -60,6 +60,9 @@ pub struct PortSpec {
     /// For an output: whether it has further columns, which depend on data or parameters.
     #[serde(default)]
     pub open: bool,
+    /// For an output of rows that could not be used: the inputs whose rows it may hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejects_of: Vec<String>,
 }
 
 /// One parameter of a kernel.

@@ -59,8 +59,8 @@ pub use fleet::{CheckedFleet, PoolSpec, check_fleet};
 pub use mentioned::{Mentioned, mentioned};
 pub use model::{
     Action, Budget, Cache, Command, CsvOptions, Cuda, CudaArg, Expect, Form, Gpus, GridRows, Input,
-    Output, OutputFormat, Param, ParamType, Place, Python, Reference, Resources, Retry, RetryOn,
-    Scatter, Slicing, Stage, Template, Workflow,
+    Output, OutputFormat, Param, ParamType, Place, Python, Reference, RejectLimit, Resources,
+    Retry, RetryOn, Scatter, Slicing, Stage, Template, Workflow,
 };
 pub use render::{JsonDiagnostic, render_human, to_json};
 pub use script::{CompiledArgv, CompiledScript, RenderedScript, default_shell, shell_word};

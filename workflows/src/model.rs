@@ -116,6 +116,9 @@ pub struct Stage {
     pub checkpoint: bool,
     /// How many failed tasks the stage tolerates.
     pub tolerate: u32,
+    /// How many rejected rows of an input the stage bears; without a limit, all.
+    #[serde(default)]
+    pub tolerate_rejects: Option<RejectLimit>,
     /// The most tasks that run at once.
     pub max_parallel: Option<u32>,
     /// Whether results are shared.
@@ -151,6 +154,7 @@ impl Stage {
             timeout_ms: None,
             checkpoint: false,
             tolerate: 0,
+            tolerate_rejects: None,
             max_parallel: None,
             cache: Cache::default(),
             place: Place::default(),
@@ -158,6 +162,15 @@ impl Stage {
             span: Span::default(),
         }
     }
+}
+
+/// How many rows of one input a kernel may reject before its stage fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RejectLimit {
+    /// So many rows.
+    Rows(u64),
+    /// So many of a million rows: `10%` is 100 000.
+    PartsPerMillion(u32),
 }
 
 /// What a stage executes.

@@ -105,6 +105,24 @@ pub fn parse_percent(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Parts per million that a percentage from 0 to 100 means: `5%` is 50 000.
+///
+/// # Errors
+/// Says what was expected when the text is no such percentage.
+pub fn parse_share(text: &str) -> Result<u32, String> {
+    let share = parse_percent(text)?;
+    if !(0.0..=1.0).contains(&share) {
+        return Err("a percentage from 0% to 100%".to_owned());
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it lies between 0 and a million"
+    )]
+    let millionths = (share * 1e6).round() as u32;
+    Ok(millionths)
+}
+
 fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let (number, unit) = split_number(text.trim())?;
     scale(number, lookup(units, unit.trim_start())?)
@@ -197,5 +215,10 @@ mod tests {
         assert!(parse_power("350").is_err());
         assert_eq!(parse_percent("5%"), Ok(0.05));
         assert!(parse_percent("5").is_err());
+        assert_eq!(parse_share("29%"), Ok(290_000));
+        assert_eq!(parse_share("100%"), Ok(1_000_000));
+        for wrong in ["101%", "-1%", "10", "0.1", "%"] {
+            assert!(parse_share(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use sunward_core::place::Placement;
 use sunward_core::{
-    Blame, RunClock, RunId, RunState, RunStatus, StageId, State, Timestamp, WorkerId,
+    Blame, RunClock, RunId, RunState, RunStatus, StageEnd, StageId, State, Timestamp, WorkerId,
 };
 use sunward_data::{Store, Tell};
 use sunward_drive::{
@@ -251,6 +251,19 @@ fn conclude(
     let seconds = begun.elapsed().as_secs_f64();
     let mut answer = of_state::answer(run, &recorded.account(), outputs, seconds);
     answer.ledger.cache_saved = saved(home, recorded);
+    for warning in &answer.warnings {
+        render::say(&format!("warning: {warning}"));
+    }
+    for stage in run.stages() {
+        if stage.end() == Some(&StageEnd::Failed)
+            && let Some(rejects) = stage.too_many_rejects()
+        {
+            render::say(&format!(
+                "stage {} failed: {rejects}, which is more than its `tolerate_rejects` allows; its output of rejects names the rows",
+                stage.name()
+            ));
+        }
+    }
     render::answer(context, &answer)?;
     Ok(match run.status {
         RunStatus::Succeeded => Exit::Done,

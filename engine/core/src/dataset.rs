@@ -7,6 +7,7 @@ use sunward_workflows::Form;
 
 use crate::digest::Digest;
 use crate::ran_on::RanOn;
+use crate::rejects::Rejects;
 
 /// One Arrow IPC file (or one blob) in the store, written once under the digest of its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -101,6 +102,9 @@ pub struct TaskResult {
     /// says it for all.
     #[serde(default)]
     pub remarks: Vec<String>,
+    /// What a kernel could not use, by input; nothing of a kernel that rejects no rows, or of a command.
+    #[serde(default)]
+    pub rejects: Vec<Rejects>,
 }
 
 impl TaskResult {
@@ -111,6 +115,7 @@ impl TaskResult {
             ports,
             ran_on: RanOn::Cpu,
             remarks: Vec::new(),
+            rejects: Vec::new(),
         }
     }
 }

@@ -44,6 +44,7 @@ pub mod pool;
 pub mod preview;
 pub mod ran_on;
 mod ranges;
+pub mod rejects;
 mod results;
 pub mod staged;
 pub mod state;
@@ -80,6 +81,7 @@ pub use planning::{PlanError, Selection, Surroundings, is_path, path_texts, plan
 pub use pool::{Fleet, Pool, PoolId};
 pub use preview::{Gathered, Known, Outlook, StagePreview, preview};
 pub use ran_on::RanOn;
+pub use rejects::Rejects;
 pub use staged::StagedFiles;
 pub use state::{RunState, StageEnd, StageView, State, TaskFailure, next_wakeup};
 pub use task::{Counts, TaskStatus};

@@ -9,6 +9,7 @@ use crate::dataset::{Dataset, DatasetKind, PartRef, TaskResult};
 use crate::digest::Digest;
 use crate::ids::place;
 use crate::ran_on::RanOn;
+use crate::rejects::{self, Rejects};
 
 /// Tasks whose packed results lie in one block; blocks come into being with their first result.
 const CHUNK: u32 = 256;
@@ -27,6 +28,8 @@ pub(crate) struct Results {
     wide: BTreeMap<u32, TaskResult>,
     /// The kinds of device that produced the results, with the number of results.
     ran_on: BTreeMap<RanOn, u32>,
+    /// What kernels rejected, over all results.
+    rejects: Vec<Rejects>,
 }
 
 /// Packed results of adjacent tasks, all of one kind and produced on one kind of device.
@@ -62,7 +65,8 @@ impl Packed {
         let [part] = dataset.parts.as_slice() else {
             return None;
         };
-        let packs = dataset.written.is_none() && dataset.rows == part.rows;
+        let packs =
+            dataset.written.is_none() && dataset.rows == part.rows && result.rejects.is_empty();
         (packs && part.bytes != VACANT).then_some((
             dataset.kind,
             Self {
@@ -106,7 +110,10 @@ impl Results {
                 self.ran_on.insert(result.ran_on.clone(), 1);
             }
         }
-        let is_plain = result.ran_on == RanOn::Cpu && result.remarks.is_empty();
+        rejects::merge(&mut self.rejects, &result.rejects);
+        let is_plain = result.ran_on == RanOn::Cpu
+            && result.remarks.is_empty()
+            && result.rejects.is_empty();
         if result.ports.is_empty() && is_plain {
             return;
         }
@@ -146,6 +153,7 @@ impl Results {
                 ports: vec![dataset],
                 ran_on: ran_on.clone(),
                 remarks: Vec::new(),
+                rejects: Vec::new(),
             },
             None => TaskResult::default(),
         }
@@ -154,6 +162,11 @@ impl Results {
     /// What made the results, and how many of them.
     pub(crate) const fn ran_on(&self) -> &BTreeMap<RanOn, u32> {
         &self.ran_on
+    }
+
+    /// What kernels rejected, over all results, by input.
+    pub(crate) fn rejects(&self) -> &[Rejects] {
+        &self.rejects
     }
 
     /// What a task gave at one port, given that it has a result.
@@ -178,6 +191,7 @@ mod tests {
     use crate::dataset::{Dataset, DatasetKind, PartRef, TaskResult};
     use crate::digest::Digest;
     use crate::ran_on::RanOn;
+    use crate::rejects::Rejects;
 
     fn table(seed: u8, parts: u64) -> Dataset {
         Dataset {
@@ -224,6 +238,15 @@ mod tests {
                 remarks: vec!["a file is not kept".into()],
                 ..TaskResult::default()
             },
+            TaskResult {
+                rejects: vec![Rejects {
+                    port: "poses".to_owned(),
+                    rows: 1,
+                    of: 3,
+                    reasons: vec![("why".to_owned(), 1)],
+                }],
+                ..TaskResult::of_cpu(vec![table(8, 1)])
+            },
         ];
         let mut results = Results::of(1000);
         for index in 0..1000_u32 {
@@ -236,7 +259,9 @@ mod tests {
             assert_eq!(results.port(index, 0).as_ref(), expected.ports.first());
         }
         let counted: Vec<u32> = results.ran_on().values().copied().collect();
-        assert_eq!(counted, [800, 200]);
+        assert_eq!(counted, [818, 182]);
+        let rejected: Vec<_> = results.rejects().iter().map(|r| (r.rows, r.of)).collect();
+        assert_eq!(rejected, [(90, 270)]);
     }
 
     #[test]

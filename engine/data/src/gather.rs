@@ -1,8 +1,10 @@
 //! Makes datasets from datasets: concatenated, with some of the columns, or without rows.
 
+use std::sync::Arc;
+
 use arrow_schema::{Schema, SchemaRef};
 use sunward_core::{Dataset, DatasetKind, Digest, Hasher};
-use sunward_workflows::{Form, from_arrow};
+use sunward_workflows::{Form, Output, OutputFormat, from_arrow, to_arrow_field};
 
 use crate::content::content_digest;
 use crate::content::schema::difference;
@@ -108,7 +110,37 @@ impl Store {
         Ok(schema)
     }
 
-    /// A table without rows, for example the output of an empty scatter.
+    /// What an output holds when no task gave anything, as after an empty scatter: no rows of its declared
+    /// columns, no files, or no folders.
+    ///
+    /// # Errors
+    /// When it is a table whose columns are not declared, or the disk refuses.
+    pub fn nothing(&self, output: &Output) -> Result<Dataset, DataError> {
+        let kind = match output.format {
+            OutputFormat::File => DatasetKind::File,
+            OutputFormat::Dir => DatasetKind::Dir,
+            OutputFormat::Arrow
+            | OutputFormat::Parquet
+            | OutputFormat::Csv
+            | OutputFormat::Netcdf => {
+                let schema = declared(output).ok_or_else(|| {
+                    DataError::NoSuch(
+                        "no task gave anything, and no schema is declared; declare the output's \
+                         columns with `schema:`"
+                            .to_owned(),
+                    )
+                })?;
+                return self.empty(schema);
+            }
+        };
+        Ok(Dataset {
+            kind,
+            content: Hasher::new("blobs").finish(),
+            ..Dataset::default()
+        })
+    }
+
+    /// A table without rows.
     ///
     /// # Errors
     ///
@@ -158,6 +190,13 @@ impl Store {
         self.remember(&key, &selected);
         Ok(selected)
     }
+}
+
+/// The declared columns of an output as a schema; nothing where one is not declared or of any type.
+fn declared(output: &Output) -> Option<SchemaRef> {
+    let fields = output.schema.as_ref()?.iter().map(to_arrow_field);
+    let fields = fields.collect::<Result<Vec<_>, _>>().ok()?;
+    Some(Arc::new(Schema::new(fields)))
 }
 
 /// A table's columns as a user would declare them: `n: int64, name: utf8`.

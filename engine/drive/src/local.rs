@@ -3,16 +3,14 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use arrow_schema::{Schema, SchemaRef};
 use sunward_core::{
     Dataset, DatasetKind, Digest, Failure, FailureKind, PlannedStage, RunId, RunSpec, TaskResult,
     Tasks, is_path, staged::row_file,
 };
 use sunward_data::{DataError, NamedFile, ResultIndex, SourceOptions, Store};
 use sunward_state::{Reader, StateError};
-use sunward_workflows::{Action, Form, Input, Reference, Scatter, Slicing, Value, to_arrow_field};
+use sunward_workflows::{Action, Form, Input, Reference, Scatter, Slicing, Value};
 
 use crate::recall::FileRecall;
 use crate::resolver::{InputResolver, Resolution, ResolveRequest};
@@ -280,29 +278,17 @@ impl LocalResolver {
 
     /// The dataset of a port to which no task contributed: no rows of its declared columns.
     fn nothing(&self, spec: &RunSpec, source: &Reference) -> Result<Dataset, DataError> {
-        let declared = match source {
+        let output = match source {
             Reference::Port { stage, port } => spec
                 .workflow
                 .stages
                 .get(stage)
-                .and_then(|stage| stage.outputs.get(port))
-                .and_then(|output| output.schema.as_ref()),
+                .and_then(|stage| stage.outputs.get(port)),
             Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
         };
-        let fields = declared
-            .and_then(|columns| {
-                let fields = columns.iter().map(to_arrow_field);
-                fields.collect::<Result<Vec<_>, _>>().ok()
-            })
-            .ok_or_else(|| {
-                DataError::NoSuch(
-                    "no task gave anything, and no schema is declared; declare the output's \
-                     columns with `schema:`"
-                        .to_owned(),
-                )
-            })?;
-        let schema: SchemaRef = Arc::new(Schema::new(fields));
-        self.store.empty(schema)
+        let output = output
+            .ok_or_else(|| DataError::NoSuch("the input names no output of a stage".to_owned()))?;
+        self.store.nothing(output)
     }
 
     /// Rows for a command, with cells that name files followed to their content.

@@ -44,6 +44,7 @@ pub(super) fn entry() -> KernelEntry {
             ),
             rejects(
                 "Rows without a fingerprint, in the order of `library`.",
+                &["library"],
                 vec![column("id", "any", "`id` of the library row")],
             ),
         ],

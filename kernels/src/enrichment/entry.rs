@@ -39,6 +39,7 @@ pub(super) fn entry() -> KernelEntry {
             ),
             rejects(
                 "Rows that could not be ranked, in their order.",
+                &["ranking"],
                 vec![column("row", "int64", "which row of `ranking`, from 0")],
             ),
         ],

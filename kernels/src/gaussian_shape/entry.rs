@@ -116,6 +116,7 @@ fn outputs() -> Vec<PortSpec> {
         ),
         rejects(
             "Fits that could not be used.",
+            &["fits"],
             vec![column("id", "any", "`id` of the fit")],
         ),
     ]

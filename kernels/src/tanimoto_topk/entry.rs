@@ -56,6 +56,7 @@ fn hits() -> PortSpec {
 fn without() -> PortSpec {
     rejects(
         "Rows without a fingerprint, the library's first.",
+        &["library", "queries"],
         vec![
             column("port", "utf8", "`library` or `queries`"),
             column(

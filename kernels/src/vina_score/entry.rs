@@ -34,6 +34,7 @@ pub(super) fn entry() -> KernelEntry {
             port("scores", "One row a pose, in the order of `poses`.", scores()),
             rejects(
                 "Poses that cannot be scored, in the order of `poses`.",
+                &["poses"],
 vec![column("pose_id", "any", "`pose_id` of the pose")],
 ),
         ],

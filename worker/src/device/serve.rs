@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use sunward_core::Generation;
+use sunward_core::{Generation, Rejects};
 use sunward_data::Store;
 use sunward_kernels::device::{Device, DeviceError};
 use sunward_kernels::{Context, Library};
@@ -20,6 +20,7 @@ use crate::job::JobState;
 use crate::kernels::{self, PreparedKernel};
 use crate::meter::process_cpu_us;
 use crate::outputs;
+use crate::rejects;
 
 /// Why a child could not serve.
 #[derive(Debug, thiserror::Error)]
@@ -109,8 +110,8 @@ impl Server {
         })
     }
 
-    /// Runs one task and leaves its outputs as files.
-    fn answer(&self, ask: &Ask) -> Result<(), Fault> {
+    /// Does one task, leaves its outputs as files and tells what was rejected.
+    fn answer(&self, ask: &Ask) -> Result<Vec<Rejects>, Fault> {
         let batch = Batch {
             first: ask.index,
             attempt: ask.attempt,
@@ -118,6 +119,7 @@ impl Server {
         };
         let task = self.prepared.task(&self.store, &batch, ask.index)?;
         let tables = kernels::run(&self.prepared, &task, &batch, &self.context)?;
+        let rejects = rejects::of(self.prepared.kernel().entry(), task.inputs(), &tables);
         for (port, table) in outputs::in_order(&batch.job.job.stage, tables)? {
             let path = outputs::table_file(&ask.outputs, port);
             write_table(&path, &table.schema, &table.batches).map_err(|error| {
@@ -127,6 +129,6 @@ impl Server {
                 ))
             })?;
         }
-        Ok(())
+        Ok(rejects)
     }
 }

@@ -133,9 +133,10 @@ impl DeviceExecutor {
                 // Without what a free device was waited for.
                 batch.job.note_pace(1, asked.elapsed());
                 spent.cpu_us = answer.cpu_us;
-                answer.result?;
+                let rejects = answer.result?;
                 let stage = &batch.job.job.stage;
-                let adopted = outputs::adopt_tables(&context.options.store, stage, &ask.outputs);
+                let adopted =
+                    outputs::adopt_tables(&context.options.store, stage, &ask.outputs, rejects);
                 remove_tree(&ask.outputs);
                 adopted
             }

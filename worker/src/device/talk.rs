@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sunward_core::Rejects;
 use sunward_protocol::Job;
 
 use crate::fault::Fault;
@@ -32,11 +33,11 @@ pub(super) struct Ask {
     pub(super) outputs: PathBuf,
 }
 
-/// The answer to a request.
+/// How it went, and what the kernel rejected.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Answer {
-    pub(super) result: Result<(), Fault>,
-    /// Processor time of the child since its last answer, or since its start.
+    pub(super) result: Result<Vec<Rejects>, Fault>,
+    /// Processor time that the child used since its last answer, or since it began.
     pub(super) cpu_us: u64,
 }
 

@@ -24,6 +24,7 @@ use crate::fault::Fault;
 use crate::meter::Reading;
 use crate::outputs;
 use crate::pending_ends::PendingEnds;
+use crate::rejects;
 use crate::slot::said;
 use crate::worker::WorkerContext;
 
@@ -112,7 +113,8 @@ impl KernelExecutor {
         let threads = usize::try_from(batch.need.cpus).unwrap_or(1);
         let context = Context::new(threads).with_stop(Arc::clone(stop));
         let outputs = run(prepared, &task, batch, &context)?;
-        outputs::store_tables(store, &batch.job.job.stage, outputs)
+        let rejects = rejects::of(prepared.kernel().entry(), task.inputs(), &outputs);
+        outputs::store_tables(store, &batch.job.job.stage, outputs, rejects)
     }
 }
 

@@ -23,7 +23,8 @@ pub(super) fn apply<'n>(stage: &'n Node, defaults: Option<&Node>) -> Cow<'n, Nod
     for default in defaults.entries() {
         let key = default.key.as_str();
         let shell_unused = key == "shell" && run.and_then(Node::text).is_none();
-        if shell_unused || (run.is_none() && OF_COMMANDS.contains(&key)) {
+        let of_kernels = key == "tolerate_rejects" && stage.get("kernel").is_none();
+        if shell_unused || of_kernels || (run.is_none() && OF_COMMANDS.contains(&key)) {
             continue;
         }
         match merged.iter_mut().find(|entry| entry.key == default.key) {

@@ -4,8 +4,8 @@ use super::Context;
 use super::place::{duration, words};
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Cache, Expect, Gpus, Python, Resources, Retry, RetryOn};
-use crate::units::{parse_power, parse_size};
+use crate::model::{Cache, Expect, Gpus, Python, RejectLimit, Resources, Retry, RetryOn};
+use crate::units::{parse_power, parse_share, parse_size};
 use crate::yaml::Node;
 
 /// Lowers `resources:`.
@@ -92,6 +92,15 @@ fn retry_on(node: &Node) -> Option<RetryOn> {
         "any" => Some(RetryOn::Any),
         _ => None,
     }
+}
+
+/// How many rejected rows a stage bears.
+pub(super) fn rejects(node: &Node) -> Option<RejectLimit> {
+    if let Some(rows) = node.whole() {
+        return u64::try_from(rows).ok().map(RejectLimit::Rows);
+    }
+    let share = parse_share(node.text()?).ok()?;
+    Some(RejectLimit::PartsPerMillion(share))
 }
 
 /// Lowers `cache:`.

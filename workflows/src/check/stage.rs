@@ -98,6 +98,7 @@ pub(super) fn lower<'n>(
         timeout_ms: place::duration(&node, "timeout"),
         checkpoint: node.get("checkpoint").and_then(Node::flag).unwrap_or(false),
         tolerate: settings::count(&node, "tolerate").unwrap_or(0),
+        tolerate_rejects: node.get("tolerate_rejects").and_then(settings::rejects),
         max_parallel: settings::count(&node, "max_parallel"),
         cache: node
             .get("cache")
@@ -215,11 +216,15 @@ fn shell(words: &[String]) -> Vec<String> {
 fn out_of_place(node: &Node, action: &Action, context: &mut Context<'_>) {
     let (what, keys) = match action {
         Action::Kernel { .. } => ("a kernel", OF_COMMANDS.to_vec()),
-        Action::Cuda(_) => ("a CUDA kernel", [OF_COMMANDS, &["with"]].concat()),
-        Action::Run(Command::Argv(_)) if node.get("run").is_some() => {
-            ("a command without a shell", vec!["shell", "with"])
-        }
-        Action::Run(_) => ("a command", vec!["with"]),
+        Action::Cuda(_) => (
+            "a CUDA kernel",
+            [OF_COMMANDS, &["with", "tolerate_rejects"]].concat(),
+        ),
+        Action::Run(Command::Argv(_)) if node.get("run").is_some() => (
+            "a command without a shell",
+            vec!["shell", "with", "tolerate_rejects"],
+        ),
+        Action::Run(_) => ("a command", vec!["with", "tolerate_rejects"]),
     };
     for key in keys {
         if let Some(entry) = node.entry(key) {
@@ -231,6 +236,8 @@ fn out_of_place(node: &Node, action: &Action, context: &mut Context<'_>) {
                     diagnostic.expecting("`{ value: …, type: … }` among `args`")
                 }
                 "with" => diagnostic.expecting("`env`, or the value in `run` itself"),
+                "tolerate_rejects" => diagnostic
+                    .expecting("it at a `kernel` stage; `tolerate` is for tasks that fail"),
                 _ => diagnostic,
             });
         }

@@ -6,7 +6,7 @@ use crate::column::ColumnType;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{is_loose_name, is_name, nearest};
 use crate::source::Span;
-use crate::units::{parse_duration, parse_power, parse_size};
+use crate::units::{parse_duration, parse_power, parse_share, parse_size};
 use crate::value::Value;
 use crate::yaml::{Data, Entry, Node};
 
@@ -233,6 +233,7 @@ fn scalar(node: &Node, kind: &Kind, label: &str) -> Option<Diagnostic> {
         (Kind::Duration, value) => quantity(value, label, parse_duration, problem),
         (Kind::Size, value) => quantity(value, label, parse_size, problem),
         (Kind::Power, value) => quantity(value, label, parse_power, problem),
+        (Kind::Percent, value) => quantity(value, label, parse_share, problem),
         (Kind::ColumnType, Value::String(text)) => match ColumnType::parse(text) {
             Ok(_) => None,
             Err(why) => problem(codes::BAD_COLUMN_TYPE, why),

@@ -59,6 +59,8 @@ pub(crate) enum Kind {
     Size,
     /// `350W`.
     Power,
+    /// `5%`, from 0 to 100.
+    Percent,
     /// An Arrow type.
     ColumnType,
     /// Anything.
@@ -155,6 +157,7 @@ impl Kind {
             Self::Bool => "true or false".to_owned(),
             Self::Duration => "a duration such as 90s, 15m, 2h or 1d".to_owned(),
             Self::Size => "a size such as 512MiB, 4GiB or 10GB".to_owned(),
+            Self::Percent => "a percentage from 0% to 100%".to_owned(),
             Self::Power => "a power such as 350W or 1.2kW".to_owned(),
             Self::ColumnType => "a column type such as int64, utf8 or list<float64>".to_owned(),
             Self::Any => "anything".to_owned(),

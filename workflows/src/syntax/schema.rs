@@ -9,6 +9,7 @@ const NAME: &str = "^[A-Za-z_][A-Za-z0-9_]{0,63}$";
 const LOOSE_NAME: &str = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$";
 const DURATION: &str = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$";
 const SIZE: &str = r"^[0-9]+(\.[0-9]+)? ?([kKMGTP]?B|[KMGTP]iB)$";
+const PERCENT: &str = r"^(100|[0-9]{1,2}(\.[0-9]+)?) ?%$";
 const POWER: &str = r"^[0-9]+(\.[0-9]+)? ?[kM]?W$";
 
 /// The JSON Schema of pipeline files.
@@ -91,6 +92,7 @@ fn kind(of: &Kind, definitions: &mut Map<String, Json>) -> Json {
         Kind::Duration => json!({ "type": "string", "pattern": DURATION }),
         Kind::Size => json!({ "type": "string", "pattern": SIZE }),
         Kind::Power => json!({ "type": "string", "pattern": POWER }),
+        Kind::Percent => json!({ "type": "string", "pattern": PERCENT }),
         Kind::Any => json!(true),
         Kind::Nothing => json!({ "type": "null" }),
         Kind::List(inner) => json!({ "type": "array", "items": kind(inner, definitions) }),

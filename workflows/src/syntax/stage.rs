@@ -4,6 +4,7 @@ use super::kind::{Key, KeyRule, Kind, Shape};
 use super::table::PLACE;
 
 const COUNT: Kind = Kind::Whole(0, u32::MAX as i64);
+const REJECTS: Kind = Kind::OneOf(&[Kind::Whole(0, i64::MAX), Kind::Percent]);
 const POSITIVE: Kind = Kind::Whole(1, u32::MAX as i64);
 
 /// A stage.
@@ -108,6 +109,11 @@ pub(crate) static STAGE: Shape = Shape {
                 "tolerate",
                 COUNT,
                 "How many failed tasks the stage tolerates.",
+            ),
+            Key::new(
+                "tolerate_rejects",
+                REJECTS,
+                "How many rows of an input a kernel may reject: `10%`, or a number. More fail the stage; without it none do.",
             ),
             Key::new(
                 "max_parallel",

@@ -136,6 +136,11 @@ static DEFAULTS: Shape = Shape::new(
             "How many failed tasks a stage tolerates.",
         ),
         Key::new(
+            "tolerate_rejects",
+            Kind::OneOf(&[Kind::Whole(0, i64::MAX), Kind::Percent]),
+            "How many rows of an input a kernel may reject.",
+        ),
+        Key::new(
             "max_parallel",
             Kind::Whole(1, u32::MAX as i64),
             "How many tasks of a stage may run at once.",

@@ -110,7 +110,8 @@ fn stages(report: &Report) -> Markup {
                     td.long { (name) }
                     td {
                         span class=(stage.status) { (stage.status) }
-                        @if let Some(reason) = &stage.reason { " " span.faint { (reason) } }
+                        @let remarks = stage.remarks();
+                        @if !remarks.is_empty() { " " span.faint { (harmless(&remarks)) } }
                     }
                     @let counts = &stage.counts;
                     @for number in [counts.tasks, counts.ran, counts.cached, counts.failed, counts.skipped] {
@@ -133,7 +134,7 @@ fn outputs(report: &Report) -> Markup {
                     td.long { (name) }
                     td.number { (output.rows.map_or_else(|| "-".to_owned(), count)) }
                     td.number { (bytes(output.bytes)) }
-                    td.long { @if let Some(path) = &output.path { code { (path) } } @else { "in several parts" } }
+                    td.long { @if let Some(path) = &output.path { code { (path) } } @else { (output.place()) } }
                     td { @if output.digest.is_empty() { "-" } @else { code { (output.digest.chars().take(16).collect::<String>()) "…" } } }
                 }
             }

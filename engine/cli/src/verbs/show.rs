@@ -4,9 +4,9 @@ use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use clap::Args;
 use serde::Serialize;
-use sunward_core::{Dataset, DatasetKind, RunId, RunState, StageEnd, StageId};
+use sunward_core::{Dataset, DatasetKind, RunId, RunState, StageEnd, StageId, StageView};
 use sunward_data::Store;
-use sunward_workflows::from_arrow;
+use sunward_workflows::{OutputFormat, from_arrow};
 
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
@@ -164,6 +164,7 @@ impl Show {
             cells: Vec::new(),
         };
         match parts.first().map(|part| part.kind) {
+            None if view.end() == Some(&StageEnd::Succeeded) => empty(&view, &mut shown),
             None => {
                 return Err(wrong_input(format!(
                     "{}.{} of {} has nothing to show: the stage is {}",
@@ -235,6 +236,29 @@ impl Show {
             shown.cells.extend(cells(batch)?);
         }
         Ok(())
+    }
+}
+
+/// What a stage without tasks gave: nothing, in its declared form.
+fn empty(stage: &StageView<'_>, shown: &mut Shown) {
+    shown.note = Some("the stage had no tasks, so this output is empty".to_owned());
+    let Some(output) = stage.planned.stage.outputs.get(&shown.port) else {
+        return;
+    };
+    match output.format {
+        OutputFormat::File => shown.kind = "file",
+        OutputFormat::Dir => shown.kind = "folder",
+        OutputFormat::Arrow | OutputFormat::Parquet | OutputFormat::Csv | OutputFormat::Netcdf => {
+            shown.rows = Some(0);
+            shown.head = Some(serde_json::Value::Array(Vec::new()));
+            let declared = output.schema.iter().flatten();
+            shown.schema = declared
+                .map(|column| Column {
+                    name: column.name.clone(),
+                    r#type: column.column_type.0.clone(),
+                })
+                .collect();
+        }
     }
 }
 

@@ -6,5 +6,6 @@ pub(crate) mod outputs;
 pub(crate) mod run;
 
 pub(crate) use run::{
-    LedgerView, Named, OutputView, ReplayView, RunAnswer, RunView, StageCounts, StageView,
+    LedgerView, Named, OutputView, RejectsView, ReplayView, RunAnswer, RunView, StageCounts,
+    StageView,
 };

@@ -7,10 +7,12 @@ use sunward_core::{
 
 use super::made::Made;
 use super::{
-    LedgerView, Named, OutputView, ReplayView, RunAnswer, RunView, StageCounts, StageView,
+    LedgerView, Named, OutputView, RejectsView, ReplayView, RunAnswer, RunView, StageCounts,
+    StageView,
 };
 use crate::machine;
 use crate::render::progress::{Moment, Over};
+use crate::render::style::harmless;
 use crate::render::units::float;
 
 /// The word for a run's status.
@@ -77,7 +79,44 @@ pub(crate) fn stage_counts(stage: &Stage<'_>) -> StageCounts {
         failed: of(TaskStatus::Failed),
         skipped: of(TaskStatus::Skipped) + of(TaskStatus::Cancelled),
         seconds: stage.seconds(),
+        rejects: rejects(stage),
     }
+}
+
+/// What a stage's kernel rejected; nothing of inputs that were of use to the last row.
+fn rejects(stage: &Stage<'_>) -> Vec<RejectsView> {
+    let all = stage.rejects();
+    let some = all.iter().filter(|rejects| rejects.rows > 0);
+    some.map(|rejects| RejectsView {
+        input: rejects.port.clone(),
+        rejected: rejects.rows,
+        of: rejects.of,
+        reason: rejects.main_reason().map(str::to_owned),
+        text: match all.len() {
+            1 => harmless(&rejects.to_string()),
+            _ => harmless(&format!("{}: {rejects}", rejects.port)),
+        },
+    })
+    .collect()
+}
+
+/// Stages that succeeded although their kernel rejected every row of an input.
+pub(crate) fn warnings(run: &RunState) -> Vec<String> {
+    let succeeded = run
+        .stages()
+        .filter(|stage| stage.end() == Some(&StageEnd::Succeeded));
+    succeeded
+        .flat_map(|stage| {
+            let all = stage.rejects().iter().filter(|rejects| rejects.is_all());
+            all.map(move |rejects| {
+                format!(
+                    "stage {} rejected every row of its input {}: {rejects}; `tolerate_rejects: 10%` at the stage makes this an error",
+                    stage.name(),
+                    rejects.port
+                )
+            })
+        })
+        .collect()
 }
 
 /// The ledger as it is shown.
@@ -146,6 +185,7 @@ pub(crate) fn answer(
                 .collect(),
         ),
         ledger: ledger(run, account),
+        warnings: warnings(run),
         over_budget: run.overrun().map(|over| over.to_string()),
         seconds,
     }
@@ -199,6 +239,9 @@ fn stage_view(run: &RunState, stage: &Stage<'_>) -> StageView {
     let reason = match (stage.skip_reason(), stage.unresolvable()) {
         (Some(reason), _) => skip_words(run, reason).or_else(|| Some("not selected".to_owned())),
         (None, Some(failure)) => Some(failure.message.clone()),
+        (None, None) if stage.end() == Some(&StageEnd::Failed) => stage
+            .too_many_rejects()
+            .map(|_| "more rows were rejected than `tolerate_rejects` allows".to_owned()),
         (None, None) if stage.end().is_none() && !waits.is_empty() => {
             Some(format!("waits for {}", waits.join(", ")))
         }

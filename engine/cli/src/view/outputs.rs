@@ -9,6 +9,9 @@ use sunward_workflows::{Form, OutputFormat};
 
 use super::{Named, OutputView};
 
+/// Why an output is empty.
+const NO_TASK: &str = "empty: the stage had no tasks";
+
 /// Where outputs are put besides the store.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Destination<'a> {
@@ -29,8 +32,13 @@ pub(crate) fn of_run(
 ) -> anyhow::Result<Named<OutputView>> {
     let mut views = Vec::new();
     for (name, stage, port) in run.outputs() {
-        let Some(dataset) = dataset(run, store, stage, port)? else {
-            continue;
+        let dataset = match dataset(run, store, stage, port)? {
+            Given::Dataset(dataset) => dataset,
+            Given::Nothing(why) => {
+                views.push((name.to_owned(), empty(why)));
+                continue;
+            }
+            Given::NotYet => continue,
         };
         let ext = suffix(run, stage, port);
         let path = match destination {
@@ -72,6 +80,7 @@ pub(crate) fn of_run(
                 rows: (dataset.kind == DatasetKind::Table).then_some(dataset.rows),
                 bytes,
                 digest: dataset.content.to_hex(),
+                note: None,
             },
         ));
     }
@@ -105,37 +114,57 @@ pub(crate) fn known(run: &RunState, store: &Store) -> Named<OutputView> {
                 rows: is_table.then(|| sum(|dataset| dataset.rows)),
                 bytes: sum(Dataset::bytes),
                 digest: only.map_or_else(String::new, |dataset| dataset.content.to_hex()),
+                note: parts.is_empty().then(|| NO_TASK.to_owned()),
             },
         ));
     }
     Named(views)
 }
 
-/// What a stage gave at a port, as one dataset; nothing unless the stage succeeded.
-pub(crate) fn dataset(
-    run: &RunState,
-    store: &Store,
-    stage: StageId,
-    port: &str,
-) -> anyhow::Result<Option<Dataset>> {
+/// What a stage gave at a port.
+enum Given {
+    /// One dataset; one without rows or files where no task gave anything.
+    Dataset(Dataset),
+    /// No task gave anything, and there is no empty dataset, for this reason.
+    Nothing(String),
+    /// The stage has not succeeded.
+    NotYet,
+}
+
+/// What a stage gave at a port, as one dataset.
+fn dataset(run: &RunState, store: &Store, stage: StageId, port: &str) -> anyhow::Result<Given> {
     let Some(view) = run.stage(stage) else {
-        return Ok(None);
+        return Ok(Given::NotYet);
     };
-    if view.end() != Some(&StageEnd::Succeeded) {
-        return Ok(None);
-    }
-    let Some(parts) = run.gathered(stage, port) else {
-        return Ok(None);
+    let output = view.planned.stage.outputs.get(port);
+    let (Some(output), Some(StageEnd::Succeeded)) = (output, view.end()) else {
+        return Ok(Given::NotYet);
     };
+    let parts = run.gathered(stage, port).unwrap_or_default();
     Ok(match parts.as_slice() {
-        [] => None,
-        [one] => Some(one.clone()),
-        many => Some(
+        [] => match store.nothing(output) {
+            Ok(dataset) => Given::Dataset(dataset),
+            Err(error) if error.is_infrastructure() => return Err(error.into()),
+            Err(error) => Given::Nothing(error.to_string()),
+        },
+        [one] => Given::Dataset(one.clone()),
+        many => Given::Dataset(
             store
                 .concat(many)
                 .with_context(|| format!("what {}.{port} gave cannot be gathered", view.name()))?,
         ),
     })
+}
+
+/// An output of which there is not even an empty file.
+fn empty(why: String) -> OutputView {
+    OutputView {
+        path: None,
+        rows: Some(0),
+        bytes: 0,
+        digest: String::new(),
+        note: Some(why),
+    }
 }
 
 /// The suffix of a port's files, where they are no tables.

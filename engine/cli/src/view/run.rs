@@ -40,6 +40,9 @@ pub(crate) struct RunAnswer {
     pub(crate) stages: Named<StageCounts>,
     /// What it used.
     pub(crate) ledger: LedgerView,
+    /// What a reader should know although nothing failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<String>,
     /// By what it went over its budget, when it is held for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) over_budget: Option<String>,
@@ -59,6 +62,20 @@ pub(crate) struct OutputView {
     pub(crate) bytes: u64,
     /// Its content's digest: equal for equal rows, however they are cut and written.
     pub(crate) digest: String,
+    /// Why it has no path, where no task gave anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
+}
+
+impl OutputView {
+    /// Where it is, or why it is nowhere.
+    pub(crate) fn place(&self) -> String {
+        match (&self.path, &self.note) {
+            (Some(path), _) => path.clone(),
+            (None, Some(note)) => note.clone(),
+            (None, None) => "in several parts; sunward show reads it".to_owned(),
+        }
+    }
 }
 
 /// One stage, in numbers.
@@ -76,6 +93,25 @@ pub(crate) struct StageCounts {
     pub(crate) skipped: u64,
     /// From its first attempt's start to its last attempt's end.
     pub(crate) seconds: f64,
+    /// What its kernel rejected, by input; left out where it rejects nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rejects: Vec<RejectsView>,
+}
+
+/// The rows of one input that a kernel rejected.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RejectsView {
+    /// The input.
+    pub(crate) input: String,
+    /// Rows that were rejected.
+    pub(crate) rejected: u64,
+    /// Rows that the kernel looked at.
+    pub(crate) of: u64,
+    /// The reason of most of them.
+    pub(crate) reason: Option<String>,
+    /// All of this, for people: `7 of 7 rows rejected: …`.
+    #[serde(skip)]
+    pub(crate) text: String,
 }
 
 /// What a run used.
@@ -193,6 +229,15 @@ pub(crate) struct StageView {
     pub(crate) ran_on: Vec<Made>,
 }
 
+impl StageView {
+    /// Why it stands as it does, and what it rejected.
+    pub(crate) fn remarks(&self) -> String {
+        let rejects = self.counts.rejects.iter().map(|one| one.text.clone());
+        let all: Vec<String> = self.reason.iter().cloned().chain(rejects).collect();
+        all.join("; ")
+    }
+}
+
 /// How a status looks.
 pub(crate) fn tone(status: &str) -> Tone {
     match status {
@@ -280,10 +325,7 @@ pub(crate) fn outputs_table(page: &mut Page, outputs: &Named<OutputView>) {
             name.clone(),
             output.rows.map_or_else(|| "-".to_owned(), count),
             bytes(output.bytes),
-            output
-                .path
-                .clone()
-                .unwrap_or_else(|| "in several parts; sunward show reads it".to_owned()),
+            output.place(),
         ]);
     }
     page.table(&table);
@@ -316,6 +358,11 @@ impl View for RunAnswer {
             }
         }
         page.line(line);
+        for (name, stage) in &self.stages.0 {
+            for rejects in &stage.rejects {
+                page.line(format!("  {name}: {}", rejects.text));
+            }
+        }
         page.line(format!("  energy: {}", self.ledger.text()));
         if let Some(carbon) = self.ledger.carbon() {
             page.line(format!("  carbon: {carbon}"));
@@ -414,7 +461,7 @@ fn stages_table(stages: &Named<StageView>) -> Table {
         if says_where {
             row.push((made_on(&stage.ran_on).unwrap_or_default(), Tone::Plain));
         }
-        row.push((stage.reason.clone().unwrap_or_default(), Tone::Faint));
+        row.push((stage.remarks(), Tone::Faint));
         table.toned(row);
     }
     table

@@ -105,6 +105,8 @@ pub enum Reason {
         /// The message of a failure; `None` if none was kept.
         message: Option<String>,
     },
+    /// Its kernel rejected more rows than `tolerate_rejects` allows: how many, and why.
+    TooManyRejects(String),
     /// It could not start because of this failure.
     CouldNotStart(Failure),
     /// Its condition was false.
@@ -185,6 +187,9 @@ impl fmt::Display for Reason {
                     (Some(message), _) => write!(f, ", for example: {message}"),
                 }
             }
+            Self::TooManyRejects(rejects) => {
+                write!(f, "{rejects}; that is more than its `tolerate_rejects` allows")
+            }
             Self::CouldNotStart(failure) => write!(f, "it could not start: {}", failure.message),
             Self::ConditionFalse => f.write_str("its condition was false"),
             Self::UpstreamFailed(stage) => write!(f, "stage {stage}, on which it depends, failed"),
@@ -205,7 +210,9 @@ pub fn explain(state: &State, run: RunId, id: StageId, index: Option<u32>) -> Op
     let one = state.run(run)?;
     let stage = one.stage(id)?;
     let known = !stage.statuses().is_empty();
-    let index = index.or_else(|| (known && stage.task_count() == Some(1)).then_some(0));
+    // The only task of a stage that failed by its rejects succeeded itself.
+    let is_task = known && stage.task_count() == Some(1) && stage.too_many_rejects().is_none();
+    let index = index.or_else(|| is_task.then_some(0));
     let status = index.and_then(|index| stage.status(index));
     if index.is_some() && known && status.is_none() {
         return None;
@@ -306,7 +313,12 @@ fn of_stage(run: &RunState, stage: StageView<'_>) -> Reason {
         Some(StageEnd::Skipped(reason)) => skipped(run, reason),
         Some(StageEnd::Failed) => match stage.unresolvable() {
             Some(failure) => Reason::CouldNotStart(failure.clone()),
-            None => failed(stage, None),
+            None => match stage.too_many_rejects() {
+                Some(rejects) if stage.failed_tasks() <= stage.planned.stage.tolerate => {
+                    Reason::TooManyRejects(rejects.to_string())
+                }
+                Some(_) | None => failed(stage, None),
+            },
         },
         Some(StageEnd::Cancelled) => Reason::Cancelled,
         Some(StageEnd::Succeeded) if stage.ran_tasks() == 0 => Reason::FromCache,

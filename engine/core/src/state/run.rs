@@ -292,7 +292,9 @@ impl RunState {
         let end = (open && stage.counts.ended() == stage.count()).then(|| {
             if stage.counts.of(TaskStatus::Cancelled) > 0 {
                 StageEnd::Cancelled
-            } else if stage.counts.of(TaskStatus::Failed) > planned.stage.tolerate {
+            } else if stage.counts.of(TaskStatus::Failed) > planned.stage.tolerate
+                || stage.too_many_rejects(planned).is_some()
+            {
                 StageEnd::Failed
             } else {
                 StageEnd::Succeeded

@@ -14,6 +14,7 @@ use crate::key::distinct;
 use crate::ledger::{AttemptRecord, Ledger};
 use crate::plan::{PlannedStage, Tasks};
 use crate::ranges::Ranges;
+use crate::rejects::Rejects;
 use crate::results::Results;
 use crate::task::{Counts, TaskStatus};
 
@@ -45,7 +46,8 @@ pub(crate) enum Phase {
 pub enum StageEnd {
     /// It succeeded: no more tasks failed than `tolerate` allows.
     Succeeded,
-    /// More tasks failed than `tolerate` allows, or it could not start.
+    /// More tasks failed than `tolerate` allows, it rejected more rows than `tolerate_rejects` allows, or
+    /// it could not start.
     Failed,
     /// It did not run, for this reason.
     Skipped(SkipReason),
@@ -244,6 +246,13 @@ impl StageState {
             .unwrap_or(u32::MAX)
             .max(1)
             .saturating_sub(self.counts.of(TaskStatus::Active))
+    }
+
+    /// The input of which more rows were rejected than the stage tolerates.
+    pub(crate) fn too_many_rejects(&self, planned: &PlannedStage) -> Option<&Rejects> {
+        let limit = planned.stage.tolerate_rejects?;
+        let mut inputs = self.results.rejects().iter();
+        inputs.find(|rejects| rejects.exceeds(limit))
     }
 
     /// Whether more of its keys should be looked up now.

@@ -15,6 +15,7 @@ use crate::ledger::{AttemptRecord, Ledger, Overrun};
 use crate::place::Placement;
 use crate::plan::{PlannedStage, Tasks};
 use crate::ran_on::RanOn;
+use crate::rejects::Rejects;
 use crate::task::{Counts, TaskStatus};
 
 /// Read access to one stage of a run.
@@ -292,6 +293,18 @@ impl<'a> StageView<'a> {
     #[must_use]
     pub const fn ran_on(&self) -> &'a BTreeMap<RanOn, u32> {
         self.state.results.ran_on()
+    }
+
+    /// The rows that its kernel rejected, cached results included, by input.
+    #[must_use]
+    pub fn rejects(&self) -> &'a [Rejects] {
+        self.state.results.rejects()
+    }
+
+    /// The input of which it rejected more rows than `tolerate_rejects` allows.
+    #[must_use]
+    pub fn too_many_rejects(&self) -> Option<&'a Rejects> {
+        self.state.too_many_rejects(self.planned)
     }
 
     /// The sums over its attempts.

@@ -1,0 +1,70 @@
+//! NetCDF from end to end: a file is read, handed to a command as NetCDF, taken from a command as
+//! NetCDF, and written as a result.
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+mod scene;
+
+use std::path::Path;
+
+use scene::Scene;
+use sunward_data::netcdf;
+use sunward_workflows::model::GridRows;
+
+const WORKFLOW: &str = "\
+name: gridded
+stages:
+  copy:
+    run: cp ${{ inputs.x }} ${{ outputs.y }}
+    inputs: { x: { from: ./g.nc, variable: filled, as: netcdf } }
+    outputs: { y: { format: netcdf } }
+  again:
+    run: cp ${{ inputs.x }} ${{ outputs.y }}
+    inputs: { x: { from: copy.y, as: arrow } }
+    outputs: { y: { format: arrow } }
+outputs: { y: again.y }
+";
+
+fn rows(path: &Path) -> Vec<arrow::array::RecordBatch> {
+    let (_, reader) = netcdf::read(path, Some("filled"), GridRows::Time).unwrap();
+    reader.map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_grid_goes_through_commands_and_comes_out_as_it_went_in() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/tests/netcdf");
+    for name in ["classic.nc", "cdf5.nc", "nc4.nc"] {
+        let scene = Scene::with(WORKFLOW);
+        std::fs::copy(source.join(name), scene.path().join("g.nc")).unwrap();
+        let mut run =
+            scene.command(&["run", "workflow.yaml", "--out", "out", "--format", "netcdf"]);
+        let output = run.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        let (before, after) = (
+            rows(&source.join(name)),
+            rows(&scene.path().join("out/y.nc")),
+        );
+        assert_eq!(format!("{before:?}"), format!("{after:?}"), "{name}");
+    }
+}
+
+#[test]
+fn a_table_of_text_is_refused_as_netcdf_with_the_column() {
+    let scene = Scene::with(
+        "name: text\nstages:\n  a: { run: 'printf \"n,s\\n1,x\\n\" > ${{ outputs.y }}', outputs: { y: { format: csv } } }\noutputs: { y: a.y }\n",
+    );
+    let mut run = scene.command(&["run", "workflow.yaml", "--out", "out", "--format", "netcdf"]);
+    let output = run.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    assert!(
+        said.contains("column `s`") && said.contains("output y"),
+        "{said}"
+    );
+}
