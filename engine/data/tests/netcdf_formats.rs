@@ -22,7 +22,7 @@ use proptest::prelude::*;
 use sunward_data::netcdf::{self, GRID_KEY, Grid, GridReader, NetcdfError};
 use sunward_workflows::model::GridRows;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 9] = [
     "classic.nc",
     "offset64.nc",
     "cdf5.nc",
@@ -30,6 +30,8 @@ const FILES: [&str; 7] = [
     "nc4.nc",
     "chunks.nc",
     "groups.nc",
+    "described.nc",
+    "stations.nc",
 ];
 
 fn file(name: &str) -> PathBuf {
@@ -120,13 +122,23 @@ fn what_is_written_has_the_same_values_coordinates_and_metadata() {
             );
             assert_eq!(values(&batch), values(&back), "{what}");
             assert_eq!(schema.fields(), again.fields(), "{what}");
-            let grid = |schema: &SchemaRef| -> Grid {
-                serde_json::from_str(&schema.metadata()[GRID_KEY]).unwrap()
-            };
+            let grid =
+                |schema: &SchemaRef| -> Grid { Grid::parse(&schema.metadata()[GRID_KEY]).unwrap() };
             let (before, after) = (grid(&schema), grid(&again));
-            let without_fill = |grid: Grid| Grid {
-                fill_value: None,
-                ..grid
+            // Cells that lie on no grid are numbered, and their places are described.
+            let without_fill = |mut grid: Grid| {
+                grid.fill_value = None;
+                grid.coordinates.remove("cell_id");
+                for (name, coordinate) in &mut grid.coordinates {
+                    let is_of_cells = matches!(&coordinate.dims[..], [dim] if dim == "cell_id");
+                    if is_of_cells {
+                        coordinate.dims = vec!["station".to_owned()];
+                    }
+                    if name == "lat" || name == "lon" {
+                        coordinate.standard_name = None;
+                    }
+                }
+                grid
             };
             assert_eq!(without_fill(before), without_fill(after), "{what}");
         }
@@ -137,9 +149,8 @@ fn what_is_written_has_the_same_values_coordinates_and_metadata() {
 fn what_is_no_number_is_refused_by_its_kind() {
     for (variable, expected) in [
         ("name", "holds text"),
-        ("shade", "an enumeration, compound or list"),
-        ("pairs", "an enumeration, compound or list"),
-        ("lists", "an enumeration, compound or list"),
+        ("pairs", "a compound or list"),
+        ("lists", "a compound or list"),
     ] {
         let error = netcdf::probe(&file("groups.nc"), Some(variable), GridRows::Time);
         let error = error.unwrap_err().to_string();
@@ -150,11 +161,64 @@ fn what_is_no_number_is_refused_by_its_kind() {
     }
 }
 
+fn grid_of(schema: &SchemaRef) -> Grid {
+    Grid::parse(&schema.metadata()[GRID_KEY]).unwrap()
+}
+
+#[test]
+fn bounds_of_times_texts_and_names_of_numbers_are_kept() {
+    let (schema, _) = load(&file("described.nc"), "t", GridRows::Time);
+    let grid = grid_of(&schema);
+    assert_eq!(
+        grid.coordinates["sector"].texts,
+        ["Rockall", "Färöer", "", "Fair Isle"]
+    );
+    assert_eq!(
+        grid.squeezed["scenario"].text.as_deref(),
+        Some("historical")
+    );
+    let bounds = &grid.time.as_ref().unwrap().bounds;
+    let lengths: Vec<f64> = bounds.iter().map(|[_, from, to]| to - from).collect();
+    assert_eq!(lengths, [31.0, 28.0, 31.0]);
+    let (schema, batch) = load(&file("described.nc"), "cover", GridRows::Time);
+    assert_eq!(values(&batch)[..2], [Some(-1.0), Some(300.0)]);
+    let attributes = grid_of(&schema).attributes;
+    assert_eq!(attributes["flag_meanings"], "open_sea ice land");
+    assert_eq!(attributes["flag_values"], "-1 0 300");
+    let (schema, _) = load(&file("stations.nc"), "tas", GridRows::Cell);
+    assert_eq!(
+        grid_of(&schema).coordinates["station_name"].texts[1],
+        "Bjørnøya"
+    );
+    // Where there is other data, an enumeration is not meant.
+    let alone = netcdf::probe(&file("described.nc"), None, GridRows::Time);
+    assert!(alone.is_ok());
+}
+
+#[test]
+fn rows_that_were_picked_keep_the_bounds_of_their_times_and_the_names_of_their_cells() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.nc");
+    let picked = |name: &str, variable: &str, rows: GridRows| {
+        let (schema, batch) = load(&file(name), variable, rows);
+        let last = batch.slice(batch.num_rows() - 1, 1);
+        netcdf::write(&copy, &schema, [Ok::<_, ArrowError>(last)]).unwrap();
+        grid_of(&load(&copy, variable, rows).0)
+    };
+    let time = picked("described.nc", "t", GridRows::Time).time.unwrap();
+    // Zero is where days of this one row are whole.
+    assert_eq!(time.units, "days since 2001-01-01 12:00:00");
+    assert_eq!(time.bounds, [[74.0, 58.5, 89.5]]);
+    let cells = picked("stations.nc", "tas", GridRows::Cell);
+    assert_eq!(cells.coordinates["station_name"].texts, ["Hopen"]);
+    assert_eq!(cells.time.unwrap().bounds.len(), 2);
+}
+
 #[test]
 fn a_variable_of_a_group_is_found_with_its_coordinates() {
     for name in ["model/run1/ta", "/model/run1/ta", "ta"] {
         let (schema, batch) = load(&file("groups.nc"), name, GridRows::Time);
-        let grid: Grid = serde_json::from_str(&schema.metadata()[GRID_KEY]).unwrap();
+        let grid: Grid = Grid::parse(&schema.metadata()[GRID_KEY]).unwrap();
         assert_eq!(grid.variable, "ta");
         assert_eq!(grid.dims, ["level", "lat", "lon"]);
         // The level stands in the group around it, the rest in the file's root.
@@ -178,7 +242,7 @@ fn missing_values_keep_the_file_s_own_mark() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["classic.nc", "nc4.nc"] {
         let (schema, batch) = load(&file(name), "filled", GridRows::Time);
-        let grid: Grid = serde_json::from_str(&schema.metadata()[GRID_KEY]).unwrap();
+        let grid: Grid = Grid::parse(&schema.metadata()[GRID_KEY]).unwrap();
         let mark = f64::from(1e20_f32);
         let fill = grid.fill_value.unwrap();
         assert!((fill / mark - 1.0).abs() < 1e-15, "{fill}");

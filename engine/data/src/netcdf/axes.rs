@@ -181,9 +181,11 @@ fn candidates(header: &Header) -> Vec<usize> {
         let is_auxiliary = auxiliary.contains(&name);
         !(!variable.kind.is_number() || is_coordinate || is_auxiliary || variable.dims.is_empty())
     };
-    (0..header.variables.len())
-        .filter(|v| is_data(&header.variables[*v]))
-        .collect()
+    let data = (0..header.variables.len()).filter(|v| is_data(&header.variables[*v]));
+    // Enumerations are mostly flags of what is meant: they count where there is nothing else.
+    let (flags, numbers): (Vec<usize>, Vec<usize>) =
+        data.partition(|v| !header.variables[*v].members.is_empty());
+    if numbers.is_empty() { flags } else { numbers }
 }
 
 fn list(names: &[&str]) -> String {

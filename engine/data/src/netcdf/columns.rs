@@ -5,14 +5,18 @@ use arrow::compute::cast;
 use arrow::datatypes::{Float64Type, Int64Type, UInt64Type};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
+use super::along::{Along, of_cells};
 use super::calendar::TimeUnits;
 use super::draft::attributes;
 use super::error::NetcdfError;
-use super::grid::Grid;
+use super::grid::{Coordinate, Grid};
 use super::header::{Attribute, Attributes, Kind};
 use super::reader::VALUE;
 use super::tensor::Tensor;
 use super::time::{TIME, YEAR};
+
+/// The column of a cell's number.
+const CELL: &str = "cell_id";
 
 /// Units for moments whose table does not say which to use.
 const DEFAULT_UNITS: &str = "seconds since 1970-01-01 00:00:00";
@@ -37,6 +41,8 @@ pub(super) struct Column {
     pub(super) missing: f64,
     /// For moments: the units they are written in.
     units: Option<TimeUnits>,
+    /// What is written for each value of the column in its place.
+    along: Option<Along>,
 }
 
 /// All columns of a table that are written. `year` follows from `time`, so it is not.
@@ -57,6 +63,7 @@ pub(super) fn columns(
         }
         columns.push(column);
     }
+    add_along(&mut columns, grid);
     if columns.is_empty() {
         return Err(NetcdfError::Table {
             path: path.to_owned(),
@@ -66,7 +73,93 @@ pub(super) fn columns(
     Ok(columns)
 }
 
+/// Adds what belongs to rows by their time or their cell: bounds, and names of stations.
+fn add_along(columns: &mut Vec<Column>, grid: &Grid) {
+    let is_plain = |column: &&mut Column, name: &str| column.name == name && column.dims.is_empty();
+    let bounds = grid.time.as_ref().and_then(Along::bounds);
+    let time = columns.iter_mut().find(|column| is_plain(column, TIME));
+    if let (Some(time), Some(axis), Some(bounds)) = (time, &grid.time, bounds)
+        && time.attributes.text("units") == Some(axis.units.as_str())
+    {
+        let attribute = match axis.climatology {
+            true => "climatology",
+            false => "bounds",
+        };
+        let name = format!("{TIME}_bnds");
+        let text = Attribute::Text(name.clone());
+        time.attributes.0.push((attribute.to_owned(), text));
+        let beside = time.beside(&name, Kind::Double, ("bnds", bounds));
+        columns.push(beside);
+    }
+    let on_grid = grid.lat.is_some() && grid.lon.is_some();
+    let Some(cell) = columns
+        .iter()
+        .position(|c| c.name == CELL && c.dims.is_empty())
+    else {
+        return;
+    };
+    for (name, coordinate, kind, along) in of_cells(grid) {
+        let known = columns.iter().position(|column| column.file_name == name);
+        let is_place = known.is_some_and(|at| matches!(columns[at].name.as_str(), "lat" | "lon"));
+        if on_grid || known.is_some() && !is_place {
+            continue;
+        }
+        let length = format!("string{}", along.width());
+        let mut column = columns[cell].beside(name, kind, (&length, along));
+        match known {
+            // The table holds places in single precision, and the grid as the file did.
+            Some(at) => {
+                column.attributes = columns[at].attributes.clone();
+                column.attributes.0.retain(|(key, _)| key != "_FillValue");
+                columns[at] = column;
+            }
+            None => {
+                column.attributes = attributes(&described(coordinate));
+                columns.push(column);
+            }
+        }
+    }
+}
+
+/// What a coordinate says of itself.
+fn described(coordinate: &Coordinate) -> Vec<(&str, &str)> {
+    let texts = [
+        ("standard_name", &coordinate.standard_name),
+        ("units", &coordinate.units),
+        ("calendar", &coordinate.calendar),
+    ];
+    let known = texts.into_iter();
+    known
+        .filter_map(|(key, text)| Some((key, text.as_deref()?)))
+        .collect()
+}
+
 impl Column {
+    /// What is written beside this column, looked up by its values.
+    fn beside(&self, name: &str, kind: Kind, (dim, along): (&str, Along)) -> Self {
+        let width = along.width();
+        let is_scalar = kind != Kind::Text && width == 1;
+        Self {
+            name: self.name.clone(),
+            file_name: clean(name),
+            kind,
+            dims: match is_scalar {
+                true => Vec::new(),
+                false => vec![(dim.to_owned(), width)],
+            },
+            row_length: width,
+            attributes: Attributes::default(),
+            missing: f64::NAN,
+            units: self.units,
+            along: Some(along),
+        }
+    }
+
+    /// Whether it was added to what the table has.
+    pub(super) fn is_beside(&self) -> bool {
+        self.along.is_some()
+    }
+
     fn of(field: &Field, grid: &Grid, path: &str) -> Result<Self, NetcdfError> {
         let refuse = |what: &str| NetcdfError::Column {
             path: path.to_owned(),
@@ -112,6 +205,7 @@ impl Column {
             attributes: Attributes::default(),
             missing: f64::NAN,
             units: None,
+            along: None,
         };
         column.describe(field, grid, number);
         Ok(column)
@@ -175,8 +269,11 @@ impl Column {
         if self.name == VALUE {
             for (name, text) in &grid.attributes {
                 if self.attributes.get(name).is_none() {
-                    let text = Attribute::Text(text.clone());
-                    self.attributes.0.push((name.clone(), text));
+                    let value = match name.as_str() {
+                        "flag_values" => flags(self.kind, text),
+                        _ => Attribute::Text(text.clone()),
+                    };
+                    self.attributes.0.push((name.clone(), value));
                 }
             }
         }
@@ -211,16 +308,34 @@ impl Column {
             }
         };
         if let Some(units) = &self.units {
-            return moments(&flat, units).map_err(|e| refuse(e.to_string()));
+            let times = moments(&flat, units).map_err(|e| refuse(e.to_string()))?;
+            return Ok(self.looked_up(times));
         }
         refuse_what_is_not_exact(&flat).map_err(refuse)?;
         let numbers = cast(&flat, &DataType::Float64).map_err(|e| refuse(e.to_string()))?;
         let numbers = numbers.as_primitive::<Float64Type>();
         let known = |value: f64| if value.is_nan() { self.missing } else { value };
-        Ok(numbers
+        let numbers = numbers
             .iter()
             .map(|value| value.map_or(self.missing, known))
-            .collect())
+            .collect();
+        Ok(self.looked_up(numbers))
+    }
+
+    fn looked_up(&self, values: Vec<f64>) -> Vec<f64> {
+        match &self.along {
+            Some(along) => along.values(&values),
+            None => values,
+        }
+    }
+}
+
+/// The values of flags, which CF wants in the variable's own type.
+fn flags(kind: Kind, text: &str) -> Attribute {
+    let numbers: Result<Vec<f64>, _> = text.split_whitespace().map(str::parse).collect();
+    match numbers {
+        Ok(numbers) => Attribute::Numbers(kind, numbers),
+        Err(_) => Attribute::Text(text.to_owned()),
     }
 }
 

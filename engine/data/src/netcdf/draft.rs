@@ -1,8 +1,9 @@
 //! Which dimensions and variables a table becomes in a file, with CF's attributes.
 
+use super::along::characters;
 use super::columns::Column;
 use super::encode::{Draft, Plan};
-use super::grid::Grid;
+use super::grid::{Grid, TimeAxis};
 use super::header::{Attribute, Attributes, Kind};
 use super::hyperslab::to_u64;
 use super::reader::VALUE;
@@ -53,13 +54,16 @@ impl Drafting<'_> {
         for (column, dims) in columns.iter().zip(names) {
             let mut attributes = column.attributes.clone();
             if column.name == VALUE {
-                self.name_squeezed(&mut attributes);
-            }
-            if is_cells && !dims.is_empty() {
-                attributes.0.push((
-                    "coordinates".to_owned(),
-                    Attribute::Text("lat lon".to_owned()),
-                ));
+                let cells = columns.iter().filter(|c| c.is_beside() && c.name != TIME);
+                let names = cells.map(|c| c.file_name.as_str());
+                let mut own: Vec<&str> = names.filter(|n| !["lat", "lon"].contains(n)).collect();
+                if is_cells && !dims.is_empty() {
+                    own.splice(0..0, ["lat", "lon"]);
+                }
+                self.name_coordinates(&mut attributes, own);
+            } else if is_cells && !dims.is_empty() && !column.is_beside() {
+                let text = Attribute::Text("lat lon".to_owned());
+                attributes.0.push(("coordinates".to_owned(), text));
             }
             self.plan.variables.push(Draft {
                 name: column.file_name.clone(),
@@ -104,7 +108,7 @@ impl Drafting<'_> {
         dims.push(self.dimension("lon", lon.len()));
         self.coordinates(false);
         let mut attributes = value.attributes.clone();
-        self.name_squeezed(&mut attributes);
+        self.name_coordinates(&mut attributes, Vec::new());
         self.plan.variables.push(Draft {
             name: value.file_name.clone(),
             dims,
@@ -153,19 +157,7 @@ impl Drafting<'_> {
             );
         }
         if let Some(time) = grid.time.as_ref().filter(|t| !t.values.is_empty()) {
-            let attributes = attributes(&[
-                ("standard_name", "time"),
-                ("units", &time.units),
-                ("calendar", &time.calendar),
-                ("axis", "T"),
-            ]);
-            let name = grid.dims.first().map_or(TIME, String::as_str);
-            self.constant(
-                name,
-                &[(name, time.values.len())],
-                attributes,
-                time.values.clone(),
-            );
+            self.time(time);
         }
         for (name, coordinate) in &grid.coordinates {
             let lengths: Option<Vec<(&str, usize)>> = coordinate
@@ -185,23 +177,78 @@ impl Drafting<'_> {
                     .map(|t| ("standard_name", t)),
             );
             texts.extend(coordinate.units.as_deref().map(|t| ("units", t)));
+            texts.extend(coordinate.calendar.as_deref().map(|t| ("calendar", t)));
+            let attributes = attributes(&texts);
+            if !coordinate.texts.is_empty() {
+                self.texts(name, &lengths, attributes, &coordinate.texts);
+                continue;
+            }
             let values = coordinate
                 .values
                 .iter()
                 .map(|v| v.unwrap_or(f64::NAN))
                 .collect();
-            self.constant(name, &lengths, attributes(&texts), values);
+            self.constant(name, &lengths, attributes, values);
         }
         for (name, squeezed) in &grid.squeezed {
+            let units = squeezed.units.as_deref().map(|text| ("units", text));
+            let calendar = squeezed.calendar.as_deref();
+            let calendar = calendar.map(|text| ("calendar", text));
+            let texts: Vec<(&str, &str)> = units.into_iter().chain(calendar).collect();
             if let Some(value) = squeezed.value {
-                let texts: Vec<_> = squeezed
-                    .units
-                    .as_deref()
-                    .map(|t| ("units", t))
-                    .into_iter()
-                    .collect();
                 self.constant(name, &[], attributes(&texts), vec![value]);
             }
+            if let Some(text) = &squeezed.text {
+                self.texts(name, &[], attributes(&texts), std::slice::from_ref(text));
+            }
+        }
+    }
+
+    /// The times of rows that are cells, with their bounds.
+    fn time(&mut self, time: &TimeAxis) {
+        let name = self.grid.dims.first().map_or(TIME, String::as_str);
+        let mut texts = vec![
+            ("standard_name", "time"),
+            ("units", time.units.as_str()),
+            ("calendar", time.calendar.as_str()),
+            ("axis", "T"),
+        ];
+        let bounds = format!("{name}_bnds");
+        let has_bounds = time.bounds.len() == time.values.len();
+        if has_bounds && time.climatology {
+            texts.push(("climatology", &bounds));
+        } else if has_bounds {
+            texts.push(("bounds", &bounds));
+        }
+        let length = time.values.len();
+        let dims = [(name, length)];
+        self.constant(name, &dims, attributes(&texts), time.values.clone());
+        if has_bounds {
+            let edges = time.bounds.iter().flat_map(|bounds| [bounds[1], bounds[2]]);
+            self.constant(
+                &bounds,
+                &[(name, length), ("bnds", 2)],
+                Attributes::default(),
+                edges.collect(),
+            );
+        }
+    }
+
+    /// A variable of texts that does not depend on rows, as characters.
+    fn texts(
+        &mut self,
+        name: &str,
+        dims: &[(&str, usize)],
+        attributes: Attributes,
+        texts: &[String],
+    ) {
+        let (width, bytes) = characters(texts);
+        let length = format!("string{width}");
+        let dims = [dims, &[(length.as_str(), width)]].concat();
+        let before = self.plan.variables.len();
+        self.constant(name, &dims, attributes, bytes);
+        if let Some(added) = self.plan.variables.get_mut(before) {
+            added.kind = Kind::Text;
         }
     }
 
@@ -269,17 +316,17 @@ impl Drafting<'_> {
         });
     }
 
-    /// Scalars and further coordinates belong to the data by CF's `coordinates` attribute.
-    fn name_squeezed(&self, attributes: &mut Attributes) {
-        let names: Vec<&str> = self
+    /// Scalars and further coordinates belong to the data by CF's `coordinates` attribute, and so do these.
+    fn name_coordinates<'n>(&'n self, attributes: &mut Attributes, mut names: Vec<&'n str>) {
+        let known = self
             .grid
             .squeezed
             .keys()
             .chain(self.grid.coordinates.keys())
             .map(String::as_str)
             .filter(|name| self.plan.variables.iter().any(|v| v.name == *name))
-            .filter(|name| !self.plan.dimensions.iter().any(|(d, _)| d == name))
-            .collect();
+            .filter(|name| !self.plan.dimensions.iter().any(|(d, _)| d == name));
+        names.extend(known);
         if !names.is_empty() {
             attributes
                 .0

@@ -11,8 +11,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use netcdf_reader::{
-    Error, FileStorage, NcAttrValue, NcFile, NcFormat, NcGroup, NcOpenOptions, NcSliceInfo,
-    NcSliceInfoElem, NcType,
+    Error, FileStorage, NcAttrValue, NcFile, NcFormat, NcGroup, NcIntegerValue, NcOpenOptions,
+    NcSliceInfo, NcSliceInfoElem, NcType, NcValueView,
 };
 
 use super::error::NetcdfError;
@@ -82,6 +82,9 @@ impl NetcdfFile {
     pub(super) fn read(&self, variable: &Variable, slab: &Slab) -> Result<Vec<f64>, NetcdfError> {
         let count = slab.count.iter().copied().fold(1, u64::saturating_mul);
         self.require_bounded(variable, count)?;
+        if !variable.members.is_empty() {
+            return self.read_enumeration(variable, slab);
+        }
         let selections = slab.start.iter().zip(&slab.count);
         let selections: Vec<NcSliceInfoElem> = selections
             .map(|(start, count)| NcSliceInfoElem::Slice {
@@ -100,12 +103,57 @@ impl NetcdfFile {
         })?;
         let found = to_u64(values.len());
         if found != count {
-            return Err(NetcdfError::Damaged {
-                path: self.path.clone(),
-                what: format!("variable `{name}` has {found} values where {count} should be"),
-            });
+            return Err(self.contradicts(variable, values.len(), count));
         }
         Ok(values.into_iter().collect())
+    }
+
+    /// As [`read`](Self::read), of an enumeration, which the crate reads whole.
+    fn read_enumeration(&self, variable: &Variable, slab: &Slab) -> Result<Vec<f64>, NetcdfError> {
+        let shape = self.header.shape(variable);
+        let all = shape.iter().copied().fold(1, u64::saturating_mul);
+        self.require_bounded(variable, all)?;
+        let name = &variable.name;
+        let values = guarded(&self.path, &[], || {
+            let decode = |value: NcValueView<'_>| Ok(number(&value.integer()?));
+            self.file.read_variable_user_defined_with(name, decode)
+        })?;
+        let values: Vec<f64> = values.into_iter().collect();
+        if to_u64(values.len()) != all {
+            return Err(self.contradicts(variable, values.len(), all));
+        }
+        Ok(slab.cut(&values, &shape))
+    }
+
+    /// The texts of a variable of characters or strings, in the file's order; `count` of them.
+    pub(super) fn texts(
+        &self,
+        variable: &Variable,
+        count: u64,
+    ) -> Result<Vec<String>, NetcdfError> {
+        let shape = self.header.shape(variable);
+        let all = shape.iter().copied().fold(1, u64::saturating_mul);
+        self.require_bounded(variable, all)?;
+        let name = &variable.name;
+        let texts = guarded(&self.path, &[], || self.file.read_variable_as_strings(name))?;
+        if to_u64(texts.len()) != count {
+            return Err(self.contradicts(variable, texts.len(), count));
+        }
+        let is_padding = |c: char| c == '\0' || c == ' ';
+        Ok(texts
+            .iter()
+            .map(|text| text.trim_end_matches(is_padding).to_owned())
+            .collect())
+    }
+
+    fn contradicts(&self, variable: &Variable, found: usize, expected: u64) -> NetcdfError {
+        NetcdfError::Damaged {
+            path: self.path.clone(),
+            what: format!(
+                "variable `{}` has {found} values where {expected} should be",
+                variable.name
+            ),
+        }
     }
 
     /// Refuses a variable whose values cannot all lie within the file. Only classic formats tell before
@@ -252,6 +300,7 @@ fn add_group(
             dims,
             attributes: attributes(&variable.attributes),
             kind: kind(&variable.dtype),
+            members: members(&variable.dtype),
         });
     }
     for inner in &group.groups {
@@ -278,11 +327,39 @@ fn kind(dtype: &NcType) -> Kind {
         NcType::Int64 => Kind::Int64,
         NcType::UInt64 => Kind::UInt64,
         NcType::Char | NcType::String => Kind::Text,
-        NcType::Enum { .. }
-        | NcType::Compound { .. }
+        NcType::Enum { base, .. } => kind(base),
+        NcType::Compound { .. }
         | NcType::Opaque { .. }
         | NcType::Array { .. }
         | NcType::VLen { .. } => Kind::Other,
+    }
+}
+
+/// The names and numbers of an enumeration.
+fn members(dtype: &NcType) -> Vec<(String, f64)> {
+    let NcType::Enum { members, .. } = dtype else {
+        return Vec::new();
+    };
+    let named = members.iter();
+    named
+        .map(|member| (member.name.clone(), number(&member.value)))
+        .collect()
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "whole numbers of 64 bits become double precision, as everywhere in this room"
+)]
+fn number(value: &NcIntegerValue) -> f64 {
+    match *value {
+        NcIntegerValue::I8(value) => f64::from(value),
+        NcIntegerValue::U8(value) => f64::from(value),
+        NcIntegerValue::I16(value) => f64::from(value),
+        NcIntegerValue::U16(value) => f64::from(value),
+        NcIntegerValue::I32(value) => f64::from(value),
+        NcIntegerValue::U32(value) => f64::from(value),
+        NcIntegerValue::I64(value) => value as f64,
+        NcIntegerValue::U64(value) => value as f64,
     }
 }
 

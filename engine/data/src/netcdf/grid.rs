@@ -59,6 +59,19 @@ pub struct Grid {
     pub other: serde_json::Map<String, serde_json::Value>,
 }
 
+impl Grid {
+    /// What a schema's metadata says, to the last digit. JSON is YAML too, and unlike the reader of JSON,
+    /// which rounds quickly, the reader of YAML gives each number its nearest double. JSON that is no YAML
+    /// (a character beyond 16 bits written as two escapes) is read as JSON.
+    ///
+    /// # Errors
+    /// When it is no JSON of this shape.
+    pub fn parse(json: &str) -> Result<Self, serde_json::Error> {
+        let grid: Self = serde_json::from_str(json)?;
+        Ok(serde_yaml::from_str(json).unwrap_or(grid))
+    }
+}
+
 /// A time axis as CF describes it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -72,6 +85,12 @@ pub struct TimeAxis {
     /// The times in `units`; only where a row is a cell.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<f64>,
+    /// The bounds of each time: time, begin and end, in `units`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bounds: Vec<[f64; 3]>,
+    /// Whether the bounds are those of a climatology (CF 7.4).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub climatology: bool,
 }
 
 /// A coordinate that is neither `lat`, `lon` nor time.
@@ -82,9 +101,15 @@ pub struct Coordinate {
     pub dims: Vec<String>,
     /// Its values; the last dimension runs fastest. A missing one is null.
     pub values: Vec<Option<f64>>,
+    /// Its values, where they are text.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<String>,
     /// Its unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub units: Option<String>,
+    /// The calendar of a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<String>,
     /// What it is, by CF's list of names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standard_name: Option<String>,
@@ -97,7 +122,45 @@ pub struct Squeezed {
     /// Its one value, where it has a coordinate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
+    /// Its one value, where it is text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// The value's unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub units: Option<String>,
+    /// The calendar of a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Grid;
+
+    #[test]
+    fn numbers_keep_their_last_digit_and_what_others_added_is_carried_along() {
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            f64::from_bits(0x3ff0_0000_0000_0000 | (state >> 12)) * 1e-3
+        };
+        let mut grid = Grid {
+            lat: Some((0..5000).map(|_| next()).collect()),
+            lon: Some(vec![0.1 + 0.2, 1e300, 5e-324, -0.0, 1e20, 7.0]),
+            long_name: Some("a \"b\"\n\u{1}: # é 😀 [x] {y}".to_owned()),
+            fill_value: Some(1e20),
+            ..Grid::default()
+        };
+        grid.other.insert(
+            "mine".to_owned(),
+            serde_json::json!({ "a": [1, null, "x"] }),
+        );
+        let text = serde_json::to_string(&grid).unwrap();
+        assert_eq!(Grid::parse(&text).unwrap(), grid);
+        let escaped = r#"{"variable":"\ud83d\ude00","lat":[1.5]}"#;
+        assert_eq!(Grid::parse(escaped).unwrap().variable, "😀");
+        assert!(Grid::parse("variable: x").is_err());
+    }
 }

@@ -15,7 +15,7 @@ pub(super) enum Kind {
     UInt64,
     /// Characters and strings.
     Text,
-    /// Compounds, lists of any length, enumerations and bytes without meaning.
+    /// Compounds, lists of any length and bytes without meaning.
     Other,
 }
 
@@ -115,7 +115,10 @@ pub(super) struct Variable {
     /// Its dimensions by number, slowest first.
     pub(super) dims: Vec<usize>,
     pub(super) attributes: Attributes,
+    /// Of an enumeration: the type of its numbers.
     pub(super) kind: Kind,
+    /// The names of an enumeration's numbers; empty for other types.
+    pub(super) members: Vec<(String, f64)>,
 }
 
 impl Variable {

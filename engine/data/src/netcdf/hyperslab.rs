@@ -7,6 +7,25 @@ pub(super) struct Slab {
     pub(super) count: Vec<u64>,
 }
 
+impl Slab {
+    /// The values of this box out of all values of an array of this shape. The box lies inside it.
+    pub(super) fn cut(&self, all: &[f64], shape: &[u64]) -> Vec<f64> {
+        if self.count.contains(&0) {
+            return Vec::new();
+        }
+        let mut index = vec![0; self.count.len()];
+        let mut out = Vec::new();
+        loop {
+            let steps = self.start.iter().zip(&index).zip(shape);
+            let at = steps.fold(0, |at, ((start, step), length)| at * length + start + step);
+            out.extend(all.get(to_usize(at)));
+            if !advance(&mut index, &self.count) {
+                return out;
+            }
+        }
+    }
+}
+
 /// The next index in row-major order within `count`; false after the last.
 fn advance(index: &mut [u64], count: &[u64]) -> bool {
     for d in (0..index.len()).rev() {

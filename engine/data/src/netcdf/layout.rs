@@ -83,14 +83,22 @@ impl<'a> LayingOut<'a> {
             },
             ..times.axis.clone()
         });
+        if let (Some(times), Some(axis)) = (&times, &mut grid.time) {
+            self.add_time_bounds(&all, times, axis)?;
+        }
         for axis in &squeezed {
             let value = match axis.coordinate {
                 Some(v) => self.values(v)?.first().copied().filter(|v| v.is_finite()),
                 None => None,
             };
-            let units = axis.coordinate.and_then(|v| self.text(v, "units"));
-            grid.squeezed
-                .insert(axis.name.clone(), Squeezed { value, units });
+            let text = |name| axis.coordinate.and_then(|v| self.text(v, name));
+            let noted = Squeezed {
+                value,
+                text: None,
+                units: text("units"),
+                calendar: text("calendar"),
+            };
+            grid.squeezed.insert(axis.name.clone(), noted);
         }
         Ok(Layout {
             variable: variable.clone(),
@@ -114,7 +122,7 @@ impl<'a> LayingOut<'a> {
     fn refuse_what_is_no_grid(&self, variable: &Variable) -> Result<(), NetcdfError> {
         let what = match variable.kind {
             Kind::Text => "text",
-            Kind::Other => "an enumeration, compound or list of its own type",
+            Kind::Other => "a compound or list of its own type",
             _ => "",
         };
         if !what.is_empty() {
@@ -179,9 +187,47 @@ impl<'a> LayingOut<'a> {
             } else {
                 calendar
             },
-            values: Vec::new(),
+            ..TimeAxis::default()
         };
         Ok(Times::decode(axis, self.values(index)?))
+    }
+
+    /// Notes the bounds of each time, which travel by time and not by row: rows may be cut and picked.
+    fn add_time_bounds(
+        &self,
+        all: &[Axis],
+        times: &Times,
+        noted: &mut TimeAxis,
+    ) -> Result<(), NetcdfError> {
+        let axis = all.iter().find(|a| a.role == Role::Time);
+        let Some((axis, index)) = axis.and_then(|axis| Some((axis, axis.coordinate?))) else {
+            return Ok(());
+        };
+        let coordinate = &self.header.variables[index];
+        let bounds = ["bounds", "climatology"].into_iter().find_map(|attribute| {
+            let name = coordinate.attributes.text(attribute)?;
+            Some((attribute, self.header.find_beside(coordinate, name)?))
+        });
+        let Some((attribute, bounds)) = bounds else {
+            return Ok(());
+        };
+        let variable = &self.header.variables[bounds];
+        let is_pairs = self.header.shape(variable) == [axis.length, 2]
+            && variable.dims.first() == Some(&axis.dim)
+            && variable.kind.is_number();
+        if !is_pairs || axis.length > COORDINATE_LIMIT {
+            return Ok(());
+        }
+        let Some(edges) = times.converted(&self.values(bounds)?) else {
+            return Ok(());
+        };
+        let pairs = edges.as_chunks::<2>().0.iter();
+        noted.climatology = attribute == "climatology";
+        noted.bounds = pairs
+            .zip(times.numbers())
+            .map(|([from, to], time)| [time, *from, *to])
+            .collect();
+        Ok(())
     }
 
     fn grid(&self, variable: &Variable, all: &[Axis]) -> Result<Grid, NetcdfError> {
@@ -192,7 +238,7 @@ impl<'a> LayingOut<'a> {
             long_name: text("long_name"),
             standard_name: text("standard_name"),
             fill_value: fill_value(variable),
-            attributes: kept(&variable.attributes.0, OF_VARIABLE),
+            attributes: described(variable),
             file_attributes: kept(&self.header.attributes.0, OF_FILE),
             ..Grid::default()
         };
@@ -231,30 +277,42 @@ impl<'a> LayingOut<'a> {
         all: &[Axis],
     ) -> Result<(), NetcdfError> {
         let variable = &self.header.variables[index];
-        let size: u64 = self
-            .header
-            .shape(variable)
-            .iter()
-            .fold(1, |n, d| n.saturating_mul(*d));
-        let dims: Option<Vec<String>> = variable
-            .dims
+        let is_text = variable.kind == Kind::Text;
+        // Characters have one dimension more: the length of the longest text.
+        let own = match variable.dims.split_last() {
+            Some((last, others)) if is_text && !all.iter().any(|a| a.dim == *last) => others,
+            _ => variable.dims.as_slice(),
+        };
+        let lengths = own.iter().filter_map(|d| self.header.dimensions.get(*d));
+        let size = lengths.fold(1, |n: u64, d| n.saturating_mul(d.length));
+        let dims: Option<Vec<String>> = own
             .iter()
             .map(|d| all.iter().find(|a| a.dim == *d).map(|a| a.name.clone()))
             .collect();
         // What runs along time would have to be cut with the rows.
         let along_time = |d: &usize| all.iter().any(|a| a.dim == *d && a.role == Role::Time);
-        let is_kept = variable.kind.is_number()
+        let is_kept = (variable.kind.is_number() || is_text)
             && size <= COORDINATE_LIMIT
             && !variable.dims.iter().any(along_time);
         let Some(dims) = dims.filter(|_| is_kept) else {
             return Ok(());
         };
-        let values = self.values(index)?;
+        let (values, texts) = match is_text {
+            true => (Vec::new(), self.file.texts(variable, size)?),
+            false => (self.values(index)?, Vec::new()),
+        };
         let units = self.text(index, "units");
         let name = variable.own_name().to_owned();
         if dims.is_empty() {
             let value = values.first().copied().filter(|v| v.is_finite());
-            grid.squeezed.insert(name, Squeezed { value, units });
+            let text = texts.into_iter().next();
+            let noted = Squeezed {
+                value,
+                text,
+                units,
+                calendar: self.text(index, "calendar"),
+            };
+            grid.squeezed.insert(name, noted);
             return Ok(());
         }
         let coordinate = Coordinate {
@@ -263,7 +321,9 @@ impl<'a> LayingOut<'a> {
                 .into_iter()
                 .map(|v| v.is_finite().then_some(v))
                 .collect(),
+            texts,
             units,
+            calendar: self.text(index, "calendar"),
             standard_name: self.text(index, "standard_name"),
         };
         grid.coordinates.insert(name, coordinate);
@@ -379,6 +439,7 @@ const OF_VARIABLE: &[&str] = &[
     "original_name",
     "standard_name_vocabulary",
     "positive",
+    "flag_meanings",
 ];
 
 /// What a file says of itself that is passed on (CF 2.6.2).
@@ -400,6 +461,23 @@ const OF_FILE: &[&str] = &[
     "variant_label",
     "tracking_id",
 ];
+
+/// What a variable says of itself, with the names of an enumeration (CF 3.5).
+fn described(variable: &Variable) -> BTreeMap<String, String> {
+    let mut texts = kept(&variable.attributes.0, OF_VARIABLE);
+    if !variable.members.is_empty() {
+        let members = variable.members.iter();
+        let (names, values): (Vec<String>, Vec<String>) = members
+            .map(|(name, value)| (name.replace(char::is_whitespace, "_"), value.to_string()))
+            .unzip();
+        texts.insert("flag_meanings".to_owned(), names.join(" "));
+        texts.insert("flag_values".to_owned(), values.join(" "));
+    } else if let Some(Attribute::Numbers(_, values)) = variable.attributes.get("flag_values") {
+        let values: Vec<String> = values.iter().map(f64::to_string).collect();
+        texts.insert("flag_values".to_owned(), values.join(" "));
+    }
+    texts
+}
 
 /// Texts of an attribute list, by name. What Sunward itself wrote into a history says nothing of the
 /// data, so that a table that was written is read again the same.

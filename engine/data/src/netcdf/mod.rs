@@ -22,6 +22,8 @@
 //!   time is one row of `value` alone.
 //! - **`rows: cell`**: `cell_id` (int32, latitude-major), `lat`, `lon` (float32), `value` (tensor over time).
 //!
+//! An enumeration is read as its numbers; its names are `flag_meanings` among the attributes.
+//!
 //! `value` is float32 or float64: floats as stored, packed integers as CF says, whole numbers of 8
 //! and 16 bits as float32, wider ones as float64. A variable without further dimensions gives a plain number per row.
 //!
@@ -34,7 +36,8 @@
 //!   "dims": ["lat", "lon"],
 //!   "lat": [20.0, 22.5], "lon": [-80.0, -77.5],
 //!   "lat_bounds": [18.75, 21.25, 23.75], "lon_bounds": [-81.25, -78.75, -76.25],
-//!   "time": { "name": "time", "units": "hours since 1-1-1", "calendar": "standard", "values": [] },
+//!   "time": { "name": "time", "units": "hours since 1-1-1", "calendar": "standard", "values": [],
+//!             "bounds": [[372.0, 0.0, 744.0]] },
 //!   "coordinates": { "depth": { "dims": ["depth"], "values": [0, 10], "units": "m" } },
 //!   "squeezed": { "pressure": { "value": 500.0, "units": "hPa" } },
 //!   "fill_value": 1e20, "attributes": { "cell_methods": "time: mean" },
@@ -42,12 +45,14 @@
 //! ```
 //!
 //! `dims` names the tensor's dimensions in order (`["time"]` for `rows: cell`, where `time.values`
-//! holds the times in `units`). Bounds are given when the file has them and cells touch: n + 1 edges.
+//! holds the times in `units`). `time.bounds` has time, begin and end of each time, so that rows find
+//! theirs however they were picked. A coordinate of text has `texts` in place of `values`. Bounds of axes are given when the file has them and cells touch: n + 1 edges.
 //! A kernel that changes the grid writes the changed object; other keys it carries on.
 //!
 //! A tensor's storage is a `FixedSizeList` whose child is called `item` and nullable, as other Arrow
 //! implementations write it; the child never holds a null.
 
+mod along;
 mod axes;
 mod calendar;
 mod columns;

@@ -22,6 +22,8 @@ pub(super) struct Times {
     values: Vec<f64>,
     moments: Moments,
     years: Vec<i32>,
+    /// The file's units, where the axis has others.
+    source: Option<TimeUnits>,
 }
 
 #[derive(Clone, Debug)]
@@ -52,21 +54,33 @@ impl Times {
                 values,
                 moments: Moments::Raw,
                 years: Vec::new(),
+                source: None,
             };
         };
-        let moments = if units.calendar().fits_timestamps() {
-            Moments::Timestamps(moments)
+        let (moments, source) = if units.calendar().fits_timestamps() {
+            (Moments::Timestamps(moments), None)
         } else {
             let (text, days) = in_days(units, &moments);
             axis.units = text;
-            days
+            (days, Some(units))
         };
         Self {
             axis,
             values,
             moments,
             years,
+            source,
         }
+    }
+
+    /// Other times of the file, as the bounds of these, in the units of the axis.
+    pub(super) fn converted(&self, values: &[f64]) -> Option<Vec<f64>> {
+        let Some(source) = self.source else {
+            return Some(values.to_vec());
+        };
+        let units = TimeUnits::parse(&self.axis.units, &self.axis.calendar)?;
+        let convert = |value: &f64| units.value(source.moment_ms(*value)?);
+        values.iter().map(convert).collect()
     }
 
     /// The times as numbers in the units of the axis, which are not the file's where zero was moved.

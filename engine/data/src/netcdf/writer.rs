@@ -39,7 +39,7 @@ impl<'a, W: Write + Seek> Writing<'a, W> {
     pub(super) fn start(out: W, path: &'a str, schema: &Schema) -> Result<Self, NetcdfError> {
         let grid: Grid = match schema.metadata().get(GRID_KEY) {
             None => Grid::default(),
-            Some(json) => serde_json::from_str(json).map_err(|e| NetcdfError::Table {
+            Some(json) => Grid::parse(json).map_err(|e| NetcdfError::Table {
                 path: path.to_owned(),
                 what: format!("its metadata `{GRID_KEY}` is not understood: {e}"),
             })?,
@@ -148,6 +148,8 @@ impl<'a, W: Write + Seek> Writing<'a, W> {
                         .get(row * length..(row + 1) * length)
                         .unwrap_or_default(),
                 );
+                // All numbers are written in four bytes or eight; texts may need padding.
+                record.resize(record.len().next_multiple_of(4), 0);
             }
             self.out.write_all(&record).map_err(|e| self.io(e))?;
         }

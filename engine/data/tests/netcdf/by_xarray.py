@@ -59,8 +59,31 @@ def faults(source, variable, copy):
         calendars = [c.encoding.get("calendar") for c in (was, now)]
         if len({"standard" if c == "gregorian" else c for c in calendars}) > 1:
             found.append(f"calendar of {other} is {calendars[1]}, expected {calendars[0]}")
+    for one in old[name].encoding.get("coordinates", "").split():
+        # What runs along time is not read.
+        if one not in a.coords or one in a.dims or any("time" in dim for dim in a.coords[one].dims):
+            continue
+        if one not in new:
+            found.append(f"no coordinate {one}")
+            continue
+        was, now = a.coords[one].values, new[one].values
+        if was.dtype.kind in "OSU":
+            texts = [[v.decode() if isinstance(v, bytes) else str(v) for v in x.ravel()] for x in (was, now)]
+            same = texts[0] == texts[1]
+        else:
+            same = np.allclose(was, now, rtol=1e-7, equal_nan=True)
+        if not same:
+            found.append(f"coordinate {one} is {now}, expected {was}")
+    for kind in ("bounds", "climatology"):
+        for axis in (dim for dim in a.dims if dim in old.coords and "since" in str(old[dim].encoding.get("units"))):
+            bounds = old[axis].attrs.get(kind, old[axis].encoding.get(kind))
+            if bounds is None or bounds not in old:
+                continue
+            written = new["time"].attrs.get(kind, new["time"].encoding.get(kind))
+            if written not in new or not (old[bounds].values == new[written].values).all():
+                found.append(f"{kind} of time are {written}, expected those of {bounds}")
     fill = old[name].encoding.get("_FillValue")
-    if fill is not None and old[name].dtype.kind == "f" and "scale_factor" not in old[name].encoding:
+    if fill is not None and old[name].encoding["dtype"].kind == "f" and "scale_factor" not in old[name].encoding:
         now = new[name].encoding.get("_FillValue")
         if not np.isclose(fill, now, equal_nan=True):
             found.append(f"_FillValue is {now}, expected {fill}")

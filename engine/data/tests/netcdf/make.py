@@ -110,8 +110,66 @@ def groups():
     note("groups.nc", "model/run1/ta")
 
 
+def described():
+    """Bounds of times, coordinates of text, coordinates with all their digits, and an enumeration."""
+    with netCDF4.Dataset(HERE / "described.nc", "w") as ds:
+        for name, length in [("time", None), ("lat", 2), ("lon", 4), ("bnds", 2)]:
+            ds.createDimension(name, length)
+        time = ds.createVariable("time", "f8", ("time",))
+        time.units, time.calendar, time.bounds = "days since 2001-01-01", "noleap", "time_bnds"
+        time[:] = [15.5, 45, 74.5]
+        ds.createVariable("time_bnds", "f8", ("time", "bnds"))[:] = [[0, 31], [31, 59], [59, 90]]
+        for name, units, values in [
+            ("lat", "degrees_north", np.array([-10, 20]) / 3 + 0.1),
+            ("lon", "degrees_east", np.cumsum(np.full(4, 7.1)) * 1.1),
+        ]:
+            axis = ds.createVariable(name, "f8", (name,))
+            axis.units = units
+            axis[:] = values
+        sector = ds.createVariable("sector", str, ("lon",))
+        sector.standard_name = "region"
+        sector[:] = np.array(["Rockall", "Färöer", "", "Fair Isle"], dtype=object)
+        ds.createVariable("scenario", str, ())[...] = "historical"
+        v = ds.createVariable("t", "f8", ("time", "lat", "lon"))
+        v.units, v.coordinates = "K", "sector scenario"
+        v[:] = np.arange(24).reshape(3, 2, 4) / 7
+        cover = ds.createEnumType("i2", "cover_kind", {"open_sea": -1, "ice": 0, "land": 300})
+        shade = ds.createVariable("cover", cover, ("time", "lat", "lon"), fill_value=0)
+        shade[:] = np.array([-1, 300] * 12).reshape(3, 2, 4)
+    note("described.nc", "t", "cover")
+
+
+def stations():
+    """Stations with names of characters, heights and monthly means."""
+    with netCDF4.Dataset(HERE / "stations.nc", "w", format="NETCDF3_64BIT_OFFSET") as ds:
+        for name, length in [("time", 2), ("station", 3), ("name_length", 12), ("nv", 2)]:
+            ds.createDimension(name, length)
+        time = ds.createVariable("time", "f8", ("time",))
+        time.units, time.calendar, time.bounds = "hours since 2001-01-01", "standard", "time_edges"
+        time[:] = [372, 1080]
+        ds.createVariable("time_edges", "f8", ("time", "nv"))[:] = [[0, 744], [744, 1416]]
+        names = ds.createVariable("station_name", "S1", ("station", "name_length"))
+        names.cf_role = "timeseries_id"
+        texts = [text.encode().ljust(12, b"\0") for text in ["Jan Mayen", "Bjørnøya", "Hopen"]]
+        names[:] = np.frombuffer(b"".join(texts), "S1").reshape(3, 12)
+        for name, units, values in [
+            ("lat", "degrees_north", [70.9, 74.5, 76.5]),
+            ("lon", "degrees_east", [-8.7, 19.0, 25.1]),
+            ("height", "m", [10.3, 16.1, 6.7]),
+        ]:
+            v = ds.createVariable(name, "f8", ("station",))
+            v.units = units
+            v[:] = values
+        v = ds.createVariable("tas", "f4", ("time", "station"))
+        v.units, v.coordinates = "degC", "lat lon height station_name"
+        v[:] = [[-5.1, -8.2, -13.3], [-6.1, -9.2, -14.3]]
+    note("stations.nc", "tas")
+
+
 if __name__ == "__main__":
     all_types()
     chunks()
     groups()
+    described()
+    stations()
     (HERE / "expected.json").write_text(json.dumps(expected, indent=0) + "\n")
