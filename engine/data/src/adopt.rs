@@ -16,7 +16,7 @@ use crate::content::schema::{conform, same_type, type_text};
 use crate::error::DataError;
 use crate::incoming::Incoming;
 use crate::part::Part;
-use crate::source::{Opened, SourceOptions, open_arrow, open_csv, open_netcdf, open_parquet};
+use crate::source::{Opened, SourceFormat, open_written};
 use crate::store::Store;
 use crate::writer::PART_BYTES;
 
@@ -69,16 +69,15 @@ impl Store {
         match format {
             OutputFormat::Arrow => self.adopt_arrow(path, declared),
             OutputFormat::Parquet => {
-                let rows = as_declared(path, open_parquet(path)?, declared)?;
-                self.adopt_as_written(path, rows, Form::Parquet)
+                let opened = open_written(path, SourceFormat::Parquet, None)?;
+                self.adopt_as_written(path, as_declared(path, opened, declared)?, Form::Parquet)
             }
             OutputFormat::Csv => {
-                let fields = declared.map(concrete_fields);
-                let opened = open_csv(path, fields.as_deref())?;
+                let opened = open_written(path, SourceFormat::Csv, declared)?;
                 self.adopt_as_written(path, as_declared(path, opened, declared)?, Form::Csv)
             }
             OutputFormat::Netcdf => {
-                let opened = open_netcdf(path, &SourceOptions::default())?;
+                let opened = open_written(path, SourceFormat::Netcdf, None)?;
                 self.store_rows(as_declared(path, opened, declared)?)
             }
             OutputFormat::File => self.adopt_file(path),
@@ -104,12 +103,16 @@ impl Store {
         declared: Option<&[ColumnSpec]>,
     ) -> Result<Dataset, DataError> {
         if !self.can_rename(path)? {
-            return self.store_rows(as_declared(path, open_arrow(path)?, declared)?);
+            return self.store_rows(as_declared(
+                path,
+                open_written(path, SourceFormat::Arrow, None)?,
+                declared,
+            )?);
         }
         let part = match Part::open_foreign(path) {
             Ok(part) => part,
-            // It may be an Arrow stream, which is accepted as well.
-            Err(error) => match open_arrow(path) {
+            // Perhaps a stream, which is as good.
+            Err(error) => match open_written(path, SourceFormat::Arrow, None) {
                 Ok(opened) => return self.store_rows(as_declared(path, opened, declared)?),
                 Err(_) => return Err(error),
             },
@@ -118,7 +121,11 @@ impl Store {
         let too_large = part.bytes() > u64::try_from(PART_BYTES).unwrap_or(u64::MAX);
         let cut = too_large && self.remote().is_some();
         if part.is_compressed() || cut || schema.as_ref() != part.schema().as_ref() {
-            return self.store_rows(as_declared(path, open_arrow(path)?, declared)?);
+            return self.store_rows(as_declared(
+                path,
+                open_written(path, SourceFormat::Arrow, None)?,
+                declared,
+            )?);
         }
         let (content, digest) = digests(path, &part)?;
         let part_ref = PartRef {

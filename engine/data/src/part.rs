@@ -236,9 +236,9 @@ fn batch_header(buffer: &Buffer, block: &Block) -> Result<(u64, bool), Fault> {
     Ok((rows, header.compression().is_some()))
 }
 
-/// Refuses a block whose compressed buffers claim to expand beyond the limit for this file's size.
-/// Each begins with the length that the decoder allocates.
-fn unpacked_bytes(buffer: &Buffer, block: &Block) -> Result<(), Fault> {
+/// Refuses a block whose packed buffers claim more than a file of this size may expand to: each begins
+/// with the length that the decoder asks memory for.
+pub(crate) fn unpacked_bytes(buffer: &Buffer, block: &Block) -> Result<(), Fault> {
     let bytes = block_bytes(buffer, block)?;
     let meta = usize::try_from(block.metaDataLength()).unwrap_or(0);
     let skip = if bytes.starts_with(&[0xff; 4]) { 8 } else { 4 };

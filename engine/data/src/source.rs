@@ -6,14 +6,13 @@ mod pdbqt;
 pub(crate) mod probe;
 mod sdf;
 mod smiles;
+mod stream;
 
-use std::fs::File;
-use std::io::{Read as _, Seek as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
-use arrow::ipc::reader::StreamReader;
 use arrow_schema::{Schema, SchemaRef};
 use sunward_core::{Dataset, Digest, Hasher, PartRef};
 use sunward_files::open_regular;
@@ -160,7 +159,7 @@ impl Store {
     ) -> Result<Dataset, DataError> {
         let path = local_path(source)?;
         self.remembered(&path, options.digest(), memory, || {
-            let opened = guarded_rows(&path, open(&path, options)?);
+            let opened = open_guarded(&path, options)?;
             let opened = as_declared(&path, opened, options.schema.as_deref())?;
             let Some(form) = kept_form(&path, options)? else {
                 return self.store_rows(select(opened, &options.columns)?);
@@ -371,7 +370,7 @@ fn open(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
     let format = format_for(path, options)?;
     match format {
         SourceFormat::Arrow => open_arrow(path),
-        SourceFormat::Parquet => open_parquet(path),
+        SourceFormat::Parquet => parquet::open(path),
         SourceFormat::Csv | SourceFormat::Tsv => {
             let fields = options.schema.as_deref().map(concrete_fields);
             csv::open(path, &layout(format, options), fields.as_deref())
@@ -398,24 +397,34 @@ fn layout(format: SourceFormat, options: &SourceOptions) -> csv::Layout {
     csv::Layout::new(delimiter, &options.csv)
 }
 
-/// A file that a command wrote as CSV; columns that are declared have their types.
-pub(crate) fn open_csv(
+/// A file that a command wrote in a format; columns that are declared have their types.
+pub(crate) fn open_written(
     path: &Path,
-    declared: Option<&[arrow_schema::Field]>,
+    format: SourceFormat,
+    declared: Option<&[ColumnSpec]>,
 ) -> Result<Opened, DataError> {
-    csv::open(
-        path,
-        &csv::Layout::new(b',', &CsvOptions::default()),
-        declared,
-    )
+    let options = SourceOptions {
+        format: Some(format),
+        schema: declared.map(<[ColumnSpec]>::to_vec),
+        ..SourceOptions::default()
+    };
+    open_guarded(path, &options)
+}
+
+/// Opens foreign bytes: what a library stumbles over, while opening or later, is damage to the file. All
+/// reading of tables goes through here.
+fn open_guarded(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
+    let opened = foreign::guarded(path, "table", || open(path, options))??;
+    let (schema, mut rows) = (opened.schema, opened.rows);
+    let path = path.to_owned();
+    let rows = batches(move || foreign::guarded(&path, "table", || rows.next())?.transpose());
+    Ok(Opened { schema, rows })
 }
 
 /// An Arrow file or stream of anybody's.
-pub(crate) fn open_arrow(path: &Path) -> Result<Opened, DataError> {
-    let mut file = open_regular(path).map_err(DataError::io("open", path))?;
-    let mut head = [0; 4];
-    if file.read_exact(&mut head).is_ok() && head == [0xff; 4] {
-        return open_stream(path, file);
+fn open_arrow(path: &Path) -> Result<Opened, DataError> {
+    if stream::is_stream(path)? {
+        return open_stream(path);
     }
     let part = Part::open_foreign(path)?;
     let schema = part.schema().clone();
@@ -441,12 +450,8 @@ fn no_arrow(path: &Path, found: String) -> DataError {
     }
 }
 
-fn open_stream(path: &Path, mut file: File) -> Result<Opened, DataError> {
-    file.rewind().map_err(DataError::io("read", path))?;
-    let reader = foreign::guarded(path, "Arrow IPC stream", || {
-        StreamReader::try_new_buffered(file, None)
-    })?
-    .map_err(|error| no_arrow(path, error.to_string()))?;
+fn open_stream(path: &Path) -> Result<Opened, DataError> {
+    let reader = stream::open(path)?;
     let schema = reader.schema();
     let path = path.to_owned();
     let rows = reader
@@ -457,24 +462,8 @@ fn open_stream(path: &Path, mut file: File) -> Result<Opened, DataError> {
     })
 }
 
-/// A Parquet file.
-pub(crate) fn open_parquet(path: &Path) -> Result<Opened, DataError> {
-    parquet::open(path).map(|opened| guarded_rows(path, opened))
-}
-
-/// Rows whose reading cannot panic: what a library stumbles over is damage to the file.
-fn guarded_rows(path: &Path, opened: Opened) -> Opened {
-    let path = path.to_owned();
-    let mut rows = opened.rows;
-    let rows = batches(move || foreign::guarded(&path, "table", || rows.next())?.transpose());
-    Opened {
-        schema: opened.schema,
-        rows,
-    }
-}
-
 /// A NetCDF file's variable.
-pub(crate) fn open_netcdf(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
+fn open_netcdf(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
     let file = open_regular(path).map_err(DataError::io("open", path))?;
     let reader = GridReader::new(
         file,

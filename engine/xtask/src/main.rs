@@ -18,12 +18,13 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask CHORE
 
-  test [--quick]        formatting, lints, tidiness, tests, documentation, dependencies, examples
+  test [--quick]        formatting, lints, tidiness, a minute of fuzzing, tests, documentation, dependencies, examples
                         (--quick: formatting, tidiness and tests only)
   bench [NAME] [--json] figures beside those of other tools, as ratios, in one run
   tidy                  doors, sizes and floors of the house
   fuzz [--seconds N] [--program PATH] [TARGET]
-                        damaged files of every kind, given to the built program under limits (default 60 s)
+                        damaged files and answers of every kind, given to the built program under limits
+                        (default 60 s; --seconds 3600 now and then, and before a release)
   s3 -- COMMAND …       runs a command beside a throw-away S3 server, AWS_* and SUNWARD_TEST_S3 set
 ";
 

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::bucket::Bucket;
 use crate::shell::{has, run, say};
-use crate::{nvrtc, tidy};
+use crate::{fuzz, nvrtc, tidy};
 
 /// Runs every check, the quickest first, and stops at the first that fails.
 ///
@@ -34,6 +34,9 @@ pub(crate) fn test(quick: bool) -> Result<()> {
         dependencies()?;
     }
     run("cargo", &["build", "--release"], &[])?;
+    if !quick {
+        fuzz::briefly()?;
+    }
     tests()
 }
 

@@ -4,13 +4,13 @@ use std::fs::{self, Metadata};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use arrow::ipc::reader::StreamReader;
 use arrow_schema::Schema;
 use sunward_files::{irregular, open_regular};
 use sunward_workflows::{FileFact, Form, Input, from_arrow};
 
 use super::{
     SourceFormat, SourceOptions, csv, format_of, layout, local_path, parquet, pdbqt, sdf, smiles,
+    stream,
 };
 use crate::error::DataError;
 use crate::foreign;
@@ -116,9 +116,8 @@ fn table(path: &Path, bytes: u64, options: &SourceOptions) -> Result<Found, Data
 }
 
 fn arrow(path: &Path) -> Result<(Schema, Option<u64>), DataError> {
-    let file = open_regular(path).map_err(DataError::io("open", path))?;
-    if let Ok(stream) = StreamReader::try_new_buffered(file, None) {
-        return Ok((stream.schema().as_ref().clone(), None));
+    if stream::is_stream(path)? {
+        return Ok((stream::open(path)?.schema().as_ref().clone(), None));
     }
     let part = Part::open_foreign(path)?;
     Ok((part.schema().as_ref().clone(), Some(part.rows())))

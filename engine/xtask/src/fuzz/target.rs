@@ -4,8 +4,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::trial::Program;
+
 /// Reads a table with every path that a table takes: as Arrow, as Parquet and as CSV.
 const READ_TABLE: &str = "name: fuzz\nstages:\n  a: { run: [/bin/true], inputs: { i: { from: ./INPUT, as: arrow } } }\n  c: { run: [/bin/true], inputs: { i: { from: ./INPUT, as: csv } } }\n  p: { run: [/bin/true], inputs: { i: { from: ./INPUT, as: parquet } } }\n";
+
+/// Gives a journal with facts, a list of runs and records of results.
+const RECORDED: &str = "name: w\nstages:\n  a: { run: 'echo ${{ item }} > ${{ outputs.o }}', scatter: { range: 3 }, outputs: { o: { format: file } } }\n  b: { run: 'printf \"x\\\\n1\\\\n\" > ${{ outputs.o }}', needs: a, outputs: { o: { format: csv } } }\noutputs: { o: b.o }\n";
 
 /// Commands of a table's target.
 const TABLE: &[&[&str]] = &[
@@ -27,7 +32,23 @@ pub(super) struct Target {
     seeds: &'static [&'static str],
     /// Seeds that are short enough to stand here.
     texts: &'static [&'static str],
+    /// Commands of the program that write the file as a seed.
+    made_by: &'static [&'static [&'static str]],
+    /// The input is what a bucket answers to every request.
+    pub(super) is_answer: bool,
 }
+
+/// What holds for most targets.
+const PLAIN: Target = Target {
+    name: "",
+    file: "",
+    workflow: None,
+    commands: &[],
+    seeds: &[],
+    texts: &[],
+    made_by: &[],
+    is_answer: false,
+};
 
 const fn table(
     name: &'static str,
@@ -42,6 +63,7 @@ const fn table(
         commands: TABLE,
         seeds,
         texts,
+        ..PLAIN
     }
 }
 
@@ -65,10 +87,19 @@ pub(super) const TARGETS: &[Target] = &[
         &[
             "engine/xtask/corpus/types.arrow",
             "engine/xtask/corpus/binary.arrow",
+            "engine/xtask/corpus/stream.arrows",
         ],
         &[],
     ),
-    table("netcdf", "input.nc", &["engine/xtask/corpus/grid.nc"], &[]),
+    table(
+        "netcdf",
+        "input.nc",
+        &[
+            "engine/xtask/corpus/grid.nc",
+            "engine/data/tests/netcdf/stations.nc",
+        ],
+        &[],
+    ),
     table(
         "pdbqt",
         "input.pdbqt",
@@ -111,6 +142,7 @@ pub(super) const TARGETS: &[Target] = &[
         texts: &[
             "name: w\nparams: { k: { type: int, default: 3 } }\nstages:\n  a:\n    run: \"echo ${{ params.k * 2 }} | head -1\"\n    scatter: { range: 3 }\n    resources: { memory: 1 GiB, cpus: 2 }\n",
         ],
+        ..PLAIN
     },
     Target {
         name: "expressions",
@@ -126,6 +158,7 @@ pub(super) const TARGETS: &[Target] = &[
             "name: w\nparams: { s: { type: string, default: ab } }\nstages: { a: { run: [/bin/true, \"${{ params.s|replace('a', 'xx')|indent(4) ~ (range(9)|join('-')) }}\"] } }\n",
             "name: w\nstages: { a: { run: [/bin/true, \"${{ ('%05d'|format(7)) if 4 is divisibleby(2) else 2 ** 10 % 7 }}\"] } }\n",
         ],
+        ..PLAIN
     },
     Target {
         name: "fleet",
@@ -134,6 +167,7 @@ pub(super) const TARGETS: &[Target] = &[
         commands: &[&["plan", "workflow.yaml", "--fleet", "fleet.yaml"]],
         seeds: &["examples/clean-hours/fleet.yaml"],
         texts: &["- { pool: a, zone: DE, timezone: Europe/Berlin, pue: 1.2, capacity: 4 }\n"],
+        ..PLAIN
     },
     Target {
         name: "trace",
@@ -144,6 +178,7 @@ pub(super) const TARGETS: &[Target] = &[
         texts: &[
             "timestamp_utc,carbon_intensity_gco2e_per_kwh,renewable_share\n2023-01-01T00:00:00Z,400,0.5\n2023-01-01T01:00:00Z,300,0.6\n",
         ],
+        ..PLAIN
     },
     Target {
         name: "jobs",
@@ -162,6 +197,7 @@ pub(super) const TARGETS: &[Target] = &[
         texts: &[
             "[{ \"arrival\": \"2023-01-09T03:00:00Z\", \"length_h\": 2, \"power_kw\": 2, \"slack_h\": 12, \"home\": \"WIND-COAST\" }]\n",
         ],
+        ..PLAIN
     },
     Target {
         name: "params",
@@ -172,6 +208,7 @@ pub(super) const TARGETS: &[Target] = &[
         commands: &[&["plan", "workflow.yaml", "--params", "params.yaml"]],
         seeds: &[],
         texts: &["k: 5\ns: \"x y\"\n", "{\"k\": 7}\n"],
+        ..PLAIN
     },
     Target {
         name: "lock",
@@ -182,12 +219,54 @@ pub(super) const TARGETS: &[Target] = &[
         commands: &[&["check", "workflow.yaml"], &["plan", "workflow.yaml"]],
         seeds: &[],
         texts: &["{ \"version\": 1, \"environments\": [] }\n"],
+        ..PLAIN
+    },
+    Target {
+        name: "s3",
+        file: "answer.http",
+        workflow: Some(
+            "name: w\nstages: { a: { run: \"echo 1 > ${{ outputs.o }}\", outputs: { o: { format: file } } } }\n",
+        ),
+        commands: &[&[
+            "run",
+            "workflow.yaml",
+            "--home",
+            "home",
+            "--store",
+            "s3://fuzz/a",
+        ]],
+        texts: &[
+            "HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nConnection: close\r\n\r\n<?xml version=\"1.0\"?><ListBucketResult><Name>fuzz</Name><KeyCount>1</KeyCount><IsTruncated>false</IsTruncated><Contents><Key>a/default/cas/00/0000</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&quot;1&quot;</ETag><Size>9</Size></Contents></ListBucketResult>",
+            "HTTP/1.1 200 OK\r\nETag: \"1\"\r\nLast-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\nConnection: close\r\n\r\nsunward record 1\n0000000000000000000000000000000000000000000000000000000000000000\n0000000000000000000000000000000000000000000000000000000000000000\n{\"ports\":[]}",
+            "HTTP/1.1 404 Not Found\r\nContent-Type: application/xml\r\nConnection: close\r\n\r\n<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>",
+            "HTTP/1.1 206 Partial Content\r\nETag: \"1\"\r\nContent-Range: bytes 0-3/18446744073709551615\r\nLast-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\nConnection: close\r\n\r\nARRO",
+        ],
+        is_answer: true,
+        ..PLAIN
+    },
+    Target {
+        name: "records",
+        file: "home/state.db",
+        workflow: Some(RECORDED),
+        commands: &[
+            &["status", "--home", "home"],
+            &["run", "workflow.yaml", "--fresh", "--home", "home"],
+            &["show", "o", "--home", "home"],
+            &["explain", "--home", "home"],
+        ],
+        made_by: &[&["run", "workflow.yaml", "--home", "home"]],
+        ..PLAIN
     },
 ];
 
 impl Target {
+    /// Whether the program itself makes its seeds.
+    pub(super) const fn is_made(&self) -> bool {
+        !self.made_by.is_empty()
+    }
+
     /// The bytes of all seeds.
-    pub(super) fn seeds(&self, root: &Path) -> Result<Vec<Vec<u8>>> {
+    pub(super) fn seeds(&self, root: &Path, program: Option<&Program>) -> Result<Vec<Vec<u8>>> {
         let mut seeds: Vec<Vec<u8>> = self
             .texts
             .iter()
@@ -197,6 +276,9 @@ impl Target {
             let path = root.join(seed);
             seeds
                 .push(std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?);
+        }
+        if let Some(program) = program.filter(|_| self.is_made()) {
+            seeds.push(program.make(self, self.made_by)?);
         }
         Ok(seeds)
     }

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result};
 
+use super::bucket::Bucket;
 use super::target::Target;
 
 /// The most that one command may take, in seconds.
@@ -71,9 +73,16 @@ impl Program {
     ) -> Result<Option<Finding>> {
         let folder = tempfile::tempdir()?;
         lay_out(folder.path(), target, input)?;
+        let bucket = match target.is_answer {
+            true => Some(Bucket::start(input.to_vec())?),
+            false => None,
+        };
         for words in target.commands {
-            let output = self.run(folder.path(), words)?;
-            if let Some(what) = verdict(&output) {
+            let output = self.run(folder.path(), words, bucket.as_ref())?;
+            // A bucket that answers nonsense is asked again for a while, by design.
+            let killed = output.status.signal() == Some(9) || output.status.code() == Some(137);
+            let waited = bucket.is_some() && killed;
+            if let Some(what) = verdict(&output).filter(|_| !waited) {
                 return self
                     .keep(target, words, what, folder.path(), findings)
                     .map(Some);
@@ -82,7 +91,24 @@ impl Program {
         Ok(None)
     }
 
-    fn run(&self, folder: &Path, words: &[&str]) -> Result<Output> {
+    /// A seed that the program writes itself, as a journal.
+    pub(super) fn make(&self, target: &Target, commands: &[&[&str]]) -> Result<Vec<u8>> {
+        let folder = tempfile::tempdir()?;
+        lay_out(folder.path(), target, &[])?;
+        fs::remove_file(folder.path().join(target.file))?;
+        for words in commands {
+            let output = self.run(folder.path(), words, None)?;
+            let said = String::from_utf8_lossy(&output.stderr);
+            anyhow::ensure!(
+                output.status.success(),
+                "no seed for {}: {said}",
+                target.name
+            );
+        }
+        fs::read(folder.path().join(target.file)).context("reading the seed")
+    }
+
+    fn run(&self, folder: &Path, words: &[&str], bucket: Option<&Bucket>) -> Result<Output> {
         // `timeout` ends it with KILL, which no handler delays; the shell's limit holds for its children.
         let script =
             format!("ulimit -v {MEMORY_KIB}; exec timeout -s KILL {SECONDS} \"$0\" \"$@\"");
@@ -93,6 +119,7 @@ impl Program {
             .current_dir(folder)
             .env("RUST_BACKTRACE", "0")
             .env_remove("SUNWARD_HOME")
+            .envs(bucket.map(Bucket::environment).into_iter().flatten())
             .stdin(Stdio::null())
             .output()
             .context("starting the program")
@@ -180,7 +207,6 @@ fn verdict(output: &Output) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
 
     #[test]
