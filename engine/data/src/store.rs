@@ -70,6 +70,7 @@ struct Inner {
     trust: Trust,
     linked: Linked,
     can_clone: OnceLock<bool>,
+    only_looks: bool,
 }
 
 impl Store {
@@ -108,18 +109,36 @@ impl Store {
         if let Some(url) = bucket {
             note_remote(&root, url);
         }
-        Ok(Self {
+        Ok(Self::at(root, remote, false))
+    }
+
+    /// Opens the store below `home` for looking at it, which needs no right to write there: nothing is
+    /// created, swept or reserved. Files with a suffix of their own, and folders, are made where that is
+    /// possible; else their parts stand for them.
+    #[must_use]
+    pub fn look(home: &Path) -> Self {
+        Self::at(home.join("store").join(PROJECT), None, true)
+    }
+
+    fn at(root: PathBuf, remote: Option<Remote>, only_looks: bool) -> Self {
+        Self {
             inner: Arc::new(Inner {
                 trust: Trust::open(&root),
                 root,
                 remote,
                 linked: Linked::default(),
                 can_clone: OnceLock::new(),
+                only_looks,
             }),
             part_bytes: PART_BYTES,
             stays_here: false,
             stop: None,
-        })
+        }
+    }
+
+    /// Whether what cannot be written is done without.
+    pub(crate) fn only_looks(&self) -> bool {
+        self.inner.only_looks
     }
 
     /// The remote that this home's store was opened with last, if it ever had one: what is not here is

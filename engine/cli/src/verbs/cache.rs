@@ -180,7 +180,7 @@ fn list(context: &Context, home: &Path) -> anyhow::Result<Exit> {
     let reader = open(home)?;
     let mut results = 0;
     reader.each_result(&mut |_, _, _| results += 1)?;
-    let store = Store::open(home, None)?;
+    let store = Store::look(home);
     let usage = store.usage()?;
     let view = Listed {
         results,
@@ -281,7 +281,7 @@ fn kept(journal: &Sqlite) -> anyhow::Result<BTreeSet<Digest>> {
 
 fn verify(context: &Context, home: &Path) -> anyhow::Result<Exit> {
     let _: SqliteReader = open(home)?;
-    let store = Store::open(home, None)?;
+    let store = Store::look(home);
     let damaged = store.verify()?;
     let repaired = store.verify_joined()?;
     let usage = store.usage()?;

@@ -133,7 +133,7 @@ impl Show {
         let run = recorded.run()?;
         let (stage, port) = port_of(run, what)?;
         let parts = run.gathered(stage, &port).unwrap_or_default();
-        let mut store = Store::open(&found.home, None)?;
+        let mut store = Store::look(&found.home);
         // A result that another site gave lies in the bucket until somebody needs it.
         if !parts.iter().all(|part| store.is_local(part))
             && let Some(bucket) = Store::last_remote(&found.home)

@@ -93,7 +93,7 @@ impl Status {
         if which.run.is_some() {
             restate(context, &mut recorded)?;
         }
-        let store = Store::open(&found.home, None)?;
+        let store = Store::look(&found.home);
         let run = recorded.run()?;
         let mut view = of_state::view(
             run,

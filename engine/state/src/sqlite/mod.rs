@@ -100,6 +100,17 @@ fn narrow(home: &Path, path: &Path) -> Result<(), StateError> {
     Ok(())
 }
 
+/// Whether nobody writes to a database, and all that was written is in its one file.
+fn is_at_rest(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let is_empty = std::fs::metadata(log).map_or(true, |found| found.len() == 0);
+    is_empty
+        && path
+            .parent()
+            .is_some_and(|home| !crate::lock::is_engaged(home))
+}
+
 impl SqliteReader {
     /// Opens an existing state for reading, with or without an engine.
     ///
@@ -116,8 +127,42 @@ impl SqliteReader {
                 path: path.to_path_buf(),
             });
         }
-        // Readers of a write-ahead log update its index, so the file is opened for writing if the
-        // user may do that. `query_only` prevents changes.
+        match Self::connect(path) {
+            // Without the right to write, the log's index cannot be made. Where there is no log, there is
+            // no need for it, as long as nobody writes.
+            Err(error) if error.is_infrastructure() && is_at_rest(path) => {
+                Self::connect_at_rest(path).map_err(|_| error)
+            }
+            other => other,
+        }
+    }
+
+    fn connect_at_rest(path: &Path) -> Result<Self, StateError> {
+        let encoded: String = path
+            .to_string_lossy()
+            .chars()
+            .map(|c| match c {
+                '%' => "%25".to_owned(),
+                '?' => "%3f".to_owned(),
+                '#' => "%23".to_owned(),
+                other => other.to_string(),
+            })
+            .collect();
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_URI
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(format!("file:{encoded}?immutable=1"), flags)
+            .map_err(|source| StateError::sql("open the database", path, source))?;
+        schema::prepare_reader(&connection, path)?;
+        Ok(Self {
+            connection,
+            path: path.to_path_buf(),
+        })
+    }
+
+    fn connect(path: &Path) -> Result<Self, StateError> {
+        // Readers of a write-ahead log take part in its index, so the file is opened for writing
+        // where the user may; `query_only` keeps them from writing.
         let open = |mode| Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX);
         let connection = open(OpenFlags::SQLITE_OPEN_READ_WRITE)
             .or_else(|_| open(OpenFlags::SQLITE_OPEN_READ_ONLY))

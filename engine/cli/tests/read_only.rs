@@ -1,0 +1,142 @@
+//! Looking at a home needs no right to write there: one on a read-only disk, or another user's.
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test stops at the first surprise, and says what did not run"
+)]
+
+mod scene;
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use scene::{Scene, Told};
+
+const WORKFLOW: &str = "\
+name: shared
+stages:
+  t: { run: 'printf \"a\\n1\\n2\\n\" > ${{ outputs.t }}', outputs: { t: { format: csv } } }
+  f: { run: 'echo x > ${{ outputs.f }}', outputs: { f: { format: file, ext: txt } } }
+  d: { run: 'mkdir ${{ outputs.d }}; echo y > ${{ outputs.d }}/y', outputs: { d: { format: dir } } }
+  e: { run: 'false ${{ item }}', scatter: { over: [] }, outputs: { e: { format: csv, schema: { a: int64 } } } }
+outputs: { t: t.t, f: f.f, d: d.d, e: e.e }
+";
+
+/// A user who owns nothing here.
+const NOBODY: &str = "65534";
+
+/// Everything below a folder: its size and when it was changed last.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, (u64, i64, i64)> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        for entry in next.read_dir().unwrap() {
+            let path = entry.unwrap().path();
+            let meta = path.symlink_metadata().unwrap();
+            if meta.is_dir() {
+                folders.push(path.clone());
+            }
+            found.insert(path, (meta.len(), meta.mtime(), meta.mtime_nsec()));
+        }
+    }
+    found
+}
+
+/// Lets everybody read what is below a folder, and nobody write.
+fn share(folder: &Path) {
+    for path in contents(folder)
+        .keys()
+        .map(PathBuf::as_path)
+        .chain([folder])
+    {
+        if path.is_symlink() {
+            continue;
+        }
+        let mode = if path.is_dir() { 0o555 } else { 0o444 };
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+}
+
+/// As somebody who may not write into the scene's home.
+fn look(scene: &Scene, elsewhere: &Path, args: &[&str]) -> Option<Told> {
+    let plain = scene.command(args);
+    let is_root = rustix::process::geteuid().is_root();
+    let mut command = match is_root {
+        false => Command::new(plain.get_program()),
+        true => {
+            let mut command = Command::new("setpriv");
+            command
+                .args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"])
+                .arg(plain.get_program());
+            command
+        }
+    };
+    command.args(plain.get_args());
+    command
+        .current_dir(elsewhere)
+        .env("HOME", elsewhere)
+        .env_remove("SUNWARD_HOME")
+        .arg("--home")
+        .arg(scene.path().join(".sunward"));
+    match command.output() {
+        Ok(output) => Some(Told::of(&output)),
+        Err(error) => {
+            eprintln!("NOT RUN: {command:?} cannot be started: {error}");
+            None
+        }
+    }
+}
+
+#[test]
+fn readers_work_on_a_home_that_they_may_not_write_to_and_leave_it_as_it_is() {
+    let scene = Scene::with(WORKFLOW);
+    scene.run(&[]).expect(0);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let open = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(elsewhere.path(), open).unwrap();
+    share(scene.path());
+    let before = contents(scene.path());
+    for args in [
+        &["status"][..],
+        &["status", "r1", "--json"],
+        &["show", "t", "--json"],
+        &["show", "f"],
+        &["show", "d"],
+        &["show", "e"],
+        &["logs", "t"],
+        &["explain"],
+        &["explain", "f"],
+        &["report", "--out", "r.html"],
+        &["cache", "list"],
+        &["cache", "verify"],
+    ] {
+        let Some(told) = look(&scene, elsewhere.path(), args) else {
+            return;
+        };
+        if told.code == 126 || told.err.contains("setpriv") {
+            return eprintln!(
+                "NOT RUN: another user cannot start the program: {}",
+                told.err
+            );
+        }
+        let told = told.expect(0);
+        if args[0] == "show" && args[1] == "t" {
+            assert_eq!(told.json()["head"][1]["a"], 2, "{}", told.out);
+        }
+    }
+    assert_eq!(contents(scene.path()), before);
+    assert!(elsewhere.path().join("r.html").exists());
+    // What writes says so, and does not hang.
+    let told = look(&scene, elsewhere.path(), &["cache", "prune"]).unwrap();
+    assert_ne!(told.code, 0, "{}", told.out);
+    let open = std::fs::Permissions::from_mode(0o755);
+    for path in before.keys().filter(|path| path.is_dir()) {
+        std::fs::set_permissions(path, open.clone()).unwrap();
+    }
+    std::fs::set_permissions(scene.path(), open).unwrap();
+}
