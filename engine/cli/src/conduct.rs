@@ -8,7 +8,8 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use sunward_core::place::Placement;
 use sunward_core::{
-    Blame, RunClock, RunId, RunState, RunStatus, StageEnd, StageId, State, Timestamp, WorkerId,
+    Blame, RunClock, RunId, RunSpec, RunState, RunStatus, StageEnd, StageId, State, Timestamp,
+    WorkerId,
 };
 use sunward_data::{Store, Tell};
 use sunward_drive::{
@@ -25,6 +26,7 @@ use crate::exit::Exit;
 use crate::feeds::Feeds;
 use crate::grid_args::{GridArgs, Wishes};
 use crate::machine::{self, Machine, shown};
+use crate::out_folder;
 use crate::placing::{grams, reason};
 use crate::recorded::Recorded;
 use crate::render::progress::{Mode, Progress};
@@ -79,6 +81,24 @@ impl From<Format> for Form {
             Format::Csv => Self::Csv,
             Format::Netcdf => Self::Netcdf,
         }
+    }
+}
+
+impl Means {
+    /// Refuses outputs that would replace what they are made from.
+    ///
+    /// # Errors
+    /// When one would; all are named.
+    pub(crate) fn refuse_overwriting(
+        &self,
+        context: &Context,
+        spec: &RunSpec,
+        home: &Path,
+        params: Option<&Path>,
+    ) -> anyhow::Result<()> {
+        let Some(out) = &self.out else { return Ok(()) };
+        let out = context.folder.join(out);
+        out_folder::refuse_overwriting(&out, self.format.into(), spec, home, params)
     }
 }
 

@@ -21,6 +21,8 @@ mod grid_args;
 mod home;
 mod machine;
 mod named_files;
+mod out_folder;
+mod panics;
 mod params;
 mod placement_chart;
 mod placing;
@@ -43,5 +45,5 @@ mod workflow_file;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    verbs::main()
+    panics::guarded(verbs::main)
 }

@@ -31,6 +31,12 @@ struct Known {
 }
 
 impl ParamArgs {
+    /// The file of parameters, where one is named.
+    pub(crate) fn file(&self, context: &Context) -> Option<PathBuf> {
+        let file = self.params.as_ref()?;
+        Some(context.folder.join(file))
+    }
+
     /// Every parameter's value, checked; paths are absolute and exist.
     ///
     /// # Errors

@@ -111,9 +111,8 @@ impl Results {
             }
         }
         rejects::merge(&mut self.rejects, &result.rejects);
-        let is_plain = result.ran_on == RanOn::Cpu
-            && result.remarks.is_empty()
-            && result.rejects.is_empty();
+        let is_plain =
+            result.ran_on == RanOn::Cpu && result.remarks.is_empty() && result.rejects.is_empty();
         if result.ports.is_empty() && is_plain {
             return;
         }

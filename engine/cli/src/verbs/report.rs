@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::graph::GraphView;
 use crate::machine::{now, shown};
+use crate::out_folder;
 use crate::recorded::{self, Recorded};
 use crate::render::{self, Page, View};
 use crate::report::{
@@ -64,7 +65,7 @@ impl Report {
         let found = which::find(context, which.run)?;
         let mut recorded = Recorded::read(&found.reader, &found.home, found.row.run)?;
         restate(context, &mut recorded)?;
-        let store = Store::open(&found.home, None)?;
+        let store = Store::look(&found.home);
         let history = recorded::history(&found.reader, found.row.run)?;
         let mut contents = contents(&recorded, &history, &store)?;
         contents.run.ledger.restated = recorded.restated;
@@ -77,6 +78,7 @@ impl Report {
         let usual = PathBuf::from(format!("report-{}.html", found.row.run));
         let out = self.out.as_ref().unwrap_or(&usual);
         let path = context.folder.join(out);
+        out_folder::refuse_file(&path, &recorded.run()?.spec, &found.home)?;
         let text = if out.extension().is_some_and(|ext| ext == "json") {
             serde_json::to_string_pretty(&contents)?
         } else {

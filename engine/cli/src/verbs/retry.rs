@@ -66,6 +66,8 @@ impl Retry {
         let machine = Machine::find(self.means.jobs);
         let device = self.means.device;
         let prepared = prepare_again(context, &found.home, &retried.spec, machine, device)?;
+        let means = &self.means;
+        means.refuse_overwriting(context, &prepared.spec, &found.home, None)?;
         prepared.find_secrets(&host)?;
         prepared.find_shells(&host)?;
         let prepared = prepared.lock(&found.home, &host)?;

@@ -60,6 +60,9 @@ impl Run {
             device,
         )?;
         let home = context.home_beside(&prepared.path);
+        let params_file = params.file(context);
+        let (means, spec) = (&self.means, &prepared.spec);
+        means.refuse_overwriting(context, spec, &home, params_file.as_deref())?;
         let settings = Settings::read(context.settings.as_deref())?;
         let (grid, wishes) = (&self.means.grid, self.means.wishes);
         prepared.spec = Arc::new(grid.placed(context, &settings, &prepared.spec, wishes)?);

@@ -8,6 +8,7 @@ use sunward_data::{Store, Wanted};
 use sunward_workflows::{Form, OutputFormat};
 
 use super::{Named, OutputView};
+use crate::out_folder::table_suffix;
 
 /// Why an output is empty.
 const NO_TASK: &str = "empty: the stage had no tasks";
@@ -44,10 +45,7 @@ pub(crate) fn of_run(
         let path = match destination {
             Some(to) => {
                 let suffix = match (dataset.kind, to.form) {
-                    (DatasetKind::Table, Form::Parquet) => Some("parquet"),
-                    (DatasetKind::Table, Form::Csv) => Some("csv"),
-                    (DatasetKind::Table, Form::Netcdf) => Some("nc"),
-                    (DatasetKind::Table, Form::Arrow | Form::File) => Some("arrow"),
+                    (DatasetKind::Table, form) => Some(table_suffix(form)),
                     (DatasetKind::File, _) => ext.as_deref(),
                     (DatasetKind::Dir, _) => None,
                 };

@@ -188,7 +188,10 @@ impl fmt::Display for Reason {
                 }
             }
             Self::TooManyRejects(rejects) => {
-                write!(f, "{rejects}; that is more than its `tolerate_rejects` allows")
+                write!(
+                    f,
+                    "{rejects}; that is more than its `tolerate_rejects` allows"
+                )
             }
             Self::CouldNotStart(failure) => write!(f, "it could not start: {}", failure.message),
             Self::ConditionFalse => f.write_str("its condition was false"),

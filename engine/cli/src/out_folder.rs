@@ -1,0 +1,146 @@
+//! Where outputs are written outside the store: never over what they are made from.
+
+use std::path::{Path, PathBuf};
+
+use sunward_core::{RunSpec, path_texts};
+use sunward_workflows::{Form, OutputFormat, Reference, Value};
+
+use crate::exit::wrong_input;
+
+/// Refuses a folder for outputs in which one would replace the workflow, one of the files that it
+/// reads, a file of parameters, or the home; all of them are named.
+///
+/// # Errors
+/// When there is one.
+pub(crate) fn refuse_overwriting(
+    out: &Path,
+    form: Form,
+    spec: &RunSpec,
+    home: &Path,
+    further: Option<&Path>,
+) -> anyhow::Result<()> {
+    let sources = sources(spec, further);
+    let mistakes: Vec<String> = targets(out, form, spec)
+        .iter()
+        .filter_map(|(name, target)| {
+            let what = clash(target, &sources, home)?;
+            Some(format!(
+                "output {name} would be written to {} and replace {what}",
+                target.display()
+            ))
+        })
+        .collect();
+    if mistakes.is_empty() {
+        return Ok(());
+    }
+    Err(wrong_input(format!(
+        "{}; choose another folder with `--out`, or another name for the output",
+        mistakes.join("\nerror: ")
+    )))
+}
+
+/// Refuses one file that would replace the workflow of a run, or what it reads.
+///
+/// # Errors
+/// When it would.
+pub(crate) fn refuse_file(target: &Path, spec: &RunSpec, home: &Path) -> anyhow::Result<()> {
+    match clash(target, &sources(spec, None), home) {
+        None => Ok(()),
+        Some(what) => Err(wrong_input(format!(
+            "{} would replace {what}; choose another name with `--out`",
+            target.display()
+        ))),
+    }
+}
+
+/// What would be lost if something were written to `target`.
+fn clash(target: &Path, sources: &[(String, PathBuf)], home: &Path) -> Option<String> {
+    let (target, home) = (settled(target), settled(home));
+    if target.starts_with(&home) || home.starts_with(&target) {
+        return Some(format!("part of the home, {}", home.display()));
+    }
+    let lost = sources
+        .iter()
+        .find(|(_, path)| settled(path).starts_with(&target));
+    lost.map(|(what, path)| format!("{what}, {}", path.display()))
+}
+
+/// Every path to which an output goes.
+fn targets(out: &Path, form: Form, spec: &RunSpec) -> Vec<(String, PathBuf)> {
+    let outputs = spec.workflow.outputs.iter();
+    let target = |(name, reference): (&String, &Reference)| {
+        let Reference::Port { stage, port } = reference else {
+            return None;
+        };
+        let output = spec.workflow.stages.get(stage)?.outputs.get(port)?;
+        let suffix = match output.format {
+            OutputFormat::File => output.ext.clone(),
+            OutputFormat::Dir => None,
+            OutputFormat::Arrow
+            | OutputFormat::Parquet
+            | OutputFormat::Csv
+            | OutputFormat::Netcdf => Some(table_suffix(form).to_owned()),
+        };
+        let file = suffix.map_or_else(|| name.clone(), |suffix| format!("{name}.{suffix}"));
+        Some((name.clone(), out.join(file)))
+    };
+    outputs.filter_map(target).collect()
+}
+
+/// The suffix of a table in this form.
+pub(crate) const fn table_suffix(form: Form) -> &'static str {
+    match form {
+        Form::Parquet => "parquet",
+        Form::Csv => "csv",
+        Form::Netcdf => "nc",
+        Form::Arrow | Form::File => "arrow",
+    }
+}
+
+/// Everything that a run is made from, with what it is.
+fn sources(spec: &RunSpec, further: Option<&Path>) -> Vec<(String, PathBuf)> {
+    let workflow = PathBuf::from(&spec.path);
+    let folder = workflow.parent().unwrap_or(Path::new("/")).to_owned();
+    let mut found = vec![
+        ("the lock file".to_owned(), folder.join("sunward.lock")),
+        ("the workflow".to_owned(), workflow),
+    ];
+    found.extend(further.map(|path| ("the file of parameters".to_owned(), path.to_owned())));
+    let mut add = |what: String, path: &str| {
+        let path = path.strip_prefix("file://").unwrap_or(path);
+        if !path.contains("://") {
+            found.push((what, folder.join(path)));
+        }
+    };
+    for stage in spec.workflow.stages.values() {
+        for reference in stage.inputs.values().flat_map(|input| &input.from) {
+            if let Reference::Path(path) | Reference::Url(path) = reference {
+                add(format!("an input of stage {}", stage.name), path);
+            }
+        }
+        for file in &stage.files {
+            add(format!("a file of stage {}", stage.name), file);
+        }
+    }
+    for (name, value) in &spec.params {
+        if let Value::String(text) = value {
+            add(format!("the file of -p {name}"), text);
+        }
+    }
+    for text in path_texts(&spec.workflow, &spec.params) {
+        add("a file that the workflow names".to_owned(), &text);
+    }
+    found.retain(|(_, path)| path.exists());
+    found
+}
+
+/// A path without links and dots, also where its end does not exist yet.
+fn settled(path: &Path) -> PathBuf {
+    if let Ok(path) = path.canonicalize() {
+        return path;
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if parent != path => settled(parent).join(name),
+        _ => path.to_owned(),
+    }
+}

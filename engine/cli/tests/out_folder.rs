@@ -1,0 +1,114 @@
+//! What is written outside the home never replaces what it is made from.
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+mod scene;
+
+use scene::Scene;
+
+/// A workflow whose output has this name and these keys.
+fn workflow(name: &str, output: &str, write: &str) -> String {
+    format!(
+        "name: o
+params: {{ p: {{ type: path, default: ./data/given.txt }} }}
+stages:
+  s:
+    run: \"cat ${{{{ params.p }}}} ${{{{ inputs.i }}}} more/note.txt > /dev/null; {write}\"
+    files: [more/note.txt]
+    inputs: {{ i: {{ from: ./data/rows.csv, as: file }} }}
+    outputs: {{ o: {output} }}
+outputs: {{ {name}: s.o }}
+"
+    )
+}
+
+fn scene(workflow: &str) -> Scene {
+    let scene = Scene::with(workflow);
+    for (name, text) in [
+        ("data/given.txt", "given"),
+        ("data/rows.csv", "a\n1\n"),
+        ("more/note.txt", "note"),
+        ("values.yaml", "p: ./data/given.txt\n"),
+    ] {
+        scene.file(name, text);
+    }
+    scene
+}
+
+/// All files of a folder with what is in them, apart from the home.
+fn files(scene: &Scene) -> Vec<(String, String)> {
+    let names = [
+        "workflow.yaml",
+        "data/given.txt",
+        "data/rows.csv",
+        "more/note.txt",
+        "values.yaml",
+    ];
+    let read = |name: &&str| ((*name).to_owned(), scene.text(name));
+    names.iter().map(read).collect()
+}
+
+#[test]
+fn outputs_that_would_replace_a_source_or_the_home_are_refused_before_anything_runs() {
+    let text = "echo x > ${{ outputs.o }}";
+    let folder = "mkdir ${{ outputs.o }}; echo x > ${{ outputs.o }}/x";
+    let file = |ext: &str| format!("{{ format: file, ext: {ext} }}");
+    let cases = [
+        ("workflow", file("yaml"), text, ".", "the workflow"),
+        ("workflow", file("yaml"), text, "data/..", "the workflow"),
+        ("rows", file("csv"), text, "data", "an input of stage s"),
+        (
+            "rows",
+            "{ format: csv }".to_owned(),
+            text,
+            "data",
+            "an input",
+        ),
+        ("given", file("txt"), text, "data", "-p p"),
+        ("note", file("txt"), text, "more", "a file of stage s"),
+        ("values", file("yaml"), text, ".", "parameters"),
+        (
+            "data",
+            "{ format: dir }".to_owned(),
+            folder,
+            ".",
+            "an input",
+        ),
+        ("o", file("txt"), text, ".sunward/store", "home"),
+    ];
+    for (name, output, write, out, what) in cases {
+        let scene = scene(&workflow(name, &output, write));
+        let before = files(&scene);
+        let arguments = ["--out", out, "--format", "csv", "--params", "values.yaml"];
+        let told = scene.run(&arguments).expect(2);
+        assert!(told.err.contains(what), "{name} to {out}: {}", told.err);
+        assert_eq!(files(&scene), before, "{name} to {out}");
+        assert!(!scene.path().join(".sunward").exists(), "{name} to {out}");
+    }
+}
+
+#[test]
+fn outputs_beside_sources_are_written_and_replaced_by_the_next_run() {
+    let scene = scene(&workflow(
+        "o",
+        "{ format: file, ext: txt }",
+        "echo x > ${{ outputs.o }}",
+    ));
+    let before = files(&scene);
+    for _ in 0..2 {
+        scene.run(&["--fresh", "--out", "."]).expect(0);
+        assert_eq!(scene.text("o.txt"), "x\n");
+    }
+    assert_eq!(files(&scene), before);
+    let told = scene
+        .sunward(&["report", "--out", "workflow.yaml"])
+        .expect(2);
+    assert!(told.err.contains("the workflow"), "{}", told.err);
+    assert_eq!(files(&scene), before);
+    scene.sunward(&["report", "--out", "o.html"]).expect(0);
+}
