@@ -34,6 +34,7 @@ pub mod fleet;
 pub mod mentioned;
 pub mod model;
 pub mod names;
+mod reject_limit;
 pub mod render;
 mod script;
 pub mod source;

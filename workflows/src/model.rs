@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::column::{ColumnSpec, ColumnType};
+pub use crate::reject_limit::RejectLimit;
 use crate::source::Span;
 use crate::value::Value;
 
@@ -162,15 +163,6 @@ impl Stage {
             span: Span::default(),
         }
     }
-}
-
-/// How many rows of one input a kernel may reject before its stage fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RejectLimit {
-    /// So many rows.
-    Rows(u64),
-    /// So many of a million rows: `10%` is 100 000.
-    PartsPerMillion(u32),
 }
 
 /// What a stage executes.
