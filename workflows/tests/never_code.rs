@@ -14,7 +14,6 @@ mod scripts;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -26,6 +25,9 @@ use sunward_workflows::{
 
 /// Scripts for each shell.
 const CASES: usize = 1200;
+
+/// What the scripts are drawn from. `SUNWARD_TEST_SEED` tries others.
+const SEED: u64 = 0x5eed_0f5c_7197_7e57;
 
 /// Scripts that one process of a shell runs.
 const BATCH: usize = 100;
@@ -69,6 +71,11 @@ fn shell(named: &str) -> Vec<String> {
     }
 }
 
+fn seed() -> u64 {
+    let other = std::env::var("SUNWARD_TEST_SEED").ok();
+    other.and_then(|seed| seed.parse().ok()).unwrap_or(SEED)
+}
+
 /// One script that was not refused.
 struct Case {
     text: String,
@@ -79,10 +86,7 @@ struct Case {
 
 #[test]
 fn no_value_is_ever_executed_and_every_value_arrives() {
-    let seed = std::env::var("SUNWARD_TEST_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| RandomState::new().build_hasher().finish());
+    let seed = seed();
     for named in ["bash", "sh"] {
         let mut dice = Dice::new(seed);
         let shell = shell(named);
@@ -253,7 +257,7 @@ fn start(shell: &[String], case: &Case, folder: &Path) -> std::process::Output {
 /// The same, each script in a process of its own with exactly the argv of a task.
 #[test]
 fn some_scripts_run_exactly_as_a_task_runs_them() {
-    let seed = RandomState::new().build_hasher().finish();
+    let seed = seed();
     let mut dice = Dice::new(seed);
     for named in ["bash", "sh"] {
         let shell = shell(named);
@@ -287,7 +291,7 @@ fn some_scripts_run_exactly_as_a_task_runs_them() {
 /// that it is evaluated.
 #[test]
 fn no_text_around_a_value_hides_that_it_is_evaluated() {
-    let seed = RandomState::new().build_hasher().finish();
+    let seed = seed();
     let mut dice = Dice::new(seed);
     let shell = shell("bash");
     let mut taken = BTreeMap::new();
@@ -304,7 +308,7 @@ fn no_text_around_a_value_hides_that_it_is_evaluated() {
 
 #[test]
 fn words_and_environment_variables_are_the_value_byte_for_byte() {
-    let mut dice = Dice::new(RandomState::new().build_hasher().finish());
+    let mut dice = Dice::new(seed());
     for _ in 0..2000 {
         let value = scripts::hostile(&mut dice);
         let name = dice.one_of(NAMES);
@@ -331,4 +335,74 @@ fn words_and_environment_variables_are_the_value_byte_for_byte() {
             format!("a {value}'\"$x`")
         );
     }
+}
+
+/// Some options of builtins evaluate what follows them, and a list could bring both.
+#[test]
+fn the_words_of_a_list_are_no_options_that_evaluate() {
+    let folder = tempfile::tempdir().unwrap();
+    let hit = folder.path().join("hit");
+    let code = format!("a[$(touch '{}')]", hit.display());
+    let lists: Vec<Vec<String>> = [
+        &["-v", "CODE"][..],
+        &["-vCODE"],
+        &["-p", "CODE"],
+        &["-pCODE"],
+        &["-n", "-p", "CODE"],
+        &["x", "-o", "-v", "CODE"],
+        &["!", "-v", "CODE"],
+        &["x", "=", "x", "-a", "-v", "CODE"],
+    ]
+    .iter()
+    .map(|list| {
+        list.iter()
+            .map(|word| word.replace("CODE", &code))
+            .collect()
+    })
+    .collect();
+    let scripts = [
+        "test L",
+        "command test L",
+        "builtin test L",
+        "test ! L",
+        "test x = L",
+        "[ L ]",
+        "[ x = L ]",
+        "[ L = x ]",
+        "printf L x",
+        "command printf L x",
+        "builtin -- printf L",
+        "sleep 0 & wait L",
+        "sleep 0 & wait -n L",
+        "sleep 0 & command wait L",
+        "sleep 0 & wait -n -- L",
+    ];
+    let shell = shell("bash");
+    let mut ran = 0;
+    for script in scripts {
+        let source = script.replace('L', "${{ item }}");
+        let compiled = CompiledScript::new(&shell, &source).unwrap();
+        for list in &lists {
+            let words = list.iter().cloned().map(Value::String).collect();
+            let scope = Scope {
+                item: Some(Value::List(words)),
+                ..Scope::default()
+            };
+            let Ok(rendered) = compiled.render(&scope) else {
+                continue;
+            };
+            ran += 1;
+            let _ = Command::new(&shell[0])
+                .args(&shell[1..])
+                .arg(&rendered.text)
+                .envs(rendered.variables)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+                .unwrap();
+            assert!(!hit.exists(), "{source} ran {list:?}");
+        }
+    }
+    assert!(ran > 20, "only {ran} scripts were not refused");
 }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use sunward_core::{
     Dataset, DatasetKind, Digest, Failure, FailureKind, PlannedStage, RunId, RunSpec, TaskResult,
-    Tasks, is_path, staged::row_file,
+    Tasks, staged::row_file,
 };
 use sunward_data::{DataError, NamedFile, ResultIndex, SourceOptions, Store};
 use sunward_state::{Reader, StateError};
-use sunward_workflows::{Action, Form, Input, Reference, Scatter, Slicing, Value};
+use sunward_workflows::{Action, Form, Input, Reference, Scatter, Slicing, Value, is_path};
 
 use crate::recall::FileRecall;
 use crate::resolver::{InputResolver, Resolution, ResolveRequest};

@@ -21,6 +21,7 @@ mod stage;
 mod values;
 
 pub(crate) use files::{absolute_words, local_words};
+pub use reference::is_path;
 pub(crate) use reference::parse_reference;
 pub(crate) use stage::{input_options, input_sources};
 

@@ -3,9 +3,12 @@
 use crate::model::Reference;
 use crate::names::is_name;
 
-/// True for text that is certainly a path.
-pub(crate) fn is_path(text: &str) -> bool {
-    text.starts_with("./") || text.starts_with('/')
+/// Whether a text is a path by its look: it begins with `./`, `../` or `/`.
+#[must_use]
+pub fn is_path(text: &str) -> bool {
+    ["./", "../", "/"]
+        .iter()
+        .any(|start| text.starts_with(start))
 }
 
 /// Parses a source, or returns what to write instead.
@@ -20,8 +23,8 @@ pub(crate) fn parse_reference(text: &str) -> Result<Reference, String> {
     if is_path(text) {
         return Ok(Reference::Path(text.to_owned()));
     }
-    if text.starts_with("../") {
-        return Err(format!("write `./{text}`"));
+    if text.starts_with('~') {
+        return Err("write the whole path: only a shell knows what `~` stands for".to_owned());
     }
     if let Some((scheme, rest)) = text.split_once("://") {
         let letters = scheme
@@ -58,17 +61,16 @@ mod tests {
             parse_reference("params.x"),
             Ok(Reference::Param("x".into()))
         );
-        assert_eq!(
-            parse_reference("./t.csv"),
-            Ok(Reference::Path("./t.csv".into()))
-        );
+        for path in ["./a.csv", "../a.csv", "/a.csv"] {
+            assert_eq!(parse_reference(path), Ok(Reference::Path(path.into())));
+        }
         assert_eq!(
             parse_reference("s3://b/k"),
             Ok(Reference::Url("s3://b/k".into()))
         );
         for (bad, says) in [
             ("t-1.csv", "`./t-1.csv`"),
-            ("../t.csv", "`./../t.csv`"),
+            ("~/t.csv", "whole path"),
             ("a", "a.PORT"),
             ("", "where"),
             ("${{ params.x }}", "without braces"),

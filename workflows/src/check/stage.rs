@@ -315,8 +315,9 @@ pub(crate) fn input_options(entry: &Entry) -> Input {
 }
 
 fn no_source(span: Span, message: String) -> Diagnostic {
-    Diagnostic::error(codes::BAD_SOURCE, span, message)
-        .expecting("stage.port, params.name, a path that begins with ./ or /, or a file:// URL")
+    Diagnostic::error(codes::BAD_SOURCE, span, message).expecting(
+        "stage.port, params.name, a path that begins with ./, ../ or /, or a file:// URL",
+    )
 }
 
 fn outputs(node: &Node) -> IndexMap<String, Output> {

@@ -258,17 +258,42 @@ pub(super) fn verdict(words: &[String], at: usize, mark: char) -> Verdict {
     }
 }
 
+/// Whether a list becomes several words of a command. As words of `test` they could be operators, and
+/// `-v` evaluates what follows it.
+pub(super) fn takes_lists(words: &[String], at: usize) -> bool {
+    let (own, at_own) = builtin(words, at);
+    at > 0 && (at_own == 0 || own.first().is_none_or(|word| base_name(word) != "test"))
+}
+
+/// The words from the command that `command` or `builtin` runs in the shell itself, and the place of
+/// the word number `at` among them.
+fn builtin(words: &[String], at: usize) -> (&[String], usize) {
+    let wraps = |word: &String| matches!(word.as_str(), "command" | "builtin");
+    let mut start = 0;
+    while start < at && (wraps(&words[start]) || start > 0 && words[start].starts_with('-')) {
+        start += 1;
+    }
+    if start == at {
+        (words, at)
+    } else {
+        (&words[start..], at - start)
+    }
+}
+
 /// The same by rules that hold for all commands.
 fn of_word(words: &[String], at: usize, mark: char) -> Verdict {
-    let name = words.first().map_or("", |word| base_name(word));
-    match name {
-        "test" => return of_test(words, at),
-        "printf" if at == 1 => return Verdict::Operand,
-        "printf" if words[at - 1] == "-v" => {
+    let (own, at_own) = builtin(words, at);
+    match own.first().map_or("", |word| base_name(word)) {
+        "test" => return of_test(own, at_own),
+        // `-p NAME` and `-v NAME` evaluate a subscript in the name, as `-pNAME` and `-vNAME` do.
+        "wait" => return Verdict::Operand,
+        "printf" if at_own == 1 => return Verdict::Operand,
+        "printf" if own[at_own - 1] == "-v" => {
             return Verdict::Refused(Refusal::TestVariable);
         }
         _ => {}
     }
+    let name = words.first().map_or("", |word| base_name(word));
     if name == "env" && (words[at - 1].starts_with("-S") || words[at - 1] == "--split-string") {
         return Verdict::Refused(Refusal::Program);
     }

@@ -387,7 +387,7 @@ impl<'t> Finder<'t> {
             Verdict::Operand => way.operand |= first && words[at].starts_with(MARK),
             Verdict::Any => {}
         }
-        way.words |= first && at > 0;
+        way.words |= first && interpreter::takes_lists(&words, at);
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use sunward_workflows::{Scope, Stage, Value, Workflow};
 
 pub use error::PlanError;
 use graph::Graph;
-pub use named::{is_path, path_texts};
+pub use named::path_texts;
 pub(crate) use resources::gpus;
 
 use crate::digest::Digest;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sunward_workflows::{Action, Command, ParamType, Scope, Stage, Uses, Value, Workflow};
+use sunward_workflows::{Action, Command, ParamType, Scope, Stage, Uses, Value, Workflow, is_path};
 
 use super::scatter;
 use crate::plan::Tasks;
@@ -77,14 +77,6 @@ fn uses(stage: &Stage, command: &Command) -> Uses {
         uses.merge(template.uses());
     }
     uses
-}
-
-/// Whether a text looks like a path: it starts with `./`, `../` or `/`.
-#[must_use]
-pub fn is_path(text: &str) -> bool {
-    ["./", "../", "/"]
-        .iter()
-        .any(|start| text.starts_with(start))
 }
 
 fn collect(value: &Value, wanted: &dyn Fn(&str) -> bool, found: &mut BTreeSet<String>) {
