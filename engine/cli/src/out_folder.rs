@@ -56,13 +56,23 @@ pub(crate) fn refuse_file(target: &Path, spec: &RunSpec, home: &Path) -> anyhow:
 /// What would be lost if something were written to `target`.
 fn clash(target: &Path, sources: &[(String, PathBuf)], home: &Path) -> Option<String> {
     let (target, home) = (settled(target), settled(home));
-    if target.starts_with(&home) || home.starts_with(&target) {
+    if home.starts_with(&target) || target.strip_prefix(&home).is_ok_and(is_of_the_home) {
         return Some(format!("part of the home, {}", home.display()));
     }
     let lost = sources
         .iter()
         .find(|(_, path)| settled(path).starts_with(&target));
     lost.map(|(what, path)| format!("{what}, {}", path.display()))
+}
+
+/// Whether a path below a home is the engine's own. Others may lie there too, such as `results`.
+fn is_of_the_home(path: &Path) -> bool {
+    const OWN: &[&str] = &["runs", "scratch", "store", "python", "engine.lock"];
+    let first = path.components().next();
+    first.is_some_and(|first| {
+        let name = first.as_os_str().to_string_lossy();
+        OWN.contains(&&*name) || name.starts_with("state.db")
+    })
 }
 
 /// Every path to which an output goes.

@@ -112,3 +112,28 @@ fn outputs_beside_sources_are_written_and_replaced_by_the_next_run() {
     assert_eq!(files(&scene), before);
     scene.sunward(&["report", "--out", "o.html"]).expect(0);
 }
+
+/// A home may hold outputs beside what is the engine's own.
+#[test]
+fn what_the_engine_keeps_in_its_home_is_refused_and_other_folders_there_are_not() {
+    let scene = scene(&workflow(
+        "o",
+        "{ format: file, ext: txt }",
+        "echo x > ${{ outputs.o }}",
+    ));
+    for _ in 0..2 {
+        scene
+            .run(&["--fresh", "--out", ".sunward/results"])
+            .expect(0);
+        assert_eq!(scene.text(".sunward/results/o.txt"), "x\n");
+    }
+    for entry in std::fs::read_dir(scene.path().join(".sunward")).unwrap() {
+        let name = entry.unwrap().file_name();
+        let name = name.to_str().unwrap();
+        if name != "results" {
+            let out = format!(".sunward/{name}");
+            let told = scene.run(&["--out", &out]).expect(2);
+            assert!(told.err.contains("part of the home"), "{out}: {}", told.err);
+        }
+    }
+}
