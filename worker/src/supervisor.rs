@@ -3,7 +3,7 @@
 //! Nothing tells a child that its parent was killed (`kill -9`), and `PR_SET_PDEATHSIG` follows the
 //! thread that started it. So the worker starts this small process of the same program with its first
 //! command, and holds a pipe to it: at the pipe's end without a word the worker is dead, and its tasks
-//! are ended ([`crate::live`]). It is in a group of its own, so that Ctrl-C does not reach it, and has
+//! are ended (`live`). It is in a group of its own, so that Ctrl-C does not reach it, and has
 //! nothing open of the worker's.
 
 use std::io::{self, Read, Write as _};

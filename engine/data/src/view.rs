@@ -3,7 +3,7 @@
 //! Nothing that a task does to its view changes the store. Each file is a clone that shares blocks
 //! until one side writes (`FICLONE`), if the file system supports that. Otherwise a small file is
 //! copied, and a larger one is a hard link whose bytes are compared after the attempt (see
-//! [`crate::linked`]).
+//! `linked`).
 
 use std::fs::{self, File};
 use std::io;
