@@ -240,7 +240,7 @@ mod tests {
         let found = CompileError::from_log(&source, gcc);
         assert_eq!(
             found.to_string(),
-            "my kernel.cu:7: 'y' was not declared; mend the source there"
+            "my kernel.cu:7: 'y' was not declared; correct the source there"
         );
     }
 
