@@ -20,7 +20,7 @@ pub(crate) struct Versions {
     /// one reads.
     read: Mutex<BTreeMap<Place, Arc<Mutex<Readings>>>>,
     /// What values of tables name.
-    named: Mutex<BTreeMap<Place, NamedFile>>,
+    named: Mutex<BTreeMap<RunId, BTreeMap<PathBuf, NamedFile>>>,
     /// How each path looked when it was read or planned, whichever way it was named.
     seen: Mutex<BTreeMap<RunId, BTreeMap<PathBuf, Vec<Seen>>>>,
 }
@@ -99,8 +99,9 @@ impl Versions {
         path: &Path,
         look: impl FnOnce() -> io::Result<NamedFile>,
     ) -> io::Result<NamedFile> {
-        if let Some(known) = lock(&self.named).get(&(run, path.into())) {
-            return Ok(*known);
+        let known = |all: &BTreeMap<PathBuf, NamedFile>| all.get(path).copied();
+        if let Some(known) = lock(&self.named).get(&run).and_then(known) {
+            return Ok(known);
         }
         let planned = self.with_seen(run, spec, |seen| {
             let known = seen.get(path).into_iter().flatten();
@@ -116,7 +117,9 @@ impl Versions {
         if let NamedFile::Digest(digest) = found {
             self.note(run, spec, path, Seen::Staged(digest));
         }
-        Ok(*lock(&self.named).entry((run, path.into())).or_insert(found))
+        let mut named = lock(&self.named);
+        let of_run = named.entry(run).or_default();
+        Ok(*of_run.entry(path.into()).or_insert(found))
     }
 
     /// That paths, the folders around them and what is in them still are what the run has read or

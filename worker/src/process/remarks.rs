@@ -96,10 +96,8 @@ fn of_special_bits(stage: &str, outputs: &OutputPaths) -> Option<String> {
                 let inside = path.strip_prefix(output).unwrap_or(&path);
                 found.push(Path::new(port).join(inside).display().to_string());
             }
-            if meta.is_dir() && left > 0 {
-                let entries = fs::read_dir(&path).into_iter().flatten().flatten();
-                paths.extend(entries.take(left).map(|entry| entry.path()));
-                left = left.saturating_sub(paths.len());
+            if meta.is_dir() {
+                paths.extend(entries(&path, &mut left));
             }
         }
     }
@@ -123,6 +121,14 @@ fn has_special_bits(meta: &Metadata) -> bool {
     meta.permissions().mode() & bits != 0
 }
 
+/// What is in a folder, as far as the number of entries that may still be looked at allows.
+fn entries(folder: &Path, left: &mut usize) -> Vec<PathBuf> {
+    let all = fs::read_dir(folder).into_iter().flatten().flatten();
+    let found: Vec<PathBuf> = all.take(*left).map(|entry| entry.path()).collect();
+    *left = left.saturating_sub(found.len());
+    found
+}
+
 /// The file that a path leads to. What an output is a link to, or another name of, is kept with it.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     let meta = fs::metadata(path).ok()?;
@@ -137,9 +143,7 @@ struct Search {
 
 impl Search {
     fn below(&mut self, root: &Path, folder: &Path, is_given: &dyn Fn(&Path) -> bool) {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let mut paths: Vec<PathBuf> = entries.take(self.left).map(|entry| entry.path()).collect();
-        self.left = self.left.saturating_sub(paths.len());
+        let mut paths = entries(folder, &mut self.left);
         paths.sort();
         for path in paths {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -314,5 +318,22 @@ mod tests {
             assert_eq!(found.is_some(), told, "{mode:o} {of_folder}");
             assert!(found.is_none_or(|found| found.contains("o/x;")));
         }
+    }
+
+    #[test]
+    fn special_bits_are_found_in_each_of_many_folders() {
+        const FOLDERS: usize = 400;
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("o");
+        for at in 0..FOLDERS {
+            let inside = output.join(at.to_string());
+            fs::create_dir_all(&inside).unwrap();
+            fs::write(inside.join("x"), "x").unwrap();
+            let mode = fs::Permissions::from_mode(0o4755);
+            fs::set_permissions(inside.join("x"), mode).unwrap();
+        }
+        let found = of_special_bits("s", &vec![("o".to_owned(), output)]).unwrap();
+        let more = format!("and {} more;", FOLDERS - NAMED);
+        assert!(found.contains(&more), "{found}");
     }
 }

@@ -59,6 +59,11 @@ impl ProcessEntry {
         name.trim_end().to_owned()
     }
 
+    /// Its number and name, for messages: `123 (sleep)`.
+    pub(crate) fn shown(self) -> String {
+        format!("{} ({})", self.pid, self.name())
+    }
+
     /// Memory that is this process's own, in bytes: pages of files that it maps are not counted,
     /// since the system can take them back.
     pub(crate) fn own_memory(self) -> u64 {
@@ -182,7 +187,7 @@ pub(crate) fn await_ends(processes: &[ProcessEntry], patience: Duration) {
 pub(crate) fn named(processes: &[ProcessEntry]) -> String {
     const NAMED: usize = 5;
     let first = processes.iter().take(NAMED);
-    let mut names: Vec<String> = first.map(|p| format!("{} ({})", p.pid, p.name())).collect();
+    let mut names: Vec<String> = first.map(|process| process.shown()).collect();
     if processes.len() > NAMED {
         names.push(format!("and {} more", processes.len() - NAMED));
     }

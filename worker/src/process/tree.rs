@@ -113,10 +113,13 @@ impl ProcessTree {
 
     /// All of its processes that run.
     pub(crate) fn members(&self) -> Vec<ProcessEntry> {
-        let trees = lock();
-        let mut roots = trees.orphans_of(self.number);
-        let leader = trees.known.get(&self.number).and_then(|k| k.leader);
-        roots.extend(leader);
+        let roots = {
+            let trees = lock();
+            let mut roots = trees.orphans_of(self.number);
+            roots.extend(trees.known.get(&self.number).and_then(|k| k.leader));
+            roots
+        };
+        // All of `/proc` is read without the lock, which every attempt takes as it starts and ends.
         living(&roots)
     }
 

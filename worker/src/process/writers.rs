@@ -131,7 +131,7 @@ fn find_writer(files: &Files) -> Option<(PathBuf, String)> {
     let mut others = others.filter(|process| u32::try_from(process.pid) != Ok(us));
     others.find_map(|process| {
         let file = opened_by(process, files).or_else(|| mapped_by(process, files))?;
-        let writer = format!("process {} ({})", process.pid, process.name());
+        let writer = format!("process {}", process.shown());
         Some((file, writer))
     })
 }
