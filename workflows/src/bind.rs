@@ -6,7 +6,7 @@ use crate::model::{Param, ParamType, Workflow};
 use crate::names::{nearest, one_of};
 use crate::value::Value;
 use crate::written::Meaning;
-use crate::yaml::scalar;
+use crate::yaml::scalar::{self, is_padded};
 use crate::{codes, yaml};
 
 /// A parameter's value as the caller gave it.
@@ -300,16 +300,11 @@ fn number(value: &Value) -> Option<Value> {
     }
 }
 
-/// Digits with zeros in front, without them. They are text, but a number where a number is declared.
-fn padded(text: &str) -> Option<String> {
-    let (sign, digits) = match text.strip_prefix('-') {
-        Some(digits) => ("-", digits),
-        None => ("", text.strip_prefix('+').unwrap_or(text)),
-    };
-    let is_padded = digits.starts_with('0')
-        && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-        && digits.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
-    is_padded.then(|| format!("{sign}{digits}"))
+/// Digits with zeros in front. They are text, but a number where a number is declared.
+fn padded(text: &str) -> Option<&str> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    (plain && is_padded(text)).then_some(text)
 }
 
 impl Param {

@@ -10,6 +10,9 @@ const MERGED: &[&str] = &["env", "place", "resources", "retry"];
 /// Keys that are valid for commands only.
 const OF_COMMANDS: &[&str] = &["env", "python", "shell"];
 
+/// Keys that are valid for kernels only.
+const OF_KERNELS: &[&str] = &["tolerate_rejects"];
+
 /// The stage with its defaults.
 pub(super) fn apply<'n>(stage: &'n Node, defaults: Option<&Node>) -> Cow<'n, Node> {
     let Some(defaults) = defaults.filter(|node| !node.entries().is_empty()) else {
@@ -23,7 +26,7 @@ pub(super) fn apply<'n>(stage: &'n Node, defaults: Option<&Node>) -> Cow<'n, Nod
     for default in defaults.entries() {
         let key = default.key.as_str();
         let shell_unused = key == "shell" && run.and_then(Node::text).is_none();
-        let of_kernels = key == "tolerate_rejects" && stage.get("kernel").is_none();
+        let of_kernels = OF_KERNELS.contains(&key) && stage.get("kernel").is_none();
         if shell_unused || of_kernels || (run.is_none() && OF_COMMANDS.contains(&key)) {
             continue;
         }

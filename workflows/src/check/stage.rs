@@ -22,6 +22,9 @@ use crate::syntax::STAGE;
 use crate::value::Value;
 use crate::yaml::{Data, Entry, Node};
 
+/// Keys that are valid for kernels only.
+const OF_KERNELS: &[&str] = &["with", "tolerate_rejects"];
+
 /// Keys that are valid for commands only.
 const OF_COMMANDS: &[&str] = &[
     "shell",
@@ -216,15 +219,12 @@ fn shell(words: &[String]) -> Vec<String> {
 fn out_of_place(node: &Node, action: &Action, context: &mut Context<'_>) {
     let (what, keys) = match action {
         Action::Kernel { .. } => ("a kernel", OF_COMMANDS.to_vec()),
-        Action::Cuda(_) => (
-            "a CUDA kernel",
-            [OF_COMMANDS, &["with", "tolerate_rejects"]].concat(),
-        ),
+        Action::Cuda(_) => ("a CUDA kernel", [OF_COMMANDS, OF_KERNELS].concat()),
         Action::Run(Command::Argv(_)) if node.get("run").is_some() => (
             "a command without a shell",
-            vec!["shell", "with", "tolerate_rejects"],
+            [&["shell"][..], OF_KERNELS].concat(),
         ),
-        Action::Run(_) => ("a command", vec!["with", "tolerate_rejects"]),
+        Action::Run(_) => ("a command", OF_KERNELS.to_vec()),
     };
     for key in keys {
         if let Some(entry) = node.entry(key) {

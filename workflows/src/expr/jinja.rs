@@ -264,11 +264,9 @@ pub(super) fn from_dynamic(value: &Dynamic, depth: usize) -> Result<Value, Strin
         ValueKind::Undefined => return Err("it reads a name that has no value".to_owned()),
         ValueKind::None => Value::Null,
         ValueKind::Bool => Value::Bool(value.is_true()),
-        ValueKind::Number => match value.as_i64() {
-            Some(whole) if value.is_integer() => Value::Int(whole),
-            _ if value.is_integer() && u64::try_from(value.clone()).is_ok() => {
-                Value::unsigned(u64::try_from(value.clone()).unwrap_or_default())
-            }
+        ValueKind::Number => match (value.as_i64(), u64::try_from(value.clone())) {
+            (Some(whole), _) if value.is_integer() => Value::Int(whole),
+            (_, Ok(whole)) if value.is_integer() => Value::unsigned(whole),
             _ => Value::Float(f64::try_from(value.clone()).map_err(|e| explain(&e))?),
         },
         ValueKind::Seq | ValueKind::Iterable => {

@@ -26,7 +26,6 @@ pub use uses::{Uses, value_uses};
 
 use crate::model::Template;
 use crate::value::Value;
-use crate::written::Meaning;
 
 /// Why a template could not be parsed or rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -217,21 +216,7 @@ impl CompiledTemplate {
     ///
     /// As [`Self::render`].
     pub fn condition(&self, scope: &Scope) -> Result<bool, RenderError> {
-        Ok(match self.render(scope)? {
-            Value::Null => false,
-            Value::Bool(held) => held,
-            Value::Int(number) => number != 0,
-            Value::Float(number) => number != 0.0,
-            Value::String(text) => !(text.is_empty() || text == "false"),
-            Value::List(list) => !list.is_empty(),
-            Value::Map(map) => !map.is_empty(),
-            Value::Written(written) => match written.means() {
-                Meaning::Bool(held) => held,
-                Meaning::Int(number) => number != 0,
-                Meaning::Unsigned(number) => number != 0,
-                Meaning::Float(number) => number != 0.0,
-            },
-        })
+        Ok(holds(&self.render(scope)?))
     }
 
     /// What it reads.
@@ -242,6 +227,19 @@ impl CompiledTemplate {
             uses.add(&expression.names());
         }
         uses
+    }
+}
+
+fn holds(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(held) => *held,
+        Value::Int(number) => *number != 0,
+        Value::Float(number) => *number != 0.0,
+        Value::String(text) => !(text.is_empty() || text == "false"),
+        Value::List(list) => !list.is_empty(),
+        Value::Map(map) => !map.is_empty(),
+        Value::Written(written) => holds(&written.plain()),
     }
 }
 

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use tree_sitter::Node;
 
-use super::flow::{POSITIONAL, descendants, outside_substitutions, own_text, read_name};
+use super::flow::{
+    POSITIONAL, descendants, is_document, is_expansion, is_word, outside_substitutions, own_text,
+    read_name, unquoted,
+};
 use super::interpreter::{self, Verdict};
 use super::tree::MARK;
 
@@ -53,7 +56,7 @@ fn of_node(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         "unset_command" => expansions(node, text, found),
         "variable_assignment" => {
             let name = node.child_by_field_name("name");
-            if name.is_some_and(|name| super::flow::is_always_evaluated(&text[name.byte_range()])) {
+            if name.is_some_and(|name| interpreter::is_evaluated(&text[name.byte_range()])) {
                 expansions(node, text, found);
             }
         }
@@ -96,9 +99,9 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     let mut cursor = node.walk();
     let parts: Vec<Node<'_>> = node
         .children(&mut cursor)
-        .filter(|part| part.kind() != "variable_assignment" && !part.kind().ends_with("redirect"))
+        .filter(|part| is_word(*part))
         .collect();
-    let literal: Vec<String> = parts
+    let mut literal: Vec<String> = parts
         .iter()
         .map(|part| with_marks(*part, text, false))
         .collect();
@@ -112,9 +115,10 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         if !marked.contains(MARK) {
             continue;
         }
-        let mut words = literal.clone();
-        words[at] = marked;
-        if matches!(interpreter::verdict(&words, at, MARK), Verdict::Refused(_)) {
+        let plain = std::mem::replace(&mut literal[at], marked);
+        let verdict = interpreter::verdict(&literal, at, MARK);
+        literal[at] = plain;
+        if matches!(verdict, Verdict::Refused(_)) {
             expansions(*part, text, found);
         }
     }
@@ -125,7 +129,7 @@ fn of_document(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     let mut cursor = node.walk();
     let documents: Vec<Node<'_>> = node
         .children(&mut cursor)
-        .filter(|part| matches!(part.kind(), "heredoc_redirect" | "herestring_redirect"))
+        .filter(|part| is_document(*part))
         .collect();
     if !documents.is_empty() && any_command(node, text, interpreter::interprets) {
         documents
@@ -154,9 +158,7 @@ fn any_command(node: Node<'_>, text: &str, holds: fn(&[String]) -> bool) -> bool
         let mut cursor = command.walk();
         let parts = command.children(&mut cursor);
         let words: Vec<String> = parts
-            .filter(|part| {
-                part.kind() != "variable_assignment" && !part.kind().ends_with("redirect")
-            })
+            .filter(|part| is_word(*part))
             .map(|part| with_marks(part, text, false))
             .collect();
         holds(&words)
@@ -170,7 +172,7 @@ fn with_marks(node: Node<'_>, text: &str, marks: bool) -> String {
     if marks {
         let mut ranges: Vec<_> = outside_substitutions(node)
             .into_iter()
-            .filter(|node| matches!(node.kind(), "simple_expansion" | "expansion"))
+            .filter(|node| is_expansion(*node))
             .map(|node| node.byte_range())
             .collect();
         ranges.sort_by_key(|range| range.start);
@@ -183,8 +185,7 @@ fn with_marks(node: Node<'_>, text: &str, marks: bool) -> String {
         }
     }
     word.push_str(&text[from..node.end_byte()]);
-    word.retain(|c| !matches!(c, '\'' | '"' | '\\' | '\n'));
-    word
+    unquoted(word)
 }
 
 /// `-v "$x"` reads the text of `x` as a name.
@@ -206,7 +207,7 @@ fn compares_numbers(source: &str) -> bool {
 /// Variables that are read below a node.
 fn expansions(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     for node in outside_substitutions(node) {
-        if matches!(node.kind(), "simple_expansion" | "expansion") {
+        if is_expansion(node) {
             found.extend(read_name(node, text));
         }
     }
@@ -222,7 +223,7 @@ fn within(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
 /// Every word below a node that could be the name of a variable: arithmetic needs no `$`.
 fn identifiers(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     for node in outside_substitutions(node) {
-        if matches!(node.kind(), "simple_expansion" | "expansion") {
+        if is_expansion(node) {
             found.extend(read_name(node, text));
         } else {
             own_text(node)

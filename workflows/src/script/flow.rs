@@ -10,7 +10,6 @@ use std::ops::Range;
 use tree_sitter::Node;
 
 use super::evaluation;
-use super::interpreter;
 
 /// The name that stands for all of `$1`, `$2`, `$@`.
 pub(super) const POSITIONAL: &str = "@";
@@ -140,7 +139,7 @@ fn of_input(node: Node<'_>, text: &str) -> Vec<Flow> {
     let mut cursor = node.walk();
     let redirects: Vec<_> = node
         .children(&mut cursor)
-        .filter(|one| matches!(one.kind(), "heredoc_redirect" | "herestring_redirect"))
+        .filter(|one| is_document(*one))
         .collect();
     if redirects.is_empty() {
         return Vec::new();
@@ -159,8 +158,7 @@ fn of_pipeline(node: Node<'_>, text: &str) -> Vec<Flow> {
         let prints = |command: &Node<'_>| {
             let name = command.child_by_field_name("name");
             let name = name.map(|name| &text[name.byte_range()]);
-            let document = matches!(command.kind(), "heredoc_redirect" | "herestring_redirect");
-            document || matches!(name, Some("echo" | "printf"))
+            is_document(*command) || matches!(name, Some("echo" | "printf"))
         };
         let printed: Vec<_> = descendants(*part, |_| true)
             .into_iter()
@@ -203,9 +201,8 @@ fn from<'t>(target: String, values: impl IntoIterator<Item = Node<'t>>, text: &s
     let mut ranges = Vec::new();
     for value in values {
         for node in outside_substitutions(value) {
-            match node.kind() {
-                "simple_expansion" | "expansion" => sources.extend(read_name(node, text)),
-                _ => {}
+            if is_expansion(node) {
+                sources.extend(read_name(node, text));
             }
             ranges.extend(own_text(node));
         }
@@ -273,7 +270,23 @@ pub(super) fn descendants<'t>(node: Node<'t>, enters: impl Fn(Node<'t>) -> bool)
     found
 }
 
-/// Whether a variable's name alone means that its value is evaluated.
-pub(super) fn is_always_evaluated(name: &str) -> bool {
-    interpreter::is_evaluated(name)
+/// Whether a node is a here-document or a here-string.
+pub(super) fn is_document(node: Node<'_>) -> bool {
+    matches!(node.kind(), "heredoc_redirect" | "herestring_redirect")
+}
+
+/// Whether a node is `$x` or `${x…}`.
+pub(super) fn is_expansion(node: Node<'_>) -> bool {
+    matches!(node.kind(), "simple_expansion" | "expansion")
+}
+
+/// Whether a part of a command is one of its words.
+pub(super) fn is_word(node: Node<'_>) -> bool {
+    node.kind() != "variable_assignment" && !node.kind().ends_with("redirect")
+}
+
+/// A word without its quotes.
+pub(super) fn unquoted(mut word: String) -> String {
+    word.retain(|c| !matches!(c, '\'' | '"' | '\\' | '\n'));
+    word
 }

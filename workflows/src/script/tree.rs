@@ -9,7 +9,7 @@ use std::ops::Range;
 use tree_sitter::{Node, Parser};
 
 use super::document;
-use super::flow::Flows;
+use super::flow::{Flows, is_document, is_word, unquoted};
 use super::interpreter::{self, Verdict};
 use super::place::Place;
 use super::refusal::Refusal;
@@ -416,9 +416,7 @@ impl<'t> Finder<'t> {
     fn fed(&self, node: Node<'t>, child: Node<'t>) -> Result<(), Refusal> {
         let mut cursor = node.walk();
         if node.kind() == "redirected_statement" {
-            let document =
-                child.kind() == "heredoc_redirect" || child.kind() == "herestring_redirect";
-            let interpreted = document
+            let interpreted = is_document(child)
                 && node
                     .children(&mut cursor)
                     .any(|part| self.any_command(reader_of(part), interpreter::interprets));
@@ -467,7 +465,7 @@ impl<'t> Finder<'t> {
         let mut words = Vec::new();
         let mut at = None;
         for node in command.children(&mut cursor) {
-            if node.kind() == "variable_assignment" || node.kind().ends_with("redirect") {
+            if !is_word(node) {
                 continue;
             }
             if node.id() == child.id() {
@@ -490,8 +488,7 @@ impl<'t> Finder<'t> {
             }
         }
         text.push_str(&self.text[from..node.end_byte()]);
-        text.retain(|c| !matches!(c, '\'' | '"' | '\\' | '\n'));
-        text
+        unquoted(text)
     }
 }
 

@@ -4,7 +4,7 @@ use super::kind::{Key, KeyRule, Kind, Shape};
 use super::table::PLACE;
 
 const COUNT: Kind = Kind::Whole(0, u32::MAX as i64);
-const REJECTS: Kind = Kind::OneOf(&[Kind::Whole(0, i64::MAX), Kind::Percent]);
+pub(super) const REJECTS: Kind = Kind::OneOf(&[Kind::Whole(0, i64::MAX), Kind::Percent]);
 const POSITIVE: Kind = Kind::Whole(1, u32::MAX as i64);
 
 /// A stage.

@@ -1,7 +1,7 @@
 //! The table: the workflow itself, its parameters, place and budget.
 
 use super::kind::{Key, KeyRule, Kind, Shape};
-use super::stage::{CACHE, PYTHON, RESOURCES, RETRY, STAGE};
+use super::stage::{CACHE, PYTHON, REJECTS, RESOURCES, RETRY, STAGE};
 
 const PREFERENCES: &Kind = &Kind::Word(&["carbon", "surplus", "idle", "time", "cost"]);
 
@@ -137,7 +137,7 @@ static DEFAULTS: Shape = Shape::new(
         ),
         Key::new(
             "tolerate_rejects",
-            Kind::OneOf(&[Kind::Whole(0, i64::MAX), Kind::Percent]),
+            REJECTS,
             "How many rows of an input a kernel may reject.",
         ),
         Key::new(

@@ -16,7 +16,7 @@ pub(crate) fn resolve(text: &str) -> Value {
         "-.inf" | "-.Inf" | "-.INF" => Value::Float(f64::NEG_INFINITY),
         _ => {
             let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-            let number = if is_padded(digits) {
+            let number = if is_padded(text) {
                 None
             } else if is_digits(digits) {
                 whole(text)
@@ -29,8 +29,9 @@ pub(crate) fn resolve(text: &str) -> Value {
     value.written_as(text)
 }
 
-/// True for digits with a zero in front, as in `007` and `00.5`: a name and no amount.
-fn is_padded(digits: &str) -> bool {
+/// True for digits with a zero in front, as in `007` and `-00.5`: a name and no amount.
+pub(crate) fn is_padded(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     digits.starts_with('0') && digits[1..].starts_with(|c: char| c.is_ascii_digit())
 }
 
