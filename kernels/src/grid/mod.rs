@@ -145,11 +145,7 @@ pub(crate) fn object(table: &Table, port: &str) -> Result<Map<String, Json>, Ker
         .get(GRID_KEY)
         .ok_or_else(|| wrong("it does not say its grid"))?;
     match serde_json::from_str(text) {
-        Ok(Json::Object(object)) => {
-            // JSON is YAML too, whose reader gives each number its nearest double; that of JSON rounds
-            // quickly.
-            Ok(serde_yaml::from_str(text).unwrap_or(object))
-        }
+        Ok(Json::Object(object)) => Ok(object),
         _ => Err(wrong("its grid is not a JSON object")),
     }
 }

@@ -76,8 +76,7 @@ pub(super) fn required_target(with: &Params) -> Result<Grid, KernelError> {
 /// Whether weights state that they were made for another source grid.
 pub(super) fn made_for_another_grid(weights: &Table, from: &Grid) -> bool {
     let made = weights.schema.metadata().get(WEIGHTS_KEY);
-    // Read as the grid of a field is: by the reader that gives each number its nearest double.
-    let Some(Ok(made)) = made.map(|text| serde_yaml::from_str::<Json>(text)) else {
+    let Some(Ok(made)) = made.map(|text| serde_json::from_str::<Json>(text)) else {
         return false;
     };
     let differs =

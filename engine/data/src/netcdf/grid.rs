@@ -60,15 +60,12 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// What a schema's metadata says, to the last digit. JSON is YAML too, and unlike the reader of JSON,
-    /// which rounds quickly, the reader of YAML gives each number its nearest double. JSON that is no YAML
-    /// (a character beyond 16 bits written as two escapes) is read as JSON.
+    /// What a schema's metadata says, to the last digit.
     ///
     /// # Errors
     /// When it is no JSON of this shape.
     pub fn parse(json: &str) -> Result<Self, serde_json::Error> {
-        let grid: Self = serde_json::from_str(json)?;
-        Ok(serde_yaml::from_str(json).unwrap_or(grid))
+        serde_json::from_str(json)
     }
 }
 
