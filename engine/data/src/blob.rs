@@ -141,7 +141,8 @@ pub(crate) fn is_ours_alone(path: &Path) -> Result<bool, DataError> {
     Ok(found.is_file() && found.nlink() == 1)
 }
 
-fn file_dataset(part: PartRef) -> Dataset {
+/// A dataset of one file.
+pub(crate) fn file_dataset(part: PartRef) -> Dataset {
     Dataset {
         written: None,
         kind: DatasetKind::File,

@@ -4,8 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef};
+use sunward_core::{Dataset, DatasetKind, Digest, Hasher};
 
+use crate::blob::file_dataset;
 use crate::error::DataError;
 use crate::incoming::fresh_path;
 use crate::staged::{copy_tree, digest_of_file, staged_digest};
@@ -37,8 +38,7 @@ impl Store {
         let dataset = if found.is_dir() {
             store.named_folder(expected, source)?
         } else {
-            let part = store.copy_in(source, Durable::Now)?;
-            Some(dataset(DatasetKind::File, part))
+            Some(file_dataset(store.copy_in(source, Durable::Now)?))
         };
         let Some(dataset) = dataset else {
             return Ok(None);
@@ -62,16 +62,6 @@ impl Store {
             });
         let _ = fs::remove_dir_all(&copy);
         kept
-    }
-}
-
-fn dataset(kind: DatasetKind, part: PartRef) -> Dataset {
-    Dataset {
-        kind,
-        content: part.digest,
-        rows: 0,
-        parts: vec![part],
-        written: None,
     }
 }
 

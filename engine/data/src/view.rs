@@ -14,6 +14,7 @@ use rustix::fs::ioctl_ficlone;
 use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef};
 use sunward_workflows::Form;
 
+use crate::blob::file_dataset;
 use crate::encode;
 use crate::error::DataError;
 use crate::folder;
@@ -160,14 +161,7 @@ impl Store {
         let incoming = Incoming::create(&self.incoming_folder())?;
         self.write_converted(converted, incoming.handle()?, incoming.path())?;
         let part = self.keep_here(incoming)?;
-        let dataset = Dataset {
-            kind: DatasetKind::File,
-            written: None,
-            content: part.digest,
-            rows: 0,
-            parts: vec![part],
-        };
-        self.remember(&key, &dataset);
+        self.remember(&key, &file_dataset(part));
         Ok(part)
     }
 
