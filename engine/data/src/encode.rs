@@ -178,7 +178,11 @@ fn write_netcdf(
     handle.sync_all().map_err(DataError::io("sync", path))
 }
 
-fn unbuffer(sink: BufWriter<WriteBehind>, path: &Path) -> Result<WriteBehind, DataError> {
+/// The file below a buffer, with everything written to it.
+pub(crate) fn unbuffer(
+    sink: BufWriter<WriteBehind>,
+    path: &Path,
+) -> Result<WriteBehind, DataError> {
     let mut sink = sink;
     sink.flush().map_err(DataError::io("write", path))?;
     sink.into_inner()

@@ -116,9 +116,7 @@ impl Store {
             .writer
             .into_inner()
             .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
-        let file = sink
-            .into_inner()
-            .map_err(|error| failed(error.into_error()))?;
+        let file = encode::unbuffer(sink, path)?;
         file.sync().map_err(DataError::io("sync", path))
     }
 }

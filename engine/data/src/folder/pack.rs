@@ -8,6 +8,7 @@ use std::mem;
 use sunward_core::{Digest, PartRef};
 
 use crate::behind::WriteBehind;
+use crate::encode::unbuffer;
 use crate::error::DataError;
 use crate::incoming::Incoming;
 use crate::store::{Durable, Store};
@@ -111,11 +112,7 @@ impl<'a> Packs<'a> {
     }
 
     fn close(&mut self, open: Open) -> Result<(), DataError> {
-        let failed = |error| DataError::io("write", open.incoming.path())(error);
-        let file = open
-            .file
-            .into_inner()
-            .map_err(|error| failed(error.into_error()))?;
+        let file = unbuffer(open.file, open.incoming.path())?;
         file.sync()
             .map_err(DataError::io("sync", open.incoming.path()))?;
         drop(file);
