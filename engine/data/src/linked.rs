@@ -14,6 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sunward_core::Digest;
 
 use crate::incoming::fresh_path;
+use crate::staged::content;
 
 /// The metadata of a part's file after we last changed its number of links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +134,7 @@ impl Linked {
             drop(fs::set_permissions(held, fs::Permissions::from_mode(mode)));
         }
         let before = Stamp::of(held);
-        let same = digest_of(held).is_ok_and(|found| found == link.digest);
+        let same = content(held).is_ok_and(|found| found == link.digest.0);
         let after = Stamp::of(held);
         if !same {
             let mut harmed = self.harmed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -216,14 +217,6 @@ fn note(
     };
     all.insert(now.inode, known);
     Ok(())
-}
-
-/// Reads a file without mapping it: a task that is still running may truncate it meanwhile.
-fn digest_of(path: &Path) -> io::Result<Digest> {
-    let mut file = fs::File::open(path)?;
-    let mut hasher = blake3::Hasher::new();
-    io::copy(&mut file, &mut hasher)?;
-    Ok(Digest(*hasher.finalize().as_bytes()))
 }
 
 #[cfg(test)]

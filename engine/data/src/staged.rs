@@ -96,15 +96,19 @@ fn add(path: &Path, name: &str, hasher: &mut Hasher, depth: u32) -> io::Result<(
     Ok(())
 }
 
-fn content(path: &Path) -> io::Result<[u8; 32]> {
+/// The digest of a file's bytes. They are read and not mapped, because a task that is still running
+/// may truncate the file meanwhile.
+pub(crate) fn content(path: &Path) -> io::Result<[u8; 32]> {
     let mut hasher = blake3::Hasher::new();
     let mut file = sunward_files::open_regular(path)?;
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
-        let read = file.read(&mut chunk)?;
-        if read == 0 {
-            return Ok(*hasher.finalize().as_bytes());
-        }
+        let read = match file.read(&mut chunk) {
+            Ok(0) => return Ok(*hasher.finalize().as_bytes()),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
         hasher.update(chunk.get(..read).unwrap_or_default());
     }
 }
