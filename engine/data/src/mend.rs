@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use sunward_core::{Digest, PartRef};
 
 use crate::error::DataError;
+use crate::folder::is_executable;
 use crate::materialise::{Recipe, link, remove_joined};
 use crate::part::map;
 use crate::store::Store;
@@ -150,8 +151,7 @@ fn are_equal(found: &Path, is: &Metadata, expected: &Path, should: &Metadata) ->
     if (is.dev(), is.ino()) == (should.dev(), should.ino()) {
         return true;
     }
-    let may_run = |meta: &Metadata| meta.permissions().mode() & 0o111 != 0;
     is.len() == should.len()
-        && may_run(is) == may_run(should)
+        && is_executable(is) == is_executable(should)
         && matches!((map(found), map(expected)), (Ok(is), Ok(should)) if is[..] == should[..])
 }

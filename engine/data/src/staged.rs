@@ -8,6 +8,7 @@ use std::path::Path;
 use sunward_core::{Dataset, DatasetKind, Digest, Hasher};
 use sunward_files::irregular;
 
+use crate::folder::is_executable;
 use crate::memory::{FileMemory, FileStamp};
 
 /// Bytes of a file that are read at once.
@@ -74,8 +75,7 @@ pub fn copy_tree(source: &Path, target: &Path) -> io::Result<()> {
 fn add(path: &Path, name: &str, hasher: &mut Hasher, depth: u32) -> io::Result<()> {
     let meta = fs::metadata(path)?;
     if !meta.is_dir() {
-        let executable = meta.permissions().mode() & 0o111 != 0;
-        add_file(name, executable, &content(path)?, hasher);
+        add_file(name, is_executable(&meta), &content(path)?, hasher);
         return Ok(());
     }
     if depth == 0 {

@@ -434,7 +434,7 @@ impl Drop for Views {
 
 fn is_executable(part: &Path) -> Result<bool, DataError> {
     let found = fs::metadata(part).map_err(DataError::io("read", part))?;
-    Ok(found.permissions().mode() & 0o111 != 0)
+    Ok(folder::is_executable(&found))
 }
 
 fn set_mode(path: &Path, executable: bool) -> Result<(), DataError> {

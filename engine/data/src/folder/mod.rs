@@ -6,7 +6,6 @@ mod unpack;
 mod walk;
 
 use std::fs::Metadata;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef};
@@ -19,7 +18,8 @@ pub(crate) use list::{HEADER, members};
 use list::{List, Listed};
 use pack::{Packs, Place, SMALL_BYTES};
 pub(crate) use unpack::{unpack, unpack_copy, unpack_with};
-use walk::{Entry, Found, is_executable, mend_folders, walk};
+pub(crate) use walk::is_executable;
+use walk::{Entry, Found, mend_folders, walk};
 
 impl Store {
     /// Copies a user's folder into the store.
@@ -167,7 +167,7 @@ pub fn path_digest(path: &Path) -> Result<Digest, DataError> {
     if !found.is_file() {
         return Err(no_file(path));
     }
-    let executable = u8::from(found.permissions().mode() & 0o111 != 0);
+    let executable = u8::from(is_executable(&found));
     Ok(Hasher::new("file")
         .field("digest", &Digest::of(&map(path)?).0)
         .field("executable", &[executable])

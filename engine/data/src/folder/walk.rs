@@ -73,7 +73,7 @@ pub(super) fn mend_folders(folder: &Path, depth: usize) -> Result<(), DataError>
 }
 
 /// Whether a file is executable.
-pub(super) fn is_executable(found: &fs::Metadata) -> bool {
+pub(crate) fn is_executable(found: &fs::Metadata) -> bool {
     found.permissions().mode() & 0o111 != 0
 }
 
