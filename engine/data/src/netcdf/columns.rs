@@ -122,7 +122,7 @@ fn add_along(columns: &mut Vec<Column>, grid: &Grid) {
 }
 
 /// What a coordinate says of itself.
-fn described(coordinate: &Coordinate) -> Vec<(&str, &str)> {
+pub(super) fn described(coordinate: &Coordinate) -> Vec<(&str, &str)> {
     let texts = [
         ("standard_name", &coordinate.standard_name),
         ("units", &coordinate.units),

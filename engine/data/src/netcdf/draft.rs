@@ -1,7 +1,7 @@
 //! Which dimensions and variables a table becomes in a file, with CF's attributes.
 
 use super::along::characters;
-use super::columns::Column;
+use super::columns::{Column, described};
 use super::encode::{Draft, Plan};
 use super::grid::{Grid, TimeAxis};
 use super::header::{Attribute, Attributes, Kind};
@@ -169,16 +169,7 @@ impl Drafting<'_> {
                 })
                 .collect();
             let Some(lengths) = lengths else { continue };
-            let mut texts = Vec::new();
-            texts.extend(
-                coordinate
-                    .standard_name
-                    .as_deref()
-                    .map(|t| ("standard_name", t)),
-            );
-            texts.extend(coordinate.units.as_deref().map(|t| ("units", t)));
-            texts.extend(coordinate.calendar.as_deref().map(|t| ("calendar", t)));
-            let attributes = attributes(&texts);
+            let attributes = attributes(&described(coordinate));
             if !coordinate.texts.is_empty() {
                 self.texts(name, &lengths, attributes, &coordinate.texts);
                 continue;
