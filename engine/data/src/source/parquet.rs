@@ -10,8 +10,11 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::Int32Type;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use parquet::basic::{Encoding, Type as Physical};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use sunward_files::open_regular;
 
@@ -64,7 +67,7 @@ const PARQUET: &str = "Parquet file";
 /// A reader, and the schema for its rows.
 fn builder(path: &Path) -> Result<(Builder, SchemaRef), DataError> {
     let open = || open_regular(path).map_err(DataError::io("open", path));
-    let failed = |error: parquet::errors::ParquetError| fault(path, &error.to_string());
+    let failed = |error: ParquetError| fault(path, &error.to_string());
     let first = Builder::try_new(open()?).map_err(failed)?;
     agrees(path, first.metadata())?;
     let mut schema = first.schema().as_ref().clone();
@@ -96,9 +99,19 @@ fn builder(path: &Path) -> Result<(Builder, SchemaRef), DataError> {
     schema = Schema::new_with_metadata(given, metadata.clone());
     let options =
         ArrowReaderOptions::new().with_schema(Arc::new(Schema::new_with_metadata(read, metadata)));
-    let builder = Builder::try_new_with_options(open()?, options).map_err(failed)?;
+    let builder = reopened(open()?, &first, options).map_err(failed)?;
     let schema = as_written(schema, builder.metadata());
     Ok((builder, Arc::new(schema)))
+}
+
+/// A reader with other options. The footer is not read again.
+fn reopened(
+    file: File,
+    first: &Builder,
+    options: ArrowReaderOptions,
+) -> Result<Builder, ParquetError> {
+    let metadata = ArrowReaderMetadata::try_new(Arc::clone(first.metadata()), options)?;
+    Ok(Builder::new_with_metadata(file, metadata))
 }
 
 fn is_text(data_type: &DataType) -> bool {
@@ -195,10 +208,10 @@ fn is_late(path: &Path, first: &Builder) -> Result<bool, DataError> {
             field
         })
         .collect();
-    let failed = |error: parquet::errors::ParquetError| fault(path, &error.to_string());
+    let failed = |error: ParquetError| fault(path, &error.to_string());
     let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
     let file = open_regular(path).map_err(DataError::io("open", path))?;
-    let builder = Builder::try_new_with_options(file, options).map_err(failed)?;
+    let builder = reopened(file, first, options).map_err(failed)?;
     let mask = ProjectionMask::leaves(builder.parquet_schema(), wide);
     for batch in builder.with_projection(mask).build().map_err(failed)? {
         let batch = batch.map_err(|error| fault(path, &error.to_string()))?;
