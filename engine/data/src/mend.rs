@@ -10,6 +10,7 @@ use sunward_core::{Digest, PartRef};
 
 use crate::error::DataError;
 use crate::folder::is_executable;
+use crate::incoming::fresh_path;
 use crate::materialise::{Recipe, link, remove_joined};
 use crate::part::map;
 use crate::store::Store;
@@ -93,8 +94,7 @@ impl Store {
             };
             return self.made_anew(&Recipe::of_folder(manifest)).ok();
         }
-        let fresh = self.incoming_folder().join(format!("{name}-joined"));
-        remove_joined(&fresh);
+        let fresh = fresh_path(&self.incoming_folder(), "-joined");
         link(&part, &fresh).ok().map(|()| fresh)
     }
 }
