@@ -189,17 +189,13 @@ pub(crate) fn unbuffer(
         .map_err(|error| DataError::io("write", path)(error.into_error()))
 }
 
-/// Whether CSV cannot express a type: such columns become JSON text.
-fn is_nested(data_type: &DataType) -> bool {
-    data_type.is_nested()
-}
-
+/// CSV cannot express nested types; such columns become JSON text.
 fn flat_schema(schema: &Schema) -> Schema {
     let fields: Vec<Field> = schema
         .fields()
         .iter()
         .map(|field| {
-            if is_nested(field.data_type()) {
+            if field.data_type().is_nested() {
                 Field::new(field.name(), DataType::Utf8, true)
             } else {
                 field.as_ref().clone()
@@ -214,7 +210,7 @@ fn flatten(batch: &RecordBatch, flat: &SchemaRef) -> Result<RecordBatch, DataErr
         .columns()
         .iter()
         .map(|array| {
-            if is_nested(array.data_type()) {
+            if array.data_type().is_nested() {
                 json_texts(array)
             } else {
                 Ok(array.clone())

@@ -111,11 +111,9 @@ impl Store {
             }
             cut.file(&self.part_path(&part.digest), path)?;
         }
-        let failed = |error: std::io::Error| DataError::io("write", path)(error);
-        let sink = cut
-            .writer
-            .into_inner()
-            .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
+        let sink = cut.writer.into_inner().map_err(|error| {
+            DataError::io("write", path)(std::io::Error::other(error.to_string()))
+        })?;
         let file = encode::unbuffer(sink, path)?;
         file.sync().map_err(DataError::io("sync", path))
     }
