@@ -10,7 +10,7 @@ use arrow::buffer::Buffer;
 use arrow::error::ArrowError;
 use arrow::ipc::convert::try_fb_to_schema;
 use arrow::ipc::reader::{FileDecoder, read_footer_length};
-use arrow::ipc::{Block, root_as_footer, root_as_message};
+use arrow::ipc::{Block, Message, root_as_footer, root_as_message};
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
 
@@ -98,7 +98,7 @@ impl Part {
         let mut decoder = FileDecoder::new(schema.clone(), footer.version());
         for block in footer.dictionaries().iter().flatten() {
             let bytes = block_bytes(&buffer, block)?;
-            unpacked_bytes(&buffer, block)?;
+            dictionary_header(&bytes, block, buffer.len())?;
             decoder
                 .read_dictionary(block, &bytes)
                 .map_err(|e| format!("a dictionary of it is garbage ({e})"))?;
@@ -112,7 +112,6 @@ impl Part {
         for block in &blocks {
             starts.push(row);
             let (rows, packed) = batch_header(&buffer, block)?;
-            unpacked_bytes(&buffer, block)?;
             row = row.checked_add(rows).ok_or("it claims too many rows")?;
             compressed |= packed;
         }
@@ -221,29 +220,44 @@ fn block_bytes(buffer: &Buffer, block: &Block) -> Result<Buffer, Fault> {
     Ok(buffer.slice_with_length(offset, length))
 }
 
-/// The number of rows of a batch and whether it is compressed, from its header alone.
-fn batch_header(buffer: &Buffer, block: &Block) -> Result<(u64, bool), Fault> {
-    let bytes = block_bytes(buffer, block)?;
+/// The metadata of a block's message, and the message's body.
+fn message_of<'b>(bytes: &'b [u8], block: &Block) -> (&'b [u8], &'b [u8]) {
     // A message begins with a continuation marker (absent in files older than 0.15) and a length.
     let skip = if bytes.starts_with(&[0xff; 4]) { 8 } else { 4 };
     let meta = usize::try_from(block.metaDataLength()).unwrap_or(0);
-    let message = root_as_message(&bytes[skip..meta])
+    (&bytes[skip..meta], &bytes[meta..])
+}
+
+/// The number of rows of a batch and whether it is compressed, from its header alone. Refuses a batch
+/// that claims too many bytes.
+fn batch_header(buffer: &Buffer, block: &Block) -> Result<(u64, bool), Fault> {
+    let bytes = block_bytes(buffer, block)?;
+    let (metadata, body) = message_of(&bytes, block);
+    let message = root_as_message(metadata)
         .map_err(|error| format!("a batch's header is garbage ({error})"))?;
     let header = message
         .header_as_record_batch()
         .ok_or("a batch's header is of another kind")?;
     let rows = u64::try_from(header.length()).map_err(|_| "a batch has a negative length")?;
+    refuse_expansion(&message, body, buffer.len())?;
     Ok((rows, header.compression().is_some()))
 }
 
-/// Refuses a block whose packed buffers claim more than a file of this size may expand to: each begins
-/// with the length that the decoder asks memory for.
-pub(crate) fn unpacked_bytes(buffer: &Buffer, block: &Block) -> Result<(), Fault> {
-    let bytes = block_bytes(buffer, block)?;
-    let meta = usize::try_from(block.metaDataLength()).unwrap_or(0);
-    let skip = if bytes.starts_with(&[0xff; 4]) { 8 } else { 4 };
-    let message = root_as_message(&bytes[skip..meta])
-        .map_err(|error| format!("a header is garbage ({error})"))?;
+/// Refuses a dictionary that claims too many bytes.
+fn dictionary_header(bytes: &[u8], block: &Block, file_bytes: usize) -> Result<(), Fault> {
+    let (metadata, body) = message_of(bytes, block);
+    let message =
+        root_as_message(metadata).map_err(|error| format!("a header is garbage ({error})"))?;
+    refuse_expansion(&message, body, file_bytes)
+}
+
+/// Refuses a message whose packed buffers claim more than a file of this size may expand to: each
+/// begins with the length that the decoder asks memory for.
+pub(crate) fn refuse_expansion(
+    message: &Message<'_>,
+    body: &[u8],
+    file_bytes: usize,
+) -> Result<(), Fault> {
     let header = message.header_as_record_batch().or_else(|| {
         message
             .header_as_dictionary_batch()
@@ -252,13 +266,11 @@ pub(crate) fn unpacked_bytes(buffer: &Buffer, block: &Block) -> Result<(), Fault
     let Some(header) = header.filter(|header| header.compression().is_some()) else {
         return Ok(());
     };
-    let file_bytes = u64::try_from(buffer.len()).unwrap_or(u64::MAX);
+    let file_bytes = u64::try_from(file_bytes).unwrap_or(u64::MAX);
     let mut total = 0_u64;
     for packed in header.buffers().iter().flatten() {
-        let start = usize::try_from(packed.offset())
-            .ok()
-            .and_then(|at| at.checked_add(meta));
-        let prefix = start.and_then(|at| bytes.get(at..at.checked_add(8)?));
+        let start = usize::try_from(packed.offset()).ok();
+        let prefix = start.and_then(|at| body.get(at..at.checked_add(8)?));
         let Some(prefix) = prefix.filter(|_| packed.length() >= 8) else {
             continue;
         };

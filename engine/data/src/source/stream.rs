@@ -6,14 +6,14 @@ use std::path::Path;
 
 use arrow::buffer::Buffer;
 use arrow::ipc::reader::StreamReader;
-use arrow::ipc::{Block, root_as_message};
+use arrow::ipc::root_as_message;
 use bytes::Bytes;
 use sunward_files::open_regular;
 
 use super::no_arrow;
 use crate::error::DataError;
 use crate::foreign;
-use crate::part::{map_bytes, unpacked_bytes};
+use crate::part::{map_bytes, refuse_expansion};
 
 /// What each message of a stream begins with.
 const MARKER: [u8; 4] = [0xff; 4];
@@ -52,14 +52,12 @@ fn require_inside(buffer: &Buffer) -> Result<(), String> {
             .map_err(|error| format!("the message at byte {at} is garbage ({error})"))?;
         let body = usize::try_from(message.bodyLength()).map_err(|_| fault())?;
         let next = end.checked_add(body).ok_or_else(fault)?;
-        if next > buffer.len() {
+        let body = buffer.get(end..next).ok_or_else(fault)?;
+        // The size of a block's metadata has 32 bits in Arrow.
+        if i32::try_from(end - at).is_err() {
             return Err(fault());
         }
-        let sizes = (i64::try_from(at), i32::try_from(end - at));
-        let (Ok(offset), Ok(header)) = sizes else {
-            return Err(fault());
-        };
-        unpacked_bytes(buffer, &Block::new(offset, header, message.bodyLength()))?;
+        refuse_expansion(&message, body, buffer.len())?;
         at = next;
     }
     Ok(())
