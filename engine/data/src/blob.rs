@@ -80,17 +80,19 @@ impl Store {
         if !is_ours_alone(path)? || !self.is_on_our_disk(path) {
             return self.copy_in(path, durable);
         }
-        let bytes = map(path)?;
-        let part = PartRef {
-            digest: Digest::of(&bytes),
-            bytes: u64::try_from(bytes.len()).unwrap_or(0),
-            rows: 0,
-        };
+        let part = part_at(path)?;
         let incoming = Incoming::take_over(path);
         if durable == Durable::Now {
             incoming.sync()?;
         }
         self.commit_as(incoming, &part.digest, durable)?;
+        Ok(part)
+    }
+
+    /// Stores a file that we wrote and that was synced.
+    pub(crate) fn keep(&self, incoming: Incoming) -> Result<PartRef, DataError> {
+        let part = part_at(incoming.path())?;
+        self.commit_synced(incoming, &part.digest)?;
         Ok(part)
     }
 
@@ -139,6 +141,16 @@ pub(crate) fn mend(path: &Path, found: &fs::Metadata) -> Result<(), DataError> {
 pub(crate) fn is_ours_alone(path: &Path) -> Result<bool, DataError> {
     let found = fs::symlink_metadata(path).map_err(DataError::io("read", path))?;
     Ok(found.is_file() && found.nlink() == 1)
+}
+
+/// The part that a file becomes.
+fn part_at(path: &Path) -> Result<PartRef, DataError> {
+    let bytes = map(path)?;
+    Ok(PartRef {
+        digest: Digest::of(&bytes),
+        bytes: u64::try_from(bytes.len()).unwrap_or(0),
+        rows: 0,
+    })
 }
 
 /// A dataset of one file.

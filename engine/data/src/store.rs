@@ -234,20 +234,6 @@ impl Store {
         &self.inner.can_clone
     }
 
-    /// Keeps a file that can be made again: on this host alone.
-    pub(crate) fn keep_here(&self, incoming: Incoming) -> Result<PartRef, DataError> {
-        incoming.sync()?;
-        let bytes = map(incoming.path())?;
-        let part = PartRef {
-            digest: Digest::of(&bytes),
-            bytes: u64::try_from(bytes.len()).unwrap_or(0),
-            rows: 0,
-        };
-        drop(bytes);
-        self.settle(incoming, &part.digest, Durable::Now)?;
-        Ok(part)
-    }
-
     /// Whether every part of a dataset is on this host (the remote is not asked).
     #[must_use]
     pub fn is_local(&self, dataset: &Dataset) -> bool {

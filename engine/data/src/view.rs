@@ -160,7 +160,7 @@ impl Store {
         }
         let incoming = Incoming::create(&self.incoming_folder())?;
         self.write_converted(converted, incoming.handle()?, incoming.path())?;
-        let part = self.keep_here(incoming)?;
+        let part = self.on_this_host().keep(incoming)?;
         self.remember(&key, &file_dataset(part));
         Ok(part)
     }

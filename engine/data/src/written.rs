@@ -15,7 +15,7 @@ use crate::encode;
 use crate::error::DataError;
 use crate::incoming::Incoming;
 use crate::source::open_text;
-use crate::store::{Durable, Store};
+use crate::store::Store;
 
 impl Store {
     /// A table with the files that hold it as it was written. Its content is that of its bytes too,
@@ -59,7 +59,8 @@ impl Store {
     ) -> Result<PartRef, DataError> {
         let incoming = Incoming::create(&self.incoming_folder())?;
         self.write_text(files, columns, None, incoming.handle()?, incoming.path())?;
-        self.move_in(incoming.path(), Durable::Now)
+        self.go_on()?;
+        self.keep(incoming)
     }
 
     /// What is written as a file in the store.
@@ -74,7 +75,8 @@ impl Store {
         sink.into_inner()
             .map_err(|error| failed(error.into_error()))?;
         incoming.sync()?;
-        self.move_in(incoming.path(), Durable::Now)
+        self.go_on()?;
+        self.keep(incoming)
     }
 
     /// A compressed text table, unpacked into the store.
@@ -83,7 +85,8 @@ impl Store {
         let mut file = incoming.handle()?;
         std::io::copy(&mut open_text(path)?, &mut file).map_err(DataError::io("unpack", path))?;
         incoming.sync()?;
-        self.move_in(incoming.path(), Durable::Now)
+        self.go_on()?;
+        self.keep(incoming)
     }
 
     /// Writes the cells of CSV files as one file: the header once, the columns named (all when none
