@@ -1,6 +1,6 @@
 //! Datasets as paths for commands: joined once, kept, and not copied if possible.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -157,24 +157,34 @@ impl Store {
         wanted: &Wanted,
         path: &Path,
     ) -> Result<(), DataError> {
+        let incoming = Incoming::create(&self.incoming_folder())?;
+        self.write_wanted(dataset, wanted, incoming.handle()?, incoming.path())?;
+        protect(incoming.path())?;
+        incoming.rename(path)
+    }
+
+    /// Writes a table in the form wanted to a file that is open at its beginning, and makes it
+    /// durable.
+    pub(crate) fn write_wanted(
+        &self,
+        dataset: &Dataset,
+        wanted: &Wanted,
+        file: File,
+        path: &Path,
+    ) -> Result<(), DataError> {
         let form = form_of(wanted);
         let written = dataset.written_as(form).unwrap_or_default();
-        let incoming = Incoming::create(&self.incoming_folder())?;
-        let (file, place) = (incoming.handle()?, incoming.path().to_owned());
         if form == Form::Csv && !written.is_empty() {
-            self.write_text(written, &wanted.columns, wanted.rows.clone(), file, &place)?;
-        } else {
-            let dataset = if wanted.columns.is_empty() {
-                dataset
-            } else {
-                &self.select(dataset, &wanted.columns)?
-            };
-            let table = self.table(dataset)?;
-            let batches = table.batches(wanted.rows.clone());
-            encode::write(form, table.schema(), batches, file, &place)?;
+            return self.write_text(written, &wanted.columns, wanted.rows.clone(), file, path);
         }
-        protect(&place)?;
-        incoming.rename(path)
+        let dataset = if wanted.columns.is_empty() {
+            dataset
+        } else {
+            &self.select(dataset, &wanted.columns)?
+        };
+        let table = self.table(dataset)?;
+        let batches = table.batches(wanted.rows.clone());
+        encode::write(form, table.schema(), batches, file, path)
     }
 
     /// The part under a name with a suffix, by which tools recognize formats; the bytes are shared.
@@ -241,37 +251,59 @@ fn place(dataset: &Dataset, wanted: &Wanted) -> Place {
 }
 
 fn place_of_table(dataset: &Dataset, wanted: &Wanted) -> Place {
-    let whole = wanted.columns.is_empty()
-        && wanted
-            .rows
-            .as_ref()
-            .is_none_or(|rows| rows.start == 0 && rows.end >= dataset.rows);
-    let form = form_of(wanted);
-    let suffix = encode::suffix(form);
-    let written = dataset.written_as(form).unwrap_or_default();
-    match (dataset.parts.as_slice(), written) {
-        ([part], _) if whole && form == Form::Arrow => {
-            return Place::Part(part.digest, Some("arrow".to_owned()));
-        }
-        (_, [only]) if whole => return Place::Part(only.digest, Some(suffix.to_owned())),
-        _ => {}
+    let suffix = encode::suffix(wanted.form);
+    if let Some(part) = one_part(dataset, wanted) {
+        return Place::Part(part.digest, Some(suffix.to_owned()));
     }
-    let mut hasher = Hasher::new("joined table");
-    hasher.field("form", suffix.as_bytes());
+    let rows = wanted.rows.as_ref();
+    let rows = rows.filter(|_| !is_whole(dataset, wanted));
+    let key = table_key("joined table", dataset, wanted, rows);
+    Place::Joined(format!("{}.{suffix}", key.to_hex()))
+}
+
+/// Whether all columns and rows of a table are wanted.
+fn is_whole(dataset: &Dataset, wanted: &Wanted) -> bool {
+    let covers = |rows: &Range<u64>| rows.start == 0 && rows.end >= dataset.rows;
+    wanted.columns.is_empty() && wanted.rows.as_ref().is_none_or(covers)
+}
+
+/// The part or written file that is the table in the form wanted, if one alone is.
+pub(crate) fn one_part(dataset: &Dataset, wanted: &Wanted) -> Option<PartRef> {
+    if !is_whole(dataset, wanted) {
+        return None;
+    }
+    let form = form_of(wanted);
+    match (dataset.parts.as_slice(), dataset.written_as(form)) {
+        ([part], _) if form == Form::Arrow => Some(*part),
+        (_, Some([file])) => Some(*file),
+        _ => None,
+    }
+}
+
+/// The key of a table in the form wanted, by what decides on its bytes.
+pub(crate) fn table_key(
+    purpose: &str,
+    dataset: &Dataset,
+    wanted: &Wanted,
+    rows: Option<&Range<u64>>,
+) -> Digest {
+    let form = form_of(wanted);
+    let mut hasher = Hasher::new(purpose);
+    hasher.field("form", encode::suffix(form).as_bytes());
     for part in &dataset.parts {
         hasher.field("part", &part.digest.0);
     }
-    for file in written {
+    for file in dataset.written_as(form).unwrap_or_default() {
         hasher.field("written", &file.digest.0);
     }
     for column in &wanted.columns {
         hasher.field("column", column.as_bytes());
     }
-    if let (Some(rows), false) = (&wanted.rows, whole) {
+    if let Some(rows) = rows {
         hasher.field("from", &rows.start.to_le_bytes());
         hasher.field("until", &rows.end.to_le_bytes());
     }
-    Place::Joined(format!("{}.{suffix}", hasher.finish().to_hex()))
+    hasher.finish()
 }
 
 fn folder_key(purpose: &str, dataset: &Dataset, ext: Option<&str>) -> String {

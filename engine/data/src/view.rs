@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::ioctl_ficlone;
-use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef};
+use sunward_core::{Dataset, DatasetKind, Digest, PartRef};
 use sunward_workflows::Form;
 
 use crate::blob::file_dataset;
@@ -20,7 +20,7 @@ use crate::error::DataError;
 use crate::folder;
 use crate::incoming::Incoming;
 use crate::linked::Link;
-use crate::materialise::Wanted;
+use crate::materialise::{Wanted, one_part, table_key};
 use crate::store::Store;
 
 /// Files up to this size are copied if they cannot be cloned. A copy takes less than a tenth of the
@@ -116,79 +116,38 @@ impl Store {
         wanted: &Wanted,
         once: bool,
     ) -> Result<View, DataError> {
-        let form = match wanted.form {
-            Form::File => Form::Arrow,
-            other => other,
-        };
-        let whole = wanted.columns.is_empty()
-            && wanted
-                .rows
-                .as_ref()
-                .is_none_or(|rows| rows.start == 0 && rows.end >= dataset.rows);
-        let source = match (dataset.parts.as_slice(), dataset.written_as(form)) {
-            ([part], _) if whole && form == Form::Arrow => Source::Part(*part),
-            (_, Some([file])) if whole => Source::Part(*file),
-            _ => {
-                let converted = Converted {
-                    dataset: dataset.clone(),
-                    wanted: Wanted {
-                        form,
-                        ..wanted.clone()
-                    },
-                    once,
-                };
-                // A failed conversion is reported before any task starts.
-                if !once {
-                    self.keep_converted(&converted)?;
-                }
-                Source::Converted(Box::new(converted))
+        let source = if let Some(part) = one_part(dataset, wanted) {
+            Source::Part(part)
+        } else {
+            // A failed conversion is reported before any task starts.
+            if !once {
+                self.keep_converted(dataset, wanted)?;
             }
+            Source::Converted(Box::new(Converted {
+                dataset: dataset.clone(),
+                wanted: wanted.clone(),
+                once,
+            }))
         };
         Ok(View {
             source,
-            suffix: Some(encode::suffix(form).to_owned()),
+            suffix: Some(encode::suffix(wanted.form).to_owned()),
         })
     }
 
     /// A table in another form, as a part that stays on this host: an existing one, or a new one.
-    fn keep_converted(&self, converted: &Converted) -> Result<PartRef, DataError> {
-        let key = converted.key();
+    fn keep_converted(&self, dataset: &Dataset, wanted: &Wanted) -> Result<PartRef, DataError> {
+        let key = table_key("converted table", dataset, wanted, wanted.rows.as_ref());
         if let Some(known) = self.recall(&key)
             && let [part] = known.parts[..]
         {
             return Ok(part);
         }
         let incoming = Incoming::create(&self.incoming_folder())?;
-        self.write_converted(converted, incoming.handle()?, incoming.path())?;
+        self.write_wanted(dataset, wanted, incoming.handle()?, incoming.path())?;
         let part = self.on_this_host().keep(incoming)?;
         self.remember(&key, &file_dataset(part));
         Ok(part)
-    }
-
-    fn write_converted(
-        &self,
-        converted: &Converted,
-        file: File,
-        path: &Path,
-    ) -> Result<(), DataError> {
-        let Wanted {
-            form,
-            columns,
-            rows,
-            ..
-        } = &converted.wanted;
-        let written = converted.written();
-        if *form == Form::Csv && !written.is_empty() {
-            return self.write_text(written, columns, rows.clone(), file, path);
-        }
-        let dataset = if columns.is_empty() {
-            &converted.dataset
-        } else {
-            &self.select(&converted.dataset, columns)?
-        };
-        let table = self.table(dataset)?;
-        let batches = table.batches(rows.clone());
-        encode::write(*form, table.schema(), batches, file, path)
     }
 
     /// Empty views for one attempt.
@@ -199,39 +158,6 @@ impl Store {
             links: Vec::new(),
             compared: true,
         }
-    }
-}
-
-impl Converted {
-    /// The files that hold the table in this form as it was written.
-    fn written(&self) -> &[PartRef] {
-        let written = self.dataset.written_as(self.wanted.form);
-        written.unwrap_or_default()
-    }
-
-    fn key(&self) -> Digest {
-        let Wanted {
-            form,
-            columns,
-            rows,
-            ..
-        } = &self.wanted;
-        let mut hasher = Hasher::new("converted table");
-        hasher.field("form", encode::suffix(*form).as_bytes());
-        for part in &self.dataset.parts {
-            hasher.field("part", &part.digest.0);
-        }
-        for file in self.written() {
-            hasher.field("written", &file.digest.0);
-        }
-        for column in columns {
-            hasher.field("column", column.as_bytes());
-        }
-        if let Some(rows) = rows {
-            hasher.field("from", &rows.start.to_le_bytes());
-            hasher.field("until", &rows.end.to_le_bytes());
-        }
-        hasher.finish()
     }
 }
 
@@ -308,12 +234,18 @@ impl Views {
             }
             Source::Converted(converted) if converted.once => {
                 let file = File::create_new(target).map_err(DataError::io("create", target))?;
-                self.store.write_converted(converted, file, target)?;
+                let Converted {
+                    dataset, wanted, ..
+                } = converted.as_ref();
+                self.store.write_wanted(dataset, wanted, file, target)?;
                 set_mode(target, false)
             }
             // The part may be gone: a task changed it, or the cache was pruned.
             Source::Converted(converted) => {
-                let part = self.store.keep_converted(converted)?;
+                let Converted {
+                    dataset, wanted, ..
+                } = converted.as_ref();
+                let part = self.store.keep_converted(dataset, wanted)?;
                 self.place_part(&part, target)
             }
             Source::Files(parts) => {
