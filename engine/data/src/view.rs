@@ -55,8 +55,8 @@ enum Source {
 struct Converted {
     dataset: Dataset,
     wanted: Wanted,
-    /// Whether only one task will see it, so that it is not kept.
-    once: bool,
+    /// The part that holds it; `None` if only one task will see it, so that it is not kept.
+    kept: Option<PartRef>,
 }
 
 /// The views of one attempt. Dropping it compares what is linked and removes the links.
@@ -120,13 +120,12 @@ impl Store {
             Source::Part(part)
         } else {
             // A failed conversion is reported before any task starts.
-            if !once {
-                self.keep_converted(dataset, wanted)?;
-            }
+            let keep = || self.keep_converted(dataset, wanted);
+            let kept = (!once).then(keep).transpose()?;
             Source::Converted(Box::new(Converted {
                 dataset: dataset.clone(),
                 wanted: wanted.clone(),
-                once,
+                kept,
             }))
         };
         Ok(View {
@@ -232,22 +231,7 @@ impl Views {
                 let path = self.store.part_path(&part.digest);
                 self.place_file(&path, target, *executable)
             }
-            Source::Converted(converted) if converted.once => {
-                let file = File::create_new(target).map_err(DataError::io("create", target))?;
-                let Converted {
-                    dataset, wanted, ..
-                } = converted.as_ref();
-                self.store.write_wanted(dataset, wanted, file, target)?;
-                set_mode(target, false)
-            }
-            // The part may be gone: a task changed it, or the cache was pruned.
-            Source::Converted(converted) => {
-                let Converted {
-                    dataset, wanted, ..
-                } = converted.as_ref();
-                let part = self.store.keep_converted(dataset, wanted)?;
-                self.place_part(&part, target)
-            }
+            Source::Converted(converted) => self.place_converted(converted, target),
             Source::Files(parts) => {
                 fs::create_dir(target).map_err(DataError::io("create folder", target))?;
                 for (index, part) in parts.iter().enumerate() {
@@ -292,6 +276,25 @@ impl Views {
                 self.place_file(part, path, executable)
             })
         })
+    }
+
+    fn place_converted(&mut self, converted: &Converted, target: &Path) -> Result<(), DataError> {
+        let Converted {
+            dataset,
+            wanted,
+            kept,
+        } = converted;
+        let Some(kept) = kept else {
+            let file = File::create_new(target).map_err(DataError::io("create", target))?;
+            self.store.write_wanted(dataset, wanted, file, target)?;
+            return set_mode(target, false);
+        };
+        // The part may be gone: a task changed it, or the cache was pruned.
+        let part = match self.store.has_part(kept) {
+            true => *kept,
+            false => self.store.keep_converted(dataset, wanted)?,
+        };
+        self.place_part(&part, target)
     }
 
     fn place_part(&mut self, part: &PartRef, target: &Path) -> Result<(), DataError> {
