@@ -228,8 +228,7 @@ impl Views {
             Source::Part(part) => self.place_part(part, target),
             Source::File { part, executable } => {
                 self.store.fetch_part(part)?;
-                let path = self.store.part_path(&part.digest);
-                self.place_file(&path, target, *executable)
+                self.place_file(&part.digest, target, Some(*executable))
             }
             Source::Converted(converted) => self.place_converted(converted, target),
             Source::Files(parts) => {
@@ -273,7 +272,7 @@ impl Views {
         let store = self.store.clone();
         folder::unpack_with(&store, manifest, target, &mut |member, path, executable| {
             member.place_with(path, executable, |part| {
-                self.place_file(part, path, executable)
+                self.place_file(&part.digest, path, Some(executable))
             })
         })
     }
@@ -299,43 +298,37 @@ impl Views {
 
     fn place_part(&mut self, part: &PartRef, target: &Path) -> Result<(), DataError> {
         self.store.fetch_part(part)?;
-        let path = self.store.part_path(&part.digest);
-        // An executable that a task wrote as a file stays executable for its readers.
-        let executable = is_executable(&path)?;
-        self.place_file(&path, target, executable)
+        self.place_file(&part.digest, target, None)
     }
 
+    /// `executable` is `None` if the file is to be executable as the part is: an executable that a
+    /// task wrote as a file stays executable for its readers.
     fn place_file(
         &mut self,
-        part: &Path,
+        digest: &Digest,
         target: &Path,
-        executable: bool,
+        executable: Option<bool>,
     ) -> Result<(), DataError> {
-        let bytes = fs::metadata(part)
-            .map_err(DataError::io("read", part))?
-            .len();
-        if bytes > COPY_AT_MOST {
-            if self.clone_file(part, target)? {
+        let part = self.store.part_path(digest);
+        let found = fs::metadata(&part).map_err(DataError::io("read", &part))?;
+        let is_program = folder::is_executable(&found);
+        let executable = executable.unwrap_or(is_program);
+        if found.len() > COPY_AT_MOST {
+            if self.clone_file(&part, target)? {
                 return set_mode(target, executable);
             }
+            let (linked, incoming) = (self.store.linked(), self.store.incoming_folder());
             // A link has the mode of the part.
-            let digest = part
-                .file_name()
-                .and_then(|name| Digest::from_hex(&name.to_string_lossy()));
-            if is_executable(part)? == executable
-                && let Some(digest) = digest
-                && self.store.linked().may_link(&digest)
-                && let Ok(link) =
-                    self.store
-                        .linked()
-                        .link(part, digest, target, &self.store.incoming_folder())
+            if is_program == executable
+                && linked.may_link(digest)
+                && let Ok(link) = linked.link(&part, *digest, target, &incoming)
             {
                 self.compared = false;
                 self.links.push(link);
                 return Ok(());
             }
         }
-        fs::copy(part, target).map_err(DataError::io("copy to", target))?;
+        fs::copy(&part, target).map_err(DataError::io("copy to", target))?;
         set_mode(target, executable)
     }
 
@@ -365,11 +358,6 @@ impl Drop for Views {
             self.store.linked().release(link);
         }
     }
-}
-
-fn is_executable(part: &Path) -> Result<bool, DataError> {
-    let found = fs::metadata(part).map_err(DataError::io("read", part))?;
-    Ok(folder::is_executable(&found))
 }
 
 fn set_mode(path: &Path, executable: bool) -> Result<(), DataError> {

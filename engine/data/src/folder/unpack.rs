@@ -19,7 +19,7 @@ use crate::store::Store;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Member<'a> {
     /// A part of the store.
-    Part(&'a Path),
+    Part(&'a PartRef),
     /// A range of a part.
     Bytes(&'a [u8]),
 }
@@ -41,7 +41,7 @@ impl Member<'_> {
         self,
         path: &Path,
         executable: bool,
-        place: impl FnOnce(&Path) -> Result<(), DataError>,
+        place: impl FnOnce(&PartRef) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
         match self {
             Self::Part(part) => place(part),
@@ -54,11 +54,12 @@ impl Member<'_> {
 pub(crate) fn unpack(store: &Store, manifest: &PartRef, target: &Path) -> Result<(), DataError> {
     unpack_with(store, manifest, target, &mut |member, path, executable| {
         member.place_with(path, executable, |part| {
+            let part = store.part_path(&part.digest);
             if !executable {
-                return link(part, path);
+                return link(&part, path);
             }
             // A link would share the part's permissions.
-            copy_writable(part, path, true)?;
+            copy_writable(&part, path, true)?;
             fs::set_permissions(path, fs::Permissions::from_mode(0o555))
                 .map_err(DataError::io("protect", path))
         })
@@ -76,7 +77,7 @@ pub(crate) fn unpack_copy(
         manifest,
         target,
         &mut |member, path, executable| match member {
-            Member::Part(part) => copy_writable(part, path, executable),
+            Member::Part(part) => copy_writable(&store.part_path(&part.digest), path, executable),
             Member::Bytes(bytes) => {
                 Member::write(bytes, path, if executable { 0o755 } else { 0o644 })
             }
@@ -116,8 +117,7 @@ pub(crate) fn unpack_with(
         } else if entry.digest.is_none() {
             fs::create_dir_all(&path).map_err(DataError::io("create folder", &path))?;
         } else if let (Some(part), None) = (part_of(&list, entry), entry.at) {
-            let part = store.part_path(&part.digest);
-            put(Member::Part(&part), &path, entry.executable)?;
+            put(Member::Part(part), &path, entry.executable)?;
         } else {
             let bytes = pack.bytes(store, &list, entry)?;
             put(Member::Bytes(bytes), &path, entry.executable)?;
