@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use sunward_core::{RunSpec, path_texts};
-use sunward_workflows::{Form, OutputFormat, Reference, Value};
+use sunward_data::table_suffix;
+use sunward_workflows::{Form, Output, OutputFormat, Reference, Value};
 
 use crate::exit::wrong_input;
 
@@ -83,28 +84,21 @@ fn targets(out: &Path, form: Form, spec: &RunSpec) -> Vec<(String, PathBuf)> {
             return None;
         };
         let output = spec.workflow.stages.get(stage)?.outputs.get(port)?;
-        let suffix = match output.format {
-            OutputFormat::File => output.ext.clone(),
-            OutputFormat::Dir => None,
-            OutputFormat::Arrow
-            | OutputFormat::Parquet
-            | OutputFormat::Csv
-            | OutputFormat::Netcdf => Some(table_suffix(form).to_owned()),
-        };
-        let file = suffix.map_or_else(|| name.clone(), |suffix| format!("{name}.{suffix}"));
-        Some((name.clone(), out.join(file)))
+        Some((name.clone(), out.join(file_name(name, output, form))))
     };
     outputs.filter_map(target).collect()
 }
 
-/// The suffix of a table in this form.
-pub(crate) const fn table_suffix(form: Form) -> &'static str {
-    match form {
-        Form::Parquet => "parquet",
-        Form::Csv => "csv",
-        Form::Netcdf => "nc",
-        Form::Arrow | Form::File => "arrow",
-    }
+/// The name under which an output is written to a folder, with tables in this form.
+pub(crate) fn file_name(name: &str, output: &Output, form: Form) -> String {
+    let suffix = match output.format {
+        OutputFormat::File => output.ext.as_deref(),
+        OutputFormat::Dir => None,
+        OutputFormat::Arrow | OutputFormat::Parquet | OutputFormat::Csv | OutputFormat::Netcdf => {
+            Some(table_suffix(form))
+        }
+    };
+    suffix.map_or_else(|| name.to_owned(), |suffix| format!("{name}.{suffix}"))
 }
 
 /// Everything that a run is made from, with what it is.

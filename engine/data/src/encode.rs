@@ -32,8 +32,9 @@ pub(crate) const WRITTEN_SCHEMA: &str = "sunward:schema";
 /// The most rows of a Parquet row group.
 const GROUP_ROWS: usize = 1 << 20;
 
-/// The usual suffix of a format's files.
-pub(crate) fn suffix(form: Form) -> &'static str {
+/// The usual suffix of a table's file in this form.
+#[must_use]
+pub fn suffix(form: Form) -> &'static str {
     match form {
         Form::Arrow | Form::File => "arrow",
         Form::Parquet => "parquet",

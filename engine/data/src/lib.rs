@@ -46,6 +46,7 @@ pub mod writer;
 mod written;
 
 pub use content::{ContentHasher, content_digest};
+pub use encode::suffix as table_suffix;
 pub use error::{DataError, io_blame, io_remedy};
 pub use folder::path_digest;
 pub use maintain::{DamagedPart, PruneOptions, Pruned, StoredPart, Usage};

@@ -5,10 +5,10 @@ use std::path::Path;
 use anyhow::Context as _;
 use sunward_core::{Dataset, DatasetKind, RunState, StageEnd, StageId};
 use sunward_data::{Store, Wanted};
-use sunward_workflows::{Form, OutputFormat};
+use sunward_workflows::{Form, Output, OutputFormat};
 
 use super::{Named, OutputView};
-use crate::out_folder::table_suffix;
+use crate::out_folder::file_name;
 
 /// Why an output is empty.
 const NO_TASK: &str = "empty: the stage had no tasks";
@@ -33,6 +33,9 @@ pub(crate) fn of_run(
 ) -> anyhow::Result<Named<OutputView>> {
     let mut views = Vec::new();
     for (name, stage, port) in run.outputs() {
+        let Some(output) = declared(run, stage, port) else {
+            continue;
+        };
         let dataset = match dataset(run, store, stage, port)? {
             Given::Dataset(dataset) => dataset,
             Given::Nothing(why) => {
@@ -41,17 +44,9 @@ pub(crate) fn of_run(
             }
             Given::NotYet => continue,
         };
-        let ext = suffix(run, stage, port);
         let path = match destination {
             Some(to) => {
-                let suffix = match (dataset.kind, to.form) {
-                    (DatasetKind::Table, form) => Some(table_suffix(form)),
-                    (DatasetKind::File, _) => ext.as_deref(),
-                    (DatasetKind::Dir, _) => None,
-                };
-                let file =
-                    suffix.map_or_else(|| name.to_owned(), |suffix| format!("{name}.{suffix}"));
-                let path = to.folder.join(file);
+                let path = to.folder.join(file_name(name, output, to.form));
                 store
                     .export(&dataset, &path, to.form)
                     .with_context(|| format!("output {name} cannot be written"))?;
@@ -59,7 +54,7 @@ pub(crate) fn of_run(
             }
             None => {
                 let wanted = Wanted {
-                    ext,
+                    ext: suffix(run, stage, port),
                     ..Wanted::default()
                 };
                 store
@@ -165,10 +160,14 @@ fn empty(why: String) -> OutputView {
     }
 }
 
+/// The output that a stage declares at a port.
+fn declared<'a>(run: &'a RunState, stage: StageId, port: &str) -> Option<&'a Output> {
+    run.stage(stage)?.planned.stage.outputs.get(port)
+}
+
 /// The suffix of a port's files, where they are no tables.
 pub(crate) fn suffix(run: &RunState, stage: StageId, port: &str) -> Option<String> {
-    let view = run.stage(stage)?;
-    let output = view.planned.stage.outputs.get(port)?;
+    let output = declared(run, stage, port)?;
     match output.format {
         OutputFormat::File => output.ext.clone(),
         OutputFormat::Arrow
