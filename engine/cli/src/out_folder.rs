@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use sunward_core::{RunSpec, path_texts};
-use sunward_data::table_suffix;
-use sunward_workflows::{Form, Output, OutputFormat, Reference, Value};
+use sunward_data::{local_path, table_suffix};
+use sunward_state::sqlite::DATABASE;
+use sunward_worker::python::lock_path;
+use sunward_workflows::{Form, Output, OutputFormat, Python, Reference, Value};
 
 use crate::exit::wrong_input;
 
@@ -72,7 +74,7 @@ fn is_of_the_home(path: &Path) -> bool {
     let first = path.components().next();
     first.is_some_and(|first| {
         let name = first.as_os_str().to_string_lossy();
-        OWN.contains(&&*name) || name.starts_with("state.db")
+        OWN.contains(&&*name) || name.starts_with(DATABASE)
     })
 }
 
@@ -105,14 +107,19 @@ pub(crate) fn file_name(name: &str, output: &Output, form: Form) -> String {
 fn sources(spec: &RunSpec, further: Option<&Path>) -> Vec<(String, PathBuf)> {
     let workflow = PathBuf::from(&spec.path);
     let folder = workflow.parent().unwrap_or(Path::new("/")).to_owned();
+    let lock = lock_path(&folder, &Python::default());
     let mut found = vec![
-        ("the lock file".to_owned(), folder.join("sunward.lock")),
+        ("the lock file".to_owned(), lock),
         ("the workflow".to_owned(), workflow),
     ];
+    found.extend(spec.workflow.stages.values().filter_map(|stage| {
+        let lock = lock_path(&folder, stage.python.as_ref()?);
+        Some((format!("the lock file of stage {}", stage.name), lock))
+    }));
     found.extend(further.map(|path| ("the file of parameters".to_owned(), path.to_owned())));
     let mut add = |what: String, path: &str| {
-        let path = path.strip_prefix("file://").unwrap_or(path);
-        if !path.contains("://") {
+        // Addresses are left out.
+        if let Ok(path) = local_path(path) {
             found.push((what, folder.join(path)));
         }
     };

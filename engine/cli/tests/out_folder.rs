@@ -92,6 +92,43 @@ fn outputs_that_would_replace_a_source_or_the_home_are_refused_before_anything_r
     }
 }
 
+/// A URL means the file that is read, and a stage may name a lock file of its own.
+#[test]
+fn an_input_by_url_and_a_lock_file_of_another_name_are_not_replaced() {
+    let scene = Scene::new();
+    scene.file("a b/rows.csv", "a\n1\n");
+    scene.file(
+        "packages.lock",
+        "{ \"version\": 1, \"environments\": [] }\n",
+    );
+    let here = scene.path().display();
+    let workflow = |name: &str, ext: &str| {
+        format!(
+            "name: o
+stages:
+  s:
+    run: cat ${{{{ inputs.i }}}} > ${{{{ outputs.o }}}}
+    python: {{ packages: [numpy], lock: ./packages.lock }}
+    inputs: {{ i: {{ from: \"file://{here}/a%20b/rows.csv\", as: file }} }}
+    outputs: {{ o: {{ format: file, ext: {ext} }} }}
+outputs: {{ {name}: s.o }}
+"
+        )
+    };
+    let read = || (scene.text("a b/rows.csv"), scene.text("packages.lock"));
+    let before = read();
+    for (name, ext, out, what) in [
+        ("rows", "csv", "a b", "an input of stage s"),
+        ("packages", "lock", ".", "the lock file of stage s"),
+    ] {
+        scene.file("workflow.yaml", workflow(name, ext));
+        let told = scene.run(&["--out", out]).expect(2);
+        assert!(told.err.contains(what), "{name} to {out}: {}", told.err);
+        assert_eq!(read(), before, "{name} to {out}");
+        assert!(!scene.path().join(".sunward").exists(), "{name} to {out}");
+    }
+}
+
 #[test]
 fn outputs_beside_sources_are_written_and_replaced_by_the_next_run() {
     let scene = scene(&workflow(

@@ -59,7 +59,7 @@ pub use reader::{Batches, TableReader};
 pub use reserve::give_back as give_back_reserve;
 pub use results::ResultIndex;
 pub use source::probe::{probe, probe_input, probe_path};
-pub use source::{SourceFormat, SourceOptions, not_fetched};
+pub use source::{SourceFormat, SourceOptions, local_path, not_fetched};
 pub use staged::{NamedFile, copy_tree, remembered_digest, staged_digest};
 pub use store::Store;
 pub use view::{ChangedInput, View, Views};

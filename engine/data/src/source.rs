@@ -229,8 +229,11 @@ impl Store {
     }
 }
 
-/// The path that a source means.
-pub(crate) fn local_path(source: &str) -> Result<PathBuf, DataError> {
+/// The path that a source means: itself, or what a `file://` URL names.
+///
+/// # Errors
+/// When it is another address.
+pub fn local_path(source: &str) -> Result<PathBuf, DataError> {
     if let Some(path) = source.strip_prefix("file://") {
         let path = path.strip_prefix("localhost").unwrap_or(path);
         return Ok(PathBuf::from(percent_decoded(path)));
