@@ -22,11 +22,11 @@ pub(crate) fn refuse_overwriting(
     home: &Path,
     further: Option<&Path>,
 ) -> anyhow::Result<()> {
-    let sources = sources(spec, further);
+    let (sources, home) = (sources(spec, further), settled(home));
     let mistakes: Vec<String> = targets(out, form, spec)
         .iter()
         .filter_map(|(name, target)| {
-            let what = clash(target, &sources, home)?;
+            let what = clash(target, &sources, &home)?;
             Some(format!(
                 "output {name} would be written to {} and replace {what}",
                 target.display()
@@ -47,7 +47,7 @@ pub(crate) fn refuse_overwriting(
 /// # Errors
 /// When it would.
 pub(crate) fn refuse_file(target: &Path, spec: &RunSpec, home: &Path) -> anyhow::Result<()> {
-    match clash(target, &sources(spec, None), home) {
+    match clash(target, &sources(spec, None), &settled(home)) {
         None => Ok(()),
         Some(what) => Err(wrong_input(format!(
             "{} would replace {what}; choose another name with `--out`",
@@ -56,16 +56,14 @@ pub(crate) fn refuse_file(target: &Path, spec: &RunSpec, home: &Path) -> anyhow:
     }
 }
 
-/// What would be lost if something were written to `target`.
+/// What would be lost if something were written to `target`; the home is settled.
 fn clash(target: &Path, sources: &[(String, PathBuf)], home: &Path) -> Option<String> {
-    let (target, home) = (settled(target), settled(home));
-    if home.starts_with(&target) || target.strip_prefix(&home).is_ok_and(is_of_the_home) {
+    let target = settled(target);
+    if home.starts_with(&target) || target.strip_prefix(home).is_ok_and(is_of_the_home) {
         return Some(format!("part of the home, {}", home.display()));
     }
-    let lost = sources
-        .iter()
-        .find(|(_, path)| settled(path).starts_with(&target));
-    lost.map(|(what, path)| format!("{what}, {}", path.display()))
+    let lost = sources.iter().find(|(_, path)| path.starts_with(&target));
+    lost.map(|(shown, _)| shown.clone())
 }
 
 /// Whether a path below a home is the engine's own. Others may lie there too, such as `results`.
@@ -103,7 +101,7 @@ pub(crate) fn file_name(name: &str, output: &Output, form: Form) -> String {
     suffix.map_or_else(|| name.to_owned(), |suffix| format!("{name}.{suffix}"))
 }
 
-/// Everything that a run is made from, with what it is.
+/// Everything that a run is made from: how it is told, and its path, settled.
 fn sources(spec: &RunSpec, further: Option<&Path>) -> Vec<(String, PathBuf)> {
     let workflow = PathBuf::from(&spec.path);
     let folder = workflow.parent().unwrap_or(Path::new("/")).to_owned();
@@ -141,8 +139,10 @@ fn sources(spec: &RunSpec, further: Option<&Path>) -> Vec<(String, PathBuf)> {
     for text in path_texts(&spec.workflow, &spec.params) {
         add("a file that the workflow names".to_owned(), &text);
     }
-    found.retain(|(_, path)| path.exists());
-    found
+    let there = found.iter().filter(|(_, path)| path.exists());
+    there
+        .map(|(what, path)| (format!("{what}, {}", path.display()), settled(path)))
+        .collect()
 }
 
 /// A path without links and dots, also where its end does not exist yet.
