@@ -123,7 +123,7 @@ fn create_numbered(all: &Path) -> io::Result<PathBuf> {
 }
 
 /// A process of a dead worker that could not be ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct LeftRunning {
     /// Its number.
     pub pid: u32,

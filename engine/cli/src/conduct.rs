@@ -175,7 +175,7 @@ pub(crate) fn conduct(
     } = opened;
     let begun = Instant::now();
     // The engine before may have been killed; its tasks must not write beside those of this one.
-    which::warn_of(&sunward_worker::sweep(home));
+    which::end_leftovers(home);
     let choice = means.device.choice()?;
     let (inbox, line) = sunward_drive::inbox();
     signals::listen(line.clone())?;

@@ -41,7 +41,7 @@ impl Foresight {
             Some(scratch)
         };
         let home = scratch.as_ref().map_or(home, tempfile::TempDir::path);
-        which::warn_of(&sunward_worker::sweep(home));
+        which::end_leftovers(home);
         let reader = SqliteReader::open(home)?;
         let store = Store::open(home, None)?;
         Ok(Self {

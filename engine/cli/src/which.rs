@@ -100,7 +100,7 @@ pub(crate) fn find(context: &Context, run: Option<RunId>) -> anyhow::Result<Foun
 /// # Errors
 /// When there is none (the user's to mend), or it cannot be read.
 pub(crate) fn open(home: &Path) -> anyhow::Result<SqliteReader> {
-    warn_of(&sunward_worker::sweep(home));
+    end_leftovers(home);
     SqliteReader::open(home).map_err(|error| {
         if error.is_infrastructure() {
             anyhow::Error::new(error)
@@ -110,12 +110,13 @@ pub(crate) fn open(home: &Path) -> anyhow::Result<SqliteReader> {
     })
 }
 
-/// Says which processes of a killed engine could not be ended.
-pub(crate) fn warn_of(left: &[LeftRunning]) {
+/// Ends what a killed engine left running, and says what could not be ended.
+pub(crate) fn end_leftovers(home: &Path) {
+    let left = sunward_worker::sweep(home);
     if !left.is_empty() {
         render::say(&format!(
             "processes of an engine that was killed could not be ended: {}; end them by hand (kill -9)",
-            named(left)
+            named(&left)
         ));
     }
 }

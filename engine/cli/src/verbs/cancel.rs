@@ -11,7 +11,6 @@ use sunward_worker::LeftRunning;
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::machine::now;
-use crate::render::style::harmless;
 use crate::render::{self, Page, View};
 use crate::view::of_state::status_word;
 use crate::which::{self, Which};
@@ -30,7 +29,7 @@ struct Cancelled {
     run: String,
     done: Done,
     /// What is still running and could not be ended.
-    running: Vec<Process>,
+    running: Vec<LeftRunning>,
 }
 
 /// How far it came.
@@ -45,13 +44,6 @@ enum Done {
     StillRunning,
 }
 
-/// One process.
-#[derive(Serialize)]
-struct Process {
-    pid: u32,
-    name: String,
-}
-
 impl View for Cancelled {
     fn page(&self, page: &mut Page) {
         page.line(match self.done {
@@ -60,15 +52,11 @@ impl View for Cancelled {
                 self.run
             ),
             Done::Cancelled => format!("{}: cancelled", self.run),
-            Done::StillRunning => {
-                let running = self.running.iter();
-                let names = running.map(|one| format!("{} ({})", one.pid, harmless(&one.name)));
-                format!(
-                    "{}: it will not go on, but processes of it are still running and could not be ended: {}; end them by hand (kill -9)",
-                    self.run,
-                    names.collect::<Vec<_>>().join(", ")
-                )
-            }
+            Done::StillRunning => format!(
+                "{}: it will not go on, but processes of it are still running and could not be ended: {}; end them by hand (kill -9)",
+                self.run,
+                which::named(&self.running)
+            ),
         });
     }
 }
@@ -94,7 +82,7 @@ impl Cancel {
             }
             RunStatus::Running | RunStatus::Held | RunStatus::Interrupted => {}
         }
-        let (done, left) = if is_engaged(&found.home) {
+        let (done, running) = if is_engaged(&found.home) {
             request_cancel(&found.home, run, now())?;
             (Done::Requested, Vec::new())
         } else {
@@ -103,10 +91,7 @@ impl Cancel {
         let view = Cancelled {
             run: run.to_string(),
             done,
-            running: left
-                .into_iter()
-                .map(|LeftRunning { pid, name }| Process { pid, name })
-                .collect(),
+            running,
         };
         render::answer(context, &view)?;
         Ok(match done {

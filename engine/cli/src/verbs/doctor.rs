@@ -46,7 +46,7 @@ impl Doctor {
 
 fn examine(context: &Context, home: &Path) -> Vec<Finding> {
     let folder = existing(home);
-    which::warn_of(&sunward_worker::sweep(home));
+    which::end_leftovers(home);
     vec![
         machine::cores(),
         machine::memory(),
