@@ -91,6 +91,10 @@ pub(crate) fn known(run: &RunState, store: &Store) -> Named<OutputView> {
         let Some(parts) = run.gathered(stage, port).filter(|_| succeeded) else {
             continue;
         };
+        if parts.is_empty() {
+            views.push((name.to_owned(), empty(NO_TASK.to_owned())));
+            continue;
+        }
         let sum = |of: fn(&Dataset) -> u64| parts.iter().map(of).sum();
         let only = match parts.as_slice() {
             [one] => Some(one),
@@ -107,7 +111,7 @@ pub(crate) fn known(run: &RunState, store: &Store) -> Named<OutputView> {
                 rows: is_table.then(|| sum(|dataset| dataset.rows)),
                 bytes: sum(Dataset::bytes),
                 digest: only.map_or_else(String::new, |dataset| dataset.content.to_hex()),
-                note: parts.is_empty().then(|| NO_TASK.to_owned()),
+                note: None,
             },
         ));
     }
