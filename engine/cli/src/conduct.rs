@@ -113,12 +113,13 @@ pub(crate) struct OpenHome {
 }
 
 impl OpenHome {
-    /// Opens a home as its engine. After an unclean end of the last engine the store is in doubt.
+    /// Opens a home as its engine, and remembers what files were found to hold. After an unclean end
+    /// of the last engine the store is in doubt.
     ///
     /// # Errors
     /// When the journal, the store or its bucket cannot be used.
-    pub(crate) fn open(home: &Path, means: &Means) -> anyhow::Result<Self> {
-        let journal = Sqlite::open(home)?;
+    pub(crate) fn open(home: &Path, means: &Means, files: Vec<FileRecord>) -> anyhow::Result<Self> {
+        let mut journal = Sqlite::open(home)?;
         if means.store.is_some() {
             remote::prepare();
         }
@@ -130,29 +131,26 @@ impl OpenHome {
                 "the last engine here ended uncleanly, during {run}: what it left in the store is read again before it is used"
             ));
         }
+        remember(&mut journal, files)?;
         Ok(Self {
             journal,
             resolver: Arc::new(LocalResolver::new(store.clone())),
             store,
         })
     }
+}
 
-    /// Remembers what files were found to hold.
-    ///
-    /// # Errors
-    /// When the journal cannot be written.
-    pub(crate) fn remember(&mut self, files: Vec<FileRecord>) -> anyhow::Result<()> {
-        if !files.is_empty() {
-            let at = machine::now();
-            let group = Group {
-                at,
-                files,
-                ..Group::default()
-            };
-            self.journal.append(&group)?;
-        }
-        Ok(())
+/// Remembers what files were found to hold.
+fn remember(journal: &mut Sqlite, files: Vec<FileRecord>) -> anyhow::Result<()> {
+    if !files.is_empty() {
+        let group = Group {
+            at: machine::now(),
+            files,
+            ..Group::default()
+        };
+        journal.append(&group)?;
     }
+    Ok(())
 }
 
 /// Drives the run to its end, shows it on the way, and answers.

@@ -75,8 +75,7 @@ impl Retry {
         let anew = prepared.spec;
         let mut told = changes(&retried.spec, &anew);
         expect_open_files(machine.cpus)?;
-        let mut opened = OpenHome::open(&found.home, &self.means)?;
-        opened.remember(prepared.files)?;
+        let opened = OpenHome::open(&found.home, &self.means, prepared.files)?;
         let read_anew = changed_inputs(&found.home, retried, &anew, &opened.resolver)?;
         let inputs_stand = read_anew.is_empty();
         told.extend(read_anew);

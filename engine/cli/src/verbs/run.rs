@@ -70,15 +70,15 @@ impl Run {
         let over = Over::Here(machine);
         let feeds = grid.feeds_of(context, &settings, over, &prepared.spec)?;
         legible(&home)?;
-        prepared.find_secrets(&Host::of_this_process())?;
-        prepared.find_shells(&Host::of_this_process())?;
+        let host = Host::of_this_process();
+        prepared.find_secrets(&host)?;
+        prepared.find_shells(&host)?;
         foresee(feeds.as_ref(), machine, &home, &prepared.spec)?;
         home::expect_open_files(machine.cpus)?;
         // From here on things are created.
         home::create(&home, &settings)?;
-        let prepared = prepared.lock(&home, &Host::of_this_process())?;
-        let mut opened = OpenHome::open(&home, &self.means)?;
-        opened.remember(prepared.files)?;
+        let prepared = prepared.lock(&home, &host)?;
+        let opened = OpenHome::open(&home, &self.means, prepared.files)?;
         let (start, feeds) = if self.fresh {
             (Start::Submit(prepared.spec), feeds)
         } else {
