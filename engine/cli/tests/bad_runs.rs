@@ -93,11 +93,7 @@ fn children_left_behind_do_not_outlive_their_task() {
     );
     scene.run(&["--out", "out"]).expect(0);
     let pid = scene.text("out/pid.txt");
-    let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-    assert!(
-        state.is_empty() || state.contains(") Z "),
-        "still there: {state}"
-    );
+    assert!(scene::has_ended(&pid), "still there: {pid}");
 }
 
 #[test]

@@ -15,28 +15,21 @@ use std::process::{Command, Output};
 
 use scene::{Scene, Told};
 
-/// Runs a shell script in the scene's folder, in a mount namespace of its own; `$SUNWARD` is the
-/// binary.
+/// Runs a shell script in the scene's folder, in a mount namespace of its own; `$SUNWARD`, and `$0`
+/// too, is the binary.
 fn in_namespace(scene: &Scene, script: &str) -> Output {
     let built = scene.command(&[]);
-    let mut command = Command::new("unshare");
-    command
-        .args([
-            "--user",
-            "--map-root-user",
-            "--mount",
-            "/bin/sh",
-            "-ec",
-            script,
-        ])
-        .current_dir(scene.path())
-        .env_clear()
-        .envs(
-            built
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .env("SUNWARD", built.get_program());
+    let mut unshare = Command::new("unshare");
+    unshare.args([
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "/bin/sh",
+        "-ec",
+        script,
+    ]);
+    let mut command = scene::wrapped(unshare, &built);
+    command.env("SUNWARD", built.get_program());
     command.output().unwrap_or_else(|error| Output {
         status: std::os::unix::process::ExitStatusExt::from_raw(-1),
         stdout: Vec::new(),

@@ -219,22 +219,15 @@ fn who_ends_all_processes_of_our_name_ends_no_supervisor() {
 }
 
 /// The process that watches over an engine: its child that was started with the verb.
-fn supervisor(scene: &Scene) -> i32 {
+fn supervisor(scene: &Scene) -> u32 {
     let folder = scene.path().join(".sunward/scratch").display().to_string();
     let all = std::fs::read_dir("/proc").expect("/proc").flatten();
-    let mut pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let mut pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     pids.find(|pid| {
         let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         line.contains("supervise") && line.contains(&folder)
     })
     .expect("a supervisor")
-}
-
-fn kill(pid: i32) {
-    let status = std::process::Command::new("kill")
-        .args(["-KILL", &pid.to_string()])
-        .status();
-    assert!(status.expect("kill").success());
 }
 
 #[test]
@@ -249,14 +242,13 @@ fn any_verb_ends_what_an_engine_left_that_lost_its_supervisor_too() {
     ] {
         let scene = Scene::with(TREE);
         let (run, processes) = tree(&scene);
-        kill(supervisor(&scene));
+        scene::signal(supervisor(&scene), "KILL");
         run.signal("KILL");
         run.end();
         assert!(Path::new("/proc").join(processes[1].trim()).exists());
         let told = scene.sunward(verb);
         for process in &processes {
-            let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.trim()));
-            let ended = stat.map_or(true, |stat| stat.contains(") Z "));
+            let ended = scene::has_ended(process);
             assert!(ended, "{verb:?} left {process}: {told:?}");
         }
         if verb == ["cancel"] {

@@ -32,9 +32,8 @@ fn with_pipe(workflow: &str) -> Scene {
 fn told(scene: &Scene, args: &[&str]) -> (i32, String) {
     let mut limited = Command::new("timeout");
     limited.args(["-s", "KILL", &PATIENCE.as_secs().to_string()]);
-    let wanted = scene.command(args);
-    limited.arg(wanted.get_program()).args(wanted.get_args());
-    let output = limited.current_dir(scene.path()).output().unwrap();
+    let mut limited = scene::wrapped(limited, &scene.command(args));
+    let output = limited.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned()
         + &String::from_utf8_lossy(&output.stdout);
     (output.status.code().unwrap_or(-1), said)

@@ -11,7 +11,7 @@ mod scene;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use scene::{Scene, Told};
@@ -22,12 +22,8 @@ const WORKFLOW: &str = "name: w\nstages:\n  a:\n    run: echo ${{ item }} > ${{ 
 fn limited(scene: &Scene, limit: &str, jobs: &str) -> Told {
     let sunward = scene.command(&["run", "workflow.yaml", "--json", "-j", jobs]);
     let mut shell = Command::new("sh");
-    shell
-        .args(["-c", &format!("ulimit {limit} && exec \"$@\""), "sh"])
-        .arg(sunward.get_program())
-        .args(sunward.get_args())
-        .current_dir(scene.path());
-    Told::of(&shell.output().unwrap())
+    shell.args(["-c", &format!("ulimit {limit} && exec \"$@\""), "sh"]);
+    Told::of(&scene::wrapped(shell, &sunward).output().unwrap())
 }
 
 #[test]
@@ -66,18 +62,6 @@ fn what_is_called_enough_is_enough() {
     }
 }
 
-/// Everything in a folder, itself included.
-fn all(folder: &Path) -> Vec<PathBuf> {
-    let mut found = vec![folder.to_owned()];
-    for entry in fs::read_dir(folder).unwrap().flatten() {
-        match entry.file_type().unwrap().is_dir() {
-            true => found.extend(all(&entry.path())),
-            false => found.push(entry.path()),
-        }
-    }
-    found
-}
-
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
 }
@@ -107,7 +91,7 @@ fn a_home_that_settings_share_is_open_to_the_group_and_to_nobody_else() {
     run("workflow.yaml");
     let home = scene.path().join(".sunward");
     let group = fs::metadata(&home).unwrap().gid();
-    for path in all(&home) {
+    for path in scene::below(&home).into_iter().chain([home.clone()]) {
         let (mode, shown) = (mode(&path), path.display());
         assert_eq!(fs::symlink_metadata(&path).unwrap().gid(), group, "{shown}");
         if path.is_dir() {

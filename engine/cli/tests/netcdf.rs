@@ -30,6 +30,9 @@ stages:
 outputs: { y: again.y }
 ";
 
+/// The words that run a workflow and write its tables as NetCDF.
+const WRITING: [&str; 6] = ["run", "workflow.yaml", "--out", "out", "--format", "netcdf"];
+
 fn rows(path: &Path) -> Vec<arrow::array::RecordBatch> {
     let (_, reader) = netcdf::read(path, Some("filled"), GridRows::Time).unwrap();
     reader.map(Result::unwrap).collect()
@@ -41,11 +44,7 @@ fn a_grid_goes_through_commands_and_comes_out_as_it_went_in() {
     for name in ["classic.nc", "cdf5.nc", "nc4.nc"] {
         let scene = Scene::with(WORKFLOW);
         std::fs::copy(source.join(name), scene.path().join("g.nc")).unwrap();
-        let mut run =
-            scene.command(&["run", "workflow.yaml", "--out", "out", "--format", "netcdf"]);
-        let output = run.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
+        scene.sunward(&WRITING).expect(0);
         let (before, after) = (
             rows(&source.join(name)),
             rows(&scene.path().join("out/y.nc")),
@@ -59,12 +58,7 @@ fn a_table_of_text_is_refused_as_netcdf_with_the_column() {
     let scene = Scene::with(
         "name: text\nstages:\n  a: { run: 'printf \"n,s\\n1,x\\n\" > ${{ outputs.y }}', outputs: { y: { format: csv } } }\noutputs: { y: a.y }\n",
     );
-    let mut run = scene.command(&["run", "workflow.yaml", "--out", "out", "--format", "netcdf"]);
-    let output = run.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success(), "{said}");
-    assert!(
-        said.contains("column `s`") && said.contains("output y"),
-        "{said}"
-    );
+    let told = scene.sunward(&WRITING);
+    assert_ne!(told.code, 0, "{}", told.err);
+    told.says(&["column `s`", "output y"]);
 }

@@ -60,18 +60,22 @@ stages:
 outputs: { squares: square.rows }
 ";
 
-/// Runs the workflow with only the wheels of `wheels` to take packages from.
-fn run(scene: &Scene, wheels: &str) -> Told {
-    run_with(scene, wheels, &[])
-}
-
-fn run_with(scene: &Scene, wheels: &str, args: &[&str]) -> Told {
+/// A run of the workflow with only the wheels of `wheels` to take packages from.
+fn command(scene: &Scene, wheels: &str, args: &[&str]) -> Command {
     let mut command = scene.command(&[&["run", "workflow.yaml", "--json"], args].concat());
     command
         .env("PIP_CONFIG_FILE", "/dev/null")
         .env("PIP_NO_INDEX", "1")
         .env("PIP_FIND_LINKS", scene.path().join(wheels));
-    Told::of(&command.output().unwrap())
+    command
+}
+
+fn run_with(scene: &Scene, wheels: &str, args: &[&str]) -> Told {
+    Told::of(&command(scene, wheels, args).output().unwrap())
+}
+
+fn run(scene: &Scene, wheels: &str) -> Told {
+    run_with(scene, wheels, &[])
 }
 
 /// The folder of a workflow, with one wheel to take packages from; none where this machine has not what
@@ -130,12 +134,7 @@ fn a_lock_file_that_changes_between_start_and_stage_is_not_used() {
     };
     let here = scene.path().display().to_string();
     scene.file("workflow.yaml", waiting.replace("HERE", &here));
-    let mut command = scene.command(&["run", "workflow.yaml", "--json"]);
-    command
-        .env("PIP_CONFIG_FILE", "/dev/null")
-        .env("PIP_NO_INDEX", "1")
-        .env("PIP_FIND_LINKS", scene.path().join("wheels"));
-    let mut running = scene.start_command(command);
+    let mut running = scene.start_command(command(&scene, "wheels", &[]));
     running.wait_for("started");
     let lock = scene.text("sunward.lock");
     scene.file("sunward.lock", lock.replace("\"1.0\"", "\"1.1\""));

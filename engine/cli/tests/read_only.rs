@@ -32,33 +32,21 @@ const NOBODY: &str = "65534";
 
 /// Everything below a folder: its size and when it was changed last.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, (u64, i64, i64)> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(next) = folders.pop() {
-        for entry in next.read_dir().unwrap() {
-            let path = entry.unwrap().path();
-            let meta = path.symlink_metadata().unwrap();
-            if meta.is_dir() {
-                folders.push(path.clone());
-            }
-            found.insert(path, (meta.len(), meta.mtime(), meta.mtime_nsec()));
-        }
-    }
-    found
+    let known = |path: PathBuf| {
+        let meta = path.symlink_metadata().unwrap();
+        (path, (meta.len(), meta.mtime(), meta.mtime_nsec()))
+    };
+    scene::below(folder).into_iter().map(known).collect()
 }
 
 /// Lets everybody read what is below a folder, and nobody write.
 fn share(folder: &Path) {
-    for path in contents(folder)
-        .keys()
-        .map(PathBuf::as_path)
-        .chain([folder])
-    {
+    for path in scene::below(folder).into_iter().chain([folder.to_owned()]) {
         if path.is_symlink() {
             continue;
         }
         let mode = if path.is_dir() { 0o555 } else { 0o444 };
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
     }
 }
 
@@ -67,20 +55,16 @@ fn look(scene: &Scene, elsewhere: &Path, args: &[&str]) -> Option<Told> {
     let plain = scene.command(args);
     let is_root = rustix::process::geteuid().is_root();
     let mut command = match is_root {
-        false => Command::new(plain.get_program()),
+        false => plain,
         true => {
-            let mut command = Command::new("setpriv");
-            command
-                .args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"])
-                .arg(plain.get_program());
-            command
+            let mut other = Command::new("setpriv");
+            other.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]);
+            scene::wrapped(other, &plain)
         }
     };
-    command.args(plain.get_args());
     command
         .current_dir(elsewhere)
         .env("HOME", elsewhere)
-        .env_remove("SUNWARD_HOME")
         .arg("--home")
         .arg(scene.path().join(".sunward"));
     match command.output() {

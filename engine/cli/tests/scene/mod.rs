@@ -139,6 +139,53 @@ impl Scene {
     }
 }
 
+/// Everything below a folder; links are not followed.
+pub(crate) fn below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in next.read_dir().expect("a folder") {
+            let entry = entry.expect("an entry");
+            if entry.file_type().expect("its type").is_dir() {
+                folders.push(entry.path());
+            }
+            found.push(entry.path());
+        }
+    }
+    found
+}
+
+/// A command that gets another one, with its arguments, as its last words, and runs in that one's
+/// folder and with its environment alone.
+pub(crate) fn wrapped(mut outer: Command, inner: &Command) -> Command {
+    let variables = inner.get_envs();
+    outer
+        .arg(inner.get_program())
+        .args(inner.get_args())
+        .env_clear()
+        .envs(variables.filter_map(|(name, value)| Some((name, value?))))
+        .stdin(Stdio::null());
+    if let Some(folder) = inner.get_current_dir() {
+        outer.current_dir(folder);
+    }
+    outer
+}
+
+/// Sends a process a signal by name.
+pub(crate) fn signal(pid: u32, name: &str) {
+    let status = Command::new("kill")
+        .args([&format!("-{name}"), &pid.to_string()])
+        .status()
+        .expect("kill");
+    assert!(status.success(), "kill -{name}");
+}
+
+/// Whether a process has ended, as also one has whose end nobody has taken note of yet.
+pub(crate) fn has_ended(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+    stat.map_or(true, |stat| stat.contains(") Z "))
+}
+
 /// A `sunward` that runs; what it says is taken in meanwhile.
 pub(crate) struct Running {
     child: Child,
@@ -210,11 +257,7 @@ impl Running {
 
     /// Sends it a signal by name.
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args([&format!("-{name}"), &self.child.id().to_string()])
-            .status()
-            .expect("kill");
-        assert!(status.success(), "kill -{name}");
+        signal(self.child.id(), name);
     }
 
     /// Waits for its end.
