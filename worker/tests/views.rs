@@ -176,7 +176,7 @@ fn an_input_is_an_absolute_path_under_its_own_name() {
     let script = "cd /; echo ${{ inputs.x }}; echo $SUNWARD_INPUT_X; cat ${{ inputs.x }}";
     let job = job(&mut scene, "named", script, &table, Form::Csv);
     assert!(succeeded(&scene.run(job).remove(0)));
-    let log = fs::read_to_string(scene.log("named", "0.1.log")).unwrap();
+    let log = scene.log_text("named");
     let lines: Vec<&str> = log.lines().collect();
     assert_eq!(lines[0], lines[1]);
     assert!(
@@ -227,7 +227,7 @@ fn a_link_in_a_folder_leads_to_the_tasks_own_files() {
         let name = format!("{count} folders");
         let job = job(&mut scene, &name, script, &dataset, Form::File);
         assert!(succeeded(&scene.run(job).remove(0)));
-        let log = fs::read_to_string(scene.log(&name, "0.1.log")).unwrap();
+        let log = scene.log_text(&name);
         let mut lines: Vec<&str> = log.lines().collect();
         assert_eq!(
             lines.pop(),
@@ -258,7 +258,7 @@ fn a_program_that_was_written_as_a_file_can_be_started() {
         let name = format!("start {size}");
         let job = job(&mut scene, &name, "${{ inputs.x }}", &program, Form::File);
         assert!(succeeded(&scene.run(job).remove(0)));
-        let log = fs::read_to_string(scene.log(&name, "0.1.log")).unwrap();
+        let log = scene.log_text(&name);
         assert_eq!(log.trim(), "ran");
     }
 }

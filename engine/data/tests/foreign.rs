@@ -29,13 +29,8 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{BrotliLevel, Compression};
 use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
-use sunward_core::Dataset;
-use sunward_data::{DataError, NoMemory, SourceOptions};
+use sunward_data::SourceOptions;
 use sunward_workflows::{ColumnSpec, CsvOptions, Form, Value};
-
-fn read(bench: &Bench, source: &str, options: &SourceOptions) -> Result<Dataset, DataError> {
-    bench.store.read_source(source, options, &NoMemory)
-}
 
 fn csv_types(cells: &str) -> DataType {
     let bench = Bench::new();
@@ -122,7 +117,7 @@ fn options_say_how_cells_are_written() {
         },
         ..SourceOptions::default()
     };
-    let dataset = read(&bench, &source, &options).unwrap();
+    let dataset = bench.read_with(&source, &options).unwrap();
     let items = bench.store.items(&dataset, 10).unwrap();
     let row = |a, b| Value::Map(vec![("a".into(), a), ("b".into(), b)]);
     assert_eq!(
@@ -143,7 +138,7 @@ fn declared_columns_have_their_types_or_an_error_names_the_cell() {
             schema: Some(vec![ColumnSpec::new("c", kind)]),
             ..SourceOptions::default()
         };
-        read(&bench, &source, &options)
+        bench.read_with(&source, &options)
     };
     for (text, kind) in [
         ("1\n2.5", "int64"),
@@ -475,7 +470,7 @@ proptest! {
             ]),
             ..SourceOptions::default()
         };
-        let back = read(&bench, &path.display().to_string(), &options).unwrap();
+        let back = bench.read_with(&path.display().to_string(), &options).unwrap();
         prop_assert_eq!(back.content, dataset.content);
     }
 }

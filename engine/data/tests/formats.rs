@@ -18,7 +18,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use bench::{Bench, mixed};
 use sunward_core::Dataset;
-use sunward_data::{FileMemory, FileStamp, NoMemory, SourceOptions, probe};
+use sunward_data::{FileMemory, FileStamp, SourceOptions, probe};
 use sunward_workflows::{FileFact, Form, Value};
 
 fn types(batch: &RecordBatch) -> Vec<String> {
@@ -178,8 +178,7 @@ fn columns_are_selected_and_the_digest_follows() {
         ..SourceOptions::default()
     };
     let read = bench
-        .store
-        .read_source(&path.display().to_string(), &options, &NoMemory)
+        .read_with(&path.display().to_string(), &options)
         .unwrap();
     assert_eq!(read.content, selected.content);
     let error = bench
@@ -316,10 +315,7 @@ fn a_remembered_file_is_not_read_again_until_it_changes() {
     let source = bench.file("a.csv", "x\n1\n");
     age(&source, 3600);
     let options = SourceOptions::default();
-    let first = bench
-        .store
-        .read_source(&source, &options, &NoMemory)
-        .unwrap();
+    let first = bench.read_with(&source, &options).unwrap();
     // As if it had been read long after its last change: its times cannot be set back wholly.
     let stamps = Noted::default();
     let probe = ProbeStamp(&stamps);

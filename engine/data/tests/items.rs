@@ -17,7 +17,7 @@ use bench::Bench;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sunward_core::Dataset;
-use sunward_data::{NoMemory, SourceOptions};
+use sunward_data::SourceOptions;
 use sunward_workflows::{ColumnSpec, CsvOptions, Form, OutputFormat, Value};
 
 /// Columns whose cells a number, a date or a truth value would rewrite.
@@ -99,7 +99,7 @@ fn cells_print_as_they_were_written_however_they_are_separated() {
         (packed.display().to_string(), CsvOptions::default()),
     ];
     for (source, csv) in sources {
-        let dataset = bench.store.read_source(&source, &kept(csv), &NoMemory);
+        let dataset = bench.read_with(&source, &kept(csv));
         assert_eq!(cells(&bench, &dataset.unwrap()), ROWS, "{source}");
     }
     let output = bench.file("out.csv", text(','));
@@ -120,10 +120,7 @@ fn numbers_of_cells_are_still_numbers() {
         decimal: Some(','),
         ..CsvOptions::default()
     };
-    let dataset = bench
-        .store
-        .read_source(&source, &kept(csv), &NoMemory)
-        .unwrap();
+    let dataset = bench.read_with(&source, &kept(csv)).unwrap();
     assert_eq!(
         cells(&bench, &dataset),
         [["1.50", "", ""], ["2", "TRUE", "+7"]]
@@ -153,10 +150,7 @@ fn a_declared_number_is_the_number_and_a_declared_text_is_the_text() {
         ]),
         ..kept(CsvOptions::default())
     };
-    let dataset = bench
-        .store
-        .read_source(&source, &options, &NoMemory)
-        .unwrap();
+    let dataset = bench.read_with(&source, &options).unwrap();
     let items = bench.store.items(&dataset, 10).unwrap();
     let row = |id: &str, n| {
         let id = Value::String(id.to_owned());

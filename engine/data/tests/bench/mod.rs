@@ -35,8 +35,15 @@ impl Bench {
     }
 
     pub(crate) fn read(&self, source: &str) -> Result<Dataset, DataError> {
-        self.store
-            .read_source(source, &SourceOptions::default(), &NoMemory)
+        self.read_with(source, &SourceOptions::default())
+    }
+
+    pub(crate) fn read_with(
+        &self,
+        source: &str,
+        options: &SourceOptions,
+    ) -> Result<Dataset, DataError> {
+        self.store.read_source(source, options, &NoMemory)
     }
 
     pub(crate) fn rows(&self, dataset: &Dataset) -> RecordBatch {
