@@ -58,27 +58,16 @@ fn outputs_that_would_replace_a_source_or_the_home_are_refused_before_anything_r
     let text = "echo x > ${{ outputs.o }}";
     let folder = "mkdir ${{ outputs.o }}; echo x > ${{ outputs.o }}/x";
     let file = |ext: &str| format!("{{ format: file, ext: {ext} }}");
+    let (csv, dir) = ("{ format: csv }".to_owned(), "{ format: dir }".to_owned());
     let cases = [
         ("workflow", file("yaml"), text, ".", "the workflow"),
         ("workflow", file("yaml"), text, "data/..", "the workflow"),
         ("rows", file("csv"), text, "data", "an input of stage s"),
-        (
-            "rows",
-            "{ format: csv }".to_owned(),
-            text,
-            "data",
-            "an input",
-        ),
+        ("rows", csv, text, "data", "an input"),
         ("given", file("txt"), text, "data", "-p p"),
         ("note", file("txt"), text, "more", "a file of stage s"),
         ("values", file("yaml"), text, ".", "parameters"),
-        (
-            "data",
-            "{ format: dir }".to_owned(),
-            folder,
-            ".",
-            "an input",
-        ),
+        ("data", dir, folder, ".", "an input"),
         ("o", file("txt"), text, ".sunward/store", "home"),
     ];
     for (name, output, write, out, what) in cases {
