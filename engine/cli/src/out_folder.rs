@@ -6,7 +6,7 @@ use sunward_core::{RunSpec, path_texts};
 use sunward_data::{local_path, table_suffix};
 use sunward_state::sqlite::DATABASE;
 use sunward_worker::python::lock_path;
-use sunward_workflows::{Form, Output, OutputFormat, Python, Reference, Value};
+use sunward_workflows::{Form, Output, OutputFormat, Python, Reference, Scatter, Value};
 
 use crate::exit::wrong_input;
 
@@ -76,20 +76,29 @@ fn is_of_the_home(path: &Path) -> bool {
     })
 }
 
-/// Every path to which an output goes.
+/// Every path to which an output may go.
 fn targets(out: &Path, form: Form, spec: &RunSpec) -> Vec<(String, PathBuf)> {
-    let outputs = spec.workflow.outputs.iter();
-    let target = |(name, reference): (&String, &Reference)| {
+    let mut targets = Vec::new();
+    for (name, reference) in &spec.workflow.outputs {
         let Reference::Port { stage, port } = reference else {
-            return None;
+            continue;
         };
-        let output = spec.workflow.stages.get(stage)?.outputs.get(port)?;
-        Some((name.clone(), out.join(file_name(name, output, form))))
-    };
-    outputs.filter_map(target).collect()
+        let Some(stage) = spec.workflow.stages.get(stage) else {
+            continue;
+        };
+        let Some(output) = stage.outputs.get(port) else {
+            continue;
+        };
+        targets.push((name.clone(), out.join(file_name(name, output, form))));
+        if output.format == OutputFormat::File && stage.scatter != Scatter::One {
+            targets.push((name.clone(), out.join(name)));
+        }
+    }
+    targets
 }
 
-/// The name under which an output is written to a folder, with tables in this form.
+/// The name under which an output is written to a folder, with tables in this form. The files of
+/// several tasks go into a folder that has the output's name alone.
 pub(crate) fn file_name(name: &str, output: &Output, form: Form) -> String {
     let suffix = match output.format {
         OutputFormat::File => output.ext.as_deref(),

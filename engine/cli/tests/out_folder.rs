@@ -163,3 +163,29 @@ fn what_the_engine_keeps_in_its_home_is_refused_and_other_folders_there_are_not(
         }
     }
 }
+
+/// A folder is named for its output, and the suffix goes to the files. A folder's size is that of its files.
+#[test]
+fn files_of_several_tasks_are_a_folder_of_files_with_their_suffix() {
+    let scene = Scene::with(
+        r#"
+name: w
+stages:
+  s:
+    scatter: { over: [a, b] }
+    run: "printf ${{ item }} > ${{ outputs.o }}"
+    outputs: { o: { format: file, ext: txt } }
+  f:
+    run: "mkdir ${{ outputs.d }}; head -c 70000 /dev/zero > ${{ outputs.d }}/large; printf abc > ${{ outputs.d }}/small"
+    outputs: { d: { format: dir } }
+outputs: { o: s.o, d: f.d }
+"#,
+    );
+    let told = scene.run(&["--out", "out", "--json"]).expect(0);
+    assert_eq!(scene.text("out/o/000000.txt"), "a");
+    assert_eq!(scene.text("out/o/000001.txt"), "b");
+    assert_eq!(scene.text("out/d/small"), "abc");
+    let answer: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!(answer["outputs"]["d"]["bytes"], 70_003);
+    assert_eq!(answer["outputs"]["o"]["bytes"], 2);
+}

@@ -15,14 +15,20 @@ use crate::store::Store;
 
 impl Store {
     /// Writes a dataset to `path`: a table as one file in the form, a file unchanged, a folder (or
-    /// several files, as `000000` … in task order) as a folder. The path appears when it is
+    /// several files, as `000000[.ext]` … in task order) as a folder. The path appears when it is
     /// complete; an existing one is replaced. In CSV, lists, tensors and structs are written as
     /// JSON text and nulls as nothing.
     ///
     /// # Errors
     ///
     /// Fails if a part is missing or damaged, or the place cannot be written.
-    pub fn export(&self, dataset: &Dataset, path: &Path, form: Form) -> Result<(), DataError> {
+    pub fn export(
+        &self,
+        dataset: &Dataset,
+        path: &Path,
+        form: Form,
+        ext: Option<&str>,
+    ) -> Result<(), DataError> {
         self.fetch(dataset)?;
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -39,7 +45,8 @@ impl Store {
             }
             (DatasetKind::File, several) => replace_folder(path, folder, |target| {
                 for (index, part) in several.iter().enumerate() {
-                    self.copy_out(part, &target.join(format!("{index:06}")))?;
+                    let suffix = ext.map_or(String::new(), |ext| format!(".{ext}"));
+                    self.copy_out(part, &target.join(format!("{index:06}{suffix}")))?;
                 }
                 Ok(())
             })?,

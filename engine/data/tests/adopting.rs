@@ -142,7 +142,7 @@ fn parquet_and_csv_outputs_become_parts() {
     let dataset = bench.store.write_table(hits().schema(), &[hits()]).unwrap();
     bench
         .store
-        .export(&dataset, &bench.path(), Form::Parquet)
+        .export(&dataset, &bench.path(), Form::Parquet, None)
         .unwrap();
     let parquet = bench
         .adopt(OutputFormat::Parquet, &[("id", "int64")])

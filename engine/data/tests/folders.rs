@@ -93,7 +93,7 @@ fn comes_back(
 ) {
     let shared = store.materialise(dataset, &Wanted::default()).unwrap();
     let out = home.join("out");
-    store.export(dataset, &out, Form::Arrow).unwrap();
+    store.export(dataset, &out, Form::Arrow, None).unwrap();
     let mut views = store.views();
     let view = store.view(dataset, &Wanted::default(), false).unwrap();
     views.place(&view, &home.join("view")).unwrap();

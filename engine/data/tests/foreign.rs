@@ -248,7 +248,10 @@ fn every_type_comes_back_from_parquet() {
         let source = arrow_file(&bench, "t.arrow", &batch, IpcWriteOptions::default());
         let dataset = bench.read(&source).unwrap();
         let path = bench.path("t.parquet");
-        bench.store.export(&dataset, &path, Form::Parquet).unwrap();
+        bench
+            .store
+            .export(&dataset, &path, Form::Parquet, None)
+            .unwrap();
         let back = bench.read(&path.display().to_string()).unwrap();
         assert_eq!(
             bench.rows(&back).schema().field(0).data_type(),
@@ -270,7 +273,10 @@ fn other_programs_see_times_as_times() {
     .unwrap();
     let dataset = bench.table(&batch);
     let path = bench.path("t.parquet");
-    bench.store.export(&dataset, &path, Form::Parquet).unwrap();
+    bench
+        .store
+        .export(&dataset, &path, Form::Parquet, None)
+        .unwrap();
     let file = File::open(&path).unwrap();
     let options =
         parquet::arrow::arrow_reader::ArrowReaderOptions::new().with_skip_arrow_metadata(true);
@@ -300,7 +306,10 @@ fn other_programs_see_times_as_times() {
         ]
     );
     let path = bench.path("t.csv");
-    bench.store.export(&dataset, &path, Form::Csv).unwrap();
+    bench
+        .store
+        .export(&dataset, &path, Form::Csv, None)
+        .unwrap();
     let text = fs::read_to_string(&path).unwrap();
     let first = text.lines().nth(1).unwrap();
     assert!(
@@ -346,6 +355,7 @@ fn a_date_with_a_time_of_day_is_refused_by_parquet() {
             &bench.table(&batch),
             &bench.path("t.parquet"),
             Form::Parquet,
+            None,
         )
         .unwrap_err()
         .to_string();
@@ -417,10 +427,10 @@ fn survives(bench: &Bench, name: &str, whole: &[u8], flips: &[(usize, u8)]) {
     if let Ok(dataset) = bench.read(&source) {
         let _ = bench
             .store
-            .export(&dataset, &bench.path("out.parquet"), Form::Parquet);
+            .export(&dataset, &bench.path("out.parquet"), Form::Parquet, None);
         let _ = bench
             .store
-            .export(&dataset, &bench.path("out.csv"), Form::Csv);
+            .export(&dataset, &bench.path("out.csv"), Form::Csv, None);
     }
 }
 
@@ -461,7 +471,7 @@ proptest! {
         ]).unwrap();
         let dataset = bench.table(&batch);
         let path = bench.path("t.csv");
-        bench.store.export(&dataset, &path, Form::Csv).unwrap();
+        bench.store.export(&dataset, &path, Form::Csv, None).unwrap();
         let options = SourceOptions {
             schema: Some(vec![
                 ColumnSpec::new("i", "int64"),
@@ -518,7 +528,7 @@ fn the_hostile_files_are_read_or_refused() {
                 for (form, out) in [(Form::Parquet, "o.parquet"), (Form::Csv, "o.csv")] {
                     bench
                         .store
-                        .export(&dataset, &bench.path(out), form)
+                        .export(&dataset, &bench.path(out), form, None)
                         .unwrap();
                 }
                 bench.store.items(&dataset, 1000).unwrap();

@@ -105,7 +105,7 @@ fn every_form_comes_back_with_the_same_content() {
     let dataset = bench.table(&mixed());
     for (form, name) in [(Form::Arrow, "out.arrow"), (Form::Parquet, "out.parquet")] {
         let path = bench.path(name);
-        bench.store.export(&dataset, &path, form).unwrap();
+        bench.store.export(&dataset, &path, form, None).unwrap();
         let back = bench.read(&path.display().to_string()).unwrap();
         assert_eq!(back.content, dataset.content, "{name}");
     }
@@ -117,7 +117,7 @@ fn csv_holds_lists_and_tensors_as_json_text() {
     let path = bench.path("out/deep/out.csv");
     bench
         .store
-        .export(&bench.table(&mixed()), &path, Form::Csv)
+        .export(&bench.table(&mixed()), &path, Form::Csv, None)
         .unwrap();
     let text = fs::read_to_string(path).unwrap();
     assert_eq!(
@@ -131,11 +131,14 @@ fn a_table_without_rows_exports_its_header() {
     let bench = Bench::new();
     let dataset = bench.store.empty(mixed().schema()).unwrap();
     let path = bench.path("out.csv");
-    bench.store.export(&dataset, &path, Form::Csv).unwrap();
+    bench
+        .store
+        .export(&dataset, &path, Form::Csv, None)
+        .unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "id,name,list,t\n");
     for (form, name) in [(Form::Arrow, "e.arrow"), (Form::Parquet, "e.parquet")] {
         let path = bench.path(name);
-        bench.store.export(&dataset, &path, form).unwrap();
+        bench.store.export(&dataset, &path, form, None).unwrap();
         assert_eq!(
             bench.read(&path.display().to_string()).unwrap().content,
             dataset.content
@@ -151,7 +154,12 @@ fn export_replaces_and_leaves_nothing_beside() {
     fs::write(folder.join("hits.csv"), "old").unwrap();
     bench
         .store
-        .export(&bench.table(&mixed()), &folder.join("hits.csv"), Form::Csv)
+        .export(
+            &bench.table(&mixed()),
+            &folder.join("hits.csv"),
+            Form::Csv,
+            None,
+        )
         .unwrap();
     let names: Vec<_> = fs::read_dir(&folder)
         .unwrap()
@@ -172,7 +180,10 @@ fn columns_are_selected_and_the_digest_follows() {
     let all: Vec<String> = ["id", "name", "list", "t"].map(String::from).to_vec();
     assert_eq!(bench.store.select(&whole, &all).unwrap(), whole);
     let path = bench.path("a.parquet");
-    bench.store.export(&whole, &path, Form::Parquet).unwrap();
+    bench
+        .store
+        .export(&whole, &path, Form::Parquet, None)
+        .unwrap();
     let options = SourceOptions {
         columns,
         ..SourceOptions::default()
@@ -252,7 +263,7 @@ fn probing_gives_what_reading_will() {
         (Form::Csv, "p.csv"),
     ] {
         let path = bench.path(name);
-        bench.store.export(&dataset, &path, form).unwrap();
+        bench.store.export(&dataset, &path, form, None).unwrap();
         let FileFact::Table { columns, rows } = probe(
             &format!("file://{}", path.display()),
             &SourceOptions::default(),

@@ -166,7 +166,7 @@ fn files_and_folders_travel_as_they_are() {
     assert_eq!(fs::read_to_string(path.join("sub/a b.txt")).unwrap(), "a");
     assert!(path.join("sub/empty").is_dir());
     let out = bench.path("exported");
-    bench.store.export(&dir, &out, Form::File).unwrap();
+    bench.store.export(&dir, &out, Form::File, None).unwrap();
     fs::write(out.join("b.txt"), "exported files may be changed").unwrap();
     assert_eq!(fs::read_to_string(folder.join("b.txt")).unwrap(), "b");
     let again = bench

@@ -241,7 +241,7 @@ fn a_dataset_goes_to_netcdf_and_back_with_the_same_digest() {
     };
     let dataset = read(&path);
     let copy = folder.path().join("copy.nc");
-    store.export(&dataset, &copy, Form::Netcdf).unwrap();
+    store.export(&dataset, &copy, Form::Netcdf, None).unwrap();
     assert_eq!(read(&copy).content, dataset.content);
 }
 

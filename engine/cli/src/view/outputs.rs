@@ -46,9 +46,14 @@ pub(crate) fn of_run(
         };
         let path = match destination {
             Some(to) => {
-                let path = to.folder.join(file_name(name, output, to.form));
+                let several = dataset.kind == DatasetKind::File && dataset.parts.len() > 1;
+                let path = to.folder.join(if several {
+                    name.to_owned()
+                } else {
+                    file_name(name, output, to.form)
+                });
                 store
-                    .export(&dataset, &path, to.form)
+                    .export(&dataset, &path, to.form, output.ext.as_deref())
                     .with_context(|| format!("output {name} cannot be written"))?;
                 path
             }
@@ -65,7 +70,7 @@ pub(crate) fn of_run(
         let bytes = std::fs::metadata(&path)
             .ok()
             .filter(std::fs::Metadata::is_file)
-            .map_or_else(|| dataset.bytes(), |meta| meta.len());
+            .map_or_else(|| store.content_bytes(&dataset), |meta| meta.len());
         views.push((
             name.to_owned(),
             OutputView {
@@ -95,7 +100,6 @@ pub(crate) fn known(run: &RunState, store: &Store) -> Named<OutputView> {
             views.push((name.to_owned(), empty(NO_TASK.to_owned())));
             continue;
         }
-        let sum = |of: fn(&Dataset) -> u64| parts.iter().map(of).sum();
         let only = match parts.as_slice() {
             [one] => Some(one),
             _ => None,
@@ -108,8 +112,11 @@ pub(crate) fn known(run: &RunState, store: &Store) -> Named<OutputView> {
             name.to_owned(),
             OutputView {
                 path,
-                rows: is_table.then(|| sum(|dataset| dataset.rows)),
-                bytes: sum(Dataset::bytes),
+                rows: is_table.then(|| parts.iter().map(|dataset| dataset.rows).sum()),
+                bytes: parts
+                    .iter()
+                    .map(|dataset| store.content_bytes(dataset))
+                    .sum(),
                 digest: only.map_or_else(String::new, |dataset| dataset.content.to_hex()),
                 note: None,
             },

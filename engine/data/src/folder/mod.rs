@@ -31,6 +31,21 @@ impl Store {
         self.keep_folder(path, false, &|file, _| self.copy_in(file, Durable::Later))
     }
 
+    /// Returns the bytes of a dataset as a user counts them. A folder counts the bytes of its files,
+    /// not of the list that is stored for it. A list that cannot be read counts its own bytes.
+    #[must_use]
+    pub fn content_bytes(&self, dataset: &Dataset) -> u64 {
+        let of_folder = |manifest: &PartRef| {
+            List::read(self, manifest).map_or(manifest.bytes, |list| {
+                list.entries.iter().map(|entry| entry.bytes).sum()
+            })
+        };
+        match dataset.kind {
+            DatasetKind::Dir => dataset.parts.iter().map(of_folder).sum(),
+            DatasetKind::Table | DatasetKind::File => dataset.bytes(),
+        }
+    }
+
     /// Stores a folder that a command wrote; its larger files are moved.
     pub(crate) fn adopt_folder(&self, path: &Path) -> Result<Dataset, DataError> {
         mend_folders(path, 0)?;
