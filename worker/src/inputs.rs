@@ -138,7 +138,7 @@ enum Parts {
 }
 
 impl PortView {
-    /// With `once`, only one task will see it.
+    /// Creates the view of one input. `once` means that only one task will see it.
     fn new(
         store: &Store,
         port: &str,
@@ -264,8 +264,8 @@ impl KernelInputs {
     }
 }
 
-/// The same job with inputs that this host's store alone can provide: fetched, and reduced to the
-/// requested columns. It is for a process without access to other stores.
+/// The same job, with inputs that this host's store alone can provide: they are fetched and reduced
+/// to the requested columns. It is for a process without access to other stores.
 pub(crate) fn at_hand(store: &Store, job: &Job) -> Result<Job, Fault> {
     let mut job = job.clone();
     for (port, dataset) in &mut job.inputs {
@@ -335,8 +335,9 @@ fn unusable(port: &str, error: &DataError) -> Fault {
     Fault::data(FailureKind::Input, message, error)
 }
 
-/// Whether the stage's templates may list parts. The text is searched for the word: listing is
-/// cheap enough to do in vain sometimes, and too expensive to do for every task of every stage.
+/// Whether the stage's templates may list parts. This searches their text for the word `parts`.
+/// Listing parts needlessly is cheap enough to do sometimes, but too expensive to do for every task
+/// of every stage.
 fn asks_for_parts(job: &Job) -> bool {
     let Action::Run(command) = &job.stage.action else {
         return false;

@@ -1,11 +1,15 @@
-//! The worker's scratch folder, and what a dead worker left running.
+//! The worker's scratch folder, and cleanup after a dead worker.
 //!
-//! A process that is killed (`kill -9`) takes none of its children with it. So a worker holds a lock
-//! on a file in its scratch folder as long as it lives, and each slot notes there the process group
-//! that it started last. Who gets that lock later knows that the worker is dead: it ends what still
-//! runs and removes the folder. That is the worker's supervisor at once (see [`crate::supervisor`]),
-//! else whoever looks at the same state next. What belongs to the dead worker tells its group, the
-//! variable [`VARIABLE`] in its environment, or the folder that it works in.
+//! A process that is killed (`kill -9`) does not take its children with it. So a worker holds a
+//! lock on a file in its scratch folder as long as it lives, and each slot notes in that file the
+//! process group that it started last. Whoever gets the lock later knows that the worker is dead,
+//! ends the processes that it left, and removes the folder. Usually the worker's supervisor does
+//! this at once (see [`crate::supervisor`]); otherwise the next process that opens the same state
+//! does it.
+//!
+//! A process belongs to the dead worker if it is in a noted group or has the worker's name in
+//! [`VARIABLE`]. Without that variable, it also belongs to the worker if it has no terminal and
+//! works in the scratch folder.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -22,33 +26,35 @@ use crate::process::table::{ProcessEntry, with_descendants};
 use crate::process::tree::{VARIABLE, end_all};
 use crate::task_folder::remove_tree;
 
-/// Bytes of one note; the first is the boot's id, then one for each slot.
+/// Bytes of one record in the notes. The first record is the boot id; then follows one for each
+/// slot.
 const NOTE: usize = 64;
 
-/// The file in a worker's folder that it holds a lock on.
+/// The file in a scratch folder that the worker keeps its notes in, and holds a lock on.
 const NOTES: &str = "live";
 
-/// After nothing was found, this is waited before the last look: a process that was about to start
-/// its program has no name yet.
+/// The delay before the last search, once a search found nothing. A process that has not yet
+/// started its program cannot be recognized.
 const LAST_LOOK_AFTER: Duration = Duration::from_millis(20);
 
-/// The folder of one worker, locked while it lives.
+/// The scratch folder of one worker, locked while the worker lives.
 pub(crate) struct Scratch {
     folder: PathBuf,
     notes: File,
 }
 
 impl Scratch {
-    /// Clears what dead workers left below `home` and makes a folder of its own.
+    /// Cleans up after dead workers below `home`, and creates a new scratch folder.
     pub(crate) fn claim(home: &Path) -> io::Result<Self> {
         let all = home.join("scratch");
-        // As private as the state's folder.
+        // The scratch folder is as private as the state's folder.
         let mode = fs::metadata(home).map_or(0o700, |found| found.permissions().mode()) & 0o770;
         fs::DirBuilder::new()
             .recursive(true)
             .mode(mode)
             .create(&all)?;
-        // One at a time, or a folder that is not locked yet would look like a dead worker's.
+        // Only one process at a time does this. Otherwise a new folder that is not locked yet would
+        // look like that of a dead worker.
         let door = File::create(door(&all))?;
         flock(&door, FlockOperation::LockExclusive)?;
         sweep_folders(&all, true);
@@ -63,21 +69,22 @@ impl Scratch {
         &self.folder
     }
 
-    /// Its name, which no other worker has while this computer is up.
+    /// The folder's name. No other worker has the same name until the computer restarts.
     pub(crate) fn name(&self) -> &str {
         name_of(&self.folder)
     }
 
-    /// How the names of all scratch folders of this process begin.
+    /// The prefix of the names of all scratch folders of this process.
     pub(crate) fn prefix() -> String {
         format!("w{}-", std::process::id())
     }
 
-    /// Notes the group that the slot `place` started between two moments.
+    /// Notes that the slot `place` started the process group `group` between two moments.
     pub(crate) fn note(&self, place: usize, group: u32, before: Ticks, after: Ticks) {
         let note = format!("{group:>20} {:>20} {:>20} \n", before.0, after.0);
         let at = (place as u64 + 1) * NOTE as u64;
-        // Without the note a crash may leave this one process running; nothing else depends on it.
+        // If this fails, a crash may leave this one process running. Nothing else depends on the
+        // note.
         drop(self.notes.write_all_at(note.as_bytes(), at));
     }
 }
@@ -88,7 +95,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Hundredths of a second since boot: the unit of start times in `/proc`.
+/// Hundredths of a second since boot, the unit of start times in `/proc`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ticks(pub(crate) u64);
 
@@ -98,7 +105,7 @@ impl Ticks {
     }
 }
 
-/// Who takes this lock may look for dead workers.
+/// The lock file of the scratch folders. Its holder may search for dead workers.
 fn door(all: &Path) -> PathBuf {
     all.join("lock")
 }
@@ -108,7 +115,8 @@ fn name_of(folder: &Path) -> &str {
     name.and_then(|name| name.to_str()).unwrap_or_default()
 }
 
-/// The time in the name tells it from that of an earlier process with the same number.
+/// Creates a scratch folder. The time in its name distinguishes it from the folder of an earlier
+/// process with the same process id.
 fn create_numbered(all: &Path) -> io::Result<PathBuf> {
     let up = crate::meter::timespec_us(clock_gettime(ClockId::Boottime));
     for number in up..u64::MAX {
@@ -125,7 +133,7 @@ fn create_numbered(all: &Path) -> io::Result<PathBuf> {
 /// A process of a dead worker that could not be ended.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct LeftRunning {
-    /// Its number.
+    /// The process id.
     pub pid: u32,
     /// The name of its program.
     pub name: String,
@@ -140,8 +148,9 @@ impl LeftRunning {
     }
 }
 
-/// Ends what dead workers of this state left running, and gives what could not be ended. Where nobody
-/// died, that is one look into a folder. A state that may not be written is left alone.
+/// Ends the processes that dead workers of this state left running, and returns those that could
+/// not be ended. If there are no scratch folders, this only lists one folder. A state whose lock
+/// file cannot be opened is left alone.
 #[must_use]
 pub fn sweep(home: &Path) -> Vec<LeftRunning> {
     let all = home.join("scratch");
@@ -158,27 +167,28 @@ pub fn sweep(home: &Path) -> Vec<LeftRunning> {
     sweep_folders(&all, false)
 }
 
-/// What the supervisor of a worker does once that is dead.
+/// Cleans up after a dead worker. The worker's supervisor calls this.
 pub(crate) fn clear(folder: &Path) {
     let Some(all) = folder.parent() else {
         return;
     };
-    // Locks are waited for where there are files to lock: somebody may have removed the state.
+    // Waits for a lock if its file exists. The state may have been removed meanwhile.
     let locked = |path: PathBuf| {
         let file = File::open(path).ok()?;
         flock(&file, FlockOperation::LockExclusive).ok()?;
         Some(file)
     };
     let _door = locked(door(all));
-    // This one comes with the worker's very end, a moment after its pipes are closed.
+    // The worker's lock is released a moment after its pipes are closed.
     let _notes = locked(folder.join(NOTES));
     if end_leftovers(folder).is_empty() {
         remove_tree(folder);
     }
 }
 
-/// With `all_machines`, also folders go whose worker was on another machine, or before this one was
-/// started anew; that is for who holds the state alone.
+/// Cleans up all scratch folders of dead workers. With `all_machines`, it also removes folders from
+/// other machines and from before the last restart of this one. Only the exclusive owner of the
+/// state may ask for that.
 fn sweep_folders(all: &Path, all_machines: bool) -> Vec<LeftRunning> {
     let mut left = Vec::new();
     for entry in fs::read_dir(all).into_iter().flatten().flatten() {
@@ -215,7 +225,7 @@ fn is_of_this_boot(folder: &Path) -> bool {
     text.lines().next().map(str::trim_end) == Some(boot_id().as_str())
 }
 
-/// Ends all that a dead worker left, and gives what could not be ended.
+/// Ends the processes that a dead worker left, and returns those that could not be ended.
 fn end_leftovers(folder: &Path) -> Vec<LeftRunning> {
     let groups = noted_groups(folder);
     let find = || {
@@ -233,7 +243,7 @@ fn end_leftovers(folder: &Path) -> Vec<LeftRunning> {
     left.into_iter().map(LeftRunning::of).collect()
 }
 
-/// A process group that a slot started, and between which moments.
+/// A process group that a slot started, and the range of its start time in ticks.
 struct Noted {
     group: i32,
     started: std::ops::RangeInclusive<u64>,
@@ -258,8 +268,9 @@ fn noted_groups(folder: &Path) -> Vec<Noted> {
     text.lines().skip(1).filter_map(noted).collect()
 }
 
-/// What runs of a dead worker, with the groups that such processes lead; never who looks for it.
-/// Start times tell a leftover from a stranger with its number.
+/// The running processes of a dead worker, and the members of the groups that they lead. The
+/// calling process is never among them. Start times distinguish a leftover process from an
+/// unrelated one with the same process id.
 fn leftovers(folder: &Path, groups: &[Noted]) -> Vec<ProcessEntry> {
     let all = ProcessEntry::all();
     let ours = format!("{}:", name_of(folder));
@@ -321,12 +332,12 @@ mod tests {
         scratch.note(0, ours.id(), before, Ticks::now());
         scratch.note(2, stranger.id(), Ticks(5), Ticks(6));
         let folder = scratch.folder().to_owned();
-        // A living worker's children are left alone.
+        // The children of a living worker are left alone.
         let second = Scratch::claim(home.path()).unwrap();
         assert!(sweep(home.path()).is_empty());
         assert!(ours.try_wait().unwrap().is_none() && folder.exists());
         assert!(of_name.try_wait().unwrap().is_none());
-        // What a dead worker leaves: the lock is gone, the folder is not.
+        // This imitates a dead worker: its folder exists, but its lock is released.
         let name = scratch.name().to_owned();
         drop(second);
         let aside = home.path().join("aside");
@@ -334,7 +345,7 @@ mod tests {
         let copy = home.path().join("scratch").join(&name);
         fs::create_dir(&copy).unwrap();
         fs::copy(aside.join("live"), copy.join("live")).unwrap();
-        // A process without a name that works there, and none of any terminal.
+        // A process that works there without the variable, and without a terminal.
         let mut works = Command::new("/bin/sleep");
         let mut works = works
             .arg("1000")

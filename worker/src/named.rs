@@ -1,7 +1,7 @@
-//! Files that values name, as a command sees them: views in the attempt's own folder.
+//! Files that values name, as views in the folder of each attempt.
 //!
-//! Small files are copied for each task. Large ones and folders are taken into the store once a stage, and
-//! each task has a view of that.
+//! Small files are copied for each task. Large files and folders are taken into the store once for
+//! each stage, and each task gets a view of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,20 +20,20 @@ use crate::job::Memo;
 use crate::staged::{changed, copy_named, unreadable};
 use crate::task_folder::{TaskFolder, remove_tree};
 
-/// A file up to this size is copied and read again for each task: that takes less time than the disk
-/// needs to keep it.
+/// The size up to which a file is copied and read again for each task, in bytes. For such a file,
+/// this is faster than storing it durably.
 const COPIED_UP_TO: u64 = 1 << 20;
 
-/// What of a stage's values may name files.
+/// The values of a stage that may name files.
 pub(crate) struct NamedFiles {
-    /// The params that its command and its environment read.
+    /// The params that the stage's command or environment reads.
     params: BTreeSet<String>,
     /// Views of large files and of folders, by digest.
     views: Mutex<BTreeMap<Digest, Arc<Memo<View>>>>,
 }
 
 impl NamedFiles {
-    /// Of a stage; `None` where no value names a file.
+    /// The named files of a stage, or `None` if no value can name a file.
     pub(crate) fn of(job: &Job) -> Option<Self> {
         let Action::Run(command) = &job.stage.action else {
             return None;
@@ -62,7 +62,8 @@ impl NamedFiles {
         })
     }
 
-    /// Puts what the scope's values name into the task's folder, and has the values name that.
+    /// Places the files that the scope's values name into the task's folder, and replaces the names
+    /// in those values by the new paths.
     pub(crate) fn place(
         &self,
         job: &Job,
@@ -99,7 +100,8 @@ impl NamedFiles {
         Ok(())
     }
 
-    /// The view of a file or folder with this digest. Who comes second waits for the first one.
+    /// The view of the file or folder with this digest. It is made once; other tasks wait for the
+    /// first one.
     fn view(
         &self,
         text: &str,
@@ -118,7 +120,8 @@ impl NamedFiles {
         })
     }
 
-    /// What was lost is taken in again by the next attempt.
+    /// Forgets a view whose content was lost, so that the next attempt takes it into the store
+    /// again.
     fn forget(&self, digest: &Digest) {
         let mut all = self.views.lock().unwrap_or_else(PoisonError::into_inner);
         all.remove(digest);
@@ -128,7 +131,8 @@ impl NamedFiles {
 fn unusable(source: &Path, error: &DataError) -> Fault {
     match error.blame() {
         Blame::User | Blame::Permanent => unreadable(source, error),
-        // Not an input that a stage gave: it is taken in again, or is told to be gone.
+        // No stage produced this file, so that it is not reported as a lost input. The next attempt
+        // takes it in again, or reports that it is gone.
         Blame::Lost => Fault::infrastructure(format!("{}: {error}", source.display())),
         Blame::Passing | Blame::Nobody => {
             let message = format!("{} could not be kept: {error}", source.display());
@@ -144,7 +148,7 @@ struct Copies<'a> {
     store: &'a Store,
     views: &'a mut Views,
     folder: &'a Path,
-    /// By the text that names the file.
+    /// Paths of the copies, by the text that names the file.
     made: BTreeMap<String, String>,
 }
 
@@ -175,12 +179,12 @@ impl Copies<'_> {
         Ok(())
     }
 
-    /// The copy of the file that a text names, made once.
+    /// The path of the copy of the file that `text` names. Each copy is made once.
     fn copy(&mut self, text: &str, digest: &Digest) -> Result<String, Fault> {
         if let Some(copy) = self.made.get(text) {
             return Ok(copy.clone());
         }
-        // Two files may have one name.
+        // Two files may have the same name.
         let folder = self.folder.join(self.made.len().to_string());
         fs::create_dir_all(&folder)
             .map_err(|error| Fault::io("make the scratch folder", &folder, &error))?;
@@ -198,7 +202,7 @@ impl Copies<'_> {
     fn place(&mut self, text: &str, digest: &Digest, folder: &Path) -> Result<PathBuf, Fault> {
         let workflow_folder = Path::new(&self.job.folder);
         let source = workflow_folder.join(text);
-        // What is gone may be in the store.
+        // A file that no longer exists may still be in the store.
         let is_small =
             fs::metadata(&source).is_ok_and(|found| found.is_file() && found.len() <= COPIED_UP_TO);
         if is_small {

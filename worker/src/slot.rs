@@ -1,4 +1,4 @@
-//! A slot: the thread that runs one batch after another.
+//! A slot: a thread that runs one batch after another.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,7 +17,7 @@ use crate::process::ProcessExecutor;
 use crate::queue::Next;
 use crate::worker::WorkerContext;
 
-/// One thread's place: what it keeps from task to task.
+/// The state that a slot keeps from task to task.
 pub(crate) struct Slot {
     context: Arc<WorkerContext>,
     place: usize,
@@ -39,7 +39,7 @@ impl Slot {
         }
     }
 
-    /// Works until the worker leaves.
+    /// Runs batches until the worker stops.
     pub(crate) fn work(mut self) {
         let context = Arc::clone(&self.context);
         while let Some(batch) = self.next() {
@@ -57,8 +57,8 @@ impl Slot {
         self.devices.dismiss();
     }
 
-    /// After a panic: what has not ended of the batch fails, and the executors are made anew, because
-    /// nothing is known of what the old ones hold.
+    /// Handles a panic. The unfinished tasks of the batch fail. The executors are replaced, because
+    /// the state of the old ones is unknown.
     fn recover(&mut self, batch: &Batch, panic: &(dyn Any + Send)) {
         let context = Arc::clone(&self.context);
         let place = self.place;
@@ -72,7 +72,7 @@ impl Slot {
             std::mem::replace(&mut self.kernels, fresh.1),
             std::mem::replace(&mut self.devices, fresh.2),
         );
-        // Dropping what a panic left behind may panic again.
+        // Dropping the old executors may panic again.
         drop(catch_unwind(AssertUnwindSafe(|| drop(old))));
         let fault = panicked(panic);
         for index in batch.first..batch.first + batch.count {
@@ -82,7 +82,8 @@ impl Slot {
         }
     }
 
-    /// Executes a batch. No device is kept from others meanwhile that the batch has no use for.
+    /// Executes a batch. If the batch needs no device, the slot releases its device first, so that
+    /// others can use it.
     fn execute(&mut self, batch: &Batch) {
         let venue = match &batch.job.job.stage.action {
             Action::Run(_) | Action::Cuda(_) => None,
@@ -98,8 +99,8 @@ impl Slot {
         }
     }
 
-    /// The next batch; nothing when the worker leaves. Ends are sent before it waits, so that none
-    /// is held while nothing happens.
+    /// The next batch, or `None` when the worker stops. Pending ends are sent before this waits, so
+    /// that none is held back while the slot is idle.
     fn next(&mut self) -> Option<Batch> {
         let context = Arc::clone(&self.context);
         let mut queue = context.queue();
@@ -137,7 +138,7 @@ pub(crate) fn said(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("no reason given")
 }
 
-/// What is told of a panic: it is never the user's mistake.
+/// The fault for a panic. A panic is never the user's mistake.
 fn panicked(panic: &(dyn Any + Send)) -> Fault {
     let said = said(panic);
     Fault::input(format!(

@@ -1,8 +1,8 @@
-//! A stage's files: copied once for all its tasks, so that every task sees the same, then into each
-//! task's working folder.
+//! A stage's files. They are copied once for all tasks, so that every task sees the same content,
+//! and from there into each task's working folder.
 //!
-//! They are copies and not links, because a link to the user's own file could be written through,
-//! and shares its mode.
+//! They are not linked, because a task could write through a link to the user's own file, and a
+//! link shares that file's mode.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -24,7 +24,8 @@ pub(crate) struct Staged {
 
 impl Staged {
     /// Copies `files`, relative to `workflow_folder`, to a new folder `folder`. A copy with another
-    /// digest is refused, because what a command reads must be what counts in its key.
+    /// digest than `digests` lists is refused, because commands must read exactly the content that
+    /// their keys use.
     pub(crate) fn copy(
         files: &[String],
         digests: &BTreeMap<String, Digest>,
@@ -68,7 +69,7 @@ impl Staged {
         Ok(())
     }
 
-    /// Whether a file of that name, from the working folder, is one of them.
+    /// Whether `name`, relative to the working folder, is one of these files.
     pub(crate) fn holds(&self, name: &Path) -> bool {
         self.folder.join(name).exists()
     }
@@ -93,7 +94,7 @@ pub(crate) fn copy_named(
     Ok(target)
 }
 
-/// The fault of a file that a value names and that a task cannot get.
+/// The fault for a file that a value names and that cannot be copied for the task.
 pub(crate) fn unreadable(source: &Path, why: &dyn std::fmt::Display) -> Fault {
     Fault::input(format!(
         "{} could not be copied for the task: {why}; see that it is there and readable",
@@ -123,7 +124,7 @@ impl Drop for Staged {
     }
 }
 
-/// The name without a leading `./`; absolute names and `..` are refused.
+/// The name without a leading `./`. Absolute names and `..` are refused.
 fn relative(file: &str) -> Result<PathBuf, Fault> {
     let mut name = PathBuf::new();
     for component in Path::new(file).components() {
@@ -167,7 +168,7 @@ mod tests {
             home.path().join("staged"),
         )
         .unwrap();
-        // What changes beside the workflow later does not reach tasks of the same stage.
+        // Later changes beside the workflow do not reach tasks of the same stage.
         fs::write(beside.join("run.sh"), "changed").unwrap();
         let work = home.path().join("work");
         fs::create_dir(&work).unwrap();
@@ -202,7 +203,7 @@ mod tests {
             fs::write(beside.join(inside), "one").unwrap();
             let copied = copy_named(name, &digest, &beside, &home.path().join("fourth"));
             assert_eq!(copied.unwrap().file_name(), Some(name.as_ref()));
-            // A link that leads elsewhere is another version too.
+            // A link to another file is another version, too.
             fs::rename(beside.join(name), beside.join("old")).unwrap();
             fs::write(beside.join("new"), "new").unwrap();
             std::os::unix::fs::symlink("new", beside.join(name)).unwrap();

@@ -1,10 +1,12 @@
-//! A process beside the worker that outlives it by a moment.
+//! The supervisor: a process beside the worker that ends the worker's tasks if the worker is
+//! killed.
 //!
-//! Nothing tells a child that its parent was killed (`kill -9`), and `PR_SET_PDEATHSIG` follows the
-//! thread that started it. So the worker starts this small process of the same program with its first
-//! command, and holds a pipe to it: at the pipe's end without a word the worker is dead, and its tasks
-//! are ended (`live`). It is in a group of its own, so that Ctrl-C does not reach it, and has
-//! nothing open of the worker's.
+//! The system does not tell a child that its parent was killed (`kill -9`), and `PR_SET_PDEATHSIG`
+//! is tied to the thread that started the child. So, before its first command, the worker starts
+//! this small process from the same program and holds a pipe to it. If the pipe closes without a
+//! farewell, the worker is dead, and the supervisor ends its tasks (see `live`). The supervisor has
+//! its own process group, so that Ctrl-C does not reach it. It inherits none of the worker's open
+//! files.
 
 use std::io::{self, Read, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -14,13 +16,13 @@ use std::process::{Child, Command, Stdio};
 use crate::live;
 use crate::process::tree::OwnChild;
 
-/// The verb under which the program does this.
+/// The verb that makes the program run as a supervisor.
 pub const VERB: &str = "supervise";
 
-/// What the worker says when it leaves as it should.
+/// The bytes that the worker writes into the pipe when it stops normally.
 const FAREWELL: &[u8] = b"over";
 
-/// The supervisor of a worker; it leaves when this is dropped.
+/// The supervisor of a worker. Dropping it ends the process.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     child: Child,
@@ -28,7 +30,7 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Starts `program` for the worker with this scratch folder.
+    /// Starts `program` as the supervisor of the worker with the scratch folder `folder`.
     pub(crate) fn start(program: &Path, folder: &Path) -> io::Result<Self> {
         let child = Command::new(program)
             .arg(VERB)
@@ -50,17 +52,19 @@ impl Supervisor {
 impl Drop for Supervisor {
     fn drop(&mut self) {
         if let Some(mut line) = self.child.stdin.take() {
-            // One that was killed hears nothing, and need not.
+            // Fails only if the supervisor was killed. Then there is nobody to tell.
             drop(line.write_all(FAREWELL));
         }
         drop(self.child.wait());
     }
 }
 
-/// How the process is listed, so that `pkill sunward` does not end it with the worker.
+/// The name of the process. It does not contain `sunward`, so that `pkill sunward` does not end it
+/// together with the worker.
 const NAME: &std::ffi::CStr = c"task-supervisor";
 
-/// Waits until the worker says farewell or is dead; then ends its tasks.
+/// Reads `line` to its end, and ends the worker's tasks unless the worker said farewell. `folder`
+/// is the worker's scratch folder.
 pub fn supervise(folder: &Path, mut line: impl Read) {
     rustix::thread::set_name(NAME).ok();
     let mut said = Vec::new();

@@ -1,7 +1,8 @@
-//! A slot's task folder: the fresh, empty folders that a command finds.
+//! Task folders: each attempt gets fresh, empty folders.
 //!
-//! Making and removing folders costs as much as a tenth of starting a process, so a task folder that a
-//! command left as it found it is used again; any trace in it, and it is removed whole.
+//! Creating and removing folders takes up to a tenth of the time that starting a process takes. So
+//! a task folder is reused if its command left it untouched. If anything changed in it, it is
+//! removed.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,17 +14,17 @@ use rustix::fs::{RawDir, SeekFrom, fstat, seek};
 
 use crate::fault::Fault;
 
-/// What an empty folder's mode is; the sticky and other bits are compared too.
+/// The mode of a new folder. The check for changes compares the special bits as well.
 const MODE: u32 = 0o700;
 
-/// A slot's folders, each of its own number.
+/// The task folders of one slot. Each has its own number.
 pub(crate) struct TaskFolders {
     folder: PathBuf,
     number: u64,
     open: Option<TaskFolder>,
 }
 
-/// The folders of one attempt.
+/// The folders of one attempt, all in one folder.
 pub(crate) struct TaskFolder {
     path: PathBuf,
     work: Empty,
@@ -33,7 +34,7 @@ pub(crate) struct TaskFolder {
 }
 
 impl TaskFolders {
-    /// Below `folder`, which is made with the first task folder.
+    /// Task folders are created below `folder`, which is itself created with the first of them.
     pub(crate) fn new(folder: PathBuf) -> Self {
         Self {
             folder,
@@ -42,7 +43,7 @@ impl TaskFolders {
         }
     }
 
-    /// An empty task folder.
+    /// Returns an empty task folder: the last one if it is unchanged, otherwise a new one.
     pub(crate) fn enter(&mut self) -> Result<TaskFolder, Fault> {
         if let Some(task_folder) = self.open.take() {
             return Ok(task_folder);
@@ -53,7 +54,7 @@ impl TaskFolders {
             let made =
                 fs::create_dir_all(&self.folder).and_then(|()| TaskFolder::create(path.clone()));
             match made {
-                // An attempt that panicked has left its folder.
+                // The folder of an attempt that panicked may still exist.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 made => {
                     return made
@@ -63,7 +64,8 @@ impl TaskFolders {
         }
     }
 
-    /// Takes a task folder back. With `abandoned`, somebody may still be in it.
+    /// Takes back a task folder, to reuse or remove it. `abandoned` means that a process may still
+    /// use it; then it is not reused.
     pub(crate) fn leave(&mut self, mut task_folder: TaskFolder, abandoned: bool) {
         if !abandoned && task_folder.is_untouched() {
             self.open = Some(task_folder);
@@ -85,37 +87,37 @@ impl TaskFolder {
         })
     }
 
-    /// The folder of them all.
+    /// The folder that contains the others.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where the command starts.
+    /// The working folder, in which the command starts.
     pub(crate) fn work(&self) -> &Path {
         &self.work.path
     }
 
-    /// Whether nothing is in the folder where the command starts.
+    /// Whether the working folder is empty.
     pub(crate) fn work_is_empty(&self) -> bool {
         self.work.is_empty().unwrap_or(false)
     }
 
-    /// Its TMPDIR.
+    /// The command's `TMPDIR`.
     pub(crate) fn temporary(&self) -> &Path {
         &self.temporary.path
     }
 
-    /// Where its outputs go; made when first asked for.
+    /// The folder for the outputs. It is created on the first call.
     pub(crate) fn outputs(&self) -> Result<&Path, Fault> {
         made(&self.outputs)
     }
 
-    /// Where its own views of its inputs are; made when first asked for.
+    /// The folder for the views of the inputs. It is created on the first call.
     pub(crate) fn inputs(&self) -> Result<&Path, Fault> {
         made(&self.inputs)
     }
 
-    /// Where copies go of files that values name; made by who puts one there.
+    /// The folder for files that values name. The caller creates it.
     pub(crate) fn files(&self) -> PathBuf {
         self.path.join("files")
     }
@@ -138,7 +140,7 @@ fn made(folder: &Path) -> Result<&Path, Fault> {
     }
 }
 
-/// A folder that is kept open to see at little cost whether it is still empty.
+/// A folder with an open handle, so that checking whether it is still empty is cheap.
 struct Empty {
     path: PathBuf,
     handle: File,
@@ -171,8 +173,8 @@ impl Empty {
     }
 }
 
-/// Removes a folder and all in it, also where a command took its own rights away. What still
-/// resists is left for the next start's sweep.
+/// Removes a folder and everything in it, also if a command removed its own permissions. Whatever
+/// still cannot be removed is left for the sweep at the next start.
 pub(crate) fn remove_tree(path: &Path) {
     if fs::remove_dir_all(path).is_err() && path.exists() {
         open_up(path);
@@ -182,7 +184,7 @@ pub(crate) fn remove_tree(path: &Path) {
     }
 }
 
-/// Gives the owner every right on every folder below; links are not followed.
+/// Gives the owner all permissions on all folders below. Links are not followed.
 fn open_up(folder: &Path) {
     drop(fs::set_permissions(
         folder,

@@ -1,4 +1,4 @@
-//! [`Worker`]: its threads, and what it is told.
+//! [`Worker`]: its threads, and the messages that it handles.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -28,45 +28,47 @@ use crate::slot::Slot;
 use crate::space::Space;
 use crate::supervisor::Supervisor;
 
-/// How often a disk is looked at for whose space a task waits.
+/// How often the free disk space is measured while a task waits for it.
 const LOOK_FOR_SPACE_EVERY: Duration = Duration::from_secs(1);
 
 /// Why a worker did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    /// A folder of its own could not be made.
+    /// The scratch folder could not be created.
     #[error(
         "could not set up the worker's scratch folder below {path}: {source}; see who may write there and whether the disk is full"
     )]
     Scratch {
-        /// Where.
+        /// The state's folder, in which the scratch folder would be.
         path: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// Its threads could not be started.
+    /// The threads could not be started.
     #[error("could not start a thread for each of {cpus} cores: {source}; lower `-j`")]
     Threads {
-        /// How many were asked for.
+        /// The number of requested threads, one for each core.
         cpus: u32,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// A worker in this process: one thread for each task that may run at once, and no other.
+/// A worker in this process. It runs tasks on one thread for each core.
 ///
-/// It says `Hello` at once and `Goodbye` when its last thread leaves. Dropping it stops it.
+/// It sends `Hello` when it starts, and `Goodbye` when the last of these threads ends. Dropping it
+/// stops it.
 pub struct Worker {
     context: Arc<WorkerContext>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// What the slots share.
+/// The state that all slots share.
 pub(crate) struct WorkerContext {
     pub(crate) options: Options,
     pub(crate) outbox: Box<Outbox>,
-    /// Started with the first command. It leaves before the scratch folder goes.
+    /// Started with the first command. It is declared before the scratch folder, so that it is
+    /// dropped first.
     supervisor: OnceLock<Option<Supervisor>>,
     pub(crate) scratch: Scratch,
     pub(crate) watchdog: Watchdog,
@@ -79,11 +81,12 @@ pub(crate) struct WorkerContext {
 }
 
 impl Worker {
-    /// Starts a worker. `outbox` takes its messages, from any of its threads and from within
-    /// [`Worker::tell`]; it must not block for long.
+    /// Starts a worker. `outbox` receives its messages. It is called from any of the worker's
+    /// threads and from within [`Worker::tell`], and must not block for long.
     ///
     /// # Errors
-    /// When its scratch folder or its threads cannot be made.
+    ///
+    /// Fails if the scratch folder or the threads cannot be created.
     pub fn start(
         mut options: Options,
         outbox: impl Fn(FromWorker) + Send + Sync + 'static,
@@ -98,7 +101,7 @@ impl Worker {
             path: options.home.display().to_string(),
             source,
         };
-        // Commands start in folders of their own, where a relative path means something else.
+        // Commands start in their own folders, where a relative path would mean something else.
         let home = std::path::absolute(&options.home).map_err(scratch_error)?;
         let scratch = Scratch::claim(&home).map_err(scratch_error)?;
         options.home = home;
@@ -151,7 +154,7 @@ impl Worker {
         Ok(worker)
     }
 
-    /// Tells it something. Never blocks on what runs.
+    /// Sends a message to the worker. It never waits for running tasks.
     pub fn tell(&self, message: ToWorker) {
         match message {
             ToWorker::Job(job) => {
@@ -165,14 +168,15 @@ impl Worker {
         }
     }
 
-    /// Waits until it has left; tell it [`ToWorker::Stop`] first, or this waits for ever.
+    /// Waits until the worker's threads have ended. Send [`ToWorker::Stop`] first; otherwise this
+    /// never returns.
     pub fn join(mut self) {
         self.join_threads();
     }
 
     fn join_threads(&mut self) {
         for thread in self.threads.drain(..) {
-            // A slot that panicked has said goodbye as it unwound.
+            // A slot that panicked was already counted by its `Farewell`.
             drop(thread.join());
         }
     }
@@ -185,8 +189,8 @@ impl Drop for Worker {
     }
 }
 
-/// Says that a slot is gone, however it ended. A panic outside a task leaves nothing that could be
-/// relied on, so the whole worker leaves: the run stops and can go on later.
+/// Counts a slot as gone when its thread ends, also by a panic. After a panic outside of a task, no
+/// state can be trusted. So the whole worker stops then; the run is interrupted and can be resumed.
 struct Farewell(Arc<WorkerContext>);
 
 impl Drop for Farewell {
@@ -199,12 +203,13 @@ impl Drop for Farewell {
 }
 
 impl WorkerContext {
-    /// The queue. A slot never panics while it holds it, so a poisoned lock is still sound.
+    /// Locks the queue. No slot panics while it holds this lock, so a poisoned lock is still sound.
     pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until there may be work.
+    /// Waits until there may be work. While a task waits for disk space, it returns after
+    /// [`LOOK_FOR_SPACE_EVERY`] at the latest.
     pub(crate) fn wait<'a>(&'a self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
         let Some(shortage) = queue.shortage() else {
             return self
@@ -224,7 +229,7 @@ impl WorkerContext {
         queue
     }
 
-    /// Says that a stage waits for space on the disk.
+    /// Tells the user that a stage waits for disk space.
     fn tell_of(&self, shortage: &Shortage) {
         let Shortage {
             job,
@@ -246,17 +251,19 @@ impl WorkerContext {
         ));
     }
 
-    /// Wakes one slot that waits.
+    /// Wakes one waiting slot.
     pub(crate) fn wake_one(&self) {
         self.work.notify_one();
     }
 
-    /// The bell of one slot: readable when it should look whether its task must stop.
+    /// The bell of one slot, an eventfd. It becomes readable when the slot should check whether its
+    /// task must stop.
     pub(crate) fn bell(&self, place: usize) -> Option<&OwnedFd> {
         self.bells.get(place)
     }
 
-    /// Sees to it that what is about to be started does not outlive this process.
+    /// Starts the supervisor if it is not running yet, so that the command that is started next
+    /// does not outlive this process.
     pub(crate) fn supervise(&self) {
         self.supervisor.get_or_init(|| {
             let program = self.options.supervisor.as_ref()?;
@@ -271,7 +278,7 @@ impl WorkerContext {
         });
     }
 
-    /// Where the log of one attempt goes.
+    /// The path of the log of one attempt.
     pub(crate) fn log_path(&self, batch: &Batch, index: u32) -> PathBuf {
         let job = &batch.job.job;
         let mut path = self.options.home.join("runs");
@@ -282,12 +289,12 @@ impl WorkerContext {
         path
     }
 
-    /// A line for the user.
+    /// Sends one line of text for the user.
     pub(crate) fn notice(&self, line: String) {
         (self.outbox)(FromWorker::Notice { line });
     }
 
-    /// Called by each slot as it leaves; the last one says goodbye.
+    /// Counts a slot as gone. The last one ends leftover processes and sends `Goodbye`.
     pub(crate) fn slot_leaves(&self) {
         if self.slots_left.fetch_sub(1, Ordering::AcqRel) == 1 {
             tree::end_the_rest();
@@ -330,11 +337,11 @@ impl WorkerContext {
         (self.outbox)(FromWorker::Ended { ends });
     }
 
-    /// Makes every slot look whether its task must stop.
+    /// Makes every slot check whether its task must stop.
     fn ring(&self) {
         self.watchdog.pass_on();
         for bell in &self.bells {
-            // Fails only when it already rings.
+            // Fails only if the counter is full. Then the bell is readable already.
             rustix::io::write(bell, &1_u64.to_ne_bytes()).ok();
         }
     }
