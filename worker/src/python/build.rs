@@ -11,9 +11,9 @@ use super::pip::Tools;
 use super::{PythonError, name_of};
 use crate::task_folder::remove_tree;
 
-/// The folder of the environment for a lock entry; it is built if missing. Downloaded packages are
-/// kept beside it, so that another environment, or the same one after deletion, needs no network
-/// for them.
+/// Returns the folder of the environment for a lock entry, and builds it if it is missing.
+/// Downloaded packages are kept beside it, so that another environment, or the same one after it
+/// was deleted, needs no network for them.
 ///
 /// # Errors
 ///

@@ -20,7 +20,7 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockFile {
-    /// The version of its format.
+    /// The version of the file's format.
     pub version: u32,
     /// One entry for each set of requirements and platform.
     pub environments: Vec<Entry>,
@@ -45,9 +45,9 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Package {
-    /// Its name.
+    /// The package's name.
     pub name: String,
-    /// Its version.
+    /// The package's version.
     pub version: String,
     /// The SHA-256 of the file to install, in hex.
     pub sha256: String,
@@ -68,11 +68,11 @@ pub fn lock_path(folder: &Path, python: &Python) -> PathBuf {
     folder.join(python.lock.as_deref().unwrap_or(NAME))
 }
 
-/// The part of a task's key for a stage's environment; see [`LockFile::digest`].
+/// The part of a task's key for a stage's environment. See [`LockFile::digest`].
 ///
 /// # Errors
 ///
-/// Fails if there is a lock file that cannot be read.
+/// Fails if there is a lock file and it cannot be read.
 pub fn lock_digest(folder: &Path, python: &Python) -> Result<Digest, PythonError> {
     Ok(LockFile::read(&lock_path(folder, python))?.digest(python))
 }
@@ -90,8 +90,8 @@ pub(super) fn requirements(python: &Python) -> Vec<String> {
 }
 
 impl Package {
-    /// Whether its values are plain. They become words of a command, so none may be an option or
-    /// contain a blank.
+    /// Whether name, version and hash are plain. They become words of a command, so none may be an
+    /// option or contain a blank.
     fn is_plain(&self) -> bool {
         let begins = |text: &str| text.starts_with(|c: char| c.is_ascii_alphanumeric());
         let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
@@ -195,7 +195,7 @@ impl LockFile {
         self.environments.sort_by_key(key);
     }
 
-    /// Writes it atomically.
+    /// Writes the file atomically.
     pub(super) fn write(&self, path: &Path) -> Result<(), PythonError> {
         let io = |error| PythonError::io("write", path)(error);
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(first, digest_of(entry("mac", "1")));
         assert_ne!(first, digest_of(entry("linux", "2")));
         assert_ne!(first, unresolved);
-        // Each platform's versions count: the one that is not first in the file is used, too.
+        // The versions of every platform count, not only those of the first entry in the file.
         let of_two = |mac: &str, linux: &str| {
             let mut lock = LockFile::default();
             lock.add(entry("linux", linux));

@@ -1,9 +1,9 @@
-//! Python environments: resolved once into a lock file, built once for each host.
+//! Python environments. They are resolved once into a lock file, and built once on each host.
 //!
-//! [`resolve_lock`] resolves a stage's requirements with the package index and writes the result
-//! down. [`lock_digest`] is what a task's key uses. [`environment`] builds the folder that commands
-//! run with. pip does the work from an environment of its own, so that nothing is installed into
-//! the user's Python.
+//! [`resolve_lock`] resolves a stage's requirements with the package index and records the result.
+//! [`lock_digest`] is the part of a task's key. [`environment`] builds the folder that commands run
+//! with. Unless the interpreter has a recent pip, pip runs from a separate environment. Nothing is
+//! installed into the user's Python.
 
 mod build;
 mod lock;
@@ -113,8 +113,8 @@ impl PythonError {
     }
 }
 
-/// The environment of a stage, if it asks for one; it is built if missing. A lock file that no
-/// longer contains what counts in the tasks' keys is refused.
+/// Returns the environment of a stage, or `None` if the stage asks for none. It is built if it is
+/// missing. A lock file that has changed since the tasks' keys were computed is refused.
 pub(crate) fn for_stage(
     context: &WorkerContext,
     job: &Job,
@@ -138,7 +138,7 @@ fn find_or_build(
 ) -> Result<PathBuf, PythonError> {
     let platform = tools.platform(python)?;
     let locked = || {
-        // The entry that is used and the digest that is compared are from the same reading.
+        // The used entry and the compared digest come from the same read of the file.
         let lock = LockFile::read(&lock_path(folder, python))?;
         let is_keyed = keyed.is_none_or(|keyed| keyed == lock.digest(python));
         Ok(is_keyed.then(|| lock.find(python, &platform).cloned()))
@@ -165,7 +165,7 @@ fn find_or_build(
     environment(tools, &entry)
 }
 
-/// The digest of text, for names of folders.
+/// A digest of text fields, for the names of folders.
 fn name_of(purpose: &str, fields: &[&str]) -> Digest {
     let mut hasher = sunward_core::Hasher::new(purpose);
     for field in fields {

@@ -1,4 +1,4 @@
-//! Running Python's own tools: interpreters, venv, pip.
+//! Runs Python's own tools: interpreters, venv and pip.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -17,10 +17,10 @@ use crate::host::{Host, find_program};
 use crate::process::tree::OwnChild;
 use crate::tail;
 
-/// How often a tool that runs is looked at.
+/// How often a running tool is checked for its end.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Variables of the host that would lead the tools to other packages than those asked for.
+/// Variables of the host that would make the tools use other packages than the requested ones.
 const MISLEADING: &[&str] = &[
     "PYTHONPATH",
     "PYTHONHOME",
@@ -32,7 +32,8 @@ const MISLEADING: &[&str] = &[
     "PIP_USER",
 ];
 
-/// What the tools tell of a connection that failed, as opposed to a package that does not exist.
+/// Text with which the tools report a failed connection, as opposed to a package that does not
+/// exist.
 const NETWORK: &[&str] = &[
     "NewConnectionError",
     "ConnectTimeout",
@@ -49,10 +50,10 @@ const NETWORK: &[&str] = &[
     "502 Server Error",
 ];
 
-/// How pip tells of a package with other bytes than were asked for.
+/// Text with which pip reports a package whose bytes differ from the requested hash.
 const OTHER_HASH: &str = "DO NOT MATCH THE HASHES";
 
-/// Prints what an environment depends on: `cpython-3.11-linux-x86_64`.
+/// A program that prints what an environment depends on, for example `cpython-3.11-linux-x86_64`.
 const PLATFORM: &str = "import sys, sysconfig; v = sys.version_info; \
     print(f'{sys.implementation.name}-{v.major}.{v.minor}-{sysconfig.get_platform()}')";
 
@@ -74,18 +75,18 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// The same, ended early once `stop` is set.
+    /// The same tools, but a running tool is killed once `stop` is set.
     pub(crate) fn stopped_by(mut self, stop: &'a Stop) -> Self {
         self.stop = Some(stop);
         self
     }
 
-    /// The folder of everything Python's.
+    /// The folder that contains all environments and downloaded packages.
     pub(super) fn home(&self) -> &Path {
         &self.home
     }
 
-    /// Interpreter and machine, as in [`super::Entry::platform`].
+    /// The interpreter and machine, as in [`super::Entry::platform`].
     pub(super) fn platform(&self, python: &Python) -> Result<String, PythonError> {
         let interpreter = self.interpreter(python)?;
         let said = self.run(&interpreter, &["-c".as_ref(), PLATFORM.as_ref()])?;
@@ -93,7 +94,8 @@ impl<'a> Tools<'a> {
         Ok(stdout.trim().replace([' ', '/'], "-"))
     }
 
-    /// The interpreter a stage asks for: `python3.11` for `version: 3.11`, else `python3`.
+    /// The interpreter that a stage asks for. For `version: 3.11`, that is `python3.11`, or
+    /// `python3` if it has that version. Without a version, it is `python3`.
     pub(super) fn interpreter(&self, python: &Python) -> Result<PathBuf, PythonError> {
         let find = |name: &str| find_program(OsStr::new(name), self.host.path());
         let Some(version) = &python.version else {
@@ -127,8 +129,9 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// An interpreter with pip: the one asked for if it has a recent one, which is then only used
-    /// to ask and to fetch; else one made for the tools alone.
+    /// Returns an interpreter with pip. If the requested interpreter has a recent pip, that one is
+    /// used, but nothing is installed into its Python. Otherwise an environment is created only for
+    /// pip.
     pub(super) fn pip(&self, python: &Python) -> Result<PathBuf, PythonError> {
         let interpreter = self.interpreter(python)?;
         let words = ["-m", "pip", "--version"].map(OsStr::new);
@@ -151,7 +154,8 @@ impl<'a> Tools<'a> {
         Ok(folder.join("bin/python"))
     }
 
-    /// Holds a lock on some name below the home, against other processes and threads.
+    /// Locks `name` below the home against other processes and threads. The lock is held until the
+    /// returned file is closed.
     pub(super) fn lock(&self, name: &str) -> Result<File, PythonError> {
         fs::create_dir_all(&self.home).map_err(PythonError::io("create", &self.home))?;
         let path = self.home.join(format!("{name}.lock"));
@@ -161,7 +165,7 @@ impl<'a> Tools<'a> {
         Ok(file)
     }
 
-    /// Runs a tool to its end, or until the run is stopped.
+    /// Runs a tool until it ends or the run is stopped.
     pub(super) fn run(&self, program: &Path, words: &[&OsStr]) -> Result<Outcome, PythonError> {
         let failed = |error| PythonError::io("run", program)(error);
         let mut stdout = tempfile::tempfile().map_err(failed)?;
@@ -209,14 +213,16 @@ fn is_of_network(text: &str) -> bool {
     NETWORK.iter().any(|sign| text.contains(sign))
 }
 
-/// Whether pip's log tells of a page of an index that it did not get for want of a connection; one
-/// that an index does not have (404) is none, for then the package is unknown there.
+/// Whether pip's log reports an index page that could not be fetched because the connection failed.
+/// A page that does not exist (404) does not count, because then the index does not have the
+/// package.
 pub(super) fn could_not_fetch(log: &str) -> bool {
     let mut lines = log.lines();
     lines.any(|line| line.contains("Could not fetch URL") && is_of_network(line))
 }
 
-/// Whether this pip, as `pip 23.2.1 from …`, can report and can work on another interpreter.
+/// Whether this pip can write reports and can work on another interpreter. `version` is the output
+/// of `pip --version`, for example `pip 23.2.1 from …`.
 fn is_recent(version: &str) -> bool {
     let mut numbers = version
         .split_whitespace()
@@ -235,7 +241,7 @@ fn read_back(file: &mut File) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// How a tool ended.
+/// How a tool ended, and its output.
 pub(super) struct Outcome {
     pub(super) succeeded: bool,
     pub(super) stdout: String,
@@ -243,7 +249,8 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// Itself, or an error that tells a network that is away from anything else.
+    /// Returns `self` if the tool succeeded. Otherwise the error distinguishes an unreachable
+    /// network from other failures.
     pub(super) fn expect_success(self, what: &str) -> Result<Self, PythonError> {
         if self.succeeded {
             return Ok(self);
@@ -264,12 +271,12 @@ impl Outcome {
         })
     }
 
-    /// Whether a connection was what failed.
+    /// Whether the tool failed because of a connection.
     pub(super) fn blames_network(&self) -> bool {
         is_of_network(&self.stderr)
     }
 
-    /// The end of what it said.
+    /// The end of the tool's output. If some of the last lines begin with `ERROR`, only those.
     pub(super) fn last_words(&self) -> String {
         let said = if self.stderr.trim().is_empty() {
             &self.stdout
