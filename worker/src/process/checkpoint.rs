@@ -1,8 +1,10 @@
-//! A folder that outlives the attempts of a task: what its command leaves there, the next one finds.
+//! The checkpoint folder of a task. It outlives attempts: the next attempt finds what the last one
+//! wrote there.
 //!
-//! So a command that was stopped, by its timeout, by the machine's owner, by the user or with the whole
-//! engine, goes on from where it was. The folder belongs to one task of one run, lies outside of the
-//! scratch that is swept at each start, and goes when the task has succeeded.
+//! So a command that was stopped can continue where it was, whether its timeout, the machine's
+//! owner, the user or the end of the engine stopped it. The folder belongs to one task of one run.
+//! It is outside of the scratch folder, which is swept at each start, and it is removed when the
+//! task succeeds.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,15 +14,16 @@ use crate::fault::Fault;
 use crate::task_folder::remove_tree;
 use crate::worker::WorkerContext;
 
-/// Where a command finds its path.
+/// The environment variable that holds the folder's path.
 pub(crate) const VARIABLE: &str = "SUNWARD_CHECKPOINT";
 
-/// The folder of one task.
+/// The checkpoint folder of one task.
 #[derive(Debug)]
 pub(crate) struct Checkpoint(PathBuf);
 
 impl Checkpoint {
-    /// That of a task, made if it is not there yet; nothing where the stage keeps none.
+    /// Returns the checkpoint folder of a task, and creates it if it is missing. Returns `None` if
+    /// the stage has no checkpoints.
     pub(crate) fn of(
         context: &WorkerContext,
         batch: &Batch,
@@ -44,7 +47,7 @@ impl Checkpoint {
         &self.0
     }
 
-    /// The task has succeeded: nobody will ask for it again.
+    /// Removes the folder. Called when the task has succeeded.
     pub(crate) fn remove(&self) {
         remove_tree(&self.0);
     }

@@ -1,4 +1,4 @@
-//! The environment of a command: exactly what is promised, and nothing else.
+//! The environment of a command. It contains only the documented variables.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -6,15 +6,16 @@ use std::path::Path;
 use crate::fault::Fault;
 use crate::host::Host;
 
-/// Variables in the order in which they are set; a later one wins.
+/// Variables in the order in which they were set. A later one replaces an earlier one of the same
+/// name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
     variables: Vec<(OsString, OsString)>,
 }
 
 impl Environment {
-    /// What every command gets from the host: PATH, HOME, LANG and, where the engine itself is
-    /// traced, TRACEPARENT. A Python environment comes first in PATH.
+    /// The variables that every command gets from the host: `PATH`, `HOME`, `LANG` and, if the
+    /// engine itself is traced, `TRACEPARENT`. A Python environment comes first in `PATH`.
     pub(crate) fn of_host(host: &Host, python: Option<&Path>) -> Self {
         let mut environment = Self::default();
         let mut path = OsString::new();
@@ -36,8 +37,8 @@ impl Environment {
         environment
     }
 
-    /// The same for this program itself at work on a device: also what names compilers, libraries and
-    /// the folder of compiled kernels.
+    /// The environment for this program itself when it works on a device. It also has the variables
+    /// that name the compiler, libraries and the folder of compiled kernels.
     pub(crate) fn of_our_own(host: &Host) -> Self {
         let mut environment = Self::of_host(host, None);
         for name in ["CXX", "LD_LIBRARY_PATH", "XDG_CACHE_HOME"] {
@@ -48,7 +49,7 @@ impl Environment {
         environment
     }
 
-    /// And these variables, as the host has them.
+    /// Adds the variables `names` with the host's values. Fails if one of them is not set.
     pub(crate) fn inheriting<'n>(
         mut self,
         host: &Host,
@@ -70,7 +71,7 @@ impl Environment {
         self.variables.push((name.into(), value.into()));
     }
 
-    /// The value that the command will see.
+    /// The value of a variable that the command will see.
     pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
         let mut found = self.variables.iter().rev();
         found
@@ -85,7 +86,8 @@ impl Environment {
     }
 }
 
-/// `SUNWARD_INPUT_LIBRARY` for the input `library`.
+/// The name of the variable for a port: `SUNWARD_INPUT_LIBRARY` for the direction `INPUT` and the
+/// port `library`.
 pub(crate) fn port_variable(direction: &str, port: &str) -> String {
     format!("SUNWARD_{direction}_{}", port.to_uppercase())
 }

@@ -1,15 +1,17 @@
-//! How much a command keeps in its folders.
+//! Measures how much disk space a command's folders take.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// What a block is, whatever the file system's own are.
+/// The unit of the block counts in file metadata. It does not depend on the file system's block
+/// size.
 const BLOCK_BYTES: u64 = 512;
 
-/// Bytes on disk of all files below a folder; links are not followed, holes do not count, and a file
-/// with several names counts once. What vanishes meanwhile, or may not be read, counts nothing.
+/// Returns the bytes on disk of all files below a folder. Links are not followed, holes do not
+/// count, and a file with several names counts once. Files that vanish meanwhile or may not be read
+/// do not count.
 pub(super) fn bytes_below(folder: &Path) -> u64 {
     let mut seen = BTreeSet::new();
     let mut folders = vec![folder.to_owned()];

@@ -1,4 +1,4 @@
-//! What a full disk has to do with how a command ended.
+//! Takes a full disk into account when a command's end is judged.
 
 use sunward_core::FailureKind;
 use sunward_workflows::units::size_text as shown;
@@ -9,18 +9,18 @@ use crate::log::AttemptLog;
 use crate::space::Space;
 use crate::task_folder::TaskFolder;
 
-/// How programs tell of a full disk: the C library's words, in the language that commands get
+/// How programs report a full disk. This is the C library's text in the language that commands get
 /// unless the host sets another.
 const NO_SPACE: &str = "No space left on device";
 
-/// What to do about it.
+/// The advice for a full disk.
 const MAKE_ROOM: &str = "free some space (`sunward cache prune` removes old results), or keep the state on a larger disk with `--home`, and run again";
 
-/// The judgement on a command, with a word on the disk where that was full. One that succeeded on a
-/// full disk has not when it was to write outputs: not every program looks whether its writes
-/// succeed, and half a table may read well.
+/// Reconsiders the judgment on a command if its disk was full. A failure then mentions the disk. A
+/// success becomes a failure if the stage has outputs: not every program checks whether its writes
+/// succeed, and a truncated table may still be readable.
 ///
-/// To be asked while the command's task folder is still as the command left it.
+/// Call this while the task folder is as the command left it.
 pub(crate) fn reconsider(
     judged: Result<(), Fault>,
     task_folder: &TaskFolder,
@@ -56,7 +56,7 @@ fn full(task_folder: &TaskFolder) -> Option<String> {
     ))
 }
 
-/// What its own log says, of any disk.
+/// What the command's log reports about any full disk.
 fn told(log: &AttemptLog) -> Option<String> {
     log.quote()
         .contains(NO_SPACE)

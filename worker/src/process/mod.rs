@@ -1,4 +1,4 @@
-//! Executing commands: from a lease's task to a process, and from its end to the task's.
+//! Executes commands: prepares a task, runs its process, and reports the end of the attempt.
 
 mod checkpoint;
 pub(crate) mod environment;
@@ -38,7 +38,7 @@ pub(crate) use prepared::PreparedCommand;
 use prepared::TaskOrder;
 use watch::{Departure, Limits, Watch};
 
-/// Bytes read at once from a command's output: what a pipe holds.
+/// Bytes read at once from a command's output: the default capacity of a pipe.
 pub(crate) const READ_BYTES: usize = 64 << 10;
 
 /// Runs commands, one at a time.
@@ -51,16 +51,16 @@ pub(crate) struct ProcessExecutor {
     null: Option<File>,
 }
 
-/// A command that runs for longer is worth telling of.
+/// The time after which a running command is reported as started.
 pub(crate) const TELL_AFTER: Duration = Duration::from_millis(2);
 
-/// What was spent on an attempt that may have ended anywhere on its way.
+/// What an attempt used until it ended, also if it failed before its command started.
 #[derive(Clone, Default)]
 pub(crate) struct Spent {
     pub(crate) cpu_us: u64,
-    /// On what it ran, once it did.
+    /// The processor or devices that it ran on, once its command has ended.
     pub(crate) ran_on: Option<RanOn>,
-    /// What its GPUs took, if it had any.
+    /// The energy that its GPUs used, if it had any.
     pub(crate) gpus: Option<Energy>,
 }
 
@@ -171,7 +171,8 @@ impl ProcessExecutor {
         writers::refuse(&order.outputs)?;
         let stage = &batch.job.job.stage;
         let store = self.context.options.store.stopped_by(&batch.stop);
-        // Looked for before the outputs move away, and told once they are kept.
+        // The search comes before the outputs move into the store. The user is told only once they
+        // are stored.
         let remarks = remarks::of(&batch.job, task_folder, prepared.staged(), &order.outputs);
         let mut result = outputs::adopt(&store, stage, &order.outputs)?;
         for (first, remark) in remarks {
@@ -232,7 +233,7 @@ impl ProcessExecutor {
         })
     }
 
-    /// A log that cannot be written is no reason to fail a task, but the user should know.
+    /// A log that cannot be written does not fail the task, but the user is told about it.
     fn mention_lost_log(&self, batch: &Batch, log: &AttemptLog) {
         if let Some(problem) = log.problem()
             && batch.job.first_notice()
@@ -244,7 +245,7 @@ impl ProcessExecutor {
     }
 }
 
-/// A duration as the system takes it.
+/// Converts a duration for system calls.
 pub(crate) fn timespec(duration: Duration) -> Timespec {
     Timespec {
         tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
@@ -252,7 +253,7 @@ pub(crate) fn timespec(duration: Duration) -> Timespec {
     }
 }
 
-/// The failure as the user reads it; no secret is in it, whatever the message quotes.
+/// The failure that the user reads. Secrets are removed from its message.
 fn failure(
     fault: Fault,
     batch: &Batch,

@@ -1,4 +1,4 @@
-//! What is the same for all tasks of a command stage, worked out once; and one task's order from it.
+//! Prepares a command stage once for all its tasks, and derives each task's command from that.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -27,7 +27,7 @@ use crate::staged::Staged;
 use crate::task_folder::TaskFolder;
 use crate::worker::WorkerContext;
 
-/// Tells folders of staged files apart, also of a stage that is prepared twice.
+/// The number of the next folder of staged files. A stage that is prepared twice gets two folders.
 static STAGED: AtomicU64 = AtomicU64::new(0);
 
 /// A command stage, ready for its tasks.
@@ -43,21 +43,21 @@ pub(crate) struct PreparedCommand {
     named: Option<NamedFiles>,
 }
 
-/// One task's command, and where its outputs go.
+/// One task's command, and the paths of its outputs.
 pub(crate) struct TaskOrder {
     pub(crate) index: u32,
     pub(crate) order: Order,
     pub(crate) outputs: OutputPaths,
-    /// What it sees of its inputs.
+    /// The views of its inputs.
     pub(crate) views: Views,
-    /// What outlives this attempt, if anything does.
+    /// The checkpoint folder, which outlives this attempt, if the stage has one.
     pub(crate) checkpoint: Option<Checkpoint>,
-    /// Held until this is dropped.
+    /// The task's GPUs. They are held until this is dropped.
     gpus: Held,
 }
 
 impl TaskOrder {
-    /// The GPUs that it has for itself.
+    /// The GPUs that the task has exclusively.
     pub(crate) fn gpus(&self) -> &Held {
         &self.gpus
     }
@@ -108,17 +108,18 @@ impl PreparedCommand {
         })
     }
 
-    /// The stage's files, if it has some.
+    /// The stage's files, if it has any.
     pub(crate) const fn staged(&self) -> Option<&Staged> {
         self.staged.as_ref()
     }
 
-    /// Hides this stage's secrets.
+    /// A redactor for this stage's secrets.
     pub(crate) fn redactor(&self) -> Redactor {
         self.redactor.clone()
     }
 
-    /// What is to be started for one task, with everything it finds in its task folder.
+    /// Prepares one task: places its files and inputs into the task folder, renders its command,
+    /// and takes its GPUs.
     pub(crate) fn order(
         &self,
         context: &WorkerContext,
@@ -149,7 +150,8 @@ impl PreparedCommand {
         }
         let command = self.command.render(&scope)?;
         let mut environment = self.environment(&scope, task_folder)?;
-        // Last of all values, so that nothing else takes a name that the script refers to.
+        // These come after all other variables, so that nothing replaces a variable that the script
+        // refers to.
         for (name, value) in command.variables {
             environment.set(name, value);
         }
@@ -157,7 +159,7 @@ impl PreparedCommand {
         if let Some(checkpoint) = &checkpoint {
             environment.set(checkpoint::VARIABLE, checkpoint.path());
         }
-        // Taken last: nothing that can fail should keep a GPU waiting.
+        // The GPUs are taken last, so that no step that can fail delays another user of them.
         let gpus = context.devices.take(&job.stage.resources, &batch.stop)?;
         if job.stage.resources.gpus != Gpus::None {
             environment.set(VISIBLE, gpus.visible());
@@ -200,7 +202,7 @@ impl PreparedCommand {
     }
 }
 
-/// The command that runs the user's own kernel: this program again.
+/// The command that runs the user's own kernel: this program with another verb.
 fn own_kernel(kernel: &Cuda, job: &Job) -> Result<Command, Fault> {
     let program = device::program()?;
     let inputs: Vec<&str> = job.inputs.keys().map(String::as_str).collect();
@@ -218,7 +220,7 @@ fn stage_files(context: &WorkerContext, job: &Job) -> Result<Option<Staged>, Fau
     Staged::copy(&job.stage.files, digests, Path::new(&job.folder), folder).map(Some)
 }
 
-/// A path as an expression can hold it.
+/// A path as text for expressions.
 fn text(path: &Path) -> Result<String, Fault> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
         Fault::infrastructure(format!(

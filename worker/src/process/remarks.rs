@@ -1,8 +1,9 @@
-//! What a user should know of a command that succeeded: files that it wrote and that are not kept, and
-//! special bits of its outputs.
+//! Remarks on a command that succeeded: files that it wrote and that are not kept, and special
+//! permission bits of its outputs.
 //!
-//! Nothing is said of what is usually of no use afterwards: what lies below `$TMPDIR`, beside inputs, in
-//! hidden folders, `__pycache__` and folders named `tmp`, and files that are named as temporary.
+//! Files that are usually of no use afterwards are not mentioned: those below `$TMPDIR`, beside
+//! inputs, in hidden folders, `__pycache__` and folders named `tmp`, and files with names of
+//! temporary files.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
@@ -17,19 +18,21 @@ use crate::outputs::OutputPaths;
 use crate::staged::Staged;
 use crate::task_folder::TaskFolder;
 
-/// So many files are named, the rest are counted.
+/// The number of files that are named. The rest are only counted.
 const NAMED: usize = 5;
 
-/// So many entries of folders are looked at.
+/// The number of folder entries to examine at most.
 const LOOKED_AT: usize = 10_000;
 
-/// Set-user-id, set-group-id and sticky.
+/// The set-user-id, set-group-id and sticky bits.
 const SPECIAL_BITS: u32 = 0o7000;
 
-/// A folder gets the set-group-id bit from the folder that it is in, without anybody asking.
+/// The special bits that are mentioned for folders. Folders inherit the set-group-id bit from their
+/// parent, so it does not count.
 const SPECIAL_BITS_OF_FOLDER: u32 = 0o5000;
 
-/// All that is to be said of a stage and was not said before, each with the mark that it was.
+/// Returns the remarks on a stage that were not made before. Each comes with the flag to set once
+/// it was made.
 pub(crate) fn of<'j>(
     job: &'j JobState,
     task_folder: &TaskFolder,
@@ -50,7 +53,8 @@ pub(crate) fn of<'j>(
     remarks
 }
 
-/// Files that the command of a stage wrote outside of its outputs, if there are any.
+/// Returns a remark on files that the stage's command wrote outside of its outputs, if there are
+/// any.
 fn of_strays(
     stage: &str,
     task_folder: &TaskFolder,
@@ -82,7 +86,8 @@ fn of_strays(
     ))
 }
 
-/// Special bits of outputs, if there are any: they are not kept.
+/// Returns a remark on special permission bits of the outputs, which are not kept, if there are
+/// any.
 fn of_special_bits(stage: &str, outputs: &OutputPaths) -> Option<String> {
     let mut found = Vec::new();
     let mut left = LOOKED_AT;
@@ -129,7 +134,8 @@ fn entries(folder: &Path, left: &mut usize) -> Vec<PathBuf> {
     found
 }
 
-/// The file that a path leads to. What an output is a link to, or another name of, is kept with it.
+/// Returns device and inode of the file that a path leads to. The target of an output that is a
+/// link, and other names of an output, are kept with the output.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     let meta = fs::metadata(path).ok()?;
     Some((meta.dev(), meta.ino()))
@@ -169,7 +175,8 @@ fn is_usual_folder(name: &str) -> bool {
     name.starts_with('.') || matches!(name, "__pycache__" | "tmp" | "temp")
 }
 
-/// Hidden files, compiled Python, plots that R makes unasked, and files that are named as temporary.
+/// Whether a file is hidden, compiled Python, a plot that R writes by default, or named as
+/// temporary.
 fn is_usual_file(name: &str) -> bool {
     let ends = [".pyc", ".tmp", ".temp", "~"];
     name.starts_with('.')
@@ -178,7 +185,7 @@ fn is_usual_file(name: &str) -> bool {
         || ends.iter().any(|end| name.ends_with(end))
 }
 
-/// The first few by name, and how many more; nothing for none.
+/// Lists the first few names and the number of the others. Returns `None` for an empty list.
 fn named(mut names: Vec<String>) -> Option<String> {
     if names.is_empty() {
         return None;
@@ -202,7 +209,7 @@ mod tests {
     use crate::task_folder::TaskFolders;
 
     struct Case {
-        /// Files that the command left, from its folder.
+        /// Files that the command left, relative to its working folder.
         files: &'static [&'static str],
         told: Option<&'static str>,
     }

@@ -1,8 +1,9 @@
-//! Starting a process: in its own group, in its task folder, with one pipe for both of its outputs.
+//! Starts a process in its own group and in its task folder, with one pipe for both of its outputs.
 //!
-//! Everything here keeps the standard library on `posix_spawn`, several times cheaper than a fork
-//! of a process with this much memory: no closure runs between fork and exec, and a program is
-//! looked up before, since a search with another PATH than ours would need one.
+//! Everything here lets the standard library use `posix_spawn`. That is several times cheaper than
+//! a fork of a process with this much memory. So no closure runs between fork and exec. The program
+//! is looked up beforehand, because the standard library would have to fork to search a `PATH`
+//! other than its own.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -26,27 +27,28 @@ use crate::live::Ticks;
 use crate::task_folder::TaskFolder;
 use crate::worker::WorkerContext;
 
-/// What is to be started.
+/// The program to start, its arguments and its environment.
 pub(crate) struct Order {
     pub(crate) words: Vec<OsString>,
     pub(crate) environment: Environment,
 }
 
-/// A process that was started. Dropped before it was reaped, it is ended with all that it started.
+/// A started process. If this is dropped before the process was reaped, it kills the process and
+/// everything that the process started.
 pub(crate) struct Running {
-    /// Nothing once it was reaped.
+    /// `None` once it was reaped.
     child: Option<Child>,
     pub(crate) pid: Pid,
-    /// It and what it starts.
+    /// The process and everything that it starts.
     pub(crate) tree: ProcessTree,
     /// Readable once the process has ended.
     pub(crate) pidfd: OwnedFd,
-    /// What it writes to standard output and error.
+    /// The reading end of the pipe for its standard output and error.
     pub(crate) output: OwnedFd,
 }
 
 impl Running {
-    /// Learns how it ended, and gives its number back to the system.
+    /// Reaps the process: returns how it ended, and frees its process id.
     pub(crate) fn reap(&mut self) -> io::Result<ResUse> {
         let child = self.child.take();
         child.ok_or(io::ErrorKind::NotFound)?.wait4()
@@ -62,13 +64,13 @@ impl Drop for Running {
     }
 }
 
-/// Opens `/dev/null` to be handed to commands.
+/// Opens `/dev/null`, as the standard input of commands.
 pub(crate) fn open_null() -> Result<File, Fault> {
     let path = Path::new("/dev/null");
     File::open(path).map_err(|error| Fault::io("open", path, &error))
 }
 
-/// Starts it with this standard input, for the slot `place`.
+/// Starts a command with this standard input, for the slot `place`.
 pub(crate) fn spawn(
     context: &WorkerContext,
     place: usize,
@@ -103,7 +105,7 @@ pub(crate) fn spawn(
     let mut child = command
         .spawn()
         .map_err(|e| not_started(program, path, &e))?;
-    // Closes our copies of the pipe's other end, without which it would never end.
+    // This closes our copies of the writing end. Otherwise the pipe would never reach its end.
     drop(command);
     context
         .scratch
@@ -124,7 +126,7 @@ pub(crate) fn spawn(
     }
 }
 
-/// A process that cannot be watched is not left running.
+/// Kills a process that cannot be watched.
 fn give_up(child: &mut Child, error: &io::Error) -> Fault {
     drop(child.kill());
     drop(child.wait());

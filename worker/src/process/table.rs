@@ -1,4 +1,4 @@
-//! What `/proc` says of processes: whose child, which group, how much memory, what is open.
+//! Reads from `/proc` what is known about processes: parents, groups, memory and open files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,28 +12,29 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::timespec;
 
-/// One process, as far as it concerns us.
+/// The properties of one process that the worker uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ProcessEntry {
     pub(crate) pid: i32,
     pub(crate) parent: i32,
     pub(crate) group: i32,
-    /// Whether a person may sit before it.
+    /// Whether it has a controlling terminal, so that a person may be using it.
     pub(crate) has_terminal: bool,
-    /// Whether it has ended, and only its parent has not looked yet.
+    /// Whether it has ended but was not reaped yet.
     pub(crate) has_ended: bool,
     pub(crate) started_ticks: u64,
 }
 
 impl ProcessEntry {
-    /// Reads one; nothing when it is gone.
+    /// Reads the entry of one process, or `None` if it no longer exists.
     pub(crate) fn read(pid: Pid) -> Option<Self> {
         let pid = pid.as_raw_nonzero().get();
         let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         Self::parse(pid, &text)
     }
 
-    /// The name, second and in brackets, may hold anything, brackets and spaces included.
+    /// Parses `/proc/PID/stat`. The second field is the name in parentheses, which may itself
+    /// contain spaces and parentheses.
     fn parse(pid: i32, stat: &str) -> Option<Self> {
         let (_, after_name) = stat.rsplit_once(')')?;
         let words: Vec<&str> = after_name.split_whitespace().collect();
@@ -47,13 +48,13 @@ impl ProcessEntry {
         })
     }
 
-    /// All processes there are.
+    /// Reads the entries of all processes.
     pub(crate) fn all() -> Vec<Self> {
         let pids = all_pids().filter_map(Pid::from_raw);
         pids.filter_map(Self::read).collect()
     }
 
-    /// Its name, for messages.
+    /// The name of its program, for messages.
     pub(crate) fn name(self) -> String {
         let name = fs::read_to_string(format!("/proc/{}/comm", self.pid)).unwrap_or_default();
         name.trim_end().to_owned()
@@ -64,15 +65,16 @@ impl ProcessEntry {
         format!("{} ({})", self.pid, self.name())
     }
 
-    /// Memory that is this process's own, in bytes: pages of files that it maps are not counted,
-    /// since the system can take them back.
+    /// The process's own memory in bytes. Mapped pages of files are not counted, since the system
+    /// can reclaim them.
     pub(crate) fn own_memory(self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
         own_memory(&status)
     }
 
-    /// A variable of the environment that its program was started with. Nothing where it is not set,
-    /// where the program wrote over it, and where this user may not look.
+    /// A variable of the environment that the process's program was started with. It is `None` if
+    /// the variable is not set, the program overwrote its environment, or this user may not read
+    /// it.
     pub(crate) fn variable(self, name: &str) -> Option<String> {
         let bytes = fs::read(format!("/proc/{}/environ", self.pid)).ok()?;
         bytes
@@ -81,7 +83,8 @@ impl ProcessEntry {
             .find_map(|(found, value)| (found == name).then(|| value.to_owned()))
     }
 
-    /// Whether it stands in a folder, or has a file below it open for writing.
+    /// Whether the process's working folder is in `folder`, or it has a file below `folder` open
+    /// for writing.
     pub(crate) fn works_in(self, folder: &Path) -> bool {
         let stands = fs::read_link(format!("/proc/{}/cwd", self.pid));
         stands.is_ok_and(|found| found.starts_with(folder))
@@ -91,25 +94,27 @@ impl ProcessEntry {
             })
     }
 
-    /// The numbers of its open files; none where this user may not look.
+    /// The descriptor numbers of the process's open files. The list is empty if this user may not
+    /// read it.
     pub(crate) fn open_files(self) -> Vec<String> {
         let entries = fs::read_dir(format!("/proc/{}/fd", self.pid)).into_iter();
         let names = entries.flatten().flatten().map(|entry| entry.file_name());
         names.filter_map(|name| name.into_string().ok()).collect()
     }
 
-    /// Where one of its open files is looked at.
+    /// The path in `/proc` of one of its open files.
     pub(crate) fn descriptor(self, number: &str) -> PathBuf {
         format!("/proc/{}/fd/{number}", self.pid).into()
     }
 
-    /// Whether an open file is open for writing.
+    /// Whether one of its open files is open for writing.
     pub(crate) fn writes(self, number: &str) -> bool {
         let info = fs::read_to_string(format!("/proc/{}/fdinfo/{number}", self.pid));
         info.is_ok_and(|info| opened_for_writing(&info))
     }
 
-    /// Sends it a signal; never another process that got its number meanwhile.
+    /// Sends a signal to the process. It never reaches another process that got the same process id
+    /// meanwhile.
     pub(crate) fn signal(self, signal: Signal) -> io::Result<()> {
         let Some(pid) = Pid::from_raw(self.pid) else {
             return Ok(());
@@ -124,13 +129,14 @@ impl ProcessEntry {
     }
 }
 
-/// The numbers of all processes.
+/// The process ids of all processes.
 fn all_pids() -> impl Iterator<Item = i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// The last octal digit of the flags is how a file was opened: 0 for reading, 1 for writing, 2 for both.
+/// Whether the content of a file in `fdinfo` says that the file is open for writing. The last octal
+/// digit of its flags is 0 for reading, 1 for writing and 2 for both.
 fn opened_for_writing(info: &str) -> bool {
     let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
     let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
@@ -150,7 +156,7 @@ fn own_memory(status: &str) -> u64 {
     kib * 1024
 }
 
-/// Those of `all` that are in `roots` or descend from them, wherever they put themselves.
+/// Returns the processes of `all` that are in `roots` or descend from them, whatever their group.
 pub(crate) fn with_descendants(all: &[ProcessEntry], roots: &BTreeSet<i32>) -> Vec<ProcessEntry> {
     let mut found: Vec<i32> = roots.iter().copied().collect();
     let mut known = roots.clone();
@@ -164,7 +170,7 @@ pub(crate) fn with_descendants(all: &[ProcessEntry], roots: &BTreeSet<i32>) -> V
     all.iter().filter(is_known).copied().collect()
 }
 
-/// Waits until processes have ended, for so long at most.
+/// Waits until all these processes have ended, but at most for `patience`.
 pub(crate) fn await_ends(processes: &[ProcessEntry], patience: Duration) {
     let until = Instant::now() + patience;
     for process in processes {
@@ -183,7 +189,7 @@ pub(crate) fn await_ends(processes: &[ProcessEntry], patience: Duration) {
     }
 }
 
-/// Processes for a message: `123 (sleep), 124 (sh)`.
+/// Lists processes for a message, for example `123 (sleep), 124 (sh)`.
 pub(crate) fn named(processes: &[ProcessEntry]) -> String {
     const NAMED: usize = 5;
     let first = processes.iter().take(NAMED);

@@ -1,10 +1,11 @@
-//! Which processes belong to an attempt, wherever they put themselves.
+//! Finds the processes that belong to an attempt, even if they leave its process group.
 //!
-//! This process is the subreaper of all that it starts: what loses its parent becomes its child, so
-//! that nothing which a command started is out of reach. Whose such an orphan is, this tells: by its
-//! group, by the variable [`VARIABLE`] in its environment, by the folder that it works in; and by when
-//! it began, where it has shed all of these. One that several running attempts may have started is
-//! left alone until a single one of them, or none, is left.
+//! This process is the subreaper of everything that it starts: a process that loses its parent
+//! becomes its child, so that everything that a command started stays within reach. The attempt of
+//! such an orphan is found by its group, then by the variable [`VARIABLE`] in its environment, then
+//! by its working folder and the files that it writes. An orphan without any of these is assigned
+//! by its start time. If several running attempts may have started it, it is left alone until at
+//! most one of them still runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,27 +21,29 @@ use rustix::process::{
 use super::table::{ProcessEntry, await_ends, with_descendants};
 use crate::live::{Scratch, Ticks};
 
-/// Names the attempt in the environment of all that it starts.
+/// The environment variable that names the attempt in every process that it starts.
 pub(crate) const VARIABLE: &str = "SUNWARD_ATTEMPT";
 
-/// How long processes may take to end once they were killed.
+/// How long to wait until killed processes have ended.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long is waited before it is looked who is left.
+/// How long to wait before the next search for processes that are left.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// The processes of one attempt, from before its command is started until this is dropped.
+/// The processes of one attempt. It exists from before the command starts until this is dropped.
 #[derive(Debug)]
 pub(crate) struct ProcessTree {
     number: u64,
     name: String,
 }
 
-/// Processes that this one started for itself, as long as this lives.
+/// A process that this program started for itself. It is no orphan of an attempt as long as this
+/// value lives.
 #[derive(Debug)]
 pub(crate) struct OwnChild(i32);
 
-/// Attempts of all workers of this process, as a subreaper is a whole process.
+/// The attempts of all workers in this process. They are global, because the whole process is one
+/// subreaper.
 static TREES: Mutex<Trees> = Mutex::new(Trees {
     next: 0,
     since: None,
@@ -51,11 +54,12 @@ static TREES: Mutex<Trees> = Mutex::new(Trees {
 
 struct Trees {
     next: u64,
-    /// When the first began. Children that are older came with this process.
+    /// When the first attempt began. Older children existed before any attempt.
     since: Option<Ticks>,
     known: BTreeMap<u64, Known>,
     own_children: BTreeSet<i32>,
-    /// What withstood its end, by number and start. It is not tried again after each attempt.
+    /// Processes that could not be killed, by process id and start time. They are not tried again
+    /// after each attempt.
     given_up: BTreeSet<(i32, u64)>,
 }
 
@@ -66,24 +70,24 @@ struct Known {
     leader: Option<i32>,
 }
 
-/// Whose an orphan is.
+/// The attempt that an orphan belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Owner {
     Attempt(u64),
-    /// An attempt's that is over.
+    /// No running attempt: the one that started it is over.
     Nobody,
-    /// One of several.
+    /// One of several running attempts.
     Unclear,
 }
 
 impl ProcessTree {
-    /// Of an attempt that is about to start in a folder.
+    /// Registers an attempt that is about to start in `folder`.
     pub(crate) fn begin(scratch: &Scratch, folder: &Path) -> Self {
         let mut trees = lock();
         let now = Ticks::now();
         if trees.since.is_none() {
             trees.since = Some(now);
-            // Where that is not to be had, what leaves its group is found by its environment alone.
+            // If this fails, a process that leaves its group is found only by its environment.
             set_child_subreaper(Some(getpid())).ok();
         }
         let number = trees.next;
@@ -104,14 +108,14 @@ impl ProcessTree {
         &self.name
     }
 
-    /// Its first process has started.
+    /// Records the attempt's first process, which leads its group.
     pub(crate) fn is_led_by(&self, leader: Pid) {
         if let Some(known) = lock().known.get_mut(&self.number) {
             known.leader = Some(leader.as_raw_nonzero().get());
         }
     }
 
-    /// All of its processes that run.
+    /// Returns all running processes of the attempt.
     pub(crate) fn members(&self) -> Vec<ProcessEntry> {
         let roots = {
             let trees = lock();
@@ -123,18 +127,19 @@ impl ProcessTree {
         living(&roots)
     }
 
-    /// Signals all of its processes.
+    /// Sends a signal to all processes of the attempt.
     pub(crate) fn signal(&self, leader: Pid, signal: Signal) {
         let members = self.members();
         kill_process_group(leader, signal).ok();
         let group = leader.as_raw_nonzero().get();
-        // Members of the group have been told already, those who may not be signaled stay.
+        // Members of the group already have the signal. Processes that may not be signaled are left
+        // as they are.
         let others = members.iter().filter(|process| process.group != group);
         others.for_each(|process| drop(process.signal(signal)));
     }
 
-    /// Kills all of its processes and waits until they have ended. The first must not have been reaped:
-    /// until then its number belongs to nobody else.
+    /// Kills all processes of the attempt and waits until they have ended. The first process must
+    /// not have been reaped yet, because until then no other process can have its process id.
     pub(crate) fn kill(&self, leader: Pid) {
         self.signal(leader, Signal::KILL);
         let leading: Vec<ProcessEntry> = ProcessEntry::read(leader).into_iter().collect();
@@ -142,8 +147,8 @@ impl ProcessTree {
         self.end(leader);
     }
 
-    /// Ends what its first process left behind when it ended, and gives what could not be ended.
-    /// At the usual end nothing is left, and one file of `/proc` is read.
+    /// Kills the processes that are left after the first process has ended, and returns those that
+    /// could not be ended. Usually none is left, and this reads only one file of `/proc`.
     pub(crate) fn end(&self, leader: Pid) -> Vec<ProcessEntry> {
         let mut left_any = false;
         let left = end_all(|| {
@@ -170,7 +175,7 @@ impl Drop for ProcessTree {
 }
 
 impl OwnChild {
-    /// A process that no attempt started.
+    /// Registers a process that no attempt started.
     pub(crate) fn process(pid: u32) -> Self {
         let pid = i32::try_from(pid).unwrap_or(0);
         lock().own_children.insert(pid);
@@ -184,7 +189,8 @@ impl Drop for OwnChild {
     }
 }
 
-/// Ends what attempts left that are over, once none is to come.
+/// Kills the orphans of attempts that are over. The last slot calls this, when no attempt can
+/// follow.
 pub(crate) fn end_the_rest() {
     end_all(|| {
         let trees = lock();
@@ -195,12 +201,13 @@ pub(crate) fn end_the_rest() {
     reap();
 }
 
-/// Looks after orphans that have ended, which would be kept in the system's table otherwise.
+/// Reaps orphans that have ended, which would otherwise stay in the system's process table.
 pub(crate) fn reap() {
     lock().orphans();
 }
 
-/// Kills what is found until nothing is; gives what withstood.
+/// Kills the processes that `find` returns until it returns none. Returns those that are left after
+/// [`PATIENCE`].
 pub(crate) fn end_all(mut find: impl FnMut() -> Vec<ProcessEntry>) -> Vec<ProcessEntry> {
     let until = Instant::now() + PATIENCE;
     loop {
@@ -219,7 +226,7 @@ fn lock() -> MutexGuard<'static, Trees> {
     TREES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// These and all that descends from them, as far as it runs.
+/// Returns the running processes among these and all their descendants.
 fn living(roots: &BTreeSet<i32>) -> Vec<ProcessEntry> {
     if roots.is_empty() {
         return Vec::new();
@@ -230,7 +237,7 @@ fn living(roots: &BTreeSet<i32>) -> Vec<ProcessEntry> {
 }
 
 impl Trees {
-    /// Orphans that belong to an attempt, or to none that is running.
+    /// Returns the process ids of orphans that belong to this attempt or to no running one.
     fn orphans_of(&self, number: u64) -> BTreeSet<i32> {
         let mine = |orphan: &ProcessEntry| match self.owner(orphan) {
             Owner::Attempt(owner) => owner == number,
@@ -241,8 +248,8 @@ impl Trees {
         orphans.filter(mine).map(|orphan| orphan.pid).collect()
     }
 
-    /// Processes that lost their parents and run. Those that have ended are reaped, under this lock,
-    /// since the list of children is only whole while none is taken from it.
+    /// Returns the running orphans, and reaps those that have ended. Reaping needs the lock,
+    /// because the list of children is complete only while no child is removed from it.
     fn orphans(&self) -> Vec<ProcessEntry> {
         let (pids, are_adopted) = children();
         let leaders: BTreeSet<i32> = self.known.values().filter_map(|k| k.leader).collect();
@@ -271,8 +278,9 @@ impl Trees {
         orphans
     }
 
-    /// Whether a child was there before any attempt, or is a tool that this process runs for itself:
-    /// those stay in its group, which no command is in.
+    /// Whether a child is no orphan of an attempt. It either started before the first attempt, or
+    /// is in this process's own group, like the tools that this process runs for itself. No command
+    /// is in that group.
     fn came_with_us(&self, child: &ProcessEntry) -> bool {
         child.group == getpgrp().as_raw_nonzero().get()
             || self
@@ -304,8 +312,9 @@ impl Trees {
         self.by_time(orphan)
     }
 
-    /// The attempt that was running when an orphan began. The first process of a system gets others'
-    /// orphans, too.
+    /// Returns the attempt that was running when an orphan started. If this process is the init
+    /// process, as in a container, that is unclear, because init also gets the orphans of other
+    /// processes.
     fn by_time(&self, orphan: &ProcessEntry) -> Owner {
         if getpid().is_init() {
             return Owner::Unclear;
@@ -320,10 +329,12 @@ impl Trees {
     }
 }
 
-/// Children of this process among which all orphans are, and whether no others are among them.
+/// Returns children of this process, and whether all of them may be reaped as orphans. The children
+/// include every orphan.
 ///
-/// The system gives orphans to the first thread that lives, which is the main one. No attempt is
-/// started from there.
+/// The system gives orphans to the first living thread, which is the main thread. No attempt is
+/// started from the main thread. If the system lists no children for a thread, the list contains
+/// all children of the process.
 fn children() -> (Vec<i32>, bool) {
     let us = getpid().as_raw_nonzero().get();
     match fs::read_to_string(format!("/proc/self/task/{us}/children")) {

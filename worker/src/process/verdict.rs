@@ -1,4 +1,4 @@
-//! From how a command ended to whether it succeeded, in words.
+//! Decides from the way that a command ended whether it succeeded, and words its failure.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::batch::Batch;
 use crate::fault::Fault;
 use crate::task_folder::TaskFolder;
 
-/// Succeeds for exit code 0 of a command that was left alone.
+/// Returns `Ok` if the command ended by itself with exit code 0, and its fault otherwise.
 pub(crate) fn judge(departure: &Departure, batch: &Batch, log: &Path) -> Result<(), Fault> {
     let limit = batch.memory_limit();
     let action = &batch.job.job.stage.action;
@@ -47,8 +47,8 @@ pub(crate) fn judge(departure: &Departure, batch: &Batch, log: &Path) -> Result<
     }
 }
 
-/// Fails what saw an input whose bytes in the store changed meanwhile. Tasks share such bytes, so
-/// that it may have been another one of them that wrote.
+/// Fails a task that read an input whose bytes changed in the store meanwhile. Tasks share such
+/// bytes, so another task may have changed them.
 pub(crate) fn compare_inputs(
     judged: Result<(), Fault>,
     views: &mut Views,
@@ -69,7 +69,7 @@ pub(crate) fn compare_inputs(
 }
 
 fn exited(code: i32, departure: &Departure, limit: Option<u64>, log: &Path) -> Fault {
-    // A shell says 128 + n for a program that signal n ended.
+    // A shell exits with 128 + n if signal n ended its program.
     if code == 137 && is_near(departure.peak_bytes, limit) {
         return out_of_memory(departure.peak_bytes, limit);
     }
@@ -111,8 +111,8 @@ fn signalled(signal: i32, departure: &Departure, limit: Option<u64>, log: &Path)
     )
 }
 
-/// A kernel of the user's own went where no memory is. Writes close by are found by what lies around
-/// each column.
+/// The fault for a user's kernel that accessed unmapped memory. Writes close to a column are found
+/// by the guard bytes around it.
 fn strayed(log: &Path) -> Fault {
     Fault::new(
         FailureKind::Signal(11),
@@ -131,7 +131,7 @@ fn see(log: &Path) -> String {
     }
 }
 
-/// Whether a killed command had come within a tenth of what it declared.
+/// Whether the peak memory of a killed command was within a tenth of its limit, or above it.
 fn is_near(peak: u64, limit: Option<u64>) -> bool {
     limit.is_some_and(|limit| peak >= limit - limit / 10)
 }
@@ -148,7 +148,7 @@ fn out_of_memory(used: u64, limit: Option<u64>) -> Fault {
     )
 }
 
-/// Milliseconds as a user writes them.
+/// Formats milliseconds as a user would write them, for example `90s` or `2h`.
 fn spelled(ms: u64) -> String {
     match ms {
         ms if ms > 0 && ms % 3_600_000 == 0 => format!("{}h", ms / 3_600_000),

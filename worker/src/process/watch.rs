@@ -1,8 +1,9 @@
-//! What happens while a command runs: its output is read, its limits are kept, its end is seen.
+//! Watches a running command: reads its output, enforces its limits, and sees its end.
 //!
-//! The end of a command is the end of its process, seen through a pidfd; not the end of its output,
-//! which a child left in the background may hold open for ever. Whatever it leaves behind is then
-//! killed before the process is reaped, since until then its number belongs to nobody else.
+//! A command ends when its process ends, which a pidfd shows. The end of its output says nothing,
+//! because a child in the background may hold the output open forever. Before the process is
+//! reaped, all processes that it left behind are killed, because until then no other process can
+//! have its process id.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
@@ -24,41 +25,44 @@ use crate::log::AttemptLog;
 use crate::task_folder::TaskFolder;
 use crate::worker::WorkerContext;
 
-/// How often the memory of a task that declared some is looked at. Each look reads all of `/proc`.
+/// How often to measure the memory of a task that declared a limit. Each measurement reads all of
+/// `/proc`.
 const MEMORY_EVERY: Duration = Duration::from_millis(100);
 
-/// How often the folders of a task that declared `disk` are looked at. Each look walks them whole.
+/// How often to measure the folders of a task that declared `disk`. Each measurement walks them
+/// completely.
 const DISK_EVERY: Duration = Duration::from_millis(500);
 
-/// A look that took long is not soon taken again: it may cost this share of the time at most.
+/// The pause after a slow measurement, as a multiple of the time that it took. This bounds the
+/// share of time that measuring costs.
 const LOOKS_AT_MOST: u32 = 50;
 
-/// How often orphans that have ended are looked after while a command runs.
+/// How often to reap orphans while a command runs.
 const REAP_EVERY: Duration = Duration::from_secs(5);
 
-/// How much is still read of a command's output once it has ended: a pipe holds 64 KiB unless its
-/// user made it larger, and a survivor could go on writing for ever.
+/// The most bytes to read from a command's output after it has ended. A pipe holds 64 KiB unless
+/// its user enlarged it, and a surviving process could write forever.
 const AFTERWARDS_AT_MOST: usize = 1 << 20;
 
-/// What a command must keep to.
+/// The limits of a command.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Limits {
     pub(crate) until: Option<Instant>,
     pub(crate) memory_bytes: Option<u64>,
-    /// What it may keep in its folders.
+    /// The bytes that it may keep in its folders.
     pub(crate) disk_bytes: Option<u64>,
 }
 
 /// Why a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// By itself, or by somebody else.
+    /// Without being asked by the worker: by itself, or killed from outside.
     Itself,
-    /// Its time was up.
+    /// It reached its `timeout`.
     Timeout,
-    /// It used this much memory.
+    /// It used this many bytes of memory, more than its limit.
     Memory(u64),
-    /// It kept this much in its folders.
+    /// It kept this many bytes in its folders, more than its limit.
     Disk(u64),
     /// Its run was revoked.
     Cancelled,
@@ -70,25 +74,25 @@ pub(crate) struct Departure {
     pub(crate) status: ExitStatus,
     pub(crate) cause: Cause,
     pub(crate) cpu_us: u64,
-    /// The most memory that one of its processes had in use, in bytes.
+    /// The most memory that one of its processes used, in bytes.
     pub(crate) peak_bytes: u64,
-    /// Something of it may still be running, outside its group or not dead yet.
+    /// A process of it may still be running, outside its group or not dead yet.
     pub(crate) left_somebody: bool,
 }
 
-/// What there was to see of a command that does several tasks.
+/// What happened to a command that does several tasks.
 pub(crate) enum Seen {
-    /// It says something, and goes on.
+    /// It wrote an answer, and still runs.
     Answers(Running),
-    /// It is gone.
+    /// It ended.
     Left(Departure),
 }
 
-/// One command under watch.
+/// A running command and everything that watching it needs.
 pub(crate) struct Watch<'a> {
     pub(crate) running: Running,
     pub(crate) task_folder: &'a TaskFolder,
-    /// The folder that outlives it, if it has one.
+    /// The checkpoint folder, if it has one.
     pub(crate) checkpoint: Option<&'a Path>,
     pub(crate) context: &'a WorkerContext,
     pub(crate) place: usize,
@@ -96,14 +100,14 @@ pub(crate) struct Watch<'a> {
     pub(crate) limits: Limits,
     pub(crate) log: &'a mut AttemptLog,
     pub(crate) buffer: &'a mut [u8],
-    /// Where it says that a task is done, if it does several.
+    /// The descriptor to which it writes when a task is done, if it does several tasks.
     pub(crate) answers: Option<BorrowedFd<'a>>,
 }
 
-/// What is known so far.
+/// The state of watching one command.
 struct Progress {
     cause: Cause,
-    /// When it will be killed, after it was asked to leave.
+    /// When it will be killed, once it was asked to stop.
     kill_at: Option<Instant>,
     look_at_memory: Option<Instant>,
     look_at_disk: Option<Instant>,
@@ -111,7 +115,7 @@ struct Progress {
     output_open: bool,
     idle_at: Option<Instant>,
     now: Instant,
-    /// What was in its folders at the beginning: its inputs and staged files.
+    /// The bytes in its folders at the start: its inputs and staged files.
     given_bytes: u64,
 }
 
@@ -134,8 +138,8 @@ impl Progress {
         }
     }
 
-    /// When something is looked at again after a look that began at a moment; never once the command
-    /// was asked to leave.
+    /// Returns when to measure again after a measurement that started at `began`, or `None` once
+    /// the command was asked to stop.
     fn next_look(&self, every: Duration, began: Instant) -> Option<Instant> {
         let now = Instant::now();
         let took = now.saturating_duration_since(began);
@@ -143,7 +147,7 @@ impl Progress {
     }
 }
 
-/// What woke the watch.
+/// The events that ended one wait.
 #[derive(Default)]
 struct Woken {
     output: bool,
@@ -153,8 +157,8 @@ struct Woken {
 }
 
 impl Watch<'_> {
-    /// Watches until the command has ended. `idle` is called after `first` and says when it wants to
-    /// be called again.
+    /// Watches until the command has ended. `idle` is called after the time `first`. It returns the
+    /// time until its next call, or `None` for no more calls.
     pub(crate) fn until_it_leaves(
         mut self,
         first: Duration,
@@ -168,8 +172,9 @@ impl Watch<'_> {
         }
     }
 
-    /// The same, or until there is something to read from `answers`: then all that was written to its
-    /// outputs before is in the log.
+    /// Watches until the command has ended or there is something to read from `answers`. Before it
+    /// returns an answer, it adds everything that the command wrote to its outputs by then to the
+    /// log.
     pub(crate) fn until_it_answers(
         mut self,
         first: Duration,
@@ -188,7 +193,7 @@ impl Watch<'_> {
         }
     }
 
-    /// Waits for whatever comes first, and sees to it.
+    /// Waits for the next event and handles it.
     fn step(
         &mut self,
         progress: &mut Progress,
@@ -242,7 +247,7 @@ impl Watch<'_> {
         if progress.output_open {
             fds.push(PollFd::new(&self.running.output, PollFlags::IN));
         }
-        // What it says once it was asked to leave comes too late.
+        // Answers are ignored once the command was asked to stop.
         let heard = self.answers.filter(|_| progress.cause == Cause::Itself);
         let answers = heard.map(|_| fds.len());
         fds.extend(heard.map(|answers| PollFd::from_borrowed_fd(answers, PollFlags::IN)));
@@ -264,7 +269,7 @@ impl Watch<'_> {
         })
     }
 
-    /// Reads once; false when there will never be more.
+    /// Reads output once. Returns false if there will be no more.
     fn read(&mut self) -> bool {
         match rustix::io::read(&self.running.output, &mut *self.buffer) {
             Ok(0) => false,
@@ -304,7 +309,8 @@ impl Watch<'_> {
         if self.limits.until.is_some_and(|until| until <= now) {
             self.ask_to_leave(progress, Cause::Timeout, now, self.context.options.grace);
         }
-        // There is no time for a polite farewell where one is over a limit: the machine may be next.
+        // A command over a limit is killed without a grace period, because it could exhaust the
+        // machine.
         if let Some(limit) = self.limits.memory_bytes
             && progress.look_at_memory.is_some_and(|at| at <= now)
         {
@@ -331,8 +337,8 @@ impl Watch<'_> {
         }
     }
 
-    /// Asks the command to leave and kills it after `grace`; the first cause counts. A later one
-    /// may still shorten the grace.
+    /// Asks the command to stop, and kills it after `grace`. The first cause is kept. A later one
+    /// may still shorten the grace period.
     fn ask_to_leave(&self, progress: &mut Progress, cause: Cause, now: Instant, grace: Duration) {
         if progress.cause == Cause::Itself {
             progress.cause = cause;
@@ -351,8 +357,8 @@ impl Watch<'_> {
         self.running.tree.signal(self.running.pid, signal);
     }
 
-    /// The process has ended but still holds its number: ends what it left behind, reads what is left
-    /// of its output, and reaps it.
+    /// Handles the end of the process, which was not reaped yet: kills the processes that it left
+    /// behind, reads the rest of its output, and reaps it.
     fn finish(mut self, progress: &Progress) -> Result<Departure, Fault> {
         let left = self.running.tree.end(self.running.pid);
         if !left.is_empty() {
@@ -374,7 +380,7 @@ impl Watch<'_> {
         })
     }
 
-    /// Reads what is there; true when somebody still holds the other end.
+    /// Reads the available output. Returns true if a process may still hold the writing end.
     fn drain(&mut self) -> bool {
         let none = timespec(Duration::ZERO);
         let mut left = AFTERWARDS_AT_MOST;

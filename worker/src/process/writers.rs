@@ -1,11 +1,13 @@
-//! Whether somebody still writes to what a command left as an output.
+//! Finds processes that still write to a command's outputs.
 //!
-//! All that the command started has ended by then. Who is left is somebody whom it only told of the
-//! file, or who could not be ended. Such a file is not kept: its bytes would change in the store.
+//! By now, everything that the command started has ended. A remaining writer is either a process
+//! that the command only told about the file, or one that could not be killed. Such a file is not
+//! stored, because its bytes would change in the store.
 //!
-//! The system grants a lease for reading (`F_SETLEASE`) on a file only while nobody has it open for
-//! writing or mapped so, whoever that is; that is asked for, and given back at once. Who it is, is
-//! looked up in `/proc`. There it is also looked where the file system knows no leases.
+//! The system grants a read lease on a file (`F_SETLEASE`) only while no process has it open for
+//! writing or mapped as writable. So the worker asks for a lease and releases it at once. If
+//! another process writes, `/proc` shows which one. If the file system does not support leases,
+//! only `/proc` is searched.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -19,18 +21,20 @@ use super::table::ProcessEntry;
 use crate::fault::Fault;
 use crate::outputs::OutputPaths;
 
-/// A file that is just being closed is looked at so often, and so long after each other.
+/// How often, and at which intervals, an output with a writer is checked before it is refused. The
+/// writer may just be closing it.
 const LOOKS: u32 = 10;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Sets the signal by which the system would tell the holder of a lease that somebody opens the file:
-/// one that is ignored. The C library's bindings lack its number.
+/// The `fcntl` command that sets the signal for the holder of a lease when another process opens
+/// the file. We choose a signal that is ignored by default. The C library's bindings lack this
+/// constant.
 const F_SETSIG: libc::c_int = 10;
 
-/// Files by device and number.
+/// Paths of files, by device and inode.
 type Files = BTreeMap<(u64, u64), PathBuf>;
 
-/// Refuses outputs that somebody has open for writing.
+/// Refuses outputs that any process has open for writing.
 pub(crate) fn refuse(outputs: &OutputPaths) -> Result<(), Fault> {
     for (port, path) in outputs {
         for look in 1.. {
@@ -56,7 +60,7 @@ fn name_in(output: &Path, file: &Path) -> String {
     }
 }
 
-/// The first file of an output that somebody writes to, and who does.
+/// Returns the first file of an output that a process writes to, and a description of that process.
 fn writer_of(output: &Path) -> Option<(PathBuf, String)> {
     let mut unclear = Files::new();
     let mut folders = vec![output.to_owned()];
@@ -90,7 +94,7 @@ fn writer_of(output: &Path) -> Option<(PathBuf, String)> {
     }
 }
 
-/// Whether somebody has a file open for writing; nothing where that cannot be told.
+/// Whether any process has a file open for writing, or `None` if this cannot be determined.
 fn is_written(path: &Path) -> Option<bool> {
     let opened = OpenOptions::new()
         .read(true)
@@ -98,7 +102,7 @@ fn is_written(path: &Path) -> Option<bool> {
         .open(path);
     let file = match opened {
         Ok(file) => file,
-        // Somebody holds a lease of their own.
+        // Another process holds a lease that conflicts with opening the file.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Some(true),
         Err(_) => return None,
     };
@@ -106,7 +110,7 @@ fn is_written(path: &Path) -> Option<bool> {
         .and_then(|()| control(&file, libc::F_SETLEASE, libc::F_RDLCK));
     match asked {
         Ok(()) => {
-            // It ends with the handle in any case.
+            // The lease also ends when the handle is closed.
             drop(control(&file, libc::F_SETLEASE, libc::F_UNLCK));
             Some(false)
         }
@@ -124,7 +128,7 @@ fn control(file: &File, command: libc::c_int, argument: libc::c_int) -> io::Resu
     }
 }
 
-/// A process that has one of these files open for writing, or mapped so.
+/// Returns the first process that has one of these files open for writing or mapped as writable.
 fn find_writer(files: &Files) -> Option<(PathBuf, String)> {
     let us = std::process::id();
     let others = ProcessEntry::all().into_iter();
@@ -144,8 +148,10 @@ fn opened_by(process: ProcessEntry, files: &Files) -> Option<PathBuf> {
     })
 }
 
-/// `/proc/PID/maps` has a line a mapping: addresses, rights, offset, device, number, path. Some file
-/// systems give another device there, so that number and path are compared.
+/// Returns the first of these files that a process has mapped as writable and shared.
+///
+/// `/proc/PID/maps` has one line for each mapping: addresses, permissions, offset, device, inode
+/// and path. Some file systems show another device there, so only inode and path are compared.
 fn mapped_by(process: ProcessEntry, files: &Files) -> Option<PathBuf> {
     let maps = fs::read(format!("/proc/{}/maps", process.pid)).ok()?;
     let maps = String::from_utf8_lossy(&maps);
@@ -172,7 +178,7 @@ mod tests {
 
     use super::*;
 
-    /// A process with this file open; it says when it has.
+    /// Starts a process that has this file open, and waits until it does.
     fn holder(how: &str, file: &Path) -> Child {
         let script = format!("exec 3{how}\"$1\"; echo; exec sleep 1000");
         let mut child = Command::new("/bin/sh")
