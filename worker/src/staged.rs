@@ -102,7 +102,7 @@ pub(crate) fn unreadable(source: &Path, why: &dyn std::fmt::Display) -> Fault {
     ))
 }
 
-/// Checks that a copy has the content that was planned.
+/// Checks that a copy has the expected digest.
 fn unchanged(name: &str, copy: &Path, expected: &Digest) -> Result<(), Fault> {
     let found = staged_digest(copy).map_err(|error| Fault::io("read the copy", copy, &error))?;
     if found == *expected {

@@ -31,7 +31,7 @@ use crate::supervisor::Supervisor;
 /// How often the free disk space is measured while a task waits for it.
 const LOOK_FOR_SPACE_EVERY: Duration = Duration::from_secs(1);
 
-/// Why a worker did not start.
+/// The reason why a worker could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// The scratch folder could not be created.

@@ -16,9 +16,10 @@ const NO_SPACE: &str = "No space left on device";
 /// The advice for a full disk.
 const MAKE_ROOM: &str = "free some space (`sunward cache prune` removes old results), or keep the state on a larger disk with `--home`, and run again";
 
-/// Reconsiders the judgment on a command if its disk was full. A failure then mentions the disk. A
-/// success becomes a failure if the stage has outputs: not every program checks whether its writes
-/// succeed, and a truncated table may still be readable.
+/// Reconsiders the judgment on a command if its disk was full. A failure then mentions the disk,
+/// also if only the command's log reports a full one. A success becomes a failure if the stage has
+/// outputs: not every program checks whether its writes succeed, and a truncated table may still be
+/// readable.
 ///
 /// Call this while the task folder is as the command left it.
 pub(crate) fn reconsider(

@@ -32,7 +32,7 @@ const SPECIAL_BITS: u32 = 0o7000;
 const SPECIAL_BITS_OF_FOLDER: u32 = 0o5000;
 
 /// Returns the remarks on a stage that were not made before. Each comes with the flag to set once
-/// it was made.
+/// the remark is made.
 pub(crate) fn of<'j>(
     job: &'j JobState,
     task_folder: &TaskFolder,

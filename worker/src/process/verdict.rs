@@ -1,4 +1,4 @@
-//! Decides from the way that a command ended whether it succeeded, and words its failure.
+//! Decides from how a command ended whether it succeeded, and describes its failure.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -131,7 +131,7 @@ fn see(log: &Path) -> String {
     }
 }
 
-/// Whether the peak memory of a killed command was within a tenth of its limit, or above it.
+/// Whether the peak memory of a killed command reached 90 % of its limit.
 fn is_near(peak: u64, limit: Option<u64>) -> bool {
     limit.is_some_and(|limit| peak >= limit - limit / 10)
 }

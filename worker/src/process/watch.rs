@@ -1,7 +1,7 @@
-//! Watches a running command: reads its output, enforces its limits, and sees its end.
+//! Watches a running command: reads its output, enforces its limits, and handles its end.
 //!
-//! A command ends when its process ends, which a pidfd shows. The end of its output says nothing,
-//! because a child in the background may hold the output open forever. Before the process is
+//! A command ends when its process ends, which a pidfd shows. The end of its output does not show
+//! it, because a child in the background may hold the output open forever. Before the process is
 //! reaped, all processes that it left behind are killed, because until then no other process can
 //! have its process id.
 
@@ -56,7 +56,7 @@ pub(crate) struct Limits {
 /// Why a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// Without being asked by the worker: by itself, or killed from outside.
+    /// It ended by itself, or something other than the worker killed it.
     Itself,
     /// It reached its `timeout`.
     Timeout,
@@ -64,7 +64,7 @@ pub(crate) enum Cause {
     Memory(u64),
     /// It kept this many bytes in its folders, more than its limit.
     Disk(u64),
-    /// Its run was revoked.
+    /// Its run was revoked, or the worker stops.
     Cancelled,
 }
 

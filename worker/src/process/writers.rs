@@ -1,12 +1,12 @@
 //! Finds processes that still write to a command's outputs.
 //!
-//! By now, everything that the command started has ended. A remaining writer is either a process
-//! that the command only told about the file, or one that could not be killed. Such a file is not
-//! stored, because its bytes would change in the store.
+//! By now, everything that the command started has ended. A remaining writer is a process that the
+//! command only told about the file, or one that could not be killed. Such a file is not stored,
+//! because its bytes would change in the store.
 //!
 //! The system grants a read lease on a file (`F_SETLEASE`) only while no process has it open for
-//! writing or mapped as writable. So the worker asks for a lease and releases it at once. If
-//! another process writes, `/proc` shows which one. If the file system does not support leases,
+//! writing or mapped as writable. So the worker asks for a lease and releases it at once. If this
+//! shows a writer, `/proc` tells which process it is. If the file system does not support leases,
 //! only `/proc` is searched.
 
 use std::collections::BTreeMap;
@@ -21,8 +21,8 @@ use super::table::ProcessEntry;
 use crate::fault::Fault;
 use crate::outputs::OutputPaths;
 
-/// How often, and at which intervals, an output with a writer is checked before it is refused. The
-/// writer may just be closing it.
+/// How many times, and how far apart, an output with a writer is checked before it is refused. The
+/// writer may be about to close it.
 const LOOKS: u32 = 10;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 

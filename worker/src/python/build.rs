@@ -29,7 +29,7 @@ pub fn environment(tools: &Tools<'_>, entry: &Entry) -> Result<PathBuf, PythonEr
     if done.exists() {
         return Ok(folder);
     }
-    // It is built in place, since an environment contains its own path. An incomplete one, left by
+    // The environment is built in place, since it contains its own path. An incomplete one, left by
     // a crash, is removed first.
     remove_tree(&folder);
     let python = Python {

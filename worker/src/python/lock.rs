@@ -16,7 +16,7 @@ const NAME: &str = "sunward.lock";
 /// The version of the file's format.
 const VERSION: u32 = 1;
 
-/// A lock file. It is JSON with one line for each package, and is meant to be committed.
+/// A lock file. It is indented JSON, so that diffs are readable, and is meant to be committed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockFile {
@@ -30,14 +30,14 @@ pub struct LockFile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// `python:` of the stage; empty if absent.
+    /// The Python version that the stage asks for; empty if it names none.
     pub python: String,
     /// The requirements, sorted.
     pub requires: Vec<String>,
     /// The interpreter and machine for which this was resolved, for example
     /// `cpython-3.11-linux-x86_64`.
     pub platform: String,
-    /// Every package, by name.
+    /// All packages, including dependencies, sorted by name.
     pub packages: Vec<Package>,
 }
 
@@ -62,7 +62,7 @@ impl Default for LockFile {
     }
 }
 
-/// The path of a stage's lock file.
+/// Returns the path of a stage's lock file. `folder` is the workflow's folder.
 #[must_use]
 pub fn lock_path(folder: &Path, python: &Python) -> PathBuf {
     folder.join(python.lock.as_deref().unwrap_or(NAME))
@@ -106,7 +106,7 @@ impl Package {
 }
 
 impl Entry {
-    /// Whether this is the entry for the stage's requirements, on some platform.
+    /// Whether this is an entry for the stage's requirements, on any platform.
     pub(super) fn answers(&self, python: &Python) -> bool {
         self.python == python.version.as_deref().unwrap_or("")
             && self.requires == requirements(python)
@@ -114,11 +114,11 @@ impl Entry {
 }
 
 impl LockFile {
-    /// Reads a lock file; a missing one is empty.
+    /// Reads a lock file. A missing file is read as an empty one.
     ///
     /// # Errors
     ///
-    /// Fails if it exists and is not a lock file.
+    /// Fails if the file exists and cannot be read or is not a lock file.
     pub fn read(path: &Path) -> Result<Self, PythonError> {
         let text = match sunward_files::read_text(path) {
             Ok(text) => text,
@@ -149,9 +149,9 @@ impl LockFile {
         }
     }
 
-    /// The part of a task's key for a stage's environment: names and versions of all packages.
-    /// Platforms that lock the same versions share results. Before anything is locked, the
-    /// requirements are used.
+    /// The part of a task's key for a stage's environment. It covers the names and versions of all
+    /// packages, so that platforms that lock the same versions share results. As long as nothing is
+    /// locked, it covers the requirements.
     #[must_use]
     pub fn digest(&self, python: &Python) -> Digest {
         let answers = self.environments.iter().filter(|e| e.answers(python));
@@ -179,14 +179,14 @@ impl LockFile {
         hasher.finish()
     }
 
-    /// The entry for a stage's requirements on a platform.
+    /// Returns the entry for a stage's requirements on a platform, if there is one.
     #[must_use]
     pub fn find(&self, python: &Python, platform: &str) -> Option<&Entry> {
         let mut entries = self.environments.iter();
         entries.find(|entry| entry.platform == platform && entry.answers(python))
     }
 
-    /// Adds an entry, in an order that keeps diffs small.
+    /// Adds or replaces an entry. Entries are sorted, which keeps diffs small.
     pub(super) fn add(&mut self, entry: Entry) {
         let key = |e: &Entry| (e.python.clone(), e.requires.clone(), e.platform.clone());
         let new = key(&entry);

@@ -26,7 +26,7 @@ pub use lock::{Entry, LockFile, Package, lock_digest, lock_path};
 pub use pip::Tools;
 pub use resolve::resolve_lock;
 
-/// Why there is no Python environment.
+/// The reason why a Python environment could not be resolved or built.
 #[derive(Debug, thiserror::Error)]
 pub enum PythonError {
     /// There is no interpreter, or not the requested one.
@@ -98,7 +98,7 @@ impl PythonError {
     }
 
     /// The kind of failure. A tool that fails for another reason than the network will fail again.
-    /// Packages with other bytes than were locked are for the user to judge.
+    /// If a package has other bytes than the lock file says, the user must decide what to do.
     fn kind(&self) -> FailureKind {
         match self {
             Self::NoPython(_)
