@@ -112,7 +112,7 @@ fn signalled(signal: i32, departure: &Departure, limit: Option<u64>, log: &Path)
 }
 
 /// The fault for a user's kernel that accessed unmapped memory. Writes close to a column are found
-/// by the guard bytes around it.
+/// by the red zones around it.
 fn strayed(log: &Path) -> Fault {
     Fault::new(
         FailureKind::Signal(11),
