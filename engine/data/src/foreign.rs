@@ -1,5 +1,5 @@
-//! The boundary through which foreign bytes are read. A library's panic becomes an error that names
-//! the file, and expansion is limited.
+//! Safeguards for reading files that others wrote. A panic of a library becomes an error that names
+//! the file, and decompressed sizes are limited.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
 
-/// Any file may expand to this many bytes.
+/// Every file may expand to this many bytes.
 const EXPANDED_BYTES: u64 = 4 << 30;
 /// A larger file may expand to this many times its size.
 const EXPANDED_RATIO: u64 = 1000;
 
-/// Reads foreign bytes. Libraries check what they read, but crafted lengths may still make them
-/// index out of bounds and panic.
+/// Runs `work`, which reads a file that others wrote. Libraries check what they read, but crafted
+/// lengths may still make them index out of bounds and panic.
 ///
 /// # Errors
 ///
@@ -69,6 +69,10 @@ impl Expansion {
     }
 
     /// Counts bytes before they are allocated.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the limit is exceeded.
     pub(crate) fn add(&mut self, bytes: u64) -> Result<(), DataError> {
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes <= self.limit {

@@ -1,4 +1,4 @@
-//! Rows as plain values: what a task of a one-row-a-task scatter gets as its `item`.
+//! Rows as plain values. A task of a scatter with one row per task gets such a value as its `item`.
 
 use arrow::array::{Array, ArrayRef, AsArray as _};
 use arrow::compute::cast;
@@ -16,14 +16,15 @@ use crate::store::Store;
 use crate::written::TextRows;
 
 impl Store {
-    /// Every row as a map from column to value.
+    /// Returns every row as a map from column name to value.
     ///
-    /// Binary columns become lower-case hex; dates, times and decimals become text. A `float32`
-    /// becomes the shortest decimal that names it. A cell of a table that was written as CSV prints as
-    /// it stands there.
+    /// Binary columns become lowercase hex. Dates, times and decimals become text. A `float32`
+    /// becomes the shortest decimal that identifies it. A cell of a table that was written as CSV
+    /// prints as it is in the file.
     ///
     /// # Errors
-    /// When there are more rows than `limit`, or a part is missing or damaged.
+    ///
+    /// Fails if there are more than `limit` rows, or a part is missing or damaged.
     pub fn items(&self, dataset: &Dataset, limit: u64) -> Result<Vec<Value>, DataError> {
         if dataset.rows > limit {
             return Err(DataError::Unsupported(format!(
@@ -70,11 +71,12 @@ impl Store {
     }
 }
 
-/// A value that prints as its cell does.
+/// The value, changed so that it prints like its cell.
 fn as_written(value: Value, cell: &str) -> Value {
     match value {
         Value::String(_) => Value::String(cell.to_owned()),
-        // Zeros in front are no part of a number: they make it text, or an octal number, to a shell.
+        // A number with leading zeros prints without them. A shell would take it for text or an
+        // octal number.
         Value::Int(_) | Value::Written(_) if is_padded(cell) => value,
         value => value.written_as(cell),
     }
@@ -85,7 +87,7 @@ fn is_padded(cell: &str) -> bool {
     matches!(digits, [b'0', next, ..] if next.is_ascii_digit())
 }
 
-/// One cell as a plain value.
+/// A cell as a plain value.
 pub(crate) fn value_at(array: &ArrayRef, row: usize) -> Result<Value, DataError> {
     if array.is_null(row) {
         return Ok(Value::Null);
@@ -134,7 +136,7 @@ pub(crate) fn value_at(array: &ArrayRef, row: usize) -> Result<Value, DataError>
     })
 }
 
-/// The shortest decimal that names this number, so that 0.1 stays 0.1.
+/// The shortest decimal that identifies this number, so that 0.1 stays 0.1.
 fn shortest(number: f32) -> Value {
     Value::Float(number.to_string().parse().unwrap_or_else(|_| number.into()))
 }

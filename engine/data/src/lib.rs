@@ -1,12 +1,12 @@
-//! The hand-off: datasets as Arrow IPC parts in a store that is addressed by content.
+//! Datasets as Arrow IPC parts in a content-addressed store.
 //!
-//! Here bytes become tables and tables become bytes: writing with both digests in one pass, reading
-//! by memory map without a copy, conversions from and to what users bring, joining for commands,
-//! parts to and from an object store, and keeping all of it within a size. This room decides
-//! nothing: what is to be read or written, and when, is said by those above.
+//! This crate turns bytes into tables and tables into bytes. It writes tables and computes both
+//! digests in one pass, reads them by memory map without a copy, converts users' formats, joins
+//! parts for commands, moves parts to and from an object store, and keeps the store within a size.
+//! It makes no decisions: the crates above say what is read or written, and when.
 //!
-//! The API is synchronous and may be called from any plain thread, but not from inside an async
-//! runtime: a store with a remote waits on a runtime of its own. Read [`Store`] first.
+//! The API is synchronous. Any plain thread may call it, but not from within an async runtime: a
+//! store with a remote blocks on a runtime of its own. Start with [`Store`].
 
 mod adopt;
 mod behind;

@@ -1,8 +1,9 @@
-//! Large parts that tasks see through hard links, and whether their bytes have changed.
+//! Large parts that tasks see through hard links, and checks whether their bytes have changed.
 //!
-//! A link costs nothing and shares its bytes with the store, so a task with enough rights can
-//! change them. They are compared after each attempt: by the file's metadata, and by digest only if
-//! that changed in a way that our own linking does not explain.
+//! A link is cheap and shares its bytes with the store, so a task with enough permissions can
+//! change them. They are compared after each attempt. The metadata of the file is compared first.
+//! The digest is compared only if the metadata changed in a way that our own linking does not
+//! explain.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -41,37 +42,39 @@ impl Stamp {
 
 #[derive(Debug)]
 struct Known {
-    /// A name of our own for the file, in the store's folder of incoming files. It keeps the file
-    /// for comparison and its inode in use, even if a task moved its name away and the part was
-    /// deleted or replaced.
+    /// Our own link to the file, in the store's folder of incoming files. It preserves the file for
+    /// comparison and its inode number, even if a task moved its link away and the part was deleted
+    /// or replaced.
     own: PathBuf,
     stamp: Stamp,
     /// The part's original mode.
     mode: u32,
     users: u32,
-    /// Something other than our linking touched the file, and the bytes were not compared since.
+    /// Whether something other than our linking touched the file since its bytes were last
+    /// compared.
     doubtful: bool,
-    /// The bytes were found to differ from the digest.
+    /// Whether the bytes were found to differ from the digest.
     changed: bool,
 }
 
-/// One link that an attempt holds.
+/// A link that an attempt holds.
 #[derive(Debug)]
 pub(crate) struct Link {
     inode: (u64, u64),
     digest: Digest,
     part: PathBuf,
-    /// The name in the task's folder.
+    /// The path of the link in the task's folder.
     pub(crate) name: PathBuf,
 }
 
-/// All parts that are linked now.
+/// All currently linked parts.
 #[derive(Debug, Default)]
 pub(crate) struct Linked {
-    /// By inode.
+    /// The linked parts by device and inode number.
     known: Mutex<BTreeMap<(u64, u64), Known>>,
-    /// What tasks have changed through links. It is not linked again: a stage that does so once does so
-    /// each time, and what others need would be made again and changed again for ever.
+    /// Parts that a task changed through a link. They are not linked again: a stage that changes
+    /// its input usually does so every time, and parts that other tasks need would be made again
+    /// and changed again forever.
     harmed: Mutex<BTreeSet<Digest>>,
 }
 
@@ -82,7 +85,8 @@ impl Linked {
         !harmed.contains(digest)
     }
 
-    /// Gives a part a further name. `folder` is on the same file system, and not a task's.
+    /// Creates a link to a part at `name`. `folder` is for our own link. It must be on the same
+    /// file system, and out of reach of tasks.
     pub(crate) fn link(
         &self,
         part: &Path,
@@ -106,9 +110,9 @@ impl Linked {
         })
     }
 
-    /// Whether the bytes behind a link are still the part's, even if the part was deleted or
-    /// replaced since. If not, the part is deleted from the store, so that it is fetched or made
-    /// again.
+    /// Whether the bytes behind a link still match the part's digest. This also works if the part
+    /// was deleted or replaced in the meantime. If they do not match, the part is deleted from the
+    /// store, so that it is fetched or made again.
     pub(crate) fn is_whole(&self, link: &Link) -> bool {
         let (own, mode) = {
             let all = self.lock();
@@ -140,14 +144,14 @@ impl Linked {
             let mut harmed = self.harmed.lock().unwrap_or_else(PoisonError::into_inner);
             harmed.insert(link.digest);
         }
-        // What replaced the part is not what was changed.
+        // If the part was replaced, the new file is not the one that was changed, so it stays.
         if !same && is_it(&link.part.as_path()) {
             drop(fs::remove_file(&link.part));
         }
         if let Some(known) = self.lock().get_mut(&link.inode) {
             known.changed |= !same;
             if let (true, Ok(before), Ok(after)) = (same, before, after) {
-                // It was touched while it was read, so the next check reads it again.
+                // If the file was touched while it was read, the next check reads it again.
                 known.doubtful = after != before;
                 known.stamp = after;
             }
@@ -162,7 +166,8 @@ impl Linked {
             return;
         };
         let before = Stamp::of(&known.own);
-        // The task may have put something else there, or a link to a folder of the user.
+        // The task may have put something else at this path, or replaced its folder by a symbolic
+        // link to a folder of the user. Only our own link is removed.
         if Stamp::of(&link.name).is_ok_and(|found| found.inode == link.inode) {
             drop(fs::remove_file(&link.name));
         }
@@ -251,8 +256,8 @@ mod tests {
             link.unwrap()
         }
 
-        /// Deletes the part, as `prune` or a reader that finds it damaged does; with `again`, the same
-        /// bytes are then written anew.
+        /// Deletes the part, as `prune` does, or a reader that finds it damaged. With `again`, the
+        /// same bytes are then written to a new file.
         fn lose(&self, again: bool) {
             fs::remove_file(&self.part).unwrap();
             if again {
@@ -261,7 +266,7 @@ mod tests {
         }
     }
 
-    /// Writes without asking for rights, as root would, and puts the time back.
+    /// Writes regardless of permissions, as root can, and restores the modification time.
     fn overwrite(path: &Path, text: &str) {
         let found = fs::metadata(path).unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();

@@ -1,4 +1,5 @@
-//! Datasets as paths for commands: joined once, kept, and not copied if possible.
+//! Datasets as paths for commands. A dataset is joined once and kept, and is not copied if
+//! possible.
 
 use std::fs::{self, File};
 use std::io;
@@ -15,40 +16,40 @@ use crate::folder;
 use crate::incoming::{Incoming, fresh_path};
 use crate::store::Store;
 
-/// How a command wants a dataset.
+/// The form in which a command needs a dataset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
     /// The form of a table.
     pub form: Form,
-    /// The selected columns, in this order; empty means all. (A dataset from [`Store::select`]
-    /// needs none.)
+    /// The selected columns, in this order. Empty means all, as for a dataset from
+    /// [`Store::select`].
     pub columns: Vec<String>,
-    /// The selected rows.
+    /// The selected rows. `None` means all.
     pub rows: Option<Range<u64>>,
-    /// The suffix without the dot, for anything but a table.
+    /// The suffix of files that are not tables, without the dot.
     pub ext: Option<String>,
 }
 
-/// What a joined file or folder is made of: enough to make it again.
+/// What a joined file or folder is made from, so that it can be made again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Recipe {
     pub(crate) dataset: Dataset,
     pub(crate) wanted: Wanted,
 }
 
-/// Where a dataset is found in the form wanted.
+/// The location of a dataset in the requested form.
 enum Place {
-    /// A part under a name with its suffix.
+    /// A part, under a name with this suffix.
     Part(Digest, Option<String>),
-    /// Below `joined/`, made once.
+    /// A file or folder of this name below `joined/`, made once.
     Joined(String),
 }
 
 impl Store {
-    /// One path with the dataset in the requested form: a file, or a folder for a folder and for
-    /// several files (`000000.ext` … in task order). It is read-only, shared by all requests for
-    /// the same, and stays until the cache is pruned. A table of one Arrow part is that part
-    /// itself.
+    /// Returns a path at which the dataset is in the requested form. It is a folder for a folder
+    /// and for several files (`000000.ext` … in task order), else a file. It is read-only and
+    /// shared by all equal requests, and it stays until the cache is pruned. For a table of one
+    /// Arrow part, it is that part itself.
     ///
     /// # Errors
     ///
@@ -64,7 +65,8 @@ impl Store {
         }
     }
 
-    /// A path for each part, without copying: Arrow files, or blobs with the suffix `ext`.
+    /// Returns a path for each part: Arrow files, files with the suffix `ext`, or folders. Files
+    /// are not copied.
     ///
     /// # Errors
     ///
@@ -95,8 +97,8 @@ impl Store {
         dataset.parts.iter().map(link).collect()
     }
 
-    /// A file or folder below `joined/` that is made once; who comes second finds it. What it is made
-    /// of is noted, so that `verify` can make it again.
+    /// Makes a file or folder below `joined/`, unless it exists. Its recipe is recorded, so that
+    /// `verify` can make it again.
     fn made_once(&self, name: &str, recipe: impl FnOnce() -> Recipe) -> Result<PathBuf, DataError> {
         let target = self.folder("joined").join(name);
         if target.exists() {
@@ -118,7 +120,7 @@ impl Store {
         }
     }
 
-    /// Makes it under a name of its own.
+    /// Makes a file or folder from its recipe, under a fresh name.
     pub(crate) fn made_anew(&self, recipe: &Recipe) -> Result<PathBuf, DataError> {
         let path = fresh_path(&self.incoming_folder(), "-joined");
         self.fetch(&recipe.dataset)?;
@@ -187,7 +189,8 @@ impl Store {
         encode::write(form, table.schema(), batches, file, path)
     }
 
-    /// The part under a name with a suffix, by which tools recognize formats; the bytes are shared.
+    /// Links a part under a name with a suffix, because tools recognize formats by it. The bytes
+    /// are shared.
     fn linked_part(&self, digest: &Digest, ext: Option<&str>) -> Result<PathBuf, DataError> {
         let part = self.part_path(digest);
         let Some(ext) = ext else {
@@ -203,7 +206,7 @@ impl Store {
 }
 
 impl Recipe {
-    /// Of a folder that a task wrote.
+    /// The recipe of a folder that a task wrote.
     pub(crate) fn of_folder(manifest: PartRef) -> Self {
         Self {
             dataset: Dataset {
@@ -218,7 +221,7 @@ impl Recipe {
     }
 }
 
-/// Removes what stands below `joined/`, or was to. Folders in it may be read-only.
+/// Removes a joined file or folder, or one that was to become one. Folders in it may be read-only.
 pub(crate) fn remove_joined(path: &Path) {
     let gone = match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),
@@ -237,7 +240,8 @@ fn form_of(wanted: &Wanted) -> Form {
     }
 }
 
-/// Where a dataset is found in the form wanted, by what decides on its bytes.
+/// The location of a dataset in the requested form. Its name covers everything that determines the
+/// bytes.
 fn place(dataset: &Dataset, wanted: &Wanted) -> Place {
     match (dataset.kind, dataset.parts.as_slice()) {
         (DatasetKind::Table, _) => place_of_table(dataset, wanted),
@@ -315,7 +319,8 @@ fn folder_key(purpose: &str, dataset: &Dataset, ext: Option<&str>) -> String {
     hasher.finish().to_hex()
 }
 
-/// A second name for a file; where the file system has none, a symbolic link.
+/// Creates a hard link to a file, or a symbolic link if the file system does not support hard
+/// links.
 pub(crate) fn link(from: &Path, to: &Path) -> Result<(), DataError> {
     match fs::hard_link(from, to) {
         Ok(()) => Ok(()),

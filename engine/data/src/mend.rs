@@ -1,4 +1,5 @@
-//! Joined files and folders, compared with what their parts give, and made again where they differ.
+//! Verification and repair of joined files and folders. They are compared with their parts, and
+//! made again if they differ.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,24 +16,25 @@ use crate::materialise::{Recipe, link, remove_joined};
 use crate::part::map;
 use crate::store::Store;
 
-/// A joined file or folder that was not what its parts give.
+/// A joined file or folder that did not match its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MendedView {
-    /// Where it is.
+    /// The path of the file or folder.
     pub path: PathBuf,
     /// What was wrong with it.
     pub why: String,
-    /// Whether it was put back. Else it is made when it is next asked for.
+    /// Whether it was made again. If not, it is made when it is next requested.
     pub made_again: bool,
 }
 
 impl Store {
-    /// Compares joined files and folders with what their parts give, and makes again what differs. One
-    /// whose parts are gone or damaged is left as it is: it may be the last copy, and nobody is given
-    /// it without its parts.
+    /// Compares joined files and folders with their parts, and makes again those that differ. If
+    /// the parts are gone or damaged, the file or folder is left as it is: it may be the last copy,
+    /// and it is never handed out without its parts.
     ///
     /// # Errors
-    /// When the folder cannot be listed.
+    ///
+    /// Fails if the folder cannot be listed.
     pub fn verify_joined(&self) -> Result<Vec<MendedView>, DataError> {
         let folder = self.folder("joined");
         let list = fs::read_dir(&folder).map_err(DataError::io("list", &folder))?;
@@ -55,7 +57,8 @@ impl Store {
         })
     }
 
-    /// The same once more, from its parts; nothing where that is not needed or not possible.
+    /// Makes a fresh copy of a joined file or folder from its parts. Returns `None` if that is
+    /// impossible or unnecessary.
     fn made_for(&self, path: &Path) -> Option<PathBuf> {
         let name = path.file_name()?.to_str()?;
         if let Some(recipe) = self.recipe(name) {
@@ -67,7 +70,8 @@ impl Store {
         self.of_part(name, path)
     }
 
-    /// Whether a file is the part that its name tells. It may be the last copy of that.
+    /// Whether a file holds the part whose digest is in its name. Such a file is kept, since it may
+    /// be the last copy of the part.
     fn is_its_part(&self, name: &str, path: &Path) -> bool {
         let digest = digest_in(name);
         let Some((digest, found)) = digest.zip(fs::metadata(path).ok()) else {
@@ -80,8 +84,8 @@ impl Store {
                 || map(path).is_ok_and(|bytes| Digest::of(&bytes) == digest))
     }
 
-    /// What stands under the name of a part, with or without a suffix: the part, or the folder that
-    /// it lists.
+    /// Makes a fresh copy of what is named by a part's digest, with or without a suffix: the part
+    /// itself, or the folder that it lists.
     fn of_part(&self, name: &str, path: &Path) -> Option<PathBuf> {
         let digest = digest_in(name)?;
         let part = self.part_path(&digest);
@@ -103,7 +107,8 @@ fn digest_in(name: &str) -> Option<Digest> {
     Digest::from_hex(name.split('.').next()?)
 }
 
-/// How two files or folders differ; `name` is how they are called in the answer.
+/// Describes how two files or folders differ, or returns `None`. `name` stands for them in the
+/// description.
 fn difference(found: &Path, expected: &Path, name: &Path) -> Option<String> {
     let shown = || match name.as_os_str().is_empty() {
         true => "it".to_owned(),
@@ -146,7 +151,8 @@ fn entries(folder: &Path) -> BTreeMap<OsString, PathBuf> {
         .collect()
 }
 
-/// Whether two files are one, or have the same bytes. That a part itself is whole is looked at apart.
+/// Whether two paths are the same file, or files with the same bytes. Whether a part itself is
+/// whole is checked elsewhere.
 fn are_equal(found: &Path, is: &Metadata, expected: &Path, should: &Metadata) -> bool {
     if (is.dev(), is.ino()) == (should.dev(), should.ino()) {
         return true;

@@ -1,5 +1,5 @@
-//! Files that values name, stored under the digest that counts in keys, so that tasks see them
-//! through views as they see their inputs.
+//! Files named by values. They are stored under the digest that counts in task keys, and tasks see
+//! them through views, like their inputs.
 
 use std::fs;
 use std::path::Path;
@@ -14,12 +14,13 @@ use crate::store::{Durable, Store};
 use crate::view::View;
 
 impl Store {
-    /// A task's view of a file or folder with a digest of [`staged_digest`]: from the store, else
-    /// from `source`; `None` if that has other content. It stays on this host.
+    /// A task's view of a file or folder, whose digest is `expected` (see [`staged_digest`]). It
+    /// comes from the store, or else from `source`. Returns `None` if the content of `source`
+    /// differs. The copy stays on this host.
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be read or stored.
+    /// Fails if the file or folder cannot be read or stored.
     pub fn view_of_named(
         &self,
         expected: &Digest,
@@ -50,7 +51,8 @@ impl Store {
         Ok(view)
     }
 
-    /// Links in it are followed, because a task must not depend on their later target.
+    /// Stores a folder. Symbolic links in it are followed, because a task must not depend on their
+    /// later targets.
     fn named_folder(&self, expected: &Digest, source: &Path) -> Result<Option<Dataset>, DataError> {
         let copy = fresh_path(&self.incoming_folder(), "-named");
         let kept = copy_tree(source, &copy)
@@ -65,8 +67,8 @@ impl Store {
     }
 }
 
-/// The view of a dataset that matches the expected digest. The executable bit of a file counts in
-/// the digest and not in the part.
+/// The view of a dataset whose digest is `expected`. The digest of a file covers its executable
+/// bit, but its part does not.
 fn view(expected: &Digest, dataset: &Dataset) -> Option<View> {
     let [part] = dataset.parts.as_slice() else {
         return None;

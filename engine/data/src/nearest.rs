@@ -1,5 +1,5 @@
-//! For each Arrow type, the nearest one of Parquet and CSV, so that other programs read times as
-//! times and not as integers.
+//! The nearest Parquet and CSV type for each Arrow type, so that other programs read times as times
+//! and not as integers.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 
 use crate::error::DataError;
 
-/// Milliseconds of a day.
+/// The milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
 
-/// A schema with every type replaced by the nearest.
+/// Replaces every type in a schema by the nearest one.
 pub(crate) fn schema(schema: &Schema) -> Schema {
     let fields: Vec<Field> = schema.fields().iter().map(nearest_field).collect();
     Schema::new_with_metadata(fields, schema.metadata().clone())
@@ -48,7 +48,7 @@ fn nearest(data_type: &DataType) -> DataType {
     }
 }
 
-/// A batch in the nearest types.
+/// Converts a batch to a schema of nearest types.
 ///
 /// # Errors
 ///

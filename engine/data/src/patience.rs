@@ -1,4 +1,4 @@
-//! Waiting for a store that does not take or give something: again for a while, and not in silence.
+//! Retries of requests to a remote store. Long waits are reported.
 
 use std::fmt;
 use std::future::Future;
@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
 
-/// Who is told what is being waited for.
+/// The callback that reports what is being waited for.
 #[derive(Clone)]
 pub struct Tell(Arc<dyn Fn(&str) + Send + Sync>);
 
 impl Tell {
-    /// Calls this, from any thread.
+    /// Creates a callback. It may be called from any thread.
     pub fn new(tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }
 }
 
 impl Default for Tell {
-    /// Nobody but the log.
+    /// Writes to the log only.
     fn default() -> Self {
         Self::new(|line| tracing::warn!(line, "waiting"))
     }
@@ -32,18 +32,18 @@ impl fmt::Debug for Tell {
     }
 }
 
-/// How long a request is tried, and when that is told.
+/// Retries requests, and limits how often a wait is reported.
 #[derive(Debug)]
 pub(crate) struct Patience {
-    /// A user should know what is waited for after this.
+    /// The length of a wait after which it is reported.
     tell_after: Duration,
-    /// It is not told again before this. Many tasks may wait for one store.
+    /// The least time between two reports. Many tasks may wait for the same store.
     tell_again_after: Duration,
     tell: Tell,
     told: Mutex<Option<Instant>>,
 }
 
-/// Between two tries, at first and at most.
+/// The first and the longest pause between two attempts.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 impl Patience {
@@ -56,8 +56,8 @@ impl Patience {
         }
     }
 
-    /// Asks until there is an answer, or one that will not change. No new try begins after
-    /// `give_up_after`. `passing` says why an error may pass.
+    /// Repeats a request until it succeeds or fails permanently. No new attempt starts later than
+    /// `give_up_after`. `passing` returns the reason of an error that may be temporary.
     pub(crate) async fn ask<T, E, F>(
         &self,
         what: &str,
@@ -95,7 +95,7 @@ impl Patience {
         }
     }
 
-    /// Tells something at once.
+    /// Reports a line immediately.
     pub(crate) fn say(&self, line: &str) {
         (self.tell.0)(line);
     }
@@ -133,7 +133,8 @@ mod tests {
         (patience, lines)
     }
 
-    /// Answers with these, the last one for ever.
+    /// Asks a store that gives these answers in order and then repeats the last. Returns the result
+    /// and the number of requests.
     fn asked(
         patience: &Patience,
         give_up_after: Duration,

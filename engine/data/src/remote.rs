@@ -1,5 +1,5 @@
-//! The bucket behind the store: each part is an object, written with one PUT and fetched by ranges
-//! in parallel.
+//! The remote store: a bucket in which each part is one object. A part is written with one PUT and
+//! fetched by parallel range requests.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -25,23 +25,25 @@ use crate::error::DataError;
 use crate::part::{map, map_bytes};
 use crate::patience::{Patience, Tell};
 
-/// Bytes of one ranged read.
+/// The bytes of one range request.
 const RANGE_BYTES: u64 = 8 << 20;
-/// Ranged reads of one part at a time.
+/// The most parallel requests of one operation.
 const PARALLEL: usize = 8;
-/// The most bytes of one PUT (S3's own limit). Parts are far smaller; blobs may come close.
+/// The most bytes of one PUT, which is S3's limit. Parts of tables are far smaller, but blobs may
+/// come close.
 const PUT_BYTES: usize = 5 << 30;
-/// How long the answer to one request is waited for. A part of 256 MiB needs 4 MiB a second.
+/// The timeout of one request. A part of 256 MiB must transfer at 4 MiB a second or faster.
 const ANSWER_WITHIN: &str = "60 seconds";
-/// How long a part is tried to be brought here or there. Then its task fails, and is tried again for some
-/// minutes in all.
+/// The time during which the transfer of a part is retried. After that its task fails, and is
+/// itself retried for some minutes in total.
 const MOVE_FOR: Duration = Duration::from_secs(30);
-/// The same for questions, for which a run waits.
+/// The time during which a lookup is retried. It is shorter, because the whole run waits for a
+/// lookup.
 const ASK_FOR: Duration = Duration::from_secs(3);
 
 static PROVIDER: Once = Once::new();
 
-/// One bucket and prefix.
+/// A bucket and a prefix in it.
 #[derive(Debug)]
 pub(crate) struct Remote {
     store: Arc<dyn ObjectStore>,
@@ -49,12 +51,12 @@ pub(crate) struct Remote {
     place: String,
     runtime: Runtime,
     patience: Patience,
-    /// Parts whose bytes there are not what their name says: they are written over.
+    /// Parts whose objects were found to be damaged. They are overwritten by the next upload.
     damaged: Mutex<BTreeSet<Digest>>,
 }
 
 impl Remote {
-    /// Connects, and asks for one object that need not exist.
+    /// Connects, and checks access by listing a prefix that may be empty.
     pub(crate) fn open(url: &str, project: &str, tell: Tell) -> Result<Self, DataError> {
         let address = url.strip_prefix("s3://").ok_or_else(|| {
             DataError::Unsupported(format!(
@@ -68,7 +70,7 @@ impl Remote {
             )));
         }
         PROVIDER.call_once(|| {
-            // Another thread may have installed one before, which serves as well.
+            // This fails if another provider is already installed, which works as well.
             let _ = rustls::crypto::ring::default_provider().install_default();
         });
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -86,7 +88,7 @@ impl Remote {
         Ok(remote)
     }
 
-    /// A remote over any object store.
+    /// Creates a remote over any object store.
     pub(crate) fn over(
         store: Arc<dyn ObjectStore>,
         prefix: Path,
@@ -104,7 +106,7 @@ impl Remote {
         }
     }
 
-    /// Does something, and again if what stands in its way may pass. What is waited for is told.
+    /// Sends a request, and retries it while the error may be temporary. Long waits are reported.
     fn ask<T, F>(
         &self,
         what: &'static str,
@@ -134,7 +136,7 @@ impl Remote {
         self.prefix.clone().join("cas").join(shard).join(hex)
     }
 
-    /// Whether a part is there with its size, and was not found to be damaged.
+    /// Whether the remote has a part with the right size that was not found to be damaged.
     pub(crate) fn has(&self, part: &PartRef) -> Result<bool, DataError> {
         if self.damaged().contains(&part.digest) {
             return Ok(false);
@@ -147,7 +149,7 @@ impl Remote {
         }
     }
 
-    /// Tells that a result in the shared index is not used.
+    /// Reports that a result in the shared index is not used.
     pub(crate) fn refuse_result(&self, why: &str) {
         self.patience.say(&format!(
             "a result in {} is not used, because {why}; it is computed again",
@@ -159,7 +161,7 @@ impl Remote {
         self.prefix.clone().join("results").join(key.to_hex())
     }
 
-    /// The results that the shared index has for these keys.
+    /// The entries of the shared index for these keys, in the same order.
     pub(crate) fn results(&self, keys: &[Digest]) -> Result<Vec<Option<Bytes>>, DataError> {
         const WHAT: &str = "look up results";
         let read = || {
@@ -178,7 +180,7 @@ impl Remote {
             .map_err(|error| remote_error(WHAT, &self.place, &error))
     }
 
-    /// Writes into the shared index.
+    /// Writes entries to the shared index.
     pub(crate) fn put_results(&self, results: &[(Digest, Bytes)]) -> Result<(), DataError> {
         const WHAT: &str = "note results";
         let write = || {
@@ -194,7 +196,8 @@ impl Remote {
             .map_err(|error| remote_error(WHAT, &self.place, &error))
     }
 
-    /// Uploads a part from a file. An existing object of that name is the same part.
+    /// Uploads a part from a file. An existing object of that name is the same part, so it is
+    /// overwritten only if it is damaged.
     pub(crate) fn put(&self, digest: &Digest, path: &FilePath) -> Result<(), DataError> {
         let bytes = map_bytes(path)?;
         if bytes.len() > PUT_BYTES {
@@ -218,7 +221,7 @@ impl Remote {
         Ok(())
     }
 
-    /// Returns false if something was there already and stays.
+    /// Uploads an object. Returns false if an object of that name exists and was not replaced.
     fn put_as(&self, part: &PartRef, bytes: Bytes, mode: PutMode) -> Result<bool, DataError> {
         let key = self.key(&part.digest);
         let put = || {
@@ -237,7 +240,8 @@ impl Remote {
         self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the object under a part's name cannot be that part.
+    /// Whether the object under a part's name is damaged: its size is wrong, or its bytes were
+    /// found to be.
     fn is_broken(&self, part: &PartRef) -> Result<bool, DataError> {
         if self.damaged().contains(&part.digest) {
             return Ok(true);
@@ -296,7 +300,8 @@ impl Remote {
                     store: self.place.clone().into(),
                 });
             }
-            // Stores report a range beyond the end in many ways.
+            // Stores report a range beyond the end in different ways, so the size is checked
+            // instead.
             Err(_) if self.is_broken(part)? => {
                 return Err(self.call_damaged(part, "it has another size than it should have"));
             }
@@ -317,10 +322,10 @@ fn ranges(bytes: u64) -> impl Iterator<Item = Range<u64>> {
         .map(move |i| i * RANGE_BYTES..((i + 1) * RANGE_BYTES).min(bytes))
 }
 
-/// The name under which errors of this host's own disk pass through the client.
+/// The store name that marks errors of the local disk, which also pass through the client.
 const LOCAL: &str = "local";
 
-/// A client that asks once: [`Patience`] asks again and tells why.
+/// Creates a client that does not retry. [`Patience`] retries instead and reports why.
 fn client(builder: AmazonS3Builder) -> Result<Arc<dyn ObjectStore>, StoreError> {
     let key = AmazonS3ConfigKey::Client(ClientConfigKey::Timeout);
     let timeout = std::env::var("AWS_TIMEOUT").unwrap_or_else(|_| ANSWER_WITHIN.to_owned());
@@ -334,13 +339,13 @@ fn client(builder: AmazonS3Builder) -> Result<Arc<dyn ObjectStore>, StoreError> 
     Ok(Arc::new(store))
 }
 
-/// Why a request failed, where that may pass.
+/// The reason why a request failed, if the error may be temporary.
 fn is_passing(error: &StoreError) -> Option<String> {
     let passes = match error {
         StoreError::Generic { store, .. } => *store != LOCAL,
         _ => false,
     };
-    // One place sorts answers into those that will stay and those that may not.
+    // `remote_error` is the one place that decides which errors are permanent.
     match remote_error("ask", "", error) {
         DataError::Remote {
             refused: false,
@@ -387,7 +392,7 @@ fn remote_error(what: &'static str, place: &str, error: &StoreError) -> DataErro
     }
 }
 
-/// An error with its causes, each once, on one line.
+/// An error and its causes on one line, without repetitions.
 fn chain(error: &StoreError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);

@@ -1,5 +1,6 @@
-//! Results by task key in the remote store, by which runs and sites that share a bucket share work.
-//! It is only a hint: the journal commits results, and losing entries here costs only time.
+//! The shared index: results by task key in the remote store. Through it, runs and sites that share
+//! a bucket share work. It is only a hint: the journal commits results, and losing entries here
+//! costs only time.
 
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -10,7 +11,7 @@ use crate::error::DataError;
 use crate::record;
 use crate::store::Store;
 
-/// The most results that may wait to be written; more are dropped.
+/// The most results that may wait to be written. Further results are dropped.
 const WAITING: usize = 65_536;
 
 /// The shared index of a store's remote. Without a remote it is empty and stores nothing.
@@ -108,7 +109,7 @@ impl Writer {
                     return;
                 };
                 while let Ok(first) = receive.recv() {
-                    // Whatever came meanwhile goes together.
+                    // All waiting results are written as one batch.
                     let batch: Vec<_> = std::iter::once(first)
                         .chain(receive.try_iter())
                         .filter_map(|(key, result)| {

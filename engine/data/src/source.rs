@@ -1,4 +1,5 @@
-//! Users' files as datasets: which format a file has, and its rows into parts, a batch at a time.
+//! Users' files as datasets. It detects the format of a file and reads its rows into parts, one
+//! batch at a time.
 
 mod csv;
 mod parquet;
@@ -28,52 +29,53 @@ use crate::netcdf::GridReader;
 use crate::part::Part;
 use crate::store::Store;
 
-/// Grows whenever the same file would give other rows, so that what is remembered is read again.
+/// The version of the readers. Increase it when the same file would give different rows, so that
+/// remembered files are read again.
 const READING_VERSION: u8 = 4;
 
-/// Formats that a table can be read from.
+/// File formats from which a table can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SourceFormat {
     /// Arrow IPC: a file (also called Feather) or a stream.
     Arrow,
-    /// Parquet.
+    /// Apache Parquet.
     Parquet,
     /// Comma-separated values with a header.
     Csv,
     /// Tab-separated values with a header.
     Tsv,
-    /// SMILES, one molecule a line: `smiles`, white space, `id`.
+    /// SMILES, one molecule per line: `smiles`, white space, `id`.
     Smiles,
-    /// NetCDF of any format.
+    /// NetCDF in any of its formats.
     Netcdf,
-    /// PDBQT: a row a molecule, lists over its atoms.
+    /// PDBQT: one row per molecule, with lists over its atoms.
     Pdbqt,
-    /// SDF and MOL: a row a record, lists over its atoms, data items as text.
+    /// SDF and MOL: one row per record, with lists over its atoms and the data items as text.
     Sdf,
 }
 
-/// How a source is to be read.
+/// Options for reading a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceOptions {
-    /// Its format; found by its first bytes and its suffix when absent.
+    /// The format. If absent, it is detected from the first bytes and the suffix.
     pub format: Option<SourceFormat>,
-    /// Which variable of a gridded file.
+    /// The variable of a gridded file.
     pub variable: Option<String>,
-    /// What one row of a gridded file is.
+    /// What a row of a gridded file is.
     pub rows: GridRows,
-    /// Only these columns, in this order; empty = all.
+    /// The selected columns, in this order. Empty means all.
     pub columns: Vec<String>,
-    /// How a text table separates its cells.
+    /// The delimiter and other options of a text table.
     pub csv: CsvOptions,
-    /// Columns that it must have, with their types.
+    /// The columns that the source must have, with their types.
     pub schema: Option<Vec<ColumnSpec>>,
-    /// Keep a file that is in one of these forms already as it was written, beside its rows.
+    /// If the file is in one of these forms, the original is kept beside its rows.
     pub keep: Vec<Form>,
 }
 
 impl SourceOptions {
-    /// How an input's sources are read: the one place where an input's options become a reading, for
-    /// `check` and for a run.
+    /// The options for the sources of an input. `check` and a run both derive them here, so that
+    /// they read a source in the same way.
     #[must_use]
     pub fn of(input: &Input) -> Self {
         Self {
@@ -109,13 +111,13 @@ impl SourceOptions {
 
 pub(crate) type Rows = Box<dyn Iterator<Item = Result<RecordBatch, DataError>>>;
 
-/// A source, open: its columns and its rows as they come.
+/// An open source: its schema, and an iterator over its rows.
 pub(crate) struct Opened {
     pub(crate) schema: SchemaRef,
     pub(crate) rows: Rows,
 }
 
-/// Rows of a file that is read a batch at a time, until there is none or the first fault.
+/// An iterator over the batches of a file. It ends with the last batch or the first error.
 fn batches(mut next: impl FnMut() -> Result<Option<RecordBatch>, DataError> + 'static) -> Rows {
     let mut goes_on = true;
     Box::new(std::iter::from_fn(move || {
@@ -126,11 +128,11 @@ fn batches(mut next: impl FnMut() -> Result<Option<RecordBatch>, DataError> + 's
 }
 
 impl Store {
-    /// Reads one of an input's files into the store, as the input asks for it: as it is, or as a
-    /// table.
+    /// Reads a file of an input into the store, as bytes or as a table, depending on `form`.
     ///
     /// # Errors
-    /// When it cannot be read, or is not a table where one is needed.
+    ///
+    /// Fails if the file cannot be read, or a table is needed and it is not one.
     pub fn read_input(
         &self,
         source: &str,
@@ -146,11 +148,12 @@ impl Store {
         }
     }
 
-    /// Reads a path or a `file://` URL as a table into the store; an unchanged file that `memory`
-    /// knows is not read again. Memory stays bounded however large the file is.
+    /// Reads a path or a `file://` URL as a table into the store. An unchanged file that `memory`
+    /// knows is not read again. The use of memory is bounded, however large the file is.
     ///
     /// # Errors
-    /// When it cannot be read, is not a table, or lacks a column that is asked for.
+    ///
+    /// Fails if the file cannot be read, is not a table, or lacks a requested column.
     pub fn read_source(
         &self,
         source: &str,
@@ -175,15 +178,17 @@ impl Store {
         })
     }
 
-    /// Reads a path or a `file://` URL as bytes (`as: file`, a param of type `path`): a file, or a
-    /// folder.
+    /// Reads a file or folder into the store as bytes, for `as: file` and for parameters of type
+    /// `path`. `source` is a path or a `file://` URL.
     ///
     /// # Errors
-    /// When it cannot be read.
+    ///
+    /// Fails if it cannot be read.
     pub fn read_blob(&self, source: &str, memory: &dyn FileMemory) -> Result<Dataset, DataError> {
         let path = local_path(source)?;
         if path.is_dir() {
-            // A folder's own times do not tell whether a file deeper down has changed.
+            // The times of a folder do not show changes of files deeper down, so a folder is always
+            // read.
             return self.folder_blob(&path);
         }
         let reading = Hasher::new("blob").finish();
@@ -203,7 +208,8 @@ impl Store {
         {
             return Ok(known);
         }
-        // Decided before it is read: a change while its times cannot tell it would be missed after.
+        // This is decided before reading. Otherwise a change that the times do not show yet would
+        // be missed.
         let is_settled = before.is_settled();
         let dataset = read()?;
         if FileStamp::of(path, reading)? != before {
@@ -244,7 +250,7 @@ pub fn local_path(source: &str) -> Result<PathBuf, DataError> {
     }
 }
 
-/// Why an address is not a source of data, where it is one and not a `file://` URL.
+/// The reason why a URL cannot be a source. `None` for a path and for a `file://` URL.
 #[must_use]
 pub fn not_fetched(source: &str) -> Option<String> {
     let (scheme, _) = source.split_once("://")?;
@@ -279,7 +285,7 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The format of a file: by its first bytes where they tell, else by its suffix.
+/// Detects the format of a file by its first bytes, else by its suffix.
 pub(crate) fn format_of(path: &Path) -> Result<Option<SourceFormat>, DataError> {
     let mut head = Vec::new();
     open_regular(path)
@@ -298,7 +304,7 @@ pub(crate) fn format_of(path: &Path) -> Result<Option<SourceFormat>, DataError> 
     if by_magic.is_some() {
         return Ok(by_magic);
     }
-    // A text table may be packed; what is packed has its own suffix in front.
+    // A text table may be compressed. Its own suffix then precedes that of the compression.
     let packed = head.starts_with(&[0x1f, 0x8b]);
     let named = if packed {
         path.file_stem().map(Path::new)
@@ -322,7 +328,7 @@ pub(crate) fn format_of(path: &Path) -> Result<Option<SourceFormat>, DataError> 
     })
 }
 
-/// The form in which a file is kept as it was written, if one is asked for that it has.
+/// The form in which the original file is kept, or `None` if `options` do not ask for that form.
 fn kept_form(path: &Path, options: &SourceOptions) -> Result<Option<Form>, DataError> {
     let form = match format_for(path, options)? {
         SourceFormat::Csv | SourceFormat::Tsv => Some(Form::Csv),
@@ -333,8 +339,8 @@ fn kept_form(path: &Path, options: &SourceOptions) -> Result<Option<Form>, DataE
 }
 
 impl Store {
-    /// The files that hold a table as it was written. Text that is not separated by commas, or is read
-    /// by options, keeps the text of its cells.
+    /// The files that hold a table as it was written. A text table with another delimiter or with
+    /// options is rewritten as comma-separated text, and the text of its cells is kept.
     fn as_written(
         &self,
         path: &Path,
@@ -385,12 +391,12 @@ fn open(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
     }
 }
 
-/// The text of a CSV file, unpacked and without a byte order mark.
+/// Opens the text of a CSV file, decompressed and without a byte order mark.
 pub(crate) fn open_text(path: &Path) -> Result<Box<dyn std::io::Read>, DataError> {
     csv::open_text(path)
 }
 
-/// How a text table of this format separates its cells.
+/// The layout of a text table in this format.
 fn layout(format: SourceFormat, options: &SourceOptions) -> csv::Layout {
     let delimiter = if format == SourceFormat::Tsv {
         b'\t'
@@ -400,7 +406,7 @@ fn layout(format: SourceFormat, options: &SourceOptions) -> csv::Layout {
     csv::Layout::new(delimiter, &options.csv)
 }
 
-/// A file that a command wrote in a format; columns that are declared have their types.
+/// Opens a file that a command wrote in a known format. Declared columns get their types.
 pub(crate) fn open_written(
     path: &Path,
     format: SourceFormat,
@@ -414,8 +420,8 @@ pub(crate) fn open_written(
     open_guarded(path, &options)
 }
 
-/// Opens foreign bytes: what a library stumbles over, while opening or later, is damage to the file. All
-/// reading of tables goes through here.
+/// Opens a file that others wrote. A panic of a library, now or while rows are read, is reported as
+/// damage to the file. All reading of tables goes through here.
 fn open_guarded(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
     let opened = foreign::guarded(path, "table", || open(path, options))??;
     let (schema, mut rows) = (opened.schema, opened.rows);
@@ -424,7 +430,7 @@ fn open_guarded(path: &Path, options: &SourceOptions) -> Result<Opened, DataErro
     Ok(Opened { schema, rows })
 }
 
-/// An Arrow file or stream of anybody's.
+/// Opens an Arrow file or stream that others wrote.
 fn open_arrow(path: &Path) -> Result<Opened, DataError> {
     if stream::is_stream(path)? {
         return open_stream(path);
@@ -465,7 +471,7 @@ fn open_stream(path: &Path) -> Result<Opened, DataError> {
     })
 }
 
-/// A NetCDF file's variable.
+/// Opens a variable of a NetCDF file.
 fn open_netcdf(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
     let file = open_regular(path).map_err(DataError::io("open", path))?;
     let reader = GridReader::new(
@@ -481,7 +487,7 @@ fn open_netcdf(path: &Path, options: &SourceOptions) -> Result<Opened, DataError
     })
 }
 
-/// Only some of the columns.
+/// Selects columns of an open source.
 fn select(opened: Opened, columns: &[String]) -> Result<Opened, DataError> {
     if columns.is_empty() {
         return Ok(opened);

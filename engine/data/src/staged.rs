@@ -1,4 +1,4 @@
-//! Digests and copies of what is staged for a command: a file's bytes, or a folder's whole tree.
+//! Digests and copies of the files and folders that are staged for a command.
 
 use std::fs;
 use std::io::{self, Read};
@@ -11,25 +11,26 @@ use sunward_files::irregular;
 use crate::folder::is_executable;
 use crate::memory::{FileMemory, FileStamp};
 
-/// Bytes of a file that are read at once.
+/// The bytes of one read.
 const CHUNK_BYTES: usize = 256 << 10;
-/// Reading a smaller file is faster than looking up its record.
+/// The least size, in bytes, of a file whose digest is remembered. Reading a smaller file is faster
+/// than looking up its record.
 const REMEMBERED_FROM: u64 = 1 << 20;
-/// Deeper folders are a mistake, or a loop of links.
+/// The deepest nesting of folders. Deeper folders are a mistake, or a loop of links.
 const DEPTH: u32 = 64;
 
-/// The digest of a file or folder. It covers names and executable bits, not times and owners.
+/// The digest of a file or folder. It covers names and executable bits, but not times and owners.
 ///
 /// # Errors
 ///
-/// Fails if something in it cannot be read.
+/// Fails if a file or folder cannot be read.
 pub fn staged_digest(path: &Path) -> io::Result<Digest> {
     let mut hasher = Hasher::new("staged");
     add(path, "", &mut hasher, DEPTH)?;
     Ok(hasher.finish())
 }
 
-/// The digest of a file whose bytes have this digest.
+/// The [`staged_digest`] of a file whose bytes have this digest.
 pub(crate) fn digest_of_file(bytes: &Digest, executable: bool) -> Digest {
     let mut hasher = Hasher::new("staged");
     add_file("", executable, &bytes.0, &mut hasher);
@@ -42,8 +43,8 @@ fn add_file(name: &str, executable: bool, bytes: &[u8], hasher: &mut Hasher) {
         .field("bytes", bytes);
 }
 
-/// Copies a file or folder; copied files are read-only. Links are followed, because a task must not
-/// depend on their later target.
+/// Copies a file or folder. The copied files are read-only. Symbolic links are followed, because a
+/// task must not depend on their later targets.
 ///
 /// # Errors
 ///
@@ -113,15 +114,15 @@ pub(crate) fn content(path: &Path) -> io::Result<[u8; 32]> {
     }
 }
 
-/// System folders. Their content comes with the machine, so their paths are passed on unchanged.
+/// System folders. Their content belongs to the machine, so paths in them are passed on unchanged.
 const SYSTEM: &[&str] = &[
     "/bin", "/dev", "/lib", "/lib32", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr",
 ];
 
-/// What a value's text names.
+/// What the text of a value names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedFile {
-    /// Nothing, or something in a system folder: the text is passed on unchanged.
+    /// Nothing, or a file in a system folder. The text is passed on unchanged.
     Nothing,
     /// A folder that contains the workflow or its state, which changes with every run.
     HoldsTheRun,
@@ -135,7 +136,7 @@ impl NamedFile {
     ///
     /// # Errors
     ///
-    /// Fails if something is there and cannot be read.
+    /// Fails if the path exists and cannot be read.
     pub fn at(path: &Path, kept: &[&Path], memory: &dyn FileMemory) -> io::Result<Self> {
         let is_of_the_system = SYSTEM.iter().any(|system| path.starts_with(system));
         let Ok(found) = fs::metadata(path) else {
@@ -151,11 +152,11 @@ impl NamedFile {
     }
 }
 
-/// [`staged_digest`], which reads a large, unchanged file only once.
+/// Like [`staged_digest`], but reads a large, unchanged file only once.
 ///
 /// # Errors
 ///
-/// As there.
+/// Fails in the same cases as [`staged_digest`].
 pub fn remembered_digest(path: &Path, memory: &dyn FileMemory) -> io::Result<Digest> {
     let stamp = || FileStamp::of(path, Hasher::new("staged file").finish()).ok();
     let found = fs::metadata(path)?;

@@ -1,4 +1,5 @@
-//! The store: parts by the digest of their bytes, on this host and, when asked for, in a bucket.
+//! The content-addressed store. It keeps parts by the digest of their bytes, on this host and
+//! optionally in a bucket.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -23,43 +24,44 @@ use crate::reserve;
 use crate::trust::Trust;
 use crate::writer::{PART_BYTES, TableWriter};
 
-/// The project whose parts these are, until projects are told apart.
+/// The project name in every store path. Only one project is supported so far.
 const PROJECT: &str = "default";
 
-/// Holds the address of the remote that was used last.
+/// The file that holds the address of the last remote.
 const REMOTE: &str = "remote";
 
-/// Notes a remote for those who only look. That it cannot be noted costs them the parts that are there
-/// alone, and is told when they ask.
+/// Records the remote for read-only users of the store. A failure is only logged: it hides from
+/// them the parts that are in the remote alone, and they learn of it when they ask for one.
 fn note_remote(root: &Path, url: &str) {
     if let Err(error) = fs::write(root.join(REMOTE), url) {
         tracing::warn!(%error, "the store's bucket is not remembered");
     }
 }
 
-/// Parts by content. A clone is the same store; any thread may use it.
+/// A content-addressed store of parts. Clones share the same store, and any thread may use it.
 ///
-/// On disk: `<home>/store/<project>/cas/<2 hex>/<blake3 of the file>`, each written under another
-/// name, made durable, then renamed; so a name is there only when all of its bytes are. `joined/`
-/// beside it holds files made for commands and `derived/` remembers conversions; both can be
-/// deleted at any time.
+/// On disk, a part is `<home>/store/<project>/cas/<2 hex>/<blake3 of the file>`. It is written
+/// under another name, made durable and then renamed, so a name exists only once all of its bytes
+/// do. Beside `cas/`, `joined/` holds files made for commands and `derived/` records conversions.
+/// Both can be deleted at any time.
 #[derive(Clone, Debug)]
 pub struct Store {
     inner: Arc<Inner>,
     part_bytes: usize,
-    /// What is written stays on this host.
+    /// Whether new parts stay on this host, even if there is a remote.
     stays_here: bool,
-    /// Set when what is being done is not wanted any more.
+    /// Set by the caller to stop the current work.
     stop: Option<Arc<AtomicBool>>,
 }
 
-/// When a part's bytes are made durable.
+/// When a part becomes durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Durable {
-    /// Each by itself, before it gets its name.
+    /// Immediately, each part by itself.
     Now,
-    /// With all others by [`Store::sync_all`]. Until then a crash may leave a name without its bytes,
-    /// which nobody was told of yet, and which is read before it is believed.
+    /// Together with all others, by [`Store::sync_all`]. A crash before that may leave a name
+    /// without its bytes. That is safe: nobody was told of the part yet, and a part is verified
+    /// before it is trusted.
     Later,
 }
 
@@ -74,26 +76,29 @@ struct Inner {
 }
 
 impl Store {
-    /// Opens, and creates where absent, the store below `home`; with `remote` (`s3://bucket/prefix`)
-    /// every part is also put there before it counts as written, and fetched from there when missing.
+    /// Opens the store below `home`, and creates it if needed. With a `remote`
+    /// (`s3://bucket/prefix`), every part is also uploaded there before it counts as written, and
+    /// is fetched from there if it is missing here.
     ///
     /// Credentials and endpoint of the remote come from the environment (`AWS_ACCESS_KEY_ID`,
-    /// `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_ALLOW_HTTP`, …). It is
-    /// contacted once here, so that a wrong name or key is found before anything runs.
+    /// `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_ALLOW_HTTP`, …). The remote
+    /// is contacted once here, so that a wrong name or key is found before anything runs.
     ///
     /// # Errors
-    /// When the folder cannot be made, or the remote cannot be used.
+    ///
+    /// Fails if a folder cannot be created, or the remote cannot be used.
     pub fn open(home: &Path, remote: Option<&str>) -> Result<Self, DataError> {
         Self::open_telling(home, remote, Tell::default())
     }
 
-    /// The same; `tell` is called when the remote has been waited for for some seconds.
+    /// Like [`Self::open`], and calls `tell` when the remote has not answered for some seconds.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    ///
+    /// Fails in the same cases as [`Self::open`].
     pub fn open_telling(home: &Path, remote: Option<&str>, tell: Tell) -> Result<Self, DataError> {
         let root = home.join("store").join(PROJECT);
-        // As private as the state's folder.
+        // The store is as private as the folder of the state.
         let mode = fs::metadata(home).map_or(0o700, |found| found.permissions().mode()) & 0o770;
         for folder in ["cas", "tmp", "joined", "derived"] {
             let folder = root.join(folder);
@@ -112,9 +117,9 @@ impl Store {
         Ok(Self::at(root, remote, false))
     }
 
-    /// Opens the store below `home` for looking at it, which needs no right to write there: nothing is
-    /// created, swept or reserved. Files with a suffix of their own, and folders, are made where that is
-    /// possible; else their parts stand for them.
+    /// Opens the store below `home` for reading. This needs no write access: nothing is created,
+    /// swept or reserved. Files with a suffix and unpacked folders are created if possible.
+    /// Otherwise the paths of their parts are returned instead.
     #[must_use]
     pub fn look(home: &Path) -> Self {
         Self::at(home.join("store").join(PROJECT), None, true)
@@ -136,13 +141,13 @@ impl Store {
         }
     }
 
-    /// Whether what cannot be written is done without.
+    /// Whether the store is open for reading only. Failed writes are then tolerated.
     pub(crate) fn only_looks(&self) -> bool {
         self.inner.only_looks
     }
 
-    /// The remote that this home's store was opened with last, if it ever had one: what is not here is
-    /// to be looked for there.
+    /// The remote with which this home's store was last opened, if any. Parts that are missing here
+    /// may be there.
     #[must_use]
     pub fn last_remote(home: &Path) -> Option<String> {
         let note = fs::read_to_string(home.join("store").join(PROJECT).join(REMOTE)).ok()?;
@@ -150,8 +155,8 @@ impl Store {
         (!url.is_empty()).then(|| url.to_owned())
     }
 
-    /// The same store, writing parts of about this many bytes at most instead of 256 MiB (which stays
-    /// the limit). Content digests and results do not depend on it.
+    /// The same store, but new parts have at most about `part_bytes` bytes. The default of 256 MiB
+    /// is also the maximum. Content digests and results do not depend on it.
     #[must_use]
     pub fn with_part_bytes(&self, part_bytes: usize) -> Self {
         Self {
@@ -160,7 +165,8 @@ impl Store {
         }
     }
 
-    /// The same store, giving up with [`DataError::Stopped`] between two files once `stop` is set.
+    /// The same store, but once `stop` is set, its work ends between two files with
+    /// [`DataError::Stopped`].
     #[must_use]
     pub fn stopped_by(&self, stop: &Arc<AtomicBool>) -> Self {
         Self {
@@ -176,7 +182,7 @@ impl Store {
         }
     }
 
-    /// Makes everything durable that was written on the store's disk: one wait for many files.
+    /// Makes everything on the store's file system durable. One call waits for many files at once.
     pub(crate) fn sync_all(&self) -> Result<(), DataError> {
         let root = &self.inner.root;
         let failed = |error| DataError::io("sync", root)(error);
@@ -188,20 +194,21 @@ impl Store {
         self.part_bytes
     }
 
-    /// The folder of this project's store.
+    /// The folder of the project's store: `<home>/store/<project>`.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.inner.root
     }
 
-    /// Where a part lies, or would lie, on this host.
+    /// The path of a part on this host, whether or not the part exists.
     #[must_use]
     pub fn part_path(&self, digest: &Digest) -> PathBuf {
         let hex = digest.to_hex();
         self.inner.root.join("cas").join(&hex[..2]).join(hex)
     }
 
-    /// A folder for files on their way in, on the store's own file system, so that renaming works.
+    /// The folder for incoming files. It is on the file system of the store, so that a file can be
+    /// renamed to its place.
     #[must_use]
     pub fn incoming_folder(&self) -> PathBuf {
         self.inner.root.join("tmp")
@@ -216,7 +223,7 @@ impl Store {
         remote.filter(|_| !self.stays_here)
     }
 
-    /// The same store without its remote.
+    /// The same store, without its remote.
     pub(crate) fn on_this_host(&self) -> Self {
         Self {
             stays_here: true,
@@ -229,12 +236,13 @@ impl Store {
         &self.inner.linked
     }
 
-    /// Whether the store's file system clones files; empty until it was tried.
+    /// Whether the file system of the store can clone files. It is empty until the first attempt.
     pub(crate) fn can_clone(&self) -> &OnceLock<bool> {
         &self.inner.can_clone
     }
 
-    /// Whether every part of a dataset is on this host (the remote is not asked).
+    /// Whether every part of a dataset is on this host, with the files of its folders. The remote
+    /// is not asked.
     #[must_use]
     pub fn is_local(&self, dataset: &Dataset) -> bool {
         let has_members = |part: &PartRef| {
@@ -246,11 +254,13 @@ impl Store {
         })
     }
 
-    /// The last engine on this store ended uncleanly, perhaps with the machine: what is here is read
-    /// once more before it is used, and what was made of it is made again.
+    /// Marks all existing parts as suspect, because the last engine on this store did not end
+    /// cleanly, perhaps in a crash of the machine. Each part is verified before its next use. Files
+    /// made from parts are deleted, so that they are made again.
     ///
     /// # Errors
-    /// When that cannot be noted.
+    ///
+    /// Fails if this cannot be recorded, or a file cannot be deleted.
     pub fn doubt_all(&self) -> Result<(), DataError> {
         self.inner.trust.doubt_all()?;
         for folder in ["joined", "derived"] {
@@ -265,14 +275,14 @@ impl Store {
         Ok(())
     }
 
-    /// Whether parts are read before they are believed.
+    /// Whether existing parts are verified before they are used (see [`Self::doubt_all`]).
     #[must_use]
     pub fn is_suspect(&self) -> bool {
         self.inner.trust.is_in_doubt()
     }
 
-    /// Whether a part is here, of the right size, and believed or now found to be whole. A damaged one
-    /// is deleted, so that it is fetched or made again.
+    /// Whether a part is on this host with the right size, and is trusted or was verified now. A
+    /// damaged part is deleted, so that it is fetched or made again.
     pub(crate) fn has_part(&self, part: &PartRef) -> bool {
         let path = self.part_path(&part.digest);
         let Ok(found) = fs::metadata(&path) else {
@@ -285,7 +295,7 @@ impl Store {
         !self.inner.trust.doubts(&part.digest, written) || self.is_whole(&part.digest)
     }
 
-    /// Reads a part and compares it with its name; one that is damaged is deleted.
+    /// Verifies a part against its digest. A damaged part is deleted.
     pub(crate) fn is_whole(&self, digest: &Digest) -> bool {
         let path = self.part_path(digest);
         match map(&path) {
@@ -302,8 +312,8 @@ impl Store {
         }
     }
 
-    /// The parts of a dataset that can be had neither here nor from the remote. A remote that does not
-    /// answer is given the benefit of the doubt.
+    /// The parts of a dataset that are available neither here nor in the remote. If the remote does
+    /// not answer, its parts count as available.
     #[must_use]
     pub fn lacks(&self, dataset: &Dataset) -> Vec<Digest> {
         let lacks = |part: &&PartRef| {
@@ -318,10 +328,11 @@ impl Store {
         lost.map(|part| part.digest).collect()
     }
 
-    /// Whether every part of a dataset can be had: from this host, else from the remote.
+    /// Whether every part of a dataset is available on this host or in the remote.
     ///
     /// # Errors
-    /// When the remote does not answer.
+    ///
+    /// Fails if the remote does not answer.
     pub fn is_available(&self, dataset: &Dataset) -> Result<bool, DataError> {
         for part in dataset.stored() {
             if !self.can_have(part)? {
@@ -350,10 +361,11 @@ impl Store {
         }
     }
 
-    /// Brings to this host whatever is missing of a dataset.
+    /// Fetches the missing parts of a dataset to this host. The files of folders are not fetched.
     ///
     /// # Errors
-    /// When a part is nowhere, or arrives damaged.
+    ///
+    /// Fails if a part is nowhere, or arrives damaged.
     pub fn fetch(&self, dataset: &Dataset) -> Result<(), DataError> {
         for part in dataset.stored() {
             self.fetch_part(part)?;
@@ -361,10 +373,11 @@ impl Store {
         Ok(())
     }
 
-    /// The same with the files of folders.
+    /// Like [`Self::fetch`], and also fetches the files of folders.
     ///
     /// # Errors
-    /// As [`Self::fetch`].
+    ///
+    /// Fails in the same cases as [`Self::fetch`].
     pub fn fetch_whole(&self, dataset: &Dataset) -> Result<(), DataError> {
         self.fetch(dataset)?;
         if dataset.kind == DatasetKind::Dir {
@@ -399,13 +412,13 @@ impl Store {
         self.settle(incoming, &part.digest, Durable::Now)
     }
 
-    /// Makes a written file durable under its digest, here and in the remote.
+    /// Stores a written file durably under its digest, here and in the remote.
     pub(crate) fn commit(&self, incoming: Incoming, digest: &Digest) -> Result<(), DataError> {
         incoming.sync()?;
         self.commit_synced(incoming, digest)
     }
 
-    /// The same for a file whose bytes are durable already.
+    /// Like [`Self::commit`], for a file whose bytes are already durable.
     pub(crate) fn commit_synced(
         &self,
         incoming: Incoming,
@@ -414,7 +427,7 @@ impl Store {
         self.commit_as(incoming, digest, Durable::Now)
     }
 
-    /// The same, whose name is made durable now or later.
+    /// Like [`Self::commit_synced`]. `durable` says when the name becomes durable.
     pub(crate) fn commit_as(
         &self,
         incoming: Incoming,
@@ -440,7 +453,8 @@ impl Store {
             fs::create_dir_all(folder).map_err(DataError::io("create folder", folder))?;
             incoming::sync_folder(&self.inner.root.join("cas"))?;
         }
-        // Readable, perhaps executable, and nothing else: no special bits of a command's file are kept.
+        // A part is read-only and perhaps executable. Special mode bits of a command's file are
+        // dropped.
         let found =
             fs::metadata(incoming.path()).map_err(DataError::io("read", incoming.path()))?;
         let mode = found.permissions().mode() & 0o555 | 0o444;
@@ -453,18 +467,20 @@ impl Store {
         }
     }
 
-    /// Begins a new table.
+    /// Creates a writer for a new table.
     ///
     /// # Errors
-    /// When no file can be made, or the schema has a type that cannot be handed over.
+    ///
+    /// Fails if a file cannot be created, or the schema has an unsupported type.
     pub fn writer(&self, schema: SchemaRef) -> Result<TableWriter, DataError> {
         TableWriter::create(self, schema)
     }
 
-    /// Writes a whole table at once.
+    /// Writes a whole table.
     ///
     /// # Errors
-    /// As [`TableWriter::push`] and [`TableWriter::finish`].
+    ///
+    /// Fails in the same cases as [`TableWriter::push`] and [`TableWriter::finish`].
     pub fn write_table(
         &self,
         schema: SchemaRef,
@@ -477,10 +493,11 @@ impl Store {
         writer.finish()
     }
 
-    /// Opens a table for reading; parts that are missing here are fetched first.
+    /// Opens a table for reading. Missing parts are fetched first.
     ///
     /// # Errors
-    /// When the dataset is not a table, or a part is missing or damaged.
+    ///
+    /// Fails if the dataset is not a table, or a part is missing or damaged.
     pub fn table(&self, dataset: &Dataset) -> Result<TableReader, DataError> {
         TableReader::open(self, dataset)
     }

@@ -27,7 +27,7 @@ use crate::store::Store;
 /// time that starting a process takes, and needs no comparison afterwards.
 const COPY_AT_MOST: u64 = 1 << 20;
 
-/// What a task sees of a dataset, prepared once for all tasks that see the same.
+/// What a task sees of a dataset. It is prepared once for all tasks that see the same.
 #[derive(Clone, Debug)]
 pub struct View {
     source: Source,
@@ -46,7 +46,7 @@ enum Source {
     Files(Vec<PartRef>),
     /// A folder that a task wrote.
     Folder(PartRef),
-    /// A folder of such folders, `000000` … in task order.
+    /// A folder of folders that tasks wrote, `000000` … in task order.
     Folders(Vec<PartRef>),
 }
 
@@ -59,7 +59,8 @@ struct Converted {
     kept: Option<PartRef>,
 }
 
-/// The views of one attempt. Dropping it compares what is linked and removes the links.
+/// The views of one attempt. When it is dropped, linked files are compared and the links are
+/// removed.
 #[derive(Debug)]
 pub struct Views {
     store: Store,
@@ -67,16 +68,16 @@ pub struct Views {
     compared: bool,
 }
 
-/// A file of a view whose bytes in the store changed meanwhile.
+/// An input file whose bytes in the store changed during the attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangedInput {
-    /// Its path in the view.
+    /// The path in the view.
     pub path: PathBuf,
 }
 
 impl Store {
-    /// A task's view of a dataset in the requested form. A converted table is kept as a part, so
-    /// that it is made once; with `once` it is written for each task instead.
+    /// Prepares a task's view of a dataset in the requested form. A converted table is stored as a
+    /// part, so that it is converted once. With `once`, it is written for each task instead.
     ///
     /// # Errors
     ///
@@ -97,7 +98,7 @@ impl Store {
         })
     }
 
-    /// A task's view of the parts of a table: a folder of Arrow files.
+    /// Prepares a task's view of the parts of a table: a folder of Arrow files.
     ///
     /// # Errors
     ///
@@ -119,7 +120,7 @@ impl Store {
         let source = if let Some(part) = one_part(dataset, wanted) {
             Source::Part(part)
         } else {
-            // A failed conversion is reported before any task starts.
+            // The table is converted now, so that a failure is reported before any task starts.
             let keep = || self.keep_converted(dataset, wanted);
             let kept = (!once).then(keep).transpose()?;
             Source::Converted(Box::new(Converted {
@@ -134,7 +135,7 @@ impl Store {
         })
     }
 
-    /// A table in another form, as a part that stays on this host: an existing one, or a new one.
+    /// Converts a table to a part that stays on this host, unless such a part exists.
     fn keep_converted(&self, dataset: &Dataset, wanted: &Wanted) -> Result<PartRef, DataError> {
         let key = table_key("converted table", dataset, wanted, wanted.rows.as_ref());
         if let Some(known) = self.recall(&key)
@@ -177,13 +178,14 @@ impl View {
         }
     }
 
-    /// The suffix of the file, or of the files in the folder.
+    /// The suffix of the file, or of the files in the folder, without the dot.
     #[must_use]
     pub fn suffix(&self) -> Option<&str> {
         self.suffix.as_deref()
     }
 
-    /// The name of an input's view: with the suffix, if it is a file.
+    /// The file name of the view of an input: the name of the port, with the suffix if the view is
+    /// a file.
     #[must_use]
     pub fn file_name(&self, port: &str) -> String {
         match (&self.source, &self.suffix) {
@@ -198,7 +200,7 @@ impl View {
         matches!((&self.source, dataset.parts.as_slice()), (Source::Part(part), [only]) if part == only)
     }
 
-    /// The names of the parts in the folder, in task order; empty if the view is a file or the
+    /// The names of the parts in the folder, in task order. Empty if the view is a file or the
     /// folder of a single task.
     #[must_use]
     pub fn members(&self) -> Vec<String> {
@@ -218,7 +220,7 @@ impl View {
 }
 
 impl Views {
-    /// Creates a view at `target`, which must not exist, in an existing folder.
+    /// Creates a view at `target`. The path must not exist, but its parent folder must.
     ///
     /// # Errors
     ///
@@ -249,8 +251,8 @@ impl Views {
         }
     }
 
-    /// Compares what is linked. Changed parts are deleted from the store, so that they are fetched
-    /// or made again.
+    /// Compares linked files with their parts. Changed parts are deleted from the store, so that
+    /// they are fetched or made again.
     ///
     /// # Errors
     ///
@@ -318,7 +320,7 @@ impl Views {
                 return set_mode(target, executable);
             }
             let (linked, incoming) = (self.store.linked(), self.store.incoming_folder());
-            // A link has the mode of the part.
+            // A link shares the mode of the part, so it is used only if the modes agree.
             if is_program == executable
                 && linked.may_link(digest)
                 && let Ok(link) = linked.link(&part, *digest, target, &incoming)
@@ -332,7 +334,7 @@ impl Views {
         set_mode(target, executable)
     }
 
-    /// Clones a file if the file system can, which the first attempt shows.
+    /// Clones a file if the file system supports that, which the first call finds out.
     fn clone_file(&self, part: &Path, target: &Path) -> Result<bool, DataError> {
         let can_clone = self.store.can_clone();
         if can_clone.get() == Some(&false) {

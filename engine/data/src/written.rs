@@ -1,5 +1,5 @@
-//! Tables as they were written: kept beside their parts, and cut and joined from the cells' text, so
-//! that `1.50` reaches a command as `1.50`.
+//! Tables as they were written. The original files are kept beside the parts, and are cut and
+//! joined by the text of their cells, so that `1.50` reaches a command as `1.50`.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -18,8 +18,8 @@ use crate::source::open_text;
 use crate::store::Store;
 
 impl Store {
-    /// A table with the files that hold it as it was written. Its content is that of its bytes too,
-    /// since there are commands that read them.
+    /// Adds to a table the files that hold it as it was written. The content digest then covers
+    /// their bytes too, because commands may read these files.
     pub(crate) fn with_written(&self, table: Dataset, form: Form, files: Vec<PartRef>) -> Dataset {
         let mut hasher = Hasher::new("table as written");
         hasher
@@ -35,7 +35,8 @@ impl Store {
         }
     }
 
-    /// A joined table with the files of the tables it was joined from, where all were written alike.
+    /// Adds to a joined table the original files of its sources, if all of them were written in the
+    /// same form.
     pub(crate) fn with_written_of(&self, joined: Dataset, from: &[(usize, &Dataset)]) -> Dataset {
         let form = from
             .first()
@@ -51,7 +52,7 @@ impl Store {
         }
     }
 
-    /// The text of some columns as a file in the store; all columns when none is named.
+    /// Writes the text of these columns to a file in the store. No columns means all.
     pub(crate) fn cut_text(
         &self,
         files: &[PartRef],
@@ -63,7 +64,7 @@ impl Store {
         self.keep(incoming)
     }
 
-    /// What is written as a file in the store.
+    /// Stores what `write` writes, as a file.
     pub(crate) fn text_of(
         &self,
         write: impl FnOnce(&mut dyn std::io::Write) -> Result<(), DataError>,
@@ -79,7 +80,7 @@ impl Store {
         self.keep(incoming)
     }
 
-    /// A compressed text table, unpacked into the store.
+    /// Decompresses a text table into the store.
     pub(crate) fn unpacked_text(&self, path: &Path) -> Result<PartRef, DataError> {
         let incoming = Incoming::create(&self.incoming_folder())?;
         let mut file = incoming.handle()?;
@@ -89,8 +90,8 @@ impl Store {
         self.keep(incoming)
     }
 
-    /// Writes the cells of CSV files as one file: the header once, the columns named (all when none
-    /// is), the rows in the range.
+    /// Writes the cells of CSV files to one file: the header once, then the rows in the range. Only
+    /// the named columns are written, or all if none is named.
     pub(crate) fn write_text(
         &self,
         files: &[PartRef],
@@ -122,15 +123,15 @@ impl Store {
     }
 }
 
-/// A file that is being read, and where its columns stand.
+/// An open file, and the positions of the columns in it.
 struct OpenText {
     reader: Reader<Box<dyn std::io::Read>>,
     indices: Vec<usize>,
 }
 
-/// The rows of a table as the text of their cells, in the order of its columns.
+/// An iterator over the rows of a table as the text of their cells, in the order of the columns.
 pub(crate) struct TextRows {
-    /// Files that are still to be read, the next one last.
+    /// The files that are still to be read, in reverse order.
     files: Vec<PathBuf>,
     columns: Vec<String>,
     open: Option<OpenText>,
@@ -138,7 +139,7 @@ pub(crate) struct TextRows {
 }
 
 impl TextRows {
-    /// Of a table that was written as CSV; nothing of any other.
+    /// Opens a table that was written as CSV. Returns `None` for any other.
     pub(crate) fn of(
         store: &Store,
         dataset: &Dataset,
@@ -159,7 +160,7 @@ impl TextRows {
         }))
     }
 
-    /// The cells of the next row; nothing after the last.
+    /// The cells of the next row, or `None` after the last.
     pub(crate) fn next(&mut self) -> Result<Option<Vec<&str>>, DataError> {
         loop {
             if self.open.is_none() {
@@ -200,12 +201,12 @@ impl TextRows {
     }
 }
 
-/// The cutting of one or several files into one.
+/// Cuts one or several files and joins the result into one.
 struct Cut<'c> {
     writer: Writer<BufWriter<WriteBehind>>,
     columns: &'c [String],
     rows: Range<u64>,
-    /// The row that comes next, over all files.
+    /// The index of the next row, counted over all files.
     next: u64,
     indices: Vec<usize>,
     header: Option<ByteRecord>,
@@ -234,7 +235,7 @@ impl Cut<'_> {
         Ok(())
     }
 
-    /// Takes in a file's header: the first is written, the others must be equal to it.
+    /// Reads the header of a file. The first header is written, and all others must be equal to it.
     fn begin(
         &mut self,
         source: &Path,
