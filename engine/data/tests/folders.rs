@@ -1,4 +1,4 @@
-//! Folders of many files: small ones share parts, and whatever is kept comes back as it was.
+//! Folders of many files. Small files share parts, and a restored folder equals the original.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,7 +20,7 @@ use sunward_core::Dataset;
 use sunward_data::{DataError, NoMemory, PruneOptions, Store, Wanted, path_digest};
 use sunward_workflows::{Form, OutputFormat};
 
-/// Files of up to this size share parts.
+/// Files of at most this many bytes share parts.
 const SMALL: usize = 64 << 10;
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -29,7 +29,8 @@ fn store() -> (tempfile::TempDir, Store) {
     (home, store)
 }
 
-/// What is in a folder: bytes and whether they may be executed, or where a link leads.
+/// The content of a folder by relative path: the bytes of a file and whether it is executable, or
+/// the target of a symbolic link.
 fn read(folder: &Path) -> BTreeMap<String, (Vec<u8>, bool)> {
     let mut all = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -69,14 +70,14 @@ fn adopt(store: &Store, folder: &Path) -> Dataset {
     store.adopt(folder, OutputFormat::Dir, None).unwrap()
 }
 
-/// Some files of the sizes around which something changes.
+/// Files with sizes around the limits.
 fn edges() -> Vec<(String, Vec<u8>, bool)> {
     let sizes = [0, 1, 2, SMALL - 1, SMALL, SMALL + 1, 3 * SMALL];
     let names = ["a/b", "a.b", "a/c/d", "b", "é/z", "z"];
     let mut files = Vec::new();
     for (number, size) in sizes.into_iter().enumerate() {
         for (other, name) in names.into_iter().enumerate() {
-            // Two of them are equal.
+            // Two of the files are equal.
             let byte = u8::try_from(if other == 1 { 0 } else { other }).unwrap();
             files.push((format!("{name}{number}"), vec![byte; size], other % 2 == 1));
         }
@@ -84,7 +85,7 @@ fn edges() -> Vec<(String, Vec<u8>, bool)> {
     files
 }
 
-/// Each way out of the store gives what was there.
+/// Checks that a shared path, an export and a view all equal the original folder.
 fn comes_back(
     home: &Path,
     store: &Store,
@@ -242,7 +243,7 @@ proptest! {
         let files: Vec<_> = files
             .into_iter()
             .map(|(name, (size, byte, executable))| {
-                // Most are small.
+                // Most files are small.
                 let size = if size % 4 == 0 { size } else { size % 500 };
                 (name, vec![byte; size], executable)
             })

@@ -1,5 +1,5 @@
-//! Tables that others wrote, well or badly: equal values or an error that says why, and never a panic,
-//! a wrong value or an allocation without bound.
+//! Tables that other programs wrote, whether valid or damaged. They are read with equal values or
+//! give an error with a reason. They never cause a panic, a wrong value or an unbounded allocation.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -39,7 +39,7 @@ fn csv_types(cells: &str) -> DataType {
     bench.rows(&dataset).schema().field(0).data_type().clone()
 }
 
-/// The types of a column are the narrowest that keep what was written.
+/// The type of a column is the narrowest that preserves what was written.
 #[test]
 fn cells_that_a_number_would_change_are_text() {
     let utc = |unit| DataType::Timestamp(unit, Some("UTC".into()));
@@ -99,7 +99,7 @@ fn a_text_table_that_is_broken_is_refused_with_its_line() {
             assert!(error.contains(word), "{text:?}: {error}");
         }
     }
-    // A quote inside a cell without quotes opens nothing.
+    // A quote inside an unquoted cell is literal.
     let source = bench.file("t.csv", "pipe,b\n5\" pipe,2\n");
     assert_eq!(bench.read(&source).unwrap().rows, 1);
 }
@@ -199,7 +199,7 @@ fn arrow_file(bench: &Bench, name: &str, batch: &RecordBatch, options: IpcWriteO
     path.display().to_string()
 }
 
-/// Types that Parquet or CSV lack, each with values at its edges.
+/// Types that Parquet or CSV lack, each with its extreme values.
 fn uncommon() -> Vec<(&'static str, ArrayRef)> {
     let keys = Int32Array::from(vec![Some(0), None, Some(1)]);
     let dictionary = DictionaryArray::new(keys, Arc::new(Int64Array::from(vec![7, 8])));
@@ -415,7 +415,7 @@ fn a_parquet_file_that_expands_without_bound_is_refused() {
     assert!(error.contains("GiB"), "{error}");
 }
 
-/// Whatever byte of a file is another one: the same rows, other rows, or an error, but no panic.
+/// Flips bytes of a file. Reading it may give the same rows, other rows or an error, but no panic.
 fn survives(bench: &Bench, name: &str, whole: &[u8], flips: &[(usize, u8)]) {
     let mut bytes = whole.to_vec();
     for (at, value) in flips {
@@ -458,7 +458,7 @@ proptest! {
         survives(&bench, "a.csv", format!("h{text}").as_bytes(), &flips);
     }
 
-    /// What is exported as CSV and read again with its types declared is the same table.
+    /// A table that is exported as CSV and read again with declared types is the same table.
     #[test]
     fn numbers_and_text_come_back_from_csv(
         rows in proptest::collection::vec((any::<i64>(), any::<f64>(), "[ -~\u{e9}\n]{1,12}"), 1..20),
@@ -501,7 +501,7 @@ fn a_page_that_fails_its_checksum_is_refused() {
     assert!(error.to_lowercase().contains("crc"), "{error}");
 }
 
-/// Every file of the collection is read or refused with a reason.
+/// Every file of the collection is read, or refused with a reason.
 #[test]
 fn the_hostile_files_are_read_or_refused() {
     let bench = Bench::new();
@@ -552,7 +552,7 @@ fn hostile(name: &str) -> Option<String> {
     Some(path.display().to_string())
 }
 
-/// Times beyond what nanoseconds of 64 bits hold are read in microseconds.
+/// Times outside the range of 64-bit nanoseconds are read in microseconds.
 #[test]
 fn times_of_any_year_come_back() {
     let bench = Bench::new();

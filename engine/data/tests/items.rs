@@ -1,4 +1,5 @@
-//! Rows of text tables become items whose cells print as they were written, however they are separated.
+//! Rows of text tables become items. Their cells print as they were written, whatever the
+//! delimiter.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,7 +21,7 @@ use sunward_core::Dataset;
 use sunward_data::SourceOptions;
 use sunward_workflows::{ColumnSpec, CsvOptions, Form, OutputFormat, Value};
 
-/// Columns whose cells a number, a date or a truth value would rewrite.
+/// Columns whose cells would change if they were printed as a number, a date or a boolean.
 const HEADER: [&str; 8] = ["id", "zip", "x", "big", "flag", "when", "huge", "note"];
 const ROWS: [[&str; 8]; 2] = [
     [

@@ -1,13 +1,13 @@
-//! The list of a folder: what is stored for it, so that it can be made again.
+//! The list of a folder. From it and its parts, the folder can be restored.
 //!
 //! ```text
 //! sunward folder 3\n
-//! [{"digest":"<hex>","bytes":n}, …]\n          the parts that hold its bytes
-//! {"path":"a/b","digest":"<hex>","bytes":n,"executable":false,"part":0,"at":0}\n   one line an entry
+//! [{"digest":"<hex>","bytes":n}, …]\n          the parts that hold the bytes
+//! {"path":"a/b","digest":"<hex>","bytes":n,"executable":false,"part":0,"at":0}\n   one line per entry
 //! ```
 //!
-//! Entries are sorted by path. A small file lies at `at` in a part that holds many; a larger one is a part
-//! of its own; an empty one is in no part.
+//! Entries are sorted by path. A small file is at offset `at` of a part that holds many files. A larger
+//! file is a part of its own, and an empty file is in no part.
 
 use std::fs;
 use std::path::{Component, Path};
@@ -19,36 +19,38 @@ use super::walk::stays_inside;
 use crate::error::DataError;
 use crate::store::Store;
 
-/// The first line of a folder's list. By it `prune` recognizes a blob that refers to others.
+/// The first line of a folder's list. `prune` recognizes by it a blob that refers to other parts.
 pub(crate) const HEADER: &[u8] = b"sunward folder 3\n";
 
-/// A folder as it is stored.
+/// A stored folder.
 #[derive(Debug, Default)]
 pub(super) struct List {
     pub(super) parts: Vec<PartRef>,
     pub(super) entries: Vec<Listed>,
 }
 
-/// One entry of a folder's list.
+/// An entry of a folder's list.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Listed {
     /// The relative path, with `/` between names.
     pub(super) path: String,
-    /// `None` for a folder (listed only if it is empty) and for a link.
+    /// The digest of a file. `None` for an empty folder and for a symbolic link. Other folders have
+    /// no entry.
     #[serde(default, with = "hex", skip_serializing_if = "Option::is_none")]
     pub(super) digest: Option<Digest>,
     #[serde(default)]
     pub(super) bytes: u64,
-    /// Whether it is executable.
+    /// Whether the file is executable.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) executable: bool,
-    /// The target of a symbolic link, relative to its own folder and within the whole.
+    /// The target of a symbolic link, relative to the folder of the link. It is inside the stored
+    /// folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) link: Option<String>,
-    /// The number of the part with its bytes.
+    /// The index of the part that holds the bytes. `None` for an empty file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) part: Option<usize>,
-    /// The offset in that part; `None` if the part is the file.
+    /// The offset in that part, in bytes. `None` if the part is the whole file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) at: Option<u64>,
 }
@@ -58,7 +60,7 @@ const fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
-/// A part, as a list names it.
+/// A part, as it is written in a list.
 #[derive(Serialize, Deserialize)]
 struct Held {
     #[serde(with = "hex")]
@@ -66,7 +68,7 @@ struct Held {
     bytes: u64,
 }
 
-/// Digests as text.
+/// Serializes digests as hexadecimal text.
 mod hex {
     use super::{Deserialize, Deserializer, Digest, Serializer, de};
 
@@ -93,7 +95,7 @@ mod hex {
 }
 
 impl List {
-    /// The digest of the folder's content, which does not depend on how it is stored.
+    /// The digest of the folder's content. It does not depend on how the folder is stored.
     pub(super) fn content(&self) -> Digest {
         let mut hasher = Hasher::new("folder");
         for entry in &self.entries {
@@ -110,7 +112,7 @@ impl List {
         hasher.finish()
     }
 
-    /// The stored form.
+    /// The list as it is stored.
     pub(super) fn text(&self) -> Result<Vec<u8>, DataError> {
         let failed = |error: serde_json::Error| DataError::Unsupported(error.to_string());
         let parts = self.parts.iter().map(|part| Held {
@@ -127,7 +129,7 @@ impl List {
         Ok(text)
     }
 
-    /// Reads a list, which is fetched first if it is not here.
+    /// Reads a list. It is fetched first if it is missing on this host.
     pub(super) fn read(store: &Store, manifest: &PartRef) -> Result<Self, DataError> {
         let text = bytes(store, manifest)?;
         let damaged = |why| damaged(store, manifest, why);
@@ -148,7 +150,7 @@ impl List {
     }
 }
 
-/// The parts that a folder's list names, without reading its entries.
+/// The parts that a folder's list refers to. The entries are not read.
 pub(crate) fn members(store: &Store, manifest: &PartRef) -> Result<Vec<PartRef>, DataError> {
     let text = bytes(store, manifest)?;
     let (parts, _) = parts(&text).map_err(|why| damaged(store, manifest, why))?;
@@ -168,7 +170,7 @@ fn damaged(store: &Store, manifest: &PartRef, why: &str) -> DataError {
     }
 }
 
-/// The parts, and the lines of entries.
+/// Splits a list into its parts and the lines of its entries.
 fn parts(text: &[u8]) -> Result<(Vec<PartRef>, &[u8]), &'static str> {
     let rest = text
         .strip_prefix(HEADER)
@@ -188,7 +190,7 @@ fn parts(text: &[u8]) -> Result<(Vec<PartRef>, &[u8]), &'static str> {
     Ok((parts, lines.next().unwrap_or_default()))
 }
 
-/// Whether an entry stays in its folder.
+/// Whether the path of an entry, and the target of its link, are inside the folder.
 fn is_inside(entry: &Listed) -> bool {
     let mut parts = Path::new(&entry.path).components();
     let link = entry.link.as_deref();

@@ -1,4 +1,4 @@
-//! Stored folders: a list of their files, and parts with the bytes.
+//! Stored folders. A folder is stored as a list of its files, and parts that hold their bytes.
 
 mod list;
 mod pack;
@@ -46,7 +46,7 @@ impl Store {
         }
     }
 
-    /// Stores a folder that a command wrote; its larger files are moved.
+    /// Stores a folder that a command wrote. Its larger files are moved into the store.
     pub(crate) fn adopt_folder(&self, path: &Path) -> Result<Dataset, DataError> {
         mend_folders(path, 0)?;
         self.keep_folder(path, true, &|file, found| {
@@ -55,8 +55,8 @@ impl Store {
         })
     }
 
-    /// Stores a folder, which is a command's output or a user's. `take` takes files that are too
-    /// large to be packed; they become durable later.
+    /// Stores a folder, which is a command's output or belongs to a user. `take` stores files that
+    /// are too large to be packed; they become durable later.
     fn keep_folder(
         &self,
         folder: &Path,
@@ -66,8 +66,8 @@ impl Store {
         let mut packs = Packs::new(self);
         let mut taken = false;
         let mut entries = Vec::new();
-        // Everything is examined before anything is moved, because the target of a link may be
-        // moved.
+        // The whole folder is walked before any file is moved, because the target of a symbolic
+        // link may be moved.
         for entry in walk(folder, &|| self.go_on())? {
             self.go_on()?;
             let listed = listed(entry, &mut |path, found| {
@@ -101,7 +101,7 @@ impl Store {
     }
 }
 
-/// What is stored of a file: its digest, its size, and where its bytes are.
+/// A stored file: its digest, its size in bytes, and the location of its bytes.
 type Kept = (Digest, u64, Option<Place>);
 
 fn listed(
@@ -132,7 +132,7 @@ fn listed(
     Ok(listed)
 }
 
-/// The bytes of a small file; `None` for a larger one.
+/// Reads a small file. Returns `None` for a larger one.
 fn small(
     path: &Path,
     found: &Metadata,
@@ -150,7 +150,7 @@ fn small(
     let read = sunward_files::read_regular(path, SMALL_BYTES);
     match read {
         Ok(bytes) => Ok(Some((Digest::of(&bytes), bytes))),
-        // The file has grown since.
+        // The file has grown since it was examined.
         Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => Ok(None),
         Err(error) => Err(DataError::io("read", path)(error)),
     }
@@ -160,8 +160,9 @@ fn byte_count(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
-/// The digest of a file's bytes, or of a folder's files with their names and executable bits,
-/// whether it is stored or not. For a folder it equals its content digest in the store.
+/// The digest of a file's bytes and executable bit, or of a folder's files with their names and
+/// executable bits. Nothing is stored. For a folder, it equals the content digest of the stored
+/// folder.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! Packs small files into shared parts: a name, a sync and an object in a bucket for each of them
-//! would cost more than their bytes.
+//! Packs small files into shared parts. A file name, a sync and an object in a bucket for each
+//! small file would cost more than its bytes.
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
@@ -13,24 +13,25 @@ use crate::error::DataError;
 use crate::incoming::Incoming;
 use crate::store::{Durable, Store};
 
-/// Files up to this size are packed.
+/// Files of at most this many bytes are packed.
 pub(super) const SMALL_BYTES: u64 = 64 << 10;
 /// A part of small files is closed once it has this many bytes.
 const PACK_BYTES: u64 = 64 << 20;
 
-/// Where the bytes of a file are: the number of its part, and the offset in it.
+/// The location of a file's bytes: the index of the part, and the offset in it. The offset is
+/// `None` if the part is the whole file.
 pub(super) type Place = (usize, Option<u64>);
 
 /// The parts of one folder.
 pub(super) struct Packs<'a> {
     store: &'a Store,
     parts: Vec<PartRef>,
-    /// By content, so that equal files of a folder are stored once.
+    /// The stored files by digest, so that equal files of a folder are stored once.
     known: BTreeMap<Digest, Place>,
     open: Option<Open>,
 }
 
-/// A part of small files that is being written. Its number is that of the next part.
+/// A part of small files that is being written.
 struct Open {
     number: usize,
     incoming: Incoming,
@@ -49,7 +50,7 @@ impl<'a> Packs<'a> {
         }
     }
 
-    /// Records a file that is a part of its own.
+    /// Adds a file that is a part of its own.
     pub(super) fn add_part(&mut self, part: PartRef) -> Place {
         if let Some(place) = self.known.get(&part.digest) {
             return *place;
@@ -60,7 +61,7 @@ impl<'a> Packs<'a> {
         place
     }
 
-    /// Packs a small file.
+    /// Adds a small file to the open part.
     pub(super) fn add_bytes(&mut self, digest: Digest, bytes: &[u8]) -> Result<Place, DataError> {
         if let Some(place) = self.known.get(&digest) {
             return Ok(*place);
@@ -84,7 +85,8 @@ impl<'a> Packs<'a> {
         Ok(place)
     }
 
-    /// All parts. They are durable, except those that were added as parts of their own.
+    /// Closes the open part and returns all parts. They are durable, except those that were added
+    /// as parts of their own.
     pub(super) fn finish(mut self) -> Result<Vec<PartRef>, DataError> {
         if let Some(open) = self.open.take() {
             self.close(open)?;
@@ -95,7 +97,7 @@ impl<'a> Packs<'a> {
     fn begin(&mut self) -> Result<Open, DataError> {
         let incoming = Incoming::create(&self.store.incoming_folder())?;
         let file = BufWriter::with_capacity(1 << 20, WriteBehind::new(incoming.handle()?));
-        // Its number is reserved now, because others are added while it is written.
+        // The index is reserved now, because other parts are added while this one is written.
         let number = self.parts.len();
         self.parts.push(PartRef {
             digest: Digest::default(),

@@ -18,14 +18,14 @@ use crate::store::Store;
 /// The bytes of one file of a folder.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Member<'a> {
-    /// A part of the store.
+    /// The whole of a part of the store.
     Part(&'a PartRef),
     /// A range of a part.
     Bytes(&'a [u8]),
 }
 
 impl Member<'_> {
-    /// Writes the bytes to a new file of this mode.
+    /// Writes bytes to a new file with this mode.
     fn write(bytes: &[u8], path: &Path, mode: u32) -> Result<(), DataError> {
         let file = OpenOptions::new()
             .write(true)
@@ -36,7 +36,7 @@ impl Member<'_> {
         file.write_all(bytes).map_err(DataError::io("write", path))
     }
 
-    /// Creates a read-only file at `path`; `place` handles a whole part.
+    /// Creates a read-only file at `path`. If the file is a whole part, `place` creates it.
     pub(crate) fn place_with(
         self,
         path: &Path,
@@ -50,7 +50,8 @@ impl Member<'_> {
     }
 }
 
-/// Restores a folder for commands to read: links to the parts, and copies of small files.
+/// Restores a folder for commands to read. Files that are whole parts are linked, unless they are
+/// executable. Other files are copied.
 pub(crate) fn unpack(store: &Store, manifest: &PartRef, target: &Path) -> Result<(), DataError> {
     unpack_with(store, manifest, target, &mut |member, path, executable| {
         member.place_with(path, executable, |part| {
@@ -66,7 +67,7 @@ pub(crate) fn unpack(store: &Store, manifest: &PartRef, target: &Path) -> Result
     })
 }
 
-/// Restores a folder for its user to keep: copies.
+/// Restores a folder for a user. All files are copied and writable.
 pub(crate) fn unpack_copy(
     store: &Store,
     manifest: &PartRef,
@@ -85,10 +86,10 @@ pub(crate) fn unpack_copy(
     )
 }
 
-/// Puts one file at its path; the last argument is whether it is executable.
+/// Creates a file at a path. The last argument says whether it is executable.
 type Put<'a> = dyn FnMut(Member<'_>, &Path, bool) -> Result<(), DataError> + 'a;
 
-/// Restores a folder; `put` puts each file at its path.
+/// Restores a folder. `put` creates each file.
 pub(crate) fn unpack_with(
     store: &Store,
     manifest: &PartRef,
@@ -123,7 +124,7 @@ pub(crate) fn unpack_with(
             put(Member::Bytes(bytes), &path, entry.executable)?;
         }
     }
-    // Links are last, so that nothing is written through one.
+    // Symbolic links are created last, so that no file is written through one.
     for (link, path) in links {
         symlink(link, &path).map_err(DataError::io("link", &path))?;
     }
@@ -134,7 +135,7 @@ fn part_of<'a>(list: &'a List, entry: &Listed) -> Option<&'a PartRef> {
     entry.part.and_then(|number| list.parts.get(number))
 }
 
-/// The part of small files that was read last.
+/// The part of small files that was mapped last.
 #[derive(Default)]
 struct OpenPack {
     number: Option<usize>,
@@ -142,7 +143,7 @@ struct OpenPack {
 }
 
 impl OpenPack {
-    /// The bytes of an entry.
+    /// The bytes of an entry that is empty or packed.
     fn bytes(&mut self, store: &Store, list: &List, entry: &Listed) -> Result<&[u8], DataError> {
         let Some(part) = part_of(list, entry) else {
             return Ok(&[]);

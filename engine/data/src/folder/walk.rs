@@ -1,4 +1,4 @@
-//! Walks a folder by relative path: files, links and empty folders.
+//! Lists the files, symbolic links and empty folders below a folder.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,10 +9,11 @@ use crate::error::DataError;
 
 /// The deepest nesting of folders.
 const MAX_DEPTH: usize = 64;
-/// The most entries of one folder. Their list is in memory, with about 300 bytes each.
+/// The most entries of a folder. The list of entries is kept in memory and takes about 300 bytes
+/// per entry.
 const MAX_ENTRIES: usize = 4_000_000;
 
-/// One entry of a folder.
+/// An entry of a folder.
 pub(super) struct Entry {
     pub(super) path: PathBuf,
     /// The relative path, with `/` between names.
@@ -20,7 +21,8 @@ pub(super) struct Entry {
     pub(super) found: Found,
 }
 
-/// All entries of a folder in the order of their relative paths. `go_on` can end it early.
+/// Returns all entries of a folder, sorted by relative path. An error of `go_on` ends the walk
+/// early.
 pub(super) fn walk(
     folder: &Path,
     go_on: &dyn Fn() -> Result<(), DataError>,
@@ -55,7 +57,7 @@ pub(super) fn walk(
     Ok(all)
 }
 
-/// Repairs the modes of a folder and all folders in it, so that they can be walked and emptied.
+/// Repairs the modes of a folder and all folders in it, so that they can be listed and emptied.
 pub(super) fn mend_folders(folder: &Path, depth: usize) -> Result<(), DataError> {
     let found = lstat(folder)?;
     if !found.is_dir() || depth > MAX_DEPTH {
@@ -72,7 +74,7 @@ pub(super) fn mend_folders(folder: &Path, depth: usize) -> Result<(), DataError>
     Ok(())
 }
 
-/// Whether a file is executable.
+/// Whether any executable bit of a file is set.
 pub(crate) fn is_executable(found: &fs::Metadata) -> bool {
     found.permissions().mode() & 0o111 != 0
 }
@@ -97,7 +99,7 @@ fn refuse(path: &Path, found: &str) -> DataError {
     }
 }
 
-/// The target of a link, if it is within the folder and exists.
+/// The target of a symbolic link. It must exist and be inside the folder.
 fn inner_link(root: &Path, path: &Path, relative: &str) -> Result<String, DataError> {
     let target = fs::read_link(path).map_err(DataError::io("read", path))?;
     let shown = target.display();
@@ -124,7 +126,7 @@ fn inner_link(root: &Path, path: &Path, relative: &str) -> Result<String, DataEr
     }
 }
 
-/// Whether a link at `path` never leaves the folder on its way to `target`.
+/// Whether no step of `target` leaves the folder, starting at the symbolic link `path`.
 pub(super) fn stays_inside(path: &str, target: &str) -> bool {
     let mut depth = Path::new(path).components().count().saturating_sub(1);
     let mut inside = !target.is_empty();
@@ -139,7 +141,7 @@ pub(super) fn stays_inside(path: &str, target: &str) -> bool {
     inside
 }
 
-/// Visits every file, every link and every empty folder below `folder`.
+/// Visits every file, symbolic link and empty folder below `folder`.
 fn walk_into(
     root: &Path,
     folder: &Path,

@@ -1,5 +1,5 @@
-//! Reads Parquet. Checksums of pages are verified, footers must be consistent, and expansion is
-//! limited before memory is allocated.
+//! Reads Parquet files. Page checksums are verified, footers must be consistent, and decompressed
+//! sizes are limited before memory is allocated.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,8 @@ use crate::foreign::{self, Expansion};
 const BATCH_BYTES: u64 = 8 << 20;
 /// The most rows of a batch.
 const BATCH_ROWS: usize = 65_536;
-/// The most bytes that a batch may take, if every cell is as large as its column's pages.
+/// The most bytes of a batch, under the assumption that every cell is as large as the pages of its
+/// column.
 const WORST_BATCH_BYTES: u64 = 1 << 30;
 
 type Builder = ParquetRecordBatchReaderBuilder<File>;
@@ -55,7 +56,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
     })
 }
 
-/// Columns and rows, from the footer.
+/// Reads the schema and the number of rows from the footer.
 pub(super) fn probe(path: &Path) -> Result<(Schema, Option<u64>), DataError> {
     let (builder, schema) = foreign::guarded(path, PARQUET, || builder(path))??;
     let rows = builder.metadata().file_metadata().num_rows();
@@ -64,7 +65,7 @@ pub(super) fn probe(path: &Path) -> Result<(Schema, Option<u64>), DataError> {
 
 const PARQUET: &str = "Parquet file";
 
-/// A reader, and the schema for its rows.
+/// Creates a reader, and the schema of its rows.
 fn builder(path: &Path) -> Result<(Builder, SchemaRef), DataError> {
     let open = || open_regular(path).map_err(DataError::io("open", path));
     let failed = |error: ParquetError| fault(path, &error.to_string());
@@ -121,8 +122,8 @@ fn is_text(data_type: &DataType) -> bool {
     )
 }
 
-/// Refuses a footer whose counts contradict each other, because reading would return only some of
-/// the rows.
+/// Refuses a footer whose counts contradict each other, because only some of the rows would be
+/// read.
 fn agrees(path: &Path, metadata: &ParquetMetaData) -> Result<(), DataError> {
     let stated = metadata.file_metadata().num_rows();
     let held = metadata
@@ -156,8 +157,9 @@ fn agrees(path: &Path, metadata: &ParquetMetaData) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Top-level byte columns with a dictionary. They are read as keys and values, because a dictionary
-/// of one long value and many keys is small in the file and arbitrarily large in memory.
+/// The top-level byte columns that have a dictionary. They are read as keys and values, because a
+/// dictionary of one long value and many keys is small in the file and arbitrarily large when it is
+/// expanded.
 fn dictionary_columns(metadata: &ParquetMetaData) -> Vec<String> {
     let mut names = Vec::new();
     for column in metadata
@@ -179,8 +181,8 @@ fn dictionary_columns(metadata: &ParquetMetaData) -> Vec<String> {
     names
 }
 
-/// Whether an INT96 column has a time beyond 64-bit nanoseconds: before 1677 or after 2262. Such a
-/// file is read in microseconds.
+/// Whether an INT96 column has a time outside the range of 64-bit nanoseconds: before 1677 or after
+/// 2262. Such a file is read in microseconds.
 fn is_late(path: &Path, first: &Builder) -> Result<bool, DataError> {
     let columns = first.parquet_schema().columns();
     let wide: Vec<usize> = (0..columns.len())
@@ -254,7 +256,7 @@ fn as_written(read: Schema, metadata: &ParquetMetaData) -> Schema {
     if same { written } else { read }
 }
 
-/// A batch with its dictionaries expanded, in pieces of limited size.
+/// Expands the dictionaries of a batch, and splits it into batches of limited size.
 fn plain(
     path: &Path,
     batch: &RecordBatch,
@@ -336,15 +338,15 @@ fn cast_all(
         .map_err(|error| fault(path, &error.to_string()))
 }
 
-/// The rows of a batch, so that it has a few megabytes, whether a row is a number or a map of the
-/// world, and is not too large even if every cell is as long as its column allows.
+/// The number of rows of a batch. A batch has a few megabytes, whether a row is a number or a map
+/// of the world. Even if every cell is as long as its column allows, the batch is not too large.
 fn batch_rows(metadata: &ParquetMetaData) -> usize {
     let (mut bytes, mut rows, mut worst_row) = (0_u64, 0_u64, 1_u64);
     for group in metadata.row_groups() {
         bytes = bytes.saturating_add(u64::try_from(group.total_byte_size()).unwrap_or(0));
         rows = rows.saturating_add(u64::try_from(group.num_rows()).unwrap_or(0));
         for column in group.columns() {
-            // Nested dictionaries, and prefixes shared between cells: any cell may be that long.
+            // With nested dictionaries and with shared prefixes, any cell may be that long.
             let nested = column.column_path().parts().len() > 1;
             let shares = column.encodings().any(|encoding| {
                 encoding == Encoding::DELTA_BYTE_ARRAY

@@ -1,4 +1,4 @@
-//! Finds out what a file contains without converting it, for `check`, which runs nothing.
+//! Examines files without converting them, for `check`, which runs nothing.
 
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
@@ -18,14 +18,14 @@ use crate::gather::column_indices;
 use crate::netcdf::GridReader;
 use crate::part::Part;
 
-/// Text files up to this size are read whole, so that types and rows are right. Of larger ones only
-/// the first rows are read, and later rows may widen their types.
+/// Text files of at most this many bytes are read completely, so that types and numbers of rows are
+/// exact. Of larger files, only the first rows are read, and later rows may widen the types.
 const WHOLE_BYTES: u64 = 8 << 20;
-/// The rows that are read of larger files.
+/// The number of rows that are read of a larger file.
 const HEAD_ROWS: usize = 10_000;
 
-/// What is known of a path as an input reads it. A file that is passed on unchanged is not opened.
-/// The input's columns are not selected, so that missing ones can be named.
+/// Examines a source as `input` reads it. A file that is passed on unchanged is not opened. The
+/// columns of the input are not selected, so that an error can name the missing ones.
 #[must_use]
 pub fn probe_input(source: &str, input: &Input) -> FileFact {
     if input.form == Form::File {
@@ -38,7 +38,7 @@ pub fn probe_input(source: &str, input: &Input) -> FileFact {
     probe(source, &options)
 }
 
-/// Whether there is a file or folder; neither is opened.
+/// Examines whether a file or folder exists. It is not opened.
 #[must_use]
 pub fn probe_path(source: &str) -> FileFact {
     match look(source) {
@@ -48,7 +48,7 @@ pub fn probe_path(source: &str) -> FileFact {
     }
 }
 
-/// Examines a path; a FIFO or device is refused.
+/// Reads the metadata of a source. FIFOs and devices are refused.
 fn look(source: &str) -> Result<(PathBuf, Metadata), FileFact> {
     let unreadable = |error: DataError| FileFact::Unreadable(error.to_string());
     let path = local_path(source).map_err(unreadable)?;
@@ -65,7 +65,8 @@ fn look(source: &str) -> Result<(PathBuf, Metadata), FileFact> {
     }
 }
 
-/// What is known of a path or a `file://` URL: columns from a footer, a header or the first rows.
+/// Examines a path or a `file://` URL as a table. The columns come from a footer, a header or the
+/// first rows.
 #[must_use]
 pub fn probe(source: &str, options: &SourceOptions) -> FileFact {
     let (path, found) = match look(source) {

@@ -1,5 +1,5 @@
-//! Arrow IPC streams. Each message says how long it is, and a reader asks memory for that; so all
-//! messages are compared with the file's size before any is read.
+//! Reads Arrow IPC streams. Each message states its length, and the reader allocates that much
+//! memory. So all messages are compared with the size of the file before any is read.
 
 use std::io::{Cursor, Read as _};
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::error::DataError;
 use crate::foreign;
 use crate::part::{map_bytes, refuse_expansion};
 
-/// What each message of a stream begins with.
+/// The first bytes of each message of a stream.
 const MARKER: [u8; 4] = [0xff; 4];
 
 /// Whether a file is a stream rather than an Arrow file.
@@ -27,7 +27,7 @@ pub(super) fn is_stream(path: &Path) -> Result<bool, DataError> {
     Ok(head == MARKER)
 }
 
-/// A stream, open.
+/// Opens a stream.
 pub(super) fn open(path: &Path) -> Result<StreamReader<Cursor<Bytes>>, DataError> {
     let bytes = map_bytes(path)?;
     let messages = || require_inside(&Buffer::from(bytes.clone()));
@@ -37,8 +37,8 @@ pub(super) fn open(path: &Path) -> Result<StreamReader<Cursor<Bytes>>, DataError
         .map_err(|error| no_arrow(path, error.to_string()))
 }
 
-/// Refuses messages that do not lie in the file, or whose packed buffers claim more than a file of its
-/// size may expand to.
+/// Refuses messages that extend beyond the file, and compressed buffers whose stated size is more
+/// than a file of this size may expand to.
 fn require_inside(buffer: &Buffer) -> Result<(), String> {
     let mut at = 0_usize;
     while let Some((begin, length)) = message_at(buffer, at) {
@@ -63,17 +63,18 @@ fn require_inside(buffer: &Buffer) -> Result<(), String> {
     Ok(())
 }
 
-/// Where the metadata of the message at a byte begins, and its length; nothing at the file's end.
+/// The offset and the length of the metadata of the message at byte `at`. `None` at the end of the
+/// file.
 fn message_at(buffer: &Buffer, at: usize) -> Option<(usize, usize)> {
     let word =
         |at: usize| -> Option<[u8; 4]> { buffer.get(at..at.checked_add(4)?)?.try_into().ok() };
     let first = word(at)?;
     let (length, begin) = match first == MARKER {
         true => (word(at + 4)?, at + 8),
-        // Streams older than 0.15 have no marker.
+        // Arrow versions before 0.15 write no marker.
         false => (first, at + 4),
     };
-    // A negative length becomes one that lies outside of any file.
+    // A negative length becomes one that no file can hold.
     let length = usize::try_from(i32::from_le_bytes(length)).unwrap_or(usize::MAX);
     Some((begin, length))
 }
@@ -135,7 +136,7 @@ mod tests {
             let error = rows(&changed).unwrap_err().to_string();
             assert!(error.contains("longer than the file"), "{error}");
         }
-        // The length that a packed buffer claims stands before its bytes.
+        // A compressed buffer states its decompressed length before its bytes.
         let lengths = [
             8000_i64.to_le_bytes(),
             4004_i64.to_le_bytes(),

@@ -1,4 +1,5 @@
-//! Cells as typed columns. A cell that its column's type cannot hold exactly is an error that names it.
+//! Converts cells to typed columns. If the type cannot hold a cell exactly, the error names the
+//! cell.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,18 +12,18 @@ use csv::ByteRecord;
 use super::{Layout, utf8};
 use crate::error::DataError;
 
-/// The columns that a file's cells become.
+/// The columns of a file, with their types.
 pub(super) struct Columns {
     path: PathBuf,
     layout: Layout,
     schema: SchemaRef,
 }
 
-/// The cells of the rows that are to be one batch, as text.
+/// The text of the cells of one batch.
 pub(super) struct Cells<'c> {
     columns: &'c Columns,
     texts: Vec<StringBuilder>,
-    /// The line on which each row begins.
+    /// The line number at which each row begins.
     lines: Vec<u64>,
 }
 
@@ -132,7 +133,8 @@ fn with_points(text: &StringArray) -> StringArray {
         .collect()
 }
 
-/// The first cell that was rounded or overflowed on its way to a number.
+/// The first cell that was rounded or overflowed in the conversion to a number, and what happened
+/// to it.
 fn inexact(text: &ArrayRef, array: &ArrayRef, wanted: &DataType) -> Option<(usize, &'static str)> {
     let cells: &StringArray = arrow::array::AsArray::as_string(text);
     let scale = match wanted {
@@ -160,8 +162,8 @@ fn inexact(text: &ArrayRef, array: &ArrayRef, wanted: &DataType) -> Option<(usiz
     Some((row, ", which is too large"))
 }
 
-/// Decimal places that a number needs: its digits behind the point without zeros at the end, and its
-/// exponent.
+/// The number of decimal places that a number needs. Trailing zeros do not count, and the exponent
+/// shifts the point. It is negative for a multiple of ten.
 fn decimals(cell: &str) -> i64 {
     let (number, exponent) = cell.split_once(['e', 'E']).unwrap_or((cell, "0"));
     let exponent: i64 = exponent.parse().unwrap_or(0);

@@ -5,25 +5,25 @@ use arrow::compute::kernels::cast_utils::{Parser as _, string_to_datetime};
 use arrow::datatypes::Date32Type;
 use arrow_schema::{DataType, TimeUnit};
 
-/// The kinds of cells in one column so far.
+/// The kinds of cells found in a column so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Guess {
     kinds: Vec<Kind>,
 }
 
-/// The kind of one cell.
+/// The kind of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Bool,
-    /// A signed 64-bit integer.
+    /// A non-negative integer that fits a signed 64-bit integer.
     Int,
-    /// An integer that needs all 64 bits.
+    /// An integer that needs all 64 bits of an unsigned integer.
     Unsigned,
     /// A negative integer.
     Negative,
     Float,
     Date,
-    /// A date with a time of this unit, with or without an offset.
+    /// A date with a time in this unit. The flag says whether it has an offset from UTC.
     Instant(TimeUnit, bool),
     Text,
 }
@@ -40,7 +40,7 @@ impl Guess {
         }
     }
 
-    /// The narrowest type that holds every cell; text if there is none, or no cell.
+    /// The narrowest type that holds every cell. It is text if there is no such type, or no cell.
     pub(super) fn data_type(&self) -> DataType {
         let only = |fits: fn(&Kind) -> bool| self.kinds.iter().all(fits);
         if self.kinds.is_empty() {
@@ -74,7 +74,7 @@ impl Guess {
                     with |= offset;
                     without |= !offset;
                 }
-                // Beside times without an offset, a date without a time is midnight.
+                // In a column of times without an offset, a date without a time means midnight.
                 Kind::Date => without = true,
                 _ => return DataType::Utf8,
             }
@@ -104,8 +104,8 @@ fn kind(cell: &str, decimal_comma: bool) -> Kind {
     time(cell)
 }
 
-/// Whether a cell is a number. It is text if its digits are an identifier: with leading zeros, or
-/// beyond 64 bits.
+/// The kind of a cell that may be a number. Digits are text if they may be an identifier: with
+/// leading zeros, or beyond 64 bits.
 fn number(cell: &str, decimal_comma: bool) -> Kind {
     let digits = cell.trim_start_matches(['+', '-']);
     if cell.len() - digits.len() > 1 {

@@ -1,4 +1,5 @@
-//! CSV and TSV: a header, then rows. A cell keeps the text that was written wherever a number would lose it.
+//! Reads CSV and TSV files: a header, then rows. A column is read as text if numbers would lose
+//! what was written.
 
 mod cells;
 mod infer;
@@ -19,18 +20,19 @@ use self::infer::Guess;
 use super::{Opened, batches};
 use crate::error::DataError;
 
-/// Rows of a batch at most.
+/// The most rows of a batch.
 const BATCH_ROWS: usize = 8192;
-/// Bytes of a batch at which it ends, whatever its rows.
+/// The bytes of text after which a batch ends, whatever its number of rows.
 const BATCH_BYTES: usize = 8 << 20;
-/// Bytes of one row at most: Arrow's text columns address 2 GiB, and memory has to hold the row.
+/// The most bytes of a row. A text column of Arrow holds at most 2 GiB, and the row must fit into
+/// memory.
 const ROW_BYTES: usize = 512 << 20;
 
 pub(in crate::source) use text::open as open_text;
 
 type Source = Reader<Box<dyn std::io::Read>>;
 
-/// How a file separates its cells.
+/// The delimiter of a file, and the options for reading it.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     delimiter: u8,
@@ -38,7 +40,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Of a file whose kind has this separator, unless the options name another.
+    /// Creates a layout. `delimiter` is the default of the format, which the options may override.
     pub(super) fn new(delimiter: u8, options: &CsvOptions) -> Self {
         let named = options.delimiter.and_then(|c| u8::try_from(c).ok());
         Self {
@@ -64,9 +66,9 @@ impl Layout {
     }
 }
 
-/// Opens a file. Types are inferred from every row: a column is a whole number, a number, a truth
-/// value, a date or a time when all of its values are, and text otherwise; empty cells are null.
-/// Columns that are declared have their declared types instead.
+/// Opens a file. Types are inferred from all rows: a column of only integers, numbers, booleans,
+/// dates or times gets that type, and any other column is text. Empty cells are null. Declared
+/// columns have their declared types instead.
 pub(super) fn open(
     path: &Path,
     layout: &Layout,
@@ -81,8 +83,8 @@ pub(super) fn open(
     Ok(Opened { schema, rows })
 }
 
-/// Writes the text of all cells with commas and points, and nothing for a cell that is null. `schema`
-/// tells which columns are numbers.
+/// Rewrites a file with comma delimiters and decimal points. The text of the cells is kept, but
+/// null cells become empty. `schema` says which columns are numbers.
 pub(super) fn with_commas(
     path: &Path,
     layout: &Layout,
@@ -135,7 +137,8 @@ fn next_batch(rows: &mut Records, columns: &Columns) -> Result<Option<RecordBatc
     cells.finish().map(Some)
 }
 
-/// Columns and the number of rows looked at.
+/// Infers the schema from the first `limit` rows, or from all. Returns it with the number of rows
+/// read.
 pub(super) fn infer(
     path: &Path,
     layout: &Layout,
@@ -189,14 +192,14 @@ fn names(path: &Path, header: &ByteRecord, line: u64) -> Result<Vec<String>, Dat
     Ok(names)
 }
 
-/// The records of a file, each with as many cells as the first.
+/// An iterator over the records of a file. All have as many cells as the first.
 struct Records {
     path: PathBuf,
     layout: Layout,
     reader: Source,
     record: ByteRecord,
     header: Option<String>,
-    /// Where the last record begins: its byte and its line.
+    /// The byte offset and the line number at which the last record begins.
     last: (u64, u64),
 }
 
@@ -212,7 +215,7 @@ impl Records {
         })
     }
 
-    /// The next record and the line on which it begins, the header's being 1.
+    /// The next record and the line number at which it begins. The header is on line 1.
     fn next(&mut self) -> Result<Option<(&ByteRecord, u64)>, DataError> {
         let more = match self.reader.read_byte_record(&mut self.record) {
             Ok(more) => more,
@@ -220,7 +223,8 @@ impl Records {
         };
         let start = self.record.position().cloned();
         if !more {
-            // The reader closes a quote that is open at the end, and tells the end only after that row.
+            // The reader closes an open quote at the end of the file, so the last record is checked
+            // here.
             let (at, line) = self.last;
             self.refuse_open_quote(at, line)?;
             return Ok(None);
@@ -276,7 +280,7 @@ impl Records {
         ))
     }
 
-    /// What the header's look says of the separator.
+    /// A hint for the user, depending on what the header looks like.
     fn hint(&self) -> String {
         let header = self.header.as_deref().unwrap_or_default();
         if header.starts_with('#') && self.layout.options.comment.is_none() {

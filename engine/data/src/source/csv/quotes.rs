@@ -1,5 +1,5 @@
-//! Whether a quote is still open at the end of a file. The CSV reader would take such a tail as one
-//! cell.
+//! Finds a quote that is still open at the end of a file. The CSV reader would accept the rest of
+//! the file as one cell.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -13,13 +13,14 @@ enum Place {
     Start,
     /// In a cell without quotes, or after the closing quote.
     Plain,
-    /// Between quotes.
+    /// Inside quotes.
     Quoted,
-    /// After a quote between quotes: it is the closing one unless another follows.
+    /// After a quote inside quotes. It is the closing quote, unless another quote follows.
     Closing,
 }
 
-/// Checks from the byte at which a record begins to the end of the file.
+/// Whether a quote is open at the end of the file. The file is read from byte `from`, at which a
+/// record begins.
 pub(super) fn is_open(path: &Path, delimiter: u8, from: u64) -> Result<bool, DataError> {
     let fault = || DataError::io("read", path);
     let mut source = text::open(path)?;

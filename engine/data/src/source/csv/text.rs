@@ -1,4 +1,4 @@
-//! The bytes of a text table: decompressed if necessary, without a byte-order mark.
+//! The bytes of a text table, decompressed if necessary and without a byte order mark.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -8,14 +8,14 @@ use sunward_files::open_regular;
 
 use crate::error::DataError;
 
-/// The longest line. A compressed file can contain a line of any length in a few kilobytes.
+/// The most bytes of a line. A compressed file of a few kilobytes can contain a line of any length.
 const LINE_BYTES: usize = 512 << 20;
-/// Bytes that are read at a time.
+/// The bytes of one read.
 const BUFFER_BYTES: usize = 1 << 16;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
-/// Opens a file.
+/// Opens the text of a file.
 pub(in crate::source) fn open(path: &Path) -> Result<Box<dyn Read>, DataError> {
     let file = open_regular(path).map_err(DataError::io("open", path))?;
     let mut source = BufReader::with_capacity(BUFFER_BYTES, file);
@@ -44,7 +44,7 @@ fn unmarked(path: &Path, source: impl Read + 'static) -> Result<Box<dyn Read>, D
     }))
 }
 
-/// Refuses a line that is too long, before it is in memory.
+/// A reader that refuses a line that is too long before the line is in memory.
 struct Lines<S> {
     source: S,
     line_bytes: usize,
