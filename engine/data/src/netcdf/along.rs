@@ -1,30 +1,31 @@
-//! Values that belong to a row by its time or its cell, and are written beside it.
+//! Values that belong to a time or a cell, such as time bounds and the names of stations. They are
+//! written beside the rows.
 //!
-//! Rows may be cut, picked and joined, so what belongs to them is found by the value in their column of
-//! times or cells and not by their place.
+//! Rows may be cut, selected and joined. So these values are looked up by the time or the cell in a
+//! row, and not by the position of the row.
 
 use super::grid::{Coordinate, Grid, TimeAxis};
 use super::header::Kind;
 use super::hyperslab::to_usize;
 
-/// What is looked up for each row.
+/// Values that are looked up for each row.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Along {
-    /// Begin and end of each time, by time.
+    /// The bounds of each time: time, begin and end.
     Bounds(Vec<[f64; 3]>),
-    /// So many values of each cell, by its number.
+    /// The values of all cells in order, and the number of values per cell.
     Cells(Vec<f64>, usize),
 }
 
 impl Along {
-    /// The bounds of the times of an axis.
+    /// The time bounds of an axis, or `None` if it has none.
     pub(super) fn bounds(axis: &TimeAxis) -> Option<Self> {
         let mut bounds = axis.bounds.clone();
         bounds.sort_by(|a, b| a[0].total_cmp(&b[0]));
         (!bounds.is_empty()).then_some(Self::Bounds(bounds))
     }
 
-    /// Values in one row.
+    /// The number of values per row.
     pub(super) fn width(&self) -> usize {
         match self {
             Self::Bounds(_) => 2,
@@ -32,7 +33,7 @@ impl Along {
         }
     }
 
-    /// The values that belong to each of these times or cells, NaN (no text) where nothing is known.
+    /// Looks up the values of each of these times or cells. Unknown ones give NaN, or no text.
     pub(super) fn values(&self, keys: &[f64]) -> Vec<f64> {
         let mut out = Vec::with_capacity(keys.len() * self.width());
         for key in keys {
@@ -56,7 +57,8 @@ impl Along {
     }
 }
 
-/// The bounds of a time. Times went through milliseconds, so the last digits may differ.
+/// The bounds of a time. The last digits may differ, because times were converted to milliseconds
+/// and back.
 fn nearest(bounds: &[[f64; 3]], time: f64) -> Option<[f64; 3]> {
     let at = bounds.partition_point(|known| known[0] < time);
     let beside = [at.checked_sub(1), Some(at)].into_iter().flatten();
@@ -66,8 +68,8 @@ fn nearest(bounds: &[[f64; 3]], time: f64) -> Option<[f64; 3]> {
     ((best[0] - time).abs() <= 1e-9 + 1e-10 * time.abs()).then_some(*best)
 }
 
-/// The coordinates of cells that lie on no grid, as stations have them: those over the one dimension
-/// that the rows are, which the tensor does not have.
+/// The coordinates of cells that are not on a grid, such as stations. They run over the one
+/// dimension that became the rows and that the tensor lacks.
 pub(super) fn of_cells(grid: &Grid) -> Vec<(&str, &Coordinate, Kind, Along)> {
     let is_of_rows = |coordinate: &Coordinate| match coordinate.dims.as_slice() {
         [dim] => !grid.dims.contains(dim),
@@ -89,7 +91,7 @@ pub(super) fn of_cells(grid: &Grid) -> Vec<(&str, &Coordinate, Kind, Along)> {
         .collect()
 }
 
-/// Texts as characters of one length, padded with zeros, and that length.
+/// Encodes texts as characters, padded with zeros to a common length. Returns that length first.
 pub(super) fn characters(texts: &[String]) -> (usize, Vec<f64>) {
     let width = texts.iter().map(String::len).max().unwrap_or(0).max(1);
     let padded = texts.iter().flat_map(|text| {

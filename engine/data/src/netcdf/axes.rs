@@ -1,12 +1,13 @@
-//! Which variable is meant, and what its dimensions are: CF's rules, then usual names.
+//! Chooses a variable of a file and determines the roles of its dimensions: by CF's rules, else by
+//! common names.
 
 use super::error::NetcdfError;
 use super::header::{Header, Variable};
 
-/// How many names an error lists before it only counts.
+/// The most names that an error lists. Further names are only counted.
 const NAMES_LISTED: usize = 12;
 
-/// What a dimension or coordinate runs along.
+/// The role of a dimension or coordinate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Time,
@@ -15,22 +16,22 @@ pub(super) enum Role {
     Other,
 }
 
-/// One dimension of the variable.
+/// A dimension of the variable.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Axis {
-    /// Its number in the file.
+    /// The index of the dimension in the file.
     pub(super) dim: usize,
-    /// Its place among the variable's dimensions.
+    /// The position among the variable's dimensions.
     pub(super) position: usize,
-    /// `lat`, `lon`, or its name in the file.
+    /// `lat`, `lon`, or the name in the file.
     pub(super) name: String,
     pub(super) length: u64,
     pub(super) role: Role,
-    /// The variable that holds its coordinates.
+    /// The index of the variable that holds the coordinates.
     pub(super) coordinate: Option<usize>,
 }
 
-/// The dimensions of a variable, with their roles. At most one has each role but `Other`.
+/// The dimensions of a variable, with their roles. No role except `Other` occurs twice.
 pub(super) fn axes(header: &Header, variable: &Variable) -> Vec<Axis> {
     let mut taken = Vec::new();
     let mut axes = Vec::new();
@@ -65,7 +66,7 @@ pub(super) fn axes(header: &Header, variable: &Variable) -> Vec<Axis> {
     axes
 }
 
-/// What a coordinate variable holds, by CF's attributes, else by its name.
+/// The role of a coordinate variable, by CF's attributes, else by its name.
 pub(super) fn role_of(variable: &Variable) -> Role {
     let text = |name: &str| {
         variable
@@ -80,7 +81,8 @@ pub(super) fn role_of(variable: &Variable) -> Role {
         "longitude" => return Role::Lon,
         "time" => return Role::Time,
         "" => {}
-        // Projection and rotated coordinates are no latitudes, whatever their axis says.
+        // Coordinates of projections and rotated grids are not latitudes or longitudes, whatever
+        // their `axis` says.
         _ => return Role::Other,
     }
     match units.as_str() {
@@ -105,7 +107,7 @@ fn role_by_name(name: &str) -> Role {
     }
 }
 
-/// The variable of this name; without a name, the only one there is.
+/// Finds the variable with this name. Without a name, the file must have a single data variable.
 pub(super) fn choose(
     header: &Header,
     name: Option<&str>,
@@ -145,15 +147,15 @@ pub(super) fn choose(
         })
 }
 
-/// The one variable of any group that is called so.
+/// Finds the variable with this name in any group. `None` if there are several.
 fn only_called(header: &Header, name: &str) -> Option<usize> {
     let mut found = (0..header.variables.len()).filter(|v| header.variables[*v].own_name() == name);
     let first = found.next()?;
     found.next().is_none().then_some(first)
 }
 
-/// Variables that hold data: numbers that are not themselves the coordinates, bounds or cell
-/// measures of others.
+/// The variables that hold data: those of numbers that are not coordinates, bounds or cell measures
+/// of other variables.
 fn candidates(header: &Header) -> Vec<usize> {
     let mut auxiliary: Vec<&str> = Vec::new();
     for variable in &header.variables {
@@ -167,7 +169,7 @@ fn candidates(header: &Header) -> Vec<usize> {
             let text = variable.attributes.text(attribute).unwrap_or_default();
             auxiliary.extend(text.split_whitespace());
         }
-        // `area: areacella volume: v`: every second word is a name.
+        // Every second word is a name, as in `area: areacella volume: v`.
         let measures = variable
             .attributes
             .text("cell_measures")
@@ -182,7 +184,8 @@ fn candidates(header: &Header) -> Vec<usize> {
         !(!variable.kind.is_number() || is_coordinate || is_auxiliary || variable.dims.is_empty())
     };
     let data = (0..header.variables.len()).filter(|v| is_data(&header.variables[*v]));
-    // Enumerations are mostly flags of what is meant: they count where there is nothing else.
+    // Enumerations are usually quality flags of the data. They count as data only if there is
+    // nothing else.
     let (flags, numbers): (Vec<usize>, Vec<usize>) =
         data.partition(|v| !header.variables[*v].members.is_empty());
     if numbers.is_empty() { flags } else { numbers }

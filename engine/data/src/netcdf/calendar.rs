@@ -1,12 +1,12 @@
 //! CF calendars: converts between a number with units, a moment and its year.
 
-/// Milliseconds of a day.
+/// The milliseconds of a day.
 pub(super) const DAY_MS: i64 = 86_400_000;
 
 /// The first day of the Gregorian calendar, 1582-10-15, in days since 1970-01-01.
 const GREGORIAN_START: i64 = -141_427;
 
-/// The calendars.
+/// CF's calendars.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Calendar {
     /// Julian until 1582-10-04, Gregorian from 1582-10-15.
@@ -31,12 +31,13 @@ impl Calendar {
         })
     }
 
-    /// Whether its days are those of Arrow's timestamps.
+    /// Whether the days are real days, which Arrow's timestamps can represent.
     pub(super) fn fits_timestamps(self) -> bool {
         matches!(self, Self::Standard | Self::ProlepticGregorian)
     }
 
-    /// Days from the calendar's own zero (1970-01-01 for those with real days, else year 0).
+    /// The number of days from the calendar's zero to a date. The zero is 1970-01-01 in calendars
+    /// with real days, and year 0 in others.
     fn days(self, date: Date) -> Option<i64> {
         if date.month == 0 || date.month > 12 || date.day == 0 || date.day > 31 {
             return None;
@@ -102,15 +103,15 @@ impl Date {
     }
 }
 
-/// Days before a month, given the length of February.
+/// The number of days of a year before a month, given the length of February.
 fn month_start(month: i64, february: i64) -> i64 {
     let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let before = usize::try_from(month - 1).unwrap_or(0).min(12);
     lengths.iter().take(before).sum()
 }
 
-/// Days since 1970-01-01 of a Gregorian date. Years are counted from March, so that leap days end
-/// them.
+/// The days from 1970-01-01 to a Gregorian date. Years are counted from March, so that a leap day
+/// is the last day of its year.
 fn gregorian_days(date: Date) -> i64 {
     let year = if date.month <= 2 {
         date.year - 1
@@ -121,7 +122,7 @@ fn gregorian_days(date: Date) -> i64 {
     year * 365 + leaps + from_march(date) - 719_468
 }
 
-/// Days since (Gregorian) 1970-01-01 of a Julian date.
+/// The days from the Gregorian 1970-01-01 to a Julian date.
 fn julian_days(date: Date) -> i64 {
     let year = if date.month <= 2 {
         date.year - 1
@@ -136,11 +137,12 @@ fn from_march(date: Date) -> i64 {
     (153 * month + 2) / 5 + date.day - 1
 }
 
-/// The units of a time axis: multiples of milliseconds or months since a moment.
+/// The units of a time axis: a step of milliseconds or months, and the moment from which steps are
+/// counted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct TimeUnits {
     calendar: Calendar,
-    /// The moment of zero, in milliseconds from the calendar's own zero.
+    /// The moment from which steps are counted, in milliseconds from the calendar's zero.
     origin_ms: i64,
     date: Date,
     step: Step,
@@ -149,12 +151,12 @@ pub(super) struct TimeUnits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Milliseconds(i64),
-    /// Calendar months. Only whole numbers of them mean a moment.
+    /// Calendar months. Only whole numbers of months denote a moment.
     Months(i64),
 }
 
 impl TimeUnits {
-    /// Parses `hours since 1900-01-01 00:00:0.0` and similar; `None` for anything else.
+    /// Parses units such as `hours since 1900-01-01 00:00:0.0`. Returns `None` for anything else.
     pub(super) fn parse(units: &str, calendar: &str) -> Option<Self> {
         let calendar = Calendar::from_name(calendar)?;
         let (step, since) = units.split_once(" since ")?;
@@ -184,7 +186,8 @@ impl TimeUnits {
         self.calendar
     }
 
-    /// Milliseconds from the calendar's own zero (1970-01-01 where timestamps fit).
+    /// Converts a number in these units to a moment, in milliseconds from the calendar's zero. The
+    /// zero is 1970-01-01 if timestamps fit.
     pub(super) fn moment_ms(&self, value: f64) -> Option<i64> {
         match self.step {
             Step::Milliseconds(ms) => self.origin_ms.checked_add(whole(value * millis(ms))?),
@@ -205,7 +208,7 @@ impl TimeUnits {
         }
     }
 
-    /// The number that means a moment; `None` for units of months.
+    /// Converts a moment to a number in these units. Returns `None` for units of months.
     pub(super) fn value(&self, moment_ms: i64) -> Option<f64> {
         match self.step {
             Step::Milliseconds(ms) => {
@@ -220,12 +223,13 @@ impl TimeUnits {
         i32::try_from(self.calendar.year(moment_ms.div_euclid(DAY_MS))).ok()
     }
 
-    /// The moment of zero, in milliseconds from the calendar's own zero.
+    /// The moment from which steps are counted, in milliseconds from the calendar's zero.
     pub(super) fn origin_ms(&self) -> i64 {
         self.origin_ms
     }
 
-    /// `days since …`, with zero this many milliseconds after the begin of this axis's day.
+    /// The units `days since …`, counted from this many milliseconds after the beginning of the day
+    /// that these units name.
     pub(super) fn in_days(&self, time_of_day_ms: i64) -> String {
         let Date { year, month, day } = self.date;
         let (s, ms) = (time_of_day_ms / 1000, time_of_day_ms % 1000);
@@ -238,7 +242,7 @@ impl TimeUnits {
         format!("days since {year:04}-{month:02}-{day:02} {h:02}:{m:02}:{s:02}{fraction}")
     }
 
-    /// The moment at which the day in the units begins.
+    /// The beginning of the day that the units name, in milliseconds from the calendar's zero.
     pub(super) fn origin_day_ms(&self) -> Option<i64> {
         self.calendar.days(self.date)?.checked_mul(DAY_MS)
     }
@@ -248,7 +252,7 @@ fn millis(value: i64) -> f64 {
     value as f64
 }
 
-/// The nearest integer, within the milliseconds of a million years.
+/// The nearest integer. `None` beyond the milliseconds of a million years.
 fn whole(value: f64) -> Option<i64> {
     #[expect(
         clippy::cast_possible_truncation,
@@ -257,8 +261,8 @@ fn whole(value: f64) -> Option<i64> {
     (value.abs() < 9.0e15).then(|| value.round() as i64)
 }
 
-/// Parses a date, an optional time of day and an optional zone; the time is milliseconds into the
-/// day, in UTC.
+/// Parses a date, an optional time of day and an optional time zone. The time is in milliseconds
+/// since the beginning of the day, in UTC.
 fn parse_moment(text: &str) -> Option<(Date, i64)> {
     let text = text.trim();
     let (date, rest) = text
@@ -320,7 +324,7 @@ fn clock_ms(text: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
-    /// Moments by cftime 1.6.
+    /// The expected moments are from cftime 1.6.
     #[test]
     fn moments_are_those_of_cftime() {
         let cases = [

@@ -1,4 +1,5 @@
-//! Columns of a table as variables of a NetCDF file: their type, dimensions, attributes and values.
+//! Converts columns of a table to variables of a NetCDF file: type, dimensions, attributes and
+//! values.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -15,37 +16,38 @@ use super::reader::VALUE;
 use super::tensor::Tensor;
 use super::time::{TIME, YEAR};
 
-/// The column of a cell's number.
+/// The name of the column that holds the number of a cell.
 const CELL: &str = "cell_id";
 
-/// Units for moments whose table does not say which to use.
+/// The units of times, if the table names none or none that can be used.
 const DEFAULT_UNITS: &str = "seconds since 1970-01-01 00:00:00";
 
-/// What stands for a missing whole number; what libraries use by default.
+/// The fill value of integers, which is the default of NetCDF libraries.
 const MISSING_WHOLE: f64 = -2_147_483_647.0;
 
 /// A column that becomes a variable.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
-    /// Its name in the table.
+    /// The name in the table.
     pub(super) name: String,
-    /// Its name in the file.
+    /// The name in the file.
     pub(super) file_name: String,
     pub(super) kind: Kind,
-    /// Dimensions of its tensor; none for a plain number.
+    /// The names and lengths of the tensor's dimensions. Empty for a plain number.
     pub(super) dims: Vec<(String, usize)>,
-    /// Values in one row.
+    /// The number of values per row.
     pub(super) row_length: usize,
     pub(super) attributes: Attributes,
-    /// What stands for a missing value.
+    /// The fill value, which is written for a missing value.
     pub(super) missing: f64,
-    /// For moments: the units they are written in.
+    /// The units in which times are written. `None` for other columns.
     units: Option<TimeUnits>,
-    /// What is written for each value of the column in its place.
+    /// If set, the values of the column are looked up here, and the result is written instead of
+    /// them.
     along: Option<Along>,
 }
 
-/// All columns of a table that are written. `year` follows from `time`, so it is not.
+/// The columns of a table that are written. `year` is left out, because it follows from `time`.
 pub(super) fn columns(
     schema: &Schema,
     grid: &Grid,
@@ -73,7 +75,8 @@ pub(super) fn columns(
     Ok(columns)
 }
 
-/// Adds what belongs to rows by their time or their cell: bounds, and names of stations.
+/// Adds the variables that are looked up by time or cell: time bounds, and coordinates of stations
+/// such as names.
 fn add_along(columns: &mut Vec<Column>, grid: &Grid) {
     let is_plain = |column: &&mut Column, name: &str| column.name == name && column.dims.is_empty();
     let bounds = grid.time.as_ref().and_then(Along::bounds);
@@ -107,7 +110,8 @@ fn add_along(columns: &mut Vec<Column>, grid: &Grid) {
         let length = format!("string{}", along.width());
         let mut column = columns[cell].beside(name, kind, (&length, along));
         match known {
-            // The table holds places in single precision, and the grid as the file did.
+            // The table holds positions in single precision. The grid holds them as they were in
+            // the file, so these replace them.
             Some(at) => {
                 column.attributes = columns[at].attributes.clone();
                 column.attributes.0.retain(|(key, _)| key != "_FillValue");
@@ -121,7 +125,7 @@ fn add_along(columns: &mut Vec<Column>, grid: &Grid) {
     }
 }
 
-/// What a coordinate says of itself.
+/// The text attributes of a coordinate.
 pub(super) fn described(coordinate: &Coordinate) -> Vec<(&str, &str)> {
     let texts = [
         ("standard_name", &coordinate.standard_name),
@@ -135,7 +139,7 @@ pub(super) fn described(coordinate: &Coordinate) -> Vec<(&str, &str)> {
 }
 
 impl Column {
-    /// What is written beside this column, looked up by its values.
+    /// A variable beside this column. Its values are looked up by the values of this column.
     fn beside(&self, name: &str, kind: Kind, (dim, along): (&str, Along)) -> Self {
         let width = along.width();
         let is_scalar = kind != Kind::Text && width == 1;
@@ -155,7 +159,7 @@ impl Column {
         }
     }
 
-    /// Whether it was added to what the table has.
+    /// Whether this variable was added beside a column of the table.
     pub(super) fn is_beside(&self) -> bool {
         self.along.is_some()
     }
@@ -277,7 +281,7 @@ impl Column {
                 }
             }
         }
-        // CF wants coordinates without gaps, so they announce none.
+        // CF forbids missing values in a coordinate, so it gets no fill value.
         if self.name != TIME {
             self.attributes.0.push((
                 "_FillValue".to_owned(),
@@ -286,7 +290,7 @@ impl Column {
         }
     }
 
-    /// A batch's values, row after row; what is null becomes missing.
+    /// The values of a batch, row by row. Nulls become the fill value.
     pub(super) fn values(&self, batch: &RecordBatch, path: &str) -> Result<Vec<f64>, NetcdfError> {
         let refuse = |what: String| NetcdfError::Column {
             path: path.to_owned(),
@@ -330,7 +334,7 @@ impl Column {
     }
 }
 
-/// The values of flags, which CF wants in the variable's own type.
+/// The values of flags. CF requires them in the type of the variable.
 fn flags(kind: Kind, text: &str) -> Attribute {
     let numbers: Result<Vec<f64>, _> = text.split_whitespace().map(str::parse).collect();
     match numbers {
@@ -339,8 +343,8 @@ fn flags(kind: Kind, text: &str) -> Attribute {
     }
 }
 
-/// The format has no whole numbers of 64 bits; they are written as double precision, which holds those
-/// up to 2^53.
+/// Refuses integers that would be rounded. The format has no 64-bit integers, so they are written
+/// as double precision, which holds integers exactly up to 2^53.
 fn refuse_what_is_not_exact(array: &ArrayRef) -> Result<(), String> {
     const LARGEST: i128 = 1 << 53;
     let large = match array.data_type() {
@@ -375,7 +379,8 @@ fn moments(array: &ArrayRef, units: &TimeUnits) -> Result<Vec<f64>, arrow_schema
         .collect())
 }
 
-/// Names and lengths of a tensor's dimensions: its own, else the grid's, else numbered ones.
+/// The names and lengths of a tensor's dimensions. The names come from the tensor, else from the
+/// grid, else they are numbered.
 fn tensor_dims(field: &Field, length: usize, grid: &Grid) -> Vec<(String, usize)> {
     let tensor = Tensor::of(field);
     let shape = tensor
@@ -392,7 +397,8 @@ fn tensor_dims(field: &Field, length: usize, grid: &Grid) -> Vec<(String, usize)
     names.into_iter().map(|n| clean(&n)).zip(shape).collect()
 }
 
-/// The variable's name in the file: `value` gets its own name back.
+/// The name of a column's variable in the file. For `value`, it is the original name of the
+/// variable.
 fn file_name(column: &str, grid: &Grid) -> String {
     if column == VALUE && !grid.variable.is_empty() {
         return clean(&grid.variable);
@@ -400,7 +406,7 @@ fn file_name(column: &str, grid: &Grid) -> String {
     clean(column)
 }
 
-/// A name that the format allows: no `/`, no control characters, no blanks at the end.
+/// Makes a name valid in the format: without `/`, control characters and surrounding white space.
 fn clean(name: &str) -> String {
     let name: String = name
         .chars()

@@ -1,4 +1,4 @@
-//! Which dimensions and variables a table becomes in a file, with CF's attributes.
+//! Plans the dimensions and variables of a file for a table, with CF's attributes.
 
 use super::along::characters;
 use super::columns::{Column, described};
@@ -9,19 +9,19 @@ use super::hyperslab::to_u64;
 use super::reader::VALUE;
 use super::time::TIME;
 
-/// The line of a file's history that says who wrote it.
+/// The line that Sunward adds to the history of a file.
 const WRITTEN: &str = concat!(
     "Sunward ",
     env!("CARGO_PKG_VERSION"),
     ": written from a table"
 );
 
-/// Whether a line of a history is one that any version of Sunward wrote.
+/// Whether a line of a history was written by any version of Sunward.
 pub(super) fn is_own_history(line: &str) -> bool {
     line.starts_with("Sunward ") && line.ends_with(": written from a table")
 }
 
-/// A file's plan as it grows, with the values of variables that do not depend on rows.
+/// The unfinished plan of a file, with the values of variables that do not depend on rows.
 pub(super) struct Drafting<'a> {
     pub(super) plan: Plan,
     pub(super) constants: Vec<(usize, Vec<f64>)>,
@@ -29,7 +29,8 @@ pub(super) struct Drafting<'a> {
 }
 
 impl Drafting<'_> {
-    /// Lays out dimensions and variables. For cells on a grid, gives their number.
+    /// Adds all dimensions and variables to the plan. Returns the number of cells if the rows are
+    /// cells of a grid.
     pub(super) fn lay_out(&mut self, columns: &[Column]) -> Option<u64> {
         self.plan.attributes = self.file_attributes();
         if let Some(cells) = self.cells_on_grid(columns) {
@@ -75,8 +76,9 @@ impl Drafting<'_> {
         None
     }
 
-    /// What is said of the file: CF's version, what its source said, and that it was written anew. The
-    /// history has no date, so that the same table gives the same bytes.
+    /// The attributes of the file: the version of CF, the attributes of its source, and a history
+    /// that says that Sunward wrote it. The history has no date, so that equal tables give equal
+    /// bytes.
     fn file_attributes(&self) -> Attributes {
         let known = &self.grid.file_attributes;
         let mut texts: Vec<(&str, &str)> = vec![("Conventions", "CF-1.8")];
@@ -90,7 +92,7 @@ impl Drafting<'_> {
         attributes(&texts)
     }
 
-    /// `variable(time, …, lat, lon)`, when the columns are exactly the cells of a grid.
+    /// Plans `variable(time, …, lat, lon)` if the columns are exactly the cells of a grid.
     fn cells_on_grid(&mut self, columns: &[Column]) -> Option<u64> {
         let (lat, lon) = (self.grid.lat.as_ref()?, self.grid.lon.as_ref()?);
         let [id, _, _, value] = columns else {
@@ -118,7 +120,8 @@ impl Drafting<'_> {
         Some(to_u64(lat.len()).saturating_mul(to_u64(lon.len())))
     }
 
-    /// The dimension of this name and length; another name when the name is taken by another length.
+    /// The index of the dimension with this name and length, which is added if needed. If the name
+    /// is taken by a dimension of another length, a different name is used.
     fn dimension(&mut self, name: &str, length: usize) -> usize {
         let length = u32::try_from(length).unwrap_or(u32::MAX);
         let wanted = [name.to_owned(), format!("{name}_{length}")];
@@ -132,14 +135,14 @@ impl Drafting<'_> {
                 }
             }
         }
-        // Both names are taken by other lengths: a name with the place in it cannot be.
+        // Both names are taken by other lengths. The index makes this name unique.
         self.plan
             .dimensions
             .push((format!("{name}_{}", self.plan.dimensions.len()), length));
         self.plan.dimensions.len() - 1
     }
 
-    /// Writes the grid's coordinates, those whose dimensions the file has.
+    /// Adds the grid's coordinates whose dimensions are in the file.
     fn coordinates(&mut self, rows_are_cells: bool) {
         let grid = self.grid;
         if !rows_are_cells {
@@ -195,7 +198,7 @@ impl Drafting<'_> {
         }
     }
 
-    /// The times of rows that are cells, with their bounds.
+    /// Adds the time axis of rows that are cells, with its bounds.
     fn time(&mut self, time: &TimeAxis) {
         let name = self.grid.dims.first().map_or(TIME, String::as_str);
         let mut texts = vec![
@@ -225,7 +228,7 @@ impl Drafting<'_> {
         }
     }
 
-    /// A variable of texts that does not depend on rows, as characters.
+    /// Adds a variable of texts, as characters, that does not depend on rows.
     fn texts(
         &mut self,
         name: &str,
@@ -282,7 +285,7 @@ impl Drafting<'_> {
         }
     }
 
-    /// A variable that does not depend on rows.
+    /// Adds a variable that does not depend on rows.
     fn constant(
         &mut self,
         name: &str,
@@ -307,7 +310,8 @@ impl Drafting<'_> {
         });
     }
 
-    /// Scalars and further coordinates belong to the data by CF's `coordinates` attribute, and so do these.
+    /// Names scalars and further coordinates in CF's `coordinates` attribute of the data, which
+    /// links them to it. `names` are added.
     fn name_coordinates<'n>(&'n self, attributes: &mut Attributes, mut names: Vec<&'n str>) {
         let known = self
             .grid
@@ -326,7 +330,7 @@ impl Drafting<'_> {
     }
 }
 
-/// Attributes that are all text.
+/// Creates attributes from texts.
 pub(super) fn attributes(texts: &[(&str, &str)]) -> Attributes {
     Attributes(
         texts

@@ -1,4 +1,4 @@
-//! Encodes a CDF-2 header, and computes the positions of variables.
+//! Encodes a CDF-2 header and computes the positions of variables.
 
 use super::header::{Attribute, Attributes, Kind};
 
@@ -6,7 +6,7 @@ use super::header::{Attribute, Attributes, Kind};
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
     pub(super) name: String,
-    /// Dimensions by number; the record dimension, if there is one, is number 0.
+    /// The indices of the dimensions. The record dimension, if there is one, has index 0.
     pub(super) dims: Vec<usize>,
     pub(super) attributes: Attributes,
     pub(super) kind: Kind,
@@ -15,23 +15,23 @@ pub(super) struct Draft {
 /// A file to be written.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Plan {
-    /// Names and lengths; length 0 is the record dimension.
+    /// The names and lengths of the dimensions. The record dimension has length 0.
     pub(super) dimensions: Vec<(String, u32)>,
     pub(super) attributes: Attributes,
     pub(super) variables: Vec<Draft>,
 }
 
-/// Positions in the file.
+/// Positions in the file, in bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Places {
     /// The position of each variable's first value.
     pub(super) begins: Vec<u64>,
-    /// The distance between records.
+    /// The bytes from one record to the next.
     pub(super) record_stride: u64,
 }
 
 impl Draft {
-    /// Bytes of its values, or of one record's, without padding.
+    /// The bytes of the values, or of the values of one record. Padding is not included.
     fn bytes(&self, plan: &Plan) -> u64 {
         self.dims
             .iter()
@@ -52,7 +52,7 @@ impl Draft {
 }
 
 impl Plan {
-    /// Positions of all variables: fixed ones first, in order, then the records.
+    /// The positions of all variables. Fixed variables come first, in order, and then the records.
     pub(super) fn places(&self) -> Places {
         let mut at = super::hyperslab::to_u64(self.header(0, &vec![0; self.variables.len()]).len());
         let mut begins = vec![0; self.variables.len()];
@@ -68,7 +68,7 @@ impl Plan {
             if variable.is_record(self) {
                 *begin = at;
                 let bytes = variable.bytes(self);
-                // The format's one exception: a single record variable is not padded.
+                // By an exception in the format, a single record variable is not padded.
                 let bytes = if record_count == 1 {
                     bytes
                 } else {
@@ -83,7 +83,7 @@ impl Plan {
         }
     }
 
-    /// The header's bytes.
+    /// Encodes the header.
     pub(super) fn header(&self, records: u32, begins: &[u64]) -> Vec<u8> {
         let mut out = Vec::new();
         out.extend_from_slice(b"CDF\x02");
@@ -103,8 +103,8 @@ impl Plan {
             }
             put_attributes(&mut out, &variable.attributes);
             put_u32(&mut out, variable.kind.code());
-            // A size that does not fit is written as the largest possible; readers compute it
-            // anyway.
+            // A size that does not fit is written as the largest possible one. Readers compute the
+            // size themselves.
             let size = variable.bytes(self).next_multiple_of(4);
             put_u32(&mut out, u32::try_from(size).unwrap_or(u32::MAX));
             out.extend_from_slice(&begin.to_be_bytes());
@@ -113,7 +113,7 @@ impl Plan {
     }
 }
 
-/// Appends values in an external type, big-endian.
+/// Appends values in the type of the file, in big-endian order.
 pub(super) fn put_values(out: &mut Vec<u8>, kind: Kind, values: &[f64]) {
     for value in values {
         match kind {

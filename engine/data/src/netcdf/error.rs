@@ -1,4 +1,4 @@
-//! Errors of NetCDF files, each with what its owner can do.
+//! Errors of NetCDF files. Each message says what the user can do.
 
 use thiserror::Error;
 
@@ -8,7 +8,7 @@ pub enum NetcdfError {
     /// The file could not be opened, read or written.
     #[error("{path}: {doing}: {source}")]
     Io {
-        /// The file.
+        /// The path of the file.
         path: String,
         /// What was attempted.
         doing: &'static str,
@@ -20,26 +20,26 @@ pub enum NetcdfError {
         "{path}: the file uses {what}, which is not read; convert it once: nccopy -k nc4 -d 1 in.nc out.nc"
     )]
     Unsupported {
-        /// The file.
+        /// The path of the file.
         path: String,
         /// The feature.
         what: String,
     },
-    /// It is not a NetCDF file.
+    /// The file is not a NetCDF file.
     #[error(
         "{path}: this is no NetCDF file: it starts with {found}, expected `CDF` and a version, or HDF5; \
          check that the download finished and that the name fits the content"
     )]
     NotNetcdf {
-        /// The file.
+        /// The path of the file.
         path: String,
-        /// Its first bytes.
+        /// The first bytes of the file.
         found: String,
     },
     /// The file is truncated, or contradicts itself.
     #[error("{path}: the NetCDF file is damaged or cut short: {what}; fetch or write it again")]
     Damaged {
-        /// The file.
+        /// The path of the file.
         path: String,
         /// What was found and what was expected.
         what: String,
@@ -49,13 +49,13 @@ pub enum NetcdfError {
         "{path}: no variable with numbers on a grid was found (only coordinates, bounds or text)"
     )]
     NoVariable {
-        /// The file.
+        /// The path of the file.
         path: String,
     },
     /// Several variables are possible.
     #[error("{path}: several variables are in the file: {known}; say which with `variable:`")]
     SeveralVariables {
-        /// The file.
+        /// The path of the file.
         path: String,
         /// Their names.
         known: String,
@@ -63,7 +63,7 @@ pub enum NetcdfError {
     /// The requested variable does not exist.
     #[error("{path}: no variable `{wanted}`{nearest}; the file has {known}")]
     UnknownVariable {
-        /// The file.
+        /// The path of the file.
         path: String,
         /// The requested name.
         wanted: String,
@@ -75,7 +75,7 @@ pub enum NetcdfError {
     /// The variable cannot become a table of numbers.
     #[error("{path}: variable `{variable}` {what}")]
     Unsuitable {
-        /// The file.
+        /// The path of the file.
         path: String,
         /// The variable.
         variable: String,
@@ -85,7 +85,7 @@ pub enum NetcdfError {
     /// A column cannot be written as NetCDF.
     #[error("{path}: cannot write column `{column}` to NetCDF: {what}")]
     Column {
-        /// The file.
+        /// The path of the file.
         path: String,
         /// The column.
         column: String,
@@ -95,7 +95,7 @@ pub enum NetcdfError {
     /// The table as a whole cannot be written as NetCDF.
     #[error("{path}: cannot write this table to NetCDF: {what}")]
     Table {
-        /// The file.
+        /// The path of the file.
         path: String,
         /// What is wrong with it, and what is possible.
         what: String,
@@ -103,7 +103,7 @@ pub enum NetcdfError {
     /// The rows to be written are not available.
     #[error("{path}: the rows to write could not be read: {source}")]
     Rows {
-        /// The file.
+        /// The path of the file.
         path: String,
         /// The reason.
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -111,7 +111,7 @@ pub enum NetcdfError {
     /// A batch could not be assembled.
     #[error("{path}: {source}")]
     Arrow {
-        /// The file.
+        /// The path of the file.
         path: String,
         /// The reason.
         source: arrow_schema::ArrowError,

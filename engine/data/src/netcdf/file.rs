@@ -1,8 +1,8 @@
-//! A file of any of NetCDF's formats (classic, 64-bit offset, CDF-5, NetCDF-4), read by the crate
+//! Reads files of all NetCDF formats (classic, 64-bit offset, CDF-5, NetCDF-4) with the crate
 //! `netcdf-reader`.
 //!
-//! All calls of the crate go through here, because foreign bytes do: a panic becomes an error, and no
-//! read asks for more memory than the file can have good use for.
+//! All calls of the crate go through here, because files may be damaged or malicious. A panic
+//! becomes an error, and no read allocates more memory than is plausible for the size of the file.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -19,17 +19,18 @@ use super::error::NetcdfError;
 use super::header::{Attribute, Attributes, Dimension, Header, Kind, Variable};
 use super::hyperslab::{Slab, to_u64};
 
-/// What a read may take of any file, however small.
+/// The memory that a read of any file may use, however small the file is.
 const LEAST_LIMIT_BYTES: u64 = 256 << 20;
-/// How many times its size a file may have decompressed; deflate's most is about 1030.
+/// The most times that a file may expand when it is decompressed. The maximum of deflate is about
+/// 1030.
 const EXPANSION: u64 = 1100;
-/// What a read may take at most.
+/// The most memory that a read may use, however large the file is.
 const MOST_LIMIT_BYTES: u64 = 32 << 30;
-/// Decompressed chunks that are kept, which rows beside each other share.
+/// The bytes of decompressed chunks that are cached, because neighboring rows share chunks.
 const CHUNK_CACHE_BYTES: usize = 64 << 20;
-/// Groups within groups; more are damage.
+/// The deepest nesting of groups. A file with deeper groups is damaged.
 const MOST_GROUPS_DEEP: usize = 32;
-/// Bytes of a value as it is read: all numbers become double precision first.
+/// The bytes of a value in memory. All numbers are first read as double precision.
 const VALUE_BYTES: u64 = 8;
 
 /// An open file.
@@ -38,12 +39,12 @@ pub(super) struct NetcdfFile {
     pub(super) header: Header,
     pub(super) path: String,
     limit_bytes: u64,
-    /// Of the whole file.
+    /// The size of the file.
     bytes: u64,
 }
 
 impl NetcdfFile {
-    /// Opens a file and reads what it holds, without values. `path` is what messages call it.
+    /// Opens a file and reads its header, but no values. `path` names the file in messages.
     pub(super) fn new(mut source: File, path: &str) -> Result<Self, NetcdfError> {
         let io = |doing| {
             move |source| NetcdfError::Io {
@@ -78,7 +79,8 @@ impl NetcdfFile {
         })
     }
 
-    /// Reads a box of stored numbers, in the file's order. The box must lie inside the variable.
+    /// Reads the stored numbers of a slab, in the order of the file. The slab must be inside the
+    /// variable.
     pub(super) fn read(&self, variable: &Variable, slab: &Slab) -> Result<Vec<f64>, NetcdfError> {
         let count = slab.count.iter().copied().fold(1, u64::saturating_mul);
         self.require_bounded(variable, count)?;
@@ -108,7 +110,7 @@ impl NetcdfFile {
         Ok(values.into_iter().collect())
     }
 
-    /// As [`read`](Self::read), of an enumeration, which the crate reads whole.
+    /// Like [`read`](Self::read), for an enumeration. The crate can only read it as a whole.
     fn read_enumeration(&self, variable: &Variable, slab: &Slab) -> Result<Vec<f64>, NetcdfError> {
         let shape = self.header.shape(variable);
         let all = shape.iter().copied().fold(1, u64::saturating_mul);
@@ -125,7 +127,7 @@ impl NetcdfFile {
         Ok(slab.cut(&values, &shape))
     }
 
-    /// The texts of a variable of characters or strings, in the file's order; `count` of them.
+    /// Reads the `count` texts of a variable of characters or strings, in the order of the file.
     pub(super) fn texts(
         &self,
         variable: &Variable,
@@ -156,8 +158,8 @@ impl NetcdfFile {
         }
     }
 
-    /// Refuses a variable whose values cannot all lie within the file. Only classic formats tell before
-    /// they are read: they neither compress nor leave out values.
+    /// Refuses a variable whose values need more bytes than the file has. This is only known for
+    /// the classic formats, which neither compress values nor leave them out.
     pub(super) fn require_inside(&self, variable: &Variable) -> Result<(), NetcdfError> {
         let is_plain = matches!(
             self.file.format(),
@@ -180,7 +182,8 @@ impl NetcdfFile {
         })
     }
 
-    /// Refuses to read so many values of a variable at once that a small file could use up the memory.
+    /// Refuses to read `count` values at once if they exceed the limit for the file. Otherwise a
+    /// small file could exhaust the memory.
     pub(super) fn require_bounded(
         &self,
         variable: &Variable,
@@ -208,8 +211,8 @@ impl std::fmt::Debug for NetcdfFile {
     }
 }
 
-/// Opens a file by reading ranges of it. The crate then expects the header of a classic file in its
-/// first 64 KiB; where it is longer, the file is mapped.
+/// Opens a file that is read in ranges. The crate then requires the header of a classic file to be
+/// in the first 64 KiB. If the header is longer, the file is mapped.
 fn open_by_ranges_or_map(source: File, limit_bytes: u64) -> Result<NcFile, Error> {
     let options = || NcOpenOptions {
         chunk_cache_bytes: CHUNK_CACHE_BYTES,
@@ -219,7 +222,7 @@ fn open_by_ranges_or_map(source: File, limit_bytes: u64) -> Result<NcFile, Error
     let storage = FileStorage::from_file(source.try_clone()?)?;
     match NcFile::from_storage_with_options(Arc::new(storage), options()) {
         Err(Error::InvalidData(_)) => {
-            // This names the open file whatever its path names by now.
+            // This path names the open file, even if its original path now names another one.
             let path = format!("/proc/self/fd/{}", source.as_raw_fd());
             NcFile::open_with_options(path, options())
         }
@@ -227,7 +230,8 @@ fn open_by_ranges_or_map(source: File, limit_bytes: u64) -> Result<NcFile, Error
     }
 }
 
-/// Calls the crate on foreign bytes; `start` are the file's first, if it is not known to be NetCDF.
+/// Calls the crate and converts a panic to an error. `start` are the first bytes of the file, if it
+/// is not yet known to be NetCDF.
 fn guarded<T>(
     path: &str,
     start: &[u8],
@@ -335,7 +339,7 @@ fn kind(dtype: &NcType) -> Kind {
     }
 }
 
-/// The names and numbers of an enumeration.
+/// The names and numbers of an enumeration. Empty for other types.
 fn members(dtype: &NcType) -> Vec<(String, f64)> {
     let NcType::Enum { members, .. } = dtype else {
         return Vec::new();
@@ -371,7 +375,7 @@ fn attributes(all: &[netcdf_reader::NcAttribute]) -> Attributes {
     )
 }
 
-/// An attribute's text or numbers; those of a user's own type have no meaning here.
+/// Converts an attribute. Attributes of user-defined types are dropped.
 fn attribute(value: &NcAttrValue) -> Option<Attribute> {
     let kind = match value {
         NcAttrValue::Chars(text) => {

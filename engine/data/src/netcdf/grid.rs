@@ -1,13 +1,14 @@
-//! What a gridded table's schema metadata says of its grid.
+//! The grid of a gridded table, as it is stored in the metadata of the schema.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The key of the schema's metadata under which [`Grid`] stands, as JSON.
+/// The key of the schema's metadata that holds a [`Grid`] as JSON.
 pub const GRID_KEY: &str = "sunward.grid";
 
-/// A variable's grid: what does not fit into rows. Absent fields are left out of the JSON.
+/// The grid of a variable: everything that does not fit into rows. Absent fields are left out of
+/// the JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Grid {
@@ -16,13 +17,13 @@ pub struct Grid {
     /// The unit of `value`, as the file spells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub units: Option<String>,
-    /// What it is, for people.
+    /// The descriptive name of the variable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub long_name: Option<String>,
-    /// What it is, by CF's list of names.
+    /// The standard name of the variable, from CF's list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standard_name: Option<String>,
-    /// The tensor's dimensions, in order.
+    /// The names of the tensor's dimensions, in order.
     pub dims: Vec<String>,
     /// Latitudes in degrees north, in the tensor's order.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,102 +31,103 @@ pub struct Grid {
     /// Longitudes in degrees east, in the tensor's order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lon: Option<Vec<f64>>,
-    /// The n + 1 edges of the latitudes, where the file gives bounds that touch.
+    /// The n + 1 edges of the latitudes, if the file has contiguous bounds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lat_bounds: Option<Vec<f64>>,
-    /// The n + 1 edges of the longitudes, where the file gives bounds that touch.
+    /// The n + 1 edges of the longitudes, if the file has contiguous bounds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lon_bounds: Option<Vec<f64>>,
     /// The time axis.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<TimeAxis>,
-    /// Further coordinates by name: other dimensions' values, and coordinates that are no dimension.
+    /// Further coordinates by name: those of other dimensions, and auxiliary coordinates.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub coordinates: BTreeMap<String, Coordinate>,
-    /// Dimensions of length one that were taken away.
+    /// Dimensions of length one that were removed, and scalar coordinates, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub squeezed: BTreeMap<String, Squeezed>,
-    /// What stood for missing values in the file; NaN does in the table.
+    /// The fill value in the file. In the table, missing values are NaN.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fill_value: Option<f64>,
-    /// What else the variable says of itself, as `cell_methods`.
+    /// Further attributes of the variable, such as `cell_methods`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
-    /// What the file says of itself, as `title` and `history`.
+    /// Attributes of the file, such as `title` and `history`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub file_attributes: BTreeMap<String, String>,
-    /// What others added; carried along untouched.
+    /// Keys that other programs added. They are preserved.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Grid {
-    /// What a schema's metadata says, to the last digit.
+    /// Parses the metadata of a schema. Numbers keep their last digit.
     ///
     /// # Errors
-    /// When it is no JSON of this shape.
+    ///
+    /// Fails if the text is not JSON of this shape.
     pub fn parse(json: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(json)
     }
 }
 
-/// A time axis as CF describes it.
+/// A time axis, as described by CF.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TimeAxis {
-    /// The coordinate's name in the file.
+    /// The name of the coordinate in the file.
     pub name: String,
-    /// Such as `days since 1850-01-01`.
+    /// The units, such as `days since 1850-01-01`.
     pub units: String,
-    /// Such as `standard` or `noleap`.
+    /// The calendar, such as `standard` or `noleap`.
     pub calendar: String,
-    /// The times in `units`; only where a row is a cell.
+    /// The times in `units`. Only set if a row is a cell.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<f64>,
     /// The bounds of each time: time, begin and end, in `units`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bounds: Vec<[f64; 3]>,
-    /// Whether the bounds are those of a climatology (CF 7.4).
+    /// Whether the bounds describe a climatology (CF 7.4).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub climatology: bool,
 }
 
-/// A coordinate that is neither `lat`, `lon` nor time.
+/// A coordinate other than `lat`, `lon` and time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Coordinate {
-    /// The dimensions it runs over.
+    /// The names of the coordinate's dimensions.
     pub dims: Vec<String>,
-    /// Its values; the last dimension runs fastest. A missing one is null.
+    /// The values in row-major order. A missing value is `None`.
     pub values: Vec<Option<f64>>,
-    /// Its values, where they are text.
+    /// The values if they are text. `values` is then empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub texts: Vec<String>,
-    /// Its unit.
+    /// The unit of the values.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub units: Option<String>,
-    /// The calendar of a time.
+    /// The calendar, if the values are times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calendar: Option<String>,
-    /// What it is, by CF's list of names.
+    /// The standard name of the coordinate, from CF's list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standard_name: Option<String>,
 }
 
-/// A dimension of length one that was taken away.
+/// A dimension of length one that was removed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Squeezed {
-    /// Its one value, where it has a coordinate.
+    /// The value of its coordinate, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// Its one value, where it is text.
+    /// The value of its coordinate, if it is text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// The value's unit.
+    /// The unit of the value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub units: Option<String>,
-    /// The calendar of a time.
+    /// The calendar, if the values are times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calendar: Option<String>,
 }

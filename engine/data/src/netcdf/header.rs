@@ -1,6 +1,6 @@
-//! What a NetCDF file holds: dimensions, attributes and variables, without their values.
+//! The header of a NetCDF file: dimensions, attributes and variables, without their values.
 
-/// The types of numbers in a file, and what is no number.
+/// The type of the values of a variable or attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Byte,
@@ -15,12 +15,13 @@ pub(super) enum Kind {
     UInt64,
     /// Characters and strings.
     Text,
-    /// Compounds, lists of any length and bytes without meaning.
+    /// Compounds, lists of variable length and opaque bytes.
     Other,
 }
 
 impl Kind {
-    /// The code of a type that CDF-2 has. Others are written as the type that holds them.
+    /// The code of the type in CDF-2. A type that CDF-2 lacks gets the code of a type that can hold
+    /// it.
     pub(super) fn code(self) -> u32 {
         match self {
             Self::Byte => 1,
@@ -32,7 +33,7 @@ impl Kind {
         }
     }
 
-    /// Bytes of one value in CDF-2.
+    /// The bytes of a value in CDF-2.
     pub(super) fn width(self) -> usize {
         match self.code() {
             1 | 2 => 1,
@@ -42,7 +43,7 @@ impl Kind {
         }
     }
 
-    /// Bytes of one value in a file that has the type.
+    /// The bytes of a value in a file whose format has the type.
     pub(super) fn stored_bytes(self) -> u64 {
         match self {
             Self::Byte | Self::UByte | Self::Text | Self::Other => 1,
@@ -65,7 +66,7 @@ pub(super) enum Attribute {
     Numbers(Kind, Vec<f64>),
 }
 
-/// Attributes in the order of the file.
+/// Attributes, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Attributes(pub(super) Vec<(String, Attribute)>);
 
@@ -77,7 +78,7 @@ impl Attributes {
             .map(|(_, value)| value)
     }
 
-    /// The text of an attribute; numbers are no text.
+    /// The text of an attribute. `None` if it holds numbers.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         match self.get(name)? {
             Attribute::Text(text) => Some(text.as_str()),
@@ -85,7 +86,7 @@ impl Attributes {
         }
     }
 
-    /// The numbers of an attribute; text that is one number counts.
+    /// The numbers of an attribute. A text that is a number counts as one.
     pub(super) fn numbers(&self, name: &str) -> Vec<f64> {
         match self.get(name) {
             Some(Attribute::Numbers(_, values)) => values.clone(),
@@ -94,7 +95,7 @@ impl Attributes {
         }
     }
 
-    /// The first number of an attribute, with its type where it was stored as a number.
+    /// The first number of an attribute.
     pub(super) fn number(&self, name: &str) -> Option<f64> {
         self.numbers(name).first().copied()
     }
@@ -110,42 +111,42 @@ pub(super) struct Dimension {
 /// A variable.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Variable {
-    /// Its name; with the groups that it is in, as `group/name`.
+    /// The name, with the groups that contain the variable, as in `group/name`.
     pub(super) name: String,
-    /// Its dimensions by number, slowest first.
+    /// The indices of the dimensions, in row-major order.
     pub(super) dims: Vec<usize>,
     pub(super) attributes: Attributes,
-    /// Of an enumeration: the type of its numbers.
+    /// The type of the values. For an enumeration, it is the type of its numbers.
     pub(super) kind: Kind,
-    /// The names of an enumeration's numbers; empty for other types.
+    /// The names and numbers of an enumeration. Empty for other types.
     pub(super) members: Vec<(String, f64)>,
 }
 
 impl Variable {
-    /// Its name without groups.
+    /// The name without the groups.
     pub(super) fn own_name(&self) -> &str {
         self.name.rsplit('/').next().unwrap_or(&self.name)
     }
 }
 
-/// All variables of a file, those of groups included.
+/// The header of a file. It includes the variables of all groups.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Header {
     pub(super) dimensions: Vec<Dimension>,
     pub(super) variables: Vec<Variable>,
-    /// Of the file as a whole.
+    /// The attributes of the file.
     pub(super) attributes: Attributes,
 }
 
 impl Header {
-    /// The variable of this name.
+    /// The index of the variable with this name.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         let name = name.trim_matches('/');
         self.variables.iter().position(|v| v.name == name)
     }
 
-    /// The variable that another one means by a name: of its own group, else of the nearest group
-    /// around it.
+    /// The index of the variable to which another variable refers by a name. It is searched in the
+    /// group of that variable, and then in each enclosing group.
     pub(super) fn find_beside(&self, beside: &Variable, name: &str) -> Option<usize> {
         let mut group = beside.name.as_str();
         loop {

@@ -1,6 +1,7 @@
-//! Boxes of values: a range along each dimension, turned into the order of rows and tensors.
+//! Hyperslabs: multidimensional boxes of values, and their conversion to the order of rows and
+//! tensors.
 
-/// A range along each dimension of a variable, in the file's order.
+/// A range along each dimension of a variable, in the order of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Slab {
     pub(super) start: Vec<u64>,
@@ -8,7 +9,8 @@ pub(super) struct Slab {
 }
 
 impl Slab {
-    /// The values of this box out of all values of an array of this shape. The box lies inside it.
+    /// Cuts the values of this slab out of all values of an array with this shape. The slab must be
+    /// inside the array.
     pub(super) fn cut(&self, all: &[f64], shape: &[u64]) -> Vec<f64> {
         if self.count.contains(&0) {
             return Vec::new();
@@ -26,7 +28,7 @@ impl Slab {
     }
 }
 
-/// The next index in row-major order within `count`; false after the last.
+/// Advances an index in row-major order within `count`. Returns false after the last index.
 fn advance(index: &mut [u64], count: &[u64]) -> bool {
     for d in (0..index.len()).rev() {
         index[d] += 1;
@@ -38,8 +40,8 @@ fn advance(index: &mut [u64], count: &[u64]) -> bool {
     false
 }
 
-/// Puts a box of shape `count` into another order of dimensions: `order[i]` is the old place of the
-/// new dimension i. Dimensions that are not named must have length one.
+/// Reorders the dimensions of a slab with shape `count`. `order[i]` is the old position of the new
+/// dimension i. Dimensions that `order` leaves out must have length one.
 pub(super) fn permute(values: Vec<f64>, count: &[u64], order: &[usize]) -> Vec<f64> {
     if order.is_sorted() {
         return values;
@@ -65,7 +67,7 @@ pub(super) fn permute(values: Vec<f64>, count: &[u64], order: &[usize]) -> Vec<f
     out
 }
 
-/// Sizes here were checked against what may be read at once, so they fit the address space.
+/// Converts a size. Sizes were checked against the limits of a read, so they fit the address space.
 pub(super) fn to_usize(value: u64) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
 }

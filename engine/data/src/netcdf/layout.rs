@@ -1,5 +1,5 @@
-//! How a variable becomes a table: which dimensions make rows, which the tensor, and what its
-//! coordinates are.
+//! Plans the table for a variable: which dimensions become rows, which form the tensor, and what
+//! the coordinates are.
 
 use std::collections::BTreeMap;
 
@@ -15,32 +15,33 @@ use super::hyperslab::{Slab, to_u64};
 use super::packing::Packing;
 use super::time::Times;
 
-/// Coordinates longer than this are left out of the metadata, which every part repeats.
+/// The most values of a coordinate in the metadata. Longer ones are left out, because every part
+/// repeats the metadata.
 const COORDINATE_LIMIT: u64 = 65_536;
 
-/// A variable's plan: everything but its data.
+/// The plan for a variable: everything except the data.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     pub(super) variable: Variable,
     pub(super) packing: Packing,
-    /// Dimensions that make rows, slowest first. Empty for a single row.
+    /// The dimensions that become rows, in row-major order. Empty for a single row.
     pub(super) row_axes: Vec<Axis>,
-    /// Dimensions of the tensor, slowest first.
+    /// The dimensions of the tensor, in row-major order.
     pub(super) tensor_axes: Vec<Axis>,
     pub(super) times: Option<Times>,
     pub(super) grid: Grid,
-    /// Latitude and longitude of every cell, for rows that are cells.
+    /// The latitude and longitude of every cell, if rows are cells.
     pub(super) cells: Option<Cells>,
 }
 
-/// Where cells are; empty lists when the file does not say.
+/// The positions of cells. The lists are empty if the file does not have them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cells {
     pub(super) lat: Vec<f64>,
     pub(super) lon: Vec<f64>,
 }
 
-/// A file being laid out.
+/// A file for whose variables tables are planned.
 pub(super) struct LayingOut<'a> {
     file: &'a NetcdfFile,
     header: &'a Header,
@@ -56,7 +57,7 @@ impl<'a> LayingOut<'a> {
         }
     }
 
-    /// Plans the table of one variable.
+    /// Plans the table for a variable.
     pub(super) fn layout(&self, index: usize, rows: GridRows) -> Result<Layout, NetcdfError> {
         let variable = &self.header.variables[index];
         self.refuse_what_is_no_grid(variable)?;
@@ -181,7 +182,7 @@ impl<'a> LayingOut<'a> {
         let axis = TimeAxis {
             name,
             units: self.text(index, "units").unwrap_or_default(),
-            // `gregorian` is the old name of the same calendar.
+            // `gregorian` is an old name of this calendar.
             calendar: if calendar == "gregorian" {
                 "standard".to_owned()
             } else {
@@ -192,7 +193,8 @@ impl<'a> LayingOut<'a> {
         Ok(Times::decode(axis, self.values(index)?))
     }
 
-    /// Notes the bounds of each time, which travel by time and not by row: rows may be cut and picked.
+    /// Adds the bounds of each time to the metadata. They are stored by time and not by row,
+    /// because rows may be cut and selected.
     fn add_time_bounds(
         &self,
         all: &[Axis],
@@ -268,8 +270,8 @@ impl<'a> LayingOut<'a> {
         Ok(grid)
     }
 
-    /// Notes a coordinate that is neither the variable's `lat`, `lon` nor time; a coordinate without
-    /// dimensions is one that was squeezed away before.
+    /// Adds a coordinate other than the variable's `lat`, `lon` and time to the metadata. A
+    /// coordinate without dimensions belongs to a dimension that was already removed from the file.
     fn add_coordinate(
         &self,
         grid: &mut Grid,
@@ -278,7 +280,7 @@ impl<'a> LayingOut<'a> {
     ) -> Result<(), NetcdfError> {
         let variable = &self.header.variables[index];
         let is_text = variable.kind == Kind::Text;
-        // Characters have one dimension more: the length of the longest text.
+        // Characters have an additional dimension: the length of the longest text.
         let own = match variable.dims.split_last() {
             Some((last, others)) if is_text && !all.iter().any(|a| a.dim == *last) => others,
             _ => variable.dims.as_slice(),
@@ -289,7 +291,7 @@ impl<'a> LayingOut<'a> {
             .iter()
             .map(|d| all.iter().find(|a| a.dim == *d).map(|a| a.name.clone()))
             .collect();
-        // What runs along time would have to be cut with the rows.
+        // A coordinate along time would have to be cut with the rows, so it is left out.
         let along_time = |d: &usize| all.iter().any(|a| a.dim == *d && a.role == Role::Time);
         let is_kept = (variable.kind.is_number() || is_text)
             && size <= COORDINATE_LIMIT
@@ -330,7 +332,7 @@ impl<'a> LayingOut<'a> {
         Ok(())
     }
 
-    /// The n + 1 edges of an axis whose bounds touch.
+    /// The n + 1 edges of an axis. `None` if its bounds are missing or not contiguous.
     fn edges(&self, index: usize) -> Result<Option<Vec<f64>>, NetcdfError> {
         let coordinate = &self.header.variables[index];
         let bounds = coordinate
@@ -362,7 +364,7 @@ impl<'a> LayingOut<'a> {
             }
             edges.push(to);
         }
-        // Some files carry bounds that nobody wrote: each centre must lie in its cell.
+        // Some files have bounds that were never filled in. So each center must be inside its cell.
         let encloses = |(edges, centre): (&[f64], &f64)| {
             (edges[0] < *centre && *centre <= edges[1])
                 || (edges[0] > *centre && *centre >= edges[1])
@@ -373,7 +375,8 @@ impl<'a> LayingOut<'a> {
         Ok(Some(edges).filter(|_| is_sound))
     }
 
-    /// A coordinate of every cell: from an axis, or from an auxiliary variable over the row axes.
+    /// The latitude or longitude of every cell: from an axis, or from an auxiliary variable over
+    /// the row axes.
     fn cell_coordinate(
         &self,
         variable: &Variable,
@@ -408,7 +411,7 @@ impl<'a> LayingOut<'a> {
         Ok(spread(&values, &self.header.variables[index], row_axes))
     }
 
-    /// All values of a small variable, unpacked.
+    /// Reads all values of a small variable and unpacks them.
     fn values(&self, index: usize) -> Result<Vec<f64>, NetcdfError> {
         let variable = &self.header.variables[index];
         let shape = self.header.shape(variable);
@@ -429,7 +432,8 @@ impl<'a> LayingOut<'a> {
     }
 }
 
-/// What else a variable says of itself that stays true of its values as floats (CF, appendix A).
+/// The attributes of a variable that remain valid after its values are unpacked to floats (CF,
+/// appendix A).
 const OF_VARIABLE: &[&str] = &[
     "cell_methods",
     "comment",
@@ -442,7 +446,7 @@ const OF_VARIABLE: &[&str] = &[
     "flag_meanings",
 ];
 
-/// What a file says of itself that is passed on (CF 2.6.2).
+/// The attributes of a file that are passed on (CF 2.6.2).
 const OF_FILE: &[&str] = &[
     "title",
     "institution",
@@ -462,7 +466,7 @@ const OF_FILE: &[&str] = &[
     "tracking_id",
 ];
 
-/// What a variable says of itself, with the names of an enumeration (CF 3.5).
+/// The attributes of a variable that are passed on, with the names of an enumeration (CF 3.5).
 fn described(variable: &Variable) -> BTreeMap<String, String> {
     let mut texts = kept(&variable.attributes.0, OF_VARIABLE);
     if !variable.members.is_empty() {
@@ -479,8 +483,8 @@ fn described(variable: &Variable) -> BTreeMap<String, String> {
     texts
 }
 
-/// Texts of an attribute list, by name. What Sunward itself wrote into a history says nothing of the
-/// data, so that a table that was written is read again the same.
+/// The text attributes with these names. The lines that Sunward itself added to a history are
+/// removed, so that a table that is written and read again stays the same.
 fn kept(all: &[(String, Attribute)], names: &[&str]) -> BTreeMap<String, String> {
     all.iter()
         .filter(|(name, _)| names.contains(&name.as_str()))
@@ -495,7 +499,7 @@ fn kept(all: &[(String, Attribute)], names: &[&str]) -> BTreeMap<String, String>
         .collect()
 }
 
-/// What stands for missing values in the file, if the table's values are of the same type.
+/// The fill value in the file, if the values of the table have the same type.
 fn fill_value(variable: &Variable) -> Option<f64> {
     let is_float = matches!(variable.kind, Kind::Float | Kind::Double);
     let is_packed = ["scale_factor", "add_offset"]
@@ -508,7 +512,8 @@ fn fill_value(variable: &Variable) -> Option<f64> {
     fill.filter(|fill| is_float && !is_packed && fill.is_finite())
 }
 
-/// Row axes, tensor axes, and what is squeezed away: other dimensions of length one.
+/// Splits the dimensions into row axes, tensor axes, and squeezed ones, which are other dimensions
+/// of length one.
 fn split(all: &[Axis], rows: GridRows) -> (Vec<Axis>, Vec<Axis>, Vec<Axis>) {
     let with = |role: Role| all.iter().filter(move |a| a.role == role).cloned();
     let (squeezed, others): (Vec<_>, Vec<_>) = with(Role::Other).partition(|a| a.length == 1);
@@ -516,13 +521,13 @@ fn split(all: &[Axis], rows: GridRows) -> (Vec<Axis>, Vec<Axis>, Vec<Axis>) {
     let place: Vec<_> = with(Role::Lat).chain(with(Role::Lon)).collect();
     match rows {
         GridRows::Time => (time, [others, place].concat(), squeezed),
-        // A file of stations has no latitude axis: its other dimensions are its cells.
+        // A file of stations has no latitude axis. Its other dimensions are the cells.
         GridRows::Cell if place.is_empty() => (others, time, squeezed),
         GridRows::Cell => (place, [time, others].concat(), squeezed),
     }
 }
 
-/// Values over some of the row axes, for every row.
+/// Repeats values over some of the row axes, so that there is one for every row.
 fn spread(values: &[f64], variable: &Variable, row_axes: &[Axis]) -> Vec<f64> {
     let lengths: Vec<u64> = row_axes.iter().map(|a| a.length).collect();
     let total: u64 = lengths.iter().product();
@@ -549,17 +554,17 @@ fn spread(values: &[f64], variable: &Variable, row_axes: &[Axis]) -> Vec<f64> {
 }
 
 impl Layout {
-    /// Values in one row.
+    /// The number of values per row.
     pub(super) fn tensor_length(&self) -> u64 {
         self.tensor_axes.iter().map(|a| a.length).product()
     }
 
-    /// Rows in all.
+    /// The number of rows.
     pub(super) fn rows(&self) -> u64 {
         self.row_axes.iter().map(|a| a.length).product()
     }
 
-    /// The tensor's shape.
+    /// The shape of the tensor.
     pub(super) fn shape(&self) -> Vec<usize> {
         self.tensor_axes
             .iter()
@@ -567,7 +572,8 @@ impl Layout {
             .collect()
     }
 
-    /// The places of the row axes and then of the tensor's, among the variable's dimensions.
+    /// The positions of the row axes, followed by those of the tensor axes, among the variable's
+    /// dimensions.
     pub(super) fn order(&self) -> Vec<usize> {
         self.row_axes
             .iter()
@@ -576,8 +582,8 @@ impl Layout {
             .collect()
     }
 
-    /// The box of `count` steps from `start` along row axis `axis`, at `fixed` along those before it,
-    /// whole along all others.
+    /// The slab of `count` steps from `start` along one row axis. The row axes before it are at the
+    /// indices `fixed`, and all other dimensions are complete.
     pub(super) fn slab(&self, header: &Header, fixed: &[u64], start: u64, count: u64) -> Slab {
         let shape = header.shape(&self.variable);
         let mut slab = Slab {

@@ -1,35 +1,35 @@
-//! NetCDF as gridded tables, in and out.
+//! Reads NetCDF as gridded tables, and writes them.
 //!
-//! Read [`read`] first: a variable of a file becomes rows by the convention below. The crate
-//! `netcdf-reader` reads the bytes of all formats (classic, 64-bit offset, CDF-5, NetCDF-4); what
-//! they mean by CF is this room's. [`write()`] is the inverse and writes CDF-2, which all tools read.
-//! [`probe`] says columns and rows without reading data.
+//! [`read`] is the place to start: a variable of a file becomes rows by the convention below. The crate
+//! `netcdf-reader` reads the bytes of all formats (classic, 64-bit offset, CDF-5, NetCDF-4), and this
+//! module interprets them by CF. [`write()`] is the inverse. It writes CDF-2, which all tools can read.
+//! [`probe`] returns columns and the number of rows without reading data.
 //!
-//! A variable of a group is called `group/name`; the name alone does where it is the only one.
+//! A variable in a group has the name `group/name`. The name alone is enough if it is unique.
 //!
 //! # The convention for gridded tables
 //!
-//! One row per independent index, everything else in one `arrow.fixed_shape_tensor`. NaN is missing
-//! inside a tensor; there are no Arrow nulls. Dimensions of length one are squeezed away and noted.
-//! Which dimension is which follows CF: `axis`, `standard_name`, `units`, then usual names. Latitude
-//! and longitude are always the last two dimensions, under the names `lat` and `lon`.
+//! A table has one row per independent index. Everything else is in one `arrow.fixed_shape_tensor`.
+//! Missing values in a tensor are NaN, and there are no Arrow nulls. Dimensions of length one are removed
+//! and recorded in the metadata. The roles of dimensions follow CF: `axis`, `standard_name`, `units`, then
+//! common names. Latitude and longitude are always the last two dimensions, with the names `lat` and `lon`.
 //!
 //! - **`rows: time`**: `time`, `year` (int32), `value` (tensor over space, as `tensor<float64>[lat, lon]`).
-//!   `time` is `timestamp[ms]` (UTC) in the calendars `standard`, `gregorian` and
-//!   `proleptic_gregorian`; in others (`noleap`, `360_day` …) it is `int32`, days since the moment
-//!   that its units name (`float64` where days are not whole). Where units cannot be
-//!   decoded, `time` keeps the file's numbers as `float64` and there is no `year`. A field without
-//!   time is one row of `value` alone.
+//!   In the calendars `standard`, `gregorian` and `proleptic_gregorian`, `time` is `timestamp[ms]` (UTC).
+//!   In others (`noleap`, `360_day` …), it is the days since the moment in its units, as `int32`, or as
+//!   `float64` if days are not whole. If the units cannot be decoded, `time` has the numbers of the file
+//!   as `float64`, and there is no `year`. A variable without time is one row of `value` alone.
 //! - **`rows: cell`**: `cell_id` (int32, latitude-major), `lat`, `lon` (float32), `value` (tensor over time).
 //!
-//! An enumeration is read as its numbers; its names are `flag_meanings` among the attributes.
+//! An enumeration is read as its numbers. Its names are the attribute `flag_meanings`.
 //!
-//! `value` is float32 or float64: floats as stored, packed integers as CF says, whole numbers of 8
-//! and 16 bits as float32, wider ones as float64. A variable without further dimensions gives a plain number per row.
+//! `value` is float32 or float64. Floats keep their type, and packed integers get the type that CF
+//! specifies. Integers of 8 and 16 bits become float32, and wider ones float64. A variable without further
+//! dimensions has a plain number per row.
 //!
-//! The field `time` carries CF `units` and `calendar` as metadata, `value` carries `units`,
-//! `long_name` and `standard_name`. Everything else is in the schema's metadata under the key
-//! [`GRID_KEY`] (`sunward.grid`), as JSON (see [`Grid`]; absent fields are left out):
+//! The field `time` has CF's `units` and `calendar` as metadata, and `value` has `units`, `long_name` and
+//! `standard_name`. Everything else is in the schema's metadata under the key [`GRID_KEY`]
+//! (`sunward.grid`), as JSON (see [`Grid`]). Absent fields are left out:
 //!
 //! ```json
 //! { "variable": "z", "units": "gpm", "long_name": "…", "standard_name": "geopotential_height",
@@ -44,13 +44,14 @@
 //!   "file_attributes": { "title": "…", "history": "…" } }
 //! ```
 //!
-//! `dims` names the tensor's dimensions in order (`["time"]` for `rows: cell`, where `time.values`
-//! holds the times in `units`). `time.bounds` has time, begin and end of each time, so that rows find
-//! theirs however they were picked. A coordinate of text has `texts` in place of `values`. Bounds of axes are given when the file has them and cells touch: n + 1 edges.
-//! A kernel that changes the grid writes the changed object; other keys it carries on.
+//! `dims` are the names of the tensor's dimensions, in order. For `rows: cell`, they are `["time"]`, and
+//! `time.values` has the times in `units`. `time.bounds` has the time, begin and end of each time, so that
+//! rows find their bounds after any selection. A coordinate of text has `texts` instead of `values`. The
+//! bounds of an axis are n + 1 edges. They are present if the file has them and they are contiguous.
+//! A kernel that changes the grid writes the changed object. It must preserve keys that it does not know.
 //!
-//! A tensor's storage is a `FixedSizeList` whose child is called `item` and nullable, as other Arrow
-//! implementations write it; the child never holds a null.
+//! The storage of a tensor is a `FixedSizeList`. As in other Arrow implementations, its child is named
+//! `item` and is nullable, but never holds a null.
 
 mod along;
 mod axes;
@@ -83,8 +84,13 @@ pub use error::NetcdfError;
 pub use grid::{Coordinate, GRID_KEY, Grid, Squeezed, TimeAxis};
 pub use reader::GridReader;
 
-/// Opens a variable of a NetCDF file as a gridded table: its schema, and its batches as they
-/// are read, a few megabytes each. Without a name the file must have one variable only.
+/// Opens a variable of a NetCDF file as a gridded table. Returns its schema, and an iterator that
+/// reads its batches of a few megabytes each. Without a name, the file must have a single data
+/// variable.
+///
+/// # Errors
+///
+/// Fails if the file cannot be read, or the variable cannot become a table.
 pub fn read(
     path: &Path,
     variable: Option<&str>,
@@ -100,7 +106,12 @@ pub fn read(
     Ok((reader.schema(), reader))
 }
 
-/// The schema and the number of rows that [`read`] would give; reads the header and coordinates only.
+/// Returns the schema and the number of rows that [`read`] would give. Only the header and the
+/// coordinates are read.
+///
+/// # Errors
+///
+/// Fails in the same cases as [`read`].
 pub fn probe(
     path: &Path,
     variable: Option<&str>,
@@ -110,10 +121,16 @@ pub fn probe(
     Ok((schema, reader.rows()))
 }
 
-/// Writes a table of numbers as NetCDF (CDF-2) with CF metadata, and gives the number of rows. A
-/// gridded table becomes the variable it came from; in other tables rows are the unlimited dimension.
+/// Writes a table of numbers as NetCDF (CDF-2) with CF metadata, and returns the number of rows. A
+/// gridded table becomes the variable from which it was read. In other tables, rows become the
+/// unlimited dimension.
 ///
-/// The file at `path` is replaced and is whole only when this returns: write beside and rename.
+/// The file at `path` is replaced, and is incomplete until this function returns. Write to another
+/// path and rename the file if it may be read meanwhile.
+///
+/// # Errors
+///
+/// Fails if the file cannot be written, a batch is an error, or the format cannot hold the table.
 pub fn write<E>(
     path: &Path,
     schema: &SchemaRef,
@@ -131,7 +148,7 @@ where
     write_to(file, &name, schema, batches)
 }
 
-/// As [`write`], to a file that is open; `name` is what messages call it.
+/// Like [`write()`], but writes to an open file. `name` names it in messages.
 pub(crate) fn write_to<E>(
     file: File,
     name: &str,

@@ -1,17 +1,17 @@
-//! Converts stored numbers to values: missing values, ranges, scale and offset.
+//! Converts stored numbers to values: applies missing values, valid ranges, scale and offset.
 
 use super::header::{Attribute, Attributes, Kind, Variable};
 
-/// How one variable's stored numbers become values.
+/// The conversion of a variable's stored numbers to values.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Packing {
     missing: Vec<f64>,
     valid: (f64, f64),
     scale: f64,
     offset: f64,
-    /// What to add to a negative number if its type is meant as unsigned.
+    /// The number that is added to a negative number, if the type is meant as unsigned.
     wrap: f64,
-    /// Whether values fit float32.
+    /// Whether float32 holds the values.
     pub(super) is_single: bool,
 }
 
@@ -21,8 +21,8 @@ impl Packing {
         let kind = variable.kind;
         let wrap = wrap_of(kind, attributes);
         let as_stored = |value: f64| match kind {
-            // A fill value in double precision for a float variable was rounded when it was
-            // written.
+            // The fill value of a float variable may be given in double precision, but was rounded
+            // when it was written.
             Kind::Float => f64::from(single(value)),
             _ if value < 0.0 => value + wrap,
             _ => value,
@@ -55,7 +55,7 @@ impl Packing {
         }
     }
 
-    /// Converts stored numbers to values in place; missing ones become NaN.
+    /// Converts stored numbers to values in place. Missing values become NaN.
     pub(super) fn unpack(&self, values: &mut [f64]) {
         for value in values {
             if *value < 0.0 {
@@ -71,8 +71,8 @@ impl Packing {
     }
 }
 
-/// A packed variable has the type of its scale and offset (CF 8.1); an unpacked one its own, or the
-/// smallest float that holds it.
+/// Whether float32 holds the values. A packed variable has the type of its scale and offset (CF
+/// 8.1). Other variables have their own type, or the smallest float type that holds it.
 fn is_single(kind: Kind, attributes: &Attributes) -> bool {
     let packed: Vec<Kind> = ["scale_factor", "add_offset"]
         .into_iter()
@@ -95,8 +95,8 @@ fn is_wide(kind: Kind) -> bool {
     )
 }
 
-/// The value that libraries write where nothing was written. Bytes have none, because every byte is
-/// in use.
+/// The value with which libraries fill what is not written. Bytes have none, because every value of
+/// a byte is valid.
 fn default_fill(kind: Kind) -> Option<f64> {
     match kind {
         Kind::Byte | Kind::UByte | Kind::Text | Kind::Other => None,

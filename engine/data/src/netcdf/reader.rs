@@ -18,14 +18,14 @@ use super::layout::{LayingOut, Layout};
 use super::packing::single;
 use super::tensor::Tensor;
 
-/// The approximate size of a batch; a single row may be larger.
+/// The approximate bytes of a batch. A single row may be larger.
 const BATCH_BYTES: u64 = 8 << 20;
 
 /// The name of the data column.
 pub(super) const VALUE: &str = "value";
 
-/// Reads one variable as a gridded table; see the module for its columns. It iterates over batches
-/// of a few megabytes each.
+/// Reads a variable as a gridded table. It iterates over batches of a few megabytes each. The
+/// documentation of the module describes the columns.
 #[derive(Debug)]
 pub struct GridReader {
     file: NetcdfFile,
@@ -35,8 +35,12 @@ pub struct GridReader {
 }
 
 impl GridReader {
-    /// Reads a file's header and plans the table of one of its variables. Messages call the file
-    /// `path`.
+    /// Reads the header of a file and plans the table for one of its variables. `path` names the
+    /// file in messages.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read, or the variable cannot become a table.
     pub fn new(
         source: File,
         path: &str,
@@ -58,7 +62,7 @@ impl GridReader {
         })
     }
 
-    /// The table's columns and metadata.
+    /// The columns and the metadata of the table.
     #[must_use]
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
@@ -70,12 +74,14 @@ impl GridReader {
         self.layout.rows()
     }
 
-    /// The next box of rows: indices along the leading row axes, then a range along the next one.
+    /// The next block of rows: the indices along the leading row axes, and the start and length of
+    /// a range along the next one.
     fn next_block(&self) -> (Vec<u64>, u64, u64) {
         let row_bytes = self.layout.tensor_length().saturating_mul(8).max(1);
         let rows_wanted = (BATCH_BYTES / row_bytes).max(1);
         let lengths: Vec<u64> = self.layout.row_axes.iter().map(|a| a.length).collect();
-        // It is cut along the first axis of which a step, with all axes after it, is not too large.
+        // The block is a range along the first axis at which one step, with all axes after it, is
+        // small enough.
         let mut step: u64 = lengths.iter().product();
         let mut fixed = Vec::new();
         let mut rest = self.next_row;
@@ -159,7 +165,7 @@ impl Iterator for GridReader {
         }
         let batch = self.read_batch();
         if batch.is_err() {
-            // A file that failed once is not read again.
+            // After an error, the file is not read any further.
             self.next_row = u64::MAX;
         }
         Some(batch)

@@ -1,5 +1,5 @@
 //! Fields of type `arrow.fixed_shape_tensor`. Other implementations store them with a nullable
-//! child, which the Arrow library's own type refuses, so the metadata is written and read here.
+//! child. The type in the Arrow library refuses that, so the metadata is written and read here.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 const NAME: &str = "arrow.fixed_shape_tensor";
 
-/// The metadata of a tensor's type, by Arrow's specification.
+/// The metadata of the type, as specified by Arrow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Tensor {
     pub(super) shape: Vec<usize>,
@@ -28,8 +28,8 @@ impl Tensor {
         }
     }
 
-    /// The tensor of a field of fixed-size lists; `None` for a plain list, or a tensor with
-    /// permuted storage.
+    /// The tensor type of a field of fixed-size lists. `None` for a plain list, and for a tensor
+    /// with permuted storage.
     pub(super) fn of(field: &Field) -> Option<Self> {
         let metadata = field.metadata();
         if metadata.get(EXTENSION_TYPE_NAME_KEY)? != NAME {
@@ -52,7 +52,7 @@ impl Tensor {
         (fits && is_in_order).then_some(tensor)
     }
 
-    /// A nullable field of such tensors.
+    /// A nullable field of this tensor type.
     pub(super) fn field(&self, name: &str, number: DataType) -> Result<Field, ArrowError> {
         let length = self
             .shape

@@ -1,4 +1,5 @@
-//! A time axis as columns: moments, years, and the units that give the file's numbers back.
+//! Converts a time axis to columns of times and years, and keeps the units from which the numbers
+//! of the file can be restored.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,20 +10,20 @@ use arrow_schema::{DataType, Field, TimeUnit};
 use super::calendar::{DAY_MS, TimeUnits};
 use super::grid::TimeAxis;
 
-/// The name of the column of moments.
+/// The name of the column of times.
 pub(super) const TIME: &str = "time";
 /// The name of the column of calendar years.
 pub(super) const YEAR: &str = "year";
 
-/// All times of a variable, decoded.
+/// The decoded times of a variable.
 #[derive(Clone, Debug)]
 pub(super) struct Times {
     pub(super) axis: TimeAxis,
-    /// The file's numbers.
+    /// The numbers in the file.
     values: Vec<f64>,
     moments: Moments,
     years: Vec<i32>,
-    /// The file's units, where the axis has others.
+    /// The units in the file, if the axis now has others.
     source: Option<TimeUnits>,
 }
 
@@ -34,12 +35,12 @@ enum Moments {
     WholeDays(Vec<i32>),
     /// Days in the units of the axis.
     Days(Vec<f64>),
-    /// What the file says, not understood.
+    /// The numbers of the file, which could not be decoded.
     Raw,
 }
 
 impl Times {
-    /// Decodes the numbers of an axis; what cannot be decoded is kept as it is.
+    /// Decodes the numbers of an axis. If any cannot be decoded, all are kept as they are.
     pub(super) fn decode(mut axis: TimeAxis, values: Vec<f64>) -> Self {
         let units = TimeUnits::parse(&axis.units, &axis.calendar);
         let decoded = units.and_then(|units| {
@@ -73,7 +74,7 @@ impl Times {
         }
     }
 
-    /// Other times of the file, as the bounds of these, in the units of the axis.
+    /// Converts other times of the file, such as bounds, to the units of the axis.
     pub(super) fn converted(&self, values: &[f64]) -> Option<Vec<f64>> {
         let Some(source) = self.source else {
             return Some(values.to_vec());
@@ -83,7 +84,8 @@ impl Times {
         values.iter().map(convert).collect()
     }
 
-    /// The times as numbers in the units of the axis, which are not the file's where zero was moved.
+    /// The times as numbers in the units of the axis. These differ from the numbers in the file if
+    /// the axis has other units.
     pub(super) fn numbers(&self) -> Vec<f64> {
         match &self.moments {
             Moments::Timestamps(_) | Moments::Raw => self.values.clone(),
@@ -92,7 +94,7 @@ impl Times {
         }
     }
 
-    /// The fields `time` and, where times were understood, `year`.
+    /// The field `time`, and the field `year` if the times were decoded.
     pub(super) fn fields(&self) -> Vec<Field> {
         let data_type = match &self.moments {
             Moments::Timestamps(_) => DataType::Timestamp(TimeUnit::Millisecond, None),
@@ -142,8 +144,9 @@ fn slice<T>(all: &[T], start: usize, end: usize) -> &[T] {
     all.get(start..end).unwrap_or_default()
 }
 
-/// Days for a calendar that timestamps cannot hold. Where all times stand at one time of day (daily
-/// means at noon), zero is moved there, so that days stay whole.
+/// Converts times to days, for a calendar that timestamps cannot represent. If all times are at the
+/// same time of day (such as daily means at noon), days are counted from that time of day, so that
+/// they are whole.
 fn in_days(units: TimeUnits, moments: &[i64]) -> (String, Moments) {
     let day_start = units.origin_day_ms().unwrap_or_else(|| units.origin_ms());
     let shift = moments

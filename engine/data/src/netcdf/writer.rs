@@ -17,10 +17,11 @@ use super::grid::{GRID_KEY, Grid};
 use super::header::Kind;
 use super::hyperslab::to_u64;
 
-/// The format cannot describe a larger record or fixed variable.
+/// The most bytes of a fixed variable, or of a variable's record. The format cannot describe larger
+/// ones.
 const VARIABLE_LIMIT_BYTES: u64 = u32::MAX as u64 - 3;
 
-/// Why a batch is not available.
+/// The reason why a batch is not available.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// A NetCDF file that is being written.
@@ -30,12 +31,12 @@ pub(super) struct Writing<'a, W> {
     plan: Plan,
     places: Places,
     columns: Vec<Column>,
-    /// For cells on a grid: their number. Otherwise rows are records.
+    /// The number of cells, if rows are cells of a grid. Otherwise rows are records.
     grid_cells: Option<u64>,
 }
 
 impl<'a, W: Write + Seek> Writing<'a, W> {
-    /// Plans the file, and writes its header and coordinates.
+    /// Plans the file and writes its header and coordinates.
     pub(super) fn start(out: W, path: &'a str, schema: &Schema) -> Result<Self, NetcdfError> {
         let grid: Grid = match schema.metadata().get(GRID_KEY) {
             None => Grid::default(),
@@ -97,7 +98,8 @@ impl<'a, W: Write + Seek> Writing<'a, W> {
         }
     }
 
-    /// Cells that never come are missing, not zero.
+    /// Fills the variable with the fill value, so that cells that are never written are missing and
+    /// not zero.
     fn fill_with_nothing(&mut self, cells: u64) -> Result<(), NetcdfError> {
         let Some(variable) = self.plan.variables.last() else {
             return Ok(());
@@ -119,7 +121,7 @@ impl<'a, W: Write + Seek> Writing<'a, W> {
         Ok(())
     }
 
-    /// Writes one batch whose first row is number `first`.
+    /// Writes a batch. `first` is the index of its first row.
     pub(super) fn put_batch(&mut self, batch: &RecordBatch, first: u64) -> Result<(), NetcdfError> {
         match self.grid_cells {
             Some(cells) => self.put_cells(batch, cells),
@@ -148,7 +150,7 @@ impl<'a, W: Write + Seek> Writing<'a, W> {
                         .get(row * length..(row + 1) * length)
                         .unwrap_or_default(),
                 );
-                // All numbers are written in four bytes or eight; texts may need padding.
+                // Numbers take four or eight bytes. Only texts need padding.
                 record.resize(record.len().next_multiple_of(4), 0);
             }
             self.out.write_all(&record).map_err(|e| self.io(e))?;
@@ -167,7 +169,8 @@ impl<'a, W: Write + Seek> Writing<'a, W> {
             .unwrap_or(0)
     }
 
-    /// At each time, the file holds all cells contiguously, so a batch is written time by time.
+    /// Writes a batch of cells. The file holds all cells of a time contiguously, so the batch is
+    /// written time by time.
     fn put_cells(&mut self, batch: &RecordBatch, cells: u64) -> Result<(), NetcdfError> {
         let (Some(ids), Some(column)) = (self.columns.first(), self.columns.last()) else {
             return Ok(());
@@ -207,7 +210,7 @@ impl<'a, W: Write + Seek> Writing<'a, W> {
         Ok(())
     }
 
-    /// Writes the number of records. Before this the file states none.
+    /// Writes the number of records. Until then, the file states that it has none.
     pub(super) fn finish(mut self, rows: u64) -> Result<(), NetcdfError> {
         if self.grid_cells.is_none() {
             let records = u32::try_from(rows).ok().filter(|n| *n < u32::MAX);
