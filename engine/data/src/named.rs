@@ -14,7 +14,7 @@ use crate::store::{Durable, Store};
 use crate::view::View;
 
 impl Store {
-    /// A task's view of a file or folder, whose digest is `expected` (see [`staged_digest`]). It
+    /// A task's view of the file or folder with the digest `expected` (see [`staged_digest`]). It
     /// comes from the store, or else from `source`. Returns `None` if the content of `source`
     /// differs. The copy stays on this host.
     ///

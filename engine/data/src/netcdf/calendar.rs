@@ -31,7 +31,7 @@ impl Calendar {
         })
     }
 
-    /// Whether the days are real days, which Arrow's timestamps can represent.
+    /// Whether dates are real days, so that Arrow's timestamps can represent them.
     pub(super) fn fits_timestamps(self) -> bool {
         matches!(self, Self::Standard | Self::ProlepticGregorian)
     }
