@@ -48,7 +48,7 @@ fn note_remote(root: &Path, url: &str) {
 pub struct Store {
     inner: Arc<Inner>,
     part_bytes: usize,
-    /// Whether new parts stay on this host, even if there is a remote.
+    /// Whether the remote is ignored: parts are neither uploaded nor fetched.
     stays_here: bool,
     /// Set by the caller to stop the current work.
     stop: Option<Arc<AtomicBool>>,
@@ -57,7 +57,7 @@ pub struct Store {
 /// When a part becomes durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Durable {
-    /// Immediately, each part by itself.
+    /// Each part by itself. Its bytes are durable before it gets its name.
     Now,
     /// Together with all others, by [`Store::sync_all`]. A crash before that may leave a name
     /// without its bytes. That is safe: nobody was told of the part yet, and a part is verified
