@@ -1,5 +1,4 @@
-//! Plans the table for a variable: which dimensions become rows, which form the tensor, and what
-//! the coordinates are.
+//! Plans the table for a variable: its row dimensions, its tensor and its coordinates.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +14,7 @@ use super::hyperslab::{Slab, to_u64};
 use super::packing::Packing;
 use super::time::Times;
 
-/// The most values of a coordinate in the metadata. Longer ones are left out, because every part
-/// repeats the metadata.
+/// The most values of a coordinate in the metadata, which every part repeats.
 const COORDINATE_LIMIT: u64 = 65_536;
 
 /// The plan for a variable: everything except the data.
@@ -270,8 +268,8 @@ impl<'a> LayingOut<'a> {
         Ok(grid)
     }
 
-    /// Adds a coordinate other than the variable's `lat`, `lon` and time to the metadata. A
-    /// coordinate without dimensions belongs to a dimension that was already removed from the file.
+    /// Adds a coordinate other than the variable's `lat`, `lon` and time. One without dimensions
+    /// belongs to a dimension that was already removed from the file.
     fn add_coordinate(
         &self,
         grid: &mut Grid,
@@ -364,7 +362,7 @@ impl<'a> LayingOut<'a> {
             }
             edges.push(to);
         }
-        // Some files have bounds that were never filled in. So each center must be inside its cell.
+        // Some files have bounds that were never filled in: each center must be inside its cell.
         let encloses = |(edges, centre): (&[f64], &f64)| {
             (edges[0] < *centre && *centre <= edges[1])
                 || (edges[0] > *centre && *centre >= edges[1])
@@ -375,8 +373,7 @@ impl<'a> LayingOut<'a> {
         Ok(Some(edges).filter(|_| is_sound))
     }
 
-    /// The latitude or longitude of every cell: from an axis, or from an auxiliary variable over
-    /// the row axes.
+    /// The latitude or longitude of every cell, from an axis or from an auxiliary variable.
     fn cell_coordinate(
         &self,
         variable: &Variable,
@@ -483,8 +480,8 @@ fn described(variable: &Variable) -> BTreeMap<String, String> {
     texts
 }
 
-/// The text attributes with these names. The lines that Sunward itself added to a history are
-/// removed, so that a table that is written and read again stays the same.
+/// The text attributes with these names. Sunward's own lines in a history are removed, so that a
+/// table that is written and read again stays the same.
 fn kept(all: &[(String, Attribute)], names: &[&str]) -> BTreeMap<String, String> {
     all.iter()
         .filter(|(name, _)| names.contains(&name.as_str()))
@@ -512,8 +509,7 @@ fn fill_value(variable: &Variable) -> Option<f64> {
     fill.filter(|fill| is_float && !is_packed && fill.is_finite())
 }
 
-/// Splits the dimensions into row axes, tensor axes, and squeezed ones, which are other dimensions
-/// of length one.
+/// Splits dimensions into row axes, tensor axes and squeezed ones (others of length one).
 fn split(all: &[Axis], rows: GridRows) -> (Vec<Axis>, Vec<Axis>, Vec<Axis>) {
     let with = |role: Role| all.iter().filter(move |a| a.role == role).cloned();
     let (squeezed, others): (Vec<_>, Vec<_>) = with(Role::Other).partition(|a| a.length == 1);
@@ -572,8 +568,7 @@ impl Layout {
             .collect()
     }
 
-    /// The positions of the row axes, followed by those of the tensor axes, among the variable's
-    /// dimensions.
+    /// The positions of the row axes and then the tensor axes among the variable's dimensions.
     pub(super) fn order(&self) -> Vec<usize> {
         self.row_axes
             .iter()
