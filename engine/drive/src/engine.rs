@@ -1,4 +1,4 @@
-//! The loop: take what arrived, decide, apply, give the group to the journal, release its orders.
+//! The loop: handle arrivals, decide, apply, give the group to the journal, release its orders.
 
 mod lookup;
 mod mend;
@@ -32,7 +32,7 @@ use crate::solver::Solver;
 use crate::view;
 use crate::writer::Writer;
 
-/// Keys that are looked up at once. Between two batches, arrivals are handled.
+/// Keys that are looked up in one batch. Between two batches, arrivals are handled.
 const LOOKUP_KEYS: usize = 4096;
 
 /// The weight of facts after which an idle writer gets its group, even if more is arriving.
@@ -95,7 +95,7 @@ struct Engine<'a, 'o> {
     asked: VecDeque<Question>,
     solver: Solver,
     watch: Option<Watch>,
-    /// What arrived during the first look at the feed.
+    /// Arrivals during the first look at the feed.
     delayed: VecDeque<Arrival>,
     pending: Pending,
     losses: Losses,
@@ -224,12 +224,12 @@ impl<'a, 'o> Engine<'a, 'o> {
         }
         let looked = self.requests_looked_at.elapsed();
         patience = patience.min(self.limits.requests_every.saturating_sub(looked));
-        // Waits at least a millisecond: a moment that has not quite come would make the loop spin.
+        // Waits at least a millisecond. Otherwise the loop would spin if a moment has almost come.
         self.inbox
             .next_within(patience.max(Duration::from_millis(1)))
     }
 
-    /// True if so much waits for the journal that nothing more is taken in.
+    /// True if too much waits for the journal, so that no more arrivals are handled.
     fn is_full(&self) -> bool {
         self.writer.is_busy() && self.pending.weight() >= self.limits.waiting_facts
     }
@@ -360,8 +360,8 @@ impl<'a, 'o> Engine<'a, 'o> {
         Ok(())
     }
 
-    /// Sorts an order. Questions change nothing outside, so they do not wait for the journal; their
-    /// answers become facts after the facts that led to them. Everything else waits.
+    /// Sorts an order. Questions change nothing outside, so they do not wait for the journal. The facts in
+    /// their answers are written after the facts that led to them. All other orders wait.
     fn sort(&mut self, order: Order) {
         match order {
             Order::Resolve { run, stage } => {
@@ -468,7 +468,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         }
     }
 
-    /// Gives the writer what waits, when it is free and there is something to write.
+    /// Gives the pending group to the writer, if the writer is idle and there is something to write.
     fn hand_over(&mut self) -> Result<(), DriveError> {
         let more_to_come = !self.asked.is_empty() && self.pending.weight() < EARLY_WEIGHT;
         if self.writer.is_busy() || self.pending.is_empty() || more_to_come {
@@ -531,8 +531,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         if requests.is_empty() {
             return Ok(());
         }
-        // The rows are removed with the group that holds the fact, so that no request is lost in
-        // between.
+        // The group that holds the fact also removes the rows, so that no request is lost in between.
         self.take_requests = true;
         if requests.iter().any(|request| request.run == self.run) {
             let run = self.run;

@@ -1,4 +1,4 @@
-//! The forecast feed: pools and outlooks, requested on a thread of its own.
+//! The forecast feed: pools and outlooks, requested on its own thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,15 +17,14 @@ pub trait ForecastFeed: Send {
     /// The pools, which never change.
     fn fleet(&self) -> Arc<Fleet>;
 
-    /// The current outlook. It may take as long as a provider does, but it must end.
+    /// The current outlook. The call may take as long as a provider takes, but it must end.
     ///
     /// # Errors
-    ///
     /// Returns a sentence for the user: who did not answer, and what to do.
     fn look(&mut self, now: Timestamp) -> Result<Arc<Outlook>, String>;
 
-    /// What was measured in the zones of its pools since a moment. It is requested after each look,
-    /// and replaces forecasts in the ledger. A feed without measurements returns nothing.
+    /// Measurements in the zones of its pools since a moment. They are requested after each look, and replace
+    /// forecasts in the ledger. A feed without measurements returns nothing.
     fn measured(&self, since: Timestamp, now: Timestamp) -> Vec<Actuals> {
         let _ = (since, now);
         Vec::new()
@@ -52,7 +51,7 @@ pub(crate) struct Watch {
     looks: Sender<Timestamp>,
     /// `None` while a look is in progress.
     next: Option<Timestamp>,
-    /// Whether the last look failed.
+    /// True if the last look failed.
     clouded: bool,
 }
 
@@ -132,7 +131,7 @@ impl Watch {
     /// Looks again if it is time.
     pub(crate) fn look_if_due(&mut self, now: Timestamp) {
         if self.next.is_some_and(|next| next <= now) {
-            // The thread ends only with this watch, so somebody receives the message.
+            // The thread ends only with this watch, so the message has a receiver.
             self.next = self.looks.send(now).err().map(|_| now.after_ms(LOST_MS));
         }
     }
@@ -173,7 +172,7 @@ fn serve(mut feed: Box<dyn ForecastFeed>, looks: &Receiver<Timestamp>, line: &Li
         let seen = Seen {
             outlook,
             measured,
-            // A feed that always answers "at once" would be asked without end.
+            // A feed that always answers "at once" would be queried without end.
             next: feed.next_look(now).max(now.after_ms(1)),
         };
         if line.0.send(Arrival::Seen(Box::new(seen))).is_err() {

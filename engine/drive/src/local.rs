@@ -118,8 +118,7 @@ impl InputResolver for LocalResolver {
     }
 
     fn holds(&self, result: &TaskResult) -> bool {
-        // If the store cannot be asked, nothing counts as held: the task runs and reports the
-        // store's error.
+        // If the store fails, nothing counts as held: the task runs and reports the store's error.
         result
             .ports
             .iter()
@@ -127,8 +126,8 @@ impl InputResolver for LocalResolver {
     }
 }
 
-/// Resolves stages that need no reading: every input is one dataset as it was given, and the tasks
-/// do not depend on rows.
+/// Resolves a stage that needs no reading: every input is one dataset as it was given, and the tasks do not
+/// depend on the content of rows. Otherwise returns `None`.
 fn plain(request: &ResolveRequest) -> Option<(Vec<Dataset>, Tasks)> {
     let planned = request.spec.plan.stage(request.stage)?;
     let mut inputs = Vec::with_capacity(planned.stage.inputs.len());
@@ -291,7 +290,8 @@ impl LocalResolver {
         self.store.nothing(output)
     }
 
-    /// Rows for a command, with cells that name files followed to their content.
+    /// The rows for a command. A cell that names a file gets the digest of its content, so that a change of
+    /// the file changes the task's key.
     fn named(
         &self,
         request: &ResolveRequest,
@@ -367,8 +367,8 @@ impl LocalResolver {
     }
 }
 
-/// How the files of a stage's input are read. Where each task gets one row, its cells are handed over
-/// as they were written.
+/// How the files of a stage's input are read. If each task gets one row, the original text of its cells is
+/// kept.
 fn reading(planned: &PlannedStage, port: &str, input: &Input) -> SourceOptions {
     let mut options = SourceOptions::of(input);
     let by_row = matches!(
@@ -381,7 +381,7 @@ fn reading(planned: &PlannedStage, port: &str, input: &Input) -> SourceOptions {
     options
 }
 
-/// The files that a source means: absolute, or relative to the workflow's file.
+/// The files of a source, as absolute paths or as URLs. Relative paths start at the workflow's file.
 fn paths(spec: &RunSpec, source: &Reference) -> Result<Vec<String>, DataError> {
     let absolute = |path: &str| {
         if path.contains("://") {
@@ -435,10 +435,10 @@ const fn refusal(message: String) -> Failure {
     }
 }
 
-/// What one resolution remembers and reads.
+/// What one resolution looks up, and which files it reads.
 struct Recall<'a> {
     files: FileRecall<'a>,
-    /// What was looked at now.
+    /// Paths that this resolution has read.
     paths: RefCell<BTreeSet<PathBuf>>,
 }
 

@@ -1,4 +1,4 @@
-//! The state's memory of files, as the store asks for it.
+//! The contents of files that the state has recorded, in the form that the store needs.
 
 use std::cell::RefCell;
 
@@ -6,16 +6,17 @@ use sunward_core::Dataset;
 use sunward_data::FileMemory;
 use sunward_state::{FileRecord, FileStamp, Reader, StateError};
 
-/// Remembers what the state knows of files, and collects what is to be written there.
+/// Looks up the contents of files in the state, and collects new records for it. It writes nothing itself.
 pub struct FileRecall<'a> {
     memory: &'a dyn Reader,
     found: RefCell<Vec<FileRecord>>,
-    /// The first time the memory could not be read.
+    /// The first error while reading the state. Until [`Self::finish`] reports it, the file counts as
+    /// unknown.
     fault: RefCell<Option<StateError>>,
 }
 
 impl<'a> FileRecall<'a> {
-    /// Of a state.
+    /// Looks up in this state.
     #[must_use]
     pub fn new(memory: &'a dyn Reader) -> Self {
         Self {
@@ -25,10 +26,10 @@ impl<'a> FileRecall<'a> {
         }
     }
 
-    /// What files were found to hold.
+    /// The records that the caller writes to the state.
     ///
     /// # Errors
-    /// When the memory could not be read.
+    /// Returns the first error while reading the state.
     pub fn finish(self) -> Result<Vec<FileRecord>, StateError> {
         match self.fault.into_inner() {
             Some(fault) => Err(fault),

@@ -13,7 +13,7 @@ use crate::inbox::Inbox;
 use crate::resolver::InputResolver;
 use crate::transport::Transport;
 
-/// What the loop works with.
+/// The parts that the loop works with.
 pub struct Setup {
     /// The state, held as its engine.
     pub journal: Box<dyn Journal>,

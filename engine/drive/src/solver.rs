@@ -9,7 +9,7 @@ use sunward_core::place::{Placer, Problem, Solution, Sunward};
 use crate::error::DriveError;
 use crate::inbox::{Arrival, Line, Solved};
 
-/// The thread, once there was a problem.
+/// The thread, which starts with the first problem.
 pub(crate) struct Solver {
     line: Line,
     problems: Option<Sender<Arc<Problem>>>,

@@ -1,4 +1,4 @@
-//! Keeps one version of a file in one run: all stages read what was read first.
+//! Makes sure that a run reads one version of each file. All stages get what the first one read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -10,32 +10,32 @@ use sunward_data::{DataError, FileStamp, NamedFile, Store, path_digest, staged_d
 
 use crate::view::folder;
 
-/// A run and a path as the run names it.
+/// A run, and a path as the run names it.
 type Place = (RunId, PathBuf);
 
-/// What this engine's runs have read of users' files.
+/// What this engine's runs have read from users' files.
 #[derive(Debug, Default)]
 pub(crate) struct Versions {
-    /// By run and path. Each file has a lock of its own: who comes second waits for what the first
-    /// one reads.
+    /// By run and path. Each file has its own lock, so that a second reader waits for the first one's result.
     read: Mutex<BTreeMap<Place, Arc<Mutex<Readings>>>>,
-    /// What values of tables name.
+    /// Files that cells of tables name.
     named: Mutex<BTreeMap<RunId, BTreeMap<PathBuf, NamedFile>>>,
-    /// How each path looked when it was read or planned, whichever way it was named.
+    /// The state of each path when it was read or planned, whichever way it was named. A path has
+    /// several states if it was named in several ways, or if it has changed.
     seen: Mutex<BTreeMap<RunId, BTreeMap<PathBuf, Vec<Seen>>>>,
 }
 
-/// What one file gave, by how it was read.
+/// The datasets of one file, by how it was read.
 type Readings = BTreeMap<String, Dataset>;
 
-/// How a path looked.
+/// The state of a path at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Seen {
-    /// A file that was read.
+    /// The stamp of a file that was read.
     Stamp(FileStamp),
-    /// A folder that was read.
+    /// The digest of a folder that was read.
     Folder(Digest),
-    /// A file or folder that counts in keys of the plan, or that a cell of a table names.
+    /// The digest of a file or folder that is part of the plan's keys, or that a cell of a table names.
     Staged(Digest),
 }
 
@@ -52,8 +52,8 @@ impl Seen {
 }
 
 impl Versions {
-    /// What a run has of a file under a reading, else what `read` gives now. After that the caller
-    /// asks [`Self::stand`] whether it is the version that the run knows.
+    /// The dataset of a file that is read in a certain way. If the run has none yet, `read` makes it now.
+    /// Afterwards the caller checks with [`Self::stand`] that it is the version that the run knows.
     pub(crate) fn once(
         &self,
         run: RunId,
@@ -79,7 +79,7 @@ impl Versions {
         let seen = match (stamp, dataset.kind) {
             (Some(stamp), _) => Some(Seen::Stamp(stamp)),
             (None, DatasetKind::Dir) => Some(Seen::Folder(dataset.content)),
-            // Of an address there is nothing that tells a change.
+            // A change of a remote file cannot be detected.
             (None, DatasetKind::Table | DatasetKind::File) => None,
         };
         if let Some(seen) = seen {
@@ -89,9 +89,9 @@ impl Versions {
         Ok(dataset)
     }
 
-    /// What a cell of a table names: what the run found first, else what `look` finds now. A file that
-    /// counts in keys of the plan is what the plan says. As with [`Self::once`], the caller asks whether
-    /// what was found now stands.
+    /// The file that a cell of a table names: what the run found first, or else what `look` finds now. For a
+    /// file that is part of the plan's keys, it is the digest in the plan. As with [`Self::once`], the caller
+    /// then calls [`Self::stand`].
     pub(crate) fn named(
         &self,
         run: RunId,
@@ -122,11 +122,11 @@ impl Versions {
         Ok(*of_run.entry(path.into()).or_insert(found))
     }
 
-    /// That paths, the folders around them and what is in them still are what the run has read or
-    /// planned of them: one run may name one file in several ways.
+    /// Checks that these paths, the folders around them and the files in them are unchanged since the run
+    /// read or planned them. All three matter, because a run may name one file in several ways.
     ///
     /// # Errors
-    /// The first path that has changed.
+    /// Fails on the first path that has changed.
     pub(crate) fn stand(
         &self,
         run: RunId,
@@ -144,7 +144,7 @@ impl Versions {
             related
         });
         for (path, seen) in related {
-            // What this reading alone saw is not compared with itself.
+            // A state that only this reading has recorded is not compared with itself.
             let is_first = seen.len() == 1 && paths.contains(&path);
             if !is_first && !seen.iter().all(|seen| seen.stands(&path)) {
                 return Err(DataError::NoSuch(format!(
@@ -166,7 +166,7 @@ impl Versions {
         });
     }
 
-    /// Looks at what was seen in a run, first of all what its plan says.
+    /// Calls `look` with the states of a run's paths. They start with the files of its plan.
     fn with_seen<T>(
         &self,
         run: RunId,
@@ -178,7 +178,7 @@ impl Versions {
     }
 }
 
-/// The files of a plan, whichever stage names them.
+/// The files of a plan with their digests, from all stages.
 fn planned(spec: &RunSpec) -> BTreeMap<PathBuf, Vec<Seen>> {
     let folder = folder(&spec.path);
     let mut all: BTreeMap<PathBuf, Vec<Seen>> = BTreeMap::new();

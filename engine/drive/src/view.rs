@@ -1,4 +1,4 @@
-//! What the loop derives from the state: the begin, jobs, requests and keys of results.
+//! Derives from the state what the loop needs: the first input, jobs, requests and keys of results.
 
 use std::path::Path;
 
@@ -116,7 +116,7 @@ pub(crate) fn resolve_request(
     })
 }
 
-/// What a stage reads: its resolved inputs, or else what its upstream has written.
+/// The datasets that a stage reads: its resolved inputs, or else what its upstream stages have written.
 pub(crate) fn read_by(state: &State, run: RunId, stage: StageId) -> Vec<Dataset> {
     let bound = state.run(run).and_then(|run| run.stage(stage));
     let mut datasets: Vec<Dataset> = bound.map_or_else(Vec::new, |view| view.inputs().to_vec());

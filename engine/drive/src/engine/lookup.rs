@@ -1,4 +1,4 @@
-//! Results that are known already.
+//! Looks up results that are already known.
 
 use std::collections::VecDeque;
 
@@ -26,8 +26,8 @@ impl Engine<'_, '_> {
         for ((index, key), result) in (first..).zip(&slice).zip(found) {
             if let Some(result) = result
                 && resolver.holds(&result)
-                // What the user gets is brought here now: once the run has ended, nobody would notice
-                // that it cannot be had, and make it again.
+                // An output of the workflow is fetched now. Once the run has ended, nobody would notice that
+                // it cannot be fetched, and compute it again.
                 && (!is_output || resolver.brings(&result))
             {
                 self.pending.group.used.push(*key);
@@ -51,7 +51,7 @@ impl Engine<'_, '_> {
         })
     }
 
-    /// Fills in what other sites know of the keys that this one does not.
+    /// Adds results from other sites for keys that have none here.
     fn ask_other_sites(&self, keys: &[Digest], found: &mut [Option<TaskResult>]) {
         let unknown: Vec<usize> = (0..keys.len()).filter(|at| found[*at].is_none()).collect();
         let asked: Vec<Digest> = unknown.iter().map(|at| keys[*at]).collect();
