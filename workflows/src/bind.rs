@@ -1,4 +1,4 @@
-//! Values of parameters: those that the caller gives, else the defaults. Each is checked.
+//! Finds and checks the values of parameters: those that the caller gives, or else the defaults.
 
 use std::collections::BTreeMap;
 
@@ -122,7 +122,7 @@ fn read(param: &Param, given: &Given) -> Result<Value, String> {
     param.fit(&value)
 }
 
-/// Text from a command line, as the same words in a file would be read; what does not read stays text.
+/// Reads text from a command line like the same words in a file. Text that cannot be read stays text.
 /// [`Bounds::fit`] then decides, for a file and a command line alike.
 fn from_text(param: &Param, text: &str) -> Value {
     match param.kind {
@@ -150,11 +150,12 @@ fn list_from_text(text: &str) -> Value {
     Value::List(text.split(',').map(|w| scalar::resolve(w.trim())).collect())
 }
 
-/// A parameter file: a map from names to values, in YAML or JSON. Values are read as those in a
-/// workflow are.
+/// Reads a parameter file: a map from names to values, in YAML or JSON. Values mean the same as in a
+/// workflow. An empty file has no values.
 ///
 /// # Errors
-/// When it is neither, or no map.
+/// Fails if the text is neither YAML nor JSON, or is not a map. The message names the line of a mistake in
+/// YAML.
 pub fn read_params(text: &str) -> Result<Vec<(String, Value)>, String> {
     let mut found = Vec::new();
     let node = yaml::read(text, &mut found);
@@ -165,7 +166,7 @@ pub fn read_params(text: &str) -> Result<Vec<(String, Value)>, String> {
         return Ok(Vec::new());
     }
     match (node, serde_json::from_str(text)) {
-        // JSON that is indented by tabs is no YAML.
+        // JSON that is indented with tabs is not valid YAML.
         (None, Ok(json)) => map_of(Value::from_json(&json)),
         _ => {
             let lines = crate::source::Lines::new(text);
@@ -182,7 +183,7 @@ fn map_of(value: Value) -> Result<Vec<(String, Value)>, String> {
     }
 }
 
-/// What a typed value must keep to.
+/// The type of a value, and its limits.
 pub(crate) struct Bounds<'a> {
     /// Its type.
     pub(crate) kind: ParamType,
@@ -195,8 +196,8 @@ pub(crate) struct Bounds<'a> {
 }
 
 impl Bounds<'_> {
-    /// The value in the declared type. Text is what was written, also where it looks like a number;
-    /// a number is in its plain form, and may have zeros in front.
+    /// Converts a value to the declared type. Text is what was written, even if it looks like a number. A
+    /// number gets its plain form, and may have leading zeros.
     pub(crate) fn fit(&self, value: &Value) -> Result<Value, String> {
         let fitted = match self.kind {
             ParamType::String | ParamType::Path | ParamType::Table => as_text(value),
@@ -248,7 +249,7 @@ impl Bounds<'_> {
         )
     }
 
-    /// The choice that is written like the value.
+    /// The choice whose text equals the value's text.
     fn choose(&self, value: &Value) -> Result<Value, String> {
         let text = value.to_text();
         let is_scalar = as_text(value).is_some();
@@ -263,7 +264,7 @@ impl Bounds<'_> {
     }
 }
 
-/// The text of a scalar.
+/// The text of a scalar; `None` for null, lists and maps.
 fn as_text(value: &Value) -> Option<Value> {
     match value {
         Value::String(_) => Some(value.clone()),
@@ -300,7 +301,8 @@ fn number(value: &Value) -> Option<Value> {
     }
 }
 
-/// Digits with zeros in front. They are text, but a number where a number is declared.
+/// Digits with leading zeros, with or without a sign; `None` for anything else. They are text,
+/// except where a number is declared.
 fn padded(text: &str) -> Option<&str> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     let plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
@@ -308,7 +310,7 @@ fn padded(text: &str) -> Option<&str> {
 }
 
 impl Param {
-    /// The value in this parameter's type.
+    /// Converts the value to this parameter's type.
     ///
     /// # Errors
     ///

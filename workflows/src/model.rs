@@ -117,7 +117,7 @@ pub struct Stage {
     pub checkpoint: bool,
     /// How many failed tasks the stage tolerates.
     pub tolerate: u32,
-    /// How many rejected rows of an input the stage bears; without a limit, all.
+    /// How many rejected rows of an input the stage tolerates. Without a limit, it tolerates all.
     #[serde(default)]
     pub tolerate_rejects: Option<RejectLimit>,
     /// The most tasks that run at once.

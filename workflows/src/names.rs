@@ -27,8 +27,8 @@ const LOOKED_AT: usize = 512;
 /// How many of these are compared by edit distance: those with the most similar letters.
 const COMPARED: usize = 24;
 
-/// Words of other tools and languages, with what they are called here. The first that is known at the
-/// place counts.
+/// Words of other tools and languages, with our words for them. The first of these that is known at the place
+/// is suggested.
 const SYNONYMS: &[(&str, &[&str])] = &[
     ("float", &["float64"]),
     ("double", &["float64", "float"]),
@@ -69,8 +69,8 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("conda", &["python"]),
 ];
 
-/// Letters of a word for each letter that may differ, as in rustc: `kernal` is near `kernel`, and
-/// `conda` is not near `cuda`.
+/// The letters that a word must have for each letter that may differ, as in rustc: `kernal` is near `kernel`,
+/// and `conda` is not near `cuda`.
 const LETTERS_PER_EDIT: usize = 3;
 
 /// The shortest beginning or end of a word that stands for the whole of it.
@@ -98,7 +98,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     if let Some((_, meant)) = meant {
         return Some(meant);
     }
-    // Stable, so that of equals the one that stands first in the file is compared.
+    // The sort is stable, so that of equally similar words the first in the file is compared.
     likely.sort_by_key(|(differing, _)| *differing);
     let mut best: Option<(usize, &str)> = None;
     for (_, candidate) in likely.into_iter().take(COMPARED) {

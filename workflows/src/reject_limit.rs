@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 /// How many rows of one input a kernel may reject before its stage fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RejectLimit {
-    /// So many rows.
+    /// This number of rows.
     Rows(u64),
-    /// So many of a million rows: `10%` is 100 000.
+    /// This number of every million rows: `10%` is 100 000.
     PartsPerMillion(u32),
 }

@@ -23,7 +23,8 @@ pub enum Value {
     List(Vec<Self>),
     /// A map, in the order written.
     Map(Vec<(String, Self)>),
-    /// A number or truth value that prints as it was written, where that is not its plain form.
+    /// A number or boolean that prints as it was written. It is used only where that differs from the plain
+    /// form.
     Written(Box<Written>),
 }
 
@@ -44,7 +45,7 @@ impl Value {
         }
     }
 
-    /// The value that a piece of JSON means. Whole numbers beyond 64 bits become floats.
+    /// Converts JSON to a value. Integers beyond 64 bits become floats.
     #[must_use]
     pub fn from_json(json: &serde_json::Value) -> Self {
         use serde_json::Value as J;

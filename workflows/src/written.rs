@@ -6,40 +6,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::value::Value;
 
-/// A number or truth value whose text is not the plain form of what it means.
+/// A number or boolean whose text is not the plain form of its value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Written {
     text: String,
     means: Meaning,
 }
 
-/// What a text means.
+/// The value that a text stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Meaning {
     /// `true` or `false`.
     Bool(bool),
-    /// A whole number.
+    /// A whole number that fits `i64`.
     Int(i64),
-    /// A whole number that takes all 64 bits.
+    /// A whole number that fits `u64` but not `i64`.
     Unsigned(u64),
     /// Any other number.
     Float(f64),
 }
 
 impl Written {
-    /// The text.
+    /// The text as it was written.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// What it means.
+    /// The value that the text stands for.
     #[must_use]
     pub const fn means(&self) -> Meaning {
         self.means
     }
 
-    /// True unless it is infinite or no number.
+    /// True unless the value is infinite or NaN.
     #[must_use]
     pub const fn is_finite(&self) -> bool {
         match self.means {
@@ -48,7 +48,7 @@ impl Written {
         }
     }
 
-    /// What it means as a plain value. A whole number beyond `i64` becomes the nearest float.
+    /// The plain value. A whole number beyond `i64` becomes the nearest float.
     #[must_use]
     pub fn plain(&self) -> Value {
         match self.means {
@@ -61,7 +61,7 @@ impl Written {
         }
     }
 
-    /// The same as JSON, exactly.
+    /// The plain value as JSON, without loss.
     pub(crate) fn to_json(&self) -> serde_json::Value {
         match self.means {
             Meaning::Unsigned(number) => number.into(),
@@ -71,7 +71,7 @@ impl Written {
 }
 
 impl Value {
-    /// A whole number of all 64 bits.
+    /// A whole number from 0 to 2^64 - 1. It is a plain integer if it fits `i64`.
     #[must_use]
     pub fn unsigned(number: u64) -> Self {
         i64::try_from(number).map_or_else(
@@ -84,8 +84,8 @@ impl Value {
         )
     }
 
-    /// This number or truth value, which was written as `text`. Other values, and text that could
-    /// mean something to a shell, change nothing.
+    /// Returns this number or boolean with the text in which it was written. Other values are returned
+    /// unchanged. So is a value whose text is its plain form, or could have a meaning for a shell.
     #[must_use]
     pub fn written_as(self, text: &str) -> Self {
         let means = match &self {
@@ -106,7 +106,7 @@ impl Value {
         Self::Written(Box::new(Written { text, means }))
     }
 
-    /// The value with numbers in their plain form, for whoever computes with it.
+    /// The value with all numbers in their plain form, for code that computes with it.
     #[must_use]
     pub fn plain(&self) -> Self {
         match self {
@@ -123,8 +123,8 @@ impl Value {
         }
     }
 
-    /// The value as text that differs for values that a command could tell apart: JSON, with numbers
-    /// as they were written.
+    /// The value as text for a key: JSON, with numbers as they were written. Two values that a command could
+    /// distinguish have different texts.
     #[must_use]
     pub fn to_key(&self) -> String {
         let mut out = String::new();

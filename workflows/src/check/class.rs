@@ -1,4 +1,4 @@
-//! Which expressions certainly give a number, as far as types tell before a run.
+//! Decides which expressions certainly give a number, as far as types show before a run.
 
 use super::draft::{Draft, DraftStage};
 use crate::expr::Compiled;
@@ -16,7 +16,7 @@ const COLUMNS: &[&str] = &[
     "float64", "bool",
 ];
 
-/// What is known of the names that a stage reads.
+/// What is known about the names that a stage reads.
 pub(super) struct Classes<'d, 'n> {
     draft: &'d Draft<'n>,
     stage: &'d DraftStage<'n>,
@@ -32,7 +32,7 @@ impl<'d, 'n> Classes<'d, 'n> {
         }
     }
 
-    /// Whether the value may be written literally anywhere.
+    /// True if the value may be written literally anywhere.
     pub(super) fn is_number(&self, one: &Compiled) -> bool {
         if let Some(name) = one.as_name() {
             return self.is_numeric_name(name, true);

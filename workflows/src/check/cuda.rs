@@ -13,7 +13,7 @@ use crate::names::one_of;
 use crate::source::Span;
 use crate::yaml::Node;
 
-/// Threads of a block if `block` is absent.
+/// The threads of a block if `block` is absent.
 const BLOCK: u32 = 256;
 /// Types that a value or the number of rows can have.
 const SCALARS: &[&str] = &["int32", "uint32", "int64", "uint64", "float32", "float64"];

@@ -31,7 +31,7 @@ pub(super) struct DraftStage<'n> {
     pub(super) stage: Stage,
     /// Its node in the tree, with defaults applied.
     pub(super) node: Cow<'n, Node>,
-    /// False if its action is unknown, and so are its outputs.
+    /// False if its action is unknown. Then its outputs are unknown too.
     pub(super) known: bool,
     /// Every source of every input.
     pub(super) sources: Vec<Source>,

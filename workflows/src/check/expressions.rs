@@ -233,8 +233,8 @@ impl Checker<'_, '_> {
     }
 }
 
-/// A condition in our words, where it was written in those of another language; an example where that
-/// is no expression either.
+/// Rewrites a condition from the syntax of another language. If the result is not an expression either,
+/// returns an example.
 fn as_condition(text: &str) -> String {
     let ours = text
         .replace("${{", " ")
@@ -261,7 +261,7 @@ fn as_condition(text: &str) -> String {
     }
 }
 
-/// Every `item.column` that a stage reads, with its place.
+/// The column of every `item.column` that a stage reads, with its place.
 pub(super) fn item_columns(stage: &DraftStage<'_>, text: &str) -> Vec<(String, Span)> {
     let mut columns = Vec::new();
     for key in ["run", "env", "with"] {
@@ -368,7 +368,7 @@ fn filters(source: &str, span: Span, context: &mut Context<'_>) {
     }
 }
 
-/// The expression's own place within a node if it can be found, else the node's.
+/// The expression's own place in a node if it can be found, or else the node's place.
 pub(super) fn locate(text: &str, node: &Node, expression: &str) -> Span {
     let bounds = |at: u32| usize::try_from(at).unwrap_or(usize::MAX).min(text.len());
     let (start, end) = (bounds(node.span.start), bounds(node.end));

@@ -1,4 +1,4 @@
-//! Files that a workflow names: they exist, and those that commands use are staged.
+//! Checks the files that a workflow names, and stages those that commands use.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -85,7 +85,8 @@ fn is_blob(output: &Output) -> bool {
     matches!(output.format, OutputFormat::File | OutputFormat::Dir)
 }
 
-/// If a command does not state a form, a file that is not a table is passed to it unchanged.
+/// Sets the form of a command's input to `file` if it states no form and none of its sources is a table. Such
+/// files are passed to the command unchanged.
 fn blobs_stay_blobs(
     stage: &mut DraftStage<'_>,
     blobs: &BTreeSet<(String, String)>,
@@ -117,11 +118,12 @@ fn blobs_stay_blobs(
     }
 }
 
-/// Whether an input must be a table: always for a kernel, and for a command unless it reads bytes.
+/// True if an input must be a table. A kernel always needs one. A command needs one unless it reads bytes.
 fn needs_table(stage: &DraftStage<'_>, port: &str) -> bool {
     let kernel = !matches!(stage.stage.action, Action::Run(_));
     let form = stage.stage.inputs.get(port).map(|input| input.form);
-    // A command without a form gets a blob unchanged; only a named table form asks for rows.
+    // Arrow is also the form of an input that states none, and such an input may be any file. So only the
+    // other table forms require rows.
     kernel || matches!(form, Some(Form::Parquet | Form::Csv | Form::Netcdf))
 }
 
@@ -184,7 +186,7 @@ fn no_table(span: Span, message: String) -> Diagnostic {
         .expecting("a table: Arrow, Parquet, CSV, NetCDF, .smi, .pdbqt or .sdf")
 }
 
-/// The path in a param's default.
+/// The path in a parameter's default.
 pub(super) fn default_path<'d>(
     name: &str,
     draft: &'d Draft<'_>,
@@ -196,7 +198,7 @@ pub(super) fn default_path<'d>(
     }
 }
 
-/// Checks that a default which is data exists, since every input that reads it needs it.
+/// Checks that a default that names data exists, because every input that reads it needs it.
 fn default_exists(param: &Param, span: Span, readers: &[Reader<'_>], context: &mut Context<'_>) {
     let alone = [Reader {
         input: None,

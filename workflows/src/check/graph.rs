@@ -1,4 +1,4 @@
-//! References between stages: they exist, and they form no cycle.
+//! Checks that references between stages exist and that they form no cycle.
 
 use std::collections::HashMap;
 
@@ -35,7 +35,7 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) -> Option<
     order(draft, context)
 }
 
-/// Reading a stage's status makes it a dependency.
+/// Makes a stage depend on every stage whose status it reads.
 fn statuses_are_waited_for(draft: &mut Draft<'_>) {
     let names: Vec<String> = draft.stages.keys().cloned().collect();
     for stage in draft.stages.values_mut() {
@@ -216,7 +216,7 @@ fn order(draft: &Draft<'_>, context: &mut Context<'_>) -> Option<Vec<usize>> {
     }
 }
 
-/// Follows dependencies until a stage comes again.
+/// Follows dependencies until a stage appears for the second time.
 fn find_cycle(start: usize, needs: &[Vec<(usize, Span)>], done: &[bool]) -> Vec<usize> {
     let mut path = vec![start];
     let mut position = HashMap::from([(start, 0_usize)]);

@@ -45,7 +45,7 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// What all checks share.
+/// The data that all checks share.
 struct Context<'a> {
     text: &'a str,
     catalog: &'a Catalog,

@@ -3,7 +3,7 @@
 use crate::model::Reference;
 use crate::names::is_name;
 
-/// Whether a text is a path by its look: it begins with `./`, `../` or `/`.
+/// True if a text looks like a path: it starts with `./`, `../` or `/`.
 #[must_use]
 pub fn is_path(text: &str) -> bool {
     ["./", "../", "/"]

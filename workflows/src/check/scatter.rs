@@ -178,7 +178,7 @@ fn check_port(
     }
 }
 
-/// Why a source has no rows, if that is known.
+/// The reason why a source has no rows, if that is known.
 fn no_table(
     reference: &Reference,
     input: &Input,

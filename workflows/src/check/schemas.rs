@@ -16,11 +16,11 @@ use crate::model::{Action, GridRows, Input, Reference, Scatter, Slicing};
 use crate::names::one_of;
 use crate::yaml::Node;
 
-/// What is known of a table's columns.
+/// What is known about a table's columns.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) columns: Vec<ColumnSpec>,
-    /// Whether there may be further columns.
+    /// True if there may be more columns than the known ones.
     pub(super) open: bool,
 }
 
@@ -127,7 +127,7 @@ fn source_columns(
     let reading = (path.to_owned(), input.reading());
     let other = input.variable.is_some() || input.rows == GridRows::Cell;
     if other && !context.facts.readings.contains_key(&reading) {
-        // The known columns belong to another variable or cut of gridded data.
+        // The known columns belong to another variable or another slice of the gridded data.
         return None;
     }
     match context.facts.of_input(path, input)? {
@@ -139,8 +139,8 @@ fn source_columns(
     }
 }
 
-/// The columns with the types that the input's own `schema:` gives them. Text can become most types;
-/// of a table with types, each must fit.
+/// Applies the types of the input's own `schema:` to the columns. Text can be read as most types. If the
+/// source already has types, each must fit.
 fn declared(
     found: Option<Known>,
     source: &Source,
@@ -158,7 +158,7 @@ fn declared(
         entry.map_or(source.span, |entry| entry.key_span)
     };
     let Some(mut known) = found else {
-        // Of a file that is not there yet, this much is certain.
+        // If the file does not exist yet, only these columns are certain.
         let columns = schema.clone();
         return Some(Known {
             columns,
@@ -189,7 +189,8 @@ fn declared(
                         .expecting(one_of(names()))
                         .nearest(&column.name, names());
                 context.report(diagnostic);
-                // Reported here; that it is then missing is no second mistake.
+                // The mistake is reported here. The column is added, so that it is not reported again as
+                // missing.
                 known.columns.push(column.clone());
             }
         }
@@ -197,10 +198,10 @@ fn declared(
     Some(known)
 }
 
-/// Whether a column of one type may be read as another.
+/// True if a column of one type may be read as another.
 fn may_become(wanted: &ColumnType, found: &ColumnType, source: &Source) -> bool {
     let is_text = match &source.reference {
-        // Cells of a text table are read by the declared type.
+        // The cells of a text table are parsed as the declared type.
         Reference::Path(path) => is_text_table(path),
         Reference::Param(_) | Reference::Url(_) => true,
         Reference::Port { .. } => false,
@@ -216,7 +217,7 @@ fn is_text_table(path: &str) -> bool {
         .any(|suffix| path.ends_with(suffix))
 }
 
-/// What is left after `columns:`.
+/// The columns that `columns:` selects.
 fn read(
     known: Known,
     source: &Source,

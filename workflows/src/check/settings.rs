@@ -94,7 +94,7 @@ fn retry_on(node: &Node) -> Option<RetryOn> {
     }
 }
 
-/// How many rejected rows a stage bears.
+/// Lowers the limit of rejected rows, `tolerate_rejects:`.
 pub(super) fn rejects(node: &Node) -> Option<RejectLimit> {
     if let Some(rows) = node.whole() {
         return u64::try_from(rows).ok().map(RejectLimit::Rows);

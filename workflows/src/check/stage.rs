@@ -282,7 +282,7 @@ fn inputs(node: &Node, context: &mut Context<'_>) -> (IndexMap<String, Input>, V
     (inputs, sources)
 }
 
-/// The node of an input's sources: the value of `from`, or the input itself.
+/// The node of an input's sources: the value of `from`, or else the input itself.
 pub(crate) fn input_sources(input: &Node) -> Option<&Node> {
     match input.data {
         Data::Map(_) => input.get("from"),
@@ -362,7 +362,7 @@ fn csv_options(input: &Node) -> CsvOptions {
     }
 }
 
-/// Words of a list, or the one word in its place, as they were written.
+/// The words of a list, or the single word in place of a list, as they were written.
 fn scalars(node: &Node, key: &str) -> Vec<String> {
     let items = node.get(key).map(Node::items).unwrap_or_default();
     let scalars = items.iter().filter_map(Node::scalar);

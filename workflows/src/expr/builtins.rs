@@ -73,12 +73,12 @@ pub(super) fn guard(environment: &mut Environment<'static>) {
     environment.add_function(PLAIN_FORM, as_plain);
 }
 
-/// Whether a name is an internal function, which users do not write.
+/// True for the name of an internal function. Users cannot call these.
 pub(super) fn is_internal(name: &str) -> bool {
     [COMPUTE, COMPARE, SLICE, PLAIN_FORM].contains(&name)
 }
 
-/// Filters that make text, and so take a number as it was written.
+/// Filters that produce text. They take a number as the text in which it was written.
 const TEXT_FILTERS: &[&str] = &[
     "string",
     "join",
@@ -93,7 +93,8 @@ const TEXT_FILTERS: &[&str] = &[
     "indent",
 ];
 
-/// Filters that give some of the values that they are given, in another order or grouping.
+/// Filters that select, reorder or count the values that they are given. The values stay as they were
+/// written.
 const PICKING_FILTERS: &[&str] = &[
     "first",
     "last",
@@ -115,13 +116,14 @@ const PICKING_FILTERS: &[&str] = &[
     "count",
 ];
 
-/// Filters that compare the values that they are given, and give some of them.
+/// Filters that compare the values that they are given, and return some of them.
 const ORDERING_FILTERS: &[&str] = &["sort", "min", "max", "unique"];
 
-/// Tests of text.
+/// Tests that take text.
 const TEXT_TESTS: &[&str] = &["startingwith", "endingwith", "lower", "upper"];
 
-/// Arguments in the form that a filter takes.
+/// Converts arguments to the form that a filter takes: numbers as numbers, or as the text in which they were
+/// written.
 fn in_form(name: &str, args: Vec<Dynamic>) -> Result<Vec<Dynamic>, Error> {
     let only_text = |format: &str| {
         let mut holes = format.split('%').skip(1);
@@ -140,7 +142,8 @@ fn in_form(name: &str, args: Vec<Dynamic>) -> Result<Vec<Dynamic>, Error> {
     args.iter().map(|arg| deep(arg, form)).collect()
 }
 
-/// The values of a list that a filter compares by their numbers, as they were written.
+/// The original values of a list whose numbers a filter compares; `None` if there is nothing to restore
+/// afterwards.
 fn originals(name: &str, args: &[Dynamic]) -> Result<Option<Originals>, Error> {
     match args.first().filter(|_| ORDERING_FILTERS.contains(&name)) {
         Some(list) if list.kind() == ValueKind::Seq && holds(list)? => {
@@ -150,7 +153,8 @@ fn originals(name: &str, args: &[Dynamic]) -> Result<Option<Originals>, Error> {
     }
 }
 
-/// What a test of equality says of numbers that print as they were written.
+/// The result of a test of equality or membership, which also compares numbers as they were written; `None`
+/// for other tests.
 fn compared(name: &str, left: &Dynamic, right: &Dynamic) -> Option<Result<bool, Error>> {
     match name {
         "eq" | "equalto" | "==" => Some(equal(left, right)),

@@ -1,7 +1,7 @@
-//! Rewrites an expression so that every operator is a call of one of our functions.
+//! Rewrites an expression so that each of its operators becomes a call of one of our functions.
 //!
-//! The meaning stays the same. A chain of operators becomes one call with many operands, so that it
-//! nests no deeper than what was written.
+//! The meaning stays the same. A chain of operators becomes one call with many operands, so that it nests no
+//! deeper than what was written.
 
 use minijinja::machinery::ast::{BinOpKind, CallArg, CompareOpKind, Expr, UnaryOpKind};
 use minijinja::machinery::parse_expr;
@@ -11,6 +11,9 @@ use minijinja::{Error, Value as Dynamic};
 use super::operators::{COMPARE, COMPUTE, PLAIN_FORM, SLICE};
 
 /// Rewrites an expression.
+///
+/// # Errors
+/// Fails if the expression does not parse.
 pub(super) fn desugar(source: &str) -> Result<String, Error> {
     let mut text = String::with_capacity(source.len() * 2);
     write(&parse_expr(source)?, &mut text);
@@ -84,7 +87,7 @@ fn write(expr: &Expr<'_>, out: &mut String) {
     }
 }
 
-/// Writes what follows a value: filters, members, calls.
+/// Writes a value and what follows it: a filter, a member, an index, a slice or a call.
 fn postfix(expr: &Expr<'_>, out: &mut String) {
     match expr {
         Expr::Filter(filter) => {
@@ -127,7 +130,8 @@ fn postfix(expr: &Expr<'_>, out: &mut String) {
     }
 }
 
-/// A value whose number the engine itself takes.
+/// Writes a value that the engine's own code takes as a number, such as an index. Numbers that print as they
+/// were written get their plain form.
 fn plain(expr: &Expr<'_>, out: &mut String) {
     match expr {
         Expr::Const(_) => {
@@ -143,7 +147,7 @@ fn plain(expr: &Expr<'_>, out: &mut String) {
     out.push(')');
 }
 
-/// What something is written behind: in parentheses where they matter.
+/// Writes the value before a member, index or call. It is in parentheses where they matter.
 fn base(expr: &Expr<'_>, out: &mut String) {
     match expr {
         Expr::Filter(_) | Expr::Const(_) => {
@@ -245,7 +249,7 @@ fn separated(items: &[Expr<'_>], out: &mut String) {
     }
 }
 
-/// Writes a constant so that the engine reads it back.
+/// Writes a constant in the form that the engine parses.
 fn literal(value: &Dynamic, out: &mut String) {
     match value.kind() {
         ValueKind::String => {

@@ -13,7 +13,7 @@ const RANGE_BOUND: i64 = 1 << 53;
 
 /// Refuses a call of a filter whose result would be too large. `size` is the size of its arguments.
 pub(super) fn check_filter(name: &str, args: &[Dynamic], size: usize) -> Result<(), Error> {
-    // These filters convert their input to text first: `5|indent(9)` indents the text `5`.
+    // These filters first convert their input to text: `5|indent(9)` indents the text `5`.
     let written = match (name, args.first()) {
         ("indent" | "replace" | "format", Some(value)) if value.as_str().is_none() => {
             Some(value.to_string())
@@ -97,7 +97,7 @@ fn check_replace(text: &str, args: &[Dynamic]) -> Result<(), Error> {
     )
 }
 
-/// A number that is a count; absent and null mean none.
+/// An argument as a count. An argument that is absent or not a number means 0.
 fn count(arg: Option<&Dynamic>) -> Result<usize, Error> {
     match arg.map(|arg| (arg.is_number(), arg.as_i64())) {
         None | Some((false, _)) => Ok(0),

@@ -15,8 +15,8 @@ use super::scope::{InputValue, Scope};
 use super::{builtins, desugar};
 use crate::value::Value;
 
-/// Bytes of one expression. Chains of operators are walked recursively, and this length cannot
-/// exhaust a thread's stack.
+/// The most bytes of one expression. The engine walks chains of operators recursively, and an expression of
+/// this length cannot exhaust a thread's stack.
 const LENGTH_LIMIT: usize = 2048;
 
 /// Functions that an expression may call.
@@ -103,7 +103,7 @@ impl Object for Raw {
     }
 }
 
-/// `inputs.x` where an expression also reads its parts. It renders as the path.
+/// `inputs.x` in an expression that also reads its parts. It renders as the path.
 #[derive(Debug)]
 pub(super) struct InputObject(InputValue);
 
@@ -136,7 +136,8 @@ impl Object for InputObject {
 #[derive(Debug)]
 pub(crate) struct Parsed {
     expression: Expression<'static, 'static>,
-    /// Every name that it reads, dotted as far as it is constant: `params.k`, `item.id`, `range`.
+    /// Every name that it reads, with its members as far as they are constant: `params.k`, `item.id`,
+    /// `range`.
     pub(crate) names: BTreeSet<String>,
 }
 
@@ -179,7 +180,7 @@ impl Parsed {
     }
 }
 
-/// Converts only what the expression reads, so that a large parameter costs nothing elsewhere.
+/// Converts only the names that the expression reads, so that a large parameter costs nothing elsewhere.
 fn context(names: &BTreeSet<String>, scope: &Scope) -> Dynamic {
     let mut roots: BTreeMap<&str, BTreeMap<&str, bool>> = BTreeMap::new();
     for name in names {

@@ -28,7 +28,7 @@ const VALUE_BYTES: usize = 16;
 /// How deep values may nest.
 pub(super) const DEPTH_LIMIT: usize = 64;
 
-/// What an evaluation has used.
+/// The bytes that the calls of one evaluation have read so far.
 #[derive(Debug, Default)]
 struct Used(AtomicUsize);
 

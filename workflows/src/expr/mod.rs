@@ -83,7 +83,7 @@ impl Compiled {
         Ok(Self { source, way })
     }
 
-    /// Every name that it reads, as dotted words.
+    /// Every name that it reads, split at the dots.
     pub(crate) fn names(&self) -> Vec<Vec<String>> {
         match &self.way {
             Way::Name(path) => vec![path.clone()],
@@ -95,7 +95,7 @@ impl Compiled {
         }
     }
 
-    /// Its words if it is one dotted name.
+    /// The parts of its name, if it is one dotted name.
     pub(crate) fn as_name(&self) -> Option<&[String]> {
         match &self.way {
             Way::Name(path) => Some(path),
@@ -103,7 +103,7 @@ impl Compiled {
         }
     }
 
-    /// True if it is a parameter's name alone, which may be a choice.
+    /// True if it is only a parameter's name. Such a parameter may be a choice.
     pub(crate) fn is_choice(&self) -> bool {
         matches!(self.as_name(), Some([root, _]) if root == "params")
     }
@@ -339,7 +339,7 @@ fn failed(expression: &str, message: String) -> RenderError {
     }
 }
 
-/// The words of a dotted name such as `params.k`; `None` for anything that needs the engine.
+/// The parts of a dotted name such as `params.k`; `None` for anything that needs the engine.
 fn dotted(source: &str) -> Option<Vec<String>> {
     const WORDS: &[&str] = &["true", "false", "none", "True", "False", "None", "not"];
     let words: Vec<String> = source.split('.').map(str::to_owned).collect();

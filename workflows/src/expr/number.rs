@@ -1,7 +1,7 @@
-//! Numbers that print as they were written, within expressions.
+//! Numbers in expressions that print as they were written.
 //!
-//! The engine knows them as objects. What computes gets the number, what makes text gets the text, and
-//! what only picks or orders values gives them back as they are.
+//! The engine holds such a number as an object. Operators and filters that compute take its number. Those
+//! that produce text take its text. Those that only select or order values return it unchanged.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -12,7 +12,7 @@ use minijinja::{Error, Value as Dynamic};
 
 use crate::written::{Meaning, Written};
 
-/// A number or truth value with its text.
+/// A number or boolean, with its text.
 #[derive(Debug)]
 pub(super) struct WrittenNumber(pub(super) Written);
 
@@ -41,16 +41,16 @@ impl Object for WrittenNumber {
     }
 }
 
-/// What a value is taken for.
+/// The form in which an operator or filter takes a value.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Form {
-    /// A written number for what it means.
+    /// A written number becomes a plain number.
     Number,
-    /// A number or truth value for the text that a command would get.
+    /// A number or boolean becomes the text that a command would get.
     Text,
 }
 
-/// The value in a form, if it is a scalar.
+/// Converts a scalar to a form. Lists and maps stay as they are.
 pub(super) fn shallow(value: Dynamic, form: Form) -> Dynamic {
     let written = value.downcast_object_ref::<WrittenNumber>();
     match (form, value.kind(), written) {
@@ -66,7 +66,7 @@ pub(super) fn shallow(value: Dynamic, form: Form) -> Dynamic {
     }
 }
 
-/// The value with all scalars in it in a form. The caller has checked its size and depth.
+/// Converts all scalars in a value to a form. The caller has checked its size and depth.
 pub(super) fn deep(value: &Dynamic, form: Form) -> Result<Dynamic, Error> {
     if form == Form::Number && !holds(value)? {
         return Ok(value.clone());
@@ -91,7 +91,7 @@ pub(super) fn deep(value: &Dynamic, form: Form) -> Result<Dynamic, Error> {
     }
 }
 
-/// Whether there is a written number in a value.
+/// True if a value contains a written number.
 pub(super) fn holds(value: &Dynamic) -> Result<bool, Error> {
     match value.kind() {
         ValueKind::Plain => Ok(value.downcast_object_ref::<WrittenNumber>().is_some()),
@@ -115,8 +115,8 @@ fn any(
     Ok(false)
 }
 
-/// The values of a list by what they mean, so that what was picked or put in order by its number can
-/// be given back as it was written. Equal numbers come back in the order of the list.
+/// The values of a list by their plain form. A filter compares the plain forms, and its result is then
+/// restored to the values as they were written. Equal numbers come back in the order of the list.
 pub(super) struct Originals(BTreeMap<Dynamic, VecDeque<Dynamic>>);
 
 impl Originals {
@@ -129,7 +129,7 @@ impl Originals {
         Ok(Self(originals))
     }
 
-    /// The result of a filter, which is one of the values or a list of them.
+    /// Restores the result of a filter, which is one of the values or a list of them.
     pub(super) fn restore(mut self, result: Dynamic) -> Result<Dynamic, Error> {
         if let Some(one) = self.take(&result) {
             return Ok(one);

@@ -15,9 +15,9 @@ use super::number::{Form, deep, holds, shallow};
 pub(super) const COMPUTE: &str = "__compute";
 /// The function that compares neighbors in a chain of comparisons.
 pub(super) const COMPARE: &str = "__compare";
-/// The function that gives a number in its plain form.
+/// The function that converts a number to its plain form.
 pub(super) const PLAIN_FORM: &str = "__plain";
-/// The function that takes `value[start:stop:step]`.
+/// The function that evaluates `value[start:stop:step]`.
 pub(super) const SLICE: &str = "__slice";
 
 static PLAIN: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -78,7 +78,7 @@ pub(super) fn compare(
     Ok(true)
 }
 
-/// `value[start:stop:step]`; an absent bound is none.
+/// `value[start:stop:step]`. An absent bound is `none`.
 pub(super) fn slice(
     state: &State<'_, '_>,
     value: Dynamic,
@@ -110,8 +110,8 @@ fn apply(
     apply_plain(sign, &left, &right)
 }
 
-/// With numbers that print as they were written: `~` takes their text, equality takes either, and what
-/// computes takes the number.
+/// Applies an operator to values with written numbers. `~` takes their text. Equality and `in` hold if they
+/// hold for the text or for the number. All other operators take the number.
 fn apply_written(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<Dynamic, Error> {
     let both = |sign: &str, form: Form| apply_plain(sign, &deep(left, form)?, &deep(right, form)?);
     let positive = match sign {
@@ -126,7 +126,7 @@ fn apply_written(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<Dynamic,
             return apply_plain(sign, &number(left), &number(right));
         }
     };
-    // A text that is searched takes only text.
+    // If the right side of `in` is text, the left side is compared only as text.
     let searches_text = positive == "in" && right.kind() == ValueKind::String;
     let holds = (!searches_text && both(positive, Form::Number)?.is_true())
         || both(positive, Form::Text)?.is_true();
@@ -146,22 +146,22 @@ fn apply_plain(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<Dynamic, E
     settle(expression.eval(minijinja::context! { a => left, b => right })?)
 }
 
-/// A value as the engine's own operators take it: a number that prints as it was written is a number.
+/// Converts a written number to the number that the engine's own operators take.
 pub(super) fn as_plain(value: Dynamic) -> Dynamic {
     shallow(value, Form::Number)
 }
 
-/// Whether two values are equal, as `==` says.
+/// True if two values are equal by the rules of `==`.
 pub(super) fn equal(left: &Dynamic, right: &Dynamic) -> Result<bool, Error> {
     Ok(apply_written("==", left, right)?.is_true())
 }
 
-/// Whether a value is in another, as `in` says.
+/// True if a value is in another by the rules of `in`.
 pub(super) fn contains(left: &Dynamic, right: &Dynamic) -> Result<bool, Error> {
     Ok(apply_written("in", left, right)?.is_true())
 }
 
-/// Text that looks like a number is not one: `'10' < 9` would be an answer that nobody meant.
+/// Refuses an operator between text and a number. `'10' < 9` would have a result that nobody expects.
 fn refuse_mixed(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<(), Error> {
     let kinds = [left.kind(), right.kind()];
     let is_mixed = kinds.contains(&ValueKind::String) && kinds.contains(&ValueKind::Number);

@@ -109,7 +109,7 @@ fn named(
     get(name).map(|value| (value, rest))
 }
 
-/// Follows the rest of a dotted path into maps.
+/// Follows the rest of a dotted path through maps.
 fn member(mut value: Value, rest: &[String]) -> Option<Value> {
     for name in rest {
         let Value::Map(entries) = value else {

@@ -1,4 +1,4 @@
-//! A command that is a list of words. No shell reads it, but its program may be an interpreter.
+//! A command given as a list of words. No shell reads it, but its program may be an interpreter.
 
 use super::interpreter::{self, Verdict};
 use super::place::Place;
@@ -38,7 +38,7 @@ impl CompiledArgv {
         Ok(Self { words })
     }
 
-    /// Every expression with its place.
+    /// Every expression with its place, in order.
     pub(crate) fn expressions(&self) -> impl Iterator<Item = (&Compiled, &Place)> {
         self.words
             .iter()

@@ -1,4 +1,5 @@
-//! Here-documents: whether the parser found their true end, and whether they may contain a value.
+//! Here-documents: whether the parser finds their end where the shell does, and whether they may contain a
+//! value.
 
 use tree_sitter::Node;
 
@@ -32,7 +33,7 @@ pub(super) fn is_whole(redirect: Node<'_>, text: &str) -> bool {
     let Some(first_line) = text[start.end..].find('\n').map(|at| start.end + at + 1) else {
         return false;
     };
-    // The rest of the delimiter's line may not begin another document.
+    // The rest of the delimiter's line must not start another document.
     let rest_of_line = &text[start.end..first_line];
     if delimiter.is_empty() || rest_of_line.contains("<<") || delimiter.contains(['$', '`']) {
         return false;
@@ -53,7 +54,7 @@ pub(super) fn is_whole(redirect: Node<'_>, text: &str) -> bool {
     false
 }
 
-/// Whether two here-documents begin on one line, whose ends the parser does not find.
+/// True if two here-documents start on one line. The parser does not find their ends.
 pub(super) fn shares_line(root: Node<'_>, text: &str) -> bool {
     let starts = descendants(root, |_| true)
         .into_iter()
@@ -69,7 +70,7 @@ pub(super) fn shares_line(root: Node<'_>, text: &str) -> bool {
     })
 }
 
-/// Whether a value may stand in the text of a here-document.
+/// Checks that the text of a here-document may contain a value.
 pub(super) fn allows(node: Node<'_>, text: &str) -> Result<(), Refusal> {
     let mut redirect = node;
     while redirect.kind() != "heredoc_redirect" {
@@ -82,7 +83,7 @@ pub(super) fn allows(node: Node<'_>, text: &str) -> Result<(), Refusal> {
             "heredoc_start" if source.contains(['\'', '"', '\\']) => {
                 return Err(Refusal::QuotedDocument);
             }
-            // The parser does not see these within a here-document.
+            // The parser does not report backticks in a here-document.
             "heredoc_body" if source.contains('`') => return Err(Refusal::Backticks),
             "heredoc_body" if source.contains("$((") || source.contains("$[") => {
                 return Err(Refusal::Arithmetic);

@@ -1,4 +1,5 @@
-//! Which variables a script evaluates: in arithmetic, in subscripts, as names, and as programs.
+//! Finds the variables whose content a script evaluates: in arithmetic, in subscripts, as names, and as
+//! programs.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use super::flow::{
 use super::interpreter::{self, Verdict};
 use super::tree::MARK;
 
-/// The names of all variables whose text is evaluated somewhere.
+/// The names of all variables whose content the script evaluates anywhere.
 pub(super) fn names(root: Node<'_>, text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for node in descendants(root, |_| true) {
@@ -70,7 +71,8 @@ fn of_node(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// `${!x}` reads `x` as a name, `${x@P}` as a prompt, `${s:x}` as an offset.
+/// Variables that an expansion evaluates: `${!x}` uses the text of `x` as a name, `${x@P}` as a prompt, and
+/// `${s:x}` as an offset.
 fn of_expansion(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     let source = &text[node.byte_range()];
     if source.starts_with("${!") || source.ends_with("@P}") {
@@ -82,7 +84,8 @@ fn of_expansion(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// `declare -i` evaluates values, `declare -n` names.
+/// Variables that a declaration evaluates: `declare -i` evaluates values, and `declare -n` uses them as
+/// names.
 fn of_declaration(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     let mut words = text[node.byte_range()].split_whitespace();
     let evaluates = words.any(|word| {
@@ -124,7 +127,7 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Variables in a document that an interpreter reads as its program.
+/// Variables in a here-document or here-string that an interpreter reads as its program.
 fn of_document(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     let mut cursor = node.walk();
     let documents: Vec<Node<'_>> = node
@@ -138,7 +141,7 @@ fn of_document(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Variables in what a pipe hands to an interpreter.
+/// Variables in text that is piped to an interpreter.
 fn of_pipeline(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     let mut cursor = node.walk();
     let parts: Vec<Node<'_>> = node.named_children(&mut cursor).collect();
@@ -165,7 +168,7 @@ fn any_command(node: Node<'_>, text: &str, holds: fn(&[String]) -> bool) -> bool
     })
 }
 
-/// A word without its quotes; with a mark for each variable if `marks`.
+/// A word without its quotes. With `marks`, each variable in it becomes a mark.
 fn with_marks(node: Node<'_>, text: &str, marks: bool) -> String {
     let mut word = String::new();
     let mut from = node.start_byte();
@@ -188,7 +191,7 @@ fn with_marks(node: Node<'_>, text: &str, marks: bool) -> String {
     unquoted(word)
 }
 
-/// `-v "$x"` reads the text of `x` as a name.
+/// Variables that a test evaluates: `-v "$x"` uses the text of `x` as a name.
 fn tested_names(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     let source = &text[node.byte_range()];
     if source
@@ -204,7 +207,7 @@ fn compares_numbers(source: &str) -> bool {
     source.split_whitespace().any(|word| SIGNS.contains(&word))
 }
 
-/// Variables that are read below a node.
+/// Adds the variables that are expanded in a node's subtree.
 fn expansions(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     for node in outside_substitutions(node) {
         if is_expansion(node) {
@@ -213,14 +216,15 @@ fn expansions(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// The same as [`identifiers`], for a node that is itself read as a substitution by the parser.
+/// Like [`identifiers`], for the children of a node that the parser itself reads as a substitution.
 fn within(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     let mut cursor = node.walk();
     node.children(&mut cursor)
         .for_each(|child| identifiers(child, text, found));
 }
 
-/// Every word below a node that could be the name of a variable: arithmetic needs no `$`.
+/// Adds every word in a node's subtree that could be a variable's name, because arithmetic reads variables
+/// without `$`.
 fn identifiers(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     for node in outside_substitutions(node) {
         if is_expansion(node) {
@@ -240,7 +244,7 @@ fn words(source: &str, found: &mut BTreeSet<String>) {
     found.extend(names.map(str::to_owned));
 }
 
-/// `$[ x ]`, which the grammar does not know.
+/// Variables in `$[ x ]`, which the grammar does not know.
 fn old_arithmetic(text: &str, found: &mut BTreeSet<String>) {
     for (at, _) in text.match_indices("$[") {
         let rest = &text[at..];

@@ -1,7 +1,7 @@
-//! Variables that hold text and are evaluated elsewhere in the same script.
+//! Follows text through the variables of a script to where it is evaluated.
 //!
-//! `x=${{ item }}; (( x > 3 ))` runs code from the text: bash evaluates what `x` holds. So text may not
-//! be assigned to a variable that the script evaluates anywhere. Text that a command prints and the
+//! `x=${{ item }}; (( x > 3 ))` runs code from the text, because bash evaluates the content of `x`. So text
+//! must not be assigned to a variable that the script evaluates anywhere. Text that a command prints and the
 //! script reads again (`x=$(tool ${{ item }})`) is not followed.
 
 use std::collections::BTreeSet;
@@ -11,26 +11,26 @@ use tree_sitter::Node;
 
 use super::evaluation;
 
-/// The name that stands for all of `$1`, `$2`, `$@`.
+/// The name used here for all positional parameters: `$1`, `$2`, `$@`.
 pub(super) const POSITIONAL: &str = "@";
 
-/// One way from values to a variable.
+/// One assignment of values to a variable, in whatever form.
 struct Flow {
     target: String,
-    /// Variables that are read.
+    /// Variables in the assigned values.
     sources: BTreeSet<String>,
-    /// Bytes of what is read, so that values in it are found.
+    /// Byte ranges of the assigned text, to find expressions in it.
     ranges: Vec<Range<usize>>,
 }
 
-/// What a script does with its variables.
+/// All assignments of a script, and the variables that it evaluates.
 pub(super) struct Flows {
     flows: Vec<Flow>,
     evaluated: BTreeSet<String>,
 }
 
 impl Flows {
-    /// Of a script.
+    /// Finds them in a parsed script.
     pub(super) fn of(root: Node<'_>, text: &str) -> Self {
         let evaluated = evaluation::names(root, text);
         let mut flows = Vec::new();
@@ -49,7 +49,8 @@ impl Flows {
         Self { flows, evaluated }
     }
 
-    /// Whether the value at these bytes reaches a variable that is evaluated.
+    /// True if the value at these bytes reaches a variable that is evaluated, possibly through other
+    /// variables.
     pub(super) fn reaches_evaluation(&self, value: &Range<usize>) -> bool {
         let holds = |flow: &&Flow| {
             let mut ranges = flow.ranges.iter();
@@ -115,7 +116,8 @@ fn flow(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flow> {
     }
 }
 
-/// `set -- V`, `printf -v NAME V`, and the call of a function of the script.
+/// Assignments by a command: `set -- V`, `printf -v NAME V`, and a call of a function that the script
+/// defines.
 fn of_command(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flow> {
     let mut cursor = node.walk();
     let name = node.child_by_field_name("name");
@@ -134,7 +136,7 @@ fn of_command(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flo
     Vec::new()
 }
 
-/// `read NAME <<< V`, and the same in a loop.
+/// Assignments from a redirected input: `read NAME <<< V`, alone or in a loop.
 fn of_input(node: Node<'_>, text: &str) -> Vec<Flow> {
     let mut cursor = node.walk();
     let redirects: Vec<_> = node
@@ -149,7 +151,8 @@ fn of_input(node: Node<'_>, text: &str) -> Vec<Flow> {
     targets.into_iter().map(flow).collect()
 }
 
-/// Text that a command of the shell prints into a pipe, to be read there.
+/// Assignments through a pipe: text that `echo`, `printf` or a here-document writes and a later part of the
+/// pipeline reads.
 fn of_pipeline(node: Node<'_>, text: &str) -> Vec<Flow> {
     let mut cursor = node.walk();
     let parts: Vec<_> = node.named_children(&mut cursor).collect();
@@ -167,7 +170,7 @@ fn of_pipeline(node: Node<'_>, text: &str) -> Vec<Flow> {
         if printed.is_empty() {
             continue;
         }
-        // The rest of a pipe may stand within a here-document's own node.
+        // The parser may place the rest of a pipeline inside the node of a here-document.
         let readers = parts
             .iter()
             .skip(at)
@@ -177,7 +180,7 @@ fn of_pipeline(node: Node<'_>, text: &str) -> Vec<Flow> {
     flows
 }
 
-/// Variables that `read` and `mapfile` set below a node.
+/// Variables that `read` and `mapfile` set in a node's subtree.
 fn read_targets(node: Node<'_>, text: &str) -> Vec<String> {
     let mut targets = Vec::new();
     for command in descendants(node, |_| true) {
@@ -233,15 +236,15 @@ pub(super) fn read_name(node: Node<'_>, text: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// All nodes below one, itself included, that are not within a command substitution. What a command
-/// prints is no value any more.
+/// A node and all nodes in its subtree, without the content of command substitutions. The output of a command
+/// is no longer the value.
 pub(super) fn outside_substitutions(node: Node<'_>) -> Vec<Node<'_>> {
     descendants(node, |node| {
         !matches!(node.kind(), "command_substitution" | "process_substitution")
     })
 }
 
-/// The bytes of a node that none of its children covers.
+/// The byte ranges of a node that none of its children covers.
 pub(super) fn own_text(node: Node<'_>) -> Vec<Range<usize>> {
     let mut cursor = node.walk();
     let mut own = Vec::new();
@@ -255,7 +258,8 @@ pub(super) fn own_text(node: Node<'_>) -> Vec<Range<usize>> {
     own
 }
 
-/// All nodes below one, itself included, that are reached through nodes that `enters` lets through.
+/// A node and all nodes in its subtree. A node for which `enters` is false is left out with everything below
+/// it.
 pub(super) fn descendants<'t>(node: Node<'t>, enters: impl Fn(Node<'t>) -> bool) -> Vec<Node<'t>> {
     let mut found = Vec::new();
     let mut left = vec![node];

@@ -1,7 +1,7 @@
-//! Which words of a command are evaluated, by the command's name.
+//! Decides which words of a command are evaluated, by the command's name.
 //!
-//! A command is given as its words, as far as they are literal. The question is always: may text be
-//! in word number `at`?
+//! A command is given as its literal words, with a mark for each value. The question is always: may word
+//! number `at` contain text?
 
 use super::refusal::Refusal;
 use super::shell::base_name;
@@ -9,20 +9,21 @@ use super::shell::base_name;
 /// What a command does with its words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A shell: `-c PROGRAM`, else a file.
+    /// A shell: takes `-c PROGRAM`, or else a file.
     Shell,
-    /// A language such as Python: a program after these options, else a file.
+    /// An interpreter such as Python: takes a program after one of these option letters, or else a file.
     Language(&'static str),
-    /// A filter such as awk: the first operand is the program, unless `-f` names a file. These
-    /// options take a word.
+    /// A filter such as awk: the first operand is the program, unless `-f` names a file. The letters are the
+    /// options that take a word.
     Filter(&'static str),
     /// Every operand is evaluated.
     All,
-    /// The same of a command of the shell itself, which takes no program from its input.
+    /// A command of the shell itself that evaluates every operand. It reads no program from its standard
+    /// input.
     Builtin,
-    /// `NAME=value` alone is safe.
+    /// A command whose only safe words are `NAME=value`.
     Named,
-    /// An option of it may name a program to run, so no operand may look like an option.
+    /// A command with options that name a program to run. No operand may look like an option.
     Optioned,
 }
 
@@ -37,7 +38,7 @@ pub(super) enum Verdict {
     Refused(Refusal),
 }
 
-/// Commands that start another command, which is among their words.
+/// Commands that start another command, whose name is one of their words.
 const RUNNERS: &[&str] = &[
     "env",
     "nice",
@@ -148,7 +149,7 @@ fn kind(word: &str) -> Option<Kind> {
     let name = base_name(word);
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     Some(match stem {
-        // The words `.` and `source`, which run a file in the shell itself.
+        // `.` and `source` run a file in the shell itself.
         "" if name == "." => Kind::Language(""),
         "source" => Kind::Language(""),
         "tar" | "gtar" | "bsdtar" | "rsync" | "sort" | "split" | "find" | "git" | "zip"
@@ -188,7 +189,7 @@ pub(super) fn interprets(words: &[String]) -> bool {
         .is_some_and(|w| matches!(base_name(w), "sbatch" | "qsub" | "bsub"))
 }
 
-/// True for a command that executes what a pipe gives it: a shell or language without a file, and
+/// True for a command that executes what it reads from a pipe: a shell or interpreter without a file, and
 /// tools that run each line.
 pub(super) fn interprets_pipe(words: &[String]) -> bool {
     interpreters(words).any(|(i, kind)| match kind {
@@ -205,12 +206,12 @@ pub(super) fn interprets_pipe(words: &[String]) -> bool {
     })
 }
 
-/// Names of the standard input.
+/// True for a name of the standard input.
 fn is_input(word: &str) -> bool {
     matches!(word, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0")
 }
 
-/// Whether `-f` takes the program from the standard input.
+/// True if `-f` takes the program from the standard input.
 fn reads_program(words: &[String]) -> bool {
     let after = |flag: &str| {
         let mut pairs = words.windows(2);
@@ -243,7 +244,7 @@ pub(super) fn verdict(words: &[String], at: usize, mark: char) -> Verdict {
     if at == 0 {
         return Verdict::Any;
     }
-    // A command that starts another one is asked as well as the other one; the strictest counts.
+    // If a command starts another one, the rules of both apply. The strictest result counts.
     let mut strictest = Verdict::Any;
     for (i, kind) in interpreters(words).filter(|(i, _)| *i < at) {
         match of_kind(kind, &words[i..], at - i, mark) {
@@ -258,15 +259,15 @@ pub(super) fn verdict(words: &[String], at: usize, mark: char) -> Verdict {
     }
 }
 
-/// Whether a list becomes several words of a command. As words of `test` they could be operators, and
-/// `-v` evaluates what follows it.
+/// True if a list may become several words of a command. This is not allowed for `test`, where they could be
+/// operators, and where `-v` evaluates the next word.
 pub(super) fn takes_lists(words: &[String], at: usize) -> bool {
     let (own, at_own) = builtin(words, at);
     at > 0 && (at_own == 0 || own.first().is_none_or(|word| base_name(word) != "test"))
 }
 
-/// The words from the command that `command` or `builtin` runs in the shell itself, and the place of
-/// the word number `at` among them.
+/// Skips `command` and `builtin`, which run a command in the shell itself. Returns the words of that command,
+/// and the index of word number `at` among them.
 fn builtin(words: &[String], at: usize) -> (&[String], usize) {
     let wraps = |word: &String| matches!(word.as_str(), "command" | "builtin");
     let mut start = 0;
@@ -280,12 +281,13 @@ fn builtin(words: &[String], at: usize) -> (&[String], usize) {
     }
 }
 
-/// The same by rules that hold for all commands.
+/// What a word may contain by the rules that hold for all commands.
 fn of_word(words: &[String], at: usize, mark: char) -> Verdict {
     let (own, at_own) = builtin(words, at);
     match own.first().map_or("", |word| base_name(word)) {
         "test" => return of_test(own, at_own),
-        // `-p NAME` and `-v NAME` evaluate a subscript in the name, as `-pNAME` and `-vNAME` do.
+        // `wait -p NAME` and `printf -v NAME` evaluate a subscript in the name, also when written as `-pNAME`
+        // and `-vNAME`.
         "wait" => return Verdict::Operand,
         "printf" if at_own == 1 => return Verdict::Operand,
         "printf" if own[at_own - 1] == "-v" => {
@@ -310,7 +312,8 @@ fn of_word(words: &[String], at: usize, mark: char) -> Verdict {
             .iter()
             .any(|a| word.starts_with(a) && word[a.len()..].starts_with(mark))
     {
-        // The words of an interpreter within were judged above; `bash -c 'x' - -c V` is safe.
+        // If the command starts an interpreter, the rules of the interpreter were applied above; `bash -c 'x'
+        // - -c V` is safe.
         let judges = |kind| !matches!(kind, Kind::Named | Kind::Optioned);
         let judged = interpreters(words).any(|(i, kind)| i < at - 1 && judges(kind));
         if !judged {
@@ -331,7 +334,8 @@ fn of_kind(kind: Kind, words: &[String], at: usize, mark: char) -> Verdict {
     }
 }
 
-/// An operand, unless it follows `--`; and never the program that an option names.
+/// For a command with options that name a program: any text after `--`, and otherwise an operand. An option's
+/// program is always refused.
 fn of_optioned(words: &[String], at: usize) -> Verdict {
     let before = words[at - 1].as_str();
     let option = words[at].split_once('=').map_or("", |(option, _)| option);
@@ -348,7 +352,7 @@ fn of_optioned(words: &[String], at: usize) -> Verdict {
     }
 }
 
-/// `export NAME=value` and `env NAME=value` are safe, `make NAME=value` is not.
+/// For `NAME=value`: safe for `export` and `env`, and refused for `make`, which evaluates it.
 fn of_named(words: &[String], at: usize, mark: char) -> Verdict {
     let make = words[0].ends_with("make");
     let word = &words[at];
@@ -360,7 +364,7 @@ fn of_named(words: &[String], at: usize, mark: char) -> Verdict {
         Some(_) => Verdict::Refused(Refusal::Name),
         None if make => Verdict::Operand,
         None if words[0].ends_with("env") => {
-            // Once the program is named, its own rules apply.
+            // After the program's name, the program's own rules apply.
             let program = words[1..at]
                 .iter()
                 .any(|word| !word.starts_with('-') && !word.contains('='));
@@ -374,7 +378,7 @@ fn of_named(words: &[String], at: usize, mark: char) -> Verdict {
     }
 }
 
-/// A shell or language: options, then `-c PROGRAM` or a file, then arguments.
+/// For a shell or an interpreter: options, then `-c PROGRAM` or a file, then arguments.
 fn of_language(words: &[String], at: usize, mark: char, flags: &str, valued: &str) -> Verdict {
     let mut i = 1;
     while i <= at {
@@ -410,7 +414,7 @@ fn of_language(words: &[String], at: usize, mark: char, flags: &str, valued: &st
     Verdict::Any
 }
 
-/// A shell's program may follow further options.
+/// What a word after `-c` may contain. Further options may stand before the program.
 fn after_program_flag(words: &[String], flag: usize, at: usize) -> Verdict {
     let program = (flag + 1..words.len())
         .find(|i| !words[*i].starts_with('-'))
@@ -439,7 +443,7 @@ fn has_program_flag(word: &str, flags: &str) -> bool {
     })
 }
 
-/// A filter such as awk: options, the program, then files.
+/// For a filter such as awk: options, the program, then files.
 fn of_filter(words: &[String], at: usize, mark: char, valued: &str) -> Verdict {
     let sed = valued.starts_with('e');
     let file = words[1..].iter().any(|word| {
@@ -496,7 +500,7 @@ fn of_filter(words: &[String], at: usize, mark: char, valued: &str) -> Verdict {
     Verdict::Any
 }
 
-/// An option with an attached value: `-vx=V` and `-FV` are data; any other may be a program.
+/// For an option with an attached value: `-vx=V` and `-FV` are data. Any other may be a program.
 fn at_option(word: &str, mark: char) -> Verdict {
     let data = (word.starts_with("-v")
         && word.split_once('=').is_some_and(|(n, _)| !n.contains(mark)))
@@ -508,7 +512,7 @@ fn at_option(word: &str, mark: char) -> Verdict {
     }
 }
 
-/// In `test A B`, A could be `-v`, and B a subscript that is evaluated.
+/// For `test`: in `test A B`, A could be `-v`, and then B is a subscript that is evaluated.
 pub(super) fn of_test(words: &[String], at: usize) -> Verdict {
     const BINARY: &[&str] = &[
         "=", "==", "!=", "<", ">", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef",
@@ -524,8 +528,8 @@ pub(super) fn of_test(words: &[String], at: usize) -> Verdict {
     if unary || at > 1 && binary(before) {
         return Verdict::Any;
     }
-    // The left or only operand: the word before it must not be a value, and the word after it must
-    // not be an operand of it.
+    // A left or only operand is allowed if the word before it is not a value and the word after it is not an
+    // operand.
     let fixed = at == 1 || matches!(before, "!" | "(");
     if fixed && words.get(at + 1).is_none_or(|word| binary(word)) {
         Verdict::Any

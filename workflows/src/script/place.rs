@@ -12,7 +12,7 @@ pub(crate) enum Place {
         words: bool,
         /// Whether the quotes around the expression are dropped.
         quoted: bool,
-        /// Whether a value that begins with `-` would be an option of an interpreter.
+        /// True if an interpreter would take a value that starts with `-` as an option.
         operand: bool,
     },
     /// Within `"…"` or a here-document: `${V}`.

@@ -11,9 +11,9 @@ pub(crate) enum Refusal {
     Backticks,
     /// Within `${…}`.
     Braces,
-    /// Right after a backslash.
+    /// Directly after a backslash.
     Backslash,
-    /// Right after a `$`.
+    /// Directly after a `$`.
     Dollar,
     /// In a here-document whose delimiter is quoted.
     QuotedDocument,

@@ -31,13 +31,13 @@ const ONLY_BASH: &[&str] = &[
     "brace_expression",
 ];
 
-/// Words that are no command's name to a shell.
+/// Words that a shell does not take as a command's name.
 const RESERVED: &[&str] = &[
     "if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for",
     "select", "function", "{", "}", "!", "[[", "]]", "in",
 ];
 
-/// Nodes whose parts stand on one line.
+/// Nodes that are always on one line.
 const ONE_LINE: &[&str] = &[
     "command",
     "declaration_command",
@@ -50,7 +50,7 @@ const ONE_LINE: &[&str] = &[
     "concatenation",
 ];
 
-/// A script with a word in the place of each expression.
+/// A script in which a unique word replaces each expression, and the byte ranges of these words.
 struct Marked {
     text: String,
     ranges: Vec<Range<usize>>,
@@ -102,8 +102,9 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> Vec<Place
         .collect()
 }
 
-/// The script with `>|` written as `> `, which the grammar knows and which divides words alike. The two
-/// characters are an operator wherever they are not quoted, except after these others.
+/// Replaces the operator `>|` with `> `, because the grammar does not know it. Both divide words in the same
+/// way. The two characters are the operator unless they are quoted, or follow one of the characters checked
+/// here.
 fn without_clobbering(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -139,9 +140,9 @@ fn mark(template: &CompiledTemplate) -> Marked {
     Marked { text, ranges }
 }
 
-/// Whether the parser and the shell parse this script alike, as far as is known: there are no
-/// characters that only one of them treats as blanks, no here-document with another end, and no
-/// bash syntax in `sh`.
+/// True if the parser and the shell parse this script alike, as far as is known. There must be no characters
+/// that only one of them treats as blanks, no here-document that ends elsewhere for the shell, and no bash
+/// syntax in `sh`.
 fn is_plain(root: Node<'_>, text: &str, dialect: Dialect) -> bool {
     let odd_blank = |c: char| c.is_whitespace() && !matches!(c, ' ' | '\t' | '\n') || c == '\0';
     let blanks = text
@@ -178,8 +179,8 @@ fn nodes_are_plain(root: Node<'_>, text: &str, dialect: Dialect) -> bool {
     }
 }
 
-/// Whether a node is read alike by the shell, as far as a line break or a reserved word tells. After
-/// `x=1 2>f` the parser takes the next line for words of the same command, whatever stands there.
+/// True if no line break and no reserved word divides a node for the shell. After `x=1 2>f` the parser takes
+/// the next line as words of the same command, whatever it contains.
 fn is_one_command(node: Node<'_>, text: &str) -> bool {
     if node.kind() == "command_name" && RESERVED.contains(&&text[node.byte_range()]) {
         return false;
@@ -205,9 +206,9 @@ struct Finder<'t> {
     marked: &'t Marked,
 }
 
-/// What is known of a place on the way to the root.
+/// What the nodes on the way to the root say about a place.
 struct Way {
-    /// Within `$( … )`: what surrounds it evaluates at most the output, not the value.
+    /// True if the way has left a `$( … )`. What surrounds it can evaluate only the output, not the value.
     crossed: bool,
     /// Whether a list may become several words.
     words: bool,
@@ -290,7 +291,7 @@ impl<'t> Finder<'t> {
         let evaluated = |refusal| if way.crossed { Ok(()) } else { Err(refusal) };
         match node.kind() {
             "command_substitution" if source.starts_with('`') => return Err(Refusal::Backticks),
-            // The parser reads `$((` in some places as a subshell.
+            // In some places the parser reads `$((` as a subshell.
             "command_substitution" if source.starts_with("$((") => return Err(Refusal::Arithmetic),
             "command_substitution" | "process_substitution" => way.crossed = true,
             "expansion" => return Err(Refusal::Braces),
@@ -332,7 +333,7 @@ impl<'t> Finder<'t> {
             "pipeline" | "redirected_statement" => self.fed(node, child)?,
             "herestring_redirect" => self.here_string(node)?,
             "heredoc_redirect" => {}
-            // An element `[subscript]=value` is evaluated as a subscript is.
+            // The subscript in an element `[subscript]=value` is evaluated.
             "array" if source.contains("]=") || source.contains("]+=") => {
                 evaluated(Refusal::Subscript)?;
             }
@@ -391,7 +392,7 @@ impl<'t> Finder<'t> {
         Ok(())
     }
 
-    /// `[ … ]`: its words in order.
+    /// Applies the rules of `test` to the words of `[ … ]`.
     fn test(&self, node: Node<'t>, child: Node<'t>, way: &Way) -> Result<(), Refusal> {
         if way.crossed {
             return Ok(());
@@ -412,7 +413,7 @@ impl<'t> Finder<'t> {
         Ok(())
     }
 
-    /// A statement whose standard input contains the value.
+    /// Refuses a value in the standard input of an interpreter.
     fn fed(&self, node: Node<'t>, child: Node<'t>) -> Result<(), Refusal> {
         let mut cursor = node.walk();
         if node.kind() == "redirected_statement" {
@@ -459,7 +460,7 @@ impl<'t> Finder<'t> {
             .any(|child| self.any_command(child, holds))
     }
 
-    /// A command's words, and the number of the one that is `child`.
+    /// The words of a command, and the index of the one that is `child`.
     fn words(&self, command: Node<'t>, child: Node<'t>) -> (Vec<String>, Option<usize>) {
         let mut cursor = command.walk();
         let mut words = Vec::new();

@@ -1,14 +1,14 @@
-//! The tree of a YAML file, with the place of every word.
+//! The tree of a YAML file, with the place of every key and value.
 
 use crate::source::Span;
 use crate::value::Value;
 
-/// A value and its place.
+/// A value and its place. Offsets are in bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Node {
     /// The range to mark in messages: at most its first line.
     pub(crate) span: Span,
-    /// The true end.
+    /// The end of the whole value, which may be on a later line than the end of `span`.
     pub(crate) end: u32,
     /// The content.
     pub(crate) data: Data,
@@ -59,7 +59,7 @@ impl Node {
         }
     }
 
-    /// Its text, if it is text.
+    /// The text of a scalar that is text; `None` for anything else.
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.data {
             Data::Scalar(Value::String(text)) => Some(text),
@@ -67,7 +67,7 @@ impl Node {
         }
     }
 
-    /// A scalar's value.
+    /// The value of a scalar; `None` for lists and maps.
     pub(crate) fn scalar(&self) -> Option<&Value> {
         match &self.data {
             Data::Scalar(value) => Some(value),
@@ -75,12 +75,12 @@ impl Node {
         }
     }
 
-    /// A scalar's value, a number in its plain form.
+    /// The value of a scalar, with a number in its plain form.
     pub(crate) fn plain(&self) -> Option<Value> {
         self.scalar().map(Value::plain)
     }
 
-    /// A whole number.
+    /// The value of a scalar that is a 64-bit integer.
     pub(crate) fn whole(&self) -> Option<i64> {
         match self.plain() {
             Some(Value::Int(whole)) => Some(whole),
@@ -88,7 +88,7 @@ impl Node {
         }
     }
 
-    /// A number.
+    /// The value of a scalar that is a number.
     pub(crate) fn number(&self) -> Option<f64> {
         match self.plain() {
             Some(Value::Int(whole)) => Some(crate::bind::widen(whole)),
@@ -97,7 +97,7 @@ impl Node {
         }
     }
 
-    /// A boolean.
+    /// The value of a scalar that is a boolean.
     pub(crate) fn flag(&self) -> Option<bool> {
         match self.plain() {
             Some(Value::Bool(flag)) => Some(flag),
@@ -105,12 +105,12 @@ impl Node {
         }
     }
 
-    /// Whether it is null.
+    /// True for `null`.
     pub(crate) fn is_null(&self) -> bool {
         self.scalar() == Some(&Value::Null)
     }
 
-    /// The plain value, without places.
+    /// The value without places.
     pub(crate) fn value(&self) -> Value {
         match &self.data {
             Data::Scalar(value) => value.clone(),
@@ -124,7 +124,7 @@ impl Node {
         }
     }
 
-    /// A scalar as the key of a map: also `null`, which is a word there.
+    /// The text of a scalar as a map's key. `null` is a word there.
     pub(crate) fn key(&self, source: &str) -> Option<String> {
         match self.scalar()? {
             Value::String(text) => Some(text.clone()),
@@ -138,7 +138,8 @@ impl Node {
         source.get(start..end).map(str::to_owned)
     }
 
-    /// A scalar as its author wrote it, so that `3.10` stays `3.10`; nothing for lists and maps.
+    /// The text of a scalar as its author wrote it, so that `3.10` stays `3.10`. It is empty for null, and
+    /// `None` for lists and maps.
     pub(crate) fn written(&self, source: &str) -> Option<String> {
         match self.scalar()? {
             Value::String(text) => Some(text.clone()),

@@ -61,7 +61,7 @@ pub(crate) fn read(text: &str, found: &mut Vec<Diagnostic>) -> Option<Node> {
 /// An error that ends the reading.
 type Stop = Box<Diagnostic>;
 
-/// A list or map whose end has not come yet.
+/// A list or map whose end has not been read yet.
 struct Open {
     span: Span,
     anchor: usize,
@@ -93,7 +93,7 @@ struct Builder<'t, 'd> {
     anchors: HashMap<usize, Anchored>,
     nodes: usize,
     aliased: usize,
-    /// Computed when first needed.
+    /// The lines of the text, computed when first needed.
     lines: OnceCell<Lines<'t>>,
 }
 
@@ -363,7 +363,7 @@ fn too_deep(span: Span) -> Stop {
     )
 }
 
-/// How many values a node stands for, and how deep they nest.
+/// The number of values in a node, and the depth to which they nest.
 fn measure(node: &Node) -> (usize, usize) {
     let inner = match &node.data {
         Data::Scalar(_) => return (1, 0),

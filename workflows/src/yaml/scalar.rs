@@ -1,10 +1,9 @@
-//! The meaning of a plain scalar, by YAML 1.2's core schema: `NO` is text and not `false`.
+//! The meaning of an unquoted scalar by YAML 1.2's core schema: `NO` is text and not `false`.
 
 use crate::value::Value;
 
-/// The value of unquoted text. A number keeps the text that it was written as. Digits with zeros in
-/// front, whole numbers beyond 64 bits and numbers beyond a float are text, since a number would lose
-/// what was written.
+/// The value of unquoted text. A number keeps the text in which it was written. Digits with leading zeros,
+/// integers beyond 64 bits and numbers beyond a float are text, because a number would lose what was written.
 #[must_use]
 pub(crate) fn resolve(text: &str) -> Value {
     let value = match text {
@@ -29,7 +28,8 @@ pub(crate) fn resolve(text: &str) -> Value {
     value.written_as(text)
 }
 
-/// True for digits with a zero in front, as in `007` and `-00.5`: a name and no amount.
+/// True for digits with a leading zero, as in `007` and `-00.5`. They are a name rather than an
+/// amount.
 pub(crate) fn is_padded(text: &str) -> bool {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     digits.starts_with('0') && digits[1..].starts_with(|c: char| c.is_ascii_digit())
@@ -44,7 +44,7 @@ fn whole(text: &str) -> Option<Value> {
     signed.or_else(|| text.parse().ok().map(Value::unsigned))
 }
 
-/// Octal and hexadecimal.
+/// Parses an octal or hexadecimal integer.
 fn based(text: &str) -> Option<Value> {
     let (digits, radix) = match text.strip_prefix("0o") {
         Some(octal) => (octal, 8),
