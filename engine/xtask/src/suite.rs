@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that must hold before a change lands.
+//! `cargo xtask test`: all checks that must pass before a change is merged.
 
 use anyhow::Result;
 
@@ -6,9 +6,8 @@ use crate::bucket::Bucket;
 use crate::shell::{has, run, say};
 use crate::{fuzz, nvrtc, tidy};
 
-/// Runs every check, the quickest first, and stops at the first that fails.
-///
-/// Tests and the README's command share the release profile, so that one build serves both.
+/// Runs every check, the quickest first, and stops at the first failure. The tests and the README's command
+/// share the release profile, so that one build serves both.
 pub(crate) fn test(quick: bool) -> Result<()> {
     run("cargo", &["fmt", "--all", "--check"], &[])?;
     tidy::run()?;
@@ -40,7 +39,7 @@ pub(crate) fn test(quick: bool) -> Result<()> {
     tests()
 }
 
-/// Licences, bans and sources, where `cargo deny` is at hand or can be installed.
+/// Checks licenses, bans and sources, if `cargo deny` is available or can be installed.
 fn dependencies() -> Result<()> {
     if !has("cargo", &["deny", "--version"]) {
         say("cargo-deny is not here: installing it (some minutes, once)");
@@ -57,7 +56,7 @@ fn dependencies() -> Result<()> {
     )
 }
 
-/// All tests, by nextest where it is at hand; its closing lines are the last thing printed.
+/// Runs all tests, with nextest if it is available. Its summary is printed last.
 fn tests() -> Result<()> {
     let bucket = Bucket::start()
         .inspect_err(|error| say(&format!("NOT RUN: tests against S3: {error:#}")))

@@ -56,7 +56,7 @@ const PROSE: &[&str] = &["README.md", "ARCHITECTURE.md", "CHANGELOG.md"];
 /// The heading of the table.
 const HEADING: &str = "### Words not to use";
 
-/// Every refused word under the root, with its file and line.
+/// Finds every refused word under the root, with its file and line.
 pub(crate) fn faults(root: &Path) -> Result<Vec<String>> {
     let table = table(&std::fs::read_to_string(root.join("ARCHITECTURE.md"))?);
     if table.is_empty() {
@@ -104,7 +104,7 @@ fn table(architecture: &str) -> Vec<(String, String)> {
     .collect()
 }
 
-/// A line's comment and string literals; `None` where it has neither.
+/// The comment and string literals of a line; `None` if it has neither.
 fn words_of_code(line: &str) -> Option<String> {
     let (code, comment) = line.split_once("//").unwrap_or((line, ""));
     let strings: Vec<&str> = code.split('"').skip(1).step_by(2).collect();
@@ -134,7 +134,7 @@ fn file_faults(
     faults
 }
 
-/// Whether a text has a word, or several in a row, as whole words.
+/// True if a text contains a word, or several words in a row, as whole words.
 fn has_word(text: &str, word: &str) -> bool {
     let is_edge = |one: Option<char>| one.is_none_or(|one| !one.is_alphanumeric() && one != '_');
     text.match_indices(word).any(|(at, _)| {

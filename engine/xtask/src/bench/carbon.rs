@@ -1,4 +1,4 @@
-//! What placement saves on recorded grids, policy by policy, beside a clairvoyant.
+//! How much placement saves on recorded grids, for each policy, compared with a policy that knows the future.
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::figure::Figure;
 use crate::shell;
 
-/// One policy in one table.
+/// The result of one policy in one table.
 #[derive(Deserialize)]
 struct Row {
     table: String,
@@ -23,7 +23,7 @@ struct Row {
     deadlines_missed: u64,
 }
 
-/// Which share of the achievable each table asks for, in percent.
+/// The goal of each table: our share of the achievable savings, in percent.
 const GOALS: [(&str, &str); 5] = [
     ("1 h", ">= 97"),
     ("6 h", ">= 97"),
@@ -32,7 +32,7 @@ const GOALS: [(&str, &str); 5] = [
     ("6 h, 100 GB", ">= 92"),
 ];
 
-/// Prints the tables; the figures are ours beside the best of the others.
+/// Prints the tables. The figures compare our result with the best of the other policies.
 pub(crate) fn tables() -> Result<Vec<Figure>> {
     let rows: Vec<Row> = super::example::run("sunward-sim", "carbon")?;
     let mut figures = Vec::new();
@@ -78,7 +78,8 @@ fn print(table: &[Row]) {
     }
 }
 
-/// Our share of the achievable, beside the best of the others; where there is no bound, what is saved.
+/// Our share of the achievable savings, compared with the best of the other policies. Without a bound, the
+/// savings themselves are compared.
 fn figure(table: &[Row]) -> Option<Figure> {
     let share = |row: &Row| {
         row.achievable_share

@@ -1,4 +1,4 @@
-//! Processes through the engine, journal on, beside bare process launchers.
+//! Starts processes through the engine, with the journal on, compared with bare process launchers.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use crate::shell::has;
 const TASKS: u32 = 10_000;
 const ROUNDS: u32 = 3;
 
-/// 10 000 `/bin/true`: tasks a second and memory, beside `xargs -P2` and `make -j2`.
+/// 10 000 `/bin/true`: tasks per second and memory, compared with `xargs -P2` and `make -j2`.
 pub(crate) fn rate() -> Result<Vec<Figure>> {
     let workflow = format!(
         "name: dispatch\nstages:\n  t:\n    run: [/bin/true]\n    cache: false\n    scatter: {{ range: {TASKS} }}\n"
@@ -60,7 +60,7 @@ pub(crate) fn rate() -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Other shapes of graph at the same rate: fan out and in, layers, a chain.
+/// The same rate for other shapes of graphs: fan-out and fan-in, layers, a chain.
 pub(crate) fn shapes() -> Result<Vec<Figure>> {
     let shapes = [
         ("1 -> 1 000 -> 1", fan(), 1_002.0),
@@ -98,7 +98,7 @@ pub(crate) fn shapes() -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// One-line scripts under the strict shell and under `sh`, beside plain loops of the same shells.
+/// One-line scripts with the strict shell and with `sh`, compared with `xargs -P2` and the same shells.
 pub(crate) fn shells() -> Result<Vec<Figure>> {
     const SCRIPTS: u32 = 3_000;
     let shapes = [
@@ -136,7 +136,7 @@ pub(crate) fn shells() -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// From starting the process to the first task's own clock.
+/// The time from the start of the process to the first task, by the task's own clock.
 pub(crate) fn first_task() -> Result<Vec<Figure>> {
     let workflow = "name: first\nstages:\n  t:\n    run: date +%s%N > ${{ outputs.at }}\n    cache: false\n    outputs: { at: { format: file, ext: txt } }\noutputs: { at: t.at }\n";
     let bed = Bed::new(workflow)?;

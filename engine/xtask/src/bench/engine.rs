@@ -1,4 +1,4 @@
-//! The release binary, run on a workflow made for the occasion.
+//! Runs the release binary on workflows that are made for a benchmark.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,35 +8,37 @@ use anyhow::{Context, Result, bail};
 
 use crate::shell;
 
-/// A folder with one workflow in it, gone when dropped.
+/// A temporary folder with one workflow. It is deleted when this is dropped.
 pub(crate) struct Bed {
     folder: tempfile::TempDir,
 }
 
-/// What one run took.
+/// What one run took, and what it printed.
 pub(crate) struct Took {
-    /// Wall time of the whole process.
+    /// The wall time of the whole process, in seconds.
     pub(crate) seconds: f64,
-    /// Most memory it held, in bytes.
+    /// The peak of its resident memory, in bytes.
     pub(crate) peak_bytes: f64,
-    /// What `run --json` printed.
+    /// The output of `run --json`.
     pub(crate) json: serde_json::Value,
 }
 
 impl Bed {
-    /// Lays out a folder with this workflow.
+    /// Makes a temporary folder with this workflow.
     pub(crate) fn new(workflow: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("workflow.yaml"), workflow)?;
         Ok(Self { folder })
     }
 
-    /// The folder.
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Runs the workflow with `--json` and further arguments; anything but success is an error.
+    /// Runs the workflow with `--json` and more arguments.
+    ///
+    /// # Errors
+    /// Fails if the run does not succeed.
     pub(crate) fn run(&self, args: &[&str]) -> Result<Took> {
         let started = Instant::now();
         let child = Command::new(binary())
@@ -66,12 +68,12 @@ impl Bed {
     }
 }
 
-/// The program that the caller wants measured.
+/// The program to measure, if `$SUNWARD_BENCH_BINARY` names one.
 pub(crate) fn chosen_binary() -> Option<PathBuf> {
     std::env::var_os("SUNWARD_BENCH_BINARY").map(PathBuf::from)
 }
 
-/// That, else the release build of `sunward`.
+/// The program to measure: the chosen one, or else the release build of `sunward`.
 pub(crate) fn binary() -> PathBuf {
     if let Some(binary) = chosen_binary() {
         return binary;
@@ -81,7 +83,7 @@ pub(crate) fn binary() -> PathBuf {
     target.join("release/sunward")
 }
 
-/// Wall seconds of another tool's command, run through a shell in a folder.
+/// The wall time of another tool's command, in seconds. A shell runs it in a folder.
 pub(crate) fn time_shell(script: &str, folder: &Path) -> Result<f64> {
     let started = Instant::now();
     let status = Command::new("/bin/sh")
@@ -96,7 +98,7 @@ pub(crate) fn time_shell(script: &str, folder: &Path) -> Result<f64> {
     Ok(started.elapsed().as_secs_f64())
 }
 
-/// Reads a process's high-water mark until it ends.
+/// Polls the peak memory of a process until the process ends.
 struct PeakMemory {
     reader: std::thread::JoinHandle<f64>,
 }

@@ -1,4 +1,4 @@
-//! Examples that measure: each prints one JSON document.
+//! Runs examples that measure something. Each prints one JSON document.
 
 use std::process::{Command, Stdio};
 
@@ -7,8 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::shell;
 
-/// Runs a crate's example in release mode and reads what it prints; what it says beside that is seen
-/// as it comes.
+/// Runs a crate's example in release mode and parses what it prints. Its messages on stderr are passed on.
 pub(crate) fn run<T: DeserializeOwned>(package: &str, name: &str) -> Result<T> {
     let args = ["run", "--release", "--quiet", "--package", package];
     let output = Command::new("cargo")

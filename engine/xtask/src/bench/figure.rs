@@ -1,4 +1,4 @@
-//! One measured figure, and how runs become one.
+//! One measured figure, and the statistics of several runs.
 
 use std::borrow::Cow;
 
@@ -9,26 +9,26 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Figure {
     /// What was measured.
     pub(crate) what: String,
-    /// Our median, in `unit`.
+    /// Sunward's median, in `unit`.
     pub(crate) ours: f64,
-    /// Its unit.
+    /// The unit of both medians.
     pub(crate) unit: Cow<'static, str>,
-    /// Who it is measured against; none where no rival was at hand.
+    /// The tool or method that it is compared with; `None` if no other was available.
     pub(crate) rival: Option<String>,
-    /// Their median, in the same unit.
+    /// The median of `rival`, in the same unit.
     pub(crate) theirs: Option<f64>,
-    /// How many times better we are (above 1 is better, whatever the unit).
+    /// How many times better Sunward is. Above 1 is better, whatever the unit.
     pub(crate) ratio: Option<f64>,
-    /// What we set out to reach; none where nothing was.
+    /// The goal, in words; `None` if there is none.
     pub(crate) goal: Option<Cow<'static, str>>,
-    /// Whether that is reached, where the benchmark itself can tell.
+    /// Whether the goal is reached; `None` if the benchmark cannot decide that.
     pub(crate) held: Option<bool>,
-    /// What a reader should know beside it.
+    /// A remark for the reader.
     pub(crate) note: Option<String>,
 }
 
 impl Figure {
-    /// A figure where more is better, as tasks a second.
+    /// A figure where more is better, such as tasks per second.
     pub(crate) fn rate(
         what: &str,
         unit: &'static str,
@@ -49,7 +49,7 @@ impl Figure {
         }
     }
 
-    /// A figure where less is better, as seconds.
+    /// A figure where less is better, such as seconds.
     pub(crate) fn cost(
         what: &str,
         unit: &'static str,
@@ -62,7 +62,7 @@ impl Figure {
         figure
     }
 
-    /// As one line of a table.
+    /// The figure as one line of a table.
     pub(crate) fn line(&self) -> String {
         let beside = match (&self.rival, self.theirs, self.ratio) {
             (Some(rival), Some(theirs), Some(ratio)) => {
@@ -92,7 +92,7 @@ impl Figure {
     }
 }
 
-/// A number with four digits that count, never in powers of ten.
+/// A number with four significant digits, never in scientific notation.
 fn digits(value: f64) -> String {
     let places = [1000.0, 100.0, 10.0, 1.0, 0.1, 0.01, 0.001];
     let decimals = places
@@ -102,7 +102,7 @@ fn digits(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// The middle of some measurements; 0 of none.
+/// The median of some measurements; 0 if there are none.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! How far forecasts from a grid's past are off, beside the same hour of the day before.
+//! The error of forecasts from a grid's past, compared with the same hour of the day before.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::figure::Figure;
 use crate::shell;
 
-/// One zone at one horizon.
+/// The errors of one zone at one horizon.
 #[derive(Deserialize)]
 struct Row {
     zone: String,
@@ -18,7 +18,8 @@ struct Row {
     yesterday_mape_percent: f64,
 }
 
-/// Prints the table; the figures are zones on which ours is better, and the mean over zones.
+/// Prints the table. The figures are the number of zones in which our error is smaller, and its mean over the
+/// zones.
 pub(crate) fn table() -> Result<Vec<Figure>> {
     let rows: Vec<Row> = super::example::run("sunward-grid", "forecast")?;
     let mut horizons: BTreeMap<u32, Vec<&Row>> = BTreeMap::new();

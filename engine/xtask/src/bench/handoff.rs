@@ -1,10 +1,10 @@
-//! A large table from writer to reader on one host.
+//! Passes a large table from a writer to a reader on one host.
 
 use anyhow::{Context, Result};
 
 use super::figure::Figure;
 
-/// 512 MB through the store: writing beside a plain write and fsync, and opening for reading.
+/// 512 MB through the store: writing, compared with a plain write and fsync, and opening for reading.
 pub(crate) fn table() -> Result<Vec<Figure>> {
     let measured: serde_json::Value = super::example::run("sunward-data", "handoff")?;
     let number = |key: &str| {

@@ -1,4 +1,4 @@
-//! Kernels beside the tools used now, where those are installed.
+//! Kernels compared with the tools that are commonly used, if these are installed.
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ struct Measured {
     notes: Vec<String>,
 }
 
-/// Every kernel's own benchmark. What it could not measure is said beside the table.
+/// Runs every kernel's own benchmark, and prints notes on what could not be measured.
 pub(crate) fn all() -> Result<Vec<Figure>> {
     let measured: Measured = super::example::run("sunward-kernels", "bench")?;
     measured.notes.iter().for_each(|note| shell::say(note));

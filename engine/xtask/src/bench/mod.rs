@@ -1,8 +1,8 @@
-//! `cargo xtask bench`: Sunward's figures beside other tools', both sides in one run, as ratios.
+//! `cargo xtask bench`: measures Sunward and other tools in one run, and prints the ratios.
 //!
-//! Each figure is the median of several alternating runs. Nothing here passes or fails: a machine's
-//! mood must not break a build. Figures with no rival at hand are told as they are. With
-//! `$SUNWARD_BENCH_BINARY` that program is measured, and nothing is built.
+//! Each figure is the median of several alternating runs. No figure can fail a build, because a busy machine
+//! must not break one. Figures without another tool to compare with have no ratio. If `$SUNWARD_BENCH_BINARY`
+//! names a program, that is measured and nothing is built.
 
 mod carbon;
 mod dispatch;

@@ -1,10 +1,10 @@
-//! How long it takes to decide where and when.
+//! How long the placer takes to decide where and when stages run.
 
 use anyhow::{Context, Result};
 
 use super::figure::Figure;
 
-/// Deciding anew, again after one forecast changed, and for one array.
+/// A new plan, a plan after one forecast has changed, and the placement of one array.
 pub(crate) fn times() -> Result<Vec<Figure>> {
     let told: serde_json::Value = super::example::run("sunward-core", "placing")?;
     let lines = [

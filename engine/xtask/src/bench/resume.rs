@@ -1,11 +1,11 @@
-//! Doing nothing, quickly: the same command again.
+//! The same command again, when there is nothing to do.
 
 use anyhow::{Result, bail};
 
 use super::engine::Bed;
 use super::figure::{Figure, median};
 
-/// A finished run of 1 000 tasks, asked for again.
+/// Runs a workflow of 1 000 tasks again whose results are all cached.
 pub(crate) fn rerun() -> Result<Vec<Figure>> {
     let workflow = "name: rerun\nstages:\n  t:\n    run: echo ${{ item }} > ${{ outputs.o }}\n    scatter: { range: 1000 }\n    outputs: { o: { format: file, ext: txt } }\n";
     let bed = Bed::new(workflow)?;

@@ -1,4 +1,4 @@
-//! Kernel tasks that do nothing: what the engine itself costs.
+//! Kernel tasks that do nothing, to measure the cost of the engine itself.
 
 use anyhow::Result;
 
@@ -7,7 +7,7 @@ use super::figure::{Figure, median};
 
 const TASKS: u32 = 1_000_000;
 
-/// A million `noop` tasks, journal on: tasks a second, bytes a task, seconds to plan.
+/// A million `noop` tasks, with the journal on: tasks per second, bytes per task, seconds to plan.
 pub(crate) fn noop() -> Result<Vec<Figure>> {
     let workflow = |tasks: u32| {
         format!(

@@ -1,11 +1,11 @@
-//! A year in the simulator: how long it takes and how much memory.
+//! A year in the simulator: time and memory.
 
 use anyhow::Result;
 use serde::Deserialize;
 
 use super::figure::Figure;
 
-/// What the example tells of a year.
+/// The example's output for a year.
 #[derive(Deserialize)]
 struct Year {
     seconds: f64,
@@ -13,7 +13,7 @@ struct Year {
     ours: Policy,
 }
 
-/// What of its policy is worth a line.
+/// The printed figures of a policy.
 #[derive(Deserialize)]
 struct Policy {
     saved_percent: f64,

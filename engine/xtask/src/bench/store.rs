@@ -1,5 +1,5 @@
-//! What keeping and giving data costs: folders of many files, reading again after an unclean stop, and
-//! what tasks see of large files.
+//! The costs of storing and providing data: folders of many files, reading again after an unclean stop, and
+//! large files as tasks see them.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -11,7 +11,8 @@ use super::figure::{Figure, median};
 
 const ROUNDS: u32 = 5;
 
-/// Folders as outputs beside `cp -r` and `sync` of the same. What the command itself takes does not count.
+/// Folders as outputs, compared with `cp -r` and `sync` of the same folder. The time of the command itself is
+/// subtracted.
 pub(crate) fn folders() -> Result<Vec<Figure>> {
     let shapes = [
         (
@@ -52,7 +53,8 @@ pub(crate) fn folders() -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// A stage that reads 512 MB again, with and without doubt in the store.
+/// A stage that reads 512 MB again, after an unclean and after a clean stop. After an unclean one, the store
+/// verifies the data.
 pub(crate) fn unclean() -> Result<Vec<Figure>> {
     let bed = Bed::new(
         "name: unclean\nstages:\n  a:\n    run: head -c 512000000 /dev/zero > ${{ outputs.o }}\n    outputs: { o: { format: file } }\n  b:\n    inputs: { i: a.o }\n    run: wc -c < ${{ inputs.i }} > ${{ outputs.n }}\n    outputs: { n: { format: file } }\noutputs: { n: b.n }\n",
@@ -78,7 +80,7 @@ pub(crate) fn unclean() -> Result<Vec<Figure>> {
     )])
 }
 
-/// Tasks that see a large file as an input, and as a file that an item names, beside a copy for each.
+/// Tasks that see a large file as an input or through a parameter, compared with a copy for each.
 pub(crate) fn views() -> Result<Vec<Figure>> {
     const TASKS: u32 = 200;
     const COPIES: u32 = 10;
@@ -119,7 +121,7 @@ pub(crate) fn views() -> Result<Vec<Figure>> {
 }
 
 fn make_large(path: &Path) -> Result<()> {
-    // Not zeros: a file system may keep those as holes.
+    // Not zeros, because a file system may store those as holes.
     let block: Vec<u8> = (0..=255_u8).cycle().take(1 << 20).collect();
     let mut file = File::create(path)?;
     for _ in 0..256 {

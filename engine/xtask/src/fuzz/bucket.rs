@@ -1,4 +1,4 @@
-//! A bucket that gives the same answer to every request, whatever that is.
+//! An HTTP server that stands in for a bucket and gives the same answer to every request.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// How long a request may take to arrive.
+/// The time limit for each read from a connection.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The bytes of a request that are read: more is a part being put, which nobody keeps.
+/// The most bytes of a request that are read. A longer request uploads a part, which is discarded.
 const REQUEST_BYTES: usize = 64 << 10;
 
-/// The server, which ends when this is dropped.
+/// A running server. It stops when this is dropped.
 pub(super) struct Bucket {
     address: SocketAddr,
     stop: Arc<AtomicBool>,
@@ -23,7 +23,7 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// Listens on a port of its own and answers with these bytes.
+    /// Starts a server on a free port of the loopback interface. It answers with these bytes.
     pub(super) fn start(answer: Vec<u8>) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("listening for requests")?;
         let address = listener.local_addr().context("listening for requests")?;
@@ -34,7 +34,7 @@ impl Bucket {
                 if stopped.load(Ordering::SeqCst) {
                     break;
                 }
-                // A client that is gone needs no answer.
+                // Errors are ignored: a client that has closed the connection needs no answer.
                 let _ = request.and_then(|request| reply(request, &answer));
             }
         });
@@ -45,7 +45,7 @@ impl Bucket {
         })
     }
 
-    /// What makes the program use it.
+    /// The environment variables that make the program use this server.
     pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("AWS_ENDPOINT_URL", format!("http://{}", self.address)),
@@ -61,7 +61,7 @@ impl Bucket {
 impl Drop for Bucket {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        // One more request wakes the thread up, which then sees that it is over.
+        // The thread waits for a connection. One more lets it see that it must stop.
         drop(TcpStream::connect(self.address));
         if let Some(thread) = self.thread.take() {
             drop(thread.join());

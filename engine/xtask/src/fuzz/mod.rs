@@ -1,9 +1,9 @@
-//! `cargo xtask fuzz`: damaged files of every kind that Sunward reads, given to the built program.
+//! `cargo xtask fuzz`: gives the built program damaged files of every kind that it reads.
 //!
-//! Each input is a seed of the corpus, changed by a generator with a fixed start, so that the same command
-//! tries the same inputs. The program runs as a child with a limit of memory and of time: a
-//! signal, a hang, an exit code that nobody documented or a message of a bug in Sunward is a finding; a panic
-//! of a library that became an error is none.
+//! Each input is a seed of the corpus, changed by a generator with a fixed start. So a target's inputs come
+//! in the same order in every run. The program runs as a child process with limits of memory and time. A
+//! finding is a signal, a hang, an undocumented exit code, or a message about a bug in Sunward. A panic of a
+//! library that the program turns into an error is not a finding.
 
 mod bucket;
 mod mutator;
@@ -20,24 +20,27 @@ use mutator::Mutator;
 use target::{TARGETS, Target};
 use trial::{Finding, Program};
 
-/// How long a run takes that says nothing else.
+/// The default duration of a run, in seconds.
 const SECONDS: u64 = 60;
 
-/// What the command line asks for.
+/// The options of the command line.
 #[derive(Debug, PartialEq, Eq)]
 struct Request<'a> {
     seconds: u64,
     target: Option<&'a str>,
-    /// A program that is there already; else the release build is made.
+    /// An existing program to fuzz. Without one, the release build is made.
     program: Option<&'a str>,
 }
 
-/// A minute of fuzzing with the program that the checks before it built.
+/// Fuzzes all targets for a minute, with the release build that earlier checks have made.
 pub(crate) fn briefly() -> Result<()> {
     fuzz(&[])
 }
 
-/// Fuzzes all targets in turn, or one; an error when there is a finding.
+/// Fuzzes one target, or all in turn, which share the time equally.
+///
+/// # Errors
+/// Fails if there is a finding.
 pub(crate) fn fuzz(args: &[&str]) -> Result<()> {
     let request = parse(args)?;
     let targets: Vec<&Target> = TARGETS
@@ -107,7 +110,8 @@ fn parse<'a>(args: &[&'a str]) -> Result<Request<'a>> {
     Ok(request)
 }
 
-/// Tries one target for so long: first each seed as it is, then changed seeds.
+/// Fuzzes one target for this duration: first each seed unchanged, then changed seeds. Returns the number of
+/// inputs and the findings.
 fn one(target: &Target, program: &Program, share: Duration) -> Result<(u64, Vec<Finding>)> {
     let seeds = target.seeds(&root(), Some(program))?;
     let mut mutator = Mutator::new(target.name);
@@ -124,7 +128,7 @@ fn one(target: &Target, program: &Program, share: Duration) -> Result<(u64, Vec<
         };
         tried += 1;
         if let Some(finding) = program.try_input(target, &input, &folder_of_findings())? {
-            // One mistake shows itself in many inputs; one of each kind is enough.
+            // One mistake may appear for many inputs. One finding of each kind is enough.
             if !found.iter().any(|known| known.what == finding.what) {
                 found.push(finding);
             }

@@ -1,6 +1,7 @@
-//! Changes bytes as files are damaged and as attackers write them: the same for the same name.
+//! Changes bytes in the ways in which files are damaged and attackers write them. The same name gives the
+//! same changes.
 
-/// Numbers that readers trip over.
+/// Numbers that readers often handle wrongly.
 const NUMBERS: &[u64] = &[
     0,
     1,
@@ -16,7 +17,7 @@ const NUMBERS: &[u64] = &[
     u64::MAX,
 ];
 
-/// Words that readers of text trip over.
+/// Texts that readers often handle wrongly.
 const WORDS: &[&str] = &[
     "\0",
     "\"",
@@ -50,16 +51,16 @@ const WORDS: &[&str] = &[
     "$$$$",
 ];
 
-/// The most that an input grows to.
+/// The largest size of an input.
 const LARGEST_BYTES: usize = 256 << 10;
 
-/// A generator of changes.
+/// A generator of changes. Its state is that of the random number generator.
 pub(super) struct Mutator {
     state: u64,
 }
 
 impl Mutator {
-    /// Starts where its name says.
+    /// A generator that starts with the hash of a name.
     pub(super) fn new(name: &str) -> Self {
         let state = name
             .bytes()
@@ -69,7 +70,7 @@ impl Mutator {
         Self { state }
     }
 
-    /// A seed with a few changes; `others` lend pieces.
+    /// A seed with a few changes. Some insert pieces of `others`.
     pub(super) fn change(&mut self, seed: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
         let mut bytes = seed.to_vec();
         for _ in 0..=self.below(4) {

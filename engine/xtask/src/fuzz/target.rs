@@ -1,4 +1,4 @@
-//! What is fuzzed: a kind of file, where its seeds lie, and which commands read it.
+//! The targets of fuzzing: a kind of file, its seeds, and the commands that read it.
 
 use std::path::Path;
 
@@ -6,13 +6,13 @@ use anyhow::{Context, Result};
 
 use super::trial::Program;
 
-/// Reads a table with every path that a table takes: as Arrow, as Parquet and as CSV.
+/// A workflow that reads a table in each form in which a command can get it: Arrow, Parquet and CSV.
 const READ_TABLE: &str = "name: fuzz\nstages:\n  a: { run: [/bin/true], inputs: { i: { from: ./INPUT, as: arrow } } }\n  c: { run: [/bin/true], inputs: { i: { from: ./INPUT, as: csv } } }\n  p: { run: [/bin/true], inputs: { i: { from: ./INPUT, as: parquet } } }\n";
 
-/// Gives a journal with facts, a list of runs and records of results.
+/// A workflow whose run leaves a journal with facts, a list of runs and records of results.
 const RECORDED: &str = "name: w\nstages:\n  a: { run: 'echo ${{ item }} > ${{ outputs.o }}', scatter: { range: 3 }, outputs: { o: { format: file } } }\n  b: { run: 'printf \"x\\\\n1\\\\n\" > ${{ outputs.o }}', needs: a, outputs: { o: { format: csv } } }\noutputs: { o: b.o }\n";
 
-/// Commands of a table's target.
+/// The commands of targets that are tables.
 const TABLE: &[&[&str]] = &[
     &["check", "workflow.yaml"],
     &["run", "workflow.yaml", "--home", "home"],
@@ -20,25 +20,25 @@ const TABLE: &[&[&str]] = &[
 
 /// A kind of input.
 pub(super) struct Target {
-    /// Its name on the command line.
+    /// The name on the command line.
     pub(super) name: &'static str,
-    /// The file that the input becomes.
+    /// The file to which the input is written.
     pub(super) file: &'static str,
-    /// The workflow beside it; none where the input is one.
+    /// The workflow beside that file; `None` if the input itself is the workflow, or none is needed.
     pub(super) workflow: Option<&'static str>,
-    /// What Sunward is asked, one command after the other.
+    /// The arguments of each command, which run in this order.
     pub(super) commands: &'static [&'static [&'static str]],
-    /// Files of the project that are seeds.
+    /// Files of the project that serve as seeds.
     seeds: &'static [&'static str],
-    /// Seeds that are short enough to stand here.
+    /// Seeds that are short enough for this file.
     texts: &'static [&'static str],
-    /// Commands of the program that write the file as a seed.
+    /// Commands of the program that write the file. The result is a seed.
     made_by: &'static [&'static [&'static str]],
-    /// The input is what a bucket answers to every request.
+    /// True if the input is the answer of a bucket to every request.
     pub(super) is_answer: bool,
 }
 
-/// What holds for most targets.
+/// The default values of a target.
 const PLAIN: Target = Target {
     name: "",
     file: "",
@@ -67,7 +67,7 @@ const fn table(
     }
 }
 
-/// Everything that is fuzzed.
+/// All targets.
 pub(super) const TARGETS: &[Target] = &[
     table(
         "csv",
@@ -260,12 +260,12 @@ pub(super) const TARGETS: &[Target] = &[
 ];
 
 impl Target {
-    /// Whether the program itself makes its seeds.
+    /// True if the program itself makes the seeds.
     pub(super) const fn is_made(&self) -> bool {
         !self.made_by.is_empty()
     }
 
-    /// The bytes of all seeds.
+    /// The content of all seeds. Without a program, those that it makes are left out.
     pub(super) fn seeds(&self, root: &Path, program: Option<&Program>) -> Result<Vec<Vec<u8>>> {
         let mut seeds: Vec<Vec<u8>> = self
             .texts

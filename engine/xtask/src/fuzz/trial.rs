@@ -1,4 +1,4 @@
-//! One input, given to the program under limits.
+//! Gives one input to the program, with limits of time and memory.
 
 use std::fmt;
 use std::fs;
@@ -11,24 +11,25 @@ use anyhow::{Context, Result};
 use super::bucket::Bucket;
 use super::target::Target;
 
-/// The most that one command may take, in seconds.
+/// The time limit of one command, in seconds.
 const SECONDS: u32 = 5;
 
-/// The most memory that one command may ask for, in KiB: the program's own threads and maps take a part.
+/// The limit of one command's address space, in KiB. The program's own threads and mappings take a part of
+/// it.
 const MEMORY_KIB: u64 = 4 << 20;
 
 /// The exit codes that the program documents.
 const DOCUMENTED: &[i32] = &[0, 1, 2, 3];
 
-/// The program that is tried.
+/// The program under test.
 pub(super) struct Program {
     path: PathBuf,
     root: PathBuf,
 }
 
-/// An input that the program did not take as it should.
+/// An input that the program handled wrongly.
 pub(super) struct Finding {
-    /// What happened, the same for the same mistake.
+    /// What happened. The text is the same for the same mistake.
     pub(super) what: String,
     file: PathBuf,
     command: String,
@@ -47,14 +48,14 @@ impl fmt::Display for Finding {
 }
 
 impl Program {
-    /// The one that `cargo build --release` made.
+    /// The program that `cargo build --release` made.
     pub(super) fn built(root: &Path) -> Result<Self> {
         let target =
             std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
         Self::at(root, target.join("release/sunward"))
     }
 
-    /// One at a path.
+    /// The program at a path, which may be relative to the project's root.
     pub(super) fn at(root: &Path, path: PathBuf) -> Result<Self> {
         let path = root.join(path);
         anyhow::ensure!(path.is_file(), "{} is not there", path.display());
@@ -64,7 +65,8 @@ impl Program {
         })
     }
 
-    /// Runs the target's commands on an input, in a folder of their own; what is found is kept below `findings`.
+    /// Runs the target's commands on an input, in a temporary folder. The files of a finding are kept below
+    /// `findings`.
     pub(super) fn try_input(
         &self,
         target: &Target,
@@ -79,7 +81,7 @@ impl Program {
         };
         for words in target.commands {
             let output = self.run(folder.path(), words, bucket.as_ref())?;
-            // A bucket that answers nonsense is asked again for a while, by design.
+            // The program retries a bucket that gives invalid answers, so it may reach the time limit.
             let killed = output.status.signal() == Some(9) || output.status.code() == Some(137);
             let waited = bucket.is_some() && killed;
             if let Some(what) = verdict(&output).filter(|_| !waited) {
@@ -91,7 +93,7 @@ impl Program {
         Ok(None)
     }
 
-    /// A seed that the program writes itself, as a journal.
+    /// A seed that the program itself writes, such as a journal.
     pub(super) fn make(&self, target: &Target, commands: &[&[&str]]) -> Result<Vec<u8>> {
         let folder = tempfile::tempdir()?;
         lay_out(folder.path(), target, &[])?;
@@ -109,7 +111,8 @@ impl Program {
     }
 
     fn run(&self, folder: &Path, words: &[&str], bucket: Option<&Bucket>) -> Result<Output> {
-        // `timeout` ends it with KILL, which no handler delays; the shell's limit holds for its children.
+        // `timeout` sends SIGKILL, which no handler can delay. The shell's limit also holds for child
+        // processes.
         let script =
             format!("ulimit -v {MEMORY_KIB}; exec timeout -s KILL {SECONDS} \"$0\" \"$@\"");
         Command::new("sh")
@@ -125,7 +128,7 @@ impl Program {
             .context("starting the program")
     }
 
-    /// Words that stand for files of the project become their paths.
+    /// Replaces words that stand for files of the project with their paths.
     fn words(&self, words: &[&str]) -> Vec<String> {
         let at = |path: &str| self.root.join(path).display().to_string();
         words
@@ -184,7 +187,7 @@ fn lay_out(folder: &Path, target: &Target, input: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// What is wrong with how a command ended, if anything: a panic that became an error is nothing.
+/// What a command did wrong, if anything. A panic that became an error is not a mistake.
 fn verdict(output: &Output) -> Option<String> {
     let said = String::from_utf8_lossy(&output.stderr);
     if let Some(line) = said.lines().find(|line| line.contains("bug in Sunward")) {
@@ -195,7 +198,7 @@ fn verdict(output: &Output) -> Option<String> {
     }
     match output.status.code() {
         Some(code) if DOCUMENTED.contains(&code) => None,
-        // The shell's way to tell of SIGKILL by `timeout`.
+        // The exit code by which a shell reports SIGKILL, here from `timeout`.
         Some(137) | None => Some(format!(
             "it took longer than {SECONDS} s, or a signal ended it ({})",
             output.status
