@@ -1,4 +1,4 @@
-//! What has changed since a run: its workflow, the files that this names, and its data.
+//! Finds what has changed since a run: its workflow, the files that the workflow names, and its data.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use sunward_workflows::{Input, Reference, Span};
 
 use crate::foresight::Foresight;
 
-/// Stages whose inputs the run has read, and whose files hold something else now, a line each. The
-/// resolver then knows which versions the run reads.
+/// One line for each stage whose inputs the run has read and whose files have other content now. Afterwards
+/// the resolver knows which versions of the files the run reads.
 ///
 /// # Errors
-/// When the files cannot be read, or the state cannot.
+/// Fails if the files or the state cannot be read.
 pub(crate) fn changed_inputs(
     home: &Path,
     run: &RunState,
@@ -58,7 +58,7 @@ fn sources(planned: &PlannedStage) -> impl Iterator<Item = &Reference> {
     planned.stage.inputs.values().flat_map(|input| &input.from)
 }
 
-/// What changed in each stage since a run was submitted, a line a stage.
+/// One line for each stage that has changed since a run was submitted.
 pub(crate) fn changes(before: &RunSpec, now: &RunSpec) -> Vec<String> {
     let mut lines = Vec::new();
     for new in &now.plan.stages {
@@ -83,8 +83,8 @@ pub(crate) fn changes(before: &RunSpec, now: &RunSpec) -> Vec<String> {
     lines
 }
 
-/// Whether the run can go on under the plan of now: the graph is the same, and so is what every stage
-/// means that has results, or inputs and tasks, already.
+/// True if the run can continue with the new plan. The graph must be the same. A stage that already has
+/// results, or inputs and tasks, must have the same meaning.
 pub(crate) fn results_stand(run: &RunState, now: &RunSpec) -> bool {
     let before = &run.spec.plan.stages;
     let pairs = || before.iter().zip(&now.plan.stages);
@@ -100,8 +100,7 @@ pub(crate) fn results_stand(run: &RunState, now: &RunSpec) -> bool {
             .all(|(stage, (old, new))| old.same_meaning(new) || may_change(&stage, old, new))
 }
 
-/// Whether a stage may mean something else from now on: it has no result yet, and keeps its inputs,
-/// outputs and tasks.
+/// True if a stage may get another meaning: it has no result yet, and keeps its inputs, outputs and tasks.
 fn may_change(stage: &StageView<'_>, old: &PlannedStage, new: &PlannedStage) -> bool {
     let counts = stage.counts();
     let done = counts.of(TaskStatus::Succeeded) + counts.of(TaskStatus::Cached);

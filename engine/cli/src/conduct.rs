@@ -1,5 +1,5 @@
-//! Conducts one run: journal, brain and an in-process worker, tied by channels, with progress on
-//! stderr and the answer on stdout.
+//! Conducts one run: connects the journal, the core and a worker in this process, shows progress on stderr,
+//! and prints the answer on stdout.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -85,10 +85,10 @@ impl From<Format> for Form {
 }
 
 impl Means {
-    /// Refuses outputs that would replace what they are made from.
+    /// Refuses output files that would replace files from which they are made.
     ///
     /// # Errors
-    /// When one would; all are named.
+    /// Fails if one would. The message names all of them.
     pub(crate) fn refuse_overwriting(
         &self,
         context: &Context,
@@ -105,7 +105,7 @@ impl Means {
 /// The one worker of this process.
 const WORKER: WorkerId = WorkerId(1);
 
-/// A home's journal and store, and who reads files into the store.
+/// The journal and store of a home, and the resolver that reads files into the store.
 pub(crate) struct OpenHome {
     pub(crate) journal: Sqlite,
     pub(crate) resolver: Arc<LocalResolver>,
@@ -113,11 +113,12 @@ pub(crate) struct OpenHome {
 }
 
 impl OpenHome {
-    /// Opens a home as its engine, and remembers what files were found to hold. After an unclean end
-    /// of the last engine the store is in doubt.
+    /// Opens a home as its engine, and records the contents of files in its state. If the last engine
+    /// ended uncleanly, everything in the store is verified before it is used.
     ///
     /// # Errors
-    /// When the journal, the store or its bucket cannot be used.
+    /// Fails if the journal, the store or its bucket cannot be used, for example because another
+    /// engine holds the home.
     pub(crate) fn open(home: &Path, means: &Means, files: Vec<FileRecord>) -> anyhow::Result<Self> {
         let mut journal = Sqlite::open(home)?;
         if means.store.is_some() {
@@ -140,7 +141,10 @@ impl OpenHome {
     }
 }
 
-/// Remembers what files were found to hold.
+/// Records the contents of files in the state.
+///
+/// # Errors
+/// Fails if the journal cannot be written.
 fn remember(journal: &mut Sqlite, files: Vec<FileRecord>) -> anyhow::Result<()> {
     if !files.is_empty() {
         let group = Group {
@@ -153,10 +157,11 @@ fn remember(journal: &mut Sqlite, files: Vec<FileRecord>) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Drives the run to its end, shows it on the way, and answers.
+/// Drives the run to its end, shows its progress, and prints the answer.
 ///
 /// # Errors
-/// When the machine fails; a failed run is no error but an exit code.
+/// Fails if the journal, the worker or an output cannot be used. A failed run is not an error, but an exit
+/// code.
 pub(crate) fn conduct(
     context: &Context,
     home: &Path,
@@ -172,7 +177,8 @@ pub(crate) fn conduct(
         store,
     } = opened;
     let begun = Instant::now();
-    // The engine before may have been killed; its tasks must not write beside those of this one.
+    // The last engine may have been killed. Its tasks must not write at the same time as those of
+    // this one.
     which::end_leftovers(home);
     let choice = means.device.choice()?;
     let (inbox, line) = sunward_drive::inbox();
@@ -226,14 +232,15 @@ pub(crate) fn conduct(
     conclude(context, home, &recorded, &store, destination, begun)
 }
 
-/// A run that goes on according to the journal although no engine is there but this one.
+/// The newest run that is in progress according to the journal. Its engine is gone, because this process is
+/// the engine now.
 fn run_cut_short(journal: &Sqlite) -> anyhow::Result<Option<RunId>> {
     let runs = journal.runs()?;
     let mut cut_short = runs.iter().filter(|row| row.status == RunStatus::Running);
     Ok(cut_short.next_back().map(|row| row.run))
 }
 
-/// The machine's clock, or the one that the run lives through recorded time by.
+/// The clock of the run: the machine's, or a scaled one if the run replays recorded time.
 fn clock(start: &Start) -> Box<dyn Clock> {
     let spec = match start {
         Start::Submit(spec) | Start::Resume { spec, .. } => Some(spec),
@@ -255,7 +262,7 @@ fn clock(start: &Start) -> Box<dyn Clock> {
     }
 }
 
-/// Answers with how it ended and what it gave.
+/// Prints how the run ended and its outputs, and returns the exit code.
 fn conclude(
     context: &Context,
     home: &Path,
@@ -298,8 +305,8 @@ fn conclude(
     })
 }
 
-/// Whether a run failed by the machine's fault alone: there is something to mend before it can succeed,
-/// and nothing of it in the workflow.
+/// True if all failures of a run were the machine's. Then the machine must be repaired, and nothing in the
+/// workflow needs to change.
 fn is_machines(run: &RunState) -> bool {
     let ended = run.stages().flat_map(|stage| {
         let last = stage.failures().iter().filter(|failure| failure.last);
@@ -311,7 +318,8 @@ fn is_machines(run: &RunState) -> bool {
         && blames.all(|blame| matches!(blame, Blame::Passing | Blame::Permanent | Blame::Lost))
 }
 
-/// What results from the cache saved. That it cannot be found out is no fault of the run.
+/// The energy and emissions that cached results saved. If they cannot be computed, a message says why, and
+/// the run is not affected.
 fn saved(home: &Path, recorded: &Recorded) -> Option<CacheSaved> {
     let journal = SqliteReader::open(home).map_err(anyhow::Error::from);
     let saved = journal.and_then(|journal| CacheSaved::of(&journal, home, recorded, LATEST_RUNS));
@@ -323,7 +331,7 @@ fn saved(home: &Path, recorded: &Recorded) -> Option<CacheSaved> {
     })
 }
 
-/// Shows on stderr what happens.
+/// Shows the events of a run on stderr.
 struct ConsoleObserver<'a> {
     context: &'a Context,
     progress: Option<Progress>,
@@ -386,7 +394,7 @@ impl<'a> ConsoleObserver<'a> {
             Mode::Plain
         };
         let mut progress = Progress::new(names, mode, self.context.err_style);
-        // What had ended before is not told again.
+        // Stages that have already ended are not reported again.
         progress.know(&of_state::moments(run));
         self.progress = Some(progress);
     }
@@ -398,7 +406,7 @@ impl<'a> ConsoleObserver<'a> {
         }
     }
 
-    /// Until when a stage waits, and why.
+    /// Reports until when a stage waits, and why.
     fn deferred(&self, state: &State, stage: StageId, until: Timestamp, placement: &Placement) {
         let run = state.going_on().next().and_then(|run| state.run(run));
         let Some(name) = run

@@ -1,4 +1,4 @@
-//! What can be known of a run before there is one: its inputs, and results that are known already.
+//! Predicts a run: finds its inputs, and results that are already known.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,24 +14,25 @@ use sunward_workflows::Reference;
 use crate::exit::wrong_input;
 use crate::which;
 
-/// Looks things up in the state, or in an empty one in a temporary folder when nothing has run yet.
+/// Looks up inputs and results in the state. If nothing has run yet, it uses an empty state in a temporary
+/// folder.
 pub(crate) struct Foresight {
-    /// The run whose inputs these are; 0 where there is none yet.
+    /// The run whose inputs are looked up; 0 if it does not exist yet.
     run: RunId,
     spec: Arc<RunSpec>,
     reader: SqliteReader,
     resolver: Arc<LocalResolver>,
-    /// What went wrong while looking.
+    /// The first error of a lookup.
     fault: Option<anyhow::Error>,
-    /// There was no state: this one goes when we do.
+    /// The empty state, if there was no other. It is deleted with this value.
     scratch: Option<tempfile::TempDir>,
 }
 
 impl Foresight {
-    /// Of a state's folder, which need not exist and is not made.
+    /// Looks up in the state of a home. The home need not exist, and is not created.
     ///
     /// # Errors
-    /// When the state cannot be read.
+    /// Fails if the state cannot be read.
     pub(crate) fn open(home: &Path, spec: Arc<RunSpec>) -> anyhow::Result<Self> {
         let scratch = if home.join(DATABASE).is_file() {
             None
@@ -54,10 +55,10 @@ impl Foresight {
         })
     }
 
-    /// Of a run that is there. What is read now is what the resolver has read of it.
+    /// Looks up for an existing run. The resolver records what is read now as what the run has read.
     ///
     /// # Errors
-    /// When the state cannot be read.
+    /// Fails if the state cannot be read.
     pub(crate) fn of_run(
         home: &Path,
         run: RunId,
@@ -74,7 +75,7 @@ impl Foresight {
         })
     }
 
-    /// Looks at the state, if there is one.
+    /// The state, if there was one.
     pub(crate) const fn reader(&self) -> Option<&SqliteReader> {
         match self.scratch {
             None => Some(&self.reader),
@@ -82,10 +83,10 @@ impl Foresight {
         }
     }
 
-    /// What went wrong while looking, if anything.
+    /// Checks that no lookup has failed.
     ///
     /// # Errors
-    /// That.
+    /// Returns the first error.
     pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         self.fault.take().map_or(Ok(()), Err)
     }
@@ -149,7 +150,7 @@ impl Known for Foresight {
 
     fn results(&mut self, keys: &[Digest]) -> Vec<Option<TaskResult>> {
         match self.reader.lookup_results(keys) {
-            // A result whose parts are gone is none: its task runs again.
+            // A result whose parts are missing does not count: its task runs again.
             Ok(found) => found
                 .into_iter()
                 .map(|result| result.filter(|result| self.resolver.holds(result)))

@@ -1,5 +1,5 @@
-//! Files that values of a workflow name, and what is in them: params of type path, and paths in
-//! lists, items and matrices.
+//! Finds the files that values of a workflow name: parameters of type path, and paths in lists, items and
+//! matrices.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,10 +11,10 @@ use sunward_workflows::{Value, Workflow};
 use crate::exit::wrong_input;
 use crate::render;
 
-/// Digests of the files and folders that commands read through values, by the values' texts.
+/// The digests of files and folders that commands read through values, by the text of the value.
 ///
 /// # Errors
-/// When one is there and cannot be read.
+/// Fails if one exists and cannot be read.
 pub(crate) fn digests(
     workflow: &Workflow,
     params: &BTreeMap<String, Value>,

@@ -1,4 +1,4 @@
-//! Where outputs are written outside the store: never over what they are made from.
+//! Makes sure that outputs outside the store do not replace the files from which they are made.
 
 use std::path::{Path, PathBuf};
 
@@ -10,11 +10,11 @@ use sunward_workflows::{Form, Output, OutputFormat, Python, Reference, Scatter, 
 
 use crate::exit::wrong_input;
 
-/// Refuses a folder for outputs in which one would replace the workflow, one of the files that it
-/// reads, a file of parameters, or the home; all of them are named.
+/// Refuses an output folder in which an output would replace the workflow, a file that it reads, a parameter
+/// file, or part of the home.
 ///
 /// # Errors
-/// When there is one.
+/// Fails if an output would. The message names all of them.
 pub(crate) fn refuse_overwriting(
     out: &Path,
     form: Form,
@@ -42,10 +42,10 @@ pub(crate) fn refuse_overwriting(
     )))
 }
 
-/// Refuses one file that would replace the workflow of a run, or what it reads.
+/// Refuses a file that would replace the workflow of a run, a file that it reads, or part of the home.
 ///
 /// # Errors
-/// When it would.
+/// Fails if it would.
 pub(crate) fn refuse_file(target: &Path, spec: &RunSpec, home: &Path) -> anyhow::Result<()> {
     match clash(target, &sources(spec, None), &settled(home)) {
         None => Ok(()),
@@ -56,7 +56,7 @@ pub(crate) fn refuse_file(target: &Path, spec: &RunSpec, home: &Path) -> anyhow:
     }
 }
 
-/// What would be lost if something were written to `target`; the home is settled.
+/// What would be lost if something were written to `target`, as text for a message.
 fn clash(target: &Path, sources: &[(String, PathBuf)], home: &Path) -> Option<String> {
     let target = settled(target);
     if home.starts_with(&target) || target.strip_prefix(home).is_ok_and(is_of_the_home) {
@@ -66,7 +66,7 @@ fn clash(target: &Path, sources: &[(String, PathBuf)], home: &Path) -> Option<St
     lost.map(|(shown, _)| shown.clone())
 }
 
-/// Whether a path below a home is the engine's own. Others may lie there too, such as `results`.
+/// True if a path relative to a home belongs to the engine. Other files may be there too, such as `results`.
 fn is_of_the_home(path: &Path) -> bool {
     const OWN: &[&str] = &["runs", "scratch", "store", "python", "engine.lock"];
     let first = path.components().next();
@@ -76,7 +76,7 @@ fn is_of_the_home(path: &Path) -> bool {
     })
 }
 
-/// Every path to which an output may go.
+/// The name of every output, with each path to which it may be written.
 fn targets(out: &Path, form: Form, spec: &RunSpec) -> Vec<(String, PathBuf)> {
     let mut targets = Vec::new();
     for (name, reference) in &spec.workflow.outputs {
@@ -110,7 +110,7 @@ pub(crate) fn file_name(name: &str, output: &Output, form: Form) -> String {
     suffix.map_or_else(|| name.to_owned(), |suffix| format!("{name}.{suffix}"))
 }
 
-/// Everything that a run is made from: how it is told, and its path, settled.
+/// All existing files that a run reads, each with a description for messages.
 fn sources(spec: &RunSpec, further: Option<&Path>) -> Vec<(String, PathBuf)> {
     let workflow = PathBuf::from(&spec.path);
     let folder = workflow.parent().unwrap_or(Path::new("/")).to_owned();
@@ -154,7 +154,7 @@ fn sources(spec: &RunSpec, further: Option<&Path>) -> Vec<(String, PathBuf)> {
         .collect()
 }
 
-/// A path without links and dots, also where its end does not exist yet.
+/// A path without links and dots. Its last components need not exist yet.
 fn settled(path: &Path) -> PathBuf {
     if let Ok(path) = path.canonicalize() {
         return path;

@@ -1,5 +1,5 @@
-//! From a file and options to what is submitted: checked, parameters bound, expanded. Nothing is
-//! created.
+//! Prepares what is submitted: checks the workflow's file, binds its parameters and expands it. Only
+//! [`Prepared::lock`] creates files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -37,23 +37,24 @@ pub(crate) struct SelectionArgs {
     force: Vec<String>,
 }
 
-/// What is submitted.
+/// A workflow that is ready to be submitted.
 pub(crate) struct Prepared {
     /// The workflow's file.
     pub(crate) path: PathBuf,
-    /// All a run needs to know.
+    /// The run's spec.
     pub(crate) spec: Arc<RunSpec>,
     selection: Selection,
-    /// What tasks may use, with GPUs if a stage asks for any.
+    /// The cores, memory and devices that tasks may use. GPUs are included if a stage needs one.
     pub(crate) machine: Machine,
-    /// What files were found to hold, to be remembered.
+    /// The contents of files that were read. The caller records them in the state.
     pub(crate) files: Vec<FileRecord>,
 }
 
 /// Checks a file, binds its parameters and expands it.
 ///
 /// # Errors
-/// Mistakes in the file (all said already), in the parameters, or a stage that cannot run here.
+/// Fails if the file has mistakes, which are already printed, if the parameters do, or if a stage cannot run
+/// here.
 pub(crate) fn prepare(
     context: &Context,
     file: &Path,
@@ -91,11 +92,12 @@ pub(crate) fn prepare(
     })
 }
 
-/// What a run that ended would be now: its file, and all files that it names, as they are today.
-/// Params, and which stages were selected, stay as they were.
+/// Prepares a finished run again, with its file and all files that it names as they are now. The parameters
+/// and the selected stages stay the same.
 ///
 /// # Errors
-/// Mistakes in the file (all said already), in the parameters, or a stage that cannot run here.
+/// Fails if the file has mistakes, which are already printed, if the parameters do, or if a stage cannot run
+/// here.
 pub(crate) fn prepare_again(
     context: &Context,
     home: &Path,
@@ -147,11 +149,11 @@ pub(crate) fn prepare_again(
 }
 
 impl Prepared {
-    /// Looks every secret up that a selected stage names: one that is missing is told now, and not
-    /// when its stage's turn comes.
+    /// Checks that every secret that a selected stage names exists. So a missing one is reported now, and not
+    /// when its stage starts.
     ///
     /// # Errors
-    /// All that are missing, each with how to provide it.
+    /// Fails if some are missing. The message says how to provide each.
     pub(crate) fn find_secrets(&self, host: &Host) -> anyhow::Result<()> {
         let stages = self.spec.plan.stages.iter();
         let names: BTreeSet<(&str, &str)> = stages
@@ -175,10 +177,11 @@ impl Prepared {
         }
     }
 
-    /// Looks the shell of every selected stage up, so that one that is missing is told before any task.
+    /// Checks that the shell of every selected stage exists. So a missing one is reported before any task
+    /// runs.
     ///
     /// # Errors
-    /// The shells that are missing, with their stages and what to write instead.
+    /// Fails if some are missing. The message names them, their stages and the remedy.
     pub(crate) fn find_shells(&self, host: &Host) -> anyhow::Result<()> {
         let mut missing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for planned in self.spec.plan.stages.iter().filter(|stage| stage.selected) {
@@ -188,7 +191,7 @@ impl Prepared {
             let Some(program) = shell.first().map(String::as_str) else {
                 continue;
             };
-            // An environment of Python's own has further programs.
+            // A stage's Python environment may contain more programs.
             let elsewhere = planned.stage.python.is_some() && !SHELLS.contains(&program);
             if !elsewhere && !host.has_program(program) {
                 missing
@@ -207,11 +210,11 @@ impl Prepared {
         }
     }
 
-    /// Completes the lock files of stages with a Python environment, beside the workflow, and plans
-    /// anew when that changed something. Only for what is about to run: this creates files.
+    /// Completes the lock file beside the workflow for stages with a Python environment, and makes a new plan
+    /// if that changed the file. Because this creates files, it is called only before a run.
     ///
     /// # Errors
-    /// When there is no such Python, or its packages cannot be resolved.
+    /// Fails if there is no such Python, or its packages cannot be resolved.
     pub(crate) fn lock(self, home: &Path, host: &Host) -> anyhow::Result<Self> {
         let plan = &self.spec.plan;
         let wanted: Vec<&Python> = plan
@@ -243,10 +246,10 @@ impl Prepared {
     }
 }
 
-/// Programs that are shells and come from the system.
+/// Shells that come from the system, not from a Python environment.
 const SHELLS: &[&str] = &["bash", "sh", "/bin/sh", "/bin/bash"];
 
-/// That a shell is missing, and the remedy.
+/// The message that a shell is missing, with the remedy. At most three stages are named.
 fn no_shell(program: &str, stages: &[&str]) -> String {
     let few = 3;
     let mut names = stages
@@ -293,9 +296,9 @@ fn python_error(error: PythonError) -> anyhow::Error {
     }
 }
 
-/// What the plan must know of the world: digests of staged files and locks, the machine, and the
-/// disk that holds (or would hold) `home`. Large files that have not changed are not read again; what is
-/// worth remembering of files is given, too.
+/// The facts about this machine that a plan depends on: the digests of staged files and locks, cores, memory,
+/// GPUs, and the disk that holds (or would hold) `home`. Large files that have not changed are not read
+/// again. Also returns the contents of files, to be recorded in the state.
 fn surroundings(
     workflow: &Workflow,
     params: &BTreeMap<String, Value>,
@@ -303,7 +306,7 @@ fn surroundings(
     home: &Path,
     machine: Machine,
 ) -> anyhow::Result<(Surroundings, Vec<FileRecord>)> {
-    // A state that cannot be read is told when it is used.
+    // An error while opening the state is reported later, when the state is used.
     let state = SqliteReader::open(home).ok();
     let recall = state.as_ref().map(|state| FileRecall::new(state));
     let memory: &dyn FileMemory = match &recall {

@@ -10,8 +10,7 @@ use sunward_state::{FileRecord, FileStamp, Reader, StateError};
 pub struct FileRecall<'a> {
     memory: &'a dyn Reader,
     found: RefCell<Vec<FileRecord>>,
-    /// The first error while reading the state. Until [`Self::finish`] reports it, the file counts as
-    /// unknown.
+    /// The first error while reading the state, which [`FileRecall::finish`] reports.
     fault: RefCell<Option<StateError>>,
 }
 

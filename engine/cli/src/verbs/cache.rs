@@ -1,4 +1,4 @@
-//! `sunward cache list|prune|verify`: what the store holds, making room, whether it is whole.
+//! `sunward cache list|prune|verify`: lists the store's content, deletes old results, and verifies the data.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -46,7 +46,7 @@ enum Action {
     Verify,
 }
 
-/// Show how much is stored.
+/// The answer of `list`.
 #[derive(Serialize)]
 struct Listed {
     results: u64,
@@ -76,7 +76,7 @@ impl View for Listed {
     }
 }
 
-/// What went.
+/// The answer of `prune`: what was deleted.
 #[derive(Serialize)]
 struct PrunedView {
     parts: u64,
@@ -97,17 +97,17 @@ impl View for PrunedView {
     }
 }
 
-/// What is damaged.
+/// The answer of `verify`: what was damaged.
 #[derive(Serialize)]
 struct Verified {
     parts: u64,
     damaged: Vec<DamagedView>,
     joined: u64,
-    /// Joined files and folders that were not what their parts give; they are now, or are gone.
+    /// Joined files and folders that differed from their parts. Each was made again, or deleted.
     repaired: Vec<RepairedView>,
 }
 
-/// One joined file or folder.
+/// One joined file or folder that was repaired.
 #[derive(Serialize)]
 struct RepairedView {
     path: String,
@@ -163,7 +163,6 @@ impl View for Verified {
 }
 
 impl Cache {
-    /// Does it.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let home = context.home_nearest()?;
         match &self.action {
@@ -212,10 +211,11 @@ fn prune(
             parse_size(text).map_err(|why| wrong_input(format!("--max-size {text}: {why}")))
         })
         .transpose()?;
-    // A full disk is what this is to help against: the journal needs some room before it can help.
+    // The disk may be full, and the journal needs some space before anything can be deleted.
     give_back_reserve(home);
     open(home)?;
-    // As the engine: a run that is going on must not lose what it is about to read.
+    // Opens the state as its engine, so that no run is in progress. A run must not lose what it is about to
+    // read.
     let mut journal = Sqlite::open(home)?;
     let store = Store::open(home, None)?;
     let keep = kept(&journal)?;
@@ -223,7 +223,7 @@ fn prune(
         older,
         max_bytes,
         keep,
-        // No engine is at work, so nothing is on its way into the journal.
+        // No engine is running, so no new part waits for its journal entry.
         grace: Some(Duration::ZERO),
     })?;
     let mut gone: Vec<Digest> = Vec::new();
@@ -255,7 +255,7 @@ fn prune(
     Ok(Exit::Done)
 }
 
-/// Parts that unfinished runs have or read.
+/// The parts of results and inputs of unfinished runs, which must be kept.
 fn kept(journal: &Sqlite) -> anyhow::Result<BTreeSet<Digest>> {
     let mut keep = BTreeSet::new();
     for row in journal.runs()? {

@@ -1,4 +1,4 @@
-//! `sunward cancel [RUN]`: stops a run for good, and says that only once nothing of it is running.
+//! `sunward cancel [RUN]`: stops a run for good. It reports success only if no process of the run is running.
 
 use std::path::Path;
 
@@ -23,22 +23,22 @@ pub(crate) struct Cancel {
     run: Option<String>,
 }
 
-/// What was done.
+/// The answer.
 #[derive(Serialize)]
 struct Cancelled {
     run: String,
     done: Done,
-    /// What is still running and could not be ended.
+    /// Processes of the run that could not be ended.
     running: Vec<LeftRunning>,
 }
 
-/// How far it came.
+/// The result of the cancellation.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Done {
-    /// Nothing of the run is running any more.
+    /// The run is cancelled, and none of its processes is running.
     Cancelled,
-    /// An engine is at work on the state, and was asked to cancel it.
+    /// An engine is running on the state. It was asked to cancel the run.
     Requested,
     /// The run is cancelled, but some of its processes could not be ended.
     StillRunning,
@@ -62,7 +62,7 @@ impl View for Cancelled {
 }
 
 impl Cancel {
-    /// Asks the engine at work, or writes the fact when none is.
+    /// Asks the running engine to cancel the run. If there is none, writes the fact itself.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let words: Vec<String> = self.run.iter().cloned().collect();
         let which = Which::parse(&words)?;
@@ -101,8 +101,8 @@ impl Cancel {
     }
 }
 
-/// No engine is at work: this process is it for a moment. What a killed engine left running is ended
-/// before, since nobody else would.
+/// Cancels the run as the engine of the home, because no other is running. First ends the processes that a
+/// killed engine left behind, since nobody else would.
 fn write_fact(home: &Path, run: RunId) -> anyhow::Result<(Done, Vec<LeftRunning>)> {
     match Sqlite::open(home) {
         Ok(mut journal) => {
@@ -116,7 +116,7 @@ fn write_fact(home: &Path, run: RunId) -> anyhow::Result<(Done, Vec<LeftRunning>
                 )),
             }
         }
-        // An engine came up in between.
+        // An engine has started in the meantime.
         Err(StateError::Engaged { .. }) => {
             request_cancel(home, run, now())?;
             Ok((Done::Requested, Vec::new()))

@@ -1,4 +1,4 @@
-//! `sunward check FILE…`: every mistake in every file; nothing runs and nothing is created.
+//! `sunward check FILE…`: reports every mistake in every file. Nothing runs and nothing is created.
 
 use std::path::PathBuf;
 
@@ -23,14 +23,14 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    /// Checks them all, then answers.
+    /// Checks all files. With `--json`, the answer comes after the last one.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let mut sound = true;
         let mut found: Vec<JsonDiagnostic> = Vec::new();
         for file in &self.files {
             match Read::file(context, file) {
                 Ok(read) => sound &= told(context, &read, &mut found)?,
-                // The other files are still checked: CI wants to hear of all at once.
+                // The other files are still checked, so that a CI run reports all mistakes at once.
                 Err(error) => {
                     sound = false;
                     let (_, to_say) = of_error(&error);
@@ -48,7 +48,8 @@ impl Check {
     }
 }
 
-/// Tells of one file, or adds to what machines are told at the end; true where nothing is wrong.
+/// Reports the mistakes of one file, or adds them to the answer for `--json`. Returns true if the file has
+/// none.
 fn told(context: &Context, read: &Read, found: &mut Vec<JsonDiagnostic>) -> anyhow::Result<bool> {
     let sources = match &read.checked.workflow {
         Some(workflow) => cuda_sources::compile_all(workflow, &read.path, &read.shown),

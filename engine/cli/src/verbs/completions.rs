@@ -1,4 +1,4 @@
-//! `sunward completions SHELL`: what a shell needs to complete our words.
+//! `sunward completions SHELL`: prints the script with which a shell completes our commands.
 
 use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete::Shell;
@@ -18,7 +18,7 @@ pub(crate) struct Completions {
     shell: Shell,
 }
 
-/// A script for one shell.
+/// The completion script for one shell.
 #[derive(Serialize)]
 struct Script {
     shell: String,
@@ -32,7 +32,6 @@ impl View for Script {
 }
 
 impl Completions {
-    /// Prints the script.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "sunward", &mut script);

@@ -1,5 +1,5 @@
-//! `sunward device-task`: work on a device, in a process of its own. Workers start it; it is not in
-//! the help.
+//! `sunward device-task`: works on a device, in a process of its own. Workers start it; it is not in the
+//! help.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -56,7 +56,6 @@ fn port(text: &str) -> Result<(String, PathBuf), String> {
 }
 
 impl DeviceTask {
-    /// Does the work.
     pub(crate) fn perform(&self) -> anyhow::Result<Exit> {
         let device = open(Machine::find(None).memory_bytes);
         match &self.work {

@@ -1,4 +1,4 @@
-//! `sunward doctor`: what is wrong with this machine, and how to mend it.
+//! `sunward doctor`: finds problems of this machine, and how to fix them.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ pub(crate) struct Doctor {
 }
 
 impl Doctor {
-    /// Looks at everything, then answers.
+    /// Runs all checks, then prints the answer.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let home = context
             .home_named
@@ -64,7 +64,7 @@ fn examine(context: &Context, home: &Path) -> Vec<Finding> {
     ]
 }
 
-/// The folder itself, or the nearest one above it that exists: nothing is made just to look.
+/// The folder itself, or the nearest existing one above it. A check does not create folders.
 fn existing(folder: &Path) -> PathBuf {
     folder
         .ancestors()

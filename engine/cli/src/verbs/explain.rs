@@ -1,4 +1,5 @@
-//! `sunward explain [RUN] [STAGE[/INDEX]]`: why it ran, came from the cache, waits or failed.
+//! `sunward explain [RUN] [STAGE[/INDEX]]`: explains why a stage or task ran, came from the cache, waits or
+//! failed.
 
 use clap::Args;
 use serde::Serialize;
@@ -21,9 +22,9 @@ use crate::view::made::{Made, made_on};
 use crate::view::run::tone;
 use crate::which::{self, Found, Which};
 
-/// Earlier runs of the same file that are looked at, to say what changed since.
+/// The number of earlier runs of the same file that are compared, to report what has changed.
 const EARLIER_RUNS: usize = 3;
-/// Failed tasks of a stage that are listed to people.
+/// The most failed tasks of a stage that are listed. With `--json`, all are.
 const FAILED_LISTED: usize = 20;
 
 /// Explain why a stage or task ran, came from the cache, waits or failed
@@ -32,12 +33,12 @@ const FAILED_LISTED: usize = 20;
     after_help = "Example:\n  sunward explain\n  sunward explain sum\n  sunward explain r1 integrate/2"
 )]
 pub(crate) struct Explain {
-    // In `help`, since its brackets are no links.
+    // The text is in `help`, because rustdoc would take its brackets for links.
     #[arg(value_name = "RUN STAGE[/INDEX]", help = "[RUN] [STAGE[/INDEX]] [default: the newest run, stage by stage]", num_args = 0..=2)]
     which: Vec<String>,
 }
 
-/// One stage or task.
+/// The explanation of one stage or task.
 #[derive(Serialize)]
 struct Why {
     /// `STAGE` or `STAGE/INDEX`.
@@ -53,7 +54,7 @@ struct Why {
     #[serde(skip_serializing_if = "Option::is_none")]
     compared_with: Option<String>,
     changes: Vec<String>,
-    /// What made the results, cached ones too.
+    /// The machines and devices that made the results, also the cached ones.
     ran_on: Vec<Made>,
     failures: Vec<FailedTry>,
     attempts: Vec<Try>,
@@ -76,7 +77,7 @@ struct FailedTry {
     log: String,
 }
 
-/// One attempt.
+/// One attempt of a task, by its lease.
 #[derive(Serialize)]
 struct Try {
     task: u32,
@@ -90,7 +91,7 @@ struct Try {
 #[derive(Serialize)]
 struct Explained {
     run: String,
-    /// One stage or task with everything, or all stages.
+    /// One stage or task in detail, or all stages.
     explanations: Vec<Why>,
     #[serde(skip)]
     in_detail: bool,
@@ -122,7 +123,7 @@ impl View for Explained {
     }
 }
 
-/// Where and when, why, and what else there was.
+/// Prints where and when a stage runs, why, and the best alternative.
 fn placement(page: &mut Page, placed: &PlacedStage) {
     for segment in &placed.segments {
         page.line(format!(
@@ -222,7 +223,6 @@ fn detail(page: &mut Page, why: &Why) {
 }
 
 impl Explain {
-    /// Explains.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let which = Which::parse(&self.which)?;
         let found = which::find(context, which.run)?;
@@ -272,10 +272,10 @@ fn one(state: &State, run: &RunState, stage: StageId, index: Option<u32>) -> any
         })
 }
 
-/// The run, and the newest earlier ones of the same file.
+/// The state of the run, with the newest earlier runs of the same file.
 fn state_with_earlier(found: &Found) -> anyhow::Result<State> {
     let (id, path) = (found.row.run, &found.row.path);
-    // Its own state knows the pools and grids that it was placed by.
+    // The run's own state holds the pools and grids by which it was placed.
     let mut state = found.reader.load_run(id)?;
     for (_, run) in earlier(&found.reader, path, Some(id), EARLIER_RUNS)?.runs() {
         state.restore(run.clone());

@@ -1,4 +1,4 @@
-//! `sunward graph FILE`: the workflow's stages and what flows between them, to look at.
+//! `sunward graph FILE`: draws the workflow's stages and the data between them.
 
 use std::path::PathBuf;
 
@@ -35,7 +35,6 @@ enum Format {
 }
 
 impl Graph {
-    /// Draws.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let workflow = Read::file(context, &self.file)?.checked(context)?;
         let graph = GraphView::of(&workflow);

@@ -1,4 +1,4 @@
-//! `sunward grid [ZONE…]`: what is known of grids, now and next.
+//! `sunward grid [ZONE…]`: shows the state of grids, now and in the next days.
 
 mod fetch;
 
@@ -41,50 +41,50 @@ enum More {
     Fetch(fetch::Fetch),
 }
 
-/// What is known.
+/// The answer.
 #[derive(Serialize)]
 struct GridView {
-    /// At this moment.
+    /// The moment of the answer, in UTC.
     as_of: String,
-    /// Zone by zone.
+    /// One entry for each zone.
     zones: Vec<ZoneView>,
-    /// Zones of the grid that tell nothing of this moment, and why.
+    /// Zones of the grid that have no data at this moment, and why.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     silent: BTreeMap<String, String>,
 }
 
-/// One zone.
+/// The state of one zone.
 #[derive(Serialize)]
 struct ZoneView {
     zone: String,
-    /// What kind of figures they are: `average` or `marginal`.
+    /// The kind of its intensities: `average` or `marginal`.
     kind: SignalKind,
-    /// Forecast for the time that goes on, in gCO2e/kWh.
+    /// The forecast for the current hour, in gCO2e/kWh.
     now_gco2e_per_kwh: f64,
-    /// How far off that may be expected to be, in percent.
+    /// The expected error of that forecast, in percent.
     error_percent: f64,
-    /// The cleanest hour of the next day, and how clean it is.
+    /// The start of the cleanest hour of the next day. Its forecast is `cleanest_gco2e_per_kwh`.
     cleanest_at: String,
     cleanest_gco2e_per_kwh: f64,
-    /// Whether power is in surplus now.
+    /// True if there is a surplus of power now.
     surplus: bool,
-    /// Who says so.
+    /// The source of the data.
     source: String,
-    /// How old the newest measurement is.
+    /// The age of the newest measurement, in seconds.
     age_seconds: f64,
-    /// It is older than it should be.
+    /// True if the newest measurement is too old.
     stale: bool,
-    /// Hour by hour from now, in gCO2e/kWh.
+    /// The forecast for each hour from now, in gCO2e/kWh.
     forecast_gco2e_per_kwh: Vec<f64>,
 }
 
-/// Slots of an hour.
+/// Slots of an outlook per hour.
 const SLOTS_AN_HOUR: usize = 4;
 
-/// Hours that the cleanest is looked for in.
+/// The hours in which the cleanest one is searched.
 const DAY: usize = 24;
 
-/// Hours shown.
+/// The hours that are shown.
 const SHOWN: usize = 48;
 
 impl ZoneView {
@@ -124,7 +124,7 @@ impl ZoneView {
 }
 
 impl ZoneView {
-    /// Who says so; of figures that are no averages, what they are.
+    /// The source of the data. If the intensities are not averages, their kind is added.
     fn told_by(&self) -> String {
         match self.kind {
             SignalKind::Average => self.source.clone(),
@@ -133,7 +133,7 @@ impl ZoneView {
     }
 }
 
-/// `average`.
+/// The kind as a word.
 const fn kind_word(kind: SignalKind) -> &'static str {
     match kind {
         SignalKind::Average => "average",
@@ -202,7 +202,6 @@ impl View for GridView {
 }
 
 impl GridVerb {
-    /// Says it.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         if let Some(More::Fetch(fetch)) = &self.more {
             return fetch.perform(context);

@@ -1,4 +1,4 @@
-//! `sunward init [DIR]`: a small pipeline that runs at once, to start from.
+//! `sunward init [DIR]`: writes a small pipeline that runs at once, to start from.
 
 use std::fs;
 use std::io::Write;
@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::render::{self, Page, View};
 
-/// What it writes.
+/// The text of the pipeline.
 const WORKFLOW: &str = include_str!("init.yaml");
 
 /// Write a small pipeline to start from
@@ -24,7 +24,7 @@ pub(crate) struct Init {
     dir: PathBuf,
 }
 
-/// What was written.
+/// The answer: what was written.
 #[derive(Serialize)]
 struct Written {
     path: String,
@@ -38,7 +38,7 @@ impl View for Written {
 }
 
 impl Init {
-    /// Writes it, never over something.
+    /// Writes the pipeline. Refuses to replace an existing file.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let folder = context.folder.join(&self.dir);
         let path = context.folder.join(&self.dir).join("workflow.yaml");

@@ -1,4 +1,4 @@
-//! `sunward kernels [NAME]`: the library, as a list or a page a kernel.
+//! `sunward kernels [NAME]`: lists the library's kernels, or documents one of them.
 
 use clap::Args;
 use serde::Serialize;
@@ -18,7 +18,7 @@ pub(crate) struct Kernels {
     name: Option<String>,
 }
 
-/// A kernel, and what it can run on.
+/// A kernel, and the devices that it can run on.
 #[derive(Serialize)]
 struct Described<'a> {
     #[serde(flatten)]
@@ -38,7 +38,7 @@ impl<'a> Described<'a> {
     }
 }
 
-/// The library.
+/// The list of all kernels.
 #[derive(Serialize)]
 #[serde(transparent)]
 struct Library<'a>(Vec<Described<'a>>);
@@ -56,7 +56,7 @@ impl View for Library<'_> {
     }
 }
 
-/// One kernel.
+/// The page of one kernel.
 #[derive(Serialize)]
 #[serde(transparent)]
 struct KernelPage<'a>(Described<'a>);
@@ -150,7 +150,6 @@ fn param_cells(param: &ParamSpec) -> [String; 6] {
 }
 
 impl Kernels {
-    /// Lists or shows.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let library = sunward_kernels::library();
         let Some(name) = &self.name else {

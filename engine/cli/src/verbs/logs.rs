@@ -1,4 +1,4 @@
-//! `sunward logs [RUN] [STAGE[/INDEX]]`: what tasks said, also while they still speak.
+//! `sunward logs [RUN] [STAGE[/INDEX]]`: shows what tasks printed, also while they run.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -18,9 +18,9 @@ use crate::render;
 use crate::render::style::harmless;
 use crate::which::{self, Found, Which};
 
-/// How often a log that is followed is looked at.
+/// How often a log is polled with `--follow`.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// How much of a log is read at once.
+/// The bytes of a log that are read at once.
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// Show what tasks printed
@@ -54,7 +54,6 @@ struct LogFile {
 }
 
 impl Logs {
-    /// Shows them.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let which = Which::parse(&self.which)?;
         let found = which::find(context, which.run)?;
@@ -68,7 +67,7 @@ impl Logs {
             render::say("these tasks wrote nothing to their logs");
         }
         if !context.json {
-            // One at a time: together they may be larger than memory.
+            // Copies one log at a time, because together they may be larger than memory.
             let headed = logs.len() > 1;
             for log in logs {
                 if headed {
@@ -90,7 +89,7 @@ impl Logs {
         Ok(Exit::Done)
     }
 
-    /// The logs there are now, in the order of stages' names, tasks and attempts.
+    /// The logs that exist now, ordered by the name of the stage, the task and the attempt.
     fn list(&self, which: &Which, folder: &Path) -> anyhow::Result<Vec<LogFile>> {
         let mut logs = Vec::new();
         let Ok(stages) = fs::read_dir(folder) else {
@@ -133,7 +132,8 @@ impl Logs {
         let mut shown: BTreeMap<(String, u32, u32), u64> = BTreeMap::new();
         let mut last: Option<(String, u32, u32)> = None;
         loop {
-            // Whether it goes on is asked first: what is written before the end is then still shown.
+            // This is checked before the logs are read, so that lines written just before the end are still
+            // shown.
             let goes_on = goes_on(found)?;
             for log in self.list(which, folder)? {
                 let from = shown.get(&log.key).copied().unwrap_or(0);
@@ -157,13 +157,13 @@ impl Logs {
     }
 }
 
-/// Whether the run may still write: it is not over, and an engine is at work.
+/// True if the run may still write: it has not ended, and an engine is running.
 fn goes_on(found: &Found) -> anyhow::Result<bool> {
     let status = found.reader.run(found.row.run)?.map(|row| row.status);
     Ok(status == Some(RunStatus::Running) && is_engaged(&found.home))
 }
 
-/// A stage or task without a log may also not exist at all.
+/// Checks that a stage exists. It may have no log because there is no such stage.
 fn check_stage(which: &Which, found: &Found) -> anyhow::Result<()> {
     let Some(stage) = &which.stage else {
         return Ok(());
@@ -172,19 +172,20 @@ fn check_stage(which: &Which, found: &Found) -> anyhow::Result<()> {
     which::stage(&spec, stage).map(drop)
 }
 
-/// Where a run's logs are.
+/// The folder of a run's logs.
 fn logs_folder(home: &Path, run: RunId) -> PathBuf {
     home.join("runs").join(run.to_string()).join("logs")
 }
 
-/// `3.2.log` is the log of task 3's attempt 2.
+/// The task and attempt in a file name: `3.2.log` belongs to attempt 2 of task 3.
 fn parts_of(name: &str) -> Option<(u32, u32)> {
     let (index, attempt) = name.strip_suffix(".log")?.split_once('.')?;
     Some((index.parse().ok()?, attempt.parse().ok()?))
 }
 
-/// Copies a log from here to its end to stdout, made harmless; gives where it ended. Unless this is
-/// the last look, bytes of a character that is not yet whole are left for the next.
+/// Copies a log to stdout from a byte offset to its end, with control characters made harmless. Returns the
+/// offset of the end. Unless this is the last look, an incomplete character at the end is left for the next
+/// call.
 fn copy(path: &Path, from: u64, last_look: bool) -> anyhow::Result<u64> {
     let unreadable = || format!("{} cannot be read", path.display());
     let mut file = File::open(path).with_context(unreadable)?;
@@ -211,7 +212,7 @@ fn copy(path: &Path, from: u64, last_look: bool) -> anyhow::Result<u64> {
     }
 }
 
-/// How many bytes may be shown without cutting a character in two.
+/// The number of bytes that can be shown without cutting a character in two.
 fn whole_characters(bytes: &[u8]) -> usize {
     match std::str::from_utf8(bytes) {
         Err(error) if error.error_len().is_none() => error.valid_up_to(),

@@ -1,4 +1,4 @@
-//! One file a verb: each takes its arguments, builds a value and answers with it.
+//! The verbs, each in its own file. A verb takes its arguments, builds a value and prints it as the answer.
 
 pub(crate) mod cache;
 pub(crate) mod cancel;
@@ -32,12 +32,13 @@ use crate::exit::{self, Exit};
 use crate::home;
 use crate::render::{self, Style};
 
-/// The whole program: reads arguments and environment, performs the verb, says what went wrong.
+/// Runs the whole program: reads arguments and environment, performs the verb, and reports errors.
 pub(crate) fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are answers and go to stdout; mistakes go to stderr. Nobody listening is no failure.
+            // Help and version are answers and go to stdout. Mistakes go to stderr. If nobody reads them,
+            // that is not an error.
             drop(error.print());
             return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
@@ -87,7 +88,7 @@ fn perform(verb: &Verb, context: &Context) -> anyhow::Result<Exit> {
     }
 }
 
-/// Traces to stderr when `$SUNWARD_LOG` asks for it, as `SUNWARD_LOG=sunward_drive=debug`.
+/// Writes traces to stderr if `$SUNWARD_LOG` requests them, as in `SUNWARD_LOG=sunward_drive=debug`.
 fn trace(context: &Context) {
     let Some(wanted) = &context.trace else {
         return;

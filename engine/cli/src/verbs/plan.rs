@@ -1,4 +1,4 @@
-//! `sunward plan FILE`: what a run would do, and why; nothing runs.
+//! `sunward plan FILE`: shows what a run would do, and why. Nothing runs.
 
 mod gpus;
 mod view;
@@ -27,7 +27,7 @@ use crate::render;
 use crate::settings::Settings;
 use view::{PlanView, StagePlan};
 
-/// Earlier runs of the same file that are looked at, to say what changed since.
+/// The number of earlier runs of the same file that are compared, to report what has changed.
 const EARLIER_RUNS: usize = 3;
 
 /// Show what a run would do and why, without running anything
@@ -58,12 +58,11 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Plans.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let machine = Machine::find(self.jobs);
         let settings = Settings::read(context.settings.as_deref())?;
         let fleet = self.fleet(context, &settings)?;
-        // Over a fleet, GPUs are for its pools to have.
+        // With a fleet, its pools decide how many GPUs there are, not this machine.
         let gpus = if fleet.is_some() {
             Some(u32::MAX)
         } else {
@@ -122,7 +121,7 @@ impl Plan {
 }
 
 impl Plan {
-    /// The fleet that is planned over, if one is named and a grid is known.
+    /// The fleet to plan for, if one is named and there is a grid.
     fn fleet(&self, context: &Context, settings: &Settings) -> anyhow::Result<Option<FleetFile>> {
         if !self.grid.is_given(settings) {
             if self.fleet.is_some() || self.picture.is_some() {
@@ -136,7 +135,7 @@ impl Plan {
         file.map(|file| FleetFile::read(context, file)).transpose()
     }
 
-    /// Where and when stages go, if a grid is known.
+    /// Where and when stages would run, if there is a grid.
     fn placing(
         &self,
         context: &Context,
@@ -158,8 +157,7 @@ impl Plan {
     }
 }
 
-/// What is known of a run before there is one: stage by stage, and which unfinished run it would go on
-/// with.
+/// The preview of each stage, and the unfinished run that `run` would continue.
 fn known(home: &Path, spec: &Arc<RunSpec>) -> anyhow::Result<(Vec<StagePreview>, Option<RunId>)> {
     let mut foresight = Foresight::open(home, Arc::clone(spec))?;
     let (history, continues) = match foresight.reader() {
@@ -174,7 +172,7 @@ fn known(home: &Path, spec: &Arc<RunSpec>) -> anyhow::Result<(Vec<StagePreview>,
     Ok((previews, continues))
 }
 
-/// What a budget would be exceeded by.
+/// The message that the plan exceeds the budget, if it does.
 fn over_budget(placing: &Placing, spec: &RunSpec) -> Option<String> {
     let over = placing.overrun(&spec.workflow.budget)?;
     Some(format!(
@@ -182,7 +180,7 @@ fn over_budget(placing: &Placing, spec: &RunSpec) -> Option<String> {
     ))
 }
 
-/// Draws where and when stages go.
+/// Draws where and when stages would run, as a page or as SVG.
 fn draw(context: &Context, file: &Path, name: &str, view: &PlacingView) -> anyhow::Result<()> {
     let text = if file.extension().is_some_and(|ext| ext == "html") {
         placement_chart::html::render(
@@ -199,7 +197,7 @@ fn draw(context: &Context, file: &Path, name: &str, view: &PlacingView) -> anyho
         .map_err(|error| wrong_input(format!("{} cannot be written: {error}", file.display())))
 }
 
-/// The unfinished run that `run` would go on with.
+/// The unfinished run that `run` would continue.
 fn continued(reader: &SqliteReader, spec: &RunSpec) -> anyhow::Result<Option<RunId>> {
     for row in reader.unfinished(&spec.path, digest_params(&spec.params)?)? {
         if reader

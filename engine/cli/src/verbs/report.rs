@@ -1,4 +1,4 @@
-//! `sunward report [RUN] --out F`: a run on one page, for people or machines.
+//! `sunward report [RUN] --out F`: writes a report of a run on one page, for people or as JSON.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -39,7 +39,7 @@ pub(crate) struct Report {
     out: Option<PathBuf>,
 }
 
-/// Where the report is.
+/// The answer: where the report is.
 #[derive(Serialize)]
 struct Written {
     run: String,
@@ -53,7 +53,6 @@ impl View for Written {
 }
 
 impl Report {
-    /// Writes it.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let words: Vec<String> = self.run.iter().cloned().collect();
         let which = Which::parse(&words)?;
@@ -204,7 +203,7 @@ fn task(attempt: &Attempt, names: &[String]) -> String {
     format!("{name}/{}", attempt.index)
 }
 
-/// What wrote the page; what tasks ran on is in their logs.
+/// The version, system and time with which the report is written. The machines of tasks are in their logs.
 fn environment() -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("sunward", env!("CARGO_PKG_VERSION").to_owned()),

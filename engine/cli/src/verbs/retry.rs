@@ -1,4 +1,4 @@
-//! `sunward retry [RUN]`: runs again what failed or was skipped.
+//! `sunward retry [RUN]`: runs the failed, skipped and cancelled tasks of a run again.
 
 use std::sync::Arc;
 
@@ -31,7 +31,6 @@ pub(crate) struct Retry {
 }
 
 impl Retry {
-    /// Runs it.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let words: Vec<String> = self.run.iter().cloned().collect();
         let which = Which::parse(&words)?;

@@ -1,4 +1,4 @@
-//! `sunward run FILE`: goes on with an unfinished run, or starts a new one.
+//! `sunward run FILE`: continues an unfinished run, or starts a new one.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,7 +47,6 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Runs it.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let machine = Machine::find(self.means.jobs);
         let (params, device) = (&self.params, self.means.device);
@@ -75,7 +74,7 @@ impl Run {
         prepared.find_shells(&host)?;
         foresee(feeds.as_ref(), machine, &home, &prepared.spec)?;
         home::expect_open_files(machine.cpus)?;
-        // From here on things are created.
+        // Nothing is created before this line.
         home::create(&home, &settings)?;
         let prepared = prepared.lock(&home, &host)?;
         let opened = OpenHome::open(&home, &self.means, prepared.files)?;
@@ -88,7 +87,8 @@ impl Run {
     }
 }
 
-/// A state that cannot be gone on with, as of another version, is told before anything is created.
+/// Checks that the state can be read, so that a state of another version is reported before anything is
+/// created.
 fn legible(home: &Path) -> Result<(), StateError> {
     match SqliteReader::open(home) {
         Ok(_) | Err(StateError::Absent { .. }) => Ok(()),
@@ -96,8 +96,8 @@ fn legible(home: &Path) -> Result<(), StateError> {
     }
 }
 
-/// A budget that the plan would exceed is refused, before anything is created; a deadline that it
-/// would miss is told.
+/// Refuses a plan that exceeds its budget, before anything is created. Warns about a deadline that it would
+/// miss.
 fn foresee(
     feeds: Option<&Feeds>,
     machine: Machine,
@@ -140,8 +140,8 @@ fn foresee(
     Ok(())
 }
 
-/// The newest unfinished run of the same file, params and meaning, whose data is what it was; else a
-/// new one.
+/// Continues the newest unfinished run with the same file, parameters and meaning, if its data has not
+/// changed. Otherwise starts a new run.
 fn choose(
     home: &Path,
     opened: &OpenHome,
@@ -182,7 +182,7 @@ fn choose(
     Ok((Start::Submit(spec), feeds))
 }
 
-/// `512 tasks are done, 2 of 3 stages`.
+/// How much of a run is done, as in `512 tasks and 2 of 3 stages are done`.
 fn done(run: &RunState) -> String {
     let (mut tasks, mut stages, mut ended) = (0_u64, 0_u64, 0_u64);
     for stage in run.stages() {

@@ -1,4 +1,4 @@
-//! `sunward schema`: the JSON Schema of workflow files, so that editors complete and check them.
+//! `sunward schema`: prints the JSON Schema of workflow files, so that editors complete and check them.
 
 use clap::Args;
 
@@ -14,7 +14,6 @@ use crate::render;
 pub(crate) struct Schema {}
 
 impl Schema {
-    /// Prints it.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let schema = sunward_workflows::schema();
         if context.json {

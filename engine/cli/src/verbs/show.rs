@@ -1,4 +1,4 @@
-//! `sunward show [RUN] STAGE.PORT`: schema and rows of a result, or the files it is.
+//! `sunward show [RUN] STAGE.PORT`: shows the schema and rows of a table, or the files of another output.
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -16,7 +16,7 @@ use crate::render::units::{bytes, count, plural};
 use crate::render::{self, Page, View};
 use crate::which;
 
-/// Cells are cut to so many characters for people; machines get all of them.
+/// The most characters of a cell that are shown. With `--json`, cells are not cut.
 const CELL_CHARS: usize = 40;
 
 /// Show an output of a stage: schema and first rows, or its files
@@ -25,7 +25,7 @@ const CELL_CHARS: usize = 40;
     after_help = "Example:\n  sunward show sum.pi\n  sunward show r1 integrate.areas --head 3 --json"
 )]
 pub(crate) struct Show {
-    // In `help`, since its brackets are no links.
+    // The text is in `help`, because rustdoc would take its brackets for links.
     #[arg(value_name = "RUN STAGE.PORT", help = "[RUN] STAGE.PORT, or the name of an output of the workflow", num_args = 1..=2, required = true)]
     what: Vec<String>,
     /// Number of rows
@@ -33,13 +33,13 @@ pub(crate) struct Show {
     head: u64,
 }
 
-/// A result.
+/// The answer.
 #[derive(Serialize)]
 struct Shown {
     run: String,
     stage: String,
     port: String,
-    /// `table`, `file` or `dir`.
+    /// `table`, `file` or `folder`.
     kind: &'static str,
     rows: Option<u64>,
     bytes: u64,
@@ -55,7 +55,7 @@ struct Shown {
     cells: Vec<Vec<String>>,
 }
 
-/// One column.
+/// One column of a schema.
 #[derive(Serialize)]
 struct Column {
     name: String,
@@ -125,7 +125,6 @@ fn cut(cell: &str) -> String {
 }
 
 impl Show {
-    /// Shows it.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let (run, what) = self.parse()?;
         let found = which::find(context, run)?;
@@ -134,7 +133,7 @@ impl Show {
         let (stage, port) = port_of(run, what)?;
         let parts = run.gathered(stage, &port).unwrap_or_default();
         let mut store = Store::look(&found.home);
-        // A result that another site gave lies in the bucket until somebody needs it.
+        // A result from another site stays in the bucket until it is needed.
         if !parts.iter().all(|part| store.is_local(part))
             && let Some(bucket) = Store::last_remote(&found.home)
         {
@@ -239,7 +238,7 @@ impl Show {
     }
 }
 
-/// What a stage without tasks gave: nothing, in its declared form.
+/// The output of a stage without tasks, which is empty but has its declared form.
 fn empty(stage: &StageView<'_>, shown: &mut Shown) {
     shown.note = Some("the stage had no tasks, so this output is empty".to_owned());
     let Some(output) = stage.planned.stage.outputs.get(&shown.port) else {
@@ -262,7 +261,8 @@ fn empty(stage: &StageView<'_>, shown: &mut Shown) {
     }
 }
 
-/// `stage.port`, or the name of an output of the workflow.
+/// The stage and port of an output, which is given as `stage.port` or as the name of an output of the
+/// workflow.
 fn port_of(run: &RunState, what: &str) -> anyhow::Result<(StageId, String)> {
     let Some((stage, port)) = what.split_once('.') else {
         let named = run.outputs().find(|(name, _, _)| *name == what);

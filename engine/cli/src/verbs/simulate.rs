@@ -1,4 +1,4 @@
-//! `sunward simulate`: a fleet against recorded grids on virtual time, policy by policy.
+//! `sunward simulate`: simulates a fleet with recorded grids in virtual time, for each policy.
 
 use std::path::PathBuf;
 
@@ -26,7 +26,7 @@ use crate::simulation::instances::Instances;
 use crate::simulation::picture::{self, Timeline};
 use crate::simulation::view::SimulationView;
 
-/// What stands below the options.
+/// The help text below the options.
 fn help() -> String {
     let lines = |rows: &[(&str, &str)]| {
         let row = |(name, does): &(&str, &str)| format!("  {name:<26} {does}\n");
@@ -123,7 +123,6 @@ enum ForecastArg {
 }
 
 impl Simulate {
-    /// Simulates.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let foresight = match self.forecast {
             ForecastArg::Past => Foresight::Past,
@@ -188,7 +187,7 @@ impl Simulate {
         })
     }
 
-    /// The policies to play; the baseline is always there.
+    /// The policies to simulate. The baseline is always one of them.
     fn contenders(&self) -> anyhow::Result<Vec<Contender>> {
         let all = self.policy.iter().any(|name| name == "all");
         let known = names();
@@ -235,7 +234,7 @@ impl Simulate {
     }
 }
 
-/// When the fleet was used under the last policy played, over the mean intensity of its zones.
+/// The use of the fleet over time under the last policy, with the mean intensity of its zones.
 fn timeline(setup: &Setup, played: &[Played]) -> Timeline {
     let Some(last) = played.last() else {
         return Timeline::default();

@@ -1,4 +1,4 @@
-//! `sunward status [RUN]`: how runs stand.
+//! `sunward status [RUN]`: shows the state of a run, and lists the other runs.
 
 use clap::Args;
 use serde::Serialize;
@@ -19,7 +19,7 @@ use crate::view::run::tone;
 use crate::view::{RunView, of_state, outputs};
 use crate::which::{self, Which};
 
-/// So many runs are listed to people; machines get all.
+/// The most runs that are listed. With `--json`, all are.
 const RUNS_LISTED: usize = 15;
 
 /// Show the state of a run, stage by stage, and list the other runs
@@ -78,7 +78,6 @@ impl View for Standing {
 }
 
 impl Status {
-    /// Looks and answers.
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let words: Vec<String> = self.run.iter().cloned().collect();
         let which = Which::parse(&words)?;
@@ -89,7 +88,7 @@ impl Status {
         }
         let found = which::find(context, which.run)?;
         let mut recorded = Recorded::read(&found.reader, &found.home, found.row.run)?;
-        // Without a run's name one wants to see how things stand, and not to wait for a provider.
+        // Only for a run that is named: it may take a while until a provider answers.
         if which.run.is_some() {
             restate(context, &mut recorded)?;
         }

@@ -16,7 +16,7 @@ pub(crate) struct Supervise {
 }
 
 impl Supervise {
-    /// Waits for the worker's end, which standard input tells.
+    /// Waits until standard input shows that the worker has ended or was killed. Then ends its tasks.
     pub(crate) fn perform(&self) -> Exit {
         supervise(&self.folder, std::io::stdin().lock());
         Exit::Done
