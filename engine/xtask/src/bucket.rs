@@ -1,4 +1,5 @@
-//! A real S3 server for the tests: SeaweedFS from PyPI, on this machine's loopback, thrown away after.
+//! Runs a real S3 server for tests: SeaweedFS from PyPI, on this machine's loopback interface. Its data is
+//! deleted afterwards.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 const KEY: &str = "sunward-test";
 const SECRET: &str = "sunward-test-secret";
 
-/// A running server with one bucket, `test`; ended when dropped.
+/// A running server with one bucket, `test`. It stops when this is dropped.
 pub(crate) struct Bucket {
     server: Child,
     port: u16,
@@ -22,7 +23,7 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    /// Installs (once, into the target folder), starts, and makes the bucket.
+    /// Installs the server (once, into the target folder), starts it, and creates the bucket.
     pub(crate) fn start() -> Result<Self> {
         let weed = installed()?;
         let folder = tempfile::tempdir()?;
@@ -34,7 +35,7 @@ impl Bucket {
             ),
         )?;
         let port = free_port()?;
-        // A client finds the control port beside the master's own only when told: `port.control`.
+        // A client finds the control port only if the master's address names it: `port.control`.
         let (master, control) = (free_port()?, free_port()?);
         let mut flags = vec![
             "-logtostderr".to_owned(),
@@ -81,7 +82,7 @@ impl Bucket {
         Ok(bucket)
     }
 
-    /// What a client needs in its environment.
+    /// The environment variables that a client needs.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("SUNWARD_TEST_S3", "s3://test".into()),
@@ -99,7 +100,7 @@ impl Bucket {
 
 impl Drop for Bucket {
     fn drop(&mut self) {
-        // Nothing to be done about a server that has gone already.
+        // The server may already have stopped.
         _ = self.server.kill();
         _ = self.server.wait();
     }
@@ -132,7 +133,7 @@ fn wait_for(port: u16) -> Result<()> {
     Ok(())
 }
 
-/// Asked again until the volume server has joined, which takes it a moment.
+/// Creates the bucket. Retries until the volume server has joined, which takes a moment.
 fn make_bucket(weed: &Path, master: &str) -> Result<()> {
     let until = Instant::now() + READY_WITHIN;
     let script = format!(

@@ -1,4 +1,5 @@
-//! The floors of the house: imports only point down, and the brain sees nothing of the world.
+//! Checks the layers of the project: crates import only from lower layers, and the core has no access to the
+//! outside.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::tidy::rust_files;
 
-/// Each room's floor and the rooms it must never import although they lie below.
+/// The layer of each crate, from 0 at the bottom.
 const FLOORS: &[(&str, u8)] = &[
     ("sunward-workflows", 0),
     ("sunward-files", 0),
@@ -23,17 +24,17 @@ const FLOORS: &[(&str, u8)] = &[
     ("sunward", 4),
 ];
 
-/// Imports within one floor that DESIGN allows: none yet but these.
+/// Imports within one layer that are allowed.
 const BESIDE: &[(&str, &str)] = &[];
 
-/// Imports that point down and are refused all the same.
+/// Imports from a lower layer that are refused, and why.
 const REFUSED: &[(&str, &str, &str)] = &[(
     "sunward-worker",
     "sunward-state",
     "a worker reports facts, it never journals them",
 )];
 
-/// What the brain must not name: a clock, a file, the network, randomness, hash order, async.
+/// What the core must not use: clocks, files, the network, randomness, the order of hash maps, async code.
 const WORLD: &[&str] = &[
     "std::time::Instant",
     "std::time::SystemTime",
@@ -53,7 +54,8 @@ const WORLD: &[&str] = &[
     "tokio",
 ];
 
-/// Everything that points up, sideways, or out of the brain into the world.
+/// Every import from the same or a higher layer, every refused import, and every use of the outside by the
+/// core.
 pub(crate) fn faults(root: &Path) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     let floors: BTreeMap<&str, u8> = FLOORS.iter().copied().collect();

@@ -1,13 +1,15 @@
-//! NVIDIA's run-time compiler from PyPI, so that CUDA sources are checked without a GPU.
+//! Installs NVIDIA's run-time compiler from PyPI, so that CUDA sources are checked without a GPU.
 
 use anyhow::{Result, bail};
 
 use crate::shell;
 
-/// Of the CUDA that current drivers know: newer ones make code that older drivers refuse.
+/// The release for the CUDA version of current drivers. Newer releases produce code that older drivers
+/// refuse.
 const RELEASE: &str = "nvidia-cuda-nvrtc==13.0.*";
 
-/// Installs it (once, into the target folder); what the loader needs in its environment.
+/// Installs the compiler (once, into the target folder). Returns the environment variable with which the
+/// loader finds it.
 pub(crate) fn environment() -> Result<(&'static str, String)> {
     let venv = shell::root().join("target/nvrtc");
     if library(&venv).is_none() {
@@ -28,7 +30,7 @@ pub(crate) fn environment() -> Result<(&'static str, String)> {
     Ok(("LD_LIBRARY_PATH", path))
 }
 
-/// The folder of the library in this environment, whatever Python it has.
+/// The folder of the library in this environment, for any version of Python.
 fn library(venv: &std::path::Path) -> Option<std::path::PathBuf> {
     let pythons = std::fs::read_dir(venv.join("lib")).ok()?;
     pythons

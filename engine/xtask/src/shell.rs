@@ -1,4 +1,4 @@
-//! Running other programs, aloud.
+//! Runs other programs, and prints each command.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub(crate) fn root() -> PathBuf {
         .map_or_else(|| here.to_path_buf(), Path::to_path_buf)
 }
 
-/// Tells the person at the terminal; standard output is kept for answers.
+/// Prints a message to stderr. Standard output is only for answers.
 #[expect(
     clippy::print_stderr,
     reason = "a chore's whole interface is the terminal"
@@ -23,7 +23,7 @@ pub(crate) fn say(line: &str) {
     eprintln!("{}", line.trim_end());
 }
 
-/// Prints an answer.
+/// Prints an answer to standard output.
 #[expect(
     clippy::print_stdout,
     reason = "a chore's whole interface is the terminal"
@@ -32,7 +32,10 @@ pub(crate) fn answer(line: &str) {
     println!("{line}");
 }
 
-/// Runs a program in the project's root; an exit code other than 0 is an error that names it.
+/// Runs a program in the project's root.
+///
+/// # Errors
+/// Fails if the program cannot be started, or exits with a code other than 0.
 pub(crate) fn run<S: AsRef<OsStr>>(program: &str, args: &[S], env: &[(&str, &str)]) -> Result<()> {
     let words: Vec<String> = args
         .iter()
@@ -51,7 +54,7 @@ pub(crate) fn run<S: AsRef<OsStr>>(program: &str, args: &[S], env: &[(&str, &str
     Ok(())
 }
 
-/// Whether a program answers `--version`.
+/// True if a program runs with these arguments, such as `--version`.
 pub(crate) fn has(program: &str, args: &[&str]) -> bool {
     Command::new(program)
         .args(args)

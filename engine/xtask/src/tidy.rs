@@ -1,4 +1,4 @@
-//! Doors and sizes: each file says what it is, and none grows into a hall.
+//! Checks that each file starts with a sentence that says what it is, and that no file is too long.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +8,10 @@ use crate::{floors, shell, words};
 
 /// The most lines a file may have outside its tests.
 const FILE_LINES: usize = 600;
-/// Names that say nothing.
+/// File names that say nothing about the content.
 const EMPTY_NAMES: &[&str] = &["utils.rs", "util.rs", "misc.rs", "common.rs", "helpers.rs"];
-/// Where paths that a user names are opened: there only `sunward_files` opens, so that a pipe or a
-/// device is refused.
+/// Places that open paths from users. Only `sunward_files` may open files there, because it refuses pipes and
+/// devices.
 const OPENS_WHAT_IS_NAMED: &[&str] = &[
     "engine/cli/src/",
     "engine/data/src/source",
@@ -20,19 +20,22 @@ const OPENS_WHAT_IS_NAMED: &[&str] = &[
     "worker/src/python/",
     "worker/src/secrets.rs",
 ];
-/// Calls that wait for a pipe's writer.
+/// Calls that would wait for a pipe's writer.
 const OPENING: &[&str] = &["File::open(", "fs::read(", "fs::read_to_string("];
-/// Files of our own making or of the system's, which those places read too.
+/// Files in these places that also read files of Sunward or of the system.
 const OPENED_OTHERWISE: &[&str] = &[
     "engine/cli/src/machine.rs",
     "engine/cli/src/verbs/logs.rs",
     "engine/cli/src/verbs/grid/fetch.rs",
     "worker/src/python/resolve.rs",
 ];
-/// Folders that hold the project's Rust.
+/// Folders with the project's Rust code.
 const ROOMS: &[&str] = &["workflows", "engine", "worker", "kernels"];
 
-/// Prints every fault; an error when there is one.
+/// Runs all checks.
+///
+/// # Errors
+/// Fails if there are faults. The message lists all of them.
 pub(crate) fn run() -> Result<()> {
     let root = shell::root();
     let mut faults = floors::faults(&root)?;
@@ -44,7 +47,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// Everything untidy under the root.
+/// Finds all faults under the root.
 pub(crate) fn faults(root: &Path) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     for room in ROOMS {
@@ -127,7 +130,7 @@ fn architecture_faults(root: &Path) -> Result<Vec<String>> {
         .collect())
 }
 
-/// Every `.rs` file under a folder, in order; none when the folder is absent.
+/// Every `.rs` file under a folder, in order. Empty if the folder does not exist.
 pub(crate) fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut open = vec![folder.to_path_buf()];

@@ -1,4 +1,4 @@
-//! `sunward grid fetch`: what a provider tells of the past becomes a recorded grid.
+//! `sunward grid fetch`: saves past data of a provider as a recorded grid.
 
 use std::path::{Path, PathBuf};
 
@@ -44,13 +44,13 @@ pub(crate) struct Fetch {
     out: PathBuf,
 }
 
-/// What was fetched.
+/// The answer: what was fetched.
 #[derive(Serialize)]
 struct FetchView {
     zones: Vec<Fetched>,
 }
 
-/// One zone.
+/// The fetched data of one zone.
 #[derive(Serialize)]
 struct Fetched {
     zone: String,
@@ -60,7 +60,7 @@ struct Fetched {
     kind: &'static str,
     file: String,
     hours: usize,
-    /// Of them, those that were estimated or filled in.
+    /// The number of these hours that were estimated or filled in.
     estimated: usize,
     from: String,
     until: String,
@@ -95,7 +95,7 @@ impl View for FetchView {
 }
 
 impl Fetch {
-    /// Does it, zone by zone.
+    /// Fetches and saves one zone after the other.
     pub(super) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
         let settings = Settings::read(context.settings.as_deref())?;
         let now = now();
@@ -151,7 +151,7 @@ impl Fetched {
     }
 }
 
-/// Letters that a file's name may have anywhere.
+/// True if a zone has only characters that are valid in every file name.
 fn is_name(zone: &str) -> bool {
     let plain = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'-' || letter == b'_';
     !zone.is_empty() && zone.bytes().all(plain)
@@ -161,7 +161,8 @@ fn file_name(series: &Series) -> String {
     format!("{}.csv", series.zone)
 }
 
-/// Puts it into its file; nobody ever sees half of it.
+/// Merges a series into its file. The new file replaces the old one at once, so that nobody reads a partial
+/// file.
 fn keep(folder: &Path, series: &Series) -> anyhow::Result<()> {
     let path = folder.join(file_name(series));
     let shown = path.display().to_string();

@@ -1,4 +1,4 @@
-//! What a plan says of the GPUs that a stage asks for.
+//! What a plan shows about the GPUs that a stage requests.
 
 use sunward_core::PlannedStage;
 use sunward_workflows::{Action, Gpus, PoolSpec};
@@ -6,7 +6,7 @@ use sunward_workflows::{Action, Gpus, PoolSpec};
 use crate::grid_args::Over;
 use crate::machine::cards;
 
-/// Whether a stage's tasks get the GPUs they ask for, as far as one knows ahead.
+/// True if a stage's tasks get the GPUs that they request, as far as that is known before a run.
 pub(super) fn are_given(planned: &PlannedStage, over: Over<'_>) -> bool {
     let asked = &planned.stage.resources;
     let takes_any = match &planned.stage.action {
@@ -27,12 +27,13 @@ pub(super) fn are_given(planned: &PlannedStage, over: Over<'_>) -> bool {
         }
 }
 
-/// Whether a pool has devices, or lends some at some time.
+/// True if a pool has devices, or provides some at certain times.
 fn lends_any(pool: &PoolSpec) -> bool {
     pool.gpu.is_some() || pool.windows.iter().any(|window| window.gpus > 0)
 }
 
-/// `1 gpu`, `2 gpus`, `1 H100 or 2 A100`; and what does the work where they are not given.
+/// The requested GPUs in words: `1 gpu`, `2 gpus`, `1 H100 or 2 A100`. If they are not given, says that the
+/// CPU replaces them.
 pub(super) fn text(asked: &Gpus, given: bool) -> String {
     let words = match asked {
         Gpus::Count(1) => "1 gpu".to_owned(),

@@ -1,4 +1,4 @@
-//! A plan as it is shown: what each stage does, how much of it is known, and why.
+//! Shows a plan: what each stage does, how much of it is known, and why.
 
 use serde::Serialize;
 use sunward_core::{Outlook, PlannedStage, StagePreview, WhyRan};
@@ -13,41 +13,41 @@ use crate::render::table::{Table, Tone};
 use crate::render::units::{bytes, count};
 use crate::render::{Page, View};
 
-/// The plan.
+/// The answer.
 #[derive(Serialize)]
 pub(super) struct PlanView {
     pub(super) workflow: String,
     pub(super) path: String,
-    /// The unfinished run that `sunward run` would go on with.
+    /// The unfinished run that `sunward run` would continue.
     pub(super) continues: Option<String>,
     pub(super) cpus: u32,
     pub(super) memory_bytes: u64,
     pub(super) params: serde_json::Map<String, serde_json::Value>,
     pub(super) stages: Vec<StagePlan>,
-    /// Where and when they go, once a grid is given.
+    /// Where and when the stages run, if a grid is given.
     pub(super) placing: Option<PlacingView>,
-    /// That a deadline is expected to be missed, and by how much.
+    /// A message if a deadline is expected to be missed, and by how much.
     pub(super) late: Option<String>,
-    /// What a budget would be exceeded by.
+    /// A message if the plan exceeds the budget, and by how much.
     pub(super) over_budget: Option<String>,
-    /// What is written in the workflow or the fleet and has no effect yet.
+    /// Settings of the workflow or the fleet that have no effect yet.
     pub(super) without_effect: Vec<String>,
 }
 
-/// One stage of it.
+/// One stage of the plan.
 #[derive(Serialize)]
 pub(super) struct StagePlan {
     pub(super) stage: String,
     pub(super) action: String,
-    /// How many tasks, where that is known before anything ran.
+    /// The number of tasks, if it is known before a run.
     pub(super) tasks: Option<u32>,
-    /// How many of them come from the cache, as far as that is known.
+    /// The number of tasks whose results come from the cache, as far as that is known.
     pub(super) from_cache: u32,
     /// `cached`, `runs`, `depends`, `skipped`, `left out`.
     pub(super) outlook: &'static str,
-    /// Why.
+    /// The reason for `outlook`.
     pub(super) reason: String,
-    /// What changed since the newest run of the same file.
+    /// What has changed since the newest run of the same file.
     pub(super) changes: Vec<String>,
     pub(super) resources: ResourcesView,
 }
@@ -61,12 +61,12 @@ pub(super) struct ResourcesView {
     pub(super) memory_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) disk_bytes: Option<u64>,
-    /// Devices asked for.
+    /// The requested devices.
     pub(super) gpus: Option<String>,
-    /// Whether they are given; else the CPU does their work.
+    /// Whether the devices are given. If not, the CPU does their work.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) gpus_given: Option<bool>,
-    /// The same in words.
+    /// `gpus` and `gpus_given` in words.
     #[serde(skip)]
     pub(super) gpus_text: Option<String>,
 }
@@ -174,7 +174,7 @@ impl ResourcesView {
 }
 
 impl StagePlan {
-    /// Of one stage.
+    /// The plan of one stage.
     pub(super) fn of(
         planned: &PlannedStage,
         preview: &StagePreview,

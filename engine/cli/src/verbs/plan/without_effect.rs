@@ -1,11 +1,11 @@
-//! What the workflow and the fleet ask for and nothing acts on yet.
+//! Finds settings of the workflow and the fleet that have no effect yet.
 
 use sunward_core::RunSpec;
 use sunward_workflows::Place;
 
 use crate::fleet_file::FleetFile;
 
-/// What the workflow and the fleet ask for that nothing acts on yet.
+/// One line for each setting that has no effect. Without a grid, these include all of `place:`.
 pub(super) fn lines(spec: &RunSpec, placed: bool, fleet: Option<&FleetFile>) -> Vec<String> {
     let mut lines = Vec::new();
     let workflow = &spec.workflow;
