@@ -82,7 +82,7 @@ pub const BAD_EXPRESSION: Code = Code("SW0601");
 pub const UNKNOWN_NAME: Code = Code("SW0602");
 /// `item` or `matrix` is used without a scatter.
 pub const NO_ITEM: Code = Code("SW0603");
-/// Text cannot stand there, because it would be run.
+/// Text is not allowed there, because it would be executed.
 pub const UNSAFE_QUOTING: Code = Code("SW0604");
 /// A filter is unknown.
 pub const UNKNOWN_FILTER: Code = Code("SW0605");

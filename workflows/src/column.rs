@@ -8,7 +8,7 @@ use crate::column_kind::Kind;
 /// A column type as written in YAML: `int64`, `utf8`, `timestamp[us, UTC]`,
 /// `fixed_size_binary[256]`, `list<float64>`, `tensor<float32>[24, 14]` …
 ///
-/// It is kept as its canonical text, so that it can be journalled and compared. A *pattern* stands
+/// It is kept as its canonical text, so that it can be journaled and compared. A *pattern* stands
 /// for several types: `any`, `fixed_size_binary`, `tensor<float32>` (any dimensions) and
 /// `tensor<float32>[lat, lon]` (any two dimensions).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -220,7 +220,7 @@ pub enum CudaArg {
         port: String,
         /// Its column.
         column: String,
-        /// Its type, which has a fixed number of bytes a row.
+        /// Its type, which has a fixed number of bytes per row.
         column_type: ColumnType,
     },
     /// A number.
@@ -275,11 +275,11 @@ pub enum Scatter {
 /// How a table is sliced into tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Slicing {
-    /// `rows: N`: N rows a task.
+    /// `rows: N`: N rows per task.
     Rows(u64),
-    /// `parts: true`: one part a task.
+    /// `parts: true`: one part per task.
     Parts,
-    /// One row a task, with its columns as `item.column`.
+    /// One row per task, with its columns as `item.column`.
     Row,
 }
 

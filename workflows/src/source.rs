@@ -13,7 +13,7 @@ pub struct Span {
     pub end: u32,
 }
 
-/// The begins of a text's lines. They are found once, so that each lookup has the same cost.
+/// The starts of a text's lines, as byte offsets. They are found once, so that each lookup has the same cost.
 pub struct Lines<'t> {
     text: &'t str,
     starts: Vec<usize>,

@@ -86,7 +86,7 @@ pub trait InputResolver: Send + Sync {
         false
     }
 
-    /// The parts of a dataset that are gone, cut or damaged.
+    /// The parts of a dataset that are missing, truncated or damaged.
     fn lacks(&self, _dataset: &Dataset) -> Vec<Digest> {
         Vec::new()
     }
