@@ -27,8 +27,8 @@ pub(crate) fn port(name: &str, doc: &str, columns: Vec<ColumnSpec>) -> PortSpec 
     }
 }
 
-/// The output of rows of these inputs that could not be used: these columns tell which, and `reason`
-/// what is wrong. With several inputs a column `port` names the row's.
+/// The output of rows of these inputs that could not be used: these columns tell which, and
+/// `reason` what is wrong. With several inputs a column `port` names the row's.
 pub(crate) fn rejects(doc: &str, of: &[&str], mut columns: Vec<ColumnSpec>) -> PortSpec {
     columns.push(column("reason", "utf8", "what is wrong with it"));
     PortSpec {

@@ -26,7 +26,8 @@ use sunward_workflows::value::Value;
 const TERMS: [&str; 5] = ["gauss1", "gauss2", "repulsion", "hydrophobic", "hydrogen"];
 const WEIGHTS: [f64; 5] = [-0.035_579, -0.005_156, 0.840_245, -0.035_069, -0.587_439];
 
-/// Name, radius, hydrophobic, donor, acceptor: the table of Vina's `atom_constants.h`, written anew.
+/// Name, radius, hydrophobic, donor, acceptor: the table of Vina's `atom_constants.h`, written
+/// anew.
 const TYPES: [(&str, f64, bool, bool, bool); 12] = [
     ("C_H", 1.9, true, false, false),
     ("C_P", 1.9, false, false, false),

@@ -26,8 +26,8 @@ impl Host {
             .map(OsString::as_os_str)
     }
 
-    /// Whether a program that a command names is to be had, as the command itself would look for it. A
-    /// path that is relative to the command's own folder is not looked for.
+    /// Whether a program that a command names is to be had, as the command itself would look for
+    /// it. A path that is relative to the command's own folder is not looked for.
     #[must_use]
     pub fn has_program(&self, program: &str) -> bool {
         let found = find_program(OsStr::new(program), self.path());

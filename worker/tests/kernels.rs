@@ -32,8 +32,8 @@ struct Toy {
 }
 
 impl Kernel for Toy {
-    /// Of one of them it panics on a slot's thread: a panic of the worker's own code, outside what it
-    /// guards as a kernel's.
+    /// Of one of them it panics on a slot's thread: a panic of the worker's own code, outside what
+    /// it guards as a kernel's.
     fn entry(&self) -> &KernelEntry {
         let thread = std::thread::current();
         let is_slot = thread.name().is_some_and(|name| name.starts_with("slot"));

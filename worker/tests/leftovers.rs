@@ -1,5 +1,5 @@
-//! What a command leaves running: however it left, it ends with its attempt, and nothing that it still
-//! writes is kept.
+//! What a command leaves running: however it left, it ends with its attempt, and nothing that it
+//! still writes is kept.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -37,8 +37,8 @@ const WAYS: &[&str] = &[
     r#"env SUNWARD_ATTEMPT=another:1 setsid --fork sh -c "$S" x "$P""#,
 ];
 
-/// A script whose part leaves in one way and then runs `work` for ever; `pid` gets its process once it
-/// is there. Then `then` is done.
+/// A script whose part leaves in one way and then runs `work` for ever; `pid` gets its process once
+/// it is there. Then `then` is done.
 fn leaving(way: &str, pid: &Path, work: &str, then: &str) -> String {
     let pid = pid.display();
     format!(

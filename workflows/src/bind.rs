@@ -122,8 +122,8 @@ fn read(param: &Param, given: &Given) -> Result<Value, String> {
     param.fit(&value)
 }
 
-/// Reads text from a command line like the same words in a file. Text that cannot be read stays text.
-/// [`Bounds::fit`] then decides, for a file and a command line alike.
+/// Reads text from a command line like the same words in a file. Text that cannot be read stays
+/// text. [`Bounds::fit`] then decides, for a file and a command line alike.
 fn from_text(param: &Param, text: &str) -> Value {
     match param.kind {
         ParamType::String | ParamType::Path | ParamType::Table | ParamType::Choice => {
@@ -150,12 +150,12 @@ fn list_from_text(text: &str) -> Value {
     Value::List(text.split(',').map(|w| scalar::resolve(w.trim())).collect())
 }
 
-/// Reads a parameter file: a map from names to values, in YAML or JSON. Values mean the same as in a
-/// workflow. An empty file has no values.
+/// Reads a parameter file: a map from names to values, in YAML or JSON. Values mean the same as in
+/// a workflow. An empty file has no values.
 ///
 /// # Errors
-/// Fails if the text is neither YAML nor JSON, or is not a map. The message names the line of a mistake in
-/// YAML.
+/// Fails if the text is neither YAML nor JSON, or is not a map. The message names the line of a
+/// mistake in YAML.
 pub fn read_params(text: &str) -> Result<Vec<(String, Value)>, String> {
     let mut found = Vec::new();
     let node = yaml::read(text, &mut found);
@@ -196,8 +196,8 @@ pub(crate) struct Bounds<'a> {
 }
 
 impl Bounds<'_> {
-    /// Converts a value to the declared type. Text is what was written, even if it looks like a number. A
-    /// number gets its plain form, and may have leading zeros.
+    /// Converts a value to the declared type. Text is what was written, even if it looks like a
+    /// number. A number gets its plain form, and may have leading zeros.
     pub(crate) fn fit(&self, value: &Value) -> Result<Value, String> {
         let fitted = match self.kind {
             ParamType::String | ParamType::Path | ParamType::Table => as_text(value),

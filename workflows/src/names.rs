@@ -27,8 +27,8 @@ const LOOKED_AT: usize = 512;
 /// How many of these are compared by edit distance: those with the most similar letters.
 const COMPARED: usize = 24;
 
-/// Words of other tools and languages, with our words for them. The first of these that is known at the place
-/// is suggested.
+/// Words of other tools and languages, with our words for them. The first of these that is known at
+/// the place is suggested.
 const SYNONYMS: &[(&str, &[&str])] = &[
     ("float", &["float64"]),
     ("double", &["float64", "float"]),
@@ -69,8 +69,8 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("conda", &["python"]),
 ];
 
-/// The letters that a word must have for each letter that may differ, as in rustc: `kernal` is near `kernel`,
-/// and `conda` is not near `cuda`.
+/// The letters that a word must have for each letter that may differ, as in rustc: `kernal` is near
+/// `kernel`, and `conda` is not near `cuda`.
 const LETTERS_PER_EDIT: usize = 3;
 
 /// The shortest beginning or end of a word that stands for the whole of it.

@@ -13,7 +13,8 @@ pub struct Span {
     pub end: u32,
 }
 
-/// The starts of a text's lines, as byte offsets. They are found once, so that each lookup has the same cost.
+/// The starts of a text's lines, as byte offsets. They are found once, so that each lookup has the
+/// same cost.
 pub struct Lines<'t> {
     text: &'t str,
     starts: Vec<usize>,

@@ -23,8 +23,8 @@ pub enum Value {
     List(Vec<Self>),
     /// A map, in the order written.
     Map(Vec<(String, Self)>),
-    /// A number or boolean that prints as it was written. It is used only where that differs from the plain
-    /// form.
+    /// A number or boolean that prints as it was written. It is used only where that differs from
+    /// the plain form.
     Written(Box<Written>),
 }
 

@@ -84,8 +84,9 @@ impl Value {
         )
     }
 
-    /// Returns this number or boolean with the text in which it was written. Other values are returned
-    /// unchanged. So is a value whose text is its plain form, or could have a meaning for a shell.
+    /// Returns this number or boolean with the text in which it was written. Other values are
+    /// returned unchanged. So is a value whose text is its plain form, or could have a meaning for
+    /// a shell.
     #[must_use]
     pub fn written_as(self, text: &str) -> Self {
         let means = match &self {
@@ -123,8 +124,8 @@ impl Value {
         }
     }
 
-    /// The value as text for a key: JSON, with numbers as they were written. Two values that a command could
-    /// distinguish have different texts.
+    /// The value as text for a key: JSON, with numbers as they were written. Two values that a
+    /// command could distinguish have different texts.
     #[must_use]
     pub fn to_key(&self) -> String {
         let mut out = String::new();

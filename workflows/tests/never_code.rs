@@ -158,7 +158,8 @@ fn case(shell: &[String], script: &Script, value: &str, dice: &mut Dice) -> Resu
     })
 }
 
-/// Runs many scripts in one process of the shell, each in a subshell that has the flags of the process.
+/// Runs many scripts in one process of the shell, each in a subshell that has the flags of the
+/// process.
 fn run(shell: &[String], batch: &[Case], seed: u64) {
     let folder = tempfile::tempdir().unwrap();
     let work = folder.path().join("work");

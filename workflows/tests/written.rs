@@ -1,4 +1,5 @@
-//! Values reach a command as they were written, whichever way they come, and compute as what they mean.
+//! Values reach a command as they were written, whichever way they come, and compute as what they
+//! mean.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

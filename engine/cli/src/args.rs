@@ -28,7 +28,8 @@ pub(crate) struct Cli {
 /// What every verb takes.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Everywhere {
-    /// Where runs are kept [default: $SUNWARD_HOME, else .sunward beside the workflow, or the nearest upward]
+    /// Where runs are kept [default: $SUNWARD_HOME, else .sunward beside the workflow, or the
+    /// nearest upward]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
     /// Answer with JSON, for machines

@@ -1,5 +1,5 @@
-//! The attempts of a run, gathered from its facts: when, how long, at what cost, with what end; and when
-//! each stage could have begun.
+//! The attempts of a run, gathered from its facts: when, how long, at what cost, with what end; and
+//! when each stage could have begun.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -104,8 +104,8 @@ impl History {
     /// Adds what one fact says.
     pub(crate) fn add(&mut self, fact: &Fact) {
         match fact {
-            // Whatever was leased went down with the engine before, at a moment that nobody noted: the
-            // newest that was is the best known bound.
+            // Whatever was leased went down with the engine before, at a moment that nobody noted:
+            // the newest that was is the best known bound.
             Fact::EngineStarted { at } => {
                 self.cut_off_all();
                 self.note(*at);

@@ -1,4 +1,5 @@
-//! Finds what has changed since a run: its workflow, the files that the workflow names, and its data.
+//! Finds what has changed since a run: its workflow, the files that the workflow names, and its
+//! data.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use sunward_workflows::{Input, Reference, Span};
 
 use crate::foresight::Foresight;
 
-/// One line for each stage whose inputs the run has read and whose files have other content now. Afterwards
-/// the resolver knows which versions of the files the run reads.
+/// One line for each stage whose inputs the run has read and whose files have other content now.
+/// Afterwards the resolver knows which versions of the files the run reads.
 ///
 /// # Errors
 /// Fails if the files or the state cannot be read.
@@ -83,8 +84,8 @@ pub(crate) fn changes(before: &RunSpec, now: &RunSpec) -> Vec<String> {
     lines
 }
 
-/// True if the run can continue with the new plan. The graph must be the same. A stage that already has
-/// results, or inputs and tasks, must have the same meaning.
+/// True if the run can continue with the new plan. The graph must be the same. A stage that already
+/// has results, or inputs and tasks, must have the same meaning.
 pub(crate) fn results_stand(run: &RunState, now: &RunSpec) -> bool {
     let before = &run.spec.plan.stages;
     let pairs = || before.iter().zip(&now.plan.stages);
@@ -100,7 +101,8 @@ pub(crate) fn results_stand(run: &RunState, now: &RunSpec) -> bool {
             .all(|(stage, (old, new))| old.same_meaning(new) || may_change(&stage, old, new))
 }
 
-/// True if a stage may get another meaning: it has no result yet, and keeps its inputs, outputs and tasks.
+/// True if a stage may get another meaning: it has no result yet, and keeps its inputs, outputs and
+/// tasks.
 fn may_change(stage: &StageView<'_>, old: &PlannedStage, new: &PlannedStage) -> bool {
     let counts = stage.counts();
     let done = counts.of(TaskStatus::Succeeded) + counts.of(TaskStatus::Cached);

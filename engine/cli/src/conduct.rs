@@ -1,5 +1,5 @@
-//! Conducts one run: connects the journal, the core and a worker in this process, shows progress on stderr,
-//! and prints the answer on stdout.
+//! Conducts one run: connects the journal, the core and a worker in this process, shows progress on
+//! stderr, and prints the answer on stdout.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -113,8 +113,8 @@ pub(crate) struct OpenHome {
 }
 
 impl OpenHome {
-    /// Opens a home as its engine, and records the contents of files in its state. If the last engine
-    /// ended uncleanly, everything in the store is verified before it is used.
+    /// Opens a home as its engine, and records the contents of files in its state. If the last
+    /// engine ended uncleanly, everything in the store is verified before it is used.
     ///
     /// # Errors
     /// Fails if the journal, the store or its bucket cannot be used, for example because another
@@ -160,8 +160,8 @@ fn remember(journal: &mut Sqlite, files: Vec<FileRecord>) -> anyhow::Result<()> 
 /// Drives the run to its end, shows its progress, and prints the answer.
 ///
 /// # Errors
-/// Fails if the journal, the worker or an output cannot be used. A failed run is not an error, but an exit
-/// code.
+/// Fails if the journal, the worker or an output cannot be used. A failed run is not an error, but
+/// an exit code.
 pub(crate) fn conduct(
     context: &Context,
     home: &Path,
@@ -232,8 +232,8 @@ pub(crate) fn conduct(
     conclude(context, home, &recorded, &store, destination, begun)
 }
 
-/// The newest run that is in progress according to the journal. Its engine is gone, because this process is
-/// the engine now.
+/// The newest run that is in progress according to the journal. Its engine is gone, because this
+/// process is the engine now.
 fn run_cut_short(journal: &Sqlite) -> anyhow::Result<Option<RunId>> {
     let runs = journal.runs()?;
     let mut cut_short = runs.iter().filter(|row| row.status == RunStatus::Running);
@@ -305,8 +305,8 @@ fn conclude(
     })
 }
 
-/// True if all failures of a run were the machine's. Then the machine must be repaired, and nothing in the
-/// workflow needs to change.
+/// True if all failures of a run were the machine's. Then the machine must be repaired, and nothing
+/// in the workflow needs to change.
 fn is_machines(run: &RunState) -> bool {
     let ended = run.stages().flat_map(|stage| {
         let last = stage.failures().iter().filter(|failure| failure.last);
@@ -318,8 +318,8 @@ fn is_machines(run: &RunState) -> bool {
         && blames.all(|blame| matches!(blame, Blame::Passing | Blame::Permanent | Blame::Lost))
 }
 
-/// The energy and emissions that cached results saved. If they cannot be computed, a message says why, and
-/// the run is not affected.
+/// The energy and emissions that cached results saved. If they cannot be computed, a message says
+/// why, and the run is not affected.
 fn saved(home: &Path, recorded: &Recorded) -> Option<CacheSaved> {
     let journal = SqliteReader::open(home).map_err(anyhow::Error::from);
     let saved = journal.and_then(|journal| CacheSaved::of(&journal, home, recorded, LATEST_RUNS));

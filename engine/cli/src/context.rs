@@ -31,7 +31,8 @@ pub(crate) struct Context {
     pub(crate) trace: Option<String>,
     /// Where the user's settings are, if anywhere.
     pub(crate) settings: Option<PathBuf>,
-    /// Where what can be asked for again is kept: `$XDG_CACHE_HOME/sunward`, else `~/.cache/sunward`.
+    /// Where what can be asked for again is kept: `$XDG_CACHE_HOME/sunward`, else
+    /// `~/.cache/sunward`.
     pub(crate) cache: Option<PathBuf>,
     /// `$PATH`, for `doctor`.
     pub(crate) search_path: Option<OsString>,
@@ -83,7 +84,8 @@ impl Context {
         })
     }
 
-    /// The state's folder for all other verbs: named, or the nearest upward from where the user stands.
+    /// The state's folder for all other verbs: named, or the nearest upward from where the user
+    /// stands.
     ///
     /// # Errors
     /// When there is none: the user is told where it was looked for.

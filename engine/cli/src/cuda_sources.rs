@@ -56,7 +56,8 @@ fn compile(
         Ok(cubin) if defines(&cubin, entry) => return None,
         Ok(_) => absent(&text, entry),
         Err(DeviceError::Compile(error)) => complaint(&text, error),
-        // The compiler or its cache fails: a reason to look no further, and none to refuse the file.
+        // The compiler or its cache fails: a reason to look no further, and none to refuse the
+        // file.
         Err(_) => return None,
     };
     Some(BadSource {

@@ -1,4 +1,5 @@
-//! What is known of grids and pools: recorded traces or providers over a fleet, as a run looks at it.
+//! What is known of grids and pools: recorded traces or providers over a fleet, as a run looks at
+//! it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -72,8 +73,8 @@ impl Feeds {
         Ok(feeds)
     }
 
-    /// Over no pools, under those zones of a recorded grid that tell of the moment; beside it why the
-    /// others do not.
+    /// Over no pools, under those zones of a recorded grid that tell of the moment; beside it why
+    /// the others do not.
     ///
     /// # Errors
     /// When none does.
@@ -172,8 +173,8 @@ impl Feeds {
         })
     }
 
-    /// For a run that goes on: the clock of a moment that was asked for begins no earlier than the run
-    /// last stood, so that its times never run backwards.
+    /// For a run that goes on: the clock of a moment that was asked for begins no earlier than the
+    /// run last stood, so that its times never run backwards.
     ///
     /// # Errors
     /// When the run lived by a clock that the traces do not reach.
@@ -286,7 +287,8 @@ fn outside(trace: &Trace, at: Timestamp, is_asked: bool) -> String {
     }
 }
 
-/// How far ahead a run has to look: to its deadline, and as far beyond as its longest task may take.
+/// How far ahead a run has to look: to its deadline, and as far beyond as its longest task may
+/// take.
 fn horizon_ms(spec: &RunSpec) -> u64 {
     let workflow = &spec.workflow;
     let own = [workflow.place.deadline_ms, workflow.place.max_delay_ms];

@@ -14,8 +14,8 @@ use sunward_workflows::Reference;
 use crate::exit::wrong_input;
 use crate::which;
 
-/// Looks up inputs and results in the state. If nothing has run yet, it uses an empty state in a temporary
-/// folder.
+/// Looks up inputs and results in the state. If nothing has run yet, it uses an empty state in a
+/// temporary folder.
 pub(crate) struct Foresight {
     /// The run whose inputs are looked up; 0 if it does not exist yet.
     run: RunId,
@@ -55,7 +55,8 @@ impl Foresight {
         })
     }
 
-    /// Looks up for an existing run. The resolver records what is read now as what the run has read.
+    /// Looks up for an existing run. The resolver records what is read now as what the run has
+    /// read.
     ///
     /// # Errors
     /// Fails if the state cannot be read.

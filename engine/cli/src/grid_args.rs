@@ -23,11 +23,12 @@ pub(crate) struct SignalArgs {
     /// carbon-aware-sdk, entsoe, eia [default: `grid` of the user's settings]
     #[arg(long, value_name = "DIR|PROVIDER")]
     pub(crate) grid: Option<String>,
-    /// The zone of this machine, named as Electricity Maps does, such as DE [default: `zone` of the user's
-    /// settings]
+    /// The zone of this machine, named as Electricity Maps does, such as DE [default: `zone` of the
+    /// user's settings]
     #[arg(long, value_name = "ZONE")]
     pub(crate) zone: Option<String>,
-    /// Use a recorded grid as it was known at this time, such as 2023-03-01T08:00:00Z [default: now]
+    /// Use a recorded grid as it was known at this time, such as 2023-03-01T08:00:00Z [default:
+    /// now]
     #[arg(long, value_name = "TIME")]
     pub(crate) as_of: Option<String>,
 }
@@ -43,7 +44,8 @@ pub(crate) struct GridArgs {
     pub(crate) transfer_kwh_per_gb: Option<f64>,
 }
 
-/// What one call says of a run's place and time, beside its file: options that `run` and `retry` share.
+/// What one call says of a run's place and time, beside its file: options that `run` and `retry`
+/// share.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(crate) struct Wishes {
     /// Run at once, even if the deadline allows waiting
@@ -140,7 +142,8 @@ impl GridArgs {
     }
 }
 
-/// A run that goes on keeps the clock that it lives by, and that goes on from where the run last stood.
+/// A run that goes on keeps the clock that it lives by, and that goes on from where the run last
+/// stood.
 pub(crate) fn go_on(spec: &mut RunSpec, run: &RunState) {
     let clock = spec.placing.clock.or(run.spec.placing.clock);
     spec.placing.clock = clock.map(|clock| RunClock {
@@ -181,8 +184,8 @@ impl SignalArgs {
         Ok((pool, open))
     }
 
-    /// The zones that are named, without any pool. When none is: of a recorded grid all that tell of
-    /// the moment, and why the others do not; of a provider, this machine's.
+    /// The zones that are named, without any pool. When none is: of a recorded grid all that tell
+    /// of the moment, and why the others do not; of a provider, this machine's.
     ///
     /// # Errors
     /// When no grid is named, it cannot be read, or a named zone is not told of.

@@ -21,8 +21,8 @@ const FILES_OF_ENGINE: u64 = 40;
 /// Open files that a task needs.
 const FILES_OF_TASK: u64 = 8;
 
-/// Creates the state's folder where it is missing: its owner's alone, unless the settings share it. One
-/// that is there keeps its permissions.
+/// Creates the state's folder where it is missing: its owner's alone, unless the settings share it.
+/// One that is there keeps its permissions.
 ///
 /// # Errors
 /// When it cannot be created, or commands could not be told its name.
@@ -55,8 +55,8 @@ pub(crate) fn create(home: &Path, settings: &Settings) -> anyhow::Result<()> {
     std::fs::set_permissions(home, std::fs::Permissions::from_mode(mode)).map_err(failed)
 }
 
-/// Lets this process have as many files open as the machine allows it. Where that cannot be had, the
-/// first file too many says so.
+/// Lets this process have as many files open as the machine allows it. Where that cannot be had,
+/// the first file too many says so.
 pub(crate) fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
     let allowed = limit.maximum.unwrap_or(OPEN_FILES).min(OPEN_FILES);
@@ -69,8 +69,8 @@ pub(crate) fn raise_open_files() {
     }
 }
 
-/// Refuses to begin where so many tasks at once would have too few open files: each has pipes, a log
-/// and a process to watch.
+/// Refuses to begin where so many tasks at once would have too few open files: each has pipes, a
+/// log and a process to watch.
 ///
 /// # Errors
 /// How many there are, and how many are needed.

@@ -10,8 +10,8 @@ use sunward_workflows::{Gpus, Workflow};
 use crate::device::Device;
 use crate::settings::Settings;
 
-/// When memory cannot be found out, so much is assumed: enough for small tasks, and the system's own
-/// limits still hold.
+/// When memory cannot be found out, so much is assumed: enough for small tasks, and the system's
+/// own limits still hold.
 const MEMORY_ASSUMED_BYTES: u64 = 1 << 30;
 
 /// What tasks may use together.
@@ -49,8 +49,8 @@ impl Machine {
         }
     }
 
-    /// The same with its GPUs looked for, if a stage asks for any and may be given it: the driver is slow to wake, and everybody
-    /// else should not wait for it.
+    /// The same with its GPUs looked for, if a stage asks for any and may be given it: the driver
+    /// is slow to wake, and everybody else should not wait for it.
     pub(crate) fn with_gpus_for(self, workflow: &Workflow, device: Device) -> Self {
         let mut stages = workflow.stages.values();
         if self.gpus.is_some()

@@ -1,5 +1,5 @@
-//! Finds the files that values of a workflow name: parameters of type path, and paths in lists, items and
-//! matrices.
+//! Finds the files that values of a workflow name: parameters of type path, and paths in lists,
+//! items and matrices.
 
 use std::collections::BTreeMap;
 use std::path::Path;

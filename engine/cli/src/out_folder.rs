@@ -10,8 +10,8 @@ use sunward_workflows::{Form, Output, OutputFormat, Python, Reference, Scatter, 
 
 use crate::exit::wrong_input;
 
-/// Refuses an output folder in which an output would replace the workflow, a file that it reads, a parameter
-/// file, or part of the home.
+/// Refuses an output folder in which an output would replace the workflow, a file that it reads, a
+/// parameter file, or part of the home.
 ///
 /// # Errors
 /// Fails if an output would. The message names all of them.
@@ -42,7 +42,8 @@ pub(crate) fn refuse_overwriting(
     )))
 }
 
-/// Refuses a file that would replace the workflow of a run, a file that it reads, or part of the home.
+/// Refuses a file that would replace the workflow of a run, a file that it reads, or part of the
+/// home.
 ///
 /// # Errors
 /// Fails if it would.
@@ -66,7 +67,8 @@ fn clash(target: &Path, sources: &[(String, PathBuf)], home: &Path) -> Option<St
     lost.map(|(shown, _)| shown.clone())
 }
 
-/// True if a path relative to a home belongs to the engine. Other files may be there too, such as `results`.
+/// True if a path relative to a home belongs to the engine. Other files may be there too, such as
+/// `results`.
 fn is_of_the_home(path: &Path) -> bool {
     const OWN: &[&str] = &["runs", "scratch", "store", "python", "engine.lock"];
     let first = path.components().next();

@@ -1,6 +1,6 @@
-//! What a panic says. One that is caught is told once, by whoever caught it, as an error of what it was
-//! doing; its place in the source goes to the trace (`SUNWARD_LOG`). One that nobody caught ends the
-//! process here.
+//! What a panic says. One that is caught is told once, by whoever caught it, as an error of what it
+//! was doing; its place in the source goes to the trace (`SUNWARD_LOG`). One that nobody caught
+//! ends the process here.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;

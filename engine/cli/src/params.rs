@@ -175,7 +175,8 @@ fn name_absolutely(value: &mut Value, folder: &Path) {
     }
 }
 
-/// Says what is wrong with the files that a parameter names, as every input that reads it needs them.
+/// Says what is wrong with the files that a parameter names, as every input that reads it needs
+/// them.
 fn look(name: &str, value: &Value, inputs: &[&Input], as_table: bool, missing: &mut Vec<String>) {
     let path = match value {
         Value::String(path) => path,

@@ -1,5 +1,5 @@
-//! Prepares what is submitted: checks the workflow's file, binds its parameters and expands it. Only
-//! [`Prepared::lock`] creates files.
+//! Prepares what is submitted: checks the workflow's file, binds its parameters and expands it.
+//! Only [`Prepared::lock`] creates files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -53,8 +53,8 @@ pub(crate) struct Prepared {
 /// Checks a file, binds its parameters and expands it.
 ///
 /// # Errors
-/// Fails if the file has mistakes, which are already printed, if the parameters do, or if a stage cannot run
-/// here.
+/// Fails if the file has mistakes, which are already printed, if the parameters do, or if a stage
+/// cannot run here.
 pub(crate) fn prepare(
     context: &Context,
     file: &Path,
@@ -92,12 +92,12 @@ pub(crate) fn prepare(
     })
 }
 
-/// Prepares a finished run again, with its file and all files that it names as they are now. The parameters
-/// and the selected stages stay the same.
+/// Prepares a finished run again, with its file and all files that it names as they are now. The
+/// parameters and the selected stages stay the same.
 ///
 /// # Errors
-/// Fails if the file has mistakes, which are already printed, if the parameters do, or if a stage cannot run
-/// here.
+/// Fails if the file has mistakes, which are already printed, if the parameters do, or if a stage
+/// cannot run here.
 pub(crate) fn prepare_again(
     context: &Context,
     home: &Path,
@@ -149,8 +149,8 @@ pub(crate) fn prepare_again(
 }
 
 impl Prepared {
-    /// Checks that every secret that a selected stage names exists. So a missing one is reported now, and not
-    /// when its stage starts.
+    /// Checks that every secret that a selected stage names exists. So a missing one is reported
+    /// now, and not when its stage starts.
     ///
     /// # Errors
     /// Fails if some are missing. The message says how to provide each.
@@ -177,8 +177,8 @@ impl Prepared {
         }
     }
 
-    /// Checks that the shell of every selected stage exists. So a missing one is reported before any task
-    /// runs.
+    /// Checks that the shell of every selected stage exists. So a missing one is reported before
+    /// any task runs.
     ///
     /// # Errors
     /// Fails if some are missing. The message names them, their stages and the remedy.
@@ -210,8 +210,9 @@ impl Prepared {
         }
     }
 
-    /// Completes the lock file beside the workflow for stages with a Python environment, and makes a new plan
-    /// if that changed the file. Because this creates files, it is called only before a run.
+    /// Completes the lock file beside the workflow for stages with a Python environment, and makes
+    /// a new plan if that changed the file. Because this creates files, it is called only before a
+    /// run.
     ///
     /// # Errors
     /// Fails if there is no such Python, or its packages cannot be resolved.
@@ -296,9 +297,9 @@ fn python_error(error: PythonError) -> anyhow::Error {
     }
 }
 
-/// The facts about this machine that a plan depends on: the digests of staged files and locks, cores, memory,
-/// GPUs, and the disk that holds (or would hold) `home`. Large files that have not changed are not read
-/// again. Also returns the contents of files, to be recorded in the state.
+/// The facts about this machine that a plan depends on: the digests of staged files and locks,
+/// cores, memory, GPUs, and the disk that holds (or would hold) `home`. Large files that have not
+/// changed are not read again. Also returns the contents of files, to be recorded in the state.
 fn surroundings(
     workflow: &Workflow,
     params: &BTreeMap<String, Value>,

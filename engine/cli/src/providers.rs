@@ -14,8 +14,8 @@ use crate::exit::wrong_input;
 use crate::render;
 use crate::settings::Settings;
 
-/// Days of the past that are asked for: a month, which a forecast is fitted on, and the week that has
-/// passed since it was.
+/// Days of the past that are asked for: a month, which a forecast is fitted on, and the week that
+/// has passed since it was.
 const PAST_MS: u64 = 38 * 24 * 3_600_000;
 
 /// Providers, the preferred one first.

@@ -75,7 +75,8 @@ impl Recorded {
         self.restated = self.account() != before;
     }
 
-    /// What an attempt of it in a pool emitted, as far as the grids are known; `None` while they are not.
+    /// What an attempt of it in a pool emitted, as far as the grids are known; `None` while they
+    /// are not.
     pub(crate) fn carbon_of(&self, pool: PoolId, attempt: &Attempt) -> Option<Carbon> {
         let began = Timestamp(attempt.started_ms);
         self.state
@@ -97,7 +98,8 @@ fn no_run(id: RunId) -> anyhow::Error {
     ))
 }
 
-/// The newest runs of one file, at most `most`, older than `before` where that is given; as one state.
+/// The newest runs of one file, at most `most`, older than `before` where that is given; as one
+/// state.
 ///
 /// # Errors
 /// When the journal cannot be read.

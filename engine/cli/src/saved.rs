@@ -1,5 +1,5 @@
-//! What results from the cache saved: what their attempts used when they ran first. Never part of what
-//! the run itself used.
+//! What results from the cache saved: what their attempts used when they ran first. Never part of
+//! what the run itself used.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -38,7 +38,8 @@ pub(crate) struct CacheSaved {
 type Wanted = BTreeMap<Digest, u64>;
 
 impl CacheSaved {
-    /// Of a run, as far as it itself and so many earlier ones tell; `None` when nothing came from the cache.
+    /// Of a run, as far as it itself and so many earlier ones tell; `None` when nothing came from
+    /// the cache.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -70,7 +71,8 @@ impl CacheSaved {
         Ok(Some(sum.finish(&wanted)))
     }
 
-    /// `1.2 kJ and 0.31 g, by results of r1`, told of the run `own`; nothing where nothing is known to be saved.
+    /// `1.2 kJ and 0.31 g, by results of r1`, told of the run `own`; nothing where nothing is known
+    /// to be saved.
     pub(crate) fn short(&self, own: &str) -> Option<String> {
         if self.joules <= 0.0 {
             return None;

@@ -21,7 +21,8 @@ pub(crate) struct Settings {
     pub(crate) fleet: Option<PathBuf>,
     /// Who is charged.
     pub(crate) project: Option<String>,
-    /// By project, its share of what is scarce: one of 2 gets twice as much as one that is not named.
+    /// By project, its share of what is scarce: one of 2 gets twice as much as one that is not
+    /// named.
     #[serde(default)]
     pub(crate) project_weights: BTreeMap<String, f64>,
     /// Energy to move a gigabyte between regions, in kWh.

@@ -22,7 +22,8 @@ pub(crate) struct Which {
 }
 
 impl Which {
-    /// From up to two words. A word such as `r7` is a run; a stage of that name needs the run before it.
+    /// From up to two words. A word such as `r7` is a run; a stage of that name needs the run
+    /// before it.
     ///
     /// # Errors
     /// When the words are not of this form.

@@ -1,4 +1,5 @@
-//! `sunward check` on the `.cu` files of `cuda` stages, where NVIDIA's run-time compiler is at hand.
+//! `sunward check` on the `.cu` files of `cuda` stages, where NVIDIA's run-time compiler is at
+//! hand.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,

@@ -147,8 +147,8 @@ fn a_second_ctrl_c_stops_at_once_even_what_is_deaf() {
     assert_eq!(status["run"]["status"], "interrupted");
 }
 
-/// A task with parts that left its group, its session, its parent and its environment. Each says that
-/// it is there.
+/// A task with parts that left its group, its session, its parent and its environment. Each says
+/// that it is there.
 const TREE: &str = "\
 name: tree
 params: { marks: { type: string } }

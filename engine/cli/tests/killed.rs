@@ -1,7 +1,8 @@
-//! Killed with `kill -9` at any moment, the same command finishes the rest and gives the same result.
+//! Killed with `kill -9` at any moment, the same command finishes the rest and gives the same
+//! result.
 //!
-//! Moments are drawn from a fixed seed over the length of an undisturbed run: ten for each pipeline,
-//! or as many as `SUNWARD_KILLS` says.
+//! Moments are drawn from a fixed seed over the length of an undisturbed run: ten for each
+//! pipeline, or as many as `SUNWARD_KILLS` says.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -115,7 +116,8 @@ fn digests(json: &serde_json::Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Kills a variant of an example at random moments, once or twice each, and compares what comes out.
+/// Kills a variant of an example at random moments, once or twice each, and compares what comes
+/// out.
 fn survives_kills(name: &str, variant: usize, seed: u64) {
     let example = Example::named(name);
     let variant = &example.expected.runs[variant];
@@ -160,8 +162,8 @@ fn a_pipeline_of_plain_commands_survives_kills() {
     survives_kills("bring-your-own", 0, 1963);
 }
 
-/// How many of the tasks below may be in flight with two cores: leases are given about 50 ms ahead, and
-/// a task of these takes some milliseconds.
+/// How many of the tasks below may be in flight with two cores: leases are given about 50 ms ahead,
+/// and a task of these takes some milliseconds.
 const IN_FLIGHT: u32 = 20;
 
 const COUNTED: &str = r#"

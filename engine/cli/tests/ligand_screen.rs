@@ -249,8 +249,8 @@ fn assert_same_from_cuda_source(scene: &Scene, variant: &Variant, parts: usize) 
     assert_eq!(host["prepare"]["ran"], 0, "{host}");
 }
 
-/// In three tasks alone: RDKit takes most of a minute for 16 000 molecules, and how the rows are cut
-/// is CDK2's test.
+/// In three tasks alone: RDKit takes most of a minute for 16 000 molecules, and how the rows are
+/// cut is CDK2's test.
 #[test]
 fn egfr_has_its_known_figures() {
     if let Some((scene, _)) = screen_of(&EGFR, 3) {

@@ -29,8 +29,9 @@ const EXACT: f64 = -18.066_27;
 /// What Vina 1.2.7 gives for the same coordinates, between the molecules and in all.
 const VINA: (f64, f64) = (-18.077, -8.010);
 
-/// Vina takes the energy of a pair from a table over the square of the distance, as the mean of the ends
-/// of a step. NumPy gives -18.078 that way, so the difference from the exact sum is Vina's table.
+/// Vina takes the energy of a pair from a table over the square of the distance, as the mean of the
+/// ends of a step. NumPy gives -18.078 that way, so the difference from the exact sum is Vina's
+/// table.
 #[test]
 fn a_macrocycle_scores_as_the_formula_says_and_as_vina_up_to_its_table() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");

@@ -164,7 +164,8 @@ fn what_the_engine_keeps_in_its_home_is_refused_and_other_folders_there_are_not(
     }
 }
 
-/// A folder is named for its output, and the suffix goes to the files. A folder's size is that of its files.
+/// A folder is named for its output, and the suffix goes to the files. A folder's size is that of
+/// its files.
 #[test]
 fn files_of_several_tasks_are_a_folder_of_files_with_their_suffix() {
     let scene = Scene::with(

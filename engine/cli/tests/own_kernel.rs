@@ -1,5 +1,5 @@
-//! `cuda` stages from outside, on the processor in a GPU's stead: what is wrong with a kernel is told
-//! at its line, a bad launch never gives an answer, and an endless one is ended.
+//! `cuda` stages from outside, on the processor in a GPU's stead: what is wrong with a kernel is
+//! told at its line, a bad launch never gives an answer, and an endless one is ended.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,

@@ -1,5 +1,6 @@
-//! What a task does to its inputs is seen by nobody else, through the whole engine: the next stage and
-//! later runs get the right bytes, and the store is whole. Run as root, no mode keeps a task out.
+//! What a task does to its inputs is seen by nobody else, through the whole engine: the next stage
+//! and later runs get the right bytes, and the store is whole. Run as root, no mode keeps a task
+//! out.
 #![allow(
     clippy::panic,
     clippy::allow_attributes,
@@ -12,8 +13,8 @@ mod scene;
 
 use scene::Scene;
 
-/// What `align` does to its inputs: `$d` is a folder with a small and a large file in it, `$f` a large
-/// file, `$n` a large file that a param names.
+/// What `align` does to its inputs: `$d` is a folder with a small and a large file in it, `$f` a
+/// large file, `$n` a large file that a param names.
 const HARMS: [&str; 10] = [
     "echo i > $d/ref.fa.fai",
     "echo more >> $d/small",

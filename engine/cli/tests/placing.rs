@@ -12,7 +12,8 @@ mod scene;
 
 use scene::{Scene, Told};
 
-/// A stage of two hours and one of half an hour after it, by tomorrow; `{budget}` and `{place}` are put in.
+/// A stage of two hours and one of half an hour after it, by tomorrow; `{budget}` and `{place}` are
+/// put in.
 const PATIENT: &str = "\
 name: patient
 place: { deadline: 24h }

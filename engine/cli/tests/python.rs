@@ -78,8 +78,8 @@ fn run(scene: &Scene, wheels: &str) -> Told {
     run_with(scene, wheels, &[])
 }
 
-/// The folder of a workflow, with one wheel to take packages from; none where this machine has not what
-/// environments are made with.
+/// The folder of a workflow, with one wheel to take packages from; none where this machine has not
+/// what environments are made with.
 fn with_wheel(workflow: &str) -> Option<Scene> {
     let tools = Command::new("python3").args(["-c", TOOLS]).output();
     if !tools.is_ok_and(|tools| tools.status.success()) {

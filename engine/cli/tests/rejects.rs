@@ -1,4 +1,5 @@
-//! Rows that kernels reject are told wherever a run is looked at, and a stage may bear so many of them.
+//! Rows that kernels reject are told wherever a run is looked at, and a stage may bear so many of
+//! them.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,

@@ -96,8 +96,8 @@ fn atoms_that_stay_where_they_are_overlap_as_the_formula_says() {
     }
 }
 
-/// Ligands of CDK2 where they lie, hydrogens left out, every atom a carbon: figures of NumPy in double
-/// precision, straight from the formula, on coordinates that RDKit read.
+/// Ligands of CDK2 where they lie, hydrogens left out, every atom a carbon: figures of NumPy in
+/// double precision, straight from the formula, on coordinates that RDKit read.
 #[test]
 fn the_ligands_of_cdk2_overlap_where_they_lie_as_numpy_says() {
     let shared = std::env::var_os("SUNWARD_SHARED").map_or_else(

@@ -1,6 +1,6 @@
-//! How fast placement is, on one core: 1 000 waiting stages x 20 pools x 192 slots decided anew, again
-//! after one zone's forecast changed, and one array that has just become ready. Prints one JSON
-//! object. `cargo run --release -p sunward-core --example placing`
+//! How fast placement is, on one core: 1 000 waiting stages x 20 pools x 192 slots decided anew,
+//! again after one zone's forecast changed, and one array that has just become ready. Prints one
+//! JSON object. `cargo run --release -p sunward-core --example placing`
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,

@@ -59,8 +59,9 @@ pub struct Dataset {
     pub written: Option<Written>,
 }
 
-/// Files that hold a table as a user or a command wrote it. Who wants the table in this form gets them
-/// and not its values written anew, since text such as `1.50` does not come back from a number.
+/// Files that hold a table as a user or a command wrote it. Who wants the table in this form gets
+/// them and not its values written anew, since text such as `1.50` does not come back from a
+/// number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
     /// Their form.
@@ -98,11 +99,12 @@ pub struct TaskResult {
     pub ports: Vec<Dataset>,
     /// What computed it; a result from the cache keeps it.
     pub ran_on: RanOn,
-    /// What a user should know of how it was made, as files that are not kept. The first task of a stage
-    /// says it for all.
+    /// What a user should know of how it was made, as files that are not kept. The first task of a
+    /// stage says it for all.
     #[serde(default)]
     pub remarks: Vec<String>,
-    /// What a kernel could not use, by input; nothing of a kernel that rejects no rows, or of a command.
+    /// What a kernel could not use, by input; nothing of a kernel that rejects no rows, or of a
+    /// command.
     #[serde(default)]
     pub rejects: Vec<Rejects>,
 }

@@ -20,8 +20,8 @@ const TASK_MS: u64 = 3_600_000;
 /// The assumed power of one core under load, in milliwatts.
 const CORE_MILLIWATTS: u64 = 12_000;
 
-/// How long one task of a stage is expected to take, in milliseconds: as its file says, else the mean
-/// of its attempts, else that of stages of the same meaning, else an hour.
+/// How long one task of a stage is expected to take, in milliseconds: as its file says, else the
+/// mean of its attempts, else that of stages of the same meaning, else an hour.
 pub(crate) fn task_ms(state: &State, planned: &PlannedStage, stage: &StageState) -> u64 {
     let history = || {
         let (attempts, wall_us) = state.agenda.paces.get(&planned.meaning)?;
@@ -39,9 +39,9 @@ pub(crate) fn task_ms(state: &State, planned: &PlannedStage, stage: &StageState)
         })
 }
 
-/// Of what a stage takes that keeps a checkpoint, what its attempts so far leave. A tenth of it stays in
-/// any case: what it did since it last kept anything is done again. Of an array nobody knows which of
-/// its tasks had begun.
+/// Of what a stage takes that keeps a checkpoint, what its attempts so far leave. A tenth of it
+/// stays in any case: what it did since it last kept anything is done again. Of an array nobody
+/// knows which of its tasks had begun.
 fn left_ms(expected_ms: u64, planned: &PlannedStage, stage: &StageState) -> u64 {
     if !planned.stage.checkpoint || planned.stage.scatter != Scatter::One {
         return expected_ms;
@@ -50,8 +50,8 @@ fn left_ms(expected_ms: u64, planned: &PlannedStage, stage: &StageState) -> u64 
     expected_ms.saturating_sub(done_ms).max(expected_ms / 10)
 }
 
-/// What one task of a stage takes of a pool while it runs. The power is that of the first pool it may
-/// go to that says what its devices draw.
+/// What one task of a stage takes of a pool while it runs. The power is that of the first pool it
+/// may go to that says what its devices draw.
 pub(crate) fn each(agenda: &Agenda, planned: &PlannedStage, allowed: &[PoolId]) -> Taken {
     let fleet = agenda.fleet.as_deref();
     let gpus = devices(agenda, planned, allowed);
@@ -94,7 +94,8 @@ fn has_devices(agenda: &Agenda, id: PoolId) -> bool {
 
 /// Watts as they are written, in milliwatts; rounded down, and 0 for what is no power.
 fn milliwatts(watts: f64) -> u64 {
-    // A duration of so many seconds has so many thousandths, exactly rounded and never out of range.
+    // A duration of so many seconds has so many thousandths, exactly rounded and never out of
+    // range.
     let thousandths = std::time::Duration::try_from_secs_f64(watts).map(|time| time.as_millis());
     thousandths.map_or(0, |figure| u64::try_from(figure).unwrap_or(u64::MAX))
 }
@@ -146,8 +147,8 @@ pub(crate) fn home(fleet: &Fleet, spec: &RunSpec, planned: &PlannedStage) -> Poo
 }
 
 /// Where a stage may go, ascending: allowed regions, projects that the pool takes, devices that it
-/// has, workers that are not lost. A stage that asks for devices of which no pool has any may go where
-/// it could without.
+/// has, workers that are not lost. A stage that asks for devices of which no pool has any may go
+/// where it could without.
 pub(crate) fn allowed(agenda: &Agenda, spec: &RunSpec, planned: &PlannedStage) -> Vec<PoolId> {
     let pools = agenda.fleet.as_deref().into_iter();
     let may: Vec<(PoolId, &Pool)> = pools

@@ -297,8 +297,8 @@ pub enum Fact {
         /// The moment at which it became true.
         at: Timestamp,
     },
-    /// Parts that these stages gave or read are gone or damaged: they begin again, as in a fresh run.
-    /// What is still whole is found by its key.
+    /// Parts that these stages gave or read are gone or damaged: they begin again, as in a fresh
+    /// run. What is still whole is found by its key.
     ResultsLost {
         /// The run that the stages belong to.
         run: RunId,

@@ -40,8 +40,8 @@ pub enum FailureKind {
     /// The machine's owner took it back, or the machine is leaving. The attempt is not charged to
     /// the task.
     Preempted,
-    /// The machine, the network or the store refuses, and waiting does not help. The message says what
-    /// does.
+    /// The machine, the network or the store refuses, and waiting does not help. The message says
+    /// what does.
     Permanent,
     /// A part that it reads is gone or damaged: what made it has to run again first.
     InputLost,

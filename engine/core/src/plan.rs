@@ -51,7 +51,8 @@ pub struct Placing {
     pub transfer_milliwatt_hours_per_gb: u64,
 }
 
-/// A clock that shows another time than the machine's: a run under it is a replay, and its ledger says so.
+/// A clock that shows another time than the machine's: a run under it is a replay, and its ledger
+/// says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunClock {
     /// The moment that it shows first.

@@ -38,7 +38,8 @@ pub struct Pool {
     pub gpu_idle_milliwatts: u64,
     /// Embodied emissions of one device for an hour of its use, in micrograms CO2e.
     pub embodied_micrograms_per_gpu_hour: u64,
-    /// What an hour of one device costs, in millionths of [`Pool::currency`]; `None` when it is lent.
+    /// What an hour of one device costs, in millionths of [`Pool::currency`]; `None` when it is
+    /// lent.
     pub price_micros_per_gpu_hour: Option<u64>,
     /// The currency of the price: `EUR`.
     pub currency: Option<String>,

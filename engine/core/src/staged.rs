@@ -1,7 +1,7 @@
 //! Files that a stage's commands get, by the digest that they had when the run was planned.
 //!
-//! A command sees them as copies in its own folder. A worker compares each copy with the digest here,
-//! so that what is read is what counts in the task's key. The same holds for the lock of its
+//! A command sees them as copies in its own folder. A worker compares each copy with the digest
+//! here, so that what is read is what counts in the task's key. The same holds for the lock of its
 //! environment.
 
 use std::collections::BTreeMap;

@@ -110,8 +110,8 @@ impl Store {
         Ok(schema)
     }
 
-    /// What an output holds when no task gave anything, as after an empty scatter: no rows of its declared
-    /// columns, no files, or no folders.
+    /// What an output holds when no task gave anything, as after an empty scatter: no rows of its
+    /// declared columns, no files, or no folders.
     ///
     /// # Errors
     /// When it is a table whose columns are not declared, or the disk refuses.

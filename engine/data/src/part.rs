@@ -228,8 +228,8 @@ fn message_of<'b>(bytes: &'b [u8], block: &Block) -> (&'b [u8], &'b [u8]) {
     (&bytes[skip..meta], &bytes[meta..])
 }
 
-/// The number of rows of a batch and whether it is compressed, from its header alone. Refuses a batch
-/// that claims too many bytes.
+/// The number of rows of a batch and whether it is compressed, from its header alone. Refuses a
+/// batch that claims too many bytes.
 fn batch_header(buffer: &Buffer, block: &Block) -> Result<(u64, bool), Fault> {
     let bytes = block_bytes(buffer, block)?;
     let (metadata, body) = message_of(&bytes, block);

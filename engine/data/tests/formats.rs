@@ -1,4 +1,5 @@
-//! What users bring becomes tables, and tables become what users want; what cannot be read says why.
+//! What users bring becomes tables, and tables become what users want; what cannot be read says
+//! why.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

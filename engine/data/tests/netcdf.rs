@@ -392,8 +392,8 @@ fn a_file_that_was_cut_short_says_so() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// Whatever the bytes say, reading ends, without a panic and without taking more memory than the
-    /// file's own length explains.
+    /// Whatever the bytes say, reading ends, without a panic and without taking more memory than
+    /// the file's own length explains.
     #[test]
     fn damaged_files_are_refused_or_read_but_never_trusted(
         changes in prop::collection::vec((0_usize..1200, any::<u8>()), 1..8),

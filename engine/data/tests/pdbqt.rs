@@ -296,8 +296,9 @@ fn macrocycles_waters_and_zinc_sites_are_known() {
     }
 }
 
-/// The first pose of AutoDock Vina's own example of a macrocycle (github.com/ccsb-scripps/AutoDock-Vina,
-/// `example/docking_with_macrocycles`, Apache-2.0). Vina 1.2.7 gives -18.077 between the molecules and
+/// The first pose of AutoDock Vina's own example of a macrocycle
+/// (github.com/ccsb-scripps/AutoDock-Vina, `example/docking_with_macrocycles`, Apache-2.0). Vina
+/// 1.2.7 gives -18.077 between the molecules and
 /// -8.010 in all, so that N is 21.5.
 #[test]
 fn vina_s_own_macrocycle_turns_as_in_vina() {

@@ -1,9 +1,9 @@
-//! Against a real S3 server (signatures checked, files on disk): parts and results go there and come
-//! back on another host, and what is wrong with bucket, key or address is said clearly.
+//! Against a real S3 server (signatures checked, files on disk): parts and results go there and
+//! come back on another host, and what is wrong with bucket, key or address is said clearly.
 //!
-//! The server is started by `services/s3-up` of the shared folder. Where that is absent, a line says
-//! that these stories did not run. The store takes credentials from its environment, so each story
-//! runs in a process of its own: this test starts itself again with the story's name.
+//! The server is started by `services/s3-up` of the shared folder. Where that is absent, a line
+//! says that these stories did not run. The store takes credentials from its environment, so each
+//! story runs in a process of its own: this test starts itself again with the story's name.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,5 @@
-//! SDF files become tables of molecules; broken records are named; what RDKit's reader finds is found.
+//! SDF files become tables of molecules; broken records are named; what RDKit's reader finds is
+//! found.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,5 +1,5 @@
-//! SDF files as other programs write them: marks, ends without records, blank lines, wide coordinates
-//! and symbols in any case.
+//! SDF files as other programs write them: marks, ends without records, blank lines, wide
+//! coordinates and symbols in any case.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

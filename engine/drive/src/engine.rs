@@ -360,8 +360,8 @@ impl<'a, 'o> Engine<'a, 'o> {
         Ok(())
     }
 
-    /// Sorts an order. Questions change nothing outside, so they do not wait for the journal. The facts in
-    /// their answers are written after the facts that led to them. All other orders wait.
+    /// Sorts an order. Questions change nothing outside, so they do not wait for the journal. The
+    /// facts in their answers are written after the facts that led to them. All other orders wait.
     fn sort(&mut self, order: Order) {
         match order {
             Order::Resolve { run, stage } => {
@@ -468,7 +468,8 @@ impl<'a, 'o> Engine<'a, 'o> {
         }
     }
 
-    /// Gives the pending group to the writer, if the writer is idle and there is something to write.
+    /// Gives the pending group to the writer, if the writer is idle and there is something to
+    /// write.
     fn hand_over(&mut self) -> Result<(), DriveError> {
         let more_to_come = !self.asked.is_empty() && self.pending.weight() < EARLY_WEIGHT;
         if self.writer.is_busy() || self.pending.is_empty() || more_to_come {
@@ -531,7 +532,8 @@ impl<'a, 'o> Engine<'a, 'o> {
         if requests.is_empty() {
             return Ok(());
         }
-        // The group that holds the fact also removes the rows, so that no request is lost in between.
+        // The group that holds the fact also removes the rows, so that no request is lost in
+        // between.
         self.take_requests = true;
         if requests.iter().any(|request| request.run == self.run) {
             let run = self.run;

@@ -23,8 +23,8 @@ pub trait ForecastFeed: Send {
     /// Returns a sentence for the user: who did not answer, and what to do.
     fn look(&mut self, now: Timestamp) -> Result<Arc<Outlook>, String>;
 
-    /// Measurements in the zones of its pools since a moment. They are requested after each look, and replace
-    /// forecasts in the ledger. A feed without measurements returns nothing.
+    /// Measurements in the zones of its pools since a moment. They are requested after each look,
+    /// and replace forecasts in the ledger. A feed without measurements returns nothing.
     fn measured(&self, since: Timestamp, now: Timestamp) -> Vec<Actuals> {
         let _ = (since, now);
         Vec::new()

@@ -126,8 +126,8 @@ impl InputResolver for LocalResolver {
     }
 }
 
-/// Resolves a stage that needs no reading: every input is one dataset as it was given, and the tasks do not
-/// depend on the content of rows. Otherwise returns `None`.
+/// Resolves a stage that needs no reading: every input is one dataset as it was given, and the
+/// tasks do not depend on the content of rows. Otherwise returns `None`.
 fn plain(request: &ResolveRequest) -> Option<(Vec<Dataset>, Tasks)> {
     let planned = request.spec.plan.stage(request.stage)?;
     let mut inputs = Vec::with_capacity(planned.stage.inputs.len());
@@ -290,8 +290,8 @@ impl LocalResolver {
         self.store.nothing(output)
     }
 
-    /// The rows for a command. A cell that names a file gets the digest of its content, so that a change of
-    /// the file changes the task's key.
+    /// The rows for a command. A cell that names a file gets the digest of its content, so that a
+    /// change of the file changes the task's key.
     fn named(
         &self,
         request: &ResolveRequest,
@@ -367,8 +367,8 @@ impl LocalResolver {
     }
 }
 
-/// How the files of a stage's input are read. If each task gets one row, the original text of its cells is
-/// kept.
+/// How the files of a stage's input are read. If each task gets one row, the original text of its
+/// cells is kept.
 fn reading(planned: &PlannedStage, port: &str, input: &Input) -> SourceOptions {
     let mut options = SourceOptions::of(input);
     let by_row = matches!(
@@ -381,7 +381,8 @@ fn reading(planned: &PlannedStage, port: &str, input: &Input) -> SourceOptions {
     options
 }
 
-/// The files of a source, as absolute paths or as URLs. Relative paths start at the workflow's file.
+/// The files of a source, as absolute paths or as URLs. Relative paths start at the workflow's
+/// file.
 fn paths(spec: &RunSpec, source: &Reference) -> Result<Vec<String>, DataError> {
     let absolute = |path: &str| {
         if path.contains("://") {

@@ -6,7 +6,8 @@ use sunward_core::Dataset;
 use sunward_data::FileMemory;
 use sunward_state::{FileRecord, FileStamp, Reader, StateError};
 
-/// Looks up the contents of files in the state, and collects new records for it. It writes nothing itself.
+/// Looks up the contents of files in the state, and collects new records for it. It writes nothing
+/// itself.
 pub struct FileRecall<'a> {
     memory: &'a dyn Reader,
     found: RefCell<Vec<FileRecord>>,

@@ -80,8 +80,8 @@ pub trait InputResolver: Send + Sync {
         true
     }
 
-    /// Whether the last engine on this store ended uncleanly, so that parts are read again before they
-    /// are believed.
+    /// Whether the last engine on this store ended uncleanly, so that parts are read again before
+    /// they are believed.
     fn is_suspect(&self) -> bool {
         false
     }

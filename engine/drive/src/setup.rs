@@ -36,8 +36,8 @@ pub struct Setup {
 pub struct Limits {
     /// Slow questions that are answered at once. Each reads files; a few of them keep a disk busy.
     pub questions: NonZeroUsize,
-    /// The weight of facts (about one per task) that may wait for the journal's writer before the loop stops
-    /// handling arrivals. It bounds memory if the disk is slower than the tasks.
+    /// The weight of facts (about one per task) that may wait for the journal's writer before the
+    /// loop stops handling arrivals. It bounds memory if the disk is slower than the tasks.
     pub waiting_facts: usize,
     /// How often progress is reported.
     pub progress_every: Duration,

@@ -16,7 +16,8 @@ type Place = (RunId, PathBuf);
 /// What this engine's runs have read from users' files.
 #[derive(Debug, Default)]
 pub(crate) struct Versions {
-    /// By run and path. Each file has its own lock, so that a second reader waits for the first one's result.
+    /// By run and path. Each file has its own lock, so that a second reader waits for the first
+    /// one's result.
     read: Mutex<BTreeMap<Place, Arc<Mutex<Readings>>>>,
     /// Files that cells of tables name.
     named: Mutex<BTreeMap<RunId, BTreeMap<PathBuf, NamedFile>>>,
@@ -35,7 +36,8 @@ enum Seen {
     Stamp(FileStamp),
     /// The digest of a folder that was read.
     Folder(Digest),
-    /// The digest of a file or folder that is part of the plan's keys, or that a cell of a table names.
+    /// The digest of a file or folder that is part of the plan's keys, or that a cell of a table
+    /// names.
     Staged(Digest),
 }
 
@@ -52,8 +54,9 @@ impl Seen {
 }
 
 impl Versions {
-    /// The dataset of a file that is read in a certain way. If the run has none yet, `read` makes it now.
-    /// Afterwards the caller checks with [`Self::stand`] that it is the version that the run knows.
+    /// The dataset of a file that is read in a certain way. If the run has none yet, `read` makes
+    /// it now. Afterwards the caller checks with [`Self::stand`] that it is the version that the
+    /// run knows.
     pub(crate) fn once(
         &self,
         run: RunId,
@@ -89,9 +92,9 @@ impl Versions {
         Ok(dataset)
     }
 
-    /// The file that a cell of a table names: what the run found first, or else what `look` finds now. For a
-    /// file that is part of the plan's keys, it is the digest in the plan. As with [`Self::once`], the caller
-    /// then calls [`Self::stand`].
+    /// The file that a cell of a table names: what the run found first, or else what `look` finds
+    /// now. For a file that is part of the plan's keys, it is the digest in the plan. As with
+    /// [`Self::once`], the caller then calls [`Self::stand`].
     pub(crate) fn named(
         &self,
         run: RunId,
@@ -122,8 +125,9 @@ impl Versions {
         Ok(*of_run.entry(path.into()).or_insert(found))
     }
 
-    /// Checks that these paths, the folders around them and the files in them are unchanged since the run
-    /// read or planned them. All three matter, because a run may name one file in several ways.
+    /// Checks that these paths, the folders around them and the files in them are unchanged since
+    /// the run read or planned them. All three matter, because a run may name one file in several
+    /// ways.
     ///
     /// # Errors
     /// Fails on the first path that has changed.

@@ -116,7 +116,8 @@ pub(crate) fn resolve_request(
     })
 }
 
-/// The datasets that a stage reads: its resolved inputs, or else what its upstream stages have written.
+/// The datasets that a stage reads: its resolved inputs, or else what its upstream stages have
+/// written.
 pub(crate) fn read_by(state: &State, run: RunId, stage: StageId) -> Vec<Dataset> {
     let bound = state.run(run).and_then(|run| run.stage(stage));
     let mut datasets: Vec<Dataset> = bound.map_or_else(Vec::new, |view| view.inputs().to_vec());

@@ -17,8 +17,8 @@ enum Work {
     Archive(RunId),
 }
 
-/// The journal's writer. It has at most one piece of work, so that everything that arrives meanwhile becomes
-/// one group.
+/// The journal's writer. It has at most one piece of work, so that everything that arrives
+/// meanwhile becomes one group.
 pub(crate) struct Writer {
     work: Option<Sender<Work>>,
     thread: Option<JoinHandle<()>>,

@@ -1,4 +1,5 @@
-//! The input resolver of one machine: files beside a workflow become inputs, known files are not read again.
+//! The input resolver of one machine: files beside a workflow become inputs, known files are not
+//! read again.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

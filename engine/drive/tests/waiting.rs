@@ -1,4 +1,5 @@
-//! Stories of runs with a forecast feed: they wait for the cleaner hour of a grid that is lived through quickly.
+//! Stories of runs with a forecast feed: they wait for the cleaner hour of a grid that is lived
+//! through quickly.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -131,8 +132,8 @@ fn hour_of(at: Timestamp) -> u64 {
     (at.0 - DAWN) / HOUR_MS
 }
 
-/// The hour in which it was to start; the first lease was not given before. On a busy machine it may be
-/// given later: hours are short here.
+/// The hour in which it was to start; the first lease was not given before. On a busy machine it
+/// may be given later: hours are short here.
 fn started_in(home: &TempDir, ended: &Ended) -> u64 {
     let run = ended.state.run(ended.run).unwrap();
     let placement = run.find("train").unwrap().placement().unwrap();

@@ -1,8 +1,9 @@
-//! Opening files that somebody else named: only regular files, and never more bytes than a stated limit.
+//! Opening files that somebody else named: only regular files, and never more bytes than a stated
+//! limit.
 //!
-//! Opening a named pipe waits until somebody writes to it, and reading a device may never end. So every
-//! path that a user, a workflow or a settings file names is opened here. A link is followed; what it
-//! leads to must be a regular file. Read [`open_regular`] first.
+//! Opening a named pipe waits until somebody writes to it, and reading a device may never end. So
+//! every path that a user, a workflow or a settings file names is opened here. A link is followed;
+//! what it leads to must be a regular file. Read [`open_regular`] first.
 
 #![cfg_attr(
     test,
@@ -29,13 +30,13 @@ pub const TEXT_LIMIT_BYTES: u64 = 64 << 20;
 /// Opens a regular file for reading.
 ///
 /// # Errors
-/// When it cannot be opened, or is a folder, named pipe, socket or device. It never waits for another
-/// process.
+/// When it cannot be opened, or is a folder, named pipe, socket or device. It never waits for
+/// another process.
 pub fn open_regular(path: &Path) -> io::Result<File> {
     // A device may act on being opened, so its kind is looked at first.
     refuse_irregular(fs::metadata(path)?.file_type())?;
-    // Without O_NONBLOCK a pipe that takes the file's place now would still be waited for. On regular
-    // files the flag has no effect.
+    // Without O_NONBLOCK a pipe that takes the file's place now would still be waited for. On
+    // regular files the flag has no effect.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     refuse_irregular(file.metadata()?.file_type())?;

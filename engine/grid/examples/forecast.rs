@@ -1,7 +1,8 @@
-//! How far forecasts are off on recorded grids, by zone and horizon, beside the same hour of the day
-//! before: `cargo run --release -p sunward-grid --example forecast [YEAR] [--every HOURS]` (2023, and
-//! each hour; a zone whose record ends before is judged on the year before it). Grids are read from `$SUNWARD_SHARED/data/grid` (default `../shared`). It prints a JSON
-//! list of rows. Each forecast is made from what had ended by then.
+//! How far forecasts are off on recorded grids, by zone and horizon, beside the same hour of the
+//! day before: `cargo run --release -p sunward-grid --example forecast [YEAR] [--every HOURS]`
+//! (2023, and each hour; a zone whose record ends before is judged on the year before it). Grids
+//! are read from `$SUNWARD_SHARED/data/grid` (default `../shared`). It prints a JSON list of rows.
+//! Each forecast is made from what had ended by then.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,

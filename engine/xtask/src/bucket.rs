@@ -1,5 +1,5 @@
-//! Runs a real S3 server for tests: SeaweedFS from PyPI, on this machine's loopback interface. Its data is
-//! deleted afterwards.
+//! Runs a real S3 server for tests: SeaweedFS from PyPI, on this machine's loopback interface. Its
+//! data is deleted afterwards.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

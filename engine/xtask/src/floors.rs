@@ -1,5 +1,5 @@
-//! Checks the layers of the project: crates import only from lower layers, and the core has no access to the
-//! outside.
+//! Checks the layers of the project: crates import only from lower layers, and the core has no
+//! access to the outside.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,7 +34,8 @@ const REFUSED: &[(&str, &str, &str)] = &[(
     "a worker reports facts, it never journals them",
 )];
 
-/// What the core must not use: clocks, files, the network, randomness, the order of hash maps, async code.
+/// What the core must not use: clocks, files, the network, randomness, the order of hash maps,
+/// async code.
 const WORLD: &[&str] = &[
     "std::time::Instant",
     "std::time::SystemTime",
@@ -54,8 +55,8 @@ const WORLD: &[&str] = &[
     "tokio",
 ];
 
-/// Every import from the same or a higher layer, every refused import, and every use of the outside by the
-/// core.
+/// Every import from the same or a higher layer, every refused import, and every use of the outside
+/// by the core.
 pub(crate) fn faults(root: &Path) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     let floors: BTreeMap<&str, u8> = FLOORS.iter().copied().collect();

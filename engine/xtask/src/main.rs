@@ -1,7 +1,7 @@
 //! The project's own tasks: `cargo xtask test`, `bench`, `fuzz`, `tidy`.
 //!
-//! They run the tools that build and check the project, those that fail fastest first, and print each
-//! command. Nothing of Sunward itself is in this crate.
+//! They run the tools that build and check the project, those that fail fastest first, and print
+//! each command. Nothing of Sunward itself is in this crate.
 
 mod bench;
 mod bucket;

@@ -4,12 +4,12 @@ use anyhow::{Result, bail};
 
 use crate::shell;
 
-/// The release for the CUDA version of current drivers. Newer releases produce code that older drivers
-/// refuse.
+/// The release for the CUDA version of current drivers. Newer releases produce code that older
+/// drivers refuse.
 const RELEASE: &str = "nvidia-cuda-nvrtc==13.0.*";
 
-/// Installs the compiler (once, into the target folder). Returns the environment variable with which the
-/// loader finds it.
+/// Installs the compiler (once, into the target folder). Returns the environment variable with
+/// which the loader finds it.
 pub(crate) fn environment() -> Result<(&'static str, String)> {
     let venv = shell::root().join("target/nvrtc");
     if library(&venv).is_none() {

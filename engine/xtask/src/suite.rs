@@ -6,8 +6,8 @@ use crate::bucket::Bucket;
 use crate::shell::{has, run, say};
 use crate::{fuzz, nvrtc, tidy};
 
-/// Runs every check, the quickest first, and stops at the first failure. The tests and the README's command
-/// share the release profile, so that one build serves both.
+/// Runs every check, the quickest first, and stops at the first failure. The tests and the README's
+/// command share the release profile, so that one build serves both.
 pub(crate) fn test(quick: bool) -> Result<()> {
     run("cargo", &["fmt", "--all", "--check"], &[])?;
     tidy::run()?;

@@ -10,8 +10,8 @@ use crate::{floors, shell, words};
 const FILE_LINES: usize = 600;
 /// File names that say nothing about the content.
 const EMPTY_NAMES: &[&str] = &["utils.rs", "util.rs", "misc.rs", "common.rs", "helpers.rs"];
-/// Places that open paths from users. Only `sunward_files` may open files there, because it refuses pipes and
-/// devices.
+/// Places that open paths from users. Only `sunward_files` may open files there, because it refuses
+/// pipes and devices.
 const OPENS_WHAT_IS_NAMED: &[&str] = &[
     "engine/cli/src/",
     "engine/data/src/source",

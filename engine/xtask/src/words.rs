@@ -1,7 +1,7 @@
 //! Words that the project does not use, and what to write instead.
 //!
-//! The table is in ARCHITECTURE.md ("Words not to use"), so that readers and this check see the same one.
-//! Only whole words count, in comments, string literals and prose.
+//! The table is in ARCHITECTURE.md ("Words not to use"), so that readers and this check see the
+//! same one. Only whole words count, in comments, string literals and prose.
 
 use std::path::Path;
 

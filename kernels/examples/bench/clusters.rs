@@ -17,7 +17,8 @@ const FEW: u32 = 4_000;
 /// On a GPU.
 const MANY_ROWS: usize = 1_000_000;
 const DISTANCE: f64 = 0.6;
-/// How much more memory a row of 100 k may need than one of 50 k: what is squared needs twice as much.
+/// How much more memory a row of 100 k may need than one of 50 k: what is squared needs twice as
+/// much.
 const GROWTH: f64 = 1.2;
 
 pub(crate) fn figures(gpu: Option<&Gpu>) -> Result<Vec<Figure>, Any> {

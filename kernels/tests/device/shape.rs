@@ -1,5 +1,5 @@
-//! `gaussian_shape` on devices: overlays as good as the twin's, its fixed poses and rejects, and the same
-//! bits for any cut.
+//! `gaussian_shape` on devices: overlays as good as the twin's, its fixed poses and rejects, and
+//! the same bits for any cut.
 
 use std::sync::{Arc, LazyLock};
 

@@ -154,7 +154,8 @@ fn agree(inputs: &Inputs, cutoff: f64, device: &Device) -> [RecordBatch; 2] {
     assert_eq!(twin.schema(), found.schema());
     assert_eq!(twin.column(0), found.column(0));
     for name in NUMBERS {
-        // `inter` and `score` are differences of terms; small terms are tails of the rounding of distances.
+        // `inter` and `score` are differences of terms; small terms are tails of the rounding of
+        // distances.
         let terms = if matches!(name, "inter" | "score") {
             1e-4
         } else {

@@ -102,7 +102,8 @@ fn equals_keep_their_order_and_missing_scores_come_last() {
     for order in ["ascending", "descending"] {
         let missing = [None, Some(f64::NAN), Some(-1.0)];
         assert_eq!(auc(&missing, &[false, false, true], order), Some(1.0));
-        // Infinities are scores: one is the best, the other the worst before those that are missing.
+        // Infinities are scores: one is the best, the other the worst before those that are
+        // missing.
         let infinite = [
             Some(f64::NEG_INFINITY),
             Some(0.0),

@@ -1,5 +1,5 @@
-//! `gaussian_shape` against the definition in NumPy, against RDKit's overlays, and on what cannot be
-//! laid over anything. `oracle.py` made `cdk2.json`.
+//! `gaussian_shape` against the definition in NumPy, against RDKit's overlays, and on what cannot
+//! be laid over anything. `oracle.py` made `cdk2.json`.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,

@@ -1,7 +1,7 @@
 //! Executing kernels on devices: a stage's tasks, one after the other, by a child that keeps its
 //! device meanwhile. It leaves when the slot has something else to do or nothing, after a while, so
-//! that others come to the device, and after a task that failed: what a kernel spoiled on the device
-//! ends with it.
+//! that others come to the device, and after a task that failed: what a kernel spoiled on the
+//! device ends with it.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -121,7 +121,8 @@ fn is_written(path: &Path) -> Option<bool> {
 
 #[expect(unsafe_code, reason = "a system call that has no safe wrapper")]
 fn control(file: &File, command: libc::c_int, argument: libc::c_int) -> io::Result<()> {
-    // SAFETY: the descriptor is open as long as `file` lives; both commands take a number, no memory.
+    // SAFETY: the descriptor is open as long as `file` lives; both commands take a number, no
+    // memory.
     match unsafe { libc::fcntl(file.as_raw_fd(), command, argument) } {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(()),

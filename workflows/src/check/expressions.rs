@@ -233,8 +233,8 @@ impl Checker<'_, '_> {
     }
 }
 
-/// Rewrites a condition from the syntax of another language. If the result is not an expression either,
-/// returns an example.
+/// Rewrites a condition from the syntax of another language. If the result is not an expression
+/// either, returns an example.
 fn as_condition(text: &str) -> String {
     let ours = text
         .replace("${{", " ")

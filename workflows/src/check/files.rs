@@ -85,8 +85,8 @@ fn is_blob(output: &Output) -> bool {
     matches!(output.format, OutputFormat::File | OutputFormat::Dir)
 }
 
-/// Sets the form of a command's input to `file` if it states no form and none of its sources is a table. Such
-/// files are passed to the command unchanged.
+/// Sets the form of a command's input to `file` if it states no form and none of its sources is a
+/// table. Such files are passed to the command unchanged.
 fn blobs_stay_blobs(
     stage: &mut DraftStage<'_>,
     blobs: &BTreeSet<(String, String)>,
@@ -118,12 +118,13 @@ fn blobs_stay_blobs(
     }
 }
 
-/// True if an input must be a table. A kernel always needs one. A command needs one unless it reads bytes.
+/// True if an input must be a table. A kernel always needs one. A command needs one unless it reads
+/// bytes.
 fn needs_table(stage: &DraftStage<'_>, port: &str) -> bool {
     let kernel = !matches!(stage.stage.action, Action::Run(_));
     let form = stage.stage.inputs.get(port).map(|input| input.form);
-    // Arrow is also the form of an input that states none, and such an input may be any file. So only the
-    // other table forms require rows.
+    // Arrow is also the form of an input that states none, and such an input may be any file. So
+    // only the other table forms require rows.
     kernel || matches!(form, Some(Form::Parquet | Form::Csv | Form::Netcdf))
 }
 

@@ -139,8 +139,8 @@ fn source_columns(
     }
 }
 
-/// Applies the types of the input's own `schema:` to the columns. Text can be read as most types. If the
-/// source already has types, each must fit.
+/// Applies the types of the input's own `schema:` to the columns. Text can be read as most types.
+/// If the source already has types, each must fit.
 fn declared(
     found: Option<Known>,
     source: &Source,
@@ -189,8 +189,8 @@ fn declared(
                         .expecting(one_of(names()))
                         .nearest(&column.name, names());
                 context.report(diagnostic);
-                // The mistake is reported here. The column is added, so that it is not reported again as
-                // missing.
+                // The mistake is reported here. The column is added, so that it is not reported
+                // again as missing.
                 known.columns.push(column.clone());
             }
         }

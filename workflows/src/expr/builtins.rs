@@ -93,8 +93,8 @@ const TEXT_FILTERS: &[&str] = &[
     "indent",
 ];
 
-/// Filters that select, reorder or count the values that they are given. The values stay as they were
-/// written.
+/// Filters that select, reorder or count the values that they are given. The values stay as they
+/// were written.
 const PICKING_FILTERS: &[&str] = &[
     "first",
     "last",
@@ -122,8 +122,8 @@ const ORDERING_FILTERS: &[&str] = &["sort", "min", "max", "unique"];
 /// Tests that take text.
 const TEXT_TESTS: &[&str] = &["startingwith", "endingwith", "lower", "upper"];
 
-/// Converts arguments to the form that a filter takes: numbers as numbers, or as the text in which they were
-/// written.
+/// Converts arguments to the form that a filter takes: numbers as numbers, or as the text in which
+/// they were written.
 fn in_form(name: &str, args: Vec<Dynamic>) -> Result<Vec<Dynamic>, Error> {
     let only_text = |format: &str| {
         let mut holes = format.split('%').skip(1);
@@ -142,8 +142,8 @@ fn in_form(name: &str, args: Vec<Dynamic>) -> Result<Vec<Dynamic>, Error> {
     args.iter().map(|arg| deep(arg, form)).collect()
 }
 
-/// The original values of a list whose numbers a filter compares; `None` if there is nothing to restore
-/// afterwards.
+/// The original values of a list whose numbers a filter compares; `None` if there is nothing to
+/// restore afterwards.
 fn originals(name: &str, args: &[Dynamic]) -> Result<Option<Originals>, Error> {
     match args.first().filter(|_| ORDERING_FILTERS.contains(&name)) {
         Some(list) if list.kind() == ValueKind::Seq && holds(list)? => {
@@ -153,8 +153,8 @@ fn originals(name: &str, args: &[Dynamic]) -> Result<Option<Originals>, Error> {
     }
 }
 
-/// The result of a test of equality or membership, which also compares numbers as they were written; `None`
-/// for other tests.
+/// The result of a test of equality or membership, which also compares numbers as they were
+/// written; `None` for other tests.
 fn compared(name: &str, left: &Dynamic, right: &Dynamic) -> Option<Result<bool, Error>> {
     match name {
         "eq" | "equalto" | "==" => Some(equal(left, right)),

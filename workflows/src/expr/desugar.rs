@@ -1,7 +1,7 @@
 //! Rewrites an expression so that each of its operators becomes a call of one of our functions.
 //!
-//! The meaning stays the same. A chain of operators becomes one call with many operands, so that it nests no
-//! deeper than what was written.
+//! The meaning stays the same. A chain of operators becomes one call with many operands, so that it
+//! nests no deeper than what was written.
 
 use minijinja::machinery::ast::{BinOpKind, CallArg, CompareOpKind, Expr, UnaryOpKind};
 use minijinja::machinery::parse_expr;
@@ -130,8 +130,8 @@ fn postfix(expr: &Expr<'_>, out: &mut String) {
     }
 }
 
-/// Writes a value that the engine's own code takes as a number, such as an index. Numbers that print as they
-/// were written get their plain form.
+/// Writes a value that the engine's own code takes as a number, such as an index. Numbers that
+/// print as they were written get their plain form.
 fn plain(expr: &Expr<'_>, out: &mut String) {
     match expr {
         Expr::Const(_) => {

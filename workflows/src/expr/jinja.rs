@@ -15,8 +15,8 @@ use super::scope::{InputValue, Scope};
 use super::{builtins, desugar};
 use crate::value::Value;
 
-/// The most bytes of one expression. The engine walks chains of operators recursively, and an expression of
-/// this length cannot exhaust a thread's stack.
+/// The most bytes of one expression. The engine walks chains of operators recursively, and an
+/// expression of this length cannot exhaust a thread's stack.
 const LENGTH_LIMIT: usize = 2048;
 
 /// Functions that an expression may call.
@@ -136,8 +136,8 @@ impl Object for InputObject {
 #[derive(Debug)]
 pub(crate) struct Parsed {
     expression: Expression<'static, 'static>,
-    /// Every name that it reads, with its members as far as they are constant: `params.k`, `item.id`,
-    /// `range`.
+    /// Every name that it reads, with its members as far as they are constant: `params.k`,
+    /// `item.id`, `range`.
     pub(crate) names: BTreeSet<String>,
 }
 
@@ -180,7 +180,8 @@ impl Parsed {
     }
 }
 
-/// Converts only the names that the expression reads, so that a large parameter costs nothing elsewhere.
+/// Converts only the names that the expression reads, so that a large parameter costs nothing
+/// elsewhere.
 fn context(names: &BTreeSet<String>, scope: &Scope) -> Dynamic {
     let mut roots: BTreeMap<&str, BTreeMap<&str, bool>> = BTreeMap::new();
     for name in names {

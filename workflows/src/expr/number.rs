@@ -1,7 +1,8 @@
 //! Numbers in expressions that print as they were written.
 //!
-//! The engine holds such a number as an object. Operators and filters that compute take its number. Those
-//! that produce text take its text. Those that only select or order values return it unchanged.
+//! The engine holds such a number as an object. Operators and filters that compute take its number.
+//! Those that produce text take its text. Those that only select or order values return it
+//! unchanged.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -115,8 +116,9 @@ fn any(
     Ok(false)
 }
 
-/// The values of a list by their plain form. A filter compares the plain forms, and its result is then
-/// restored to the values as they were written. Equal numbers come back in the order of the list.
+/// The values of a list by their plain form. A filter compares the plain forms, and its result is
+/// then restored to the values as they were written. Equal numbers come back in the order of the
+/// list.
 pub(super) struct Originals(BTreeMap<Dynamic, VecDeque<Dynamic>>);
 
 impl Originals {

@@ -110,8 +110,8 @@ fn apply(
     apply_plain(sign, &left, &right)
 }
 
-/// Applies an operator to values with written numbers. `~` takes their text. Equality and `in` hold if they
-/// hold for the text or for the number. All other operators take the number.
+/// Applies an operator to values with written numbers. `~` takes their text. Equality and `in` hold
+/// if they hold for the text or for the number. All other operators take the number.
 fn apply_written(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<Dynamic, Error> {
     let both = |sign: &str, form: Form| apply_plain(sign, &deep(left, form)?, &deep(right, form)?);
     let positive = match sign {
@@ -161,7 +161,8 @@ pub(super) fn contains(left: &Dynamic, right: &Dynamic) -> Result<bool, Error> {
     Ok(apply_written("in", left, right)?.is_true())
 }
 
-/// Refuses an operator between text and a number. `'10' < 9` would have a result that nobody expects.
+/// Refuses an operator between text and a number. `'10' < 9` would have a result that nobody
+/// expects.
 fn refuse_mixed(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<(), Error> {
     let kinds = [left.kind(), right.kind()];
     let is_mixed = kinds.contains(&ValueKind::String) && kinds.contains(&ValueKind::Number);

@@ -1,5 +1,5 @@
-//! Here-documents: whether the parser finds their end where the shell does, and whether they may contain a
-//! value.
+//! Here-documents: whether the parser finds their end where the shell does, and whether they may
+//! contain a value.
 
 use tree_sitter::Node;
 

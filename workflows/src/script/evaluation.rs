@@ -1,5 +1,5 @@
-//! Finds the variables whose content a script evaluates: in arithmetic, in subscripts, as names, and as
-//! programs.
+//! Finds the variables whose content a script evaluates: in arithmetic, in subscripts, as names,
+//! and as programs.
 
 use std::collections::BTreeSet;
 
@@ -71,8 +71,8 @@ fn of_node(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Variables that an expansion evaluates: `${!x}` uses the text of `x` as a name, `${x@P}` as a prompt, and
-/// `${s:x}` as an offset.
+/// Variables that an expansion evaluates: `${!x}` uses the text of `x` as a name, `${x@P}` as a
+/// prompt, and `${s:x}` as an offset.
 fn of_expansion(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     let source = &text[node.byte_range()];
     if source.starts_with("${!") || source.ends_with("@P}") {
@@ -84,8 +84,8 @@ fn of_expansion(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Variables that a declaration evaluates: `declare -i` evaluates values, and `declare -n` uses them as
-/// names.
+/// Variables that a declaration evaluates: `declare -i` evaluates values, and `declare -n` uses
+/// them as names.
 fn of_declaration(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     let mut words = text[node.byte_range()].split_whitespace();
     let evaluates = words.any(|word| {
@@ -223,8 +223,8 @@ fn within(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         .for_each(|child| identifiers(child, text, found));
 }
 
-/// Adds every word in a node's subtree that could be a variable's name, because arithmetic reads variables
-/// without `$`.
+/// Adds every word in a node's subtree that could be a variable's name, because arithmetic reads
+/// variables without `$`.
 fn identifiers(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     for node in outside_substitutions(node) {
         if is_expansion(node) {

@@ -1,8 +1,8 @@
 //! Follows text through the variables of a script to where it is evaluated.
 //!
-//! `x=${{ item }}; (( x > 3 ))` runs code from the text, because bash evaluates the content of `x`. So text
-//! must not be assigned to a variable that the script evaluates anywhere. Text that a command prints and the
-//! script reads again (`x=$(tool ${{ item }})`) is not followed.
+//! `x=${{ item }}; (( x > 3 ))` runs code from the text, because bash evaluates the content of `x`.
+//! So text must not be assigned to a variable that the script evaluates anywhere. Text that a
+//! command prints and the script reads again (`x=$(tool ${{ item }})`) is not followed.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -49,8 +49,8 @@ impl Flows {
         Self { flows, evaluated }
     }
 
-    /// True if the value at these bytes reaches a variable that is evaluated, possibly through other
-    /// variables.
+    /// True if the value at these bytes reaches a variable that is evaluated, possibly through
+    /// other variables.
     pub(super) fn reaches_evaluation(&self, value: &Range<usize>) -> bool {
         let holds = |flow: &&Flow| {
             let mut ranges = flow.ranges.iter();
@@ -116,8 +116,8 @@ fn flow(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flow> {
     }
 }
 
-/// Assignments by a command: `set -- V`, `printf -v NAME V`, and a call of a function that the script
-/// defines.
+/// Assignments by a command: `set -- V`, `printf -v NAME V`, and a call of a function that the
+/// script defines.
 fn of_command(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flow> {
     let mut cursor = node.walk();
     let name = node.child_by_field_name("name");
@@ -151,8 +151,8 @@ fn of_input(node: Node<'_>, text: &str) -> Vec<Flow> {
     targets.into_iter().map(flow).collect()
 }
 
-/// Assignments through a pipe: text that `echo`, `printf` or a here-document writes and a later part of the
-/// pipeline reads.
+/// Assignments through a pipe: text that `echo`, `printf` or a here-document writes and a later
+/// part of the pipeline reads.
 fn of_pipeline(node: Node<'_>, text: &str) -> Vec<Flow> {
     let mut cursor = node.walk();
     let parts: Vec<_> = node.named_children(&mut cursor).collect();
@@ -236,8 +236,8 @@ pub(super) fn read_name(node: Node<'_>, text: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// A node and all nodes in its subtree, without the content of command substitutions. The output of a command
-/// is no longer the value.
+/// A node and all nodes in its subtree, without the content of command substitutions. The output of
+/// a command is no longer the value.
 pub(super) fn outside_substitutions(node: Node<'_>) -> Vec<Node<'_>> {
     descendants(node, |node| {
         !matches!(node.kind(), "command_substitution" | "process_substitution")
@@ -258,8 +258,8 @@ pub(super) fn own_text(node: Node<'_>) -> Vec<Range<usize>> {
     own
 }
 
-/// A node and all nodes in its subtree. A node for which `enters` is false is left out with everything below
-/// it.
+/// A node and all nodes in its subtree. A node for which `enters` is false is left out with
+/// everything below it.
 pub(super) fn descendants<'t>(node: Node<'t>, enters: impl Fn(Node<'t>) -> bool) -> Vec<Node<'t>> {
     let mut found = Vec::new();
     let mut left = vec![node];

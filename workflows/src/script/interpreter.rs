@@ -1,7 +1,7 @@
 //! Decides which words of a command are evaluated, by the command's name.
 //!
-//! A command is given as its literal words, with a mark for each value. The question is always: may word
-//! number `at` contain text?
+//! A command is given as its literal words, with a mark for each value. The question is always: may
+//! word number `at` contain text?
 
 use super::refusal::Refusal;
 use super::shell::base_name;
@@ -11,15 +11,16 @@ use super::shell::base_name;
 pub(super) enum Kind {
     /// A shell: takes `-c PROGRAM`, or else a file.
     Shell,
-    /// An interpreter such as Python: takes a program after one of these option letters, or else a file.
+    /// An interpreter such as Python: takes a program after one of these option letters, or else a
+    /// file.
     Language(&'static str),
-    /// A filter such as awk: the first operand is the program, unless `-f` names a file. The letters are the
-    /// options that take a word.
+    /// A filter such as awk: the first operand is the program, unless `-f` names a file. The
+    /// letters are the options that take a word.
     Filter(&'static str),
     /// Every operand is evaluated.
     All,
-    /// A command of the shell itself that evaluates every operand. It reads no program from its standard
-    /// input.
+    /// A command of the shell itself that evaluates every operand. It reads no program from its
+    /// standard input.
     Builtin,
     /// A command whose only safe words are `NAME=value`.
     Named,
@@ -189,8 +190,8 @@ pub(super) fn interprets(words: &[String]) -> bool {
         .is_some_and(|w| matches!(base_name(w), "sbatch" | "qsub" | "bsub"))
 }
 
-/// True for a command that executes what it reads from a pipe: a shell or interpreter without a file, and
-/// tools that run each line.
+/// True for a command that executes what it reads from a pipe: a shell or interpreter without a
+/// file, and tools that run each line.
 pub(super) fn interprets_pipe(words: &[String]) -> bool {
     interpreters(words).any(|(i, kind)| match kind {
         Kind::Shell | Kind::Language(_) => {
@@ -259,15 +260,15 @@ pub(super) fn verdict(words: &[String], at: usize, mark: char) -> Verdict {
     }
 }
 
-/// True if a list may become several words of a command. This is not allowed for `test`, where they could be
-/// operators, and where `-v` evaluates the next word.
+/// True if a list may become several words of a command. This is not allowed for `test`, where they
+/// could be operators, and where `-v` evaluates the next word.
 pub(super) fn takes_lists(words: &[String], at: usize) -> bool {
     let (own, at_own) = builtin(words, at);
     at > 0 && (at_own == 0 || own.first().is_none_or(|word| base_name(word) != "test"))
 }
 
-/// Skips `command` and `builtin`, which run a command in the shell itself. Returns the words of that command,
-/// and the index of word number `at` among them.
+/// Skips `command` and `builtin`, which run a command in the shell itself. Returns the words of
+/// that command, and the index of word number `at` among them.
 fn builtin(words: &[String], at: usize) -> (&[String], usize) {
     let wraps = |word: &String| matches!(word.as_str(), "command" | "builtin");
     let mut start = 0;
@@ -286,8 +287,8 @@ fn of_word(words: &[String], at: usize, mark: char) -> Verdict {
     let (own, at_own) = builtin(words, at);
     match own.first().map_or("", |word| base_name(word)) {
         "test" => return of_test(own, at_own),
-        // `wait -p NAME` and `printf -v NAME` evaluate a subscript in the name, also when written as `-pNAME`
-        // and `-vNAME`.
+        // `wait -p NAME` and `printf -v NAME` evaluate a subscript in the name, also when written
+        // as `-pNAME` and `-vNAME`.
         "wait" => return Verdict::Operand,
         "printf" if at_own == 1 => return Verdict::Operand,
         "printf" if own[at_own - 1] == "-v" => {
@@ -312,7 +313,8 @@ fn of_word(words: &[String], at: usize, mark: char) -> Verdict {
             .iter()
             .any(|a| word.starts_with(a) && word[a.len()..].starts_with(mark))
     {
-        // If the command starts an interpreter, the rules of the interpreter were applied above; `bash -c 'x'
+        // If the command starts an interpreter, the rules of the interpreter were applied above;
+        // `bash -c 'x'
         // - -c V` is safe.
         let judges = |kind| !matches!(kind, Kind::Named | Kind::Optioned);
         let judged = interpreters(words).any(|(i, kind)| i < at - 1 && judges(kind));
@@ -334,8 +336,8 @@ fn of_kind(kind: Kind, words: &[String], at: usize, mark: char) -> Verdict {
     }
 }
 
-/// For a command with options that name a program: any text after `--`, and otherwise an operand. An option's
-/// program is always refused.
+/// For a command with options that name a program: any text after `--`, and otherwise an operand.
+/// An option's program is always refused.
 fn of_optioned(words: &[String], at: usize) -> Verdict {
     let before = words[at - 1].as_str();
     let option = words[at].split_once('=').map_or("", |(option, _)| option);
@@ -528,8 +530,8 @@ pub(super) fn of_test(words: &[String], at: usize) -> Verdict {
     if unary || at > 1 && binary(before) {
         return Verdict::Any;
     }
-    // A left or only operand is allowed if the word before it is not a value and the word after it is not an
-    // operand.
+    // A left or only operand is allowed if the word before it is not a value and the word after it
+    // is not an operand.
     let fixed = at == 1 || matches!(before, "!" | "(");
     if fixed && words.get(at + 1).is_none_or(|word| binary(word)) {
         Verdict::Any

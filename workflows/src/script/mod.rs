@@ -83,8 +83,8 @@ impl CompiledScript {
         let mut rendered = RenderedScript::default();
         let mut places = self.places.iter();
         let mut ordinal = 0;
-        // If a quoted string is exactly one expression, the reference brings its own quotes, and the string's
-        // are dropped.
+        // If a quoted string is exactly one expression, the reference brings its own quotes, and
+        // the string's are dropped.
         let mut skip_quote = false;
         for fragment in self.template.fragments() {
             match fragment {
@@ -163,8 +163,8 @@ fn put(
     Ok(())
 }
 
-/// Checks that a value that is not a number is allowed at a place. Where text is refused, the check of the
-/// workflow has allowed only a choice of harmless characters.
+/// Checks that a value that is not a number is allowed at a place. Where text is refused, the check
+/// of the workflow has allowed only a choice of harmless characters.
 fn put_allowed(one: &Compiled, place: Place, value: &Value) -> Result<(), String> {
     match place {
         Place::Refused(_) if one.is_choice() && is_harmless(&value.to_text()) => Ok(()),

@@ -102,9 +102,9 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> Vec<Place
         .collect()
 }
 
-/// Replaces the operator `>|` with `> `, because the grammar does not know it. Both divide words in the same
-/// way. The two characters are the operator unless they are quoted, or follow one of the characters checked
-/// here.
+/// Replaces the operator `>|` with `> `, because the grammar does not know it. Both divide words in
+/// the same way. The two characters are the operator unless they are quoted, or follow one of the
+/// characters checked here.
 fn without_clobbering(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -140,9 +140,9 @@ fn mark(template: &CompiledTemplate) -> Marked {
     Marked { text, ranges }
 }
 
-/// True if the parser and the shell parse this script alike, as far as is known. There must be no characters
-/// that only one of them treats as blanks, no here-document that ends elsewhere for the shell, and no bash
-/// syntax in `sh`.
+/// True if the parser and the shell parse this script alike, as far as is known. There must be no
+/// characters that only one of them treats as blanks, no here-document that ends elsewhere for the
+/// shell, and no bash syntax in `sh`.
 fn is_plain(root: Node<'_>, text: &str, dialect: Dialect) -> bool {
     let odd_blank = |c: char| c.is_whitespace() && !matches!(c, ' ' | '\t' | '\n') || c == '\0';
     let blanks = text
@@ -179,8 +179,8 @@ fn nodes_are_plain(root: Node<'_>, text: &str, dialect: Dialect) -> bool {
     }
 }
 
-/// True if no line break and no reserved word divides a node for the shell. After `x=1 2>f` the parser takes
-/// the next line as words of the same command, whatever it contains.
+/// True if no line break and no reserved word divides a node for the shell. After `x=1 2>f` the
+/// parser takes the next line as words of the same command, whatever it contains.
 fn is_one_command(node: Node<'_>, text: &str) -> bool {
     if node.kind() == "command_name" && RESERVED.contains(&&text[node.byte_range()]) {
         return false;
@@ -208,7 +208,8 @@ struct Finder<'t> {
 
 /// What the nodes on the way to the root say about a place.
 struct Way {
-    /// True if the way has left a `$( … )`. What surrounds it can evaluate only the output, not the value.
+    /// True if the way has left a `$( … )`. What surrounds it can evaluate only the output, not the
+    /// value.
     crossed: bool,
     /// Whether a list may become several words.
     words: bool,

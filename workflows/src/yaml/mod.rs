@@ -1,7 +1,7 @@
 //! Parses YAML text into a tree in which every node has its place.
 //!
-//! The parser of serde-saphyr gives the events. The tree is built here rather than by serde, so that one
-//! wrong value does not hide the mistakes after it.
+//! The parser of serde-saphyr gives the events. The tree is built here rather than by serde, so
+//! that one wrong value does not hide the mistakes after it.
 
 pub(crate) mod node;
 mod read;

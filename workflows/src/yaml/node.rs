@@ -138,8 +138,8 @@ impl Node {
         source.get(start..end).map(str::to_owned)
     }
 
-    /// The text of a scalar as its author wrote it, so that `3.10` stays `3.10`. It is empty for null, and
-    /// `None` for lists and maps.
+    /// The text of a scalar as its author wrote it, so that `3.10` stays `3.10`. It is empty for
+    /// null, and `None` for lists and maps.
     pub(crate) fn written(&self, source: &str) -> Option<String> {
         match self.scalar()? {
             Value::String(text) => Some(text.clone()),

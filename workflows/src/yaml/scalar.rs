@@ -2,8 +2,9 @@
 
 use crate::value::Value;
 
-/// The value of unquoted text. A number keeps the text in which it was written. Digits with leading zeros,
-/// integers beyond 64 bits and numbers beyond a float are text, because a number would lose what was written.
+/// The value of unquoted text. A number keeps the text in which it was written. Digits with leading
+/// zeros, integers beyond 64 bits and numbers beyond a float are text, because a number would lose
+/// what was written.
 #[must_use]
 pub(crate) fn resolve(text: &str) -> Value {
     let value = match text {

@@ -58,8 +58,8 @@ pub(crate) struct Script {
     pub(crate) refusals: Vec<&'static str>,
 }
 
-/// Rules that print the value, each as a script and what it prints with `V` for the value. `v` is the
-/// value without line breaks at its end.
+/// Rules that print the value, each as a script and what it prints with `V` for the value. `v` is
+/// the value without line breaks at its end.
 const PRINTING: &[(&str, &[&str])] = &[
     ("printf '%s\\0' V", &["V"]),
     ("printf '%s\\0' \"V\"", &["V"]),

@@ -1,4 +1,5 @@
-//! Processes that a killed engine left behind: those that still stand in one of its working folders.
+//! Processes that a killed engine left behind: those that still stand in one of its working
+//! folders.
 
 use std::fs;
 use std::path::Path;

@@ -28,7 +28,8 @@ const BEND_WIDTH: f64 = 18.0;
 /// Around everything.
 const MARGIN: f64 = 16.0;
 
-/// Every rule is of this drawing alone: within a page, a style sheet in a drawing holds for the page.
+/// Every rule is of this drawing alone: within a page, a style sheet in a drawing holds for the
+/// page.
 const STYLE: &str = ".graph text{font:12px system-ui,sans-serif;fill:#1f2933}\
 .graph .name{font-weight:600;font-size:13px}.graph .line{fill:#52606d}.graph .ports{font-size:11px;fill:#52606d;paint-order:stroke;stroke:#fff;stroke-width:3px}\
 .graph rect{fill:#f5f7fa;stroke:#7b8794;stroke-width:1.2}.graph path{fill:none;stroke:#7b8794;stroke-width:1.3}\

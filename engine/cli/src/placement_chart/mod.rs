@@ -64,7 +64,8 @@ const LEAST_MS: u64 = 16 * 3_600_000;
 const STEPS: usize = 480;
 
 impl PlacementChart {
-    /// Draws these placements, each with its stage's name, over what was known when they were decided.
+    /// Draws these placements, each with its stage's name, over what was known when they were
+    /// decided.
     pub(crate) fn of(fleet: &Fleet, outlook: &Outlook, placed: &[(String, Placement)]) -> Self {
         let begin = outlook.issued_at.0 / outlook.slot_ms.max(1) * outlook.slot_ms;
         let last = placed

@@ -13,7 +13,8 @@ const BAND: f64 = 40.0;
 const LANE: f64 = 18.0;
 const GAP: f64 = 14.0;
 
-/// Every rule is of this drawing alone: within a page, a style sheet in a drawing holds for the page.
+/// Every rule is of this drawing alone: within a page, a style sheet in a drawing holds for the
+/// page.
 const STYLE: &str = ".placement-chart text{font:12px system-ui,sans-serif;fill:#1f2933}\
 .placement-chart .faint{fill:#52606d;font-size:11px}.placement-chart line{stroke:#e4e7eb}\
 .placement-chart .shut{fill:#9aa5b1;opacity:.35}.placement-chart .block{fill:#0967d2}\

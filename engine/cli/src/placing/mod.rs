@@ -146,8 +146,8 @@ impl Placing {
             .collect()
     }
 
-    /// The budget that it would exceed, judged by the stages of which it is known how long they take:
-    /// what a guess of an hour comes to would refuse runs that are over in a second.
+    /// The budget that it would exceed, judged by the stages of which it is known how long they
+    /// take: what a guess of an hour comes to would refuse runs that are over in a second.
     pub(crate) fn overrun(&self, budget: &Budget) -> Option<Overrun> {
         let known = || self.stages.iter().filter(|one| !one.is_guess);
         let micrograms = known().map(|one| one.placement.expected_micrograms).sum();

@@ -45,7 +45,8 @@ pub(crate) fn machine(value: &impl Serialize) -> anyhow::Result<()> {
     raw(text.as_bytes())
 }
 
-/// Writes bytes to stdout as they are: for what is text by nature (SVG, schema, a log that is followed).
+/// Writes bytes to stdout as they are: for what is text by nature (SVG, schema, a log that is
+/// followed).
 ///
 /// # Errors
 /// When stdout cannot be written.

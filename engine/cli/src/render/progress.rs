@@ -8,7 +8,8 @@ use sunward_core::{Failure, StageId};
 use super::style::{Style, harmless};
 use super::units::{plural, seconds};
 
-/// More failures of one stage are counted, not shown: a scatter of a million may fail a million times.
+/// More failures of one stage are counted, not shown: a scatter of a million may fail a million
+/// times.
 const FAILURES_SHOWN: u64 = 10;
 /// How much of a failed attempt's log is shown.
 const LOG_LINES_SHOWN: usize = 20;

@@ -57,7 +57,8 @@ pub(crate) fn harmless(text: &str) -> String {
     for c in text.chars() {
         match c {
             '\n' | '\t' => out.push(c),
-            // A carriage return before a line feed is how some tools end lines; alone it overwrites.
+            // A carriage return before a line feed is how some tools end lines; alone it
+            // overwrites.
             '\r' => {}
             c if c.is_control() || is_direction(c) => out.extend(c.escape_unicode()),
             c => out.push(c),

@@ -5,8 +5,8 @@ const ELLIPSIS: char = '…';
 
 /// The most that `text` takes at a font size of `size` pixels, in pixels.
 ///
-/// The bound is over the sans-serif fonts that browsers use for `system-ui` (Segoe UI, San Francisco,
-/// Roboto, Noto Sans, DejaVu Sans, the widest). Bold is a tenth wider.
+/// The bound is over the sans-serif fonts that browsers use for `system-ui` (Segoe UI, San
+/// Francisco, Roboto, Noto Sans, DejaVu Sans, the widest). Bold is a tenth wider.
 pub(crate) fn text_width(text: &str, size: f64, bold: bool) -> f64 {
     let ems: f64 = text.chars().map(advance_em).sum();
     ems * size * if bold { 1.1 } else { 1.0 }
@@ -37,7 +37,8 @@ const fn advance_em(c: char) -> f64 {
         'm' | 'w' | 'M' | 'W' | '@' | '%' | '…' => 1.0,
         'A'..='Z' | '_' | '+' | '=' | '<' | '>' | '~' | '#' => 0.84,
         '\0'..='\u{2ff}' => 0.65,
-        // Greek, Cyrillic and other alphabets are as wide as capitals; all beyond may be full width.
+        // Greek, Cyrillic and other alphabets are as wide as capitals; all beyond may be full
+        // width.
         '\u{300}'..='\u{10ff}' => 0.9,
         _ => 1.05,
     }

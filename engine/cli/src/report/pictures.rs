@@ -31,8 +31,8 @@ pub(crate) struct Picture {
 }
 
 impl Picture {
-    /// The whole file as an address that a page can show. A browser runs no script of an SVG that it
-    /// shows as an image.
+    /// The whole file as an address that a page can show. A browser runs no script of an SVG that
+    /// it shows as an image.
     pub(crate) fn data_url(&self) -> String {
         let text = STANDARD.encode(&self.content);
         format!("data:{};base64,{text}", self.media_type)
@@ -135,7 +135,8 @@ fn media_type(content: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// An XML document whose first element is `svg`, after at most a declaration, comments and a DOCTYPE.
+/// An XML document whose first element is `svg`, after at most a declaration, comments and a
+/// DOCTYPE.
 fn is_svg(content: &[u8]) -> bool {
     let head = content.get(..content.len().min(4096)).unwrap_or(content);
     let head = String::from_utf8_lossy(head);

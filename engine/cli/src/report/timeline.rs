@@ -1,5 +1,5 @@
-//! When what ran: a bar an attempt for small stages, the number running for big ones, and how long a
-//! stage that could have run waited for its first attempt.
+//! When what ran: a bar an attempt for small stages, the number running for big ones, and how long
+//! a stage that could have run waited for its first attempt.
 
 use serde::Serialize;
 

@@ -8,8 +8,8 @@ use sunward_sim::report::Report;
 /// Figures that two reports of the same simulation share differ by no more than this share.
 const TOLERANCE: f64 = 1e-6;
 
-/// What is expected: by policy, by figure. A figure is the report's own name, alone (equal), or after
-/// `min_` or `max_`.
+/// What is expected: by policy, by figure. A figure is the report's own name, alone (equal), or
+/// after `min_` or `max_`.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Expectation(BTreeMap<String, BTreeMap<String, f64>>);
 
@@ -58,8 +58,8 @@ impl Expectation {
     /// Each expectation that a report misses, in a sentence.
     ///
     /// # Errors
-    /// When something is expected that no report says: a policy that was not simulated, a figure that
-    /// does not exist.
+    /// When something is expected that no report says: a policy that was not simulated, a figure
+    /// that does not exist.
     pub(crate) fn missed_by(&self, report: &Report) -> Result<Vec<String>, String> {
         let mut missed = Vec::new();
         for (name, figures) in &self.0 {

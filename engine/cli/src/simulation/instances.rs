@@ -1,4 +1,5 @@
-//! Recorded workflows (WfCommons) among what a simulation submits, and on what terms they run again.
+//! Recorded workflows (WfCommons) among what a simulation submits, and on what terms they run
+//! again.
 
 use std::path::Path;
 

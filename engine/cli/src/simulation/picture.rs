@@ -17,7 +17,8 @@ const BAR: f64 = 16.0;
 const ROW: f64 = 24.0;
 const CURVE: f64 = 120.0;
 
-/// Every rule is of this drawing alone: within a page, a style sheet in a drawing holds for the page.
+/// Every rule is of this drawing alone: within a page, a style sheet in a drawing holds for the
+/// page.
 const STYLE: &str = ".simulation text{font:12px system-ui,sans-serif;fill:#1f2933}.simulation .h{font-weight:600}\
 .simulation .f{fill:#52606d;font-size:11px}.simulation .b{fill:#9aa5b1}.simulation .s{fill:#2f8132}\
 .simulation .l{stroke:#ba2525;stroke-dasharray:4 3}.simulation .u{fill:#0967d2;opacity:.35}\

@@ -1,4 +1,5 @@
-//! `sunward cache list|prune|verify`: lists the store's content, deletes old results, and verifies the data.
+//! `sunward cache list|prune|verify`: lists the store's content, deletes old results, and verifies
+//! the data.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -214,8 +215,8 @@ fn prune(
     // The disk may be full, and the journal needs some space before anything can be deleted.
     give_back_reserve(home);
     open(home)?;
-    // Opens the state as its engine, so that no run is in progress. A run must not lose what it is about to
-    // read.
+    // Opens the state as its engine, so that no run is in progress. A run must not lose what it is
+    // about to read.
     let mut journal = Sqlite::open(home)?;
     let store = Store::open(home, None)?;
     let keep = kept(&journal)?;

@@ -1,4 +1,5 @@
-//! `sunward cancel [RUN]`: stops a run for good. It reports success only if no process of the run is running.
+//! `sunward cancel [RUN]`: stops a run for good. It reports success only if no process of the run
+//! is running.
 
 use std::path::Path;
 
@@ -101,8 +102,8 @@ impl Cancel {
     }
 }
 
-/// Cancels the run as the engine of the home, because no other is running. First ends the processes that a
-/// killed engine left behind, since nobody else would.
+/// Cancels the run as the engine of the home, because no other is running. First ends the processes
+/// that a killed engine left behind, since nobody else would.
 fn write_fact(home: &Path, run: RunId) -> anyhow::Result<(Done, Vec<LeftRunning>)> {
     match Sqlite::open(home) {
         Ok(mut journal) => {

@@ -48,8 +48,8 @@ impl Check {
     }
 }
 
-/// Reports the mistakes of one file, or adds them to the answer for `--json`. Returns true if the file has
-/// none.
+/// Reports the mistakes of one file, or adds them to the answer for `--json`. Returns true if the
+/// file has none.
 fn told(context: &Context, read: &Read, found: &mut Vec<JsonDiagnostic>) -> anyhow::Result<bool> {
     let sources = match &read.checked.workflow {
         Some(workflow) => cuda_sources::compile_all(workflow, &read.path, &read.shown),

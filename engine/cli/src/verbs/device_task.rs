@@ -1,5 +1,5 @@
-//! `sunward device-task`: works on a device, in a process of its own. Workers start it; it is not in the
-//! help.
+//! `sunward device-task`: works on a device, in a process of its own. Workers start it; it is not
+//! in the help.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! `sunward explain [RUN] [STAGE[/INDEX]]`: explains why a stage or task ran, came from the cache, waits or
-//! failed.
+//! `sunward explain [RUN] [STAGE[/INDEX]]`: explains why a stage or task ran, came from the cache,
+//! waits or failed.
 
 use clap::Args;
 use serde::Serialize;

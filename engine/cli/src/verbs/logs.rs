@@ -132,8 +132,8 @@ impl Logs {
         let mut shown: BTreeMap<(String, u32, u32), u64> = BTreeMap::new();
         let mut last: Option<(String, u32, u32)> = None;
         loop {
-            // This is checked before the logs are read, so that lines written just before the end are still
-            // shown.
+            // This is checked before the logs are read, so that lines written just before the end
+            // are still shown.
             let goes_on = goes_on(found)?;
             for log in self.list(which, folder)? {
                 let from = shown.get(&log.key).copied().unwrap_or(0);
@@ -183,9 +183,9 @@ fn parts_of(name: &str) -> Option<(u32, u32)> {
     Some((index.parse().ok()?, attempt.parse().ok()?))
 }
 
-/// Copies a log to stdout from a byte offset to its end, with control characters made harmless. Returns the
-/// offset of the end. Unless this is the last look, an incomplete character at the end is left for the next
-/// call.
+/// Copies a log to stdout from a byte offset to its end, with control characters made harmless.
+/// Returns the offset of the end. Unless this is the last look, an incomplete character at the end
+/// is left for the next call.
 fn copy(path: &Path, from: u64, last_look: bool) -> anyhow::Result<u64> {
     let unreadable = || format!("{} cannot be read", path.display());
     let mut file = File::open(path).with_context(unreadable)?;

@@ -1,4 +1,5 @@
-//! The verbs, each in its own file. A verb takes its arguments, builds a value and prints it as the answer.
+//! The verbs, each in its own file. A verb takes its arguments, builds a value and prints it as the
+//! answer.
 
 pub(crate) mod cache;
 pub(crate) mod cancel;
@@ -37,8 +38,8 @@ pub(crate) fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are answers and go to stdout. Mistakes go to stderr. If nobody reads them,
-            // that is not an error.
+            // Help and version are answers and go to stdout. Mistakes go to stderr. If nobody reads
+            // them, that is not an error.
             drop(error.print());
             return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
@@ -88,7 +89,8 @@ fn perform(verb: &Verb, context: &Context) -> anyhow::Result<Exit> {
     }
 }
 
-/// Writes traces to stderr if `$SUNWARD_LOG` requests them, as in `SUNWARD_LOG=sunward_drive=debug`.
+/// Writes traces to stderr if `$SUNWARD_LOG` requests them, as in
+/// `SUNWARD_LOG=sunward_drive=debug`.
 fn trace(context: &Context) {
     let Some(wanted) = &context.trace else {
         return;

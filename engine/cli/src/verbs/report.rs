@@ -203,7 +203,8 @@ fn task(attempt: &Attempt, names: &[String]) -> String {
     format!("{name}/{}", attempt.index)
 }
 
-/// The version, system and time with which the report is written. The machines of tasks are in their logs.
+/// The version, system and time with which the report is written. The machines of tasks are in
+/// their logs.
 fn environment() -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("sunward", env!("CARGO_PKG_VERSION").to_owned()),

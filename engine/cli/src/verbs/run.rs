@@ -87,8 +87,8 @@ impl Run {
     }
 }
 
-/// Checks that the state can be read, so that a state of another version is reported before anything is
-/// created.
+/// Checks that the state can be read, so that a state of another version is reported before
+/// anything is created.
 fn legible(home: &Path) -> Result<(), StateError> {
     match SqliteReader::open(home) {
         Ok(_) | Err(StateError::Absent { .. }) => Ok(()),
@@ -96,8 +96,8 @@ fn legible(home: &Path) -> Result<(), StateError> {
     }
 }
 
-/// Refuses a plan that exceeds its budget, before anything is created. Warns about a deadline that it would
-/// miss.
+/// Refuses a plan that exceeds its budget, before anything is created. Warns about a deadline that
+/// it would miss.
 fn foresee(
     feeds: Option<&Feeds>,
     machine: Machine,
@@ -140,8 +140,8 @@ fn foresee(
     Ok(())
 }
 
-/// Continues the newest unfinished run with the same file, parameters and meaning, if its data has not
-/// changed. Otherwise starts a new run.
+/// Continues the newest unfinished run with the same file, parameters and meaning, if its data has
+/// not changed. Otherwise starts a new run.
 fn choose(
     home: &Path,
     opened: &OpenHome,

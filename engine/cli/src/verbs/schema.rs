@@ -1,4 +1,5 @@
-//! `sunward schema`: prints the JSON Schema of workflow files, so that editors complete and check them.
+//! `sunward schema`: prints the JSON Schema of workflow files, so that editors complete and check
+//! them.
 
 use clap::Args;
 

@@ -1,4 +1,5 @@
-//! `sunward show [RUN] STAGE.PORT`: shows the schema and rows of a table, or the files of another output.
+//! `sunward show [RUN] STAGE.PORT`: shows the schema and rows of a table, or the files of another
+//! output.
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -261,8 +262,8 @@ fn empty(stage: &StageView<'_>, shown: &mut Shown) {
     }
 }
 
-/// The stage and port of an output, which is given as `stage.port` or as the name of an output of the
-/// workflow.
+/// The stage and port of an output, which is given as `stage.port` or as the name of an output of
+/// the workflow.
 fn port_of(run: &RunState, what: &str) -> anyhow::Result<(StageId, String)> {
     let Some((stage, port)) = what.split_once('.') else {
         let named = run.outputs().find(|(name, _, _)| *name == what);

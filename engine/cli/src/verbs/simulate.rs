@@ -62,7 +62,8 @@ const INPUTS: &str = "\
 #[derive(Args)]
 #[command(after_help = help())]
 pub(crate) struct Simulate {
-    /// Workflows to submit, all at once: pipelines (YAML), or WfCommons instances (.json, WfFormat 1.5)
+    /// Workflows to submit, all at once: pipelines (YAML), or WfCommons instances (.json, WfFormat
+    /// 1.5)
     #[arg(required_unless_present_any = ["jobs", "workload"], conflicts_with_all = ["jobs", "workload"])]
     workflows: Vec<PathBuf>,
     #[command(flatten)]

@@ -16,7 +16,8 @@ pub(crate) struct Supervise {
 }
 
 impl Supervise {
-    /// Waits until standard input shows that the worker has ended or was killed. Then ends its tasks.
+    /// Waits until standard input shows that the worker has ended or was killed. Then ends its
+    /// tasks.
     pub(crate) fn perform(&self) -> Exit {
         supervise(&self.folder, std::io::stdin().lock());
         Exit::Done

@@ -1,4 +1,5 @@
-//! Results of the examples against `expected/expected.yaml`, which stands beside what they should be.
+//! Results of the examples against `expected/expected.yaml`, which stands beside what they should
+//! be.
 //!
 //! ```yaml
 //! outputs:                        # by the name of the workflow's output

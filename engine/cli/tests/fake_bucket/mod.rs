@@ -1,5 +1,5 @@
-//! A server that speaks as much of S3 as a store needs, keeps its objects in memory, and does with them
-//! what a test asks for.
+//! A server that speaks as much of S3 as a store needs, keeps its objects in memory, and does with
+//! them what a test asks for.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -225,7 +225,8 @@ mod tests {
         }
     }
 
-    /// Two stages, the second after the first, and one pool of two GPUs, one of them promised in hour 5.
+    /// Two stages, the second after the first, and one pool of two GPUs, one of them promised in
+    /// hour 5.
     fn problem() -> Problem {
         let promised = Taken {
             gpus: 1,
@@ -340,8 +341,8 @@ mod tests {
             one.segments[0].end = Timestamp(5 * HOUR);
             one
         });
-        // The second runs from hour 1 to 5 and collides with the first in hour 4. Once it is dropped, the
-        // third has hour 3 to itself.
+        // The second runs from hour 1 to 5 and collides with the first in hour 4. Once it is
+        // dropped, the third has hour 3 to itself.
         let faults = faults(&problem, vec![at(0, 4, 2), long, at(0, 3, 2)]);
         assert_eq!(
             faults,

@@ -47,8 +47,8 @@ pub struct Reserved {
 /// The answer to a [`Problem`]: one placement for each ask, in the order of the asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Solution {
-    /// One entry for each of the problem's asks, in their order. `None` means that the placer has no
-    /// answer that holds: the stage keeps its earlier placement, or starts at once at home.
+    /// One entry for each of the problem's asks, in their order. `None` means that the placer has
+    /// no answer that holds: the stage keeps its earlier placement, or starts at once at home.
     pub placements: Vec<Option<Placement>>,
     /// The placements that were left out because they contradict the problem. Each is a bug in the
     /// placer.

@@ -46,8 +46,8 @@ pub(crate) enum Phase {
 pub enum StageEnd {
     /// It succeeded: no more tasks failed than `tolerate` allows.
     Succeeded,
-    /// More tasks failed than `tolerate` allows, it rejected more rows than `tolerate_rejects` allows, or
-    /// it could not start.
+    /// More tasks failed than `tolerate` allows, it rejected more rows than `tolerate_rejects`
+    /// allows, or it could not start.
     Failed,
     /// It did not run, for this reason.
     Skipped(SkipReason),

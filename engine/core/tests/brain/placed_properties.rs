@@ -249,8 +249,8 @@ fn resume(world: &mut World, run: RunId, spec: &Arc<RunSpec>) {
     world.give(Input::Resume { run, spec });
 }
 
-/// Goes on until all runs have ended, the world being kind: somebody works in each pool, new outlooks
-/// come, and placing is sane.
+/// Goes on until all runs have ended, the world being kind: somebody works in each pool, new
+/// outlooks come, and placing is sane.
 fn settle(world: &mut World, run: RunId, spec: &Arc<RunSpec>) {
     world.placer = Box::new(cleanest);
     for pool in 0..3 {

@@ -172,8 +172,8 @@ fn play(world: &mut World, run: RunId, spec: &Arc<sunward_core::RunSpec>, event:
     }
 }
 
-/// A part is deleted from the store; the brain is told as the loop does, over and over, until nothing
-/// of the stages concerned is under way.
+/// A part is deleted from the store; the brain is told as the loop does, over and over, until
+/// nothing of the stages concerned is under way.
 fn lose_part(world: &mut World, run: RunId, nth: usize) {
     let one = world.state.run(run).unwrap();
     let results: Vec<_> = one

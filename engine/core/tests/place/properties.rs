@@ -51,8 +51,8 @@ fn problems() -> impl Strategy<Value = Problem> {
         })
 }
 
-/// More work than machines, of single tasks and arrays, some of which may wait; as like to each other
-/// as the grids' few levels are, so that many blocks are equal.
+/// More work than machines, of single tasks and arrays, some of which may wait; as like to each
+/// other as the grids' few levels are, so that many blocks are equal.
 fn scarce() -> impl Strategy<Value = Problem> {
     let grid = (
         prop::collection::vec(1_u32..6, HOURS),

@@ -323,8 +323,8 @@ fn what_would_be_late_chooses_before_what_can_wait() {
 
 #[test]
 fn where_that_only_makes_others_late_who_must_begin_first_chooses_first() {
-    // One device, four hours. By what they lose, one and two take the best hours that three and four
-    // need; with four let in before them, two takes the other hour that three needs.
+    // One device, four hours. By what they lose, one and two take the best hours that three and
+    // four need; with four let in before them, two takes the other hour that three needs.
     let mut problem = world(&[("A", &[25, 10, 20, 30], &[1, 1, 1, 1])]);
     problem.asks = vec![
         ask(1, 1, Some(3), 1),

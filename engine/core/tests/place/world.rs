@@ -61,8 +61,8 @@ pub(crate) fn world(pools: &[(&str, &[u32], &[u32])]) -> Problem {
     }
 }
 
-/// One task of so many hours at a kilowatt on one device, in any of `pools` pools, which ends within
-/// `by` hours.
+/// One task of so many hours at a kilowatt on one device, in any of `pools` pools, which ends
+/// within `by` hours.
 pub(crate) fn ask(run: u64, hours: u64, by: Option<u64>, pools: u32) -> Ask {
     Ask {
         id: AskId {

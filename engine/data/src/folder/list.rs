@@ -6,8 +6,8 @@
 //! {"path":"a/b","digest":"<hex>","bytes":n,"executable":false,"part":0,"at":0}\n   one line per entry
 //! ```
 //!
-//! Entries are sorted by path. A small file is at offset `at` of a part that holds many files. A larger
-//! file is a part of its own, and an empty file is in no part.
+//! Entries are sorted by path. A small file is at offset `at` of a part that holds many files. A
+//! larger file is a part of its own, and an empty file is in no part.
 
 use std::fs;
 use std::path::{Component, Path};

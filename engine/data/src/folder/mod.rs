@@ -31,8 +31,9 @@ impl Store {
         self.keep_folder(path, false, &|file, _| self.copy_in(file, Durable::Later))
     }
 
-    /// Returns the bytes of a dataset as a user counts them. A folder counts the bytes of its files,
-    /// not of the list that is stored for it. A list that cannot be read counts its own bytes.
+    /// Returns the bytes of a dataset as a user counts them. A folder counts the bytes of its
+    /// files, not of the list that is stored for it. A list that cannot be read counts its own
+    /// bytes.
     #[must_use]
     pub fn content_bytes(&self, dataset: &Dataset) -> u64 {
         let of_folder = |manifest: &PartRef| {

@@ -1,18 +1,19 @@
 //! Reads NetCDF as gridded tables, and writes them.
 //!
-//! [`read`] is the place to start: a variable of a file becomes rows by the convention below. The crate
-//! `netcdf-reader` reads the bytes of all formats (classic, 64-bit offset, CDF-5, NetCDF-4), and this
-//! module interprets them by CF. [`write()`] is the inverse. It writes CDF-2, which all tools can read.
-//! [`probe`] returns columns and the number of rows without reading data.
+//! [`read`] is the place to start: a variable of a file becomes rows by the convention below. The
+//! crate `netcdf-reader` reads the bytes of all formats (classic, 64-bit offset, CDF-5, NetCDF-4),
+//! and this module interprets them by CF. [`write()`] is the inverse. It writes CDF-2, which all
+//! tools can read. [`probe`] returns columns and the number of rows without reading data.
 //!
 //! A variable in a group has the name `group/name`. The name alone is enough if it is unique.
 //!
 //! # The convention for gridded tables
 //!
 //! A table has one row per independent index. Everything else is in one `arrow.fixed_shape_tensor`.
-//! Missing values in a tensor are NaN, and there are no Arrow nulls. Dimensions of length one are removed
-//! and recorded in the metadata. The roles of dimensions follow CF: `axis`, `standard_name`, `units`, then
-//! common names. Latitude and longitude are always the last two dimensions, with the names `lat` and `lon`.
+//! Missing values in a tensor are NaN, and there are no Arrow nulls. Dimensions of length one are
+//! removed and recorded in the metadata. The roles of dimensions follow CF: `axis`,
+//! `standard_name`, `units`, then common names. Latitude and longitude are always the last two
+//! dimensions, with the names `lat` and `lon`.
 //!
 //! - **`rows: time`**: `time`, `year` (int32), `value` (tensor over space, as `tensor<float64>[lat, lon]`).
 //!   In the calendars `standard`, `gregorian` and `proleptic_gregorian`, `time` is `timestamp[ms]` (UTC).
@@ -24,12 +25,12 @@
 //! An enumeration is read as its numbers. Its names are the attribute `flag_meanings`.
 //!
 //! `value` is float32 or float64. Floats keep their type, and packed integers get the type that CF
-//! specifies. Integers of 8 and 16 bits become float32, and wider ones float64. A variable without further
-//! dimensions has a plain number per row.
+//! specifies. Integers of 8 and 16 bits become float32, and wider ones float64. A variable without
+//! further dimensions has a plain number per row.
 //!
-//! The field `time` has CF's `units` and `calendar` as metadata, and `value` has `units`, `long_name` and
-//! `standard_name`. Everything else is in the schema's metadata under the key [`GRID_KEY`]
-//! (`sunward.grid`), as JSON (see [`Grid`]). Absent fields are left out:
+//! The field `time` has CF's `units` and `calendar` as metadata, and `value` has `units`,
+//! `long_name` and `standard_name`. Everything else is in the schema's metadata under the key
+//! [`GRID_KEY`] (`sunward.grid`), as JSON (see [`Grid`]). Absent fields are left out:
 //!
 //! ```json
 //! { "variable": "z", "units": "gpm", "long_name": "…", "standard_name": "geopotential_height",
@@ -44,14 +45,15 @@
 //!   "file_attributes": { "title": "…", "history": "…" } }
 //! ```
 //!
-//! `dims` are the names of the tensor's dimensions, in order. For `rows: cell`, they are `["time"]`, and
-//! `time.values` has the times in `units`. `time.bounds` has the time, begin and end of each time, so that
-//! rows find their bounds after any selection. A coordinate of text has `texts` instead of `values`. The
-//! bounds of an axis are n + 1 edges. They are present if the file has them and they are contiguous.
-//! A kernel that changes the grid writes the changed object. It must preserve keys that it does not know.
+//! `dims` are the names of the tensor's dimensions, in order. For `rows: cell`, they are
+//! `["time"]`, and `time.values` has the times in `units`. `time.bounds` has the time, begin and
+//! end of each time, so that rows find their bounds after any selection. A coordinate of text has
+//! `texts` instead of `values`. The bounds of an axis are n + 1 edges. They are present if the file
+//! has them and they are contiguous. A kernel that changes the grid writes the changed object. It
+//! must preserve keys that it does not know.
 //!
-//! The storage of a tensor is a `FixedSizeList`. As in other Arrow implementations, its child is named
-//! `item` and is nullable, but never holds a null.
+//! The storage of a tensor is a `FixedSizeList`. As in other Arrow implementations, its child is
+//! named `item` and is nullable, but never holds a null.
 
 mod along;
 mod axes;

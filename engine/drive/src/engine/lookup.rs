@@ -26,8 +26,8 @@ impl Engine<'_, '_> {
         for ((index, key), result) in (first..).zip(&slice).zip(found) {
             if let Some(result) = result
                 && resolver.holds(&result)
-                // An output of the workflow is fetched now. Once the run has ended, nobody would notice that
-                // it cannot be fetched, and compute it again.
+                // An output of the workflow is fetched now. Once the run has ended, nobody would
+                // notice that it cannot be fetched, and compute it again.
                 && (!is_output || resolver.brings(&result))
             {
                 self.pending.group.used.push(*key);

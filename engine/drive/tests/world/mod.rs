@@ -1,5 +1,5 @@
-//! A small world for stories of the loop: workflows by hand, a resolver that only counts, workers that only
-//! pretend, and a journal that may break.
+//! A small world for stories of the loop: workflows by hand, a resolver that only counts, workers
+//! that only pretend, and a journal that may break.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -69,7 +69,8 @@ fn free(study: &Study, name: &str, job: Job) -> Vec<Row> {
     study.rows(name, &setup, Some(&bound), &[])
 }
 
-/// Four days in each of four seasons, one job of six hours an hour; each region has 4, 2 and 1 devices.
+/// Four days in each of four seasons, one job of six hours an hour; each region has 4, 2 and 1
+/// devices.
 fn crowded(study: &Study) -> Vec<Row> {
     let mut rows = Vec::new();
     for (devices, load) in [(4, 15), (2, 30), (1, 60)] {
@@ -106,8 +107,8 @@ fn crowded(study: &Study) -> Vec<Row> {
     rows
 }
 
-/// Recorded workflows, their minutes taken for hours, from every home in turn; anywhere, and at home
-/// only; and ours once more with no more time than PCAPS took for each.
+/// Recorded workflows, their minutes taken for hours, from every home in turn; anywhere, and at
+/// home only; and ours once more with no more time than PCAPS took for each.
 fn graphs(study: &Study) -> Vec<Row> {
     let drafts = instances(study);
     let mut rows = Vec::new();

@@ -32,8 +32,8 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// A zone with one pool of the same name in lower case: gCO2e/kWh by the hour (the last holds for
-    /// four days), and so many devices.
+    /// A zone with one pool of the same name in lower case: gCO2e/kWh by the hour (the last holds
+    /// for four days), and so many devices.
     pub fn zone(mut self, zone: &str, grams: &[u32], gpus: u32) -> Self {
         let last = *grams.last().unwrap();
         let hours = grams.iter().copied().chain(std::iter::repeat(last));

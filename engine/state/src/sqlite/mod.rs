@@ -128,8 +128,8 @@ impl SqliteReader {
             });
         }
         match Self::connect(path) {
-            // Without the right to write, the log's index cannot be made. Where there is no log, there is
-            // no need for it, as long as nobody writes.
+            // Without the right to write, the log's index cannot be made. Where there is no log,
+            // there is no need for it, as long as nobody writes.
             Err(error) if error.is_infrastructure() && is_at_rest(path) => {
                 Self::connect_at_rest(path).map_err(|_| error)
             }

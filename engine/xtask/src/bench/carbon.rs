@@ -1,4 +1,5 @@
-//! How much placement saves on recorded grids, for each policy, compared with a policy that knows the future.
+//! How much placement saves on recorded grids, for each policy, compared with a policy that knows
+//! the future.
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -78,8 +79,8 @@ fn print(table: &[Row]) {
     }
 }
 
-/// Our share of the achievable savings, compared with the best of the other policies. Without a bound, the
-/// savings themselves are compared.
+/// Our share of the achievable savings, compared with the best of the other policies. Without a
+/// bound, the savings themselves are compared.
 fn figure(table: &[Row]) -> Option<Figure> {
     let share = |row: &Row| {
         row.achievable_share

@@ -98,7 +98,8 @@ pub(crate) fn shapes() -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// One-line scripts with the strict shell and with `sh`, compared with `xargs -P2` and the same shells.
+/// One-line scripts with the strict shell and with `sh`, compared with `xargs -P2` and the same
+/// shells.
 pub(crate) fn shells() -> Result<Vec<Figure>> {
     const SCRIPTS: u32 = 3_000;
     let shapes = [

@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::shell;
 
-/// Runs a crate's example in release mode and parses what it prints. Its messages on stderr are passed on.
+/// Runs a crate's example in release mode and parses what it prints. Its messages on stderr are
+/// passed on.
 pub(crate) fn run<T: DeserializeOwned>(package: &str, name: &str) -> Result<T> {
     let args = ["run", "--release", "--quiet", "--package", package];
     let output = Command::new("cargo")

@@ -18,8 +18,8 @@ struct Row {
     yesterday_mape_percent: f64,
 }
 
-/// Prints the table. The figures are the number of zones in which our error is smaller, and its mean over the
-/// zones.
+/// Prints the table. The figures are the number of zones in which our error is smaller, and its
+/// mean over the zones.
 pub(crate) fn table() -> Result<Vec<Figure>> {
     let rows: Vec<Row> = super::example::run("sunward-grid", "forecast")?;
     let mut horizons: BTreeMap<u32, Vec<&Row>> = BTreeMap::new();

@@ -4,7 +4,8 @@ use anyhow::{Context, Result};
 
 use super::figure::Figure;
 
-/// 512 MB through the store: writing, compared with a plain write and fsync, and opening for reading.
+/// 512 MB through the store: writing, compared with a plain write and fsync, and opening for
+/// reading.
 pub(crate) fn table() -> Result<Vec<Figure>> {
     let measured: serde_json::Value = super::example::run("sunward-data", "handoff")?;
     let number = |key: &str| {

@@ -1,8 +1,8 @@
 //! `cargo xtask bench`: measures Sunward and other tools in one run, and prints the ratios.
 //!
-//! Each figure is the median of several alternating runs. No figure can fail a build, because a busy machine
-//! must not break one. Figures without another tool to compare with have no ratio. If `$SUNWARD_BENCH_BINARY`
-//! names a program, that is measured and nothing is built.
+//! Each figure is the median of several alternating runs. No figure can fail a build, because a
+//! busy machine must not break one. Figures without another tool to compare with have no ratio. If
+//! `$SUNWARD_BENCH_BINARY` names a program, that is measured and nothing is built.
 
 mod carbon;
 mod dispatch;

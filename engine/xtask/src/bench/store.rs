@@ -1,5 +1,5 @@
-//! The costs of storing and providing data: folders of many files, reading again after an unclean stop, and
-//! large files as tasks see them.
+//! The costs of storing and providing data: folders of many files, reading again after an unclean
+//! stop, and large files as tasks see them.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -11,8 +11,8 @@ use super::figure::{Figure, median};
 
 const ROUNDS: u32 = 5;
 
-/// Folders as outputs, compared with `cp -r` and `sync` of the same folder. The time of the command itself is
-/// subtracted.
+/// Folders as outputs, compared with `cp -r` and `sync` of the same folder. The time of the command
+/// itself is subtracted.
 pub(crate) fn folders() -> Result<Vec<Figure>> {
     let shapes = [
         (
@@ -53,8 +53,8 @@ pub(crate) fn folders() -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// A stage that reads 512 MB again, after an unclean and after a clean stop. After an unclean one, the store
-/// verifies the data.
+/// A stage that reads 512 MB again, after an unclean and after a clean stop. After an unclean one,
+/// the store verifies the data.
 pub(crate) fn unclean() -> Result<Vec<Figure>> {
     let bed = Bed::new(
         "name: unclean\nstages:\n  a:\n    run: head -c 512000000 /dev/zero > ${{ outputs.o }}\n    outputs: { o: { format: file } }\n  b:\n    inputs: { i: a.o }\n    run: wc -c < ${{ inputs.i }} > ${{ outputs.n }}\n    outputs: { n: { format: file } }\noutputs: { n: b.n }\n",

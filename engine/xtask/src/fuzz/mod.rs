@@ -1,9 +1,9 @@
 //! `cargo xtask fuzz`: gives the built program damaged files of every kind that it reads.
 //!
-//! Each input is a seed of the corpus, changed by a generator with a fixed start. So a target's inputs come
-//! in the same order in every run. The program runs as a child process with limits of memory and time. A
-//! finding is a signal, a hang, an undocumented exit code, or a message about a bug in Sunward. A panic of a
-//! library that the program turns into an error is not a finding.
+//! Each input is a seed of the corpus, changed by a generator with a fixed start. So a target's
+//! inputs come in the same order in every run. The program runs as a child process with limits of
+//! memory and time. A finding is a signal, a hang, an undocumented exit code, or a message about a
+//! bug in Sunward. A panic of a library that the program turns into an error is not a finding.
 
 mod bucket;
 mod mutator;
@@ -110,8 +110,8 @@ fn parse<'a>(args: &[&'a str]) -> Result<Request<'a>> {
     Ok(request)
 }
 
-/// Fuzzes one target for this duration: first each seed unchanged, then changed seeds. Returns the number of
-/// inputs and the findings.
+/// Fuzzes one target for this duration: first each seed unchanged, then changed seeds. Returns the
+/// number of inputs and the findings.
 fn one(target: &Target, program: &Program, share: Duration) -> Result<(u64, Vec<Finding>)> {
     let seeds = target.seeds(&root(), Some(program))?;
     let mut mutator = Mutator::new(target.name);

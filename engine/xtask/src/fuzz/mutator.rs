@@ -1,5 +1,5 @@
-//! Changes bytes in the ways in which files are damaged and attackers write them. The same name gives the
-//! same changes.
+//! Changes bytes in the ways in which files are damaged and attackers write them. The same name
+//! gives the same changes.
 
 /// Numbers that readers often handle wrongly.
 const NUMBERS: &[u64] = &[

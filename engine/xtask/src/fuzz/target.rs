@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 
 use super::trial::Program;
 
-/// A workflow that reads a table in each form in which a command can get it: Arrow, Parquet and CSV.
+/// A workflow that reads a table in each form in which a command can get it: Arrow, Parquet and
+/// CSV.
 const READ_TABLE: &str = "name: fuzz\nstages:\n  a: { run: [/bin/true], inputs: { i: { from: ./INPUT, as: arrow } } }\n  c: { run: [/bin/true], inputs: { i: { from: ./INPUT, as: csv } } }\n  p: { run: [/bin/true], inputs: { i: { from: ./INPUT, as: parquet } } }\n";
 
 /// A workflow whose run leaves a journal with facts, a list of runs and records of results.
@@ -24,7 +25,8 @@ pub(super) struct Target {
     pub(super) name: &'static str,
     /// The file to which the input is written.
     pub(super) file: &'static str,
-    /// The workflow beside that file; `None` if the input itself is the workflow, or none is needed.
+    /// The workflow beside that file; `None` if the input itself is the workflow, or none is
+    /// needed.
     pub(super) workflow: Option<&'static str>,
     /// The arguments of each command, which run in this order.
     pub(super) commands: &'static [&'static [&'static str]],

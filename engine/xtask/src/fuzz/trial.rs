@@ -14,8 +14,8 @@ use super::target::Target;
 /// The time limit of one command, in seconds.
 const SECONDS: u32 = 5;
 
-/// The limit of one command's address space, in KiB. The program's own threads and mappings take a part of
-/// it.
+/// The limit of one command's address space, in KiB. The program's own threads and mappings take a
+/// part of it.
 const MEMORY_KIB: u64 = 4 << 20;
 
 /// The exit codes that the program documents.
@@ -65,8 +65,8 @@ impl Program {
         })
     }
 
-    /// Runs the target's commands on an input, in a temporary folder. The files of a finding are kept below
-    /// `findings`.
+    /// Runs the target's commands on an input, in a temporary folder. The files of a finding are
+    /// kept below `findings`.
     pub(super) fn try_input(
         &self,
         target: &Target,
@@ -81,7 +81,8 @@ impl Program {
         };
         for words in target.commands {
             let output = self.run(folder.path(), words, bucket.as_ref())?;
-            // The program retries a bucket that gives invalid answers, so it may reach the time limit.
+            // The program retries a bucket that gives invalid answers, so it may reach the time
+            // limit.
             let killed = output.status.signal() == Some(9) || output.status.code() == Some(137);
             let waited = bucket.is_some() && killed;
             if let Some(what) = verdict(&output).filter(|_| !waited) {
@@ -111,8 +112,8 @@ impl Program {
     }
 
     fn run(&self, folder: &Path, words: &[&str], bucket: Option<&Bucket>) -> Result<Output> {
-        // `timeout` sends SIGKILL, which no handler can delay. The shell's limit also holds for child
-        // processes.
+        // `timeout` sends SIGKILL, which no handler can delay. The shell's limit also holds for
+        // child processes.
         let script =
             format!("ulimit -v {MEMORY_KIB}; exec timeout -s KILL {SECONDS} \"$0\" \"$@\"");
         Command::new("sh")

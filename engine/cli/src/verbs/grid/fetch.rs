@@ -161,8 +161,8 @@ fn file_name(series: &Series) -> String {
     format!("{}.csv", series.zone)
 }
 
-/// Merges a series into its file. The new file replaces the old one at once, so that nobody reads a partial
-/// file.
+/// Merges a series into its file. The new file replaces the old one at once, so that nobody reads a
+/// partial file.
 fn keep(folder: &Path, series: &Series) -> anyhow::Result<()> {
     let path = folder.join(file_name(series));
     let shown = path.display().to_string();

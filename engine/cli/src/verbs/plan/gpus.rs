@@ -32,8 +32,8 @@ fn lends_any(pool: &PoolSpec) -> bool {
     pool.gpu.is_some() || pool.windows.iter().any(|window| window.gpus > 0)
 }
 
-/// The requested GPUs in words: `1 gpu`, `2 gpus`, `1 H100 or 2 A100`. If they are not given, says that the
-/// CPU replaces them.
+/// The requested GPUs in words: `1 gpu`, `2 gpus`, `1 H100 or 2 A100`. If they are not given, says
+/// that the CPU replaces them.
 pub(super) fn text(asked: &Gpus, given: bool) -> String {
     let words = match asked {
         Gpus::Count(1) => "1 gpu".to_owned(),
