@@ -359,16 +359,17 @@ fn is_passing(error: &StoreError) -> Option<String> {
 fn remote_error(what: &'static str, place: &str, error: &StoreError) -> DataError {
     const DENIED: &str = "access was refused: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they may do in this bucket";
     let why = chain(error);
-    let marks = [
-        "403",
-        "401",
-        "SignatureDoesNotMatch",
-        "InvalidAccessKeyId",
-        "AccessDenied",
-    ];
-    let denied = marks.iter().any(|mark| why.contains(mark));
+    let denied = why.contains("status code: 401")
+        || why.contains("status code: 403")
+        || [
+            "SignatureDoesNotMatch",
+            "InvalidAccessKeyId",
+            "AccessDenied",
+        ]
+        .iter()
+        .any(|code| answers(&why, code));
     let (hint, refused) = match error {
-        _ if why.contains("NoSuchBucket") => (
+        _ if answers(&why, "NoSuchBucket") => (
             "there is no such bucket: create it, or check the name and AWS_ENDPOINT_URL",
             true,
         ),
@@ -390,6 +391,12 @@ fn remote_error(what: &'static str, place: &str, error: &StoreError) -> DataErro
         hint,
         refused,
     }
+}
+
+/// Whether the text of an error holds an answer of S3 with this code. The code is looked for inside
+/// its element only: the address of the request is in the text too, and may hold anything.
+fn answers(why: &str, code: &str) -> bool {
+    why.contains(&format!("<Code>{code}</Code>"))
 }
 
 /// An error and its causes on one line, without repetitions.
@@ -448,6 +455,38 @@ mod tests {
         let path = folder.path().join("part");
         remote.fetch(part, &File::create_new(&path).unwrap(), &path)?;
         Ok(std::fs::read(path).unwrap())
+    }
+
+    /// Digests have any digits, and prefixes any name.
+    #[test]
+    fn only_an_answer_says_that_access_is_refused_or_a_bucket_missing() {
+        let refused = |said: &str| {
+            let error = StoreError::Generic {
+                store: "S3",
+                source: said.into(),
+            };
+            match remote_error("put a part", "s3://b/p", &error) {
+                DataError::Remote { refused, .. } => refused,
+                other => panic!("{other}"),
+            }
+        };
+        for url in [
+            "http://s3/b/cas/40/403f401e",
+            "http://s3/AccessDenied/NoSuchBucket",
+            "http://127.0.0.1:40301/b",
+        ] {
+            let said = |answer: &str| {
+                format!("Error performing PUT {url} in 401.403ms - Server returned {answer}")
+            };
+            assert!(!refused(&said("non-2xx status code: 503 Slow Down: busy")));
+            assert!(!refused(&said("non-2xx status code: 500: 403")));
+            assert!(refused(&said("non-2xx status code: 403 Forbidden: ")));
+            assert!(refused(&said("non-2xx status code: 401 Unauthorized: ")));
+            for code in ["AccessDenied", "NoSuchBucket", "SignatureDoesNotMatch"] {
+                let answer = format!("error response: <Error><Code>{code}</Code></Error>");
+                assert!(refused(&said(&answer)), "{code}");
+            }
+        }
     }
 
     #[test]
