@@ -1,4 +1,4 @@
-//! What can be asked: the verbs and the options that all of them take.
+//! The command line: the verbs, and the options that all of them take.
 
 use std::path::PathBuf;
 
@@ -17,15 +17,14 @@ use crate::verbs;
         Exit codes: 0 done, 1 the run failed, 2 the input is wrong, 3 infrastructure or held, 130 interrupted."
 )]
 pub(crate) struct Cli {
-    /// What to do.
+    /// The verb.
     #[command(subcommand)]
     pub(crate) verb: Verb,
-    /// What every verb takes.
     #[command(flatten)]
     pub(crate) everywhere: Everywhere,
 }
 
-/// What every verb takes.
+/// The options that every verb takes.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Everywhere {
     /// Where runs are kept [default: $SUNWARD_HOME, else .sunward beside the workflow, or the
@@ -37,7 +36,7 @@ pub(crate) struct Everywhere {
     pub(crate) json: bool,
 }
 
-/// One verb, one file.
+/// The verbs. Each has a file of its own in `verbs/`.
 #[derive(Subcommand)]
 pub(crate) enum Verb {
     Run(Box<verbs::run::Run>),

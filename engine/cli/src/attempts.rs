@@ -1,66 +1,58 @@
-//! The attempts of a run, gathered from its facts: when, how long, at what cost, with what end; and
-//! when each stage could have begun.
+//! The attempts of a run, gathered from its facts: time, duration, cost and outcome. Also when each
+//! stage was ready to begin.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sunward_core::{Energy, Fact, Failure, Generation, Lease, RanOn, RunId, StageId, Timestamp};
 
-/// One attempt that ended, or was cut off.
+/// One attempt that has ended or was cut off.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
-    /// Its stage.
     pub(crate) stage: StageId,
-    /// Its task in the stage.
+    /// The index of its task in the stage.
     pub(crate) index: u32,
-    /// Which lease of the task it was, from 1.
+    /// The number of the task's lease, from 1.
     pub(crate) generation: u32,
-    /// When it began, milliseconds since the epoch. Of one that was cut off: when it was leased.
+    /// When it began, in milliseconds since the epoch. If it was cut off, when it was leased.
     pub(crate) started_ms: u64,
-    /// How long it took, in microseconds. Of one that was cut off: until its end was noticed.
+    /// Its duration in microseconds. If it was cut off, the time until that was noticed.
     pub(crate) wall_us: u64,
-    /// Processor time, in microseconds; 0 of one that was cut off.
+    /// Processor time in microseconds; 0 if it was cut off.
     pub(crate) cpu_us: u64,
-    /// What it used.
     pub(crate) energy: Energy,
-    /// On what it ran; nothing where it did not come so far.
+    /// The device it ran on; `None` if it ended before it had one.
     pub(crate) ran_on: Option<RanOn>,
-    /// How it ended.
     pub(crate) end: AttemptEnd,
 }
 
 /// How an attempt ended.
 #[derive(Clone, Debug)]
 pub(crate) enum AttemptEnd {
-    /// Its result counts.
     Succeeded,
-    /// It failed.
     Failed {
-        /// Why.
         failure: Failure,
         /// Whether another attempt followed.
         tried_again: bool,
     },
-    /// Its engine or worker was killed before it ended; nothing is known of what it used.
+    /// Its engine or worker was killed before it ended. Its energy is not known.
     CutOff,
 }
 
 impl Attempt {
-    /// How long it took.
     pub(crate) fn wall_seconds(&self) -> f64 {
         crate::render::units::float(self.wall_us) / 1e6
     }
 
-    /// Processor time.
     pub(crate) fn cpu_seconds(&self) -> f64 {
         crate::render::units::float(self.cpu_us) / 1e6
     }
 
-    /// When it ended, milliseconds since the epoch.
+    /// When it ended, in milliseconds since the epoch.
     pub(crate) const fn ended_ms(&self) -> u64 {
         self.started_ms.saturating_add(self.wall_us / 1000)
     }
 
-    /// Why it failed, and whether another attempt followed.
+    /// The failure, and whether another attempt followed; `None` if the attempt did not fail.
     pub(crate) const fn failure(&self) -> Option<(&Failure, bool)> {
         match &self.end {
             AttemptEnd::Failed {
@@ -72,7 +64,7 @@ impl Attempt {
     }
 }
 
-/// What the facts of one run say about its attempts. Feed it every fact in order.
+/// Collects the attempts of one run. Call [`History::add`] with every fact, in order.
 #[derive(Debug)]
 pub(crate) struct History {
     run: RunId,
@@ -80,16 +72,16 @@ pub(crate) struct History {
     pub(crate) attempts: Vec<Attempt>,
     /// When each stage was first ready to run: its inputs and tasks were known.
     pub(crate) ready: BTreeMap<StageId, Timestamp>,
-    /// What the first task of a stage said of how its results were made.
+    /// Remarks on how results were made, such as files that were not kept.
     pub(crate) remarks: BTreeSet<(StageId, String)>,
     /// Leases whose end is not known yet, by stage and task.
     open: BTreeMap<(StageId, u32), (Generation, Timestamp)>,
-    /// The newest moment that a fact named.
+    /// The latest time in any fact.
     latest: Timestamp,
 }
 
 impl History {
-    /// Of a run, before its first fact.
+    /// The history of a run before its first fact.
     pub(crate) const fn new(run: RunId) -> Self {
         Self {
             run,
@@ -101,11 +93,11 @@ impl History {
         }
     }
 
-    /// Adds what one fact says.
+    /// Adds what one fact says about the run's attempts.
     pub(crate) fn add(&mut self, fact: &Fact) {
         match fact {
-            // Whatever was leased went down with the engine before, at a moment that nobody noted:
-            // the newest that was is the best known bound.
+            // Everything that was leased ended with the engine before, at a time that nobody
+            // recorded. The latest recorded time is the best known bound.
             Fact::EngineStarted { at } => {
                 self.cut_off_all();
                 self.note(*at);
@@ -301,7 +293,7 @@ mod tests {
             leased(1, 1, 2, 910),
             succeeded(1, 2, 911),
         ];
-        // Nothing is known after 27 ms, when the first task ended.
+        // The latest recorded time is 27 ms, when the first task ended.
         let expected = [
             (0, 1, 22, 5_000, false),
             (1, 1, 20, 7_000, true),

@@ -78,7 +78,7 @@ pub(crate) fn changes(before: &RunSpec, now: &RunSpec) -> Vec<String> {
     }
     for old in &before.plan.stages {
         if now.plan.find(&old.stage.name).is_none() {
-            lines.push(format!("{}: the stage is gone", old.stage.name));
+            lines.push(format!("{}: the stage was removed", old.stage.name));
         }
     }
     lines

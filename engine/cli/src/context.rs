@@ -1,4 +1,4 @@
-//! The user's environment, read once; nothing below the composition root looks at it again.
+//! The user's environment. It is read once, and nothing below the composition root reads it.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -9,29 +9,29 @@ use crate::doctor::network::Network;
 use crate::exit::wrong_input;
 use crate::render::Style;
 
-/// The folder's name when nobody names another.
+/// The default name of the home.
 pub(crate) const HOME_NAME: &str = ".sunward";
 
-/// What holds for the whole process.
+/// The environment of the whole process.
 #[derive(Debug)]
 pub(crate) struct Context {
     /// Answer with JSON.
     pub(crate) json: bool,
     /// `--home`, else `$SUNWARD_HOME`.
     pub(crate) home_named: Option<PathBuf>,
-    /// Where the user stands.
+    /// The current folder.
     pub(crate) folder: PathBuf,
-    /// How stdout is written.
+    /// The style of stdout.
     pub(crate) out_style: Style,
-    /// How stderr is written.
+    /// The style of stderr.
     pub(crate) err_style: Style,
-    /// Whether a person watches stderr live.
+    /// Whether a person watches stderr on a terminal.
     pub(crate) live: bool,
-    /// `$SUNWARD_LOG`: what of the engine's own doings is traced to stderr.
+    /// `$SUNWARD_LOG`: which events of the engine are traced to stderr.
     pub(crate) trace: Option<String>,
-    /// Where the user's settings are, if anywhere.
+    /// The path of the user's settings.
     pub(crate) settings: Option<PathBuf>,
-    /// Where what can be asked for again is kept: `$XDG_CACHE_HOME/sunward`, else
+    /// The folder of data that can be fetched again: `$XDG_CACHE_HOME/sunward`, else
     /// `~/.cache/sunward`.
     pub(crate) cache: Option<PathBuf>,
     /// `$PATH`, for `doctor`.
@@ -41,10 +41,10 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Reads it.
+    /// Reads the environment.
     ///
     /// # Errors
-    /// When the current folder is gone.
+    /// Fails if the current folder does not exist any more.
     pub(crate) fn read(everywhere: &Everywhere) -> anyhow::Result<Self> {
         let folder = std::env::current_dir().map_err(|error| {
             wrong_input(format!(
@@ -74,7 +74,7 @@ impl Context {
         })
     }
 
-    /// The state's folder for a verb that is given a workflow: named, or beside the file.
+    /// The home for a verb with a workflow: the named one, else the one beside the workflow.
     pub(crate) fn home_beside(&self, workflow: &Path) -> PathBuf {
         self.home_named.clone().unwrap_or_else(|| {
             workflow
@@ -84,11 +84,11 @@ impl Context {
         })
     }
 
-    /// The state's folder for all other verbs: named, or the nearest upward from where the user
-    /// stands.
+    /// The home for all other verbs: the named one, else the nearest in the current folder or one
+    /// above.
     ///
     /// # Errors
-    /// When there is none: the user is told where it was looked for.
+    /// Fails if there is none. The message says where it was searched.
     pub(crate) fn home_nearest(&self) -> anyhow::Result<PathBuf> {
         if let Some(home) = &self.home_named {
             if home.is_dir() {
@@ -112,8 +112,8 @@ impl Context {
     }
 }
 
-/// The user's folder of one kind as the XDG base directory specification has it: what the variable
-/// names, unless that is relative, else the usual one in their home; of it, ours.
+/// Sunward's folder of one kind, by the XDG base directory specification: inside the folder that
+/// the variable names, unless that is relative, else inside the usual one of the user.
 fn xdg_folder(variable: &str, usual: &str) -> Option<PathBuf> {
     let named = |name: &str| std::env::var_os(name).map(PathBuf::from);
     named(variable)

@@ -1,5 +1,5 @@
-//! The `.cu` files of a workflow, compiled where NVIDIA's run-time compiler is at hand: no GPU is
-//! needed, and what is wrong with them is known before anything runs.
+//! Compiles the `.cu` files of a workflow if NVIDIA's run-time compiler is available, so that
+//! mistakes in them are reported before anything runs. This needs no GPU.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,17 +7,17 @@ use std::path::Path;
 use sunward_kernels::device::{Cache, CompileError, DeviceError, Nvrtc, Source, defines};
 use sunward_workflows::{Action, Cuda, Diagnostic, Span, Workflow, codes};
 
-/// What code is made for: the oldest GPUs that kernels are written for.
+/// The target of the compilation: the oldest GPUs that kernels support.
 const ARCHITECTURE: &str = "sm_80";
 
-/// A source that is not right: the file as the user sees it, its text, and what is wrong.
+/// A source with mistakes: the file as the user names it, its text, and the mistakes.
 pub(crate) struct BadSource {
     pub(crate) shown: String,
     pub(crate) text: String,
     pub(crate) diagnostic: Diagnostic,
 }
 
-/// Compiles the sources of all `cuda` stages. Without the compiler, nothing is looked at.
+/// Compiles the sources of all `cuda` stages. Without the compiler, nothing is checked.
 pub(crate) fn compile_all(workflow: &Workflow, path: &Path, shown: &str) -> Vec<BadSource> {
     let kernels: BTreeSet<(&str, &str)> = workflow
         .stages
@@ -39,7 +39,7 @@ pub(crate) fn compile_all(workflow: &Workflow, path: &Path, shown: &str) -> Vec<
         .collect()
 }
 
-/// One source, if it is not right.
+/// Compiles one source. Returns it if it has mistakes.
 fn compile(
     compiler: Nvrtc,
     workflow: &Path,
@@ -47,7 +47,7 @@ fn compile(
     source: &str,
     entry: &str,
 ) -> Option<BadSource> {
-    // That it cannot be read was said of the workflow.
+    // The check of the workflow has already reported a source that cannot be read.
     let text = sunward_files::read_text(&workflow.with_file_name("").join(source)).ok()?;
     let bare = source.strip_prefix("./").unwrap_or(source);
     let shown = Path::new(shown).with_file_name("").join(bare);
@@ -56,8 +56,7 @@ fn compile(
         Ok(cubin) if defines(&cubin, entry) => return None,
         Ok(_) => absent(&text, entry),
         Err(DeviceError::Compile(error)) => complaint(&text, error),
-        // The compiler or its cache fails: a reason to look no further, and none to refuse the
-        // file.
+        // The compiler or its cache failed, which says nothing about the source.
         Err(_) => return None,
     };
     Some(BadSource {
@@ -80,7 +79,7 @@ fn absent(text: &str, entry: &str) -> Diagnostic {
     ))
 }
 
-/// A line without the blanks around it.
+/// The span of a line without the whitespace around it.
 fn line_span(text: &str, line: u32) -> Span {
     let index = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
     let mut start = 0;

@@ -19,15 +19,15 @@ pub(crate) enum Device {
 }
 
 impl Device {
-    /// Whether stages may be given GPUs.
+    /// True if stages may get GPUs.
     pub(crate) fn may_be_gpu(self) -> bool {
         self == Self::Auto
     }
 
-    /// What the worker is told.
+    /// The choice for the worker.
     ///
     /// # Errors
-    /// For `host` where no C++ compiler answers.
+    /// Fails for `host` if there is no working C++ compiler.
     pub(crate) fn choice(self) -> anyhow::Result<Choice> {
         match self {
             Self::Auto => Ok(Choice::Auto),

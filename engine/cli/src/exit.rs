@@ -1,21 +1,21 @@
-//! How the process ends: the five exit codes, and the errors that lead to them.
+//! The five exit codes, and the errors that lead to them.
 
 use std::process::ExitCode;
 
 use sunward_data::DataError;
 
-/// The exit codes that scripts may rely on.
+/// The exit codes. Scripts may rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// What was asked is done.
+    /// The request was fulfilled.
     Done,
     /// The run failed or was cancelled.
     RunFailed,
-    /// What the user gave is wrong; nothing was created.
+    /// The user's input is wrong, and nothing was created.
     WrongInput,
-    /// The machine, the store or another engine stood in the way; or the run is held.
+    /// The machine, the store or another engine prevented it, or the run is held.
     Infrastructure,
-    /// A signal stopped it; the run is resumable.
+    /// A signal stopped it, and the run is resumable.
     Interrupted,
 }
 
@@ -31,22 +31,22 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// An error that is the user's to mend: exit 2. Every other error is the machine's: exit 3.
+/// An error of the user: exit 2. Every other error is the machine's: exit 3.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct WrongInput(pub(crate) String);
 
-/// Stops with exit 2 and a message that says what was expected.
+/// An error that ends the process with exit 2. The message says what was expected.
 pub(crate) fn wrong_input(message: impl Into<String>) -> anyhow::Error {
     anyhow::Error::new(WrongInput(message.into()))
 }
 
-/// Everything that had to be said was said already: only the exit code is left.
+/// An error whose message is already printed. Only its exit code matters.
 #[derive(Debug, thiserror::Error)]
 #[error("said already")]
 pub(crate) struct SaidAlready(pub(crate) Exit);
 
-/// The exit code that an error deserves, and whether there is still something to say.
+/// The exit code for an error, and whether its message must still be printed.
 pub(crate) fn of_error(error: &anyhow::Error) -> (Exit, bool) {
     if let Some(said) = error.downcast_ref::<SaidAlready>() {
         return (said.0, false);
@@ -58,7 +58,7 @@ pub(crate) fn of_error(error: &anyhow::Error) -> (Exit, bool) {
         .chain()
         .find_map(|cause| cause.downcast_ref::<DataError>());
     if data.is_some_and(|fault| !fault.is_infrastructure()) {
-        // The data is at fault, not the machine.
+        // The data is wrong, not the machine.
         return (Exit::WrongInput, true);
     }
     let broken_pipe = error.chain().any(|cause| {
@@ -67,7 +67,7 @@ pub(crate) fn of_error(error: &anyhow::Error) -> (Exit, bool) {
             .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
     });
     if broken_pipe {
-        // Whoever read our answer has heard enough; that is no failure.
+        // The reader of the answer has closed the pipe, which is not a failure.
         return (Exit::Done, false);
     }
     (Exit::Infrastructure, true)

@@ -1,5 +1,4 @@
-//! What is known of grids and pools: recorded traces or providers over a fleet, as a run looks at
-//! it.
+//! The forecast feeds of a run: recorded traces or providers, for the pools of a fleet.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,55 +13,54 @@ use crate::exit::wrong_input;
 use crate::machine::{now, shown};
 use crate::providers::{Providers, nobody_tells};
 
-/// Length of a slot, in milliseconds: quarters of an hour, as markets settle.
+/// The length of a slot in milliseconds: a quarter of an hour, as in electricity markets.
 pub(crate) const SLOT_MS: u64 = 900_000;
 
-/// How far ahead one looks at least, in milliseconds: two days, as providers' forecasts reach.
+/// The least horizon in milliseconds: two days, as far as providers' forecasts reach.
 const AHEAD_MS: u64 = 48 * 3_600_000;
 
-/// How far ahead one looks at most: two weeks, beyond which a forecast is a season's mean.
+/// The greatest horizon in milliseconds: two weeks. Beyond it, a forecast is a season's mean.
 const AHEAD_LIMIT_MS: u64 = 14 * 24 * 3_600_000;
 
-/// What is known of grids and pools.
+/// The data of grids and pools.
 #[derive(Clone, Debug)]
 pub(crate) struct Feeds {
-    /// The pools.
     pub(crate) fleet: Arc<Fleet>,
     open: Vec<Open>,
-    /// The zones' records.
+    /// The traces of the zones.
     pub(crate) grid: Arc<Grid>,
     almanac: Almanac,
-    /// Who is asked anew at each look; `None` when the grid is a recorded one.
+    /// The providers that are asked again at each look; `None` for a recorded grid.
     live: Option<Live>,
-    /// Zones whose figures, at the last look, are averages: those of the margin restate no ledger.
+    /// Zones with average intensities at the last look. Marginal ones restate no ledger.
     averages: Vec<String>,
-    /// The moment that was asked for, where one was.
+    /// The time that `--as-of` gives.
     pub(crate) as_of: Option<Timestamp>,
-    /// How far ahead one looks, in milliseconds.
+    /// The horizon, in milliseconds.
     ahead_ms: u64,
 }
 
-/// Providers and the zones that they are asked about.
+/// Providers, and the zones for which they are asked.
 #[derive(Clone, Debug)]
 struct Live {
     providers: Arc<Providers>,
     zones: Vec<String>,
 }
 
-/// What of a pool is open.
+/// The capacity of a pool over time.
 #[derive(Clone, Debug)]
 pub(crate) enum Open {
-    /// The same at any time: this machine.
+    /// Constant, for this machine.
     Always { gpus: u32, cpus: u32 },
-    /// By a host's windows.
+    /// By the pool's windows.
     Windows(Calendar),
 }
 
 impl Feeds {
-    /// Over pools, under a recorded grid.
+    /// Feeds of pools from a recorded grid.
     ///
     /// # Errors
-    /// When its traces do not reach the moment.
+    /// Fails if a trace does not cover the time.
     pub(crate) fn recorded(
         grid: Grid,
         pools: Vec<(Pool, Open)>,
@@ -73,11 +71,11 @@ impl Feeds {
         Ok(feeds)
     }
 
-    /// Over no pools, under those zones of a recorded grid that tell of the moment; beside it why
-    /// the others do not.
+    /// Feeds without pools, from those zones of a recorded grid that cover the time. Also returns
+    /// the reasons why other zones do not.
     ///
     /// # Errors
-    /// When none does.
+    /// Fails if no zone covers the time.
     pub(crate) fn recorded_where_known(
         mut grid: Grid,
         as_of: Option<Timestamp>,
@@ -94,10 +92,10 @@ impl Feeds {
         Ok((Self::over(Vec::new(), grid, as_of), silent))
     }
 
-    /// Over pools, as providers tell of zones.
+    /// Feeds of pools from providers.
     ///
     /// # Errors
-    /// When nobody tells of one.
+    /// Fails if no provider answers for a zone.
     pub(crate) fn told(
         providers: Providers,
         zones: Vec<String>,
@@ -129,7 +127,7 @@ impl Feeds {
         }
     }
 
-    /// The same, looking as far ahead as a run needs.
+    /// Sets the horizon that a run needs.
     pub(crate) fn ahead_of(self, spec: &RunSpec) -> Self {
         Self {
             ahead_ms: horizon_ms(spec).clamp(AHEAD_MS, AHEAD_LIMIT_MS),
@@ -137,12 +135,12 @@ impl Feeds {
         }
     }
 
-    /// The moment to look at: the one asked for, else now.
+    /// The time to look at: that of `--as-of`, else now.
     pub(crate) fn moment(&self) -> Timestamp {
         self.as_of.unwrap_or_else(now)
     }
 
-    /// Asks providers for what is known at a moment; of recorded grids everything is known already.
+    /// Asks the providers for the data at a time. A recorded grid is already read.
     fn ask(&mut self, at: Timestamp) -> Result<(), ChainError> {
         let Some(live) = &self.live else {
             return Ok(());
@@ -154,7 +152,7 @@ impl Feeds {
         Ok(())
     }
 
-    /// Traces that do not reach the moment.
+    /// Traces that do not cover the time. Without `--as-of`, a trace may have ended a week ago.
     fn silent(&self) -> impl Iterator<Item = &Trace> {
         let at = self.moment();
         let day_ms = 24 * 3_600_000;
@@ -165,7 +163,7 @@ impl Feeds {
             .filter(move |trace| at < trace.first || at > trace.end().after_ms(late_ms))
     }
 
-    /// Refuses a moment that a trace does not reach.
+    /// Fails with a message if there is a trace that does not cover the time.
     fn refuse(&self, silent: Option<&Trace>) -> anyhow::Result<()> {
         silent.map_or(Ok(()), |trace| {
             let told = outside(trace, self.moment(), self.as_of.is_some());
@@ -173,11 +171,12 @@ impl Feeds {
         })
     }
 
-    /// For a run that goes on: the clock of a moment that was asked for begins no earlier than the
-    /// run last stood, so that its times never run backwards.
+    /// For a run that continues: moves the time of `--as-of` to when the run last stopped, if that
+    /// is later, so that the run's times never go backward.
     ///
     /// # Errors
-    /// When the run lived by a clock that the traces do not reach.
+    /// Fails if the run replays recorded time and no time is given, or if the traces do not reach
+    /// that time.
     pub(crate) fn not_before(self, run: &RunState) -> anyhow::Result<Self> {
         let (id, last) = (run.id, run.last_stood_at());
         if self.as_of.is_none() && run.spec.placing.clock.is_some() {
@@ -202,7 +201,7 @@ impl Feeds {
         })
     }
 
-    /// What is known at a moment.
+    /// The outlook at a time.
     pub(crate) fn outlook(&self, at: Timestamp) -> Outlook {
         let slots = self.ahead_ms.div_ceil(SLOT_MS) + 1;
         let first = at.0 / SLOT_MS;
@@ -248,7 +247,7 @@ impl ForecastFeed for Feeds {
             .collect()
     }
 
-    /// When the next hour begins: then another one has ended and is known.
+    /// The beginning of the next hour, because then the data of another hour is complete.
     fn next_look(&self, now: Timestamp) -> Timestamp {
         let hour_ms = 3_600_000;
         Timestamp((now.0 / hour_ms + 1).saturating_mul(hour_ms))
@@ -267,7 +266,7 @@ impl Open {
     }
 }
 
-/// The time that a trace tells of.
+/// The time that a trace covers, as text.
 fn span(trace: &Trace) -> String {
     format!(
         "the trace of {} covers {} to {}",
@@ -287,8 +286,7 @@ fn outside(trace: &Trace, at: Timestamp, is_asked: bool) -> String {
     }
 }
 
-/// How far ahead a run has to look: to its deadline, and as far beyond as its longest task may
-/// take.
+/// The horizon that a run needs: its longest deadline, delay or task, and a day more.
 fn horizon_ms(spec: &RunSpec) -> u64 {
     let workflow = &spec.workflow;
     let own = [workflow.place.deadline_ms, workflow.place.max_delay_ms];

@@ -1,4 +1,4 @@
-//! The fleet file: pools, and what of it is written and not acted on yet.
+//! Reads the fleet file: its pools, and the settings in it that have no effect yet.
 
 use std::path::Path;
 
@@ -9,19 +9,19 @@ use crate::context::Context;
 use crate::exit::{Exit, SaidAlready, wrong_input};
 use crate::render;
 
-/// What a fleet file holds.
+/// The content of a fleet file.
 pub(crate) struct FleetFile {
-    /// Its pools, in the order written.
+    /// The pools, in the order in which they are written.
     pub(crate) pools: Vec<PoolSpec>,
-    /// What of it has no effect, a line each.
+    /// One line for each setting that has no effect.
     pub(crate) without_effect: Vec<String>,
 }
 
 impl FleetFile {
-    /// Reads it; every mistake in it is said.
+    /// Reads a file, and prints every mistake in it.
     ///
     /// # Errors
-    /// When it cannot be read, or has mistakes.
+    /// Fails if the file cannot be read or has mistakes.
     pub(crate) fn read(context: &Context, file: &Path) -> anyhow::Result<Self> {
         let name = file.display().to_string();
         let text = sunward_files::read_text(&context.folder.join(file)).map_err(|error| {

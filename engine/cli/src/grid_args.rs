@@ -1,4 +1,4 @@
-//! What a verb is asked about grids: arguments and the user's settings, and the feeds they lead to.
+//! Grid options of verbs. With the user's settings, they lead to forecast feeds.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -15,7 +15,7 @@ use crate::machine::Machine;
 use crate::providers::Providers;
 use crate::settings::Settings;
 
-/// Where signals come from.
+/// The options for the source of grid signals.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct SignalArgs {
     /// Source of grid signals: a folder with a recorded grid ZONE.csv for each zone; or providers,
@@ -33,7 +33,7 @@ pub(crate) struct SignalArgs {
     pub(crate) as_of: Option<String>,
 }
 
-/// The same, and what else a run is placed by.
+/// The signal options, and the other options for placement.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct GridArgs {
     #[command(flatten)]
@@ -44,8 +44,7 @@ pub(crate) struct GridArgs {
     pub(crate) transfer_kwh_per_gb: Option<f64>,
 }
 
-/// What one call says of a run's place and time, beside its file: options that `run` and `retry`
-/// share.
+/// Options of `run` and `retry` for the place and time of one call.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(crate) struct Wishes {
     /// Run at once, even if the deadline allows waiting
@@ -56,7 +55,7 @@ pub(crate) struct Wishes {
     clock_scale: Option<NonZeroU32>,
 }
 
-/// What a run may be placed on.
+/// The pools on which a run may be placed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Over<'a> {
     /// This machine alone.
@@ -66,15 +65,15 @@ pub(crate) enum Over<'a> {
 }
 
 impl GridArgs {
-    /// Whether anybody named a grid.
+    /// True if the call or the settings name a grid.
     pub(crate) fn is_given(&self, settings: &Settings) -> bool {
         self.signals.grid.is_some() || settings.grid.is_some()
     }
 
-    /// The spec as this caller wants it placed.
+    /// Adds the placement options of this call to a spec.
     ///
     /// # Errors
-    /// When a figure is wrong.
+    /// Fails if an option has an invalid value.
     pub(crate) fn placed(
         &self,
         context: &Context,
@@ -88,7 +87,7 @@ impl GridArgs {
             .home
             .clone()
             .or_else(|| self.signals.zone(settings));
-        // A run that is retried keeps what was said of it before.
+        // A retried run keeps its home if this call names none.
         spec.placing.home = home.or(spec.placing.home);
         if self.is_given(settings) {
             let word = self.signals.word(settings)?;
@@ -114,11 +113,11 @@ impl GridArgs {
         Ok(spec)
     }
 
-    /// The feeds that a run is placed under, looking as far ahead as it needs; none when no grid is
-    /// named.
+    /// The feeds for the placement of a run, which look as far ahead as the run needs. `None` if no
+    /// grid is named.
     ///
     /// # Errors
-    /// When this machine's zone is not named, or a zone is not known.
+    /// Fails if this machine's zone is not given, or the data of a zone cannot be read.
     pub(crate) fn feeds_of(
         &self,
         context: &Context,
@@ -142,8 +141,8 @@ impl GridArgs {
     }
 }
 
-/// A run that goes on keeps the clock that it lives by, and that goes on from where the run last
-/// stood.
+/// Sets the clock of a run that continues. It keeps its clock, unless the call gives another, and
+/// the clock continues no earlier than where the run last stopped.
 pub(crate) fn go_on(spec: &mut RunSpec, run: &RunState) {
     let clock = spec.placing.clock.or(run.spec.placing.clock);
     spec.placing.clock = clock.map(|clock| RunClock {
@@ -158,7 +157,7 @@ impl SignalArgs {
         self.zone.clone().or_else(|| settings.zone.clone())
     }
 
-    /// The moment that is asked for.
+    /// The time that `--as-of` gives.
     fn moment(&self) -> anyhow::Result<Option<Timestamp>> {
         self.as_of.as_deref().map(moment).transpose()
     }
@@ -184,11 +183,12 @@ impl SignalArgs {
         Ok((pool, open))
     }
 
-    /// The zones that are named, without any pool. When none is: of a recorded grid all that tell
-    /// of the moment, and why the others do not; of a provider, this machine's.
+    /// Feeds of the named zones, without pools. If no zone is named, a recorded grid gives all
+    /// zones that cover the time, and the reasons why others do not. A provider gives this
+    /// machine's zone.
     ///
     /// # Errors
-    /// When no grid is named, it cannot be read, or a named zone is not told of.
+    /// Fails if no grid is named, if it cannot be read, or if it has no data of a named zone.
     pub(crate) fn over_zones(
         &self,
         context: &Context,
@@ -209,7 +209,7 @@ impl SignalArgs {
         Ok((feeds, BTreeMap::new()))
     }
 
-    /// What names the grid.
+    /// The name of the grid.
     fn word<'a>(&'a self, settings: &'a Settings) -> anyhow::Result<&'a str> {
         let word = self.grid.as_deref().or(settings.grid.as_deref());
         word.ok_or_else(|| {
@@ -217,7 +217,7 @@ impl SignalArgs {
         })
     }
 
-    /// Over pools, in zones.
+    /// Feeds of pools and zones.
     fn feeds(
         &self,
         context: &Context,
@@ -245,10 +245,10 @@ impl SignalArgs {
     }
 }
 
-/// Energy of moving a gigabyte, in milliwatt hours, as it is given in kWh.
+/// Converts the energy of moving a gigabyte from kWh to milliwatt hours.
 ///
 /// # Errors
-/// When it is no such figure.
+/// Fails if the number is out of range.
 pub(crate) fn transfer_milliwatt_hours(kwh: f64) -> anyhow::Result<u64> {
     if (0.0..=1000.0).contains(&kwh) {
         return Ok(whole(kwh * 1e6));
@@ -258,10 +258,10 @@ pub(crate) fn transfer_milliwatt_hours(kwh: f64) -> anyhow::Result<u64> {
     )))
 }
 
-/// A moment as it is written.
+/// Parses a time.
 ///
 /// # Errors
-/// When it is none.
+/// Fails if the text is not a time.
 pub(crate) fn moment(text: &str) -> anyhow::Result<Timestamp> {
     sunward_grid::moment(text).ok_or_else(|| {
         wrong_input(format!(

@@ -1,4 +1,4 @@
-//! The state's folder as it is created, and what the process needs to work in it.
+//! Creates the home, the folder of the state, and prepares this process to work in it.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -9,23 +9,23 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::settings::{Settings, Shared};
 
-/// Only its owner may look into it.
+/// The mode of a home that only its owner can read.
 const PRIVATE: u32 = 0o700;
-/// Its group may work in it, and what is created there belongs to the group too.
+/// The mode of a home that its group shares. Files created in it belong to the group too.
 const OF_GROUP: u32 = 0o2770;
-/// Open files are raised to so many at most: some programs look at every number up to the limit.
+/// The highest limit of open files that is set. Some programs visit every number up to the limit.
 const OPEN_FILES: u64 = 65_536;
 
-/// Open files that an engine needs beside its tasks: journal, signals, logs, what it reads.
+/// Open files that an engine needs besides its tasks: journal, signals, logs and what it reads.
 const FILES_OF_ENGINE: u64 = 40;
-/// Open files that a task needs.
+/// Open files that each task needs.
 const FILES_OF_TASK: u64 = 8;
 
-/// Creates the state's folder where it is missing: its owner's alone, unless the settings share it.
-/// One that is there keeps its permissions.
+/// Creates the home if it does not exist. Only its owner has access, unless the settings share it.
+/// An existing home keeps its permissions.
 ///
 /// # Errors
-/// When it cannot be created, or commands could not be told its name.
+/// Fails if it cannot be created, or if its path is not UTF-8 and so cannot be given to commands.
 pub(crate) fn create(home: &Path, settings: &Settings) -> anyhow::Result<()> {
     if home.to_str().is_none() {
         anyhow::bail!(
@@ -35,7 +35,7 @@ pub(crate) fn create(home: &Path, settings: &Settings) -> anyhow::Result<()> {
     }
     let group = settings.shared == Some(Shared::Group);
     if group {
-        // What commands and the engine create stays open to the group, and closed to all others.
+        // Files that commands and the engine create are open to the group, and to nobody else.
         rustix::process::umask(Mode::from_raw_mode(0o007));
     }
     if home.exists() {
@@ -51,12 +51,12 @@ pub(crate) fn create(home: &Path, settings: &Settings) -> anyhow::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(mode & 0o777);
     builder.create(home).map_err(failed)?;
-    // The builder does not set the bit that hands the group on, and the mask may have taken others.
+    // The builder does not set the set-group-ID bit, and the umask may have cleared other bits.
     std::fs::set_permissions(home, std::fs::Permissions::from_mode(mode)).map_err(failed)
 }
 
-/// Lets this process have as many files open as the machine allows it. Where that cannot be had,
-/// the first file too many says so.
+/// Raises the limit of open files as far as the machine allows. A failure is ignored, because
+/// opening one file too many is reported anyway.
 pub(crate) fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
     let allowed = limit.maximum.unwrap_or(OPEN_FILES).min(OPEN_FILES);
@@ -69,11 +69,11 @@ pub(crate) fn raise_open_files() {
     }
 }
 
-/// Refuses to begin where so many tasks at once would have too few open files: each has pipes, a
+/// Checks that the limit of open files suffices for `jobs` tasks at once. Each task has pipes, a
 /// log and a process to watch.
 ///
 /// # Errors
-/// How many there are, and how many are needed.
+/// Fails if the limit is too low. The message names the limit and how many files are needed.
 pub(crate) fn expect_open_files(jobs: u32) -> anyhow::Result<()> {
     let Some(allowed) = getrlimit(Resource::Nofile).current else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What this machine has: cores and memory, as far as this process may use them.
+//! The cores, memory and GPUs of this machine that this process may use.
 
 use std::fs;
 use std::sync::LazyLock;
@@ -10,22 +10,20 @@ use sunward_workflows::{Gpus, Workflow};
 use crate::device::Device;
 use crate::settings::Settings;
 
-/// When memory cannot be found out, so much is assumed: enough for small tasks, and the system's
-/// own limits still hold.
+/// The assumed memory if the machine's is not known. It suffices for small tasks, and the system's
+/// own limits still apply.
 const MEMORY_ASSUMED_BYTES: u64 = 1 << 30;
 
-/// What tasks may use together.
+/// The resources that all tasks together may use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Machine {
-    /// Cores.
     pub(crate) cpus: u32,
-    /// Memory in bytes.
     pub(crate) memory_bytes: u64,
-    /// GPUs; nothing until they were looked for.
+    /// The number of GPUs; `None` if they have not been counted.
     pub(crate) gpus: Option<u32>,
-    /// What a busy core draws in watts, if a user says so.
+    /// The draw of a busy core in watts, if the user gives it.
     pub(crate) watts_per_core: Option<f64>,
-    /// Whether tasks work on a disk of this machine, and must fit on it.
+    /// Whether tasks use a disk of this machine and must fit on it.
     pub(crate) has_disk: bool,
 }
 
@@ -41,7 +39,7 @@ impl Machine {
         }
     }
 
-    /// The same, with what its owner knows of it.
+    /// This machine with the draw of a core from the settings.
     pub(crate) fn drawing(self, settings: &Settings) -> Self {
         Self {
             watts_per_core: settings.watts_per_core,
@@ -49,8 +47,8 @@ impl Machine {
         }
     }
 
-    /// The same with its GPUs looked for, if a stage asks for any and may be given it: the driver
-    /// is slow to wake, and everybody else should not wait for it.
+    /// This machine with its GPUs counted, if a stage asks for any and may get it. Otherwise they
+    /// are not counted, because the driver is slow to start.
     pub(crate) fn with_gpus_for(self, workflow: &Workflow, device: Device) -> Self {
         let mut stages = workflow.stages.values();
         if self.gpus.is_some()
@@ -66,13 +64,13 @@ impl Machine {
     }
 }
 
-/// The GPUs that this process may use, looked for once.
+/// The GPUs that this process may use. They are found once.
 pub(crate) fn cards() -> &'static [Card] {
     static CARDS: LazyLock<Vec<Card>> = LazyLock::new(sunward_kernels::device::cards);
     &CARDS
 }
 
-/// Cores that this process may use.
+/// The number of cores that this process may use.
 pub(crate) fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1))
 }
@@ -98,7 +96,7 @@ pub(crate) fn memory_bytes() -> Option<u64> {
     Some(limit.map_or(total, |limit| limit.min(total)))
 }
 
-/// Now.
+/// The current time.
 pub(crate) fn now() -> Timestamp {
     let since = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -106,7 +104,7 @@ pub(crate) fn now() -> Timestamp {
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// `2026-11-24T03:01:08Z`.
+/// A time as text: `2026-11-24T03:01:08Z`.
 pub(crate) fn shown(at: Timestamp) -> String {
     sunward_grid::moment_shown(at)
 }

@@ -1,8 +1,8 @@
 //! The `sunward` binary: arguments -> request -> value -> rendering. It is the composition root: it
-//! reads the user's environment once, opens what the other rooms need and ties them together.
+//! reads the user's environment once, opens what the other rooms need and connects them.
 //!
-//! It never decides anything about a run (that is `sunward-core`'s) and never prints outside
-//! [`render`]. Read [`args`] for what can be asked and `verbs/` for how each question is answered.
+//! It decides nothing about a run, which is the task of `sunward-core`, and prints only in
+//! [`render`]. Read [`args`] for the command line and `verbs/` for how each verb works.
 
 mod args;
 mod attempts;

@@ -29,7 +29,7 @@ pub(crate) fn digests(
         match named {
             NamedFile::Nothing => {}
             NamedFile::HoldsTheRun => render::say(&format!(
-                "{text} holds the workflow itself: commands get its path, and what changes in it is not noticed"
+                "{text} contains the workflow itself: commands get its path, and changes in it are not noticed"
             )),
             NamedFile::Digest(digest) => {
                 found.insert(text, digest);

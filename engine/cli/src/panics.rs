@@ -1,6 +1,6 @@
-//! What a panic says. One that is caught is told once, by whoever caught it, as an error of what it
-//! was doing; its place in the source goes to the trace (`SUNWARD_LOG`). One that nobody caught
-//! ends the process here.
+//! Reports panics. Code that catches a panic reports it once, as an error of its own work. The
+//! place in the source goes to the trace (`SUNWARD_LOG`). A panic that nobody caught ends the
+//! process here.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -9,10 +9,10 @@ use std::sync::{Mutex, PoisonError};
 use crate::exit::Exit;
 use crate::render;
 
-/// What the latest panic said, with its place.
+/// The message of the latest panic, with its place in the source.
 static LATEST: Mutex<Option<String>> = Mutex::new(None);
 
-/// Runs the program with panics told in one form.
+/// Runs the program. A panic becomes one error message and the exit code for infrastructure.
 pub(crate) fn guarded(program: impl FnOnce() -> ExitCode) -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         let said = panic.to_string();

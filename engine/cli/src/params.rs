@@ -1,4 +1,5 @@
-//! Values for a workflow's parameters: `-p name=value`, `--params FILE`, and paths made absolute.
+//! Reads values for a workflow's parameters from `-p name=value` and `--params FILE`, and makes
+//! their paths absolute.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,7 +14,7 @@ use sunward_workflows::{
 use crate::context::Context;
 use crate::exit::wrong_input;
 
-/// How parameters are given.
+/// The options that give parameters.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ParamArgs {
     /// A parameter's value; paths are relative to the current folder
@@ -24,23 +25,23 @@ pub(crate) struct ParamArgs {
     params: Option<PathBuf>,
 }
 
-/// One value as given, and the folder that its paths are relative to.
+/// One given value, and the folder to which its paths are relative.
 struct Known {
     given: Given,
     folder: PathBuf,
 }
 
 impl ParamArgs {
-    /// The file of parameters, where one is named.
+    /// The file that `--params` names.
     pub(crate) fn file(&self, context: &Context) -> Option<PathBuf> {
         let file = self.params.as_ref()?;
         Some(context.folder.join(file))
     }
 
-    /// Every parameter's value, checked; paths are absolute and exist.
+    /// Checks every parameter's value. The paths in the result are absolute and exist.
     ///
     /// # Errors
-    /// Every value that is unknown, missing or does not fit, all at once.
+    /// Fails with a list of all values that are unknown, are missing, or do not fit.
     pub(crate) fn bind(
         &self,
         context: &Context,
@@ -83,10 +84,10 @@ impl ParamArgs {
         }
     }
 
-    /// The names that are given a value.
+    /// The names of the parameters that are given.
     ///
     /// # Errors
-    /// When one is given in no such form.
+    /// Fails if a `-p` is not NAME=VALUE or repeats a name, or if the file cannot be read.
     pub(crate) fn names(&self, context: &Context) -> anyhow::Result<BTreeSet<String>> {
         Ok(self.read(context)?.into_keys().collect())
     }
@@ -125,7 +126,7 @@ impl ParamArgs {
     }
 }
 
-/// A map from names to values.
+/// Reads a file of parameters. Messages name it as `shown`.
 fn read_file(shown: &Path, path: &Path) -> anyhow::Result<Vec<(String, Value)>> {
     let shown = shown.display();
     let text = sunward_files::read_text(path)
@@ -134,7 +135,7 @@ fn read_file(shown: &Path, path: &Path) -> anyhow::Result<Vec<(String, Value)>> 
         .map_err(|error| wrong_input(format!("--params {shown} cannot be used: {error}")))
 }
 
-/// The inputs that read from this parameter.
+/// The inputs that read the file that this parameter names.
 fn readers<'w>(workflow: &'w Workflow, name: &str) -> Vec<&'w Input> {
     let reads = |input: &&Input| {
         input
@@ -152,7 +153,7 @@ fn make_absolute(value: &mut Value, folder: &Path) {
     match value {
         Value::String(path) if !path.contains("://") => {
             let path_given = folder.join(&*path);
-            // Two ways to name one file should mean one thing.
+            // Two spellings of one path are the same value.
             let full = fs::canonicalize(&path_given).unwrap_or(path_given);
             *path = full.to_string_lossy().into_owned();
         }
@@ -161,7 +162,7 @@ fn make_absolute(value: &mut Value, folder: &Path) {
     }
 }
 
-/// Texts in a list that begin with `./` or `../` and name a file mean one beside whoever gave them.
+/// Makes texts of a list absolute if they begin with `./` or `../` and name a file in `folder`.
 fn name_absolutely(value: &mut Value, folder: &Path) {
     match value {
         Value::String(text)
@@ -175,8 +176,8 @@ fn name_absolutely(value: &mut Value, folder: &Path) {
     }
 }
 
-/// Says what is wrong with the files that a parameter names, as every input that reads it needs
-/// them.
+/// Checks the files that a parameter names, with the options of every input that reads them. Adds a
+/// message to `missing` for each file that cannot be used.
 fn look(name: &str, value: &Value, inputs: &[&Input], as_table: bool, missing: &mut Vec<String>) {
     let path = match value {
         Value::String(path) => path,
@@ -204,7 +205,7 @@ fn look(name: &str, value: &Value, inputs: &[&Input], as_table: bool, missing: &
         FileFact::Missing => Some("is not there; give a file that exists".to_owned()),
         FileFact::Unreadable(why) => Some(format!("cannot be read: {why}")),
         FileFact::File | FileFact::Folder if as_table => Some(
-            "is no table; expected Arrow, Parquet, CSV, TSV, SMILES, PDBQT, SDF or NetCDF"
+            "is not a table; expected Arrow, Parquet, CSV, TSV, SMILES, PDBQT, SDF or NetCDF"
                 .to_owned(),
         ),
         FileFact::File | FileFact::Folder | FileFact::Table { .. } => None,

@@ -1,4 +1,4 @@
-//! Grids that providers tell of: `--grid uk`, or several words by comma.
+//! Grid data from providers: `--grid uk`, or several names separated by commas.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::exit::wrong_input;
 use crate::render;
 use crate::settings::Settings;
 
-/// Days of the past that are asked for: a month, which a forecast is fitted on, and the week that
-/// has passed since it was.
+/// How far back data is requested: a month, on which a forecast is fitted, and the week that may
+/// have passed since.
 const PAST_MS: u64 = 38 * 24 * 3_600_000;
 
 /// Providers, the preferred one first.
@@ -24,20 +24,20 @@ pub(crate) struct Providers {
     chain: Chain,
 }
 
-/// What is known of some zones.
+/// The data of some zones.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    /// Their past.
+    /// Their history.
     pub(crate) grid: Grid,
-    /// What else was told.
+    /// Their forecasts, and the properties of the history.
     pub(crate) told: BTreeMap<String, Told>,
 }
 
 impl Providers {
-    /// Those that `word` names; answers are kept from one call to the next when `keep`.
+    /// The providers that `word` names. With `keep`, answers are cached for later calls.
     ///
     /// # Errors
-    /// When it names none, or a key is missing.
+    /// Fails if a name is unknown, or a key is missing.
     pub(crate) fn named(
         context: &Context,
         settings: &Settings,
@@ -69,10 +69,10 @@ impl Providers {
         })
     }
 
-    /// What was in a zone between two moments.
+    /// The history of a zone between two times.
     ///
     /// # Errors
-    /// When nobody tells it.
+    /// Fails if no provider answers.
     pub(crate) fn history(
         &self,
         zone: &str,
@@ -83,10 +83,10 @@ impl Providers {
         self.chain.history(zone, from, until, now)
     }
 
-    /// What is known of zones now; who did not answer is said to the user.
+    /// The data of zones now. Prints which providers failed.
     ///
     /// # Errors
-    /// When nobody tells of a zone.
+    /// Fails if no provider answers for a zone.
     pub(crate) fn known(&self, zones: &[String], now: Timestamp) -> Result<Known, ChainError> {
         let mut known = Known::default();
         let from = Timestamp(now.0.saturating_sub(PAST_MS));
@@ -108,7 +108,7 @@ impl Providers {
     }
 }
 
-/// Says who did not answer before somebody did.
+/// Prints the providers that failed before one answered, and whether its data is stale.
 pub(crate) fn tell_failed(zone: &str, answer: &Answer) {
     for (name, error) in &answer.failed {
         render::say(&format!("zone {zone}: {name}: {error}"));
@@ -122,7 +122,7 @@ pub(crate) fn tell_failed(zone: &str, answer: &Answer) {
     }
 }
 
-/// Nobody answered: the user's to mend, or the network's.
+/// The error that no provider answered. It is the user's error, unless it may pass by itself.
 pub(crate) fn nobody_tells(zone: Option<&str>, error: &ChainError) -> anyhow::Error {
     let text = match zone {
         Some(zone) => format!("no grid signal could be read for zone {zone}:\n{error}"),

@@ -1,4 +1,4 @@
-//! A run as the journal records it, folded for looking at.
+//! A run, read from the journal.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,21 +13,22 @@ use sunward_state::{Reader, Scope, is_engaged};
 use crate::attempts::{Attempt, History};
 use crate::exit::wrong_input;
 
-/// One run, folded from its facts.
+/// The state of one run, folded from its facts.
 pub(crate) struct Recorded {
     state: State,
     id: RunId,
-    /// How it stands: a run that goes on by name though no engine is at work was interrupted.
+    /// Its status. A run that is in progress without an engine was interrupted.
     pub(crate) status: RunStatus,
-    /// What was measured since has changed its account.
+    /// Whether intensities measured after the run have changed its account.
     pub(crate) restated: bool,
 }
 
 impl Recorded {
-    /// Folds it.
+    /// Reads a run.
     ///
     /// # Errors
-    /// When the journal cannot be read, or its facts do not follow from one another.
+    /// Fails if there is no such run, if the journal cannot be read, or if its facts contradict
+    /// each other.
     pub(crate) fn read(reader: &dyn Reader, home: &Path, id: RunId) -> anyhow::Result<Self> {
         let state = reader.load_run(id)?;
         let Some(run) = state.run(id) else {
@@ -45,7 +46,7 @@ impl Recorded {
         })
     }
 
-    /// A run that has just ended here, as its engine left it.
+    /// A run that has just ended in this process.
     pub(crate) const fn just_ended(state: State, id: RunId, status: RunStatus) -> Self {
         Self {
             state,
@@ -55,12 +56,12 @@ impl Recorded {
         }
     }
 
-    /// What it came to in carbon, as far as the grids are known.
+    /// Its emissions, as far as intensities are known.
     pub(crate) fn account(&self) -> Account {
         self.state.account(self.id)
     }
 
-    /// The grid zones that it was placed in, each once.
+    /// The grid zones of its fleet, each once.
     pub(crate) fn zones(&self) -> Vec<String> {
         let fleet = self.state.fleet();
         let pools = fleet.into_iter().flat_map(|fleet| &fleet.pools);
@@ -68,25 +69,24 @@ impl Recorded {
         zones.into_iter().collect()
     }
 
-    /// What is known better now replaces what it was told with.
+    /// Replaces intensities by better ones.
     pub(crate) fn restate(&mut self, known: &Intensities) {
         let before = self.account();
         self.state.restate(known);
         self.restated = self.account() != before;
     }
 
-    /// What an attempt of it in a pool emitted, as far as the grids are known; `None` while they
-    /// are not.
+    /// The emissions of an attempt in a pool; `None` if the intensities are not known.
     pub(crate) fn carbon_of(&self, pool: PoolId, attempt: &Attempt) -> Option<Carbon> {
         let began = Timestamp(attempt.started_ms);
         self.state
             .carbon_of(pool, began, attempt.wall_us, attempt.energy)
     }
 
-    /// Its state.
+    /// The state of the run.
     ///
     /// # Errors
-    /// Never: it was there when this was read.
+    /// Never fails in practice, because [`Recorded::read`] has found the run.
     pub(crate) fn run(&self) -> anyhow::Result<&RunState> {
         self.state.run(self.id).ok_or_else(|| no_run(self.id))
     }
@@ -98,11 +98,11 @@ fn no_run(id: RunId) -> anyhow::Error {
     ))
 }
 
-/// The newest runs of one file, at most `most`, older than `before` where that is given; as one
-/// state.
+/// Reads the newest runs of one file into one state: at most `most` runs, older than `before` if
+/// that is given.
 ///
 /// # Errors
-/// When the journal cannot be read.
+/// Fails if the journal cannot be read.
 pub(crate) fn earlier(
     reader: &dyn Reader,
     path: &str,
@@ -124,20 +124,20 @@ pub(crate) fn earlier(
     Ok(state)
 }
 
-/// The attempts of a run, and when its stages were ready.
+/// Reads the attempts of a run, and when its stages were ready.
 ///
 /// # Errors
-/// When the journal cannot be read.
+/// Fails if the journal cannot be read.
 pub(crate) fn history(reader: &dyn Reader, id: RunId) -> anyhow::Result<History> {
     let mut history = History::new(id);
     reader.replay(Scope::Run(id), &mut |fact| history.add(&fact))?;
     Ok(history)
 }
 
-/// What was submitted, as adopted last.
+/// Reads the spec of a run, as it was submitted or last resumed.
 ///
 /// # Errors
-/// When the journal cannot be read.
+/// Fails if there is no such run, or the journal cannot be read.
 pub(crate) fn spec(reader: &dyn Reader, id: RunId) -> anyhow::Result<Arc<RunSpec>> {
     let mut found = None;
     reader.replay(Scope::Run(id), &mut |fact| match fact {

@@ -1,7 +1,7 @@
-//! What a remote store needs of this process: one provider of cryptography for TLS.
+//! Sets up this process for remote stores, which need a provider of cryptography for TLS.
 
-/// Installs it. Only what talks to a remote pays for it.
+/// Installs the provider. Call it only before a remote is used, so that nothing else pays for it.
 pub(crate) fn prepare() {
-    // Failing means that one is installed already.
+    // It fails only if a provider is already installed.
     drop(rustls::crypto::ring::default_provider().install_default());
 }

@@ -1,4 +1,4 @@
-//! The ledger of a run that ended before its last hour was measured, restated once it is.
+//! Restates the ledger of a run with intensities that were measured after it ended.
 
 use sunward_core::place::SignalKind;
 use sunward_core::{Actuals, Certainty, Intensities, RunStatus, Timestamp};
@@ -11,11 +11,11 @@ use crate::recorded::Recorded;
 use crate::render;
 use crate::settings::Settings;
 
-/// Hours are asked for whole.
+/// Providers are asked for whole hours.
 const HOUR_MS: u64 = 3_600_000;
 
-/// Puts what was measured since in the place of what was foreseen, where the grid that the run was
-/// placed by has it by now. Where it cannot be asked, the ledger stays as it was, and that is said.
+/// Replaces forecast intensities by measured ones, if the run's grid has them now. If the grid
+/// cannot be asked, the ledger stays as it was, and a message says so.
 pub(crate) fn restate(context: &Context, recorded: &mut Recorded) -> anyhow::Result<()> {
     let run = recorded.run()?;
     let before = recorded.account();
@@ -36,7 +36,7 @@ pub(crate) fn restate(context: &Context, recorded: &mut Recorded) -> anyhow::Res
         Ok(measured) => measured,
         Err(error) => {
             render::say(&format!(
-                "{word} could not be asked for what it measured since {} ended, so the ledger keeps the forecast: {error:#}",
+                "{word} could not be asked for measurements since {} ended, so the ledger keeps the forecast: {error:#}",
                 run.id
             ));
             return Ok(());
@@ -50,7 +50,7 @@ pub(crate) fn restate(context: &Context, recorded: &mut Recorded) -> anyhow::Res
     Ok(())
 }
 
-/// What was measured of zones within a span, as far as it is known by now.
+/// The measured intensities of zones within a span, as far as they are known now.
 fn measured(
     context: &Context,
     word: &str,
@@ -67,7 +67,7 @@ fn measured(
         let providers = Providers::named(context, &settings, word, true)?;
         for zone in zones {
             let answer = providers.history(zone, from, until.min(now), now)?;
-            // Those of the margin restate no ledger.
+            // Marginal intensities restate no ledger.
             if answer.history.kind == SignalKind::Average {
                 traces.push(answer.history.trace());
             }

@@ -1,5 +1,5 @@
-//! What results from the cache saved: what their attempts used when they ran first. Never part of
-//! what the run itself used.
+//! Computes the energy and emissions that cached results saved: those of the attempts that made
+//! the results. They are never part of the run's own ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,36 +13,36 @@ use crate::recorded::{Recorded, history};
 use crate::render::units::{float, gco2e, joules, plural};
 use crate::view::of_state;
 
-/// Earlier runs that are looked through for those that made the results: each is folded whole.
+/// The most earlier runs in which the makers of the results are searched. Each is read whole.
 pub(crate) const EARLIER_RUNS: usize = 50;
 
-/// The same at the end of a run, where nobody should wait.
+/// The most earlier runs at the end of a run, where the search must be short.
 pub(crate) const LATEST_RUNS: usize = 8;
 
-/// What results from the cache used when they were made.
+/// The energy and emissions of cached results when they were made.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct CacheSaved {
-    /// Tasks that came from the cache and whose first run is known here.
+    /// Cached tasks for which the run that made the result is known.
     pub(crate) tasks: u64,
-    /// Those whose first run is not known here, as when another site made them.
+    /// Cached tasks for which it is not known, for example because another site made the result.
     pub(crate) tasks_unknown: u64,
-    /// Energy of the attempts that made the results.
+    /// The energy of the attempts that made the results.
     pub(crate) joules: f64,
-    /// What that emitted then, where a grid was known for all of it.
+    /// The emissions of that energy, if intensities are known for all of it.
     pub(crate) gco2e: Option<f64>,
-    /// The runs that made them.
+    /// The runs that made the results.
     pub(crate) runs: Vec<String>,
 }
 
-/// Tasks of a run whose results are looked for, by key.
+/// The number of cached tasks for each key whose maker is searched.
 type Wanted = BTreeMap<Digest, u64>;
 
 impl CacheSaved {
-    /// Of a run, as far as it itself and so many earlier ones tell; `None` when nothing came from
-    /// the cache.
+    /// Computes the savings of a run. Searches the run itself and at most `most` earlier ones.
+    /// Returns `None` if nothing came from the cache.
     ///
     /// # Errors
-    /// When the journal cannot be read.
+    /// Fails if the journal cannot be read.
     pub(crate) fn of(
         reader: &dyn Reader,
         home: &Path,
@@ -58,7 +58,8 @@ impl CacheSaved {
             return Ok(None);
         }
         let mut sum = Sum::default();
-        // Its own tasks with equal keys are among them: the first ran, the others took its result.
+        // The run itself comes first: of its tasks with equal keys, one ran and the others used its
+        // result.
         sum.add(reader, recorded, &mut wanted)?;
         let rows = reader.runs()?;
         let earlier = rows.iter().rev().filter(|row| row.run < run.id);
@@ -71,8 +72,8 @@ impl CacheSaved {
         Ok(Some(sum.finish(&wanted)))
     }
 
-    /// `1.2 kJ and 0.31 g, by results of r1`, told of the run `own`; nothing where nothing is known
-    /// to be saved.
+    /// A short text for the run `own`: `1.2 kJ and 0.31 g, by results of r1`. `None` if no savings
+    /// are known.
     pub(crate) fn short(&self, own: &str) -> Option<String> {
         if self.joules <= 0.0 {
             return None;
@@ -92,7 +93,7 @@ impl CacheSaved {
         ))
     }
 
-    /// `1.2 kJ and 0.31 g, as 3 tasks of r1 used`.
+    /// A sentence: `1.2 kJ and 0.31 g, what 3 tasks from the cache used when r1 made them`.
     pub(crate) fn text(&self) -> String {
         if self.tasks == 0 {
             let tasks = plural(self.tasks_unknown, "task");
@@ -116,19 +117,19 @@ impl CacheSaved {
     }
 }
 
-/// What was found so far.
+/// The sums over the attempts found so far.
 #[derive(Default)]
 struct Sum {
     tasks: u64,
     joules: f64,
     carbon: Carbon,
-    /// Some of the energy has no known intensity.
+    /// Whether the emissions of some attempt are not known.
     uncovered: bool,
     runs: BTreeSet<RunId>,
 }
 
 impl Sum {
-    /// Adds what one run made of what is wanted.
+    /// Adds the wanted results that one run made, and removes them from `wanted`.
     fn add(
         &mut self,
         reader: &dyn Reader,
@@ -153,7 +154,7 @@ impl Sum {
         Ok(())
     }
 
-    /// Adds an attempt that so many tasks were spared.
+    /// Adds an attempt whose result `times` tasks used.
     fn count(&mut self, recorded: &Recorded, attempt: &Attempt, times: u64) {
         self.tasks += times;
         let Some(energy) = of_state::joules(attempt.energy).0 else {
@@ -161,7 +162,7 @@ impl Sum {
             return;
         };
         self.joules += energy * float(times);
-        // The workers of a machine's own engine are all of its first pool.
+        // All workers of a machine's own engine belong to its first pool.
         let carbon = recorded.carbon_of(PoolId::default(), attempt);
         match carbon {
             Some(carbon) => (0..times).for_each(|_| self.carbon += carbon),
@@ -181,7 +182,7 @@ impl Sum {
     }
 }
 
-/// The keys of a run's tasks that stand so.
+/// The keys of a run's tasks with this status.
 fn keys(run: &RunState, status: TaskStatus) -> impl Iterator<Item = ((StageId, u32), Digest)> + '_ {
     run.stages().flat_map(move |stage| {
         let keys = stage

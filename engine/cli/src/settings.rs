@@ -1,4 +1,4 @@
-//! The user's configuration file: what holds for every workflow of theirs.
+//! The user's configuration file, which applies to all their workflows.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,37 +7,37 @@ use serde::Deserialize;
 
 use crate::exit::wrong_input;
 
-/// What stands in `config.yaml`; everything is optional, and a word on the command line wins.
+/// The content of `config.yaml`. Every setting is optional, and the command line overrides it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// The grid zone this machine is in, as Electricity Maps names it: `DE`.
+    /// The grid zone of this machine, as Electricity Maps names it: `DE`.
     pub(crate) zone: Option<String>,
-    /// Where runs would have run, if not in `zone`.
+    /// The zone where runs would run without placement; else `zone`.
     pub(crate) home: Option<String>,
     /// A folder of recorded grids, or a provider's name.
     pub(crate) grid: Option<String>,
     /// A fleet file, for plans.
     pub(crate) fleet: Option<PathBuf>,
-    /// Who is charged.
+    /// The project that is charged.
     pub(crate) project: Option<String>,
-    /// By project, its share of what is scarce: one of 2 gets twice as much as one that is not
-    /// named.
+    /// The weight of each project when capacity is scarce. A project of weight 2 gets twice as much
+    /// as a project that is not named.
     #[serde(default)]
     pub(crate) project_weights: BTreeMap<String, f64>,
-    /// Energy to move a gigabyte between regions, in kWh.
+    /// The energy to move a gigabyte between regions, in kWh.
     pub(crate) transfer_kwh_per_gb: Option<f64>,
-    /// What this machine draws for each busy core, in watts; else 12.
+    /// The draw of each busy core of this machine, in watts; else 12.
     pub(crate) watts_per_core: Option<f64>,
-    /// Power usage effectiveness of where this machine stands; else 1.
+    /// The power usage effectiveness of this machine's data center; else 1.
     pub(crate) pue: Option<f64>,
-    /// Where a provider is asked, for one that is hosted by oneself.
+    /// The address of the provider, if it is self-hosted.
     pub(crate) grid_url: Option<String>,
-    /// With whom new state folders are shared; else they are their owner's alone.
+    /// Who can access new homes besides the owner.
     pub(crate) shared: Option<Shared>,
 }
 
-/// With whom a state's folder is shared.
+/// Who can access a home besides the owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Shared {
@@ -46,10 +46,10 @@ pub(crate) enum Shared {
 }
 
 impl Settings {
-    /// Reads it; nothing is set where there is no file.
+    /// Reads the settings. Without a file, nothing is set.
     ///
     /// # Errors
-    /// When it cannot be read, or says what nobody understands.
+    /// Fails if the file cannot be read, or has settings that are unknown or not valid.
     pub(crate) fn read(path: Option<&Path>) -> anyhow::Result<Self> {
         let Some(path) = path else {
             return Ok(Self::default());
@@ -97,7 +97,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// A project's weight in thousandths, where one was given.
+    /// A project's weight in thousandths, if it is given.
     pub(crate) fn weight_permille(&self, project: &str) -> Option<u32> {
         let weight = self.project_weights.get(project)?;
         u32::try_from(sunward_grid::whole(weight * 1000.0)).ok()

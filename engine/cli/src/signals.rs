@@ -1,5 +1,5 @@
-//! Ctrl-C, SIGTERM, SIGQUIT and SIGHUP: the first stops cleanly, the second at once; both leave the
-//! run resumable. A run that was started with SIGHUP ignored, as `nohup` does, goes on.
+//! Ctrl-C, SIGTERM, SIGQUIT and SIGHUP. The first signal stops cleanly, the second at once. Both
+//! leave the run resumable. If SIGHUP was ignored at the start, as by `nohup`, it stays ignored.
 
 use std::path::Path;
 
@@ -9,16 +9,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::render;
 
-/// Listens from now on, in a thread of its own, and passes on what is asked.
+/// Starts a thread that listens for signals and passes the requests on.
 ///
 /// # Errors
-/// When the thread or its signal handlers cannot be set up.
+/// Fails if the thread or its signal handlers cannot be set up.
 pub(crate) fn listen(line: Line) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()
         .context("signal handlers cannot be installed")?;
-    // Handlers are in place before this returns: a signal that comes at once is not lost.
+    // The handlers are installed before this returns, so that an immediate signal is not lost.
     let (mut interrupt, mut terminate, mut quit, mut hangup) = {
         let _inside = runtime.enter();
         (
@@ -60,7 +60,7 @@ pub(crate) fn listen(line: Line) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The next of a signal that may not be listened to.
+/// Waits for the next signal; for ever if this signal is ignored.
 async fn next(signal: &mut Option<Signal>) -> Option<()> {
     match signal {
         Some(signal) => signal.recv().await,
@@ -68,13 +68,13 @@ async fn next(signal: &mut Option<Signal>) -> Option<()> {
     }
 }
 
-/// Whether whoever started this process asked it to ignore SIGHUP.
+/// True if the parent started this process with SIGHUP ignored.
 fn ignores_hangup() -> bool {
     let status = sunward_files::read_text(Path::new("/proc/self/status")).unwrap_or_default();
     ignores_first_signal(&status)
 }
 
-/// SIGHUP is signal 1, so its bit is the lowest of the mask.
+/// True if the mask of ignored signals in `/proc/PID/status` has the lowest bit, which is SIGHUP's.
 fn ignores_first_signal(status: &str) -> bool {
     status
         .lines()

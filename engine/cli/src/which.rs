@@ -1,4 +1,4 @@
-//! Which run, stage or task is meant: `[RUN] [STAGE[/INDEX]]`.
+//! Finds the run, stage or task that `[RUN] [STAGE[/INDEX]]` names.
 
 use std::path::{Path, PathBuf};
 
@@ -10,23 +10,22 @@ use crate::context::Context;
 use crate::exit::wrong_input;
 use crate::render::{self, style::harmless};
 
-/// What was named.
+/// The run, stage and task that were named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Which {
-    /// `r7`; the newest run when not named.
+    /// As in `r7`. `None` means the newest run.
     pub(crate) run: Option<RunId>,
-    /// The stage.
     pub(crate) stage: Option<String>,
-    /// The task in it.
+    /// The index of a task in the stage.
     pub(crate) index: Option<u32>,
 }
 
 impl Which {
-    /// From up to two words. A word such as `r7` is a run; a stage of that name needs the run
-    /// before it.
+    /// Parses up to two words. A first word such as `r7` is a run, so a stage of that name needs
+    /// the run before it.
     ///
     /// # Errors
-    /// When the words are not of this form.
+    /// Fails if the words are not of this form.
     pub(crate) fn parse(words: &[String]) -> anyhow::Result<Self> {
         let (run, rest) = match words.split_first() {
             Some((first, rest)) => match first.parse::<RunId>() {
@@ -62,20 +61,18 @@ fn task_of(word: &str) -> anyhow::Result<(Option<String>, Option<u32>)> {
     }
 }
 
-/// One run of a state that was opened for looking.
+/// One run, found in a state that is opened for reading.
 pub(crate) struct Found {
-    /// The state's folder.
     pub(crate) home: PathBuf,
-    /// Looks at it.
     pub(crate) reader: SqliteReader,
-    /// The run's line in the listing.
+    /// The run's row in the list of runs.
     pub(crate) row: RunRow,
 }
 
-/// Opens the nearest state and finds the run, or the newest.
+/// Opens the nearest state and finds the run, or the newest run if none is named.
 ///
 /// # Errors
-/// When there is no state or no such run.
+/// Fails if there is no state or no such run.
 pub(crate) fn find(context: &Context, run: Option<RunId>) -> anyhow::Result<Found> {
     let home = context.home_nearest()?;
     let reader = open(&home)?;
@@ -96,10 +93,10 @@ pub(crate) fn find(context: &Context, run: Option<RunId>) -> anyhow::Result<Foun
     Ok(Found { home, reader, row })
 }
 
-/// Opens a state for looking. What a killed engine left running is ended on the way.
+/// Opens a state for reading. First ends the processes that a killed engine left running.
 ///
 /// # Errors
-/// When there is none (the user's to mend), or it cannot be read.
+/// Fails if there is no state, which is the user's error, or if it cannot be read.
 pub(crate) fn open(home: &Path) -> anyhow::Result<SqliteReader> {
     end_leftovers(home);
     SqliteReader::open(home).map_err(|error| {
@@ -111,7 +108,7 @@ pub(crate) fn open(home: &Path) -> anyhow::Result<SqliteReader> {
     })
 }
 
-/// Ends what a killed engine left running, and says what could not be ended.
+/// Ends the processes that a killed engine left running. Reports those that cannot be ended.
 pub(crate) fn end_leftovers(home: &Path) {
     let left = sunward_worker::sweep(home);
     if !left.is_empty() {
@@ -122,7 +119,7 @@ pub(crate) fn end_leftovers(home: &Path) {
     }
 }
 
-/// Processes for a message: `123 (sleep), 124 (sh)`.
+/// Lists processes for a message: `123 (sleep), 124 (sh)`.
 pub(crate) fn named(left: &[LeftRunning]) -> String {
     let names = left
         .iter()
@@ -130,10 +127,10 @@ pub(crate) fn named(left: &[LeftRunning]) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// The stage of this name in a run.
+/// Finds the stage of this name in a run.
 ///
 /// # Errors
-/// When there is none; the stages that are there are named.
+/// Fails if there is none. The message names the stages of the run.
 pub(crate) fn stage(spec: &RunSpec, name: &str) -> anyhow::Result<StageId> {
     spec.plan.find(name).ok_or_else(|| {
         let stages: Vec<_> = spec

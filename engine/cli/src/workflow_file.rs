@@ -1,4 +1,4 @@
-//! A workflow's file: read, its surroundings looked at, checked. Nothing is created.
+//! Reads and checks a workflow's file, and looks at the files that it names. Creates nothing.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,18 +14,18 @@ use crate::context::Context;
 use crate::exit::{Exit, SaidAlready, wrong_input};
 use crate::render;
 
-/// Files larger than this are no pipelines; reading one by mistake should not fill the memory.
+/// The largest file that is read. A larger one is not a workflow, and could fill the memory.
 const LARGEST_BYTES: u64 = 64 << 20;
 
-/// A file and what came of checking it.
+/// A file and the result of its check.
 pub(crate) struct Read {
     /// Its absolute path.
     pub(crate) path: PathBuf,
-    /// As the user sees it.
+    /// Its path as the user gave it.
     pub(crate) shown: String,
-    /// Its text; what is not UTF-8 was replaced.
+    /// Its text. Bytes that are not UTF-8 are replaced.
     pub(crate) text: String,
-    /// What came of checking it.
+    /// The result of the check.
     pub(crate) checked: Checked,
 }
 
@@ -33,15 +33,15 @@ impl Read {
     /// Reads and checks a file.
     ///
     /// # Errors
-    /// When there is no such file, or it cannot be read: the user's to mend.
+    /// Fails if there is no such file, or it cannot be read, which is the user's error.
     pub(crate) fn file(context: &Context, file: &Path) -> anyhow::Result<Self> {
         Self::file_given(context, file, BTreeSet::new())
     }
 
-    /// The same of a file whose params of these names are given beside it.
+    /// As [`Read::file`], for a call that gives the params of these names.
     ///
     /// # Errors
-    /// When there is no such file, or it cannot be read: the user's to mend.
+    /// As [`Read::file`].
     pub(crate) fn file_given(
         context: &Context,
         file: &Path,
@@ -83,10 +83,10 @@ impl Read {
         })
     }
 
-    /// The workflow; mistakes and warnings are said on stderr.
+    /// Returns the workflow. Prints mistakes and warnings to stderr.
     ///
     /// # Errors
-    /// When there is a mistake: all of them were said.
+    /// Fails if there is a mistake. All of them are already printed.
     pub(crate) fn checked(&self, context: &Context) -> anyhow::Result<Workflow> {
         if !self.checked.diagnostics.is_empty() {
             let colour = context.err_style.is_coloured();
@@ -98,7 +98,7 @@ impl Read {
             ));
         }
         if context.json && !self.is_sound() {
-            // Whoever reads the answer gets the mistakes where the answer would be, as of `check`.
+            // A program reads stdout, so it gets the mistakes there, in the format of `check`.
             let diagnostics = &self.checked.diagnostics;
             render::machine(&to_json(&self.shown, &self.text, diagnostics))?;
         }
@@ -108,7 +108,7 @@ impl Read {
             .ok_or_else(|| anyhow::Error::new(SaidAlready(Exit::WrongInput)))
     }
 
-    /// Whether nothing in it stops a run.
+    /// True if the file has no error, so that it can run.
     pub(crate) fn is_sound(&self) -> bool {
         self.checked
             .diagnostics
@@ -122,8 +122,8 @@ pub(crate) fn catalog() -> Catalog {
     sunward_kernels::library().catalog()
 }
 
-/// The file's absolute path, the same however it is named; a link to a file stands for itself, so
-/// that what lies beside it is found.
+/// The file's absolute path, which is the same for all spellings. A link to a file is not
+/// resolved, so that the files beside the link are found.
 fn absolute(context: &Context, file: &Path) -> anyhow::Result<PathBuf> {
     let path = context.folder.join(file);
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
@@ -137,7 +137,7 @@ fn absolute(context: &Context, file: &Path) -> anyhow::Result<PathBuf> {
         .join(name))
 }
 
-/// Looks at every file that the text mentions.
+/// Examines every file that the text mentions.
 fn facts(path: &Path, text: &str) -> Facts {
     let folder = path.parent().unwrap_or_else(|| Path::new("/"));
     let named = mentioned(text);
@@ -150,7 +150,7 @@ fn facts(path: &Path, text: &str) -> Facts {
         read.insert(path);
     }
     for data in named.data_paths {
-        // What inputs read is known as they read it.
+        // Files that inputs read are already examined, with the inputs' options.
         if !read.contains(&data) {
             let found = probe(&place(&data), &SourceOptions::default());
             facts.files.insert(data, found);

@@ -1,4 +1,4 @@
-//! Cores, memory, disk, clock and devices.
+//! Checks cores, memory, disk, clock and devices.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,16 +10,17 @@ use super::Finding;
 use crate::machine::memory_bytes;
 use crate::render::units::bytes;
 
-/// Below this a run of any size will soon stop.
+/// With less free space than this, a run soon stops.
 const DISK_WANTED_BYTES: u64 = 1 << 30;
-/// Below this the engine itself is cramped.
+/// With less memory than this, the engine itself has too little.
 const MEMORY_WANTED_BYTES: u64 = 256 << 20;
-/// Sunward did not exist before: 2025-01-01T00:00Z in seconds.
+/// 2025-01-01T00:00Z in seconds since the epoch. An earlier clock is wrong: Sunward is newer.
 const EARLIEST_CLOCK_SECS: u64 = 1_735_689_600;
-/// How far a file's time may lie from our clock before caches that trust it go wrong.
+/// The largest difference between a new file's time and the clock. Caches that rely on file times
+/// go wrong beyond it.
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
-/// Cores that may be used.
+/// Checks how many cores this process may use.
 pub(crate) fn cores() -> Finding {
     match std::thread::available_parallelism() {
         Ok(cores) => Finding::good("cores", format!("{cores} to use")),
@@ -31,7 +32,7 @@ pub(crate) fn cores() -> Finding {
     }
 }
 
-/// Memory, as the kernel and the container's limit give it.
+/// Checks the memory, as limited by the machine and the container.
 pub(crate) fn memory() -> Finding {
     let Some(total) = memory_bytes() else {
         return Finding::note(
@@ -47,7 +48,7 @@ pub(crate) fn memory() -> Finding {
     Finding::good("memory", found)
 }
 
-/// Space where runs are kept.
+/// Checks the free space for the state.
 pub(crate) fn disk(folder: &Path) -> Finding {
     match rustix::fs::statvfs(folder) {
         Err(error) => Finding::problem(
@@ -70,7 +71,7 @@ pub(crate) fn disk(folder: &Path) -> Finding {
     }
 }
 
-/// Whether the clock is believable, and agrees with the file system's.
+/// Checks that the clock is plausible and agrees with the file system's.
 pub(crate) fn clock(folder: &Path) -> Finding {
     let now = SystemTime::now();
     let mend =
@@ -110,7 +111,7 @@ pub(crate) fn clock(folder: &Path) -> Finding {
     }
 }
 
-/// The processors' meters, without which energy is modelled.
+/// Checks for energy meters of the processors. Without them, energy is modeled.
 pub(crate) fn energy() -> Finding {
     let modelled = "the energy of processors is modelled from an assumed draw of a busy core";
     match MeterFiles::default().packages() {
@@ -129,7 +130,7 @@ pub(crate) fn energy() -> Finding {
     }
 }
 
-/// GPUs, without which kernels run their CPU twins.
+/// Checks for GPUs. Without them, kernels run as their CPU twins.
 pub(crate) fn gpu() -> Finding {
     let cards = crate::machine::cards();
     if !cards.is_empty() {
@@ -141,7 +142,7 @@ pub(crate) fn gpu() -> Finding {
     }
     let why = match gpus() {
         Gpus::None(why) => why,
-        Gpus::Count(_) => "the driver does not say what its GPUs are".to_owned(),
+        Gpus::Count(_) => "the driver does not describe its GPUs".to_owned(),
     };
     Finding::note(
         "gpu",

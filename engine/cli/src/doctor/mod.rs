@@ -1,4 +1,4 @@
-//! What may be wrong with a machine, one check a function; each finding says how to mend it.
+//! Checks of a machine, one in each function. Each finding says how to fix the problem.
 
 pub(crate) mod machine;
 pub(crate) mod network;
@@ -11,33 +11,31 @@ use serde::Serialize;
 use crate::render::table::{Table, Tone};
 use crate::render::{Page, View};
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Grade {
-    /// As it should be.
+    /// Nothing needs to be done.
     Good,
-    /// Works, with less than there could be.
+    /// Runs work, but with some limitation.
     Note,
     /// Runs will fail or may be lost.
     Problem,
 }
 
-/// What one check found.
+/// The result of one check.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Finding {
-    /// What was looked at.
+    /// The name of the check.
     pub(crate) check: &'static str,
-    /// How it is.
     pub(crate) grade: Grade,
-    /// What was found.
     pub(crate) found: String,
     /// How to fix it.
     pub(crate) mend: Option<String>,
 }
 
 impl Finding {
-    /// As it should be.
+    /// A finding of grade [`Grade::Good`].
     pub(crate) fn good(check: &'static str, found: impl Into<String>) -> Self {
         Self {
             check,
@@ -47,7 +45,7 @@ impl Finding {
         }
     }
 
-    /// Works, with less than there could be.
+    /// A finding of grade [`Grade::Note`].
     pub(crate) fn note(
         check: &'static str,
         found: impl Into<String>,
@@ -61,7 +59,7 @@ impl Finding {
         }
     }
 
-    /// Runs will fail or may be lost.
+    /// A finding of grade [`Grade::Problem`].
     pub(crate) fn problem(
         check: &'static str,
         found: impl Into<String>,
@@ -76,12 +74,11 @@ impl Finding {
     }
 }
 
-/// All that was found.
+/// The results of all checks.
 #[derive(Debug, Serialize)]
 pub(crate) struct Diagnosis {
     /// Whether runs will work here.
     pub(crate) healthy: bool,
-    /// Check by check.
     pub(crate) findings: Vec<Finding>,
 }
 

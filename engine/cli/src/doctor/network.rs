@@ -1,4 +1,4 @@
-//! How the world is reached: the proxy and the certificates that the environment names.
+//! Checks the proxy and the certificates that the environment names.
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
@@ -8,20 +8,20 @@ use sunward_files::read_text;
 
 use super::Finding;
 
-/// How long a proxy may take to answer.
+/// The time limit for a connection to the proxy.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What the environment says of the network.
+/// The network settings of the environment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Network {
-    /// `$HTTPS_PROXY`, else `$ALL_PROXY`, else `$HTTP_PROXY`, in either case.
+    /// `$HTTPS_PROXY`, else `$ALL_PROXY`, else `$HTTP_PROXY`, in upper or lower case.
     pub(crate) proxy: Option<String>,
     /// `$SSL_CERT_FILE`.
     pub(crate) certificates: Option<String>,
 }
 
 impl Network {
-    /// From variables, however they are looked up.
+    /// Reads the settings. `get` looks up one variable.
     pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Self {
         let get = |name: &str| get(name).filter(|value| !value.is_empty());
         let proxy = ["HTTPS_PROXY", "ALL_PROXY", "HTTP_PROXY"]
@@ -34,10 +34,10 @@ impl Network {
     }
 }
 
-/// Whether the proxy can be reached.
+/// Checks that the proxy can be reached.
 pub(crate) fn proxy(network: &Network) -> Finding {
     let Some(proxy) = &network.proxy else {
-        return Finding::good("proxy", "none is set: the world is reached directly");
+        return Finding::good("proxy", "none is set: connections are direct");
     };
     let Some(place) = place(proxy) else {
         return Finding::problem(
@@ -62,12 +62,12 @@ pub(crate) fn proxy(network: &Network) -> Finding {
         Err(why) => Finding::problem(
             "proxy",
             format!("{place} cannot be reached: {why}"),
-            "correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; name what is reached directly in NO_PROXY",
+            "correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; list hosts for direct connections in NO_PROXY",
         ),
     }
 }
 
-/// Whether the file of certificates can be used.
+/// Checks that the file of certificates can be used.
 pub(crate) fn certificates(network: &Network) -> Finding {
     let Some(file) = &network.certificates else {
         return Finding::good("certificates", "those of the system");
@@ -86,7 +86,7 @@ pub(crate) fn certificates(network: &Network) -> Finding {
     }
 }
 
-/// `HOST:PORT` of a proxy's address; a user and password in it are not repeated.
+/// `HOST:PORT` of a proxy's address, without the user and password.
 fn place(proxy: &str) -> Option<String> {
     let (scheme, rest) = proxy.split_once("://").unwrap_or(("http", proxy));
     let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);

@@ -1,4 +1,4 @@
-//! Processes that a killed engine left behind: those that still stand in one of its working
+//! Finds processes that a killed engine left running. Their current folder is one of its task
 //! folders.
 
 use std::fs;
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use super::Finding;
 
-/// More are counted, not named.
+/// The most processes that a finding names. The others are counted.
 const NAMED: usize = 8;
 
-/// Looks for processes whose folder lies below the state's.
+/// Checks for processes whose current folder is inside the home.
 pub(crate) fn leftover(home: &Path, engine_runs: bool) -> Finding {
     let Ok(home) = home.canonicalize() else {
         return Finding::good("leftovers", "nothing has run here yet");

@@ -1,4 +1,4 @@
-//! The place where runs are kept: which file system it is on, and whether it keeps its promises.
+//! Checks the file system of the state, and that a journal and a store work on it.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use sunward_state::{Group, Journal, Reader, Sqlite, SqliteReader};
 use super::Finding;
 use crate::machine::now;
 
-/// File systems that reach over a network, by the kernel's number for them, on which SQLite's
-/// write-ahead log cannot work: it needs memory shared by all processes that use the file.
+/// Network file systems, by the kernel's number. SQLite's write-ahead log does not work on them,
+/// because it needs memory shared by all processes that use the file.
 const NETWORK: &[(i64, &str)] = &[
     (0x6969, "NFS"),
     (0x517b, "SMB"),
@@ -25,7 +25,7 @@ const NETWORK: &[(i64, &str)] = &[
     (0x6573_5546, "FUSE"),
 ];
 
-/// Which file system it is.
+/// Checks the kind of file system.
 pub(crate) fn file_system(folder: &Path) -> Finding {
     let stat = match rustix::fs::statfs(folder) {
         Ok(stat) => stat,
@@ -37,7 +37,7 @@ pub(crate) fn file_system(folder: &Path) -> Finding {
             );
         }
     };
-    // Some kernels give the number as a signed one.
+    // Some kernels return a signed number.
     let kind = stat.f_type & 0xffff_ffff;
     match NETWORK.iter().find(|(number, _)| *number == kind) {
         None => Finding::good(
@@ -63,8 +63,8 @@ pub(crate) fn file_system(folder: &Path) -> Finding {
     }
 }
 
-/// Whether a journal can be kept here: one is made in a folder that goes at once, written, and read
-/// by another reader while its engine is at work.
+/// Checks that a journal works here: creates one in a temporary folder, writes to it, and reads it
+/// with a second connection while the first is open.
 pub(crate) fn journal(folder: &Path) -> Finding {
     match try_journal(folder) {
         Ok(()) => Finding::good("state", "a journal can be written and read here"),
@@ -92,7 +92,7 @@ fn try_journal(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a store takes parts and gives them back: one small part is left in it.
+/// Checks that a store accepts a part and returns it. Leaves one small part in the store.
 pub(crate) fn store(url: &str) -> Finding {
     match try_store(url) {
         Ok(()) => Finding::good(
@@ -111,7 +111,7 @@ fn try_store(url: &str) -> anyhow::Result<()> {
     let (here, there) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let file = here.path().join("probe");
     std::fs::write(&file, "sunward doctor was here\n")?;
-    // Twice: the second time the part is there already, which must be no error.
+    // The second upload finds the part in the store, which must not be an error.
     let dataset = Store::open(here.path(), Some(url))?.blob(&file)?;
     let other = tempfile::tempdir()?;
     Store::open(other.path(), Some(url))?.blob(&file)?;

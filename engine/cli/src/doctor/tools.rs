@@ -1,4 +1,4 @@
-//! Programs that some pipelines need: a shell, Python with pip and venv.
+//! Checks programs that some pipelines need: a shell, and Python with pip and venv.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use super::Finding;
 
-/// The shells that scripts go to: bash, and /bin/sh where `shell: sh` asks for it.
+/// Checks the shells that run scripts: bash, and /bin/sh for `shell: sh`.
 pub(crate) fn shell(search_path: Option<&OsStr>) -> Finding {
     let bash = first_line(search_path, &["bash", "--version"]);
     let has_sh = Path::new("/bin/sh").exists();
@@ -30,7 +30,7 @@ pub(crate) fn shell(search_path: Option<&OsStr>) -> Finding {
     }
 }
 
-/// Python, for stages with `python:`.
+/// Checks Python, for stages with `python:`.
 pub(crate) fn python(search_path: Option<&OsStr>) -> Finding {
     let Some(version) = first_line(search_path, &["python3", "--version"]) else {
         return Finding::note(
@@ -58,7 +58,7 @@ pub(crate) fn python(search_path: Option<&OsStr>) -> Finding {
     )
 }
 
-/// What a program says first, or nothing when it cannot be run or fails.
+/// The first line that a program prints; `None` if it cannot be run or fails.
 fn first_line(search_path: Option<&OsStr>, argv: &[&str]) -> Option<String> {
     let (program, rest) = argv.split_first()?;
     let mut command = Command::new(program);

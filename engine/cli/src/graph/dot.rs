@@ -1,10 +1,10 @@
-//! The graph for Graphviz.
+//! Renders the graph for Graphviz.
 
 use std::fmt::Write;
 
 use super::GraphView;
 
-/// As a `digraph`.
+/// Renders a `digraph`.
 pub(crate) fn render(graph: &GraphView) -> String {
     let mut text = format!("digraph {} {{\n", quoted(&graph.name));
     text.push_str("  rankdir=TB;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n");

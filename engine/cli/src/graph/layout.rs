@@ -1,44 +1,44 @@
 //! Places the nodes of an acyclic graph in layers, so that few edges cross.
 //!
-//! The classic way in three steps: a node's layer is its longest way from a source; edges that span
-//! several layers get a bend in each; bends and nodes are ordered by the mean place of their
-//! neighbours, swept down and up a few times.
+//! The layered method in three steps. A node's layer is the length of its longest path from a
+//! source. An edge that spans several layers gets a bend in each. Sweeps down and up then order
+//! nodes and bends by the mean place of their neighbors.
 
 use std::collections::BTreeSet;
 
-/// How often the order is improved in each direction; more changes little.
+/// The number of sweeps in each direction. More sweeps change little.
 const SWEEPS: usize = 6;
-/// Beyond so many bends long edges are drawn straight, so that huge graphs stay drawable.
+/// The most bends. With more, long edges are drawn straight, so that huge graphs can be drawn.
 const MAX_BENDS: usize = 20_000;
 
-/// Where everything stands, in layers and places; sizes are the drawer's.
+/// The positions of nodes and edges as layers and places, without sizes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// For each node: its layer and its place in it.
+    /// The spot of each node.
     pub(crate) nodes: Vec<Spot>,
-    /// For each edge: the spots it bends at, between its ends.
+    /// For each edge, the spots where it bends, between its ends.
     pub(crate) bends: Vec<Vec<Spot>>,
-    /// How many spots each layer has.
+    /// The number of spots in each layer.
     pub(crate) layers: Vec<usize>,
 }
 
 /// A layer, and a place in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spot {
-    /// From 0, sources first.
+    /// From 0, which holds the sources.
     pub(crate) layer: usize,
     /// From 0.
     pub(crate) place: usize,
 }
 
-/// Nodes and bends alike while they are ordered.
+/// Nodes and bends, while they are ordered.
 struct Points {
     layer: Vec<usize>,
     above: Vec<Vec<usize>>,
     below: Vec<Vec<usize>>,
 }
 
-/// Lays out `count` nodes of a graph without cycles, in whatever order they are given.
+/// Lays out `count` nodes of a graph without cycles. The nodes may be in any order.
 pub(crate) fn layered(count: usize, edges: &[(usize, usize)]) -> Layout {
     let mut points = Points {
         layer: longest_ways(count, edges),
@@ -70,7 +70,8 @@ pub(crate) fn layered(count: usize, edges: &[(usize, usize)]) -> Layout {
     }
 }
 
-/// A node's layer is its longest way from a source, found by taking away sources again and again.
+/// The layer of each node: the length of its longest path from a source. Found by repeatedly
+/// removing the sources.
 fn longest_ways(count: usize, edges: &[(usize, usize)]) -> Vec<usize> {
     let mut layer = vec![0; count];
     let mut waiting = vec![0_usize; count];
@@ -92,7 +93,7 @@ fn longest_ways(count: usize, edges: &[(usize, usize)]) -> Vec<usize> {
     layer
 }
 
-/// Gives each edge a bend in every layer it passes, and ties all points to their neighbours.
+/// Gives each edge a bend in every layer it passes, and connects all points to their neighbors.
 fn bend(points: &mut Points, edges: &[(usize, usize)]) -> Vec<Vec<usize>> {
     let spans =
         |&(from, to): &(usize, usize)| points.layer[to].saturating_sub(points.layer[from] + 1);
@@ -145,9 +146,10 @@ fn places_of(rows: &[Vec<usize>], count: usize) -> Vec<usize> {
     places
 }
 
-/// Sorts a row by the mean place of each point's neighbours; a point without any stays where it is.
+/// Sorts a row by the mean place of each point's neighbors. A point without neighbors keeps its
+/// place.
 fn order_by(row: &mut [usize], neighbours: &[Vec<usize>], places: &mut [usize]) {
-    // Means are compared as fractions scaled to one denominator, so that no rounding decides.
+    // Means are compared as integers scaled by one factor, so that no floats are needed.
     const SCALE: usize = 1 << 20;
     row.sort_by_cached_key(|point| {
         let near = &neighbours[*point];

@@ -1,13 +1,13 @@
-//! The graph for Mermaid, which many forges draw inside Markdown.
+//! Renders the graph for Mermaid, which many forges draw inside Markdown.
 
 use std::fmt::Write;
 
 use super::GraphView;
 
-/// As a `flowchart`.
+/// Renders a `flowchart`.
 pub(crate) fn render(graph: &GraphView) -> String {
     let mut text = String::from("flowchart TD\n");
-    // Ids are numbers of our own: a stage may be called `end`, which Mermaid takes for a keyword.
+    // The ids are numbers, because a stage may be called `end`, which is a keyword in Mermaid.
     for (at, node) in graph.nodes.iter().enumerate() {
         // Writing to a string does not fail.
         _ = writeln!(

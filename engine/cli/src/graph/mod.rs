@@ -1,4 +1,4 @@
-//! A workflow's graph as something to look at: as SVG of our own layout, for Graphviz, for Mermaid.
+//! Draws a workflow's graph: as SVG with our own layout, for Graphviz, or for Mermaid.
 
 pub(crate) mod dot;
 pub(crate) mod layout;
@@ -8,44 +8,42 @@ pub(crate) mod svg;
 
 use serde::Serialize;
 
-/// Stages and what flows between them.
+/// The stages of a workflow and the edges between them.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct GraphView {
     /// The workflow's name.
     pub(crate) name: String,
-    /// Its stages, upstream first.
+    /// The stages, upstream first.
     pub(crate) nodes: Vec<Node>,
-    /// What binds them.
     pub(crate) edges: Vec<Edge>,
 }
 
 /// One stage.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Node {
-    /// Its name.
     pub(crate) name: String,
-    /// What it does, in a word or two: `kernel regrid_apply`, `run`.
+    /// What it does in a word or two: `kernel regrid_apply`, `run`.
     pub(crate) action: String,
-    /// How it is cut into tasks: `1 task`, `1000 tasks`, `a task for each 100000 rows of library`.
+    /// Its tasks: `1 task`, `1000 tasks`, `a task for each 100000 rows of library`.
     pub(crate) tasks: String,
-    /// How it stands in a run, where one is shown.
+    /// Its status, if the graph is that of a run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<String>,
 }
 
-/// One binding of a stage to one before it.
+/// One edge between two stages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Edge {
-    /// The stage before.
+    /// The upstream stage.
     pub(crate) from: String,
-    /// The stage after.
+    /// The downstream stage.
     pub(crate) to: String,
-    /// The ports that flow; empty when it is order alone.
+    /// The ports whose datasets flow. Empty if the edge only sets the order.
     pub(crate) ports: Vec<String>,
 }
 
 impl GraphView {
-    /// The edges as places in `nodes`.
+    /// The edges as pairs of indices into `nodes`.
     pub(crate) fn indexed_edges(&self) -> Vec<(usize, usize)> {
         let place: std::collections::BTreeMap<&str, usize> = self
             .nodes

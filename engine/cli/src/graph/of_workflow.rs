@@ -1,4 +1,4 @@
-//! The graph of a checked workflow.
+//! Makes the graph of a checked workflow.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::{Edge, GraphView, Node};
 use crate::render::units::{count, plural};
 
 impl GraphView {
-    /// Its stages in the order written, with what flows between them.
+    /// The stages in the order in which they are written, and their edges.
     pub(crate) fn of(workflow: &Workflow) -> Self {
         Self {
             name: workflow.name.clone(),
@@ -27,7 +27,7 @@ fn node(stage: &Stage) -> Node {
     }
 }
 
-/// What a stage does, in a word or two.
+/// The action of a stage in a word or two.
 pub(crate) fn action(stage: &Stage) -> String {
     match &stage.action {
         Action::Kernel { name, .. } => format!("kernel {name}"),
@@ -43,7 +43,7 @@ pub(crate) fn action(stage: &Stage) -> String {
     }
 }
 
-/// How many tasks a scatter makes, as far as its text says.
+/// The tasks of a scatter, as far as its text says.
 pub(crate) fn tasks(scatter: &Scatter) -> String {
     match scatter {
         Scatter::One => "1 task".to_owned(),

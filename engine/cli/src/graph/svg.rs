@@ -1,4 +1,4 @@
-//! The graph as one SVG that needs nothing else: no font, no script, no style sheet.
+//! Renders the graph as one SVG that needs no other font, script or style sheet.
 
 use std::fmt::Write;
 
@@ -11,25 +11,25 @@ use crate::render::units::float;
 const GAP_ACROSS: f64 = 28.0;
 /// Space between layers.
 const GAP_DOWN: f64 = 54.0;
-/// A box's height: three lines.
+/// The height of a box with three lines.
 const BOX_HEIGHT: f64 = 58.0;
-/// A box is at most so wide inside; longer text is cut, and its tooltip has it whole.
+/// The greatest width of a box's text. Longer text is cut, and its tooltip has all of it.
 const TEXT_AT_MOST: f64 = 320.0;
-/// Between a box's edge and its text, both sides together.
+/// The space between a box's edges and its text, both sides together.
 const PADDING: f64 = 24.0;
 /// The sizes of a box's name and of its other lines, in pixels.
 const NAME_SIZE: f64 = 13.0;
 const LINE_SIZE: f64 = 12.0;
-/// The size of the ports along an arrow, and how wide they are at most.
+/// The font size and greatest width of the ports along an arrow.
 const PORTS_SIZE: f64 = 11.0;
 const PORTS_AT_MOST: f64 = 150.0;
-/// What a bend takes of a layer.
+/// The width of a bend in a layer.
 const BEND_WIDTH: f64 = 18.0;
-/// Around everything.
+/// The space around the drawing.
 const MARGIN: f64 = 16.0;
 
-/// Every rule is of this drawing alone: within a page, a style sheet in a drawing holds for the
-/// page.
+/// Every rule names the class of this drawing, because a style sheet of a drawing inside a page
+/// applies to the whole page.
 const STYLE: &str = ".graph text{font:12px system-ui,sans-serif;fill:#1f2933}\
 .graph .name{font-weight:600;font-size:13px}.graph .line{fill:#52606d}.graph .ports{font-size:11px;fill:#52606d;paint-order:stroke;stroke:#fff;stroke-width:3px}\
 .graph rect{fill:#f5f7fa;stroke:#7b8794;stroke-width:1.2}.graph path{fill:none;stroke:#7b8794;stroke-width:1.3}\
@@ -40,14 +40,14 @@ const STYLE: &str = ".graph text{font:12px system-ui,sans-serif;fill:#1f2933}\
 /// The head of an arrow.
 const TIP: &str = "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" style=\"fill:#7b8794;stroke:none\"/></marker></defs>\n";
 
-/// Where a spot's middle is, and how wide it may be.
+/// The center and width of a spot.
 #[derive(Clone, Copy, Default)]
 struct Place {
     x: f64,
     width: f64,
 }
 
-/// As an SVG document.
+/// Renders the SVG document.
 pub(crate) fn render(graph: &GraphView) -> String {
     let edges = graph.indexed_edges();
     let layout = layered(graph.nodes.len(), &edges);
@@ -76,7 +76,7 @@ pub(crate) fn render(graph: &GraphView) -> String {
     )
 }
 
-/// The middle of every spot, each layer centred, and the drawing's width.
+/// The center of every spot, with each layer centered, and the drawing's width.
 fn measure(graph: &GraphView, layout: &Layout) -> (Vec<Vec<Place>>, f64) {
     let mut places: Vec<Vec<Place>> = layout
         .layers
@@ -120,7 +120,7 @@ struct Line {
     text: String,
     class: &'static str,
     size: f64,
-    /// Where its baseline is, from the box's top.
+    /// The distance of its baseline from the top of the box.
     down: f64,
 }
 
@@ -134,7 +134,7 @@ impl Line {
     }
 }
 
-/// What a box says: its name, what it does, and how much of it there is.
+/// The lines of a box: the name, the action, and the tasks or status.
 fn lines(node: &Node) -> [Line; 3] {
     let third = node.status.as_ref().map_or_else(
         || node.tasks.clone(),
@@ -179,7 +179,7 @@ fn draw_node(text: &mut String, node: &Node, place: Place, top: f64) {
     text.push_str("</g>\n");
 }
 
-/// Draws an arrow and the ports along it; gives how far to the right the text reaches.
+/// Draws an arrow and the ports along it. Returns the right edge of the text.
 fn draw_edge(
     text: &mut String,
     layout: &Layout,
@@ -202,7 +202,7 @@ fn draw_edge(
     for (n, (x, y)) in stops.iter().enumerate() {
         match n.checked_sub(1).and_then(|before| stops.get(before)) {
             None => _ = write!(path, "M{x:.1} {y:.1}"),
-            // Between layers it swings; past a layer it goes straight down.
+            // The arrow curves between layers and goes straight down past a layer.
             Some((px, py)) if n % 2 == 1 => {
                 let middle = (py + y) / 2.0;
                 _ = write!(
@@ -252,7 +252,7 @@ fn float_of(count: usize) -> f64 {
     float(u64::try_from(count).unwrap_or(u64::MAX))
 }
 
-/// Text that XML takes for text.
+/// Text with the characters escaped that XML does not take as text.
 pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

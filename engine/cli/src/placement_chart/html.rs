@@ -1,4 +1,4 @@
-//! The placement chart as a page that needs nothing else: the picture, and a table below it.
+//! Renders the placement chart as one HTML file: the picture, and a table below it.
 
 use maud::{DOCTYPE, PreEscaped, html};
 
@@ -10,7 +10,7 @@ body{max-width:68rem;margin:2rem auto;padding:0 1rem}h1{font-size:1.4rem}.wide{o
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.2rem .8rem .2rem 0}
 th{color:#52606d;border-bottom:1px solid #cbd2d9}tr+tr td{border-top:1px solid #f0f2f5}.faint{color:#52606d}";
 
-/// The page: a title, the picture, then rows under headings.
+/// Renders a page with a title, the picture, and a table.
 pub(crate) fn render(
     title: &str,
     chart: &PlacementChart,

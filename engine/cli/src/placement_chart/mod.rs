@@ -1,5 +1,5 @@
-//! Stages over the intensity of the regions they go to: one value, drawn in a terminal, as SVG, and
-//! as a page.
+//! The placement chart: stages over the intensity of their regions. It is drawn in a terminal, as
+//! SVG, and as an HTML page.
 
 pub(crate) mod html;
 pub(crate) mod svg;
@@ -12,60 +12,58 @@ use sunward_core::{Fleet, PoolId, Timestamp};
 /// All pools on one time axis.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct PlacementChart {
-    /// The axis' beginning, milliseconds since the epoch.
+    /// The beginning of the axis, in milliseconds since the epoch.
     pub(crate) from_ms: u64,
-    /// Length of one step of the axis, in milliseconds.
+    /// The length of one step of the axis, in milliseconds.
     pub(crate) step_ms: u64,
-    /// Pool by pool; those with work first.
+    /// The pools, first those with work.
     pub(crate) pools: Vec<PoolLine>,
-    /// How many pools are not drawn: they have no work.
+    /// The number of pools that are not drawn. They have no work.
     pub(crate) others: usize,
 }
 
-/// One pool: how clean its grid is when, and what goes there.
+/// One pool: the intensity of its grid over time, and its work.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct PoolLine {
-    /// Its name.
     pub(crate) pool: String,
-    /// Its zone.
     pub(crate) zone: String,
-    /// Intensity by step, in gCO2e/kWh; PUE not included.
+    /// Intensity at each step, in gCO2e/kWh, without PUE.
     pub(crate) intensity_gco2e_per_kwh: Vec<f64>,
-    /// Whether anything of the pool is open, by step.
+    /// Whether the pool has any capacity, at each step.
     pub(crate) open: Vec<bool>,
-    /// What goes there.
+    /// The work of the pool.
     pub(crate) blocks: Vec<Block>,
 }
 
 /// Tasks of one stage that begin together.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Block {
-    /// The stage.
     pub(crate) stage: String,
-    /// How many of its tasks.
+    /// The number of tasks.
     pub(crate) tasks: u32,
-    /// When they begin, milliseconds since the epoch.
+    /// When they begin, in milliseconds since the epoch.
     pub(crate) start_ms: u64,
-    /// When the last is expected to end.
+    /// When the last is expected to end, in milliseconds since the epoch.
     pub(crate) end_ms: u64,
 }
 
-/// Pools without work that are drawn all the same, the cleanest first: what was not chosen is part
-/// of the answer.
+/// The number of pools without work that are drawn too, the cleanest first. They show the
+/// alternatives.
 const IDLE_POOLS: usize = 5;
 
-/// A third of what is drawn lies behind the last block: one sees what waiting longer would bring.
+/// The axis extends beyond the last block by a half, so that a third of the chart shows whether
+/// waiting longer would help.
 const ROOM_BEHIND: u64 = 2;
 
-/// So much is drawn at least, before what lies behind: a day and a night, in milliseconds.
+/// The least time that is drawn before that extension: 16 hours, in milliseconds.
 const LEAST_MS: u64 = 16 * 3_600_000;
 
-/// Steps drawn at most.
+/// The most steps that are drawn.
 const STEPS: usize = 480;
 
 impl PlacementChart {
-    /// Draws these placements, each with its stage's name, over what was known when they were
-    /// decided.
+    /// The chart of these placements, each with its stage's name. The outlook is the one with which
+    /// they were decided.
     pub(crate) fn of(fleet: &Fleet, outlook: &Outlook, placed: &[(String, Placement)]) -> Self {
         let begin = outlook.issued_at.0 / outlook.slot_ms.max(1) * outlook.slot_ms;
         let last = placed
@@ -110,7 +108,7 @@ impl PlacementChart {
         }
     }
 
-    /// How many steps the axis has.
+    /// The number of steps of the axis.
     pub(crate) fn steps(&self) -> usize {
         self.pools
             .iter()
@@ -119,14 +117,14 @@ impl PlacementChart {
             .unwrap_or(0)
     }
 
-    /// The axis' end, milliseconds since the epoch.
+    /// The end of the axis, in milliseconds since the epoch.
     pub(crate) fn to_ms(&self) -> u64 {
         let steps = u64::try_from(self.steps()).unwrap_or(u64::MAX);
         self.from_ms
             .saturating_add(steps.saturating_mul(self.step_ms))
     }
 
-    /// The least and the largest intensity drawn.
+    /// The least and greatest intensity in the chart.
     pub(crate) fn range(&self) -> (f64, f64) {
         let all = self
             .pools

@@ -1,4 +1,4 @@
-//! The placement chart as one SVG that needs nothing else.
+//! Renders the placement chart as one SVG.
 
 use std::fmt::Write;
 
@@ -13,14 +13,14 @@ const BAND: f64 = 40.0;
 const LANE: f64 = 18.0;
 const GAP: f64 = 14.0;
 
-/// Every rule is of this drawing alone: within a page, a style sheet in a drawing holds for the
-/// page.
+/// Every rule names the class of this drawing, because a style sheet of a drawing inside a page
+/// applies to the whole page.
 const STYLE: &str = ".placement-chart text{font:12px system-ui,sans-serif;fill:#1f2933}\
 .placement-chart .faint{fill:#52606d;font-size:11px}.placement-chart line{stroke:#e4e7eb}\
 .placement-chart .shut{fill:#9aa5b1;opacity:.35}.placement-chart .block{fill:#0967d2}\
 .placement-chart .block+text{fill:#fff;font-size:11px}";
 
-/// As an SVG document.
+/// Renders the SVG document.
 pub(crate) fn render(chart: &PlacementChart) -> String {
     let mut body = String::new();
     let mut y = 26.0;
@@ -130,13 +130,13 @@ fn draw_blocks(body: &mut String, chart: &PlacementChart, line: &PoolLine, top: 
     top + float(u64::try_from(ends.len()).unwrap_or(0)) * LANE + GAP
 }
 
-/// As much of a name as a block can hold; nothing where that would be an ellipsis alone.
+/// The part of a name that fits into a block. Empty if only the ellipsis would fit.
 fn fitting(name: &str, width: f64) -> String {
     let fits = shortened(name, 11.0, false, width - 10.0);
     if fits == "…" { String::new() } else { fits }
 }
 
-/// From green (clean) over yellow to brown (dirty).
+/// A color from green (clean) over yellow to brown (dirty).
 fn colour(share: f64) -> &'static str {
     const STEPS: [&str; 7] = [
         "#2f9e44", "#74b816", "#c0ca33", "#fab005", "#f08c00", "#b35c1e", "#7a4a2b",
@@ -149,7 +149,7 @@ fn colour(share: f64) -> &'static str {
         .map_or("#2f9e44", |(_, colour)| colour)
 }
 
-/// A mark at each quarter of the axis.
+/// Draws a mark at each quarter of the axis.
 fn axis(text: &mut String, chart: &PlacementChart, height: f64) {
     let span = chart.to_ms().saturating_sub(chart.from_ms);
     for mark in 0..=6_u32 {

@@ -1,14 +1,14 @@
-//! The placement chart in a terminal: a line of bars a pool, and its stages below.
+//! Draws the placement chart in a terminal: a line of bars for each pool, with its stages below.
 
 use super::{Block, PlacementChart, PoolLine, clock};
 use crate::render::Page;
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Columns that the axis takes at most: with names before it, a line fits 100.
+/// The most columns of the axis. With names before it, a line has at most 100.
 const COLUMNS: usize = 72;
 
-/// Adds it to a page.
+/// Adds the chart to a page.
 pub(crate) fn draw(page: &mut Page, chart: &PlacementChart) {
     let steps = chart.steps();
     if steps == 0 {
@@ -51,7 +51,7 @@ fn label(line: &PoolLine) -> String {
     }
 }
 
-/// `95–410 g`.
+/// The least and greatest intensity of a pool: `95–410 g`.
 fn reach(line: &PoolLine) -> String {
     let least = line
         .intensity_gco2e_per_kwh
@@ -86,7 +86,7 @@ fn bars(line: &PoolLine, columns: usize, range: (f64, f64)) -> String {
         .collect()
 }
 
-/// Values as bars, so many columns wide, from the least to the most of a range.
+/// Draws values as bars in at most `columns` columns. The range gives the lowest and highest bar.
 pub(crate) fn sparks(values: &[f64], columns: usize, (least, most): (f64, f64)) -> String {
     let columns = columns.min(values.len()).max(1);
     (0..columns)
@@ -104,7 +104,7 @@ pub(crate) fn sparks(values: &[f64], columns: usize, (least, most): (f64, f64)) 
         .collect()
 }
 
-/// The steps that one column stands for.
+/// The steps that one column shows, as first and end.
 fn span(column: usize, columns: usize, steps: usize) -> (usize, usize) {
     let first = column * steps / columns;
     let end = ((column + 1) * steps / columns).max(first + 1);
@@ -115,7 +115,7 @@ fn count(number: usize) -> f64 {
     crate::render::units::float(u64::try_from(number).unwrap_or(u64::MAX))
 }
 
-/// Blocks that do not overlap share a lane.
+/// Puts blocks into lanes. Blocks that do not overlap share a lane.
 fn lanes(blocks: &[Block]) -> Vec<Vec<&Block>> {
     let mut lanes: Vec<Vec<&Block>> = Vec::new();
     for block in blocks {
@@ -130,7 +130,7 @@ fn lanes(blocks: &[Block]) -> Vec<Vec<&Block>> {
     lanes
 }
 
-/// `      ├search ×20───┤   ├merge┤`.
+/// The text of a lane: `      ├search ×20───┤   ├merge┤`.
 fn lane_text(chart: &PlacementChart, lane: &[&Block], columns: usize) -> String {
     let mut text: Vec<char> = Vec::new();
     for block in lane {
@@ -147,7 +147,7 @@ fn lane_text(chart: &PlacementChart, lane: &[&Block], columns: usize) -> String 
             word.push('─');
         }
         word.push('┤');
-        // A name that is longer than its block runs on over free space.
+        // A name that is longer than its block extends over free space.
         text.truncate(from);
         text.extend(word);
     }
@@ -161,7 +161,7 @@ fn column(chart: &PlacementChart, at_ms: u64, columns: usize) -> usize {
     usize::try_from(at).unwrap_or(columns)
 }
 
-/// A time every dozen columns.
+/// The axis with a time at every twelfth column.
 fn axis(chart: &PlacementChart, columns: usize) -> String {
     let span = chart.to_ms().saturating_sub(chart.from_ms);
     let columns_u64 = u64::try_from(columns.max(1)).unwrap_or(1);

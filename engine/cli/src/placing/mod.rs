@@ -1,5 +1,5 @@
-//! Where and when a run's stages would go, before it runs: the brain is asked as it would be asked
-//! by the run itself.
+//! Predicts where and when a run's stages would be placed. It asks the core in the same way as the
+//! run itself.
 
 mod view;
 
@@ -18,44 +18,41 @@ use sunward_workflows::Budget;
 use crate::render::units::{float, seconds};
 pub(crate) use view::{PlacingView, grams, reason};
 
-/// The stages that would run, each with what it asks for and where it would go.
+/// The predicted placements of the stages that would run.
 pub(crate) struct Placing {
-    /// The pools.
     pub(crate) fleet: Arc<Fleet>,
-    /// What was known.
     pub(crate) outlook: Arc<Outlook>,
-    /// Stage by stage, in the plan's order.
+    /// The stages in the plan's order.
     pub(crate) stages: Vec<PlacedStage>,
-    /// By how much the last of what has a deadline is expected to end after it, in milliseconds.
+    /// The greatest time by which a stage is expected to end after its deadline, in milliseconds.
     pub(crate) late_ms: u64,
-    /// Intensities are known.
+    /// Whether intensities are known.
     has_grid: bool,
 }
 
-/// One stage of it.
+/// The predicted placement of one stage.
 pub(crate) struct PlacedStage {
-    /// Its name.
     pub(crate) stage: String,
-    /// What it asks for.
     pub(crate) ask: Ask,
-    /// Nobody said how long it takes: that is a guess, by which no budget is judged.
+    /// Whether its duration is a guess, because the workflow does not give one. No budget is
+    /// checked with a guess.
     pub(crate) is_guess: bool,
-    /// Where it would go.
     pub(crate) placement: Placement,
 }
 
-/// How far ahead is looked without a grid: slots of a quarter of an hour, for a week.
+/// The length of a slot in milliseconds and the number of slots without a grid: quarters of an hour
+/// for a week.
 const BLIND: (u64, u64) = (900_000, 672);
 
-/// More questions than a run has stages are never asked.
+/// The most steps of the core. A run needs no more than it has stages.
 const ROUNDS: usize = 10_000;
 
 impl Placing {
-    /// Places what would run of a spec at this moment. What comes from the cache, as `previews`
-    /// foresee it, asks for nothing.
+    /// Places the stages of a spec that would run now. Tasks that come from the cache according to
+    /// `previews` need no placement.
     ///
     /// # Errors
-    /// When the brain refuses what it is told, which is a mistake in it.
+    /// Fails if the core refuses a fact, which is a bug in it.
     pub(crate) fn ahead(
         spec: &Arc<RunSpec>,
         previews: &[StagePreview],
@@ -89,7 +86,7 @@ impl Placing {
         })
     }
 
-    /// The same on one machine of which no grid is known: energy and times alone.
+    /// As [`Placing::ahead`], for one machine without a grid. The result has energy and times only.
     ///
     /// # Errors
     /// As [`Placing::ahead`].
@@ -128,7 +125,7 @@ impl Placing {
         })
     }
 
-    /// That a deadline is expected to be missed, and by how much.
+    /// A message if a deadline is expected to be missed, and by how much.
     pub(crate) fn late(&self) -> Option<String> {
         (self.late_ms > 0).then(|| {
             let by = seconds(float(self.late_ms) / 1000.0);
@@ -146,8 +143,8 @@ impl Placing {
             .collect()
     }
 
-    /// The budget that it would exceed, judged by the stages of which it is known how long they
-    /// take: what a guess of an hour comes to would refuse runs that are over in a second.
+    /// The part of the budget that the run would exceed. Only stages of known duration count: the
+    /// guess of an hour would refuse runs that take a second.
     pub(crate) fn overrun(&self, budget: &Budget) -> Option<Overrun> {
         let known = || self.stages.iter().filter(|one| !one.is_guess);
         let micrograms = known().map(|one| one.placement.expected_micrograms).sum();
@@ -155,13 +152,13 @@ impl Placing {
         Overrun::of(budget, self.has_grid.then_some(micrograms), millijoules)
     }
 
-    /// IT energy that all of it is expected to use, in millijoules.
+    /// The IT energy that all stages are expected to use, in millijoules.
     pub(crate) fn millijoules(&self) -> u64 {
         self.stages.iter().map(|one| energy(&one.ask)).sum()
     }
 }
 
-/// By how much the last of what has a deadline is expected to end after it, in milliseconds.
+/// The greatest time by which a stage is expected to end after its deadline, in milliseconds.
 fn late_ms(spec: &RunSpec, stages: &[PlacedStage], now: Timestamp) -> u64 {
     let of_run = spec.workflow.place.deadline_ms;
     let late = |one: &PlacedStage| {
@@ -173,13 +170,13 @@ fn late_ms(spec: &RunSpec, stages: &[PlacedStage], now: Timestamp) -> u64 {
     stages.iter().filter_map(late).max().unwrap_or(0)
 }
 
-/// IT energy of what a stage asks for, in millijoules.
+/// The IT energy of a stage, in millijoules.
 pub(crate) fn energy(ask: &Ask) -> u64 {
     let one = u128::from(ask.task_milliwatts) * u128::from(ask.task_ms) / 1000;
     u64::try_from(one.saturating_mul(u128::from(ask.tasks))).unwrap_or(u64::MAX)
 }
 
-/// What the brain would ask of whoever places, if the run were submitted now.
+/// The problem that the core would give to the solver if the run were submitted now.
 fn question(
     spec: &Arc<RunSpec>,
     fleet: &Arc<Fleet>,
@@ -231,7 +228,8 @@ fn take(
     Ok(())
 }
 
-/// The same problem without what the cache holds; who waited for that waits for what it waited for.
+/// The problem without cached tasks. A stage that would wait for a stage without tasks waits for
+/// the predecessors of that stage.
 fn without_cached(problem: &Problem, previews: &[StagePreview]) -> Problem {
     let left: BTreeMap<u32, u32> = previews
         .iter()

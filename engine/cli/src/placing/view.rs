@@ -1,4 +1,4 @@
-//! A placing as people and machines read it.
+//! The view of a placing.
 
 use serde::Serialize;
 use sunward_core::place::{Placement, Why};
@@ -10,55 +10,52 @@ use crate::render::Page;
 use crate::render::table::{Table, Tone};
 use crate::render::units::{float, gco2e, joules, seconds};
 
-/// Where and when stages go, what that is expected to emit, and what the alternative would be.
+/// Where and when stages are placed, their expected emissions, and the alternatives.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct PlacingView {
-    /// When what is known of the grids was known.
+    /// The time of the outlook.
     pub(crate) outlook_at: String,
-    /// Stage by stage.
     pub(crate) stages: Vec<StagePlacing>,
-    /// IT energy of all of them, in kWh.
+    /// The IT energy of all stages, in kWh.
     pub(crate) energy_kwh: f64,
-    /// What all of them are expected to emit, transfer and PUE included.
+    /// The expected emissions of all stages, including transfer and PUE.
     pub(crate) gco2e: f64,
-    /// What they would at home and at once.
+    /// The expected emissions at home and at once.
     pub(crate) gco2e_at_home_now: f64,
-    /// How much less that is, in percent; none when nothing is emitted either way.
+    /// The saving in percent; `None` if nothing is emitted either way.
     pub(crate) saved_percent: Option<f64>,
-    /// When the last of them is expected to end.
+    /// The expected end of the last stage.
     pub(crate) end: Option<String>,
-    /// The picture.
     pub(crate) placement_chart: PlacementChart,
 }
 
-/// One stage.
+/// The placement of one stage.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct StagePlacing {
-    /// Its name.
     pub(crate) stage: String,
-    /// The pools it goes to, in order.
+    /// The pools on which it runs, in order.
     pub(crate) pools: Vec<String>,
-    /// Their regions.
+    /// The regions of the pools.
     pub(crate) regions: Vec<String>,
-    /// When its first task begins.
+    /// The start of its first task.
     pub(crate) start: Option<String>,
-    /// When its last is expected to end.
+    /// The expected end of its last task.
     pub(crate) end: Option<String>,
-    /// How many tasks.
+    /// The number of tasks.
     pub(crate) tasks: u32,
     /// IT energy, in kWh.
     pub(crate) energy_kwh: f64,
     /// Expected emissions.
     pub(crate) gco2e: f64,
-    /// Of them, the transfer of its inputs.
+    /// The part for the transfer of its inputs.
     pub(crate) transfer_gco2e: f64,
-    /// At home and at once.
+    /// The expected emissions at home and at once.
     pub(crate) gco2e_at_home_now: f64,
-    /// Why there and then, in a word.
+    /// The reason for the place and time, as a code.
     pub(crate) why: Why,
-    /// The same, for people.
+    /// The reason for people.
     pub(crate) reason: String,
-    /// The best that was not taken.
+    /// The best alternative.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) alternative: Option<AlternativeView>,
 }
@@ -66,11 +63,9 @@ pub(crate) struct StagePlacing {
 /// A place and time.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct AlternativeView {
-    /// Where.
     pub(crate) pool: String,
-    /// When.
     pub(crate) start: String,
-    /// What it would emit.
+    /// Expected emissions.
     pub(crate) gco2e: f64,
 }
 
@@ -79,13 +74,13 @@ pub(crate) fn grams(micrograms: u64) -> f64 {
     float(micrograms) / 1e6
 }
 
-/// Why, for people.
+/// The reason for a placement, for people.
 pub(crate) const fn reason(why: Why) -> &'static str {
     match why {
         Why::AtOnce => "no deadline: at once",
         Why::Cleanest => "the cleanest time that ends by the deadline",
         Why::Surplus => "power is in surplus then",
-        Why::Idle => "the machines stand idle then",
+        Why::Idle => "the machines are idle then",
         Why::Earliest => "the earliest end",
         Why::Cheapest => "the lowest price",
         Why::LastSafeStart => "the deadline leaves no later start",
@@ -95,7 +90,7 @@ pub(crate) const fn reason(why: Why) -> &'static str {
 }
 
 impl PlacingView {
-    /// Of a placing.
+    /// The view of a placing.
     pub(crate) fn of(placing: &Placing) -> Self {
         let stages: Vec<StagePlacing> = placing
             .stages
@@ -124,7 +119,7 @@ impl PlacingView {
         }
     }
 
-    /// Headings of its table.
+    /// The headings of the table.
     pub(crate) const HEADINGS: [&'static str; 8] = [
         "stage",
         "where",
@@ -136,7 +131,7 @@ impl PlacingView {
         "why",
     ];
 
-    /// Rows of its table.
+    /// The rows of the table.
     pub(crate) fn rows(&self) -> Vec<Vec<String>> {
         self.stages
             .iter()
@@ -144,7 +139,7 @@ impl PlacingView {
             .collect()
     }
 
-    /// Adds it to a page.
+    /// Adds the table and the chart to a page.
     pub(crate) fn page(&self, page: &mut Page) {
         page.heading("Where and when");
         let mut table = Table::new(&Self::HEADINGS);

@@ -1,4 +1,5 @@
-//! The only room that prints. stdout answers, stderr talks; a human and a machine see one value.
+//! The only room that prints. Answers go to stdout, messages to stderr. Text and JSON show the same
+//! value.
 
 pub(crate) mod page;
 pub(crate) mod progress;
@@ -16,16 +17,16 @@ use crate::context::Context;
 pub(crate) use page::Page;
 pub(crate) use style::Style;
 
-/// A value that can be answered with: `--json` shows its fields, a human reads its page.
+/// An answer: `--json` shows its fields, and people read its page.
 pub(crate) trait View: Serialize {
-    /// The value as a human reads it.
+    /// Writes the value for people.
     fn page(&self, page: &mut Page);
 }
 
-/// Answers on stdout, once.
+/// Prints the answer to stdout. Each verb calls this once.
 ///
 /// # Errors
-/// When stdout cannot be written; a closed pipe ends the process quietly at the top.
+/// Fails if stdout cannot be written. For a closed pipe, `main` ends the process without a message.
 pub(crate) fn answer(context: &Context, view: &impl View) -> anyhow::Result<()> {
     if context.json {
         return machine(view);
@@ -35,21 +36,21 @@ pub(crate) fn answer(context: &Context, view: &impl View) -> anyhow::Result<()> 
     raw(page.finish().as_bytes())
 }
 
-/// Answers a machine on stdout: one line of JSON.
+/// Prints one line of JSON to stdout.
 ///
 /// # Errors
-/// When stdout cannot be written.
+/// Fails if stdout cannot be written.
 pub(crate) fn machine(value: &impl Serialize) -> anyhow::Result<()> {
     let mut text = serde_json::to_string(value)?;
     text.push('\n');
     raw(text.as_bytes())
 }
 
-/// Writes bytes to stdout as they are: for what is text by nature (SVG, schema, a log that is
-/// followed).
+/// Writes bytes to stdout unchanged, for answers that are text in themselves: SVG, a schema, a
+/// followed log.
 ///
 /// # Errors
-/// When stdout cannot be written.
+/// Fails if stdout cannot be written.
 pub(crate) fn raw(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(bytes)?;
@@ -57,21 +58,21 @@ pub(crate) fn raw(bytes: &[u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says something on stderr. When nobody can hear it any more, work goes on.
+/// Prints a message to stderr. A closed stderr is ignored.
 pub(crate) fn say(text: &str) {
     let mut stderr = std::io::stderr().lock();
     let ending = if text.ends_with('\n') { "" } else { "\n" };
-    // A closed stderr must not end a run that is doing well.
+    // A closed stderr must not end a run.
     drop(write!(stderr, "{text}{ending}"));
 }
 
-/// Says an error on stderr, with all that led to it.
+/// Prints an error with its causes to stderr.
 pub(crate) fn complain(style: Style, error: &anyhow::Error) {
     let mut text = style.bad("error: ");
     text.push_str(&error.to_string());
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
-        // Many errors repeat their source in their own words.
+        // Many errors repeat their source in their own text.
         if !text.contains(&cause) {
             text.push_str("\n  because ");
             text.push_str(&cause);

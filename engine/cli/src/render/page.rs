@@ -1,17 +1,16 @@
-//! A page of text being written: lines, headings and pairs, in one style.
+//! A page of text: lines, headings and tables in one style.
 
 use super::style::Style;
 use super::table::Table;
 
-/// Text that grows.
+/// The text of a page.
 pub(crate) struct Page {
     text: String,
-    /// How it is coloured.
     pub(crate) style: Style,
 }
 
 impl Page {
-    /// An empty one.
+    /// An empty page.
     pub(crate) const fn new(style: Style) -> Self {
         Self {
             text: String::new(),
@@ -19,14 +18,14 @@ impl Page {
         }
     }
 
-    /// One line.
+    /// Adds one line.
     pub(crate) fn line(&mut self, line: impl AsRef<str>) -> &mut Self {
         self.text.push_str(line.as_ref());
         self.text.push('\n');
         self
     }
 
-    /// An empty line, unless the page is empty or just had one.
+    /// Adds an empty line, unless the page is empty or ends with one.
     pub(crate) fn gap(&mut self) -> &mut Self {
         if !self.text.is_empty() && !self.text.ends_with("\n\n") {
             self.text.push('\n');
@@ -34,14 +33,14 @@ impl Page {
         self
     }
 
-    /// A heading, with space before it.
+    /// Adds a heading with an empty line before it.
     pub(crate) fn heading(&mut self, heading: &str) -> &mut Self {
         self.gap();
         let heading = self.style.strong(heading);
         self.line(heading)
     }
 
-    /// Several lines, each moved in.
+    /// Adds several lines, indented.
     pub(crate) fn indented(&mut self, by: usize, text: &str) -> &mut Self {
         for line in text.lines() {
             if line.is_empty() {
@@ -53,13 +52,13 @@ impl Page {
         self
     }
 
-    /// A table.
+    /// Adds a table.
     pub(crate) fn table(&mut self, table: &Table) -> &mut Self {
         self.text.push_str(&table.render(self.style));
         self
     }
 
-    /// Its text.
+    /// Returns the text.
     pub(crate) fn finish(self) -> String {
         self.text
     }

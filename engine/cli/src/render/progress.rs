@@ -1,4 +1,4 @@
-//! A run's progress on stderr: one live line a stage on a terminal, plain lines elsewhere.
+//! Shows a run's progress on stderr: a live line for each stage on a terminal, else plain lines.
 
 use std::time::Duration;
 
@@ -8,56 +8,53 @@ use sunward_core::{Failure, StageId};
 use super::style::{Style, harmless};
 use super::units::{plural, seconds};
 
-/// More failures of one stage are counted, not shown: a scatter of a million may fail a million
-/// times.
+/// The most failures of one stage that are shown. The others are counted, because a scatter of a
+/// million tasks can fail a million times.
 const FAILURES_SHOWN: u64 = 10;
-/// How much of a failed attempt's log is shown.
+/// The number of lines that are shown of a failed attempt's log.
 const LOG_LINES_SHOWN: usize = 20;
-/// How often live lines are drawn anew.
+/// The time after which live lines are drawn again.
 const REDRAW: Duration = Duration::from_millis(100);
 
-/// Where progress goes.
+/// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Live lines: a person watches.
+    /// Live lines, for a person who watches.
     Live,
     /// Plain lines.
     Plain,
 }
 
-/// How a stage stands at one moment.
+/// The progress of a stage at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Moment {
-    /// Its tasks, once known.
+    /// The number of tasks, once known.
     pub(crate) total: Option<u64>,
-    /// Those that took a known result.
+    /// Tasks with a result from the cache.
     pub(crate) cached: u64,
-    /// Those that ran to success.
+    /// Tasks that ran and succeeded.
     pub(crate) ran: u64,
-    /// Those that failed for good.
+    /// Tasks that failed for good.
     pub(crate) failed: u64,
-    /// Those being executed.
+    /// Running tasks.
     pub(crate) running: u64,
-    /// From its first attempt's start to its last attempt's end.
+    /// The time from the first attempt's start to the last attempt's end.
     pub(crate) seconds: f64,
-    /// How it ended, once it has: `done`, `failed`, `skipped, …`.
+    /// How it ended, if it has.
     pub(crate) over: Option<Over>,
 }
 
 /// How a stage ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Over {
-    /// Well.
     Done,
-    /// Badly.
     Failed,
-    /// It did not run, and why, if that is worth a line.
+    /// It did not run. The reason, if it is shown.
     Skipped(Option<String>),
-    /// It was cancelled.
     Cancelled,
 }
 
-/// One stage as it was shown last.
+/// The line of one stage, as it was shown last.
 struct StageLine {
     name: String,
     begun: bool,
@@ -66,7 +63,7 @@ struct StageLine {
     over: bool,
 }
 
-/// A run's progress.
+/// Shows the progress of a run.
 pub(crate) struct Progress {
     style: Style,
     bars: Option<MultiProgress>,
@@ -74,7 +71,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Of a run whose stages have these names, by [`StageId`].
+    /// The progress of a run whose stages have these names, by [`StageId`].
     pub(crate) fn new(names: Vec<String>, mode: Mode, style: Style) -> Self {
         let bars = (mode == Mode::Live)
             .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
@@ -91,7 +88,7 @@ impl Progress {
         Self { style, bars, lines }
     }
 
-    /// A line that stays.
+    /// Prints a line that stays.
     pub(crate) fn line(&self, line: &str) {
         match &self.bars {
             // A closed terminal must not end the run.
@@ -100,14 +97,14 @@ impl Progress {
         }
     }
 
-    /// Takes note of what had ended before anybody looked.
+    /// Marks the stages that have already ended, so that they are not reported.
     pub(crate) fn know(&mut self, moments: &[Moment]) {
         for (line, moment) in self.lines.iter_mut().zip(moments) {
             line.over = moment.over.is_some();
         }
     }
 
-    /// Shows how the stages stand, by [`StageId`].
+    /// Shows the progress of the stages, by [`StageId`].
     pub(crate) fn show(&mut self, moments: &[Moment]) {
         self.announce(moments);
         for (at, moment) in moments.iter().enumerate() {
@@ -121,7 +118,7 @@ impl Progress {
         }
     }
 
-    /// Shows only which stages have begun: before something is said of one of them.
+    /// Shows only which stages have begun, so that this comes before any message about them.
     pub(crate) fn announce(&mut self, moments: &[Moment]) {
         for (at, moment) in moments.iter().enumerate() {
             let is_new = self
@@ -134,14 +131,14 @@ impl Progress {
         }
     }
 
-    /// A stage's tasks are known.
+    /// Shows that a stage has begun.
     fn begin(&mut self, at: usize, moment: &Moment) {
         let total = moment.total.unwrap_or(0);
         let Some(line) = self.lines.get_mut(at) else {
             return;
         };
         line.begun = true;
-        // What is over as it begins gets its last line only.
+        // A stage that is already over gets only its last line.
         if moment.over.is_some() {
             return;
         }
@@ -201,7 +198,7 @@ impl Progress {
         self.line(&text);
     }
 
-    /// An attempt failed, or a stage could not start.
+    /// Shows that an attempt failed, or that a stage could not start.
     pub(crate) fn failure(&mut self, stage: StageId, failure: &Failure, again: bool) {
         let at = usize::try_from(stage.0).unwrap_or(usize::MAX);
         let Some(line) = self.lines.get_mut(at) else {
@@ -244,7 +241,7 @@ impl Progress {
         self.line(&text);
     }
 
-    /// Takes the live lines away; what was said stays.
+    /// Removes the live lines. Printed lines stay.
     pub(crate) fn finish(&mut self) {
         for line in &mut self.lines {
             if let Some(bar) = line.bar.take() {
@@ -255,7 +252,7 @@ impl Progress {
 }
 
 impl Moment {
-    /// Whether there is anything to show of it: a number of tasks alone may be known long before.
+    /// True if any task has started or ended. The number of tasks alone may be known long before.
     const fn has_begun(&self) -> bool {
         self.running + self.cached + self.ran + self.failed > 0
     }

@@ -1,13 +1,13 @@
-//! Colour, which never says anything alone: the words beside it do.
+//! Color. It never carries information alone: the text beside it says the same.
 
-/// Whether escapes are written.
+/// A style of text: with escapes for color, or plain.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
     escapes: bool,
 }
 
 impl Style {
-    /// With escapes or without.
+    /// A style with or without escapes.
     pub(crate) const fn new(escapes: bool) -> Self {
         Self { escapes }
     }
@@ -30,35 +30,35 @@ impl Style {
         self.paint("1", text)
     }
 
-    /// What matters less.
+    /// Less important text.
     pub(crate) fn faint(self, text: &str) -> String {
         self.paint("2", text)
     }
 
-    /// What went well.
+    /// A success.
     pub(crate) fn good(self, text: &str) -> String {
         self.paint("32", text)
     }
 
-    /// What needs attention.
+    /// A warning.
     pub(crate) fn warn(self, text: &str) -> String {
         self.paint("33", text)
     }
 
-    /// What went wrong.
+    /// An error.
     pub(crate) fn bad(self, text: &str) -> String {
         self.paint("1;31", text)
     }
 }
 
-/// Text from data or logs made harmless for a terminal: control characters become visible.
+/// Makes text from data or logs safe for a terminal. Control characters become visible.
 pub(crate) fn harmless(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '\n' | '\t' => out.push(c),
-            // A carriage return before a line feed is how some tools end lines; alone it
-            // overwrites.
+            // Some tools end lines with a carriage return and a line feed. Alone, a carriage
+            // return overwrites the line.
             '\r' => {}
             c if c.is_control() || is_direction(c) => out.extend(c.escape_unicode()),
             c => out.push(c),
@@ -67,7 +67,7 @@ pub(crate) fn harmless(text: &str) -> String {
     out
 }
 
-/// Marks that change the direction of text can make a line read as something it is not.
+/// True for marks that change the direction of text. They can make a line look like another text.
 const fn is_direction(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

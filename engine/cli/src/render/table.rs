@@ -2,18 +2,17 @@
 
 use super::style::{Style, harmless};
 
-/// How a cell looks.
+/// The tone of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
-    /// As it is.
     Plain,
-    /// Went well.
+    /// A success.
     Good,
-    /// Needs attention.
+    /// A warning.
     Warn,
-    /// Went wrong.
+    /// An error.
     Bad,
-    /// Matters less.
+    /// Less important.
     Faint,
 }
 
@@ -26,7 +25,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// With these headings.
+    /// An empty table with these headings.
     pub(crate) fn new(headings: &[&str]) -> Self {
         Self {
             headings: headings
@@ -42,7 +41,7 @@ impl Table {
         }
     }
 
-    /// Moved in by so many spaces.
+    /// Indents the table by a number of spaces.
     pub(crate) const fn indented(mut self, by: usize) -> Self {
         self.indent = by;
         self
@@ -62,7 +61,7 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// As text.
+    /// Returns the text of the table.
     pub(crate) fn render(&self, style: Style) -> String {
         let mut widths: Vec<usize> = self.headings.iter().map(|cell| width(cell)).collect();
         for row in &self.rows {
@@ -118,7 +117,7 @@ impl Table {
     }
 }
 
-/// Text of a file on one line, without anything that a terminal would obey.
+/// Text from a file on one line, safe for a terminal.
 fn on_one_line(text: &str) -> String {
     harmless(text).replace(['\n', '\t'], " ")
 }

@@ -1,18 +1,19 @@
-//! How wide text is in a picture whose font is the reader's: an upper bound, so that boxes hold it.
+//! An upper bound of the width of text in a picture, so that boxes are wide enough. The font is the
+//! reader's, and so not known.
 
-/// What replaces the end of text that is too long.
+/// Replaces the end of text that is too long.
 const ELLIPSIS: char = '…';
 
-/// The most that `text` takes at a font size of `size` pixels, in pixels.
+/// The greatest width of `text` in pixels, at a font size of `size` pixels.
 ///
-/// The bound is over the sans-serif fonts that browsers use for `system-ui` (Segoe UI, San
-/// Francisco, Roboto, Noto Sans, DejaVu Sans, the widest). Bold is a tenth wider.
+/// The bound holds for the sans-serif fonts that browsers use for `system-ui`: Segoe UI, San
+/// Francisco, Roboto, Noto Sans and DejaVu Sans, which is the widest. Bold is a tenth wider.
 pub(crate) fn text_width(text: &str, size: f64, bold: bool) -> f64 {
     let ems: f64 = text.chars().map(advance_em).sum();
     ems * size * if bold { 1.1 } else { 1.0 }
 }
 
-/// `text`, or its beginning and an ellipsis where it would be wider than `most` pixels.
+/// `text`, or its beginning and an ellipsis if it would be wider than `most` pixels.
 pub(crate) fn shortened(text: &str, size: f64, bold: bool, most: f64) -> String {
     if text_width(text, size, bold) <= most {
         return text.to_owned();
@@ -29,7 +30,7 @@ pub(crate) fn shortened(text: &str, size: f64, bold: bool, most: f64) -> String 
     short
 }
 
-/// The advance of one character in ems, at most.
+/// The greatest advance of one character, in ems.
 const fn advance_em(c: char) -> f64 {
     match c {
         'i' | 'j' | 'l' | '\'' | '|' | '.' | ',' | ':' | ';' | '!' | ' ' => 0.36,
@@ -37,8 +38,8 @@ const fn advance_em(c: char) -> f64 {
         'm' | 'w' | 'M' | 'W' | '@' | '%' | '…' => 1.0,
         'A'..='Z' | '_' | '+' | '=' | '<' | '>' | '~' | '#' => 0.84,
         '\0'..='\u{2ff}' => 0.65,
-        // Greek, Cyrillic and other alphabets are as wide as capitals; all beyond may be full
-        // width.
+        // Greek, Cyrillic and other alphabets are as wide as capitals. All characters beyond them
+        // may be full width.
         '\u{300}'..='\u{10ff}' => 0.9,
         _ => 1.05,
     }

@@ -1,4 +1,4 @@
-//! Quantities as people read them; machines get plain numbers whose names end in the unit.
+//! Quantities for people. JSON has plain numbers in fields whose names end in the unit.
 
 pub(crate) use sunward_workflows::units::size_text as bytes;
 
@@ -27,8 +27,8 @@ pub(crate) fn seconds(seconds: f64) -> String {
     )
 }
 
-/// How long ago something was: `< 1 min`, `3 min 20 s`, `2 h 5 min`. Grids are told by the hour, so
-/// that nothing is gained by seconds.
+/// The time since an event: `< 1 min`, `3 min 20 s`, `2 h 5 min`. Grid data is hourly, so an age in
+/// seconds would add nothing.
 pub(crate) fn age(seconds_ago: f64) -> String {
     if (0.0..60.0).contains(&seconds_ago) {
         return "< 1 min".to_owned();
@@ -72,7 +72,7 @@ pub(crate) fn gco2e(grams: f64) -> String {
     }
 }
 
-/// `12 345`, digits in groups of three.
+/// `12 345`: digits in groups of three.
 pub(crate) fn count(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
@@ -91,7 +91,7 @@ pub(crate) fn plural(number: u64, one: &str) -> String {
     format!("{} {one}{ending}", count(number))
 }
 
-/// A count as a float, for display only: beyond 2^53 the last digits are not shown anyway.
+/// A count as a float, for display only: beyond 2^53 the last digits are not shown.
 pub(crate) fn float(count: u64) -> f64 {
     let high = u32::try_from(count >> 32).unwrap_or(u32::MAX);
     let low = u32::try_from(count & u64::from(u32::MAX)).unwrap_or(u32::MAX);

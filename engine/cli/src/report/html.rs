@@ -1,4 +1,4 @@
-//! The report as one HTML file that needs nothing else: no script, no font, no network.
+//! Renders the report as one HTML file that needs no script, font or network.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -26,7 +26,6 @@ svg.timeline .bar{fill:#4098d7}svg.timeline .bar.failed{fill:#cf1124}svg.timelin
 svg.timeline line.wait{stroke:#7b8794;stroke-width:2;stroke-dasharray:2 3}
 @media print{pre{max-height:none}}";
 
-/// The page.
 pub(crate) fn render(report: &Report) -> String {
     let run = &report.run;
     let page = html! {

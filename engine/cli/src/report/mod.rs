@@ -1,4 +1,4 @@
-//! A run on one page: what ran, when, on what, with what result and at what cost.
+//! A report of a run on one page: tasks, times, devices, results and cost.
 
 pub(crate) mod html;
 pub(crate) mod pictures;
@@ -15,38 +15,34 @@ use crate::view::RunView;
 use pictures::Gallery;
 use timeline::Timeline;
 
-/// So many attempts are listed; a page with a million rows helps nobody.
+/// The most attempts that are listed. Nobody reads a page with a million rows.
 pub(crate) const ATTEMPTS_LISTED: usize = 1000;
-/// So many failures are shown with their logs.
+/// The most failures that are shown with their logs.
 pub(crate) const FAILURES_LISTED: usize = 50;
 
 /// Everything a report shows.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    /// Of this shape.
+    /// The version of this format.
     pub(crate) version: u32,
     /// The run, its stages, outputs and ledger.
     #[serde(flatten)]
     pub(crate) run: RunView,
-    /// Its graph.
     pub(crate) graph: GraphView,
-    /// Pictures among what the stages gave.
+    /// The outputs that are pictures.
     pub(crate) gallery: Gallery,
-    /// When what ran.
     pub(crate) timeline: Timeline,
-    /// Attempts, the slowest first, at most [`ATTEMPTS_LISTED`].
+    /// The slowest attempts, slowest first, at most [`ATTEMPTS_LISTED`].
     pub(crate) attempts: Vec<AttemptView>,
-    /// How many attempts there were in all.
     pub(crate) attempts_total: usize,
-    /// Failed attempts, the newest first, at most [`FAILURES_LISTED`].
+    /// The newest failed attempts, newest first, at most [`FAILURES_LISTED`].
     pub(crate) failures: Vec<FailureView>,
-    /// How many failed attempts there were in all.
     pub(crate) failures_total: usize,
-    /// What is to be known of how results were made, as files that were not kept.
+    /// Warnings about how results were made, such as files that were not kept.
     pub(crate) warnings: Vec<String>,
-    /// The workflow's file as it was.
+    /// The text of the workflow's file at submission.
     pub(crate) source: String,
-    /// What wrote this page.
+    /// The version, system and time with which the report was written.
     pub(crate) environment: BTreeMap<&'static str, String>,
 }
 
@@ -55,19 +51,17 @@ pub(crate) struct Report {
 pub(crate) struct AttemptView {
     /// `STAGE/INDEX`.
     pub(crate) task: String,
-    /// Which lease of the task.
+    /// The number of the task's lease.
     pub(crate) attempt: u32,
-    /// When it began.
     pub(crate) started: String,
-    /// How long it took.
     pub(crate) wall_seconds: f64,
     /// Processor time.
     pub(crate) cpu_seconds: f64,
-    /// What it used, where that is known.
+    /// Its energy, if known.
     pub(crate) energy_joules: Option<f64>,
-    /// Where the figure comes from.
+    /// The source of `energy_joules`.
     pub(crate) energy_source: &'static str,
-    /// On what it ran; none where it did not come so far.
+    /// The device it ran on; `None` if it ended before it had one.
     pub(crate) ran_on: Option<RanOn>,
     /// `succeeded`, `failed`, `tried again`, or `cut off` by the end of its engine or worker.
     pub(crate) outcome: &'static str,
@@ -78,12 +72,11 @@ pub(crate) struct AttemptView {
 pub(crate) struct FailureView {
     /// `STAGE/INDEX`, or the stage's name when it could not start.
     pub(crate) task: String,
-    /// Which lease of the task; 0 when there was none.
+    /// The number of the task's lease; 0 if there was none.
     pub(crate) attempt: u32,
-    /// What happened.
     pub(crate) message: String,
-    /// The end of its log.
+    /// The last lines of its log.
     pub(crate) log: String,
-    /// Whether it was tried again.
+    /// Whether another attempt followed.
     pub(crate) tried_again: bool,
 }

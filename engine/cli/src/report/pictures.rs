@@ -1,4 +1,4 @@
-//! The pictures that a run gave, as a page can hold them: PNG, SVG, JPEG, GIF and WebP files.
+//! Finds outputs of a run that are pictures: PNG, SVG, JPEG, GIF and WebP files.
 
 use std::collections::BTreeSet;
 
@@ -9,48 +9,47 @@ use sunward_core::{Dataset, DatasetKind, RunState, StageEnd, StageId};
 use sunward_data::Store;
 use sunward_files::read_regular;
 
-/// So many pictures a page shows at most; nobody looks at more, and each makes the page larger.
+/// The most pictures on a page. Nobody looks at more, and each makes the page larger.
 const PICTURES: usize = 24;
-/// A larger file is not shown: a page with it opens slowly. In bytes.
+/// The largest file that is shown, in bytes. Larger ones make the page open slowly.
 const BYTES_A_PICTURE: u64 = 8 << 20;
-/// All pictures of a page together, in bytes.
+/// The most bytes of all pictures of a page together.
 const BYTES_IN_ALL: u64 = 32 << 20;
 
 /// One picture.
 #[derive(Debug, Serialize)]
 pub(crate) struct Picture {
-    /// The workflow's output or the stage's port, and the task where there are several.
+    /// The workflow's output or the stage's port, and the task if there are several.
     pub(crate) name: String,
-    /// `image/png`.
+    /// As in `image/png`.
     pub(crate) media_type: &'static str,
-    /// How large its file is.
+    /// The size of its file.
     pub(crate) bytes: u64,
-    /// The file itself.
     #[serde(skip)]
     content: Vec<u8>,
 }
 
 impl Picture {
-    /// The whole file as an address that a page can show. A browser runs no script of an SVG that
-    /// it shows as an image.
+    /// The whole file as a `data:` URL. A browser runs no script of an SVG that it shows as an
+    /// image.
     pub(crate) fn data_url(&self) -> String {
         let text = STANDARD.encode(&self.content);
         format!("data:{};base64,{text}", self.media_type)
     }
 }
 
-/// The pictures of a page, and how many more there are.
+/// The pictures of a page.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Gallery {
-    /// Those that are shown: the workflow's outputs first.
+    /// The pictures that are shown, the workflow's outputs first.
     pub(crate) pictures: Vec<Picture>,
-    /// How many were left out because of the page's size.
+    /// The number of pictures that were left out to limit the page's size.
     pub(crate) left_out: usize,
     #[serde(skip)]
     bytes: u64,
 }
 
-/// What the stages that succeeded gave, where it is a picture.
+/// The pictures among the outputs of the stages that succeeded.
 pub(crate) fn of_run(run: &RunState, store: &Store) -> Gallery {
     let mut gallery = Gallery::default();
     let mut seen = BTreeSet::new();
@@ -88,7 +87,7 @@ impl Gallery {
         }
     }
 
-    /// Adds one file, if it is a picture that is here and small enough.
+    /// Adds a file if it is a picture, is in the local store and is small enough.
     fn add(&mut self, store: &Store, name: String, dataset: &Dataset) {
         let (DatasetKind::File, [part]) = (dataset.kind, dataset.parts.as_slice()) else {
             return;
@@ -117,7 +116,8 @@ impl Gallery {
     }
 }
 
-/// What kind of picture a file is, by its first bytes: names lie, and outputs often have none.
+/// The media type of a picture, found from its first bytes. Names can be wrong, and outputs often
+/// have none.
 fn media_type(content: &[u8]) -> Option<&'static str> {
     let begins = |magic: &[u8]| content.starts_with(magic);
     if begins(b"\x89PNG\r\n\x1a\n") {
@@ -135,8 +135,8 @@ fn media_type(content: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// An XML document whose first element is `svg`, after at most a declaration, comments and a
-/// DOCTYPE.
+/// True for an XML document whose first element is `svg`, after at most a declaration, comments and
+/// a DOCTYPE.
 fn is_svg(content: &[u8]) -> bool {
     let head = content.get(..content.len().min(4096)).unwrap_or(content);
     let head = String::from_utf8_lossy(head);

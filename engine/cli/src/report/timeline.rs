@@ -1,66 +1,63 @@
-//! When what ran: a bar an attempt for small stages, the number running for big ones, and how long
-//! a stage that could have run waited for its first attempt.
+//! The timeline of a run. A small stage has a bar for each attempt, a large one the number of
+//! running attempts. It also shows how long a ready stage waited for its first attempt.
 
 use serde::Serialize;
 
 use crate::attempts::{Attempt, AttemptEnd, History};
 
-/// A stage with more attempts is drawn as the number running over time.
+/// The most attempts that are drawn as bars. With more, the number of running attempts is drawn.
 const BARS: usize = 160;
-/// Steps of that curve.
+/// The steps of the curve of running attempts.
 const STEPS: usize = 200;
-/// So many lanes of bars a stage has at most; further bars share the last.
+/// The most lanes of bars in a stage. Further bars share the last lane.
 const LANES: usize = 12;
 
 /// All stages on one time axis.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Timeline {
-    /// The axis' beginning, milliseconds since the epoch.
+    /// The beginning of the axis, in milliseconds since the epoch.
     pub(crate) from_ms: u64,
-    /// Its end.
+    /// The end of the axis, in milliseconds since the epoch.
     pub(crate) to_ms: u64,
-    /// Stage by stage, in the plan's order.
+    /// The stages in the plan's order.
     pub(crate) stages: Vec<StageTime>,
 }
 
-/// One stage's part of it.
+/// The part of one stage.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct StageTime {
-    /// Its name.
     pub(crate) stage: String,
-    /// From when it could have run until its first attempt began; none where that is not known.
+    /// The time from ready to run until the first attempt began, if known.
     pub(crate) waited: Option<Wait>,
-    /// A bar an attempt; empty when there were too many.
+    /// A bar for each attempt; empty if there are too many.
     pub(crate) bars: Vec<Bar>,
-    /// How many ran in each step of the axis; empty when there are bars.
+    /// The number of running attempts in each step of the axis; empty if there are bars.
     pub(crate) running: Vec<u32>,
 }
 
-/// A stretch of waiting on the axis.
+/// A time of waiting on the axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Wait {
-    /// From the axis' beginning, in milliseconds.
+    /// Milliseconds since the beginning of the axis.
     pub(crate) start_ms: u64,
-    /// How long, in milliseconds.
     pub(crate) length_ms: u64,
 }
 
 /// One attempt on the axis.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Bar {
-    /// Its task in the stage.
+    /// The index of its task in the stage.
     pub(crate) index: u32,
-    /// From the axis' beginning, in milliseconds.
+    /// Milliseconds since the beginning of the axis.
     pub(crate) start_ms: u64,
-    /// How long, in milliseconds.
     pub(crate) length_ms: u64,
-    /// Which lane it is drawn in.
+    /// The lane in which it is drawn.
     pub(crate) lane: usize,
     /// `succeeded`, `failed`, `tried again` or `cut off`.
     pub(crate) outcome: &'static str,
 }
 
-/// Puts the attempts of a run on one axis. `names` are the stages' by their place in the plan.
+/// The timeline of a run. `names` are the names of the stages in the plan's order.
 pub(crate) fn of(history: &History, names: &[String]) -> Timeline {
     let attempts = &history.attempts;
     let begins = attempts.iter().map(|attempt| attempt.started_ms);
@@ -103,7 +100,7 @@ pub(crate) fn of(history: &History, names: &[String]) -> Timeline {
     }
 }
 
-/// How an attempt ended, in a word or two.
+/// The end of an attempt in a word or two.
 pub(crate) const fn outcome(end: &AttemptEnd) -> &'static str {
     match end {
         AttemptEnd::Succeeded => "succeeded",
@@ -115,7 +112,7 @@ pub(crate) const fn outcome(end: &AttemptEnd) -> &'static str {
     }
 }
 
-/// Each bar in the first lane that is free.
+/// A bar for each attempt, in the first lane that is free.
 fn bars(attempts: &[&Attempt], from_ms: u64) -> Vec<Bar> {
     let mut free_at: Vec<u64> = Vec::new();
     attempts
@@ -143,7 +140,7 @@ fn bars(attempts: &[&Attempt], from_ms: u64) -> Vec<Bar> {
         .collect()
 }
 
-/// How many run in each step.
+/// The number of running attempts in each step.
 fn running(attempts: &[&Attempt], from_ms: u64, to_ms: u64) -> Vec<u32> {
     let steps = u64::try_from(STEPS).unwrap_or(1);
     let span = to_ms.saturating_sub(from_ms).max(1);
@@ -151,7 +148,7 @@ fn running(attempts: &[&Attempt], from_ms: u64, to_ms: u64) -> Vec<u32> {
         let step = ms.saturating_sub(from_ms).saturating_mul(steps) / span;
         usize::try_from(step.min(steps - 1)).unwrap_or(0)
     };
-    // The change at each step; the sum of changes so far is the number running.
+    // The change at each step. The sum of the changes so far is the number of running attempts.
     let mut change = vec![0_i64; STEPS + 1];
     for attempt in attempts {
         change[step_of(attempt.started_ms)] += 1;

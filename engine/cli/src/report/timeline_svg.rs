@@ -1,4 +1,4 @@
-//! The timeline as one SVG.
+//! Renders the timeline as one SVG.
 
 use std::fmt::Write;
 
@@ -7,17 +7,17 @@ use crate::graph::svg::escaped;
 use crate::render::text_width::{shortened, text_width};
 use crate::render::units::{float, seconds};
 
-/// The names' column is as wide as the longest name, within these bounds.
+/// The least and greatest width of the column of names, which fits the longest name.
 const NAMES: (f64, f64) = (60.0, 240.0);
 const NAME_SIZE: f64 = 11.0;
 const WIDTH: f64 = 760.0;
 const LANE: f64 = 10.0;
 const CURVE: f64 = 46.0;
 const GAP: f64 = 10.0;
-/// A shorter wait than this share of the axis is not drawn: it is the engine's own work.
+/// The least wait that is drawn, as a share of the axis. A shorter wait is the engine's own work.
 const WAIT_AT_LEAST: f64 = 0.01;
 
-/// Where things are across: the names' column, and the time from there on.
+/// The horizontal axis: the column of names, then the time.
 struct Axis {
     left: f64,
     span_ms: f64,
@@ -33,7 +33,7 @@ impl Axis {
     }
 }
 
-/// As one SVG, whose style is the page's.
+/// Renders the SVG. It uses the style sheet of the page.
 pub(crate) fn render(timeline: &Timeline) -> String {
     let names = timeline.stages.iter();
     let widest = names
@@ -58,7 +58,7 @@ pub(crate) fn render(timeline: &Timeline) -> String {
     text
 }
 
-/// Draws one stage at `y` and gives where the next goes.
+/// Draws one stage at `y` and returns the `y` of the next.
 fn draw_stage(body: &mut String, axis: &Axis, stage: &StageTime, y: f64) -> f64 {
     let lanes = stage.bars.iter().map(|bar| bar.lane + 1).max().unwrap_or(0);
     let height = if stage.bars.is_empty() {
@@ -87,7 +87,7 @@ fn draw_stage(body: &mut String, axis: &Axis, stage: &StageTime, y: f64) -> f64 
     y + height + GAP
 }
 
-/// A dotted line from when the stage could have run to its first attempt.
+/// Draws a dotted line from the time when the stage was ready to its first attempt.
 fn draw_wait(body: &mut String, axis: &Axis, wait: &Wait, y: f64) {
     if float(wait.length_ms) < axis.span_ms * WAIT_AT_LEAST {
         return;
@@ -139,7 +139,7 @@ fn draw_curve(body: &mut String, axis: &Axis, running: &[u32], y: f64) {
     );
 }
 
-/// Five marks, in seconds from when the first stage was ready.
+/// Draws five marks, in seconds since the first stage was ready.
 fn draw_marks(text: &mut String, axis: &Axis, height: f64) {
     for mark in 0..=4_u32 {
         let share = f64::from(mark) / 4.0;

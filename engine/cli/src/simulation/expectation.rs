@@ -1,26 +1,26 @@
-//! What a report is expected to say, so that a pipeline's carbon can be asserted like a test.
+//! Expected figures of a report, so that a test can assert a pipeline's carbon.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sunward_sim::report::Report;
 
-/// Figures that two reports of the same simulation share differ by no more than this share.
+/// The relative difference up to which two figures are equal.
 const TOLERANCE: f64 = 1e-6;
 
-/// What is expected: by policy, by figure. A figure is the report's own name, alone (equal), or
-/// after `min_` or `max_`.
+/// The expected figures, by policy and figure. The name of a figure is the report's own. Alone it
+/// means equal; after `min_` or `max_` it is a bound.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Expectation(BTreeMap<String, BTreeMap<String, f64>>);
 
 impl Expectation {
-    /// Reads an expectation: a map from policy to figures, or a report that `--json` gave before.
+    /// Reads a map from policy to figures, or an earlier report from `--json`.
     ///
     /// # Errors
-    /// What is wrong in it, and what was expected.
+    /// Fails if the text is neither. The message says what is wrong and what was expected.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         let value: Value = serde_yaml::from_str(text)
-            .map_err(|error| format!("{error}; expected YAML or JSON as `sunward: {{ max_gco2e: 1200 }}`, or what --json gave before"))?;
+            .map_err(|error| format!("{error}; expected YAML or JSON as `sunward: {{ max_gco2e: 1200 }}`, or an earlier answer of --json"))?;
         let Value::Object(map) = value else {
             return Err(
                 "expected a map from policy to figures, such as `sunward: { max_gco2e: 1200 }`"
@@ -49,16 +49,16 @@ impl Expectation {
         Ok(Self(all))
     }
 
-    /// Expects a policy's gCO2e to be at most so much.
+    /// Expects at most this emission of a policy, in gCO2e.
     pub(crate) fn at_most(&mut self, policy: &str, gco2e: f64) {
         let figures = self.0.entry(policy.to_owned()).or_default();
         figures.insert("max_gco2e".to_owned(), gco2e);
     }
 
-    /// Each expectation that a report misses, in a sentence.
+    /// One sentence for each expectation that a report does not meet.
     ///
     /// # Errors
-    /// When something is expected that no report says: a policy that was not simulated, a figure
+    /// Fails if the report lacks something expected: a policy that was not simulated, or a figure
     /// that does not exist.
     pub(crate) fn missed_by(&self, report: &Report) -> Result<Vec<String>, String> {
         let mut missed = Vec::new();
@@ -74,7 +74,7 @@ impl Expectation {
                     names.join(", ")
                 ));
             };
-            // What did not run emitted nothing: no figure of it holds a budget.
+            // Tasks that did not run emitted nothing, so the figure says nothing about the budget.
             if policy.unfinished > 0 && figures.contains_key("max_gco2e") {
                 missed.push(format!(
                     "{name}: {} of {} runs did not finish, so its gCO2e cannot be compared",
@@ -106,7 +106,7 @@ impl Expectation {
     }
 }
 
-/// The figures of one policy in a former report.
+/// The name and figures of one policy in an earlier report.
 fn former(policy: &Value) -> Option<(String, BTreeMap<String, f64>)> {
     let name = policy.get("name")?.as_str()?.to_owned();
     let figures = policy.as_object()?.iter();

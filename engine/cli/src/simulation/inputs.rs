@@ -1,4 +1,4 @@
-//! What a simulation reads: fleet, grids, runs and faults, as a setup.
+//! Reads the inputs of a simulation (fleet, grids, runs and faults) into a setup.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,16 +25,17 @@ use crate::render::units::plural;
 use crate::settings::Settings;
 use crate::simulation::instances::{Instances, is_instance};
 
-/// How often there is a new outlook.
+/// The time between two outlooks, in milliseconds.
 const LOOK_MS: u64 = 3_600_000;
 
-/// Slots that are looked ahead at least, and at most: two days, and ten.
+/// The least and most slots that an outlook looks ahead: two days, and ten.
 const SLOTS: (u64, u64) = (192, 960);
 
-/// History before the first run when nobody says when it arrives: a forecast then has its week.
+/// The history before the first run, in milliseconds, if no arrival is given. It contains the week
+/// that a forecast needs.
 const HISTORY_MS: u64 = 8 * 86_400_000;
 
-/// Where what a simulation reads is.
+/// The files and options from which a simulation reads its inputs.
 pub(crate) struct Sources<'a> {
     pub(crate) grid: &'a Path,
     pub(crate) fleet: &'a Path,
@@ -51,21 +52,21 @@ pub(crate) struct Sources<'a> {
     pub(crate) settings: &'a Settings,
 }
 
-/// A setup, and what beside it is needed to play it.
+/// A setup, and what else is needed to simulate it.
 pub(crate) struct Loaded {
     pub(crate) setup: Setup,
     pub(crate) grid: Arc<Grid>,
-    /// How many slots an outlook has.
+    /// The number of slots in an outlook.
     pub(crate) slots: u64,
-    /// What of the input has no effect.
+    /// Notes on parts of the input that have no effect, and on the data.
     pub(crate) notes: Vec<String>,
 }
 
 impl Sources<'_> {
-    /// Reads everything.
+    /// Reads all inputs.
     ///
     /// # Errors
-    /// Whatever is wrong in any of it: the user's to mend.
+    /// Fails if any input is wrong, which is the user's error.
     pub(crate) fn load(&self, context: &Context) -> anyhow::Result<Loaded> {
         let FleetFile {
             pools,
@@ -125,7 +126,7 @@ impl Sources<'_> {
         })
     }
 
-    /// The runs that arrive; what has no time of its own does so from `begin` on.
+    /// The runs that arrive. Runs without a time of their own arrive at `begin`.
     fn runs(
         &self,
         context: &Context,
@@ -173,7 +174,7 @@ impl Sources<'_> {
         Ok(runs)
     }
 
-    /// Jobs that name no project are charged to the user's, and projects weigh what the user says.
+    /// Charges jobs without a project to the user's project, and sets the projects' weights.
     fn charge(&self, arrivals: &mut [Arrival]) {
         for Arrival { draft, .. } in arrivals {
             if let (None, Some(project)) = (&draft.project, &self.settings.project) {
@@ -184,7 +185,7 @@ impl Sources<'_> {
         }
     }
 
-    /// A workflow as it would be submitted to a fleet in which every task fits.
+    /// Reads a workflow as if it were submitted to a fleet in which every task fits.
     fn workflow(
         &self,
         context: &Context,
@@ -221,7 +222,7 @@ impl Sources<'_> {
     }
 }
 
-/// What of the grids' hours nobody measured, zone by zone.
+/// The hours of each zone that were not measured, as lines for people.
 fn filled_in(grid: &Grid) -> Vec<String> {
     let told = |trace: &sunward_grid::Trace| {
         let estimated = trace.steps.iter().filter(|step| step.estimated).count();
@@ -244,7 +245,7 @@ fn arrive(runs: usize) -> String {
     }
 }
 
-/// How large the files are that a workflow reads; what its stages give nobody knows.
+/// The sizes of the files that a workflow reads. The sizes of its stages' outputs are not known.
 fn sizes(spec: &RunSpec, folder: &Path) -> DataSizes {
     let mut sizes = DataSizes::default();
     let size = |path: &str| fs::metadata(folder.join(path)).map_or(0, |meta| meta.len());
@@ -271,7 +272,7 @@ fn sizes(spec: &RunSpec, folder: &Path) -> DataSizes {
     sizes
 }
 
-/// Slots that reach as far as the run that may wait longest, within bounds.
+/// The number of slots that covers the run that can wait longest, within the bounds of [`SLOTS`].
 fn slots(runs: &[Submission]) -> u64 {
     let longest = runs
         .iter()
@@ -286,7 +287,7 @@ pub(crate) fn read(context: &Context, path: &Path) -> anyhow::Result<String> {
         .map_err(|error| wrong(path, &format!("cannot be read: {error}")))
 }
 
-/// Something is wrong with a file.
+/// An error of the user in a file.
 pub(crate) fn wrong(path: &Path, what: &str) -> anyhow::Error {
     wrong_input(format!("{}: {what}", path.display()))
 }

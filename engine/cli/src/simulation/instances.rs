@@ -1,5 +1,4 @@
-//! Recorded workflows (WfCommons) among what a simulation submits, and on what terms they run
-//! again.
+//! Recorded workflows (WfCommons) that a simulation submits, and the terms on which they run.
 
 use std::path::Path;
 
@@ -11,7 +10,7 @@ use sunward_sim::workload::{Mistakes, Terms, read_wfcommons};
 
 use crate::exit::wrong_input;
 
-/// What no record tells.
+/// Options for what a record does not contain.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Instances {
     /// Deadline of a WfCommons instance, as a multiple of its critical path [default: 2]
@@ -26,20 +25,21 @@ pub(crate) struct Instances {
     stretch: Option<u32>,
 }
 
-/// What a deadline is of the critical path when nobody said.
+/// The default deadline, as a multiple of the critical path.
 const DEADLINE_FACTOR: f64 = 2.0;
 
-/// Whether a file holds an instance: what ends in `.json` does.
+/// True if a file is an instance: its name ends in `.json`.
 pub(crate) fn is_instance(file: &Path) -> bool {
     let end = file.extension().and_then(|end| end.to_str());
     end.is_some_and(|end| end.eq_ignore_ascii_case("json"))
 }
 
 impl Instances {
-    /// Refuses terms that nothing can be run on, or that have nothing to hold for.
+    /// Refuses terms that are not valid for the fleet, or that are given although there is no
+    /// instance.
     ///
     /// # Errors
-    /// Which, and what was expected.
+    /// Fails if there is such a term. The message says which and what was expected.
     pub(crate) fn check(&self, fleet: &Fleet, count: usize) -> anyhow::Result<()> {
         let is_given =
             self.deadline_factor.is_some() || self.home_zone.is_some() || self.stretch.is_some();
@@ -68,7 +68,7 @@ impl Instances {
         self.deadline_factor.unwrap_or(DEADLINE_FACTOR)
     }
 
-    /// As what is read runs again.
+    /// The terms on which the instances run.
     pub(crate) fn terms(&self, fleet: &Fleet, transfer_milliwatt_hours_per_gb: u64) -> Terms {
         Terms {
             homes: self
@@ -80,10 +80,10 @@ impl Instances {
         }
     }
 
-    /// An instance.
+    /// Reads an instance.
     ///
     /// # Errors
-    /// All that is wrong with it.
+    /// Fails with all mistakes in the text.
     pub(crate) fn read(&self, text: &str) -> Result<RunDraft, Mistakes> {
         read_wfcommons(text, self.stretch.unwrap_or(1))
     }

@@ -1,4 +1,4 @@
-//! Simulations: from files to a setup, and from what was played to what is shown.
+//! Simulations: reads files into a setup, and shows the results.
 
 pub(crate) mod expectation;
 pub(crate) mod inputs;

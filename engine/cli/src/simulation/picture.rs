@@ -1,4 +1,5 @@
-//! A simulation as one SVG: what each policy emits beside the bound, and when the fleet was used.
+//! Draws a simulation as one SVG: the emissions of each policy and the bound, and the use of the
+//! fleet over time.
 
 use std::fmt::Write;
 
@@ -8,7 +9,7 @@ use super::view::grams;
 use crate::graph::svg::escaped;
 use crate::render::units::float;
 
-/// Steps of the timeline at most.
+/// The most steps of the timeline.
 const STEPS: usize = 240;
 
 const LEFT: f64 = 190.0;
@@ -17,27 +18,27 @@ const BAR: f64 = 16.0;
 const ROW: f64 = 24.0;
 const CURVE: f64 = 120.0;
 
-/// Every rule is of this drawing alone: within a page, a style sheet in a drawing holds for the
-/// page.
+/// Every rule names the class of this drawing, because a style sheet of a drawing inside a page
+/// applies to the whole page.
 const STYLE: &str = ".simulation text{font:12px system-ui,sans-serif;fill:#1f2933}.simulation .h{font-weight:600}\
 .simulation .f{fill:#52606d;font-size:11px}.simulation .b{fill:#9aa5b1}.simulation .s{fill:#2f8132}\
 .simulation .l{stroke:#ba2525;stroke-dasharray:4 3}.simulation .u{fill:#0967d2;opacity:.35}\
 .simulation .i{fill:none;stroke:#b44d12;stroke-width:1.4}.simulation .a{stroke:#cbd2d9}";
 
-/// When a fleet was used, beside what its grids' power emitted.
+/// The use of a fleet over time, and the intensity of its grids.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timeline {
-    /// Whose use of the fleet it is.
+    /// The policy that used the fleet.
     pub(crate) policy: String,
-    /// Share of the fleet that was used, hour by hour.
+    /// The share of the fleet in use, for each hour.
     pub(crate) used: Vec<f64>,
-    /// Mean intensity of the fleet's zones in gCO2e/kWh, hour by hour.
+    /// The mean intensity of the fleet's zones in gCO2e/kWh, for each hour.
     pub(crate) intensity_gco2e_per_kwh: Vec<f64>,
-    /// Its beginning and end, as they are written.
+    /// Its beginning and end, as text.
     pub(crate) ends: (String, String),
 }
 
-/// As an SVG document.
+/// Renders the SVG document.
 pub(crate) fn render(report: &Report, timeline: &Timeline) -> String {
     let rows = float(u64::try_from(report.policies.len()).unwrap_or(0));
     let bars = 40.0 + rows * ROW;
@@ -127,7 +128,7 @@ fn draw_timeline(text: &mut String, timeline: &Timeline, y: f64) {
     );
 }
 
-/// Values with their places across the picture.
+/// Values with their horizontal positions in the picture.
 fn points(values: &[f64]) -> impl Iterator<Item = (f64, f64)> + '_ {
     let last = u64::try_from(values.len().saturating_sub(1).max(1)).unwrap_or(1);
     let step = WIDTH / float(last);
@@ -136,7 +137,7 @@ fn points(values: &[f64]) -> impl Iterator<Item = (f64, f64)> + '_ {
         .map(move |(at, value)| (LEFT + float(at) * step, *value))
 }
 
-/// Means of neighbours, so that no more than [`STEPS`] are left.
+/// Means of adjacent values, so that at most [`STEPS`] are left.
 fn thinned(values: &[f64]) -> Vec<f64> {
     let each = values.len().div_ceil(STEPS).max(1);
     values

@@ -1,4 +1,4 @@
-//! A simulation's report, as a person reads it.
+//! Shows a simulation's report.
 
 use serde::Serialize;
 use sunward_core::Timestamp;
@@ -9,16 +9,15 @@ use crate::render::table::{Table, Tone};
 use crate::render::units::plural;
 use crate::render::{Page, View};
 
-/// Characters of the longest bar.
+/// The length of the longest bar in characters.
 const BAR: usize = 24;
 
-/// The report, and what was left to say beside it.
+/// The answer: the report, with notes.
 #[derive(Serialize)]
 pub(crate) struct SimulationView {
-    /// The figures.
     #[serde(flatten)]
     pub(crate) report: Report,
-    /// What of the input has no effect.
+    /// Notes on parts of the input that have no effect, and on the data.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
 }
@@ -118,7 +117,7 @@ fn table(report: &Report) -> Table {
     table
 }
 
-/// A bar, and where the bound is.
+/// A bar with a mark for the bound.
 fn bar(share: f64, bound: Option<f64>) -> String {
     let cells = cells(share);
     let mark = bound.map(self::cells);
@@ -133,7 +132,7 @@ fn bar(share: f64, bound: Option<f64>) -> String {
         .to_owned()
 }
 
-/// How many characters a share of the longest bar takes.
+/// The length of a bar in characters, from its share of the longest bar.
 fn cells(share: f64) -> usize {
     let wanted = format!("{:.0}", share.clamp(0.0, 1.0) * 24.0);
     wanted.parse().unwrap_or(0)

@@ -89,7 +89,7 @@ struct PrunedView {
 impl View for PrunedView {
     fn page(&self, page: &mut Page) {
         page.line(format!(
-            "deleted {} and {} joined for commands, {} in all; {} will run again when asked for",
+            "deleted {} and {} joined for commands, {} in all; {} will run again when needed",
             plural(self.parts, "part"),
             plural(self.joined, "file"),
             bytes(self.bytes),
@@ -138,7 +138,7 @@ impl View for Verified {
             let done = if view.made_again {
                 "it was made again from its parts"
             } else {
-                "it was deleted, and is made again when it is asked for"
+                "it was deleted, and is made again when it is needed"
             };
             page.line(format!(
                 "{}: {}: {}; {done}",

@@ -49,12 +49,12 @@ impl View for Cancelled {
     fn page(&self, page: &mut Page) {
         page.line(match self.done {
             Done::Requested => format!(
-                "{}: its engine was asked to cancel it; sunward status tells when it has",
+                "{}: its engine was asked to cancel it; sunward status shows when it has",
                 self.run
             ),
             Done::Cancelled => format!("{}: cancelled", self.run),
             Done::StillRunning => format!(
-                "{}: it will not go on, but processes of it are still running and could not be ended: {}; end them by hand (kill -9)",
+                "{}: cancelled, but these processes of it are still running and could not be ended: {}; end them by hand (kill -9)",
                 self.run,
                 which::named(&self.running)
             ),

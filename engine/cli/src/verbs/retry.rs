@@ -93,7 +93,7 @@ impl Retry {
             Start::Retry { run, spec }
         } else {
             render::say(&format!(
-                "results of {run} are of what was there before: a new run begins, and takes from the cache what still holds"
+                "the files of {run} have changed: this is a new run, which uses cached results that are still valid"
             ));
             Start::Submit(spec)
         };

@@ -172,7 +172,7 @@ fn choose(
     if let Some((run, lines)) = changed_files.first() {
         lines.iter().for_each(|line| render::say(line));
         render::say(&format!(
-            "{run} has read other versions of these files, and one run reads one version of a file: this is a new run, which takes from the cache what still holds"
+            "{run} has read other versions of these files, and a run reads only one version of a file: this is a new run, which uses cached results that are still valid"
         ));
     } else if let Some(newest) = newest {
         render::say(&format!(

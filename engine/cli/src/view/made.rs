@@ -1,4 +1,4 @@
-//! On what results were made.
+//! The devices on which results were made.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use sunward_core::RanOn;
 
 use crate::render::units::count;
 
-/// So many results, made on one kind of device.
+/// The number of results that one kind of device made.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Made {
-    /// What made them.
+    /// The device.
     pub(crate) on: RanOn,
-    /// How many, those from the cache too.
+    /// The number of results, including those from the cache.
     pub(crate) results: u32,
 }
 
 impl Made {
-    /// All that made some, with how many each.
+    /// All devices that made results.
     pub(crate) fn all(counts: &BTreeMap<RanOn, u32>) -> Vec<Self> {
         let of = |(on, results): (&RanOn, &u32)| Self {
             on: on.clone(),
@@ -27,7 +27,7 @@ impl Made {
     }
 }
 
-/// `cpu`, or each with how many where there are several; nothing where there is no result.
+/// As in `cpu`, or each device with its number if there are several. `None` without results.
 pub(crate) fn made_on(all: &[Made]) -> Option<String> {
     match all {
         [] => None,

@@ -1,4 +1,4 @@
-//! Values that are answered with: made from the state, shown by `render`.
+//! The answers of the verbs. They are made from the state and shown by `render`.
 
 pub(crate) mod made;
 pub(crate) mod of_state;

@@ -1,4 +1,4 @@
-//! From the state to what is shown of it.
+//! Makes views from the state.
 
 use sunward_core::{
     Account, Carbon, Energy, RunState, RunStatus, SkipReason, StageEnd, StageId,
@@ -27,7 +27,7 @@ pub(crate) const fn status_word(status: RunStatus) -> &'static str {
     }
 }
 
-/// How every stage stands, by its id.
+/// The progress of every stage, by its id.
 pub(crate) fn moments(run: &RunState) -> Vec<Moment> {
     run.stages()
         .map(|stage| {
@@ -51,7 +51,7 @@ pub(crate) fn moments(run: &RunState) -> Vec<Moment> {
         .collect()
 }
 
-/// Why a stage was skipped; nothing where the user said so on the command line.
+/// Why a stage was skipped; `None` if the user did so on the command line.
 fn skip_words(run: &RunState, reason: &SkipReason) -> Option<String> {
     let name = |stage: &StageId| {
         run.stage(*stage).map_or_else(
@@ -68,7 +68,7 @@ fn skip_words(run: &RunState, reason: &SkipReason) -> Option<String> {
     }
 }
 
-/// A stage in numbers.
+/// The numbers of a stage.
 pub(crate) fn stage_counts(stage: &Stage<'_>) -> StageCounts {
     let counts = stage.counts();
     let of = |status| u64::from(counts.of(status));
@@ -83,7 +83,7 @@ pub(crate) fn stage_counts(stage: &Stage<'_>) -> StageCounts {
     }
 }
 
-/// What a stage's kernel rejected; nothing of inputs that were of use to the last row.
+/// The rows that a stage's kernel rejected. Inputs without rejected rows are left out.
 fn rejects(stage: &Stage<'_>) -> Vec<RejectsView> {
     let all = stage.rejects();
     let some = all.iter().filter(|rejects| rejects.rows > 0);
@@ -100,7 +100,7 @@ fn rejects(stage: &Stage<'_>) -> Vec<RejectsView> {
     .collect()
 }
 
-/// Stages that succeeded although their kernel rejected every row of an input.
+/// Warnings about stages that succeeded although their kernel rejected every row of an input.
 pub(crate) fn warnings(run: &RunState) -> Vec<String> {
     let succeeded = run
         .stages()
@@ -119,7 +119,7 @@ pub(crate) fn warnings(run: &RunState) -> Vec<String> {
         .collect()
 }
 
-/// The ledger as it is shown.
+/// The view of the ledger.
 pub(crate) fn ledger(run: &RunState, account: &Account) -> LedgerView {
     let (ledger, tasks) = (run.ledger(), results(run));
     let measured = float(ledger.measured_millijoules) / 1000.0;
@@ -155,12 +155,12 @@ pub(crate) fn ledger(run: &RunState, account: &Account) -> LedgerView {
     }
 }
 
-/// Exact carbon as grams, for display.
+/// Grams of carbon, for display.
 fn grams(carbon: Carbon) -> f64 {
     float(carbon.micrograms()) / 1e6
 }
 
-/// Tasks of a run that gave a result: what its emissions are shared between.
+/// The number of tasks of a run with a result. Its emissions are divided by it.
 fn results(run: &RunState) -> u64 {
     run.stages()
         .map(|stage| u64::from(stage.counts().of(TaskStatus::Succeeded)))
@@ -191,7 +191,7 @@ pub(crate) fn answer(
     }
 }
 
-/// A run with everything its own page shows.
+/// The view of one run.
 pub(crate) fn view(
     run: &RunState,
     account: &Account,
@@ -203,7 +203,7 @@ pub(crate) fn view(
     let ended = run.ended_at.filter(|_| status != RunStatus::Running);
     let until = ended.unwrap_or(match status {
         RunStatus::Running => now,
-        // Its engine was killed: nobody noted when.
+        // Its engine was killed, at a time that nobody recorded.
         _ => run.last_stood_at(),
     });
     RunView {
@@ -256,7 +256,7 @@ fn stage_view(run: &RunState, stage: &Stage<'_>) -> StageView {
     }
 }
 
-/// An attempt's energy in joules, and where the figure comes from.
+/// An attempt's energy in joules, if known, and the source of that figure.
 pub(crate) fn joules(energy: Energy) -> (Option<f64>, &'static str) {
     let source = match energy {
         Energy::Measured { .. } => "measured",

@@ -1,4 +1,4 @@
-//! What a run gave: each output of the workflow as one path.
+//! The outputs of a run: each output of the workflow as one path.
 
 use std::path::Path;
 
@@ -10,22 +10,21 @@ use sunward_workflows::{Form, Output, OutputFormat};
 use super::{Named, OutputView};
 use crate::out_folder::file_name;
 
-/// Why an output is empty.
+/// The reason why an output is empty.
 const NO_TASK: &str = "empty: the stage had no tasks";
 
-/// Where outputs are put besides the store.
+/// Where outputs are written, besides the store.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Destination<'a> {
-    /// The folder.
     pub(crate) folder: &'a Path,
-    /// As what tables are written.
+    /// The format of tables.
     pub(crate) form: Form,
 }
 
-/// The outputs that are there: those whose stage succeeded.
+/// The outputs whose stage succeeded. Writes each to the destination, else into the store.
 ///
 /// # Errors
-/// When a part is missing, or a file cannot be written.
+/// Fails if a part is missing, or a file cannot be written.
 pub(crate) fn of_run(
     run: &RunState,
     store: &Store,
@@ -85,8 +84,8 @@ pub(crate) fn of_run(
     Ok(Named(views))
 }
 
-/// The outputs that are there, without making any file: for looking at a run. An output in several
-/// parts has no one path yet; `sunward show` reads it all the same.
+/// The outputs whose stage succeeded, without writing any file. An output in several parts has no
+/// single path yet, but `sunward show` can read it.
 pub(crate) fn known(run: &RunState, store: &Store) -> Named<OutputView> {
     let mut views = Vec::new();
     for (name, stage, port) in run.outputs() {
@@ -125,17 +124,17 @@ pub(crate) fn known(run: &RunState, store: &Store) -> Named<OutputView> {
     Named(views)
 }
 
-/// What a stage gave at a port.
+/// The output of a stage at a port.
 enum Given {
-    /// One dataset; one without rows or files where no task gave anything.
+    /// One dataset. It is empty if no task has an output.
     Dataset(Dataset),
-    /// No task gave anything, and there is no empty dataset, for this reason.
+    /// No task has an output, and for this reason there is no empty dataset.
     Nothing(String),
     /// The stage has not succeeded.
     NotYet,
 }
 
-/// What a stage gave at a port, as one dataset.
+/// The output of a stage at a port, as one dataset.
 fn dataset(run: &RunState, store: &Store, stage: StageId, port: &str) -> anyhow::Result<Given> {
     let Some(view) = run.stage(stage) else {
         return Ok(Given::NotYet);
@@ -155,12 +154,12 @@ fn dataset(run: &RunState, store: &Store, stage: StageId, port: &str) -> anyhow:
         many => Given::Dataset(
             store
                 .concat(many)
-                .with_context(|| format!("what {}.{port} gave cannot be gathered", view.name()))?,
+                .with_context(|| format!("the output {}.{port} cannot be gathered", view.name()))?,
         ),
     })
 }
 
-/// An output of which there is not even an empty file.
+/// An output that has not even an empty file.
 fn empty(why: String) -> OutputView {
     OutputView {
         path: None,
@@ -176,7 +175,7 @@ fn declared<'a>(run: &'a RunState, stage: StageId, port: &str) -> Option<&'a Out
     run.stage(stage)?.planned.stage.outputs.get(port)
 }
 
-/// The suffix of a port's files, where they are no tables.
+/// The suffix of a port's files, if they are not tables.
 pub(crate) fn suffix(run: &RunState, stage: StageId, port: &str) -> Option<String> {
     let output = declared(run, stage, port)?;
     match output.format {

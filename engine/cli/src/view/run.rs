@@ -1,4 +1,4 @@
-//! A run as every face shows it: the object of `run --json`, and what `status` and `report` add.
+//! The view of a run: the object of `run --json`, and what `status` and `report` add.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -11,7 +11,7 @@ use crate::render::{Page, View};
 use crate::saved::CacheSaved;
 use crate::view::made::{Made, made_on};
 
-/// Things by name, in an order that means something; a JSON object.
+/// A JSON object whose fields keep their order.
 #[derive(Clone, Debug)]
 pub(crate) struct Named<T>(pub(crate) Vec<(String, T)>);
 
@@ -25,28 +25,24 @@ impl<T: Serialize> Serialize for Named<T> {
     }
 }
 
-/// What `run --json` prints: one object.
+/// The object that `run --json` prints.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct RunAnswer {
-    /// Of this shape.
+    /// The version of this format.
     pub(crate) version: u32,
     /// `r7`.
     pub(crate) run: String,
-    /// `succeeded`, `failed`, `cancelled`, `held`, `interrupted`; `running` while it goes on.
+    /// `running`, `succeeded`, `failed`, `cancelled`, `held` or `interrupted`.
     pub(crate) status: String,
-    /// What it gave.
     pub(crate) outputs: Named<OutputView>,
-    /// Stage by stage.
     pub(crate) stages: Named<StageCounts>,
-    /// What it used.
     pub(crate) ledger: LedgerView,
-    /// What a reader should know although nothing failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) warnings: Vec<String>,
-    /// By what it went over its budget, when it is held for that.
+    /// By how much it exceeded its budget, if it is held for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) over_budget: Option<String>,
-    /// How long this call took; for people.
+    /// The duration of this call, for people.
     #[serde(skip)]
     pub(crate) seconds: f64,
 }
@@ -54,21 +50,21 @@ pub(crate) struct RunAnswer {
 /// One output of the workflow.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct OutputView {
-    /// Where it is; none while it has no one file, as when a run is only looked at.
+    /// Its path; `None` if it is not one file, for example because the verb writes no files.
     pub(crate) path: Option<String>,
-    /// Its rows; none for files and folders.
+    /// Its rows; `None` for files and folders.
     pub(crate) rows: Option<u64>,
-    /// Its size there.
+    /// Its size in bytes.
     pub(crate) bytes: u64,
-    /// Its content's digest: equal for equal rows, however they are cut and written.
+    /// The digest of its content. Equal rows have equal digests, in any parts and format.
     pub(crate) digest: String,
-    /// Why it has no path, where no task gave anything.
+    /// Why it has no path, if no task has an output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<String>,
 }
 
 impl OutputView {
-    /// Where it is, or why it is nowhere.
+    /// Its path, or the reason why it has none.
     pub(crate) fn place(&self) -> String {
         match (&self.path, &self.note) {
             (Some(path), _) => path.clone(),
@@ -78,22 +74,22 @@ impl OutputView {
     }
 }
 
-/// One stage, in numbers.
+/// The numbers of one stage.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct StageCounts {
-    /// Its tasks; 0 while that is not known.
+    /// The number of tasks; 0 if it is not known yet.
     pub(crate) tasks: u64,
-    /// Those that took a known result.
+    /// Tasks with a result from the cache.
     pub(crate) cached: u64,
-    /// Those that ran to success.
+    /// Tasks that ran and succeeded.
     pub(crate) ran: u64,
-    /// Those that failed for good.
+    /// Tasks that failed for good.
     pub(crate) failed: u64,
-    /// Those that were not to run.
+    /// Tasks that were skipped.
     pub(crate) skipped: u64,
-    /// From its first attempt's start to its last attempt's end.
+    /// The time from the first attempt's start to the last attempt's end.
     pub(crate) seconds: f64,
-    /// What its kernel rejected, by input; left out where it rejects nothing.
+    /// The rows that its kernel rejected, by input.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) rejects: Vec<RejectsView>,
 }
@@ -101,66 +97,65 @@ pub(crate) struct StageCounts {
 /// The rows of one input that a kernel rejected.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct RejectsView {
-    /// The input.
     pub(crate) input: String,
-    /// Rows that were rejected.
+    /// The number of rejected rows.
     pub(crate) rejected: u64,
-    /// Rows that the kernel looked at.
+    /// The number of rows that the kernel examined.
     pub(crate) of: u64,
-    /// The reason of most of them.
+    /// The most frequent reason.
     pub(crate) reason: Option<String>,
-    /// All of this, for people: `7 of 7 rows rejected: …`.
+    /// A sentence for people: `7 of 7 rows rejected: …`.
     #[serde(skip)]
     pub(crate) text: String,
 }
 
-/// What a run used.
+/// The energy and emissions of a run.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct LedgerView {
-    /// All attempts together, failed ones too; where nothing is known of some, at least this.
+    /// The energy of all attempts, including failed ones. A lower bound if some is not known.
     pub(crate) energy_joules: f64,
-    /// `measured`, `modelled`, `measured and modelled`, `missing`, or `none` when nothing ran.
+    /// `measured`, `modelled`, `measured and modelled`, `missing`, or `none` if nothing ran.
     pub(crate) energy_source: &'static str,
-    /// The part that a meter gave.
+    /// The measured part.
     pub(crate) measured_joules: f64,
-    /// The part that a model gave.
+    /// The modeled part.
     pub(crate) modelled_joules: f64,
-    /// Attempts of which nothing is known.
+    /// The number of attempts whose energy is not known.
     pub(crate) attempts_missing: u64,
-    /// The part that failed and stopped attempts used.
+    /// The part of failed and stopped attempts.
     pub(crate) failed_joules: f64,
-    /// Location-based emissions, PUE and transfer included; unknown until a grid is given.
+    /// Location-based emissions, including PUE and transfer; `None` without a grid.
     pub(crate) gco2e: Option<f64>,
-    /// The same energy at home, as early as it was ready; unknown until a grid is given.
+    /// The emissions of the same energy at home, as soon as it was ready; `None` without a grid.
     pub(crate) gco2e_at_home_now: Option<f64>,
-    /// By marginal intensity, where it is known for all of the energy.
+    /// Emissions by marginal intensity, if that is known for all of the energy.
     pub(crate) gco2e_marginal: Option<f64>,
-    /// The part of moving inputs between regions.
+    /// The part for moving inputs between regions.
     pub(crate) gco2e_transfer: Option<f64>,
-    /// The embodied share of the devices; in no other figure.
+    /// The embodied share of the devices. No other figure includes it.
     pub(crate) gco2e_embodied: Option<f64>,
-    /// Software carbon intensity (ISO/IEC 21031) for each task that gave a result.
+    /// Software carbon intensity (ISO/IEC 21031) for each task with a result.
     pub(crate) sci_gco2e_per_task: Option<f64>,
-    /// The least sure of the intensities: `stale`, `forecast`, `estimated`, `actual`.
+    /// The least certain kind of intensity used: `stale`, `forecast`, `estimated` or `actual`.
     pub(crate) intensity_certainty: Option<Certainty>,
-    /// Energy for which no intensity is known: `gco2e` lacks it.
+    /// The energy without a known intensity. `gco2e` does not include it.
     pub(crate) joules_without_intensity: f64,
-    /// What was measured after the run ended has replaced what was foreseen.
+    /// Whether intensities measured after the run have replaced forecasts.
     pub(crate) restated: bool,
-    /// It did not live by the machine's clock: times and intensities are of a record.
+    /// The recorded time that the run replayed, if it did not use the machine's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) replayed: Option<ReplayView>,
-    /// What results from the cache saved; in no other figure.
+    /// The energy that cached results saved. No other figure includes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cache_saved: Option<CacheSaved>,
 }
 
-/// The recorded time that a run lived through.
+/// The recorded time that a run replays.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ReplayView {
-    /// What its clock showed first, when it was last taken up.
+    /// The time of its clock when the run was last started or continued.
     pub(crate) as_of: String,
-    /// How many times as fast as the machine's it went.
+    /// The speed of its clock, as a multiple of real time.
     pub(crate) clock_scale: u32,
 }
 
@@ -182,7 +177,7 @@ impl ReplayView {
     }
 }
 
-/// One run with everything a page of its own shows.
+/// One run, as `status` and `report` show it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct RunView {
     /// `r7`.
@@ -191,23 +186,19 @@ pub(crate) struct RunView {
     pub(crate) workflow: String,
     /// The workflow's file.
     pub(crate) path: String,
-    /// `running`, `succeeded`, `failed`, `cancelled`, `held`, `interrupted`.
+    /// `running`, `succeeded`, `failed`, `cancelled`, `held` or `interrupted`.
     pub(crate) status: String,
     /// When it was submitted.
     pub(crate) submitted: String,
-    /// When it ended or stopped last.
+    /// When it ended, or stopped last.
     pub(crate) ended: Option<String>,
-    /// From submission to its end, or to now.
+    /// The time from its submission to its end, or to now.
     pub(crate) seconds: f64,
-    /// Every param's value.
     pub(crate) params: serde_json::Map<String, serde_json::Value>,
-    /// Stage by stage.
     pub(crate) stages: Named<StageView>,
-    /// What it gave.
     pub(crate) outputs: Named<OutputView>,
-    /// What it used.
     pub(crate) ledger: LedgerView,
-    /// By what it went over its budget, when it is held for that.
+    /// By how much it exceeded its budget, if it is held for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) over_budget: Option<String>,
 }
@@ -215,22 +206,20 @@ pub(crate) struct RunView {
 /// One stage of a run.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct StageView {
-    /// How it stands.
     pub(crate) status: String,
-    /// Why, where that is worth a word.
+    /// The reason for its status, if there is more to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
-    /// In numbers.
     #[serde(flatten)]
     pub(crate) counts: StageCounts,
-    /// Tasks being executed.
+    /// The number of running tasks.
     pub(crate) running: u64,
-    /// What made its results, those from the cache too.
+    /// The devices that made its results, including those from the cache.
     pub(crate) ran_on: Vec<Made>,
 }
 
 impl StageView {
-    /// Why it stands as it does, and what it rejected.
+    /// The reason for its status, and the rows that it rejected.
     pub(crate) fn remarks(&self) -> String {
         let rejects = self.counts.rejects.iter().map(|one| one.text.clone());
         let all: Vec<String> = self.reason.iter().cloned().chain(rejects).collect();
@@ -238,7 +227,7 @@ impl StageView {
     }
 }
 
-/// How a status looks.
+/// The tone of a status.
 pub(crate) fn tone(status: &str) -> Tone {
     match status {
         "succeeded" | "cached" => Tone::Good,
@@ -248,7 +237,7 @@ pub(crate) fn tone(status: &str) -> Tone {
     }
 }
 
-/// A number, or nothing where it is zero: zeros only hide what matters.
+/// The number as text, or an empty cell for zero, so that other numbers stand out.
 fn some(number: u64) -> String {
     if number == 0 {
         String::new()
@@ -313,7 +302,7 @@ impl LedgerView {
     }
 }
 
-/// The outputs, each with its place.
+/// Adds the outputs and their paths to a page.
 pub(crate) fn outputs_table(page: &mut Page, outputs: &Named<OutputView>) {
     if outputs.0.is_empty() {
         return;
@@ -432,7 +421,7 @@ fn stages_table(stages: &Named<StageView>) -> Table {
     let mut heads = vec![
         "stage", "status", ">tasks", ">ran", ">cached", ">failed", ">skipped", ">running", ">took",
     ];
-    // That all was made on the processor is worth no column.
+    // If all results were made on the CPU, there is no column for devices.
     let by_cpu = |made: &Made| made.on == RanOn::Cpu;
     let says_where = !stages.0.iter().all(|(_, s)| s.ran_on.iter().all(by_cpu));
     if says_where {
