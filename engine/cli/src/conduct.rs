@@ -129,7 +129,7 @@ impl OpenHome {
         if let Some(run) = run_cut_short(&journal)? {
             store.doubt_all()?;
             render::say(&format!(
-                "the last engine here ended uncleanly, during {run}: its parts in the store are verified before they are used"
+                "the last engine here ended uncleanly, during {run}: all parts in the store are verified before they are used"
             ));
         }
         remember(&mut journal, files)?;

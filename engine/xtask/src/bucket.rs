@@ -146,7 +146,7 @@ fn make_bucket(weed: &Path, master: &str) -> Result<()> {
         .success()
     {
         if Instant::now() > until {
-            bail!("the S3 server made no bucket within {READY_WITHIN:?}");
+            bail!("the S3 server did not create a bucket within {READY_WITHIN:?}");
         }
         std::thread::sleep(Duration::from_millis(200));
     }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::tidy::rust_files;
 
-/// The layer of each crate, from 0 at the bottom.
+/// The floor (layer) of each crate, from 0 at the bottom.
 const FLOORS: &[(&str, u8)] = &[
     ("sunward-workflows", 0),
     ("sunward-files", 0),
@@ -68,7 +68,7 @@ pub(crate) fn faults(root: &Path) -> Result<Vec<String>> {
         let Some(&floor) = floors.get(name.as_str()) else {
             if name != "xtask" {
                 faults.push(format!(
-                    "{folder}: '{name}' stands on no floor; add it to xtask/src/floors.rs"
+                    "{folder}: '{name}' has no floor; add it to engine/xtask/src/floors.rs"
                 ));
             }
             continue;
@@ -127,7 +127,7 @@ fn world_in_core(root: &Path) -> Result<Vec<String>> {
             let code = line.split("//").next().unwrap_or_default();
             for word in WORLD.iter().filter(|word| code.contains(**word)) {
                 faults.push(format!(
-                    "{}:{}: the core names '{word}'; what it knows of the world comes in as an input",
+                    "{}:{}: the core uses '{word}'; it must get everything from outside as an input",
                     file.display(),
                     number + 1
                 ));

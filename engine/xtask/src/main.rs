@@ -20,12 +20,12 @@ cargo xtask CHORE
 
   test [--quick]        formatting, lints, tidiness, a minute of fuzzing, tests, documentation, dependencies, examples
                         (--quick: formatting, tidiness and tests only)
-  bench [NAME] [--json] figures beside those of other tools, as ratios, in one run
-  tidy                  doors, sizes and floors of the house
+  bench [NAME] [--json] measurements of Sunward and of other tools in one run, with ratios
+  tidy                  first lines and sizes of files, imports between crates, words
   fuzz [--seconds N] [--program PATH] [TARGET]
-                        damaged files and answers of every kind, given to the built program under limits
-                        (default 60 s; --seconds 3600 now and then, and before a release)
-  s3 -- COMMAND …       runs a command beside a throw-away S3 server, AWS_* and SUNWARD_TEST_S3 set
+                        damaged files and answers of every kind, given to the built program with limits
+                        (default 60 s; use --seconds 3600 now and then, and before a release)
+  s3 -- COMMAND …       runs a command with a temporary S3 server; sets AWS_* and SUNWARD_TEST_S3
 ";
 
 fn main() -> ExitCode {

@@ -19,7 +19,7 @@ pub(crate) fn environment() -> Result<(&'static str, String)> {
         shell::run(&pip, &["install", "--quiet", RELEASE], &[])?;
     }
     let Some(folder) = library(&venv) else {
-        bail!("{RELEASE} was installed, and holds no libnvrtc.so");
+        bail!("{RELEASE} was installed, but contains no libnvrtc.so");
     };
     let mut path = folder.display().to_string();
     if let Ok(others) = std::env::var("LD_LIBRARY_PATH")

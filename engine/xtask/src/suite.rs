@@ -42,7 +42,7 @@ pub(crate) fn test(quick: bool) -> Result<()> {
 /// Checks licenses, bans and sources, if `cargo deny` is available or can be installed.
 fn dependencies() -> Result<()> {
     if !has("cargo", &["deny", "--version"]) {
-        say("cargo-deny is not here: installing it (some minutes, once)");
+        say("cargo-deny is not installed: installing it, which takes some minutes");
         run(
             "cargo",
             &["install", "--locked", "--quiet", "cargo-deny"],
@@ -82,7 +82,7 @@ fn tests() -> Result<()> {
             &env,
         )
     } else {
-        say("cargo-nextest is not here: cargo test does the same, slower");
+        say("cargo-nextest is not installed: using cargo test, which is slower");
         run(
             "cargo",
             &["test", "--release", "--workspace", "--no-fail-fast"],

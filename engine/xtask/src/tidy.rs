@@ -41,9 +41,9 @@ pub(crate) fn run() -> Result<()> {
     let mut faults = floors::faults(&root)?;
     faults.extend(self::faults(&root)?);
     if !faults.is_empty() {
-        bail!("the house is not tidy:\n  {}", faults.join("\n  "));
+        bail!("the checks failed:\n  {}", faults.join("\n  "));
     }
-    shell::say("tidy: doors, sizes and floors are as they should be");
+    shell::say("tidy: first lines, sizes, imports and words are in order");
     Ok(())
 }
 
@@ -73,7 +73,7 @@ fn file_faults(shown: &str, text: &str) -> Vec<String> {
         .find(|line| !line.trim().is_empty() && !line.starts_with("#!["));
     if !first.is_some_and(|line| line.starts_with("//!")) {
         faults.push(format!(
-            "{shown}: has no door; its first line should say in one sentence what it is (//! …)"
+            "{shown}: has no `//!` line; its first line should say in one sentence what it is"
         ));
     }
     let lines = text
@@ -82,7 +82,7 @@ fn file_faults(shown: &str, text: &str) -> Vec<String> {
         .count();
     if lines > FILE_LINES {
         faults.push(format!(
-            "{shown}: {lines} lines; past {FILE_LINES} it is two rooms, split it by noun"
+            "{shown}: has {lines} lines, at most {FILE_LINES} are allowed; split it by noun"
         ));
     }
     let names_paths = OPENS_WHAT_IS_NAMED
@@ -96,7 +96,7 @@ fn file_faults(shown: &str, text: &str) -> Vec<String> {
         for (number, line) in code.enumerate() {
             if OPENING.iter().any(|call| line.contains(call)) {
                 faults.push(format!(
-                    "{shown}:{}: waits forever for a named pipe; open it with `sunward_files`",
+                    "{shown}:{}: waits forever on a named pipe; open files with `sunward_files`",
                     number + 1
                 ));
             }
@@ -107,7 +107,7 @@ fn file_faults(shown: &str, text: &str) -> Vec<String> {
         .any(|name| shown.ends_with(&format!("/{name}")))
     {
         faults.push(format!(
-            "{shown}: a name that says nothing; name it by the one idea it holds"
+            "{shown}: the name says nothing; name the file after its one idea"
         ));
     }
     faults
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_file_without_a_door_and_one_that_is_a_hall_are_named() {
-        assert!(file_faults("a/b.rs", "fn f() {}\n")[0].contains("no door"));
+        assert!(file_faults("a/b.rs", "fn f() {}\n")[0].contains("no `//!` line"));
         let hall = format!("//! Hall.\n{}", "fn f() {}\n".repeat(700));
         assert!(file_faults("a/b.rs", &hall)[0].contains("701 lines"));
         assert!(file_faults("a/utils.rs", "//! Things.\n")[0].contains("says nothing"));

@@ -51,7 +51,7 @@ fn print(table: &[Row]) {
     let paused = first
         .preemptive_saved_percent
         .map_or_else(String::new, |saved| {
-            format!("; lp-window (pauses and moves for nothing) {saved:.2} %")
+            format!("; lp-window (with free pauses and moves) {saved:.2} %")
         });
     shell::say(&format!(
         "\n{}: {} runs; {bound} saves {saved:.2} %{paused}\n{:<28} {:>8} {:>8} {:>12} {:>8} {:>10} {:>7}",

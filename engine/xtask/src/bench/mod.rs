@@ -51,7 +51,10 @@ pub(crate) fn run(name: Option<&str>, json: bool) -> Result<()> {
         .collect();
     if chosen.is_empty() {
         let names: Vec<&str> = BENCHES.iter().map(|(name, _)| *name).collect();
-        bail!("no benchmark of that name; there are: {}", names.join(", "));
+        bail!(
+            "there is no such benchmark; there are: {}",
+            names.join(", ")
+        );
     }
     if engine::chosen_binary().is_none() {
         shell::run("cargo", &["build", "--release", "--quiet"], &[])?;

@@ -9,25 +9,25 @@ pub(crate) fn times() -> Result<Vec<Figure>> {
     let told: serde_json::Value = super::example::run("sunward-core", "placing")?;
     let lines = [
         (
-            "1 000 stages x 20 pools x 192 slots anew",
+            "a new plan of 1 000 stages, 20 pools, 192 slots",
             "replan_ms",
             "ms",
             "< 100",
         ),
         (
-            "the same after one zone's forecast changed",
+            "that plan after one zone's forecast changed",
             "replan_one_zone_changed_ms",
             "ms",
             "< 10",
         ),
         (
-            "anew where machines are scarce",
+            "a new plan on scarce machines",
             "replan_scarce_ms",
             "ms",
             "< 100",
         ),
         (
-            "that after one zone's forecast changed",
+            "that plan after one forecast changed",
             "replan_scarce_one_zone_changed_ms",
             "ms",
             "< 10",

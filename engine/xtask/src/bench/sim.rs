@@ -31,15 +31,9 @@ pub(crate) fn year() -> Result<Vec<Figure>> {
             None,
             "< 60",
         ),
-        Figure::cost(
-            "memory it takes at most",
-            "MiB",
-            year.peak_mib,
-            None,
-            "< 4096",
-        ),
+        Figure::cost("its peak memory", "MiB", year.peak_mib, None, "< 4096"),
         Figure::rate(
-            "saved against at once at home in it",
+            "its saving, compared with at once at home",
             "%",
             year.ours.saved_percent,
             None,

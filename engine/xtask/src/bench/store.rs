@@ -16,11 +16,11 @@ const ROUNDS: u32 = 5;
 pub(crate) fn folders() -> Result<Vec<Figure>> {
     let shapes = [
         (
-            "a folder of 500 files of 20 kB kept",
+            "storing a folder of 500 files of 20 kB",
             "head -c 10000000 /dev/zero | split -a 3 -b 20000 -",
         ),
         (
-            "a folder of 30 000 empty files kept",
+            "storing a folder of 30 000 empty files",
             "seq 30000 | xargs touch",
         ),
     ];
@@ -72,7 +72,7 @@ pub(crate) fn unclean() -> Result<Vec<Figure>> {
         doubted.push(bed.run(&again)?.seconds);
     }
     Ok(vec![Figure::cost(
-        "512 MB read again after an unclean stop",
+        "512 MB read after an unclean stop",
         "s",
         median(doubted),
         Some(("a clean stop", median(believed))),
@@ -87,9 +87,9 @@ pub(crate) fn views() -> Result<Vec<Figure>> {
     let inputs = "inputs: { i: { from: ./large, as: file } }";
     let params = "params: { f: { type: path, default: ./large } }\n";
     let shapes = [
-        ("256 MB seen as an input, a task", "", inputs, "inputs.i"),
+        ("256 MB as an input, for each task", "", inputs, "inputs.i"),
         (
-            "256 MB named by a param, a task",
+            "256 MB through a param, for each task",
             params,
             "cache: false",
             "params.f",
