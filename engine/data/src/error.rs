@@ -98,7 +98,7 @@ pub enum DataError {
         why: String,
         /// The remedy.
         hint: &'static str,
-        /// Whether it will answer the same again: there is no such bucket, or no permission.
+        /// Whether the answer is permanent: there is no such bucket, or no permission.
         refused: bool,
     },
 }
@@ -132,7 +132,8 @@ impl DataError {
         }
     }
 
-    /// Whose fault the error is. All errors of the hand-off are classified here.
+    /// Classifies the error as the user's or the machine's. All errors of the hand-off are classified
+    /// here.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -158,8 +159,8 @@ impl DataError {
     }
 }
 
-/// Whose fault an I/O error of the engine's own files is. A full disk, a busy device or an
-/// unreachable network file system may recover; missing permissions do not.
+/// Classifies an I/O error of the engine's own files. A full disk, a busy device or an unreachable
+/// network file system may recover. Missing permissions do not.
 #[must_use]
 pub fn io_blame(error: &io::Error) -> Blame {
     use io::ErrorKind as Kind;

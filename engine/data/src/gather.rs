@@ -110,11 +110,11 @@ impl Store {
         Ok(schema)
     }
 
-    /// What an output holds when no task gave anything, as after an empty scatter: no rows of its
+    /// The dataset of an output without any task, as after an empty scatter: no rows of its
     /// declared columns, no files, or no folders.
     ///
     /// # Errors
-    /// When it is a table whose columns are not declared, or the disk refuses.
+    /// Fails if it is a table whose columns are not declared, or the disk fails.
     pub fn nothing(&self, output: &Output) -> Result<Dataset, DataError> {
         let kind = match output.format {
             OutputFormat::File => DatasetKind::File,
@@ -192,7 +192,8 @@ impl Store {
     }
 }
 
-/// The declared columns of an output as a schema; nothing where one is not declared or of any type.
+/// The declared columns of an output as a schema; `None` if they are not declared, or one may have
+/// any type.
 fn declared(output: &Output) -> Option<SchemaRef> {
     let fields = output.schema.as_ref()?.iter().map(to_arrow_field);
     let fields = fields.collect::<Result<Vec<_>, _>>().ok()?;

@@ -165,7 +165,7 @@ impl Store {
         incoming.rename(path)
     }
 
-    /// Writes a table in the form wanted to a file that is open at its beginning, and makes it
+    /// Writes a table in the wanted form to a file that is open at its beginning, and makes it
     /// durable.
     pub(crate) fn write_wanted(
         &self,
@@ -221,7 +221,7 @@ impl Recipe {
     }
 }
 
-/// Removes a joined file or folder, or one that was to become one. Folders in it may be read-only.
+/// Removes a joined file or folder, complete or not. Folders in it may be read-only.
 pub(crate) fn remove_joined(path: &Path) {
     let gone = match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),
@@ -271,7 +271,7 @@ fn is_whole(dataset: &Dataset, wanted: &Wanted) -> bool {
     wanted.columns.is_empty() && wanted.rows.as_ref().is_none_or(covers)
 }
 
-/// The part or written file that is the table in the form wanted, if one alone is.
+/// The part or written file that is the whole table in the wanted form, if there is one.
 pub(crate) fn one_part(dataset: &Dataset, wanted: &Wanted) -> Option<PartRef> {
     if !is_whole(dataset, wanted) {
         return None;
@@ -284,7 +284,7 @@ pub(crate) fn one_part(dataset: &Dataset, wanted: &Wanted) -> Option<PartRef> {
     }
 }
 
-/// The key of a table in the form wanted, by what decides on its bytes.
+/// The key of a table in the wanted form. It covers everything on which the bytes depend.
 pub(crate) fn table_key(
     purpose: &str,
     dataset: &Dataset,

@@ -13,8 +13,7 @@ use sunward_core::Digest;
 
 use crate::error::DataError;
 
-/// The file whose time tells since when parts are trusted again. It holds the digests of those that
-/// were read.
+/// The file that records the doubt. Parts that are older than it are in doubt.
 const MARK: &str = "unclean";
 /// Bytes of one digest in it.
 const DIGEST_BYTES: usize = 32;

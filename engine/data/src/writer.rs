@@ -20,7 +20,7 @@ use crate::error::DataError;
 use crate::incoming::Incoming;
 use crate::store::Store;
 
-/// The largest part. It is uploaded with one PUT.
+/// The largest size of a part, which is uploaded with one PUT.
 pub(crate) const PART_BYTES: usize = 256 << 20;
 /// Reserved in a part for headers and footer.
 const PART_SLACK: usize = 1 << 20;
@@ -339,8 +339,7 @@ impl Takes for FileWriter<HashSink> {
 /// The work of lanes, for errors.
 const HASHING: &str = "hashing a table";
 
-/// Work on batches that is done inline while it is little, and on a thread of its own once it is
-/// more.
+/// Work on batches. A little work is done inline, more on a thread of its own.
 struct Lane<T> {
     state: LaneState<T>,
     seen_bytes: usize,

@@ -12,7 +12,7 @@ use crate::error::DataError;
 /// Metadata that libraries write for themselves. It says nothing about the data.
 const CHATTER: [&str; 3] = ["pandas", "ARROW:schema", "PARQUET:field_id"];
 
-/// The logical type, which is one for all encodings of the same values.
+/// The logical type. All encodings of the same values have the same logical type.
 pub(crate) fn logical(data_type: &DataType) -> DataType {
     let item = |field: &Arc<Field>| {
         Arc::new(

@@ -56,7 +56,7 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
         "C" | "A" | "CG0" | "CG1" | "CG2" | "CG3" => (Carbon, 0.77),
         "G0" | "G1" | "G2" | "G3" => (Glue, 0.77),
         "W" => (Water, 0.0),
-        // Vina does not know it; it is bonded to nothing, like a water.
+        // Vina does not know it. It has no bonds, like a water.
         "TZ" => (ZincSite, 0.0),
         "N" | "NA" | "NS" => (Nitrogen, 0.75),
         "O" | "OA" | "OS" => (Oxygen, 0.73),

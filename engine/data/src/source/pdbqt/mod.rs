@@ -2,8 +2,8 @@
 //! file if it has none.
 //!
 //! The columns hold lists over the molecule's atoms, so that kernels work on whole rows and a table
-//! can be sliced anywhere. `xs_type` and `rotors` are not in the file; they are derived as Vina
-//! does (see [`bonds`]).
+//! can be sliced anywhere. `xs_type` and `rotors` are not in the file. They are derived as in Vina
+//! (see [`bonds`]).
 
 mod bodies;
 mod bonds;

@@ -12,9 +12,9 @@ use super::lines::Lines;
 use super::record::Record;
 use crate::error::DataError;
 
-/// The most names of data items. More indicate values in place of names.
+/// The most names of data items. A file with more probably has values in place of names.
 const MOST_NAMES: usize = 1000;
-/// How many bytes of text count as much as an atom.
+/// The bytes of text that count as one atom.
 const ATOM_BYTES: usize = 32;
 
 /// The columns of a file, and the column of each data item.
@@ -132,7 +132,7 @@ impl<'l> Columns<'l> {
         self.weight
     }
 
-    /// Adds a row. Of items with the same name the last counts.
+    /// Adds a row. Of items with the same name, the last one is used.
     pub(super) fn push(&mut self, record: &Record, lines: &Lines) -> Result<(), DataError> {
         let mut values: Vec<Option<&str>> = vec![None; self.items.len()];
         let mut bytes = record.id.len();

@@ -1,10 +1,10 @@
-//! Reads data items: after a record's atoms and bonds, a name and text each.
+//! Reads the data items of a record, which follow its atoms and bonds. Each has a name and a text.
 
 use super::lines::Lines;
 use crate::error::DataError;
 
-/// Reads the items of a record, and the line that ends it; a file's last record may lack that line.
-/// Lines of a value are joined unchanged. In the format a blank line ends a value, but many
+/// Reads the items of a record and the line that ends it, which a file's last record may lack.
+/// Lines of a value are joined unchanged. The format ends a value at a blank line, but many
 /// programs write values with blank lines, so a value continues until the next item or the record's
 /// end.
 pub(super) fn each(
@@ -30,7 +30,7 @@ fn next(lines: &mut Lines) -> Result<bool, DataError> {
     Ok(lines.next()? && !lines.ends_record())
 }
 
-/// A value, and whether the last line begins another item.
+/// Reads a value. Also returns whether the last line read begins another item.
 fn read_value(lines: &mut Lines) -> Result<(String, bool), DataError> {
     let mut value = String::new();
     // Blank lines belong to the value only if more of it follows.

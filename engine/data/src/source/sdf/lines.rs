@@ -54,7 +54,7 @@ impl Lines {
         self.text.trim().clone_into(&mut self.title);
     }
 
-    /// The title of the current record; its number, from 1, if that is empty.
+    /// The title of the current record, or its number from 1 if the title is empty.
     pub(super) fn id(&self) -> String {
         match self.title.is_empty() {
             true => self.record.to_string(),

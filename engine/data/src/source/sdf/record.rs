@@ -7,7 +7,7 @@ use crate::error::DataError;
 /// A record.
 #[derive(Debug)]
 pub(super) struct Record {
-    /// Its title; its number if that is empty.
+    /// Its title, or its number if the title is empty.
     pub(super) id: String,
     pub(super) atoms: Atoms,
     /// Names and texts, in the file's order.

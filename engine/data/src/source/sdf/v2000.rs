@@ -129,8 +129,8 @@ fn numbers(word: &str) -> Vec<&str> {
     parts
 }
 
-/// Whether one number spans a column's edge. Two numbers that touch there have two points, or the
-/// second one has a sign.
+/// True if one number spans a column's edge. If two numbers touch there, they have two points, or
+/// the second has a sign.
 fn cuts_number(text: &str, edge: usize) -> bool {
     let (Some(before), Some(after)) = (text.get(..edge), text.get(edge..)) else {
         return false;
@@ -143,7 +143,7 @@ fn cuts_number(text: &str, edge: usize) -> bool {
     let start = before.rfind(char::is_whitespace).map_or(0, |at| at + 1);
     let end = after.find(char::is_whitespace).unwrap_or(after.len());
     let mut from = start;
-    // Of the touching numbers, the one that spans the edge.
+    // Finds whether one of the touching numbers spans the edge.
     for number in numbers(text.get(start..edge + end).unwrap_or_default()) {
         let until = from + number.len();
         if from < edge && edge < until {
@@ -154,7 +154,7 @@ fn cuts_number(text: &str, edge: usize) -> bool {
     false
 }
 
-/// Checks a bond, only because a wrong number of atoms shows there.
+/// Checks a bond, because a wrong number of atoms is noticed here.
 fn bond(lines: &Lines, atoms: u32) -> Result<(), DataError> {
     for (what, from) in [("its first atom", 0), ("its second atom", 3)] {
         let atom: u32 = lines.number(&format!("a bond, and {what}"), from, from + 3)?;
@@ -173,8 +173,8 @@ fn known(lines: &Lines, what: &str, atom: u32, atoms: u32) -> Result<(), DataErr
     ))
 }
 
-/// Reads the lines after the bonds. Of those that begin with `M`, charges are used; the first one
-/// with charges or radicals overrides those in the atoms' lines.
+/// Reads the lines after the bonds. Only charges are used. The first `M` line with charges or
+/// radicals overrides all charges in the atoms' lines.
 fn properties(lines: &mut Lines, atoms: &mut Atoms) -> Result<(), DataError> {
     let mut are_void = false;
     loop {
@@ -205,7 +205,7 @@ fn properties(lines: &mut Lines, atoms: &mut Atoms) -> Result<(), DataError> {
     }
 }
 
-/// `M CHG`, a number of pairs, and pairs of atom and charge.
+/// Reads `M CHG`, a number of pairs, and pairs of atom and charge.
 fn charges(lines: &Lines, atoms: &mut Atoms) -> Result<(), DataError> {
     let wanted = "'M  CHG', a number, and so many pairs of an atom and its charge";
     let words = lines.text().split_ascii_whitespace().skip(2);

@@ -52,11 +52,11 @@ const WORDS: &[&str] = &[
 /// The kind of the first line.
 #[derive(Debug, PartialEq)]
 pub(super) enum First {
-    /// A molecule, or what should be one.
+    /// A molecule, or a line that should be one.
     Molecule,
     /// The names of a SMILES file's columns.
     Header,
-    /// Names of columns in another order or with commas; the text says what is wrong.
+    /// Names of columns in another order or with commas. The text says what is wrong.
     OtherColumns(String),
 }
 

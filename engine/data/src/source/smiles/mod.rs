@@ -1,4 +1,4 @@
-//! Reads SMILES files: one molecule a line, its text, white space, its name.
+//! Reads SMILES files. Each line has the SMILES of one molecule, white space, and its name.
 //!
 //! Three other things may occur: a byte-order mark, a header (see [`header`]), and the `|…|` of
 //! CXSMILES (see [`extension`]), which has a column of its own. A chemistry toolkit judges whether
