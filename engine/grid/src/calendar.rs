@@ -9,7 +9,7 @@ use sunward_workflows::fleet::{When, Window};
 use crate::whole::whole;
 
 /// Cores that come with a device if a window does not state cores. Servers with eight devices have
-/// about so many for each.
+/// about as many for each.
 const CORES_A_GPU: u32 = 16;
 
 /// Hours over which a device's embodied carbon is written off: four years at 60% use (CARBON.md

@@ -2,7 +2,7 @@
 //! [`sunward_core::place::Outlook`] on which the core decides.
 //!
 //! This room must not decide where anything runs. It must never return a figure that was published
-//! after the moment that is asked about.
+//! after the moment of the request.
 #![cfg_attr(
     test,
     allow(

@@ -15,11 +15,11 @@ use crate::error::StateError;
 const LOCK: &str = "engine.lock";
 /// The time between two tries. A process that only checks holds the lock for a few system calls.
 const LOOK: Duration = Duration::from_millis(3);
-/// How many tries are made before the lock counts as an engine's.
+/// The number of tries before the lock counts as an engine's.
 const LOOKERS_WAITED_FOR: u32 = 4;
 
-/// The right to be the engine of a state. The kernel releases it when the process ends, however it
-/// ends. Readers never need it.
+/// The right to be the engine of a state. The kernel releases it when the process ends in any way.
+/// Readers do not need it.
 #[derive(Debug)]
 pub struct EngineLock {
     _file: File,

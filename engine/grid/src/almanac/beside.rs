@@ -158,7 +158,7 @@ mod tests {
             .remove(0)
     }
 
-    /// So many days of which each has the same, by the hour.
+    /// A number of equal days, hour by hour.
     fn days(days: usize, step: impl Fn(u32) -> Step) -> Vec<Step> {
         let day: Vec<Step> = (0..24).map(step).collect();
         day.repeat(days)
@@ -216,7 +216,7 @@ mod tests {
         let zone = look(days(40, sunny), 35 * 24, Foresight::Past);
         let at: Vec<usize> = (0..24).filter(|hour| zone.surplus[*hour]).collect();
         assert_eq!(at, [11, 12]);
-        // A share that never changes is much at no hour, and with few days nobody can say.
+        // A share that never changes is never above the threshold. With few days there is none.
         let still = days(40, |_| sunny(0));
         assert_eq!(look(still, 35 * 24, Foresight::Past).surplus, [false; 24]);
         let short = look(days(40, sunny), 6 * 24, Foresight::Past);

@@ -24,8 +24,8 @@ pub struct Told {
 
 impl Told {
     /// Puts the forecast into an outlook whose slots begin at these moments. Measured values stay,
-    /// and so does our own forecast beyond the provider's. `how` says how ours was made; `doubt`
-    /// says what of its data was estimated.
+    /// and so does our own forecast beyond the provider's. `how` says how ours was made, and
+    /// `doubt` which of its data was estimated.
     pub(super) fn tell(
         &self,
         outlook: &mut ZoneOutlook,
@@ -84,7 +84,7 @@ mod tests {
         }
     }
 
-    /// Two days at 300 g are known; half hours at 100 and 200 g are foretold from `first_hour` on.
+    /// Two days at 300 g are known. Half hours at 100 and 200 g are forecast from `first_hour` on.
     fn look(first_hour: u64, fetched_hour: u64, kind: SignalKind) -> ZoneOutlook {
         let mut grid = Grid::default();
         let trace = Trace {

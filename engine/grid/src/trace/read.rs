@@ -19,7 +19,7 @@ const HOUR_MS: u64 = 3_600_000;
 /// hydropower has 10 to 30 g over its plants' life. A trace below it has another unit.
 const LEAST_PEAK_MG: u32 = 2000;
 
-/// How many mistakes of one file are listed.
+/// The most mistakes of one file that are listed.
 const TOLD: usize = 10;
 
 pub(super) const TIME: &str = "timestamp_utc";

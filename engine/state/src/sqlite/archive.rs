@@ -37,7 +37,7 @@ impl Sqlite {
     }
 }
 
-/// The first damaged row of a run, if any; then nothing is moved.
+/// The first damaged row of a run, if any. If there is one, nothing is moved.
 fn first_damaged(connection: &Connection, run: RunId) -> rusqlite::Result<Option<(i64, String)>> {
     let mut select = connection.prepare_cached(ROW)?;
     for position in positions_of(connection, run)? {

@@ -66,7 +66,7 @@ impl Sqlite {
         })
     }
 
-    /// Limits the database to so many pages of 4 KiB. Tests use it to simulate a full disk.
+    /// Limits the database to a number of pages of 4 KiB. Tests use it to simulate a full disk.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ fn narrow(home: &Path, path: &Path) -> Result<(), StateError> {
     Ok(())
 }
 
-/// Whether nobody writes to a database, and all that was written is in its one file.
+/// Whether no process writes to a database, and its one file holds everything that was written.
 fn is_at_rest(path: &Path) -> bool {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
@@ -128,8 +128,8 @@ impl SqliteReader {
             });
         }
         match Self::connect(path) {
-            // Without the right to write, the log's index cannot be made. Where there is no log,
-            // there is no need for it, as long as nobody writes.
+            // Without write permission, the log's index cannot be created. It is not needed if there
+            // is no log and no process writes.
             Err(error) if error.is_infrastructure() && is_at_rest(path) => {
                 Self::connect_at_rest(path).map_err(|_| error)
             }
@@ -161,8 +161,8 @@ impl SqliteReader {
     }
 
     fn connect(path: &Path) -> Result<Self, StateError> {
-        // Readers of a write-ahead log take part in its index, so the file is opened for writing
-        // where the user may; `query_only` keeps them from writing.
+        // Readers of a write-ahead log update its index, so the file is opened for writing if that
+        // is permitted. `query_only` prevents other writes.
         let open = |mode| Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX);
         let connection = open(OpenFlags::SQLITE_OPEN_READ_WRITE)
             .or_else(|_| open(OpenFlags::SQLITE_OPEN_READ_ONLY))
