@@ -132,8 +132,8 @@ impl DataError {
         }
     }
 
-    /// Classifies the error as the user's or the machine's. This is the only place for all errors of
-    /// the hand-off.
+    /// Classifies the error as the user's or the machine's. All errors of the hand-off are
+    /// classified here.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {

@@ -17,7 +17,7 @@ const HOUR_MS: u64 = 3_600_000;
 /// The most passes over all jobs. A pass that improves nothing is the last.
 const PASSES: usize = 30;
 
-/// A job, in hours from the begin of the simulation.
+/// A job. Times are in hours from the start of the simulation.
 #[derive(Clone, Copy, Debug)]
 pub struct Job {
     /// The hour at which the job arrives.
@@ -326,7 +326,7 @@ mod tests {
         best
     }
 
-    /// A zone's intensities, in g, for so many hours.
+    /// A zone's intensities in g, for a number of hours.
     fn hourly(random: &mut Random, hours: usize) -> Vec<u32> {
         let grams = |_| u32::try_from(random.between(50, 600)).unwrap();
         (0..hours).map(grams).collect()

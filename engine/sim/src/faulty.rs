@@ -124,7 +124,7 @@ mod tests {
     use crate::scenario::{Fault, FaultKind, Scenario};
     use crate::setup::ForecastFeed;
 
-    /// At hour h it foretells `100 h + 0, 1, 2`.
+    /// At hour h it forecasts `100 h + 0, 1, 2`.
     struct Rising;
 
     impl ForecastFeed for Rising {

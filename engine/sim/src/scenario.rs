@@ -25,7 +25,7 @@ pub struct Scenario {
 /// One fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The begin of the fault.
+    /// The start of the fault.
     pub from: Timestamp,
     /// The end of the fault.
     pub to: Timestamp,

@@ -44,7 +44,7 @@ pub fn check_vacancy(setup: &Setup) -> Result<(), Mistakes> {
 struct Vacancies<'a> {
     setup: &'a Setup,
     openings: Vec<Vec<(Timestamp, Open)>>,
-    /// By pool, devices and cores: the longest unbroken time for which so much is open.
+    /// By pool, devices and cores: the longest unbroken time for which these are open.
     stretches_ms: BTreeMap<(PoolId, u32, u32), u64>,
 }
 
@@ -105,7 +105,7 @@ impl Vacancies<'_> {
         })
     }
 
-    /// The longest unbroken time for which a pool has so much open.
+    /// The longest unbroken time for which a pool has this capacity open.
     fn stretch_ms(&mut self, id: PoolId, needs: Needs) -> u64 {
         let key = (id, needs.gpus, needs.cpus);
         if let Some(known) = self.stretches_ms.get(&key) {

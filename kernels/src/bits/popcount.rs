@@ -124,7 +124,7 @@ impl Reach {
     /// The widest fingerprint in bytes for which the products fit 32 bits.
     pub(crate) const MAX_WIDTH: usize = 4096;
 
-    /// The test for the ratio `c / u`, for a query of so many bits.
+    /// The test for the ratio `c / u`, for a query with this number of bits.
     pub(crate) fn new((c, u): (u32, u32), query: u32, slack: u32) -> Self {
         Self {
             slack,

@@ -23,7 +23,7 @@ impl Near {
         1.0 - f64::from(common) / f64::from(either) <= self.distance
     }
 
-    /// Whether fingerprints of so many bits can be neighbors.
+    /// Whether fingerprints with these numbers of bits can be neighbors.
     fn possible(self, a: u32, b: u32) -> bool {
         self.holds(a.min(b), a, b)
     }

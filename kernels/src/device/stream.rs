@@ -55,7 +55,7 @@ impl Grid {
 /// An argument of a kernel, by its parameter's type.
 #[derive(Clone, Copy, Debug)]
 pub enum Arg<'a> {
-    /// A pointer to the begin of a buffer.
+    /// A pointer to the start of a buffer.
     Buffer(&'a Buffer),
     /// `int`.
     I32(i32),
@@ -172,7 +172,7 @@ impl Stream {
         }
     }
 
-    /// Enqueues a copy of `bytes` bytes of `from`, from its byte `at` on, to the begin of `to`.
+    /// Enqueues a copy of `bytes` bytes of `from`, from its byte `at` on, to the start of `to`.
     ///
     /// # Errors
     ///
@@ -217,7 +217,7 @@ impl Stream {
         }
     }
 
-    /// Copies values to the begin of a buffer and waits. It is meant for small data.
+    /// Copies values to the start of a buffer and waits. It is meant for small data.
     ///
     /// # Errors
     ///
@@ -234,7 +234,7 @@ impl Stream {
         self.synchronize()
     }
 
-    /// Copies the begin of a buffer to values and waits.
+    /// Copies the start of a buffer to values and waits.
     ///
     /// # Errors
     ///

@@ -91,7 +91,7 @@ impl Budget {
         }
     }
 
-    /// How many rows of so many bytes fit a lane: at least one and at most `most`.
+    /// How many rows of a size in bytes fit a lane: at least one and at most `most`.
     pub(crate) fn rows(&self, bytes_a_row: u64, most: u64) -> Result<usize, DeviceError> {
         let rows = (self.lane() / bytes_a_row.max(1)).min(most.max(1));
         if rows == 0 {

@@ -120,7 +120,7 @@ impl There {
         Ok(there)
     }
 
-    /// Enqueues single-precision copies of so many atoms.
+    /// Enqueues single-precision copies of a number of atoms.
     fn narrowed(
         &self,
         stream: &Stream,
@@ -183,7 +183,7 @@ fn number(n: usize) -> Arg<'static> {
     Arg::U32(u32::try_from(n).unwrap_or(u32::MAX))
 }
 
-/// The grid for so many threads, at least one.
+/// The grid for a number of threads, at least one.
 fn grid(threads: usize) -> Grid {
     let blocks = u32::try_from(threads).unwrap_or(u32::MAX).div_ceil(THREADS);
     Grid::new(blocks.max(1), THREADS)
@@ -290,7 +290,7 @@ impl Tiled for Work<'_> {
 }
 
 impl Work<'_> {
-    /// Enqueues a tile of so many fits with so many atoms on its lane's stream.
+    /// Enqueues a tile with these numbers of fits and atoms on its lane's stream.
     fn launch(&self, lane: &Lane, fits: usize, atoms: usize) -> Result<(), DeviceError> {
         let (stream, there) = (&lane.stream, &self.there);
         stream.upload(&lane.heads_here, fits * HEAD * 8, &lane.heads, 0)?;

@@ -207,7 +207,7 @@ impl EntsoE {
         Ok(())
     }
 
-    /// Each point's begin, length and value. In a curve that `repeats`, a missing point has the
+    /// Each point's start, length and value. In a curve that `repeats`, a missing point has the
     /// value of the one before, up to the period's end.
     fn points(
         &self,

@@ -16,7 +16,7 @@ const ZONE: &str = "GB";
 
 const STEP_MS: u64 = HOUR_MS / 2;
 
-/// A request may cover fourteen days, and includes the half hour that ends at its begin.
+/// A request may cover fourteen days. It includes the half hour that ends at its start.
 const SPAN_MS: u64 = 13 * 24 * HOUR_MS;
 
 /// How long after a half hour's end its figure may still be missing.

@@ -229,7 +229,7 @@ fn cleanest_time(block: &Block, places: &[(&Pool, &ZoneTruth)], slot_ms: u64) ->
     sum * u128::from(block.needs.milliwatts)
 }
 
-/// The earliest start and the begin of every later slot, up to the latest start.
+/// The earliest start and the start of every later slot, up to the latest start.
 fn starts(earliest: Timestamp, latest: Timestamp, slot_ms: u64) -> impl Iterator<Item = Timestamp> {
     let first = (earliest.0 / slot_ms + 1) * slot_ms;
     let slots = (0..).map(move |slot| Timestamp(first + slot * slot_ms));

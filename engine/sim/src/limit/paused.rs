@@ -79,7 +79,7 @@ impl Rounds<'_> {
         Some(of(full)? * Emissions::from(width - over) + longer * Emissions::from(over))
     }
 
-    /// The moments at which a round may begin or end: each slot's begin, and whole rounds from any
+    /// The moments at which a round may begin or end: each slot's start, and whole rounds from any
     /// of them.
     fn times(&self, slot_ms: u64) -> Option<Vec<u64>> {
         let (from, to) = (self.earliest.0, self.latest_end.0);
@@ -206,7 +206,7 @@ impl Costs {
         Some(sets)
     }
 
-    /// The same costs where moving is free.
+    /// The same costs if moving is free.
     fn free(&self) -> Self {
         let near = self.near.iter().zip(&self.run);
         let near = near.map(|(near, run)| near.iter().chain(run).copied().min());
@@ -219,8 +219,8 @@ impl Costs {
         }
     }
 
-    /// The least cost for each number of rounds up to `rounds`; `None` where there is no time for
-    /// so many.
+    /// The least cost for each number of rounds up to `rounds`; `None` if there is no time for that
+    /// number.
     fn least(&self, rounds: usize, sets: &[Set]) -> Vec<Option<Emissions>> {
         let row = sets.len() * (rounds + 1);
         let mut best: Vec<Option<Emissions>> = vec![None; row * self.next.len()];
@@ -368,7 +368,7 @@ mod tests {
             further.chain(self.tried(hour + 1, left, brought)).min()
         }
 
-        /// The same for tasks side by side, to which nothing is brought: all choices of starts.
+        /// The same for tasks that run side by side without inputs, by trying all starts.
         fn tried_wide(&self, from: usize, left: u32, running: &[u32]) -> Option<u32> {
             if left == 0 {
                 return Some(0);
@@ -387,7 +387,7 @@ mod tests {
             least.min()
         }
 
-        /// As it is computed.
+        /// The least emissions, computed by [`Rounds::least`].
         fn least(&self, slot_ms: u64) -> Option<Emissions> {
             let pool = |zone: usize| Pool {
                 region: format!("Z{zone}"),

@@ -73,7 +73,7 @@ fn threshold(least: u64, most: u64, importance: usize) -> u64 {
     floor + (most - floor) * curve / 1000
 }
 
-/// For each ask: the longest path from its begin to the end of the last stage that depends on it.
+/// For each ask: the longest path from its start to the end of the last stage that depends on it.
 fn paths(asks: &[Ask]) -> Vec<u64> {
     let mut behind = vec![0_u64; asks.len()];
     let mut paths = vec![0_u64; asks.len()];

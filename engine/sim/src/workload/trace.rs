@@ -1,11 +1,11 @@
-//! Reads a trace of jobs from CSV, one job a row.
+//! Reads a trace of jobs from CSV, with one job in each row.
 //!
 //! | column | meaning |
 //! | --- | --- |
 //! | `arrival` | a time such as `2023-03-01T05:00Z`, or hours since the trace began |
 //! | `length_h` | the job's length in hours |
 //! | `gpus`, `cpus` | devices and cores; if absent, no device and one core |
-//! | `power_kw` | IT power; if absent, 350 W a device, or else 10 W a core |
+//! | `power_kw` | IT power; if absent, 350 W per device, or else 10 W per core |
 //! | `slack_h` | how many hours the job may wait; 24 if absent |
 //! | `home` | its zone; if absent, the fleet's zones in rotation |
 //!
@@ -68,7 +68,7 @@ struct Columns {
 enum Length {
     /// A column of hours.
     Hours(usize),
-    /// Two columns of seconds: the begin and the end.
+    /// Two columns of seconds: the start and the end.
     Between(usize, usize),
 }
 

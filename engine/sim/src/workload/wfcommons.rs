@@ -4,7 +4,7 @@
 //! holds dependencies and files: `tasks` with `id`, `parents`, `inputFiles` and `outputFiles`, and
 //! `files` with `id` and `sizeInBytes`. Instances say nothing about devices. So tasks above the
 //! 90th percentile of run time count as GPU stages of 350 W that take a tenth of the time; the
-//! others draw 10 W a core.
+//! others draw 10 W per core.
 
 use std::collections::{BTreeMap, BTreeSet};
 

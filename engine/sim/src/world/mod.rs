@@ -107,7 +107,7 @@ impl World {
         self.queue.put(at, event.rank(), event);
     }
 
-    /// Puts the next arrival into the queue. Only one is there at a time, because there are many.
+    /// Puts the next arrival into the queue. Only one is in it at a time, because there are many.
     fn await_arrival(&mut self) {
         self.next_arrival = self.setup.submissions.get(self.arrived).map(|next| next.at);
         if let Some(at) = self.next_arrival {

@@ -19,8 +19,8 @@ const USE_GRAIN_MS: i64 = 24 * 60 * 60 * 1000;
 
 impl Sqlite {
     pub(super) fn append_group(&mut self, group: &Group) -> Result<Position, StateError> {
-        // Facts are encoded first, so that the transaction stays short, and nothing is written if one
-        // cannot be encoded.
+        // Facts are encoded first, so that the transaction stays short, and nothing is written if
+        // one cannot be encoded.
         let rows = encode_rows(&group.facts)?;
         let runs = encode_runs(&group.facts)?;
         let results = encode_results(group)?;

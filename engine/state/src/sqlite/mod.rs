@@ -128,8 +128,8 @@ impl SqliteReader {
             });
         }
         match Self::connect(path) {
-            // Without write permission, the log's index cannot be created. It is not needed if there
-            // is no log and no process writes.
+            // Without write permission, the log's index cannot be created. It is not needed if
+            // there is no log and no process writes.
             Err(error) if error.is_infrastructure() && is_at_rest(path) => {
                 Self::connect_at_rest(path).map_err(|_| error)
             }

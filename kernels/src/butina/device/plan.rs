@@ -44,7 +44,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// The sizes for so many rows and a table of `need` bytes.
+    /// The sizes for a number of rows and a table of `need` bytes.
     pub(super) fn new(
         mut budget: Budget,
         width: usize,

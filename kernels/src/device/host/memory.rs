@@ -37,7 +37,7 @@ impl Memory {
         self.total.saturating_sub(used(&self.lock()))
     }
 
-    /// Allocates memory, if so much is left.
+    /// Allocates memory, if enough is left.
     pub(super) fn alloc(&self, bytes: usize) -> Option<u64> {
         let mut live = self.lock();
         let free = self.total.saturating_sub(used(&live));

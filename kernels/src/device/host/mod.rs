@@ -214,7 +214,7 @@ impl Program {
         let ask: Sizes = self.symbol("sizes", kernel)?;
         let mut wanted = vec![0_usize; sizes.len()];
         let room = c_int::try_from(sizes.len()).unwrap_or(c_int::MAX);
-        // SAFETY: there is room for so many.
+        // SAFETY: there is room for them.
         let count = unsafe { ask(wanted.as_mut_ptr(), room) };
         if usize::try_from(count) != Ok(sizes.len()) {
             let problem = format!("{} arguments were given", sizes.len());

@@ -25,7 +25,7 @@ impl Bodies {
         self.open.push(self.count);
     }
 
-    /// An end without a begin changes nothing.
+    /// An end without a start changes nothing.
     pub(super) fn end_branch(&mut self) {
         if self.open.len() > 1 {
             self.open.pop();
