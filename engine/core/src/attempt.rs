@@ -13,7 +13,7 @@ pub enum AttemptStatus {
     Leased,
     /// It runs.
     Running,
-    /// It gave a result.
+    /// It produced a result.
     Succeeded,
     /// It failed.
     Failed,
@@ -32,7 +32,7 @@ pub enum AttemptEvent {
     Accept,
     /// Its execution began.
     Start,
-    /// It gave a result.
+    /// It produced a result.
     Succeed,
     /// It failed.
     Fail,
@@ -45,7 +45,7 @@ pub enum AttemptEvent {
 }
 
 impl AttemptStatus {
-    /// The next status; `None` when the event cannot happen here. A lost or preempted attempt sends
+    /// The next status; `None` if the event is not possible here. A lost or preempted attempt sets
     /// its task back to `Ready`.
     #[must_use]
     pub const fn next(self, event: AttemptEvent) -> Option<Self> {

@@ -1,4 +1,4 @@
-//! Datasets: what passes through a port. A dataset is a table in parts, a file, or a folder.
+//! Datasets, which pass through ports. A dataset is a table in parts, a file, or a folder.
 
 use std::fmt;
 
@@ -20,15 +20,15 @@ pub struct PartRef {
     pub rows: u64,
 }
 
-/// What a dataset is.
+/// The kind of a dataset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DatasetKind {
     /// A table in parts.
     #[default]
     Table,
-    /// One blob; several when gathered.
+    /// One blob, or several if gathered.
     File,
-    /// One folder, kept as a blob that lists its files; several when gathered.
+    /// One folder, stored as a blob that lists its files, or several if gathered.
     Dir,
 }
 
@@ -45,23 +45,22 @@ impl fmt::Display for DatasetKind {
 /// A dataset by reference. The order of parts is the order of rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dataset {
-    /// What it is.
+    /// The kind of dataset.
     pub kind: DatasetKind,
-    /// Digest of schema and logical rows (of the bytes for a file or folder): independent of how it
-    /// is cut into parts. Task keys use it.
+    /// The digest of schema and logical rows (of the bytes for a file or folder). It does not
+    /// depend on how the rows are divided into parts. Task keys use it.
     pub content: Digest,
-    /// Its rows in all; 0 for files and folders.
+    /// The number of rows; 0 for files and folders.
     pub rows: u64,
     /// Its parts.
     pub parts: Vec<PartRef>,
-    /// The table as it was written, where that is kept beside its parts.
+    /// The original files of the table, if they are kept beside its parts.
     #[serde(default)]
     pub written: Option<Written>,
 }
 
-/// Files that hold a table as a user or a command wrote it. Who wants the table in this form gets
-/// them and not its values written anew, since text such as `1.50` does not come back from a
-/// number.
+/// Files that hold a table as a user or a command wrote it. Readers of this form get these files.
+/// The values are not written again, because a number does not keep text such as `1.50`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
     /// Their form.
@@ -71,40 +70,40 @@ pub struct Written {
 }
 
 impl Dataset {
-    /// Everything in the store that it consists of.
+    /// All of its parts in the store.
     pub fn stored(&self) -> impl Iterator<Item = &PartRef> {
         let written = self.written.iter().flat_map(|written| &written.files);
         self.parts.iter().chain(written)
     }
 
-    /// The files that hold it in this form as it was written.
+    /// The original files, if they have this form.
     #[must_use]
     pub fn written_as(&self, form: Form) -> Option<&[PartRef]> {
         let written = self.written.as_ref()?;
         (written.form == form).then_some(written.files.as_slice())
     }
 
-    /// Bytes of all parts.
+    /// The bytes of all parts.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.bytes).sum()
     }
 }
 
-/// What one task gave, its manifest: a dataset for each output port, in the order of the stage's
-/// outputs, and on what it was made.
+/// The result of one task: a dataset for each output port in the order of the stage's outputs, and
+/// the device that made it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskResult {
-    /// One for each output port.
+    /// One dataset for each output port.
     pub ports: Vec<Dataset>,
-    /// What computed it; a result from the cache keeps it.
+    /// The device that computed it. A cached result keeps it.
     pub ran_on: RanOn,
-    /// What a user should know of how it was made, as files that are not kept. The first task of a
-    /// stage says it for all.
+    /// Remarks on how it was made, such as files that were not kept. Only the first task of a stage
+    /// has remarks.
     #[serde(default)]
     pub remarks: Vec<String>,
-    /// What a kernel could not use, by input; nothing of a kernel that rejects no rows, or of a
-    /// command.
+    /// The rows that a kernel rejected, by input. Empty for a command, and for a kernel that
+    /// rejects no rows.
     #[serde(default)]
     pub rejects: Vec<Rejects>,
 }

@@ -1,4 +1,4 @@
-//! BLAKE3 digests: of bytes, of rows, of what a task means.
+//! BLAKE3 digests of bytes, of rows, and of the meaning of tasks.
 
 use std::fmt;
 

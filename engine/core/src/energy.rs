@@ -28,7 +28,7 @@ pub enum Energy {
 }
 
 impl Energy {
-    /// The sum for several devices; unknown where one of them is.
+    /// The sum for several devices; unknown if one of them is.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         let (Some((measured, modelled)), Some((also_measured, also_modelled))) =
@@ -52,7 +52,7 @@ impl Energy {
         }
     }
 
-    /// Measured and modelled millijoules, where they are known.
+    /// Measured and modelled millijoules, if known.
     #[must_use]
     pub const fn by_source(self) -> Option<(u64, u64)> {
         match self {
@@ -66,7 +66,7 @@ impl Energy {
         }
     }
 
-    /// The energy in millijoules, where it is known.
+    /// The energy in millijoules, if known.
     #[must_use]
     pub const fn millijoules(self) -> Option<u64> {
         match self.by_source() {

@@ -20,8 +20,8 @@ const TASK_MS: u64 = 3_600_000;
 /// The assumed power of one core under load, in milliwatts.
 const CORE_MILLIWATTS: u64 = 12_000;
 
-/// How long one task of a stage is expected to take, in milliseconds: as its file says, else the
-/// mean of its attempts, else that of stages of the same meaning, else an hour.
+/// The expected duration of one task of a stage, in milliseconds: as the workflow says, else the
+/// mean of its attempts, else the mean of stages with the same meaning, else an hour.
 pub(crate) fn task_ms(state: &State, planned: &PlannedStage, stage: &StageState) -> u64 {
     let history = || {
         let (attempts, wall_us) = state.agenda.paces.get(&planned.meaning)?;
@@ -39,9 +39,9 @@ pub(crate) fn task_ms(state: &State, planned: &PlannedStage, stage: &StageState)
         })
 }
 
-/// Of what a stage takes that keeps a checkpoint, what its attempts so far leave. A tenth of it
-/// stays in any case: what it did since it last kept anything is done again. Of an array nobody
-/// knows which of its tasks had begun.
+/// The remaining time of a stage that has a checkpoint, after its attempts so far. At least a tenth
+/// remains, because the work since the last checkpoint is done again. For an array the whole time
+/// remains, because it is not known which of its tasks had begun.
 fn left_ms(expected_ms: u64, planned: &PlannedStage, stage: &StageState) -> u64 {
     if !planned.stage.checkpoint || planned.stage.scatter != Scatter::One {
         return expected_ms;
@@ -50,8 +50,8 @@ fn left_ms(expected_ms: u64, planned: &PlannedStage, stage: &StageState) -> u64 
     expected_ms.saturating_sub(done_ms).max(expected_ms / 10)
 }
 
-/// What one task of a stage takes of a pool while it runs. The power is that of the first pool it
-/// may go to that says what its devices draw.
+/// The capacity that one task of a stage takes while it runs. Its power is that of the first
+/// allowed pool that gives the power of its devices.
 pub(crate) fn each(agenda: &Agenda, planned: &PlannedStage, allowed: &[PoolId]) -> Taken {
     let fleet = agenda.fleet.as_deref();
     let gpus = devices(agenda, planned, allowed);
@@ -74,14 +74,14 @@ pub(crate) fn each(agenda: &Agenda, planned: &PlannedStage, allowed: &[PoolId]) 
     }
 }
 
-/// Devices of one task where it may go: none where no pool has any, since it runs on cores there.
+/// The devices of one task in these pools; 0 if no pool has any, because it then runs on cores.
 pub(crate) fn devices(agenda: &Agenda, planned: &PlannedStage, pools: &[PoolId]) -> u32 {
     let asked = gpus(&planned.stage.resources.gpus);
     let equipped = || pools.iter().any(|pool| has_devices(agenda, *pool));
     if asked > 0 && equipped() { asked } else { 0 }
 }
 
-/// Whether a pool has devices: it says which, or some are open in some slot.
+/// Whether a pool has devices: its description names them, or some are open in some slot.
 fn has_devices(agenda: &Agenda, id: PoolId) -> bool {
     let pool = agenda.fleet.as_deref().and_then(|fleet| fleet.get(id));
     let says = pool.is_some_and(|pool| pool.gpu_model.is_some() || pool.gpu_milliwatts > 0);
@@ -92,15 +92,15 @@ fn has_devices(agenda: &Agenda, id: PoolId) -> bool {
     says || agenda.outlook.as_deref().and_then(open) == Some(true)
 }
 
-/// Watts as they are written, in milliwatts; rounded down, and 0 for what is no power.
+/// Converts watts to milliwatts, rounded down. A number that is not a power gives 0.
 fn milliwatts(watts: f64) -> u64 {
-    // A duration of so many seconds has so many thousandths, exactly rounded and never out of
-    // range.
+    // A duration of as many seconds has this number of milliseconds. The conversion rounds
+    // exactly and detects numbers out of range.
     let thousandths = std::time::Duration::try_from_secs_f64(watts).map(|time| time.as_millis());
     thousandths.map_or(0, |figure| u64::try_from(figure).unwrap_or(u64::MAX))
 }
 
-/// The placement of a stage without an answer of the placer: at home, now.
+/// The placement of a stage for which the placer has no answer: at home, now.
 pub(crate) fn at_once(
     state: &State,
     run: &RunState,
@@ -133,8 +133,8 @@ pub(crate) fn at_once(
     })
 }
 
-/// Where a stage would have run: as the stage says, or the workflow, or the first region that it
-/// allows, or the user; else the first pool.
+/// The home of a stage, where it would run without placement: as the stage says, else the workflow,
+/// else the first allowed region, else the user's home, else the first pool.
 pub(crate) fn home(fleet: &Fleet, spec: &RunSpec, planned: &PlannedStage) -> PoolId {
     let places = [&planned.stage.place, &spec.workflow.place];
     let named = places.into_iter().filter_map(|place| place.home.as_ref());
@@ -146,9 +146,9 @@ pub(crate) fn home(fleet: &Fleet, spec: &RunSpec, planned: &PlannedStage) -> Poo
         .unwrap_or_default()
 }
 
-/// Where a stage may go, ascending: allowed regions, projects that the pool takes, devices that it
-/// has, workers that are not lost. A stage that asks for devices of which no pool has any may go
-/// where it could without.
+/// The pools where a stage may run, ascending. They are in an allowed region, accept the project,
+/// and have the devices and a worker. If no pool has the devices or no worker is left, that
+/// condition is dropped.
 pub(crate) fn allowed(agenda: &Agenda, spec: &RunSpec, planned: &PlannedStage) -> Vec<PoolId> {
     let pools = agenda.fleet.as_deref().into_iter();
     let may: Vec<(PoolId, &Pool)> = pools
@@ -170,7 +170,7 @@ pub(crate) fn allowed(agenda: &Agenda, spec: &RunSpec, planned: &PlannedStage) -
 }
 
 /// The pools that a stage may use by its regions, their projects and the model of their devices,
-/// ascending; whether they have room for it is another question.
+/// ascending. Capacity is not considered.
 #[must_use]
 pub fn pools_that_may(fleet: &Fleet, spec: &RunSpec, planned: &PlannedStage) -> Vec<PoolId> {
     let asked = &planned.stage.resources.gpus;
@@ -180,7 +180,7 @@ pub fn pools_that_may(fleet: &Fleet, spec: &RunSpec, planned: &PlannedStage) -> 
         .collect()
 }
 
-/// The pools that are named by a stage's regions and take its run's project.
+/// The pools in a stage's regions that accept its run's project.
 fn admitted<'a>(
     fleet: &'a Fleet,
     spec: &'a RunSpec,
@@ -195,7 +195,7 @@ fn admitted<'a>(
         .filter(|(_, pool)| takes(pool, &spec.placing.project))
 }
 
-/// Whether a pool's devices are of a model that is asked for; one that names none is taken to be.
+/// Whether a pool's devices are of a requested model. A pool that names no model counts as such.
 fn has_model(pool: &Pool, asked: &Gpus) -> bool {
     match asked {
         Gpus::None | Gpus::Count(_) => true,
@@ -211,7 +211,7 @@ fn first_said<'a>(stage: &'a [String], workflow: &'a [String]) -> &'a [String] {
     if stage.is_empty() { workflow } else { stage }
 }
 
-/// Whether a list of regions, zones or pools names this one; an empty list names all.
+/// Whether a list of regions, zones or pools names this pool. An empty list names all.
 fn is_named(pool: &Pool, list: &[String]) -> bool {
     list.is_empty()
         || list
@@ -219,8 +219,8 @@ fn is_named(pool: &Pool, list: &[String]) -> bool {
             .any(|word| *word == pool.region || *word == pool.zone || *word == pool.name)
 }
 
-/// Whether a pool takes tasks of a project. `climate-*` is a pattern: a star at the end stands for
-/// anything.
+/// Whether a pool accepts tasks of a project. A name that ends in a star is a prefix, as
+/// `climate-*`.
 fn takes(pool: &Pool, project: &str) -> bool {
     pool.projects.is_empty()
         || pool
@@ -232,8 +232,8 @@ fn takes(pool: &Pool, project: &str) -> bool {
             })
 }
 
-/// What a stage reads, by where it rests: what another stage of the run gave in the pool of that
-/// stage's last segment, all else at home. Nothing is known before its inputs are bound.
+/// The bytes that a stage reads, by the pool where they are: outputs of another stage in the pool
+/// of that stage's last segment, everything else at home. Empty until its inputs are resolved.
 pub(crate) fn inputs(
     run: &RunState,
     planned: &PlannedStage,

@@ -1,5 +1,5 @@
-//! Facts: what has become true. The journal is a list of them, and folding them through `apply`
-//! gives the state.
+//! Facts, which record what has become true. The journal is a list of facts, and folding them
+//! through `apply` gives the state.
 
 use std::sync::Arc;
 
@@ -115,7 +115,7 @@ pub enum Fact {
         /// The tasks and their results.
         hits: Vec<(u32, TaskResult)>,
     },
-    /// The wait of these tasks for another attempt is over; they are ready.
+    /// The wait of these tasks for another attempt is over, and they are ready.
     Readied {
         /// The run that the stage belongs to.
         run: RunId,
@@ -216,7 +216,7 @@ pub enum Fact {
         /// The pool that the worker belongs to.
         pool: PoolId,
     },
-    /// A worker is gone; what it held was given up by earlier facts.
+    /// A worker is gone. Earlier facts have given up its leases.
     WorkerLost {
         /// The worker that it is about.
         worker: WorkerId,
@@ -259,8 +259,8 @@ pub enum Fact {
     },
     /// The placer answered. Stages without a new placement keep the one that they had.
     Solved {
-        /// True when some stage is late and stages that were not asked about may give way to it.
-        /// Everything that has not begun is then asked about together.
+        /// True if some stage is late and stages outside the problem may give way to it. Then
+        /// everything that has not begun is placed together.
         again: bool,
     },
     /// The start of a ready stage's next segment has come. Its tasks may be leased from now on.
@@ -272,7 +272,7 @@ pub enum Fact {
         /// The moment at which it became true.
         at: Timestamp,
     },
-    /// Measured intensities of a grid. They replace in the ledger what was forecast.
+    /// Measured intensities of a grid. They replace the forecast ones in the ledger.
     ActualsKnown {
         /// The measurements of one zone.
         actuals: Actuals,
@@ -287,8 +287,8 @@ pub enum Fact {
         /// The budget that was exceeded, and by how much.
         overrun: Overrun,
     },
-    /// A stage is ready at another time than its placement assumed. The stage, and what of its run
-    /// has not begun, is placed again.
+    /// A stage is ready at another time than its placement assumed. The stage is placed again, with
+    /// everything of its run that has not begun.
     PlacementLapsed {
         /// The run that the stage belongs to.
         run: RunId,
@@ -297,8 +297,8 @@ pub enum Fact {
         /// The moment at which it became true.
         at: Timestamp,
     },
-    /// Parts that these stages gave or read are gone or damaged: they begin again, as in a fresh
-    /// run. What is still whole is found by its key.
+    /// Parts that these stages wrote or read are gone or damaged. The stages begin again, as in a
+    /// fresh run. Results that are still whole are found by their keys.
     ResultsLost {
         /// The run that the stages belong to.
         run: RunId,

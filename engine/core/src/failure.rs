@@ -11,9 +11,9 @@ pub struct Failure {
     pub kind: FailureKind,
     /// What happened, what was expected and what to do, in one or two sentences.
     pub message: String,
-    /// The end of the attempt's log, escapes and control characters removed; may be empty.
+    /// The end of the attempt's log without escapes and control characters. It may be empty.
     pub log_tail: String,
-    /// The kind of device that it ran on; `None` when it failed before it ran.
+    /// The kind of device that it ran on; `None` if it failed before it ran.
     pub ran_on: Option<RanOn>,
 }
 
@@ -40,30 +40,30 @@ pub enum FailureKind {
     /// The machine's owner took it back, or the machine is leaving. The attempt is not charged to
     /// the task.
     Preempted,
-    /// The machine, the network or the store refuses, and waiting does not help. The message says
-    /// what does.
+    /// The machine, the network or the store refuses, and waiting does not help. The message has
+    /// the remedy.
     Permanent,
-    /// A part that it reads is gone or damaged: what made it has to run again first.
+    /// A part that it reads is gone or damaged. The task that made the part must run again first.
     InputLost,
 }
 
-/// Whose a failure is. Every decision about retrying, charging and exit codes follows from this.
+/// Who can fix a failure. Every decision about retries, charging and exit codes follows from this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
-    /// The user's: their command, file or parameters. Tried again only when they ask for it.
+    /// The user: it is their command, file or parameters. Retried only if they ask for it.
     User,
-    /// The machine's, for a while: tried again for some minutes.
+    /// The machine had a temporary problem. Retried for some minutes.
     Passing,
-    /// The machine's, until somebody mends it: never tried again.
+    /// The machine has a problem that somebody must fix. Never retried.
     Permanent,
-    /// The store's: an input is lost and is computed again.
+    /// The store lost an input, which is computed again.
     Lost,
-    /// Nobody's: it was stopped.
+    /// There is nothing to fix: it was stopped.
     Nobody,
 }
 
 impl Blame {
-    /// The kind of a failure whose this is; `mine` where it is the user's.
+    /// The kind of a failure with this blame; `mine` if it is the user's.
     #[must_use]
     pub const fn kind(self, mine: FailureKind) -> FailureKind {
         match self {
@@ -77,7 +77,7 @@ impl Blame {
 }
 
 impl FailureKind {
-    /// Whose a failure of this kind is.
+    /// The blame for a failure of this kind.
     #[must_use]
     pub const fn blame(self) -> Blame {
         match self {

@@ -1,10 +1,10 @@
-//! One type for each kind of id, and the moment in time.
+//! The types of ids, and of moments in time.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One execution of a workflow: numbered from 1 within one state, printed `r7`.
+/// One execution of a workflow. Runs of a state are numbered from 1, and written as `r7`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RunId(pub u64);
 
@@ -64,22 +64,22 @@ impl Timestamp {
 }
 
 impl StageId {
-    /// Its place in lists of the plan's stages.
+    /// The index in lists of the plan's stages.
     #[must_use]
     pub const fn place(self) -> usize {
         place(self.0)
     }
 }
 
-/// An index into a list. Indices are `u32` to keep millions of tasks small; every platform that
-/// this runs on has at least 32-bit addresses, so nothing is cut.
+/// Converts an index. Indices are `u32` to save memory for millions of tasks. All supported
+/// platforms have at least 32-bit addresses, so nothing is lost.
 #[must_use]
 pub const fn place(index: u32) -> usize {
     index as usize
 }
 
-/// The length of a list as an index. Lists of tasks and stages are bounded far below `u32::MAX`
-/// when planned, so the limit is never met.
+/// The length of a list as an index. A plan limits tasks and stages to far fewer than `u32::MAX`,
+/// so the limit is never reached.
 #[must_use]
 pub fn index_of(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)

@@ -1,4 +1,4 @@
-//! The ingredients of a task key, one by one, so that a user can be told what changed.
+//! The ingredients of a task key, one by one, so that messages can say what changed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,23 +13,23 @@ const TEXT_LIMIT: usize = 256;
 /// One ingredient of a task key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ingredient {
-    /// What it is, as a user would say: `command`, `param k`, `input library`.
+    /// Its name in messages: `command`, `param k`, `input library`.
     pub name: String,
-    /// What it was.
+    /// Its value.
     pub value: IngredientValue,
 }
 
-/// What an ingredient was.
+/// The value of an ingredient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IngredientValue {
-    /// Short enough to be told.
+    /// A short text.
     Text(String),
     /// The digest of something larger.
     Digest(Digest),
 }
 
 impl Ingredient {
-    /// One that is told as text, or by its digest where it is long.
+    /// An ingredient with a text, which is replaced by its digest if it is long.
     #[must_use]
     pub fn text(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
@@ -44,7 +44,7 @@ impl Ingredient {
         }
     }
 
-    /// One that is told by a digest.
+    /// An ingredient with a digest.
     #[must_use]
     pub fn digest(name: impl Into<String>, digest: Digest) -> Self {
         Self {
@@ -53,7 +53,7 @@ impl Ingredient {
         }
     }
 
-    /// The bytes that are hashed for it.
+    /// The bytes that are hashed for the key.
     pub(crate) fn bytes(&self) -> &[u8] {
         match &self.value {
             IngredientValue::Text(text) => text.as_bytes(),
@@ -71,8 +71,8 @@ impl fmt::Display for IngredientValue {
     }
 }
 
-/// What differs between two lists of ingredients, a line each: `input library changed`,
-/// `param k: 10 -> 20`. Empty when nothing does.
+/// One line for each difference between two lists of ingredients: `input library changed`,
+/// `param k: 10 -> 20`.
 #[must_use]
 pub fn diff_ingredients(old: &[Ingredient], new: &[Ingredient]) -> Vec<String> {
     let before: BTreeMap<&str, &IngredientValue> = old
@@ -100,7 +100,7 @@ pub fn diff_ingredients(old: &[Ingredient], new: &[Ingredient]) -> Vec<String> {
 }
 
 fn changed(name: &str, was: &IngredientValue, is: &IngredientValue) -> String {
-    /// Values up to this length are shown in a line.
+    /// The longest values that are shown.
     const SHOWN: usize = 40;
     match (was, is) {
         (IngredientValue::Text(was), IngredientValue::Text(is))

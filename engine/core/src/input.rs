@@ -1,4 +1,4 @@
-//! Inputs: what arrives at the core.
+//! The inputs of the core.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::plan::{RunSpec, Tasks};
 use crate::pool::{Fleet, PoolId};
 use crate::ran_on::RanOn;
 
-/// One thing that arrives. The moment is given beside it.
+/// One input. The moment is a separate argument.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// An engine opens the state. This comes before any other input. Runs that were in progress
@@ -36,7 +36,7 @@ pub enum Input {
         /// A spec of the same meaning. What may change is adopted from it.
         spec: Arc<RunSpec>,
     },
-    /// Run again what failed or was skipped in a finished run.
+    /// Run the failed and skipped tasks of a finished run again.
     Retry {
         /// The run or worker that it is about.
         run: RunId,
@@ -84,14 +84,14 @@ pub enum Input {
         pool: PoolId,
     },
     /// A worker's capacity changed because its owner took the machine back or left it. The worker
-    /// itself gives back what it cannot continue, as ends with [`crate::FailureKind::Preempted`].
+    /// itself ends attempts that it cannot continue, with [`crate::FailureKind::Preempted`].
     WorkerCapacity {
         /// The run or worker that it is about.
         worker: WorkerId,
         /// The new capacity.
         capacity: Capacity,
     },
-    /// A worker is gone. What it held is lost.
+    /// A worker is gone. Its leases are lost.
     WorkerLost {
         /// The run or worker that it is about.
         worker: WorkerId,
@@ -126,12 +126,12 @@ pub enum Input {
         /// The tasks with a known result, and their results.
         hits: Vec<(u32, TaskResult)>,
     },
-    /// Parts that a stage reads are gone or damaged. Given again after each end of a task until the
-    /// step is not empty: tasks of the stages concerned have to end first.
+    /// Parts that a stage reads are gone or damaged. The caller repeats this input after each end
+    /// of a task until the step is not empty, because tasks of these stages must end first.
     PartsLost {
         /// The run that the stage belongs to.
         run: RunId,
-        /// The stage that missed them.
+        /// The stage that reads them.
         stage: StageId,
         /// Their digests.
         parts: BTreeSet<Digest>,
@@ -140,7 +140,7 @@ pub enum Input {
     Tick,
 }
 
-/// What a worker can run at the same time.
+/// The capacity of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capacity {
     /// Processor cores.

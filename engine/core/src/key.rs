@@ -1,4 +1,4 @@
-//! Task keys: equal keys mean equal results, whoever ran them, where and when.
+//! Task keys. Tasks with equal keys have equal results.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +11,11 @@ use crate::ingredient::Ingredient;
 use crate::plan::{PlannedStage, Reads, Tasks};
 use crate::staged::StagedFiles;
 
-/// The version of task keys. It rises when the way keys are made changes; older results are then no
-/// longer found.
+/// The version of task keys. It rises if the computation of keys changes. Results with older keys
+/// are then not found any more.
 pub const KEY_VERSION: u32 = 2;
 
-/// What sets one task apart from the others of its stage.
+/// What distinguishes one task from the others of its stage.
 #[derive(Clone, Copy)]
 enum Mark {
     Nothing,
@@ -26,7 +26,7 @@ enum Mark {
 }
 
 impl Mark {
-    /// The byte for it in the key. It never changes and is never used for another.
+    /// Its byte in the key. It never changes and has no other meaning.
     const fn byte(self) -> u8 {
         match self {
             Self::Nothing => 0,
@@ -38,21 +38,21 @@ impl Mark {
     }
 }
 
-/// The keys of one stage's tasks; what they share is hashed once.
+/// Computes the keys of one stage's tasks. Their common part is hashed once.
 #[derive(Debug)]
 pub struct TaskKeys<'a> {
     prefix: Digest,
     reads: Reads,
     staged: &'a StagedFiles,
     tasks: &'a Tasks,
-    /// Where each part of the cut input begins, in rows; for blobs its digest is in `blobs`.
+    /// The row at which each part of the divided input begins. Empty for blobs.
     offsets: Vec<u64>,
-    /// The cut input's parts, where they have no rows.
+    /// The divided input, if its parts are blobs. Their digests are used instead of rows.
     blobs: Option<&'a Dataset>,
 }
 
 impl<'a> TaskKeys<'a> {
-    /// For a stage whose inputs, in the order of its ports, and tasks are known.
+    /// The keys of a stage with these inputs, in the order of its ports, and tasks.
     #[must_use]
     pub fn new(stage: &'a PlannedStage, inputs: &'a [Dataset], tasks: &'a Tasks) -> Self {
         let mut hasher = Hasher::new("sunward task key");
@@ -104,7 +104,7 @@ impl<'a> TaskKeys<'a> {
             .collect()
     }
 
-    /// Appends what sets a task apart, and says what kind of thing that is.
+    /// Appends the bytes that distinguish a task, and returns their kind.
     fn apart(&self, index: u32, bytes: &mut Vec<u8>) -> Mark {
         match self.tasks {
             Tasks::One => Mark::Nothing,
@@ -133,7 +133,7 @@ impl<'a> TaskKeys<'a> {
         }
     }
 
-    /// What sets a task apart, as an ingredient to show.
+    /// What distinguishes a task, as an ingredient for messages.
     pub(crate) fn ingredient(&self, index: u32) -> Option<Ingredient> {
         match self.tasks {
             Tasks::One => None,
@@ -185,13 +185,13 @@ impl<'a> TaskKeys<'a> {
     }
 }
 
-/// The key of one task; for many, make a [`TaskKeys`] once.
+/// The key of one task. For many tasks, use one [`TaskKeys`].
 #[must_use]
 pub fn task_key(stage: &PlannedStage, inputs: &[Dataset], tasks: &Tasks, index: u32) -> Digest {
     TaskKeys::new(stage, inputs, tasks).key(index)
 }
 
-/// True when no two tasks of the stage can have the same key, so that none waits for another.
+/// True if no two tasks of the stage can have the same key, so that none waits for another.
 pub(crate) fn distinct(reads: Reads, tasks: &Tasks) -> bool {
     match tasks {
         Tasks::One | Tasks::Rows { .. } | Tasks::Parts { .. } => true,
@@ -204,7 +204,7 @@ pub(crate) fn distinct(reads: Reads, tasks: &Tasks) -> bool {
     }
 }
 
-/// Whether all values differ. Rising numbers, the usual case, need no set.
+/// Whether all values differ. For ascending numbers, the usual case, no set is built.
 fn all_differ(values: &[Value]) -> bool {
     let rising = values.windows(2).all(|pair| match pair {
         [Value::Int(a), Value::Int(b)] => a < b,
@@ -221,7 +221,7 @@ fn all_differ(values: &[Value]) -> bool {
     })
 }
 
-/// A value as bytes that differ for different values.
+/// Appends a value as bytes. Different values have different bytes.
 fn encode(value: &Value, bytes: &mut Vec<u8>) {
     let sized = |bytes: &mut Vec<u8>, length: usize| {
         bytes.extend_from_slice(&(length as u64).to_le_bytes());
@@ -256,7 +256,7 @@ fn encode(value: &Value, bytes: &mut Vec<u8>) {
                 encode(item, bytes);
             }
         }
-        // The text tells the meaning, and a command may get the text.
+        // The text determines the value, and a command may get the text.
         Value::Written(written) => {
             bytes.push(7);
             sized(bytes, written.text().len());
@@ -275,8 +275,8 @@ fn row_offsets(dataset: &Dataset) -> Vec<u64> {
     offsets
 }
 
-/// Everything that counts in the key of one task, in the order in which it is hashed. Without tasks
-/// or an index: what counts for the whole stage.
+/// The ingredients of the key of one task, in the order in which they are hashed. Without tasks or
+/// an index, those of the whole stage.
 #[must_use]
 pub fn ingredients(
     stage: &PlannedStage,

@@ -1,13 +1,12 @@
-//! The core: what is true of every run, and what is to be done next. Pure and deterministic.
+//! The core keeps the state of every run and decides what to do next. It is pure and deterministic.
 //!
-//! No async, clock, file, network, randomness or hash order is in it: `now` comes in with each
-//! [`Input`], ids come from counters, maps are ordered. So a journal replays to the same state, and
-//! the simulator and the live loop decide alike.
+//! It uses no async code, clock, file, network, randomness or hash order: `now` is given with each
+//! [`Input`], ids come from counters, and maps are ordered. So a journal replays to the same state,
+//! and the simulator and the live loop decide in the same way.
 //!
-//! The way through: a checked workflow becomes a [`Plan`]; [`Input`]s arrive; `decide` answers each
-//! with a [`Step`] of [`Fact`]s (what is now true) and [`Order`]s (what is to be done); `apply` is
-//! the only thing that changes the state. Recovery folds facts through `apply` and never decides
-//! again. Read [`fact`] first.
+//! A checked workflow becomes a [`Plan`]. `decide` answers each [`Input`] with a [`Step`] of
+//! [`Fact`]s (what is now true) and [`Order`]s (what to do). Only `apply` changes the state.
+//! Recovery folds facts through `apply` and never decides again. Read [`fact`] first.
 #![cfg_attr(
     test,
     allow(

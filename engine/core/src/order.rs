@@ -1,4 +1,4 @@
-//! Orders: what the core wants done.
+//! The orders that the core gives.
 
 use std::sync::Arc;
 
@@ -8,16 +8,16 @@ use crate::ids::{RunId, StageId, WorkerId};
 use crate::lease::Lease;
 use crate::place::Problem;
 
-/// The answer to one input. The orders leave once the facts are durable.
+/// The answer to one input. The orders are sent once the facts are durable.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Step {
     /// What has become true.
     pub facts: Vec<Fact>,
-    /// What is to be done once the facts are durable.
+    /// What to do once the facts are durable.
     pub orders: Vec<Order>,
 }
 
-/// One thing to do.
+/// One order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Order {
     /// Resolve a stage's inputs (read files, digest gathered ports) and its tasks. Answered by
@@ -52,14 +52,15 @@ pub enum Order {
         /// The lease.
         lease: Lease,
     },
-    /// Revoke leases: stop what runs and drop what waits. Answered by `Ended` with `Cancelled`.
+    /// Revoke leases: stop running tasks and drop waiting ones. Answered by `Ended` with
+    /// `Cancelled`.
     Revoke {
         /// The worker that holds them.
         worker: WorkerId,
         /// The run whose leases are revoked.
         run: RunId,
     },
-    /// The run has ended; nothing of it is in flight any more.
+    /// The run has ended, and none of its tasks is in flight.
     Close {
         /// The run that ended.
         run: RunId,

@@ -1,4 +1,4 @@
-//! The plan: the expanded graph of a submission, with nothing left to choose.
+//! The plan: the expanded graph of a submission, in which everything is chosen.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -11,7 +11,7 @@ use crate::ids::{StageId, Timestamp};
 use crate::ingredient::Ingredient;
 use crate::staged::StagedFiles;
 
-/// Everything that a run needs to know of its submission. The journal holds it once, as a whole.
+/// Everything that a run needs from its submission. The journal holds it once, as a whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunSpec {
     /// Absolute path of the workflow's file.
@@ -20,44 +20,44 @@ pub struct RunSpec {
     pub source: String,
     /// The checked workflow.
     pub workflow: Workflow,
-    /// Every param's value; paths are absolute.
+    /// The value of every param. Paths are absolute.
     pub params: BTreeMap<String, Value>,
     /// The expanded graph.
     pub plan: Plan,
-    /// The project, and what was said about place and time outside the file.
+    /// The project, and settings of place and time from outside the file.
     pub placing: Placing,
 }
 
-/// The project of a run, and what was said about place and time when it was submitted.
+/// The project of a run, and the settings of place and time with which it was submitted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placing {
     /// The project that is charged.
     pub project: String,
     /// The project's weight when capacity is scarce, in thousandths of an ordinary project's.
     pub weight_permille: u32,
-    /// Within its project, higher first.
+    /// The priority within its project. Higher runs first.
     pub priority: i32,
-    /// `--now`: deadlines and delays of the file do not make anything wait.
+    /// `--now`: nothing waits because of the file's deadlines and delays.
     pub at_once: bool,
-    /// Where it would have run, where the file names no home: a region, zone or pool.
+    /// The home if the file names none: a region, zone or pool.
     pub home: Option<String>,
     /// The source of grid signals, so that it can be read again: a folder's path, or names of
     /// providers.
     pub grid: Option<String>,
-    /// The recorded time that it lives through, where its clock is not the machine's.
+    /// The clock of a run that replays recorded time; `None` for the machine's clock.
     pub clock: Option<RunClock>,
-    /// Energy of moving a gigabyte between regions, in milliwatt hours: 2000 is 0.002 kWh, the
+    /// The energy to move a gigabyte between regions, in milliwatt hours. 2000 is 0.002 kWh, the
     /// allocational figure for networks of 2024 extrapolated from Aslan et al. 2018.
     pub transfer_milliwatt_hours_per_gb: u64,
 }
 
-/// A clock that shows another time than the machine's: a run under it is a replay, and its ledger
+/// A clock that shows another time than the machine's. A run with it is a replay, and its ledger
 /// says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunClock {
-    /// The moment that it shows first.
+    /// The time at which it starts.
     pub as_of: Timestamp,
-    /// How many times faster than the machine's clock it runs.
+    /// Its speed, as a multiple of the machine's clock.
     pub scale: NonZeroU32,
 }
 
@@ -76,7 +76,7 @@ impl Default for Placing {
     }
 }
 
-/// Stages in topological order (ties in the order written): a stage's upstream comes before it.
+/// Stages in topological order, so that upstream stages come first. Ties keep the written order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// All stages; a [`StageId`] is an index into it.
@@ -88,62 +88,63 @@ pub struct Plan {
 pub struct PlannedStage {
     /// The checked stage.
     pub stage: Stage,
-    /// Stages that must end first, ascending: those it reads from and those it needs.
+    /// Stages that must end first, ascending: those that it reads from, and those in `needs`.
     pub upstream: Vec<StageId>,
-    /// What the stage means, as far as task keys go: kernel and version or command template, shell,
-    /// env, secret names, lock, staged files, port formats and schemas, params it uses; no inputs,
-    /// no item.
+    /// The digest of the stage's meaning for task keys: kernel and version or command template,
+    /// shell, env, secret names, lock, staged files, port formats and schemas, and used params.
+    /// Inputs and items are not part of it.
     pub meaning: Digest,
-    /// What `meaning` is the digest of, one by one, so that a change can be named.
+    /// The ingredients of `meaning`, one by one, so that a change can be named.
     pub ingredients: Vec<Ingredient>,
-    /// The files that its commands get, by what they held when this was planned.
+    /// The files that its commands get, with their digests at planning.
     pub staged: StagedFiles,
-    /// Which changing things its templates read.
+    /// The variable values that its templates read.
     pub reads: Reads,
-    /// False if `--until` or `--only` left it out; it is then skipped.
+    /// False if `--until` or `--only` left it out. Then it is skipped.
     pub selected: bool,
-    /// `--force`: its cache is not looked up.
+    /// `--force`: cached results are not used.
     pub force: bool,
-    /// Its tasks, when that is known before anything ran.
+    /// Its tasks, if they are known before a run.
     pub tasks: Option<Tasks>,
 }
 
-/// Which changing things the templates of a stage read.
+/// The variable values that the templates of a stage read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reads {
-    /// `item`: part of the task key.
+    /// `item`, which is then part of the task key.
     pub item: bool,
-    /// `matrix`: part of the task key.
+    /// `matrix`, which is then part of the task key.
     pub matrix: bool,
-    /// `run.*`, `attempt` or another stage's status: its results belong to its run.
+    /// `run.*`, `attempt` or another stage's status. Its results are then used by its run only.
     pub run: bool,
 }
 
-/// How a stage is cut into tasks: an array or a range, never an object a task.
+/// The tasks of a stage. They are described together, without an object for each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Tasks {
-    /// One task, no `item`.
+    /// One task without an `item`.
     One,
-    /// `item` is the index, for so many tasks.
+    /// This number of tasks, whose `item` is the index.
     Range(u32),
-    /// `item` is one of these. Rows scattered one by one are maps from column to value.
+    /// One task for each of these values of `item`. A row is a map from column to value.
     Items(Vec<Value>),
-    /// `matrix` is the cross product, first name slowest.
+    /// One task for each combination of these values of `matrix`. The first name varies slowest.
     Matrix(Vec<(String, Vec<Value>)>),
-    /// Slices of `rows_per_task` rows of the input `port`, the last one shorter.
+    /// One task for each slice of `rows_per_task` rows of the input `port`. The last slice may be
+    /// shorter.
     Rows {
-        /// The input that is cut.
+        /// The input that is divided.
         port: String,
-        /// Rows of one slice.
+        /// The rows of one slice.
         rows_per_task: u64,
-        /// Rows in all.
+        /// The number of all rows.
         rows: u64,
     },
-    /// One part of the input `port` a task.
+    /// One task for each part of the input `port`.
     Parts {
-        /// The input that is cut.
+        /// The input that is divided.
         port: String,
-        /// How many.
+        /// The number of parts.
         count: u32,
     },
 }

@@ -23,42 +23,42 @@ use crate::state::stage::looks_up;
 /// The number of keys that are looked up at once.
 const CHUNK: u32 = 4096;
 
-/// What upstream stages would give, by stage and port, in task order.
+/// The expected outputs of upstream stages, by stage and port, in task order.
 pub type Gathered = BTreeMap<(String, String), Vec<Dataset>>;
 
-/// What the caller can find out.
+/// The lookups that the caller provides.
 pub trait Known {
-    /// A stage's inputs by port and its tasks, from its files and from what its upstream gives;
-    /// `None` when that cannot be known yet.
+    /// The inputs of a stage by port, and its tasks, from its files and the outputs of upstream
+    /// stages. `None` if they are not known yet.
     fn inputs(
         &mut self,
         stage: &PlannedStage,
         upstream: &Gathered,
     ) -> Option<(Vec<Dataset>, Tasks)>;
 
-    /// Results known under these keys, in the same order.
+    /// The known results of these keys, in the same order.
     fn results(&mut self, keys: &[Digest]) -> Vec<Option<TaskResult>>;
 }
 
-/// What would become of one stage.
+/// The preview of one stage.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StagePreview {
     /// Its name.
     pub stage: String,
-    /// How many tasks it has, where that is known.
+    /// The number of its tasks, if known.
     pub tasks: Option<u32>,
-    /// How many of them come from the cache.
+    /// The number of tasks that come from the cache.
     pub cached: u32,
-    /// What would become of it.
+    /// Whether it would run, and why.
     pub outlook: Outlook,
-    /// What its keys are made of, as far as that is known.
+    /// The ingredients of its keys, as far as they are known.
     pub ingredients: Vec<Ingredient>,
-    /// What of that is different from the newest run of the same file; empty when it came from
-    /// nothing or nothing is.
+    /// The differences of the ingredients from those of the newest run of the same file. Empty if
+    /// there is no such run.
     pub changes: Vec<String>,
 }
 
-/// What would become of a stage.
+/// Whether a stage would run, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outlook {
@@ -66,7 +66,7 @@ pub enum Outlook {
     Cached,
     /// Its tasks run, or those that are not in the cache.
     Runs(WhyRan),
-    /// It depends on what this stage gives, which runs.
+    /// It depends on the outputs of this stage, which runs.
     After(String),
     /// It depends on inputs that cannot be read now.
     Unknown,
@@ -94,7 +94,7 @@ impl fmt::Display for Outlook {
     }
 }
 
-/// What a run of this spec would do. `history` holds earlier runs, to say what changed.
+/// Previews a run of this spec. `history` holds earlier runs, to find what has changed.
 pub fn preview(
     spec: &RunSpec,
     known: &mut dyn Known,
@@ -132,7 +132,7 @@ pub fn preview(
     previews
 }
 
-/// What can be said of a stage from its upstream, its condition and the selection alone.
+/// The outlook of a stage, if its upstream, its condition and the selection determine it.
 fn early(spec: &RunSpec, planned: &PlannedStage, done: &[StagePreview]) -> Option<Outlook> {
     if !planned.selected {
         return Some(Outlook::LeftOut);
@@ -182,7 +182,7 @@ fn early(spec: &RunSpec, planned: &PlannedStage, done: &[StagePreview]) -> Optio
         .map(|before| Outlook::After(before.stage.clone()))
 }
 
-/// Looks a stage's keys up.
+/// Looks up a stage's keys.
 fn look(
     planned: &PlannedStage,
     known: &mut dyn Known,

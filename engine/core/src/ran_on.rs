@@ -1,5 +1,5 @@
-//! On what an attempt's work was done: results of kernels agree between devices only within their
-//! tolerance, so every result says which kind of device it is of.
+//! The kind of device on which an attempt ran. Every result records it, because results of kernels
+//! agree between devices only within their tolerance.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,15 +13,15 @@ pub enum RanOn {
     /// The processor: a command without GPUs, or a kernel's CPU twin.
     #[default]
     Cpu,
-    /// CUDA source, compiled for the processor in a GPU's stead.
+    /// CUDA source that was compiled for the processor instead of a GPU.
     CudaOnCpu,
     /// GPUs of its own.
     Gpu {
-        /// As their maker calls them, each kind once: `NVIDIA H100 80GB HBM3`.
+        /// The names of their models, each once: `NVIDIA H100 80GB HBM3`.
         name: Arc<str>,
         /// The number of GPUs.
         count: u32,
-        /// The driver's version as it tells it, where it does: `570.86.15`.
+        /// The driver's version, if it reports one: `570.86.15`.
         driver: Option<Arc<str>>,
     },
 }

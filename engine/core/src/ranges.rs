@@ -1,4 +1,4 @@
-//! A set of task indices held as spans: what is ready, what is not looked up yet.
+//! A set of task indices, stored as spans. It holds for example the ready tasks of a stage.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +14,17 @@ pub(crate) struct Ranges {
 }
 
 impl Ranges {
-    /// How many indices are in it.
+    /// The number of indices.
     pub(crate) const fn len(&self) -> u32 {
         self.len
     }
 
-    /// Whether nothing is in it.
+    /// Whether the set is empty.
     pub(crate) const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Its spans, ascending.
+    /// The spans, ascending.
     pub(crate) fn spans(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         self.spans.iter().map(|(&first, &end)| (first, end))
     }
@@ -40,7 +40,7 @@ impl Ranges {
         Some((first, end))
     }
 
-    /// Whether all of `first..end` is in it.
+    /// Whether the set contains all of `first..end`.
     pub(crate) fn contains(&self, first: u32, end: u32) -> bool {
         first >= end
             || self
@@ -50,7 +50,7 @@ impl Ranges {
                 .is_some_and(|(_, &last)| last >= end)
     }
 
-    /// Adds `first..end`; what is there already stays.
+    /// Adds `first..end`. Indices that are already in the set stay.
     pub(crate) fn insert(&mut self, mut first: u32, mut end: u32) {
         if first >= end {
             return;
@@ -72,7 +72,7 @@ impl Ranges {
         self.len += end - first;
     }
 
-    /// Takes `first..end` out; what is not there stays out.
+    /// Removes `first..end`. Other indices are not affected.
     pub(crate) fn remove(&mut self, first: u32, end: u32) {
         if first >= end {
             return;
@@ -98,7 +98,7 @@ impl Ranges {
         }
     }
 
-    /// Takes everything out.
+    /// Removes all indices.
     pub(crate) fn clear(&mut self) {
         self.spans.clear();
         self.len = 0;

@@ -1,11 +1,11 @@
-//! Rows that kernels could not use: how many, of how many, and why.
+//! Rows that kernels rejected: how many, of how many, and why.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sunward_workflows::RejectLimit;
 
-/// Different reasons that are kept of one input; further ones are counted as rows alone.
+/// The most reasons that are kept for one input. Rows with further reasons are only counted.
 const REASONS: usize = 32;
 
 /// The rows of one input that a kernel rejected.
@@ -13,11 +13,11 @@ const REASONS: usize = 32;
 pub struct Rejects {
     /// The input.
     pub port: String,
-    /// Rows that were rejected.
+    /// The number of rejected rows.
     pub rows: u64,
-    /// Rows that the kernel looked at.
+    /// The number of rows that the kernel examined.
     pub of: u64,
-    /// The reasons with their rows, the first seen first.
+    /// The reasons with their numbers of rows, in the order in which they were found.
     pub reasons: Vec<(String, u64)>,
 }
 
@@ -28,7 +28,7 @@ impl Rejects {
         self.note(reason, rows);
     }
 
-    /// Adds what another task says of the same input.
+    /// Adds the rejects of another task for the same input.
     fn merge(&mut self, other: &Self) {
         self.rows = self.rows.saturating_add(other.rows);
         self.of = self.of.saturating_add(other.of);
@@ -46,14 +46,14 @@ impl Rejects {
         }
     }
 
-    /// The reason of most rows; of equals the first.
+    /// The most frequent reason. If several are equally frequent, the first of them.
     #[must_use]
     pub fn main_reason(&self) -> Option<&str> {
         let best = self.reasons.iter().rev().max_by_key(|(_, rows)| *rows);
         best.map(|(reason, _)| reason.as_str())
     }
 
-    /// Whether no row of the input was of use.
+    /// Whether every row of the input was rejected.
     #[must_use]
     pub const fn is_all(&self) -> bool {
         self.of > 0 && self.rows == self.of
@@ -71,7 +71,7 @@ impl Rejects {
     }
 }
 
-/// `7 of 7 rows rejected: the pose has no coordinates`.
+/// As in `7 of 7 rows rejected: the pose has no coordinates`.
 impl fmt::Display for Rejects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = if self.of == 1 { "row" } else { "rows" };
@@ -84,7 +84,7 @@ impl fmt::Display for Rejects {
     }
 }
 
-/// Adds what one task rejected to what others did, input by input.
+/// Adds the rejects of one task to those of others, input by input.
 pub(crate) fn merge(all: &mut Vec<Rejects>, more: &[Rejects]) {
     for one in more {
         match all.iter_mut().find(|known| known.port == one.port) {

@@ -11,24 +11,26 @@ use crate::ids::place;
 use crate::ran_on::RanOn;
 use crate::rejects::{self, Rejects};
 
-/// Tasks whose packed results lie in one block; blocks come into being with their first result.
+/// The number of tasks whose packed results are in one block. A block is allocated with its first
+/// result.
 const CHUNK: u32 = 256;
 
-/// Marks a place in a block where no packed result is.
+/// Marks an index in a block without a packed result.
 const VACANT: u64 = u64::MAX;
 
-/// Results by task index. Whether a task has one is the task's status, not known here.
+/// Results by task index. They do not record which tasks have a result, because the status of a
+/// task does.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Results {
-    /// Tasks of the stage.
+    /// The number of tasks of the stage.
     count: u32,
     /// Blocks of packed results; empty until needed.
     chunks: Vec<Option<Chunk>>,
-    /// Whatever does not pack: several ports or several parts, and what has remarks.
+    /// Results that cannot be packed: they have several ports, several parts, or remarks.
     wide: BTreeMap<u32, TaskResult>,
     /// The kinds of device that produced the results, with the number of results.
     ran_on: BTreeMap<RanOn, u32>,
-    /// What kernels rejected, over all results.
+    /// The rows that kernels rejected, over all results.
     rejects: Vec<Rejects>,
 }
 
@@ -57,7 +59,7 @@ impl Packed {
         rows: 0,
     };
 
-    /// Packs a result, where it fits.
+    /// Packs a result, if that is possible.
     fn of(result: &TaskResult) -> Option<(DatasetKind, Self)> {
         let ([dataset], []) = (result.ports.as_slice(), result.remarks.as_slice()) else {
             return None;
@@ -94,7 +96,7 @@ impl Packed {
 }
 
 impl Results {
-    /// Room for so many tasks; takes no memory yet.
+    /// Empty results for a number of tasks. They take no memory yet.
     pub(crate) fn of(count: u32) -> Self {
         Self {
             count,
@@ -102,7 +104,7 @@ impl Results {
         }
     }
 
-    /// Keeps a task's result. A result without ports that the processor produced takes no room.
+    /// Stores a task's result. A result without ports from the processor takes no memory.
     pub(crate) fn put(&mut self, index: u32, result: &TaskResult) {
         match self.ran_on.get_mut(&result.ran_on) {
             Some(count) => *count += 1,
@@ -158,17 +160,17 @@ impl Results {
         }
     }
 
-    /// What made the results, and how many of them.
+    /// The kinds of device that produced the results, with the number of results.
     pub(crate) const fn ran_on(&self) -> &BTreeMap<RanOn, u32> {
         &self.ran_on
     }
 
-    /// What kernels rejected, over all results, by input.
+    /// The rows that kernels rejected, over all results, by input.
     pub(crate) fn rejects(&self) -> &[Rejects] {
         &self.rejects
     }
 
-    /// What a task gave at one port, given that it has a result.
+    /// A task's output at one port, if it has a result.
     pub(crate) fn port(&self, index: u32, port: usize) -> Option<Dataset> {
         if let Some(result) = self.wide.get(&index) {
             return result.ports.get(port).cloned();

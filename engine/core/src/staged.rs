@@ -1,7 +1,7 @@
-//! Files that a stage's commands get, by the digest that they had when the run was planned.
+//! Files that a stage's commands get, with the digests that they had when the run was planned.
 //!
 //! A command sees them as copies in its own folder. A worker compares each copy with the digest
-//! here, so that what is read is what counts in the task's key. The same holds for the lock of its
+//! here, so that the task's key covers what is read. The same holds for the lock file of its Python
 //! environment.
 
 use std::collections::BTreeMap;
@@ -14,18 +14,18 @@ use crate::digest::Digest;
 /// The files and folders that a stage's commands get.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StagedFiles {
-    /// Those that lie in the working folder, by the name under `files:`.
+    /// Files in the working folder, by the name under `files:`.
     pub files: BTreeMap<String, Digest>,
-    /// Those that values name: params of type path, and texts in lists, items and matrices. By the
-    /// value's text.
+    /// Files that values name, by the value's text. The values are params of type path, and texts
+    /// in lists, items and matrices.
     pub named: BTreeMap<String, Digest>,
-    /// What the lock of the stage's Python environment held.
+    /// The digest of the lock of the stage's Python environment.
     pub lock: Option<Digest>,
 }
 
 impl StagedFiles {
-    /// A value as it counts in a key: in place of a text that names a file there is the file's name
-    /// and its digest. The folder it lies in does not count, since no command sees it.
+    /// A value as it is used in a key. A text that names a file is replaced by the file's name and
+    /// digest. Its folder is left out, because no command sees it.
     #[must_use]
     pub(crate) fn keyed(&self, value: &Value) -> Value {
         match value {
@@ -52,10 +52,10 @@ impl StagedFiles {
     }
 }
 
-/// The keys of a value that stands for a file which a row of a table names.
+/// The keys of a map value that represents a file named by a row of a table.
 const ROW_FILE: [&str; 2] = ["sunward:file", "sunward:digest"];
 
-/// The value of a cell that names a file: the cell's text and what the file held.
+/// The value of a cell that names a file: the cell's text and the file's digest.
 #[must_use]
 pub fn row_file(text: &str, digest: &Digest) -> Value {
     let [file, held] = ROW_FILE;
@@ -65,7 +65,7 @@ pub fn row_file(text: &str, digest: &Digest) -> Value {
     ])
 }
 
-/// The text and the digest, where a value stands for such a file.
+/// The text and the digest, if a value represents such a file.
 #[must_use]
 pub fn as_row_file(value: &Value) -> Option<(&str, Digest)> {
     let Value::Map(map) = value else {

@@ -11,15 +11,15 @@ pub enum TaskStatus {
     Waiting,
     /// It may be leased.
     Ready,
-    /// It waits for another attempt, or for the task that has the same key.
+    /// It waits for another attempt, or for a task with the same key.
     Deferred,
     /// It is leased.
     Active,
-    /// It ran and gave a result.
+    /// It ran and has a result.
     Succeeded,
     /// Its result was known, from the cache or from a task with the same key.
     Cached,
-    /// It failed and is not tried again.
+    /// It failed and is not retried.
     Failed,
     /// It does not run, because its stage was given up.
     Skipped,
@@ -38,7 +38,7 @@ pub enum TaskEvent {
     Defer,
     /// A worker got a lease on it.
     Lease,
-    /// It gave a result.
+    /// It produced a result.
     Succeed,
     /// Its result was known.
     Hit,
@@ -73,7 +73,7 @@ impl TaskStatus {
         Self::Held,
     ];
 
-    /// The next status; `None` when the event cannot happen here.
+    /// The next status; `None` if the event is not possible here.
     #[must_use]
     pub const fn next(self, event: TaskEvent) -> Option<Self> {
         use TaskEvent as E;

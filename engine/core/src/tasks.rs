@@ -1,4 +1,4 @@
-//! What sets one task of a stage apart: its item, its cell of the matrix, or its rows.
+//! What distinguishes one task of a stage: its item, its cell of the matrix, or its rows.
 
 use std::ops::Range;
 
@@ -27,7 +27,7 @@ impl Tasks {
         }
     }
 
-    /// The value of `item` in one task, where there is one.
+    /// The value of `item` in one task, if it has one.
     #[must_use]
     pub fn item(&self, index: u32) -> Option<Value> {
         match self {
@@ -37,7 +37,7 @@ impl Tasks {
         }
     }
 
-    /// The value of each name of `matrix` in one task; empty where there is no matrix.
+    /// The value of each name of `matrix` in one task; empty without a matrix.
     #[must_use]
     pub fn matrix(&self, index: u32) -> Vec<(String, Value)> {
         let Self::Matrix(axes) = self else {
@@ -57,7 +57,7 @@ impl Tasks {
         cell
     }
 
-    /// The rows of the cut input that one task gets, where rows are counted.
+    /// The rows of the divided input that one task gets, if the scatter counts rows.
     #[must_use]
     pub fn rows(&self, index: u32) -> Option<Range<u64>> {
         let Self::Rows {
