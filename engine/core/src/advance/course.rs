@@ -99,7 +99,7 @@ fn expected_ends(run: &RunState, now: Timestamp, left_ms: &[u64]) -> Vec<Timesta
     ends
 }
 
-/// The latest end of each stage: the earlier of its own deadline and of the latest begin of the
+/// The latest end of each stage: the earlier of its own deadline and of the latest start of the
 /// stages downstream.
 fn latest_ends(run: &RunState, left_ms: &[u64]) -> Vec<Option<Timestamp>> {
     let of_run = run.spec.workflow.place.deadline_ms;
@@ -128,7 +128,7 @@ fn latest_ends(run: &RunState, left_ms: &[u64]) -> Vec<Option<Timestamp>> {
     latest
 }
 
-/// The latest begin (`max_delay` after it became ready) and the latest end of a stage; both are
+/// The latest start (`max_delay` after it became ready) and the latest end of a stage. Both are
 /// `None` for a stage that may not wait.
 pub(super) fn limits(
     run: &RunState,

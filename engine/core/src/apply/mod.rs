@@ -14,12 +14,12 @@ use crate::ids::RunId;
 use crate::illegal::Illegal;
 use crate::state::{RunState, State};
 
-/// Makes a fact true. Costs time in proportion to the fact, not to the run; only what concerns a
-/// whole run (cancel, resume, retry) or a whole stage (its tasks become known) costs as much.
+/// Applies a fact. Costs time in proportion to the fact, not to the run. Only facts about a whole
+/// run (cancel, resume, retry) or a whole stage (its tasks become known) cost as much as that.
 ///
 /// # Errors
-/// When the fact cannot be true after those before it. The state is then of no use any more: an
-/// engine stops, a recovery refuses the journal.
+/// Fails if the fact contradicts those before it. The state can then not be used any more: an
+/// engine stops, and a recovery refuses the journal.
 pub fn apply(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
     change(state, fact)?;
     if let Some(run) = fact.run() {

@@ -118,7 +118,7 @@ fn indices(run: &RunState, id: StageId, status: TaskStatus) -> Vec<u32> {
     })
 }
 
-/// What failed, was skipped or cancelled in a finished run waits again.
+/// Failed, skipped and cancelled stages and tasks of a finished run wait again.
 pub(super) fn reopened(state: &mut State, run: RunId) -> Result<(), Illegal> {
     let one = get(state, run)?;
     match one.status {
@@ -183,7 +183,7 @@ pub(super) fn reopened(state: &mut State, run: RunId) -> Result<(), Illegal> {
     Ok(())
 }
 
-/// A user cancels the run. Tasks that do not run now never will.
+/// A user cancels the run. Tasks that are not running will not run.
 pub(super) fn cancel_requested(state: &mut State, run: RunId) -> Result<(), Illegal> {
     let one = get(state, run)?;
     if !one.is_unfinished() {

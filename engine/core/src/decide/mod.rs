@@ -16,9 +16,9 @@ use crate::input::Input;
 use crate::order::Step;
 use crate::state::State;
 
-/// The step that follows directly from an input. [`crate::advance()`] gives what follows from that
-/// in turn. An input about something that does not exist, or one that comes too late, gives an
-/// empty step.
+/// The step that follows directly from an input. [`crate::advance()`] gives the steps that follow
+/// from it. An input about something that does not exist, or that comes too late, gives an empty
+/// step.
 #[must_use]
 pub fn decide(state: &State, now: Timestamp, input: Input) -> Step {
     match input {

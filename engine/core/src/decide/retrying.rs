@@ -10,8 +10,8 @@ use crate::state::stage::Tries;
 /// to the task, so a task that breaks every machine needs this limit.
 pub(crate) const UNCHARGED_LIMIT: u32 = 20;
 
-/// The longest wait between attempts that the user asked for, in milliseconds. It keeps doubling
-/// within bounds.
+/// The longest wait between attempts that the user asked for, in milliseconds. It limits the
+/// doubling of waits.
 const BACKOFF_LIMIT_MS: u64 = 3_600_000;
 
 /// The first wait after a machine failed, in milliseconds. It doubles with each attempt.
@@ -28,7 +28,7 @@ const LOST_FIRST_MS: u64 = 1_000;
 /// The longest wait for a lost input, in milliseconds.
 const LOST_LIMIT_MS: u64 = 600_000;
 
-/// The moment of the next attempt; `None` when there is none.
+/// The moment of the next attempt; `None` if there is none.
 pub(super) fn retry_at(
     retry: &Retry,
     tries: Tries,

@@ -56,7 +56,7 @@ pub(super) fn resume(state: &State, now: Timestamp, run: RunId, spec: Arc<RunSpe
     }
 }
 
-/// What failed or was skipped in a finished run runs again, with a plan of the same shape.
+/// Failed and skipped tasks of a finished run run again, with a plan of the same shape.
 pub(super) fn retry(state: &State, now: Timestamp, run: RunId, spec: Option<Arc<RunSpec>>) -> Step {
     let Some(one) = state.runs.get(&run) else {
         return Step::default();

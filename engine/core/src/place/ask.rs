@@ -30,7 +30,7 @@ pub enum Prefer {
     Carbon,
     /// The most work while power is in surplus.
     Surplus,
-    /// Machines that stand idle anyway: the lowest intensity within the hours that a host lends.
+    /// Machines that are idle anyway: the lowest intensity within the hours that a host offers.
     Idle,
     /// The earliest end.
     Time,
@@ -68,8 +68,8 @@ pub struct Ask {
     pub task_milliwatts: u64,
     /// It begins no earlier than this.
     pub ready_at: Timestamp,
-    /// The latest end of all its tasks, so that the stages behind it can still meet the run's
-    /// deadline. `None` when it has neither a deadline nor a `max_delay`; it then starts at once.
+    /// The latest end of all its tasks, so that the stages after it can still meet the run's
+    /// deadline. `None` if it has neither a deadline nor a `max_delay`. It then starts at once.
     pub finish_by: Option<Timestamp>,
     /// The latest start of its first task (`max_delay`).
     pub start_by: Option<Timestamp>,
@@ -92,7 +92,7 @@ impl Ask {
     /// The number of its tasks that fit into some free capacity.
     pub(super) fn fit(&self, free: Taken) -> u32 {
         let gpus = free.gpus.checked_div(self.gpus).unwrap_or(u32::MAX);
-        // GPUs alone limit a GPU task. Hosts lend the cores that belong to a GPU with it.
+        // Only GPUs limit a GPU task, because hosts provide enough cores with each GPU.
         let cpus = if self.gpus > 0 {
             u32::MAX
         } else {

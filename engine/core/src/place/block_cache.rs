@@ -80,8 +80,8 @@ impl BlockCache {
         self.problem += 1;
     }
 
-    /// The same answer as [`choice::best`]. Asks with data are not cached, because their cost
-    /// depends on where the data lies too.
+    /// The same answer as [`choice::best`]. Asks with data are not cached, because their cost also
+    /// depends on where the data is.
     pub(crate) fn best(&mut self, board: &Board, ask: &Ask, span: Span) -> Best {
         if !ask.data.is_empty() {
             return choice::best(board, ask, span);

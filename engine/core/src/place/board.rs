@@ -124,7 +124,7 @@ impl Board {
         }
     }
 
-    /// Computes free capacity anew: open capacity minus promised capacity.
+    /// Computes free capacity again: open capacity minus promised capacity.
     fn open(&mut self, reserved: &Reserved) {
         for (at, lane) in self.lanes.iter_mut().enumerate() {
             let limit = self

@@ -1,4 +1,4 @@
-//! What the board knows of capacity: how much of a pool is free, and what an ask takes of it.
+//! The board's figures of capacity: how much of a pool is free, and how much an ask takes.
 
 use super::ask::Ask;
 use super::board::Board;

@@ -48,8 +48,8 @@ pub(crate) struct Span {
 pub(crate) struct Best {
     pub(crate) first: Option<Block>,
     pub(crate) other: Option<Block>,
-    /// What the best block of an array would compare at on an empty board. The difference shows
-    /// whether other work stands in its way.
+    /// The compared figure of an array's best block on an empty board. The difference shows whether
+    /// other work is in the way.
     pub(crate) unhindered: Option<u64>,
 }
 
@@ -62,8 +62,8 @@ const WITHIN: u64 = 20;
 /// because errors of neighboring hours and zones partly cancel.
 const CAUTION_PERMILLE: u64 = 500;
 
-/// The result for one pool: the best block that has room, and, for an array, what the best block
-/// would compare at if nothing else ran.
+/// The result for one pool: the best block that has room, and, for an array, the compared figure of
+/// the best block on an empty board.
 pub(crate) type Found = (Option<Block>, Option<u64>);
 
 /// The best block for an ask within a span, with room on the board; empty when no block fits.
@@ -234,7 +234,7 @@ impl Lane<'_> {
         start.map(|start| self.block(start))
     }
 
-    /// The window of the block that begins at `start_ms`, as it is compared.
+    /// The compared window of the block that begins at `start_ms`.
     fn compared(&self, start_ms: u64) -> u64 {
         let end_ms = start_ms.saturating_add(self.length_ms);
         self.board.compared(self.ask, self.pool, start_ms, end_ms)
@@ -276,8 +276,8 @@ impl Lane<'_> {
         (best, unhindered.map(|block| block.compared))
     }
 
-    /// The block with the lowest emissions, the earliest of equals; and, for arrays, what it would
-    /// compare at on an empty board.
+    /// The block with the lowest emissions, the earliest of equals. For arrays, also its compared
+    /// figure on an empty board.
     fn cleanest(&self, ready_ms: u64, latest_ms: u64) -> Found {
         let starts = || starts(self.board, ready_ms, latest_ms);
         let swept = self.sweep(ready_ms, latest_ms);
@@ -374,8 +374,8 @@ fn figure(board: &Board, ask: &Ask, block: &Block, goal: Prefer) -> u64 {
     }
 }
 
-/// What the ask would emit at home if it began as soon as it is ready, whatever is free there. It
-/// is the counterfactual of the savings, so capacity does not count.
+/// The emissions of the ask at home if it begins as soon as it is ready. They are the
+/// counterfactual of the savings, so capacity is not considered.
 pub(crate) fn at_home(board: &Board, ask: &Ask, ready_ms: u64) -> u64 {
     let at_once = ask.width.min(ask.tasks).max(1);
     let end_ms = ready_ms.saturating_add(ask.length_ms(at_once));

@@ -1,10 +1,10 @@
 //! Expected demand: the work that arrived within the last day stands for what the next day brings.
 //!
 //! Where machines are scarce, every hour that a stage leaves unused to wait for a cleaner one is
-//! lost, and it takes the cleaner hour from whoever comes next. Waiting then saves nothing in
-//! total. So no block counts as cleaner than the *clearing weight*: the weight of the dirtiest hour
-//! that would be used if a day's work were all done in the cleanest free hours of the day. Among
-//! blocks at or below it the earliest wins, because all of those hours will be used by somebody.
+//! lost, and it takes the cleaner hour from the next stage. Waiting then saves nothing in total. So
+//! no block counts as cleaner than the *clearing weight*: the weight of the dirtiest hour that
+//! would be used if a day's work were all done in the cleanest free hours of the day. Among blocks
+//! at or below it the earliest wins, because all of those hours will be used.
 //!
 //! The clearing weight approximates the price of capacity in the relaxed problem: the dual variable
 //! of `sum of running <= capacity` in CARBON.md §2, for one day and all pools together.

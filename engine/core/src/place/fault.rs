@@ -13,7 +13,7 @@ pub enum SolveFault {
     /// The placer gave more than one placement. The first one is kept.
     #[error("{0} was placed more than once")]
     Repeated(AskId),
-    /// The segments hold another number of tasks than was asked for.
+    /// The segments hold another number of tasks than the ask.
     #[error("{ask} has {asked} tasks, but its placement holds {placed}")]
     Tasks {
         /// The stage.
@@ -38,7 +38,8 @@ pub enum SolveFault {
         ask: AskId,
         /// The start of the segment.
         start: Timestamp,
-        /// When the stage is ready: now, its own time, and the end of all that it waits for.
+        /// When the stage is ready: the latest of now, its own time, and the end of the stages that
+        /// it waits for.
         ready: Timestamp,
     },
     /// A segment needs more than its pool has free, other placements counted.

@@ -177,7 +177,7 @@ fn move_all(board: &Board, nodes: &mut [Node<'_>]) {
     }
 }
 
-/// Moves one stage to its best start between its neighbors. Gives whether it moved.
+/// Moves one stage to its best start between its neighbors. Returns whether it moved.
 fn move_alone(board: &Board, nodes: &mut [Node<'_>], place: usize) -> bool {
     let (early, late) = (earliest(nodes, place), last(nodes, place));
     let node = &nodes[place];

@@ -1,10 +1,10 @@
 //! Placement: in which pool and at what time each stage runs.
 //!
-//! What is known of grids and pools comes in as an [`Outlook`]: present and forecast intensity and
-//! open capacity, slot by slot. Stages that wait are [`Ask`]s. Together with the capacity that is
-//! already promised ([`Reserved`]) they form a [`Problem`]. A [`Placer`] answers it with a
-//! [`Solution`]: one [`Placement`] for each ask. [`Sunward`] is our own placer. The published
-//! policies that the simulator compares it with answer the same question.
+//! An [`Outlook`] has the present and forecast intensity and open capacity of grids and pools, slot
+//! by slot. Stages that wait are [`Ask`]s. With the capacity that is already promised
+//! ([`Reserved`]) they form a [`Problem`]. A [`Placer`] answers it with a [`Solution`]: one
+//! [`Placement`] for each ask. [`Sunward`] is our own placer. The simulator compares it with
+//! published policies, which solve the same problems.
 //!
 //! All arithmetic is on integers (mgCO2e/kWh, mW, ms, ug), because floating-point sums differ
 //! between machines and a replay must give the same schedule everywhere.

@@ -21,11 +21,11 @@ pub(crate) struct Node<'a> {
     pub(crate) start_ms: u64,
 }
 
-/// The cost where no pool has room. It exceeds any real emission, and leaves space for a sum over
-/// 4096 stages without saturating.
+/// The cost if no pool has room. It exceeds any real emission, and a sum over 4096 stages does not
+/// saturate.
 const NO_ROOM: u64 = u64::MAX / 4096;
 
-/// The cost of a stage that begins at `start_ms`, in the best pool with room, as it is compared.
+/// The compared cost of a stage that begins at `start_ms`, in the best pool with room.
 pub(crate) fn cost(board: &Board, node: &Node<'_>, start_ms: u64) -> u64 {
     let window = |pool, end_ms| board.compared(node.ask, pool, start_ms, end_ms);
     least(board, node, start_ms, window)

@@ -1,13 +1,13 @@
-//! What is known of grids and pools at one moment: the present, the forecast, and open capacity, by
-//! slot.
+//! The knowledge of grids and pools at one moment: present and forecast intensities and open
+//! capacity, by slot.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Timestamp;
 use crate::pool::PoolId;
 
-/// What was known of grids and pools at one moment. It enters the journal once and whole. Nothing
-/// in it was published after [`Outlook::issued_at`], so a replay decides on what was known then.
+/// The knowledge of grids and pools at one moment. The journal holds it once, as a whole. Nothing
+/// in it was published after [`Outlook::issued_at`], so a replay decides with the same knowledge.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outlook {
     /// The moment at which this was the newest knowledge.
@@ -29,7 +29,7 @@ pub struct ZoneOutlook {
     pub zone: String,
     /// The source of the figures: `trace`, `electricitymaps`, `forecast from the trace's past`.
     pub source: String,
-    /// The moment that the newest measurement is for.
+    /// The time of the newest measurement.
     pub observed_until: Timestamp,
     /// True when the newest measurement is older than its source normally publishes.
     pub stale: bool,

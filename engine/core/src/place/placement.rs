@@ -8,8 +8,8 @@ use crate::pool::PoolId;
 /// Where and when a stage runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
-    /// The segments in order of their start. Their tasks add up to the tasks that were asked for.
-    /// There is one segment unless capacity forced a split or pausing saves emissions.
+    /// The segments in order of their start. Together they hold all tasks of the ask. There is one
+    /// segment, unless capacity requires a split or pausing saves emissions.
     pub segments: Vec<Segment>,
     /// The reason for this place and time.
     pub why: Why,
@@ -17,8 +17,7 @@ pub struct Placement {
     pub expected_micrograms: u64,
     /// The part of `expected_micrograms` that comes from moving its inputs.
     pub transfer_micrograms: u64,
-    /// What it would emit at home, begun as soon as it is ready: the counterfactual that savings
-    /// are counted against.
+    /// Its emissions at home if it begins as soon as it is ready. Savings are relative to them.
     pub at_home_now_micrograms: u64,
     /// The best place and time that was not chosen: in another pool or, with one pool only, at
     /// another time.
@@ -55,7 +54,7 @@ pub enum Why {
     Cleanest,
     /// Power is in surplus at that time.
     Surplus,
-    /// The machines would stand idle at that time.
+    /// The machines are otherwise idle at that time.
     Idle,
     /// It ends earliest there.
     Earliest,
@@ -65,7 +64,7 @@ pub enum Why {
     LastSafeStart,
     /// The deadline can no longer be met, so it runs as soon as possible.
     Late,
-    /// No pool is open for it within the outlook. It is asked about again with the next outlook.
+    /// No pool is open for it within the outlook. It is placed again with the next outlook.
     NoCapacity,
 }
 
@@ -76,7 +75,7 @@ pub struct Alternative {
     pub pool: PoolId,
     /// When it would begin there.
     pub start: Timestamp,
-    /// What it would emit there, transfer included, in micrograms CO2e.
+    /// Its emissions there, transfer included, in micrograms CO2e.
     pub expected_micrograms: u64,
 }
 

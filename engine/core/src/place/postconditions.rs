@@ -13,7 +13,7 @@ use super::taken::Taken;
 use crate::ids::{self, Timestamp};
 use crate::pool::PoolId;
 
-/// Keeps the placements that hold, each in its ask's position, and names the faults of the others.
+/// Keeps the valid placements, each in its ask's position, and returns the faults of the others.
 ///
 /// `repeated` are the asks, by index, that were answered more than once.
 pub(crate) fn check(
@@ -45,7 +45,7 @@ pub(crate) fn check(
     (placements, faults)
 }
 
-/// When an ask is ready. Asks without a place do not delay the ones behind them.
+/// When an ask is ready. Asks without a placement do not delay the asks after them.
 fn ready(problem: &Problem, ask: &Ask, ends: &[Option<Timestamp>]) -> Timestamp {
     let before = ask.after.iter();
     let before = before.filter_map(|index| ends.get(ids::place(*index)).copied().flatten());
@@ -53,7 +53,7 @@ fn ready(problem: &Problem, ask: &Ask, ends: &[Option<Timestamp>]) -> Timestamp 
     before.fold(own, Timestamp::max)
 }
 
-/// What is wrong with a placement by itself. An ask without a place has no segments.
+/// The fault of a placement by itself. An ask without a placement has no segments.
 fn shape_fault(ask: &Ask, placement: &Placement, ready: Timestamp) -> Option<SolveFault> {
     let segments = &placement.segments;
     let placed = segments.iter().map(|one| u64::from(one.tasks)).sum();
@@ -79,7 +79,7 @@ fn shape_fault(ask: &Ask, placement: &Placement, ready: Timestamp) -> Option<Sol
     })
 }
 
-/// What a set of placements uses, by pool and slot.
+/// The capacity that a set of placements uses, by pool and slot.
 #[derive(Default)]
 struct Usage(BTreeMap<(PoolId, usize), Used>);
 
@@ -132,7 +132,7 @@ impl Used {
     }
 
     fn exceeds(self, free: Taken) -> bool {
-        // A limit of the largest number means that the pool has none.
+        // The largest number means that the pool has no limit.
         let limited = free.milliwatts != u64::MAX;
         self.gpus > u64::from(free.gpus)
             || self.cpus > u64::from(free.cpus)
@@ -140,7 +140,8 @@ impl Used {
     }
 }
 
-/// The slots of the outlook that a segment covers; its last slot stands for what lies beyond.
+/// The slots of the outlook that a segment covers. The outlook's last slot stands for all later
+/// ones.
 fn slots(problem: &Problem, segment: &Segment) -> std::ops::Range<usize> {
     let count = problem.outlook.slots();
     let Some(most) = count.checked_sub(1) else {
@@ -158,7 +159,7 @@ fn start_of(problem: &Problem, slot: usize) -> Timestamp {
     Timestamp(slot.saturating_mul(problem.outlook.slot_ms))
 }
 
-/// What a pool has open in a slot, minus what is promised.
+/// The open capacity of a pool in a slot, minus the promised capacity.
 fn free(problem: &Problem, pool: PoolId, slot: usize) -> Taken {
     let open = problem.outlook.pool(pool);
     let at = |values: &Vec<u32>| values.get(slot).copied().unwrap_or(0);

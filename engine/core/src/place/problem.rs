@@ -28,19 +28,19 @@ pub struct Problem {
     pub reserved: Arc<Reserved>,
     /// The stages to place. Within a run, each comes after the stages that it waits for.
     pub asks: Vec<Ask>,
-    /// Energy of moving one gigabyte between regions, in milliwatt hours: 2000 is 0.002 kWh.
+    /// The energy to move one gigabyte between regions, in milliwatt hours. 2000 is 0.002 kWh.
     pub transfer_milliwatt_hours_per_gb: u64,
     /// Each project's weight in thousandths and the GPU-milliseconds that it has used. An absent
     /// project has weight 1000 and has used nothing.
     pub shares: BTreeMap<String, (u32, u64)>,
-    /// The work that others submit. It raises the price of clean hours where machines are scarce.
+    /// The work of other runs. It raises the price of clean hours if machines are scarce.
     pub demand: Demand,
 }
 
 /// Promised capacity by pool and absolute slot (milliseconds since the epoch / slot length).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reserved {
-    /// By [`crate::pool::PoolId`]: absolute slot -> what is taken in it.
+    /// By [`crate::pool::PoolId`]: the capacity that is taken in each absolute slot.
     pub pools: Vec<BTreeMap<u64, Taken>>,
 }
 
@@ -48,12 +48,13 @@ pub struct Reserved {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Solution {
     /// One entry for each of the problem's asks, in their order. `None` means that the placer has
-    /// no answer that holds: the stage keeps its earlier placement, or starts at once at home.
+    /// no valid answer. The stage then keeps its earlier placement, or starts at once at home.
     pub placements: Vec<Option<Placement>>,
     /// The placements that were left out because they contradict the problem. Each is a bug in the
     /// placer.
     pub faults: Vec<SolveFault>,
-    /// Some placement misses its ask's deadline or latest start. If other stages hold promises that
-    /// have not begun, the engine then asks about all stages together, so that those can give way.
+    /// Whether some placement misses its ask's deadline or latest start. If other stages hold
+    /// reservations that have not begun, the engine then places all stages together, so that those
+    /// can give way.
     pub late: bool,
 }

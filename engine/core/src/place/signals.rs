@@ -1,4 +1,4 @@
-//! What the board knows of power: carbon weights, surplus, forecast errors, transfers and prices.
+//! The board's figures of power: carbon weights, surplus, forecast errors, transfers and prices.
 
 use super::ask::Ask;
 use super::board::Board;
@@ -92,7 +92,7 @@ impl Board {
 
     /// The emissions of moving an ask's data to a pool at a moment, in micrograms: the network's
     /// energy times the mean of both ends' intensities (`D kappa (CI_r + CI_s) / 2` in CARBON.md
-    /// §2). Nobody knows the route, so both ends count half.
+    /// §2). The route is not known, so both ends count half.
     pub(crate) fn transfer(&self, ask: &Ask, to: PoolId, at_ms: u64) -> u64 {
         let slot = self.slot(at_ms);
         let intensity = |pool: PoolId| {
@@ -112,8 +112,7 @@ impl Board {
         u64::try_from(sum).unwrap_or(u64::MAX)
     }
 
-    /// The price of one device hour in a pool, in millionths of the currency; 0 where the host
-    /// lends it.
+    /// The price of one device hour in a pool, in millionths of the currency; 0 if it is free.
     pub(crate) fn price_micros(&self, pool: PoolId) -> u64 {
         self.lanes
             .get(pool.place())

@@ -1,4 +1,4 @@
-//! Places one ask: as one block if that is best, split where pausing saves emissions or no pool has
+//! Places one ask: as one block if that is best, or split if pausing saves emissions or no pool has
 //! room.
 
 use super::ask::Ask;
@@ -26,7 +26,7 @@ pub(crate) fn place(
     place_best(problem, board, ask, span, best)
 }
 
-/// Places one ask whose best block is known already.
+/// Places one ask whose best block is already known.
 pub(crate) fn place_best(
     problem: &Problem,
     board: &Board,
@@ -85,8 +85,8 @@ fn soonest(problem: &Problem, board: &Board, ask: &Ask, ready_ms: u64, late: boo
     }
 }
 
-/// The best split, where a split may help: several rounds that can pause, or no pool with room for
-/// all tasks together.
+/// The best split, if one may help: there are several rounds, which can pause, or no pool has room
+/// for all tasks together.
 fn in_pieces(board: &Board, ask: &Ask, span: Span, best: Best) -> Option<Pieces> {
     if ask.tasks < 2 {
         return None;
@@ -121,7 +121,7 @@ const fn gains(from: u64, to: u64) -> bool {
     from > to.saturating_add(to / 2000)
 }
 
-/// The cleaner of a block and a split; the block of equals.
+/// The cleaner of a block and a split. If they are equal, the block.
 fn better(
     problem: &Problem,
     board: &Board,

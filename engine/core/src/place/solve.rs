@@ -1,5 +1,4 @@
-//! Our own placer: the stages of each run jointly, and the runs one after the other by how much is
-//! at stake.
+//! Our own placer. It places the stages of each run together, and the runs one after the other.
 //!
 //! This is list scheduling with regret (CARBON.md §2, online heuristic, step 5): the run that loses
 //! most by choosing late chooses first. Regret ignores deadlines, so runs that come out late are
@@ -94,8 +93,8 @@ impl Sunward {
         draft
     }
 
-    /// Places all units in this order and keeps the result if fewer runs are late. Gives whether it
-    /// did.
+    /// Places all units in this order and keeps the result if fewer runs are late. Returns whether
+    /// it did.
     fn improve(&mut self, problem: &Problem, units: &[Unit], draft: &mut Draft) -> bool {
         if draft.late.is_empty() {
             return false;
@@ -205,7 +204,7 @@ fn place_unit(
         let end_by_ms = end_by(ask);
         let placement = match planned.get(place) {
             Some((start, Some(end))) if *start >= ready_ms => {
-                // As planned, unless earlier units or members have taken that capacity.
+                // The planned place is used, unless earlier units or members have taken that capacity.
                 let there = single::place(problem, board, ask, *start, Some(*end));
                 if there.end().is_some_and(|at| at.0 <= *end) {
                     let home = choice::at_home(board, ask, ready_ms);

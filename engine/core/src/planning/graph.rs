@@ -9,12 +9,12 @@ use sunward_workflows::{Reference, Workflow};
 use super::PlanError;
 use crate::ids::index_of;
 
-/// Which stages wait for which. A node is a stage's place in the file.
+/// Which stages wait for which. A node is a stage's index in the file.
 pub(super) struct Graph {
     graph: DiGraph<(), ()>,
-    /// The stages' places in the file, in topological order.
+    /// The stages' indices in the file, in topological order.
     pub(super) order: Vec<usize>,
-    /// For each place in the file, the place in `order`.
+    /// For each index in the file, the index in `order`.
     rank: Vec<u32>,
 }
 
@@ -67,7 +67,7 @@ impl Graph {
         ranks.into_iter()
     }
 
-    /// These stages and all stages that they wait for, by their places in the file.
+    /// These stages and all stages that they wait for, by their indices in the file.
     pub(super) fn with_ancestors(&self, from: impl Iterator<Item = usize>) -> BTreeSet<usize> {
         let mut found = BTreeSet::new();
         let mut open: Vec<usize> = from.collect();

@@ -61,8 +61,8 @@ pub struct Selection {
 /// any size counts as one.
 ///
 /// # Errors
-/// When a stage cannot run on this pool, a scatter cannot be expanded, or the selection names what
-/// is not there.
+/// Fails if a stage cannot run on this pool, a scatter cannot be expanded, or the selection names
+/// a stage that does not exist.
 pub fn plan(
     workflow: &Workflow,
     params: &BTreeMap<String, Value>,

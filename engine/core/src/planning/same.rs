@@ -40,8 +40,9 @@ fn same_stage(old: &PlannedStage, new: &PlannedStage) -> bool {
         && bare(&old.stage) == bare(&new.stage)
 }
 
-/// A stage without what may change and without its positions in the file. What `meaning` and
-/// `tasks` hold in rendered form is left out too, since it may be written in another way.
+/// A stage without the fields that may change and without its positions in the file. Fields that
+/// `meaning` and `tasks` hold in rendered form are left out too, since they may be written in
+/// another way.
 fn bare(stage: &Stage) -> Stage {
     let mut stage = stage.clone();
     stage.place = Place::default();
