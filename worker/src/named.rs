@@ -187,7 +187,7 @@ impl Copies<'_> {
         // Two files may have the same name.
         let folder = self.folder.join(self.made.len().to_string());
         fs::create_dir_all(&folder)
-            .map_err(|error| Fault::io("make the scratch folder", &folder, &error))?;
+            .map_err(|error| Fault::io("create the scratch folder", &folder, &error))?;
         let copy = self.place(text, digest, &folder)?;
         let copy = copy.to_str().map(str::to_owned).ok_or_else(|| {
             Fault::input(format!(

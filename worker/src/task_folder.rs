@@ -58,7 +58,7 @@ impl TaskFolders {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 made => {
                     return made
-                        .map_err(|error| Fault::io("make the scratch folder", &path, &error));
+                        .map_err(|error| Fault::io("create the scratch folder", &path, &error));
                 }
             }
         }
@@ -134,7 +134,7 @@ impl TaskFolder {
 fn made(folder: &Path) -> Result<&Path, Fault> {
     match fs::create_dir(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(Fault::io("make the scratch folder", folder, &error))
+            Err(Fault::io("create the scratch folder", folder, &error))
         }
         _ => Ok(folder),
     }

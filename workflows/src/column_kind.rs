@@ -196,7 +196,7 @@ impl<'a> Reader<'a> {
 
     fn kind(&mut self, depth: usize) -> Result<Kind, String> {
         if depth > DEPTH_LIMIT {
-            return Err(format!("types may nest at most {DEPTH_LIMIT} deep"));
+            return Err(format!("types may be nested at most {DEPTH_LIMIT} deep"));
         }
         let word = self.word();
         let word = ALIASES
@@ -304,7 +304,8 @@ impl<'a> Reader<'a> {
     }
 
     fn decimal(&mut self) -> Result<Kind, String> {
-        let expected = || "expected decimal128(precision, scale), as decimal128(12, 2)".to_owned();
+        let expected =
+            || "expected decimal128(precision, scale), such as decimal128(12, 2)".to_owned();
         self.need('(')?;
         let precision = self.word().parse().map_err(|_| expected())?;
         self.need(',')?;

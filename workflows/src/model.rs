@@ -122,7 +122,7 @@ pub struct Stage {
     pub tolerate_rejects: Option<RejectLimit>,
     /// The most tasks that run at once.
     pub max_parallel: Option<u32>,
-    /// Whether results are shared.
+    /// Whether results are cached, and under which version.
     pub cache: Cache,
     /// Where and when this stage may run.
     pub place: Place,
@@ -458,7 +458,7 @@ pub struct Resources {
     pub gpu_memory_bytes: Option<u64>,
     /// Scratch space in bytes.
     pub disk_bytes: Option<u64>,
-    /// Whether it also runs without the device.
+    /// Whether it also runs without the GPU.
     pub optional: bool,
 }
 
@@ -546,7 +546,7 @@ pub enum RetryOn {
     Any,
 }
 
-/// Whether results are shared.
+/// Whether results are cached, and under which version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cache {
     /// If false, the result is used by its own run only and is never looked up by key.

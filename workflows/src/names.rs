@@ -145,7 +145,7 @@ pub fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<&str> = all.by_ref().take(SHOWN).collect();
     let more = all.count();
     if more > 0 {
-        return format!("{} or {more} more", words.join(", "));
+        return format!("{} or one of {more} others", words.join(", "));
     }
     match words.split_last() {
         None => "nothing".to_owned(),

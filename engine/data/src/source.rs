@@ -257,7 +257,7 @@ pub fn not_fetched(source: &str) -> Option<String> {
     let scheme = scheme.to_ascii_lowercase();
     (scheme != "file").then(|| {
         format!(
-            "{source}: {scheme} addresses are not fetched; download it first, as with `curl -LO`, and name the file"
+            "{source}: {scheme} addresses are not fetched; download it first, for example with `curl -LO`, and name the file"
         )
     })
 }

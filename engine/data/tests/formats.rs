@@ -211,7 +211,7 @@ fn what_is_no_table_says_so() {
         ("a.bin", "whatever", "suffix"),
         ("a.csv", "", "empty"),
         ("b.csv", "a,b\n1\n", "CSV"),
-        ("c.csv", "a,a\n1,2\n", "two columns are called 'a'"),
+        ("c.csv", "a,a\n1,2\n", "two columns are named 'a'"),
         ("d.csv", "a\n\u{0}\n", ""),
         ("a.parquet", "PAR1 but not really PAR1", "Parquet"),
         ("a.arrow", "ARROW1 but not really", "Arrow"),

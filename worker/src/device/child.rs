@@ -148,7 +148,7 @@ impl Child {
         let folder = self.task_folder.outputs()?.join(index.to_string());
         match fs::create_dir(&folder) {
             Ok(()) => Ok(folder),
-            Err(error) => Err(Fault::io("make the scratch folder", &folder, &error)),
+            Err(error) => Err(Fault::io("create the scratch folder", &folder, &error)),
         }
     }
 

@@ -40,8 +40,12 @@ fn argument(node: &Node, context: &mut Context<'_>) -> Option<CudaArg> {
     let kinds = ["in", "out", "value", "rows"];
     if kinds.iter().filter(|key| node.get(key).is_some()).count() != 1 {
         context.report(
-            Diagnostic::error(codes::WRONG_TYPE, node.span, "it does not say what it is")
-                .expecting("exactly one of `in`, `out`, `value` and `rows`"),
+            Diagnostic::error(
+                codes::WRONG_TYPE,
+                node.span,
+                "the argument does not say what it is",
+            )
+            .expecting("exactly one of `in`, `out`, `value` and `rows`"),
         );
         return None;
     }
@@ -61,7 +65,7 @@ fn argument(node: &Node, context: &mut Context<'_>) -> Option<CudaArg> {
             let message = "the argument has no `type`";
             context.report(
                 Diagnostic::error(codes::MISSING_KEY, node.span, message)
-                    .expecting("`type: float32` or the like beside `out` and `value`"),
+                    .expecting("`type`, for example `type: float32`, beside `out` or `value`"),
             );
         }
         return None;
@@ -70,7 +74,7 @@ fn argument(node: &Node, context: &mut Context<'_>) -> Option<CudaArg> {
     if let Some(port) = node.get("out") {
         let (port, column) = port_column(port, context)?;
         if column_type.row_bytes().is_none() {
-            let message = format!("{} has no fixed number of bytes a row", column_type.0);
+            let message = format!("{} has no fixed number of bytes per row", column_type.0);
             context.report(
                 Diagnostic::error(codes::WRONG_TYPE, span, message)
                     .expecting("numbers, fixed_size_binary[N], or a tensor with its dimensions"),
@@ -111,10 +115,10 @@ fn port_column(node: &Node, context: &mut Context<'_>) -> Option<(String, String
             Some((port.to_owned(), column.to_owned()))
         }
         _ => {
-            let message = format!("`{text}` names no column");
+            let message = format!("`{text}` does not name a column");
             context.report(
                 Diagnostic::error(codes::WRONG_TYPE, node.span, message)
-                    .expecting("a port and its column, as x.value"),
+                    .expecting("a port and its column, such as x.value"),
             );
             None
         }
@@ -263,7 +267,7 @@ pub(super) fn columns(
             ),
             Some(found) if found.column_type.row_bytes().is_none() => {
                 let message = format!(
-                    "column `{column}` is {}, which has no fixed number of bytes a row",
+                    "column `{column}` is {}, which has no fixed number of bytes per row",
                     found.column_type.0
                 );
                 context.report(

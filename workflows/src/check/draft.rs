@@ -71,7 +71,7 @@ pub(super) fn lower<'n>(root: &'n Node, context: &mut Context<'_>) -> Draft<'n> 
     let written = root.get("stages");
     for entry in written.map(Node::entries).unwrap_or_default() {
         if entry.key == "params" {
-            let message = "a stage cannot be called `params`: `params.x` names a parameter";
+            let message = "a stage cannot be named `params`: `params.x` names a parameter";
             context.report(Diagnostic::error(codes::BAD_NAME, entry.key_span, message));
         }
         if !matches!(entry.value.data, Data::Map(_)) {

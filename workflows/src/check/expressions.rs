@@ -79,7 +79,7 @@ impl Checker<'_, '_> {
         let Some(text) = node.text() else { return };
         let template = self.template(node, text, CONDITION, context);
         if template.is_some_and(|template| template.single().is_none()) {
-            let message = format!("`{text}` is not one expression");
+            let message = format!("`{text}` is not a single expression");
             context.report(
                 Diagnostic::error(codes::NOT_ONE_EXPRESSION, node.span, message)
                     .expecting("true, false, or `${{ … }}`")
@@ -145,7 +145,7 @@ impl Checker<'_, '_> {
                         span,
                         format!("this is not an expression: {error}"),
                     )
-                    .expecting("an expression, as `${{ params.k + 1 }}`"),
+                    .expecting("an expression such as `${{ params.k + 1 }}`"),
                 );
                 return None;
             }
@@ -202,7 +202,7 @@ impl Checker<'_, '_> {
                 member(root, rest, &known, span).or_else(|| match rest {
                     [_] | [_, "parts" | "path"] => None,
                     _ => {
-                        let message = format!("`inputs.{}` has no such member", rest.join("."));
+                        let message = format!("`inputs.{}` does not exist", rest.join("."));
                         Some(unknown(span, message).expecting("`parts`, or nothing"))
                     }
                 })
@@ -213,7 +213,7 @@ impl Checker<'_, '_> {
                 let known: Vec<&str> = self.draft.stages.keys().map(String::as_str).collect();
                 member(root, rest, &known, span).or_else(|| {
                     (rest.len() != 2 || rest[1] != "status").then(|| {
-                        unknown(span, "a stage has only a status here")
+                        unknown(span, "only the status of a stage can be read here")
                             .expecting("`stages.NAME.status`")
                     })
                 })

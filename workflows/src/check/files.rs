@@ -160,8 +160,10 @@ fn not_fetched(url: &str, span: Span, context: &mut Context<'_>) {
     let message = format!("{scheme} addresses are not fetched");
     context.report(
         Diagnostic::error(codes::BAD_SOURCE, span, message)
-            .expecting("a file on this machine, as ./data.csv")
-            .suggesting(format!("download it first, as with `curl -LO {url}`")),
+            .expecting("a file on this machine, such as ./data.csv")
+            .suggesting(format!(
+                "download it first, for example with `curl -LO {url}`"
+            )),
     );
 }
 
@@ -241,10 +243,11 @@ fn staged_files(stage: &DraftStage<'_>, context: &mut Context<'_>) {
         let Some(path) = node.text() else { continue };
         let leaves = path.split('/').any(|step| step == "..");
         if path.starts_with('/') || leaves || path.is_empty() {
-            let message = format!("`{path}` does not lie below the workflow's folder");
+            let message = format!("`{path}` is outside the workflow's folder");
             context.report(
-                Diagnostic::error(codes::LEAVES_FOLDER, node.span, message)
-                    .expecting(format!("a file beside the workflow or below, as {example}")),
+                Diagnostic::error(codes::LEAVES_FOLDER, node.span, message).expecting(format!(
+                    "a file beside the workflow or in a folder below it, such as {example}"
+                )),
             );
         } else if context.facts.files.get(path) == Some(&FileFact::Missing) {
             let diagnostic = missing(path, node.span, context);

@@ -251,6 +251,6 @@ fn describe(cycle: &[usize], names: &[&str], needs: &[Vec<(usize, Span)>]) -> Di
         )
     };
     Diagnostic::error(codes::CYCLE, span, message)
-        .expecting("stages in an order in which each can start")
-        .suggesting("remove one of these references")
+        .expecting("every stage to start before the stages that need it")
+        .suggesting("remove one of these references to break the cycle")
 }

@@ -57,7 +57,7 @@ fn ports(stage: &DraftStage<'_>, kernel: &KernelEntry, context: &mut Context<'_>
                     .nearest(&entry.key, known()),
             );
         } else if let Some(form) = entry.value.entry("as") {
-            let message = "a kernel is given Arrow; `as` has no meaning for it";
+            let message = "`as` does not apply to a kernel, which always gets Arrow";
             context.report(Diagnostic::error(
                 codes::OUT_OF_PLACE,
                 form.key_span,
@@ -178,10 +178,7 @@ fn value_fits(entry: &Entry, spec: &ParamSpec, draft: &Draft<'_>) -> Result<(), 
         return Ok(());
     };
     if !convertible(param.kind, spec.kind) {
-        return Err(format!(
-            "the type of `params.{name}` is {}",
-            param.kind.name()
-        ));
+        return Err(format!("`params.{name}` has type {}", param.kind.name()));
     }
     match &param.default {
         Some(default) => {

@@ -81,7 +81,7 @@ pub fn check(text: &str, catalog: &Catalog, facts: &Facts) -> Checked {
         found: Vec::new(),
     };
     let workflow = yaml::read(text, &mut context.found).and_then(|root| {
-        conform(&root, &workflow_kind(), "the workflow", &mut context.found);
+        conform(&root, &workflow_kind(), "workflow", &mut context.found);
         build(&root, &mut context)
     });
     let mut diagnostics = context.found;
@@ -113,7 +113,7 @@ pub fn check_bytes(bytes: &[u8], catalog: &Catalog, facts: &Facts) -> Checked {
             let message = format!("byte {} ({byte:#04x}) is not UTF-8", error.valid_up_to());
             let diagnostic = Diagnostic::error(codes::NOT_UTF8, span, message)
                 .expecting("a text file in UTF-8")
-                .suggesting("convert it, as with iconv -f latin1 -t utf-8");
+                .suggesting("convert it, for example with `iconv -f latin1 -t utf-8`");
             Checked {
                 workflow: None,
                 diagnostics: vec![diagnostic],

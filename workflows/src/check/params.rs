@@ -80,8 +80,12 @@ fn bounds(entry: &Entry, param: &Param, context: &mut Context<'_>) {
     };
     for key in ["min", "max"] {
         if let Some(bound) = node.entry(key).filter(|_| !numeric) {
-            let message = format!("`{key}` has no meaning for the type {}", param.kind.name());
-            report(bound.key_span, message, "bounds for int and float only");
+            let message = format!("`{key}` does not apply to type {}", param.kind.name());
+            report(
+                bound.key_span,
+                message,
+                "`min` and `max` only with `type: int` or `type: float`",
+            );
         }
     }
     if let (Some(min), Some(max), Some(place)) = (param.min, param.max, node.get("min"))
@@ -91,7 +95,7 @@ fn bounds(entry: &Entry, param: &Param, context: &mut Context<'_>) {
         report(
             place.span,
             message,
-            "a smallest value that is not above the largest",
+            "a minimum that is not above the maximum",
         );
     }
     match (node.entry("choices"), param.kind) {
@@ -104,7 +108,7 @@ fn bounds(entry: &Entry, param: &Param, context: &mut Context<'_>) {
             report(choices.value.span, message, "at least one choice");
         }
         (Some(choices), kind) if kind != ParamType::Choice => {
-            let message = format!("`choices` has no meaning for the type {}", kind.name());
+            let message = format!("`choices` does not apply to type {}", kind.name());
             report(choices.key_span, message, "`type: choice`");
         }
         _ => {}

@@ -59,7 +59,7 @@ pub(super) fn check(draft: &Draft<'_>, context: &mut Context<'_>) {
             let message = "`scatter` and `matrix` cannot be used together";
             context.report(
                 Diagnostic::error(codes::SCATTER_AND_MATRIX, scatter.key_span, message)
-                    .expecting("one of them")
+                    .expecting("only one of them")
                     .suggesting("make the scatter one more axis of the matrix"),
             );
         }
@@ -75,7 +75,7 @@ pub(super) fn check(draft: &Draft<'_>, context: &mut Context<'_>) {
 fn check_matrix(matrix: &Node, draft: &Draft<'_>, context: &mut Context<'_>) {
     if matrix.entries().is_empty() && matches!(matrix.data, Data::Map(_)) {
         let diagnostic = Diagnostic::error(codes::BAD_SCATTER, matrix.span, "an empty matrix");
-        context.report(diagnostic.expecting("at least one axis, as `a: [1, 2]`"));
+        context.report(diagnostic.expecting("at least one axis, such as `a: [1, 2]`"));
     }
     for axis in matrix.entries() {
         computed(&axis.value, ParamType::List, draft, context);
@@ -100,7 +100,7 @@ fn check_scatter(
     if is_map && over.is_none() && range.is_none() {
         context.report(unscattered(
             scatter.span,
-            "`scatter` says nothing to scatter over",
+            "`scatter` does not say what to scatter over",
         ));
         return;
     }
@@ -133,7 +133,8 @@ fn slices(scatter: &Node, cuts_input: bool, context: &mut Context<'_>) {
     if let (Some(_), Some(parts)) = (rows, parts) {
         let message = "`rows` and `parts` cannot be used together";
         context.report(
-            Diagnostic::error(codes::BAD_SLICING, parts.key_span, message).expecting("one of them"),
+            Diagnostic::error(codes::BAD_SLICING, parts.key_span, message)
+                .expecting("only one of them"),
         );
     }
     for entry in [rows, parts].into_iter().flatten() {
@@ -227,7 +228,7 @@ fn computed(node: &Node, wanted: ParamType, draft: &Draft<'_>, context: &mut Con
         return;
     };
     if param.kind != wanted {
-        let message = format!("the type of `params.{name}` is {}", param.kind.name());
+        let message = format!("`params.{name}` has type {}", param.kind.name());
         context.report(unscattered(node.span, message).expecting(expected));
     } else if let Some(Value::Int(number)) = &param.default
         && *number < 0

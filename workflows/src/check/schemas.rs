@@ -286,7 +286,7 @@ fn needs(spec: &PortSpec, known: &Known, source: &Source, context: &mut Context<
         .map(|column| format!("{}: {}", column.name, column.column_type.0))
         .collect();
     let message = format!(
-        "this does not fit the input `{}`: {}",
+        "the data does not fit the input `{}`: {}",
         spec.name,
         problems.join("; ")
     );

@@ -52,7 +52,7 @@ fn device(node: &Node, context: &mut Context<'_>) -> Option<Gpus> {
             let message = format!("`{text}` names no device");
             context.report(
                 Diagnostic::error(codes::WRONG_TYPE, node.span, message)
-                    .expecting("a number, a model as \"H100:2\", or { any_of: [...] }"),
+                    .expecting("a number, a model such as \"H100:2\", or { any_of: [...] }"),
             );
             None
         }

@@ -130,7 +130,7 @@ fn action(node: &Node, span: Span, context: &mut Context<'_>) -> (Action, bool) 
         .collect();
     match present.as_slice() {
         [] => context.report(
-            Diagnostic::error(codes::NOT_ONE_ACTION, span, "the stage does nothing")
+            Diagnostic::error(codes::NOT_ONE_ACTION, span, "the stage has no action")
                 .expecting("exactly one of `run`, `kernel` and `cuda`"),
         ),
         [_] => {}
@@ -228,7 +228,7 @@ fn out_of_place(node: &Node, action: &Action, context: &mut Context<'_>) {
     };
     for key in keys {
         if let Some(entry) = node.entry(key) {
-            let message = format!("`{key}` has no meaning for {what}");
+            let message = format!("`{key}` does not apply to {what}");
             let diagnostic = Diagnostic::error(codes::OUT_OF_PLACE, entry.key_span, message);
             context.report(match key {
                 "outputs" => diagnostic.expecting("the kernel's own outputs"),
@@ -237,7 +237,7 @@ fn out_of_place(node: &Node, action: &Action, context: &mut Context<'_>) {
                 }
                 "with" => diagnostic.expecting("`env`, or the value in `run` itself"),
                 "tolerate_rejects" => diagnostic
-                    .expecting("it at a `kernel` stage; `tolerate` is for tasks that fail"),
+                    .expecting("`tolerate_rejects` only in a `kernel` stage; `tolerate` is for tasks that fail"),
                 _ => diagnostic,
             });
         }
@@ -407,7 +407,7 @@ fn clashes(ports: Option<&Node>, context: &mut Context<'_>) {
             );
             context.report(
                 Diagnostic::error(codes::PORTS_CLASH, entry.key_span, message)
-                    .expecting("ports that stay distinct in upper case"),
+                    .expecting("names that differ in more than case, because ports become variables in upper case"),
             );
         }
     }

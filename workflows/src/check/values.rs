@@ -81,7 +81,7 @@ fn value(
         return (!own).then(|| {
             let message = "`| raw` puts data into a script, which would run it";
             Diagnostic::error(codes::UNSAFE_QUOTING, span, message)
-                .expecting("a parameter or a literal, which the caller of the workflow chooses")
+                .expecting("a parameter or a literal, which whoever runs the workflow chooses")
                 .suggesting("remove `| raw`")
         });
     }
@@ -91,7 +91,7 @@ fn value(
     (!classes.is_number(one)).then(|| {
         let message = format!("text is not allowed {}", refusal.place());
         Diagnostic::error(codes::UNSAFE_QUOTING, span, message)
-            .expecting("a number, or another place")
+            .expecting("a number here; text must be passed another way")
             .suggesting(refusal.remedy(&one.source))
     })
 }

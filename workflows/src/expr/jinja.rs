@@ -257,7 +257,9 @@ fn to_dynamic(value: &Value) -> Dynamic {
 
 pub(super) fn from_dynamic(value: &Dynamic, depth: usize) -> Result<Value, String> {
     if depth > DEPTH_LIMIT {
-        return Err(format!("the value nests deeper than {DEPTH_LIMIT} levels"));
+        return Err(format!(
+            "the value is nested deeper than {DEPTH_LIMIT} levels"
+        ));
     }
     if let Some(written) = value.downcast_object_ref::<WrittenNumber>() {
         return Ok(Value::Written(Box::new(written.0.clone())));

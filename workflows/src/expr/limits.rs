@@ -58,9 +58,11 @@ pub(super) fn size_of(value: &Dynamic, limit: usize) -> Result<usize, Error> {
 }
 
 fn take(value: &Dynamic, left: &mut usize, depth: usize) -> Result<(), Error> {
-    let deeper = depth
-        .checked_sub(1)
-        .ok_or_else(|| refused(&format!("a value nests deeper than {DEPTH_LIMIT} levels")))?;
+    let deeper = depth.checked_sub(1).ok_or_else(|| {
+        refused(&format!(
+            "a value is nested deeper than {DEPTH_LIMIT} levels"
+        ))
+    })?;
     spend(left, VALUE_BYTES)?;
     match value.kind() {
         ValueKind::String => spend(left, value.as_str().map_or(0, str::len)),

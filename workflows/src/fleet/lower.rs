@@ -119,7 +119,7 @@ fn windows(node: &Node, found: &mut Vec<Diagnostic>) -> Vec<Window> {
         let message = "the pool is never open: no window has devices or cores";
         found.push(
             Diagnostic::error(codes::NO_CAPACITY, node.span, message)
-                .expecting("a window as { when: otherwise, gpus: 8, cpus: 64 }"),
+                .expecting("a window such as { when: otherwise, gpus: 8, cpus: 64 }"),
         );
     }
     windows
@@ -156,10 +156,10 @@ fn window(node: &Node, before: &[Window], found: &mut Vec<Diagnostic>) -> Option
 pub(super) fn twice(pools: &[PoolSpec], found: &mut Vec<Diagnostic>) {
     for (at, pool) in pools.iter().enumerate() {
         if pools.iter().take(at).any(|one| one.name == pool.name) {
-            let message = format!("two pools are called `{}`", pool.name);
+            let message = format!("two pools are named `{}`", pool.name);
             found.push(
                 Diagnostic::error(codes::POOL_TWICE, pool.span, message)
-                    .suggesting("give each pool a name of its own"),
+                    .suggesting("give each pool its own name"),
             );
         }
     }

@@ -144,7 +144,7 @@ slurm: { partition: gpu, max_nodes: 4, time: 4h }
         SW0201 unknown key `capasity`
         SW0205 `pue` cannot be 0.9
         SW0905 there is no time zone `Mars/Olympus`
-        SW0904 two pools are called `b`
+        SW0904 two pools are named `b`
         SW0901 `monday 8-20` is not a time
         SW0902 `sat` never applies, because an earlier window always does
         SW0903 the pool is never open: no window has devices or cores

@@ -13,11 +13,11 @@ static POOL: Shape = Shape::new(
     "What one host provides in one place, and its rules.",
     &[
         Key::new("pool", Kind::LooseName, "Its name.").required(),
-        Key::new("region", Kind::LooseName, "The region it lies in; the zone when absent."),
+        Key::new("region", Kind::LooseName, "The region it is in; its zone by default."),
         Key::new("zone", Kind::Text, "Its grid zone, as named by Electricity Maps.").required(),
-        Key::new("timezone", Kind::Text, "The IANA time zone of its windows; UTC when absent."),
+        Key::new("timezone", Kind::Text, "The IANA time zone of its windows; UTC by default."),
         Key::new("store", Kind::Text, "The store of its region."),
-        Key::new("pue", Kind::Number(1.0), "Power usage effectiveness; 1 when absent."),
+        Key::new("pue", Kind::Number(1.0), "Power usage effectiveness; 1 by default."),
         Key::new("gpu", Kind::Node(&GPU), "Its devices."),
         Key::new(
             "capacity",
@@ -47,9 +47,13 @@ static GPU: Shape = Shape::new(
         Key::new(
             "power_watts",
             Kind::Number(0.0),
-            "What one draws under load.",
+            "The power of one under load.",
         ),
-        Key::new("idle_watts", Kind::Number(0.0), "What one draws idle."),
+        Key::new(
+            "idle_watts",
+            Kind::Number(0.0),
+            "The power of one when idle.",
+        ),
         Key::new(
             "embodied_kg",
             Kind::Number(0.0),
@@ -96,7 +100,7 @@ static IDLE: Shape = Shape::new(
             Kind::Scalar,
             "Devices used less than this are idle.",
         ),
-        Key::new("for", Kind::Duration, "When for so long."),
+        Key::new("for", Kind::Duration, "How long they must be idle."),
     ],
 );
 
@@ -107,12 +111,20 @@ static LIMITS: Shape = Shape::new(
         Key::new(
             "power_watts",
             Kind::Number(0.0),
-            "What they may draw together.",
+            "The most power they may draw together.",
         ),
-        Key::new("task_time", Kind::Duration, "How long one may take."),
+        Key::new(
+            "task_time",
+            Kind::Duration,
+            "The longest that one task may take.",
+        ),
         Key::new("scratch", Kind::Text, "Where scratch space is."),
-        Key::new("scratch_size", Kind::Size, "How much of it."),
-        Key::new("egress", Kind::Text, "How much may leave."),
+        Key::new(
+            "scratch_size",
+            Kind::Size,
+            "How much scratch space there is.",
+        ),
+        Key::new("egress", Kind::Text, "How much data may leave."),
     ],
 );
 
@@ -121,7 +133,7 @@ static PRICE: Shape = Shape::new(
     "What its devices cost.",
     &[
         Key::new("gpu_hour", Kind::Number(0.0), "An hour of one device.").required(),
-        Key::new("currency", Kind::Text, "As EUR."),
+        Key::new("currency", Kind::Text, "The currency, such as EUR."),
     ],
 );
 
@@ -143,7 +155,11 @@ static SLURM: Shape = Shape::new(
     "Nodes are requested from Slurm.",
     &[
         Key::new("partition", Kind::Text, "The partition."),
-        Key::new("max_nodes", Kind::Whole(1, MOST), "How many at most."),
-        Key::new("time", Kind::Duration, "For how long."),
+        Key::new(
+            "max_nodes",
+            Kind::Whole(1, MOST),
+            "The most nodes at a time.",
+        ),
+        Key::new("time", Kind::Duration, "The time limit of a node."),
     ],
 );

@@ -80,7 +80,7 @@ impl Refusal {
             Self::EvaluatedVariable => "in a variable that programs evaluate",
             Self::EvaluatedLater => "in a variable that the script evaluates elsewhere",
             Self::TwoDocuments => "in a script with two here-documents on one line",
-            Self::UnknownShell => "in a script for this program, whose rules are not known",
+            Self::UnknownShell => "in a script for a program whose quoting rules are not known",
             Self::Unparsed => "in a script that does not parse as shell",
             Self::NotUnderstood => "at a place that no rule covers",
         }
@@ -93,11 +93,11 @@ impl Refusal {
             Self::SingleQuotes => format!("write \"… {value} …\" with double quotes"),
             Self::DollarQuotes => format!("write {value} outside these quotes"),
             Self::Backticks => format!("write $(command {value})"),
-            Self::Braces => format!("write V={value} on a line before, and ${{V}} here"),
+            Self::Braces => format!("write V={value} on the line before, and ${{V}} here"),
             Self::Backslash => format!("remove the backslash; {value} needs no quoting"),
             Self::Dollar => format!("remove the `$`, or write '$'{value}"),
             Self::QuotedDocument => {
-                "write the delimiter without quotes, and `\\$` for each `$` that is to stay"
+                "write the delimiter without quotes, and `\\$` for each literal `$`"
                     .to_owned()
             }
             Self::Delimiter => "write a word such as EOF".to_owned(),
@@ -109,10 +109,10 @@ impl Refusal {
                 as_number(source)
             ),
             Self::Arithmetic | Self::Subscript => {
-                format!("the shell evaluates what it finds there; {}", as_number(source))
+                format!("the shell would evaluate the text; {}", as_number(source))
             }
             Self::Evaluated => {
-                format!("write V={value} as a command of its own, and \"$V\" in commands that evaluate nothing")
+                format!("write V={value} as a separate command, and \"$V\" in commands that evaluate nothing")
             }
             Self::TestVariable => format!("write [ -n {value} ]"),
             Self::Program | Self::Option => format!(
@@ -125,16 +125,16 @@ impl Refusal {
                 "arithmetic, subscripts, `eval`, `${{!x}}` and the like run code that a variable's text holds; {}, or compare with [ \"$x\" = word ]",
                 as_number(source)
             ),
-            Self::TwoDocuments => "write each command with its here-document on a line of its own".to_owned(),
+            Self::TwoDocuments => "write each command with its here-document on a separate line".to_owned(),
             Self::UnknownShell => format!(
                 "use `env: {{ V: \"{value}\" }}` and read V from the environment, or $SUNWARD_INPUT_PORT and $SUNWARD_OUTPUT_PORT for paths; `shell: bash` and `shell: sh` take text; for a number, {}",
                 as_number(source)
             ),
             Self::Unparsed => {
-                "correct the script; `bash -n` shows what is wrong. Where bash accepts it, write one command a line: the parser here does not read `x=$(f) 2>log` (write `x=$(f 2>log)`), `cat <<EOF; g`, or `then (a) fi` without a `;` before `fi`".to_owned()
+                "correct the script; `bash -n` shows what is wrong. Where bash accepts it, write one command per line: Sunward's parser does not read `x=$(f) 2>log` (write `x=$(f 2>log)`), `cat <<EOF; g`, or `then (a) fi` without a `;` before `fi`".to_owned()
             }
             Self::NotUnderstood => {
-                format!("write V={value} on a line before, and \"$V\" here")
+                format!("write V={value} on the line before, and \"$V\" here")
             }
         }
     }

@@ -88,7 +88,7 @@ fn keys(node: &Node, entries: &[Entry], shape: &Shape, label: &str, found: &mut 
             let message = format!("`{alias}` is another name for `{}`", key.name);
             found.push(
                 Diagnostic::error(codes::DUPLICATE_KEY, second.key_span, message)
-                    .expecting("one of them"),
+                    .expecting("only one of them"),
             );
         }
         if key.required && node.get(key.name).is_none() && !misspelled(key.name, entries, shape) {
@@ -125,7 +125,7 @@ fn unknown_key(shape: &Shape, entry: &Entry) -> Diagnostic {
 }
 
 fn not_yet(key: &Key, entry: &Entry) -> Diagnostic {
-    let message = format!("`{}` is not yet supported", key.name);
+    let message = format!("`{}` is not supported yet", key.name);
     Diagnostic::error(codes::NOT_YET, entry.key_span, message)
         .expecting("`run`, `kernel` or `cuda`")
 }
@@ -168,7 +168,7 @@ fn wrong_type(node: &Node, kind: &Kind, label: &str) -> Diagnostic {
     let wants_text = matches!(kind, Kind::Text | Kind::LooseName);
     match node.plain() {
         Some(Value::Bool(_) | Value::Int(_) | Value::Float(_)) if wants_text => {
-            diagnostic.suggesting("put it into quotes to make it text")
+            diagnostic.suggesting("put it in quotes to make it text")
         }
         _ => diagnostic,
     }
@@ -197,7 +197,7 @@ fn scalar(node: &Node, kind: &Kind, label: &str) -> Option<Diagnostic> {
             }
             problem(
                 codes::NOT_A_CHOICE,
-                format!("`{text}` means nothing under `{label}`"),
+                format!("`{text}` is not a valid value for `{label}`"),
             )
             .map(|diagnostic| diagnostic.nearest(text, words.iter().copied()))
         }

@@ -143,9 +143,9 @@ impl Kind {
             Self::Word(words) => crate::names::one_of(words.iter().copied()),
             Self::Name => "a name of letters, digits and _".to_owned(),
             Self::LooseName => "a name of letters, digits, _, - and .".to_owned(),
-            Self::Suffix => "a file's suffix of letters and digits, as csv or nii.gz".to_owned(),
+            Self::Suffix => "a file suffix of letters and digits, such as csv or nii.gz".to_owned(),
             Self::Requirement => {
-                "a package's name, with a version where wanted, as numpy==2.1.0".to_owned()
+                "a package's name, with an optional version, such as numpy==2.1.0".to_owned()
             }
             Self::Scalar => "text or a number".to_owned(),
             Self::Whole(min, max) if *max >= i64::from(i32::MAX) => {
@@ -163,13 +163,13 @@ impl Kind {
             Self::Any => "anything".to_owned(),
             Self::Nothing => "nothing".to_owned(),
             Self::List(Self::Any) => "a list".to_owned(),
-            Self::List(kind) => format!("a list, each {}", kind.expected()),
-            Self::OneOrMany(kind) => format!("{}, or a list of such", kind.expected()),
+            Self::List(kind) => format!("a list, each item {}", kind.expected()),
+            Self::OneOrMany(kind) => format!("{}, or a list of these", kind.expected()),
             Self::Map(..) => "a map".to_owned(),
             Self::Node(shape) => {
                 let keys = shape.keys.iter().filter(|key| !key.not_yet);
                 format!(
-                    "a map of {}",
+                    "a map with {}",
                     crate::names::one_of(keys.map(|key| key.name))
                 )
             }

@@ -30,12 +30,12 @@ pub(crate) static STAGE: Shape = Shape {
             Key::new(
                 "shell",
                 Kind::OneOrMany(&Kind::Text),
-                "The shell of a text `run`; `bash --noprofile --norc -euo pipefail -c` when absent. `sh` is /bin/sh -eu -c; several words are taken as they are.",
+                "The shell of a text `run`; `bash --noprofile --norc -euo pipefail -c` by default. `sh` means /bin/sh -eu -c; a list of words is used as it is.",
             ),
             Key::new(
                 "scatter",
                 Kind::OneOf(&[Kind::Node(&SCATTER), Kind::List(&Kind::Any), Kind::Text]),
-                "One task a value, a slice or a row.",
+                "One task per value, slice or row.",
             ),
             Key::new(
                 "matrix",
@@ -43,7 +43,7 @@ pub(crate) static STAGE: Shape = Shape {
                     KeyRule::Name,
                     &Kind::OneOf(&[Kind::List(&Kind::Any), Kind::Text]),
                 ),
-                "One task a combination of values.",
+                "One task per combination of values.",
             ),
             Key::new(
                 "inputs",
@@ -51,7 +51,7 @@ pub(crate) static STAGE: Shape = Shape {
                     KeyRule::Name,
                     &Kind::OneOf(&[Kind::Text, Kind::List(&Kind::Text), Kind::Node(&INPUT)]),
                 ),
-                "What it reads, by port: stage.port, params.name, ./path, a URL, or a list of these.",
+                "What it reads, by port: stage.port, params.name, ./path, a file:// URL, or a list of these.",
             ),
             Key::new(
                 "outputs",
@@ -59,7 +59,7 @@ pub(crate) static STAGE: Shape = Shape {
                     KeyRule::Name,
                     &Kind::OneOf(&[Kind::Node(&OUTPUT), Kind::Nothing]),
                 ),
-                "What a command gives, by port.",
+                "What a command writes, by port.",
             ),
             Key::new(
                 "with",
@@ -69,7 +69,7 @@ pub(crate) static STAGE: Shape = Shape {
             Key::new(
                 "needs",
                 Kind::OneOrMany(&Kind::Name),
-                "Stages that must end first, in addition to those it reads from.",
+                "Stages that must end first, besides those it reads from.",
             )
             .alias("depends_on"),
             Key::new(
@@ -80,12 +80,12 @@ pub(crate) static STAGE: Shape = Shape {
             Key::new(
                 "env",
                 Kind::Map(KeyRule::Name, &Kind::Scalar),
-                "Environment of the command, beside PATH, HOME, LANG, TMPDIR and SUNWARD_…; `X: inherit` passes X on.",
+                "Environment of the command, besides PATH, HOME, LANG, TMPDIR and SUNWARD_…; `X: inherit` passes X on.",
             ),
             Key::new(
                 "secrets",
                 Kind::List(&Kind::Name),
-                "Names of secrets that the command's environment holds.",
+                "Names of secrets to put into the command's environment.",
             ),
             Key::new(
                 "files",
@@ -98,12 +98,12 @@ pub(crate) static STAGE: Shape = Shape {
                 "The Python environment it runs in.",
             ),
             Key::new("resources", Kind::Node(&RESOURCES), "What one task needs."),
-            Key::new("retry", Kind::Node(&RETRY), "What is tried again."),
+            Key::new("retry", Kind::Node(&RETRY), "Which failures are retried."),
             Key::new("timeout", Kind::Duration, "The time limit of one attempt."),
             Key::new(
                 "checkpoint",
                 Kind::Bool,
-                "The folder $SUNWARD_CHECKPOINT outlives a command's attempts, until one succeeds.",
+                "Keep the folder $SUNWARD_CHECKPOINT from attempt to attempt, until one succeeds.",
             ),
             Key::new(
                 "tolerate",
@@ -113,7 +113,7 @@ pub(crate) static STAGE: Shape = Shape {
             Key::new(
                 "tolerate_rejects",
                 REJECTS,
-                "How many rows of an input a kernel may reject: `10%`, or a number. More fail the stage; without it none do.",
+                "How many rows of an input a kernel may reject: `10%`, or a number. More rejects fail the stage; without this key, rejects never do.",
             ),
             Key::new(
                 "max_parallel",
@@ -123,7 +123,7 @@ pub(crate) static STAGE: Shape = Shape {
             Key::new(
                 "cache",
                 Kind::OneOf(&[Kind::Bool, Kind::Node(&CACHE)]),
-                "Whether results are shared.",
+                "Whether results are cached, and under which version.",
             ),
             Key::new(
                 "place",
@@ -151,24 +151,24 @@ static SCATTER: Shape = Shape::new(
         Key::new(
             "range",
             Kind::OneOf(&[Kind::Whole(0, i64::MAX), Kind::Text]),
-            "One task a number from 0.",
+            "One task per number, from 0 up to but not including this one.",
         ),
         Key::new(
             "rows",
             Kind::Whole(1, i64::MAX),
-            "So many rows of the input a task.",
+            "Rows of the input per task.",
         ),
-        Key::new("parts", Kind::Bool, "One part of the input a task."),
+        Key::new("parts", Kind::Bool, "One task per part of the input."),
     ],
 );
 
 static RANGE: Shape = Shape::new(
     "Range",
-    "Numbers from 0.",
+    "Whole numbers from 0.",
     &[Key::new(
         "range",
         Kind::OneOf(&[Kind::Whole(0, i64::MAX), Kind::Text]),
-        "How many.",
+        "How many numbers.",
     )
     .required()],
 );
@@ -193,7 +193,11 @@ static INPUT: Shape = Shape::new(
             Kind::List(&Kind::Text),
             "Only these columns, in this order.",
         ),
-        Key::new("variable", Kind::Text, "Which variable of a gridded file."),
+        Key::new(
+            "variable",
+            Kind::Text,
+            "The variable of a gridded file to read.",
+        ),
         Key::new(
             "rows",
             Kind::Word(&["time", "cell"]),
@@ -234,7 +238,7 @@ static OUTPUT: Shape = Shape::new(
         Key::new(
             "format",
             Kind::Word(&["arrow", "parquet", "csv", "netcdf", "file", "dir"]),
-            "What the command writes; arrow when absent.",
+            "What the command writes; arrow by default.",
         ),
         Key::new(
             "schema",
@@ -244,7 +248,7 @@ static OUTPUT: Shape = Shape::new(
         Key::new(
             "ext",
             Kind::Suffix,
-            "The file's suffix without the dot, for format file.",
+            "The file's suffix without the dot, for `format: file`.",
         ),
     ],
 );
@@ -260,18 +264,22 @@ pub(crate) static PYTHON: Shape = Shape::new(
             Kind::List(&Kind::Requirement),
             "Requirements in pip's syntax; options are not allowed.",
         ),
-        Key::new("lock", Kind::Text, "The lock file, when not sunward.lock."),
+        Key::new(
+            "lock",
+            Kind::Text,
+            "The lock file; sunward.lock by default.",
+        ),
     ],
 );
 
 static CUDA: Shape = Shape::new(
     "Cuda",
-    "The user's own kernel, launched with a thread a row.",
+    "The user's own kernel, launched with one thread per row.",
     &[
         Key::new(
             "source",
             Kind::Text,
-            "The .cu file, relative to the workflow's.",
+            "The .cu file, relative to the workflow's folder.",
         )
         .required(),
         Key::new(
@@ -289,7 +297,7 @@ static CUDA: Shape = Shape::new(
         Key::new(
             "block",
             Kind::Whole(1, 1024),
-            "Threads of a block; 256 when absent.",
+            "Threads per block; 256 by default.",
         ),
     ],
 );
@@ -303,20 +311,24 @@ static CUDA_ARG: Shape = Shape {
             Key::new(
                 "in",
                 Kind::Text,
-                "A pointer to a column of an input, as x.value.",
+                "A pointer to a column of an input, such as x.value.",
             ),
             Key::new(
                 "out",
                 Kind::Text,
-                "A pointer to a column of an output, as y.value; with type.",
+                "A pointer to a column of an output, such as y.value; needs `type`.",
             ),
-            Key::new("value", Kind::Scalar, "A number; with type."),
+            Key::new("value", Kind::Scalar, "A number; needs `type`."),
             Key::new(
                 "rows",
                 Kind::ColumnType,
-                "The number of rows, of this type.",
+                "The number of rows, passed as this type.",
             ),
-            Key::new("type", Kind::ColumnType, "The type of an out or a value."),
+            Key::new(
+                "type",
+                Kind::ColumnType,
+                "The type of an `out` or a `value`.",
+            ),
         ],
     )
 };
@@ -326,19 +338,19 @@ pub(crate) static RESOURCES: Shape = Shape::new(
     "Resources",
     "What one task needs.",
     &[
-        Key::new("cpus", POSITIVE, "Cores."),
-        Key::new("memory", Kind::Size, "Memory."),
+        Key::new("cpus", POSITIVE, "Cores per task."),
+        Key::new("memory", Kind::Size, "Memory per task."),
         Key::new(
             "gpus",
             Kind::OneOf(&[Kind::Whole(0, 1024), Kind::Text, Kind::Node(&ANY_OF)]),
-            "Devices: a number, a model as H100:2, or any_of several.",
+            "GPUs: a number, a model such as H100:2, or any_of several.",
         ),
-        Key::new("gpu_memory", Kind::Size, "Memory of each device."),
-        Key::new("disk", Kind::Size, "Scratch space."),
+        Key::new("gpu_memory", Kind::Size, "Memory of each GPU."),
+        Key::new("disk", Kind::Size, "Disk space per task."),
         Key::new(
             "optional",
             Kind::Bool,
-            "Whether it also runs without the device.",
+            "Whether it also runs without the GPU.",
         ),
     ],
 );
@@ -383,7 +395,7 @@ pub(crate) static RETRY: Shape = Shape::new(
 
 static EXIT: Shape = Shape::new(
     "Exit",
-    "Exit codes.",
+    "Which exit codes are retried.",
     &[Key::new("exit", Kind::OneOrMany(&Kind::Whole(0, 255)), "The codes.").required()],
 );
 
@@ -396,11 +408,11 @@ static SCALE: Shape = Shape::new(
 /// Sharing of results.
 pub(crate) static CACHE: Shape = Shape::new(
     "Cache",
-    "How results are shared.",
+    "How results are cached.",
     &[Key::new(
         "version",
         Kind::Scalar,
-        "Changes the key, to invalidate by hand.",
+        "Change it to discard earlier results.",
     )
     .required()],
 );

@@ -13,7 +13,11 @@ pub(crate) static WORKFLOW: Shape = Shape {
         "A Sunward pipeline.",
         &[
             Key::new("name", Kind::LooseName, "The workflow's name.").required(),
-            Key::new("description", Kind::Text, "One line for listings."),
+            Key::new(
+                "description",
+                Kind::Text,
+                "A one-line description, for listings.",
+            ),
             Key::new(
                 "params",
                 Kind::Map(KeyRule::Name, &Kind::Node(&PARAM)),
@@ -24,7 +28,7 @@ pub(crate) static WORKFLOW: Shape = Shape {
             Key::new(
                 "defaults",
                 Kind::Node(&DEFAULTS),
-                "Settings of every stage that does not set its own.",
+                "Settings for every stage that does not set its own.",
             ),
             Key::new(
                 "stages",
@@ -82,15 +86,23 @@ pub(crate) static PLACE: Shape = Shape::new(
         Key::new(
             "deadline",
             Kind::Duration,
-            "From submission to the end of the run.",
+            "The time from submission to the end of the run.",
         ),
         Key::new(
             "max_delay",
             Kind::Duration,
-            "The longest that a stage may wait for power.",
+            "How long a stage may wait for cleaner power.",
         ),
-        Key::new("home", Kind::LooseName, "The zone where it would have run."),
-        Key::new("regions", Kind::List(&Kind::LooseName), "Regions allowed."),
+        Key::new(
+            "home",
+            Kind::LooseName,
+            "The zone with which savings are compared.",
+        ),
+        Key::new(
+            "regions",
+            Kind::List(&Kind::LooseName),
+            "The regions where stages may run.",
+        ),
         Key::new(
             "data_regions",
             Kind::List(&Kind::LooseName),
@@ -110,7 +122,7 @@ static BUDGET: Shape = Shape::new(
 
 static DEFAULTS: Shape = Shape::new(
     "Defaults",
-    "Settings of every stage that does not set its own; maps are merged key by key.",
+    "Settings for every stage that does not set its own; maps are merged key by key.",
     &[
         Key::new(
             "shell",
@@ -128,7 +140,7 @@ static DEFAULTS: Shape = Shape::new(
             "Python environment of `run` stages.",
         ),
         Key::new("resources", Kind::Node(&RESOURCES), "What one task needs."),
-        Key::new("retry", Kind::Node(&RETRY), "What is tried again."),
+        Key::new("retry", Kind::Node(&RETRY), "Which failures are retried."),
         Key::new("timeout", Kind::Duration, "The time limit of one attempt."),
         Key::new(
             "tolerate",
@@ -148,7 +160,7 @@ static DEFAULTS: Shape = Shape::new(
         Key::new(
             "cache",
             Kind::OneOf(&[Kind::Bool, Kind::Node(&CACHE)]),
-            "Whether results are shared.",
+            "Whether results are cached, and under which version.",
         ),
         Key::new("place", Kind::Node(&PLACE), "Where and when."),
     ],

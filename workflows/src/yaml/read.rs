@@ -143,7 +143,7 @@ impl<'t, 'd> Builder<'t, 'd> {
                             span,
                             "a second document begins here",
                         )
-                        .expecting("one document a file"),
+                        .expecting("one document per file"),
                     ));
                 }
                 Ok(())
@@ -301,10 +301,11 @@ impl<'t, 'd> Builder<'t, 'd> {
                 .get_or_init(|| Lines::new(text))
                 .line_column(first.start)
                 .0;
-            let message = format!("`{}` is given a second time here", entry.key);
+            let message = format!("`{}` is already set", entry.key);
             found.push(
-                Diagnostic::error(codes::DUPLICATE_KEY, entry.key_span, message)
-                    .expecting(format!("every key once; the first is on line {line}")),
+                Diagnostic::error(codes::DUPLICATE_KEY, entry.key_span, message).expecting(
+                    format!("each key only once; it was first set on line {line}"),
+                ),
             );
             false
         });
@@ -358,8 +359,12 @@ fn first_line(text: &str, start: u32, end: u32) -> Span {
 
 fn too_deep(span: Span) -> Stop {
     Box::new(
-        Diagnostic::error(codes::TOO_DEEP, span, "lists and maps nest too deeply here")
-            .expecting(format!("at most {DEPTH_LIMIT} levels")),
+        Diagnostic::error(
+            codes::TOO_DEEP,
+            span,
+            "lists and maps are nested too deeply here",
+        )
+        .expecting(format!("at most {DEPTH_LIMIT} levels")),
     )
 }
 

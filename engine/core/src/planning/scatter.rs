@@ -56,7 +56,9 @@ fn count(value: &Value) -> Result<u32, String> {
         Value::Int(number) => match u32::try_from(number) {
             Ok(count) if count <= TASK_LIMIT => Ok(count),
             Ok(count) => Err(too_many(u64::from(count))),
-            Err(_) if number < 0 => Err(format!("a range cannot be {number}: less than 0")),
+            Err(_) if number < 0 => {
+                Err(format!("a range cannot be {number}; it must be 0 or more"))
+            }
             Err(_) => Err(too_many(number.unsigned_abs())),
         },
         Value::Null

@@ -66,7 +66,7 @@ fn what_cannot_be_scattered_is_refused_with_what_was_found() {
     for (scatter, message) in [
         (
             Scatter::Range(Value::Int(-1)),
-            "a range cannot be -1: less than 0",
+            "a range cannot be -1; it must be 0 or more",
         ),
         (
             Scatter::Items(Value::String("abc".into())),

@@ -69,7 +69,7 @@ impl Source {
         let width = row_bytes(field.data_type()).ok_or_else(|| {
             let kind = field.data_type();
             fault(format!(
-                "column `{column}` is {kind}, which has no fixed number of bytes a row; bind \
+                "column `{column}` is {kind}, which has no fixed number of bytes per row; bind \
                  numbers, fixed_size_binary or a tensor"
             ))
         })?;

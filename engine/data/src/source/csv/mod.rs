@@ -183,8 +183,8 @@ fn names(path: &Path, header: &ByteRecord, line: u64) -> Result<Vec<String>, Dat
         if !seen.insert(name.clone()) {
             return Err(fault(
                 path,
-                format!("two columns are called '{name}'"),
-                "give each column a name of its own",
+                format!("two columns are named '{name}'"),
+                "give each column its own name",
             ));
         }
         names.push(name);
