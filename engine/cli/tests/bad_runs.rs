@@ -1,5 +1,5 @@
-//! Tasks that misbehave, from outside: the run ends as the file says, the message names stage,
-//! task, attempt and the end of the log, finished work is kept, siblings finish.
+//! Tasks that misbehave: the run ends as the workflow says, the message has the stage, task,
+//! attempt and end of the log, finished work is kept, and other tasks finish.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Two homes that share a bucket share work, and believe of it only what holds.
+//! Two homes that share a bucket share results, but use only those that are valid.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -18,7 +18,7 @@ use scene::{Scene, Told};
 
 const WORKFLOW: &str = "name: w\nstages:\n  s:\n    run: echo ${{ item }} > ${{ outputs.o }}\n    scatter: { range: 20 }\n    outputs: { o: { format: file, ext: txt } }\noutputs: { o: s.o }\n";
 
-/// Runs in a home of its own, with what a client of the bucket needs in the environment.
+/// Runs in a home of its own, with the environment variables of the bucket's client.
 fn run_in(scene: &Scene, home: &str, store: &str) -> Told {
     let args = [
         "run",
@@ -159,14 +159,14 @@ fn whatever_is_wrong_in_a_bucket_is_told_and_made_again() {
         if what == "nothing" {
             assert_eq!(json["stages"]["b"]["cached"], 1, "{json}");
         }
-        // What the bucket gave can be looked at, and the whole store is sound.
+        // Results from the bucket can be shown, and the whole store is sound.
         for (port, text) in [("o", "9 B"), ("all", "1 file"), ("d", "1 "), ("t", "2")] {
             let shown = sunward(&scene, &bucket, "two", &["show", port]);
             assert_eq!(shown.code, 0, "{what}: {shown:?}");
             assert!(shown.out.contains(text), "{what}: {shown:?}");
         }
         sunward(&scene, &bucket, "two", &["cache", "verify"]).expect(0);
-        // What was made again is in the bucket, too.
+        // Recomputed results are in the bucket too.
         let third = sunward(&scene, &bucket, "three", &ON_BUCKET);
         assert_eq!(third.code, 0, "{what}: {third:?}");
         assert_eq!(third.json()["stages"]["b"]["cached"], 1, "{what}");

@@ -1,5 +1,4 @@
-//! `sunward check` on the `.cu` files of `cuda` stages, where NVIDIA's run-time compiler is at
-//! hand.
+//! `sunward check` on the `.cu` files of `cuda` stages, if NVIDIA's run-time compiler is available.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -13,7 +12,7 @@ mod scene;
 use scene::{Scene, Told};
 use sunward_kernels::device::Nvrtc;
 
-/// A stage that calls `own` of this source.
+/// A stage that calls the kernel `own` of this source.
 fn own(source: &str) -> Scene {
     let scene = Scene::with(
         "name: w\nstages:\n  own:\n    inputs: { t: ./rows.csv }\n    cuda:\n      source: ./code/own.cu\n      \
@@ -29,7 +28,7 @@ const WRONG: &str = "extern \"C\" __global__ void own(const double *x, double *o
                      unsigned i = blockIdx.x * blockDim.x + threadIdx.x;\n    \
                      if (i < rows) out[i] = 2 * y[i];\n}\n";
 
-/// What `check` says, if there is the compiler.
+/// The output of `check`, if the compiler is available.
 fn check(scene: &Scene, arguments: &[&str]) -> Option<Told> {
     if let Err(error) = Nvrtc::find() {
         eprintln!("NOT RUN through NVRTC: {error}");
@@ -71,7 +70,7 @@ fn a_kernel_that_the_source_does_not_define_is_named() {
 
 #[test]
 fn without_the_compiler_source_is_not_looked_at() {
-    // Without LD_LIBRARY_PATH only one that the system installs is found.
+    // Without LD_LIBRARY_PATH, only a compiler that the system installs is found.
     let scene = own(WRONG);
     let told = scene.sunward(&["check", "workflow.yaml"]);
     let by_the_system = told.code == 2 && told.out.contains("SW0707");

@@ -1,4 +1,4 @@
-//! Damage to the store after `kill -9`: the same command gives what an undisturbed run gives.
+//! Damage to the store after `kill -9`. The same command gives the results of an undisturbed run.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use scene::Scene;
 
-/// `b` waits until it is allowed to go on; `c` reads what both gave.
+/// `b` reads the outputs of `a`, and waits for a file before it does.
 const WORKFLOW: &str = r#"name: w
 stages:
   a:
@@ -64,7 +64,7 @@ fn delete(path: &Path) {
     fs::remove_file(path).unwrap();
 }
 
-/// In place, as a bad disk does it: whatever shares the file's bytes sees it.
+/// Rewrites a file in place, as a bad disk does. Every file that shares its blocks changes too.
 fn rewrite(path: &Path, bytes: &[u8]) {
     fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
     fs::write(path, bytes).unwrap();
@@ -91,7 +91,7 @@ fn whatever_happens_to_parts_after_a_kill_the_answer_is_right() {
         assert_eq!(scene.text("out/all.txt"), EXPECTED, "{what}");
         assert_eq!(scene.text("out/o.txt"), "plain\n", "{what}");
         scene.sunward(&["cache", "verify"]).expect(0);
-        // What was computed from what is damaged is not in the cache either.
+        // The cache holds no result that was computed from damaged data.
         scene.run(&["--fresh", "--out", "again"]).expect(0);
         assert_eq!(scene.text("again/all.txt"), EXPECTED, "{what}");
     }

@@ -1,5 +1,5 @@
-//! The library's kernels on a device from outside: from their CUDA sources, on the processor in a
-//! GPU's stead, in processes of their own.
+//! The library's kernels with `--device host`: from their CUDA sources, on the processor instead of
+//! a GPU, in processes of their own.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -14,8 +14,8 @@ mod scene;
 use expected::{Example, Variant};
 use scene::{Scene, Told};
 
-/// Runs an example from its kernels' CUDA sources, cut in so many of the ways that `expected.yaml`
-/// names, and compares what it gives.
+/// Runs the first `ways` variants of an example from its kernels' CUDA sources, and compares the
+/// results with `expected.yaml`.
 fn gives_what_is_expected(name: &str, ways: usize) {
     let example = Example::named(name);
     for variant in example.expected.runs.iter().take(ways) {
@@ -85,7 +85,7 @@ fn a_kernel_that_fails_in_a_child_says_what_it_says_in_this_process() {
 
 #[test]
 fn a_child_is_ended_at_the_stages_timeout() {
-    // All pairs of the library: hours on the processor in a GPU's stead.
+    // All pairs of the library would take hours on the processor.
     let endless = "queries: params.library }\n    timeout: 1s";
     let scene = changed(
         "similarity-screen",
@@ -105,7 +105,7 @@ fn without_a_compiler_it_is_said_what_to_do() {
         .says(&["--device host", "set CXX", "--device cpu"]);
 }
 
-/// What the stage `search` of a run was made on, as `status --json` tells.
+/// The devices that made the results of the stage `search`, from `status --json`.
 fn made_on(scene: &Scene, run: &str) -> serde_json::Value {
     let told = scene.sunward(&["status", run, "--json"]).expect(0);
     told.json()["run"]["stages"]["search"]["ran_on"].clone()
@@ -129,7 +129,7 @@ fn every_result_says_what_kind_of_device_made_it_and_keeps_that_in_the_cache() {
     };
     assert_eq!(ran_on("search/0"), "cuda-on-cpu");
     assert_eq!(ran_on("merge/0"), "cpu");
-    // From the cache, though nothing would be made that way now.
+    // The results come from the cache, although this device would not make them.
     scene.run(&["--fresh", "--device", "cpu"]).expect(0);
     assert_eq!(made_on(&scene, "r2"), host);
     let anew = ["--fresh", "--device", "cpu", "--force", "search"];

@@ -1,4 +1,4 @@
-//! What a scatter over nothing gives: its declared outputs are there, and empty.
+//! An empty scatter: its declared outputs exist and are empty.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -11,7 +11,7 @@ mod scene;
 
 use scene::Scene;
 
-/// A stage without tasks and one that reads all it gave.
+/// A stage without tasks, and a stage that reads its output.
 fn workflow(output: &str, read: &str) -> String {
     format!(
         "name: e

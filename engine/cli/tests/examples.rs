@@ -1,5 +1,5 @@
-//! Every example gives the results that stand beside it, however many threads there are and however
-//! its data is cut.
+//! Every example gives its expected results, with any number of threads and any division of its
+//! data.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -40,7 +40,7 @@ impl Finished {
     }
 }
 
-/// Runs a variant in a folder of its own, with nothing in any cache.
+/// Runs a variant in a folder of its own, with an empty cache.
 fn run(example: &Example, variant: &Variant, threads: &str) -> Finished {
     let scene = Scene::new();
     example.copy_to(scene.path(), variant);
@@ -54,7 +54,7 @@ fn run(example: &Example, variant: &Variant, threads: &str) -> Finished {
     Finished { scene, json }
 }
 
-/// Runs an example in every way that its `expected.yaml` names, the first with 1, 2 and 8 threads.
+/// Runs every variant in an example's `expected.yaml`, the first one with 1, 2 and 8 threads.
 fn gives_what_is_expected(name: &str) {
     let example = Example::named(name);
     for (index, variant) in example.expected.runs.iter().enumerate() {
@@ -128,7 +128,7 @@ fn the_winters_of_1963_1989_and_2010_have_their_known_index() {
     assert_eq!(finished.json["outputs"]["index"]["rows"], 65);
 }
 
-/// The score of an example's run, by its row.
+/// The scores of an example's run, in the order of rows.
 fn scores(finished: &Finished) -> Vec<(f64, f64)> {
     let rows = table(&std::fs::read_to_string(finished.out().join("scores.csv")).unwrap());
     let column = |name: &str| rows[0].iter().position(|column| column == name).unwrap();
@@ -153,7 +153,7 @@ fn poses_have_the_same_scores_however_they_are_cut() {
     gives_what_is_expected("pose-rescoring");
 }
 
-/// Poses as Vina wrote them: the first is nearly the crystal's, the others lie elsewhere.
+/// Poses as Vina wrote them. The first is close to the crystal's, the others are elsewhere.
 #[test]
 fn docked_models_are_rescored_from_their_own_file() {
     let example = Example::named("pose-rescoring");
@@ -195,7 +195,7 @@ fn a_receptor_with_a_metal_gives_its_known_score() {
     );
 }
 
-/// Runs pose-rescoring with other files.
+/// Runs the example pose-rescoring with other files.
 fn rescored(example: &Example, params: &[(&str, &PathBuf)], rows: &str) -> Finished {
     let scene = Scene::new();
     let mut variant = Variant::default();

@@ -1,7 +1,7 @@
-//! Disks without space, through the binary: the task that meets one is named with what to do,
-//! siblings finish, nothing half-written is read, and a later run with space finishes the rest.
+//! Full disks: the message names the task and the remedy, other tasks finish, partial files are not
+//! read, and a later run with enough space finishes the rest.
 //!
-//! The small disks are mounted in a namespace of the command's own, so that they are gone with it.
+//! The small disks are mounted in a mount namespace of the command, so that they end with it.
 #![allow(
     clippy::allow_attributes,
     clippy::print_stderr,
@@ -15,8 +15,8 @@ use std::process::{Command, Output};
 
 use scene::{Scene, Told};
 
-/// Runs a shell script in the scene's folder, in a mount namespace of its own; `$SUNWARD`, and `$0`
-/// too, is the binary.
+/// Runs a shell script in the scene's folder, in a mount namespace of its own. `$SUNWARD` and `$0`
+/// are the binary.
 fn in_namespace(scene: &Scene, script: &str) -> Output {
     let built = scene.command(&[]);
     let mut unshare = Command::new("unshare");
@@ -37,7 +37,7 @@ fn in_namespace(scene: &Scene, script: &str) -> Output {
     })
 }
 
-/// Whether small disks can be had here; says loudly when not.
+/// True if small disks can be mounted here. If not, prints a message.
 fn can_mount() -> bool {
     let scene = Scene::new();
     scene.file("disk/.keep", "");
@@ -51,7 +51,7 @@ fn can_mount() -> bool {
     tried.status.success()
 }
 
-/// Runs the workflow with a disk of this size (as `mount` takes it) at a folder of the state.
+/// Runs the workflow with a disk of this size (in the notation of `mount`) at a folder of the home.
 fn run_with_disk(scene: &Scene, folder: &str, size: &str, args: &str) -> Told {
     std::fs::create_dir_all(scene.path().join(folder)).unwrap();
     Told::of(&in_namespace(
@@ -62,8 +62,8 @@ fn run_with_disk(scene: &Scene, folder: &str, size: &str, args: &str) -> Told {
     ))
 }
 
-/// Six tasks, of which the one in the middle writes more than the disk holds, in the way given, and
-/// one that reads what all wrote.
+/// Six tasks and one that reads all their outputs. One of the six writes more than the disk holds,
+/// by the command `write`.
 fn workflow(write: &str) -> String {
     format!(
         "name: w\nstages:\n  write:\n    scatter: {{ range: 6 }}\n    retry: {{ max_attempts: 2, backoff: 0s, on: [{{ exit: [1] }}] }}\n    run: |\n      echo n > ${{{{ outputs.rows }}}}\n      echo ${{{{ item }}}} >> ${{{{ outputs.rows }}}}\n      if [ ${{{{ item }}}} = 2 ]; then {write}; fi\n    outputs: {{ rows: {{ format: csv, schema: {{ n: int64 }} }} }}\n  count:\n    inputs: {{ rows: {{ from: write.rows, as: csv }} }}\n    run: wc -l < ${{{{ inputs.rows }}}} > ${{{{ outputs.lines }}}}\n    outputs: {{ lines: {{ format: file, ext: txt }} }}\noutputs: {{ lines: count.lines }}\n"
@@ -73,10 +73,10 @@ fn workflow(write: &str) -> String {
 /// Two million rows: 4 MB.
 const ROWS: &str = "{ yes 7 || true; } | head -n 2000000 >> ${{ outputs.rows }}";
 
-/// A run whose scratch is too small for the one task, then the same with space.
+/// Runs with a scratch folder that is too small for one task, then with enough space.
 fn scratch_is_full(write: &str, code: i32, words: &[&str]) {
     let scene = Scene::with(&workflow(write));
-    // One at a time, or siblings may meet the full disk too.
+    // One task at a time, because otherwise others could find the disk full too.
     let told = run_with_disk(&scene, ".sunward/scratch", "1m", "-j 1").expect(code);
     let stages = told.json()["stages"].clone();
     assert_eq!(stages["write"]["ran"], 5, "{stages}");
@@ -171,8 +171,8 @@ exec \"$SUNWARD\" run workflow.yaml --json --home home";
         "{said}"
     );
     assert!(said.contains("free some space"), "{said}");
-    // Whether a task or the journal met the full disk last, the run ended or can go on: the same
-    // command, given twice, does what is left in either case.
+    // The run may have ended or may be resumable, depending on what found the disk full last. In
+    // both cases the same command, given twice, completes it.
     let stages = told.json()["stages"].clone();
     let counts = ["ran", "cached"].map(|name| stages["write"][name].as_u64().unwrap());
     assert_eq!(counts[0] + counts[1], 40, "{stages}");

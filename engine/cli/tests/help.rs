@@ -1,9 +1,9 @@
-//! What `--help` says, and that every example in it works.
+//! The text of `--help`, and a check that every example in it works.
 mod scene;
 
 use scene::Scene;
 
-/// Every verb, as the help lists them.
+/// Every verb in the help.
 fn verbs(scene: &Scene) -> Vec<String> {
     let help = scene.sunward(&["--help"]).expect(0).out;
     help.lines()
@@ -39,7 +39,7 @@ fn the_help_of_every_verb_reads_as_it_should() {
     insta::assert_snapshot!(all);
 }
 
-/// Fails until its marker is there.
+/// A stage that fails until its marker exists.
 const MOODY: &str = "\
 name: moody
 params:
@@ -49,7 +49,7 @@ stages:
     run: test -e ${{ params.marker }}
 ";
 
-/// Says that it has begun, then takes its time.
+/// A stage that writes a marker and then runs for long.
 const SLOW: &str = "\
 name: slow
 params:
@@ -59,7 +59,7 @@ stages:
     run: touch ${{ params.marker }}; sleep 600
 ";
 
-/// A folder in which the examples of this verb make sense.
+/// A folder in which the examples of this verb work.
 fn prepared(verb: &str) -> Scene {
     let scene = Scene::new();
     let marker = scene.path().join("marker");

@@ -1,4 +1,4 @@
-//! What a run reads: which files are opened, and which versions of them count.
+//! The files that a run opens, and the versions of them that it uses.
 #![allow(
     clippy::panic,
     clippy::allow_attributes,
@@ -13,7 +13,7 @@ use std::process::Command;
 
 use scene::Scene;
 
-/// A pipeline of one stage that hands its input `d` over as it is.
+/// A pipeline of one stage that gets its input `d` unchanged.
 fn hand_over(source: &str) -> String {
     format!(
         "name: w\nstages:\n  s:\n    inputs: {{ d: {source} }}\n    run: \"cat ${{{{ inputs.d }}}} > ${{{{ outputs.o }}}}\"\n    outputs: {{ o: {{ format: file, ext: txt }} }}\noutputs: {{ o: s.o }}\n"
@@ -22,7 +22,7 @@ fn hand_over(source: &str) -> String {
 
 #[test]
 fn what_is_handed_over_as_a_file_is_not_read_as_a_table() {
-    // None of these could be read as the table that its name promises.
+    // The content of these files does not match their suffix.
     for name in ["x.nc", "x.parquet", "x.arrow", "x.sdf", "x.csv", "x.pdbqt"] {
         let source = format!("{{ from: ./{name}, as: file }}");
         let scene = Scene::with(&hand_over(&source));
@@ -138,7 +138,7 @@ fn tasks_whose_tables_differ_are_the_users_fault_and_both_are_named() {
     assert!(told.err.contains("m: int64"), "{told:?}");
 }
 
-/// Runs the pipeline and gives what its output `o` holds.
+/// Runs the pipeline and returns the content of its output `o`.
 fn output(scene: &Scene, args: &[&str]) -> String {
     scene.run(&[args, &["--out", "out"]].concat()).expect(0);
     scene.text("out/o.txt")
@@ -214,7 +214,7 @@ fn what_values_name_is_read_anew_when_it_has_changed() {
             "one\n".repeat(twice),
             "case {number}: {text}"
         );
-        // The same size, and perhaps the same tick of the file system's clock.
+        // The size is equal, and the time may be, because the file system's clock is coarse.
         write("two\n");
         assert_eq!(
             output(&case, &[]),
@@ -263,7 +263,7 @@ fn a_retry_runs_the_script_of_now_under_the_key_of_now() {
     let told = scene.sunward(&["retry", "--out", "out"]).expect(0);
     assert!(told.err.contains("b.sh changed"), "{told:?}");
     assert_eq!(scene.text("out/o.txt"), "new\n");
-    // The old script is not served what the new one made.
+    // The old script does not get the result of the new one.
     scene.file("b.sh", broken);
     scene.run(&[]).expect(1);
     scene.file("b.sh", "echo new > $1\n");
@@ -287,7 +287,7 @@ fn a_retry_runs_what_succeeded_before_too_where_its_script_changed() {
 
 #[test]
 fn a_script_that_changes_between_start_and_stage_is_not_run_under_the_old_key() {
-    // A file, a folder and a param's file; the first stage makes the change.
+    // A file, a folder and a param's file. The first stage changes them.
     for (files, run, change) in [
         ("", "sh ./s.sh", "s.sh"),
         ("files: [./lib], ", "sh lib/x.sh", "lib/x.sh"),

@@ -16,7 +16,7 @@ fn simulated(scene: &Scene, more: &[&str]) -> scene::Told {
     scene.sunward(&[&ARGS, more].concat())
 }
 
-/// The last policy's figures; null where there are none.
+/// The last policy's figures; null if there are none.
 fn ours(told: &str) -> Value {
     let report: Value = serde_json::from_str(told).unwrap_or_default();
     let last = report["policies"].as_array().and_then(|all| all.last());
@@ -41,7 +41,7 @@ fn an_instance_is_played_as_a_workflow() {
         ],
     );
     insta::assert_snapshot!(told.expect(0).out);
-    // 7.56 core hours of 10 W in nine tasks, and an hour of 350 W that were ten on cores.
+    // 7.56 core hours of 10 W in nine tasks, and one GPU hour of 350 W, which was ten core hours.
     let told = simulated(&scene, &["instance.json", "--json"])
         .expect(0)
         .out;
@@ -132,7 +132,7 @@ fn recorded_instances_are_played() {
         return;
     };
     let scene = world();
-    // Room for the widest of them: what is asked is that each is read and none is late.
+    // There is enough room for the widest instance. The test is that each is read and none is late.
     scene.file(
         "fleet.yaml",
         "- { pool: mid, zone: DE, timezone: Europe/Berlin, capacity: [{ when: otherwise, gpus: 1000, cpus: 4000 }] }\n\

@@ -1,4 +1,4 @@
-//! Stopping and going on: Ctrl-C once and twice, SIGTERM, kill -9, cancel, a second engine.
+//! Stopping and continuing: Ctrl-C once and twice, SIGTERM, kill -9, cancel, a second engine.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use scene::Scene;
 
-/// Forty tasks that each leave a line behind, and one that tells that half are done.
+/// Forty tasks, each of which writes a line. One of them signals that half are done.
 const MANY: &str = "\
 name: many
 params: { trace: { type: string } }
@@ -27,7 +27,7 @@ stages:
       sleep 0.02
 ";
 
-/// Says that it has begun, with its process, then takes its time; deaf to SIGTERM.
+/// A stage that writes its process id, ignores SIGTERM and runs for long.
 const DEAF: &str = "\
 name: deaf
 params: { marker: { type: string } }
@@ -39,7 +39,7 @@ stages:
       while :; do sleep 1; done
 ";
 
-/// Three steps, each of which is kept when done; it lingers before the third until it is let go.
+/// A stage with a checkpoint after each of three steps. It waits before the third for a file.
 const STEPS: &str = "\
 name: steps
 params: { mark: { type: string } }
@@ -92,7 +92,7 @@ fn after_kill_9_the_same_command_finishes_the_rest() {
     assert_eq!(answer["stages"]["each"]["ran"], 40);
     told.says(&["continuing r1"]);
     let runs = scene.text("trace").lines().count();
-    // What was in flight, two tasks on two cores and what was leased ahead, may run again.
+    // The tasks in flight may run again: two on two cores, and those that were leased ahead.
     assert!((40..=60).contains(&runs), "{runs} runs of 40 tasks");
 }
 
@@ -147,8 +147,8 @@ fn a_second_ctrl_c_stops_at_once_even_what_is_deaf() {
     assert_eq!(status["run"]["status"], "interrupted");
 }
 
-/// A task with parts that left its group, its session, its parent and its environment. Each says
-/// that it is there.
+/// A task with processes that have left its group, its session, its parent and its environment.
+/// Each writes its id.
 const TREE: &str = "\
 name: tree
 params: { marks: { type: string } }
@@ -169,7 +169,7 @@ stages:
       while :; do sleep 1; done
 ";
 
-/// The processes of such a task, which runs.
+/// Starts that task, and returns the run and the task's processes.
 fn tree(scene: &Scene) -> (scene::Running, Vec<String>) {
     scene.file("marks/x", "");
     let marks = param(scene, "marks", "marks");
@@ -190,7 +190,7 @@ fn tasks_die_with_their_engine_whatever_ends_it() {
         let (mut run, processes) = tree(&scene);
         run.signal(signal);
         if matches!(signal, "TERM" | "HUP") {
-            // The task is deaf; the second signal does not wait for it.
+            // The task ignores signals. The second signal does not wait for it.
             run.wait_for_word("stopping");
             run.signal(signal);
         }
@@ -209,7 +209,7 @@ fn who_ends_all_processes_of_our_name_ends_no_supervisor() {
     let (run, processes) = tree(&scene);
     let name = std::fs::read_to_string(format!("/proc/{}/comm", supervisor(&scene)));
     assert_eq!(name.expect("its name"), "task-supervisor\n");
-    // The home goes at once, as a caller's clean-up may have it.
+    // The home is deleted at once, as a caller's clean-up may do.
     run.signal("KILL");
     std::fs::remove_dir_all(scene.path().join(".sunward")).ok();
     run.end();
@@ -218,7 +218,7 @@ fn who_ends_all_processes_of_our_name_ends_no_supervisor() {
     }
 }
 
-/// The process that watches over an engine: its child that was started with the verb.
+/// The supervisor process of an engine.
 fn supervisor(scene: &Scene) -> u32 {
     let folder = scene.path().join(".sunward/scratch").display().to_string();
     let all = std::fs::read_dir("/proc").expect("/proc").flatten();
@@ -285,7 +285,7 @@ fn changed_resources_and_retries_are_adopted_by_the_run_that_goes_on() {
     assert_eq!(answer["run"], "r1");
 }
 
-/// A run that was interrupted half way.
+/// A run that was interrupted halfway.
 fn interrupted() -> (Scene, String) {
     let scene = Scene::with(MANY);
     let trace = param(&scene, "trace", "trace");
@@ -302,7 +302,7 @@ fn a_run_that_goes_on_is_cancelled_from_another_process() {
     let marker = param(&scene, "marker", "marker");
     let mut run = scene.start(&["run", "workflow.yaml", "--json", "-p", &marker]);
     run.wait_for("marker");
-    // Readers look at a live state; a second engine is refused.
+    // Readers can read the state of a running engine. A second engine is refused.
     let status = scene.sunward(&["status", "--json"]).expect(0).json();
     assert_eq!(status["run"]["status"], "running");
     scene

@@ -1,5 +1,5 @@
-//! Named pipes and devices where a file is expected: refused at once, by every verb and option that
-//! takes a path.
+//! Named pipes and devices in place of files. Every verb and option that takes a path refuses them
+//! at once.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use scene::Scene;
 
-/// Far above what a refusal takes, far below for ever.
+/// Much longer than a refusal takes. A verb that waits for the pipe takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn with_pipe(workflow: &str) -> Scene {
@@ -28,7 +28,7 @@ fn with_pipe(workflow: &str) -> Scene {
     scene
 }
 
-/// Runs it, and ends it when it waits for the pipe's writer.
+/// Runs `sunward`, and ends it if it waits for the pipe's writer.
 fn told(scene: &Scene, args: &[&str]) -> (i32, String) {
     let mut limited = Command::new("timeout");
     limited.args(["-s", "KILL", &PATIENCE.as_secs().to_string()]);

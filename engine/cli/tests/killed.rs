@@ -1,8 +1,7 @@
-//! Killed with `kill -9` at any moment, the same command finishes the rest and gives the same
-//! result.
+//! After `kill -9` at any moment, the same command finishes the run and gives the same result.
 //!
-//! Moments are drawn from a fixed seed over the length of an undisturbed run: ten for each
-//! pipeline, or as many as `SUNWARD_KILLS` says.
+//! The moments are pseudorandom with a fixed seed, over the duration of an undisturbed run. There
+//! are ten for each pipeline, or as many as `SUNWARD_KILLS` says.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,7 +22,7 @@ use std::time::{Duration, Instant};
 use expected::{Example, Variant};
 use scene::{Scene, Told};
 
-/// How many moments are tried for each pipeline.
+/// The number of moments for each pipeline.
 fn kills() -> u32 {
     let wanted = std::env::var("SUNWARD_KILLS").ok();
     wanted.map_or(10, |n| n.parse().expect("SUNWARD_KILLS: a number"))
@@ -86,7 +85,7 @@ impl Bench {
         json
     }
 
-    /// Runs for so long, then kills it (unless it is done by then).
+    /// Runs it, and kills it after this time, unless it has ended.
     fn kill_after(&self, home: &str, moment: Duration) {
         let mut child = self.start(home);
         std::thread::sleep(moment);
@@ -94,15 +93,15 @@ impl Bench {
         child.wait().expect("waiting for sunward");
     }
 
-    /// Whether the newest run began and did not come to its end.
+    /// Whether the newest run began but has not ended.
     fn is_interrupted(&self, home: &str) -> bool {
         let told = self.scene.sunward(&["status", "--json", "--home", home]);
-        // Killed before there was a run, there is nothing to tell of.
+        // If it was killed early, there is no run.
         told.code == 0 && told.json()["run"]["status"] == "interrupted"
     }
 }
 
-/// Digests of all outputs.
+/// The digests of all outputs.
 fn digests(json: &serde_json::Value) -> BTreeMap<String, String> {
     let outputs = json["outputs"].as_object().expect("outputs");
     outputs
@@ -116,8 +115,7 @@ fn digests(json: &serde_json::Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Kills a variant of an example at random moments, once or twice each, and compares what comes
-/// out.
+/// Kills a variant of an example at random moments, once or twice each, and compares the outputs.
 fn survives_kills(name: &str, variant: usize, seed: u64) {
     let example = Example::named(name);
     let variant = &example.expected.runs[variant];
@@ -162,8 +160,8 @@ fn a_pipeline_of_plain_commands_survives_kills() {
     survives_kills("bring-your-own", 0, 1963);
 }
 
-/// How many of the tasks below may be in flight with two cores: leases are given about 50 ms ahead,
-/// and a task of these takes some milliseconds.
+/// The most of the tasks below that can be in flight with two cores. Leases cover about 50 ms of
+/// work, and a task takes some milliseconds.
 const IN_FLIGHT: u32 = 20;
 
 const COUNTED: &str = r#"
@@ -186,7 +184,7 @@ stages:
 outputs: { total: sum.total }
 "#;
 
-/// How often each task's command came to its end.
+/// How often each task's command ended.
 fn lines(log: &Path) -> BTreeMap<String, u32> {
     let mut counts = BTreeMap::new();
     for line in std::fs::read_to_string(log).unwrap_or_default().lines() {
@@ -195,7 +193,7 @@ fn lines(log: &Path) -> BTreeMap<String, u32> {
     counts
 }
 
-/// What the journal holds of the newest run: whether it came to its end, and its finished tasks.
+/// The newest run in the journal: whether it ended, and its finished tasks.
 fn recorded(bench: &Bench, home: &str) -> (bool, Vec<String>) {
     let told = bench.scene.sunward(&["report", "--json", "--home", home]);
     if told.code != 0 {
@@ -230,7 +228,7 @@ fn what_had_finished_before_a_kill_is_not_run_again() {
         bench.kill_after(&home, moments.draw());
         let (is_over, before) = recorded(&bench, &home);
         if is_over {
-            // The moment came too late; the same command would start a new run.
+            // The run had already ended, so the same command would start a new one.
             continue;
         }
         spared += before.len();
@@ -245,7 +243,7 @@ fn what_had_finished_before_a_kill_is_not_run_again() {
                 "{task} had finished and ran again"
             );
         }
-        // In flight: two tasks, and those that end while one commit is made durable.
+        // Two tasks are in flight, and those that end during one commit.
         let repeated = after.values().sum::<u32>() - 60;
         assert!(
             repeated <= IN_FLIGHT,

@@ -1,8 +1,7 @@
-//! The example `ligand-screen`, whose tasks need RDKit: a few molecules that stand beside it, and
-//! two targets of DUD where their files are at hand. However many tasks there are, the results are
-//! the same.
+//! The example `ligand-screen`, whose tasks need RDKit. It runs on its own few molecules, and on
+//! two targets of DUD if their files are available. The number of tasks does not change the results.
 //!
-//! The Python environment is built once and kept in the target folder, as it takes a while.
+//! The Python environment takes long to build, so it is kept in the target folder.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,11 +21,11 @@ use std::process::Command;
 use expected::{Example, Variant, table};
 use scene::{Scene, Told};
 
-/// What every Python environment is made with.
+/// The modules that are needed to build any Python environment.
 const TOOLS: &str = "import ensurepip, venv";
 
-/// Runs the screen in a folder of its own with nothing in any cache; what it wrote is in `out`.
-/// Nothing, said loudly, where RDKit cannot be had.
+/// Runs the screen in a folder of its own with an empty cache. Its outputs are in `out`. Prints a
+/// message and returns `None` if RDKit cannot be installed.
 fn screened(example: &Example, variant: &Variant) -> Option<Scene> {
     let tools = Command::new("python3").args(["-c", TOOLS]).output();
     if !tools.is_ok_and(|tools| tools.status.success()) {
@@ -54,7 +53,7 @@ fn run(scene: &Scene, variant: &Variant, more: &[&str]) -> Told {
     arguments.extend(more);
     arguments.extend(parameters.iter().map(String::as_str));
     let mut command = scene.command(&arguments);
-    // How the package index is reached is the caller's to say.
+    // The caller's environment says how to reach the package index.
     command.envs(std::env::vars_os().filter(|(name, _)| {
         let name = name.to_string_lossy();
         !name.starts_with("SUNWARD")
@@ -62,7 +61,7 @@ fn run(scene: &Scene, variant: &Variant, more: &[&str]) -> Told {
     Told::of(&command.output().unwrap())
 }
 
-/// Lets environments rest in the target folder, so that only the first test builds one.
+/// Keeps environments in the target folder, so that only the first test builds one.
 fn keep_environments(home: &Path) {
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ligand-screen-python");
     std::fs::create_dir_all(&kept).unwrap();
@@ -81,21 +80,21 @@ fn a_screen_is_the_same_however_it_is_cut_and_broken_molecules_do_not_stop_it() 
     }
 }
 
-/// What a screen of a target of DUD gives.
+/// The expected results of a target of DUD.
 struct Target {
     name: &'static str,
-    /// `ef1_percent, ef5_percent, auc, bedroc20`, to half of the last digit that is given.
+    /// `ef1_percent, ef5_percent, auc, bedroc20`, each to half of its last digit.
     metrics: [(f64, f64); 4],
     ranked: usize,
-    /// Actives among the first 100 and the first 500.
+    /// The numbers of actives among the first 100 and the first 500.
     found: [usize; 2],
-    /// Clusters of the first 500, those of one molecule, and the size of the largest.
+    /// The number of clusters of the first 500, the number with one molecule, and the largest size.
     clusters: [usize; 3],
     best: (&'static str, f64),
     rejected: usize,
 }
 
-/// Of `oracle.py`, which is RDKit's similarities, scoring and clusters.
+/// From `oracle.py`, which uses RDKit's similarities, scoring and clusters.
 const CDK2: Target = Target {
     name: "cdk2",
     metrics: [
@@ -126,7 +125,7 @@ const EGFR: Target = Target {
     rejected: 0,
 };
 
-/// The files of a target; nothing, said loudly, where they are not.
+/// The files of a target. Prints a message and returns `None` if they do not exist.
 fn files(target: &Target) -> Option<[PathBuf; 2]> {
     let shared = std::env::var_os("SUNWARD_SHARED").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
@@ -155,7 +154,7 @@ fn outputs(scene: &Scene, folder: &str) -> [String; 4] {
     names.map(|name| scene.text(&format!("{folder}/{name}.csv")))
 }
 
-/// A target in this many tasks.
+/// A variant that screens a target in this many tasks.
 fn cut(target: &Target, parts: usize) -> Option<Variant> {
     let [actives, decoys] = files(target)?;
     let yaml = format!(
@@ -167,7 +166,7 @@ fn cut(target: &Target, parts: usize) -> Option<Variant> {
     Some(serde_yaml::from_str(&yaml).unwrap())
 }
 
-/// A target screened in this many tasks.
+/// Screens a target in this many tasks.
 fn screen_of(target: &Target, parts: usize) -> Option<(Scene, Variant)> {
     let variant = cut(target, parts)?;
     let scene = screened(&Example::named("ligand-screen"), &variant)?;
@@ -223,8 +222,8 @@ fn cdk2_has_its_known_figures_in_1_3_and_17_tasks_from_cuda_source_too() {
     }
 }
 
-/// Runs the kernels again in the scene of a screen, on the processor in a GPU's stead: what RDKit
-/// made comes from the cache.
+/// Runs the kernels of a screen again from their CUDA sources on the processor. RDKit's results
+/// come from the cache.
 fn assert_same_from_cuda_source(scene: &Scene, variant: &Variant, parts: usize) {
     let anew = ["--fresh", "--force", "search", "--force", "cluster"];
     let host = ["--device", "host", "--out", "host"];
@@ -249,8 +248,8 @@ fn assert_same_from_cuda_source(scene: &Scene, variant: &Variant, parts: usize) 
     assert_eq!(host["prepare"]["ran"], 0, "{host}");
 }
 
-/// In three tasks alone: RDKit takes most of a minute for 16 000 molecules, and how the rows are
-/// cut is CDK2's test.
+/// In three tasks only, because RDKit takes most of a minute for 16 000 molecules. The test of CDK2
+/// covers other divisions of the rows.
 #[test]
 fn egfr_has_its_known_figures() {
     if let Some((scene, _)) = screen_of(&EGFR, 3) {

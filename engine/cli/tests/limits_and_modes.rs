@@ -1,4 +1,4 @@
-//! What the engine needs of the process it runs in, and who may look into its state.
+//! The limits of open files that the engine needs, and the permissions of its home.
 #![allow(
     clippy::panic,
     clippy::allow_attributes,
@@ -73,7 +73,7 @@ fn a_new_home_is_its_owners_alone() {
     let home = scene.path().join(".sunward");
     assert_eq!(mode(&home), 0o700);
     assert_eq!(mode(&home.join("state.db")), 0o600);
-    // What is in it nobody else can reach, whatever its own mode.
+    // Nobody else can reach the files in it, whatever their own modes are.
     for name in ["store", "store/default", "store/default/cas", "scratch"] {
         assert_eq!(mode(&home.join(name)) & 0o077, 0, "{name}");
     }
@@ -99,7 +99,7 @@ fn a_home_that_settings_share_is_open_to_the_group_and_to_nobody_else() {
         } else if path.starts_with(home.join("store/default/cas"))
             || path.starts_with(home.join("store/default/joined"))
         {
-            // Read-only within folders that others cannot enter.
+            // The files are read-only, in folders that others cannot enter.
             assert_eq!(mode & 0o440, 0o440, "{shown}");
         } else {
             assert_eq!(mode & 0o777, 0o660, "{shown}");

@@ -1,4 +1,4 @@
-//! Looking without running: check, plan, graph, show, explain, status, report, cache.
+//! Verbs that run nothing: check, plan, graph, show, explain, status, report, cache.
 #![allow(
     clippy::unwrap_used,
     clippy::allow_attributes,
@@ -34,7 +34,7 @@ fn ran() -> Scene {
     scene
 }
 
-/// What differs from place to place and time to time, taken out.
+/// Replaces the parts of a text that differ between machines and runs.
 fn steady(scene: &Scene, text: &str) -> String {
     let home = scene.path().canonicalize().unwrap();
     text.replace(home.to_str().unwrap(), "HERE")

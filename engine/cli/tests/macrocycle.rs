@@ -1,4 +1,4 @@
-//! The score of a macrocycle, with the types that close its ring, against AutoDock Vina's own.
+//! The score of a macrocycle, whose ring special atom types close, compared with AutoDock Vina's.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -24,9 +24,9 @@ stages:
 outputs: { scores: score.scores, rejects: score.rejects }
 ";
 
-/// The formula's sum over all pairs, by NumPy in double precision.
+/// The formula's sum over all pairs, computed by NumPy in double precision.
 const EXACT: f64 = -18.066_27;
-/// What Vina 1.2.7 gives for the same coordinates, between the molecules and in all.
+/// The energies from Vina 1.2.7 for the same coordinates: between the molecules, and in total.
 const VINA: (f64, f64) = (-18.077, -8.010);
 
 /// Vina takes the energy of a pair from a table over the square of the distance, as the mean of the
@@ -56,7 +56,7 @@ fn a_macrocycle_scores_as_the_formula_says_and_as_vina_up_to_its_table() {
     assert!((inter - VINA.0).abs() < 0.02, "{inter}");
     assert!((score - VINA.1).abs() < 0.01, "{score}");
     assert_eq!(table(&scene.text("out/rejects.csv")).len(), 1);
-    // No row was rejected, so nothing is said of rejects.
+    // No row was rejected, so rejects are not mentioned.
     assert_eq!(
         told.json()["stages"]["score"]["rejects"],
         serde_json::Value::Null

@@ -1,5 +1,5 @@
-//! NetCDF from end to end: a file is read, handed to a command as NetCDF, taken from a command as
-//! NetCDF, and written as a result.
+//! NetCDF from end to end: as an input, as a file for a command, as a command's output, and as a
+//! result.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -30,7 +30,7 @@ stages:
 outputs: { y: again.y }
 ";
 
-/// The words that run a workflow and write its tables as NetCDF.
+/// The arguments that run a workflow and write its tables as NetCDF.
 const WRITING: [&str; 6] = ["run", "workflow.yaml", "--out", "out", "--format", "netcdf"];
 
 fn rows(path: &Path) -> Vec<arrow::array::RecordBatch> {

@@ -1,4 +1,4 @@
-//! A home that another version of Sunward wrote: every verb says so and leaves it unchanged.
+//! A home that another version of Sunward wrote. Every verb reports it and leaves it unchanged.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use scene::Scene;
 
-/// Every file below a folder and what is in it; the lock alone may name another process.
+/// Every file below a folder with its content. The lock's content is left out, because it names the
+/// process.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -74,12 +75,12 @@ fn a_home_of_another_version_is_told_as_such_and_left_as_it_is() {
             ]);
             assert!(before == files(scene.path()), "{words:?} changed something");
         }
-        // Nor is anything resolved for what cannot run: no machine has this Python.
+        // Packages are not resolved either. No machine has this Python.
         let python = "name: p\nstages:\n  s: { run: 'true', python: { version: '3.1', packages: [numpy] } }\n";
         scene.file("python.yaml", python);
         let told = scene.sunward(&["run", "python.yaml"]).expect(3);
         told.says(&["written by another version of Sunward"]);
-        // What it says works.
+        // The remedy in the message works.
         let elsewhere = [&run[..], &["--home", "new"]].concat();
         scene.sunward(&elsewhere).expect(1);
         std::fs::rename(&home, scene.path().join("old")).unwrap();

@@ -1,4 +1,4 @@
-//! What is written outside the home never replaces what it is made from.
+//! Outputs outside the home never replace the files from which they are made.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -40,7 +40,7 @@ fn scene(workflow: &str) -> Scene {
     scene
 }
 
-/// All files of a folder with what is in them, apart from the home.
+/// All files of a folder with their contents, except those of the home.
 fn files(scene: &Scene) -> Vec<(String, String)> {
     let names = [
         "workflow.yaml",
@@ -81,7 +81,7 @@ fn outputs_that_would_replace_a_source_or_the_home_are_refused_before_anything_r
     }
 }
 
-/// A URL means the file that is read, and a stage may name a lock file of its own.
+/// A `file:` URL names an input, and a stage may name its own lock file.
 #[test]
 fn an_input_by_url_and_a_lock_file_of_another_name_are_not_replaced() {
     let scene = Scene::new();
@@ -139,7 +139,7 @@ fn outputs_beside_sources_are_written_and_replaced_by_the_next_run() {
     scene.sunward(&["report", "--out", "o.html"]).expect(0);
 }
 
-/// A home may hold outputs beside what is the engine's own.
+/// A home may contain outputs besides the engine's files.
 #[test]
 fn what_the_engine_keeps_in_its_home_is_refused_and_other_folders_there_are_not() {
     let scene = scene(&workflow(
@@ -164,8 +164,8 @@ fn what_the_engine_keeps_in_its_home_is_refused_and_other_folders_there_are_not(
     }
 }
 
-/// A folder is named for its output, and the suffix goes to the files. A folder's size is that of
-/// its files.
+/// A folder has the name of its output, and its files have the suffix. The size of a folder is that
+/// of its files.
 #[test]
 fn files_of_several_tasks_are_a_folder_of_files_with_their_suffix() {
     let scene = Scene::with(

@@ -1,5 +1,5 @@
-//! `cuda` stages from outside, on the processor in a GPU's stead: what is wrong with a kernel is
-//! told at its line, a bad launch never gives an answer, and an endless one is ended.
+//! `cuda` stages on the processor instead of a GPU. Mistakes in a kernel are reported with their
+//! line, a bad launch gives no result, and an endless one is ended.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -39,7 +39,7 @@ fn a_thread_a_row_and_a_column_of_the_answers() {
     let scene = own("    if (i < rows) out[i] = 2 * x[i] + y[i];", "");
     scene.run(&["--out", "out", "--format", "csv"]).expect(0);
     assert_eq!(scene.text("out/z.csv"), "z\n13.0\n25.0\n22.0\n");
-    // The same again comes from the cache; another source is another result.
+    // The same source comes from the cache, and another source gives another result.
     let again = scene.run(&[]).expect(0).json();
     assert_eq!(again["stages"]["own"]["cached"], 1, "{again}");
     let text = scene.text("own.cu").replace("2 * x", "3 * x");
@@ -82,7 +82,7 @@ fn a_write_beyond_a_column_is_found_and_gives_no_answer() {
         .expect(1)
         .says(&["own/0", "leaves undefined"]);
     assert_eq!(told.json()["status"], "failed");
-    // A failed attempt says what it failed on.
+    // A failed attempt has the device on which it failed.
     let report = scene.sunward(&["report", "--json"]).expect(0).json();
     assert_eq!(report["attempts"][0]["ran_on"], "cuda-on-cpu", "{report}");
 }

@@ -1,6 +1,5 @@
-//! What a task does to its inputs is seen by nobody else, through the whole engine: the next stage
-//! and later runs get the right bytes, and the store is whole. Run as root, no mode keeps a task
-//! out.
+//! Changes that a task makes to its inputs affect nothing else: the next stage and later runs get
+//! the right bytes, and the store is whole. As root, file modes do not prevent such changes.
 #![allow(
     clippy::panic,
     clippy::allow_attributes,
@@ -13,8 +12,8 @@ mod scene;
 
 use scene::Scene;
 
-/// What `align` does to its inputs: `$d` is a folder with a small and a large file in it, `$f` a
-/// large file, `$n` a large file that a param names.
+/// The changes that `align` makes to its inputs. `$d` is a folder with a small and a large file,
+/// `$f` is a large file, and `$n` is a large file that a param names.
 const HARMS: [&str; 10] = [
     "echo i > $d/ref.fa.fai",
     "echo more >> $d/small",
@@ -28,7 +27,7 @@ const HARMS: [&str; 10] = [
     "dd if=/dev/zero of=$d/large bs=1 count=1 conv=notrunc",
 ];
 
-/// `count` reads after `align` what both were given.
+/// After `align`, `count` reads the same inputs.
 fn workflow(harm: &str) -> String {
     format!(
         r#"name: idx
@@ -76,7 +75,7 @@ fn whatever_a_task_does_to_its_inputs_others_get_the_right_bytes() {
         assert_eq!(scene.text("out/n.txt"), expected, "{harm}");
         scene.sunward(&["cache", "verify"]).expect(0);
         assert_eq!(std::fs::read(named).unwrap(), [7; 2_000_000], "{harm}");
-        // A later run takes all that is whole from the cache, or makes it again.
+        // A later run uses cached results that are whole, and makes the others again.
         let told = scene.run(&["--out", "again"]);
         assert_eq!(told.code, 0, "{harm}: {told:?}");
         assert_eq!(scene.text("again/n.txt"), expected, "{harm}");

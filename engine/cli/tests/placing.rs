@@ -1,4 +1,4 @@
-//! Where and when, from outside: plans over fleets, a laptop that waits for cleaner hours, budgets.
+//! Placement: plans over fleets, a laptop that waits for cleaner hours, budgets.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,8 +12,8 @@ mod scene;
 
 use scene::{Scene, Told};
 
-/// A stage of two hours and one of half an hour after it, by tomorrow; `{budget}` and `{place}` are
-/// put in.
+/// A stage of two hours and a stage of half an hour after it, to end by tomorrow. `{budget}` and
+/// `{place}` are replaced.
 const PATIENT: &str = "\
 name: patient
 place: { deadline: 24h }
@@ -33,7 +33,7 @@ outputs: { all: merge.all }
 
 const EIGHT: &str = "2023-01-09T02:00:00Z";
 
-/// The workflow of a scene, run on its grid as of then.
+/// The arguments that run a scene's workflow on its grid as of eight o'clock.
 const AT_EIGHT: [&str; 8] = [
     "run",
     "workflow.yaml",
@@ -174,7 +174,7 @@ fn a_laptop_waits_for_the_clean_hours_runs_and_tells_what_that_saved() {
     let ledger = &answer["ledger"];
     let (grams, home) = (&ledger["gco2e"], &ledger["gco2e_at_home_now"]);
     assert!(grams.as_f64().unwrap() < home.as_f64().unwrap(), "{ledger}");
-    // An hour that ended before the run did is measured by now, in what the grid recorded.
+    // An hour that ended before the run is measured in the recorded grid.
     let certainty = ledger["intensity_certainty"].as_str().unwrap();
     assert!(["forecast", "actual"].contains(&certainty), "{ledger}");
     let why = scene.sunward(&["explain", "search"]).expect(0).out;
@@ -351,7 +351,7 @@ fn grids_are_told_of_for_themselves_whatever_others_there_are() {
     assert!(told(&["ED"], 2).err.contains("no trace of zone ED"));
 }
 
-/// Fails until a file is there.
+/// A stage that fails until a file exists.
 const FALTERING: &str = "\
 name: faltering
 place: { deadline: 24h }
@@ -442,7 +442,7 @@ fn a_retry_of_a_run_of_today_under_a_record_of_long_ago_is_refused() {
 #[test]
 fn what_was_measured_after_the_end_restates_the_ledger() {
     let scene = world();
-    // So much that what rounding to whole micrograms does is nothing beside it.
+    // The power is so large that rounding to whole micrograms does not matter.
     scene.file("settings.yaml", "watts_per_core: 1000000\n");
     let words = [&AT_EIGHT[..], &["--now", "--json"]].concat();
     let mut run = scene.command(&words);
@@ -451,7 +451,7 @@ fn what_was_measured_after_the_end_restates_the_ledger() {
     let first = told.json();
     let certainty = |ledger: &serde_json::Value| ledger["intensity_certainty"].clone();
     assert_eq!(certainty(&first["ledger"]), "forecast");
-    // Had the hour been twice as dirty, the same energy would have emitted twice as much.
+    // If the hour is twice as dirty, the same energy emits twice as much.
     let night = scene.text("grid/DE.csv");
     scene.file("grid/DE.csv", night.replace(",500,", ",1000,"));
     let status = scene.sunward(&["status", "r1", "--json"]).expect(0).json();

@@ -1,4 +1,4 @@
-//! Grids that a provider tells of, from outside: the built binary against a server on the loopback.
+//! Grid data from a provider: the built binary with a server on the loopback interface.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,7 +19,7 @@ use scene::{Scene, Told};
 
 const HALF: SignedDuration = SignedDuration::from_mins(30);
 
-/// A stage of two hours by tomorrow.
+/// A stage of two hours that must end by tomorrow.
 const PATIENT: &str = "\
 name: patient
 place: { deadline: 24h }
@@ -31,14 +31,14 @@ stages:
 outputs: { out: search.out }
 ";
 
-/// Great Britain's API: always 300 g, but what is foretold is clean from five to nine hours ahead.
+/// Great Britain's API. It measures 300 g, and forecasts clean hours from five to nine hours ahead.
 struct Britain {
     address: String,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Britain {
-    /// It lives as long as the test's process does.
+    /// Starts it. It runs until the test's process ends.
     fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -46,7 +46,7 @@ impl Britain {
         let noted = Arc::clone(&asked);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                // Whoever goes away in the middle has heard enough.
+                // Errors are ignored: a client that has closed the connection needs no answer.
                 let _ = stream.and_then(|stream| serve(&stream, &noted));
             }
         });
@@ -78,7 +78,7 @@ fn serve(mut stream: &TcpStream, noted: &Mutex<Vec<String>>) -> std::io::Result<
     if first.starts_with("CONNECT ") {
         return stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n");
     }
-    // A proxy is asked for the whole address.
+    // The request to a proxy has the whole address.
     let body = answer(path.trim_start_matches("http://grid.example.test"));
     stream.write_all(
         format!(
@@ -162,7 +162,7 @@ fn what_is_fetched_is_a_recorded_grid_that_grows() {
     let seen = scene.sunward(&grid).expect(0).json();
     assert_eq!(seen["zones"][0]["now_gco2e_per_kwh"], 300.0);
 
-    // What would leave a hole is refused, and nothing is lost.
+    // Data that would leave a gap is refused, and the file stays unchanged.
     let refused = fetch("2024-03-05T00:00:00Z", "2024-03-06T00:00:00Z").expect(2);
     assert!(
         refused.err.contains("have a gap between them"),
@@ -240,7 +240,7 @@ fn a_plan_waits_for_the_hours_that_the_provider_foretells() {
     let asked = britain.asked().len();
     assert_eq!(asked, 4, "the past in three parts, and the forecast");
 
-    // What was told is kept: nobody is asked again.
+    // The answer is cached, so the provider is not asked again.
     let words = ["grid", "--grid", "uk", "GB", "--json"];
     let grid = britain.sunward(&scene, &words).expect(0).json();
     assert_eq!(grid["zones"][0]["source"], "uk: its own forecast");

@@ -1,5 +1,5 @@
-//! A stage with a Python environment of its own, through the binary: resolved, locked, built, run,
-//! and from the cache the second time. Its package is a wheel made here, so no index is asked.
+//! A stage with its own Python environment, which is resolved, locked and built. The second time
+//! the result comes from the cache. The test makes the package's wheel, so no index is needed.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -13,7 +13,7 @@ use std::process::Command;
 
 use scene::{Scene, Told};
 
-/// Makes `sunward_test_squares` 1.0: a module with one function, as a wheel in the folder named.
+/// Makes `sunward_test_squares` 1.0, a module with one function, as a wheel in the given folder.
 const MAKE_WHEEL: &str = "\
 import sys, zipfile
 name, info = 'sunward_test_squares', 'sunward_test_squares-1.0.dist-info'
@@ -29,10 +29,10 @@ with zipfile.ZipFile(f'{sys.argv[1]}/{name}-1.0-py3-none-any.whl', 'w') as wheel
         wheel.writestr(path, text)
 ";
 
-/// What this test needs beside `python3`: what every environment is made with.
+/// The modules that the test needs to build environments.
 const TOOLS: &str = "import ensurepip, venv";
 
-/// Reads numbers, writes squares with the package's function, and says in which Python.
+/// A script that reads numbers, writes squares with the package's function, and prints its Python.
 const SQUARE: &str = "\
 import csv, sys
 from sunward_test_squares import square
@@ -60,7 +60,7 @@ stages:
 outputs: { squares: square.rows }
 ";
 
-/// A run of the workflow with only the wheels of `wheels` to take packages from.
+/// A run of the workflow that can take packages only from the folder `wheels`.
 fn command(scene: &Scene, wheels: &str, args: &[&str]) -> Command {
     let mut command = scene.command(&[&["run", "workflow.yaml", "--json"], args].concat());
     command
@@ -78,8 +78,7 @@ fn run(scene: &Scene, wheels: &str) -> Told {
     run_with(scene, wheels, &[])
 }
 
-/// The folder of a workflow, with one wheel to take packages from; none where this machine has not
-/// what environments are made with.
+/// The folder of a workflow, with one wheel. `None` if this machine lacks the modules.
 fn with_wheel(workflow: &str) -> Option<Scene> {
     let tools = Command::new("python3").args(["-c", TOOLS]).output();
     if !tools.is_ok_and(|tools| tools.status.success()) {
@@ -153,7 +152,7 @@ fn a_stage_runs_in_its_locked_environment_once_and_then_comes_from_the_cache() {
     };
     scene.file("none/empty", "");
 
-    // A package that is nowhere is the user's to mend, named, and leaves no lock behind.
+    // A missing package is the user's error. The message names it, and no lock file is written.
     run(&scene, "none")
         .expect(2)
         .says(&["sunward-test-squares", "correct `packages`"]);
@@ -175,7 +174,7 @@ fn a_stage_runs_in_its_locked_environment_once_and_then_comes_from_the_cache() {
         inside.display()
     );
 
-    // The second run needs neither the index nor the script's run.
+    // The second run needs no index and does not run the script.
     let second = run(&scene, "none").expect(0).json();
     assert_eq!(second["stages"]["square"]["cached"], 1, "{second}");
     assert_eq!(second["stages"]["square"]["ran"], 0, "{second}");
@@ -193,7 +192,7 @@ fn a_stage_runs_in_its_locked_environment_once_and_then_comes_from_the_cache() {
         assert!(table.lines().any(is_there), "no {cells:?} in {table}");
     }
 
-    // Another script is another task; its environment is there already, and needs no wheel.
+    // Another script is another task. Its environment already exists, so no wheel is needed.
     scene.file(
         "square.py",
         SQUARE.replace("square(int(", "1 + square(int("),

@@ -1,4 +1,4 @@
-//! Looking at a home needs no right to write there: one on a read-only disk, or another user's.
+//! Reading a home needs no write permission, as on a read-only disk, or in another user's home.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -27,10 +27,10 @@ stages:
 outputs: { t: t.t, f: f.f, d: d.d, e: e.e }
 ";
 
-/// A user who owns nothing here.
+/// A user without files here.
 const NOBODY: &str = "65534";
 
-/// Everything below a folder: its size and when it was changed last.
+/// The size and times of everything below a folder.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, (u64, i64, i64)> {
     let known = |path: PathBuf| {
         let meta = path.symlink_metadata().unwrap();
@@ -39,7 +39,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, (u64, i64, i64)> {
     scene::below(folder).into_iter().map(known).collect()
 }
 
-/// Lets everybody read what is below a folder, and nobody write.
+/// Makes everything below a folder readable and not writable for all users.
 fn share(folder: &Path) {
     for path in scene::below(folder).into_iter().chain([folder.to_owned()]) {
         if path.is_symlink() {
@@ -50,7 +50,7 @@ fn share(folder: &Path) {
     }
 }
 
-/// As somebody who may not write into the scene's home.
+/// Runs `sunward` as a user who may not write to the scene's home.
 fn look(scene: &Scene, elsewhere: &Path, args: &[&str]) -> Option<Told> {
     let plain = scene.command(args);
     let is_root = rustix::process::geteuid().is_root();
@@ -115,7 +115,7 @@ fn readers_work_on_a_home_that_they_may_not_write_to_and_leave_it_as_it_is() {
     }
     assert_eq!(contents(scene.path()), before);
     assert!(elsewhere.path().join("r.html").exists());
-    // What writes says so, and does not hang.
+    // A verb that writes reports the error and does not hang.
     let told = look(&scene, elsewhere.path(), &["cache", "prune"]).unwrap();
     assert_ne!(told.code, 0, "{}", told.out);
     let open = std::fs::Permissions::from_mode(0o755);

@@ -1,4 +1,4 @@
-//! The README's pipeline runs as it stands there.
+//! The pipeline in the README runs unchanged.
 mod scene;
 
 use std::path::Path;

@@ -1,5 +1,4 @@
-//! Rows that kernels reject are told wherever a run is looked at, and a stage may bear so many of
-//! them.
+//! Every view of a run shows the rows that kernels rejected. A stage may tolerate a number of them.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -13,7 +12,7 @@ mod scene;
 use scene::Scene;
 use serde_json::json;
 
-/// Ranks rows in tasks of two. Rows of which it is not known whether they are active are rejected.
+/// Ranks rows in tasks of two. Rows without a value for `active` are rejected.
 fn workflow(tolerate: &str) -> String {
     format!(
         "name: r
@@ -121,7 +120,7 @@ fn a_tolerance_is_a_count_or_a_share_and_belongs_to_kernels() {
         let told = scene.sunward(&["check", "workflow.yaml"]).expect(2).out;
         assert!(told.contains("tolerate_rejects"), "{wrong}: {told}");
     }
-    // As a default it holds for kernels, and commands do not mind it.
+    // As a default it applies to kernels, and commands ignore it.
     let scene = self::scene("", 1, 1);
     let stages = workflow("").replace("outputs:", "  other: { run: 'true' }\noutputs:");
     let text = format!("{stages}defaults: {{ tolerate_rejects: 0 }}\n");

@@ -1,4 +1,4 @@
-//! Running, from the command line to the answer.
+//! `sunward run`, from the command line to the answer.
 mod scene;
 
 use scene::Scene;
@@ -41,7 +41,7 @@ fn a_run_answers_with_one_object_of_the_promised_shape() {
     assert!(answer["ledger"]["energy_joules"].as_f64().unwrap() > 0.0);
     answer["ledger"]["energy_joules"] = json!(0);
     answer["ledger"]["modelled_joules"] = json!(0);
-    // A machine may have a meter, and be slow enough for it.
+    // The energy is measured if the machine has a meter and the run takes long enough.
     let source = answer["ledger"]["energy_source"].as_str().unwrap();
     assert!(["modelled", "measured", "measured and modelled"].contains(&source));
     answer["ledger"]["energy_source"] = json!("modelled");
@@ -135,7 +135,7 @@ fn nothing_is_created_when_something_is_wrong() {
     ] {
         let scene = Scene::with(workflow);
         let told = scene.run(args).expect(2);
-        // Mistakes in the file are the answer that `check --json` gives; of others there is none.
+        // For mistakes in the file, the answer is that of `check --json`. Otherwise there is none.
         assert!(
             told.out.is_empty() || told.out.starts_with("[{"),
             "{args:?}: {}",

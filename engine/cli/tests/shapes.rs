@@ -1,4 +1,4 @@
-//! Molecules of SDF files, laid over each other by the binary.
+//! Shape overlays of molecules from SDF files.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -29,7 +29,7 @@ stages:
 outputs: { overlays: overlay.overlays, rejects: overlay.rejects }
 ";
 
-/// A record of the older kind.
+/// A V2000 record.
 fn record(title: &str, atoms: &[(&str, [f64; 3])]) -> String {
     let mut text = format!(
         "{title}\n\n\n{:>3}  0  0  0  0  0            999 V2000\n",
@@ -46,7 +46,7 @@ fn dot(title: &str, x: f64) -> String {
     record(title, &[("C", [x, 0.0, 0.0]), ("H", [x, 9.0, 0.0])])
 }
 
-/// Four heavy atoms that are no mirror image of themselves.
+/// Four heavy atoms without mirror symmetry.
 const TWISTED: [[f64; 3]; 4] = [
     [0.0, 0.0, 0.0],
     [1.5, 0.0, 0.0],
@@ -77,7 +77,7 @@ fn run(scene: &Scene, starts: &str) {
         .expect(0);
 }
 
-/// One Gaussian over another where they stand: ST = e / (2 - e) with e = exp(-a d^2 / 2) and
+/// Two Gaussians at a distance `d`: ST = e / (2 - e) with e = exp(-a d^2 / 2) and
 /// a = pi (3 p / (4 pi s^3))^(2/3), for p = 2.7 and s = 1.7 angstrom.
 #[test]
 fn atoms_that_stay_where_they_are_overlap_as_the_formula_says() {
@@ -96,8 +96,8 @@ fn atoms_that_stay_where_they_are_overlap_as_the_formula_says() {
     }
 }
 
-/// Ligands of CDK2 where they lie, hydrogens left out, every atom a carbon: figures of NumPy in
-/// double precision, straight from the formula, on coordinates that RDKit read.
+/// Ligands of CDK2 in place, without hydrogens, with every atom as carbon. NumPy computed the
+/// figures in double precision from the formula, with coordinates that RDKit read.
 #[test]
 fn the_ligands_of_cdk2_overlap_where_they_lie_as_numpy_says() {
     let shared = std::env::var_os("SUNWARD_SHARED").map_or_else(

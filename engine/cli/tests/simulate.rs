@@ -1,4 +1,4 @@
-//! `sunward simulate` from outside: its figures, its words, and what a pipeline may expect of it.
+//! `sunward simulate`: its figures, its output, and expectations of a pipeline.
 mod scene;
 
 use scene::Scene;
@@ -60,7 +60,7 @@ fn figures_are_told_for_machines_and_are_the_same_each_time() {
         "the traces do not hold it"
     );
     assert_eq!(report["bound"]["kind"], "st-cont");
-    // Every day is like the one before, so the forecast is right and ours is the best there is.
+    // All days are equal, so the forecast is exact and our policy reaches the optimum.
     assert_eq!(ours["achievable_share"], 1.0);
     assert_eq!(ours["deadlines_missed"], 0);
     let most = ours["gco2e"].as_f64().unwrap();
@@ -257,12 +257,12 @@ fn jobs_that_may_pause_are_held_against_the_best_pauses() {
             bound["gco2e"].as_f64().unwrap(),
         )
     };
-    // Five hours of 200 g a day, the others 500 g; PUE 1.2.
+    // Five hours of each day have 200 g, the others 500 g. The PUE is 1.2.
     assert_eq!(bound(false), ("st-cont".to_owned(), 3000.0));
     assert_eq!(bound(true), ("st-dp".to_owned(), 1920.0));
 }
 
-/// A job as it stands in jobs.json, on a day of January 2023.
+/// A job for jobs.json, on a day of January 2023.
 fn job(day: u32, hour: u32, more: &str) -> String {
     format!(
         "{{ \"arrival\": \"2023-01-{day:02}T{hour:02}:00:00Z\", \"length_h\": 2, \"power_kw\": 1, \"slack_h\": 12, \"home\": \"DE\"{more} }}"
@@ -300,7 +300,7 @@ fn what_no_pool_ever_has_room_for_is_refused_and_is_no_saving() {
             .expect(2)
             .says(&["run 0, stage job", expected]);
     }
-    // One that is charged to such a project is taken.
+    // A job that is charged to such a project is accepted.
     let charged = job(9, 3, ", \"project\": \"climate-arctic\"");
     scene.file("jobs.json", format!("[{charged}]"));
     simulated(&scene, &[]).expect(0);
@@ -310,7 +310,7 @@ fn what_no_pool_ever_has_room_for_is_refused_and_is_no_saving() {
 fn what_did_not_finish_saved_nothing() {
     let scene = world();
     scene.file("fleet.yaml", "- { pool: mid, zone: DE, capacity: 1 }\n");
-    // The trace ends on the 13th: 36 hours for 40 of work.
+    // The trace ends on the 13th, which leaves 36 hours for 40 hours of work.
     let jobs: Vec<String> = (0..20)
         .map(|_| job(11, 12, "").replace("\"slack_h\": 12, ", ""))
         .collect();

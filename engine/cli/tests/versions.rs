@@ -1,9 +1,9 @@
-//! One run reads one version of whatever counts in its keys, also where that changes while the run
-//! waits or is stopped.
+//! A run reads one version of everything in its keys, even if it changes while the run waits or is
+//! stopped.
 //!
-//! What counts in a key, and what makes sure that it is what runs:
+//! The ingredients of a key, and what ensures that the run uses the same version:
 //!
-//! | ingredient | what makes sure |
+//! | ingredient | ensured by |
 //! | --- | --- |
 //! | command, shell, `env`, params, `with`, items, ports, kernel | they are in the journal with the plan, and tasks get them from there |
 //! | inherited variables | the engine's own environment, read once |
@@ -29,7 +29,7 @@ struct Way {
     name: &'static str,
     /// Keys of the stage.
     keys: &'static str,
-    /// What prints the file.
+    /// The command that prints the file.
     run: &'static str,
 }
 
@@ -99,7 +99,8 @@ const WAYS: [Way; 12] = [
 const FIRST: &str = "n\n1\n";
 const SECOND: &str = "n\n2\n";
 
-/// `early` reads in one way, `late` in another one, and `wait` between them until it may go on.
+/// A scene in which `early` reads in one way and `late` in another. `wait` runs between them, until
+/// a file exists.
 fn scene(early: Way, late: Way) -> Scene {
     let scene = Scene::new();
     let here = scene.path().display().to_string();
@@ -127,7 +128,7 @@ fn write(scene: &Scene, text: &str) {
     scene.file("s.sh", format!("printf '{}'", text.replace('\n', "\\n")));
 }
 
-/// What both stages read, the same.
+/// The text that both stages read, which must be equal.
 #[track_caller]
 fn read(scene: &Scene, what: &str) -> String {
     let (early, late) = (scene.text("out/early.txt"), scene.text("out/late.txt"));
@@ -135,7 +136,7 @@ fn read(scene: &Scene, what: &str) -> String {
     early
 }
 
-/// With the first version in place again, nobody is served what another one made.
+/// Restores the first version. No run may get the result of another version.
 #[track_caller]
 fn first_again(scene: &Scene, what: &str) {
     write(scene, FIRST);
@@ -203,7 +204,7 @@ fn a_run_whose_data_is_as_it_was_goes_on() {
         running.wait_for("started");
         running.signal("INT");
         drop(running.end());
-        // Another time of the same bytes is no change.
+        // Another time with the same bytes is not a change.
         write(&scene, FIRST);
         scene.file("go", "");
         let told = scene.run(&["--out", "out"]).expect(0);

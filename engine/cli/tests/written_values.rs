@@ -1,5 +1,5 @@
-//! Values reach a command's process as they were written, whichever way they come; and a machine
-//! without a shell is told at once.
+//! Values from all sources reach a command's process as they were written. A missing shell is
+//! reported at once.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -13,7 +13,7 @@ use std::os::unix::fs::symlink;
 
 use scene::Scene;
 
-/// What each way must give.
+/// The values that each source must give.
 const VALUES: &[&str] = &[
     "007",
     "1.10",

@@ -1,5 +1,4 @@
-//! Results of the examples against `expected/expected.yaml`, which stands beside what they should
-//! be.
+//! Compares results of the examples with `expected/expected.yaml` and the files beside it.
 //!
 //! ```yaml
 //! outputs:                        # by the name of the workflow's output
@@ -8,11 +7,11 @@
 //!     key: [query, rank]          # names a row in messages; must tell rows apart
 //!     columns:                    # tolerances; columns that are not named must be equal
 //!       sim: { abs: 1.0e-6 }      # |a - b| <= abs + rel * |b|
-//! runs:                           # ways to run it that must all give the above
+//! runs:                           # variants that must all give these results
 //!   - name: small slices
 //!     params: { top_k: 10 }       # as `-p`
 //!     replace: { "a": "b" }       # changes to the workflow's text
-//!     skipped: [note]             # outputs that are not there in this one
+//!     skipped: [note]             # outputs that this variant does not have
 //! ```
 #![allow(
     dead_code,
@@ -28,15 +27,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-/// One example: its folder and what it should give.
+/// One example with its expected results.
 pub(crate) struct Example {
     /// Its folder in the repository.
     pub(crate) folder: PathBuf,
-    /// What it should give.
     pub(crate) expected: Expected,
 }
 
-/// What an example should give.
+/// The expected results of an example.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expected {
@@ -44,7 +42,7 @@ pub(crate) struct Expected {
     pub(crate) runs: Vec<Variant>,
 }
 
-/// What one output should be.
+/// The expected content of one output.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExpectedOutput {
@@ -55,7 +53,7 @@ pub(crate) struct ExpectedOutput {
     columns: BTreeMap<String, Tolerance>,
 }
 
-/// How far numbers of a column may be off.
+/// The tolerance for numbers of a column.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Tolerance {
@@ -93,7 +91,7 @@ impl Example {
         Self { folder, expected }
     }
 
-    /// Copies workflow and data to `target`, changed as the variant says.
+    /// Copies workflow and data to `target`, with the changes of the variant.
     pub(crate) fn copy_to(&self, target: &Path, variant: &Variant) {
         copy(&self.folder, target);
         let path = target.join("workflow.yaml");
@@ -109,7 +107,7 @@ impl Example {
         std::fs::write(&path, text).expect("the changed workflow");
     }
 
-    /// Compares what was written to `out` with what is expected; every difference in one message.
+    /// Compares the files in `out` with the expected ones. One message has all differences.
     #[track_caller]
     pub(crate) fn assert_outputs(&self, out: &Path, variant: &Variant) {
         let mut differences = Vec::new();
@@ -141,7 +139,7 @@ impl Example {
 }
 
 impl Variant {
-    /// Its parameters as `-p` takes them.
+    /// The parameters as `-p` arguments.
     pub(crate) fn arguments(&self) -> Vec<String> {
         self.params
             .iter()
@@ -160,7 +158,7 @@ impl Variant {
 }
 
 impl ExpectedOutput {
-    /// Says where a file differs from what is expected.
+    /// Compares a file with the expected one. The error says where they differ.
     pub(crate) fn compare(&self, expected: &Path, found: &Path) -> Result<(), String> {
         let read = |path: &Path| {
             std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
@@ -238,7 +236,8 @@ impl ExpectedOutput {
     }
 }
 
-/// Equal as text, or numbers (or lists of numbers, as tensors are in CSV) that are close enough.
+/// True for equal texts, and for numbers within the tolerance. In CSV, a tensor is a list of
+/// numbers.
 fn agree(expected: &str, found: &str, tolerance: Tolerance) -> bool {
     if expected == found {
         return true;
@@ -257,7 +256,7 @@ fn numbers(cell: &str) -> Option<Vec<f64>> {
     cell.parse().ok().map(|number| vec![number])
 }
 
-/// The cells of a CSV file, quotes understood.
+/// The cells of a CSV file, without quotes.
 pub(crate) fn table(text: &str) -> Vec<Vec<String>> {
     let mut rows = vec![vec![String::new()]];
     let mut quoted = false;

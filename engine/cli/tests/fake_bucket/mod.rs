@@ -1,5 +1,5 @@
-//! A server that speaks as much of S3 as a store needs, keeps its objects in memory, and does with
-//! them what a test asks for.
+//! A server with the part of S3 that a store needs. It keeps objects in memory, and tests can
+//! change them.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 type Objects = BTreeMap<String, Vec<u8>>;
 
-/// The server; it ends with the test's process.
+/// The server. It runs until the test's process ends.
 pub(crate) struct FakeBucket {
     port: u16,
     shared: Arc<Shared>,
@@ -19,7 +19,7 @@ pub(crate) struct FakeBucket {
 #[derive(Default)]
 struct Shared {
     objects: Mutex<Objects>,
-    /// Whether what is put is refused for now.
+    /// Whether uploads are refused.
     busy: AtomicBool,
 }
 
@@ -38,7 +38,7 @@ impl FakeBucket {
         Self { port, shared }
     }
 
-    /// What a client of it has in its environment.
+    /// Sets the environment variables of a client.
     pub(crate) fn tell(&self, command: &mut Command) {
         command
             .env(
@@ -56,14 +56,14 @@ impl FakeBucket {
         self.shared.busy.store(busy, Ordering::Relaxed);
     }
 
-    /// Changes what is there.
+    /// Changes the objects.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Objects)) {
         change(&mut self.shared.objects.lock().expect("no panic"));
     }
 }
 
 impl Shared {
-    /// One request, one connection.
+    /// Serves one connection with one request.
     fn serve(&self, stream: &TcpStream) -> Option<()> {
         let mut reader = BufReader::new(stream.try_clone().ok()?);
         let mut line = String::new();

@@ -1,4 +1,4 @@
-//! A folder of one's own and the built `sunward` in it, driven as a user would.
+//! Runs the built `sunward` in a temporary folder, as a user does.
 #![allow(
     dead_code,
     clippy::panic,
@@ -15,15 +15,15 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A temporary folder, gone when dropped.
+/// A temporary folder. It is deleted when this is dropped.
 pub(crate) struct Scene {
     folder: tempfile::TempDir,
 }
 
-/// What a command said and how it ended.
+/// The output of a command, and how it ended.
 #[derive(Debug)]
 pub(crate) struct Told {
-    /// Exit code; -1 when a signal ended it.
+    /// The exit code; -1 if a signal ended it.
     pub(crate) code: i32,
     /// Standard output.
     pub(crate) out: String,
@@ -51,7 +51,7 @@ impl Scene {
         self.folder.path()
     }
 
-    /// Writes a file (and its folders).
+    /// Writes a file, and creates its folders.
     pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
@@ -59,7 +59,7 @@ impl Scene {
         path
     }
 
-    /// Twelve days of two grids that are the same each day, a fleet in them, and a few jobs.
+    /// Writes twelve equal days of two grids, a fleet, and a few jobs.
     pub(crate) fn recorded_world(&self) {
         for (zone, noon, night) in [("DE", 200, 500), ("NO", 30, 60)] {
             let mut text =
@@ -97,8 +97,8 @@ impl Scene {
         std::fs::read_to_string(self.path().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
     }
 
-    /// `sunward` with arguments, ready to be started in the folder, with nothing of the caller's
-    /// environment but PATH, HOME and TMPDIR.
+    /// A command for `sunward` in the folder. Of the caller's environment it gets only PATH, HOME
+    /// and TMPDIR.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sunward"));
         command.args(args).current_dir(self.path()).env_clear();
@@ -111,17 +111,17 @@ impl Scene {
         command
     }
 
-    /// Runs `sunward` with arguments to its end.
+    /// Runs `sunward` and waits until it ends.
     pub(crate) fn sunward(&self, args: &[&str]) -> Told {
         Told::of(&self.command(args).output().expect("starting sunward"))
     }
 
-    /// Starts `sunward` with arguments and lets it run.
+    /// Starts `sunward` and does not wait.
     pub(crate) fn start(&self, args: &[&str]) -> Running {
         self.start_command(self.command(args))
     }
 
-    /// Starts a command and lets it run.
+    /// Starts a command and does not wait.
     pub(crate) fn start_command(&self, mut command: Command) -> Running {
         let child = command
             .stdout(Stdio::piped())
@@ -139,7 +139,7 @@ impl Scene {
     }
 }
 
-/// Everything below a folder; links are not followed.
+/// Everything below a folder. Links are not followed.
 pub(crate) fn below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -155,8 +155,8 @@ pub(crate) fn below(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A command that gets another one, with its arguments, as its last words, and runs in that one's
-/// folder and with its environment alone.
+/// Appends `inner` with its arguments to the arguments of `outer`. The result runs in the folder of
+/// `inner` and with its environment only.
 pub(crate) fn wrapped(mut outer: Command, inner: &Command) -> Command {
     let variables = inner.get_envs();
     outer
@@ -180,13 +180,13 @@ pub(crate) fn signal(pid: u32, name: &str) {
     assert!(status.success(), "kill -{name}");
 }
 
-/// Whether a process has ended, as also one has whose end nobody has taken note of yet.
+/// Whether a process has ended. A zombie has ended too.
 pub(crate) fn has_ended(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
     stat.map_or(true, |stat| stat.contains(") Z "))
 }
 
-/// A `sunward` that runs; what it says is taken in meanwhile.
+/// A running `sunward`. Its output is collected in the background.
 pub(crate) struct Running {
     child: Child,
     folder: PathBuf,
@@ -195,7 +195,7 @@ pub(crate) struct Running {
     heard: Arc<Mutex<Vec<u8>>>,
 }
 
-/// How long a test waits for something that should happen at once.
+/// The longest time that a test waits for an event.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Running {
@@ -226,7 +226,7 @@ impl Running {
         String::from_utf8_lossy(&self.heard.lock().expect("no panic")).into_owned()
     }
 
-    /// Waits until something is so.
+    /// Waits until a condition holds.
     #[track_caller]
     fn wait_until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
@@ -243,13 +243,13 @@ impl Running {
         }
     }
 
-    /// Waits until a file is there that one of its tasks makes.
+    /// Waits until one of its tasks has created a file.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, name: &str) {
         self.wait_until(name, |running| running.folder.join(name).exists());
     }
 
-    /// Waits until it has said a word on stderr.
+    /// Waits until it has printed a word to stderr.
     #[track_caller]
     pub(crate) fn wait_for_word(&mut self, word: &str) {
         self.wait_until(word, |running| running.heard().contains(word));
@@ -275,7 +275,7 @@ impl Running {
 }
 
 impl Told {
-    /// From a finished process.
+    /// The result of a finished process.
     pub(crate) fn of(output: &Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
@@ -290,7 +290,7 @@ impl Told {
             .unwrap_or_else(|e| panic!("no JSON ({e}); stdout: {}; stderr: {}", self.out, self.err))
     }
 
-    /// Fails the test with everything said unless it ended with this code.
+    /// Fails the test with the whole output unless it ended with this code.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(
@@ -301,7 +301,7 @@ impl Told {
         self
     }
 
-    /// Fails the test unless standard error holds every one of these.
+    /// Fails the test unless standard error contains all of these.
     #[track_caller]
     pub(crate) fn says(self, words: &[&str]) -> Self {
         for word in words {

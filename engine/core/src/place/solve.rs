@@ -204,7 +204,7 @@ fn place_unit(
         let end_by_ms = end_by(ask);
         let placement = match planned.get(place) {
             Some((start, Some(end))) if *start >= ready_ms => {
-                // The planned place is used, unless earlier units or members have taken that capacity.
+                // As planned, unless earlier units or members have taken that capacity.
                 let there = single::place(problem, board, ask, *start, Some(*end));
                 if there.end().is_some_and(|at| at.0 <= *end) {
                     let home = choice::at_home(board, ask, ready_ms);
