@@ -173,7 +173,7 @@ impl Devices {
             format!(" with {bytes} bytes of memory each")
         });
         Fault::input(format!(
-            "this machine has {have}, and the task needs {}{memory}; lower `resources: gpus`, or add \
+            "this machine has {have}, and the task needs {}{memory}; lower `resources.gpus`, or add \
              `optional: true` to run without",
             asked.gpus
         ))
@@ -325,7 +325,7 @@ mod tests {
         let mut four = asked(Gpus::Count(4));
         let error = devices.take(&four, &stop(false)).unwrap_err();
         assert!(
-            error.message.contains("needs 4; lower `resources: gpus`"),
+            error.message.contains("needs 4; lower `resources.gpus`"),
             "{error}"
         );
         four.optional = true;

@@ -51,7 +51,7 @@ pub(crate) fn adopt(
 fn adopt_one(store: &Store, port: &str, path: &Path, output: &Output) -> Result<Dataset, Fault> {
     if path.symlink_metadata().is_err() {
         return Err(Fault::output(format!(
-            "the command exited with code 0 but did not create its output {port}, {}; it must write there before it exits: use ${{{{ outputs.{port} }}}} or $SUNWARD_OUTPUT_{}{}",
+            "the command exited with code 0 but did not create its output {port}, {}; write it before the command exits, to the path ${{{{ outputs.{port} }}}} or $SUNWARD_OUTPUT_{}{}",
             expected(output),
             port.to_uppercase(),
             neighbors(path),
@@ -76,7 +76,7 @@ fn neighbors(path: &Path) -> String {
     if names.is_empty() {
         String::new()
     } else {
-        format!(" (it created {} there)", names.join(", "))
+        format!(" (found beside it: {})", names.join(", "))
     }
 }
 
@@ -103,7 +103,7 @@ fn refused(port: &str, place: &Path, output: &Output, error: &DataError) -> Faul
         format!("output {port} could not be kept: {error}")
     } else {
         format!(
-            "output {port} is not {} as declared: {error}",
+            "output {port} is declared as {}, but cannot be read as one: {error}",
             expected(output)
         )
     };
@@ -116,7 +116,7 @@ pub(crate) fn in_order(stage: &Stage, mut outputs: Outputs) -> Result<Vec<(&str,
     for port in stage.outputs.keys() {
         let table = outputs.take(port).ok_or_else(|| {
             Fault::output(format!(
-                "the kernel gave no output {port}; this is a mistake in the kernel, please report it"
+                "the kernel gave no output {port}; this is a bug in the kernel; please report it"
             ))
         })?;
         ports.push((port.as_str(), table));

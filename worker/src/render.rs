@@ -63,7 +63,7 @@ impl CompiledCommand {
             .any(|word| word.as_encoded_bytes().contains(&0))
         {
             return Err(Fault::input(
-                "`run` renders to a word with a zero byte, which no command can be given",
+                "`run` renders to a word with a zero byte, which cannot be passed to a command",
             ));
         }
         Ok(RenderedCommand { words, variables })

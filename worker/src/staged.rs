@@ -43,7 +43,7 @@ impl Staged {
                         Fault::io("stage the file", &target, &error)
                     }
                     _ => Fault::input(format!(
-                        "`files` names {file}, but {} could not be copied: {error}; see that it is there and readable",
+                        "`files` names {file}, but {} could not be copied: {error}; check that it exists and is readable",
                         source.display()
                     )),
                 })?;
@@ -97,7 +97,7 @@ pub(crate) fn copy_named(
 /// The fault for a file that a value names and that cannot be copied for the task.
 pub(crate) fn unreadable(source: &Path, why: &dyn std::fmt::Display) -> Fault {
     Fault::input(format!(
-        "{} could not be copied for the task: {why}; see that it is there and readable",
+        "{} could not be copied for the task: {why}; check that it exists and is readable",
         source.display()
     ))
 }
@@ -113,8 +113,8 @@ fn unchanged(name: &str, copy: &Path, expected: &Digest) -> Result<(), Fault> {
 
 pub(crate) fn changed(name: &str) -> Fault {
     Fault::input(format!(
-        "{name} has changed since the run began, and one run reads one version of a file; \
-         `sunward retry` runs what is left with the new one"
+        "{name} has changed since the run began, and a run reads only one version of a file; \
+         `sunward retry` runs the remaining tasks with the new one"
     ))
 }
 
@@ -133,7 +133,7 @@ fn relative(file: &str) -> Result<PathBuf, Fault> {
             Component::Normal(word) => name.push(word),
             Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
                 return Err(Fault::input(format!(
-                    "`files` names {file}, which is not beside the workflow's file; copy it there, or pass it as an input"
+                    "`files` names {file}, which is not in the workflow's folder; copy it there, or pass it as an input"
                 )));
             }
         }

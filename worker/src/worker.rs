@@ -36,7 +36,7 @@ const LOOK_FOR_SPACE_EVERY: Duration = Duration::from_secs(1);
 pub enum WorkerError {
     /// The scratch folder could not be created.
     #[error(
-        "could not set up the worker's scratch folder below {path}: {source}; see who may write there and whether the disk is full"
+        "could not set up the worker's scratch folder below {path}: {source}; check who may write there and whether the disk is full"
     )]
     Scratch {
         /// The state's folder, in which the scratch folder would be.
@@ -237,12 +237,12 @@ impl WorkerContext {
             space,
         } = shortage;
         let advice = if *need_bytes > space.total_bytes {
-            "it is too small for that: lower `resources: disk`, or keep the state on a larger disk with `--home`"
+            "it is too small for that: lower `resources.disk`, or keep the state on a larger disk with `--home`"
         } else {
-            "it continues by itself once there is enough: free some space, or lower `resources: disk`"
+            "it continues by itself once there is enough space: free some, or lower `resources.disk`"
         };
         self.notice(format!(
-            "stage {} waits for space: a task of it asks for {}, the disk of {} has {} free of {}; {advice}",
+            "stage {} waits for disk space: one of its tasks asks for {}, and the disk of {} has {} free of {}; {advice}",
             job.job.stage.name,
             shown(*need_bytes),
             self.scratch.folder().display(),
@@ -270,7 +270,7 @@ impl WorkerContext {
             Supervisor::start(program, self.scratch.folder())
                 .inspect_err(|error| {
                     self.notice(format!(
-                        "the process that ends tasks when sunward is killed could not be started ({}): {error}",
+                        "the process that stops tasks if Sunward is killed could not be started ({}): {error}",
                         program.display()
                     ));
                 })
@@ -309,7 +309,7 @@ impl WorkerContext {
             Err(_) => self.answer(
                 &lease,
                 FailureKind::Infrastructure,
-                "the worker got a lease of a stage that it does not know; this is a bug in Sunward; please report it",
+                "the worker got a lease for a stage that it does not know; this is a bug in Sunward; please report it",
             ),
         }
     }
@@ -321,7 +321,7 @@ impl WorkerContext {
             self.answer(
                 &lease,
                 FailureKind::Cancelled,
-                "it was cancelled before it began",
+                "it was cancelled before it started",
             );
         }
     }

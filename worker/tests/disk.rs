@@ -26,7 +26,7 @@ fn a_task_that_writes_more_than_its_disk_is_ended_and_told_so() {
     stage.resources.disk_bytes = Some(6 << 20);
     let failure = scene.failure(stage);
     assert_eq!(failure.kind, FailureKind::Output, "{}", failure.message);
-    for word in ["work/0, attempt 1", "8.0 MiB", "6.0 MiB", "resources: disk"] {
+    for word in ["work/0, attempt 1", "8.0 MiB", "6.0 MiB", "resources.disk"] {
         assert!(failure.message.contains(word), "{}", failure.message);
     }
     // What it keeps for its next attempt counts too.
@@ -67,5 +67,5 @@ fn a_task_without_space_waits_says_why_and_bars_nobody() {
     };
     assert_eq!(end.task.stage, lease.stage);
     assert_eq!(kind(end.clone()), FailureKind::Cancelled);
-    assert!(failure(end).message.contains("before it began"));
+    assert!(failure(end).message.contains("before it started"));
 }

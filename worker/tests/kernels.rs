@@ -267,5 +267,8 @@ fn a_stage_that_asks_for_a_gpu_says_once_that_there_is_none() {
     stage.resources.gpus = Gpus::Count(1);
     let job = scene.job(stage, Tasks::Range(1000));
     assert!(scene.run(job).iter().all(succeeded));
-    assert_eq!(scene.notices, ["no GPU here: noop runs its CPU twin"]);
+    assert_eq!(
+        scene.notices,
+        ["this machine has no GPU: noop runs its CPU twin"]
+    );
 }

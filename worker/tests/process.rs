@@ -459,7 +459,7 @@ fn a_task_beyond_its_memory_is_ended_and_told_so() {
     let failure = failure(scene.ends(1).remove(0));
     assert_eq!(failure.kind, FailureKind::Memory);
     assert!(
-        failure.message.contains("64 MiB of `resources: memory`"),
+        failure.message.contains("64 MiB of `resources.memory`"),
         "{}",
         failure.message
     );
@@ -467,7 +467,7 @@ fn a_task_beyond_its_memory_is_ended_and_told_so() {
     scene.worker.tell(ToWorker::Lease(lease));
     let second = support::failure(scene.ends(1).remove(0));
     assert!(
-        second.message.contains("128 MiB of `resources: memory`"),
+        second.message.contains("128 MiB of `resources.memory`"),
         "{}",
         second.message
     );

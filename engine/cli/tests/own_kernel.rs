@@ -69,7 +69,7 @@ fn a_kernel_that_is_not_there_is_named() {
 fn a_write_far_beyond_a_column_is_told_as_one() {
     fails("    if (i < rows) out[i + (1ull << 40)] = x[i];").says(&[
         "own/0",
-        "far outside of its columns",
+        "far outside its columns",
         "an index",
     ]);
 }

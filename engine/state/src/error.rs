@@ -50,7 +50,7 @@ pub enum StateError {
         path: PathBuf,
     },
     /// The database contains something else than was written.
-    #[error("{} is damaged: {place}: {why}. It was changed by something other than sunward, or the disk failed. Restore it from a copy, or move it away and run again: finished results that the store still holds are computed anew only where they are missing", path.display())]
+    #[error("{} is damaged: {place}: {why}. It was changed by something other than Sunward, or the disk failed. Restore it from a copy, or move it away and run again: finished results that the store still holds are computed anew only where they are missing", path.display())]
     Damaged {
         /// The database.
         path: PathBuf,

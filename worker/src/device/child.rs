@@ -240,7 +240,7 @@ fn write_errand(
 }
 
 fn left_already() -> Fault {
-    Fault::infrastructure("the process that runs the kernel has left already; run again")
+    Fault::infrastructure("the process that runs the kernel has already exited; run again")
 }
 
 fn unheard(error: &io::Error) -> Fault {

@@ -68,13 +68,16 @@ fn decide(
         Choice::Host => Venue::Host,
     };
     if venue == Venue::Gpu && devices.count() == 0 {
-        return Err("no GPU here".to_owned());
+        return Err("this machine has no GPU".to_owned());
     }
     if kernel.sources().is_empty() {
         return Err("no CUDA source".to_owned());
     }
     if venue == Venue::Gpu && !devices.can_serve(asked) {
-        return Err(format!("no GPU here as asked for ({})", asked.gpus));
+        return Err(format!(
+            "this machine has no GPU as requested ({})",
+            asked.gpus
+        ));
     }
     Ok(venue)
 }
@@ -108,13 +111,13 @@ mod tests {
         assert_eq!(auto(2, "tanimoto_topk", Gpus::None), Ok(Venue::Twin));
         assert_eq!(
             auto(0, "tanimoto_topk", one()),
-            Err("no GPU here".to_owned())
+            Err("this machine has no GPU".to_owned())
         );
         assert_eq!(auto(2, "noop", one()), Err("no CUDA source".to_owned()));
         let other = Gpus::Model("H100".to_owned(), 1);
         assert_eq!(
             auto(2, "tanimoto_topk", other),
-            Err("no GPU here as asked for (1 H100)".to_owned())
+            Err("this machine has no GPU as requested (1 H100)".to_owned())
         );
         assert!(auto(2, "tanimoto_topk", Gpus::Count(3)).is_err());
     }

@@ -26,7 +26,7 @@ use crate::rejects;
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// Its errand cannot be read.
-    #[error("the errand {path} cannot be read: {reason}; only a worker starts this")]
+    #[error("the task file {path} cannot be read: {reason}; only a worker starts this")]
     Errand {
         /// The file.
         path: String,

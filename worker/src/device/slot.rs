@@ -144,7 +144,7 @@ impl DeviceExecutor {
                 spent.cpu_us = departure.cpu_us;
                 verdict::judge(&departure, batch, log.path())?;
                 Err(Fault::infrastructure(
-                    "the process that runs the kernel left without an answer; run again, and report it if it does so again",
+                    "the process that runs the kernel exited without an answer; run again, and report it if that happens again",
                 ))
             }
         }

@@ -174,7 +174,7 @@ fn fault_of(error: &KernelError) -> Fault {
         KernelError::Stopped => {
             return Fault::new(
                 FailureKind::Timeout,
-                "it took longer than its `timeout` and was ended; raise `timeout`, or cut the work into smaller tasks",
+                "it took longer than its `timeout` and was stopped; raise `timeout`, or make the task smaller",
             );
         }
         KernelError::Device(error) => kind_of(error),
@@ -200,7 +200,7 @@ fn panicked(prepared: &PreparedKernel, panic: &(dyn std::any::Any + Send)) -> Fa
     let said = said(panic);
     let name = prepared.kernel().entry().name.as_str();
     Fault::input(format!(
-        "kernel {name} panicked: {said}; this is a mistake in the kernel, please report it with the input"
+        "kernel {name} panicked: {said}; this is a bug in the kernel; please report it with the input"
     ))
 }
 

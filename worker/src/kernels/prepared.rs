@@ -62,7 +62,7 @@ impl PreparedKernel {
         let ours = kernel.entry().version;
         if ours != *version {
             return Err(Fault::infrastructure(format!(
-                "kernel `{name}` is version {ours} here, but the run was planned with version {version}; start a new run with --fresh"
+                "kernel `{name}` is version {ours} here, but the run was planned with version {version}; start a new run with `--fresh`"
             )));
         }
         Ok(Self {

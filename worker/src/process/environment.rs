@@ -58,7 +58,7 @@ impl Environment {
         for name in names {
             let value = host.get(name).ok_or_else(|| {
                 Fault::input(format!(
-                    "`env: {{ {name}: inherit }}`: {name} is not set; export it before you start sunward"
+                    "`env: {{ {name}: inherit }}`: {name} is not set; export it before you start Sunward"
                 ))
             })?;
             self.set(name, value);

@@ -75,7 +75,7 @@ impl PreparedCommand {
         };
         if stage.resources.gpus != Gpus::None && context.devices.count() == 0 {
             context.notice(format!(
-                "no GPU here: stage {} runs without one, as `optional: true` allows",
+                "this machine has no suitable GPU: stage {} runs without one, as `optional: true` allows",
                 stage.name
             ));
         }
@@ -190,7 +190,7 @@ impl PreparedCommand {
             let value = template.render_text(scope).map_err(|e| failed("env", &e))?;
             if value.contains('\0') {
                 return Err(Fault::input(format!(
-                    "`env: {name}` renders to a value with a zero byte, which no environment can hold"
+                    "`env: {name}` renders to a value with a zero byte, which an environment variable cannot hold"
                 )));
             }
             environment.set(name, value);

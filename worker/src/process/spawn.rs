@@ -83,7 +83,9 @@ pub(crate) fn spawn(
         .words
         .split_first()
         .filter(|(program, _)| !program.is_empty())
-        .ok_or_else(|| Fault::input("`run` renders to an empty command; name a program first"))?;
+        .ok_or_else(|| {
+            Fault::input("`run` renders to an empty command; it must begin with a program")
+        })?;
     let file = find_program(program, path).ok_or_else(|| not_found(program, path))?;
     let (output, write) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| no_handles(&e.into()))?;
     let also_write = write.try_clone().map_err(|e| no_handles(&e))?;
@@ -159,20 +161,20 @@ fn not_started(program: &OsStr, path: &OsStr, error: &io::Error) -> Fault {
             path.display()
         )),
         io::ErrorKind::PermissionDenied => Fault::input(format!(
-            "the program `{name}` may not be executed: {error}; `chmod +x` it, or name its interpreter first"
+            "the program `{name}` may not be executed: {error}; run `chmod +x` on it, or put its interpreter in front of it"
         )),
         io::ErrorKind::ArgumentListTooLong => Fault::input(format!(
-            "the command line of `{name}` is too long: {error}; pass the values through an input file"
+            "the command line of `{name}` is too long: {error}; pass the values in an input file"
         )),
         _ if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => {
             Fault::input(format!(
-                "the file `{name}` cannot be executed: {error}; begin it with a line such as #!/bin/sh, or name its interpreter first"
+                "the file `{name}` cannot be executed: {error}; start it with a line such as #!/bin/sh, or put its interpreter in front of it"
             ))
         }
         _ => Fault::new(
             FailureKind::Infrastructure,
             format!(
-                "the program `{name}` could not be started: {error}; see the machine's limits of processes and memory"
+                "the program `{name}` could not be started: {error}; check the machine's limits on processes and memory"
             ),
         ),
     }

@@ -24,7 +24,7 @@ pub(crate) fn judge(departure: &Departure, batch: &Batch, log: &Path) -> Result<
             Err(Fault::new(
                 FailureKind::Timeout,
                 format!(
-                    "it took longer than its `timeout` of {} and was ended; raise `timeout`, or make the task smaller",
+                    "it took longer than its `timeout` of {} and was stopped; raise `timeout`, or make the task smaller",
                     spelled(limit)
                 ),
             ))
@@ -33,7 +33,7 @@ pub(crate) fn judge(departure: &Departure, batch: &Batch, log: &Path) -> Result<
         Cause::Disk(used) => {
             let limit = batch.job.job.stage.resources.disk_bytes.unwrap_or(0);
             Err(Fault::output(format!(
-                "it wrote {} into its own folders, more than the {} of `resources: disk`, and was ended; raise it, or write less (what it no longer needs may be deleted as it goes)",
+                "it wrote {} into its folders, more than the {} of `resources.disk`, and was stopped; raise the limit, or write less (files that are no longer needed may be deleted along the way)",
                 shown(used),
                 shown(limit)
             )))
@@ -74,12 +74,12 @@ fn exited(code: i32, departure: &Departure, limit: Option<u64>, log: &Path) -> F
         return out_of_memory(departure.peak_bytes, limit);
     }
     let hint = match code {
-        126 => " (the shell found the program but may not execute it)",
-        127 => " (the shell did not find a program that it names)",
+        126 => " (the shell found the program, but it is not executable; try `chmod +x`)",
+        127 => " (the shell could not find a program or file; the log names it)",
         141 => {
-            " (a program in a pipe wrote after its reader had ended, as in `… | head -1`; the strict shell counts that as a failure: write `… | sed -n 1p`, which reads all, or `{ … || [ $? -eq 141 ]; } | head -1`)"
+            " (a program in a pipe wrote after its reader had ended, as in `… | head -1`, and the strict shell counts that as a failure; write `… | sed -n 1p`, which reads everything, or `{ … || [ $? -eq 141 ]; } | head -1`)"
         }
-        137 => " (a program in it was killed, perhaps by the system for lack of memory)",
+        137 => " (a program was killed, perhaps by the system because memory ran out)",
         _ => "",
     };
     Fault::new(
@@ -99,7 +99,7 @@ fn signalled(signal: i32, departure: &Departure, limit: Option<u64>, log: &Path)
         6 => " (SIGABRT)",
         7 => " (SIGBUS)",
         8 => " (SIGFPE)",
-        9 => " (SIGKILL: by hand, or by the system for lack of memory)",
+        9 => " (SIGKILL: sent by hand, or by the system because memory ran out)",
         11 => " (SIGSEGV)",
         13 => " (SIGPIPE)",
         15 => " (SIGTERM)",
@@ -107,7 +107,10 @@ fn signalled(signal: i32, departure: &Departure, limit: Option<u64>, log: &Path)
     };
     Fault::new(
         FailureKind::Signal(signal),
-        format!("the command was ended by signal {signal}{name}{}", see(log)),
+        format!(
+            "the command was killed by signal {signal}{name}{}",
+            see(log)
+        ),
     )
 }
 
@@ -117,7 +120,7 @@ fn strayed(log: &Path) -> Fault {
     Fault::new(
         FailureKind::Signal(11),
         format!(
-            "the kernel read or wrote far outside of its columns (SIGSEGV); see that an index is compared with the number of rows before it is used{}",
+            "the kernel read or wrote far outside its columns (SIGSEGV); check that every index is compared with the number of rows before it is used{}",
             see(log)
         ),
     )
@@ -125,7 +128,7 @@ fn strayed(log: &Path) -> Fault {
 
 fn see(log: &Path) -> String {
     if log.exists() {
-        format!("; its whole log is {}", log.display())
+        format!("; full log: {}", log.display())
     } else {
         "; it wrote nothing to its log".to_owned()
     }
@@ -141,7 +144,7 @@ fn out_of_memory(used: u64, limit: Option<u64>) -> Fault {
     Fault::new(
         FailureKind::Memory,
         format!(
-            "it used {} MiB of memory, more than the {} MiB of `resources: memory`, and was ended; raise it, or let retries do so with `retry: {{ on: [memory], scale: {{ memory: 2 }} }}`",
+            "it used {} MiB of memory, more than the {} MiB of `resources.memory`, and was stopped; raise the limit, or let retries raise it with `retry: {{ on: [memory], scale: {{ memory: 2 }} }}`",
             mib(used),
             limit.map_or(0, mib)
         ),

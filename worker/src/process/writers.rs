@@ -43,7 +43,7 @@ pub(crate) fn refuse(outputs: &OutputPaths) -> Result<(), Fault> {
             };
             if look == LOOKS {
                 return Err(Fault::output(format!(
-                    "output {port} is not finished: {} is open for writing by {writer}; have the command wait until all that write to it have closed it",
+                    "output {port} is not finished: {} is open for writing by {writer}; make the command wait until everything that writes to it has closed it",
                     name_in(path, &file)
                 )));
             }
@@ -80,7 +80,7 @@ fn writer_of(output: &Path) -> Option<(PathBuf, String)> {
         match is_written(&path) {
             Some(false) => {}
             Some(true) => {
-                let somebody = || "a process that this user may not look at".to_owned();
+                let somebody = || "a process that this user may not inspect".to_owned();
                 let writer = find_writer(&file).map_or_else(somebody, |(_, writer)| writer);
                 return Some((path, writer));
             }

@@ -137,13 +137,13 @@ impl LockFile {
             match packages.into_iter().find(|package| !package.is_plain()) {
                 None => Ok(lock),
                 Some(package) => Err(broken(format!(
-                    "its package {:?}, version {:?}, is none that pip could be asked for; restore it from version control, or delete it to resolve the packages again",
+                    "its package {:?}, version {:?}, cannot be requested from pip; restore it from version control, or delete it to resolve the packages again",
                     package.name, package.version
                 ))),
             }
         } else {
             Err(broken(format!(
-                "it is of version {}, this sunward reads {VERSION}; use the sunward that wrote it, or delete it to resolve the packages again",
+                "it has version {}, and this Sunward reads version {VERSION}; use the Sunward that wrote it, or delete it to resolve the packages again",
                 lock.version
             )))
         }

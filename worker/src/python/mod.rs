@@ -42,7 +42,7 @@ pub enum PythonError {
     },
     /// The index lacks a requested package.
     #[error(
-        "pip cannot resolve {requirements}: {said}; correct `packages`, or see whether the index has them for this Python"
+        "pip cannot resolve {requirements}: {said}; correct `packages`, or check that the index has them for this Python"
     )]
     Unresolvable {
         /// The requirements.
@@ -149,8 +149,8 @@ fn find_or_build(
     };
     let changed = || {
         problem(
-            "it has changed since the run began, and one run uses one version of it; \
-             `sunward retry` runs what is left with the new one",
+            "it has changed since the run began, and a run uses only one version of it; \
+             `sunward retry` runs the remaining tasks with the new one",
         )
     };
     let entry = match locked()?.ok_or_else(changed)? {
@@ -158,7 +158,7 @@ fn find_or_build(
         None => {
             resolve_lock(tools, folder, [python])?;
             locked()?.ok_or_else(changed)?.ok_or_else(|| {
-                problem("it does not hold what was just written; see who else writes it")
+                problem("it does not hold what was just written; check what else writes to it")
             })?
         }
     };

@@ -108,7 +108,7 @@ impl<'a> Tools<'a> {
         };
         let missing = || {
             PythonError::NoPython(format!(
-                "no Python {version} here: neither python{version} nor a python3 of that version is on the PATH; install it, or change `python: version`"
+                "Python {version} was not found: neither python{version} nor a python3 of that version is on the PATH; install it, or change `python.version`"
             ))
         };
         if !version.bytes().all(|b| b.is_ascii_digit() || b == b'.') {

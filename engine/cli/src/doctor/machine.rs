@@ -113,7 +113,7 @@ pub(crate) fn clock(folder: &Path) -> Finding {
 
 /// Checks for energy meters of the processors. Without them, energy is modeled.
 pub(crate) fn energy() -> Finding {
-    let modelled = "the energy of processors is modelled from an assumed draw of a busy core";
+    let modelled = "the energy of processors is modeled from an assumed draw per busy core";
     match MeterFiles::default().packages() {
         Ok(1) => Finding::good("energy", "one package of processors is metered"),
         Ok(packages) => Finding::good("energy", format!("{packages} packages are metered")),

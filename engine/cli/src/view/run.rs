@@ -114,7 +114,7 @@ pub(crate) struct RejectsView {
 pub(crate) struct LedgerView {
     /// The energy of all attempts, including failed ones. A lower bound if some is not known.
     pub(crate) energy_joules: f64,
-    /// `measured`, `modelled`, `measured and modelled`, `missing`, or `none` if nothing ran.
+    /// `measured`, `modeled`, `measured and modeled`, `missing`, or `none` if nothing ran.
     pub(crate) energy_source: &'static str,
     /// The measured part.
     pub(crate) measured_joules: f64,
@@ -247,7 +247,7 @@ fn some(number: u64) -> String {
 }
 
 impl LedgerView {
-    /// `12.3 J (modelled)`.
+    /// `12.3 J (modeled)`.
     pub(crate) fn text(&self) -> String {
         match self.energy_source {
             "none" => "none: nothing ran".to_owned(),

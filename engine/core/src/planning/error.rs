@@ -48,7 +48,7 @@ pub enum PlanError {
     },
     /// The digest of a staged file was not given, because the file could not be read.
     #[error(
-        "stage {stage}: the file {file} could not be read to stage it; see that it exists and is readable"
+        "stage {stage}: the file {file} could not be read to stage it; check that it exists and is readable"
     )]
     Unstaged {
         /// The name of the stage.

@@ -72,7 +72,7 @@ pub enum CudaTaskError {
     },
     /// There are too many rows for a launch.
     #[error(
-        "{rows} rows in blocks of {block} are more than one launch can have; cut them with `scatter:`"
+        "{rows} rows in blocks of {block} are more than one launch can have; split them with `scatter:`"
     )]
     TooManyRows {
         /// The number of rows.
