@@ -44,7 +44,7 @@ pub(crate) fn create(home: &Path, settings: &Settings) -> anyhow::Result<()> {
     let mode = if group { OF_GROUP } else { PRIVATE };
     let failed = |error| {
         anyhow::anyhow!(
-            "cannot create the state's folder {}: {error}; choose another with --home",
+            "cannot create the state folder {}: {error}; choose another with --home",
             home.display()
         )
     };

@@ -165,7 +165,7 @@ fn what_is_fetched_is_a_recorded_grid_that_grows() {
     // Data that would leave a gap is refused, and the file stays unchanged.
     let refused = fetch("2024-03-05T00:00:00Z", "2024-03-06T00:00:00Z").expect(2);
     assert!(
-        refused.err.contains("have a gap between them"),
+        refused.err.contains("there is a gap between"),
         "{}",
         refused.err
     );

@@ -63,7 +63,7 @@ impl Store {
                 path: path.to_owned(),
                 expected: format_name(format),
                 found: "it is a folder".into(),
-                hint: "write one file, or say `format: dir`".into(),
+                hint: "write one file, or write `format: dir`".into(),
             });
         }
         match format {
@@ -237,7 +237,7 @@ fn declared_schema(
         let Some(field) = fields.iter_mut().find(|f| *f.name() == column.name) else {
             let names: Vec<&str> = found.fields().iter().map(|f| f.name().as_str()).collect();
             return Err(mismatch(format!(
-                "is missing (there are: {})",
+                "is missing (the columns are: {})",
                 names.join(", ")
             )));
         };

@@ -169,7 +169,7 @@ pub(crate) fn no_file(path: &Path) -> DataError {
         path: path.to_owned(),
         expected: "file",
         found: "it is a folder or a device".into(),
-        hint: "give a file, or say `format: dir` for an output".into(),
+        hint: "give a file, or write `format: dir` for an output".into(),
     }
 }
 

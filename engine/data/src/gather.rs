@@ -25,7 +25,7 @@ impl Store {
     pub fn concat(&self, datasets: &[Dataset]) -> Result<Dataset, DataError> {
         let Some(first) = datasets.first() else {
             return Err(DataError::NoSuch(
-                "nothing to gather, and no schema is declared; declare the output's columns with `schema:`".into(),
+                "there is no data, and no schema is declared; declare the output's columns with `schema:`".into(),
             ));
         };
         if let Some(at) = datasets.iter().position(|d| d.kind != first.kind) {
@@ -125,7 +125,7 @@ impl Store {
             | OutputFormat::Netcdf => {
                 let schema = declared(output).ok_or_else(|| {
                     DataError::NoSuch(
-                        "no task gave anything, and no schema is declared; declare the output's \
+                        "no task wrote any data, and no schema is declared; declare the output's \
                          columns with `schema:`"
                             .to_owned(),
                     )

@@ -28,7 +28,7 @@ impl Store {
     pub fn items(&self, dataset: &Dataset, limit: u64) -> Result<Vec<Value>, DataError> {
         if dataset.rows > limit {
             return Err(DataError::Unsupported(format!(
-                "the table has {} rows, too many for one task a row (at most {limit}); say how many rows a task takes: `scatter: {{ over: …, rows: 1000 }}`",
+                "the table has {} rows, too many for one task per row (at most {limit}); say how many rows each task takes: `scatter: {{ over: …, rows: 1000 }}`",
                 dataset.rows
             )));
         }

@@ -62,7 +62,7 @@ impl Part {
             path: path.to_owned(),
             expected: "Arrow IPC file",
             found: format!("{bytes} bytes, {why}"),
-            hint: "close the writer before the command ends (pyarrow: `with pa.ipc.new_file(path, schema) as w:`, pandas: `to_feather`, polars: `write_ipc`), or say which `format:` the output has".into(),
+            hint: "close the writer before the command ends (pyarrow: `with pa.ipc.new_file(path, schema) as w:`, pandas: `to_feather`, polars: `write_ipc`), or declare which `format:` the output has".into(),
         })
     }
 
@@ -86,7 +86,7 @@ impl Part {
             .checked_sub(length)
             .ok_or("its footer does not fit in it")?;
         let footer = root_as_footer(&buffer[footer_at..trailer_at])
-            .map_err(|error| format!("its footer is garbage ({error})"))?;
+            .map_err(|error| format!("its footer is invalid ({error})"))?;
         let schema = footer.schema().ok_or("its footer has no schema")?;
         if !schema.endianness().equals_to_target_endianness() {
             return Err(
@@ -94,14 +94,14 @@ impl Part {
             );
         }
         let schema: SchemaRef =
-            Arc::new(try_fb_to_schema(schema).map_err(|e| format!("its schema is garbage ({e})"))?);
+            Arc::new(try_fb_to_schema(schema).map_err(|e| format!("its schema is invalid ({e})"))?);
         let mut decoder = FileDecoder::new(schema.clone(), footer.version());
         for block in footer.dictionaries().iter().flatten() {
             let bytes = block_bytes(&buffer, block)?;
             dictionary_header(&bytes, block, buffer.len())?;
             decoder
                 .read_dictionary(block, &bytes)
-                .map_err(|e| format!("a dictionary of it is garbage ({e})"))?;
+                .map_err(|e| format!("one of its dictionaries is invalid ({e})"))?;
         }
         let blocks: Vec<Block> = footer
             .recordBatches()
@@ -234,7 +234,7 @@ fn batch_header(buffer: &Buffer, block: &Block) -> Result<(u64, bool), Fault> {
     let bytes = block_bytes(buffer, block)?;
     let (metadata, body) = message_of(&bytes, block);
     let message = root_as_message(metadata)
-        .map_err(|error| format!("a batch's header is garbage ({error})"))?;
+        .map_err(|error| format!("a batch's header is invalid ({error})"))?;
     let header = message
         .header_as_record_batch()
         .ok_or("a batch's header is of another kind")?;
@@ -247,7 +247,7 @@ fn batch_header(buffer: &Buffer, block: &Block) -> Result<(u64, bool), Fault> {
 fn dictionary_header(bytes: &[u8], block: &Block, file_bytes: usize) -> Result<(), Fault> {
     let (metadata, body) = message_of(bytes, block);
     let message =
-        root_as_message(metadata).map_err(|error| format!("a header is garbage ({error})"))?;
+        root_as_message(metadata).map_err(|error| format!("a header is invalid ({error})"))?;
     refuse_expansion(&message, body, file_bytes)
 }
 

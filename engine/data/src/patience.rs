@@ -71,7 +71,7 @@ impl Patience {
     {
         let began = Instant::now();
         let mut pause = PAUSES.0;
-        let mut last = "it has not answered yet".to_owned();
+        let mut last = "there is no answer yet".to_owned();
         loop {
             let mut answer = pin!(ask());
             let silence = self.tell_after.saturating_sub(began.elapsed());
@@ -108,7 +108,7 @@ impl Patience {
         *told = Some(Instant::now());
         drop(told);
         (self.tell.0)(&format!(
-            "waiting for {place} for {} s, to {what}: {why}; it is tried again for some minutes",
+            "waiting for {place} for {} s, to {what}: {why}; Sunward keeps trying for a few minutes",
             began.elapsed().as_secs()
         ));
     }

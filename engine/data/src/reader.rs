@@ -39,7 +39,7 @@ impl TableReader {
         }
         let Some(first) = dataset.parts.first() else {
             return Err(DataError::NoSuch(
-                "a table without any part has no schema; it was not written by this engine".into(),
+                "a table without any part has no schema; it was not written by Sunward".into(),
             ));
         };
         let mut starts = vec![0];

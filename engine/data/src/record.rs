@@ -28,20 +28,20 @@ pub(crate) fn read<T: DeserializeOwned>(key: &Digest, bytes: &[u8]) -> Result<T,
     let mut lines = bytes.splitn(4, |byte| *byte == b'\n');
     let mut line = || lines.next().ok_or("it is cut short");
     if line()? != HEADER.as_bytes() {
-        return Err("it is of another version");
+        return Err("it has another version");
     }
     let sum = line()?;
     let named = line()?;
     let body = line()?;
     if sum != checksum(key, body).to_hex().as_bytes() {
         return Err(if named == key.to_hex().as_bytes() {
-            "its checksum does not hold"
+            "its checksum does not match"
         } else {
-            "it is about another key"
+            "it belongs to another key"
         });
     }
     if named != key.to_hex().as_bytes() {
-        return Err("it is about another key");
+        return Err("it belongs to another key");
     }
     serde_json::from_slice(body).map_err(|_| "its content cannot be read")
 }

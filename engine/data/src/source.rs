@@ -217,7 +217,7 @@ impl Store {
                 path: path.to_owned(),
                 expected: "settled file",
                 found: "it changed while it was being read".into(),
-                hint: "run again once it is complete".into(),
+                hint: "run again once the file is complete".into(),
             });
         }
         if is_settled {
@@ -369,7 +369,7 @@ fn format_for(path: &Path, options: &SourceOptions) -> Result<SourceFormat, Data
         None => format_of(path)?.ok_or_else(|| DataError::Format {
             path: path.to_owned(),
             expected: "table",
-            found: "neither its first bytes nor its suffix are known".into(),
+            found: "neither its first bytes nor its suffix is known".into(),
             hint: "tables are .arrow, .feather, .parquet, .csv, .tsv, .smi, .pdbqt, .sdf or .nc; a file of another kind goes to a command as it is with `as: file`".into(),
         }),
     }

@@ -81,7 +81,7 @@ fn add(path: &Path, name: &str, hasher: &mut Hasher, depth: u32) -> io::Result<(
     }
     if depth == 0 {
         return Err(io::Error::other(format!(
-            "{} is nested deeper than {DEPTH} folders; does a link in it lead back?",
+            "{} is nested deeper than {DEPTH} folders; is there a link in it that leads back?",
             path.display()
         )));
     }

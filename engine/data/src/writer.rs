@@ -161,7 +161,7 @@ impl TableWriter {
         let bytes = bytes + overhead_bytes(piece);
         if bytes > PART_BYTES - PART_SLACK {
             return Err(DataError::Unsupported(format!(
-                "one row has {} MiB, but a part holds at most {}; make rows smaller, as one row a cell or a time instead of the whole field",
+                "one row has {} MiB, but a part holds at most {}; make rows smaller, for example one row per cell or time instead of the whole field",
                 bytes >> 20,
                 PART_BYTES >> 20
             )));

@@ -20,7 +20,7 @@ pub enum DriveError {
         source: std::io::Error,
     },
     /// The run cannot be continued.
-    #[error("run {run} cannot continue: it {}. `sunward run` continues unfinished runs or starts a new one; `sunward retry` runs again what failed", .status.map_or_else(|| "is not known".to_owned(), |status| format!("is {}", format!("{status:?}").to_lowercase())))]
+    #[error("run {run} cannot continue: it {}. `sunward run` continues unfinished runs or starts a new one; `sunward retry` runs the failed tasks again", .status.map_or_else(|| "is not known".to_owned(), |status| format!("is {}", format!("{status:?}").to_lowercase())))]
     NotBegun {
         /// The run.
         run: RunId,

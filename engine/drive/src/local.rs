@@ -268,7 +268,7 @@ impl LocalResolver {
     ) -> Result<Dataset, DataError> {
         if !path.contains("://") && !Path::new(path).exists() {
             return Err(DataError::NoSuch(format!(
-                "there is no file {path}; put it there, or name another in the workflow or with \
+                "there is no file {path}; put it there, or name another one in the workflow or with \
                  `-p NAME=PATH`"
             )));
         }

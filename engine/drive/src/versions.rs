@@ -152,7 +152,7 @@ impl Versions {
             let is_first = seen.len() == 1 && paths.contains(&path);
             if !is_first && !seen.iter().all(|seen| seen.stands(&path)) {
                 return Err(DataError::NoSuch(format!(
-                    "{} has changed since this run read or planned it first, and one run reads one \
+                    "{} has changed since this run first read or planned it, and a run reads only one \
                      version of a file; run again, and it is read anew",
                     path.display()
                 )));

@@ -129,7 +129,7 @@ pub fn body(blob: &[u8]) -> Result<&[u8], Cow<'static, str>> {
     };
     if header[0] != VERSION {
         return Err(Cow::Owned(format!(
-            "it is of format {}, in a state of format {VERSION}",
+            "it has format {}, in a state of format {VERSION}",
             header[0]
         )));
     }

@@ -18,7 +18,7 @@ pub enum StateError {
         source: std::io::Error,
     },
     /// Another engine holds this state.
-    #[error("another engine ({}) is running on {}. Wait until it ends, stop it (`sunward cancel` asks it to), or give this run its own state with --home", .pid.as_ref().map_or_else(|| "of unknown process id".to_owned(), |pid| format!("process {pid}")), home.display())]
+    #[error("another `sunward` ({}) is using {}. Wait until it ends, stop it with `sunward cancel`, or use another state folder with --home", .pid.as_ref().map_or_else(|| "whose process is unknown".to_owned(), |pid| format!("process {pid}")), home.display())]
     Engaged {
         /// The state's folder.
         home: PathBuf,
@@ -42,7 +42,7 @@ pub enum StateError {
         known: u32,
     },
     /// The disk is full.
-    #[error("the disk that holds {} is full (while trying to {doing}). Nothing acknowledged is lost: free some space and run the same command again", path.display())]
+    #[error("the disk that holds {} is full (while trying to {doing}). No finished work is lost: free some space and run the same command again", path.display())]
     Full {
         /// What was attempted.
         doing: &'static str,
@@ -50,7 +50,7 @@ pub enum StateError {
         path: PathBuf,
     },
     /// The database contains something else than was written.
-    #[error("{} is damaged: {place}: {why}. It was changed by something other than Sunward, or the disk failed. Restore it from a copy, or move it away and run again: finished results that the store still holds are computed anew only where they are missing", path.display())]
+    #[error("{} is damaged: {place}: {why}. It was changed by something other than Sunward, or the disk failed. Restore it from a copy, or move it away and run again: only results that the store no longer holds are computed again", path.display())]
     Damaged {
         /// The database.
         path: PathBuf,

@@ -45,7 +45,7 @@ impl EngineLock {
             .recursive(true)
             .mode(0o700)
             .create(home)
-            .map_err(fault("create the state's folder", home))?;
+            .map_err(fault("create the state folder", home))?;
         let path = home.join(LOCK);
         let mut file = OpenOptions::new()
             .read(true)

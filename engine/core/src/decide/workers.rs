@@ -122,7 +122,7 @@ fn give_up(run: &RunState, id: StageId, index: u32) -> Option<Fact> {
         failure: Failure {
             kind: FailureKind::Infrastructure,
             message: format!(
-                "its worker was lost {UNCHARGED_LIMIT} times while it ran; see whether this task \
+                "its worker was lost {UNCHARGED_LIMIT} times while it ran; check whether this task \
                  brings its machine down, for one by taking all memory"
             ),
             log_tail: String::new(),

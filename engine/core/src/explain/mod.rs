@@ -157,10 +157,10 @@ impl fmt::Display for Reason {
             Self::WaitsFor(stages) => write!(f, "it waits for {}", stages.join(", ")),
             Self::FindingInputs => f.write_str("its inputs are being resolved"),
             Self::LookingUp => f.write_str("its result is being looked up in the cache"),
-            Self::WaitsForRoom => f.write_str("it waits for a worker with free capacity"),
+            Self::WaitsForRoom => f.write_str("it waits for free cores or memory"),
             Self::BeingPlaced => f.write_str("its place and start are being chosen"),
             Self::WaitsForPower { placement, .. } => f.write_str(waiting(placement.why)),
-            Self::WaitsForRetry(_) => f.write_str("it failed and waits for the next attempt"),
+            Self::WaitsForRetry(_) => f.write_str("it waits for its next attempt"),
             Self::WaitsForTwin(stage, index) => {
                 write!(f, "{stage}/{index} has the same key and is not done yet")
             }
@@ -173,7 +173,7 @@ impl fmt::Display for Reason {
             Self::FromTwin(stage, index) => {
                 write!(
                     f,
-                    "it took the result of {stage}/{index}, which has the same key"
+                    "it uses the result of {stage}/{index}, which has the same key"
                 )
             }
             Self::Failed { tasks, message } => {
@@ -182,7 +182,7 @@ impl fmt::Display for Reason {
                     _ => write!(f, "{tasks} of its tasks failed")?,
                 }
                 match (message, tasks) {
-                    (None, _) => f.write_str("; its messages are not kept, see its log"),
+                    (None, _) => f.write_str("; its message was not kept, see its log"),
                     (Some(message), 0 | 1) => write!(f, ": {message}"),
                     (Some(message), _) => write!(f, ", for example: {message}"),
                 }
@@ -384,14 +384,14 @@ fn placing(stage: StageView<'_>) -> Option<Reason> {
 /// What a stage waits for, as a sentence.
 const fn waiting(why: Why) -> &'static str {
     match why {
-        Why::Cleanest => "it waits for cleaner power, which its deadline allows",
+        Why::Cleanest => "it waits for cleaner power, as its deadline allows",
         Why::Surplus => "it waits for surplus power",
         Why::Idle => "it waits for idle machines",
         Why::Cheapest => "it waits for cheaper machines",
         Why::AtOnce | Why::Earliest | Why::LastSafeStart | Why::Late => {
             "it waits for the opening hours of machines that it may use"
         }
-        Why::NoCapacity => "no machine that it may use is open in the known hours",
+        Why::NoCapacity => "no machine that it may use is open in the hours that are known",
     }
 }
 

@@ -29,7 +29,7 @@ pub enum PlanError {
         stages: Vec<String>,
     },
     /// A scatter does not expand to a list, a range or a matrix.
-    #[error("stage {stage}: its scatter cannot be expanded: {message}")]
+    #[error("stage {stage}: its `scatter` cannot be expanded: {message}")]
     Scatter {
         /// The name of the stage.
         stage: String,
@@ -69,8 +69,8 @@ pub enum PlanError {
     },
     /// A task asks for more memory than the machine has.
     #[error(
-        "stage {stage} asks for {asked_bytes} bytes of memory a task, this machine has \
-         {machine_bytes}; lower resources.memory or run it on a larger machine"
+        "stage {stage} asks for {asked_bytes} bytes of memory per task, and this machine has \
+         {machine_bytes}; lower `resources.memory`, or run it on a larger machine"
     )]
     Memory {
         /// The name of the stage.
@@ -82,8 +82,8 @@ pub enum PlanError {
     },
     /// A task asks for more space than the whole disk has.
     #[error(
-        "stage {stage} asks for {asked_bytes} bytes of disk a task, the disk that it would work on \
-         has {disk_bytes} in all; lower resources.disk or keep the state on a larger disk (--home)"
+        "stage {stage} asks for {asked_bytes} bytes of disk per task, and the disk that it would use \
+         has {disk_bytes} in all; lower `resources.disk`, or keep the state on a larger disk (--home)"
     )]
     Disk {
         /// The name of the stage.
@@ -95,7 +95,7 @@ pub enum PlanError {
     },
     /// A command asks for more GPUs than there are.
     #[error(
-        "stage {stage} asks for a GPU and this machine has {}; \
+        "stage {stage} asks for more GPUs than this machine has ({}); \
          `resources: {{ optional: true }}` lets it run without one",
         match have { 0 => "none".to_owned(), some => format!("{some}") }
     )]

@@ -47,7 +47,7 @@ fn list(value: Value) -> Result<Vec<Value>, String> {
         | Value::Float(_)
         | Value::String(_)
         | Value::Map(_)
-        | Value::Written(_) => Err(format!("a list was expected, {} was found", value.to_key())),
+        | Value::Written(_) => Err(format!("expected a list, found {}", value.to_key())),
     }
 }
 
@@ -67,10 +67,7 @@ fn count(value: &Value) -> Result<u32, String> {
         | Value::String(_)
         | Value::List(_)
         | Value::Map(_)
-        | Value::Written(_) => Err(format!(
-            "a whole number was expected, {} was found",
-            value.to_key()
-        )),
+        | Value::Written(_) => Err(format!("expected a whole number, found {}", value.to_key())),
     }
 }
 

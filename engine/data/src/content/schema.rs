@@ -105,7 +105,7 @@ pub(crate) fn difference(found: &Schema, expected: &Schema) -> Option<(String, S
                 let names: Vec<&str> = found.fields().iter().map(|f| f.name().as_str()).collect();
                 return Some((
                     field.name().clone(),
-                    format!("is missing (there are: {})", names.join(", ")),
+                    format!("is missing (the columns are: {})", names.join(", ")),
                     field.data_type().to_string(),
                 ));
             }
@@ -139,7 +139,7 @@ pub(crate) fn difference(found: &Schema, expected: &Schema) -> Option<(String, S
             .unwrap_or_default();
         (
             column,
-            format!("is out of order (found: {})", found.join(", ")),
+            format!("is out of order (the order is: {})", found.join(", ")),
             format!("the order {}", expected.join(", ")),
         )
     })

@@ -137,7 +137,7 @@ impl List {
         let mut entries = Vec::new();
         for line in lines.split(|byte| *byte == b'\n').filter(|l| !l.is_empty()) {
             let entry: Listed =
-                serde_json::from_slice(line).map_err(|_| damaged("a line of it is garbage"))?;
+                serde_json::from_slice(line).map_err(|_| damaged("one of its lines is invalid"))?;
             if !is_inside(&entry) {
                 return Err(damaged("it names a path outside the folder"));
             }
@@ -177,7 +177,7 @@ fn parts(text: &[u8]) -> Result<(Vec<PartRef>, &[u8]), &'static str> {
         .ok_or("it has not the header of one")?;
     let mut lines = rest.splitn(2, |byte| *byte == b'\n');
     let line = lines.next().unwrap_or_default();
-    let held: Vec<Held> = serde_json::from_slice(line).map_err(|_| "its parts are garbage")?;
+    let held: Vec<Held> = serde_json::from_slice(line).map_err(|_| "its parts are invalid")?;
     let parts = held.into_iter().map(|held| {
         Some(PartRef {
             digest: held.digest?,

@@ -32,7 +32,7 @@ pub(super) fn walk(
             path: folder.to_owned(),
             expected: "folder",
             found: "it is none".into(),
-            hint: "create it with `mkdir`, or say `format: file`".into(),
+            hint: "create it with `mkdir`, or write `format: file`".into(),
         });
     }
     let mut all = Vec::new();

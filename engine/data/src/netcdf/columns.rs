@@ -196,7 +196,7 @@ impl Column {
             DataType::Timestamp(..) | DataType::Date32 if dims.is_empty() => Kind::Double,
             other => {
                 return Err(refuse(&format!(
-                    "its type {other} is no number; leave it out with `columns:`, or write Arrow, Parquet or CSV"
+                    "its type {other} is not a number; leave it out with `columns:`, or write Arrow, Parquet or CSV"
                 )));
             }
         };

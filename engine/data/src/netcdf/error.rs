@@ -27,7 +27,7 @@ pub enum NetcdfError {
     },
     /// The file is not a NetCDF file.
     #[error(
-        "{path}: this is no NetCDF file: it starts with {found}, expected `CDF` and a version, or HDF5; \
+        "{path}: this is not a NetCDF file: it starts with {found}, expected `CDF` and a version, or HDF5; \
          check that the download finished and that the name fits the content"
     )]
     NotNetcdf {
@@ -53,7 +53,7 @@ pub enum NetcdfError {
         path: String,
     },
     /// Several variables are possible.
-    #[error("{path}: several variables are in the file: {known}; say which with `variable:`")]
+    #[error("{path}: the file has several variables: {known}; choose one with `variable:`")]
     SeveralVariables {
         /// The path of the file.
         path: String,

@@ -196,7 +196,7 @@ impl NetcdfFile {
             path: self.path.clone(),
             variable: variable.name.clone(),
             what: format!(
-                "would need {count} values in memory at once, and at most {} are read of a file of this size; cut it first, as with `cdo splityear`, or take other `rows:`",
+                "would need {count} values in memory at once, and at most {} are read of a file of this size; split it first, for example with `cdo splityear`, or take other `rows:`",
                 self.limit_bytes / VALUE_BYTES
             ),
         })

@@ -155,7 +155,7 @@ impl<'a> LayingOut<'a> {
             let count = axes.iter().map(|a| a.length).fold(1, u64::saturating_mul);
             if i32::try_from(count).is_err() {
                 let what = format!(
-                    "would have {count} {what}, more than a table can hold; cut the file first"
+                    "would have {count} {what}, more than a table can hold; split the file first"
                 );
                 return Err(self.unsuitable(variable, what));
             }

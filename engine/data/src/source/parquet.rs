@@ -376,7 +376,7 @@ fn fault(path: &Path, found: &str) -> DataError {
             found.to_owned()
         },
         hint: if encrypted {
-            "decrypt it first, as with pyarrow and its keys; this engine holds no keys".into()
+            "decrypt it first, for example with pyarrow; Sunward has no keys".into()
         } else {
             "write it again, and close the writer before the program ends".into()
         },

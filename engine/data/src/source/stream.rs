@@ -49,7 +49,7 @@ fn require_inside(buffer: &Buffer) -> Result<(), String> {
         let end = begin.checked_add(length).ok_or_else(fault)?;
         let metadata = buffer.get(begin..end).ok_or_else(fault)?;
         let message = root_as_message(metadata)
-            .map_err(|error| format!("the message at byte {at} is garbage ({error})"))?;
+            .map_err(|error| format!("the message at byte {at} is invalid ({error})"))?;
         let body = usize::try_from(message.bodyLength()).map_err(|_| fault())?;
         let next = end.checked_add(body).ok_or_else(fault)?;
         let body = buffer.get(end..next).ok_or_else(fault)?;

@@ -192,7 +192,7 @@ fn read_key(variable: &str, path: &str) -> Result<String, SignalError> {
         .map_err(|error| wrong(format!("{path} cannot be read: {error}")))?;
     let key = text.trim();
     if key.is_empty() {
-        return Err(wrong(format!("{path} is empty; put the key into it")));
+        return Err(wrong(format!("{path} is empty; put the key in it")));
     }
     Ok(key.to_owned())
 }

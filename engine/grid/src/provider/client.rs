@@ -117,7 +117,7 @@ impl Client {
         let base = Url::parse(address).map_err(|_| wrong("is no address"))?;
         let host = base.host_str().ok_or_else(|| wrong("names no host"))?;
         if !["http", "https"].contains(&base.scheme()) {
-            return Err(wrong("is no web address"));
+            return Err(wrong("is not a web address"));
         }
         if !base.username().is_empty() || base.password().is_some() || base.query().is_some() {
             return Err(wrong(

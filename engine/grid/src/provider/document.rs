@@ -76,7 +76,7 @@ impl<'de> Deserialize<'de> for Moment {
         let text = String::deserialize(source)?;
         moment(&text).map(Self).ok_or_else(|| {
             serde::de::Error::custom(format!(
-                "'{text}' is not a time; expected for example 2024-03-01T05:00Z"
+                "'{text}' is not a time; expected one such as 2024-03-01T05:00Z"
             ))
         })
     }

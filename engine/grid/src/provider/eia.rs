@@ -156,7 +156,7 @@ impl Eia {
         };
         if row.units != "megawatthours" {
             return Err(wrong(format!(
-                "value-units is {}, where megawatthours was expected",
+                "value-units is {}, but megawatthours was expected",
                 row.units
             )));
         }

@@ -190,7 +190,7 @@ impl EntsoE {
         }
         if series.unit != "MAW" {
             return Err(self.wrong(format!(
-                "quantity_Measure_Unit is {}, where MAW was expected",
+                "quantity_Measure_Unit is {}, but MAW was expected",
                 series.unit
             )));
         }
@@ -220,7 +220,7 @@ impl EntsoE {
             "PT60M" | "PT1H" => HOUR_MS,
             other => {
                 return Err(self.wrong(format!(
-                    "resolution is {other}, where PT15M, PT30M or PT60M was expected"
+                    "resolution is {other}, but PT15M, PT30M or PT60M was expected"
                 )));
             }
         };

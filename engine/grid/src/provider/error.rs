@@ -74,7 +74,7 @@ pub enum SignalError {
     },
     /// The answer is longer than any valid one.
     #[error(
-        "{host} sent more than {limit_bytes} bytes, which is too long for an answer; check its address, or request a shorter span"
+        "{host} sent more than {limit_bytes} bytes, which is too much for an answer; check its address, or request a shorter span"
     )]
     TooLarge {
         /// The host.
@@ -174,7 +174,7 @@ const fn remedy(status: u16) -> &'static str {
     match status {
         401 => "check that the key is right and still valid",
         403 => "the key's plan does not cover this; request less, or use another plan",
-        500.. => "the provider has a problem of its own; try again later",
+        500.. => "the provider has a problem; try again later",
         _ => "check the zone and the span",
     }
 }

@@ -226,7 +226,7 @@ impl Draft {
             return Ok(());
         }
         Err(self.wrong(format!(
-            "steps of {step_ms} ms, where an hour or a whole part of it was expected"
+            "steps of {step_ms} ms, but an hour or a whole fraction of one was expected"
         )))
     }
 
@@ -244,7 +244,7 @@ impl Draft {
         for (begin, step) in &self.steps {
             if !begin.is_multiple_of(step_ms) {
                 return Err(self.wrong(format!(
-                    "a figure for {}, which is no whole multiple of {} min",
+                    "a figure for {}, which is not a whole multiple of {} min",
                     moment_shown(Timestamp(*begin)),
                     step_ms / 60_000
                 )));

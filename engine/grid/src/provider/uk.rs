@@ -69,7 +69,7 @@ impl Uk {
         {
             return Err(SignalError::Schema {
                 what: format!(
-                    "a figure from {} to {}, where half hours were expected",
+                    "a figure from {} to {}, but half hours were expected",
                     written(other.from.0, TO_MINUTES),
                     written(other.to.0, TO_MINUTES)
                 ),

@@ -143,7 +143,7 @@ impl WattTime {
         ] {
             if told != asked {
                 return Err(SignalError::Schema {
-                    what: format!("{what} is {told}, where {asked} was expected"),
+                    what: format!("{what} is {told}, but {asked} was expected"),
                     place: format!("{}{path}", self.site.host),
                 });
             }

@@ -79,7 +79,7 @@ fn columns(reader: &mut csv::Reader<&[u8]>) -> Result<Columns, String> {
         find(name).ok_or_else(|| {
             let there: Vec<&str> = header.iter().collect();
             format!(
-                "line 1: there is no column {name}; the columns are {}. Rename the column; its unit is part of the name",
+                "line 1: there is no column {name}; the columns are {}. Rename the column that holds it; the unit is part of the name",
                 there.join(", ")
             )
         })
@@ -112,7 +112,7 @@ impl Rows {
         let field = |at: usize| record.get(at).unwrap_or("").trim();
         let Some(at) = moment(field(columns.time)) else {
             self.mistakes.push(format!(
-                "line {line}: '{}' is not a time; expected for example 2023-03-01T05:00:00Z",
+                "line {line}: '{}' is not a time; expected one such as 2023-03-01T05:00:00Z",
                 field(columns.time)
             ));
             return;
@@ -188,13 +188,14 @@ impl Rows {
         };
         if at <= last {
             return Err(
-                "its time is not after the one before; sort the rows and keep each once".to_owned(),
+                "its time is not after the previous one; sort the rows and remove duplicates"
+                    .to_owned(),
             );
         }
         let passed = at.since_ms(last);
         let step_ms = *self.step_ms.get_or_insert(passed);
         if step_ms > HOUR_MS || !HOUR_MS.is_multiple_of(step_ms) {
-            return Err("expected rows an hour apart, or a whole part of an hour".to_owned());
+            return Err("expected rows an hour apart, or a whole fraction of an hour".to_owned());
         }
         if !passed.is_multiple_of(step_ms) {
             return Err(format!(
@@ -249,7 +250,7 @@ impl Rows {
         let most = self.steps.iter().map(|step| step.average_mg_per_kwh).max();
         if let Some(most) = most.filter(|most| (1..LEAST_PEAK_MG).contains(most)) {
             return Err(vec![format!(
-                "{AVERAGE} is never above {:.3}; expected grams. Are these kilograms a kWh, or tonnes a MWh? Multiply them by 1000",
+                "{AVERAGE} is never above {:.3}; expected grams. Are these kilograms per kWh, or tonnes per MWh? Multiply them by 1000",
                 f64::from(most) / 1000.0
             )]);
         }

@@ -45,7 +45,7 @@ pub fn merge_trace(
     read_trace(&new.zone, file, &bytes).map_err(|error| match (error, old) {
         (TraceError::Wrong { file, mut mistakes }, Some(_)) => {
             mistakes.push(format!(
-                "the file as it is and what was fetched ({} to {}) have a gap between them; fetch that span too, or write to another file",
+                "there is a gap between the existing file and what was fetched ({} to {}); fetch that span too, or write to another file",
                 moment_shown(new.first),
                 moment_shown(new.end())
             ));

@@ -111,7 +111,7 @@ pub fn read_trace_of_jobs(
         }
     }
     if trace.arrivals.is_empty() && mistakes.is_empty() {
-        mistakes.push("no row of it ran".to_owned());
+        mistakes.push("none of its rows ran".to_owned());
     }
     Mistakes::check(mistakes)?;
     trace.arrivals.sort_by_key(|arrival| arrival.at);
@@ -226,7 +226,7 @@ fn row(
     let home = text(columns.home).unwrap_or(turn);
     if !fleet.pools.iter().any(|pool| pool.zone == home) {
         return Err(format!(
-            "no pool of the fleet lies in its home '{home}'; there are {}",
+            "no pool of the fleet is in its home '{home}'; the zones are {}",
             zones_text(fleet)
         ));
     }

@@ -149,7 +149,7 @@ pub(super) fn infer(
         return Err(fault(
             path,
             "it is empty".into(),
-            "a table without rows still has a line of column names",
+            "a table without rows still needs a line of column names",
         ));
     };
     let names = names(path, header, line)?;
@@ -262,7 +262,9 @@ impl Records {
                 if let Err(open) = self.refuse_open_quote(byte, line) {
                     return open;
                 }
-                let found = format!("line {line} has {len} cells, the header has {expected_len}");
+                let found = format!(
+                    "line {line} has a different number of cells ({len}) from the header ({expected_len})"
+                );
                 fault(&self.path, found, &self.hint())
             }
             _ => fault(&self.path, error.to_string(), &self.hint()),
@@ -284,17 +286,20 @@ impl Records {
     fn hint(&self) -> String {
         let header = self.header.as_deref().unwrap_or_default();
         if header.starts_with('#') && self.layout.options.comment.is_none() {
-            return "its first line looks like a comment; say `comment: '#'` at the input".into();
+            return "its first line looks like a comment; write `comment: '#'` at the input".into();
         }
         let other = [';', '\t', '|', ','].into_iter().find(|c| {
             u8::try_from(*c).is_ok_and(|c| c != self.layout.delimiter) && header.contains(*c)
         });
         match other {
             Some('\t') => {
-                "its header looks separated by tabs; say `delimiter: \"\\t\"` at the input".into()
+                "its header seems to be separated by tabs; write `delimiter: \"\\t\"` at the input"
+                    .into()
             }
             Some(c) => {
-                format!("its header looks separated by '{c}'; say `delimiter: '{c}'` at the input")
+                format!(
+                    "its header seems to be separated by '{c}'; write `delimiter: '{c}'` at the input"
+                )
             }
             None => {
                 "every row needs as many cells as the header; quote cells that hold a separator"

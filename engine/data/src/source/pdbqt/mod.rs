@@ -155,7 +155,7 @@ impl Batches {
         if model.is_some() {
             return Err(self.lines.broken(
                 &format!("the file ends within the MODEL of line {first}"),
-                "ENDMDL; perhaps the file is cut off",
+                "ENDMDL; the file may be cut off",
             ));
         }
         if molecule.atoms.is_empty() && (self.models > 0 || molecule.branches.is_empty()) {

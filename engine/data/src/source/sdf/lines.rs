@@ -97,7 +97,7 @@ impl Lines {
         self.text = String::from_utf8(bytes).map_err(|_| {
             self.broken(
                 "it is not UTF-8",
-                "text in UTF-8, as of 'iconv -f latin1 -t utf-8'",
+                "text in UTF-8; convert it with `iconv -f latin1 -t utf-8`",
             )
         })?;
         Ok(true)
@@ -108,7 +108,7 @@ impl Lines {
         if !self.next()? {
             return Err(self.broken(
                 &format!("the file ends within {part}"),
-                "whole records; perhaps the file is cut off",
+                "whole records; the file may be cut off",
             ));
         }
         if self.ends_record() {

@@ -105,7 +105,7 @@ impl Lines {
         let text = std::str::from_utf8(&bytes).map_err(|_| {
             self.broken(
                 "it is not UTF-8",
-                "write it as text in UTF-8, one molecule a line",
+                "write it as text in UTF-8, one molecule per line",
             )
         })?;
         // Joined files may contain a mark in the middle as well.
@@ -113,7 +113,7 @@ impl Lines {
         if text.contains('\r') {
             return Err(self.broken(
                 "its lines end with a carriage return alone",
-                "end them with a line feed, as `tr '\\r' '\\n'` does",
+                "end them with a line feed; `tr '\\r' '\\n'` converts them",
             ));
         }
         Ok(Some(text.to_owned()))
