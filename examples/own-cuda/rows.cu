@@ -1,4 +1,4 @@
-// A thread a row. Pointers lead to columns, whose rows lie side by side; threads beyond the last row,
+// One thread per row. Pointers lead to columns, whose rows lie side by side; threads beyond the last row,
 // of which the last block may have some, must do nothing.
 
 extern "C" __global__ void saxpy(const float *x, const float *y, float a, float *out,

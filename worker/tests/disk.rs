@@ -54,7 +54,7 @@ fn a_task_without_space_waits_says_why_and_bars_nobody() {
         scene.message();
     }
     let notice = scene.notices[0].clone();
-    for word in ["stage large waits for space", "too small", "--home"] {
+    for word in ["stage large waits for disk space", "too small", "--home"] {
         assert!(notice.contains(word), "{notice}");
     }
     let small = scene.one(shell("true"));

@@ -143,7 +143,7 @@ fn a_python_that_is_not_there_is_named() {
     let failure = scene.failure(with_python("true", python));
     assert_eq!(failure.kind, FailureKind::Input);
     assert!(
-        failure.message.contains("no Python 2.4 here"),
+        failure.message.contains("Python 2.4 was not found"),
         "{}",
         failure.message
     );

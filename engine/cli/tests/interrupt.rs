@@ -308,7 +308,7 @@ fn a_run_that_goes_on_is_cancelled_from_another_process() {
     scene
         .run(&["-p", &marker, "--fresh"])
         .expect(3)
-        .says(&["another engine"]);
+        .says(&["another `sunward`"]);
     let told = scene.sunward(&["cancel", "--json"]).expect(0);
     assert_eq!(told.json()["done"], "requested");
     let told = run.end().expect(1);

@@ -200,6 +200,6 @@ mod tests {
         };
         let answer = runtime.block_on(patience.ask("fetch a part", "s3://b", LONG, ask, |_| None));
         assert_eq!(answer, Ok(1));
-        assert!(lines.lock().unwrap()[0].contains("not answered"));
+        assert!(lines.lock().unwrap()[0].contains("no answer"));
     }
 }

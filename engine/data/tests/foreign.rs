@@ -87,7 +87,10 @@ fn a_text_table_that_is_broken_is_refused_with_its_line() {
     let bench = Bench::new();
     for (text, words) in [
         ("a,b\n1,\"two\n3,4\n", ["quote is not closed", "line 2"]),
-        ("a,b\n1,2\n3,4,5\n", ["line 3 has 3 cells", "header has 2"]),
+        (
+            "a,b\n1,2\n3,4,5\n",
+            ["line 3 has a different number of cells (3)", "header (2)"],
+        ),
         ("a;b\n1,5;2\n", ["line 2", "delimiter: ';'"]),
         ("# made by a tool\na,b\n1,2\n", ["line 2", "comment: '#'"]),
         ("a\n\"1\nx\"\n\"open", ["quote is not closed", "line 4"]),

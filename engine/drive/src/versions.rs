@@ -153,7 +153,7 @@ impl Versions {
             if !is_first && !seen.iter().all(|seen| seen.stands(&path)) {
                 return Err(DataError::NoSuch(format!(
                     "{} has changed since this run first read or planned it, and a run reads only one \
-                     version of a file; run again, and it is read anew",
+                     version of a file; run again to read the new version",
                     path.display()
                 )));
             }

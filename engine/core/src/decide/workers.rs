@@ -123,7 +123,7 @@ fn give_up(run: &RunState, id: StageId, index: u32) -> Option<Fact> {
             kind: FailureKind::Infrastructure,
             message: format!(
                 "its worker was lost {UNCHARGED_LIMIT} times while it ran; check whether this task \
-                 brings its machine down, for one by taking all memory"
+                 brings its machine down, for example by using all of its memory"
             ),
             log_tail: String::new(),
             ran_on: None,

@@ -70,11 +70,11 @@ fn what_cannot_be_scattered_is_refused_with_what_was_found() {
         ),
         (
             Scatter::Items(Value::String("abc".into())),
-            "a list was expected, \"abc\" was found",
+            "expected a list, found \"abc\"",
         ),
         (
             Scatter::Range(Value::Float(1.5)),
-            "a whole number was expected, 1.5 was found",
+            "expected a whole number, found 1.5",
         ),
         (
             Scatter::Range(Value::Int(1 << 40)),
