@@ -1,4 +1,4 @@
-//! `topk_merge` on tables of any origin.
+//! `topk_merge` on any tables.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -136,7 +136,7 @@ fn columns_that_are_not_there_or_no_numbers_are_named() {
     );
 }
 
-/// One score a row, all in one group.
+/// One score in each row, all in one group.
 fn scored(scores: &[f64]) -> Table {
     let column: ArrayRef = Arc::new(Float64Array::from(scores.to_vec()));
     let pose: ArrayRef = Arc::new(Int64Array::from_iter_values(0..scores.len() as i64));
@@ -162,7 +162,7 @@ fn ties_at_the_last_place_go_to_the_first_rows_and_infinities_are_scores() {
     assert_eq!(best(3, "descending"), [5, 3, 0]);
     assert_eq!(best(4, "descending"), [5, 3, 0, 4]);
     assert_eq!(best(3, "ascending"), [1, 0, 4]);
-    // More are wanted than there are; what is no number is last.
+    // More rows are wanted than there are. NaN comes last.
     assert_eq!(best(100, "descending"), [5, 3, 0, 4, 6, 1, 2]);
     let one = merge(scored(&[f64::NAN]), &[("by", text("none"))]).unwrap();
     assert_eq!(chosen(&one), (vec![0], vec![1]));

@@ -1,4 +1,4 @@
-//! `tanimoto_topk` over rows that have no fingerprint.
+//! `tanimoto_topk` with rows without a fingerprint.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -42,7 +42,7 @@ fn names(ids: &[&str]) -> ArrayRef {
     Arc::new(StringArray::from(ids.to_vec()))
 }
 
-/// Rows of a table as text, cells between commas.
+/// The rows of a table as text, with commas between cells.
 fn rows_of(table: &Table) -> Vec<String> {
     let mut rows = Vec::new();
     for batch in &table.batches {
@@ -111,7 +111,7 @@ fn nothing_but_rejects_is_no_error_and_ids_of_two_types_are_told_as_text() {
         .map(|r| r.split(',').nth(1).unwrap())
         .collect();
     assert_eq!(ids, ["7", "", "q"]);
-    // An index answers by the numbers of rows, so that none may be missing.
+    // The index refers to rows by number, so none may be missing.
     let inputs = Inputs::new().with("library", table(library));
     let error = FingerprintIndex::build(&inputs, &Context::new(1))
         .err()

@@ -1,5 +1,5 @@
-//! `tanimoto_topk` and `topk_merge` against a naive search: any cut of the library, any number of
-//! threads, exact ranks.
+//! `tanimoto_topk` and `topk_merge` compared with a naive search, with exact ranks, for any
+//! division of the library and any number of threads.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -51,7 +51,7 @@ impl Set {
         ]))
     }
 
-    /// Cut into parts of these sizes; what is left is the last part.
+    /// Divides it into parts of these sizes. The rest is the last part.
     fn parts(&self, sizes: &[usize]) -> Vec<Table> {
         let mut tables = Vec::new();
         let mut at = 0;
@@ -121,7 +121,7 @@ fn rows(table: &Table) -> Vec<Row> {
         .collect()
 }
 
-/// What to search for, in a naive form.
+/// The parameters of a search.
 #[derive(Clone, Debug)]
 struct Wanted {
     k: usize,
@@ -150,7 +150,7 @@ fn counts(a: &[u8], b: &[u8]) -> (u64, u64) {
     (u64::from(c), u64::from(u).max(1))
 }
 
-/// A ratio, a library row, a query.
+/// A ratio, a library row, and a query.
 type Pair = ((u64, u64), usize, usize);
 
 fn descending(a: (u64, u64), b: (u64, u64)) -> Ordering {
@@ -206,7 +206,7 @@ fn direct(lib: &Set, queries: &Set, wanted: &Wanted, threads: usize) -> Table {
         .unwrap()
 }
 
-/// Searches each part apart and merges the hits.
+/// Searches each part separately and merges the hits.
 fn scattered(lib: &Set, queries: &Set, wanted: &Wanted, sizes: &[usize]) -> Table {
     let mut gathered: Option<Table> = None;
     for part in lib.parts(sizes) {
@@ -233,7 +233,7 @@ fn scattered(lib: &Set, queries: &Set, wanted: &Wanted, sizes: &[usize]) -> Tabl
         .unwrap()
 }
 
-/// Sparse fingerprints that resemble one another, with repeats, so that ties abound.
+/// Sparse, similar fingerprints with repetitions, so that there are many ties.
 fn set(prefix: &'static str, max_rows: usize, width: usize) -> impl Strategy<Value = Set> {
     let row = (
         0_u64..12,

@@ -1,5 +1,5 @@
-//! `vina_score` against its formulas in double precision, all pairs without cells; any cut and any
-//! number of threads; and what bad input gets.
+//! `vina_score` compared with its formulas in double precision over all pairs without cells, for
+//! any division of the input and any number of threads, and with bad input.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -26,8 +26,8 @@ use sunward_workflows::value::Value;
 const TERMS: [&str; 5] = ["gauss1", "gauss2", "repulsion", "hydrophobic", "hydrogen"];
 const WEIGHTS: [f64; 5] = [-0.035_579, -0.005_156, 0.840_245, -0.035_069, -0.587_439];
 
-/// Name, radius, hydrophobic, donor, acceptor: the table of Vina's `atom_constants.h`, written
-/// anew.
+/// Name, radius, hydrophobic, donor, acceptor: an independent copy of the table in Vina's
+/// `atom_constants.h`.
 const TYPES: [(&str, f64, bool, bool, bool); 12] = [
     ("C_H", 1.9, true, false, false),
     ("C_P", 1.9, false, false, false),
@@ -45,7 +45,7 @@ const TYPES: [(&str, f64, bool, bool, bool); 12] = [
 
 type Place = [f64; 3];
 
-/// A molecule: types by number, and places.
+/// A molecule: the numbers of its types, and its places.
 #[derive(Clone, Debug)]
 struct Molecule {
     types: Vec<usize>,
@@ -153,7 +153,7 @@ fn rejects(outputs: &Outputs) -> Vec<(i64, String)> {
         .collect()
 }
 
-/// The five terms by their definition.
+/// The five terms by definition.
 fn terms(receptor: &Molecule, ligand: &Molecule, pose: &[f32]) -> [f64; 5] {
     let mut sums = [0.0; 5];
     let ramp = |bad: f64, good: f64, x: f64| ((x - bad) / (good - bad)).clamp(0.0, 1.0);
@@ -187,14 +187,14 @@ fn molecules(atoms: std::ops::Range<usize>, half: f64) -> impl Strategy<Value = 
     let place = prop::array::uniform3(-half..half);
     prop::collection::vec((0..TYPES.len(), place), atoms).prop_map(|atoms| {
         let (mut types, mut places): (Vec<_>, Vec<_>) = atoms.into_iter().unzip();
-        // One atom of each is heavy, and two are apart, so that nothing is refused.
+        // One atom of each is heavy, and two are not at one place, so that nothing is refused.
         types.extend([0, 1]);
         places.extend([[0.0; 3], [12.0, 0.0, 0.0]]);
         Molecule { types, places }
     })
 }
 
-/// The ligand moved about.
+/// Poses of the ligand, moved by these shifts.
 fn moved(ligand: &Molecule, shifts: &[Place]) -> Vec<Vec<f32>> {
     let shifted = |shift: &Place| {
         let places = ligand.places.iter();
@@ -225,7 +225,7 @@ proptest! {
             let expected = terms(&receptor, &ligand, pose);
             for (name, expected) in TERMS.iter().zip(expected) {
                 let found = f64::from(numbers(&outputs, name)[i]);
-                // d carries the rounding of float32 distances of up to 8 Å.
+                // The tolerance covers the rounding of float32 distances of up to 8 Å.
                 prop_assert!((found - expected).abs() <= 1e-4 * expected + 2e-5, "{name}: {found} {expected}");
             }
             let inter: f64 = WEIGHTS.iter().zip(expected).map(|(w, t)| w * t).sum();
@@ -267,7 +267,7 @@ proptest! {
     }
 }
 
-/// A receptor of a few atoms and a ligand of two beside it.
+/// A receptor of a few atoms, and a ligand of two atoms beside it.
 fn pair() -> (Table, Table, Vec<f32>) {
     let receptor = molecule(&[[0.0; 3], [4.0, 0.0, 0.0]], &["C_H", "O_A"], None);
     let ligand = molecule(
@@ -303,7 +303,7 @@ fn two_atoms_that_touch_have_the_terms_that_a_pencil_gives() {
     let inter = -0.035_579 - 0.005_156 * (-2.25_f32).exp() - 0.035_069;
     near("inter", 0, inter);
     near("score", 0, inter / 1.116_92);
-    // At exactly 8 Å a pair does not count.
+    // A pair at exactly 8 Å does not count.
     near("gauss2", 1, 0.0);
     assert_eq!(numbers(&outputs, "rmsd")[1], 4.2);
 }
@@ -434,7 +434,7 @@ fn a_pose_far_from_the_receptor_scores_zero() {
     let apart: Vec<f32> = good.iter().map(|x| x + 500.0).collect();
     let outputs = run(receptor.clone(), ligand.clone(), poses(&[apart])).unwrap();
     assert_eq!(numbers(&outputs, "score"), [0.0]);
-    // So far that float32 cannot tell its atoms apart.
+    // So far away that its atoms coincide in float32.
     let outputs = run(receptor, ligand, poses(&[far])).unwrap();
     assert_eq!(rejects(&outputs).len(), 1);
 }

@@ -1,8 +1,8 @@
-//! Kernels in children, from the worker's side: who serves how many tasks, and every way to end.
+//! Kernels in child processes: how many tasks each child serves, and every way to end.
 //!
-//! A worker starts its own program again for a child. So this file is a program of its own, without
-//! the usual harness: as a child it serves toy kernels; else it runs the tests below, by the few
-//! words of the harness that `cargo test` and nextest say.
+//! A worker starts its own program again for a child. So this file is a program without the usual
+//! harness. As a child it serves toy kernels. Otherwise it runs the tests below, with the arguments
+//! of the harness that `cargo test` and nextest use.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -77,7 +77,7 @@ fn main() {
     }
 }
 
-/// What a toy does, by its parameter `k`.
+/// A kernel whose parameter `k` decides what it does.
 struct Toy(KernelEntry);
 
 impl Kernel for Toy {
@@ -175,14 +175,14 @@ fn toy(k: &str) -> Stage {
     stage
 }
 
-/// A task for each of these words.
+/// Runs a task for each of these words.
 fn each(scene: &mut Scene, words: &[&str]) -> Vec<TaskEnd> {
     let items = words.iter().map(|word| Value::String((*word).into()));
     let job = scene.job(toy("${{ item }}"), Tasks::Items(items.collect()));
     scene.run(job)
 }
 
-/// The process that did a task.
+/// The process that ran a task.
 fn who(scene: &Scene, end: TaskEnd) -> i64 {
     let table = result(end).ports.remove(0);
     let rows = scene.store.table(&table).unwrap().read(None).unwrap();

@@ -1,4 +1,4 @@
-//! `resources.disk`: who waits for it, and who takes more than that.
+//! `resources.disk`: tasks that wait for it, and tasks that use more.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -29,13 +29,13 @@ fn a_task_that_writes_more_than_its_disk_is_ended_and_told_so() {
     for word in ["work/0, attempt 1", "8.0 MiB", "6.0 MiB", "resources.disk"] {
         assert!(failure.message.contains(word), "{}", failure.message);
     }
-    // What it keeps for its next attempt counts too.
+    // Files for its next attempt count too.
     let mut stage =
         shell("head -c 8388608 /dev/zero > $SUNWARD_CHECKPOINT/a; while :; do sleep 0.1; done");
     stage.checkpoint = true;
     stage.resources.disk_bytes = Some(6 << 20);
     assert_eq!(scene.failure(stage).kind, FailureKind::Output);
-    // What it wrote is gone, and what keeps to its disk is left alone.
+    // Its files are deleted, and a task that stays within its limit is not affected.
     let mut stage = shell("head -c 4194304 /dev/zero > a; test -s a");
     stage.resources.disk_bytes = Some(6 << 20);
     assert!(succeeded(&scene.one(stage)));

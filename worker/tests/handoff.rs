@@ -1,4 +1,4 @@
-//! What commands are given and what they give: paths in, checked datasets out.
+//! Inputs and outputs of commands: they get paths, and their outputs become checked datasets.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! Kernels under leases: many short ones, one that panics, one that does not end.
+//! Kernels under leases: many short ones, one that panics, and one that does not end.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -25,15 +25,15 @@ use sunward_workflows::{
 };
 use support::{Scene, failure, giving, kernel, kind, result, succeeded};
 
-/// A kernel for tests: what it does is a function.
+/// A kernel for tests, whose work is a function.
 struct Toy {
     entry: KernelEntry,
     work: fn(&Inputs, &Params, &Context) -> Result<Outputs, KernelError>,
 }
 
 impl Kernel for Toy {
-    /// Of one of them it panics on a slot's thread: a panic of the worker's own code, outside what
-    /// it guards as a kernel's.
+    /// One of them panics here, on a slot's thread. This is a panic of the worker's own code,
+    /// outside the part that it guards as a kernel's.
     fn entry(&self) -> &KernelEntry {
         let thread = std::thread::current();
         let is_slot = thread.name().is_some_and(|name| name.starts_with("slot"));
@@ -148,7 +148,7 @@ fn a_panic_outside_a_kernel_fails_the_tasks_and_the_slots_go_on() {
     let mut scene = scene();
     for _ in 0..2 {
         let mut stage = kernel("unnamed");
-        // All of the worker's cores: were they not given back, nothing would start any more.
+        // It takes all of the worker's cores. If they were not returned, nothing could start any more.
         stage.resources.cpus = 2;
         let job = scene.job(stage, Tasks::Range(7));
         for end in scene.run(job) {

@@ -1,5 +1,5 @@
-//! What a command leaves running: however it left, it ends with its attempt, and nothing that it
-//! still writes is kept.
+//! Processes that a command leaves running. However they left it, they end with its attempt, and
+//! nothing that they still write is kept.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,8 +23,8 @@ use sunward_protocol::ToWorker;
 use sunward_workflows::OutputFormat;
 use support::{Scene, bytes, failure, giving, kind, result, shell, succeeded};
 
-/// Ways to leave the group of a command, its session, its parent and its environment. Each runs the
-/// script `$S` with the file `$P` as its first word.
+/// Ways to leave a command's group, session, parent and environment. Each runs the script `$S` with
+/// the file `$P` as its first argument.
 const WAYS: &[&str] = &[
     r#"sh -c "$S" x "$P" &"#,
     r#"setsid sh -c "$S" x "$P" &"#,
@@ -37,8 +37,8 @@ const WAYS: &[&str] = &[
     r#"env SUNWARD_ATTEMPT=another:1 setsid --fork sh -c "$S" x "$P""#,
 ];
 
-/// A script whose part leaves in one way and then runs `work` for ever; `pid` gets its process once
-/// it is there. Then `then` is done.
+/// A script that starts a process, which leaves in one way and then runs `work` for ever. The
+/// process writes its id to `pid`. Then the script runs `then`.
 fn leaving(way: &str, pid: &Path, work: &str, then: &str) -> String {
     let pid = pid.display();
     format!(
@@ -108,7 +108,7 @@ fn what_it_would_still_write_is_not_in_the_result() {
     }
 }
 
-/// Somebody outside of all tasks who has a file open for writing.
+/// A process outside of all tasks that has a file open for writing.
 fn stranger(file: &Path) -> Child {
     let mut child = Command::new("/bin/sh")
         .args(["-c", "exec 3>>\"$1\"; echo; exec sleep 1000", "sh"])

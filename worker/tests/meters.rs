@@ -1,4 +1,4 @@
-//! Energy by meters: RAPL as a folder of files, NVML as a library that a C compiler makes here.
+//! Energy from meters: RAPL as a folder of files, and NVML as a library that a C compiler makes.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,7 +23,7 @@ use sunward_worker::MeterFiles;
 use sunward_workflows::Gpus;
 use support::{Scene, result, shell, succeeded};
 
-/// A package that can be read, on a machine where nobody is busy.
+/// A readable package, on an idle machine.
 fn package(root: &Path) -> MeterFiles {
     let zone = root.join("powercap/intel-rapl:0");
     fs::create_dir_all(&zone).unwrap();
@@ -38,12 +38,12 @@ fn package(root: &Path) -> MeterFiles {
     }
 }
 
-/// A script that is busy for longer than meters need, and does something at the end.
+/// A script that is busy for longer than meters need, and then runs `last`.
 fn busy(last: &str) -> String {
     format!("i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done; {last}")
 }
 
-/// The energy of an attempt that runs a script, and what the meters say changes as it does.
+/// The energy of an attempt that runs a script. Meanwhile `change` changes the meters.
 fn energy_of(script: &str, change: impl FnOnce(&Path, &mut MeterFiles)) -> Energy {
     let root = tempfile::tempdir().unwrap();
     let mut files = package(root.path());
@@ -81,8 +81,7 @@ fn a_package_that_cannot_be_read_leaves_it_to_the_model() {
     assert!(matches!(energy, Energy::Modelled { .. }), "{energy:?}");
 }
 
-/// A library that knows one GPU with a counter, which gains 3 500 mJ from one look to the next, and
-/// one without.
+/// A library with two GPUs. One has a counter, which rises by 3 500 mJ between two reads.
 const NVML: &str = r#"
 #include <string.h>
 static unsigned long long counter = 1000;
@@ -104,7 +103,7 @@ int nvmlDeviceGetTotalEnergyConsumption(void *device, unsigned long long *millij
 }
 "#;
 
-/// Makes the library; nothing, loudly, without a C compiler.
+/// Makes the library. Prints a message and returns `None` without a C compiler.
 fn library(folder: &Path, init: i32) -> Option<PathBuf> {
     let source = folder.join("nvml.c");
     fs::write(&source, NVML.replace("INIT", &init.to_string())).unwrap();
@@ -170,13 +169,13 @@ fn a_gpu_is_charged_by_its_counter_and_the_cores_beside_it_by_the_model() {
     assert_eq!(result(end).ran_on, gpu);
 }
 
-/// That a T4 is charged by its rated power, and a GPU of an unknown name is missing.
+/// Checks that a T4 is charged by its rated power, and that an unknown GPU has no energy.
 fn is_left_to_the_model(nvml: &Path, kind: &str) {
     let end = with_gpu(nvml, "Tesla T4", kind);
     let Energy::Modelled { millijoules } = end.energy else {
         panic!("{:?}", end.energy);
     };
-    // At most 70 W for as long as it was held, and the cores.
+    // At most 70 W for the time that it was held, and the cores.
     assert!(millijoules > 0);
     assert!(millijoules <= (end.wall_us * 70).div_ceil(1000) + (end.cpu_us * 12).div_ceil(1000));
     let unknown = with_gpu(nvml, "Abacus 3000", kind);

@@ -1,4 +1,4 @@
-//! Commands as they are: those that end well, end badly, linger, shout and hide.
+//! Commands: those that succeed, fail, do not end, print much, and hide.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -62,7 +62,7 @@ fn each_attempt_has_a_log_of_its_own() {
     assert_eq!(text("0.2.log"), "attempt 2\n");
 }
 
-/// Three steps, each of which is written down when done; it is stopped after each.
+/// Three steps with a checkpoint after each, where the command is stopped.
 const STEPS: &str = r#"
 cd "$SUNWARD_CHECKPOINT"
 done=$(cat steps 2>/dev/null || echo 0)
@@ -452,7 +452,7 @@ fn a_task_beyond_its_memory_is_ended_and_told_so() {
         scale_memory: Some(2.0),
         ..Retry::default()
     };
-    // `tail` lets go of its memory when done; hold it.
+    // A program like `tail` releases its memory at its end, so a variable holds it.
     stage.action = shell("x=$(head -c 200000000 /dev/zero | tr '\\0' a); sleep 1000").action;
     let job = scene.job(stage, Tasks::One);
     let mut lease = scene.start(job);
@@ -490,7 +490,7 @@ fn cancelling_a_run_answers_for_every_task_and_spares_other_runs() {
     let mut other = scene.job(shell("true"), Tasks::One);
     other.run = RunId(2);
     assert!(succeeded(&scene.run(other)[0]));
-    // What is leased again after it was revoked runs again.
+    // A task that is leased again after a revocation runs again.
     assert!(succeeded(&scene.one(shell("true"))));
 }
 
@@ -584,7 +584,7 @@ fn a_lease_of_an_unknown_stage_is_answered() {
     );
 }
 
-/// Whether a process has ended; one that nobody reaped yet counts as ended.
+/// Whether a process has ended. A zombie counts as ended.
 fn is_gone(pid: &str) -> bool {
     for _ in 0..500 {
         match fs::read_to_string(format!("/proc/{pid}/stat")) {

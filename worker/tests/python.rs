@@ -1,4 +1,4 @@
-//! Python environments, with a real package of a real index where one can be reached.
+//! Python environments, with a real package of a real index if it can be reached.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -34,7 +34,7 @@ fn with_python(script: &str, python: Python) -> Stage {
     stage
 }
 
-/// A scene with this process's whole environment, which says how the index is reached.
+/// A scene with this process's whole environment, which says how to reach the index.
 fn scene() -> Scene {
     Scene::with(|options| options.host = Host::of_this_process())
 }
@@ -63,7 +63,7 @@ fn an_environment_is_locked_checked_built_once_and_kept() {
     let package = &lock.environments[0].packages[0];
     assert_eq!((&*package.name, &*package.version), ("six", "1.16.0"));
 
-    // A package that is not what was locked is not installed.
+    // A package that differs from the locked one is not installed.
     fs::write(&path, honest.replace(&package.sha256, &"0".repeat(64))).unwrap();
     let forged = scene.failure(with_python("true", python.clone()));
     assert!(
@@ -83,20 +83,20 @@ fn an_environment_is_locked_checked_built_once_and_kept() {
     assert_eq!((words[0], words[1]), ("1.16.0", words[2]));
     assert!(words[2].starts_with(scene.home.path().to_str().unwrap()));
 
-    // Built again without the index: the package was kept.
+    // It is built again without the index, because the package was kept.
     fs::remove_dir_all(words[2]).unwrap();
     let host = without_index("1");
     let tools = Tools::new(scene.home.path(), &host);
     let again = sunward_worker::python::environment(&tools, &lock.environments[0]).unwrap();
     assert!(again.join("bin/python").exists());
 
-    // What cannot be resolved is the user's to mend, and named.
+    // A package that cannot be resolved is the user's error, and the message names it.
     let wrong = scene.failure(with_python("true", wants("six==99.99")));
     assert_eq!(wrong.kind, FailureKind::Input, "{}", wrong.message);
     assert!(wrong.message.contains("six==99.99"), "{}", wrong.message);
 }
 
-/// This process's environment, but with an index that nobody serves.
+/// This process's environment with an index that does not exist.
 fn without_index(retries: &str) -> Host {
     std::env::vars_os()
         .chain([

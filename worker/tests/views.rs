@@ -1,4 +1,4 @@
-//! Inputs are a task's own: whatever it does to them, the store and other tasks see nothing of it.
+//! Private inputs. A task's changes to them do not affect the store or other tasks.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,10 +23,10 @@ use sunward_core::{Dataset, FailureKind, Tasks};
 use sunward_workflows::{Form, GridRows, Input, Span};
 use support::{Scene, failure, shell, succeeded};
 
-/// Larger than what is copied.
+/// Larger than files that are copied.
 const LARGE: usize = (1 << 20) + 1;
 
-/// What a command may do to `$x`, whether it is a file or a folder. Each may fail.
+/// Changes that a command may make to `$x`, which is a file or a folder. Each may fail.
 const HARMS: &[&str] = &[
     "echo more >> $f",
     "echo other > $f",
@@ -67,7 +67,7 @@ fn table(scene: &Scene, rows: i64) -> Dataset {
     scene.store.write_table(schema, &[batch]).unwrap()
 }
 
-/// Every kind of input, with how it is asked for.
+/// Every kind of input, with its form.
 fn kinds(scene: &Scene) -> Vec<(&'static str, Dataset, Form)> {
     let concat = |all: &[Dataset]| scene.store.concat(all).unwrap();
     let files = [file(scene, "f1", b"one"), file(scene, "f2", &[1; LARGE])];
@@ -113,7 +113,7 @@ fn job(
     job
 }
 
-/// What a task sees of an input; nothing when it cannot be had.
+/// The content of an input as a task sees it; `None` if it is not available.
 fn seen(scene: &mut Scene, name: &str, dataset: &Dataset, form: Form) -> Option<String> {
     let script = "x=${{ inputs.x }}; cd \"$(dirname \"$x\")\"; find . -printf '%P %m %s\\n' | sort; find . -type f | sort | xargs cat | cksum; ls -la ${{ inputs.x.parts }} | wc -l";
     let job = job(scene, name, script, dataset, form);
@@ -127,7 +127,7 @@ fn whatever_a_task_does_to_an_input_nobody_else_sees_it() {
     for (kind, dataset, form) in kinds(&scene) {
         let before = seen(&mut scene, &format!("before {kind}"), &dataset, form).unwrap();
         for (number, harm) in HARMS.iter().enumerate() {
-            // Each part of it is what the harm is done to: the largest file too.
+            // The change is made to each of its files, including the largest.
             let script = format!(
                 "x=${{{{ inputs.x }}}}; for f in $(find $x -type f); do {harm}; done; true"
             );
@@ -140,7 +140,7 @@ fn whatever_a_task_does_to_an_input_nobody_else_sees_it() {
             if let Some(after) = after {
                 assert_eq!(after, before, "{name}");
             } else {
-                // What shares its bytes and was changed is told, and gone from the store.
+                // A change to a linked part is reported, and the part is deleted from the store.
                 let failure = failure(end);
                 assert_eq!(failure.kind, FailureKind::Output, "{name}");
                 assert!(
@@ -151,7 +151,7 @@ fn whatever_a_task_does_to_an_input_nobody_else_sees_it() {
                     failure.message.contains("cp ${{ inputs.x }}"),
                     "{failure:?}"
                 );
-                // It is made again, as its stage would.
+                // It is made again, as its stage does.
                 drop(kinds(&scene));
             }
         }
@@ -236,7 +236,7 @@ fn a_link_in_a_folder_leads_to_the_tasks_own_files() {
         );
         assert!(lines.iter().all(|line| !line.starts_with("..")), "{log}");
     }
-    // What is written through one harms nobody else.
+    // Writes through one view do not affect others.
     let script = "x=${{ inputs.x }}; chmod u+w $x/s; echo more >> $x/s; rm $x/l; echo other > $x/l";
     let job = job(&mut scene, "through", script, &one, Form::File);
     assert!(succeeded(&scene.run(job).remove(0)));

@@ -1,4 +1,4 @@
-//! Bad files: every mistake is reported at once, at its place, with a way out.
+//! Bad files: all mistakes are reported at once, each with its place and a remedy.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -78,12 +78,12 @@ fn every_code_but_those_of_bytes_and_bombs_is_shown_by_a_bad_file() {
         .collect();
     seen.sort_unstable();
     seen.dedup();
-    // The last is found by a compiler: see `check` of the command line.
+    // A compiler finds the last one: see the tests of `check` of the command line.
     let elsewhere = ["SW0103", "SW0104", "SW0105", "SW0106", "SW0707"];
     let unseen: Vec<&str> = sunward_workflows::codes::PAGES
         .iter()
         .map(|(code, _)| code.0)
-        // Codes of fleet files are shown beside these, in `fleet`.
+        // The codes of fleet files have their own test.
         .filter(|code| !code.starts_with("SW09"))
         .filter(|code| !seen.contains(code) && !elsewhere.contains(code))
         .collect();
@@ -149,7 +149,7 @@ fn escapes_in_a_file_do_not_reach_the_terminal() {
     );
 }
 
-/// Marks its own place in the text, whatever the text is.
+/// Checks a text, and renders its diagnostics, whose spans must lie within it.
 fn in_bounds(text: &str) -> Result<(), TestCaseError> {
     let outcome = checked(text);
     for diagnostic in &outcome.diagnostics {

@@ -1,4 +1,4 @@
-//! Expressions are bounded: whatever one says, it ends soon, in little memory, without a panic.
+//! Limits of expressions: each ends soon, in little memory, without a panic.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

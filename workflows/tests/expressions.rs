@@ -1,4 +1,4 @@
-//! Templates: types, quoting, and that no value ever becomes a shell's code.
+//! Templates: types, quoting, and that no value becomes code of a shell.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

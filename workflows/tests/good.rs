@@ -1,4 +1,4 @@
-//! Good files become models; what the files say is what the model holds.
+//! Good files become models with the same content.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -263,7 +263,7 @@ fn the_schema_of_an_input_says_what_its_columns_are() {
     let none: [String; 0] = [];
     let number = "awk '$1 > ${{ item.id }}' f";
     assert_eq!(reading("schema: { x: float64 }", number, "./t.csv"), none);
-    // As text, it may not stand in a program any more.
+    // As text, it is not allowed in a program.
     let text = reading("schema: { id: utf8 }", number, "./t.csv");
     assert!(
         text.iter().all(|one| one.starts_with("SW0604")) && text.len() == 1,

@@ -26,13 +26,13 @@ use sunward_workflows::{
 /// Scripts for each shell.
 const CASES: usize = 1200;
 
-/// What the scripts are drawn from. `SUNWARD_TEST_SEED` tries others.
+/// The seed of the scripts. `SUNWARD_TEST_SEED` sets another.
 const SEED: u64 = 0x5eed_0f5c_7197_7e57;
 
-/// Scripts that one process of a shell runs.
+/// The number of scripts that one process of a shell runs.
 const BATCH: usize = 100;
 
-/// Names of a value within a script, all of which have the same value here.
+/// The names of a value in a script. All have the same value here.
 const NAMES: &[&str] = &[
     "item",
     "item",
@@ -61,7 +61,7 @@ fn scope(value: &str) -> Scope {
     }
 }
 
-/// The shell's own words, as a workflow's stage has them.
+/// The arguments of the shell, as a stage has them.
 fn shell(named: &str) -> Vec<String> {
     let yaml = format!("{{name: w, stages: {{s: {{run: echo, shell: {named}}}}}}}");
     let workflow = check(&yaml, &Catalog::default(), &Facts::default()).workflow;
@@ -98,7 +98,7 @@ fn no_value_is_ever_executed_and_every_value_arrives() {
             let value = scripts::hostile(&mut dice);
             match case(&shell, &script, &value, &mut dice) {
                 Ok(case) => cases.push(case),
-                // Some forms are beyond the parser: refused, and so safe. They must stay few.
+                // The parser does not know some forms. They are refused, which is safe, but must be few.
                 Err(why) if why.contains("does not parse") => unread += 1,
                 Err(why) => {
                     refused += 1;
@@ -215,7 +215,7 @@ fn run(shell: &[String], batch: &[Case], seed: u64) {
         assert_eq!(seen.pop().as_deref(), Some(&b""[..]), "{}", context());
         assert_eq!(text(&seen), text(&case.prints), "{}", context());
     }
-    // Only an executed value makes a file.
+    // Only an executed value creates a file.
     if !made.is_empty() {
         for case in batch {
             alone(shell, case, seed);
@@ -230,7 +230,7 @@ fn text(all: &[Vec<u8>]) -> Vec<String> {
         .collect()
 }
 
-/// Runs one script as a task does, to tell which one made a file.
+/// Runs one script as a task does, to find which one creates a file.
 fn alone(shell: &[String], case: &Case, seed: u64) {
     let folder = tempfile::tempdir().unwrap();
     start(shell, case, folder.path());
@@ -255,7 +255,7 @@ fn start(shell: &[String], case: &Case, folder: &Path) -> std::process::Output {
         .unwrap()
 }
 
-/// The same, each script in a process of its own with exactly the argv of a task.
+/// Runs each script in a process of its own with exactly the argv of a task.
 #[test]
 fn some_scripts_run_exactly_as_a_task_runs_them() {
     let seed = seed();
@@ -288,8 +288,8 @@ fn some_scripts_run_exactly_as_a_task_runs_them() {
     }
 }
 
-/// The parser may read a script in another way than bash does; what is around a value must not hide
-/// that it is evaluated.
+/// The parser may read a script in another way than bash. Text around a value must not hide that
+/// the value is evaluated.
 #[test]
 fn no_text_around_a_value_hides_that_it_is_evaluated() {
     let seed = seed();
@@ -338,7 +338,7 @@ fn words_and_environment_variables_are_the_value_byte_for_byte() {
     }
 }
 
-/// Some options of builtins evaluate what follows them, and a list could bring both.
+/// Some options of builtins evaluate the next word, and a list could contain both.
 #[test]
 fn the_words_of_a_list_are_no_options_that_evaluate() {
     let folder = tempfile::tempdir().unwrap();

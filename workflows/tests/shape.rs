@@ -1,5 +1,5 @@
-//! The shape of the language: the JSON Schema says what the check accepts, and two YAML readers
-//! agree on what the shipped pipelines are.
+//! The shape of the language: the JSON Schema agrees with the check, and two YAML readers agree on
+//! the shipped pipelines.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,7 +12,7 @@
 use serde_json::Value as Json;
 use sunward_workflows::{Catalog, Facts, check, schema};
 
-/// Good pipelines: those of the tests, and every example that ships.
+/// Good pipelines: those of the tests, and all examples.
 fn pipelines() -> Vec<(String, String)> {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let mut paths = Vec::new();
@@ -46,7 +46,7 @@ fn pipelines() -> Vec<(String, String)> {
         .collect()
 }
 
-/// As much of JSON Schema as our schema uses.
+/// Validates with the part of JSON Schema that our schema uses.
 fn valid(schema: &Json, root: &Json, value: &Json, path: &str) -> Result<(), String> {
     let Json::Object(rules) = schema else {
         return Ok(());
@@ -173,7 +173,7 @@ fn what_the_schema_refuses_the_check_refuses_too() {
         let checked = check(&text, &Catalog::default(), &Facts::default());
         assert!(!checked.diagnostics.is_empty(), "{text}");
         let fits = valid(&schema, &schema, &document, "").is_ok();
-        // Units are patterns, which this test's validator does not read.
+        // Units are patterns, which this validator does not check.
         assert!(!fits || to == "1", "{text}");
     }
 }
@@ -205,7 +205,7 @@ fn the_schema_names_its_version_and_describes_every_key() {
 #[test]
 fn both_yaml_readers_see_the_same_pipelines() {
     for (path, text) in pipelines() {
-        // yaml_serde knows no merge keys; they are resolved by its own method.
+        // yaml_serde does not resolve merge keys by itself, but has a method for it.
         let mut generic: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
         generic.apply_merge().unwrap();
         let one: Json = serde_json::to_value(generic).unwrap();

@@ -1,4 +1,4 @@
-//! No value of a command is ever executed, and a value that is not refused arrives as it is.
+//! No value of a command is executed, and every value that is not refused arrives unchanged.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -316,7 +316,7 @@ fn no_value_becomes_an_option_that_runs_a_program() {
         };
         let refused = render(script).unwrap_err();
         assert!(refused.contains("./"), "{script}: {refused}");
-        // What the message proposes is taken.
+        // The form that the message suggests is accepted.
         assert!(render(&script.replace("${{", "./${{")).is_ok(), "{script}");
     }
 }

@@ -1,5 +1,4 @@
-//! Values reach a command as they were written, whichever way they come, and compute as what they
-//! mean.
+//! Values from all sources reach a command as they were written, and expressions use their meaning.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,7 +17,7 @@ use sunward_workflows::{
     default_shell, read_params,
 };
 
-/// Scalars that a number would rewrite, or that look like one.
+/// Scalars that conversion to a number would change, or that look like a number.
 const WRITTEN: &[&str] = &[
     "007",
     "012",
@@ -65,7 +64,7 @@ fn bound(yaml: &str, given: &[(&str, Given)]) -> Result<BTreeMap<String, Value>,
     bind(&workflow(yaml), &given).map_err(|errors| errors[0].to_string())
 }
 
-/// What a command sees of `${{ item }}`, as text and as a word.
+/// `${{ item }}` as a command sees it, as text and as a word.
 fn seen(item: &Value) -> String {
     let scope = Scope {
         item: Some(item.clone()),

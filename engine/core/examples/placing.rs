@@ -1,5 +1,5 @@
-//! How fast placement is, on one core: 1 000 waiting stages x 20 pools x 192 slots decided anew,
-//! again after one zone's forecast changed, and one array that has just become ready. Prints one
+//! Measures placement on one core: a new plan of 1 000 waiting stages, 20 pools and 192 slots, a
+//! plan after one zone's forecast changed, and one array that has just become ready. Prints one
 //! JSON object. `cargo run --release -p sunward-core --example placing`
 #![allow(
     clippy::allow_attributes,
@@ -31,7 +31,7 @@ const SLOT_MS: u64 = 900_000;
 const STAGES: u64 = 1_000;
 const REPEATS: usize = 15;
 
-/// A small generator: the same world on every machine.
+/// A pseudorandom generator, which gives the same world on every machine.
 struct Random(u64);
 
 impl Random {
@@ -131,7 +131,7 @@ fn median_ms(placer: &mut Sunward, problems: &[Problem]) -> f64 {
     times[times.len() / 2]
 }
 
-/// Decided anew, and again after a zone changed, in milliseconds.
+/// The times of a new plan and of a plan after a zone changed, in milliseconds.
 fn replan(gpus: u32) -> (f64, f64) {
     let whole = problem(gpus, STAGES);
     let anew: Vec<f64> = (0..REPEATS)

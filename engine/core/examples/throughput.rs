@@ -1,4 +1,4 @@
-//! How fast the brain is: decide, apply and encode on one core.
+//! Measures the core: decide, apply and encode on one processor core.
 //! `cargo run --release -p sunward-core --example throughput`
 #![allow(
     clippy::allow_attributes,
@@ -25,7 +25,7 @@ use sunward_core::{
     advance, apply, decide,
 };
 
-/// Attempts told of in one message.
+/// Attempts in one message.
 const BATCH: usize = 512;
 
 struct Bench {

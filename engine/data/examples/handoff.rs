@@ -1,6 +1,6 @@
-//! Measures the hand-off of 512 MB on this machine: written by the engine beside a plain write and
-//! fsync of the same bytes, then opened, and its content digested. Prints one JSON object; each
-//! figure is the median of several rounds, the two writes taking turns.
+//! Measures the hand-off of 512 MB on this machine: a write by the engine, a plain write and fsync
+//! of the same bytes, opening it, and digesting its content. Prints one JSON object. Each figure is
+//! the median of several rounds, in which the two writes alternate.
 #![allow(
     clippy::print_stdout,
     clippy::cast_precision_loss,
@@ -22,7 +22,7 @@ const BATCH_ROWS: i32 = 1 << 20;
 const BATCHES: i32 = 21;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Beside the working folder rather than in /tmp, which may be memory.
+    // In the current folder rather than in /tmp, which may be in memory.
     let folder = tempfile::tempdir_in(".")?;
     let batches: Vec<RecordBatch> = (0..BATCHES).map(batch).collect::<Result<_, _>>()?;
     let schema = batches[0].schema();

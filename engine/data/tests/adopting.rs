@@ -1,4 +1,4 @@
-//! What a command wrote is taken over when it is what was promised, and refused by name when not.
+//! Outputs of commands are adopted if they match their declaration. Otherwise the error names them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -147,7 +147,7 @@ fn parquet_and_csv_outputs_become_parts() {
     let parquet = bench
         .adopt(OutputFormat::Parquet, &[("id", "int64")])
         .unwrap();
-    // Its bytes count too, since commands may read them.
+    // The digest covers its bytes too, because commands may read them.
     assert_ne!(parquet.content, dataset.content);
     assert_eq!(parquet.parts, dataset.parts);
     assert!(parquet.written.is_some());
@@ -175,7 +175,7 @@ fn parquet_and_csv_outputs_become_parts() {
     assert!(error.contains("format: arrow"), "{error}");
 }
 
-/// Declared columns, and words of the refusal.
+/// Declared columns, and words of the error.
 type Case = (
     &'static [(&'static str, &'static str)],
     &'static [&'static str],

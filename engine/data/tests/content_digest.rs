@@ -1,4 +1,4 @@
-//! The content digest says the same of the same rows, however they are cut, padded and encoded.
+//! The content digest is equal for equal rows, whatever their parts, padding and encoding.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

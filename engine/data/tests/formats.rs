@@ -1,5 +1,4 @@
-//! What users bring becomes tables, and tables become what users want; what cannot be read says
-//! why.
+//! Reading users' formats into tables and writing tables in users' formats. Errors give the reason.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -328,7 +327,7 @@ fn a_remembered_file_is_not_read_again_until_it_changes() {
     age(&source, 3600);
     let options = SourceOptions::default();
     let first = bench.read_with(&source, &options).unwrap();
-    // As if it had been read long after its last change: its times cannot be set back wholly.
+    // As if it had been read long after its last change, because not all of its times can be set.
     let stamps = Noted::default();
     let probe = ProbeStamp(&stamps);
     bench.store.read_source(&source, &options, &probe).unwrap();
@@ -349,7 +348,7 @@ fn a_remembered_file_is_not_read_again_until_it_changes() {
     assert_eq!(again, changed);
 }
 
-/// Notes which stamp is asked for.
+/// Records the requested stamp.
 struct ProbeStamp<'a>(&'a Noted);
 
 impl FileMemory for ProbeStamp<'_> {

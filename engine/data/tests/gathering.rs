@@ -1,4 +1,4 @@
-//! Tables, files and folders are gathered and laid out where a task wants them, byte for byte.
+//! Tables, files and folders are gathered and materialized for tasks, byte for byte.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

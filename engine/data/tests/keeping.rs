@@ -1,4 +1,4 @@
-//! The store can be listed, checked and made smaller, and never loses what must stay.
+//! The store can be listed, verified and pruned, and never loses data that must stay.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -83,7 +83,7 @@ fn verify_names_exactly_the_damaged_part() {
     assert!(!store.is_local(&bad) && store.is_local(&good));
 }
 
-/// Every kind of what is joined: files, a folder, several of them, tables in other forms.
+/// Every kind of joined view: files, a folder, several folders, tables in other forms.
 fn joined(store: &Store, folder: &Path) -> Vec<(&'static str, Dataset, Wanted)> {
     let file = |name: &str, text: &str| {
         fs::write(folder.join(name), text).unwrap();
@@ -128,7 +128,7 @@ fn files_below(path: &Path) -> Vec<std::path::PathBuf> {
         .collect()
 }
 
-/// A file's bytes are replaced, as an editor does it: its part is left as it is.
+/// Replaces a file as an editor does. Its part stays unchanged.
 fn replace(path: &Path) {
     let text = fs::read(path).unwrap();
     fs::remove_file(path).unwrap();

@@ -1,4 +1,4 @@
-//! NetCDF in and out: real files, files made here, and files that were damaged on purpose.
+//! Reading and writing NetCDF: real files, files made here, and damaged files.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -26,7 +26,7 @@ use sunward_data::{NoMemory, SourceOptions, Store};
 use sunward_workflows::Form;
 use sunward_workflows::model::GridRows;
 
-/// A file among the shared reference data, or a loud line and nothing.
+/// A file of the shared reference data. Prints a message and returns `None` if it does not exist.
 fn shared(name: &str) -> Option<PathBuf> {
     let root = std::env::var("SUNWARD_SHARED").map_or_else(
         |_| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
@@ -101,7 +101,7 @@ fn the_reanalysis_heights_come_as_one_tensor_a_winter() {
     let times = batch.column(0).as_primitive::<TimestampMillisecondType>();
     assert_eq!(times.value(0), -693_057_600_000);
 
-    // Sums and samples by the netCDF4 library for Python.
+    // Sums and samples from the netCDF4 library for Python.
     let values = doubles(&batch, "value");
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     assert!((mean - 5_382.878_625_172_077).abs() < 1e-8, "{mean}");
@@ -155,7 +155,7 @@ fn a_series_without_a_grid_is_a_plain_number_a_row() {
     };
     let (schema, batch) = load(&path, Some("PRECT_AL_CD1"), GridRows::Time);
     let names: Vec<_> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-    // `months since jan 1899` is no CF unit: the numbers stay, and no year is claimed.
+    // `months since jan 1899` is not a CF unit, so the numbers stay, and there is no year.
     assert_eq!(names, ["time", "value"]);
     assert_eq!(schema.field(1).data_type(), &DataType::Float32);
     let values = doubles(&batch, "value");
@@ -392,8 +392,8 @@ fn a_file_that_was_cut_short_says_so() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// Whatever the bytes say, reading ends, without a panic and without taking more memory than
-    /// the file's own length explains.
+    /// Any bytes are read or refused, without a panic, and with memory in proportion to the file's
+    /// length.
     #[test]
     fn damaged_files_are_refused_or_read_but_never_trusted(
         changes in prop::collection::vec((0_usize..1200, any::<u8>()), 1..8),
@@ -418,7 +418,7 @@ proptest! {
         if let Ok(reader) = GridReader::new(file_of(&bytes), "damaged.nc", None, rows) {
             prop_assert!(reader.rows() <= limit as u64);
             for batch in reader.flatten() {
-                // Values of one byte become floats of eight, with a few columns beside them.
+                // Values of one byte become floats of eight bytes, and there are more columns.
                 prop_assert!(batch.get_array_memory_size() <= limit * 32 + 4096);
             }
         }
@@ -429,7 +429,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// A table of any shape of batches comes back as it went.
+    /// A table with any batches is the same after writing and reading.
     #[test]
     fn tables_survive_the_way_out_and_back(rows in 0_i32..40, at in 0_usize..40) {
         let (schema, batch) = table(rows, "360_day", "days since 1850-01-01");

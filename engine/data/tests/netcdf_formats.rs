@@ -1,5 +1,5 @@
-//! NetCDF of every format, type and layout, held against the netCDF4 library for Python, which made
-//! the files and `expected.json` (see `netcdf/make.py`).
+//! NetCDF of every format, type and layout, compared with the netCDF4 library for Python, which
+//! made the files and `expected.json` (see `netcdf/make.py`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -40,7 +40,7 @@ fn file(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// By `FILE:VARIABLE`: values in the file's order, null where missing.
+/// By `FILE:VARIABLE`, the values in the file's order. Missing ones are null.
 fn expected() -> BTreeMap<String, Vec<Option<f64>>> {
     serde_json::from_str(&std::fs::read_to_string(file("expected.json")).unwrap()).unwrap()
 }
@@ -52,7 +52,7 @@ fn load(path: &Path, variable: &str, rows: GridRows) -> (SchemaRef, RecordBatch)
     (schema, all)
 }
 
-/// `value`, row after row; nothing for NaN.
+/// The column `value`, row after row; `None` for NaN.
 fn values(batch: &RecordBatch) -> Vec<Option<f64>> {
     let array = batch.column_by_name("value").unwrap();
     let array = array
@@ -68,7 +68,7 @@ fn values(batch: &RecordBatch) -> Vec<Option<f64>> {
 
 fn is_near(a: Option<f64>, b: Option<f64>) -> bool {
     match (a, b) {
-        // What is packed in float32 or read as such has seven digits.
+        // Values that are packed in float32 or read as float32 have seven digits.
         (Some(a), Some(b)) => (a - b).abs() <= 1e-7 * a.abs().max(b.abs()),
         (a, b) => a == b,
     }
@@ -90,7 +90,7 @@ fn every_format_type_and_layout_is_read_as_by_netcdf4_python() {
         let (name, variable) = what.split_once(':').unwrap();
         let (_, by_time) = load(&file(name), variable, GridRows::Time);
         assert_near(&values(&by_time), known, what);
-        // Rows of cells are the same numbers turned.
+        // Rows of cells have the same numbers transposed.
         let (_, by_cell) = load(&file(name), variable, GridRows::Cell);
         let (times, cells) = (by_time.num_rows(), by_cell.num_rows());
         let levels = known.len() / times / cells;
@@ -125,7 +125,7 @@ fn what_is_written_has_the_same_values_coordinates_and_metadata() {
             let grid =
                 |schema: &SchemaRef| -> Grid { Grid::parse(&schema.metadata()[GRID_KEY]).unwrap() };
             let (before, after) = (grid(&schema), grid(&again));
-            // Cells that lie on no grid are numbered, and their places are described.
+            // Cells that are not on a grid are numbered, and their positions are described.
             let without_fill = |mut grid: Grid| {
                 grid.fill_value = None;
                 grid.coordinates.remove("cell_id");
@@ -190,7 +190,7 @@ fn bounds_of_times_texts_and_names_of_numbers_are_kept() {
         grid_of(&schema).coordinates["station_name"].texts[1],
         "Bjørnøya"
     );
-    // Where there is other data, an enumeration is not meant.
+    // If there is other data, an enumeration is not chosen.
     let alone = netcdf::probe(&file("described.nc"), None, GridRows::Time);
     assert!(alone.is_ok());
 }
@@ -206,7 +206,7 @@ fn rows_that_were_picked_keep_the_bounds_of_their_times_and_the_names_of_their_c
         grid_of(&load(&copy, variable, rows).0)
     };
     let time = picked("described.nc", "t", GridRows::Time).time.unwrap();
-    // Zero is where days of this one row are whole.
+    // The reference time is chosen so that the days of this one row are whole.
     assert_eq!(time.units, "days since 2001-01-01 12:00:00");
     assert_eq!(time.bounds, [[74.0, 58.5, 89.5]]);
     let cells = picked("stations.nc", "tas", GridRows::Cell);
@@ -221,7 +221,7 @@ fn a_variable_of_a_group_is_found_with_its_coordinates() {
         let grid: Grid = Grid::parse(&schema.metadata()[GRID_KEY]).unwrap();
         assert_eq!(grid.variable, "ta");
         assert_eq!(grid.dims, ["level", "lat", "lon"]);
-        // The level stands in the group around it, the rest in the file's root.
+        // The level is in the enclosing group, and the rest in the file's root.
         let level = &grid.coordinates["level"];
         assert_eq!(level.values, [Some(850.0), Some(500.0)]);
         assert_eq!(grid.lat, Some(vec![-10.0, 20.5]));
@@ -294,7 +294,7 @@ fn read_all(bytes: &[u8], rows: GridRows) -> Result<usize, NetcdfError> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Damage anywhere in a file of any format ends in an error or in a table, without a panic and
+    /// Damage anywhere in a file of any format gives an error or a table, without a panic and
     /// without more memory than a whole file of 256 MiB may take.
     #[test]
     fn damage_ends_in_an_error_or_a_table(
@@ -317,7 +317,7 @@ proptest! {
     }
 }
 
-/// Files of others, where they are at hand.
+/// Files from others, if they are available.
 fn shared() -> Vec<(PathBuf, &'static str)> {
     let root = std::env::var("SUNWARD_SHARED").map_or_else(
         |_| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),

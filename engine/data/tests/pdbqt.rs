@@ -1,5 +1,5 @@
-//! PDBQT files become tables of molecules; what is derived from them follows AutoDock Vina; broken
-//! lines are named.
+//! PDBQT files become tables of molecules. Derived columns equal AutoDock Vina's. Errors name
+//! broken lines.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -53,7 +53,7 @@ fn rotors(batch: &RecordBatch) -> Vec<f32> {
     column.as_primitive::<Float32Type>().values().to_vec()
 }
 
-/// Ethanol, its carbons 1.5 Å apart, with the bond to oxygen to be turned.
+/// Ethanol with its carbons 1.5 Å apart. The bond to oxygen can rotate.
 fn ethanol() -> String {
     [
         "REMARK ethanol\nROOT\n".to_owned(),
@@ -87,7 +87,7 @@ fn a_file_without_models_is_one_row() {
         xyz,
         [0.0, 0.0, 0.0, 1.5, 0.0, 0.0, 2.0, 1.3, 0.0, 2.9, 1.3, 0.0]
     );
-    // One bond to be turned, whose oxygen end has no further heavy neighbour; TORSDOF says 1.
+    // One rotatable bond, whose oxygen has no further heavy neighbor. TORSDOF is 1.
     assert_eq!(rotors(&batch), [0.5]);
 }
 
@@ -234,7 +234,7 @@ fn imatinib_in_its_kinase_has_its_known_bonds_to_turn() {
     );
 }
 
-/// A macrocycle of two rigid bodies, closed: each glue atom lies on the other body's carbon.
+/// A closed macrocycle of two rigid bodies. Each glue atom is at the other body's carbon.
 fn closed_ring() -> String {
     [
         "ROOT\n".to_owned(),
@@ -256,7 +256,7 @@ fn closed_ring() -> String {
 fn macrocycles_waters_and_zinc_sites_are_known() {
     let bench = Bench::new();
     let batch = read(&bench, &closed_ring());
-    // Vina counts CG0 and G0 among what makes a carbon polar; 4 is bonded to 1 alone.
+    // In Vina, bonds to CG0 and G0 make a carbon polar. Atom 4 is bonded only to 1.
     let expected = ["C_P", "C_P", "G", "C_H", "C_P", "G"];
     assert_eq!(words(&batch, "xs_type", 0), expected);
     for (kind, expected) in [
@@ -277,7 +277,7 @@ fn macrocycles_waters_and_zinc_sites_are_known() {
         assert_eq!(words(&batch, "xs_type", 0), [expected], "{kind}");
         assert_eq!(words(&batch, "ad_type", 0), [kind]);
     }
-    // A water or a zinc site is bonded to nothing.
+    // A water or a zinc site has no bonds.
     for kind in ["W", "TZ"] {
         let near = [
             atom(1, "C", [0.0; 3], "C"),

@@ -1,5 +1,5 @@
-//! Against a real S3 server (signatures checked, files on disk): parts and results go there and
-//! come back on another host, and what is wrong with bucket, key or address is said clearly.
+//! A real S3 server (it checks signatures and stores files on disk): parts and results are uploaded
+//! and read on another host, and errors say what is wrong with the bucket, key or address.
 //!
 //! The server is started by `services/s3-up` of the shared folder. Where that is absent, a line
 //! says that these stories did not run. The store takes credentials from its environment, so each
@@ -24,7 +24,7 @@ use sunward_data::{NoMemory, ResultIndex, Store, Wanted};
 
 const STORY: &str = "SUNWARD_TEST_STORY";
 
-/// A story and how its environment differs from the server's own.
+/// A story, and the differences of its environment from the server's own.
 type Story = (&'static str, fn(), &'static [(&'static str, &'static str)]);
 
 const STORIES: [Story; 6] = [
@@ -88,7 +88,7 @@ fn every_story_against_a_real_s3_server() {
     }
 }
 
-/// A server of this test's own; ended with it.
+/// The test's own server. It ends with the test.
 struct Server {
     services: PathBuf,
     folder: tempfile::TempDir,
@@ -164,7 +164,7 @@ fn refusal(home: &Path, url: &str) -> String {
 fn parts_written_here_are_read_there() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (a, b) = (open(here.path(), "parts"), open(there.path(), "parts"));
-    // Three ranged reads, and one that is empty.
+    // Three range reads, and an empty one.
     let big = write(&a, 0..2_500_000);
     let empty = a.empty(numbers(0..0).schema()).unwrap();
     assert!(big.bytes() > 2 * (8 << 20));
@@ -175,7 +175,7 @@ fn parts_written_here_are_read_there() {
         assert_eq!(rows, a.table(dataset).unwrap().read(None).unwrap());
         assert!(b.is_local(dataset));
     }
-    // Writing the same again, from elsewhere, is no conflict.
+    // Writing the same part from another host is not a conflict.
     assert_eq!(write(&b, 0..2_500_000), big);
     let folder = here.path().join("folder");
     std::fs::create_dir(&folder).unwrap();

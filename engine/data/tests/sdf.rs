@@ -1,5 +1,5 @@
-//! SDF files become tables of molecules; broken records are named; what RDKit's reader finds is
-//! found.
+//! SDF files become tables of molecules. Errors name broken records. The molecules equal those of
+//! RDKit's reader.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -152,7 +152,7 @@ fn a_record_without_atoms_is_a_row_of_empty_lists() {
 
 #[test]
 fn many_records_are_many_rows_in_their_order() {
-    // More than a batch has.
+    // More than fit in a batch.
     let count = 70_000;
     let text: String = (0..count)
         .map(|i| [&SALT.replacen("salt", &format!("m{i}"), 1), "$$$$\n"].concat())
@@ -287,7 +287,7 @@ fn broken_records_are_named_with_what_was_expected() {
         ),
     ];
     for (text, expected) in cases {
-        // One whose end is known, after a sound one, is a row that says so.
+        // A broken record whose end is found, after a valid one, becomes a row with the problem.
         let found = match expected.contains("record 2") && text.ends_with("$$$$\n") {
             true => {
                 let batch = read(&text);
@@ -323,7 +323,7 @@ fn a_broken_record_in_the_midst_of_others_is_a_row_that_says_so() {
         |title: &str, from: &str, to: &str| SALT.replacen("salt", title, 1).replacen(from, to, 1);
     let text = [
         &titled("a", "M  END", "M  END\n> <dose>\n1\n"),
-        // Nothing of it counts, whatever was read of it before.
+        // Everything that was read of a broken record is dropped.
         &titled("", "M  END", "M  END\nstray\n> <dose>\n2"),
         &titled("c", "0.5000", "  ?   "),
         &titled("d", "M  END", "M  END\n> <dose>\n4\n"),
@@ -349,7 +349,7 @@ fn a_broken_record_in_the_midst_of_others_is_a_row_that_says_so() {
     }
     let doses = texts(&batch, "dose");
     assert_eq!(doses, [Some("1".into()), None, None, Some("4".into())]);
-    // A byte that is not UTF-8 spoils its record alone.
+    // A byte that is not UTF-8 breaks only its own record.
     let text = [SALT, "$$$$\n", SALT, "> <unit>\n_M\n\n$$$$\n", SALT].concat();
     let mut bytes = text.clone().into_bytes();
     bytes[text.find('_').unwrap()] = 0xb5;
@@ -358,13 +358,13 @@ fn a_broken_record_in_the_midst_of_others_is_a_row_that_says_so() {
     assert_eq!(problems.len(), 3);
     assert!(problems[1].as_ref().unwrap().contains("it is not UTF-8"));
     assert!(problems[0].is_none() && problems[2].is_none());
-    // A file of broken records alone is something else, and so may be one that is cut off.
+    // A file with only broken records is not an SDF file, and a truncated one may not be either.
     let broken = titled("c", "0.5000", "  ?   ");
     assert!(refused([&broken, "$$$$\n"].concat()).contains("record 1: y is"));
     assert!(refused([SALT, "$$$$\n", &broken].concat()).contains("record 2: y is"));
 }
 
-/// Text that is nearly an SDF: pieces of one, and bytes.
+/// Text that resembles an SDF file: pieces of one, and bytes.
 fn nearly() -> impl Strategy<Value = Vec<u8>> {
     let line = prop_oneof![
         3 => (0..SALT.lines().count()).prop_map(|i| SALT.lines().nth(i).unwrap().to_owned()),
@@ -388,7 +388,7 @@ fn nearly() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Reads bytes as a file; the rows it has, if it can be read.
+/// Reads bytes as a file. Returns its rows if it can be read.
 fn rows_of(bytes: &[u8]) -> Option<RecordBatch> {
     let bench = Bench::new();
     let path = bench.file("m.sdf", bytes);
@@ -427,7 +427,7 @@ proptest! {
         }
     }
 
-    /// A file that is cut off anywhere loses no record unseen.
+    /// A truncated file never loses a record silently.
     #[test]
     fn a_file_that_is_cut_off_is_refused_or_has_the_records_before(at in 0..1000_usize) {
         let whole = [SALT, "> <a>\n1\n\n$$$$\n", V3000, SALT, "$$$$\n"].concat();
@@ -439,14 +439,14 @@ proptest! {
     }
 }
 
-/// What `by_rdkit.py` says of a record.
+/// The output of `by_rdkit.py` for a record.
 #[derive(Debug, PartialEq)]
 struct Known {
     id: String,
     elements: String,
     formal_charge: i64,
     items: Vec<String>,
-    /// Sums of x, y and z, each with the atom's number.
+    /// The sums of x, y and z, weighted by the atom's number.
     place: [f64; 3],
 }
 

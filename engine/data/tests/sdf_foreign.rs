@@ -55,7 +55,7 @@ fn blank_lines_belong_to_a_value_that_goes_on() {
             assert_eq!(texts(&batch, "a")[0].as_deref(), Some(expected), "{item:?}");
         }
     }
-    // A molecule whose end is missing is not swallowed by the value before it.
+    // A record without an end does not become part of the value before it.
     let batch = read(&[SALT, "> <a>\n1\n\n", SALT, "$$$$\n", SALT].concat());
     let problem = texts(&batch, "problem")[0].clone().unwrap();
     assert!(
@@ -94,7 +94,7 @@ fn wide_coordinates_lose_no_digit() {
             "-12345.6789-12345.6789-12345.6789 N   0  3",
             [-12345.6789; 3],
         ),
-        // These are as the format says, though they touch.
+        // These follow the format, although they touch.
         ("-1234.5678-1234.5678-1234.5678 N   0  3", [-1234.5678; 3]),
         (
             "    0.000012345.6789-1234.5678 N   0  3",

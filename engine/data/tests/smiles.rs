@@ -1,5 +1,5 @@
-//! SMILES files become tables of molecules; marks, headers and extensions are no molecules and no
-//! names.
+//! SMILES files become tables of molecules. Byte-order marks, headers and extensions become neither
+//! molecules nor names.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,7 +15,7 @@ use arrow::array::AsArray;
 use bench::Bench;
 use proptest::prelude::*;
 
-/// `smiles`, `id` and `extension`, empty for null, of each row.
+/// `smiles`, `id` and `extension` of each row; empty for null.
 fn read(text: impl AsRef<[u8]>) -> Result<Vec<[String; 3]>, String> {
     let bench = Bench::new();
     let path = bench.file("m.smi", text);
@@ -89,7 +89,7 @@ fn a_molecule_is_no_header() {
         ("CN=C=O label", "CN=C=O"),
         ("C%12CC%12 ring", "C%12CC%12"),
         ("[12CH4:1]>>[CH3] reaction", "[12CH4:1]>>[CH3]"),
-        // Broken ones are for a toolkit to name.
+        // A chemistry toolkit reports invalid ones.
         ("C1CCX(O) broken", "C1CCX(O)"),
         ("[CH3 open", "[CH3"),
         ("xyz nothing", "xyz"),
@@ -98,7 +98,7 @@ fn a_molecule_is_no_header() {
         assert_eq!(rows.len(), 2, "{line}");
         assert_eq!(rows[0][0], smiles, "{line}");
     }
-    // Only a first line can be a header.
+    // Only the first line can be a header.
     assert_eq!(read("C methane\nsmiles name\n").unwrap().len(), 2);
 }
 
@@ -148,7 +148,7 @@ fn an_extension_has_its_own_column() {
         ("CCO ethanol |&1:1,r|", ["CCO", "ethanol", "|&1:1,r|"]),
         ("CCO two words |a:1|", ["CCO", "two words", "|a:1|"]),
         ("C>>N |f:0.1| step", ["C>>N", "step", "|f:0.1|"]),
-        // Names may have bars.
+        // Names may contain bars.
         ("CCO A|B", ["CCO", "A|B", ""]),
         ("CCO |A", ["CCO", "|A", ""]),
         ("CCO gi|123|ref", ["CCO", "gi|123|ref", ""]),
@@ -167,7 +167,7 @@ proptest! {
         let _ = read(bytes);
     }
 
-    /// No line is lost but the first, and only when it could be a header.
+    /// No line is lost, except the first one if it can be a header.
     #[test]
     fn molecules_are_neither_lost_nor_made(
         molecules in proptest::collection::vec("[CNOcnos()=#\\[\\]1-9]{1,12}", 1..20),

@@ -1,4 +1,4 @@
-//! Tables go into the store and come back as they were, whole or in slices; garbage does not.
+//! Tables are stored and read back unchanged, whole or in slices. Garbage is refused.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -167,7 +167,7 @@ fn a_missing_part_says_what_to_do() {
     assert!(error.to_string().contains("sunward run"), "{error}");
 }
 
-/// A dataset whose only part has these bytes, under whatever name.
+/// A dataset whose only part has these bytes, stored under their digest.
 fn forged(store: &Store, bytes: &[u8], rows: u64) -> Dataset {
     let digest = Digest::of(bytes);
     let path = store.part_path(&digest);
@@ -231,7 +231,7 @@ proptest! {
         length in 0..200_u64,
     ) {
         let (_home, store) = store();
-        // Several parts, some empty, as a gather gives them.
+        // Several parts, some of them empty, as after a gather.
         let mut whole = Dataset { kind: DatasetKind::Table, ..Dataset::default() };
         let mut row = 0;
         for size in sizes {
@@ -282,7 +282,7 @@ fn the_size_of_parts_changes_nothing_but_their_number() {
         assert_eq!(dataset.content, whole.content, "{part_bytes}");
         assert_eq!(store.table(&dataset).unwrap().read(None).unwrap(), rows);
         let largest = dataset.parts.iter().map(|part| part.bytes).max().unwrap();
-        // The footer and headers come on top.
+        // The footer and headers are added to that.
         assert!(
             largest < part_bytes as u64 + 4_000,
             "{part_bytes}: {largest}"

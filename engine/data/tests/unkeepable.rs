@@ -1,4 +1,4 @@
-//! Outputs of commands that cannot be kept, and those that the engine mends.
+//! Outputs of commands that cannot be kept, and those that the engine repairs.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,4 +1,4 @@
-//! How fast the loop is, with a worker that takes no time. Run by hand:
+//! Measures the loop with a worker that takes no time. Run by hand:
 //! `cargo test --release -p sunward-drive --test measure -- --ignored --nocapture`.
 #![allow(
     clippy::unwrap_used,
@@ -53,7 +53,7 @@ fn a_scatter_a_chain_and_the_same_again() {
     println!("the same 1000 tasks again: {:.3} ms", took.0 * 1000.0);
 }
 
-/// Seconds from opening the journal to the end, and to the first lease.
+/// The time from opening the journal to the end, and to the first lease.
 fn drive(home: &TempDir, spec: &Arc<sunward_core::RunSpec>) -> (f64, std::time::Duration) {
     let begin = Instant::now();
     let mut first = None;

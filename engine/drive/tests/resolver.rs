@@ -1,5 +1,5 @@
-//! The input resolver of one machine: files beside a workflow become inputs, known files are not
-//! read again.
+//! The input resolver of one machine. Files beside a workflow become inputs, and known files are
+//! not read again.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -91,7 +91,7 @@ fn over(slicing: Slicing, mut stage: Stage) -> Stage {
 
 const ONE_FILE: [Option<Vec<Dataset>>; 1] = [None];
 
-/// Notes how the store asks for a file.
+/// Records the stamps with which the store asks for a file.
 #[derive(Default)]
 struct Asked(std::cell::RefCell<Vec<sunward_data::FileStamp>>);
 
@@ -113,7 +113,7 @@ fn a_file_beside_the_workflow_is_read_and_counted_unless_it_is_known() {
     let (inputs, tasks) = bench.known(slices.clone(), vec![ONE_FILE.to_vec()]);
     assert_eq!(inputs[0].rows, 3);
     assert_eq!(tasks.count(), 2);
-    // What the state remembers counts, so it is not read again: it remembers something else.
+    // The state remembers other content, which is used, so the file is not read again.
     let asked = Asked::default();
     let path = bench.home.path().join("./a.csv").display().to_string();
     let store = Store::open(bench.home.path(), None).unwrap();
@@ -141,7 +141,7 @@ fn a_file_beside_the_workflow_is_read_and_counted_unless_it_is_known() {
         ..Group::default()
     };
     bench.journal.append(&group).unwrap();
-    // One run keeps the version that it read first, so it is the next run that asks the state.
+    // A run keeps the version that it read first, so only the next run asks the state.
     bench.resolver = LocalResolver::new(store);
     let (inputs, tasks) = bench.known(slices, vec![ONE_FILE.to_vec()]);
     assert_eq!(inputs, other);

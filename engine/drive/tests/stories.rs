@@ -1,4 +1,4 @@
-//! Stories of whole runs, with a real journal and a worker that pretends.
+//! Whole runs, with a real journal and a simulated worker.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

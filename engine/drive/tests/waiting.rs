@@ -1,5 +1,4 @@
-//! Stories of runs with a forecast feed: they wait for the cleaner hour of a grid that is lived
-//! through quickly.
+//! Runs with a forecast feed, which wait for the cleaner hour of a grid. Time passes quickly.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -30,12 +29,12 @@ const HOUR_MS: u64 = 3_600_000;
 /// The hour at which these stories begin.
 const DAWN: u64 = 480_000 * HOUR_MS;
 
-/// A recorded grid, foreseen perfectly; it may cloud over.
+/// A recorded grid with perfect forecasts, which may change.
 struct Recorded {
     grams: Vec<u32>,
-    /// By look, whether it fails.
+    /// Whether each look fails.
     fails: Vec<bool>,
-    /// What turns out to have been in the first hour.
+    /// The measured intensity of the first hour, if there is one.
     measured: Option<u32>,
     looks: Arc<Mutex<Vec<Timestamp>>>,
 }
@@ -110,7 +109,7 @@ impl ForecastFeed for Recorded {
     }
 }
 
-/// An hour in a fifth of a second.
+/// A clock on which an hour takes a fifth of a second.
 fn quickly() -> Box<ScaledClock> {
     let scale = NonZeroU32::new(18_000).unwrap();
     Box::new(ScaledClock::new(Timestamp(DAWN), scale))
@@ -132,8 +131,8 @@ fn hour_of(at: Timestamp) -> u64 {
     (at.0 - DAWN) / HOUR_MS
 }
 
-/// The hour in which it was to start; the first lease was not given before. On a busy machine it
-/// may be given later: hours are short here.
+/// The planned hour of the start. The first lease is not earlier. On a busy machine it may be
+/// later, because hours are short here.
 fn started_in(home: &TempDir, ended: &Ended) -> u64 {
     let run = ended.state.run(ended.run).unwrap();
     let placement = run.find("train").unwrap().placement().unwrap();
@@ -142,7 +141,7 @@ fn started_in(home: &TempDir, ended: &Ended) -> u64 {
     hour
 }
 
-/// At which hour the first lease was given.
+/// The hour of the first lease.
 fn leased_in(home: &TempDir, run: sunward_core::RunId) -> u64 {
     let mut hour = None;
     let engine = Sqlite::open(home.path()).unwrap();
@@ -176,7 +175,7 @@ fn a_run_with_a_deadline_waits_says_until_when_and_starts_then() {
     assert_replayed(home.path(), &ended);
 }
 
-/// A clock that somebody sets back by an hour, and later ahead by two.
+/// A clock that is set back by an hour, and later ahead by two.
 struct Jumping(ScaledClock);
 
 impl Clock for Jumping {

@@ -1,9 +1,8 @@
-//! Opening files that somebody else named: only regular files, and never more bytes than a stated
-//! limit.
+//! Opens files that users named: only regular files, and at most a given number of bytes.
 //!
-//! Opening a named pipe waits until somebody writes to it, and reading a device may never end. So
-//! every path that a user, a workflow or a settings file names is opened here. A link is followed;
-//! what it leads to must be a regular file. Read [`open_regular`] first.
+//! Opening a named pipe waits until a process writes to it, and reading a device may never end. So
+//! every path that a user, a workflow or a settings file names is opened here. Links are followed
+//! and must lead to a regular file. Read [`open_regular`] first.
 
 #![cfg_attr(
     test,
@@ -24,19 +23,19 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags};
 
 /// The most bytes of a text file that is read whole: settings, parameters, fleets, lock files. The
-/// largest real one known is a lock file of a few hundred kilobytes.
+/// largest known one is a lock file of a few hundred kilobytes.
 pub const TEXT_LIMIT_BYTES: u64 = 64 << 20;
 
 /// Opens a regular file for reading.
 ///
 /// # Errors
-/// When it cannot be opened, or is a folder, named pipe, socket or device. It never waits for
+/// Fails if it cannot be opened, or is a folder, named pipe, socket or device. It never waits for
 /// another process.
 pub fn open_regular(path: &Path) -> io::Result<File> {
-    // A device may act on being opened, so its kind is looked at first.
+    // Opening a device may have effects, so its kind is checked first.
     refuse_irregular(fs::metadata(path)?.file_type())?;
-    // Without O_NONBLOCK a pipe that takes the file's place now would still be waited for. On
-    // regular files the flag has no effect.
+    // Without O_NONBLOCK, this would wait for a pipe that replaces the file now. The flag has no
+    // effect on regular files.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     refuse_irregular(file.metadata()?.file_type())?;
@@ -46,7 +45,7 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 /// Reads a regular file of at most `limit_bytes`.
 ///
 /// # Errors
-/// As [`open_regular`], and when the file is longer.
+/// As [`open_regular`], and if the file is longer.
 pub fn read_regular(path: &Path, limit_bytes: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open_regular(path)?
@@ -64,7 +63,7 @@ pub fn read_regular(path: &Path, limit_bytes: u64) -> io::Result<Vec<u8>> {
 /// Reads a regular text file of at most [`TEXT_LIMIT_BYTES`].
 ///
 /// # Errors
-/// As [`read_regular`], and when the file is not UTF-8.
+/// As [`read_regular`], and if the file is not UTF-8.
 pub fn read_text(path: &Path) -> io::Result<String> {
     String::from_utf8(read_regular(path, TEXT_LIMIT_BYTES)?).map_err(|error| {
         io::Error::new(
@@ -74,7 +73,7 @@ pub fn read_text(path: &Path) -> io::Result<String> {
     })
 }
 
-/// What a path names when it is no regular file; nothing when it is one.
+/// The kind of a path that is not a regular file, in words; `None` for a regular file.
 #[must_use]
 pub fn irregular(kind: FileType) -> Option<&'static str> {
     if kind.is_file() {

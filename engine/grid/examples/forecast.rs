@@ -1,8 +1,9 @@
-//! How far forecasts are off on recorded grids, by zone and horizon, beside the same hour of the
-//! day before: `cargo run --release -p sunward-grid --example forecast [YEAR] [--every HOURS]`
-//! (2023, and each hour; a zone whose record ends before is judged on the year before it). Grids
-//! are read from `$SUNWARD_SHARED/data/grid` (default `../shared`). It prints a JSON list of rows.
-//! Each forecast is made from what had ended by then.
+//! Measures the errors of forecasts on recorded grids, by zone and horizon, compared with the same
+//! hour of the day before.
+//! `cargo run --release -p sunward-grid --example forecast [YEAR] [--every HOURS]` (default: 2023,
+//! each hour; a zone whose record ends earlier uses the year before). Grids are read from
+//! `$SUNWARD_SHARED/data/grid` (default `../shared`). It prints a JSON list of rows. Each forecast
+//! uses only hours that had ended.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 use sunward_core::Timestamp;
 use sunward_grid::{Forecaster, Grid, Trace};
 
-/// Hours ahead: the first is the hour that goes on.
+/// The horizons in hours. The first is the current hour.
 const HORIZONS: [usize; 5] = [1, 6, 24, 48, 72];
 
 fn main() {
@@ -54,7 +55,7 @@ fn main() {
     println!("{}", serde_json::to_string(&rows).expect("plain rows"));
 }
 
-/// One row for each horizon; none of a trace that knows nothing of the year or the one before.
+/// One row for each horizon. Empty for a trace without data of the year and the year before.
 fn errors(trace: &Trace, year: i16, every: usize) -> Vec<Value> {
     let ended = trace.end() <= begin(year);
     let year = if ended { year - 1 } else { year };
@@ -66,7 +67,7 @@ fn errors(trace: &Trace, year: i16, every: usize) -> Vec<Value> {
     let mut seen = 0_u32;
     let value = |at: usize| f64::from(trace.steps[at].average_mg_per_kwh);
     for known in (from..until.saturating_sub(longest)).step_by(every.max(1)) {
-        // A month must be known: before, there is nothing to fit on.
+        // A fit needs a month of data.
         if known < 31 * 24 {
             continue;
         }
@@ -98,7 +99,7 @@ fn errors(trace: &Trace, year: i16, every: usize) -> Vec<Value> {
     HORIZONS.iter().zip(&sums).map(row).collect()
 }
 
-/// When a year begins, in UTC.
+/// The beginning of a year, in UTC.
 fn begin(year: i16) -> Timestamp {
     let midnight: jiff::Timestamp = format!("{year:04}-01-01T00:00:00Z")
         .parse()

@@ -1,6 +1,6 @@
 //! The messages between coordinator and workers, without any logic.
 //!
-//! The laptop's in-process worker exchanges them over a channel; remote ones will use HTTPS. Read
+//! A worker in the same process exchanges them over a channel. Remote workers will use HTTPS. Read
 //! [`ToWorker`] and [`FromWorker`].
 
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ pub enum ToWorker {
         /// The run.
         run: RunId,
     },
-    /// Stop now: kill what runs, and say goodbye.
+    /// Stop now: kill running tasks, and answer [`FromWorker::Goodbye`].
     Stop,
 }
 
@@ -42,7 +42,7 @@ pub enum ToWorker {
 pub enum FromWorker {
     /// The worker has started and holds nothing.
     Hello {
-        /// What it can run at once.
+        /// The worker's capacity.
         capacity: Capacity,
     },
     /// These attempts started. It is for display only, sent in batches, and not for every task.

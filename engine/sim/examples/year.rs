@@ -1,5 +1,5 @@
-//! How long a year takes: 20 pools with 10 000 devices, 100 000 runs, each a scatter of 100.
-//! `cargo run --release -p sunward-sim --example year [RUNS] [TASKS]`
+//! Measures the simulation of a year: 20 pools with 10 000 devices, 100 000 runs, each a scatter of
+//! 100. `cargo run --release -p sunward-sim --example year [RUNS] [TASKS]`
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -87,7 +87,7 @@ fn setup(runs: u32, tasks: u32) -> Setup {
     }
 }
 
-/// The most memory this process had at once, in MiB.
+/// The peak memory of this process, in MiB.
 fn peak_mib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

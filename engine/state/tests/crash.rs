@@ -1,4 +1,4 @@
-//! A writer that is killed at any moment loses nothing that it was told is durable.
+//! A writer that is killed at any moment loses no acknowledged group.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,13 +17,13 @@ use sunward_state::conformance::sample;
 use sunward_state::{Journal, Scope, Sqlite};
 use tempfile::TempDir;
 
-/// Set for the process that is to be killed: where it writes.
+/// The variable with the home of the process that is killed.
 const HOME: &str = "SUNWARD_TEST_CRASH_HOME";
 
-/// Written by the writer after each acknowledged group.
+/// The writer prints this after each acknowledged group.
 const ACKNOWLEDGED: &str = "acknowledged ";
 
-/// Every group has two facts and one result, so that half a group would show.
+/// A group of two facts and one result, so that a partial group would be noticed.
 fn group(number: u32) -> sunward_state::Group {
     let mut group = sample::group(vec![
         sample::leased(1, number, 1),
@@ -86,7 +86,7 @@ fn a_writer_killed_at_any_moment_keeps_every_acknowledged_group() {
     }
 }
 
-/// All groups up to the last acknowledged one are there, and none in part.
+/// Checks that all groups up to the last acknowledged one are there, and none in part.
 fn check(home: &Path, acknowledged: u32) {
     let engine = Sqlite::open(home).unwrap();
     let facts = sample::facts(&engine, Scope::Live).unwrap();

@@ -1,4 +1,4 @@
-//! How fast the journal is. Run by hand:
+//! Measures the journal. Run by hand:
 //! `cargo test --release -p sunward-state --test measure -- --ignored --nocapture`.
 #![allow(
     clippy::unwrap_used,

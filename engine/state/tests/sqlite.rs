@@ -1,4 +1,4 @@
-//! SQLite passes the stories of every journal, and tells of its own accidents.
+//! SQLite passes the tests of every journal, and reports its own failures.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

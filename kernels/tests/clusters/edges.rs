@@ -22,7 +22,7 @@ fn no_row_and_one_row_are_answers() {
     assert_eq!(rows(&run(one, 0.4, 2).unwrap()), [(0, true)]);
 }
 
-/// Equal counts: the highest row first. Rows without bits are neighbors of nothing.
+/// Among equal counts, the highest row comes first. Rows without bits have no neighbors.
 #[test]
 fn rows_without_bits_stand_alone_unless_all_rows_are_neighbors() {
     let bits = [vec![0; 8], vec![7; 8], vec![0; 8], vec![7; 8]];
@@ -33,7 +33,7 @@ fn rows_without_bits_stand_alone_unless_all_rows_are_neighbors() {
     assert_eq!(found(1.0), [(0, false), (0, false), (0, false), (0, true)]);
 }
 
-/// The middle of a chain has the most neighbors; its ends are then left with none of their own.
+/// The middle of a chain has the most neighbors. Its ends are then left without neighbors.
 #[test]
 fn a_chain_is_clustered_around_its_middle() {
     let bits = [0b0011, 0b0111, 0b0110].map(|first: u8| {
@@ -41,7 +41,7 @@ fn a_chain_is_clustered_around_its_middle() {
         row[0] = first;
         row
     });
-    // 2/3 to the middle, 1/3 between the ends.
+    // The similarity is 2/3 to the middle and 1/3 between the ends.
     let found = |distance| rows(&run(table(&bits, 8, 3), distance, 1).unwrap());
     assert_eq!(found(0.34), [(0, false), (0, true), (0, false)]);
     assert_eq!(found(0.33), [(2, true), (1, true), (0, true)]);

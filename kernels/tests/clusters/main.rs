@@ -1,5 +1,5 @@
-//! `butina` against a naive clustering and against RDKit's: any cut, any number of threads, every
-//! awkward input.
+//! `butina` compared with a naive clustering and with RDKit's, for any division of the input, any
+//! number of threads and unusual inputs.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -25,10 +25,10 @@ use arrow_schema::{DataType, Field, Schema};
 use sunward_kernels::{Context, Inputs, KernelError, Params, Table, library};
 use sunward_workflows::value::Value;
 
-/// A row of the answer: cluster, whether it is the centroid.
+/// A row of the result: the cluster, and whether it is the centroid.
 pub type Row = (i32, bool);
 
-/// Fingerprints in batches of at most so many rows; ids count from 100.
+/// Fingerprints in batches of at most `batch_rows` rows. Ids begin at 100.
 pub fn table(bits: &[Vec<u8>], width: usize, batch_rows: usize) -> Table {
     let kind = DataType::FixedSizeBinary(width as i32);
     let schema = Arc::new(Schema::new(vec![
@@ -57,7 +57,7 @@ pub fn run(library_table: Table, distance: f64, threads: usize) -> Result<Table,
     Ok(outputs.take("clusters").unwrap())
 }
 
-/// The rows of an answer; its ids must be those of [`table`].
+/// The rows of a result, whose ids must be those of [`table`].
 pub fn rows(table: &Table) -> Vec<Row> {
     let names: Vec<&str> = table.schema.fields().iter().map(|f| &**f.name()).collect();
     assert_eq!(names, ["id", "cluster", "is_centroid"]);

@@ -1,10 +1,10 @@
-//! A naive clustering, written from the definition, on fingerprints of families.
+//! A naive clustering by the definition, on fingerprints of families.
 
 use proptest::prelude::*;
 
 use crate::{from_lists, rows, run, table};
 
-/// The definition of `butina`, row against row.
+/// The definition of `butina`, which compares all pairs of rows.
 fn naive(bits: &[Vec<u8>], distance: f64) -> Vec<Vec<usize>> {
     let near = |a: &[u8], b: &[u8]| {
         let pairs = || a.iter().zip(b);
@@ -37,7 +37,7 @@ fn naive(bits: &[Vec<u8>], distance: f64) -> Vec<Vec<usize>> {
     lists
 }
 
-/// Fingerprints of a few families, with empty ones and copies among them.
+/// Fingerprints of a few families, with some empty ones and copies.
 fn families(rows: usize, width: usize, families: u64, noise: u64, seed: u64) -> Vec<Vec<u8>> {
     let mut state = seed | 1;
     let mut random = move || {
@@ -87,7 +87,7 @@ proptest! {
     }
 }
 
-/// More rows than a tile, a block and a round hold.
+/// More rows than fit in a tile, a block and a round.
 #[test]
 fn many_rows_give_the_same_with_any_threads() {
     let bits = families(2600, 128, 400, 60, 7);

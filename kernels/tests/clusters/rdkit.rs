@@ -1,4 +1,4 @@
-//! Clusters equal to those that RDKit makes; `rdkit_butina.py` asks it.
+//! Clusters are equal to RDKit's, from `rdkit_butina.py`.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ fn the_nci_set_is_clustered_as_by_rdkit() {
     }
 }
 
-/// 3 000 molecules of ChEMBL, which may not be kept here; RDKit is asked as the test runs.
+/// 3 000 molecules of ChEMBL. They may not be stored here, so RDKit runs during the test.
 #[test]
 fn chembl_is_clustered_as_by_rdkit() {
     let root =

@@ -16,7 +16,7 @@ use sunward_workflows::value::Value;
 use crate::kernels::{Random, agree, params, small, table_of};
 use crate::on_each;
 
-/// Fingerprints of a few families: some rows are copies, some have no bit.
+/// Fingerprints of a few families. Some rows are copies, and some have no bits.
 fn families(
     random: &mut Random,
     rows: usize,
@@ -63,7 +63,7 @@ fn awkward_libraries_are_clustered_as_by_the_twin() {
         vec![vec![0; 256]; 70],
         vec![vec![255; 72]; 66],
         (0..128).map(one_bit).collect(),
-        // Chains, whose ties and lost neighbors decide.
+        // Chains, whose clusters depend on ties and on neighbors that were removed.
         (0..70_u8)
             .map(|i| (i..i + 24).map(|b| 1 << (b % 8)).collect())
             .collect(),
@@ -139,7 +139,7 @@ fn a_stopped_task_ends_on_a_device_too() {
     });
 }
 
-/// 600 molecules of the NCI set; `tests/clusters/rdkit_butina.py` asked RDKit:
+/// 600 molecules of the NCI set, clustered by `tests/clusters/rdkit_butina.py`:
 /// `rdkit_butina.py ../../../examples/similarity-screen/data/nci-first-5k.smi 600 0.6 -`.
 #[test]
 fn molecules_are_clustered_as_by_rdkit() {

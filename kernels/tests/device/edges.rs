@@ -1,4 +1,4 @@
-//! What lies at the edges, on devices: ties at the last place, infinities, targets of many sources.
+//! Edge cases on devices: ties at the last rank, infinities, targets with many sources.
 
 use proptest::prelude::*;
 use sunward_kernels::device::Device;
@@ -60,7 +60,7 @@ fn infinities_are_values_on_a_device_too() {
     });
 }
 
-/// The same with its values above a bound infinite.
+/// The table with infinity in place of values above a bound.
 fn with_infinity(table: Table) -> Table {
     use arrow::array::{Array, AsArray, FixedSizeListArray, Float64Array, RecordBatch};
     use arrow::datatypes::Float64Type;
@@ -81,7 +81,7 @@ fn with_infinity(table: Table) -> Table {
     Table::new(batch.schema(), vec![batch])
 }
 
-/// All rows are as good as one another: the first k are the answer, wherever tiles end.
+/// All rows are equally good. The first k are the result, wherever tiles end.
 #[test]
 fn ties_at_the_last_place_go_to_the_lowest_rows() {
     let search = |device: &Device, rows: usize| {

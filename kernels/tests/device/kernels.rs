@@ -1,4 +1,4 @@
-//! Kernels on devices against their CPU twins: bit for bit, however the input is cut.
+//! Kernels on devices equal their CPU twins bit for bit, for any division of the input.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ fn a_second_task_on_a_device_loads_nothing_again() {
     let with = params("tanimoto_topk", &[("k", Value::Int(3))]);
     agree("tanimoto_topk", &inputs, &with, &device);
     assert_eq!(device.loads(), 1);
-    // The device of a child is cloned into each task's context.
+    // As in a child process, which clones its device for each task's context.
     agree("tanimoto_topk", &inputs, &with, &device.clone());
     assert_eq!(device.loads(), 1);
     let with = params("butina", &[("distance", Value::Float(0.6))]);
@@ -39,7 +39,7 @@ fn a_second_task_on_a_device_loads_nothing_again() {
     assert_eq!(device.loads(), 2);
 }
 
-/// A sequence of numbers that looks random.
+/// A pseudorandom sequence of numbers.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -62,7 +62,7 @@ pub(crate) fn text(s: &str) -> Value {
     Value::String(s.to_owned())
 }
 
-/// The same answer with and without a device.
+/// Checks that results are equal with and without a device.
 pub(crate) fn agree(kernel: &str, inputs: &Inputs, with: &Params, device: &Device) {
     let kernel = library().get(kernel).unwrap();
     assert!(!kernel.sources().is_empty());
@@ -75,7 +75,7 @@ pub(crate) fn agree(kernel: &str, inputs: &Inputs, with: &Params, device: &Devic
             |table: &Table| arrow::compute::concat_batches(&table.schema, &table.batches).unwrap();
         let (twin, found) = (whole(twin), whole(found));
         for (twin, found) in twin.columns().iter().zip(found.columns()) {
-            // Bits, so that NaN equals NaN.
+            // Bits are compared, so that NaN equals NaN.
             assert!(
                 twin.to_data() == found.to_data() || same_bits(twin, found),
                 "{port}: {twin:?} {found:?}"
@@ -101,7 +101,7 @@ fn same_bits(a: &ArrayRef, b: &ArrayRef) -> bool {
     a.len() == b.len() && a.data_type() == b.data_type() && bytes(a) == bytes(b)
 }
 
-/// Fingerprints of so few bits that ties abound; `empty` of eight rows have no bit at all.
+/// Fingerprints with few bits, so that there are many ties. `empty` of eight rows have no bits.
 pub(crate) fn fingerprints(
     random: &mut Random,
     rows: usize,
@@ -136,7 +136,7 @@ pub(crate) fn fingerprints(
     Table::new(schema, batches)
 }
 
-/// The same, but every so many rows have no fingerprint.
+/// The table without the fingerprint of every n-th row.
 pub(crate) fn holed(table: &Table, every: usize) -> Table {
     let batches = table.batches.iter().map(|batch| {
         let rows = 0..batch.num_rows();
@@ -258,7 +258,7 @@ proptest! {
     }
 }
 
-/// Fields of 8 latitudes and 10 longitudes; `gaps` of eight values are missing.
+/// Fields of 8 latitudes and 10 longitudes. `gaps` of eight values are missing.
 pub(crate) fn field(
     random: &mut Random,
     rows: usize,
@@ -269,7 +269,7 @@ pub(crate) fn field(
     field_on(random, [8, 10], rows, parts, gaps, single)
 }
 
-/// The same of so many latitudes and longitudes.
+/// As [`field`], with other numbers of latitudes and longitudes.
 pub(crate) fn field_on(
     random: &mut Random,
     [lats, lons]: [u32; 2],
@@ -334,7 +334,7 @@ pub(crate) fn field_on(
     Table::new(schema, batches)
 }
 
-/// A device of this much memory; nothing, said loudly, without a C++ compiler.
+/// A device with this much memory. Prints a message and returns `None` without a C++ compiler.
 pub(crate) fn small(bytes: u64) -> Option<Device> {
     Device::host(bytes, cache())
         .inspect_err(|error| eprintln!("NOT RUN on the host: {error}"))
@@ -358,7 +358,7 @@ fn inputs_larger_than_the_device_stream_through_it() {
 
 #[test]
 fn more_good_rows_than_a_tile_can_send_back_are_all_seen() {
-    // Each row is better than the one before, after so many empty ones that tiles have grown.
+    // Each row is better than the one before. They follow enough empty rows that tiles have grown.
     let Some(device) = small(24_000) else { return };
     let full = |bits: usize| -> Vec<u8> {
         let byte = |i: usize| match bits.saturating_sub(8 * i) {

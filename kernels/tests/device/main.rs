@@ -1,4 +1,4 @@
-//! Devices: the processor in a GPU's stead, its checks, and a GPU where there is one.
+//! Devices: the processor instead of a GPU, its checks, and a GPU if there is one.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -21,16 +21,16 @@ use std::sync::{Arc, LazyLock};
 
 use sunward_kernels::device::{Arg, Cache, Device, DeviceError, Gpus, Grid, Source, gpus};
 
-/// Compiled kernels of all tests, kept between runs beside what cargo builds.
+/// The cache of compiled kernels, which is in cargo's target folder and kept between runs.
 pub(crate) fn cache() -> Cache {
     Cache::at(concat!(env!("CARGO_TARGET_TMPDIR"), "/kernels"))
 }
 
-/// Why there is no C++ compiler, or nothing.
+/// The device without a GPU, or the reason why there is no C++ compiler.
 static HOST: LazyLock<Result<Device, String>> =
     LazyLock::new(|| Device::host(1 << 30, cache()).map_err(|error| error.to_string()));
 
-/// Runs a test on each device at hand, and says loudly which.
+/// Runs a test on each available device, and prints which.
 pub(crate) fn on_each(test: impl Fn(&Device)) {
     let mut devices = Vec::new();
     match &*HOST {
@@ -51,7 +51,7 @@ pub(crate) fn on_each(test: impl Fn(&Device)) {
     }
 }
 
-/// The processor in a GPU's stead alone, for what only it checks.
+/// Runs a test on the processor only, for checks that a GPU does not have.
 fn on_host(test: impl Fn(&Device)) {
     match &*HOST {
         Ok(host) => test(host),
@@ -108,12 +108,12 @@ fn a_write_beyond_the_end_is_found_and_told() {
             "kernel `saxpy` did what a GPU leaves undefined: it wrote at byte 400 of an \
              allocation of 400 bytes"
         );
-        // It was told once; the next launch stands for itself.
+        // An error is reported once. The next launch is not affected.
         saxpy(device, 100, 100).unwrap();
     });
 }
 
-/// Row sums: shared memory of both kinds, barriers, shuffles, votes and atomics.
+/// Row sums with shared memory of both kinds, barriers, shuffles, votes and atomics.
 const SUMS: &str = r#"
 extern "C" __global__ void sums(const int* x, long long* out, unsigned* odd, int n) {
     extern __shared__ int copy[];
@@ -327,7 +327,7 @@ fn copies_beyond_a_buffer_and_pages_of_another_stream_are_refused() {
 #[test]
 fn what_was_compiled_is_found_again_and_what_was_cut_short_is_made_anew() {
     let folder = tempfile::tempdir().unwrap();
-    // Each a new one: a device keeps what it has loaded.
+    // A new device each time, because a device keeps the kernels that it has loaded.
     let device = || Device::host(1 << 20, Cache::at(folder.path()));
     if let Err(error) = device() {
         eprintln!("NOT RUN on the host: {error}");

@@ -1,4 +1,4 @@
-//! Every kernel through NVIDIA's compiler, which needs no GPU.
+//! NVIDIA's compiler, which needs no GPU, compiles every kernel.
 
 use sunward_kernels::device::{CompileError, DeviceError, Nvrtc, Source};
 use sunward_kernels::library;
@@ -23,7 +23,7 @@ fn every_kernel_compiles_for_every_architecture() {
             for architecture in ARCHITECTURES {
                 let code = nvrtc.cubin(&source, architecture, &cache()).unwrap();
                 assert_eq!(&code[..4], b"\x7fELF");
-                // Kept ones come back as they were made.
+                // Cached kernels are equal to compiled ones.
                 let again = nvrtc.cubin(&source, architecture, &cache()).unwrap();
                 assert!(again == code);
             }

@@ -1,5 +1,5 @@
-//! `gaussian_shape` on devices: overlays as good as the twin's, its fixed poses and rejects, and
-//! the same bits for any cut.
+//! `gaussian_shape` on devices: overlays as good as the twin's, equal fixed poses and rejects, and
+//! equal bits for any division of the input.
 
 use std::sync::{Arc, LazyLock};
 
@@ -41,7 +41,7 @@ fn batch(first: usize, molecules: &[Molecule]) -> RecordBatch {
         radii.values().append_slice(sizes);
         radii.append(true);
         for size in sizes {
-            // What is as small as hydrogen is hydrogen.
+            // Atoms as small as hydrogen are hydrogen.
             elements
                 .values()
                 .append_value(if *size < 1.15 { "H" } else { "C" });
@@ -98,7 +98,8 @@ fn numbers(rows: &RecordBatch, name: &str) -> Vec<f32> {
         .to_vec()
 }
 
-/// No overlay is worse than the twin's, whose rejects and ids there are; returns the device's.
+/// Checks that no overlay is worse than the twin's, and that rejects and ids are equal. Returns the
+/// device's overlays.
 fn agree(tables: &[Table; 2], starts: i64, device: &Device) -> RecordBatch {
     let with = [("starts", Value::Int(starts))];
     let twin = run(tables.clone(), &with, None).unwrap();
@@ -202,7 +203,7 @@ fn any_cut_and_any_memory_give_the_same_bits() {
             concat_batches(&expected.schema(), &parts).unwrap(),
             expected
         );
-        // 23 kB of molecules, by one or two at a time.
+        // 23 kB of molecules, one or two at a time.
         if let Some(little) = small(14_000) {
             assert_eq!(whole_of(table(&LIGANDS[..14], 2), &little), expected);
             assert_eq!(little.free_memory().unwrap(), 14_000);
@@ -217,7 +218,7 @@ fn any_cut_and_any_memory_give_the_same_bits() {
     );
 }
 
-/// Atoms of many sizes, hydrogens among them, no two of them too close.
+/// Atoms of many sizes, some of them hydrogens, none too close to another.
 fn blob(random: &mut Random, atoms: usize) -> Molecule {
     let mut number = |half: f64| (random.next() as f64 / f64::from(1_u32 << 30) - 1.0) * half;
     let half = 2.0 * (atoms as f64).cbrt();
@@ -290,7 +291,7 @@ fn molecules_of_any_size_and_shape_are_laid_and_broken_ones_rejected() {
             let found = agree(&tables, starts, device);
             assert_eq!(found.num_rows(), 5 * 3);
             let st = numbers(&found, "st");
-            // Line on line, line on upright, atom on atom, and the large one on itself.
+            // A line on a line, a line on an upright one, an atom on an atom, and the large one on itself.
             for row in [0, 3, 7, 14] {
                 assert!(st[row] > 0.9999, "row {row}: {st:?}");
             }

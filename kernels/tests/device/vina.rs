@@ -1,4 +1,5 @@
-//! `vina_score` on devices: the twin's terms to 1e-4, its rejects, and the same bits for any cut.
+//! `vina_score` on devices: the twin's terms to 1e-4, equal rejects, and equal bits for any
+//! division of the input.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ const NUMBERS: [&str; 8] = [
 ];
 
 impl Random {
-    /// From -`half` to `half`.
+    /// A number from -`half` to `half`.
     fn within(&mut self, half: f64) -> f64 {
         (self.next() as f64 / f64::from(1_u32 << 30) - 1.0) * half
     }
@@ -54,7 +55,7 @@ fn table(columns: Vec<(&str, ArrayRef)>) -> Table {
     Table::from_columns(schema, arrays.collect()).unwrap()
 }
 
-/// Atoms anywhere in a cube of this half edge; the first two are heavy and 12 Å apart.
+/// Atoms in a cube with this half edge. The first two are heavy and 12 Å apart.
 fn molecule(random: &mut Random, atoms: usize, half: f64) -> (Vec<f64>, Table) {
     let mut places = vec![0.0, 0.0, 0.0, 12.0, 0.0, 0.0];
     let mut words = vec!["C_H", "O_DA"];
@@ -83,7 +84,7 @@ fn table_of(places: &[f64], words: &[&str]) -> Table {
     ])
 }
 
-/// Poses of any lengths, in so many batches; `None` is null.
+/// Poses of any lengths, in `parts` batches. `None` is null.
 fn poses(all: &[Vec<Option<f64>>], single: bool, parts: usize) -> Table {
     let batch = |first: usize, all: &[Vec<Option<f64>>]| {
         let values: ArrayRef = if single {
@@ -110,7 +111,7 @@ fn poses(all: &[Vec<Option<f64>>], single: bool, parts: usize) -> Table {
     Table::new(Arc::clone(&tables[0].schema), batches.collect())
 }
 
-/// The ligand moved about.
+/// Poses of the ligand, moved at random.
 fn moved(random: &mut Random, ligand: &[f64], count: usize, half: f64) -> Vec<Vec<Option<f64>>> {
     let mut pose = || {
         let shift = [0, 1, 2].map(|_| random.within(half));
@@ -144,7 +145,7 @@ fn numbers(scores: &RecordBatch, name: &str) -> Vec<f32> {
     column.as_primitive::<Float32Type>().values().to_vec()
 }
 
-/// The twin's answer within the tolerance; returns the device's.
+/// Checks that the result equals the twin's within the tolerance. Returns the device's.
 fn agree(inputs: &Inputs, cutoff: f64, device: &Device) -> [RecordBatch; 2] {
     let twin = run(inputs, cutoff, None).unwrap();
     let found = run(inputs, cutoff, Some(device)).unwrap();
@@ -154,7 +155,7 @@ fn agree(inputs: &Inputs, cutoff: f64, device: &Device) -> [RecordBatch; 2] {
     assert_eq!(twin.schema(), found.schema());
     assert_eq!(twin.column(0), found.column(0));
     for name in NUMBERS {
-        // `inter` and `score` are differences of terms; small terms are tails of the rounding of
+        // `inter` and `score` are differences of terms. Small terms depend on the rounding of
         // distances.
         let terms = if matches!(name, "inter" | "score") {
             1e-4
@@ -228,7 +229,7 @@ fn any_cut_and_any_memory_give_the_same_bits() {
             assert_eq!(numbers(&found, name), numbers(&expected, name), "{name}");
         }
     });
-    // 25 kB of poses; little memory means larger cells, which round otherwise.
+    // 25 kB of poses. With little memory, cells are larger and round in another way.
     for bytes in [12_000, 40_000, 400_000] {
         let Some(device) = small(bytes) else { return };
         let [first, _] = agree(&of(poses(&moved, false, 1)), 8.0, &device);
@@ -261,10 +262,10 @@ fn poses_that_cannot_be_scored_get_the_twins_reasons() {
         pose.iter_mut().for_each(|x| *x = x.map(|x| x * by));
     };
     scaled(&mut all[7], 0.1);
-    // As much as is allowed, and a little less.
+    // Shrunk exactly to the limit, and slightly beyond it.
     all[8] = places.iter().map(|x| Some(x * 0.2)).collect();
     all[9] = places.iter().map(|x| Some(x * 0.199_999_9)).collect();
-    // Beyond all cells, and so far that atoms fall together.
+    // Outside of all cells, and so far away that atoms coincide.
     all[10].iter_mut().for_each(|x| *x = x.map(|x| x + 500.0));
     all[11].iter_mut().for_each(|x| *x = x.map(|x| x + 1e30));
     for single in [false, true] {
@@ -294,7 +295,7 @@ fn no_poses_one_atom_atoms_on_atoms_and_a_receptor_too_wide_for_cells() {
             let inputs = inputs(receptor, one.clone(), poses(&all, true, 1));
             let [scores, _] = agree(&inputs, 8.0, device);
             let gauss2 = numbers(&scores, "gauss2");
-            // At exactly 8 Å a pair does not count.
+            // A pair at exactly 8 Å does not count.
             assert!(gauss2[1] > 0.0 && gauss2[2] == 0.0, "{gauss2:?}");
             assert!(numbers(&scores, "repulsion")[0] > 14.4);
         }
@@ -303,7 +304,7 @@ fn no_poses_one_atom_atoms_on_atoms_and_a_receptor_too_wide_for_cells() {
 
 #[test]
 fn pairs_on_the_edge_of_the_cutoff_count_as_they_do_for_the_twin() {
-    // Places whose distance from the atom is 8 Å but for the last bits, on either side.
+    // Places at 8 Å from the atom, up to the last bits on either side.
     let mut random = Random(12);
     let at = [31.234, -27.017, 44.871];
     let receptor = table_of(&at, &["C_H"]);
@@ -352,7 +353,7 @@ fn imatinib_in_its_kinase() {
             .enumerate()
             .min_by(|a, b| a.1.total_cmp(&b.1));
         let (row, best) = best.unwrap();
-        // By the reference in double precision.
+        // The reference in double precision.
         assert!(
             row == 60 && (best + 12.857_01).abs() < 1e-3,
             "{row}: {best}"

@@ -1,4 +1,5 @@
-//! `enrichment` against RDKit's ML.Scoring (`scoring.py` asked it), ties, and wrong input.
+//! `enrichment` compared with RDKit's ML.Scoring (from `scoring.py`), with ties, and with wrong
+//! input.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -75,7 +76,7 @@ fn metrics_are_those_of_rdkit() {
         let active: Vec<bool> = (0..rows)
             .map(|i| (i * i * 7 + i * seed) % modulus < part)
             .collect();
-        // The ranking backwards, so that there is something to rank.
+        // The ranking is reversed, so that there is something to rank.
         let sim: Vec<Option<f64>> = (0..rows).map(|i| Some(i as f64)).collect();
         let backwards: Vec<bool> = active.iter().rev().copied().collect();
         for (active, order) in [(&active, "ascending"), (&backwards, "descending")] {
@@ -102,8 +103,7 @@ fn equals_keep_their_order_and_missing_scores_come_last() {
     for order in ["ascending", "descending"] {
         let missing = [None, Some(f64::NAN), Some(-1.0)];
         assert_eq!(auc(&missing, &[false, false, true], order), Some(1.0));
-        // Infinities are scores: one is the best, the other the worst before those that are
-        // missing.
+        // Infinities are scores. One is the best, the other the worst except for missing ones.
         let infinite = [
             Some(f64::NEG_INFINITY),
             Some(0.0),

@@ -1,8 +1,8 @@
-//! Just enough of NetCDF classic to read one real file: named variables of doubles and floats.
+//! A minimal reader of NetCDF classic, for the named double and float variables of one real file.
 
 use std::collections::BTreeMap;
 
-/// Variables by name: sizes of their dimensions and values.
+/// The variables by name, with the sizes of their dimensions and their values.
 pub(crate) fn read(bytes: &[u8]) -> BTreeMap<String, (Vec<usize>, Vec<f64>)> {
     let mut header = Header { bytes, at: 4 };
     assert_eq!(&bytes[..4], b"CDF\x01", "a CDF-1 file");

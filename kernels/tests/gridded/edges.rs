@@ -1,4 +1,4 @@
-//! What users get wrong, and what lies at the edges.
+//! Mistakes of users, and edge cases.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ fn message(kernel: &str, table: &Table, with: &[(&str, Value)]) -> String {
     run_on(kernel, &inputs, with, 1).unwrap_err().to_string()
 }
 
-/// The same rows with other metadata.
+/// The rows with other metadata.
 fn described(table: &Table, grid: Option<&str>) -> Table {
     let metadata = grid.map(|g| ("sunward.grid".to_owned(), g.to_owned()));
     let schema = Schema::new_with_metadata(
@@ -173,7 +173,7 @@ fn a_value_that_is_no_tensor_or_null_is_refused_and_infinities_are_values() {
         error.contains("null in row 0; write missing values as NaN"),
         "{error}"
     );
-    // All cells missing: no target has a value; one infinite cell makes its targets infinite.
+    // If all cells are missing, no target has a value. An infinite cell makes its targets infinite.
     let with = [("grid", text("r2x2")), ("min_valid", Value::Int(0))];
     let none = values(&run("regrid_apply", &small(vec![f64::NAN; 4]), &with).unwrap());
     assert!(none.iter().all(|x| x.is_nan()), "{none:?}");

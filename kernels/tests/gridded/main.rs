@@ -1,5 +1,5 @@
-//! The gridded kernels: on made-up grids against naive loops and CDO's own weights, and on a real
-//! field against the numbers that CDO and the eofs package give for it.
+//! The gridded kernels, compared with naive loops and CDO's own weights on made-up grids, and with
+//! numbers of CDO and the eofs package on a real field.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -141,7 +141,7 @@ pub(crate) fn numbers(table: &Table, column: &str) -> Vec<f64> {
         .collect()
 }
 
-/// The same rows in batches of so many.
+/// The rows in batches of `rows` rows.
 pub(crate) fn recut(table: &Table, rows: usize) -> Table {
     let batches = table.batches.iter().flat_map(|batch| {
         (0..batch.num_rows().div_ceil(rows))

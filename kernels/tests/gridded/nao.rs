@@ -9,7 +9,7 @@ use sunward_workflows::value::Value;
 
 use crate::{classic, close, field, numbers, recut, run, run_on, text, values};
 
-/// The file, from the example or from shared data; says loudly when there is none.
+/// The file, from the example or from shared data. Prints a message if there is none.
 fn heights() -> Option<Table> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     let shared =
@@ -65,7 +65,7 @@ fn check(outputs: &Outputs, fractions: [f64; 4], eigenvalues: [f64; 4], years: &
         close(found, fractions[mode], 6e-7);
     }
     for (mode, found) in numbers(variance, "eigenvalue").into_iter().enumerate() {
-        // The native latitudes are float32 in the reference, hence its weights too.
+        // The native latitudes are float32 in the reference, and so are its weights.
         close(found, eigenvalues[mode], 1e-7 * eigenvalues[mode]);
     }
     let index = numbers(outputs.get("index").unwrap(), "index");

@@ -1,4 +1,4 @@
-//! Weights against CDO's (`gencon`, `genbil`), and their application against a plain loop.
+//! Weights compared with CDO's (`gencon`, `genbil`), and their application with a plain loop.
 
 use arrow::array::AsArray;
 use arrow::datatypes::{Float64Type, Int32Type};
@@ -8,7 +8,8 @@ use sunward_workflows::value::Value;
 
 use crate::{close, field, recut, run, run_on, text, values};
 
-/// Latitudes of a Gaussian grid, from the south: arcsines of the roots of a Legendre polynomial.
+/// The latitudes of a Gaussian grid from south to north, which are the arcsines of the roots of a
+/// Legendre polynomial.
 fn gaussian(n: u32) -> Vec<f64> {
     let roots = (1..=n).map(|i| {
         let mut x = (std::f64::consts::PI * (f64::from(i) - 0.25) / (f64::from(n) + 0.5)).cos();
@@ -30,7 +31,7 @@ fn regular(n: u32, first: f64, step: f64) -> Vec<f64> {
     (0..n).map(|i| first + f64::from(i) * step).collect()
 }
 
-/// The southern latitudes of CanESM2's atmosphere as its files give them (good to 3e-6 degrees).
+/// The southern latitudes of CanESM2's atmosphere in its files (accurate to 3e-6 degrees).
 const CANESM2: [f64; 32] = [
     -87.8638013437108,
     -85.09652949279554,
@@ -187,7 +188,7 @@ fn outside_a_regional_grid_there_are_no_bilinear_weights() {
     );
 }
 
-/// Target parameters from first, step and count of both axes.
+/// Target parameters from the first value, step and count of both axes.
 fn target(x: &[f64; 3], y: &[f64; 3], method: &str) -> Vec<(&'static str, Value)> {
     let count = |n: f64| Value::Int(n as i64);
     vec![

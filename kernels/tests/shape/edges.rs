@@ -1,10 +1,10 @@
-//! What cannot be laid over anything: rows go to `rejects`, tables are refused.
+//! Molecules that cannot be overlaid: rows go to `rejects`, and tables are refused.
 
 use arrow::array::{Float64Builder, Int32Array, StringBuilder};
 
 use super::*;
 
-/// The reasons, by id, for which these fits are rejected; the sound ones among them get overlays.
+/// The reasons, by id, for which these fits are rejected. The valid ones get overlays.
 fn reasons(fits: Table) -> Vec<(String, String)> {
     let rows = fits.rows();
     let outputs = try_run(table(&molecules()[..1]), fits, &[], 1).unwrap();
@@ -97,7 +97,7 @@ fn hydrogens_are_left_out_and_radii_are_each_atoms_own() {
         column(&outputs.get("overlays").unwrap().batches[0], "st"),
         [1.0]
     );
-    // Two single Gaussians on one another, by hand.
+    // Two single Gaussians at one point, computed by hand.
     let larger = typed(&[("c", &PAIR[..3], &["C"], &[1.9])], false);
     let outputs = try_run(bare, larger, &[("starts", Value::Int(0))], 1).unwrap();
     let found = f64::from(column(&outputs.get("overlays").unwrap().batches[0], "volume")[0]);

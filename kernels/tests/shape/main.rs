@@ -1,5 +1,5 @@
-//! `gaussian_shape` against the definition in NumPy, against RDKit's overlays, and on what cannot
-//! be laid over anything. `oracle.py` made `cdk2.json`.
+//! `gaussian_shape` compared with the definition in NumPy and with RDKit's overlays, and with
+//! molecules that cannot be overlaid. `oracle.py` made `cdk2.json`.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
@@ -117,7 +117,7 @@ fn no_overlay_is_worse_than_rdkits_by_more_than_two_hundredths() {
 fn more_starts_never_make_an_overlay_worse() {
     let all = molecules();
     let starts = [1, 4, 24].map(|starts| column(&overlays(&all[..2], &all[..12], starts), "st"));
-    // Climbs see single precision.
+    // The optimization uses single precision.
     let worse = |two: &[Vec<f32>]| {
         two[0]
             .iter()

@@ -1,4 +1,4 @@
-//! A scene for tests: a worker in a folder of its own, and somebody who leases to it and listens.
+//! A scene for tests: a worker in a folder of its own, and a coordinator that leases tasks to it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use sunward_protocol::{FromWorker, Job, ToWorker};
 use sunward_worker::{Host, Options, Worker};
 use sunward_workflows::{Action, Command, Output, OutputFormat, Span, Stage, Template};
 
-/// Longer than anything here takes on a busy machine; only a test that hangs waits for it.
+/// Longer than any event takes on a busy machine. Only a test that hangs waits for it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Scene {
@@ -32,7 +32,8 @@ impl Scene {
         Self::with(|_| {})
     }
 
-    /// With other options than two cores, a second's grace and an environment of PATH and HOME.
+    /// A scene with changed options. The default is two cores, a second of grace, and an
+    /// environment of PATH and HOME.
     pub fn with(change: impl FnOnce(&mut Options)) -> Self {
         let home = tempfile::tempdir().unwrap();
         let store = Store::open(home.path(), None).unwrap();
@@ -48,7 +49,7 @@ impl Scene {
             host,
         );
         options.grace = Duration::from_millis(200);
-        // What this machine can meter should not decide what a test sees.
+        // Tests must not depend on the meters of this machine.
         options.meters.powercap = home.path().join("no meter");
         change(&mut options);
         let (outbox, inbox) = channel();
@@ -63,7 +64,7 @@ impl Scene {
         }
     }
 
-    /// Tells the worker of a stage and leases all of its tasks.
+    /// Sends a stage to the worker and leases all of its tasks.
     pub fn start(&mut self, job: Job) -> Lease {
         let lease = Lease {
             run: job.run,
@@ -78,7 +79,7 @@ impl Scene {
         lease
     }
 
-    /// Runs a stage and gives its ends in task order.
+    /// Runs a stage and returns its ends in task order.
     pub fn run(&mut self, job: Job) -> Vec<TaskEnd> {
         let lease = self.start(job);
         self.ends(lease.count)
@@ -112,7 +113,7 @@ impl Scene {
         }
     }
 
-    /// The next so many ends, in task order.
+    /// The next `count` ends, in task order.
     pub fn ends(&mut self, count: u32) -> Vec<TaskEnd> {
         let count = usize::try_from(count).unwrap();
         let mut all = Vec::new();
@@ -126,7 +127,7 @@ impl Scene {
         all
     }
 
-    /// Waits until a command says that it is there, by creating a file.
+    /// Waits until a command has created a file.
     pub fn await_file(&self, path: &Path) {
         for _ in 0..6000 {
             if path.exists() {

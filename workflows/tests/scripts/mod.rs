@@ -1,4 +1,4 @@
-//! A grammar of shell scripts with holes for values, and values that try to be code.
+//! A grammar of shell scripts with places for values, and values that resemble code.
 
 /// A generator of choices from a seed.
 pub(crate) struct Dice(u64);
@@ -26,14 +26,15 @@ impl Dice {
     }
 }
 
-/// What a script prints, between zero bytes: text around the value.
+/// The expected output of a script between zero bytes: text around the value.
 #[derive(Clone, Debug)]
 pub(crate) struct Print {
     before: String,
     after: String,
-    /// The value is read back from a command's output, which loses its last line breaks.
+    /// Whether the value passes through a command substitution, which removes line breaks at its
+    /// end.
     trimmed: bool,
-    /// The value is not in it.
+    /// Whether the output does not contain the value.
     plain: bool,
 }
 
@@ -54,12 +55,12 @@ impl Print {
 pub(crate) struct Script {
     pub(crate) text: String,
     pub(crate) prints: Vec<Print>,
-    /// Reasons for which it is refused; none where it is not.
+    /// The reasons for which it is refused. Empty if it is accepted.
     pub(crate) refusals: Vec<&'static str>,
 }
 
-/// Rules that print the value, each as a script and what it prints with `V` for the value. `v` is
-/// the value without line breaks at its end.
+/// Rules that print the value: a script, and its outputs with `V` for the value. `v` is the value
+/// without line breaks at its end.
 const PRINTING: &[(&str, &[&str])] = &[
     ("printf '%s\\0' V", &["V"]),
     ("printf '%s\\0' \"V\"", &["V"]),
@@ -138,7 +139,7 @@ const PRINTING: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The same for bash alone.
+/// The same for bash only.
 const PRINTING_BASH: &[(&str, &[&str])] = &[
     ("cat <<< V; printf '\\0'", &["V\n"]),
     ("cat <<< \"a V\"; printf '\\0'", &["a V\n"]),
@@ -160,7 +161,7 @@ const PRINTING_BASH: &[(&str, &[&str])] = &[
     ("(( 1 < 2 )) && printf '%s\\0' V", &["V"]),
 ];
 
-/// Rules that are refused, each with a piece of the reason.
+/// Rules that are refused, each with a part of the reason.
 const REFUSED: &[(&str, &str)] = &[
     ("echo 'a V'", "within '…'"),
     ("echo `echo V`", "backticks"),
@@ -216,7 +217,7 @@ const REFUSED_BASH: &[(&str, &str)] = &[
     ("declare x=V", "evaluates"),
 ];
 
-/// Rules that put scripts together; `A` and `B` are scripts.
+/// Rules that join the scripts `A` and `B`.
 const JOINING: &[&str] = &[
     "A\nB",
     "A\n\n# don't \"\u{1}\nB",
@@ -239,7 +240,7 @@ const JOINING: &[&str] = &[
     "z=\"$( A\n:)\"\nB",
 ];
 
-/// Rules that put anything around a script, for scripts that are only read and never run.
+/// Rules that put text around a script. These scripts are only parsed and never run.
 const AROUND: &[&str] = &[
     ">/dev/null 2>&1\nA",
     ">f 2>&1; A",
@@ -314,7 +315,7 @@ const AROUND: &[&str] = &[
     "A\nexit 0",
 ];
 
-/// A script with one value that must be refused, under layers of everything.
+/// A script with one value that must be refused, inside several layers of text.
 pub(crate) fn buried(dice: &mut Dice) -> (String, &'static str) {
     let rules: Vec<_> = REFUSED.iter().chain(REFUSED_BASH).collect();
     let (text, _) = rules[dice.below(rules.len())];
@@ -339,7 +340,7 @@ fn joined(dice: &mut Dice, bash: bool, depth: usize) -> Script {
     }
     let pattern = dice.one_of(JOINING);
     let mut script = Script::default();
-    // What a branch that is not taken prints, or a variable takes in, is not seen.
+    // Branches that are not taken and assignments to variables print nothing.
     let silent = |piece: char| match (pattern.contains("else") || pattern.contains("(y)"), piece) {
         (true, 'B') => true,
         (_, 'A') => pattern.starts_with("z="),
@@ -373,7 +374,7 @@ fn leaf(dice: &mut Dice, bash: bool) -> Script {
     }
 }
 
-/// Each rule that makes a script, once.
+/// One script for each rule.
 pub(crate) fn leaves(bash: bool) -> Vec<Script> {
     let (printing, refusing) = match bash {
         true => (PRINTING_BASH, REFUSED_BASH),
@@ -411,7 +412,7 @@ fn pattern(print: &str) -> Print {
     }
 }
 
-/// Text that means something to shells, interpreters, terminals or people.
+/// Text with a meaning for shells, interpreters, terminals or people.
 const PIECES: &[&str] = &[
     "$(touch p)",
     "`touch p`",
@@ -491,11 +492,11 @@ const PIECES: &[&str] = &[
     "sunwardvalue",
 ];
 
-/// A value that is no number: something of everything that a shell reads as code.
+/// A value that is not a number, from pieces that a shell reads as code.
 pub(crate) fn hostile(dice: &mut Dice) -> String {
     let count = 1 + dice.below(5);
     let value: String = (0..count).map(|_| dice.one_of(PIECES)).collect();
-    // Harmless words may stand for a choice, anywhere.
+    // Harmless words may be choices, which are allowed anywhere.
     let harmless = |c: char| c.is_ascii_alphanumeric() || "_.,+-".contains(c);
     match value.chars().all(harmless) {
         true => format!("{value} "),

@@ -1,4 +1,4 @@
-//! A small catalog and small facts, as the command line would fill them in.
+//! A small catalog and small facts, as the command line provides them.
 
 use sunward_workflows::{
     Catalog, ColumnSpec, Facts, FileFact, KernelEntry, ParamSpec, ParamType, PortSpec, Value,
@@ -29,7 +29,7 @@ fn param(name: &str, kind: ParamType, default: Option<Value>) -> ParamSpec {
     }
 }
 
-/// `tanimoto_topk`, `topk_merge`, `anomaly` and `noop`, as far as the language looks at them.
+/// `tanimoto_topk`, `topk_merge`, `anomaly` and `noop`, as far as the language needs them.
 pub(crate) fn catalog() -> Catalog {
     let bits = [("id", "utf8"), ("bits", "fixed_size_binary[256]")];
     let hits = [
@@ -118,7 +118,7 @@ fn table(columns: &[(&str, &str)]) -> FileFact {
     }
 }
 
-/// Which files exist.
+/// The files that exist.
 pub(crate) fn facts() -> Facts {
     let bits = [
         ("id", "utf8"),

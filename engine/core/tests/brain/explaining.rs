@@ -1,4 +1,4 @@
-//! Why a task ran, waits, failed or came from the cache; and what a run would do.
+//! Explanations of why a task ran, waits, failed or came from the cache, and previews of runs.
 use crate::world::flow::{Flow, Shape, command, flow, stage};
 use crate::world::{World, fails};
 use sunward_core::{
@@ -110,7 +110,7 @@ fn a_changed_param_is_named_against_the_run_before() {
     assert_eq!(reason(&world, third, "map", Some(1)), Reason::FromCache);
 }
 
-/// Answers from a world's cache; inputs as gathered.
+/// Answers from a world's cache. Inputs are gathered outputs.
 struct Cache<'a>(&'a World);
 
 impl Known for Cache<'_> {

@@ -1,4 +1,4 @@
-//! The brain in a small world: stories of runs, plans and explanations, and what always holds.
+//! The core in a small world: stories of runs, plans and explanations, and properties.
 #![allow(
     dead_code,
     unreachable_pub,

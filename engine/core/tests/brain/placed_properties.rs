@@ -1,4 +1,5 @@
-//! Random graphs in random worlds of pools and grids, placed well or madly: what must always hold.
+//! Properties of random graphs in random worlds of pools and grids, with sensible and absurd
+//! placements.
 
 use std::sync::Arc;
 
@@ -12,18 +13,18 @@ use crate::world::flow::{Shape, flow, stage};
 use crate::world::grids::{HOUR_MS, cleanest};
 use crate::world::{World, fails, gives};
 
-/// Zones of these worlds; a pool each.
+/// The zones of these worlds. Each has one pool.
 const ZONES: [&str; 3] = ["DE", "FR", "NO"];
 
 /// One stage.
 #[derive(Clone, Debug)]
 struct Node {
-    /// Bits: which of the stages before it is upstream.
+    /// The upstream stages among those before it, as bits.
     upstream: u8,
     tasks: u32,
     width: Option<u32>,
     max_delay: Option<u64>,
-    /// Its file says how long a task takes.
+    /// Whether the workflow gives the duration of a task.
     expected: bool,
 }
 
@@ -97,7 +98,7 @@ fn build(nodes: &[Node], deadline: Option<u64>) -> RunSpec {
     built.spec()
 }
 
-/// Answers that nobody sane would give: too few or too many tasks, split anyhow, or nothing.
+/// An absurd answer: too few or too many tasks, an arbitrary split, or no placement.
 fn mad(problem: &Problem, luck: &mut impl FnMut() -> u64) -> Solution {
     let mut placements: Vec<Option<Placement>> = problem
         .asks
@@ -138,7 +139,7 @@ fn mad(problem: &Problem, luck: &mut impl FnMut() -> u64) -> Solution {
     }
 }
 
-/// How placing goes.
+/// The behavior of the placer.
 #[derive(Clone, Copy, Debug)]
 enum Mind {
     Ours,
@@ -158,7 +159,7 @@ fn world(mind: Mind, luck: Vec<u8>) -> World {
         Mind::Cleanest => Box::new(cleanest),
         Mind::Mad => Box::new(move |problem| mad(problem, &mut throw)),
     };
-    // Fate is kind now and then, else a task that is always taken back would never end.
+    // Some attempts succeed, because otherwise a task that is always preempted never ends.
     let mut fates = luck.into_iter().chain([9]).cycle();
     world.fate = Box::new(move |stage, index, _| match fates.next().unwrap_or(9) {
         0 => fails(FailureKind::Infrastructure),
@@ -234,7 +235,7 @@ fn play(world: &mut World, run: RunId, spec: &Arc<RunSpec>, event: &Event) {
     }
 }
 
-/// Lets what was told to stop come to an end.
+/// Ends the attempts that were told to stop.
 fn stop(world: &mut World) {
     while world.answer_one() || world.land_one() {}
 }
@@ -249,8 +250,8 @@ fn resume(world: &mut World, run: RunId, spec: &Arc<RunSpec>) {
     world.give(Input::Resume { run, spec });
 }
 
-/// Goes on until all runs have ended, the world being kind: somebody works in each pool, new
-/// outlooks come, and placing is sane.
+/// Continues until all runs have ended. Each pool has a worker, new outlooks arrive, and placements
+/// are sensible.
 fn settle(world: &mut World, run: RunId, spec: &Arc<RunSpec>) {
     world.placer = Box::new(cleanest);
     for pool in 0..3 {
@@ -291,7 +292,7 @@ proptest! {
         for event in &events {
             play(&mut world, run, &spec, event);
         }
-        // Wherever it is cut off, what is folded is what was lived.
+        // At any point, the folded state equals the state of the live core.
         world.assert_replays();
         settle(&mut world, run, &spec);
         prop_assert!(world.status(run) == RunStatus::Succeeded || world.status(run) == RunStatus::Failed);

@@ -1,4 +1,4 @@
-//! Plans: order, selection, what a stage means, when a run may go on.
+//! Plans: order, selection, the meaning of stages, and whether a run may continue.
 use std::collections::BTreeMap;
 
 use crate::world::flow::{Flow, Shape, command, flow, stage};
@@ -106,7 +106,7 @@ fn a_stage_that_never_fits_the_machine_is_refused_with_both_numbers() {
         assert!(message.contains(word), "{message}");
     }
     assert!(error.is_infrastructure());
-    // Where nobody knows the disk, nothing is refused for it.
+    // If the size of the disk is not known, it refuses nothing.
     flow().stage(wide).spec();
 
     let gpu = stage("gpu").edit(|stage| stage.resources.gpus = Gpus::Count(1));

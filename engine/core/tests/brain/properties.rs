@@ -1,4 +1,4 @@
-//! Random graphs under random outcomes: what must always hold.
+//! Properties of random graphs with random outcomes.
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use sunward_workflows::{RetryOn, Scatter, Stage, Value};
 /// One stage of a random graph.
 #[derive(Clone, Debug)]
 struct Node {
-    /// Bits: which of the stages before it is upstream.
+    /// The upstream stages among those before it, as bits.
     upstream: u8,
     reads: bool,
     tasks: u32,
@@ -44,7 +44,7 @@ fn node() -> impl Strategy<Value = Node> {
         )
 }
 
-/// What happens while the run goes on.
+/// An event during the run.
 #[derive(Clone, Debug)]
 enum Event {
     Answer,
@@ -57,7 +57,7 @@ enum Event {
     Duplicate,
     Cancel,
     Retry,
-    /// A part of the n-th result that there is gets lost, and the stage at n misses it.
+    /// A part of the n-th existing result is lost, and the n-th stage reads it.
     LosePart(u8),
 }
 
@@ -172,8 +172,8 @@ fn play(world: &mut World, run: RunId, spec: &Arc<sunward_core::RunSpec>, event:
     }
 }
 
-/// A part is deleted from the store; the brain is told as the loop does, over and over, until
-/// nothing of the stages concerned is under way.
+/// Deletes a part from the store. Like the loop, repeats the input until no task of the affected
+/// stages is in progress.
 fn lose_part(world: &mut World, run: RunId, nth: usize) {
     let one = world.state.run(run).unwrap();
     let results: Vec<_> = one
@@ -322,7 +322,7 @@ proptest! {
                 .map(|stage| one.gathered(stage.id, "out"))
                 .collect()
         };
-        // Tasks with equal keys may take each other's results, which are then told by another name.
+        // Tasks with equal keys may share a result, which then has another task's name.
         if nodes.iter().all(|node| matches!(node.shape, 0 | 1 | 4)) {
             prop_assert_eq!(results(&world), results(&calm));
         }

@@ -1,4 +1,4 @@
-//! Figures that no grid, machine or run has: an answer, and no sum that overflows.
+//! Absurd figures of grids, machines and runs. There is an answer, and no sum overflows.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use sunward_core::{Fleet, PoolId, Timestamp};
 
 use crate::world::{ask, solve, world};
 
-/// Numbers at which sums go wrong.
+/// Numbers at which sums may overflow.
 fn edge() -> impl Strategy<Value = u64> {
     prop_oneof![
         Just(0),

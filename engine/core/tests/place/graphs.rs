@@ -1,4 +1,4 @@
-//! Stages that wait for each other.
+//! Placement of stages that depend on each other.
 
 use proptest::prelude::*;
 use sunward_core::place::{Ask, Problem};
@@ -6,7 +6,7 @@ use sunward_core::{StageId, Timestamp};
 
 use crate::world::{HOUR, ask, places, solve, world};
 
-/// Stages of one run: hours of each, those it waits for, and the deadline of all.
+/// The stages of one run: the hours of each, its upstream stages, and the deadline of all.
 fn run(stages: &[(u64, &[u32])], by: u64) -> Vec<Ask> {
     let mut tails = vec![0; stages.len()];
     for at in (0..stages.len()).rev() {
@@ -24,7 +24,7 @@ fn run(stages: &[(u64, &[u32])], by: u64) -> Vec<Ask> {
     asks.collect()
 }
 
-/// The least that a chain can emit, by trying all starts.
+/// The least emissions of a chain, found by trying all starts.
 fn least(grams: &[u32], hours: &[u64], from: u64, by: u64) -> u64 {
     let Some((first, rest)) = hours.split_first() else {
         return 0;
@@ -100,7 +100,7 @@ fn a_graph_without_deadline_runs_at_once() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    /// A chain is planned as well as can be: there the planning is exact.
+    /// The plan of a chain is optimal, because the planning of chains is exact.
     #[test]
     fn chains_are_planned_as_well_as_can_be(
         grams in prop::collection::vec(10_u32..600, 16),

@@ -1,4 +1,4 @@
-//! The placement, as stories and as properties.
+//! Tests of placement: stories and properties.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! What must hold for any fleet, grid and list of asks.
+//! Properties of placement for any fleet, grid and list of asks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,8 +51,8 @@ fn problems() -> impl Strategy<Value = Problem> {
         })
 }
 
-/// More work than machines, of single tasks and arrays, some of which may wait; as like to each
-/// other as the grids' few levels are, so that many blocks are equal.
+/// More work than machines: single tasks and arrays, some of which may wait. The grids have few
+/// levels, so that many blocks are equal.
 fn scarce() -> impl Strategy<Value = Problem> {
     let grid = (
         prop::collection::vec(1_u32..6, HOURS),
@@ -98,7 +98,7 @@ const PREFERENCES: [&[Prefer]; 6] = [
     &[Prefer::Cost, Prefer::Carbon],
 ];
 
-/// What may change between one problem and the next.
+/// A change between one problem and the next.
 #[derive(Clone, Debug)]
 enum Change {
     Forecast(usize, Vec<u32>),
@@ -161,7 +161,7 @@ fn apply(change: &Change, problem: &mut Problem) {
     }
 }
 
-/// Whether one whole block of an ask that nobody else bothers fits somewhere in time.
+/// Whether one whole block of an ask fits somewhere in time if there is no other ask.
 fn fits_alone(problem: &Problem, ask: &Ask) -> bool {
     let at_once = ask.width.min(ask.tasks);
     let length = u64::from(ask.tasks.div_ceil(at_once)) * ask.task_ms / HOUR;
@@ -174,7 +174,7 @@ fn fits_alone(problem: &Problem, ask: &Ask) -> bool {
     })
 }
 
-/// What an ask would emit begun when it is ready, in the best pool with room there.
+/// The emissions of an ask that begins when it is ready, in the best pool with room.
 fn at_once(problem: &Problem, ask: &Ask) -> Option<u64> {
     let mut alone = problem.clone();
     alone.asks = vec![Ask {
@@ -197,7 +197,7 @@ proptest! {
     fn no_capacity_is_exceeded_and_no_task_is_lost(problem in problems()) {
         let placed = solve(&problem);
         for ((pool, hour), gpus) in taken(&problem, &placed) {
-            // Beyond what is known the last figure stands.
+            // Beyond the outlook the last figure continues.
             let hour = (hour as usize).min(HOURS - 1);
             let open = problem.outlook.pools[pool as usize].gpus.get(hour);
             prop_assert!(gpus <= open.copied().unwrap_or(0), "pool {pool} hour {hour}: {gpus}");
@@ -280,7 +280,7 @@ proptest! {
     }
 }
 
-/// Arrivals each hour, with their priorities; all of an hour's length.
+/// Arrivals in each hour, with their priorities. All take an hour.
 fn arrivals() -> impl Strategy<Value = Vec<Vec<i32>>> {
     proptest::collection::vec(proptest::collection::vec(-2_i32..6, 1..4), 150)
 }
@@ -299,7 +299,7 @@ proptest! {
             old.project = "poor".to_owned();
         }
         let mut waiting = vec![old];
-        // Its project has had its share for a day.
+        // Its project has used its share for a day.
         let mut used = BTreeMap::from([("poor".to_owned(), 24 * HOUR)]);
         let mut placed_at = None;
         for (hour, urgent) in (0_u64..).zip(&arrivals) {
@@ -310,7 +310,7 @@ proptest! {
                 (one.priority, one.since) = (*priority, now);
                 waiting.push(one);
             }
-            // One device, so that up to three times as much arrives as fits.
+            // There is one device, so up to three times as much work arrives as fits.
             let mut problem = world(&[("DE", &[300; 200], &[1; 200])]);
             problem.now = now;
             for one in &mut waiting {
@@ -339,7 +339,7 @@ proptest! {
                 break;
             }
         }
-        // Those that came within seven levels of six hours of it, three an hour, may go before it.
+        // Arrivals of seven levels of six hours each, three per hour, may be placed before it.
         prop_assert!(placed_at.is_some(), "it starved");
     }
 }

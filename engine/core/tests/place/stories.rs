@@ -1,4 +1,4 @@
-//! What a scientist and a host would expect, told in small worlds.
+//! Expectations of scientists and hosts, in small worlds.
 
 use sunward_core::place::{Placement, Prefer, Problem, Why};
 use sunward_core::{PoolId, RunId, Timestamp};
@@ -243,7 +243,7 @@ fn what_cannot_wait_chooses_before_a_project_that_is_owed_more() {
     assert_eq!(places(&placed[1])[0].0, 1);
 }
 
-/// One device, and two runs of an hour that cannot wait: which of them has the first hour.
+/// Which of two runs of an hour, which cannot wait, gets the first hour of one device.
 fn first_of(one: (i32, u64), other: (i32, u64)) -> u64 {
     let mut problem = world(&[("DE", &[300; 200], &[1; 200])]);
     problem.now = Timestamp(100 * HOUR);
@@ -275,7 +275,7 @@ fn a_day_of_waiting_makes_up_for_four_levels_of_priority() {
 
 #[test]
 fn of_what_can_wait_age_takes_nothing_from_who_has_most_to_lose() {
-    // Both may go to the one clean device; the newer has nothing else that is nearly as clean.
+    // Both may use the one clean device. The newer run has no other place that is nearly as clean.
     let mut problem = world(&[("NO", &[20; 8], &[1; 8]), ("DE", &[400; 8], &[9; 8])]);
     problem.now = Timestamp(2 * HOUR);
     let mut old = ask(1, 4, Some(8), 2);
@@ -312,8 +312,8 @@ fn where_nothing_is_open_nothing_is_promised() {
 
 #[test]
 fn what_would_be_late_chooses_before_what_can_wait() {
-    // One device, open in two nights. The first has most to lose by not having the first night's
-    // clean hour, and time for the second; the second has this night alone.
+    // One device is open in two nights. The first run loses most without the first night's clean
+    // hour, but has time for the second night. The second run has only the first night.
     let mut problem = world(&[("A", &[500, 10, 500, 500, 60, 60], &[0, 1, 0, 0, 1, 1])]);
     problem.asks = vec![ask(1, 1, Some(6), 1), ask(2, 1, Some(2), 1)];
     let placements = solve(&problem);
@@ -323,8 +323,8 @@ fn what_would_be_late_chooses_before_what_can_wait() {
 
 #[test]
 fn where_that_only_makes_others_late_who_must_begin_first_chooses_first() {
-    // One device, four hours. By what they lose, one and two take the best hours that three and
-    // four need; with four let in before them, two takes the other hour that three needs.
+    // One device has four hours. By regret, runs one and two take the best hours, which three and
+    // four need. If four goes before them, two takes the other hour that three needs.
     let mut problem = world(&[("A", &[25, 10, 20, 30], &[1, 1, 1, 1])]);
     problem.asks = vec![
         ask(1, 1, Some(3), 1),

@@ -11,7 +11,7 @@ use sunward_core::{Fleet, Pool, PoolId, RunId, StageId, Timestamp};
 
 pub(crate) const HOUR: u64 = 3_600_000;
 
-/// Pools, each in a zone of its name, with an intensity in g/kWh and free devices by hour.
+/// Pools, each in a zone of its name, with hourly intensities in g/kWh and free devices.
 pub(crate) fn world(pools: &[(&str, &[u32], &[u32])]) -> Problem {
     let fleet = Fleet {
         pools: pools
@@ -61,7 +61,7 @@ pub(crate) fn world(pools: &[(&str, &[u32], &[u32])]) -> Problem {
     }
 }
 
-/// One task of so many hours at a kilowatt on one device, in any of `pools` pools, which ends
+/// One task of `hours` hours at a kilowatt on one device, in any of `pools` pools, which must end
 /// within `by` hours.
 pub(crate) fn ask(run: u64, hours: u64, by: Option<u64>, pools: u32) -> Ask {
     Ask {
@@ -101,7 +101,7 @@ pub(crate) fn solve(problem: &Problem) -> Vec<Placement> {
         .collect()
 }
 
-/// Pool, first hour, tasks of each segment.
+/// The pool, first hour and tasks of each segment.
 pub(crate) fn places(placement: &Placement) -> Vec<(u32, u64, u32)> {
     let segments = placement.segments.iter();
     segments
@@ -109,7 +109,7 @@ pub(crate) fn places(placement: &Placement) -> Vec<(u32, u64, u32)> {
         .collect()
 }
 
-/// Devices taken, by pool and hour.
+/// The taken devices, by pool and hour.
 pub(crate) fn taken(problem: &Problem, placements: &[Placement]) -> BTreeMap<(u32, u64), u32> {
     let mut taken = BTreeMap::new();
     for (ask, placement) in problem.asks.iter().zip(placements) {

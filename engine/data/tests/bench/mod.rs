@@ -1,4 +1,4 @@
-//! A store to try things on, shared by the tests of formats and of gathering.
+//! A store for the tests of formats and of gathering.
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;

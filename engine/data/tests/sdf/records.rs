@@ -1,4 +1,4 @@
-//! Records and what is read of them, shared by the tests of SDF.
+//! Records and readers of columns, for the tests of SDF.
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int32Type};
@@ -60,7 +60,7 @@ pub(crate) fn xyz(batch: &RecordBatch, row: usize) -> Vec<f64> {
     list.as_primitive::<Float64Type>().values().to_vec()
 }
 
-/// Glycine's zwitterion, with a line that goes on in the next.
+/// Glycine's zwitterion, with a line that continues in the next.
 pub(crate) const V3000: &str = "\
 glycine
 

@@ -1,5 +1,5 @@
-//! A small world for stories of the loop: workflows by hand, a resolver that only counts, workers
-//! that only pretend, and a journal that may break.
+//! A small world for tests of the loop: workflows, a resolver that reads nothing, simulated
+//! workers, and a journal that may fail.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -73,7 +73,7 @@ impl StageExt for Stage {
 
     fn range(mut self, count: i64) -> Self {
         self.scatter = Scatter::Range(Value::Int(count));
-        // What a task does depends on its item, else all would share one key.
+        // The command depends on the item, because otherwise all tasks have the same key.
         self.action = Action::Run(Command::Argv(vec![Template {
             source: format!("/bin/{} ${{{{ item }}}}", self.name),
             span: Span::default(),
@@ -131,11 +131,11 @@ pub fn spec(stages: Vec<Stage>) -> Arc<RunSpec> {
     })
 }
 
-/// Gathers by digest, counts rows, reads nothing.
+/// A resolver that gathers by digest and counts rows, but reads nothing.
 pub struct Counting {
-    /// Answers from a thread of its own, as if files had to be read.
+    /// Whether it answers from a thread of its own, as if files had to be read.
     pub slow: bool,
-    /// Panics when asked.
+    /// Whether it panics when asked.
     pub clumsy: bool,
 }
 
@@ -198,27 +198,27 @@ impl InputResolver for Counting {
     }
 }
 
-/// What a pretending worker does with a lease.
+/// The reaction of a simulated worker to a lease.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mood {
-    /// Does it at once.
+    /// The tasks succeed at once.
     Eager,
-    /// Keeps it for ever.
+    /// The tasks never end.
     Stuck,
-    /// Fails it.
+    /// The tasks fail.
     Failing,
-    /// Fails it the first time.
+    /// The tasks fail the first time.
     FailingOnce,
-    /// Leaves.
+    /// The worker leaves.
     Leaving,
-    /// Panics on the loop's own thread.
+    /// The worker panics on the loop's own thread.
     Panicking,
 }
 
-/// How often each task was begun.
+/// The number of attempts of each task that began.
 pub type Begun = Arc<Mutex<BTreeMap<(String, u32), u32>>>;
 
-/// A worker that computes from nothing but what it is told, within the transport itself.
+/// A worker inside the transport. Its results depend only on the messages.
 pub struct Pretender {
     line: Line,
     mood: Mood,
@@ -310,7 +310,7 @@ fn failure(kind: FailureKind) -> Failure {
     }
 }
 
-/// A result that depends on everything it should depend on, and on nothing else.
+/// A result that depends only on the stage, the index and the inputs.
 fn compute(job: &Job, index: u32) -> TaskResult {
     let mut hasher = Hasher::new("compute");
     hasher.field("stage", job.stage.name.as_bytes());
@@ -351,7 +351,7 @@ impl Transport for Pretender {
     }
 }
 
-/// A journal that refuses every group after so many, as a full disk would.
+/// A journal that accepts a number of groups and then fails, as on a full disk.
 pub struct Breaking {
     inner: Sqlite,
     groups_left: u32,
@@ -422,7 +422,7 @@ impl Journal for Breaking {
     }
 }
 
-/// How one drive is set up.
+/// The setup of one drive.
 pub struct Drive<'a> {
     pub home: &'a Path,
     pub mood: Mood,
@@ -483,7 +483,7 @@ impl<'a> Drive<'a> {
     }
 }
 
-/// What the last stage gave, in task order.
+/// The outputs of the last stage, in task order.
 pub fn output(ended: &Ended) -> Vec<Digest> {
     let run = ended.state.run(ended.run).unwrap();
     let (_, stage, port) = run.outputs().next().unwrap();
@@ -491,7 +491,7 @@ pub fn output(ended: &Ended) -> Vec<Digest> {
     gathered.iter().map(|dataset| dataset.content).collect()
 }
 
-/// Takes up what is there, as `sunward run` does: the newest unfinished run, else a new one.
+/// Continues the newest unfinished run, or starts a new one, as `sunward run` does.
 pub fn again(home: &Path, spec: &Arc<RunSpec>) -> Start {
     let engine = Sqlite::open(home).unwrap();
     let params = sunward_state::digest_params(&spec.params).unwrap();
@@ -505,7 +505,7 @@ pub fn again(home: &Path, spec: &Arc<RunSpec>) -> Start {
     }
 }
 
-/// The state that the journal gives back is the state that was lived.
+/// Checks that the journal folds to the live state.
 pub fn assert_replayed(home: &Path, ended: &Ended) {
     let engine = Sqlite::open(home).unwrap();
     let folded = engine.load_run(ended.run).unwrap();

@@ -1,4 +1,5 @@
-//! What every provider must do: right figures or an error that says what is wrong, never a key.
+//! The tests that every provider must pass: it gives correct figures or an error with the reason,
+//! and never shows a key.
 
 use std::time::Duration;
 
@@ -12,14 +13,14 @@ fn history(site: &Site, asked: &Asked) -> Result<Series, SignalError> {
     asked.signal.history(site.zone, FROM, NOW, NOW)
 }
 
-/// What comes of figures with one thing wrong.
+/// The result for figures with one mistake.
 fn twisted(site: &Site, twist: Twist) -> Result<Series, SignalError> {
     let site = *site;
     let server = Server::start(move |request| site.answer(request, twist));
     history(&site, &site.ask(&server))
 }
 
-/// What comes of an answer that is the same whatever is asked, once one is let in.
+/// The result if every request after the login gets the same answer.
 fn failing(
     site: &Site,
     mut reply: impl FnMut(&Request) -> Reply + Send + 'static,
@@ -175,7 +176,7 @@ fn trouble_of_the_providers_own_is_waited_out_a_few_times() {
         assert!(matches!(error, SignalError::Refused { status: 500, .. }));
         assert!(error.is_passing());
         assert_eq!((waits.len(), tries), (2, 3), "{site:?}");
-        // And when it passes, the answer counts.
+        // If the failure passes, the answer is used.
         let mut count = 0;
         let server = Server::start(move |request| {
             count += 1;
@@ -312,7 +313,7 @@ fn a_short_gap_is_filled_and_flagged() {
         let flags: Vec<bool> = hourly.steps.iter().map(|step| step.estimated).collect();
         assert_eq!(flags, [false, false, false, true, false, false], "{site:?}");
         let filled = hourly.steps[3].average_mg_per_kwh;
-        // Between its neighbors; five-minute figures are filled from nearer ones.
+        // It is between its neighbors. Five-minute figures are filled from nearer ones.
         let (low, high) = (site.expected(2), site.expected(4));
         assert!((low..=high).contains(&filled), "{site:?}: {filled}");
     }
@@ -323,7 +324,7 @@ fn what_the_provider_estimated_is_flagged() {
     for site in SITES {
         let hourly = twisted(&site, Twist::Estimated).unwrap().hourly();
         let flags: Vec<bool> = hourly.steps.iter().map(|step| step.estimated).collect();
-        // A Carbon Aware SDK does not say.
+        // A Carbon Aware SDK does not report this.
         let says = site.provider != Provider::CarbonAwareSdk;
         assert_eq!(flags, [false, says, false, false, false, false], "{site:?}");
     }

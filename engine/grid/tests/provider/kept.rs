@@ -1,4 +1,4 @@
-//! Answers that are kept on disk.
+//! Answers that are cached on disk.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::sites::{FROM, HOUR_MS, NOW, SITES, Site, Twist};
 
 const UK: Site = SITES[2];
 
-/// The provider's own, kept in a folder; and a switch that takes it down.
+/// A server, a provider with a cache in a folder, and a switch that takes the server down.
 fn kept(folder: &Path) -> (Server, Kept, Arc<AtomicBool>) {
     let down = Arc::new(AtomicBool::new(false));
     let is_down = Arc::clone(&down);
@@ -43,7 +43,7 @@ fn what_is_fresh_is_not_asked_for_again() {
     assert_eq!(server.requests().len(), 3);
 }
 
-/// Whole days, so that they are kept.
+/// Answers with whole days, so that they are cached.
 fn days(request: &crate::server::Request) -> Reply {
     let target = request.target.replace("/intensity/", "");
     let (from, to) = target.split_once('/').unwrap();
@@ -90,18 +90,18 @@ fn days_are_kept_and_serve_while_nobody_answers() {
     assert_eq!(names.len(), 8, "a file a day: {names:?}");
     assert_eq!(names[0], "2024-02-24.json");
 
-    // The same again: nothing is asked.
+    // The same request again needs no server.
     assert_eq!(kept.history("GB", from, NOW, NOW).unwrap(), whole);
     assert_eq!(server.requests().len(), 1);
 
-    // An hour later what is not settled is asked for.
+    // An hour later, days that may be corrected are requested again.
     let later = NOW.after_ms(HOUR_MS);
     let series = kept.history("GB", from, later, later).unwrap();
     assert_eq!(series.end(), later);
     let last = server.requests().pop().unwrap().target;
     assert!(last.starts_with("/intensity/2024-02-29T00:00Z/"), "{last}");
 
-    // Down: what is kept serves, and says that it is old.
+    // If the server is down, the cached figures are used and marked as stale.
     down.store(true, Ordering::SeqCst);
     let much_later = NOW.after_ms(9 * HOUR_MS);
     let series = kept.history("GB", from, much_later, much_later).unwrap();
@@ -109,7 +109,7 @@ fn days_are_kept_and_serve_while_nobody_answers() {
     assert_eq!(series.end(), later);
     assert_eq!(series.fetched_at, later);
 
-    // A file that nobody can read is as good as none.
+    // An unreadable file is ignored.
     std::fs::write(folder_of_zone.join("2024-03-02.json"), "{").unwrap();
     let series = kept.history("GB", from, much_later, much_later).unwrap();
     assert!(series.stale && series.end() < later);
@@ -122,7 +122,7 @@ fn days_are_kept_and_serve_while_nobody_answers() {
 #[test]
 fn a_day_of_which_nothing_is_told_yet_is_no_failure() {
     let folder = tempfile::tempdir().unwrap();
-    // Two hours late, whatever is asked.
+    // The answer always ends two hours ago.
     let server = Server::start(|request| {
         let (head, until) = request.target.rsplit_once('/').unwrap();
         let until: jiff::Timestamp = until.parse().unwrap();
@@ -134,7 +134,7 @@ fn a_day_of_which_nothing_is_told_yet_is_no_failure() {
     let kept = Kept::new(UK.ask(&server).signal, "https://here", folder.path());
     let midnight = Timestamp(NOW.0 + 12 * HOUR_MS);
     let from = Timestamp(midnight.0 - 5 * 24 * HOUR_MS);
-    // Yesterday is known to its end and kept; of today there is nothing.
+    // Yesterday is complete and cached. There is nothing of today.
     for minutes in [120, 140] {
         let now = midnight.after_ms(minutes * 60_000);
         let series = kept.history("GB", from, now, now).unwrap();

@@ -1,4 +1,4 @@
-//! Providers against a server of our own that answers as theirs are documented to, or as they fail.
+//! Tests providers with a local server, which answers as their documentation says, or as they fail.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

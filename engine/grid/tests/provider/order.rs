@@ -1,4 +1,4 @@
-//! Providers one after the other.
+//! Chains of providers.
 
 use sunward_grid::provider::{Chain, Kept, SignalError};
 
@@ -12,7 +12,7 @@ fn good(site: Site) -> Server {
     Server::start(move |request| site.answer(request, Twist::Nothing))
 }
 
-/// Asked for any zone, as the Carbon Aware SDK is.
+/// A server that answers for any zone, as a Carbon Aware SDK does.
 fn sdk() -> Server {
     Server::start(|request| {
         let mut reply = SDK.answer(request, Twist::Nothing);
@@ -69,7 +69,7 @@ fn who_answers_afresh_goes_before_what_was_kept() {
     let midnight = sunward_core::Timestamp(FROM.0 - 6 * HOUR_MS);
     let first = good(UK);
     let kept = Kept::new(UK.ask(&first).signal, "here", folder.path());
-    // Kept as a whole day would be: from midnight on.
+    // Cached as a whole day is, from midnight on.
     std::fs::create_dir_all(folder.path().join("uk@here/GB")).unwrap();
     let mut series =
         sunward_grid::provider::GridSignal::history(&kept, "GB", FROM, NOW, NOW).unwrap();

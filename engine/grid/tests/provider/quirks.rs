@@ -1,4 +1,4 @@
-//! What one provider alone does.
+//! Peculiarities of single providers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,7 +132,7 @@ fn points_that_a_curve_leaves_out_are_as_the_one_before() {
         .collect();
     // (490 * 10 + 11 * 10) / 20, and (490 * 20 + 11 * 10) / 30.
     assert_eq!(values, [250_500, 330_333]);
-    // On another curve they are missing, and an hour without its gas is not known.
+    // On another curve these values are missing, and an hour without its gas is unknown.
     let server = Server::start(|_| Reply::ok(entsoe("A01", &[(1, 10), (7, 30)])));
     let error = site
         .ask(&server)
@@ -168,7 +168,7 @@ fn entsoe_says_that_there_is_nothing_or_why_not() {
 #[test]
 fn who_is_silent_is_not_waited_for_without_end() {
     let site = site(Provider::Uk);
-    // The system takes calls for it; nobody ever answers them.
+    // The system accepts connections, but there is never an answer.
     let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = format!("http://{}", silent.local_addr().unwrap());
     let limits = Limits {

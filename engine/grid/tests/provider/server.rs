@@ -1,4 +1,4 @@
-//! A small HTTP server on this machine's loopback: scripted answers, and every request noted.
+//! A small HTTP server on the loopback interface. It gives scripted answers and records requests.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-/// What was asked.
+/// A request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     /// Path and parameters, decoded.
     pub(crate) target: String,
-    /// Header lines, as they came but for the case of their names.
+    /// Header lines, unchanged except for the case of their names.
     pub(crate) headers: Vec<String>,
 }
 
@@ -31,13 +31,13 @@ impl Request {
     }
 }
 
-/// What is answered.
+/// An answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: String,
-    /// Bytes more than there are that are promised: the answer is cut off.
+    /// The number of announced bytes that are not sent, so that the answer is cut off.
     pub(crate) cut_bytes: usize,
 }
 
@@ -63,7 +63,7 @@ impl Reply {
 
 type Script = Box<dyn FnMut(&Request) -> Reply + Send>;
 
-/// The server; it ends when dropped.
+/// The server. It ends when this is dropped.
 pub(crate) struct Server {
     at: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -84,7 +84,7 @@ impl Server {
                 if over.load(Ordering::SeqCst) {
                     return;
                 }
-                // A client that goes away in the middle is what some tests are about.
+                // In some tests the client closes the connection early.
                 let _ = stream.and_then(|stream| serve(&stream, &noted, &mut script));
             }
         });
@@ -108,7 +108,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::SeqCst);
-        // Wakes it up.
+        // A connection wakes the thread.
         let _ = TcpStream::connect(self.at);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -149,7 +149,7 @@ fn serve(
     stream.write_all(format!("{head}\r\n{}", reply.body).as_bytes())
 }
 
-/// Without `%5B` and the like.
+/// Decodes percent-encoding, such as `%5B`.
 fn decoded(text: &str) -> String {
     let mut parts = text.split('%');
     let mut told = parts.next().unwrap_or_default().to_owned();

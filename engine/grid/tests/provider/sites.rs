@@ -1,4 +1,4 @@
-//! What each provider answers, as its documentation shows it, and with one thing wrong.
+//! The answers of each provider as in its documentation, and with one mistake.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,35 +14,35 @@ pub(crate) const NOW: Timestamp = Timestamp(1_709_380_800_000);
 /// Six hours before.
 pub(crate) const FROM: Timestamp = Timestamp(NOW.0 - 6 * HOUR_MS);
 
-/// `WattTime`'s has a user's name before a colon.
+/// The key. That of `WattTime` has a user name before a colon.
 pub(crate) const KEY: &str = "user:hush-hush";
 
-/// What is wrong with the figures.
+/// The mistake in the figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Twist {
     Nothing,
-    /// One of them is beyond reason.
+    /// One figure is absurdly large.
     Absurd,
-    /// One is below nought.
+    /// One figure is negative.
     Negative,
     /// The fourth hour is null, or left out.
     Gap,
     /// A field has another name.
     Renamed,
-    /// The unit, or what stands for it, is another.
+    /// The unit is another.
     Unit,
-    /// All is of two days ago.
+    /// All figures are two days old.
     Old,
     /// The second hour was estimated.
     Estimated,
 }
 
-/// A provider, its zone, and what it tells of it.
+/// A provider, its zone, and the zone's figures.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Site {
     pub(crate) provider: Provider,
     pub(crate) zone: &'static str,
-    /// Milligrams of the first hour, and how many more each next one has.
+    /// Milligrams of the first hour, and the increase with each hour.
     pub(crate) milligrams: (u32, u32),
 }
 
@@ -51,7 +51,7 @@ pub(crate) const SITES: [Site; 6] = [
     site(Provider::WattTime, "CAISO_NORTH", (100_000, 10_000)),
     site(Provider::Uk, "GB", (100_000, 10_000)),
     site(Provider::CarbonAwareSdk, "westus", (100_000, 10_000)),
-    // Of 10 MW, gas has 1 in the first hour and one more in each next; the rest is wind.
+    // Of 10 MW, gas has 1 in the first hour and one more in each following hour. The rest is wind.
     site(Provider::EntsoE, "DE", (58_900, 47_900)),
     site(Provider::Eia, "US-CAL-CISO", (58_900, 47_900)),
 ];
@@ -64,7 +64,7 @@ const fn site(provider: Provider, zone: &'static str, milligrams: (u32, u32)) ->
     }
 }
 
-/// A provider that is asked at a server, and what it waited for between tries.
+/// A provider that uses a server, and its waits between tries.
 pub(crate) struct Asked {
     pub(crate) signal: Box<dyn GridSignal>,
     pub(crate) waits: Arc<Mutex<Vec<Duration>>>,
@@ -108,7 +108,7 @@ impl Site {
         self.milligrams.0 + hour * self.milligrams.1
     }
 
-    /// The documented answer to a request, with one thing wrong.
+    /// The documented answer to a request, with one mistake.
     pub(crate) fn answer(&self, request: &Request, twist: Twist) -> Reply {
         match self.provider {
             Provider::ElectricityMaps => electricity_maps(request, twist),
@@ -120,11 +120,11 @@ impl Site {
         }
     }
 
-    /// Whether a request carries the key as the provider wants it.
+    /// Whether a request has the key in the form that the provider expects.
     pub(crate) fn lets_in(&self, request: &Request) -> bool {
         match self.provider {
             Provider::ElectricityMaps => request.has_header(&format!("auth-token: {KEY}")),
-            // base64 of the key, then what was given for it.
+            // The login has the key in base64. Other requests have the token from the login.
             Provider::WattTime if request.target == "/login" => {
                 request.has_header("authorization: Basic dXNlcjpodXNoLWh1c2g=")
             }
@@ -136,7 +136,8 @@ impl Site {
     }
 }
 
-/// `2024-03-02T06:05:00Z`, an hour and minutes after `FROM`; of two days ago when it is to be old.
+/// `2024-03-02T06:05:00Z`: hours and minutes after `FROM`, or two days before that if figures are
+/// to be old.
 fn time(hour: u64, minute: u64, twist: Twist) -> String {
     let old_ms = if twist == Twist::Old { 48 * HOUR_MS } else { 0 };
     let at = FROM.0 + hour * HOUR_MS + minute * 60_000 - old_ms;
@@ -155,7 +156,7 @@ fn grams(hour: u64, twist: Twist, factor: f64) -> String {
     format!("{}", value * factor)
 }
 
-/// Whether figures of hours that are to come are asked for.
+/// Whether the request is for future hours.
 fn is_ahead(request: &Request) -> bool {
     request.target.contains("forecast") || request.target.contains("fw48h")
 }
@@ -216,7 +217,7 @@ fn watttime(request: &Request, twist: Twist) -> Reply {
     for hour in hours(request) {
         for minute in (0..60).step_by(5) {
             let at = time(hour, minute, twist);
-            // Three in a row are missing of the hour that is to have a gap.
+            // The hour with the gap lacks three values in a row.
             let twist = if minute > 10 && twist == Twist::Gap {
                 Twist::Nothing
             } else {
@@ -313,7 +314,7 @@ fn carbon_aware(request: &Request, twist: Twist) -> Reply {
     Reply::ok(format!("[{}]", all.join(",")))
 }
 
-/// Gas, in MW: one in the first hour, one more in each next.
+/// Gas in MW: one in the first hour, and one more in each following hour.
 fn gas(hour: u64, twist: Twist) -> f64 {
     match (twist, hour) {
         (Twist::Absurd, 2) => 1e9,
@@ -355,7 +356,7 @@ fn entsoe(twist: Twist) -> Reply {
     let mut all = vec![
         series("B04", "in", points(&|hour| gas(hour, twist))),
         series("B19", "in", points(&wind)),
-        // What pumps consume, and what they give back, counts for nothing.
+        // The consumption and output of pumped storage do not count.
         series("B10", "out", points(&|_| 500.0)),
         series("B10", "in", points(&|_| 500.0)),
     ];
@@ -384,7 +385,7 @@ fn eia(twist: Twist) -> Reply {
         "megawatthours"
     };
     let row = |hour: u64, code: &str, power: &str| {
-        // The hour's end.
+        // The end of the hour.
         let period = &time(hour + 1, 0, twist)[..13];
         format!(
             r#"{{"period":"{period}","respondent":"CISO","respondent-name":"x","fueltype":"{code}","type-name":"x","{value}":{power},"value-units":"{unit}"}}"#
@@ -392,7 +393,7 @@ fn eia(twist: Twist) -> Reply {
     };
     let mut rows = Vec::new();
     for hour in 0..6 {
-        // Null, a number, and a number as text: all three come.
+        // EIA sends null, numbers, and numbers as text.
         let power = if twist == Twist::Gap && hour == 3 {
             "null".to_owned()
         } else {

@@ -1,6 +1,6 @@
-//! What placement saves on recorded grids, policy by policy, beside what a clairvoyant would.
-//! `cargo run --release -p sunward-sim --example carbon [TABLE…] [--every HOURS]`; grids are read
-//! from `$SUNWARD_SHARED/data` (default `../shared`). It prints a JSON list of rows.
+//! Measures the savings of placement on recorded grids, for each policy, compared with a
+//! clairvoyant. `cargo run --release -p sunward-sim --example carbon [TABLE…] [--every HOURS]`.
+//! Grids are read from `$SUNWARD_SHARED/data` (default `../shared`). It prints a JSON list of rows.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,

@@ -18,7 +18,7 @@ pub(crate) const ALL: [(&str, Table); 5] = [
     ("graphs", graphs),
 ];
 
-/// As many machines as anybody wants.
+/// More machines than are needed.
 const PLENTY: u32 = 1_000_000;
 
 const PLAIN: Job = Job {
@@ -35,7 +35,7 @@ fn jobs(study: &Study) -> Vec<Row> {
     [1, 6, 24].into_iter().flat_map(table).collect()
 }
 
-/// The same, but they may pause after each hour.
+/// The same jobs, which may pause after each hour.
 fn pausable(study: &Study) -> Vec<Row> {
     let table = |hours| {
         let job = Job {
@@ -48,7 +48,7 @@ fn pausable(study: &Study) -> Vec<Row> {
     [6, 24].into_iter().flat_map(table).collect()
 }
 
-/// 100 GB to be moved at 0.01 kWh/GB.
+/// Jobs that move 100 GB at 0.01 kWh/GB.
 fn data(study: &Study) -> Vec<Row> {
     let job = Job {
         input_gb: 100,
@@ -58,7 +58,7 @@ fn data(study: &Study) -> Vec<Row> {
     free(study, "6 h, 100 GB", job)
 }
 
-/// Every home equally, as many machines as wanted.
+/// Jobs from every home equally, with more machines than are needed.
 fn free(study: &Study, name: &str, job: Job) -> Vec<Row> {
     let moments = study.moments(None, job.hours + job.slack_h);
     let arrivals = moments
@@ -69,8 +69,8 @@ fn free(study: &Study, name: &str, job: Job) -> Vec<Row> {
     study.rows(name, &setup, Some(&bound), &[])
 }
 
-/// Four days in each of four seasons, one job of six hours an hour; each region has 4, 2 and 1
-/// devices.
+/// Four days in each of four seasons. A job of six hours arrives each hour, and each region has 4,
+/// 2 and 1 devices.
 fn crowded(study: &Study) -> Vec<Row> {
     let mut rows = Vec::new();
     for (devices, load) in [(4, 15), (2, 30), (1, 60)] {
@@ -107,8 +107,8 @@ fn crowded(study: &Study) -> Vec<Row> {
     rows
 }
 
-/// Recorded workflows, their minutes taken for hours, from every home in turn; anywhere, and at
-/// home only; and ours once more with no more time than PCAPS took for each.
+/// Recorded workflows, with hours in place of minutes, from each home in turn. They run anywhere,
+/// or at home only. Our policy also runs with the time that PCAPS took for each.
 fn graphs(study: &Study) -> Vec<Row> {
     let drafts = instances(study);
     let mut rows = Vec::new();
@@ -128,7 +128,7 @@ fn graphs(study: &Study) -> Vec<Row> {
     rows
 }
 
-/// PCAPS's row, and ours with a deadline for each run that is what PCAPS took for it.
+/// PCAPS's row, and ours with PCAPS's time as the deadline of each run.
 fn as_soon_as_pcaps(study: &Study, name: &str, mut arrivals: Vec<Arrival>) -> Vec<Row> {
     let setup = study.setup(arrivals.clone(), PLENTY);
     let mut rows = study.rows(name, &setup, None, &["pcaps"]);
@@ -157,7 +157,8 @@ fn instances(study: &Study) -> Vec<RunDraft> {
     drafts
 }
 
-/// Each workflow every two months, homes in turn, with a deadline in tenths of its critical path.
+/// Each workflow every two months, from each home in turn, with a deadline in tenths of its
+/// critical path.
 fn executed(study: &Study, drafts: &[RunDraft], tenths: u64, at_home: bool) -> Vec<Arrival> {
     let terms = Terms {
         homes: ZONES.map(str::to_owned).to_vec(),

@@ -1,4 +1,4 @@
-//! The ten zones, jobs in them, and a simulation of both.
+//! The ten zones, their jobs, and a simulation of both.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use sunward_sim::{
 
 pub(crate) const HOUR_MS: u64 = 3_600_000;
 const SLOT_MS: u64 = HOUR_MS / 4;
-/// 2023-01-02: a day after the year began.
+/// 2023-01-02, a day after the beginning of the year.
 pub(crate) const BEGIN: Timestamp = Timestamp(1_672_617_600_000);
 /// 2024-01-01.
 const END: Timestamp = Timestamp(1_704_067_200_000);
-/// All that have records but NO and BR-CS, which are always clean.
+/// All recorded zones except NO and BR-CS, which are always clean.
 pub(crate) const ZONES: [&str; 10] = [
     "AU-NSW",
     "DE",
@@ -41,14 +41,14 @@ pub(crate) struct Row {
     pub(crate) table: String,
     pub(crate) bound: Option<String>,
     pub(crate) bound_saved_percent: Option<f64>,
-    /// What the same jobs would save if they might pause and move every hour, for nothing.
+    /// The saving of the same jobs if they may pause and move every hour at no cost.
     pub(crate) preemptive_saved_percent: Option<f64>,
     pub(crate) runs: u64,
     #[serde(flatten)]
     pub(crate) policy: PolicyReport,
 }
 
-/// What all tables share.
+/// The data that all tables share.
 pub(crate) struct Study {
     pub(crate) data: PathBuf,
     grid: Arc<Grid>,
@@ -68,8 +68,8 @@ impl Study {
         }
     }
 
-    /// Moments of the year at which something arrives, so many hours apart, the last early enough
-    /// that all ends within the year.
+    /// The moments of arrivals, `every_h` hours apart. The last one is early enough that everything
+    /// ends within the year.
     pub(crate) fn moments(&self, every_h: Option<u64>, lasts_h: u64) -> Vec<Timestamp> {
         let step_ms = every_h.unwrap_or(self.every_h) * HOUR_MS;
         let last = END.0 - (lasts_h + 1) * HOUR_MS;
@@ -77,7 +77,7 @@ impl Study {
         (0..count).map(|n| BEGIN.after_ms(n * step_ms)).collect()
     }
 
-    /// A world of ten pools with so many devices and cores each.
+    /// A world of ten pools, each with `devices` devices and cores.
     pub(crate) fn setup(&self, arrivals: Vec<Arrival>, devices: u32) -> Setup {
         let pool = |zone: &str| Pool {
             name: zone.to_owned(),
@@ -109,7 +109,7 @@ impl Study {
         }
     }
 
-    /// Plays all policies, or some, with forecasts from the past.
+    /// Simulates all policies, or some, with forecasts from the past.
     pub(crate) fn rows(
         &self,
         table: &str,
@@ -136,7 +136,7 @@ impl Study {
 }
 
 impl Study {
-    /// How long the only run of a setup takes under a policy.
+    /// The duration of the only run of a setup under a policy.
     pub(crate) fn makespan_ms(&self, setup: &Setup, policy: &str) -> u64 {
         let contenders = contender(policy).into_iter().collect();
         let played = self.play(setup, contenders);

@@ -1,4 +1,4 @@
-//! Policies to compare with, on problems small enough to follow by hand.
+//! Published policies on small problems with known answers.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What all policies keep, whatever the problem.
+//! Properties of all policies for any problem.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ fn check(policy: &str, problem: &Problem) {
     }
 }
 
-/// One stage alone, with room enough, is never late.
+/// A single stage with enough room is never late.
 fn is_in_time(policy: &str, problem: &Problem, one: &Ask) {
     let mut alone = problem.clone();
     alone.asks = vec![one.clone()];

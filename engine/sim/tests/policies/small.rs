@@ -11,7 +11,7 @@ pub(crate) const HOUR_MS: u64 = 3_600_000;
 pub(crate) const HOME: PoolId = PoolId(0);
 pub(crate) const AWAY: PoolId = PoolId(1);
 
-/// Two pools, `HOME` and `AWAY`, with these forecasts in g/kWh and so many devices each.
+/// Two pools, `HOME` and `AWAY`, with these forecasts in g/kWh and `gpus` devices each.
 pub(crate) fn problem(home: &[u32], away: &[u32], gpus: u32, asks: Vec<Ask>) -> Problem {
     let pool = |name: &str| Pool {
         name: name.into(),
@@ -24,7 +24,7 @@ pub(crate) fn problem(home: &[u32], away: &[u32], gpus: u32, asks: Vec<Ask>) -> 
         zone: name.into(),
         intensity_mg_per_kwh: grams.iter().map(|one| one * 1000).collect(),
         error_permille: vec![0; grams.len()],
-        // Whatever is below 50 g is wind that nobody else takes.
+        // Power below 50 g is surplus wind.
         surplus: grams.iter().map(|one| *one < 50).collect(),
         ..ZoneOutlook::default()
     };
@@ -51,7 +51,8 @@ pub(crate) fn problem(home: &[u32], away: &[u32], gpus: u32, asks: Vec<Ask>) -> 
     }
 }
 
-/// A stage of run `run`: so many tasks of so many hours, so many at once, to end by an hour.
+/// A stage of run `run` with `tasks` tasks of `hours` hours, `width` at once, that must end by hour
+/// `by_h`.
 pub(crate) fn ask(run: u32, tasks: u32, width: u32, hours: u64, by_h: u64) -> Ask {
     Ask {
         id: AskId {

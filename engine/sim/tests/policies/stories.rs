@@ -1,4 +1,4 @@
-//! What each policy does where the others would do otherwise.
+//! Cases in which each policy differs from the others.
 
 use sunward_core::place::{Ask, Problem};
 use sunward_core::{PoolId, StageId};
@@ -6,7 +6,7 @@ use sunward_sim::contender;
 
 use crate::small::{AWAY, HOME, HOUR_MS, ask, problem};
 
-/// Where and at which hour each stage begins.
+/// The pool and hour in which each stage begins.
 fn begins(policy: &str, problem: &Problem) -> Vec<(PoolId, u64)> {
     let mut contender = contender(policy).expect("a known policy");
     let solution = contender.placer.solve(problem);
@@ -20,7 +20,7 @@ fn begins(policy: &str, problem: &Problem) -> Vec<(PoolId, u64)> {
         .collect()
 }
 
-/// Home is cleanest at hour 4; away is clean now, dirty later, and dirtier in the mean.
+/// Home is cleanest at hour 4. Away is clean now, dirty later, and has the dirtier mean.
 const HOME_GRAMS: [u32; 8] = [300, 280, 260, 120, 100, 140, 300, 300];
 const AWAY_GRAMS: [u32; 8] = [90, 400, 700, 700, 700, 700, 700, 80];
 
@@ -58,7 +58,7 @@ fn those_that_wait_do_so_at_home() {
 
 #[test]
 fn gaia_knows_only_the_mean_length_of_what_is_asked_together() {
-    // Windows of one and three hours are cleanest at 4 and 3; of the mean, two hours, at 3.
+    // Windows of one and three hours are cleanest at 4 and 3. The mean is two hours: at 3.
     let mixed = vec![ask(1, 1, 1, 1, 8), ask(2, 1, 1, 3, 8)];
     let mixed = problem(&HOME_GRAMS, &AWAY_GRAMS, 4, mixed);
     assert_eq!(begins("wait-awhile", &mixed), [(HOME, 4), (HOME, 3)]);
@@ -102,7 +102,7 @@ fn equal_jobs_of_one_stage_are_all_the_same_to_those_that_look_at_lengths_or_imp
 #[test]
 fn pcaps_compares_with_what_may_begin_and_not_with_what_must_wait() {
     let short = ask(1, 1, 1, 1, 20);
-    // Waits for something that runs until noon.
+    // It waits for a stage that runs until noon.
     let long = Ask {
         ready_at: sunward_core::Timestamp(12 * HOUR_MS),
         ..ask(2, 1, 1, 6, 40)
@@ -130,7 +130,7 @@ fn an_array_is_interrupted_or_scaled() {
         let told = segments.map(|one| (one.start.0 / HOUR_MS, one.tasks));
         told.collect::<Vec<_>>()
     };
-    // Three clean hours, and the first of the others.
+    // The three clean hours, and the first of the others.
     assert_eq!(
         hours("wait-awhile-interruptible", 1),
         [(0, 2), (3, 1), (5, 1)]
@@ -165,7 +165,7 @@ fn cucumber_waits_for_surplus_and_for_nothing_else() {
         1,
         vec![ask(2, 1, 1, 2, 8), ask(1, 1, 1, 2, 7)],
     );
-    // The earlier deadline takes the surplus; the other is as it would have been.
+    // The stage with the earlier deadline takes the surplus. The other is placed as before.
     assert_eq!(begins("cucumber", &admitted), [(HOME, 0), (HOME, 3)]);
     let calm = problem(&HOME_GRAMS, &AWAY_GRAMS, 1, vec![ask(1, 1, 1, 2, 8)]);
     assert_eq!(begins("cucumber", &calm), [(HOME, 0)]);

@@ -1,4 +1,4 @@
-//! Simulations of small worlds, told as stories.
+//! Simulations of small worlds.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! The same again gives the same, byte for byte; what is to come changes nothing that was.
+//! Equal simulations give equal results, byte for byte, and the future does not affect the past.
 
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ fn the_same_input_and_seed_give_the_same_bytes() {
 
 #[test]
 fn what_lies_beyond_the_outlook_changes_no_decision_before() {
-    // An outlook of two days: what is spoiled after hour 60 cannot be seen in the first twelve.
+    // An outlook of two days. Changes after hour 60 are not visible in the first twelve hours.
     let before = |world: &Draft| -> Vec<String> {
         let played = world.play();
         let early = played
@@ -106,8 +106,8 @@ fn the_account_is_the_sum_of_what_ran() {
     assert!(BEGIN.0.is_multiple_of(HOUR_MS));
 }
 
-/// Plays the busy world under a forecast from the past alone, and tells what began before an hour.
-/// The truth is the same; what the feed has recorded is spoiled from that hour on.
+/// Simulates the busy world with forecasts from the past alone, and returns what began before an
+/// hour. The truth is unchanged, but the feed's record is changed from that hour on.
 fn begun_before(spoiled_from: u64, spoils: bool) -> Vec<String> {
     let mut world = busy(1, None);
     for (at, _) in world.runs.iter_mut() {
@@ -156,7 +156,7 @@ fn garbage_in_a_trace_after_a_moment_changes_no_decision_before_it() {
     }
 }
 
-/// What the world knows of its grids, as the core is told of it afterwards.
+/// The true intensities of the world's grids, in the form in which the core gets measurements.
 fn known(truth: &Truth) -> Intensities {
     let mut known = Intensities::default();
     for (zone, truth) in &truth.zones {
@@ -177,8 +177,8 @@ fn known(truth: &Truth) -> Intensities {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// What the core's ledger comes to is what the world counted by itself, to the last unit, with
-    /// tasks of any length and owners that come back while they run.
+    /// The core's ledger equals the world's own count to the last unit, with tasks of any length and
+    /// owners that return while they run.
     #[test]
     fn the_ledger_agrees_with_the_world(
         de in prop::collection::vec(20_u32..900, 48),

@@ -1,4 +1,4 @@
-//! What happens in small worlds.
+//! Events in small worlds.
 
 use sunward_core::{PoolId, Timestamp};
 use sunward_sim::meter::grams;

@@ -1,4 +1,4 @@
-//! Small worlds in a few words: zones by the hour, pools, runs.
+//! Short ways to build small worlds: hourly zones, pools, runs.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub const HOUR_MS: u64 = 3_600_000;
 /// 2023-03-01T00:00Z, hour 0 of every story.
 pub const BEGIN: Timestamp = Timestamp(1_677_628_800_000);
 
-/// So many hours into the story.
+/// A number of hours after the start.
 pub const fn hour(hours: u64) -> Timestamp {
     Timestamp(BEGIN.0 + hours * HOUR_MS)
 }
@@ -32,8 +32,8 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// A zone with one pool of the same name in lower case: gCO2e/kWh by the hour (the last holds
-    /// for four days), and so many devices.
+    /// Adds a zone with hourly gCO2e/kWh (the last continues for four days), and its pool, which
+    /// has the same name in lower case and `gpus` devices.
     pub fn zone(mut self, zone: &str, grams: &[u32], gpus: u32) -> Self {
         let last = *grams.last().unwrap();
         let hours = grams.iter().copied().chain(std::iter::repeat(last));
@@ -56,7 +56,7 @@ impl Draft {
         self
     }
 
-    /// From that hour on a pool has so many devices.
+    /// Sets the number of a pool's devices from an hour on.
     pub fn opens(mut self, pool: u32, at: u64, gpus: u32) -> Self {
         self.openings.push(Opening {
             at: hour(at),
@@ -67,7 +67,7 @@ impl Draft {
         self
     }
 
-    /// A run that arrives in that hour.
+    /// Adds a run that arrives in an hour.
     pub fn run(mut self, at: u64, draft: RunDraft) -> Self {
         self.runs.push((at, draft));
         self
@@ -99,7 +99,7 @@ impl Draft {
         }
     }
 
-    /// Plays it under [`Cleanest`].
+    /// Simulates it under [`Cleanest`].
     pub fn play(&self) -> Played {
         self.play_with(Box::new(Cleanest))
     }
@@ -118,7 +118,7 @@ impl Draft {
     }
 }
 
-/// A job of one device at one kilowatt for so many hours, with so much slack.
+/// A job of one device at one kilowatt, with a length and slack in hours.
 pub fn job(home: &str, hours: u64, slack_h: u64) -> RunDraft {
     RunDraft {
         name: "job".into(),
@@ -129,7 +129,7 @@ pub fn job(home: &str, hours: u64, slack_h: u64) -> RunDraft {
     }
 }
 
-/// So many tasks of one device at one kilowatt for so many hours.
+/// A stage of tasks that each take one device at one kilowatt for a number of hours.
 pub fn stage(name: &str, tasks: u32, hours: u64) -> StageDraft {
     StageDraft {
         name: name.into(),
@@ -142,7 +142,7 @@ pub fn stage(name: &str, tasks: u32, hours: u64) -> StageDraft {
     }
 }
 
-/// Where each group of tasks began: `hour pool x tasks`.
+/// The start of each group of tasks: `hour pool x tasks`.
 pub fn starts(played: &Played) -> Vec<String> {
     let one = |start: &sunward_sim::tally::Start| {
         let minutes = start.at.since_ms(BEGIN) / 60_000;
@@ -155,8 +155,8 @@ pub fn starts(played: &Played) -> Vec<String> {
     played.tally.starts.iter().map(one).collect()
 }
 
-/// The cleanest pool and whole slot that ends in time and has room for all tasks at once, whatever
-/// other asks want; stages in a row, one after the other.
+/// A placer that takes the cleanest pool and whole slot that ends in time and has room for all
+/// tasks at once. It ignores other asks, and places stages one after the other.
 pub struct Cleanest;
 
 impl Placer for Cleanest {

@@ -1,4 +1,4 @@
-//! What fails, what is tried again, what is borne.
+//! Failures: which are retried, and which are tolerated.
 
 use sunward_core::{FailureKind, Input, RunStatus, SkipReason, TaskStatus};
 

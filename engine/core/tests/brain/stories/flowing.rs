@@ -1,4 +1,4 @@
-//! Runs in which all goes well.
+//! Runs without failures.
 
 use sunward_core::{RunStatus, SkipReason, TaskStatus};
 use sunward_workflows::{Slicing, Value};

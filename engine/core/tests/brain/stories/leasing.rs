@@ -1,4 +1,4 @@
-//! Workers, and what they are given.
+//! Workers and their leases.
 
 use sunward_core::{Energy, FailureKind, Input, RunStatus, TaskEnd, WorkerId};
 

@@ -1,4 +1,4 @@
-//! What a user sees happen, told run by run.
+//! Runs as a user sees them.
 
 mod failing;
 mod flowing;

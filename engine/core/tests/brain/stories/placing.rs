@@ -1,4 +1,4 @@
-//! Stages that go where and when power is clean.
+//! Stages that are placed where and when power is clean.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -30,7 +30,7 @@ fn within(hours: u64, flow: Flow) -> RunSpec {
     flow.spec()
 }
 
-/// By stage: pool, and hour at which its first lease was given.
+/// For each stage, the pool and the hour of its first lease.
 fn leases(world: &World) -> Vec<(String, u32, u64)> {
     let mut list: Vec<(String, u32, u64)> = Vec::new();
     for fact in &world.journal {
@@ -51,7 +51,7 @@ fn asked(world: &World) -> usize {
     world.journal.iter().filter(asked).count()
 }
 
-/// Remembers every problem that was put.
+/// Records every problem that the placer gets.
 fn watched(world: &mut World) -> Rc<RefCell<Vec<Problem>>> {
     let problems = Rc::new(RefCell::new(Vec::new()));
     let log = Rc::clone(&problems);
@@ -144,7 +144,7 @@ fn what_moves_between_pools_is_written_down_once_for_each_pool() {
         .stage(bound("prepare", "DE"))
         .stage(bound("train", "NO").from("data", "prepare"));
     let mut spec = within(8, shape);
-    // A kilowatt hour for each of its hundred bytes: 1e9 bytes a gigabyte, 1e6 mWh/kWh.
+    // A kilowatt hour for each of its hundred bytes: 1e9 bytes per gigabyte, 1e6 mWh/kWh.
     spec.placing.transfer_milliwatt_hours_per_gb = 1_000_000_000_000_000;
     let run = world.submit(spec);
     world.settle();
@@ -198,7 +198,7 @@ fn who_can_wait_gives_way_to_a_newcomer_who_cannot() {
     let problems = Rc::new(RefCell::new(Vec::new()));
     let log = Rc::clone(&problems);
     world.placer = Box::new(move |problem| {
-        // There is room for one at a time.
+        // There is room for one stage at a time.
         let mut problem = problem.clone();
         let mut outlook = (*problem.outlook).clone();
         outlook.pools[0].cpus.fill(1);
@@ -210,7 +210,7 @@ fn who_can_wait_gives_way_to_a_newcomer_who_cannot() {
     world.pass(hour(2));
     assert!(world.flights.is_empty(), "it waits for the fourth hour");
 
-    // Two hours long, and to be done within two: just where the other one was to go.
+    // It takes two hours and must end within two, so it needs the place of the other stage.
     let long = stage("hurried")
         .uncached()
         .edit(|stage| stage.expect.time_ms = Some(2 * HOUR_MS));
@@ -273,7 +273,7 @@ fn a_stage_that_is_ready_too_late_is_placed_again() {
             .stage(hour_long("second").from("in", "first")),
     ));
     world.think();
-    // It was to take until the first hour's end, and takes until half past the third.
+    // It was expected to end after the first hour, and ends at half past the third.
     world.now = hour(3).after_ms(HOUR_MS / 2);
     world.settle();
     assert_eq!(world.status(run), RunStatus::Succeeded);
@@ -383,7 +383,7 @@ fn what_keeps_a_checkpoint_is_asked_about_for_what_is_left_of_it() {
             stage.checkpoint = checkpoint;
         })
     };
-    // After three hours of four, an hour is left; after all of them, a tenth.
+    // After three hours of four, one hour is left. After all four, a tenth is left.
     let tenth = 4 * HOUR_MS / 10;
     for (stage, worked_h, left_ms) in [
         (long(true), 3, HOUR_MS),

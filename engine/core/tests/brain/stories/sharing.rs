@@ -1,4 +1,4 @@
-//! Results that are known already, or that another task of the run gives.
+//! Results that are already known, or that another task of the run produces.
 
 use sunward_core::{Fact, FailureKind, RunStatus, Selection, TaskStatus};
 use sunward_workflows::{RetryOn, Scatter, Value};

@@ -1,4 +1,4 @@
-//! Workflows in a few words.
+//! Short ways to build workflows.
 
 use std::collections::BTreeMap;
 
@@ -49,7 +49,7 @@ pub fn command(name: &str, script: &str) -> Stage {
     }
 }
 
-/// A stage whose script is its name: different stages mean different things.
+/// A stage whose script is its name, so that different stages have different meanings.
 pub fn stage(name: &str) -> Stage {
     command(name, name)
 }
@@ -80,7 +80,7 @@ pub fn reads(from: Reference) -> Input {
 pub trait Shape: Sized {
     fn edit(self, edit: impl FnOnce(&mut Stage)) -> Self;
 
-    /// So many tasks, each reading its `item`.
+    /// A number of tasks, each of which reads its `item`.
     fn range(self, count: u32) -> Self {
         self.edit(|stage| {
             stage.scatter = Scatter::Range(Value::Int(count.into()));

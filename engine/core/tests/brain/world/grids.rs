@@ -1,4 +1,4 @@
-//! Pools and grids in a few words, and a placer that is easy to foresee.
+//! Short ways to build pools and grids, and a placer with predictable answers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,17 +15,17 @@ pub const HOUR_MS: u64 = 3_600_000;
 /// The hour at which worlds with grids begin.
 pub const DAWN: u64 = 480_000;
 
-/// The begin of an hour, counted from [`DAWN`].
+/// The start of an hour, counted from [`DAWN`].
 pub fn hour(hour: u64) -> Timestamp {
     Timestamp((DAWN + hour) * HOUR_MS)
 }
 
-/// Hours since [`DAWN`], whole and cut.
+/// Whole hours since [`DAWN`].
 pub fn hours(at: Timestamp) -> u64 {
     at.0 / HOUR_MS - DAWN
 }
 
-/// One pool a zone, named like it.
+/// One pool for each zone, with the zone's name.
 pub fn fleet(zones: &[&str]) -> Arc<Fleet> {
     let pool = |zone: &&str| Pool {
         name: format!("pool-{zone}"),
@@ -39,7 +39,7 @@ pub fn fleet(zones: &[&str]) -> Arc<Fleet> {
     })
 }
 
-/// What is known from now on, hour by hour: a row of g/kWh for each zone.
+/// An outlook from now on, hour by hour, with a row of g/kWh for each zone.
 pub fn outlook(now: Timestamp, zones: &[(&str, &[u32])]) -> Arc<Outlook> {
     let zone = |(zone, grams): &(&str, &[u32])| ZoneOutlook {
         zone: (*zone).to_owned(),
@@ -64,7 +64,7 @@ pub fn outlook(now: Timestamp, zones: &[(&str, &[u32])]) -> Arc<Outlook> {
 }
 
 impl World {
-    /// A world with a worker of so many cores in each zone's pool, at [`DAWN`].
+    /// A world at [`DAWN`], with a worker of `cpus` cores in each zone's pool.
     pub fn with_grids(zones: &[(&str, &[u32])], cpus: u32) -> Self {
         let mut world = Self {
             now: hour(0),
@@ -100,12 +100,12 @@ impl World {
         });
     }
 
-    /// Answers all that can be answered without time passing.
+    /// Answers all orders that need no time to pass.
     pub fn think(&mut self) {
         while self.answer_one() {}
     }
 
-    /// Time passes up to a moment; whoever is woken on the way decides.
+    /// Lets time pass up to a moment. The core decides at each wake-up before it.
     pub fn pass(&mut self, until: Timestamp) {
         while let Some(due) = self.state.next_wakeup()
             && due <= until
@@ -120,7 +120,7 @@ impl World {
     }
 }
 
-/// For each ask the cleanest hour to begin in, in any pool it may go to: capacity is no matter.
+/// Places each ask in the cleanest hour of any allowed pool, without regard to capacity.
 pub fn cleanest(problem: &Problem) -> Solution {
     let mut ends: Vec<Timestamp> = Vec::new();
     let placements = problem
@@ -182,7 +182,7 @@ fn best(problem: &Problem, ask: &Ask, ready: Timestamp) -> Placement {
     }
 }
 
-/// The sum of the hours' intensities while it runs, whole hours.
+/// The sum of the intensities of the whole hours while it runs.
 fn cost(problem: &Problem, pool: PoolId, start: Timestamp, wall_ms: u64) -> u64 {
     let zone = &problem.fleet.get(pool).unwrap().zone;
     let figures = &problem.outlook.zone(zone).unwrap().intensity_mg_per_kwh;

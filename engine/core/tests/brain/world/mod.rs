@@ -1,5 +1,5 @@
-//! A tiny world around the brain: it keeps the journal, answers orders, runs leases on virtual
-//! workers, and checks after every fact what must always hold.
+//! A small world around the core. It keeps the journal, answers orders, runs leases on virtual
+//! workers, and checks invariants after every fact.
 pub mod flow;
 pub mod grids;
 
@@ -14,10 +14,10 @@ use sunward_core::{
 };
 use sunward_workflows::{Reference, Scatter, Slicing, Value};
 
-/// How the world answers for one attempt.
+/// Decides the outcome of each attempt.
 pub type Fate = Box<dyn FnMut(&str, u32, u32) -> Outcome>;
 
-/// An attempt that a worker has.
+/// An attempt that a worker holds.
 #[derive(Clone, Debug)]
 pub struct Flight {
     pub worker: WorkerId,
@@ -32,26 +32,26 @@ pub struct World {
     pub journal: Vec<Fact>,
     pub orders: VecDeque<Order>,
     pub flights: Vec<Flight>,
-    /// What the cache knows.
+    /// The cached results.
     pub cache: BTreeMap<Digest, TaskResult>,
-    /// By stage, task and try: how it ends.
+    /// The outcome by stage, task and attempt.
     pub fate: Fate,
-    /// Attempts that were executed, by stage and task.
+    /// The number of executed attempts, by stage and task.
     pub executed: BTreeMap<(String, u32), u32>,
-    /// Tasks that were looked up, in this life.
+    /// How often tasks were looked up since the run was last started or resumed.
     pub looked_up: BTreeMap<(RunId, StageId, u32), u32>,
     pub closed: Vec<(RunId, RunStatus)>,
-    /// Which flight ends next, among those in the air.
+    /// Chooses which flight ends next.
     pub picks: Box<dyn FnMut(usize) -> usize>,
-    /// Answers where and when.
+    /// The placer.
     pub placer: Box<dyn FnMut(&Problem) -> Solution>,
     /// Wall time of one attempt in microseconds.
     pub wall_us: u64,
-    /// The most leases that were out at once.
+    /// The most leases at the same time.
     pub most_flights: usize,
 }
 
-/// The result that a task gives: the same on every try.
+/// The result of a task. It is the same for every attempt.
 pub fn gives(stage: &str, index: u32, ports: usize) -> TaskResult {
     let port = |port: usize| {
         let digest = Digest::of(format!("{stage}/{index}/{port}").as_bytes());
@@ -100,7 +100,7 @@ impl Default for World {
 }
 
 impl World {
-    /// With one worker of so many cores.
+    /// A world with one worker of `cpus` cores.
     pub fn with_cores(cpus: u32) -> Self {
         let mut world = Self::default();
         world.join(1, cpus);
@@ -128,7 +128,7 @@ impl World {
         run
     }
 
-    /// Decides, applies, and advances until nothing follows any more.
+    /// Decides, applies, and advances until nothing more follows.
     pub fn give(&mut self, input: Input) {
         let step = decide(&self.state, self.now, input);
         self.take(step);
@@ -218,7 +218,7 @@ impl World {
         }
     }
 
-    /// Answers the next order; false when there is none.
+    /// Answers the next order; false if there is none.
     pub fn answer_one(&mut self) -> bool {
         let Some(order) = self.orders.pop_front() else {
             return false;
@@ -263,7 +263,7 @@ impl World {
                     .iter()
                     .enumerate()
                     .map(|(nth, flight)| {
-                        // The first was running, the others had not begun.
+                        // The first task was running, the others had not begun.
                         let wall_us = if nth == 0 { 500 } else { 0 };
                         self.end_of(flight, fails(FailureKind::Cancelled), wall_us)
                     })
@@ -314,7 +314,7 @@ impl World {
         run.stage(task.stage).unwrap().name().to_owned()
     }
 
-    /// One flight ends; false when none is in the air.
+    /// Ends one flight; false if there is none.
     pub fn land_one(&mut self) -> bool {
         if self.flights.is_empty() {
             return false;
@@ -336,7 +336,7 @@ impl World {
         true
     }
 
-    /// Time passes until the next wake-up; false when nothing waits for time.
+    /// Lets time pass until the next wake-up; false if nothing waits for time.
     pub fn sleep(&mut self) -> bool {
         let Some(due) = self.state.next_wakeup() else {
             return false;
@@ -346,7 +346,7 @@ impl World {
         true
     }
 
-    /// Goes on until nothing is left to do.
+    /// Continues until nothing is left to do.
     pub fn settle(&mut self) {
         for _ in 0..1_000_000 {
             if !(self.answer_one() || self.land_one() || self.sleep()) {
@@ -356,7 +356,7 @@ impl World {
         panic!("the world never comes to rest");
     }
 
-    /// As after `kill -9`: the state is folded from the journal, flights are gone.
+    /// Simulates `kill -9`: folds the state from the journal, and drops all flights.
     pub fn crash(&mut self) {
         self.flights.clear();
         self.orders.clear();
@@ -364,7 +364,7 @@ impl World {
         self.give(Input::Start);
     }
 
-    /// The state that the journal folds to, each fact and the state itself written out on the way.
+    /// Folds the journal. Each fact and the state are encoded and decoded on the way.
     pub fn folded(&self) -> State {
         let mut state = State::default();
         for (at, fact) in self.journal.iter().enumerate() {
@@ -388,7 +388,7 @@ impl World {
         );
     }
 
-    /// Remembers every result in the cache under its key, as a finished run would.
+    /// Adds every result to the cache under its key, as a finished run does.
     pub fn remember_all(&mut self, run: RunId) {
         let run = self.state.run(run).unwrap();
         for stage in run.stages() {
@@ -471,13 +471,13 @@ impl World {
         self.state.run(run).unwrap().status
     }
 
-    /// How many tasks of a stage stand so.
+    /// The number of tasks of a stage with this status.
     pub fn count(&self, run: RunId, stage: &str, status: TaskStatus) -> u32 {
         let run = self.state.run(run).unwrap();
         run.find(stage).unwrap().counts().of(status)
     }
 
-    /// How many attempts of a stage were executed.
+    /// The number of executed attempts of a stage.
     pub fn ran(&self, stage: &str) -> u32 {
         self.executed
             .iter()
@@ -486,7 +486,7 @@ impl World {
             .sum()
     }
 
-    /// Tasks that were executed at all.
+    /// The tasks that were executed at least once.
     pub fn touched(&self) -> BTreeSet<(String, u32)> {
         self.executed.keys().cloned().collect()
     }
