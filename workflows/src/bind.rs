@@ -260,7 +260,10 @@ impl Bounds<'_> {
         let words: Vec<String> = self.choices.iter().map(|c| c.to_text()).collect();
         let words = || words.iter().map(String::as_str);
         let hint = did_you_mean(nearest(&text, words()));
-        Err(format!("`{text}` is not one of {}{hint}", one_of(words())))
+        Err(format!(
+            "`{text}` is not one of its choices; expected {}{hint}",
+            one_of(words())
+        ))
     }
 }
 

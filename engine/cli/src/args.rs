@@ -14,7 +14,7 @@ use crate::verbs;
     max_term_width = 100,
     disable_help_subcommand = true,
     after_help = "Example:\n  sunward init first\n  sunward run first/workflow.yaml\n  sunward show sum.pi --home first/.sunward\n\n\
-        Exit codes: 0 done, 1 the run failed, 2 the input is wrong, 3 infrastructure or held, 130 interrupted."
+        Exit codes: 0 success, 1 the run failed, 2 the input is wrong, 3 the machine is at fault or the run is held over its budget, 130 interrupted."
 )]
 pub(crate) struct Cli {
     /// The verb.
@@ -27,11 +27,11 @@ pub(crate) struct Cli {
 /// The options that every verb takes.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Everywhere {
-    /// Where runs are kept [default: $SUNWARD_HOME, else .sunward beside the workflow, or the
-    /// nearest upward]
+    /// Folder for runs and results [default: $SUNWARD_HOME, else .sunward beside the workflow or in
+    /// the nearest folder above]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
-    /// Answer with JSON, for machines
+    /// Print the answer as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }

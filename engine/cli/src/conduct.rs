@@ -45,13 +45,13 @@ pub(crate) struct Means {
     /// Where the library's kernels run
     #[arg(long, value_enum, default_value_t = Device::Auto)]
     pub(crate) device: Device,
-    /// Write each output of the workflow to DIR, as one file
+    /// Write each output of the workflow to DIR, as one file or folder
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Format of tables in DIR
+    /// Format of the tables in DIR
     #[arg(long, value_enum, requires = "out", default_value_t = Format::Arrow)]
     pub(crate) format: Format,
-    /// Also keep all parts in this store, such as s3://bucket/prefix
+    /// Also keep results in this bucket, such as s3://bucket/prefix
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
     #[command(flatten)]
@@ -129,7 +129,7 @@ impl OpenHome {
         if let Some(run) = run_cut_short(&journal)? {
             store.doubt_all()?;
             render::say(&format!(
-                "the last engine here ended uncleanly, during {run}: all parts in the store are verified before they are used"
+                "the last `sunward` here stopped uncleanly, during {run}: stored data is verified before it is used"
             ));
         }
         remember(&mut journal, files)?;

@@ -9,12 +9,12 @@ use crate::exit::wrong_input;
 /// Where kernels run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Device {
-    /// On a GPU if the stage asks for one and this machine has it, else as CPU twins
+    /// On a GPU if the stage asks for one and this machine has it, else on the CPU
     #[default]
     Auto,
-    /// Always as CPU twins
+    /// Always on the CPU
     Cpu,
-    /// From their CUDA sources, compiled for this processor; slow, for tests
+    /// On the CPU, from their CUDA sources; slow, for tests
     Host,
 }
 

@@ -190,7 +190,7 @@ impl Feeds {
         };
         if self.grid.zones.values().any(|trace| last > trace.end()) {
             return Err(wrong_input(format!(
-                "--as-of {} is before {}, when {id} last stopped, and the grid's record does not reach that time, so the run's times would go backward; leave out --as-of, or start a new run with sunward run FILE --fresh",
+                "--as-of {} is before {}, when {id} last stopped, and the grid's record does not reach that time, so the run's times would go backward; leave out --as-of, or start a new run with `sunward run FILE --fresh`",
                 shown(as_of),
                 shown(last)
             )));

@@ -18,13 +18,13 @@ use crate::settings::Settings;
 /// The options for the source of grid signals.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct SignalArgs {
-    /// Source of grid signals: a folder with a recorded grid ZONE.csv for each zone; or providers,
+    /// Source of grid signals: a folder with a recorded grid, ZONE.csv for each zone; or providers,
     /// separated by commas, the preferred one first: electricity-maps, watttime, uk,
-    /// carbon-aware-sdk, entsoe, eia [default: `grid` of the user's settings]
+    /// carbon-aware-sdk, entsoe, eia [default: `grid` in your settings]
     #[arg(long, value_name = "DIR|PROVIDER")]
     pub(crate) grid: Option<String>,
-    /// The zone of this machine, named as Electricity Maps does, such as DE [default: `zone` of the
-    /// user's settings]
+    /// The grid zone of this machine, as Electricity Maps names it, such as DE [default: `zone` in
+    /// your settings]
     #[arg(long, value_name = "ZONE")]
     pub(crate) zone: Option<String>,
     /// Use a recorded grid as it was known at this time, such as 2023-03-01T08:00:00Z [default:
@@ -38,8 +38,8 @@ pub(crate) struct SignalArgs {
 pub(crate) struct GridArgs {
     #[command(flatten)]
     signals: SignalArgs,
-    /// Energy to move a gigabyte between regions, in kWh [default: `transfer_kwh_per_gb` of the
-    /// user's settings, else 0.002]
+    /// Energy to move a gigabyte between regions, in kWh [default: `transfer_kwh_per_gb` in your
+    /// settings, else 0.002]
     #[arg(long, value_name = "KWH")]
     pub(crate) transfer_kwh_per_gb: Option<f64>,
 }

@@ -83,7 +83,7 @@ pub(crate) fn expect_open_files(jobs: u32) -> anyhow::Result<()> {
         return Ok(());
     }
     anyhow::bail!(
-        "too few files may be open at once: {allowed}, expected {needed} for {jobs} tasks at a time; raise the limit (`ulimit -n {needed}`), or lower `-j`"
+        "too few files may be open at once: the limit is {allowed}, but {jobs} tasks at a time need {needed}; raise it (`ulimit -n {needed}`), or lower `-j`"
     )
 }
 

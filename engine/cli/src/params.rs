@@ -17,10 +17,10 @@ use crate::exit::wrong_input;
 /// The options that give parameters.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ParamArgs {
-    /// A parameter's value; paths are relative to the current folder
+    /// Set a parameter; may be given more than once; paths are relative to the current folder
     #[arg(short = 'p', long = "param", value_name = "NAME=VALUE")]
     pairs: Vec<String>,
-    /// Parameters from a YAML or JSON file; paths are relative to that file; -p wins
+    /// Read parameters from a YAML or JSON file; paths are relative to that file; -p overrides it
     #[arg(long, value_name = "FILE")]
     params: Option<PathBuf>,
 }
@@ -202,7 +202,7 @@ fn look(name: &str, value: &Value, inputs: &[&Input], as_table: bool, missing: &
             .collect(),
     };
     let problem = facts.into_iter().find_map(|fact| match fact {
-        FileFact::Missing => Some("is not there; give a file that exists".to_owned()),
+        FileFact::Missing => Some("does not exist; give a file that exists".to_owned()),
         FileFact::Unreadable(why) => Some(format!("cannot be read: {why}")),
         FileFact::File | FileFact::Folder if as_table => Some(
             "is not a table; expected Arrow, Parquet, CSV, TSV, SMILES, PDBQT, SDF or NetCDF"

@@ -137,7 +137,7 @@ pub(crate) fn nobody_tells(zone: Option<&str>, error: &ChainError) -> anyhow::Er
 fn nobody(word: &str, one: &str) -> anyhow::Error {
     let all: Vec<&str> = Provider::ALL.into_iter().map(Provider::word).collect();
     wrong_input(format!(
-        "--grid {word}: no folder and no provider has the name '{one}'; expected a folder with a <zone>.csv file for each zone, or one or more of {}",
+        "--grid {word}: '{one}' is neither a folder nor a provider; expected a folder with a ZONE.csv file for each zone, or one or more of {}",
         all.join(", ")
     ))
 }

@@ -94,7 +94,7 @@ impl Recorded {
 
 fn no_run(id: RunId) -> anyhow::Error {
     wrong_input(format!(
-        "there is no run {id}; sunward status lists the runs"
+        "there is no run {id}; `sunward status` lists the runs"
     ))
 }
 

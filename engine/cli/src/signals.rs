@@ -86,7 +86,7 @@ fn ignores_first_signal(status: &str) -> bool {
 fn pass_on(first: bool, line: &Line) {
     if first {
         render::say(
-            "stopping: running tasks are ended, and the run can be resumed (press again to stop at once)",
+            "stopping: running tasks are ended, and the run can be resumed (press Ctrl-C again to stop at once)",
         );
         line.control(Control::Interrupt);
     } else {

@@ -79,13 +79,13 @@ pub(crate) fn find(context: &Context, run: Option<RunId>) -> anyhow::Result<Foun
     let row = match run {
         Some(run) => reader.run(run)?.ok_or_else(|| {
             wrong_input(format!(
-                "there is no run {run} in {}; sunward status lists the runs",
+                "there is no run {run} in {}; `sunward status` lists the runs",
                 home.display()
             ))
         })?,
         None => reader.newest_run()?.ok_or_else(|| {
             wrong_input(format!(
-                "nothing has run in {} yet; start with sunward run FILE",
+                "nothing has run in {} yet; start with `sunward run FILE`",
                 home.display()
             ))
         })?,
@@ -113,7 +113,7 @@ pub(crate) fn end_leftovers(home: &Path) {
     let left = sunward_worker::sweep(home);
     if !left.is_empty() {
         render::say(&format!(
-            "processes of an engine that was killed could not be ended: {}; end them by hand (kill -9)",
+            "processes of a killed `sunward` could not be ended: {}; end them by hand (kill -9)",
             named(&left)
         ));
     }

@@ -53,7 +53,7 @@ impl Read {
             |error: std::io::Error| wrong_input(format!("{shown} cannot be read: {error}"));
         let meta = fs::metadata(&path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => wrong_input(format!(
-                "{shown} does not exist; expected a workflow's YAML file (sunward init writes one to start from)"
+                "{shown} does not exist; expected a workflow's YAML file (`sunward init` writes one to start from)"
             )),
             _ => unreadable(error),
         })?;

@@ -290,7 +290,7 @@ fn what_cannot_be_is_refused_in_words() {
     for (words, expected) in [
         (
             vec!["--grid", "nowhere", "--zone", "DE"],
-            "no folder and no provider has the name",
+            "is neither a folder nor a provider",
         ),
         (
             vec!["--grid", "grid"],

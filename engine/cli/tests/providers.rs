@@ -284,7 +284,7 @@ fn what_is_missing_is_said_with_what_to_do() {
     assert!(refused("uk", &[]).contains("uk needs a zone"));
     let error = refused("nowhere", &["DE"]);
     assert!(
-        error.contains("no folder and no provider") && error.contains("entsoe"),
+        error.contains("is neither a folder nor a provider") && error.contains("entsoe"),
         "{error}"
     );
 }

@@ -22,7 +22,7 @@ struct Played {
 const PLAYED: [Played; 12] = [
     Played {
         name: "static-best",
-        does: "at once, in the region that is cleanest in the mean of its forecast",
+        does: "at once, in the region with the cleanest forecast on average",
         source: "the region of the lowest mean intensity, at once",
         placer: || Box::new(Ruled(StaticBest)),
     },
@@ -46,7 +46,7 @@ const PLAYED: [Played; 12] = [
     },
     Played {
         name: "wait-awhile-interruptible",
-        does: "at home, in the cleanest slots before the deadline, pausing between",
+        does: "at home, in the cleanest slots before the deadline, pausing in between",
         source: "Let's Wait Awhile, Middleware '21, interruptible",
         placer: || Box::new(Ruled(WaitAwhileInterruptible)),
     },

@@ -27,7 +27,7 @@ pub(crate) fn cores() -> Finding {
         Err(error) => Finding::note(
             "cores",
             format!("their number is not known ({error})"),
-            "give it yourself: sunward run -j N",
+            "give it yourself: `sunward run -j N`",
         ),
     }
 }
@@ -63,7 +63,7 @@ pub(crate) fn disk(folder: &Path) -> Finding {
                 return Finding::problem(
                     "disk",
                     found,
-                    "make room (sunward cache prune --older 30d), or choose another place with --home",
+                    "make room (`sunward cache prune --older 30d`), or choose another place with --home",
                 );
             }
             Finding::good("disk", found)
@@ -75,7 +75,7 @@ pub(crate) fn disk(folder: &Path) -> Finding {
 pub(crate) fn clock(folder: &Path) -> Finding {
     let now = SystemTime::now();
     let mend =
-        "set the clock (timedatectl set-ntp true): runs and caches use it to tell old from new";
+        "set the clock (`timedatectl set-ntp true`): runs and caches use it to tell old from new";
     if now
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
@@ -120,7 +120,7 @@ pub(crate) fn energy() -> Finding {
         Err(why @ NoMeter::Unreadable(_)) => Finding::note(
             "energy",
             format!("{why}: {modelled}"),
-            "an administrator can allow it: chmod a+r on that file, after each start of the system",
+            "an administrator can allow it: `chmod a+r` on that file, after each start of the system",
         ),
         Err(why) => Finding::note(
             "energy",

@@ -40,11 +40,16 @@ pub(crate) fn leftover(home: &Path, engine_runs: bool) -> Finding {
     }
     let names = names.join(", ");
     if engine_runs {
-        return Finding::good("leftovers", format!("a run is going on: processes {names}"));
+        return Finding::good(
+            "leftovers",
+            format!("a run is in progress: processes {names}"),
+        );
     }
     Finding::problem(
         "leftovers",
-        format!("no engine runs, but these processes are still in its working folders: {names}"),
+        format!(
+            "no `sunward` is running, but these processes are still in its working folders: {names}"
+        ),
         "end them: kill PROCESS, or kill -9 PROCESS if that does not work",
     )
 }

@@ -130,7 +130,7 @@ impl Placing {
         (self.late_ms > 0).then(|| {
             let by = seconds(float(self.late_ms) / 1000.0);
             format!(
-                "the deadline cannot be met: the run is expected to end {by} after it, and runs as soon as possible; give it a later `deadline`, or less to do"
+                "the deadline cannot be met: the run is expected to end {by} after it, and runs as soon as possible; allow a later `deadline`, or give it less work"
             )
         })
     }

@@ -209,7 +209,7 @@ impl Progress {
         if shown > FAILURES_SHOWN {
             if shown == FAILURES_SHOWN + 1 {
                 self.line(&format!(
-                    "{name}: more attempts failed than are shown; sunward explain {name} lists them"
+                    "{name}: more attempts failed than are shown; `sunward explain {name}` lists them"
                 ));
             }
             return;

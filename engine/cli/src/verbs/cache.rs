@@ -33,17 +33,17 @@ pub(crate) struct Cache {
 enum Action {
     /// Show how much is stored
     List,
-    /// Delete the oldest results; unfinished runs keep what they need
+    /// Delete the oldest results, by age, by size or both; unfinished runs keep what they need
     #[command(after_help = "Example:\n  sunward cache prune --older 30d --max-size 10GB")]
     Prune {
-        /// Only what was not used for so long, as 90s 15m 2h 30d
+        /// Delete only what was not used for this long, such as 15m, 2h or 30d
         #[arg(long, value_name = "TIME", required_unless_present = "max_size")]
         older: Option<String>,
-        /// Only until so much is left, as 512MiB 10GB
+        /// Delete only until this much is left, such as 512MiB or 10GB
         #[arg(long, value_name = "SIZE")]
         max_size: Option<String>,
     },
-    /// Read everything and compare it with the digests
+    /// Read all stored data and compare it with its digests
     Verify,
 }
 
@@ -204,12 +204,13 @@ fn prune(
         .map(|text| {
             parse_duration(text)
                 .map(Duration::from_millis)
-                .map_err(|why| wrong_input(format!("--older {text}: {why}")))
+                .map_err(|why| wrong_input(format!("--older {text}: expected {why}")))
         })
         .transpose()?;
     let max_bytes = max_size
         .map(|text| {
-            parse_size(text).map_err(|why| wrong_input(format!("--max-size {text}: {why}")))
+            parse_size(text)
+                .map_err(|why| wrong_input(format!("--max-size {text}: expected {why}")))
         })
         .transpose()?;
     // The disk may be full, and the journal needs some space before anything can be deleted.

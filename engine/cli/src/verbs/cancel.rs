@@ -49,7 +49,7 @@ impl View for Cancelled {
     fn page(&self, page: &mut Page) {
         page.line(match self.done {
             Done::Requested => format!(
-                "{}: its engine was asked to cancel it; sunward status shows when it has",
+                "{}: the running `sunward` was asked to cancel it; `sunward status` shows when it is done",
                 self.run
             ),
             Done::Cancelled => format!("{}: cancelled", self.run),

@@ -11,7 +11,7 @@ use crate::exit::{Exit, of_error};
 use crate::render;
 use crate::workflow_file::Read;
 
-/// Report every mistake in workflow files; nothing runs
+/// Report every mistake in workflow files, without running anything
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sunward check workflow.yaml\n  sunward check workflow.yaml --json"

@@ -10,11 +10,11 @@ use crate::doctor::{Diagnosis, Finding, Grade, machine, network, processes, stat
 use crate::exit::Exit;
 use crate::{remote, render, which};
 
-/// Find problems of this machine, and say how to fix them
+/// Find problems with this machine, and say how to fix them
 #[derive(Args)]
 #[command(after_help = "Example:\n  sunward doctor")]
 pub(crate) struct Doctor {
-    /// Also try this store, such as s3://bucket/prefix
+    /// Also test this bucket, such as s3://bucket/prefix
     #[arg(long, value_name = "URL")]
     store: Option<String>,
 }

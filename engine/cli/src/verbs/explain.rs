@@ -172,7 +172,7 @@ fn detail(page: &mut Page, why: &Why) {
         page.line(format!("  made on {made}"));
     }
     if !why.ingredients.is_empty() {
-        page.heading("Its key is made of");
+        page.heading("Its cache key is made of");
         let mut table = Table::new(&["", ""]).indented(2);
         for part in &why.ingredients {
             table.row([&part.name, &part.value]);

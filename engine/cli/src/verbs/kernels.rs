@@ -52,7 +52,7 @@ impl View for Library<'_> {
         }
         page.table(&table);
         page.gap();
-        page.line("A page each: sunward kernels NAME");
+        page.line("`sunward kernels NAME` documents one");
     }
 }
 
@@ -93,7 +93,7 @@ impl View for KernelPage<'_> {
         }
         page.heading("Agreement between devices");
         let exact = if entry.exact {
-            "Exact: equal bit for bit on every device and for every partitioning."
+            "Exact: the same bits on every device and however the work is divided."
         } else {
             "Within a tolerance."
         };

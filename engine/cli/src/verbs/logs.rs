@@ -26,7 +26,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// Show what tasks printed
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  sunward logs\n  sunward logs r1 integrate/2\n\nControl characters are escaped. --json lists the log files; with one task named, it includes their text."
+    after_help = "Example:\n  sunward logs\n  sunward logs r1 integrate/2\n\nControl characters are escaped. --json lists the log files, and includes their text if a single task is named."
 )]
 pub(crate) struct Logs {
     // In `help`, since its brackets are no links.
@@ -64,7 +64,7 @@ impl Logs {
         let mut logs = self.list(&which, &folder)?;
         if logs.is_empty() {
             check_stage(&which, &found)?;
-            render::say("these tasks wrote nothing to their logs");
+            render::say("these tasks printed nothing");
         }
         if !context.json {
             // Copies one log at a time, because together they may be larger than memory.

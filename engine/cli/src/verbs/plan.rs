@@ -34,8 +34,8 @@ const EARLIER_RUNS: usize = 3;
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sunward plan workflow.yaml\n  sunward plan workflow.yaml -p steps=500 --json\n\n\
-        With a grid it also shows where and when each stage would run, what that would emit, and what it would emit at \
-        home and at once:\n  sunward plan workflow.yaml --grid DIR --fleet fleet.yaml --as-of 2023-03-01T08:00:00Z --picture plan.html"
+        With a grid it also shows where and when each stage would run, what that would emit, and what running at \
+        home and at once would emit:\n  sunward plan workflow.yaml --grid DIR --fleet fleet.yaml --as-of 2023-03-01T08:00:00Z --picture plan.html"
 )]
 pub(crate) struct Plan {
     /// The workflow
@@ -49,10 +49,10 @@ pub(crate) struct Plan {
     jobs: Option<u32>,
     #[command(flatten)]
     grid: GridArgs,
-    /// Plan over these pools instead of this machine [default: `fleet` of the user's settings]
+    /// Plan over these pools instead of this machine [default: `fleet` in your settings]
     #[arg(long, value_name = "FILE")]
     fleet: Option<PathBuf>,
-    /// Draw where and when stages go: a page where FILE ends in .html, else SVG
+    /// Draw where and when stages would run: HTML if FILE ends in .html, else SVG
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
 }

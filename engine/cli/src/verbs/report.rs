@@ -29,12 +29,12 @@ use crate::which::{self, Which};
 /// Write a report of a run on one page: graph, timeline, pictures, attempts, failures, ledger
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  sunward report\n  sunward report r1 --out results/report.html\n  sunward report r1 --out report.json\n\nThe HTML file needs nothing else: no network, no script."
+    after_help = "Example:\n  sunward report\n  sunward report r1 --out results/report.html\n  sunward report r1 --out report.json\n\nThe HTML file is self-contained: it needs no network and no scripts."
 )]
 pub(crate) struct Report {
     /// The run [default: the newest]
     run: Option<String>,
-    /// Where to: JSON when the name ends in .json, else HTML [default: report-RUN.html]
+    /// The file to write: JSON if its name ends in .json, else HTML [default: report-RUN.html]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }

@@ -45,12 +45,12 @@ impl Retry {
             RunStatus::Failed | RunStatus::Cancelled => {}
             RunStatus::Succeeded => {
                 return Err(wrong_input(format!(
-                    "{run} succeeded, so there is nothing to retry; sunward run FILE --fresh starts a new run"
+                    "{run} succeeded, so there is nothing to retry; `sunward run FILE --fresh` starts a new run"
                 )));
             }
             RunStatus::Running | RunStatus::Held | RunStatus::Interrupted => {
                 return Err(wrong_input(format!(
-                    "{run} is not finished; sunward run {} continues it",
+                    "{run} is not finished; `sunward run {}` continues it",
                     found.row.path
                 )));
             }

@@ -30,7 +30,8 @@ use crate::settings::Settings;
 #[command(
     after_help = "Example:\n  sunward run workflow.yaml\n  sunward run workflow.yaml -p steps=500 --out results --format csv\n\n\
         An interrupted run is continued, unless the workflow or its parameters changed; finished \
-        results come from the cache. Ctrl-C stops cleanly, a second Ctrl-C at once; the run can be resumed either way."
+        results come from the cache. Ctrl-C stops the run cleanly, and a second Ctrl-C stops it at once. It can be \
+        resumed either way."
 )]
 pub(crate) struct Run {
     /// The workflow
@@ -39,7 +40,7 @@ pub(crate) struct Run {
     params: ParamArgs,
     #[command(flatten)]
     selection: SelectionArgs,
-    /// Start a new run even if an unfinished one could be continued
+    /// Start a new run, even if an unfinished one could be continued
     #[arg(long)]
     fresh: bool,
     #[command(flatten)]
@@ -131,7 +132,7 @@ fn foresee(
     };
     if let Some(over) = placing.overrun(budget) {
         return Err(wrong_input(format!(
-            "the plan is over the file's budget: {over}; give it a larger `budget`, a later `deadline`, or less to do (sunward plan shows where the stages go)"
+            "the plan is over the workflow's budget: {over}; allow a larger `budget` or a later `deadline`, or give it less work (`sunward plan` shows where the stages go)"
         )));
     }
     if let Some(late) = placing.late() {

@@ -10,7 +10,7 @@ use crate::render;
 /// Print the JSON Schema of workflow files, for editors
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  sunward schema\n\nSave it as sunward.json and begin a workflow with: # yaml-language-server: $schema=./sunward.json"
+    after_help = "Example:\n  sunward schema\n\nSave it as sunward.schema.json and begin a workflow with: # yaml-language-server: $schema=./sunward.schema.json"
 )]
 pub(crate) struct Schema {}
 

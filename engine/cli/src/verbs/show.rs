@@ -287,10 +287,10 @@ fn port_of(run: &RunState, what: &str) -> anyhow::Result<(StageId, String)> {
         .flat_map(|outputs| outputs.keys().map(String::as_str))
         .collect();
     Err(wrong_input(if ports.is_empty() {
-        format!("stage {stage} has no output ports")
+        format!("stage {stage} has no outputs")
     } else {
         format!(
-            "stage {stage} has no port '{port}'; it has {}",
+            "stage {stage} has no output '{port}'; it has {}",
             ports.join(", ")
         )
     }))

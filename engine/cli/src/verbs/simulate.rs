@@ -47,15 +47,16 @@ const EXAMPLES: &str = "Example:
   sunward simulate --grid grid --fleet fleet.yaml --deadline-factor 4 instance.json";
 
 const INPUTS: &str = "\
-    Of a job in --jobs \"arrival\", \"length_h\", \"power_kw\" and \"home\" are needed; \"slack_h\", \"allowed\", \
+    A job in --jobs needs \"arrival\", \"length_h\", \"power_kw\" and \"home\"; \"slack_h\", \"allowed\", \
     \"interruptible\", \"input_gb\", \"gpus\", \"project\" and \"priority\" are optional.\n\n\
-    Columns of a trace in --workload: arrival (a time, or hours since the trace began, which is taken for eight \
-    days into the grids' traces) and length_h (hours) are needed. Optional are gpus (devices; 0 where absent), cpus \
-    (cores; 1), power_kw (IT power of the whole job; 350 W a device and 10 W a core), slack_h (hours it may wait; \
-    24) and home (a zone of the fleet; the fleet's zones in turn). GAIA's (arrival_time and length in hours, cpus) \
-    and Alibaba's 2023 columns (creation_time, scheduled_time and deletion_time in seconds, num_gpu, cpu_milli) are known too.\n\n\
-    A WfCommons instance is a workflow with a stage a task: tasks above the 90th percentile of run time \
-    stand for GPU stages of 350 W that take a tenth of the time, the others draw 10 W a core.\n\n\
+    A trace in --workload needs the columns arrival (a time, or hours since the trace began; hour 0 is then eight \
+    days into the grids' traces) and length_h (hours). Optional columns and their defaults are gpus (0), cpus (1), \
+    power_kw (IT power of the whole job; 350 W per GPU and 10 W per core), slack_h (hours it may wait; 24) and home \
+    (a zone of the fleet; the fleet's zones in turn). The columns of GAIA (arrival_time and length in hours, cpus) \
+    and of Alibaba's 2023 traces (creation_time, scheduled_time and deletion_time in seconds, num_gpu, cpu_milli) are also \
+    understood.\n\n\
+    A WfCommons instance becomes a workflow with one stage per task. Tasks above the 90th percentile of run time \
+    stand for GPU stages that draw 350 W and take a tenth of the time; the others draw 10 W per core.\n\n\
     --expect takes an earlier --json answer, or figures such as { sunward: { max_gco2e: 1200 } }.";
 
 /// Simulate runs on a fleet with recorded grids, and compare the savings of placement policies
@@ -85,23 +86,23 @@ pub(crate) struct Simulate {
     /// When the workflows are submitted [default: eight days into the traces]
     #[arg(long, value_name = "TIME", conflicts_with_all = ["jobs", "workload"])]
     as_of: Option<String>,
-    /// A policy, or all; may be given more than once
+    /// A policy, or `all`; may be given more than once
     #[arg(long, value_name = "NAME", default_value = "sunward")]
     policy: Vec<String>,
-    /// What the policies know of the future
+    /// What the policies know about the future
     #[arg(long, value_enum, default_value_t = ForecastArg::Past)]
     forecast: ForecastArg,
-    /// Seed of random errors of forecasts and task times
+    /// Seed for the random errors in forecasts and task times
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Energy to move a gigabyte between regions, in kWh [default: `transfer_kwh_per_gb` of the
-    /// user's settings, else 0.002]
+    /// Energy to move a gigabyte between regions, in kWh [default: `transfer_kwh_per_gb` in your
+    /// settings, else 0.002]
     #[arg(long, value_name = "KWH")]
     transfer_kwh_per_gb: Option<f64>,
     /// A YAML file with a list of `faults` to inject
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
-    /// Exit 1 if sunward (or, if it is not simulated, the last policy) emits more
+    /// Exit 1 if the policy `sunward` (or the last one, if `sunward` is not simulated) emits more
     #[arg(long, value_name = "GRAMS", allow_negative_numbers = true)]
     max_gco2e: Option<f64>,
     /// Exit 1 if the figures differ from this file: an earlier --json answer, or figures

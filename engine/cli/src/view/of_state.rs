@@ -110,7 +110,7 @@ pub(crate) fn warnings(run: &RunState) -> Vec<String> {
             let all = stage.rejects().iter().filter(|rejects| rejects.is_all());
             all.map(move |rejects| {
                 format!(
-                    "stage {} rejected every row of its input {}: {rejects}; `tolerate_rejects: 10%` at the stage makes this an error",
+                    "stage {} rejected every row of its input {}: {rejects}; `tolerate_rejects: 10%` in the stage makes this an error",
                     stage.name(),
                     rejects.port
                 )

@@ -69,7 +69,7 @@ impl OutputView {
         match (&self.path, &self.note) {
             (Some(path), _) => path.clone(),
             (None, Some(note)) => note.clone(),
-            (None, None) => "in several parts; sunward show reads it".to_owned(),
+            (None, None) => "in several parts; `sunward show` reads it".to_owned(),
         }
     }
 }
@@ -369,11 +369,11 @@ impl View for RunAnswer {
         }
         if let Some(over) = &self.over_budget {
             page.line(format!(
-                "  over budget: {over}; give the file a larger `budget`, and the same command continues the run"
+                "  over budget: {over}; raise `budget` in the workflow, and the same command continues the run"
             ));
         }
         if failed > 0 {
-            page.line("  sunward explain shows why; sunward retry runs the failed tasks again");
+            page.line("  `sunward explain` shows why; `sunward retry` runs the failed tasks again");
         }
         outputs_table(page, &self.outputs);
     }

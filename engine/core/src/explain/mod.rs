@@ -157,7 +157,7 @@ impl fmt::Display for Reason {
             Self::WaitsFor(stages) => write!(f, "it waits for {}", stages.join(", ")),
             Self::FindingInputs => f.write_str("its inputs are being resolved"),
             Self::LookingUp => f.write_str("its result is being looked up in the cache"),
-            Self::WaitsForRoom => f.write_str("it waits for free cores or memory"),
+            Self::WaitsForRoom => f.write_str("it waits for free cores, memory or GPUs"),
             Self::BeingPlaced => f.write_str("its place and start are being chosen"),
             Self::WaitsForPower { placement, .. } => f.write_str(waiting(placement.why)),
             Self::WaitsForRetry(_) => f.write_str("it waits for its next attempt"),

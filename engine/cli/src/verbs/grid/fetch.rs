@@ -22,24 +22,24 @@ use crate::settings::Settings;
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sunward grid fetch --grid uk --zone GB --from 2026-11-01T00:00:00Z --out grid\n\n\
-        Keys come from the environment: SUNWARD_<PROVIDER>_KEY, or a file that \
-        SUNWARD_<PROVIDER>_KEY_FILE names, as SUNWARD_ELECTRICITY_MAPS_KEY; WattTime's is \
-        user:password. SUNWARD_<PROVIDER>_URL sets another address."
+        API keys come from the environment: SUNWARD_<PROVIDER>_KEY (such as \
+        SUNWARD_ELECTRICITY_MAPS_KEY), or the file that SUNWARD_<PROVIDER>_KEY_FILE names. \
+        WattTime's key is user:password. SUNWARD_<PROVIDER>_URL sets another address."
 )]
 pub(crate) struct Fetch {
     /// Providers, separated by commas; the first that answers is used
     #[arg(long, value_name = "PROVIDER")]
     grid: String,
-    /// Zones, as Electricity Maps names them: DE
+    /// Zones, as Electricity Maps names them, such as DE
     #[arg(long, value_name = "ZONE", required = true, num_args = 1..)]
     zone: Vec<String>,
-    /// From this hour on
+    /// Fetch from this hour on
     #[arg(long, value_name = "TIME")]
     from: String,
     /// Until this time [default: now]
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// The folder of ZONE.csv files; existing rows are kept
+    /// The folder for the ZONE.csv files; existing rows are kept
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }

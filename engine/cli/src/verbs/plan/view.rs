@@ -81,10 +81,10 @@ impl View for PlanView {
             bytes(self.memory_bytes)
         ));
         if let Some(run) = &self.continues {
-            page.line(format!("  sunward run continues {run}"));
+            page.line(format!("  `sunward run` continues {run}"));
         }
         page.gap();
-        let mut table = Table::new(&["stage", "does", ">tasks", ">cached", "a task gets", "then"]);
+        let mut table = Table::new(&["stage", "does", ">tasks", ">cached", "per task", "then"]);
         for stage in &self.stages {
             let tone = match stage.outlook {
                 "cached" => Tone::Good,
