@@ -148,7 +148,7 @@ fn a_panic_outside_a_kernel_fails_the_tasks_and_the_slots_go_on() {
     let mut scene = scene();
     for _ in 0..2 {
         let mut stage = kernel("unnamed");
-        // It takes all of the worker's cores. If they were not returned, nothing could start any more.
+        // It takes all of the worker's cores. If they were not returned, nothing could start.
         stage.resources.cpus = 2;
         let job = scene.job(stage, Tasks::Range(7));
         for end in scene.run(job) {

@@ -177,8 +177,8 @@ fn known(truth: &Truth) -> Intensities {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// The core's ledger equals the world's own count to the last unit, with tasks of any length and
-    /// owners that return while they run.
+    /// The core's ledger equals the world's own count to the last unit, with tasks of any length
+    /// and owners that return while they run.
     #[test]
     fn the_ledger_agrees_with_the_world(
         de in prop::collection::vec(20_u32..900, 48),
