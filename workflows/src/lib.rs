@@ -34,7 +34,6 @@ pub mod fleet;
 pub mod mentioned;
 pub mod model;
 pub mod names;
-mod reject_limit;
 pub mod render;
 mod script;
 pub mod source;

@@ -1,0 +1,88 @@
+//! The inputs of a stage and how their files are read.
+
+use serde::{Deserialize, Serialize};
+
+use super::Reference;
+use crate::column::ColumnSpec;
+use crate::source::Span;
+
+/// One input port.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    /// The sources of the data; several are concatenated.
+    pub from: Vec<Reference>,
+    /// The form in which the command gets it.
+    pub form: Form,
+    /// The selected columns, in this order; empty means all.
+    pub columns: Vec<String>,
+    /// The variable of a gridded file.
+    pub variable: Option<String>,
+    /// Whether a row of gridded data is a time (the default) or a cell.
+    pub rows: GridRows,
+    /// How a text table is written.
+    pub csv: CsvOptions,
+    /// The columns that it must have, with their types.
+    pub schema: Option<Vec<ColumnSpec>>,
+    /// Its place in the file.
+    pub span: Span,
+}
+
+impl Input {
+    /// A key that distinguishes readings of one file: all options of the input except its sources
+    /// and selected columns. A file that is passed on unchanged has one reading.
+    #[must_use]
+    pub fn reading(&self) -> String {
+        if self.form == Form::File {
+            return "file".to_owned();
+        }
+        let options = Self {
+            from: Vec::new(),
+            form: Form::Arrow,
+            columns: Vec::new(),
+            span: Span::default(),
+            ..self.clone()
+        };
+        format!("{options:?}")
+    }
+}
+
+/// The form in which a command gets an input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// An Arrow IPC file.
+    #[default]
+    Arrow,
+    /// A Parquet file.
+    Parquet,
+    /// CSV with a header.
+    Csv,
+    /// The bytes unchanged.
+    File,
+    /// A NetCDF file, for a table of numbers.
+    Netcdf,
+}
+
+/// How a text table is written, if that differs from what its suffix says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CsvOptions {
+    /// The separator between cells, one ASCII character.
+    pub delimiter: Option<char>,
+    /// Lines that begin with this ASCII character are ignored.
+    pub comment: Option<char>,
+    /// Cell texts that mean null, besides the empty one.
+    pub null: Vec<String>,
+    /// The decimal separator of numbers; `.` if absent.
+    pub decimal: Option<char>,
+}
+
+/// What one row of gridded data is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GridRows {
+    /// A time, with a tensor over space.
+    #[default]
+    Time,
+    /// A cell, with a tensor over time.
+    Cell,
+}

@@ -1,0 +1,31 @@
+//! A checked workflow: the types that all other rooms use. Read [`Workflow`] first, then [`Stage`].
+
+mod action;
+mod cuda;
+mod input;
+mod output;
+mod param;
+mod place;
+mod policy;
+mod python;
+mod reference;
+mod resources;
+mod scatter;
+mod stage;
+mod template;
+mod workflow;
+
+pub use action::{Action, Command};
+pub use cuda::{Cuda, CudaArg};
+pub use input::{CsvOptions, Form, GridRows, Input};
+pub use output::{Output, OutputFormat};
+pub use param::{Param, ParamType};
+pub use place::{Budget, Expect, Place};
+pub use policy::{Cache, RejectLimit, Retry, RetryOn};
+pub use python::Python;
+pub use reference::Reference;
+pub use resources::{Gpus, Resources};
+pub use scatter::{Scatter, Slicing};
+pub use stage::Stage;
+pub use template::Template;
+pub use workflow::Workflow;

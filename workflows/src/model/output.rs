@@ -1,0 +1,38 @@
+//! The outputs of a stage and their formats.
+
+use serde::{Deserialize, Serialize};
+
+use crate::column::ColumnSpec;
+use crate::source::Span;
+
+/// One output port.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Output {
+    /// The format that the command writes.
+    pub format: OutputFormat,
+    /// The columns that it must have, if declared.
+    pub schema: Option<Vec<ColumnSpec>>,
+    /// The file name suffix without the dot, for `file`.
+    pub ext: Option<String>,
+    /// Its place in the file.
+    pub span: Span,
+}
+
+/// What a command writes to an output's path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutputFormat {
+    /// An Arrow IPC file.
+    #[default]
+    Arrow,
+    /// A Parquet file.
+    Parquet,
+    /// CSV with a header.
+    Csv,
+    /// Bytes.
+    File,
+    /// A folder.
+    Dir,
+    /// A NetCDF file with one variable of data; each time is a row.
+    Netcdf,
+}

@@ -1,0 +1,21 @@
+//! Where data comes from.
+
+use serde::{Deserialize, Serialize};
+
+/// A source of data.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Reference {
+    /// A port of another stage.
+    Port {
+        /// The stage.
+        stage: String,
+        /// The port.
+        port: String,
+    },
+    /// A parameter that holds a path (or a list of them).
+    Param(String),
+    /// A path as written: absolute, or relative to the workflow's file.
+    Path(String),
+    /// A URL.
+    Url(String),
+}

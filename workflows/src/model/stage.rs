@@ -1,0 +1,103 @@
+//! A stage: one node of the graph.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Action, Cache, Expect, Input, Output, Place, Python, RejectLimit, Resources, Retry, Scatter,
+    Template,
+};
+use crate::source::Span;
+use crate::value::Value;
+
+/// A node of the graph.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// The stage's name.
+    pub name: String,
+    /// What it executes.
+    pub action: Action,
+    /// How it becomes tasks.
+    pub scatter: Scatter,
+    /// Its inputs by port.
+    pub inputs: IndexMap<String, Input>,
+    /// Its outputs by port. A kernel's come from the catalog.
+    pub outputs: IndexMap<String, Output>,
+    /// Parameters of a kernel: name -> value, whose strings may be templates.
+    pub with: IndexMap<String, Value>,
+    /// Stages that must end first, in addition to those that it reads from.
+    pub needs: Vec<String>,
+    /// `if:`. If it is false, the stage and its dependents are skipped.
+    pub condition: Option<Template>,
+    /// The command's environment.
+    pub env: IndexMap<String, Template>,
+    /// Names of secrets in the command's environment.
+    pub secrets: Vec<String>,
+    /// Files staged into the working folder, as written (relative to the workflow's file).
+    pub files: Vec<String>,
+    /// Its Python environment.
+    pub python: Option<Python>,
+    /// What one task needs.
+    pub resources: Resources,
+    /// Which failures are retried.
+    pub retry: Retry,
+    /// The time limit of one attempt, in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// Whether the command keeps a folder between the attempts of a task, so that it can continue.
+    pub checkpoint: bool,
+    /// How many failed tasks the stage tolerates.
+    pub tolerate: u32,
+    /// How many rejected rows of an input the stage tolerates. Without a limit, it tolerates all.
+    #[serde(default)]
+    pub tolerate_rejects: Option<RejectLimit>,
+    /// The most tasks that run at once.
+    pub max_parallel: Option<u32>,
+    /// Whether results are cached, and under which version.
+    pub cache: Cache,
+    /// Where and when this stage may run.
+    pub place: Place,
+    /// What one task is expected to take.
+    pub expect: Expect,
+    /// Its place in the file.
+    pub span: Span,
+}
+
+impl Stage {
+    /// A stage with this action and the defaults of everything else: one task, no inputs and no
+    /// outputs.
+    #[must_use]
+    pub fn new(name: impl Into<String>, action: Action) -> Self {
+        Self {
+            name: name.into(),
+            action,
+            scatter: Scatter::default(),
+            inputs: IndexMap::new(),
+            outputs: IndexMap::new(),
+            with: IndexMap::new(),
+            needs: Vec::new(),
+            condition: None,
+            env: IndexMap::new(),
+            secrets: Vec::new(),
+            files: Vec::new(),
+            python: None,
+            resources: Resources::default(),
+            retry: Retry::default(),
+            timeout_ms: None,
+            checkpoint: false,
+            tolerate: 0,
+            tolerate_rejects: None,
+            max_parallel: None,
+            cache: Cache::default(),
+            place: Place::default(),
+            expect: Expect::default(),
+            span: Span::default(),
+        }
+    }
+
+    /// Variables that the command gets from Sunward's own environment: `env: { X: inherit }`.
+    pub fn inherited(&self) -> impl Iterator<Item = &str> {
+        let env = self.env.iter();
+        env.filter(|(_, template)| template.is_inherited())
+            .map(|(name, _)| name.as_str())
+    }
+}

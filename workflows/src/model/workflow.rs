@@ -1,0 +1,25 @@
+//! A checked workflow, which the other types make up.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::{Budget, Param, Place, Reference, Stage};
+
+/// A checked workflow: all names resolve, types fit, and the graph has no cycle.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Workflow {
+    /// The workflow's name.
+    pub name: String,
+    /// A description in one line, for listings.
+    pub description: String,
+    /// The parameters, in the order written.
+    pub params: IndexMap<String, Param>,
+    /// Where and when the whole run may take place.
+    pub place: Place,
+    /// What the run may cost.
+    pub budget: Budget,
+    /// The stages, in the order written.
+    pub stages: IndexMap<String, Stage>,
+    /// The run's outputs: name -> `stage.port`.
+    pub outputs: IndexMap<String, Reference>,
+}
