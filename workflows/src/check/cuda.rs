@@ -2,9 +2,9 @@
 
 use indexmap::IndexMap;
 
-use super::Context;
+use super::columns::Known;
+use super::context::Context;
 use super::draft::DraftStage;
-use super::schemas::Known;
 use crate::codes;
 use crate::column::{ColumnSpec, ColumnType};
 use crate::diagnostic::Diagnostic;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::Context;
+use super::context::Context;
 use super::draft::{Draft, DraftStage};
 use super::reference::is_path;
 use crate::codes;
@@ -187,18 +187,6 @@ fn missing(path: &str, span: Span, context: &Context<'_>) -> Diagnostic {
 fn no_table(span: Span, message: String) -> Diagnostic {
     Diagnostic::error(codes::NOT_A_TABLE, span, message)
         .expecting("a table: Arrow, Parquet, CSV, NetCDF, .smi, .pdbqt or .sdf")
-}
-
-/// The path in a parameter's default.
-pub(super) fn default_path<'d>(
-    name: &str,
-    draft: &'d Draft<'_>,
-    context: &Context<'_>,
-) -> Option<&'d str> {
-    match &draft.workflow.params.get(name)?.default {
-        Some(Value::String(path)) if !context.facts.given.contains(name) => Some(path),
-        _ => None,
-    }
 }
 
 /// Checks that a default that names data exists, because every input that reads it needs it.

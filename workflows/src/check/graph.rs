@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Context;
+use super::context::Context;
 use super::draft::{Draft, DraftStage};
 use crate::codes;
 use crate::diagnostic::Diagnostic;

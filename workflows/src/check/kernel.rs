@@ -1,6 +1,6 @@
 //! Checks kernel stages against the catalog: name, ports, parameters.
 
-use super::Context;
+use super::context::Context;
 use super::draft::{Draft, DraftStage};
 use crate::bind::Bounds;
 use crate::catalog::{KernelEntry, ParamSpec};

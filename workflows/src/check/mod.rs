@@ -1,9 +1,12 @@
 //! From text to a checked workflow, or all mistakes in it.
 //!
-//! The steps are: YAML to a tree; the tree against the table of keys; the tree lowered to a draft;
-//! then the draft's references, expressions, kernels, files and schemas.
+//! The steps are: YAML to a tree; the tree against the table of keys; the tree lowered to a draft
+//! (`lower`, from `stage` and the files of its keys); then the draft's references, expressions,
+//! kernels, files and schemas. Read `draft` first. The steps report to one `context`.
 
 mod class;
+mod columns;
+mod context;
 mod cuda;
 mod defaults;
 mod draft;
@@ -11,6 +14,8 @@ mod expressions;
 mod files;
 mod graph;
 mod kernel;
+mod location;
+mod lower;
 mod params;
 mod place;
 mod reference;
@@ -25,6 +30,7 @@ pub use reference::is_path;
 pub(crate) use reference::parse_reference;
 pub(crate) use stage::{input_options, input_sources};
 
+use context::Context;
 use indexmap::IndexMap;
 
 use crate::catalog::Catalog;
@@ -43,20 +49,6 @@ pub struct Checked {
     pub workflow: Option<Workflow>,
     /// All mistakes, in the order of their places.
     pub diagnostics: Vec<Diagnostic>,
-}
-
-/// The data that all checks share.
-struct Context<'a> {
-    text: &'a str,
-    catalog: &'a Catalog,
-    facts: &'a Facts,
-    found: Vec<Diagnostic>,
-}
-
-impl Context<'_> {
-    fn report(&mut self, diagnostic: Diagnostic) {
-        self.found.push(diagnostic);
-    }
 }
 
 /// Checks a workflow's text.
@@ -126,7 +118,7 @@ fn build(root: &yaml::Node, context: &mut Context<'_>) -> Option<Workflow> {
     if !matches!(root.data, yaml::Data::Map(_)) {
         return None;
     }
-    let mut draft = draft::lower(root, context);
+    let mut draft = lower::lower(root, context);
     let order = graph::check(&mut draft, context);
     expressions::check(&mut draft, context);
     scatter::check(&draft, context);

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::Context;
+use super::context::Context;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::model::{Param, ParamType};

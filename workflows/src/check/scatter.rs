@@ -2,9 +2,8 @@
 
 use indexmap::IndexMap;
 
-use super::Context;
+use super::context::Context;
 use super::draft::{Draft, DraftStage};
-use super::files::default_path;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{CompiledTemplate, has_expression};
@@ -193,7 +192,7 @@ fn no_table(
                 .then(|| format!("`{stage}.{port}` is not a table"))
         }
         Reference::Path(path) => no_rows(path, input, context),
-        Reference::Param(name) => no_rows(default_path(name, draft, context)?, input, context),
+        Reference::Param(name) => no_rows(draft.default_path(name, context.facts)?, input, context),
         Reference::Url(_) => None,
     }
 }

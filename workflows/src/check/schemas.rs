@@ -2,37 +2,19 @@
 
 use std::collections::HashMap;
 
-use super::Context;
+use super::columns::Known;
+use super::context::Context;
 use super::cuda;
 use super::draft::{Draft, DraftStage, Source};
-use super::expressions::item_columns;
-use super::files::default_path;
+use super::location::item_columns;
 use crate::catalog::PortSpec;
 use crate::codes;
-use crate::column::{ColumnSpec, ColumnType};
+use crate::column::ColumnType;
 use crate::diagnostic::Diagnostic;
 use crate::facts::FileFact;
 use crate::model::{Action, GridRows, Input, Reference, Scatter, Slicing};
 use crate::names::one_of;
 use crate::yaml::Node;
-
-/// What is known about a table's columns.
-#[derive(Clone, Debug)]
-pub(super) struct Known {
-    pub(super) columns: Vec<ColumnSpec>,
-    /// True if there may be more columns than the known ones.
-    pub(super) open: bool,
-}
-
-impl Known {
-    pub(super) fn find(&self, name: &str) -> Option<&ColumnSpec> {
-        self.columns.iter().find(|column| column.name == name)
-    }
-
-    fn position(&self, name: &str) -> Option<usize> {
-        self.columns.iter().position(|column| column.name == name)
-    }
-}
 
 /// Columns by stage and port.
 type Ports = HashMap<(String, String), Known>;
@@ -121,7 +103,7 @@ fn source_columns(
             return ports.get(&(stage.clone(), port.clone())).cloned();
         }
         Reference::Path(path) => path,
-        Reference::Param(name) => default_path(name, draft, context)?,
+        Reference::Param(name) => draft.default_path(name, context.facts)?,
         Reference::Url(_) => return None,
     };
     let reading = (path.to_owned(), input.reading());

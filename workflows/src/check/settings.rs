@@ -1,6 +1,6 @@
 //! Lowers the settings of tasks: resources, retries, cache, expectation, Python.
 
-use super::Context;
+use super::context::Context;
 use super::place::{duration, words};
 use crate::codes;
 use crate::diagnostic::Diagnostic;

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
+use super::context::Context;
 use super::draft::{DraftStage, Source};
 use super::reference::parse_reference;
-use super::{Context, cuda, place, scatter, settings};
+use super::{cuda, place, scatter, settings};
 use crate::codes;
 use crate::column::{ColumnSpec, ColumnType};
 use crate::diagnostic::Diagnostic;
 use crate::model::{
-    Action, Command, CsvOptions, Form, Gpus, GridRows, Input, Output, OutputFormat, Scatter, Stage,
-    Template,
+    Action, Command, CsvOptions, Form, Gpus, GridRows, Input, Output, OutputFormat, Stage, Template,
 };
 use crate::names::is_name;
 use crate::script::{default_shell, strict};
@@ -443,9 +443,4 @@ fn template(node: &Node, text: &str) -> Option<Template> {
         source,
         span: node.span,
     })
-}
-
-/// True if the stage is scattered in any way.
-pub(super) fn is_scattered(stage: &Stage) -> bool {
-    !matches!(stage.scatter, Scatter::One)
 }

@@ -1,9 +1,9 @@
 //! Checks values in commands: text is allowed only where no program reads it as code.
 
-use super::Context;
 use super::class::Classes;
+use super::context::Context;
 use super::draft::DraftStage;
-use super::expressions::locate;
+use super::location::locate;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Compiled, CompiledTemplate};

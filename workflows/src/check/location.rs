@@ -1,0 +1,69 @@
+//! Where expressions are in the text of a workflow.
+
+use super::draft::DraftStage;
+use crate::expr::{CompiledTemplate, has_expression};
+use crate::source::Span;
+use crate::yaml::{Data, Node};
+
+/// The column of every `item.column` that a stage reads, with its place.
+pub(super) fn item_columns(stage: &DraftStage<'_>, text: &str) -> Vec<(String, Span)> {
+    let mut columns = Vec::new();
+    for key in ["run", "env", "with"] {
+        if let Some(node) = stage.node.get(key) {
+            collect_item_columns(node, text, &mut columns);
+        }
+    }
+    columns
+}
+
+fn collect_item_columns(node: &Node, text: &str, columns: &mut Vec<(String, Span)>) {
+    match &node.data {
+        Data::Scalar(_) => {
+            let source = node.text().filter(|text| has_expression(text));
+            let template = source.and_then(|source| CompiledTemplate::new(source).ok());
+            for expression in template.iter().flat_map(CompiledTemplate::expressions) {
+                for name in expression.names() {
+                    if let [root, column, ..] = name.as_slice()
+                        && root == "item"
+                    {
+                        columns.push((column.clone(), locate(text, node, &expression.source)));
+                    }
+                }
+            }
+        }
+        Data::List(items) => items
+            .iter()
+            .for_each(|n| collect_item_columns(n, text, columns)),
+        Data::Map(entries) => {
+            for entry in entries {
+                collect_item_columns(&entry.value, text, columns);
+            }
+        }
+    }
+}
+
+/// The expression's own place in a node if it can be found, or else the node's place.
+pub(super) fn locate(text: &str, node: &Node, expression: &str) -> Span {
+    let bounds = |at: u32| usize::try_from(at).unwrap_or(usize::MAX).min(text.len());
+    let (start, end) = (bounds(node.span.start), bounds(node.end));
+    let within = text.get(start..end.max(start)).unwrap_or_default();
+    let first = expression.lines().next().unwrap_or_default();
+    let whole = |at: &usize| {
+        let before = within[..*at].trim_end();
+        let after = within[at + first.len()..].trim_start();
+        before.ends_with("${{") && (after.starts_with("}}") || first.len() < expression.len())
+    };
+    let mut places = within.match_indices(first).map(|(at, _)| at);
+    let exact = places.clone().find(whole);
+    match exact.or_else(|| places.next()) {
+        Some(at) if !first.is_empty() => {
+            let start = u32::try_from(start + at).unwrap_or(node.span.start);
+            let length = u32::try_from(first.len()).unwrap_or_default();
+            Span {
+                start,
+                end: start.saturating_add(length),
+            }
+        }
+        _ => node.span,
+    }
+}
