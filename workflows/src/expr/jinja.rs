@@ -2,16 +2,15 @@
 //! filters.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use minijinja::value::{Object, ObjectRepr, ValueKind};
 use minijinja::{Environment, Expression, UndefinedBehavior, Value as Dynamic};
 
-use super::limits::{DEPTH_LIMIT, LIST_LIMIT, SIZE_LIMIT_BYTES, size_of};
-use super::number::WrittenNumber;
-use super::scope::{InputValue, Scope};
+use super::conversion::{explain, from_dynamic, to_dynamic};
+use super::limits::{DEPTH_LIMIT, SIZE_LIMIT_BYTES, size_of};
+use super::object::{InputObject, Raw};
+use super::scope::Scope;
 use super::{builtins, desugar};
 use crate::value::Value;
 
@@ -88,49 +87,6 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     builtins::guard(&mut environment);
     environment
 });
-
-/// The result of `| raw`: a value that is written into a shell script unchanged.
-#[derive(Debug)]
-pub(crate) struct Raw(pub(super) Dynamic);
-
-impl Object for Raw {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
-
-/// `inputs.x` in an expression that also reads its parts. It renders as the path.
-#[derive(Debug)]
-pub(super) struct InputObject(InputValue);
-
-impl InputObject {
-    /// The bytes of all its paths.
-    pub(super) fn size(&self) -> usize {
-        self.0.path.len() + self.0.parts.iter().map(String::len).sum::<usize>()
-    }
-}
-
-impl Object for InputObject {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Dynamic) -> Option<Dynamic> {
-        match key.as_str()? {
-            "path" => Some(Dynamic::from(self.0.path.clone())),
-            "parts" => Some(Dynamic::from(self.0.parts.clone())),
-            _ => None,
-        }
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.path)
-    }
-}
 
 /// A parsed expression.
 #[derive(Debug)]
@@ -239,66 +195,6 @@ fn pick(members: &BTreeMap<&str, bool>, get: impl Fn(&str) -> Option<Dynamic>) -
         .collect()
 }
 
-fn to_dynamic(value: &Value) -> Dynamic {
-    match value {
-        Value::Null => Dynamic::from(()),
-        Value::Bool(b) => (*b).into(),
-        Value::Int(i) => (*i).into(),
-        Value::Float(f) => (*f).into(),
-        Value::String(s) => s.as_str().into(),
-        Value::List(list) => list.iter().map(to_dynamic).collect::<Vec<_>>().into(),
-        Value::Map(map) => map
-            .iter()
-            .map(|(key, value)| (key.clone(), to_dynamic(value)))
-            .collect(),
-        Value::Written(written) => Dynamic::from_object(WrittenNumber((**written).clone())),
-    }
-}
-
-pub(super) fn from_dynamic(value: &Dynamic, depth: usize) -> Result<Value, String> {
-    if depth > DEPTH_LIMIT {
-        return Err(format!(
-            "the value is nested deeper than {DEPTH_LIMIT} levels"
-        ));
-    }
-    if let Some(written) = value.downcast_object_ref::<WrittenNumber>() {
-        return Ok(Value::Written(Box::new(written.0.clone())));
-    }
-    Ok(match value.kind() {
-        ValueKind::Undefined => return Err("it reads a name that has no value".to_owned()),
-        ValueKind::None => Value::Null,
-        ValueKind::Bool => Value::Bool(value.is_true()),
-        ValueKind::Number => match (value.as_i64(), u64::try_from(value.clone())) {
-            (Some(whole), _) if value.is_integer() => Value::Int(whole),
-            (_, Ok(whole)) if value.is_integer() => Value::unsigned(whole),
-            _ => Value::Float(f64::try_from(value.clone()).map_err(|e| explain(&e))?),
-        },
-        ValueKind::Seq | ValueKind::Iterable => {
-            let mut list = Vec::new();
-            for item in value.try_iter().map_err(|error| explain(&error))? {
-                if list.len() >= LIST_LIMIT {
-                    return Err(format!("the list has more than {LIST_LIMIT} values"));
-                }
-                list.push(from_dynamic(&item, depth + 1)?);
-            }
-            Value::List(list)
-        }
-        ValueKind::Map => {
-            let mut map = Vec::new();
-            for key in value.try_iter().map_err(|error| explain(&error))? {
-                let item = value.get_item(&key).map_err(|error| explain(&error))?;
-                map.push((key.to_string(), from_dynamic(&item, depth + 1)?));
-            }
-            Value::Map(map)
-        }
-        _ => Value::String(
-            value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned),
-        ),
-    })
-}
-
 /// Runs the engine. A panic in it becomes an error of the expression.
 fn guarded<T>(engine: impl FnOnce() -> Result<T, minijinja::Error>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(engine)) {
@@ -307,12 +203,5 @@ fn guarded<T>(engine: impl FnOnce() -> Result<T, minijinja::Error>) -> Result<T,
             "the expression engine failed on these values; write the expression another way"
                 .to_owned(),
         ),
-    }
-}
-
-fn explain(error: &minijinja::Error) -> String {
-    match error.detail() {
-        Some(detail) => format!("{}: {detail}", error.kind()),
-        None => error.kind().to_string(),
     }
 }

@@ -10,8 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use minijinja::value::{Object, ObjectRepr, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value as Dynamic};
 
-use super::jinja::{InputObject, Raw};
-use super::number::WrittenNumber;
+use super::object::{InputObject, Raw, WrittenNumber};
 
 /// The longest list. Longer ones come from mistakes such as `range(9) * 1000000`.
 pub(super) const LIST_LIMIT: usize = 1_000_000;

@@ -5,42 +5,12 @@
 //! unchanged.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
-use std::sync::Arc;
 
-use minijinja::value::{Object, ObjectRepr, ValueKind};
+use minijinja::value::ValueKind;
 use minijinja::{Error, Value as Dynamic};
 
-use crate::written::{Meaning, Written};
-
-/// A number or boolean, with its text.
-#[derive(Debug)]
-pub(super) struct WrittenNumber(pub(super) Written);
-
-impl WrittenNumber {
-    fn number(&self) -> Dynamic {
-        match self.0.means() {
-            Meaning::Bool(held) => held.into(),
-            Meaning::Int(number) => number.into(),
-            Meaning::Unsigned(number) => number.into(),
-            Meaning::Float(number) => number.into(),
-        }
-    }
-}
-
-impl Object for WrittenNumber {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn is_true(self: &Arc<Self>) -> bool {
-        self.number().is_true()
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.text())
-    }
-}
+use super::conversion::from_dynamic;
+use super::object::WrittenNumber;
 
 /// The form in which an operator or filter takes a value.
 #[derive(Clone, Copy, PartialEq)]
@@ -57,12 +27,10 @@ pub(super) fn shallow(value: Dynamic, form: Form) -> Dynamic {
     match (form, value.kind(), written) {
         (Form::Number, _, Some(written)) => written.number(),
         (Form::Text, _, Some(written)) => written.0.text().into(),
-        (Form::Text, ValueKind::Bool | ValueKind::Number, None) => {
-            match super::jinja::from_dynamic(&value, 0) {
-                Ok(plain) => plain.to_text().into(),
-                Err(_) => value,
-            }
-        }
+        (Form::Text, ValueKind::Bool | ValueKind::Number, None) => match from_dynamic(&value, 0) {
+            Ok(plain) => plain.to_text().into(),
+            Err(_) => value,
+        },
         _ => value,
     }
 }

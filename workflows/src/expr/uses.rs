@@ -2,9 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::{CompiledTemplate, has_expression};
-use crate::value::Value;
-
 /// The names that a template, or a tree of values, reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Uses {
@@ -69,31 +66,5 @@ impl Uses {
             };
             set.extend(rest.first().cloned());
         }
-    }
-}
-
-/// What the strings within a value read.
-#[must_use]
-pub fn value_uses(value: &Value) -> Uses {
-    let mut uses = Uses::default();
-    collect(value, &mut uses);
-    uses
-}
-
-fn collect(value: &Value, uses: &mut Uses) {
-    match value {
-        Value::String(text) if has_expression(text) => {
-            if let Ok(template) = CompiledTemplate::new(text) {
-                uses.merge(template.uses());
-            }
-        }
-        Value::List(list) => list.iter().for_each(|item| collect(item, uses)),
-        Value::Map(map) => map.iter().for_each(|(_, item)| collect(item, uses)),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Int(_)
-        | Value::Float(_)
-        | Value::String(_)
-        | Value::Written(_) => {}
     }
 }
