@@ -1,9 +1,8 @@
 //! A command given as a list of words. No shell reads it, but its program may be an interpreter.
 
-use super::interpreter::{self, Verdict};
+use super::interpreter::{self, MARK, Verdict};
 use super::place::Place;
 use super::refusal::Refusal;
-use super::tree::MARK;
 use super::{is_number, put_allowed};
 use crate::expr::{Compiled, CompiledTemplate, Fragment, RenderError, Scope};
 use crate::model::Template;

@@ -3,7 +3,7 @@
 
 use tree_sitter::Node;
 
-use super::flow::descendants;
+use super::node::descendants;
 use super::refusal::Refusal;
 
 /// Whether this here-document ends where every shell ends it: at the first line that is its

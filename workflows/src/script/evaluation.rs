@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 
 use tree_sitter::Node;
 
-use super::flow::{
+use super::interpreter::{self, MARK, Verdict};
+use super::node::{
     POSITIONAL, descendants, is_document, is_expansion, is_word, outside_substitutions, own_text,
     read_name, unquoted,
 };
-use super::interpreter::{self, Verdict};
-use super::tree::MARK;
 
 /// The names of all variables whose content the script evaluates anywhere.
 pub(super) fn names(root: Node<'_>, text: &str) -> BTreeSet<String> {

@@ -10,9 +10,9 @@ use std::ops::Range;
 use tree_sitter::Node;
 
 use super::evaluation;
-
-/// The name used here for all positional parameters: `$1`, `$2`, `$@`.
-pub(super) const POSITIONAL: &str = "@";
+use super::node::{
+    POSITIONAL, descendants, is_document, is_expansion, outside_substitutions, own_text, read_name,
+};
 
 /// One assignment of values to a variable, in whatever form.
 struct Flow {
@@ -220,77 +220,4 @@ fn from<'t>(target: String, values: impl IntoIterator<Item = Node<'t>>, text: &s
 /// The name of an assigned variable without its subscript.
 fn variable(name: &str) -> String {
     name.split('[').next().unwrap_or_default().to_owned()
-}
-
-/// The variable that `$x` or `${x…}` reads.
-pub(super) fn read_name(node: Node<'_>, text: &str) -> Option<String> {
-    let source = text[node.byte_range()].strip_prefix('$')?;
-    let source = source.trim_start_matches(['{', '!', '#']);
-    let end = source.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    let name = &source[..end.unwrap_or(source.len())];
-    let positional = name.is_empty() && source.starts_with(['@', '*'])
-        || name.starts_with(|c: char| c.is_ascii_digit());
-    if positional {
-        return Some(POSITIONAL.to_owned());
-    }
-    (!name.is_empty()).then(|| name.to_owned())
-}
-
-/// A node and all nodes in its subtree, without the content of command substitutions. The output of
-/// a command is no longer the value.
-pub(super) fn outside_substitutions(node: Node<'_>) -> Vec<Node<'_>> {
-    descendants(node, |node| {
-        !matches!(node.kind(), "command_substitution" | "process_substitution")
-    })
-}
-
-/// The byte ranges of a node that none of its children covers.
-pub(super) fn own_text(node: Node<'_>) -> Vec<Range<usize>> {
-    let mut cursor = node.walk();
-    let mut own = Vec::new();
-    let mut from = node.start_byte();
-    for child in node.children(&mut cursor) {
-        own.push(from..child.start_byte());
-        from = child.end_byte();
-    }
-    own.push(from..node.end_byte());
-    own.retain(|range| range.start < range.end);
-    own
-}
-
-/// A node and all nodes in its subtree. A node for which `enters` is false is left out with
-/// everything below it.
-pub(super) fn descendants<'t>(node: Node<'t>, enters: impl Fn(Node<'t>) -> bool) -> Vec<Node<'t>> {
-    let mut found = Vec::new();
-    let mut left = vec![node];
-    while let Some(node) = left.pop() {
-        if !enters(node) {
-            continue;
-        }
-        found.push(node);
-        let mut cursor = node.walk();
-        left.extend(node.children(&mut cursor));
-    }
-    found
-}
-
-/// Whether a node is a here-document or a here-string.
-pub(super) fn is_document(node: Node<'_>) -> bool {
-    matches!(node.kind(), "heredoc_redirect" | "herestring_redirect")
-}
-
-/// Whether a node is `$x` or `${x…}`.
-pub(super) fn is_expansion(node: Node<'_>) -> bool {
-    matches!(node.kind(), "simple_expansion" | "expansion")
-}
-
-/// Whether a part of a command is one of its words.
-pub(super) fn is_word(node: Node<'_>) -> bool {
-    node.kind() != "variable_assignment" && !node.kind().ends_with("redirect")
-}
-
-/// A word without its quotes.
-pub(super) fn unquoted(mut word: String) -> String {
-    word.retain(|c| !matches!(c, '\'' | '"' | '\\' | '\n'));
-    word
 }

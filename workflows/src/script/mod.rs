@@ -11,11 +11,14 @@
 //! commands evaluate their words (`interpreter`). Whatever the parser or the rules do not
 //! understand is refused.
 
+mod agreement;
 mod argv;
 mod document;
 mod evaluation;
 mod flow;
 mod interpreter;
+mod marked;
+mod node;
 mod place;
 mod quote;
 mod refusal;

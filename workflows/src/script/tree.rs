@@ -8,53 +8,16 @@ use std::ops::Range;
 
 use tree_sitter::{Node, Parser};
 
+use super::agreement::is_plain;
 use super::document;
-use super::flow::{Flows, is_document, is_word, unquoted};
-use super::interpreter::{self, Verdict};
+use super::flow::Flows;
+use super::interpreter::{self, MARK, Verdict};
+use super::marked::{Marked, mark, without_clobbering};
+use super::node::{is_document, is_word, unquoted};
 use super::place::Place;
 use super::refusal::Refusal;
 use super::shell::Dialect;
-use crate::expr::{CompiledTemplate, Fragment};
-
-/// The mark for a value in the words of a command.
-pub(super) const MARK: char = '\u{1}';
-
-/// Constructs that only bash has. A POSIX shell would parse them differently.
-const ONLY_BASH: &[&str] = &[
-    "herestring_redirect",
-    "process_substitution",
-    "array",
-    "ansi_c_string",
-    "translated_string",
-    "subscript",
-    "c_style_for_statement",
-    "brace_expression",
-];
-
-/// Words that a shell does not take as a command's name.
-const RESERVED: &[&str] = &[
-    "if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for",
-    "select", "function", "{", "}", "!", "[[", "]]", "in",
-];
-
-/// Nodes that are always on one line.
-const ONE_LINE: &[&str] = &[
-    "command",
-    "declaration_command",
-    "unset_command",
-    "redirected_statement",
-    "file_redirect",
-    "herestring_redirect",
-    "variable_assignment",
-    "variable_assignments",
-    "concatenation",
-];
-
-/// A script in which a unique word replaces each expression, and the byte ranges of these words.
-struct Marked {
-    text: String,
-    ranges: Vec<Range<usize>>,
-}
+use crate::expr::CompiledTemplate;
 
 /// The place of every expression, in order.
 pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> Vec<Place> {
@@ -100,104 +63,6 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> Vec<Place
             Err(refusal) => Place::Refused(refusal),
         })
         .collect()
-}
-
-/// Replaces the operator `>|` with `> `, because the grammar does not know it. Both divide words in
-/// the same way. The two characters are the operator unless they are quoted, or follow one of the
-/// characters checked here.
-fn without_clobbering(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(">|") {
-        plain.push_str(&rest[..at]);
-        let before = plain.chars().next_back();
-        let operator =
-            !matches!(before, Some('\\' | '&' | '>' | '<')) && !rest[at + 2..].starts_with('|');
-        plain.push_str(if operator { "> " } else { ">|" });
-        rest = &rest[at + 2..];
-    }
-    plain.push_str(rest);
-    plain
-}
-
-fn mark(template: &CompiledTemplate) -> Marked {
-    let mut word = "sunwardvalue".to_owned();
-    while template.source().contains(&word) {
-        word.push('q');
-    }
-    let mut text = String::new();
-    let mut ranges = Vec::new();
-    for fragment in template.fragments() {
-        match fragment {
-            Fragment::Text(literal) => text.push_str(literal),
-            Fragment::Expression(_) => {
-                let start = text.len();
-                text.push_str(&word);
-                ranges.push(start..text.len());
-            }
-        }
-    }
-    Marked { text, ranges }
-}
-
-/// True if the parser and the shell parse this script alike, as far as is known. There must be no
-/// characters that only one of them treats as blanks, no here-document that ends elsewhere for the
-/// shell, and no bash syntax in `sh`.
-fn is_plain(root: Node<'_>, text: &str, dialect: Dialect) -> bool {
-    let odd_blank = |c: char| c.is_whitespace() && !matches!(c, ' ' | '\t' | '\n') || c == '\0';
-    let blanks = text
-        .char_indices()
-        .filter(|(_, c)| odd_blank(*c))
-        .all(|(at, c)| {
-            let node = root.descendant_for_byte_range(at, at + c.len_utf8());
-            node.is_some_and(|node| matches!(node.kind(), "string_content" | "raw_string"))
-        });
-    blanks && !text.contains("<\\\n") && nodes_are_plain(root, text, dialect)
-}
-
-fn nodes_are_plain(root: Node<'_>, text: &str, dialect: Dialect) -> bool {
-    let mut cursor = root.walk();
-    loop {
-        let node = cursor.node();
-        if node.kind() == "heredoc_redirect" && !document::is_whole(node, text) {
-            return false;
-        }
-        if dialect == Dialect::Posix && ONLY_BASH.contains(&node.kind()) {
-            return false;
-        }
-        if !is_one_command(node, text) {
-            return false;
-        }
-        if cursor.goto_first_child() {
-            continue;
-        }
-        while !cursor.goto_next_sibling() {
-            if !cursor.goto_parent() {
-                return true;
-            }
-        }
-    }
-}
-
-/// True if no line break and no reserved word divides a node for the shell. After `x=1 2>f` the
-/// parser takes the next line as words of the same command, whatever it contains.
-fn is_one_command(node: Node<'_>, text: &str) -> bool {
-    if node.kind() == "command_name" && RESERVED.contains(&&text[node.byte_range()]) {
-        return false;
-    }
-    if !ONE_LINE.contains(&node.kind()) {
-        return true;
-    }
-    let mut cursor = node.walk();
-    let mut from = node.start_byte();
-    for child in node.children(&mut cursor) {
-        let gap = text[from..child.start_byte().max(from)].replace("\\\n", "");
-        if gap.contains('\n') {
-            return false;
-        }
-        from = child.end_byte();
-    }
-    true
 }
 
 struct Finder<'t> {

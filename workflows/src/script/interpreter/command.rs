@@ -1,0 +1,150 @@
+//! The words of any command.
+
+use super::super::refusal::Refusal;
+use super::super::shell::base_name;
+use super::condition::of_test;
+use super::filter::of_filter;
+use super::language::of_language;
+use super::table::{Kind, PLAIN_OPTIONS, PROGRAM_OPTIONS, interpreters};
+use super::variable::is_evaluated;
+use super::verdict::Verdict;
+
+/// What word number `at` may contain; `mark` is the value in it.
+pub(in crate::script) fn verdict(words: &[String], at: usize, mark: char) -> Verdict {
+    if at == 0 {
+        return Verdict::Any;
+    }
+    // If a command starts another one, the rules of both apply. The strictest result counts.
+    let mut strictest = Verdict::Any;
+    for (i, kind) in interpreters(words).filter(|(i, _)| *i < at) {
+        match of_kind(kind, &words[i..], at - i, mark) {
+            Verdict::Refused(refusal) => return Verdict::Refused(refusal),
+            Verdict::Operand => strictest = Verdict::Operand,
+            Verdict::Any => {}
+        }
+    }
+    match of_word(words, at, mark) {
+        Verdict::Any => strictest,
+        other => other,
+    }
+}
+
+/// True if a list may become several words of a command. This is not allowed for `test`, where they
+/// could be operators, and where `-v` evaluates the next word.
+pub(in crate::script) fn takes_lists(words: &[String], at: usize) -> bool {
+    let (own, at_own) = builtin(words, at);
+    at > 0 && (at_own == 0 || own.first().is_none_or(|word| base_name(word) != "test"))
+}
+
+/// Skips `command` and `builtin`, which run a command in the shell itself. Returns the words of
+/// that command, and the index of word number `at` among them.
+fn builtin(words: &[String], at: usize) -> (&[String], usize) {
+    let wraps = |word: &String| matches!(word.as_str(), "command" | "builtin");
+    let mut start = 0;
+    while start < at && (wraps(&words[start]) || start > 0 && words[start].starts_with('-')) {
+        start += 1;
+    }
+    if start == at {
+        (words, at)
+    } else {
+        (&words[start..], at - start)
+    }
+}
+
+/// What a word may contain by the rules that hold for all commands.
+fn of_word(words: &[String], at: usize, mark: char) -> Verdict {
+    let (own, at_own) = builtin(words, at);
+    match own.first().map_or("", |word| base_name(word)) {
+        "test" => return of_test(own, at_own),
+        // `wait -p NAME` and `printf -v NAME` evaluate a subscript in the name, also when written
+        // as `-pNAME` and `-vNAME`.
+        "wait" => return Verdict::Operand,
+        "printf" if at_own == 1 => return Verdict::Operand,
+        "printf" if own[at_own - 1] == "-v" => {
+            return Verdict::Refused(Refusal::TestVariable);
+        }
+        _ => {}
+    }
+    let name = words.first().map_or("", |word| base_name(word));
+    if name == "env" && (words[at - 1].starts_with("-S") || words[at - 1] == "--split-string") {
+        return Verdict::Refused(Refusal::Program);
+    }
+    if PLAIN_OPTIONS.contains(&name)
+        || interpreters(words).any(|(i, k)| i == 0 && !matches!(k, Kind::Named | Kind::Optioned))
+    {
+        return Verdict::Any;
+    }
+    let program = |word: &str| matches!(word, "-c" | "-e" | "--command" | "--eval" | "--exec");
+    let attached = ["--command=", "--eval=", "--exec=", "-c", "-e"];
+    let word = words[at].as_str();
+    if words[at - 1..at].iter().any(|word| program(word))
+        || attached
+            .iter()
+            .any(|a| word.starts_with(a) && word[a.len()..].starts_with(mark))
+    {
+        // If the command starts an interpreter, the rules of the interpreter were applied above;
+        // `bash -c 'x'
+        // - -c V` is safe.
+        let judges = |kind| !matches!(kind, Kind::Named | Kind::Optioned);
+        let judged = interpreters(words).any(|(i, kind)| i < at - 1 && judges(kind));
+        if !judged {
+            return Verdict::Refused(Refusal::Program);
+        }
+    }
+    Verdict::Any
+}
+
+fn of_kind(kind: Kind, words: &[String], at: usize, mark: char) -> Verdict {
+    match kind {
+        Kind::All | Kind::Builtin => Verdict::Refused(Refusal::Evaluated),
+        Kind::Named => of_named(words, at, mark),
+        Kind::Optioned => of_optioned(words, at),
+        Kind::Shell => of_language(words, at, mark, "c", "oO"),
+        Kind::Language(flags) => of_language(words, at, mark, flags, "WXmIr"),
+        Kind::Filter(options) => of_filter(words, at, mark, options),
+    }
+}
+
+/// For a command with options that name a program: any text after `--`, and otherwise an operand.
+/// An option's program is always refused.
+fn of_optioned(words: &[String], at: usize) -> Verdict {
+    let before = words[at - 1].as_str();
+    let option = words[at].split_once('=').map_or("", |(option, _)| option);
+    let named = PROGRAM_OPTIONS
+        .iter()
+        .any(|one| *one == before || *one == option);
+    let ssh = words[0].ends_with("scp") || words[0].ends_with("sftp");
+    if named || ssh && before == "-o" {
+        return Verdict::Refused(Refusal::Program);
+    }
+    match words[1..at].iter().any(|word| word == "--") {
+        true => Verdict::Any,
+        false => Verdict::Operand,
+    }
+}
+
+/// For `NAME=value`: safe for `export` and `env`, and refused for `make`, which evaluates it.
+fn of_named(words: &[String], at: usize, mark: char) -> Verdict {
+    let make = words[0].ends_with("make");
+    let word = &words[at];
+    let name = word.split_once('=').map(|(name, _)| name);
+    match name {
+        Some(_) if make => Verdict::Refused(Refusal::Evaluated),
+        Some(name) if is_evaluated(name) => Verdict::Refused(Refusal::EvaluatedVariable),
+        Some(name) if !name.contains(mark) => Verdict::Any,
+        Some(_) => Verdict::Refused(Refusal::Name),
+        None if make => Verdict::Operand,
+        None if words[0].ends_with("env") => {
+            // After the program's name, the program's own rules apply.
+            let program = words[1..at]
+                .iter()
+                .any(|word| !word.starts_with('-') && !word.contains('='));
+            if program {
+                Verdict::Any
+            } else {
+                Verdict::Refused(Refusal::Name)
+            }
+        }
+        None => Verdict::Refused(Refusal::Evaluated),
+    }
+}

@@ -1,0 +1,73 @@
+//! The words of a filter such as awk.
+
+use super::super::refusal::Refusal;
+use super::verdict::Verdict;
+
+/// For a filter such as awk: options, the program, then files.
+pub(super) fn of_filter(words: &[String], at: usize, mark: char, valued: &str) -> Verdict {
+    let sed = valued.starts_with('e');
+    let file = words[1..].iter().any(|word| {
+        word == "-f" || word == "--file" || word.starts_with("--file=") || word == "--from-file"
+    });
+    let mut program = file;
+    let mut i = 1;
+    while i <= at {
+        let word = words[i].as_str();
+        let option = word.len() > 1 && word.starts_with('-') && word != "--";
+        let letters = word.trim_start_matches('-');
+        let program_option =
+            !word.starts_with("--") && word.ends_with('e') && (sed || letters == "e")
+                || word == "--expression"
+                || word == "--source";
+        if i == at {
+            return match () {
+                () if option => at_option(word, mark),
+                () if !program => Verdict::Refused(Refusal::Program),
+                () => Verdict::Operand,
+            };
+        }
+        if program_option {
+            program = true;
+            if i + 1 == at {
+                return Verdict::Refused(Refusal::Program);
+            }
+            i += 2;
+            continue;
+        }
+        if option {
+            let pair = matches!(word, "--arg" | "--argjson" | "--slurpfile" | "--rawfile");
+            let takes = !word.starts_with("--") && letters.len() == 1 && valued.contains(letters)
+                || matches!(
+                    word,
+                    "--assign" | "--field-separator" | "--file" | "--from-file"
+                );
+            let step = if pair {
+                3
+            } else if takes {
+                2
+            } else {
+                1
+            };
+            if i + step > at {
+                return Verdict::Any;
+            }
+            i += step;
+            continue;
+        }
+        program = program || word != "--";
+        i += 1;
+    }
+    Verdict::Any
+}
+
+/// For an option with an attached value: `-vx=V` and `-FV` are data. Any other may be a program.
+fn at_option(word: &str, mark: char) -> Verdict {
+    let data = (word.starts_with("-v")
+        && word.split_once('=').is_some_and(|(n, _)| !n.contains(mark)))
+        || word.starts_with("-F");
+    if data {
+        Verdict::Any
+    } else {
+        Verdict::Refused(Refusal::Option)
+    }
+}

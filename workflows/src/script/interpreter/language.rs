@@ -1,0 +1,77 @@
+//! The words of a shell or an interpreter such as Python.
+
+use super::super::refusal::Refusal;
+use super::verdict::Verdict;
+
+/// For a shell or an interpreter: options, then `-c PROGRAM` or a file, then arguments.
+pub(super) fn of_language(
+    words: &[String],
+    at: usize,
+    mark: char,
+    flags: &str,
+    valued: &str,
+) -> Verdict {
+    let mut i = 1;
+    while i <= at {
+        let word = words[i].as_str();
+        let is_option = word.len() > 1 && word.starts_with(['-', '+']);
+        if i == at {
+            if word.starts_with("<(") {
+                return Verdict::Refused(Refusal::Program);
+            }
+            return match (is_option, word.starts_with(mark) || !word.contains(mark)) {
+                (true, _) => Verdict::Refused(Refusal::Option),
+                (false, true) => Verdict::Operand,
+                (false, false) => Verdict::Any,
+            };
+        }
+        if word == "--" || !is_option {
+            return if word == "--" && i + 1 == at {
+                Verdict::Operand
+            } else {
+                Verdict::Any
+            };
+        }
+        if has_program_flag(word, flags) {
+            return after_program_flag(words, i, at);
+        }
+        let takes_word = !word.starts_with("--") && word.ends_with(|c: char| valued.contains(c))
+            || matches!(word, "--rcfile" | "--init-file" | "--project" | "--require");
+        if takes_word && i + 1 == at {
+            return Verdict::Refused(Refusal::Option);
+        }
+        i += if takes_word { 2 } else { 1 };
+    }
+    Verdict::Any
+}
+
+/// What a word after `-c` may contain. Further options may stand before the program.
+fn after_program_flag(words: &[String], flag: usize, at: usize) -> Verdict {
+    let program = (flag + 1..words.len())
+        .find(|i| !words[*i].starts_with('-'))
+        .unwrap_or(at);
+    if at > program
+        && !words[flag + 1..at]
+            .iter()
+            .any(|word| has_program_flag(word, "eE"))
+    {
+        Verdict::Any
+    } else {
+        Verdict::Refused(Refusal::Program)
+    }
+}
+
+/// True for an option after which a program is written: one with one of these letters, or a long
+/// one.
+pub(super) fn has_program_flag(word: &str, flags: &str) -> bool {
+    if let Some(long) = word.strip_prefix("--") {
+        let name = long.split('=').next().unwrap_or_default();
+        return matches!(
+            name,
+            "eval" | "print" | "command" | "exec" | "run" | "execute" | "expression"
+        );
+    }
+    word.strip_prefix('-').is_some_and(|letters| {
+        !letters.is_empty() && letters.contains(|c: char| flags.contains(c)) && letters.len() <= 6
+    })
+}

@@ -1,0 +1,20 @@
+//! Decides which words of a command are evaluated, by the command's name.
+//!
+//! A command is given as its literal words, with a mark for each value. The question is always: may
+//! word number `at` contain text? `table` says what kind of command it is, `command` applies the
+//! rules of that kind, and `input` tells who reads a program from its standard input.
+
+mod command;
+mod condition;
+mod filter;
+mod input;
+mod language;
+mod table;
+mod variable;
+mod verdict;
+
+pub(super) use command::{takes_lists, verdict};
+pub(super) use condition::of_test;
+pub(super) use input::{interprets, interprets_pipe};
+pub(crate) use variable::is_evaluated;
+pub(super) use verdict::{MARK, Verdict};

@@ -1,0 +1,178 @@
+//! The table of commands that evaluate their words.
+
+use super::super::shell::base_name;
+
+/// What a command does with its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A shell: takes `-c PROGRAM`, or else a file.
+    Shell,
+    /// An interpreter such as Python: takes a program after one of these option letters, or else a
+    /// file.
+    Language(&'static str),
+    /// A filter such as awk: the first operand is the program, unless `-f` names a file. The
+    /// letters are the options that take a word.
+    Filter(&'static str),
+    /// Every operand is evaluated.
+    All,
+    /// A command of the shell itself that evaluates every operand. It reads no program from its
+    /// standard input.
+    Builtin,
+    /// A command whose only safe words are `NAME=value`.
+    Named,
+    /// A command with options that name a program to run. No operand may look like an option.
+    Optioned,
+}
+
+/// Commands that start another command, whose name is one of their words.
+const RUNNERS: &[&str] = &[
+    "env",
+    "nice",
+    "nohup",
+    "time",
+    "timeout",
+    "exec",
+    "command",
+    "builtin",
+    "sudo",
+    "doas",
+    "xargs",
+    "find",
+    "setsid",
+    "stdbuf",
+    "ionice",
+    "taskset",
+    "numactl",
+    "chrt",
+    "unshare",
+    "nsenter",
+    "chroot",
+    "flock",
+    "watch",
+    "strace",
+    "perf",
+    "valgrind",
+    "conda",
+    "mamba",
+    "micromamba",
+    "pixi",
+    "uv",
+    "poetry",
+    "pipenv",
+    "srun",
+    "mpirun",
+    "mpiexec",
+    "singularity",
+    "apptainer",
+    "docker",
+    "podman",
+    "busybox",
+    "coproc",
+    "setpriv",
+    "systemd-run",
+    "script",
+];
+
+/// Commands whose `-c` or `-e` is not a program.
+pub(super) const PLAIN_OPTIONS: &[&str] = &[
+    "[",
+    "test",
+    "grep",
+    "egrep",
+    "fgrep",
+    "zgrep",
+    "rg",
+    "head",
+    "tail",
+    "wc",
+    "cut",
+    "sort",
+    "uniq",
+    "gzip",
+    "gunzip",
+    "bzip2",
+    "xz",
+    "zstd",
+    "pigz",
+    "zcat",
+    "tar",
+    "cp",
+    "ls",
+    "echo",
+    "printf",
+    "cat",
+    "comm",
+    "md5sum",
+    "sha256sum",
+    "samtools",
+    "bcftools",
+    "bedtools",
+    "bgzip",
+    "tabix",
+    "minimap2",
+    "bwa",
+    "seqkit",
+];
+
+/// Options that name a program to run.
+pub(super) const PROGRAM_OPTIONS: &[&str] = &[
+    "-I",
+    "--use-compress-program",
+    "--to-command",
+    "--checkpoint-action",
+    "--info-script",
+    "--rsh",
+    "--rsync-path",
+    "--compress-program",
+    "--filter",
+    "--upload-pack",
+    "--receive-pack",
+    "--use-askpass",
+    "--unzip-command",
+];
+
+fn kind(word: &str) -> Option<Kind> {
+    let name = base_name(word);
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    Some(match stem {
+        // `.` and `source` run a file in the shell itself.
+        "" if name == "." => Kind::Language(""),
+        "source" => Kind::Language(""),
+        "tar" | "gtar" | "bsdtar" | "rsync" | "sort" | "split" | "find" | "git" | "zip"
+        | "wget" | "scp" | "sftp" => Kind::Optioned,
+        "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "mksh" | "rbash" | "fish" | "csh"
+        | "tcsh" => Kind::Shell,
+        "python" | "pypy" | "ipython" => Kind::Language("c"),
+        "perl" | "ruby" | "lua" | "luajit" | "groovy" | "scala" => Kind::Language("eE"),
+        "node" | "deno" | "bun" => Kind::Language("ep"),
+        "R" | "Rscript" | "julia" | "octave" | "matlab" | "ghc" | "gnuplot" => {
+            Kind::Language("eErE")
+        }
+        "php" => Kind::Language("rBRE"),
+        "awk" | "gawk" | "mawk" | "nawk" => Kind::Filter("Fvfile"),
+        "sed" | "gsed" => Kind::Filter("efl"),
+        "jq" | "yq" | "gojq" => Kind::Filter("fL"),
+        "sqlite" | "duckdb" | "mysql" | "psql" => Kind::All,
+        "ssh" | "rsh" | "pdsh" | "parallel" | "at" | "batch" | "su" | "expect" | "tclsh" | "dc"
+        | "ed" | "ex" | "crontab" => Kind::All,
+        "m" if name == "m4" => Kind::All,
+        "eval" | "trap" | "let" | "declare" | "typeset" | "local" | "readonly" | "read"
+        | "unset" | "alias" | "mapfile" | "readarray" | "getopts" | "enable" | "bind"
+        | "complete" | "compgen" | "fc" => Kind::Builtin,
+        "export" | "make" | "gmake" | "env" => Kind::Named,
+        _ => return None,
+    })
+}
+
+/// The interpreters among the words of a command, with their places: its first word, or any word
+/// if the first one starts another command.
+pub(super) fn interpreters(words: &[String]) -> impl Iterator<Item = (usize, Kind)> {
+    let runs = words
+        .first()
+        .is_some_and(|word| RUNNERS.contains(&base_name(word)));
+    words
+        .iter()
+        .enumerate()
+        .take(if runs { words.len() } else { 1 })
+        .filter_map(|(i, word)| Some((i, kind(word)?)))
+}

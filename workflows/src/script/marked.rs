@@ -1,0 +1,50 @@
+//! A script with words in place of its expressions, for the parser.
+
+use std::ops::Range;
+
+use crate::expr::{CompiledTemplate, Fragment};
+
+/// A script in which a unique word replaces each expression, and the byte ranges of these words.
+pub(super) struct Marked {
+    pub(super) text: String,
+    pub(super) ranges: Vec<Range<usize>>,
+}
+
+/// Replaces each expression of a template.
+pub(super) fn mark(template: &CompiledTemplate) -> Marked {
+    let mut word = "sunwardvalue".to_owned();
+    while template.source().contains(&word) {
+        word.push('q');
+    }
+    let mut text = String::new();
+    let mut ranges = Vec::new();
+    for fragment in template.fragments() {
+        match fragment {
+            Fragment::Text(literal) => text.push_str(literal),
+            Fragment::Expression(_) => {
+                let start = text.len();
+                text.push_str(&word);
+                ranges.push(start..text.len());
+            }
+        }
+    }
+    Marked { text, ranges }
+}
+
+/// Replaces the operator `>|` with `> `, because the grammar does not know it. Both divide words in
+/// the same way. The two characters are the operator unless they are quoted, or follow one of the
+/// characters checked here.
+pub(super) fn without_clobbering(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(">|") {
+        plain.push_str(&rest[..at]);
+        let before = plain.chars().next_back();
+        let operator =
+            !matches!(before, Some('\\' | '&' | '>' | '<')) && !rest[at + 2..].starts_with('|');
+        plain.push_str(if operator { "> " } else { ">|" });
+        rest = &rest[at + 2..];
+    }
+    plain.push_str(rest);
+    plain
+}
