@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Param, ParamType, Workflow};
 use crate::names::{nearest, one_of};
-use crate::value::Value;
+use crate::value::{Value, widen};
 use crate::written::Meaning;
 use crate::yaml::scalar::{self, is_padded};
 use crate::{codes, yaml};
@@ -370,12 +370,4 @@ pub(crate) fn shown(value: &Value) -> String {
             format!("`{}`", value.to_text())
         }
     }
-}
-
-/// An integer as a float. Beyond 2^53 it is the nearest one, which is enough for comparison with
-/// bounds.
-pub(crate) fn widen(whole: i64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "compared with bounds only")]
-    let wide = whole as f64;
-    wide
 }

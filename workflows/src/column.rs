@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::column_arrow::{row_bytes, to_arrow_field};
 use crate::column_kind::Kind;
 
 /// A column type as written in YAML: `int64`, `utf8`, `timestamp[us, UTC]`,
@@ -33,14 +32,6 @@ impl ColumnType {
     /// Returns what is wrong with the text, with a suggestion if there is one.
     pub fn parse(text: &str) -> Result<Self, String> {
         Kind::parse(text).map(|kind| Self(kind.to_string()))
-    }
-
-    /// Bytes of one row, for types in which all rows have the same size. Booleans, which take bits,
-    /// have none.
-    #[must_use]
-    pub fn row_bytes(&self) -> Option<u64> {
-        let field = to_arrow_field(&ColumnSpec::new("", self.0.clone())).ok()?;
-        u64::try_from(row_bytes(field.data_type())?).ok()
     }
 
     /// Whether data of the other type fits this one. A pattern accepts every type that it stands

@@ -51,6 +51,16 @@ pub fn row_bytes(data_type: &DataType) -> Option<usize> {
     }
 }
 
+impl ColumnType {
+    /// Bytes of one row, for types in which all rows have the same size. Booleans, which take bits,
+    /// have none.
+    #[must_use]
+    pub fn row_bytes(&self) -> Option<u64> {
+        let field = to_arrow_field(&ColumnSpec::new("", self.0.clone())).ok()?;
+        u64::try_from(row_bytes(field.data_type())?).ok()
+    }
+}
+
 fn field(name: &str, kind: &Kind) -> Result<Field, String> {
     let Kind::Tensor(element, dimensions) = kind else {
         return Ok(Field::new(name, data_type(kind)?, true));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::written::Written;
+use crate::written::{Meaning, Written};
 
 /// A plain value. Unlike a JSON value it survives encodings that do not describe themselves, which
 /// is what the journal uses; [`Value::to_json`] and [`Value::from_json`] convert.
@@ -97,4 +97,134 @@ impl Value {
             Self::Written(written) => written.plain().kind_name(),
         }
     }
+
+    /// A whole number from 0 to 2^64 - 1. It is a plain integer if it fits `i64`.
+    #[must_use]
+    pub fn unsigned(number: u64) -> Self {
+        i64::try_from(number).map_or_else(
+            |_| {
+                let text = number.to_string();
+                let means = Meaning::Unsigned(number);
+                Self::Written(Box::new(Written::new(text, means)))
+            },
+            Self::Int,
+        )
+    }
+
+    /// Returns this number or boolean with the text in which it was written. Other values are
+    /// returned unchanged. So is a value whose text is its plain form, or could have a meaning for
+    /// a shell.
+    #[must_use]
+    pub fn written_as(self, text: &str) -> Self {
+        let means = match &self {
+            Self::Bool(held) => Meaning::Bool(*held),
+            Self::Int(number) => Meaning::Int(*number),
+            Self::Float(number) => Meaning::Float(*number),
+            Self::Written(written) => written.means(),
+            Self::Null | Self::String(_) | Self::List(_) | Self::Map(_) => return self,
+        };
+        let harmless = !text.is_empty()
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+        if !harmless || text == self.to_text() {
+            return self;
+        }
+        let text = text.to_owned();
+        Self::Written(Box::new(Written::new(text, means)))
+    }
+
+    /// The value with all numbers in their plain form, for code that computes with it.
+    #[must_use]
+    pub fn plain(&self) -> Self {
+        match self {
+            Self::Written(written) => written.plain(),
+            Self::List(list) => Self::List(list.iter().map(Self::plain).collect()),
+            Self::Map(map) => Self::Map(
+                map.iter()
+                    .map(|(key, value)| (key.clone(), value.plain()))
+                    .collect(),
+            ),
+            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::String(_) => {
+                self.clone()
+            }
+        }
+    }
+
+    /// The value as text for a key: JSON, with numbers as they were written. Two values that a
+    /// command could distinguish have different texts.
+    #[must_use]
+    pub fn to_key(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out, &|written| written.text().to_owned());
+        out
+    }
+
+    /// JSON, with numbers as they were written wherever JSON can hold them.
+    pub(crate) fn to_written_json(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out, &|written| {
+            let is_json = serde_json::from_str::<serde_json::Number>(written.text()).is_ok();
+            match is_json {
+                true => written.text().to_owned(),
+                false => written.to_json().to_string(),
+            }
+        });
+        out
+    }
+
+    fn write(&self, out: &mut String, number: &dyn Fn(&Written) -> String) {
+        match self {
+            Self::Written(written) => out.push_str(&number(written)),
+            Self::Float(float) if !float.is_finite() => out.push_str(&format!("{float:?}")),
+            Self::List(list) => {
+                out.push('[');
+                for (at, item) in list.iter().enumerate() {
+                    if at > 0 {
+                        out.push(',');
+                    }
+                    item.write(out, number);
+                }
+                out.push(']');
+            }
+            Self::Map(map) => {
+                out.push('{');
+                for (at, (key, value)) in map.iter().enumerate() {
+                    if at > 0 {
+                        out.push(',');
+                    }
+                    out.push_str(&serde_json::Value::from(key.as_str()).to_string());
+                    out.push(':');
+                    value.write(out, number);
+                }
+                out.push('}');
+            }
+            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::String(_) => {
+                out.push_str(&self.to_json().to_string());
+            }
+        }
+    }
+}
+
+impl Written {
+    /// The plain value. A whole number beyond `i64` becomes the nearest float.
+    #[must_use]
+    pub fn plain(&self) -> Value {
+        match self.means() {
+            Meaning::Bool(held) => Value::Bool(held),
+            Meaning::Int(number) => Value::Int(number),
+            Meaning::Unsigned(number) => {
+                Value::Float(number.to_string().parse().unwrap_or(f64::NAN))
+            }
+            Meaning::Float(number) => Value::Float(number),
+        }
+    }
+}
+
+/// An integer as a float. Beyond 2^53 it is the nearest one, which is enough for comparison with
+/// bounds.
+pub(crate) fn widen(whole: i64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "compared with bounds only")]
+    let wide = whole as f64;
+    wide
 }

@@ -6,6 +6,7 @@
 mod conform;
 mod kind;
 mod schema;
+mod settings;
 mod stage;
 mod table;
 

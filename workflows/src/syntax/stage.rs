@@ -1,11 +1,7 @@
 //! The table: a stage and its parts.
 
 use super::kind::{Key, KeyRule, Kind, Shape};
-use super::table::PLACE;
-
-const COUNT: Kind = Kind::Whole(0, u32::MAX as i64);
-pub(super) const REJECTS: Kind = Kind::OneOf(&[Kind::Whole(0, i64::MAX), Kind::Percent]);
-const POSITIVE: Kind = Kind::Whole(1, u32::MAX as i64);
+use super::settings::{CACHE, COUNT, PLACE, POSITIVE, PYTHON, REJECTS, RESOURCES, RETRY};
 
 /// A stage.
 pub(crate) static STAGE: Shape = Shape {
@@ -253,25 +249,6 @@ static OUTPUT: Shape = Shape::new(
     ],
 );
 
-/// A Python environment.
-pub(crate) static PYTHON: Shape = Shape::new(
-    "Python",
-    "A Python environment, resolved once into a lock file.",
-    &[
-        Key::new("version", Kind::Scalar, "The version, for example 3.11."),
-        Key::new(
-            "packages",
-            Kind::List(&Kind::Requirement),
-            "Requirements in pip's syntax; options are not allowed.",
-        ),
-        Key::new(
-            "lock",
-            Kind::Text,
-            "The lock file; sunward.lock by default.",
-        ),
-    ],
-);
-
 static CUDA: Shape = Shape::new(
     "Cuda",
     "The user's own kernel, launched with one thread per row.",
@@ -332,90 +309,6 @@ static CUDA_ARG: Shape = Shape {
         ],
     )
 };
-
-/// What one task needs.
-pub(crate) static RESOURCES: Shape = Shape::new(
-    "Resources",
-    "What one task needs.",
-    &[
-        Key::new("cpus", POSITIVE, "Cores per task."),
-        Key::new("memory", Kind::Size, "Memory per task."),
-        Key::new(
-            "gpus",
-            Kind::OneOf(&[Kind::Whole(0, 1024), Kind::Text, Kind::Node(&ANY_OF)]),
-            "GPUs: a number, a model such as H100:2, or any_of several.",
-        ),
-        Key::new("gpu_memory", Kind::Size, "Memory of each GPU."),
-        Key::new("disk", Kind::Size, "Disk space per task."),
-        Key::new(
-            "optional",
-            Kind::Bool,
-            "Whether it also runs without the GPU.",
-        ),
-    ],
-);
-
-static ANY_OF: Shape = Shape::new(
-    "AnyOf",
-    "The first of these that is available.",
-    &[Key::new(
-        "any_of",
-        Kind::List(&Kind::OneOf(&[Kind::Whole(1, 1024), Kind::Text])),
-        "Numbers or models.",
-    )
-    .required()],
-);
-
-/// Retries.
-pub(crate) static RETRY: Shape = Shape::new(
-    "Retry",
-    "Which failures are retried, how often and when.",
-    &[
-        Key::new(
-            "max_attempts",
-            Kind::Whole(1, 1000),
-            "Attempts in all, the first included.",
-        ),
-        Key::new(
-            "backoff",
-            Kind::Duration,
-            "Wait before the second attempt, doubled each time.",
-        ),
-        Key::new(
-            "on",
-            Kind::OneOrMany(&Kind::OneOf(&[
-                Kind::Word(&["infrastructure", "timeout", "memory", "any"]),
-                Kind::Node(&EXIT),
-            ])),
-            "Which failures are retried.",
-        ),
-        Key::new("scale", Kind::Node(&SCALE), "What grows with each attempt."),
-    ],
-);
-
-static EXIT: Shape = Shape::new(
-    "Exit",
-    "Which exit codes are retried.",
-    &[Key::new("exit", Kind::OneOrMany(&Kind::Whole(0, 255)), "The codes.").required()],
-);
-
-static SCALE: Shape = Shape::new(
-    "Scale",
-    "What grows with each attempt.",
-    &[Key::new("memory", Kind::Number(1.0), "The factor.").required()],
-);
-
-/// Sharing of results.
-pub(crate) static CACHE: Shape = Shape::new(
-    "Cache",
-    "How results are cached.",
-    &[Key::new(
-        "version",
-        Kind::Scalar,
-        "Change it to discard earlier results.",
-    )
-    .required()],
-);
 
 static EXPECT: Shape = Shape::new(
     "Expect",

@@ -1,9 +1,8 @@
-//! The table: the workflow itself, its parameters, place and budget.
+//! The table: the workflow itself, its parameters, budget and defaults.
 
 use super::kind::{Key, KeyRule, Kind, Shape};
-use super::stage::{CACHE, PYTHON, REJECTS, RESOURCES, RETRY, STAGE};
-
-const PREFERENCES: &Kind = &Kind::Word(&["carbon", "surplus", "idle", "time", "cost"]);
+use super::settings::{CACHE, PLACE, PYTHON, REJECTS, RESOURCES, RETRY};
+use super::stage::STAGE;
 
 /// The whole file.
 pub(crate) static WORKFLOW: Shape = Shape {
@@ -70,44 +69,6 @@ static PARAM: Shape = Shape::new(
             "The allowed values of a choice.",
         ),
         Key::new("description", Kind::Text, "What it does."),
-    ],
-);
-
-/// Where and when, for a run or a stage.
-pub(crate) static PLACE: Shape = Shape::new(
-    "Place",
-    "Where and when.",
-    &[
-        Key::new(
-            "prefer",
-            Kind::OneOrMany(PREFERENCES),
-            "What to prefer. In a list, a later entry decides among placements within 5% of the best.",
-        ),
-        Key::new(
-            "deadline",
-            Kind::Duration,
-            "The time from submission to the end of the run.",
-        ),
-        Key::new(
-            "max_delay",
-            Kind::Duration,
-            "How long a stage may wait for cleaner power.",
-        ),
-        Key::new(
-            "home",
-            Kind::LooseName,
-            "The zone with which savings are compared.",
-        ),
-        Key::new(
-            "regions",
-            Kind::List(&Kind::LooseName),
-            "The regions where stages may run.",
-        ),
-        Key::new(
-            "data_regions",
-            Kind::List(&Kind::LooseName),
-            "Regions where parts may be stored.",
-        ),
     ],
 );
 

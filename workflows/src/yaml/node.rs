@@ -1,7 +1,7 @@
 //! The tree of a YAML file, with the place of every key and value.
 
 use crate::source::Span;
-use crate::value::Value;
+use crate::value::{Value, widen};
 
 /// A value and its place. Offsets are in bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,7 +91,7 @@ impl Node {
     /// The value of a scalar that is a number.
     pub(crate) fn number(&self) -> Option<f64> {
         match self.plain() {
-            Some(Value::Int(whole)) => Some(crate::bind::widen(whole)),
+            Some(Value::Int(whole)) => Some(widen(whole)),
             Some(Value::Float(number)) => Some(number),
             _ => None,
         }

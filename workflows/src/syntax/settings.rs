@@ -1,0 +1,153 @@
+//! The table: settings that a stage has, and that `defaults` or the workflow also have.
+
+use super::kind::{Key, Kind, Shape};
+
+/// A number from 0.
+pub(super) const COUNT: Kind = Kind::Whole(0, u32::MAX as i64);
+/// How many rows may be rejected: a number, or a share.
+pub(super) const REJECTS: Kind = Kind::OneOf(&[Kind::Whole(0, i64::MAX), Kind::Percent]);
+/// A number from 1.
+pub(super) const POSITIVE: Kind = Kind::Whole(1, u32::MAX as i64);
+
+const PREFERENCES: &Kind = &Kind::Word(&["carbon", "surplus", "idle", "time", "cost"]);
+
+/// What one task needs.
+pub(super) static RESOURCES: Shape = Shape::new(
+    "Resources",
+    "What one task needs.",
+    &[
+        Key::new("cpus", POSITIVE, "Cores per task."),
+        Key::new("memory", Kind::Size, "Memory per task."),
+        Key::new(
+            "gpus",
+            Kind::OneOf(&[Kind::Whole(0, 1024), Kind::Text, Kind::Node(&ANY_OF)]),
+            "GPUs: a number, a model such as H100:2, or any_of several.",
+        ),
+        Key::new("gpu_memory", Kind::Size, "Memory of each GPU."),
+        Key::new("disk", Kind::Size, "Disk space per task."),
+        Key::new(
+            "optional",
+            Kind::Bool,
+            "Whether it also runs without the GPU.",
+        ),
+    ],
+);
+
+static ANY_OF: Shape = Shape::new(
+    "AnyOf",
+    "The first of these that is available.",
+    &[Key::new(
+        "any_of",
+        Kind::List(&Kind::OneOf(&[Kind::Whole(1, 1024), Kind::Text])),
+        "Numbers or models.",
+    )
+    .required()],
+);
+
+/// Retries.
+pub(super) static RETRY: Shape = Shape::new(
+    "Retry",
+    "Which failures are retried, how often and when.",
+    &[
+        Key::new(
+            "max_attempts",
+            Kind::Whole(1, 1000),
+            "Attempts in all, the first included.",
+        ),
+        Key::new(
+            "backoff",
+            Kind::Duration,
+            "Wait before the second attempt, doubled each time.",
+        ),
+        Key::new(
+            "on",
+            Kind::OneOrMany(&Kind::OneOf(&[
+                Kind::Word(&["infrastructure", "timeout", "memory", "any"]),
+                Kind::Node(&EXIT),
+            ])),
+            "Which failures are retried.",
+        ),
+        Key::new("scale", Kind::Node(&SCALE), "What grows with each attempt."),
+    ],
+);
+
+static EXIT: Shape = Shape::new(
+    "Exit",
+    "Which exit codes are retried.",
+    &[Key::new("exit", Kind::OneOrMany(&Kind::Whole(0, 255)), "The codes.").required()],
+);
+
+static SCALE: Shape = Shape::new(
+    "Scale",
+    "What grows with each attempt.",
+    &[Key::new("memory", Kind::Number(1.0), "The factor.").required()],
+);
+
+/// Sharing of results.
+pub(super) static CACHE: Shape = Shape::new(
+    "Cache",
+    "How results are cached.",
+    &[Key::new(
+        "version",
+        Kind::Scalar,
+        "Change it to discard earlier results.",
+    )
+    .required()],
+);
+
+/// A Python environment.
+pub(super) static PYTHON: Shape = Shape::new(
+    "Python",
+    "A Python environment, resolved once into a lock file.",
+    &[
+        Key::new("version", Kind::Scalar, "The version, for example 3.11."),
+        Key::new(
+            "packages",
+            Kind::List(&Kind::Requirement),
+            "Requirements in pip's syntax; options are not allowed.",
+        ),
+        Key::new(
+            "lock",
+            Kind::Text,
+            "The lock file; sunward.lock by default.",
+        ),
+    ],
+);
+
+/// Where and when, for a run or a stage.
+pub(super) static PLACE: Shape = Shape::new(
+    "Place",
+    "Where and when.",
+    &[
+        Key::new(
+            "prefer",
+            Kind::OneOrMany(PREFERENCES),
+            "What to prefer. In a list, a later entry decides among placements within 5% of the best.",
+        ),
+        Key::new(
+            "deadline",
+            Kind::Duration,
+            "The time from submission to the end of the run.",
+        ),
+        Key::new(
+            "max_delay",
+            Kind::Duration,
+            "How long a stage may wait for cleaner power.",
+        ),
+        Key::new(
+            "home",
+            Kind::LooseName,
+            "The zone with which savings are compared.",
+        ),
+        Key::new(
+            "regions",
+            Kind::List(&Kind::LooseName),
+            "The regions where stages may run.",
+        ),
+        Key::new(
+            "data_regions",
+            Kind::List(&Kind::LooseName),
+            "Regions where parts may be stored.",
+        ),
+    ],
+);
