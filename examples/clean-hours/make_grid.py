@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the three grids of this example: invented zones, so that nobody takes them for real ones.
+"""Makes the three grids of this example, with invented zones that cannot be mistaken for real ones.
 
 HYDRO-NORTH  much water: low and almost flat.      SOLAR-SOUTH  sun: clean at noon, coal at night.
 WIND-COAST   wind: clean and dirty for days.

@@ -5,9 +5,9 @@
     venv/bin/python oracle.py data/actives.txt data/decoys.txt --queries 2 --out expected
     venv/bin/python oracle.py DUD_egfr_actives.dat.gz DUD_egfr_decoys.dat.gz
 
-Equal similarities are ordered by the molecule's number, lowest first, as the pipeline promises. It
-prints the figures that README.md names; the files are written where `--out` says. `rejects.csv` was
-written by hand.
+Equal similarities are ordered by the molecule's number, lowest first, as in the pipeline. It prints
+the figures in README.md and writes the files to the folder of `--out`. `rejects.csv` was written by
+hand.
 """
 import argparse
 import csv

@@ -41,8 +41,8 @@ def main():
     solver = Eof(z - z.mean(0), weights=weights)
     index = solver.pcs(npcs=1, pcscaling=1)[:, 0]
     patterns = solver.eofsAsCovariance(neofs=MODES)
-    # The index is positive when pressure is low near Iceland: at the cell nearest 65N 20W. Other
-    # patterns are turned so that their largest value is positive.
+    # The index is positive if pressure is low near Iceland, at the cell nearest to 65N 20W. Other
+    # patterns have the sign in which their largest value is positive.
     iceland = np.abs(lat - 65).argmin(), np.abs(lon + 20).argmin()
     turn = -np.sign(patterns[0][iceland])
     signs = [turn] + [np.sign(p.flat[np.abs(p).argmax()]) for p in patterns[1:]]

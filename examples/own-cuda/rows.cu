@@ -1,5 +1,5 @@
-// One thread per row. Pointers lead to columns, whose rows lie side by side; threads beyond the last row,
-// of which the last block may have some, must do nothing.
+// One thread per row. Pointers are to columns, whose rows are adjacent. The last block may have threads
+// beyond the last row, which must do nothing.
 
 extern "C" __global__ void saxpy(const float *x, const float *y, float a, float *out,
                                  unsigned long long rows) {

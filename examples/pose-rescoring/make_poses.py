@@ -4,9 +4,9 @@
     python3 -m venv venv && venv/bin/pip install numpy scipy pyarrow
     venv/bin/python make_poses.py
 
-Pose k is turned about its centre by a random vector and shifted by another, both growing with k up
-to pose 1 000. Coordinates are float32, in angstrom. Another version of SciPy may turn otherwise in
-the last bits; the file in data/ is what expected/ belongs to.
+Pose k is rotated about its center by a random vector and shifted by another. Both grow with k up to
+pose 1 000. Coordinates are float32, in angstrom. Another version of SciPy may differ in the last bits.
+expected/ belongs to the file in data/.
 """
 import pathlib
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes data/nci.parquet and data/queries.parquet: ECFP4 fingerprints of the NCI set and of ten drugs.
 
-Run once, when the data was put here; the pipeline itself needs no Python.
+It was run once to make the data. The pipeline itself needs no Python.
 
     python3 -m venv venv && venv/bin/pip install rdkit==2026.9.1 pyarrow==26.0.1
     venv/bin/python make_fingerprints.py

@@ -4,9 +4,9 @@
     python3 -m venv venv && venv/bin/pip install rdkit==2026.9.1 FPSim2==0.7.4 pyarrow==26.0.1
     venv/bin/python oracle.py
 
-Equal similarities are ordered by the row in the library, lowest first, as the pipeline promises.
-FPSim2 promises no order among equals, so it must give the same similarities at every rank, and the
-same rows wherever a similarity is not shared with the row after the last.
+Equal similarities are ordered by the row in the library, lowest first, as in the pipeline. FPSim2
+has no order of equals, so it must give the same similarities at every rank, and the same rows wherever
+a similarity is not equal to that of the row after the last.
 """
 import csv
 import pathlib
@@ -26,7 +26,7 @@ PARAMS = {"radius": 2, "fpSize": 2048}
 
 
 def by_rdkit(library, queries):
-    """The best rows of each query, from fingerprints that RDKit computes anew from the SMILES."""
+    """The best rows of each query, from fingerprints that RDKit computes again from the SMILES."""
     generator = rdFingerprintGenerator.GetMorganGenerator(**PARAMS)
     make = lambda smiles: generator.GetFingerprint(Chem.MolFromSmiles(smiles))
     prints = [make(smiles) for smiles in library["smiles"]]

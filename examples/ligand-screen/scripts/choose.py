@@ -1,4 +1,4 @@
-"""The first actives of the library, to look for.
+"""Chooses the first actives of the library as queries.
 
     choose.py LIBRARY COUNT QUERIES
 """

@@ -1,4 +1,4 @@
-"""Joins what was found with what is known of the molecules, and the fingerprints of the best.
+"""Joins the hits with the data of the molecules, and writes the fingerprints of the best.
 
     label.py HITS LIBRARY COUNT RANKING BEST
 """

@@ -1,8 +1,8 @@
-"""One task's share of the molecules: those that pass, with fingerprints, and those that do not, with the reason.
+"""Processes one task's molecules: writes those that pass with fingerprints, and the others with the reason.
 
     prepare.py ACTIVES DECOYS PART PARTS LIBRARY REJECTS
 
-Molecules are numbered as they stand, actives first, so that a number names one however they are cut.
+Molecules are numbered in the order of the files, actives first, so that numbers do not depend on the tasks.
 """
 import gzip
 import sys
@@ -30,7 +30,7 @@ def molecules(path):
 
 
 def unreadable(smiles):
-    """Why RDKit does not take it."""
+    """Why RDKit refuses it."""
     molecule = Chem.MolFromSmiles(smiles, sanitize=False)
     if molecule is None:
         return "not a SMILES"
@@ -39,7 +39,7 @@ def unreadable(smiles):
 
 
 def broken_rules(molecule):
-    """What of the rule of five it breaks (Lipinski et al., Adv. Drug Deliv. Rev. 23 (1997) 3)."""
+    """The parts of the rule of five that it breaks (Lipinski et al., Adv. Drug Deliv. Rev. 23 (1997) 3)."""
     rules = [
         ("weight", Descriptors.MolWt(molecule), 500),
         ("logP", Crippen.MolLogP(molecule), 5),
@@ -79,7 +79,7 @@ def main(actives, decoys, part, parts, library_path, rejects_path):
             name, smiles, active = numbered[number]
             try:
                 bits, reason = judged(smiles, generator)
-            except Exception as error:  # One molecule does not stop the others, whatever it does to RDKit.
+            except Exception as error:  # No error of one molecule may stop the others.
                 bits, reason = None, f"{type(error).__name__}: {error}"
             row = (number, name, smiles, active)
             if reason is None:
