@@ -35,14 +35,14 @@ fn entry() -> KernelEntry {
     KernelEntry {
         name: "noop".to_owned(),
         version: 1,
-        summary: "Does nothing: measures the engine around it.".to_owned(),
+        summary: "Does nothing, to measure the engine.".to_owned(),
         description: "\
-Reads nothing, computes nothing and gives nothing. A scatter of `noop` tasks costs exactly what the
-engine costs: planning, journalling, dispatch and bookkeeping. Connect a table to `in` to scatter
-over it or to make a stage wait for data; its rows are not read.
+Reads nothing, computes nothing and has no outputs. A scatter of `noop` tasks measures the engine
+itself: planning, journaling, dispatch and bookkeeping. Connect a table to `in` to scatter over it
+or to make a stage wait for data. Its rows are not read.
 
-Because it is deterministic and without outputs, its tasks are cached like any other. Set
-`cache: false` where each task must really be dispatched, as in a benchmark."
+Its tasks are cached like any other. Set `cache: false` if each task must be dispatched, as in a
+benchmark."
             .to_owned(),
         inputs: vec![optional_port(
             "in",

@@ -17,11 +17,12 @@ pub(super) fn entry() -> KernelEntry {
     KernelEntry {
         name: "anomaly".to_owned(),
         version: 1,
-        summary: "Fields less their mean over time, weighted by latitude where asked.".to_owned(),
+        summary: "Deviations of fields from their mean over time, optionally weighted by latitude."
+            .to_owned(),
         description: DESCRIPTION.to_owned(),
         inputs: vec![port(
             "field",
-            "One row a time. A base period needs the column `year`; weights need a [lat, lon] grid.",
+            "One row for each time. A base period needs the column `year`; weights need a [lat, lon] grid.",
             vec![column(
                 "value",
                 "tensor<any>",
@@ -32,7 +33,7 @@ pub(super) fn entry() -> KernelEntry {
             like: Some("field".to_owned()),
             ..port(
                 "field",
-                "The same rows; all other columns as they were.",
+                "The same rows; all other columns are unchanged.",
                 vec![column(
                     "value",
                     "tensor<any>",
@@ -43,11 +44,11 @@ pub(super) fn entry() -> KernelEntry {
         params: vec![
             year(
                 "base_from",
-                "First year of the base period; left out: from the beginning.",
+                "First year of the base period; if left out, the first row.",
             ),
             year(
                 "base_to",
-                "Last year of the base period; left out: to the end.",
+                "Last year of the base period; if left out, the last row.",
             ),
             choice(
                 "weight",
@@ -77,12 +78,12 @@ For each cell s and row t:
 
     y(t,s) = (x(t,s) - m(s)) w(s),   m(s) = mean of x over the rows of the base period
 
-with w = 1, or w = sqrt(cos(latitude)), limited to 0..1. The base period is all rows, or those whose
-`year` is from `base_from` to `base_to`; a base period without rows is an error.
+with w = 1, or w = sqrt(cos(latitude)), limited to 0..1. The base period is all rows, or the rows whose
+`year` is from `base_from` to `base_to`. A base period without rows is an error.
 
-Missing values (NaN) do not count in the mean and stay missing; a cell without any value in the base
+Missing values (NaN) do not count in the mean and stay missing. A cell without any value in the base
 period is missing in all rows. Each cell is summed in row order in double precision, so that the
-result does not depend on threads or parts; it is rounded once to the field's own type.
+result does not depend on threads or parts. It is rounded once to the field's own type.
 
-The mean needs all rows: do not scatter over `field`. That values were weighted stands in the grid's
-metadata (`weight`), where `eof` finds it.";
+The mean needs all rows: do not scatter over `field`. The grid's metadata (`weight`) records that
+values were weighted, for `eof`.";

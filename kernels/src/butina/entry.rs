@@ -77,30 +77,30 @@ diverse:
 
 const DESCRIPTION: &str = "\
 Groups fingerprints so that every member of a cluster is a neighbor of its centroid. Two rows are
-neighbors when
+neighbors if
 
     1 - c / (a + b - c) <= distance
 
-in double precision, where a and b count the bits of each and c those they share. Two fingerprints
-without any bit have similarity 0, as in `tanimoto_topk` (RDKit's functions call it 1), so that rows
+in double precision, where a and b count the bits of each and c their common bits. Two fingerprints
+without any bit have similarity 0, as in `tanimoto_topk` (1 in RDKit's functions), so that rows
 without bits are clusters of their own unless `distance` is 1.
 
-Rows are visited by their number of neighbors among all rows, most first; among equals the highest
-row comes first. A row that is in no cluster yet becomes the centroid of a new one, which takes all its
-neighbors that are in none. Numbers of neighbors are not updated while clusters are made, so sizes
-do not fall steadily: RDKit calls this `reordering=False`. A row whose neighbors were all taken is a
-cluster of its own, like a row without neighbors.
+Rows are visited by their number of neighbors among all rows, most first. Among equals the highest
+row comes first. A row that is not in a cluster yet becomes the centroid of a new one, with all its
+neighbors that are not in a cluster. Numbers of neighbors are not updated meanwhile, so the sizes of
+clusters may rise and fall. RDKit calls this `reordering=False`. A row whose neighbors were all taken is
+a cluster of its own, like a row without neighbors.
 
-A row whose fingerprint is null goes to `rejects`, and the rest is done as if it were not there.
+A row whose fingerprint is null goes to `rejects` and is otherwise ignored.
 
-The answer depends on all rows at once: do not scatter this stage. It does not depend on the number
-of threads or on how the input is cut into batches.
+The result depends on all rows: do not scatter this stage. It does not depend on the number of threads
+or on the batches of the input.
 
-Time: every pair once (those that their bit counts or folded fingerprints cannot make neighbors are
-never counted in full), then the rows that are left once for each centroid that has neighbors.
-Memory beyond the mapped input: about 100 bytes a row and never more than a few neighbors a row,
-however many pairs are neighbors; no matrix of distances and no list of all pairs is kept.
+Time: each pair once, then the remaining rows once for each centroid with neighbors. Pairs whose bit
+counts or folded fingerprints show that they are not neighbors are not counted in full. Memory besides
+the mapped input: about 100 bytes per row, with at most a few neighbors of each row, for any number
+of neighbors. There is no matrix of distances and no list of all pairs.
 
-It has a CUDA side with the same bits: neighbors are counted and listed there, in integers, for the
-clusters that a CPU makes. Rows go there once where they fit its memory; else they stream through it in
-tiles, once for each strip of rows, copied beside what is being counted.";
+On a GPU the result is equal bit for bit. The GPU counts and lists neighbors in integers, and the CPU
+makes the clusters. Rows are copied to the GPU once if they fit its memory. Otherwise they stream
+through it in tiles, once for each strip of rows, and copies overlap with counting.";

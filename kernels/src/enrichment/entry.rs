@@ -11,12 +11,11 @@ pub(super) fn entry() -> KernelEntry {
     KernelEntry {
         name: "enrichment".to_owned(),
         version: 2,
-        summary: "How early a ranking finds what is known to be active: EF, AUC, BEDROC."
-            .to_owned(),
+        summary: "How early a ranking finds the known actives: EF, AUC, BEDROC.".to_owned(),
         description: DESCRIPTION.to_owned(),
         inputs: vec![port(
             "ranking",
-            "What was ranked, one row each. Columns of other names are said by `score` and `active`.",
+            "The ranked rows. The parameters `score` and `active` give the names of the columns.",
             Vec::new(),
         )],
         outputs: vec![
@@ -40,7 +39,11 @@ pub(super) fn entry() -> KernelEntry {
             rejects(
                 "Rows that could not be ranked, in their order.",
                 &["ranking"],
-                vec![column("row", "int64", "which row of `ranking`, from 0")],
+                vec![column(
+                    "row",
+                    "int64",
+                    "index of the row in `ranking`, from 0",
+                )],
             ),
         ],
         params: params(),
@@ -61,7 +64,7 @@ quality:
 }
 
 const DESCRIPTION: &str = "\
-Ranks N rows by `score`, of which n are active, and says how early the active ones come.
+Ranks N rows by `score`, of which n are active, and measures how early the active ones come.
 
     ef X %    = (active among the first m) / m * N / n,   m = ceil(X N / 100)
     auc       = pairs of an active row before an inactive one / (n (N - n))
@@ -70,18 +73,16 @@ Ranks N rows by `score`, of which n are active, and says how early the active on
     RIEmin    = (1 - e^(alpha Ra)) / (Ra (1 - e^alpha))
     RIEmax    = (1 - e^(-alpha Ra)) / (Ra (1 - e^-alpha))
 
-where r is the rank of a row, from 1. Equal scores keep the order of the input, as in `topk_merge`, so
-that the answer is that for the ranking as it stands; a score that is null or NaN ranks last. Which of
-two equals comes first is then decided by the input: sort it by an id where that should not depend on
-where rows come from.
+where r is the rank of a row, from 1. Equal scores keep the order of the input, as in `topk_merge`. If
+the result must not depend on the origin of rows, sort the input by an id. A score that is null or NaN
+ranks last.
 
-`auc` and `bedroc20` are null where all rows are active, and everything but `ranked` is null where none
-is, for they are not defined there. (RDKit's functions give 0 or 1.)
+`auc` and `bedroc20` are null if all rows are active, and everything except `ranked` is null if none
+is, because they are not defined then. (RDKit's functions give 0 or 1.)
 
-A row of which it is not known whether it is active (null) goes to `rejects`, and the rest is done as
-if it were not there.
+A row whose activity is not known (null) goes to `rejects` and is otherwise ignored.
 
-Memory: 12 bytes a row. Do not scatter this stage: it needs all rows.";
+Memory: 12 bytes per row. Do not scatter this stage: it needs all rows.";
 
 fn params() -> Vec<ParamSpec> {
     let name = |name: &str, default: &str, doc: &str| {
@@ -94,11 +95,7 @@ fn params() -> Vec<ParamSpec> {
     };
     vec![
         name("score", "sim", "The column to rank by: a number."),
-        name(
-            "active",
-            "active",
-            "The column that says which rows are active: bool.",
-        ),
+        name("active", "active", "The column of known activity: bool."),
         choice(
             "order",
             &["descending", "ascending"],

@@ -16,7 +16,7 @@ pub(super) fn entry() -> KernelEntry {
         description: DESCRIPTION.to_owned(),
         inputs: vec![port(
             "field",
-            "One row a time: anomalies, weighted by `anomaly` where area should count.",
+            "One row for each time: anomalies, weighted by `anomaly` if area should count.",
             vec![column(
                 "value",
                 "tensor<any>",
@@ -31,7 +31,7 @@ pub(super) fn entry() -> KernelEntry {
                     column(
                         "year",
                         "int32",
-                        "`year` of the row; null where the input has none",
+                        "`year` of the row; null if the input has none",
                     ),
                     column("index", "float64", "PC 1 with variance 1"),
                 ],
@@ -40,7 +40,7 @@ pub(super) fn entry() -> KernelEntry {
                 open: true,
                 ..port(
                     "pcs",
-                    "One row a time: the input's other columns, then `pc1` to the last mode.",
+                    "One row for each time: the input's other columns, then `pc1` to the last mode.",
                     vec![column(
                         "pc1",
                         "float64",
@@ -50,19 +50,19 @@ pub(super) fn entry() -> KernelEntry {
             },
             port(
                 "patterns",
-                "One row a mode, on the input's grid.",
+                "One row for each mode, on the input's grid.",
                 vec![
                     column("mode", "int32", "1 for the leading mode"),
                     column(
                         "value",
                         "tensor<any>",
-                        "tensor<float64>: the field's anomaly when the component is 1, in its unit",
+                        "tensor<float64>: the field's anomaly for a component of 1, in its unit",
                     ),
                 ],
             ),
             port(
                 "variance",
-                "One row a mode.",
+                "One row for each mode.",
                 vec![
                     column("mode", "int32", "1 for the leading mode"),
                     column("fraction", "float64", "share of the total variance, 0 to 1"),
@@ -103,19 +103,19 @@ fn params() -> Vec<ParamSpec> {
         ParamSpec {
             min: Some(1.0),
             max: Some(1000.0),
-            ..param("n", ParamType::Int, Value::Int(4), "How many modes.")
+            ..param("n", ParamType::Int, Value::Int(4), "Number of modes.")
         },
         degrees(
             "anchor_lat",
             90.0,
-            "Latitude of the place that orients mode 1; with `anchor_lon`.",
+            "Latitude of the place that determines the sign of mode 1; with `anchor_lon`.",
         ),
         degrees("anchor_lon", 360.0, "Longitude of that place."),
         choice(
             "anchor_sign",
             &["positive", "negative"],
             "positive",
-            "The sign that pattern 1 has at the cell nearest to that place.",
+            "The sign of pattern 1 at the cell nearest to that place.",
         ),
     ]
 }
@@ -128,18 +128,19 @@ With X the matrix of anomalies, T rows (times) by S cells:
     eigenvalue_k = l_k             fraction_k = l_k / trace(G)
     pc_k = sqrt(T - 1) u_k         pattern_k = X' pc_k / (T - 1)
 
-A component has variance 1; a pattern is the covariance of the field with it, hence the anomaly that
-goes with a component of 1. Where `anomaly` weighted the field, patterns are divided by the weight
-again (NaN where it is 0, at a pole). X is used as it is: no mean is removed here.
+A component has variance 1. A pattern is the covariance of the field with it, which is the anomaly for a
+component of 1. If `anomaly` weighted the field, patterns are divided by the weight again (NaN if it is
+0, at a pole). X is used unchanged: no mean is removed here.
 
-An eigenvector has no sign of its own. Mode 1 is turned so that its pattern has the sign `anchor_sign`
-at the cell nearest to `anchor_lat`, `anchor_lon`. All other modes, and mode 1 without an anchor, are
-turned so that the pattern's largest absolute value is positive (the first of equals).
+The sign of an eigenvector is arbitrary. The pattern of mode 1 gets the sign `anchor_sign` at the cell
+nearest to `anchor_lat`, `anchor_lon`. The patterns of all other modes, and of mode 1 without an anchor,
+get the sign with which their largest absolute value is positive (the first of equals).
 
 For the NAO index, anchor near Iceland with `negative`: a positive index is then a deep Iceland low.
 
 A cell that is missing (NaN) in any row is left out, and is NaN in the patterns. At least two rows and
-one complete cell are needed, and no more modes can be had than there are rows.
+one complete cell are needed. There cannot be more modes than rows.
 
 All arithmetic is in double precision in a fixed order. The kernel needs all rows: do not scatter over
-`field`. It is meant for up to a few thousand times; cells may be many. Memory: 8 bytes a value.";
+`field`. It is meant for up to a few thousand times and any number of cells. Memory: 8 bytes per
+value.";

@@ -11,8 +11,7 @@ pub(super) fn entry() -> KernelEntry {
     KernelEntry {
         name: "gaussian_shape".to_owned(),
         version: 1,
-        summary: "How alike molecules are in shape, laid over each other as well as they can be."
-            .to_owned(),
+        summary: "Similarity of the shapes of molecules, in their best overlay.".to_owned(),
         description: DESCRIPTION.to_owned(),
         inputs: inputs(),
         outputs: outputs(),
@@ -38,40 +37,40 @@ shapes:
 }
 
 const DESCRIPTION: &str = "\
-Lays every molecule of `fits` over every one of `references` and says how much of their volume they
-share. An atom of radius s is a Gaussian, and two molecules overlap by the sum over pairs of atoms
-(first order: no correction for atoms of one molecule that overlap):
+Overlays every molecule of `fits` on every one of `references` and computes their common volume. An
+atom of radius s is a Gaussian. The overlap of two molecules is the sum over pairs of atoms (first
+order: no correction for atoms of one molecule that overlap):
 
     rho_i(r) = p exp(-a_i |r - r_i|^2)        p = 2.7,  a_i = pi (3 p / (4 pi s_i^3))^(2/3)
     V(A, B)  = sum_ij p^2 (pi / (a_i + a_j))^(3/2) exp(-a_i a_j / (a_i + a_j) d_ij^2)
     ST       = V(A, B) / (V(A, A) + V(B, B) - V(A, B))
 
 ST is 1 for equal shapes and 0 for molecules far apart. V(A, B) is maximized over rotations and shifts
-of B by a quasi-Newton climb (BFGS) from each of `starts` poses, in which the centers and the principal
-axes of both molecules coincide: the first four are the half turns about the axes, the 24 are all
-rotations of a cube, for molecules that are nearly round. The best climb counts, the first among equals.
-With `starts: 0` molecules stay where they are.
+of B by a quasi-Newton method (BFGS) from each of `starts` poses, in which the centers and the principal
+axes of both molecules coincide. The first four poses are the half turns about the axes. All 24 are the
+rotations of a cube, for molecules that are nearly round. The best result is used, the first among
+equals. With `starts: 0` molecules are not moved.
 
 The pose maps a fit's atoms onto the reference: x' = R x + t, with R given as a unit quaternion
 (qw, qx, qy, qz), qw not negative, and t in angstrom.
 
-An SDF or MOL file is such a table as it is. In any other, coordinates are `xyz`, a list of float32 or
-float64 per molecule: x, y, z of its first atom, then of the next. Radii are `radius` for all atoms,
-unless a column `radii` (a list, one an atom, in angstrom) is there. Where a column `elements` (a list
-of symbols) is there, hydrogens are left out, as is usual for shape. Other columns are ignored, but for
-`problem` (below).
+SDF and MOL files can be read directly. In other tables, coordinates are `xyz`, a list of float32 or
+float64 for each molecule: x, y, z of its first atom, then of the next. Radii are `radius` for all
+atoms, unless there is a column `radii` (a list with one number per atom, in angstrom). If there is a
+column `elements` (a list of symbols), hydrogens are left out, as is usual for shape. Other columns are
+ignored, except `problem` (below).
 
 A fit that cannot be used goes to `rejects` with the reason: coordinates that are missing, not finite,
-not three an atom, or plainly in nanometers; radii that do not fit; no atom left. The reason of a
-row without coordinates is its `problem`, if it has that text, as of a broken record of an SDF file. A
-reference that cannot be used is an error, because a screen without its query is another screen.
+not three per atom, or clearly in nanometers; radii that do not match; no atom left. The reason for a
+row without coordinates is its `problem`, if it has one, as for a broken record of an SDF file. A
+reference that cannot be used is an error, because the screen would lack its query.
 
-Rows come in the order of `fits`, then of `references`, so that a scatter over `fits` gives the rows of
-one task. Memory beyond the inputs: a row a pair.
+Rows are in the order of `fits`, then of `references`, so that a scatter over `fits` gives the rows of
+one task. Memory besides the inputs: one row per pair.
 
-It has a CUDA side: eight lanes a climb, fits stream through the device in tiles. Climbs there are in
-single precision throughout and may end on another of nearly equal tops; volumes of the poses they end
-on are in double precision, as on the CPU.";
+On a GPU, eight lanes optimize each pose, and fits stream through the device in tiles. The optimization
+is in single precision and may find another of several nearly equal maxima. The volumes of the final
+poses are in double precision, as on the CPU.";
 
 fn inputs() -> Vec<PortSpec> {
     let columns = || {
@@ -80,17 +79,13 @@ fn inputs() -> Vec<PortSpec> {
             column(
                 "xyz",
                 "any",
-                "list of float32 or float64: 3 coordinates an atom, angstrom",
+                "list of float32 or float64: 3 coordinates per atom, angstrom",
             ),
         ]
     };
     vec![
-        port(
-            "references",
-            "Molecules that stay where they are.",
-            columns(),
-        ),
-        port("fits", "Molecules that are laid over them.", columns()),
+        port("references", "Molecules that are not moved.", columns()),
+        port("fits", "Molecules that are moved onto them.", columns()),
     ]
 }
 
@@ -131,7 +126,7 @@ fn params() -> Vec<ParamSpec> {
                 "starts",
                 ParamType::Int,
                 Value::Int(4),
-                "From how many poses to climb; 0 leaves molecules where they are.",
+                "Number of poses from which to optimize; with 0, molecules are not moved.",
             )
         },
         ParamSpec {
@@ -153,7 +148,7 @@ fn params() -> Vec<ParamSpec> {
                 ParamType::Int,
                 Value::Int(100),
                 &format!(
-                    "Most steps of one climb; it ends as soon as nothing is gained. Molecules have \
+                    "Most steps of one optimization; it ends early if nothing is gained. Molecules have \
                      at most {MOST_ATOMS} atoms."
                 ),
             )

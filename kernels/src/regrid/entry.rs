@@ -31,7 +31,7 @@ fn weight_columns() -> Vec<ColumnSpec> {
             "int32",
             "source cell from 0: latitude index x longitudes + longitude index",
         ),
-        column("dst", "int32", "target cell, counted alike"),
+        column("dst", "int32", "target cell, counted in the same way"),
         column(
             "w",
             "float64",
@@ -44,16 +44,17 @@ pub(super) fn weights() -> KernelEntry {
     KernelEntry {
         name: "regrid_weights".to_owned(),
         version: 1,
-        summary: "Weights from one rectilinear grid to another, once for many fields.".to_owned(),
+        summary: "Weights from one rectilinear grid to another, for any number of fields."
+            .to_owned(),
         description: WEIGHTS.to_owned(),
         inputs: vec![port(
             "field",
-            "A gridded table; only its grid is read (schema metadata `sunward.grid`), no value.",
+            "A gridded table; only its grid is read (schema metadata `sunward.grid`), no values.",
             vec![],
         )],
         outputs: vec![port(
             "weights",
-            "One row a pair of cells, ordered by `dst`, then `src`.",
+            "One row for each pair of cells, ordered by `dst`, then `src`.",
             weight_columns(),
         )],
         params: std::iter::once(method()).chain(target_params()).collect(),
@@ -71,23 +72,23 @@ weights:
 }
 
 const WEIGHTS: &str = "\
-Computes how much each source cell counts in each target cell, for grids whose coordinates are one
-list of latitudes and one of longitudes: regular and Gaussian, global and regional.
+Computes the weight of each source cell in each target cell, for grids whose coordinates are one list
+of latitudes and one of longitudes: regular and Gaussian, global and regional.
 
 conservative: w = |source cell ∩ target cell| / |target cell|. Between parallels and meridians an
-area is (sin north - sin south) x (east - west), which is exact on the sphere. Edges come from the
-file's bounds, else they lie half way between coordinates; no edge is beyond a pole. The weights of a
-target cell that the source covers only in part sum to the covered share.
+area is (sin north - sin south) x (east - west), which is exact on the sphere. Edges are the file's
+bounds, or else the midpoints between coordinates. No edge is beyond a pole. The weights of a target
+cell that the source covers only in part sum to the covered share.
 
 bilinear: the four source coordinates around a target center, w = (1-u)(1-v), u(1-v), (1-u)v, uv with
-u, v the target's place between them, 0 to 1. Longitudes are cyclic where the source goes around the
+u, v the target's position between them, 0 to 1. Longitudes are cyclic if the source goes around the
 globe. Beyond the last latitude of such a source (the caps of a Gaussian grid) the four nearest cells
-of that latitude stand in, weighted by inverse distance, as CDO does. Targets outside get no weights,
-hence NaN.
+of that latitude are used, weighted by inverse distance, as in CDO. Targets outside get no weights,
+and so NaN.
 
-Longitudes may be written from 0 or from -180 in either grid. The target is named (`grid: r72x36`) or
-given by the six numbers that CDO's grid descriptions use. The output carries both grids in its
-metadata, so that `regrid_apply` needs nothing else and refuses fields on another grid.";
+Longitudes of both grids may begin at 0 or at -180. The target has a name (`grid: r72x36`) or the six
+numbers of CDO's grid descriptions. The output has both grids in its metadata, so that `regrid_apply`
+needs nothing else and refuses fields on another grid.";
 
 pub(super) fn apply() -> KernelEntry {
     let mut params = vec![method()];
@@ -100,25 +101,25 @@ pub(super) fn apply() -> KernelEntry {
             "min_valid",
             ParamType::Float,
             Value::Float(0.5),
-            "Smallest share of a target cell that values must cover for it to have one; 0 takes \
-             whatever there is, as CDO does.",
+            "Least share of a target cell that must be covered by values; with less, the cell is NaN. \
+            0 accepts any share, as CDO does.",
         )
     });
     KernelEntry {
         name: "regrid_apply".to_owned(),
         version: 1,
-        summary: "Fields onto another grid, bilinear or conservative, by weights given or made."
+        summary: "Interpolates fields to another grid, bilinear or conservative, with given or computed weights."
             .to_owned(),
         description: APPLY.to_owned(),
         inputs: vec![
             port(
                 "field",
-                "One row a time: a gridded table as reading NetCDF with `rows: time` gives.",
+                "One row for each time: a gridded table, as from NetCDF with `rows: time`.",
                 field_columns("tensor<float32>[lat, lon] or tensor<float64>[lat, lon]; NaN is missing"),
             ),
             optional_port(
                 "weights",
-                "As `regrid_weights` gives. Without metadata, `with:` must name the target grid.",
+                "From `regrid_weights`. Without metadata, `with:` must name the target grid.",
                 weight_columns(),
             ),
         ],
@@ -126,7 +127,7 @@ pub(super) fn apply() -> KernelEntry {
             like: Some("field".to_owned()),
             ..port(
                 "field",
-                "The same rows on the target grid; all other columns as they were.",
+                "The same rows on the target grid; all other columns are unchanged.",
                 field_columns("tensor of the input's number type, [lat, lon] of the target"),
             )
         }],
@@ -149,16 +150,16 @@ For each row and target cell d:
 
     y(d) = sum over s of w(d,s) x(s) / sum over s of w(d,s),   s over the source cells not missing
 
-and NaN where the sum of weights below is less than `min_valid`. So missing values (NaN) are left out
-and the rest is renormalized, as long as enough of the cell is known. Sums are in double precision, in
-the order of source cells; the result is rounded once to the field's own type.
+and NaN if the sum of weights in the denominator is less than `min_valid`. So missing values (NaN) are
+left out and the rest is renormalized, if enough of the cell is known. Sums are in double precision, in
+the order of source cells. The result is rounded once to the field's own type.
 
-Without the input `weights` they are made as `regrid_weights` describes, from `method` and the target
-grid. To make them once for many tasks, connect `weights`: then no grid is needed here. Weights from
-elsewhere do as well (cells counted from 0, latitude-major, in the order of the coordinates); their
-sums for a whole cell should be 1.
+Without the input `weights` they are computed as in `regrid_weights`, from `method` and the target
+grid. To compute them once for many tasks, connect `weights`. Then no grid is needed here. Weights
+from other tools can be used too (cells counted from 0, latitude-major, in the order of the
+coordinates). Their sums for a whole cell should be 1.
 
-Rows are independent: scatter over `field` as you like.
+Rows are independent, so any scatter over `field` is valid.
 
-It has a CUDA side with the same bits: weights stay on the device, rows stream through it in tiles and
-back, copied beside the sums. It is bound by the host link.";
+On a GPU the result is equal bit for bit. Weights stay on the device, and rows stream through it in
+tiles. Copies overlap with the sums. The transfer limits the speed.";

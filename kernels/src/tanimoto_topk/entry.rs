@@ -35,7 +35,7 @@ search:
 fn hits() -> PortSpec {
     port(
         "hits",
-        "The best rows, best first; queries in the order of `queries`.",
+        "The best rows, best first. Queries are in the order of `queries`.",
         vec![
             column(
                 "query",
@@ -73,38 +73,38 @@ Compares every query with every fingerprint of the library and keeps the k best.
 
     sim(A, B) = c / (a + b - c)
 
-where a and b count the bits of A and B, and c those they share. Two fingerprints without any bit
-have similarity 0.
+where a and b count the bits of A and B, and c their common bits. Two fingerprints without any bit have
+similarity 0.
 
 A fingerprint is one `fixed_size_binary` value: bits packed eight to a byte, of any width that is a
-multiple of 8 bytes (2048 bits are `fixed_size_binary[256]`). The order of bits does not matter, as
-long as library and queries agree; RDKit's `BitVectToBinaryText` is right as it is. Ids may be of
-any type, and null.
+multiple of 8 bytes (2048 bits are `fixed_size_binary[256]`). The order of bits does not matter if
+library and queries agree. RDKit's `BitVectToBinaryText` can be used directly. Ids may have any type and
+may be null.
 
-A row of either input whose fingerprint is null goes to `rejects`, and the rest is done as if it were
-not there. Each task of a scatter over `library` tells of a query without a fingerprint.
+A row of either input whose fingerprint is null goes to `rejects` and is otherwise ignored. Each task of
+a scatter over `library` reports a query without a fingerprint.
 
 Ranking is exact. c1/u1 and c2/u2 are compared as the integers c1*u2 and c2*u1, never as rounded
-numbers; among equals the lowest library row comes first. A query with fewer than k rows to find
-gets as many as there are. Rows with similarity 0 are hits like any other, unless `threshold` is
-above 0; it is compared with c/u in double precision.
+numbers. Among equals the lowest library row comes first. A query with fewer than k rows gets all of
+them. Rows with similarity 0 are hits like any other, unless `threshold` is above 0. The threshold is
+compared with c/u in double precision.
 
-With `fuse: max` all queries together give one list: each library row counts once, with the highest
-similarity that any query has to it, and `query` names that query (the first of equals). Without,
-each query has its own list.
+With `fuse: max` all queries share one list. Each library row is in it at most once, with its highest
+similarity to any query, and `query` names that query (the first of equals). Otherwise each query has
+its own list.
 
-Scatter over `library` and merge with `topk_merge`: the result equals that of one task, however the
-library is cut. What the merge needs beyond the four columns travels along where it is needed, and
-`topk_merge` removes it: `query_row` (int32, the query's row) when parts may lack a query or ids do
-not tell queries apart, that is with `threshold` above 0, with `exclude`, or when query ids repeat;
-`common` and `union` (int32, c and u) for fingerprints of more than 4096 bits, whose ratios float32
-cannot always tell apart. Whether lists are fused stands in the schema's metadata (`sunward.topk`).
+Scatter over `library` and merge with `topk_merge`: the result equals that of one task, for any slices
+of the library. `hits` may have more columns for the merge, which `topk_merge` removes: `query_row`
+(int32, the query's row) if slices may lack a query or ids do not distinguish queries, that is with
+`threshold` above 0, with `exclude`, or if query ids repeat; `common` and `union` (int32, c and u) for
+fingerprints of more than 4096 bits, whose ratios may be equal in float32. The schema's metadata
+(`sunward.topk`) records whether lists are fused.
 
-Memory beyond the mapped inputs: k hits a query and a thread.
+Memory besides the mapped inputs: k hits for each query and thread.
 
-It has a CUDA side with the same bits: queries stay on the device, the library streams through it in
-tiles, copied beside the search, and only rows that can still be hits come back. One query is bound by
-the host link; many at a time repay the copy.";
+On a GPU the result is equal bit for bit. Queries stay on the device, the library streams through it in
+tiles, and only rows that can still be hits are copied back. Copies overlap with the search. For one
+query the transfer limits the speed, but not for many.";
 
 fn inputs() -> Vec<PortSpec> {
     let bits = |doc| column("bits", "fixed_size_binary", doc);
@@ -137,7 +137,7 @@ fn params() -> Vec<ParamSpec> {
                 "k",
                 ParamType::Int,
                 Value::Int(10),
-                "How many hits to keep for each list.",
+                "Number of hits to keep in each list.",
             )
         },
         ParamSpec {
@@ -161,8 +161,8 @@ fn params() -> Vec<ParamSpec> {
             "exclude",
             &["none", "self", "queries"],
             "none",
-            "`self`: a query does not find rows of its own id. `queries`: rows whose id is that of \
-             any query are not hits at all. Both need ids of one type.",
+            "`self`: a query does not find rows with its own id. `queries`: rows with the id of any \
+            query are not hits at all. Both need ids of one type.",
         ),
     ]
 }

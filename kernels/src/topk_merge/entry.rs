@@ -10,11 +10,11 @@ pub(super) fn entry() -> KernelEntry {
     KernelEntry {
         name: "topk_merge".to_owned(),
         version: 1,
-        summary: "Joins the best rows of many tasks into the best rows of all.".to_owned(),
+        summary: "Merges the best rows of many tasks into the best rows of all.".to_owned(),
         description: DESCRIPTION.to_owned(),
         inputs: vec![port(
             "hits",
-            "Rows to rank; those of all tasks in task order.",
+            "Rows to rank: those of all tasks, in task order.",
             vec![],
         )],
         outputs: vec![PortSpec {
@@ -33,15 +33,15 @@ pub(super) fn entry() -> KernelEntry {
                     "k",
                     ParamType::Int,
                     Value::Int(10),
-                    "How many rows to keep of each group.",
+                    "Number of rows to keep in each group.",
                 )
             },
             param(
                 "by",
                 ParamType::String,
                 Value::Null,
-                "The column whose values make groups; several with commas; `none` ranks all rows \
-                 together. Left out: as `tanimoto_topk` ranked them, else by `query`.",
+                "The column whose values are the groups, or several, separated by commas; `none` ranks all \
+                rows together. If left out: as `tanimoto_topk` ranked them, else by `query`.",
             ),
             param(
                 "score",
@@ -58,8 +58,9 @@ pub(super) fn entry() -> KernelEntry {
         ],
         exact: true,
         tolerance: "none: rows are chosen, not computed".to_owned(),
-        reference: "a stable merge: equals sorting all rows by score, keeping the order of equals"
-            .to_owned(),
+        reference:
+            "a stable merge: the same as sorting all rows by score and keeping the order of equals"
+                .to_owned(),
         example: "\
 merge:
   kernel: topk_merge
@@ -72,19 +73,18 @@ merge:
 
 const DESCRIPTION: &str = "\
 Ranks the rows of `hits` by `score` within each group and keeps the best k. Equal scores keep the
-order of the input: task order, then the order within each task. So the partial hits of a scattered
-`tanimoto_topk` merge to exactly what one task over the whole library gives, however it was cut.
+order of the input: task order, then the order within each task. So merging the partial hits of a
+scattered `tanimoto_topk` gives exactly the result of one task over the whole library, for any slices.
 
-Groups come in the order of their first row. `rank` is written anew, from 1; it is added where the
-input has none. All other columns are carried unchanged. A score that is null or NaN ranks last.
-With fewer than k rows in a group, all are kept.
+Groups are in the order of their first row. `rank` is replaced or added, from 1. All other columns are
+unchanged. A score that is null or NaN ranks last. If a group has fewer than k rows, all are kept.
 
-Hits of `tanimoto_topk` say in the schema's metadata (`sunward.topk`) whether all queries share one
-list (`fuse: max`), and may have columns for this merge alone: `query_row` gives the groups and
-their order, `common` and `union` the exact similarity. They are used and left out of the result,
-whose columns are `query, id, sim, rank`. To use them nowhere, name `by` and `score` yourself.
+The schema's metadata (`sunward.topk`) of hits of `tanimoto_topk` records whether all queries share one
+list (`fuse: max`). The hits may have more columns for this merge: `query_row` gives the groups and
+their order, and `common` and `union` the exact similarity. They are left out of the result, whose
+columns are `query, id, sim, rank`. Give `by` and `score` to ignore them.
 
-Any other table with a numeric column can be ranked too, for instance docking scores:
+Any other table with a numeric column can be ranked too, for example docking scores:
 `with: { k: 50, by: receptor, score: affinity, order: ascending }`.
 
-Memory: k references a group; rows stay where they are mapped.";
+Memory: k references for each group. Rows are not copied.";
