@@ -19,7 +19,7 @@ pub enum KernelError {
         port: String,
     },
     /// The kernel has no such input.
-    #[error("kernel `{kernel}` knows no input `{port}`; its inputs are: {known}")]
+    #[error("kernel `{kernel}` has no input `{port}`; its inputs are: {known}")]
     UnknownInput {
         /// The kernel.
         kernel: String,
@@ -89,7 +89,7 @@ pub enum KernelError {
         expected: String,
     },
     /// The kernel has no such parameter.
-    #[error("kernel `{kernel}` knows no parameter `{param}`; `with:` takes: {known}")]
+    #[error("kernel `{kernel}` has no parameter `{param}`; `with:` takes: {known}")]
     UnknownParam {
         /// The kernel.
         kernel: String,
@@ -122,7 +122,7 @@ pub enum KernelError {
     },
     /// There are more rows or bytes than the result's types can count.
     #[error(
-        "{what} has {found}, more than the {limit} this kernel can count; cut the work with `scatter:`"
+        "{what} has {found}, more than the {limit} that this kernel can count; split the work with `scatter:`"
     )]
     TooLarge {
         /// What is too large.
@@ -133,11 +133,11 @@ pub enum KernelError {
         limit: u64,
     },
     /// The run was cancelled, or the attempt exceeded its time, while the kernel worked.
-    #[error("the kernel was stopped before it was done")]
+    #[error("the kernel was stopped before it had finished")]
     Stopped,
     /// The kernel's threads could not be started.
     #[error(
-        "{threads} threads for a kernel could not be started: {reason}; lower `resources: cpus`"
+        "{threads} threads for a kernel could not be started: {reason}; lower `resources.cpus`"
     )]
     Threads {
         /// The number of threads.

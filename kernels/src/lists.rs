@@ -38,7 +38,7 @@ impl Lists {
         let wrong = || KernelError::ColumnType {
             port: port.to_owned(),
             column: name.to_owned(),
-            expected: "a list of utf8 in each row, one word an atom".to_owned(),
+            expected: "a list of utf8 in each row, one word per atom".to_owned(),
             found: array.data_type().to_string(),
         };
         let lists = Self::read(array, 0).ok_or_else(wrong)?;

@@ -52,7 +52,7 @@ benchmark."
         outputs: Vec::new(),
         params: Vec::new(),
         exact: true,
-        tolerance: "none: there is no result".to_owned(),
+        tolerance: "There is no result.".to_owned(),
         reference: "none".to_owned(),
         example: "\
 tick:

@@ -129,7 +129,7 @@ fn every_kernel_refuses_ports_that_it_does_not_have() {
             error
                 .unwrap_err()
                 .to_string()
-                .contains("knows no input `nonsense`")
+                .contains("has no input `nonsense`")
         );
     }
 }

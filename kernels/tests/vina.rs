@@ -490,7 +490,7 @@ fn what_cannot_be_scored_at_all_is_refused_before_any_work() {
     refused(
         &receptor,
         &molecule(&[[0.0; 3]], &["C_H"], None),
-        "it does not say how many bonds can be turned",
+        "it does not say how many bonds can rotate",
     );
     refused(
         &receptor,

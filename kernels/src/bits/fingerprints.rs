@@ -52,7 +52,7 @@ impl<'a> Fingerprints<'a> {
         let bits = table.column(
             port,
             "bits",
-            "fixed_size_binary, a packed fingerprint a row",
+            "fixed_size_binary, one packed fingerprint per row",
         )?;
         let width = width(table, port, bits)?;
         let mut batches = Vec::with_capacity(table.batches.len());

@@ -27,7 +27,7 @@ pub enum DeviceError {
     /// Memory is exhausted.
     #[error(
         "{device} has {free} bytes of memory free of {total}, and {wanted} were asked for; give the \
-         task a device with more (`resources: gpu_memory`), or cut the work with `scatter:`"
+         task a device with more (`resources.gpu_memory`), or split the work with `scatter:`"
     )]
     OutOfMemory {
         /// The device.

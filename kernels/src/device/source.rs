@@ -202,7 +202,7 @@ impl CompileError {
                 let other = log.lines().find(|text| text.contains("error"))?;
                 Some((None, other.trim().to_owned()))
             })
-            .unwrap_or_else(|| (None, "the compiler failed without a word".to_owned()));
+            .unwrap_or_else(|| (None, "the compiler failed without a message".to_owned()));
         Self {
             file: source.file().to_owned(),
             line,

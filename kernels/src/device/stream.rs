@@ -267,8 +267,9 @@ impl Stream {
             return Err(DeviceError::Launch {
                 kernel: function.kernel.clone(),
                 problem,
-                expected: "at least one of each, 1024 threads a block, 65535 blocks along y and z"
-                    .to_owned(),
+                expected:
+                    "at least one of each, 1024 threads per block, 65535 blocks along y and z"
+                        .to_owned(),
             });
         }
         let mut values: Vec<(u64, usize)> = args.iter().map(Arg::bits).collect();

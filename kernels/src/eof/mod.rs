@@ -50,7 +50,7 @@ impl Kernel for Eof {
         let data = Data::new(&field, cells);
         let n = with.count("n")?;
         if n > data.rows {
-            return Err(with.wrong("n", &format!("at most {}, the rows there are", data.rows)));
+            return Err(with.wrong("n", &format!("at most {}, the number of rows", data.rows)));
         }
         let gram = gram(&data.values, data.rows, context)?;
         let mut modes = Modes::of(gram, data.rows, n);

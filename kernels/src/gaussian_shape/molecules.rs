@@ -66,7 +66,7 @@ impl<'a> Molecules<'a> {
         radius: f64,
     ) -> Result<Self, KernelError> {
         let table = inputs.need(entry, port)?;
-        let wanted = "list of float32 or float64, 3 an atom";
+        let wanted = "list of float32 or float64, 3 per atom";
         let mut found = Self {
             table,
             port,
@@ -84,7 +84,11 @@ impl<'a> Molecules<'a> {
             found.listed(column, "list<float32> or list<float64>", floating)?;
         }
         if let Some(column) = elements {
-            found.listed(column, "list<utf8>, a symbol an atom", DataType::is_string)?;
+            found.listed(
+                column,
+                "list<utf8>, one symbol per atom",
+                DataType::is_string,
+            )?;
         }
         for batch in &table.batches {
             let numbers = |name, column| Lists::numbers(port, name, batch.column(column));
@@ -201,7 +205,7 @@ pub(super) fn molecule(xyz: &[f64], radii: &[f64], heavy: &[bool]) -> Row {
     let (atoms, rest) = xyz.as_chunks::<3>();
     if !rest.is_empty() {
         let found = xyz.len();
-        return Err(format!("`xyz` has {found} numbers; expected 3 an atom"));
+        return Err(format!("`xyz` has {found} numbers; expected 3 per atom"));
     }
     for (name, found) in [("radii", radii.len()), ("elements", heavy.len())] {
         if found != atoms.len() {

@@ -92,7 +92,7 @@ impl<'a> Field<'a> {
         let column = table.column(
             port,
             COLUMN,
-            "tensor<float32> or tensor<float64>, one a row",
+            "tensor<float32> or tensor<float64>, one per row",
         )?;
         let field = table.schema.field(column);
         let wrong = || KernelError::ColumnType {

@@ -143,7 +143,7 @@ pub(crate) fn object(table: &Table, port: &str) -> Result<Map<String, Json>, Ker
         .schema
         .metadata()
         .get(GRID_KEY)
-        .ok_or_else(|| wrong("it does not say its grid"))?;
+        .ok_or_else(|| wrong("it does not name its grid"))?;
     match serde_json::from_str(text) {
         Ok(Json::Object(object)) => Ok(object),
         _ => Err(wrong("its grid is not a JSON object")),

@@ -39,7 +39,7 @@ pub(crate) fn params() -> Vec<ParamSpec> {
             "First longitude of the target's cell centers.",
         ),
         number("xinc", -360.0, 360.0, "Step between longitudes."),
-        count("xsize", "How many longitudes."),
+        count("xsize", "The number of longitudes."),
         number(
             "yfirst",
             -90.0,
@@ -52,7 +52,7 @@ pub(crate) fn params() -> Vec<ParamSpec> {
             180.0,
             "Step between latitudes; negative from north to south.",
         ),
-        count("ysize", "How many latitudes."),
+        count("ysize", "The number of latitudes."),
     ]
 }
 

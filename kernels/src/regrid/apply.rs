@@ -110,8 +110,11 @@ fn given(weights: &Table, from: &Grid, with: &Params) -> Result<(Matrix, Grid), 
             return Err(KernelError::Mismatch {
                 first: "weights".to_owned(),
                 second: "with".to_owned(),
-                problem: "the weights lead to another grid than the parameters name".to_owned(),
-                expected: "no grid under `with:`, or the one the weights were made for".to_owned(),
+                problem:
+                    "the weights lead to a different grid from the one that the parameters name"
+                        .to_owned(),
+                expected: "no grid under `with:`, or the grid that the weights were made for"
+                    .to_owned(),
             });
         }
     };

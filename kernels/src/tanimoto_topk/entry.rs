@@ -10,7 +10,7 @@ pub(super) fn entry() -> KernelEntry {
     KernelEntry {
         name: "tanimoto_topk".to_owned(),
         version: 2,
-        summary: "The k most similar fingerprints of a library for each query.".to_owned(),
+        summary: "The k fingerprints of a library that are most similar to each query.".to_owned(),
         description: DESCRIPTION.to_owned(),
         inputs: inputs(),
         outputs: vec![hits(), without()],

@@ -94,7 +94,7 @@ fn rotors(ligand: &Molecule, with: &Params) -> Result<f64, KernelError> {
         .or(ligand.rotors)
         .ok_or_else(|| KernelError::Input {
             port: "ligand".to_owned(),
-            problem: "it does not say how many bonds can be turned".to_owned(),
+            problem: "it does not say how many bonds can rotate".to_owned(),
             expected:
                 "a number in the column `rotors` (a PDBQT file gives it), or `with: { rotors: N }`"
                     .to_owned(),

@@ -130,7 +130,7 @@ fn no_atoms(port: &str, why: &str) -> KernelError {
         port: port.to_owned(),
         problem: format!("there are no atoms to score: {why}"),
         expected:
-            "one row a molecule with `xyz` and `xs_type` of its atoms, as a PDBQT file gives \
+            "one row per molecule with `xyz` and `xs_type` of its atoms, as a PDBQT file gives \
                    them"
                 .to_owned(),
     }

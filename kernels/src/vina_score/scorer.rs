@@ -123,7 +123,7 @@ fn same_kinds(found: &[&str], own: &[String]) -> Result<(), String> {
     match differs {
         None => Ok(()),
         Some(i) => Err(format!(
-            "atom {i} (from 0) is {} and the ligand's is {}: another molecule, or its atoms in another order",
+            "atom {i} (from 0) is {} and the ligand's is {}: it is another molecule, or its atoms are in another order",
             found[i], own[i]
         )),
     }

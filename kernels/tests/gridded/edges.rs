@@ -37,7 +37,11 @@ fn a_field_without_a_grid_or_with_a_broken_one_is_refused_in_words() {
     let table = small(vec![1.0; 4]);
     let with = [("grid", text("r8x4"))];
     let say = |grid: Option<&str>| message("regrid_apply", &described(&table, grid), &with);
-    assert!(say(None).contains("does not say its grid"), "{}", say(None));
+    assert!(
+        say(None).contains("does not name its grid"),
+        "{}",
+        say(None)
+    );
     assert!(say(Some("no json")).contains("not a JSON object"));
     let say = |grid: &str| message("regrid_apply", &described(&table, Some(grid)), &with);
     assert!(say(r#"{"dims":["time"]}"#).contains(r#"has dims ["time"]"#));

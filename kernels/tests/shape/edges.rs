@@ -38,7 +38,7 @@ fn each_broken_molecule_is_rejected_with_its_reason_and_the_others_are_laid() {
     ];
     let found = reasons(table(&fits));
     let expected = [
-        ("short", "numbers; expected 3 an atom"),
+        ("short", "numbers; expected 3 per atom"),
         (
             "holed",
             "atom 2 has a coordinate that is not a finite number",

@@ -38,7 +38,7 @@ impl Compiler {
             .chain(NAMES.iter().map(OsString::from))
             .find_map(Self::ask)
             .ok_or_else(|| {
-                no_compiler("none of c++, g++ and clang++ answers; install one, or set CXX")
+                no_compiler("none of c++, g++ and clang++ works; install one, or set CXX")
             })
     }
 
@@ -97,7 +97,7 @@ impl Compiler {
 
 fn no_compiler(reason: &str) -> DeviceError {
     DeviceError::NoCompiler {
-        device: "this processor in a GPU's stead".to_owned(),
+        device: "this CPU in place of a GPU".to_owned(),
         reason: reason.to_owned(),
     }
 }

@@ -84,7 +84,7 @@ impl Memory {
             let last = before.iter().rposition(|&byte| byte != ZONE_BYTE);
             let at = match (last, hurt(behind)) {
                 (_, Some(at)) => format!("at byte {}", bytes + at),
-                (Some(at), None) => format!("{} bytes before the begin", ZONE - at),
+                (Some(at), None) => format!("{} bytes before the start", ZONE - at),
                 (None, None) => return None,
             };
             before.fill(ZONE_BYTE);

@@ -43,7 +43,7 @@ impl Host {
         let compiler = Compiler::find()?;
         Ok(Self {
             about: About {
-                name: "this processor in a GPU's stead".to_owned(),
+                name: "this CPU in place of a GPU".to_owned(),
                 architecture: "host".to_owned(),
                 memory_bytes,
                 driver: compiler.version.clone(),
@@ -192,7 +192,7 @@ impl Program {
             DeviceError::Compile(CompileError {
                 file: source.file().to_owned(),
                 line: None,
-                message: format!("what was compiled cannot be loaded: {error}"),
+                message: format!("the compiled source cannot be loaded: {error}"),
                 log: error.to_string(),
             })
         })?;
