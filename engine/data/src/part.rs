@@ -72,7 +72,7 @@ impl Part {
 
     fn parse_unguarded(path: &Path, buffer: Buffer) -> Result<Self, Fault> {
         if buffer.len() < SMALLEST {
-            return Err("too short to be one".into());
+            return Err("too short for an Arrow file".into());
         }
         if !buffer.starts_with(b"ARROW1") {
             return Err("it does not begin with the magic bytes ARROW1".into());
@@ -197,7 +197,7 @@ impl Part {
             .ok_or("it is empty")?;
         let (start, end) = self.bounds(index);
         if u64::try_from(batch.num_rows()).ok() != Some(end - start) {
-            return Err("its columns have another length than it says".into());
+            return Err("its columns do not have the stated length".into());
         }
         Ok(batch)
     }

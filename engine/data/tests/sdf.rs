@@ -243,7 +243,7 @@ fn broken_records_are_named_with_what_was_expected() {
         ),
         (
             bad("M  END", "M  CHG  2   1   1\nM  END"),
-            "line 19, record 2: 'M  CHG  2   1   1'; expected 'M  CHG', a number, and so many pairs",
+            "line 19, record 2: 'M  CHG  2   1   1'; expected 'M  CHG', a number, and that many pairs",
         ),
         (
             bad("M  END", "M  CHG  1   4   1\nM  END"),
@@ -312,7 +312,7 @@ fn broken_records_are_named_with_what_was_expected() {
     let names: String = (0..1001).map(|i| format!("> <n{i}>\n\n")).collect();
     let found = refused([SALT, &names].concat());
     assert!(
-        found.contains("'n1000' is one more name of a data item than 1000"),
+        found.contains("'n1000' is a further name of a data item, and at most 1000 are allowed"),
         "{found}"
     );
 }

@@ -134,7 +134,7 @@ fn base(field: &Field<'_>, with: &Params) -> Result<Vec<Vec<bool>>, KernelError>
     }
     Err(KernelError::Input {
         port: "field".to_owned(),
-        problem: "no row lies in the base period of `base_from` and `base_to`".to_owned(),
+        problem: "there is no row in the base period of `base_from` and `base_to`".to_owned(),
         expected: if first > last {
             "rows with years".to_owned()
         } else {

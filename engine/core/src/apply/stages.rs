@@ -99,7 +99,7 @@ pub(super) fn lookup_requested(
 ) -> Result<(), Illegal> {
     let end = first.saturating_add(count);
     if !run.at(id)?.1.unasked.contains(first, end) {
-        return Err(refuse(run, id, "asked about in the cache again"));
+        return Err(refuse(run, id, "looked up in the cache again"));
     }
     let stage = run.stage_mut(id)?;
     stage.unasked.remove(first, end);
@@ -118,7 +118,7 @@ pub(super) fn looked_up(
 ) -> Result<(), Illegal> {
     let end = first.saturating_add(count);
     if !run.at(id)?.1.asked.contains(first, end) {
-        return Err(refuse(run, id, "answered, as nobody asked"));
+        return Err(refuse(run, id, "answered, because there was no look-up"));
     }
     run.stage_mut(id)?.asked.remove(first, end);
     let hits: BTreeMap<u32, &TaskResult> = hits

@@ -88,7 +88,7 @@ mod hex {
     ) -> Result<Option<Digest>, D::Error> {
         let text = Option::<String>::deserialize(from)?;
         let parse = |text: String| {
-            Digest::from_hex(&text).ok_or_else(|| de::Error::custom("it is no digest"))
+            Digest::from_hex(&text).ok_or_else(|| de::Error::custom("it is not a digest"))
         };
         text.map(parse).transpose()
     }
@@ -174,7 +174,7 @@ fn damaged(store: &Store, manifest: &PartRef, why: &str) -> DataError {
 fn parts(text: &[u8]) -> Result<(Vec<PartRef>, &[u8]), &'static str> {
     let rest = text
         .strip_prefix(HEADER)
-        .ok_or("it has not the header of one")?;
+        .ok_or("it does not begin with the header")?;
     let mut lines = rest.splitn(2, |byte| *byte == b'\n');
     let line = lines.next().unwrap_or_default();
     let held: Vec<Held> = serde_json::from_slice(line).map_err(|_| "its parts are invalid")?;

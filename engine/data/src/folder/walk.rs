@@ -149,7 +149,7 @@ fn walk_into(
     visit: &mut Visit<'_>,
 ) -> Result<(), DataError> {
     if depth > MAX_DEPTH {
-        return Err(refuse(folder, "it lies too deep"));
+        return Err(refuse(folder, "it is nested too deeply"));
     }
     let relative = |path: &Path| {
         path.strip_prefix(root)

@@ -99,11 +99,11 @@ impl SqliteReader {
             .connection
             .prepare_cached(sql)
             .and_then(|mut statement| statement.query_row(params, |row| row.get(0)).optional())
-            .map_err(self.fault("look up what is known of a file"))?;
+            .map_err(self.fault("look up the record of a file"))?;
         // A record only saves work: if it cannot be read, the file is read again.
         Ok(bytes.and_then(|bytes| {
             blob::decode(&bytes)
-                .inspect_err(|why| tracing::warn!(%why, "what is remembered of a file is damaged"))
+                .inspect_err(|why| tracing::warn!(%why, "the record of a file is damaged"))
                 .ok()
         }))
     }

@@ -345,7 +345,7 @@ impl Journal for Sqlite {
     }
 
     fn forget_memory(&mut self) -> Result<(), StateError> {
-        self.write("forget what was remembered of files", |transaction| {
+        self.write("delete the records of files", |transaction| {
             transaction.execute_batch("DELETE FROM files;")
         })
     }

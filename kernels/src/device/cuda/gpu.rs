@@ -40,7 +40,7 @@ pub fn gpus() -> Gpus {
     match result::init().and_then(|()| result::device::get_count()) {
         Ok(0) => Gpus::None("the driver sees no GPU".to_owned()),
         Ok(count) => Gpus::Count(usize::try_from(count).unwrap_or(0)),
-        Err(error) => Gpus::None(format!("the driver says {:?}", error.0)),
+        Err(error) => Gpus::None(format!("the driver reports {:?}", error.0)),
     }
 }
 
@@ -95,7 +95,7 @@ impl Gpu {
         };
         let number = c_int::try_from(ordinal).ok().filter(|_| ordinal < count);
         let number = number.ok_or_else(|| DeviceError::NoGpu {
-            reason: format!("GPU {ordinal} was asked for, and {count} are visible"),
+            reason: format!("GPU {ordinal} was requested, but {count} are visible"),
         })?;
         let device = result::device::get(number).map_err(failed("opening the device"))?;
         // SAFETY: the device comes from the driver.
@@ -349,7 +349,7 @@ impl Loaded for Program {
         })?;
         let refused = |error: result::DriverError| DeviceError::Launch {
             kernel: kernel.to_owned(),
-            problem: format!("the driver says {:?}", error.0),
+            problem: format!("the driver reports {:?}", error.0),
             expected: "arguments as its parameters are, and a size that the device can run"
                 .to_owned(),
         };

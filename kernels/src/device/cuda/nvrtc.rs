@@ -36,7 +36,7 @@ impl Nvrtc {
         // SAFETY: both are ours.
         unsafe { sys::nvrtcVersion(&raw mut major, &raw mut minor) }
             .result()
-            .map_err(|error| no_compiler(&format!("it does not tell its version: {error:?}")))?;
+            .map_err(|error| no_compiler(&format!("it does not report its version: {error:?}")))?;
         if major < 12 {
             return Err(no_compiler(&format!(
                 "NVRTC {major}.{minor} is found, expected 12.0 or newer; install a newer one"

@@ -69,7 +69,7 @@ impl Layout {
         if self.names.len() == MOST_NAMES {
             self.too_many.get_or_insert_with(|| {
                 lines.broken(
-                    &format!("'{name}' is one more name of a data item than {MOST_NAMES}"),
+                    &format!("'{name}' is a further name of a data item, and at most {MOST_NAMES} are allowed"),
                     "names that records share, not values in their place",
                 )
             });

@@ -207,7 +207,7 @@ fn properties(lines: &mut Lines, atoms: &mut Atoms) -> Result<(), DataError> {
 
 /// Reads `M CHG`, a number of pairs, and pairs of atom and charge.
 fn charges(lines: &Lines, atoms: &mut Atoms) -> Result<(), DataError> {
-    let wanted = "'M  CHG', a number, and so many pairs of an atom and its charge";
+    let wanted = "'M  CHG', a number, and that many pairs of an atom and its charge";
     let words = lines.text().split_ascii_whitespace().skip(2);
     let numbers: Result<Vec<i32>, _> = words.map(str::parse).collect();
     let broken = || lines.broken(&format!("'{}'", lines.text()), wanted);

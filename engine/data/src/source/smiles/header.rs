@@ -78,7 +78,7 @@ pub(super) fn of(line: &str) -> First {
         Some(0) => First::Header,
         Some(at) if !first.contains(['(', '=', '[', '#', '@', '/', '\\']) => {
             First::OtherColumns(format!(
-                "its header says that SMILES are column {}, behind '{first}'",
+                "its header says that SMILES are column {}, after '{first}'",
                 at + 1
             ))
         }
