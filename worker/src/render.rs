@@ -78,7 +78,7 @@ pub(crate) fn compile(of: &str, template: &Template) -> Result<CompiledTemplate,
 /// The fault of a template of the stage's key `of` that does not render.
 pub(crate) fn failed(of: &str, error: &RenderError) -> Fault {
     Fault::input(format!(
-        "an expression of `{of}` cannot be rendered: {error}"
+        "an expression in `{of}` cannot be evaluated: {error}"
     ))
 }
 

@@ -94,7 +94,7 @@ impl Store {
             let other = self.table(dataset)?.schema().clone();
             if let Some((column, found, expected)) = difference(&other, &schema) {
                 return Err(DataError::Schema {
-                    place: format!("dataset {index} (counted from 0) of the {of} to be gathered"),
+                    place: format!("dataset {index} of {of} (counted from 0)"),
                     column,
                     found,
                     expected: format!("{expected} as in dataset {}", datasets[0].0),

@@ -111,7 +111,7 @@ impl InputResolver for LocalResolver {
         ports.all(|dataset| match self.store.fetch_whole(dataset) {
             Ok(()) => true,
             Err(error) => {
-                tracing::warn!(%error, "a known result cannot be had; it is computed again");
+                tracing::warn!(%error, "a known result cannot be fetched; it is computed again");
                 false
             }
         })
@@ -285,8 +285,9 @@ impl LocalResolver {
                 .and_then(|stage| stage.outputs.get(port)),
             Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
         };
-        let output = output
-            .ok_or_else(|| DataError::NoSuch("the input names no output of a stage".to_owned()))?;
+        let output = output.ok_or_else(|| {
+            DataError::NoSuch("the input does not name an output of a stage".to_owned())
+        })?;
         self.store.nothing(output)
     }
 

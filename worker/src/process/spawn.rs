@@ -157,7 +157,7 @@ fn not_started(program: &OsStr, path: &OsStr, error: &io::Error) -> Fault {
     let name = program.display();
     match error.kind() {
         io::ErrorKind::NotFound => Fault::input(format!(
-            "the program `{name}` could not be started: it, or the interpreter that its first line names, does not exist (PATH={})",
+            "the program `{name}` could not be started: either it or the interpreter in its first line does not exist (PATH={}); a program of your own must be beside the workflow or under `files:`",
             path.display()
         )),
         io::ErrorKind::PermissionDenied => Fault::input(format!(

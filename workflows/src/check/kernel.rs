@@ -141,10 +141,10 @@ fn describe(spec: &ParamSpec) -> String {
         kind => kind.expected().to_owned(),
     };
     if let Some(min) = spec.min {
-        text.push_str(&format!(", {min} or more"));
+        text.push_str(&format!(", at least {min}"));
     }
     if let Some(max) = spec.max {
-        text.push_str(&format!(", {max} at most"));
+        text.push_str(&format!(", at most {max}"));
     }
     text
 }

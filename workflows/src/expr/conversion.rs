@@ -35,7 +35,9 @@ pub(super) fn from_dynamic(value: &Dynamic, depth: usize) -> Result<Value, Strin
         return Ok(Value::Written(Box::new(written.0.clone())));
     }
     Ok(match value.kind() {
-        ValueKind::Undefined => return Err("it reads a name that has no value".to_owned()),
+        ValueKind::Undefined => {
+            return Err("it reads a name or an index that has no value".to_owned());
+        }
         ValueKind::None => Value::Null,
         ValueKind::Bool => Value::Bool(value.is_true()),
         ValueKind::Number => match (value.as_i64(), u64::try_from(value.clone())) {

@@ -143,7 +143,7 @@ fn bad_name(name: &str, span: Span, loose: bool) -> Diagnostic {
         format!("`{name}` is not a valid name"),
     )
     .expecting(format!(
-        "{}, 64 at most, no digit first",
+        "{}, at most 64 characters, not starting with a digit",
         expected.expected()
     ));
     if is_name(&mended) {

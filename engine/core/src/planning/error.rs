@@ -37,7 +37,7 @@ pub enum PlanError {
         message: String,
     },
     /// A value of `with:` cannot be rendered.
-    #[error("stage {stage}: with.{name} cannot be rendered: {message}")]
+    #[error("stage {stage}: `with.{name}` cannot be evaluated: {message}")]
     With {
         /// The name of the stage.
         stage: String,
