@@ -162,7 +162,7 @@ pub enum Fact {
         energy: Energy,
         /// The reason.
         failure: Failure,
-        /// The earliest moment of the next attempt; `None` when there is none.
+        /// The earliest moment of the next attempt; `None` if there is none.
         retry_at: Option<Timestamp>,
     },
     /// Leases ended without an outcome, because their worker was lost or they were revoked. The

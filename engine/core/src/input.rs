@@ -173,7 +173,7 @@ pub struct TaskEnd {
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// It gave a result. The result's parts are durable.
+    /// It produced a result, whose parts are durable.
     Succeeded(TaskResult),
     /// It failed.
     Failed(Failure),

@@ -235,10 +235,10 @@ impl Store {
     }
 }
 
-/// The path that a source means: itself, or what a `file://` URL names.
+/// The path of a source: the source itself, or the path in a `file://` URL.
 ///
 /// # Errors
-/// When it is another address.
+/// Fails if the source is another address.
 pub fn local_path(source: &str) -> Result<PathBuf, DataError> {
     if let Some(path) = source.strip_prefix("file://") {
         let path = path.strip_prefix("localhost").unwrap_or(path);

@@ -60,8 +60,8 @@ pub(crate) enum Durable {
     /// Each part by itself. Its bytes are durable before it gets its name.
     Now,
     /// Together with all others, by [`Store::sync_all`]. A crash before that may leave a name
-    /// without its bytes. That is safe: nobody was told of the part yet, and a part is verified
-    /// before it is trusted.
+    /// without its bytes. That is safe, because nothing refers to the part yet, and a part is
+    /// verified before it is trusted.
     Later,
 }
 

@@ -135,7 +135,7 @@ mod tests {
         assert!(trust.doubts(&old, before) && !trust.doubts(&old, later));
         trust.believe(read);
         assert!(!trust.doubts(&read, before));
-        // The next engine goes on where this one was.
+        // The next engine continues with the same doubts.
         let next = Trust::open(folder.path());
         assert!(next.doubts(&old, before) && !next.doubts(&read, before));
         // It ends uncleanly, too.

@@ -3,7 +3,7 @@
 /// The exponent of BEDROC: the first 8% of a ranking make up 80% of its score.
 const ALPHA: f64 = 20.0;
 
-/// The metrics; `None` where one is not defined.
+/// The metrics; `None` if one is not defined.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Metrics {
     pub(super) ef1: Option<f64>,

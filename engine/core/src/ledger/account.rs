@@ -159,7 +159,7 @@ impl Account {
 
     /// Software carbon intensity of ISO/IEC 21031, `((E x I) + M) / R`, in micrograms CO2e for each
     /// functional unit. It is the sum of operational emissions, transfer included, and of the
-    /// embodied share, divided by `R` units of work: tasks that gave a result.
+    /// embodied share, divided by `R` units of work: tasks with a result.
     #[must_use]
     pub fn sci_micrograms(&self, units: u64) -> Option<u64> {
         let operational = self.headline()?.micrograms();

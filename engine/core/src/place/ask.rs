@@ -122,7 +122,7 @@ impl Ask {
     }
 
     /// The latest start that keeps its deadline and its `max_delay`, for work of this duration;
-    /// `None` when it has neither.
+    /// `None` if it has neither.
     pub(crate) fn latest_start(&self, length_ms: u64) -> Option<u64> {
         let by_end = self.finish_by.map(|by| by.0.saturating_sub(length_ms));
         let by_start = self.start_by.map(|by| by.0);

@@ -82,8 +82,8 @@ impl Board {
         })
     }
 
-    /// A view of a pool for finding blocks of one shape. It leaves `free` out where the need fits
-    /// in every slot.
+    /// A view of a pool for finding blocks of one shape. It leaves out `free` if the need fits in
+    /// every slot.
     pub(crate) fn sweep(&self, pool: PoolId, need: Need) -> Option<Sweep<'_>> {
         let lane = self.lanes.get(pool.place())?;
         Some(Sweep {

@@ -39,7 +39,7 @@ impl Block {
 pub(crate) struct Span {
     /// The earliest start.
     pub(crate) ready_ms: u64,
-    /// The latest end; `None` when the ask starts at once.
+    /// The latest end; `None` if the ask starts at once.
     pub(crate) end_by_ms: Option<u64>,
 }
 
@@ -66,7 +66,7 @@ const CAUTION_PERMILLE: u64 = 500;
 /// the best block on an empty board.
 pub(crate) type Found = (Option<Block>, Option<u64>);
 
-/// The best block for an ask within a span, with room on the board; empty when no block fits.
+/// The best block for an ask within a span, with room on the board. Empty if no block fits.
 pub(crate) fn best(board: &Board, ask: &Ask, span: Span) -> Best {
     best_of(board, ask, span, |pool, goals| {
         in_pool(board, ask, pool, span, goals)
@@ -295,7 +295,7 @@ impl Lane<'_> {
     }
 
     /// The lowest window and its start, computed start by start. It is the reference for
-    /// [`Sweep::cleanest`] and serves where that one cannot count.
+    /// [`Sweep::cleanest`], and is used if that returns `None`.
     fn cleanest_of(&self, starts: impl Iterator<Item = u64>) -> Cleanest {
         starts
             .map(|start| (self.compared(start), start))
@@ -446,7 +446,7 @@ pub(crate) fn at_once_there(
     })
 }
 
-/// The block in the same pool as soon as the ask is ready; `None` when that is the block itself.
+/// The block in the same pool as soon as the ask is ready; `None` if that is the block itself.
 fn at_another_time(board: &Board, ask: &Ask, block: &Block, ready_ms: u64) -> Option<Block> {
     if block.start_ms == ready_ms {
         return None;

@@ -1,6 +1,6 @@
-//! Expected demand: the work that arrived within the last day stands for what the next day brings.
+//! Expected demand. The work that arrived within the last day predicts that of the next day.
 //!
-//! Where machines are scarce, every hour that a stage leaves unused to wait for a cleaner one is
+//! If machines are scarce, every hour that a stage leaves unused to wait for a cleaner one is
 //! lost, and it takes the cleaner hour from the next stage. Waiting then saves nothing in total. So
 //! no block counts as cleaner than the *clearing weight*: the weight of the dirtiest hour that
 //! would be used if a day's work were all done in the cleanest free hours of the day. Among blocks

@@ -7,10 +7,10 @@ use crate::pool::PoolId;
 /// A placement that contradicts its problem: a bug in the placer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SolveFault {
-    /// The placer gave no placement.
+    /// The placer returned no placement.
     #[error("{0} got no placement")]
     Missing(AskId),
-    /// The placer gave more than one placement. The first one is kept.
+    /// The placer returned more than one placement. The first one is kept.
     #[error("{0} was placed more than once")]
     Repeated(AskId),
     /// The segments hold another number of tasks than the ask.

@@ -40,7 +40,7 @@ pub struct ZoneOutlook {
     /// The expected absolute error of the intensity, in thousandths of its value. It grows with the
     /// horizon.
     pub error_permille: Vec<u16>,
-    /// Marginal intensity in mgCO2e/kWh; empty where it is not known.
+    /// Marginal intensity in mgCO2e/kWh; empty if unknown.
     pub marginal_mg_per_kwh: Vec<u32>,
     /// Whether power is in surplus in the slot.
     pub surplus: Vec<bool>,

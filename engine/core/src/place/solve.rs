@@ -44,8 +44,8 @@ impl Placer for Sunward {
         let mut board = Board::of(problem, self.board.take());
         let mut units = order(problem, &mut board, &mut self.cache);
         let mut draft = self.draft(problem, board, &units);
-        // Regret ignores deadlines. Where runs miss theirs, they choose before all others that can
-        // wait. As a last attempt, runs choose in the order of their latest starts.
+        // Regret ignores deadlines. Runs that miss theirs choose before all others that can wait.
+        // As a last attempt, runs choose in the order of their latest starts.
         for _ in 0..REPAIRS {
             // Urgent runs keep their order of precedence, late or not. Otherwise a hopeless run
             // would push others past their deadlines as well.

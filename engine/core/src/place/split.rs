@@ -54,7 +54,7 @@ const ROUNDS: u32 = 256;
 /// The cheapest window of one round for one start.
 struct Round {
     start_ms: u64,
-    /// The window as it is compared, at least the board's floor.
+    /// The compared window, which is at least the board's floor.
     cost: u64,
     window: u64,
     pool: PoolId,
@@ -166,7 +166,7 @@ fn windows(
 }
 
 /// The cheapest `count` windows that do not overlap, in order of time. The first begins by
-/// `begin_by_ms`. `None` when there is no such choice.
+/// `begin_by_ms`. `None` if there is no such choice.
 fn cheapest(
     windows: &[Round],
     count: usize,
@@ -216,9 +216,9 @@ fn cheapest(
     (round == 0).then_some(picked)
 }
 
-/// Spreads tasks over pools and times, the cheapest window first, for when no pool has room for all
-/// of them together. `None` when not all of them fit in time. Taking the cheapest first is
-/// CarbonScaler's greedy rule, with windows of one task in place of slots and servers.
+/// Spreads tasks over pools and times, the cheapest window first, if no pool has room for all of
+/// them together. `None` if not all of them fit in time. Taking the cheapest first is the greedy
+/// rule of CarbonScaler, with windows of one task in place of slots and servers.
 pub(crate) fn spread(board: &Board, ask: &Ask, span: Span) -> Option<Pieces> {
     let length_ms = ask.task_ms.max(1);
     let end_by_ms = span.end_by_ms.unwrap_or_else(|| board.end_ms());

@@ -3,8 +3,8 @@
 //! The result is the same as looking at each start alone (see [`super::choice`]). That needs a
 //! division and a scan of the block's slots for every start. Here a window is a difference of
 //! prefix sums, and possible starts follow from the runs of slots that have room, so a pass is
-//! linear in the slots whatever the block's length. It answers `None` where sums could overflow, or
-//! where the ask is ready outside of the outlook; the caller then looks at each start.
+//! linear in the slots for any length of the block. It returns `None` if sums could overflow, or if
+//! the ask is ready outside of the outlook. The caller then looks at each start.
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ pub(crate) struct Sweep<'a> {
     pub(crate) weight: &'a [u64],
     /// Prefix sums of `weight`, one entry more than there are slots.
     pub(crate) sum: &'a [u64],
-    /// Free capacity by slot; `None` where the need fits in every slot.
+    /// Free capacity by slot; `None` if the need fits in every slot.
     pub(crate) free: Option<&'a [Taken]>,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Need {
 pub(crate) type Cleanest = Option<(u64, u64)>;
 
 impl Need {
-    /// What `at_once` tasks of an ask need; `None` where the product overflows.
+    /// The need of `at_once` tasks of an ask; `None` if the product overflows.
     pub(crate) fn of(ask: &Ask, at_once: u32) -> Option<Self> {
         let count = u64::from(at_once);
         let cpus = if ask.gpus > 0 { 0 } else { ask.cpus };
@@ -76,7 +76,7 @@ struct Starts {
     ready: usize,
     /// The slots at whose edge it may begin.
     aligned: Range<usize>,
-    /// The slot that contains the latest start; `None` where that is the end of the outlook or the
+    /// The slot that contains the latest start; `None` if that is the end of the outlook or the
     /// moment when the ask is ready.
     last: Option<usize>,
 }
@@ -110,7 +110,7 @@ impl Sweep<'_> {
         Some(best)
     }
 
-    /// The same pool as if nothing else ran in it.
+    /// The pool as if it were empty.
     pub(crate) const fn when_empty(self) -> Self {
         Self { free: None, ..self }
     }
@@ -237,7 +237,7 @@ impl Sweep<'_> {
         })
     }
 
-    /// `None` where a window could overflow.
+    /// `None` if a window could overflow.
     fn counts_all(&self, shape: &Shape) -> Option<()> {
         let known = self.sum.last()?.checked_mul(self.slot_ms)?;
         let last = *self.weight.last()?;
@@ -252,8 +252,8 @@ impl Sweep<'_> {
             .saturating_add(slot.saturating_mul(self.slot_ms))
     }
 
-    /// The last slot that a block covers when it begins at `start_ms`; the last known slot for what
-    /// lies beyond.
+    /// The last slot that a block covers if it begins at `start_ms`, or the last known slot if the
+    /// block ends after that.
     fn last_slot(&self, start_ms: u64, shape: &Shape) -> usize {
         let last_ms = start_ms.saturating_add(shape.length_ms - 1) - self.begin_ms;
         let slot = usize::try_from(last_ms / self.slot_ms).unwrap_or(usize::MAX);

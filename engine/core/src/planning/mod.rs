@@ -1,4 +1,4 @@
-//! Expands a checked workflow to a plan: the stages in order, their meanings, and their tasks where
+//! Expands a checked workflow to a plan: the stages in order, their meanings, and their tasks if
 //! they are known.
 
 mod error;

@@ -265,7 +265,7 @@ impl RunState {
         Ok(())
     }
 
-    /// Readies the followers of a task that gives no result.
+    /// Readies the followers of a task without a result.
     pub(crate) fn free_followers(&mut self, id: StageId, index: u32) -> Result<(), Illegal> {
         for (stage, ranges) in self.sharing.gave_up((id, index)) {
             for (first, end) in ranges.spans() {

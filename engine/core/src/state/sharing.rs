@@ -57,7 +57,7 @@ impl Sharing {
         }
     }
 
-    /// Removes and returns the followers of a task that gives no result. They then run themselves.
+    /// Removes and returns the followers of a task without a result. They then run themselves.
     pub(crate) fn gave_up(&mut self, task: TaskPlace) -> BTreeMap<StageId, Ranges> {
         self.done.remove(&task);
         self.followers.remove(&task).unwrap_or_default()

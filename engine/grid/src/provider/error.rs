@@ -1,4 +1,4 @@
-//! Why a provider gave no figures: one case for each cause, with the remedy.
+//! Why a provider returned no figures: one case for each cause, with the remedy.
 
 use sunward_core::Timestamp;
 

@@ -1,4 +1,4 @@
-//! The ends of attempts in a world: what they used, and what the core is told of them.
+//! The ends of attempts in a world: what they used, and how they are reported to the core.
 
 use sunward_core::{
     Energy, Failure, FailureKind, Input, Lease, Outcome, TaskEnd, TaskId, TaskResult,

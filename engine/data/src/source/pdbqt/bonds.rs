@@ -2,8 +2,8 @@
 //!
 //! Two atoms are bonded if their distance is below 1.1 times the sum of their covalent radii and
 //! fixed, or if a BRANCH joins them (`model::assign_bonds`). Atoms of bodies that rotate against
-//! each other are not bonded, however close they are in a docked pose: a macrocycle's glue atom
-//! lies on the carbon that it is drawn to.
+//! each other are not bonded, however close they are in a docked pose: a macrocycle's glue atom is
+//! at the place of the carbon to which it is drawn.
 
 use super::bodies::Bodies;
 use super::element::Element;
