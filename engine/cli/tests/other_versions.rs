@@ -68,7 +68,7 @@ fn a_home_of_another_version_is_told_as_such_and_left_as_it_is() {
             told.says(&[
                 &format!("it has format {format}, and this version reads only format "),
                 "written by another version of Sunward",
-                "Use the sunward that wrote it",
+                "Use that version",
                 "another --home",
                 "move the folder away",
                 "computed again",

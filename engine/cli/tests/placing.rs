@@ -298,7 +298,7 @@ fn what_cannot_be_is_refused_in_words() {
         ),
         (
             vec!["--grid", "grid", "--zone", "DK"],
-            "no trace of zone DK; there are traces of DE, NO",
+            "no trace of zone DK; the zones with traces are DE, NO",
         ),
         (vec!["--grid", "grid", "--zone", "DE"], "give --as-of"),
         (

@@ -174,7 +174,8 @@ fn wrong_input_is_told_and_nothing_is_simulated() {
     assert!(wrong("--jobs", "bad.json").contains("'soon' is not a time"));
     assert!(wrong("--jobs", "late.json").contains("after the grids' traces do"));
     assert!(
-        wrong("--fleet", "far.yaml").contains("no trace of zone MARS; there are traces of DE, NO")
+        wrong("--fleet", "far.yaml")
+            .contains("no trace of zone MARS; the zones with traces are DE, NO")
     );
     assert!(wrong("--grid", "nowhere").contains("cannot be read"));
     let policy = simulated(&scene, &["--policy", "magic"]).expect(2).err;

@@ -76,7 +76,7 @@ fn values(column: &ArrayRef, field: &FieldRef) -> Result<ArrayRef, DataError> {
         && dates.iter().flatten().any(part_of_a_day)
     {
         return Err(DataError::Unsupported(format!(
-            "column '{}' is date64 and holds times of day, which a date has not; write it as timestamp[ms], or read it `as: arrow`",
+            "column '{}' is date64 and contains times of day, which a date cannot have; write it as timestamp[ms], or read it `as: arrow`",
             field.name()
         )));
     }
@@ -90,7 +90,7 @@ fn values(column: &ArrayRef, field: &FieldRef) -> Result<ArrayRef, DataError> {
         ..CastOptions::default()
     };
     cast_with_options(column, wanted, &strict).map_err(DataError::arrow(format!(
-        "column '{}' of {} has no nearest type in this format; `as: arrow` holds it",
+        "column '{}' of {} has no equivalent type in this format; `as: arrow` holds it",
         field.name(),
         column.data_type()
     )))

@@ -370,7 +370,7 @@ fn format_for(path: &Path, options: &SourceOptions) -> Result<SourceFormat, Data
             path: path.to_owned(),
             expected: "table",
             found: "neither its first bytes nor its suffix is known".into(),
-            hint: "tables are .arrow, .feather, .parquet, .csv, .tsv, .smi, .pdbqt, .sdf or .nc; a file of another kind goes to a command as it is with `as: file`".into(),
+            hint: "tables are .arrow, .feather, .parquet, .csv, .tsv, .smi, .pdbqt, .sdf or .nc; pass any other file to a command as it is, with `as: file`".into(),
         }),
     }
 }

@@ -176,7 +176,7 @@ fn broken_lines_are_named_with_what_was_expected() {
         ),
         (
             good.replace("C1", "Cα"),
-            "line 2: it holds bytes that are not ASCII",
+            "line 2: it contains bytes that are not ASCII",
         ),
         (
             good.clone() + "BRANCH 1\n",

@@ -140,7 +140,7 @@ pub fn body(blob: &[u8]) -> Result<&[u8], Cow<'static, str>> {
 }
 
 fn unreadable(error: &postcard::Error) -> String {
-    format!("its checksum holds but its content cannot be read ({error})")
+    format!("its checksum is correct, but its content cannot be read ({error})")
 }
 
 fn seal(bytes: &mut [u8]) {

@@ -32,7 +32,7 @@ pub enum StateError {
         path: PathBuf,
     },
     /// Another version of Sunward wrote the state.
-    #[error("{} was written by another version of Sunward: it has format {found}, and this version reads only format {known}. It was left unchanged. Use the sunward that wrote it, or start anew: give another --home, or move the folder away (results are then computed again)", path.display())]
+    #[error("{} was written by another version of Sunward: it has format {found}, and this version reads only format {known}. It was left unchanged. Use that version, or start afresh: give another --home, or move the folder away (results are then computed again)", path.display())]
     OtherFormat {
         /// The database.
         path: PathBuf,

@@ -26,7 +26,7 @@ pub enum DeviceError {
     },
     /// Memory is exhausted.
     #[error(
-        "{device} has {free} bytes of memory free of {total}, and {wanted} were asked for; give the \
+        "{device} has {free} of {total} bytes of memory free, and {wanted} were requested; give the \
          task a device with more (`resources.gpu_memory`), or split the work with `scatter:`"
     )]
     OutOfMemory {

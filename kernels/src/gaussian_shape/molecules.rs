@@ -149,7 +149,7 @@ impl<'a> Molecules<'a> {
     /// The molecule at a place.
     pub(super) fn read(&self, (at, row): (usize, usize)) -> Row {
         let batch = &self.batches[at];
-        let null = |column: &str| format!("`{column}` is null, or holds a null");
+        let null = |column: &str| format!("`{column}` is null, or contains a null");
         let told = || word(self.table.batches[at].column(self.problem?), row);
         let xyz = numbers(&batch.xyz, row).ok_or_else(|| told().unwrap_or_else(|| null("xyz")))?;
         let atoms = xyz.len() / 3;

@@ -290,7 +290,7 @@ fn memory_that_runs_out_is_told_with_its_numbers() {
             assert_eq!(device.free_memory().unwrap(), 300);
             let error = device.alloc(301).unwrap_err().to_string();
             assert!(
-                error.contains("has 300 bytes of memory free of 1000, and 301 were asked for"),
+                error.contains("has 300 of 1000 bytes of memory free, and 301 were requested"),
                 "{error}"
             );
         }

@@ -138,7 +138,7 @@ fn lists_that_do_not_belong_together_are_rejected() {
         ]
     );
     let null = typed(&[("null", &PAIR, &["C", "C"], &[1.7, 1.7])], true);
-    assert_eq!(reasons(null)[0].1, "`xyz` is null, or holds a null");
+    assert_eq!(reasons(null)[0].1, "`xyz` is null, or contains a null");
 }
 
 #[test]

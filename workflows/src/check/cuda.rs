@@ -99,7 +99,7 @@ fn argument(node: &Node, context: &mut Context<'_>) -> Option<CudaArg> {
 
 fn scalar(column_type: &ColumnType, span: Span, context: &mut Context<'_>) {
     if !SCALARS.contains(&column_type.0.as_str()) {
-        let message = format!("a kernel cannot be given a single {}", column_type.0);
+        let message = format!("a kernel cannot take a single {}", column_type.0);
         context.report(
             Diagnostic::error(codes::WRONG_TYPE, span, message)
                 .expecting(one_of(SCALARS.iter().copied())),

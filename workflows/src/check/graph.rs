@@ -103,7 +103,7 @@ fn port_exists(name: &str, port: &str, span: Span, draft: &Draft<'_>, context: &
     context.report(if stage.stage.outputs.is_empty() {
         let hint = match &stage.stage.action {
             Action::Run(_) => format!("declare it: `outputs: {{ {port}: {{}} }}` in `{name}`"),
-            Action::Kernel { name, .. } => format!("the kernel `{name}` gives no outputs"),
+            Action::Kernel { name, .. } => format!("the kernel `{name}` has no outputs"),
             Action::Cuda(_) => {
                 format!("let an argument make it: `{{ out: {port}.column, type: … }}` in `{name}`")
             }
@@ -137,7 +137,7 @@ fn param_exists(name: &str, span: Span, draft: &Draft<'_>, context: &mut Context
         }) => {}
         Some(param) => {
             let message = format!(
-                "`params.{name}` holds no data: its type is {}",
+                "`params.{name}` cannot be an input: its type is {}",
                 param.kind.name()
             );
             context.report(

@@ -24,7 +24,7 @@ pub(crate) fn parse_reference(text: &str) -> Result<Reference, String> {
         return Ok(Reference::Path(text.to_owned()));
     }
     if text.starts_with('~') {
-        return Err("write the whole path: only a shell knows what `~` stands for".to_owned());
+        return Err("write the whole path; only a shell expands `~`".to_owned());
     }
     if let Some((scheme, rest)) = text.split_once("://") {
         let letters = scheme

@@ -213,7 +213,8 @@ fn computed(node: &Node, wanted: ParamType, draft: &Draft<'_>, context: &mut Con
         return;
     };
     let Some(only) = template.single() else {
-        let message = format!("`{text}` is not {expected}, nor one expression that gives it");
+        let message =
+            format!("`{text}` is neither {expected} nor a single expression that gives one");
         context.report(
             Diagnostic::error(codes::NOT_ONE_EXPRESSION, node.span, message)
                 .expecting(format!("{expected}, or `${{{{ … }}}}`")),

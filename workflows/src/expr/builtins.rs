@@ -182,7 +182,7 @@ fn refuse_mixed_order(name: &str, args: &[Dynamic]) -> Result<(), Error> {
     let kinds: Vec<ValueKind> = list.try_iter()?.map(|item| item.kind()).collect();
     match kinds.contains(&ValueKind::String) && kinds.contains(&ValueKind::Number) {
         true => Err(refused(&format!(
-            "`{name}` is given text and numbers; write `| map('int')` or `| map('string')` before it"
+            "`{name}` gets text and numbers; write `| map('int')` or `| map('string')` before it"
         ))),
         false => Ok(()),
     }

@@ -169,7 +169,7 @@ fn refuse_mixed(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<(), Error
     let is_free = matches!(sign, "~" | "==" | "!=" | "in" | "not in");
     match is_mixed && !is_free {
         true => Err(refused(&format!(
-            "`{sign}` is given text and a number; write `| int` or `| float` after the text"
+            "`{sign}` gets text and a number; write `| int` or `| float` after the text"
         ))),
         false => Ok(()),
     }

@@ -47,7 +47,7 @@ impl Place {
     pub(super) fn allows(self, text: &str) -> Result<(), String> {
         match self {
             Self::Word { operand: true, .. } if text.starts_with('-') => Err(format!(
-                "`{text}` begins with `-`, and would be an option here; write a folder before it, as in `./${{{{ … }}}}`"
+                "`{text}` begins with `-`, so it would be an option here; put a folder in front of it, as in `./${{{{ … }}}}`"
             )),
             Self::Word { .. } | Self::Within | Self::Comment | Self::Refused(_) => Ok(()),
         }

@@ -58,7 +58,7 @@ pub(crate) fn proxy(network: &Network) -> Finding {
             TcpStream::connect_timeout(&at, PATIENCE).map_err(|error| error.to_string())
         });
     match reached {
-        Ok(_) => Finding::good("proxy", format!("{place} takes connections")),
+        Ok(_) => Finding::good("proxy", format!("{place} accepts connections")),
         Err(why) => Finding::problem(
             "proxy",
             format!("{place} cannot be reached: {why}"),
@@ -77,7 +77,11 @@ pub(crate) fn certificates(network: &Network) -> Finding {
         Ok(text) if text.contains("BEGIN CERTIFICATE") => {
             Finding::good("certificates", format!("those of {file}"))
         }
-        Ok(_) => Finding::problem("certificates", format!("{file} holds no certificate"), mend),
+        Ok(_) => Finding::problem(
+            "certificates",
+            format!("{file} contains no certificate"),
+            mend,
+        ),
         Err(error) => Finding::problem(
             "certificates",
             format!("{file} cannot be read: {error}"),

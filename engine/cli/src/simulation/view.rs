@@ -49,7 +49,7 @@ impl View for SimulationView {
             .collect();
         for policy in late {
             let line = format!(
-                "{}: {} failed or had not ended when the traces did; their energy counts, and the saving is not known",
+                "{}: {} failed or had not ended when the traces ended; their energy counts, and the saving is not known",
                 policy.name,
                 plural(policy.unfinished, "run")
             );

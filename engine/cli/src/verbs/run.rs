@@ -124,7 +124,7 @@ fn foresee(
     } else {
         if budget.gco2e.is_some() {
             render::say(
-                "budget.gco2e: no grid was given, so this budget is not enforced ; give --grid",
+                "budget.gco2e: no grid was given, so this budget is not enforced; give --grid",
             );
         }
         let open = (machine.gpus.unwrap_or(0), machine.cpus);

@@ -280,7 +280,7 @@ fn add_group(
 ) -> Result<(), Error> {
     if depth > MOST_GROUPS_DEEP {
         return Err(Error::InvalidData(format!(
-            "groups lie more than {MOST_GROUPS_DEEP} deep"
+            "groups are nested more than {MOST_GROUPS_DEEP} deep"
         )));
     }
     if depth == 0 {

@@ -121,7 +121,7 @@ impl Client {
         }
         if !base.username().is_empty() || base.password().is_some() || base.query().is_some() {
             return Err(wrong(
-                "holds more than an address; keys have variables of their own",
+                "contains more than an address; put keys in their own variables",
             ));
         }
         let host = base
@@ -364,7 +364,7 @@ fn sensitive(secret: &Secret) -> Result<header::HeaderValue, SignalError> {
     let mut value =
         header::HeaderValue::from_str(secret.reveal()).map_err(|_| SignalError::Access {
             variable: "the key".to_owned(),
-            what: "holds letters that no key has; look for line breaks in it".to_owned(),
+            what: "contains characters that no key has; look for line breaks in it".to_owned(),
         })?;
     value.set_sensitive(true);
     Ok(value)

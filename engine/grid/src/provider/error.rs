@@ -43,7 +43,7 @@ pub enum SignalError {
     },
     /// The provider's rate limit was exceeded.
     #[error(
-        "{host} was asked too often{}; try again then, or request fewer zones or a shorter span",
+        "{host} received too many requests{}; try again then, or request fewer zones or a shorter span",
         wait(*.retry_after_ms)
     )]
     TooOften {

@@ -113,7 +113,7 @@ pub enum TraceError {
         mistakes: Vec<String>,
     },
     /// A zone without a file.
-    #[error("there is no trace of zone {zone}; there are traces of {}{}", known.join(", "), nearest(zone, known))]
+    #[error("there is no trace of zone {zone}; the zones with traces are {}{}", known.join(", "), nearest(zone, known))]
     NoZone {
         /// The zone.
         zone: String,
@@ -206,7 +206,7 @@ mod tests {
         };
         assert_eq!(
             told("us-tex-erc"),
-            "there is no trace of zone us-tex-erc; there are traces of DE, US-CAL-CISO, US-TEX-ERCO; did you mean US-TEX-ERCO?"
+            "there is no trace of zone us-tex-erc; the zones with traces are DE, US-CAL-CISO, US-TEX-ERCO; did you mean US-TEX-ERCO?"
         );
         assert!(!told("MARS").contains("did you mean"));
     }

@@ -113,7 +113,7 @@ fn compile(source: &Source, text: &str, options: &[String]) -> Result<Vec<u8>, D
         CString::new(text).map_err(|_| CompileError {
             file: source.file().to_owned(),
             line: None,
-            message: "the source holds a zero byte".to_owned(),
+            message: "the source contains a zero byte".to_owned(),
             log: String::new(),
         })
     };

@@ -65,7 +65,7 @@ impl Lines {
         self.text.clear();
         // Columns are counted in bytes, so non-ASCII text could shift them.
         if !bytes.is_ascii() {
-            return Err(self.broken("it holds bytes that are not ASCII", "plain ASCII text"));
+            return Err(self.broken("it contains bytes that are not ASCII", "plain ASCII text"));
         }
         self.text
             .push_str(String::from_utf8_lossy(&bytes).trim_end());
