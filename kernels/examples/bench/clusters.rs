@@ -1,4 +1,4 @@
-//! A hundred thousand fingerprints clustered, which RDKit's list of distances does not allow.
+//! Clusters a hundred thousand fingerprints. RDKit's list of distances would be too large for them.
 
 use arrow::array::AsArray;
 use sunward_kernels::{Inputs, Outputs};
@@ -10,15 +10,14 @@ use crate::similarity::{WIDTH, fingerprints, table};
 use crate::{Any, median, memory, rival, run, run_in};
 
 const ROWS: u32 = 100_000;
-/// Half as many, to see how memory grows.
+/// Half of the rows, to measure how memory grows.
 const HALF: u32 = ROWS / 2;
-/// As many as RDKit can do in a few seconds.
+/// The number of rows that RDKit can cluster in a few seconds.
 const FEW: u32 = 4_000;
-/// On a GPU.
+/// The number of rows on a GPU.
 const MANY_ROWS: usize = 1_000_000;
 const DISTANCE: f64 = 0.6;
-/// How much more memory a row of 100 k may need than one of 50 k: what is squared needs twice as
-/// much.
+/// The most growth of the memory per row from 50 k to 100 k rows. Quadratic memory would grow by 2.
 const GROWTH: f64 = 1.2;
 
 pub(crate) fn figures(gpu: Option<&Gpu>) -> Result<Vec<Figure>, Any> {
@@ -57,7 +56,7 @@ fn library(bits: &[u8], rows: u32) -> Result<Inputs, Any> {
     Ok(Inputs::new().with("library", table(bits)?))
 }
 
-/// The most memory of this process beside the benchmark's own fingerprints, by row.
+/// The peak memory of this process per row, without the benchmark's own fingerprints.
 fn bytes_a_row(rows: u32, all: &[u8]) -> Result<Option<f64>, Any> {
     let inputs = library(all, rows)?;
     let forgotten = memory::forget_peak();
@@ -96,7 +95,7 @@ fn peak(what: &str, half: Option<f64>, whole: Option<f64>) -> Figure {
         .note(told)
 }
 
-/// So few that RDKit can do it too; the clusters must be as many.
+/// Clusters few rows, as RDKit does too. The number of clusters must be equal.
 fn few(all: &[u8]) -> Result<Figure, Any> {
     let inputs = library(all, FEW)?;
     let with = [("distance", Value::Float(DISTANCE))];
@@ -120,7 +119,7 @@ fn few(all: &[u8]) -> Result<Figure, Any> {
         .beside("RDKit, 1 core", seconds.map(|seconds| seconds * 1e3)))
 }
 
-/// How many clusters there are.
+/// The number of clusters.
 fn number(outputs: &Outputs) -> Result<usize, Any> {
     let rows = &outputs.get("clusters").ok_or("no clusters")?.batches[0];
     Ok(rows.column(2).as_boolean().true_count())

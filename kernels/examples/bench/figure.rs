@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-/// Which way a figure is better.
+/// The direction in which a figure is better.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Better {
     /// Times and memory.
@@ -11,7 +11,7 @@ pub(crate) enum Better {
     More,
 }
 
-/// A figure, what it stands beside, and what was set out to reach.
+/// A figure, its comparison, and its goal.
 pub(crate) struct Figure {
     what: String,
     ours: f64,
@@ -23,12 +23,12 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
-    /// Something that is better the less it is.
+    /// A figure for which less is better.
     pub(crate) fn cost(what: &str, ours: f64, unit: &'static str) -> Self {
         Self::new(what, ours, unit, Better::Less)
     }
 
-    /// Something that is better the more it is.
+    /// A figure for which more is better.
     pub(crate) fn rate(what: &str, ours: f64, unit: &'static str) -> Self {
         Self::new(what, ours, unit, Better::More)
     }
@@ -45,7 +45,7 @@ impl Figure {
         }
     }
 
-    /// What another tool has, in the same unit, where it was measured.
+    /// Sets the figure of another tool in the same unit, if it was measured.
     pub(crate) fn beside(mut self, rival: &str, theirs: Option<f64>) -> Self {
         self.rival = theirs.map(|theirs| (rival.to_owned(), theirs));
         self
@@ -61,26 +61,26 @@ impl Figure {
         self
     }
 
-    /// A goal of so many times the rival's figure; neither held nor missed without one.
+    /// A goal as a multiple of the rival's figure. Without that, it is neither held nor missed.
     pub(crate) fn goal_times(mut self, tool: &str, times: f64) -> Self {
         let held = self.ratio().map(|ratio| ratio >= times);
         self.goal = Some((format!(">= {times} x {tool}"), held));
         self
     }
 
-    /// A goal that needs words.
+    /// A goal in words.
     pub(crate) fn goal_told(mut self, goal: String, held: Option<bool>) -> Self {
         self.goal = Some((goal, held));
         self
     }
 
-    /// What a reader should know beside the figure.
+    /// A remark for the reader.
     pub(crate) fn note(mut self, note: String) -> Self {
         self.note = Some(note);
         self
     }
 
-    /// How many times better than the rival.
+    /// How many times better it is than the rival.
     fn ratio(&self) -> Option<f64> {
         let theirs = self.rival.as_ref()?.1;
         Some(match self.better {

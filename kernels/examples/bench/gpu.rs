@@ -1,4 +1,4 @@
-//! The first GPU, what it is and what it can do at most.
+//! The first GPU and its limits.
 
 use sunward_kernels::Context;
 use sunward_kernels::device::{Cache, Device, Gpus, gpus};
@@ -6,20 +6,20 @@ use sunward_kernels::device::{Cache, Device, Gpus, gpus};
 use crate::figure::Figure;
 use crate::{Any, limits};
 
-/// The first GPU, with its limits measured.
+/// The first GPU, with its measured limits.
 pub(crate) struct Gpu {
-    /// What a kernel uses on it.
+    /// The context for kernels.
     pub(crate) context: Context,
     /// Its name and its driver.
     about: String,
-    /// Gigabytes a second over the host link.
+    /// Gigabytes per second over the host link.
     link: f64,
-    /// Gigabytes a second that a copy on it reads and writes.
+    /// Gigabytes per second that a copy on it reads and writes.
     memory: f64,
 }
 
 impl Gpu {
-    /// The GPU, or why there is none.
+    /// The GPU, or the reason why there is none.
     pub(crate) fn find() -> Result<Result<Self, String>, Any> {
         if let Gpus::None(reason) = gpus() {
             return Ok(Err(reason));
@@ -34,7 +34,7 @@ impl Gpu {
         }))
     }
 
-    /// Its limits as lines of their own.
+    /// Its limits as figures.
     pub(crate) fn limits(&self) -> Vec<Figure> {
         let row = |what: &str, rate| Figure::rate(what, rate, "GB/s").note(self.about.clone());
         vec![
@@ -43,7 +43,7 @@ impl Gpu {
         ]
     }
 
-    /// Tells of a whole task which GPU ran it, how long it took, and its share of the limits:
+    /// Adds a note to the figure of a whole task: the GPU, the time, and the share of the limits.
     /// `bytes` crossed the link at least once and were read on the device at least once.
     pub(crate) fn told(&self, figure: Figure, task_seconds: f64, bytes: usize) -> Figure {
         let rate = limits::gigabytes(bytes) / task_seconds;

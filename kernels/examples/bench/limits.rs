@@ -1,12 +1,12 @@
-//! What the machine can do at most: copies in memory, over the host link and on the device.
+//! The limits of the machine: copies in memory, over the host link and on the device.
 
 use sunward_kernels::device::{Arg, Device, Grid, Source};
 
 use crate::{Any, median};
 
-/// Far more than caches hold.
+/// Much more than fits in caches.
 const BYTES: usize = 1 << 28;
-/// Copies of a launch on a device, so that starting it does not count.
+/// The number of copies in a launch on a device, so that its start does not matter.
 const COPIES: u32 = 8;
 const COPY: &str = r#"
 extern "C" __global__ void copy(const double* from, double* to, unsigned long long n, int times) {
@@ -17,7 +17,7 @@ extern "C" __global__ void copy(const double* from, double* to, unsigned long lo
 }
 "#;
 
-/// Gigabytes a second that one core reads and writes when it copies (both counted).
+/// Gigabytes per second that one core reads and writes in a copy (both are counted).
 pub(crate) fn memory_gb_a_second() -> Result<f64, Any> {
     let from = vec![1_u8; BYTES];
     let mut to = vec![0_u8; BYTES];
@@ -28,7 +28,7 @@ pub(crate) fn memory_gb_a_second() -> Result<f64, Any> {
     Ok(2.0 * gigabytes(BYTES) / seconds)
 }
 
-/// Gigabytes a second from pinned memory to a device.
+/// Gigabytes per second from pinned memory to a device.
 pub(crate) fn link_gb_a_second(device: &Device) -> Result<f64, Any> {
     let stream = device.stream()?;
     let here = stream.pinned(BYTES)?;
@@ -40,7 +40,7 @@ pub(crate) fn link_gb_a_second(device: &Device) -> Result<f64, Any> {
     Ok(gigabytes(BYTES) / seconds)
 }
 
-/// Gigabytes a second that a kernel reads and writes on a device when it copies (both counted).
+/// Gigabytes per second that a kernel reads and writes on a device in a copy (both are counted).
 pub(crate) fn device_gb_a_second(device: &Device) -> Result<f64, Any> {
     let copy = device
         .module(&Source::new("copy.cu", COPY, &["copy"]))?

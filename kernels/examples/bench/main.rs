@@ -1,5 +1,5 @@
-//! Measures the kernels beside the tools used today; prints one JSON object. See `bench/README.md`.
-//! With an argument, `similarity`, `clusters`, `shape`, `vina` or `regrid`, only those.
+//! Measures the kernels and the commonly used tools, and prints one JSON object. See
+//! `bench/README.md`. An argument `similarity`, `clusters`, `shape`, `vina` or `regrid` selects one.
 #![expect(clippy::print_stdout, reason = "its only output is the answer")]
 
 mod classic;
@@ -24,13 +24,13 @@ use sunward_workflows::value::Value;
 use self::figure::Figure;
 use self::gpu::Gpu;
 
-/// Errors of any kind: a benchmark just stops.
+/// Errors of any kind. A benchmark stops at the first.
 type Any = Box<dyn Error>;
 
-/// What measures one kernel, on a GPU too where there is one.
+/// A function that measures one kernel, also on a GPU if there is one.
 type Measure = fn(Option<&Gpu>) -> Result<Vec<Figure>, Any>;
 
-/// By name. The one that tells its memory comes before those that need much.
+/// The benchmarks by name. The one that measures its memory comes before those that need much.
 const MEASURES: &[(&str, Measure)] = &[
     ("clusters", clusters::figures),
     ("similarity", similarity::figures),
@@ -61,7 +61,7 @@ fn main() -> Result<(), Any> {
     Ok(())
 }
 
-/// The median seconds of some runs, after one that only warms up.
+/// The median time of some runs in seconds, after one run to warm up.
 fn median<T>(runs: usize, mut work: impl FnMut(usize) -> Result<T, Any>) -> Result<f64, Any> {
     let mut seconds = Vec::new();
     for run in 0..=runs {
@@ -84,7 +84,7 @@ fn run(
     run_in(&Context::new(threads), kernel, inputs, with)
 }
 
-/// Runs a kernel with what a context gives it.
+/// Runs a kernel in a context.
 fn run_in(
     context: &Context,
     kernel: &str,

@@ -1,12 +1,12 @@
-//! How much memory this process has had at most, where the system tells it.
+//! The peak memory of this process, if the system reports it.
 
-/// Begins anew; false where the system does not allow it.
+/// Resets the peak; false if the system does not allow it.
 pub(crate) fn forget_peak() -> bool {
     // 5 resets `VmHWM`, see proc_pid_clear_refs(5).
     std::fs::write("/proc/self/clear_refs", "5").is_ok()
 }
 
-/// The most since the last `forget_peak`, in bytes.
+/// The peak since the last `forget_peak`, in bytes.
 pub(crate) fn peak_bytes() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;

@@ -1,4 +1,4 @@
-//! Conservative regridding of many times, file to file.
+//! Conservative regridding of many times, from file to file.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -20,7 +20,7 @@ use crate::{Any, classic, median, rival, run, run_in};
 
 const LATS: u32 = 64;
 const LONS: u32 = 128;
-/// Cells of the grid regridded to.
+/// The cells of the target grid.
 const TO_CELLS: usize = 72 * 36;
 const TIMES: usize = 2900;
 const BATCH_TIMES: usize = 365;

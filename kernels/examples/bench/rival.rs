@@ -1,4 +1,4 @@
-//! Other tools, where they are installed.
+//! Runs other tools, if they are installed.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -6,9 +6,9 @@ use std::process::Command;
 
 use serde_json::Value as Json;
 
-/// What a script of `bench/` printed; nothing where the Python at hand lacks what it imports.
+/// The output of a script of `bench/`; `None` if Python lacks a module that it imports.
 ///
-/// `SUNWARD_BENCH_PYTHON` names that Python. Libraries that would use many threads use one.
+/// `SUNWARD_BENCH_PYTHON` names the Python. Libraries that would use many threads use one.
 pub(crate) fn script(name: &str, arguments: &[&dyn AsRef<OsStr>]) -> Option<Json> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("bench")
@@ -26,7 +26,7 @@ fn python() -> OsString {
     std::env::var_os("SUNWARD_BENCH_PYTHON").unwrap_or_else(|| "python3".into())
 }
 
-/// Runs CDO; false where it is not installed or fails.
+/// Runs CDO; false if it is not installed or fails.
 pub(crate) fn cdo(arguments: &[&str]) -> bool {
     let command = Command::new("cdo").arg("-s").args(arguments).output();
     command.is_ok_and(|output| output.status.success())

@@ -1,4 +1,4 @@
-//! Each of 47 ligands laid over each.
+//! Overlays each of 47 ligands on each.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ pub(crate) fn figures(gpu: Option<&Gpu>) -> Result<Vec<Figure>, Any> {
     Ok(figures)
 }
 
-/// Bytes of both tables.
+/// The bytes of both tables.
 fn inputs_bytes(inputs: &Inputs) -> usize {
     let tables = ["references", "fits"]
         .iter()

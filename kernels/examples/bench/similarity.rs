@@ -1,4 +1,4 @@
-//! One query against a million fingerprints.
+//! Searches a million fingerprints for one query.
 
 use std::ffi::OsStr;
 use std::sync::Arc;
@@ -105,7 +105,7 @@ pub(crate) fn figures(gpu: Option<&Gpu>) -> Result<Vec<Figure>, Any> {
     Ok(figures)
 }
 
-/// Both must have found the same similarities.
+/// Checks that both found the same similarities.
 fn same(ours: &[Vec<f32>], theirs: &Json) -> Result<(), Any> {
     for (ours, theirs) in ours.iter().zip(theirs.as_array().ok_or("no tops")?) {
         for (our, their) in ours.iter().zip(theirs.as_array().ok_or("no top")?) {
@@ -117,8 +117,8 @@ fn same(ours: &[Vec<f32>], theirs: &Json) -> Result<(), Any> {
     Ok(())
 }
 
-/// Families of fingerprints: members keep most bits of a founder and add some of their own; some
-/// bits are common everywhere, as in real ones.
+/// Families of fingerprints. Members keep most bits of a founder and add others. Some bits are
+/// frequent everywhere, as in real fingerprints.
 pub(crate) fn fingerprints(rows: usize) -> Vec<u8> {
     let mut state = 1_u64;
     let mut random = move || {
