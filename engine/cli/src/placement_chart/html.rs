@@ -37,7 +37,7 @@ pub(crate) fn render(
                     }
                 }
                 @for note in notes { p.faint { (note) } }
-                p.faint { "Times are UTC. Bars are the forecast carbon intensity of each pool's grid; grey is time in which no capacity is open." }
+                p.faint { "Times are UTC. Bars are the forecast carbon intensity of each pool's grid; gray is time in which nothing is open." }
             }
         }
     };
