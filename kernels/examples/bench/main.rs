@@ -1,5 +1,5 @@
-//! Measures the kernels and the commonly used tools, and prints one JSON object. See
-//! `bench/README.md`. An argument `similarity`, `clusters`, `shape`, `vina` or `regrid` selects one.
+//! Measures the kernels and commonly used tools, and prints one JSON object. See `bench/README.md`.
+//! An argument, `similarity`, `clusters`, `shape`, `vina` or `regrid`, selects one benchmark.
 #![expect(clippy::print_stdout, reason = "its only output is the answer")]
 
 mod classic;

@@ -11,7 +11,7 @@ use crate::figure::Figure;
 use crate::gpu::Gpu;
 use crate::{Any, median, rival, run, run_in};
 
-/// The number of copies of the poses for the GPU. Together they are 100 000, as in part of a screen.
+/// The number of copies of the poses for the GPU: 100 000 poses, as in part of a screen.
 const TIMES: usize = 50;
 
 pub(crate) fn figures(gpu: Option<&Gpu>) -> Result<Vec<Figure>, Any> {
