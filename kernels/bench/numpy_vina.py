@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times Vina's score in NumPy, pairs within the cutoff alone, on poses of Sunward's example; prints JSON.
+"""Times Vina's score in NumPy, with pairs within the cutoff, on poses of Sunward's example; prints JSON.
 
 usage: numpy_vina.py EXAMPLE_FOLDER      (every 10th of 2 000 poses, the best among them; one core)
 """

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times rdGaussianShape on the molecules of Sunward's benchmark, each laid over each; prints JSON.
+"""Times rdGaussianShape on overlays of each of the benchmark's molecules on each; prints JSON.
 
 usage: rdkit_shape.py cdk2.json      (shape alone, every atom a carbon, one core)
 """

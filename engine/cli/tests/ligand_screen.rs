@@ -1,5 +1,5 @@
 //! The example `ligand-screen`, whose tasks need RDKit. It runs on its own few molecules, and on
-//! two targets of DUD if their files are available. The number of tasks does not change the results.
+//! two targets of DUD if their files are available. Results do not depend on the tasks.
 //!
 //! The Python environment takes long to build, so it is kept in the target folder.
 #![allow(

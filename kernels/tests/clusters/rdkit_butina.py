@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Clusters by RDKit, to which those of `butina` must be equal.
+"""Makes clusters with RDKit, to which those of `butina` must be equal.
 
     python3 -m venv venv && venv/bin/pip install rdkit==2026.9.1
     venv/bin/python rdkit_butina.py SMILES FIRST DISTANCE BITS > CLUSTERS
@@ -26,7 +26,7 @@ def main():
     with rdBase.BlockLogs(), open(smiles) as file:
         for line in file:
             molecule = Chem.MolFromSmiles(line.split()[0], sanitize=False)
-            # As in the example: a molecule with any problem is left out, not mended.
+            # As in the example, a molecule with any problem is left out and not repaired.
             if molecule and not Chem.DetectChemistryProblems(molecule) and len(prints) < first:
                 Chem.SanitizeMol(molecule)
                 prints.append(generator.GetFingerprint(molecule))

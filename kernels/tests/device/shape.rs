@@ -291,7 +291,8 @@ fn molecules_of_any_size_and_shape_are_laid_and_broken_ones_rejected() {
             let found = agree(&tables, starts, device);
             assert_eq!(found.num_rows(), 5 * 3);
             let st = numbers(&found, "st");
-            // A line on a line, a line on an upright one, an atom on an atom, and the large one on itself.
+            // A line on a line, a line on an upright one, an atom on an atom, and the large one on
+            // itself.
             for row in [0, 3, 7, 14] {
                 assert!(st[row] > 0.9999, "row {row}: {st:?}");
             }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Metrics by RDKit of made-up rankings, to which those of `enrichment` must be equal.
+"""Computes metrics of made-up rankings with RDKit, to which those of `enrichment` must be equal.
 
     python3 -m venv venv && venv/bin/pip install rdkit==2026.9.1
     venv/bin/python scoring.py > scoring.json

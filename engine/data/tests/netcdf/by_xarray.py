@@ -1,4 +1,4 @@
-"""Opens what Sunward wrote with xarray and holds it against the file that it was read from.
+"""Opens files that Sunward wrote with xarray and compares them with the files from which they were read.
 
     python by_xarray.py SOURCE VARIABLE COPY [SOURCE VARIABLE COPY ...]
 
@@ -33,7 +33,7 @@ def faults(source, variable, copy):
     if a.shape != b.shape:
         return [f"shape {b.shape}, expected {a.shape}"]
     found = []
-    # xarray keeps what nobody wrote, and netCDF's own libraries mask it.
+    # xarray keeps unwritten values, and netCDF's own libraries mask them.
     filled = netCDF4.default_fillvals.get(old[name].encoding["dtype"].str[1:])
     x = a.values.astype("f8")
     if filled is not None and "_FillValue" not in old[name].encoding:
@@ -45,7 +45,7 @@ def faults(source, variable, copy):
         if a.attrs.get(key) != b.attrs.get(key):
             found.append(f"{key} is {b.attrs.get(key)}, expected {a.attrs.get(key)}")
     for one, other in zip(a.dims, b.dims):
-        # Texts are no numbers, and a table's grid is made of numbers.
+        # Texts are not compared, because a table's grid has only numbers.
         if one not in a.coords or a.coords[one].dtype.kind in "OSU":
             continue
         if other not in new.coords:
@@ -60,7 +60,7 @@ def faults(source, variable, copy):
         if len({"standard" if c == "gregorian" else c for c in calendars}) > 1:
             found.append(f"calendar of {other} is {calendars[1]}, expected {calendars[0]}")
     for one in old[name].encoding.get("coordinates", "").split():
-        # What runs along time is not read.
+        # Coordinates along time are not read.
         if one not in a.coords or one in a.dims or any("time" in dim for dim in a.coords[one].dims):
             continue
         if one not in new:

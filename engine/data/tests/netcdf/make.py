@@ -56,7 +56,7 @@ def all_types():
                 v = ds.createVariable(f"v_{kind}", kind, ("time", "lat", "lon"))
                 v[:] = np.arange(24).reshape(3, 2, 4) - (0 if kind.startswith("u") else 7)
                 if kind[0] in "iu" and kind[1] != "1":
-                    # Far from what stands for missing, of which doubles hold no more than 53 bits.
+                    # Far from the missing value, of which doubles hold only 53 bits.
                     v[0, 0, 1] = np.iinfo(kind).max // 2
             v = ds.createVariable("packed", "i2", ("time", "lat", "lon"), fill_value=-9999)
             v.scale_factor, v.add_offset = 0.01, 273.15
@@ -80,7 +80,7 @@ def chunks():
             "big_endian": {"endian": "big", "chunksizes": (2, 2, 2)},
         }.items():
             ds.createVariable(name, "f4", ("time", "lat", "lon"), **options)[:] = values
-        # A chunk that nobody wrote, of a variable shorter than its unlimited dimension.
+        # An unwritten chunk of a variable that is shorter than its unlimited dimension.
         part = ds.createVariable("part", "f4", ("time", "lat", "lon"), fill_value=-1.0, chunksizes=(1, 2, 2))
         part[0, :, :2] = 3.0
     note("chunks.nc", "contiguous", "deflate", "shuffle", "fletcher", "every", "big_endian", "part")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What RDKit's reader makes of an SDF, as a table for tests/sdf.rs: a row a record.
+"""Reads an SDF file with RDKit and writes a table for tests/sdf.rs, with one row for each record.
 
     python3 -m venv venv && venv/bin/pip install rdkit==2026.9.1
     venv/bin/python by_rdkit.py cdk2.sdf > cdk2.csv
