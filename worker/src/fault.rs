@@ -49,7 +49,7 @@ impl Fault {
     }
 
     pub(crate) fn cancelled() -> Self {
-        Self::new(FailureKind::Cancelled, "it was cancelled")
+        Self::new(FailureKind::Cancelled, "it was stopped before it finished")
     }
 
     /// The worker's own file operation failed. `what` is for example `create the folder`.

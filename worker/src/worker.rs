@@ -321,7 +321,7 @@ impl WorkerContext {
             self.answer(
                 &lease,
                 FailureKind::Cancelled,
-                "it was cancelled before it started",
+                "it was stopped before it started",
             );
         }
     }

@@ -87,7 +87,7 @@ pub enum PythonError {
         source: std::io::Error,
     },
     /// The run was cancelled meanwhile.
-    #[error("it was cancelled")]
+    #[error("it was stopped before it finished")]
     Cancelled,
 }
 
