@@ -251,10 +251,10 @@ fn clock(start: &Start) -> Box<dyn Clock> {
         Some(RunClock { as_of, scale }) => {
             let pace = match scale.get() {
                 1 => String::new(),
-                scale => format!(" and goes {scale} times as fast"),
+                scale => format!(" and runs {scale} times as fast"),
             };
             render::say(&format!(
-                "the clock begins at {}{pace}: times and emissions are of that time",
+                "the clock starts at {}{pace}: times and emissions are of that time",
                 shown(as_of)
             ));
             Box::new(ScaledClock::new(as_of, scale))

@@ -179,11 +179,11 @@ fn a_laptop_waits_for_the_clean_hours_runs_and_tells_what_that_saved() {
     assert!(["forecast", "actual"].contains(&certainty), "{ledger}");
     let why = scene.sunward(&["explain", "search"]).expect(0).out;
     assert!(
-        why.contains("in here (DE) from 2023-01-09T10:00:00Z"),
+        why.contains("in pool here (DE) from 2023-01-09T10:00:00Z"),
         "{why}"
     );
     assert!(
-        why.contains("the alternative: here (DE) from 2023-01-09T0"),
+        why.contains("the best alternative: pool here (DE) from 2023-01-09T0"),
         "{why}"
     );
     let status = scene.sunward(&["status", "r1", "--json"]).expect(0).json();
@@ -201,7 +201,7 @@ fn now_waits_for_nothing() {
     let words = [&AT_EIGHT[..], &["--now"]].concat();
     let told = scene.sunward(&words).expect(0);
     assert!(!told.err.contains("waits until"), "{}", told.err);
-    let clock = format!("the clock begins at {EIGHT}: times");
+    let clock = format!("the clock starts at {EIGHT}: times");
     assert!(told.err.contains(&clock), "at its own pace: {}", told.err);
 }
 
@@ -410,7 +410,7 @@ fn a_run_of_recorded_time_says_so_and_is_retried_in_it() {
     scene.sunward(&anew).expect(2).says(&["give --as-of"]);
     let told = scene.sunward(&["retry"]).expect(0);
     assert!(
-        told.err.contains("and goes 1000 times as fast"),
+        told.err.contains("and runs 1000 times as fast"),
         "{}",
         told.err
     );

@@ -127,7 +127,7 @@ impl View for Explained {
 fn placement(page: &mut Page, placed: &PlacedStage) {
     for segment in &placed.segments {
         page.line(format!(
-            "  {} in {} ({}) from {} to {}",
+            "  {} in pool {} ({}) from {} to {}",
             plural(u64::from(segment.tasks), "task"),
             segment.pool.pool,
             segment.pool.zone,
@@ -143,7 +143,7 @@ fn placement(page: &mut Page, placed: &PlacedStage) {
     ));
     if let Some(other) = &placed.alternative {
         page.line(format!(
-            "  the alternative: {} ({}) from {}: {}",
+            "  the best alternative: pool {} ({}) from {}: {}",
             other.pool.pool,
             other.pool.zone,
             shown(other.start),

@@ -250,8 +250,8 @@ fn nowhere(run: &RunState, planned: &PlannedStage) -> Failure {
     Failure {
         kind: FailureKind::Input,
         message: format!(
-            "no pool of the fleet may run stage {}: its regions and data_regions, and what the pools \
-             take of project {project}, leave none; allow another region, or another pool",
+            "no pool of the fleet may run stage {}: none of them is in its `regions` and \
+             `data_regions` and accepts project {project}; allow another region, or another pool",
             planned.stage.name
         ),
         log_tail: String::new(),
