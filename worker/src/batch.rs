@@ -1,11 +1,13 @@
 //! A part of a lease that one slot works on.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-use sunward_core::{Generation, TaskId};
+use sunward_core::Generation;
 
+use crate::attempt::Attempt;
 use crate::job::JobState;
+use crate::stop::Stop;
 
 /// What a task takes from the worker while it runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,9 +19,6 @@ pub(crate) struct Need {
     /// The least number of GPUs that it holds.
     pub(crate) gpus: u32,
 }
-
-/// Becomes true once, to end everything that runs under it.
-pub(crate) type Stop = Arc<AtomicBool>;
 
 /// Consecutive tasks of one lease, which run in sequence within one [`Need`].
 #[derive(Clone)]
@@ -35,24 +34,20 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// The task of this index.
-    pub(crate) fn task(&self, index: u32) -> TaskId {
-        TaskId {
-            run: self.job.job.run,
-            stage: self.job.job.stage_id,
+    /// The attempt of the task of this index.
+    pub(crate) fn attempt(&self, index: u32) -> Attempt<'_> {
+        Attempt {
+            job: &self.job.job,
             index,
+            number: self.attempt,
+            generation: self.generation,
+            stop: &self.stop,
         }
     }
 
-    /// The task's name for messages: `search/12, attempt 2`.
-    pub(crate) fn title(&self, index: u32) -> String {
-        let stage = &self.job.job.stage.name;
-        format!("{stage}/{index}, attempt {}", self.attempt)
-    }
-
-    /// The memory that one task declared for this attempt, if any.
-    pub(crate) fn memory_limit(&self) -> Option<u64> {
-        self.job.declared_memory(self.attempt)
+    /// The attempts of the batch's tasks from the task of index `from` on.
+    pub(crate) fn attempts_from(&self, from: u32) -> impl Iterator<Item = Attempt<'_>> {
+        (from..self.first + self.count).map(|index| self.attempt(index))
     }
 
     pub(crate) fn stopped(&self) -> bool {

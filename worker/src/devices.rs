@@ -12,8 +12,8 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use sunward_kernels::device::Card;
 use sunward_workflows::{Gpus, Resources};
 
-use crate::batch::Stop;
 use crate::fault::Fault;
+use crate::stop::Stop;
 
 /// How often a waiting task tries again.
 const LOOK: Duration = Duration::from_millis(100);

@@ -1,14 +1,18 @@
 //! Assembles the ends of attempts.
 
+use std::time::Instant;
+
 use sunward_core::{Failure, FailureKind, Generation, Lease, Outcome, RanOn, TaskEnd, TaskId};
 
+use crate::attempt::Attempt;
 use crate::batch::Batch;
+use crate::fault::Fault;
 use crate::meter::Reading;
+use crate::pending_ends::PendingEnds;
 
 /// The end of one attempt, with what it ran on if it started.
 pub(crate) fn end(
-    batch: &Batch,
-    index: u32,
+    attempt: &Attempt<'_>,
     reading: Reading,
     ran_on: Option<RanOn>,
     outcome: Outcome,
@@ -18,14 +22,29 @@ pub(crate) fn end(
         None => outcome,
     };
     TaskEnd {
-        task: batch.task(index),
-        generation: batch.generation,
+        task: attempt.task(),
+        generation: attempt.generation,
         started_ms: reading.started_ms,
         wall_us: reading.wall_us,
         cpu_us: reading.cpu_us,
         energy: reading.energy,
         outcome,
     }
+}
+
+/// Ends the tasks from index `from` on, which were not started.
+pub(crate) fn fail_rest(batch: &Batch, from: u32, fault: &Fault, pending_ends: &mut PendingEnds) {
+    for attempt in batch.attempts_from(from) {
+        fail_task(&attempt, fault, pending_ends);
+    }
+}
+
+/// Ends one task, which was not started or whose usage is not known.
+pub(crate) fn fail_task(attempt: &Attempt<'_>, fault: &Fault, pending_ends: &mut PendingEnds) {
+    let failure = attempt.failure(fault.clone(), String::new());
+    let outcome = Outcome::Failed(failure);
+    let ended = end(attempt, Reading::default(), None, outcome);
+    pending_ends.push(ended, Instant::now());
 }
 
 /// The ends of a lease's tasks that never started.

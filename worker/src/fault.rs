@@ -4,10 +4,8 @@ use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sunward_core::{Failure, FailureKind};
+use sunward_core::FailureKind;
 use sunward_data::{DataError, io_blame, io_remedy};
-
-use crate::batch::Batch;
 
 /// A failure without its task's name and log.
 #[derive(Clone, Debug, Serialize, Deserialize, thiserror::Error)]
@@ -60,15 +58,5 @@ impl Fault {
             kind,
             format!("could not {what} {}: {error}{remedy}", path.display()),
         )
-    }
-
-    /// The failure for the coordinator, with the task's name and the end of its log.
-    pub(crate) fn into_failure(self, batch: &Batch, index: u32, log_tail: String) -> Failure {
-        Failure {
-            kind: self.kind,
-            message: format!("{}: {}", batch.title(index), self.message),
-            log_tail,
-            ran_on: None,
-        }
     }
 }

@@ -1,16 +1,16 @@
 //! A stage on this worker: its job, and what was computed once for all its tasks.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use sunward_protocol::Job;
 use sunward_workflows::Action;
 
+use crate::context::WorkerContext;
 use crate::device::Venue;
-use crate::fault::Fault;
 use crate::kernels::PreparedKernel;
+use crate::memo::Memo;
 use crate::process::PreparedCommand;
-use crate::worker::WorkerContext;
 
 /// How long one batch of kernel tasks should take: long compared with fetching a batch, and too
 /// short to be noticed.
@@ -40,7 +40,17 @@ pub(crate) struct JobState {
 impl JobState {
     /// Prepares a stage on this worker, and tells the user about where it runs if necessary.
     pub(crate) fn here(context: &WorkerContext, job: Arc<Job>) -> Self {
-        let venue = Venue::of(context, &job.stage);
+        let options = &context.options;
+        let venue = Venue::of(
+            options.device,
+            options.kernels,
+            &context.devices,
+            &job.stage,
+        );
+        let venue = venue.unwrap_or_else(|notice| {
+            context.outbox.notice(notice);
+            Venue::Twin
+        });
         let on_devices = match job.stage.action {
             Action::Run(_) | Action::Cuda(_) => true,
             Action::Kernel { .. } => venue == Venue::Gpu,
@@ -95,23 +105,6 @@ impl JobState {
         self.pace_nanos.load(Ordering::Relaxed)
     }
 
-    /// The memory that one task declared, which grows with each attempt.
-    pub(crate) fn declared_memory(&self, attempt: u32) -> Option<u64> {
-        let declared = self.job.stage.resources.memory_bytes?;
-        let Some(factor) = self.job.stage.retry.scale_memory else {
-            return Some(declared);
-        };
-        // In steps of a thousandth, because a float has no checked conversion to an integer.
-        let thousandths: u64 = format!("{:.0}", (factor * 1000.0).clamp(1000.0, 1e6))
-            .parse()
-            .unwrap_or(1000);
-        let mut bytes = u128::from(declared);
-        for _ in 1..attempt.min(64) {
-            bytes = (bytes * u128::from(thousandths) / 1000).min(u128::from(u64::MAX));
-        }
-        Some(u64::try_from(bytes).unwrap_or(u64::MAX))
-    }
-
     /// True on the first call.
     pub(crate) fn first_notice(&self) -> bool {
         !self.noticed.swap(true, Ordering::Relaxed)
@@ -120,30 +113,5 @@ impl JobState {
     /// True on the first call after a task was found to wait for disk space.
     pub(crate) fn first_wait_for_space(&self) -> bool {
         !self.told_of_space.swap(true, Ordering::Relaxed)
-    }
-}
-
-/// A value that is computed once, by the first caller while others wait. A failure is not kept,
-/// because it may not occur again.
-pub(crate) struct Memo<T>(Mutex<Option<Arc<T>>>);
-
-impl<T> Default for Memo<T> {
-    fn default() -> Self {
-        Self(Mutex::new(None))
-    }
-}
-
-impl<T> Memo<T> {
-    pub(crate) fn get_or_make(
-        &self,
-        make: impl FnOnce() -> Result<T, Fault>,
-    ) -> Result<Arc<T>, Fault> {
-        let mut memo = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(made) = &*memo {
-            return Ok(Arc::clone(made));
-        }
-        let made = Arc::new(make()?);
-        *memo = Some(Arc::clone(&made));
-        Ok(made)
     }
 }

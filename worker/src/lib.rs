@@ -18,7 +18,11 @@
     )
 )]
 
+mod attempt;
 mod batch;
+mod bells;
+mod clock;
+mod context;
 pub mod device;
 mod devices;
 mod ends;
@@ -30,10 +34,13 @@ mod job;
 mod kernels;
 mod live;
 mod log;
+mod memo;
 mod meter;
 mod named;
 mod options;
+mod outbox;
 mod outputs;
+mod panics;
 mod pending_ends;
 mod process;
 pub mod python;
@@ -41,10 +48,12 @@ mod queue;
 mod rejects;
 mod render;
 mod secrets;
+mod shared_queue;
 mod slices;
 mod slot;
 mod space;
 mod staged;
+mod stop;
 pub mod supervisor;
 mod tail;
 mod task_folder;

@@ -8,7 +8,7 @@
 //! does it.
 //!
 //! A process belongs to the dead worker if it is in a noted group or has the worker's name in
-//! [`VARIABLE`]. Without that variable, it also belongs to the worker if it has no terminal and
+//! [`attempt_name::VARIABLE`]. Without that variable, it also belongs to the worker if it has no terminal and
 //! works in the scratch folder.
 
 use std::collections::BTreeSet;
@@ -20,10 +20,11 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::getpid;
-use rustix::time::{ClockId, clock_gettime};
 
+use crate::clock::{Ticks, since_boot_us};
+use crate::process::attempt_name;
 use crate::process::table::{ProcessEntry, with_descendants};
-use crate::process::tree::{VARIABLE, end_all};
+use crate::process::tree::end_all;
 use crate::task_folder::remove_tree;
 
 /// Bytes of one record in the notes. The first record is the boot id; then follows one for each
@@ -74,11 +75,6 @@ impl Scratch {
         name_of(&self.folder)
     }
 
-    /// The prefix of the names of all scratch folders of this process.
-    pub(crate) fn prefix() -> String {
-        format!("w{}-", std::process::id())
-    }
-
     /// Notes that the slot `place` started the process group `group` between two moments.
     pub(crate) fn note(&self, place: usize, group: u32, before: Ticks, after: Ticks) {
         let note = format!("{group:>20} {:>20} {:>20} \n", before.0, after.0);
@@ -95,16 +91,6 @@ impl Drop for Scratch {
     }
 }
 
-/// Hundredths of a second since boot, the unit of start times in `/proc`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ticks(pub(crate) u64);
-
-impl Ticks {
-    pub(crate) fn now() -> Self {
-        Self(crate::meter::timespec_us(clock_gettime(ClockId::Boottime)) / 10_000)
-    }
-}
-
 /// The lock file of the scratch folders. Its holder may search for dead workers.
 fn door(all: &Path) -> PathBuf {
     all.join("lock")
@@ -118,9 +104,9 @@ fn name_of(folder: &Path) -> &str {
 /// Creates a scratch folder. The time in its name distinguishes it from the folder of an earlier
 /// process with the same process id.
 fn create_numbered(all: &Path) -> io::Result<PathBuf> {
-    let up = crate::meter::timespec_us(clock_gettime(ClockId::Boottime));
-    for number in up..u64::MAX {
-        let folder = all.join(format!("{}{number:x}", Scratch::prefix()));
+    let prefix = attempt_name::workers_prefix();
+    for number in since_boot_us()..u64::MAX {
+        let folder = all.join(format!("{prefix}{number:x}"));
         match fs::create_dir(&folder) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
@@ -273,7 +259,6 @@ fn noted_groups(folder: &Path) -> Vec<Noted> {
 /// unrelated one with the same process id.
 fn leftovers(folder: &Path, groups: &[Noted]) -> Vec<ProcessEntry> {
     let all = ProcessEntry::all();
-    let ours = format!("{}:", name_of(folder));
     let is_noted = |process: &ProcessEntry| {
         groups.iter().any(|noted| {
             process.pid == noted.group
@@ -283,8 +268,8 @@ fn leftovers(folder: &Path, groups: &[Noted]) -> Vec<ProcessEntry> {
     };
     let is_root = |process: &&ProcessEntry| {
         is_noted(process)
-            || match process.variable(VARIABLE) {
-                Some(name) => name.starts_with(&ours),
+            || match process.variable(attempt_name::VARIABLE) {
+                Some(name) => attempt_name::is_of_worker(&name, name_of(folder)),
                 None => !process.has_terminal && process.works_in(folder),
             }
     };
@@ -312,6 +297,8 @@ mod tests {
     use super::*;
     use std::os::unix::process::{CommandExt, ExitStatusExt};
     use std::process::Command;
+
+    use crate::process::attempt_name::VARIABLE;
 
     fn sleeper(attempt: Option<&str>) -> std::process::Child {
         let mut command = Command::new("/bin/sleep");

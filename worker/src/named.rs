@@ -16,7 +16,7 @@ use sunward_workflows::expr::Scope;
 use sunward_workflows::{Action, Command, Scatter, Slicing, Uses, Value};
 
 use crate::fault::Fault;
-use crate::job::Memo;
+use crate::memo::Memo;
 use crate::staged::{changed, copy_named, unreadable};
 use crate::task_folder::{TaskFolder, remove_tree};
 

@@ -3,10 +3,8 @@
 use std::time::{Duration, Instant};
 
 use sunward_core::TaskEnd;
-use sunward_protocol::FromWorker;
 
-/// Sends messages to the coordinator.
-pub(crate) type Outbox = dyn Fn(FromWorker) + Send + Sync;
+use crate::outbox::Outbox;
 
 /// The most ends in one message. It bounds what runs again after a crash.
 const ENDS_AT_MOST: usize = 4096;
@@ -71,8 +69,7 @@ impl PendingEnds {
     pub(crate) fn send(&mut self, outbox: &Outbox) {
         self.since = None;
         if !self.ends.is_empty() {
-            let ends = std::mem::take(&mut self.ends);
-            outbox(FromWorker::Ended { ends });
+            outbox.ended(std::mem::take(&mut self.ends));
         }
     }
 }

@@ -19,9 +19,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sunward_core::{Lease, RunId, StageId};
 
-use crate::batch::{Batch, Need, Stop};
+use crate::attempt::declared_memory;
+use crate::batch::{Batch, Need};
 use crate::job::JobState;
 use crate::space::Space;
+use crate::stop::Stop;
 
 /// How many batches may overtake an older one that does not fit yet: high enough to keep cores busy
 /// beside a large waiting task, low enough that it waits only for a few small ones.
@@ -119,8 +121,7 @@ impl Queue {
             .ok_or(UnknownStage)?;
         let need = Need {
             cpus: job.job.stage.resources.cpus.clamp(1, self.total.cpus),
-            memory_bytes: job
-                .declared_memory(lease.attempt)
+            memory_bytes: declared_memory(&job.job.stage, lease.attempt)
                 .unwrap_or(0)
                 .min(self.total.memory_bytes),
             disk_bytes: job.job.stage.resources.disk_bytes.unwrap_or(0),
@@ -266,10 +267,6 @@ impl Queue {
         for stop in std::mem::take(&mut self.stops).into_values() {
             AtomicBool::store(&stop, true, Ordering::Relaxed);
         }
-    }
-
-    pub(crate) fn leaving(&self) -> bool {
-        self.leaving
     }
 }
 

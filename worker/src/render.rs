@@ -8,7 +8,6 @@ use sunward_protocol::Job;
 use sunward_workflows::expr::{CompiledTemplate, RenderError, Scope};
 use sunward_workflows::{Command, CompiledArgv, CompiledScript, Template, Value};
 
-use crate::batch::Batch;
 use crate::fault::Fault;
 use crate::slices::Share;
 
@@ -112,12 +111,12 @@ impl Surroundings {
         }
     }
 
-    /// The scope of one task, without its inputs and outputs.
-    pub(crate) fn scope(&self, batch: &Batch, share: &Share) -> Scope {
+    /// The scope of one task in the attempt of this number, without its inputs and outputs.
+    pub(crate) fn scope(&self, attempt: u32, share: &Share) -> Scope {
         Scope {
             item: share.item.clone(),
             matrix: share.matrix.clone(),
-            attempt: Some(batch.attempt),
+            attempt: Some(attempt),
             ..self.shared()
         }
     }

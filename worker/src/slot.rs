@@ -2,24 +2,30 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
 
 use sunward_workflows::Action;
+use sunward_workflows::units::size_text;
 
 use crate::batch::Batch;
+use crate::context::WorkerContext;
 use crate::device::{DeviceExecutor, Venue};
+use crate::ends::fail_task;
 use crate::executor::Executor;
 use crate::fault::Fault;
-use crate::kernels::{KernelExecutor, fail_task};
+use crate::kernels::KernelExecutor;
+use crate::panics;
 use crate::pending_ends::PendingEnds;
 use crate::process::ProcessExecutor;
-use crate::queue::Next;
-use crate::worker::WorkerContext;
+use crate::queue::{Next, Queue, Shortage};
+use crate::shared_queue::SharedQueue;
 
 /// The state that a slot keeps from task to task.
 pub(crate) struct Slot {
     context: Arc<WorkerContext>,
+    queue: Arc<SharedQueue>,
     place: usize,
     pending_ends: PendingEnds,
     processes: ProcessExecutor,
@@ -28,13 +34,14 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) fn new(context: Arc<WorkerContext>, place: usize) -> Self {
+    pub(crate) fn new(context: Arc<WorkerContext>, queue: Arc<SharedQueue>, place: usize) -> Self {
         Self {
             processes: ProcessExecutor::new(Arc::clone(&context), place),
             kernels: KernelExecutor::new(Arc::clone(&context)),
             devices: DeviceExecutor::new(Arc::clone(&context), place),
             pending_ends: PendingEnds::default(),
             context,
+            queue,
             place,
         }
     }
@@ -49,11 +56,10 @@ impl Slot {
                 self.recover(&batch, &*panic);
             }
             drop(present);
-            self.context.queue().release(batch.need);
-            self.pending_ends
-                .send_due(Instant::now(), &*self.context.outbox);
+            self.queue.lock().release(batch.need);
+            self.pending_ends.send_due(Instant::now(), &context.outbox);
         }
-        self.pending_ends.send(&*self.context.outbox);
+        self.pending_ends.send(&context.outbox);
         self.devices.dismiss();
     }
 
@@ -75,9 +81,9 @@ impl Slot {
         // Dropping the old executors may panic again.
         drop(catch_unwind(AssertUnwindSafe(|| drop(old))));
         let fault = panicked(panic);
-        for index in batch.first..batch.first + batch.count {
-            if !self.pending_ends.has_ended(index) {
-                fail_task(batch, index, &fault, &mut self.pending_ends);
+        for attempt in batch.attempts_from(batch.first) {
+            if !self.pending_ends.has_ended(attempt.index) {
+                fail_task(&attempt, &fault, &mut self.pending_ends);
             }
         }
     }
@@ -102,45 +108,76 @@ impl Slot {
     /// The next batch, or `None` when the worker stops. Pending ends are sent before this waits, so
     /// that none is held back while the slot is idle.
     fn next(&mut self) -> Option<Batch> {
-        let context = Arc::clone(&self.context);
-        let mut queue = context.queue();
+        let shared = Arc::clone(&self.queue);
+        let mut queue = shared.lock();
         loop {
             match queue.next() {
                 Next::Leave => return None,
                 Next::Work(batch) => {
                     if queue.has_work() {
-                        context.wake_one();
+                        shared.wake_one();
                     }
                     return Some(batch);
                 }
                 Next::Wait if self.pending_ends.is_empty() && !self.devices.has_child() => {
-                    queue = context.wait(queue);
+                    queue = self.wait(&shared, queue);
                 }
                 Next::Wait => {
                     drop(queue);
                     if self.pending_ends.is_empty() {
                         self.devices.dismiss();
                     }
-                    self.pending_ends.send(&*context.outbox);
-                    queue = context.queue();
+                    self.pending_ends.send(&self.context.outbox);
+                    queue = shared.lock();
                 }
             }
         }
     }
+
+    /// Waits until there may be work. The user is told if a stage waits for disk space.
+    fn wait<'q>(
+        &self,
+        shared: &'q SharedQueue,
+        queue: MutexGuard<'q, Queue>,
+    ) -> MutexGuard<'q, Queue> {
+        match queue.shortage() {
+            None => shared.wait(queue),
+            Some(shortage) if shortage.job.first_wait_for_space() => {
+                drop(queue);
+                let folder = self.context.launcher.folder();
+                self.context.outbox.notice(described(&shortage, folder));
+                shared.lock()
+            }
+            Some(_) => shared.wait_for_space(queue),
+        }
+    }
 }
 
-/// The message of a panic.
-pub(crate) fn said(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no reason given")
+/// The notice that a stage waits for disk space on the disk of `folder`.
+fn described(shortage: &Shortage, folder: &Path) -> String {
+    let Shortage {
+        job,
+        need_bytes,
+        space,
+    } = shortage;
+    let advice = if *need_bytes > space.total_bytes {
+        "it is too small for that: lower `resources.disk`, or keep the state on a larger disk with `--home`"
+    } else {
+        "it continues by itself once there is enough space: free some, or lower `resources.disk`"
+    };
+    format!(
+        "stage {} waits for disk space: one of its tasks asks for {}, and the disk of {} has {} free of {}; {advice}",
+        job.job.stage.name,
+        size_text(*need_bytes),
+        folder.display(),
+        size_text(space.free_bytes),
+        size_text(space.total_bytes),
+    )
 }
 
 /// The fault for a panic. A panic is never the user's mistake.
 fn panicked(panic: &(dyn Any + Send)) -> Fault {
-    let said = said(panic);
+    let said = panics::message_of(panic);
     Fault::input(format!(
         "executing the task failed unexpectedly: {said}. This is a bug in Sunward; please report it with \
          this message, the stage's definition and its inputs. Other tasks are not affected"

@@ -1,19 +1,16 @@
 //! [`Worker`]: its threads, and the messages that it handles.
 
 use std::io;
-use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use rustix::event::{EventfdFlags, eventfd};
 use sunward_core::{Capacity, FailureKind, Lease, RunId};
 use sunward_protocol::{FromWorker, ToWorker};
-use sunward_workflows::units::size_text as shown;
 
-use crate::batch::{Batch, Need};
+use crate::batch::Need;
+use crate::bells::Bells;
+use crate::context::WorkerContext;
 use crate::devices::Devices;
 use crate::ends;
 use crate::job::JobState;
@@ -21,15 +18,13 @@ use crate::kernels::Watchdog;
 use crate::live::Scratch;
 use crate::meter::Meters;
 use crate::options::Options;
-use crate::pending_ends::Outbox;
+use crate::outbox::Outbox;
+use crate::process::launcher::Launcher;
 use crate::process::tree;
-use crate::queue::{Queue, Shortage};
+use crate::queue::Queue;
+use crate::shared_queue::SharedQueue;
 use crate::slot::Slot;
 use crate::space::Space;
-use crate::supervisor::Supervisor;
-
-/// How often the free disk space is measured while a task waits for it.
-const LOOK_FOR_SPACE_EVERY: Duration = Duration::from_secs(1);
 
 /// The reason why a worker could not start.
 #[derive(Debug, thiserror::Error)]
@@ -59,24 +54,14 @@ pub enum WorkerError {
 /// It sends `Hello` when it starts, and `Goodbye` when the last of these threads ends. Dropping it
 /// stops it.
 pub struct Worker {
-    context: Arc<WorkerContext>,
+    shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// The state that all slots share.
-pub(crate) struct WorkerContext {
-    pub(crate) options: Options,
-    pub(crate) outbox: Box<Outbox>,
-    /// Started with the first command. It is declared before the scratch folder, so that it is
-    /// dropped first.
-    supervisor: OnceLock<Option<Supervisor>>,
-    pub(crate) scratch: Scratch,
-    pub(crate) watchdog: Watchdog,
-    pub(crate) devices: Devices,
-    pub(crate) meters: Meters,
-    queue: Mutex<Queue>,
-    work: Condvar,
-    bells: Vec<OwnedFd>,
+/// What the worker and its slots share.
+struct Shared {
+    context: Arc<WorkerContext>,
+    queue: Arc<SharedQueue>,
     slots_left: AtomicUsize,
 }
 
@@ -109,12 +94,10 @@ impl Worker {
             cpus: total.cpus,
             source,
         };
-        let bells = (0..total.cpus)
-            .map(|_| eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| threads_error(error.into()))?;
+        let bells = Bells::new(total.cpus).map_err(threads_error)?;
         let devices = Devices::new(std::mem::take(&mut options.cards));
-        outbox(FromWorker::Hello {
+        let outbox = Outbox::new(outbox);
+        outbox.send(FromWorker::Hello {
             capacity: Capacity {
                 cpus: total.cpus,
                 memory_bytes: total.memory_bytes,
@@ -123,30 +106,32 @@ impl Worker {
         });
         let folder = scratch.folder().to_owned();
         let measure = Box::new(move || Space::at(&folder));
-        let context = Arc::new(WorkerContext {
-            meters: Meters::new(options.meters.clone(), options.watts_per_core),
-            slots_left: AtomicUsize::new(bells.len()),
-            outbox: Box::new(outbox),
-            supervisor: OnceLock::new(),
-            scratch,
-            watchdog: Watchdog::default(),
-            devices,
-            queue: Mutex::new(Queue::new(total, measure)),
-            work: Condvar::new(),
-            bells,
-            options,
+        let slots = usize::try_from(total.cpus).unwrap_or(usize::MAX);
+        let shared = Arc::new(Shared {
+            queue: Arc::new(SharedQueue::new(Queue::new(total, measure))),
+            slots_left: AtomicUsize::new(slots),
+            context: Arc::new(WorkerContext {
+                meters: Meters::new(options.meters.clone(), options.watts_per_core),
+                launcher: Launcher::new(scratch, options.supervisor.clone(), outbox.clone()),
+                outbox,
+                watchdog: Watchdog::default(),
+                devices,
+                bells,
+                options,
+            }),
         });
         let mut worker = Self {
-            context,
+            shared,
             threads: Vec::new(),
         };
-        for place in 0..worker.context.bells.len() {
-            let context = Arc::clone(&worker.context);
+        for place in 0..slots {
+            let shared = Arc::clone(&worker.shared);
             let thread = std::thread::Builder::new()
                 .name(format!("slot {place}"))
                 .spawn(move || {
-                    let _farewell = Farewell(Arc::clone(&context));
-                    Slot::new(context, place).work();
+                    let (context, queue) = (Arc::clone(&shared.context), Arc::clone(&shared.queue));
+                    let _farewell = Farewell(shared);
+                    Slot::new(context, queue, place).work();
                 })
                 .map_err(threads_error)?;
             worker.threads.push(thread);
@@ -158,13 +143,13 @@ impl Worker {
     pub fn tell(&self, message: ToWorker) {
         match message {
             ToWorker::Job(job) => {
-                let job = JobState::here(&self.context, job);
-                self.context.queue().add_job(job);
+                let job = JobState::here(&self.shared.context, job);
+                self.shared.queue.lock().add_job(job);
             }
-            ToWorker::Lease(lease) => self.context.lease(lease),
-            ToWorker::Revoke { run } => self.context.revoke(run),
-            ToWorker::Forget { run } => self.context.queue().forget(run),
-            ToWorker::Stop => self.context.leave(),
+            ToWorker::Lease(lease) => self.shared.lease(lease),
+            ToWorker::Revoke { run } => self.shared.revoke(run),
+            ToWorker::Forget { run } => self.shared.queue.lock().forget(run),
+            ToWorker::Stop => self.shared.leave(),
         }
     }
 
@@ -184,14 +169,14 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.context.leave();
+        self.shared.leave();
         self.join_threads();
     }
 }
 
 /// Counts a slot as gone when its thread ends, also by a panic. After a panic outside of a task, no
 /// state can be trusted. So the whole worker stops then; the run is interrupted and can be resumed.
-struct Farewell(Arc<WorkerContext>);
+struct Farewell(Arc<Shared>);
 
 impl Drop for Farewell {
     fn drop(&mut self) {
@@ -202,110 +187,11 @@ impl Drop for Farewell {
     }
 }
 
-impl WorkerContext {
-    /// Locks the queue. No slot panics while it holds this lock, so a poisoned lock is still sound.
-    pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until there may be work. While a task waits for disk space, it returns after
-    /// [`LOOK_FOR_SPACE_EVERY`] at the latest.
-    pub(crate) fn wait<'a>(&'a self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
-        let Some(shortage) = queue.shortage() else {
-            return self
-                .work
-                .wait(queue)
-                .unwrap_or_else(PoisonError::into_inner);
-        };
-        if shortage.job.first_wait_for_space() {
-            drop(queue);
-            self.tell_of(&shortage);
-            return self.queue();
-        }
-        let (queue, _) = self
-            .work
-            .wait_timeout(queue, LOOK_FOR_SPACE_EVERY)
-            .unwrap_or_else(PoisonError::into_inner);
-        queue
-    }
-
-    /// Tells the user that a stage waits for disk space.
-    fn tell_of(&self, shortage: &Shortage) {
-        let Shortage {
-            job,
-            need_bytes,
-            space,
-        } = shortage;
-        let advice = if *need_bytes > space.total_bytes {
-            "it is too small for that: lower `resources.disk`, or keep the state on a larger disk with `--home`"
-        } else {
-            "it continues by itself once there is enough space: free some, or lower `resources.disk`"
-        };
-        self.notice(format!(
-            "stage {} waits for disk space: one of its tasks asks for {}, and the disk of {} has {} free of {}; {advice}",
-            job.job.stage.name,
-            shown(*need_bytes),
-            self.scratch.folder().display(),
-            shown(space.free_bytes),
-            shown(space.total_bytes),
-        ));
-    }
-
-    /// Wakes one waiting slot.
-    pub(crate) fn wake_one(&self) {
-        self.work.notify_one();
-    }
-
-    /// The bell of one slot, an eventfd. It becomes readable when the slot should check whether its
-    /// task must stop.
-    pub(crate) fn bell(&self, place: usize) -> Option<&OwnedFd> {
-        self.bells.get(place)
-    }
-
-    /// Starts the supervisor if it is not running yet, so that the command that is started next
-    /// does not outlive this process.
-    pub(crate) fn supervise(&self) {
-        self.supervisor.get_or_init(|| {
-            let program = self.options.supervisor.as_ref()?;
-            Supervisor::start(program, self.scratch.folder())
-                .inspect_err(|error| {
-                    self.notice(format!(
-                        "the process that stops tasks if Sunward is killed could not be started ({}): {error}",
-                        program.display()
-                    ));
-                })
-                .ok()
-        });
-    }
-
-    /// The path of the log of one attempt.
-    pub(crate) fn log_path(&self, batch: &Batch, index: u32) -> PathBuf {
-        let job = &batch.job.job;
-        let mut path = self.options.home.join("runs");
-        path.push(job.run.to_string());
-        path.push("logs");
-        path.push(&job.stage.name);
-        path.push(format!("{index}.{}.log", batch.attempt));
-        path
-    }
-
-    /// Sends one line of text for the user.
-    pub(crate) fn notice(&self, line: String) {
-        (self.outbox)(FromWorker::Notice { line });
-    }
-
-    /// Counts a slot as gone. The last one ends leftover processes and sends `Goodbye`.
-    pub(crate) fn slot_leaves(&self) {
-        if self.slots_left.fetch_sub(1, Ordering::AcqRel) == 1 {
-            tree::end_the_rest();
-            (self.outbox)(FromWorker::Goodbye);
-        }
-    }
-
+impl Shared {
     fn lease(&self, lease: Lease) {
-        let added = self.queue().add_lease(lease);
+        let added = self.queue.lock().add_lease(lease);
         match added {
-            Ok(()) => self.wake_one(),
+            Ok(()) => self.queue.wake_one(),
             Err(_) => self.answer(
                 &lease,
                 FailureKind::Infrastructure,
@@ -315,7 +201,7 @@ impl WorkerContext {
     }
 
     fn revoke(&self, run: RunId) {
-        let dropped = self.queue().revoke(run);
+        let dropped = self.queue.lock().revoke(run);
         self.ring();
         for lease in dropped {
             self.answer(
@@ -327,22 +213,29 @@ impl WorkerContext {
     }
 
     fn leave(&self) {
-        self.queue().leave();
+        self.context.bells.leave();
+        self.queue.lock().leave();
         self.ring();
-        self.work.notify_all();
+        self.queue.wake_all();
     }
 
     fn answer(&self, lease: &Lease, kind: FailureKind, message: &str) {
-        let ends = ends::unbegun(lease, kind, message);
-        (self.outbox)(FromWorker::Ended { ends });
+        self.context
+            .outbox
+            .ended(ends::unbegun(lease, kind, message));
     }
 
     /// Makes every slot check whether its task must stop.
     fn ring(&self) {
-        self.watchdog.pass_on();
-        for bell in &self.bells {
-            // Fails only if the counter is full. Then the bell is readable already.
-            rustix::io::write(bell, &1_u64.to_ne_bytes()).ok();
+        self.context.watchdog.pass_on();
+        self.context.bells.ring();
+    }
+
+    /// Counts a slot as gone. The last one ends leftover processes and sends `Goodbye`.
+    fn slot_leaves(&self) {
+        if self.slots_left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            tree::end_the_rest();
+            self.context.outbox.send(FromWorker::Goodbye);
         }
     }
 }

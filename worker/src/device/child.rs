@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use super::talk::{Answer, Ask, Errand, hear, say};
 use super::{VERB, VISIBLE, Venue, program};
+use crate::attempt::Attempt;
 use crate::batch::Batch;
+use crate::context::WorkerContext;
 use crate::devices::Held;
 use crate::fault::Fault;
 use crate::inputs;
@@ -19,7 +21,6 @@ use crate::process::environment::Environment;
 use crate::process::spawn::{self, Order, Running};
 use crate::process::watch::{self, Departure, Limits, Watch};
 use crate::task_folder::{TaskFolder, TaskFolders};
-use crate::worker::WorkerContext;
 
 /// How long a message may take after its begin has arrived.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -50,7 +51,7 @@ pub(super) enum Seen {
 pub(super) struct Monitor<'a> {
     pub(super) context: &'a WorkerContext,
     pub(super) place: usize,
-    pub(super) batch: &'a Batch,
+    pub(super) attempt: Attempt<'a>,
     pub(super) log: &'a mut AttemptLog,
     pub(super) buffer: &'a mut [u8],
 }
@@ -67,9 +68,10 @@ impl Monitor<'_> {
             running,
             task_folder,
             checkpoint: None,
-            context: self.context,
-            place: self.place,
-            stop: &self.batch.stop,
+            outbox: &self.context.outbox,
+            bell: self.context.bells.of(self.place),
+            grace: self.context.options.grace,
+            stop: self.attempt.stop,
             limits,
             log: self.log,
             buffer: self.buffer,
@@ -134,7 +136,7 @@ impl Child {
             environment,
         };
         let theirs = OwnedFd::from(theirs);
-        let running = spawn::spawn(context, place, &order, task_folder, theirs)?;
+        let running = spawn::spawn(&context.launcher, place, &order, task_folder, theirs)?;
         Ok((running, ours, gpus))
     }
 
@@ -163,12 +165,12 @@ impl Child {
     ) -> Result<Seen, Fault> {
         // If the child has exited, the watch will notice.
         drop(say(&mut self.line, ask));
-        let stage = &monitor.batch.job.job.stage;
+        let stage = &monitor.attempt.job.stage;
         let limits = Limits {
             until: stage
                 .timeout_ms
                 .map(|ms| Instant::now() + Duration::from_millis(ms)),
-            memory_bytes: monitor.batch.memory_limit(),
+            memory_bytes: monitor.attempt.memory_limit(),
             disk_bytes: stage.resources.disk_bytes,
         };
         let line = Some(&self.line);

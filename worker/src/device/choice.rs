@@ -1,10 +1,9 @@
 //! Where the library's kernels run: on a GPU, on the host device, or as their CPU twins.
 
-use sunward_kernels::Kernel;
+use sunward_kernels::{Kernel, Library};
 use sunward_workflows::{Action, Gpus, Resources, Stage};
 
 use crate::devices::Devices;
-use crate::worker::WorkerContext;
 
 /// The user's choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,26 +29,22 @@ pub(crate) enum Venue {
 }
 
 impl Venue {
-    /// Where a kernel stage runs here. The user is told if it is not what the stage asks for.
-    pub(crate) fn of(context: &WorkerContext, stage: &Stage) -> Self {
+    /// Where a kernel stage runs here, or the notice for the user if that is the twin although
+    /// something else is requested.
+    pub(crate) fn of(
+        choice: Choice,
+        kernels: &Library,
+        devices: &Devices,
+        stage: &Stage,
+    ) -> Result<Self, String> {
         let Action::Kernel { name, .. } = &stage.action else {
-            return Self::Twin;
+            return Ok(Self::Twin);
         };
-        let Some(kernel) = context.options.kernels.get(name) else {
-            return Self::Twin;
+        let Some(kernel) = kernels.get(name) else {
+            return Ok(Self::Twin);
         };
-        match decide(
-            context.options.device,
-            &context.devices,
-            kernel,
-            &stage.resources,
-        ) {
-            Ok(venue) => venue,
-            Err(why) => {
-                context.notice(format!("{why}: {name} runs its CPU twin"));
-                Self::Twin
-            }
-        }
+        decide(choice, devices, kernel, &stage.resources)
+            .map_err(|why| format!("{why}: {name} runs its CPU twin"))
     }
 }
 

@@ -3,25 +3,25 @@
 //!
 //! Two kinds of stages come here. The program that does their work is this one again, under a verb
 //! that its help does not list. A `cuda` stage is a command like any other ([`cuda`]). The
-//! library's kernels are served by a child process that keeps its device from task to task: `slot`
+//! library's kernels are served by a child process that keeps its device from task to task: `executor`
 //! gives it tasks, `child` is its process, [`serve`] is its loop, and `talk` is the protocol
 //! between them. Starting, watching and ending such a process is in `process`, as for any command.
 
 mod child;
 mod choice;
 pub mod cuda;
+mod executor;
 mod open;
 mod serve;
-mod slot;
 mod table;
 mod talk;
 
 pub use choice::Choice;
 pub(crate) use choice::Venue;
+pub(crate) use executor::DeviceExecutor;
 pub use open::open;
 pub(crate) use open::{VISIBLE, program};
 pub use serve::{ServeError, serve};
-pub(crate) use slot::DeviceExecutor;
 
 /// The verb under which the program works on a device.
 pub const VERB: &str = "device-task";

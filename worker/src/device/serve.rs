@@ -10,17 +10,17 @@ use sunward_core::{Generation, Rejects};
 use sunward_data::Store;
 use sunward_kernels::device::{Device, DeviceError};
 use sunward_kernels::{Context, Library};
+use sunward_protocol::Job;
 
-use super::choice::Venue;
 use super::table::write_table;
 use super::talk::{Answer, Ask, Errand, hear, say};
-use crate::batch::{Batch, Need, Stop};
+use crate::attempt::Attempt;
+use crate::clock::process_cpu_us;
 use crate::fault::Fault;
-use crate::job::JobState;
 use crate::kernels::{self, PreparedKernel};
-use crate::meter::process_cpu_us;
 use crate::outputs;
 use crate::rejects;
+use crate::stop::Stop;
 
 /// Why a child could not serve.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +76,9 @@ pub fn serve(
 struct Server {
     store: Store,
     prepared: PreparedKernel,
-    batch: Batch,
+    job: Job,
+    /// Never set: the worker ends the whole process.
+    stop: Stop,
     context: Context,
 }
 
@@ -92,35 +94,28 @@ impl Server {
             .map_err(|error| Fault::infrastructure(error.to_string()))?;
         let prepared = PreparedKernel::new(kernels, &store, &errand.job)?;
         let threads = usize::try_from(errand.threads).unwrap_or(1);
-        let batch = Batch {
-            // The process that started this one has decided where the task runs.
-            job: JobState::new(errand.job.into(), Venue::Twin, 0).into(),
-            first: 0,
-            count: 1,
-            generation: Generation(0),
-            attempt: 1,
-            need: Need::default(),
-            stop: Stop::default(),
-        };
         Ok(Self {
             store,
             prepared,
-            batch,
+            job: errand.job,
+            stop: Stop::default(),
             context: Context::new(threads).with_device(device),
         })
     }
 
     /// Does one task, leaves its outputs as files and tells what was rejected.
     fn answer(&self, ask: &Ask) -> Result<Vec<Rejects>, Fault> {
-        let batch = Batch {
-            first: ask.index,
-            attempt: ask.attempt,
-            ..self.batch.clone()
+        let attempt = Attempt {
+            job: &self.job,
+            index: ask.index,
+            number: ask.attempt,
+            generation: Generation(0),
+            stop: &self.stop,
         };
-        let task = self.prepared.task(&self.store, &batch, ask.index)?;
-        let tables = kernels::run(&self.prepared, &task, &batch, &self.context)?;
+        let task = self.prepared.task(&self.store, &attempt)?;
+        let tables = kernels::run(&self.prepared, &task, &self.stop, &self.context)?;
         let rejects = rejects::of(self.prepared.kernel().entry(), task.inputs(), &tables);
-        for (port, table) in outputs::in_order(&batch.job.job.stage, tables)? {
+        for (port, table) in outputs::in_order(&self.job.stage, tables)? {
             let path = outputs::table_file(&ask.outputs, port);
             write_table(&path, &table.schema, &table.batches).map_err(|error| {
                 Fault::infrastructure(format!(

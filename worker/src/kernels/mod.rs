@@ -10,23 +10,25 @@ mod watchdog;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use sunward_core::{FailureKind, Outcome, TaskResult};
 use sunward_kernels::device::DeviceError;
 use sunward_kernels::{Context, KernelError, Outputs};
-use sunward_protocol::FromWorker;
 
+use crate::attempt::Attempt;
 use crate::batch::Batch;
-use crate::ends::end;
+use crate::context::WorkerContext;
+use crate::ends::fail_rest;
 use crate::executor::Executor;
 use crate::fault::Fault;
-use crate::meter::Reading;
+use crate::meter::Span;
 use crate::outputs;
+use crate::panics;
 use crate::pending_ends::PendingEnds;
 use crate::rejects;
-use crate::slot::said;
-use crate::worker::WorkerContext;
+use crate::stop::Stop;
 
 pub(crate) use prepared::PreparedKernel;
 use stopwatch::Stopwatch;
@@ -71,40 +73,41 @@ impl KernelExecutor {
             };
             let is_long = !prepared.is_trivial() && (pace == 0 || pace > WORTH_TELLING_NANOS);
             if is_long {
-                let tasks = vec![batch.task(index)];
-                (self.context.outbox)(FromWorker::Started { tasks });
+                self.context.outbox.started(batch.attempt(index).task());
             }
             let span = match is_long {
-                true => self.context.meters.begin(),
-                false => self.context.meters.begin_short(),
+                true => Span::begin(&self.context.meters),
+                false => Span::begin_short(&self.context.meters),
             };
             let watch = Stopwatch::start(span, batch.need.cpus);
-            outcomes.extend((index..index + group).map(|i| self.outcome(batch, i, prepared)));
+            let attempts = batch.attempts_from(index).zip(0..group);
+            outcomes.extend(attempts.map(|(attempt, _)| self.outcome(batch, &attempt, prepared)));
             let took = watch.stop(batch, index, &mut outcomes, pending_ends);
             batch.job.note_pace(group, took);
             index += group;
             if took >= LONG {
-                pending_ends.send(&*self.context.outbox);
+                pending_ends.send(&self.context.outbox);
             }
         }
     }
 
-    fn outcome(&self, batch: &Batch, index: u32, prepared: &PreparedKernel) -> Outcome {
-        match self.attempt(batch, index, prepared) {
+    fn outcome(&self, batch: &Batch, attempt: &Attempt<'_>, prepared: &PreparedKernel) -> Outcome {
+        match self.attempt(batch, attempt, prepared) {
             Ok(result) => Outcome::Succeeded(result),
-            Err(fault) => Outcome::Failed(fault.into_failure(batch, index, String::new())),
+            Err(fault) => Outcome::Failed(attempt.failure(fault, String::new())),
         }
     }
 
     fn attempt(
         &self,
         batch: &Batch,
-        index: u32,
+        attempt: &Attempt<'_>,
         prepared: &PreparedKernel,
     ) -> Result<TaskResult, Fault> {
         let store = &self.context.options.store;
-        let task = prepared.task(store, batch, index)?;
-        let timeout = batch.job.job.stage.timeout_ms;
+        let task = prepared.task(store, attempt)?;
+        let stage = &attempt.job.stage;
+        let timeout = stage.timeout_ms;
         let guard = timeout.filter(|_| !prepared.is_trivial()).map(|ms| {
             let until = Instant::now() + Duration::from_millis(ms);
             self.context.watchdog.guard(until, &batch.stop)
@@ -112,30 +115,10 @@ impl KernelExecutor {
         let stop = guard.as_ref().map_or(&batch.stop, watchdog::Guard::stop);
         let threads = usize::try_from(batch.need.cpus).unwrap_or(1);
         let context = Context::new(threads).with_stop(Arc::clone(stop));
-        let outputs = run(prepared, &task, batch, &context)?;
+        let outputs = run(prepared, &task, attempt.stop, &context)?;
         let rejects = rejects::of(prepared.kernel().entry(), task.inputs(), &outputs);
-        outputs::store_tables(store, &batch.job.job.stage, outputs, rejects)
+        outputs::store_tables(store, stage, outputs, rejects)
     }
-}
-
-/// Ends the tasks from `from` on, which were not started.
-pub(crate) fn fail_rest(batch: &Batch, from: u32, fault: &Fault, pending_ends: &mut PendingEnds) {
-    for index in from..batch.first + batch.count {
-        fail_task(batch, index, fault, pending_ends);
-    }
-}
-
-/// Ends one task, which was not started or whose usage is not known.
-pub(crate) fn fail_task(batch: &Batch, index: u32, fault: &Fault, pending_ends: &mut PendingEnds) {
-    let failure = fault.clone().into_failure(batch, index, String::new());
-    let ended = end(
-        batch,
-        index,
-        Reading::default(),
-        None,
-        Outcome::Failed(failure),
-    );
-    pending_ends.push(ended, Instant::now());
 }
 
 impl Executor for KernelExecutor {
@@ -156,13 +139,13 @@ impl Executor for KernelExecutor {
 pub(crate) fn run(
     prepared: &PreparedKernel,
     task: &prepared::Task<'_>,
-    batch: &Batch,
+    stop: &Stop,
     context: &Context,
 ) -> Result<Outputs, Fault> {
     let run = || prepared.kernel().run(task.inputs(), task.params(), context);
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(outputs)) => Ok(outputs),
-        Ok(Err(KernelError::Stopped)) if batch.stopped() => Err(Fault::cancelled()),
+        Ok(Err(KernelError::Stopped)) if stop.load(Ordering::Relaxed) => Err(Fault::cancelled()),
         Ok(Err(error)) => Err(fault_of(&error)),
         Err(panic) => Err(panicked(prepared, &*panic)),
     }
@@ -197,7 +180,7 @@ pub(crate) fn kind_of(error: &DeviceError) -> FailureKind {
 }
 
 fn panicked(prepared: &PreparedKernel, panic: &(dyn std::any::Any + Send)) -> Fault {
-    let said = said(panic);
+    let said = panics::message_of(panic);
     let name = prepared.kernel().entry().name.as_str();
     Fault::input(format!(
         "kernel {name} panicked: {said}; this is a bug in the kernel; please report it with the input"

@@ -8,7 +8,7 @@ use sunward_protocol::Job;
 use sunward_workflows::expr::{Scope, render_value, value_uses};
 use sunward_workflows::{Action, Value};
 
-use crate::batch::Batch;
+use crate::attempt::Attempt;
 use crate::fault::Fault;
 use crate::inputs::KernelInputs;
 use crate::render::{Surroundings, failed};
@@ -83,13 +83,13 @@ impl PreparedKernel {
     }
 
     /// The input of one task. Nothing is allocated if all tasks get the same.
-    pub(crate) fn task(&self, store: &Store, batch: &Batch, index: u32) -> Result<Task<'_>, Fault> {
-        let job = &batch.job.job;
+    pub(crate) fn task(&self, store: &Store, attempt: &Attempt<'_>) -> Result<Task<'_>, Fault> {
+        let (job, index) = (attempt.job, attempt.index);
         let params = match &self.params {
             Parameters::Fixed(params) => Cow::Borrowed(params),
             Parameters::Rendered { with, surroundings } => {
                 let share = Share::of(job, index)?;
-                let scope = surroundings.scope(batch, &share);
+                let scope = surroundings.scope(attempt.number, &share);
                 Cow::Owned(resolve(self.kernel, with, &scope)?)
             }
         };

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use sunward_core::{Outcome, RanOn};
 
 use crate::batch::Batch;
+use crate::clock::{micros, process_cpu_us, thread_cpu_us};
 use crate::ends::end;
-use crate::meter::{Reading, Span, micros, process_cpu_us, thread_cpu_us};
+use crate::meter::{Reading, Span};
 use crate::pending_ends::PendingEnds;
 
 /// Clock readings before a group of tasks.
@@ -55,7 +56,10 @@ impl<'m> Stopwatch<'m> {
                 },
             };
             let ran_on = Some(RanOn::Cpu);
-            pending_ends.push(end(batch, first + offset, reading, ran_on, outcome), now);
+            pending_ends.push(
+                end(&batch.attempt(first + offset), reading, ran_on, outcome),
+                now,
+            );
         }
         took
     }

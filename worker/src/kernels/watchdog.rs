@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::batch::Stop;
+use crate::stop::Stop;
 
 /// The tasks with a time limit.
 #[derive(Default)]

@@ -9,7 +9,8 @@ use nvml_wrapper::Nvml;
 use sunward_core::Energy;
 use sunward_kernels::device::Card;
 
-use super::{micros, rated};
+use super::rated;
+use crate::clock::micros;
 use crate::devices::Held;
 
 /// The management library, loaded when first needed.

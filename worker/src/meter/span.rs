@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use sunward_core::Energy;
 
+use super::meters::Meters;
 use super::presence::Alone;
-use super::{Meters, Reading, Started, micros, modelled};
+use super::reading::{Reading, Spent, Started};
+use crate::clock::micros;
 
 /// Attempts shorter than this are not metered. Processor time shows whether an attempt had the
 /// machine to itself, and it is reported in hundredths of a second.
@@ -36,14 +38,16 @@ struct Before {
 }
 
 impl<'m> Span<'m> {
-    pub(super) fn begin(meters: &'m Meters) -> Self {
+    /// Begins an attempt, or several that are metered together.
+    pub(crate) fn begin(meters: &'m Meters) -> Self {
         Self {
             before: before(meters),
             ..Self::begin_short(meters)
         }
     }
 
-    pub(super) fn begin_short(meters: &'m Meters) -> Self {
+    /// Begins an attempt that is too short for meters.
+    pub(crate) fn begin_short(meters: &'m Meters) -> Self {
         Self {
             meters,
             started: Started::now(),
@@ -62,11 +66,12 @@ impl<'m> Span<'m> {
 
     /// The modeled energy.
     pub(crate) fn modelled(&self, cpu_us: u64) -> Energy {
-        modelled(cpu_us, self.meters.milliwatts_per_core)
+        self.meters.modelled(cpu_us)
     }
 
-    /// The readings at the end of the attempt, with its GPUs' energy.
-    pub(crate) fn reading(&self, now: Instant, cpu_us: u64, gpus: Option<Energy>) -> Reading {
+    /// The readings at the end of the attempt.
+    pub(crate) fn reading(&self, now: Instant, spent: &Spent) -> Reading {
+        let Spent { cpu_us, gpus, .. } = *spent;
         let energy = self.energy(now, cpu_us);
         Reading {
             started_ms: self.started.ms,

@@ -9,10 +9,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::batch::Batch;
+use crate::attempt::Attempt;
 use crate::fault::Fault;
 use crate::task_folder::remove_tree;
-use crate::worker::WorkerContext;
 
 /// The environment variable that holds the folder's path.
 pub(crate) const VARIABLE: &str = "SUNWARD_CHECKPOINT";
@@ -22,22 +21,18 @@ pub(crate) const VARIABLE: &str = "SUNWARD_CHECKPOINT";
 pub(crate) struct Checkpoint(PathBuf);
 
 impl Checkpoint {
-    /// Returns the checkpoint folder of a task, and creates it if it is missing. Returns `None` if
-    /// the stage has no checkpoints.
-    pub(crate) fn of(
-        context: &WorkerContext,
-        batch: &Batch,
-        index: u32,
-    ) -> Result<Option<Self>, Fault> {
-        let job = &batch.job.job;
+    /// Returns the checkpoint folder of an attempt's task in the state folder `home`, and creates
+    /// it if it is missing. Returns `None` if the stage has no checkpoints.
+    pub(crate) fn of(home: &Path, attempt: &Attempt<'_>) -> Result<Option<Self>, Fault> {
+        let job = attempt.job;
         if !job.stage.checkpoint {
             return Ok(None);
         }
-        let mut path = context.options.home.join("runs");
+        let mut path = home.join("runs");
         path.push(job.run.to_string());
         path.push("checkpoints");
         path.push(&job.stage.name);
-        path.push(index.to_string());
+        path.push(attempt.index.to_string());
         fs::create_dir_all(&path)
             .map_err(|error| Fault::io("make the checkpoint folder", &path, &error))?;
         Ok(Some(Self(path)))

@@ -1,9 +1,9 @@
 //! Takes a full disk into account when a command's end is judged.
 
 use sunward_core::FailureKind;
+use sunward_workflows::Stage;
 use sunward_workflows::units::size_text as shown;
 
-use crate::batch::Batch;
 use crate::fault::Fault;
 use crate::log::AttemptLog;
 use crate::space::Space;
@@ -25,11 +25,11 @@ const MAKE_ROOM: &str = "free some space (`sunward cache prune` removes old resu
 pub(crate) fn reconsider(
     judged: Result<(), Fault>,
     task_folder: &TaskFolder,
-    batch: &Batch,
+    stage: &Stage,
     log: &AttemptLog,
 ) -> Result<(), Fault> {
     match judged {
-        Ok(()) if batch.job.job.stage.outputs.is_empty() => Ok(()),
+        Ok(()) if stage.outputs.is_empty() => Ok(()),
         Ok(()) => full(task_folder).map_or(Ok(()), |full| {
             Err(Fault::infrastructure(format!(
                 "the command exited with code 0, but {full}, so that what it wrote may be cut short; {MAKE_ROOM}"

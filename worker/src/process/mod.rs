@@ -1,9 +1,11 @@
 //! Executes commands: prepares a task, runs its process, and reports the end of the attempt.
 
+pub(crate) mod attempt_name;
 mod checkpoint;
 pub(crate) mod environment;
 mod footprint;
 mod full;
+pub(crate) mod launcher;
 mod prepared;
 mod remarks;
 pub(crate) mod spawn;
@@ -18,28 +20,26 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rustix::event::Timespec;
-use sunward_core::{Energy, Failure, Outcome, RanOn, TaskEnd, TaskResult};
-use sunward_protocol::FromWorker;
+use sunward_core::{Failure, Outcome, RanOn, TaskEnd, TaskResult};
 use sunward_workflows::Action;
 
+use crate::attempt::Attempt;
 use crate::batch::Batch;
+use crate::context::WorkerContext;
 use crate::ends::end;
 use crate::executor::Executor;
 use crate::fault::Fault;
+use crate::job::JobState;
 use crate::log::AttemptLog;
+use crate::meter::{Span, Spent};
 use crate::outputs;
 use crate::pending_ends::PendingEnds;
 use crate::task_folder::{TaskFolder, TaskFolders};
-use crate::worker::WorkerContext;
 
 use checkpoint::Checkpoint;
 pub(crate) use prepared::PreparedCommand;
 use prepared::TaskOrder;
-use watch::{Departure, Limits, Watch};
-
-/// Bytes read at once from a command's output: the default capacity of a pipe.
-pub(crate) const READ_BYTES: usize = 64 << 10;
+use watch::{Departure, Limits, READ_BYTES, TELL_AFTER, Watch};
 
 /// Runs commands, one at a time.
 pub(crate) struct ProcessExecutor {
@@ -51,23 +51,17 @@ pub(crate) struct ProcessExecutor {
     null: Option<File>,
 }
 
-/// The time after which a running command is reported as started.
-pub(crate) const TELL_AFTER: Duration = Duration::from_millis(2);
-
-/// What an attempt used until it ended, also if it failed before its command started.
-#[derive(Clone, Default)]
-pub(crate) struct Spent {
-    pub(crate) cpu_us: u64,
-    /// The processor or devices that it ran on, once its command has ended.
-    pub(crate) ran_on: Option<RanOn>,
-    /// The energy that its GPUs used, if it had any.
-    pub(crate) gpus: Option<Energy>,
+/// One attempt, and what its stage prepared for it.
+struct Task<'a> {
+    job: &'a JobState,
+    attempt: &'a Attempt<'a>,
+    prepared: &'a PreparedCommand,
 }
 
 impl ProcessExecutor {
     pub(crate) fn new(context: Arc<WorkerContext>, place: usize) -> Self {
         Self {
-            folders: TaskFolders::new(context.scratch.folder().join(format!("slot{place}"))),
+            folders: TaskFolders::new(context.launcher.folder().join(format!("slot{place}"))),
             context,
             place,
             buffer: vec![0; READ_BYTES],
@@ -75,110 +69,119 @@ impl ProcessExecutor {
         }
     }
 
-    fn attempt(&mut self, batch: &Batch, index: u32, pending_ends: &mut PendingEnds) -> TaskEnd {
+    fn attempt(
+        &mut self,
+        job: &JobState,
+        attempt: &Attempt<'_>,
+        pending_ends: &mut PendingEnds,
+    ) -> TaskEnd {
         let context = Arc::clone(&self.context);
-        let span = context.meters.begin();
+        let span = Span::begin(&context.meters);
         let mut spent = Spent::default();
-        let outcome = match self.prepare(batch) {
-            Err(fault) => Outcome::Failed(fault.into_failure(batch, index, String::new())),
+        let outcome = match self.prepare(job, attempt) {
+            Err(fault) => Outcome::Failed(attempt.failure(fault, String::new())),
             Ok(prepared) => {
+                let task = Task {
+                    job,
+                    attempt,
+                    prepared: &prepared,
+                };
                 let mut log = AttemptLog::new(
-                    self.context.log_path(batch, index),
-                    self.context.options.log_cap_bytes,
+                    attempt.log_path(&context.options.home),
+                    context.options.log_cap_bytes,
                     prepared.redactor(),
                 );
-                let result = self.run(batch, index, &prepared, &mut log, &mut spent, pending_ends);
+                let result = self.run(&task, &mut log, &mut spent, pending_ends);
                 log.finish();
-                self.mention_lost_log(batch, &log);
+                self.mention_lost_log(job, &log);
                 match result {
                     Ok(result) => Outcome::Succeeded(result),
-                    Err(fault) => Outcome::Failed(failure(fault, batch, index, &prepared, &log)),
+                    Err(fault) => Outcome::Failed(task.failure(fault, &log)),
                 }
             }
         };
-        let reading = span.reading(Instant::now(), spent.cpu_us, spent.gpus);
-        end(batch, index, reading, spent.ran_on, outcome)
+        let reading = span.reading(Instant::now(), &spent);
+        end(attempt, reading, spent.ran_on, outcome)
     }
 
-    fn prepare(&self, batch: &Batch) -> Result<Arc<PreparedCommand>, Fault> {
-        if batch.stopped() {
+    fn prepare(
+        &self,
+        job: &JobState,
+        attempt: &Attempt<'_>,
+    ) -> Result<Arc<PreparedCommand>, Fault> {
+        if attempt.stopped() {
             return Err(Fault::cancelled());
         }
-        let job = &batch.job;
         job.command
-            .get_or_make(|| PreparedCommand::new(&self.context, &job.job, &batch.stop))
+            .get_or_make(|| PreparedCommand::new(&self.context, attempt.job, attempt.stop))
     }
 
     fn run(
         &mut self,
-        batch: &Batch,
-        index: u32,
-        prepared: &PreparedCommand,
+        task: &Task<'_>,
         log: &mut AttemptLog,
         spent: &mut Spent,
         pending_ends: &mut PendingEnds,
     ) -> Result<TaskResult, Fault> {
         let task_folder = self.folders.enter()?;
-        let mut abandoned = false;
-        let result = self.run_in(
-            &task_folder,
-            batch,
-            index,
-            prepared,
-            log,
-            pending_ends,
-            |departure, ran_on, gpus| {
-                *spent = Spent {
-                    cpu_us: departure.cpu_us,
-                    ran_on: Some(ran_on),
-                    gpus,
-                };
-                abandoned = departure.left_somebody;
-            },
-        );
+        let ended = self.execute(task, &task_folder, log, spent, pending_ends);
+        let abandoned = ended.as_ref().is_ok_and(|(_, d)| d.left_somebody);
+        let result = ended
+            .and_then(|(order, departure)| self.keep(task, &task_folder, order, &departure, log));
         self.folders.leave(task_folder, abandoned);
         result
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one attempt in its order; a struct for it would only be taken apart again"
-    )]
-    fn run_in(
+    /// Runs the command of a task to its end.
+    fn execute(
         &mut self,
+        task: &Task<'_>,
         task_folder: &TaskFolder,
-        batch: &Batch,
-        index: u32,
-        prepared: &PreparedCommand,
         log: &mut AttemptLog,
+        spent: &mut Spent,
         pending_ends: &mut PendingEnds,
-        departed: impl FnOnce(&Departure, RanOn, Option<Energy>),
-    ) -> Result<TaskResult, Fault> {
-        let mut order = prepared.order(&self.context, task_folder, batch, index)?;
-        let meters = &Arc::clone(&self.context).meters;
-        let gpus = meters.begin_gpus(order.gpus());
-        let departure = self.watch(task_folder, &order, batch, log, pending_ends)?;
-        let is_cuda = matches!(batch.job.job.stage.action, Action::Cuda(_));
-        let ran_on = match order.gpus().cards() {
-            [] if is_cuda => RanOn::CudaOnCpu,
-            [] => RanOn::Cpu,
-            _ => meters.ran_on(order.gpus()),
+    ) -> Result<(TaskOrder, Departure), Fault> {
+        let context = Arc::clone(&self.context);
+        let order = task.prepared.order(&context, task_folder, task.attempt)?;
+        let gpus = context.meters.begin_gpus(order.gpus());
+        let departure = self.watch(task, task_folder, &order, log, pending_ends)?;
+        let is_cuda = matches!(task.attempt.job.stage.action, Action::Cuda(_));
+        *spent = Spent {
+            cpu_us: departure.cpu_us,
+            ran_on: Some(match order.gpus().cards() {
+                [] if is_cuda => RanOn::CudaOnCpu,
+                [] => RanOn::Cpu,
+                _ => context.meters.ran_on(order.gpus()),
+            }),
+            gpus: context.meters.end_gpus(gpus),
         };
-        departed(&departure, ran_on, meters.end_gpus(gpus));
-        let judged = verdict::judge(&departure, batch, log.path());
-        let judged = full::reconsider(judged, task_folder, batch, log);
+        Ok((order, departure))
+    }
+
+    /// Judges how a command ended, and stores its outputs if it succeeded.
+    fn keep(
+        &self,
+        task: &Task<'_>,
+        task_folder: &TaskFolder,
+        mut order: TaskOrder,
+        departure: &Departure,
+        log: &AttemptLog,
+    ) -> Result<TaskResult, Fault> {
+        let stage = &task.attempt.job.stage;
+        let judged = verdict::judge(departure, task.attempt, log.path());
+        let judged = full::reconsider(judged, task_folder, stage, log);
         verdict::compare_inputs(judged, &mut order.views, task_folder)?;
         writers::refuse(&order.outputs)?;
-        let stage = &batch.job.job.stage;
-        let store = self.context.options.store.stopped_by(&batch.stop);
+        let store = self.context.options.store.stopped_by(task.attempt.stop);
         // The search comes before the outputs move into the store. The user is told only once they
         // are stored.
-        let remarks = remarks::of(&batch.job, task_folder, prepared.staged(), &order.outputs);
+        let staged = task.prepared.staged();
+        let remarks = remarks::of(task.job, task_folder, staged, &order.outputs);
         let mut result = outputs::adopt(&store, stage, &order.outputs)?;
         for (first, remark) in remarks {
             if !first.swap(true, Ordering::Relaxed) {
-                let remark = prepared.redactor().text(&remark);
-                self.context.notice(format!("warning: {remark}"));
+                let remark = task.prepared.redactor().text(&remark);
+                self.context.outbox.notice(format!("warning: {remark}"));
                 result.remarks.push(remark);
             }
         }
@@ -190,9 +193,9 @@ impl ProcessExecutor {
 
     fn watch(
         &mut self,
+        task: &Task<'_>,
         task_folder: &TaskFolder,
-        task: &TaskOrder,
-        batch: &Batch,
+        order: &TaskOrder,
         log: &mut AttemptLog,
         pending_ends: &mut PendingEnds,
     ) -> Result<Departure, Fault> {
@@ -201,75 +204,68 @@ impl ProcessExecutor {
             None => self.null.insert(spawn::open_null()?),
         };
         let context = &*self.context;
+        let attempt = task.attempt;
+        let stage = &attempt.job.stage;
         let stdin = null.try_clone().map_err(|e| spawn::no_handles(&e))?;
-        let running = spawn::spawn(context, self.place, &task.order, task_folder, stdin)?;
+        let launcher = &context.launcher;
+        let running = spawn::spawn(launcher, self.place, &order.order, task_folder, stdin)?;
         let started = Instant::now();
-        let timeout = batch.job.job.stage.timeout_ms;
         let mut told = false;
         Watch {
             running,
             task_folder,
-            checkpoint: task.checkpoint.as_ref().map(Checkpoint::path),
-            context,
-            place: self.place,
-            stop: &batch.stop,
+            checkpoint: order.checkpoint.as_ref().map(Checkpoint::path),
+            outbox: &context.outbox,
+            bell: context.bells.of(self.place),
+            stop: attempt.stop,
+            grace: context.options.grace,
             limits: Limits {
-                until: timeout.map(|ms| started + Duration::from_millis(ms)),
-                memory_bytes: batch.memory_limit(),
-                disk_bytes: batch.job.job.stage.resources.disk_bytes,
+                until: stage
+                    .timeout_ms
+                    .map(|ms| started + Duration::from_millis(ms)),
+                memory_bytes: attempt.memory_limit(),
+                disk_bytes: stage.resources.disk_bytes,
             },
             log,
             buffer: &mut self.buffer,
             answers: None,
         }
         .until_it_leaves(TELL_AFTER, |now| {
-            pending_ends.send_due(now, &*context.outbox);
+            pending_ends.send_due(now, &context.outbox);
             if !told {
                 told = true;
-                let tasks = vec![batch.task(task.index)];
-                (context.outbox)(FromWorker::Started { tasks });
+                context.outbox.started(attempt.task());
             }
             pending_ends.patience(now)
         })
     }
 
     /// A log that cannot be written does not fail the task, but the user is told about it.
-    fn mention_lost_log(&self, batch: &Batch, log: &AttemptLog) {
+    fn mention_lost_log(&self, job: &JobState, log: &AttemptLog) {
         if let Some(problem) = log.problem()
-            && batch.job.first_notice()
+            && job.first_notice()
         {
             let path = log.path().display();
             self.context
+                .outbox
                 .notice(format!("the log {path} is not complete: {problem}"));
         }
     }
 }
 
-/// Converts a duration for system calls.
-pub(crate) fn timespec(duration: Duration) -> Timespec {
-    Timespec {
-        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: duration.subsec_nanos().into(),
+impl Task<'_> {
+    /// The failure that the user reads. Secrets are removed from its message.
+    fn failure(&self, fault: Fault, log: &AttemptLog) -> Failure {
+        let mut failure = self.attempt.failure(fault, log.quote());
+        failure.message = self.prepared.redactor().text(&failure.message);
+        failure
     }
-}
-
-/// The failure that the user reads. Secrets are removed from its message.
-fn failure(
-    fault: Fault,
-    batch: &Batch,
-    index: u32,
-    prepared: &PreparedCommand,
-    log: &AttemptLog,
-) -> Failure {
-    let mut failure = fault.into_failure(batch, index, log.quote());
-    failure.message = prepared.redactor().text(&failure.message);
-    failure
 }
 
 impl Executor for ProcessExecutor {
     fn execute(&mut self, batch: &Batch, pending_ends: &mut PendingEnds) {
-        for offset in 0..batch.count {
-            let end = self.attempt(batch, batch.first + offset, pending_ends);
+        for attempt in batch.attempts_from(batch.first) {
+            let end = self.attempt(&batch.job, &attempt, pending_ends);
             pending_ends.push(end, Instant::now());
         }
     }

@@ -12,7 +12,8 @@ use sunward_workflows::{Action, Command, Cuda, Gpus};
 use super::checkpoint::{self, Checkpoint};
 use super::environment::{Environment, port_variable};
 use super::spawn::Order;
-use crate::batch::{Batch, Stop};
+use crate::attempt::Attempt;
+use crate::context::WorkerContext;
 use crate::device::{self, VISIBLE, cuda};
 use crate::devices::Held;
 use crate::fault::Fault;
@@ -24,8 +25,8 @@ use crate::render::{CompiledCommand, Surroundings, compile, failed};
 use crate::secrets::{self, Redactor};
 use crate::slices::Share;
 use crate::staged::Staged;
+use crate::stop::Stop;
 use crate::task_folder::TaskFolder;
-use crate::worker::WorkerContext;
 
 /// The number of the next folder of staged files. A stage that is prepared twice gets two folders.
 static STAGED: AtomicU64 = AtomicU64::new(0);
@@ -45,7 +46,6 @@ pub(crate) struct PreparedCommand {
 
 /// One task's command, and the paths of its outputs.
 pub(crate) struct TaskOrder {
-    pub(crate) index: u32,
     pub(crate) order: Order,
     pub(crate) outputs: OutputPaths,
     /// The views of its inputs.
@@ -74,7 +74,7 @@ impl PreparedCommand {
             }
         };
         if stage.resources.gpus != Gpus::None && context.devices.count() == 0 {
-            context.notice(format!(
+            context.outbox.notice(format!(
                 "this machine has no suitable GPU: stage {} runs without one, as `optional: true` allows",
                 stage.name
             ));
@@ -90,7 +90,7 @@ impl PreparedCommand {
             .filter(|(_, template)| !template.is_inherited())
             .map(|(name, template)| Ok((name.clone(), compile("env", template)?)))
             .collect::<Result<Vec<_>, Fault>>()?;
-        let venv = python::for_stage(context, job, stop)?;
+        let venv = python::for_stage(&context.options.home, &context.options.host, job, stop)?;
         Ok(Self {
             command: CompiledCommand::new(&command)?,
             environment: match &stage.action {
@@ -124,16 +124,15 @@ impl PreparedCommand {
         &self,
         context: &WorkerContext,
         task_folder: &TaskFolder,
-        batch: &Batch,
-        index: u32,
+        attempt: &Attempt<'_>,
     ) -> Result<TaskOrder, Fault> {
-        let job = &batch.job.job;
-        let share = Share::of(job, index)?;
+        let job = attempt.job;
+        let share = Share::of(job, attempt.index)?;
         if let Some(staged) = &self.staged {
             staged.place(task_folder.work())?;
         }
-        let mut scope = self.surroundings.scope(batch, &share);
-        let store = &context.options.store.stopped_by(&batch.stop);
+        let mut scope = self.surroundings.scope(attempt.number, &share);
+        let store = &context.options.store.stopped_by(attempt.stop);
         let inputs = self.inputs.of_task(store, &share, task_folder)?;
         let TaskInputs { values, mut views } = inputs;
         if let Some(named) = &self.named {
@@ -155,17 +154,16 @@ impl PreparedCommand {
         for (name, value) in command.variables {
             environment.set(name, value);
         }
-        let checkpoint = Checkpoint::of(context, batch, index)?;
+        let checkpoint = Checkpoint::of(&context.options.home, attempt)?;
         if let Some(checkpoint) = &checkpoint {
             environment.set(checkpoint::VARIABLE, checkpoint.path());
         }
         // The GPUs are taken last, so that no step that can fail delays another user of them.
-        let gpus = context.devices.take(&job.stage.resources, &batch.stop)?;
+        let gpus = context.devices.take(&job.stage.resources, attempt.stop)?;
         if job.stage.resources.gpus != Gpus::None {
             environment.set(VISIBLE, gpus.visible());
         }
         Ok(TaskOrder {
-            index,
             order: Order {
                 words: command.words,
                 environment,
@@ -215,7 +213,7 @@ fn stage_files(context: &WorkerContext, job: &Job) -> Result<Option<Staged>, Fau
         return Ok(None);
     }
     let number = STAGED.fetch_add(1, Ordering::Relaxed);
-    let folder = context.scratch.folder().join(format!("files{number}"));
+    let folder = context.launcher.folder().join(format!("files{number}"));
     let digests = &job.staged.files;
     Staged::copy(&job.stage.files, digests, Path::new(&job.folder), folder).map(Some)
 }

@@ -19,13 +19,14 @@ use sunward_core::FailureKind;
 use sunward_data::io_blame;
 use wait4::{ResUse, Wait4 as _};
 
+use super::attempt_name::VARIABLE;
 use super::environment::Environment;
-use super::tree::{ProcessTree, VARIABLE};
+use super::launcher::Launcher;
+use super::tree::ProcessTree;
+use crate::clock::Ticks;
 use crate::fault::Fault;
 use crate::host::find_program;
-use crate::live::Ticks;
 use crate::task_folder::TaskFolder;
-use crate::worker::WorkerContext;
 
 /// The program to start, its arguments and its environment.
 pub(crate) struct Order {
@@ -72,7 +73,7 @@ pub(crate) fn open_null() -> Result<File, Fault> {
 
 /// Starts a command with this standard input, for the slot `place`.
 pub(crate) fn spawn(
-    context: &WorkerContext,
+    launcher: &Launcher,
     place: usize,
     order: &Order,
     task_folder: &TaskFolder,
@@ -89,8 +90,8 @@ pub(crate) fn spawn(
     let file = find_program(program, path).ok_or_else(|| not_found(program, path))?;
     let (output, write) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| no_handles(&e.into()))?;
     let also_write = write.try_clone().map_err(|e| no_handles(&e))?;
-    context.supervise();
-    let tree = ProcessTree::begin(&context.scratch, task_folder.path());
+    launcher.supervise();
+    let tree = ProcessTree::begin(launcher.scratch().name(), task_folder.path());
     let mut command = Command::new(&file);
     command
         .arg0(program)
@@ -109,8 +110,8 @@ pub(crate) fn spawn(
         .map_err(|e| not_started(program, path, &e))?;
     // This closes our copies of the writing end. Otherwise the pipe would never reach its end.
     drop(command);
-    context
-        .scratch
+    launcher
+        .scratch()
         .note(place, child.id(), before, Ticks::now());
     let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
         return Err(give_up(&mut child, &io::ErrorKind::InvalidData.into()));
@@ -185,14 +186,12 @@ mod tests {
     use std::io::Read as _;
 
     use super::*;
-    use crate::live::Scratch;
     use crate::process::table::ProcessEntry;
 
     #[test]
     fn what_is_dropped_is_ended_with_all_that_it_started() {
         let home = tempfile::tempdir().unwrap();
-        let scratch = Scratch::claim(home.path()).unwrap();
-        let tree = ProcessTree::begin(&scratch, home.path());
+        let tree = ProcessTree::begin("w0-0", home.path());
         let script = "trap '' TERM; setsid --fork sh -c 'echo $$; exec sleep 1000' </dev/null; exec sleep 1000";
         let mut child = Command::new("/bin/sh")
             .args(["-c", script])

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::timespec;
+use crate::clock::timespec;
 
 /// The properties of one process that the worker uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,11 +18,9 @@ use rustix::process::{
     waitid,
 };
 
+use super::attempt_name::{self, VARIABLE};
 use super::table::{ProcessEntry, await_ends, with_descendants};
-use crate::live::{Scratch, Ticks};
-
-/// The environment variable that names the attempt in every process that it starts.
-pub(crate) const VARIABLE: &str = "SUNWARD_ATTEMPT";
+use crate::clock::Ticks;
 
 /// How long to wait until killed processes have ended.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -81,8 +79,8 @@ enum Owner {
 }
 
 impl ProcessTree {
-    /// Registers an attempt that is about to start in `folder`.
-    pub(crate) fn begin(scratch: &Scratch, folder: &Path) -> Self {
+    /// Registers an attempt of a worker that is about to start in `folder`.
+    pub(crate) fn begin(worker: &str, folder: &Path) -> Self {
         let mut trees = lock();
         let now = Ticks::now();
         if trees.since.is_none() {
@@ -92,7 +90,7 @@ impl ProcessTree {
         }
         let number = trees.next;
         trees.next += 1;
-        let name = format!("{}:{number}", scratch.name());
+        let name = attempt_name::of(worker, number);
         let known = Known {
             name: name.clone(),
             folder: folder.to_owned(),
@@ -301,7 +299,7 @@ impl Trees {
             if let Some(owner) = is_of(known.find(|(_, k)| k.name == *name)) {
                 return owner;
             }
-            if name.starts_with(&Scratch::prefix()) {
+            if attempt_name::is_of_this_process(name) {
                 return Owner::Nobody;
             }
         }

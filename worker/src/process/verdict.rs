@@ -9,18 +9,18 @@ use sunward_workflows::Action;
 use sunward_workflows::units::size_text as shown;
 
 use super::watch::{Cause, Departure};
-use crate::batch::Batch;
+use crate::attempt::Attempt;
 use crate::fault::Fault;
 use crate::task_folder::TaskFolder;
 
 /// Returns `Ok` if the command ended by itself with exit code 0, and its fault otherwise.
-pub(crate) fn judge(departure: &Departure, batch: &Batch, log: &Path) -> Result<(), Fault> {
-    let limit = batch.memory_limit();
-    let action = &batch.job.job.stage.action;
+pub(crate) fn judge(departure: &Departure, attempt: &Attempt<'_>, log: &Path) -> Result<(), Fault> {
+    let limit = attempt.memory_limit();
+    let stage = &attempt.job.stage;
     match departure.cause {
         Cause::Cancelled => Err(Fault::cancelled()),
         Cause::Timeout => {
-            let limit = batch.job.job.stage.timeout_ms.unwrap_or(0);
+            let limit = stage.timeout_ms.unwrap_or(0);
             Err(Fault::new(
                 FailureKind::Timeout,
                 format!(
@@ -31,7 +31,7 @@ pub(crate) fn judge(departure: &Departure, batch: &Batch, log: &Path) -> Result<
         }
         Cause::Memory(used) => Err(out_of_memory(used, limit)),
         Cause::Disk(used) => {
-            let limit = batch.job.job.stage.resources.disk_bytes.unwrap_or(0);
+            let limit = stage.resources.disk_bytes.unwrap_or(0);
             Err(Fault::output(format!(
                 "it wrote {} into its folders, more than the {} of `resources.disk`, and was stopped; raise the limit, or write less (files that are no longer needed may be deleted along the way)",
                 shown(used),
@@ -41,7 +41,7 @@ pub(crate) fn judge(departure: &Departure, batch: &Batch, log: &Path) -> Result<
         Cause::Itself => match (departure.status.code(), departure.status.signal()) {
             (Some(0), _) => Ok(()),
             (Some(code), _) => Err(exited(code, departure, limit, log)),
-            (None, Some(7 | 11)) if matches!(action, Action::Cuda(_)) => Err(strayed(log)),
+            (None, Some(7 | 11)) if matches!(stage.action, Action::Cuda(_)) => Err(strayed(log)),
             (None, signal) => Err(signalled(signal.unwrap_or(0), departure, limit, log)),
         },
     }

@@ -17,13 +17,20 @@ use rustix::process::Signal;
 use super::footprint;
 use super::spawn::Running;
 use super::table::{self, ProcessEntry};
-use super::timespec;
 use super::tree;
-use crate::batch::Stop;
+use crate::bells::Bell;
+use crate::clock::{micros, timespec};
 use crate::fault::Fault;
 use crate::log::AttemptLog;
+use crate::outbox::Outbox;
+use crate::stop::Stop;
 use crate::task_folder::TaskFolder;
-use crate::worker::WorkerContext;
+
+/// Bytes read at once from a command's output: the default capacity of a pipe.
+pub(crate) const READ_BYTES: usize = 64 << 10;
+
+/// The time after which a running command is reported as started.
+pub(crate) const TELL_AFTER: Duration = Duration::from_millis(2);
 
 /// How often to measure the memory of a task that declared a limit. Each measurement reads all of
 /// `/proc`.
@@ -94,9 +101,12 @@ pub(crate) struct Watch<'a> {
     pub(crate) task_folder: &'a TaskFolder,
     /// The checkpoint folder, if it has one.
     pub(crate) checkpoint: Option<&'a Path>,
-    pub(crate) context: &'a WorkerContext,
-    pub(crate) place: usize,
+    pub(crate) outbox: &'a Outbox,
+    /// The bell of the slot that watches.
+    pub(crate) bell: Option<Bell<'a>>,
     pub(crate) stop: &'a Stop,
+    /// The time that it has to exit after it was asked to stop.
+    pub(crate) grace: Duration,
     pub(crate) limits: Limits,
     pub(crate) log: &'a mut AttemptLog,
     pub(crate) buffer: &'a mut [u8],
@@ -241,8 +251,8 @@ impl Watch<'_> {
             .min()
             .map(|at| timespec(at.saturating_duration_since(now)));
         let mut fds = vec![PollFd::new(&self.running.pidfd, PollFlags::IN)];
-        let bell = self.context.bell(self.place);
-        fds.extend(bell.map(|bell| PollFd::new(bell, PollFlags::IN)));
+        let bell = self.bell;
+        fds.extend(bell.map(|bell| PollFd::new(bell.fd, PollFlags::IN)));
         let output = progress.output_open.then_some(fds.len());
         if progress.output_open {
             fds.push(PollFd::new(&self.running.output, PollFlags::IN));
@@ -283,18 +293,18 @@ impl Watch<'_> {
     }
 
     fn answer_bell(&self, progress: &mut Progress) {
-        if let Some(bell) = self.context.bell(self.place) {
-            rustix::io::read(bell, &mut [0; 8]).ok();
-        }
+        let Some(bell) = self.bell else {
+            return;
+        };
+        bell.reset();
         if !self.stop.load(std::sync::atomic::Ordering::Relaxed) {
             return;
         }
-        let now = Instant::now();
-        if self.context.queue().leaving() {
-            self.ask_to_leave(progress, Cause::Cancelled, now, Duration::ZERO);
-        } else {
-            self.ask_to_leave(progress, Cause::Cancelled, now, self.context.options.grace);
-        }
+        let grace = match bell.is_leaving() {
+            true => Duration::ZERO,
+            false => self.grace,
+        };
+        self.ask_to_leave(progress, Cause::Cancelled, Instant::now(), grace);
     }
 
     fn keep_limits(&self, progress: &mut Progress, now: Instant) {
@@ -307,7 +317,7 @@ impl Watch<'_> {
             tree::reap();
         }
         if self.limits.until.is_some_and(|until| until <= now) {
-            self.ask_to_leave(progress, Cause::Timeout, now, self.context.options.grace);
+            self.ask_to_leave(progress, Cause::Timeout, now, self.grace);
         }
         // A command over a limit is killed without a grace period, because it could exhaust the
         // machine.
@@ -362,7 +372,7 @@ impl Watch<'_> {
     fn finish(mut self, progress: &Progress) -> Result<Departure, Fault> {
         let left = self.running.tree.end(self.running.pid);
         if !left.is_empty() {
-            self.context.notice(format!(
+            self.outbox.notice(format!(
                 "processes that a task started could not be ended: {}; end them by hand (kill -9)",
                 table::named(&left)
             ));
@@ -374,7 +384,7 @@ impl Watch<'_> {
         Ok(Departure {
             status: reaped.status,
             cause: progress.cause,
-            cpu_us: crate::meter::micros(reaped.rusage.utime + reaped.rusage.stime),
+            cpu_us: micros(reaped.rusage.utime + reaped.rusage.stime),
             peak_bytes: reaped.rusage.maxrss,
             left_somebody,
         })

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use sunward_workflows::Python;
 
+use super::error::PythonError;
 use super::lock::Entry;
-use super::pip::Tools;
-use super::{PythonError, name_of};
+use super::pip::{Tools, name_of};
 use crate::task_folder::remove_tree;
 
 /// Returns the folder of the environment for a lock entry, and builds it if it is missing.

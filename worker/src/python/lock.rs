@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sunward_core::{Digest, Hasher};
 use sunward_workflows::Python;
 
-use super::PythonError;
+use super::error::PythonError;
 
 /// The name of the lock file, unless a stage names another.
 const NAME: &str = "sunward.lock";

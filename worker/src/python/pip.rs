@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process_group};
+use sunward_core::{Digest, Hasher};
 use sunward_workflows::Python;
 
-use super::{PythonError, name_of};
-use crate::batch::Stop;
+use super::error::PythonError;
 use crate::host::{Host, find_program};
 use crate::process::tree::OwnChild;
+use crate::stop::Stop;
 use crate::tail;
 
 /// How often a running tool is checked for its end.
@@ -207,6 +208,15 @@ impl<'a> Tools<'a> {
             stderr: read_back(&mut stderr).map_err(failed)?,
         })
     }
+}
+
+/// A digest of text fields, for the names of folders.
+pub(super) fn name_of(purpose: &str, fields: &[&str]) -> Digest {
+    let mut hasher = Hasher::new(purpose);
+    for field in fields {
+        hasher.field("field", field.as_bytes());
+    }
+    hasher.finish()
 }
 
 fn is_of_network(text: &str) -> bool {

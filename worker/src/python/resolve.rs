@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 use sunward_workflows::Python;
 
-use super::PythonError;
+use super::error::PythonError;
 use super::lock::{Entry, LockFile, Package, lock_path, requirements};
 use super::pip::{Outcome, Tools, could_not_fetch};
 

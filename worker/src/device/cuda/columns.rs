@@ -10,7 +10,7 @@ use arrow::ipc::reader::FileReader;
 
 use sunward_workflows::row_bytes;
 
-use super::CudaTaskError;
+use super::error::CudaTaskError;
 
 /// A table that a task reads.
 pub(super) struct Source {

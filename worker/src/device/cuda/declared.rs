@@ -7,7 +7,7 @@ use sunward_kernels::device::{Number, Source as Code};
 use sunward_workflows::{ColumnSpec, Cuda, CudaArg, to_arrow_field};
 
 use super::columns::Source;
-use super::task::CudaTaskError;
+use super::error::CudaTaskError;
 
 /// Refuses arguments that the kernel would read as another number type.
 pub(super) fn check(

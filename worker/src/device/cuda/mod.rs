@@ -6,13 +6,15 @@
 
 mod columns;
 mod declared;
+mod error;
 mod task;
 
 use std::path::Path;
 
 use sunward_workflows::{Command, Cuda, CudaArg, Template};
 
-pub use task::{CudaTask, CudaTaskError};
+pub use error::CudaTaskError;
+pub use task::CudaTask;
 
 /// A stage's kernel as the command that runs it. Paths and values are rendered like any command's.
 pub(crate) fn command(program: &Path, cuda: &Cuda, inputs: &[&str], outputs: &[&str]) -> Command {

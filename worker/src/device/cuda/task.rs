@@ -8,12 +8,13 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, make_array};
 use arrow::buffer::Buffer as Bytes;
 use arrow::datatypes::{Field, Schema};
-use sunward_kernels::device::{Arg, Buffer, Device, DeviceError, Grid, Source as Code, Stream};
+use sunward_kernels::device::{Arg, Buffer, Device, Grid, Source as Code, Stream};
 use sunward_workflows::{ColumnSpec, ColumnType, Cuda, CudaArg, row_bytes, to_arrow_field};
 
 use super::super::table::write_table;
 use super::columns::{self, Source};
 use super::declared;
+use super::error::CudaTaskError;
 
 /// The input of one task: the kernel, its values in the order of the arguments, and files by port.
 #[derive(Debug)]
@@ -26,66 +27,6 @@ pub struct CudaTask {
     pub inputs: BTreeMap<String, PathBuf>,
     /// Arrow IPC files to write.
     pub outputs: BTreeMap<String, PathBuf>,
-}
-
-/// Why a task failed.
-#[derive(Debug, thiserror::Error)]
-pub enum CudaTaskError {
-    /// The source file cannot be read.
-    #[error("{path} cannot be read: {reason}; see `source` of the stage")]
-    Unreadable {
-        /// The file as written.
-        path: String,
-        /// The system's message.
-        reason: String,
-    },
-    /// An input does not fit what the kernel is bound to.
-    #[error("input `{port}`: {problem}")]
-    Input {
-        /// The port.
-        port: String,
-        /// What is wrong, and the remedy.
-        problem: String,
-    },
-    /// An argument is declared with another type than it is bound to.
-    #[error(
-        "argument {number} of the kernel is declared `{declared}`, but is bound to {bound}; \
-         declare what it is bound to, or cast that before this stage"
-    )]
-    Declared {
-        /// The argument's number, from 1.
-        number: usize,
-        /// The declaration in the source.
-        declared: String,
-        /// What it is bound to, and its type.
-        bound: String,
-    },
-    /// A value does not fit its type.
-    #[error("argument {number} is `{found}`, but must be {expected}")]
-    Value {
-        /// The argument's number, from 1.
-        number: usize,
-        /// The value as rendered.
-        found: String,
-        /// Its type.
-        expected: String,
-    },
-    /// There are too many rows for a launch.
-    #[error(
-        "{rows} rows in blocks of {block} are more than one launch can have; split them with `scatter:`"
-    )]
-    TooManyRows {
-        /// The number of rows.
-        rows: usize,
-        /// Threads of a block.
-        block: u32,
-    },
-    /// An output cannot be written.
-    #[error("an output cannot be written: {0}")]
-    Output(String),
-    /// The device, its compiler or the kernel failed.
-    #[error(transparent)]
-    Device(#[from] DeviceError),
 }
 
 /// An output column on the device.

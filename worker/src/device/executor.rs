@@ -8,22 +8,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sunward_core::{Outcome, RanOn, TaskEnd, TaskResult};
-use sunward_protocol::FromWorker;
 
 use super::child::{Child, Monitor, Seen};
 use super::talk::Ask;
+use crate::attempt::Attempt;
 use crate::batch::Batch;
-use crate::ends::end;
+use crate::context::WorkerContext;
+use crate::ends::{end, fail_rest};
 use crate::executor::Executor;
 use crate::fault::Fault;
-use crate::kernels::fail_rest;
 use crate::log::AttemptLog;
+use crate::meter::{Span, Spent};
 use crate::outputs;
 use crate::pending_ends::PendingEnds;
-use crate::process::{READ_BYTES, Spent, TELL_AFTER, verdict};
+use crate::process::verdict;
+use crate::process::watch::{READ_BYTES, TELL_AFTER};
 use crate::secrets::Redactor;
 use crate::task_folder::{TaskFolders, remove_tree};
-use crate::worker::WorkerContext;
 
 /// How long a child goes on taking tasks: long beside the start of a process and of its device's
 /// context, up to a second, and short beside what others would wait for the device.
@@ -49,7 +50,7 @@ struct Serving {
 impl DeviceExecutor {
     pub(crate) fn new(context: Arc<WorkerContext>, place: usize) -> Self {
         Self {
-            folders: TaskFolders::new(context.scratch.folder().join(format!("device{place}"))),
+            folders: TaskFolders::new(context.launcher.folder().join(format!("device{place}"))),
             context,
             place,
             buffer: Vec::new(),
@@ -57,23 +58,28 @@ impl DeviceExecutor {
         }
     }
 
-    fn attempt(&mut self, batch: &Batch, index: u32, pending_ends: &mut PendingEnds) -> TaskEnd {
+    fn attempt(
+        &mut self,
+        batch: &Batch,
+        attempt: &Attempt<'_>,
+        pending_ends: &mut PendingEnds,
+    ) -> TaskEnd {
         let context = Arc::clone(&self.context);
-        let span = context.meters.begin();
-        let mut log = self.log(self.context.log_path(batch, index));
+        let span = Span::begin(&context.meters);
+        let mut log = self.log(attempt.log_path(&self.context.options.home));
         let mut spent = Spent::default();
-        let result = self.task(batch, index, &mut log, &mut spent, pending_ends);
+        let result = self.task(batch, attempt, &mut log, &mut spent, pending_ends);
         let now = Instant::now();
         log.finish();
         let outcome = match result {
             Ok(result) => Outcome::Succeeded(result),
             Err(fault) => {
                 self.dismiss();
-                Outcome::Failed(fault.into_failure(batch, index, log.quote()))
+                Outcome::Failed(attempt.failure(fault, log.quote()))
             }
         };
-        let reading = span.reading(now, spent.cpu_us, spent.gpus);
-        end(batch, index, reading, spent.ran_on, outcome)
+        let reading = span.reading(now, &spent);
+        end(attempt, reading, spent.ran_on, outcome)
     }
 
     fn log(&self, path: PathBuf) -> AttemptLog {
@@ -84,7 +90,7 @@ impl DeviceExecutor {
     fn task(
         &mut self,
         batch: &Batch,
-        index: u32,
+        attempt: &Attempt<'_>,
         log: &mut AttemptLog,
         spent: &mut Spent,
         pending_ends: &mut PendingEnds,
@@ -105,25 +111,24 @@ impl DeviceExecutor {
             _ => context.meters.ran_on(child.gpus()),
         });
         let ask = Ask {
-            index,
-            attempt: batch.attempt,
-            outputs: child.outputs(index)?,
+            index: attempt.index,
+            attempt: attempt.number,
+            outputs: child.outputs(attempt.index)?,
         };
         let monitor = Monitor {
             context,
             place: self.place,
-            batch,
+            attempt: *attempt,
             log,
             buffer: &mut self.buffer,
         };
         let (mut told, asked) = (false, Instant::now());
         let gpus = context.meters.begin_gpus(child.gpus());
         let seen = child.ask(&ask, monitor, TELL_AFTER, |now| {
-            pending_ends.send_due(now, &*context.outbox);
+            pending_ends.send_due(now, &context.outbox);
             if !told {
                 told = true;
-                let tasks = vec![batch.task(index)];
-                (context.outbox)(FromWorker::Started { tasks });
+                context.outbox.started(attempt.task());
             }
             pending_ends.patience(now)
         });
@@ -134,7 +139,7 @@ impl DeviceExecutor {
                 batch.job.note_pace(1, asked.elapsed());
                 spent.cpu_us = answer.cpu_us;
                 let rejects = answer.result?;
-                let stage = &batch.job.job.stage;
+                let stage = &attempt.job.stage;
                 let adopted =
                     outputs::adopt_tables(&context.options.store, stage, &ask.outputs, rejects);
                 remove_tree(&ask.outputs);
@@ -142,7 +147,7 @@ impl DeviceExecutor {
             }
             Seen::Left(departure) => {
                 spent.cpu_us = departure.cpu_us;
-                verdict::judge(&departure, batch, log.path())?;
+                verdict::judge(&departure, attempt, log.path())?;
                 Err(Fault::infrastructure(
                     "the process that runs the kernel exited without an answer; run again, and report it if that happens again",
                 ))
@@ -165,7 +170,7 @@ impl DeviceExecutor {
         let (task_folder, abandoned) = child.leave(Monitor {
             context: &self.context,
             place: self.place,
-            batch: &batch,
+            attempt: batch.attempt(batch.first),
             log: &mut log,
             buffer: &mut self.buffer,
         });
@@ -181,17 +186,17 @@ impl Executor for DeviceExecutor {
             }
             _ => self.dismiss(),
         }
-        for index in batch.first..batch.first + batch.count {
-            if batch.stopped() {
-                fail_rest(batch, index, &Fault::cancelled(), pending_ends);
+        for attempt in batch.attempts_from(batch.first) {
+            if attempt.stopped() {
+                fail_rest(batch, attempt.index, &Fault::cancelled(), pending_ends);
                 break;
             }
-            let end = self.attempt(batch, index, pending_ends);
+            let end = self.attempt(batch, &attempt, pending_ends);
             pending_ends.push(end, Instant::now());
         }
         let served = self.serving.as_ref().map(|serving| serving.since.elapsed());
         if batch.stopped() || served.is_some_and(|served| served >= SERVES_FOR) {
-            pending_ends.send(&*self.context.outbox);
+            pending_ends.send(&self.context.outbox);
             self.dismiss();
         }
     }

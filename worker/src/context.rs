@@ -1,0 +1,20 @@
+//! What the slots of a worker share while they execute tasks.
+
+use crate::bells::Bells;
+use crate::devices::Devices;
+use crate::kernels::Watchdog;
+use crate::meter::Meters;
+use crate::options::Options;
+use crate::outbox::Outbox;
+use crate::process::launcher::Launcher;
+
+/// What a slot needs to execute any task. The parts know nothing of each other or of tasks.
+pub(crate) struct WorkerContext {
+    pub(crate) options: Options,
+    pub(crate) outbox: Outbox,
+    pub(crate) launcher: Launcher,
+    pub(crate) watchdog: Watchdog,
+    pub(crate) devices: Devices,
+    pub(crate) meters: Meters,
+    pub(crate) bells: Bells,
+}
