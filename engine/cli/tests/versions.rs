@@ -55,7 +55,7 @@ const WAYS: [Way; 12] = [
         run: "cat lib/d.csv",
     },
     Way {
-        name: "a param of type path",
+        name: "a parameter of type path",
         keys: "",
         run: "cat ${{ params.f }}",
     },

@@ -409,7 +409,7 @@ fn paths(spec: &RunSpec, source: &Reference) -> Result<Vec<String>, DataError> {
             };
             texts.ok_or_else(|| {
                 DataError::NoSuch(format!(
-                    "param '{name}' has no path; set it with `-p {name}=PATH`"
+                    "parameter '{name}' has no path; set it with `-p {name}=PATH`"
                 ))
             })
         }

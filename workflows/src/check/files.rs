@@ -295,7 +295,7 @@ fn untracked(stage: &DraftStage<'_>, context: &mut Context<'_>) {
                 format!("{word} is not tracked: a cached result is used even after it changes");
             context.report(
                 Diagnostic::warning(codes::UNTRACKED_PATH, template.span, message)
-                    .expecting("an input, or a param of type path")
+                    .expecting("an input, or a parameter of type path")
                     .suggesting(format!(
                         "write `inputs: {{ NAME: {{ from: {word}, as: file }} }}` and `${{{{ inputs.NAME }}}}`"
                     )),

@@ -9,7 +9,7 @@ use sunward_workflows::{Action, Command, ParamType, Scope, Stage, Uses, Value, W
 use super::scatter;
 use crate::plan::Tasks;
 
-/// Every text that may name a file which a command reads: values of params of type path and table,
+/// Every text that may name a file which a command reads: values of parameters of type path and table,
 /// and texts that look like a path in lists, items and matrices. The caller looks up which of them
 /// are files, and gives their digests to [`super::plan`].
 #[must_use]
