@@ -22,7 +22,7 @@ pub enum Given {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BindError {
     /// There is no such parameter.
-    #[error("this workflow has no parameter `{name}`; it has {known}{}", did_you_mean(.suggestion.as_deref()))]
+    #[error("this workflow has no parameter `{name}`; expected {known}{}", did_you_mean(.suggestion.as_deref()))]
     Unknown {
         /// The name that was given.
         name: String,
