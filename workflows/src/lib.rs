@@ -34,6 +34,7 @@ pub mod fleet;
 pub mod mentioned;
 pub mod model;
 pub mod names;
+pub mod order;
 pub mod render;
 mod script;
 pub mod source;
@@ -62,6 +63,7 @@ pub use model::{
     Output, OutputFormat, Param, ParamType, Place, Python, Reference, RejectLimit, Resources,
     Retry, RetryOn, Scatter, Slicing, Stage, Template, Workflow,
 };
+pub use order::{Cycles, topological_order};
 pub use render::{JsonDiagnostic, render_human, to_json};
 pub use script::{CompiledArgv, CompiledScript, RenderedScript, default_shell, shell_word};
 pub use source::Span;

@@ -1,6 +1,6 @@
 //! Checks that references between stages exist and that they form no cycle.
 
-use std::collections::HashMap;
+use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::context::Context;
 use super::draft::{Draft, DraftStage};
@@ -8,6 +8,7 @@ use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{CompiledTemplate, Uses};
 use crate::model::{Action, Command, Param, ParamType, Reference, Stage, Template};
+use crate::order::{Cycles, topological_order};
 use crate::source::Span;
 
 /// Checks all references. Returns the stages in topological order, if there is one.
@@ -149,99 +150,51 @@ fn param_exists(name: &str, span: Span, draft: &Draft<'_>, context: &mut Context
 }
 
 /// The stages that this one depends on, with the place of each dependency.
-fn edges(stage: &DraftStage<'_>, index: &HashMap<&str, usize>) -> Vec<(usize, Span)> {
+fn edges(stage: &DraftStage<'_>, draft: &Draft<'_>) -> Vec<(usize, Span)> {
+    let index = |name: &str| draft.stages.get_index_of(name);
     let sources = stage
         .sources
         .iter()
         .filter_map(|source| match &source.reference {
-            Reference::Port { stage, .. } => Some((*index.get(stage.as_str())?, source.span)),
+            Reference::Port { stage, .. } => Some((index(stage)?, source.span)),
             Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
         });
-    let waits = stage
-        .waits
-        .iter()
-        .filter_map(|(name, span)| Some((*index.get(name.as_str())?, *span)));
+    let waits = stage.waits.iter();
+    let waits = waits.filter_map(|(name, span)| Some((index(name)?, *span)));
     sources.chain(waits).collect()
 }
 
-/// Kahn's algorithm. If stages remain, they contain a cycle; it is reported and cut until none is
-/// left.
+/// Orders the stages. Reports every cycle.
 fn order(draft: &Draft<'_>, context: &mut Context<'_>) -> Option<Vec<usize>> {
-    let names: Vec<&str> = draft.stages.keys().map(String::as_str).collect();
-    let index: HashMap<&str, usize> = names.iter().enumerate().map(|(i, n)| (*n, i)).collect();
-    let needs: Vec<Vec<(usize, Span)>> = draft
-        .stages
-        .values()
-        .map(|stage| edges(stage, &index))
-        .collect();
-    let mut dependants: Vec<Vec<usize>> = vec![Vec::new(); names.len()];
-    let mut missing: Vec<usize> = vec![0; names.len()];
-    for (stage, edges) in needs.iter().enumerate() {
-        missing[stage] = edges.len();
-        for (needed, _) in edges {
-            dependants[*needed].push(stage);
+    let mut graph: DiGraph<&str, Span> = DiGraph::new();
+    for name in draft.stages.keys() {
+        graph.add_node(name);
+    }
+    for (at, stage) in draft.stages.values().enumerate() {
+        // A cycle is searched along the edge that was added last: here the one written first.
+        for (needed, span) in edges(stage, draft).into_iter().rev() {
+            graph.add_edge(NodeIndex::new(needed), NodeIndex::new(at), span);
         }
     }
-    let mut order: Vec<usize> = (0..names.len()).filter(|i| missing[*i] == 0).collect();
-    let mut done: Vec<bool> = missing.iter().map(|count| *count == 0).collect();
-    let mut cyclic = false;
-    let mut next = 0;
-    // All stages before this index are in the order.
-    let mut settled = 0;
-    loop {
-        while let Some(stage) = order.get(next).copied() {
-            next += 1;
-            for dependant in &dependants[stage] {
-                missing[*dependant] = missing[*dependant].saturating_sub(1);
-                if missing[*dependant] == 0 && !done[*dependant] {
-                    done[*dependant] = true;
-                    order.push(*dependant);
-                }
+    match topological_order(&graph) {
+        Ok(order) => Some(order),
+        Err(Cycles { cycles, .. }) => {
+            for cycle in cycles {
+                let cycle: Vec<_> = cycle.into_iter().map(NodeIndex::new).collect();
+                context.report(describe(&cycle, &graph));
             }
-        }
-        while done.get(settled).is_some_and(|done| *done) {
-            settled += 1;
-        }
-        let stuck = settled;
-        if stuck == done.len() {
-            return (!cyclic).then_some(order);
-        }
-        cyclic = true;
-        let cycle = find_cycle(stuck, &needs, &done);
-        context.report(describe(&cycle, &names, &needs));
-        for stage in cycle {
-            done[stage] = true;
-            order.push(stage);
+            None
         }
     }
 }
 
-/// Follows dependencies until a stage appears for the second time.
-fn find_cycle(start: usize, needs: &[Vec<(usize, Span)>], done: &[bool]) -> Vec<usize> {
-    let mut path = vec![start];
-    let mut position = HashMap::from([(start, 0_usize)]);
-    let mut at = start;
-    while let Some((next, _)) = needs[at].iter().find(|(needed, _)| !done[*needed]) {
-        if let Some(first) = position.get(next) {
-            return path.split_off(*first);
-        }
-        position.insert(*next, path.len());
-        path.push(*next);
-        at = *next;
-    }
-    path
-}
-
-fn describe(cycle: &[usize], names: &[&str], needs: &[Vec<(usize, Span)>]) -> Diagnostic {
+fn describe(cycle: &[NodeIndex], graph: &DiGraph<&str, Span>) -> Diagnostic {
     let first = cycle.first().copied().unwrap_or_default();
     let second = cycle.get(1).copied().unwrap_or(first);
-    let span = needs[first]
-        .iter()
-        .find(|(needed, _)| *needed == second)
-        .map(|(_, span)| *span)
-        .unwrap_or_default();
-    let mut words: Vec<String> = cycle.iter().map(|i| format!("`{}`", names[*i])).collect();
-    words.push(format!("`{}`", names[first]));
+    let edge = graph.find_edge(second, first);
+    let span = edge.and_then(|edge| graph.edge_weight(edge).copied());
+    let around = cycle.iter().chain([&first]);
+    let words: Vec<String> = around.map(|node| format!("`{}`", graph[*node])).collect();
     let message = if cycle.len() < 2 {
         format!("the stage {} depends on itself", words[0])
     } else {
@@ -250,7 +203,7 @@ fn describe(cycle: &[usize], names: &[&str], needs: &[Vec<(usize, Span)>]) -> Di
             words.join(" needs ")
         )
     };
-    Diagnostic::error(codes::CYCLE, span, message)
+    Diagnostic::error(codes::CYCLE, span.unwrap_or_default(), message)
         .expecting("every stage to start before the stages that need it")
         .suggesting("remove one of these references to break the cycle")
 }

@@ -1,10 +1,10 @@
 //! The graph of stages and its order: upstream stages first, ties in the order of the file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
-use sunward_workflows::{Reference, Workflow};
+use sunward_workflows::{Cycles, Reference, Workflow, topological_order};
 
 use super::PlanError;
 use crate::ids::index_of;
@@ -46,10 +46,7 @@ impl Graph {
                 graph.add_edge(NodeIndex::new(from), NodeIndex::new(at), ());
             }
         }
-        let order = sort(&graph);
-        if order.len() < workflow.stages.len() {
-            return Err(cycle(workflow, &graph, &order));
-        }
+        let order = topological_order(&graph).map_err(|found| cycle(workflow, &found))?;
         let mut rank = vec![0; order.len()];
         for (place, &written) in order.iter().enumerate() {
             rank[written] = index_of(place);
@@ -84,57 +81,15 @@ impl Graph {
     }
 }
 
-/// Sorts the stages: repeatedly takes the first stage in the file that waits for nothing more.
-/// Stages in a cycle are left out.
-fn sort(graph: &DiGraph<(), ()>) -> Vec<usize> {
-    let mut waits: Vec<usize> = graph
-        .node_indices()
-        .map(|node| graph.neighbors_directed(node, Direction::Incoming).count())
-        .collect();
-    let mut free: BTreeSet<usize> = waits
-        .iter()
-        .enumerate()
-        .filter_map(|(at, &count)| (count == 0).then_some(at))
-        .collect();
-    let mut order = Vec::with_capacity(waits.len());
-    while let Some(at) = free.pop_first() {
-        order.push(at);
-        for next in graph.neighbors_directed(NodeIndex::new(at), Direction::Outgoing) {
-            waits[next.index()] -= 1;
-            if waits[next.index()] == 0 {
-                free.insert(next.index());
-            }
-        }
-    }
-    order
-}
-
-/// The error for a cycle. It names the stages of one cycle in the order in which they wait.
-fn cycle(workflow: &Workflow, graph: &DiGraph<(), ()>, sorted: &[usize]) -> PlanError {
-    let sorted: BTreeSet<usize> = sorted.iter().copied().collect();
-    let mut at = (0..workflow.stages.len()).find(|at| !sorted.contains(at));
-    let mut path: Vec<usize> = Vec::new();
-    let mut seen: BTreeMap<usize, usize> = BTreeMap::new();
-    while let Some(now) = at {
-        if let Some(&start) = seen.get(&now) {
-            path.drain(..start);
-            path.push(now);
-            break;
-        }
-        seen.insert(now, path.len());
-        path.push(now);
-        at = graph
-            .neighbors_directed(NodeIndex::new(now), Direction::Incoming)
-            .map(NodeIndex::index)
-            .find(|before| !sorted.contains(before));
-    }
+/// The error for cycles. It names the stages of the first one in the order in which they wait.
+fn cycle(workflow: &Workflow, found: &Cycles) -> PlanError {
+    let cycle = found.cycles.first().map_or(&[][..], Vec::as_slice);
     let name = |at: &usize| {
-        workflow
-            .stages
-            .get_index(*at)
-            .map_or_else(String::new, |(name, _)| name.clone())
+        let stage = workflow.stages.get_index(*at);
+        stage.map_or_else(String::new, |(name, _)| name.clone())
     };
+    let around = cycle.iter().chain(cycle.first());
     PlanError::Cycle {
-        stages: path.iter().map(name).collect(),
+        stages: around.map(name).collect(),
     }
 }

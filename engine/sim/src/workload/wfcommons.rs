@@ -8,8 +8,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use petgraph::graph::{DiGraph, NodeIndex};
 use serde_json::Value;
 use sunward_grid::whole;
+use sunward_workflows::{Cycles, topological_order};
 
 use super::Mistakes;
 use crate::draft::{RunDraft, StageDraft};
@@ -185,39 +187,30 @@ fn order(tasks: &BTreeMap<String, Told>, mistakes: &mut Vec<String>) -> Vec<Stri
             unknown.map(|one| format!("task '{id}' depends on '{one}', which does not exist")),
         );
     }
-    let mut waiting: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut behind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (id, told) in tasks {
-        let parents: BTreeSet<&String> = told.parents.iter().collect();
-        let known = parents.into_iter().filter(|one| tasks.contains_key(*one));
-        let mut count = 0;
+    let ids: Vec<&String> = tasks.keys().collect();
+    let places: BTreeMap<&String, NodeIndex> =
+        ids.iter().copied().zip((0..).map(NodeIndex::new)).collect();
+    let mut graph = DiGraph::with_capacity(ids.len(), ids.len());
+    for _ in &ids {
+        graph.add_node(());
+    }
+    for (told, at) in tasks.values().zip((0..).map(NodeIndex::new)) {
+        let known = told.parents.iter().filter_map(|one| places.get(one));
         for parent in known {
-            behind.entry(parent).or_default().push(id);
-            count += 1;
-        }
-        waiting.insert(id, count);
-    }
-    let free = waiting.iter().filter(|(_, count)| **count == 0);
-    let mut ready: BTreeSet<&str> = free.map(|(id, _)| *id).collect();
-    let mut order = Vec::with_capacity(tasks.len());
-    while let Some(id) = ready.pop_first() {
-        order.push(id.to_owned());
-        for next in behind.get(id).into_iter().flatten() {
-            let count = waiting.entry(next).or_default();
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                ready.insert(next);
-            }
+            graph.add_edge(*parent, at, ());
         }
     }
-    let stuck = waiting.iter().find(|(_, count)| **count > 0);
-    if let Some((id, _)) = stuck {
-        mistakes.push(format!(
-            "{} tasks depend on each other in a cycle, or on such tasks; '{id}' is one of them",
-            tasks.len() - order.len()
-        ));
-    }
-    order
+    let order = topological_order(&graph).unwrap_or_else(|Cycles { blocked, .. }| {
+        if let Some(first) = blocked.first() {
+            mistakes.push(format!(
+                "{} tasks depend on each other in a cycle, or on such tasks; '{}' is one of them",
+                blocked.len(),
+                ids[*first]
+            ));
+        }
+        Vec::new()
+    });
+    order.into_iter().map(|at| ids[at].clone()).collect()
 }
 
 fn stages(
