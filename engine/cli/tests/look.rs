@@ -318,7 +318,7 @@ fn a_report_is_one_file_that_needs_nothing_else() {
         "Timeline",
         "Failures",
         "&lt;script&gt;alert(1)",
-        "modeled",
+        "modelled",
     ] {
         assert!(page.contains(word), "no {word}");
     }

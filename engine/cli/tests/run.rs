@@ -43,8 +43,8 @@ fn a_run_answers_with_one_object_of_the_promised_shape() {
     answer["ledger"]["modelled_joules"] = json!(0);
     // The energy is measured if the machine has a meter and the run takes long enough.
     let source = answer["ledger"]["energy_source"].as_str().unwrap();
-    assert!(["modeled", "measured", "measured and modeled"].contains(&source));
-    answer["ledger"]["energy_source"] = json!("modeled");
+    assert!(["modelled", "measured", "measured and modelled"].contains(&source));
+    answer["ledger"]["energy_source"] = json!("modelled");
     answer["ledger"]["measured_joules"] = json!(0.0);
     answer["ledger"]["joules_without_intensity"] = json!(0);
     assert_eq!(
@@ -56,7 +56,7 @@ fn a_run_answers_with_one_object_of_the_promised_shape() {
                 "sum": {"tasks": 1, "cached": 0, "ran": 1, "failed": 0, "skipped": 0, "seconds": 0},
             },
             "ledger": {
-                "energy_joules": 0, "energy_source": "modeled", "measured_joules": 0.0,
+                "energy_joules": 0, "energy_source": "modelled", "measured_joules": 0.0,
                 "modelled_joules": 0, "attempts_missing": 0, "failed_joules": 0.0,
                 "gco2e": null, "gco2e_at_home_now": null, "gco2e_marginal": null,
                 "gco2e_transfer": null, "gco2e_embodied": null, "sci_gco2e_per_task": null,

@@ -18,7 +18,7 @@ pub enum Energy {
     },
     /// Unknown, for the whole or for a part.
     Missing,
-    /// Measured for some devices and modeled for the others.
+    /// Measured for some devices and modelled for the others.
     Both {
         /// Millijoules by the meter.
         measured_millijoules: u64,
@@ -52,7 +52,7 @@ impl Energy {
         }
     }
 
-    /// Measured and modeled millijoules, if known.
+    /// Measured and modelled millijoules, if known.
     #[must_use]
     pub const fn by_source(self) -> Option<(u64, u64)> {
         match self {

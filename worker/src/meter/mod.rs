@@ -1,7 +1,7 @@
 //! Measures an attempt: wall time, processor time, energy.
 //!
 //! Energy is read from meters if a device was the attempt's alone: processors by RAPL (`package`),
-//! GPUs by NVML (`gpu`). Otherwise it is modeled: busy cores by an assumed power, GPUs by their
+//! GPUs by NVML (`gpu`). Otherwise it is modelled: busy cores by an assumed power, GPUs by their
 //! rated power (`rated`). If neither is possible, it is missing.
 
 mod gpu;

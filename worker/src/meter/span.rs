@@ -64,7 +64,7 @@ impl<'m> Span<'m> {
         }
     }
 
-    /// The modeled energy.
+    /// The modelled energy.
     pub(crate) fn modelled(&self, cpu_us: u64) -> Energy {
         self.meters.modelled(cpu_us)
     }

@@ -111,9 +111,9 @@ pub(crate) fn clock(folder: &Path) -> Finding {
     }
 }
 
-/// Checks for energy meters of the processors. Without them, energy is modeled.
+/// Checks for energy meters of the processors. Without them, energy is modelled.
 pub(crate) fn energy() -> Finding {
-    let modelled = "the energy of processors is modeled from an assumed draw per busy core";
+    let modelled = "the energy of processors is modelled from an assumed draw per busy core";
     match MeterFiles::default().packages() {
         Ok(1) => Finding::good("energy", "one package of processors is metered"),
         Ok(packages) => Finding::good("energy", format!("{packages} packages are metered")),

@@ -221,7 +221,7 @@ fn ledger(report: &Report) -> Markup {
                 tr { td.key { "embodied share of the devices" } td { (gco2e(grams)) } }
             }
             tr { td.key { "measured" } td { (joules(ledger.measured_joules)) } }
-            tr { td.key { "modeled" } td { (joules(ledger.modelled_joules)) } }
+            tr { td.key { "modelled" } td { (joules(ledger.modelled_joules)) } }
             tr { td.key { "attempts with unknown energy" } td { (ledger.attempts_missing) } }
             @if ledger.gco2e.is_none() {
                 tr { td.key { "carbon" } td { "not known (no grid was given)" } }

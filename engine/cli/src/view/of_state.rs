@@ -128,9 +128,9 @@ pub(crate) fn ledger(run: &RunState, account: &Account) -> LedgerView {
     let energy_source = match (measured > 0.0, modelled > 0.0) {
         _ if ledger.attempts == 0 => "none",
         _ if known == 0 => "missing",
-        (true, true) => "measured and modeled",
+        (true, true) => "measured and modelled",
         (true, false) => "measured",
-        (false, _) => "modeled",
+        (false, _) => "modelled",
     };
     LedgerView {
         energy_joules: measured + modelled,
@@ -260,8 +260,8 @@ fn stage_view(run: &RunState, stage: &Stage<'_>) -> StageView {
 pub(crate) fn joules(energy: Energy) -> (Option<f64>, &'static str) {
     let source = match energy {
         Energy::Measured { .. } => "measured",
-        Energy::Modelled { .. } => "modeled",
-        Energy::Both { .. } => "measured and modeled",
+        Energy::Modelled { .. } => "modelled",
+        Energy::Both { .. } => "measured and modelled",
         Energy::Missing => "missing",
     };
     (energy.millijoules().map(|mj| float(mj) / 1000.0), source)

@@ -114,11 +114,11 @@ pub(crate) struct RejectsView {
 pub(crate) struct LedgerView {
     /// The energy of all attempts, including failed ones. A lower bound if some is not known.
     pub(crate) energy_joules: f64,
-    /// `measured`, `modeled`, `measured and modeled`, `missing`, or `none` if nothing ran.
+    /// `measured`, `modelled`, `measured and modelled`, `missing`, or `none` if nothing ran.
     pub(crate) energy_source: &'static str,
     /// The measured part.
     pub(crate) measured_joules: f64,
-    /// The modeled part.
+    /// The modelled part.
     pub(crate) modelled_joules: f64,
     /// The number of attempts whose energy is not known.
     pub(crate) attempts_missing: u64,
@@ -247,7 +247,7 @@ fn some(number: u64) -> String {
 }
 
 impl LedgerView {
-    /// `12.3 J (modeled)`.
+    /// `12.3 J (modelled)`.
     pub(crate) fn text(&self) -> String {
         match self.energy_source {
             "none" => "none: nothing ran".to_owned(),

@@ -26,7 +26,7 @@ pub struct Account {
     /// The share of the emissions of making the devices, in micrograms CO2e. It is in none of the
     /// above.
     pub embodied_micrograms: u64,
-    /// IT energy that was measured or modeled, in millijoules.
+    /// IT energy that was measured or modelled, in millijoules.
     pub millijoules: u64,
     /// The part of it that failed attempts used.
     pub failed_millijoules: u64,
