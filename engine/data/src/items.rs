@@ -18,9 +18,10 @@ use crate::written::TextRows;
 impl Store {
     /// Returns every row as a map from column name to value.
     ///
-    /// Binary columns become lowercase hex. Dates, times and decimals become text. A `float32`
-    /// becomes the shortest decimal that identifies it. A cell of a table that was written as CSV
-    /// prints as it is in the file.
+    /// Binary columns become lowercase hex. Dates and times become text. A `float32` becomes the
+    /// shortest decimal that identifies it. A decimal becomes a number that prints with all its
+    /// digits; without a fraction and beyond 64 bits it becomes text, as such integers do
+    /// everywhere. A cell of a table that was written as CSV prints as it is in the file.
     ///
     /// # Errors
     ///
@@ -77,7 +78,7 @@ fn as_written(value: Value, cell: &str) -> Value {
         Value::String(_) => Value::String(cell.to_owned()),
         // A number with leading zeros prints without them. A shell would take it for text or an
         // octal number.
-        Value::Int(_) | Value::Written(_) if is_padded(cell) => value,
+        value if is_padded(cell) => value,
         value => value.written_as(cell),
     }
 }
@@ -132,8 +133,27 @@ pub(crate) fn value_at(array: &ArrayRef, row: usize) -> Result<Value, DataError>
                 .map_err(DataError::arrow("cannot decode a value"))?;
             value_at(&one, 0)?
         }
+        DataType::Decimal32(..)
+        | DataType::Decimal64(..)
+        | DataType::Decimal128(..)
+        | DataType::Decimal256(..) => decimal(text_at(array, row)?),
         _ => Value::String(text_at(array, row)?),
     })
+}
+
+/// The number of a decimal's digits.
+fn decimal(text: String) -> Value {
+    let number = match text.contains('.') {
+        true => text.parse().ok().map(Value::Float),
+        false => {
+            let whole = text.parse().ok().map(Value::Int);
+            whole.or_else(|| text.parse().ok().map(Value::unsigned))
+        }
+    };
+    match number {
+        Some(number) => number.written_as(&text),
+        None => Value::String(text),
+    }
 }
 
 /// The shortest decimal that identifies this number, so that 0.1 stays 0.1.

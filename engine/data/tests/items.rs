@@ -13,7 +13,9 @@ mod bench;
 
 use std::fs;
 use std::io::Write as _;
+use std::sync::Arc;
 
+use arrow::array::{ArrayRef, Decimal128Array, RecordBatch};
 use bench::Bench;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -158,4 +160,47 @@ fn a_declared_number_is_the_number_and_a_declared_text_is_the_text() {
         Value::Map(vec![("id".to_owned(), id), ("n".to_owned(), Value::Int(n))])
     };
     assert_eq!(items, [row("1", 7), row("2", 12)]);
+}
+
+/// `(digits, scale)`, and the item.
+#[test]
+fn decimals_are_numbers_that_print_all_their_digits() {
+    let cases: [(i128, i8, &str, Option<f64>); 7] = [
+        (150, 2, "1.50", Some(1.5)),
+        (-5, 3, "-0.005", Some(-0.005)),
+        (7, 0, "7", Some(7.0)),
+        (0, 2, "0.00", Some(0.0)),
+        (12, -2, "1200", Some(1200.0)),
+        (
+            12_345_678_901_234_567_890_123,
+            0,
+            "12345678901234567890123",
+            None,
+        ),
+        (
+            12_345_678_901_234_567_890_123,
+            3,
+            "12345678901234567890.123",
+            Some(12_345_678_901_234_567_890.123),
+        ),
+    ];
+    let bench = Bench::new();
+    for (digits, scale, text, number) in cases {
+        let column = Decimal128Array::from(vec![digits])
+            .with_precision_and_scale(38, scale)
+            .unwrap();
+        let column: ArrayRef = Arc::new(column);
+        let batch = RecordBatch::try_from_iter([("d", column)]).unwrap();
+        let items = bench.store.items(&bench.table(&batch), 10).unwrap();
+        let Value::Map(row) = &items[0] else {
+            panic!("a row is a map");
+        };
+        assert_eq!(row[0].1.to_text(), text);
+        let plain = match row[0].1.plain() {
+            Value::Int(held) => held.to_string().parse().ok(),
+            Value::Float(held) => Some(held),
+            _ => None,
+        };
+        assert_eq!(plain, number, "{text}");
+    }
 }
