@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use sunward_core::{RunSpec, path_texts};
-use sunward_data::{local_path, table_suffix};
+use sunward_data::{is_a_folder_of_others, local_path, table_suffix};
 use sunward_state::sqlite::DATABASE;
 use sunward_worker::python::lock_path;
 use sunward_workflows::{Form, Output, OutputFormat, Python, Reference, Scatter, Value};
@@ -11,7 +11,7 @@ use sunward_workflows::{Form, Output, OutputFormat, Python, Reference, Scatter, 
 use crate::exit::wrong_input;
 
 /// Refuses an output folder in which an output would replace the workflow, a file that it reads, a
-/// parameter file, or part of the home.
+/// parameter file, part of the home, or a folder that Sunward did not write.
 ///
 /// # Errors
 /// Fails if an output would. The message names all of them.
@@ -42,8 +42,8 @@ pub(crate) fn refuse_overwriting(
     )))
 }
 
-/// Refuses a file that would replace the workflow of a run, a file that it reads, or part of the
-/// home.
+/// Refuses a file that would replace the workflow of a run, a file that it reads, part of the
+/// home, or a folder.
 ///
 /// # Errors
 /// Fails if it would.
@@ -57,14 +57,16 @@ pub(crate) fn refuse_file(target: &Path, spec: &RunSpec, home: &Path) -> anyhow:
     }
 }
 
-/// What would be lost if something were written to `target`, as text for a message.
-fn clash(target: &Path, sources: &[(String, PathBuf)], home: &Path) -> Option<String> {
-    let target = settled(target);
+/// What would be lost if something were written to `path`, as text for a message.
+fn clash(path: &Path, sources: &[(String, PathBuf)], home: &Path) -> Option<String> {
+    let target = settled(path);
     if home.starts_with(&target) || target.strip_prefix(home).is_ok_and(is_of_the_home) {
         return Some(format!("part of the home, {}", home.display()));
     }
     let lost = sources.iter().find(|(_, path)| path.starts_with(&target));
-    lost.map(|(shown, _)| shown.clone())
+    lost.map(|(shown, _)| shown.clone()).or_else(|| {
+        is_a_folder_of_others(path).then(|| "a folder that Sunward did not write".to_owned())
+    })
 }
 
 /// True if a path relative to a home belongs to the engine. Other files may be there too, such as

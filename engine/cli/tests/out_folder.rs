@@ -182,11 +182,48 @@ stages:
 outputs: { o: s.o, d: f.d }
 "#,
     );
-    let told = scene.run(&["--out", "out", "--json"]).expect(0);
+    let told = scene.run(&["--out", "out"]).expect(0);
     assert_eq!(scene.text("out/o/000000.txt"), "a");
     assert_eq!(scene.text("out/o/000001.txt"), "b");
     assert_eq!(scene.text("out/d/small"), "abc");
-    let answer: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+    let answer = told.json();
     assert_eq!(answer["outputs"]["d"]["bytes"], 70_003);
     assert_eq!(answer["outputs"]["o"]["bytes"], 2);
+}
+
+/// A run replaces what an earlier run wrote, wherever it was moved to, and no folder of the user's.
+#[test]
+fn a_folder_is_replaced_only_if_sunward_wrote_it() {
+    let one = "mkdir ${{ outputs.o }}; echo x > ${{ outputs.o }}/${{ params.v }}";
+    let each = "echo ${{ params.v }} > ${{ outputs.o }}";
+    for (run, more, output) in [
+        (one, "", "{ format: dir }"),
+        (each, "scatter: { range: 2 }", "{ format: file, ext: txt }"),
+    ] {
+        let scene = Scene::with(&format!(
+            "name: o
+params: {{ v: {{ type: string, default: a }} }}
+stages:
+  s: {{ run: '{run}', outputs: {{ o: {output} }}, {more} }}
+outputs: {{ mine: s.o }}
+"
+        ));
+        let names = || {
+            let entries = std::fs::read_dir(scene.path().join("r/mine")).expect("the output");
+            entries.count()
+        };
+        scene.file("r/mine/by-hand", "years of work");
+        let refused = scene.run(&["--out", "r"]).expect(2);
+        refused.says(&[
+            "output mine",
+            "a folder that Sunward did not write",
+            "--out",
+        ]);
+        assert_eq!(scene.text("r/mine/by-hand"), "years of work");
+        std::fs::rename(scene.path().join("r"), scene.path().join("kept")).expect("moved");
+        scene.run(&["--out", "r"]).expect(0);
+        let first = names();
+        scene.run(&["--out", "r", "-p", "v=b"]).expect(0);
+        assert_eq!(names(), first, "the folder of the last run is replaced");
+    }
 }

@@ -11,17 +11,19 @@ use crate::encode;
 use crate::error::DataError;
 use crate::folder;
 use crate::incoming::{Incoming, fresh_path, sync_folder};
+use crate::mark::{is_a_folder_of_others, mark};
 use crate::store::Store;
 
 impl Store {
     /// Writes a dataset to `path`: a table as one file in the form, a file unchanged, a folder (or
     /// several files, as `000000[.ext]` … in task order) as a folder. The path appears when it is
-    /// complete; an existing one is replaced. In CSV, lists, tensors and structs are written as
+    /// complete; an existing one is replaced, except for a folder that Sunward did not write. In CSV, lists, tensors and structs are written as
     /// JSON text and nulls as nothing.
     ///
     /// # Errors
     ///
-    /// Fails if a part is missing or damaged, or the place cannot be written.
+    /// Fails if a part is missing or damaged, if the place cannot be written, or if a folder would be
+    /// replaced that Sunward did not write.
     pub fn export(
         &self,
         dataset: &Dataset,
@@ -85,7 +87,13 @@ impl Store {
             Some(_) | None => {
                 let table = self.table(dataset)?;
                 let batches = table.batches(None);
-                encode::write(form, table.schema(), batches, incoming.handle()?, &name)?;
+                encode::write(
+                    form,
+                    &table.joined_schema(None)?,
+                    batches,
+                    incoming.handle()?,
+                    &name,
+                )?;
             }
         }
         incoming.rename(path)
@@ -101,11 +109,18 @@ fn replace_folder(
     folder: &Path,
     fill: impl FnOnce(&Path) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
+    if is_a_folder_of_others(path) {
+        return Err(DataError::Unsupported(format!(
+            "{} is a folder that Sunward did not write; move it away, or choose another folder",
+            path.display()
+        )));
+    }
     let temporary = fresh_path(folder, ".sunward-tmp");
     let filled = fs::create_dir_all(&temporary)
         .map_err(DataError::io("create folder", &temporary))
         .and_then(|()| fill(&temporary))
         .and_then(|()| {
+            mark(&temporary);
             if path.exists() {
                 let old = fresh_path(folder, ".sunward-old");
                 fs::rename(path, &old).map_err(DataError::io("replace", path))?;
