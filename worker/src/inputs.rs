@@ -324,7 +324,8 @@ fn as_table(store: &Store, port: &str, dataset: &Dataset, wanted: &Wanted) -> Re
         let batches = reader
             .batches(wanted.rows.clone())
             .collect::<Result<_, _>>()?;
-        Ok(Table::new(reader.schema().clone(), batches))
+        let schema = reader.joined_schema(wanted.rows.as_ref())?;
+        Ok(Table::new(schema, batches))
     };
     open().map_err(|error| unusable(port, &error))
 }

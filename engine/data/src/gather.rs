@@ -9,19 +9,22 @@ use sunward_workflows::{Form, Output, OutputFormat, from_arrow, to_arrow_field};
 use crate::content::content_digest;
 use crate::content::schema::difference;
 use crate::error::DataError;
+use crate::netcdf::{disagreement, with_all_bounds};
 use crate::store::Store;
 
 impl Store {
     /// Concatenates datasets. The result is the list of their parts; nothing is copied. Outputs of
     /// tasks are gathered in task order.
     ///
-    /// Tables must have equal columns; encodings may differ, because readers unify them. The
-    /// metadata is that of the first table with rows. Tables without rows contribute no part. The
-    /// rows are read once for the content digest, unless it is cached.
+    /// Tables must have equal columns; encodings may differ, because readers unify them. Gridded
+    /// tables must be on the same grid and in the same unit. The metadata is that of the first table
+    /// with rows, with the time bounds of all. Tables without rows contribute no part. The rows are
+    /// read once for the content digest, unless it is cached.
     ///
     /// # Errors
     ///
-    /// Fails if there is no dataset, kinds or columns differ, or a part is missing or damaged.
+    /// Fails if there is no dataset, kinds, columns or grids differ, or a part is missing or
+    /// damaged.
     pub fn concat(&self, datasets: &[Dataset]) -> Result<Dataset, DataError> {
         let Some(first) = datasets.first() else {
             return Err(DataError::NoSuch(
@@ -89,9 +92,10 @@ impl Store {
         datasets: &[(usize, &Dataset)],
         of: usize,
     ) -> Result<SchemaRef, DataError> {
-        let schema = self.table(datasets[0].1)?.schema().clone();
+        let schema = self.table(datasets[0].1)?.joined_schema(None)?;
+        let mut others = Vec::with_capacity(datasets.len());
         for (index, dataset) in &datasets[1..] {
-            let other = self.table(dataset)?.schema().clone();
+            let other = self.table(dataset)?.joined_schema(None)?;
             if let Some((column, found, expected)) = difference(&other, &schema) {
                 return Err(DataError::Schema {
                     place: format!("dataset {index} of {of} (counted from 0)"),
@@ -106,8 +110,19 @@ impl Store {
                     ),
                 });
             }
+            if let Some((column, found, expected)) = disagreement(&other, &schema) {
+                return Err(DataError::Schema {
+                    place: format!("dataset {index} (counted from 0) of the {of} to be gathered"),
+                    column,
+                    found,
+                    expected: format!("{expected}, as in dataset {}", datasets[0].0),
+                    hint: "convert one of them first, or give them separate ports".to_owned(),
+                });
+            }
+            others.push(other);
         }
-        Ok(schema)
+        let joined = with_all_bounds(&schema, others.iter().map(AsRef::as_ref));
+        Ok(joined.map_or(schema, Arc::new))
     }
 
     /// The dataset of an output without any task, as after an empty scatter: no rows of its
@@ -174,7 +189,10 @@ impl Store {
             return Ok(known);
         }
         let project = DataError::arrow("cannot select columns");
-        let schema = table.schema().project(&indices).map_err(project)?;
+        let schema = table
+            .joined_schema(None)?
+            .project(&indices)
+            .map_err(project)?;
         let mut writer = self.writer(schema.into())?;
         for batch in table.batches(None) {
             let selected = batch?

@@ -185,8 +185,9 @@ impl Store {
             &self.select(dataset, &wanted.columns)?
         };
         let table = self.table(dataset)?;
+        let schema = table.joined_schema(wanted.rows.as_ref())?;
         let batches = table.batches(wanted.rows.clone());
-        encode::write(form, table.schema(), batches, file, path)
+        encode::write(form, &schema, batches, file, path)
     }
 
     /// Links a part under a name with a suffix, because tools recognize formats by it. The bytes

@@ -9,6 +9,7 @@ use sunward_core::{Dataset, DatasetKind, PartRef};
 
 use crate::content::schema::conform;
 use crate::error::DataError;
+use crate::netcdf;
 use crate::part::Part;
 use crate::store::Store;
 
@@ -68,6 +69,27 @@ impl TableReader {
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         &self.inner.schema
+    }
+
+    /// The schema of the first part, with the time bounds of all parts that hold any of these rows.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a part is missing or damaged.
+    pub fn joined_schema(&self, range: Option<&Range<u64>>) -> Result<SchemaRef, DataError> {
+        let schema = self.schema();
+        if !netcdf::has_bounds(schema) {
+            return Ok(schema.clone());
+        }
+        let starts = self.inner.starts.windows(2).enumerate();
+        let others = starts
+            .filter(|(_, rows)| {
+                range.is_none_or(|range| rows[0] < range.end && range.start < rows[1])
+            })
+            .map(|(index, _)| Ok(self.part(index)?.schema().clone()))
+            .collect::<Result<Vec<SchemaRef>, DataError>>()?;
+        let joined = netcdf::with_all_bounds(schema, others.iter().map(AsRef::as_ref));
+        Ok(joined.map_or_else(|| schema.clone(), Arc::new))
     }
 
     /// The number of rows.

@@ -8,6 +8,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use sunward_core::{Digest, Hasher};
 
 use crate::error::DataError;
+use crate::netcdf::in_units_of;
 
 /// Metadata that libraries write for themselves. It says nothing about the data.
 const CHATTER: [&str; 3] = ["pandas", "ARROW:schema", "PARQUET:field_id"];
@@ -174,7 +175,8 @@ pub(crate) fn type_text(field: &Field) -> String {
     }
 }
 
-/// A batch in the encoding of `schema`, with which it must agree logically.
+/// A batch in the encoding of `schema`, with which it must agree logically. Times that count from
+/// another date are converted.
 pub(crate) fn conform(
     batch: RecordBatch,
     schema: &SchemaRef,
@@ -192,16 +194,35 @@ pub(crate) fn conform(
             hint: "make every task write the same columns, and declare them with `schema:`".into(),
         });
     }
+    let found = batch.schema();
     let columns: Vec<ArrayRef> = batch
         .columns()
         .iter()
+        .zip(found.fields())
         .zip(schema.fields())
-        .map(|(array, field)| encode_as(array, field))
+        .map(
+            |((array, from), field)| match in_units_of(array, from, field) {
+                None => encode_as(array, field),
+                Some(Ok(converted)) => Ok(converted),
+                Some(Err(time)) => Err(cannot_convert(from, field, time)),
+            },
+        )
         .collect::<Result<_, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(DataError::arrow(
         "cannot bring a batch to its table's schema",
     ))
+}
+
+fn cannot_convert(from: &Field, to: &Field, time: f64) -> DataError {
+    let units = |field: &Field| field.metadata().get("units").cloned().unwrap_or_default();
+    DataError::Schema {
+        place: "a table that is joined from several files".to_owned(),
+        column: to.name().clone(),
+        found: format!("has the time {time} in '{}'", units(from)),
+        expected: format!("a whole number in '{}', as in the first file", units(to)),
+        hint: "convert the files to the same time units first".to_owned(),
+    }
 }
 
 /// An array in a field's encoding, with the same values.

@@ -17,7 +17,7 @@ use super::tensor::Tensor;
 use super::time::{TIME, YEAR};
 
 /// The name of the column that holds the number of a cell.
-const CELL: &str = "cell_id";
+pub(super) const CELL: &str = "cell_id";
 
 /// The units of times, if the table names none or none that can be used.
 const DEFAULT_UNITS: &str = "seconds since 1970-01-01 00:00:00";
@@ -217,16 +217,21 @@ impl Column {
 
     fn describe(&mut self, field: &Field, grid: &Grid, number: &DataType) {
         let metadata = field.metadata();
-        let mut texts: Vec<(&str, String)> = ["standard_name", "long_name"]
-            .into_iter()
-            .filter_map(|key| metadata.get(key).map(|text| (key, text.clone())))
-            .collect();
+        let of_value = |text: &Option<String>| text.clone().filter(|_| self.name == VALUE);
+        let said = |key: &str, of_grid: &Option<String>| {
+            metadata.get(key).cloned().or_else(|| of_value(of_grid))
+        };
+        let mut texts: Vec<(&str, String)> = [
+            ("standard_name", &grid.standard_name),
+            ("long_name", &grid.long_name),
+        ]
+        .into_iter()
+        .filter_map(|(key, of_grid)| Some((key, said(key, of_grid)?)))
+        .collect();
         let is_moment = matches!(number, DataType::Timestamp(..) | DataType::Date32);
         let from_grid = grid.time.as_ref().filter(|_| self.name == TIME);
-        let mut units = metadata
-            .get("units")
-            .cloned()
-            .or_else(|| from_grid.map(|t| t.units.clone()));
+        let units = said("units", &grid.units);
+        let mut units = units.or_else(|| from_grid.map(|t| t.units.clone()));
         let mut calendar = metadata
             .get("calendar")
             .cloned()

@@ -142,6 +142,12 @@ pub(super) fn whole_i32(value: f64) -> i32 {
     value.round() as i32
 }
 
+/// The int32 that a number is, up to the rounding of a conversion of times.
+pub(super) fn exact_i32(value: f64) -> Option<i32> {
+    let whole = whole_i32(value);
+    ((f64::from(whole) - value).abs() < 1e-6).then_some(whole)
+}
+
 /// The nearest int16, saturating.
 #[expect(
     clippy::cast_possible_truncation,
