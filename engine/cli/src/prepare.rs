@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 use sunward_core::{Placing, Plan, RunSpec, Selection, Surroundings, plan};
 use sunward_data::{FileMemory, NoMemory, remembered_digest};
-use sunward_drive::FileRecall;
+use sunward_drive::{FileRecall, IgnoredRecords};
 use sunward_state::{FileRecord, SqliteReader};
 use sunward_worker::python::{PythonError, Tools, lock_digest, resolve_lock};
 use sunward_worker::{Host, Space, secret_problem};
@@ -73,7 +73,8 @@ pub(crate) fn prepare(
         force: selection.force.clone(),
     };
     let home = context.home_beside(&read.path);
-    let (around, files) = surroundings(&workflow, &params, &read.path, &home, machine)?;
+    let (around, files) =
+        surroundings(&workflow, &params, &read.path, &home, machine, &render::say)?;
     let plan = expand(&workflow, &params, &around, &selection)?;
     let spec = RunSpec {
         path: read.path.to_string_lossy().into_owned(),
@@ -119,7 +120,8 @@ pub(crate) fn prepare_again(
         let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
         wrong_input(lines.join("\nerror: "))
     })?;
-    let (around, files) = surroundings(&workflow, &params, &read.path, home, machine)?;
+    let (around, files) =
+        surroundings(&workflow, &params, &read.path, home, machine, &render::say)?;
     let mut selection = Selection::default();
     for planned in &before.plan.stages {
         let name = &planned.stage.name;
@@ -236,8 +238,10 @@ impl Prepared {
             "Python packages were resolved and written to the lock file beside the workflow",
         );
         let mut spec = RunSpec::clone(&self.spec);
+        // The first look has told what there is to tell.
+        let (path, machine) = (&self.path, self.machine);
         let (around, files) =
-            surroundings(&spec.workflow, &spec.params, &self.path, home, self.machine)?;
+            surroundings(&spec.workflow, &spec.params, path, home, machine, &|_| {})?;
         spec.plan = expand(&spec.workflow, &spec.params, &around, &self.selection)?;
         Ok(Self {
             spec: Arc::new(spec),
@@ -306,6 +310,7 @@ fn surroundings(
     file: &Path,
     home: &Path,
     machine: Machine,
+    tell: &dyn Fn(&str),
 ) -> anyhow::Result<(Surroundings, Vec<FileRecord>)> {
     // An error while opening the state is reported later, when the state is used.
     let state = SqliteReader::open(home).ok();
@@ -336,10 +341,23 @@ fn surroundings(
         }
     }
     let inherited = workflow.stages.values().flat_map(Stage::inherited);
-    let environment =
-        inherited.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
+    let mut environment = BTreeMap::new();
+    for name in inherited {
+        match std::env::var(name) {
+            Ok(value) => {
+                environment.insert(name.to_owned(), value);
+            }
+            // The plan says so.
+            Err(std::env::VarError::NotPresent) => {}
+            Err(std::env::VarError::NotUnicode(_)) => {
+                return Err(wrong_input(format!(
+                    "`env: {{ {name}: inherit }}`, but the value of {name} is not UTF-8; export it as UTF-8, or write its value"
+                )));
+            }
+        }
+    }
     let around = Surroundings {
-        environment: environment.collect(),
+        environment,
         file_digests,
         named: named_files::digests(workflow, params, folder, home, memory)?,
         locks,
@@ -351,5 +369,9 @@ fn surroundings(
         gpus: machine.gpus.unwrap_or(0),
     };
     let files = recall.map(FileRecall::finish).transpose()?;
+    let ignored = state.and_then(|state| IgnoredRecords::default().news(&state));
+    if let Some(line) = ignored {
+        tell(&line);
+    }
     Ok((around, files.unwrap_or_default()))
 }

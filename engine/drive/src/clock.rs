@@ -10,6 +10,10 @@ pub trait Clock: Send {
     /// The current moment.
     fn now(&self) -> Timestamp;
 
+    /// Called when the loop has nothing to do before `due` unless a message arrives: none of its
+    /// own threads is at work. A clock of virtual time moves on here.
+    fn idle_until(&self, _due: Timestamp) {}
+
     /// The real time in which `virtual_ms` milliseconds of this clock pass.
     fn real(&self, virtual_ms: u64) -> Duration {
         Duration::from_millis(virtual_ms)

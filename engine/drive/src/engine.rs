@@ -2,6 +2,7 @@
 
 mod lookup;
 mod mend;
+mod wait;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::error::DriveError;
 use crate::event::Event;
 use crate::feed::Watch;
 use crate::guard::guarded;
+use crate::ignored::IgnoredRecords;
 use crate::inbox::{Arrival, Control, Inbox, Seen, Solved};
 use crate::losses::Losses;
 use crate::observer::{Observer, ThrottledObserver};
@@ -99,6 +101,7 @@ struct Engine<'a, 'o> {
     delayed: VecDeque<Arrival>,
     pending: Pending,
     losses: Losses,
+    ignored: IgnoredRecords,
     /// Orders of the group that is being written.
     released: Vec<Order>,
     observer: ThrottledObserver<'a, 'o>,
@@ -145,6 +148,7 @@ impl<'a, 'o> Engine<'a, 'o> {
             delayed: VecDeque::new(),
             pending: Pending::default(),
             losses: Losses::default(),
+            ignored: IgnoredRecords::default(),
             released: Vec::new(),
             observer: ThrottledObserver::new(run, observer, setup.limits.progress_every),
             requests_looked_at: Instant::now(),
@@ -209,26 +213,6 @@ impl<'a, 'o> Engine<'a, 'o> {
         Ok(Course::On)
     }
 
-    /// Waits for the next arrival, or until something is due.
-    fn wait(&mut self) -> Option<Arrival> {
-        let mut patience = IDLE;
-        if let Some(at) = next_wakeup(&self.state) {
-            patience = patience.min(self.clock.real(at.since_ms(self.clock.now())));
-        }
-        let look = self.watch.as_ref();
-        if let Some(due) = look.and_then(|watch| watch.due_in(&*self.clock)) {
-            patience = patience.min(due);
-        }
-        if let Some(due) = self.observer.due_in() {
-            patience = patience.min(due);
-        }
-        let looked = self.requests_looked_at.elapsed();
-        patience = patience.min(self.limits.requests_every.saturating_sub(looked));
-        // Waits at least a millisecond. Otherwise the loop would spin if a moment has almost come.
-        self.inbox
-            .next_within(patience.max(Duration::from_millis(1)))
-    }
-
     /// True if too much waits for the journal, so that no more arrivals are handled.
     fn is_full(&self) -> bool {
         self.writer.is_busy() && self.pending.weight() >= self.limits.waiting_facts
@@ -238,9 +222,15 @@ impl<'a, 'o> Engine<'a, 'o> {
         match arrival {
             Arrival::Worker(envelope) => self.hear(envelope)?,
             Arrival::Control(control) => return self.obey(control),
-            Arrival::Answered(answer) => self.take_answer(*answer)?,
+            Arrival::Answered(answer) => {
+                self.questions.answered();
+                self.take_answer(*answer)?;
+            }
             Arrival::Seen(seen) => self.see(*seen)?,
-            Arrival::Solved(solved) => self.place(*solved)?,
+            Arrival::Solved(solved) => {
+                self.solver.answered();
+                self.place(*solved)?;
+            }
             Arrival::Written(Ok(())) => return self.release(),
             Arrival::Written(Err(error)) => return Err(error.into()),
             Arrival::WriterGone => {
@@ -322,6 +312,7 @@ impl<'a, 'o> Engine<'a, 'o> {
         resolution: Resolution,
     ) -> Result<(), DriveError> {
         self.pending.group.files.extend(resolution.files);
+        self.tell_ignored();
         self.decide(Input::Resolved {
             run,
             stage,

@@ -3,12 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
 
 use sunward_core::place::Outlook;
 use sunward_core::{Actuals, Fleet, Timestamp};
 
-use crate::clock::Clock;
 use crate::error::DriveError;
 use crate::inbox::{Arrival, Line, Seen};
 
@@ -136,10 +134,14 @@ impl Watch {
         }
     }
 
-    /// The time until the next look; `None` while one is in progress.
-    pub(crate) fn due_in(&self, clock: &dyn Clock) -> Option<Duration> {
-        let next = self.next?;
-        Some(clock.real(next.since_ms(clock.now())))
+    /// When to look next; `None` while a look is in progress.
+    pub(crate) const fn next(&self) -> Option<Timestamp> {
+        self.next
+    }
+
+    /// Whether a look is in progress.
+    pub(crate) const fn is_looking(&self) -> bool {
+        self.next.is_none()
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Questions {
     line: Line,
     limit: usize,
     threads: Vec<JoinHandle<()>>,
+    /// Questions without an answer yet.
+    open: usize,
     queue: Option<Sender<ResolveRequest>>,
     receiver: Arc<Mutex<Receiver<ResolveRequest>>>,
 }
@@ -39,6 +41,7 @@ impl Questions {
             line,
             limit,
             threads: Vec::new(),
+            open: 0,
             queue: Some(queue),
             receiver: Arc::new(Mutex::new(receiver)),
         }
@@ -49,12 +52,23 @@ impl Questions {
         &*self.resolver
     }
 
+    /// Whether a question has no answer yet.
+    pub(crate) const fn is_busy(&self) -> bool {
+        self.open > 0
+    }
+
+    /// Records that an answer has arrived.
+    pub(crate) const fn answered(&mut self) {
+        self.open = self.open.saturating_sub(1);
+    }
+
     /// Gives a question to the threads. Its answer arrives as [`Arrival::Answered`].
     pub(crate) fn ask(&mut self, request: ResolveRequest) -> Result<(), DriveError> {
         // There are never more questions than stages, so the queue needs no limit.
         if self.threads.len() < self.limit {
             self.threads.push(self.start()?);
         }
+        self.open += 1;
         self.queue
             .as_ref()
             .and_then(|queue| queue.send(request).ok())

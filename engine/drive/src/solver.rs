@@ -13,6 +13,7 @@ use crate::inbox::{Arrival, Line, Solved};
 pub(crate) struct Solver {
     line: Line,
     problems: Option<Sender<Arc<Problem>>>,
+    busy: bool,
 }
 
 impl Solver {
@@ -20,7 +21,18 @@ impl Solver {
         Self {
             line,
             problems: None,
+            busy: false,
         }
+    }
+
+    /// Whether a problem is being solved.
+    pub(crate) const fn is_busy(&self) -> bool {
+        self.busy
+    }
+
+    /// Records that the answer has arrived.
+    pub(crate) const fn answered(&mut self) {
+        self.busy = false;
     }
 
     /// Gives a problem to the thread. Its answer arrives as [`Arrival::Solved`]. The core asks one
@@ -30,6 +42,7 @@ impl Solver {
             Some(problems) => problems,
             None => self.problems.insert(start(self.line.clone())?),
         };
+        self.busy = true;
         problems.send(problem).map_err(|_| DriveError::Broken {
             what: "thread that places stages",
         })

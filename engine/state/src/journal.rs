@@ -149,6 +149,10 @@ pub trait Reader: Send {
         reading: Digest,
     ) -> Result<Option<Dataset>, StateError>;
 
+    /// How many records of results and files were damaged and therefore not used, in this reader and
+    /// all that were opened with it.
+    fn ignored_records(&self) -> u64;
+
     /// Requests to cancel that no engine has taken yet.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use sunward_core::{Digest, Input, RunId, StageId, TaskResult};
 
 use super::{Engine, LOOKUP_KEYS, Question};
 use crate::error::DriveError;
+use crate::event::Event;
 use crate::view;
 
 impl Engine<'_, '_> {
@@ -19,6 +20,7 @@ impl Engine<'_, '_> {
         let slice: Vec<Digest> = keys.drain(..keys.len().min(LOOKUP_KEYS)).collect();
         let count = u32::try_from(slice.len()).unwrap_or(u32::MAX);
         let mut found = self.reader.lookup_results(&slice)?;
+        self.tell_ignored();
         self.ask_other_sites(&slice, &mut found);
         let resolver = self.questions.resolver();
         let is_output = view::gives_output(&self.state, run, stage);
@@ -49,6 +51,14 @@ impl Engine<'_, '_> {
             count,
             hits,
         })
+    }
+
+    /// Reports damaged records that were met while answering.
+    pub(super) fn tell_ignored(&mut self) {
+        if let Some(line) = self.ignored.news(&*self.reader) {
+            self.observer
+                .tell(&Event::Notice { line: &line }, &self.state);
+        }
     }
 
     /// Adds results from other sites for keys that have none here.

@@ -4,10 +4,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use sunward_core::{Digest, Fact, RunStatus};
 
 use super::Sqlite;
-use crate::blob::{self, BlobWriter};
+use crate::blob::{self, BlobWriter, Home};
 use crate::derive::{RunChange, digest_params, run_change};
 use crate::error::StateError;
-use crate::group::{Group, Position};
+use crate::group::{FileRecord, Group, Position};
 
 /// The most bytes of facts in one row of the journal. A longer group takes several rows of one
 /// transaction. This is far below SQLite's limit for a value, and small enough to decode at once.
@@ -21,28 +21,26 @@ impl Sqlite {
     pub(super) fn append_group(&mut self, group: &Group) -> Result<Position, StateError> {
         // Facts are encoded first, so that the transaction stays short, and nothing is written if
         // one cannot be encoded.
-        let rows = encode_rows(&group.facts)?;
+        let newest = self.reader.read_newest_position()?;
+        let rows = encode_rows(&group.facts, newest)?;
         let runs = encode_runs(&group.facts)?;
         let results = encode_results(group)?;
         let files = encode_files(group)?;
-        let position = self.write("append to the journal", |transaction| {
-            for (run, blob) in &rows {
+        self.write("append to the journal", |transaction| {
+            for row in &rows {
                 transaction
-                    .prepare_cached("INSERT INTO journal(run, blob) VALUES (?1, ?2)")?
-                    .execute(params![run, blob])?;
+                    .prepare_cached("INSERT INTO journal(position, run, blob) VALUES (?1, ?2, ?3)")?
+                    .execute(params![row.position, row.run, row.blob])?;
             }
-            let position = transaction.last_insert_rowid();
             for change in &runs {
                 change.write(transaction)?;
             }
             write_results(transaction, group, &results)?;
             write_files(transaction, group, &files)?;
-            Ok(position)
+            Ok(())
         })?;
-        if rows.is_empty() {
-            return self.reader.read_newest_position();
-        }
-        Ok(Position(position.cast_unsigned()))
+        let last = rows.last();
+        Ok(last.map_or(newest, |row| Position(row.position.cast_unsigned())))
     }
 
     /// Runs `work` in one transaction and commits it.
@@ -63,22 +61,39 @@ impl Sqlite {
     }
 }
 
-/// Encodes the facts as rows. Each row holds consecutive facts of one run, so that a run's rows can
+/// One row of the journal.
+struct JournalRow {
+    position: i64,
+    run: i64,
+    blob: Vec<u8>,
+}
+
+/// Encodes the facts as rows after `newest`. Each row holds consecutive facts of one run, so that a run's rows can
 /// be read and removed alone while the order of all facts is kept.
-fn encode_rows(facts: &[Fact]) -> Result<Vec<(i64, Vec<u8>)>, StateError> {
+fn encode_rows(facts: &[Fact], newest: Position) -> Result<Vec<JournalRow>, StateError> {
     let mut rows = Vec::new();
     let mut writer = BlobWriter::default();
     let mut current = 0;
+    let mut position = newest.0.cast_signed();
+    let mut finish = |run, writer: &mut BlobWriter| {
+        position += 1;
+        let blob = writer.finish(Home::Journal { position, run });
+        JournalRow {
+            position,
+            run,
+            blob,
+        }
+    };
     for fact in facts {
         let run = fact.run().map_or(0, |run| run.0.cast_signed());
         if !writer.is_empty() && (run != current || writer.len() >= ROW_BYTES) {
-            rows.push((current, writer.finish()));
+            rows.push(finish(current, &mut writer));
         }
         current = run;
         writer.push(fact)?;
     }
     if !writer.is_empty() {
-        rows.push((current, writer.finish()));
+        rows.push(finish(current, &mut writer));
     }
     Ok(rows)
 }
@@ -241,10 +256,12 @@ fn write_results(
 
 /// Encodes a group's records of files.
 fn encode_files(group: &Group) -> Result<Vec<Vec<u8>>, StateError> {
-    let datasets = group.files.iter().map(|record| &record.dataset);
-    datasets
-        .map(|dataset| blob::encode("a dataset", dataset))
-        .collect()
+    let encode = |record: &FileRecord| {
+        let (stamp, reading) = (&record.stamp, &record.reading);
+        let home = Home::File { stamp, reading };
+        blob::encode("a dataset", &record.dataset, home)
+    };
+    group.files.iter().map(encode).collect()
 }
 
 fn write_files(

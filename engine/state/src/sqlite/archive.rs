@@ -1,17 +1,19 @@
 //! Moves finished runs out of the live journal.
 
-use rusqlite::{Connection, params};
+use std::borrow::Cow;
+
+use rusqlite::{Connection, Row, params};
 use sunward_core::RunId;
 
 use super::Sqlite;
 use super::read::positions_of;
-use crate::blob::{self, BlobWriter};
+use crate::blob::{self, BlobWriter, Home};
 use crate::error::StateError;
 
 /// The most bytes of one row of the archive. Many small groups become few rows of limited size.
 const CHUNK_BYTES: usize = 4 << 20;
 
-const ROW: &str = "SELECT blob FROM journal WHERE position = ?1";
+const ROW: &str = "SELECT run, blob FROM journal WHERE position = ?1";
 
 impl Sqlite {
     /// Archives chunk by chunk, so that a run is never in memory as a whole. It is one transaction,
@@ -42,7 +44,7 @@ fn first_damaged(connection: &Connection, run: RunId) -> rusqlite::Result<Option
     let mut select = connection.prepare_cached(ROW)?;
     for position in positions_of(connection, run)? {
         let found = select.query_row([position], |row| {
-            let damage = blob::body(row.get_ref(0)?.as_blob().unwrap_or_default()).err();
+            let damage = body_of(row, position)?.err();
             Ok(damage.map(|why| (position, why.into_owned())))
         })?;
         if found.is_some() {
@@ -50,6 +52,16 @@ fn first_damaged(connection: &Connection, run: RunId) -> rusqlite::Result<Option
         }
     }
     Ok(None)
+}
+
+/// The facts of a row of [`ROW`], or what is wrong with it.
+fn body_of<'r>(
+    row: &'r Row<'_>,
+    position: i64,
+) -> rusqlite::Result<Result<&'r [u8], Cow<'static, str>>> {
+    let run = row.get(0)?;
+    let bytes = row.get_ref(1)?.as_blob().unwrap_or_default();
+    Ok(blob::body(bytes, Home::Journal { position, run }))
 }
 
 /// Copies a run's rows to its archive.
@@ -66,18 +78,19 @@ fn move_rows(connection: &Connection, run: RunId) -> rusqlite::Result<()> {
     let mut writer = BlobWriter::default();
     for position in positions_of(connection, run)? {
         select.query_row([position], |row| {
-            let bytes = row.get_ref(0)?.as_blob().unwrap_or_default();
-            writer.push_body(blob::body(bytes).unwrap_or_default());
+            writer.push_body(body_of(row, position)?.unwrap_or_default());
             Ok(())
         })?;
         if writer.len() >= CHUNK_BYTES {
             chunk += 1;
-            insert.execute(params![id, chunk, writer.finish()])?;
+            let home = Home::Archive { run: id, chunk };
+            insert.execute(params![id, chunk, writer.finish(home)])?;
         }
     }
     if !writer.is_empty() {
         chunk += 1;
-        insert.execute(params![id, chunk, writer.finish()])?;
+        let home = Home::Archive { run: id, chunk };
+        insert.execute(params![id, chunk, writer.finish(home)])?;
     }
     Ok(())
 }

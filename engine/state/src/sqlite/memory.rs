@@ -5,7 +5,7 @@ use sunward_core::{Dataset, Digest, TaskResult, Timestamp};
 
 use super::append::{FORGET_RESULT, SUM_BYTES, head_of, result_sum};
 use super::{Sqlite, SqliteReader};
-use crate::blob;
+use crate::blob::{self, Home};
 use crate::error::StateError;
 use crate::group::FileStamp;
 
@@ -71,6 +71,7 @@ impl SqliteReader {
             .and_then(|(body, _)| postcard::from_bytes(body).ok());
         if read.is_none() {
             tracing::warn!(%key, "a result in the cache is damaged; it is computed again");
+            self.ignored.add();
         }
         Ok(read)
     }
@@ -80,7 +81,7 @@ impl SqliteReader {
         stamp: &FileStamp,
         reading: Digest,
     ) -> Result<Option<Dataset>, StateError> {
-        self.read_dataset(
+        let bytes = self.read_dataset(
             "SELECT dataset FROM files WHERE device = ?1 AND inode = ?2 AND reading = ?3 \
              AND size = ?4 AND mtime_ns = ?5 AND ctime_ns = ?6",
             params![
@@ -91,21 +92,31 @@ impl SqliteReader {
                 stamp.mtime_ns,
                 stamp.ctime_ns
             ],
-        )
-    }
-
-    fn read_dataset(&self, sql: &str, params: impl Params) -> Result<Option<Dataset>, StateError> {
-        let bytes: Option<Vec<u8>> = self
-            .connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.query_row(params, |row| row.get(0)).optional())
-            .map_err(self.fault("look up the record of a file"))?;
+        )?;
         // A record only saves work: if it cannot be read, the file is read again.
+        let home = Home::File {
+            stamp,
+            reading: &reading,
+        };
         Ok(bytes.and_then(|bytes| {
-            blob::decode(&bytes)
-                .inspect_err(|why| tracing::warn!(%why, "the record of a file is damaged"))
+            blob::decode(&bytes, home)
+                .inspect_err(|why| {
+                    tracing::warn!(%why, "the record of a file is damaged");
+                    self.ignored.add();
+                })
                 .ok()
         }))
+    }
+
+    fn read_dataset(&self, sql: &str, params: impl Params) -> Result<Option<Vec<u8>>, StateError> {
+        let read = |row: &rusqlite::Row<'_>| {
+            // What is not a blob has the length of a damaged one.
+            Ok(row.get_ref(0)?.as_blob().unwrap_or_default().to_vec())
+        };
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row(params, read).optional())
+            .map_err(self.fault("look up the record of a file"))
     }
 }
 

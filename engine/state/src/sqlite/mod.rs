@@ -11,6 +11,8 @@ mod snapshot;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::{Connection, OpenFlags};
 use sunward_core::{Dataset, Digest, Fact, RunId, State, TaskResult, Timestamp};
@@ -37,6 +39,17 @@ pub struct Sqlite {
 pub struct SqliteReader {
     connection: Connection,
     path: PathBuf,
+    ignored: Ignored,
+}
+
+/// Counts damaged records that were not used. An engine's readers share the count.
+#[derive(Clone, Debug, Default)]
+struct Ignored(Arc<AtomicU64>);
+
+impl Ignored {
+    fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Sqlite {
@@ -61,7 +74,11 @@ impl Sqlite {
             narrow(home, &path)?;
         }
         Ok(Self {
-            reader: SqliteReader { connection, path },
+            reader: SqliteReader {
+                connection,
+                path,
+                ignored: Ignored::default(),
+            },
             _lock: lock,
         })
     }
@@ -157,6 +174,7 @@ impl SqliteReader {
         Ok(Self {
             connection,
             path: path.to_path_buf(),
+            ignored: Ignored::default(),
         })
     }
 
@@ -171,7 +189,14 @@ impl SqliteReader {
         Ok(Self {
             connection,
             path: path.to_path_buf(),
+            ignored: Ignored::default(),
         })
+    }
+
+    /// Counts damaged records together with other readers.
+    fn counting(mut self, ignored: &Ignored) -> Self {
+        self.ignored = ignored.clone();
+        self
     }
 
     /// Converts an SQLite error of this database.
@@ -252,6 +277,10 @@ impl Reader for SqliteReader {
         self.read_file(stamp, reading)
     }
 
+    fn ignored_records(&self) -> u64 {
+        self.ignored.0.load(Ordering::Relaxed)
+    }
+
     fn cancel_requests(&self) -> Result<Vec<CancelRequest>, StateError> {
         self.read_cancel_requests()
     }
@@ -313,6 +342,10 @@ impl Reader for Sqlite {
         self.reader.recall_file(stamp, reading)
     }
 
+    fn ignored_records(&self) -> u64 {
+        self.reader.ignored_records()
+    }
+
     fn cancel_requests(&self) -> Result<Vec<CancelRequest>, StateError> {
         self.reader.cancel_requests()
     }
@@ -324,12 +357,14 @@ impl Journal for Sqlite {
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, StateError> {
-        Ok(Box::new(SqliteReader::at(&self.reader.path)?))
+        let beside = SqliteReader::at(&self.reader.path)?;
+        Ok(Box::new(beside.counting(&self.reader.ignored)))
     }
 
     fn opener(&self) -> Box<OpenReader> {
         let path = self.reader.path.clone();
-        Box::new(move || Ok(Box::new(SqliteReader::at(&path)?)))
+        let ignored = self.reader.ignored.clone();
+        Box::new(move || Ok(Box::new(SqliteReader::at(&path)?.counting(&ignored))))
     }
 
     fn snapshot(&mut self, state: &State) -> Result<(), StateError> {

@@ -5,10 +5,33 @@ use sunward_core::{Digest, Fact, RunId, RunStatus, Timestamp};
 
 use super::SqliteReader;
 use super::append::word_of;
-use crate::blob;
+use crate::blob::{self, Home};
 use crate::error::StateError;
 use crate::group::Position;
 use crate::journal::{RunRow, Scope};
+
+/// A table that holds facts.
+#[derive(Clone, Copy)]
+pub(super) enum Table {
+    Journal,
+    Archive,
+}
+
+impl Table {
+    /// The table's name, and the home of a blob in it.
+    const fn row(self, place: i64, run: i64) -> (&'static str, Home<'static>) {
+        match self {
+            Self::Journal => {
+                let position = place;
+                ("journal", Home::Journal { position, run })
+            }
+            Self::Archive => {
+                let chunk = place;
+                ("archive", Home::Archive { run, chunk })
+            }
+        }
+    }
+}
 
 impl SqliteReader {
     /// Archive and journal are read in one transaction, so that a run which is being archived is
@@ -23,20 +46,22 @@ impl SqliteReader {
         match scope {
             Scope::Live => {
                 let mut rows = transaction
-                    .prepare_cached("SELECT position, blob FROM journal ORDER BY position")
+                    .prepare_cached("SELECT position, run, blob FROM journal ORDER BY position")
                     .map_err(&fault)?;
-                self.replay_rows("journal", &mut rows, [], each)?;
+                self.replay_rows(Table::Journal, &mut rows, [], each)?;
             }
             Scope::Run(run) => {
                 let mut archived = transaction
-                    .prepare_cached("SELECT chunk, blob FROM archive WHERE run = ?1 ORDER BY chunk")
+                    .prepare_cached(
+                        "SELECT chunk, run, blob FROM archive WHERE run = ?1 ORDER BY chunk",
+                    )
                     .map_err(&fault)?;
-                self.replay_rows("archive", &mut archived, [run.0.cast_signed()], each)?;
+                self.replay_rows(Table::Archive, &mut archived, [run.0.cast_signed()], each)?;
                 let mut row = transaction
-                    .prepare_cached("SELECT position, blob FROM journal WHERE position = ?1")
+                    .prepare_cached("SELECT position, run, blob FROM journal WHERE position = ?1")
                     .map_err(&fault)?;
                 for position in positions_of(&transaction, run).map_err(&fault)? {
-                    self.replay_rows("journal", &mut row, [position], each)?;
+                    self.replay_rows(Table::Journal, &mut row, [position], each)?;
                 }
             }
         }
@@ -45,7 +70,7 @@ impl SqliteReader {
 
     pub(super) fn replay_rows(
         &self,
-        table: &'static str,
+        table: Table,
         statement: &mut Statement<'_>,
         params: impl Params,
         each: &mut dyn FnMut(Fact),
@@ -54,12 +79,14 @@ impl SqliteReader {
         let mut rows = statement.query(params).map_err(&fault)?;
         while let Some(row) = rows.next().map_err(&fault)? {
             let place: i64 = row.get(0).map_err(&fault)?;
-            let bytes = row.get_ref(1).map_err(&fault)?;
+            let run = row.get(1).map_err(&fault)?;
+            let bytes = row.get_ref(2).map_err(&fault)?;
+            let (name, home) = table.row(place, run);
             let bytes = bytes.as_blob().map_err(|error| {
-                self.damaged(format!("row {place} of the {table}"), error.to_string())
+                self.damaged(format!("row {place} of the {name}"), error.to_string())
             })?;
-            blob::each_fact(bytes, &mut *each)
-                .map_err(|why| self.damaged(format!("row {place} of the {table}"), why))?;
+            blob::each_fact(bytes, home, &mut *each)
+                .map_err(|why| self.damaged(format!("row {place} of the {name}"), why))?;
         }
         Ok(())
     }

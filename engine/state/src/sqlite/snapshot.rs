@@ -3,8 +3,9 @@
 use rusqlite::{OptionalExtension, params};
 use sunward_core::State;
 
+use super::read::Table;
 use super::{Sqlite, SqliteReader};
-use crate::blob;
+use crate::blob::{self, Home};
 use crate::error::StateError;
 use crate::fold::Folding;
 
@@ -25,17 +26,17 @@ impl SqliteReader {
         let (after, mut folding) = match newest {
             None => (0, Folding::default()),
             Some((position, bytes)) => {
-                let state = blob::decode(&bytes)
+                let state = blob::decode(&bytes, Home::Snapshot { position })
                     .map_err(|why| self.damaged(format!("the snapshot at {position}"), why))?;
                 (position, Folding::onto(state))
             }
         };
         let mut rows = transaction
             .prepare_cached(
-                "SELECT position, blob FROM journal WHERE position > ?1 ORDER BY position",
+                "SELECT position, run, blob FROM journal WHERE position > ?1 ORDER BY position",
             )
             .map_err(&fault)?;
-        self.replay_rows("journal", &mut rows, [after], &mut |fact| {
+        self.replay_rows(Table::Journal, &mut rows, [after], &mut |fact| {
             folding.apply(&fact);
         })?;
         folding.finish(&self.path)
@@ -45,8 +46,8 @@ impl SqliteReader {
 impl Sqlite {
     /// Removes older snapshots; one is enough.
     pub(super) fn write_snapshot(&mut self, state: &State) -> Result<(), StateError> {
-        let bytes = blob::encode("the state", state)?;
         let position = self.reader.read_newest_position()?.0.cast_signed();
+        let bytes = blob::encode("the state", state, Home::Snapshot { position })?;
         self.write("write a snapshot", |transaction| {
             transaction.execute("DELETE FROM snapshots", [])?;
             transaction.execute(
