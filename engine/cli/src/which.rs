@@ -75,7 +75,20 @@ pub(crate) struct Found {
 /// Fails if there is no state or no such run.
 pub(crate) fn find(context: &Context, run: Option<RunId>) -> anyhow::Result<Found> {
     let home = context.home_nearest()?;
-    let reader = open(&home)?;
+    end_leftovers(&home);
+    find_in(home, run)
+}
+
+/// The same, and nothing that a killed engine left running is ended.
+///
+/// # Errors
+/// As [`find`].
+pub(crate) fn find_without_ending(context: &Context, run: Option<RunId>) -> anyhow::Result<Found> {
+    find_in(context.home_nearest()?, run)
+}
+
+fn find_in(home: PathBuf, run: Option<RunId>) -> anyhow::Result<Found> {
+    let reader = look_at(&home)?;
     let row = match run {
         Some(run) => reader.run(run)?.ok_or_else(|| {
             wrong_input(format!(
@@ -99,6 +112,10 @@ pub(crate) fn find(context: &Context, run: Option<RunId>) -> anyhow::Result<Foun
 /// Fails if there is no state, which is the user's error, or if it cannot be read.
 pub(crate) fn open(home: &Path) -> anyhow::Result<SqliteReader> {
     end_leftovers(home);
+    look_at(home)
+}
+
+fn look_at(home: &Path) -> anyhow::Result<SqliteReader> {
     SqliteReader::open(home).map_err(|error| {
         if error.is_infrastructure() {
             anyhow::Error::new(error)

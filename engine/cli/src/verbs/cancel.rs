@@ -72,10 +72,12 @@ impl Cancel {
                 "'{stage}' is not a run; runs are written r1, r2, …, and are cancelled whole"
             )));
         }
-        let found = which::find(context, which.run)?;
+        // What a killed engine left is ended below, where the answer names what could not be.
+        let found = which::find_without_ending(context, which.run)?;
         let run = found.row.run;
         match found.row.status {
             RunStatus::Succeeded | RunStatus::Failed | RunStatus::Cancelled => {
+                which::end_leftovers(&found.home);
                 return Err(wrong_input(format!(
                     "{run} has already ended ({}); there is nothing to cancel",
                     status_word(found.row.status)
@@ -84,6 +86,7 @@ impl Cancel {
             RunStatus::Running | RunStatus::Held | RunStatus::Interrupted => {}
         }
         let (done, running) = if is_engaged(&found.home) {
+            which::end_leftovers(&found.home);
             request_cancel(&found.home, run, now())?;
             (Done::Requested, Vec::new())
         } else {
