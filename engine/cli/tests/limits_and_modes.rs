@@ -106,3 +106,23 @@ fn a_home_that_settings_share_is_open_to_the_group_and_to_nobody_else() {
         }
     }
 }
+
+/// `retry` looks before it resolves packages, as `run` does.
+#[test]
+fn too_few_open_files_are_told_by_retry_before_anything_else_is_done() {
+    let scene = Scene::with("name: w\nstages:\n  a:\n    run: exit 7\n");
+    scene.run(&[]).expect(1);
+    scene.file(
+        "workflow.yaml",
+        "name: w\nstages:\n  a:\n    run: exit 7\n    python: { packages: [sunward-has-no-such-package] }\n",
+    );
+    let before = scene::below(scene.path());
+    let sunward = scene.command(&["retry", "--json", "-j", "16"]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -n 100 && exec \"$@\"", "sh"]);
+    let told = Told::of(&scene::wrapped(shell, &sunward).output().unwrap());
+    assert_eq!(told.code, 3, "{told:?}");
+    assert!(told.err.contains("too few files may be open"), "{told:?}");
+    assert!(!told.err.contains("package"), "{told:?}");
+    assert_eq!(scene::below(scene.path()), before, "nothing is created");
+}

@@ -64,6 +64,7 @@ impl Retry {
         let host = Host::of_this_process();
         let machine = Machine::find(self.means.jobs);
         let device = self.means.device;
+        expect_open_files(machine.cpus)?;
         let prepared = prepare_again(context, &found.home, &retried.spec, machine, device)?;
         let means = &self.means;
         means.refuse_overwriting(context, &prepared.spec, &found.home, None)?;
@@ -73,7 +74,6 @@ impl Retry {
         let machine = prepared.machine.drawing(&settings);
         let anew = prepared.spec;
         let mut told = changes(&retried.spec, &anew);
-        expect_open_files(machine.cpus)?;
         let opened = OpenHome::open(&found.home, &self.means, prepared.files)?;
         let read_anew = changed_inputs(&found.home, retried, &anew, &opened.resolver)?;
         let inputs_stand = read_anew.is_empty();
