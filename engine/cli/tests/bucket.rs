@@ -187,3 +187,53 @@ fn a_bucket_that_takes_nothing_for_a_while_is_told_and_waited_for() {
     assert!(told.err.contains("503"), "{told:?}");
     assert_eq!(told.json()["stages"]["s"]["failed"], 0, "{told:?}");
 }
+
+/// Two stages whose results go to a bucket, and one that does not wait for either.
+const REFUSED: &str = r#"name: w
+defaults: { retry: { on: [timeout] } }
+stages:
+  early: { run: "echo early > ${{ outputs.o }}; echo x >> \"$HERE/early\"", env: { HERE: "HERE_FOLDER" }, outputs: { o: { format: file, ext: txt } } }
+  gate: { inputs: { i: early.o }, run: "touch \"$HERE/gate\"; while [ ! -e \"$HERE/go\" ]; do sleep 0.05; done", env: { HERE: "HERE_FOLDER" } }
+  late: { needs: gate, run: "echo late > ${{ outputs.o }}; echo x >> \"$HERE/late\"", env: { HERE: "HERE_FOLDER" }, outputs: { o: { format: file, ext: txt } } }
+outputs: { early: early.o, late: late.o }
+"#;
+
+/// The pipeline asks for no retries of passing faults, so that one transfer's patience is all there
+/// is: half a minute.
+#[test]
+fn a_bucket_that_takes_nothing_any_more_ends_the_run_and_the_same_command_goes_on_later() {
+    let bucket = FakeBucket::start();
+    let scene = Scene::new();
+    let here = scene.path().display().to_string();
+    scene.file("workflow.yaml", REFUSED.replace("HERE_FOLDER", &here));
+    let mut command = scene.command(&ON_BUCKET);
+    bucket.tell(&mut command);
+    let mut running = scene.start_command(command);
+    running.wait_for("gate");
+    bucket.be_busy(true);
+    scene.file("go", "");
+    let told = running.end();
+    assert_eq!(told.code, 3, "{told:?}");
+    for word in [
+        "waiting for s3://b/p",
+        "503",
+        "put a part",
+        "check the network",
+    ] {
+        assert!(told.err.contains(word), "{word}: {told:?}");
+    }
+    let json = told.json();
+    assert_eq!(json["stages"]["early"]["ran"], 1, "{json}");
+    assert_eq!(json["stages"]["late"]["failed"], 1, "{json}");
+    bucket.be_busy(false);
+    let mut command = scene.command(&[&ON_BUCKET[..], &["--out", "out"]].concat());
+    bucket.tell(&mut command);
+    let told = Told::of(&command.output().expect("starting sunward")).expect(0);
+    assert_eq!(scene.text("out/late.txt"), "late\n", "{told:?}");
+    assert_eq!(scene.text("out/early.txt"), "early\n", "{told:?}");
+    assert_eq!(
+        scene.text("early"),
+        "x\n",
+        "what had succeeded did not run again"
+    );
+}
