@@ -156,20 +156,18 @@ fn a_command_that_is_killed_from_outside_is_told_from_one_that_exits() {
 fn a_timeout_ends_the_whole_family_also_those_that_left_the_group() {
     let mut scene = Scene::new();
     let pids = scene.path("pids");
-    let mut stage = shell(&format!(
+    let stage = shell(&format!(
         "sleep 1000 & echo $! >> {0}; setsid sh -c 'echo $$ >> {0}; sleep 1000' & sleep 1000",
         pids.display()
     ));
-    stage.timeout_ms = Some(700);
-    let failure = scene.failure(stage);
-    assert_eq!(failure.kind, FailureKind::Timeout);
+    let begun = || fs::read_to_string(&pids).unwrap_or_default();
+    let failure = scene.timed_out(&stage, |_| begun().lines().count() >= 2);
     assert!(
-        failure.message.contains("`timeout` of 700ms"),
+        failure.message.contains("`timeout` of "),
         "{}",
         failure.message
     );
-    let pids = fs::read_to_string(pids).unwrap();
-    assert_eq!(pids.lines().count(), 2);
+    let pids = begun();
     for pid in pids.lines() {
         assert!(is_gone(pid), "{pid} still runs");
     }
@@ -185,12 +183,10 @@ fn a_command_that_is_deaf_to_sigterm_is_killed() {
 
 #[test]
 fn a_command_may_tidy_up_when_it_is_asked_to_leave() {
-    let mut scene = Scene::new();
-    let mut stage = shell("trap 'echo tidied; exit 0' TERM; while :; do sleep 0.02; done");
-    stage.timeout_ms = Some(300);
-    let failure = scene.failure(stage);
-    assert_eq!(failure.kind, FailureKind::Timeout);
-    assert!(failure.log_tail.ends_with("tidied"), "{}", failure.log_tail);
+    let mut scene = Scene::with(|options| options.grace = std::time::Duration::from_secs(60));
+    // Before its trap is set, the signal ends it.
+    let stage = shell("trap 'echo tidied; exit 0' TERM; while :; do sleep 0.02; done");
+    scene.timed_out(&stage, |failure| failure.log_tail.ends_with("tidied"));
 }
 
 #[test]
@@ -586,7 +582,7 @@ fn a_lease_of_an_unknown_stage_is_answered() {
 
 /// Whether a process has ended. A zombie counts as ended.
 fn is_gone(pid: &str) -> bool {
-    for _ in 0..500 {
+    for _ in 0..6000 {
         match fs::read_to_string(format!("/proc/{pid}/stat")) {
             Err(_) => return true,
             Ok(stat) if stat.contains(") Z ") => return true,

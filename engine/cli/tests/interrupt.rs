@@ -66,7 +66,7 @@ fn param(scene: &Scene, name: &str, file: &str) -> String {
 
 #[track_caller]
 fn gone(process: &str) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while Path::new("/proc").join(process.trim()).exists() {
         assert!(
             Instant::now() < deadline,

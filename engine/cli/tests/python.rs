@@ -113,13 +113,13 @@ fn a_lock_file_with_another_hash_is_the_users_fault_at_once() {
         .unwrap();
     scene.file("sunward.lock", lock.replace(hash, &"0".repeat(64)));
     std::fs::remove_dir_all(scene.path().join(".sunward")).unwrap();
-    let began = std::time::Instant::now();
     let told = run(&scene, "wheels");
     assert_eq!(told.code, 1, "{told:?}");
     assert!(told.err.contains("not what the lock file says"), "{told:?}");
     assert!(told.err.contains("delete its entry"), "{told:?}");
-    assert!(!told.err.contains("tried again"), "{told:?}");
-    assert!(began.elapsed().as_secs() < 100, "{:?}", began.elapsed());
+    for word in ["tried again", "attempt 2"] {
+        assert!(!told.err.contains(word), "{told:?}");
+    }
 }
 
 #[test]

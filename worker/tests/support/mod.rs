@@ -96,6 +96,21 @@ impl Scene {
         failure(self.one(stage))
     }
 
+    /// How a stage fails at its `timeout`. The timeout doubles until the command had the time to
+    /// come to where `is_ready` holds, so that a slow machine fails no test.
+    pub fn timed_out(&mut self, stage: &Stage, is_ready: impl Fn(&Failure) -> bool) -> Failure {
+        for timeout_ms in [300, 600, 1_200, 2_400, 4_800, 9_600, 19_200] {
+            let mut stage = stage.clone();
+            stage.timeout_ms = Some(timeout_ms);
+            let failure = self.failure(stage);
+            assert_eq!(failure.kind, FailureKind::Timeout, "{failure:?}");
+            if is_ready(&failure) {
+                return failure;
+            }
+        }
+        panic!("it never came so far");
+    }
+
     /// A job of run r1, with a stage id of its own.
     pub fn job(&mut self, stage: Stage, tasks: Tasks) -> Job {
         self.stages += 1;
