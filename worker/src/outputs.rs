@@ -71,7 +71,7 @@ fn neighbors(path: &Path) -> String {
         .flatten()
         .flatten()
         .take(5)
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .map(|entry| sunward_files::shown(Path::new(&entry.file_name())))
         .collect();
     if names.is_empty() {
         String::new()

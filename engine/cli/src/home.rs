@@ -30,7 +30,7 @@ pub(crate) fn create(home: &Path, settings: &Settings) -> anyhow::Result<()> {
     if home.to_str().is_none() {
         anyhow::bail!(
             "the state folder's path {} is not UTF-8, so that commands cannot be told where their files are; choose another with --home",
-            home.display()
+            sunward_files::shown(home)
         );
     }
     let group = settings.shared == Some(Shared::Group);

@@ -94,12 +94,24 @@ impl ParamArgs {
 
     fn read(&self, context: &Context) -> anyhow::Result<BTreeMap<String, Known>> {
         let mut known = BTreeMap::new();
+        if !self.pairs.is_empty() && context.folder.to_str().is_none() {
+            return Err(wrong_input(format!(
+                "-p: paths are relative to the folder {}, whose name is not UTF-8; start sunward in another folder",
+                sunward_files::shown(&context.folder)
+            )));
+        }
         if let Some(file) = &self.params {
             let path = context.folder.join(file);
             let folder = path
                 .parent()
                 .unwrap_or_else(|| Path::new("/"))
                 .to_path_buf();
+            if folder.to_str().is_none() {
+                return Err(wrong_input(format!(
+                    "--params: paths in it are relative to the folder {}, whose name is not UTF-8; move the file",
+                    sunward_files::shown(&folder)
+                )));
+            }
             for (name, value) in read_file(file, &path)? {
                 let given = Given::Value(value);
                 let folder = folder.clone();
@@ -154,8 +166,10 @@ fn make_absolute(value: &mut Value, folder: &Path) {
         Value::String(path) if !path.contains("://") => {
             let path_given = folder.join(&*path);
             // Two spellings of one path are the same value.
-            let full = fs::canonicalize(&path_given).unwrap_or(path_given);
-            *path = full.to_string_lossy().into_owned();
+            let full = fs::canonicalize(&path_given).ok();
+            // A link may lead to a name that is not UTF-8. Its own name is as good.
+            let full = full.filter(|full| full.to_str().is_some());
+            *path = full.unwrap_or(path_given).to_string_lossy().into_owned();
         }
         Value::List(list) => list.iter_mut().for_each(|one| make_absolute(one, folder)),
         _ => {}

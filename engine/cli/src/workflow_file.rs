@@ -49,6 +49,13 @@ impl Read {
     ) -> anyhow::Result<Self> {
         let shown = file.display().to_string();
         let path = absolute(context, file)?;
+        // The path names the workflow in the state, and what it reads is relative to it.
+        if path.to_str().is_none() {
+            return Err(wrong_input(format!(
+                "the workflow's path {} is not UTF-8; rename the file or the folder",
+                sunward_files::shown(&path)
+            )));
+        }
         let unreadable =
             |error: std::io::Error| wrong_input(format!("{shown} cannot be read: {error}"));
         let meta = fs::metadata(&path).map_err(|error| match error.kind() {

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
 use sunward_core::{Blame, Digest};
+use sunward_files::shown;
 
 /// Why data could not be read, written, converted or moved.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// The operating system returned an error.
-    #[error("cannot {what} {}: {source}{}", path.display(), io_remedy(source))]
+    #[error("cannot {what} {}: {source}{}", shown(path), io_remedy(source))]
     Io {
         /// What was attempted, for example `write` or `create folder`.
         what: &'static str,
@@ -22,7 +23,7 @@ pub enum DataError {
     /// A part is in no store.
     #[error(
         "part {digest} is not in the store {}; it was deleted or never written: `sunward run` makes it again",
-        store.display()
+        shown(store)
     )]
     MissingPart {
         /// The part.
@@ -33,7 +34,7 @@ pub enum DataError {
     /// The bytes of a part do not match its name, or are not a part.
     #[error(
         "{} is damaged: {why}; `sunward run` makes it again, and `sunward cache verify` looks for more",
-        path.display()
+        shown(path)
     )]
     Damaged {
         /// The file.
@@ -42,7 +43,7 @@ pub enum DataError {
         why: String,
     },
     /// A file does not have the expected format.
-    #[error("{} is not a readable {expected}: {found}; {hint}", path.display())]
+    #[error("{} is not a readable {expected}: {found}; {hint}", shown(path))]
     Format {
         /// The file.
         path: PathBuf,
@@ -148,6 +149,27 @@ impl DataError {
             | Self::NoSuch(_)
             | Self::Netcdf(_)
             | Self::Arrow { .. } => Blame::User,
+        }
+    }
+
+    /// The same error about a file below `original`, if it is about one below `copy`.
+    pub(crate) fn told_of(self, copy: &Path, original: &Path) -> Self {
+        match self {
+            Self::Format {
+                path,
+                expected,
+                found,
+                hint,
+            } => Self::Format {
+                path: match path.strip_prefix(copy) {
+                    Ok(inner) => original.join(inner),
+                    Err(_) => path,
+                },
+                expected,
+                found,
+                hint,
+            },
+            other => other,
         }
     }
 

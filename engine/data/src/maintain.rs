@@ -83,7 +83,11 @@ impl Store {
     /// Fails if a folder cannot be listed.
     pub fn parts(&self) -> Result<Vec<StoredPart>, DataError> {
         let mut parts = Vec::new();
-        for shard in children(&self.folder("cas"))? {
+        for (shard, found) in with_metadata(&self.folder("cas"))? {
+            // A stray file is nobody's part.
+            if !found.is_dir() {
+                continue;
+            }
             for (path, found) in with_metadata(&shard)? {
                 let name = path.file_name().map(|name| name.to_string_lossy());
                 if let Some(digest) = name.and_then(|name| Digest::from_hex(&name)) {

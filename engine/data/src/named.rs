@@ -59,7 +59,11 @@ impl Store {
             .and_then(|()| staged_digest(&copy))
             .map_err(DataError::io("copy", source))
             .and_then(|found| match found == *expected {
-                true => self.adopt_folder(&copy).map(Some),
+                // The user knows the source, not the copy.
+                true => match self.adopt_folder(&copy) {
+                    Ok(folder) => Ok(Some(folder)),
+                    Err(error) => Err(error.told_of(&copy, source)),
+                },
                 false => Ok(None),
             });
         let _ = fs::remove_dir_all(&copy);

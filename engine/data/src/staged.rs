@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -26,20 +27,20 @@ const DEPTH: u32 = 64;
 /// Fails if a file or folder cannot be read.
 pub fn staged_digest(path: &Path) -> io::Result<Digest> {
     let mut hasher = Hasher::new("staged");
-    add(path, "", &mut hasher, DEPTH)?;
+    add(path, b"", &mut hasher, DEPTH)?;
     Ok(hasher.finish())
 }
 
 /// The [`staged_digest`] of a file whose bytes have this digest.
 pub(crate) fn digest_of_file(bytes: &Digest, executable: bool) -> Digest {
     let mut hasher = Hasher::new("staged");
-    add_file("", executable, &bytes.0, &mut hasher);
+    add_file(b"", executable, &bytes.0, &mut hasher);
     hasher.finish()
 }
 
-fn add_file(name: &str, executable: bool, bytes: &[u8], hasher: &mut Hasher) {
+fn add_file(name: &[u8], executable: bool, bytes: &[u8], hasher: &mut Hasher) {
     hasher
-        .field(if executable { "program" } else { "file" }, name.as_bytes())
+        .field(if executable { "program" } else { "file" }, name)
         .field("bytes", bytes);
 }
 
@@ -73,7 +74,7 @@ pub fn copy_tree(source: &Path, target: &Path) -> io::Result<()> {
     fs::set_permissions(target, fs::Permissions::from_mode(mode))
 }
 
-fn add(path: &Path, name: &str, hasher: &mut Hasher, depth: u32) -> io::Result<()> {
+fn add(path: &Path, name: &[u8], hasher: &mut Hasher, depth: u32) -> io::Result<()> {
     let meta = fs::metadata(path)?;
     if !meta.is_dir() {
         add_file(name, is_executable(&meta), &content(path)?, hasher);
@@ -85,13 +86,14 @@ fn add(path: &Path, name: &str, hasher: &mut Hasher, depth: u32) -> io::Result<(
             path.display()
         )));
     }
-    hasher.field("folder", name.as_bytes());
+    hasher.field("folder", name);
     let mut names = fs::read_dir(path)?
         .map(|entry| entry.map(|entry| entry.file_name()))
         .collect::<io::Result<Vec<_>>>()?;
     names.sort();
     for child in names {
-        let inner = format!("{name}/{}", child.to_string_lossy());
+        // The bytes themselves: two names that are not UTF-8 may look alike.
+        let inner = [name, b"/", child.as_bytes()].concat();
         add(&path.join(&child), &inner, hasher, depth - 1)?;
     }
     Ok(())

@@ -17,6 +17,7 @@
 
 use std::fs::{self, File, FileType};
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
@@ -40,6 +41,30 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     refuse_irregular(file.metadata()?.file_type())?;
     Ok(file)
+}
+
+/// A path for a message: bytes that are not UTF-8 and control characters are escaped, so that
+/// different names are shown differently.
+#[must_use]
+pub fn shown(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() || is_invisible(c) {
+                text.extend(c.escape_debug());
+            } else {
+                text.push(c);
+            }
+        }
+        let escaped = chunk.invalid().iter();
+        escaped.for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
+    }
+    text
+}
+
+/// Whether a character only changes how others are shown, as one that reverses their order does.
+const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Reads a regular file of at most `limit_bytes`.

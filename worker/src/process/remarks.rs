@@ -99,7 +99,7 @@ fn of_special_bits(stage: &str, outputs: &OutputPaths) -> Option<String> {
             };
             if has_special_bits(&meta) {
                 let inside = path.strip_prefix(output).unwrap_or(&path);
-                found.push(Path::new(port).join(inside).display().to_string());
+                found.push(sunward_files::shown(&Path::new(port).join(inside)));
             }
             if meta.is_dir() {
                 paths.extend(entries(&path, &mut left));
@@ -165,7 +165,7 @@ impl Search {
                 }
             } else if meta.is_file() && !is_usual_file(&name) && !is_given(&path) {
                 let name = path.strip_prefix(root).unwrap_or(&path);
-                self.found.push(name.display().to_string());
+                self.found.push(sunward_files::shown(name));
             }
         }
     }
@@ -185,7 +185,8 @@ fn is_usual_file(name: &str) -> bool {
         || ends.iter().any(|end| name.ends_with(end))
 }
 
-/// Lists the first few names and the number of the others. Returns `None` for an empty list.
+/// Lists the first few names, which are ready to be shown, and the number of the others. Returns
+/// `None` for an empty list.
 fn named(mut names: Vec<String>) -> Option<String> {
     if names.is_empty() {
         return None;
@@ -193,13 +194,9 @@ fn named(mut names: Vec<String>) -> Option<String> {
     names.sort();
     let more = names.len().saturating_sub(NAMED);
     names.truncate(NAMED);
-    let shown: Vec<String> = names
-        .iter()
-        .map(|name| name.escape_debug().to_string())
-        .collect();
     Some(match more {
-        0 => shown.join(", "),
-        _ => format!("{} and {more} more", shown.join(", ")),
+        0 => names.join(", "),
+        _ => format!("{} and {more} more", names.join(", ")),
     })
 }
 

@@ -23,9 +23,11 @@ pub(crate) mod simulate;
 pub(crate) mod status;
 pub(crate) mod supervise;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use crate::args::{Cli, Verb};
 use crate::context::Context;
@@ -37,6 +39,10 @@ use crate::render::{self, Style};
 pub(crate) fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
+        Err(error) if error.kind() == ErrorKind::InvalidUtf8 => {
+            render::complain(Style::new(false), &not_utf8());
+            return Exit::WrongInput.into();
+        }
         Err(error) => {
             // Help and version are answers and go to stdout. Mistakes go to stderr. If nobody reads
             // them, that is not an error.
@@ -61,6 +67,17 @@ pub(crate) fn main() -> ExitCode {
             exit.into()
         }
     }
+}
+
+/// The error for an argument that is not UTF-8. Arguments that are only paths of files may be any
+/// bytes.
+fn not_utf8() -> anyhow::Error {
+    let mut arguments = std::env::args_os().skip(1);
+    let named = arguments.find(|argument| argument.to_str().is_none());
+    let shown = sunward_files::shown(Path::new(&named.unwrap_or_default()));
+    exit::wrong_input(format!(
+        "the argument {shown} is not UTF-8; commands and results could not be told of it. Rename the file, or name a link to it"
+    ))
 }
 
 fn perform(verb: &Verb, context: &Context) -> anyhow::Result<Exit> {
