@@ -133,7 +133,7 @@ fn what_a_command_leaves_under_an_odd_name_is_told() {
         format!("name: w\nstages: {{ a: {{ {run}, {OUTPUT} }} }}\n"),
     );
     let told = scene.run(&[]).expect(1);
-    assert_shown(&told, "it created", "an output under another name");
+    assert_shown(&told, "found beside it", "an output under another name");
 }
 
 #[test]
