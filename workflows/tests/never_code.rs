@@ -407,3 +407,100 @@ fn the_words_of_a_list_are_no_options_that_evaluate() {
     }
     assert!(ran > 20, "only {ran} scripts were not refused");
 }
+
+/// What `check` says of a stage with text in an environment variable.
+fn environment(name: &str, run: &str) -> Vec<String> {
+    let yaml = format!(
+        "name: w\nparams: {{ n: {{ type: string, default: x }} }}\nstages:\n  s:\n    env: {{ {name}: \"${{{{ params.n }}}}\" }}\n    run: {run}\n"
+    );
+    let checked = check(&yaml, &Catalog::default(), &Facts::default());
+    let found = checked.diagnostics.into_iter();
+    found
+        .map(|one| format!("{} {}", one.code.0, one.message))
+        .collect()
+}
+
+#[test]
+fn text_of_the_environment_is_followed_like_any_variable() {
+    let refused = [
+        ("N", "'[[ $N -gt 3 ]]'"),
+        ("N", "'(( N > 3 ))'"),
+        ("N", "'bash -c \"$N\"'"),
+        ("N", "'eval $N'"),
+        ("N", "'m=$N; n=$(echo $m); (( n ))'"),
+        ("N", "'v=N; (( v ))'"),
+        ("N", "bash -c '(( N > 3 ))'"),
+        ("N", "'$N x'"),
+        ("N", "['bash', '-c', '(( N > 3 ))']"),
+        ("LD_PRELOAD", "tool"),
+        ("PATH", "tool"),
+        ("PYTHONPATH", "tool"),
+        ("IFS", "tool"),
+    ];
+    for (name, run) in refused {
+        let found = environment(name, run);
+        assert!(
+            found.iter().any(|one| one.starts_with("SW0604")),
+            "{name} {run}: {found:?}"
+        );
+    }
+    let accepted = [
+        ("N", "'echo \"$N\"'"),
+        ("N", "'[ \"$N\" -gt 3 ]'"),
+        ("N", "'[[ $N == a* ]]'"),
+        ("N", "'echo ${N:0:4}; (( 1 < 2 ))'"),
+        ("N", "'n=$(wc -l < \"$N\"); (( n > 3 ))'"),
+        ("N", "'n=$(grep -c \">\" \"$N\"); (( n > 3 ))'"),
+        ("N", "['bash', '-c', 'echo \"$N\"']"),
+    ];
+    for (name, run) in accepted {
+        assert_eq!(environment(name, run), [""; 0], "{name} {run}");
+    }
+}
+
+#[test]
+fn text_names_no_command_but_an_input_may() {
+    let shell = shell("bash");
+    let taken = |source: &str| {
+        let compiled = CompiledScript::new(&shell, source).unwrap();
+        compiled
+            .render(&scope("a b"))
+            .map_err(|error| error.to_string())
+    };
+    for source in [
+        "${{ item }} x",
+        "\"${{ item }}\" x",
+        "$(echo ${{ item }}) x",
+        "a${{ item }}",
+    ] {
+        let why = taken(source).unwrap_err();
+        assert!(why.contains("name of a command"), "{source}: {why}");
+    }
+    for source in [
+        "${{ inputs.x }} x",
+        "${{ item }}/bin/tool x",
+        "run() { \"$@\"; }; run gzip ${{ item }}",
+    ] {
+        assert!(taken(source).is_ok(), "{source}");
+    }
+    let argv = |word: &str| CompiledArgv::new(&[Template::new(word), Template::new("x")]).unwrap();
+    assert!(argv("${{ item }}").render(&scope("a b")).is_err());
+    assert!(argv("${{ inputs.x }}").render(&scope("a b")).is_ok());
+}
+
+#[test]
+fn no_example_is_refused() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
+    let mut read = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path().join("workflow.yaml");
+        let Ok(yaml) = fs::read_to_string(&path) else {
+            continue;
+        };
+        read += 1;
+        let found = check(&yaml, &Catalog::default(), &Facts::default()).diagnostics;
+        let refused: Vec<_> = found.iter().filter(|one| one.code.0 == "SW0604").collect();
+        assert!(refused.is_empty(), "{}: {refused:?}", path.display());
+    }
+    assert!(read > 3, "{read}");
+}

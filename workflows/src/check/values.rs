@@ -7,7 +7,7 @@ use super::location::locate;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Compiled, CompiledTemplate};
-use crate::model::Command;
+use crate::model::{Action, Command};
 use crate::script::{CompiledArgv, CompiledScript, Place, Refusal, is_evaluated};
 use crate::source::Span;
 use crate::yaml::Node;
@@ -50,20 +50,45 @@ pub(super) fn of_environment(
     let Some(env) = stage.node.get("env") else {
         return;
     };
+    let evaluates = evaluated_by(&stage.stage.action);
     for entry in env.entries() {
-        let Some(source) = entry.value.text().filter(|_| is_evaluated(&entry.key)) else {
+        let refusal = if is_evaluated(&entry.key) {
+            Refusal::EvaluatedVariable
+        } else if evaluates(&entry.key) {
+            Refusal::EvaluatedLater
+        } else {
+            continue;
+        };
+        let Some(source) = entry.value.text() else {
             continue;
         };
         let Ok(template) = CompiledTemplate::new(source) else {
             continue;
         };
         for one in template.expressions() {
-            let place = Place::Refused(Refusal::EvaluatedVariable);
+            let place = Place::Refused(refusal);
             let span = locate(context.text, &entry.value, &one.source);
             if let Some(diagnostic) = value(one, place, classes, span) {
                 context.report(diagnostic);
             }
         }
+    }
+}
+
+/// Tells of a variable whether the command of a stage evaluates its text.
+fn evaluated_by(action: &Action) -> Box<dyn Fn(&str) -> bool> {
+    match action {
+        Action::Run(Command::Shell { shell, script }) => {
+            match CompiledScript::new(shell, &script.source) {
+                Ok(script) => Box::new(move |name| script.evaluates_variable(name)),
+                Err(_) => Box::new(|_| false),
+            }
+        }
+        Action::Run(Command::Argv(words)) => match CompiledArgv::new(words) {
+            Ok(argv) => Box::new(move |name| argv.evaluates_variable(name)),
+            Err(_) => Box::new(|_| false),
+        },
+        _ => Box::new(|_| false),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::interpreter::{self, MARK, Verdict};
 use super::place::Place;
 use super::refusal::Refusal;
-use super::{is_number, put_allowed};
+use super::{is_input, is_number, nested, put_allowed};
 use crate::expr::{Compiled, CompiledTemplate, Fragment, RenderError, Scope};
 use crate::model::Template;
 use crate::value::Value;
@@ -33,8 +33,22 @@ impl CompiledArgv {
                 Verdict::Refused(refusal) => Place::Refused(in_argv(refusal)),
             })
             .collect();
-        let words = templates.into_iter().zip(places).collect();
+        let mut words: Vec<_> = templates.into_iter().zip(places).collect();
+        if let Some((program, place)) = words.first_mut()
+            && literal[0].contains(MARK)
+            && !literal[0].contains('/')
+            && !program.expressions().all(is_input)
+        {
+            *place = Place::Refused(Refusal::CommandName);
+        }
         Ok(Self { words })
+    }
+
+    /// True if a program among the words may evaluate the text of this environment variable.
+    pub(crate) fn evaluates_variable(&self, name: &str) -> bool {
+        let words: Vec<String> = self.words.iter().map(|(word, _)| literal(word)).collect();
+        let mut programs = interpreter::programs(&words).into_iter();
+        programs.any(|program| nested::evaluated(program).contains(name))
     }
 
     /// Every expression with its place, in order.

@@ -6,10 +6,12 @@ use std::collections::BTreeSet;
 use tree_sitter::Node;
 
 use super::interpreter::{self, MARK, Verdict};
+use super::nested;
 use super::node::{
-    POSITIONAL, descendants, is_document, is_expansion, is_word, outside_substitutions, own_text,
-    read_name, unquoted,
+    FIRST, POSITIONAL, dequoted, descendants, is_document, is_expansion, is_word, outside_numbers,
+    outside_substitutions, own_text, read_name,
 };
+use super::written;
 
 /// The names of all variables whose content the script evaluates anywhere.
 pub(super) fn names(root: Node<'_>, text: &str) -> BTreeSet<String> {
@@ -30,7 +32,7 @@ fn of_node(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
             within(node, text, found);
         }
         "test_command" if source.starts_with("[[") => {
-            if compares_numbers(source) {
+            if evaluates_test(source) {
                 identifiers(node, text, found);
             }
             tested_names(node, text, found);
@@ -77,23 +79,40 @@ fn of_expansion(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     if source.starts_with("${!") || source.ends_with("@P}") {
         found.extend(read_name(node, text));
     }
-    let offset = source.find(':').map(|at| &source[at + 1..]);
-    if offset.is_some_and(|rest| !rest.starts_with(['-', '+', '=', '?'])) {
-        identifiers(node, text, found);
+    // Only the offset and the length are evaluated, not the text that they divide.
+    let Some(colon) = source.find(':') else {
+        return;
+    };
+    if source[colon + 1..].starts_with(['-', '+', '=', '?']) {
+        return;
     }
+    let mut cursor = node.walk();
+    let after = node
+        .children(&mut cursor)
+        .filter(|part| part.end_byte() > node.start_byte() + colon + 1);
+    after.for_each(|part| identifiers(part, text, found));
 }
 
 /// Variables that a declaration evaluates: `declare -i` evaluates values, and `declare -n` uses
 /// them as names.
 fn of_declaration(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
-    let mut words = text[node.byte_range()].split_whitespace();
-    let evaluates = words.any(|word| {
-        let letters = word.strip_prefix(['-', '+']);
-        letters.is_some_and(|letters| !letters.starts_with('-') && letters.contains(['i', 'n']))
-    });
-    if evaluates {
+    if declares_evaluated(&text[node.byte_range()]) {
         identifiers(node, text, found);
     }
+    // A word such as `"v_$n=1"` holds a name, and the subscript of a name is evaluated.
+    let mut cursor = node.walk();
+    let computed = node
+        .children(&mut cursor)
+        .filter(|part| part.kind() != "variable_assignment");
+    computed.for_each(|part| expansions(part, text, found));
+}
+
+/// True if a declaration makes its variables numbers or references.
+pub(super) fn declares_evaluated(source: &str) -> bool {
+    source.split_whitespace().any(|word| {
+        let letters = word.strip_prefix(['-', '+']);
+        letters.is_some_and(|letters| !letters.starts_with('-') && letters.contains(['i', 'n']))
+    })
 }
 
 /// Variables in words that the command evaluates.
@@ -103,11 +122,17 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         .children(&mut cursor)
         .filter(|part| is_word(*part))
         .collect();
-    let mut literal: Vec<String> = parts
+    let mut words: Vec<String> = parts
         .iter()
         .map(|part| with_marks(*part, text, false))
         .collect();
-    if literal.first().is_some_and(|name| name == "let") {
+    if let Some(name) = node.child_by_field_name("name") {
+        of_name(name, text, found);
+    }
+    for program in interpreter::programs(&words) {
+        found.extend(nested::evaluated(program).into_iter().filter(is_variable));
+    }
+    if words.first().is_some_and(|name| name == "let") {
         parts
             .iter()
             .for_each(|part| identifiers(*part, text, found));
@@ -117,13 +142,44 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         if !marked.contains(MARK) {
             continue;
         }
-        let plain = std::mem::replace(&mut literal[at], marked);
-        let verdict = interpreter::verdict(&literal, at, MARK);
-        literal[at] = plain;
+        let plain = std::mem::replace(&mut words[at], marked);
+        let verdict = interpreter::verdict(&words, at, MARK);
+        words[at] = plain;
         if matches!(verdict, Verdict::Refused(_)) {
-            expansions(*part, text, found);
+            read(*part, text, found);
         }
     }
+    for at in interpreter::program_files(&words) {
+        found.insert(written::file(&words[at]));
+    }
+}
+
+/// Variables whose text becomes the name of a command.
+fn of_name(name: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+    let source = &text[name.byte_range()];
+    // Of these, only the first word is the name.
+    let first = source.trim_matches('"');
+    if matches!(first, "$@" | "$*" | "${@}" | "${*}") && !text.contains("shift") {
+        found.insert(FIRST.to_owned());
+        return;
+    }
+    let array = first
+        .strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix("[@]}").or(rest.strip_suffix("[*]}")));
+    if let Some(array) = array {
+        found.insert(format!("{array}[0]"));
+        return;
+    }
+    // `"$D/tool"` runs a program of a fixed name.
+    if source.starts_with('"') && source.contains('/') {
+        return;
+    }
+    expansions(name, text, found);
+}
+
+/// True for the name of a variable, as opposed to a positional parameter.
+fn is_variable(name: &String) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
 }
 
 /// Variables in a here-document or here-string that an interpreter reads as its program.
@@ -131,12 +187,13 @@ fn of_document(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     let mut cursor = node.walk();
     let documents: Vec<Node<'_>> = node
         .children(&mut cursor)
-        .filter(|part| is_document(*part))
+        .filter(|part| is_document(*part) || part.kind() == "file_redirect")
         .collect();
     if !documents.is_empty() && any_command(node, text, interpreter::interprets) {
         documents
             .into_iter()
-            .for_each(|part| expansions(part, text, found));
+            .for_each(|part| read(part, text, found));
+        found.extend(written::inputs(node, text));
     }
 }
 
@@ -148,7 +205,7 @@ fn of_pipeline(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         .iter()
         .rposition(|part| any_command(*part, text, interpreter::interprets_pipe));
     for part in parts.iter().take(last.unwrap_or(0)) {
-        expansions(*part, text, found);
+        read(*part, text, found);
     }
 }
 
@@ -172,9 +229,9 @@ fn with_marks(node: Node<'_>, text: &str, marks: bool) -> String {
     let mut word = String::new();
     let mut from = node.start_byte();
     if marks {
-        let mut ranges: Vec<_> = outside_substitutions(node)
+        let mut ranges: Vec<_> = outside_numbers(node, text)
             .into_iter()
-            .filter(|node| is_expansion(*node))
+            .filter(|node| is_expansion(*node) || node.kind() == "command_substitution")
             .map(|node| node.byte_range())
             .collect();
         ranges.sort_by_key(|range| range.start);
@@ -187,7 +244,7 @@ fn with_marks(node: Node<'_>, text: &str, marks: bool) -> String {
         }
     }
     word.push_str(&text[from..node.end_byte()]);
-    unquoted(word)
+    dequoted(node.kind(), word)
 }
 
 /// Variables that a test evaluates: `-v "$x"` uses the text of `x` as a name.
@@ -201,18 +258,27 @@ fn tested_names(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-fn compares_numbers(source: &str) -> bool {
-    const SIGNS: &[&str] = &["-eq", "-ne", "-lt", "-le", "-gt", "-ge"];
+/// True if `[[ … ]]` evaluates operands: in comparisons of numbers and as names.
+pub(super) fn evaluates_test(source: &str) -> bool {
+    const SIGNS: &[&str] = &["-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-v", "-R"];
     source.split_whitespace().any(|word| SIGNS.contains(&word))
 }
 
 /// Adds the variables that are expanded in a node's subtree.
 fn expansions(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
-    for node in outside_substitutions(node) {
+    for node in outside_numbers(node, text) {
         if is_expansion(node) {
             found.extend(read_name(node, text));
         }
     }
+}
+
+/// Adds the variables that are expanded in a node's subtree, and the files that it names.
+fn read(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+    expansions(node, text, found);
+    let nodes = outside_numbers(node, text).into_iter();
+    let words = nodes.filter(|node| node.kind() == "word");
+    found.extend(words.map(|word| written::file(&text[word.byte_range()])));
 }
 
 /// Like [`identifiers`], for the children of a node that the parser itself reads as a substitution.
@@ -225,10 +291,9 @@ fn within(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
 /// Adds every word in a node's subtree that could be a variable's name, because arithmetic reads
 /// variables without `$`.
 fn identifiers(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+    expansions(node, text, found);
     for node in outside_substitutions(node) {
-        if is_expansion(node) {
-            found.extend(read_name(node, text));
-        } else {
+        if !is_expansion(node) && !is_length(node, text) {
             own_text(node)
                 .into_iter()
                 .for_each(|range| words(&text[range], found));
@@ -236,7 +301,14 @@ fn identifiers(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-fn words(source: &str, found: &mut BTreeSet<String>) {
+/// True for the parts of `${#x}`, which is a number.
+fn is_length(node: Node<'_>, text: &str) -> bool {
+    let around = node.parent().map(|parent| &text[parent.byte_range()]);
+    around.is_some_and(|source| source.starts_with("${#"))
+}
+
+/// Adds every word of a text that could be a variable's name.
+pub(super) fn words(source: &str, found: &mut BTreeSet<String>) {
     let names = source.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let names =
         names.filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));

@@ -1,18 +1,21 @@
 //! Follows text through the variables of a script to where it is evaluated.
 //!
 //! `x=${{ item }}; (( x > 3 ))` runs code from the text, because bash evaluates the content of `x`.
-//! So text must not be assigned to a variable that the script evaluates anywhere. Text that a
-//! command prints and the script reads again (`x=$(tool ${{ item }})`) is not followed.
+//! So text must not be assigned to a variable that the script evaluates anywhere. What a command
+//! prints may hold the text of its words (`x=$(tool ${{ item }})`), unless it is a number by nature
+//! (`output`). Files that the script writes are followed like variables (`written`).
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use tree_sitter::Node;
 
-use super::evaluation;
+use super::evaluation::{self, words};
 use super::node::{
-    POSITIONAL, descendants, is_document, is_expansion, outside_substitutions, own_text, read_name,
+    FIRST, INPUT, POSITIONAL, descendants, is_document, is_expansion, outside_numbers, own_text,
+    read_name,
 };
+use super::written;
 
 /// One assignment of values to a variable, in whatever form.
 struct Flow {
@@ -21,6 +24,26 @@ struct Flow {
     sources: BTreeSet<String>,
     /// Byte ranges of the assigned text, to find expressions in it.
     ranges: Vec<Range<usize>>,
+}
+
+impl Flow {
+    /// What is evaluated if the target is: its sources, and every name in its literal text, because
+    /// an evaluated text may itself name a variable.
+    fn evaluates(&self, text: &str) -> BTreeSet<String> {
+        let mut names = self.sources.clone();
+        for range in &self.ranges {
+            let literal = &text[range.clone()];
+            words(literal, &mut names);
+            let parameter = |rest: &str| {
+                rest.trim_start_matches('{')
+                    .starts_with(|c: char| c.is_ascii_digit() || matches!(c, '@' | '*' | '!'))
+            };
+            if literal.split('$').skip(1).any(parameter) {
+                names.insert(POSITIONAL.to_owned());
+            }
+        }
+        names
+    }
 }
 
 /// All assignments of a script, and the variables that it evaluates.
@@ -42,11 +65,22 @@ impl Flows {
                 .filter_map(|node| node.child_by_field_name("name"))
                 .map(|name| &text[name.byte_range()])
                 .collect();
+            let script = Script {
+                text,
+                readers: read_targets(root, text),
+                functions,
+            };
             for node in all {
-                flows.extend(flow(node, text, &functions));
+                flows.extend(script.flow(node));
             }
         }
+        let evaluated = closed(evaluated, &flows, text);
         Self { flows, evaluated }
+    }
+
+    /// Everything whose text the script evaluates, possibly through other variables.
+    pub(super) fn into_evaluated(self) -> BTreeSet<String> {
+        self.evaluated
     }
 
     /// True if the value at these bytes reaches a variable that is evaluated, possibly through
@@ -56,63 +90,181 @@ impl Flows {
             let mut ranges = flow.ranges.iter();
             ranges.any(|range| range.start < value.end && value.start < range.end)
         };
-        let mut reached: BTreeSet<&str> = BTreeSet::new();
-        let mut new: Vec<&str> = self
-            .flows
+        self.flows
             .iter()
             .filter(holds)
-            .map(|f| &*f.target)
-            .collect();
-        while let Some(name) = new.pop() {
-            if self.evaluated.contains(name) {
-                return true;
-            }
-            if reached.insert(name) {
-                let next = self.flows.iter().filter(|flow| flow.sources.contains(name));
-                new.extend(next.map(|flow| &*flow.target));
-            }
-        }
-        false
+            .any(|flow| self.evaluated.contains(&flow.target))
     }
 }
 
-fn flow(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flow> {
-    let mut cursor = node.walk();
-    match node.kind() {
-        "variable_assignment" => {
-            let name = node.child_by_field_name("name");
-            let value = node.child_by_field_name("value");
-            let target = name.map(|name| variable(&text[name.byte_range()]));
-            target
-                .map(|target| from(target, value, text))
-                .into_iter()
-                .collect()
-        }
-        "for_statement" => {
-            let variable = node.child_by_field_name("variable");
-            let Some(target) = variable.map(|name| text[name.byte_range()].to_owned()) else {
-                return Vec::new();
-            };
-            let values: Vec<_> = node.children_by_field_name("value", &mut cursor).collect();
-            if values.is_empty() {
-                let sources = BTreeSet::from([POSITIONAL.to_owned()]);
-                let ranges = Vec::new();
-                return vec![Flow {
-                    target,
-                    sources,
-                    ranges,
-                }];
+/// Adds everything that flows into what is evaluated.
+fn closed(mut evaluated: BTreeSet<String>, flows: &[Flow], text: &str) -> BTreeSet<String> {
+    let mut left: Vec<&Flow> = flows.iter().collect();
+    loop {
+        let before = left.len();
+        left.retain(|flow| {
+            let reaches = evaluated.contains(&flow.target);
+            if reaches {
+                evaluated.extend(flow.evaluates(text));
             }
-            vec![from(target, values, text)]
+            !reaches
+        });
+        // Bash keeps the arguments of all functions there.
+        if evaluated.contains("BASH_ARGV") && evaluated.insert(POSITIONAL.to_owned()) {
+            continue;
         }
-        "command" => {
-            let mut flows = of_command(node, text, functions);
-            flows.extend(of_input(node, text));
-            flows
+        if left.len() == before {
+            return evaluated;
         }
-        "redirected_statement" => of_input(node, text),
-        "pipeline" => of_pipeline(node, text),
-        _ => Vec::new(),
+    }
+}
+
+/// What is known of a script before its assignments are found.
+struct Script<'s> {
+    text: &'s str,
+    functions: BTreeSet<&'s str>,
+    /// All variables that the script reads from a standard input.
+    readers: Vec<String>,
+}
+
+impl Script<'_> {
+    fn flow(&self, node: Node<'_>) -> Vec<Flow> {
+        let text = self.text;
+        let mut cursor = node.walk();
+        match node.kind() {
+            "variable_assignment" => of_assignment(node, text),
+            "for_statement" => {
+                let variable = node.child_by_field_name("variable");
+                let Some(target) = variable.map(|name| text[name.byte_range()].to_owned()) else {
+                    return Vec::new();
+                };
+                let values: Vec<_> = node.children_by_field_name("value", &mut cursor).collect();
+                if values.is_empty() {
+                    return vec![of_source(target, POSITIONAL)];
+                }
+                vec![from(target, values, text)]
+            }
+            "test_command" => vec![from("BASH_REMATCH".to_owned(), [node], text)],
+            "command" => {
+                let mut flows = of_command(node, text, &self.functions);
+                flows.extend(self.of_input(node));
+                flows
+            }
+            "redirected_statement" => {
+                let mut flows = self.of_input(node);
+                let files = written::files(node, text);
+                flows.extend(files.into_iter().map(|file| from(file, [node], text)));
+                flows
+            }
+            "pipeline" => self.of_pipeline(node),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Assignments from a redirected input: `read NAME <<< V`, alone, in a loop or in a function.
+    fn of_input(&self, node: Node<'_>) -> Vec<Flow> {
+        let mut cursor = node.walk();
+        let redirects: Vec<_> = node
+            .children(&mut cursor)
+            .filter(|one| is_document(*one) || one.kind() == "file_redirect")
+            .collect();
+        if redirects.is_empty() {
+            return Vec::new();
+        }
+        let targets = self.readers_in(node);
+        let flow = |target| from(target, redirects.iter().copied(), self.text);
+        targets.into_iter().map(flow).collect()
+    }
+
+    /// Assignments through a pipe: what one part writes and a later part of the pipeline reads.
+    fn of_pipeline(&self, node: Node<'_>) -> Vec<Flow> {
+        let mut cursor = node.walk();
+        let parts: Vec<_> = node.named_children(&mut cursor).collect();
+        let mut flows = Vec::new();
+        for (at, part) in parts.iter().enumerate() {
+            // The parser may place the rest of a pipeline inside the node of a here-document.
+            let documents = descendants(*part, is_not_substitution)
+                .into_iter()
+                .any(is_document);
+            let readers = parts.iter().skip(if documents { at } else { at + 1 });
+            let readers = readers.flat_map(|part| self.readers_in(*part));
+            flows.extend(readers.map(|target| from(target, [*part], self.text)));
+        }
+        flows
+    }
+
+    /// Variables that a node's commands set from their standard input. A function may read
+    /// anything, and `exec` gives its input to all later commands.
+    fn readers_in(&self, node: Node<'_>) -> Vec<String> {
+        let calls = descendants(node, |_| true)
+            .into_iter()
+            .filter(|node| node.kind() == "command")
+            .filter_map(|command| command.child_by_field_name("name"))
+            .any(|name| {
+                let name = &self.text[name.byte_range()];
+                name == "exec" || self.functions.contains(name)
+            });
+        if calls {
+            return self.readers.clone();
+        }
+        read_targets(node, self.text)
+    }
+}
+
+fn is_not_substitution(node: Node<'_>) -> bool {
+    !matches!(node.kind(), "command_substitution" | "process_substitution")
+}
+
+/// Assignments by `NAME=VALUE`.
+fn of_assignment(node: Node<'_>, text: &str) -> Vec<Flow> {
+    let Some(name) = node.child_by_field_name("name") else {
+        return Vec::new();
+    };
+    let target = variable(&text[name.byte_range()]);
+    let Some(value) = node.child_by_field_name("value") else {
+        return Vec::new();
+    };
+    let first = format!("{target}[0]");
+    let filled = format!("{target}=(");
+    let appends = text[name.end_byte()..].starts_with('+');
+    let filled = text.match_indices(&filled).any(|(at, _)| {
+        let rest = text[at + filled.len()..].trim_start();
+        !rest.starts_with(')')
+    });
+    let mut flows = Vec::new();
+    match value.kind() {
+        "array" if appends && filled => {}
+        "array" => {
+            let mut cursor = value.walk();
+            let words = leading(value.named_children(&mut cursor));
+            flows.push(from(first, words, text));
+        }
+        _ => flows.push(from(first, [value], text)),
+    }
+    flows.push(from(target, [value], text));
+    flows
+}
+
+/// The words of a list up to the first one that is never empty. One of them becomes the first word.
+fn leading<'t>(words: impl Iterator<Item = Node<'t>>) -> Vec<Node<'t>> {
+    let mut leading = Vec::new();
+    for word in words {
+        leading.push(word);
+        if matches!(
+            word.kind(),
+            "word" | "number" | "raw_string" | "concatenation"
+        ) {
+            break;
+        }
+    }
+    leading
+}
+
+fn of_source(target: String, source: &str) -> Flow {
+    Flow {
+        target,
+        sources: BTreeSet::from([source.to_owned()]),
+        ranges: Vec::new(),
     }
 }
 
@@ -125,57 +277,25 @@ fn of_command(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flo
     let args: Vec<_> = node
         .children_by_field_name("argument", &mut cursor)
         .collect();
+    // `$_` is the last word of the command before.
+    let mut flows = vec![from("_".to_owned(), args.iter().copied(), text)];
     if name == "set" || functions.contains(name) {
-        return vec![from(POSITIONAL.to_owned(), args, text)];
+        let words = args.iter().copied();
+        let words =
+            words.skip_while(|arg| name == "set" && text[arg.byte_range()].starts_with('-'));
+        flows.push(from(FIRST.to_owned(), leading(words), text));
+        flows.push(from(POSITIONAL.to_owned(), args, text));
+        return flows;
+    }
+    if matches!(name, "read" | "mapfile" | "readarray") {
+        let targets = read_targets(node, text);
+        flows.extend(targets.into_iter().map(|target| of_source(target, INPUT)));
+        return flows;
     }
     let word = |at: usize| args.get(at).map_or("", |arg| &text[arg.byte_range()]);
     if name == "printf" && word(0) == "-v" {
         let target = variable(word(1).trim_matches(['\'', '"']));
-        return vec![from(target, args.into_iter().skip(2), text)];
-    }
-    Vec::new()
-}
-
-/// Assignments from a redirected input: `read NAME <<< V`, alone or in a loop.
-fn of_input(node: Node<'_>, text: &str) -> Vec<Flow> {
-    let mut cursor = node.walk();
-    let redirects: Vec<_> = node
-        .children(&mut cursor)
-        .filter(|one| is_document(*one))
-        .collect();
-    if redirects.is_empty() {
-        return Vec::new();
-    }
-    let targets = read_targets(node, text);
-    let flow = |target| from(target, redirects.iter().copied(), text);
-    targets.into_iter().map(flow).collect()
-}
-
-/// Assignments through a pipe: text that `echo`, `printf` or a here-document writes and a later
-/// part of the pipeline reads.
-fn of_pipeline(node: Node<'_>, text: &str) -> Vec<Flow> {
-    let mut cursor = node.walk();
-    let parts: Vec<_> = node.named_children(&mut cursor).collect();
-    let mut flows = Vec::new();
-    for (at, part) in parts.iter().enumerate() {
-        let prints = |command: &Node<'_>| {
-            let name = command.child_by_field_name("name");
-            let name = name.map(|name| &text[name.byte_range()]);
-            is_document(*command) || matches!(name, Some("echo" | "printf"))
-        };
-        let printed: Vec<_> = descendants(*part, |_| true)
-            .into_iter()
-            .filter(prints)
-            .collect();
-        if printed.is_empty() {
-            continue;
-        }
-        // The parser may place the rest of a pipeline inside the node of a here-document.
-        let readers = parts
-            .iter()
-            .skip(at)
-            .flat_map(|part| read_targets(*part, text));
-        flows.extend(readers.map(|target| from(target, printed.iter().copied(), text)));
+        flows.push(from(target, args.into_iter().skip(2), text));
     }
     flows
 }
@@ -192,7 +312,9 @@ fn read_targets(node: Node<'_>, text: &str) -> Vec<String> {
         let reads = |word: &&str| matches!(*word, "read" | "mapfile" | "readarray");
         if let Some(at) = words.iter().position(reads) {
             let names = words[at + 1..].iter().filter(|word| !word.starts_with('-'));
-            targets.extend(names.map(|name| (*name).to_owned()));
+            for name in names {
+                targets.extend([(*name).to_owned(), format!("{name}[0]")]);
+            }
             targets.extend(["REPLY", "MAPFILE"].map(str::to_owned));
         }
     }
@@ -203,9 +325,12 @@ fn from<'t>(target: String, values: impl IntoIterator<Item = Node<'t>>, text: &s
     let mut sources = BTreeSet::new();
     let mut ranges = Vec::new();
     for value in values {
-        for node in outside_substitutions(value) {
+        for node in outside_numbers(value, text) {
             if is_expansion(node) {
                 sources.extend(read_name(node, text));
+            }
+            if node.kind() == "word" {
+                sources.insert(written::file(&text[node.byte_range()]));
             }
             ranges.extend(own_text(node));
         }

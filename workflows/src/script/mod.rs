@@ -18,12 +18,15 @@ mod evaluation;
 mod flow;
 mod interpreter;
 mod marked;
+mod nested;
 mod node;
+mod output;
 mod place;
 mod quote;
 mod refusal;
 mod shell;
 mod tree;
+mod written;
 
 pub use argv::CompiledArgv;
 pub(crate) use interpreter::is_evaluated;
@@ -32,6 +35,8 @@ pub use quote::word as shell_word;
 pub(crate) use refusal::Refusal;
 pub use shell::default_shell;
 pub(crate) use shell::{Dialect, strict};
+
+use std::collections::BTreeSet;
 
 use crate::expr::{Compiled, CompiledTemplate, Fragment, Outcome, RenderError, Scope};
 use crate::value::Value;
@@ -48,6 +53,8 @@ const VARIABLES_LIMIT: usize = 1024 * 1024;
 pub struct CompiledScript {
     template: CompiledTemplate,
     places: Vec<Place>,
+    /// The variables whose text the script evaluates.
+    evaluated: BTreeSet<String>,
 }
 
 /// A script for one task, and the variables that it refers to.
@@ -67,8 +74,24 @@ impl CompiledScript {
     /// As [`CompiledTemplate::new`].
     pub fn new(shell: &[String], source: &str) -> Result<Self, RenderError> {
         let template = CompiledTemplate::new(source)?;
-        let places = tree::places(&template, Dialect::of(shell));
-        Ok(Self { template, places })
+        let dialect = Dialect::of(shell);
+        let places = tree::places(&template, dialect);
+        let evaluated = if dialect == Dialect::Unknown {
+            BTreeSet::new()
+        } else {
+            nested::evaluated(&marked::without_clobbering(&marked::mark(&template).text))
+        };
+        Ok(Self {
+            template,
+            places,
+            evaluated,
+        })
+    }
+
+    /// True if the script may evaluate the text of this environment variable as code. Nothing is
+    /// known of the languages of other shells, in which a variable is data.
+    pub(crate) fn evaluates_variable(&self, name: &str) -> bool {
+        self.evaluated.contains(name)
     }
 
     /// Every expression with its place, in order.
@@ -190,6 +213,13 @@ fn fits(name: &str, text: &str) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// True for the path of an input, which may be the program to run.
+fn is_input(one: &Compiled) -> bool {
+    let names = one.names();
+    let roots = names.iter().map(|name| name.first().map(String::as_str));
+    !names.is_empty() && roots.into_iter().all(|root| root == Some("inputs"))
 }
 
 /// True for a value that may be written literally anywhere.

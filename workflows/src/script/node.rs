@@ -4,8 +4,16 @@ use std::ops::Range;
 
 use tree_sitter::Node;
 
+use super::output;
+
 /// The name used here for all positional parameters: `$1`, `$2`, `$@`.
 pub(super) const POSITIONAL: &str = "@";
+
+/// The name used here for the first positional parameter, where it is a command's name.
+pub(super) const FIRST: &str = "@1";
+
+/// The name used here for the standard input.
+pub(super) const INPUT: &str = "<";
 
 /// A node and all nodes in its subtree. A node for which `enters` is false is left out with
 /// everything below it.
@@ -31,6 +39,11 @@ pub(super) fn outside_substitutions(node: Node<'_>) -> Vec<Node<'_>> {
     })
 }
 
+/// A node and all nodes in its subtree, without the content of substitutions that print a number.
+pub(super) fn outside_numbers<'t>(node: Node<'t>, text: &str) -> Vec<Node<'t>> {
+    descendants(node, |node| !output::is_number(node, text))
+}
+
 /// The byte ranges of a node that none of its children covers.
 pub(super) fn own_text(node: Node<'_>) -> Vec<Range<usize>> {
     let mut cursor = node.walk();
@@ -48,10 +61,15 @@ pub(super) fn own_text(node: Node<'_>) -> Vec<Range<usize>> {
 /// The variable that `$x` or `${x…}` reads.
 pub(super) fn read_name(node: Node<'_>, text: &str) -> Option<String> {
     let source = text[node.byte_range()].strip_prefix('$')?;
+    // A length is a number.
+    if source.starts_with("{#") {
+        return None;
+    }
+    let indirect = source.starts_with("{!");
     let source = source.trim_start_matches(['{', '!', '#']);
     let end = source.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let name = &source[..end.unwrap_or(source.len())];
-    let positional = name.is_empty() && source.starts_with(['@', '*'])
+    let positional = name.is_empty() && (indirect || source.starts_with(['@', '*']))
         || name.starts_with(|c: char| c.is_ascii_digit());
     if positional {
         return Some(POSITIONAL.to_owned());
@@ -74,8 +92,41 @@ pub(super) fn is_word(node: Node<'_>) -> bool {
     node.kind() != "variable_assignment" && !node.kind().ends_with("redirect")
 }
 
+/// A word of a script as its command receives it, if it holds no expansion.
+pub(super) fn literal(node: Node<'_>, text: &str) -> String {
+    dequoted(node.kind(), text[node.byte_range()].to_owned())
+}
+
+/// The source of a word of this kind without its quotes.
+pub(super) fn dequoted(kind: &str, source: String) -> String {
+    let inner = |quote: char| {
+        let inner = source.strip_prefix(quote)?.strip_suffix(quote)?;
+        Some(inner.to_owned())
+    };
+    let exact = match kind {
+        "raw_string" => inner('\''),
+        "string" => inner('"').map(unescaped),
+        _ => None,
+    };
+    exact.unwrap_or_else(|| unquoted(source))
+}
+
+/// The text within double quotes, without the backslashes that the shell removes.
+fn unescaped(source: String) -> String {
+    let mut text = String::with_capacity(source.len());
+    let mut rest = source.chars().peekable();
+    while let Some(c) = rest.next() {
+        let escaped = rest.peek().is_some_and(|next| "$`\"\\\n".contains(*next));
+        match (c, escaped) {
+            ('\\', true) => text.extend(rest.next().filter(|next| *next != '\n')),
+            (c, _) => text.push(c),
+        }
+    }
+    text
+}
+
 /// A word without its quotes.
-pub(super) fn unquoted(mut word: String) -> String {
+fn unquoted(mut word: String) -> String {
     word.retain(|c| !matches!(c, '\'' | '"' | '\\' | '\n'));
     word
 }

@@ -39,6 +39,10 @@ pub(crate) enum Refusal {
     Option,
     /// In the name of a variable.
     Name,
+    /// The name of a command.
+    CommandName,
+    /// In a script that reads Sunward's own variables.
+    Reserved,
     /// In a variable that a program or shell evaluates.
     EvaluatedVariable,
     /// In a variable that the same script evaluates.
@@ -77,6 +81,10 @@ impl Refusal {
             Self::Program => "in the program of an interpreter",
             Self::Option => "in an option of an interpreter",
             Self::Name => "in the name of a variable or function",
+            Self::CommandName => "as the name of a command",
+            Self::Reserved => {
+                "in a script that reads SUNWARD_V1, SUNWARD_V2, …, which hold the values"
+            }
             Self::EvaluatedVariable => "in a variable that programs evaluate",
             Self::EvaluatedLater => "in a variable that the script evaluates elsewhere",
             Self::TwoDocuments => "in a script with two here-documents on one line",
@@ -120,6 +128,8 @@ impl Refusal {
                 as_number(source)
             ),
             Self::Name => format!("write a fixed name; for a number, {}", as_number(source)),
+            Self::CommandName => "write the command's name, or a `case` that chooses it; a parameter with `choice:` is allowed here".to_owned(),
+            Self::Reserved => format!("write {value} where the script reads the variable"),
             Self::EvaluatedVariable => "write the value as it is, without an expression".to_owned(),
             Self::EvaluatedLater => format!(
                 "arithmetic, subscripts, `eval`, `${{!x}}` and the like run code that a variable's text holds; {}, or compare with [ \"$x\" = word ]",

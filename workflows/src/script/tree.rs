@@ -10,10 +10,13 @@ use tree_sitter::{Node, Parser};
 
 use super::agreement::is_plain;
 use super::document;
+use super::evaluation;
 use super::flow::Flows;
 use super::interpreter::{self, MARK, Verdict};
+use super::is_input;
 use super::marked::{Marked, mark, without_clobbering};
-use super::node::{is_document, is_word, unquoted};
+use super::node::{dequoted, is_document, is_word};
+use super::output;
 use super::place::Place;
 use super::refusal::Refusal;
 use super::shell::Dialect;
@@ -28,6 +31,15 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> Vec<Place
     let all = |refusal| vec![Place::Refused(refusal); marked.ranges.len()];
     if dialect == Dialect::Unknown {
         return all(Refusal::UnknownShell);
+    }
+    let is_own = |text: &str| {
+        let names = text.split("SUNWARD_V").skip(1);
+        names
+            .into_iter()
+            .any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    if is_own(&marked.text) {
+        return all(Refusal::Reserved);
     }
     let mut parser = Parser::new();
     if parser
@@ -54,10 +66,13 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> Vec<Place
         text,
         marked: &marked,
     };
+    let expressions = template.expressions().map(is_input);
     marked
         .ranges
         .iter()
-        .map(|range| match finder.place(range) {
+        .zip(expressions)
+        .map(|(range, input)| match finder.place(range) {
+            Ok(_) if !input && finder.names_command(range) => Place::Refused(Refusal::CommandName),
             Ok(_) if flows.reaches_evaluation(range) => Place::Refused(Refusal::EvaluatedLater),
             Ok(place) => place,
             Err(refusal) => Place::Refused(refusal),
@@ -73,9 +88,10 @@ struct Finder<'t> {
 
 /// What the nodes on the way to the root say about a place.
 struct Way {
-    /// True if the way has left a `$( … )`. What surrounds it can evaluate only the output, not the
-    /// value.
+    /// True if the way has left a `$( … )`. Its output may hold the value.
     crossed: bool,
+    /// True if the way has left a `$( … )` that prints a number.
+    number: bool,
     /// Whether a list may become several words.
     words: bool,
     operand: bool,
@@ -129,10 +145,27 @@ impl<'t> Finder<'t> {
         })
     }
 
+    /// True if a value decides which command runs: it is in the first word of one, and no folder
+    /// stands in that word.
+    fn names_command(&self, range: &Range<usize>) -> bool {
+        let mut node = self.root.descendant_for_byte_range(range.start, range.end);
+        while let Some(one) = node {
+            if one.kind() == "command_name" && !self.text[one.byte_range()].contains('/') {
+                return true;
+            }
+            if output::is_number(one, self.text) {
+                return false;
+            }
+            node = one.parent();
+        }
+        false
+    }
+
     /// Walks from a node to the root and applies each node's rule.
     fn climb(&self, start: Node<'t>) -> Result<Way, Refusal> {
         let mut way = Way {
             crossed: false,
+            number: false,
             words: false,
             operand: false,
         };
@@ -154,12 +187,15 @@ impl<'t> Finder<'t> {
         first: bool,
     ) -> Result<(), Refusal> {
         let source = &self.text[node.byte_range()];
-        let evaluated = |refusal| if way.crossed { Ok(()) } else { Err(refusal) };
+        let evaluated = |refusal| if way.number { Ok(()) } else { Err(refusal) };
         match node.kind() {
             "command_substitution" if source.starts_with('`') => return Err(Refusal::Backticks),
             // In some places the parser reads `$((` as a subshell.
             "command_substitution" if source.starts_with("$((") => return Err(Refusal::Arithmetic),
-            "command_substitution" | "process_substitution" => way.crossed = true,
+            "command_substitution" | "process_substitution" => {
+                way.crossed = true;
+                way.number |= output::is_number(node, self.text);
+            }
             "expansion" => return Err(Refusal::Braces),
             "simple_expansion" => return Err(Refusal::Dollar),
             "translated_string" => return Err(Refusal::DollarQuotes),
@@ -172,7 +208,11 @@ impl<'t> Finder<'t> {
                 evaluated(Refusal::Arithmetic)?;
             }
             "subscript" => evaluated(Refusal::Subscript)?,
-            "test_command" if source.starts_with("[[") => evaluated(Refusal::Test)?,
+            "test_command" if source.starts_with("[[") => {
+                if !way.crossed || evaluation::evaluates_test(source) {
+                    evaluated(Refusal::Test)?;
+                }
+            }
             "test_command" if source.starts_with("((") => evaluated(Refusal::Arithmetic)?,
             "test_command" => self.test(node, child, way)?,
             "variable_assignment" => {
@@ -189,7 +229,10 @@ impl<'t> Finder<'t> {
             "declaration_command" => {
                 let exported =
                     source.starts_with("export") && child.kind() == "variable_assignment";
-                if !exported {
+                let assigned = way.crossed
+                    && child.kind() == "variable_assignment"
+                    && !evaluation::declares_evaluated(source);
+                if !exported && !assigned {
                     evaluated(Refusal::Evaluated)?;
                 }
             }
@@ -254,7 +297,9 @@ impl<'t> Finder<'t> {
             Verdict::Operand => way.operand |= first && words[at].starts_with(MARK),
             Verdict::Any => {}
         }
-        way.words |= first && interpreter::takes_lists(&words, at);
+        way.words |= first
+            && interpreter::takes_lists(&words, at)
+            && !output::takes_one_file(node, self.text);
         Ok(())
     }
 
@@ -283,7 +328,9 @@ impl<'t> Finder<'t> {
     fn fed(&self, node: Node<'t>, child: Node<'t>) -> Result<(), Refusal> {
         let mut cursor = node.walk();
         if node.kind() == "redirected_statement" {
-            let interpreted = is_document(child)
+            let substitutes =
+                child.kind() == "file_redirect" && self.text[child.byte_range()].contains("<(");
+            let interpreted = (is_document(child) || substitutes)
                 && node
                     .children(&mut cursor)
                     .any(|part| self.any_command(reader_of(part), interpreter::interprets));
@@ -355,7 +402,7 @@ impl<'t> Finder<'t> {
             }
         }
         text.push_str(&self.text[from..node.end_byte()]);
-        unquoted(text)
+        dequoted(node.kind(), text)
     }
 }
 

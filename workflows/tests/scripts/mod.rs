@@ -132,6 +132,21 @@ const PRINTING: &[(&str, &[&str])] = &[
         &["V"],
     ),
     ("( printf '%s\\0' V )", &["V"]),
+    ("l=V; : $(( ${#l} )); printf '%s\\0' \"$l\"", &["V"]),
+    ("sed -n p <<EOF\nV\nEOF\nprintf '\\0'", &["V\n"]),
+    (
+        "n=$(printf '%s' V | grep -c x) || :; printf '%s\\0' V; : $((n))",
+        &["V"],
+    ),
+    (
+        "printf '%s\\0' V | xargs -0 sh -c 'printf \"%s\\0\" \"$1\"' _",
+        &["V"],
+    ),
+    ("eval 'n=1'; printf '%s\\0' V", &["V"]),
+    (
+        "x=V; cat > c.cfg <<EOF\n$x\nEOF\nrm c.cfg; printf '%s\\0' \"$x\"",
+        &["V"],
+    ),
     ("! false && printf '%s\\0' V", &["V"]),
     (
         "n=$(printf '%s' V | wc -l); if [ $((n + 1)) -gt 0 ]; then printf '%s\\0' V; fi",
@@ -159,6 +174,12 @@ const PRINTING_BASH: &[(&str, &[&str])] = &[
     ),
     ("printf -v x '%s' V; printf '%s\\0' \"$x\"", &["V"]),
     ("(( 1 < 2 )) && printf '%s\\0' V", &["V"]),
+    ("d=V; y=${d:0:4}; y=${d: -1}; printf '%s\\0' \"$d\"", &["V"]),
+    ("o=0; d=V; y=${d:o:2}; printf '%s\\0' \"$d\"", &["V"]),
+    ("awk 1 <<< V; printf '\\0'", &["V\n"]),
+    ("bash -c 'cat' <<< V; printf '\\0'", &["V\n"]),
+    ("cmd=(printf '%s\\0' V); \"${cmd[@]}\"", &["V"]),
+    ("n=$(wc -c <<< V); (( n > 0 )) && printf '%s\\0' V", &["V"]),
 ];
 
 /// Rules that are refused, each with a part of the reason.
@@ -195,6 +216,70 @@ const REFUSED: &[(&str, &str)] = &[
         "does not parse",
     ),
     ("V=1", "name of a variable"),
+    ("x=V; $x", "evaluates elsewhere"),
+    ("f() { \"$@\"; }; f V", "evaluates elsewhere"),
+    ("n=$(echo V); echo $((n + 1))", "evaluates elsewhere"),
+    ("n=$(echo V | cut -c1-9); : $((n))", "evaluates elsewhere"),
+    (
+        "n=$(awk -v x=V 'BEGIN { print x }'); : $((n))",
+        "evaluates elsewhere",
+    ),
+    (
+        "g() { echo \"$1\"; }; n=$(g V); : $((n))",
+        "evaluates elsewhere",
+    ),
+    ("v=n; n=V; : $((v))", "evaluates elsewhere"),
+    ("x='n + 1'; n=V; : $((x))", "evaluates elsewhere"),
+    ("x=': $((n))'; n=V; eval \"$x\"", "evaluates elsewhere"),
+    ("n=V; eval ': $((n))'", "evaluates elsewhere"),
+    ("n=V; trap ': $((n))' EXIT", "evaluates elsewhere"),
+    ("true V; : $((_))", "evaluates elsewhere"),
+    (
+        "f() { read -r n; }\nf <<EOF\nV\nEOF\n: $((n))",
+        "evaluates elsewhere",
+    ),
+    ("bash -c '(( $1 > 3 ))' _ V", "evaluates elsewhere"),
+    ("bash -c 'n=$1; [[ $n -gt 3 ]]' _ V", "evaluates elsewhere"),
+    ("X=V bash -c 'echo $((X))'", "evaluates elsewhere"),
+    (
+        "export X=V; bash -c '[[ $X -gt 3 ]]'",
+        "evaluates elsewhere",
+    ),
+    (
+        "find . -exec bash -c '(( $1 ))' _ V \\;",
+        "evaluates elsewhere",
+    ),
+    ("echo V | bash -c 'read -r n; (( n ))'", "pipe"),
+    ("echo V | xargs bash -c '(( $1 ))' _", "pipe"),
+    ("echo V | xargs -I{} sh -c 'echo {}'", "pipe"),
+    ("echo V | bash -o pipefail", "pipe"),
+    ("bash -o pipefail <<EOF\nV\nEOF", "here-document"),
+    (
+        "cat > f.sh <<EOF\necho V\nEOF\nbash f.sh",
+        "evaluates elsewhere",
+    ),
+    (
+        "cat > f.sh <<EOF\necho V\nEOF\n. ./f.sh",
+        "evaluates elsewhere",
+    ),
+    (
+        "cat > f.sh <<EOF\necho V\nEOF\nbash < f.sh",
+        "evaluates elsewhere",
+    ),
+    ("echo V > f; eval \"$(cat f)\"", "evaluates elsewhere"),
+    ("echo V > f; cat f | bash", "evaluates elsewhere"),
+    ("echo V > f; n=$(cat f); : $((n))", "evaluates elsewhere"),
+    ("watch V", "evaluates"),
+    ("script -qc V /dev/null", "interpreter"),
+    ("sbatch --wrap V", "interpreter"),
+    ("sbatch --wrap=V", "interpreter"),
+    ("matlab -batch V", "interpreter"),
+    ("gdb -ex V", "interpreter"),
+    ("deno eval V", "interpreter"),
+    ("cmake -P V", "interpreter"),
+    ("man -P V ls", "interpreter"),
+    ("LD_PRELOAD=V true", "programs evaluate"),
+    ("PATH=V", "programs evaluate"),
     ("PS4=V", "programs evaluate"),
 ];
 
@@ -214,6 +299,33 @@ const REFUSED_BASH: &[(&str, &str)] = &[
     ("read n <<< V; (( n ))", "evaluates elsewhere"),
     ("printf -v n '%s' V; (( n ))", "evaluates elsewhere"),
     ("let x=V", "evaluates"),
+    ("[[ $(echo V) -gt 3 ]]", "[[ … ]]"),
+    ("(( $(echo V) + 1 ))", "(( … ))"),
+    ("echo $(( $(echo V) + 1 ))", "(( … ))"),
+    (
+        "while read -r L; do (( L )); done < <(echo V)",
+        "evaluates elsewhere",
+    ),
+    ("mapfile -t L < <(echo V); (( L ))", "evaluates elsewhere"),
+    (
+        "exec 3< <(echo V); read -r n <&3; (( n ))",
+        "evaluates elsewhere",
+    ),
+    (
+        "f() { read -r n; }; f <<< V; (( n ))",
+        "evaluates elsewhere",
+    ),
+    (
+        "x=V; [[ $x =~ (.*) ]]; (( BASH_REMATCH[1] ))",
+        "evaluates elsewhere",
+    ),
+    ("v=n; n=V; [[ v -gt 1 ]]", "evaluates elsewhere"),
+    ("set -- V; (( ${!#} ))", "evaluates elsewhere"),
+    ("n=V; declare \"v_$n=1\"", "evaluates elsewhere"),
+    ("wait -p V", "could read it"),
+    ("A=(V); \"${A[@]}\"", "evaluates elsewhere"),
+    ("bash < <(echo V)", "here-document"),
+    ("make -f <(printf V)", "interpreter"),
     ("declare x=V", "evaluates"),
 ];
 
@@ -439,6 +551,7 @@ const PIECES: &[&str] = &[
     "é",
     "日本",
     "a[$(touch p)]",
+    "PATH[$(touch p)]",
     "x[$(touch p)]=1",
     "\u{a0}",
     "\u{2028}",
@@ -494,6 +607,10 @@ const PIECES: &[&str] = &[
 
 /// A value that is not a number, from pieces that a shell reads as code.
 pub(crate) fn hostile(dice: &mut Dice) -> String {
+    // Under `set -u`, only the subscript of a variable that is set is evaluated.
+    if dice.below(3) == 0 {
+        return "PATH[$(touch p)]".to_owned();
+    }
     let count = 1 + dice.below(5);
     let value: String = (0..count).map(|_| dice.one_of(PIECES)).collect();
     // Harmless words may be choices, which are allowed anywhere.

@@ -1,10 +1,11 @@
 //! The words of any command.
 
+use super::super::nested::evaluates_arguments;
 use super::super::refusal::Refusal;
 use super::super::shell::base_name;
 use super::condition::of_test;
 use super::filter::of_filter;
-use super::language::of_language;
+use super::language::{Program, of_language, options, program};
 use super::table::{Kind, PLAIN_OPTIONS, PROGRAM_OPTIONS, interpreters};
 use super::variable::is_evaluated;
 use super::verdict::Verdict;
@@ -58,6 +59,7 @@ fn of_word(words: &[String], at: usize, mark: char) -> Verdict {
         "test" => return of_test(own, at_own),
         // `wait -p NAME` and `printf -v NAME` evaluate a subscript in the name, also when written
         // as `-pNAME` and `-vNAME`.
+        "wait" if own[at_own - 1] == "-p" => return Verdict::Refused(Refusal::TestVariable),
         "wait" => return Verdict::Operand,
         "printf" if at_own == 1 => return Verdict::Operand,
         "printf" if own[at_own - 1] == "-v" => {
@@ -66,6 +68,13 @@ fn of_word(words: &[String], at: usize, mark: char) -> Verdict {
         _ => {}
     }
     let name = words.first().map_or("", |word| base_name(word));
+    if name == "deno"
+        && words[1..at]
+            .iter()
+            .any(|word| matches!(word.as_str(), "eval" | "repl"))
+    {
+        return Verdict::Refused(Refusal::Program);
+    }
     if name == "env" && (words[at - 1].starts_with("-S") || words[at - 1] == "--split-string") {
         return Verdict::Refused(Refusal::Program);
     }
@@ -74,8 +83,36 @@ fn of_word(words: &[String], at: usize, mark: char) -> Verdict {
     {
         return Verdict::Any;
     }
-    let program = |word: &str| matches!(word, "-c" | "-e" | "--command" | "--eval" | "--exec");
-    let attached = ["--command=", "--eval=", "--exec=", "-c", "-e"];
+    let program = |word: &str| {
+        matches!(
+            word,
+            "-c" | "-e"
+                | "-ex"
+                | "-iex"
+                | "-batch"
+                | "--command"
+                | "--eval"
+                | "--exec"
+                | "--wrap"
+                | "--eval-command"
+                | "-eval-command"
+                | "--init-eval-command"
+        ) || matches!((name, word), ("cmake", "-P") | ("man", "-P" | "--pager"))
+            || matches!(name, "script" | "flock")
+                && word.starts_with('-')
+                && !word.starts_with("--")
+                && word.ends_with('c')
+    };
+    let attached = [
+        "--command=",
+        "--eval=",
+        "--exec=",
+        "-c",
+        "-e",
+        "--wrap=",
+        "--pager=",
+        "--eval-command=",
+    ];
     let word = words[at].as_str();
     if words[at - 1..at].iter().any(|word| program(word))
         || attached
@@ -99,8 +136,20 @@ fn of_kind(kind: Kind, words: &[String], at: usize, mark: char) -> Verdict {
         Kind::All | Kind::Builtin => Verdict::Refused(Refusal::Evaluated),
         Kind::Named => of_named(words, at, mark),
         Kind::Optioned => of_optioned(words, at),
-        Kind::Shell => of_language(words, at, mark, "c", "oO"),
-        Kind::Language(flags) => of_language(words, at, mark, flags, "WXmIr"),
+        Kind::Shell | Kind::Language(_) => {
+            let (flags, valued) = options(kind);
+            let verdict = of_language(words, at, mark, flags, valued);
+            match program(words, kind) {
+                Program::Word(program)
+                    if kind == Kind::Shell
+                        && !matches!(verdict, Verdict::Refused(_))
+                        && evaluates_arguments(&words[program]) =>
+                {
+                    Verdict::Refused(Refusal::EvaluatedLater)
+                }
+                _ => verdict,
+            }
+        }
         Kind::Filter(options) => of_filter(words, at, mark, options),
     }
 }
@@ -133,6 +182,7 @@ fn of_named(words: &[String], at: usize, mark: char) -> Verdict {
         Some(name) if is_evaluated(name) => Verdict::Refused(Refusal::EvaluatedVariable),
         Some(name) if !name.contains(mark) => Verdict::Any,
         Some(_) => Verdict::Refused(Refusal::Name),
+        None if make && word.starts_with("<(") => Verdict::Refused(Refusal::Program),
         None if make => Verdict::Operand,
         None if words[0].ends_with("env") => {
             // After the program's name, the program's own rules apply.

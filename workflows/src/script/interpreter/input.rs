@@ -1,30 +1,38 @@
 //! Commands that read a program from their standard input.
 
+use super::super::nested::{evaluates_arguments, evaluates_input};
 use super::super::shell::base_name;
-use super::language::has_program_flag;
+use super::language::{Program, program};
 use super::table::{Kind, interpreters};
 
 /// True for a command that may read a program from its standard input.
 pub(in crate::script) fn interprets(words: &[String]) -> bool {
-    interpreters(words).any(|(i, kind)| match kind {
-        Kind::Named => words[i].ends_with("make"),
-        Kind::Builtin | Kind::Optioned => false,
-        Kind::Shell | Kind::Language(_) | Kind::Filter(_) | Kind::All => true,
-    }) || words
-        .first()
-        .is_some_and(|w| matches!(base_name(w), "sbatch" | "qsub" | "bsub"))
+    interprets_pipe(words)
+        || words
+            .first()
+            .is_some_and(|w| matches!(base_name(w), "sbatch" | "qsub" | "bsub"))
 }
 
 /// True for a command that executes what it reads from a pipe: a shell or interpreter without a
 /// file, and tools that run each line.
 pub(in crate::script) fn interprets_pipe(words: &[String]) -> bool {
+    // `xargs` makes words of what it reads.
+    let xargs = words.first().is_some_and(|w| base_name(w) == "xargs");
+    let replaces = |word: &String| {
+        ["-I", "-i", "-J", "--replace"]
+            .iter()
+            .any(|option| word.starts_with(option))
+    };
     interpreters(words).any(|(i, kind)| match kind {
-        Kind::Shell | Kind::Language(_) => {
-            let rest = &words[i + 1..];
-            let operands = || rest.iter().filter(|w| !w.starts_with('-') || *w == "-");
-            i > 0 && rest.iter().any(|w| has_program_flag(w, "ce"))
-                || operands().next().is_none_or(|w| is_input(w))
-        }
+        _ if xargs && (words[1..i.max(1)].iter().any(replaces) || words.len() == i + 1) => true,
+        Kind::Shell | Kind::Language(_) => match program(&words[i..], kind) {
+            Program::Input => true,
+            Program::File(_) => false,
+            Program::Word(at) if kind == Kind::Shell => {
+                evaluates_input(&words[i + at]) || xargs && evaluates_arguments(&words[i + at])
+            }
+            Program::Word(_) => false,
+        },
         Kind::All => true,
         Kind::Filter(_) => reads_program(&words[i..]),
         Kind::Named => words[i].ends_with("make") && reads_program(&words[i..]),
@@ -33,7 +41,7 @@ pub(in crate::script) fn interprets_pipe(words: &[String]) -> bool {
 }
 
 /// True for a name of the standard input.
-fn is_input(word: &str) -> bool {
+pub(super) fn is_input(word: &str) -> bool {
     matches!(word, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0")
 }
 
@@ -52,4 +60,47 @@ fn reads_program(words: &[String]) -> bool {
                 .iter()
                 .any(|a| word.strip_prefix(a).is_some_and(is_input))
         })
+}
+
+/// The indexes of words that name a file with a program: the script of a shell or an interpreter.
+pub(in crate::script) fn program_files(words: &[String]) -> Vec<usize> {
+    let mut files: Vec<usize> = interpreters(words)
+        .filter_map(|(i, kind)| match kind {
+            Kind::Shell | Kind::Language(_) => match program(&words[i..], kind) {
+                Program::File(at) => Some(i + at),
+                Program::Input | Program::Word(_) => None,
+            },
+            _ => None,
+        })
+        .collect();
+    let submits = |w: &String| matches!(base_name(w), "sbatch" | "qsub" | "bsub");
+    let all = words.first().is_some_and(submits);
+    for at in 1..words.len() {
+        let named = matches!(
+            words[at - 1].as_str(),
+            "-f" | "--file" | "-P" | "--makefile"
+        );
+        if named || all && !words[at].starts_with('-') {
+            files.push(at);
+        }
+    }
+    if words.first().is_some_and(|word| word.contains('/')) {
+        files.push(0);
+    }
+    files
+}
+
+/// The words that hold the program of a shell.
+pub(in crate::script) fn programs(words: &[String]) -> Vec<&str> {
+    let mut programs: Vec<&str> = interpreters(words)
+        .filter(|(_, kind)| *kind == Kind::Shell)
+        .filter_map(|(i, kind)| match program(&words[i..], kind) {
+            Program::Word(at) => Some(words[i + at].as_str()),
+            Program::Input | Program::File(_) => None,
+        })
+        .collect();
+    if matches!(words.first().map(String::as_str), Some("eval" | "trap")) {
+        programs.extend(words[1..].iter().map(String::as_str));
+    }
+    programs
 }

@@ -1,6 +1,8 @@
 //! The words of a shell or an interpreter such as Python.
 
 use super::super::refusal::Refusal;
+use super::input::is_input;
+use super::table::Kind;
 use super::verdict::Verdict;
 
 /// For a shell or an interpreter: options, then `-c PROGRAM` or a file, then arguments.
@@ -35,8 +37,7 @@ pub(super) fn of_language(
         if has_program_flag(word, flags) {
             return after_program_flag(words, i, at);
         }
-        let takes_word = !word.starts_with("--") && word.ends_with(|c: char| valued.contains(c))
-            || matches!(word, "--rcfile" | "--init-file" | "--project" | "--require");
+        let takes_word = takes_word(word, valued);
         if takes_word && i + 1 == at {
             return Verdict::Refused(Refusal::Option);
         }
@@ -71,7 +72,62 @@ pub(super) fn has_program_flag(word: &str, flags: &str) -> bool {
             "eval" | "print" | "command" | "exec" | "run" | "execute" | "expression"
         );
     }
+    if word == "-batch" {
+        return true;
+    }
     word.strip_prefix('-').is_some_and(|letters| {
         !letters.is_empty() && letters.contains(|c: char| flags.contains(c)) && letters.len() <= 6
     })
+}
+
+/// Where a shell or an interpreter finds its program.
+pub(super) enum Program {
+    /// On its standard input.
+    Input,
+    /// In the file that this word names.
+    File(usize),
+    /// In this word.
+    Word(usize),
+}
+
+/// Finds the program of a shell or an interpreter.
+pub(super) fn program(words: &[String], kind: Kind) -> Program {
+    let (flags, valued) = options(kind);
+    let mut interactive = false;
+    let mut i = 1;
+    while i < words.len() {
+        let word = words[i].as_str();
+        if is_input(word) {
+            return Program::Input;
+        }
+        let is_option = word.len() > 1 && word.starts_with(['-', '+']);
+        if !is_option || word == "--" {
+            let file = if word == "--" { i + 1 } else { i };
+            return match words.get(file) {
+                Some(word) if !interactive && !is_input(word) => Program::File(file),
+                _ => Program::Input,
+            };
+        }
+        if has_program_flag(word, flags) {
+            let program = (i + 1..words.len()).find(|at| !words[*at].starts_with('-'));
+            return program.map_or(Program::Input, Program::Word);
+        }
+        interactive |= !word.starts_with("--")
+            && (word.contains('i') || kind == Kind::Shell && word.contains('s'));
+        i += if takes_word(word, valued) { 2 } else { 1 };
+    }
+    Program::Input
+}
+
+/// The letters of the options that take a program, and of those that take another word.
+pub(super) fn options(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Language(flags) => (flags, "WXmIr"),
+        _ => ("c", "oO"),
+    }
+}
+
+fn takes_word(word: &str, valued: &str) -> bool {
+    !word.starts_with("--") && word.ends_with(|c: char| valued.contains(c))
+        || matches!(word, "--rcfile" | "--init-file" | "--project" | "--require")
 }

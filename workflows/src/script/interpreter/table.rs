@@ -48,7 +48,6 @@ const RUNNERS: &[&str] = &[
     "nsenter",
     "chroot",
     "flock",
-    "watch",
     "strace",
     "perf",
     "valgrind",
@@ -144,7 +143,8 @@ fn kind(word: &str) -> Option<Kind> {
         | "tcsh" => Kind::Shell,
         "python" | "pypy" | "ipython" => Kind::Language("c"),
         "perl" | "ruby" | "lua" | "luajit" | "groovy" | "scala" => Kind::Language("eE"),
-        "node" | "deno" | "bun" => Kind::Language("ep"),
+        "node" | "bun" => Kind::Language("ep"),
+        "deno" => Kind::Language("ep"),
         "R" | "Rscript" | "julia" | "octave" | "matlab" | "ghc" | "gnuplot" => {
             Kind::Language("eErE")
         }
@@ -154,7 +154,7 @@ fn kind(word: &str) -> Option<Kind> {
         "jq" | "yq" | "gojq" => Kind::Filter("fL"),
         "sqlite" | "duckdb" | "mysql" | "psql" => Kind::All,
         "ssh" | "rsh" | "pdsh" | "parallel" | "at" | "batch" | "su" | "expect" | "tclsh" | "dc"
-        | "ed" | "ex" | "crontab" => Kind::All,
+        | "ed" | "ex" | "crontab" | "watch" => Kind::All,
         "m" if name == "m4" => Kind::All,
         "eval" | "trap" | "let" | "declare" | "typeset" | "local" | "readonly" | "read"
         | "unset" | "alias" | "mapfile" | "readarray" | "getopts" | "enable" | "bind"

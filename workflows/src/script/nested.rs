@@ -1,0 +1,45 @@
+//! Programs that a script holds as a literal word: `bash -c '…'`, `eval '…'`, `trap '…' EXIT`.
+
+use std::collections::BTreeSet;
+
+use tree_sitter::Parser;
+
+use super::agreement::is_plain;
+use super::evaluation::words;
+use super::flow::Flows;
+use super::node::{FIRST, INPUT, POSITIONAL};
+use super::shell::Dialect;
+
+/// Everything whose text this program evaluates: variables, positional parameters and standard
+/// input. A program that does not parse evaluates everything that it mentions.
+pub(super) fn evaluated(program: &str) -> BTreeSet<String> {
+    parsed(program).unwrap_or_else(|| {
+        let mut all = BTreeSet::from([POSITIONAL, FIRST, INPUT].map(str::to_owned));
+        words(program, &mut all);
+        all
+    })
+}
+
+/// True if the program evaluates its positional parameters.
+pub(super) fn evaluates_arguments(program: &str) -> bool {
+    let names = evaluated(program);
+    names.contains(POSITIONAL) || names.contains(FIRST)
+}
+
+/// True if the program evaluates what it reads from its standard input.
+pub(super) fn evaluates_input(program: &str) -> bool {
+    evaluated(program).contains(INPUT)
+}
+
+fn parsed(program: &str) -> Option<BTreeSet<String>> {
+    let mut parser = Parser::new();
+    parser
+        .set_language(&tree_sitter_bash::LANGUAGE.into())
+        .ok()?;
+    let tree = parser.parse(program, None)?;
+    let root = tree.root_node();
+    if root.has_error() || !is_plain(root, program, Dialect::Bash) {
+        return None;
+    }
+    Some(Flows::of(root, program).into_evaluated())
+}

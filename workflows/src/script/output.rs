@@ -1,0 +1,108 @@
+//! Commands that print only numbers.
+//!
+//! What a command prints may hold the text of its words or of the files that it reads. The output
+//! of a few commands is a number by nature, so no text passes through them.
+
+use tree_sitter::Node;
+
+use super::node::{is_word, literal};
+
+/// True if the last command of a substitution prints only a number.
+pub(super) fn is_number(substitution: Node<'_>, text: &str) -> bool {
+    last_command(substitution).is_some_and(|command| prints_number(command, text))
+}
+
+/// True if a value in this command of a substitution must stay one word, because the command
+/// prints names if it has several files.
+pub(super) fn takes_one_file(command: Node<'_>, text: &str) -> bool {
+    let mut around = command.parent();
+    while let Some(node) = around {
+        if last_command(node).is_some_and(|last| last.id() == command.id()) {
+            return command
+                .child_by_field_name("name")
+                .is_some_and(|name| text[name.byte_range()].ends_with("grep"))
+                && prints_number(command, text);
+        }
+        around = match node.kind() {
+            "pipeline" | "redirected_statement" => node.parent(),
+            _ => None,
+        };
+    }
+    false
+}
+
+/// The command whose output is the output of a substitution, if there is only one.
+fn last_command(substitution: Node<'_>) -> Option<Node<'_>> {
+    if !matches!(
+        substitution.kind(),
+        "command_substitution" | "process_substitution"
+    ) {
+        return None;
+    }
+    let mut node = substitution;
+    loop {
+        let children = node.named_child_count();
+        let last = match node.kind() {
+            "command_substitution" | "process_substitution" if children == 1 => node.named_child(0),
+            "pipeline" => node.named_child(children.saturating_sub(1)),
+            "redirected_statement" => node.child_by_field_name("body"),
+            "command" => return Some(node),
+            _ => None,
+        };
+        node = last?;
+    }
+}
+
+fn prints_number(command: Node<'_>, text: &str) -> bool {
+    let mut cursor = command.walk();
+    let words: Vec<String> = command
+        .children(&mut cursor)
+        .filter(|part| is_word(*part))
+        .map(|part| literal(part, text))
+        .collect();
+    let Some((name, words)) = words.split_first() else {
+        return false;
+    };
+    let is_option = |word: &&String| word.starts_with('-');
+    match name.as_str() {
+        // With a file among its words, `wc` also prints its name.
+        "wc" => words
+            .iter()
+            .all(|word| matches!(word.as_str(), "-l" | "-w" | "-c" | "-m" | "-L")),
+        "nproc" => words.is_empty(),
+        // With several files, `grep -c` also prints their names.
+        "grep" | "egrep" | "fgrep" | "zgrep" => {
+            let letters = |word: &str| word.chars().skip(1).all(|c| "cvEFiwxPah".contains(c));
+            words
+                .iter()
+                .filter(is_option)
+                .all(|word| word.len() > 1 && letters(word))
+                && words.iter().filter(is_option).any(|w| w.contains('c'))
+                && (words.iter().filter(is_option).any(|w| w.contains('h'))
+                    || is_one_file(words.iter().filter(|w| !is_option(w))))
+        }
+        "stat" => {
+            words.len() == 3
+                && words[0] == "-c"
+                && matches!(words[1].as_str(), "%s" | "%Y" | "%X" | "%Z" | "%h" | "%i")
+        }
+        "date" => words.iter().any(|word| {
+            word.strip_prefix('+').is_some_and(|format| {
+                let fields = format.split('%');
+                !format.is_empty()
+                    && fields
+                        .skip(1)
+                        .all(|f| f.len() == 1 && "sYmdHMSjN".contains(f))
+                    && format.starts_with('%')
+            })
+        }),
+        _ => false,
+    }
+}
+
+/// True if these operands are a pattern and at most one file.
+fn is_one_file<'w>(mut operands: impl Iterator<Item = &'w String>) -> bool {
+    let file = operands.nth(1);
+    let several = |file: &String| file.contains(['@', '*', '?', '[']);
+    operands.next().is_none() && file.is_none_or(|file| !several(file))
+}
