@@ -130,7 +130,11 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         of_name(name, text, found);
     }
     for program in interpreter::programs(&words) {
-        found.extend(nested::evaluated(program).into_iter().filter(is_variable));
+        found.extend(
+            nested::evaluated(program)
+                .into_iter()
+                .filter(|name| is_variable(name)),
+        );
     }
     if words.first().is_some_and(|name| name == "let") {
         parts
@@ -178,7 +182,7 @@ fn of_name(name: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
 }
 
 /// True for the name of a variable, as opposed to a positional parameter.
-fn is_variable(name: &String) -> bool {
+fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
 }
 
