@@ -1,7 +1,10 @@
 //! Secrets: found when a command starts, and masked in its log.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
+mod encodings;
 mod forms;
 
 use crate::fault::Fault;
@@ -57,28 +60,33 @@ pub fn secret_problem(host: &Host, name: &str) -> Option<String> {
 /// Masks secrets in a stream of bytes, also where they are split between two reads.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Redactor {
-    /// Longest first, so that a secret which begins like a shorter one is masked whole.
-    secrets: Vec<Vec<u8>>,
+    /// Every form of every secret, by its first byte. The longest is first, so that a secret which
+    /// begins like a shorter one is masked whole.
+    forms: Arc<BTreeMap<u8, Vec<Vec<u8>>>>,
     held: Vec<u8>,
 }
 
 impl Redactor {
     pub(crate) fn new<'a>(values: impl Iterator<Item = &'a str>) -> Self {
-        let mut secrets: Vec<Vec<u8>> = values
-            .filter(|value| !value.is_empty())
-            .flat_map(forms::of)
-            .collect();
-        secrets.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
-        secrets.dedup();
+        let mut forms = BTreeMap::<u8, Vec<Vec<u8>>>::new();
+        for form in values.flat_map(forms::of) {
+            if let Some(first) = form.first() {
+                forms.entry(*first).or_default().push(form);
+            }
+        }
+        for same_begin in forms.values_mut() {
+            same_begin.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+            same_begin.dedup();
+        }
         Self {
-            secrets,
+            forms: Arc::new(forms),
             held: Vec::new(),
         }
     }
 
     /// True if there is nothing to mask.
     pub(crate) fn is_idle(&self) -> bool {
-        self.secrets.is_empty()
+        self.forms.is_empty()
     }
 
     /// Adds bytes, and returns what may be shown now.
@@ -98,7 +106,7 @@ impl Redactor {
     /// Masks a complete text.
     pub(crate) fn text(&self, text: &str) -> String {
         let mut whole = Self {
-            secrets: self.secrets.clone(),
+            forms: Arc::clone(&self.forms),
             held: Vec::new(),
         };
         let mut bytes = whole.pass(text.as_bytes());
@@ -113,14 +121,14 @@ impl Redactor {
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];
-            if self
-                .secrets
+            let forms = self.forms.get(&bytes[at]).map_or(&[][..], Vec::as_slice);
+            if forms
                 .iter()
                 .any(|s| s.len() > rest.len() && s.starts_with(rest))
             {
                 break;
             }
-            match self.secrets.iter().find(|s| rest.starts_with(s)) {
+            match forms.iter().find(|s| rest.starts_with(s)) {
                 Some(secret) => {
                     out.extend_from_slice(MASK);
                     at += secret.len();
@@ -196,6 +204,136 @@ mod tests {
             assert!(clean.contains("***"), "{text}: {clean}");
             for left in ["word", "second", "cyB3b3Jk", "zIHdvcmQ"] {
                 assert!(!clean.contains(left), "{text}: {clean}");
+            }
+        }
+    }
+
+    /// As Python's `urllib.parse.quote(text, safe)`.
+    fn quote(text: &str, safe: &str) -> String {
+        let encode = |byte: u8| match char::from(byte) {
+            letter if letter.is_ascii_alphanumeric() || "_.-~".contains(letter) => letter.into(),
+            letter if letter.is_ascii() && safe.contains(letter) => letter.into(),
+            _ => format!("%{byte:02X}"),
+        };
+        text.bytes().map(encode).collect()
+    }
+
+    /// As Python's `json.dumps(text)`.
+    fn dumps(text: &str) -> String {
+        let ascii = |letter: char| match letter {
+            _ if letter.is_ascii() => letter.to_string(),
+            _ => {
+                let mut units = [0; 2];
+                let units = letter.encode_utf16(&mut units).iter();
+                units.map(|unit| format!("\\u{unit:04x}")).collect()
+            }
+        };
+        serde_json::json!(text)
+            .to_string()
+            .chars()
+            .map(ascii)
+            .collect()
+    }
+
+    /// As Python's `html.escape(text)`.
+    fn escape(text: &str) -> String {
+        let pairs = [
+            ('&', "&amp;"),
+            ('<', "&lt;"),
+            ('>', "&gt;"),
+            ('"', "&quot;"),
+        ];
+        let text = pairs
+            .iter()
+            .fold(text.to_owned(), |text, (from, to)| text.replace(*from, to));
+        text.replace('\'', "&#x27;")
+    }
+
+    /// As Python's `base64.b64encode(text)`.
+    fn b64(text: &str) -> String {
+        let letters: Vec<char> = ('A'..='Z')
+            .chain('a'..='z')
+            .chain('0'..='9')
+            .chain(['+', '/'])
+            .collect();
+        let mut out = String::new();
+        for group in text.as_bytes().chunks(3) {
+            let bits = (0..3).fold(0, |sum, at| {
+                sum << 8 | group.get(at).map_or(0, |b| usize::from(*b))
+            });
+            for at in 0..4 {
+                out.push(if at <= group.len() {
+                    letters[bits >> (18 - 6 * at) & 63]
+                } else {
+                    '='
+                });
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn common_encodings_of_a_secret_are_masked_whole() {
+        let secrets = [
+            "wJalrXUtnFEMI/K7MDENG+bPx",
+            "p\u{e4}ss/w\u{f6}rd & <\"it's\"> 50% \u{1f511}~*",
+            "abcd",
+            "a+b/c?d=e&f",
+        ];
+        for secret in secrets {
+            let redactor = Redactor::new([secret].into_iter());
+            let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let told = [
+                secret.to_owned(),
+                quote(secret, "/"),
+                quote(secret, ""),
+                quote(secret, "").replace("%20", "+"),
+                quote(secret, "!*'()"),
+                lower_percents(&quote(secret, "/")),
+                lower_percents(&quote(secret, "")),
+                dumps(secret).trim_matches('"').to_owned(),
+                dumps(secret).trim_matches('"').replace('/', "\\/"),
+                serde_json::json!(secret)
+                    .to_string()
+                    .trim_matches('"')
+                    .to_owned(),
+                escape(secret),
+                escape(secret).replace("&#x27;", "&#39;"),
+                b64(secret).trim_end_matches('=').to_owned(),
+                b64(secret)
+                    .replace('+', "-")
+                    .replace('/', "_")
+                    .trim_end_matches('=')
+                    .to_owned(),
+                hex.to_uppercase(),
+                hex,
+            ];
+            for text in told {
+                assert_eq!(redactor.text(&format!("<{text}>")), "<***>", "{text}");
+            }
+        }
+    }
+
+    fn lower_percents(text: &str) -> String {
+        let mut out = String::new();
+        let mut left = 0;
+        for letter in text.chars() {
+            left = if letter == '%' { 3_u8 } else { left };
+            out.push(if left > 0 {
+                letter.to_ascii_lowercase()
+            } else {
+                letter
+            });
+            left = left.saturating_sub(1);
+        }
+        out
+    }
+
+    #[test]
+    fn no_form_of_a_secret_is_so_short_that_other_words_hold_it() {
+        for secret in ["abcd", "a\nb\nc", "ab\ncdef", "/+&<", "\u{e9}\u{e9}"] {
+            for form in forms::of(secret) {
+                assert!(form.len() >= forms::SHORTEST, "{secret}: {form:?}");
             }
         }
     }

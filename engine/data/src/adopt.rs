@@ -7,18 +7,22 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow_schema::{Field, Schema, SchemaRef};
-use sunward_core::{Dataset, DatasetKind, Digest, PartRef};
+use sunward_core::{Blame, Dataset, DatasetKind, Digest, PartRef};
 use sunward_workflows::{ColumnSpec, Form, OutputFormat, from_arrow, to_arrow_field};
 
 use crate::blob::{is_ours_alone, lstat, mend};
 use crate::content::content_digest;
 use crate::content::schema::{conform, same_type, type_text};
-use crate::error::DataError;
+use crate::error::{DataError, io_blame};
+use crate::halt::Halt;
 use crate::incoming::Incoming;
 use crate::part::Part;
 use crate::source::{Opened, SourceFormat, open_written};
 use crate::store::Store;
 use crate::writer::PART_BYTES;
+
+/// Rows of an Arrow file that are hashed at a time.
+const PIECE_ROWS: usize = 1 << 20;
 
 impl Store {
     /// Takes what a command left at `path` as one of its outputs.
@@ -33,6 +37,18 @@ impl Store {
     /// Fails if there is nothing, or not what was declared. The error names the file, the column,
     /// what was found and what was expected.
     pub fn adopt(
+        &self,
+        path: &Path,
+        format: OutputFormat,
+        declared: Option<&[ColumnSpec]>,
+    ) -> Result<Dataset, DataError> {
+        // A later step may move the file.
+        let leads_away = leads_away(path);
+        self.adopt_any(path, format, declared)
+            .map_err(|error| of_command(error, path, format, leads_away))
+    }
+
+    fn adopt_any(
         &self,
         path: &Path,
         format: OutputFormat,
@@ -69,15 +85,15 @@ impl Store {
         match format {
             OutputFormat::Arrow => self.adopt_arrow(path, declared),
             OutputFormat::Parquet => {
-                let opened = open_written(path, SourceFormat::Parquet, None)?;
+                let opened = open_written(path, SourceFormat::Parquet, None, self.halt())?;
                 self.adopt_as_written(path, as_declared(path, opened, declared)?, Form::Parquet)
             }
             OutputFormat::Csv => {
-                let opened = open_written(path, SourceFormat::Csv, declared)?;
+                let opened = open_written(path, SourceFormat::Csv, declared, self.halt())?;
                 self.adopt_as_written(path, as_declared(path, opened, declared)?, Form::Csv)
             }
             OutputFormat::Netcdf => {
-                let opened = open_written(path, SourceFormat::Netcdf, None)?;
+                let opened = open_written(path, SourceFormat::Netcdf, None, self.halt())?;
                 self.store_rows(as_declared(path, opened, declared)?)
             }
             OutputFormat::File => self.adopt_file(path),
@@ -105,14 +121,14 @@ impl Store {
         if !self.can_rename(path)? {
             return self.store_rows(as_declared(
                 path,
-                open_written(path, SourceFormat::Arrow, None)?,
+                open_written(path, SourceFormat::Arrow, None, self.halt())?,
                 declared,
             )?);
         }
         let part = match Part::open_foreign(path) {
             Ok(part) => part,
             // Perhaps a stream, which is as good.
-            Err(error) => match open_written(path, SourceFormat::Arrow, None) {
+            Err(error) => match open_written(path, SourceFormat::Arrow, None, self.halt()) {
                 Ok(opened) => return self.store_rows(as_declared(path, opened, declared)?),
                 Err(_) => return Err(error),
             },
@@ -123,11 +139,11 @@ impl Store {
         if part.is_compressed() || cut || schema.as_ref() != part.schema().as_ref() {
             return self.store_rows(as_declared(
                 path,
-                open_written(path, SourceFormat::Arrow, None)?,
+                open_written(path, SourceFormat::Arrow, None, self.halt())?,
                 declared,
             )?);
         }
-        let (content, digest) = digests(path, &part)?;
+        let (content, digest) = digests(path, &part, self.halt())?;
         let part_ref = PartRef {
             digest,
             bytes: part.bytes(),
@@ -170,6 +186,44 @@ fn unkeepable(path: &Path) -> Option<String> {
     }
 }
 
+/// Whether an output is a link to a place that the command chose.
+fn leads_away(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink())
+}
+
+/// An error of reading an output is the command's fault, if the command made it so: the output is a
+/// link to something unreadable, or its modes or names prevent reading it. A failing disk is the
+/// machine's fault, and so are errors of writing into the store.
+fn of_command(
+    error: DataError,
+    output: &Path,
+    format: OutputFormat,
+    leads_away: bool,
+) -> DataError {
+    match error {
+        DataError::Io { what, path, source }
+            if matches!(what, "read" | "open" | "list") && path.starts_with(output) =>
+        {
+            let permanent = io_blame(&source) == Blame::Permanent;
+            if is_shortage(&source) || !(leads_away || permanent) {
+                return DataError::Io { what, path, source };
+            }
+            DataError::Format {
+                path,
+                expected: format_name(format),
+                found: format!("it cannot be read ({source})"),
+                hint: "write a readable file or folder there".into(),
+            }
+        }
+        other => other,
+    }
+}
+
+/// Whether the machine lacks memory or open files.
+fn is_shortage(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(12 | 23 | 24))
+}
+
 fn format_name(format: OutputFormat) -> &'static str {
     match format {
         OutputFormat::Arrow => "Arrow IPC file",
@@ -183,16 +237,36 @@ fn format_name(format: OutputFormat) -> &'static str {
 
 /// The content digest and the part digest of a file, computed in parallel. Reading every batch also
 /// checks it.
-fn digests(path: &Path, part: &Part) -> Result<(Digest, Digest), DataError> {
+fn digests(path: &Path, part: &Part, halt: &Halt) -> Result<(Digest, Digest), DataError> {
     std::thread::scope(|scope| {
-        let bytes = scope.spawn(|| Digest::of(part.buffer()));
+        let bytes = scope.spawn(|| halt.digest(part.buffer()));
         let rows = (0..part.batches()).map(|index| readable(path, part.batch(index)));
+        let rows = rows.flat_map(|batch| pieces(batch, halt));
         let content = content_digest(part.schema(), rows)?;
         let digest = bytes.join().map_err(|_| {
             DataError::Unsupported(format!("hashing {} ended early", path.display()))
-        })?;
+        })??;
         Ok((content, digest))
     })
+}
+
+/// A batch in pieces, between which the work can be stopped.
+fn pieces(
+    batch: Result<RecordBatch, DataError>,
+    halt: &Halt,
+) -> impl Iterator<Item = Result<RecordBatch, DataError>> {
+    let rows = batch.as_ref().map_or(1, RecordBatch::num_rows);
+    (0..rows.max(1))
+        .step_by(PIECE_ROWS)
+        .scan(Some(batch), move |batch, start| {
+            let piece = match batch {
+                Some(Ok(whole)) => halt
+                    .go_on()
+                    .map(|()| whole.slice(start, PIECE_ROWS.min(rows - start))),
+                _ => batch.take()?,
+            };
+            Some(piece)
+        })
 }
 
 /// In a command's output, bad bytes are the command's fault, not damage to the store.

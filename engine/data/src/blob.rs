@@ -1,11 +1,12 @@
 //! Files that are not tables, stored unchanged.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use sunward_core::{Dataset, DatasetKind, Digest, PartRef};
+use sunward_workflows::units::size_text;
 
 use crate::behind::WriteBehind;
 use crate::error::DataError;
@@ -15,6 +16,7 @@ use crate::store::{Durable, Store};
 
 /// Bytes copied at a time.
 const COPY_BYTES: usize = 1 << 20;
+
 impl Store {
     /// Copies a user's file into the store, whatever it contains.
     ///
@@ -45,6 +47,7 @@ impl Store {
         self.go_on()?;
         let mut source = sunward_files::open_regular(path).map_err(DataError::io("open", path))?;
         let incoming = Incoming::create(&self.incoming_folder())?;
+        refuse_what_does_not_fit(path, &source, &incoming.handle()?)?;
         let mut file = WriteBehind::new(incoming.handle()?);
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; COPY_BYTES];
@@ -80,7 +83,7 @@ impl Store {
         if !is_ours_alone(path)? || !self.is_on_our_disk(path) {
             return self.copy_in(path, durable);
         }
-        let part = part_at(path)?;
+        let part = self.part_at(path)?;
         let incoming = Incoming::take_over(path);
         if durable == Durable::Now {
             incoming.sync()?;
@@ -91,7 +94,7 @@ impl Store {
 
     /// Stores a file that we wrote and that was synced.
     pub(crate) fn keep(&self, incoming: Incoming) -> Result<PartRef, DataError> {
-        let part = part_at(incoming.path())?;
+        let part = self.part_at(incoming.path())?;
         self.commit_synced(incoming, &part.digest)?;
         Ok(part)
     }
@@ -107,6 +110,16 @@ impl Store {
         self.commit(incoming, &digest)?;
         Ok(PartRef {
             digest,
+            bytes: u64::try_from(bytes.len()).unwrap_or(0),
+            rows: 0,
+        })
+    }
+
+    /// The part that a file becomes.
+    fn part_at(&self, path: &Path) -> Result<PartRef, DataError> {
+        let bytes = map(path)?;
+        Ok(PartRef {
+            digest: self.halt().digest(&bytes)?,
             bytes: u64::try_from(bytes.len()).unwrap_or(0),
             rows: 0,
         })
@@ -143,13 +156,36 @@ pub(crate) fn is_ours_alone(path: &Path) -> Result<bool, DataError> {
     Ok(found.is_file() && found.nlink() == 1)
 }
 
-/// The part that a file becomes.
-fn part_at(path: &Path) -> Result<PartRef, DataError> {
-    let bytes = map(path)?;
-    Ok(PartRef {
-        digest: Digest::of(&bytes),
-        bytes: u64::try_from(bytes.len()).unwrap_or(0),
-        rows: 0,
+/// Refuses a file that is larger than the free space of the store's disk, before it is copied.
+///
+/// A disk that is full now may have space later, so that is an error of the disk. But a file that is
+/// larger than the whole disk, or that is mostly holes, was made this large by mistake. The copy
+/// would fill the holes with zeros.
+fn refuse_what_does_not_fit(path: &Path, source: &File, copy: &File) -> Result<(), DataError> {
+    let found = source.metadata().map_err(DataError::io("read", path))?;
+    let Ok(disk) = rustix::fs::fstatvfs(copy) else {
+        return Ok(());
+    };
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if found.len() <= free {
+        return Ok(());
+    }
+    let on_disk = found.blocks().saturating_mul(512);
+    let whole = disk.f_blocks.saturating_mul(disk.f_frsize);
+    if found.len() <= whole && on_disk >= found.len() {
+        let full = io::Error::from(rustix::io::Errno::NOSPC);
+        return Err(DataError::io("copy into the store", path)(full));
+    }
+    Err(DataError::Format {
+        path: path.to_owned(),
+        expected: "file that fits the disk of the store",
+        found: format!(
+            "it has {} ({} of them written), and the disk has {} free",
+            size_text(found.len()),
+            size_text(on_disk),
+            size_text(free)
+        ),
+        hint: "write a smaller file: holes in a file are stored as zeros".into(),
     })
 }
 

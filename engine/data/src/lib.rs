@@ -20,6 +20,7 @@ mod export;
 mod folder;
 mod foreign;
 mod gather;
+mod halt;
 mod incoming;
 mod items;
 mod linked;

@@ -24,6 +24,7 @@ use crate::adopt::{as_declared, concrete_fields};
 use crate::error::DataError;
 use crate::foreign;
 use crate::gather::column_indices;
+use crate::halt::Halt;
 use crate::memory::{FileMemory, FileStamp};
 use crate::netcdf::GridReader;
 use crate::part::Part;
@@ -162,7 +163,7 @@ impl Store {
     ) -> Result<Dataset, DataError> {
         let path = local_path(source)?;
         self.remembered(&path, options.digest(), memory, || {
-            let opened = open_guarded(&path, options)?;
+            let opened = open_guarded(&path, options, self.halt())?;
             let opened = as_declared(&path, opened, options.schema.as_deref())?;
             let Some(form) = kept_form(&path, options)? else {
                 return self.store_rows(select(opened, &options.columns)?);
@@ -351,7 +352,7 @@ impl Store {
         let format = format_for(path, options)?;
         let plain = format == SourceFormat::Csv && options.csv == CsvOptions::default();
         if form == Form::Csv && !plain {
-            let layout = layout(format, options);
+            let layout = layout(format, options).stopped_by(self.halt());
             let text = self.text_of(|target| csv::with_commas(path, &layout, schema, target))?;
             return Ok(vec![text]);
         }
@@ -375,14 +376,18 @@ fn format_for(path: &Path, options: &SourceOptions) -> Result<SourceFormat, Data
     }
 }
 
-fn open(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
+fn open(path: &Path, options: &SourceOptions, halt: &Halt) -> Result<Opened, DataError> {
     let format = format_for(path, options)?;
     match format {
         SourceFormat::Arrow => open_arrow(path),
         SourceFormat::Parquet => parquet::open(path),
         SourceFormat::Csv | SourceFormat::Tsv => {
             let fields = options.schema.as_deref().map(concrete_fields);
-            csv::open(path, &layout(format, options), fields.as_deref())
+            csv::open(
+                path,
+                &layout(format, options).stopped_by(halt),
+                fields.as_deref(),
+            )
         }
         SourceFormat::Smiles => smiles::open(path),
         SourceFormat::Netcdf => open_netcdf(path, options),
@@ -393,7 +398,7 @@ fn open(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
 
 /// Opens the text of a CSV file, decompressed and without a byte order mark.
 pub(crate) fn open_text(path: &Path) -> Result<Box<dyn std::io::Read>, DataError> {
-    csv::open_text(path)
+    csv::open_text(path, &Halt::default())
 }
 
 /// The layout of a text table in this format.
@@ -411,19 +416,20 @@ pub(crate) fn open_written(
     path: &Path,
     format: SourceFormat,
     declared: Option<&[ColumnSpec]>,
+    halt: &Halt,
 ) -> Result<Opened, DataError> {
     let options = SourceOptions {
         format: Some(format),
         schema: declared.map(<[ColumnSpec]>::to_vec),
         ..SourceOptions::default()
     };
-    open_guarded(path, &options)
+    open_guarded(path, &options, halt)
 }
 
 /// Opens a file that others wrote. A panic of a library, now or while rows are read, is reported as
 /// damage to the file. All reading of tables goes through here.
-fn open_guarded(path: &Path, options: &SourceOptions) -> Result<Opened, DataError> {
-    let opened = foreign::guarded(path, "table", || open(path, options))??;
+fn open_guarded(path: &Path, options: &SourceOptions, halt: &Halt) -> Result<Opened, DataError> {
+    let opened = foreign::guarded(path, "table", || open(path, options, halt))??;
     let (schema, mut rows) = (opened.schema, opened.rows);
     let path = path.to_owned();
     let rows = batches(move || foreign::guarded(&path, "table", || rows.next())?.transpose());

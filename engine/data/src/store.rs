@@ -4,7 +4,7 @@
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
@@ -14,6 +14,7 @@ use sunward_core::{Dataset, DatasetKind, Digest, PartRef};
 
 use crate::error::DataError;
 use crate::folder;
+use crate::halt::Halt;
 use crate::incoming::{self, Incoming};
 use crate::linked::Linked;
 use crate::part::map;
@@ -50,8 +51,7 @@ pub struct Store {
     part_bytes: usize,
     /// Whether the remote is ignored: parts are neither uploaded nor fetched.
     stays_here: bool,
-    /// Set by the caller to stop the current work.
-    stop: Option<Arc<AtomicBool>>,
+    halt: Halt,
 }
 
 /// When a part becomes durable.
@@ -137,7 +137,7 @@ impl Store {
             }),
             part_bytes: PART_BYTES,
             stays_here: false,
-            stop: None,
+            halt: Halt::default(),
         }
     }
 
@@ -165,21 +165,22 @@ impl Store {
         }
     }
 
-    /// The same store, but once `stop` is set, its work ends between two files with
+    /// The same store, but once `stop` is set, its work ends between two blocks of a file with
     /// [`DataError::Stopped`].
     #[must_use]
     pub fn stopped_by(&self, stop: &Arc<AtomicBool>) -> Self {
         Self {
-            stop: Some(Arc::clone(stop)),
+            halt: Halt::by(stop),
             ..self.clone()
         }
     }
 
     pub(crate) fn go_on(&self) -> Result<(), DataError> {
-        match &self.stop {
-            Some(stop) if stop.load(Ordering::Relaxed) => Err(DataError::Stopped),
-            _ => Ok(()),
-        }
+        self.halt.go_on()
+    }
+
+    pub(crate) fn halt(&self) -> &Halt {
+        &self.halt
     }
 
     /// Makes everything on the store's file system durable. One call waits for many files at once.

@@ -171,6 +171,7 @@ impl TableWriter {
         if self.part.as_ref().is_some_and(full) {
             self.close_part()?;
         }
+        self.store.go_on()?;
         self.content.push(piece, bytes)?;
         let part = match &mut self.part {
             Some(part) => part,

@@ -11,11 +11,12 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use sunward_core::{Blame, Dataset};
 use sunward_data::{DataError, Store, Wanted};
-use sunward_workflows::OutputFormat;
+use sunward_workflows::{Form, OutputFormat};
 
 type Make = fn(&Path);
 
@@ -26,6 +27,11 @@ fn fifo(path: &Path) {
 
 fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+/// A file that consists of a hole.
+fn sparse(path: &Path, bytes: u64) {
+    fs::File::create(path).unwrap().set_len(bytes).unwrap();
 }
 
 fn inside(path: &Path, make: impl FnOnce(&Path)) {
@@ -56,11 +62,27 @@ fn what_cannot_be_kept_is_the_commands_fault_and_named() {
         OutputFormat::Parquet,
     ];
     let dir = [OutputFormat::Dir];
-    let cases: [(&str, Make, &[OutputFormat]); 9] = [
+    let one_file = [OutputFormat::File];
+    let csv = [OutputFormat::Csv];
+    let cases: [(&str, Make, &[OutputFormat]); 12] = [
         ("a pipe", fifo, &all),
         ("a dangling link", |p| symlink("nowhere", p).unwrap(), &all),
         ("a device", |p| symlink("/dev/null", p).unwrap(), &all),
         ("a socket", |p| drop(UnixListener::bind(p).unwrap()), &all),
+        (
+            "a link to a file that cannot be read",
+            |p| symlink("/proc/self/mem", p).unwrap(),
+            &all,
+        ),
+        (
+            "a link to a file that is larger than the disk",
+            |p| {
+                sparse(&p.with_extension("holes"), 8 << 40);
+                symlink(p.with_extension("holes"), p).unwrap();
+            },
+            &one_file,
+        ),
+        ("a line that is too long", |p| sparse(p, 600 << 20), &csv),
         ("a pipe inside", |p| inside(p, fifo), &dir),
         (
             "a dangling link inside",
@@ -150,6 +172,76 @@ fn links_that_stay_inside_are_kept_as_links() {
         Path::new("libx.so.1")
     );
     assert_eq!(fs::read_to_string(folder.join("lib64/self")).unwrap(), "x");
+}
+
+/// Keeping 500 GiB takes minutes. The test ends early only if keeping does.
+#[test]
+fn keeping_a_large_file_stops_between_blocks() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path(), None).unwrap();
+    let path = home.path().join("out");
+    sparse(&path, 500 << 30);
+    let stop = Arc::new(AtomicBool::new(false));
+    let (begun, begins) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let stopped = store.stopped_by(&stop);
+        let kept = scope.spawn(move || {
+            begun.send(()).unwrap();
+            stopped.adopt(&path, OutputFormat::File, None)
+        });
+        begins.recv().unwrap();
+        stop.store(true, Ordering::Relaxed);
+        let error = kept.join().unwrap().unwrap_err();
+        assert_eq!(error.blame(), Blame::Nobody, "{error}");
+    });
+}
+
+#[test]
+fn copying_a_large_file_stops_between_blocks() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path(), None).unwrap();
+    let (path, target) = (home.path().join("out"), home.path().join("target"));
+    sparse(&target, 4 << 30);
+    symlink(&target, &path).unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let stopped = store.stopped_by(&stop);
+        let kept = scope.spawn(move || stopped.adopt(&path, OutputFormat::File, None));
+        let copies = || fs::read_dir(store.incoming_folder()).unwrap().flatten();
+        let begun = || copies().any(|copy| copy.metadata().is_ok_and(|found| found.len() > 0));
+        while !begun() && !kept.is_finished() {
+            std::thread::yield_now();
+        }
+        stop.store(true, Ordering::Relaxed);
+        let error = kept.join().unwrap().unwrap_err();
+        assert_eq!(error.blame(), Blame::Nobody, "{error}");
+        assert_eq!(copies().count(), 0, "the copy is deleted");
+    });
+}
+
+#[test]
+fn reading_a_table_stops_with_the_run() {
+    for format in [
+        OutputFormat::Csv,
+        OutputFormat::Arrow,
+        OutputFormat::Parquet,
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path(), None).unwrap();
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..1000));
+        let batch = RecordBatch::try_from_iter([("x", column)]).unwrap();
+        let table = store.write_table(batch.schema(), &[batch]).unwrap();
+        let (path, form) = match format {
+            OutputFormat::Csv => (home.path().join("out.csv"), Form::Csv),
+            OutputFormat::Parquet => (home.path().join("out.parquet"), Form::Parquet),
+            _ => (home.path().join("out.arrow"), Form::Arrow),
+        };
+        store.export(&table, &path, form, None).unwrap();
+        let stop = Arc::new(AtomicBool::new(true));
+        let error = store.stopped_by(&stop).adopt(&path, format, None);
+        assert_eq!(error.unwrap_err().blame(), Blame::Nobody, "{format:?}");
+        store.adopt(&path, format, None).unwrap();
+    }
 }
 
 #[test]

@@ -19,6 +19,7 @@ use self::cells::Columns;
 use self::infer::Guess;
 use super::{Opened, batches};
 use crate::error::DataError;
+use crate::halt::Halt;
 
 /// The most rows of a batch.
 const BATCH_ROWS: usize = 8192;
@@ -37,6 +38,7 @@ type Source = Reader<Box<dyn std::io::Read>>;
 pub(super) struct Layout {
     delimiter: u8,
     options: CsvOptions,
+    halt: Halt,
 }
 
 impl Layout {
@@ -46,6 +48,15 @@ impl Layout {
         Self {
             delimiter: named.unwrap_or(delimiter),
             options: options.clone(),
+            halt: Halt::default(),
+        }
+    }
+
+    /// The same layout, whose readers can be stopped.
+    pub(super) fn stopped_by(self, halt: &Halt) -> Self {
+        Self {
+            halt: halt.clone(),
+            ..self
         }
     }
 
@@ -54,7 +65,7 @@ impl Layout {
             .has_headers(false)
             .delimiter(self.delimiter)
             .comment(self.options.comment.and_then(|c| u8::try_from(c).ok()))
-            .from_reader(text::open(path)?))
+            .from_reader(text::open(path, &self.halt)?))
     }
 
     fn is_null(&self, cell: &str) -> bool {
@@ -219,7 +230,7 @@ impl Records {
     fn next(&mut self) -> Result<Option<(&ByteRecord, u64)>, DataError> {
         let more = match self.reader.read_byte_record(&mut self.record) {
             Ok(more) => more,
-            Err(error) => return Err(self.refused(&error)),
+            Err(error) => return Err(self.refused(error)),
         };
         let start = self.record.position().cloned();
         if !more {
@@ -246,13 +257,14 @@ impl Records {
         Ok(Some((&self.record, line)))
     }
 
-    fn refused(&self, error: &csv::Error) -> DataError {
+    fn refused(&self, error: csv::Error) -> DataError {
+        if error.is_io_error() {
+            return match error.into_kind() {
+                csv::ErrorKind::Io(source) => text::unreadable(&self.path)(source),
+                other => fault(&self.path, format!("{other:?}"), &self.hint()),
+            };
+        }
         match error.kind() {
-            csv::ErrorKind::Io(source) => DataError::Io {
-                what: "read",
-                path: self.path.clone(),
-                source: std::io::Error::new(source.kind(), source.to_string()),
-            },
             csv::ErrorKind::UnequalLengths {
                 pos,
                 expected_len,
@@ -272,7 +284,7 @@ impl Records {
     }
 
     fn refuse_open_quote(&self, from: u64, line: u64) -> Result<(), DataError> {
-        if !quotes::is_open(&self.path, self.layout.delimiter, from)? {
+        if !quotes::is_open(&self.path, self.layout.delimiter, from, &self.layout.halt)? {
             return Ok(());
         }
         Err(fault(

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::text;
 use crate::error::DataError;
+use crate::halt::Halt;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -21,9 +22,14 @@ enum Place {
 
 /// Whether a quote is open at the end of the file. The file is read from byte `from`, at which a
 /// record begins.
-pub(super) fn is_open(path: &Path, delimiter: u8, from: u64) -> Result<bool, DataError> {
-    let fault = || DataError::io("read", path);
-    let mut source = text::open(path)?;
+pub(super) fn is_open(
+    path: &Path,
+    delimiter: u8,
+    from: u64,
+    halt: &Halt,
+) -> Result<bool, DataError> {
+    let fault = || text::unreadable(path);
+    let mut source = text::open(path, halt)?;
     io::copy(&mut source.by_ref().take(from), &mut io::sink()).map_err(fault())?;
     let mut source = BufReader::new(source);
     let mut place = Place::Start;

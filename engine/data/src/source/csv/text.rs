@@ -7,6 +7,7 @@ use flate2::bufread::MultiGzDecoder;
 use sunward_files::open_regular;
 
 use crate::error::DataError;
+use crate::halt::{Halt, was_stopped};
 
 /// The most bytes of a line. A compressed file of a few kilobytes can contain a line of any length.
 const LINE_BYTES: usize = 512 << 20;
@@ -16,12 +17,12 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 /// Opens the text of a file.
-pub(in crate::source) fn open(path: &Path) -> Result<Box<dyn Read>, DataError> {
+pub(in crate::source) fn open(path: &Path, halt: &Halt) -> Result<Box<dyn Read>, DataError> {
     let file = open_regular(path).map_err(DataError::io("open", path))?;
-    let mut source = BufReader::with_capacity(BUFFER_BYTES, file);
+    let mut source = BufReader::with_capacity(BUFFER_BYTES, halt.reader(file));
     let packed = source
         .fill_buf()
-        .map_err(DataError::io("read", path))?
+        .map_err(unreadable(path))?
         .starts_with(&GZIP);
     if packed {
         return unmarked(path, MultiGzDecoder::new(source));
@@ -29,11 +30,29 @@ pub(in crate::source) fn open(path: &Path) -> Result<Box<dyn Read>, DataError> {
     unmarked(path, source)
 }
 
+/// For `map_err` on reading the text. An error without a code of the system is one of the content: a
+/// line that is too long, or compressed data that is damaged or cut off.
+pub(super) fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> DataError {
+    move |error| {
+        if was_stopped(&error) {
+            return DataError::Stopped;
+        }
+        if error.raw_os_error().is_some() {
+            return DataError::io("read", path)(error);
+        }
+        super::fault(
+            path,
+            error.to_string(),
+            "write it again; text in a very long line belongs in Arrow or Parquet",
+        )
+    }
+}
+
 fn unmarked(path: &Path, source: impl Read + 'static) -> Result<Box<dyn Read>, DataError> {
     let mut source = BufReader::with_capacity(BUFFER_BYTES, source);
     let marked = source
         .fill_buf()
-        .map_err(DataError::io("read", path))?
+        .map_err(unreadable(path))?
         .starts_with(&BYTE_ORDER_MARK);
     if marked {
         source.consume(BYTE_ORDER_MARK.len());
