@@ -159,7 +159,7 @@ pub(super) fn base64(text: &str) -> Vec<Vec<u8>> {
         for offset in 0..3 {
             let letters = base64_letters(text.as_bytes(), offset, alphabet);
             // The last letter also depends on what follows, unless the secret ends the text.
-            let shared = 8 * (offset + text.len()) % 6 != 0;
+            let shared = !(8 * (offset + text.len())).is_multiple_of(6);
             if shared && let Some((_, inner)) = letters.split_last() {
                 forms.push(inner.to_vec());
             }
