@@ -18,12 +18,19 @@ pub(super) fn mark(template: &CompiledTemplate) -> Marked {
     }
     let mut text = String::new();
     let mut ranges = Vec::new();
+    let mut sources = Vec::new();
     for fragment in template.fragments() {
         match fragment {
             Fragment::Text(literal) => text.push_str(literal),
-            Fragment::Expression(_) => {
+            Fragment::Expression(one) => {
                 let start = text.len();
-                text.push_str(&word);
+                // Equal expressions have equal words, because they may name one file.
+                let known = sources.iter().position(|source| *source == one.source);
+                let at = known.unwrap_or(sources.len());
+                if known.is_none() {
+                    sources.push(one.source.clone());
+                }
+                text.extend([word.as_str(), at.to_string().as_str(), "v"]);
                 ranges.push(start..text.len());
             }
         }
