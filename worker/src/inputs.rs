@@ -1,16 +1,17 @@
 //! Inputs of tasks: paths for commands, tables for kernels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use sunward_core::{Dataset, DatasetKind, FailureKind, Written};
 use sunward_data::{DataError, Store, View, Views, Wanted};
 use sunward_kernels::{Inputs, Table};
 use sunward_protocol::Job;
+use sunward_workflows::Input;
 use sunward_workflows::expr::InputValue;
-use sunward_workflows::{Action, Command, Input};
 
 use crate::fault::Fault;
+use crate::render::command_uses;
 use crate::slices::{Cut, Share, Slice, sliced_port};
 use crate::task_folder::TaskFolder;
 
@@ -20,8 +21,9 @@ pub(crate) struct CommandInputs {
     whole: BTreeMap<String, PortView>,
     /// The input that is sliced among tasks, and the form in which the command gets it.
     cut: Option<CutInput>,
-    /// Whether a template may read `inputs.x.parts`.
-    lists_parts: bool,
+    /// The ports whose `parts` a template reads. Listing the parts of a table copies all of them
+    /// for each attempt.
+    listed: BTreeSet<String>,
 }
 
 /// An input of which each task gets a slice.
@@ -34,7 +36,7 @@ pub(crate) struct CutInput {
 impl CommandInputs {
     /// Prepares what all tasks of a stage share.
     pub(crate) fn prepare(store: &Store, job: &Job) -> Result<Self, Fault> {
-        let lists_parts = asks_for_parts(job);
+        let listed = command_uses(&job.stage).parts;
         let sliced = sliced_port(&job.tasks);
         let mut whole = BTreeMap::new();
         let mut cut = None;
@@ -47,15 +49,12 @@ impl CommandInputs {
                     wanted,
                 });
             } else {
+                let lists_parts = listed.contains(port);
                 let view = PortView::new(store, port, dataset, &wanted, lists_parts, false)?;
                 whole.insert(port.clone(), view);
             }
         }
-        Ok(Self {
-            whole,
-            cut,
-            lists_parts,
-        })
+        Ok(Self { whole, cut, listed })
     }
 
     /// What one task sees under `inputs`: files and folders in its own task folder.
@@ -75,7 +74,8 @@ impl CommandInputs {
         if let (Some(input), Some(cut)) = (&self.cut, &share.cut) {
             let (dataset, wanted) = input.slice(cut)?;
             let port = &input.port;
-            let view = PortView::new(store, port, &dataset, &wanted, self.lists_parts, true)?;
+            let lists_parts = self.listed.contains(port);
+            let view = PortView::new(store, port, &dataset, &wanted, lists_parts, true)?;
             inputs.place(port, &view, task_folder)?;
         }
         Ok(inputs)
@@ -334,21 +334,6 @@ fn as_table(store: &Store, port: &str, dataset: &Dataset, wanted: &Wanted) -> Re
 fn unusable(port: &str, error: &DataError) -> Fault {
     let message = format!("input {port} cannot be used: {error}");
     Fault::data(FailureKind::Input, message, error)
-}
-
-/// Whether the stage's templates may list parts. This searches their text for the word `parts`.
-/// Listing parts needlessly is cheap enough to do sometimes, but too expensive to do for every task
-/// of every stage.
-fn asks_for_parts(job: &Job) -> bool {
-    let Action::Run(command) = &job.stage.action else {
-        return false;
-    };
-    let mut sources = match command {
-        Command::Shell { script, .. } => vec![script.source.as_str()],
-        Command::Argv(words) => words.iter().map(|word| word.source.as_str()).collect(),
-    };
-    sources.extend(job.stage.env.values().map(|value| value.source.as_str()));
-    sources.iter().any(|source| source.contains("parts"))
 }
 
 /// A path for commands: absolute, since they start in another folder.

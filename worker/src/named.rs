@@ -13,10 +13,11 @@ use sunward_core::{Blame, Digest, FailureKind};
 use sunward_data::{DataError, Store, View, Views};
 use sunward_protocol::Job;
 use sunward_workflows::expr::Scope;
-use sunward_workflows::{Action, Command, Scatter, Slicing, Uses, Value};
+use sunward_workflows::{Action, Scatter, Slicing, Value};
 
 use crate::fault::Fault;
 use crate::memo::Memo;
+use crate::render::command_uses;
 use crate::staged::{changed, copy_named, unreadable};
 use crate::task_folder::{TaskFolder, remove_tree};
 
@@ -35,9 +36,9 @@ pub(crate) struct NamedFiles {
 impl NamedFiles {
     /// The named files of a stage, or `None` if no value can name a file.
     pub(crate) fn of(job: &Job) -> Option<Self> {
-        let Action::Run(command) = &job.stage.action else {
+        if !matches!(job.stage.action, Action::Run(_)) {
             return None;
-        };
+        }
         let rows = matches!(
             job.stage.scatter,
             Scatter::Input {
@@ -48,16 +49,8 @@ impl NamedFiles {
         if job.staged.named.is_empty() && !rows {
             return None;
         }
-        let mut uses = Uses::default();
-        match command {
-            Command::Shell { script, .. } => uses.merge(script.uses()),
-            Command::Argv(argv) => argv.iter().for_each(|word| uses.merge(word.uses())),
-        }
-        for template in job.stage.env.values() {
-            uses.merge(template.uses());
-        }
         Some(Self {
-            params: uses.params,
+            params: command_uses(&job.stage).params,
             views: Mutex::default(),
         })
     }

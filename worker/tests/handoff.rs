@@ -18,7 +18,9 @@ use std::sync::Arc;
 use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use sunward_core::{Dataset, DatasetKind, FailureKind, Tasks};
-use sunward_workflows::{ColumnSpec, ColumnType, Form, GridRows, Input, OutputFormat, Span, Stage};
+use sunward_workflows::{
+    ColumnSpec, ColumnType, Form, GridRows, Input, OutputFormat, Span, Stage, Value,
+};
 use support::{Scene, bytes, giving, result, shell, succeeded};
 
 fn reading(mut stage: Stage, port: &str, form: Form) -> Stage {
@@ -72,6 +74,36 @@ fn a_table_arrives_in_the_form_asked_for_whole_and_by_parts() {
     let end = scene.run(job).remove(0);
     assert!(succeeded(&end), "{end:?}");
     assert_eq!(scene.log_text("work"), "n\n0\n1\n2\npart\npart\n");
+}
+
+#[test]
+fn parts_are_listed_where_an_expression_names_them_and_nowhere_else() {
+    for (text, are_listed) in [
+        ("echo parts inputs.t.parts", false),
+        ("echo ${{ params.parts }}", false),
+        ("echo ${{ inputs.t ~ '.parts' }}", false),
+        ("echo ${{ inputs.t.path ~ 'parts' }}", false),
+        ("echo ${{ inputs.parts }}", false),
+        ("echo ${{ inputs.parts.parts }}", false),
+        ("echo ${{ inputs.t.parts }}", true),
+        ("echo ${{ inputs['t']['parts'] | length }}", true),
+        ("echo ${{ inputs.t.parts[0] }}", true),
+        ("echo ${{ inputs.t.parts | join(',') }}", true),
+    ] {
+        let mut scene = Scene::new();
+        let script = format!("{text}; ls \"$(dirname \"$SUNWARD_INPUT_T\")\"");
+        let stage = reading(shell(&script), "t", Form::Csv);
+        let mut job = scene.job(reading(stage, "parts", Form::Csv), Tasks::One);
+        job.params.insert("parts".into(), Value::Int(3));
+        let table = numbers(&scene, &[0..2, 2..3]);
+        job.inputs.insert("t".into(), table.clone());
+        job.inputs.insert("parts".into(), table);
+        let end = scene.run(job).remove(0);
+        assert!(succeeded(&end), "{text}: {end:?}");
+        let log = scene.log_text("work");
+        let found = log.lines().any(|line| line == "t.parts");
+        assert_eq!(found, are_listed, "{text}: {log}");
+    }
 }
 
 #[test]

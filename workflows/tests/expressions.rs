@@ -55,6 +55,26 @@ fn shell(template: &str) -> String {
 }
 
 #[test]
+fn the_parts_of_an_input_are_for_an_expression_that_names_them() {
+    for (text, are_named) in [
+        ("parts ${{ params.parts }} ${{ inputs.parts }}", false),
+        (
+            "${{ inputs.hits }} ${{ inputs.hits.path ~ '.parts' }}",
+            false,
+        ),
+        ("${{ inputs.hits.parts }}", true),
+        ("${{ inputs['hits']['parts'][0] }}", true),
+        ("${{ inputs.hits.parts | length + 1 }}", true),
+    ] {
+        let parts = Template::new(text).uses().parts;
+        assert_eq!(parts.contains("hits"), are_named, "{text}");
+    }
+    // One that reads them in another way fails. It does not get an empty list.
+    let hidden = "${{ inputs.hits.path ~ (inputs.hits | attr('parts')) }}";
+    assert!(Template::new(hidden).render(&scope()).is_err());
+}
+
+#[test]
 fn a_template_that_is_one_expression_keeps_its_type() {
     assert_eq!(value("${{ params.k }}"), Value::Int(7));
     assert_eq!(value("${{ params.k + 1 }}"), Value::Int(8));

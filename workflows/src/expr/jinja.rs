@@ -161,7 +161,12 @@ fn context(names: &BTreeSet<String>, scope: &Scope) -> Dynamic {
                 .filter_map(|(name, deeper)| {
                     let input = scope.inputs.get(*name)?;
                     let value = if *deeper {
-                        Dynamic::from_object(InputObject(input.clone()))
+                        let parts = format!("inputs.{name}.parts");
+                        let has_parts = names.iter().any(|name| {
+                            let rest = name.strip_prefix(&parts);
+                            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                        });
+                        Dynamic::from_object(InputObject::new(input, has_parts))
                     } else {
                         Dynamic::from(input.path.clone())
                     };

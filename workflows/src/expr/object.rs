@@ -23,14 +23,26 @@ impl Object for Raw {
     }
 }
 
-/// `inputs.x` in an expression that also reads its parts. It renders as the path.
+/// `inputs.x` in an expression that also reads a member of it. It renders as the path.
 #[derive(Debug)]
-pub(super) struct InputObject(pub(super) InputValue);
+pub(super) struct InputObject {
+    path: String,
+    /// `None` if the expression does not name them. They were not listed then.
+    parts: Option<Vec<String>>,
+}
 
 impl InputObject {
+    pub(super) fn new(input: &InputValue, has_parts: bool) -> Self {
+        Self {
+            path: input.path.clone(),
+            parts: has_parts.then(|| input.parts.clone()),
+        }
+    }
+
     /// The bytes of all its paths.
     pub(super) fn size(&self) -> usize {
-        self.0.path.len() + self.0.parts.iter().map(String::len).sum::<usize>()
+        let parts = self.parts.iter().flatten();
+        self.path.len() + parts.map(String::len).sum::<usize>()
     }
 }
 
@@ -41,14 +53,14 @@ impl Object for InputObject {
 
     fn get_value(self: &Arc<Self>, key: &Dynamic) -> Option<Dynamic> {
         match key.as_str()? {
-            "path" => Some(Dynamic::from(self.0.path.clone())),
-            "parts" => Some(Dynamic::from(self.0.parts.clone())),
+            "path" => Some(Dynamic::from(self.path.clone())),
+            "parts" => self.parts.clone().map(Dynamic::from),
             _ => None,
         }
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.path)
+        f.write_str(&self.path)
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Uses {
     pub statuses: BTreeSet<String>,
     /// Input ports.
     pub inputs: BTreeSet<String>,
+    /// Input ports whose `parts` it reads.
+    pub parts: BTreeSet<String>,
     /// Output ports.
     pub outputs: BTreeSet<String>,
 }
@@ -29,6 +31,7 @@ impl Uses {
         self.params.extend(other.params);
         self.statuses.extend(other.statuses);
         self.inputs.extend(other.inputs);
+        self.parts.extend(other.parts);
         self.outputs.extend(other.outputs);
         self.item |= other.item;
         self.matrix |= other.matrix;
@@ -65,6 +68,11 @@ impl Uses {
                 _ => continue,
             };
             set.extend(rest.first().cloned());
+            if let ("inputs", [port, field, ..]) = (root.as_str(), rest)
+                && field == "parts"
+            {
+                self.parts.insert(port.clone());
+            }
         }
     }
 }
