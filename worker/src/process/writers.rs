@@ -21,8 +21,8 @@ use super::table::ProcessEntry;
 use crate::fault::Fault;
 use crate::outputs::OutputPaths;
 
-/// How many times, and how far apart, an output with a writer is checked before it is refused. The
-/// writer may be about to close it.
+/// How many times, and how far apart, files with writers are examined before they are refused. The
+/// writers may be about to close them.
 const LOOKS: u32 = 10;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -31,67 +31,96 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// constant.
 const F_SETSIG: libc::c_int = 10;
 
-/// Paths of files, by device and inode.
-type Files = BTreeMap<(u64, u64), PathBuf>;
-
-/// Refuses outputs that any process has open for writing.
-pub(crate) fn refuse(outputs: &OutputPaths) -> Result<(), Fault> {
-    for (port, path) in outputs {
-        for look in 1.. {
-            let Some((file, writer)) = writer_of(path) else {
-                break;
-            };
-            if look == LOOKS {
-                return Err(Fault::output(format!(
-                    "output {port} is not finished: {} is open for writing by {writer}; make the command wait until everything that writes to it has closed it",
-                    name_in(path, &file)
-                )));
-            }
-            std::thread::sleep(LOOK_EVERY);
-        }
-    }
-    Ok(())
+/// A file of an output.
+struct OutputFile<'o> {
+    port: &'o str,
+    output: &'o Path,
+    path: PathBuf,
+    id: FileId,
 }
 
-fn name_in(output: &Path, file: &Path) -> String {
-    match file.strip_prefix(output) {
+/// Device and inode of a file.
+type FileId = (u64, u64);
+
+/// The processes that write to files, one for each file.
+type Writers = BTreeMap<FileId, ProcessEntry>;
+
+/// Refuses outputs that any process has open for writing. Each file is examined once, and again
+/// only while a process has it open.
+pub(crate) fn refuse(outputs: &OutputPaths) -> Result<(), Fault> {
+    let mut open = still_open(files(outputs));
+    for _ in 1..LOOKS {
+        if open.is_empty() {
+            return Ok(());
+        }
+        std::thread::sleep(LOOK_EVERY);
+        open = still_open(open.into_iter());
+    }
+    match open.first() {
+        None => Ok(()),
+        Some(file) => Err(refused(file)),
+    }
+}
+
+fn refused(file: &OutputFile<'_>) -> Fault {
+    let name = match file.path.strip_prefix(file.output) {
         Ok(inside) if !inside.as_os_str().is_empty() => inside.display().to_string(),
         _ => "it".to_owned(),
-    }
+    };
+    let writer = match writers(std::slice::from_ref(file)).get(&file.id) {
+        Some(process) => format!("process {}", process.shown()),
+        None => "a process that this user may not inspect".to_owned(),
+    };
+    Fault::output(format!(
+        "output {} is not finished: {name} is open for writing by {writer}; make the command wait until everything that writes to it has closed it",
+        file.port
+    ))
 }
 
-/// Returns the first file of an output that a process writes to, and a description of that process.
-fn writer_of(output: &Path) -> Option<(PathBuf, String)> {
-    let mut unclear = Files::new();
-    let mut folders = vec![output.to_owned()];
-    while let Some(path) = folders.pop() {
-        let Ok(found) = fs::symlink_metadata(&path) else {
-            continue;
-        };
-        if found.is_dir() {
-            let entries = fs::read_dir(&path).into_iter().flatten().flatten();
-            folders.extend(entries.map(|entry| entry.path()));
-            continue;
-        }
-        if !found.is_file() {
-            continue;
-        }
-        let file = Files::from([((found.dev(), found.ino()), path.clone())]);
-        match is_written(&path) {
-            Some(false) => {}
-            Some(true) => {
-                let somebody = || "a process that this user may not inspect".to_owned();
-                let writer = find_writer(&file).map_or_else(somebody, |(_, writer)| writer);
-                return Some((path, writer));
+/// All regular files of the outputs.
+fn files(outputs: &OutputPaths) -> impl Iterator<Item = OutputFile<'_>> {
+    outputs.iter().flat_map(|(port, output)| {
+        let mut paths = vec![output.clone()];
+        std::iter::from_fn(move || {
+            while let Some(path) = paths.pop() {
+                let Ok(found) = fs::symlink_metadata(&path) else {
+                    continue;
+                };
+                if found.is_dir() {
+                    let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+                    paths.extend(entries.map(|entry| entry.path()));
+                } else if found.is_file() {
+                    return Some(OutputFile {
+                        port,
+                        output,
+                        path,
+                        id: (found.dev(), found.ino()),
+                    });
+                }
             }
-            None => unclear.extend(file),
+            None
+        })
+    })
+}
+
+/// Those of these files that a process has open for writing. All files for which leases do not
+/// tell are searched for in `/proc` together.
+fn still_open<'o>(files: impl Iterator<Item = OutputFile<'o>>) -> Vec<OutputFile<'o>> {
+    let (mut open, mut unclear) = (Vec::new(), Vec::new());
+    for file in files {
+        match is_written(&file.path) {
+            Some(false) => {}
+            Some(true) => open.push(file),
+            None => unclear.push(file),
         }
     }
-    if unclear.is_empty() {
-        None
-    } else {
-        find_writer(&unclear)
-    }
+    let writers = writers(&unclear);
+    open.extend(
+        unclear
+            .into_iter()
+            .filter(|file| writers.contains_key(&file.id)),
+    );
+    open
 }
 
 /// Whether any process has a file open for writing, or `None` if this cannot be determined.
@@ -129,48 +158,62 @@ fn control(file: &File, command: libc::c_int, argument: libc::c_int) -> io::Resu
     }
 }
 
-/// Returns the first process that has one of these files open for writing or mapped as writable.
-fn find_writer(files: &Files) -> Option<(PathBuf, String)> {
+/// The other processes that have one of these files open for writing or mapped as writable.
+fn writers(files: &[OutputFile<'_>]) -> Writers {
+    let mut writers = Writers::new();
+    if files.is_empty() {
+        return writers;
+    }
+    let by_id: BTreeMap<FileId, &Path> = files.iter().map(|file| (file.id, &*file.path)).collect();
     let us = std::process::id();
     let others = ProcessEntry::all().into_iter();
-    let mut others = others.filter(|process| u32::try_from(process.pid) != Ok(us));
-    others.find_map(|process| {
-        let file = opened_by(process, files).or_else(|| mapped_by(process, files))?;
-        let writer = format!("process {}", process.shown());
-        Some((file, writer))
-    })
+    for process in others.filter(|process| u32::try_from(process.pid) != Ok(us)) {
+        let opened = opened_by(process, &by_id);
+        let mapped = mapped_by(process, &by_id);
+        for id in opened.into_iter().chain(mapped) {
+            writers.entry(id).or_insert(process);
+        }
+    }
+    writers
 }
 
-fn opened_by(process: ProcessEntry, files: &Files) -> Option<PathBuf> {
-    process.open_files().into_iter().find_map(|number| {
+/// Those of these files that a process has open for writing.
+fn opened_by(process: ProcessEntry, files: &BTreeMap<FileId, &Path>) -> Vec<FileId> {
+    let opened = process.open_files().into_iter().filter_map(|number| {
         let found = fs::metadata(process.descriptor(&number)).ok()?;
-        let file = files.get(&(found.dev(), found.ino()))?;
-        process.writes(&number).then(|| file.clone())
-    })
+        let id = (found.dev(), found.ino());
+        (files.contains_key(&id) && process.writes(&number)).then_some(id)
+    });
+    opened.collect()
 }
 
-/// Returns the first of these files that a process has mapped as writable and shared.
+/// Those of these files that a process has mapped as writable and shared.
 ///
 /// `/proc/PID/maps` has one line for each mapping: addresses, permissions, offset, device, inode
 /// and path. Some file systems show another device there, so only inode and path are compared.
-fn mapped_by(process: ProcessEntry, files: &Files) -> Option<PathBuf> {
-    let maps = fs::read(format!("/proc/{}/maps", process.pid)).ok()?;
+fn mapped_by(process: ProcessEntry, files: &BTreeMap<FileId, &Path>) -> Vec<FileId> {
+    let maps = fs::read(format!("/proc/{}/maps", process.pid)).unwrap_or_default();
     let maps = String::from_utf8_lossy(&maps);
-    let shared = maps.lines().filter_map(|line| {
-        let mut words = line.split_whitespace();
-        let rights = words.nth(1)?;
-        let number = words.nth(2)?.parse::<u64>().ok()?;
-        (rights.contains('w') && rights.contains('s')).then_some((number, line))
-    });
-    let shared: Vec<(u64, &str)> = shared.collect();
-    let mut files = files.iter();
-    let found = files.find(|((_, number), path)| {
-        let name = path.to_string_lossy();
-        shared
-            .iter()
-            .any(|(mapped, line)| mapped == number && line.contains(&*name))
-    });
-    found.map(|(_, path)| path.clone())
+    let shared: Vec<(u64, &str)> = maps.lines().filter_map(shared_mapping).collect();
+    let is_mapped = |inode: u64, path: &Path| {
+        let path = path.to_string_lossy();
+        let mut lines = shared.iter();
+        lines.any(|(mapped, line)| *mapped == inode && line.contains(&*path))
+    };
+    let mapped = files.iter().filter(|(id, path)| is_mapped(id.1, path));
+    mapped.map(|(id, _)| *id).collect()
+}
+
+/// The inode of a writable, shared mapping of a file, and the whole line.
+fn shared_mapping(line: &str) -> Option<(u64, &str)> {
+    let mut words = line.split_whitespace();
+    let rights = words.nth(1)?;
+    let inode = words
+        .nth(2)?
+        .parse::<u64>()
+        .ok()
+        .filter(|inode| *inode > 0)?;
+    (rights.contains('w') && rights.contains('s')).then_some((inode, line))
 }
 
 #[cfg(test)]
@@ -210,14 +253,8 @@ mod tests {
         for (how, writes) in [("<", false), (">>", true), ("<>", true)] {
             let child = holder(how, &file);
             let pid = child.id();
-            let found = find_writer(&Files::from([(
-                (
-                    file.metadata().unwrap().dev(),
-                    file.metadata().unwrap().ino(),
-                ),
-                file.clone(),
-            )]));
-            assert_eq!(found.is_some(), writes, "{how}");
+            let all: Vec<OutputFile<'_>> = files(&ports).collect();
+            assert_eq!(!writers(&all).is_empty(), writes, "{how}");
             match refuse(&ports) {
                 Ok(()) => assert!(!writes, "{how}"),
                 Err(fault) => {
@@ -230,6 +267,33 @@ mod tests {
             end(child);
             assert!(refuse(&ports).is_ok(), "{how}: it is closed now");
         }
+    }
+
+    #[test]
+    fn a_writer_of_any_port_is_found_and_files_that_were_closed_are_not_examined_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let ports: OutputPaths = ["a", "b", "c"]
+            .map(|port| (port.to_owned(), folder.path().join(port)))
+            .into();
+        for (_, path) in &ports {
+            fs::write(path, "x").unwrap();
+        }
+        let mut open = Vec::new();
+        for port in ["b", "c"] {
+            open.push((port, holder(">>", &folder.path().join(port))));
+        }
+        for (port, child) in open {
+            let found = still_open(files(&ports));
+            assert_eq!(found.first().map(|file| file.port), Some(port));
+            assert!(refuse(&ports).unwrap_err().message.contains(port));
+            end(child);
+            assert!(
+                still_open(found.into_iter())
+                    .iter()
+                    .all(|file| file.port != port)
+            );
+        }
+        assert!(refuse(&ports).is_ok());
     }
 
     #[test]
