@@ -198,7 +198,9 @@ fn what_may_be_of_several_tasks_ends_with_the_last_of_them() {
 fn the_memory_of_what_left_counts() {
     let mut scene = Scene::new();
     let pid = scene.path("pid");
-    let work = "x=$(head -c 200000000 /dev/zero | tr \"\\0\" a)";
+    // `tail` holds what it may have to print until the pipe ends.
+    let work =
+        "{ head -c 200000000 /dev/zero; exec sleep 1000; } | tail -c 300000000 > /dev/null & :";
     let mut stage = shell(&leaving(WAYS[5], &pid, work, "sleep 1000"));
     stage.resources.memory_bytes = Some(64 << 20);
     assert_eq!(scene.failure(stage).kind, FailureKind::Memory);

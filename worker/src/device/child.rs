@@ -18,6 +18,7 @@ use crate::fault::Fault;
 use crate::inputs;
 use crate::log::AttemptLog;
 use crate::process::environment::Environment;
+use crate::process::footprint::DiskLimit;
 use crate::process::spawn::{self, Order, Running};
 use crate::process::watch::{self, Departure, Limits, Watch};
 use crate::task_folder::{TaskFolder, TaskFolders};
@@ -163,16 +164,19 @@ impl Child {
         first: Duration,
         mut idle: impl FnMut(Instant) -> Option<Duration>,
     ) -> Result<Seen, Fault> {
-        // If the child has exited, the watch will notice.
-        drop(say(&mut self.line, ask));
         let stage = &monitor.attempt.job.stage;
         let limits = Limits {
             until: stage
                 .timeout_ms
                 .map(|ms| Instant::now() + Duration::from_millis(ms)),
             memory_bytes: monitor.attempt.memory_limit(),
-            disk_bytes: stage.resources.disk_bytes,
+            disk: stage
+                .resources
+                .disk_bytes
+                .map(|bytes| DiskLimit::new(bytes, self.task_folder.path())),
         };
+        // If the child has exited, the watch will notice.
+        drop(say(&mut self.line, ask));
         let line = Some(&self.line);
         let running = self.running.take().ok_or_else(left_already)?;
         // Until it is observed again.

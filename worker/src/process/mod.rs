@@ -3,7 +3,7 @@
 pub(crate) mod attempt_name;
 mod checkpoint;
 pub(crate) mod environment;
-mod footprint;
+pub(crate) mod footprint;
 mod full;
 pub(crate) mod launcher;
 mod prepared;
@@ -37,6 +37,7 @@ use crate::pending_ends::PendingEnds;
 use crate::task_folder::{TaskFolder, TaskFolders};
 
 use checkpoint::Checkpoint;
+use footprint::DiskLimit;
 pub(crate) use prepared::PreparedCommand;
 use prepared::TaskOrder;
 use watch::{Departure, Limits, READ_BYTES, TELL_AFTER, Watch};
@@ -208,6 +209,8 @@ impl ProcessExecutor {
         let stage = &attempt.job.stage;
         let stdin = null.try_clone().map_err(|e| spawn::no_handles(&e))?;
         let launcher = &context.launcher;
+        let disk = stage.resources.disk_bytes;
+        let disk = disk.map(|bytes| DiskLimit::new(bytes, task_folder.path()));
         let running = spawn::spawn(launcher, self.place, &order.order, task_folder, stdin)?;
         let started = Instant::now();
         let mut told = false;
@@ -224,7 +227,7 @@ impl ProcessExecutor {
                     .timeout_ms
                     .map(|ms| started + Duration::from_millis(ms)),
                 memory_bytes: attempt.memory_limit(),
-                disk_bytes: stage.resources.disk_bytes,
+                disk,
             },
             log,
             buffer: &mut self.buffer,

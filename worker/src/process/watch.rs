@@ -14,12 +14,12 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::Signal;
 
-use super::footprint;
+use super::footprint::DiskLimit;
 use super::spawn::Running;
 use super::table::{self, ProcessEntry};
 use super::tree;
 use crate::bells::Bell;
-use crate::clock::{micros, timespec};
+use crate::clock::{micros, thread_cpu_us, timespec};
 use crate::fault::Fault;
 use crate::log::AttemptLog;
 use crate::outbox::Outbox;
@@ -40,9 +40,9 @@ const MEMORY_EVERY: Duration = Duration::from_millis(100);
 /// completely.
 const DISK_EVERY: Duration = Duration::from_millis(500);
 
-/// The pause after a slow measurement, as a multiple of the time that it took. This bounds the
-/// share of time that measuring costs.
-const LOOKS_AT_MOST: u32 = 50;
+/// The pause after a measurement, at least, as a multiple of what it cost. This bounds the share of
+/// time that measuring takes.
+const PAUSE_BY_COST: u32 = 50;
 
 /// How often to reap orphans while a command runs.
 const REAP_EVERY: Duration = Duration::from_secs(5);
@@ -56,8 +56,8 @@ const AFTERWARDS_AT_MOST: usize = 1 << 20;
 pub(crate) struct Limits {
     pub(crate) until: Option<Instant>,
     pub(crate) memory_bytes: Option<u64>,
-    /// The bytes that it may keep in its folders.
-    pub(crate) disk_bytes: Option<u64>,
+    /// The disk space that it may take in its folders.
+    pub(crate) disk: Option<DiskLimit>,
 }
 
 /// Why a command ended.
@@ -125,35 +125,28 @@ struct Progress {
     output_open: bool,
     idle_at: Option<Instant>,
     now: Instant,
-    /// The bytes in its folders at the start: its inputs and staged files.
-    given_bytes: u64,
 }
 
 impl Progress {
-    fn begin(limits: &Limits, task_folder: &TaskFolder, first: Duration) -> Self {
+    fn begin(limits: &Limits, first: Duration) -> Self {
         let now = Instant::now();
-        let given = limits
-            .disk_bytes
-            .map(|_| footprint::bytes_below(task_folder.path()));
         Self {
             cause: Cause::Itself,
             kill_at: None,
             look_at_memory: limits.memory_bytes.map(|_| now + MEMORY_EVERY),
-            look_at_disk: limits.disk_bytes.map(|_| now + DISK_EVERY),
+            look_at_disk: limits.disk.map(|_| now + DISK_EVERY),
             reap_at: now + REAP_EVERY,
             output_open: true,
             idle_at: Some(now + first),
             now,
-            given_bytes: given.unwrap_or(0),
         }
     }
 
-    /// Returns when to measure again after a measurement that started at `began`, or `None` once
-    /// the command was asked to stop.
-    fn next_look(&self, every: Duration, began: Instant) -> Option<Instant> {
-        let now = Instant::now();
-        let took = now.saturating_duration_since(began);
-        (self.cause == Cause::Itself).then(|| now + every.max(took * LOOKS_AT_MOST))
+    /// Returns when to measure again after a measurement of this cost, or `None` once the command
+    /// was asked to stop.
+    fn next_look(&self, every: Duration, cost: Duration) -> Option<Instant> {
+        let pause = every.max(cost * PAUSE_BY_COST);
+        (self.cause == Cause::Itself).then(|| Instant::now() + pause)
     }
 }
 
@@ -174,7 +167,7 @@ impl Watch<'_> {
         first: Duration,
         mut idle: impl FnMut(Instant) -> Option<Duration>,
     ) -> Result<Departure, Fault> {
-        let mut progress = Progress::begin(&self.limits, self.task_folder, first);
+        let mut progress = Progress::begin(&self.limits, first);
         loop {
             if self.step(&mut progress, &mut idle)?.ended {
                 return self.finish(&progress);
@@ -190,7 +183,7 @@ impl Watch<'_> {
         first: Duration,
         mut idle: impl FnMut(Instant) -> Option<Duration>,
     ) -> Result<Seen, Fault> {
-        let mut progress = Progress::begin(&self.limits, self.task_folder, first);
+        let mut progress = Progress::begin(&self.limits, first);
         loop {
             let woken = self.step(&mut progress, &mut idle)?;
             if woken.ended {
@@ -321,30 +314,39 @@ impl Watch<'_> {
         }
         // A command over a limit is killed without a grace period, because it could exhaust the
         // machine.
-        if let Some(limit) = self.limits.memory_bytes
-            && progress.look_at_memory.is_some_and(|at| at <= now)
-        {
-            let began = Instant::now();
-            let members = self.running.tree.members().into_iter();
-            let used = members.map(ProcessEntry::own_memory).sum();
-            if used > limit {
-                self.ask_to_leave(progress, Cause::Memory(used), now, Duration::ZERO);
-            }
-            progress.look_at_memory = progress.next_look(MEMORY_EVERY, began);
+        if progress.look_at_memory.is_some_and(|at| at <= now) {
+            self.look_at_memory(progress, now);
         }
-        if let Some(limit) = self.limits.disk_bytes
-            && progress.look_at_disk.is_some_and(|at| at <= now)
-        {
-            let began = Instant::now();
-            let kept = self.checkpoint.map_or(0, footprint::bytes_below);
-            let used = footprint::bytes_below(self.task_folder.path())
-                .saturating_sub(progress.given_bytes)
-                .saturating_add(kept);
-            if used > limit {
-                self.ask_to_leave(progress, Cause::Disk(used), now, Duration::ZERO);
-            }
-            progress.look_at_disk = progress.next_look(DISK_EVERY, began);
+        if progress.look_at_disk.is_some_and(|at| at <= now) {
+            self.look_at_disk(progress, now);
         }
+    }
+
+    fn look_at_memory(&self, progress: &mut Progress, now: Instant) {
+        let Some(limit) = self.limits.memory_bytes else {
+            return;
+        };
+        // Reading `/proc` costs processor time only. The wall time would also contain the time that
+        // this thread waits on a busy machine, where limits matter most.
+        let before_us = thread_cpu_us();
+        let members = self.running.tree.members().into_iter();
+        let used = members.map(ProcessEntry::own_memory).sum();
+        if used > limit {
+            self.ask_to_leave(progress, Cause::Memory(used), now, Duration::ZERO);
+        }
+        let cost = Duration::from_micros(thread_cpu_us().saturating_sub(before_us));
+        progress.look_at_memory = progress.next_look(MEMORY_EVERY, cost);
+    }
+
+    fn look_at_disk(&self, progress: &mut Progress, now: Instant) {
+        let Some(limit) = self.limits.disk else {
+            return;
+        };
+        let began = Instant::now();
+        if let Some(used) = limit.exceeded(self.task_folder.path(), self.checkpoint) {
+            self.ask_to_leave(progress, Cause::Disk(used), now, Duration::ZERO);
+        }
+        progress.look_at_disk = progress.next_look(DISK_EVERY, began.elapsed());
     }
 
     /// Asks the command to stop, and kills it after `grace`. The first cause is kept. A later one
