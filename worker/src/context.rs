@@ -1,12 +1,12 @@
 //! What the slots of a worker share while they execute tasks.
 
-use crate::bells::Bells;
 use crate::devices::Devices;
 use crate::kernels::Watchdog;
 use crate::meter::Meters;
 use crate::options::Options;
 use crate::outbox::Outbox;
 use crate::process::launcher::Launcher;
+use crate::wakeups::Wakeups;
 
 /// What a slot needs to execute any task. The parts know nothing of each other or of tasks.
 pub(crate) struct WorkerContext {
@@ -16,5 +16,5 @@ pub(crate) struct WorkerContext {
     pub(crate) watchdog: Watchdog,
     pub(crate) devices: Devices,
     pub(crate) meters: Meters,
-    pub(crate) bells: Bells,
+    pub(crate) wakeups: Wakeups,
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use sunward_kernels::device::Card;
+use sunward_workflows::units::size_text;
 use sunward_workflows::{Gpus, Resources};
 
 use crate::fault::Fault;
@@ -28,13 +29,13 @@ pub(crate) struct Devices {
 
 /// GPUs that one task holds.
 #[derive(Debug, Default)]
-pub(crate) struct Held {
+pub(crate) struct HeldGpus {
     cards: Vec<Card>,
     /// Closing a file releases its lock.
     _locks: Vec<File>,
 }
 
-impl Held {
+impl HeldGpus {
     /// The value of `CUDA_VISIBLE_DEVICES`, which hides all other devices.
     pub(crate) fn visible(&self) -> String {
         let uuids: Vec<&str> = self.cards.iter().map(|card| card.uuid.as_str()).collect();
@@ -89,7 +90,7 @@ impl Devices {
 
     /// Waits for the GPUs that a task asks for. It returns none if the task asks for none, or if
     /// this machine can never provide them and the task can run without.
-    pub(crate) fn take(&self, asked: &Resources, stop: &Stop) -> Result<Held, Fault> {
+    pub(crate) fn take(&self, asked: &Resources, stop: &Stop) -> Result<HeldGpus, Fault> {
         let options = options(&asked.gpus);
         let possible: Vec<&Wanted<'_>> = options
             .iter()
@@ -97,7 +98,7 @@ impl Devices {
             .collect();
         if possible.is_empty() {
             return if options.is_empty() || asked.optional {
-                Ok(Held::default())
+                Ok(HeldGpus::default())
             } else {
                 Err(self.never(asked))
             };
@@ -130,8 +131,8 @@ impl Devices {
     }
 
     /// As many as requested, or `None` if too few are free.
-    fn try_take(&self, wanted: &Wanted<'_>, asked: &Resources) -> Result<Option<Held>, Fault> {
-        let mut held = Held::default();
+    fn try_take(&self, wanted: &Wanted<'_>, asked: &Resources) -> Result<Option<HeldGpus>, Fault> {
+        let mut held = HeldGpus::default();
         for card in self.matching(wanted, asked) {
             if held.cards.len() == wanted.count {
                 break;
@@ -162,7 +163,7 @@ impl Devices {
         let have: Vec<String> = self
             .cards
             .iter()
-            .map(|card| format!("{} ({} GiB)", card.name, card.memory_bytes >> 30))
+            .map(|card| format!("{} ({})", card.name, size_text(card.memory_bytes)))
             .collect();
         let have = if have.is_empty() {
             "no GPU".to_owned()
@@ -170,7 +171,7 @@ impl Devices {
             have.join(", ")
         };
         let memory = asked.gpu_memory_bytes.map_or_else(String::new, |bytes| {
-            format!(" with {bytes} bytes of memory each")
+            format!(" with {} of memory each", size_text(bytes))
         });
         Fault::input(format!(
             "this machine has {have}, and the task needs {}{memory}; lower `resources.gpus`, or add \

@@ -11,7 +11,7 @@ use crate::meter::Reading;
 use crate::pending_ends::PendingEnds;
 
 /// The end of one attempt, with what it ran on if it started.
-pub(crate) fn end(
+pub(crate) fn task_end(
     attempt: &Attempt<'_>,
     reading: Reading,
     ran_on: Option<RanOn>,
@@ -43,18 +43,20 @@ pub(crate) fn fail_rest(batch: &Batch, from: u32, fault: &Fault, pending_ends: &
 pub(crate) fn fail_task(attempt: &Attempt<'_>, fault: &Fault, pending_ends: &mut PendingEnds) {
     let failure = attempt.failure(fault.clone(), String::new());
     let outcome = Outcome::Failed(failure);
-    let ended = end(attempt, Reading::default(), None, outcome);
+    let ended = task_end(attempt, Reading::default(), None, outcome);
     pending_ends.push(ended, Instant::now());
 }
 
 /// The ends of a lease's tasks that never started.
-pub(crate) fn unbegun(lease: &Lease, kind: FailureKind, message: &str) -> Vec<TaskEnd> {
+pub(crate) fn not_started(lease: &Lease, kind: FailureKind, message: &str) -> Vec<TaskEnd> {
     (0..lease.count)
-        .map(|offset| unbegun_task(lease, lease.first + offset, lease.generation, kind, message))
+        .map(|offset| {
+            not_started_task(lease, lease.first + offset, lease.generation, kind, message)
+        })
         .collect()
 }
 
-fn unbegun_task(
+fn not_started_task(
     lease: &Lease,
     index: u32,
     generation: Generation,

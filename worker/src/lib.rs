@@ -20,7 +20,6 @@
 
 mod attempt;
 mod batch;
-mod bells;
 mod clock;
 mod context;
 pub mod device;
@@ -57,6 +56,7 @@ mod stop;
 pub mod supervisor;
 mod tail;
 mod task_folder;
+mod wakeups;
 mod worker;
 
 pub use devices::can_serve;

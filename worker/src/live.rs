@@ -8,8 +8,8 @@
 //! does it.
 //!
 //! A process belongs to the dead worker if it is in a noted group or has the worker's name in
-//! [`attempt_name::VARIABLE`]. Without that variable, it also belongs to the worker if it has no terminal and
-//! works in the scratch folder.
+//! [`attempt_name::VARIABLE`]. Without that variable, it also belongs to the worker if it has no
+//! terminal and works in the scratch folder.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -56,8 +56,8 @@ impl Scratch {
             .create(&all)?;
         // Only one process at a time does this. Otherwise a new folder that is not locked yet would
         // look like that of a dead worker.
-        let door = File::create(door(&all))?;
-        flock(&door, FlockOperation::LockExclusive)?;
+        let sweep_lock = File::create(sweep_lock(&all))?;
+        flock(&sweep_lock, FlockOperation::LockExclusive)?;
         sweep_folders(&all, true);
         let folder = create_numbered(&all)?;
         let notes = File::create(folder.join(NOTES))?;
@@ -92,7 +92,7 @@ impl Drop for Scratch {
 }
 
 /// The lock file of the scratch folders. Its holder may search for dead workers.
-fn door(all: &Path) -> PathBuf {
+fn sweep_lock(all: &Path) -> PathBuf {
     all.join("lock")
 }
 
@@ -144,10 +144,10 @@ pub fn sweep(home: &Path) -> Vec<LeftRunning> {
     if !entries.into_iter().any(|entry| entry.path().is_dir()) {
         return Vec::new();
     }
-    let Ok(door) = File::open(door(&all)) else {
+    let Ok(sweep_lock) = File::open(sweep_lock(&all)) else {
         return Vec::new();
     };
-    if flock(&door, FlockOperation::LockExclusive).is_err() {
+    if flock(&sweep_lock, FlockOperation::LockExclusive).is_err() {
         return Vec::new();
     }
     sweep_folders(&all, false)
@@ -164,7 +164,7 @@ pub(crate) fn clear(folder: &Path) {
         flock(&file, FlockOperation::LockExclusive).ok()?;
         Some(file)
     };
-    let _door = locked(door(all));
+    let _sweep_lock = locked(sweep_lock(all));
     // The worker's lock is released a moment after its pipes are closed.
     let _notes = locked(folder.join(NOTES));
     if end_leftovers(folder).is_empty() {

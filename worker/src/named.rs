@@ -19,7 +19,7 @@ use crate::fault::Fault;
 use crate::memo::Memo;
 use crate::render::command_uses;
 use crate::staged::{changed, copy_named, unreadable};
-use crate::task_folder::{TaskFolder, remove_tree};
+use crate::task_folder::{TaskFolder, path_text, remove_tree};
 
 /// The size up to which a file is copied and read again for each task, in bytes. For such a file,
 /// this is faster than storing it durably.
@@ -182,12 +182,7 @@ impl Copies<'_> {
         fs::create_dir_all(&folder)
             .map_err(|error| Fault::io("create the scratch folder", &folder, &error))?;
         let copy = self.place(text, digest, &folder)?;
-        let copy = copy.to_str().map(str::to_owned).ok_or_else(|| {
-            Fault::input(format!(
-                "the path of the copy of {} is not UTF-8; keep the state elsewhere with --home",
-                file_name(text)
-            ))
-        })?;
+        let copy = path_text(&copy)?;
         self.made.insert(text.to_owned(), copy.clone());
         Ok(copy)
     }

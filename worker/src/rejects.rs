@@ -39,7 +39,10 @@ fn count(rejects: &mut Rejects, batch: &RecordBatch, only: bool) {
         let is_ours = only || ports.is_some_and(|ports| ports.value(row) == rejects.port);
         if is_ours {
             let reason = reasons.filter(|reasons| reasons.is_valid(row));
-            rejects.add(reason.map_or("not said", |reasons| reasons.value(row)), 1);
+            rejects.add(
+                reason.map_or("no reason given", |reasons| reasons.value(row)),
+                1,
+            );
         }
     }
 }

@@ -28,17 +28,30 @@ pub(crate) struct Slot {
     queue: Arc<SharedQueue>,
     place: usize,
     pending_ends: PendingEnds,
+    executors: Executors,
+}
+
+/// What a slot runs tasks with.
+struct Executors {
     processes: ProcessExecutor,
     kernels: KernelExecutor,
     devices: DeviceExecutor,
 }
 
+impl Executors {
+    fn new(context: &Arc<WorkerContext>, place: usize) -> Self {
+        Self {
+            processes: ProcessExecutor::new(Arc::clone(context), place),
+            kernels: KernelExecutor::new(Arc::clone(context)),
+            devices: DeviceExecutor::new(Arc::clone(context), place),
+        }
+    }
+}
+
 impl Slot {
     pub(crate) fn new(context: Arc<WorkerContext>, queue: Arc<SharedQueue>, place: usize) -> Self {
         Self {
-            processes: ProcessExecutor::new(Arc::clone(&context), place),
-            kernels: KernelExecutor::new(Arc::clone(&context)),
-            devices: DeviceExecutor::new(Arc::clone(&context), place),
+            executors: Executors::new(&context, place),
             pending_ends: PendingEnds::default(),
             context,
             queue,
@@ -60,24 +73,14 @@ impl Slot {
             self.pending_ends.send_due(Instant::now(), &context.outbox);
         }
         self.pending_ends.send(&context.outbox);
-        self.devices.dismiss();
+        self.executors.devices.stop_child();
     }
 
     /// Handles a panic. The unfinished tasks of the batch fail. The executors are replaced, because
     /// the state of the old ones is unknown.
     fn recover(&mut self, batch: &Batch, panic: &(dyn Any + Send)) {
-        let context = Arc::clone(&self.context);
-        let place = self.place;
-        let fresh = (
-            ProcessExecutor::new(Arc::clone(&context), place),
-            KernelExecutor::new(Arc::clone(&context)),
-            DeviceExecutor::new(context, place),
-        );
-        let old = (
-            std::mem::replace(&mut self.processes, fresh.0),
-            std::mem::replace(&mut self.kernels, fresh.1),
-            std::mem::replace(&mut self.devices, fresh.2),
-        );
+        let fresh = Executors::new(&self.context, self.place);
+        let old = std::mem::replace(&mut self.executors, fresh);
         // Dropping the old executors may panic again.
         drop(catch_unwind(AssertUnwindSafe(|| drop(old))));
         let fault = panicked(panic);
@@ -95,13 +98,19 @@ impl Slot {
             Action::Run(_) | Action::Cuda(_) => None,
             Action::Kernel { .. } => Some(batch.job.venue),
         };
+        let Executors {
+            processes,
+            kernels,
+            devices,
+        } = &mut self.executors;
         if let None | Some(Venue::Twin) = venue {
-            self.devices.dismiss();
+            devices.stop_child();
         }
+        let pending_ends = &mut self.pending_ends;
         match venue {
-            None => self.processes.execute(batch, &mut self.pending_ends),
-            Some(Venue::Twin) => self.kernels.execute(batch, &mut self.pending_ends),
-            Some(Venue::Gpu | Venue::Host) => self.devices.execute(batch, &mut self.pending_ends),
+            None => processes.execute(batch, pending_ends),
+            Some(Venue::Twin) => kernels.execute(batch, pending_ends),
+            Some(Venue::Gpu | Venue::Host) => devices.execute(batch, pending_ends),
         }
     }
 
@@ -119,13 +128,15 @@ impl Slot {
                     }
                     return Some(batch);
                 }
-                Next::Wait if self.pending_ends.is_empty() && !self.devices.has_child() => {
+                Next::Wait
+                    if self.pending_ends.is_empty() && !self.executors.devices.has_child() =>
+                {
                     queue = self.wait(&shared, queue);
                 }
                 Next::Wait => {
                     drop(queue);
                     if self.pending_ends.is_empty() {
-                        self.devices.dismiss();
+                        self.executors.devices.stop_child();
                     }
                     self.pending_ends.send(&self.context.outbox);
                     queue = shared.lock();

@@ -2,10 +2,10 @@
 //!
 //! The system does not tell a child that its parent was killed (`kill -9`), and `PR_SET_PDEATHSIG`
 //! is tied to the thread that started the child. So, before its first command, the worker starts
-//! this small process from the same program and holds a pipe to it. If the pipe closes without a
-//! farewell, the worker is dead, and the supervisor ends its tasks (see `live.rs`). The
-//! supervisor has its own process group, so that Ctrl-C does not reach it. It inherits none of the
-//! worker's open files.
+//! this small process from the same program and holds a pipe to it. If the pipe closes before
+//! the worker has written that it stops, the worker is dead, and the supervisor ends its tasks (see
+//! [`crate::live`]). The supervisor has its own process group, so that Ctrl-C does not reach it. It
+//! inherits none of the worker's open files.
 
 use std::io::{self, Read, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -19,7 +19,7 @@ use crate::process::tree::OwnChild;
 pub const VERB: &str = "supervise";
 
 /// The bytes that the worker writes into the pipe when it stops normally.
-const FAREWELL: &[u8] = b"over";
+const NORMAL_STOP: &[u8] = b"over";
 
 /// The supervisor of a worker. Dropping it ends the process.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Drop for Supervisor {
     fn drop(&mut self) {
         if let Some(mut line) = self.child.stdin.take() {
             // Fails only if the supervisor was killed. Then there is nobody to tell.
-            drop(line.write_all(FAREWELL));
+            drop(line.write_all(NORMAL_STOP));
         }
         drop(self.child.wait());
     }
@@ -62,13 +62,13 @@ impl Drop for Supervisor {
 /// together with the worker.
 const NAME: &std::ffi::CStr = c"task-supervisor";
 
-/// Reads `line` to its end, and ends the worker's tasks unless the worker said farewell. `folder`
-/// is the worker's scratch folder.
+/// Reads `line` to its end, and ends the worker's tasks unless the worker stopped normally.
+/// `folder` is the worker's scratch folder.
 pub fn supervise(folder: &Path, mut line: impl Read) {
     rustix::thread::set_name(NAME).ok();
     let mut said = Vec::new();
     let heard = line.read_to_end(&mut said);
-    if heard.is_ok() && said != FAREWELL {
+    if heard.is_ok() && said != NORMAL_STOP {
         live::clear(folder);
     }
 }

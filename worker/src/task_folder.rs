@@ -140,6 +140,16 @@ fn made(folder: &Path) -> Result<&Path, Fault> {
     }
 }
 
+/// A path in a task folder, as text for expressions.
+pub(crate) fn path_text(path: &Path) -> Result<String, Fault> {
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        Fault::permanent(format!(
+            "the path {} is not UTF-8; keep the state in another folder with `--home`",
+            path.display()
+        ))
+    })
+}
+
 /// A folder with an open handle, so that checking whether it is still empty is cheap.
 struct Empty {
     path: PathBuf,
@@ -202,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_untouched_room_is_used_again_and_a_touched_one_never() {
+    fn an_untouched_folder_is_used_again_and_a_touched_one_never() {
         let folder = tempfile::tempdir().unwrap();
         let mut folders = TaskFolders::new(folder.path().join("slot"));
         let task_folder = folders.enter().unwrap();
@@ -225,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_that_was_removed_or_closed_by_its_command_is_replaced() {
+    fn a_folder_that_was_removed_or_closed_by_its_command_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let mut folders = TaskFolders::new(folder.path().join("slot"));
         let task_folder = folders.enter().unwrap();

@@ -9,7 +9,6 @@ use sunward_core::{Capacity, FailureKind, Lease, RunId};
 use sunward_protocol::{FromWorker, ToWorker};
 
 use crate::batch::Need;
-use crate::bells::Bells;
 use crate::context::WorkerContext;
 use crate::devices::Devices;
 use crate::ends;
@@ -25,6 +24,7 @@ use crate::queue::Queue;
 use crate::shared_queue::SharedQueue;
 use crate::slot::Slot;
 use crate::space::Space;
+use crate::wakeups::Wakeups;
 
 /// The reason why a worker could not start.
 #[derive(Debug, thiserror::Error)]
@@ -94,8 +94,7 @@ impl Worker {
             cpus: total.cpus,
             source,
         };
-        let bells = Bells::new(total.cpus).map_err(threads_error)?;
-        let devices = Devices::new(std::mem::take(&mut options.cards));
+        let wakeups = Wakeups::new(total.cpus).map_err(threads_error)?;
         let outbox = Outbox::new(outbox);
         outbox.send(FromWorker::Hello {
             capacity: Capacity {
@@ -104,35 +103,15 @@ impl Worker {
                 gpus: total.gpus,
             },
         });
-        let folder = scratch.folder().to_owned();
-        let measure = Box::new(move || Space::at(&folder));
-        let slots = usize::try_from(total.cpus).unwrap_or(usize::MAX);
-        let shared = Arc::new(Shared {
-            queue: Arc::new(SharedQueue::new(Queue::new(total, measure))),
-            slots_left: AtomicUsize::new(slots),
-            context: Arc::new(WorkerContext {
-                meters: Meters::new(options.meters.clone(), options.watts_per_core),
-                launcher: Launcher::new(scratch, options.supervisor.clone(), outbox.clone()),
-                outbox,
-                watchdog: Watchdog::default(),
-                devices,
-                bells,
-                options,
-            }),
-        });
         let mut worker = Self {
-            shared,
+            shared: Arc::new(Shared::new(options, total, scratch, wakeups, outbox)),
             threads: Vec::new(),
         };
-        for place in 0..slots {
+        for place in 0..slots(total) {
             let shared = Arc::clone(&worker.shared);
             let thread = std::thread::Builder::new()
                 .name(format!("slot {place}"))
-                .spawn(move || {
-                    let (context, queue) = (Arc::clone(&shared.context), Arc::clone(&shared.queue));
-                    let _farewell = Farewell(shared);
-                    Slot::new(context, queue, place).work();
-                })
+                .spawn(move || shared.run_slot(place))
                 .map_err(threads_error)?;
             worker.threads.push(thread);
         }
@@ -161,7 +140,7 @@ impl Worker {
 
     fn join_threads(&mut self) {
         for thread in self.threads.drain(..) {
-            // A slot that panicked was already counted by its `Farewell`.
+            // A slot that panicked was already counted by its `SlotGuard`.
             drop(thread.join());
         }
     }
@@ -176,9 +155,9 @@ impl Drop for Worker {
 
 /// Counts a slot as gone when its thread ends, also by a panic. After a panic outside of a task, no
 /// state can be trusted. So the whole worker stops then; the run is interrupted and can be resumed.
-struct Farewell(Arc<Shared>);
+struct SlotGuard(Arc<Shared>);
 
-impl Drop for Farewell {
+impl Drop for SlotGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.leave();
@@ -187,7 +166,43 @@ impl Drop for Farewell {
     }
 }
 
+/// The number of slots, one for each core.
+fn slots(total: Need) -> usize {
+    usize::try_from(total.cpus).unwrap_or(usize::MAX)
+}
+
 impl Shared {
+    fn new(
+        mut options: Options,
+        total: Need,
+        scratch: Scratch,
+        wakeups: Wakeups,
+        outbox: Outbox,
+    ) -> Self {
+        let folder = scratch.folder().to_owned();
+        let measure = Box::new(move || Space::at(&folder));
+        Self {
+            queue: Arc::new(SharedQueue::new(Queue::new(total, measure))),
+            slots_left: AtomicUsize::new(slots(total)),
+            context: Arc::new(WorkerContext {
+                launcher: Launcher::new(scratch, options.supervisor.clone(), outbox.clone()),
+                outbox,
+                watchdog: Watchdog::default(),
+                devices: Devices::new(std::mem::take(&mut options.cards)),
+                meters: Meters::new(options.meters.clone(), options.watts_per_core),
+                wakeups,
+                options,
+            }),
+        }
+    }
+
+    /// Works in the slot of this number until the worker stops.
+    fn run_slot(self: Arc<Self>, place: usize) {
+        let (context, queue) = (Arc::clone(&self.context), Arc::clone(&self.queue));
+        let _guard = SlotGuard(self);
+        Slot::new(context, queue, place).work();
+    }
+
     fn lease(&self, lease: Lease) {
         let added = self.queue.lock().add_lease(lease);
         match added {
@@ -202,7 +217,7 @@ impl Shared {
 
     fn revoke(&self, run: RunId) {
         let dropped = self.queue.lock().revoke(run);
-        self.ring();
+        self.wake_all();
         for lease in dropped {
             self.answer(
                 &lease,
@@ -213,22 +228,22 @@ impl Shared {
     }
 
     fn leave(&self) {
-        self.context.bells.leave();
+        self.context.wakeups.leave();
         self.queue.lock().leave();
-        self.ring();
+        self.wake_all();
         self.queue.wake_all();
     }
 
     fn answer(&self, lease: &Lease, kind: FailureKind, message: &str) {
         self.context
             .outbox
-            .ended(ends::unbegun(lease, kind, message));
+            .ended(ends::not_started(lease, kind, message));
     }
 
     /// Makes every slot check whether its task must stop.
-    fn ring(&self) {
+    fn wake_all(&self) {
         self.context.watchdog.pass_on();
-        self.context.bells.ring();
+        self.context.wakeups.wake_all();
     }
 
     /// Counts a slot as gone. The last one ends leftover processes and sends `Goodbye`.

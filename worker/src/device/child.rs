@@ -8,19 +8,19 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::talk::{Answer, Ask, Errand, hear, say};
+use super::messages::{Assignment, Request, Response, receive, send};
 use super::{VERB, VISIBLE, Venue, program};
 use crate::attempt::Attempt;
 use crate::batch::Batch;
 use crate::context::WorkerContext;
-use crate::devices::Held;
+use crate::devices::HeldGpus;
 use crate::fault::Fault;
 use crate::inputs;
 use crate::log::AttemptLog;
 use crate::process::environment::Environment;
 use crate::process::footprint::DiskLimit;
 use crate::process::spawn::{self, Order, Running};
-use crate::process::watch::{self, Departure, Limits, Watch};
+use crate::process::watch::{self, CommandExit, Limits, Watch};
 use crate::task_folder::{TaskFolder, TaskFolders};
 
 /// How long a message may take after its begin has arrived.
@@ -33,19 +33,19 @@ pub(super) struct Child {
     line: UnixStream,
     task_folder: TaskFolder,
     /// The processor time that it has reported.
-    told_us: u64,
+    reported_cpu_us: u64,
     /// Whether it may have left processes behind.
     abandoned: bool,
     /// Released once the process is gone.
-    gpus: Held,
+    gpus: HeldGpus,
 }
 
 /// What was observed of a child during a task.
 pub(super) enum Seen {
     /// It answered and waits for more.
-    Answered(Answer),
+    Answered(Response),
     /// It has exited.
-    Left(Departure),
+    Exited(CommandExit),
 }
 
 /// What a slot needs to watch its child.
@@ -70,7 +70,7 @@ impl Monitor<'_> {
             task_folder,
             checkpoint: None,
             outbox: &self.context.outbox,
-            bell: self.context.bells.of(self.place),
+            wakeup: self.context.wakeups.of(self.place),
             grace: self.context.options.grace,
             stop: self.attempt.stop,
             limits,
@@ -95,7 +95,7 @@ impl Child {
                 running: Some(running),
                 line,
                 task_folder,
-                told_us: 0,
+                reported_cpu_us: 0,
                 abandoned: false,
                 gpus,
             }),
@@ -111,8 +111,8 @@ impl Child {
         place: usize,
         batch: &Batch,
         task_folder: &TaskFolder,
-    ) -> Result<(Running, UnixStream, Held), Fault> {
-        let errand = write_errand(context, batch, task_folder)?;
+    ) -> Result<(Running, UnixStream, HeldGpus), Fault> {
+        let assignment = write_assignment(context, batch, task_folder)?;
         let (ours, theirs) = UnixStream::pair().map_err(|error| spawn::no_handles(&error))?;
         ours.set_read_timeout(Some(PATIENCE))
             .map_err(|error| spawn::no_handles(&error))?;
@@ -123,14 +123,14 @@ impl Child {
             Venue::Gpu => context
                 .devices
                 .take(&batch.job.job.stage.resources, &batch.stop)?,
-            Venue::Host | Venue::Twin => Held::default(),
+            Venue::Host | Venue::Twin => HeldGpus::default(),
         };
         environment.set(VISIBLE, gpus.visible());
         let words = [
             program()?.into_os_string(),
             VERB.into(),
             "kernel".into(),
-            errand.into(),
+            assignment.into(),
         ];
         let order = Order {
             words: words.into(),
@@ -142,7 +142,7 @@ impl Child {
     }
 
     /// Its GPUs.
-    pub(super) fn gpus(&self) -> &Held {
+    pub(super) fn gpus(&self) -> &HeldGpus {
         &self.gpus
     }
 
@@ -157,9 +157,9 @@ impl Child {
 
     /// Requests a task and watches until it is done or the child has exited. `idle` is called after
     /// `first`, and returns when to call it again.
-    pub(super) fn ask(
+    pub(super) fn request(
         &mut self,
-        ask: &Ask,
+        request: &Request,
         mut monitor: Monitor<'_>,
         first: Duration,
         mut idle: impl FnMut(Instant) -> Option<Duration>,
@@ -176,32 +176,34 @@ impl Child {
                 .map(|bytes| DiskLimit::new(bytes, self.task_folder.path())),
         };
         // If the child has exited, the watch will notice.
-        drop(say(&mut self.line, ask));
+        drop(send(&mut self.line, request));
         let line = Some(&self.line);
         let running = self.running.take().ok_or_else(left_already)?;
         // Until it is observed again.
         self.abandoned = true;
         let watch = monitor.on(running, &self.task_folder, limits, line);
-        match watch.until_it_answers(first, &mut idle)? {
-            watch::Seen::Left(departure) => return Ok(self.departed(departure)),
-            watch::Seen::Answers(running) => self.running = Some(running),
+        match watch.until_answer(first, &mut idle)? {
+            watch::Seen::Exited(exit) => return Ok(self.exited(exit)),
+            watch::Seen::Answered(running) => self.running = Some(running),
         }
-        if let Some(answer) = hear::<Answer>(&mut self.line).map_err(|error| unheard(&error))? {
-            self.told_us = self.told_us.saturating_add(answer.cpu_us);
+        if let Some(answer) =
+            receive::<Response>(&mut self.line).map_err(|error| unheard(&error))?
+        {
+            self.reported_cpu_us = self.reported_cpu_us.saturating_add(answer.cpu_us);
             return Ok(Seen::Answered(answer));
         }
         // It closed the connection and is about to exit.
         let running = self.running.take().ok_or_else(left_already)?;
         let watch = monitor.on(running, &self.task_folder, limits, None);
-        let departure = watch.until_it_leaves(first, &mut idle)?;
-        Ok(self.departed(departure))
+        let exit = watch.until_exit(first, &mut idle)?;
+        Ok(self.exited(exit))
     }
 
-    fn departed(&mut self, departure: Departure) -> Seen {
-        self.abandoned = departure.left_somebody;
-        Seen::Left(Departure {
-            cpu_us: departure.cpu_us.saturating_sub(self.told_us),
-            ..departure
+    fn exited(&mut self, exit: CommandExit) -> Seen {
+        self.abandoned = exit.left_processes;
+        Seen::Exited(CommandExit {
+            cpu_us: exit.cpu_us.saturating_sub(self.reported_cpu_us),
+            ..exit
         })
     }
 
@@ -217,28 +219,28 @@ impl Child {
             ..Limits::default()
         };
         let watch = monitor.on(running, &self.task_folder, limits, None);
-        let departure = watch.until_it_leaves(Duration::ZERO, |_| None);
-        let abandoned = departure.map_or(true, |departure| departure.left_somebody);
+        let exit = watch.until_exit(Duration::ZERO, |_| None);
+        let abandoned = exit.map_or(true, |exit| exit.left_processes);
         (self.task_folder, abandoned)
     }
 }
 
-/// Writes the child's errand.
-fn write_errand(
+/// Writes the child's assignment.
+fn write_assignment(
     context: &WorkerContext,
     batch: &Batch,
     task_folder: &TaskFolder,
 ) -> Result<PathBuf, Fault> {
     let options = &context.options;
-    let errand = Errand {
+    let assignment = Assignment {
         home: options.home.clone(),
         job: inputs::at_hand(&options.store, &batch.job.job)?,
         threads: batch.need.cpus,
     };
-    let path = task_folder.work().join("errand");
-    let bytes = postcard::to_stdvec(&errand).map_err(|error| {
+    let path = task_folder.work().join("assignment");
+    let bytes = postcard::to_stdvec(&assignment).map_err(|error| {
         Fault::infrastructure(format!(
-            "the stage cannot be passed to another process: {error}"
+            "the stage cannot be passed to another process: {error}; this is a bug in Sunward; please report it"
         ))
     })?;
     fs::write(&path, bytes).map_err(|error| Fault::io("write", &path, &error))?;
@@ -251,6 +253,6 @@ fn left_already() -> Fault {
 
 fn unheard(error: &io::Error) -> Fault {
     Fault::infrastructure(format!(
-        "the process that runs the kernel cannot be understood: {error}; run again"
+        "the process that runs the kernel sent no valid response: {error}; run again"
     ))
 }

@@ -1,7 +1,9 @@
-//! Executing kernels on devices: a stage's tasks, one after the other, by a child that keeps its
-//! device meanwhile. It leaves when the slot has something else to do or nothing, after a while, so
-//! that others come to the device, and after a task that failed: what a kernel spoiled on the
-//! device ends with it.
+//! Executes kernels on devices. A child process does the tasks of a stage in sequence, and keeps
+//! its device meanwhile.
+//!
+//! The child is stopped when the slot has something else to do or nothing, and after
+//! [`SERVES_FOR`], so that others can use the device. It is also stopped after a failed task,
+//! because what a kernel damaged on the device ends with the process.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,11 +12,11 @@ use std::time::{Duration, Instant};
 use sunward_core::{Outcome, RanOn, TaskEnd, TaskResult};
 
 use super::child::{Child, Monitor, Seen};
-use super::talk::Ask;
+use super::messages::Request;
 use crate::attempt::Attempt;
 use crate::batch::Batch;
 use crate::context::WorkerContext;
-use crate::ends::{end, fail_rest};
+use crate::ends::{fail_rest, task_end};
 use crate::executor::Executor;
 use crate::fault::Fault;
 use crate::log::AttemptLog;
@@ -26,8 +28,8 @@ use crate::process::watch::{READ_BYTES, TELL_AFTER};
 use crate::secrets::Redactor;
 use crate::task_folder::{TaskFolders, remove_tree};
 
-/// How long a child goes on taking tasks: long beside the start of a process and of its device's
-/// context, up to a second, and short beside what others would wait for the device.
+/// How long a child takes tasks. This is long compared with starting a process and its device's
+/// context, which takes up to a second, and short for others that wait for the device.
 const SERVES_FOR: Duration = Duration::from_secs(10);
 
 /// Runs kernels on devices.
@@ -74,12 +76,12 @@ impl DeviceExecutor {
         let outcome = match result {
             Ok(result) => Outcome::Succeeded(result),
             Err(fault) => {
-                self.dismiss();
+                self.stop_child();
                 Outcome::Failed(attempt.failure(fault, log.quote()))
             }
         };
         let reading = span.reading(now, &spent);
-        end(attempt, reading, spent.ran_on, outcome)
+        task_end(attempt, reading, spent.ran_on, outcome)
     }
 
     fn log(&self, path: PathBuf) -> AttemptLog {
@@ -110,7 +112,7 @@ impl DeviceExecutor {
             [] => RanOn::CudaOnCpu,
             _ => context.meters.ran_on(child.gpus()),
         });
-        let ask = Ask {
+        let request = Request {
             index: attempt.index,
             attempt: attempt.number,
             outputs: child.outputs(attempt.index)?,
@@ -124,7 +126,7 @@ impl DeviceExecutor {
         };
         let (mut told, asked) = (false, Instant::now());
         let gpus = context.meters.begin_gpus(child.gpus());
-        let seen = child.ask(&ask, monitor, TELL_AFTER, |now| {
+        let seen = child.request(&request, monitor, TELL_AFTER, |now| {
             pending_ends.send_due(now, &context.outbox);
             if !told {
                 told = true;
@@ -135,21 +137,21 @@ impl DeviceExecutor {
         spent.gpus = context.meters.end_gpus(gpus);
         match seen? {
             Seen::Answered(answer) => {
-                // Without what a free device was waited for.
+                // The time that it waited for a free device does not count.
                 batch.job.note_pace(1, asked.elapsed());
                 spent.cpu_us = answer.cpu_us;
                 let rejects = answer.result?;
                 let stage = &attempt.job.stage;
                 let adopted =
-                    outputs::adopt_tables(&context.options.store, stage, &ask.outputs, rejects);
-                remove_tree(&ask.outputs);
+                    outputs::adopt_tables(&context.options.store, stage, &request.outputs, rejects);
+                remove_tree(&request.outputs);
                 adopted
             }
-            Seen::Left(departure) => {
-                spent.cpu_us = departure.cpu_us;
-                verdict::judge(&departure, attempt, log.path())?;
+            Seen::Exited(exit) => {
+                spent.cpu_us = exit.cpu_us;
+                verdict::judge(&exit, attempt, log.path())?;
                 Err(Fault::infrastructure(
-                    "the process that runs the kernel exited without an answer; run again, and report it if that happens again",
+                    "the process that runs the kernel exited without a response; run again, and report it if it happens again",
                 ))
             }
         }
@@ -161,11 +163,11 @@ impl DeviceExecutor {
     }
 
     /// Lets the child leave, if there is one.
-    pub(crate) fn dismiss(&mut self) {
+    pub(crate) fn stop_child(&mut self) {
         let Some(Serving { child, batch, .. }) = self.serving.take() else {
             return;
         };
-        // What it says after its last task is about none.
+        // What it prints after its last task belongs to no task.
         let mut log = self.log(PathBuf::from("/dev/null"));
         let (task_folder, abandoned) = child.leave(Monitor {
             context: &self.context,
@@ -184,7 +186,7 @@ impl Executor for DeviceExecutor {
             Some(serving) if Arc::ptr_eq(&serving.batch.job, &batch.job) => {
                 serving.batch = batch.clone();
             }
-            _ => self.dismiss(),
+            _ => self.stop_child(),
         }
         for attempt in batch.attempts_from(batch.first) {
             if attempt.stopped() {
@@ -197,7 +199,7 @@ impl Executor for DeviceExecutor {
         let served = self.serving.as_ref().map(|serving| serving.since.elapsed());
         if batch.stopped() || served.is_some_and(|served| served >= SERVES_FOR) {
             pending_ends.send(&self.context.outbox);
-            self.dismiss();
+            self.stop_child();
         }
     }
 }

@@ -3,18 +3,19 @@
 //!
 //! Two kinds of stages come here. The program that does their work is this one again, under a verb
 //! that its help does not list. A `cuda` stage is a command like any other ([`cuda`]). The
-//! library's kernels are served by a child process that keeps its device from task to task: `executor`
-//! gives it tasks, `child` is its process, [`serve`] is its loop, and `talk` is the protocol
-//! between them. Starting, watching and ending such a process is in `process`, as for any command.
+//! library's kernels are served by a child process that keeps its device from task to task:
+//! `executor` gives it tasks, `child` is its process, [`serve`] is its loop, and `messages` is the
+//! protocol between them. Starting, watching and ending such a process is in `process`, as for any
+//! command.
 
 mod child;
 mod choice;
 pub mod cuda;
 mod executor;
+mod messages;
 mod open;
 mod serve;
 mod table;
-mod talk;
 
 pub use choice::Choice;
 pub(crate) use choice::Venue;

@@ -27,6 +27,6 @@ pub(crate) const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
 /// The file of this program, to start it again.
 pub(crate) fn program() -> Result<PathBuf, Fault> {
     std::env::current_exe().map_err(|error| {
-        Fault::infrastructure(format!("this program's own file cannot be found: {error}"))
+        Fault::infrastructure(format!("the program file of sunward cannot be found: {error}; do not move or delete it while it runs"))
     })
 }

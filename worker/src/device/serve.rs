@@ -12,8 +12,8 @@ use sunward_kernels::device::{Device, DeviceError};
 use sunward_kernels::{Context, Library};
 use sunward_protocol::Job;
 
+use super::messages::{Assignment, Request, Response, receive, send};
 use super::table::write_table;
-use super::talk::{Answer, Ask, Errand, hear, say};
 use crate::attempt::Attempt;
 use crate::clock::process_cpu_us;
 use crate::fault::Fault;
@@ -25,16 +25,16 @@ use crate::stop::Stop;
 /// Why a child could not serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Its errand cannot be read.
+    /// Its assignment cannot be read.
     #[error("the task file {path} cannot be read: {reason}; only a worker starts this")]
-    Errand {
+    Assignment {
         /// The file.
         path: String,
         /// What is wrong.
         reason: String,
     },
     /// The connection to the worker failed.
-    #[error("the worker cannot be talked to: {0}; only a worker starts this")]
+    #[error("the connection to the worker failed: {0}; only a worker starts this")]
     Line(#[from] io::Error),
 }
 
@@ -45,29 +45,29 @@ pub enum ServeError {
 ///
 /// Fails if the requests are not valid.
 pub fn serve(
-    errand: &Path,
+    assignment: &Path,
     kernels: &'static Library,
     device: Result<Device, DeviceError>,
 ) -> Result<(), ServeError> {
-    let unreadable = |reason: String| ServeError::Errand {
-        path: errand.display().to_string(),
+    let unreadable = |reason: String| ServeError::Assignment {
+        path: assignment.display().to_string(),
         reason,
     };
-    let bytes = std::fs::read(errand).map_err(|error| unreadable(error.to_string()))?;
-    let errand: Errand =
+    let bytes = std::fs::read(assignment).map_err(|error| unreadable(error.to_string()))?;
+    let assignment: Assignment =
         postcard::from_bytes(&bytes).map_err(|error| unreadable(error.to_string()))?;
     let mut line = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let server = Server::new(errand, kernels, device);
+    let server = Server::new(assignment, kernels, device);
     let mut accounted_us = 0;
-    while let Some(ask) = hear::<Ask>(&mut line)? {
+    while let Some(request) = receive::<Request>(&mut line)? {
         let result = match &server {
-            Ok(server) => server.answer(&ask),
+            Ok(server) => server.answer(&request),
             Err(fault) => Err(fault.clone()),
         };
         let used_us = process_cpu_us();
         let cpu_us = used_us - accounted_us;
         accounted_us = used_us;
-        say(&mut line, &Answer { result, cpu_us })?;
+        send(&mut line, &Response { result, cpu_us })?;
     }
     Ok(())
 }
@@ -84,31 +84,31 @@ struct Server {
 
 impl Server {
     fn new(
-        errand: Errand,
+        assignment: Assignment,
         kernels: &'static Library,
         device: Result<Device, DeviceError>,
     ) -> Result<Self, Fault> {
         let device =
             device.map_err(|error| Fault::new(kernels::kind_of(&error), error.to_string()))?;
-        let store = Store::open(&errand.home, None)
+        let store = Store::open(&assignment.home, None)
             .map_err(|error| Fault::infrastructure(error.to_string()))?;
-        let prepared = PreparedKernel::new(kernels, &store, &errand.job)?;
-        let threads = usize::try_from(errand.threads).unwrap_or(1);
+        let prepared = PreparedKernel::new(kernels, &store, &assignment.job)?;
+        let threads = usize::try_from(assignment.threads).unwrap_or(1);
         Ok(Self {
             store,
             prepared,
-            job: errand.job,
+            job: assignment.job,
             stop: Stop::default(),
             context: Context::new(threads).with_device(device),
         })
     }
 
     /// Does one task, leaves its outputs as files and tells what was rejected.
-    fn answer(&self, ask: &Ask) -> Result<Vec<Rejects>, Fault> {
+    fn answer(&self, request: &Request) -> Result<Vec<Rejects>, Fault> {
         let attempt = Attempt {
             job: &self.job,
-            index: ask.index,
-            number: ask.attempt,
+            index: request.index,
+            number: request.attempt,
             generation: Generation(0),
             stop: &self.stop,
         };
@@ -116,7 +116,7 @@ impl Server {
         let tables = kernels::run(&self.prepared, &task, &self.stop, &self.context)?;
         let rejects = rejects::of(self.prepared.kernel().entry(), task.inputs(), &tables);
         for (port, table) in outputs::in_order(&self.job.stage, tables)? {
-            let path = outputs::table_file(&ask.outputs, port);
+            let path = outputs::table_file(&request.outputs, port);
             write_table(&path, &table.schema, &table.batches).map_err(|error| {
                 Fault::infrastructure(format!(
                     "output {port} could not be written to {}: {error}",

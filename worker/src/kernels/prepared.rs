@@ -52,7 +52,9 @@ impl PreparedKernel {
     pub(crate) fn new(kernels: &'static Library, store: &Store, job: &Job) -> Result<Self, Fault> {
         let stage = &job.stage;
         let Action::Kernel { name, version } = &stage.action else {
-            return Err(Fault::infrastructure("the stage is not a kernel"));
+            return Err(Fault::infrastructure(
+                "the stage is not a kernel; this is a bug in Sunward; please report it",
+            ));
         };
         let kernel = kernels.get(name).ok_or_else(|| {
             Fault::infrastructure(format!(
@@ -93,10 +95,7 @@ impl PreparedKernel {
                 Cow::Owned(resolve(self.kernel, with, &scope)?)
             }
         };
-        let inputs = match self.inputs.cut() {
-            None => Cow::Borrowed(self.inputs.whole()),
-            Some(cut) => Cow::Owned(cut.of_task(store, job, index, self.inputs.whole())?),
-        };
+        let inputs = self.inputs.of_task(store, job, index)?;
         Ok(Task { inputs, params })
     }
 }

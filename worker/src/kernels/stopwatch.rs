@@ -6,7 +6,7 @@ use sunward_core::{Outcome, RanOn};
 
 use crate::batch::Batch;
 use crate::clock::{micros, process_cpu_us, thread_cpu_us};
-use crate::ends::end;
+use crate::ends::task_end;
 use crate::meter::{Reading, Span};
 use crate::pending_ends::PendingEnds;
 
@@ -57,7 +57,7 @@ impl<'m> Stopwatch<'m> {
             };
             let ran_on = Some(RanOn::Cpu);
             pending_ends.push(
-                end(&batch.attempt(first + offset), reading, ran_on, outcome),
+                task_end(&batch.attempt(first + offset), reading, ran_on, outcome),
                 now,
             );
         }

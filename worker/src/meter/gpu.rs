@@ -11,7 +11,7 @@ use sunward_kernels::device::Card;
 
 use super::rated;
 use crate::clock::micros;
-use crate::devices::Held;
+use crate::devices::HeldGpus;
 
 /// The management library, loaded when first needed.
 pub(super) struct Management {
@@ -70,7 +70,7 @@ pub(crate) struct GpuSpan {
 }
 
 impl GpuSpan {
-    pub(super) fn begin(meter: &Management, held: &Held) -> Self {
+    pub(super) fn begin(meter: &Management, held: &HeldGpus) -> Self {
         let cards = held.cards().iter();
         Self {
             began: Instant::now(),

@@ -7,7 +7,7 @@ use sunward_core::{Energy, RanOn};
 use super::gpu::{GpuSpan, Management};
 use super::package::{self, NoMeter, Packages};
 use super::presence::{Presence, Present};
-use crate::devices::Held;
+use crate::devices::HeldGpus;
 
 /// The locations of meters.
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ impl Meters {
     }
 
     /// The models of these GPUs, and their driver.
-    pub(crate) fn ran_on(&self, held: &Held) -> RanOn {
+    pub(crate) fn ran_on(&self, held: &HeldGpus) -> RanOn {
         let mut names: Vec<&str> = held.cards().iter().map(|card| card.name.as_str()).collect();
         let count = u32::try_from(names.len()).unwrap_or(u32::MAX);
         names.dedup();
@@ -83,7 +83,7 @@ impl Meters {
     }
 
     /// Begins the use of GPUs.
-    pub(crate) fn begin_gpus(&self, held: &Held) -> GpuSpan {
+    pub(crate) fn begin_gpus(&self, held: &HeldGpus) -> GpuSpan {
         GpuSpan::begin(&self.gpus, held)
     }
 

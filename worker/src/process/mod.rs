@@ -21,12 +21,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use sunward_core::{Failure, Outcome, RanOn, TaskEnd, TaskResult};
+use sunward_data::io_remedy;
 use sunward_workflows::Action;
 
 use crate::attempt::Attempt;
 use crate::batch::Batch;
 use crate::context::WorkerContext;
-use crate::ends::end;
+use crate::ends::task_end;
 use crate::executor::Executor;
 use crate::fault::Fault;
 use crate::job::JobState;
@@ -40,7 +41,7 @@ use checkpoint::Checkpoint;
 use footprint::DiskLimit;
 pub(crate) use prepared::PreparedCommand;
 use prepared::TaskOrder;
-use watch::{Departure, Limits, READ_BYTES, TELL_AFTER, Watch};
+use watch::{CommandExit, Limits, READ_BYTES, TELL_AFTER, Watch};
 
 /// Runs commands, one at a time.
 pub(crate) struct ProcessExecutor {
@@ -102,7 +103,7 @@ impl ProcessExecutor {
             }
         };
         let reading = span.reading(Instant::now(), &spent);
-        end(attempt, reading, spent.ran_on, outcome)
+        task_end(attempt, reading, spent.ran_on, outcome)
     }
 
     fn prepare(
@@ -126,9 +127,9 @@ impl ProcessExecutor {
     ) -> Result<TaskResult, Fault> {
         let task_folder = self.folders.enter()?;
         let ended = self.execute(task, &task_folder, log, spent, pending_ends);
-        let abandoned = ended.as_ref().is_ok_and(|(_, d)| d.left_somebody);
-        let result = ended
-            .and_then(|(order, departure)| self.keep(task, &task_folder, order, &departure, log));
+        let abandoned = ended.as_ref().is_ok_and(|(_, d)| d.left_processes);
+        let result =
+            ended.and_then(|(order, exit)| self.keep(task, &task_folder, order, &exit, log));
         self.folders.leave(task_folder, abandoned);
         result
     }
@@ -141,14 +142,14 @@ impl ProcessExecutor {
         log: &mut AttemptLog,
         spent: &mut Spent,
         pending_ends: &mut PendingEnds,
-    ) -> Result<(TaskOrder, Departure), Fault> {
+    ) -> Result<(TaskOrder, CommandExit), Fault> {
         let context = Arc::clone(&self.context);
         let order = task.prepared.order(&context, task_folder, task.attempt)?;
         let gpus = context.meters.begin_gpus(order.gpus());
-        let departure = self.watch(task, task_folder, &order, log, pending_ends)?;
+        let exit = self.watch(task, task_folder, &order, log, pending_ends)?;
         let is_cuda = matches!(task.attempt.job.stage.action, Action::Cuda(_));
         *spent = Spent {
-            cpu_us: departure.cpu_us,
+            cpu_us: exit.cpu_us,
             ran_on: Some(match order.gpus().cards() {
                 [] if is_cuda => RanOn::CudaOnCpu,
                 [] => RanOn::Cpu,
@@ -156,7 +157,7 @@ impl ProcessExecutor {
             }),
             gpus: context.meters.end_gpus(gpus),
         };
-        Ok((order, departure))
+        Ok((order, exit))
     }
 
     /// Judges how a command ended, and stores its outputs if it succeeded.
@@ -165,11 +166,11 @@ impl ProcessExecutor {
         task: &Task<'_>,
         task_folder: &TaskFolder,
         mut order: TaskOrder,
-        departure: &Departure,
+        exit: &CommandExit,
         log: &AttemptLog,
     ) -> Result<TaskResult, Fault> {
         let stage = &task.attempt.job.stage;
-        let judged = verdict::judge(departure, task.attempt, log.path());
+        let judged = verdict::judge(exit, task.attempt, log.path());
         let judged = full::reconsider(judged, task_folder, stage, log);
         verdict::compare_inputs(judged, &mut order.views, task_folder)?;
         writers::refuse(&order.outputs)?;
@@ -199,7 +200,7 @@ impl ProcessExecutor {
         order: &TaskOrder,
         log: &mut AttemptLog,
         pending_ends: &mut PendingEnds,
-    ) -> Result<Departure, Fault> {
+    ) -> Result<CommandExit, Fault> {
         let null = match &self.null {
             Some(null) => null,
             None => self.null.insert(spawn::open_null()?),
@@ -219,7 +220,7 @@ impl ProcessExecutor {
             task_folder,
             checkpoint: order.checkpoint.as_ref().map(Checkpoint::path),
             outbox: &context.outbox,
-            bell: context.bells.of(self.place),
+            wakeup: context.wakeups.of(self.place),
             stop: attempt.stop,
             grace: context.options.grace,
             limits: Limits {
@@ -233,7 +234,7 @@ impl ProcessExecutor {
             buffer: &mut self.buffer,
             answers: None,
         }
-        .until_it_leaves(TELL_AFTER, |now| {
+        .until_exit(TELL_AFTER, |now| {
             pending_ends.send_due(now, &context.outbox);
             if !told {
                 told = true;
@@ -249,9 +250,10 @@ impl ProcessExecutor {
             && job.first_notice()
         {
             let path = log.path().display();
-            self.context
-                .outbox
-                .notice(format!("the log {path} is not complete: {problem}"));
+            self.context.outbox.notice(format!(
+                "the log {path} is not complete: {problem}{}",
+                io_remedy(problem)
+            ));
         }
     }
 }

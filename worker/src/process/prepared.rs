@@ -15,7 +15,7 @@ use super::spawn::Order;
 use crate::attempt::Attempt;
 use crate::context::WorkerContext;
 use crate::device::{self, VISIBLE, cuda};
-use crate::devices::Held;
+use crate::devices::HeldGpus;
 use crate::fault::Fault;
 use crate::inputs::{CommandInputs, TaskInputs};
 use crate::named::NamedFiles;
@@ -26,7 +26,7 @@ use crate::secrets::{self, Redactor};
 use crate::slices::Share;
 use crate::staged::Staged;
 use crate::stop::Stop;
-use crate::task_folder::TaskFolder;
+use crate::task_folder::{TaskFolder, path_text};
 
 /// The number of the next folder of staged files. A stage that is prepared twice gets two folders.
 static STAGED: AtomicU64 = AtomicU64::new(0);
@@ -53,12 +53,12 @@ pub(crate) struct TaskOrder {
     /// The checkpoint folder, which outlives this attempt, if the stage has one.
     pub(crate) checkpoint: Option<Checkpoint>,
     /// The task's GPUs. They are held until this is dropped.
-    gpus: Held,
+    gpus: HeldGpus,
 }
 
 impl TaskOrder {
     /// The GPUs that the task has exclusively.
-    pub(crate) fn gpus(&self) -> &Held {
+    pub(crate) fn gpus(&self) -> &HeldGpus {
         &self.gpus
     }
 }
@@ -70,7 +70,9 @@ impl PreparedCommand {
             Action::Run(command) => Cow::Borrowed(command),
             Action::Cuda(cuda) => Cow::Owned(own_kernel(cuda, job)?),
             Action::Kernel { .. } => {
-                return Err(Fault::infrastructure("the stage is not a command"));
+                return Err(Fault::infrastructure(
+                    "the stage is not a command; this is a bug in Sunward; please report it",
+                ));
             }
         };
         if stage.resources.gpus != Gpus::None && context.devices.count() == 0 {
@@ -145,7 +147,7 @@ impl PreparedCommand {
             outputs::paths(&job.stage, task_folder.outputs()?)
         };
         for (port, path) in &outputs {
-            scope.outputs.insert(port.clone(), text(path)?);
+            scope.outputs.insert(port.clone(), path_text(path)?);
         }
         let command = self.command.render(&scope)?;
         let mut environment = self.environment(&scope, task_folder)?;
@@ -216,14 +218,4 @@ fn stage_files(context: &WorkerContext, job: &Job) -> Result<Option<Staged>, Fau
     let folder = context.launcher.folder().join(format!("files{number}"));
     let digests = &job.staged.files;
     Staged::copy(&job.stage.files, digests, Path::new(&job.folder), folder).map(Some)
-}
-
-/// A path as text for expressions.
-fn text(path: &Path) -> Result<String, Fault> {
-    path.to_str().map(str::to_owned).ok_or_else(|| {
-        Fault::infrastructure(format!(
-            "the state folder's path {} is not UTF-8; choose another with --home",
-            path.display()
-        ))
-    })
 }

@@ -116,7 +116,7 @@ pub(crate) fn spawn(
     let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
         return Err(give_up(&mut child, &io::ErrorKind::InvalidData.into()));
     };
-    tree.is_led_by(pid);
+    tree.set_leader(pid);
     match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(pidfd) => Ok(Running {
             child: Some(child),
@@ -201,7 +201,7 @@ mod tests {
             .spawn()
             .unwrap();
         let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
-        tree.is_led_by(pid);
+        tree.set_leader(pid);
         let mut output = child.stdout.take().unwrap();
         let mut said = Vec::new();
         while !said.ends_with(b"\n") {

@@ -107,7 +107,7 @@ impl ProcessTree {
     }
 
     /// Records the attempt's first process, which leads its group.
-    pub(crate) fn is_led_by(&self, leader: Pid) {
+    pub(crate) fn set_leader(&self, leader: Pid) {
         if let Some(known) = lock().known.get_mut(&self.number) {
             known.leader = Some(leader.as_raw_nonzero().get());
         }
@@ -261,7 +261,7 @@ impl Trees {
             else {
                 continue;
             };
-            if self.came_with_us(&entry) {
+            if self.is_unrelated(&entry) {
                 continue;
             }
             if !entry.has_ended {
@@ -279,7 +279,7 @@ impl Trees {
     /// Whether a child is no orphan of an attempt. It either started before the first attempt, or
     /// is in this process's own group, like the tools that this process runs for itself. No command
     /// is in that group.
-    fn came_with_us(&self, child: &ProcessEntry) -> bool {
+    fn is_unrelated(&self, child: &ProcessEntry) -> bool {
         child.group == getpgrp().as_raw_nonzero().get()
             || self
                 .since

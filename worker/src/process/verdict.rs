@@ -8,16 +8,16 @@ use sunward_data::Views;
 use sunward_workflows::Action;
 use sunward_workflows::units::size_text as shown;
 
-use super::watch::{Cause, Departure};
+use super::watch::{Cause, CommandExit};
 use crate::attempt::Attempt;
 use crate::fault::Fault;
 use crate::task_folder::TaskFolder;
 
 /// Returns `Ok` if the command ended by itself with exit code 0, and its fault otherwise.
-pub(crate) fn judge(departure: &Departure, attempt: &Attempt<'_>, log: &Path) -> Result<(), Fault> {
+pub(crate) fn judge(exit: &CommandExit, attempt: &Attempt<'_>, log: &Path) -> Result<(), Fault> {
     let limit = attempt.memory_limit();
     let stage = &attempt.job.stage;
-    match departure.cause {
+    match exit.cause {
         Cause::Cancelled => Err(Fault::cancelled()),
         Cause::Timeout => {
             let limit = stage.timeout_ms.unwrap_or(0);
@@ -38,11 +38,11 @@ pub(crate) fn judge(departure: &Departure, attempt: &Attempt<'_>, log: &Path) ->
                 shown(limit)
             )))
         }
-        Cause::Itself => match (departure.status.code(), departure.status.signal()) {
+        Cause::Itself => match (exit.status.code(), exit.status.signal()) {
             (Some(0), _) => Ok(()),
-            (Some(code), _) => Err(exited(code, departure, limit, log)),
+            (Some(code), _) => Err(exited(code, exit, limit, log)),
             (None, Some(7 | 11)) if matches!(stage.action, Action::Cuda(_)) => Err(strayed(log)),
-            (None, signal) => Err(signalled(signal.unwrap_or(0), departure, limit, log)),
+            (None, signal) => Err(signalled(signal.unwrap_or(0), exit, limit, log)),
         },
     }
 }
@@ -68,10 +68,10 @@ pub(crate) fn compare_inputs(
     }
 }
 
-fn exited(code: i32, departure: &Departure, limit: Option<u64>, log: &Path) -> Fault {
+fn exited(code: i32, exit: &CommandExit, limit: Option<u64>, log: &Path) -> Fault {
     // A shell exits with 128 + n if signal n ended its program.
-    if code == 137 && is_near(departure.peak_bytes, limit) {
-        return out_of_memory(departure.peak_bytes, limit);
+    if code == 137 && is_near(exit.peak_bytes, limit) {
+        return out_of_memory(exit.peak_bytes, limit);
     }
     let hint = match code {
         126 => " (the shell found the program, but it is not executable; try `chmod +x`)",
@@ -88,9 +88,9 @@ fn exited(code: i32, departure: &Departure, limit: Option<u64>, log: &Path) -> F
     )
 }
 
-fn signalled(signal: i32, departure: &Departure, limit: Option<u64>, log: &Path) -> Fault {
-    if signal == 9 && is_near(departure.peak_bytes, limit) {
-        return out_of_memory(departure.peak_bytes, limit);
+fn signalled(signal: i32, exit: &CommandExit, limit: Option<u64>, log: &Path) -> Fault {
+    if signal == 9 && is_near(exit.peak_bytes, limit) {
+        return out_of_memory(exit.peak_bytes, limit);
     }
     let name = match signal {
         1 => " (SIGHUP)",

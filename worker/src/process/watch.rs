@@ -18,13 +18,13 @@ use super::footprint::DiskLimit;
 use super::spawn::Running;
 use super::table::{self, ProcessEntry};
 use super::tree;
-use crate::bells::Bell;
 use crate::clock::{micros, thread_cpu_us, timespec};
 use crate::fault::Fault;
 use crate::log::AttemptLog;
 use crate::outbox::Outbox;
 use crate::stop::Stop;
 use crate::task_folder::TaskFolder;
+use crate::wakeups::Wakeup;
 
 /// Bytes read at once from a command's output: the default capacity of a pipe.
 pub(crate) const READ_BYTES: usize = 64 << 10;
@@ -77,22 +77,22 @@ pub(crate) enum Cause {
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Departure {
+pub(crate) struct CommandExit {
     pub(crate) status: ExitStatus,
     pub(crate) cause: Cause,
     pub(crate) cpu_us: u64,
     /// The most memory that one of its processes used, in bytes.
     pub(crate) peak_bytes: u64,
     /// A process of it may still be running, outside its group or not dead yet.
-    pub(crate) left_somebody: bool,
+    pub(crate) left_processes: bool,
 }
 
 /// What happened to a command that does several tasks.
 pub(crate) enum Seen {
     /// It wrote an answer, and still runs.
-    Answers(Running),
+    Answered(Running),
     /// It ended.
-    Left(Departure),
+    Exited(CommandExit),
 }
 
 /// A running command and everything that watching it needs.
@@ -102,8 +102,8 @@ pub(crate) struct Watch<'a> {
     /// The checkpoint folder, if it has one.
     pub(crate) checkpoint: Option<&'a Path>,
     pub(crate) outbox: &'a Outbox,
-    /// The bell of the slot that watches.
-    pub(crate) bell: Option<Bell<'a>>,
+    /// What wakes the slot that watches.
+    pub(crate) wakeup: Option<Wakeup<'a>>,
     pub(crate) stop: &'a Stop,
     /// The time that it has to exit after it was asked to stop.
     pub(crate) grace: Duration,
@@ -155,18 +155,18 @@ impl Progress {
 struct Woken {
     output: bool,
     ended: bool,
-    bell: bool,
+    wakeup: bool,
     answered: bool,
 }
 
 impl Watch<'_> {
     /// Watches until the command has ended. `idle` is called after the time `first`. It returns the
     /// time until its next call, or `None` for no more calls.
-    pub(crate) fn until_it_leaves(
+    pub(crate) fn until_exit(
         mut self,
         first: Duration,
         mut idle: impl FnMut(Instant) -> Option<Duration>,
-    ) -> Result<Departure, Fault> {
+    ) -> Result<CommandExit, Fault> {
         let mut progress = Progress::begin(&self.limits, first);
         loop {
             if self.step(&mut progress, &mut idle)?.ended {
@@ -178,7 +178,7 @@ impl Watch<'_> {
     /// Watches until the command has ended or there is something to read from `answers`. Before it
     /// returns an answer, it adds everything that the command wrote to its outputs by then to the
     /// log.
-    pub(crate) fn until_it_answers(
+    pub(crate) fn until_answer(
         mut self,
         first: Duration,
         mut idle: impl FnMut(Instant) -> Option<Duration>,
@@ -187,11 +187,11 @@ impl Watch<'_> {
         loop {
             let woken = self.step(&mut progress, &mut idle)?;
             if woken.ended {
-                return self.finish(&progress).map(Seen::Left);
+                return self.finish(&progress).map(Seen::Exited);
             }
             if woken.answered {
                 self.drain();
-                return Ok(Seen::Answers(self.running));
+                return Ok(Seen::Answered(self.running));
             }
         }
     }
@@ -209,8 +209,8 @@ impl Watch<'_> {
         if woken.ended {
             return Ok(woken);
         }
-        if woken.bell {
-            self.answer_bell(progress);
+        if woken.wakeup {
+            self.handle_wakeup(progress);
         }
         let now = Instant::now();
         progress.now = now;
@@ -244,8 +244,8 @@ impl Watch<'_> {
             .min()
             .map(|at| timespec(at.saturating_duration_since(now)));
         let mut fds = vec![PollFd::new(&self.running.pidfd, PollFlags::IN)];
-        let bell = self.bell;
-        fds.extend(bell.map(|bell| PollFd::new(bell.fd, PollFlags::IN)));
+        let wakeup = self.wakeup;
+        fds.extend(wakeup.map(|wakeup| PollFd::new(wakeup.fd, PollFlags::IN)));
         let output = progress.output_open.then_some(fds.len());
         if progress.output_open {
             fds.push(PollFd::new(&self.running.output, PollFlags::IN));
@@ -259,14 +259,14 @@ impl Watch<'_> {
             Err(error) => {
                 let error = std::io::Error::from(error);
                 return Err(Fault::infrastructure(format!(
-                    "could not watch the command: {error}"
+                    "could not watch the command: {error}; run again, and report it if it happens again"
                 )));
             }
         }
         let ready = |at: usize| fds.get(at).is_some_and(|fd| !fd.revents().is_empty());
         Ok(Woken {
             ended: ready(0),
-            bell: bell.is_some() && ready(1),
+            wakeup: wakeup.is_some() && ready(1),
             output: output.is_some_and(ready),
             answered: answers.is_some_and(ready),
         })
@@ -285,19 +285,19 @@ impl Watch<'_> {
         }
     }
 
-    fn answer_bell(&self, progress: &mut Progress) {
-        let Some(bell) = self.bell else {
+    fn handle_wakeup(&self, progress: &mut Progress) {
+        let Some(wakeup) = self.wakeup else {
             return;
         };
-        bell.reset();
+        wakeup.reset();
         if !self.stop.load(std::sync::atomic::Ordering::Relaxed) {
             return;
         }
-        let grace = match bell.is_leaving() {
+        let grace = match wakeup.is_leaving() {
             true => Duration::ZERO,
             false => self.grace,
         };
-        self.ask_to_leave(progress, Cause::Cancelled, Instant::now(), grace);
+        self.terminate(progress, Cause::Cancelled, Instant::now(), grace);
     }
 
     fn keep_limits(&self, progress: &mut Progress, now: Instant) {
@@ -310,7 +310,7 @@ impl Watch<'_> {
             tree::reap();
         }
         if self.limits.until.is_some_and(|until| until <= now) {
-            self.ask_to_leave(progress, Cause::Timeout, now, self.grace);
+            self.terminate(progress, Cause::Timeout, now, self.grace);
         }
         // A command over a limit is killed without a grace period, because it could exhaust the
         // machine.
@@ -332,7 +332,7 @@ impl Watch<'_> {
         let members = self.running.tree.members().into_iter();
         let used = members.map(ProcessEntry::own_memory).sum();
         if used > limit {
-            self.ask_to_leave(progress, Cause::Memory(used), now, Duration::ZERO);
+            self.terminate(progress, Cause::Memory(used), now, Duration::ZERO);
         }
         let cost = Duration::from_micros(thread_cpu_us().saturating_sub(before_us));
         progress.look_at_memory = progress.next_look(MEMORY_EVERY, cost);
@@ -344,14 +344,14 @@ impl Watch<'_> {
         };
         let began = Instant::now();
         if let Some(used) = limit.exceeded(self.task_folder.path(), self.checkpoint) {
-            self.ask_to_leave(progress, Cause::Disk(used), now, Duration::ZERO);
+            self.terminate(progress, Cause::Disk(used), now, Duration::ZERO);
         }
         progress.look_at_disk = progress.next_look(DISK_EVERY, began.elapsed());
     }
 
     /// Asks the command to stop, and kills it after `grace`. The first cause is kept. A later one
     /// may still shorten the grace period.
-    fn ask_to_leave(&self, progress: &mut Progress, cause: Cause, now: Instant, grace: Duration) {
+    fn terminate(&self, progress: &mut Progress, cause: Cause, now: Instant, grace: Duration) {
         if progress.cause == Cause::Itself {
             progress.cause = cause;
             progress.kill_at = Some(now + grace);
@@ -371,7 +371,7 @@ impl Watch<'_> {
 
     /// Handles the end of the process, which was not reaped yet: kills the processes that it left
     /// behind, reads the rest of its output, and reaps it.
-    fn finish(mut self, progress: &Progress) -> Result<Departure, Fault> {
+    fn finish(mut self, progress: &Progress) -> Result<CommandExit, Fault> {
         let left = self.running.tree.end(self.running.pid);
         if !left.is_empty() {
             self.outbox.notice(format!(
@@ -379,16 +379,16 @@ impl Watch<'_> {
                 table::named(&left)
             ));
         }
-        let left_somebody = progress.output_open && self.drain() || !left.is_empty();
+        let left_processes = progress.output_open && self.drain() || !left.is_empty();
         let reaped = self.running.reap().map_err(|error| {
-            Fault::infrastructure(format!("could not learn how the command ended: {error}"))
+            Fault::infrastructure(format!("could not read how the command ended: {error}; run again, and report it if it happens again"))
         })?;
-        Ok(Departure {
+        Ok(CommandExit {
             status: reaped.status,
             cause: progress.cause,
             cpu_us: micros(reaped.rusage.utime + reaped.rusage.stime),
             peak_bytes: reaped.rusage.maxrss,
-            left_somebody,
+            left_processes,
         })
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use sunward_core::FailureKind;
-use sunward_data::io_blame;
+use sunward_data::{io_blame, io_remedy};
 
 /// The reason why a Python environment could not be resolved or built.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +48,7 @@ pub enum PythonError {
         said: String,
     },
     /// pip or venv failed in another way.
-    #[error("{what} failed: {said}")]
+    #[error("{what} failed: {said}; correct that and run again")]
     Tool {
         /// What was run.
         what: String,
@@ -56,7 +56,7 @@ pub enum PythonError {
         said: String,
     },
     /// A file operation of the environment failed.
-    #[error("could not {what} {path}: {source}")]
+    #[error("could not {what} {path}: {source}{}", io_remedy(source))]
     Io {
         /// What was attempted.
         what: &'static str,

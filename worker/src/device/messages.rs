@@ -1,7 +1,7 @@
 //! The protocol between a worker and a child process that serves it.
 //!
-//! The errand is a file, because it may be long. Requests and answers are a few bytes over a socket
-//! pair, of which the child has one end as its standard input. So its outputs are free for a
+//! The assignment is a file, because it may be long. Requests and responses are a few bytes over a
+//! socket pair, of which the child has one end as its standard input. So its outputs are free for a
 //! kernel's messages, and it exits by itself when its worker is gone.
 
 use std::io::{self, Read, Write};
@@ -14,9 +14,9 @@ use sunward_protocol::Job;
 
 use crate::fault::Fault;
 
-/// The errand of a child: one stage's tasks.
+/// The assignment of a child: one stage's tasks.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Errand {
+pub(super) struct Assignment {
     /// The state folder. The store below it contains all inputs.
     pub(super) home: PathBuf,
     pub(super) job: Job,
@@ -26,7 +26,7 @@ pub(super) struct Errand {
 
 /// The request for one task.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Ask {
+pub(super) struct Request {
     pub(super) index: u32,
     pub(super) attempt: u32,
     /// An empty folder for its outputs: `PORT.arrow` each.
@@ -35,7 +35,7 @@ pub(super) struct Ask {
 
 /// How it went, and what the kernel rejected.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Answer {
+pub(super) struct Response {
     pub(super) result: Result<Vec<Rejects>, Fault>,
     /// Processor time that the child used since its last answer, or since it began.
     pub(super) cpu_us: u64,
@@ -45,14 +45,14 @@ pub(super) struct Answer {
 const LONGEST: u32 = 16 << 20;
 
 /// Sends a message.
-pub(super) fn say<T: Serialize>(to: &mut impl Write, message: &T) -> io::Result<()> {
+pub(super) fn send<T: Serialize>(to: &mut impl Write, message: &T) -> io::Result<()> {
     let body = postcard::to_stdvec(message).map_err(io::Error::other)?;
     let length = u32::try_from(body.len()).map_err(io::Error::other)?;
     to.write_all(&[length.to_le_bytes().as_slice(), &body].concat())
 }
 
 /// Receives a message; `None` if the other end is closed.
-pub(super) fn hear<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<T>> {
+pub(super) fn receive<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<T>> {
     let mut length = [0; 4];
     match from.read_exact(&mut length) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
@@ -78,17 +78,17 @@ mod tests {
 
     #[test]
     fn what_is_said_is_heard_and_what_is_cut_short_is_not() {
-        let answer = |cpu_us| Answer {
+        let answer = |cpu_us| Response {
             result: Err(Fault::new(FailureKind::Memory, "17 bytes")),
             cpu_us,
         };
         let mut line = Vec::new();
-        say(&mut line, &answer(1)).unwrap();
-        say(&mut line, &answer(u64::MAX)).unwrap();
+        send(&mut line, &answer(1)).unwrap();
+        send(&mut line, &answer(u64::MAX)).unwrap();
         let mut from = line.as_slice();
-        let mut next = || hear::<Answer>(&mut from).unwrap().map(|a| a.cpu_us);
+        let mut next = || receive::<Response>(&mut from).unwrap().map(|a| a.cpu_us);
         assert_eq!([next(), next(), next()], [Some(1), Some(u64::MAX), None]);
-        assert!(hear::<Answer>(&mut &line[..9]).is_err());
-        assert!(hear::<Answer>(&mut [255_u8; 9].as_slice()).is_err());
+        assert!(receive::<Response>(&mut &line[..9]).is_err());
+        assert!(receive::<Response>(&mut [255_u8; 9].as_slice()).is_err());
     }
 }
