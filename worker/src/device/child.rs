@@ -18,9 +18,10 @@ use crate::fault::Fault;
 use crate::inputs;
 use crate::log::AttemptLog;
 use crate::process::environment::Environment;
-use crate::process::footprint::DiskLimit;
+use crate::process::exit::CommandExit;
+use crate::process::limits::{DiskLimit, Limits};
 use crate::process::spawn::{self, Order, Running};
-use crate::process::watch::{self, CommandExit, Limits, Watch};
+use crate::process::watch::{self, Watch};
 use crate::task_folder::{TaskFolder, TaskFolders};
 
 /// How long a message may take after its begin has arrived.

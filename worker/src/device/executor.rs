@@ -23,6 +23,7 @@ use crate::log::AttemptLog;
 use crate::meter::{Span, Spent};
 use crate::outputs;
 use crate::pending_ends::PendingEnds;
+use crate::process::exit::CommandExit;
 use crate::process::verdict;
 use crate::process::watch::{READ_BYTES, TELL_AFTER};
 use crate::secrets::Redactor;
@@ -136,23 +137,20 @@ impl DeviceExecutor {
         });
         spent.gpus = context.meters.end_gpus(gpus);
         match seen? {
-            Seen::Answered(answer) => {
+            Seen::Answered(response) => {
                 // The time that it waited for a free device does not count.
                 batch.job.note_pace(1, asked.elapsed());
-                spent.cpu_us = answer.cpu_us;
-                let rejects = answer.result?;
-                let stage = &attempt.job.stage;
-                let adopted =
-                    outputs::adopt_tables(&context.options.store, stage, &request.outputs, rejects);
+                spent.cpu_us = response.cpu_us;
+                let adopted = response.result.and_then(|rejects| {
+                    let (store, stage) = (&context.options.store, &attempt.job.stage);
+                    outputs::adopt_tables(store, stage, &request.outputs, rejects)
+                });
                 remove_tree(&request.outputs);
                 adopted
             }
             Seen::Exited(exit) => {
                 spent.cpu_us = exit.cpu_us;
-                verdict::judge(&exit, attempt, log.path())?;
-                Err(Fault::infrastructure(
-                    "the process that runs the kernel exited without a response; run again, and report it if it happens again",
-                ))
+                Err(exited_early(&exit, attempt, log))
             }
         }
     }
@@ -177,6 +175,16 @@ impl DeviceExecutor {
             buffer: &mut self.buffer,
         });
         self.folders.leave(task_folder, abandoned);
+    }
+}
+
+/// The fault of a task whose child exited before it responded.
+fn exited_early(exit: &CommandExit, attempt: &Attempt<'_>, log: &AttemptLog) -> Fault {
+    match verdict::judge(exit, attempt, log.path()) {
+        Err(fault) => fault,
+        Ok(()) => Fault::infrastructure(
+            "the process that runs the kernel exited without a response; run again, and report it if it happens again",
+        ),
     }
 }
 

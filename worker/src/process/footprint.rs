@@ -1,4 +1,4 @@
-//! Measures how much disk space a command's folders take, and compares it with the declared limit.
+//! Measures how much disk space a command's folders take.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
@@ -9,38 +9,10 @@ use std::path::Path;
 /// size.
 const BLOCK_BYTES: u64 = 512;
 
-/// How much disk space a command may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct DiskLimit {
-    bytes: u64,
-    /// What its folders took before it started: inputs and staged files.
-    given_bytes: u64,
-}
-
-impl DiskLimit {
-    /// The limit of a command in this folder. Call this before the command starts, because what it
-    /// wrote by then would not count.
-    pub(crate) fn new(bytes: u64, folder: &Path) -> Self {
-        Self {
-            bytes,
-            given_bytes: bytes_below(folder),
-        }
-    }
-
-    /// The bytes that the command takes in its folder and in its checkpoint folder, if they are
-    /// more than the limit.
-    pub(super) fn exceeded(&self, folder: &Path, checkpoint: Option<&Path>) -> Option<u64> {
-        let used = bytes_below(folder)
-            .saturating_sub(self.given_bytes)
-            .saturating_add(checkpoint.map_or(0, bytes_below));
-        (used > self.bytes).then_some(used)
-    }
-}
-
 /// Returns the bytes on disk of all files below a folder. Links are not followed, holes do not
 /// count, and a file with several names counts once. Files that vanish meanwhile or may not be read
 /// do not count.
-fn bytes_below(folder: &Path) -> u64 {
+pub(super) fn bytes_below(folder: &Path) -> u64 {
     let mut seen = BTreeSet::new();
     let mut folders = vec![folder.to_owned()];
     let mut blocks = 0_u64;
@@ -66,27 +38,6 @@ fn identity(meta: &Metadata) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_was_there_before_the_start_does_not_count_and_all_that_came_later_does() {
-        let folder = tempfile::tempdir().unwrap();
-        let checkpoint = tempfile::tempdir().unwrap();
-        let write = |path: &Path, mebibytes: usize| {
-            fs::write(path, vec![7; mebibytes << 20]).unwrap();
-            fs::File::open(path).unwrap().sync_all().unwrap();
-        };
-        write(&folder.path().join("given"), 3);
-        let limit = DiskLimit::new(2 << 20, folder.path());
-        let exceeded = |checkpoint| limit.exceeded(folder.path(), checkpoint);
-        assert_eq!(exceeded(None), None);
-        write(&folder.path().join("one"), 1);
-        assert_eq!(exceeded(None), None);
-        write(&checkpoint.path().join("kept"), 2);
-        let used = exceeded(Some(checkpoint.path())).unwrap();
-        assert!((3 << 20..4 << 20).contains(&used), "{used}");
-        write(&folder.path().join("two"), 2);
-        assert!(exceeded(None).is_some());
-    }
 
     #[test]
     fn files_count_once_and_by_what_they_take() {

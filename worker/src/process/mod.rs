@@ -3,9 +3,11 @@
 pub(crate) mod attempt_name;
 mod checkpoint;
 pub(crate) mod environment;
-pub(crate) mod footprint;
+pub(crate) mod exit;
+mod footprint;
 mod full;
 pub(crate) mod launcher;
+pub(crate) mod limits;
 mod prepared;
 mod remarks;
 pub(crate) mod spawn;
@@ -38,10 +40,11 @@ use crate::pending_ends::PendingEnds;
 use crate::task_folder::{TaskFolder, TaskFolders};
 
 use checkpoint::Checkpoint;
-use footprint::DiskLimit;
+use exit::CommandExit;
+use limits::{DiskLimit, Limits};
 pub(crate) use prepared::PreparedCommand;
 use prepared::TaskOrder;
-use watch::{CommandExit, Limits, READ_BYTES, TELL_AFTER, Watch};
+use watch::{READ_BYTES, TELL_AFTER, Watch};
 
 /// Runs commands, one at a time.
 pub(crate) struct ProcessExecutor {

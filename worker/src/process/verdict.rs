@@ -8,7 +8,7 @@ use sunward_data::Views;
 use sunward_workflows::Action;
 use sunward_workflows::units::size_text as shown;
 
-use super::watch::{Cause, CommandExit};
+use super::exit::{Cause, CommandExit};
 use crate::attempt::Attempt;
 use crate::fault::Fault;
 use crate::task_folder::TaskFolder;

@@ -7,14 +7,14 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
-use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::Signal;
 
-use super::footprint::DiskLimit;
+use super::exit::{Cause, CommandExit};
+use super::limits::Limits;
 use super::spawn::Running;
 use super::table::{self, ProcessEntry};
 use super::tree;
@@ -50,42 +50,6 @@ const REAP_EVERY: Duration = Duration::from_secs(5);
 /// The most bytes to read from a command's output after it has ended. A pipe holds 64 KiB unless
 /// its user enlarged it, and a surviving process could write forever.
 const AFTERWARDS_AT_MOST: usize = 1 << 20;
-
-/// The limits of a command.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Limits {
-    pub(crate) until: Option<Instant>,
-    pub(crate) memory_bytes: Option<u64>,
-    /// The disk space that it may take in its folders.
-    pub(crate) disk: Option<DiskLimit>,
-}
-
-/// Why a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// It ended by itself, or something other than the worker killed it.
-    Itself,
-    /// It reached its `timeout`.
-    Timeout,
-    /// It used this many bytes of memory, more than its limit.
-    Memory(u64),
-    /// It kept this many bytes in its folders, more than its limit.
-    Disk(u64),
-    /// Its run was revoked, or the worker stops.
-    Cancelled,
-}
-
-/// How a command ended.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CommandExit {
-    pub(crate) status: ExitStatus,
-    pub(crate) cause: Cause,
-    pub(crate) cpu_us: u64,
-    /// The most memory that one of its processes used, in bytes.
-    pub(crate) peak_bytes: u64,
-    /// A process of it may still be running, outside its group or not dead yet.
-    pub(crate) left_processes: bool,
-}
 
 /// What happened to a command that does several tasks.
 pub(crate) enum Seen {
