@@ -2,9 +2,9 @@
 //!
 //! The system does not tell a child that its parent was killed (`kill -9`), and `PR_SET_PDEATHSIG`
 //! is tied to the thread that started the child. So, before its first command, the worker starts
-//! this small process from the same program and holds a pipe to it. If the pipe closes before
-//! the worker has written that it stops, the worker is dead, and the supervisor ends its tasks (see
-//! [`crate::live`]). The supervisor has its own process group, so that Ctrl-C does not reach it. It
+//! this small process from the same program and holds a pipe to it. If the pipe closes before the
+//! worker has written that it stops, the worker is dead, and the supervisor ends its tasks (see
+//! `live.rs`). The supervisor has its own process group, so that Ctrl-C does not reach it. It
 //! inherits none of the worker's open files.
 
 use std::io::{self, Read, Write as _};
