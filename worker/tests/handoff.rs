@@ -86,7 +86,7 @@ fn parts_are_listed_where_an_expression_names_them_and_nowhere_else() {
         ("echo ${{ inputs.parts }}", false),
         ("echo ${{ inputs.parts.parts }}", false),
         ("echo ${{ inputs.t.parts }}", true),
-        ("echo ${{ inputs['t']['parts'] | length }}", true),
+        ("echo ${{ inputs.t.parts | length }}", true),
         ("echo ${{ inputs.t.parts[0] }}", true),
         ("echo ${{ inputs.t.parts | join(',') }}", true),
     ] {

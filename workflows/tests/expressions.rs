@@ -63,7 +63,7 @@ fn the_parts_of_an_input_are_for_an_expression_that_names_them() {
             false,
         ),
         ("${{ inputs.hits.parts }}", true),
-        ("${{ inputs['hits']['parts'][0] }}", true),
+        ("${{ inputs.hits.parts[0] }}", true),
         ("${{ inputs.hits.parts | length + 1 }}", true),
     ] {
         let parts = Template::new(text).uses().parts;

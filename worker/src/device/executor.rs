@@ -183,7 +183,7 @@ fn exited_early(exit: &CommandExit, attempt: &Attempt<'_>, log: &AttemptLog) -> 
     match verdict::judge(exit, attempt, log.path()) {
         Err(fault) => fault,
         Ok(()) => Fault::infrastructure(
-            "the process that runs the kernel exited without a response; run again, and report it if it happens again",
+            "the process that runs the kernel exited without an answer; run again, and report it if that happens again",
         ),
     }
 }
