@@ -100,6 +100,10 @@ impl GridArgs {
                 let scale = wishes.clock_scale.unwrap_or(NonZeroU32::MIN);
                 spec.placing.clock = Some(RunClock { as_of, scale });
             }
+        } else if self.signals.as_of.is_some() {
+            return Err(wrong_input(
+                "--as-of needs a recorded grid; give --grid DIR, or set `grid:` in your settings",
+            ));
         }
         if let Some(kwh) = self.transfer_kwh_per_gb.or(settings.transfer_kwh_per_gb) {
             spec.placing.transfer_milliwatt_hours_per_gb = transfer_milliwatt_hours(kwh)?;

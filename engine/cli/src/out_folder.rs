@@ -22,6 +22,12 @@ pub(crate) fn refuse_overwriting(
     home: &Path,
     further: Option<&Path>,
 ) -> anyhow::Result<()> {
+    if let Some(file) = out.ancestors().find(|path| path.exists() && !path.is_dir()) {
+        return Err(wrong_input(format!(
+            "{} is a file; `--out` takes a folder, which is created if it does not exist",
+            file.display()
+        )));
+    }
     let (sources, home) = (sources(spec, further), settled(home));
     let mistakes: Vec<String> = targets(out, form, spec)
         .iter()

@@ -87,3 +87,14 @@ fn a_table_of_no_tasks_without_declared_columns_says_why_it_is_missing() {
     let shown = scene.sunward(&["show", "o"]).expect(0).out;
     assert!(shown.contains("no tasks"), "{shown}");
 }
+
+#[test]
+fn plan_and_explain_say_that_there_was_nothing_to_scatter_over() {
+    let scene = Scene::with(&workflow("{ format: dir }", "ls ${{ inputs.o }}"));
+    let plan = scene.sunward(&["plan", "workflow.yaml"]).expect(0);
+    assert!(plan.out.contains("it has no tasks"), "{}", plan.out);
+    scene.run(&[]).expect(0);
+    let told = scene.sunward(&["explain", "each"]).expect(0);
+    assert!(told.out.contains("nothing to scatter over"), "{}", told.out);
+    assert!(!told.out.contains("cache"), "{}", told.out);
+}

@@ -86,6 +86,11 @@ fn after_kill_9_the_same_command_finishes_the_rest() {
     assert_eq!(run.end().code, -1);
     let status = scene.sunward(&["status", "--json"]).expect(0).json();
     assert_eq!(status["run"]["status"], "interrupted");
+    let each = &status["stages"]["each"];
+    assert_eq!(
+        (&each["status"], &each["running"]),
+        (&"interrupted".into(), &0.into())
+    );
     let told = scene.run(&["-j", "2", "-p", &trace]).expect(0);
     let answer = told.json();
     assert_eq!(answer["run"], "r1");
@@ -106,7 +111,8 @@ fn ctrl_c_stops_cleanly_and_the_run_goes_on_later() {
         run.signal(signal);
         let told = run.end().expect(130);
         assert_eq!(told.json()["status"], "interrupted");
-        told.says(&["can be resumed"]);
+        let told = told.says(&["can be resumed"]);
+        assert!(!told.err.contains("failed:"), "{}", told.err);
         let answer = scene.run(&["-p", &trace]).expect(0).json();
         assert_eq!(
             (&answer["run"], &answer["status"]),

@@ -131,3 +131,42 @@ fn a_reader_that_has_heard_enough_is_no_failure() {
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stderr.is_empty());
 }
+
+#[test]
+fn explain_prints_the_page_of_a_code_without_a_home() {
+    let scene = Scene::new();
+    let told = scene.sunward(&["explain", "sw0604"]).expect(0);
+    assert!(told.out.starts_with("# SW0604: "), "{}", told.out);
+    let answer = scene.sunward(&["explain", "SW0604", "--json"]).expect(0);
+    assert_eq!(answer.json()["code"], "SW0604");
+    assert_eq!(answer.json()["page"], told.out);
+    assert_eq!(std::fs::read_dir(scene.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn options_that_cannot_work_are_refused_before_anything_runs() {
+    let scene = Scene::with(
+        "name: w\nstages: { s: { run: 'echo x > ${{ outputs.o }}', outputs: { o: { format: file } } } }\noutputs: { o: s.o }\n",
+    );
+    scene.file("taken", "mine");
+    for (args, words) in [
+        (&["--out", "taken"][..], ["taken is a file", "folder"]),
+        (&["--out", "taken/below"], ["taken is a file", "folder"]),
+        (
+            &["--as-of", "2023-03-01T08:00:00Z"],
+            ["--as-of needs a recorded grid", "--grid"],
+        ),
+    ] {
+        scene.run(args).expect(2).says(&words);
+        assert!(!scene.path().join(".sunward").exists(), "{args:?}");
+    }
+    assert_eq!(scene.text("taken"), "mine");
+}
+
+#[test]
+fn show_says_that_a_workflow_names_no_outputs() {
+    let scene = Scene::with("name: w\nstages: { s: { run: 'true' } }\n");
+    scene.run(&[]).expect(0);
+    let told = scene.sunward(&["show", "x"]).expect(2);
+    told.says(&["'x' is neither STAGE.PORT nor an output", "names none"]);
+}

@@ -140,7 +140,15 @@ impl Kind {
     pub(crate) fn expected(&self) -> String {
         match self {
             Self::Text => "text".to_owned(),
-            Self::Word(words) => crate::names::one_of(words.iter().copied()),
+            Self::Word(words) => {
+                let is_plain = |word: &&&str| word.contains(char::is_alphanumeric);
+                let shown = words.iter().map(|word| match is_plain(&word) {
+                    true => (*word).to_owned(),
+                    false => format!("'{}'", word.escape_default()),
+                });
+                let shown: Vec<String> = shown.collect();
+                crate::names::one_of(shown.iter().map(String::as_str))
+            }
             Self::Name => "a name of letters, digits and _".to_owned(),
             Self::LooseName => "a name of letters, digits, _, - and .".to_owned(),
             Self::Suffix => "a file suffix of letters and digits, such as csv or nii.gz".to_owned(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use sunward_core::{Failure, StageId};
+use sunward_core::{Blame, Failure, StageId};
 
 use super::style::{Style, harmless};
 use super::units::{plural, seconds};
@@ -220,16 +220,17 @@ impl Progress {
         } else {
             format!("{name}: ")
         };
-        let then = if again {
-            " (it will be tried again)"
-        } else {
-            ""
+        let was_stopped = failure.kind.blame() == Blame::Nobody;
+        let then = match (again, was_stopped) {
+            (false, _) => "",
+            (true, false) => " (it will be tried again)",
+            (true, true) => " (it will run again)",
         };
-        let mut text = format!(
-            "{}{who}{}{then}",
-            self.style.bad("failed: "),
-            harmless(&failure.message)
-        );
+        let what = match was_stopped {
+            true => self.style.warn("stopped: "),
+            false => self.style.bad("failed: "),
+        };
+        let mut text = format!("{what}{who}{}{then}", harmless(&failure.message));
         let log = end_of(&failure.log_tail, LOG_LINES_SHOWN);
         if !log.is_empty() {
             text.push_str("\n  the end of its log:");

@@ -1,5 +1,5 @@
 //! `sunward explain [RUN] [STAGE[/INDEX]]`: explains why a stage or task ran, came from the cache,
-//! waits or failed.
+//! waits or failed. `sunward explain CODE` prints the page of a diagnostic.
 
 use clap::Args;
 use serde::Serialize;
@@ -8,6 +8,7 @@ use sunward_core::{
     explain,
 };
 use sunward_state::Reader;
+use sunward_workflows::explain_code;
 
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
@@ -27,14 +28,14 @@ const EARLIER_RUNS: usize = 3;
 /// The most failed tasks of a stage that are listed. With `--json`, all are.
 const FAILED_LISTED: usize = 20;
 
-/// Explain why a stage or task ran, came from the cache, waits or failed
+/// Explain why a stage or task ran, came from the cache, waits or failed, or what a code means
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  sunward explain\n  sunward explain sum\n  sunward explain r1 integrate/2"
+    after_help = "Example:\n  sunward explain\n  sunward explain sum\n  sunward explain r1 integrate/2\n  sunward explain SW0604"
 )]
 pub(crate) struct Explain {
     // The text is in `help`, because rustdoc would take its brackets for links.
-    #[arg(value_name = "RUN STAGE[/INDEX]", help = "[RUN] [STAGE[/INDEX]] [default: the newest run, stage by stage]", num_args = 0..=2)]
+    #[arg(value_name = "RUN STAGE[/INDEX]", help = "[RUN] [STAGE[/INDEX]], or the code of a diagnostic, such as SW0604 [default: the newest run, stage by stage]", num_args = 0..=2)]
     which: Vec<String>,
 }
 
@@ -224,6 +225,11 @@ fn detail(page: &mut Page, why: &Why) {
 
 impl Explain {
     pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+        if let [code] = self.which.as_slice()
+            && let Some(page) = explain_code(code)
+        {
+            return page_of(context, code, page);
+        }
         let which = Which::parse(&self.which)?;
         let found = which::find(context, which.run)?;
         let id = found.row.run;
@@ -250,6 +256,17 @@ impl Explain {
         render::answer(context, &view)?;
         Ok(Exit::Done)
     }
+}
+
+/// Prints the page of a diagnostic's code.
+fn page_of(context: &Context, code: &str, page: &str) -> anyhow::Result<Exit> {
+    if context.json {
+        let code = code.to_uppercase();
+        render::machine(&serde_json::json!({ "version": 1, "code": code, "page": page }))?;
+    } else {
+        render::raw(page.as_bytes())?;
+    }
+    Ok(Exit::Done)
 }
 
 fn one(state: &State, run: &RunState, stage: StageId, index: Option<u32>) -> anyhow::Result<Why> {

@@ -271,9 +271,12 @@ fn port_of(run: &RunState, what: &str) -> anyhow::Result<(StageId, String)> {
             .map(|(_, stage, port)| (stage, port.to_owned()))
             .ok_or_else(|| {
                 let names: Vec<_> = run.outputs().map(|(name, _, _)| name).collect();
+                let named = match names.as_slice() {
+                    [] => "which names none".to_owned(),
+                    names => format!("which names {}", names.join(", ")),
+                };
                 wrong_input(format!(
-                    "'{what}' is neither STAGE.PORT nor an output of the workflow ({})",
-                    names.join(", ")
+                    "'{what}' is neither STAGE.PORT nor an output of the workflow, {named}"
                 ))
             });
     };

@@ -247,11 +247,17 @@ fn stage_view(run: &RunState, stage: &Stage<'_>) -> StageView {
         }
         (None, None) => None,
     };
+    // Tasks end with their engine. Until the run continues, they count as ready again.
+    let is_interrupted = run.status == RunStatus::Interrupted && stage.end().is_none();
+    let running = u64::from(stage.counts().of(TaskStatus::Active));
     StageView {
-        status: stage.status_word().to_owned(),
+        status: match is_interrupted && running > 0 {
+            true => "interrupted".to_owned(),
+            false => stage.status_word().to_owned(),
+        },
         reason,
         counts: stage_counts(stage),
-        running: u64::from(stage.counts().of(TaskStatus::Active)),
+        running: if is_interrupted { 0 } else { running },
         ran_on: Made::all(stage.ran_on()),
     }
 }

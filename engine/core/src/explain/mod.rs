@@ -94,6 +94,8 @@ pub enum Reason {
     TasksRun,
     /// It ran, for this reason.
     Ran(WhyRan),
+    /// There was nothing to scatter over.
+    NoTasks,
     /// Its result came from the cache.
     FromCache,
     /// It has the result of another task of the run that has the same key.
@@ -169,6 +171,9 @@ impl fmt::Display for Reason {
             }
             Self::TasksRun => f.write_str("its tasks are running"),
             Self::Ran(why) => write!(f, "it ran: {why}"),
+            Self::NoTasks => {
+                f.write_str("it had no tasks, because there was nothing to scatter over")
+            }
             Self::FromCache => f.write_str("its result was in the cache"),
             Self::FromTwin(stage, index) => {
                 write!(
@@ -176,17 +181,14 @@ impl fmt::Display for Reason {
                     "it uses the result of {stage}/{index}, which has the same key"
                 )
             }
-            Self::Failed { tasks, message } => {
-                match tasks {
-                    0 | 1 => f.write_str("it failed")?,
-                    _ => write!(f, "{tasks} of its tasks failed")?,
+            Self::Failed { tasks, message } => match (message, tasks) {
+                (None, 0 | 1) => f.write_str("its message was not kept, see its log"),
+                (None, _) => write!(f, "{tasks} of its tasks failed; see their logs"),
+                (Some(message), 0 | 1) => f.write_str(message),
+                (Some(message), _) => {
+                    write!(f, "{tasks} of its tasks failed, for example: {message}")
                 }
-                match (message, tasks) {
-                    (None, _) => f.write_str("; its message was not kept, see its log"),
-                    (Some(message), 0 | 1) => write!(f, ": {message}"),
-                    (Some(message), _) => write!(f, ", for example: {message}"),
-                }
-            }
+            },
             Self::TooManyRejects(rejects) => {
                 write!(
                     f,
@@ -324,6 +326,7 @@ fn of_stage(run: &RunState, stage: StageView<'_>) -> Reason {
             },
         },
         Some(StageEnd::Cancelled) => Reason::Cancelled,
+        Some(StageEnd::Succeeded) if stage.statuses().is_empty() => Reason::NoTasks,
         Some(StageEnd::Succeeded) if stage.ran_tasks() == 0 => Reason::FromCache,
         Some(StageEnd::Succeeded) => Reason::Ran(why_ran(stage.planned)),
         None if stage.is_resolving() => Reason::FindingInputs,

@@ -193,6 +193,7 @@ impl StagePlan {
             (Outlook::Runs(WhyRan::NotInCache), []) if preview.cached > 0 => {
                 "the others are in the cache".to_owned()
             }
+            (Outlook::Cached, _) if preview.tasks == Some(0) => "it has no tasks".to_owned(),
             (outlook, _) => outlook.to_string(),
         };
         Self {
