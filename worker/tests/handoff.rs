@@ -199,7 +199,7 @@ fn garbage_half_a_file_and_another_schema_are_refused_and_not_kept() {
         assert!(
             failure
                 .message
-                .contains("output o is not an Arrow IPC file"),
+                .contains("output o is declared as an Arrow IPC file"),
             "{}",
             failure.message
         );

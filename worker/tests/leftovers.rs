@@ -98,7 +98,7 @@ fn what_it_would_still_write_is_not_in_the_result() {
         let pid = scene.path("pid");
         let script = leaving(way, &pid, ":", "echo first >> ${{ outputs.o }}").replace(
             "P=$PWD/ready\nS=':;",
-            "P=$PWD/ready; export OUT=${{ outputs.o }}\nS='exec 3>>\"${OUT:-$PWD/x}\";",
+            "P=$PWD/ready\nS='exec 3>>\"${SUNWARD_OUTPUT_O:-$PWD/x}\";",
         );
         let end = scene.one(giving(shell(&script), "o", OutputFormat::File));
         let kept = result(end).ports.remove(0);

@@ -93,6 +93,8 @@ const REFUSED: &[&str] = &[
     "echo ${{ item }} | . /dev/fd/0",
     "echo ${{ item }} | awk -f - f",
     "echo ${{ item }} | sed --file=- f",
+    "awk -f - <<EOF\n{ print ${{ item }} }\nEOF\n",
+    "cat x | sed -f - <<EOF\ns/a/${{ item }}/\nEOF\n",
     "make -f - <<EOF\nall: ; ${{ item }}\nEOF\n",
     "echo ${{ item }} | make -f -",
     "echo ${{ item }} | dc",

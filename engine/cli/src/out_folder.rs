@@ -22,12 +22,6 @@ pub(crate) fn refuse_overwriting(
     home: &Path,
     further: Option<&Path>,
 ) -> anyhow::Result<()> {
-    if let Some(file) = out.ancestors().find(|path| path.exists() && !path.is_dir()) {
-        return Err(wrong_input(format!(
-            "{} is a file; `--out` takes a folder, which is created if it does not exist",
-            file.display()
-        )));
-    }
     let (sources, home) = (sources(spec, further), settled(home));
     let mistakes: Vec<String> = targets(out, form, spec)
         .iter()
@@ -40,12 +34,24 @@ pub(crate) fn refuse_overwriting(
         })
         .collect();
     if mistakes.is_empty() {
-        return Ok(());
+        return refuse_below_file(out);
     }
     Err(wrong_input(format!(
         "{}; choose another folder with `--out`, or another name for the output",
         mistakes.join("\nerror: ")
     )))
+}
+
+/// Refuses an output folder that is a file, or would be below one.
+fn refuse_below_file(out: &Path) -> anyhow::Result<()> {
+    let mut all = out.ancestors();
+    match all.find(|path| path.exists() && !path.is_dir()) {
+        None => Ok(()),
+        Some(file) => Err(wrong_input(format!(
+            "{} is a file; `--out` takes a folder, which is created if it does not exist",
+            file.display()
+        ))),
+    }
 }
 
 /// Refuses a file that would replace the workflow of a run, a file that it reads, part of the

@@ -86,7 +86,7 @@ fn after_kill_9_the_same_command_finishes_the_rest() {
     assert_eq!(run.end().code, -1);
     let status = scene.sunward(&["status", "--json"]).expect(0).json();
     assert_eq!(status["run"]["status"], "interrupted");
-    let each = &status["stages"]["each"];
+    let each = &status["run"]["stages"]["each"];
     assert_eq!(
         (&each["status"], &each["running"]),
         (&"interrupted".into(), &0.into())

@@ -70,7 +70,7 @@ fn a_write_far_beyond_a_column_is_told_as_one() {
     fails("    if (i < rows) out[i + (1ull << 40)] = x[i];").says(&[
         "own/0",
         "far outside its columns",
-        "an index",
+        "every index",
     ]);
 }
 

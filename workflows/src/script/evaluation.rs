@@ -8,8 +8,8 @@ use tree_sitter::Node;
 use super::interpreter::{self, MARK, Verdict};
 use super::nested;
 use super::node::{
-    FIRST, POSITIONAL, dequoted, descendants, is_document, is_expansion, is_word, outside_numbers,
-    outside_substitutions, own_text, read_name,
+    FIRST, POSITIONAL, dequoted, descendants, hidden_dash, is_document, is_expansion, is_word,
+    outside_numbers, outside_substitutions, own_text, read_name,
 };
 use super::written;
 
@@ -220,10 +220,10 @@ fn any_command(node: Node<'_>, text: &str, holds: fn(&[String]) -> bool) -> bool
     commands.any(|command| {
         let mut cursor = command.walk();
         let parts = command.children(&mut cursor);
-        let words: Vec<String> = parts
+        let words = parts
             .filter(|part| is_word(*part))
-            .map(|part| with_marks(part, text, false))
-            .collect();
+            .map(|part| with_marks(part, text, false));
+        let words: Vec<String> = words.chain(hidden_dash(command, text)).collect();
         holds(&words)
     })
 }

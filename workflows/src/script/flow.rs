@@ -15,6 +15,7 @@ use super::node::{
     FIRST, INPUT, POSITIONAL, descendants, is_document, is_expansion, outside_numbers, own_text,
     read_name,
 };
+use super::output;
 use super::written;
 
 /// One assignment of values to a variable, in whatever form.
@@ -182,6 +183,9 @@ impl Script<'_> {
         let parts: Vec<_> = node.named_children(&mut cursor).collect();
         let mut flows = Vec::new();
         for (at, part) in parts.iter().enumerate() {
+            if output::is_content(*part, self.text) {
+                continue;
+            }
             // The parser may place the rest of a pipeline inside the node of a here-document.
             let documents = descendants(*part, is_not_substitution)
                 .into_iter()

@@ -44,6 +44,20 @@ pub(super) fn outside_numbers<'t>(node: Node<'t>, text: &str) -> Vec<Node<'t>> {
     descendants(node, |node| !output::is_number(node, text))
 }
 
+/// The last word of a command if it is a `-` before a here-document, as in `make -f - <<EOF`. The
+/// parser leaves it out of the tree.
+pub(super) fn hidden_dash(command: Node<'_>, text: &str) -> Option<String> {
+    let mut last = command;
+    let next = loop {
+        match (last.next_sibling(), last.parent()) {
+            (Some(next), _) => break next,
+            (None, parent) => last = parent?,
+        }
+    };
+    let between = text.get(command.end_byte()..next.start_byte())?.trim();
+    (between == "-").then(|| between.to_owned())
+}
+
 /// The byte ranges of a node that none of its children covers.
 pub(super) fn own_text(node: Node<'_>) -> Vec<Range<usize>> {
     let mut cursor = node.walk();

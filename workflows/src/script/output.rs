@@ -1,7 +1,8 @@
-//! Commands that print only numbers.
+//! Commands whose output does not hold the text of their words.
 //!
 //! What a command prints may hold the text of its words or of the files that it reads. The output
-//! of a few commands is a number by nature, so no text passes through them.
+//! of a few commands is a number by nature, so no text passes through them. A few others print what
+//! is in the files that they are given, and never the names of the files.
 
 use tree_sitter::Node;
 
@@ -10,6 +11,20 @@ use super::node::{is_word, literal};
 /// True if the last command of a substitution prints only a number.
 pub(super) fn is_number(substitution: Node<'_>, text: &str) -> bool {
     last_command(substitution).is_some_and(|command| prints_number(command, text))
+}
+
+/// True for a command that prints only the content of its files.
+pub(super) fn is_content(node: Node<'_>, text: &str) -> bool {
+    let name = node.child_by_field_name("name");
+    let name = name.filter(|_| node.kind() == "command");
+    name.is_some_and(|name| {
+        let options = &text[name.end_byte()..node.end_byte()];
+        matches!(
+            &text[name.byte_range()],
+            "cat" | "zcat" | "tac" | "cut" | "sort"
+        ) && !options.contains("--output")
+            && !options.contains("<")
+    })
 }
 
 /// True if a value in this command of a substitution must stay one word, because the command

@@ -15,7 +15,7 @@ use super::flow::Flows;
 use super::interpreter::{self, MARK, Verdict};
 use super::is_input;
 use super::marked::{Marked, mark, without_clobbering};
-use super::node::{dequoted, is_document, is_word};
+use super::node::{dequoted, hidden_dash, is_document, is_word};
 use super::output;
 use super::place::Place;
 use super::refusal::Refusal;
@@ -151,7 +151,9 @@ impl<'t> Finder<'t> {
         let mut node = self.root.descendant_for_byte_range(range.start, range.end);
         while let Some(one) = node {
             if one.kind() == "command_name" && !self.text[one.byte_range()].contains('/') {
-                return true;
+                // In `remapbil,V` the value chooses no command.
+                let before = self.text[one.start_byte()..range.start].trim_end_matches('"');
+                return !before.ends_with([',', '-', '_', ':', '=', '.']);
             }
             if output::is_number(one, self.text) {
                 return false;
@@ -387,6 +389,7 @@ impl<'t> Finder<'t> {
             }
             words.push(self.literal(node));
         }
+        words.extend(hidden_dash(command, self.text));
         (words, at)
     }
 

@@ -221,7 +221,7 @@ pub(crate) fn view(
             .collect(),
         stages: Named(
             run.stages()
-                .map(|stage| (stage.name().to_owned(), stage_view(run, &stage)))
+                .map(|stage| (stage.name().to_owned(), stage_view(run, &stage, status)))
                 .collect(),
         ),
         outputs,
@@ -230,7 +230,7 @@ pub(crate) fn view(
     }
 }
 
-fn stage_view(run: &RunState, stage: &Stage<'_>) -> StageView {
+fn stage_view(run: &RunState, stage: &Stage<'_>, of_run: RunStatus) -> StageView {
     let waits: Vec<&str> = stage
         .waits_for()
         .into_iter()
@@ -248,7 +248,7 @@ fn stage_view(run: &RunState, stage: &Stage<'_>) -> StageView {
         (None, None) => None,
     };
     // Tasks end with their engine. Until the run continues, they count as ready again.
-    let is_interrupted = run.status == RunStatus::Interrupted && stage.end().is_none();
+    let is_interrupted = of_run == RunStatus::Interrupted && stage.end().is_none();
     let running = u64::from(stage.counts().of(TaskStatus::Active));
     StageView {
         status: match is_interrupted && running > 0 {
