@@ -218,7 +218,7 @@ fn a_task_waits_until_somebody_makes_room_and_then_goes_on_by_itself() {
 mount -t tmpfs -o size=8m none .sunward/scratch
 head -c 6000000 /dev/zero > .sunward/scratch/ballast
 \"$SUNWARD\" run workflow.yaml --json 2> said &
-until grep -q 'stage wide waits for space' said; do
+until grep -q 'stage wide waits for disk space' said; do
   kill -0 $! || exit 9
   sleep 0.05
 done
