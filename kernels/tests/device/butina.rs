@@ -122,7 +122,7 @@ fn a_device_too_small_for_one_row_says_how_much_it_would_take() {
     assert!(matches!(error, KernelError::Device(_)));
     let text = error.to_string();
     assert!(
-        text.contains("has 1500 bytes of memory free of 1500, and"),
+        text.contains("has 1500 of 1500 bytes of memory free, and"),
         "{text}"
     );
 }

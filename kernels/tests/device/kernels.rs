@@ -435,7 +435,7 @@ fn a_device_too_small_for_one_row_says_how_much_it_would_take() {
     assert!(
         error
             .to_string()
-            .contains("has 1000 bytes of memory free of 1000, and"),
+            .contains("has 1000 of 1000 bytes of memory free, and"),
         "{error}"
     );
 }

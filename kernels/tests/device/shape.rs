@@ -213,7 +213,9 @@ fn any_cut_and_any_memory_give_the_same_bits() {
     let tables = [table(references, 1), table(references, 1)];
     let error = run(tables, &with, Some(&device)).unwrap_err();
     assert!(
-        error.to_string().contains("has 6000 bytes of memory free"),
+        error
+            .to_string()
+            .contains("has 6000 of 6000 bytes of memory free"),
         "{error}"
     );
 }

@@ -241,7 +241,9 @@ fn any_cut_and_any_memory_give_the_same_bits() {
     let error = run(&of(poses(&moved, false, 1)), 8.0, Some(&device)).unwrap_err();
     assert!(matches!(error, KernelError::Device(_)));
     assert!(
-        error.to_string().contains("has 2000 bytes of memory free"),
+        error
+            .to_string()
+            .contains("has 2000 of 2000 bytes of memory free"),
         "{error}"
     );
 }

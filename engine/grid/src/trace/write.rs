@@ -212,7 +212,7 @@ mod tests {
             8,2023-01-01T01:00:00Z,300,1.001\n"
         );
         let far = merged(&trace(40, &[1000, 2000]), false).unwrap_err();
-        assert!(far.to_string().contains("a gap between them"), "{far}");
+        assert!(far.to_string().contains("there is a gap between"), "{far}");
     }
 
     #[test]
