@@ -216,3 +216,18 @@ pub(crate) fn copy_writable(blob: &Path, target: &Path, executable: bool) -> Res
     fs::set_permissions(target, fs::Permissions::from_mode(mode))
         .map_err(DataError::io("set permissions of", target))
 }
+
+/// Creates a hard link to a file, or a symbolic link if the file system does not support hard
+/// links.
+pub(crate) fn link(from: &Path, to: &Path) -> Result<(), DataError> {
+    match fs::hard_link(from, to) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(_) => match std::os::unix::fs::symlink(from, to) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(DataError::io("link", to)(error))
+            }
+            _ => Ok(()),
+        },
+    }
+}

@@ -2,7 +2,6 @@
 //! possible.
 
 use std::fs::{self, File};
-use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef};
 use sunward_workflows::Form;
 
+use crate::blob::link;
 use crate::encode;
 use crate::error::DataError;
 use crate::folder;
@@ -318,21 +318,6 @@ fn folder_key(purpose: &str, dataset: &Dataset, ext: Option<&str>) -> String {
     }
     hasher.field("ext", ext.unwrap_or_default().as_bytes());
     hasher.finish().to_hex()
-}
-
-/// Creates a hard link to a file, or a symbolic link if the file system does not support hard
-/// links.
-pub(crate) fn link(from: &Path, to: &Path) -> Result<(), DataError> {
-    match fs::hard_link(from, to) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(_) => match std::os::unix::fs::symlink(from, to) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                Err(DataError::io("link", to)(error))
-            }
-            _ => Ok(()),
-        },
-    }
 }
 
 fn protect(path: &Path) -> Result<(), DataError> {

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 
 use sunward_core::{Digest, PartRef};
 
+use crate::blob::link;
 use crate::error::DataError;
 use crate::folder::is_executable;
 use crate::incoming::fresh_path;
-use crate::materialise::{Recipe, link, remove_joined};
+use crate::materialise::{Recipe, remove_joined};
 use crate::part::map;
 use crate::store::Store;
 

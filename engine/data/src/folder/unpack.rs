@@ -9,9 +9,8 @@ use arrow::buffer::Buffer;
 use sunward_core::PartRef;
 
 use super::list::{List, Listed};
-use crate::blob::copy_writable;
+use crate::blob::{copy_writable, link};
 use crate::error::DataError;
-use crate::materialise::link;
 use crate::part::map;
 use crate::store::Store;
 

@@ -8,11 +8,9 @@ use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 use super::along::{Along, of_cells};
 use super::calendar::TimeUnits;
-use super::draft::attributes;
 use super::error::NetcdfError;
-use super::grid::{Coordinate, Grid};
+use super::grid::{Coordinate, Grid, VALUE};
 use super::header::{Attribute, Attributes, Kind};
-use super::reader::VALUE;
 use super::tensor::Tensor;
 use super::time::{TIME, YEAR};
 
@@ -118,7 +116,7 @@ fn add_along(columns: &mut Vec<Column>, grid: &Grid) {
                 columns[at] = column;
             }
             None => {
-                column.attributes = attributes(&described(coordinate));
+                column.attributes = Attributes::of_texts(&described(coordinate));
                 columns.push(column);
             }
         }
@@ -269,7 +267,7 @@ impl Column {
             ]);
         }
         let texts: Vec<(&str, &str)> = texts.iter().map(|(k, v)| (*k, v.as_str())).collect();
-        self.attributes = attributes(&texts);
+        self.attributes = Attributes::of_texts(&texts);
         self.missing = match self.kind {
             Kind::Int => MISSING_WHOLE,
             _ if self.name == VALUE => grid.fill_value.unwrap_or(f64::NAN),

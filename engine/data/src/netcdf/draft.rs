@@ -3,23 +3,11 @@
 use super::along::characters;
 use super::columns::{Column, described};
 use super::encode::{Draft, Plan};
-use super::grid::{Grid, TimeAxis};
+use super::grid::{Grid, TimeAxis, VALUE};
 use super::header::{Attribute, Attributes, Kind};
+use super::history::WRITTEN;
 use super::hyperslab::to_u64;
-use super::reader::VALUE;
 use super::time::TIME;
-
-/// The line that Sunward adds to the history of a file.
-const WRITTEN: &str = concat!(
-    "Sunward ",
-    env!("CARGO_PKG_VERSION"),
-    ": written from a table"
-);
-
-/// Whether a line of a history was written by any version of Sunward.
-pub(super) fn is_own_history(line: &str) -> bool {
-    line.starts_with("Sunward ") && line.ends_with(": written from a table")
-}
 
 /// The unfinished plan of a file, with the values of variables that do not depend on rows.
 pub(super) struct Drafting<'a> {
@@ -89,7 +77,7 @@ impl Drafting<'_> {
             None => WRITTEN.to_owned(),
         };
         texts.push(("history", &history));
-        attributes(&texts)
+        Attributes::of_texts(&texts)
     }
 
     /// Plans `variable(time, …, lat, lon)` if the columns are exactly the cells of a grid.
@@ -172,7 +160,7 @@ impl Drafting<'_> {
                 })
                 .collect();
             let Some(lengths) = lengths else { continue };
-            let attributes = attributes(&described(coordinate));
+            let attributes = Attributes::of_texts(&described(coordinate));
             if !coordinate.texts.is_empty() {
                 self.texts(name, &lengths, attributes, &coordinate.texts);
                 continue;
@@ -190,10 +178,15 @@ impl Drafting<'_> {
             let calendar = calendar.map(|text| ("calendar", text));
             let texts: Vec<(&str, &str)> = units.into_iter().chain(calendar).collect();
             if let Some(value) = squeezed.value {
-                self.constant(name, &[], attributes(&texts), vec![value]);
+                self.constant(name, &[], Attributes::of_texts(&texts), vec![value]);
             }
             if let Some(text) = &squeezed.text {
-                self.texts(name, &[], attributes(&texts), std::slice::from_ref(text));
+                self.texts(
+                    name,
+                    &[],
+                    Attributes::of_texts(&texts),
+                    std::slice::from_ref(text),
+                );
             }
         }
     }
@@ -216,7 +209,12 @@ impl Drafting<'_> {
         }
         let length = time.values.len();
         let dims = [(name, length)];
-        self.constant(name, &dims, attributes(&texts), time.values.clone());
+        self.constant(
+            name,
+            &dims,
+            Attributes::of_texts(&texts),
+            time.values.clone(),
+        );
         if has_bounds {
             let edges = time.bounds.iter().flat_map(|bounds| [bounds[1], bounds[2]]);
             self.constant(
@@ -271,7 +269,7 @@ impl Drafting<'_> {
         self.constant(
             name,
             &[(name, values.len())],
-            attributes(&texts),
+            Attributes::of_texts(&texts),
             values.to_vec(),
         );
         if let Some(edges) = edges {
@@ -328,14 +326,4 @@ impl Drafting<'_> {
                 .push(("coordinates".to_owned(), Attribute::Text(names.join(" "))));
         }
     }
-}
-
-/// Creates attributes from texts.
-pub(super) fn attributes(texts: &[(&str, &str)]) -> Attributes {
-    Attributes(
-        texts
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), Attribute::Text((*text).to_owned())))
-            .collect(),
-    )
 }

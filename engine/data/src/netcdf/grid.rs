@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// The key of the schema's metadata that holds a [`Grid`] as JSON.
 pub const GRID_KEY: &str = "sunward.grid";
 
+/// The name of the data column.
+pub(super) const VALUE: &str = "value";
+
 /// The grid of a variable: everything that does not fit into rows. Absent fields are left out of
 /// the JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -71,6 +71,15 @@ pub(super) enum Attribute {
 pub(super) struct Attributes(pub(super) Vec<(String, Attribute)>);
 
 impl Attributes {
+    /// Creates attributes from names and texts.
+    pub(super) fn of_texts(texts: &[(&str, &str)]) -> Self {
+        let text = |(name, text): &(&str, &str)| {
+            let text = Attribute::Text((*text).to_owned());
+            ((*name).to_owned(), text)
+        };
+        Self(texts.iter().map(text).collect())
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&Attribute> {
         self.0
             .iter()

@@ -13,8 +13,7 @@ use arrow_schema::{DataType, Field, Schema};
 
 use super::calendar::TimeUnits;
 use super::columns::CELL;
-use super::grid::{GRID_KEY, Grid, TimeAxis};
-use super::reader::VALUE;
+use super::grid::{GRID_KEY, Grid, TimeAxis, VALUE};
 
 /// Coordinates are equal if they differ by less than this, relative to their size or absolutely.
 /// Some files store them in single precision.

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use sunward_workflows::model::GridRows;
 
 use super::axes::{Axis, Role, axes, role_of};
-use super::draft::is_own_history;
 use super::error::NetcdfError;
 use super::file::NetcdfFile;
 use super::grid::{Coordinate, Grid, Squeezed, TimeAxis};
 use super::header::{Attribute, Header, Kind, Variable};
+use super::history::is_own_history;
 use super::hyperslab::{Slab, to_u64};
 use super::packing::Packing;
 use super::time::Times;

@@ -65,6 +65,7 @@ mod error;
 mod file;
 mod grid;
 mod header;
+mod history;
 mod hyperslab;
 mod join;
 mod layout;

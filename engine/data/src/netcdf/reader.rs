@@ -12,7 +12,7 @@ use sunward_workflows::model::GridRows;
 use super::axes::choose;
 use super::error::NetcdfError;
 use super::file::NetcdfFile;
-use super::grid::{GRID_KEY, Grid};
+use super::grid::{GRID_KEY, Grid, VALUE};
 use super::hyperslab::{permute, to_usize};
 use super::layout::{LayingOut, Layout};
 use super::packing::single;
@@ -20,9 +20,6 @@ use super::tensor::Tensor;
 
 /// The approximate bytes of a batch. A single row may be larger.
 const BATCH_BYTES: u64 = 8 << 20;
-
-/// The name of the data column.
-pub(super) const VALUE: &str = "value";
 
 /// Reads a variable as a gridded table. It iterates over batches of a few megabytes each. The
 /// documentation of the module describes the columns.

@@ -5,9 +5,9 @@
 //! each other are not bonded, however close they are in a docked pose: a macrocycle's glue atom is
 //! at the place of the carbon to which it is drawn.
 
+use super::atom::Atom;
 use super::bodies::Bodies;
 use super::element::Element;
-use super::molecule::Atom;
 
 /// The tolerance for long bonds.
 const ALLOWANCE: f64 = 1.1;

@@ -5,6 +5,7 @@
 //! can be sliced anywhere. `xs_type` and `rotors` are not in the file. They are derived as in Vina
 //! (see [`bonds`]).
 
+mod atom;
 mod bodies;
 mod bonds;
 mod columns;

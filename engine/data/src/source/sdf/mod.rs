@@ -9,6 +9,7 @@
 //! PDBQT files have no such rows: a chemistry toolkit judges the text of a SMILES, and in a PDBQT
 //! file, which a docking program wrote, a broken line means a damaged file.
 
+mod atoms;
 mod columns;
 mod items;
 mod lines;

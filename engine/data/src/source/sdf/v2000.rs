@@ -1,7 +1,7 @@
 //! Atoms of a V2000 connection table, whose fields have fixed columns.
 
+use super::atoms::Atoms;
 use super::lines::Lines;
-use super::record::Atoms;
 use crate::error::DataError;
 
 /// Reads from the counts line, which is the current line, to `M END`.

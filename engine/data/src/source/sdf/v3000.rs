@@ -1,7 +1,7 @@
 //! Atoms of a V3000 connection table, whose lines are words.
 
+use super::atoms::Atoms;
 use super::lines::Lines;
-use super::record::Atoms;
 use crate::error::DataError;
 
 /// The prefix of every line of the table.
