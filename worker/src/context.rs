@@ -1,7 +1,7 @@
 //! What the slots of a worker share while they execute tasks.
 
 use crate::devices::Devices;
-use crate::kernels::Watchdog;
+use crate::kernels::watchdog::Watchdog;
 use crate::meter::Meters;
 use crate::options::Options;
 use crate::outbox::Outbox;

@@ -8,9 +8,9 @@ use sunward_workflows::Action;
 
 use crate::context::WorkerContext;
 use crate::device::Venue;
-use crate::kernels::PreparedKernel;
+use crate::kernels::prepared::PreparedKernel;
 use crate::memo::Memo;
-use crate::process::PreparedCommand;
+use crate::process::prepared::PreparedCommand;
 
 /// How long one batch of kernel tasks should take: long compared with fetching a batch, and too
 /// short to be noticed.

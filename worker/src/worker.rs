@@ -13,7 +13,7 @@ use crate::context::WorkerContext;
 use crate::devices::Devices;
 use crate::ends;
 use crate::job::JobState;
-use crate::kernels::Watchdog;
+use crate::kernels::watchdog::Watchdog;
 use crate::live::Scratch;
 use crate::meter::Meters;
 use crate::options::Options;

@@ -1,9 +1,8 @@
 //! The command line: the verbs, and the options that all of them take.
 
-use std::path::PathBuf;
+use clap::{Parser, Subcommand};
 
-use clap::{Args, Parser, Subcommand};
-
+use crate::everywhere::Everywhere;
 use crate::verbs;
 
 /// Run science pipelines: YAML in, Arrow results out, resumable at any time.
@@ -22,18 +21,6 @@ pub(crate) struct Cli {
     pub(crate) verb: Verb,
     #[command(flatten)]
     pub(crate) everywhere: Everywhere,
-}
-
-/// The options that every verb takes.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Everywhere {
-    /// Folder for runs and results [default: $SUNWARD_HOME, else .sunward beside the workflow or in
-    /// the nearest folder above]
-    #[arg(long, global = true, value_name = "DIR")]
-    pub(crate) home: Option<PathBuf>,
-    /// Print the answer as JSON
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
 }
 
 /// The verbs. Each has a file of its own in `verbs/`.

@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use crate::args::Everywhere;
-use crate::doctor::network::Network;
+use crate::everywhere::Everywhere;
 use crate::exit::wrong_input;
-use crate::render::Style;
+use crate::network::Network;
+use crate::render::style::Style;
 
 /// The default name of the home.
 pub(crate) const HOME_NAME: &str = ".sunward";

@@ -12,6 +12,7 @@ mod context;
 mod cuda_sources;
 mod device;
 mod doctor;
+mod everywhere;
 mod exit;
 mod feeds;
 mod fleet_file;
@@ -21,12 +22,14 @@ mod grid_args;
 mod home;
 mod machine;
 mod named_files;
+mod network;
 mod out_folder;
 mod panics;
 mod params;
 mod placement_chart;
 mod placing;
 mod prepare;
+mod program;
 mod providers;
 mod recorded;
 mod remote;
@@ -45,5 +48,5 @@ mod workflow_file;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    panics::guarded(verbs::main)
+    panics::guarded(program::main)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::tidy::rust_files;
+use crate::rust_files::rust_files;
 
 /// The floor (layer) of each crate, from 0 at the bottom.
 const FLOORS: &[(&str, u8)] = &[

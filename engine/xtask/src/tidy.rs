@@ -1,9 +1,10 @@
 //! Checks that each file starts with a sentence that says what it is, and that no file is too long.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use crate::rust_files::rust_files;
 use crate::{floors, shell, words};
 
 /// The most lines a file may have outside its tests.
@@ -18,7 +19,7 @@ const OPENS_WHAT_IS_NAMED: &[&str] = &[
     "engine/data/src/netcdf/",
     "engine/grid/src/trace/",
     "worker/src/python/",
-    "worker/src/secrets.rs",
+    "worker/src/secrets/",
 ];
 /// Calls that would wait for a pipe's writer.
 const OPENING: &[&str] = &["File::open(", "fs::read(", "fs::read_to_string("];
@@ -128,29 +129,6 @@ fn architecture_faults(root: &Path) -> Result<Vec<String>> {
         .filter(|word| !root.join(word).is_dir())
         .map(|word| format!("ARCHITECTURE.md names the folder `{word}`, which does not exist"))
         .collect())
-}
-
-/// Every `.rs` file under a folder, in order. Empty if the folder does not exist.
-pub(crate) fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut open = vec![folder.to_path_buf()];
-    while let Some(folder) = open.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else {
-            continue;
-        };
-        for entry in entries {
-            let path = entry?.path();
-            if path.is_dir() {
-                if !path.ends_with("target") {
-                    open.push(path);
-                }
-            } else if path.extension().is_some_and(|ext| ext == "rs") {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::tidy::rust_files;
+use crate::rust_files::rust_files;
 
 /// Rooms and files whose words are checked. A room is added once it is clean.
 const CLEAN: &[&str] = &[

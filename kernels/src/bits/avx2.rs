@@ -11,7 +11,8 @@ use std::arch::x86_64::{
     _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_storeu_si256,
 };
 
-use super::popcount::{FOLD_BYTES, Fold, Reach, words};
+use super::fold::{FOLD_BYTES, Fold, words};
+use super::reach::Reach;
 
 /// Bytes of a vector.
 const BLOCK: usize = 32;

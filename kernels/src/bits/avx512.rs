@@ -11,7 +11,8 @@ use std::arch::x86_64::{
     _mm512_shuffle_i64x2, _mm512_storeu_si512, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
 };
 
-use super::popcount::{FOLD_BYTES, Fold, Reach};
+use super::fold::{FOLD_BYTES, Fold};
+use super::reach::Reach;
 
 /// Rows that are processed side by side.
 const LANES: usize = 8;

@@ -7,7 +7,8 @@ use arrow::compute::interleave;
 use arrow_schema::DataType;
 use sunward_workflows::catalog::KernelEntry;
 
-use super::popcount::{Fold, Popcount};
+use super::fold::Fold;
+use super::popcount::Popcount;
 use crate::table::wide;
 use crate::{Context, Inputs, KernelError, Table};
 

@@ -5,10 +5,14 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod fingerprints;
+mod fold;
 mod popcount;
+mod reach;
 
 pub(crate) use fingerprints::{Fingerprints, WITHOUT};
-pub(crate) use popcount::{FOLD_BYTES, Fold, Popcount, Reach, fold_bits};
+pub(crate) use fold::{FOLD_BYTES, Fold, fold_bits};
+pub(crate) use popcount::Popcount;
+pub(crate) use reach::Reach;
 
 use crate::device::Source;
 

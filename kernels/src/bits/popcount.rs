@@ -1,13 +1,9 @@
 //! Counts bits of fingerprints: one scalar definition, and SIMD twins that are chosen at run time.
 
+use super::fold::{Fold, words};
+use super::reach::Reach;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
-
-/// 512 bits that summarize a fingerprint: its 64-byte blocks joined by OR.
-pub(crate) type Fold = [u64; 8];
-
-/// Bytes of a fold.
-pub(crate) const FOLD_BYTES: usize = 64;
 
 /// The instructions that count. All give the same numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,72 +102,6 @@ impl Popcount {
     }
 }
 
-/// A least similarity, as an integer test without false negatives: `(common + slack) · scale >=
-/// weight · (query bits + own bits)`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reach {
-    /// How many common bits a fold may have missed.
-    slack: u32,
-    /// c + u of the ratio c/u.
-    scale: u32,
-    /// c of the ratio.
-    weight: u32,
-    /// Bits of the query.
-    query: u32,
-}
-
-impl Reach {
-    /// The widest fingerprint in bytes for which the products fit 32 bits.
-    pub(crate) const MAX_WIDTH: usize = 4096;
-
-    /// The test for the ratio `c / u`, for a query with this number of bits.
-    pub(crate) fn new((c, u): (u32, u32), query: u32, slack: u32) -> Self {
-        Self {
-            slack,
-            scale: c + u,
-            weight: c,
-            query,
-        }
-    }
-
-    /// Writes the indices of all rows that may reach the ratio.
-    #[inline(always)]
-    pub(crate) fn select(&self, common: &[u32], own: &[u32], out: &mut Vec<usize>) {
-        out.clear();
-        let passes =
-            |c: u32, b: u32| (c + self.slack) * self.scale >= self.weight * (self.query + b);
-        let (commons, common_rest) = common.as_chunks::<16>();
-        let (owns, own_rest) = own.as_chunks::<16>();
-        for (i, (c, b)) in commons.iter().zip(owns).enumerate() {
-            // Without a branch inside, sixteen tests are a few vector instructions.
-            let any = c
-                .iter()
-                .zip(b)
-                .fold(false, |any, (&c, &b)| any | passes(c, b));
-            if any {
-                out.extend((0..16).filter(|&j| passes(c[j], b[j])).map(|j| i * 16 + j));
-            }
-        }
-        let done = commons.len() * 16;
-        let rest = common_rest.iter().zip(own_rest).enumerate();
-        out.extend(
-            rest.filter(|(_, (c, b))| passes(**c, **b))
-                .map(|(j, _)| done + j),
-        );
-    }
-}
-
-/// The 64-bit words of a fingerprint, whose width is a multiple of 8 bytes.
-pub(crate) fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
-    let (words, _) = bytes.as_chunks::<8>();
-    words.iter().map(|word| u64::from_le_bytes(*word))
-}
-
-/// Bits of a fold.
-pub(crate) fn fold_bits(fold: &Fold) -> u32 {
-    fold.iter().map(|word| word.count_ones()).sum()
-}
-
 fn common(a: &[u8], b: &[u8]) -> u32 {
     words(a)
         .zip(words(b))
@@ -210,6 +140,7 @@ fn folded(query: &Fold, folds: &[Fold], shared: &mut [u32]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fold::fold_bits;
     use super::*;
     use proptest::prelude::*;
 

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use nalgebra::{Isometry3, Matrix3, Quaternion, Translation3, UnitQuaternion};
 
-use super::molecules::{Molecule, Molecules, Row};
+use super::molecule::Molecule;
+use super::molecules::{Molecules, Row};
 use super::overlay::{self, Overlay, Overlayer};
 use super::{Outcome, frame, in_chunks};
 use crate::device::tiles::{self, Budget, LANES, Tiled};

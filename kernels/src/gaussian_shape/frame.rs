@@ -2,7 +2,7 @@
 
 use nalgebra::{Isometry3, Matrix3, Rotation3, Translation3, UnitQuaternion, Vector3};
 
-use super::molecules::Molecule;
+use super::molecule::Molecule;
 
 /// The first starting poses of `fit` over `reference`, both centered: at most 24.
 pub(super) fn starts(reference: &Molecule, fit: &Molecule, count: usize) -> Vec<Isometry3<f64>> {

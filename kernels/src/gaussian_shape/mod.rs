@@ -4,6 +4,7 @@ mod ascent;
 mod device;
 mod entry;
 mod frame;
+mod molecule;
 mod molecules;
 mod overlay;
 mod volume;
@@ -14,7 +15,8 @@ use arrow::array::{Array, ArrayRef, Float32Array, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use sunward_workflows::catalog::KernelEntry;
 
-use self::molecules::{Molecule, Molecules};
+use self::molecule::Molecule;
+use self::molecules::Molecules;
 use self::overlay::{Overlay, Overlayer};
 use crate::device::Source;
 use crate::vectors::Vectors;

@@ -5,6 +5,7 @@ use arrow_schema::{DataType, Field};
 use nalgebra::{Point3, Vector3};
 use sunward_workflows::catalog::KernelEntry;
 
+use super::molecule::Molecule;
 use super::volume::{exponents, own_volume};
 use crate::lists::Lists;
 use crate::table::wide;
@@ -17,19 +18,6 @@ pub(super) const MOST_ATOMS: usize = 4096;
 const FARTHEST: f64 = 1e5;
 /// Bonded atoms are never this close, in angstrom; given in nanometers, all are.
 const NEAREST: f64 = 0.35;
-
-/// One molecule, moved so that its center is the origin.
-#[derive(Debug)]
-pub(super) struct Molecule {
-    /// Atoms relative to `center`, in angstrom.
-    pub(super) atoms: Vec<Vector3<f64>>,
-    /// The mean of the atoms as given, in angstrom.
-    pub(super) center: Vector3<f64>,
-    /// The exponents a of the Gaussians by atom, in 1/angstrom².
-    pub(super) exponents: Vec<f64>,
-    /// V(A, A) in cubic angstrom.
-    pub(super) volume: f64,
-}
 
 /// The lists of one batch.
 struct Columns {

@@ -4,7 +4,7 @@ use nalgebra::{Isometry3, Vector3};
 
 use super::ascent::Ascent;
 use super::frame;
-use super::molecules::Molecule;
+use super::molecule::Molecule;
 use super::volume::{Pairs, overlap};
 use crate::vectors::Vectors;
 

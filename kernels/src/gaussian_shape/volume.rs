@@ -4,7 +4,7 @@
 use nalgebra::{Isometry3, Vector3, Vector6};
 use std::f64::consts::PI;
 
-use super::molecules::Molecule;
+use super::molecule::Molecule;
 use crate::exponential::exp;
 use crate::vectors::{Vectors, Work};
 

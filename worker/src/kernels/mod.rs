@@ -4,9 +4,9 @@
 //! A kernel task may be shorter than reading the clock. So short tasks run in groups that share two
 //! clock readings, and their ends are sent together; long ones are timed one by one.
 
-mod prepared;
+pub(crate) mod prepared;
 mod stopwatch;
-mod watchdog;
+pub(crate) mod watchdog;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -30,9 +30,8 @@ use crate::pending_ends::PendingEnds;
 use crate::rejects;
 use crate::stop::Stop;
 
-pub(crate) use prepared::PreparedKernel;
+use prepared::PreparedKernel;
 use stopwatch::Stopwatch;
-pub(crate) use watchdog::Watchdog;
 
 /// Tasks shorter than this are timed together.
 const SHORT_NANOS: u64 = 20_000;

@@ -8,7 +8,7 @@ mod footprint;
 mod full;
 pub(crate) mod launcher;
 pub(crate) mod limits;
-mod prepared;
+pub(crate) mod prepared;
 mod remarks;
 pub(crate) mod spawn;
 pub(crate) mod table;
@@ -42,8 +42,7 @@ use crate::task_folder::{TaskFolder, TaskFolders};
 use checkpoint::Checkpoint;
 use exit::CommandExit;
 use limits::{DiskLimit, Limits};
-pub(crate) use prepared::PreparedCommand;
-use prepared::TaskOrder;
+use prepared::{PreparedCommand, TaskOrder};
 use watch::{READ_BYTES, TELL_AFTER, Watch};
 
 /// Runs commands, one at a time.

@@ -1,10 +1,9 @@
 //! `sunward completions SHELL`: prints the script with which a shell completes our commands.
 
-use clap::{Args, CommandFactory, ValueEnum};
+use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
 use serde::Serialize;
 
-use crate::args::Cli;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::render::{self, Page, View};
@@ -32,9 +31,10 @@ impl View for Script {
 }
 
 impl Completions {
-    pub(crate) fn perform(&self, context: &Context) -> anyhow::Result<Exit> {
+    /// Prints the script for `command`, which is the whole command line.
+    pub(crate) fn perform(&self, mut command: Command, context: &Context) -> anyhow::Result<Exit> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "sunward", &mut script);
+        clap_complete::generate(self.shell, &mut command, "sunward", &mut script);
         let shell = self
             .shell
             .to_possible_value()

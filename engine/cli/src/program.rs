@@ -1,0 +1,98 @@
+//! The whole program: it reads the arguments, performs the verb and reports errors.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::args::{Cli, Verb};
+use crate::context::Context;
+use crate::exit::{self, Exit};
+use crate::home;
+use crate::render::{self, Style};
+
+/// Runs the whole program: reads arguments and environment, performs the verb, and reports errors.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.kind() == ErrorKind::InvalidUtf8 => {
+            render::complain(Style::new(false), &not_utf8());
+            return Exit::WrongInput.into();
+        }
+        Err(error) => {
+            // Help and version are answers and go to stdout. Mistakes go to stderr. If nobody reads
+            // them, that is not an error.
+            drop(error.print());
+            return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+    };
+    home::raise_open_files();
+    let mut style = Style::new(false);
+    let result = Context::read(&cli.everywhere).and_then(|context| {
+        style = context.err_style;
+        trace(&context);
+        perform(&cli.verb, &context)
+    });
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            let (exit, to_say) = exit::of_error(&error);
+            if to_say {
+                render::complain(style, &error);
+            }
+            exit.into()
+        }
+    }
+}
+
+/// The error for an argument that is not UTF-8. Arguments that are only paths of files may be any
+/// bytes.
+fn not_utf8() -> anyhow::Error {
+    let mut arguments = std::env::args_os().skip(1);
+    let named = arguments.find(|argument| argument.to_str().is_none());
+    let shown = sunward_files::shown(Path::new(&named.unwrap_or_default()));
+    exit::wrong_input(format!(
+        "the argument {shown} is not UTF-8; commands and results could not be told of it. Rename the file, or name a link to it"
+    ))
+}
+
+fn perform(verb: &Verb, context: &Context) -> anyhow::Result<Exit> {
+    match verb {
+        Verb::Run(verb) => verb.perform(context),
+        Verb::Check(verb) => verb.perform(context),
+        Verb::Plan(verb) => verb.perform(context),
+        Verb::Graph(verb) => verb.perform(context),
+        Verb::Grid(verb) => verb.perform(context),
+        Verb::Status(verb) => verb.perform(context),
+        Verb::Logs(verb) => verb.perform(context),
+        Verb::Show(verb) => verb.perform(context),
+        Verb::Explain(verb) => verb.perform(context),
+        Verb::Report(verb) => verb.perform(context),
+        Verb::Retry(verb) => verb.perform(context),
+        Verb::Cancel(verb) => verb.perform(context),
+        Verb::Cache(verb) => verb.perform(context),
+        Verb::Simulate(verb) => verb.perform(context),
+        Verb::Kernels(verb) => verb.perform(context),
+        Verb::Schema(verb) => verb.perform(context),
+        Verb::Init(verb) => verb.perform(context),
+        Verb::Doctor(verb) => verb.perform(context),
+        Verb::Completions(verb) => verb.perform(Cli::command(), context),
+        Verb::DeviceTask(verb) => verb.perform(),
+        Verb::Supervise(verb) => Ok(verb.perform()),
+    }
+}
+
+/// Writes traces to stderr if `$SUNWARD_LOG` requests them, as in
+/// `SUNWARD_LOG=sunward_drive=debug`.
+fn trace(context: &Context) {
+    let Some(wanted) = &context.trace else {
+        return;
+    };
+    let filter = tracing_subscriber::EnvFilter::new(wanted);
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(context.err_style.is_coloured())
+        .init();
+}
