@@ -10,16 +10,15 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use sunward_core::{Blame, Dataset, DatasetKind, Digest, PartRef};
 use sunward_workflows::{ColumnSpec, Form, OutputFormat, from_arrow, to_arrow_field};
 
-use crate::blob::{is_ours_alone, lstat, mend};
 use crate::content::content_digest;
 use crate::content::schema::{conform, same_type, type_text};
 use crate::error::{DataError, io_blame};
 use crate::halt::Halt;
 use crate::incoming::Incoming;
-use crate::part::Part;
+use crate::mode::{is_ours_alone, lstat, mend};
+use crate::part::{PART_BYTES, Part};
 use crate::source::{Opened, SourceFormat, open_written};
 use crate::store::Store;
-use crate::writer::PART_BYTES;
 
 /// Rows of an Arrow file that are hashed at a time.
 const PIECE_ROWS: usize = 1 << 20;

@@ -11,6 +11,7 @@ use sunward_workflows::units::size_text;
 use crate::behind::WriteBehind;
 use crate::error::DataError;
 use crate::incoming::Incoming;
+use crate::mode::is_ours_alone;
 use crate::part::map;
 use crate::store::{Durable, Store};
 
@@ -129,31 +130,6 @@ impl Store {
         let device = |path: &Path| fs::metadata(path).map(|m| m.dev()).ok();
         device(path).is_some() && device(path) == device(self.root())
     }
-}
-
-pub(crate) fn lstat(path: &Path) -> Result<fs::Metadata, DataError> {
-    fs::symlink_metadata(path).map_err(DataError::io("read", path))
-}
-
-/// Repairs the mode of an entry of a command's output: files become readable, and folders can be
-/// emptied. Of a file's mode, only the executable bit is kept.
-pub(crate) fn mend(path: &Path, found: &fs::Metadata) -> Result<(), DataError> {
-    let mode = found.permissions().mode();
-    let needed = if found.is_dir() { 0o700 } else { 0o400 };
-    // A file with other names also belongs to somebody else.
-    let shared = found.is_file() && found.nlink() > 1;
-    if found.is_symlink() || shared || mode & needed == needed {
-        return Ok(());
-    }
-    fs::set_permissions(path, fs::Permissions::from_mode(mode | needed))
-        .map_err(DataError::io("set permissions of", path))
-}
-
-/// Whether a file has no other name. One with another name could change in the store, or its other
-/// user would find it read-only.
-pub(crate) fn is_ours_alone(path: &Path) -> Result<bool, DataError> {
-    let found = fs::symlink_metadata(path).map_err(DataError::io("read", path))?;
-    Ok(found.is_file() && found.nlink() == 1)
 }
 
 /// Refuses a file that is larger than the free space of the store's disk, before it is copied.

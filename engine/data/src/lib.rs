@@ -29,6 +29,7 @@ pub mod mark;
 pub mod materialise;
 pub mod memory;
 mod mend;
+mod mode;
 mod named;
 mod nearest;
 pub mod netcdf;

@@ -11,9 +11,9 @@ use sunward_core::{Digest, PartRef};
 
 use crate::blob::link;
 use crate::error::DataError;
-use crate::folder::is_executable;
 use crate::incoming::fresh_path;
 use crate::materialise::{Recipe, remove_joined};
+use crate::mode::is_executable;
 use crate::part::map;
 use crate::store::Store;
 

@@ -17,6 +17,8 @@ use bytes::Bytes;
 use crate::error::DataError;
 use crate::foreign::{self, caught};
 
+/// The largest size of a part, which is uploaded with one PUT.
+pub(crate) const PART_BYTES: usize = 256 << 20;
 /// The smallest Arrow file: magic, footer length, and magic again.
 const SMALLEST: usize = 8 + 10;
 /// Smaller files are read, because mapping costs more than it saves.

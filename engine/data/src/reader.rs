@@ -30,6 +30,17 @@ struct Open {
     starts: Vec<u64>,
 }
 
+impl Store {
+    /// Opens a table for reading. Missing parts are fetched first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the dataset is not a table, or a part is missing or damaged.
+    pub fn table(&self, dataset: &Dataset) -> Result<TableReader, DataError> {
+        TableReader::open(self, dataset)
+    }
+}
+
 impl TableReader {
     pub(crate) fn open(store: &Store, dataset: &Dataset) -> Result<Self, DataError> {
         if dataset.kind != DatasetKind::Table {

@@ -9,8 +9,8 @@ use std::path::Path;
 use sunward_core::{Dataset, DatasetKind, Digest, Hasher};
 use sunward_files::irregular;
 
-use crate::folder::is_executable;
 use crate::memory::{FileMemory, FileStamp};
+use crate::mode::is_executable;
 
 /// The bytes of one read.
 const CHUNK_BYTES: usize = 256 << 10;

@@ -8,8 +8,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-use arrow::array::RecordBatch;
-use arrow_schema::SchemaRef;
 use sunward_core::{Dataset, DatasetKind, Digest, PartRef};
 
 use crate::error::DataError;
@@ -17,13 +15,11 @@ use crate::folder;
 use crate::halt::Halt;
 use crate::incoming::{self, Incoming};
 use crate::linked::Linked;
-use crate::part::map;
+use crate::part::{PART_BYTES, map};
 use crate::patience::Tell;
-use crate::reader::TableReader;
 use crate::remote::Remote;
 use crate::reserve;
 use crate::trust::Trust;
-use crate::writer::{PART_BYTES, TableWriter};
 
 /// The project name in every store path. Only one project is supported so far.
 const PROJECT: &str = "default";
@@ -466,40 +462,5 @@ impl Store {
             Durable::Now => incoming::sync_folder(folder),
             Durable::Later => Ok(()),
         }
-    }
-
-    /// Creates a writer for a new table.
-    ///
-    /// # Errors
-    ///
-    /// Fails if a file cannot be created, or the schema has an unsupported type.
-    pub fn writer(&self, schema: SchemaRef) -> Result<TableWriter, DataError> {
-        TableWriter::create(self, schema)
-    }
-
-    /// Writes a whole table.
-    ///
-    /// # Errors
-    ///
-    /// Fails in the same cases as [`TableWriter::push`] and [`TableWriter::finish`].
-    pub fn write_table(
-        &self,
-        schema: SchemaRef,
-        batches: &[RecordBatch],
-    ) -> Result<Dataset, DataError> {
-        let mut writer = self.writer(schema)?;
-        for batch in batches {
-            writer.push(batch)?;
-        }
-        writer.finish()
-    }
-
-    /// Opens a table for reading. Missing parts are fetched first.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the dataset is not a table, or a part is missing or damaged.
-    pub fn table(&self, dataset: &Dataset) -> Result<TableReader, DataError> {
-        TableReader::open(self, dataset)
     }
 }

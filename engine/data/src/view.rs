@@ -21,6 +21,7 @@ use crate::folder;
 use crate::incoming::Incoming;
 use crate::linked::Link;
 use crate::materialise::{Wanted, one_part, table_key};
+use crate::mode;
 use crate::store::Store;
 
 /// Files up to this size are copied if they cannot be cloned. A copy takes less than a tenth of the
@@ -313,7 +314,7 @@ impl Views {
     ) -> Result<(), DataError> {
         let part = self.store.part_path(digest);
         let found = fs::metadata(&part).map_err(DataError::io("read", &part))?;
-        let is_program = folder::is_executable(&found);
+        let is_program = mode::is_executable(&found);
         let executable = executable.unwrap_or(is_program);
         if found.len() > COPY_AT_MOST {
             if self.clone_file(&part, target)? {

@@ -18,10 +18,9 @@ use crate::content::ContentHasher;
 use crate::content::schema::conform;
 use crate::error::DataError;
 use crate::incoming::Incoming;
+use crate::part::PART_BYTES;
 use crate::store::Store;
 
-/// The largest size of a part, which is uploaded with one PUT.
-pub(crate) const PART_BYTES: usize = 256 << 20;
 /// Reserved in a part for headers and footer.
 const PART_SLACK: usize = 1 << 20;
 /// A batch is divided into pieces of about this size, so that parts fill evenly, and writing,
@@ -59,6 +58,34 @@ struct OpenPart {
     digest: Lane<FileWriter<HashSink>>,
     bytes: usize,
     rows: u64,
+}
+
+impl Store {
+    /// Creates a writer for a new table.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be created, or the schema has an unsupported type.
+    pub fn writer(&self, schema: SchemaRef) -> Result<TableWriter, DataError> {
+        TableWriter::create(self, schema)
+    }
+
+    /// Writes a whole table.
+    ///
+    /// # Errors
+    ///
+    /// Fails in the same cases as [`TableWriter::push`] and [`TableWriter::finish`].
+    pub fn write_table(
+        &self,
+        schema: SchemaRef,
+        batches: &[RecordBatch],
+    ) -> Result<Dataset, DataError> {
+        let mut writer = self.writer(schema)?;
+        for batch in batches {
+            writer.push(batch)?;
+        }
+        writer.finish()
+    }
 }
 
 impl TableWriter {

@@ -10,15 +10,15 @@ use std::path::Path;
 
 use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef};
 
-use crate::blob::{mend, no_file};
+use crate::blob::no_file;
 use crate::error::DataError;
+use crate::mode::{is_executable, mend};
 use crate::part::map;
 use crate::store::{Durable, Store};
 pub(crate) use list::{HEADER, members};
 use list::{List, Listed};
 use pack::{Packs, Place, SMALL_BYTES};
 pub(crate) use unpack::{unpack, unpack_copy, unpack_with};
-pub(crate) use walk::is_executable;
 use walk::{Entry, Found, mend_folders, walk};
 
 impl Store {

@@ -1,11 +1,10 @@
 //! Lists the files, symbolic links and empty folders below a folder.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use crate::blob::{lstat, mend};
 use crate::error::DataError;
+use crate::mode::{lstat, mend};
 
 /// The deepest nesting of folders.
 const MAX_DEPTH: usize = 64;
@@ -72,11 +71,6 @@ pub(super) fn mend_folders(folder: &Path, depth: usize) -> Result<(), DataError>
         }
     }
     Ok(())
-}
-
-/// Whether any executable bit of a file is set.
-pub(crate) fn is_executable(found: &fs::Metadata) -> bool {
-    found.permissions().mode() & 0o111 != 0
 }
 
 /// The kind of an entry.

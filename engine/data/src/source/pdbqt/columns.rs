@@ -7,7 +7,8 @@ use arrow::array::{
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
-use super::molecule::{Atom, Molecule};
+use super::atom::Atom;
+use super::molecule::Molecule;
 use crate::error::DataError;
 
 /// One row for each molecule: its number, its N, and lists over its atoms. `xyz` has x, y and z of

@@ -19,9 +19,10 @@ use sunward_files::open_regular;
 
 use arrow::array::RecordBatch;
 
+use self::atom::Atom;
 use self::columns::Columns;
 pub(super) use self::columns::schema;
-use self::molecule::{Atom, Molecule};
+use self::molecule::Molecule;
 use super::{Opened, batches};
 use crate::error::DataError;
 
