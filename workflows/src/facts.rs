@@ -15,7 +15,8 @@ pub struct Facts {
     pub readings: BTreeMap<(String, String), FileFact>,
     /// Names in the workflow's own folder. `./word` in a `run` is staged if it is one of these.
     pub beside: Vec<String>,
-    /// Absolute paths in commands at which there is a file or folder.
+    /// Words of commands and of `env:` that name something outside a task's folder: an absolute path, a
+    /// path from the home folder or from the workflow's, or a pattern that a file matches.
     pub present: BTreeSet<String>,
     /// Names of params whose value the caller gives, so their defaults need not exist.
     pub given: BTreeSet<String>,

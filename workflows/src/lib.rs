@@ -46,7 +46,7 @@ mod yaml;
 
 pub use bind::{BindError, Given, bind, read_params};
 pub use catalog::{Catalog, KernelEntry, ParamSpec, PortSpec};
-pub use check::{Checked, check, check_bytes, is_path};
+pub use check::{Checked, check, check_bytes, is_path, literal_folder};
 pub use codes::explain_code;
 pub use column::{ColumnSpec, ColumnType};
 pub use column_arrow::{NoArrowType, from_arrow, row_bytes, to_arrow_field};

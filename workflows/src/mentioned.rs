@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::{absolute_words, input_options, input_sources, local_words, parse_reference};
+use crate::check::{
+    input_options, input_sources, listed_paths, local_words, outside_words, parse_reference,
+};
 use crate::model::{Input, Reference};
 use crate::yaml::{self, Entry, Node};
 
@@ -20,8 +22,9 @@ pub struct Mentioned {
     pub files: Vec<String>,
     /// `./word`s in commands. Those that exist belong in [`crate::Facts::beside`].
     pub run_words: Vec<String>,
-    /// Absolute paths in commands. Those that exist belong in [`crate::Facts::present`].
-    pub absolute_words: Vec<String>,
+    /// Words in commands and `env:` that may name something outside a task's folder, also with `~` and
+    /// wildcards. Those that do belong in [`crate::Facts::present`].
+    pub outside_words: Vec<String>,
 }
 
 /// Reads the names of files from a workflow.
@@ -69,11 +72,25 @@ pub fn mentioned(text: &str) -> Mentioned {
         for word in run.iter().filter_map(Node::text).flat_map(local_words) {
             add(&mut mentioned.run_words, &word);
         }
-        for word in run.iter().filter_map(Node::text).flat_map(absolute_words) {
-            add(&mut mentioned.absolute_words, &word);
+        for word in run.iter().filter_map(Node::text).flat_map(outside_words) {
+            add(&mut mentioned.outside_words, &word);
         }
+        environment(&stage.value, &mut mentioned);
+    }
+    if let Some(defaults) = root.get("defaults") {
+        environment(defaults, &mut mentioned);
     }
     mentioned
+}
+
+/// The paths in `env:`.
+fn environment(node: &Node, mentioned: &mut Mentioned) {
+    for entry in node.get("env").map(Node::entries).unwrap_or_default() {
+        let words = entry.value.text().map(listed_paths).unwrap_or_default();
+        for word in words {
+            add(&mut mentioned.outside_words, &word);
+        }
+    }
 }
 
 /// The sources of an input, with its options.

@@ -24,6 +24,7 @@ mod machine;
 mod named_files;
 mod network;
 mod out_folder;
+mod outside;
 mod panics;
 mod params;
 mod placement_chart;

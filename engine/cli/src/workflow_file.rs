@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use sunward_data::{SourceOptions, probe, probe_input, probe_path};
 use sunward_files::read_regular;
 use sunward_workflows::{
-    Catalog, Checked, Facts, Severity, Workflow, check_bytes, mentioned, render_human, to_json,
+    Catalog, Checked, Facts, FileFact, Severity, Workflow, check_bytes, mentioned, render_human,
+    to_json,
 };
 
 use crate::context::Context;
 use crate::exit::{Exit, SaidAlready, wrong_input};
+use crate::outside::is_present;
 use crate::render;
 
 /// The largest file that is read. A larger one is not a workflow, and could fill the memory.
@@ -167,15 +169,18 @@ fn facts(path: &Path, text: &str) -> Facts {
         let found = probe_path(&place(&file));
         facts.files.entry(file).or_insert(found);
     }
+    let home = std::env::var_os("HOME");
     facts.present = named
-        .absolute_words
+        .outside_words
         .into_iter()
-        .filter(|word| Path::new(word).exists())
+        .filter(|word| is_present(word, folder, home.as_deref()))
         .collect();
-    facts.beside = named
-        .run_words
-        .into_iter()
-        .filter(|word| folder.join(word).exists())
-        .collect();
+    for word in named.run_words {
+        if folder.join(&word).exists() {
+            facts.beside.push(word);
+        } else {
+            facts.files.entry(word).or_insert(FileFact::Missing);
+        }
+    }
     facts
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::context::Context;
 use super::draft::{Draft, DraftStage};
-use super::reference::is_path;
+use super::{outside, program};
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::facts::FileFact;
@@ -68,7 +68,8 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
         .collect();
     for stage in draft.stages.values_mut() {
         stage_local_words(stage, context);
-        untracked(stage, context);
+        outside::check(stage, context);
+        program::exists(stage, context);
         blobs_stay_blobs(stage, &blobs, context);
     }
 }
@@ -167,7 +168,8 @@ fn not_fetched(url: &str, span: Span, context: &mut Context<'_>) {
     );
 }
 
-fn missing(path: &str, span: Span, context: &Context<'_>) -> Diagnostic {
+/// The mistake of naming a file that does not exist.
+pub(super) fn missing(path: &str, span: Span, context: &Context<'_>) -> Diagnostic {
     let message = format!("{path} does not exist");
     let diagnostic = Diagnostic::error(codes::FILE_MISSING, span, message)
         .expecting("a file; paths are relative to the workflow's file");
@@ -270,59 +272,15 @@ fn stage_local_words(stage: &mut DraftStage<'_>, context: &Context<'_>) {
     }
 }
 
-/// System folders. Their content comes with the machine.
-const SYSTEM: &[&str] = &[
-    "bin", "dev", "etc", "lib", "lib32", "lib64", "opt", "proc", "run", "sbin", "sys", "usr",
-];
-
-/// Warns about absolute paths in a command. They are not inputs, so a cached result would not
-/// notice a change.
-fn untracked(stage: &DraftStage<'_>, context: &mut Context<'_>) {
-    let Action::Run(command) = &stage.stage.action else {
-        return;
-    };
-    let templates = match command {
-        Command::Shell { script, .. } => std::slice::from_ref(script),
-        Command::Argv(words) => words.as_slice(),
-    };
-    for template in templates {
-        for word in absolute_words(&template.source) {
-            let top = word.split('/').nth(1).unwrap_or_default();
-            if SYSTEM.contains(&top) || !context.facts.present.contains(&word) {
-                continue;
-            }
-            let message =
-                format!("{word} is not tracked: a cached result is used even after it changes");
-            context.report(
-                Diagnostic::warning(codes::UNTRACKED_PATH, template.span, message)
-                    .expecting("an input, or a parameter of type path")
-                    .suggesting(format!(
-                        "write `inputs: {{ NAME: {{ from: {word}, as: file }} }}` and `${{{{ inputs.NAME }}}}`"
-                    )),
-            );
-        }
-    }
-}
-
-/// Words such as `./plot.py` in a command, in the order written.
+/// The distinct words such as `./plot.py` in a command, in the order written.
 pub(crate) fn local_words(command: &str) -> Vec<String> {
-    paths(command, |word| word.len() > 2 && word.starts_with("./"))
-}
-
-/// Words such as `/data/x.nc` in a command, in the order written.
-pub(crate) fn absolute_words(command: &str) -> Vec<String> {
-    paths(command, |word| word.len() > 1 && word.starts_with('/'))
-}
-
-/// The distinct words of a command that are paths of this kind.
-fn paths(command: &str, wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
     let separator = |c: char| c.is_whitespace() || "\"'`=;|&()<>{}$,".contains(c);
     for word in command.split(separator) {
         let word = word.trim_end_matches(['/', ':', '.']);
         let inside = !word.split('/').any(|step| step == "..");
-        if is_path(word) && inside && wanted(word) && seen.insert(word) {
+        if word.len() > 2 && word.starts_with("./") && inside && seen.insert(word) {
             words.push(word.to_owned());
         }
     }

@@ -42,11 +42,42 @@ fn collect_item_columns(node: &Node, text: &str, columns: &mut Vec<(String, Span
     }
 }
 
-/// The expression's own place in a node if it can be found, or else the node's place.
-pub(super) fn locate(text: &str, node: &Node, expression: &str) -> Span {
+/// The place of a word in a node if it can be found, or else the node's place.
+pub(super) fn locate_word(text: &str, node: &Node, word: &str) -> Span {
+    let (start, within) = source(text, node);
+    let part = |c: char| c.is_alphanumeric() || "/._-~$*".contains(c);
+    let whole = |at: &usize| {
+        let before = within[..*at].chars().next_back();
+        let after = within[at + word.len()..].trim_start_matches(['/', ':', '.']);
+        !before.is_some_and(part) && !after.starts_with(|c: char| c.is_alphanumeric())
+    };
+    let mut places = within.match_indices(word).map(|(at, _)| at);
+    let exact = places.clone().find(whole);
+    match exact.or_else(|| places.next()) {
+        Some(at) => span_at(start + at, word.len(), node),
+        None => node.span,
+    }
+}
+
+/// The text of a node as it is written in the file, and where it starts.
+fn source<'t>(text: &'t str, node: &Node) -> (usize, &'t str) {
     let bounds = |at: u32| usize::try_from(at).unwrap_or(usize::MAX).min(text.len());
     let (start, end) = (bounds(node.span.start), bounds(node.end));
-    let within = text.get(start..end.max(start)).unwrap_or_default();
+    (start, text.get(start..end.max(start)).unwrap_or_default())
+}
+
+fn span_at(start: usize, length: usize, node: &Node) -> Span {
+    let start = u32::try_from(start).unwrap_or(node.span.start);
+    let length = u32::try_from(length).unwrap_or_default();
+    Span {
+        start,
+        end: start.saturating_add(length),
+    }
+}
+
+/// The expression's own place in a node if it can be found, or else the node's place.
+pub(super) fn locate(text: &str, node: &Node, expression: &str) -> Span {
+    let (start, within) = source(text, node);
     let first = expression.lines().next().unwrap_or_default();
     let whole = |at: &usize| {
         let before = within[..*at].trim_end();
@@ -56,14 +87,7 @@ pub(super) fn locate(text: &str, node: &Node, expression: &str) -> Span {
     let mut places = within.match_indices(first).map(|(at, _)| at);
     let exact = places.clone().find(whole);
     match exact.or_else(|| places.next()) {
-        Some(at) if !first.is_empty() => {
-            let start = u32::try_from(start + at).unwrap_or(node.span.start);
-            let length = u32::try_from(first.len()).unwrap_or_default();
-            Span {
-                start,
-                end: start.saturating_add(length),
-            }
-        }
+        Some(at) if !first.is_empty() => span_at(start + at, first.len(), node),
         _ => node.span,
     }
 }

@@ -145,6 +145,7 @@ pub(crate) fn facts() -> Facts {
         ("./missing.csv", FileFact::Missing),
         ("./missing.py", FileFact::Missing),
         ("./missing.cu", FileFact::Missing),
+        ("./gone.sh", FileFact::Missing),
     ];
     Facts {
         files: files
@@ -152,9 +153,17 @@ pub(crate) fn facts() -> Facts {
             .map(|(path, fact)| (path.to_owned(), fact))
             .collect(),
         beside: vec!["plot.py".into(), "tool.sh".into(), "missing.cvs".into()],
-        present: ["/data/genes.txt", "/usr/bin/env"]
-            .map(str::to_owned)
-            .into(),
+        present: [
+            "/data/genes.txt",
+            "/usr/bin/env",
+            "~/x.csv",
+            "/data/*.txt",
+            "../up.csv",
+            "./d/*.csv",
+            "./folder/*.csv",
+        ]
+        .map(str::to_owned)
+        .into(),
         ..Facts::default()
     }
 }

@@ -90,6 +90,24 @@ pub(in crate::script) fn program_files(words: &[String]) -> Vec<usize> {
     files
 }
 
+/// The index of the word that names the script of a shell or interpreter, if the command is one
+/// and only options without values stand before that word.
+pub(in crate::script) fn script(words: &[String]) -> Option<usize> {
+    let kind = interpreters(words).find_map(|(i, kind)| (i == 0).then_some(kind))?;
+    let (Kind::Shell | Kind::Language(_)) = kind else {
+        return None;
+    };
+    let Program::File(at) = program(words, kind) else {
+        return None;
+    };
+    let simple = |option: &String| {
+        let letters = option.strip_prefix('-');
+        option == "--vanilla"
+            || letters.is_some_and(|letters| letters.chars().all(|c| "euxvBES".contains(c)))
+    };
+    words[1..at].iter().all(simple).then_some(at)
+}
+
 /// The words that hold the program of a shell.
 pub(in crate::script) fn programs(words: &[String]) -> Vec<&str> {
     let mut programs: Vec<&str> = interpreters(words)

@@ -15,6 +15,6 @@ mod verdict;
 
 pub(super) use command::{takes_lists, verdict};
 pub(super) use condition::of_test;
-pub(super) use input::{interprets, interprets_pipe, program_files, programs};
+pub(super) use input::{interprets, interprets_pipe, program_files, programs, script};
 pub(crate) use variable::is_evaluated;
 pub(super) use verdict::{MARK, Verdict};
