@@ -238,9 +238,16 @@ impl Bounds<'_> {
             && digits
                 .bytes()
                 .all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-'));
-        let why = match self.kind == ParamType::Int && is_large {
-            true => ", which is beyond 64 bits",
-            false => "",
+        let is_number = matches!(self.kind, ParamType::Int | ParamType::Float);
+        let beyond = digits.parse::<f64>().is_ok_and(f64::is_infinite)
+            && digits.ends_with(|c: char| c.is_ascii_digit());
+        let why = match self.kind {
+            ParamType::Int if is_large => ", which is beyond 64 bits",
+            _ if is_number && scalar::underflows(&digits) => {
+                ", which is closer to 0 than the smallest float (about 5e-324)"
+            }
+            ParamType::Float if beyond => ", which is beyond the largest float (about 1.8e308)",
+            _ => "",
         };
         format!(
             "expected {}, found {}{why}",

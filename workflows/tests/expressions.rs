@@ -154,11 +154,157 @@ fn a_condition_holds_or_not_and_says_what_is_missing() {
             .condition(&scope())
             .unwrap()
     );
-    assert!(!Template::new("${{ '' }}").condition(&scope()).unwrap());
     let missing = Template::new("${{ params.nope }}").condition(&scope());
     assert!(missing.unwrap_err().to_string().contains("params.nope"));
     let strict = Template::new("${{ item.nope + 1 }}").render(&scope());
     assert!(strict.is_err());
+}
+
+/// The message of an expression that fails, whether it is parsed or evaluated.
+fn failure(expression: &str) -> String {
+    let template = Template::new(format!("${{{{ {expression} }}}}"));
+    template.render(&scope()).unwrap_err().to_string()
+}
+
+#[test]
+fn only_true_and_false_are_conditions() {
+    let holds = |expression: &str| {
+        let template = Template::new(format!("${{{{ {expression} }}}}"));
+        template.condition(&scope())
+    };
+    for expression in ["true", "1 < 2", "'true'", "not false", "'a' in 'abc'"] {
+        assert_eq!(holds(expression), Ok(true), "{expression}");
+    }
+    for expression in ["false", "1 > 2", "'false'", "'1' == '2'"] {
+        assert_eq!(holds(expression), Ok(false), "{expression}");
+    }
+    for (expression, found, remedy) in [
+        ("'abc'", "the text `abc`", "${{ ('abc') == 'TEXT' }}"),
+        ("''", "the text ``", "== 'TEXT'"),
+        ("'False'", "the text `False`", "== 'TEXT'"),
+        ("params.k", "the number ", "${{ params.k != 0 }}"),
+        (
+            "params.k - params.k",
+            "the number 0",
+            "${{ (params.k - params.k) != 0 }}",
+        ),
+        ("0.0", "the number 0.0", "!= 0"),
+        ("[]", "a list", "| length > 0"),
+        ("{}", "a map", "| length > 0"),
+        ("none", "nothing", "is not none"),
+    ] {
+        let told = holds(expression).unwrap_err().to_string();
+        let fits = told.contains(found) && told.contains(remedy);
+        assert!(
+            fits && told.contains("a condition is true or false"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn arithmetic_never_leaves_the_numbers() {
+    for expression in [
+        "10 / 0",
+        "10.0 / 0",
+        "0 / 0",
+        "10 // 0",
+        "10.5 // 0.0",
+        "10 % 0",
+        "10.5 % 0.0",
+        "1 / false",
+        "1 / (2 - 2)",
+        "1 / 0.0",
+        "1 / (-0.0)",
+    ] {
+        let told = failure(expression);
+        assert!(told.contains("is a division by zero"), "{told}");
+    }
+    for expression in [
+        "1e308 * 10",
+        "2.0 ** 5000",
+        "1e308 + 1e308",
+        "-1e308 - 1e308",
+    ] {
+        let told = failure(expression);
+        assert!(told.contains("has no result that a number holds"), "{told}");
+    }
+    assert_eq!(value("${{ 0 / 5 }}"), Value::Float(0.0));
+    assert_eq!(value("${{ 7 % 4 }}"), Value::Int(3));
+}
+
+#[test]
+fn numbers_that_no_float_holds_are_refused_wherever_they_are_written() {
+    for (expression, why) in [
+        ("1e-400", "`1e-400` is closer to 0 than the smallest float"),
+        ("2 * 0.5e-400", "`0.5e-400` is closer to 0"),
+        ("1e400", "`1e400` is beyond the largest float"),
+        (
+            "'1e-400' | float",
+            "the text `1e-400`, which is closer to 0",
+        ),
+        ("'1e-400' | int", "the text `1e-400`, which is closer to 0"),
+        (
+            "'1e999' | float",
+            "the text `1e999`, which is beyond the largest float",
+        ),
+    ] {
+        let told = failure(expression);
+        assert!(told.contains(why), "{told}");
+    }
+    assert_eq!(value("${{ 0e-400 + 0.000 }}"), Value::Float(0.0));
+    assert_eq!(
+        value("${{ '1e-400' ~ \"1e999\" }}"),
+        Value::String("1e-4001e999".into())
+    );
+    assert_eq!(value("${{ 5e-324 > 0 }}"), Value::Bool(true));
+    assert_eq!(value("${{ {'e1e999': 1}['e1e999'] }}"), Value::Int(1));
+}
+
+#[test]
+fn what_is_no_number_is_told_with_its_text() {
+    for (expression, message) in [
+        (
+            "'abc' | int",
+            "`| int` expects a whole number such as `42`, and gets the text `abc`",
+        ),
+        (
+            "'abc' | float",
+            "`| float` expects a number such as `4.2`, and gets the text `abc`",
+        ),
+        ("'' | int", "gets the text ``"),
+        (
+            "' 5 ' | int",
+            "gets the text ` 5 `; `| trim` removes the spaces around it",
+        ),
+        ("'inf' | int", "gets the text `inf`"),
+        ("'nan' | int", "gets the text `nan`"),
+        ("[1] | int", "gets a list"),
+        ("['a', 'b'] | map('int') | list", "gets the text `a`"),
+        ("('x' * 100) | int", ""),
+    ] {
+        let told = failure(expression);
+        assert!(told.contains(message), "{told}");
+        for internal in ["invalid float literal", "invalid digit", "sequence"] {
+            assert!(!told.contains(internal), "{told}");
+        }
+    }
+    assert_eq!(
+        value("${{ '42' | int + '1.5' | float }}"),
+        Value::Float(43.5)
+    );
+    assert_eq!(value("${{ '1.5' | int }}"), Value::Int(1));
+}
+
+#[test]
+fn the_expressions_of_one_text_are_limited() {
+    let text = |count: usize| format!("echo {}", "${{ params.k }} ".repeat(count));
+    assert!(Template::new(text(2000)).render_text(&scope()).is_ok());
+    let told = Template::new(text(20_000))
+        .render_text(&scope())
+        .unwrap_err()
+        .to_string();
+    assert!(told.contains("at most 2000 expressions"), "{told}");
 }
 
 #[test]

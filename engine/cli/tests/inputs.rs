@@ -258,19 +258,54 @@ fn words_outside_the_task_are_told_with_their_place_and_stop_nothing() {
     };
     let data = format!("{root}/data.txt");
     for (stage, word, column) in [
-        (format!("    run: 'cat {data} /no/such/file.txt'\n"), data.clone(), 15),
-        (format!("    run: 'wc {root}/d*.txt'\n"), format!("{root}/d*.txt"), 14),
-        ("    run: 'cat ~/x.csv ~/no.csv'\n".into(), "~/x.csv".into(), 15),
-        ("    run: 'cat \"$HOME/x.csv\"'\n".into(), "$HOME/x.csv".into(), 16),
-        ("    run: 'cat ${HOME}/x.csv'\n".into(), "${HOME}/x.csv".into(), 15),
-        ("    run: 'cat ../data.txt ../no.txt'\n".into(), "../data.txt".into(), 15),
-        ("    run: 'cat ./d/*.csv ./e/*.csv'\n".into(), "./d/*.csv".into(), 15),
+        (
+            format!("    run: 'cat {data} /no/such/file.txt'\n"),
+            data.clone(),
+            15,
+        ),
+        (
+            format!("    run: 'wc {root}/d*.txt'\n"),
+            format!("{root}/d*.txt"),
+            14,
+        ),
+        (
+            "    run: 'cat ~/x.csv ~/no.csv'\n".into(),
+            "~/x.csv".into(),
+            15,
+        ),
+        (
+            "    run: 'cat \"$HOME/x.csv\"'\n".into(),
+            "$HOME/x.csv".into(),
+            16,
+        ),
+        (
+            "    run: 'cat ${HOME}/x.csv'\n".into(),
+            "${HOME}/x.csv".into(),
+            15,
+        ),
+        (
+            "    run: 'cat ../data.txt ../no.txt'\n".into(),
+            "../data.txt".into(),
+            15,
+        ),
+        (
+            "    run: 'cat ./d/*.csv ./e/*.csv'\n".into(),
+            "./d/*.csv".into(),
+            15,
+        ),
         (format!("    run: [cat, '{data}']\n"), data.clone(), 17),
-        (format!("    run: env\n    env: {{ REF: {data} }}\n"), data.clone(), 17),
+        (
+            format!("    run: env\n    env: {{ REF: {data} }}\n"),
+            data.clone(),
+            17,
+        ),
     ] {
         let told = checked(&stage);
         assert_eq!(told.matches("SW0506").count(), 1, "{stage}: {told}");
-        assert!(told.contains(&format!("warning[SW0506]: {word} ")), "{stage}: {told}");
+        assert!(
+            told.contains(&format!("warning[SW0506]: {word} ")),
+            "{stage}: {told}"
+        );
         assert!(told.contains(&format!(":{column}\n")), "{stage}: {told}");
     }
     for stage in [
@@ -279,6 +314,10 @@ fn words_outside_the_task_are_told_with_their_place_and_stop_nothing() {
         format!("    run: 'cat {data}'\n    inputs: {{ d: {{ from: {data}, as: file }} }}\n"),
         format!("    run: env\n    env: {{ PATH: '{root}/home:/usr/bin:/bin' }}\n"),
         "    run: 'mkdir d; cd d; cat ../data.txt'\n".to_owned(),
+        "    run: cat /dev/null /etc/passwd; sort -T /tmp; /usr/bin/env\n".to_owned(),
+        "    run: \"sed '/^#/d' x; sed 's/a/../' x; sed -n '/root/,/home/p'\"\n".to_owned(),
+        "    run: \"awk '/root/ { print a / b }' x; awk '/home/' x; grep '/*' x\"\n".to_owned(),
+        "    run: \"curl https://example.org/tmp/x; cat ${D}/tmp # ~/x.csv\"\n".to_owned(),
     ] {
         let told = checked(&stage);
         assert!(!told.contains("SW0506"), "{stage}: {told}");
@@ -289,7 +328,10 @@ fn words_outside_the_task_are_told_with_their_place_and_stop_nothing() {
 fn a_script_that_is_not_beside_the_workflow_is_refused_before_anything_runs() {
     let scene = Scene::with("name: w\nstages: { s: { run: \"set -x; sh ./gone.sh\" } }\n");
     let told = scene.sunward(&["check", "workflow.yaml"]).expect(2);
-    assert!(told.out.contains("SW0501") && told.out.contains(":2:32"), "{told:?}");
+    assert!(
+        told.out.contains("SW0501") && told.out.contains(":2:33"),
+        "{told:?}"
+    );
     scene.file("gone.sh", "true\n");
     scene.run(&[]).expect(0);
     scene.file(

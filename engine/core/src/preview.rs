@@ -192,6 +192,9 @@ fn look(
     let Some((inputs, tasks)) = known.inputs(planned, gathered) else {
         return;
     };
+    if tasks.too_many().is_some() {
+        return;
+    }
     let count = tasks.count();
     one.tasks = Some(count);
     one.ingredients = ingredients(planned, &inputs, None, None);

@@ -4,27 +4,55 @@ use std::ops::Range;
 
 use sunward_workflows::Value;
 
-use crate::ids::{index_of, place};
+use crate::ids::place;
 use crate::plan::Tasks;
 
+/// The most tasks that one stage may have. Each takes up to about 100 bytes while the run is in
+/// progress. A mistyped number is refused here, long before memory runs out.
+pub(crate) const TASK_LIMIT: u32 = 100_000_000;
+
+/// The message about a number of tasks beyond the limit.
+pub(crate) fn too_many(count: u128) -> String {
+    format!(
+        "{count} tasks are more than the {TASK_LIMIT} that one stage may have; give each task more rows or items"
+    )
+}
+
+fn wide(length: usize) -> u128 {
+    u128::try_from(length).unwrap_or(u128::MAX)
+}
+
 impl Tasks {
-    /// The number of tasks.
+    /// The number of tasks. A stage that is running never has more than fit.
     #[must_use]
     pub fn count(&self) -> u32 {
+        u32::try_from(self.total()).unwrap_or(u32::MAX)
+    }
+
+    /// The number of tasks, also if no stage may have that many.
+    #[must_use]
+    pub fn total(&self) -> u128 {
         match self {
             Self::One => 1,
-            Self::Range(count) | Self::Parts { count, .. } => *count,
-            Self::Items(items) => index_of(items.len()),
+            Self::Range(count) | Self::Parts { count, .. } => u128::from(*count),
+            Self::Items(items) => wide(items.len()),
             Self::Matrix(axes) => axes
                 .iter()
-                .map(|(_, values)| index_of(values.len()))
-                .fold(1, u32::saturating_mul),
+                .map(|(_, values)| wide(values.len()))
+                .fold(1, u128::saturating_mul),
             Self::Rows {
                 rows_per_task,
                 rows,
                 ..
-            } => u32::try_from(rows.div_ceil((*rows_per_task).max(1))).unwrap_or(u32::MAX),
+            } => u128::from(rows.div_ceil((*rows_per_task).max(1))),
         }
+    }
+
+    /// Why a stage cannot have these tasks, if there are too many.
+    #[must_use]
+    pub fn too_many(&self) -> Option<String> {
+        let total = self.total();
+        (total > u128::from(TASK_LIMIT)).then(|| too_many(total))
     }
 
     /// The value of `item` in one task, if it has one.
@@ -96,6 +124,33 @@ mod tests {
             })
             .collect();
         assert_eq!(cells, [(1, 7), (1, 8), (1, 9), (2, 7), (2, 8), (2, 9)]);
+    }
+
+    #[test]
+    fn too_many_tasks_are_told_with_their_true_number() {
+        let axis = |name: &str| (name.to_owned(), vec![Value::Null; 10_000]);
+        let rows = |rows_per_task, rows| Tasks::Rows {
+            port: "t".into(),
+            rows_per_task,
+            rows,
+        };
+        for (tasks, total) in [
+            (
+                Tasks::Matrix(vec![axis("a"), axis("b"), axis("c")]),
+                "1000000000000",
+            ),
+            (rows(1, 1_000_000_000_000), "1000000000000"),
+            (rows(0, u64::MAX), "18446744073709551615"),
+            (rows(10, 1_000_000_001), "100000001"),
+        ] {
+            let told = tasks.too_many().unwrap();
+            assert!(
+                told.starts_with(&format!("{total} tasks are more than the 100000000 ")),
+                "{told}"
+            );
+        }
+        assert_eq!(rows(10_000, 1_000_000_000_000).too_many(), None);
+        assert_eq!(Tasks::Matrix(vec![axis("a"), axis("b")]).too_many(), None);
     }
 
     #[test]

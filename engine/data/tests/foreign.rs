@@ -152,6 +152,8 @@ fn declared_columns_have_their_types_or_an_error_names_the_cell() {
         ("1\n12345678.9", "decimal128(4,1)"),
         ("1\n1e39", "float32"),
         ("1\n1e999", "float64"),
+        ("1\n1e-400", "float64"),
+        ("1\n-2.5e-60", "float32"),
         ("1\nx", "float64"),
         ("2020-01-01\n2020-13-01", "date32"),
     ] {
@@ -167,8 +169,21 @@ fn declared_columns_have_their_types_or_an_error_names_the_cell() {
         ("001\n2", "int64"),
         ("001\n2", "utf8"),
         ("1\ninf", "float64"),
+        ("0e-400\n5e-324", "float64"),
+        ("1e-400\n-1e-400", "utf8"),
     ] {
         assert_eq!(declared(text, kind).unwrap().rows, 2, "{text:?} as {kind}");
+    }
+    let bench = Bench::new();
+    let tiny = bench.file("tiny.csv", "p\n0.5\n1e-400\n");
+    let told = bench.read(&tiny).unwrap_err().to_string();
+    for word in [
+        "line 3",
+        "'1e-400'",
+        "closer to 0 than the smallest float",
+        "schema:",
+    ] {
+        assert!(told.contains(word), "{told}");
     }
 }
 

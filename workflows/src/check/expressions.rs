@@ -7,8 +7,10 @@ use super::location::locate;
 use super::values;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::expr::{Compiled, CompiledTemplate, FILTERS, FUNCTIONS, RUN_FIELDS, has_expression};
-use crate::model::{Action, Scatter};
+use crate::expr::{
+    Compiled, CompiledTemplate, FILTERS, FUNCTIONS, RUN_FIELDS, Scope, has_expression, holds,
+};
+use crate::model::{Action, ParamType, Scatter};
 use crate::names::{nearest, one_of};
 use crate::source::Span;
 use crate::yaml::{Data, Node};
@@ -77,8 +79,17 @@ struct Checker<'d, 'n> {
 impl Checker<'_, '_> {
     fn condition(&self, node: &Node, context: &mut Context<'_>) {
         let Some(text) = node.text() else { return };
-        let template = self.template(node, text, CONDITION, context);
-        if template.is_some_and(|template| template.single().is_none()) {
+        let before = context.found.len();
+        let Some(template) = self.template(node, text, CONDITION, context) else {
+            return;
+        };
+        if let Some(expression) = template.single() {
+            if context.found.len() == before
+                && let Some(diagnostic) = self.condition_value(node, expression)
+            {
+                context.report(diagnostic);
+            }
+        } else {
             let message = format!("`{text}` is not a single expression");
             context.report(
                 Diagnostic::error(codes::NOT_ONE_EXPRESSION, node.span, message)
@@ -86,6 +97,36 @@ impl Checker<'_, '_> {
                     .suggesting(format!("write `if: ${{{{ {} }}}}`", as_condition(text))),
             );
         }
+    }
+
+    /// What is wrong with the value of a condition, as far as it is known before a run.
+    fn condition_value(&self, node: &Node, expression: &Compiled) -> Option<Diagnostic> {
+        let name: Option<Vec<&str>> = expression
+            .as_name()
+            .map(|name| name.iter().map(String::as_str).collect());
+        let (what, remedy) = match name.as_deref() {
+            Some(["params", param]) => {
+                let kind = self.draft.workflow.params.get(*param)?.kind;
+                let remedy = match kind {
+                    ParamType::Int | ParamType::Float => "!= 0",
+                    ParamType::Path | ParamType::Table => "!= ''",
+                    ParamType::List => "| length > 0",
+                    ParamType::Bool | ParamType::String | ParamType::Choice => return None,
+                };
+                (format!("has the type {}", kind.name()), remedy)
+            }
+            Some(["stages", ..]) => ("is a word".to_owned(), "== 'succeeded'"),
+            Some(["run", ..]) => ("is text".to_owned(), "== 'TEXT'"),
+            _ if expression.names().is_empty() => return constant(node, expression),
+            _ => return None,
+        };
+        let source = &expression.source;
+        let message = format!("a condition is true or false, and `{source}` {what}");
+        Some(
+            Diagnostic::error(codes::WRONG_TYPE, node.span, message)
+                .expecting("a comparison, `true` or `false`")
+                .suggesting(format!("write `if: ${{{{ {source} {remedy} }}}}`")),
+        )
     }
 
     fn command(&self, run: &Node, context: &mut Context<'_>) {
@@ -143,7 +184,7 @@ impl Checker<'_, '_> {
                     Diagnostic::error(
                         codes::BAD_EXPRESSION,
                         span,
-                        format!("this is not an expression: {error}"),
+                        format!("this expression is not valid: {error}"),
                     )
                     .expecting("an expression such as `${{ params.k + 1 }}`"),
                 );
@@ -231,6 +272,25 @@ impl Checker<'_, '_> {
             _ => None,
         }
     }
+}
+
+/// What is wrong with a condition that reads nothing.
+fn constant(node: &Node, expression: &Compiled) -> Option<Diagnostic> {
+    let outcome = match expression.evaluate(&Scope::default()) {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            let message = format!("the condition cannot be evaluated: {error}");
+            return Some(
+                Diagnostic::error(codes::BAD_EXPRESSION, node.span, message)
+                    .expecting("a comparison, `true` or `false`"),
+            );
+        }
+    };
+    let why = holds(&expression.source, &outcome.value).err()?;
+    Some(
+        Diagnostic::error(codes::WRONG_TYPE, node.span, why)
+            .expecting("a comparison, `true` or `false`"),
+    )
 }
 
 /// Rewrites a condition from the syntax of another language. If the result is not an expression

@@ -4,6 +4,7 @@ use minijinja::value::{Rest, ValueKind};
 use minijinja::{Environment, Error, State, Value as Dynamic, filters, functions, tests};
 
 use super::limits::{charge, refused, settle};
+use super::literal::check_conversion;
 use super::number::{Form, Originals, deep, holds, shallow};
 use super::operators::{
     COMPARE, COMPUTE, PLAIN_FORM, SLICE, as_plain, compare, compute, contains, equal, slice,
@@ -26,6 +27,7 @@ pub(super) fn guard(environment: &mut Environment<'static>) {
                 let args = in_form(name, args)?;
                 growth::check_filter(name, &args, size)?;
                 refuse_mixed_order(name, &args)?;
+                check_conversion(name, &args)?;
                 let mut result = settle(filter.call(state, &args)?)?;
                 if let Some(originals) = originals {
                     result = originals.restore(result)?;

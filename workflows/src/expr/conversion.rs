@@ -74,6 +74,8 @@ pub(super) fn from_dynamic(value: &Dynamic, depth: usize) -> Result<Value, Strin
 /// The text of an error of the engine.
 pub(super) fn explain(error: &minijinja::Error) -> String {
     match error.detail() {
+        // Our own checks and most of the engine's explain themselves.
+        Some(detail) if error.kind() == minijinja::ErrorKind::InvalidOperation => detail.to_owned(),
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),
     }

@@ -9,6 +9,7 @@ use minijinja::{Environment, Expression, UndefinedBehavior, Value as Dynamic};
 
 use super::conversion::{explain, from_dynamic, to_dynamic};
 use super::limits::{DEPTH_LIMIT, SIZE_LIMIT_BYTES, size_of};
+use super::literal::check_literals;
 use super::object::{InputObject, Raw};
 use super::scope::Scope;
 use super::{builtins, desugar};
@@ -111,6 +112,7 @@ impl Parsed {
         if source.len() > LENGTH_LIMIT {
             return Err(format!("it is longer than {LENGTH_LIMIT} bytes"));
         }
+        check_literals(source)?;
         let expression =
             guarded(|| ENVIRONMENT.compile_expression_owned(desugar::desugar(source)?))?;
         let mut names: BTreeSet<String> =

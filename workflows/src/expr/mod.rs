@@ -7,6 +7,7 @@
 //! calls goes through `builtins` and `operators`, which keep to the `limits`.
 
 mod builtins;
+mod condition;
 mod conversion;
 mod desugar;
 mod error;
@@ -14,6 +15,7 @@ mod expression;
 mod growth;
 mod jinja;
 mod limits;
+mod literal;
 mod nested;
 mod number;
 mod object;
@@ -23,6 +25,7 @@ mod segment;
 mod template;
 mod uses;
 
+pub(crate) use condition::holds;
 pub use error::RenderError;
 pub(crate) use expression::Compiled;
 pub(crate) use jinja::{FILTERS, FUNCTIONS, Outcome};

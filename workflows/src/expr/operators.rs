@@ -139,11 +139,39 @@ fn apply_plain(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<Dynamic, E
         check_repetition(left, right)?;
         check_repetition(right, left)?;
     }
+    refuse_zero(sign, left, right)?;
     let (_, expression) = OPERATORS
         .iter()
         .find(|(known, _)| *known == sign)
         .ok_or_else(|| refused(&format!("there is no operator `{sign}`")))?;
-    settle(expression.eval(minijinja::context! { a => left, b => right })?)
+    let result = settle(expression.eval(minijinja::context! { a => left, b => right })?)?;
+    let is_finite = |value: &Dynamic| as_float(value).is_none_or(f64::is_finite);
+    if is_finite(left) && is_finite(right) && !is_finite(&result) {
+        return Err(refused(&format!(
+            "`{left} {sign} {right}` has no result that a number holds"
+        )));
+    }
+    Ok(result)
+}
+
+/// A number, or a boolean as a number.
+fn as_float(value: &Dynamic) -> Option<f64> {
+    match value.kind() {
+        ValueKind::Bool => Some(if value.is_true() { 1.0 } else { 0.0 }),
+        ValueKind::Number => f64::try_from(value.clone()).ok(),
+        _ => None,
+    }
+}
+
+/// Refuses a division by zero, which floats would answer with infinity.
+fn refuse_zero(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<(), Error> {
+    let divides = matches!(sign, "/" | "//" | "%");
+    match divides && as_float(left).is_some() && as_float(right) == Some(0.0) {
+        true => Err(refused(&format!(
+            "`{left} {sign} {right}` is a division by zero"
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// Converts a written number to the number that the engine's own operators take.

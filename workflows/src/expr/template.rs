@@ -10,6 +10,16 @@ use super::uses::Uses;
 use crate::model::Template;
 use crate::value::Value;
 
+/// The most expressions of one text. Each has a place in its script, and checking a place reads the
+/// command around it.
+const EXPRESSION_LIMIT: usize = 2000;
+
+fn too_many() -> String {
+    format!(
+        "one text has at most {EXPRESSION_LIMIT} expressions; give the values to the command as a file (`inputs:`)"
+    )
+}
+
 /// A parsed template. Rendering it repeatedly is cheap, and free if it has no expressions.
 #[derive(Clone, Debug)]
 pub struct CompiledTemplate {
@@ -45,6 +55,12 @@ impl CompiledTemplate {
             let segments = split(source).map_err(|open| {
                 RenderError::of(&source[open.0..], "`${{` is never closed by `}}`".into())
             })?;
+            let is_expression = |one: &&Segment| matches!(one, Segment::Expression { .. });
+            if let Some(Segment::Expression { source, .. }) =
+                segments.iter().filter(is_expression).nth(EXPRESSION_LIMIT)
+            {
+                return Err(RenderError::of(source, too_many()));
+            }
             for segment in segments {
                 pieces.push(match segment {
                     Segment::Text(text) => Piece::Text(text),
@@ -121,13 +137,17 @@ impl CompiledTemplate {
         Ok(text)
     }
 
-    /// Whether a condition holds. `false`, `null`, `0` and empty values do not.
+    /// Whether a condition holds.
     ///
     /// # Errors
     ///
-    /// As [`Self::render`].
+    /// As [`Self::render`], and if the value is neither `true` nor `false`.
     pub fn condition(&self, scope: &Scope) -> Result<bool, RenderError> {
-        Ok(holds(&self.render(scope)?))
+        let expression = self
+            .single()
+            .map_or(self.source.as_str(), |one| &one.source);
+        super::condition::holds(expression, &self.render(scope)?)
+            .map_err(|message| RenderError::of(expression, message))
     }
 
     /// What it reads.
@@ -138,19 +158,6 @@ impl CompiledTemplate {
             uses.add(&expression.names());
         }
         uses
-    }
-}
-
-fn holds(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(held) => *held,
-        Value::Int(number) => *number != 0,
-        Value::Float(number) => *number != 0.0,
-        Value::String(text) => !(text.is_empty() || text == "false"),
-        Value::List(list) => !list.is_empty(),
-        Value::Map(map) => !map.is_empty(),
-        Value::Written(written) => holds(&written.plain()),
     }
 }
 

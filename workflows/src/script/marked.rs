@@ -1,5 +1,6 @@
 //! A script with words in place of its expressions, for the parser.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::expr::{CompiledTemplate, Fragment};
@@ -18,18 +19,15 @@ pub(super) fn mark(template: &CompiledTemplate) -> Marked {
     }
     let mut text = String::new();
     let mut ranges = Vec::new();
-    let mut sources = Vec::new();
+    let mut known = BTreeMap::new();
     for fragment in template.fragments() {
         match fragment {
             Fragment::Text(literal) => text.push_str(literal),
             Fragment::Expression(one) => {
                 let start = text.len();
                 // Equal expressions have equal words, because they may name one file.
-                let known = sources.iter().position(|source| *source == one.source);
-                let at = known.unwrap_or(sources.len());
-                if known.is_none() {
-                    sources.push(one.source.clone());
-                }
+                let next = known.len();
+                let at = *known.entry(one.source.as_str()).or_insert(next);
                 text.extend([word.as_str(), at.to_string().as_str(), "v"]);
                 ranges.push(start..text.len());
             }

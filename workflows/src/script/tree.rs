@@ -397,12 +397,15 @@ impl<'t> Finder<'t> {
     fn literal(&self, node: Node<'t>) -> String {
         let mut text = String::new();
         let mut from = node.start_byte();
-        for range in &self.marked.ranges {
-            if range.start >= from && range.end <= node.end_byte() {
-                text.push_str(&self.text[from..range.start]);
-                text.push(MARK);
-                from = range.end;
+        let ranges = &self.marked.ranges;
+        let first = ranges.partition_point(|range| range.start < from);
+        for range in &ranges[first..] {
+            if range.end > node.end_byte() {
+                break;
             }
+            text.push_str(&self.text[from..range.start]);
+            text.push(MARK);
+            from = range.end;
         }
         text.push_str(&self.text[from..node.end_byte()]);
         dequoted(node.kind(), text)

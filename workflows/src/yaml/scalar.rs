@@ -3,7 +3,7 @@
 use crate::value::Value;
 
 /// The value of unquoted text. A number keeps the text in which it was written. Digits with leading
-/// zeros, integers beyond 64 bits and numbers beyond a float are text, because a number would lose
+/// zeros, integers beyond 64 bits and numbers that no float holds are text, because a number would lose
 /// what was written.
 #[must_use]
 pub(crate) fn resolve(text: &str) -> Value {
@@ -27,6 +27,13 @@ pub(crate) fn resolve(text: &str) -> Value {
         }
     };
     value.written_as(text)
+}
+
+/// True for a number other than zero that a float would hold as zero.
+#[must_use]
+pub(crate) fn underflows(text: &str) -> bool {
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    mantissa.contains(|c: char| matches!(c, '1'..='9')) && text.parse::<f64>() == Ok(0.0)
 }
 
 /// True for digits with a leading zero, as in `007` and `-00.5`. They are a name rather than an
@@ -71,7 +78,7 @@ fn fraction(text: &str, digits: &str) -> Option<Value> {
     let exponent_fits = exponent.is_none_or(|e| is_digits(e.strip_prefix(['-', '+']).unwrap_or(e)));
     if mantissa_fits && exponent_fits {
         let number = text.parse().ok().filter(|number: &f64| number.is_finite());
-        number.map(Value::Float)
+        number.filter(|_| !underflows(text)).map(Value::Float)
     } else {
         None
     }
@@ -134,6 +141,8 @@ mod tests {
             "18446744073709551616",
             "-9223372036854775809",
             "1e999",
+            "1e-400",
+            "-0.5e-400",
             "1_000",
             "99999999999999999999",
             "0x+1",

@@ -158,7 +158,7 @@ fn holds(run: &RunState, planned: &PlannedStage, asks: &BTreeSet<String>) -> Res
     condition.condition(&scope).map_err(|error| Failure {
         kind: FailureKind::Input,
         message: format!(
-            "stage {}: its condition cannot be evaluated: {error}",
+            "stage {}: its `if` cannot be evaluated: {error}",
             planned.stage.name
         ),
         log_tail: String::new(),

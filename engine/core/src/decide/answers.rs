@@ -24,6 +24,15 @@ pub(super) fn resolved(
         return Step::default();
     }
     let ports = planned.stage.inputs.len();
+    let answer = answer.and_then(|(inputs, tasks)| match tasks.too_many() {
+        Some(message) => Err(Failure {
+            kind: FailureKind::Input,
+            message: format!("stage {}: {message}", planned.stage.name),
+            log_tail: String::new(),
+            ran_on: None,
+        }),
+        None => Ok((inputs, tasks)),
+    });
     let fact = match answer {
         Ok((inputs, tasks)) if inputs.len() == ports => Fact::Resolved {
             run,

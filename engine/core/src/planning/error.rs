@@ -36,6 +36,14 @@ pub enum PlanError {
         /// What was found and what was expected.
         message: String,
     },
+    /// A condition is neither true nor false.
+    #[error("stage {stage}: its `if` cannot be evaluated: {message}")]
+    Condition {
+        /// The name of the stage.
+        stage: String,
+        /// What was found and what was expected.
+        message: String,
+    },
     /// A value of `with:` cannot be rendered.
     #[error("stage {stage}: `with.{name}` cannot be evaluated: {message}")]
     With {
@@ -117,6 +125,7 @@ impl PlanError {
             | Self::NoUpstream { .. }
             | Self::Cycle { .. }
             | Self::Scatter { .. }
+            | Self::Condition { .. }
             | Self::With { .. }
             | Self::Unstaged { .. }
             | Self::NotInherited { .. } => false,

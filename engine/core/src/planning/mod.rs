@@ -21,7 +21,7 @@ pub(crate) use resources::gpus;
 
 use crate::digest::Digest;
 use crate::ids::{StageId, index_of};
-use crate::plan::{Plan, PlannedStage};
+use crate::plan::{Plan, PlannedStage, Reads};
 use crate::staged::StagedFiles;
 
 /// What a plan depends on besides the workflow. It is plain data that the caller fills in.
@@ -71,6 +71,8 @@ pub fn plan(
 ) -> Result<Plan, PlanError> {
     let graph = Graph::of(workflow)?;
     let (selected, forced) = select(workflow, &graph, selection)?;
+    let chosen = selected.iter();
+    let needed = graph.with_ancestors(chosen.filter_map(|n| workflow.stages.get_index_of(*n)));
     let scope = Scope {
         params: Arc::new(params.clone()),
         ..Scope::default()
@@ -83,10 +85,16 @@ pub fn plan(
         let chosen = selected.contains(stage.name.as_str());
         if chosen {
             resources::fits(stage, around)?;
+            decided(stage, &scope)?;
         }
         let upstream = graph.upstream(written).map(StageId).collect();
         let force = forced.contains(stage.name.as_str());
-        let mut planned = expand(workflow, stage, &scope, around)?;
+        let mut planned = match expand(workflow, stage, &scope, around) {
+            Ok(planned) => planned,
+            Err(error) if needed.contains(&written) => return Err(error),
+            // Nothing reads this stage, so its mistakes do not matter yet.
+            Err(_) => skipped(stage),
+        };
         planned.upstream = upstream;
         planned.selected = chosen;
         planned.force = force;
@@ -124,6 +132,40 @@ fn expand(
         force: false,
         tasks,
     })
+}
+
+/// Evaluates a condition that depends on nothing but parameters, so that a value which is no
+/// condition is reported before anything runs.
+fn decided(stage: &Stage, scope: &Scope) -> Result<(), PlanError> {
+    let Some(condition) = &stage.condition else {
+        return Ok(());
+    };
+    let uses = condition.uses();
+    if uses.run || !uses.statuses.is_empty() {
+        return Ok(());
+    }
+    match condition.condition(scope) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(PlanError::Condition {
+            stage: stage.name.clone(),
+            message: error.to_string(),
+        }),
+    }
+}
+
+/// A stage that is left out and cannot be expanded.
+fn skipped(stage: &Stage) -> PlannedStage {
+    PlannedStage {
+        stage: stage.clone(),
+        upstream: Vec::new(),
+        meaning: Digest::default(),
+        ingredients: Vec::new(),
+        staged: StagedFiles::default(),
+        reads: Reads::default(),
+        selected: false,
+        force: false,
+        tasks: None,
+    }
 }
 
 /// The names of the selected stages, and of the forced ones.

@@ -4,10 +4,7 @@ use sunward_workflows::{Scatter, Scope, Stage, Value, render_value};
 
 use super::PlanError;
 use crate::plan::Tasks;
-
-/// The most tasks that one stage may have. Each takes up to about 100 bytes while the run is in
-/// progress. A mistyped number is refused here, long before memory runs out.
-pub(crate) const TASK_LIMIT: u32 = 100_000_000;
+use crate::tasks::{TASK_LIMIT, too_many};
 
 /// The tasks of a stage, or `None` if they depend on data.
 pub(super) fn tasks(stage: &Stage, scope: &Scope) -> Result<Option<Tasks>, PlanError> {
@@ -32,10 +29,10 @@ pub(super) fn tasks(stage: &Stage, scope: &Scope) -> Result<Option<Tasks>, PlanE
             Tasks::Matrix(rendered_axes)
         }
     };
-    if tasks.count() > TASK_LIMIT {
-        return Err(wrong(too_many(u64::from(tasks.count()))));
+    match tasks.too_many() {
+        Some(message) => Err(wrong(message)),
+        None => Ok(Some(tasks)),
     }
-    Ok(Some(tasks))
 }
 
 fn list(value: Value) -> Result<Vec<Value>, String> {
@@ -55,11 +52,11 @@ fn count(value: &Value) -> Result<u32, String> {
     match value.plain() {
         Value::Int(number) => match u32::try_from(number) {
             Ok(count) if count <= TASK_LIMIT => Ok(count),
-            Ok(count) => Err(too_many(u64::from(count))),
+            Ok(count) => Err(too_many(u128::from(count))),
             Err(_) if number < 0 => {
                 Err(format!("a range cannot be {number}; it must be 0 or more"))
             }
-            Err(_) => Err(too_many(number.unsigned_abs())),
+            Err(_) => Err(too_many(u128::from(number.unsigned_abs()))),
         },
         Value::Null
         | Value::Bool(_)
@@ -69,8 +66,4 @@ fn count(value: &Value) -> Result<u32, String> {
         | Value::Map(_)
         | Value::Written(_) => Err(format!("expected a whole number, found {}", value.to_key())),
     }
-}
-
-fn too_many(count: u64) -> String {
-    format!("{count} tasks are more than the {TASK_LIMIT} that one stage may have")
 }

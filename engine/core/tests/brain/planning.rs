@@ -90,6 +90,28 @@ fn what_cannot_be_scattered_is_refused_with_what_was_found() {
 }
 
 #[test]
+fn a_stage_that_nothing_selected_reads_may_have_any_mistake() {
+    let mut flow = flow()
+        .stage(stage("a"))
+        .stage(stage("b").scatter(Scatter::Range(Value::Int(-1))))
+        .stage(stage("c").edit(|stage| {
+            stage.condition = Some(sunward_workflows::Template::new("${{ 5 }}"));
+        }));
+    flow.selection.until = vec!["a".to_owned()];
+    let plan = flow.spec().plan;
+    assert_eq!(plan.stages[1].tasks, None);
+    assert!(!plan.stages[1].selected && plan.stages[0].selected);
+    flow.selection.until = vec!["b".to_owned()];
+    assert!(flow.try_spec().is_err());
+    flow.selection.until = vec!["c".to_owned()];
+    let error = flow.try_spec().unwrap_err().to_string();
+    assert!(
+        error.contains("stage c: its `if` cannot be evaluated"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_stage_that_never_fits_the_machine_is_refused_with_both_numbers() {
     let large = stage("big").edit(|stage| stage.resources.memory_bytes = Some(1 << 40));
     let error = flow().stage(large).try_spec().unwrap_err();

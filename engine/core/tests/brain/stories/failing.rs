@@ -120,13 +120,16 @@ fn a_condition_that_cannot_be_evaluated_fails_its_stage_and_says_why() {
     let mut world = World::with_cores(1);
     let run = world.submit(
         flow()
-            .stage(stage("a").when("${{ params.nothing }}"))
+            .stage(stage("b"))
+            .stage(stage("a").needs("b").when("${{ stages.b.status }}"))
             .spec(),
     );
     world.settle();
     let state = world.state.run(run).unwrap();
     let failure = state.find("a").unwrap().unresolvable().unwrap();
-    assert!(failure.message.contains("condition cannot be evaluated"));
+    let told = &failure.message;
+    assert!(told.contains("`if` cannot be evaluated"), "{told}");
+    assert!(told.contains("the text `succeeded`"), "{told}");
     assert_eq!(world.status(run), RunStatus::Failed);
 }
 

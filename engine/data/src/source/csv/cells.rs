@@ -133,8 +133,8 @@ fn with_points(text: &StringArray) -> StringArray {
         .collect()
 }
 
-/// The first cell that was rounded or overflowed in the conversion to a number, and what happened
-/// to it.
+/// The first cell that was rounded, overflowed or became zero in the conversion to a number, and
+/// what happened to it.
 fn inexact(text: &ArrayRef, array: &ArrayRef, wanted: &DataType) -> Option<(usize, &'static str)> {
     let cells: &StringArray = arrow::array::AsArray::as_string(text);
     let scale = match wanted {
@@ -154,12 +154,19 @@ fn inexact(text: &ArrayRef, array: &ArrayRef, wanted: &DataType) -> Option<(usiz
     }
     let numbers = arrow::compute::cast(array, &DataType::Float64).ok()?;
     let numbers: &arrow::array::Float64Array = arrow::array::AsArray::as_primitive(&numbers);
-    let row = (0..cells.len()).find(|row| {
-        numbers.is_valid(*row)
-            && numbers.value(*row).is_infinite()
-            && !cells.value(*row).to_ascii_lowercase().contains("inf")
-    })?;
-    Some((row, ", which is too large"))
+    (0..cells.len())
+        .filter(|row| numbers.is_valid(*row))
+        .find_map(|row| Some((row, lost(cells.value(row), numbers.value(row))?)))
+}
+
+/// Why a float does not hold the number in a cell.
+fn lost(cell: &str, number: f64) -> Option<&'static str> {
+    let mantissa = cell.split(['e', 'E']).next().unwrap_or_default();
+    if number == 0.0 && mantissa.contains(|c: char| matches!(c, '1'..='9')) {
+        return Some(", which is closer to 0 than the smallest float");
+    }
+    let overflows = number.is_infinite() && !cell.to_ascii_lowercase().contains("inf");
+    overflows.then_some(", which is too large")
 }
 
 /// The number of decimal places that a number needs. Trailing zeros do not count, and the exponent
