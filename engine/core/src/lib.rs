@@ -77,7 +77,7 @@ pub use ledger::{
 pub use order::{Order, Step};
 pub use plan::{Placing, Plan, PlannedStage, Reads, RunClock, RunSpec, Tasks};
 pub use planning::{PlanError, Selection, Surroundings, path_texts, plan};
-pub use pool::{Fleet, Pool, PoolId};
+pub use pool::{Fleet, Pool, PoolId, Standing};
 pub use preview::{Gathered, Known, Outlook, StagePreview, preview};
 pub use ran_on::RanOn;
 pub use rejects::Rejects;

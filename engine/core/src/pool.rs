@@ -48,6 +48,18 @@ pub struct Pool {
     pub projects: Vec<String>,
     /// The store of this region.
     pub store: Option<String>,
+    /// What it provides at all times. What it provides beyond that at some time, its owner does not
+    /// use then.
+    pub standing: Standing,
+}
+
+/// The capacity that a pool provides at all times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Devices.
+    pub gpus: u32,
+    /// Cores.
+    pub cpus: u32,
 }
 
 /// All pools, in the order of the fleet file. A [`PoolId`] is an index into them.

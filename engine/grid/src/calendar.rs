@@ -2,7 +2,7 @@
 
 use jiff::Timestamp as Instant;
 use jiff::tz::TimeZone;
-use sunward_core::{Pool, Timestamp};
+use sunward_core::{Pool, Standing, Timestamp};
 use sunward_workflows::PoolSpec;
 use sunward_workflows::fleet::{When, Window};
 
@@ -101,6 +101,28 @@ fn fits(window: &Window, today: usize, minute: u16) -> bool {
     }
 }
 
+/// Minutes of a day.
+const DAY_MINUTES: u16 = 24 * 60;
+
+/// The capacity that is open at every minute of the week.
+fn standing(windows: &[Window]) -> Standing {
+    let minutes = (0..7).flat_map(|day| (0..DAY_MINUTES).map(move |minute| (day, minute)));
+    let open = minutes.map(|(day, minute)| {
+        let window = windows.iter().find(|one| fits(one, day, minute));
+        window.map(opened).unwrap_or_default()
+    });
+    let least = open.reduce(|least, open| Opened {
+        gpus: least.gpus.min(open.gpus),
+        cpus: least.cpus.min(open.cpus),
+        notice_ms: 0,
+    });
+    let least = least.unwrap_or_default();
+    Standing {
+        gpus: least.gpus,
+        cpus: least.cpus,
+    }
+}
+
 /// A pool of the core from its description.
 #[must_use]
 pub fn pool_of(spec: &PoolSpec) -> Pool {
@@ -121,6 +143,7 @@ pub fn pool_of(spec: &PoolSpec) -> Pool {
         power_limit_milliwatts: spec.power_watts.map(|watts| whole(watts * 1000.0)),
         projects: spec.projects.clone(),
         store: spec.store.clone(),
+        standing: standing(&spec.windows),
     }
 }
 
@@ -193,5 +216,21 @@ mod tests {
         );
         assert_eq!(pool.price_micros_per_gpu_hour, Some(1_100_000));
         assert_eq!(pool.power_limit_milliwatts, Some(6_000_000));
+        assert_eq!(pool.standing.gpus, 4);
+    }
+
+    #[test]
+    fn what_is_open_at_every_hour_of_the_week_stands_always() {
+        let standing = |capacity: &str| {
+            let text = format!("{{ pool: a, zone: X, capacity: {capacity} }}");
+            let pools = check_fleet(&text, &knows_timezone).pools.unwrap();
+            let standing = pool_of(&pools[0]).standing;
+            (standing.gpus, standing.cpus)
+        };
+        let nights = "{ when: 'mon-fri 20:00-07:00', gpus: 8 }, { when: 'sat,sun', gpus: 16 }";
+        assert_eq!(standing("4"), (4, 64));
+        assert_eq!(standing(&format!("[{nights}]")), (0, 0));
+        let otherwise = "{ when: otherwise, gpus: 2, cpus: 4 }";
+        assert_eq!(standing(&format!("[{nights}, {otherwise}]")), (2, 4));
     }
 }

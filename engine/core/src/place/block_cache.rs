@@ -9,10 +9,11 @@
 
 use std::collections::BTreeMap;
 
-use super::ask::{Ask, AskId, Prefer};
+use super::ask::{Ask, AskId};
 use super::board::Board;
 use super::choice::{self, Aim, Best, Block, Found, Span};
 use super::floor::Floor;
+use super::goals;
 use crate::ids::Timestamp;
 use crate::pool::PoolId;
 
@@ -45,7 +46,6 @@ struct Asked {
     task_milliwatts: u64,
     start_by: Option<Timestamp>,
     allowed: Vec<PoolId>,
-    prefer: Vec<Prefer>,
     span: Span,
     floor: Floor,
 }
@@ -81,9 +81,10 @@ impl BlockCache {
     }
 
     /// The same answer as [`choice::best`]. Asks with data are not cached, because their cost also
-    /// depends on where the data is.
+    /// depends on where the data is. Asks with other goals than emissions are not, because their
+    /// best block in one pool depends on the other pools.
     pub(crate) fn best(&mut self, board: &Board, ask: &Ask, span: Span) -> Best {
-        if !ask.data.is_empty() {
+        if !ask.data.is_empty() || !goals::are_carbon(ask) {
             return choice::best(board, ask, span);
         }
         let (floor, problem) = (board.floor, self.problem);
@@ -95,14 +96,13 @@ impl BlockCache {
             *stage = Remembered::of(ask, span, floor, problem);
         }
         stage.problem = problem;
-        let aim = Aim::of(ask, span, choice::goals(ask));
-        if aim == Aim::Cleanest && ask.tasks == 1 && choice::goals(ask) == [Prefer::Carbon] {
+        if Aim::of(ask, span) == Aim::Cleanest && ask.tasks == 1 {
             stage.two_best(board, ask, span)
         } else {
             let mut places = 0..;
-            choice::best_of(board, ask, span, |pool, goals| {
+            choice::best_of(board, ask, span, |pool| {
                 let place = places.next().unwrap_or(usize::MAX);
-                stage.found(board, ask, span, (place, pool), goals)
+                stage.found(board, ask, span, (place, pool))
             })
         }
     }
@@ -116,7 +116,6 @@ impl Asked {
             && self.start_by == ask.start_by
             && (self.span, self.floor) == (span, floor)
             && self.allowed == ask.allowed
-            && self.prefer == ask.prefer
     }
 }
 
@@ -132,7 +131,6 @@ impl Remembered {
                 task_milliwatts: ask.task_milliwatts,
                 start_by: ask.start_by,
                 allowed: ask.allowed.clone(),
-                prefer: ask.prefer.clone(),
                 span,
                 floor,
             },
@@ -144,19 +142,18 @@ impl Remembered {
     /// The best block of a single task, and the best block in another pool. Pools are searched in
     /// ascending order of their lower bounds, until no remaining pool can be among the two best.
     fn two_best(&mut self, board: &Board, ask: &Ask, span: Span) -> Best {
-        let goals = choice::goals(ask);
         let mut found: Vec<Found> = vec![(None, None); ask.allowed.len()];
         let mut least = Two::default();
         let mut waiting: Vec<(u64, usize)> = Vec::with_capacity(ask.allowed.len());
         for (place, pool) in ask.allowed.iter().enumerate() {
             let at = (place, *pool);
-            found[place] = match self.known(board, ask, at, Aim::Cleanest) {
+            found[place] = match self.known(board, ask, at) {
                 Known::Exactly(exact) => exact,
                 Known::IfFree(block, _) => {
                     waiting.push((block.compared, place));
                     continue;
                 }
-                Known::Nothing => self.look(board, ask, span, at, goals),
+                Known::Nothing => self.look(board, ask, span, at),
             };
             least.see(found[place].0);
         }
@@ -166,33 +163,24 @@ impl Remembered {
                 break;
             }
             let at = (place, ask.allowed[place]);
-            found[place] = self.found(board, ask, span, at, goals);
+            found[place] = self.found(board, ask, span, at);
             least.see(found[place].0);
         }
         let mut found = found.into_iter();
-        choice::best_of(board, ask, span, |_, _| {
-            found.next().unwrap_or((None, None))
-        })
+        choice::best_of(board, ask, span, |_| found.next().unwrap_or((None, None)))
     }
 
     /// The result for a pool, from the cache or by a search.
-    fn found(
-        &mut self,
-        board: &Board,
-        ask: &Ask,
-        span: Span,
-        at: (usize, PoolId),
-        goals: &[Prefer],
-    ) -> Found {
-        match self.known(board, ask, at, Aim::of(ask, span, goals)) {
+    fn found(&mut self, board: &Board, ask: &Ask, span: Span, at: (usize, PoolId)) -> Found {
+        match self.known(board, ask, at) {
             Known::Exactly(found) => found,
             Known::IfFree(block, unhindered) if block.fits(board, ask) => (Some(block), unhindered),
-            Known::IfFree(..) | Known::Nothing => self.look(board, ask, span, at, goals),
+            Known::IfFree(..) | Known::Nothing => self.look(board, ask, span, at),
         }
     }
 
     /// What the cache knows of a pool.
-    fn known(&self, board: &Board, ask: &Ask, (place, pool): (usize, PoolId), aim: Aim) -> Known {
+    fn known(&self, board: &Board, ask: &Ask, (place, pool): (usize, PoolId)) -> Known {
         let state = board.pool_state(pool);
         let kept = self.pools.get(place).copied().flatten();
         let Some(kept) = kept.filter(|kept| kept.version == state.version) else {
@@ -209,9 +197,6 @@ impl Remembered {
             return Known::Nothing;
         }
         match kept.found {
-            // Under this aim a block that is found with less room may be better than before, so the
-            // old figure is no bound.
-            _ if aim == Aim::Best => Known::Nothing,
             (Some(block), unhindered) => Known::IfFree(block, unhindered),
             // A narrower block of an array may fit.
             (None, _) if ask.tasks > 1 => Known::Nothing,
@@ -227,9 +212,8 @@ impl Remembered {
         ask: &Ask,
         span: Span,
         (place, pool): (usize, PoolId),
-        goals: &[Prefer],
     ) -> Found {
-        let found = choice::in_pool(board, ask, pool, span, goals);
+        let found = choice::in_pool(board, ask, pool, span);
         let state = board.pool_state(pool);
         let is_roomy = board.has_room_at_any_time(ask, pool);
         if let Some(kept) = self.pools.get_mut(place)
@@ -289,6 +273,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::ask::Prefer;
     use super::super::demand::Demand;
     use super::super::outlook::{Outlook, PoolOutlook, ZoneOutlook};
     use super::super::placement::segment;

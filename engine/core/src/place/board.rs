@@ -76,13 +76,16 @@ impl Board {
     fn empty(problem: &Problem, version: u64) -> Self {
         let outlook = &problem.outlook;
         let slots = outlook.slots();
-        let lanes = problem.fleet.iter().map(|(_, pool)| {
+        let lanes = problem.fleet.iter().map(|(id, pool)| {
             let zone = outlook.zone(&pool.zone);
+            let open = outlook.pool(id);
             let mut lane = Lane {
                 price_micros: pool.price_micros_per_gpu_hour,
                 version,
                 sum: vec![0],
                 surplus: vec![0],
+                idle_gpus: idle(open.map(|open| &open.gpus), pool.standing.gpus, slots),
+                idle_cpus: idle(open.map(|open| &open.cpus), pool.standing.cpus, slots),
                 ..Lane::default()
             };
             for slot in 0..slots {
@@ -182,4 +185,15 @@ impl Board {
         let slot = u64::try_from(slot).unwrap_or(0);
         self.first.saturating_add(slot).saturating_mul(self.slot_ms)
     }
+}
+
+/// Prefix sums of the slots in which more is open than always is.
+fn idle(open: Option<&Vec<u32>>, standing: u32, slots: usize) -> Vec<u32> {
+    let mut sums = vec![0];
+    for slot in 0..slots {
+        let open = open.and_then(|open| open.get(slot)).copied();
+        let is_idle = open.is_some_and(|open| open > standing);
+        sums.push(sums[slot] + u32::from(is_idle));
+    }
+    sums
 }

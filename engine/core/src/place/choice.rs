@@ -1,11 +1,11 @@
 //! The best place and time for one ask as a single block, and the best alternative to it.
 
-use super::ask::{Ask, Prefer};
+use std::cmp::Ordering;
+
+use super::ask::Ask;
 use super::board::Board;
-use super::placement::{Alternative, Placement, Why, segment};
-use super::problem::Problem;
+use super::goals::{self, Bands, Figures, Rank, Spot};
 use super::sweep::{Cleanest, Need, Shape, Sweep};
-use crate::ids::Timestamp;
 use crate::pool::PoolId;
 
 /// All tasks of an ask, run in one pool without a pause.
@@ -26,6 +26,17 @@ pub(crate) struct Block {
 impl Block {
     pub(crate) const fn end_ms(&self) -> u64 {
         self.start_ms.saturating_add(self.length_ms)
+    }
+
+    /// What the goals of an ask are compared by.
+    pub(crate) const fn spot(&self, ask: &Ask) -> Spot {
+        Spot {
+            pool: self.pool,
+            start_ms: self.start_ms,
+            end_ms: self.end_ms(),
+            tasks: ask.tasks,
+            compared: self.compared,
+        }
     }
 
     /// Whether the board still has room for it.
@@ -53,10 +64,6 @@ pub(crate) struct Best {
     pub(crate) unhindered: Option<u64>,
 }
 
-/// Two blocks count as equal in a goal when they differ by at most a twentieth (5 %). Otherwise the
-/// first goal would always decide, and the later ones never.
-const WITHIN: u64 = 20;
-
 /// The part of the forecast's expected error that moving data must save beyond its own cost, in
 /// thousandths. A forecast error could otherwise turn a saving into a loss. It is half of the error
 /// because errors of neighboring hours and zones partly cancel.
@@ -68,30 +75,32 @@ pub(crate) type Found = (Option<Block>, Option<u64>);
 
 /// The best block for an ask within a span, with room on the board. Empty if no block fits.
 pub(crate) fn best(board: &Board, ask: &Ask, span: Span) -> Best {
-    best_of(board, ask, span, |pool, goals| {
-        in_pool(board, ask, pool, span, goals)
-    })
+    if goals::are_carbon(ask) {
+        best_of(board, ask, span, |pool| in_pool(board, ask, pool, span))
+    } else {
+        ranked(board, ask, span)
+    }
 }
 
-/// The best of the results of all allowed pools. `in_pool` gives the result of one; pools are asked
-/// in ascending order, so ties are broken the same way each time.
+/// The best of the results of all allowed pools, for an ask whose emissions alone decide. `in_pool`
+/// gives the result of one; pools are asked in ascending order, so ties are broken the same way each
+/// time.
 pub(crate) fn best_of(
     board: &Board,
     ask: &Ask,
     span: Span,
-    mut in_pool: impl FnMut(PoolId, &[Prefer]) -> Found,
+    mut in_pool: impl FnMut(PoolId) -> Found,
 ) -> Best {
-    let goals = goals(ask);
     let mut best = Best::default();
     for &pool in &ask.allowed {
-        let (block, unhindered) = in_pool(pool, goals);
+        let (block, unhindered) = in_pool(pool);
         best.unhindered = [best.unhindered, unhindered].into_iter().flatten().min();
         if let Some(block) = block {
             best.take(block, |one, other| match span.end_by_ms {
-                Some(_) => beats(board, ask, one, other, goals),
+                Some(_) => by_carbon(board, ask, one, other),
                 // An ask that starts at once takes the earliest end. Emissions decide only between
                 // equal ends.
-                None if one.end_ms() == other.end_ms() => beats(board, ask, one, other, goals),
+                None if one.end_ms() == other.end_ms() => by_carbon(board, ask, one, other),
                 None => one.end_ms() < other.end_ms(),
             });
         }
@@ -99,12 +108,52 @@ pub(crate) fn best_of(
     best
 }
 
-/// An ask's goals, most important first; emissions alone when it names none.
-pub(crate) fn goals(ask: &Ask) -> &[Prefer] {
-    if ask.prefer.is_empty() {
-        &[Prefer::Carbon]
-    } else {
-        &ask.prefer
+/// The best block by an ask's goals. All pools and starts are compared at once, because the best
+/// figure of all of them decides which differences count.
+fn ranked(board: &Board, ask: &Ask, span: Span) -> Best {
+    let mut blocks: Vec<Block> = Vec::new();
+    for &pool in &ask.allowed {
+        let Some((lane, latest)) = Lane::of(board, ask, pool, span) else {
+            continue;
+        };
+        if Aim::of(ask, span) == Aim::Earliest {
+            blocks.extend(lane.earliest(span.ready_ms, latest));
+        } else {
+            let starts = starts(board, span.ready_ms, latest);
+            blocks.extend(
+                starts
+                    .filter(|start| lane.fits(*start))
+                    .map(|start| lane.block(start)),
+            );
+        }
+    }
+    if span.end_by_ms.is_none() {
+        let earliest = blocks.iter().map(Block::end_ms).min();
+        blocks.retain(|block| Some(block.end_ms()) == earliest);
+    }
+    let all: Vec<Figures> = blocks
+        .iter()
+        .map(|block| block.spot(ask).figures(board, ask, span.ready_ms))
+        .collect();
+    let bands = Bands::of(ask, &all);
+    let ranks = all.iter().map(|figures| bands.rank(figures, 0));
+    let ranked: Vec<(Rank, Block)> = ranks.zip(blocks).collect();
+    let least = |than: Option<PoolId>| {
+        let others = ranked.iter().filter(|(_, block)| Some(block.pool) != than);
+        others.copied().reduce(|best, next| {
+            let beats = match next.0.cmp(&best.0) {
+                Ordering::Less => true,
+                Ordering::Equal => by_carbon(board, ask, &next.1, &best.1),
+                Ordering::Greater => false,
+            };
+            if beats { next } else { best }
+        })
+    };
+    let first = least(None).map(|(_, block)| block);
+    Best {
+        first,
+        other: first.and_then(|first| Some(least(Some(first.pool))?.1)),
+        unhindered: None,
     }
 }
 
@@ -129,41 +178,16 @@ impl Best {
     }
 }
 
-/// The best block of an ask in one pool.
-pub(crate) fn in_pool(
-    board: &Board,
-    ask: &Ask,
-    pool: PoolId,
-    span: Span,
-    goals: &[Prefer],
-) -> Found {
-    let at_once = board.most(ask, pool);
-    let length_ms = ask.length_ms(at_once);
-    let latest = match span.end_by_ms {
-        _ if at_once == 0 => None,
-        Some(end_by) => {
-            let by_start = ask.start_by.map_or(u64::MAX, |by| by.0);
-            end_by.checked_sub(length_ms).map(|by| by.min(by_start))
-        }
-        None => Some(board.end_ms()),
-    };
-    let Some(latest) = latest.filter(|latest| *latest >= span.ready_ms) else {
+/// The best block in one pool of an ask whose emissions alone decide.
+pub(crate) fn in_pool(board: &Board, ask: &Ask, pool: PoolId, span: Span) -> Found {
+    let Some((lane, latest)) = Lane::of(board, ask, pool, span) else {
         return (None, None);
     };
-    // After the end of the outlook all hours look alike, so no later start can be better.
-    let latest = latest.min(board.end_ms().max(span.ready_ms));
-    let lane = Lane {
-        board,
-        ask,
-        pool,
-        at_once,
-        length_ms,
-    };
-    match Aim::of(ask, span, goals) {
+    match Aim::of(ask, span) {
         Aim::Earliest => (lane.earliest(span.ready_ms, latest), None),
         Aim::Cleanest => lane.cleanest(span.ready_ms, latest),
         Aim::Best => {
-            let better = |one: &Block, other: &Block| beats(board, ask, one, other, goals);
+            let better = |one: &Block, other: &Block| by_carbon(board, ask, one, other);
             lane.best_of(starts(board, span.ready_ms, latest), better)
         }
     }
@@ -178,16 +202,16 @@ pub(crate) enum Aim {
     /// The block with the lowest emissions; the earliest of equals.
     Cleanest,
     /// The block that no other beats. Every start is compared, because transfers cost differently
-    /// at each start and surplus is not a difference of weights.
+    /// at each start.
     Best,
 }
 
 impl Aim {
     /// How blocks of an ask compare.
-    pub(crate) fn of(ask: &Ask, span: Span, goals: &[Prefer]) -> Self {
-        if span.end_by_ms.is_none() || goals.first() == Some(&Prefer::Time) {
+    pub(crate) fn of(ask: &Ask, span: Span) -> Self {
+        if span.end_by_ms.is_none() || goals::are_time_first(ask) {
             Self::Earliest
-        } else if goals.contains(&Prefer::Surplus) || !ask.data.is_empty() {
+        } else if !ask.data.is_empty() {
             Self::Best
         } else {
             Self::Cleanest
@@ -205,7 +229,34 @@ struct Lane<'a> {
     length_ms: u64,
 }
 
-impl Lane<'_> {
+impl<'a> Lane<'a> {
+    /// The lane of a pool, and the latest start in it; `None` if the pool cannot hold the ask in
+    /// time.
+    fn of(board: &'a Board, ask: &'a Ask, pool: PoolId, span: Span) -> Option<(Self, u64)> {
+        let at_once = board.most(ask, pool);
+        if at_once == 0 {
+            return None;
+        }
+        let length_ms = ask.length_ms(at_once);
+        let latest = match span.end_by_ms {
+            Some(end_by) => {
+                let by_start = ask.start_by.map_or(u64::MAX, |by| by.0);
+                end_by.checked_sub(length_ms)?.min(by_start)
+            }
+            None => board.end_ms(),
+        };
+        // After the end of the outlook all hours look alike, so no later start can be better.
+        let soonest = board.end_ms().max(span.ready_ms);
+        let lane = Self {
+            board,
+            ask,
+            pool,
+            at_once,
+            length_ms,
+        };
+        (latest >= span.ready_ms).then(|| (lane, latest.min(soonest)))
+    }
+
     fn fits(&self, start_ms: u64) -> bool {
         let end_ms = start_ms.saturating_add(self.length_ms);
         self.board.room(self.ask, self.pool, start_ms, end_ms) >= self.at_once
@@ -319,22 +370,7 @@ fn starts(board: &Board, ready_ms: u64, latest_ms: u64) -> impl Iterator<Item = 
     std::iter::once(ready_ms).chain(slots).chain(last)
 }
 
-/// Whether one block is better than another. The first goal in which they differ by more than 5 %
-/// decides. Otherwise emissions decide, then the start, then the pool.
-fn beats(board: &Board, ask: &Ask, one: &Block, other: &Block, goals: &[Prefer]) -> bool {
-    if let [Prefer::Carbon] = goals {
-        return by_carbon(board, ask, one, other);
-    }
-    for goal in goals {
-        let figure = |block: &Block| figure(board, ask, block, *goal);
-        let (a, b) = (figure(one), figure(other));
-        if a.abs_diff(b) > a.max(b) / WITHIN {
-            return a < b;
-        }
-    }
-    by_carbon(board, ask, one, other)
-}
-
+/// Whether one block is better than another by their emissions, then their start, then their pool.
 fn by_carbon(board: &Board, ask: &Ask, one: &Block, other: &Block) -> bool {
     let cautious = |block: &Block, rival: &Block| {
         if block.transfer <= rival.transfer || ask.data.is_empty() {
@@ -352,137 +388,4 @@ fn by_carbon(board: &Board, ask: &Ask, one: &Block, other: &Block) -> bool {
         (compared, block.start_ms, block.micrograms, block.pool)
     };
     key(one, other) < key(other, one)
-}
-
-/// A block's figure for a goal; lower is better.
-fn figure(board: &Board, ask: &Ask, block: &Block, goal: Prefer) -> u64 {
-    match goal {
-        Prefer::Carbon | Prefer::Idle => block.compared,
-        Prefer::Surplus => {
-            let slots = block.length_ms.div_ceil(board.slot_ms).max(1);
-            let in_surplus = board.surplus(block.pool, block.start_ms, block.end_ms());
-            1000 - (u64::from(in_surplus) * 1000 / slots).min(1000)
-        }
-        Prefer::Time => block.end_ms(),
-        Prefer::Cost => {
-            let gpu_ms = u128::from(ask.task_ms)
-                * u128::from(ask.tasks)
-                * u128::from(ask.gpus)
-                * u128::from(board.price_micros(block.pool));
-            u64::try_from(gpu_ms / 3_600_000).unwrap_or(u64::MAX)
-        }
-    }
-}
-
-/// The emissions of the ask at home if it begins as soon as it is ready. They are the
-/// counterfactual of the savings, so capacity is not considered.
-pub(crate) fn at_home(board: &Board, ask: &Ask, ready_ms: u64) -> u64 {
-    let at_once = ask.width.min(ask.tasks).max(1);
-    let end_ms = ready_ms.saturating_add(ask.length_ms(at_once));
-    let window = board.window(ask.home, ready_ms, end_ms);
-    Board::micrograms(window, ask.power(at_once))
-        .saturating_add(board.transfer(ask, ask.home, ready_ms))
-}
-
-/// The placement that consists of the best block, if there is one.
-pub(crate) fn placement(
-    problem: &Problem,
-    board: &Board,
-    ask: &Ask,
-    ready_ms: u64,
-    best: Best,
-    late: bool,
-) -> Option<Placement> {
-    let block = best.first?;
-    let segments = vec![segment(
-        block.pool,
-        block.start_ms,
-        block.length_ms,
-        ask.tasks,
-        block.at_once,
-    )];
-    let alternative = best
-        .other
-        .or_else(|| at_another_time(board, ask, &block, ready_ms));
-    Some(Placement {
-        segments,
-        why: why(board, ask, &block, late),
-        expected_micrograms: block.micrograms,
-        transfer_micrograms: block.transfer,
-        at_home_now_micrograms: at_home(board, ask, ready_ms),
-        alternative: alternative.map(|other| Alternative {
-            pool: other.pool,
-            start: Timestamp(other.start_ms),
-            expected_micrograms: other.micrograms,
-        }),
-        decided_at: problem.now,
-        outlook_at: problem.outlook.issued_at,
-    })
-}
-
-/// The alternative of a placement that starts later than it could: the same pool as soon as the ask
-/// is ready.
-pub(crate) fn at_once_there(
-    board: &Board,
-    ask: &Ask,
-    placement: &Placement,
-    ready_ms: u64,
-) -> Option<Alternative> {
-    let first = placement.segments.first()?;
-    let block = Block {
-        pool: first.pool,
-        start_ms: first.start.0,
-        length_ms: first.end.since_ms(first.start),
-        at_once: first.at_once,
-        micrograms: placement.expected_micrograms,
-        compared: placement.expected_micrograms,
-        transfer: placement.transfer_micrograms,
-    };
-    let other = at_another_time(board, ask, &block, ready_ms)?;
-    Some(Alternative {
-        pool: other.pool,
-        start: Timestamp(other.start_ms),
-        expected_micrograms: other.micrograms,
-    })
-}
-
-/// The block in the same pool as soon as the ask is ready; `None` if that is the block itself.
-fn at_another_time(board: &Board, ask: &Ask, block: &Block, ready_ms: u64) -> Option<Block> {
-    if block.start_ms == ready_ms {
-        return None;
-    }
-    let end_ms = ready_ms.saturating_add(block.length_ms);
-    let window = board.window(block.pool, ready_ms, end_ms);
-    let transfer = board.transfer(ask, block.pool, ready_ms);
-    let micrograms = Board::micrograms(window, ask.power(block.at_once)).saturating_add(transfer);
-    Some(Block {
-        start_ms: ready_ms,
-        micrograms,
-        compared: micrograms,
-        transfer,
-        ..*block
-    })
-}
-
-fn why(board: &Board, ask: &Ask, block: &Block, late: bool) -> Why {
-    if late {
-        return Why::Late;
-    }
-    let Some(latest) = ask.latest_start(block.length_ms) else {
-        return Why::AtOnce;
-    };
-    if block.start_ms > latest {
-        return Why::Late;
-    }
-    let forced = block.start_ms >= latest && latest <= ask.ready_at.0.saturating_add(board.slot_ms);
-    match ask.prefer.first() {
-        _ if forced => Why::LastSafeStart,
-        Some(Prefer::Surplus) if board.surplus(block.pool, block.start_ms, block.end_ms()) > 0 => {
-            Why::Surplus
-        }
-        Some(Prefer::Idle) => Why::Idle,
-        Some(Prefer::Time) => Why::Earliest,
-        Some(Prefer::Cost) => Why::Cheapest,
-        Some(Prefer::Carbon | Prefer::Surplus) | None => Why::Cleanest,
-    }
 }

@@ -6,16 +6,17 @@
 //! them would count all of it.
 
 use super::board::Board;
+use super::goals::Cost;
 use super::node::{Node, cost};
 
 /// By possible start, ascending: `(start, cost when it begins then, lowest cost when it begins then
 /// or later)`.
-type CostToGo = Vec<(u64, u64, u64)>;
+type CostToGo<C> = Vec<(u64, C, C)>;
 
 /// A start for each stage: the one with the lowest cost-to-go after its predecessors have ended.
 /// Costs `stages x slots x pools`.
-pub(crate) fn starts(board: &Board, nodes: &[Node<'_>]) -> Vec<u64> {
-    let mut costs: Vec<CostToGo> = vec![Vec::new(); nodes.len()];
+pub(crate) fn starts<C: Cost>(board: &Board, nodes: &[Node<'_>]) -> Vec<u64> {
+    let mut costs: Vec<CostToGo<C>> = vec![Vec::new(); nodes.len()];
     for place in (0..nodes.len()).rev() {
         costs[place] = cost_to_go(board, nodes, &costs, place);
     }
@@ -37,17 +38,15 @@ pub(crate) fn starts(board: &Board, nodes: &[Node<'_>]) -> Vec<u64> {
 }
 
 /// The cost-to-go of one stage; that of its successors is known already.
-fn cost_to_go(board: &Board, nodes: &[Node<'_>], costs: &[CostToGo], place: usize) -> CostToGo {
+fn cost_to_go<C: Cost>(
+    board: &Board,
+    nodes: &[Node<'_>],
+    costs: &[CostToGo<C>],
+    place: usize,
+) -> CostToGo<C> {
     let node = &nodes[place];
-    let first = board.slot(node.start_ms) + 1;
-    let last = board.slot(node.latest_ms);
-    let grid = (first..=last).map(|slot| board.start_ms(slot));
-    let grid = grid.filter(|start| *start > node.start_ms && *start < node.latest_ms);
-    let mut starts: Vec<u64> = std::iter::once(node.start_ms).chain(grid).collect();
-    if node.latest_ms > node.start_ms {
-        starts.push(node.latest_ms);
-    }
-    let mut cost_to_go: CostToGo = starts
+    let mut cost_to_go: CostToGo<C> = node
+        .starts(board)
         .into_iter()
         .map(|start| {
             let end = start.saturating_add(node.length_ms);
@@ -57,18 +56,18 @@ fn cost_to_go(board: &Board, nodes: &[Node<'_>], costs: &[CostToGo], place: usiz
                 let least = list
                     .get(from)
                     .or(list.last())
-                    .map_or(0, |(_, _, least)| *least);
+                    .map_or(C::NOTHING, |(_, _, least)| *least);
                 let shared = u64::try_from(nodes[*next].before.len().max(1)).unwrap_or(1);
-                least / shared
+                least.shared(shared)
             });
             let own = cost(board, node, start);
-            (start, behind.fold(own, u64::saturating_add), 0)
+            (start, behind.fold(own, C::and), C::NOTHING)
         })
         .collect();
-    let mut least = u64::MAX;
+    let mut least = None;
     for (_, value, then) in cost_to_go.iter_mut().rev() {
-        least = least.min(*value);
-        *then = least;
+        let lowest = least.map_or(*value, |least: C| least.min(*value));
+        (*then, least) = (lowest, Some(lowest));
     }
     cost_to_go
 }

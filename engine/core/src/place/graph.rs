@@ -11,6 +11,7 @@ use super::ask::Ask;
 use super::board::Board;
 use super::choice::{self, Span};
 use super::cost_to_go;
+use super::goals::{self, Bands, Cost, Rank};
 use super::node::{Node, cost, emitted};
 use crate::ids;
 
@@ -28,7 +29,14 @@ const PAUSES: usize = 24;
 pub(crate) fn spans(board: &Board, asks: &[&Ask], edges: &[Vec<u32>]) -> Vec<(u64, Option<u64>)> {
     let mut nodes = nodes(board, asks, edges);
     bound(&mut nodes);
-    settle(board, &mut nodes);
+    if asks.iter().all(|ask| goals::are_carbon(ask)) {
+        settle::<u64>(board, &mut nodes);
+    } else {
+        for node in &mut nodes {
+            node.bands = node.bands(board);
+        }
+        settle::<Rank>(board, &mut nodes);
+    }
     nodes
         .iter()
         .map(|node| {
@@ -56,6 +64,7 @@ fn nodes<'a>(board: &Board, asks: &[&'a Ask], edges: &[Vec<u32>]) -> Vec<Node<'a
                 before: before.iter().map(|index| ids::place(*index)).collect(),
                 behind: Vec::new(),
                 start_ms: ask.ready_at.0,
+                bands: Bands::default(),
             }
         })
         .collect();
@@ -113,26 +122,26 @@ fn last(nodes: &[Node<'_>], place: usize) -> u64 {
 
 /// Tries the three plans and keeps the cheapest. Moving single stages only reaches a local minimum,
 /// and these three starting points lie far apart.
-fn settle(board: &Board, nodes: &mut [Node<'_>]) {
+fn settle<C: Cost>(board: &Board, nodes: &mut [Node<'_>]) {
     if nodes.iter().all(|node| node.latest_ms <= node.start_ms) {
         return;
     }
     let early: Vec<u64> = nodes.iter().map(|node| node.start_ms).collect();
     let late: Vec<u64> = nodes.iter().map(|node| node.latest_ms).collect();
-    let foreseen = cost_to_go::starts(board, nodes);
-    let mut best: Option<(u64, Vec<u64>)> = None;
+    let foreseen = cost_to_go::starts::<C>(board, nodes);
+    let mut best: Option<(C, Vec<u64>)> = None;
     for (from, paused) in [(&foreseen, false), (&early, true), (&late, false)] {
         for (node, start) in nodes.iter_mut().zip(from) {
             node.start_ms = *start;
         }
         if paused {
-            pauses(board, nodes);
+            pauses::<C>(board, nodes);
         }
-        move_all(board, nodes);
+        move_all::<C>(board, nodes);
         let total = nodes
             .iter()
             .map(|node| cost(board, node, node.start_ms))
-            .fold(0, u64::saturating_add);
+            .fold(C::NOTHING, C::and);
         if best.as_ref().is_none_or(|(least, _)| total < *least) {
             best = Some((total, nodes.iter().map(|node| node.start_ms).collect()));
         }
@@ -145,7 +154,7 @@ fn settle(board: &Board, nodes: &mut [Node<'_>]) {
     let emitted = |starts: &[u64]| {
         let each = nodes.iter().zip(starts);
         each.map(|(node, start)| emitted(board, node, *start))
-            .fold(0, u64::saturating_add)
+            .fold(C::NOTHING, C::and)
     };
     let taken = if emitted(&best) > emitted(&early) {
         &early
@@ -159,7 +168,7 @@ fn settle(board: &Board, nodes: &mut [Node<'_>]) {
 
 /// Moves each stage alone, pass after pass, until none moves. Passes alternate their direction, so
 /// that room that opens at one end of a chain travels through it in one pass.
-fn move_all(board: &Board, nodes: &mut [Node<'_>]) {
+fn move_all<C: Cost>(board: &Board, nodes: &mut [Node<'_>]) {
     for round in 0..ROUNDS {
         let mut moved = false;
         let count = nodes.len();
@@ -169,7 +178,7 @@ fn move_all(board: &Board, nodes: &mut [Node<'_>]) {
             } else {
                 step
             };
-            moved |= move_alone(board, nodes, place);
+            moved |= move_alone::<C>(board, nodes, place);
         }
         if !moved {
             return;
@@ -178,7 +187,7 @@ fn move_all(board: &Board, nodes: &mut [Node<'_>]) {
 }
 
 /// Moves one stage to its best start between its neighbors. Returns whether it moved.
-fn move_alone(board: &Board, nodes: &mut [Node<'_>], place: usize) -> bool {
+fn move_alone<C: Cost>(board: &Board, nodes: &mut [Node<'_>], place: usize) -> bool {
     let (early, late) = (earliest(nodes, place), last(nodes, place));
     let node = &nodes[place];
     if late <= early {
@@ -191,8 +200,10 @@ fn move_alone(board: &Board, nodes: &mut [Node<'_>], place: usize) -> bool {
     let Some(block) = choice::best(board, node.ask, span).first else {
         return false;
     };
-    let stay = cost(board, node, node.start_ms);
-    if block.start_ms == node.start_ms || block.compared >= stay {
+    let stay: C = cost(board, node, node.start_ms);
+    let spot = block.spot(node.ask);
+    let there = C::of(board, node.ask, &node.bands, node.ready_ms, &spot);
+    if block.start_ms == node.start_ms || there >= stay {
         return false;
     }
     nodes[place].start_ms = block.start_ms;
@@ -202,7 +213,7 @@ fn move_alone(board: &Board, nodes: &mut [Node<'_>], place: usize) -> bool {
 /// Delays everything that begins at or after a moment, if that saves emissions: first the whole
 /// plan, then what begins at ever later moments. All successors of a delayed stage begin later and
 /// are delayed too, so precedence holds.
-fn pauses(board: &Board, nodes: &mut [Node<'_>]) {
+fn pauses<C: Cost>(board: &Board, nodes: &mut [Node<'_>]) {
     let mut starts: Vec<u64> = nodes.iter().map(|node| node.start_ms).collect();
     starts.sort_unstable();
     starts.dedup();
@@ -215,11 +226,11 @@ fn pauses(board: &Board, nodes: &mut [Node<'_>]) {
         let Some(from) = now.get(nth).copied() else {
             return;
         };
-        pause(board, nodes, from);
+        pause::<C>(board, nodes, from);
     }
 }
 
-fn pause(board: &Board, nodes: &mut [Node<'_>], from_ms: u64) {
+fn pause<C: Cost>(board: &Board, nodes: &mut [Node<'_>], from_ms: u64) {
     let moving: Vec<usize> = (0..nodes.len())
         .filter(|place| nodes[*place].start_ms >= from_ms)
         .collect();
@@ -232,7 +243,7 @@ fn pause(board: &Board, nodes: &mut [Node<'_>], from_ms: u64) {
         })
         .min()
         .unwrap_or(0);
-    let total = |delay: u64| -> u64 {
+    let total = |delay: u64| -> C {
         moving
             .iter()
             .map(|place| {
@@ -242,7 +253,7 @@ fn pause(board: &Board, nodes: &mut [Node<'_>], from_ms: u64) {
                     nodes[*place].start_ms.saturating_add(delay),
                 )
             })
-            .fold(0, u64::saturating_add)
+            .fold(C::NOTHING, C::and)
     };
     let mut best = (total(0), 0);
     // A step costs as much as there are stages. Graphs of thousands of stages take coarser steps,

@@ -12,6 +12,10 @@ pub(super) struct Lane {
     pub(super) sum: Vec<u64>,
     /// Prefix sums of the slots that are in surplus.
     pub(super) surplus: Vec<u32>,
+    /// Prefix sums of the slots in which devices are open that the owner does not use then.
+    pub(super) idle_gpus: Vec<u32>,
+    /// The same for cores.
+    pub(super) idle_cpus: Vec<u32>,
     /// Intensity by slot, in mg/kWh. Transfers use it: a pool's PUE does not apply to the network.
     pub(super) intensity: Vec<u32>,
     /// Expected forecast error by slot, in thousandths of the intensity.

@@ -13,6 +13,7 @@
 //! release times, deadlines, precedence and capacity. It is solved by list scheduling and repair
 //! rather than exactly, because an exact solution (MILP) is practical for about 50 tasks only.
 
+mod answer;
 mod ask;
 mod block_cache;
 mod board;
@@ -22,6 +23,7 @@ mod cost_to_go;
 mod demand;
 mod fault;
 mod floor;
+mod goals;
 mod graph;
 mod lane;
 mod node;

@@ -79,6 +79,22 @@ impl Board {
         })
     }
 
+    /// The number of slots of a window in which the pool provides machines that its owner does not
+    /// use then.
+    pub(crate) fn idle(&self, ask: &Ask, pool: PoolId, start_ms: u64, end_ms: u64) -> u32 {
+        let last = self.slot(end_ms.saturating_sub(1).max(start_ms));
+        let first = self.slot(start_ms);
+        self.lanes.get(pool.place()).map_or(0, |lane| {
+            let idle = if ask.gpus > 0 {
+                &lane.idle_gpus
+            } else {
+                &lane.idle_cpus
+            };
+            let upto = |slot: usize| idle.get(slot).copied().unwrap_or(0);
+            upto(last + 1).saturating_sub(upto(first))
+        })
+    }
+
     /// The mean expected forecast error over a window, in thousandths.
     pub(crate) fn error_permille(&self, pool: PoolId, start_ms: u64, end_ms: u64) -> u64 {
         let last = self.slot(end_ms.saturating_sub(1).max(start_ms));

@@ -1,10 +1,12 @@
 //! Places one ask: as one block if that is best, or split if pausing saves emissions or no pool has
 //! room.
 
+use super::answer;
 use super::ask::Ask;
 use super::board::Board;
 use super::choice::{self, Best, Span};
 use super::floor::Floor;
+use super::goals;
 use super::placement::{Placement, Why};
 use super::problem::Problem;
 use super::split::{self, Pieces};
@@ -38,7 +40,18 @@ pub(crate) fn place_best(
         ready_ms,
         end_by_ms,
     } = span;
-    let whole = choice::placement(problem, board, ask, ready_ms, best, false);
+    let whole = answer::placement(problem, board, ask, ready_ms, best, false);
+    if goals::are_time_first(ask) {
+        let why = Why::Earliest;
+        let first = earliest(problem, board, ask, ready_ms, (whole, best), why);
+        let in_time = |one: &Placement| {
+            let end = one.end().map(|end| end.0);
+            end_by_ms.is_none_or(|by| end.is_some_and(|end| end <= by))
+        };
+        return first
+            .filter(in_time)
+            .unwrap_or_else(|| soonest(problem, board, ask, ready_ms, end_by_ms.is_some()));
+    }
     let pieces = in_pieces(board, ask, span, best);
     let Some(placement) = better(problem, board, ask, ready_ms, (whole, best), pieces) else {
         // There is no room in time.
@@ -46,6 +59,7 @@ pub(crate) fn place_best(
     };
     if let Some(end_by_ms) = end_by_ms
         && ask.tasks > 1
+        && goals::are_carbon(ask)
         && (placement.segments.len() > 1 || board.floor != Floor::default())
     {
         // Pieces are chosen one by one and compared above the floor. As a whole they must still be
@@ -67,21 +81,33 @@ fn soonest(problem: &Problem, board: &Board, ask: &Ask, ready_ms: u64, late: boo
         end_by_ms: None,
     };
     let best = choice::best(board, ask, soon);
-    let whole = choice::placement(problem, board, ask, ready_ms, best, late);
-    let pieces = if ask.tasks > 1 {
-        split::spread(board, ask, soon)
-    } else {
-        None
+    let whole = answer::placement(problem, board, ask, ready_ms, best, late);
+    let why = if late { Why::Late } else { Why::AtOnce };
+    earliest(problem, board, ask, ready_ms, (whole, best), why)
+        .unwrap_or_else(|| nowhere(problem, board, ask, ready_ms))
+}
+
+/// A block, or the tasks spread over pools and times if they end earlier then.
+fn earliest(
+    problem: &Problem,
+    board: &Board,
+    ask: &Ask,
+    ready_ms: u64,
+    (whole, best): (Option<Placement>, Best),
+    why: Why,
+) -> Option<Placement> {
+    let soon = Span {
+        ready_ms,
+        end_by_ms: None,
     };
-    let spread = pieces.map(|pieces| {
-        let why = if late { Why::Late } else { Why::AtOnce };
-        of_pieces(problem, board, ask, ready_ms, pieces, why, best)
-    });
+    let pieces = (ask.tasks > 1).then(|| split::spread(board, ask, soon));
+    let spread = pieces
+        .flatten()
+        .map(|pieces| of_pieces(problem, board, ask, ready_ms, pieces, why, best));
     match (whole, spread) {
-        (Some(whole), Some(spread)) if spread.end() < whole.end() => spread,
-        (Some(whole), _) => whole,
-        (None, Some(spread)) => spread,
-        (None, None) => nowhere(problem, board, ask, ready_ms),
+        (Some(whole), Some(spread)) if spread.end() < whole.end() => Some(spread),
+        (Some(whole), _) => Some(whole),
+        (None, spread) => spread,
     }
 }
 
@@ -97,19 +123,24 @@ fn in_pieces(board: &Board, ask: &Ask, span: Span, best: Best) -> Option<Pieces>
         None
     };
     let wide = ask.width.min(ask.tasks);
-    let crowded = best.first.is_none_or(|block| {
-        let hindered = best
-            .unhindered
-            .is_some_and(|least| gains(block.compared, least));
-        block.at_once < wide || hindered
-    });
+    // With other goals than emissions, other work may be in the way without showing here.
+    let crowded = !goals::are_carbon(ask)
+        || best.first.is_none_or(|block| {
+            let hindered = best
+                .unhindered
+                .is_some_and(|least| gains(block.compared, least));
+            block.at_once < wide || hindered
+        });
     if !crowded || span.end_by_ms.is_none() {
         return paused;
     }
     let spread = split::spread(board, ask, span);
-    let key = |pieces: &Pieces| (pieces.compared, pieces.micrograms);
+    let beats = |one: &Pieces, other: &Pieces| {
+        let key = |pieces: &Pieces| (pieces.compared, pieces.micrograms);
+        goals::decide(&one.figures, &other.figures).unwrap_or(key(one) < key(other))
+    };
     match (paused, spread) {
-        (Some(paused), Some(spread)) if key(&spread) < key(&paused) => Some(spread),
+        (Some(paused), Some(spread)) if beats(&spread, &paused) => Some(spread),
         (Some(paused), _) => Some(paused),
         (None, spread) => spread,
     }
@@ -121,7 +152,7 @@ const fn gains(from: u64, to: u64) -> bool {
     from > to.saturating_add(to / 2000)
 }
 
-/// The cleaner of a block and a split. If they are equal, the block.
+/// The better of a block and a split. If they are equal, the block.
 fn better(
     problem: &Problem,
     board: &Board,
@@ -133,15 +164,13 @@ fn better(
     let Some(pieces) = pieces else {
         return whole;
     };
+    let stays = best.first.is_some_and(|block| {
+        let figures = block.spot(ask).figures(board, ask, ready_ms);
+        let decided = goals::decide(&pieces.figures, &figures);
+        !decided.unwrap_or_else(|| gains(block.compared, pieces.compared))
+    });
     match whole {
-        Some(whole)
-            if !gains(
-                best.first.map_or(u64::MAX, |block| block.compared),
-                pieces.compared,
-            ) =>
-        {
-            Some(whole)
-        }
+        Some(whole) if stays => Some(whole),
         Some(whole) => {
             let why = whole.why;
             let mut placed = of_pieces(problem, board, ask, ready_ms, pieces, why, Best::default());
@@ -175,7 +204,7 @@ fn of_pieces(
         why,
         expected_micrograms: pieces.micrograms,
         transfer_micrograms: pieces.transfer,
-        at_home_now_micrograms: choice::at_home(board, ask, ready_ms),
+        at_home_now_micrograms: answer::at_home(board, ask, ready_ms),
         alternative: other.map(|other| super::placement::Alternative {
             pool: other.pool,
             start: Timestamp(other.start_ms),
@@ -193,7 +222,7 @@ fn nowhere(problem: &Problem, board: &Board, ask: &Ask, ready_ms: u64) -> Placem
         why: Why::NoCapacity,
         expected_micrograms: 0,
         transfer_micrograms: 0,
-        at_home_now_micrograms: choice::at_home(board, ask, ready_ms),
+        at_home_now_micrograms: answer::at_home(board, ask, ready_ms),
         alternative: None,
         decided_at: problem.now,
         outlook_at: problem.outlook.issued_at,

@@ -6,12 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::answer;
 use super::ask::Ask;
 use super::block_cache::BlockCache;
 use super::board::Board;
-use super::choice::{self, Span};
+use super::choice::Span;
 use super::demand::Work;
 use super::floor::{Floor, Headroom};
+use super::goals;
 use super::graph;
 use super::placement::Placement;
 use super::postconditions;
@@ -203,12 +205,12 @@ fn place_unit(
             .max(problem.now.0);
         let end_by_ms = end_by(ask);
         let placement = match planned.get(place) {
-            Some((start, Some(end))) if *start >= ready_ms => {
+            Some((start, Some(end))) if *start >= ready_ms && !goals::are_time_first(ask) => {
                 // As planned, unless earlier units or members have taken that capacity.
                 let there = single::place(problem, board, ask, *start, Some(*end));
                 if there.end().is_some_and(|at| at.0 <= *end) {
-                    let home = choice::at_home(board, ask, ready_ms);
-                    let other = choice::at_once_there(board, ask, &there, ready_ms);
+                    let home = answer::at_home(board, ask, ready_ms);
+                    let other = answer::at_once_there(board, ask, &there, ready_ms);
                     Placement {
                         at_home_now_micrograms: home,
                         alternative: there.alternative.or(other),

@@ -1,0 +1,124 @@
+//! What a placement says beside where and when: the reason, the alternative, and the emissions at
+//! home.
+
+use super::ask::{Ask, Prefer};
+use super::board::Board;
+use super::choice::{Best, Block};
+use super::placement::{Alternative, Placement, Why, segment};
+use super::problem::Problem;
+use crate::ids::Timestamp;
+
+/// The emissions of the ask at home if it begins as soon as it is ready. They are the
+/// counterfactual of the savings, so capacity is not considered.
+pub(crate) fn at_home(board: &Board, ask: &Ask, ready_ms: u64) -> u64 {
+    let at_once = ask.width.min(ask.tasks).max(1);
+    let end_ms = ready_ms.saturating_add(ask.length_ms(at_once));
+    let window = board.window(ask.home, ready_ms, end_ms);
+    Board::micrograms(window, ask.power(at_once))
+        .saturating_add(board.transfer(ask, ask.home, ready_ms))
+}
+
+/// The placement that consists of the best block, if there is one.
+pub(crate) fn placement(
+    problem: &Problem,
+    board: &Board,
+    ask: &Ask,
+    ready_ms: u64,
+    best: Best,
+    late: bool,
+) -> Option<Placement> {
+    let block = best.first?;
+    let segments = vec![segment(
+        block.pool,
+        block.start_ms,
+        block.length_ms,
+        ask.tasks,
+        block.at_once,
+    )];
+    let alternative = best
+        .other
+        .or_else(|| at_another_time(board, ask, &block, ready_ms));
+    Some(Placement {
+        segments,
+        why: why(board, ask, &block, late),
+        expected_micrograms: block.micrograms,
+        transfer_micrograms: block.transfer,
+        at_home_now_micrograms: at_home(board, ask, ready_ms),
+        alternative: alternative.map(|other| Alternative {
+            pool: other.pool,
+            start: Timestamp(other.start_ms),
+            expected_micrograms: other.micrograms,
+        }),
+        decided_at: problem.now,
+        outlook_at: problem.outlook.issued_at,
+    })
+}
+
+/// The alternative of a placement that starts later than it could: the same pool as soon as the ask
+/// is ready.
+pub(crate) fn at_once_there(
+    board: &Board,
+    ask: &Ask,
+    placement: &Placement,
+    ready_ms: u64,
+) -> Option<Alternative> {
+    let first = placement.segments.first()?;
+    let block = Block {
+        pool: first.pool,
+        start_ms: first.start.0,
+        length_ms: first.end.since_ms(first.start),
+        at_once: first.at_once,
+        micrograms: placement.expected_micrograms,
+        compared: placement.expected_micrograms,
+        transfer: placement.transfer_micrograms,
+    };
+    let other = at_another_time(board, ask, &block, ready_ms)?;
+    Some(Alternative {
+        pool: other.pool,
+        start: Timestamp(other.start_ms),
+        expected_micrograms: other.micrograms,
+    })
+}
+
+/// The block in the same pool as soon as the ask is ready; `None` if that is the block itself.
+fn at_another_time(board: &Board, ask: &Ask, block: &Block, ready_ms: u64) -> Option<Block> {
+    if block.start_ms == ready_ms {
+        return None;
+    }
+    let end_ms = ready_ms.saturating_add(block.length_ms);
+    let window = board.window(block.pool, ready_ms, end_ms);
+    let transfer = board.transfer(ask, block.pool, ready_ms);
+    let micrograms = Board::micrograms(window, ask.power(block.at_once)).saturating_add(transfer);
+    Some(Block {
+        start_ms: ready_ms,
+        micrograms,
+        compared: micrograms,
+        transfer,
+        ..*block
+    })
+}
+
+fn why(board: &Board, ask: &Ask, block: &Block, late: bool) -> Why {
+    if late {
+        return Why::Late;
+    }
+    let Some(latest) = ask.latest_start(block.length_ms) else {
+        return Why::AtOnce;
+    };
+    if block.start_ms > latest {
+        return Why::Late;
+    }
+    let forced = block.start_ms >= latest && latest <= ask.ready_at.0.saturating_add(board.slot_ms);
+    match ask.prefer.first() {
+        _ if forced => Why::LastSafeStart,
+        Some(Prefer::Surplus) if board.surplus(block.pool, block.start_ms, block.end_ms()) > 0 => {
+            Why::Surplus
+        }
+        Some(Prefer::Idle) if board.idle(ask, block.pool, block.start_ms, block.end_ms()) > 0 => {
+            Why::Idle
+        }
+        Some(Prefer::Time) => Why::Earliest,
+        Some(Prefer::Cost) => Why::Cheapest,
+        Some(Prefer::Carbon | Prefer::Surplus | Prefer::Idle) | None => Why::Cleanest,
+    }
+}
