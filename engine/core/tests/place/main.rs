@@ -11,6 +11,7 @@
 
 mod absurd;
 mod graphs;
+mod preferences;
 mod properties;
 mod stories;
 mod world;
