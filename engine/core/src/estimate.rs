@@ -29,7 +29,7 @@ pub(crate) fn task_ms(state: &State, planned: &PlannedStage, stage: &StageState)
     };
     let expected = planned.stage.expect.time_ms;
     expected
-        .map(|ms| left_ms(ms, planned, stage))
+        .map(|ms| after_checkpoint_ms(ms, planned, stage))
         .unwrap_or_else(|| {
             stage
                 .ledger
@@ -39,10 +39,21 @@ pub(crate) fn task_ms(state: &State, planned: &PlannedStage, stage: &StageState)
         })
 }
 
+/// The expected duration of the tasks of a stage that have not ended, in milliseconds, if as many
+/// run at the same time as the stage allows.
+pub(crate) fn left_ms(state: &State, run: &RunState, id: StageId) -> u64 {
+    let Some((planned, stage)) = run.get(id) else {
+        return 0;
+    };
+    let tasks = run.open_tasks(id);
+    let width = planned.stage.max_parallel.unwrap_or(tasks);
+    u64::from(tasks.div_ceil(width.max(1))).saturating_mul(task_ms(state, planned, stage))
+}
+
 /// The remaining time of a stage that has a checkpoint, after its attempts so far. At least a tenth
 /// remains, because the work since the last checkpoint is done again. For an array the whole time
 /// remains, because it is not known which of its tasks had begun.
-fn left_ms(expected_ms: u64, planned: &PlannedStage, stage: &StageState) -> u64 {
+fn after_checkpoint_ms(expected_ms: u64, planned: &PlannedStage, stage: &StageState) -> u64 {
     if !planned.stage.checkpoint || planned.stage.scatter != Scatter::One {
         return expected_ms;
     }

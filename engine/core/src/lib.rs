@@ -19,6 +19,7 @@
 
 pub mod advance;
 pub mod apply;
+pub mod at_home;
 pub mod attempt;
 pub mod dataset;
 pub mod decide;

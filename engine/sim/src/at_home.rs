@@ -1,7 +1,8 @@
 //! The baseline `now-home`: every run starts when it arrives, in its home pool. It has a closed
 //! form because capacity does not limit it.
 
-use sunward_core::{Fleet, PoolId, Timestamp};
+use sunward_core::at_home::course;
+use sunward_core::{Fleet, Pool, PoolId, Timestamp};
 
 use crate::meter::{Truth, Used};
 use crate::submission::{Needs, Submission, guessed_tasks};
@@ -22,33 +23,22 @@ pub struct AtHome {
 /// capacity is unlimited here. In a zone that the grid does not hold, only energy is counted.
 #[must_use]
 pub fn at_home(submission: &Submission, home: PoolId, fleet: &Fleet, truth: &Truth) -> AtHome {
-    let plan = &submission.spec.plan;
     let pool = fleet.get(home);
     let zone = pool.and_then(|pool| truth.zones.get(&pool.zone));
     let pue_permille = pool.map_or(1000, |pool| pool.pue_permille);
+    let stages = stages(submission, pool);
+    let timed = stages.iter().map(|stage| {
+        let before = stage.before.iter().copied();
+        (submission.at, before, stage.length_ms())
+    });
+    let course = course(timed);
     let mut used = Used::default();
     let mut taken = (0, 0);
-    let mut ends = vec![submission.at; plan.stages.len()];
-    let mut counts = vec![1_u32; plan.stages.len()];
-    for (at, planned) in plan.stages.iter().enumerate() {
-        let upstream = planned.upstream.iter();
-        let ready = upstream
-            .clone()
-            .filter_map(|id| ends.get(id.place()))
-            .max()
-            .copied()
-            .unwrap_or(submission.at);
-        let parts = upstream.filter_map(|id| counts.get(id.place())).max();
-        let tasks = planned
-            .tasks
-            .clone()
-            .unwrap_or_else(|| guessed_tasks(planned, parts.copied().unwrap_or(1)));
-        let needs = Needs::of(planned, pool);
-        let width = planned.stage.max_parallel.unwrap_or(u32::MAX).max(1);
-        let mut left = tasks.count();
-        let mut start = ready;
+    for (stage, (start, _)) in stages.iter().zip(&course) {
+        let needs = &stage.needs;
+        let (mut left, mut start) = (stage.tasks, *start);
         while left > 0 {
-            let round = left.min(width);
+            let round = left.min(stage.width);
             let end = start.after_ms(needs.task_ms);
             let ms = u128::from(round) * u128::from(needs.task_ms);
             taken.0 += u128::from(needs.gpus) * ms;
@@ -59,13 +49,48 @@ pub fn at_home(submission: &Submission, home: PoolId, fleet: &Fleet, truth: &Tru
             }
             (start, left) = (end, left - round);
         }
-        if let (Some(end), Some(count)) = (ends.get_mut(at), counts.get_mut(at)) {
-            (*end, *count) = (start, tasks.count());
-        }
     }
+    let ends = course.iter().map(|(_, end)| *end);
     AtHome {
         used,
         taken,
-        end: ends.into_iter().max().unwrap_or(submission.at),
+        end: ends.max().unwrap_or(submission.at),
     }
+}
+
+/// One stage of a run.
+struct Stage {
+    needs: Needs,
+    tasks: u32,
+    /// The most tasks that run at the same time.
+    width: u32,
+    /// The stages that it waits for.
+    before: Vec<usize>,
+}
+
+impl Stage {
+    fn length_ms(&self) -> u64 {
+        let rounds = u64::from(self.tasks.div_ceil(self.width));
+        rounds.saturating_mul(self.needs.task_ms)
+    }
+}
+
+/// The stages of a run. The number of tasks of a stage whose tasks come from another is guessed from
+/// the stages before it.
+fn stages(submission: &Submission, pool: Option<&Pool>) -> Vec<Stage> {
+    let mut stages: Vec<Stage> = Vec::new();
+    for planned in &submission.spec.plan.stages {
+        let before: Vec<usize> = planned.upstream.iter().map(|id| id.place()).collect();
+        let parts = before.iter().filter_map(|at| stages.get(*at));
+        let parts = parts.map(|stage| stage.tasks).max().unwrap_or(1);
+        let tasks = planned.tasks.clone();
+        let tasks = tasks.unwrap_or_else(|| guessed_tasks(planned, parts));
+        stages.push(Stage {
+            needs: Needs::of(planned, pool),
+            tasks: tasks.count(),
+            width: planned.stage.max_parallel.unwrap_or(u32::MAX).max(1),
+            before,
+        });
+    }
+    stages
 }

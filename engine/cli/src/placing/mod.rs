@@ -11,7 +11,7 @@ use sunward_core::place::{
 };
 use sunward_core::{
     Fleet, Input, Order, Overrun, Pool, RunId, RunSpec, StagePreview, State, Timestamp, advance,
-    apply, decide,
+    apply, at_home, decide,
 };
 use sunward_workflows::Budget;
 
@@ -64,9 +64,15 @@ impl Placing {
         if let Some(problem) = question(spec, &fleet, &outlook, now)? {
             let problem = without_cached(&problem, previews);
             let solution = Sunward::default().solve(&problem);
-            for (ask, placement) in problem.asks.iter().zip(solution.placements) {
+            let at_home = at_home::of_problem(&problem);
+            let answers = solution.placements.into_iter().zip(at_home);
+            for (ask, (placement, at_home_now_micrograms)) in problem.asks.iter().zip(answers) {
                 let Some(placement) = placement else {
                     continue;
+                };
+                let placement = Placement {
+                    at_home_now_micrograms,
+                    ..placement
                 };
                 let planned = spec.plan.stage(ask.id.stage);
                 stages.push(PlacedStage {

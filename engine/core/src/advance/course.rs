@@ -31,8 +31,7 @@ impl Course {
             .collect();
         let left_ms: Vec<u64> = run
             .ids()
-            .zip(&task_ms)
-            .map(|(id, task_ms)| rounds(run, id).saturating_mul(*task_ms))
+            .map(|id| estimate::left_ms(state, run, id))
             .collect();
         let expected_end = expected_ends(run, now, &left_ms);
         let latest_end = latest_ends(run, &left_ms);
@@ -64,16 +63,6 @@ impl Course {
 /// Whether a stage is an ask of the next problem, or would be if it had tasks.
 fn is_asked(stage: &StageState) -> bool {
     stage.asking == Asking::Wanted && !matches!(stage.phase, Phase::Ended(_))
-}
-
-/// The number of rounds that a stage needs if its full width runs at once.
-fn rounds(run: &RunState, id: StageId) -> u64 {
-    let tasks = run.open_tasks(id);
-    let width = run
-        .get(id)
-        .and_then(|(planned, _)| planned.stage.max_parallel)
-        .unwrap_or(tasks);
-    u64::from(tasks.div_ceil(width.max(1)))
 }
 
 fn expected_ends(run: &RunState, now: Timestamp, left_ms: &[u64]) -> Vec<Timestamp> {

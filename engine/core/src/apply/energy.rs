@@ -3,7 +3,7 @@
 use crate::estimate;
 use crate::ids::{RunId, StageId, Timestamp, WorkerId};
 use crate::lease::Lease;
-use crate::ledger::{Quarter, Spent, Transfer, Whereabouts};
+use crate::ledger::{Quarter, Spent, Transfer};
 use crate::place::Outlook;
 use crate::pool::Fleet;
 use crate::state::State;
@@ -45,13 +45,20 @@ pub(super) fn locate(state: &mut State, run: RunId, id: StageId, together: &[Tog
     for (worker, spent, count) in together {
         let pool = workers.get(worker).map_or(home, |worker| worker.pool);
         let gpus = estimate::devices(agenda, planned, &[pool]);
-        let at = Whereabouts {
-            pool,
-            home,
-            deferred_ms: stage.deferred_ms(Timestamp(spent.started_ms)),
-            gpus,
+        let began = Timestamp(spent.started_ms);
+        stage.ledger.locate(*spent, *count, (pool, gpus));
+        let at_home = if stage.placed.is_some() {
+            let tasks = stage.count();
+            let width = planned.stage.max_parallel.unwrap_or(tasks);
+            stage.at_home.add((width, tasks), spent.wall_us, *count)
+        } else {
+            let waited_ms = began.since_ms(stage.ready_at);
+            let began = stage.at_home.add_unmoved(waited_ms, spent.wall_us);
+            vec![(began, *count)]
         };
-        stage.ledger.locate(*spent, *count, at);
+        for (began, count) in at_home {
+            stage.ledger.locate_at_home(*spent, count, (home, began));
+        }
     }
 }
 

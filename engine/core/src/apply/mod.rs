@@ -35,7 +35,7 @@ fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
         Fact::EngineStarted { .. } => workers::engine_started(state),
         Fact::Submitted { run, at, spec } => runs::submitted(state, *run, *at, spec),
         Fact::Resumed { run, spec, .. } => runs::resumed(state, *run, spec),
-        Fact::Reopened { run, .. } => runs::reopened(state, *run),
+        Fact::Reopened { run, at } => runs::reopened(state, *run, *at),
         Fact::CancelRequested { run, .. } => runs::cancel_requested(state, *run),
         Fact::InterruptRequested { run, .. } => runs::interrupt_requested(state, *run),
         Fact::RunEnded { run, status, at } => runs::ended(state, *run, *status, *at),
@@ -51,6 +51,7 @@ fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
         } => {
             let run = get(state, *run)?;
             run.stage_mut(*stage)?.ready_at = *at;
+            run.ready_at_home(*stage);
             stages::resolved(run, *stage, inputs, tasks)
         }
         Fact::Unresolvable {

@@ -9,6 +9,7 @@ use crate::illegal::Illegal;
 use crate::ledger::Overrun;
 use crate::plan::RunSpec;
 use crate::ranges::Ranges;
+use crate::state::at_home::AtHome;
 use crate::state::placed::Asking;
 use crate::state::run::Stopping;
 use crate::state::stage::{Phase, StageEnd};
@@ -119,7 +120,7 @@ fn indices(run: &RunState, id: StageId, status: TaskStatus) -> Vec<u32> {
 }
 
 /// Failed, skipped and cancelled stages and tasks of a finished run wait again.
-pub(super) fn reopened(state: &mut State, run: RunId) -> Result<(), Illegal> {
+pub(super) fn reopened(state: &mut State, run: RunId, at: Timestamp) -> Result<(), Illegal> {
     let one = get(state, run)?;
     match one.status {
         RunStatus::Failed | RunStatus::Cancelled => {}
@@ -134,6 +135,7 @@ pub(super) fn reopened(state: &mut State, run: RunId) -> Result<(), Illegal> {
     one.status = RunStatus::Running;
     one.ended_at = None;
     one.stopping = None;
+    one.home_from = at;
     one.sharing.stop();
     let mut again = Vec::new();
     for id in one.ids() {
@@ -141,6 +143,8 @@ pub(super) fn reopened(state: &mut State, run: RunId) -> Result<(), Illegal> {
         match &stage.phase {
             Phase::Ended(StageEnd::Failed | StageEnd::Cancelled) if stage.count() > 0 => {
                 stage.phase = Phase::Open;
+                stage.ready_at = at;
+                stage.at_home = AtHome::from(at);
                 stage.placed = None;
                 stage.asking = Asking::Wanted;
                 stage.unresolvable = None;
@@ -154,6 +158,7 @@ pub(super) fn reopened(state: &mut State, run: RunId) -> Result<(), Illegal> {
             | Phase::Resolving
             | Phase::Open => {
                 stage.phase = Phase::Waiting;
+                stage.at_home = AtHome::default();
                 stage.placed = None;
                 stage.asking = Asking::Wanted;
                 stage.unresolvable = None;

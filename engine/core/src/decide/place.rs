@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use crate::at_home::Course;
 use crate::estimate;
 use crate::fact::Fact;
-use crate::ids::Timestamp;
+use crate::ids::{StageId, Timestamp};
 use crate::order::Step;
 use crate::place::{AskId, Outlook, Placement, Segment, Solution};
 use crate::pool::Fleet;
-use crate::state::State;
 use crate::state::placed::Asking;
 use crate::state::stage::Phase;
+use crate::state::{RunState, State};
 
 /// The fleet is known. The same fleet again gives no fact.
 pub(super) fn fleet(state: &State, fleet: Arc<Fleet>) -> Step {
@@ -43,8 +44,23 @@ pub(super) fn solved(state: &State, now: Timestamp, asks: &[AskId], solution: So
     let late = solution.late;
     let mut answers = solution.placements.into_iter();
     let mut facts = Vec::new();
+    let mut course: Option<Course> = None;
     for ask in asks {
-        facts.extend(placed(state, now, *ask, answers.next().flatten()));
+        let answer = answers.next().flatten();
+        let Some(run) = state.runs.get(&ask.run) else {
+            continue;
+        };
+        let mut fact = placed(state, run, now, ask.stage, answer);
+        if let Some(Fact::Placed { placement, .. }) = &mut fact {
+            // Asks are sorted by run.
+            let course = match course.take().filter(|course| course.run == run.id) {
+                Some(known) => course.insert(known),
+                None => course.insert(Course::of(state, run)),
+            };
+            let tasks = state.agenda.solving.get(ask).copied().unwrap_or(1);
+            placement.at_home_now_micrograms = course.expected(state, run, ask.stage, tasks);
+        }
+        facts.extend(fact);
     }
     facts.push(Fact::Solved {
         again: late && may_give_way(state),
@@ -70,9 +86,18 @@ fn may_give_way(state: &State) -> bool {
 }
 
 /// The new placement of a stage, if it differs from the current one.
-fn placed(state: &State, now: Timestamp, ask: AskId, answer: Option<Placement>) -> Option<Fact> {
-    let run = state.runs.get(&ask.run)?;
-    let (planned, stage) = run.get(ask.stage)?;
+fn placed(
+    state: &State,
+    run: &RunState,
+    now: Timestamp,
+    id: StageId,
+    answer: Option<Placement>,
+) -> Option<Fact> {
+    let ask = AskId {
+        run: run.id,
+        stage: id,
+    };
+    let (planned, stage) = run.get(id)?;
     // The stage has ended, or was resumed with another spec; then a new request is made.
     if stage.asking != Asking::Asked || matches!(stage.phase, Phase::Ended(_)) {
         return None;

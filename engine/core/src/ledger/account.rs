@@ -21,7 +21,8 @@ pub struct Account {
     pub marginal: Carbon,
     /// The emissions of moving inputs between regions, by the mean of the intensities at both ends.
     pub transfer: Carbon,
-    /// The counterfactual: the same energy used at home, from when the tasks were ready.
+    /// The counterfactual: the same energy used at home, in a run that begins when this one was
+    /// submitted and waits for nothing.
     pub at_home_now: Carbon,
     /// The share of the emissions of making the devices, in micrograms CO2e. It is in none of the
     /// above.

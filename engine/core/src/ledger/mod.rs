@@ -55,7 +55,8 @@ pub struct Ledger {
     pub failed_millijoules: u64,
     /// The energy by pool and quarter of an hour.
     pub quarters: Quarters,
-    /// The counterfactual: the same energy at home, from when the tasks were ready.
+    /// The counterfactual: the same energy at home, in a run that begins when this one was submitted
+    /// and waits for nothing.
     pub at_home: Quarters,
     /// Transfers of inputs between pools.
     pub transfers: Vec<Transfer>,
@@ -87,17 +88,6 @@ pub(crate) struct Spent {
     pub(crate) energy: Energy,
 }
 
-/// Where attempts ran, and where and when they would have run at home.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Whereabouts {
-    pub(crate) pool: PoolId,
-    pub(crate) home: PoolId,
-    /// How long they waited for their placement rather than for a free worker, in milliseconds.
-    pub(crate) deferred_ms: u64,
-    /// The number of GPUs of each attempt.
-    pub(crate) gpus: u32,
-}
-
 /// One attempt that ended with an outcome, for timelines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptRecord {
@@ -123,24 +113,33 @@ impl Ledger {
             .saturating_add(self.modelled_millijoules)
     }
 
-    /// Records where and when `count` equal attempts used their energy.
-    pub(crate) fn locate(&mut self, spent: Spent, count: u64, at: Whereabouts) {
+    /// Records in which pool, and on how many GPUs each, `count` equal attempts used their energy.
+    pub(crate) fn locate(&mut self, spent: Spent, count: u64, (pool, gpus): (PoolId, u32)) {
         let held_ms = (spent.wall_us / 1000)
-            .saturating_mul(u64::from(at.gpus))
+            .saturating_mul(u64::from(gpus))
             .saturating_mul(count);
         if held_ms > 0 {
-            let sum = self.gpu_ms.entry(at.pool).or_default();
+            let sum = self.gpu_ms.entry(pool).or_default();
             *sum = sum.saturating_add(held_ms);
         }
-        let Some(millijoules) = spent.energy.millijoules() else {
-            return;
-        };
-        let began = Timestamp(spent.started_ms);
-        self.quarters
-            .add(at.pool, began, spent.wall_us, millijoules, count);
-        let ready = Timestamp(spent.started_ms.saturating_sub(at.deferred_ms));
-        self.at_home
-            .add(at.home, ready, spent.wall_us, millijoules, count);
+        if let Some(millijoules) = spent.energy.millijoules() {
+            let began = Timestamp(spent.started_ms);
+            self.quarters
+                .add(pool, began, spent.wall_us, millijoules, count);
+        }
+    }
+
+    /// Records where and when they would have used it at home.
+    pub(crate) fn locate_at_home(
+        &mut self,
+        spent: Spent,
+        count: u64,
+        (home, began): (PoolId, Timestamp),
+    ) {
+        if let Some(millijoules) = spent.energy.millijoules() {
+            self.at_home
+                .add(home, began, spent.wall_us, millijoules, count);
+        }
     }
 
     /// Counts the energy of an attempt as used by a failed one.

@@ -1,5 +1,4 @@
-//! What a placement says beside where and when: the reason, the alternative, and the emissions at
-//! home.
+//! What a placement says beside where and when: the reason and the alternative.
 
 use super::ask::{Ask, Prefer};
 use super::board::Board;
@@ -7,16 +6,6 @@ use super::choice::{Best, Block};
 use super::placement::{Alternative, Placement, Why, segment};
 use super::problem::Problem;
 use crate::ids::Timestamp;
-
-/// The emissions of the ask at home if it begins as soon as it is ready. They are the
-/// counterfactual of the savings, so capacity is not considered.
-pub(crate) fn at_home(board: &Board, ask: &Ask, ready_ms: u64) -> u64 {
-    let at_once = ask.width.min(ask.tasks).max(1);
-    let end_ms = ready_ms.saturating_add(ask.length_ms(at_once));
-    let window = board.window(ask.home, ready_ms, end_ms);
-    Board::micrograms(window, ask.power(at_once))
-        .saturating_add(board.transfer(ask, ask.home, ready_ms))
-}
 
 /// The placement that consists of the best block, if there is one.
 pub(crate) fn placement(
@@ -43,7 +32,7 @@ pub(crate) fn placement(
         why: why(board, ask, &block, late),
         expected_micrograms: block.micrograms,
         transfer_micrograms: block.transfer,
-        at_home_now_micrograms: at_home(board, ask, ready_ms),
+        at_home_now_micrograms: 0,
         alternative: alternative.map(|other| Alternative {
             pool: other.pool,
             start: Timestamp(other.start_ms),

@@ -59,4 +59,4 @@ impl Lane {
 }
 
 /// The intensity of an unknown zone, in mg/kWh: higher than any coal plant's.
-pub(super) const UNKNOWN_MG_PER_KWH: u32 = 2_000_000;
+pub(crate) const UNKNOWN_MG_PER_KWH: u32 = 2_000_000;

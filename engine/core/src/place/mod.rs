@@ -39,6 +39,7 @@ mod sweep;
 mod taken;
 
 pub(crate) use demand::Arrivals;
+pub(crate) use lane::UNKNOWN_MG_PER_KWH;
 
 pub use ask::{Ask, AskId, Prefer};
 pub use demand::{Demand, Work};

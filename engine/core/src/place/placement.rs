@@ -17,7 +17,8 @@ pub struct Placement {
     pub expected_micrograms: u64,
     /// The part of `expected_micrograms` that comes from moving its inputs.
     pub transfer_micrograms: u64,
-    /// Its emissions at home if it begins as soon as it is ready. Savings are relative to them.
+    /// Its emissions at home, in a run that begins when this one was submitted and waits for nothing.
+    /// Savings are relative to them. Placers leave it at 0; see [`crate::at_home`].
     pub at_home_now_micrograms: u64,
     /// The best place and time that was not chosen: in another pool or, with one pool only, at
     /// another time.

@@ -83,8 +83,7 @@ fn soonest(problem: &Problem, board: &Board, ask: &Ask, ready_ms: u64, late: boo
     let best = choice::best(board, ask, soon);
     let whole = answer::placement(problem, board, ask, ready_ms, best, late);
     let why = if late { Why::Late } else { Why::AtOnce };
-    earliest(problem, board, ask, ready_ms, (whole, best), why)
-        .unwrap_or_else(|| nowhere(problem, board, ask, ready_ms))
+    earliest(problem, board, ask, ready_ms, (whole, best), why).unwrap_or_else(|| nowhere(problem))
 }
 
 /// A block, or the tasks spread over pools and times if they end earlier then.
@@ -103,7 +102,7 @@ fn earliest(
     let pieces = (ask.tasks > 1).then(|| split::spread(board, ask, soon));
     let spread = pieces
         .flatten()
-        .map(|pieces| of_pieces(problem, board, ask, ready_ms, pieces, why, best));
+        .map(|pieces| of_pieces(problem, pieces, why, best));
     match (whole, spread) {
         (Some(whole), Some(spread)) if spread.end() < whole.end() => Some(spread),
         (Some(whole), _) => Some(whole),
@@ -173,38 +172,22 @@ fn better(
         Some(whole) if stays => Some(whole),
         Some(whole) => {
             let why = whole.why;
-            let mut placed = of_pieces(problem, board, ask, ready_ms, pieces, why, Best::default());
+            let mut placed = of_pieces(problem, pieces, why, Best::default());
             placed.alternative = whole.alternative;
             Some(placed)
         }
-        None => Some(of_pieces(
-            problem,
-            board,
-            ask,
-            ready_ms,
-            pieces,
-            Why::Cleanest,
-            Best::default(),
-        )),
+        None => Some(of_pieces(problem, pieces, Why::Cleanest, Best::default())),
     }
 }
 
-fn of_pieces(
-    problem: &Problem,
-    board: &Board,
-    ask: &Ask,
-    ready_ms: u64,
-    pieces: Pieces,
-    why: Why,
-    best: Best,
-) -> Placement {
+fn of_pieces(problem: &Problem, pieces: Pieces, why: Why, best: Best) -> Placement {
     let other = best.other.or(best.first);
     Placement {
         segments: pieces.segments,
         why,
         expected_micrograms: pieces.micrograms,
         transfer_micrograms: pieces.transfer,
-        at_home_now_micrograms: answer::at_home(board, ask, ready_ms),
+        at_home_now_micrograms: 0,
         alternative: other.map(|other| super::placement::Alternative {
             pool: other.pool,
             start: Timestamp(other.start_ms),
@@ -216,13 +199,13 @@ fn of_pieces(
 }
 
 /// The placement of an ask for which no pool is open within the outlook: no segments.
-fn nowhere(problem: &Problem, board: &Board, ask: &Ask, ready_ms: u64) -> Placement {
+fn nowhere(problem: &Problem) -> Placement {
     Placement {
         segments: Vec::new(),
         why: Why::NoCapacity,
         expected_micrograms: 0,
         transfer_micrograms: 0,
-        at_home_now_micrograms: answer::at_home(board, ask, ready_ms),
+        at_home_now_micrograms: 0,
         alternative: None,
         decided_at: problem.now,
         outlook_at: problem.outlook.issued_at,

@@ -209,10 +209,8 @@ fn place_unit(
                 // As planned, unless earlier units or members have taken that capacity.
                 let there = single::place(problem, board, ask, *start, Some(*end));
                 if there.end().is_some_and(|at| at.0 <= *end) {
-                    let home = answer::at_home(board, ask, ready_ms);
                     let other = answer::at_once_there(board, ask, &there, ready_ms);
                     Placement {
-                        at_home_now_micrograms: home,
                         alternative: there.alternative.or(other),
                         ..there
                     }

@@ -1,6 +1,7 @@
 //! The state: runs, their stages and tasks, and workers. Only `apply` changes it.
 
 pub(crate) mod agenda;
+pub(crate) mod at_home;
 pub(crate) mod lanes;
 pub(crate) mod listing;
 pub(crate) mod placed;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::at_home::AtHome;
 use super::placed::{Asking, Placed};
 use super::sharing::Sharing;
 use super::stage::{Phase, StageEnd, StageState, looks_up};
@@ -40,6 +41,8 @@ pub struct RunState {
     pub submitted_at: Timestamp,
     /// The moment at which it ended or stopped; `None` while it is in progress.
     pub ended_at: Option<Timestamp>,
+    /// The moment from which the run would have run at home: when it was submitted, or retried.
+    pub(crate) home_from: Timestamp,
     pub(crate) stopping: Option<Stopping>,
     pub(crate) stages: Vec<StageState>,
     /// For each stage, the stages that wait for it.
@@ -96,6 +99,7 @@ impl RunState {
             status: RunStatus::Running,
             submitted_at: at,
             ended_at: None,
+            home_from: at,
             stopping: None,
             stages: vec![StageState::default(); plan.stages.len()],
             dependants,
@@ -319,6 +323,11 @@ impl RunState {
 
     /// Ends a stage. Stages that wait for it wait for one stage less.
     pub(crate) fn end_stage(&mut self, id: StageId, end: StageEnd) {
+        // A stage that ends before it is ready would have ended at once at home, too.
+        match self.at(id).map(|(_, stage)| &stage.phase) {
+            Ok(Phase::Waiting | Phase::Resolving) => self.ready_at_home(id),
+            Ok(Phase::Open | Phase::Ended(_)) | Err(_) => {}
+        }
         let Ok(stage) = self.stage_mut(id) else {
             return;
         };
@@ -340,6 +349,17 @@ impl RunState {
             if stage.waits_for == 0 && stage.phase == Phase::Waiting {
                 self.unblocked.insert(next);
             }
+        }
+    }
+
+    /// Sets when a stage would have been ready at home: when the stages before it would have ended.
+    pub(crate) fn ready_at_home(&mut self, id: StageId) {
+        let upstream = self.spec.plan.stages.get(id.place());
+        let upstream = upstream.into_iter().flat_map(|planned| &planned.upstream);
+        let ends = upstream.filter_map(|id| self.stages.get(id.place()));
+        let ready = ends.fold(self.home_from, |ready, stage| ready.max(stage.at_home.end));
+        if let Ok(stage) = self.stage_mut(id) {
+            stage.at_home = AtHome::from(ready);
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::at_home::AtHome;
 use super::lanes::Listing;
 use super::placed::{Asking, Placed};
 use crate::dataset::Dataset;
@@ -126,6 +127,8 @@ pub(crate) struct StageState {
     pub(crate) unresolvable: Option<Failure>,
     /// The moment from which it could run.
     pub(crate) ready_at: Timestamp,
+    /// The course that it would have taken at home.
+    pub(crate) at_home: AtHome,
     /// Its placement, once it has one.
     pub(crate) placed: Option<Box<Placed>>,
     /// Whether it needs a placement.
@@ -180,18 +183,6 @@ impl StageState {
     /// The number of tasks; 0 until they are known.
     pub(crate) fn count(&self) -> u32 {
         crate::ids::index_of(self.status.len())
-    }
-
-    /// How long an attempt that began at this moment had waited for its placement rather than for a
-    /// free worker, in milliseconds: from when the stage was ready to the start of the newest
-    /// segment.
-    pub(crate) fn deferred_ms(&self, began: Timestamp) -> u64 {
-        let segments = self.placed.iter().flat_map(|one| &one.placement.segments);
-        let starts = segments.map(|segment| segment.start);
-        starts
-            .filter(|start| *start <= began)
-            .max()
-            .map_or(0, |start| start.since_ms(self.ready_at))
     }
 
     /// The status of a task; `None` if there is no such task.

@@ -9,6 +9,7 @@ use sunward_core::{
     Capacity, FailureKind, Input, Order, Outcome, RunId, RunSpec, RunStatus, WorkerId,
 };
 
+use crate::stories::at_home::energy_at_home;
 use crate::world::flow::{Shape, flow, stage};
 use crate::world::grids::{HOUR_MS, cleanest};
 use crate::world::{World, fails, gives};
@@ -73,6 +74,17 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Crash),
         1 => Just(Event::Submit),
         1 => Just(Event::Cancel),
+    ]
+}
+
+/// Events that end no attempt before its time.
+fn calm() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        12 => Just(Event::Answer),
+        8 => Just(Event::Land),
+        6 => Just(Event::Sleep),
+        3 => prop::collection::vec(1_u32..900, 3).prop_map(Event::Look),
+        2 => (0_u32..3).prop_map(Event::Join),
     ]
 }
 
@@ -301,6 +313,46 @@ proptest! {
         let (reserved, listed) = world.state.promises();
         prop_assert_eq!(reserved, 0, "slots are still promised");
         prop_assert_eq!(listed, 0, "stages are still listed");
+    }
+
+    #[test]
+    fn no_answer_of_a_placer_and_no_new_plan_moves_what_a_run_is_compared_with(
+        nodes in prop::collection::vec(node(), 1..5),
+        deadline in prop::option::of(0_u64..20),
+        events in prop::collection::vec(calm(), 0..60),
+        luck in prop::collection::vec(0_u8..30, 1..30),
+        mind in prop_oneof![Just(Mind::Ours), Just(Mind::Cleanest), Just(Mind::Mad)],
+        wall_min in 1_u64..200,
+    ) {
+        let spec = Arc::new(build(&nodes, deadline));
+        let mut world = world(mind, luck);
+        world.fate = Box::new(|stage, index, _| Outcome::Succeeded(gives(stage, index, 1)));
+        world.wall_us = wall_min * 60_000_000;
+        let run = world.submit(spec.as_ref().clone());
+        for event in &events {
+            play(&mut world, run, &spec, event);
+        }
+        settle(&mut world, run, &spec);
+        let one = world.state.run(run).unwrap();
+        let stages: Vec<(Vec<usize>, u32, u32)> = nodes
+            .iter()
+            .enumerate()
+            .map(|(at, node)| {
+                let upstream = (0..at.min(8)).filter(|before| node.upstream & (1 << before) != 0);
+                (upstream.collect(), node.tasks, node.width.unwrap_or(u32::MAX))
+            })
+            .collect();
+        let expected = energy_at_home(&stages, one.submitted_at, world.wall_us, 7);
+        let at_home = one.ledger().at_home;
+        let told: Vec<(u32, u64)> = at_home
+            .iter()
+            .map(|(pool, quarter, millijoules)| {
+                assert_eq!(pool.0, 0, "the first pool is home");
+                (quarter.0, millijoules)
+            })
+            .collect();
+        prop_assert_eq!(told, expected);
+        world.assert_replays();
     }
 
     #[test]

@@ -18,7 +18,8 @@ fn without_a_deadline_nothing_waits_and_the_cleanest_pool_that_is_open_gets_it()
     let placed = &solve(&problem)[0];
     assert_eq!(places(placed), [(2, 0, 1)]);
     assert_eq!(placed.why, Why::AtOnce);
-    assert_eq!(placed.at_home_now_micrograms, 400_000_000);
+    let at_home = sunward_core::at_home::of_problem(&problem);
+    assert_eq!(at_home, [400_000_000], "at once in the first pool");
     assert_eq!(placed.expected_micrograms, 80_000_000);
 }
 

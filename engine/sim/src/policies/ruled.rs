@@ -274,7 +274,7 @@ fn placement(view: &View<'_>, turn: Turn<'_>, segments: Vec<Segment>) -> Placeme
         segments,
         expected_micrograms: emitted.saturating_add(transfer),
         transfer_micrograms: transfer,
-        at_home_now_micrograms: view.micrograms(ask, turn.spot(ask.home, turn.ready_ms)),
+        at_home_now_micrograms: 0,
         alternative: None,
         decided_at: view.problem.now,
         outlook_at: view.problem.outlook.issued_at,

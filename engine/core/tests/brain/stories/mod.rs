@@ -1,5 +1,6 @@
 //! Runs as a user sees them.
 
+pub mod at_home;
 mod failing;
 mod flowing;
 mod leasing;
