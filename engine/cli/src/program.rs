@@ -20,6 +20,10 @@ pub(crate) fn main() -> ExitCode {
             render::complain(Style::new(false), &not_utf8());
             return Exit::WrongInput.into();
         }
+        Err(error) if error.kind() == ErrorKind::ValueValidation => {
+            render::say(plain(&error.render().to_string()).trim_end());
+            return Exit::WrongInput.into();
+        }
         Err(error) => {
             // Help and version are answers and go to stdout. Mistakes go to stderr. If nobody reads
             // them, that is not an error.
@@ -44,6 +48,42 @@ pub(crate) fn main() -> ExitCode {
             exit.into()
         }
     }
+}
+
+/// The message about an option's value, without the words of Rust's number parsers.
+fn plain(message: &str) -> String {
+    const SAID: &[(&str, &str)] = &[
+        (
+            "invalid digit found in string",
+            "expected a whole number, such as 4",
+        ),
+        (
+            "cannot parse integer from empty string",
+            "expected a whole number, such as 4",
+        ),
+        (
+            "number too large to fit in target type",
+            "the number is too large",
+        ),
+        (
+            "number too small to fit in target type",
+            "the number is too small",
+        ),
+        ("invalid float literal", "expected a number, such as 0.5"),
+        (
+            "cannot parse float from empty string",
+            "expected a number, such as 0.5",
+        ),
+        (
+            " is not in 1..=4294967295",
+            " is not a number of at least 1",
+        ),
+        (" is not in 1..=", " is not a number from 1 to "),
+    ];
+    SAID.iter()
+        .fold(message.to_owned(), |message, (said, ours)| {
+            message.replace(said, ours)
+        })
 }
 
 /// The error for an argument that is not UTF-8. Arguments that are only paths of files may be any

@@ -3,13 +3,28 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use sunward_workflows::names::{nearest, one_of};
+use sunward_workflows::{Value, read_params};
 
 use crate::exit::wrong_input;
 
+/// The names of all settings.
+const KEYS: &[&str] = &[
+    "zone",
+    "home",
+    "grid",
+    "fleet",
+    "project",
+    "project_weights",
+    "transfer_kwh_per_gb",
+    "watts_per_core",
+    "pue",
+    "grid_url",
+    "shared",
+];
+
 /// The content of `config.yaml`. Every setting is optional, and the command line overrides it.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Settings {
     /// The grid zone of this machine, as Electricity Maps names it: `DE`.
     pub(crate) zone: Option<String>,
@@ -23,7 +38,6 @@ pub(crate) struct Settings {
     pub(crate) project: Option<String>,
     /// The weight of each project when capacity is scarce. A project of weight 2 gets twice as much
     /// as a project that is not named.
-    #[serde(default)]
     pub(crate) project_weights: BTreeMap<String, f64>,
     /// The energy to move a gigabyte between regions, in kWh.
     pub(crate) transfer_kwh_per_gb: Option<f64>,
@@ -38,8 +52,7 @@ pub(crate) struct Settings {
 }
 
 /// Who can access a home besides the owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shared {
     /// The owner's group.
     Group,
@@ -75,10 +88,10 @@ impl Settings {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        if text.trim().is_empty() {
-            return Ok(Self::default());
+        let mut settings = Self::default();
+        for (key, value) in read_params(text)? {
+            settings.set(&key, &value)?;
         }
-        let settings: Self = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
         for (key, value, least) in [
             ("transfer_kwh_per_gb", settings.transfer_kwh_per_gb, 0.0),
             ("watts_per_core", settings.watts_per_core, 0.0),
@@ -97,11 +110,69 @@ impl Settings {
         Ok(settings)
     }
 
+    fn set(&mut self, key: &str, value: &Value) -> Result<(), String> {
+        if !KEYS.contains(&key) {
+            let hint = nearest(key, KEYS.iter().copied());
+            let hint = hint.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            let known = one_of(KEYS.iter().copied());
+            return Err(format!(
+                "there is no setting `{key}`; expected {known}{hint}"
+            ));
+        }
+        // An empty value means that nothing is set.
+        if *value == Value::Null {
+            return Ok(());
+        }
+        match key {
+            "zone" => self.zone = Some(text(key, value)?),
+            "home" => self.home = Some(text(key, value)?),
+            "grid" => self.grid = Some(text(key, value)?),
+            "fleet" => self.fleet = Some(text(key, value)?.into()),
+            "project" => self.project = Some(text(key, value)?),
+            "grid_url" => self.grid_url = Some(text(key, value)?),
+            "transfer_kwh_per_gb" => self.transfer_kwh_per_gb = Some(number(key, value)?),
+            "watts_per_core" => self.watts_per_core = Some(number(key, value)?),
+            "pue" => self.pue = Some(number(key, value)?),
+            "shared" if text(key, value)? == "group" => self.shared = Some(Shared::Group),
+            "shared" => return Err(unfit(key, value, "`group`")),
+            _ => {
+                let Value::Map(weights) = value else {
+                    return Err(unfit(key, value, "a map from projects to numbers"));
+                };
+                for (project, weight) in weights {
+                    let weight = number(&format!("{key}.{project}"), weight)?;
+                    self.project_weights.insert(project.clone(), weight);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// A project's weight in thousandths, if it is given.
     pub(crate) fn weight_permille(&self, project: &str) -> Option<u32> {
         let weight = self.project_weights.get(project)?;
         u32::try_from(sunward_grid::whole(weight * 1000.0)).ok()
     }
+}
+
+fn text(key: &str, value: &Value) -> Result<String, String> {
+    match value {
+        Value::List(_) | Value::Map(_) | Value::Null => Err(unfit(key, value, "text")),
+        scalar => Ok(scalar.to_text()),
+    }
+}
+
+fn number(key: &str, value: &Value) -> Result<f64, String> {
+    let number = value.to_json().as_f64();
+    number.ok_or_else(|| unfit(key, value, "a number"))
+}
+
+fn unfit(key: &str, value: &Value, expected: &str) -> String {
+    let found = match value {
+        Value::List(_) | Value::Map(_) | Value::Null => value.kind_name().to_owned(),
+        scalar => format!("`{}`", scalar.to_text()),
+    };
+    format!("`{key}` cannot be {found}; expected {expected}")
 }
 
 fn is_weight(weight: f64) -> bool {
@@ -145,7 +216,30 @@ mod tests {
         );
         let shared = Settings::parse("shared: group").unwrap().shared;
         assert_eq!(shared, Some(super::Shared::Group));
-        assert!(Settings::parse("zoen: DE").unwrap_err().contains("zoen"));
+        for (settings, told) in [
+            (
+                "zoen: DE",
+                "there is no setting `zoen`; expected zone, home, grid",
+            ),
+            ("zoen: DE", "did you mean `zone`?"),
+            ("pue: high", "`pue` cannot be `high`; expected a number"),
+            ("pue: [1]", "`pue` cannot be a list; expected a number"),
+            ("zone: { a: 1 }", "`zone` cannot be a map; expected text"),
+            (
+                "project_weights: 3",
+                "`project_weights` cannot be `3`; expected a map",
+            ),
+            (
+                "project_weights: { a: x }",
+                "`project_weights.a` cannot be `x`",
+            ),
+            ("shared: all", "`shared` cannot be `all`; expected `group`"),
+            ("- zone", "expected a map"),
+            ("zone: DE\n\tpue: 1", "this is not valid YAML: a tab"),
+        ] {
+            let error = Settings::parse(settings).unwrap_err();
+            assert!(error.contains(told), "{settings}: {error}");
+        }
         assert!(
             Settings::parse("pue: 0.9")
                 .unwrap_err()

@@ -178,3 +178,36 @@ fn the_count_of_a_failed_stage_is_in_the_json() {
     assert_eq!(counts["failed"], 3, "{counts}");
     assert_eq!(counts["tasks"], 3, "{counts}");
 }
+
+#[test]
+fn options_and_settings_are_refused_in_plain_words() {
+    let scene = Scene::with("name: w\nstages: { s: { run: [/bin/true] } }\n");
+    for (args, says) in [
+        (&["-j", "many"][..], "expected a whole number, such as 4"),
+        (&["-j", ""], "expected a whole number, such as 4"),
+        (&["-j", "99999999999999999999"], "the number is too large"),
+        (&["-j", "0"], "0 is not a number of at least 1"),
+        (&["--transfer-kwh-per-gb", "x"], "expected a number"),
+    ] {
+        let mut all = vec!["run", "workflow.yaml"];
+        all.extend(args);
+        let told = scene.sunward(&all).expect(2);
+        assert!(told.err.contains(says), "{args:?}: {told:?}");
+        for internal in ["digit found", "literal", "target type", "is not in"] {
+            assert!(!told.err.contains(internal), "{args:?}: {told:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stage_that_is_left_out_does_not_stop_the_others() {
+    let scene = Scene::with(
+        "name: w\nparams: { n: { type: int, default: 1 } }\nstages:\n  a: { run: [/bin/true] }\n  b: { run: [/bin/true], scatter: { range: '${{ params.n }}' } }\n",
+    );
+    let run = |more: &[&str]| scene.run(&[&["-p", "n=-1"], more].concat());
+    run(&[]).expect(2);
+    run(&["--until", "a"]).expect(0);
+    run(&["--until", "b"])
+        .expect(2)
+        .says(&["range cannot be -1"]);
+}

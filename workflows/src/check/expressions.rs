@@ -1,5 +1,6 @@
 //! Checks `${{ … }}`: it parses, and every name in it exists at its place.
 
+use super::calls;
 use super::class::Classes;
 use super::context::Context;
 use super::draft::{Draft, DraftStage};
@@ -8,7 +9,7 @@ use super::values;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{
-    Compiled, CompiledTemplate, FILTERS, FUNCTIONS, RUN_FIELDS, Scope, has_expression, holds,
+    Compiled, CompiledTemplate, FUNCTIONS, RUN_FIELDS, Scope, has_expression, holds,
 };
 use crate::model::{Action, ParamType, Scatter};
 use crate::names::{nearest, one_of};
@@ -194,7 +195,7 @@ impl Checker<'_, '_> {
         for expression in template.expressions() {
             let span = locate(context.text, node, &expression.source);
             self.names(expression, span, place, context);
-            filters(&expression.source, span, context);
+            calls::check(&expression.source, span, context);
         }
         Some(template)
     }
@@ -353,40 +354,4 @@ fn member(root: &str, rest: &[&str], known: &[&str], span: Span) -> Option<Diagn
 
 fn unknown(span: Span, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(codes::UNKNOWN_NAME, span, message)
-}
-
-/// Checks the names of filters, because the engine looks them up only when they run.
-fn filters(source: &str, span: Span, context: &mut Context<'_>) {
-    let mut quote = None;
-    let mut rest = source;
-    while let Some(c) = rest.chars().next() {
-        rest = &rest[c.len_utf8()..];
-        match (quote, c) {
-            (Some(_), '\\') => {
-                let mut after = rest.chars();
-                after.next();
-                rest = after.as_str();
-            }
-            (Some(open), _) if open == c => quote = None,
-            (None, '\'' | '"') => quote = Some(c),
-            (None, '|') => {
-                let word = rest.trim_start();
-                let end = word
-                    .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-                    .unwrap_or(word.len());
-                let name = &word[..end];
-                if !name.is_empty() && !FILTERS.contains(&name) {
-                    context.report(
-                        Diagnostic::error(
-                            codes::UNKNOWN_FILTER,
-                            span,
-                            format!("there is no filter `{name}`"),
-                        )
-                        .nearest(name, FILTERS.iter().copied()),
-                    );
-                }
-            }
-            _ => {}
-        }
-    }
 }

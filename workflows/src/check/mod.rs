@@ -4,6 +4,7 @@
 //! (`lower`, from `stage` and the files of its keys); then the draft's references, expressions,
 //! kernels, files and schemas. Read `draft` first. The steps report to one `context`.
 
+mod calls;
 mod class;
 mod columns;
 mod context;
@@ -77,7 +78,7 @@ pub fn check(text: &str, catalog: &Catalog, facts: &Facts) -> Checked {
         found: Vec::new(),
     };
     let workflow = yaml::read(text, &mut context.found).and_then(|root| {
-        conform(&root, &workflow_kind(), "workflow", &mut context.found);
+        conform(&root, &workflow_kind(), "the workflow", &mut context.found);
         build(&root, &mut context)
     });
     let mut diagnostics = context.found;

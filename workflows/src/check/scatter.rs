@@ -10,6 +10,7 @@ use crate::expr::{CompiledTemplate, has_expression};
 use crate::facts::FileFact;
 use crate::model::{Form, Input, OutputFormat, ParamType, Reference, Scatter, Slicing};
 use crate::source::Span;
+use crate::syntax::{SCATTER, misspells};
 use crate::value::Value;
 use crate::yaml::{Data, Node};
 
@@ -97,10 +98,12 @@ fn check_scatter(
         .get("range")
         .or_else(|| over.and_then(|over| over.get("range")));
     if is_map && over.is_none() && range.is_none() {
-        context.report(unscattered(
-            scatter.span,
-            "`scatter` does not say what to scatter over",
-        ));
+        if !misspells(scatter, &SCATTER, &["over", "range"]) {
+            context.report(unscattered(
+                scatter.span,
+                "`scatter` does not say what to scatter over",
+            ));
+        }
         return;
     }
     if let (true, Some(over), Some(_)) = (is_map, over, scatter.get("range")) {

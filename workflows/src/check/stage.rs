@@ -18,7 +18,7 @@ use crate::model::{
 use crate::names::is_name;
 use crate::script::{default_shell, strict};
 use crate::source::Span;
-use crate::syntax::STAGE;
+use crate::syntax::{STAGE, misspells};
 use crate::value::Value;
 use crate::yaml::{Data, Entry, Node};
 
@@ -129,6 +129,7 @@ fn action(node: &Node, span: Span, context: &mut Context<'_>) -> (Action, bool) 
         .filter(|entry| STAGE.exactly_one.contains(&entry.key.as_str()))
         .collect();
     match present.as_slice() {
+        [] if misspells(node, &STAGE, STAGE.exactly_one) => {}
         [] => context.report(
             Diagnostic::error(codes::NOT_ONE_ACTION, span, "the stage has no action")
                 .expecting("exactly one of `run`, `kernel` and `cuda`"),

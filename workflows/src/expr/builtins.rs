@@ -237,6 +237,25 @@ fn plain_filters() -> Vec<Builtin> {
     ]
 }
 
+/// Tests of the engine that are exempt from checks. They accept everything.
+const FREE_TESTS: &[&str] = &[
+    "defined",
+    "undefined",
+    "none",
+    "string",
+    "sequence",
+    "iterable",
+    "mapping",
+    "filter",
+    "test",
+];
+
+/// The names of all tests, as in `x is odd`.
+pub(crate) fn test_names() -> Vec<&'static str> {
+    let guarded = plain_tests().into_iter().map(|(name, _)| name);
+    guarded.chain(FREE_TESTS.iter().copied()).collect()
+}
+
 fn plain_tests() -> Vec<Builtin> {
     vec![
         ("divisibleby", Dynamic::from_function(tests::is_divisibleby)),

@@ -3,6 +3,7 @@
 use minijinja::Value as Dynamic;
 use minijinja::value::ValueKind;
 
+use super::explain::explain;
 use super::limits::{DEPTH_LIMIT, LIST_LIMIT};
 use super::object::WrittenNumber;
 use crate::value::Value;
@@ -69,14 +70,4 @@ pub(super) fn from_dynamic(value: &Dynamic, depth: usize) -> Result<Value, Strin
                 .map_or_else(|| value.to_string(), str::to_owned),
         ),
     })
-}
-
-/// The text of an error of the engine.
-pub(super) fn explain(error: &minijinja::Error) -> String {
-    match error.detail() {
-        // Our own checks and most of the engine's explain themselves.
-        Some(detail) if error.kind() == minijinja::ErrorKind::InvalidOperation => detail.to_owned(),
-        Some(detail) => format!("{}: {detail}", error.kind()),
-        None => error.kind().to_string(),
-    }
 }

@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 
 use minijinja::{Environment, Expression, UndefinedBehavior, Value as Dynamic};
 
-use super::conversion::{explain, from_dynamic, to_dynamic};
+use super::conversion::{from_dynamic, to_dynamic};
+use super::explain::explain;
 use super::limits::{DEPTH_LIMIT, SIZE_LIMIT_BYTES, size_of};
 use super::literal::check_literals;
 use super::object::{InputObject, Raw};

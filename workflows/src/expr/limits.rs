@@ -139,7 +139,11 @@ fn too_large() -> Error {
     ))
 }
 
+/// The kind of our own errors, whose messages are shown unchanged. The engine has this kind only for
+/// errors that no expression causes.
+pub(super) const REFUSED: ErrorKind = ErrorKind::TemplateNotFound;
+
 /// The error of a refused operation.
 pub(super) fn refused(why: &str) -> Error {
-    Error::new(ErrorKind::InvalidOperation, why.to_owned())
+    Error::new(REFUSED, why.to_owned())
 }

@@ -4,6 +4,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Error, Value as Dynamic};
 
 use super::condition::short;
+use super::explain::kind_of;
 use super::limits::refused;
 use crate::yaml::scalar::underflows;
 
@@ -18,8 +19,7 @@ pub(super) fn check_conversion(name: &str, args: &[Dynamic]) -> Result<(), Error
     };
     let Some(text) = value.as_str() else {
         let found = match value.kind() {
-            ValueKind::Seq | ValueKind::Iterable => "a list",
-            ValueKind::Map => "a map",
+            ValueKind::Seq | ValueKind::Iterable | ValueKind::Map => kind_of(value),
             _ => return Ok(()),
         };
         let message = format!("`| {name}` expects {expected}, as text or number, and gets {found}");

@@ -11,6 +11,7 @@ mod condition;
 mod conversion;
 mod desugar;
 mod error;
+mod explain;
 mod expression;
 mod growth;
 mod jinja;
@@ -25,6 +26,7 @@ mod segment;
 mod template;
 mod uses;
 
+pub(crate) use builtins::test_names;
 pub(crate) use condition::holds;
 pub use error::RenderError;
 pub(crate) use expression::Compiled;

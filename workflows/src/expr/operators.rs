@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use minijinja::value::{Rest, ValueKind};
 use minijinja::{Environment, Error, Expression, State, UndefinedBehavior, Value as Dynamic};
 
+use super::explain::kind_of;
 use super::limits::{charge, check_length, check_size, refused, settle};
 use super::number::{Form, deep, holds, shallow};
 
@@ -144,12 +145,24 @@ fn apply_plain(sign: &str, left: &Dynamic, right: &Dynamic) -> Result<Dynamic, E
         .iter()
         .find(|(known, _)| *known == sign)
         .ok_or_else(|| refused(&format!("there is no operator `{sign}`")))?;
-    let result = settle(expression.eval(minijinja::context! { a => left, b => right })?)?;
+    let no_number = || {
+        let message = format!("`{left} {sign} {right}` has no result that a number holds");
+        refused(&message)
+    };
+    let computed = expression
+        .eval(minijinja::context! { a => left, b => right })
+        .map_err(|_| match (as_float(left), as_float(right)) {
+            (Some(_), Some(_)) if sign != "in" && sign != "not in" => no_number(),
+            _ => refused(&format!(
+                "`{sign}` does not apply to {} and {}",
+                kind_of(left),
+                kind_of(right)
+            )),
+        })?;
+    let result = settle(computed)?;
     let is_finite = |value: &Dynamic| as_float(value).is_none_or(f64::is_finite);
     if is_finite(left) && is_finite(right) && !is_finite(&result) {
-        return Err(refused(&format!(
-            "`{left} {sign} {right}` has no result that a number holds"
-        )));
+        return Err(no_number());
     }
     Ok(result)
 }

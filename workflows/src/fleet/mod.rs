@@ -44,7 +44,7 @@ pub fn check_fleet(text: &str, knows_timezone: &dyn Fn(&str) -> bool) -> Checked
         let mut pools = Vec::new();
         for node in nodes {
             let before = found.len();
-            conform(node, &table::POOL_KIND, "a pool", &mut found);
+            conform(node, &table::POOL_KIND, "the pool", &mut found);
             let sound = found.len() == before;
             pools.push(lower::pool(node, sound, knows_timezone, &mut found));
             lower::without_effect(node, &mut checked.without_effect);

@@ -92,7 +92,7 @@ fn keys(node: &Node, entries: &[Entry], shape: &Shape, label: &str, found: &mut 
             );
         }
         if key.required && node.get(key.name).is_none() && !misspelled(key.name, entries, shape) {
-            let message = format!("`{label}` has no `{}`", key.name);
+            let message = format!("{} has no key `{}`", shown(label), key.name);
             found.push(
                 Diagnostic::error(codes::MISSING_KEY, node.span, message).expecting(format!(
                     "`{}`: {}",
@@ -102,6 +102,21 @@ fn keys(node: &Node, entries: &[Entry], shape: &Shape, label: &str, found: &mut 
             );
         }
     }
+}
+
+/// A label in a message: a key in backquotes, or words such as "the workflow".
+fn shown(label: &str) -> String {
+    match label.contains(' ') {
+        true => label.to_owned(),
+        false => format!("`{label}`"),
+    }
+}
+
+/// Whether a map has an unknown key that is probably a misspelling of one of these. It is already
+/// reported, so that their absence is not.
+pub(crate) fn misspells(node: &Node, shape: &Shape, keys: &[&str]) -> bool {
+    keys.iter()
+        .any(|key| misspelled(key, node.entries(), shape))
 }
 
 /// Whether an unknown key is probably a misspelling of this one, which is already reported.
@@ -162,7 +177,7 @@ fn wrong_type(node: &Node, kind: &Kind, label: &str) -> Diagnostic {
     let diagnostic = Diagnostic::error(
         codes::WRONG_TYPE,
         node.span,
-        format!("`{label}` cannot be {what}"),
+        format!("{} cannot be {what}", shown(label)),
     )
     .expecting(kind.expected());
     let wants_text = matches!(kind, Kind::Text | Kind::LooseName);

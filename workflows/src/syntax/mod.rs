@@ -10,10 +10,10 @@ mod settings;
 mod stage;
 mod table;
 
-pub(crate) use conform::conform;
+pub(crate) use conform::{conform, misspells};
 pub(crate) use kind::{Key, Kind, Shape};
 pub use schema::schema;
-pub(crate) use stage::STAGE;
+pub(crate) use stage::{SCATTER, STAGE};
 use table::WORKFLOW;
 
 /// The kind of the whole file.

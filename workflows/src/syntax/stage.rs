@@ -135,7 +135,7 @@ pub(crate) static STAGE: Shape = Shape {
     )
 };
 
-static SCATTER: Shape = Shape::new(
+pub(crate) static SCATTER: Shape = Shape::new(
     "Scatter",
     "How a stage becomes tasks.",
     &[

@@ -6,6 +6,7 @@
 pub(crate) mod node;
 mod read;
 pub(crate) mod scalar;
+mod words;
 
 pub(crate) use node::{Data, Entry, Node};
 pub(crate) use read::read;

@@ -7,6 +7,7 @@ use serde_saphyr::granit_parser::{Event, Marker, Parser, ScalarStyle, Span as Pl
 
 use super::node::{Data, Entry, Node};
 use super::scalar;
+use super::words::plain;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::source::{Lines, Span};
@@ -121,7 +122,10 @@ impl<'t, 'd> Builder<'t, 'd> {
                     Diagnostic::error(
                         codes::SYNTAX,
                         span,
-                        format!("this is not valid YAML: {}", error.info()),
+                        format!(
+                            "this is not valid YAML: {}",
+                            plain(&error.info().to_string())
+                        ),
                     )
                     .suggesting("check the brackets, quotes and indentation before this place"),
                 )

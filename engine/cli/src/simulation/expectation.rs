@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sunward_sim::report::Report;
+use sunward_workflows::read_params;
 
 /// The relative difference up to which two figures are equal.
 const TOLERANCE: f64 = 1e-6;
@@ -19,14 +20,11 @@ impl Expectation {
     /// # Errors
     /// Fails if the text is neither. The message says what is wrong and what was expected.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
-        let value: Value = serde_yaml::from_str(text)
-            .map_err(|error| format!("{error}; expected YAML or JSON as `sunward: {{ max_gco2e: 1200 }}`, or an earlier answer of --json"))?;
-        let Value::Object(map) = value else {
-            return Err(
-                "expected a map from policy to figures, such as `sunward: { max_gco2e: 1200 }`"
-                    .to_owned(),
-            );
-        };
+        let map: BTreeMap<String, Value> = read_params(text)
+            .map_err(|why| format!("{why}; expected YAML or JSON as `sunward: {{ max_gco2e: 1200 }}`, or an earlier answer of --json"))?
+            .into_iter()
+            .map(|(key, value)| (key, value.to_json()))
+            .collect();
         if let Some(Value::Array(policies)) = map.get("policies") {
             return Ok(Self(policies.iter().filter_map(former).collect()));
         }
