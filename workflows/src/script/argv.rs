@@ -34,12 +34,15 @@ impl CompiledArgv {
             })
             .collect();
         let mut words: Vec<_> = templates.into_iter().zip(places).collect();
-        if let Some((program, place)) = words.first_mut()
-            && literal[0].contains(MARK)
-            && !literal[0].contains('/')
-            && !program.expressions().all(is_input)
-        {
-            *place = Place::Refused(Refusal::CommandName);
+        let started = interpreter::started(&literal);
+        for at in std::iter::once(0).chain(started) {
+            if let Some((program, place)) = words.get_mut(at)
+                && literal[at].contains(MARK)
+                && !literal[at].contains('/')
+                && !program.expressions().all(is_input)
+            {
+                *place = Place::Refused(Refusal::CommandName);
+            }
         }
         Ok(Self { words })
     }

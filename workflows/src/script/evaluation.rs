@@ -8,8 +8,8 @@ use tree_sitter::Node;
 use super::interpreter::{self, MARK, Verdict};
 use super::nested;
 use super::node::{
-    FIRST, POSITIONAL, dequoted, descendants, hidden_dash, is_document, is_expansion, is_word,
-    outside_numbers, outside_substitutions, own_text, read_name,
+    FIRST, POSITIONAL, dequoted, descendants, hidden_dash, is_document, is_expansion, is_list,
+    is_word, outside_numbers, outside_substitutions, own_text, read_name, spreads,
 };
 use super::written;
 
@@ -37,7 +37,10 @@ fn of_node(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
             }
             tested_names(node, text, found);
         }
-        "test_command" => tested_names(node, text, found),
+        "test_command" => {
+            tested_names(node, text, found);
+            spread_operands(node, text, found);
+        }
         "c_style_for_statement" => {
             let mut cursor = node.walk();
             let header = node
@@ -149,9 +152,13 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         let plain = std::mem::replace(&mut words[at], marked);
         let verdict = interpreter::verdict(&words, at, MARK);
         words[at] = plain;
-        if matches!(verdict, Verdict::Refused(_)) {
+        let options = spreads(*part, text) && interpreter::takes_options(&words, at);
+        if options || matches!(verdict, Verdict::Refused(_)) {
             read(*part, text, found);
         }
+    }
+    if let Some(program) = interpreter::started(&words).and_then(|at| parts.get(at)) {
+        of_name(*program, text, found);
     }
     for at in interpreter::program_files(&words) {
         found.insert(written::file(&words[at]));
@@ -172,6 +179,10 @@ fn of_name(name: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         .and_then(|rest| rest.strip_suffix("[@]}").or(rest.strip_suffix("[*]}")));
     if let Some(array) = array {
         found.insert(format!("{array}[0]"));
+        // After that, another element is the first.
+        if text.contains("unset") {
+            found.insert(array.to_owned());
+        }
         return;
     }
     // `"$D/tool"` runs a program of a fixed name.
@@ -259,6 +270,28 @@ fn tested_names(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         .any(|word| matches!(word, "-v" | "-R"))
     {
         expansions(node, text, found);
+    }
+}
+
+/// Variables that may become several operands of `[ … ]`, such as `-v` and a name.
+fn spread_operands(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+    if text[node.byte_range()].starts_with("((") {
+        return;
+    }
+    let within = |node: Node<'_>| {
+        let mut around = node.parent();
+        while let Some(one) = around.filter(|one| one.kind() != "test_command") {
+            if one.kind() == "string" {
+                return true;
+            }
+            around = one.parent();
+        }
+        false
+    };
+    for node in outside_substitutions(node) {
+        if is_expansion(node) && (!within(node) || is_list(node, text)) {
+            found.extend(read_name(node, text));
+        }
     }
 }
 

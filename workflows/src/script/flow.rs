@@ -12,8 +12,8 @@ use tree_sitter::Node;
 
 use super::evaluation::{self, words};
 use super::node::{
-    FIRST, INPUT, POSITIONAL, descendants, is_document, is_expansion, outside_numbers, own_text,
-    read_name,
+    FIRST, INPUT, POSITIONAL, descendants, is_document, is_expansion, literal, outside_numbers,
+    own_text, read_name,
 };
 use super::output;
 use super::written;
@@ -191,7 +191,11 @@ impl Script<'_> {
                 .into_iter()
                 .any(is_document);
             let readers = parts.iter().skip(if documents { at } else { at + 1 });
-            let readers = readers.flat_map(|part| self.readers_in(*part));
+            let readers = readers.flat_map(|part| {
+                let mut targets = self.readers_in(*part);
+                targets.extend(written::files_within(*part, self.text));
+                targets
+            });
             flows.extend(readers.map(|target| from(target, [*part], self.text)));
         }
         flows
@@ -296,6 +300,14 @@ fn of_command(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flo
         flows.extend(targets.into_iter().map(|target| of_source(target, INPUT)));
         return flows;
     }
+    if matches!(name, "cp" | "mv" | "ln" | "install")
+        && let Some((to, from)) = args.split_last()
+    {
+        let mut copied = self::from(written::file(&literal(*to, text)), from.to_vec(), text);
+        let files = from.iter().map(|file| written::file(&literal(*file, text)));
+        copied.sources.extend(files);
+        flows.push(copied);
+    }
     let word = |at: usize| args.get(at).map_or("", |arg| &text[arg.byte_range()]);
     if name == "printf" && word(0) == "-v" {
         let target = variable(word(1).trim_matches(['\'', '"']));
@@ -304,7 +316,7 @@ fn of_command(node: Node<'_>, text: &str, functions: &BTreeSet<&str>) -> Vec<Flo
     flows
 }
 
-/// Variables that `read` and `mapfile` set in a node's subtree.
+/// Variables that `read` and `mapfile` set in a node's subtree, and files that `tee` writes.
 fn read_targets(node: Node<'_>, text: &str) -> Vec<String> {
     let mut targets = Vec::new();
     for command in descendants(node, |_| true) {
@@ -320,6 +332,10 @@ fn read_targets(node: Node<'_>, text: &str) -> Vec<String> {
                 targets.extend([(*name).to_owned(), format!("{name}[0]")]);
             }
             targets.extend(["REPLY", "MAPFILE"].map(str::to_owned));
+        }
+        if let Some(at) = words.iter().position(|word| *word == "tee") {
+            let files = words[at + 1..].iter().filter(|word| !word.starts_with('-'));
+            targets.extend(files.map(|file| written::file(file)));
         }
     }
     targets

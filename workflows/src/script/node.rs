@@ -101,6 +101,24 @@ pub(super) fn is_expansion(node: Node<'_>) -> bool {
     matches!(node.kind(), "simple_expansion" | "expansion")
 }
 
+/// Whether a word of a command may become several words: an expansion without quotes, or `"$@"`.
+pub(super) fn spreads(word: Node<'_>, text: &str) -> bool {
+    let expands = |node: Node<'_>| is_expansion(node) || node.kind() == "command_substitution";
+    let mut cursor = word.walk();
+    let bare =
+        expands(word) || word.kind() == "concatenation" && word.children(&mut cursor).any(expands);
+    bare || descendants(word, |node| node.kind() != "command_substitution")
+        .into_iter()
+        .any(|node| is_expansion(node) && is_list(node, text))
+}
+
+/// Whether an expansion gives several words even within quotes.
+pub(super) fn is_list(expansion: Node<'_>, text: &str) -> bool {
+    let source = &text[expansion.byte_range()];
+    let length = source.starts_with("${#");
+    !length && (source.starts_with("$@") || source.starts_with("${@") || source.contains("[@]"))
+}
+
 /// Whether a part of a command is one of its words.
 pub(super) fn is_word(node: Node<'_>) -> bool {
     node.kind() != "variable_assignment" && !node.kind().ends_with("redirect")

@@ -6,7 +6,7 @@
 
 use tree_sitter::Node;
 
-use super::node::{is_word, literal};
+use super::node::{is_word, literal, spreads};
 
 /// True if the last command of a substitution prints only a number.
 pub(super) fn is_number(substitution: Node<'_>, text: &str) -> bool {
@@ -22,7 +22,8 @@ pub(super) fn is_content(node: Node<'_>, text: &str) -> bool {
         matches!(
             &text[name.byte_range()],
             "cat" | "zcat" | "tac" | "cut" | "sort"
-        ) && !options.contains("--output")
+        ) && !is_redefined(&text[name.byte_range()], text)
+            && !options.contains("--output")
             && !options.contains("<")
     })
 }
@@ -73,11 +74,17 @@ fn prints_number(command: Node<'_>, text: &str) -> bool {
     let words: Vec<String> = command
         .children(&mut cursor)
         .filter(|part| is_word(*part))
-        .map(|part| literal(part, text))
+        .map(|part| match spreads(part, text) {
+            true => SPREAD.to_owned(),
+            false => literal(part, text),
+        })
         .collect();
     let Some((name, words)) = words.split_first() else {
         return false;
     };
+    if is_redefined(name, text) || name != "date" && words.iter().any(|word| word == SPREAD) {
+        return false;
+    }
     let is_option = |word: &&String| word.starts_with('-');
     match name.as_str() {
         // With a file among its words, `wc` also prints its name.
@@ -113,6 +120,21 @@ fn prints_number(command: Node<'_>, text: &str) -> bool {
         }),
         _ => false,
     }
+}
+
+/// Stands for a word that may become several words.
+const SPREAD: &str = "$@";
+
+/// True if the script may give a command's name to a function or an alias.
+fn is_redefined(name: &str, text: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
+    text.match_indices(name).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + name.len()..]);
+        let whole = !before.ends_with(part);
+        let before = before.trim_end();
+        let defines = before.ends_with("function") || before.ends_with("alias");
+        whole && (defines || after.trim_start().starts_with('('))
+    })
 }
 
 /// True if these operands are a pattern and at most one file.

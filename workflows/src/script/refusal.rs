@@ -122,7 +122,9 @@ impl Refusal {
             Self::Evaluated => {
                 format!("write V={value} as a separate command, and \"$V\" in commands that evaluate nothing")
             }
-            Self::TestVariable => format!("write [ -n {value} ]"),
+            Self::TestVariable => {
+                format!("write [ -n {value} ], and put the output of a command in quotes")
+            }
             Self::Program | Self::Option => format!(
                 "pass it as an argument: awk -v x={value} '$1 > x', bash -c 'echo \"$1\"' - {value}, python -c 'import sys; print(sys.argv[1])' {value}; for a number, {}",
                 as_number(source)

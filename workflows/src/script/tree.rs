@@ -90,6 +90,8 @@ struct Finder<'t> {
 struct Way {
     /// True if the way has left a `$( … )`. Its output may hold the value.
     crossed: bool,
+    /// True if that `$( … )` has no quotes around it, so that its output may become several words.
+    bare: bool,
     /// True if the way has left a `$( … )` that prints a number.
     number: bool,
     /// Whether a list may become several words.
@@ -149,15 +151,26 @@ impl<'t> Finder<'t> {
     /// stands in that word.
     fn names_command(&self, range: &Range<usize>) -> bool {
         let mut node = self.root.descendant_for_byte_range(range.start, range.end);
+        let mut child = None;
         while let Some(one) = node {
-            if one.kind() == "command_name" && !self.text[one.byte_range()].contains('/') {
+            let name = match child {
+                _ if one.kind() == "command_name" => Some(one),
+                // In `nice V` the value is the name of another command.
+                Some(word) if one.kind() == "command" => {
+                    let (words, at) = self.words(one, word);
+                    (at.is_some() && interpreter::started(&words) == at).then_some(word)
+                }
+                _ => None,
+            };
+            if let Some(name) = name.filter(|name| !self.text[name.byte_range()].contains('/')) {
                 // In `remapbil,V` the value chooses no command.
-                let before = self.text[one.start_byte()..range.start].trim_end_matches('"');
+                let before = self.text[name.start_byte()..range.start].trim_end_matches('"');
                 return !before.ends_with([',', '-', '_', ':', '=', '.']);
             }
             if output::is_number(one, self.text) {
                 return false;
             }
+            child = Some(one);
             node = one.parent();
         }
         false
@@ -167,6 +180,7 @@ impl<'t> Finder<'t> {
     fn climb(&self, start: Node<'t>) -> Result<Way, Refusal> {
         let mut way = Way {
             crossed: false,
+            bare: false,
             number: false,
             words: false,
             operand: false,
@@ -196,6 +210,7 @@ impl<'t> Finder<'t> {
             "command_substitution" if source.starts_with("$((") => return Err(Refusal::Arithmetic),
             "command_substitution" | "process_substitution" => {
                 way.crossed = true;
+                way.bare = node.parent().is_none_or(|around| around.kind() != "string");
                 way.number |= output::is_number(node, self.text);
             }
             "expansion" => return Err(Refusal::Braces),
@@ -308,7 +323,10 @@ impl<'t> Finder<'t> {
     /// Applies the rules of `test` to the words of `[ … ]`.
     fn test(&self, node: Node<'t>, child: Node<'t>, way: &Way) -> Result<(), Refusal> {
         if way.crossed {
-            return Ok(());
+            return match way.bare && !way.number {
+                true => Err(Refusal::TestVariable),
+                false => Ok(()),
+            };
         }
         let mut leaves = Vec::new();
         leaves_of(node, &mut leaves);

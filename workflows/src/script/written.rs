@@ -2,12 +2,20 @@
 
 use tree_sitter::Node;
 
-use super::node::literal;
+use super::node::{descendants, literal};
 
-/// The name used for the content of a file, given the word that names it.
+/// The name used for the content of a file, given the word that names it. Folders are left out,
+/// because one file may be named in many ways: by another path, or after `cd`.
 pub(super) fn file(word: &str) -> String {
-    let word = word.trim_matches(['"', '\'']);
-    format!("file:{}", word.strip_prefix("./").unwrap_or(word))
+    let word = word.trim_matches(['"', '\'']).trim_end_matches('/');
+    format!("file:{}", word.rsplit('/').next().unwrap_or_default())
+}
+
+/// The files that a node's statements write.
+pub(super) fn files_within(node: Node<'_>, text: &str) -> Vec<String> {
+    let nodes = descendants(node, |_| true).into_iter();
+    let statements = nodes.filter(|node| node.kind() == "redirected_statement");
+    statements.flat_map(|node| files(node, text)).collect()
 }
 
 /// The files that a redirected statement writes.
