@@ -30,6 +30,7 @@ pub mod diagnostic;
 pub mod emit;
 pub mod expr;
 pub mod facts;
+pub mod fields;
 pub mod fleet;
 pub mod mentioned;
 pub mod model;

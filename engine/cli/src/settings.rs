@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use sunward_workflows::names::{nearest, one_of};
+use sunward_workflows::fields::{Fields, unfit};
 use sunward_workflows::{Value, read_params};
 
 use crate::exit::wrong_input;
@@ -88,10 +88,24 @@ impl Settings {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let mut settings = Self::default();
-        for (key, value) in read_params(text)? {
-            settings.set(&key, &value)?;
-        }
+        let fields = Fields::new(read_params(text)?, KEYS, "setting")?;
+        let settings = Self {
+            zone: fields.text("zone")?,
+            home: fields.text("home")?,
+            grid: fields.text("grid")?,
+            fleet: fields.text("fleet")?.map(PathBuf::from),
+            project: fields.text("project")?,
+            project_weights: fields.numbers("project_weights")?.into_iter().collect(),
+            transfer_kwh_per_gb: fields.number("transfer_kwh_per_gb")?,
+            watts_per_core: fields.number("watts_per_core")?,
+            pue: fields.number("pue")?,
+            grid_url: fields.text("grid_url")?,
+            shared: match fields.value("shared") {
+                None => None,
+                Some(Value::String(word)) if word == "group" => Some(Shared::Group),
+                Some(other) => return Err(unfit("shared", other, "`group`")),
+            },
+        };
         for (key, value, least) in [
             ("transfer_kwh_per_gb", settings.transfer_kwh_per_gb, 0.0),
             ("watts_per_core", settings.watts_per_core, 0.0),
@@ -110,69 +124,11 @@ impl Settings {
         Ok(settings)
     }
 
-    fn set(&mut self, key: &str, value: &Value) -> Result<(), String> {
-        if !KEYS.contains(&key) {
-            let hint = nearest(key, KEYS.iter().copied());
-            let hint = hint.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            let known = one_of(KEYS.iter().copied());
-            return Err(format!(
-                "there is no setting `{key}`; expected {known}{hint}"
-            ));
-        }
-        // An empty value means that nothing is set.
-        if *value == Value::Null {
-            return Ok(());
-        }
-        match key {
-            "zone" => self.zone = Some(text(key, value)?),
-            "home" => self.home = Some(text(key, value)?),
-            "grid" => self.grid = Some(text(key, value)?),
-            "fleet" => self.fleet = Some(text(key, value)?.into()),
-            "project" => self.project = Some(text(key, value)?),
-            "grid_url" => self.grid_url = Some(text(key, value)?),
-            "transfer_kwh_per_gb" => self.transfer_kwh_per_gb = Some(number(key, value)?),
-            "watts_per_core" => self.watts_per_core = Some(number(key, value)?),
-            "pue" => self.pue = Some(number(key, value)?),
-            "shared" if text(key, value)? == "group" => self.shared = Some(Shared::Group),
-            "shared" => return Err(unfit(key, value, "`group`")),
-            _ => {
-                let Value::Map(weights) = value else {
-                    return Err(unfit(key, value, "a map from projects to numbers"));
-                };
-                for (project, weight) in weights {
-                    let weight = number(&format!("{key}.{project}"), weight)?;
-                    self.project_weights.insert(project.clone(), weight);
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// A project's weight in thousandths, if it is given.
     pub(crate) fn weight_permille(&self, project: &str) -> Option<u32> {
         let weight = self.project_weights.get(project)?;
         u32::try_from(sunward_grid::whole(weight * 1000.0)).ok()
     }
-}
-
-fn text(key: &str, value: &Value) -> Result<String, String> {
-    match value {
-        Value::List(_) | Value::Map(_) | Value::Null => Err(unfit(key, value, "text")),
-        scalar => Ok(scalar.to_text()),
-    }
-}
-
-fn number(key: &str, value: &Value) -> Result<f64, String> {
-    let number = value.to_json().as_f64();
-    number.ok_or_else(|| unfit(key, value, "a number"))
-}
-
-fn unfit(key: &str, value: &Value, expected: &str) -> String {
-    let found = match value {
-        Value::List(_) | Value::Map(_) | Value::Null => value.kind_name().to_owned(),
-        scalar => format!("`{}`", scalar.to_text()),
-    };
-    format!("`{key}` cannot be {found}; expected {expected}")
 }
 
 fn is_weight(weight: f64) -> bool {

@@ -9,9 +9,9 @@
 //!   - { at: "2023-03-04T00:00Z", for: 24h, forecast_error: 30%, zone: DE }
 //! ```
 
-use serde::Deserialize;
 use sunward_core::{Fleet, PoolId, Timestamp};
-use sunward_workflows::units;
+use sunward_workflows::fields::{Fields, unfit};
+use sunward_workflows::{Value, read_params, units};
 
 /// The faults of a world.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,19 +62,25 @@ pub enum FaultKind {
     },
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawScenario {
-    runtime_error: Option<String>,
-    #[serde(default)]
-    faults: Vec<RawFault>,
-}
+/// The keys of a scenario.
+const KEYS: &[&str] = &["runtime_error", "faults"];
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The keys of a fault.
+const FAULT_KEYS: &[&str] = &[
+    "at",
+    "for",
+    "lost",
+    "owner_back",
+    "provider_down",
+    "forecast_error",
+    "gpus",
+    "cpus",
+    "notice",
+    "zone",
+];
+
 struct RawFault {
     at: String,
-    #[serde(rename = "for")]
     length: String,
     lost: Option<String>,
     owner_back: Option<String>,
@@ -86,29 +92,58 @@ struct RawFault {
     zone: Option<String>,
 }
 
+impl RawFault {
+    fn of(value: &Value) -> Result<Self, String> {
+        let Value::Map(map) = value else {
+            return Err(unfit("faults", value, "a map with `at` and `for`"));
+        };
+        let fields = Fields::new(map.clone(), FAULT_KEYS, "key")?;
+        let required = |key: &str| {
+            let missing = || format!("`{key}` is missing; each fault has `at` and `for`");
+            fields.text(key)?.ok_or_else(missing)
+        };
+        Ok(Self {
+            at: required("at")?,
+            length: required("for")?,
+            lost: fields.text("lost")?,
+            owner_back: fields.text("owner_back")?,
+            provider_down: fields.text("provider_down")?,
+            forecast_error: fields.text("forecast_error")?,
+            gpus: fields.count("gpus")?,
+            cpus: fields.count("cpus")?,
+            notice: fields.text("notice")?,
+            zone: fields.text("zone")?,
+        })
+    }
+}
+
 /// Reads a scenario file.
 ///
 /// # Errors
 ///
 /// Returns all mistakes, each with its place in the list and what was expected.
 pub fn read_scenario(text: &str, fleet: &Fleet) -> Result<Scenario, Vec<String>> {
-    let raw: RawScenario = serde_yaml::from_str(text).map_err(|error| {
+    let wrong = |error: String| {
         vec![format!(
             "{error}; expected `runtime_error: 20%` and a list of `faults`, each with `at`, `for` \
              and one of `lost`, `owner_back`, `provider_down` or `forecast_error`"
         )]
-    })?;
+    };
+    let values = read_params(text).map_err(wrong)?;
+    let fields = Fields::new(values, KEYS, "key").map_err(wrong)?;
+    let runtime_error = fields.text("runtime_error").map_err(wrong)?;
+    let faults = fields.list("faults").map_err(wrong)?;
     let mut mistakes = Vec::new();
     let mut scenario = Scenario::default();
-    if let Some(text) = &raw.runtime_error {
+    if let Some(text) = &runtime_error {
         match permille(text) {
             Ok(error @ 0..=900) => scenario.runtime_error_permille = error.unsigned_abs(),
             Ok(_) => mistakes.push(format!("runtime_error: {text} is not between 0% and 90%")),
             Err(error) => mistakes.push(format!("runtime_error: {error}")),
         }
     }
-    for (at, raw) in raw.faults.iter().enumerate() {
-        match fault(raw, fleet) {
+    for (at, raw) in faults.iter().enumerate() {
+        match RawFault::of(raw).and_then(|raw| fault(&raw, fleet)) {
             Ok(fault) => scenario.faults.push(fault),
             Err(error) => mistakes.push(format!("faults[{at}]: {error}")),
         }
@@ -221,6 +256,33 @@ mod tests {
                 zone: "NO".into(),
                 ..Pool::default()
             }],
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told_in_the_words_of_the_file() {
+        for (text, told) in [
+            ("runtime_eror: 20%", "there is no key `runtime_eror`"),
+            ("runtime_eror: 20%", "did you mean `runtime_error`?"),
+            ("faults: 3", "`faults` cannot be `3`; expected a list"),
+            (
+                "faults: [x]",
+                "faults[0]: `faults` cannot be `x`; expected a map",
+            ),
+            ("faults: [{ at: x }]", "faults[0]: `for` is missing"),
+            (
+                "faults: [{ at: x, for: 1h, gpu: 2 }]",
+                "faults[0]: there is no key `gpu`",
+            ),
+            (
+                "faults: [{ at: x, for: 1h, gpus: many }]",
+                "faults[0]: `gpus` cannot be `many`; expected a whole number from 0",
+            ),
+            ("- x", "expected a map"),
+            ("faults: [", "is not valid YAML"),
+        ] {
+            let mistakes = read_scenario(text, &fleet()).unwrap_err().join("\n");
+            assert!(mistakes.contains(told), "{text}: {mistakes}");
         }
     }
 

@@ -1,8 +1,9 @@
 //! Runs without failures.
 
-use sunward_core::{RunStatus, SkipReason, TaskStatus};
+use sunward_core::{Outcome, RunStatus, SkipReason, TaskStatus};
 use sunward_workflows::{Slicing, Value};
 
+use super::ok;
 use crate::world::flow::{Shape, flow, stage};
 use crate::world::{World, gives};
 
@@ -77,6 +78,38 @@ fn a_table_from_an_earlier_stage_is_cut_once_its_rows_are_known() {
     world.settle();
     assert_eq!(world.status(run), RunStatus::Succeeded);
     assert_eq!(world.count(run, "cut", TaskStatus::Succeeded), 4);
+}
+
+#[test]
+fn a_table_with_too_many_rows_is_refused_with_their_true_number() {
+    let mut world = World::with_cores(1);
+    world.fate = Box::new(|stage, index, _| match ok(stage, index) {
+        Outcome::Succeeded(mut result) => {
+            result.ports[0].rows = 1_000_000_000_000;
+            result.ports[0].parts[0].rows = 1_000_000_000_000;
+            Outcome::Succeeded(result)
+        }
+        failed @ Outcome::Failed(_) => failed,
+    });
+    let run = world.submit(
+        flow()
+            .stage(stage("make"))
+            .stage(
+                stage("cut")
+                    .from("table", "make")
+                    .sliced("table", Slicing::Rows(1)),
+            )
+            .spec(),
+    );
+    world.settle();
+    assert_eq!(world.status(run), RunStatus::Failed);
+    let state = world.state.run(run).unwrap();
+    let told = &state.find("cut").unwrap().unresolvable().unwrap().message;
+    assert!(
+        told.contains("stage cut: 1000000000000 tasks are more than the 100000000 "),
+        "{told}"
+    );
+    world.assert_replays();
 }
 
 #[test]
