@@ -127,6 +127,15 @@ fn declared_columns_keep_their_type_and_the_others_get_that_of_all_cells() {
     // A declared type is required of each part.
     let error = adopted(&bench, "a,b\nx,1\n", &some).unwrap_err();
     assert!(error.to_string().contains("holds 'x'"), "{error}");
+    // A declared number does not round an integer either, unless it can hold it.
+    let beyond = "a,b\n9007199254740993,1\n";
+    let error = adopted(&bench, beyond, &some).unwrap_err().to_string();
+    assert!(error.contains("which would be rounded"), "{error}");
+    written(
+        &bench,
+        "a,b\n-9007199254740994,1\n9007199254740992,1\n",
+        &some,
+    );
 }
 
 #[test]
