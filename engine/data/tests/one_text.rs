@@ -133,7 +133,7 @@ fn declared_columns_keep_their_type_and_the_others_get_that_of_all_cells() {
     assert!(error.contains("which would be rounded"), "{error}");
     written(
         &bench,
-        "a,b\n-9007199254740994,1\n9007199254740992,1\n",
+        "a,b\n-9007199254740994,1\n9007199254740992,1\n0000000000000000,1\n",
         &some,
     );
 }

@@ -182,8 +182,8 @@ fn rounds_integer(cell: &str) -> bool {
         return false;
     }
     digits.parse().is_ok_and(|number: u128| {
-        let bits = u128::BITS - number.leading_zeros() - number.trailing_zeros();
-        number > 0 && bits > f64::MANTISSA_DIGITS
+        let significant = number >> number.trailing_zeros().min(u128::BITS - 1);
+        u128::BITS - significant.leading_zeros() > f64::MANTISSA_DIGITS
     })
 }
 
