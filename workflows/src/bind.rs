@@ -83,7 +83,8 @@ pub fn bind(
             });
             continue;
         };
-        match read(param, value) {
+        let value = read(param, value);
+        match value.and_then(|value| paths_of_list(workflow, name, value)) {
             Ok(value) => {
                 values.insert(name.clone(), value);
             }
@@ -98,9 +99,15 @@ pub fn bind(
             continue;
         }
         match &param.default {
-            Some(default) => {
-                values.insert(name.clone(), default.clone());
-            }
+            Some(default) => match paths_of_list(workflow, name, default.clone()) {
+                Ok(value) => {
+                    values.insert(name.clone(), value);
+                }
+                Err(message) => errors.push(BindError::Unfit {
+                    name: name.clone(),
+                    message,
+                }),
+            },
             None => errors.push(BindError::Missing {
                 name: name.clone(),
                 kind: param.kind.name(),
@@ -120,6 +127,31 @@ fn read(param: &Param, given: &Given) -> Result<Value, String> {
         Given::Text(text) => from_text(param, text),
     };
     param.fit(&value)
+}
+
+/// The value of a list that inputs read, whose elements are paths. Any other value stays as it is.
+fn paths_of_list(workflow: &Workflow, name: &str, value: Value) -> Result<Value, String> {
+    match value {
+        Value::List(list) if workflow.readers(name).next().is_some() => {
+            let paths = list.iter().enumerate().map(|(at, one)| {
+                path(one).map_err(|why| format!("element {} of the list: {why}", at + 1))
+            });
+            Ok(Value::List(paths.collect::<Result<_, _>>()?))
+        }
+        other => Ok(other),
+    }
+}
+
+/// A value as a path. The empty text is not one: it would mean the folder in which paths begin.
+pub(crate) fn path(value: &Value) -> Result<Value, String> {
+    match as_text(value) {
+        Some(Value::String(text)) if text.is_empty() => Err(
+            "the path is empty; expected the path of a file or folder (`.` is the current folder)"
+                .to_owned(),
+        ),
+        Some(path) => Ok(path),
+        None => Err(format!("expected a path, found {}", shown(value))),
+    }
 }
 
 /// Reads text from a command line like the same words in a file. Text that cannot be read stays
@@ -200,6 +232,7 @@ impl Bounds<'_> {
     /// number. A number gets its plain form, and may have leading zeros.
     pub(crate) fn fit(&self, value: &Value) -> Result<Value, String> {
         let fitted = match self.kind {
+            ParamType::Path | ParamType::Table if as_text(value).is_some() => Some(path(value)?),
             ParamType::String | ParamType::Path | ParamType::Table => as_text(value),
             ParamType::Int => whole(value),
             ParamType::Float => number(value),

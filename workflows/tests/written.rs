@@ -289,3 +289,47 @@ proptest! {
         prop_assert_ne!(&keys[0], &keys[1]);
     }
 }
+
+#[test]
+fn a_path_is_not_empty_and_the_elements_of_a_list_that_inputs_read_are_paths() {
+    let yaml = "name: w\nparams: { p: { type: path, default: ./a }, l: { type: list, default: [./a] }, other: { type: list, default: [''] } }\nstages:\n  s: { run: \"echo ${{ inputs.x }}\", inputs: { x: { from: [params.l, params.p], as: file } } }\n";
+    let text = |text: &str| Given::Text(text.to_owned());
+    for (name, given, expected) in [
+        ("p", text(""), "the path is empty"),
+        (
+            "p",
+            Given::Value(Value::Null),
+            "expected a path, found nothing",
+        ),
+        (
+            "l",
+            text("['']"),
+            "element 1 of the list: the path is empty",
+        ),
+        (
+            "l",
+            text("a,,b"),
+            "element 2 of the list: expected a path, found nothing",
+        ),
+        (
+            "l",
+            text("[a, [b]]"),
+            "element 2 of the list: expected a path, found a list",
+        ),
+    ] {
+        let error = bound(yaml, &[(name, given)]).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+    let values = bound(yaml, &[("l", text("a,5,1.50")), ("p", text("."))]).unwrap();
+    let strings = |all: &[&str]| {
+        let all = all.iter().map(|one| Value::String((*one).to_owned()));
+        Value::List(all.collect())
+    };
+    assert_eq!(values["l"], strings(&["a", "5", "1.50"]));
+    assert_eq!(values["p"], Value::String(".".to_owned()));
+    assert_eq!(
+        values["other"],
+        strings(&[""]),
+        "texts of other lists may be empty"
+    );
+}

@@ -22,7 +22,7 @@ use sunward_workflows::Form;
 
 use crate::context::Context;
 use crate::device::Device;
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::feeds::Feeds;
 use crate::grid_args::{GridArgs, Wishes};
 use crate::machine::{self, Machine, shown};
@@ -272,9 +272,9 @@ fn conclude(
     begun: Instant,
 ) -> anyhow::Result<Exit> {
     let run = recorded.run()?;
-    let outputs = outputs::of_run(run, store, destination)?;
+    let outputs = outputs::of_run(run, store, destination);
     let seconds = begun.elapsed().as_secs_f64();
-    let mut answer = of_state::answer(run, &recorded.account(), outputs, seconds);
+    let mut answer = of_state::answer(run, &recorded.account(), outputs.views, seconds);
     answer.ledger.cache_saved = saved(home, recorded);
     for warning in &answer.warnings {
         render::say(&format!("warning: {warning}"));
@@ -289,9 +289,12 @@ fn conclude(
             ));
         }
     }
+    for failure in &outputs.failures {
+        render::complain(context.err_style, failure);
+    }
     render::answer(context, &answer)?;
     Ok(match run.status {
-        RunStatus::Succeeded => Exit::Done,
+        RunStatus::Succeeded => of_outputs(&outputs.failures),
         RunStatus::Failed if is_machines(run) => Exit::Infrastructure,
         RunStatus::Failed | RunStatus::Cancelled => Exit::RunFailed,
         RunStatus::Held => Exit::Infrastructure,
@@ -303,6 +306,17 @@ fn conclude(
             Exit::Interrupted
         }
     })
+}
+
+/// The exit code for outputs that could not be written: that of a failed run, or the machine's if
+/// any failure is the machine's.
+fn of_outputs(failures: &[anyhow::Error]) -> Exit {
+    let is_machines = |error| exit::of_error(error).0 == Exit::Infrastructure;
+    match failures {
+        [] => Exit::Done,
+        failures if failures.iter().any(is_machines) => Exit::Infrastructure,
+        _ => Exit::RunFailed,
+    }
 }
 
 /// True if all failures of a run were the machine's. Then the machine must be repaired, and nothing

@@ -9,7 +9,7 @@ use sunward_data::DataError;
 pub(crate) enum Exit {
     /// The request was fulfilled.
     Done,
-    /// The run failed or was cancelled.
+    /// The run failed or was cancelled, or an output of it cannot be written.
     RunFailed,
     /// The user's input is wrong, and nothing was created.
     WrongInput,

@@ -6,7 +6,7 @@ use sunward_core::{RunSpec, path_texts};
 use sunward_data::{is_a_folder_of_others, local_path, table_suffix};
 use sunward_state::sqlite::DATABASE;
 use sunward_worker::python::lock_path;
-use sunward_workflows::{Form, Output, OutputFormat, Python, Reference, Scatter, Value};
+use sunward_workflows::{Form, Output, OutputFormat, Python, Reference, Stage, Value};
 
 use crate::exit::wrong_input;
 
@@ -92,38 +92,44 @@ fn is_of_the_home(path: &Path) -> bool {
     })
 }
 
-/// The name of every output, with each path to which it may be written.
+/// The name of every output, with the path to which it is written.
 fn targets(out: &Path, form: Form, spec: &RunSpec) -> Vec<(String, PathBuf)> {
-    let mut targets = Vec::new();
-    for (name, reference) in &spec.workflow.outputs {
+    let outputs = spec.workflow.outputs.iter();
+    let target = |(name, reference): (&String, &Reference)| {
         let Reference::Port { stage, port } = reference else {
-            continue;
+            return None;
         };
-        let Some(stage) = spec.workflow.stages.get(stage) else {
-            continue;
-        };
-        let Some(output) = stage.outputs.get(port) else {
-            continue;
-        };
-        targets.push((name.clone(), out.join(file_name(name, output, form))));
-        if output.format == OutputFormat::File && stage.scatter != Scatter::One {
-            targets.push((name.clone(), out.join(name)));
-        }
-    }
-    targets
+        let stage = spec.workflow.stages.get(stage)?;
+        let output = stage.outputs.get(port)?;
+        let path = out.join(file_name(name, stage, output, form));
+        Some((name.clone(), path))
+    };
+    outputs.filter_map(target).collect()
 }
 
-/// The name under which an output is written to a folder, with tables in this form. The files of
-/// several tasks go into a folder that has the output's name alone.
-pub(crate) fn file_name(name: &str, output: &Output, form: Form) -> String {
+/// The name under which an output of a stage is written to a folder, with tables in this form. A
+/// folder has the output's name alone.
+pub(crate) fn file_name(name: &str, stage: &Stage, output: &Output, form: Form) -> String {
     let suffix = match output.format {
-        OutputFormat::File => output.ext.as_deref(),
-        OutputFormat::Dir => None,
+        _ if is_folder(stage, output) => None,
+        OutputFormat::File | OutputFormat::Dir => output.ext.as_deref(),
         OutputFormat::Arrow | OutputFormat::Parquet | OutputFormat::Csv | OutputFormat::Netcdf => {
             Some(table_suffix(form))
         }
     };
     suffix.map_or_else(|| name.to_owned(), |suffix| format!("{name}.{suffix}"))
+}
+
+/// Whether an output is a folder: one that a task wrote, or the folder of what the tasks of a
+/// scattered stage wrote.
+pub(crate) fn is_folder(stage: &Stage, output: &Output) -> bool {
+    match output.format {
+        OutputFormat::Dir => true,
+        OutputFormat::File => stage.is_scattered(),
+        OutputFormat::Arrow | OutputFormat::Parquet | OutputFormat::Csv | OutputFormat::Netcdf => {
+            false
+        }
+    }
 }
 
 /// All existing files that a run reads, each with a description for messages.

@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sunward_data::{SourceOptions, not_fetched, probe, probe_input, probe_path};
-use sunward_workflows::{
-    FileFact, Given, Input, ParamType, Reference, Value, Workflow, bind, read_params,
-};
+use sunward_workflows::{FileFact, Given, Input, ParamType, Value, Workflow, bind, read_params};
 
 use crate::context::Context;
 use crate::exit::wrong_input;
@@ -66,7 +64,7 @@ impl ParamArgs {
             let folder = given
                 .get(name)
                 .map_or(beside, |known| known.folder.as_path());
-            let inputs = readers(workflow, name);
+            let inputs: Vec<&Input> = workflow.readers(name).collect();
             let is_path = matches!(param.kind, ParamType::Path | ParamType::Table)
                 || (param.kind == ParamType::List && !inputs.is_empty());
             if is_path {
@@ -145,20 +143,6 @@ fn read_file(shown: &Path, path: &Path) -> anyhow::Result<Vec<(String, Value)>> 
         .map_err(|error| wrong_input(format!("--params {shown} cannot be read: {error}")))?;
     read_params(&text)
         .map_err(|error| wrong_input(format!("--params {shown} cannot be used: {error}")))
-}
-
-/// The inputs that read the file that this parameter names.
-fn readers<'w>(workflow: &'w Workflow, name: &str) -> Vec<&'w Input> {
-    let reads = |input: &&Input| {
-        input
-            .from
-            .iter()
-            .any(|source| matches!(source, Reference::Param(param) if param == name))
-    };
-    let stages = workflow.stages.values();
-    stages
-        .flat_map(|stage| stage.inputs.values().filter(reads))
-        .collect()
 }
 
 fn make_absolute(value: &mut Value, folder: &Path) {

@@ -34,7 +34,7 @@ fn a_declared_output_of_no_tasks_is_there_and_empty() {
     let count = "ls ${{ inputs.o }} | wc -l";
     let columns = "schema: { a: int64, b: utf8 }";
     let cases = [
-        ("{ format: file, ext: txt }", count, "o.txt", "0"),
+        ("{ format: file, ext: txt }", count, "o", "0"),
         ("{ format: dir }", count, "o", "0"),
         (
             &format!("{{ format: csv, {columns} }}"),

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sunward_workflows::Form;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, Hasher};
 use crate::ran_on::RanOn;
 use crate::rejects::Rejects;
 
@@ -26,10 +26,37 @@ pub enum DatasetKind {
     /// A table in parts.
     #[default]
     Table,
-    /// One blob, or several if gathered.
+    /// One blob.
     File,
-    /// One folder, stored as a blob that lists its files, or several if gathered.
+    /// One folder, stored as a blob that lists its files.
     Dir,
+    /// A folder of blobs, in order: the files of a scattered stage's tasks, however many there are.
+    Files,
+    /// A folder of folders, in order, as with [`Self::Files`].
+    Dirs,
+}
+
+impl DatasetKind {
+    /// The kind of a folder that holds datasets of this kind, whatever their number. A table stays
+    /// a table.
+    #[must_use]
+    pub const fn gathered(self) -> Self {
+        match self {
+            Self::Table => Self::Table,
+            Self::File | Self::Files => Self::Files,
+            Self::Dir | Self::Dirs => Self::Dirs,
+        }
+    }
+
+    /// The kind of one part of a dataset of this kind.
+    #[must_use]
+    pub const fn of_part(self) -> Self {
+        match self {
+            Self::Table => Self::Table,
+            Self::File | Self::Files => Self::File,
+            Self::Dir | Self::Dirs => Self::Dir,
+        }
+    }
 }
 
 impl fmt::Display for DatasetKind {
@@ -38,6 +65,8 @@ impl fmt::Display for DatasetKind {
             Self::Table => "table",
             Self::File => "file",
             Self::Dir => "folder",
+            Self::Files => "folder of files",
+            Self::Dirs => "folder of folders",
         })
     }
 }
@@ -67,9 +96,32 @@ pub struct Written {
     pub form: Form,
     /// The files, in the order of their rows.
     pub files: Vec<PartRef>,
+    /// The columns whose types were declared. The types of all others come from the text of their
+    /// cells, so they may become wider when the table is joined with others.
+    #[serde(default)]
+    pub declared: Vec<String>,
 }
 
 impl Dataset {
+    /// Files or folders as one folder, in this order. It is a folder for one of them and for none,
+    /// too. `kind` is the kind of one.
+    #[must_use]
+    pub fn folder_of(kind: DatasetKind, blobs: &[Self]) -> Self {
+        let parts = blobs.iter().flat_map(|blob| blob.parts.iter().copied());
+        let parts: Vec<PartRef> = parts.collect();
+        let mut hasher = Hasher::new("blobs");
+        for part in &parts {
+            hasher.field("part", &part.digest.0);
+        }
+        Self {
+            kind: kind.gathered(),
+            content: hasher.finish(),
+            rows: 0,
+            parts,
+            written: None,
+        }
+    }
+
     /// All of its parts in the store.
     pub fn stored(&self) -> impl Iterator<Item = &PartRef> {
         let written = self.written.iter().flat_map(|written| &written.files);

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow_schema::{Field, Schema, SchemaRef};
-use sunward_core::{Blame, Dataset, DatasetKind, Digest, PartRef};
+use sunward_core::{Blame, Dataset, DatasetKind, Digest, PartRef, Written};
 use sunward_workflows::{ColumnSpec, Form, OutputFormat, from_arrow, to_arrow_field};
 
 use crate::content::content_digest;
@@ -85,11 +85,13 @@ impl Store {
             OutputFormat::Arrow => self.adopt_arrow(path, declared),
             OutputFormat::Parquet => {
                 let opened = open_written(path, SourceFormat::Parquet, None, self.halt())?;
-                self.adopt_as_written(path, as_declared(path, opened, declared)?, Form::Parquet)
+                let rows = as_declared(path, opened, declared)?;
+                self.adopt_as_written(path, rows, (Form::Parquet, declared))
             }
             OutputFormat::Csv => {
                 let opened = open_written(path, SourceFormat::Csv, declared, self.halt())?;
-                self.adopt_as_written(path, as_declared(path, opened, declared)?, Form::Csv)
+                let rows = as_declared(path, opened, declared)?;
+                self.adopt_as_written(path, rows, (Form::Csv, declared))
             }
             OutputFormat::Netcdf => {
                 let opened = open_written(path, SourceFormat::Netcdf, None, self.halt())?;
@@ -105,11 +107,15 @@ impl Store {
         &self,
         path: &Path,
         rows: Opened,
-        form: Form,
+        (form, declared): (Form, Option<&[ColumnSpec]>),
     ) -> Result<Dataset, DataError> {
         let table = self.store_rows(rows)?;
-        let file = self.adopt_file(path)?;
-        Ok(self.with_written(table, form, file.parts))
+        let written = Written {
+            form,
+            files: self.adopt_file(path)?.parts,
+            declared: declared_names(declared),
+        };
+        Ok(self.with_written(table, written))
     }
 
     fn adopt_arrow(
@@ -287,6 +293,12 @@ pub(crate) fn concrete_fields(declared: &[ColumnSpec]) -> Vec<Field> {
         .iter()
         .filter_map(|column| to_arrow_field(column).ok())
         .collect()
+}
+
+/// The names of the columns whose declared types are definite.
+pub(crate) fn declared_names(declared: Option<&[ColumnSpec]>) -> Vec<String> {
+    let fields = concrete_fields(declared.unwrap_or_default());
+    fields.iter().map(|field| field.name().clone()).collect()
 }
 
 /// The schema for a file's rows: its own, with declared columns as declared.

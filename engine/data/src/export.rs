@@ -12,13 +12,15 @@ use crate::error::DataError;
 use crate::folder;
 use crate::incoming::{Incoming, fresh_path, sync_folder};
 use crate::mark::{is_a_folder_of_others, mark};
+use crate::materialise::only_part;
 use crate::store::Store;
 
 impl Store {
-    /// Writes a dataset to `path`: a table as one file in the form, a file unchanged, a folder (or
-    /// several files, as `000000[.ext]` … in task order) as a folder. The path appears when it is
-    /// complete; an existing one is replaced, except for a folder that Sunward did not write. In CSV, lists, tensors and structs are written as
-    /// JSON text and nulls as nothing.
+    /// Writes a dataset to `path`: a table as one file in the form, a file unchanged, a folder as a
+    /// folder, and gathered files or folders as a folder that holds them, `000000[.ext]` … in task
+    /// order. The path appears when it is complete; an existing one is replaced, except for a folder
+    /// that Sunward did not write. In CSV, lists, tensors and structs are written as JSON text and
+    /// nulls as nothing.
     ///
     /// # Errors
     ///
@@ -37,28 +39,30 @@ impl Store {
             _ => Path::new("."),
         };
         fs::create_dir_all(folder).map_err(DataError::io("create folder", folder))?;
-        match (dataset.kind, dataset.parts.as_slice()) {
-            (DatasetKind::Table, _) => self.export_table(dataset, path, folder, form)?,
-            (DatasetKind::File, [only]) => {
+        match dataset.kind {
+            DatasetKind::Table => self.export_table(dataset, path, folder, form)?,
+            DatasetKind::File => {
+                let only = only_part(dataset)?;
                 let incoming = Incoming::create_hidden(folder)?;
                 self.copy_out(only, incoming.path())?;
                 incoming.sync()?;
                 incoming.rename(path)?;
             }
-            (DatasetKind::File, several) => replace_folder(path, folder, |target| {
-                for (index, part) in several.iter().enumerate() {
+            DatasetKind::Files => replace_folder(path, folder, |target| {
+                for (index, part) in dataset.parts.iter().enumerate() {
                     let suffix = ext.map_or(String::new(), |ext| format!(".{ext}"));
                     self.copy_out(part, &target.join(format!("{index:06}{suffix}")))?;
                 }
                 Ok(())
             })?,
-            (DatasetKind::Dir, [only]) => {
+            DatasetKind::Dir => {
+                let only = only_part(dataset)?;
                 replace_folder(path, folder, |target| {
                     folder::unpack_copy(self, only, target)
                 })?;
             }
-            (DatasetKind::Dir, several) => replace_folder(path, folder, |target| {
-                for (index, part) in several.iter().enumerate() {
+            DatasetKind::Dirs => replace_folder(path, folder, |target| {
+                for (index, part) in dataset.parts.iter().enumerate() {
                     folder::unpack_copy(self, part, &target.join(format!("{index:06}")))?;
                 }
                 Ok(())

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
-use sunward_core::{Dataset, DatasetKind, Digest, Hasher};
-use sunward_workflows::{Form, Output, OutputFormat, from_arrow, to_arrow_field};
+use sunward_core::{Dataset, DatasetKind, Digest, Hasher, Written};
+use sunward_workflows::{Form, Output, OutputFormat, Stage, from_arrow, to_arrow_field};
 
 use crate::content::content_digest;
 use crate::content::schema::difference;
@@ -13,13 +13,55 @@ use crate::netcdf::{disagreement, with_all_bounds};
 use crate::store::Store;
 
 impl Store {
-    /// Concatenates datasets. The result is the list of their parts; nothing is copied. Outputs of
-    /// tasks are gathered in task order.
+    /// Gathers what the tasks of a stage wrote to a port, in task order. The files or folders of a
+    /// scattered stage become one folder, whatever the number of its tasks.
     ///
-    /// Tables must have equal columns; encodings may differ, because readers unify them. Gridded
-    /// tables must be on the same grid and in the same unit. The metadata is that of the first table
-    /// with rows, with the time bounds of all. Tables without rows contribute no part. The rows are
-    /// read once for the content digest, unless it is cached.
+    /// # Errors
+    ///
+    /// Fails in the same cases as [`Self::pieces`] and [`Self::concat`].
+    pub fn gather(
+        &self,
+        stage: &Stage,
+        port: &str,
+        written: &[Dataset],
+    ) -> Result<Dataset, DataError> {
+        self.concat(&self.pieces(stage, port, written)?)
+    }
+
+    /// What the tasks of a stage wrote to a port, in task order, as datasets that
+    /// [`Self::concat`] joins with those of other sources.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no task wrote anything and the columns are not declared, or the disk fails.
+    pub fn pieces(
+        &self,
+        stage: &Stage,
+        port: &str,
+        written: &[Dataset],
+    ) -> Result<Vec<Dataset>, DataError> {
+        match written.first().map(|first| first.kind) {
+            None => {
+                let output = stage.outputs.get(port).ok_or_else(|| {
+                    DataError::NoSuch(format!("stage {} has no output '{port}'", stage.name))
+                })?;
+                Ok(vec![self.nothing(output)?])
+            }
+            Some(kind) if kind != DatasetKind::Table && stage.is_scattered() => {
+                Ok(vec![Dataset::folder_of(kind, written)])
+            }
+            Some(_) => Ok(written.to_vec()),
+        }
+    }
+
+    /// Concatenates datasets. The result is the list of their parts; nothing is copied. Several
+    /// files or folders become one folder.
+    ///
+    /// Tables must have equal columns; encodings may differ, because readers unify them. Columns of
+    /// CSV files whose types were found from their text get the type of all of it (see
+    /// [`Self::one_text`]). Gridded tables must be on the same grid and in the same unit. The
+    /// metadata is that of the first table with rows, with the time bounds of all. Tables without
+    /// rows contribute no part. The rows are read once for the content digest, unless it is cached.
     ///
     /// # Errors
     ///
@@ -31,7 +73,8 @@ impl Store {
                 "there is no data, and no schema is declared; declare the output's columns with `schema:`".into(),
             ));
         };
-        if let Some(at) = datasets.iter().position(|d| d.kind != first.kind) {
+        let kind = first.kind.gathered();
+        if let Some(at) = datasets.iter().position(|d| d.kind.gathered() != kind) {
             return Err(DataError::Schema {
                 place: format!("dataset {at} of {}", datasets.len()),
                 column: "*".into(),
@@ -40,9 +83,10 @@ impl Store {
                 hint: "give tables and files separate ports".into(),
             });
         }
-        match first.kind {
-            DatasetKind::Table => self.concat_tables(datasets),
-            DatasetKind::File | DatasetKind::Dir => Ok(concat_blobs(datasets)),
+        match datasets {
+            _ if kind == DatasetKind::Table => self.concat_tables(datasets),
+            [only] => Ok(only.clone()),
+            several => Ok(Dataset::folder_of(kind, several)),
         }
     }
 
@@ -80,6 +124,9 @@ impl Store {
             joined.content = known.content;
             return Ok(self.with_written_of(joined, &with_rows));
         }
+        if let Some(joined) = self.one_text(&with_rows)? {
+            return Ok(joined);
+        }
         let schema = self.agreed_schema(&with_rows, datasets.len())?;
         let batches = self.table(&joined)?.batches(None);
         joined.content = content_digest(&schema, batches)?;
@@ -98,10 +145,17 @@ impl Store {
             let other = self.table(dataset)?.joined_schema(None)?;
             if let Some((column, found, expected)) = difference(&other, &schema) {
                 return Err(DataError::Schema {
-                    place: format!("dataset {index} of {of} (counted from 0)"),
+                    place: format!(
+                        "dataset {index} of {of} (counted from 0){}",
+                        self.file_of(dataset)
+                    ),
                     column,
                     found,
-                    expected: format!("{expected} as in dataset {}", datasets[0].0),
+                    expected: format!(
+                        "{expected} as in dataset {}{}",
+                        datasets[0].0,
+                        self.file_of(datasets[0].1)
+                    ),
                     hint: format!(
                         "make every task write the same columns, and declare them with `schema:` (dataset {} has {}; dataset {index} has {})",
                         datasets[0].0,
@@ -125,15 +179,25 @@ impl Store {
         Ok(joined.map_or(schema, Arc::new))
     }
 
+    /// The first file of a table, as text for a message: the file that a command wrote, or else a
+    /// part. Empty without one.
+    fn file_of(&self, dataset: &Dataset) -> String {
+        let written = dataset.written.iter().flat_map(|written| &written.files);
+        let mut files = written.chain(&dataset.parts);
+        files.next().map_or_else(String::new, |file| {
+            format!(", {}", self.part_path(&file.digest).display())
+        })
+    }
+
     /// The dataset of an output without any task, as after an empty scatter: no rows of its
-    /// declared columns, no files, or no folders.
+    /// declared columns, or a folder without files or folders.
     ///
     /// # Errors
     /// Fails if it is a table whose columns are not declared, or the disk fails.
     pub fn nothing(&self, output: &Output) -> Result<Dataset, DataError> {
         let kind = match output.format {
-            OutputFormat::File => DatasetKind::File,
-            OutputFormat::Dir => DatasetKind::Dir,
+            OutputFormat::File => DatasetKind::Files,
+            OutputFormat::Dir => DatasetKind::Dirs,
             OutputFormat::Arrow
             | OutputFormat::Parquet
             | OutputFormat::Csv
@@ -148,11 +212,7 @@ impl Store {
                 return self.empty(schema);
             }
         };
-        Ok(Dataset {
-            kind,
-            content: Hasher::new("blobs").finish(),
-            ..Dataset::default()
-        })
+        Ok(Dataset::folder_of(kind, &[]))
     }
 
     /// A table without rows.
@@ -201,9 +261,17 @@ impl Store {
             writer.push(&selected)?;
         }
         let mut selected = writer.finish()?;
-        if let Some(files) = dataset.written_as(Form::Csv) {
-            let text = self.cut_text(files, columns)?;
-            selected = self.with_written(selected, Form::Csv, vec![text]);
+        if let Some(written) = &dataset.written
+            && written.form == Form::Csv
+        {
+            let text = self.cut_text(&written.files, columns)?;
+            let declared = written.declared.iter().filter(|one| columns.contains(one));
+            let written = Written {
+                form: Form::Csv,
+                files: vec![text],
+                declared: declared.cloned().collect(),
+            };
+            selected = self.with_written(selected, written);
         }
         self.remember(&key, &selected);
         Ok(selected)
@@ -225,27 +293,6 @@ fn columns_of(schema: &Schema) -> String {
         .map(|column| format!("{}: {}", column.name, column.column_type.0))
         .collect();
     columns.join(", ")
-}
-
-fn concat_blobs(datasets: &[Dataset]) -> Dataset {
-    if let [only] = datasets {
-        return only.clone();
-    }
-    let mut hasher = Hasher::new("blobs");
-    let parts: Vec<_> = datasets
-        .iter()
-        .flat_map(|d| d.parts.iter().copied())
-        .collect();
-    for part in &parts {
-        hasher.field("part", &part.digest.0);
-    }
-    Dataset {
-        written: None,
-        kind: datasets[0].kind,
-        content: hasher.finish(),
-        rows: 0,
-        parts,
-    }
 }
 
 /// The indices of columns, in the requested order.

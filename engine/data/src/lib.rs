@@ -33,6 +33,7 @@ mod mode;
 mod named;
 mod nearest;
 pub mod netcdf;
+mod one_text;
 pub mod part;
 mod patience;
 pub mod reader;

@@ -47,7 +47,7 @@ enum Place {
 
 impl Store {
     /// Returns a path at which the dataset is in the requested form. It is a folder for a folder
-    /// and for several files (`000000.ext` … in task order), else a file. It is read-only and
+    /// and for gathered files (`000000.ext` … in task order), else a file. It is read-only and
     /// shared by all equal requests, and it stays until the cache is pruned. For a table of one
     /// Arrow part, it is that part itself.
     ///
@@ -56,7 +56,7 @@ impl Store {
     /// Fails if a part is missing or damaged, or the form cannot hold the table.
     pub fn materialise(&self, dataset: &Dataset, wanted: &Wanted) -> Result<PathBuf, DataError> {
         self.fetch(dataset)?;
-        match place(dataset, wanted) {
+        match place(dataset, wanted)? {
             Place::Part(digest, ext) => self.linked_part(&digest, ext.as_deref()),
             Place::Joined(name) => self.made_once(&name, || Recipe {
                 dataset: dataset.clone(),
@@ -79,8 +79,8 @@ impl Store {
         self.fetch(dataset)?;
         let ext = match dataset.kind {
             DatasetKind::Table => Some("arrow"),
-            DatasetKind::File => ext,
-            DatasetKind::Dir => {
+            DatasetKind::File | DatasetKind::Files => ext,
+            DatasetKind::Dir | DatasetKind::Dirs => {
                 let unpacked = |part: &PartRef| {
                     let name = part.digest.to_hex();
                     match self.made_once(&name, || Recipe::of_folder(*part)) {
@@ -133,16 +133,15 @@ impl Store {
 
     fn make_at(&self, recipe: &Recipe, path: &Path) -> Result<(), DataError> {
         let Recipe { dataset, wanted } = recipe;
-        if dataset.kind == DatasetKind::Table {
-            return self.write_joined(dataset, wanted, path);
-        }
-        if let (DatasetKind::Dir, [only]) = (dataset.kind, dataset.parts.as_slice()) {
-            return folder::unpack(self, only, path);
+        match dataset.kind {
+            DatasetKind::Table => return self.write_joined(dataset, wanted, path),
+            DatasetKind::Dir => return folder::unpack(self, only_part(dataset)?, path),
+            DatasetKind::File | DatasetKind::Files | DatasetKind::Dirs => {}
         }
         fs::create_dir_all(path).map_err(DataError::io("create folder", path))?;
         for (index, part) in dataset.parts.iter().enumerate() {
             let name = format!("{index:06}");
-            if dataset.kind == DatasetKind::Dir {
+            if dataset.kind == DatasetKind::Dirs {
                 folder::unpack(self, part, &path.join(name))?;
             } else {
                 let dot = wanted.ext.as_ref().map(|ext| format!(".{ext}"));
@@ -243,15 +242,27 @@ fn form_of(wanted: &Wanted) -> Form {
 
 /// The location of a dataset in the requested form. Its name covers everything that determines the
 /// bytes.
-fn place(dataset: &Dataset, wanted: &Wanted) -> Place {
-    match (dataset.kind, dataset.parts.as_slice()) {
-        (DatasetKind::Table, _) => place_of_table(dataset, wanted),
-        (DatasetKind::File, [only]) => Place::Part(only.digest, wanted.ext.clone()),
-        (DatasetKind::File, _) => {
+fn place(dataset: &Dataset, wanted: &Wanted) -> Result<Place, DataError> {
+    Ok(match dataset.kind {
+        DatasetKind::Table => place_of_table(dataset, wanted),
+        DatasetKind::File => Place::Part(only_part(dataset)?.digest, wanted.ext.clone()),
+        DatasetKind::Files => {
             Place::Joined(folder_key("joined files", dataset, wanted.ext.as_deref()))
         }
-        (DatasetKind::Dir, [only]) => Place::Joined(only.digest.to_hex()),
-        (DatasetKind::Dir, _) => Place::Joined(folder_key("joined folders", dataset, None)),
+        DatasetKind::Dir => Place::Joined(only_part(dataset)?.digest.to_hex()),
+        DatasetKind::Dirs => Place::Joined(folder_key("joined folders", dataset, None)),
+    })
+}
+
+/// The part of a dataset that is one file or folder.
+pub(crate) fn only_part(dataset: &Dataset) -> Result<&PartRef, DataError> {
+    match dataset.parts.as_slice() {
+        [only] => Ok(only),
+        parts => Err(DataError::NoSuch(format!(
+            "a {} has {} parts instead of one; this is a bug in Sunward; please report it",
+            dataset.kind,
+            parts.len()
+        ))),
     }
 }
 

@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use arrow_schema::{Schema, SchemaRef};
-use sunward_core::{Dataset, Digest, Hasher, PartRef};
+use sunward_core::{Dataset, Digest, Hasher, PartRef, Written};
 use sunward_files::open_regular;
 use sunward_workflows::ColumnSpec;
 use sunward_workflows::model::{CsvOptions, Form, GridRows, Input};
 
-use crate::adopt::{as_declared, concrete_fields};
+use crate::adopt::{as_declared, concrete_fields, declared_names};
 use crate::error::DataError;
 use crate::foreign;
 use crate::gather::column_indices;
@@ -32,7 +32,7 @@ use crate::store::Store;
 
 /// The version of the readers. Increase it when the same file would give different rows, so that
 /// remembered files are read again.
-const READING_VERSION: u8 = 4;
+pub(crate) const READING_VERSION: u8 = 5;
 
 /// File formats from which a table can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -170,8 +170,12 @@ impl Store {
             };
             let schema = opened.schema.clone();
             let table = self.store_rows(opened)?;
-            let files = self.as_written(&path, form, options, &schema)?;
-            let table = self.with_written(table, form, files);
+            let written = Written {
+                form,
+                files: self.as_written(&path, form, options, &schema)?,
+                declared: declared_names(options.schema.as_deref()),
+            };
+            let table = self.with_written(table, written);
             if options.columns.is_empty() {
                 return Ok(table);
             }
@@ -426,10 +430,37 @@ pub(crate) fn open_written(
     open_guarded(path, &options, halt)
 }
 
+/// The columns of CSV files as one table, in the order of the first file, with types that hold the
+/// cells of all. All files must have these columns.
+pub(crate) fn types_of_text(files: &[PathBuf], halt: &Halt) -> Result<Schema, DataError> {
+    let layout = csv::Layout::new(b',', &CsvOptions::default()).stopped_by(halt);
+    let Some(first) = files.first() else {
+        return Ok(Schema::empty());
+    };
+    foreign::guarded(first, "table", || csv::infer_all(files, &layout))?
+}
+
+/// Opens a CSV file whose columns and types are known.
+pub(crate) fn open_text_as(
+    path: &Path,
+    schema: &SchemaRef,
+    halt: &Halt,
+) -> Result<Opened, DataError> {
+    let layout = csv::Layout::new(b',', &CsvOptions::default()).stopped_by(halt);
+    guarded(path, || csv::open_as(path, &layout, schema.clone()))
+}
+
 /// Opens a file that others wrote. A panic of a library, now or while rows are read, is reported as
 /// damage to the file. All reading of tables goes through here.
 fn open_guarded(path: &Path, options: &SourceOptions, halt: &Halt) -> Result<Opened, DataError> {
-    let opened = foreign::guarded(path, "table", || open(path, options, halt))??;
+    guarded(path, || open(path, options, halt))
+}
+
+fn guarded(
+    path: &Path,
+    open: impl FnOnce() -> Result<Opened, DataError>,
+) -> Result<Opened, DataError> {
+    let opened = foreign::guarded(path, "table", open)??;
     let (schema, mut rows) = (opened.schema, opened.rows);
     let path = path.to_owned();
     let rows = batches(move || foreign::guarded(&path, "table", || rows.next())?.transpose());

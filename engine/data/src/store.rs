@@ -246,9 +246,9 @@ impl Store {
             folder::members(self, part)
                 .is_ok_and(|members| members.iter().all(|member| self.has_part(member)))
         };
-        dataset.stored().all(|part| {
-            self.has_part(part) && (dataset.kind != DatasetKind::Dir || has_members(part))
-        })
+        dataset
+            .stored()
+            .all(|part| self.has_part(part) && (!lists_files(dataset) || has_members(part)))
     }
 
     /// Marks all existing parts as suspect, because the last engine on this store did not end
@@ -335,7 +335,7 @@ impl Store {
             if !self.can_have(part)? {
                 return Ok(false);
             }
-            if dataset.kind != DatasetKind::Dir || !self.has_part(part) {
+            if !lists_files(dataset) || !self.has_part(part) {
                 continue;
             }
             let Ok(members) = folder::members(self, part) else {
@@ -377,7 +377,7 @@ impl Store {
     /// Fails in the same cases as [`Self::fetch`].
     pub fn fetch_whole(&self, dataset: &Dataset) -> Result<(), DataError> {
         self.fetch(dataset)?;
-        if dataset.kind == DatasetKind::Dir {
+        if lists_files(dataset) {
             for manifest in &dataset.parts {
                 for part in folder::members(self, manifest)? {
                     self.fetch_part(&part)?;
@@ -463,4 +463,9 @@ impl Store {
             Durable::Later => Ok(()),
         }
     }
+}
+
+/// Whether the parts of a dataset are lists of the files of folders.
+fn lists_files(dataset: &Dataset) -> bool {
+    dataset.kind.of_part() == DatasetKind::Dir
 }

@@ -20,7 +20,7 @@ use crate::error::DataError;
 use crate::folder;
 use crate::incoming::Incoming;
 use crate::linked::Link;
-use crate::materialise::{Wanted, one_part, table_key};
+use crate::materialise::{Wanted, one_part, only_part, table_key};
 use crate::mode;
 use crate::store::Store;
 
@@ -85,12 +85,12 @@ impl Store {
     /// Fails if a part is missing or damaged, or the form cannot hold the table.
     pub fn view(&self, dataset: &Dataset, wanted: &Wanted, once: bool) -> Result<View, DataError> {
         self.fetch(dataset)?;
-        let source = match (dataset.kind, dataset.parts.as_slice()) {
-            (DatasetKind::Table, _) => return self.view_of_table(dataset, wanted, once),
-            (DatasetKind::File, [only]) => Source::Part(*only),
-            (DatasetKind::File, parts) => Source::Files(parts.to_vec()),
-            (DatasetKind::Dir, [only]) => Source::Folder(*only),
-            (DatasetKind::Dir, parts) => Source::Folders(parts.to_vec()),
+        let source = match dataset.kind {
+            DatasetKind::Table => return self.view_of_table(dataset, wanted, once),
+            DatasetKind::File => Source::Part(*only_part(dataset)?),
+            DatasetKind::Files => Source::Files(dataset.parts.clone()),
+            DatasetKind::Dir => Source::Folder(*only_part(dataset)?),
+            DatasetKind::Dirs => Source::Folders(dataset.parts.clone()),
         };
         let is_folder = matches!(source, Source::Folder(_) | Source::Folders(_));
         Ok(View {

@@ -1,6 +1,7 @@
 //! Tables as they were written. The original files are kept beside the parts, and are cut and
 //! joined by the text of their cells, so that `1.50` reaches a command as `1.50`.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::BufWriter;
 use std::ops::Range;
@@ -20,17 +21,17 @@ use crate::store::Store;
 impl Store {
     /// Adds to a table the files that hold it as it was written. The content digest then covers
     /// their bytes too, because commands may read these files.
-    pub(crate) fn with_written(&self, table: Dataset, form: Form, files: Vec<PartRef>) -> Dataset {
+    pub(crate) fn with_written(&self, table: Dataset, written: Written) -> Dataset {
         let mut hasher = Hasher::new("table as written");
         hasher
             .field("rows", &table.content.0)
-            .field("form", encode::suffix(form).as_bytes());
-        for file in &files {
+            .field("form", encode::suffix(written.form).as_bytes());
+        for file in &written.files {
             hasher.field("file", &file.digest.0);
         }
         Dataset {
             content: hasher.finish(),
-            written: Some(Written { form, files }),
+            written: Some(written),
             ..table
         }
     }
@@ -38,18 +39,21 @@ impl Store {
     /// Adds to a joined table the original files of its sources, if all of them were written in the
     /// same form.
     pub(crate) fn with_written_of(&self, joined: Dataset, from: &[(usize, &Dataset)]) -> Dataset {
-        let form = from
-            .first()
-            .and_then(|(_, first)| first.written.as_ref())
-            .map(|written| written.form);
-        let files = form.and_then(|form| {
-            let of_each = from.iter().map(|(_, one)| one.written_as(form));
-            of_each.collect::<Option<Vec<_>>>()
-        });
-        match (form, files) {
-            (Some(form), Some(files)) => self.with_written(joined, form, files.concat()),
-            _ => joined,
+        let of_each = from.iter().map(|(_, one)| one.written.as_ref());
+        let all: Vec<&Written> = of_each.flatten().collect();
+        let Some(form) = all.first().map(|first| first.form) else {
+            return joined;
+        };
+        if all.len() < from.len() || all.iter().any(|one| one.form != form) {
+            return joined;
         }
+        let declared: BTreeSet<&String> = all.iter().flat_map(|one| &one.declared).collect();
+        let written = Written {
+            form,
+            files: all.iter().flat_map(|one| one.files.clone()).collect(),
+            declared: declared.into_iter().cloned().collect(),
+        };
+        self.with_written(joined, written)
     }
 
     /// Writes the text of these columns to a file in the store. No columns means all.

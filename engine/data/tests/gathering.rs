@@ -19,7 +19,7 @@ use arrow_schema::{DataType, Field, Schema};
 use bench::{Bench, mixed};
 use sunward_core::{Dataset, DatasetKind};
 use sunward_data::{NoMemory, Wanted, path_digest};
-use sunward_workflows::Form;
+use sunward_workflows::{Action, Command, Form, Output, OutputFormat, Scatter, Span, Stage, Value};
 
 #[test]
 fn a_one_part_table_is_its_own_arrow_file() {
@@ -196,6 +196,86 @@ fn files_and_folders_travel_as_they_are() {
     let path = bench.store.materialise(&gathered, &png).unwrap();
     assert_eq!(fs::read_to_string(path.join("000000.png")).unwrap(), "BBB");
     assert_eq!(fs::read_to_string(path.join("000001.png")).unwrap(), "AAA");
+}
+
+/// A stage with this output, of several tasks or of one.
+fn stage(format: OutputFormat, is_scattered: bool) -> Stage {
+    let mut stage = Stage::new("s", Action::Run(Command::Argv(Vec::new())));
+    if is_scattered {
+        stage.scatter = Scatter::Range(Value::Int(0));
+    }
+    let output = Output {
+        format,
+        schema: None,
+        ext: None,
+        span: Span::default(),
+    };
+    stage.outputs.insert("o".to_owned(), output);
+    stage
+}
+
+#[test]
+fn a_scattered_stage_gives_a_folder_for_any_number_of_tasks() {
+    let bench = Bench::new();
+    let blobs: Vec<Dataset> = ["AAA", "BBB"]
+        .iter()
+        .map(|text| {
+            let path = bench.file(text, text);
+            bench.store.read_blob(&path, &NoMemory).unwrap()
+        })
+        .collect();
+    let folders: Vec<Dataset> = ["AAA", "BBB"]
+        .iter()
+        .map(|text| {
+            let folder = bench.path(&format!("folder {text}"));
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join("x"), text).unwrap();
+            bench.store.folder_blob(&folder).unwrap()
+        })
+        .collect();
+    let kinds = [
+        (OutputFormat::File, &blobs, DatasetKind::Files, ""),
+        (OutputFormat::Dir, &folders, DatasetKind::Dirs, "/x"),
+    ];
+    for (format, all, kind, inner) in kinds {
+        let mut contents = Vec::new();
+        for count in 0..=2 {
+            let scattered = stage(format, true);
+            let gathered = bench.store.gather(&scattered, "o", &all[..count]).unwrap();
+            assert_eq!((gathered.kind, gathered.parts.len()), (kind, count));
+            contents.push(gathered.content);
+            let path = bench.store.materialise(&gathered, &Wanted::default());
+            let out = bench.path(&format!("{format:?} {count}"));
+            bench
+                .store
+                .export(&gathered, &out, Form::Arrow, None)
+                .unwrap();
+            for folder in [path.unwrap(), out] {
+                assert_eq!(folder.read_dir().unwrap().count(), count, "{folder:?}");
+                for (index, text) in ["AAA", "BBB"][..count].iter().enumerate() {
+                    let file = format!("{}/{index:06}{inner}", folder.display());
+                    assert_eq!(fs::read_to_string(file).unwrap(), *text);
+                }
+            }
+        }
+        // A task that reads the folder is another one than a task that reads the file.
+        contents.push(all[0].content);
+        contents.sort_unstable();
+        contents.dedup();
+        assert_eq!(contents.len(), 4, "{format:?}");
+        let alone = stage(format, false);
+        let given = bench.store.gather(&alone, "o", &all[..1]).unwrap();
+        assert_eq!(given, all[0]);
+        // Several sources of one input are a folder of all their files.
+        let scattered = stage(format, true);
+        let pieces = bench.store.pieces(&scattered, "o", &all[..1]).unwrap();
+        let joined = [pieces, vec![all[1].clone()]].concat();
+        let joined = bench.store.concat(&joined).unwrap();
+        assert_eq!((joined.kind, joined.parts.len()), (kind, 2));
+    }
+    let error = bench.store.concat(&[blobs[0].clone(), folders[0].clone()]);
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("is a folder"), "{error}");
 }
 
 #[test]

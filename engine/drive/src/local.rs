@@ -10,7 +10,7 @@ use sunward_core::{
 };
 use sunward_data::{DataError, NamedFile, ResultIndex, SourceOptions, Store};
 use sunward_state::{Reader, StateError};
-use sunward_workflows::{Action, Form, Input, Reference, Scatter, Slicing, Value, is_path};
+use sunward_workflows::{Action, Form, Input, Reference, Scatter, Slicing, Stage, Value, is_path};
 
 use crate::recall::FileRecall;
 use crate::resolver::{InputResolver, Resolution, ResolveRequest};
@@ -126,19 +126,47 @@ impl InputResolver for LocalResolver {
     }
 }
 
+/// The stage and the port that a source names.
+fn producer<'s>(spec: &'s RunSpec, source: &'s Reference) -> Option<(&'s Stage, &'s str)> {
+    match source {
+        Reference::Port { stage, port } => Some((spec.workflow.stages.get(stage)?, port)),
+        Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
+    }
+}
+
+/// Whether a source is a parameter that lists paths.
+fn is_list(spec: &RunSpec, source: &Reference) -> bool {
+    match source {
+        Reference::Param(name) => matches!(spec.params.get(name), Some(Value::List(_))),
+        Reference::Port { .. } | Reference::Path(_) | Reference::Url(_) => false,
+    }
+}
+
+/// The files or folders that a list names, as one folder, whatever their number. Files and folders
+/// in one list stay apart, so that joining them is refused.
+fn of_list(files: Vec<Dataset>) -> Vec<Dataset> {
+    let kind = files.first().map_or(DatasetKind::File, |first| first.kind);
+    if files.iter().any(|file| file.kind != kind) {
+        return files;
+    }
+    vec![Dataset::folder_of(kind, &files)]
+}
+
 /// Resolves a stage that needs no reading: every input is one dataset as it was given, and the
 /// tasks do not depend on the content of rows. Otherwise returns `None`.
 fn plain(request: &ResolveRequest) -> Option<(Vec<Dataset>, Tasks)> {
     let planned = request.spec.plan.stage(request.stage)?;
     let mut inputs = Vec::with_capacity(planned.stage.inputs.len());
     for (input, sources) in planned.stage.inputs.values().zip(&request.upstream) {
-        let [Some(datasets)] = sources.as_slice() else {
+        let ([source], [Some(datasets)]) = (input.from.as_slice(), sources.as_slice()) else {
             return None;
         };
         let [dataset] = datasets.as_slice() else {
             return None;
         };
-        if !input.columns.is_empty() {
+        let is_gathered = dataset.kind != DatasetKind::Table
+            && producer(&request.spec, source).is_none_or(|(stage, _)| stage.is_scattered());
+        if is_gathered || !input.columns.is_empty() {
             return None;
         }
         inputs.push(dataset.clone());
@@ -228,35 +256,60 @@ impl LocalResolver {
         };
         let mut datasets = Vec::new();
         for (source, upstream) in input.from.iter().zip(upstream) {
-            match upstream {
-                Some(gathered) if gathered.is_empty() => {
-                    datasets.push(self.nothing(spec, source)?);
-                }
-                Some(gathered) => datasets.extend_from_slice(gathered),
-                None => {
-                    for path in paths(spec, source)? {
-                        let reading = format!(
-                            "{} {:?} {:?}",
-                            input.reading(),
-                            options.columns,
-                            options.keep
-                        );
-                        let dataset =
-                            self.versions
-                                .once(run, spec, &path, &reading, &self.store, || {
-                                    memory.looked_at(Path::new(&path));
-                                    self.file(&path, input.form, &options, memory)
-                                })?;
-                        datasets.push(dataset);
-                    }
-                }
-            }
+            datasets.extend(match upstream {
+                Some(written) => self.of_port(spec, source, written)?,
+                None => self.of_paths((run, spec), source, (input, &options), memory)?,
+            });
         }
         let joined = self.store.concat(&datasets)?;
         if input.columns.is_empty() || all_files || joined.kind != DatasetKind::Table {
             return Ok(joined);
         }
         self.store.select(&joined, &input.columns)
+    }
+
+    /// What a source's stage wrote to its port.
+    fn of_port(
+        &self,
+        spec: &RunSpec,
+        source: &Reference,
+        written: &[Dataset],
+    ) -> Result<Vec<Dataset>, DataError> {
+        let (stage, port) = producer(spec, source).ok_or_else(|| {
+            DataError::NoSuch("the input does not name an output of a stage".to_owned())
+        })?;
+        self.store.pieces(stage, port, written)
+    }
+
+    /// The files that a source names, each in the version that the run reads.
+    fn of_paths(
+        &self,
+        (run, spec): (RunId, &RunSpec),
+        source: &Reference,
+        (input, options): (&Input, &SourceOptions),
+        memory: &Recall<'_>,
+    ) -> Result<Vec<Dataset>, DataError> {
+        let reading = format!(
+            "{} {:?} {:?}",
+            input.reading(),
+            options.columns,
+            options.keep
+        );
+        let mut files = Vec::new();
+        for path in paths(spec, source)? {
+            let read = || {
+                memory.looked_at(Path::new(&path));
+                self.file(&path, input.form, options, memory)
+            };
+            files.push(
+                self.versions
+                    .once(run, spec, &path, &reading, &self.store, read)?,
+            );
+        }
+        match is_list(spec, source) && input.form == Form::File {
+            true => Ok(of_list(files)),
+            false => Ok(files),
+        }
     }
 
     fn file(
@@ -273,22 +326,6 @@ impl LocalResolver {
             )));
         }
         self.store.read_input(path, form, options, &memory.files)
-    }
-
-    /// The dataset of a port to which no task contributed: no rows of its declared columns.
-    fn nothing(&self, spec: &RunSpec, source: &Reference) -> Result<Dataset, DataError> {
-        let output = match source {
-            Reference::Port { stage, port } => spec
-                .workflow
-                .stages
-                .get(stage)
-                .and_then(|stage| stage.outputs.get(port)),
-            Reference::Param(_) | Reference::Path(_) | Reference::Url(_) => None,
-        };
-        let output = output.ok_or_else(|| {
-            DataError::NoSuch("the input does not name an output of a stage".to_owned())
-        })?;
-        self.store.nothing(output)
     }
 
     /// The rows for a command. A cell that names a file gets the digest of its content, so that a

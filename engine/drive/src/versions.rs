@@ -83,7 +83,7 @@ impl Versions {
             (Some(stamp), _) => Some(Seen::Stamp(stamp)),
             (None, DatasetKind::Dir) => Some(Seen::Folder(dataset.content)),
             // A change of a remote file cannot be detected.
-            (None, DatasetKind::Table | DatasetKind::File) => None,
+            (None, _) => None,
         };
         if let Some(seen) = seen {
             self.note(run, spec, local, seen);

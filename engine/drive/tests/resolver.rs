@@ -46,7 +46,16 @@ impl Bench {
     }
 
     fn resolve(&self, last: Stage, upstream: Vec<Vec<Option<Vec<Dataset>>>>) -> Resolution {
-        let mut spec = spec(vec![stage("before"), last]);
+        self.resolve_after(stage("before"), last, upstream)
+    }
+
+    fn resolve_after(
+        &self,
+        before: Stage,
+        last: Stage,
+        upstream: Vec<Vec<Option<Vec<Dataset>>>>,
+    ) -> Resolution {
+        let mut spec = spec(vec![before, last]);
         Arc::make_mut(&mut spec).path =
             self.home.path().join("workflow.yaml").display().to_string();
         let request = ResolveRequest {
@@ -212,6 +221,25 @@ fn a_file_as_it_is_is_a_blob() {
     let (inputs, _) = bench.known(whole, vec![ONE_FILE.to_vec()]);
     assert_eq!(inputs[0].kind, DatasetKind::File);
     assert_eq!(inputs[0].bytes(), 8);
+}
+
+#[test]
+fn one_task_of_a_scatter_gives_a_folder_and_a_lone_task_a_file() {
+    let bench = Bench::new();
+    bench.file("notes.txt", "as it is");
+    let mut whole = reading("./notes.txt");
+    whole.inputs["x"].form = Form::File;
+    let file = bench.known(whole, vec![ONE_FILE.to_vec()]).0.remove(0);
+    let input = |before: Stage| {
+        let upstream = vec![vec![Some(vec![file.clone()])]];
+        let resolution = bench.resolve_after(before, stage("it").reads("x", "before"), upstream);
+        resolution.answer.unwrap().0.remove(0)
+    };
+    assert_eq!(input(stage("before")), file);
+    let folder = input(stage("before").range(1));
+    assert_eq!(folder.kind, DatasetKind::Files);
+    assert_eq!(folder.parts, file.parts);
+    assert_ne!(folder.content, file.content);
 }
 
 #[test]

@@ -147,8 +147,8 @@ impl PortView {
             DatasetKind::Table if !view.is_one_part_of(dataset) => {
                 Parts::Beside(store.view_of_parts(dataset).map_err(unusable)?)
             }
-            _ if dataset.parts.len() == 1 => Parts::Itself,
-            _ => Parts::Members,
+            DatasetKind::Table | DatasetKind::File | DatasetKind::Dir => Parts::Itself,
+            DatasetKind::Files | DatasetKind::Dirs => Parts::Members,
         };
         Ok(Self { view, parts })
     }

@@ -30,7 +30,7 @@ impl CutInput {
                     ))
                 })?;
                 let dataset = Dataset {
-                    kind: self.dataset.kind,
+                    kind: self.dataset.kind.of_part(),
                     written: self.written_part(*index),
                     content: part.digest,
                     rows: part.rows,
@@ -49,6 +49,7 @@ impl CutInput {
         Some(Written {
             form: written.form,
             files: vec![*file],
+            declared: written.declared.clone(),
         })
     }
 }

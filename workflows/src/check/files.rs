@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::context::Context;
 use super::draft::{Draft, DraftStage};
 use super::{outside, program};
+use crate::bind::path;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::facts::FileFact;
@@ -55,7 +56,15 @@ pub(super) fn check(draft: &mut Draft<'_>, context: &mut Context<'_>) {
         }
         let span = draft.defaults.get(name).copied().unwrap_or(param.span);
         let readers = readers.get(name.as_str()).map(Vec::as_slice);
-        default_exists(param, span, readers.unwrap_or_default(), context);
+        let readers = readers.unwrap_or_default();
+        if let Some(why) = not_paths(param, readers) {
+            let message = format!("the default of `{name}` does not fit: {why}");
+            context.report(
+                Diagnostic::error(codes::BAD_DEFAULT, span, message).expecting("a list of paths"),
+            );
+            continue;
+        }
+        default_exists(param, span, readers, context);
     }
     let blobs: BTreeSet<(String, String)> = draft
         .stages
@@ -189,6 +198,16 @@ pub(super) fn missing(path: &str, span: Span, context: &Context<'_>) -> Diagnost
 fn no_table(span: Span, message: String) -> Diagnostic {
     Diagnostic::error(codes::NOT_A_TABLE, span, message)
         .expecting("a table: Arrow, Parquet, CSV, NetCDF, .smi, .pdbqt or .sdf")
+}
+
+/// Why the default of a list that inputs read is not a list of paths.
+fn not_paths(param: &Param, readers: &[Reader<'_>]) -> Option<String> {
+    match &param.default {
+        Some(Value::List(list)) if !readers.is_empty() => {
+            list.iter().find_map(|one| path(one).err())
+        }
+        _ => None,
+    }
 }
 
 /// Checks that a default that names data exists, because every input that reads it needs it.

@@ -94,6 +94,13 @@ impl Stage {
         }
     }
 
+    /// Whether it is several tasks by what is written, even if there is one task or none. What its
+    /// tasks write as files or folders is then handed on as a folder.
+    #[must_use]
+    pub fn is_scattered(&self) -> bool {
+        self.scatter != Scatter::One
+    }
+
     /// Variables that the command gets from Sunward's own environment: `env: { X: inherit }`.
     pub fn inherited(&self) -> impl Iterator<Item = &str> {
         let env = self.env.iter();

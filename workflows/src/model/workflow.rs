@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, Param, Place, Reference, Stage};
+use super::{Budget, Input, Param, Place, Reference, Stage};
 
 /// A checked workflow: all names resolve, types fit, and the graph has no cycle.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -22,4 +22,16 @@ pub struct Workflow {
     pub stages: IndexMap<String, Stage>,
     /// The run's outputs: name -> `stage.port`.
     pub outputs: IndexMap<String, Reference>,
+}
+
+impl Workflow {
+    /// The inputs that read what a parameter names.
+    pub fn readers<'w>(&'w self, param: &'w str) -> impl Iterator<Item = &'w Input> {
+        let reads = move |input: &&Input| {
+            let mut sources = input.from.iter();
+            sources.any(|source| matches!(source, Reference::Param(name) if name == param))
+        };
+        let inputs = self.stages.values().flat_map(|stage| stage.inputs.values());
+        inputs.filter(reads)
+    }
 }

@@ -19,7 +19,7 @@ const BYTES_IN_ALL: u64 = 32 << 20;
 /// One picture.
 #[derive(Debug, Serialize)]
 pub(crate) struct Picture {
-    /// The workflow's output or the stage's port, and the task if there are several.
+    /// The workflow's output or the stage's port, and the task of a scattered stage.
     pub(crate) name: String,
     /// As in `image/png`.
     pub(crate) media_type: &'static str,
@@ -76,7 +76,9 @@ impl Gallery {
         let Some(given) = run.gathered(stage, port).filter(|_| succeeded) else {
             return;
         };
-        let many = given.len() > 1;
+        let many = run
+            .stage(stage)
+            .is_some_and(|view| view.planned.stage.is_scattered());
         for (index, dataset) in given.iter().enumerate() {
             let name = if many {
                 format!("{name} of task {index}")

@@ -52,13 +52,13 @@ pub(crate) struct RunAnswer {
 pub(crate) struct OutputView {
     /// Its path; `None` if it is not one file, for example because the verb writes no files.
     pub(crate) path: Option<String>,
-    /// Its rows; `None` for files and folders.
+    /// Its rows; `None` for files and folders, and if it could not be written.
     pub(crate) rows: Option<u64>,
     /// Its size in bytes.
     pub(crate) bytes: u64,
     /// The digest of its content. Equal rows have equal digests, in any parts and format.
     pub(crate) digest: String,
-    /// Why it has no path, if no task has an output.
+    /// Why it has no path, if no task has an output or it could not be written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<String>,
 }
@@ -69,7 +69,7 @@ impl OutputView {
         match (&self.path, &self.note) {
             (Some(path), _) => path.clone(),
             (None, Some(note)) => note.clone(),
-            (None, None) => "in several parts; `sunward show` reads it".to_owned(),
+            (None, None) => "in the store; `sunward show` reads it".to_owned(),
         }
     }
 }

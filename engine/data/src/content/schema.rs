@@ -97,53 +97,47 @@ where
     pairs
 }
 
-/// How two tables' columns differ, by the first column that does. Nullability and encoding are
-/// ignored.
+/// How two tables' columns differ, by the first column that does. Names are compared before types,
+/// because the types of text may follow from its cells. Nullability and encoding are ignored.
 pub(crate) fn difference(found: &Schema, expected: &Schema) -> Option<(String, String, String)> {
-    for field in expected.fields() {
-        match found.column_with_name(field.name()) {
-            None => {
-                let names: Vec<&str> = found.fields().iter().map(|f| f.name().as_str()).collect();
-                return Some((
-                    field.name().clone(),
-                    format!("is missing (the columns are: {})", names.join(", ")),
-                    field.data_type().to_string(),
-                ));
-            }
-            Some((_, other)) if !same_type(field, other) => {
-                return Some((
-                    field.name().clone(),
-                    format!("is {}", type_text(other)),
-                    type_text(field),
-                ));
-            }
-            Some(_) => {}
-        }
+    let lacks = |schema: &Schema, name: &str| schema.column_with_name(name).is_none();
+    let mut fields = expected.fields().iter();
+    if let Some(field) = fields.find(|field| lacks(found, field.name())) {
+        return Some((
+            field.name().clone(),
+            format!("is missing (the columns are: {})", names(found).join(", ")),
+            type_text(field),
+        ));
     }
-    let extra = found
-        .fields()
-        .iter()
-        .find(|field| expected.column_with_name(field.name()).is_none());
-    if let Some(extra) = extra {
+    let mut fields = found.fields().iter();
+    if let Some(extra) = fields.find(|field| lacks(expected, field.name())) {
         return Some((
             extra.name().clone(),
             format!("is {}", type_text(extra)),
             "no such column".into(),
         ));
     }
-    let (found, expected) = (names(found), names(expected));
-    (found != expected).then(|| {
-        let at = found.iter().zip(&expected).position(|(a, b)| a != b);
-        let column = at
-            .and_then(|i| expected.get(i))
-            .cloned()
-            .unwrap_or_default();
-        (
-            column,
-            format!("is out of order (the order is: {})", found.join(", ")),
-            format!("the order {}", expected.join(", ")),
-        )
+    out_of_order(&names(found), &names(expected)).or_else(|| {
+        let mut pairs = found.fields().iter().zip(expected.fields());
+        let (other, field) = pairs.find(|(other, field)| !same_type(field, other))?;
+        Some((
+            field.name().clone(),
+            format!("is {}", type_text(other)),
+            type_text(field),
+        ))
     })
+}
+
+/// The first column that has another place, as for [`difference`]. A name may be there twice.
+fn out_of_order(found: &[String], expected: &[String]) -> Option<(String, String, String)> {
+    let common = found.len().min(expected.len());
+    let other = (0..common).find(|at| found[*at] != expected[*at]);
+    let at = other.or_else(|| (found.len() != expected.len()).then_some(common))?;
+    Some((
+        expected.get(at).or_else(|| found.get(at))?.clone(),
+        format!("is out of order (the order is: {})", found.join(", ")),
+        format!("the order {}", expected.join(", ")),
+    ))
 }
 
 fn names(schema: &Schema) -> Vec<String> {

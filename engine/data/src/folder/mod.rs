@@ -42,8 +42,8 @@ impl Store {
             })
         };
         match dataset.kind {
-            DatasetKind::Dir => dataset.parts.iter().map(of_folder).sum(),
-            DatasetKind::Table | DatasetKind::File => dataset.bytes(),
+            DatasetKind::Dir | DatasetKind::Dirs => dataset.parts.iter().map(of_folder).sum(),
+            DatasetKind::Table | DatasetKind::File | DatasetKind::Files => dataset.bytes(),
         }
     }
 

@@ -152,6 +152,11 @@ fn inexact(text: &ArrayRef, array: &ArrayRef, wanted: &DataType) -> Option<(usiz
     if !wanted.is_floating() {
         return None;
     }
+    if let Some(row) =
+        (0..cells.len()).find(|row| cells.is_valid(*row) && rounds_integer(cells.value(*row)))
+    {
+        return Some((row, ", which would be rounded"));
+    }
     let numbers = arrow::compute::cast(array, &DataType::Float64).ok()?;
     let numbers: &arrow::array::Float64Array = arrow::array::AsArray::as_primitive(&numbers);
     (0..cells.len())
@@ -167,6 +172,19 @@ fn lost(cell: &str, number: f64) -> Option<&'static str> {
     }
     let overflows = number.is_infinite() && !cell.to_ascii_lowercase().contains("inf");
     overflows.then_some(", which is too large")
+}
+
+/// Whether a cell is an integer that a 64-bit floating-point number cannot hold. It may be an
+/// identifier, which must not change. Integers up to 2^53 can all be held.
+fn rounds_integer(cell: &str) -> bool {
+    let digits = cell.strip_prefix(['+', '-']).unwrap_or(cell);
+    if digits.len() < 16 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    digits.parse().is_ok_and(|number: u128| {
+        let significant = number >> number.trailing_zeros().min(u128::BITS - 1);
+        u128::BITS - significant.leading_zeros() > f64::MANTISSA_DIGITS
+    })
 }
 
 /// The number of decimal places that a number needs. Trailing zeros do not count, and the exponent

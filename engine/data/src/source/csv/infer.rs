@@ -5,6 +5,9 @@ use arrow::compute::kernels::cast_utils::{Parser as _, string_to_datetime};
 use arrow::datatypes::Date32Type;
 use arrow_schema::{DataType, TimeUnit};
 
+/// The largest integer up to which a 64-bit floating-point number holds all integers: 2^53.
+const EXACT: u64 = 1 << 53;
+
 /// The kinds of cells found in a column so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Guess {
@@ -15,12 +18,16 @@ pub(super) struct Guess {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Bool,
-    /// A non-negative integer that fits a signed 64-bit integer.
+    /// A non-negative integer up to 2^53.
     Int,
+    /// A larger integer that fits a signed 64-bit integer. A floating-point number would round it.
+    Large,
     /// An integer that needs all 64 bits of an unsigned integer.
     Unsigned,
-    /// A negative integer.
+    /// A negative integer from -2^53 on.
     Negative,
+    /// A negative integer below -2^53.
+    LargeNegative,
     Float,
     Date,
     /// A date with a time in this unit. The flag says whether it has an offset from UTC.
@@ -40,7 +47,8 @@ impl Guess {
         }
     }
 
-    /// The narrowest type that holds every cell. It is text if there is no such type, or no cell.
+    /// The narrowest type that holds every cell. It is text if there is no such type, or no cell. A
+    /// column of decimals and integers beyond 2^53 is text, because numbers would round it.
     pub(super) fn data_type(&self) -> DataType {
         let only = |fits: fn(&Kind) -> bool| self.kinds.iter().all(fits);
         if self.kinds.is_empty() {
@@ -49,10 +57,15 @@ impl Guess {
         if only(|kind| *kind == Kind::Bool) {
             return DataType::Boolean;
         }
-        if only(|kind| matches!(kind, Kind::Int | Kind::Negative)) {
+        if only(|kind| {
+            matches!(
+                kind,
+                Kind::Int | Kind::Large | Kind::Negative | Kind::LargeNegative
+            )
+        }) {
             return DataType::Int64;
         }
-        if only(|kind| matches!(kind, Kind::Int | Kind::Unsigned)) {
+        if only(|kind| matches!(kind, Kind::Int | Kind::Large | Kind::Unsigned)) {
             return DataType::UInt64;
         }
         if only(|kind| matches!(kind, Kind::Int | Kind::Negative | Kind::Float)) {
@@ -117,8 +130,12 @@ fn number(cell: &str, decimal_comma: bool) -> Kind {
     }
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return match (cell.parse::<i64>(), cell.parse::<u64>()) {
-            (Ok(number), _) if number < 0 => Kind::Negative,
-            (Ok(_), _) => Kind::Int,
+            (Ok(number), _) => match (number < 0, number.unsigned_abs() > EXACT) {
+                (false, false) => Kind::Int,
+                (false, true) => Kind::Large,
+                (true, false) => Kind::Negative,
+                (true, true) => Kind::LargeNegative,
+            },
             (_, Ok(_)) => Kind::Unsigned,
             _ => Kind::Text,
         };

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow_schema::{Field, Schema};
+use arrow_schema::{Field, Schema, SchemaRef};
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use sunward_workflows::model::CsvOptions;
 
@@ -86,7 +86,16 @@ pub(super) fn open(
     declared: Option<&[Field]>,
 ) -> Result<Opened, DataError> {
     let (inferred, _) = infer(path, layout, None)?;
-    let schema = Arc::new(with_declared(path, inferred, declared)?);
+    let schema = with_declared(path, inferred, declared)?;
+    open_as(path, layout, Arc::new(schema))
+}
+
+/// Opens a file whose columns and types are known.
+pub(super) fn open_as(
+    path: &Path,
+    layout: &Layout,
+    schema: SchemaRef,
+) -> Result<Opened, DataError> {
     let mut rows = Records::open(path, layout)?;
     rows.next()?;
     let columns = Columns::new(path, layout, schema.clone());
@@ -155,6 +164,37 @@ pub(super) fn infer(
     layout: &Layout,
     limit: Option<usize>,
 ) -> Result<(Schema, usize), DataError> {
+    let mut guesses = Vec::new();
+    let (names, seen) = guess(path, layout, limit, &mut guesses)?;
+    Ok((typed(names, &guesses), seen))
+}
+
+/// Infers the schema from all rows of several files, which have the same columns.
+pub(super) fn infer_all(files: &[PathBuf], layout: &Layout) -> Result<Schema, DataError> {
+    let (mut guesses, mut names) = (Vec::new(), Vec::new());
+    for path in files {
+        let (found, _) = guess(path, layout, None, &mut guesses)?;
+        if names.is_empty() {
+            names = found;
+        }
+    }
+    Ok(typed(names, &guesses))
+}
+
+fn typed(names: Vec<String>, guesses: &[Guess]) -> Schema {
+    let fields = names.into_iter().zip(guesses);
+    let fields = fields.map(|(name, guess)| Field::new(name, guess.data_type(), true));
+    Schema::new(fields.collect::<Vec<_>>())
+}
+
+/// Adds the cells of a file to the guesses, one for each column. Returns the columns and the number
+/// of rows read.
+fn guess(
+    path: &Path,
+    layout: &Layout,
+    limit: Option<usize>,
+    guesses: &mut Vec<Guess>,
+) -> Result<(Vec<String>, usize), DataError> {
     let mut rows = Records::open(path, layout)?;
     let Some((header, line)) = rows.next()? else {
         return Err(fault(
@@ -164,7 +204,7 @@ pub(super) fn infer(
         ));
     };
     let names = names(path, header, line)?;
-    let mut guesses = vec![Guess::default(); names.len()];
+    guesses.resize(names.len().max(guesses.len()), Guess::default());
     let mut seen = 0;
     while limit.is_none_or(|limit| seen < limit) {
         let Some((record, line)) = rows.next()? else {
@@ -178,12 +218,7 @@ pub(super) fn infer(
         }
         seen += 1;
     }
-    let fields: Vec<Field> = names
-        .into_iter()
-        .zip(guesses)
-        .map(|(name, guess)| Field::new(name, guess.data_type(), true))
-        .collect();
-    Ok((Schema::new(fields), seen))
+    Ok((names, seen))
 }
 
 fn names(path: &Path, header: &ByteRecord, line: u64) -> Result<Vec<String>, DataError> {
