@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{RawDir, SeekFrom, fstat, seek};
+use sunward_files::private;
 
 use crate::fault::Fault;
 
@@ -52,7 +53,7 @@ impl TaskFolders {
             let path = self.folder.join(self.number.to_string());
             self.number += 1;
             let made =
-                fs::create_dir_all(&self.folder).and_then(|()| TaskFolder::create(path.clone()));
+                private::create_folders(&self.folder).and_then(|()| TaskFolder::create(path.clone()));
             match made {
                 // The folder of an attempt that panicked may still exist.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -77,7 +78,7 @@ impl TaskFolders {
 
 impl TaskFolder {
     fn create(path: PathBuf) -> io::Result<Self> {
-        fs::create_dir(&path)?;
+        private::create_folder(&path)?;
         Ok(Self {
             work: Empty::create(path.join("work"))?,
             temporary: Empty::create(path.join("tmp"))?,
@@ -132,7 +133,7 @@ impl TaskFolder {
 }
 
 fn made(folder: &Path) -> Result<&Path, Fault> {
-    match fs::create_dir(folder) {
+    match private::create_folder(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             Err(Fault::io("create the scratch folder", folder, &error))
         }

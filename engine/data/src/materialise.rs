@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef};
+use sunward_files::private;
 use sunward_workflows::Form;
 
 use crate::blob::link;
@@ -139,7 +140,7 @@ impl Store {
         if let (DatasetKind::Dir, [only]) = (dataset.kind, dataset.parts.as_slice()) {
             return folder::unpack(self, only, path);
         }
-        fs::create_dir_all(path).map_err(DataError::io("create folder", path))?;
+        private::create_folders(path).map_err(DataError::io("create folder", path))?;
         for (index, part) in dataset.parts.iter().enumerate() {
             let name = format!("{index:06}");
             if dataset.kind == DatasetKind::Dir {

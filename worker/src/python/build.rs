@@ -1,9 +1,9 @@
 //! Builds an environment from its lock entry, once for each host, with every byte checked.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use sunward_files::private;
 use sunward_workflows::Python;
 
 use super::error::PythonError;
@@ -47,7 +47,7 @@ pub fn environment(tools: &Tools<'_>, entry: &Entry) -> Result<PathBuf, PythonEr
     if !entry.packages.is_empty() {
         install(tools, &python, entry, &folder)?;
     }
-    fs::write(&done, "").map_err(PythonError::io("write", &done))?;
+    private::write(&done, "").map_err(PythonError::io("write", &done))?;
     Ok(folder)
 }
 
@@ -60,14 +60,14 @@ fn install(
     let pip = tools.pip(python)?;
     let inner = folder.join("bin/python");
     let wheels = tools.home().join("wheels");
-    fs::create_dir_all(&wheels).map_err(PythonError::io("create", &wheels))?;
+    private::create_folders(&wheels).map_err(PythonError::io("create", &wheels))?;
     let list = folder.join("requirements.txt");
     let lines: String = entry
         .packages
         .iter()
         .map(|p| format!("{}=={} --hash=sha256:{}\n", p.name, p.version, p.sha256))
         .collect();
-    fs::write(&list, lines).map_err(PythonError::io("write", &list))?;
+    private::write(&list, lines).map_err(PythonError::io("write", &list))?;
     let run = |command: &[&str], what: &str| {
         let mut words: Vec<&OsStr> = vec!["-m".as_ref(), "pip".as_ref()];
         words.extend(command.iter().map(OsStr::new));

@@ -1,7 +1,7 @@
 //! Runs Python's own tools: interpreters, venv and pip.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process_group};
 use sunward_core::{Digest, Hasher};
+use sunward_files::private;
 use sunward_workflows::Python;
 
 use super::error::PythonError;
@@ -150,7 +151,7 @@ impl<'a> Tools<'a> {
             self.run(&interpreter, &words)?.expect_success(
                 "making an environment for pip (Debian: apt install python3-venv)",
             )?;
-            fs::write(&done, "").map_err(PythonError::io("write", &done))?;
+            private::write(&done, "").map_err(PythonError::io("write", &done))?;
         }
         Ok(folder.join("bin/python"))
     }
@@ -158,9 +159,9 @@ impl<'a> Tools<'a> {
     /// Locks `name` below the home against other processes and threads. The lock is held until the
     /// returned file is closed.
     pub(super) fn lock(&self, name: &str) -> Result<File, PythonError> {
-        fs::create_dir_all(&self.home).map_err(PythonError::io("create", &self.home))?;
+        private::create_folders(&self.home).map_err(PythonError::io("create", &self.home))?;
         let path = self.home.join(format!("{name}.lock"));
-        let file = File::create(&path).map_err(PythonError::io("create", &path))?;
+        let file = private::create(&path).map_err(PythonError::io("create", &path))?;
         flock(&file, FlockOperation::LockExclusive)
             .map_err(|error| PythonError::io("lock", &path)(error.into()))?;
         Ok(file)
