@@ -127,9 +127,12 @@ fn unusable(source: &Path, error: &DataError) -> Fault {
         Blame::User | Blame::Permanent => unreadable(source, error),
         // No stage produced this file, so that it is not reported as a lost input. The next attempt
         // takes it in again, or reports that it is gone.
-        Blame::Lost => Fault::infrastructure(format!("{}: {error}", source.display())),
+        Blame::Lost => Fault::infrastructure(format!("{}: {error}", sunward_files::shown(source))),
         Blame::Passing | Blame::Nobody => {
-            let message = format!("{} could not be kept: {error}", source.display());
+            let message = format!(
+                "{} could not be kept: {error}",
+                sunward_files::shown(source)
+            );
             Fault::data(FailureKind::Input, message, error)
         }
     }

@@ -52,8 +52,8 @@ impl TaskFolders {
         loop {
             let path = self.folder.join(self.number.to_string());
             self.number += 1;
-            let made =
-                private::create_folders(&self.folder).and_then(|()| TaskFolder::create(path.clone()));
+            let made = private::create_folders(&self.folder)
+                .and_then(|()| TaskFolder::create(path.clone()));
             match made {
                 // The folder of an attempt that panicked may still exist.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -146,7 +146,7 @@ pub(crate) fn path_text(path: &Path) -> Result<String, Fault> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
         Fault::permanent(format!(
             "the path {} is not UTF-8; keep the state in another folder with `--home`",
-            path.display()
+            sunward_files::shown(path)
         ))
     })
 }
@@ -190,7 +190,7 @@ pub(crate) fn remove_tree(path: &Path) {
     if fs::remove_dir_all(path).is_err() && path.exists() {
         open_up(path);
         if let Err(error) = fs::remove_dir_all(path) {
-            tracing::debug!("could not remove {}: {error}", path.display());
+            tracing::debug!("could not remove {}: {error}", sunward_files::shown(path));
         }
     }
 }

@@ -96,7 +96,7 @@ impl Context {
             }
             return Err(wrong_input(format!(
                 "{} does not exist; give --home the folder that a `sunward run` made",
-                home.display()
+                sunward_files::shown(home)
             )));
         }
         self.folder
@@ -106,7 +106,7 @@ impl Context {
             .ok_or_else(|| {
                 wrong_input(format!(
                     "no {HOME_NAME} folder in {} or above it: nothing has run here; start with `sunward run FILE`, or give the folder with --home",
-                    self.folder.display()
+                    sunward_files::shown(&self.folder)
                 ))
             })
     }

@@ -128,7 +128,7 @@ pub(crate) fn sweep(folder: &Path) {
             .and_then(|at| at.elapsed().ok())
             .is_some_and(|age| age > LEFTOVER_AGE);
         if old && !writer_lives(&entry.file_name().to_string_lossy()) {
-            tracing::debug!(path = %entry.path().display(), "sweeping a leftover");
+            tracing::debug!(path = %sunward_files::shown(&entry.path()), "sweeping a leftover");
             let _ = fs::remove_file(entry.path()).or_else(|_| fs::remove_dir_all(entry.path()));
         }
     }

@@ -231,7 +231,7 @@ pub(crate) fn remove_joined(path: &Path) {
         Err(_) => return,
     };
     if let Err(error) = gone {
-        tracing::warn!("{} cannot be deleted: {error}", path.display());
+        tracing::warn!("{} cannot be deleted: {error}", sunward_files::shown(path));
     }
 }
 

@@ -203,7 +203,7 @@ impl Remote {
         if bytes.len() > PUT_BYTES {
             return Err(DataError::Unsupported(format!(
                 "{} has {} GiB, but one object holds at most 5; write it as several files or a folder",
-                path.display(),
+                sunward_files::shown(path),
                 bytes.len() >> 30
             )));
         }

@@ -299,7 +299,7 @@ impl Store {
                 true
             }
             Ok(_) => {
-                tracing::warn!(path = %path.display(), "a part is damaged; it is made again");
+                tracing::warn!(path = %sunward_files::shown(&path), "a part is damaged; it is made again");
                 let _ = fs::remove_file(&path);
                 false
             }

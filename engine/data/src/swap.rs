@@ -49,7 +49,10 @@ mod tests {
             fs::write(at(name).join(name), "x").unwrap();
         };
         make("first");
-        assert_eq!(swap(&at("first"), &at("place"), &at("aside")).unwrap(), None);
+        assert_eq!(
+            swap(&at("first"), &at("place"), &at("aside")).unwrap(),
+            None
+        );
         make("second");
         let old = swap(&at("second"), &at("place"), &at("aside")).unwrap();
         assert!(old.unwrap().join("first").exists());

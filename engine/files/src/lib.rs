@@ -65,6 +65,12 @@ pub fn shown(path: &Path) -> String {
     text
 }
 
+/// A path as a value of JSON: itself, unless it is not UTF-8; then as [`shown`].
+#[must_use]
+pub fn as_value(path: &Path) -> String {
+    path.to_str().map_or_else(|| shown(path), str::to_owned)
+}
+
 /// Whether a character only changes how others are shown, as one that reverses their order does.
 const fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

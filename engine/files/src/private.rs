@@ -18,7 +18,10 @@ const OF_OWNER: u32 = 0o700;
 /// # Errors
 /// Fails if the file cannot be opened.
 pub fn create(path: &Path) -> io::Result<File> {
-    open(path, OpenOptions::new().write(true).create(true).truncate(true))
+    open(
+        path,
+        OpenOptions::new().write(true).create(true).truncate(true),
+    )
 }
 
 /// Opens a file with these options. A new file has the rights of its folder.

@@ -84,8 +84,8 @@ fn install(
         words.extend([OsStr::new("--requirement"), list.as_os_str()]);
         tools.run(&pip, &words)?.expect_success(what)
     };
-    let target = inner.display().to_string();
-    let kept = wheels.display().to_string();
+    let target = sunward_files::as_value(&inner);
+    let kept = sunward_files::as_value(&wheels);
     let install = ["--python", &target, "install"];
     let offline = [&install[..], &["--no-index"]].concat();
     match run(&offline, "installing packages") {

@@ -141,7 +141,7 @@ impl<'a> Tools<'a> {
         if said.succeeded && is_recent(&said.stdout) {
             return Ok(interpreter);
         }
-        let digest = name_of("python tools", &[&interpreter.display().to_string()]).to_hex();
+        let digest = name_of("python tools", &[&sunward_files::as_value(&interpreter)]).to_hex();
         let folder = self.home.join(format!("tools-{}", &digest[..16]));
         let _lock = self.lock("tools")?;
         let done = folder.join("complete");

@@ -193,8 +193,12 @@ fn draw(context: &Context, file: &Path, name: &str, view: &PlacingView) -> anyho
     } else {
         placement_chart::svg::render(&view.placement_chart)
     };
-    std::fs::write(context.folder.join(file), text)
-        .map_err(|error| wrong_input(format!("{} cannot be written: {error}", file.display())))
+    std::fs::write(context.folder.join(file), text).map_err(|error| {
+        wrong_input(format!(
+            "{} cannot be written: {error}",
+            sunward_files::shown(file)
+        ))
+    })
 }
 
 /// The unfinished run that `run` would continue.

@@ -309,7 +309,7 @@ fn files(
         let paths = store.part_files(dataset, ext)?;
         for (path, part) in paths.iter().zip(&dataset.parts) {
             shown.files.push(ShownFile {
-                path: path.display().to_string(),
+                path: sunward_files::as_value(path),
                 bytes: part.bytes,
             });
         }

@@ -73,7 +73,7 @@ pub(crate) fn of_run(
         views.push((
             name.to_owned(),
             OutputView {
-                path: Some(path.display().to_string()),
+                path: Some(sunward_files::as_value(&path)),
                 rows: (dataset.kind == DatasetKind::Table).then_some(dataset.rows),
                 bytes,
                 digest: dataset.content.to_hex(),
@@ -105,7 +105,7 @@ pub(crate) fn known(run: &RunState, store: &Store) -> Named<OutputView> {
         };
         let path = only
             .and_then(|dataset| dataset.parts.first().filter(|_| dataset.parts.len() == 1))
-            .map(|part| store.part_path(&part.digest).display().to_string());
+            .map(|part| sunward_files::as_value(&store.part_path(&part.digest)));
         let is_table = parts.iter().all(|part| part.kind == DatasetKind::Table);
         views.push((
             name.to_owned(),

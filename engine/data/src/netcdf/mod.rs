@@ -101,7 +101,7 @@ pub fn read(
     variable: Option<&str>,
     rows: GridRows,
 ) -> Result<(SchemaRef, GridReader), NetcdfError> {
-    let name = path.display().to_string();
+    let name = sunward_files::shown(path);
     let file = open_regular(path).map_err(|source| NetcdfError::Io {
         path: name.clone(),
         doing: "opening it",
@@ -144,7 +144,7 @@ pub fn write<E>(
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let name = path.display().to_string();
+    let name = sunward_files::shown(path);
     let file = File::create(path).map_err(|source| NetcdfError::Io {
         path: name.clone(),
         doing: "creating it",

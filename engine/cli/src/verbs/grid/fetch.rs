@@ -142,7 +142,7 @@ impl Fetched {
             zone: series.zone.clone(),
             source: series.provider.clone(),
             kind: kind_word(series.kind),
-            file: out.join(file_name(series)).display().to_string(),
+            file: sunward_files::as_value(&out.join(file_name(series))),
             hours: series.steps.len(),
             estimated: series.steps.iter().filter(|step| step.estimated).count(),
             from: shown(series.first),
@@ -165,7 +165,7 @@ fn file_name(series: &Series) -> String {
 /// partial file.
 fn keep(folder: &Path, series: &Series) -> anyhow::Result<()> {
     let path = folder.join(file_name(series));
-    let shown = path.display().to_string();
+    let shown = sunward_files::shown(&path);
     let old = match std::fs::read(&path) {
         Ok(bytes) => Some(bytes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
