@@ -183,6 +183,8 @@ impl Last {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn log(folder: &Path, cap: u64) -> AttemptLog {

@@ -17,7 +17,7 @@ use crate::halt::Halt;
 use crate::incoming::{self, Incoming};
 use crate::linked::Linked;
 use crate::part::{PART_BYTES, map};
-use crate::patience::Tell;
+use crate::patience::{Patience, Tell};
 use crate::remote::Remote;
 use crate::reserve;
 use crate::trust::Trust;
@@ -109,6 +109,18 @@ impl Store {
             note_remote(&root, url);
         }
         Ok(Self::at(root, remote, false))
+    }
+
+    /// Opens a store with a bucket of which nothing is known. Each request is made once, whatever the
+    /// answer is. For tests of answers.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the address is not valid.
+    pub fn open_hasty(home: &Path, remote: &str) -> Result<Self, DataError> {
+        let here = Self::open(home, None)?;
+        let remote = Remote::connect(remote, PROJECT, Patience::hasty())?;
+        Ok(Self::at(here.root().to_owned(), Some(remote), false))
     }
 
     /// Opens the store below `home` for reading. This needs no write access: nothing is created,

@@ -45,10 +45,7 @@ pub(crate) fn file_system(folder: &Path) -> Finding {
     match NETWORK.iter().find(|(number, _)| *number == kind) {
         None => Finding::good(
             "file system",
-            format!(
-                "{} is on a local file system",
-                sunward_files::shown(folder)
-            ),
+            format!("{} is on a local file system", sunward_files::shown(folder)),
         ),
         Some((_, "FUSE")) => Finding::note(
             "file system",
