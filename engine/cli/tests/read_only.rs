@@ -94,8 +94,7 @@ fn the_home_of_a_killed_engine_is_read_without_writing_to_it() {
         let mark = format!("mark={}", scene.path().join("mark").display());
         let mut running = scene.start(&["run", "workflow.yaml", "-p", &mark]);
         running.wait_for("mark");
-        running.signal("KILL");
-        running.end();
+        running.kill();
         let home = scene.path().join(".sunward");
         assert!(home.join("state.db-wal").metadata().unwrap().len() > 0);
         if !keeps_index {

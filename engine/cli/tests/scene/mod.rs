@@ -260,6 +260,19 @@ impl Running {
         signal(self.child.id(), name);
     }
 
+    /// Kills it, and waits until its supervisor has ended its tasks and deleted their folders.
+    #[track_caller]
+    pub(crate) fn kill(self) {
+        self.signal("KILL");
+        let scratch = self.folder.join(".sunward/scratch");
+        self.end();
+        let deadline = Instant::now() + PATIENCE;
+        while scratch.read_dir().expect("a folder").count() > 1 {
+            assert!(Instant::now() < deadline, "its tasks go on");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Told {
         let status = self.child.wait().expect("waiting for sunward");
