@@ -112,7 +112,8 @@ fn a_new_home_is_its_owners_alone() {
         run(&[]).expect(0);
         run(&["-p", "fail=true"]).expect(1);
         // The store is in doubt after a crash, which has files of its own.
-        fs::write(scene.path().join(".sunward/store/default/unclean"), "").unwrap();
+        let doubt = scene.file(".sunward/store/default/unclean", "");
+        fs::set_permissions(doubt, fs::Permissions::from_mode(0o600)).unwrap();
         run(&["--fresh", "--out", "results"]).expect(0);
         let home = scene.path().join(".sunward");
         assert_eq!(mode(&home), 0o700, "{umask}");

@@ -117,6 +117,7 @@ fn recall(path: &Path) -> Option<Doubt> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
     use std::time::Duration;
 
     use super::*;
@@ -140,5 +141,9 @@ mod tests {
         next.doubt_all().unwrap();
         assert!(next.doubts(&read, before));
         assert!(Trust::open(folder.path()).doubts(&read, before));
+        for entry in fs::read_dir(folder.path()).unwrap().flatten() {
+            let mode = entry.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{:?} is open to others", entry.path());
+        }
     }
 }

@@ -2,6 +2,7 @@
 #![allow(
     dead_code,
     clippy::panic,
+    clippy::print_stderr,
     clippy::allow_attributes,
     clippy::unwrap_used,
     clippy::expect_used,
@@ -137,6 +138,21 @@ impl Scene {
         all.extend(args);
         self.sunward(&all)
     }
+}
+
+/// A file or folder of the shared data. Prints a message and returns `None` if it does not exist.
+pub(crate) fn shared(name: &str) -> Option<PathBuf> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
+    let folder = std::env::var_os("SUNWARD_SHARED").unwrap_or_else(|| beside.into());
+    let path = Path::new(&folder).join(name);
+    let found = path.canonicalize().ok();
+    if found.is_none() {
+        eprintln!(
+            "NOT RUN: {} is not there; set SUNWARD_SHARED",
+            path.display()
+        );
+    }
+    found
 }
 
 /// Everything below a folder. Links are not followed.

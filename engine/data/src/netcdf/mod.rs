@@ -86,7 +86,7 @@ use sunward_workflows::model::GridRows;
 
 pub use error::NetcdfError;
 pub use grid::{Coordinate, GRID_KEY, Grid, Squeezed, TimeAxis};
-pub(crate) use join::{disagreement, has_bounds, in_units_of, with_all_bounds};
+pub(crate) use join::{First, has_bounds, in_units_of, with_all_bounds};
 pub use reader::GridReader;
 
 /// Opens a variable of a NetCDF file as a gridded table. Returns its schema, and an iterator that
