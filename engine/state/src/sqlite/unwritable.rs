@@ -7,9 +7,11 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
+use sunward_files::private;
 use tempfile::TempDir;
 
 use super::{DATABASE, SqliteReader};
@@ -54,11 +56,12 @@ fn log_of(path: &Path) -> PathBuf {
 }
 
 fn copy(path: &Path) -> io::Result<TempDir> {
-    let folder = tempfile::tempdir()?;
+    let of_owner = fs::Permissions::from_mode(0o700);
+    let folder = tempfile::Builder::new().permissions(of_owner).tempdir()?;
     let target = folder.path().join(DATABASE);
     for (from, to) in [(log_of(path), log_of(&target)), (path.to_owned(), target)] {
         // The bytes alone are copied, because the mode may forbid writing.
-        io::copy(&mut fs::File::open(from)?, &mut fs::File::create(to)?)?;
+        io::copy(&mut fs::File::open(from)?, &mut private::create(&to)?)?;
     }
     Ok(folder)
 }
