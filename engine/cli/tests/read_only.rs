@@ -118,7 +118,11 @@ fn the_home_of_a_killed_engine_is_read_without_writing_to_it() {
             }
             let told = told.expect(0);
             if args[0] == "status" {
-                assert_eq!(told.json()["run"]["status"], "interrupted", "{}", told.out);
+                let json = told.json();
+                assert_eq!(json["run"]["status"], "interrupted", "{json}");
+                // It lasted at least until its last task began.
+                assert!(json["run"]["seconds"].as_f64().unwrap() > 0.0, "{json}");
+                assert_eq!(json["runs"][0]["seconds"], json["run"]["seconds"], "{json}");
             }
         }
         assert_eq!(contents(scene.path()), before);

@@ -77,7 +77,7 @@ impl Plan {
             Device::Auto,
         )?;
         let machine = prepared.machine;
-        let home = context.home_beside(&prepared.path);
+        let home = context.home_beside(&prepared.path)?;
         let spec = &prepared.spec;
         let (previews, continues) = known(&home, spec)?;
         let over = match &fleet {

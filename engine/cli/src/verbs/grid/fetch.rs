@@ -12,6 +12,7 @@ use super::kind_word;
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::grid_args::moment;
+use crate::grid_name::GridName;
 use crate::machine::{now, shown};
 use crate::providers::{Providers, nobody_tells, tell_failed};
 use crate::render::table::Table;
@@ -113,7 +114,7 @@ impl Fetch {
                 "'{zone}' is not a zone; expected letters, digits and dashes, such as US-CAL-CISO"
             )));
         }
-        let providers = Providers::named(context, &settings, &self.grid, false)?;
+        let providers = Providers::named(context, &settings, GridName::of_call(&self.grid), false)?;
         let folder = context.folder.join(&self.out);
         let mut view = FetchView { zones: Vec::new() };
         for zone in &self.zone {
