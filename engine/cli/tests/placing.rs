@@ -232,7 +232,12 @@ fn a_budget_is_judged_without_a_deadline_and_energy_without_a_grid() {
         "no choice is a plan, too"
     );
     assert!(plan["placing"]["gco2e"].as_f64().unwrap() > 100.0);
-    assert!(plan["over_budget"].as_str().unwrap().contains("of 100 gCO2e"));
+    assert!(
+        plan["over_budget"]
+            .as_str()
+            .unwrap()
+            .contains("of 100 gCO2e")
+    );
 
     scene.file("workflow.yaml", at_once.replace("gco2e: 5000", "kwh: 2"));
     let told = scene.run(&[]).expect(2);
