@@ -84,7 +84,7 @@ impl Program {
         input: &[u8],
         findings: &Path,
     ) -> Result<Option<Finding>> {
-        let folder = tempfile::tempdir()?;
+        let folder = scratch()?;
         lay_out(folder.path(), target, input)?;
         let bucket = match target.is_answer {
             true => Some(Bucket::start(input.to_vec())?),
@@ -103,7 +103,7 @@ impl Program {
 
     /// A seed that the program itself writes, such as a journal.
     pub(super) fn make(&self, target: &Target, commands: &[&[&str]]) -> Result<Vec<u8>> {
-        let folder = tempfile::tempdir()?;
+        let folder = scratch()?;
         lay_out(folder.path(), target, &[])?;
         fs::remove_file(folder.path().join(target.file))?;
         for words in commands {
@@ -188,6 +188,11 @@ impl Program {
             command,
         })
     }
+}
+
+/// A temporary folder, in memory if possible: inputs would wait for a disk.
+fn scratch() -> std::io::Result<tempfile::TempDir> {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())
 }
 
 fn lay_out(folder: &Path, target: &Target, input: &[u8]) -> Result<()> {
