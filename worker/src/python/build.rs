@@ -32,6 +32,7 @@ pub fn environment(tools: &Tools<'_>, entry: &Entry) -> Result<PathBuf, PythonEr
     // The environment is built in place, since it contains its own path. An incomplete one, left by
     // a crash, is removed first.
     remove_tree(&folder);
+    private::create_folders(&folder).map_err(PythonError::io("create", &folder))?;
     let python = Python {
         version: Some(entry.python.clone()).filter(|version| !version.is_empty()),
         ..Python::default()

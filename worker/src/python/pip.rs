@@ -147,6 +147,7 @@ impl<'a> Tools<'a> {
         let done = folder.join("complete");
         if !done.exists() {
             crate::task_folder::remove_tree(&folder);
+            private::create_folders(&folder).map_err(PythonError::io("create", &folder))?;
             let words: [&OsStr; 3] = ["-m".as_ref(), "venv".as_ref(), folder.as_ref()];
             self.run(&interpreter, &words)?.expect_success(
                 "making an environment for pip (Debian: apt install python3-venv)",
