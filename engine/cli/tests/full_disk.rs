@@ -185,7 +185,7 @@ fn a_demand_beyond_the_whole_disk_is_refused_with_the_numbers() {
         Scene::with("name: w\nstages:\n  wide: { run: 'true', resources: { disk: 1000000TB } }\n");
     let words = [
         "stage wide",
-        "1000000000000000000",
+        "888.2 PiB",
         "resources.disk",
         "--home",
     ];
