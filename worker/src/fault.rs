@@ -56,7 +56,10 @@ impl Fault {
         let remedy = io_remedy(error);
         Self::new(
             kind,
-            format!("could not {what} {}: {error}{remedy}", path.display()),
+            format!(
+                "could not {what} {}: {error}{remedy}",
+                sunward_files::shown(path)
+            ),
         )
     }
 }

@@ -14,12 +14,13 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt, PermissionsExt as _};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::getpid;
+use sunward_files::private;
 
 use crate::clock::{Ticks, since_boot_us};
 use crate::process::attempt_name;
@@ -48,19 +49,14 @@ impl Scratch {
     /// Cleans up after dead workers below `home`, and creates a new scratch folder.
     pub(crate) fn claim(home: &Path) -> io::Result<Self> {
         let all = home.join("scratch");
-        // The scratch folder is as private as the state's folder.
-        let mode = fs::metadata(home).map_or(0o700, |found| found.permissions().mode()) & 0o770;
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(mode)
-            .create(&all)?;
+        private::create_folders(&all)?;
         // Only one process at a time does this. Otherwise a new folder that is not locked yet would
         // look like that of a dead worker.
-        let sweep_lock = File::create(sweep_lock(&all))?;
+        let sweep_lock = private::create(&sweep_lock(&all))?;
         flock(&sweep_lock, FlockOperation::LockExclusive)?;
         sweep_folders(&all, true);
         let folder = create_numbered(&all)?;
-        let notes = File::create(folder.join(NOTES))?;
+        let notes = private::create(&folder.join(NOTES))?;
         flock(&notes, FlockOperation::NonBlockingLockExclusive)?;
         notes.write_all_at(format!("{:<63}\n", boot_id()).as_bytes(), 0)?;
         Ok(Self { folder, notes })
@@ -107,7 +103,7 @@ fn create_numbered(all: &Path) -> io::Result<PathBuf> {
     let prefix = attempt_name::workers_prefix();
     for number in since_boot_us()..u64::MAX {
         let folder = all.join(format!("{prefix}{number:x}"));
-        match fs::create_dir(&folder) {
+        match private::create_folder(&folder) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
             Ok(()) => return Ok(folder),

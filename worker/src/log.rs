@@ -1,10 +1,11 @@
 //! The log of one attempt: created with its first byte, limited in size, and readable while it
 //! grows.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+
+use sunward_files::private;
 
 use crate::secrets::Redactor;
 use crate::tail;
@@ -123,28 +124,12 @@ impl AttemptLog {
 
 fn create(path: &Path) -> io::Result<File> {
     // The log is as private as the state's folder, because a command's output may be confidential.
-    let above = path
-        .ancestors()
-        .skip(1)
-        .find_map(|one| fs::metadata(one).ok());
-    let mode = above.map_or(0o700, |found| found.permissions().mode()) & 0o770;
-    let open = || {
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(mode & 0o660)
-            .open(path)
-    };
-    match open() {
+    match private::create(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if let Some(folder) = path.parent() {
-                DirBuilder::new()
-                    .recursive(true)
-                    .mode(mode)
-                    .create(folder)?;
+                private::create_folders(folder)?;
             }
-            open()
+            private::create(path)
         }
         other => other,
     }
@@ -198,6 +183,8 @@ impl Last {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn log(folder: &Path, cap: u64) -> AttemptLog {

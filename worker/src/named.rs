@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sunward_core::staged::{as_row_file, file_name};
 use sunward_core::{Blame, Digest, FailureKind};
 use sunward_data::{DataError, Store, View, Views};
+use sunward_files::private;
 use sunward_protocol::Job;
 use sunward_workflows::expr::Scope;
 use sunward_workflows::{Action, Scatter, Slicing, Value};
@@ -126,9 +127,12 @@ fn unusable(source: &Path, error: &DataError) -> Fault {
         Blame::User | Blame::Permanent => unreadable(source, error),
         // No stage produced this file, so that it is not reported as a lost input. The next attempt
         // takes it in again, or reports that it is gone.
-        Blame::Lost => Fault::infrastructure(format!("{}: {error}", source.display())),
+        Blame::Lost => Fault::infrastructure(format!("{}: {error}", sunward_files::shown(source))),
         Blame::Passing | Blame::Nobody => {
-            let message = format!("{} could not be kept: {error}", source.display());
+            let message = format!(
+                "{} could not be kept: {error}",
+                sunward_files::shown(source)
+            );
             Fault::data(FailureKind::Input, message, error)
         }
     }
@@ -179,7 +183,7 @@ impl Copies<'_> {
         }
         // Two files may have the same name.
         let folder = self.folder.join(self.made.len().to_string());
-        fs::create_dir_all(&folder)
+        private::create_folders(&folder)
             .map_err(|error| Fault::io("create the scratch folder", &folder, &error))?;
         let copy = self.place(text, digest, &folder)?;
         let copy = path_text(&copy)?;

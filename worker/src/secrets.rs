@@ -43,7 +43,7 @@ fn look_up(host: &Host, name: &str) -> Result<String, Fault> {
     let text = sunward_files::read_text(&path).map_err(|error| {
         Fault::input(format!(
             "secret {name} is neither an environment variable nor readable as {}: {error}",
-            path.display()
+            sunward_files::shown(&path)
         ))
     })?;
     let text = text.strip_suffix('\n').unwrap_or(&text);

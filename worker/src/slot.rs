@@ -180,7 +180,7 @@ fn described(shortage: &Shortage, folder: &Path) -> String {
         "stage {} waits for disk space: one of its tasks asks for {}, and the disk of {} has {} free of {}; {advice}",
         job.job.stage.name,
         size_text(*need_bytes),
-        folder.display(),
+        sunward_files::shown(folder),
         size_text(space.free_bytes),
         size_text(space.total_bytes),
     )

@@ -44,7 +44,7 @@ impl Staged {
                     }
                     _ => Fault::input(format!(
                         "`files` names {file}, but {} could not be copied: {error}; check that it exists and is readable",
-                        source.display()
+                        sunward_files::shown(&source)
                     )),
                 })?;
                 if let Some(expected) = digests.get(file) {
@@ -98,7 +98,7 @@ pub(crate) fn copy_named(
 pub(crate) fn unreadable(source: &Path, why: &dyn std::fmt::Display) -> Fault {
     Fault::input(format!(
         "{} could not be copied for the task: {why}; check that it exists and is readable",
-        source.display()
+        sunward_files::shown(source)
     ))
 }
 

@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{RawDir, SeekFrom, fstat, seek};
+use sunward_files::private;
 
 use crate::fault::Fault;
 
@@ -51,8 +52,8 @@ impl TaskFolders {
         loop {
             let path = self.folder.join(self.number.to_string());
             self.number += 1;
-            let made =
-                fs::create_dir_all(&self.folder).and_then(|()| TaskFolder::create(path.clone()));
+            let made = private::create_folders(&self.folder)
+                .and_then(|()| TaskFolder::create(path.clone()));
             match made {
                 // The folder of an attempt that panicked may still exist.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -77,7 +78,7 @@ impl TaskFolders {
 
 impl TaskFolder {
     fn create(path: PathBuf) -> io::Result<Self> {
-        fs::create_dir(&path)?;
+        private::create_folder(&path)?;
         Ok(Self {
             work: Empty::create(path.join("work"))?,
             temporary: Empty::create(path.join("tmp"))?,
@@ -132,7 +133,7 @@ impl TaskFolder {
 }
 
 fn made(folder: &Path) -> Result<&Path, Fault> {
-    match fs::create_dir(folder) {
+    match private::create_folder(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             Err(Fault::io("create the scratch folder", folder, &error))
         }
@@ -145,7 +146,7 @@ pub(crate) fn path_text(path: &Path) -> Result<String, Fault> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
         Fault::permanent(format!(
             "the path {} is not UTF-8; keep the state in another folder with `--home`",
-            path.display()
+            sunward_files::shown(path)
         ))
     })
 }
@@ -189,7 +190,7 @@ pub(crate) fn remove_tree(path: &Path) {
     if fs::remove_dir_all(path).is_err() && path.exists() {
         open_up(path);
         if let Err(error) = fs::remove_dir_all(path) {
-            tracing::debug!("could not remove {}: {error}", path.display());
+            tracing::debug!("could not remove {}: {error}", sunward_files::shown(path));
         }
     }
 }

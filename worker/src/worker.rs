@@ -83,7 +83,7 @@ impl Worker {
             gpus: u32::try_from(options.cards.len()).unwrap_or(u32::MAX),
         };
         let scratch_error = |source| WorkerError::Scratch {
-            path: options.home.display().to_string(),
+            path: sunward_files::as_value(&options.home),
             source,
         };
         // Commands start in their own folders, where a relative path would mean something else.

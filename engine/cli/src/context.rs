@@ -75,13 +75,18 @@ impl Context {
     }
 
     /// The home for a verb with a workflow: the named one, else the one beside the workflow.
-    pub(crate) fn home_beside(&self, workflow: &Path) -> PathBuf {
-        self.home_named.clone().unwrap_or_else(|| {
-            workflow
-                .parent()
-                .unwrap_or_else(|| Path::new("/"))
-                .join(HOME_NAME)
-        })
+    ///
+    /// # Errors
+    /// Fails if the named one is not a folder.
+    pub(crate) fn home_beside(&self, workflow: &Path) -> anyhow::Result<PathBuf> {
+        match &self.home_named {
+            Some(home) if home.exists() && !home.is_dir() => Err(not_a_folder(home)),
+            Some(home) => Ok(home.clone()),
+            None => {
+                let folder = workflow.parent().unwrap_or_else(|| Path::new("/"));
+                Ok(folder.join(HOME_NAME))
+            }
+        }
     }
 
     /// The home for all other verbs: the named one, else the nearest in the current folder or one
@@ -94,9 +99,12 @@ impl Context {
             if home.is_dir() {
                 return Ok(home.clone());
             }
+            if home.exists() {
+                return Err(not_a_folder(home));
+            }
             return Err(wrong_input(format!(
                 "{} does not exist; give --home the folder that a `sunward run` made",
-                home.display()
+                sunward_files::shown(home)
             )));
         }
         self.folder
@@ -106,10 +114,17 @@ impl Context {
             .ok_or_else(|| {
                 wrong_input(format!(
                     "no {HOME_NAME} folder in {} or above it: nothing has run here; start with `sunward run FILE`, or give the folder with --home",
-                    self.folder.display()
+                    sunward_files::shown(&self.folder)
                 ))
             })
     }
+}
+
+fn not_a_folder(home: &Path) -> anyhow::Error {
+    wrong_input(format!(
+        "{} is not a folder; --home and $SUNWARD_HOME take a folder, such as the {HOME_NAME} that a `sunward run` made",
+        sunward_files::shown(home)
+    ))
 }
 
 /// Sunward's folder of one kind, by the XDG base directory specification: inside the folder that

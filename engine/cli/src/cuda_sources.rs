@@ -60,7 +60,7 @@ fn compile(
         Err(_) => return None,
     };
     Some(BadSource {
-        shown: shown.display().to_string(),
+        shown: sunward_files::shown(&shown),
         text,
         diagnostic,
     })

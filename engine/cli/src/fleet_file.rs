@@ -23,7 +23,7 @@ impl FleetFile {
     /// # Errors
     /// Fails if the file cannot be read or has mistakes.
     pub(crate) fn read(context: &Context, file: &Path) -> anyhow::Result<Self> {
-        let name = file.display().to_string();
+        let name = sunward_files::shown(file);
         let text = sunward_files::read_text(&context.folder.join(file)).map_err(|error| {
             wrong_input(format!(
                 "{name} cannot be read: {error}; expected a fleet file, a list of pools"

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::path::Path;
 
 use clap::Args;
 use sunward_core::{Pool, RunClock, RunSpec, RunState, Timestamp};
@@ -11,6 +12,7 @@ use sunward_workflows::PoolSpec;
 use crate::context::Context;
 use crate::exit::wrong_input;
 use crate::feeds::{Feeds, Open};
+use crate::grid_name::GridName;
 use crate::machine::Machine;
 use crate::providers::Providers;
 use crate::settings::Settings;
@@ -90,12 +92,12 @@ impl GridArgs {
         // A retried run keeps its home if this call names none.
         spec.placing.home = home.or(spec.placing.home);
         if self.is_given(settings) {
-            let word = self.signals.word(settings)?;
-            let folder = context.folder.join(word);
-            let path = folder
-                .is_dir()
-                .then(|| folder.to_string_lossy().into_owned());
-            spec.placing.grid = Some(path.unwrap_or_else(|| word.to_owned()));
+            let name = self.signals.name(context, settings)?;
+            let folder = context.folder.join(name.word);
+            spec.placing.grid = Some(match folder.is_dir() {
+                true => path_of_grid(&folder, name)?,
+                false => name.word.to_owned(),
+            });
             if let Some(as_of) = self.signals.moment()? {
                 let scale = wishes.clock_scale.unwrap_or(NonZeroU32::MIN);
                 spec.placing.clock = Some(RunClock { as_of, scale });
@@ -199,7 +201,7 @@ impl SignalArgs {
         settings: &Settings,
         named: &[String],
     ) -> anyhow::Result<(Feeds, BTreeMap<String, String>)> {
-        let folder = context.folder.join(self.word(settings)?);
+        let folder = context.folder.join(self.name(context, settings)?.word);
         if named.is_empty() && folder.is_dir() {
             let as_of = self.moment()?;
             let grid = Grid::open(&folder, None).map_err(|error| wrong_input(error.to_string()))?;
@@ -214,9 +216,17 @@ impl SignalArgs {
     }
 
     /// The name of the grid.
-    fn word<'a>(&'a self, settings: &'a Settings) -> anyhow::Result<&'a str> {
-        let word = self.grid.as_deref().or(settings.grid.as_deref());
-        word.ok_or_else(|| {
+    fn name<'a>(
+        &'a self,
+        context: &'a Context,
+        settings: &'a Settings,
+    ) -> anyhow::Result<GridName<'a>> {
+        let of_call = self.grid.as_deref().map(GridName::of_call);
+        let of_settings = || {
+            let word = settings.grid.as_deref()?;
+            Some(GridName::of_settings(word, context.settings.as_deref()))
+        };
+        of_call.or_else(of_settings).ok_or_else(|| {
             wrong_input("no grid was given; give --grid DIR, a folder of ZONE.csv files, or a provider such as --grid uk, or set `grid:` in your settings")
         })
     }
@@ -229,8 +239,8 @@ impl SignalArgs {
         pools: Vec<(Pool, Open)>,
         mut zones: Vec<String>,
     ) -> anyhow::Result<Feeds> {
-        let word = self.word(settings)?;
-        let folder = context.folder.join(word);
+        let name = self.name(context, settings)?;
+        let folder = context.folder.join(name.word);
         zones.sort();
         zones.dedup();
         let as_of = self.moment()?;
@@ -239,14 +249,25 @@ impl SignalArgs {
                 .map_err(|error| wrong_input(error.to_string()))?;
             return Feeds::recorded(grid, pools, as_of);
         }
-        let providers = Providers::named(context, settings, word, true)?;
+        let providers = Providers::named(context, settings, name, true)?;
         if zones.is_empty() {
             return Err(wrong_input(format!(
-                "{word} needs a zone; name one, such as GB or DE, or give --zone"
+                "{} needs a zone; name one, such as GB or DE, or give --zone",
+                name.word
             )));
         }
         Feeds::told(providers, zones, pools, as_of)
     }
+}
+
+/// The path of a recorded grid as the run keeps it.
+fn path_of_grid(folder: &Path, name: GridName<'_>) -> anyhow::Result<String> {
+    folder.to_str().map(str::to_owned).ok_or_else(|| {
+        wrong_input(format!(
+            "{name}: the path {} is not UTF-8, so the run cannot keep it; give the grid's folder another name, or a link with one",
+            sunward_files::shown(folder)
+        ))
+    })
 }
 
 /// Converts the energy of moving a gigabyte from kWh to milliwatt hours.

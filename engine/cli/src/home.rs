@@ -45,7 +45,7 @@ pub(crate) fn create(home: &Path, settings: &Settings) -> anyhow::Result<()> {
     let failed = |error| {
         anyhow::anyhow!(
             "cannot create the state folder {}: {error}; choose another with --home",
-            home.display()
+            sunward_files::shown(home)
         )
     };
     let mut builder = DirBuilder::new();

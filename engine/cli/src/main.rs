@@ -19,6 +19,7 @@ mod fleet_file;
 mod foresight;
 mod graph;
 mod grid_args;
+mod grid_name;
 mod home;
 mod machine;
 mod named_files;

@@ -29,7 +29,7 @@ pub(crate) fn refuse_overwriting(
             let what = clash(target, &sources, &home)?;
             Some(format!(
                 "output {name} would be written to {} and replace {what}",
-                target.display()
+                sunward_files::shown(target)
             ))
         })
         .collect();
@@ -49,7 +49,7 @@ fn refuse_below_file(out: &Path) -> anyhow::Result<()> {
         None => Ok(()),
         Some(file) => Err(wrong_input(format!(
             "{} is a file; `--out` takes a folder, which is created if it does not exist",
-            file.display()
+            sunward_files::shown(file)
         ))),
     }
 }
@@ -64,7 +64,7 @@ pub(crate) fn refuse_file(target: &Path, spec: &RunSpec, home: &Path) -> anyhow:
         None => Ok(()),
         Some(what) => Err(wrong_input(format!(
             "{} would replace {what}; choose another name with `--out`",
-            target.display()
+            sunward_files::shown(target)
         ))),
     }
 }
@@ -73,7 +73,7 @@ pub(crate) fn refuse_file(target: &Path, spec: &RunSpec, home: &Path) -> anyhow:
 fn clash(path: &Path, sources: &[(String, PathBuf)], home: &Path) -> Option<String> {
     let target = settled(path);
     if home.starts_with(&target) || target.strip_prefix(home).is_ok_and(is_of_the_home) {
-        return Some(format!("part of the home, {}", home.display()));
+        return Some(format!("part of the home, {}", sunward_files::shown(home)));
     }
     let lost = sources.iter().find(|(_, path)| path.starts_with(&target));
     lost.map(|(shown, _)| shown.clone()).or_else(|| {
@@ -172,7 +172,12 @@ fn sources(spec: &RunSpec, further: Option<&Path>) -> Vec<(String, PathBuf)> {
     }
     let there = found.iter().filter(|(_, path)| path.exists());
     there
-        .map(|(what, path)| (format!("{what}, {}", path.display()), settled(path)))
+        .map(|(what, path)| {
+            (
+                format!("{what}, {}", sunward_files::shown(path)),
+                settled(path),
+            )
+        })
         .collect()
 }
 

@@ -138,7 +138,7 @@ impl ParamArgs {
 
 /// Reads a file of parameters. Messages name it as `shown`.
 fn read_file(shown: &Path, path: &Path) -> anyhow::Result<Vec<(String, Value)>> {
-    let shown = shown.display();
+    let shown = sunward_files::shown(shown);
     let text = sunward_files::read_text(path)
         .map_err(|error| wrong_input(format!("--params {shown} cannot be read: {error}")))?;
     read_params(&text)

@@ -72,7 +72,7 @@ pub(crate) fn prepare(
         only: selection.only.clone(),
         force: selection.force.clone(),
     };
-    let home = context.home_beside(&read.path);
+    let home = context.home_beside(&read.path)?;
     let (around, files) =
         surroundings(&workflow, &params, &read.path, &home, machine, &render::say)?;
     let plan = expand(&workflow, &params, &around, &selection)?;

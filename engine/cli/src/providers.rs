@@ -11,6 +11,7 @@ use sunward_grid::{Grid, Told};
 
 use crate::context::Context;
 use crate::exit::wrong_input;
+use crate::grid_name::GridName;
 use crate::render;
 use crate::settings::Settings;
 
@@ -34,21 +35,22 @@ pub(crate) struct Known {
 }
 
 impl Providers {
-    /// The providers that `word` names. With `keep`, answers are cached for later calls.
+    /// The providers that a call or the settings name. With `keep`, answers are cached for later calls.
     ///
     /// # Errors
     /// Fails if a name is unknown, or a key is missing.
     pub(crate) fn named(
         context: &Context,
         settings: &Settings,
-        word: &str,
+        name: GridName<'_>,
         keep: bool,
     ) -> anyhow::Result<Self> {
-        let providers: Vec<Provider> = word
+        let providers: Vec<Provider> = name
+            .word
             .split(',')
-            .map(|one| Provider::named(one.trim()).ok_or_else(|| nobody(word, one)))
+            .map(|one| Provider::named(one.trim()).ok_or_else(|| nobody(name, one)))
             .collect::<anyhow::Result<_>>()?;
-        let wrong = |error: SignalError| wrong_input(format!("--grid {word}: {error}"));
+        let wrong = |error: SignalError| wrong_input(format!("{name}: {error}"));
         let mut access = Access::of_environment().map_err(wrong)?;
         if let ([provider], Some(address)) = (providers.as_slice(), &settings.grid_url) {
             access = access.or_at(*provider, address);
@@ -134,10 +136,10 @@ pub(crate) fn nobody_tells(zone: Option<&str>, error: &ChainError) -> anyhow::Er
     wrong_input(text)
 }
 
-fn nobody(word: &str, one: &str) -> anyhow::Error {
+fn nobody(name: GridName<'_>, one: &str) -> anyhow::Error {
     let all: Vec<&str> = Provider::ALL.into_iter().map(Provider::word).collect();
     wrong_input(format!(
-        "--grid {word}: '{one}' is neither a folder nor a provider; expected a folder with a ZONE.csv file for each zone, or one or more of {}",
+        "{name}: '{one}' is neither a folder nor a provider; expected a folder with a ZONE.csv file for each zone, or one or more of {}",
         all.join(", ")
     ))
 }

@@ -12,6 +12,7 @@ use sunward_state::{Reader, Scope, is_engaged};
 
 use crate::attempts::{Attempt, History};
 use crate::exit::wrong_input;
+use crate::machine::now;
 
 /// The state of one run, folded from its facts.
 pub(crate) struct Recorded {
@@ -21,6 +22,8 @@ pub(crate) struct Recorded {
     pub(crate) status: RunStatus,
     /// Whether intensities measured after the run have changed its account.
     pub(crate) restated: bool,
+    /// The time of its last fact, if its engine was killed.
+    last_fact_at: Option<Timestamp>,
 }
 
 impl Recorded {
@@ -38,11 +41,17 @@ impl Recorded {
             RunStatus::Running if !is_engaged(home) => RunStatus::Interrupted,
             status => status,
         };
+        let is_killed = status == RunStatus::Interrupted && run.ended_at.is_none();
+        let last_fact_at = match is_killed {
+            true => last_fact_at(reader, id)?,
+            false => None,
+        };
         Ok(Self {
             state,
             id,
             status,
             restated: false,
+            last_fact_at,
         })
     }
 
@@ -53,7 +62,21 @@ impl Recorded {
             id,
             status,
             restated: false,
+            last_fact_at: None,
         }
+    }
+
+    /// The time until which the run has lasted: its end, its last fact if its engine was killed, or
+    /// now.
+    pub(crate) fn until(&self, run: &RunState) -> Timestamp {
+        let ended = run.ended_at.filter(|_| self.status != RunStatus::Running);
+        ended.unwrap_or_else(|| match self.status {
+            RunStatus::Running => now(),
+            _ => self
+                .last_fact_at
+                .max(Some(run.last_stood_at()))
+                .unwrap_or_default(),
+        })
     }
 
     /// Its emissions, as far as intensities are known.
@@ -90,6 +113,16 @@ impl Recorded {
     pub(crate) fn run(&self) -> anyhow::Result<&RunState> {
         self.state.run(self.id).ok_or_else(|| no_run(self.id))
     }
+}
+
+/// The time of a run's last fact that has one.
+///
+/// # Errors
+/// Fails if the journal cannot be read.
+pub(crate) fn last_fact_at(reader: &dyn Reader, id: RunId) -> anyhow::Result<Option<Timestamp>> {
+    let mut last = None;
+    reader.replay(Scope::Run(id), &mut |fact| last = last.max(fact.at()))?;
+    Ok(last)
 }
 
 fn no_run(id: RunId) -> anyhow::Error {

@@ -5,6 +5,7 @@ use sunward_core::{Actuals, Certainty, Intensities, RunStatus, Timestamp};
 use sunward_grid::{Grid, Trace};
 
 use crate::context::Context;
+use crate::grid_name::GridName;
 use crate::machine::now;
 use crate::providers::Providers;
 use crate::recorded::Recorded;
@@ -64,7 +65,7 @@ fn measured(
         traces.extend(Grid::open(&folder, Some(zones))?.zones.into_values());
     } else {
         let settings = Settings::read(context.settings.as_deref())?;
-        let providers = Providers::named(context, &settings, word, true)?;
+        let providers = Providers::named(context, &settings, GridName::of_call(word), true)?;
         for zone in zones {
             let answer = providers.history(zone, from, until.min(now), now)?;
             // Marginal intensities restate no ledger.

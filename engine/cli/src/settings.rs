@@ -75,12 +75,12 @@ impl Settings {
             Err(error) => {
                 return Err(wrong_input(format!(
                     "{} cannot be read: {error}",
-                    path.display()
+                    sunward_files::shown(path)
                 )));
             }
         };
-        let mut settings =
-            Self::parse(&text).map_err(|why| wrong_input(format!("{}: {why}", path.display())))?;
+        let mut settings = Self::parse(&text)
+            .map_err(|why| wrong_input(format!("{}: {why}", sunward_files::shown(path))))?;
         if let (Some(fleet), Some(folder)) = (&settings.fleet, path.parent()) {
             settings.fleet = Some(folder.join(fleet));
         }

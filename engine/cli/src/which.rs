@@ -93,13 +93,13 @@ fn find_in(home: PathBuf, run: Option<RunId>) -> anyhow::Result<Found> {
         Some(run) => reader.run(run)?.ok_or_else(|| {
             wrong_input(format!(
                 "there is no run {run} in {}; `sunward status` lists the runs",
-                home.display()
+                sunward_files::shown(&home)
             ))
         })?,
         None => reader.newest_run()?.ok_or_else(|| {
             wrong_input(format!(
                 "nothing has run in {} yet; start with `sunward run FILE`",
-                home.display()
+                sunward_files::shown(&home)
             ))
         })?,
     };

@@ -49,7 +49,7 @@ impl Read {
         file: &Path,
         given: BTreeSet<String>,
     ) -> anyhow::Result<Self> {
-        let shown = file.display().to_string();
+        let shown = sunward_files::shown(file);
         let path = absolute(context, file)?;
         // The path names the workflow in the state, and what it reads is relative to it.
         if path.to_str().is_none() {
@@ -138,7 +138,7 @@ fn absolute(context: &Context, file: &Path) -> anyhow::Result<PathBuf> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(wrong_input(format!(
             "{} does not name a file; expected a workflow's YAML file",
-            file.display()
+            sunward_files::shown(file)
         )));
     };
     Ok(fs::canonicalize(folder)

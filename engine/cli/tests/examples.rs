@@ -170,19 +170,11 @@ fn docked_models_are_rescored_from_their_own_file() {
 /// Farnesyltransferase with its zinc.
 #[test]
 fn a_receptor_with_a_metal_gives_its_known_score() {
-    let shared = std::env::var_os("SUNWARD_SHARED").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
-        PathBuf::from,
-    );
-    let file = |name: &str| shared.join("data/science/chem").join(name);
-    let (receptor, ligand) = (file("1s63_receptor.pdbqt"), file("1s63_ligand.pdbqt"));
-    if !receptor.exists() {
-        eprintln!(
-            "NOT RUN: {} is not there; set SUNWARD_SHARED",
-            receptor.display()
-        );
+    let file = |name: &str| scene::shared(&format!("data/science/chem/{name}"));
+    let files = (file("1s63_receptor.pdbqt"), file("1s63_ligand.pdbqt"));
+    let (Some(receptor), Some(ligand)) = files else {
         return;
-    }
+    };
     let example = Example::named("pose-rescoring");
     let params = [
         ("receptor", &receptor),

@@ -183,12 +183,7 @@ exec \"$SUNWARD\" run workflow.yaml --json --home home";
 fn a_demand_beyond_the_whole_disk_is_refused_with_the_numbers() {
     let scene =
         Scene::with("name: w\nstages:\n  wide: { run: 'true', resources: { disk: 1000000TB } }\n");
-    let words = [
-        "stage wide",
-        "1000000000000000000",
-        "resources.disk",
-        "--home",
-    ];
+    let words = ["stage wide", "888.2 PiB", "resources.disk", "--home"];
     scene
         .sunward(&["plan", "workflow.yaml"])
         .expect(3)

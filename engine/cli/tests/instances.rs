@@ -121,16 +121,10 @@ fn terms_that_hold_for_nothing_are_refused() {
 
 #[test]
 fn recorded_instances_are_played() {
-    let shared = std::env::var_os("SUNWARD_SHARED")
-        .unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").into());
-    let folder = std::path::PathBuf::from(shared).join("data/workflows/wfcommons");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!(
-            "NOT RUN: {} is not there (set SUNWARD_SHARED)",
-            folder.display()
-        );
+    let Some(folder) = scene::shared("data/workflows/wfcommons") else {
         return;
     };
+    let entries = std::fs::read_dir(&folder).unwrap();
     let scene = world();
     // There is enough room for the widest instance. The test is that each is read and none is late.
     scene.file(

@@ -127,25 +127,11 @@ const EGFR: Target = Target {
 
 /// The files of a target. Prints a message and returns `None` if they do not exist.
 fn files(target: &Target) -> Option<[PathBuf; 2]> {
-    let shared = std::env::var_os("SUNWARD_SHARED").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
-        PathBuf::from,
-    );
-    let folder = shared.join("data/science/chem").canonicalize();
-    let name = |kind: &str| format!("DUD_{}_{kind}.dat.gz", target.name);
-    let files = ["actives", "decoys"].map(|kind| {
-        let path = folder.as_ref().ok()?.join(name(kind));
-        path.exists().then_some(path)
-    });
-    let [Some(actives), Some(decoys)] = files else {
-        eprintln!(
-            "NOT RUN: ligand-screen of {}; {} is not there; set SUNWARD_SHARED",
-            target.name,
-            name("actives")
-        );
-        return None;
+    let file = |kind| {
+        let name = format!("data/science/chem/DUD_{}_{kind}.dat.gz", target.name);
+        scene::shared(&name)
     };
-    Some([actives, decoys])
+    Some([file("actives")?, file("decoys")?])
 }
 
 /// The texts of a screen's outputs, by their order in the workflow.

@@ -18,6 +18,36 @@ use scene::{Scene, Told};
 
 const WORKFLOW: &str = "name: w\nstages:\n  a:\n    run: echo ${{ item }} > ${{ outputs.o }}\n    scatter: { range: 40 }\n    outputs: { o: { format: file, ext: txt } }\n  b:\n    run: mkdir ${{ outputs.d }}; echo x > ${{ outputs.d }}/x\n    outputs: { d: { format: dir } }\noutputs: { o: a.o, d: b.d }\n";
 
+/// A workflow that makes files of most kinds: logs, parts, joined files, converted tables, slices,
+/// checkpoints, notes on derived data.
+const EVERYTHING: &str = r#"
+name: w
+params: { fail: { type: bool, default: false } }
+stages:
+  a:
+    run: echo ${{ item }} > ${{ outputs.o }}; echo logged
+    scatter: { range: 3 }
+    outputs: { o: { format: file, ext: txt } }
+  b:
+    run: mkdir -p ${{ outputs.d }}/in/it; cp ${{ inputs.all }}/* ${{ outputs.d }}/in; ln -s in ${{ outputs.d }}/link
+    inputs: { all: a.o }
+    outputs: { d: { format: dir } }
+  c:
+    run: find -L ${{ inputs.d }} > ${{ outputs.o }}; cp ${{ inputs.t }} ${{ outputs.t }}
+    inputs: { d: b.d, t: { from: ./data.csv, as: csv } }
+    outputs: { o: { format: file }, t: { format: csv } }
+  rows:
+    run: echo ${{ item.a }} > ${{ outputs.o }}
+    scatter: { over: t }
+    inputs: { t: c.t }
+    outputs: { o: { format: file } }
+  end:
+    run: cat ${{ inputs.t }}; echo x > $SUNWARD_CHECKPOINT/x; ! ${{ params.fail }}
+    checkpoint: true
+    inputs: { t: { from: c.t, as: csv } }
+outputs: { o: a.o, d: b.d, t: c.t }
+"#;
+
 /// Runs the workflow under a limit of open files.
 fn limited(scene: &Scene, limit: &str, jobs: &str) -> Told {
     let sunward = scene.command(&["run", "workflow.yaml", "--json", "-j", jobs]);
@@ -68,14 +98,40 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn a_new_home_is_its_owners_alone() {
-    let scene = Scene::with(WORKFLOW);
-    scene.run(&[]).expect(0);
-    let home = scene.path().join(".sunward");
-    assert_eq!(mode(&home), 0o700);
-    assert_eq!(mode(&home.join("state.db")), 0o600);
-    // Nobody else can reach the files in it, whatever their own modes are.
-    for name in ["store", "store/default", "store/default/cas", "scratch"] {
-        assert_eq!(mode(&home.join(name)) & 0o077, 0, "{name}");
+    for umask in ["000", "002", "022", "077"] {
+        let scene = Scene::with(EVERYTHING);
+        scene.file("data.csv", "a,b\n1,x\n2,y\n");
+        let run = |more: &[&str]| {
+            let words = [&["run", "workflow.yaml", "--json", "-j", "2"], more].concat();
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &format!("umask {umask} && exec \"$@\""), "sh"]);
+            let sunward = scene.command(&words);
+            let output = scene::wrapped(shell, &sunward).output();
+            Told::of(&output.unwrap())
+        };
+        run(&[]).expect(0);
+        run(&["-p", "fail=true"]).expect(1);
+        // The store is in doubt after a crash, which has files of its own.
+        let doubt = scene.file(".sunward/store/default/unclean", "");
+        fs::set_permissions(doubt, fs::Permissions::from_mode(0o600)).unwrap();
+        run(&["--fresh", "--out", "results"]).expect(0);
+        let home = scene.path().join(".sunward");
+        assert_eq!(mode(&home), 0o700, "{umask}");
+        // What a command leaves for its next attempt is the command's own.
+        let of_commands =
+            |path: &Path| path.is_file() && path.starts_with(home.join("runs/r2/checkpoints"));
+        for path in scene::below(&home) {
+            if path.is_symlink() || of_commands(&path) {
+                continue;
+            }
+            let (mode, shown) = (mode(&path), path.display());
+            let is_part = ["cas", "joined"].iter().any(|folder| {
+                path.is_file() && path.starts_with(home.join("store/default").join(folder))
+            });
+            // Parts are read-only for everybody, in folders that others cannot enter.
+            let of_others = if is_part { 0o033 } else { 0o077 };
+            assert_eq!(mode & of_others, 0, "umask {umask}: {mode:o} {shown}");
+        }
     }
 }
 

@@ -256,3 +256,33 @@ fn what_looks_into_a_home_passes_over_odd_names() {
         assert!(!told.err.contains("bug in Sunward"), "{verb:?}: {told:?}");
     }
 }
+
+#[test]
+fn a_recorded_grid_below_an_odd_folder_is_refused_because_the_run_keeps_its_path() {
+    let scene = Scene::with("name: w\nstages: { a: { run: 'true' } }\n");
+    scene.recorded_world();
+    let odd = scene.path().join(odd());
+    fs::create_dir(&odd).unwrap();
+    fs::rename(scene.path().join("grid"), odd.join("grid")).unwrap();
+    let moment = ["--as-of", "2023-01-09T08:00:00Z", "--zone", "DE"];
+    let words = ["run", "../workflow.yaml", "--grid", "grid"];
+    let mut command = scene.command(&[&words[..], &moment].concat());
+    let told = Told::of(&command.current_dir(&odd).output().unwrap()).expect(2);
+    assert_shown(&told, "is not UTF-8", "a grid");
+    assert!(!scene.path().join(".sunward").exists());
+}
+
+#[test]
+fn control_characters_in_names_do_not_reach_the_terminal() {
+    let scene = Scene::with("name: w\nstages: { a: { run: 'true' } }\n");
+    for words in [
+        &["check", "\u{1b}[31m.yaml"][..],
+        &["run", "workflow.yaml", "--params", "\u{1b}[31m.yaml"],
+        &["status", "--home", "\u{1b}[31m"],
+        &["simulate", "--grid", "\u{1b}[31m", "--fleet", "\u{1b}[31m"],
+        &["plan", "workflow.yaml", "--fleet", "\u{1b}[31m.yaml"],
+    ] {
+        let told = scene.sunward(words).expect(2);
+        assert!(!told.err.contains('\u{1b}'), "{words:?}: {told:?}");
+    }
+}

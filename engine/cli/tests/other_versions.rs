@@ -36,7 +36,7 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 #[test]
 fn a_home_of_another_version_is_told_as_such_and_left_as_it_is() {
-    for format in ["3", "99"] {
+    for format in ["3", "6", "99"] {
         let scene = Scene::with("name: w\nstages:\n  s: { run: 'false' }\n");
         scene.run(&[]).expect(1);
         let home = scene.path().join(".sunward");

@@ -76,6 +76,64 @@ fn look(scene: &Scene, elsewhere: &Path, args: &[&str]) -> Option<Told> {
     }
 }
 
+/// A workflow whose last stage runs until the test ends it.
+const ENDLESS: &str = "\
+name: endless
+stages:
+  t: { run: 'printf \"a\\n1\\n2\\n\" > ${{ outputs.t }}', outputs: { t: { format: csv } } }
+  wait: { needs: t, run: 'touch ${{ params.mark }}; while :; do sleep 0.05; done' }
+params: { mark: { type: string } }
+outputs: { t: t.t }
+";
+
+/// The state of a killed engine has a log that is not yet in the database.
+#[test]
+fn the_home_of_a_killed_engine_is_read_without_writing_to_it() {
+    for keeps_index in [true, false] {
+        let scene = Scene::with(ENDLESS);
+        let mark = format!("mark={}", scene.path().join("mark").display());
+        let mut running = scene.start(&["run", "workflow.yaml", "-p", &mark]);
+        running.wait_for("mark");
+        running.kill();
+        let home = scene.path().join(".sunward");
+        assert!(home.join("state.db-wal").metadata().unwrap().len() > 0);
+        if !keeps_index {
+            std::fs::remove_file(home.join("state.db-shm")).unwrap();
+        }
+        let elsewhere = tempfile::tempdir().unwrap();
+        let open = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(elsewhere.path(), open).unwrap();
+        share(scene.path());
+        let before = contents(scene.path());
+        for args in [
+            &["status", "--json"][..],
+            &["show", "t", "--json"],
+            &["report", "--out", "r.html"],
+        ] {
+            let Some(told) = look(&scene, elsewhere.path(), args) else {
+                return;
+            };
+            if told.code == 126 || told.err.contains("setpriv") {
+                return eprintln!("NOT RUN: another user cannot start it: {}", told.err);
+            }
+            let told = told.expect(0);
+            if args[0] == "status" {
+                let json = told.json();
+                assert_eq!(json["run"]["status"], "interrupted", "{json}");
+                // It lasted at least until its last task began.
+                assert!(json["run"]["seconds"].as_f64().unwrap() > 0.0, "{json}");
+                assert_eq!(json["runs"][0]["seconds"], json["run"]["seconds"], "{json}");
+            }
+        }
+        assert_eq!(contents(scene.path()), before);
+        let open = std::fs::Permissions::from_mode(0o755);
+        for path in before.keys().filter(|path| path.is_dir()) {
+            std::fs::set_permissions(path, open.clone()).unwrap();
+        }
+        std::fs::set_permissions(scene.path(), open).unwrap();
+    }
+}
+
 #[test]
 fn readers_work_on_a_home_that_they_may_not_write_to_and_leave_it_as_it_is() {
     let scene = Scene::with(WORKFLOW);

@@ -10,8 +10,6 @@
 mod expected;
 mod scene;
 
-use std::path::PathBuf;
-
 use expected::table;
 use scene::Scene;
 
@@ -100,17 +98,10 @@ fn atoms_that_stay_where_they_are_overlap_as_the_formula_says() {
 /// figures in double precision from the formula, with coordinates that RDKit read.
 #[test]
 fn the_ligands_of_cdk2_overlap_where_they_lie_as_numpy_says() {
-    let shared = std::env::var_os("SUNWARD_SHARED").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
-        PathBuf::from,
-    );
-    let path = shared.join("data/science/chem/cdk2.sdf");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        return eprintln!(
-            "NOT RUN: {} is not there; set SUNWARD_SHARED",
-            path.display()
-        );
+    let Some(path) = scene::shared("data/science/chem/cdk2.sdf") else {
+        return;
     };
+    let text = std::fs::read_to_string(&path).unwrap();
     let scene = Scene::with(WORKFLOW);
     let (first, _) = text.split_once("$$$$").unwrap();
     scene.file("reference.mol", first);

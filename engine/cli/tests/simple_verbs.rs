@@ -1,7 +1,7 @@
 //! The verbs that need no run: init, kernels, schema, completions, doctor.
 mod scene;
 
-use scene::Scene;
+use scene::{Scene, Told};
 
 #[test]
 fn init_writes_a_pipeline_and_never_over_something() {
@@ -169,4 +169,45 @@ fn show_says_that_a_workflow_names_no_outputs() {
     scene.run(&[]).expect(0);
     let told = scene.sunward(&["show", "x"]).expect(2);
     told.says(&["'x' is neither STAGE.PORT nor an output", "names none"]);
+}
+
+#[test]
+fn a_home_that_is_a_file_is_told_as_such() {
+    let scene = Scene::with("name: w\nstages:\n  s: { run: 'true' }\n");
+    scene.file("home", "x");
+    for words in [
+        &["status", "--home", "home"][..],
+        &["run", "workflow.yaml", "--home", "home"],
+        &["plan", "workflow.yaml", "--home", "home"],
+        &["cache", "list", "--home", "home"],
+    ] {
+        let told = scene.sunward(words).expect(2);
+        told.says(&["home is not a folder", "--home"]);
+    }
+}
+
+#[test]
+fn a_grid_that_the_settings_name_is_told_with_their_file() {
+    let scene = Scene::with("name: w\nstages:\n  s: { run: 'true' }\n");
+    let file = scene.file("config.yaml", "grid: nosuch\nzone: DE\n");
+    let mut command = scene.command(&["plan", "workflow.yaml"]);
+    let told = Told::of(&command.env("SUNWARD_CONFIG", &file).output().unwrap()).expect(2);
+    assert!(!told.err.contains("--grid"), "{}", told.err);
+    told.says(&[
+        "config.yaml: `grid: nosuch`",
+        "neither a folder nor a provider",
+    ]);
+    let told = scene.sunward(&["plan", "workflow.yaml", "--grid", "nosuch", "--zone", "DE"]);
+    told.expect(2).says(&["--grid nosuch: "]);
+}
+
+#[test]
+fn more_memory_and_disk_than_there_is_are_told_in_units_for_people() {
+    let scene =
+        Scene::with("name: w\nstages:\n  s: { run: 'true', resources: { memory: 100000GiB } }\n");
+    let told = scene.sunward(&["plan", "workflow.yaml"]).expect(3);
+    told.says(&[
+        "asks for 97.7 TiB of memory per task, and this machine has ",
+        "iB; lower",
+    ]);
 }

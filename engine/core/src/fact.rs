@@ -346,6 +346,43 @@ impl Fact {
             | Self::Solved { .. } => None,
         }
     }
+
+    /// The moment at which the fact became true, as far as it says so.
+    #[must_use]
+    pub fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::EngineStarted { at, .. }
+            | Self::Submitted { at, .. }
+            | Self::Resumed { at, .. }
+            | Self::Reopened { at, .. }
+            | Self::Resolved { at, .. }
+            | Self::Leased { at, .. }
+            | Self::CancelRequested { at, .. }
+            | Self::InterruptRequested { at, .. }
+            | Self::RunEnded { at, .. }
+            | Self::SolveRequested { at, .. }
+            | Self::StartCame { at, .. }
+            | Self::BudgetExceeded { at, .. }
+            | Self::PlacementLapsed { at, .. } => Some(*at),
+            Self::Finished { successes, .. } => {
+                let ends = successes
+                    .iter()
+                    .map(|one| end_of(one.started_ms, one.wall_us));
+                ends.max()
+            }
+            Self::Failed {
+                started_ms,
+                wall_us,
+                ..
+            } => Some(end_of(*started_ms, *wall_us)),
+            _ => None,
+        }
+    }
+}
+
+/// The time of an attempt's end.
+fn end_of(started_ms: u64, wall_us: u64) -> Timestamp {
+    Timestamp(started_ms.saturating_add(wall_us / 1000))
 }
 
 /// One attempt that succeeded.

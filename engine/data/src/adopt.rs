@@ -182,11 +182,11 @@ fn unkeepable(path: &Path) -> Option<String> {
         Ok(end) if end.is_file() || end.is_dir() => None,
         Ok(_) => Some(format!(
             "it is a link to {}, which is a pipe, socket or device",
-            target.display()
+            sunward_files::shown(&target)
         )),
         Err(_) => Some(format!(
             "it is a link to {}, which does not exist",
-            target.display()
+            sunward_files::shown(&target)
         )),
     }
 }
@@ -249,7 +249,10 @@ fn digests(path: &Path, part: &Part, halt: &Halt) -> Result<(Digest, Digest), Da
         let rows = rows.flat_map(|batch| pieces(batch, halt));
         let content = content_digest(part.schema(), rows)?;
         let digest = bytes.join().map_err(|_| {
-            DataError::Unsupported(format!("hashing {} ended early", path.display()))
+            DataError::Unsupported(format!(
+                "hashing {} ended early",
+                sunward_files::shown(path)
+            ))
         })??;
         Ok((content, digest))
     })
@@ -313,7 +316,7 @@ fn declared_schema(
     let mut fields: Vec<Field> = found.fields().iter().map(|f| f.as_ref().clone()).collect();
     for column in declared {
         let mismatch = |text: String| DataError::Schema {
-            place: path.display().to_string(),
+            place: sunward_files::shown(path),
             column: column.name.clone(),
             found: text,
             expected: column.column_type.0.clone(),
@@ -357,7 +360,7 @@ pub(crate) fn as_declared(
     let (place, target) = (path.to_owned(), schema.clone());
     let rows = opened
         .rows
-        .map(move |batch| conform(batch?, &target, || place.display().to_string()));
+        .map(move |batch| conform(batch?, &target, || sunward_files::shown(&place)));
     Ok(Opened {
         schema,
         rows: Box::new(rows),

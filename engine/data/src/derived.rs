@@ -5,6 +5,7 @@ use std::fs;
 
 use serde::Serialize;
 use sunward_core::{Dataset, Digest, Hasher};
+use sunward_files::private;
 
 use crate::incoming::fresh_path;
 use crate::materialise::Recipe;
@@ -44,7 +45,8 @@ impl Store {
         };
         let temporary = fresh_path(&self.incoming_folder(), "");
         let target = self.folder("derived").join(key.to_hex());
-        let written = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, target));
+        let written =
+            private::write(&temporary, text).and_then(|()| fs::rename(&temporary, target));
         if let Err(error) = written {
             tracing::debug!(%error, "a note on a derived dataset could not be written");
             let _ = fs::remove_file(&temporary);

@@ -103,7 +103,7 @@ fn write_parquet(
         },
         other => DataError::Unsupported(format!(
             "cannot write {} as Parquet: {other}; `as: arrow` holds every table",
-            path.display()
+            sunward_files::shown(path)
         )),
     };
     let sink = BufWriter::new(file);
@@ -127,7 +127,7 @@ fn write_parquet(
         let types: Vec<String> = types.into_iter().collect();
         Err(DataError::Unsupported(format!(
             "cannot write {} as Parquet: its writer fails on a column of type {}; `as: arrow` holds every table",
-            path.display(),
+            sunward_files::shown(path),
             types.join(" or ")
         )))
     })
@@ -166,7 +166,7 @@ fn write_netcdf(
     path: &Path,
 ) -> Result<(), DataError> {
     let handle = file.try_clone().map_err(DataError::io("write", path))?;
-    netcdf::write_to(file, &path.display().to_string(), schema, batches).map_err(|error| {
+    netcdf::write_to(file, &sunward_files::shown(path), schema, batches).map_err(|error| {
         match error {
             NetcdfError::Io { source, .. } => DataError::io("write", path)(source),
             NetcdfError::Rows { path, source } => match source.downcast::<DataError>() {

@@ -127,7 +127,7 @@ impl DataError {
                 source,
             },
             source => Self::Arrow {
-                what: format!("cannot write {} as Arrow", path.display()),
+                what: format!("cannot write {} as Arrow", sunward_files::shown(&path)),
                 source,
             },
         }

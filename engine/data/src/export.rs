@@ -10,7 +10,8 @@ use crate::blob;
 use crate::encode;
 use crate::error::DataError;
 use crate::folder;
-use crate::incoming::{Incoming, fresh_path, sync_folder};
+use crate::incoming::sync_folder;
+use crate::leftover;
 use crate::mark::{is_a_folder_of_others, mark};
 use crate::materialise::only_part;
 use crate::store::Store;
@@ -19,8 +20,10 @@ impl Store {
     /// Writes a dataset to `path`: a table as one file in the form, a file unchanged, a folder as a
     /// folder, and gathered files or folders as a folder that holds them, `000000[.ext]` … in task
     /// order. The path appears when it is complete; an existing one is replaced, except for a folder
-    /// that Sunward did not write. In CSV, lists, tensors and structs are written as JSON text and
-    /// nulls as nothing.
+    /// that Sunward did not write. In CSV, lists, maps, tensors and structs are written as JSON text
+    /// and nulls as nothing.
+    ///
+    /// What killed exports left in the same folder is deleted.
     ///
     /// # Errors
     ///
@@ -39,14 +42,15 @@ impl Store {
             _ => Path::new("."),
         };
         fs::create_dir_all(folder).map_err(DataError::io("create folder", folder))?;
+        leftover::clear(folder);
         match dataset.kind {
             DatasetKind::Table => self.export_table(dataset, path, folder, form)?,
             DatasetKind::File => {
                 let only = only_part(dataset)?;
-                let incoming = Incoming::create_hidden(folder)?;
+                let incoming = leftover::create_file(folder)?;
                 self.copy_out(only, incoming.path())?;
                 incoming.sync()?;
-                incoming.rename(path)?;
+                leftover::put_file(incoming, path)?;
             }
             DatasetKind::Files => replace_folder(path, folder, |target| {
                 for (index, part) in dataset.parts.iter().enumerate() {
@@ -78,7 +82,7 @@ impl Store {
         folder: &Path,
         form: Form,
     ) -> Result<(), DataError> {
-        let incoming = Incoming::create_hidden(folder)?;
+        let incoming = leftover::create_file(folder)?;
         let name = incoming.path().to_owned();
         match dataset.written_as(form) {
             Some([only]) => {
@@ -100,7 +104,7 @@ impl Store {
                 )?;
             }
         }
-        incoming.rename(path)
+        leftover::put_file(incoming, path)
     }
 
     fn copy_out(&self, part: &PartRef, target: &Path) -> Result<(), DataError> {
@@ -116,24 +120,11 @@ fn replace_folder(
     if is_a_folder_of_others(path) {
         return Err(DataError::Unsupported(format!(
             "{} is a folder that Sunward did not write; move it away, or choose another folder",
-            path.display()
+            sunward_files::shown(path)
         )));
     }
-    let temporary = fresh_path(folder, ".sunward-tmp");
-    let filled = fs::create_dir_all(&temporary)
-        .map_err(DataError::io("create folder", &temporary))
-        .and_then(|()| fill(&temporary))
-        .and_then(|()| {
-            mark(&temporary);
-            if path.exists() {
-                let old = fresh_path(folder, ".sunward-old");
-                fs::rename(path, &old).map_err(DataError::io("replace", path))?;
-                let _ = fs::remove_dir_all(&old).or_else(|_| fs::remove_file(&old));
-            }
-            fs::rename(&temporary, path).map_err(DataError::io("rename", &temporary))
-        });
-    if filled.is_err() {
-        let _ = fs::remove_dir_all(&temporary);
-    }
-    filled
+    let unfinished = leftover::create_folder(folder)?;
+    fill(unfinished.path())?;
+    mark(unfinished.path());
+    unfinished.put(path)
 }

@@ -9,7 +9,7 @@ use sunward_workflows::{Form, Output, OutputFormat, Stage, from_arrow, to_arrow_
 use crate::content::content_digest;
 use crate::content::schema::difference;
 use crate::error::DataError;
-use crate::netcdf::{disagreement, with_all_bounds};
+use crate::netcdf::{First, with_all_bounds};
 use crate::store::Store;
 
 impl Store {
@@ -140,10 +140,20 @@ impl Store {
         of: usize,
     ) -> Result<SchemaRef, DataError> {
         let schema = self.table(datasets[0].1)?.joined_schema(None)?;
+        let first = First::of(&schema);
         let mut others = Vec::with_capacity(datasets.len());
         for (index, dataset) in &datasets[1..] {
             let other = self.table(dataset)?.joined_schema(None)?;
-            if let Some((column, found, expected)) = difference(&other, &schema) {
+            let of_columns = difference(&other, &schema).map(|what| {
+                let (a, b) = (columns_of(&schema), columns_of(&other));
+                (what, format!("make every task write the same columns, and declare them with `schema:` (dataset {} has {a}; dataset {index} has {b})", datasets[0].0))
+            });
+            let unlike = of_columns.or_else(|| {
+                let what = first.disagreement(&other)?;
+                let hint = "convert one of them first, or give them separate ports";
+                Some((what, hint.to_owned()))
+            });
+            if let Some(((column, found, expected), hint)) = unlike {
                 return Err(DataError::Schema {
                     place: format!(
                         "dataset {index} of {of} (counted from 0){}",
@@ -156,21 +166,7 @@ impl Store {
                         datasets[0].0,
                         self.file_of(datasets[0].1)
                     ),
-                    hint: format!(
-                        "make every task write the same columns, and declare them with `schema:` (dataset {} has {}; dataset {index} has {})",
-                        datasets[0].0,
-                        columns_of(&schema),
-                        columns_of(&other)
-                    ),
-                });
-            }
-            if let Some((column, found, expected)) = disagreement(&other, &schema) {
-                return Err(DataError::Schema {
-                    place: format!("dataset {index} (counted from 0) of the {of} to be gathered"),
-                    column,
-                    found,
-                    expected: format!("{expected}, as in dataset {}", datasets[0].0),
-                    hint: "convert one of them first, or give them separate ports".to_owned(),
+                    hint,
                 });
             }
             others.push(other);

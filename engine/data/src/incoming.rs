@@ -1,9 +1,11 @@
 //! Files on their way into the store: written under a temporary name, then renamed.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
+
+use sunward_files::private;
 
 use crate::error::DataError;
 
@@ -32,35 +34,28 @@ pub(crate) struct Incoming {
 impl Incoming {
     /// A new, empty file in `folder`.
     pub(crate) fn create(folder: &Path) -> Result<Self, DataError> {
-        Self::create_at(fresh_path(folder, ""), folder)
-    }
-
-    /// A new file in a user's folder, under a name that shows its origin.
-    pub(crate) fn create_hidden(folder: &Path) -> Result<Self, DataError> {
-        Self::create_at(fresh_path(folder, ".sunward-tmp"), folder)
-    }
-
-    fn create_at(path: PathBuf, folder: &Path) -> Result<Self, DataError> {
-        let open = || {
-            fs::OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create_new(true)
-                .open(&path)
-        };
-        let file = match open() {
+        let path = fresh_path(folder, "");
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        let file = match private::open(&path, &mut options) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                fs::create_dir_all(folder).map_err(DataError::io("create folder", folder))?;
-                open()
+                let made = private::create_folders(folder);
+                made.map_err(DataError::io("create folder", folder))?;
+                private::open(&path, &mut options)
             }
             other => other,
         }
         .map_err(DataError::io("create", &path))?;
-        Ok(Self {
+        Ok(Self::new(path, file))
+    }
+
+    /// A new file that is open.
+    pub(crate) const fn new(path: PathBuf, file: File) -> Self {
+        Self {
             path,
             file: Some(file),
             kept: false,
-        })
+        }
     }
 
     /// Takes over a file that something else wrote.
@@ -133,7 +128,7 @@ pub(crate) fn sweep(folder: &Path) {
             .and_then(|at| at.elapsed().ok())
             .is_some_and(|age| age > LEFTOVER_AGE);
         if old && !writer_lives(&entry.file_name().to_string_lossy()) {
-            tracing::debug!(path = %entry.path().display(), "sweeping a leftover");
+            tracing::debug!(path = %sunward_files::shown(&entry.path()), "sweeping a leftover");
             let _ = fs::remove_file(entry.path()).or_else(|_| fs::remove_dir_all(entry.path()));
         }
     }

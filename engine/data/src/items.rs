@@ -1,6 +1,8 @@
 //! Rows as plain values. A task of a scatter with one row per task gets such a value as its `item`.
 
-use arrow::array::{Array, ArrayRef, AsArray as _};
+use std::collections::BTreeSet;
+
+use arrow::array::{Array, ArrayRef, AsArray as _, StructArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
     Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
@@ -21,7 +23,8 @@ impl Store {
     /// Binary columns become lowercase hex. Dates and times become text. A `float32` becomes the
     /// shortest decimal that identifies it. A decimal becomes a number that prints with all its
     /// digits; without a fraction and beyond 64 bits it becomes text, as such integers do
-    /// everywhere. A cell of a table that was written as CSV prints as it is in the file.
+    /// everywhere. A map becomes a map if its keys are different texts, otherwise a list of pairs. A
+    /// cell of a table that was written as CSV prints as it is in the file.
     ///
     /// # Errors
     ///
@@ -89,7 +92,11 @@ fn is_padded(cell: &str) -> bool {
 }
 
 /// A cell as a plain value.
-pub(crate) fn value_at(array: &ArrayRef, row: usize) -> Result<Value, DataError> {
+///
+/// # Errors
+///
+/// Fails if a value cannot be decoded.
+pub fn value_at(array: &ArrayRef, row: usize) -> Result<Value, DataError> {
     if array.is_null(row) {
         return Ok(Value::Null);
     }
@@ -128,6 +135,7 @@ pub(crate) fn value_at(array: &ArrayRef, row: usize) -> Result<Value, DataError>
                     .collect::<Result<_, DataError>>()?,
             )
         }
+        DataType::Map(..) => map_value(&array.as_map().value(row))?,
         DataType::Dictionary(_, plain) => {
             let one = cast(&array.slice(row, 1), plain)
                 .map_err(DataError::arrow("cannot decode a value"))?;
@@ -139,6 +147,38 @@ pub(crate) fn value_at(array: &ArrayRef, row: usize) -> Result<Value, DataError>
         | DataType::Decimal256(..) => decimal(text_at(array, row)?),
         _ => Value::String(text_at(array, row)?),
     })
+}
+
+/// The entries of one map: as a map if its keys are different texts, otherwise as pairs.
+fn map_value(entries: &StructArray) -> Result<Value, DataError> {
+    let column = |at: usize| {
+        let column = entries.column(at);
+        (0..column.len()).map(move |row| value_at(column, row))
+    };
+    let pairs: Vec<(Value, Value)> = column(0)
+        .zip(column(1))
+        .map(|(key, value)| Ok((key?, value?)))
+        .collect::<Result<_, DataError>>()?;
+    let texts: BTreeSet<&str> = pairs
+        .iter()
+        .filter_map(|(key, _)| match key {
+            Value::String(text) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    let are_texts = matches!(
+        entries.column(0).data_type(),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    );
+    if !are_texts || texts.len() < pairs.len() {
+        let pair = |(key, value)| Value::List(vec![key, value]);
+        return Ok(Value::List(pairs.into_iter().map(pair).collect()));
+    }
+    let named = pairs.into_iter().filter_map(|(key, value)| match key {
+        Value::String(key) => Some((key, value)),
+        _ => None,
+    });
+    Ok(Value::Map(named.collect()))
 }
 
 /// The number of a decimal's digits.

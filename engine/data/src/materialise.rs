@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef};
+use sunward_files::private;
 use sunward_workflows::Form;
 
 use crate::blob::link;
@@ -138,7 +139,7 @@ impl Store {
             DatasetKind::Dir => return folder::unpack(self, only_part(dataset)?, path),
             DatasetKind::File | DatasetKind::Files | DatasetKind::Dirs => {}
         }
-        fs::create_dir_all(path).map_err(DataError::io("create folder", path))?;
+        private::create_folders(path).map_err(DataError::io("create folder", path))?;
         for (index, part) in dataset.parts.iter().enumerate() {
             let name = format!("{index:06}");
             if dataset.kind == DatasetKind::Dirs {
@@ -229,7 +230,7 @@ pub(crate) fn remove_joined(path: &Path) {
         Err(_) => return,
     };
     if let Err(error) = gone {
-        tracing::warn!("{} cannot be deleted: {error}", path.display());
+        tracing::warn!("{} cannot be deleted: {error}", sunward_files::shown(path));
     }
 }
 

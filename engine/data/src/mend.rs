@@ -113,7 +113,7 @@ fn digest_in(name: &str) -> Option<Digest> {
 fn difference(found: &Path, expected: &Path, name: &Path) -> Option<String> {
     let shown = || match name.as_os_str().is_empty() {
         true => "it".to_owned(),
-        false => name.display().to_string(),
+        false => sunward_files::shown(name),
     };
     let (Ok(is), Ok(should)) = (fs::metadata(found), fs::metadata(expected)) else {
         return Some(format!("{} cannot be read", shown()));
@@ -132,14 +132,20 @@ fn difference(found: &Path, expected: &Path, name: &Path) -> Option<String> {
     for (entry, path) in inside {
         let name = name.join(&entry);
         let Some(expected) = missing.remove(&entry) else {
-            return Some(format!("{} does not belong there", name.display()));
+            return Some(format!(
+                "{} does not belong there",
+                sunward_files::shown(&name)
+            ));
         };
         if let Some(why) = difference(&path, &expected, &name) {
             return Some(why);
         }
     }
     let (gone, _) = missing.pop_first()?;
-    Some(format!("{} is missing", name.join(gone).display()))
+    Some(format!(
+        "{} is missing",
+        sunward_files::shown(&name.join(gone))
+    ))
 }
 
 fn is_link(path: &Path) -> bool {

@@ -41,6 +41,8 @@ pub(crate) struct Patience {
     tell_again_after: Duration,
     tell: Tell,
     told: Mutex<Option<Instant>>,
+    /// Whether a request is made once only.
+    is_hasty: bool,
 }
 
 /// The first and the longest pause between two attempts.
@@ -53,6 +55,15 @@ impl Patience {
             tell_again_after: Duration::from_secs(60),
             tell,
             told: Mutex::default(),
+            is_hasty: false,
+        }
+    }
+
+    /// Never repeats a request.
+    pub(crate) fn hasty() -> Self {
+        Self {
+            is_hasty: true,
+            ..Self::new(Tell::default())
         }
     }
 
@@ -83,7 +94,8 @@ impl Patience {
                 }
             };
             let why = answer.as_ref().err().and_then(&passing);
-            let Some(why) = why.filter(|_| began.elapsed() < give_up_after) else {
+            let Some(why) = why.filter(|_| !self.is_hasty && began.elapsed() < give_up_after)
+            else {
                 return answer;
             };
             if began.elapsed() >= self.tell_after {

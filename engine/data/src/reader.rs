@@ -223,7 +223,7 @@ impl Batches {
             self.part += 1;
         }
         conform(sliced, self.table.schema(), || {
-            format!("part {}", part.path().display())
+            format!("part {}", sunward_files::shown(part.path()))
         })
     }
 }

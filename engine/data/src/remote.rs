@@ -58,6 +58,13 @@ pub(crate) struct Remote {
 impl Remote {
     /// Connects, and checks access by listing a prefix that may be empty.
     pub(crate) fn open(url: &str, project: &str, tell: Tell) -> Result<Self, DataError> {
+        let remote = Self::connect(url, project, Patience::new(tell))?;
+        remote.probe()?;
+        Ok(remote)
+    }
+
+    /// Connects without a request.
+    pub(crate) fn connect(url: &str, project: &str, patience: Patience) -> Result<Self, DataError> {
         let address = url.strip_prefix("s3://").ok_or_else(|| {
             DataError::Unsupported(format!(
                 "'{url}' is not a supported store; write s3://bucket/prefix"
@@ -82,10 +89,7 @@ impl Remote {
         let store = client(AmazonS3Builder::from_env().with_bucket_name(bucket))
             .map_err(|error| remote_error("use the store", url, &error))?;
         let prefix = Path::from(format!("{}/{project}", prefix.trim_matches('/')));
-        let patience = Patience::new(tell);
-        let remote = Self::over(store, prefix, url.to_owned(), runtime, patience);
-        remote.probe()?;
-        Ok(remote)
+        Ok(Self::over(store, prefix, url.to_owned(), runtime, patience))
     }
 
     /// Creates a remote over any object store.
@@ -203,7 +207,7 @@ impl Remote {
         if bytes.len() > PUT_BYTES {
             return Err(DataError::Unsupported(format!(
                 "{} has {} GiB, but one object holds at most 5; write it as several files or a folder",
-                path.display(),
+                sunward_files::shown(path),
                 bytes.len() >> 30
             )));
         }

@@ -1,11 +1,12 @@
 //! Reserved disk space, for use when the disk is full: the journal must write before anything can
 //! be deleted.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
+use sunward_files::private;
 
 /// Enough for the journal's index and some groups of facts.
 const BYTES: u64 = 2 << 20;
@@ -29,11 +30,7 @@ pub(crate) fn take(home: &Path) {
         return;
     }
     let allocate = || -> io::Result<()> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)?;
+        let file = private::create(&path)?;
         Ok(fallocate(&file, FallocateFlags::empty(), 0, BYTES)?)
     };
     if let Err(error) = allocate() {

@@ -513,7 +513,7 @@ fn open_netcdf(path: &Path, options: &SourceOptions) -> Result<Opened, DataError
     let file = open_regular(path).map_err(DataError::io("open", path))?;
     let reader = GridReader::new(
         file,
-        &path.display().to_string(),
+        &sunward_files::shown(path),
         options.variable.as_deref(),
         options.rows,
     )?;

@@ -66,7 +66,7 @@ pub fn copy_tree(source: &Path, target: &Path) -> io::Result<()> {
     if let Some(what) = irregular(meta.file_type()) {
         return Err(io::Error::other(format!(
             "{} is {what}; expected a file",
-            source.display()
+            sunward_files::shown(source)
         )));
     }
     fs::copy(source, target)?;
@@ -83,7 +83,7 @@ fn add(path: &Path, name: &[u8], hasher: &mut Hasher, depth: u32) -> io::Result<
     if depth == 0 {
         return Err(io::Error::other(format!(
             "{} is nested deeper than {DEPTH} folders; is there a link in it that leads back?",
-            path.display()
+            sunward_files::shown(path)
         )));
     }
     hasher.field("folder", name);

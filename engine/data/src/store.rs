@@ -1,14 +1,15 @@
 //! The content-addressed store. It keeps parts by the digest of their bytes, on this host and
 //! optionally in a bucket.
 
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use sunward_core::{Dataset, DatasetKind, Digest, PartRef};
+use sunward_files::private;
 
 use crate::error::DataError;
 use crate::folder;
@@ -16,7 +17,7 @@ use crate::halt::Halt;
 use crate::incoming::{self, Incoming};
 use crate::linked::Linked;
 use crate::part::{PART_BYTES, map};
-use crate::patience::Tell;
+use crate::patience::{Patience, Tell};
 use crate::remote::Remote;
 use crate::reserve;
 use crate::trust::Trust;
@@ -30,7 +31,7 @@ const REMOTE: &str = "remote";
 /// Records the remote for read-only users of the store. A failure is only logged: it hides from
 /// them the parts that are in the remote alone, and they learn of it when they ask for one.
 fn note_remote(root: &Path, url: &str) {
-    if let Err(error) = fs::write(root.join(REMOTE), url) {
+    if let Err(error) = private::write(&root.join(REMOTE), url) {
         tracing::warn!(%error, "the store's bucket is not remembered");
     }
 }
@@ -94,12 +95,9 @@ impl Store {
     /// Fails in the same cases as [`Self::open`].
     pub fn open_telling(home: &Path, remote: Option<&str>, tell: Tell) -> Result<Self, DataError> {
         let root = home.join("store").join(PROJECT);
-        // The store is as private as the folder of the state.
-        let mode = fs::metadata(home).map_or(0o700, |found| found.permissions().mode()) & 0o770;
         for folder in ["cas", "tmp", "joined", "derived"] {
             let folder = root.join(folder);
-            let created = DirBuilder::new().recursive(true).mode(mode).create(&folder);
-            created.map_err(DataError::io("create folder", &folder))?;
+            private::create_folders(&folder).map_err(DataError::io("create folder", &folder))?;
         }
         incoming::sweep(&root.join("tmp"));
         reserve::take(home);
@@ -111,6 +109,18 @@ impl Store {
             note_remote(&root, url);
         }
         Ok(Self::at(root, remote, false))
+    }
+
+    /// Opens a store with a bucket of which nothing is known. Each request is made once, whatever the
+    /// answer is. For tests of answers.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the address is not valid.
+    pub fn open_hasty(home: &Path, remote: &str) -> Result<Self, DataError> {
+        let here = Self::open(home, None)?;
+        let remote = Remote::connect(remote, PROJECT, Patience::hasty())?;
+        Ok(Self::at(here.root().to_owned(), Some(remote), false))
     }
 
     /// Opens the store below `home` for reading. This needs no write access: nothing is created,
@@ -301,7 +311,7 @@ impl Store {
                 true
             }
             Ok(_) => {
-                tracing::warn!(path = %path.display(), "a part is damaged; it is made again");
+                tracing::warn!(path = %sunward_files::shown(&path), "a part is damaged; it is made again");
                 let _ = fs::remove_file(&path);
                 false
             }
@@ -447,7 +457,7 @@ impl Store {
         let target = self.part_path(digest);
         let folder = target.parent().unwrap_or(&self.inner.root);
         if !folder.exists() {
-            fs::create_dir_all(folder).map_err(DataError::io("create folder", folder))?;
+            private::create_folders(folder).map_err(DataError::io("create folder", folder))?;
             incoming::sync_folder(&self.inner.root.join("cas"))?;
         }
         // A part is read-only and perhaps executable. Special mode bits of a command's file are

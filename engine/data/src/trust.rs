@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use sunward_core::Digest;
+use sunward_files::private;
 
 use crate::error::DataError;
 
@@ -52,7 +53,7 @@ impl Trust {
         let _ = fs::remove_file(self.path.with_extension("read"));
         // A new file has a new time, from the disk's own clock.
         let temporary = self.path.with_extension("new");
-        let mark = File::create(&temporary)
+        let mark = private::create(&temporary)
             .and_then(|file| file.sync_all())
             .and_then(|()| fs::rename(&temporary, &self.path));
         mark.map_err(DataError::io("write", &self.path))?;
@@ -103,13 +104,10 @@ fn recall(path: &Path) -> Option<Doubt> {
         Vec::new()
     };
     let (digests, _) = bytes.as_chunks::<DIGEST_BYTES>();
-    let notes = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .append(fresh)
-        .truncate(!fresh)
-        .open(&notes_path)
-        .ok();
+    let mut options = OpenOptions::new();
+    options.create(true).write(true);
+    options.append(fresh).truncate(!fresh);
+    let notes = private::open(&notes_path, &mut options).ok();
     Some(Doubt {
         before,
         read: digests.iter().map(|bytes| Digest(*bytes)).collect(),
@@ -119,6 +117,7 @@ fn recall(path: &Path) -> Option<Doubt> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
     use std::time::Duration;
 
     use super::*;
@@ -142,5 +141,9 @@ mod tests {
         next.doubt_all().unwrap();
         assert!(next.doubts(&read, before));
         assert!(Trust::open(folder.path()).doubts(&read, before));
+        for entry in fs::read_dir(folder.path()).unwrap().flatten() {
+            let mode = entry.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o007, 0, "{:?} is open to others", entry.path());
+        }
     }
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::ioctl_ficlone;
 use sunward_core::{Dataset, DatasetKind, Digest, PartRef};
+use sunward_files::private;
 use sunward_workflows::Form;
 
 use crate::blob::file_dataset;
@@ -235,7 +236,7 @@ impl Views {
             }
             Source::Converted(converted) => self.place_converted(converted, target),
             Source::Files(parts) => {
-                fs::create_dir(target).map_err(DataError::io("create folder", target))?;
+                private::create_folder(target).map_err(DataError::io("create folder", target))?;
                 for (index, part) in parts.iter().enumerate() {
                     self.place_part(part, &target.join(view.member(index)))?;
                 }
@@ -243,7 +244,7 @@ impl Views {
             }
             Source::Folder(manifest) => self.place_folder(manifest, target),
             Source::Folders(manifests) => {
-                fs::create_dir(target).map_err(DataError::io("create folder", target))?;
+                private::create_folder(target).map_err(DataError::io("create folder", target))?;
                 for (index, manifest) in manifests.iter().enumerate() {
                     self.place_folder(manifest, &target.join(view.member(index)))?;
                 }
@@ -273,7 +274,7 @@ impl Views {
 
     fn place_folder(&mut self, manifest: &PartRef, target: &Path) -> Result<(), DataError> {
         let store = self.store.clone();
-        folder::unpack_with(&store, manifest, target, &mut |member, path, executable| {
+        folder::unpack_private(&store, manifest, target, &mut |member, path, executable| {
             member.place_with(path, executable, |part| {
                 self.place_file(&part.digest, path, Some(executable))
             })

@@ -267,7 +267,7 @@ impl Cut<'_> {
                     place(name).ok_or_else(|| {
                         DataError::NoSuch(format!(
                             "there is no column '{name}' in {}",
-                            source.display()
+                            sunward_files::shown(source)
                         ))
                     })
                 })

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, Int32Builder, MapBuilder, RecordBatch, StringArray, StringBuilder};
 use bench::{Bench, mixed};
 use sunward_core::Dataset;
 use sunward_data::{FileMemory, FileStamp, SourceOptions, probe};
@@ -123,6 +123,34 @@ fn csv_holds_lists_and_tensors_as_json_text() {
     assert_eq!(
         text,
         "id,name,list,t\n1,\"a \"\"b\"\", c\",\"[1,null]\",\"[1.5,null]\"\n2,,,\"[3.0,4.0]\"\n"
+    );
+}
+
+#[test]
+fn csv_holds_maps_as_objects_and_maps_without_names_as_pairs() {
+    let bench = Bench::new();
+    let mut named = MapBuilder::new(None, StringBuilder::new(), Int32Builder::new());
+    let mut numbered = MapBuilder::new(None, Int32Builder::new(), Int32Builder::new());
+    for (name, number) in [("a", 1), ("b", 2)] {
+        named.keys().append_value(name);
+        named.values().append_value(number);
+        numbered.keys().append_value(number);
+        numbered.values().append_value(number * 10);
+    }
+    for is_valid in [true, true, false] {
+        named.append(is_valid).unwrap();
+        numbered.append(is_valid).unwrap();
+    }
+    let columns: [(&str, ArrayRef); 2] = [
+        ("named", Arc::new(named.finish())),
+        ("numbered", Arc::new(numbered.finish())),
+    ];
+    let table = bench.table(&RecordBatch::try_from_iter(columns).unwrap());
+    let path = bench.path("out.csv");
+    bench.store.export(&table, &path, Form::Csv, None).unwrap();
+    assert_eq!(
+        fs::read_to_string(path).unwrap(),
+        "named,numbered\n\"{\"\"a\"\":1,\"\"b\"\":2}\",\"[[1,10],[2,20]]\"\n{},[]\n,\n"
     );
 }
 

@@ -17,7 +17,7 @@ impl IgnoredRecords {
         self.is_told = true;
         Some(format!(
             "{}: records of results or files are damaged and are not used; what they recorded is computed or read again. Something other than sunward changed the database, or the disk failed: check the disk",
-            state.place().display()
+            sunward_files::shown(state.place())
         ))
     }
 }

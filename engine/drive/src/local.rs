@@ -427,7 +427,7 @@ fn paths(spec: &RunSpec, source: &Reference) -> Result<Vec<String>, DataError> {
             return path.to_owned();
         }
         let path: PathBuf = Path::new(&folder(&spec.path)).join(path);
-        path.display().to_string()
+        sunward_files::as_value(&path)
     };
     match source {
         Reference::Path(path) => Ok(vec![absolute(path)]),

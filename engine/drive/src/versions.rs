@@ -154,7 +154,7 @@ impl Versions {
                 return Err(DataError::NoSuch(format!(
                     "{} has changed since this run first read or planned it, and a run reads only one \
                      version of a file; run again to read the new version",
-                    path.display()
+                    sunward_files::shown(&path)
                 )));
             }
         }

@@ -181,5 +181,5 @@ pub(crate) fn job(state: &State, run_id: RunId, stage_id: StageId) -> Option<Job
 pub(crate) fn folder(path: &str) -> String {
     Path::new(path)
         .parent()
-        .map_or_else(|| ".".to_owned(), |folder| folder.display().to_string())
+        .map_or_else(|| ".".to_owned(), sunward_files::as_value)
 }

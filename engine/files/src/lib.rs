@@ -1,4 +1,5 @@
-//! Opens files that users named: only regular files, and at most a given number of bytes.
+//! Opens files that users named: only regular files, and at most a given number of bytes. Creates
+//! files of the home ([`private`]).
 //!
 //! Opening a named pipe waits until a process writes to it, and reading a device may never end. So
 //! every path that a user, a workflow or a settings file names is opened here. Links are followed
@@ -22,6 +23,8 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
+
+pub mod private;
 
 /// The most bytes of a text file that is read whole: settings, parameters, fleets, lock files. The
 /// largest known one is a lock file of a few hundred kilobytes.
@@ -60,6 +63,12 @@ pub fn shown(path: &Path) -> String {
         escaped.for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
     }
     text
+}
+
+/// A path as a value of JSON: itself, unless it is not UTF-8; then as [`shown`].
+#[must_use]
+pub fn as_value(path: &Path) -> String {
+    path.to_str().map_or_else(|| shown(path), str::to_owned)
 }
 
 /// Whether a character only changes how others are shown, as one that reverses their order does.

@@ -8,7 +8,10 @@ use sunward_core::RunId;
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// A file or folder of the state cannot be used.
-    #[error("cannot {doing} {}: {source}. Check that the folder is on a local disk and that you may write to it, or choose another folder with --home", path.display())]
+    #[error(
+        "cannot {doing} {}: {source}. Check that the folder is on a local disk and that you may write to it, or choose another folder with --home",
+        sunward_files::shown(path)
+    )]
     Io {
         /// What was attempted.
         doing: &'static str,
@@ -18,7 +21,7 @@ pub enum StateError {
         source: std::io::Error,
     },
     /// Another engine holds this state.
-    #[error("another `sunward` ({}) is using {}. Wait until it ends, stop it with `sunward cancel`, or use another state folder with --home", .pid.as_ref().map_or_else(|| "whose process is unknown".to_owned(), |pid| format!("process {pid}")), home.display())]
+    #[error("another `sunward` ({}) is using {}. Wait until it ends, stop it with `sunward cancel`, or use another state folder with --home", .pid.as_ref().map_or_else(|| "whose process is unknown".to_owned(), |pid| format!("process {pid}")), sunward_files::shown(home))]
     Engaged {
         /// The state's folder.
         home: PathBuf,
@@ -26,13 +29,19 @@ pub enum StateError {
         pid: Option<u32>,
     },
     /// There is no state.
-    #[error("there is no state at {}, because nothing has run there yet. Run a workflow first, or choose another state with --home", path.display())]
+    #[error(
+        "there is no state at {}, because nothing has run there yet. Run a workflow first, or choose another state with --home",
+        sunward_files::shown(path)
+    )]
     Absent {
         /// Where it was looked for.
         path: PathBuf,
     },
     /// Another version of Sunward wrote the state.
-    #[error("{} was written by another version of Sunward: it has format {found}, and this version reads only format {known}. It was left unchanged. Use that version, or start afresh: give another --home, or move the folder away (results are then computed again)", path.display())]
+    #[error(
+        "{} was written by another version of Sunward: it has format {found}, and this version reads only format {known}. It was left unchanged. Use that version, or start afresh: give another --home, or move the folder away (results are then computed again)",
+        sunward_files::shown(path)
+    )]
     OtherFormat {
         /// The database.
         path: PathBuf,
@@ -42,7 +51,10 @@ pub enum StateError {
         known: u32,
     },
     /// The disk is full.
-    #[error("the disk that holds {} is full (while trying to {doing}). No finished work is lost: free some space and run the same command again", path.display())]
+    #[error(
+        "the disk that holds {} is full (while trying to {doing}). No finished work is lost: free some space and run the same command again",
+        sunward_files::shown(path)
+    )]
     Full {
         /// What was attempted.
         doing: &'static str,
@@ -50,7 +62,10 @@ pub enum StateError {
         path: PathBuf,
     },
     /// The database contains something else than was written.
-    #[error("{} is damaged: {place}: {why}. It was changed by something other than Sunward, or the disk failed. Restore it from a copy, or move it away and run again: only results that the store no longer holds are computed again", path.display())]
+    #[error(
+        "{} is damaged: {place}: {why}. It was changed by something other than Sunward, or the disk failed. Restore it from a copy, or move it away and run again: only results that the store no longer holds are computed again",
+        sunward_files::shown(path)
+    )]
     Damaged {
         /// The database.
         path: PathBuf,
@@ -60,7 +75,10 @@ pub enum StateError {
         why: String,
     },
     /// SQLite returned an error.
-    #[error("cannot {doing} in {}: {source}. If this happens again, check the disk and its free space; `sunward doctor` names file systems that cannot hold a state", path.display())]
+    #[error(
+        "cannot {doing} in {}: {source}. If this happens again, check the disk and its free space; `sunward doctor` names file systems that cannot hold a state",
+        sunward_files::shown(path)
+    )]
     Sql {
         /// What was attempted.
         doing: &'static str,
@@ -80,7 +98,10 @@ pub enum StateError {
         why: String,
     },
     /// There is no such run.
-    #[error("there is no run {run} in {}. `sunward status` lists the runs", path.display())]
+    #[error(
+        "there is no run {run} in {}. `sunward status` lists the runs",
+        sunward_files::shown(path)
+    )]
     NoRun {
         /// The run.
         run: RunId,
@@ -88,7 +109,10 @@ pub enum StateError {
         path: PathBuf,
     },
     /// The journal's facts contradict each other.
-    #[error("{} contains facts that contradict each other: {why}. Start again with --fresh, and please report this", path.display())]
+    #[error(
+        "{} contains facts that contradict each other: {why}. Start again with --fresh, and please report this",
+        sunward_files::shown(path)
+    )]
     Inconsistent {
         /// The database.
         path: PathBuf,

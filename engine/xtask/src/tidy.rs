@@ -1,4 +1,5 @@
-//! Checks that each file starts with a sentence that says what it is, and that no file is too long.
+//! Checks that each file starts with a sentence that says what it is, that no file is too long, and
+//! that paths are opened and shown by the functions made for that.
 
 use std::path::Path;
 
@@ -30,6 +31,10 @@ const OPENED_OTHERWISE: &[&str] = &[
     "engine/cli/src/verbs/grid/fetch.rs",
     "worker/src/python/resolve.rs",
 ];
+/// Shows bytes that are not UTF-8, and control characters, as a terminal takes them.
+const SHOWS_RAW: &str = ".display()";
+/// The room of chores, whose paths are the project's own.
+const OF_CHORES: &str = "engine/xtask/";
 /// Folders with the project's Rust code.
 const ROOMS: &[&str] = &["workflows", "engine", "worker", "kernels"];
 
@@ -103,6 +108,7 @@ fn file_faults(shown: &str, text: &str) -> Vec<String> {
             }
         }
     }
+    faults.extend(raw_paths(shown, text));
     if EMPTY_NAMES
         .iter()
         .any(|name| shown.ends_with(&format!("/{name}")))
@@ -112,6 +118,24 @@ fn file_faults(shown: &str, text: &str) -> Vec<String> {
         ));
     }
     faults
+}
+
+/// Paths in messages that are not escaped. Tests and examples may print what they like.
+fn raw_paths(shown: &str, text: &str) -> Vec<String> {
+    if shown.starts_with(OF_CHORES) || shown.contains("/tests/") || shown.contains("/examples/") {
+        return Vec::new();
+    }
+    text.lines()
+        .take_while(|line| !line.starts_with("#[cfg(test)]"))
+        .enumerate()
+        .filter(|(_, line)| line.contains(SHOWS_RAW))
+        .map(|(number, _)| {
+            format!(
+                "{shown}:{}: prints names as they are; use `sunward_files::shown`, or `as_value` in JSON",
+                number + 1
+            )
+        })
+        .collect()
 }
 
 /// Folders named in ARCHITECTURE.md as `path/` must exist.
@@ -145,6 +169,10 @@ mod tests {
         let opens = "//! Good.\nfn f() { File::open(path); }\n";
         assert!(file_faults("engine/cli/src/x.rs", opens)[0].contains("named pipe"));
         assert!(file_faults("engine/state/src/x.rs", opens).is_empty());
+        let prints =
+            "//! Good.\nfn f() { path.display(); }\n#[cfg(test)]\nfn g() { path.display(); }\n";
+        assert_eq!(file_faults("engine/cli/src/x.rs", prints).len(), 1);
+        assert!(file_faults("engine/cli/tests/x.rs", prints).is_empty());
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Cache {
 
     fn refused(&self, error: &std::io::Error) -> DeviceError {
         DeviceError::Cache {
-            folder: self.folder.display().to_string(),
+            folder: sunward_files::shown(&self.folder),
             reason: error.to_string(),
         }
     }

@@ -1,12 +1,13 @@
 //! A child process that serves tasks of one kernel stage: its process, its task folder and its
 //! GPUs.
 
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+use sunward_files::private;
 
 use super::messages::{Assignment, Request, Response, receive, send};
 use super::{VERB, VISIBLE, Venue, program};
@@ -150,7 +151,7 @@ impl Child {
     /// An empty folder for a task's outputs.
     pub(super) fn outputs(&self, index: u32) -> Result<PathBuf, Fault> {
         let folder = self.task_folder.outputs()?.join(index.to_string());
-        match fs::create_dir(&folder) {
+        match private::create_folder(&folder) {
             Ok(()) => Ok(folder),
             Err(error) => Err(Fault::io("create the scratch folder", &folder, &error)),
         }
@@ -244,7 +245,7 @@ fn write_assignment(
             "the stage cannot be passed to another process: {error}; this is a bug in Sunward; please report it"
         ))
     })?;
-    fs::write(&path, bytes).map_err(|error| Fault::io("write", &path, &error))?;
+    private::write(&path, bytes).map_err(|error| Fault::io("write", &path, &error))?;
     Ok(path)
 }
 

@@ -51,7 +51,7 @@ pub fn serve(
     device: Result<Device, DeviceError>,
 ) -> Result<(), ServeError> {
     let unreadable = |reason: String| ServeError::Assignment {
-        path: assignment.display().to_string(),
+        path: sunward_files::as_value(assignment),
         reason,
     };
     let bytes = std::fs::read(assignment).map_err(|error| unreadable(error.to_string()))?;
@@ -121,7 +121,7 @@ impl Server {
             write_table(&path, &table.schema, &table.batches).map_err(|error| {
                 Fault::infrastructure(format!(
                     "output {port} could not be written to {}: {error}",
-                    path.display()
+                    sunward_files::shown(&path)
                 ))
             })?;
         }

@@ -16,10 +16,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoMeter {
     /// There is no counter: the processor has none, or this is a virtual machine.
-    #[error("no counter of a processor's energy below {}", .0.display())]
+    #[error("no counter of a processor's energy below {}", sunward_files::shown(.0))]
     Absent(PathBuf),
     /// Many systems restrict it to the administrator.
-    #[error("{} cannot be read", .0.display())]
+    #[error("{} cannot be read", sunward_files::shown(.0))]
     Unreadable(PathBuf),
     /// The thread that reads counters regularly could not be started.
     #[error("no thread for it could be started: {0}")]

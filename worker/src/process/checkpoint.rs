@@ -6,8 +6,9 @@
 //! It is outside of the scratch folder, which is swept at each start, and it is removed when the
 //! task succeeds.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+
+use sunward_files::private;
 
 use crate::attempt::Attempt;
 use crate::fault::Fault;
@@ -33,7 +34,7 @@ impl Checkpoint {
         path.push("checkpoints");
         path.push(&job.stage.name);
         path.push(attempt.index.to_string());
-        fs::create_dir_all(&path)
+        private::create_folders(&path)
             .map_err(|error| Fault::io("make the checkpoint folder", &path, &error))?;
         Ok(Some(Self(path)))
     }

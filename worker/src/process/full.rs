@@ -51,7 +51,7 @@ fn full(task_folder: &TaskFolder) -> Option<String> {
     let space = Space::at(task_folder.work()).filter(|space| space.is_full())?;
     Some(format!(
         "there was no space left on the disk of its folder, {} ({} free of {})",
-        task_folder.work().display(),
+        sunward_files::shown(task_folder.work()),
         shown(space.free_bytes),
         shown(space.total_bytes)
     ))

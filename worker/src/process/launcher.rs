@@ -47,7 +47,7 @@ impl Launcher {
                 .inspect_err(|error| {
                     self.outbox.notice(format!(
                         "the process that stops tasks if Sunward is killed could not be started ({}): {error}",
-                        program.display()
+                        sunward_files::shown(program)
                     ));
                 })
                 .ok()

@@ -251,7 +251,7 @@ impl ProcessExecutor {
         if let Some(problem) = log.problem()
             && job.first_notice()
         {
-            let path = log.path().display();
+            let path = sunward_files::shown(log.path());
             self.context.outbox.notice(format!(
                 "the log {path} is not complete: {problem}{}",
                 io_remedy(problem)

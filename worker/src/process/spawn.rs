@@ -149,17 +149,17 @@ pub(crate) fn no_handles(error: &io::Error) -> Fault {
 fn not_found(program: &OsStr, path: &OsStr) -> Fault {
     Fault::input(format!(
         "the program `{}` was not found in PATH={}; install it, correct its name, or write its path",
-        program.display(),
-        path.display()
+        sunward_files::shown(program.as_ref()),
+        sunward_files::shown(path.as_ref())
     ))
 }
 
 fn not_started(program: &OsStr, path: &OsStr, error: &io::Error) -> Fault {
-    let name = program.display();
+    let name = sunward_files::shown(program.as_ref());
     match error.kind() {
         io::ErrorKind::NotFound => Fault::input(format!(
             "the program `{name}` could not be started: either it or the interpreter in its first line does not exist (PATH={}); a program of your own must be beside the workflow or under `files:`",
-            path.display()
+            sunward_files::shown(path.as_ref())
         )),
         io::ErrorKind::PermissionDenied => Fault::input(format!(
             "the program `{name}` may not be executed: {error}; run `chmod +x` on it, or put its interpreter in front of it"

@@ -62,7 +62,7 @@ pub(crate) fn compare_inputs(
             let name = name.unwrap_or(&changed.path);
             Err(Fault::output(format!(
                 "the bytes of the input {} changed while the task ran: this task, or another that reads the same file, wrote into it; copy an input before changing it (cp ${{{{ inputs.x }}}} work) or write the changed file to an output",
-                name.display()
+                sunward_files::shown(name)
             )))
         }
     }
@@ -128,7 +128,7 @@ fn strayed(log: &Path) -> Fault {
 
 fn see(log: &Path) -> String {
     if log.exists() {
-        format!("; full log: {}", log.display())
+        format!("; full log: {}", sunward_files::shown(log))
     } else {
         "; it wrote nothing to its log".to_owned()
     }

@@ -64,7 +64,7 @@ pub(crate) fn refuse(outputs: &OutputPaths) -> Result<(), Fault> {
 
 fn refused(file: &OutputFile<'_>) -> Fault {
     let name = match file.path.strip_prefix(file.output) {
-        Ok(inside) if !inside.as_os_str().is_empty() => inside.display().to_string(),
+        Ok(inside) if !inside.as_os_str().is_empty() => sunward_files::shown(inside),
         _ => "it".to_owned(),
     };
     let writer = match writers(std::slice::from_ref(file)).get(&file.id) {

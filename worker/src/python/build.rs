@@ -1,9 +1,9 @@
 //! Builds an environment from its lock entry, once for each host, with every byte checked.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use sunward_files::private;
 use sunward_workflows::Python;
 
 use super::error::PythonError;
@@ -32,6 +32,7 @@ pub fn environment(tools: &Tools<'_>, entry: &Entry) -> Result<PathBuf, PythonEr
     // The environment is built in place, since it contains its own path. An incomplete one, left by
     // a crash, is removed first.
     remove_tree(&folder);
+    private::create_folders(&folder).map_err(PythonError::io("create", &folder))?;
     let python = Python {
         version: Some(entry.python.clone()).filter(|version| !version.is_empty()),
         ..Python::default()
@@ -47,7 +48,7 @@ pub fn environment(tools: &Tools<'_>, entry: &Entry) -> Result<PathBuf, PythonEr
     if !entry.packages.is_empty() {
         install(tools, &python, entry, &folder)?;
     }
-    fs::write(&done, "").map_err(PythonError::io("write", &done))?;
+    private::write(&done, "").map_err(PythonError::io("write", &done))?;
     Ok(folder)
 }
 
@@ -60,14 +61,14 @@ fn install(
     let pip = tools.pip(python)?;
     let inner = folder.join("bin/python");
     let wheels = tools.home().join("wheels");
-    fs::create_dir_all(&wheels).map_err(PythonError::io("create", &wheels))?;
+    private::create_folders(&wheels).map_err(PythonError::io("create", &wheels))?;
     let list = folder.join("requirements.txt");
     let lines: String = entry
         .packages
         .iter()
         .map(|p| format!("{}=={} --hash=sha256:{}\n", p.name, p.version, p.sha256))
         .collect();
-    fs::write(&list, lines).map_err(PythonError::io("write", &list))?;
+    private::write(&list, lines).map_err(PythonError::io("write", &list))?;
     let run = |command: &[&str], what: &str| {
         let mut words: Vec<&OsStr> = vec!["-m".as_ref(), "pip".as_ref()];
         words.extend(command.iter().map(OsStr::new));
@@ -84,8 +85,8 @@ fn install(
         words.extend([OsStr::new("--requirement"), list.as_os_str()]);
         tools.run(&pip, &words)?.expect_success(what)
     };
-    let target = inner.display().to_string();
-    let kept = wheels.display().to_string();
+    let target = sunward_files::as_value(&inner);
+    let kept = sunward_files::as_value(&wheels);
     let install = ["--python", &target, "install"];
     let offline = [&install[..], &["--no-index"]].concat();
     match run(&offline, "installing packages") {

@@ -1,7 +1,7 @@
 //! Runs Python's own tools: interpreters, venv and pip.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process_group};
 use sunward_core::{Digest, Hasher};
+use sunward_files::private;
 use sunward_workflows::Python;
 
 use super::error::PythonError;
@@ -140,17 +141,18 @@ impl<'a> Tools<'a> {
         if said.succeeded && is_recent(&said.stdout) {
             return Ok(interpreter);
         }
-        let digest = name_of("python tools", &[&interpreter.display().to_string()]).to_hex();
+        let digest = name_of("python tools", &[&sunward_files::as_value(&interpreter)]).to_hex();
         let folder = self.home.join(format!("tools-{}", &digest[..16]));
         let _lock = self.lock("tools")?;
         let done = folder.join("complete");
         if !done.exists() {
             crate::task_folder::remove_tree(&folder);
+            private::create_folders(&folder).map_err(PythonError::io("create", &folder))?;
             let words: [&OsStr; 3] = ["-m".as_ref(), "venv".as_ref(), folder.as_ref()];
             self.run(&interpreter, &words)?.expect_success(
                 "making an environment for pip (Debian: apt install python3-venv)",
             )?;
-            fs::write(&done, "").map_err(PythonError::io("write", &done))?;
+            private::write(&done, "").map_err(PythonError::io("write", &done))?;
         }
         Ok(folder.join("bin/python"))
     }
@@ -158,9 +160,9 @@ impl<'a> Tools<'a> {
     /// Locks `name` below the home against other processes and threads. The lock is held until the
     /// returned file is closed.
     pub(super) fn lock(&self, name: &str) -> Result<File, PythonError> {
-        fs::create_dir_all(&self.home).map_err(PythonError::io("create", &self.home))?;
+        private::create_folders(&self.home).map_err(PythonError::io("create", &self.home))?;
         let path = self.home.join(format!("{name}.lock"));
-        let file = File::create(&path).map_err(PythonError::io("create", &path))?;
+        let file = private::create(&path).map_err(PythonError::io("create", &path))?;
         flock(&file, FlockOperation::LockExclusive)
             .map_err(|error| PythonError::io("lock", &path)(error.into()))?;
         Ok(file)

@@ -53,12 +53,15 @@ pub(crate) fn disk(folder: &Path) -> Finding {
     match rustix::fs::statvfs(folder) {
         Err(error) => Finding::problem(
             "disk",
-            format!("{} cannot be examined ({error})", folder.display()),
+            format!(
+                "{} cannot be examined ({error})",
+                sunward_files::shown(folder)
+            ),
             "choose another place with --home or $SUNWARD_HOME",
         ),
         Ok(stat) => {
             let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-            let found = format!("{} free at {}", bytes(free), folder.display());
+            let found = format!("{} free at {}", bytes(free), sunward_files::shown(folder));
             if free < DISK_WANTED_BYTES {
                 return Finding::problem(
                     "disk",

@@ -32,7 +32,10 @@ pub(crate) fn file_system(folder: &Path) -> Finding {
         Err(error) => {
             return Finding::problem(
                 "file system",
-                format!("{} cannot be examined ({error})", folder.display()),
+                format!(
+                    "{} cannot be examined ({error})",
+                    sunward_files::shown(folder)
+                ),
                 "choose another place with --home or $SUNWARD_HOME",
             );
         }
@@ -42,13 +45,13 @@ pub(crate) fn file_system(folder: &Path) -> Finding {
     match NETWORK.iter().find(|(number, _)| *number == kind) {
         None => Finding::good(
             "file system",
-            format!("{} is on a local file system", folder.display()),
+            format!("{} is on a local file system", sunward_files::shown(folder)),
         ),
         Some((_, "FUSE")) => Finding::note(
             "file system",
             format!(
                 "{} is on a FUSE file system, which may reach over a network",
-                folder.display()
+                sunward_files::shown(folder)
             ),
             "if runs fail to open their state, keep it on a local disk: --home DIR or $SUNWARD_HOME",
         ),
@@ -56,7 +59,7 @@ pub(crate) fn file_system(folder: &Path) -> Finding {
             "file system",
             format!(
                 "{} is on {name}, a network file system, where the journal's write-ahead log is not safe",
-                folder.display()
+                sunward_files::shown(folder)
             ),
             "keep the state on a local disk: --home DIR or $SUNWARD_HOME",
         ),
@@ -70,7 +73,10 @@ pub(crate) fn journal(folder: &Path) -> Finding {
         Ok(()) => Finding::good("state", "a journal can be written and read here"),
         Err(why) => Finding::problem(
             "state",
-            format!("a journal cannot be kept in {}: {why}", folder.display()),
+            format!(
+                "a journal cannot be kept in {}: {why}",
+                sunward_files::shown(folder)
+            ),
             "keep the state on a local disk that you may write to: --home DIR or $SUNWARD_HOME",
         ),
     }

@@ -289,5 +289,5 @@ pub(crate) fn read(context: &Context, path: &Path) -> anyhow::Result<String> {
 
 /// An error of the user in a file.
 pub(crate) fn wrong(path: &Path, what: &str) -> anyhow::Error {
-    wrong_input(format!("{}: {what}", path.display()))
+    wrong_input(format!("{}: {what}", sunward_files::shown(path)))
 }

@@ -188,7 +188,7 @@ fn list(context: &Context, home: &Path) -> anyhow::Result<Exit> {
         part_bytes: usage.part_bytes,
         joined: usage.joined,
         joined_bytes: usage.joined_bytes,
-        path: store.root().display().to_string(),
+        path: sunward_files::as_value(store.root()),
     };
     render::answer(context, &view)?;
     Ok(Exit::Done)
@@ -293,7 +293,7 @@ fn verify(context: &Context, home: &Path) -> anyhow::Result<Exit> {
         repaired: repaired
             .into_iter()
             .map(|view| RepairedView {
-                path: view.path.display().to_string(),
+                path: sunward_files::as_value(&view.path),
                 why: view.why,
                 made_again: view.made_again,
             })
@@ -302,7 +302,7 @@ fn verify(context: &Context, home: &Path) -> anyhow::Result<Exit> {
             .iter()
             .map(|part| DamagedView {
                 digest: part.digest.to_hex(),
-                path: part.path.display().to_string(),
+                path: sunward_files::as_value(&part.path),
                 why: part.why.clone(),
             })
             .collect(),

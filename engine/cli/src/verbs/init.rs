@@ -45,7 +45,7 @@ impl Init {
         let shown = if self.dir.as_os_str() == "." {
             "workflow.yaml".to_owned()
         } else {
-            self.dir.join("workflow.yaml").display().to_string()
+            sunward_files::as_value(&self.dir.join("workflow.yaml"))
         };
         if path.symlink_metadata().is_ok() {
             return Err(wrong_input(format!(
@@ -53,7 +53,10 @@ impl Init {
             )));
         }
         fs::create_dir_all(&folder).map_err(|error| {
-            wrong_input(format!("{} cannot be created: {error}", folder.display()))
+            wrong_input(format!(
+                "{} cannot be created: {error}",
+                sunward_files::shown(&folder)
+            ))
         })?;
         let mut file = fs::OpenOptions::new()
             .write(true)

@@ -80,8 +80,9 @@ impl Logs {
         }
         if which.index.is_some() {
             for log in &mut logs {
-                let bytes = fs::read(&log.path)
-                    .with_context(|| format!("{} cannot be read", log.path.display()))?;
+                let bytes = fs::read(&log.path).with_context(|| {
+                    format!("{} cannot be read", sunward_files::shown(&log.path))
+                })?;
                 log.text = Some(String::from_utf8_lossy(&bytes).into_owned());
             }
         }
@@ -187,7 +188,7 @@ fn parts_of(name: &str) -> Option<(u32, u32)> {
 /// Returns the offset of the end. Unless this is the last look, an incomplete character at the end
 /// is left for the next call.
 fn copy(path: &Path, from: u64, last_look: bool) -> anyhow::Result<u64> {
-    let unreadable = || format!("{} cannot be read", path.display());
+    let unreadable = || format!("{} cannot be read", sunward_files::shown(path));
     let mut file = File::open(path).with_context(unreadable)?;
     file.seek(SeekFrom::Start(from)).with_context(unreadable)?;
     let mut at = from;

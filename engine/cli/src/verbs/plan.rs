@@ -77,7 +77,7 @@ impl Plan {
             Device::Auto,
         )?;
         let machine = prepared.machine;
-        let home = context.home_beside(&prepared.path);
+        let home = context.home_beside(&prepared.path)?;
         let spec = &prepared.spec;
         let (previews, continues) = known(&home, spec)?;
         let over = match &fleet {
@@ -193,8 +193,12 @@ fn draw(context: &Context, file: &Path, name: &str, view: &PlacingView) -> anyho
     } else {
         placement_chart::svg::render(&view.placement_chart)
     };
-    std::fs::write(context.folder.join(file), text)
-        .map_err(|error| wrong_input(format!("{} cannot be written: {error}", file.display())))
+    std::fs::write(context.folder.join(file), text).map_err(|error| {
+        wrong_input(format!(
+            "{} cannot be written: {error}",
+            sunward_files::shown(file)
+        ))
+    })
 }
 
 /// The unfinished run that `run` would continue.

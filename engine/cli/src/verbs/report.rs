@@ -85,15 +85,21 @@ impl Report {
         };
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|error| {
-                wrong_input(format!("{} cannot be created: {error}", folder.display()))
+                wrong_input(format!(
+                    "{} cannot be created: {error}",
+                    sunward_files::shown(folder)
+                ))
             })?;
         }
         fs::write(&path, text).map_err(|error| {
-            wrong_input(format!("{} cannot be written: {error}", out.display()))
+            wrong_input(format!(
+                "{} cannot be written: {error}",
+                sunward_files::shown(out)
+            ))
         })?;
         let view = Written {
             run: found.row.run.to_string(),
-            path: out.display().to_string(),
+            path: sunward_files::as_value(out),
         };
         render::answer(context, &view)?;
         Ok(Exit::Done)
@@ -138,7 +144,7 @@ fn contents(recorded: &Recorded, history: &History, store: &Store) -> anyhow::Re
             &recorded.account(),
             recorded.status,
             outputs::known(run, store),
-            now(),
+            recorded.until(run),
         ),
         graph,
         gallery: pictures::of_run(run, store),

@@ -59,7 +59,7 @@ impl Run {
             machine,
             device,
         )?;
-        let home = context.home_beside(&prepared.path);
+        let home = context.home_beside(&prepared.path)?;
         let params_file = params.file(context);
         let (means, spec) = (&self.means, &prepared.spec);
         means.refuse_overwriting(context, spec, &home, params_file.as_deref())?;

@@ -2,6 +2,7 @@
 //! output.
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use clap::Args;
 use serde::Serialize;
@@ -309,7 +310,7 @@ fn files(
         let paths = store.part_files(dataset, ext)?;
         for (path, part) in paths.iter().zip(&dataset.parts) {
             shown.files.push(ShownFile {
-                path: path.display().to_string(),
+                path: sunward_files::as_value(path),
                 bytes: part.bytes,
             });
         }
@@ -318,18 +319,46 @@ fn files(
 }
 
 fn json_rows(batches: &[RecordBatch]) -> anyhow::Result<serde_json::Value> {
+    let mut all = Vec::new();
+    for batch in batches {
+        all.append(&mut json_rows_of(batch)?);
+    }
+    Ok(serde_json::Value::Array(all))
+}
+
+fn json_rows_of(batch: &RecordBatch) -> anyhow::Result<Vec<serde_json::Value>> {
+    // Arrow's writer refuses maps whose keys are not texts.
+    let (maps, plain): (Vec<usize>, Vec<usize>) =
+        (0..batch.num_columns()).partition(|at| has_maps(batch.column(*at).data_type()));
     let mut writer = arrow::json::WriterBuilder::new()
         .with_explicit_nulls(true)
         .build::<_, arrow::json::writer::JsonArray>(Vec::new());
-    for batch in batches {
-        writer.write(batch)?;
-    }
+    writer.write(&batch.project(&plain)?)?;
     writer.finish()?;
     let text = writer.into_inner();
-    if text.is_empty() {
-        return Ok(serde_json::Value::Array(Vec::new()));
+    let mut rows: Vec<serde_json::Map<String, serde_json::Value>> = match text.is_empty() {
+        true => Vec::new(),
+        false => serde_json::from_slice(&text)?,
+    };
+    let schema = batch.schema();
+    for (row, fields) in rows.iter_mut().enumerate() {
+        for at in &maps {
+            let value = sunward_data::value_at(batch.column(*at), row)?.to_json();
+            fields.shift_insert(*at, schema.field(*at).name().clone(), value);
+        }
     }
-    Ok(serde_json::from_slice(&text)?)
+    Ok(rows.into_iter().map(serde_json::Value::Object).collect())
+}
+
+fn has_maps(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Map(..) => true,
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            has_maps(item.data_type())
+        }
+        DataType::Struct(fields) => fields.iter().any(|field| has_maps(field.data_type())),
+        _ => false,
+    }
 }
 
 fn cells(batch: &RecordBatch) -> anyhow::Result<Vec<Vec<String>>> {

@@ -9,7 +9,7 @@ use sunward_state::{Reader, RunRow, is_engaged};
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::machine::{now, shown};
-use crate::recorded::Recorded;
+use crate::recorded::{Recorded, last_fact_at};
 use crate::render::table::{Table, Tone};
 use crate::render::units::{float, seconds};
 use crate::render::{self, Page, View};
@@ -99,7 +99,7 @@ impl Status {
             &recorded.account(),
             recorded.status,
             outputs::known(run, &store),
-            now(),
+            recorded.until(run),
         );
         view.ledger.restated = recorded.restated;
         view.ledger.cache_saved =
@@ -107,33 +107,29 @@ impl Status {
         let engaged = is_engaged(&found.home);
         let runs = match which.run {
             Some(_) => None,
-            None => Some(
-                found
-                    .reader
-                    .runs()?
-                    .iter()
-                    .map(|row| line(row, engaged))
-                    .collect(),
-            ),
+            None => {
+                let rows = found.reader.runs()?;
+                let lines = rows.iter().map(|row| line(&found.reader, row, engaged));
+                Some(lines.collect::<anyhow::Result<_>>()?)
+            }
         };
         render::answer(context, &Standing { runs, run: view })?;
         Ok(Exit::Done)
     }
 }
 
-fn line(row: &RunRow, engaged: bool) -> RunLine {
+fn line(reader: &dyn Reader, row: &RunRow, engaged: bool) -> anyhow::Result<RunLine> {
     let status = match row.status {
         RunStatus::Running if !engaged => RunStatus::Interrupted,
         status => status,
     };
-    let until = row.ended.unwrap_or_else(|| {
-        if status == RunStatus::Running {
-            now()
-        } else {
-            row.submitted
-        }
-    });
-    RunLine {
+    let until = match row.ended {
+        Some(ended) => ended,
+        None if status == RunStatus::Running => now(),
+        // Its engine was killed, at a time that nobody recorded.
+        None => last_fact_at(reader, row.run)?.unwrap_or(row.submitted),
+    };
+    Ok(RunLine {
         run: row.run.to_string(),
         workflow: row.workflow.clone(),
         path: row.path.clone(),
@@ -141,5 +137,5 @@ fn line(row: &RunRow, engaged: bool) -> RunLine {
         submitted: shown(row.submitted),
         ended: row.ended.map(shown),
         seconds: float(until.since_ms(row.submitted)) / 1000.0,
-    }
+    })
 }

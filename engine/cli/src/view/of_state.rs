@@ -191,21 +191,16 @@ pub(crate) fn answer(
     }
 }
 
-/// The view of one run.
+/// The view of one run, which has lasted until then.
 pub(crate) fn view(
     run: &RunState,
     account: &Account,
     status: RunStatus,
     outputs: Named<OutputView>,
-    now: Timestamp,
+    until: Timestamp,
 ) -> RunView {
     let spec = &run.spec;
     let ended = run.ended_at.filter(|_| status != RunStatus::Running);
-    let until = ended.unwrap_or(match status {
-        RunStatus::Running => now,
-        // Its engine was killed, at a time that nobody recorded.
-        _ => run.last_stood_at(),
-    });
     RunView {
         run: run.id.to_string(),
         workflow: spec.workflow.name.clone(),

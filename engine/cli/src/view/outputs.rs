@@ -99,7 +99,7 @@ fn hand_over(
         .filter(std::fs::Metadata::is_file)
         .map_or_else(|| store.content_bytes(&dataset), |meta| meta.len());
     Ok(Some(OutputView {
-        path: Some(path.display().to_string()),
+        path: Some(sunward_files::as_value(&path)),
         rows: (dataset.kind == DatasetKind::Table).then_some(dataset.rows),
         bytes,
         digest: dataset.content.to_hex(),
@@ -148,7 +148,7 @@ fn known_one(
         _ => None,
     };
     let path = only.and_then(|dataset| match dataset.parts.as_slice() {
-        [part] if !is_folder => Some(store.part_path(&part.digest).display().to_string()),
+        [part] if !is_folder => Some(sunward_files::as_value(&store.part_path(&part.digest))),
         _ => None,
     });
     let rows = written.iter().map(|dataset| dataset.rows).sum();

@@ -192,7 +192,8 @@ pub(crate) struct RunView {
     pub(crate) submitted: String,
     /// When it ended, or stopped last.
     pub(crate) ended: Option<String>,
-    /// The time from its submission to its end, or to now.
+    /// The time from its submission to its end, or to now. If its engine was killed, to its last
+    /// fact.
     pub(crate) seconds: f64,
     pub(crate) params: serde_json::Map<String, serde_json::Value>,
     pub(crate) stages: Named<StageView>,
@@ -393,7 +394,11 @@ impl View for RunView {
         if let Some(ended) = &self.ended {
             facts.row(["ended", ended]);
         }
-        facts.row(["took", &seconds(self.seconds)]);
+        let took = match self.status.as_str() {
+            "interrupted" => "interrupted after",
+            _ => "took",
+        };
+        facts.row([took, &seconds(self.seconds)]);
         facts.row(["energy", &self.ledger.text()]);
         if let Some(carbon) = self.ledger.carbon() {
             facts.row(["carbon", &carbon]);

@@ -2,6 +2,7 @@
 #![allow(
     dead_code,
     clippy::panic,
+    clippy::print_stderr,
     clippy::allow_attributes,
     clippy::unwrap_used,
     clippy::expect_used,
@@ -139,6 +140,21 @@ impl Scene {
     }
 }
 
+/// A file or folder of the shared data. Prints a message and returns `None` if it does not exist.
+pub(crate) fn shared(name: &str) -> Option<PathBuf> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
+    let folder = std::env::var_os("SUNWARD_SHARED").unwrap_or_else(|| beside.into());
+    let path = Path::new(&folder).join(name);
+    let found = path.canonicalize().ok();
+    if found.is_none() {
+        eprintln!(
+            "NOT RUN: {} is not there; set SUNWARD_SHARED",
+            path.display()
+        );
+    }
+    found
+}
+
 /// Everything below a folder. Links are not followed.
 pub(crate) fn below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -258,6 +274,19 @@ impl Running {
     /// Sends it a signal by name.
     pub(crate) fn signal(&self, name: &str) {
         signal(self.child.id(), name);
+    }
+
+    /// Kills it, and waits until its supervisor has ended its tasks and deleted their folders.
+    #[track_caller]
+    pub(crate) fn kill(self) {
+        self.signal("KILL");
+        let scratch = self.folder.join(".sunward/scratch");
+        self.end();
+        let deadline = Instant::now() + PATIENCE;
+        while scratch.read_dir().expect("a folder").count() > 1 {
+            assert!(Instant::now() < deadline, "its tasks go on");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Waits for its end.

@@ -74,25 +74,40 @@ impl fmt::Display for Overrun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, whole) = match self.what {
             Budgeted::Micrograms => ("gCO2e", 1_000_000),
+            // A thousandth of a kilowatt hour and less is shown in joules.
+            Budgeted::Millijoules if self.used < 3_600_000 => ("J", 1_000),
             Budgeted::Millijoules => ("kWh", 3_600_000_000),
         };
-        // Small figures are shown to the last known digit, so that they do not all read 0.000.
-        let (width, parts) = if self.allowed.min(self.used) >= whole / 10 {
-            (3, 1_000)
-        } else {
-            (9, 1_000_000_000)
-        };
-        let shown = |figure: u64| {
-            let rest = u128::from(figure % whole) * parts / u128::from(whole);
-            format!("{}.{rest:0width$}", figure / whole)
-        };
+        // At least three decimals, and as many as it takes to tell the two figures apart.
+        let digits = (3..=MOST_DIGITS)
+            .find(|digits| {
+                in_units(self.used, whole, *digits) != in_units(self.allowed, whole, *digits)
+            })
+            .unwrap_or(MOST_DIGITS);
         write!(
             f,
             "{} {unit} of {} {unit} allowed",
-            shown(self.used),
-            shown(self.allowed)
+            decimal(self.used, whole, digits),
+            decimal(self.allowed, whole, digits)
         )
     }
+}
+
+/// The most decimals. A millijoule has ten in kilowatt hours.
+const MOST_DIGITS: u32 = 10;
+
+/// A figure in units of `whole`, with this number of decimals, rounded to the nearest.
+fn in_units(figure: u64, whole: u64, digits: u32) -> u128 {
+    let parts = u128::from(figure) * 10_u128.pow(digits);
+    (parts + u128::from(whole / 2)) / u128::from(whole)
+}
+
+/// The same as text, without zeros at the end.
+fn decimal(figure: u64, whole: u64, digits: u32) -> String {
+    let (parts, one) = (in_units(figure, whole, digits), 10_u128.pow(digits));
+    let width = usize::try_from(digits).unwrap_or(0);
+    let text = format!("{}.{:0width$}", parts / one, parts % one);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
@@ -110,11 +125,20 @@ mod tests {
         assert_eq!(Overrun::of(&budget, Some(2_500_000), 36_000_000), None);
         let over = Overrun::of(&budget, Some(2_600_000), 0).unwrap();
         assert_eq!(over.what, Budgeted::Micrograms);
-        assert_eq!(over.to_string(), "2.600 gCO2e of 2.500 gCO2e allowed");
-        let over = Overrun::of(&budget, None, 36_000_001).unwrap();
-        assert_eq!(
-            over.to_string(),
-            "0.010000000 kWh of 0.010000000 kWh allowed"
-        );
+        assert_eq!(over.to_string(), "2.6 gCO2e of 2.5 gCO2e allowed");
+        for (kwh, millijoules, text) in [
+            (0.01, 36_000_001, "0.0100000003 kWh of 0.01 kWh allowed"),
+            (0.01, 54_000_000, "0.015 kWh of 0.01 kWh allowed"),
+            (1.5, 7_200_000_000, "2 kWh of 1.5 kWh allowed"),
+            (0.0, 1, "0.001 J of 0 J allowed"),
+            (0.000_001, 5_200, "5.2 J of 3.6 J allowed"),
+        ] {
+            let budget = Budget {
+                gco2e: None,
+                kwh: Some(kwh),
+            };
+            let over = Overrun::of(&budget, None, millijoules).unwrap();
+            assert_eq!(over.to_string(), text);
+        }
     }
 }

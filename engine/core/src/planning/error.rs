@@ -1,5 +1,7 @@
 //! The reasons why a checked workflow cannot be planned here and now.
 
+use sunward_workflows::units::size_text;
+
 /// The reasons why a checked workflow cannot be planned here and now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
@@ -77,8 +79,10 @@ pub enum PlanError {
     },
     /// A task asks for more memory than the machine has.
     #[error(
-        "stage {stage} asks for {asked_bytes} bytes of memory per task, and this machine has \
-         {machine_bytes}; lower `resources.memory`, or run it on a larger machine"
+        "stage {stage} asks for {} of memory per task, and this machine has {}; lower \
+         `resources.memory`, or run it on a larger machine",
+        size_text(*asked_bytes),
+        size_text(*machine_bytes)
     )]
     Memory {
         /// The name of the stage.
@@ -90,8 +94,10 @@ pub enum PlanError {
     },
     /// A task asks for more space than the whole disk has.
     #[error(
-        "stage {stage} asks for {asked_bytes} bytes of disk per task, and the disk that it would use \
-         has {disk_bytes} in all; lower `resources.disk`, or keep the state on a larger disk (--home)"
+        "stage {stage} asks for {} of disk per task, and the disk that it would use has {} in all; \
+         lower `resources.disk`, or keep the state on a larger disk (--home)",
+        size_text(*asked_bytes),
+        size_text(*disk_bytes)
     )]
     Disk {
         /// The name of the stage.

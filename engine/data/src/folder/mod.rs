@@ -18,7 +18,7 @@ use crate::store::{Durable, Store};
 pub(crate) use list::{HEADER, members};
 use list::{List, Listed};
 use pack::{Packs, Place, SMALL_BYTES};
-pub(crate) use unpack::{unpack, unpack_copy, unpack_with};
+pub(crate) use unpack::{unpack, unpack_copy, unpack_private};
 use walk::{Entry, Found, mend_folders, walk};
 
 impl Store {

@@ -1,12 +1,13 @@
 //! Restores a stored folder as files.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
 use arrow::buffer::Buffer;
 use sunward_core::PartRef;
+use sunward_files::private;
 
 use super::list::{List, Listed};
 use crate::blob::{copy_writable, link};
@@ -52,7 +53,7 @@ impl Member<'_> {
 /// Restores a folder for commands to read. Files that are whole parts are linked, unless they are
 /// executable. Other files are copied.
 pub(crate) fn unpack(store: &Store, manifest: &PartRef, target: &Path) -> Result<(), DataError> {
-    unpack_with(store, manifest, target, &mut |member, path, executable| {
+    unpack_private(store, manifest, target, &mut |member, path, executable| {
         member.place_with(path, executable, |part| {
             let part = store.part_path(&part.digest);
             if !executable {
@@ -76,6 +77,7 @@ pub(crate) fn unpack_copy(
         store,
         manifest,
         target,
+        |folder| fs::create_dir_all(folder),
         &mut |member, path, executable| match member {
             Member::Part(part) => copy_writable(&store.part_path(&part.digest), path, executable),
             Member::Bytes(bytes) => {
@@ -88,18 +90,30 @@ pub(crate) fn unpack_copy(
 /// Creates a file at a path. The last argument says whether it is executable.
 type Put<'a> = dyn FnMut(Member<'_>, &Path, bool) -> Result<(), DataError> + 'a;
 
-/// Restores a folder. `put` creates each file.
-pub(crate) fn unpack_with(
+/// Restores a folder in the home. `put` creates each file.
+pub(crate) fn unpack_private(
     store: &Store,
     manifest: &PartRef,
     target: &Path,
     put: &mut Put<'_>,
 ) -> Result<(), DataError> {
+    unpack_with(store, manifest, target, private::create_folders, put)
+}
+
+/// Restores a folder. `make` creates each folder with those above it, and `put` each file.
+fn unpack_with(
+    store: &Store,
+    manifest: &PartRef,
+    target: &Path,
+    make: fn(&Path) -> io::Result<()>,
+    put: &mut Put<'_>,
+) -> Result<(), DataError> {
+    let make = |path: &Path| make(path).map_err(DataError::io("create folder", path));
     let list = List::read(store, manifest)?;
     for part in &list.parts {
         store.fetch_part(part)?;
     }
-    fs::create_dir_all(target).map_err(DataError::io("create folder", target))?;
+    make(target)?;
     let mut pack = OpenPack::default();
     let mut links = Vec::new();
     let mut last_parent = target.to_owned();
@@ -109,13 +123,13 @@ pub(crate) fn unpack_with(
         if let Some(parent) = path.parent()
             && parent != last_parent
         {
-            fs::create_dir_all(parent).map_err(DataError::io("create folder", parent))?;
+            make(parent)?;
             parent.clone_into(&mut last_parent);
         }
         if let Some(link) = &entry.link {
             links.push((link, path));
         } else if entry.digest.is_none() {
-            fs::create_dir_all(&path).map_err(DataError::io("create folder", &path))?;
+            make(&path)?;
         } else if let (Some(part), None) = (part_of(&list, entry), entry.at) {
             put(Member::Part(part), &path, entry.executable)?;
         } else {

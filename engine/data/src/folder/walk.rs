@@ -96,7 +96,7 @@ fn refuse(path: &Path, found: &str) -> DataError {
 /// The target of a symbolic link. It must exist and be inside the folder.
 fn inner_link(root: &Path, path: &Path, relative: &str) -> Result<String, DataError> {
     let target = fs::read_link(path).map_err(DataError::io("read", path))?;
-    let shown = target.display();
+    let shown = sunward_files::shown(&target);
     let text = target
         .to_str()
         .ok_or_else(|| refuse(path, "it is a link to a name that is not UTF-8"))?;

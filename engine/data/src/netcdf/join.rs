@@ -22,17 +22,33 @@ const TOLERANCE: f64 = 1e-6;
 /// A difference of two tables: the column or axis, what was found, and what was expected.
 pub(crate) type Difference = (String, String, String);
 
-/// The first thing that keeps `found` from being joined to `expected`, of which the columns are the
-/// same. Tables that say nothing of their grids and units can be joined.
-pub(crate) fn disagreement(found: &Schema, expected: &Schema) -> Option<Difference> {
-    let of_columns = expected.fields().iter().find_map(|field| {
-        let other = found.field_with_name(field.name()).ok()?;
-        unit_difference(other, field)
-    });
-    of_columns.or_else(|| {
-        let rows_are_cells = expected.field_with_name(CELL).is_ok();
-        grid_difference(&grid(found)?, &grid(expected)?, rows_are_cells)
-    })
+/// The units and the grid of the first of several tables. Its grid is parsed once, because it may
+/// have a million cells.
+pub(crate) struct First<'a> {
+    schema: &'a Schema,
+    grid: Option<Grid>,
+}
+
+impl<'a> First<'a> {
+    pub(crate) fn of(schema: &'a Schema) -> Self {
+        Self {
+            schema,
+            grid: grid(schema),
+        }
+    }
+
+    /// The first thing that keeps `found` from being joined to this table, whose columns are the
+    /// same. Tables that say nothing of their grids and units can be joined.
+    pub(crate) fn disagreement(&self, found: &Schema) -> Option<Difference> {
+        let of_columns = self.schema.fields().iter().find_map(|field| {
+            let other = found.field_with_name(field.name()).ok()?;
+            unit_difference(other, field)
+        });
+        of_columns.or_else(|| {
+            let rows_are_cells = self.schema.field_with_name(CELL).is_ok();
+            grid_difference(&grid(found)?, self.grid.as_ref()?, rows_are_cells)
+        })
+    }
 }
 
 fn grid(schema: &Schema) -> Option<Grid> {

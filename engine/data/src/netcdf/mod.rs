@@ -86,7 +86,7 @@ use sunward_workflows::model::GridRows;
 
 pub use error::NetcdfError;
 pub use grid::{Coordinate, GRID_KEY, Grid, Squeezed, TimeAxis};
-pub(crate) use join::{disagreement, has_bounds, in_units_of, with_all_bounds};
+pub(crate) use join::{First, has_bounds, in_units_of, with_all_bounds};
 pub use reader::GridReader;
 
 /// Opens a variable of a NetCDF file as a gridded table. Returns its schema, and an iterator that
@@ -101,7 +101,7 @@ pub fn read(
     variable: Option<&str>,
     rows: GridRows,
 ) -> Result<(SchemaRef, GridReader), NetcdfError> {
-    let name = path.display().to_string();
+    let name = sunward_files::shown(path);
     let file = open_regular(path).map_err(|source| NetcdfError::Io {
         path: name.clone(),
         doing: "opening it",
@@ -144,7 +144,7 @@ pub fn write<E>(
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let name = path.display().to_string();
+    let name = sunward_files::shown(path);
     let file = File::create(path).map_err(|source| NetcdfError::Io {
         path: name.clone(),
         doing: "creating it",

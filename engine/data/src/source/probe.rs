@@ -134,7 +134,7 @@ fn text(path: &Path, layout: &csv::Layout, bytes: u64) -> Result<(Schema, Option
 
 fn netcdf(path: &Path, options: &SourceOptions) -> Result<(Schema, Option<u64>), DataError> {
     let file = open_regular(path).map_err(DataError::io("open", path))?;
-    let name = path.display().to_string();
+    let name = sunward_files::shown(path);
     let variable = options.variable.as_deref();
     let reader = GridReader::new(file, &name, variable, options.rows)?;
     Ok((reader.schema().as_ref().clone(), Some(reader.rows())))

@@ -239,7 +239,7 @@ fn as_name(text: &str) -> String {
 
 fn write(path: &Path, series: &Series) {
     if let Err(error) = try_write(path, series) {
-        tracing::warn!(path = %path.display(), %error, "an answer could not be kept");
+        tracing::warn!(path = %sunward_files::shown(path), %error, "an answer could not be kept");
     }
 }
 
@@ -250,7 +250,7 @@ fn try_write(path: &Path, series: &Series) -> std::io::Result<()> {
     let draft = folder.join(format!(
         ".{}.{}",
         std::process::id(),
-        path.file_name().unwrap_or_default().display()
+        sunward_files::shown(path.file_name().unwrap_or_default().as_ref())
     ));
     let mut file = std::fs::File::create(&draft)?;
     file.write_all(&serde_json::to_vec(series)?)?;

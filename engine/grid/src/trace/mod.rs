@@ -152,7 +152,7 @@ impl Grid {
     ///
     /// Fails if a file is missing, cannot be read or is not a trace.
     pub fn open(folder: &Path, zones: Option<&[String]>) -> Result<Self, TraceError> {
-        let path = folder.display().to_string();
+        let path = sunward_files::shown(folder);
         let io = |source| TraceError::Io {
             path: path.clone(),
             source,
@@ -181,10 +181,10 @@ impl Grid {
             let file = folder.join(format!("{zone}.csv"));
             let bytes = sunward_files::read_regular(&file, sunward_files::TEXT_LIMIT_BYTES)
                 .map_err(|source| TraceError::Io {
-                    path: file.display().to_string(),
+                    path: sunward_files::shown(&file),
                     source,
                 })?;
-            let trace = read_trace(zone, &file.display().to_string(), &bytes)?;
+            let trace = read_trace(zone, &sunward_files::shown(&file), &bytes)?;
             grid.zones.insert(zone.clone(), trace);
         }
         Ok(grid)

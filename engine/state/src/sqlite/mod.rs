@@ -7,6 +7,7 @@ mod read;
 mod requests;
 mod schema;
 mod snapshot;
+mod unwritable;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::{Connection, OpenFlags};
 use sunward_core::{Dataset, Digest, Fact, RunId, State, TaskResult, Timestamp};
+use tempfile::TempDir;
 
 use crate::error::StateError;
 use crate::group::{FileStamp, Group, Position};
@@ -40,6 +42,9 @@ pub struct SqliteReader {
     connection: Connection,
     path: PathBuf,
     ignored: Ignored,
+    /// The folder of the copy that is read instead, if any. The connection is closed before it is
+    /// deleted.
+    _copy: Option<TempDir>,
 }
 
 /// Counts damaged records that were not used. An engine's readers share the count.
@@ -78,6 +83,7 @@ impl Sqlite {
                 connection,
                 path,
                 ignored: Ignored::default(),
+                _copy: None,
             },
             _lock: lock,
         })
@@ -117,17 +123,6 @@ fn narrow(home: &Path, path: &Path) -> Result<(), StateError> {
     Ok(())
 }
 
-/// Whether no process writes to a database, and its one file holds everything that was written.
-fn is_at_rest(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let is_empty = std::fs::metadata(log).map_or(true, |found| found.len() == 0);
-    is_empty
-        && path
-            .parent()
-            .is_some_and(|home| !crate::lock::is_engaged(home))
-}
-
 impl SqliteReader {
     /// Opens an existing state for reading, with or without an engine.
     ///
@@ -145,37 +140,9 @@ impl SqliteReader {
             });
         }
         match Self::connect(path) {
-            // Without write permission, the log's index cannot be created. It is not needed if
-            // there is no log and no process writes.
-            Err(error) if error.is_infrastructure() && is_at_rest(path) => {
-                Self::connect_at_rest(path).map_err(|_| error)
-            }
+            Err(error @ StateError::Sql { .. }) => unwritable::open(path, error),
             other => other,
         }
-    }
-
-    fn connect_at_rest(path: &Path) -> Result<Self, StateError> {
-        let encoded: String = path
-            .to_string_lossy()
-            .chars()
-            .map(|c| match c {
-                '%' => "%25".to_owned(),
-                '?' => "%3f".to_owned(),
-                '#' => "%23".to_owned(),
-                other => other.to_string(),
-            })
-            .collect();
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-            | OpenFlags::SQLITE_OPEN_URI
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(format!("file:{encoded}?immutable=1"), flags)
-            .map_err(|source| StateError::sql("open the database", path, source))?;
-        schema::prepare_reader(&connection, path)?;
-        Ok(Self {
-            connection,
-            path: path.to_path_buf(),
-            ignored: Ignored::default(),
-        })
     }
 
     fn connect(path: &Path) -> Result<Self, StateError> {
@@ -185,11 +152,16 @@ impl SqliteReader {
         let connection = open(OpenFlags::SQLITE_OPEN_READ_WRITE)
             .or_else(|_| open(OpenFlags::SQLITE_OPEN_READ_ONLY))
             .map_err(|source| StateError::sql("open the database", path, source))?;
+        Self::of(connection, path)
+    }
+
+    fn of(connection: Connection, path: &Path) -> Result<Self, StateError> {
         schema::prepare_reader(&connection, path)?;
         Ok(Self {
             connection,
             path: path.to_path_buf(),
             ignored: Ignored::default(),
+            _copy: None,
         })
     }
 

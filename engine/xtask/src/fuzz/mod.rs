@@ -18,7 +18,7 @@ use anyhow::{Result, bail};
 use crate::shell::{answer, root, run, say};
 use mutator::Mutator;
 use target::{TARGETS, Target};
-use trial::{Finding, Program};
+use trial::{ASKER, Finding, Program};
 
 /// The default duration of a run, in seconds.
 const SECONDS: u64 = 60;
@@ -55,6 +55,8 @@ pub(crate) fn fuzz(args: &[&str]) -> Result<()> {
         Some(path) => Program::at(&root(), path.into())?,
         None => {
             run("cargo", &["build", "--release"], &[])?;
+            let asker = ["build", "--release", "--workspace", "--example", ASKER];
+            run("cargo", &asker, &[])?;
             Program::built(&root())?
         }
     };

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::fs;
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -18,12 +17,17 @@ const SECONDS: u32 = 5;
 /// part of it.
 const MEMORY_KIB: u64 = 4 << 20;
 
+/// The example of `engine/data` that asks a bucket.
+pub(super) const ASKER: &str = "ask_bucket";
+
 /// The exit codes that the program documents.
 const DOCUMENTED: &[i32] = &[0, 1, 2, 3];
 
 /// The program under test.
 pub(super) struct Program {
     path: PathBuf,
+    /// The example that asks a bucket.
+    asker: PathBuf,
     root: PathBuf,
 }
 
@@ -59,8 +63,15 @@ impl Program {
     pub(super) fn at(root: &Path, path: PathBuf) -> Result<Self> {
         let path = root.join(path);
         anyhow::ensure!(path.is_file(), "{} is not there", path.display());
+        let asker = path.with_file_name("examples").join(ASKER);
+        anyhow::ensure!(
+            asker.is_file(),
+            "{} is not there; make it with `cargo build --workspace --example {ASKER}`",
+            asker.display()
+        );
         Ok(Self {
             path,
+            asker,
             root: root.to_owned(),
         })
     }
@@ -73,7 +84,7 @@ impl Program {
         input: &[u8],
         findings: &Path,
     ) -> Result<Option<Finding>> {
-        let folder = tempfile::tempdir()?;
+        let folder = scratch()?;
         lay_out(folder.path(), target, input)?;
         let bucket = match target.is_answer {
             true => Some(Bucket::start(input.to_vec())?),
@@ -81,11 +92,7 @@ impl Program {
         };
         for words in target.commands {
             let output = self.run(folder.path(), words, bucket.as_ref())?;
-            // The program retries a bucket that gives invalid answers, so it may reach the time
-            // limit.
-            let killed = output.status.signal() == Some(9) || output.status.code() == Some(137);
-            let waited = bucket.is_some() && killed;
-            if let Some(what) = verdict(&output).filter(|_| !waited) {
+            if let Some(what) = verdict(&output) {
                 return self
                     .keep(target, words, what, folder.path(), findings)
                     .map(Some);
@@ -96,7 +103,7 @@ impl Program {
 
     /// A seed that the program itself writes, such as a journal.
     pub(super) fn make(&self, target: &Target, commands: &[&[&str]]) -> Result<Vec<u8>> {
-        let folder = tempfile::tempdir()?;
+        let folder = scratch()?;
         lay_out(folder.path(), target, &[])?;
         fs::remove_file(folder.path().join(target.file))?;
         for words in commands {
@@ -111,6 +118,13 @@ impl Program {
         fs::read(folder.path().join(target.file)).context("reading the seed")
     }
 
+    fn program(&self, asks_a_bucket: bool) -> &Path {
+        match asks_a_bucket {
+            true => &self.asker,
+            false => &self.path,
+        }
+    }
+
     fn run(&self, folder: &Path, words: &[&str], bucket: Option<&Bucket>) -> Result<Output> {
         // `timeout` sends SIGKILL, which no handler can delay. The shell's limit also holds for
         // child processes.
@@ -118,7 +132,7 @@ impl Program {
             format!("ulimit -v {MEMORY_KIB}; exec timeout -s KILL {SECONDS} \"$0\" \"$@\"");
         Command::new("sh")
             .args(["-c", &script])
-            .arg(&self.path)
+            .arg(self.program(bucket.is_some()))
             .args(self.words(words))
             .current_dir(folder)
             .env("RUST_BACKTRACE", "0")
@@ -156,7 +170,8 @@ impl Program {
             number += 1;
             kept = findings.join(format!("{}-{number}", target.name));
         }
-        for name in ["workflow.yaml", target.file] {
+        let workflow = target.workflow.map(|_| "workflow.yaml");
+        for name in workflow.into_iter().chain([target.file]) {
             let to = kept.join(name);
             fs::create_dir_all(to.parent().unwrap_or(&kept))?;
             fs::copy(folder.join(name), to)?;
@@ -164,7 +179,7 @@ impl Program {
         let command = format!(
             "cd {} && {} {}",
             kept.display(),
-            self.path.display(),
+            self.program(target.is_answer).display(),
             self.words(words).join(" ")
         );
         Ok(Finding {
@@ -173,6 +188,11 @@ impl Program {
             command,
         })
     }
+}
+
+/// A temporary folder, in memory if possible: inputs would wait for a disk.
+fn scratch() -> std::io::Result<tempfile::TempDir> {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())
 }
 
 fn lay_out(folder: &Path, target: &Target, input: &[u8]) -> Result<()> {
@@ -211,6 +231,7 @@ fn verdict(output: &Output) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::process::ExitStatusExt as _;
     use std::process::ExitStatus;
 
     #[test]

@@ -23,7 +23,7 @@ impl Source {
     pub(super) fn open(port: &str, path: &Path) -> Result<Self, CudaTaskError> {
         let unreadable = |error: String| CudaTaskError::Input {
             port: port.to_owned(),
-            problem: format!("{} cannot be read: {error}", path.display()),
+            problem: format!("{} cannot be read: {error}", sunward_files::shown(path)),
         };
         let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
         let reader =

@@ -19,7 +19,7 @@ pub use task::CudaTask;
 /// A stage's kernel as the command that runs it. Paths and values are rendered like any command's.
 pub(crate) fn command(program: &Path, cuda: &Cuda, inputs: &[&str], outputs: &[&str]) -> Command {
     let mut words = vec![
-        program.display().to_string(),
+        sunward_files::as_value(program),
         super::VERB.to_owned(),
         "cuda".to_owned(),
     ];

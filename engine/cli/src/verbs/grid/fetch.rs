@@ -12,6 +12,7 @@ use super::kind_word;
 use crate::context::Context;
 use crate::exit::{Exit, wrong_input};
 use crate::grid_args::moment;
+use crate::grid_name::GridName;
 use crate::machine::{now, shown};
 use crate::providers::{Providers, nobody_tells, tell_failed};
 use crate::render::table::Table;
@@ -113,7 +114,7 @@ impl Fetch {
                 "'{zone}' is not a zone; expected letters, digits and dashes, such as US-CAL-CISO"
             )));
         }
-        let providers = Providers::named(context, &settings, &self.grid, false)?;
+        let providers = Providers::named(context, &settings, GridName::of_call(&self.grid), false)?;
         let folder = context.folder.join(&self.out);
         let mut view = FetchView { zones: Vec::new() };
         for zone in &self.zone {
@@ -142,7 +143,7 @@ impl Fetched {
             zone: series.zone.clone(),
             source: series.provider.clone(),
             kind: kind_word(series.kind),
-            file: out.join(file_name(series)).display().to_string(),
+            file: sunward_files::as_value(&out.join(file_name(series))),
             hours: series.steps.len(),
             estimated: series.steps.iter().filter(|step| step.estimated).count(),
             from: shown(series.first),
@@ -165,7 +166,7 @@ fn file_name(series: &Series) -> String {
 /// partial file.
 fn keep(folder: &Path, series: &Series) -> anyhow::Result<()> {
     let path = folder.join(file_name(series));
-    let shown = path.display().to_string();
+    let shown = sunward_files::shown(&path);
     let old = match std::fs::read(&path) {
         Ok(bytes) => Some(bytes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,

@@ -69,7 +69,7 @@ impl Columns {
             let line = lines.get(row).copied().unwrap_or_default();
             let cell = arrow::array::AsArray::as_string::<i32>(&text).value(row);
             DataError::Schema {
-                place: format!("{}, line {line}", self.path.display()),
+                place: format!("{}, line {line}", sunward_files::shown(&self.path)),
                 column: field.name().clone(),
                 found: format!("holds '{cell}'{why}"),
                 expected: wanted.to_string(),

@@ -374,7 +374,7 @@ fn with_declared(
         .collect();
     if let Some(field) = fields.iter().find(|f| f.data_type().is_nested()) {
         return Err(DataError::Schema {
-            place: path.display().to_string(),
+            place: sunward_files::shown(path),
             column: field.name().clone(),
             found: "is text in a CSV file".into(),
             expected: field.data_type().to_string(),
