@@ -17,6 +17,7 @@
 pub mod almanac;
 pub mod calendar;
 pub mod forecast;
+mod market;
 mod moment;
 pub mod provider;
 mod published;

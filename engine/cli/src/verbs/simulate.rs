@@ -116,7 +116,7 @@ pub(crate) struct Simulate {
 /// How the future is known.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ForecastArg {
-    /// Forecasts made from past hours alone
+    /// Forecasts made from past hours and published prices
     Past,
     /// The truth
     Perfect,

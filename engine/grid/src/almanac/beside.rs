@@ -2,10 +2,15 @@
 
 use super::{Foresight, index};
 use crate::forecast::{carried, same_time};
+use crate::market::Market;
 use crate::trace::{Step, Trace};
 
 /// Power with a marginal intensity below this, in mgCO2e/kWh, would otherwise be curtailed.
 const SURPLUS_MG_PER_KWH: u32 = 5_000;
+
+/// A price below this, in thousandths of a euro per megawatt-hour, is near zero or negative: more
+/// power is offered than is used.
+const SURPLUS_MILLI_EUR_PER_MWH: i64 = 1_000;
 
 /// The days of renewable shares that determine a zone's threshold (DESIGN.md §5).
 const SHARE_DAYS: usize = 31;
@@ -23,6 +28,8 @@ pub(super) struct Beside<'a> {
     /// Whether the true future is used, without noise or forecast.
     clear: bool,
     day: usize,
+    /// The first step whose price is not published. Prices are published a day ahead.
+    unpublished: usize,
     /// Forecasts from the first step that has not ended on; empty if the true future is used.
     marginal: Vec<Option<u32>>,
     renewable: Vec<Option<u32>>,
@@ -46,6 +53,9 @@ impl<'a> Beside<'a> {
             known,
             clear,
             day,
+            unpublished: Market::of(&trace.zone)
+                .and_then(|market| market.unpublished(trace, known))
+                .unwrap_or(known),
             marginal: expect(|step| step.marginal_mg_per_kwh),
             renewable: expect(|step| step.renewable_permille),
             much: much(trace, known, day),
@@ -58,19 +68,26 @@ impl<'a> Beside<'a> {
         steps.iter().map_while(one).collect()
     }
 
-    /// Whether a step has surplus power: its price is zero or below, one more kilowatt-hour emits
-    /// nothing, or the renewable share is above the zone's threshold.
+    /// Whether a step has surplus power: its price is near zero or negative, one more kilowatt-hour
+    /// emits nothing, or the renewable share is above the zone's threshold. An unknown price or
+    /// marginal intensity counts as that of the same hour of the day before.
     pub(super) fn surplus(&self, step: u64) -> bool {
-        let seen = if self.clear {
-            index(step)
-        } else {
-            same_time(index(step), self.known, self.day)
-        };
         let share = self.at(step, &self.renewable, |step| step.renewable_permille);
-        self.trace.steps.get(seen).is_some_and(curtailed)
+        self.seen(step, self.unpublished).is_some_and(is_cheap)
+            || self.seen(step, self.known).is_some_and(is_spilled)
             || share
                 .zip(self.much)
                 .is_some_and(|(share, much)| share > much)
+    }
+
+    /// A step before `until`, or the last one before it at the same time of day.
+    fn seen(&self, step: u64, until: usize) -> Option<&Step> {
+        let step = index(step);
+        let seen = match self.clear {
+            true => step,
+            false => same_time(step, until, self.day),
+        };
+        self.trace.steps.get(seen)
     }
 
     fn at(&self, step: u64, expected: &[Option<u32>], of: fn(&Step) -> Option<u32>) -> Option<u32> {
@@ -100,13 +117,16 @@ impl<'a> Beside<'a> {
     }
 }
 
-/// Whether power would be curtailed: its price is zero or below, or one more kilowatt-hour emits
-/// nothing.
-fn curtailed(step: &Step) -> bool {
-    step.price_milli_eur_per_mwh.is_some_and(|price| price < 0)
-        || step
-            .marginal_mg_per_kwh
-            .is_some_and(|marginal| marginal < SURPLUS_MG_PER_KWH)
+/// Whether more power is offered than is used.
+fn is_cheap(step: &Step) -> bool {
+    step.price_milli_eur_per_mwh
+        .is_some_and(|price| price < SURPLUS_MILLI_EUR_PER_MWH)
+}
+
+/// Whether one more kilowatt-hour comes from power that would otherwise be curtailed.
+fn is_spilled(step: &Step) -> bool {
+    step.marginal_mg_per_kwh
+        .is_some_and(|marginal| marginal < SURPLUS_MG_PER_KWH)
 }
 
 /// The 90th percentile of the renewable share over the last month, in thousandths.
@@ -226,12 +246,32 @@ mod tests {
     #[test]
     fn a_negative_price_is_surplus_whatever_the_share() {
         let cheap = |hour| Step {
-            price_milli_eur_per_mwh: Some(if hour == 3 { -1 } else { 1 }),
+            price_milli_eur_per_mwh: Some(if hour == 3 { -1 } else { 20_000 }),
             ..sunny(hour)
         };
         let zone = look(days(40, cheap), 35 * 24, Foresight::Past);
         let at: Vec<usize> = (0..24).filter(|hour| zone.surplus[*hour]).collect();
         assert_eq!(at, [3, 11, 12]);
+    }
+
+    #[test]
+    fn tomorrows_prices_are_known_once_they_are_published() {
+        let mut steps = days(40, |hour| Step {
+            price_milli_eur_per_mwh: Some(20_000),
+            ..marginal(hour)
+        });
+        // The only negative price of the record: at noon of the day after tomorrow's midnight, in
+        // Berlin, where the clock is an hour ahead.
+        let day = 30 * 24;
+        steps[day + 24 + 11].price_milli_eur_per_mwh = Some(-9_000);
+        let noon = |hour: usize| {
+            let zone = look(steps.clone(), day + hour, Foresight::Past);
+            zone.surplus.get(24 + 11 - hour).copied()
+        };
+        assert_eq!(noon(12), Some(false), "13:00: not published yet");
+        assert_eq!(noon(13), Some(true), "14:00: published");
+        let other = look(steps.clone(), day + 24 + 13, Foresight::Past);
+        assert_eq!(other.surplus[22], false, "published for the next day too");
     }
 
     #[test]
@@ -265,20 +305,29 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
 
-        /// Garbage in any column after a moment changes no outlook at that moment.
+        /// Garbage in any column after a moment, and in prices after the published ones, changes no
+        /// outlook at that moment.
         #[test]
         fn nothing_beside_the_average_is_seen_before_it_has_ended(
             hour in 200_usize..900,
-            garbage in prop::collection::vec((0_u32..900_000, 0_u32..1000, -9_i64..9), 960),
+            garbage in prop::collection::vec((0_u32..900_000, 0_u32..1000, -9_000_i64..9_000), 960),
         ) {
-            let steps = days(40, |hour| Step { marginal_mg_per_kwh: marginal(hour).marginal_mg_per_kwh, ..sunny(hour) });
+            let steps = days(40, |hour| Step {
+                marginal_mg_per_kwh: marginal(hour).marginal_mg_per_kwh,
+                price_milli_eur_per_mwh: Some(i64::from(hour) * 1000),
+                ..sunny(hour)
+            });
             let mut spoiled = steps.clone();
-            for (step, (mg, share, price)) in spoiled.iter_mut().zip(garbage).skip(hour) {
+            // In Berlin, an hour ahead of the trace, prices are known until midnight, and from 14:00
+            // on until the next.
+            let local = hour + 1;
+            let published = (local / 24 + if local % 24 < 14 { 1 } else { 2 }) * 24 - 1;
+            for (at, (step, (mg, share, price))) in spoiled.iter_mut().zip(garbage).enumerate().skip(hour) {
                 *step = Step {
                     average_mg_per_kwh: mg,
                     marginal_mg_per_kwh: Some(mg),
                     renewable_permille: Some(share),
-                    price_milli_eur_per_mwh: Some(price),
+                    price_milli_eur_per_mwh: if at < published { step.price_milli_eur_per_mwh } else { Some(price) },
                     estimated: true,
                 };
             }

@@ -20,7 +20,7 @@ pub use told::Told;
 /// How the future is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Foresight {
-    /// By a forecast from the past alone.
+    /// By a forecast from the past, and from the day-ahead prices that are published.
     Past,
     /// Exactly. Only simulations have this.
     Perfect,
@@ -135,6 +135,9 @@ impl Almanac {
 
     const fn source(&self, how: How) -> &'static str {
         match (self.foresight, how) {
+            (Foresight::Past, How::Priced) => {
+                "forecast from the trace's past and published day-ahead prices"
+            }
             (Foresight::Past, How::Fitted) => "forecast from the trace's past",
             (Foresight::Past, How::Rule) => "forecast by a simple rule from a short past",
             (Foresight::Past, How::Last) => {

@@ -51,6 +51,7 @@ impl Told {
         }
         let how = match (covers, how) {
             (true, _) => "its own forecast",
+            (false, How::Priced) => "forecast from its past and published day-ahead prices",
             (false, How::Fitted) => "forecast from its past",
             (false, How::Rule) => "forecast by a simple rule from its short past",
             (false, How::Last) => "its last hour repeated",

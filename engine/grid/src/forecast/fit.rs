@@ -1,11 +1,14 @@
 //! The regression of a forecast: for each horizon, coefficients fitted on a window of the past with
-//! a ridge penalty towards a simple rule.
+//! a ridge penalty towards a simple rule. Hours with a published price have coefficients of their
+//! own.
 //!
 //! Each hour is weighted by the inverse of its value, because forecasts are judged by relative
 //! error. Without weights, the few dirty days of a windy grid dominate its many clean ones. Sums
 //! are plain and in a fixed order, so the result is the same on every machine.
 
 use super::lags::{History, LAGS, count};
+use super::prices::{FIGURES, Prices};
+use crate::market::Market;
 use crate::trace::Trace;
 use crate::whole::whole;
 
@@ -31,96 +34,170 @@ const LEAST_SHARE: f64 = 0.05;
 /// The least number of rows for a fit.
 const ROWS: usize = 200;
 
-type Coefficients = [f64; LAGS];
+/// The number of inputs of a horizon with prices.
+const PRICED: usize = LAGS + FIGURES;
+
+/// The fit of one horizon: the coefficients, and the mean absolute error relative to the week's
+/// mean.
+type Anchor<const N: usize> = ([f64; N], f64);
 
 /// The coefficients of one zone for one week.
 #[derive(Debug)]
 pub(super) struct Model {
-    /// By horizon: the coefficients, and the fit's mean absolute error relative to the week's mean.
-    anchors: Vec<(Coefficients, f64)>,
+    /// By horizon.
+    anchors: Vec<Anchor<LAGS>>,
+    /// By horizon, for hours with a published price. Shorter, because no hour later than tomorrow
+    /// has one, and empty if the zone has no prices.
+    priced: Vec<Anchor<PRICED>>,
+}
+
+/// A moment of the past: the hours that had ended, and what was known.
+struct Moment<'a> {
+    known: usize,
+    history: History<'a>,
+    prices: Option<Prices<'a>>,
 }
 
 impl Model {
     /// Fits a model on the hours `from..until` of a trace.
-    pub(super) fn fit(trace: &Trace, from: usize, until: usize) -> Option<Self> {
-        let histories: Vec<(usize, History<'_>)> = (from..until)
-            .filter_map(|known| Some((known, History::new(trace, known)?)))
+    pub(super) fn fit(
+        trace: &Trace,
+        market: Option<&Market>,
+        from: usize,
+        until: usize,
+    ) -> Option<Self> {
+        let moments: Vec<Moment<'_>> = (from..until)
+            .filter_map(|known| {
+                Some(Moment {
+                    known,
+                    history: History::new(trace, known)?,
+                    prices: market.and_then(|market| Prices::new(trace, market, known)),
+                })
+            })
             .collect();
         let anchors: Option<Vec<_>> = ANCHORS
             .into_iter()
-            .map(|ahead| anchor(trace, &histories, until, ahead))
+            .map(|ahead| {
+                let inputs = |moment: &Moment<'_>| Some(moment.history.lags(ahead));
+                anchor(&rows(trace, &moments, (ahead, until), inputs), ahead)
+            })
             .collect();
-        Some(Self { anchors: anchors? })
+        let priced = ANCHORS.into_iter().map_while(|ahead| {
+            let inputs = |moment: &Moment<'_>| {
+                let prices = moment.prices.as_ref()?;
+                (ahead < prices.ahead()).then(|| joined(&moment.history, prices, ahead))
+            };
+            anchor(&rows(trace, &moments, (ahead, until), inputs), ahead)
+        });
+        Some(Self {
+            anchors: anchors?,
+            priced: priced.collect(),
+        })
+    }
+
+    /// Whether hours with a published price have coefficients of their own.
+    pub(super) fn has_prices(&self) -> bool {
+        !self.priced.is_empty()
     }
 
     /// The expected value `ahead` hours ahead in mg/kWh, and its expected error in thousandths.
     pub(super) fn expect(&self, history: &History<'_>, ahead: usize) -> Option<(u32, u16)> {
-        let next = ANCHORS.partition_point(|anchor| *anchor <= ahead);
-        let low = next.checked_sub(1)?;
-        let (near, near_error) = self.anchors.get(low)?;
-        let between = ANCHORS
-            .get(next)
-            .filter(|anchor| **anchor / 24 == ANCHORS[low] / 24)
-            .and_then(|anchor| Some((*anchor, self.anchors.get(next)?)));
-        let lags = history.lags(ahead);
-        let (estimate, error) = match between {
-            Some((anchor, (far, far_error))) => {
-                let share = count(ahead - ANCHORS[low]) / count(anchor - ANCHORS[low]);
-                let mix = |a: f64, b: f64| (1.0 - share) * a + share * b;
-                (
-                    mix(dot(near, &lags), dot(far, &lags)),
-                    mix(*near_error, *far_error),
-                )
-            }
-            None => (dot(near, &lags), *near_error),
-        };
-        let value = ((estimate + 1.0) * history.week).max(1.0);
-        let permille = error * history.week / value * 1000.0;
-        Some((
-            u32::try_from(whole(value)).unwrap_or(u32::MAX),
-            u16::try_from(whole(permille)).unwrap_or(u16::MAX).min(1000),
-        ))
+        expect(&self.anchors, &history.lags(ahead), history.week, ahead)
+    }
+
+    /// Like [`Self::expect`], for an hour with a published price.
+    pub(super) fn expect_priced(
+        &self,
+        history: &History<'_>,
+        prices: &Prices<'_>,
+        ahead: usize,
+    ) -> Option<(u32, u16)> {
+        let inputs = joined(history, prices, ahead);
+        expect(&self.priced, &inputs, history.week, ahead)
     }
 }
 
-/// Fits the coefficients of one horizon.
-fn anchor(
-    trace: &Trace,
-    histories: &[(usize, History<'_>)],
-    until: usize,
+/// The lags and the figures of the prices.
+fn joined(history: &History<'_>, prices: &Prices<'_>, ahead: usize) -> [f64; PRICED] {
+    let mut all = [0.0; PRICED];
+    let (lags, figures) = all.split_at_mut(LAGS);
+    lags.copy_from_slice(&history.lags(ahead));
+    figures.copy_from_slice(&prices.figures(ahead));
+    all
+}
+
+/// The expected value by the coefficients of the horizons around `ahead`.
+fn expect<const N: usize>(
+    anchors: &[Anchor<N>],
+    inputs: &[f64; N],
+    week: f64,
     ahead: usize,
-) -> Option<(Coefficients, f64)> {
-    let rule = rule(ahead);
-    let rows = || {
-        histories
-            .iter()
-            .take_while(move |(known, _)| known + ahead < until)
-            .filter_map(move |(known, history)| {
-                let step = trace.steps.get(known + ahead)?;
-                let target = f64::from(step.average_mg_per_kwh) / history.week - 1.0;
-                Some((history.lags(ahead), target))
-            })
+) -> Option<(u32, u16)> {
+    let next = ANCHORS.partition_point(|anchor| *anchor <= ahead);
+    let low = next.checked_sub(1)?.min(anchors.len().checked_sub(1)?);
+    let (near, near_error) = anchors.get(low)?;
+    let between = ANCHORS
+        .get(next)
+        .filter(|anchor| **anchor / 24 == ANCHORS[low] / 24)
+        .and_then(|anchor| Some((*anchor, anchors.get(next)?)));
+    let (estimate, error) = match between {
+        Some((anchor, (far, far_error))) => {
+            let share = count(ahead - ANCHORS[low]) / count(anchor - ANCHORS[low]);
+            let mix = |a: f64, b: f64| (1.0 - share) * a + share * b;
+            (
+                mix(dot(near, inputs), dot(far, inputs)),
+                mix(*near_error, *far_error),
+            )
+        }
+        None => (dot(near, inputs), *near_error),
     };
-    let mut gram = [[0.0; LAGS]; LAGS];
-    let mut right = [0.0; LAGS];
-    let mut seen = 0;
-    for (lags, target) in rows() {
-        let off = target - dot(&rule, &lags);
+    let value = ((estimate + 1.0) * week).max(1.0);
+    let permille = error * week / value * 1000.0;
+    Some((
+        u32::try_from(whole(value)).unwrap_or(u32::MAX),
+        u16::try_from(whole(permille)).unwrap_or(u16::MAX).min(1000),
+    ))
+}
+
+/// The inputs and targets of one horizon, of all moments whose target had ended before `until`.
+fn rows<'a, const N: usize>(
+    trace: &Trace,
+    moments: &'a [Moment<'a>],
+    (ahead, until): (usize, usize),
+    inputs: impl Fn(&'a Moment<'a>) -> Option<[f64; N]>,
+) -> Vec<([f64; N], f64)> {
+    moments
+        .iter()
+        .take_while(|moment| moment.known + ahead < until)
+        .filter_map(|moment| {
+            let step = trace.steps.get(moment.known + ahead)?;
+            let target = f64::from(step.average_mg_per_kwh) / moment.history.week - 1.0;
+            Some((inputs(moment)?, target))
+        })
+        .collect()
+}
+
+/// Fits the coefficients of one horizon. `None` if there are too few rows.
+fn anchor<const N: usize>(rows: &[([f64; N], f64)], ahead: usize) -> Option<Anchor<N>> {
+    if rows.len() < ROWS {
+        return None;
+    }
+    let rule = rule(ahead);
+    let mut gram = [[0.0; N]; N];
+    let mut right = [0.0; N];
+    for (inputs, target) in rows {
+        let off = target - dot(&rule, inputs);
         let weight = 1.0 / (target + 1.0).max(LEAST_SHARE);
-        for (row, (lag, sum)) in gram.iter_mut().zip(lags.iter().zip(&mut right)) {
-            let weighed = weight * lag;
+        for (row, (input, sum)) in gram.iter_mut().zip(inputs.iter().zip(&mut right)) {
+            let weighed = weight * input;
             *sum += weighed * off;
-            for (cell, other) in row.iter_mut().zip(&lags) {
+            for (cell, other) in row.iter_mut().zip(inputs) {
                 *cell += weighed * other;
             }
         }
-        seen += 1;
-    }
-    if seen < ROWS {
-        return None;
     }
     let varies: f64 = gram.iter().enumerate().map(|(at, row)| row[at]).sum();
-    let ridge = ridge(ahead) * varies / count(LAGS);
+    let ridge = ridge(ahead) * varies / count(N);
     for (at, row) in gram.iter_mut().enumerate() {
         row[at] += ridge;
     }
@@ -128,10 +205,11 @@ fn anchor(
     for (own, rule) in coefficients.iter_mut().zip(rule) {
         *own += rule;
     }
-    let errors: f64 = rows()
-        .map(|(lags, target)| (target - dot(&coefficients, &lags)).abs())
+    let errors: f64 = rows
+        .iter()
+        .map(|(inputs, target)| (target - dot(&coefficients, inputs)).abs())
         .sum();
-    Some((coefficients, errors / count(seen)))
+    Some((coefficients, errors / count(rows.len())))
 }
 
 /// The strength of the ridge penalty for a horizon.
@@ -142,12 +220,12 @@ fn ridge(ahead: usize) -> f64 {
 
 /// The rule that the penalty pulls towards: half of yesterday's value, half of the week's mean at
 /// that hour, and the last hour's error, fading.
-fn rule(ahead: usize) -> Coefficients {
+fn rule<const N: usize>(ahead: usize) -> [f64; N] {
     let mut fading = 1.0;
     for _ in 0..ahead {
         fading *= FADING;
     }
-    let mut rule = [0.0; LAGS];
+    let mut rule = [0.0; N];
     rule[0] = 0.7 * fading;
     rule[3] = 0.5;
     rule[6] = 0.5;
@@ -156,29 +234,29 @@ fn rule(ahead: usize) -> Coefficients {
     rule
 }
 
-fn dot(a: &Coefficients, b: &Coefficients) -> f64 {
+fn dot<const N: usize>(a: &[f64; N], b: &[f64; N]) -> f64 {
     a.iter().zip(b).fold(0.0, |sum, (a, b)| sum + a * b)
 }
 
 /// Solves a symmetric positive definite system by Cholesky decomposition.
-fn solve(mut a: [[f64; LAGS]; LAGS], mut b: [f64; LAGS]) -> Option<[f64; LAGS]> {
-    for column in 0..LAGS {
+fn solve<const N: usize>(mut a: [[f64; N]; N], mut b: [f64; N]) -> Option<[f64; N]> {
+    for column in 0..N {
         let pivot = a[column][column] - product(&a[column][..column], &a[column][..column]);
         if pivot.is_nan() || pivot <= 0.0 {
             return None;
         }
         let root = pivot.sqrt();
         a[column][column] = root;
-        for row in column + 1..LAGS {
+        for row in column + 1..N {
             let known = product(&a[row][..column], &a[column][..column]);
             a[row][column] = (a[row][column] - known) / root;
         }
     }
-    for row in 0..LAGS {
+    for row in 0..N {
         b[row] = (b[row] - product(&a[row][..row], &b[..row])) / a[row][row];
     }
-    for row in (0..LAGS).rev() {
-        let known: f64 = (row + 1..LAGS).map(|below| a[below][row] * b[below]).sum();
+    for row in (0..N).rev() {
+        let known: f64 = (row + 1..N).map(|below| a[below][row] * b[below]).sum();
         b[row] = (b[row] - known) / a[row][row];
     }
     Some(b)

@@ -8,10 +8,15 @@ pub(super) const LAGS: usize = 17;
 /// The hours of history that the lags need.
 const REACH_H: usize = 240;
 
+/// The hours of a week.
+pub(super) const HOURS_OF_WEEK: usize = 168;
+
 /// The past of a trace up to a moment, with the means that all horizons share.
 pub(crate) struct History<'a> {
     trace: &'a Trace,
     known: usize,
+    /// Expected hours that follow the known ones, in mg/kWh.
+    expected: &'a [u32],
     day: f64,
     /// The mean of the last week. Lags are given as multiples of it.
     pub(super) week: f64,
@@ -22,12 +27,19 @@ pub(crate) struct History<'a> {
 impl<'a> History<'a> {
     /// The first `known` hours of a trace; `None` if they are too few or their mean is zero.
     pub(crate) fn new(trace: &'a Trace, known: usize) -> Option<Self> {
+        Self::beyond(trace, known, &[])
+    }
+
+    /// Like [`Self::new`], but as if the expected hours after the known ones had also ended. Lags
+    /// count back from the last of them.
+    pub(super) fn beyond(trace: &'a Trace, known: usize, expected: &'a [u32]) -> Option<Self> {
         if known < REACH_H || trace.steps.len() < known {
             return None;
         }
         let mut history = Self {
             trace,
             known,
+            expected,
             day: 0.0,
             week: 0.0,
             usual: 0.0,
@@ -36,7 +48,7 @@ impl<'a> History<'a> {
             let sum: f64 = (1..=hours).map(|back| history.at(back)).sum();
             sum / count(hours)
         };
-        let (day, week) = (mean(24), mean(168));
+        let (day, week) = (mean(24), mean(HOURS_OF_WEEK));
         let usual: f64 = (1..=7).map(|days| history.at(1 + 24 * days)).sum();
         if week <= 0.0 {
             return None;
@@ -49,10 +61,15 @@ impl<'a> History<'a> {
 
     /// The value `back` hours before the first unknown hour.
     fn at(&self, back: usize) -> f64 {
-        self.trace
-            .steps
-            .get(self.known.wrapping_sub(back))
-            .map_or(0.0, |step| f64::from(step.average_mg_per_kwh))
+        let hour = (self.known + self.expected.len()).wrapping_sub(back);
+        let mg_per_kwh = match hour.checked_sub(self.known) {
+            Some(ahead) => self.expected.get(ahead).copied(),
+            None => {
+                let step = self.trace.steps.get(hour);
+                step.map(|step| step.average_mg_per_kwh)
+            }
+        };
+        mg_per_kwh.map_or(0.0, f64::from)
     }
 
     /// The lags for the hour that is `ahead` hours after the first unknown one.
@@ -61,8 +78,8 @@ impl<'a> History<'a> {
         let newest = 24 - ahead % 24;
         let same = |days: usize| self.at(newest + 24 * days);
         let mean: f64 = (0..7).map(same).sum::<f64>() / 7.0;
-        let last_week = if ahead < 168 {
-            self.at(168 - ahead)
+        let last_week = if ahead < HOURS_OF_WEEK {
+            self.at(HOURS_OF_WEEK - ahead)
         } else {
             mean
         };

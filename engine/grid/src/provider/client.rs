@@ -195,12 +195,22 @@ enum Tried {
 impl Site {
     /// The body of the answer.
     pub(crate) fn get(&self, ask: &Ask<'_>) -> Result<Vec<u8>, SignalError> {
+        self.get_also(ask, |_| false)
+    }
+
+    /// The body of the answer. The body of a refusal (status 400 to 499) is an answer if `also` says
+    /// so.
+    pub(crate) fn get_also(
+        &self,
+        ask: &Ask<'_>,
+        also: fn(&[u8]) -> bool,
+    ) -> Result<Vec<u8>, SignalError> {
         let limits = &self.client.limits;
         let mut pause = Duration::from_secs(1);
         let mut tried = 0;
         loop {
             tried += 1;
-            let (error, wanted) = match self.attempt(ask) {
+            let (error, wanted) = match self.attempt(ask, also) {
                 Tried::Answer(bytes) => return Ok(bytes),
                 Tried::Never(error) => return Err(error),
                 Tried::Again(error, wanted) => (error, wanted),
@@ -215,7 +225,7 @@ impl Site {
         }
     }
 
-    fn attempt(&self, ask: &Ask<'_>) -> Tried {
+    fn attempt(&self, ask: &Ask<'_>, also: fn(&[u8]) -> bool) -> Tried {
         let request = match self.request(ask) {
             Ok(request) => request,
             Err(error) => return Tried::Never(error),
@@ -225,7 +235,7 @@ impl Site {
             .runtime
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        runtime.block_on(self.exchange(request, ask))
+        runtime.block_on(self.exchange(request, ask, also))
     }
 
     fn request(&self, ask: &Ask<'_>) -> Result<reqwest::Request, SignalError> {
@@ -260,7 +270,12 @@ impl Site {
         request.build().map_err(|error| self.down(error))
     }
 
-    async fn exchange(&self, request: reqwest::Request, ask: &Ask<'_>) -> Tried {
+    async fn exchange(
+        &self,
+        request: reqwest::Request,
+        ask: &Ask<'_>,
+        also: fn(&[u8]) -> bool,
+    ) -> Tried {
         let mut response = match self.client.http.execute(request).await {
             Ok(response) => response,
             Err(error) => return Tried::Again(self.failed(error), None),
@@ -287,20 +302,21 @@ impl Site {
                 }
             }
         }
-        self.judge(status, asked_to_wait, body, ask)
+        if status.is_success() || (status.is_client_error() && also(&body)) {
+            return Tried::Answer(body);
+        }
+        self.judge(status, asked_to_wait, &body, ask)
     }
 
+    /// What an answer without figures means.
     fn judge(
         &self,
         status: StatusCode,
         asked_to_wait: Option<Duration>,
-        body: Vec<u8>,
+        body: &[u8],
         ask: &Ask<'_>,
     ) -> Tried {
-        if status.is_success() {
-            return Tried::Answer(body);
-        }
-        let said = said(&body, ask.pass);
+        let said = said(body, ask.pass);
         let refused = SignalError::Refused {
             host: self.host.clone(),
             status: status.as_u16(),

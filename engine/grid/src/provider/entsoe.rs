@@ -18,6 +18,12 @@ const NAME: &str = Provider::EntsoE.word();
 
 const PATH: &str = "/api";
 
+/// The status of a request that cannot be answered.
+const BAD_REQUEST: u16 = 400;
+
+/// The element of an answer that has no data. It says why.
+const ACKNOWLEDGEMENT: &str = "<Acknowledgement_MarketDocument";
+
 /// A request may cover a year; a month keeps answers small.
 const SPAN_MS: u64 = 31 * 24 * HOUR_MS;
 
@@ -121,6 +127,10 @@ fn fuel(code: &str) -> Option<Fuel> {
     })
 }
 
+fn is_acknowledgement(body: &[u8]) -> bool {
+    String::from_utf8_lossy(body).contains(ACKNOWLEDGEMENT)
+}
+
 /// Pumped storage and batteries. The power that they return was counted when it was generated.
 fn is_storage(code: &str) -> bool {
     matches!(code, "B10" | "B25")
@@ -145,7 +155,7 @@ impl EntsoE {
         now: Timestamp,
     ) -> Result<Vec<TimeSeries>, SignalError> {
         let stamp = |at: Timestamp| written(at, "%Y%m%d%H%M");
-        let bytes = self.site.get(&Ask {
+        let ask = Ask {
             path: PATH.to_owned(),
             query: vec![
                 ("documentType", "A75".to_owned()),
@@ -156,7 +166,9 @@ impl EntsoE {
             ],
             pass: Pass::Parameter("securityToken", &self.key),
             now,
-        })?;
+        };
+        // "No matching data found" has the status 400, or 200.
+        let bytes = self.site.get_also(&ask, is_acknowledgement)?;
         let text =
             std::str::from_utf8(&bytes).map_err(|_| foreign(&self.site.host, "XML", &bytes))?;
         let malformed = |error: DeError| self.wrong(error.to_string());
@@ -167,7 +179,7 @@ impl EntsoE {
             let document: Document = from_str(text).map_err(malformed)?;
             return Ok(document.series);
         }
-        if text.contains("<Acknowledgement_MarketDocument") {
+        if text.contains(ACKNOWLEDGEMENT) {
             let told: Acknowledgement = from_str(text).map_err(malformed)?;
             let nothing = |reason: &Reason| reason.text.contains("No matching data");
             if told.reasons.iter().any(nothing) {
@@ -176,7 +188,7 @@ impl EntsoE {
             let reasons: Vec<&str> = told.reasons.iter().map(|one| one.text.as_str()).collect();
             return Err(SignalError::Refused {
                 host: self.site.host.clone(),
-                status: 200,
+                status: BAD_REQUEST,
                 said: self.key.hide_in(&format!(": {}", reasons.join("; "))),
             });
         }

@@ -5,25 +5,43 @@ use super::SignalError;
 
 /// ENTSO-E's domain codes of bidding zones and countries.
 const DOMAINS: &[(&str, &str)] = &[
+    ("AL", "10YAL-KESH-----5"),
     ("AT", "10YAT-APG------L"),
+    ("BA", "10YBA-JPCC-----D"),
     ("BE", "10YBE----------2"),
     ("BG", "10YCA-BULGARIA-R"),
     ("CH", "10YCH-SWISSGRIDZ"),
+    ("CY", "10YCY-1001A0003J"),
     ("CZ", "10YCZ-CEPS-----N"),
     ("DE", "10Y1001A1001A83F"),
+    ("DK", "10Y1001A1001A65H"),
     ("DK-DK1", "10YDK-1--------W"),
     ("DK-DK2", "10YDK-2--------M"),
     ("EE", "10Y1001A1001A39I"),
     ("ES", "10YES-REE------0"),
     ("FI", "10YFI-1--------U"),
     ("FR", "10YFR-RTE------C"),
+    ("GB", "10YGB----------A"),
+    ("GB-NIR", "10Y1001A1001A016"),
+    ("GE", "10Y1001A1001B012"),
     ("GR", "10YGR-HTSO-----Y"),
     ("HR", "10YHR-HEP------M"),
     ("HU", "10YHU-MAVIR----U"),
     ("IE", "10YIE-1001A00010"),
     ("IT", "10YIT-GRTN-----B"),
+    ("IT-CNO", "10Y1001A1001A70O"),
+    ("IT-CSO", "10Y1001A1001A71M"),
+    ("IT-NO", "10Y1001A1001A73I"),
+    ("IT-SAR", "10Y1001A1001A74G"),
+    ("IT-SIC", "10Y1001A1001A75E"),
+    ("IT-SO", "10Y1001A1001A788"),
     ("LT", "10YLT-1001A0008Q"),
+    ("LU", "10YLU-CEGEDEL-NQ"),
     ("LV", "10YLV-1001A00074"),
+    ("MD", "10Y1001A1001A990"),
+    ("ME", "10YCS-CG-TSO---S"),
+    ("MK", "10YMK-MEPSO----8"),
+    ("MT", "10Y1001A1001A93C"),
     ("NL", "10YNL----------L"),
     ("NO", "10YNO-0--------C"),
     ("NO-NO1", "10YNO-1--------2"),
@@ -42,6 +60,9 @@ const DOMAINS: &[(&str, &str)] = &[
     ("SE-SE4", "10Y1001A1001A47J"),
     ("SI", "10YSI-ELES-----O"),
     ("SK", "10YSK-SEPS-----K"),
+    ("TR", "10YTR-TEIAS----W"),
+    ("UA", "10Y1001C--00003F"),
+    ("XK", "10Y1001C--00100H"),
 ];
 
 /// ENTSO-E's domain of a zone. A domain code is accepted as it is.
@@ -103,6 +124,25 @@ mod tests {
         assert!(eia_respondent("DE").is_err());
         assert_eq!(entsoe_domain("DE").unwrap(), "10Y1001A1001A83F");
         assert!(entsoe_domain("US-CAL-CISO").is_err());
-        assert!(DOMAINS.iter().all(|(_, code)| code.len() == 16));
+    }
+
+    /// The last letter of a code checks the others (ENTSO-E, "The Energy Identification Coding
+    /// Scheme Reference Manual").
+    fn check_letter(code: &str) -> char {
+        const LETTERS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-";
+        let value = |letter| LETTERS.iter().position(|one| *one == letter).unwrap();
+        let weighed = code.bytes().take(15).zip((2..=16).rev());
+        let sum: usize = weighed.map(|(letter, weight)| value(letter) * weight).sum();
+        char::from(LETTERS[36 - (sum - 1) % 37])
+    }
+
+    #[test]
+    fn every_domain_code_is_spelled_right() {
+        for (zone, code) in DOMAINS {
+            assert_eq!(code.len(), 16, "{zone}");
+            assert!(code.ends_with(check_letter(code)), "{zone}: {code}");
+            assert_eq!(entsoe_domain(code).unwrap(), *code);
+        }
+        assert!(DOMAINS.is_sorted());
     }
 }

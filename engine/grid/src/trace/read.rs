@@ -42,7 +42,8 @@ struct Columns {
 /// Reads a trace. Columns are named as in
 /// `timestamp_utc,carbon_intensity_gco2e_per_kwh,renewable_share,
 /// price_eur_per_mwh,marginal_gco2_per_kwh,estimated`. The first two are required, others are
-/// ignored, and an empty field is unknown.
+/// ignored, and an empty field is unknown. Prices are those of the day-ahead auction, where there is
+/// one: forecasts use them from 14:00 local time of the day before.
 ///
 /// # Errors
 ///

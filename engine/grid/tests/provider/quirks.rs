@@ -145,24 +145,27 @@ fn points_that_a_curve_leaves_out_are_as_the_one_before() {
 #[test]
 fn entsoe_says_that_there_is_nothing_or_why_not() {
     let site = site(Provider::EntsoE);
-    let told = |text: &'static str| {
+    let told = |status: u16, text: &'static str| {
         let server = Server::start(move |_| {
-            Reply::ok(format!(
+            let body = format!(
                 "<Acknowledgement_MarketDocument><Reason><code>999</code><text>{text}</text></Reason></Acknowledgement_MarketDocument>"
-            ))
+            );
+            Reply::status(status, body)
         });
         let asked = site.ask(&server);
         asked.signal.history("DE", FROM, NOW, NOW).unwrap_err()
     };
-    assert_eq!(
-        told("No matching data found for Data item x"),
-        SignalError::Stale { newest: None }
-    );
-    let error = told("The period is too long");
-    assert!(
-        error.to_string().contains("The period is too long"),
-        "{error}"
-    );
+    for status in [200, 400] {
+        assert_eq!(
+            told(status, "No matching data found for Data item x"),
+            SignalError::Stale { newest: None }
+        );
+        let error = told(status, "The period is too long");
+        assert!(
+            error.to_string().contains("The period is too long"),
+            "{error}"
+        );
+    }
 }
 
 #[test]

@@ -6,12 +6,14 @@ use sunward_sim::report::Report;
 use sunward_sim::workload::{Arrival, Terms, read_wfcommons};
 use sunward_sim::{Random, RunDraft, limit};
 
-use crate::world::{BEGIN, HOUR_MS, Job, Row, Study, ZONES, arrival};
+use crate::world::{ALONE, BEGIN, DIRTY, HOUR_MS, Job, Row, Study, ZONES, arrival};
 
 type Table = fn(&Study) -> Vec<Row>;
 
-pub(crate) const ALL: [(&str, Table); 5] = [
+pub(crate) const ALL: [(&str, Table); 7] = [
     ("jobs", jobs),
+    ("alone", alone),
+    ("dirty", dirty),
     ("pausable", pausable),
     ("crowded", crowded),
     ("data", data),
@@ -33,6 +35,28 @@ const PLAIN: Job = Job {
 fn jobs(study: &Study) -> Vec<Row> {
     let table = |hours| free(study, &format!("{hours} h"), Job { hours, ..PLAIN });
     [1, 6, 24].into_iter().flat_map(table).collect()
+}
+
+/// Jobs in a single zone, where time alone can save.
+fn alone(study: &Study) -> Vec<Row> {
+    let lengths = [6, 24].into_iter();
+    let tables = lengths.flat_map(|hours| ALONE.map(|zone| (hours, zone)));
+    tables
+        .flat_map(|(hours, zone)| {
+            let job = Job { hours, ..PLAIN };
+            free_in(study, &format!("{hours} h, {zone} alone"), &[zone], job)
+        })
+        .collect()
+}
+
+/// Jobs in six zones of which none is clean for long.
+fn dirty(study: &Study) -> Vec<Row> {
+    let table = |hours| {
+        let job = Job { hours, ..PLAIN };
+        let name = format!("{hours} h, six dirty zones");
+        free_in(study, &name, &DIRTY, job)
+    };
+    [6, 24].into_iter().flat_map(table).collect()
 }
 
 /// The same jobs, which may pause after each hour.
@@ -60,11 +84,16 @@ fn data(study: &Study) -> Vec<Row> {
 
 /// Jobs from every home equally, with more machines than are needed.
 fn free(study: &Study, name: &str, job: Job) -> Vec<Row> {
+    free_in(study, name, &ZONES, job)
+}
+
+/// Jobs from each of these zones equally, with more machines than are needed.
+fn free_in(study: &Study, name: &str, zones: &[&str], job: Job) -> Vec<Row> {
     let moments = study.moments(None, job.hours + job.slack_h);
     let arrivals = moments
         .iter()
-        .flat_map(|at| ZONES.map(|home| arrival(*at, home, job)));
-    let setup = study.setup(arrivals.collect(), PLENTY);
+        .flat_map(|at| zones.iter().map(|home| arrival(*at, home, job)));
+    let setup = study.setup_in(zones, arrivals.collect(), PLENTY);
     let bound = limit(&setup, HOUR_MS);
     study.rows(name, &setup, Some(&bound), &[])
 }

@@ -35,6 +35,12 @@ pub(crate) const ZONES: [&str; 10] = [
     "ZA",
 ];
 
+/// Zones of which none is clean for long.
+pub(crate) const DIRTY: [&str; 6] = ["AU-NSW", "DE", "JP-TK", "US-MIDA-PJM", "US-TEX-ERCO", "ZA"];
+
+/// Zones in which time alone can save.
+pub(crate) const ALONE: [&str; 4] = ["DE", "GB", "US-TEX-ERCO", "US-CAL-CISO"];
+
 /// A row of a table.
 #[derive(Serialize)]
 pub(crate) struct Row {
@@ -77,8 +83,13 @@ impl Study {
         (0..count).map(|n| BEGIN.after_ms(n * step_ms)).collect()
     }
 
-    /// A world of ten pools, each with `devices` devices and cores.
+    /// A world of a pool in each of the ten zones, with `devices` devices and cores each.
     pub(crate) fn setup(&self, arrivals: Vec<Arrival>, devices: u32) -> Setup {
+        self.setup_in(&ZONES, arrivals, devices)
+    }
+
+    /// A world of a pool in each of these zones, with `devices` devices and cores each.
+    pub(crate) fn setup_in(&self, zones: &[&str], arrivals: Vec<Arrival>, devices: u32) -> Setup {
         let pool = |zone: &str| Pool {
             name: zone.to_owned(),
             region: zone.to_owned(),
@@ -97,9 +108,9 @@ impl Study {
         };
         Setup {
             fleet: Arc::new(Fleet {
-                pools: ZONES.iter().map(|zone| pool(zone)).collect(),
+                pools: zones.iter().map(|zone| pool(zone)).collect(),
             }),
-            openings: Arc::new((0..10).map(opening).collect()),
+            openings: Arc::new((0..).take(zones.len()).map(opening).collect()),
             truth: Arc::clone(&self.truth),
             submissions: Arc::new(submissions(arrivals).expect("sound runs")),
             scenario: Scenario::default(),
