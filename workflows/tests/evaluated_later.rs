@@ -11,7 +11,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sunward_workflows::{CompiledArgv, CompiledScript, Scope, Template, Value, default_shell};
+use sunward_workflows::{
+    CompiledArgv, CompiledScript, InputValue, Scope, Template, Value, default_shell,
+};
 
 /// Why a script cannot have the text in it; `None` if it can.
 fn refusal(script: &str) -> Option<String> {
@@ -19,6 +21,7 @@ fn refusal(script: &str) -> Option<String> {
     let scope = Scope {
         item: Some(text()),
         params: Arc::new(BTreeMap::from([("p".to_owned(), text())])),
+        inputs: BTreeMap::from([("t".to_owned(), InputValue::default())]),
         ..Scope::default()
     };
     let compiled = CompiledScript::new(&default_shell(), script).unwrap();
@@ -103,6 +106,8 @@ fn scripts_that_only_look_like_them_are_not_refused() {
         "[ \"$(echo ${{ item }})\" = word ] || [ $(wc -l < ${{ item }}) -gt 3 ]",
         "x=${{ item }}; [ $# -gt 0 ] && [ \"${#x}\" -gt 2 ]",
         "x=${{ item }}; n=3; [ $n -gt 2 ]",
+        "for p in ${{ inputs.t.parts }}; do test -s $p; done; [ -s ${{ inputs.t }} ]",
+        "x=${{ inputs.t }}; [ -e $x ] && python3 $x",
         "x=${{ item }}; for y in $x; do echo \"$y\"; done",
         "a=(sort ${{ item }}); \"${a[@]}\"",
         "set -- sort ${{ item }}; \"$@\"",

@@ -8,8 +8,8 @@ use tree_sitter::Node;
 use super::interpreter::{self, MARK, Verdict};
 use super::nested;
 use super::node::{
-    FIRST, POSITIONAL, dequoted, descendants, hidden_dash, is_document, is_expansion, is_list,
-    is_word, outside_numbers, outside_substitutions, own_text, read_name, spreads,
+    DIVIDED, FIRST, POSITIONAL, dequoted, descendants, hidden_dash, is_document, is_expansion,
+    is_list, is_word, outside_numbers, outside_substitutions, own_text, read_name, spreads,
 };
 use super::written;
 
@@ -152,9 +152,12 @@ fn of_command(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         let plain = std::mem::replace(&mut words[at], marked);
         let verdict = interpreter::verdict(&words, at, MARK);
         words[at] = plain;
-        let options = spreads(*part, text) && interpreter::takes_options(&words, at);
-        if options || matches!(verdict, Verdict::Refused(_)) {
+        if matches!(verdict, Verdict::Refused(_)) {
             read(*part, text, found);
+        } else if spreads(*part, text) && interpreter::takes_options(&words, at) {
+            for node in outside_numbers(*part, text) {
+                divided(node, text, found);
+            }
         }
     }
     if let Some(program) = interpreter::started(&words).and_then(|at| parts.get(at)) {
@@ -289,10 +292,16 @@ fn spread_operands(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
         false
     };
     for node in outside_substitutions(node) {
-        if is_expansion(node) && (!within(node) || is_list(node, text)) {
-            found.extend(read_name(node, text));
+        if !within(node) || is_list(node, text) {
+            divided(node, text, found);
         }
     }
+}
+
+/// Adds the variable of an expansion that is evaluated only if its text divides into several words.
+fn divided(node: Node<'_>, text: &str, found: &mut BTreeSet<String>) {
+    let name = read_name(node, text).filter(|_| is_expansion(node));
+    found.extend(name.map(|name| format!("{DIVIDED}{name}")));
 }
 
 /// True if `[[ … ]]` evaluates operands: in comparisons of numbers and as names.

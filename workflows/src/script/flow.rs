@@ -12,8 +12,8 @@ use tree_sitter::Node;
 
 use super::evaluation::{self, words};
 use super::node::{
-    FIRST, INPUT, POSITIONAL, descendants, is_document, is_expansion, literal, outside_numbers,
-    own_text, read_name,
+    DIVIDED, FIRST, INPUT, POSITIONAL, descendants, is_document, is_expansion, literal,
+    outside_numbers, own_text, read_name,
 };
 use super::output;
 use super::written;
@@ -51,14 +51,16 @@ impl Flow {
 pub(super) struct Flows {
     flows: Vec<Flow>,
     evaluated: BTreeSet<String>,
+    /// Also the variables that are evaluated only if their text divides into several words.
+    divided: BTreeSet<String>,
 }
 
 impl Flows {
     /// Finds them in a parsed script.
     pub(super) fn of(root: Node<'_>, text: &str) -> Self {
-        let evaluated = evaluation::names(root, text);
+        let names = evaluation::names(root, text);
         let mut flows = Vec::new();
-        if !evaluated.is_empty() {
+        if !names.is_empty() {
             let all = descendants(root, |_| true);
             let functions: BTreeSet<&str> = all
                 .iter()
@@ -75,8 +77,22 @@ impl Flows {
                 flows.extend(script.flow(node));
             }
         }
+        let strip = |name: &String| name.strip_prefix(DIVIDED).map(str::to_owned);
+        let divided: BTreeSet<String> = names.iter().filter_map(strip).collect();
+        let evaluated: BTreeSet<String> = names
+            .into_iter()
+            .filter(|name| strip(name).is_none())
+            .collect();
+        let divided = match divided.is_empty() {
+            true => BTreeSet::new(),
+            false => closed(evaluated.union(&divided).cloned().collect(), &flows, text),
+        };
         let evaluated = closed(evaluated, &flows, text);
-        Self { flows, evaluated }
+        Self {
+            flows,
+            evaluated,
+            divided,
+        }
     }
 
     /// Everything whose text the script evaluates, possibly through other variables.
@@ -85,16 +101,16 @@ impl Flows {
     }
 
     /// True if the value at these bytes reaches a variable that is evaluated, possibly through
-    /// other variables.
-    pub(super) fn reaches_evaluation(&self, value: &Range<usize>) -> bool {
+    /// other variables. The `path` of an input does not divide into words.
+    pub(super) fn reaches_evaluation(&self, value: &Range<usize>, path: bool) -> bool {
         let holds = |flow: &&Flow| {
             let mut ranges = flow.ranges.iter();
             ranges.any(|range| range.start < value.end && value.start < range.end)
         };
-        self.flows
-            .iter()
-            .filter(holds)
-            .any(|flow| self.evaluated.contains(&flow.target))
+        self.flows.iter().filter(holds).any(|flow| {
+            let divides = !path && self.divided.contains(&flow.target);
+            divides || self.evaluated.contains(&flow.target)
+        })
     }
 }
 

@@ -12,6 +12,10 @@ pub(super) const POSITIONAL: &str = "@";
 /// The name used here for the first positional parameter, where it is a command's name.
 pub(super) const FIRST: &str = "@1";
 
+/// What precedes the name of a variable that is evaluated only if its text divides into several
+/// words.
+pub(super) const DIVIDED: &str = "divided:";
+
 /// The name used here for the standard input.
 pub(super) const INPUT: &str = "<";
 

@@ -73,7 +73,9 @@ pub(super) fn places(template: &CompiledTemplate, dialect: Dialect) -> Vec<Place
         .zip(expressions)
         .map(|(range, input)| match finder.place(range) {
             Ok(_) if !input && finder.names_command(range) => Place::Refused(Refusal::CommandName),
-            Ok(_) if flows.reaches_evaluation(range) => Place::Refused(Refusal::EvaluatedLater),
+            Ok(_) if flows.reaches_evaluation(range, input) => {
+                Place::Refused(Refusal::EvaluatedLater)
+            }
             Ok(place) => place,
             Err(refusal) => Place::Refused(refusal),
         })
