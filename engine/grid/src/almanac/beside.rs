@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(noon(12), Some(false), "13:00: not published yet");
         assert_eq!(noon(13), Some(true), "14:00: published");
         let other = look(steps.clone(), day + 24 + 13, Foresight::Past);
-        assert_eq!(other.surplus[22], false, "published for the next day too");
+        assert!(!other.surplus[22], "published for the next day too");
     }
 
     #[test]
