@@ -181,7 +181,7 @@ impl Store {
         let written = dataset.written.iter().flat_map(|written| &written.files);
         let mut files = written.chain(&dataset.parts);
         files.next().map_or_else(String::new, |file| {
-            format!(", {}", self.part_path(&file.digest).display())
+            format!(", {}", sunward_files::shown(&self.part_path(&file.digest)))
         })
     }
 

@@ -154,9 +154,17 @@ fn number(cell: &str, decimal_comma: bool) -> Kind {
         .bytes()
         .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
     match digits.parse::<f64>() {
-        Ok(number) if plain && number.is_finite() => Kind::Float,
+        Ok(number) if plain && number.is_finite() && !is_below_floats(digits, number) => {
+            Kind::Float
+        }
         _ => Kind::Text,
     }
+}
+
+/// Whether a number is so small that its nearest float is zero, such as a p-value of `1e-400`.
+fn is_below_floats(digits: &str, number: f64) -> bool {
+    let mantissa = digits.split(['e', 'E']).next().unwrap_or_default();
+    number == 0.0 && mantissa.bytes().any(|byte| matches!(byte, b'1'..=b'9'))
 }
 
 fn time(cell: &str) -> Kind {
