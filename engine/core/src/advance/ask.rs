@@ -93,7 +93,7 @@ impl<'a> Asking<'a> {
             self.nowhere.push(Fact::Unresolvable {
                 run: run.id,
                 stage: id,
-                failure: nowhere(run, planned),
+                failure: nowhere(self.state, run, planned),
             });
             return;
         }
@@ -245,15 +245,10 @@ fn prefer(run: &RunState, planned: &PlannedStage) -> Vec<Prefer> {
 }
 
 /// The failure of a stage that no pool may run.
-fn nowhere(run: &RunState, planned: &PlannedStage) -> Failure {
-    let project = &run.spec.placing.project;
+fn nowhere(state: &State, run: &RunState, planned: &PlannedStage) -> Failure {
     Failure {
         kind: FailureKind::Input,
-        message: format!(
-            "no pool of the fleet may run stage {}: none of them is in its `regions` and \
-             `data_regions` and accepts project {project}; allow another region, or another pool",
-            planned.stage.name
-        ),
+        message: estimate::why_nowhere(&state.agenda, &run.spec, planned),
         log_tail: String::new(),
         ran_on: None,
     }
