@@ -4,7 +4,7 @@
 use super::answer;
 use super::ask::Ask;
 use super::board::Board;
-use super::choice::{self, Best, Span};
+use super::choice::{self, Best, Block, Span};
 use super::floor::Floor;
 use super::goals;
 use super::placement::{Placement, Why};
@@ -128,7 +128,7 @@ fn in_pieces(board: &Board, ask: &Ask, span: Span, best: Best) -> Option<Pieces>
             let hindered = best
                 .unhindered
                 .is_some_and(|least| gains(block.compared, least));
-            block.at_once < wide || hindered
+            block.at_once < wide || hindered || is_beaten(board, ask, span, &block)
         });
     if !crowded || span.end_by_ms.is_none() {
         return paused;
@@ -143,6 +143,24 @@ fn in_pieces(board: &Board, ask: &Ask, span: Span, best: Best) -> Option<Pieces>
         (Some(paused), _) => Some(paused),
         (None, spread) => spread,
     }
+}
+
+/// Whether one task alone would be cleaner in a pool that is too small for all of them than it is in
+/// the best block. Such a pool may take some of the tasks, though it is too slow for all.
+fn is_beaten(board: &Board, ask: &Ask, span: Span, block: &Block) -> bool {
+    let wide = ask.width.min(ask.tasks);
+    let alone = Ask {
+        tasks: 1,
+        width: 1,
+        data: Vec::new(),
+        ..ask.clone()
+    };
+    let each = block.compared.saturating_sub(block.transfer) / u64::from(ask.tasks.max(1));
+    ask.allowed
+        .iter()
+        .filter(|pool| board.most(ask, **pool) < wide)
+        .filter_map(|pool| choice::in_pool(board, &alone, *pool, span).0)
+        .any(|one| gains(each, one.compared))
 }
 
 /// Whether `to` is lower than `from` by more than a twentieth of a percent. A smaller saving does
