@@ -74,6 +74,27 @@ pub(crate) fn place_best(
     placement
 }
 
+/// Places one ask where it ends earliest, because others need what is left.
+pub(crate) fn place_first(
+    problem: &Problem,
+    board: &Board,
+    ask: &Ask,
+    ready_ms: u64,
+    end_by_ms: Option<u64>,
+) -> Placement {
+    let mut first = soonest(problem, board, ask, ready_ms, false);
+    let by_start = ask.start_by.map(|by| by.0);
+    let is_late = |at: Option<Timestamp>, by: Option<u64>| {
+        by.is_some_and(|by| at.is_some_and(|at| at.0 > by))
+    };
+    if is_late(first.end(), end_by_ms) || is_late(first.start(), by_start) {
+        first.why = Why::Late;
+    } else if first.why == Why::AtOnce && end_by_ms.is_some() {
+        first.why = Why::LastSafeStart;
+    }
+    first
+}
+
 /// The placement that ends earliest.
 fn soonest(problem: &Problem, board: &Board, ask: &Ask, ready_ms: u64, late: bool) -> Placement {
     let soon = Span {
