@@ -3,9 +3,8 @@
 //! A goal decides only between figures that differ by more than 5 % of the best one; else later
 //! goals decide, and emissions last. Comparing two places at a time would not be an order: of three
 //! places, each may be within 5 % of the next. So the best figure of all places comes first
-//! ([`Bands`]), and the rest is compared by how far it lies beyond that ([`Rank`]). Ranks add up,
-//! so stages that are planned together, and rounds of an array, are compared in the same way as one
-//! stage.
+//! ([`Bands`]), and figures within 5 % of it count as it ([`Rank`]). Ranks add up, so stages that are
+//! planned together, and rounds of an array, are compared in the same way as one stage.
 
 use super::ask::{Ask, Prefer};
 use super::board::Board;
@@ -99,13 +98,13 @@ pub(crate) fn decide(one: &Figures, other: &Figures) -> Option<bool> {
     apart.next().map(|(one, other)| one < other)
 }
 
-/// For each goal, the highest figure that still counts as the best.
+/// For each goal, the best figure and the highest one that counts as it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bands(Figures);
+pub(crate) struct Bands([(u64, u64); GOALS]);
 
 impl Default for Bands {
     fn default() -> Self {
-        Self([u64::MAX; GOALS])
+        Self([(0, u64::MAX); GOALS])
     }
 }
 
@@ -116,31 +115,35 @@ impl Bands {
         let mut bands = Self::default();
         for level in 0..goals(ask).len() {
             let best = all.iter().filter(|figures| bands.hold(figures));
-            let least = best.map(|figures| figures[level]).min();
-            bands.0[level] = least.map_or(u64::MAX, |least| least.saturating_add(least / WITHIN));
+            if let Some(least) = best.map(|figures| figures[level]).min() {
+                bands.0[level] = (least, least.saturating_add(least / WITHIN));
+            }
         }
         bands
     }
 
     fn hold(&self, figures: &Figures) -> bool {
-        figures.iter().zip(&self.0).all(|(one, most)| one <= most)
+        let mut pairs = figures.iter().zip(&self.0);
+        pairs.all(|(one, (_, most))| one <= most)
     }
 
-    /// The rank of a spot.
+    /// The rank of a spot. A figure below the band stays: the spot is worse in an earlier goal, and
+    /// is compared with others that are.
     pub(crate) fn rank(&self, figures: &Figures, compared: u64) -> Rank {
-        let mut beyond = *figures;
-        for (figure, most) in beyond.iter_mut().zip(&self.0) {
-            *figure = figure.saturating_sub(*most);
+        let mut figures = *figures;
+        for (figure, (least, most)) in figures.iter_mut().zip(&self.0) {
+            if (*least..=*most).contains(figure) {
+                *figure = *least;
+            }
         }
-        Rank { beyond, compared }
+        Rank { figures, compared }
     }
 }
 
-/// How good a place and time is: how far it lies beyond the best in each goal, then its emissions.
-/// Lower is better.
+/// How good a place and time is: its figure in each goal, then its emissions. Lower is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank {
-    pub(crate) beyond: Figures,
+    pub(crate) figures: Figures,
     pub(crate) compared: u64,
 }
 
@@ -182,11 +185,11 @@ impl Cost for u64 {
 
 impl Cost for Rank {
     const NOTHING: Self = Self {
-        beyond: [0; GOALS],
+        figures: [0; GOALS],
         compared: 0,
     };
     const NO_ROOM: Self = Self {
-        beyond: [u64::MAX / 4096; GOALS],
+        figures: [u64::MAX / 4096; GOALS],
         compared: u64::MAX / 4096,
     };
 
@@ -201,7 +204,7 @@ impl Cost for Rank {
 
     fn and(self, other: Self) -> Self {
         let mut sum = self;
-        for (one, more) in sum.beyond.iter_mut().zip(other.beyond) {
+        for (one, more) in sum.figures.iter_mut().zip(other.figures) {
             *one = one.saturating_add(more);
         }
         sum.compared = sum.compared.saturating_add(other.compared);
@@ -211,7 +214,7 @@ impl Cost for Rank {
     fn shared(self, among: u64) -> Self {
         let among = among.max(1);
         Self {
-            beyond: self.beyond.map(|figure| figure / among),
+            figures: self.figures.map(|figure| figure / among),
             compared: self.compared / among,
         }
     }
