@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use clap::Args;
-use sunward_core::{Pool, RunClock, RunSpec, RunState, Timestamp};
+use sunward_core::{Pool, RunClock, RunSpec, RunState, Standing, Timestamp};
 use sunward_grid::{Calendar, Grid, pool_of, whole};
 use sunward_workflows::PoolSpec;
 
@@ -180,11 +180,15 @@ impl SignalArgs {
             region: zone.clone(),
             zone,
             pue_permille: thousandths(settings.pue.unwrap_or(1.0)),
+            standing: Standing {
+                gpus: machine.gpus.unwrap_or(0),
+                cpus: machine.cpus,
+            },
             ..Pool::default()
         };
         let open = Open::Always {
-            gpus: machine.gpus.unwrap_or(0),
-            cpus: machine.cpus,
+            gpus: pool.standing.gpus,
+            cpus: pool.standing.cpus,
         };
         Ok((pool, open))
     }

@@ -85,10 +85,15 @@ pub(crate) fn each(agenda: &Agenda, planned: &PlannedStage, allowed: &[PoolId]) 
     }
 }
 
-/// The devices of one task in these pools; 0 if no pool has any, because it then runs on cores.
+/// The devices of one task in these pools; 0 if no pool has any that it may use, because it then
+/// runs on cores.
 pub(crate) fn devices(agenda: &Agenda, planned: &PlannedStage, pools: &[PoolId]) -> u32 {
-    let asked = gpus(&planned.stage.resources.gpus);
-    let equipped = || pools.iter().any(|pool| has_devices(agenda, *pool));
+    let models = &planned.stage.resources.gpus;
+    let asked = gpus(models);
+    let fleet = agenda.fleet.as_deref();
+    let is_right = |id: PoolId| fleet?.get(id).map(|pool| has_model(pool, models));
+    let has = |id: PoolId| has_devices(agenda, id) && is_right(id) != Some(false);
+    let equipped = || pools.iter().any(|pool| has(*pool));
     if asked > 0 && equipped() { asked } else { 0 }
 }
 
@@ -158,8 +163,9 @@ pub(crate) fn home(fleet: &Fleet, spec: &RunSpec, planned: &PlannedStage) -> Poo
 }
 
 /// The pools where a stage may run, ascending. They are in an allowed region, accept the project,
-/// and have the devices and a worker. If no pool has the devices or no worker is left, that
-/// condition is dropped.
+/// and have the devices and a worker. If no pool has any devices, or no worker is left, that
+/// condition is dropped. Devices of another model than it asks for are no place for a stage, unless
+/// it may do without (`optional`).
 pub(crate) fn allowed(agenda: &Agenda, spec: &RunSpec, planned: &PlannedStage) -> Vec<PoolId> {
     let pools = agenda.fleet.as_deref().into_iter();
     let may: Vec<(PoolId, &Pool)> = pools
@@ -173,11 +179,56 @@ pub(crate) fn allowed(agenda: &Agenda, spec: &RunSpec, planned: &PlannedStage) -
     if gpus(asked) == 0 {
         return ids.collect();
     }
-    let fits = may
-        .iter()
-        .filter(|(id, pool)| has_devices(agenda, *id) && has_model(pool, asked));
+    let equipped = may.iter().filter(|(id, _)| has_devices(agenda, *id));
+    let equipped: Vec<(PoolId, &Pool)> = equipped.copied().collect();
+    let fits = equipped.iter().filter(|(_, pool)| has_model(pool, asked));
     let fits: Vec<PoolId> = fits.map(|(id, _)| *id).collect();
-    if fits.is_empty() { ids.collect() } else { fits }
+    let does_without = equipped.is_empty() || planned.stage.resources.optional;
+    if fits.is_empty() && does_without {
+        ids.collect()
+    } else {
+        fits
+    }
+}
+
+/// Why no pool may run a stage, and what is nearest.
+pub(crate) fn why_nowhere(agenda: &Agenda, spec: &RunSpec, planned: &PlannedStage) -> String {
+    let nothing = Fleet::default();
+    let fleet = agenda.fleet.as_deref().unwrap_or(&nothing);
+    let admitted: Vec<&Pool> = admitted(fleet, spec, planned)
+        .map(|(_, pool)| pool)
+        .collect();
+    let stage = &planned.stage.name;
+    if admitted.is_empty() {
+        return format!(
+            "no pool of the fleet may run stage {stage}: none of them is in its `regions` and \
+             `data_regions` and accepts project {}; allow another region, or another pool",
+            spec.placing.project
+        );
+    }
+    let has = admitted.iter().filter_map(|pool| {
+        let model = pool.gpu_model.as_ref()?;
+        Some(format!("{} has {model}", pool.name))
+    });
+    format!(
+        "no pool of the fleet may run stage {stage}: none of those that it may use has the GPUs that \
+         it asks for ({}): {}; ask for a model that there is (`any_of` takes several), or let it run \
+         without with `optional: true`",
+        planned.stage.resources.gpus,
+        has.collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// The words that `home` has in a workflow and its stages which name no pool, region or zone of a
+/// fleet.
+pub fn unknown_homes<'a>(fleet: &Fleet, spec: &'a RunSpec) -> Vec<&'a str> {
+    let stages = spec.plan.stages.iter().map(|planned| &planned.stage.place);
+    let places = std::iter::once(&spec.workflow.place).chain(stages);
+    let words = places.filter_map(|place| place.home.as_deref());
+    let mut unknown: Vec<&str> = words.filter(|word| fleet.find(word).is_none()).collect();
+    unknown.sort_unstable();
+    unknown.dedup();
+    unknown
 }
 
 /// The pools that a stage may use by its regions, their projects and the model of their devices,

@@ -58,7 +58,7 @@ pub use dataset::{Dataset, DatasetKind, PartRef, TaskResult, Written};
 pub use decide::decide;
 pub use digest::{Digest, Hasher};
 pub use energy::Energy;
-pub use estimate::pools_that_may;
+pub use estimate::{pools_that_may, unknown_homes};
 pub use explain::{
     Explanation, NamedPool, PlacedSegment, PlacedStage, PlacementAlternative, Reason, WhyRan,
     explain,

@@ -1,6 +1,8 @@
 //! Predicts where and when a run's stages would be placed. It asks the core in the same way as the
 //! run itself.
 
+pub(crate) mod refused;
+pub(crate) mod sizes;
 mod view;
 
 use std::collections::BTreeMap;
@@ -10,8 +12,8 @@ use sunward_core::place::{
     Ask, Outlook, Placement, Placer, PoolOutlook, Problem, Sunward, ZoneOutlook,
 };
 use sunward_core::{
-    Fleet, Input, Order, Overrun, Pool, RunId, RunSpec, StagePreview, State, Timestamp, advance,
-    apply, at_home, decide,
+    Fact, Fleet, Input, Order, Overrun, Pool, RunId, RunSpec, StagePreview, State, Timestamp,
+    advance, apply, at_home, decide,
 };
 use sunward_workflows::Budget;
 
@@ -52,7 +54,7 @@ impl Placing {
     /// `previews` need no placement.
     ///
     /// # Errors
-    /// Fails if the core refuses a fact, which is a bug in it.
+    /// Fails if no pool may run a stage, or if the core refuses a fact, which is a bug in it.
     pub(crate) fn ahead(
         spec: &Arc<RunSpec>,
         previews: &[StagePreview],
@@ -62,7 +64,7 @@ impl Placing {
     ) -> anyhow::Result<Self> {
         let mut stages = Vec::new();
         if let Some(problem) = question(spec, &fleet, &outlook, now)? {
-            let problem = without_cached(&problem, previews);
+            let problem = with_files(without_cached(&problem, previews), spec);
             let solution = Sunward::default().solve(&problem);
             let at_home = at_home::of_problem(&problem);
             let answers = solution.placements.into_iter().zip(at_home);
@@ -139,6 +141,12 @@ impl Placing {
                 "the deadline cannot be met: the run is expected to end {by} after it, and runs as soon as possible; allow a later `deadline`, or give it less work"
             )
         })
+    }
+
+    /// Whether every stage has a place.
+    pub(crate) fn is_whole(&self) -> bool {
+        let mut stages = self.stages.iter();
+        stages.all(|one| !one.placement.segments.is_empty())
     }
 
     /// Each placement with its stage's name, for pictures.
@@ -224,6 +232,9 @@ fn take(
     asked: &mut Option<Arc<Problem>>,
 ) -> anyhow::Result<()> {
     for fact in &step.facts {
+        if let Fact::Unresolvable { failure, .. } = fact {
+            anyhow::bail!("{}", failure.message);
+        }
         apply(state, fact).map_err(|why| anyhow::anyhow!("{why}"))?;
     }
     for order in step.orders {
@@ -232,6 +243,19 @@ fn take(
         }
     }
     Ok(())
+}
+
+/// The problem with the files that stages read. They are at home. A run knows them once a stage's
+/// inputs are bound.
+fn with_files(mut problem: Problem, spec: &RunSpec) -> Problem {
+    for ask in &mut problem.asks {
+        let planned = spec.plan.stage(ask.id.stage);
+        let bytes = planned.map_or(0, |planned| sizes::stage_bytes(spec, &planned.stage));
+        if ask.data.is_empty() && bytes > 0 {
+            ask.data.push((ask.home, bytes));
+        }
+    }
+    problem
 }
 
 /// The problem without cached tasks. A stage that would wait for a stage without tasks waits for

@@ -22,7 +22,7 @@ pub(crate) struct PlacingView {
     pub(crate) gco2e: f64,
     /// The expected emissions at home and at once.
     pub(crate) gco2e_at_home_now: f64,
-    /// The saving in percent; `None` if nothing is emitted either way.
+    /// The saving in percent; `None` if nothing is emitted either way, or a stage has no place yet.
     pub(crate) saved_percent: Option<f64>,
     /// The expected end of the last stage.
     pub(crate) end: Option<String>,
@@ -107,7 +107,8 @@ impl PlacingView {
             energy_kwh: float(placing.millijoules()) / 3.6e9,
             gco2e,
             gco2e_at_home_now: at_home,
-            saved_percent: (at_home > 0.0).then(|| 100.0 * (1.0 - gco2e / at_home)),
+            saved_percent: (at_home > 0.0 && placing.is_whole())
+                .then(|| 100.0 * (1.0 - gco2e / at_home)),
             end: placing
                 .stages
                 .iter()

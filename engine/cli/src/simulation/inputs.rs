@@ -1,6 +1,6 @@
 //! Reads the inputs of a simulation (fleet, grids, runs and faults) into a setup.
 
-use std::fs;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +11,6 @@ use sunward_sim::{
     Arrival, DataSizes, Scenario, Submission, arrivals_of_the_first_day, check_span, check_vacancy,
     fleet_of, openings_of, read_jobs, read_scenario, read_trace_of_jobs, submissions, truth_of,
 };
-use sunward_workflows::{Reference, Value};
 
 use crate::context::Context;
 use crate::device::Device;
@@ -20,6 +19,8 @@ use crate::feeds::SLOT_MS;
 use crate::fleet_file::FleetFile;
 use crate::machine::Machine;
 use crate::params::ParamArgs;
+use crate::placing::refused::unknown_home;
+use crate::placing::sizes::input_bytes;
 use crate::prepare::{SelectionArgs, prepare};
 use crate::render::units::plural;
 use crate::settings::Settings;
@@ -85,6 +86,13 @@ impl Sources<'_> {
         let arrivals = begin.after_ms(HISTORY_MS);
         let mut notes = without_effect;
         let runs = self.runs(context, &fleet, arrivals, &mut notes)?;
+        // Equal runs share one spec, so the first of them stands for all.
+        let mut seen = BTreeSet::new();
+        for run in &runs {
+            if seen.insert(Arc::as_ptr(&run.spec)) {
+                unknown_home(&pools, &run.spec)?;
+            }
+        }
         let scenario = match self.scenario {
             Some(path) => read_scenario(&read(context, path)?, &fleet)
                 .map_err(|mistakes| wrong(path, &mistakes.join("\n")))?,
@@ -248,21 +256,9 @@ fn arrive(runs: usize) -> String {
 /// The sizes of the files that a workflow reads. The sizes of its stages' outputs are not known.
 fn sizes(spec: &RunSpec, folder: &Path) -> DataSizes {
     let mut sizes = DataSizes::default();
-    let size = |path: &str| fs::metadata(folder.join(path)).map_or(0, |meta| meta.len());
     for planned in &spec.plan.stages {
         for (port, input) in &planned.stage.inputs {
-            let all: u64 = input
-                .from
-                .iter()
-                .map(|reference| match reference {
-                    Reference::Path(path) => size(path),
-                    Reference::Param(name) => match spec.params.get(name) {
-                        Some(Value::String(path)) => size(path),
-                        _ => 0,
-                    },
-                    Reference::Port { .. } | Reference::Url(_) => 0,
-                })
-                .sum();
+            let all = input_bytes(spec, folder, input);
             if all > 0 {
                 let key = (planned.stage.name.clone(), port.clone());
                 sizes.inputs.insert(key, all);

@@ -20,7 +20,7 @@ use crate::grid_args::{GridArgs, Over, Wishes};
 use crate::machine::{Machine, now};
 use crate::params::ParamArgs;
 use crate::placement_chart;
-use crate::placing::{Placing, PlacingView};
+use crate::placing::{Placing, PlacingView, refused};
 use crate::prepare::{SelectionArgs, prepare};
 use crate::recorded::earlier;
 use crate::render;
@@ -79,12 +79,18 @@ impl Plan {
         let machine = prepared.machine;
         let home = context.home_beside(&prepared.path)?;
         let spec = &prepared.spec;
+        if let Some(fleet) = &fleet {
+            refused::unknown_home(&fleet.pools, spec)?;
+        }
         let (previews, continues) = known(&home, spec)?;
         let over = match &fleet {
             Some(fleet) => Over::Pools(&fleet.pools),
             None => Over::Here(machine),
         };
         let placing = self.placing(context, &settings, over, spec, &previews)?;
+        if let (Some(placing), Some(fleet)) = (&placing, &fleet) {
+            refused::too_large(placing, &fleet.pools)?;
+        }
         let placed = placing.as_ref().map(PlacingView::of);
         if let (Some(file), Some(view)) = (&self.picture, &placed) {
             draw(context, file, &spec.workflow.name, view)?;
@@ -115,8 +121,13 @@ impl Plan {
             over_budget: over_budget(&told, spec),
             placing: placed,
         };
+        let exit = if view.over_budget.is_some() {
+            Exit::WrongInput
+        } else {
+            Exit::Done
+        };
         render::answer(context, &view)?;
-        Ok(Exit::Done)
+        Ok(exit)
     }
 }
 

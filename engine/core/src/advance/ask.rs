@@ -15,6 +15,7 @@ use crate::pool::Fleet;
 use crate::state::agenda::add;
 use crate::state::stage::StageState;
 use crate::state::{RunState, State};
+use crate::task::TaskStatus;
 
 /// A stage that runs longer than expected is assumed to hold its pool for this many more slots: the
 /// current one and the next.
@@ -93,7 +94,7 @@ impl<'a> Asking<'a> {
             self.nowhere.push(Fact::Unresolvable {
                 run: run.id,
                 stage: id,
-                failure: nowhere(run, planned),
+                failure: nowhere(self.state, run, planned),
             });
             return;
         }
@@ -106,6 +107,7 @@ impl<'a> Asking<'a> {
         let tasks = stage.not_begun(planned);
         let width = planned.stage.max_parallel.unwrap_or(tasks).clamp(1, tasks);
         let ready_at = course.ready_at(run, planned, self.now);
+        let ready_at = ready_at.max(next_round(planned, stage));
         let (start_by, finish_by) = limits(run, id.stage, planned, course, ready_at);
         let upstream = planned.upstream.iter().map(|stage| AskId {
             run: run.id,
@@ -169,19 +171,24 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// The capacity that placed stages have reserved. Stages that run longer than expected keep their
-/// pools for some more slots. The reservations are copied only when there are such stages.
+/// The capacity that placed stages have reserved. Tasks that run longer than expected keep their
+/// pools for some more slots; what was to end just now has ended, or ends now. The reservations are
+/// copied only when there are such tasks.
 fn reserved(state: &State, outlook: &Outlook, now: Timestamp) -> Arc<Reserved> {
     let agenda = &state.agenda;
-    let late = agenda.ends.iter().take_while(|(end, _)| *end <= now);
+    let late = agenda.ends.iter().take_while(|(end, _)| *end < now);
     let mut reserved = Arc::clone(&agenda.reserved);
     let first = now.0.checked_div(outlook.slot_ms).unwrap_or(0);
     for (_, id) in late {
         let stage = state.runs.get(&id.run).and_then(|run| run.get(id.stage));
-        let Some(placed) = stage.and_then(|(_, stage)| stage.placed.as_deref()) else {
+        let placed = stage.and_then(|(_, stage)| {
+            let active = stage.counts.of(TaskStatus::Active);
+            Some((stage.placed.as_deref()?, active))
+        });
+        let Some((placed, active)) = placed else {
             continue;
         };
-        for segment in placed.begun() {
+        for segment in placed.begun(active) {
             let pools = &mut Arc::make_mut(&mut reserved).pools;
             let place = segment.pool.place();
             if pools.len() <= place {
@@ -195,6 +202,17 @@ fn reserved(state: &State, outlook: &Outlook, now: Timestamp) -> Arc<Reserved> {
         }
     }
     reserved
+}
+
+/// When the next tasks of a stage may begin, if as many run now as may: when those are expected to
+/// end. The default if others may begin now.
+fn next_round(planned: &PlannedStage, stage: &StageState) -> Timestamp {
+    let active = stage.counts.of(TaskStatus::Active);
+    if active == 0 || stage.slack(planned) > 0 {
+        return Timestamp::default();
+    }
+    let running = stage.placed.iter().flat_map(|placed| placed.begun(active));
+    running.map(|one| one.end).max().unwrap_or_default()
 }
 
 /// For each project, its weight from its newest run and its usage so far.
@@ -245,15 +263,10 @@ fn prefer(run: &RunState, planned: &PlannedStage) -> Vec<Prefer> {
 }
 
 /// The failure of a stage that no pool may run.
-fn nowhere(run: &RunState, planned: &PlannedStage) -> Failure {
-    let project = &run.spec.placing.project;
+fn nowhere(state: &State, run: &RunState, planned: &PlannedStage) -> Failure {
     Failure {
         kind: FailureKind::Input,
-        message: format!(
-            "no pool of the fleet may run stage {}: none of them is in its `regions` and \
-             `data_regions` and accepts project {project}; allow another region, or another pool",
-            planned.stage.name
-        ),
+        message: estimate::why_nowhere(&state.agenda, &run.spec, planned),
         log_tail: String::new(),
         ran_on: None,
     }

@@ -92,10 +92,8 @@ pub(super) fn placed(
     }
     let early = stage.phase != Phase::Open;
     let mut placed = Placed::new(placement.clone(), each, early);
-    if let Some(before) = &stage.placed
-        && stage.counts.of(TaskStatus::Active) > 0
-    {
-        placed.carried = before.begun();
+    if let Some(before) = &stage.placed {
+        placed.carried = before.begun(stage.counts.of(TaskStatus::Active));
     }
     stage.placed = Some(Box::new(placed));
     stage.asking = Asking::No;

@@ -110,8 +110,12 @@ fn placed(
         None => estimate::at_once(state, run, ask.stage, now, asked)?,
     };
     fit(&mut placement, asked);
+    // A placement that was made before the stage was ready is confirmed once it is, even if nothing
+    // changes. Otherwise it would lapse again at once, and the stage be asked about without end.
+    let confirms = before.is_some_and(|before| before.early) && stage.phase == Phase::Open;
     let stands = before.is_some_and(|before| {
-        before.placement.segments == placement.segments && before.used.iter().all(|used| *used == 0)
+        let unused = before.used.iter().all(|used| *used == 0);
+        before.placement.segments == placement.segments && unused && !confirms
     });
     (!stands).then(|| Fact::Placed {
         run: ask.run,

@@ -37,6 +37,7 @@ mod solve;
 mod split;
 mod sweep;
 mod taken;
+mod unit;
 
 pub(crate) use demand::Arrivals;
 pub(crate) use lane::UNKNOWN_MG_PER_KWH;

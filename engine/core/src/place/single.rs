@@ -4,7 +4,7 @@
 use super::answer;
 use super::ask::Ask;
 use super::board::Board;
-use super::choice::{self, Best, Span};
+use super::choice::{self, Best, Block, Span};
 use super::floor::Floor;
 use super::goals;
 use super::placement::{Placement, Why};
@@ -74,6 +74,27 @@ pub(crate) fn place_best(
     placement
 }
 
+/// Places one ask where it ends earliest, because others need what is left.
+pub(crate) fn place_first(
+    problem: &Problem,
+    board: &Board,
+    ask: &Ask,
+    ready_ms: u64,
+    end_by_ms: Option<u64>,
+) -> Placement {
+    let mut first = soonest(problem, board, ask, ready_ms, false);
+    let by_start = ask.start_by.map(|by| by.0);
+    let is_late = |at: Option<Timestamp>, by: Option<u64>| {
+        by.is_some_and(|by| at.is_some_and(|at| at.0 > by))
+    };
+    if is_late(first.end(), end_by_ms) || is_late(first.start(), by_start) {
+        first.why = Why::Late;
+    } else if first.why == Why::AtOnce && end_by_ms.is_some() {
+        first.why = Why::LastSafeStart;
+    }
+    first
+}
+
 /// The placement that ends earliest.
 fn soonest(problem: &Problem, board: &Board, ask: &Ask, ready_ms: u64, late: bool) -> Placement {
     let soon = Span {
@@ -128,7 +149,7 @@ fn in_pieces(board: &Board, ask: &Ask, span: Span, best: Best) -> Option<Pieces>
             let hindered = best
                 .unhindered
                 .is_some_and(|least| gains(block.compared, least));
-            block.at_once < wide || hindered
+            block.at_once < wide || hindered || is_beaten(board, ask, span, &block)
         });
     if !crowded || span.end_by_ms.is_none() {
         return paused;
@@ -143,6 +164,24 @@ fn in_pieces(board: &Board, ask: &Ask, span: Span, best: Best) -> Option<Pieces>
         (Some(paused), _) => Some(paused),
         (None, spread) => spread,
     }
+}
+
+/// Whether one task alone would be cleaner in a pool that is too small for all of them than it is in
+/// the best block. Such a pool may take some of the tasks, though it is too slow for all.
+fn is_beaten(board: &Board, ask: &Ask, span: Span, block: &Block) -> bool {
+    let wide = ask.width.min(ask.tasks);
+    let alone = Ask {
+        tasks: 1,
+        width: 1,
+        data: Vec::new(),
+        ..ask.clone()
+    };
+    let each = block.compared.saturating_sub(block.transfer) / u64::from(ask.tasks.max(1));
+    ask.allowed
+        .iter()
+        .filter(|pool| board.most(ask, **pool) < wide)
+        .filter_map(|pool| choice::in_pool(board, &alone, *pool, span).0)
+        .any(|one| gains(each, one.compared))
 }
 
 /// Whether `to` is lower than `from` by more than a twentieth of a percent. A smaller saving does

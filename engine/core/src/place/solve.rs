@@ -4,21 +4,20 @@
 //! most by choosing late chooses first. Regret ignores deadlines, so runs that come out late are
 //! then moved forward and the list is placed again.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::answer;
 use super::ask::Ask;
 use super::block_cache::BlockCache;
 use super::board::Board;
 use super::choice::Span;
-use super::demand::Work;
-use super::floor::{Floor, Headroom};
 use super::goals;
 use super::graph;
 use super::placement::Placement;
 use super::postconditions;
 use super::problem::{Problem, Solution};
 use super::single;
+use super::unit::{Haste, Unit, end_by, order};
 use crate::ids::{self, RunId, Timestamp};
 
 /// Answers placement problems. An implementation may keep results to answer the next problem
@@ -27,11 +26,6 @@ pub trait Placer {
     /// One entry for each ask, in the order of the asks; see [`Solution::placements`].
     fn solve(&mut self, problem: &Problem) -> Solution;
 }
-
-/// The waiting time that counts as much as one level of priority among urgent runs, in
-/// milliseconds; a day makes up for four levels. It prevents starvation: however low its priority,
-/// a run eventually chooses before every run that came long after it.
-const AGEING_MS: u64 = 6 * 3_600_000;
 
 /// Our own placer. It keeps the board and a cache of blocks between problems.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +57,7 @@ impl Placer for Sunward {
         }
         units.sort_by_key(|unit| (!unit.urgent, unit.start_by_ms.filter(|_| !unit.urgent)));
         self.improve(problem, &units, &mut draft);
+        self.hurry(problem, units, &mut draft);
         let late = !draft.late.is_empty();
         let (placements, faults) =
             postconditions::check(problem, draft.placements, &draft.repeated);
@@ -93,6 +88,52 @@ impl Sunward {
         let draft = place_all(problem, &mut board, &mut self.cache, units);
         self.board = Some(board);
         draft
+    }
+
+    /// Meets the deadlines that are met if nothing waits and the earliest deadline goes first. A run
+    /// that waits for a clean hour, and one that does not fit beside it, may make each other late.
+    ///
+    /// What stood until now may still meet them; so it is tried first. Then only the runs hurry that
+    /// are due before a late one, and at last all of them.
+    fn hurry(&mut self, problem: &Problem, mut units: Vec<Unit>, draft: &mut Draft) {
+        if draft.late.is_empty() {
+            return;
+        }
+        // Of equal deadlines the older run goes first.
+        let turn = |unit: &Unit| (!unit.urgent).then_some((unit.due_ms, unit.run));
+        units.sort_by_key(|unit| (!unit.urgent, turn(unit)));
+        let late = units.iter().filter(|unit| draft.late.contains(&unit.run));
+        let until = late.filter_map(|unit| unit.due_ms).max();
+        let all = self.draft_as(problem, &units, |_| Haste::First);
+        if draft.late.is_subset(&all.late) {
+            return;
+        }
+        let due = |unit: &Unit| unit.due_ms.is_none() || unit.due_ms > until;
+        let some = self.draft_as(problem, &units, |unit| {
+            if due(unit) { Haste::None } else { Haste::First }
+        });
+        let stood = units.iter().any(|unit| unit.stood);
+        units.sort_by_key(|unit| !unit.stood);
+        let kept = stood.then(|| self.draft_as(problem, &units, |_| Haste::Kept));
+        let meets = |other: &Draft| other.late.is_subset(&all.late);
+        let found = kept.into_iter().chain([some]).find(meets);
+        *draft = found.unwrap_or(all);
+    }
+
+    /// Places all units in this order, each in the given haste.
+    fn draft_as(
+        &mut self,
+        problem: &Problem,
+        units: &[Unit],
+        haste: impl Fn(&Unit) -> Haste,
+    ) -> Draft {
+        let units = units.iter().map(|unit| Unit {
+            haste: haste(unit),
+            ..unit.clone()
+        });
+        let units: Vec<Unit> = units.collect();
+        let board = Board::of(problem, self.board.take());
+        self.draft(problem, board, &units)
     }
 
     /// Places all units in this order and keeps the result if fewer runs are late. Returns whether
@@ -152,25 +193,6 @@ fn late_runs(problem: &Problem, placements: &[Option<Placement>]) -> BTreeSet<Ru
         .collect()
 }
 
-/// Asks that are placed together: the stages of one run.
-struct Unit {
-    members: Vec<usize>,
-    project: String,
-    /// Its priority. For urgent units, priority and age on one scale, in milliseconds of waiting.
-    precedence: i128,
-    /// It cannot wait: it has neither deadline nor `max_delay`, or its latest start has come.
-    urgent: bool,
-    /// The earliest of its members' latest starts, predecessors aside.
-    start_by_ms: Option<u64>,
-    /// What it would lose in its second-best place compared with its best, for each device hour.
-    regret: u64,
-    run: RunId,
-    gpu_ms: u64,
-    /// The clearing weight for its blocks. It differs from run to run, because a run's own work is
-    /// not part of it.
-    floor: Floor,
-}
-
 /// Places the members of a unit in topological order and reserves what they need.
 fn place_unit(
     problem: &Problem,
@@ -186,7 +208,7 @@ fn place_unit(
         .collect();
     let edges = edges(&unit.members, &asks);
     let alone = edges.iter().all(Vec::is_empty);
-    let planned = if alone {
+    let planned = if alone || unit.haste != Haste::None {
         Vec::new()
     } else {
         graph::spans(board, &asks, &edges)
@@ -205,6 +227,13 @@ fn place_unit(
             .max(problem.now.0);
         let end_by_ms = end_by(ask);
         let placement = match planned.get(place) {
+            None if unit.haste != Haste::None => {
+                let stays = unit.haste == Haste::Kept;
+                let standing = stays.then(|| standing(board, ask, ready_ms)).flatten();
+                standing.unwrap_or_else(|| {
+                    single::place_first(problem, board, ask, ready_ms, end_by_ms)
+                })
+            }
             Some((start, Some(end))) if *start >= ready_ms && !goals::are_time_first(ask) => {
                 // As planned, unless earlier units or members have taken that capacity.
                 let there = single::place(problem, board, ask, *start, Some(*end));
@@ -237,22 +266,22 @@ fn place_unit(
     placed
 }
 
-/// The latest end of an ask; `None` if it may not wait.
-fn end_by(ask: &Ask) -> Option<u64> {
-    match (ask.finish_by, ask.start_by) {
-        (Some(by), _) => Some(by.0),
-        (None, Some(by)) => {
-            let rounds = ask.rounds(ask.width);
-            Some(by.0.saturating_add(ask.task_ms.saturating_mul(u64::from(rounds))))
+/// The placement that an ask has, if it can stay as it is.
+fn standing(board: &Board, ask: &Ask, ready_ms: u64) -> Option<Placement> {
+    let previous = ask.previous.as_ref()?;
+    let mut own = board.clone();
+    let mut tasks = 0_u32;
+    for segment in &previous.segments {
+        let (start_ms, end_ms) = (segment.start.0, segment.end.0);
+        let room = own.room(ask, segment.pool, start_ms, end_ms);
+        let stays = ask.allowed.contains(&segment.pool) && start_ms >= ready_ms;
+        if !stays || room < segment.at_once {
+            return None;
         }
-        (None, None) => None,
+        own.reserve(ask, segment);
+        tasks = tasks.saturating_add(segment.tasks);
     }
-}
-
-/// The latest start of an ask that still meets its end.
-fn start_by(ask: &Ask) -> Option<u64> {
-    let rounds = u64::from(ask.rounds(ask.width));
-    Some(end_by(ask)?.saturating_sub(ask.task_ms.saturating_mul(rounds)))
+    (tasks == ask.tasks).then(|| previous.clone())
 }
 
 /// The predecessors of each member, as indices into `members`.
@@ -270,184 +299,4 @@ fn edges(members: &[usize], asks: &[&Ask]) -> Vec<Vec<u32>> {
                 .collect()
         })
         .collect()
-}
-
-/// The units in the order in which they choose. Urgent units come first, then the rest; in each
-/// group, projects take turns by weighted use. Within a project, urgent units go by priority plus
-/// waiting time, so that none starves. The others go by priority, then by regret; each of them
-/// becomes urgent in time, so none of them starves either.
-fn order(problem: &Problem, board: &mut Board, cache: &mut BlockCache) -> Vec<Unit> {
-    let mut units = units(problem, board);
-    let tight = is_tight(problem, board);
-    if tight {
-        for unit in &mut units {
-            board.floor = unit.floor;
-            unit.regret = regret(problem, board, cache, unit);
-        }
-    }
-    units.sort_by_key(|unit| {
-        (
-            !unit.urgent,
-            std::cmp::Reverse(unit.precedence),
-            std::cmp::Reverse(unit.regret),
-            unit.run,
-        )
-    });
-    if tight {
-        in_turn(problem, units)
-    } else {
-        units
-    }
-}
-
-/// Weighted fair queueing between projects: the project with the lowest use for its weight chooses
-/// next, and what it chooses counts as used at once. All urgent units come before the others,
-/// whatever their project.
-fn in_turn(problem: &Problem, units: Vec<Unit>) -> Vec<Unit> {
-    let mut used: BTreeMap<String, u128> = BTreeMap::new();
-    for unit in &units {
-        if !used.contains_key(&unit.project) {
-            let before = problem.shares.get(&unit.project);
-            let before = u128::from(before.map_or(0, |(_, used)| *used));
-            let share = before * 1000 / weight(problem, &unit.project);
-            used.insert(unit.project.clone(), share);
-        }
-    }
-    if used.len() < 2 {
-        return units;
-    }
-    let (urgent, others): (Vec<Unit>, Vec<Unit>) = units.into_iter().partition(|unit| unit.urgent);
-    let mut all = take_turns(problem, urgent, &mut used);
-    all.extend(take_turns(problem, others, &mut used));
-    all
-}
-
-/// A project's weight in thousandths.
-fn weight(problem: &Problem, project: &str) -> u128 {
-    let share = problem.shares.get(project);
-    u128::from(share.map_or(1000, |(weight, _)| *weight).max(1))
-}
-
-/// Orders units by turns. `used` holds what each project has used for its weight.
-fn take_turns(problem: &Problem, units: Vec<Unit>, used: &mut BTreeMap<String, u128>) -> Vec<Unit> {
-    let mut queues: BTreeMap<String, VecDeque<Unit>> = BTreeMap::new();
-    for unit in units {
-        queues
-            .entry(unit.project.clone())
-            .or_default()
-            .push_back(unit);
-    }
-    let mut all = Vec::new();
-    while let Some(next) = queues
-        .iter()
-        .filter(|(_, queue)| !queue.is_empty())
-        .map(|(project, _)| (used.get(project).copied().unwrap_or(0), project.clone()))
-        .min()
-        .map(|(_, project)| project)
-    {
-        let Some(unit) = queues.get_mut(&next).and_then(VecDeque::pop_front) else {
-            break;
-        };
-        let own = u128::from(unit.gpu_ms) * 1000 / weight(problem, &next);
-        *used.entry(next).or_default() += own.max(1);
-        all.push(unit);
-    }
-    all
-}
-
-/// One unit for each run, with its asks in topological order.
-fn units(problem: &Problem, board: &Board) -> Vec<Unit> {
-    let mut runs: BTreeMap<RunId, Vec<usize>> = BTreeMap::new();
-    for (index, ask) in problem.asks.iter().enumerate() {
-        runs.entry(ask.id.run).or_default().push(index);
-    }
-    // Computed only if other runs bring work.
-    let room = if problem.demand.all == Work::default() {
-        Headroom::default()
-    } else {
-        board.room_by_weight()
-    };
-    let unit = |(run, members): (RunId, Vec<usize>)| {
-        let asks = || members.iter().filter_map(|index| problem.asks.get(*index));
-        let urgent = asks().any(|ask| is_urgent(ask, problem.now));
-        Unit {
-            project: asks()
-                .next()
-                .map_or_else(String::new, |ask| ask.project.clone()),
-            precedence: asks()
-                .map(|ask| precedence(ask, urgent, problem.now))
-                .max()
-                .unwrap_or(0),
-            urgent,
-            start_by_ms: asks().filter_map(start_by).min(),
-            gpu_ms: asks().map(gpu_ms).fold(0, u64::saturating_add),
-            regret: 0,
-            floor: room.floor(problem.demand.beside(run)),
-            run,
-            members,
-        }
-    };
-    runs.into_iter().map(unit).collect()
-}
-
-/// An ask's priority. For urgent asks it is added to the age, in milliseconds of waiting.
-fn precedence(ask: &Ask, urgent: bool, now: Timestamp) -> i128 {
-    let levels = i128::from(ask.priority);
-    if urgent {
-        levels * i128::from(AGEING_MS) + i128::from(now.since_ms(ask.since))
-    } else {
-        levels
-    }
-}
-
-/// Whether an ask cannot wait: it has neither deadline nor `max_delay`, or its latest start has
-/// come.
-fn is_urgent(ask: &Ask, now: Timestamp) -> bool {
-    let at_once = ask.width.min(ask.tasks).max(1);
-    ask.latest_start(ask.length_ms(at_once))
-        .is_none_or(|latest| latest <= now.0)
-}
-
-/// The device time of an ask, or its task time if it needs no device.
-fn gpu_ms(ask: &Ask) -> u64 {
-    let each = u64::from(ask.gpus.max(u32::from(ask.gpus == 0)));
-    each.saturating_mul(u64::from(ask.tasks))
-        .saturating_mul(ask.task_ms)
-}
-
-/// Whether asks may compete for capacity: together they need more than is free in some slot. If
-/// not, their order does not matter and regret need not be computed.
-fn is_tight(problem: &Problem, board: &Board) -> bool {
-    let (mut gpus, mut cpus) = (0_u64, 0_u64);
-    for ask in &problem.asks {
-        let at_once = u64::from(ask.width.min(ask.tasks));
-        gpus = gpus.saturating_add(u64::from(ask.gpus).saturating_mul(at_once));
-        if ask.gpus == 0 {
-            cpus = cpus.saturating_add(u64::from(ask.cpus).saturating_mul(at_once));
-        }
-    }
-    problem.asks.len() > 1 && board.is_short_of(gpus, cpus)
-}
-
-fn regret(problem: &Problem, board: &Board, cache: &mut BlockCache, unit: &Unit) -> u64 {
-    let asks = unit
-        .members
-        .iter()
-        .filter_map(|index| problem.asks.get(*index));
-    asks.map(|ask| {
-        let span = Span {
-            ready_ms: ask.ready_at.0.max(problem.now.0),
-            end_by_ms: end_by(ask),
-        };
-        let best = cache.best(board, ask, span);
-        let (Some(first), Some(other)) = (best.first, best.other) else {
-            // It has no alternative, so it chooses before all that have one.
-            return u64::MAX / 4096;
-        };
-        let lost = other.compared.saturating_sub(first.compared);
-        let hours = u128::from(gpu_ms(ask).max(1));
-        u64::try_from(u128::from(lost) * 3_600_000 / hours).unwrap_or(u64::MAX / 4096)
-    })
-    .max()
-    .unwrap_or(0)
 }

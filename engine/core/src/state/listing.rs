@@ -114,7 +114,8 @@ impl RunState {
             return Some(listing);
         };
         listing.each = placed.each;
-        listing.held = placed.held(stands);
+        let active = stage.counts.of(TaskStatus::Active);
+        listing.held = placed.held(stands, active);
         if leasable && stands {
             let open = placed.open_segments().filter(|(_, left)| *left > 0);
             let mut pools: Vec<PoolId> = open.map(|(pool, _)| pool).collect();

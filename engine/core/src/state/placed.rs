@@ -126,27 +126,53 @@ impl Placed {
         }
     }
 
-    /// The segments that continue under the next placement, since their tasks have begun.
-    pub(crate) fn begun(&self) -> Vec<Segment> {
+    /// The segments that hold the `active` tasks that run now, the latest starts first. A segment
+    /// ends with the last round that has begun.
+    pub(crate) fn begun(&self, active: u32) -> Vec<Segment> {
         let begun = self.placement.segments.iter().zip(&self.used);
         let begun = begun.filter(|(_, used)| **used > 0);
-        self.carried
-            .iter()
-            .copied()
-            .chain(begun.map(|(segment, used)| Segment {
-                tasks: *used,
-                at_once: segment.at_once.min(*used),
-                ..*segment
-            }))
-            .collect()
+        let begun = begun.map(|(segment, used)| first_of(*segment, *used));
+        let mut all: Vec<Segment> = self.carried.iter().copied().chain(begun).collect();
+        all.sort_by_key(|segment| std::cmp::Reverse((segment.end, segment.start)));
+        let mut left = active;
+        let mut running = Vec::new();
+        for segment in all {
+            // Of earlier rounds nothing runs any more.
+            let tasks = segment.tasks.min(segment.at_once).min(left);
+            left -= tasks;
+            if tasks > 0 {
+                running.push(Segment {
+                    tasks,
+                    at_once: tasks,
+                    ..segment
+                });
+            }
+        }
+        running
     }
 
-    /// The segments that hold capacity of pools: all of them, or only those that have begun.
-    pub(crate) fn held(&self, whole: bool) -> Vec<Segment> {
+    /// The segments that hold capacity of pools: all of them, or only those of the `active` tasks
+    /// that run now.
+    pub(crate) fn held(&self, whole: bool, active: u32) -> Vec<Segment> {
         if !whole {
-            return self.begun();
+            return self.begun(active);
         }
         let segments = self.placement.segments.iter();
         self.carried.iter().chain(segments).copied().collect()
+    }
+}
+
+/// The part of a segment that its first tasks take.
+fn first_of(segment: Segment, tasks: u32) -> Segment {
+    let rounds = |tasks: u32| u64::from(tasks.div_ceil(segment.at_once.max(1)).max(1));
+    let length_ms = segment.end.since_ms(segment.start);
+    let taken_ms = u128::from(length_ms) * u128::from(rounds(tasks));
+    let taken_ms = taken_ms.div_ceil(u128::from(rounds(segment.tasks)));
+    let taken_ms = u64::try_from(taken_ms).unwrap_or(length_ms);
+    Segment {
+        end: segment.start.after_ms(taken_ms.min(length_ms)),
+        tasks,
+        at_once: segment.at_once.min(tasks),
+        ..segment
     }
 }

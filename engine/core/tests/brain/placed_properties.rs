@@ -405,3 +405,62 @@ fn a_worker_without_cores_is_given_nothing() {
     world.think();
     assert!(world.flights.is_empty());
 }
+
+/// Both the planned placement and the answer are the same, and far ahead, when the stage is ready.
+#[test]
+fn a_placement_that_stands_once_its_stage_is_ready_is_not_asked_about_without_end() {
+    let n = |upstream: u8, tasks: u32, width: Option<u32>, max_delay: Option<u64>, expected| Node {
+        upstream,
+        tasks,
+        width,
+        max_delay,
+        expected,
+    };
+    let nodes = vec![
+        n(84, 8, Some(3), Some(4), true),
+        n(175, 8, Some(1), Some(2), true),
+        n(118, 7, None, Some(4), false),
+        n(6, 6, Some(3), Some(4), true),
+    ];
+    use Event::{Answer, Join, Land, Look, Sleep};
+    let events = vec![
+        Answer,
+        Answer,
+        Look(vec![843, 780, 611]),
+        Sleep,
+        Answer,
+        Answer,
+        Sleep,
+        Land,
+        Answer,
+        Answer,
+        Answer,
+        Join(0),
+        Answer,
+        Answer,
+        Answer,
+        Land,
+        Answer,
+        Sleep,
+        Sleep,
+        Sleep,
+        Sleep,
+        Land,
+        Answer,
+        Land,
+        Join(0),
+        Sleep,
+    ];
+    let luck = vec![14, 11, 24, 11, 7, 22, 1, 11, 3, 25, 11, 16];
+    let spec = Arc::new(build(&nodes, None));
+    let mut world = world(Mind::Ours, luck);
+    world.fate = Box::new(|stage, index, _| Outcome::Succeeded(gives(stage, index, 1)));
+    world.wall_us = 154 * 60_000_000;
+    let run = world.submit(spec.as_ref().clone());
+    for event in &events {
+        play(&mut world, run, &spec, event);
+    }
+    settle(&mut world, run, &spec);
+    assert_eq!(world.status(run), RunStatus::Succeeded);
+    world.assert_replays();
+}

@@ -10,6 +10,7 @@
 )]
 
 mod absurd;
+mod deadlines;
 mod graphs;
 mod preferences;
 mod properties;

@@ -124,6 +124,27 @@ fn an_array_is_decided_whole_and_split_only_when_room_is_short() {
 }
 
 #[test]
+fn a_clean_pool_that_is_too_slow_for_all_tasks_takes_those_that_it_can() {
+    let mut problem = world(&[("NO", &[100; 8], &[2; 8]), ("DE", &[300; 8], &[100; 8])]);
+    let mut array = ask(1, 1, Some(4), 2);
+    (array.tasks, array.width) = (10, 10);
+    problem.asks = vec![array];
+    let placed = &solve(&problem)[0];
+    assert_eq!(
+        placed.expected_micrograms,
+        1_400_000_000,
+        "{:?}",
+        places(placed)
+    );
+    let clean = places(placed)
+        .iter()
+        .filter(|one| one.0 == 0)
+        .map(|one| one.2)
+        .sum::<u32>();
+    assert_eq!(clean, 8, "two at a time for four hours");
+}
+
+#[test]
 fn tasks_spread_over_clean_hours_though_all_would_fit_into_a_dirty_one() {
     let mut problem = world(&[("DE", &[500, 100, 500, 100], &[4, 2, 4, 2])]);
     let mut array = ask(1, 1, Some(4), 1);

@@ -1,0 +1,89 @@
+//! Plans that cannot be: a home that is nowhere, and tasks that are larger than any pool.
+
+use std::collections::BTreeSet;
+
+use sunward_core::{Fleet, RunSpec, unknown_homes};
+use sunward_grid::pool_of;
+use sunward_workflows::{PoolSpec, names};
+
+use super::{PlacedStage, Placing};
+use crate::exit::wrong_input;
+use crate::render::units::plural;
+
+/// Refuses a `home` that no pool of a fleet has.
+///
+/// # Errors
+/// Fails with the names that there are.
+pub(crate) fn unknown_home(pools: &[PoolSpec], spec: &RunSpec) -> anyhow::Result<()> {
+    let fleet = Fleet {
+        pools: pools.iter().map(pool_of).collect(),
+    };
+    let unknown = unknown_homes(&fleet, spec);
+    let Some(word) = unknown.first() else {
+        return Ok(());
+    };
+    let known = || {
+        let words = fleet.pools.iter();
+        words.flat_map(|pool| [&pool.zone, &pool.region, &pool.name].map(String::as_str))
+    };
+    let nearest = names::nearest(word, known());
+    let nearest = nearest.map_or_else(String::new, |word| format!("; did you mean {word}?"));
+    let zones: BTreeSet<&str> = fleet.pools.iter().map(|pool| pool.zone.as_str()).collect();
+    let zones: Vec<&str> = zones.into_iter().collect();
+    Err(wrong_input(format!(
+        "home: {word} is no pool, region or zone of the fleet, so there is nothing to compare with; its zones are {}{nearest}",
+        zones.join(", ")
+    )))
+}
+
+/// Refuses a plan with a task for which no pool ever has room.
+///
+/// # Errors
+/// Fails with what the task needs, and what is nearest.
+pub(crate) fn too_large(placing: &Placing, pools: &[PoolSpec]) -> anyhow::Result<()> {
+    let nowhere = placing.stages.iter();
+    for one in nowhere.filter(|one| one.placement.segments.is_empty()) {
+        let ask = &one.ask;
+        let may = ask.allowed.iter().filter_map(|id| pools.get(id.place()));
+        let most: Vec<(u32, u32, &str)> = may.map(most).collect();
+        let fits = |(gpus, cpus, _): &(u32, u32, &str)| {
+            *gpus >= ask.gpus && (ask.gpus > 0 || *cpus >= ask.cpus)
+        };
+        if !most.iter().any(fits) {
+            return Err(anyhow::anyhow!("{}", larger(one, &most)));
+        }
+    }
+    Ok(())
+}
+
+/// The most devices and cores that a pool ever provides, and its name.
+fn most(pool: &PoolSpec) -> (u32, u32, &str) {
+    let gpus = pool.windows.iter().map(|window| window.gpus).max();
+    let cpus = pool
+        .windows
+        .iter()
+        .map(|window| window.cpus.unwrap_or(u32::MAX))
+        .max();
+    (gpus.unwrap_or(0), cpus.unwrap_or(0), &pool.name)
+}
+
+fn larger(one: &PlacedStage, most: &[(u32, u32, &str)]) -> String {
+    let ask = &one.ask;
+    let (needs, nearest) = if ask.gpus > 0 {
+        let nearest = most.iter().max_by_key(|(gpus, _, _)| *gpus);
+        let has = nearest.map(|(gpus, _, name)| (plural(u64::from(*gpus), "GPU"), name));
+        (plural(u64::from(ask.gpus), "GPU"), has)
+    } else {
+        let nearest = most.iter().max_by_key(|(_, cpus, _)| *cpus);
+        let has = nearest.map(|(_, cpus, name)| (plural(u64::from(*cpus), "core"), name));
+        (plural(u64::from(ask.cpus), "core"), has)
+    };
+    let has = nearest.map_or_else(
+        || "there is no pool".to_owned(),
+        |(most, name)| format!("the most that a pool has is {most}, in {name}"),
+    );
+    format!(
+        "stage {} needs {needs} for each task, which no pool that it may use ever has: {has}; ask for less in `resources`, or plan over a larger fleet",
+        one.stage
+    )
+}
