@@ -51,7 +51,7 @@ stages:
       mark=${{ params.mark }}
       for step in 1 2 3; do
         if [ -e $step ]; then continue; fi
-        if [ $step = 3 ] && [ ! -e $mark.go ]; then
+        if [ $step = 3 ] && [ ! -e \"$mark.go\" ]; then
           touch $mark
           while :; do sleep 0.05; done
         fi

@@ -177,17 +177,6 @@ fn declared_columns_have_their_types_or_an_error_names_the_cell() {
     ] {
         assert_eq!(declared(text, kind).unwrap().rows, 2, "{text:?} as {kind}");
     }
-    let bench = Bench::new();
-    let tiny = bench.file("tiny.csv", "p\n0.5\n1e-400\n");
-    let told = bench.read(&tiny).unwrap_err().to_string();
-    for word in [
-        "line 3",
-        "'1e-400'",
-        "closer to 0 than the smallest float",
-        "schema:",
-    ] {
-        assert!(told.contains(word), "{told}");
-    }
 }
 
 #[test]

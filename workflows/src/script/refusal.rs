@@ -134,7 +134,7 @@ impl Refusal {
             Self::Reserved => format!("write {value} where the script reads the variable"),
             Self::EvaluatedVariable => "write the value as it is, without an expression".to_owned(),
             Self::EvaluatedLater => format!(
-                "arithmetic, subscripts, `eval`, `${{!x}}` and the like run code that a variable's text holds; {}, or compare with [ \"$x\" = word ]",
+                "arithmetic, subscripts, `eval`, `${{!x}}` and the like run code that a variable's text holds; {}, or quote the variable, as in [ \"$x\" = word ]",
                 as_number(source)
             ),
             Self::TwoDocuments => "write each command with its here-document on a separate line".to_owned(),
