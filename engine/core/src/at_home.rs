@@ -1,5 +1,5 @@
 //! When a run's stages would run at home and at once, and what that would emit: what savings are
-//! told against. See [`crate::state::at_home`] for the rules.
+//! told against. `state/at_home.rs` has the rules.
 //!
 //! There is one such course. Plans, placements, the ledger and simulations all take it from here.
 
