@@ -59,7 +59,7 @@ impl Store {
     ///
     /// Tables must have equal columns; encodings may differ, because readers unify them. Columns of
     /// CSV files whose types were found from their text get the type of all of it (see
-    /// [`Self::one_text`]). Gridded tables must be on the same grid and in the same unit. The
+    /// `one_text.rs`). Gridded tables must be on the same grid and in the same unit. The
     /// metadata is that of the first table with rows, with the time bounds of all. Tables without
     /// rows contribute no part. The rows are read once for the content digest, unless it is cached.
     ///
