@@ -194,8 +194,18 @@ outputs: {{ o: each.o, seen: all.o, table: table.o }}
         let whole = format!("c\n{}\n", cells.join("\n"));
         assert_eq!(scene.text("out/o.csv"), whole);
         assert_eq!(scene.text("out/seen.txt"), whole);
-        let shown = scene.sunward(&["show", "table", "--json"]).expect(0).json();
-        assert_eq!(shown["schema"][0]["type"], *kind, "{cells:?}: {shown}");
+        for what in ["table", "each.o"] {
+            let shown = scene.sunward(&["show", what, "--json"]).expect(0).json();
+            assert_eq!(shown["schema"][0]["type"], *kind, "{cells:?}: {shown}");
+            let first = &shown["head"][0]["c"];
+            match *kind {
+                "utf8" => assert_eq!(first, cells[0], "{shown}"),
+                _ => assert_eq!(first.as_f64(), Some(3.0), "{shown}"),
+            }
+            let one = scene.sunward(&["show", what, "--json", "--head", "1"]);
+            let head = &one.expect(0).json()["head"];
+            assert_eq!(head.as_array().map(Vec::len), Some(1));
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow_schema::{Field, Schema, SchemaRef};
 use sunward_core::{Dataset, DatasetKind, Digest, Hasher, PartRef, Written};
 use sunward_workflows::Form;
@@ -33,22 +34,16 @@ impl Store {
         &self,
         tables: &[(usize, &Dataset)],
     ) -> Result<Option<Dataset>, DataError> {
-        let written = tables.iter().map(|(_, table)| as_csv(table));
+        let datasets: Vec<&Dataset> = tables.iter().map(|(_, table)| *table).collect();
+        let written = datasets.iter().map(|table| as_csv(table));
         let Some(written) = written.collect::<Option<Vec<_>>>() else {
             return Ok(None);
         };
-        let key = key(tables, &written);
+        let key = key(&datasets, &written);
         if let Some(known) = self.recall(&key) {
             return Ok(Some(self.with_written_of(known, tables)));
         }
-        let mut texts = Vec::with_capacity(tables.len());
-        for ((_, dataset), written) in tables.iter().zip(written) {
-            texts.push(Text {
-                dataset,
-                written,
-                schema: self.table(dataset)?.joined_schema(None)?,
-            });
-        }
+        let texts = self.texts(&datasets, written)?;
         let Some(schema) = self.common_types(&texts)? else {
             return Ok(None);
         };
@@ -64,6 +59,90 @@ impl Store {
         joined.content = content_digest(&schema, batches)?;
         self.remember(&key, &joined);
         Ok(Some(self.with_written_of(joined, tables)))
+    }
+
+    /// The columns of gathered tables, and their first rows. Nothing is written: it works on a store
+    /// that is only looked at.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no table, or a part is missing or damaged.
+    pub fn head(
+        &self,
+        tables: &[Dataset],
+        rows: u64,
+    ) -> Result<(SchemaRef, Vec<RecordBatch>), DataError> {
+        let filled: Vec<&Dataset> = tables.iter().filter(|table| table.rows > 0).collect();
+        let Some(first) = filled.first().copied().or_else(|| tables.first()) else {
+            return Err(DataError::NoSuch("there is no table".to_owned()));
+        };
+        let written = filled.iter().map(|table| as_csv(table));
+        let texts = match written.collect::<Option<Vec<_>>>() {
+            Some(written) => self.texts(&filled, written)?,
+            None => Vec::new(),
+        };
+        let common = self.common_types(&texts)?;
+        let (mut batches, mut left) = (Vec::new(), rows);
+        for (at, dataset) in filled.iter().enumerate() {
+            if left == 0 {
+                break;
+            }
+            let other = texts.get(at).zip(common.as_ref());
+            match other.filter(|(text, schema)| !is_of_types(text, schema)) {
+                Some((text, schema)) => self.head_of_text(text, schema, &mut left, &mut batches)?,
+                None => {
+                    let table = self.table(dataset)?;
+                    let count = left.min(table.rows());
+                    batches.push(table.read(Some(0..count))?);
+                    left -= count;
+                }
+            }
+        }
+        let schema = match common {
+            Some(schema) => schema,
+            None => self.table(first)?.schema().clone(),
+        };
+        Ok((schema, batches))
+    }
+
+    /// Adds at most `left` rows of a text with these types.
+    fn head_of_text(
+        &self,
+        text: &Text<'_>,
+        schema: &SchemaRef,
+        left: &mut u64,
+        batches: &mut Vec<RecordBatch>,
+    ) -> Result<(), DataError> {
+        for path in self.files_of(std::slice::from_ref(text))? {
+            for batch in open_text_as(&path, schema, self.halt())?.rows {
+                let batch = batch?;
+                let most = usize::try_from(*left).unwrap_or(usize::MAX);
+                let batch = batch.slice(0, batch.num_rows().min(most));
+                *left -= u64::try_from(batch.num_rows()).unwrap_or(*left);
+                batches.push(batch);
+                if *left == 0 {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn texts<'d>(
+        &self,
+        datasets: &[&'d Dataset],
+        written: Vec<&'d Written>,
+    ) -> Result<Vec<Text<'d>>, DataError> {
+        let pairs = datasets.iter().zip(written);
+        pairs
+            .map(|(dataset, written)| {
+                Ok(Text {
+                    dataset,
+                    written,
+                    schema: self.table(dataset)?.joined_schema(None)?,
+                })
+            })
+            .collect()
     }
 
     /// The columns of all texts together. `None` if they agree already, if their names differ, or
@@ -149,10 +228,10 @@ fn is_of_types(text: &Text<'_>, schema: &Schema) -> bool {
     own.len() == wanted.len() && pairs.all(|(a, b)| a.name() == b.name() && same_type(a, b))
 }
 
-fn key(tables: &[(usize, &Dataset)], written: &[&Written]) -> Digest {
+fn key(tables: &[&Dataset], written: &[&Written]) -> Digest {
     let mut hasher = Hasher::new("one text");
     hasher.field("version", &[READING_VERSION]);
-    for ((_, table), written) in tables.iter().zip(written) {
+    for (table, written) in tables.iter().zip(written) {
         hasher.field("content", &table.content.0);
         for name in &written.declared {
             hasher.field("declared", name.as_bytes());

@@ -110,7 +110,7 @@ impl Checker<'_, '_> {
                 let kind = self.draft.workflow.params.get(*param)?.kind;
                 let remedy = match kind {
                     ParamType::Int | ParamType::Float => "!= 0",
-                    ParamType::Path | ParamType::Table => "!= ''",
+                    ParamType::Path | ParamType::Table => "!= 'PATH'",
                     ParamType::List => "| length > 0",
                     ParamType::Bool | ParamType::String | ParamType::Choice => return None,
                 };

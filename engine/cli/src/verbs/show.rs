@@ -205,33 +205,15 @@ impl Show {
 
     fn table(&self, store: &Store, parts: &[Dataset], shown: &mut Shown) -> anyhow::Result<()> {
         shown.rows = Some(parts.iter().map(|part| part.rows).sum());
-        let mut left = self.head;
-        let mut batches = Vec::new();
-        for (at, part) in parts.iter().enumerate() {
-            if at > 0 && left == 0 {
-                break;
+        let (schema, batches) = store.head(parts, self.head)?;
+        let columns = schema.fields().iter().map(|field| {
+            let column = from_arrow(field);
+            Column {
+                name: column.name,
+                r#type: column.column_type.0,
             }
-            let table = store.table(part)?;
-            if at == 0 {
-                shown.schema = table
-                    .schema()
-                    .fields()
-                    .iter()
-                    .map(|field| {
-                        let column = from_arrow(field);
-                        Column {
-                            name: column.name,
-                            r#type: column.column_type.0,
-                        }
-                    })
-                    .collect();
-            }
-            let rows = left.min(table.rows());
-            if rows > 0 {
-                batches.push(table.read(Some(0..rows))?);
-                left -= rows;
-            }
-        }
+        });
+        shown.schema = columns.collect();
         shown.head = Some(json_rows(&batches)?);
         for batch in &batches {
             shown.cells.extend(cells(batch)?);
