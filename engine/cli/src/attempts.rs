@@ -49,7 +49,7 @@ impl Attempt {
 
     /// When it ended, in milliseconds since the epoch.
     pub(crate) const fn ended_ms(&self) -> u64 {
-        self.started_ms.saturating_add(self.wall_us / 1000)
+        Timestamp(self.started_ms).after_us(self.wall_us).0
     }
 
     /// The failure, and whether another attempt followed; `None` if the attempt did not fail.

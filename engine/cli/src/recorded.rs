@@ -72,10 +72,7 @@ impl Recorded {
         let ended = run.ended_at.filter(|_| self.status != RunStatus::Running);
         ended.unwrap_or_else(|| match self.status {
             RunStatus::Running => now(),
-            _ => self
-                .last_fact_at
-                .max(Some(run.last_stood_at()))
-                .unwrap_or_default(),
+            _ => self.last_fact_at.unwrap_or_else(|| run.last_stood_at()),
         })
     }
 

@@ -367,22 +367,17 @@ impl Fact {
             Self::Finished { successes, .. } => {
                 let ends = successes
                     .iter()
-                    .map(|one| end_of(one.started_ms, one.wall_us));
+                    .map(|one| Timestamp(one.started_ms).after_us(one.wall_us));
                 ends.max()
             }
             Self::Failed {
                 started_ms,
                 wall_us,
                 ..
-            } => Some(end_of(*started_ms, *wall_us)),
+            } => Some(Timestamp(*started_ms).after_us(*wall_us)),
             _ => None,
         }
     }
-}
-
-/// The time of an attempt's end.
-fn end_of(started_ms: u64, wall_us: u64) -> Timestamp {
-    Timestamp(started_ms.saturating_add(wall_us / 1000))
 }
 
 /// One attempt that succeeded.

@@ -56,6 +56,12 @@ impl Timestamp {
         Self(self.0.saturating_add(ms))
     }
 
+    /// The end of what begins now and takes `us` microseconds: the first moment at which it is over.
+    #[must_use]
+    pub const fn after_us(self, us: u64) -> Self {
+        self.after_ms(us.div_ceil(1000))
+    }
+
     /// Milliseconds since `earlier`, or 0.
     #[must_use]
     pub const fn since_ms(self, earlier: Self) -> u64 {
@@ -99,5 +105,19 @@ impl std::str::FromStr for RunId {
             .and_then(|digits| digits.parse().ok())
             .map(Self)
             .ok_or_else(|| format!("'{text}' is not a run id; run ids are written r1, r2, …"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Timestamp;
+
+    /// All that tells when an attempt ended rounds alike, so no two of them differ by a millisecond.
+    #[test]
+    fn what_takes_a_part_of_a_millisecond_is_over_at_the_next_one() {
+        for (us, ended_ms) in [(0, 5), (1, 6), (999, 6), (1000, 6), (1001, 7)] {
+            assert_eq!(Timestamp(5).after_us(us), Timestamp(ended_ms), "{us}");
+        }
+        assert_eq!(Timestamp(u64::MAX).after_us(1), Timestamp(u64::MAX));
     }
 }

@@ -132,7 +132,7 @@ fn bars(attempts: &[&Attempt], from_ms: u64) -> Vec<Bar> {
             Bar {
                 index: attempt.index,
                 start_ms: attempt.started_ms.saturating_sub(from_ms),
-                length_ms: attempt.wall_us / 1000,
+                length_ms: attempt.ended_ms().saturating_sub(attempt.started_ms),
                 lane,
                 outcome: outcome(&attempt.end),
             }

@@ -164,10 +164,8 @@ impl Ledger {
         if self.first_started_ms == 0 || spent.started_ms < self.first_started_ms {
             self.first_started_ms = spent.started_ms;
         }
-        let ended_ms = spent
-            .started_ms
-            .saturating_add(spent.wall_us.div_ceil(1000));
-        self.last_ended_ms = self.last_ended_ms.max(ended_ms);
+        let ended = Timestamp(spent.started_ms).after_us(spent.wall_us);
+        self.last_ended_ms = self.last_ended_ms.max(ended.0);
     }
 
     /// Adds the sums of another ledger.

@@ -76,7 +76,7 @@ impl AtHome {
     /// they would have at home. Returns when that would have been.
     pub(crate) fn add_unmoved(&mut self, waited_ms: u64, wall_us: u64) -> Timestamp {
         let begun = self.ready.after_ms(waited_ms);
-        self.end = self.end.max(begun.after_ms(wall_us.div_ceil(1000)));
+        self.end = self.end.max(begun.after_us(wall_us));
         begun
     }
 }
