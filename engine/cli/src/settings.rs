@@ -30,7 +30,7 @@ pub(crate) struct Settings {
     pub(crate) zone: Option<String>,
     /// The zone where runs would run without placement; else `zone`.
     pub(crate) home: Option<String>,
-    /// A folder of recorded grids, or a provider's name.
+    /// A folder of recorded grids, or providers' names.
     pub(crate) grid: Option<String>,
     /// A fleet file, for plans.
     pub(crate) fleet: Option<PathBuf>,
@@ -81,8 +81,9 @@ impl Settings {
         };
         let mut settings = Self::parse(&text)
             .map_err(|why| wrong_input(format!("{}: {why}", sunward_files::shown(path))))?;
-        if let (Some(fleet), Some(folder)) = (&settings.fleet, path.parent()) {
-            settings.fleet = Some(folder.join(fleet));
+        if let Some(folder) = path.parent() {
+            settings.fleet = settings.fleet.map(|fleet| folder.join(fleet));
+            settings.grid = settings.grid.map(|grid| grid_from(folder, grid));
         }
         Ok(settings)
     }
@@ -128,6 +129,16 @@ impl Settings {
     pub(crate) fn weight_permille(&self, project: &str) -> Option<u32> {
         let weight = self.project_weights.get(project)?;
         u32::try_from(sunward_grid::whole(weight * 1000.0)).ok()
+    }
+}
+
+/// The path of a grid that the settings name relative to their folder. What is no path names
+/// providers.
+fn grid_from(folder: &Path, grid: String) -> String {
+    let there = folder.join(&grid);
+    match there.to_str() {
+        Some(path) if grid.contains('/') || there.is_dir() => path.to_owned(),
+        _ => grid,
     }
 }
 

@@ -202,6 +202,23 @@ fn a_grid_that_the_settings_name_is_told_with_their_file() {
 }
 
 #[test]
+fn paths_in_the_settings_are_relative_to_their_file() {
+    let scene = Scene::with("name: w\nstages:\n  s: { run: 'true' }\n");
+    scene.recorded_world();
+    let settings = "grid: ../grid\nfleet: ../fleet.yaml\nzone: DE\n";
+    let as_of = "2023-01-09T02:00:00Z";
+    for grid in ["../grid", "grid"] {
+        let file = scene.file("own/config.yaml", settings.replace("../grid", grid));
+        if grid == "grid" {
+            std::fs::rename(scene.path().join("grid"), scene.path().join("own/grid")).unwrap();
+        }
+        let mut command = scene.command(&["plan", "workflow.yaml", "--as-of", as_of]);
+        let told = Told::of(&command.env("SUNWARD_CONFIG", &file).output().unwrap()).expect(0);
+        assert!(told.out.contains("north"), "{}", told.out);
+    }
+}
+
+#[test]
 fn more_memory_and_disk_than_there_is_are_told_in_units_for_people() {
     let scene =
         Scene::with("name: w\nstages:\n  s: { run: 'true', resources: { memory: 100000GiB } }\n");
