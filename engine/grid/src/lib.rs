@@ -21,6 +21,7 @@ mod market;
 mod moment;
 pub mod provider;
 mod published;
+mod tariff;
 pub mod trace;
 mod whole;
 
@@ -28,5 +29,6 @@ pub use almanac::{Almanac, Foresight, Told};
 pub use calendar::{Calendar, Opened, knows_timezone, pool_of};
 pub use forecast::{Expected, Forecaster, How};
 pub use moment::{moment, moment_shown};
+pub use tariff::Tariff;
 pub use trace::{Grid, Step, Trace, TraceError, merge_trace, read_trace};
 pub use whole::whole;

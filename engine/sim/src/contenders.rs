@@ -2,9 +2,10 @@
 
 use sunward_core::place::{Placer, Sunward};
 
+use crate::locale::Locales;
 use crate::policies::{
-    CarbonScaler, CarbonTime, Cucumber, LowestWindow, NowBest, Pcaps, Ruled, Spatial, StaticBest,
-    WaitAwhile, WaitAwhileInterruptible,
+    CarbonScaler, CarbonTime, CheapestWindow, Cucumber, LowestWindow, NightsOnly, NowBest, Pcaps,
+    Ruled, Spatial, StaticBest, WaitAwhile, WaitAwhileInterruptible,
 };
 use crate::report::NOW_HOME;
 use crate::setup::Contender;
@@ -14,83 +15,101 @@ struct Played {
     name: &'static str,
     does: &'static str,
     source: &'static str,
-    placer: fn() -> Box<dyn Placer>,
+    placer: fn(&Locales) -> Box<dyn Placer>,
 }
 
 /// All policies that are simulated; ours is last. `temporal` is another name for `wait-awhile`, the
 /// published one: the cleanest window at home.
-const PLAYED: [Played; 12] = [
+const PLAYED: [Played; 15] = [
     Played {
         name: "static-best",
         does: "at once, in the region with the cleanest forecast on average",
         source: "the region of the lowest mean intensity, at once",
-        placer: || Box::new(Ruled(StaticBest)),
+        placer: |_| Box::new(Ruled(StaticBest)),
     },
     Played {
         name: "now-best",
         does: "at once, in the region that is cleanest at that moment",
         source: "the region that is cleanest at that moment, at once",
-        placer: || Box::new(Ruled(NowBest)),
+        placer: |_| Box::new(Ruled(NowBest)),
     },
     Played {
         name: "spatial",
         does: "at once, in the region with the cleanest window, counting transfers",
         source: "the region with the cleanest window, at once, counting transfers",
-        placer: || Box::new(Ruled(Spatial)),
+        placer: |_| Box::new(Ruled(Spatial)),
     },
     Played {
         name: "wait-awhile",
         does: "at home, as one block in the cleanest window before the deadline",
         source: "Let's Wait Awhile, Middleware '21, non-interruptible",
-        placer: || Box::new(Ruled(WaitAwhile)),
+        placer: |_| Box::new(Ruled(WaitAwhile)),
     },
     Played {
         name: "wait-awhile-interruptible",
         does: "at home, in the cleanest slots before the deadline, pausing in between",
         source: "Let's Wait Awhile, Middleware '21, interruptible",
-        placer: || Box::new(Ruled(WaitAwhileInterruptible)),
+        placer: |_| Box::new(Ruled(WaitAwhileInterruptible)),
     },
     Played {
         name: "gaia-lowest-window",
         does: "at home, in the cleanest window of the queue's mean length",
         source: "GAIA, ASPLOS '24, Lowest-Window",
-        placer: || Box::new(Ruled(LowestWindow::default())),
+        placer: |_| Box::new(Ruled(LowestWindow::default())),
     },
     Played {
         name: "gaia-carbon-time",
         does: "at home, where most is saved for each hour until the end",
         source: "GAIA, ASPLOS '24, Carbon-Time",
-        placer: || Box::new(Ruled(CarbonTime::default())),
+        placer: |_| Box::new(Ruled(CarbonTime::default())),
     },
     Played {
         name: "carbonscaler",
         does: "at home, more servers in cleaner slots",
         source: "CarbonScaler, SIGMETRICS '24",
-        placer: || Box::new(Ruled(CarbonScaler)),
+        placer: |_| Box::new(Ruled(CarbonScaler)),
     },
     Played {
         name: "pcaps",
         does: "at home, a stage once its grid is clean enough for its importance",
         source: "PCAPS, arXiv 2502.09717, at home",
-        placer: || Box::new(Ruled(Pcaps::default())),
+        placer: |_| Box::new(Ruled(Pcaps::default())),
+    },
+    Played {
+        name: "pcaps-anywhere",
+        does: "where and once a grid is clean enough for a stage's importance",
+        source: "PCAPS, arXiv 2502.09717, over all regions",
+        placer: |_| Box::new(Ruled(Pcaps::anywhere())),
+    },
+    Played {
+        name: "nights-only",
+        does: "at home, at night",
+        source: "a rule of thumb: from 20:00 to 08:00 local time",
+        placer: |locales| Box::new(Ruled(NightsOnly::new(locales.clone()))),
+    },
+    Played {
+        name: "cheapest-window",
+        does: "at home, in the window with the lowest published prices before the deadline",
+        source: "day-ahead prices, in place of carbon",
+        placer: |locales| Box::new(Ruled(CheapestWindow::new(locales.clone()))),
     },
     Played {
         name: "cucumber",
         does: "at home, in a surplus of power before the deadline, else at once",
         source: "Cucumber, Euro-Par '22",
-        placer: || Box::new(Ruled(Cucumber)),
+        placer: |_| Box::new(Ruled(Cucumber)),
     },
     Played {
         name: "temporal",
         does: "the same as wait-awhile",
         source: "the cleanest window at home",
-        placer: || Box::new(Ruled(WaitAwhile)),
+        placer: |_| Box::new(Ruled(WaitAwhile)),
     },
     Played {
         name: "sunward",
         does: "ours: where and when it emits least before its deadline",
         source: "sunward_core::place::Sunward",
-        placer: || Box::new(Sunward::default()),
+        placer: |_| Box::new(Sunward::default()),
     },
 ];
 
@@ -113,13 +132,13 @@ pub fn told() -> Vec<(&'static str, &'static str)> {
         .collect()
 }
 
-/// The policy of this name; `None` if no simulated policy has it.
+/// The policy of this name, for pools in these places; `None` if no simulated policy has the name.
 #[must_use]
-pub fn contender(name: &str) -> Option<Contender> {
+pub fn contender(name: &str, locales: &Locales) -> Option<Contender> {
     let one = PLAYED.iter().find(|one| one.name == name)?;
     Some(Contender {
         name: one.name.to_owned(),
         source: one.source.to_owned(),
-        placer: (one.placer)(),
+        placer: (one.placer)(locales),
     })
 }

@@ -26,6 +26,7 @@ mod flow;
 pub mod generate;
 mod group;
 pub mod limit;
+mod locale;
 pub mod meter;
 pub mod policies;
 mod queue;
@@ -48,6 +49,7 @@ pub use contenders::contender;
 pub use draft::{RunDraft, StageDraft};
 pub use generate::{Generated, generate};
 pub use limit::limit;
+pub use locale::{Locale, Locales};
 pub use random::Random;
 pub use recorded::{
     RecordedFeed, arrivals_of_the_first_day, check_span, fleet_of, openings_of, truth_of,

@@ -8,9 +8,12 @@ use sunward_core::{Fleet, RunSpec, Timestamp};
 use sunward_grid::{Foresight, Grid};
 use sunward_sim::setup::Setup;
 use sunward_sim::{
-    Arrival, DataSizes, Scenario, Submission, arrivals_of_the_first_day, check_span, check_vacancy,
-    fleet_of, openings_of, read_jobs, read_scenario, read_trace_of_jobs, submissions, truth_of,
+    Arrival, DataSizes, Locale, Locales, Scenario, Submission, arrivals_of_the_first_day,
+    check_span, check_vacancy, fleet_of, openings_of, read_jobs, read_scenario, read_trace_of_jobs,
+    submissions, truth_of,
 };
+
+use sunward_workflows::PoolSpec;
 
 use crate::context::Context;
 use crate::device::Device;
@@ -57,6 +60,8 @@ pub(crate) struct Sources<'a> {
 pub(crate) struct Loaded {
     pub(crate) setup: Setup,
     pub(crate) grid: Arc<Grid>,
+    /// The pools' places.
+    pub(crate) locales: Locales,
     /// The number of slots in an outlook.
     pub(crate) slots: u64,
     /// Notes on parts of the input that have no effect, and on the data.
@@ -126,9 +131,12 @@ impl Sources<'_> {
                 arrive(early)
             ));
         }
+        let grid = Arc::new(grid);
+        let locale = |pool: &PoolSpec| Locale::new(&pool.timezone, &pool.zone, &grid);
         Ok(Loaded {
             setup,
-            grid: Arc::new(grid),
+            locales: pools.iter().map(locale).collect(),
+            grid,
             slots,
             notes,
         })

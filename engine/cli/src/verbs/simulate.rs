@@ -9,7 +9,7 @@ use sunward_sim::contenders::{contender, names, told};
 use sunward_sim::limit::KINDS;
 use sunward_sim::limit::limit;
 use sunward_sim::report::{NOW_HOME, Report, hourly_utilization};
-use sunward_sim::setup::{Contender, Setup};
+use sunward_sim::setup::Setup;
 use sunward_sim::{Played, RecordedFeed, simulate};
 
 use crate::context::Context;
@@ -131,13 +131,16 @@ impl Simulate {
             ForecastArg::Perfect => Foresight::Perfect,
             ForecastArg::Noisy => Foresight::Noisy { seed: self.seed },
         };
-        let contenders = self.contenders()?;
-        let expectation = self.expectation(context, &contenders)?;
+        let policies = self.policies()?;
+        let expectation = self.expectation(context, &policies)?;
         let settings = Settings::read(context.settings.as_deref())?;
         let loaded = self.sources(&settings, foresight)?.load(context)?;
         let Loaded {
             setup, grid, slots, ..
         } = &loaded;
+        let contenders = policies.iter();
+        let contenders = contenders.filter_map(|name| contender(name, &loaded.locales));
+        let contenders = contenders.collect();
         let mut feed = RecordedFeed::new(grid.clone(), setup, foresight, SLOT_MS, *slots);
         let played = simulate(setup, &mut feed, contenders)?;
         let bound = limit(setup, SLOT_MS);
@@ -189,8 +192,8 @@ impl Simulate {
         })
     }
 
-    /// The policies to simulate. The baseline is always one of them.
-    fn contenders(&self) -> anyhow::Result<Vec<Contender>> {
+    /// The names of the policies to simulate. The baseline is always one of them.
+    fn policies(&self) -> anyhow::Result<Vec<&'static str>> {
         let all = self.policy.iter().any(|name| name == "all");
         let known = names();
         if let Some(unknown) = self
@@ -203,19 +206,12 @@ impl Simulate {
                 known.join(", ")
             )));
         }
-        let chosen = |name: &&&str| all || self.policy.iter().any(|one| one == **name);
-        Ok(known
-            .iter()
-            .filter(chosen)
-            .filter_map(|name| contender(name))
-            .collect())
+        let chosen = |name: &&str| all || self.policy.iter().any(|one| one == *name);
+        let played = known.into_iter().filter(|name| *name != NOW_HOME);
+        Ok(played.filter(chosen).collect())
     }
 
-    fn expectation(
-        &self,
-        context: &Context,
-        contenders: &[Contender],
-    ) -> anyhow::Result<Expectation> {
+    fn expectation(&self, context: &Context, policies: &[&str]) -> anyhow::Result<Expectation> {
         let mut expectation = match &self.expect {
             Some(path) => {
                 let text = read(context, path)?;
@@ -229,7 +225,7 @@ impl Simulate {
                     "--max-gco2e {most}: expected grams, 0 or more"
                 )));
             }
-            let name = contenders.last().map_or(NOW_HOME, |one| one.name.as_str());
+            let name = policies.last().copied().unwrap_or(NOW_HOME);
             expectation.at_most(name, most);
         }
         Ok(expectation)

@@ -11,8 +11,8 @@ use sunward_sim::meter::Truth;
 use sunward_sim::report::{Bound, NOW_HOME, PolicyReport, Report};
 use sunward_sim::workload::{Arrival, submissions};
 use sunward_sim::{
-    Contender, Open, Opening, Played, RecordedFeed, RunDraft, Scenario, Setup, StageDraft,
-    simulate, truth_of,
+    Contender, Locale, Locales, Open, Opening, Played, RecordedFeed, RunDraft, Scenario, Setup,
+    StageDraft, simulate, truth_of,
 };
 
 pub(crate) const HOUR_MS: u64 = 3_600_000;
@@ -34,6 +34,23 @@ pub(crate) const ZONES: [&str; 10] = [
     "US-TEX-ERCO",
     "ZA",
 ];
+
+/// The time zone of a grid zone.
+fn clock(zone: &str) -> &'static str {
+    match zone {
+        "AU-NSW" => "Australia/Sydney",
+        "DE" => "Europe/Berlin",
+        "ES" => "Europe/Madrid",
+        "GB" => "Europe/London",
+        "IN-WE" => "Asia/Kolkata",
+        "JP-TK" => "Asia/Tokyo",
+        "US-CAL-CISO" => "America/Los_Angeles",
+        "US-MIDA-PJM" => "America/New_York",
+        "US-TEX-ERCO" => "America/Chicago",
+        "ZA" => "Africa/Johannesburg",
+        _ => "UTC",
+    }
+}
 
 /// Zones of which none is clean for long.
 pub(crate) const DIRTY: [&str; 6] = ["AU-NSW", "DE", "JP-TK", "US-MIDA-PJM", "US-TEX-ERCO", "ZA"];
@@ -130,7 +147,10 @@ impl Study {
     ) -> Vec<Row> {
         let chosen = |name: &&str| only.is_empty() || only.contains(name);
         let played = names().into_iter().filter(|name| *name != NOW_HOME);
-        let contenders = played.filter(chosen).filter_map(contender).collect();
+        let locales = self.locales(setup);
+        let contenders = played.filter(chosen);
+        let contenders = contenders.filter_map(|name| contender(name, &locales));
+        let contenders = contenders.collect();
         let played = self.play(setup, contenders);
         let report = Report::of(setup, &played, bound);
         let (told, runs) = (report.bound, report.runs);
@@ -149,9 +169,18 @@ impl Study {
 impl Study {
     /// The duration of the only run of a setup under a policy.
     pub(crate) fn makespan_ms(&self, setup: &Setup, policy: &str) -> u64 {
-        let contenders = contender(policy).into_iter().collect();
+        let contenders = contender(policy, &self.locales(setup))
+            .into_iter()
+            .collect();
         let played = self.play(setup, contenders);
         u64::try_from(played[0].tally.makespans_ms).expect("less than an age")
+    }
+
+    /// The places of a setup's pools.
+    fn locales(&self, setup: &Setup) -> Locales {
+        let pools = setup.fleet.pools.iter();
+        let locale = |pool: &Pool| Locale::new(clock(&pool.zone), &pool.zone, &self.grid);
+        pools.map(locale).collect()
     }
 
     fn play(&self, setup: &Setup, contenders: Vec<Contender>) -> Vec<Played> {

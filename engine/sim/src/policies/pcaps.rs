@@ -8,10 +8,11 @@
 //! Adaptations: importance is the longest path behind a stage, relative to the longest among the
 //! stages that may start now. (The paper uses the preference of a carbon-agnostic scheduler,
 //! relative to the most preferred ready stage.) A deferred stage is planned for the first slot
-//! whose forecast is clean enough, or for its last safe start. There is one region, its home. On
-//! jobs of one stage and equal length the policy saves nothing, as published: each ready stage is
-//! then the most important one, so `r = 1` and the threshold is `U`.
+//! whose forecast is clean enough, or for its last safe start. There is one region, its home, unless
+//! the policy is told to go anywhere. On jobs of one stage and equal length it does not wait, as
+//! published: each ready stage is then the most important one, so `r = 1` and the threshold is `U`.
 
+use sunward_core::PoolId;
 use sunward_core::place::Ask;
 
 use super::ruled::{Rating, Rule, Turn};
@@ -35,6 +36,23 @@ const CURVE_PERMILLE: [u64; STEPS + 1] = [
 pub struct Pcaps {
     /// The importance of each ask, in twentieths.
     importance: Vec<usize>,
+    /// By pool: the least and greatest forecast of the next 48 hours.
+    bounds: Vec<(u64, u64)>,
+    /// Whether a stage may go to any pool, or stays at its home.
+    anywhere: bool,
+}
+
+impl Pcaps {
+    /// PCAPS over all pools: `L` and `U` are the least and greatest forecast of any of them, and a
+    /// stage starts in the cleanest one at the first moment at which one is clean enough.
+    #[must_use]
+    pub const fn anywhere() -> Self {
+        Self {
+            importance: Vec::new(),
+            bounds: Vec::new(),
+            anywhere: true,
+        }
+    }
 }
 
 impl Rule for Pcaps {
@@ -53,15 +71,36 @@ impl Rule for Pcaps {
             usize::try_from(exact).unwrap_or(STEPS).min(STEPS)
         });
         self.importance = twentieths.collect();
+        let pools = view.problem.fleet.iter();
+        let bounds = pools.map(|(pool, _)| view.range(pool, view.problem.now.0, AHEAD_MS));
+        self.bounds = bounds.collect();
+    }
+
+    fn pools(&self, _view: &View<'_>, turn: Turn<'_>) -> Vec<PoolId> {
+        match self.anywhere {
+            true => turn.ask.allowed.clone(),
+            false => vec![turn.ask.home],
+        }
     }
 
     fn rate(&self, view: &View<'_>, turn: Turn<'_>, spot: Spot) -> Option<Rating> {
-        let now_ms = view.problem.now.0;
-        let (least, most) = view.range(spot.pool, now_ms, AHEAD_MS);
+        let bounds = |pool: PoolId| self.bounds.get(pool.place()).copied();
+        let (least, most) = match self.anywhere {
+            true => {
+                let all = turn.ask.allowed.iter().filter_map(|pool| bounds(*pool));
+                all.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
+            }
+            false => bounds(spot.pool),
+        }
+        .unwrap_or_default();
         let importance = self.importance.get(turn.index).copied().unwrap_or(STEPS);
         let clean = view.intensity(spot.pool, spot.start_ms) <= threshold(least, most, importance);
         let is_last = spot.start_ms >= turn.latest_ms;
-        (clean || is_last).then_some((spot.start_ms, 0))
+        let now = Spot {
+            end_ms: spot.start_ms.saturating_add(1),
+            ..spot
+        };
+        (clean || is_last).then(|| (spot.start_ms, view.window(now)))
     }
 }
 

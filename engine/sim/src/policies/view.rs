@@ -3,6 +3,8 @@
 use sunward_core::place::{Ask, Problem, Segment, Taken};
 use sunward_core::{PoolId, Timestamp};
 
+use super::steps::Steps;
+
 /// Microjoules x mg/kWh x permille in one microgram.
 const PER_MICROGRAM: u128 = 3_600_000_000_000;
 
@@ -12,9 +14,7 @@ const UNKNOWN_MG_PER_KWH: u32 = 2_000_000;
 /// What is known of one pool, by slot.
 struct Lane {
     /// PUE x intensity of each slot, in mg/kWh x permille.
-    weights: Vec<u64>,
-    /// Prefix sums of the weights.
-    sums: Vec<u64>,
+    weight: Steps,
     intensities_mg_per_kwh: Vec<u32>,
     surplus: Vec<bool>,
     free: Vec<Taken>,
@@ -88,8 +88,7 @@ impl<'a> View<'a> {
         let Some(lane) = self.lanes.get(spot.pool.place()) else {
             return u64::MAX / 4;
         };
-        let upto = |at_ms| self.integral(lane, at_ms);
-        upto(spot.end_ms).saturating_sub(upto(spot.start_ms))
+        lane.weight.over(spot.start_ms, spot.end_ms)
     }
 
     /// The expected emissions of a stage there in micrograms, moving its inputs included.
@@ -144,9 +143,8 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn mean(&self, pool: PoolId) -> u64 {
         let lane = self.lanes.get(pool.place());
-        let sum = lane.and_then(|lane| lane.sums.last()).copied();
         let slots = u64::try_from(self.slots.max(1)).unwrap_or(1);
-        sum.map_or(u64::MAX, |sum| sum / slots)
+        lane.map_or(u64::MAX, |lane| lane.weight.total() / slots)
     }
 
     /// Whether power is in surplus during the whole span.
@@ -191,20 +189,13 @@ impl<'a> View<'a> {
             .min(self.slots.saturating_sub(1))
     }
 
-    fn integral(&self, lane: &Lane, at_ms: u64) -> u64 {
-        let within = at_ms.saturating_sub(self.first_slot.saturating_mul(self.slot_ms));
-        let whole = usize::try_from(within / self.slot_ms).unwrap_or(usize::MAX);
-        let known = lane.sums.get(whole).zip(lane.weights.get(whole));
-        let Some((sum, weight)) = known else {
-            let sum = lane.sums.last().copied().unwrap_or(0);
-            let last = lane.weights.last().copied().unwrap_or(0);
-            let beyond = at_ms.saturating_sub(self.end_ms());
-            return sum
-                .saturating_mul(self.slot_ms)
-                .saturating_add(beyond.saturating_mul(last));
-        };
-        let into = (within % self.slot_ms).saturating_mul(*weight);
-        sum.saturating_mul(self.slot_ms).saturating_add(into)
+    /// A figure by slot, from the moments at which the slots begin.
+    pub fn steps(&self, values: impl FnOnce(&[Timestamp]) -> Vec<u64>) -> Steps {
+        let slots = u64::try_from(self.slots).unwrap_or(0);
+        let begins = self.first_slot..self.first_slot.saturating_add(slots);
+        let begins = begins.map(|slot| Timestamp(slot.saturating_mul(self.slot_ms)));
+        let begins: Vec<Timestamp> = begins.collect();
+        Steps::new(self.slot_ms, self.first_slot, values(&begins))
     }
 }
 
@@ -224,24 +215,20 @@ fn lane(problem: &Problem, id: PoolId, slots: usize) -> Lane {
     let pue_permille = u64::from(pool.map_or(1000, |pool| pool.pue_permille));
     let limit = pool.and_then(|pool| pool.power_limit_milliwatts);
     let open = problem.outlook.pool(id);
+    let mut weights = Vec::with_capacity(slots);
     let mut lane = Lane {
-        weights: Vec::with_capacity(slots),
-        sums: vec![0],
+        weight: Steps::default(),
         intensities_mg_per_kwh: Vec::with_capacity(slots),
         surplus: Vec::with_capacity(slots),
         free: Vec::with_capacity(slots),
     };
-    let mut sum = 0;
     for slot in 0..slots {
         let known = zone.and_then(|zone| {
             let values = &zone.intensity_mg_per_kwh;
             values.get(slot).or(values.last()).copied()
         });
         let intensity = known.unwrap_or(UNKNOWN_MG_PER_KWH);
-        let weight = u64::from(intensity) * pue_permille;
-        sum = weight.saturating_add(sum);
-        lane.weights.push(weight);
-        lane.sums.push(sum);
+        weights.push(u64::from(intensity) * pue_permille);
         lane.intensities_mg_per_kwh.push(intensity);
         let surplus = zone.and_then(|zone| zone.surplus.get(slot)).copied();
         lane.surplus.push(surplus.unwrap_or(false));
@@ -252,6 +239,8 @@ fn lane(problem: &Problem, id: PoolId, slots: usize) -> Lane {
             milliwatts: limit.unwrap_or(u64::MAX),
         });
     }
+    let outlook = &problem.outlook;
+    lane.weight = Steps::new(outlook.slot_ms.max(1), outlook.first_slot, weights);
     let promised = problem.reserved.pools.get(id.place());
     for (slot, taken) in promised.into_iter().flatten() {
         let slot = slot.checked_sub(problem.outlook.first_slot);

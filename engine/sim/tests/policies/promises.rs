@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use sunward_core::place::{Ask, Problem};
-use sunward_sim::{contender, contenders::names};
+use sunward_sim::{Locales, contender, contenders::names};
 
 use crate::small::{HOUR_MS, ask, problem};
 
@@ -23,7 +23,12 @@ fn problems() -> impl Strategy<Value = Problem> {
 }
 
 fn check(policy: &str, problem: &Problem) {
-    let solve = || contender(policy).unwrap().placer.solve(problem);
+    let solve = || {
+        contender(policy, &Locales::default())
+            .unwrap()
+            .placer
+            .solve(problem)
+    };
     let solution = solve();
     assert_eq!(solution, solve(), "{policy} answers the same twice");
     assert_eq!(solution.placements.len(), problem.asks.len());
@@ -55,7 +60,11 @@ fn check(policy: &str, problem: &Problem) {
 fn is_in_time(policy: &str, problem: &Problem, one: &Ask) {
     let mut alone = problem.clone();
     alone.asks = vec![one.clone()];
-    let placements = contender(policy).unwrap().placer.solve(&alone).placements;
+    let placements = contender(policy, &Locales::default())
+        .unwrap()
+        .placer
+        .solve(&alone)
+        .placements;
     let open = problem.outlook.pools[0].gpus[0];
     if open >= one.width {
         let end = placements[0].as_ref().unwrap().end().unwrap();

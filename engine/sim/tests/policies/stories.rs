@@ -2,13 +2,13 @@
 
 use sunward_core::place::{Ask, Problem};
 use sunward_core::{PoolId, StageId};
-use sunward_sim::contender;
+use sunward_sim::{Locales, contender};
 
 use crate::small::{AWAY, HOME, HOUR_MS, ask, problem};
 
 /// The pool and hour in which each stage begins.
 fn begins(policy: &str, problem: &Problem) -> Vec<(PoolId, u64)> {
-    let mut contender = contender(policy).expect("a known policy");
+    let mut contender = contender(policy, &Locales::default()).expect("a known policy");
     let solution = contender.placer.solve(problem);
     let first = |placement: &sunward_core::place::Placement| {
         let first = placement.segments.first().expect("a segment");
@@ -68,7 +68,7 @@ fn gaia_knows_only_the_mean_length_of_what_is_asked_together() {
 #[test]
 fn gaia_goes_by_the_mean_of_what_came_before() {
     let alone = |run, hours| problem(&HOME_GRAMS, &AWAY_GRAMS, 4, vec![ask(run, 1, 1, hours, 8)]);
-    let mut gaia = contender("gaia-lowest-window").unwrap();
+    let mut gaia = contender("gaia-lowest-window", &Locales::default()).unwrap();
     let mut begin = |problem: &Problem| {
         let placements = gaia.placer.solve(problem).placements;
         placements[0].as_ref().unwrap().segments[0].start.0 / HOUR_MS
@@ -124,7 +124,7 @@ fn an_array_is_interrupted_or_scaled() {
     let home = [300, 100, 300, 120, 300, 90, 300, 300];
     let array = |width| problem(&home, &AWAY_GRAMS, 8, vec![ask(1, 4, width, 1, 8)]);
     let hours = |policy: &str, width| {
-        let mut contender = contender(policy).unwrap();
+        let mut contender = contender(policy, &Locales::default()).unwrap();
         let placements = contender.placer.solve(&array(width)).placements;
         let segments = placements[0].as_ref().unwrap().segments.iter();
         let told = segments.map(|one| (one.start.0 / HOUR_MS, one.tasks));
@@ -154,6 +154,10 @@ fn pcaps_holds_back_what_little_waits_for() {
     let begun = begins("pcaps", &home);
     assert_eq!(begun[0], (HOME, 0), "a bottleneck runs whatever the grid");
     assert_eq!(begun[1], (HOME, 3), "the first hour in the cleaner half");
+    let begun = begins("pcaps-anywhere", &home);
+    assert_eq!(begun[0], (AWAY, 0), "it runs at once, and somewhere clean");
+    // Of 80 to 700 g, the less important half runs below 390 g, which both places are now.
+    assert_eq!(begun[1], (AWAY, 0));
 }
 
 #[test]

@@ -8,7 +8,8 @@ use sunward_core::ledger::{Account, Actuals, Intensities, QUARTER_MS, Quarter};
 use sunward_grid::{Foresight, Grid, Step, Trace};
 use sunward_sim::meter::{Truth, ZoneTruth};
 use sunward_sim::{
-    Fault, FaultKind, Random, RecordedFeed, Report, RunDraft, StageDraft, contender, simulate,
+    Fault, FaultKind, Locales, Random, RecordedFeed, Report, RunDraft, StageDraft, contender,
+    simulate,
 };
 
 use crate::world::{BEGIN, Draft, HOUR_MS, hour, job, stage, starts};
@@ -132,7 +133,7 @@ fn begun_before(spoiled_from: u64, spoils: bool) -> Vec<String> {
         grid.zones.insert(zone.clone(), trace);
     }
     let mut feed = RecordedFeed::new(Arc::new(grid), &setup, Foresight::Past, HOUR_MS / 4, 192);
-    let ours = contender("sunward").unwrap();
+    let ours = contender("sunward", &Locales::default()).unwrap();
     let played = simulate(&setup, &mut feed, vec![ours]).unwrap().remove(0);
     let early = played
         .tally
