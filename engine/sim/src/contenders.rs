@@ -89,7 +89,7 @@ const PLAYED: [Played; 15] = [
     },
     Played {
         name: "cheapest-window",
-        does: "at home, in the window with the lowest published prices before the deadline",
+        does: "at home, in the cheapest window by published prices",
         source: "day-ahead prices, in place of carbon",
         placer: |locales| Box::new(Ruled(CheapestWindow::new(locales.clone()))),
     },
