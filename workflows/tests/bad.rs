@@ -235,3 +235,27 @@ fn what_lies_at_a_default_matters_only_where_nothing_else_is_given() {
     assert!(!given(&["a"]).is_empty(), "notes are no table");
     assert_eq!(given(&["a", "b"]), [""; 0]);
 }
+
+/// What reads nothing is computed at once, wherever it stands.
+#[test]
+fn an_expression_that_never_has_a_value_is_found_before_a_run() {
+    for (expression, why) in [
+        ("10 / 0", "`10 / 0` is a division by zero"),
+        ("2.0 ** 5000", "has no result that a number holds"),
+        ("[1, 2] | first / 0", "is a division by zero"),
+    ] {
+        for place in [
+            "run: 'echo ${{ E }}'",
+            "run: [echo, 'a ${{ E }}']",
+            "run: 'true', env: { A: '${{ E }}' }",
+            "run: 'true', if: '${{ E > 1 }}'",
+            "run: 'true', scatter: { over: { range: '${{ E }}' } }",
+        ] {
+            let stage = place.replace('E', expression);
+            let found = checked(&format!("name: w\nstages:\n  s: {{ {stage} }}\n")).diagnostics;
+            let told = found.iter().map(|one| one.message.as_str());
+            let told: Vec<&str> = told.filter(|one| one.contains(why)).collect();
+            assert_eq!(told.len(), 1, "{stage}: {found:?}");
+        }
+    }
+}

@@ -194,8 +194,16 @@ impl Checker<'_, '_> {
         };
         for expression in template.expressions() {
             let span = locate(context.text, node, &expression.source);
+            let before = context.found.len();
             self.names(expression, span, place, context);
             calls::check(&expression.source, span, context);
+            if context.found.len() == before
+                && expression.names().is_empty()
+                && let Err(error) = expression.evaluate(&Scope::default())
+            {
+                let message = format!("this expression has no value: {}", error.message);
+                context.report(Diagnostic::error(codes::BAD_EXPRESSION, span, message));
+            }
         }
         Some(template)
     }
@@ -277,16 +285,7 @@ impl Checker<'_, '_> {
 
 /// What is wrong with a condition that reads nothing.
 fn constant(node: &Node, expression: &Compiled) -> Option<Diagnostic> {
-    let outcome = match expression.evaluate(&Scope::default()) {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            let message = format!("the condition cannot be evaluated: {error}");
-            return Some(
-                Diagnostic::error(codes::BAD_EXPRESSION, node.span, message)
-                    .expecting("a comparison, `true` or `false`"),
-            );
-        }
-    };
+    let outcome = expression.evaluate(&Scope::default()).ok()?;
     let why = holds(&expression.source, &outcome.value).err()?;
     Some(
         Diagnostic::error(codes::WRONG_TYPE, node.span, why)
