@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sunward_core::Timestamp;
+use sunward_core::{Basis, Signal, Timestamp};
 use sunward_grid::provider::{
     Access, Answer, Chain, ChainError, Client, Kept, Limits, Provider, SignalError, really_wait,
 };
@@ -32,6 +32,8 @@ pub(crate) struct Known {
     pub(crate) grid: Grid,
     /// Their forecasts, and the properties of the history.
     pub(crate) told: BTreeMap<String, Told>,
+    /// Who publishes them, in the order of zones.
+    pub(crate) signals: Vec<Signal>,
 }
 
 impl Providers {
@@ -103,10 +105,23 @@ impl Providers {
                 estimated: history.steps.last().is_some_and(|step| step.estimated),
                 forecast: answer.forecast,
             };
+            let forecast = told.forecast.as_ref();
+            let published = forecast.map(|series| series.issued_at);
+            known.signals.push(signal(zone, &history.provider, published));
             known.grid.zones.insert(zone.clone(), history.trace());
             known.told.insert(zone.clone(), told);
         }
         Ok(known)
+    }
+}
+
+/// Who publishes the figures of a zone, and what they count.
+pub(crate) fn signal(zone: &str, provider: &str, published: Option<Timestamp>) -> Signal {
+    Signal {
+        zone: zone.to_owned(),
+        provider: provider.to_owned(),
+        basis: Provider::named(provider).map_or_else(Basis::default, Provider::basis),
+        published,
     }
 }
 

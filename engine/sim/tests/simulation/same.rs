@@ -164,12 +164,13 @@ fn known(truth: &Truth) -> Intensities {
             let at = BEGIN.after_ms(quarter * QUARTER_MS);
             (truth.at(at), None, false)
         });
-        known.learn(&Actuals {
+        let actuals = Actuals {
             zone: zone.clone(),
             source: "trace".into(),
             first: Quarter::of(BEGIN),
             values: quarters.collect(),
-        });
+        };
+        known.learn(&actuals, None, BEGIN);
     }
     known
 }
