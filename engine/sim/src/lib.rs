@@ -33,6 +33,7 @@ mod random;
 pub mod recorded;
 pub mod report;
 pub mod scenario;
+pub mod schedule;
 pub mod setup;
 pub mod simulate;
 pub mod submission;
@@ -54,6 +55,7 @@ pub use recorded::{
 };
 pub use report::{Bound, BoundReport, PolicyReport, Report};
 pub use scenario::{Fault, FaultKind, Scenario, read_scenario};
+pub use schedule::{Piece, schedule};
 pub use setup::{Contender, ForecastFeed, Opening, Setup, SimError};
 pub use simulate::simulate;
 pub use submission::{DataSizes, Submission};

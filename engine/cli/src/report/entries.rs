@@ -241,16 +241,15 @@ impl Totals {
             gco2e_marginal_at_home_now: account.marginal_at_home().map(grams),
             gco2e_embodied: embodied,
             embodied: known(embodied.is_some()),
-            sci: account
-                .sci_micrograms(tasks)
-                .zip(gco2e.zip(embodied))
-                .map(|(sci, (operational_gco2e, embodied_gco2e))| Sci {
+            sci: account.sci_micrograms(tasks).zip(gco2e.zip(embodied)).map(
+                |(sci, (operational_gco2e, embodied_gco2e))| Sci {
                     gco2e_per_task: micrograms(sci),
                     operational_gco2e,
                     embodied_gco2e,
                     tasks,
                     per: "task that ran and has a result",
-                }),
+                },
+            ),
         }
     }
 }
@@ -303,8 +302,7 @@ impl Names<'_> {
         let (from_pool, from_zone) = self.pool(one.from);
         let (to_pool, to_zone) = self.pool(one.to);
         let end = |at: usize| row.ends.as_ref().and_then(|ends| ends.get(at));
-        let intensity =
-            |at: usize| end(at).map(|(figure, _)| self.intensity(figure, one.quarter));
+        let intensity = |at: usize| end(at).map(|(figure, _)| self.intensity(figure, one.quarter));
         TransferEntry {
             stage: self.stage(row.stage),
             quarter: shown(one.quarter.start()),

@@ -19,6 +19,8 @@ pub(super) fn render(entries: &Entries) -> Markup {
             (used(entries))
             @if !entries.transfers.is_empty() { (moved(entries)) }
             @if !entries.at_home_now.is_empty() { (at_home(entries)) }
+            h3 { "Intensities" }
+            ul { @for line in entries.sources() { li { (harmless(&line)) } } }
         }
     }
 }
@@ -116,7 +118,7 @@ fn place(place: &Place) -> Markup {
 fn intensity(figure: Option<&Intensity>, kind: &str) -> Markup {
     html! {
         @match figure {
-            Some(one) => { td.number title=(harmless(&one.words(kind))) { (one.gco2e_per_kwh) } }
+            Some(one) => { td.number title=(harmless(&format!("{}; {}", one.words(kind), one.times()))) { (one.gco2e_per_kwh) } }
             None => { td.number { "unknown" } }
         }
     }

@@ -1,5 +1,7 @@
 //! The rows behind the ledger, as text.
 
+use std::collections::BTreeMap;
+
 use super::entries::{Entries, Intensity, Place, TransferEntry, UseEntry};
 use crate::render::table::Table;
 use crate::render::units::{bytes, seconds};
@@ -155,33 +157,51 @@ impl TransferEntry {
     }
 }
 
+/// The ages of intensities that are alike in everything else, in seconds: the least and the greatest.
+type Ages = (f64, f64);
+
 impl Intensity {
-    /// `actual; average, life-cycle emissions of consumption; uk: measured; 15 min old`.
+    /// `average, actual (life-cycle emissions of consumption): uk: measured`.
     pub(super) fn words(&self, kind: &str) -> String {
         let provider = match self.provider.is_empty() {
             true => String::new(),
             false => format!("{}: ", self.provider),
         };
         let certainty = format!("{:?}", self.certainty).to_lowercase();
+        format!(
+            "{kind}, {certainty} ({}): {provider}{}",
+            self.basis, self.how
+        )
+    }
+
+    /// When it was measured, read and published.
+    pub(super) fn times(&self) -> String {
         let published = self.published.as_ref();
         let published = published.map_or_else(String::new, |at| format!(", published {at}"));
-        let age = match self.age_seconds > 0.0 {
-            true => format!("measured {} before", seconds(self.age_seconds)),
-            false => "measured in its own time".to_owned(),
-        };
         format!(
-            "{kind}, {certainty} ({}): {provider}{}; {age}, read {}{published}",
-            self.basis, self.how, self.known_at
+            "measured until {}, read {}{published}",
+            self.measured_until, self.known_at
         )
     }
 }
 
+/// `measured in the same quarter`, `measured 15 min 0 s to 1 h 0 min before`.
+fn ages((least, most): Ages) -> String {
+    if most <= 0.0 {
+        return "measured in the same quarter".to_owned();
+    }
+    match least < most {
+        true => format!("measured {} to {} before", seconds(least), seconds(most)),
+        false => format!("measured {} before", seconds(most)),
+    }
+}
+
 impl Entries {
-    /// Where the intensities come from: a line for each kind of them, with the spans of their ages.
+    /// Where the intensities come from: a line for each kind of them, with the span of their ages.
     pub(super) fn sources(&self) -> Vec<String> {
         let used = self.used.iter().map(|row| &row.place);
         let home = self.at_home_now.iter().map(|row| &row.place);
-        let mut lines = std::collections::BTreeSet::new();
+        let mut kinds: BTreeMap<String, Ages> = BTreeMap::new();
         for place in used.chain(home) {
             let figures = [
                 (place.average.as_ref(), "average"),
@@ -189,10 +209,16 @@ impl Entries {
             ];
             for (figure, kind) in figures {
                 let Some(figure) = figure else { continue };
-                lines.insert(format!("{}, {}", place.zone, figure.words(kind)));
+                let line = format!("{}, {}", place.zone, figure.words(kind));
+                let age = figure.age_seconds;
+                let ages = kinds.entry(line).or_insert((age, age));
+                *ages = (ages.0.min(age), ages.1.max(age));
             }
         }
-        lines.into_iter().collect()
+        let lines = kinds.into_iter();
+        lines
+            .map(|(line, span)| format!("{line}; {}", ages(span)))
+            .collect()
     }
 
     /// The totals, each with its name in JSON.

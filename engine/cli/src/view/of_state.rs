@@ -1,8 +1,8 @@
 //! Makes views from the state.
 
 use sunward_core::{
-    Account, Energy, RunState, RunStatus, SkipReason, StageEnd, StageId,
-    StageView as Stage, TaskStatus, Timestamp,
+    Account, Energy, RunState, RunStatus, SkipReason, StageEnd, StageId, StageView as Stage,
+    TaskStatus, Timestamp,
 };
 
 use super::made::Made;

@@ -121,9 +121,7 @@ pub(super) fn foreseen(state: &mut State, outlook: &Outlook) {
         state.intensities.forget_before(oldest);
     }
     let until = outlook.issued_at.after_ms(STANDS_MS);
-    state
-        .intensities
-        .foresee(outlook, until, &state.signals.1);
+    state.intensities.foresee(outlook, until, &state.signals.1);
 }
 
 /// Records who publishes the figures of zones.

@@ -289,7 +289,10 @@ fn an_attempt_without_devices_has_no_embodied_share_and_no_sci() {
     let hour = (0, 3_600_000_000, 0);
     let devices = account(&[(0, 0, 0, 3_600_000_000, hour, 0)]);
     assert_eq!(devices.embodied(), Some(2 * 15_125_571));
-    assert_eq!(devices.sci_micrograms(2), Some((112_000_000 + 30_251_142) / 2));
+    assert_eq!(
+        devices.sci_micrograms(2),
+        Some((112_000_000 + 30_251_142) / 2)
+    );
     for without in [1, 2] {
         let tales = [
             (0, 0, 0, 3_600_000_000, hour, 0),
