@@ -59,6 +59,14 @@ fn python(scene: &Scene, script: &str, args: &[&str]) -> Option<Told> {
     }
 }
 
+/// Asserts that a script printed these words.
+#[track_caller]
+fn says(told: &Told, words: &[&str]) {
+    for word in words {
+        assert!(told.out.contains(word), "no '{word}' in {}", told.out);
+    }
+}
+
 fn copied(names: &[&str]) -> Scene {
     let scene = Scene::new();
     for name in names {
@@ -103,7 +111,7 @@ fn every_figure_of_a_simulation_follows_from_its_schedule_and_the_grid() {
         return;
     };
     let told = told.expect(0);
-    told.says(&["now-home: ", "sunward: ", "rows: all as told"]);
+    says(&told, &["now-home: ", "sunward: ", "rows: all as told"]);
     let table = scene.text("schedule.csv");
     assert!(
         table.contains(",transfer,"),
@@ -118,8 +126,7 @@ fn every_figure_of_a_simulation_follows_from_its_schedule_and_the_grid() {
         table.replace(first, &format!("{rest},{more}")),
     );
     let told = python(&scene, "check_simulation.py", &args).unwrap();
-    told.expect(1)
-        .says(&["gco2e of now-home, job 1", "1 differences"]);
+    says(&told.expect(1), &["gco2e of now-home, job 1", "differences"]);
 }
 
 #[test]
@@ -198,14 +205,14 @@ fn the_grams_and_the_saving_of_a_run_follow_from_its_report_and_the_grid() {
     let Some(told) = python(&scene, "check_run.py", &["report.json", "grid"]) else {
         return;
     };
-    told.expect(0).says(&["r1: ", "all as told"]);
+    says(&told.expect(0), &["r1: ", "all as told"]);
     // The script would notice.
     let text = scene.text("report.json");
     let changed = text.replacen("\"pue\": 1.0", "\"pue\": 1.4", 1);
     assert_ne!(text, changed);
     scene.file("report.json", changed);
     let told = python(&scene, "check_run.py", &["report.json", "grid"]).unwrap();
-    told.expect(1).says(&["1 differences"]);
+    says(&told.expect(1), &["work at ", "1 differences"]);
 }
 
 #[test]
@@ -233,7 +240,7 @@ fn people_read_the_same_rows_as_text_and_on_the_page() {
 #[test]
 fn a_large_array_has_rows_of_many_attempts_and_the_same_totals() {
     let scene = Scene::with(
-        "name: wide\nstages:\n  work:\n    scatter: { over: { range: 2100 } }\n    run: ['true']\n",
+        "name: wide\nstages:\n  work:\n    scatter: { over: { range: 2100 } }\n    run: [test, '${{ item }}', -ge, '0']\n",
     );
     scene.recorded_world();
     let words = ["run", "workflow.yaml", "--grid", "grid", "--zone", "DE"];
