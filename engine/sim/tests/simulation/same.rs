@@ -210,7 +210,7 @@ proptest! {
         prop_assert_eq!(tally.unfinished, 0);
         let account = Account::of(&tally.ledger, &setup.fleet, &known(&setup.truth));
         prop_assert_eq!(u128::from(account.millijoules) * 1000, tally.used.microjoules);
-        prop_assert_eq!(account.carbon.0 * 1000, tally.used.average);
+        prop_assert_eq!(account.carbon.total().0 * 1000, tally.used.average);
     }
 }
 
