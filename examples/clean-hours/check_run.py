@@ -146,13 +146,13 @@ def main():
         same("emissions of transfers", sum(moved.values()), totals["gco2e_transfer"])
     if totals["gco2e_at_home_now"] is not None:
         same("emissions at home", total(home), totals["gco2e_at_home_now"])
-        saved = total(home) - total(sums) if totals["gco2e"] is not None else None
-        same("saving", saved, totals["gco2e_saved"])
+    if totals["gco2e_saved"] is not None:
+        same("saving", total(home) - total(sums), totals["gco2e_saved"])
     if totals["gco2e_marginal"] is not None:
         same("marginal emissions", total(marginal), totals["gco2e_marginal"])
     if totals["gco2e_marginal_at_home_now"] is not None:
         same("marginal emissions at home", total(home_marginal), totals["gco2e_marginal_at_home_now"])
-    for name in ("gco2e", "gco2e_at_home_now", "gco2e_transfer", "gco2e_marginal", "gco2e_embodied"):
+    for name in ("gco2e", "gco2e_at_home_now", "gco2e_saved", "gco2e_transfer", "gco2e_marginal", "gco2e_embodied"):
         same(f"{name} of the headline", totals[name], ledger[name])
 
     for problem in problems:

@@ -126,7 +126,10 @@ fn every_figure_of_a_simulation_follows_from_its_schedule_and_the_grid() {
         table.replace(first, &format!("{rest},{more}")),
     );
     let told = python(&scene, "check_simulation.py", &args).unwrap();
-    says(&told.expect(1), &["gco2e of now-home, job 1", "differences"]);
+    says(
+        &told.expect(1),
+        &["gco2e of now-home, job 1", "differences"],
+    );
 }
 
 #[test]

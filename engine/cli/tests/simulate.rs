@@ -399,7 +399,11 @@ fn the_share_is_of_what_scarce_machines_can_save() {
     assert_eq!(bound(20)["gco2e"], 300.0);
     let scarce = bound(1);
     assert_eq!(scarce["kind"], "lp");
-    assert_eq!(scarce["gco2e"], 30.0 + 9.0 * 200.0, "one at 30 g, nine at 200 g");
+    assert_eq!(
+        scarce["gco2e"],
+        30.0 + 9.0 * 200.0,
+        "one at 30 g, nine at 200 g"
+    );
     scene.file("fleet.yaml", fleet(1).replace("cpus: 20", "cpus: 2"));
     let told = simulated(&scene, &[]).expect(0).out;
     assert!(told.contains("so there is no bound under load"), "{told}");

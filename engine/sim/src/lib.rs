@@ -27,6 +27,7 @@ pub mod generate;
 mod group;
 pub mod limit;
 pub mod meter;
+pub mod piece;
 pub mod policies;
 mod queue;
 mod random;
@@ -49,13 +50,14 @@ pub use contenders::contender;
 pub use draft::{RunDraft, StageDraft};
 pub use generate::{Generated, generate};
 pub use limit::limit;
+pub use piece::Piece;
 pub use random::Random;
 pub use recorded::{
     RecordedFeed, arrivals_of_the_first_day, check_span, fleet_of, openings_of, truth_of,
 };
 pub use report::{Bound, BoundReport, PolicyReport, Report};
 pub use scenario::{Fault, FaultKind, Scenario, read_scenario};
-pub use schedule::{Piece, schedule};
+pub use schedule::schedule;
 pub use setup::{Contender, ForecastFeed, Opening, Setup, SimError};
 pub use simulate::simulate;
 pub use submission::{DataSizes, Submission};

@@ -6,7 +6,7 @@ use crate::at_home::AtHome;
 use crate::capacity::Open;
 use crate::group::Group;
 use crate::meter::Used;
-use crate::schedule::Piece;
+use crate::piece::Piece;
 use crate::setup::Setup;
 
 /// The width of a bin of the usage timeline, in milliseconds.

@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 use sunward_core::ledger::{Figure, HomeRow, Intensities, Meter, Priced, TransferRow, UseRow};
-use sunward_core::{
-    Account, AttemptStatus, Basis, Carbon, Certainty, Fleet, PoolId, Quarter, StageId,
-};
+use sunward_core::{Account, AttemptStatus, Basis, Certainty, Fleet, PoolId, Quarter, StageId};
 
 use crate::attempts::{Attempt, AttemptEnd};
 use crate::machine::shown;
 use crate::recorded::Recorded;
 use crate::render::units::float;
+use crate::view::carbon::{BasisTotal, by_basis, grams, known, micrograms, signed_grams};
+use crate::view::of_state::results;
 
 /// The most rows of single attempts. A run with more has rows of several attempts.
 pub(crate) const ROWS_LISTED: usize = 2000;
@@ -153,14 +153,6 @@ pub(crate) struct Totals {
     pub(crate) sci: Option<Sci>,
 }
 
-/// Emissions by intensities that count the same.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct BasisTotal {
-    #[serde(flatten)]
-    pub(crate) basis: Basis,
-    pub(crate) gco2e: f64,
-}
-
 /// Software carbon intensity of ISO/IEC 21031: `(operational + embodied) / units`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Sci {
@@ -215,7 +207,7 @@ impl Entries {
                 .map(|row| names.transfer(row, per_gb))
                 .collect(),
             at_home_now: rows.at_home.iter().map(|row| names.home(row)).collect(),
-            totals: Totals::of(&account, crate::view::of_state::results(run)),
+            totals: Totals::of(&account, results(run)),
         })
     }
 
@@ -236,7 +228,7 @@ impl Totals {
             gco2e_by_basis: by_basis(account),
             gco2e_transfer: gco2e.and_then(|_| account.transfer.single()).map(grams),
             gco2e_at_home_now: at_home,
-            gco2e_saved: at_home.zip(gco2e).map(|(home, own)| rounded(home - own)),
+            gco2e_saved: account.saved_micrograms().map(signed_grams),
             gco2e_marginal: account.marginal().map(grams),
             gco2e_marginal_at_home_now: account.marginal_at_home().map(grams),
             gco2e_embodied: embodied,
@@ -252,16 +244,6 @@ impl Totals {
             ),
         }
     }
-}
-
-/// Emissions by what the intensities count; empty while none is known.
-pub(crate) fn by_basis(account: &Account) -> Vec<BasisTotal> {
-    let sums = account.by_basis();
-    let each = sums.iter().map(|(basis, carbon)| BasisTotal {
-        basis,
-        gco2e: grams(carbon),
-    });
-    each.collect()
 }
 
 impl Names<'_> {
@@ -385,24 +367,4 @@ fn status(end: &AttemptEnd) -> AttemptStatus {
             _ => AttemptStatus::Failed,
         },
     }
-}
-
-/// `known` or `unknown`.
-pub(crate) const fn known(is_known: bool) -> &'static str {
-    if is_known { "known" } else { "unknown" }
-}
-
-/// Grams of carbon, for display.
-pub(crate) fn grams(carbon: Carbon) -> f64 {
-    micrograms(carbon.micrograms())
-}
-
-/// Micrograms as grams.
-pub(crate) fn micrograms(micrograms: u64) -> f64 {
-    float(micrograms) / 1e6
-}
-
-/// Rounds a difference of two figures to whole micrograms, which they have.
-fn rounded(grams: f64) -> f64 {
-    (grams * 1e6).round() / 1e6
 }

@@ -5,6 +5,7 @@ use sunward_core::{
     TaskStatus, Timestamp,
 };
 
+use super::carbon::{by_basis, grams, known, micrograms, signed_grams};
 use super::made::Made;
 use super::{
     LedgerView, Named, OutputView, RejectsView, ReplayView, RunAnswer, RunView, StageCounts,
@@ -14,7 +15,6 @@ use crate::machine;
 use crate::render::progress::{Moment, Over};
 use crate::render::style::harmless;
 use crate::render::units::float;
-use crate::report::entries::{by_basis, grams, known, micrograms};
 
 /// The word for a run's status.
 pub(crate) const fn status_word(status: RunStatus) -> &'static str {
@@ -147,6 +147,7 @@ pub(crate) fn ledger(run: &RunState, account: &Account) -> LedgerView {
             .and_then(|_| bases.first().map(|one| one.basis)),
         gco2e_by_basis: if bases.len() > 1 { bases } else { Vec::new() },
         gco2e_at_home_now: account.at_home().map(grams),
+        gco2e_saved: account.saved_micrograms().map(signed_grams),
         gco2e_marginal: account.marginal().map(grams),
         gco2e_marginal_at_home_now: account.marginal_at_home().map(grams),
         gco2e_transfer: account

@@ -8,8 +8,8 @@ use crate::machine;
 use crate::render::table::{Table, Tone};
 use crate::render::units::{bytes, count, gco2e, joules, plural, seconds};
 use crate::render::{Page, View};
-use crate::report::entries::BasisTotal;
 use crate::saved::CacheSaved;
+use crate::view::carbon::BasisTotal;
 use crate::view::made::{Made, made_on};
 
 /// A JSON object whose fields keep their order.
@@ -136,6 +136,8 @@ pub(crate) struct LedgerView {
     pub(crate) gco2e_by_basis: Vec<BasisTotal>,
     /// The emissions of the same energy at home, as soon as it was ready; `None` without a grid.
     pub(crate) gco2e_at_home_now: Option<f64>,
+    /// What was saved against that; `None` unless both are known for all of the energy.
+    pub(crate) gco2e_saved: Option<f64>,
     /// Emissions by marginal intensity, if that is known for all of the energy.
     pub(crate) gco2e_marginal: Option<f64>,
     /// The same for the energy at home, as soon as it was ready.
@@ -333,8 +335,8 @@ impl LedgerView {
         let mut text = format!("{}{sure}", gco2e(grams));
         if let Some(home) = self.gco2e_at_home_now {
             text.push_str(&format!("; at home and at once {}", gco2e(home)));
-            if home > 0.0 {
-                let saved = 100.0 * (1.0 - grams / home);
+            if let Some(saved) = self.gco2e_saved.filter(|_| home > 0.0) {
+                let saved = 100.0 * saved / home;
                 text.push_str(&if saved >= 0.0 {
                     format!(": {saved:.0} % saved")
                 } else {

@@ -200,6 +200,16 @@ impl Account {
             .flatten()
     }
 
+    /// What was saved against the counterfactual, in micrograms; negative if more was emitted. `None`
+    /// unless both are known for all of the energy: a part of one says nothing beside the other.
+    #[must_use]
+    pub fn saved_micrograms(&self) -> Option<i64> {
+        let is_whole = self.uncovered_millijoules == 0 && self.at_home_uncovered_millijoules == 0;
+        let (home, own) = self.at_home().zip(self.headline()).filter(|_| is_whole)?;
+        let signed = |carbon: Carbon| i64::try_from(carbon.micrograms()).ok();
+        signed(home)?.checked_sub(signed(own)?)
+    }
+
     /// Emissions by marginal intensity without transfer; `None` unless that intensity is known for
     /// all of the energy and counts one thing.
     #[must_use]

@@ -5,7 +5,7 @@
 //! problem, so a minimum-cost flow solves it exactly, in device-milliseconds (core-milliseconds for
 //! stages without devices).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sunward_core::{Pool, Timestamp};
 
@@ -17,7 +17,7 @@ use crate::setup::Setup;
 
 /// The most work for the solver: ways that it tries x edges of the network. Beyond it, solving takes
 /// more than a few seconds.
-const MOST_WORK: usize = 400_000_000;
+const MOST_WORK: usize = 200_000_000;
 
 /// About how many ways each stage needs.
 const WAYS: usize = 10;
@@ -62,7 +62,20 @@ struct Work {
     pools: Vec<usize>,
 }
 
+/// What stages have in common whose work costs the same wherever it runs: kind, power and devices of
+/// a task, and pools. They share nodes of the network.
+type Group<'a> = (Kind, u64, u64, &'a [usize]);
+
 impl Work {
+    fn group(&self) -> Group<'_> {
+        (
+            self.kind,
+            self.block.needs.milliwatts,
+            self.each,
+            &self.pools,
+        )
+    }
+
     /// The work in device-milliseconds.
     fn units(&self) -> u64 {
         u64::from(self.block.tasks)
@@ -97,11 +110,7 @@ pub fn under_load(setup: &Setup) -> UnderLoad {
     if is_free(setup, &works, slot_ms) {
         return UnderLoad::Free;
     }
-    let edges = works.iter().map(|work| {
-        let slots = slots(work, slot_ms, setup.end()).count();
-        slots.saturating_mul(work.pools.len() + 1)
-    });
-    let edges = edges.fold(0_usize, usize::saturating_add);
+    let edges = edges(setup, &works, slot_ms);
     let ways = works.len().saturating_mul(WAYS);
     if edges.saturating_mul(ways) > MOST_WORK {
         return UnderLoad::TooLarge;
@@ -144,6 +153,19 @@ fn slots(work: &Work, slot_ms: u64, end: Timestamp) -> std::ops::RangeInclusive<
     work.block.earliest.0 / slot_ms..=last / slot_ms
 }
 
+/// The number of edges of the network.
+fn edges(setup: &Setup, works: &[Work], slot_ms: u64) -> usize {
+    let mut shared: BTreeSet<(Group<'_>, u64)> = BTreeSet::new();
+    let mut edges = 0_usize;
+    for work in works {
+        for slot in slots(work, slot_ms, setup.end()) {
+            let is_new = shared.insert((work.group(), slot));
+            edges += if is_new { 1 + work.pools.len() } else { 1 };
+        }
+    }
+    edges
+}
+
 /// PUE x intensity of a pool in a slot.
 fn weight(setup: &Setup, pool: usize, at: Timestamp) -> Option<u64> {
     let pool = setup.fleet.pools.get(pool)?;
@@ -183,18 +205,25 @@ fn is_free(setup: &Setup, works: &[Work], slot_ms: u64) -> bool {
 /// The least cost of all work; `None` if it does not fit.
 fn least(setup: &Setup, works: &[Work], slot_ms: u64) -> Option<Emissions> {
     let open = Capacity::of(setup);
-    // Nodes: source, sink, stages, then stages in slots and resources in slots as they come.
+    // Nodes: source, sink, stages, then groups in slots and resources in slots as they come.
     let (source, sink) = (0, 1);
     let mut network = Network::new(2 + works.len());
     let mut resources: BTreeMap<(Resource, u64), usize> = BTreeMap::new();
+    let mut groups: BTreeMap<(Group<'_>, u64), usize> = BTreeMap::new();
     let mut units = 0_u64;
     for (work, node) in works.iter().zip(2..) {
         network.connect(source, node, work.units(), 0);
         units = units.checked_add(work.units())?;
         for slot in slots(work, slot_ms, setup.end()) {
             let from = Timestamp(slot * slot_ms);
+            let room = work.room(from, from.after_ms(slot_ms));
+            if let Some(here) = groups.get(&(work.group(), slot)) {
+                network.connect(node, *here, room, 0);
+                continue;
+            }
             let here = network.add_node();
-            network.connect(node, here, work.room(from, from.after_ms(slot_ms)), 0);
+            groups.insert((work.group(), slot), here);
+            network.connect(node, here, room, 0);
             for pool in &work.pools {
                 let Some(weight) = weight(setup, *pool, from) else {
                     continue;

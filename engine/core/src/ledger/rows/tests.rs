@@ -276,7 +276,9 @@ fn figures_of_two_bases_have_no_common_sum() {
     assert!(alike.at_home().is_some());
     let mixed = of([0, 1, 0]);
     assert_eq!(mixed.headline(), None);
-    assert_eq!(mixed.at_home(), None);
+    assert_eq!((mixed.at_home(), mixed.saved_micrograms()), (None, None));
+    // At home all of it would have been used in DE.
+    assert_eq!(alike.saved_micrograms(), Some(224_000_000 - 247_000_000));
     let each: Vec<u64> = told(&mixed.by_basis()).into_values().collect();
     assert_eq!(each, [112_000_000, 135_000_000]);
     assert_eq!(mixed.budgeted(), alike.headline(), "a budget limits both");
