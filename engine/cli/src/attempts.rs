@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sunward_core::{Energy, Fact, Failure, Generation, Lease, RanOn, RunId, StageId, Timestamp};
+use sunward_core::{
+    Energy, Fact, Failure, Generation, Lease, PoolId, RanOn, RunId, StageId, Timestamp, WorkerId,
+};
 
 /// One attempt that has ended or was cut off.
 #[derive(Clone, Debug)]
@@ -13,6 +15,8 @@ pub(crate) struct Attempt {
     pub(crate) index: u32,
     /// The number of the task's lease, from 1.
     pub(crate) generation: u32,
+    /// The pool of its worker.
+    pub(crate) pool: PoolId,
     /// When it began, in milliseconds since the epoch. If it was cut off, when it was leased.
     pub(crate) started_ms: u64,
     /// Its duration in microseconds. If it was cut off, the time until that was noticed.
@@ -75,7 +79,9 @@ pub(crate) struct History {
     /// Remarks on how results were made, such as files that were not kept.
     pub(crate) remarks: BTreeSet<(StageId, String)>,
     /// Leases whose end is not known yet, by stage and task.
-    open: BTreeMap<(StageId, u32), (Generation, Timestamp)>,
+    open: BTreeMap<(StageId, u32), (Generation, Timestamp, WorkerId)>,
+    /// The pools of workers. One that joined before the run is unknown; it is of the first pool.
+    pools: BTreeMap<WorkerId, PoolId>,
     /// The latest time in any fact.
     latest: Timestamp,
 }
@@ -89,6 +95,7 @@ impl History {
             ready: BTreeMap::new(),
             remarks: BTreeSet::new(),
             open: BTreeMap::new(),
+            pools: BTreeMap::new(),
             latest: Timestamp(0),
         }
     }
@@ -110,7 +117,12 @@ impl History {
                 self.note(*at);
                 self.ready.entry(*stage).or_insert(*at);
             }
-            Fact::Leased { lease, at, .. } if lease.run == self.run => self.leased(lease, *at),
+            Fact::WorkerJoined { worker, pool, .. } => {
+                self.pools.insert(*worker, *pool);
+            }
+            Fact::Leased { lease, at, worker } if lease.run == self.run => {
+                self.leased(lease, *at, *worker);
+            }
             Fact::Lost {
                 run,
                 stage,
@@ -126,11 +138,11 @@ impl History {
         }
     }
 
-    fn leased(&mut self, lease: &Lease, at: Timestamp) {
+    fn leased(&mut self, lease: &Lease, at: Timestamp, worker: WorkerId) {
         self.note(at);
         for index in lease.first..lease.first.saturating_add(lease.count) {
             self.open
-                .insert((lease.stage, index), (lease.generation, at));
+                .insert((lease.stage, index), (lease.generation, at, worker));
         }
     }
 
@@ -142,11 +154,12 @@ impl History {
             let remarks = success.result.remarks.iter();
             self.remarks
                 .extend(remarks.map(|remark| (stage, remark.clone())));
-            self.open.remove(&(stage, success.index));
+            let pool = self.closed(stage, success.index);
             self.push(Attempt {
                 stage,
                 index: success.index,
                 generation: success.generation.0,
+                pool,
                 started_ms: success.started_ms,
                 wall_us: success.wall_us,
                 cpu_us: success.cpu_us,
@@ -173,11 +186,12 @@ impl History {
         else {
             return;
         };
-        self.open.remove(&(*stage, *index));
+        let pool = self.closed(*stage, *index);
         self.push(Attempt {
             stage: *stage,
             index: *index,
             generation: generation.0,
+            pool,
             started_ms: *started_ms,
             wall_us: *wall_us,
             cpu_us: *cpu_us,
@@ -188,6 +202,13 @@ impl History {
                 tried_again: retry_at.is_some(),
             },
         });
+    }
+
+    /// Ends the lease of a task. Returns the pool of its worker.
+    fn closed(&mut self, stage: StageId, index: u32) -> PoolId {
+        let lease = self.open.remove(&(stage, index));
+        let pool = lease.and_then(|(_, _, worker)| self.pools.get(&worker).copied());
+        pool.unwrap_or_default()
     }
 
     fn push(&mut self, attempt: Attempt) {
@@ -206,13 +227,14 @@ impl History {
     }
 
     fn cut_off(&mut self, stage: StageId, index: u32) {
-        let Some((generation, leased)) = self.open.remove(&(stage, index)) else {
+        let Some((generation, leased, worker)) = self.open.remove(&(stage, index)) else {
             return;
         };
         self.attempts.push(Attempt {
             stage,
             index,
             generation: generation.0,
+            pool: self.pools.get(&worker).copied().unwrap_or_default(),
             started_ms: leased.0,
             wall_us: self.latest.0.saturating_sub(leased.0).saturating_mul(1000),
             cpu_us: 0,

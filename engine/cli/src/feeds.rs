@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sunward_core::place::{Outlook, PoolOutlook, SignalKind};
-use sunward_core::{Actuals, Fleet, Pool, RunSpec, RunState, Timestamp};
+use sunward_core::{Actuals, Fleet, Pool, RunSpec, RunState, Signal, Timestamp};
 use sunward_drive::ForecastFeed;
 use sunward_grid::provider::ChainError;
 use sunward_grid::{Almanac, Calendar, Foresight, Grid, Trace};
 
 use crate::exit::wrong_input;
 use crate::machine::{now, shown};
-use crate::providers::{Providers, nobody_tells};
+use crate::providers::{Providers, nobody_tells, signal};
+
+/// The provider of a recorded grid. Its files do not say what their figures count.
+pub(crate) const RECORDED: &str = "trace";
 
 /// The length of a slot in milliseconds: a quarter of an hour, as in electricity markets.
 pub(crate) const SLOT_MS: u64 = 900_000;
@@ -34,6 +37,8 @@ pub(crate) struct Feeds {
     live: Option<Live>,
     /// Zones with average intensities at the last look. Marginal ones restate no ledger.
     averages: Vec<String>,
+    /// Who publishes the figures of each zone, as of the last look.
+    signals: Vec<Signal>,
     /// The time that `--as-of` gives.
     pub(crate) as_of: Option<Timestamp>,
     /// The horizon, in milliseconds.
@@ -114,6 +119,8 @@ impl Feeds {
 
     fn over(pools: Vec<(Pool, Open)>, grid: Grid, as_of: Option<Timestamp>) -> Self {
         let (pools, open) = pools.into_iter().unzip();
+        let recorded = grid.zones.keys();
+        let signals = recorded.map(|zone| signal(zone, RECORDED, None)).collect();
         let grid = Arc::new(grid);
         Self {
             fleet: Arc::new(Fleet { pools }),
@@ -122,6 +129,7 @@ impl Feeds {
             grid,
             live: None,
             averages: Vec::new(),
+            signals,
             as_of,
             ahead_ms: AHEAD_MS,
         }
@@ -147,6 +155,7 @@ impl Feeds {
         };
         let known = live.providers.known(&live.zones, at)?;
         self.grid = Arc::new(known.grid);
+        self.signals = known.signals;
         let almanac = Almanac::new(Arc::clone(&self.grid), Foresight::Past, SLOT_MS);
         self.almanac = almanac.with_told(known.told);
         Ok(())
@@ -245,6 +254,10 @@ impl ForecastFeed for Feeds {
         traces
             .filter_map(|trace| trace.measured(since, now))
             .collect()
+    }
+
+    fn signals(&self) -> Vec<Signal> {
+        self.signals.clone()
     }
 
     /// The beginning of the next hour, because then the data of another hour is complete.

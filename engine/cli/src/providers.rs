@@ -1,9 +1,10 @@
 //! Grid data from providers: `--grid uk`, or several names separated by commas.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use sunward_core::Timestamp;
+use sunward_core::place::SignalKind;
+use sunward_core::{Basis, Signal, Timestamp};
 use sunward_grid::provider::{
     Access, Answer, Chain, ChainError, Client, Kept, Limits, Provider, SignalError, really_wait,
 };
@@ -23,7 +24,12 @@ const PAST_MS: u64 = 38 * 24 * 3_600_000;
 #[derive(Debug)]
 pub(crate) struct Providers {
     chain: Chain,
+    counted: Mutex<Counted>,
 }
+
+/// What the figures of each zone counted when they were last read: the provider, the kind and the
+/// basis.
+type Counted = BTreeMap<String, (String, SignalKind, Basis)>;
 
 /// The data of some zones.
 #[derive(Debug, Default)]
@@ -32,6 +38,8 @@ pub(crate) struct Known {
     pub(crate) grid: Grid,
     /// Their forecasts, and the properties of the history.
     pub(crate) told: BTreeMap<String, Told>,
+    /// Who publishes them, in the order of zones.
+    pub(crate) signals: Vec<Signal>,
 }
 
 impl Providers {
@@ -68,6 +76,7 @@ impl Providers {
         }
         Ok(Self {
             chain: Chain::new(members),
+            counted: Mutex::new(Counted::new()),
         })
     }
 
@@ -103,10 +112,78 @@ impl Providers {
                 estimated: history.steps.last().is_some_and(|step| step.estimated),
                 forecast: answer.forecast,
             };
+            let forecast = told.forecast.as_ref();
+            let published = forecast.map(|series| series.issued_at);
+            known
+                .signals
+                .push(signal(zone, &history.provider, published));
             known.grid.zones.insert(zone.clone(), history.trace());
             known.told.insert(zone.clone(), told);
         }
+        self.tell_changes(&known);
         Ok(known)
+    }
+
+    /// Prints which figures count other things than before, or than those of other zones.
+    fn tell_changes(&self, known: &Known) {
+        let now: Counted = known
+            .signals
+            .iter()
+            .filter_map(|one| {
+                let kind = known.told.get(&one.zone)?.kind;
+                Some((one.zone.clone(), (one.provider.clone(), kind, one.basis)))
+            })
+            .collect();
+        let mut before = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in changes(&before, &now) {
+            render::say(&line);
+        }
+        *before = now;
+    }
+}
+
+/// One line for each zone whose figures count other things than before. If nothing was known
+/// before, a line if zones differ.
+fn changes(before: &Counted, now: &Counted) -> Vec<String> {
+    let words = |(provider, kind, basis): &(String, SignalKind, Basis)| {
+        let kind = match kind {
+            SignalKind::Average => "average",
+            SignalKind::Marginal => "marginal",
+        };
+        format!("{provider} ({kind}, {basis})")
+    };
+    let counts = |one: &(String, SignalKind, Basis)| (one.1, one.2);
+    let mut lines = Vec::new();
+    for (zone, one) in now {
+        if let Some(old) = before.get(zone).filter(|old| counts(old) != counts(one)) {
+            lines.push(format!(
+                "zone {zone}: figures now come from {} and no longer from {}; they count different things, so the ledger keeps them apart",
+                words(one),
+                words(old)
+            ));
+        }
+    }
+    let kinds: BTreeSet<(SignalKind, Basis)> = now.values().map(counts).collect();
+    if before.is_empty() && kinds.len() > 1 {
+        let zones = now
+            .iter()
+            .map(|(zone, one)| format!("{zone} {}", words(one)));
+        let zones: Vec<String> = zones.collect();
+        lines.push(format!(
+            "the zones' figures count different things, so comparing them says little: {}",
+            zones.join(", ")
+        ));
+    }
+    lines
+}
+
+/// Who publishes the figures of a zone, and what they count.
+pub(crate) fn signal(zone: &str, provider: &str, published: Option<Timestamp>) -> Signal {
+    Signal {
+        zone: zone.to_owned(),
+        provider: provider.to_owned(),
+        basis: Provider::named(provider).map_or_else(Basis::default, Provider::basis),
+        published,
     }
 }
 
@@ -142,4 +219,63 @@ fn nobody(name: GridName<'_>, one: &str) -> anyhow::Error {
         "{name}: '{one}' is neither a folder nor a provider; expected a folder with a ZONE.csv file for each zone, or one or more of {}",
         all.join(", ")
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use sunward_core::place::SignalKind;
+    use sunward_grid::provider::Provider;
+
+    use super::{Counted, changes};
+
+    fn counted(zones: &[(&str, Provider)]) -> Counted {
+        let one = |(zone, provider): &(&str, Provider)| {
+            let kind = match provider {
+                Provider::WattTime => SignalKind::Marginal,
+                _ => SignalKind::Average,
+            };
+            let told = (provider.word().to_owned(), kind, provider.basis());
+            ((*zone).to_owned(), told)
+        };
+        zones.iter().map(one).collect()
+    }
+
+    #[test]
+    fn a_chain_that_changes_what_its_figures_count_says_so() {
+        use Provider::{Eia, ElectricityMaps, EntsoE, Uk, WattTime};
+        for (first, second, words) in [
+            (
+                ElectricityMaps,
+                Uk,
+                "uk (average, direct emissions of consumption)",
+            ),
+            (
+                ElectricityMaps,
+                WattTime,
+                "watttime (marginal, direct emissions)",
+            ),
+            (
+                ElectricityMaps,
+                EntsoE,
+                "entsoe (average, life-cycle emissions of generation)",
+            ),
+        ] {
+            let (before, now) = (counted(&[("GB", first)]), counted(&[("GB", second)]));
+            let told = changes(&before, &now);
+            assert!(told.len() == 1 && told[0].contains(words), "{told:?}");
+            assert!(
+                told[0].contains("no longer from electricity-maps"),
+                "{told:?}"
+            );
+        }
+        let alike = (counted(&[("DE", EntsoE)]), counted(&[("DE", Eia)]));
+        assert!(
+            changes(&alike.0, &alike.1).is_empty(),
+            "both count the same"
+        );
+        let zones = counted(&[("DE", EntsoE), ("GB", Uk)]);
+        let told = changes(&Counted::new(), &zones);
+        assert!(told[0].contains("GB uk (average, direct"), "{told:?}");
+        assert!(changes(&zones, &zones).is_empty(), "it is said once");
+    }
 }

@@ -76,6 +76,11 @@ impl Recorded {
         })
     }
 
+    /// The state that holds it, and nothing but it.
+    pub(crate) const fn state(&self) -> &State {
+        &self.state
+    }
+
     /// Its emissions, as far as intensities are known.
     pub(crate) fn account(&self) -> Account {
         self.state.account(self.id)

@@ -5,9 +5,10 @@ use sunward_core::{Actuals, Certainty, Intensities, RunStatus, Timestamp};
 use sunward_grid::{Grid, Trace};
 
 use crate::context::Context;
+use crate::feeds::RECORDED;
 use crate::grid_name::GridName;
 use crate::machine::now;
-use crate::providers::Providers;
+use crate::providers::{Providers, signal};
 use crate::recorded::Recorded;
 use crate::render;
 use crate::settings::Settings;
@@ -44,25 +45,28 @@ pub(crate) fn restate(context: &Context, recorded: &mut Recorded) -> anyhow::Res
         }
     };
     let mut known = Intensities::default();
-    for actuals in &measured {
-        known.learn(actuals);
+    for (actuals, provider) in &measured {
+        let signal = signal(&actuals.zone, provider, None);
+        known.learn(actuals, Some(&signal), now());
     }
     recorded.restate(&known);
     Ok(())
 }
 
-/// The measured intensities of zones within a span, as far as they are known now.
+/// The measured intensities of zones within a span, as far as they are known now, each with its
+/// provider.
 fn measured(
     context: &Context,
     word: &str,
     zones: &[String],
     (from, until): (Timestamp, Timestamp),
-) -> anyhow::Result<Vec<Actuals>> {
+) -> anyhow::Result<Vec<(Actuals, String)>> {
     let now = now();
     let folder = context.folder.join(word);
-    let mut traces: Vec<Trace> = Vec::new();
+    let mut traces: Vec<(Trace, String)> = Vec::new();
     if folder.is_dir() {
-        traces.extend(Grid::open(&folder, Some(zones))?.zones.into_values());
+        let recorded = Grid::open(&folder, Some(zones))?.zones.into_values();
+        traces.extend(recorded.map(|trace| (trace, RECORDED.to_owned())));
     } else {
         let settings = Settings::read(context.settings.as_deref())?;
         let providers = Providers::named(context, &settings, GridName::of_call(word), true)?;
@@ -70,13 +74,14 @@ fn measured(
             let answer = providers.history(zone, from, until.min(now), now)?;
             // Marginal intensities restate no ledger.
             if answer.history.kind == SignalKind::Average {
-                traces.push(answer.history.trace());
+                traces.push((answer.history.trace(), answer.history.provider));
             }
         }
     }
-    let mut measured: Vec<Actuals> = Vec::new();
-    for trace in &traces {
-        measured.extend(trace.measured(from, now));
+    let mut measured = Vec::new();
+    for (trace, provider) in traces {
+        let actuals = trace.measured(from, now);
+        measured.extend(actuals.map(|actuals| (actuals, provider)));
     }
     Ok(measured)
 }

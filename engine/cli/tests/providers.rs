@@ -90,6 +90,11 @@ fn serve(mut stream: &TcpStream, noted: &Mutex<Vec<String>>) -> std::io::Result<
 }
 
 fn answer(path: &str) -> String {
+    match path {
+        "/login" => return r#"{"token":"t"}"#.to_owned(),
+        _ if path.starts_with("/v3/") => return watttime(path),
+        _ => {}
+    }
     let parts: Vec<&str> = path.trim_start_matches("/intensity/").split('/').collect();
     let from: Timestamp = parts[0].parse().unwrap();
     let ms = from.as_millisecond() / 1_800_000 * 1_800_000;
@@ -123,6 +128,68 @@ fn answer(path: &str) -> String {
         at += HALF;
     }
     format!(r#"{{"data":[{}]}}"#, rows.join(","))
+}
+
+/// `WattTime`'s past and forecast: 1000 lb/MWh at all times, which is 453.592 g/kWh.
+fn watttime(path: &str) -> String {
+    let query = path.split_once('?').unwrap().1.replace("%3A", ":");
+    let field = |name: &str| {
+        let fields = query.split('&');
+        let found = fields.filter_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+        found.map(str::to_owned).next()
+    };
+    let now = Timestamp::now();
+    let moment = |name: &str| field(name).map(|text| text.parse::<Timestamp>().unwrap());
+    let from = moment("start").unwrap_or(now).as_second() / 300 * 300;
+    let until = moment("end").unwrap_or(now + SignedDuration::from_hours(24));
+    let points: Vec<String> = (from..until.as_second())
+        .step_by(300)
+        .map(|at| {
+            let at = Timestamp::from_second(at).unwrap();
+            format!(r#"{{"point_time":"{at}","value":1000.0}}"#)
+        })
+        .collect();
+    format!(
+        r#"{{"data":[{}],"meta":{{"region":"{}","signal_type":"{}","units":"lbs_co2_per_mwh","data_point_period_seconds":300,"generated_at":"{now}","warnings":[]}}}}"#,
+        points.join(","),
+        field("region").unwrap(),
+        field("signal_type").unwrap()
+    )
+}
+
+#[test]
+fn marginal_figures_alone_are_told_as_such_and_not_as_no_grid() {
+    let (scene, server) = (Scene::with(PATIENT), Britain::start());
+    let words = ["run", "workflow.yaml", "--grid", "watttime", "--now"];
+    let mut command = scene.command(&[&words[..], &["--zone", "US-CAL-CISO"]].concat());
+    command.env("SUNWARD_WATTTIME_URL", &server.address);
+    command.env("SUNWARD_WATTTIME_KEY", "user:password");
+    scene.file("settings.yaml", "watts_per_core: 20000000\n");
+    command.env("SUNWARD_CONFIG", scene.path().join("settings.yaml"));
+    let told = Told::of(&command.output().unwrap()).expect(0);
+    assert!(
+        told.out.contains("only marginal intensities are known"),
+        "{}",
+        told.out
+    );
+    let report = scene.sunward(&["report", "--json"]).expect(0).json();
+    let ledger = &report["ledger"];
+    assert!(ledger["gco2e"].is_null() && ledger["gco2e_at_home_now"].is_null());
+    assert!(ledger["gco2e_marginal"].as_f64().unwrap() > 0.0, "{ledger}");
+    assert!(ledger["gco2e_marginal_at_home_now"].is_number(), "{ledger}");
+    let note = ledger["note"].as_str().unwrap();
+    assert!(
+        note.contains("only marginal intensities are known"),
+        "{note}"
+    );
+    let row = &report["entries"]["used"][0];
+    assert_eq!(row["marginal"]["gco2e_per_kwh"], 453.592);
+    assert_eq!(row["marginal"]["provider"], "watttime");
+    assert_eq!(row["marginal"]["factors"], "direct");
+    assert!(row["marginal"]["published"].is_string());
+    assert!(row["average"].is_null() && row["gco2e"].is_null());
+    scene.sunward(&["report", "--out", "report.html"]).expect(0);
+    assert!(!scene.text("report.html").contains("no grid was given"));
 }
 
 #[test]
@@ -270,6 +337,15 @@ fn a_run_asks_the_provider_and_its_ledger_knows_how_clean_it_was() {
     let report = scene.sunward(&["report", "--json"]).expect(0).json();
     assert_eq!(report["ledger"]["intensity_certainty"], "forecast");
     assert_eq!(report["ledger"]["joules_without_intensity"], 0.0);
+    let row = &report["entries"]["used"][0]["average"];
+    assert_eq!(
+        (&row["provider"], &row["factors"]),
+        (&"uk".into(), &"direct".into())
+    );
+    assert!(
+        row["age_seconds"].is_number() && row["published"].is_string(),
+        "{row}"
+    );
 }
 
 #[test]

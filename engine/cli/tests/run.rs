@@ -58,8 +58,10 @@ fn a_run_answers_with_one_object_of_the_promised_shape() {
             "ledger": {
                 "energy_joules": 0, "energy_source": "modelled", "measured_joules": 0.0,
                 "modelled_joules": 0, "attempts_missing": 0, "failed_joules": 0.0,
-                "gco2e": null, "gco2e_at_home_now": null, "gco2e_marginal": null,
-                "gco2e_transfer": null, "gco2e_embodied": null, "sci_gco2e_per_task": null,
+                "gco2e": null, "gco2e_at_home_now": null, "gco2e_saved": null, "gco2e_marginal": null,
+                "gco2e_marginal_at_home_now": null, "gco2e_transfer": null,
+                "gco2e_embodied": null, "embodied": "unknown", "gco2e_per_task": null,
+                "sci_gco2e_per_task": null,
                 "intensity_certainty": null, "joules_without_intensity": 0,
                 "restated": false,
             },

@@ -375,3 +375,36 @@ fn a_limit_that_is_no_amount_is_refused() {
         assert!(told.err.contains("expected grams"), "{}", told.err);
     }
 }
+
+/// Ten jobs of an hour at noon, for one clean machine and many dirty ones.
+#[test]
+fn the_share_is_of_what_scarce_machines_can_save() {
+    let scene = world();
+    let job = r#"{ "arrival": "2023-01-09T10:00:00Z", "length_h": 1, "power_kw": 1, "slack_h": 0, "home": "DE", "gpus": 0 }"#;
+    scene.file("jobs.json", format!("[{}]", [job; 10].join(",")));
+    let fleet = |clean: u32| {
+        format!(
+            "- {{ pool: mid, zone: DE, capacity: {{ cpus: 20 }} }}\n- {{ pool: north, zone: NO, capacity: {{ cpus: {clean} }} }}\n"
+        )
+    };
+    let bound = |clean: u32| {
+        scene.file("fleet.yaml", fleet(clean));
+        let told = simulated(&scene, &["--json"]).expect(0);
+        let report = told.json();
+        let ours = report["policies"].as_array().unwrap().last().unwrap();
+        assert_eq!(ours["achievable_share"], 1.0, "{ours}");
+        report["bound"].clone()
+    };
+    assert_eq!(bound(20)["kind"], "st-cont");
+    assert_eq!(bound(20)["gco2e"], 300.0);
+    let scarce = bound(1);
+    assert_eq!(scarce["kind"], "lp");
+    assert_eq!(
+        scarce["gco2e"],
+        30.0 + 9.0 * 200.0,
+        "one at 30 g, nine at 200 g"
+    );
+    scene.file("fleet.yaml", fleet(1).replace("cpus: 20", "cpus: 2"));
+    let told = simulated(&scene, &[]).expect(0).out;
+    assert!(told.contains("so there is no bound under load"), "{told}");
+}

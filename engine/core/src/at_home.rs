@@ -5,7 +5,7 @@
 
 use crate::estimate;
 use crate::ids::{self, RunId, StageId, Timestamp};
-use crate::ledger::{Intensities, QUARTER_MS, Quarter};
+use crate::ledger::{Intensities, Known, QUARTER_MS, Quarter};
 use crate::place::{Outlook, Problem, UNKNOWN_MG_PER_KWH};
 use crate::pool::Pool;
 use crate::state::stage::Phase;
@@ -146,7 +146,7 @@ fn emitted(
         let next_ms = (at_ms / QUARTER_MS + 1).saturating_mul(QUARTER_MS);
         let next_ms = next_ms.min(end.0).min(begin_ms);
         let known = past.get(&pool.zone, quarter);
-        let mg = known.and_then(|known| known.average_mg_per_kwh);
+        let mg = known.and_then(Known::average_mg_per_kwh);
         add(mg.unwrap_or_else(|| foreseen(0)), at_ms, next_ms);
         at_ms = next_ms;
     }

@@ -66,6 +66,20 @@ impl Energy {
         }
     }
 
+    /// The measured and the modelled millijoules, each if there are such. Unknown energy has neither.
+    #[must_use]
+    pub const fn parts(self) -> [Option<u64>; 2] {
+        match self {
+            Self::Measured { millijoules } => [Some(millijoules), None],
+            Self::Modelled { millijoules } => [None, Some(millijoules)],
+            Self::Both {
+                measured_millijoules,
+                modelled_millijoules,
+            } => [Some(measured_millijoules), Some(modelled_millijoules)],
+            Self::Missing => [None, None],
+        }
+    }
+
     /// The energy in millijoules, if known.
     #[must_use]
     pub const fn millijoules(self) -> Option<u64> {

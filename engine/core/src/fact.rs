@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::ids::{Generation, RunId, StageId, Timestamp, WorkerId};
 use crate::input::Capacity;
 use crate::lease::Lease;
-use crate::ledger::{Actuals, Overrun};
+use crate::ledger::{Actuals, Overrun, Signal};
 use crate::place::{AskId, Outlook, Placement, Taken};
 use crate::plan::{RunSpec, Tasks};
 use crate::pool::{Fleet, PoolId};
@@ -305,6 +305,14 @@ pub enum Fact {
         /// The stages that begin again, ascending.
         stages: Vec<StageId>,
     },
+    /// Who publishes the figures of zones, and what they count. It precedes the outlook and the
+    /// measurements that it is about.
+    SignalsKnown {
+        /// The moment at which the figures were read.
+        at: Timestamp,
+        /// One signal for each zone.
+        signals: Vec<Signal>,
+    },
 }
 
 impl Fact {
@@ -343,6 +351,7 @@ impl Fact {
             | Self::OutlookKnown { .. }
             | Self::ActualsKnown { .. }
             | Self::SolveRequested { .. }
+            | Self::SignalsKnown { .. }
             | Self::Solved { .. } => None,
         }
     }

@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::energy::Energy;
 use crate::failure::Failure;
 use crate::ids::{Generation, RunId, StageId, TaskId, WorkerId};
-use crate::ledger::Actuals;
+use crate::ledger::{Actuals, Signal};
 use crate::place::{AskId, Outlook, Solution};
 use crate::plan::{RunSpec, Tasks};
 use crate::pool::{Fleet, PoolId};
@@ -61,6 +61,12 @@ pub enum Input {
     Outlook {
         /// The outlook.
         outlook: Arc<Outlook>,
+    },
+    /// Who publishes the figures of zones. Give it before the outlook and the measurements that it is
+    /// about.
+    Signals {
+        /// One signal for each zone.
+        signals: Vec<Signal>,
     },
     /// Published measurements of a grid.
     Actuals {

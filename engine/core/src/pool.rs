@@ -36,7 +36,7 @@ pub struct Pool {
     pub gpu_milliwatts: u64,
     /// The power of one idle device, in milliwatts.
     pub gpu_idle_milliwatts: u64,
-    /// The embodied emissions of one device per hour of use, in micrograms CO2e.
+    /// The embodied emissions of one device per hour of use, in micrograms CO2e; 0 if unknown.
     pub embodied_micrograms_per_gpu_hour: u64,
     /// The price of one device per hour, in millionths of [`Pool::currency`]; `None` if it is free.
     pub price_micros_per_gpu_hour: Option<u64>,
@@ -51,6 +51,17 @@ pub struct Pool {
     /// What it provides at all times. What it provides beyond that at some time, its owner does not
     /// use then.
     pub standing: Standing,
+}
+
+impl Pool {
+    /// The embodied emissions of one device per hour of use, in micrograms CO2e, if they are known.
+    #[must_use]
+    pub const fn embodied_rate(&self) -> Option<u64> {
+        match self.embodied_micrograms_per_gpu_hour {
+            0 => None,
+            rate => Some(rate),
+        }
+    }
 }
 
 /// The capacity that a pool provides at all times.

@@ -43,6 +43,35 @@ pub fn suffix(form: Form) -> &'static str {
     }
 }
 
+/// Batches of rows, as they come.
+trait Rows: Iterator<Item = Result<RecordBatch, DataError>> {}
+
+impl<T: Iterator<Item = Result<RecordBatch, DataError>>> Rows for T {}
+
+/// Writes one batch of rows as a file of its own. What is there is replaced. NetCDF is not a form for
+/// it.
+///
+/// # Errors
+///
+/// Fails if the file cannot be written, or its form cannot hold the columns.
+pub fn write_table(form: Form, batch: RecordBatch, path: &Path) -> Result<(), DataError> {
+    let file = File::create(path).map_err(DataError::io("create", path))?;
+    let (schema, file) = (batch.schema(), WriteBehind::new(file));
+    let rows = std::iter::once(Ok(batch));
+    let file = match form {
+        Form::Arrow | Form::File => write_arrow(&schema, rows, file, path)?,
+        Form::Parquet => write_parquet(&schema, rows, file, path)?,
+        Form::Csv => write_csv(&schema, rows, file, path)?,
+        Form::Netcdf => {
+            return Err(DataError::Unsupported(format!(
+                "cannot write {} as NetCDF",
+                sunward_files::shown(path)
+            )));
+        }
+    };
+    file.sync().map_err(DataError::io("sync", path))
+}
+
 /// Writes a table to a file that is open at its beginning, and makes it durable.
 pub(crate) fn write(
     form: Form,
@@ -62,7 +91,7 @@ pub(crate) fn write(
 
 fn write_arrow(
     schema: &SchemaRef,
-    batches: Batches,
+    batches: impl Rows,
     file: WriteBehind,
     path: &Path,
 ) -> Result<WriteBehind, DataError> {
@@ -78,7 +107,7 @@ fn write_arrow(
 
 fn write_parquet(
     schema: &SchemaRef,
-    batches: Batches,
+    batches: impl Rows,
     file: WriteBehind,
     path: &Path,
 ) -> Result<WriteBehind, DataError> {
@@ -135,7 +164,7 @@ fn write_parquet(
 
 fn write_csv(
     schema: &SchemaRef,
-    batches: Batches,
+    batches: impl Rows,
     file: WriteBehind,
     path: &Path,
 ) -> Result<WriteBehind, DataError> {

@@ -52,7 +52,7 @@ pub mod writer;
 mod written;
 
 pub use content::{ContentHasher, content_digest};
-pub use encode::suffix as table_suffix;
+pub use encode::{suffix as table_suffix, write_table};
 pub use error::{DataError, io_blame, io_remedy};
 pub use folder::path_digest;
 pub use items::value_at;

@@ -436,10 +436,12 @@ impl<'a, 'o> Engine<'a, 'o> {
             return Ok(());
         };
         let measured = std::mem::take(&mut seen.measured);
+        let signals = std::mem::take(&mut seen.signals);
         let news = watch.take(seen, self.state.outlook());
         if let Some(line) = &news.notice {
             self.observer.tell(&Event::Notice { line }, &self.state);
         }
+        self.decide(Input::Signals { signals })?;
         for actuals in measured {
             self.decide(Input::Actuals { actuals })?;
         }

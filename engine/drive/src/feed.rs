@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use sunward_core::place::Outlook;
-use sunward_core::{Actuals, Fleet, Timestamp};
+use sunward_core::{Actuals, Fleet, Signal, Timestamp};
 
 use crate::error::DriveError;
 use crate::inbox::{Arrival, Line, Seen};
@@ -25,6 +25,12 @@ pub trait ForecastFeed: Send {
     /// and replace forecasts in the ledger. A feed without measurements returns nothing.
     fn measured(&self, since: Timestamp, now: Timestamp) -> Vec<Actuals> {
         let _ = (since, now);
+        Vec::new()
+    }
+
+    /// Who publishes the figures of the last look, and what they count, by zone. It is requested
+    /// after each look. A feed that cannot say returns nothing.
+    fn signals(&self) -> Vec<Signal> {
         Vec::new()
     }
 
@@ -163,16 +169,18 @@ fn serve(mut feed: Box<dyn ForecastFeed>, looks: &Receiver<Timestamp>, line: &Li
                     .to_owned(),
             )
         });
-        let mut measured = Vec::new();
+        let (mut measured, mut signals) = (Vec::new(), Vec::new());
         if outlook.is_ok() {
             let since = last.max(Timestamp(now.0.saturating_sub(FIRST_MS)));
             let since = Timestamp(since.0.saturating_sub(LATE_MS));
             measured =
                 catch_unwind(AssertUnwindSafe(|| feed.measured(since, now))).unwrap_or_default();
+            signals = catch_unwind(AssertUnwindSafe(|| feed.signals())).unwrap_or_default();
             last = now;
         }
         let seen = Seen {
             outlook,
+            signals,
             measured,
             // A feed that always answers "at once" would be queried without end.
             next: feed.next_look(now).max(now.after_ms(1)),

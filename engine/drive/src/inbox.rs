@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use sunward_core::place::{AskId, Outlook, Solution};
-use sunward_core::{Actuals, Timestamp};
+use sunward_core::{Actuals, Signal, Timestamp};
 use sunward_protocol::Envelope;
 use sunward_state::StateError;
 
@@ -46,6 +46,8 @@ pub(crate) enum Arrival {
 pub(crate) struct Seen {
     /// The outlook, or why there is none.
     pub(crate) outlook: Result<Arc<Outlook>, String>,
+    /// Who publishes the figures of each zone.
+    pub(crate) signals: Vec<Signal>,
     /// New measurements.
     pub(crate) measured: Vec<Actuals>,
     /// When to look again.

@@ -60,6 +60,7 @@ fn weight_of(fact: &Fact) -> usize {
         | Fact::WorkerCapacity { .. }
         | Fact::FleetKnown { .. }
         | Fact::OutlookKnown { .. }
+        | Fact::SignalsKnown { .. }
         | Fact::SolveRequested { .. }
         | Fact::Placed { .. }
         | Fact::Solved { .. }

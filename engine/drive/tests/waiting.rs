@@ -253,10 +253,10 @@ fn what_was_measured_takes_the_place_of_what_was_foreseen() {
     let known = |hour: u64| {
         let quarter = Quarter::of(Timestamp(DAWN + hour * HOUR_MS));
         let known = ended.state.intensities().get("DE", quarter).unwrap();
-        (known.average_mg_per_kwh, known.certainty)
+        known.average.map(|one| (one.mg_per_kwh, one.certainty))
     };
-    assert_eq!(known(0), (Some(777_000), Certainty::Actual));
-    assert_eq!(known(2), (Some(100_000), Certainty::Forecast));
+    assert_eq!(known(0), Some((777_000, Certainty::Actual)));
+    assert_eq!(known(2), Some((100_000, Certainty::Forecast)));
     assert_replayed(home.path(), &ended);
 }
 

@@ -2,7 +2,7 @@
 //! form because capacity does not limit it.
 
 use sunward_core::at_home::course;
-use sunward_core::{Fleet, Pool, PoolId, Timestamp};
+use sunward_core::{Fleet, Pool, PoolId, StageId, Timestamp};
 
 use crate::meter::{Truth, Used};
 use crate::submission::{Needs, Submission, guessed_tasks};
@@ -23,6 +23,38 @@ pub struct AtHome {
 /// capacity is unlimited here. In a zone that the grid does not hold, only energy is counted.
 #[must_use]
 pub fn at_home(submission: &Submission, home: PoolId, fleet: &Fleet, truth: &Truth) -> AtHome {
+    let mut at_home = AtHome {
+        end: submission.at,
+        ..AtHome::default()
+    };
+    for round in rounds(submission, home, fleet, truth) {
+        let needs = &round.needs;
+        let ms = u128::from(round.tasks) * u128::from(needs.task_ms);
+        at_home.taken.0 += u128::from(needs.gpus) * ms;
+        at_home.taken.1 += u128::from(needs.cpus) * ms;
+        at_home.used.add(&round.used);
+        at_home.end = at_home.end.max(round.span.1);
+    }
+    at_home
+}
+
+/// Tasks of one stage that run together under the baseline.
+pub(crate) struct Round {
+    pub(crate) stage: StageId,
+    pub(crate) needs: Needs,
+    pub(crate) tasks: u32,
+    pub(crate) milliwatts: u128,
+    pub(crate) span: (Timestamp, Timestamp),
+    pub(crate) used: Used,
+}
+
+/// The rounds of one run under the baseline.
+pub(crate) fn rounds(
+    submission: &Submission,
+    home: PoolId,
+    fleet: &Fleet,
+    truth: &Truth,
+) -> Vec<Round> {
     let pool = fleet.get(home);
     let zone = pool.and_then(|pool| truth.zones.get(&pool.zone));
     let pue_permille = pool.map_or(1000, |pool| pool.pue_permille);
@@ -32,30 +64,29 @@ pub fn at_home(submission: &Submission, home: PoolId, fleet: &Fleet, truth: &Tru
         (submission.at, before, stage.length_ms())
     });
     let course = course(timed);
-    let mut used = Used::default();
-    let mut taken = (0, 0);
-    for (stage, (start, _)) in stages.iter().zip(&course) {
-        let needs = &stage.needs;
+    let mut rounds = Vec::new();
+    for ((id, stage), (start, _)) in (0..).zip(&stages).zip(&course) {
         let (mut left, mut start) = (stage.tasks, *start);
         while left > 0 {
-            let round = left.min(stage.width);
-            let end = start.after_ms(needs.task_ms);
-            let ms = u128::from(round) * u128::from(needs.task_ms);
-            taken.0 += u128::from(needs.gpus) * ms;
-            taken.1 += u128::from(needs.cpus) * ms;
+            let tasks = left.min(stage.width);
+            let end = start.after_ms(stage.needs.task_ms);
+            let milliwatts = u128::from(stage.needs.milliwatts) * u128::from(tasks);
+            let mut used = Used::default();
             if let Some(zone) = zone {
-                let milliwatts = u128::from(needs.milliwatts) * u128::from(round);
                 used.run(zone, pue_permille, milliwatts, (start, end));
             }
-            (start, left) = (end, left - round);
+            rounds.push(Round {
+                stage: StageId(id),
+                needs: stage.needs,
+                tasks,
+                milliwatts,
+                span: (start, end),
+                used,
+            });
+            (start, left) = (end, left - tasks);
         }
     }
-    let ends = course.iter().map(|(_, end)| *end);
-    AtHome {
-        used,
-        taken,
-        end: ends.max().unwrap_or(submission.at),
-    }
+    rounds
 }
 
 /// One stage of a run.

@@ -28,6 +28,12 @@ impl Network {
         }
     }
 
+    /// Adds a node without edges. Returns its number.
+    pub(crate) fn add_node(&mut self) -> usize {
+        self.out.push(Vec::new());
+        self.out.len() - 1
+    }
+
     /// Adds an edge with a capacity and a cost for each unit.
     pub(crate) fn connect(&mut self, from: usize, to: usize, room: u64, cost: u64) {
         for (from, to, room, cost) in [

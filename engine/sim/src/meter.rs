@@ -81,6 +81,12 @@ impl ZoneTruth {
         truth
     }
 
+    /// The length of its steps in milliseconds.
+    #[must_use]
+    pub const fn step_ms(&self) -> u64 {
+        self.step_ms
+    }
+
     /// The moment at which the trace begins.
     #[must_use]
     pub const fn begin(&self) -> Timestamp {

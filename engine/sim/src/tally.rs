@@ -6,6 +6,7 @@ use crate::at_home::AtHome;
 use crate::capacity::Open;
 use crate::group::Group;
 use crate::meter::Used;
+use crate::piece::Piece;
 use crate::setup::Setup;
 
 /// The width of a bin of the usage timeline, in milliseconds.
@@ -55,6 +56,8 @@ pub struct Tally {
     pub hours: Vec<(u64, u64)>,
     /// Starts of tasks in order; empty unless details are kept.
     pub starts: Vec<Start>,
+    /// What ran and what was moved, as it was counted; empty unless details are kept.
+    pub pieces: Vec<Piece>,
     /// The core's own ledger over runs that ended; empty unless details are kept.
     pub ledger: Ledger,
     /// When the world began.
@@ -100,13 +103,21 @@ impl Tally {
     pub(crate) fn ran(&mut self, setup: &Setup, pool: usize, group: &Group, until: Timestamp) {
         let count = u64::from(group.count);
         self.tasks += count;
+        let at = pool;
         let Some(pool) = setup.fleet.pools.get(pool) else {
             return;
         };
         let span = (group.started, until);
         if let Some(zone) = setup.truth.zones.get(&pool.zone) {
             let milliwatts = u128::from(group.needs.milliwatts) * u128::from(count);
-            self.used.run(zone, pool.pue_permille, milliwatts, span);
+            let mut one = Used::default();
+            one.run(zone, pool.pue_permille, milliwatts, span);
+            self.used.add(&one);
+            if setup.keep_details {
+                let (run, stage) = (group.lease.run, group.lease.stage);
+                let piece = Piece::ran((run, stage), at, (group.count, milliwatts), span, &one);
+                self.pieces.push(piece);
+            }
         }
         let gpus = count * u64::from(group.needs.gpus);
         let cpus = count * u64::from(group.needs.cpus);
@@ -156,18 +167,27 @@ impl Tally {
         }
     }
 
-    /// Counts energy that moved data between two zones.
+    /// Counts energy that moved a stage's inputs between two pools.
     pub(crate) fn moved(
         &mut self,
         setup: &Setup,
-        from: &str,
-        to: &str,
+        of: (RunId, StageId),
+        (from, to): (usize, usize),
         microjoules: u128,
         at: Timestamp,
     ) {
-        let ends = [from, to].map(|zone| setup.truth.zones.get(zone).map(|zone| zone.at(at)));
-        if let [Some(from), Some(to)] = ends {
-            self.used.transfer(microjoules, from, to);
+        let ends = [from, to].map(|pool| {
+            let pool = setup.fleet.pools.get(pool)?;
+            Some(setup.truth.zones.get(&pool.zone)?.at(at))
+        });
+        if let [Some(leaves), Some(reaches)] = ends {
+            let mut one = Used::default();
+            one.transfer(microjoules, leaves, reaches);
+            self.used.add(&one);
+            if setup.keep_details {
+                self.pieces
+                    .push(Piece::moved(of, (from, to), microjoules, at, &one));
+            }
         }
     }
 

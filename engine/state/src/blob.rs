@@ -227,8 +227,12 @@ fn checksum(body: &[u8], home: Home<'_>) -> [u8; CHECKSUM_BYTES] {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use sunward_core::place::{Outlook, PoolOutlook, SignalKind, ZoneOutlook};
+    use sunward_core::{Actuals, Quarter, RunId, Timestamp, WorkerId};
+
     use super::*;
-    use sunward_core::WorkerId;
 
     const ROW: Home<'_> = Home::Journal {
         position: 7,
@@ -253,6 +257,58 @@ mod tests {
         let mut facts = Vec::new();
         each_fact(&both.finish(ROW), ROW, |fact| facts.push(fact)).unwrap();
         assert_eq!(facts, [lost(1), lost(2)]);
+    }
+
+    /// The bytes are those that format 7 wrote before it knew who publishes figures.
+    #[test]
+    fn grids_in_older_journals_are_read_as_they_were_written() {
+        let zone = ZoneOutlook {
+            zone: "A".into(),
+            source: "s".into(),
+            observed_until: Timestamp(3),
+            stale: true,
+            kind: SignalKind::Marginal,
+            intensity_mg_per_kwh: vec![1],
+            error_permille: vec![2],
+            marginal_mg_per_kwh: Vec::new(),
+            surplus: vec![true],
+        };
+        let outlook = Outlook {
+            issued_at: Timestamp(5),
+            slot_ms: 7,
+            first_slot: 9,
+            zones: vec![zone],
+            pools: vec![PoolOutlook {
+                gpus: vec![4],
+                cpus: Vec::new(),
+            }],
+        };
+        let actuals = Actuals {
+            zone: "A".into(),
+            source: "m".into(),
+            first: Quarter(6),
+            values: vec![(8, None, false)],
+        };
+        let expected = [
+            Fact::OutlookKnown {
+                outlook: Arc::new(outlook),
+            },
+            Fact::ActualsKnown { actuals },
+            Fact::ResultsLost {
+                run: RunId(1),
+                stages: Vec::new(),
+            },
+        ];
+        let outlook = [
+            23, 5, 7, 9, 1, 1, b'A', 1, b's', 3, 1, 1, 1, 1, 1, 2, 0, 1, 1, 1, 1, 4, 0,
+        ];
+        let actuals = [28, 1, b'A', 1, b'm', 6, 1, 8, 0, 0];
+        let mut bytes = vec![0; HEADER_BYTES];
+        bytes.extend([&outlook[..], &actuals, &[31, 1, 0]].concat());
+        seal(&mut bytes, ROW);
+        let mut facts = Vec::new();
+        each_fact(&bytes, ROW, |fact| facts.push(fact)).unwrap();
+        assert_eq!(facts, expected);
     }
 
     #[test]

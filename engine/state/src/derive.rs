@@ -81,6 +81,7 @@ pub fn run_change(fact: &Fact) -> Option<RunChange<'_>> {
         | Fact::WorkerCapacity { .. }
         | Fact::FleetKnown { .. }
         | Fact::OutlookKnown { .. }
+        | Fact::SignalsKnown { .. }
         | Fact::SolveRequested { .. }
         | Fact::Placed { .. }
         | Fact::Solved { .. }

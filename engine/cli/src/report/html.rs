@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::pictures::Gallery;
-use super::{ATTEMPTS_LISTED, Report, timeline_svg};
+use super::{ATTEMPTS_LISTED, Report, entries_html, timeline_svg};
 use crate::graph::svg;
 use crate::render::style::harmless;
 use crate::render::units::{bytes, count, gco2e, joules, seconds};
@@ -12,7 +12,7 @@ use crate::view::made::made_on;
 const STYLE: &str = "
 :root{color-scheme:light;font:15px/1.45 system-ui,sans-serif;color:#1f2933;background:#fff}
 body{max-width:68rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem;border-bottom:1px solid #cbd2d9}
+h1{font-size:1.5rem;margin:0}h3{font-size:1rem;margin:1.2rem 0 .3rem}h2{font-size:1.1rem;margin:2rem 0 .5rem;border-bottom:1px solid #cbd2d9}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.2rem 1rem .2rem 0;vertical-align:top}
 th{color:#52606d;font-weight:600;border-bottom:1px solid #cbd2d9;white-space:nowrap}tr+tr td{border-top:1px solid #f0f2f5}
 th.number,td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
@@ -71,6 +71,7 @@ pub(crate) fn render(report: &Report) -> String {
                 }
                 h2 { "Ledger" }
                 (ledger(report))
+                (entries_html::render(&report.entries))
                 h2 { "Parameters and environment" }
                 (environment(report))
                 h2 { "Workflow" }
@@ -217,13 +218,43 @@ fn ledger(report: &Report) -> Markup {
             @if let Some(carbon) = ledger.carbon() {
                 tr { td.key { "emissions, location-based" } td { (carbon) } }
             }
-            @if let Some(grams) = ledger.gco2e_embodied {
-                tr { td.key { "embodied share of the devices" } td { (gco2e(grams)) } }
+            @if let Some(basis) = ledger.basis {
+                tr { td.key { "its intensities count" } td { (basis) } }
+            }
+            @if let Some(marginal) = ledger.gco2e_marginal {
+                tr {
+                    td.key { "the same by marginal intensity" }
+                    td {
+                        (gco2e(marginal))
+                        @if let Some(home) = ledger.gco2e_marginal_at_home_now {
+                            "; at home and at once " (gco2e(home))
+                        }
+                    }
+                }
+            }
+            tr {
+                td.key { "embodied share of the devices" }
+                td { (ledger.gco2e_embodied.map_or_else(|| "unknown".to_owned(), gco2e)) }
+            }
+            @match (ledger.sci_gco2e_per_task, ledger.gco2e_per_task) {
+                (Some(sci), _) => {
+                    tr {
+                        td.key { "software carbon intensity (ISO/IEC 21031), embodied share included" }
+                        td { (gco2e(sci)) " for each task that ran and has a result" }
+                    }
+                }
+                (None, Some(grams)) => {
+                    tr {
+                        td.key { "emissions for each task that ran and has a result" }
+                        td { (gco2e(grams)) ", without the embodied share" }
+                    }
+                }
+                (None, None) => {}
             }
             tr { td.key { "measured" } td { (joules(ledger.measured_joules)) } }
             tr { td.key { "modelled" } td { (joules(ledger.modelled_joules)) } }
             tr { td.key { "attempts with unknown energy" } td { (ledger.attempts_missing) } }
-            @if ledger.gco2e.is_none() {
+            @if ledger.carbon().is_none() {
                 tr { td.key { "carbon" } td { "not known (no grid was given)" } }
             }
             @if let Some(replayed) = &ledger.replayed {

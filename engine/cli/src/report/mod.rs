@@ -1,5 +1,8 @@
 //! A report of a run on one page: tasks, times, devices, results and cost.
 
+pub(crate) mod entries;
+mod entries_html;
+mod entries_text;
 pub(crate) mod html;
 pub(crate) mod pictures;
 pub(crate) mod timeline;
@@ -12,6 +15,7 @@ use sunward_core::RanOn;
 
 use crate::graph::GraphView;
 use crate::view::RunView;
+use entries::Entries;
 use pictures::Gallery;
 use timeline::Timeline;
 
@@ -28,6 +32,8 @@ pub(crate) struct Report {
     /// The run, its stages, outputs and ledger.
     #[serde(flatten)]
     pub(crate) run: RunView,
+    /// The rows behind the ledger.
+    pub(crate) entries: Entries,
     pub(crate) graph: GraphView,
     /// The outputs that are pictures.
     pub(crate) gallery: Gallery,

@@ -4,4 +4,5 @@ pub(crate) mod expectation;
 pub(crate) mod inputs;
 pub(crate) mod instances;
 pub(crate) mod picture;
+pub(crate) mod schedule;
 pub(crate) mod view;

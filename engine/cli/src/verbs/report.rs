@@ -17,6 +17,7 @@ use crate::machine::{now, shown};
 use crate::out_folder;
 use crate::recorded::{self, Recorded};
 use crate::render::{self, Page, View};
+use crate::report::entries::Entries;
 use crate::report::{
     ATTEMPTS_LISTED, AttemptView, FAILURES_LISTED, FailureView, Report as Contents, html, pictures,
     timeline,
@@ -29,7 +30,7 @@ use crate::which::{self, Which};
 /// Write a report of a run on one page: graph, timeline, pictures, attempts, failures, ledger
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  sunward report\n  sunward report r1 --out results/report.html\n  sunward report r1 --out report.json\n\nThe HTML file is self-contained: it needs no network and no scripts."
+    after_help = "Example:\n  sunward report\n  sunward report r1 --out results/report.html\n  sunward report r1 --out report.json\n  sunward report r1 --ledger\n\nThe HTML file is self-contained: it needs no network and no scripts."
 )]
 pub(crate) struct Report {
     /// The run [default: the newest]
@@ -37,6 +38,10 @@ pub(crate) struct Report {
     /// The file to write: JSON if its name ends in .json, else HTML [default: report-RUN.html]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Print the rows behind the ledger instead: energy, intensity and emissions of each attempt and
+    /// quarter of an hour
+    #[arg(long, conflicts_with = "out")]
+    ledger: bool,
 }
 
 /// The answer: where the report is.
@@ -66,6 +71,10 @@ impl Report {
         restate(context, &mut recorded)?;
         let store = Store::look(&found.home);
         let history = recorded::history(&found.reader, found.row.run)?;
+        if self.ledger {
+            render::answer(context, &Entries::of(&recorded, &history.attempts)?)?;
+            return Ok(Exit::Done);
+        }
         let mut contents = contents(&recorded, &history, &store)?;
         contents.run.ledger.restated = recorded.restated;
         contents.run.ledger.cache_saved =
@@ -146,6 +155,7 @@ fn contents(recorded: &Recorded, history: &History, store: &Store) -> anyhow::Re
             outputs::known(run, store),
             recorded.until(run),
         ),
+        entries: Entries::of(recorded, attempts)?,
         graph,
         gallery: pictures::of_run(run, store),
         timeline: timeline::of(history, &names),

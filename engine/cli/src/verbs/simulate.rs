@@ -6,9 +6,8 @@ use clap::{Args, ValueEnum};
 use sunward_core::{Placing, Timestamp};
 use sunward_grid::Foresight;
 use sunward_sim::contenders::{contender, names, told};
-use sunward_sim::limit::KINDS;
-use sunward_sim::limit::limit;
-use sunward_sim::report::{NOW_HOME, Report, hourly_utilization};
+use sunward_sim::limit::{KINDS, UnderLoad, limit, under_load};
+use sunward_sim::report::{Bound, NOW_HOME, Report, hourly_utilization};
 use sunward_sim::setup::Setup;
 use sunward_sim::{Played, RecordedFeed, simulate};
 
@@ -24,6 +23,7 @@ use crate::simulation::expectation::Expectation;
 use crate::simulation::inputs::{Loaded, Sources, read, wrong};
 use crate::simulation::instances::Instances;
 use crate::simulation::picture::{self, Timeline};
+use crate::simulation::schedule;
 use crate::simulation::view::SimulationView;
 
 /// The help text below the options.
@@ -34,7 +34,7 @@ fn help() -> String {
     };
     format!(
         "{EXAMPLES}\n\nPolicies:\n{}  {:<26} all of these\n\n\
-        Lower bounds on the emissions of any policy (moving inputs counts, capacity does not):\n{}\n{INPUTS}",
+        Lower bounds on the emissions of any policy; the highest is shown (the first three count moving inputs, the last counts machines):\n{}\n{INPUTS}",
         lines(&told()),
         "all",
         lines(&KINDS)
@@ -44,6 +44,7 @@ fn help() -> String {
 const EXAMPLES: &str = "Example:
   sunward simulate --grid grid --fleet fleet.yaml --jobs jobs.json
   sunward simulate --grid grid --fleet fleet.yaml --jobs jobs.json --policy all --picture saved.svg --json
+  sunward simulate --grid grid --fleet fleet.yaml --jobs jobs.json --policy all --schedule schedule.csv
   sunward simulate --grid grid --fleet fleet.yaml --deadline-factor 4 instance.json";
 
 const INPUTS: &str = "\
@@ -57,7 +58,10 @@ const INPUTS: &str = "\
     understood.\n\n\
     A WfCommons instance becomes a workflow with one stage per task. Tasks above the 90th percentile of run time \
     stand for GPU stages that draw 350 W and take a tenth of the time; the others draw 10 W per core.\n\n\
-    --expect takes an earlier --json answer, or figures such as { sunward: { max_gco2e: 1200 } }.";
+    --expect takes an earlier --json answer, or figures such as { sunward: { max_gco2e: 1200 } }.\n\n\
+    A row of --schedule is of tasks that ran together in one pool without a pause (kind run), or of inputs that were \
+    moved (kind transfer). Its gco2e are kwh x pue x the mean intensity of the zone from start to end; for a transfer, \
+    kwh x the mean of both zones' intensities. The rows of a policy add up to its gco2e.";
 
 /// Simulate runs on a fleet with recorded grids, and compare the savings of placement policies
 #[derive(Args)]
@@ -111,6 +115,10 @@ pub(crate) struct Simulate {
     /// Draw the emissions of each policy and the use of the fleet over time, as SVG
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
+    /// Write what ran where and when under each policy, with its energy and emissions: Parquet if the
+    /// name ends in .parquet, CSV if it ends in .csv
+    #[arg(long, value_name = "FILE")]
+    schedule: Option<PathBuf>,
 }
 
 /// How the future is known.
@@ -134,7 +142,9 @@ impl Simulate {
         let policies = self.policies()?;
         let expectation = self.expectation(context, &policies)?;
         let settings = Settings::read(context.settings.as_deref())?;
-        let loaded = self.sources(&settings, foresight)?.load(context)?;
+        let mut loaded = self.sources(&settings, foresight)?.load(context)?;
+        let form = self.schedule.as_deref().map(schedule::form).transpose()?;
+        loaded.setup.keep_details = form.is_some();
         let Loaded {
             setup, grid, slots, ..
         } = &loaded;
@@ -143,17 +153,21 @@ impl Simulate {
         let contenders = contenders.collect();
         let mut feed = RecordedFeed::new(grid.clone(), setup, foresight, SLOT_MS, *slots);
         let played = simulate(setup, &mut feed, contenders)?;
-        let bound = limit(setup, SLOT_MS);
+        let (bound, note) = bound(setup);
         let report = Report::of(setup, &played, Some(&bound));
         if let Some(path) = &self.picture {
             let picture = picture::render(&report, &timeline(setup, &played));
             std::fs::write(context.folder.join(path), picture)
                 .map_err(|error| wrong(path, &format!("cannot be written: {error}")))?;
         }
+        if let Some((path, form)) = self.schedule.as_ref().zip(form) {
+            schedule::write(setup, &played, form, &context.folder.join(path))
+                .map_err(|error| wrong(path, &error.to_string()))?;
+        }
         let missed = expectation.missed_by(&report).map_err(wrong_input)?;
         let view = SimulationView {
             report,
-            notes: loaded.notes.clone(),
+            notes: loaded.notes.iter().cloned().chain(note).collect(),
         };
         render::answer(context, &view)?;
         for line in &missed {
@@ -230,6 +244,28 @@ impl Simulate {
         }
         Ok(expectation)
     }
+}
+
+/// The highest lower bound that is known, and a note if one of them is not.
+fn bound(setup: &Setup) -> (Bound, Option<String>) {
+    let free = limit(setup, SLOT_MS);
+    let note = match under_load(setup) {
+        UnderLoad::Bound(loaded) if loaded.emissions > free.emissions => return (loaded, None),
+        UnderLoad::Bound(_) | UnderLoad::Free => None,
+        UnderLoad::TooLarge => Some(format!(
+            "bound: machines are scarce, and {} are too many to compute the bound under load, so {} is below what this fleet can reach",
+            units::plural(
+                u64::try_from(setup.submissions.len()).unwrap_or(u64::MAX),
+                "run"
+            ),
+            free.kind
+        )),
+        UnderLoad::Impossible => Some(format!(
+            "bound: the open machines cannot do all work by its deadlines, so there is no bound under load, and {} is below what this fleet can reach",
+            free.kind
+        )),
+    };
+    (free, note)
 }
 
 /// The use of the fleet over time under the last policy, with the mean intensity of its zones.

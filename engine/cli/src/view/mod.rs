@@ -1,5 +1,6 @@
 //! The answers of the verbs. They are made from the state and shown by `render`.
 
+pub(crate) mod carbon;
 pub(crate) mod made;
 pub(crate) mod of_state;
 pub(crate) mod outputs;

@@ -1,10 +1,11 @@
 //! Makes views from the state.
 
 use sunward_core::{
-    Account, Carbon, Energy, RunState, RunStatus, SkipReason, StageEnd, StageId,
-    StageView as Stage, TaskStatus, Timestamp,
+    Account, Energy, RunState, RunStatus, SkipReason, StageEnd, StageId, StageView as Stage,
+    TaskStatus, Timestamp,
 };
 
+use super::carbon::{by_basis, grams, known, micrograms, signed_grams};
 use super::made::Made;
 use super::{
     LedgerView, Named, OutputView, RejectsView, ReplayView, RunAnswer, RunView, StageCounts,
@@ -124,10 +125,11 @@ pub(crate) fn ledger(run: &RunState, account: &Account) -> LedgerView {
     let (ledger, tasks) = (run.ledger(), results(run));
     let measured = float(ledger.measured_millijoules) / 1000.0;
     let modelled = float(ledger.modelled_millijoules) / 1000.0;
-    let known = ledger.attempts.saturating_sub(ledger.missing_energy);
+    let with_energy = ledger.attempts.saturating_sub(ledger.missing_energy);
+    let bases = by_basis(account);
     let energy_source = match (measured > 0.0, modelled > 0.0) {
         _ if ledger.attempts == 0 => "none",
-        _ if known == 0 => "missing",
+        _ if with_energy == 0 => "missing",
         (true, true) => "measured and modelled",
         (true, false) => "measured",
         (false, _) => "modelled",
@@ -140,13 +142,26 @@ pub(crate) fn ledger(run: &RunState, account: &Account) -> LedgerView {
         attempts_missing: ledger.missing_energy,
         failed_joules: float(ledger.failed_millijoules) / 1000.0,
         gco2e: account.headline().map(grams),
-        gco2e_at_home_now: account.at_home().map(grams),
-        gco2e_marginal: account.marginal().map(grams),
-        gco2e_transfer: account.headline().map(|_| grams(account.transfer)),
-        gco2e_embodied: account
+        basis: account
             .headline()
-            .map(|_| float(account.embodied_micrograms) / 1e6),
-        sci_gco2e_per_task: account.sci_micrograms(tasks).map(|ug| float(ug) / 1e6),
+            .and_then(|_| bases.first().map(|one| one.basis)),
+        gco2e_by_basis: if bases.len() > 1 { bases } else { Vec::new() },
+        gco2e_at_home_now: account.at_home().map(grams),
+        gco2e_saved: account.saved_micrograms().map(signed_grams),
+        gco2e_marginal: account.marginal().map(grams),
+        gco2e_marginal_at_home_now: account.marginal_at_home().map(grams),
+        gco2e_transfer: account
+            .headline()
+            .and_then(|_| account.transfer.single())
+            .map(grams),
+        gco2e_embodied: account.embodied().map(micrograms),
+        embodied: known(account.embodied().is_some()),
+        gco2e_per_task: account
+            .headline()
+            .and_then(|carbon| carbon.micrograms().checked_div(tasks))
+            .map(micrograms),
+        sci_gco2e_per_task: account.sci_micrograms(tasks).map(micrograms),
+        note: note(run, account),
         intensity_certainty: account.certainty,
         joules_without_intensity: float(account.uncovered_millijoules) / 1000.0,
         restated: false,
@@ -155,13 +170,37 @@ pub(crate) fn ledger(run: &RunState, account: &Account) -> LedgerView {
     }
 }
 
-/// Grams of carbon, for display.
-fn grams(carbon: Carbon) -> f64 {
-    float(carbon.micrograms()) / 1e6
+/// Why the headline is not known, or not of all energy.
+fn note(run: &RunState, account: &Account) -> Option<String> {
+    let marginal = account.marginal_uncovered_millijoules < account.uncovered_millijoules;
+    let text = match account.by_basis().iter().collect::<Vec<_>>().as_slice() {
+        _ if account.millijoules == 0 => return None,
+        [] if marginal => "only marginal intensities are known; average ones, from which the headline is computed, are not, because the grid that was asked publishes none (electricity-maps, entsoe, eia and uk do)".to_owned(),
+        [] if run.spec.placing.grid.is_none() => return None,
+        [] => "no intensity is known for the time of the run; `sunward grid` shows what the grid has".to_owned(),
+        [(first, _), others @ ..] if !others.is_empty() => {
+            let others = others.iter().map(|(basis, _)| basis.to_string());
+            let all: Vec<String> = std::iter::once(first.to_string()).chain(others).collect();
+            format!(
+                "the intensities count different things ({}), so their emissions are not added, and no saving is known",
+                all.join("; ")
+            )
+        }
+        _ if marginal => "for a part of the energy only marginal intensities are known, and they are not added to average ones".to_owned(),
+        _ if !account.at_home_now.is_alike(&account.by_basis()) => {
+            let there: Vec<String> = account.at_home_now.iter().map(|(basis, _)| basis.to_string()).collect();
+            format!(
+                "the intensities at home count other things ({}), so no saving is known",
+                there.join("; ")
+            )
+        }
+        _ => return None,
+    };
+    Some(text)
 }
 
-/// The number of tasks of a run with a result. Its emissions are divided by it.
-fn results(run: &RunState) -> u64 {
+/// The number of tasks of a run that ran and have a result. Its emissions are divided by it.
+pub(crate) fn results(run: &RunState) -> u64 {
     run.stages()
         .map(|stage| u64::from(stage.counts().of(TaskStatus::Succeeded)))
         .sum()

@@ -2,13 +2,14 @@
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use sunward_core::{Certainty, RanOn, RunClock};
+use sunward_core::{Basis, Certainty, RanOn, RunClock};
 
 use crate::machine;
 use crate::render::table::{Table, Tone};
 use crate::render::units::{bytes, count, gco2e, joules, plural, seconds};
 use crate::render::{Page, View};
 use crate::saved::CacheSaved;
+use crate::view::carbon::BasisTotal;
 use crate::view::made::{Made, made_on};
 
 /// A JSON object whose fields keep their order.
@@ -124,22 +125,42 @@ pub(crate) struct LedgerView {
     pub(crate) attempts_missing: u64,
     /// The part of failed and stopped attempts.
     pub(crate) failed_joules: f64,
-    /// Location-based emissions, including PUE and transfer; `None` without a grid.
+    /// Location-based emissions, including PUE and transfer; `None` without a grid, and if the
+    /// intensities count different things.
     pub(crate) gco2e: Option<f64>,
+    /// What the intensities behind `gco2e` count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) basis: Option<Basis>,
+    /// The emissions by what the intensities count, if that differs. They are never added.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) gco2e_by_basis: Vec<BasisTotal>,
     /// The emissions of the same energy at home, as soon as it was ready; `None` without a grid.
     pub(crate) gco2e_at_home_now: Option<f64>,
+    /// What was saved against that; `None` unless both are known for all of the energy.
+    pub(crate) gco2e_saved: Option<f64>,
     /// Emissions by marginal intensity, if that is known for all of the energy.
     pub(crate) gco2e_marginal: Option<f64>,
+    /// The same for the energy at home, as soon as it was ready.
+    pub(crate) gco2e_marginal_at_home_now: Option<f64>,
     /// The part for moving inputs between regions.
     pub(crate) gco2e_transfer: Option<f64>,
-    /// The embodied share of the devices. No other figure includes it.
+    /// The embodied share of the devices. Only `sci_gco2e_per_task` includes it. `None` if it is
+    /// unknown for any attempt.
     pub(crate) gco2e_embodied: Option<f64>,
-    /// Software carbon intensity (ISO/IEC 21031) for each task with a result.
+    /// `known` or `unknown`.
+    pub(crate) embodied: &'static str,
+    /// `gco2e` for each task that ran and has a result.
+    pub(crate) gco2e_per_task: Option<f64>,
+    /// Software carbon intensity (ISO/IEC 21031) for each task that ran and has a result: `gco2e` and
+    /// `gco2e_embodied`, divided by their number. `None` unless both are known.
     pub(crate) sci_gco2e_per_task: Option<f64>,
     /// The least certain kind of intensity used: `stale`, `forecast`, `estimated` or `actual`.
     pub(crate) intensity_certainty: Option<Certainty>,
     /// The energy without a known intensity. `gco2e` does not include it.
     pub(crate) joules_without_intensity: f64,
+    /// Why `gco2e` is not known, or not for all energy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
     /// Whether intensities measured after the run have replaced forecasts.
     pub(crate) restated: bool,
     /// The recorded time that the run replayed, if it did not use the machine's clock.
@@ -271,7 +292,37 @@ impl LedgerView {
 impl LedgerView {
     /// `12.3 g (forecast); at home and at once 45.6 g: 73 % saved`; nothing without a grid.
     pub(crate) fn carbon(&self) -> Option<String> {
-        let grams = self.gco2e?;
+        let mut text = match self.gco2e {
+            Some(grams) => self.headline(grams),
+            None if !self.gco2e_by_basis.is_empty() => {
+                let each = self.gco2e_by_basis.iter();
+                let each: Vec<String> = each
+                    .map(|one| format!("{} ({})", gco2e(one.gco2e), one.basis))
+                    .collect();
+                each.join(" and ")
+            }
+            None => match (self.gco2e_marginal, &self.note) {
+                (Some(marginal), _) => self.marginal(marginal),
+                (None, Some(_)) => "not known".to_owned(),
+                (None, None) => return None,
+            },
+        };
+        if let Some(note) = &self.note {
+            text.push_str(&format!("; {note}"));
+        }
+        Some(text)
+    }
+
+    /// `12.3 g marginal; at home and at once 45.6 g marginal`.
+    fn marginal(&self, grams: f64) -> String {
+        let mut text = format!("{} marginal", gco2e(grams));
+        if let Some(home) = self.gco2e_marginal_at_home_now {
+            text.push_str(&format!("; at home and at once {} marginal", gco2e(home)));
+        }
+        text
+    }
+
+    fn headline(&self, grams: f64) -> String {
         let sure = match self.intensity_certainty {
             Some(Certainty::Actual) if self.restated => " (restated with later measurements)",
             Some(Certainty::Actual) => "",
@@ -284,8 +335,8 @@ impl LedgerView {
         let mut text = format!("{}{sure}", gco2e(grams));
         if let Some(home) = self.gco2e_at_home_now {
             text.push_str(&format!("; at home and at once {}", gco2e(home)));
-            if home > 0.0 {
-                let saved = 100.0 * (1.0 - grams / home);
+            if let Some(saved) = self.gco2e_saved.filter(|_| home > 0.0) {
+                let saved = 100.0 * saved / home;
                 text.push_str(&if saved >= 0.0 {
                     format!(": {saved:.0} % saved")
                 } else {
@@ -299,7 +350,7 @@ impl LedgerView {
                 joules(self.joules_without_intensity)
             ));
         }
-        Some(text)
+        text
     }
 }
 

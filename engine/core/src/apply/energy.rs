@@ -3,7 +3,7 @@
 use crate::estimate;
 use crate::ids::{RunId, StageId, Timestamp, WorkerId};
 use crate::lease::Lease;
-use crate::ledger::{Quarter, Spent, Transfer};
+use crate::ledger::{Actuals, Quarter, Signal, Spent, Transfer};
 use crate::place::Outlook;
 use crate::pool::Fleet;
 use crate::state::State;
@@ -120,7 +120,22 @@ pub(super) fn foreseen(state: &mut State, outlook: &Outlook) {
     if let Some(oldest) = oldest {
         state.intensities.forget_before(oldest);
     }
-    state
-        .intensities
-        .foresee(outlook, outlook.issued_at.after_ms(STANDS_MS));
+    let until = outlook.issued_at.after_ms(STANDS_MS);
+    state.intensities.foresee(outlook, until, &state.signals.1);
+}
+
+/// Records who publishes the figures of zones.
+pub(super) fn told(state: &mut State, at: Timestamp, signals: &[Signal]) {
+    let signals = signals.iter().cloned();
+    state.signals = (at, signals.map(|one| (one.zone.clone(), one)).collect());
+}
+
+/// Keeps measured intensities for the ledger. They are known since the figures were last read, or
+/// since the last outlook if an older version recorded them.
+pub(super) fn learned(state: &mut State, actuals: &Actuals) {
+    let outlook = state.agenda.outlook.as_ref();
+    let known_at = outlook.map(|outlook| outlook.issued_at);
+    let known_at = state.signals.0.max(known_at.unwrap_or_default());
+    let signal = state.signals.1.get(&actuals.zone);
+    state.intensities.learn(actuals, signal, known_at);
 }

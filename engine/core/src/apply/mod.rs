@@ -103,12 +103,16 @@ fn change(state: &mut State, fact: &Fact) -> Result<(), Illegal> {
         Fact::WorkerCapacity { worker, capacity } => workers::capacity(state, *worker, *capacity),
         Fact::WorkerLost { worker } => workers::lost(state, *worker),
         Fact::ActualsKnown { actuals } => {
-            state.intensities.learn(actuals);
+            energy::learned(state, actuals);
             Ok(())
         }
         Fact::BudgetExceeded { run, overrun, .. } => runs::budget_exceeded(state, *run, *overrun),
         Fact::FleetKnown { fleet } => {
             place::fleet_known(state, fleet);
+            Ok(())
+        }
+        Fact::SignalsKnown { at, signals } => {
+            energy::told(state, *at, signals);
             Ok(())
         }
         Fact::OutlookKnown { outlook } => {

@@ -36,6 +36,7 @@ pub fn decide(state: &State, now: Timestamp, input: Input) -> Step {
         Input::WorkerCapacity { worker, capacity } => workers::capacity(state, worker, capacity),
         Input::Fleet { fleet } => place::fleet(state, fleet),
         Input::Outlook { outlook } => place::outlook(state, outlook),
+        Input::Signals { signals } => place::signals(state, now, signals),
         Input::Actuals { actuals } => Step {
             facts: vec![Fact::ActualsKnown { actuals }],
             orders: Vec::new(),

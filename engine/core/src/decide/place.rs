@@ -6,6 +6,7 @@ use crate::at_home::Course;
 use crate::estimate;
 use crate::fact::Fact;
 use crate::ids::{StageId, Timestamp};
+use crate::ledger::Signal;
 use crate::order::Step;
 use crate::place::{AskId, Outlook, Placement, Segment, Solution};
 use crate::pool::Fleet;
@@ -31,6 +32,19 @@ pub(super) fn outlook(state: &State, outlook: Arc<Outlook>) -> Step {
     }
     Step {
         facts: vec![Fact::OutlookKnown { outlook }],
+        orders: Vec::new(),
+    }
+}
+
+/// Who publishes the figures of zones. A feed that does not say gives no fact.
+pub(super) fn signals(state: &State, now: Timestamp, signals: Vec<Signal>) -> Step {
+    let known = &state.signals;
+    let is_known = known.0 == now && signals.iter().eq(known.1.values());
+    if signals.is_empty() || is_known {
+        return Step::default();
+    }
+    Step {
+        facts: vec![Fact::SignalsKnown { at: now, signals }],
         orders: Vec::new(),
     }
 }

@@ -5,28 +5,38 @@ use serde::{Deserialize, Serialize};
 
 use super::Ledger;
 use super::carbon::Carbon;
-use super::intensities::{Certainty, Intensities};
+use super::intensities::{Certainty, Figure, Intensities, Known};
 use super::quarters::Quarters;
-use crate::pool::Fleet;
+use super::sums::Sums;
+use crate::pool::{Fleet, Pool};
 
 /// The carbon account of a set of attempts: those of a task, a stage, a run or a project. The
 /// accounts of parts add up exactly to the account of the whole.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Emissions are kept apart by what the intensities count ([`super::Basis`]). Sums over several
+/// bases are never told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Location-based emissions without transfer: IT energy x PUE x average intensity where and
     /// when the energy was used. Failed, stopped and lost attempts count as far as they were
     /// metered.
-    pub carbon: Carbon,
+    pub carbon: Sums,
     /// The same by marginal intensity, as far as that is known.
-    pub marginal: Carbon,
+    pub marginal: Sums,
     /// The emissions of moving inputs between regions, by the mean of the intensities at both ends.
-    pub transfer: Carbon,
+    pub transfer: Sums,
     /// The counterfactual: the same energy used at home, in a run that begins when this one was
     /// submitted and waits for nothing.
-    pub at_home_now: Carbon,
-    /// The share of the emissions of making the devices, in micrograms CO2e. It is in none of the
-    /// above.
+    pub at_home_now: Sums,
+    /// The counterfactual by marginal intensity.
+    pub at_home_marginal: Sums,
+    /// The share of the emissions of making the devices, in micrograms CO2e, as far as it is known.
+    /// It is in none of the above.
     pub embodied_micrograms: u64,
+    /// Whether the embodied share of any attempt is not known.
+    pub embodied_unknown: bool,
+    /// The number of attempts that ended with an outcome.
+    pub attempts: u64,
     /// IT energy that was measured or modelled, in millijoules.
     pub millijoules: u64,
     /// The part of it that failed attempts used.
@@ -37,6 +47,8 @@ pub struct Account {
     pub marginal_uncovered_millijoules: u64,
     /// The part of the counterfactual's energy for which no intensity at home is known.
     pub at_home_uncovered_millijoules: u64,
+    /// The same for marginal intensities.
+    pub at_home_marginal_uncovered_millijoules: u64,
     /// The certainty of the least certain intensity used; `None` if none was used.
     pub certainty: Option<Certainty>,
 }
@@ -46,52 +58,51 @@ impl Account {
     #[must_use]
     pub fn of(ledger: &Ledger, fleet: &Fleet, known: &Intensities) -> Self {
         let mut account = Self {
+            attempts: ledger.attempts,
             millijoules: ledger.millijoules(),
             failed_millijoules: ledger.failed_millijoules,
+            embodied_unknown: ledger.attempts_without_gpu > 0,
             ..Self::default()
         };
         account.add_use(&ledger.quarters, fleet, known);
         account.add_home(&ledger.at_home, fleet, known);
         for transfer in &ledger.transfers {
-            let ends = [transfer.from, transfer.to].map(|pool| {
-                let zone = &fleet.get(pool)?.zone;
-                known.get(zone, transfer.quarter)?.average_mg_per_kwh
-            });
-            if let [Some(from), Some(to)] = ends {
-                account.transfer += Carbon::of_transfer(transfer.millijoules, from, to);
+            let ends = transfer.ends(fleet, known);
+            for (end, carbon) in ends.into_iter().flatten() {
+                account.transfer.add(known.basis(&end), carbon);
             }
         }
         for (pool, gpu_ms) in &ledger.gpu_ms {
-            let an_hour = fleet
-                .get(*pool)
-                .map_or(0, |pool| pool.embodied_micrograms_per_gpu_hour);
-            let micrograms = u128::from(*gpu_ms) * u128::from(an_hour) / 3_600_000;
-            account.embodied_micrograms = account
-                .embodied_micrograms
-                .saturating_add(u64::try_from(micrograms).unwrap_or(u64::MAX));
+            let pool = fleet.get(*pool);
+            match pool.and_then(Pool::embodied_rate) {
+                Some(rate) => {
+                    let micrograms = embodied_micrograms(*gpu_ms, rate);
+                    account.embodied_micrograms =
+                        account.embodied_micrograms.saturating_add(micrograms);
+                }
+                None => account.embodied_unknown = true,
+            }
         }
         account
     }
 
     fn add_use(&mut self, quarters: &Quarters, fleet: &Fleet, known: &Intensities) {
         for (pool, quarter, millijoules) in quarters.iter() {
-            let known = fleet
-                .get(pool)
-                .and_then(|pool| Some((pool, known.get(&pool.zone, quarter)?)));
-            let Some((pool, known)) = known else {
-                self.uncovered_millijoules += millijoules;
-                self.marginal_uncovered_millijoules += millijoules;
-                continue;
-            };
-            match known.average_mg_per_kwh {
-                Some(mg) => {
-                    self.carbon += Carbon::of(millijoules, pool.pue_permille, mg);
-                    self.doubt(known.certainty);
+            let pool = fleet.get(pool);
+            let there = pool.and_then(|pool| Some((pool, known.get(&pool.zone, quarter)?)));
+            match average(there) {
+                Some((pue, figure)) => {
+                    let carbon = Carbon::of(millijoules, pue, figure.mg_per_kwh);
+                    self.carbon.add(known.basis(&figure), carbon);
+                    self.doubt(figure.certainty);
                 }
                 None => self.uncovered_millijoules += millijoules,
             }
-            match known.marginal_mg_per_kwh {
-                Some(mg) => self.marginal += Carbon::of(millijoules, pool.pue_permille, mg),
+            match marginal(there) {
+                Some((pue, figure)) => {
+                    let carbon = Carbon::of(millijoules, pue, figure.mg_per_kwh);
+                    self.marginal.add(known.basis(&figure), carbon);
+                }
                 None => self.marginal_uncovered_millijoules += millijoules,
             }
         }
@@ -99,13 +110,21 @@ impl Account {
 
     fn add_home(&mut self, quarters: &Quarters, fleet: &Fleet, known: &Intensities) {
         for (pool, quarter, millijoules) in quarters.iter() {
-            let intensity = fleet.get(pool).and_then(|pool| {
-                let mg = known.get(&pool.zone, quarter)?.average_mg_per_kwh?;
-                Some((pool.pue_permille, mg))
-            });
-            match intensity {
-                Some((pue, mg)) => self.at_home_now += Carbon::of(millijoules, pue, mg),
+            let pool = fleet.get(pool);
+            let there = pool.and_then(|pool| Some((pool, known.get(&pool.zone, quarter)?)));
+            match average(there) {
+                Some((pue, figure)) => {
+                    let carbon = Carbon::of(millijoules, pue, figure.mg_per_kwh);
+                    self.at_home_now.add(known.basis(&figure), carbon);
+                }
                 None => self.at_home_uncovered_millijoules += millijoules,
+            }
+            match marginal(there) {
+                Some((pue, figure)) => {
+                    let carbon = Carbon::of(millijoules, pue, figure.mg_per_kwh);
+                    self.at_home_marginal.add(known.basis(&figure), carbon);
+                }
+                None => self.at_home_marginal_uncovered_millijoules += millijoules,
             }
         }
     }
@@ -119,53 +138,130 @@ impl Account {
 
     /// Adds another account.
     pub fn merge(&mut self, other: &Self) {
-        self.carbon += other.carbon;
-        self.marginal += other.marginal;
-        self.transfer += other.transfer;
-        self.at_home_now += other.at_home_now;
+        self.carbon.merge(&other.carbon);
+        self.marginal.merge(&other.marginal);
+        self.transfer.merge(&other.transfer);
+        self.at_home_now.merge(&other.at_home_now);
+        self.at_home_marginal.merge(&other.at_home_marginal);
         self.embodied_micrograms = self
             .embodied_micrograms
             .saturating_add(other.embodied_micrograms);
+        self.embodied_unknown |= other.embodied_unknown;
+        self.attempts += other.attempts;
         self.millijoules += other.millijoules;
         self.failed_millijoules += other.failed_millijoules;
         self.uncovered_millijoules += other.uncovered_millijoules;
         self.marginal_uncovered_millijoules += other.marginal_uncovered_millijoules;
         self.at_home_uncovered_millijoules += other.at_home_uncovered_millijoules;
+        self.at_home_marginal_uncovered_millijoules += other.at_home_marginal_uncovered_millijoules;
         if let Some(certainty) = other.certainty {
             self.doubt(certainty);
         }
     }
 
-    /// The headline figure: location-based emissions, transfer included. It is `None`, never 0,
-    /// while no intensity is known for any of the energy.
+    /// Location-based emissions, transfer included, by what the intensities count.
     #[must_use]
-    pub fn headline(&self) -> Option<Carbon> {
-        (self.uncovered_millijoules < self.millijoules || self.certainty.is_some())
-            .then(|| self.carbon + self.transfer)
+    pub fn by_basis(&self) -> Sums {
+        let mut sums = self.carbon.clone();
+        sums.merge(&self.transfer);
+        sums
     }
 
-    /// The counterfactual emissions at home; `None` while they are unknown.
+    /// Whether some intensity is known for some of the energy.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.uncovered_millijoules < self.millijoules || self.certainty.is_some()
+    }
+
+    /// The headline figure: location-based emissions, transfer included. It is `None`, never 0,
+    /// while no intensity is known for any of the energy, and if the intensities count different
+    /// things.
+    #[must_use]
+    pub fn headline(&self) -> Option<Carbon> {
+        self.is_known().then(|| self.by_basis().single()).flatten()
+    }
+
+    /// The emissions that a budget limits: the sum over all bases. A budget stops work, and is no
+    /// figure that anybody is told as the emissions of a run.
+    #[must_use]
+    pub fn budgeted(&self) -> Option<Carbon> {
+        self.is_known().then(|| self.by_basis().total())
+    }
+
+    /// The counterfactual emissions at home; `None` while they are unknown, and if they count other
+    /// things than the headline does.
     #[must_use]
     pub fn at_home(&self) -> Option<Carbon> {
-        (self.certainty.is_some() && self.at_home_uncovered_millijoules < self.millijoules.max(1))
-            .then_some(self.at_home_now)
+        let is_known = self.certainty.is_some()
+            && self.at_home_uncovered_millijoules < self.millijoules.max(1);
+        let is_alike = self.at_home_now.is_alike(&self.by_basis());
+        (is_known && is_alike)
+            .then(|| self.at_home_now.single())
+            .flatten()
+    }
+
+    /// What was saved against the counterfactual, in micrograms; negative if more was emitted. `None`
+    /// unless both are known for all of the energy: a part of one says nothing beside the other.
+    #[must_use]
+    pub fn saved_micrograms(&self) -> Option<i64> {
+        let is_whole = self.uncovered_millijoules == 0 && self.at_home_uncovered_millijoules == 0;
+        let (home, own) = self.at_home().zip(self.headline()).filter(|_| is_whole)?;
+        let signed = |carbon: Carbon| i64::try_from(carbon.micrograms()).ok();
+        signed(home)?.checked_sub(signed(own)?)
     }
 
     /// Emissions by marginal intensity without transfer; `None` unless that intensity is known for
-    /// all of the energy.
+    /// all of the energy and counts one thing.
     #[must_use]
     pub fn marginal(&self) -> Option<Carbon> {
-        (self.millijoules > 0 && self.marginal_uncovered_millijoules == 0).then_some(self.marginal)
+        (self.millijoules > 0 && self.marginal_uncovered_millijoules == 0)
+            .then(|| self.marginal.single())
+            .flatten()
+    }
+
+    /// The counterfactual by marginal intensity; `None` unless it and [`Self::marginal`] are known
+    /// and count one thing.
+    #[must_use]
+    pub fn marginal_at_home(&self) -> Option<Carbon> {
+        let is_whole = self.at_home_marginal_uncovered_millijoules == 0;
+        let is_alike = self.at_home_marginal.is_alike(&self.marginal);
+        self.marginal()
+            .filter(|_| is_whole && is_alike)
+            .and_then(|_| self.at_home_marginal.single())
+    }
+
+    /// The embodied share in micrograms CO2e; `None`, never 0, if it is unknown for any attempt.
+    #[must_use]
+    pub const fn embodied(&self) -> Option<u64> {
+        match self.attempts > 0 && !self.embodied_unknown {
+            true => Some(self.embodied_micrograms),
+            false => None,
+        }
     }
 
     /// Software carbon intensity of ISO/IEC 21031, `((E x I) + M) / R`, in micrograms CO2e for each
     /// functional unit. It is the sum of operational emissions, transfer included, and of the
-    /// embodied share, divided by `R` units of work: tasks with a result.
+    /// embodied share, divided by `R` units of work: tasks with a result. `None` while any of them
+    /// is unknown, since the name stands for all of them.
     #[must_use]
     pub fn sci_micrograms(&self, units: u64) -> Option<u64> {
         let operational = self.headline()?.micrograms();
         operational
-            .saturating_add(self.embodied_micrograms)
+            .saturating_add(self.embodied()?)
             .checked_div(units)
     }
+}
+
+/// What a pool's devices emitted when they were made, for this time of use.
+pub(super) fn embodied_micrograms(gpu_ms: u64, micrograms_per_hour: u64) -> u64 {
+    let exact = u128::from(gpu_ms) * u128::from(micrograms_per_hour) / 3_600_000;
+    u64::try_from(exact).unwrap_or(u64::MAX)
+}
+
+fn average(there: Option<(&Pool, &Known)>) -> Option<(u32, Figure)> {
+    there.and_then(|(pool, known)| Some((pool.pue_permille, known.average?)))
+}
+
+fn marginal(there: Option<(&Pool, &Known)>) -> Option<(u32, Figure)> {
+    there.and_then(|(pool, known)| Some((pool.pue_permille, known.marginal?)))
 }

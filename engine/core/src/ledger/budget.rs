@@ -55,7 +55,7 @@ impl Overrun {
     /// The limit that an account exceeds.
     #[must_use]
     pub fn of_account(budget: &Budget, account: &Account) -> Option<Self> {
-        let carbon = account.headline().map(super::Carbon::micrograms);
+        let carbon = account.budgeted().map(super::Carbon::micrograms);
         Self::of(budget, carbon, account.millijoules)
     }
 }

@@ -26,12 +26,11 @@ impl Carbon {
         Self(u128::from(millijoules) * u128::from(intensity_mg_per_kwh) * u128::from(pue_permille))
     }
 
-    /// The emissions of moving data with this energy between two grids, by the mean of their
-    /// intensities.
+    /// The emissions of half of this energy at this intensity: what moving data emits in one of the
+    /// two grids that it passes.
     #[must_use]
-    pub fn of_transfer(millijoules: u64, from_mg_per_kwh: u32, to_mg_per_kwh: u32) -> Self {
-        let both = u128::from(from_mg_per_kwh) + u128::from(to_mg_per_kwh);
-        Self(u128::from(millijoules) * both * 500)
+    pub fn of_half(millijoules: u64, intensity_mg_per_kwh: u32) -> Self {
+        Self(u128::from(millijoules) * u128::from(intensity_mg_per_kwh) * 500)
     }
 
     /// Converts from micrograms CO2e.
@@ -86,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_transfer_takes_the_mean_of_both_ends() {
-        let carbon = Carbon::of_transfer(3_600_000_000, 100_000, 300_000);
+        let carbon =
+            Carbon::of_half(3_600_000_000, 100_000) + Carbon::of_half(3_600_000_000, 300_000);
         assert_eq!(carbon.micrograms(), 200_000_000);
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::basis::{Basis, Signal};
 use super::quarters::{QUARTER_MS, Quarter};
 use crate::ids::{Timestamp, index_of};
 use crate::place::{Outlook, SignalKind, ZoneOutlook};
@@ -24,24 +25,48 @@ pub enum Certainty {
     Actual,
 }
 
-/// The intensity of one zone in one quarter of an hour.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
-    /// Average intensity, in mgCO2e/kWh; `None` if only the marginal one is known.
-    pub average_mg_per_kwh: Option<u32>,
-    /// Marginal intensity, in mgCO2e/kWh, if it is known.
-    pub marginal_mg_per_kwh: Option<u32>,
+/// One intensity of one zone in one quarter of an hour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figure {
+    /// The intensity in mgCO2e/kWh.
+    pub mg_per_kwh: u32,
     /// How certain it is.
     pub certainty: Certainty,
     /// The number of its source; see [`Intensities::source`].
     pub source: u16,
+    /// When it was read from its source, or computed.
+    pub known_at: Timestamp,
+    /// The end of the newest measurement behind it. For a measured figure, the end of the quarter.
+    pub measured_until: Timestamp,
+    /// When the provider published it, if it is a forecast and the provider says so.
+    pub published: Option<Timestamp>,
+}
+
+/// The intensities of one zone in one quarter of an hour. The two kinds are known independently.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// The average intensity, if it is known.
+    pub average: Option<Figure>,
+    /// The marginal intensity, if it is known.
+    pub marginal: Option<Figure>,
+}
+
+/// Where an intensity comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// How the figure was obtained: `measured`, `uk: its own forecast`.
+    pub how: String,
+    /// The provider, such as `uk`; empty if an older version recorded the figure.
+    pub provider: String,
+    /// What the figure counts.
+    pub basis: Basis,
 }
 
 /// Intensities by zone and quarter of an hour.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intensities {
-    /// The names of all sources, by number.
-    sources: Vec<String>,
+    /// All sources, by number.
+    sources: Vec<Source>,
     zones: BTreeMap<String, BTreeMap<Quarter, Known>>,
 }
 
@@ -50,7 +75,7 @@ pub struct Intensities {
 pub struct Actuals {
     /// The zone, named as in the fleet.
     pub zone: String,
-    /// The name of the source.
+    /// How they were obtained.
     pub source: String,
     /// The first quarter of an hour; the others follow without a gap.
     pub first: Quarter,
@@ -59,19 +84,32 @@ pub struct Actuals {
     pub values: Vec<(u32, Option<u32>, bool)>,
 }
 
+impl Known {
+    /// The average intensity in mgCO2e/kWh, if it is known.
+    #[must_use]
+    pub fn average_mg_per_kwh(&self) -> Option<u32> {
+        self.average.map(|figure| figure.mg_per_kwh)
+    }
+}
+
 impl Intensities {
-    /// The intensity of a zone in a quarter of an hour, if it is known.
+    /// The intensities of a zone in a quarter of an hour, if any is known.
     #[must_use]
     pub fn get(&self, zone: &str, quarter: Quarter) -> Option<&Known> {
         self.zones.get(zone)?.get(&quarter)
     }
 
-    /// The name of an intensity's source.
+    /// The source of an intensity; `None` for a figure of another [`Intensities`].
     #[must_use]
-    pub fn source(&self, known: &Known) -> &str {
-        self.sources
-            .get(usize::from(known.source))
-            .map_or("", String::as_str)
+    pub fn source(&self, figure: &Figure) -> Option<&Source> {
+        self.sources.get(usize::from(figure.source))
+    }
+
+    /// What an intensity counts.
+    #[must_use]
+    pub fn basis(&self, figure: &Figure) -> Basis {
+        self.source(figure)
+            .map_or_else(Basis::default, |source| source.basis)
     }
 
     /// Whether there are no intensities.
@@ -81,40 +119,67 @@ impl Intensities {
     }
 
     /// Adds the forecasts of an outlook from the moment it was issued up to `until`, the latest
-    /// moment at which the next outlook is expected.
-    pub fn foresee(&mut self, outlook: &Outlook, until: Timestamp) {
+    /// moment at which the next outlook is expected. `signals` says who publishes each zone.
+    pub fn foresee(
+        &mut self,
+        outlook: &Outlook,
+        until: Timestamp,
+        signals: &BTreeMap<String, Signal>,
+    ) {
         for zone in &outlook.zones {
-            let source = self.source_id(&zone.source);
-            let certainty = if zone.stale {
-                Certainty::Stale
-            } else {
-                Certainty::Forecast
+            let signal = signals.get(&zone.zone);
+            let basis = signal.map_or_else(Basis::default, |signal| signal.basis);
+            let source = self.source_id(&zone.source, signal, basis);
+            let figure = Figure {
+                certainty: match zone.stale {
+                    true => Certainty::Stale,
+                    false => Certainty::Forecast,
+                },
+                source,
+                known_at: outlook.issued_at,
+                measured_until: zone.observed_until,
+                published: signal.and_then(|signal| signal.published),
+                ..Figure::default()
             };
+            // Nobody states the basis of a marginal figure beside an average one.
+            let beside = self.source_id(&zone.source, signal, Basis::default());
             let last = Quarter::of(until.min(outlook.end()));
             for quarter in Quarter::of(outlook.issued_at).0..=last.0 {
                 let quarter = Quarter(quarter);
-                if let Some(known) = foreseen(outlook, zone, quarter, certainty, source) {
+                if let Some(mut known) = foreseen(outlook, zone, quarter, figure) {
+                    if let (SignalKind::Average, Some(marginal)) = (zone.kind, &mut known.marginal)
+                    {
+                        marginal.source = beside;
+                    }
                     self.put(&zone.zone, quarter, known);
                 }
             }
         }
     }
 
-    /// Adds measured intensities.
-    pub fn learn(&mut self, actuals: &Actuals) {
-        let source = self.source_id(&actuals.source);
+    /// Adds measured intensities that were read at a moment. `signal` says who publishes them.
+    pub fn learn(&mut self, actuals: &Actuals, signal: Option<&Signal>, known_at: Timestamp) {
+        let basis = signal.map_or_else(Basis::default, |signal| signal.basis);
+        let source = self.source_id(&actuals.source, signal, basis);
+        let beside = self.source_id(&actuals.source, signal, Basis::default());
         for (quarter, (average, marginal, estimated)) in (actuals.first.0..).zip(&actuals.values) {
-            let known = Known {
-                average_mg_per_kwh: Some(*average),
-                marginal_mg_per_kwh: *marginal,
-                certainty: if *estimated {
-                    Certainty::Estimated
-                } else {
-                    Certainty::Actual
+            let quarter = Quarter(quarter);
+            let figure = |mg_per_kwh, source| Figure {
+                mg_per_kwh,
+                certainty: match estimated {
+                    true => Certainty::Estimated,
+                    false => Certainty::Actual,
                 },
                 source,
+                known_at,
+                measured_until: quarter.start().after_ms(QUARTER_MS),
+                published: None,
             };
-            self.put(&actuals.zone, Quarter(quarter), known);
+            let known = Known {
+                average: Some(figure(*average, source)),
+                marginal: marginal.map(|marginal| figure(marginal, beside)),
+            };
+            self.put(&actuals.zone, quarter, known);
         }
     }
 
@@ -126,91 +191,90 @@ impl Intensities {
         }
     }
 
-    /// Copies the intensities of these zones and quarters, for a run that is archived.
-    #[must_use]
-    pub fn excerpt<'a>(&self, wanted: impl Iterator<Item = (&'a str, Quarter)>) -> Self {
-        let mut excerpt = Self::default();
-        for (zone, quarter) in wanted {
-            if let Some(known) = self.get(zone, quarter) {
-                let source = excerpt.source_id(self.source(known));
-                let known = Known {
-                    source,
-                    ..known.clone()
-                };
-                excerpt.put(zone, quarter, known);
-            }
-        }
-        excerpt
-    }
-
     /// Adds intensities from elsewhere. They replace those that are not more certain.
     pub fn restate(&mut self, other: &Self) {
         for (zone, quarters) in &other.zones {
             for (quarter, known) in quarters {
-                let source = self.source_id(other.source(known));
+                let own = |figure: Option<Figure>, this: &mut Self| {
+                    figure.map(|figure| Figure {
+                        source: this.id_of(other.source(&figure).cloned().unwrap_or_default()),
+                        ..figure
+                    })
+                };
                 let known = Known {
-                    source,
-                    ..known.clone()
+                    average: own(known.average, self),
+                    marginal: own(known.marginal, self),
                 };
                 self.put(zone, *quarter, known);
             }
         }
     }
 
-    fn source_id(&mut self, name: &str) -> u16 {
-        let at = self
-            .sources
-            .iter()
-            .position(|known| known == name)
-            .unwrap_or_else(|| {
-                self.sources.push(name.to_owned());
-                self.sources.len() - 1
-            });
+    fn source_id(&mut self, how: &str, signal: Option<&Signal>, basis: Basis) -> u16 {
+        self.id_of(Source {
+            how: how.to_owned(),
+            provider: signal.map_or_else(String::new, |signal| signal.provider.clone()),
+            basis,
+        })
+    }
+
+    fn id_of(&mut self, source: Source) -> u16 {
+        let at = self.sources.iter().position(|known| *known == source);
+        let at = at.unwrap_or_else(|| {
+            self.sources.push(source);
+            self.sources.len() - 1
+        });
         u16::try_from(index_of(at)).unwrap_or(u16::MAX)
     }
 
-    /// Sets an intensity, unless a more certain one is known. A newer forecast replaces an older
-    /// one.
+    /// Sets intensities. Each kind replaces what was known of that kind, unless that is more
+    /// certain. A newer forecast replaces an older one.
     fn put(&mut self, zone: &str, quarter: Quarter, known: Known) {
         if !self.zones.contains_key(zone) {
             self.zones.insert(zone.to_owned(), BTreeMap::new());
         }
         if let Some(quarters) = self.zones.get_mut(zone) {
-            match quarters.get_mut(&quarter) {
-                Some(old) if old.certainty > known.certainty => {}
-                Some(old) => *old = known,
-                None => {
-                    quarters.insert(quarter, known);
-                }
-            }
+            let there = quarters.entry(quarter).or_default();
+            better(&mut there.average, known.average);
+            better(&mut there.marginal, known.marginal);
         }
     }
 }
 
+/// Replaces a figure by one that is not less certain.
+fn better(old: &mut Option<Figure>, new: Option<Figure>) {
+    let keeps = |old: &Figure, new: &Figure| old.certainty > new.certainty;
+    match (&old, &new) {
+        (_, None) => {}
+        (Some(known), Some(new)) if keeps(known, new) => {}
+        _ => *old = new,
+    }
+}
+
+/// The forecast of one quarter, as figures like `figure`.
 fn foreseen(
     outlook: &Outlook,
     zone: &ZoneOutlook,
     quarter: Quarter,
-    certainty: Certainty,
-    source: u16,
+    figure: Figure,
 ) -> Option<Known> {
     let begin = quarter.start().max(outlook.issued_at);
     let first = outlook.slot_of(begin);
     let last = outlook.slot_of(Timestamp(quarter.start().0 + QUARTER_MS - 1));
     let value = mean(zone.intensity_mg_per_kwh.get(first..=last)?)?;
     let marginal = zone.marginal_mg_per_kwh.get(first..=last).and_then(mean);
+    let of = |mg_per_kwh| Figure {
+        mg_per_kwh,
+        ..figure
+    };
     Some(match zone.kind {
         SignalKind::Average => Known {
-            average_mg_per_kwh: Some(value),
-            marginal_mg_per_kwh: marginal,
-            certainty,
-            source,
+            average: Some(of(value)),
+            marginal: marginal.map(of),
         },
         SignalKind::Marginal => Known {
-            average_mg_per_kwh: None,
-            marginal_mg_per_kwh: Some(value),
-            certainty,
-            source,
+            average: None,
+            marginal: Some(of(value)),
         },
     })
 }

@@ -6,20 +6,28 @@
 //! intensities need no correction of records.
 
 mod account;
+mod basis;
 mod budget;
 mod carbon;
 mod intensities;
 mod quarters;
+mod rows;
+mod sums;
+mod transfer;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use account::Account;
+pub use basis::{Basis, Factors, Flow, Signal};
 pub use budget::{Budgeted, Overrun};
 pub use carbon::Carbon;
-pub use intensities::{Actuals, Certainty, Intensities, Known};
+pub use intensities::{Actuals, Certainty, Figure, Intensities, Known, Source};
 pub use quarters::{QUARTER_MS, Quarter, Quarters, split};
+pub use rows::{EnergySource, HomeRow, Meter, Priced, Rows, TransferRow, UseRow, rows};
+pub use sums::Sums;
+pub use transfer::Transfer;
 
 use crate::attempt::AttemptStatus;
 use crate::energy::Energy;
@@ -62,21 +70,8 @@ pub struct Ledger {
     pub transfers: Vec<Transfer>,
     /// Device time by pool, summed over devices, in milliseconds.
     pub gpu_ms: BTreeMap<PoolId, u64>,
-}
-
-/// A transfer of a stage's inputs from one pool to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Transfer {
-    /// The pool where the inputs were.
-    pub from: PoolId,
-    /// The pool where they were read.
-    pub to: PoolId,
-    /// The quarter of an hour of the transfer.
-    pub quarter: Quarter,
-    /// The size of the inputs in bytes.
-    pub bytes: u64,
-    /// The energy of the transfer, in millijoules.
-    pub millijoules: u64,
+    /// The number of attempts that held no device. What making their machines emitted is unknown.
+    pub attempts_without_gpu: u64,
 }
 
 /// What one attempt used.
@@ -118,12 +113,14 @@ impl Ledger {
         let held_ms = (spent.wall_us / 1000)
             .saturating_mul(u64::from(gpus))
             .saturating_mul(count);
-        if held_ms > 0 {
+        if gpus > 0 {
             let sum = self.gpu_ms.entry(pool).or_default();
             *sum = sum.saturating_add(held_ms);
+        } else {
+            self.attempts_without_gpu = self.attempts_without_gpu.saturating_add(count);
         }
-        if let Some(millijoules) = spent.energy.millijoules() {
-            let began = Timestamp(spent.started_ms);
+        let began = Timestamp(spent.started_ms);
+        for millijoules in spent.energy.parts().into_iter().flatten() {
             self.quarters
                 .add(pool, began, spent.wall_us, millijoules, count);
         }
@@ -188,6 +185,9 @@ impl Ledger {
         self.quarters.merge(&other.quarters);
         self.at_home.merge(&other.at_home);
         self.transfers.extend_from_slice(&other.transfers);
+        self.attempts_without_gpu = self
+            .attempts_without_gpu
+            .saturating_add(other.attempts_without_gpu);
         for (pool, gpu_ms) in &other.gpu_ms {
             let sum = self.gpu_ms.entry(*pool).or_default();
             *sum = sum.saturating_add(*gpu_ms);

@@ -25,7 +25,7 @@ use crate::energy::Energy;
 use crate::fact::RunStatus;
 use crate::ids::{RunId, StageId, Timestamp, WorkerId};
 use crate::input::Capacity;
-use crate::ledger::{Account, Carbon, Intensities, split};
+use crate::ledger::{Account, Carbon, Intensities, Meter, Rows, Signal, rows, split};
 use crate::place::Outlook;
 use crate::pool::{Fleet, PoolId};
 use crate::task::TaskStatus;
@@ -51,6 +51,8 @@ pub struct State {
     pub(crate) agenda: Agenda,
     /// Grid intensities since the oldest run in progress was submitted.
     pub(crate) intensities: Intensities,
+    /// Who publishes the figures of each zone, and when that was last read.
+    pub(crate) signals: (Timestamp, BTreeMap<String, Signal>),
 }
 
 /// A worker that has joined.
@@ -161,6 +163,18 @@ impl State {
         sum
     }
 
+    /// The rows behind the account of a run: by attempt and quarter of an hour if that gives at most
+    /// `most` rows, else by stage, pool and quarter. `meters` are all attempts of the run.
+    #[must_use]
+    pub fn rows(&self, run: RunId, meters: &[Meter], most: usize) -> Rows {
+        let nowhere = Fleet::default();
+        let fleet = self.fleet().unwrap_or(&nowhere);
+        let run = self.runs.get(&run);
+        let stages = run.into_iter().flat_map(RunState::stages);
+        let ledgers: Vec<_> = stages.map(|stage| (stage.id, stage.ledger())).collect();
+        rows(&ledgers, meters, fleet, &self.intensities, most)
+    }
+
     /// The emissions of one attempt in a pool; `None` unless an intensity is known for all of its
     /// energy.
     #[must_use]
@@ -176,7 +190,7 @@ impl State {
         split(began, wall_us, millijoules)
             .map(|(quarter, millijoules)| {
                 let known = self.intensities.get(&pool.zone, quarter)?;
-                let mg = known.average_mg_per_kwh?;
+                let mg = known.average_mg_per_kwh()?;
                 Some(Carbon::of(millijoules, pool.pue_permille, mg))
             })
             .sum()

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use sunward_core::ledger::{Basis, Factors, Flow};
+
 use super::client::Client;
 use super::secret::Secret;
 use super::{GridSignal, SignalError};
@@ -53,6 +55,21 @@ impl Provider {
     #[must_use]
     pub fn named(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.word() == word)
+    }
+
+    /// What its intensities count, as we ask for them.
+    #[must_use]
+    pub const fn basis(self) -> Basis {
+        let (factors, flow) = match self {
+            Self::ElectricityMaps => (Factors::LifeCycle, Flow::Consumption),
+            // Its average counts imports, and combustion alone.
+            Self::Uk => (Factors::Direct, Flow::Consumption),
+            // The emissions of the plants that react.
+            Self::WattTime => (Factors::Direct, Flow::Unstated),
+            Self::CarbonAwareSdk => (Factors::Unstated, Flow::Unstated),
+            Self::EntsoE | Self::Eia => (Factors::LifeCycle, Flow::Generation),
+        };
+        Basis { factors, flow }
     }
 
     /// The name of one of its environment variables, for example `SUNWARD_UK_URL`.

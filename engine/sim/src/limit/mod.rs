@@ -1,8 +1,9 @@
 //! Lower bounds on emissions: each stage at its own best place and time, with the future known.
 //!
-//! Capacity is not considered, so the bound is loose where capacity is scarce. [`KINDS`] lists the
-//! bounds.
+//! [`limit()`] does not consider capacity, so it is loose where capacity is scarce; [`under_load`]
+//! does. [`KINDS`] lists the bounds.
 
+mod loaded;
 mod paused;
 
 use sunward_core::{Fleet, PlannedStage, Pool, RunSpec, Timestamp};
@@ -14,10 +15,11 @@ use crate::submission::{Needs, Submission, guessed_tasks};
 use crate::tally::transfer_microjoules;
 use crate::world::home_of;
 
+pub use loaded::{LP, UnderLoad, under_load};
 use paused::Rounds;
 
 /// The names of the bounds, each with one line of explanation.
-pub const KINDS: [(&str, &str); 3] = [
+pub const KINDS: [(&str, &str); 4] = [
     (
         "st-cont",
         "runs of one stage in one block: the best region and start",
@@ -29,6 +31,10 @@ pub const KINDS: [(&str, &str); 3] = [
     (
         "st-free",
         "graphs: each stage by itself; moving data between stages is free",
+    ),
+    (
+        LP,
+        "under load: open machines are shared; pauses and moves are free",
     ),
 ];
 

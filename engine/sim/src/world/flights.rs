@@ -102,13 +102,12 @@ impl Flights {
             .spec
             .placing
             .transfer_milliwatt_hours_per_gb;
+        let of = (group.lease.run, stage);
         for (from, bytes) in bytes {
-            let Some(from) = setup.fleet.pools.get(from) else {
-                continue;
-            };
-            if from.region != to.region {
+            let region = setup.fleet.pools.get(from).map(|pool| &pool.region);
+            if region.is_some_and(|region| *region != to.region) {
                 let microjoules = transfer_microjoules(bytes, per_gb);
-                tally.moved(setup, &from.zone, &to.zone, microjoules, group.started);
+                tally.moved(setup, of, (from, pool), microjoules, group.started);
             }
         }
     }

@@ -165,12 +165,13 @@ fn known(truth: &Truth) -> Intensities {
             let at = BEGIN.after_ms(quarter * QUARTER_MS);
             (truth.at(at), None, false)
         });
-        known.learn(&Actuals {
+        let actuals = Actuals {
             zone: zone.clone(),
             source: "trace".into(),
             first: Quarter::of(BEGIN),
             values: quarters.collect(),
-        });
+        };
+        known.learn(&actuals, None, BEGIN);
     }
     known
 }
@@ -210,7 +211,7 @@ proptest! {
         prop_assert_eq!(tally.unfinished, 0);
         let account = Account::of(&tally.ledger, &setup.fleet, &known(&setup.truth));
         prop_assert_eq!(u128::from(account.millijoules) * 1000, tally.used.microjoules);
-        prop_assert_eq!(account.carbon.0 * 1000, tally.used.average);
+        prop_assert_eq!(account.carbon.total().0 * 1000, tally.used.average);
     }
 }
 
