@@ -72,8 +72,8 @@ pub use input::{Capacity, Input, Outcome, TaskEnd};
 pub use key::{TaskKeys, ingredients, task_key};
 pub use lease::Lease;
 pub use ledger::{
-    Account, Actuals, AttemptRecord, Budgeted, Carbon, Certainty, Intensities, Ledger, Overrun,
-    Quarter,
+    Account, Actuals, AttemptRecord, Basis, Budgeted, Carbon, Certainty, Intensities, Ledger,
+    Overrun, Quarter, Signal,
 };
 pub use order::{Order, Step};
 pub use plan::{Placing, Plan, PlannedStage, Reads, RunClock, RunSpec, Tasks};

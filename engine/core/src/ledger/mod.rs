@@ -6,6 +6,7 @@
 //! intensities need no correction of records.
 
 mod account;
+mod basis;
 mod budget;
 mod carbon;
 mod intensities;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use account::Account;
+pub use basis::{Basis, Factors, Flow, Signal};
 pub use budget::{Budgeted, Overrun};
 pub use carbon::Carbon;
 pub use intensities::{Actuals, Certainty, Intensities, Known};
