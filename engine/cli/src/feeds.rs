@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sunward_core::place::{Outlook, PoolOutlook, SignalKind};
-use sunward_core::{Actuals, Fleet, Pool, RunSpec, RunState, Timestamp};
+use sunward_core::{Actuals, Basis, Fleet, Pool, RunSpec, RunState, Timestamp};
 use sunward_drive::ForecastFeed;
 use sunward_grid::provider::ChainError;
 use sunward_grid::{Almanac, Calendar, Foresight, Grid, Trace};
@@ -199,6 +199,11 @@ impl Feeds {
             as_of: Some(last),
             ..self
         })
+    }
+
+    /// What the figures of a zone count, apart from whether they are averages.
+    pub(crate) fn basis(&self, zone: &str) -> Basis {
+        self.almanac.basis(zone)
     }
 
     /// The outlook at a time.

@@ -51,7 +51,8 @@ impl Providers {
             .map(|one| Provider::named(one.trim()).ok_or_else(|| nobody(name, one)))
             .collect::<anyhow::Result<_>>()?;
         let wrong = |error: SignalError| wrong_input(format!("{name}: {error}"));
-        let mut access = Access::of_environment().map_err(wrong)?;
+        let access = Access::of_environment().map_err(wrong)?;
+        let mut access = access.with(settings.providers.clone());
         if let ([provider], Some(address)) = (providers.as_slice(), &settings.grid_url) {
             access = access.or_at(*provider, address);
         }
@@ -95,15 +96,17 @@ impl Providers {
         for zone in zones {
             let answer = self.chain.outlook(zone, from, now)?;
             tell_failed(zone, &answer);
+            let trace = answer.trace();
             let history = &answer.history;
             let told = Told {
                 source: history.provider.clone(),
                 kind: history.kind,
+                basis: history.basis,
                 stale: history.stale,
                 estimated: history.steps.last().is_some_and(|step| step.estimated),
                 forecast: answer.forecast,
             };
-            known.grid.zones.insert(zone.clone(), history.trace());
+            known.grid.zones.insert(zone.clone(), trace);
             known.told.insert(zone.clone(), told);
         }
         Ok(known)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::client::Client;
+use super::options::Options;
 use super::secret::Secret;
 use super::{GridSignal, SignalError};
 use super::{carbon_aware, eia, electricity_maps, entsoe, uk, watttime};
@@ -11,7 +12,7 @@ use super::{carbon_aware, eia, electricity_maps, entsoe, uk, watttime};
 /// A provider of grid signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Provider {
-    /// Electricity Maps, API version 3.
+    /// Electricity Maps, API version 4 or 3.
     ElectricityMaps,
     /// WattTime, API version 3: marginal intensities.
     WattTime,
@@ -81,6 +82,7 @@ impl Provider {
 pub struct Access {
     keys: BTreeMap<Provider, Secret>,
     addresses: BTreeMap<Provider, String>,
+    options: Options,
 }
 
 impl Access {
@@ -121,6 +123,19 @@ impl Access {
             }
         }
         Ok(access)
+    }
+
+    /// Sets how providers are asked.
+    #[must_use]
+    pub fn with(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Whether a key or an address of this provider is given.
+    #[must_use]
+    pub fn names(&self, provider: Provider) -> bool {
+        self.keys.contains_key(&provider) || self.addresses.contains_key(&provider)
     }
 
     /// Sets an address for a provider that has none yet.
@@ -173,8 +188,12 @@ impl Access {
             Provider::ElectricityMaps => Box::new(electricity_maps::ElectricityMaps::new(
                 site,
                 self.key(provider)?,
+                self.options.electricity_maps,
             )),
-            Provider::WattTime => Box::new(watttime::WattTime::new(site, self.key(provider)?)),
+            Provider::WattTime => {
+                let points = self.options.points.clone();
+                Box::new(watttime::WattTime::new(site, self.key(provider)?, points))
+            }
             Provider::Uk => Box::new(uk::Uk::new(site)),
             Provider::CarbonAwareSdk => Box::new(carbon_aware::CarbonAware::new(site)),
             Provider::EntsoE => Box::new(entsoe::EntsoE::new(site, self.key(provider)?)),
