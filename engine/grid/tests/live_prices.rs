@@ -117,7 +117,7 @@ fn a_record_with_prices_of_hours_to_come_is_read_as_it_was_written_and_grows() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(6))]
+    #![proptest_config(ProptestConfig::with_cases(3))]
 
     /// Garbage in prices that are not published at a moment changes no forecast at it, whether they
     /// belong to hours that the record has measured or not.
