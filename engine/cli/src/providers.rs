@@ -15,9 +15,10 @@ use crate::grid_name::GridName;
 use crate::render;
 use crate::settings::Settings;
 
-/// How far back data is requested: a month, on which a forecast is fitted, and the week that may
-/// have passed since.
-const PAST_MS: u64 = 38 * 24 * 3_600_000;
+/// How far back data is requested: the ninety days on which a forecast is fitted, and the week that
+/// may have passed since. Against 38 days, forecasts with prices of the day ahead are off by 17.6%
+/// instead of 19.1% in Germany and by 26.0% instead of 28.7% in Great Britain (2023, 24 hours ahead).
+const PAST_MS: u64 = 97 * 24 * 3_600_000;
 
 /// Providers, the preferred one first.
 #[derive(Debug)]

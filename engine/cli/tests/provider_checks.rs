@@ -271,7 +271,7 @@ fn grid_says_what_its_figures_count() {
             401,
             r#"{"message":"You do not have access to this"}"#.to_owned(),
         ),
-        false => (200, germany(40 * 24)),
+        false => (200, germany(100 * 24)),
     });
     let url = ("SUNWARD_ELECTRICITY_MAPS_URL", site.address.as_str());
     let grid = |words: &[&str]| sunward(&scene, SETTINGS, &[MAPS_KEY, url], words).expect(0);
@@ -376,8 +376,8 @@ fn a_providers_prices_are_used_for_the_hours_to_come() {
     let asked = site.asked().len();
     assert_eq!(
         asked,
-        3,
-        "the past in two parts, and prices: {:?}",
+        5,
+        "the past in four parts, and prices: {:?}",
         site.asked()
     );
     // Prices are kept as the past is.

@@ -25,8 +25,8 @@ const SPAN_MS: u64 = 31 * 24 * HOUR_MS;
 /// How long after an hour's end its figure may still be missing.
 const LATE_MS: u64 = 12 * HOUR_MS;
 
-/// Prices are few: a quarter of a year is one request.
-const PRICES_SPAN_MS: u64 = 92 * 24 * HOUR_MS;
+/// Prices are few: those on which a forecast is fitted are one request.
+const PRICES_SPAN_MS: u64 = 100 * 24 * HOUR_MS;
 
 /// The number of the auction whose results are day-ahead prices: the coupled one at noon. Austria and
 /// Germany have a second one.
