@@ -222,21 +222,11 @@ impl WattTime {
         })
     }
 
-    /// The regions for which the account may ask for `endpoint`, such as `v3/forecast`.
-    fn open_regions(&self, endpoint: &str, now: Timestamp) -> Result<Vec<String>, SignalError> {
+    /// What the account may ask for.
+    fn my_access(&self, now: Timestamp) -> Result<MyAccess, SignalError> {
         let path = "/v3/my-access";
         let bytes = self.get(path, &[], now)?;
-        let access: MyAccess = json(&self.site.host, path, &bytes)?;
-        let signals = access.signal_types.into_iter();
-        let regions = signals
-            .filter(|signal| signal.signal_type == SIGNAL)
-            .flat_map(|signal| signal.regions);
-        let is_open = |region: &RegionAccess| {
-            let mut endpoints = region.endpoints.iter();
-            endpoints.any(|one| one.endpoint.trim_start_matches('/') == endpoint)
-        };
-        let open = regions.filter(is_open).map(|region| region.region);
-        Ok(open.collect())
+        json(&self.site.host, path, &bytes)
     }
 
     fn ask(
@@ -258,11 +248,11 @@ impl WattTime {
                 status: 403,
                 said,
             } => {
-                let open = self.open_regions(path.trim_start_matches('/'), now);
+                let access = self.my_access(now).ok();
                 SignalError::NotCovered {
                     host: format!("{host} for region {region}"),
                     said,
-                    covers: open.ok().map(|open| in_words(&open)),
+                    covers: access.map(|access| in_words(&access.regions(path))),
                 }
             }
             other => other.about(zone),
@@ -288,17 +278,34 @@ impl WattTime {
     }
 }
 
+impl MyAccess {
+    /// The regions whose intensities may be asked for at a path, such as `/v3/forecast`.
+    fn regions(&self, path: &str) -> Vec<&str> {
+        let path = path.trim_start_matches('/');
+        let signals = self.signal_types.iter();
+        let regions = signals
+            .filter(|signal| signal.signal_type == SIGNAL)
+            .flat_map(|signal| &signal.regions);
+        let is_open = |region: &&RegionAccess| {
+            let mut endpoints = region.endpoints.iter();
+            endpoints.any(|one| one.endpoint.trim_start_matches('/') == path)
+        };
+        let open = regions.filter(is_open);
+        open.map(|region| region.region.as_str()).collect()
+    }
+}
+
 /// The most regions that are named; others are counted.
 const NAMED: usize = 4;
 
 /// `the regions CAISO_NORTH and PJM_DC`, or `no region`.
-fn in_words(regions: &[String]) -> String {
+fn in_words(regions: &[&str]) -> String {
     match regions {
         [] => "no region".to_owned(),
         [only] => format!("only the region {only}"),
         some if some.len() <= NAMED => format!("the regions {}", some.join(", ")),
         many => {
-            let named: Vec<&str> = many.iter().take(NAMED).map(String::as_str).collect();
+            let named: Vec<&str> = many.iter().take(NAMED).copied().collect();
             format!("{} regions, such as {}", many.len(), named.join(", "))
         }
     }
@@ -327,9 +334,10 @@ impl GridSignal for WattTime {
     }
 
     fn covers(&self, now: Timestamp) -> Result<Option<String>, SignalError> {
+        let access = self.my_access(now)?;
         let (past, ahead) = (
-            self.open_regions("v3/historical", now)?,
-            self.open_regions("v3/forecast", now)?,
+            access.regions("/v3/historical"),
+            access.regions("/v3/forecast"),
         );
         Ok(Some(if past == ahead {
             in_words(&past)

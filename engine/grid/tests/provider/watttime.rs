@@ -161,6 +161,7 @@ fn what_an_account_may_ask_for_is_told_in_words() {
     let server = Server::start(|request| answer(request, "DE"));
     let covers = signal(&server, &[]).covers(NOW).unwrap();
     assert_eq!(covers.as_deref(), Some("only the region CAISO_NORTH"));
+    assert_eq!(paths(&server), ["/login", "/v3/my-access"]);
     // Regions that may be asked for their past alone.
     let server = Server::start(|request| {
         let mut reply = answer(request, "DE");
